@@ -1,0 +1,66 @@
+"""`import eventtrack` stands at the top of every training script: it stays cheap."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.tidy.tree import ROOT, plant
+
+# Loaded by the call that needs them, never by the import.
+HEAVY = (
+    "asyncio",
+    "click",
+    "http",
+    "matplotlib",
+    "numpy",
+    "pandas",
+    "PIL",
+    "psutil",
+    "pyarrow",
+    "rich",
+    "sqlite3",
+    "watchfiles",
+)
+# More than `python -c pass` has loaded, the standard library's own included.
+MODULES_MAX = 150
+
+SCRIPT = "import sys; before = set(sys.modules); import eventtrack; print(*set(sys.modules)-before)"
+
+
+def loaded(root: Path) -> set[str]:
+    """The modules that `import eventtrack` loads in a new process, the package being in `root`."""
+    command = [sys.executable, "-c", SCRIPT]
+    return set(subprocess.check_output(command, cwd=root, text=True).split())
+
+
+def heavy(names: set[str]) -> set[str]:
+    """Those of the modules that an import must not load."""
+    return {name for name in names if name.split(".")[0] in HEAVY}
+
+
+def test_importing_loads_nothing_heavy() -> None:
+    assert heavy(loaded(ROOT)) == set()
+
+
+def test_importing_loads_few_modules() -> None:
+    assert len(loaded(ROOT)) <= MODULES_MAX
+
+
+@pytest.mark.parametrize("name", ["asyncio", "http.client", "sqlite3", "numpy", "PIL.Image"])
+def test_a_heavy_import_is_found(tmp_path: Path, name: str) -> None:
+    plant(
+        tmp_path,
+        {"eventtrack/__init__.py": "import eventtrack.log", "eventtrack/log.py": f"import {name}"},
+    )
+    names = loaded(tmp_path)
+    assert {"eventtrack", "eventtrack.log", name} <= names
+    assert name in heavy(names)
+
+
+def test_what_a_function_imports_is_not_counted(tmp_path: Path) -> None:
+    plant(tmp_path, {"eventtrack/__init__.py": "import json\ndef f():\n    import sqlite3"})
+    names = loaded(tmp_path)
+    assert heavy(names) == set()
+    assert "json" in names

@@ -1,0 +1,99 @@
+"""The developers' one command: `python tools/dev.py setup | check | test | bench | fix`.
+
+setup   makes .venv with the package (editable) and everything its tests and tools need
+check   lint, formatting and types: changes nothing
+test    check, then every test, on all cores; further arguments go to pytest
+bench   every benchmark of tools/bench/
+fix     mends what the linter and the formatter can mend
+
+All but setup begin with it where .venv is missing or was made for another pyproject.toml. This file
+needs the standard library only, and parses in older Pythons so that it can say what it needs.
+"""
+
+import os
+import subprocess
+import sys
+import venv
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+VENV = ROOT / ".venv"
+# The pyproject.toml that .venv was made for: a copy says more than a time, which a clone resets.
+MADE_FOR = VENV / "made-for-pyproject.toml"
+
+
+def python(*arguments: str) -> int:
+    """Run .venv's Python in the project's root, return its exit code."""
+    bin_folder = "Scripts" if os.name == "nt" else "bin"
+    print("$ python", *arguments, flush=True)
+    return subprocess.call([str(VENV / bin_folder / "python"), *arguments], cwd=str(ROOT))
+
+
+def setup() -> int:
+    """Make .venv anew."""
+    print("$ making", VENV, flush=True)
+    try:
+        venv.create(str(VENV), clear=True, with_pip=True)
+    except subprocess.CalledProcessError:
+        print("cannot put pip into .venv\nhint: on Debian, `apt-get install python3-venv`")
+        return 1
+    failed = python("-m", "pip", "install", "--quiet", "--editable", ".[test]")
+    if not failed:
+        MADE_FOR.write_bytes((ROOT / "pyproject.toml").read_bytes())
+    return failed
+
+
+def is_set_up() -> bool:
+    """Whether .venv was made for the pyproject.toml of now."""
+    return MADE_FOR.exists() and MADE_FOR.read_bytes() == (ROOT / "pyproject.toml").read_bytes()
+
+
+def check() -> int:
+    """Ask all three judges, also after one of them said no."""
+    failures = [
+        python("-m", "ruff", "check"),
+        python("-m", "ruff", "format", "--check"),
+        python("-m", "mypy"),
+    ]
+    return max(failures)
+
+
+def test(*arguments: str) -> int:
+    """Check, then run the tests; their closing line is the last where nothing else failed."""
+    unchecked = check()
+    failed = python("-m", "pytest", "--numprocesses=auto", *arguments)
+    if unchecked:
+        print("check failed: see above the tests")
+    return failed or unchecked
+
+
+def bench() -> int:
+    """Run each script of tools/bench/; a leading underscore marks what they share."""
+    scripts = sorted((ROOT / "tools" / "bench").glob("[!_]*.py"))
+    return max([python(str(script.relative_to(ROOT))) for script in scripts], default=0)
+
+
+def fix() -> int:
+    """Mend what needs no thought."""
+    python("-m", "ruff", "check", "--fix-only")
+    return python("-m", "ruff", "format")
+
+
+def main(arguments: "list[str]") -> int:
+    """Do what the first argument says; the rest belongs to pytest."""
+    if sys.version_info < (3, 11):  # noqa: UP036 (a clone may meet an older Python)
+        print("eventtrack needs Python 3.11 or newer; this is", sys.version.split()[0])
+        print("hint: run this with a newer one, for example `python3.11 tools/dev.py setup`")
+        return 1
+    commands = {"setup": setup, "check": check, "test": test, "bench": bench, "fix": fix}
+    command = commands.get(arguments[0]) if arguments else None
+    if command is None or (arguments[1:] and command is not test):
+        print(__doc__)
+        return 2
+    if command is not setup and not is_set_up() and setup() != 0:
+        return 1
+    return command(*arguments[1:])
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
