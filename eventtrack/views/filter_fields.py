@@ -1,0 +1,258 @@
+"""Which fields a search knows, under which names, and what each may be compared with.
+
+The names, aliases and refusals are those of MLflow 3.17's `SearchUtils` and of its SQL store, which
+is stricter than the parser in places. Beyond MLflow every field but an experiment's id may be
+tested with IN, NOT IN, BETWEEN, IS NULL and IS NOT NULL.
+"""
+
+from collections.abc import Mapping
+from typing import Literal
+
+import msgspec
+
+from eventtrack.errors import FilterSyntaxError
+from eventtrack.views.filter_tokens import Token, clipped, syntax_error, unquote
+
+FieldKind = Literal["metric", "param", "tag", "attribute", "dataset"]
+
+NUMBER_OPERATORS = (
+    *("=", "!=", "<", "<=", ">", ">="),
+    *("IN", "NOT IN", "BETWEEN", "IS NULL", "IS NOT NULL"),
+)
+TEXT_OPERATORS = (
+    *("=", "!=", "LIKE", "ILIKE"),
+    *("IN", "NOT IN", "BETWEEN", "IS NULL", "IS NOT NULL"),
+)
+IDENTIFIER_OPERATORS = ("=", "!=", "IN", "NOT IN")
+
+
+class Field(msgspec.Struct, frozen=True):
+    """What a comparison or an order looks at. For attributes `key` is the real name, no alias."""
+
+    kind: FieldKind
+    key: str
+
+
+class FieldType(msgspec.Struct, frozen=True):
+    """What a field may be compared with, and how."""
+
+    value: Literal["text", "number", "integer"]
+    operators: tuple[str, ...]
+
+
+NUMBER = FieldType("number", NUMBER_OPERATORS)
+INTEGER = FieldType("integer", NUMBER_OPERATORS)
+TEXT = FieldType("text", TEXT_OPERATORS)
+IDENTIFIER = FieldType("text", IDENTIFIER_OPERATORS)
+
+
+class Schema(msgspec.Struct, frozen=True):
+    """The fields of one kind of search: a run's or an experiment's."""
+
+    entities: Mapping[str, FieldKind]  # the word before the dot -> kind
+    entity_words: str  # how MLflow lists them in its message
+    attributes: Mapping[str, FieldType]
+    aliases: Mapping[str, str]  # another name MLflow accepts -> attribute
+    advice: Mapping[str, str]  # a likely wrong name, in small letters -> the hint
+    order_kinds: tuple[FieldKind, ...]
+
+    def type_of(self, field: Field) -> FieldType:
+        """What `field` may be compared with."""
+        if field.kind == "attribute":
+            return self.attributes[field.key]
+        return NUMBER if field.kind == "metric" else TEXT
+
+
+_DATASET_KEYS = ("name", "digest", "context")
+_PREFIX_ADVICE = "a metric, param or tag needs its prefix: metrics.{0}, params.{0} or tags.{0}"
+
+RUNS = Schema(
+    entities={
+        **dict.fromkeys(("metric", "metrics"), "metric"),
+        **dict.fromkeys(("parameter", "parameters", "param", "params"), "param"),
+        **dict.fromkeys(("tag", "tags"), "tag"),
+        **dict.fromkeys(("attribute", "attributes", "attr", "run"), "attribute"),
+        **dict.fromkeys(("dataset", "datasets"), "dataset"),
+    },
+    entity_words="Valid values are ['metric', 'parameter', 'tag', 'attribute', 'dataset']",
+    attributes={
+        "run_id": TEXT,
+        "run_name": TEXT,
+        "user_id": TEXT,
+        "status": TEXT,
+        "artifact_uri": TEXT,
+        "start_time": NUMBER,
+        "end_time": NUMBER,
+    },
+    aliases={
+        **dict.fromkeys(("created", "Created"), "start_time"),
+        **dict.fromkeys(("run name", "Run name", "Run Name"), "run_name"),
+    },
+    advice={
+        "user": "write user_id",
+        "id": "write run_id",
+        "run_uuid": "write run_id",
+        "name": "write run_name, or `Run name` in backticks",
+        "run": "write run_name or run_id; a name with a space goes in backticks: `Run name`",
+        "experiment_id": "give the experiment ids to the search itself, beside the filter",
+        "lifecycle_stage": "choose deleted runs with the search's view type, beside the filter",
+    },
+    order_kinds=("metric", "param", "tag", "attribute"),
+)
+
+EXPERIMENTS = Schema(
+    entities={"attribute": "attribute", "tag": "tag", "tags": "tag"},
+    entity_words="Valid entity types are ('attribute', 'tag', 'tags')",
+    attributes={
+        "name": TEXT,
+        "experiment_id": IDENTIFIER,
+        "creation_time": INTEGER,
+        "last_update_time": INTEGER,
+    },
+    aliases={},
+    advice={
+        "id": "write experiment_id",
+        "created": "write creation_time",
+        "updated": "write last_update_time",
+        "attributes": "write attribute.name, or only name",
+        "attr": "write attribute.name, or only name",
+        "lifecycle_stage": "choose deleted experiments with the search's view type",
+    },
+    # MLflow's store orders experiments by their attributes alone.
+    order_kinds=("attribute",),
+)
+
+
+def resolve_field(schema: Schema, token: Token, text: str) -> Field:
+    """The field that `token` of `text` names.
+
+    Raises:
+        FilterSyntaxError: No such kind of field, no such attribute, or an empty key.
+    """
+    name = unquote(token.text) if token.key is None else ""
+    if token.key is not None:
+        entity, key = unquote(token.entity), unquote(token.key)
+    elif "." in name:
+        # MLflow reads `metrics.my key`, with the dot inside the quotes, in some orders: so do we.
+        entity, _, key = name.partition(".")
+    else:
+        return _attribute(schema, name, token, text)
+    kind = schema.entities.get(entity)
+    if kind is None:
+        raise syntax_error(
+            f"Invalid entity type '{clipped(entity)}'. {schema.entity_words}",
+            text,
+            token.start,
+            hint=_entity_hint(schema, entity),
+        )
+    if kind == "attribute":
+        return _attribute(schema, key, token, text)
+    if kind == "dataset" and key not in _DATASET_KEYS:
+        raise syntax_error(
+            f"Invalid dataset key '{clipped(key)}' specified. "
+            f"Valid keys are '{', '.join(_DATASET_KEYS)}'",
+            text,
+            token.start,
+            hint="write datasets.name, datasets.digest or datasets.context",
+        )
+    if not key:
+        raise syntax_error(
+            f"Invalid identifier '{clipped(token.text)}': its key is empty",
+            text,
+            token.start,
+            hint=f"write the key behind the dot, as in {entity}.`my key`",
+        )
+    return Field(kind, key)
+
+
+def value_error(
+    field: Field, field_type: FieldType, token: Token, text: str, operator: str
+) -> FilterSyntaxError:
+    """The error for a value that `field` cannot be compared with, in MLflow's words."""
+    found = clipped(token.text) if token.kind != "end" else "nothing"
+    if field_type.value != "text":
+        noun = "metric" if field.kind == "metric" else f"numeric attribute: {field.key}"
+        message = f"Expected numeric value type for {noun}. Found {found}"
+        if field.kind == "metric":
+            hint = "write a number without quotes, as in metrics.loss < 0.5"
+        else:
+            hint = f"write {field.key} as milliseconds since 1970, without quotes"
+    elif token.kind == "field":
+        message = (
+            "Parameter value is either not quoted or unidentified quote types used for string "
+            f"value {found}. Use either single or double quotes."
+        )
+        inner = unquote(token.text).replace("'", "''")
+        hint = f"write '{clipped(inner)}'"
+    else:
+        nouns = {"param": "parameter (e.g. 'my-value')", "tag": "tag (e.g. 'my-value')"}
+        nouns |= {"attribute": "attributes", "dataset": "dataset attributes"}
+        message = f"Expected a quoted string value for {nouns[field.kind]}. Got value {found}"
+        hint = "a list needs IN, as in IN ('a', 'b')" if token.text == "(" else "write 'my-value'"
+        if token.kind == "number":
+            hint = f"write '{found}': params, tags and names are texts"
+    if operator in ("IN", "NOT IN"):
+        # MLflow's words for what stands inside the parentheses.
+        message = f"While parsing a list in the query, {message[:1].lower()}{message[1:]}"
+    return syntax_error(message, text, token.start, hint=hint)
+
+
+def comparator_error(
+    field_type: FieldType, operator: str, text: str, position: int
+) -> FilterSyntaxError:
+    """The error for an operator that the field does not have, in MLflow's words."""
+    allowed = ", ".join(field_type.operators)
+    word = operator.upper()
+    likely = {"==": "=", "<>": "!=", "=<": "<=", "=>": ">=", "=!": "!="}.get(operator)
+    if likely in field_type.operators:
+        hint = f"write {likely}"
+    elif word in ("NOT LIKE", "NOT ILIKE", "NOT BETWEEN"):
+        hint = f"put NOT in front of the comparison: NOT field {word[4:]} ..."
+    elif operator[0] in "<>=!~" or word in (*TEXT_OPERATORS, "RLIKE", "REGEXP", "GLOB"):
+        noun = "text" if field_type.value == "text" else "number"
+        hint = f"this is a {noun}: compare it with {allowed}"
+    else:
+        hint = "a key with spaces or other unusual characters goes in backticks: metrics.`my key`"
+    return syntax_error(
+        f"Invalid comparator '{clipped(operator)}' not one of '{allowed}'",
+        text,
+        position,
+        hint=hint,
+    )
+
+
+def _attribute(schema: Schema, name: str, token: Token, text: str) -> Field:
+    if name in schema.attributes:
+        return Field("attribute", name)
+    if name in schema.aliases:
+        return Field("attribute", schema.aliases[name])
+    raise syntax_error(
+        f"Invalid attribute key '{clipped(name)}' specified. "
+        f"Valid keys are '{', '.join(schema.attributes)}'",
+        text,
+        token.start,
+        hint=_attribute_hint(schema, name),
+    )
+
+
+def _attribute_hint(schema: Schema, name: str) -> str:
+    plain = name.strip().lower().replace(" ", "_")
+    if plain in schema.attributes:
+        return f"write {plain}"
+    if plain in schema.advice:
+        return schema.advice[plain]
+    if plain in schema.aliases:
+        return f"write {schema.aliases[plain]}"
+    if "metric" in schema.entities:
+        return _PREFIX_ADVICE.format(clipped(name))
+    return f"a tag needs its prefix: tags.{clipped(name)}"
+
+
+def _entity_hint(schema: Schema, entity: str) -> str:
+    plain = entity.lower()
+    for guess in (plain, plain.removesuffix("s"), plain + "s"):
+        if guess in schema.entities:
+            return f"write {guess}."
+    if plain in schema.advice:
+        return schema.advice[plain]
+    return "write one of " + ", ".join(f"{word}." for word in schema.entities)

@@ -1,0 +1,136 @@
+"""Cuts a filter or an order into tokens, and says where in the text a fault lies.
+
+Quotes inside quotes are doubled, as in SQL, in texts and in keys alike; a backslash is an ordinary
+character. MLflow has no escape at all, so there a text with both kinds of quotes cannot be written.
+"""
+
+import re
+from typing import Literal
+
+import msgspec
+
+from eventtrack.errors import FilterSyntaxError
+
+TokenKind = Literal["field", "keyword", "text", "number", "operator", "mark", "end"]
+
+KEYWORDS = frozenset({"AND", "OR", "NOT", "IN", "BETWEEN", "IS", "NULL", "LIKE", "ILIKE"})
+
+# Characters of the text shown on either side of a fault.
+_EXCERPT_CHARACTERS = 40
+
+# Quantifiers are possessive, so that no text, however odd, makes the search go back over it. An
+# unquoted key takes the characters MLflow allows in keys, but for the space.
+_TOKEN = re.compile(
+    r"""
+    (?P<field>
+        (?P<entity> `[^`]*+(?:``[^`]*+)*+` | [^\W\d]\w*+ )
+        (?: \. (?P<key>
+            `[^`]*+(?:``[^`]*+)*+` | "[^"]*+(?:""[^"]*+)*+" | '[^']*+(?:''[^']*+)*+' | [\w./:-]++
+        ) )?
+    )
+    | (?P<text> '[^']*+(?:''[^']*+)*+' | "[^"]*+(?:""[^"]*+)*+" )
+    | (?P<number> [+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?(?![\w.]) )
+    | (?P<operator> [<>=!~]++ )
+    | (?P<mark> [(),] )
+    | (?P<space> \s++ )
+    | (?P<wrong> [`'"].*+ | [^\s(),]++ )
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+
+
+class Token(msgspec.Struct, frozen=True):
+    """One token; `start` counts characters from 0. A keyword's text is in capitals.
+
+    `entity` and `key` are set for a field only and as written, quotes included; `key` is None where
+    there is no dot.
+    """
+
+    kind: TokenKind
+    text: str
+    start: int
+    entity: str = ""
+    key: str | None = None
+
+
+def tokenize(text: str, *, refusal: str = "") -> list[Token]:
+    """All tokens of `text`, closed by one of kind "end".
+
+    Args:
+        refusal: What to say of a text that cannot be read; the words for a filter when empty.
+
+    Raises:
+        FilterSyntaxError: A quote is not closed, or a character has no meaning here.
+    """
+    tokens = []
+    for match in _TOKEN.finditer(text):
+        kind = match.lastgroup
+        found = match.group()
+        start = match.start()
+        if kind == "space":
+            continue
+        if kind == "field":
+            entity = match["entity"]
+            keyword = found.upper()
+            if keyword in KEYWORDS:
+                tokens.append(Token("keyword", keyword, start))
+            else:
+                tokens.append(Token("field", found, start, entity, match["key"]))
+        elif kind == "text":
+            tokens.append(Token("text", found, start))
+        elif kind == "number":
+            tokens.append(Token("number", found, start))
+        elif kind == "operator":
+            tokens.append(Token("operator", found, start))
+        elif kind == "mark":
+            tokens.append(Token("mark", found, start))
+        else:
+            raise _unreadable(text, found, start, refusal)
+    tokens.append(Token("end", "", len(text)))
+    return tokens
+
+
+def unquote(text: str) -> str:
+    """What stands between the quotes, doubled ones made single; unquoted text as it is."""
+    quote = text[:1]
+    if quote not in ("'", '"', "`"):
+        return text
+    inner = text[1:-1]
+    return inner.replace(quote + quote, quote) if quote in inner else inner
+
+
+def syntax_error(message: str, text: str, position: int, *, hint: str = "") -> FilterSyntaxError:
+    """The error for a fault at `position` of `text`: what it is, and a caret under the place."""
+    start = max(0, position - _EXCERPT_CHARACTERS)
+    stop = position + _EXCERPT_CHARACTERS
+    before = "..." if start > 0 else ""
+    after = "..." if stop < len(text) else ""
+    # A line break or a control character would tear the caret from its place.
+    shown = "".join(letter if letter.isprintable() else " " for letter in text[start:stop])
+    caret = " " * (len(before) + position - start) + "^"
+    return FilterSyntaxError(f"{message}\n  {before}{shown}{after}\n  {caret}", hint=hint)
+
+
+def _unreadable(text: str, found: str, start: int, refusal: str) -> FilterSyntaxError:
+    message = refusal or f"Invalid clause(s) in filter string: {clipped(found)!r}"
+    first = found.lstrip(".")[:1]
+    if first in ("'", '"', "`"):
+        message = refusal or f"{message} opens a quote and does not close it"
+        hint = f"close it with {first}; a {first} inside is written twice: {first}{first}"
+    elif ";" in found and not refusal:
+        message = (
+            f"Search filter contained multiple expression {clipped(text)!r}. "
+            "Provide AND-ed expression list."
+        )
+        hint = "join the comparisons with AND or OR instead of ;"
+    elif found[0] == ".":
+        hint = "write the key right behind the dot; an unusual one goes in backticks"
+    else:
+        hint = "a text goes in single quotes, an unusual key in backticks"
+    return syntax_error(message, text, start, hint=hint)
+
+
+def clipped(text: str) -> str:
+    """At most a line of `text`, for a message."""
+    limit = 2 * _EXCERPT_CHARACTERS
+    return text if len(text) <= limit else text[:limit] + "..."

@@ -1,0 +1,386 @@
+"""Reads MLflow's filter strings and orders into a small tree; the search evaluates it.
+
+    expression  = conjunction {OR conjunction}
+    conjunction = negation {AND negation}
+    negation    = NOT negation | "(" expression ")" | comparison
+    comparison  = field operator value
+                | field [NOT] IN "(" value {"," value} [","] ")"
+                | field BETWEEN value AND value
+                | field IS [NOT] NULL
+
+MLflow knows only comparisons joined by AND; the rest is ours. Where MLflow's SQL library lets a
+slip pass (a missing, doubled or dangling AND, an empty key), it is refused here: such a filter
+hardly ever means what it does.
+"""
+
+import re
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
+
+import msgspec
+
+from eventtrack.errors import FilterSyntaxError
+from eventtrack.views.filter_fields import (
+    EXPERIMENTS,
+    RUNS,
+    Field,
+    FieldType,
+    Schema,
+    comparator_error,
+    resolve_field,
+    value_error,
+)
+from eventtrack.views.filter_tokens import Token, clipped, syntax_error, tokenize, unquote
+
+__all__ = [
+    "And",
+    "Comparison",
+    "Expression",
+    "Field",
+    "Not",
+    "Or",
+    "OrderTerm",
+    "Value",
+    "like_matcher",
+    "parse_experiment_filter",
+    "parse_experiment_order",
+    "parse_run_filter",
+    "parse_run_order",
+]
+
+# Parentheses and NOTs inside one another: bounds the recursion here and in whoever evaluates.
+FILTER_DEPTH_MAX = 50
+
+Value: TypeAlias = str | float | int | tuple[str | float | int, ...] | None
+
+
+class Comparison(msgspec.Struct, frozen=True):
+    """One test of one field.
+
+    `operator` is one of = != < <= > >= LIKE ILIKE IN, NOT IN, BETWEEN, IS NULL, IS NOT NULL, in
+    capitals. `value` is None for the last two, a tuple for IN and NOT IN, the pair (lowest,
+    highest), both included, for BETWEEN. A metric's value is a float; a time's is an int where it
+    was written without a fraction.
+    """
+
+    field: Field
+    operator: str
+    value: Value
+
+
+class And(msgspec.Struct, frozen=True):
+    """True where all parts are. Two parts at least, none of them an `And`."""
+
+    parts: tuple["Expression", ...]
+
+
+class Or(msgspec.Struct, frozen=True):
+    """True where any part is. Two parts at least, none of them an `Or`."""
+
+    parts: tuple["Expression", ...]
+
+
+class Not(msgspec.Struct, frozen=True):
+    """True where the part is not."""
+
+    part: "Expression"
+
+
+Expression: TypeAlias = Comparison | And | Or | Not
+
+
+class OrderTerm(msgspec.Struct, frozen=True):
+    """One field to sort by."""
+
+    field: Field
+    ascending: bool
+
+
+def parse_run_filter(text: str | None) -> Expression | None:
+    """The tree of a filter over runs; None for no filter (None or the empty text).
+
+    Raises:
+        FilterSyntaxError: The filter cannot be read; the message shows the place.
+    """
+    return _parse_filter(text, RUNS)
+
+
+def parse_experiment_filter(text: str | None) -> Expression | None:
+    """The tree of a filter over experiments; None for no filter (None or the empty text).
+
+    Raises:
+        FilterSyntaxError: The filter cannot be read; the message shows the place.
+    """
+    return _parse_filter(text, EXPERIMENTS)
+
+
+def parse_run_order(order_by: Sequence[str] | None) -> tuple[OrderTerm, ...]:
+    """The fields to sort runs by, the first one first; ascending unless DESC is written.
+
+    Raises:
+        FilterSyntaxError: A clause cannot be read, or two clauses name the same field.
+    """
+    return _parse_order(order_by, RUNS)
+
+
+def parse_experiment_order(order_by: Sequence[str] | None) -> tuple[OrderTerm, ...]:
+    """The attributes to sort experiments by, the first one first; ascending unless DESC is written.
+
+    Raises:
+        FilterSyntaxError: A clause cannot be read, or two clauses name the same field.
+    """
+    return _parse_order(order_by, EXPERIMENTS)
+
+
+def like_matcher(pattern: str, case_sensitive: bool) -> Callable[[str], bool]:
+    """A test for SQL's LIKE (ILIKE, where not `case_sensitive`) over whole texts.
+
+    % stands for any characters, line breaks too, _ for exactly one; there is no escape. A call
+    takes at most time proportional to the text times the pattern.
+    """
+    first, *rest = [
+        "".join("." if letter == "_" else re.escape(letter) for letter in piece)
+        for piece in pattern.split("%")
+    ]
+    source = first
+    if rest:
+        # The earliest place for a middle piece is never worse than a later one, so the atomic
+        # groups lose no match, and without them patterns of many % would take exponential time.
+        middle = [f"(?>.*?{piece})" for piece in rest[:-1] if piece]
+        source = f"{first}{''.join(middle)}.*{rest[-1]}"
+    expression = re.compile(source, re.DOTALL if case_sensitive else re.DOTALL | re.IGNORECASE)
+    fullmatch = expression.fullmatch
+    return lambda text: fullmatch(text) is not None
+
+
+def _parse_filter(text: str | None, schema: Schema) -> Expression | None:
+    if text is None or text == "":
+        return None
+    if not isinstance(text, str):
+        raise FilterSyntaxError(
+            f"Invalid filter {text!r}. Could not be parsed.", hint="give the filter as one text"
+        )
+    parser = _Parser(text, schema)
+    if parser.at("end", ""):
+        raise FilterSyntaxError(
+            f"Invalid filter {clipped(text)!r}. Could not be parsed.",
+            hint="leave the filter empty to find everything",
+        )
+    expression = parser.expression(0)
+    if not parser.at("end", ""):
+        raise parser.unexpected("join comparisons with AND or OR")
+    return expression
+
+
+class _Parser:
+    """Recursive descent over the tokens; `token` is the next one not yet taken."""
+
+    def __init__(self, text: str, schema: Schema) -> None:
+        self.text = text
+        self.schema = schema
+        self.tokens = iter(tokenize(text))
+        self.token = next(self.tokens)
+
+    def expression(self, depth: int) -> Expression:
+        part = self.conjunction(depth)
+        if not self.at("keyword", "OR"):
+            return part
+        parts = [part]
+        while self.accept("keyword", "OR"):
+            parts.append(self.conjunction(depth))
+        return Or(_flat(parts, Or))
+
+    def conjunction(self, depth: int) -> Expression:
+        part = self.negation(depth)
+        if not self.at("keyword", "AND"):
+            return part
+        parts = [part]
+        while self.accept("keyword", "AND"):
+            parts.append(self.negation(depth))
+        return And(_flat(parts, And))
+
+    def negation(self, depth: int) -> Expression:
+        if depth > FILTER_DEPTH_MAX:
+            raise syntax_error(
+                f"The filter nests more than {FILTER_DEPTH_MAX} parentheses and NOTs",
+                self.text,
+                self.token.start,
+                hint="take out parentheses that change nothing, or search in two steps",
+            )
+        if self.accept("keyword", "NOT"):
+            return Not(self.negation(depth + 1))
+        if self.accept("mark", "("):
+            inner = self.expression(depth + 1)
+            self.expect("mark", ")", hint="close the parenthesis with )")
+            return inner
+        return self.comparison()
+
+    def comparison(self) -> Comparison:
+        token = self.token
+        if token.kind == "field" or (token.kind == "text" and token.text[0] == '"'):
+            field = resolve_field(self.schema, self.take(), self.text)
+        elif token.kind in ("number", "text"):
+            raise syntax_error(
+                f"Invalid comparison clause. Expected 'Identifier' found '{clipped(token.text)}'",
+                self.text,
+                token.start,
+                hint="write the field first, then the operator, then the value",
+            )
+        else:
+            raise self.unexpected("a comparison is written like metrics.loss < 0.5")
+        field_type = self.schema.type_of(field)
+        operator = self.operator(field_type)
+        return Comparison(field, operator, self.value(field, field_type, operator))
+
+    def operator(self, field_type: FieldType) -> str:
+        start = self.token.start
+        if self.token.kind not in ("operator", "keyword", "field"):
+            raise self.unexpected(
+                f"a field is followed by one of {', '.join(field_type.operators)}"
+            )
+        operator = self.take().text
+        if operator == "IS":
+            operator = "IS NOT NULL" if self.accept("keyword", "NOT") else "IS NULL"
+            self.expect("keyword", "NULL", hint="write IS NULL or IS NOT NULL")
+        elif operator == "NOT":
+            if self.token.kind not in ("keyword", "field"):
+                raise self.unexpected("write NOT IN (...), or NOT in front of the comparison")
+            operator = f"NOT {self.take().text}"
+        if operator not in field_type.operators:
+            raise comparator_error(field_type, operator, self.text, start)
+        return operator
+
+    def value(self, field: Field, field_type: FieldType, operator: str) -> Value:
+        if operator in ("IS NULL", "IS NOT NULL"):
+            return None
+        if operator == "BETWEEN":
+            lowest = self.scalar(field, field_type, operator)
+            self.expect("keyword", "AND", hint="write BETWEEN lowest AND highest")
+            return (lowest, self.scalar(field, field_type, operator))
+        if operator not in ("IN", "NOT IN"):
+            return self.scalar(field, field_type, operator)
+        self.expect("mark", "(", hint=f"write {operator} with its values in parentheses")
+        if self.at("mark", ")"):
+            raise syntax_error(
+                "While parsing a list in the query, expected a non-empty list of "
+                f"{'string' if field_type.value == 'text' else 'numeric'} values, but got empty "
+                "list",
+                self.text,
+                self.token.start,
+                hint="write at least one value between the parentheses",
+            )
+        values = [self.scalar(field, field_type, operator)]
+        while self.accept("mark", ",") and not self.at("mark", ")"):
+            values.append(self.scalar(field, field_type, operator))
+        self.expect("mark", ")", hint="separate the values with commas and close the list with )")
+        return tuple(values)
+
+    def scalar(self, field: Field, field_type: FieldType, operator: str) -> str | float | int:
+        token = self.token
+        if token.kind != ("text" if field_type.value == "text" else "number"):
+            raise value_error(field, field_type, token, self.text, operator)
+        self.take()
+        if token.kind == "text":
+            return unquote(token.text)
+        if field.kind == "metric":
+            return float(token.text)
+        try:
+            return int(token.text)
+        except ValueError:
+            # A fraction, an exponent, or more digits than Python turns into an int.
+            if field_type.value == "number":
+                return float(token.text)
+        raise syntax_error(
+            f"Invalid value for numeric attribute '{field.key}': '{clipped(token.text)}'",
+            self.text,
+            token.start,
+            hint=f"write {field.key} as whole milliseconds since 1970",
+        )
+
+    def at(self, kind: str, text: str) -> bool:
+        return self.token.kind == kind and self.token.text == text
+
+    def take(self) -> Token:
+        token = self.token
+        self.token = next(self.tokens)
+        return token
+
+    def accept(self, kind: str, text: str) -> bool:
+        if not self.at(kind, text):
+            return False
+        self.take()
+        return True
+
+    def expect(self, kind: str, text: str, *, hint: str) -> None:
+        if not self.accept(kind, text):
+            raise self.unexpected(hint)
+
+    def unexpected(self, hint: str) -> FilterSyntaxError:
+        token = self.token
+        found = f"'{clipped(token.text)}'" if token.kind != "end" else "it ends too early"
+        message = f"Invalid clause(s) in filter string: {found}"
+        return syntax_error(message, self.text, token.start, hint=hint)
+
+
+def _flat(parts: list[Expression], kind: type[And] | type[Or]) -> tuple[Expression, ...]:
+    """The parts, with those of inner nodes of the same kind in their place."""
+    flat: list[Expression] = []
+    for part in parts:
+        if isinstance(part, kind):
+            flat.extend(part.parts)
+        else:
+            flat.append(part)
+    return tuple(flat)
+
+
+def _parse_order(order_by: Sequence[str] | None, schema: Schema) -> tuple[OrderTerm, ...]:
+    if order_by is None:
+        return ()
+    if isinstance(order_by, str) or not all(isinstance(clause, str) for clause in order_by):
+        raise FilterSyntaxError(
+            f"Invalid order_by {clipped(repr(order_by))}. Could not be parsed.",
+            hint="give a list of texts, as in ['metrics.loss DESC', 'start_time']",
+        )
+    terms: list[OrderTerm] = []
+    seen: set[Field] = set()
+    for clause in order_by:
+        term = _parse_clause(clause, schema)
+        if term.field in seen:
+            raise FilterSyntaxError(
+                f"`order_by` contains duplicate fields: {list(order_by)}",
+                hint=f"name {term.field.kind} {term.field.key!r} once",
+            )
+        seen.add(term.field)
+        terms.append(term)
+    return tuple(terms)
+
+
+def _parse_clause(clause: str, schema: Schema) -> OrderTerm:
+    refusal = f"Invalid order_by clause {clipped(clause)!r}. Could not be parsed."
+    hint = "write a field, then ASC, DESC or nothing, as in metrics.loss DESC"
+    first, *rest = tokenize(clause, refusal=refusal)
+    quoted = first.kind == "text" and first.text[0] == '"'
+    if first.kind != "field" and not quoted:
+        raise syntax_error(refusal, clause, first.start, hint=hint)
+    field = resolve_field(schema, first, clause)
+    if field.kind not in schema.order_kinds:
+        raise syntax_error(
+            f"Invalid order_by entity type '{field.kind}'",
+            clause,
+            first.start,
+            hint=f"order by one of: {', '.join(schema.order_kinds)}",
+        )
+    direction = rest[0]
+    if direction.kind == "end":
+        return OrderTerm(field, ascending=True)
+    word = direction.text.upper()
+    if word not in ("ASC", "DESC"):
+        raise syntax_error(
+            f"Invalid ordering key in order_by clause {clipped(clause)!r}.",
+            clause,
+            direction.start,
+            hint=hint,
+        )
+    if rest[1].kind != "end":
+        raise syntax_error(refusal, clause, rest[1].start, hint=hint)
+    return OrderTerm(field, ascending=word == "ASC")
