@@ -16,6 +16,8 @@ ROWS = (
     ("__main__",),
     ("cli",),
     ("eventtrack",),
+    # Where MLflow's code looks for what the fluent API has: names only.
+    ("artifacts", "client", "config", "data", "entities", "exceptions", "tracking"),
     ("fluent", "plugin", "server", "web"),
     ("compat", "sync", "watch"),
     ("store",),

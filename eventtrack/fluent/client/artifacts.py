@@ -1,0 +1,177 @@
+"""The client's calls about files. Everything goes through memory or straight from its file."""
+
+import importlib
+import json
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+from eventtrack.errors import InvalidValueError, UsageError
+from eventtrack.fluent import images, tables
+from eventtrack.fluent.client.base import StoreCalls
+from eventtrack.fluent.context import LOGGED_IMAGES
+from eventtrack.fluent.figures import figure_bytes
+from eventtrack.views.records import FileInfo
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class ArtifactCalls(StoreCalls):
+    """Files of a run: log, list, fetch. Paths within a run use `/` on every system."""
+
+    def log_artifact(
+        self, run_id: str, local_path: str | os.PathLike[str], artifact_path: str | None = None
+    ) -> None:
+        """Copy a file, or a folder as a folder, into the run, below `artifact_path` if given."""
+        path = Path(local_path)
+        if path.is_dir():
+            name = path.resolve().name
+            below = f"{artifact_path}/{name}" if artifact_path else name
+            self.store.artifacts.log_folder(run_id, path, below)
+        else:
+            self.store.artifacts.log_file(run_id, path, artifact_path)
+
+    def log_artifacts(
+        self, run_id: str, local_dir: str | os.PathLike[str], artifact_path: str | None = None
+    ) -> None:
+        """Copy what is in a folder into the run, below `artifact_path` if given."""
+        self.store.artifacts.log_folder(run_id, Path(local_dir), artifact_path)
+
+    def log_text(self, run_id: str, text: str, artifact_file: str) -> None:
+        """Keep a text as the file `artifact_file`, in UTF-8."""
+        if not isinstance(text, str):
+            raise InvalidValueError(
+                f"Invalid value for parameter 'text' supplied: expected a string, "
+                f"got {type(text).__name__}",
+                hint="pass str(value), or log_dict for a dictionary",
+            )
+        self.store.artifacts.log_bytes(run_id, text.encode(), artifact_file)
+
+    def log_dict(self, run_id: str, dictionary: Any, artifact_file: str) -> None:
+        """Keep a dictionary or list as JSON, or as YAML where the file's name says so."""
+        self.store.artifacts.log_bytes(run_id, _document(dictionary, artifact_file), artifact_file)
+
+    def log_stream(self, run_id: str, stream: IO[bytes], artifact_file: str) -> None:
+        """Keep what a binary stream yields as the file `artifact_file`."""
+        self.store.artifacts.log_bytes(run_id, stream.read(), artifact_file)
+
+    def log_figure(
+        self,
+        run_id: str,
+        figure: Any,
+        artifact_file: str,
+        *,
+        save_kwargs: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Keep a figure of matplotlib or plotly; the file's name decides on the format."""
+        data = figure_bytes(figure, artifact_file, save_kwargs or {})
+        self.store.artifacts.log_bytes(run_id, data, artifact_file)
+
+    def log_image(
+        self,
+        run_id: str,
+        image: Any,
+        artifact_file: str | None = None,
+        key: str | None = None,
+        step: int | None = None,
+        timestamp: int | None = None,
+        synchronous: bool | None = None,
+    ) -> None:
+        """Keep an image: as one file, or under `key` as one of a series of steps.
+
+        Args:
+            run_id: The run.
+            image: An array, an image of Pillow or an `eventtrack.Image`.
+            artifact_file: The file's name, which decides on the format; excludes the rest.
+            key: The name of the series.
+            step: The step in the series; None means 0.
+            timestamp: Milliseconds since 1970; None means now.
+            synchronous: Accepted for MLflow's sake; the image is stored when the call returns.
+        """
+        del synchronous
+        pillow = images.pillow_image(image)
+        if artifact_file is not None:
+            if key is not None or step is not None or timestamp is not None:
+                raise InvalidValueError(
+                    "The `artifact_file` parameter cannot be used in conjunction with `key`, "
+                    "`step`, or `timestamp` parameters. Please ensure that `artifact_file` is "
+                    "specified alone, without any of these conflicting parameters."
+                )
+            self.store.artifacts.log_bytes(
+                run_id, images.encode(pillow, artifact_file), artifact_file
+            )
+            return
+        stem = images.series_file(key, step, timestamp)
+        with self.store.batch():
+            for name, shown in (
+                (f"{stem}.png", pillow),
+                (f"{stem}+compressed.webp", images.thumbnail(pillow)),
+            ):
+                self.store.artifacts.log_bytes(run_id, images.encode(shown, name), name)
+            # MLflow's pages look for this tag before they look for images.
+            self.store.runs.set_tags(run_id, {LOGGED_IMAGES: "True"})
+
+    def log_table(
+        self, run_id: str, data: "Mapping[str, Any] | pd.DataFrame", artifact_file: str
+    ) -> None:
+        """Append rows to a table that is kept as JSON or Parquet; needs pandas.
+
+        Args:
+            run_id: The run.
+            data: Columns by name, or a data frame; cells may be images.
+            artifact_file: The file's name, ending in `.json` or `.parquet`.
+        """
+        tables.log_table(self.store, run_id, data, artifact_file)
+
+    def load_table(
+        self,
+        experiment_id: str,
+        artifact_file: str,
+        run_ids: Sequence[str] | None = None,
+        extra_columns: Sequence[str] | None = None,
+    ) -> "pd.DataFrame":
+        """The rows of one table in several runs, one below the other; needs pandas.
+
+        Args:
+            experiment_id: Where to look.
+            artifact_file: The table's file.
+            run_ids: Only these runs; None takes every run of the experiment that has the table.
+            extra_columns: What to add from `search_runs`' columns, for example `run_id`.
+
+        Raises:
+            NotFoundError: No run has the table.
+        """
+        return tables.load_table(self.store, experiment_id, artifact_file, run_ids, extra_columns)
+
+    def list_artifacts(self, run_id: str, path: str | None = None) -> list[FileInfo]:
+        """The files and folders directly below `path`, or below the run's root."""
+        return list(self.store.artifacts.list(run_id, path))
+
+    def download_artifacts(self, run_id: str, path: str, dst_path: str | None = None) -> str:
+        """Copy a file or folder of a run to `dst_path` and return where it is now.
+
+        Without `dst_path` it goes to a new temporary folder, which the caller may remove.
+        """
+        if dst_path is None:
+            import tempfile  # slower to import than all else here, and rarely needed
+
+            dst_path = tempfile.mkdtemp()
+        destination = Path(dst_path)
+        destination.mkdir(parents=True, exist_ok=True)
+        return str(self.store.artifacts.download(run_id, path, destination))
+
+
+def _document(content: Any, artifact_file: str) -> bytes:
+    if artifact_file.endswith((".yml", ".yaml")):
+        try:
+            yaml = importlib.import_module("yaml")
+        except ImportError as error:
+            raise UsageError(
+                f"cannot write {artifact_file}: the package `yaml` is not installed",
+                hint="run `pip install pyyaml`, or give the file a name that ends in .json",
+            ) from error
+        text: str = yaml.dump(content, indent=2, default_flow_style=False)
+        return text.encode()
+    return json.dumps(content, indent=2, default=str).encode()

@@ -1,0 +1,114 @@
+"""The client's calls about runs: their life, their state and their search."""
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from eventtrack.fluent.client.base import StoreCalls
+from eventtrack.fluent.context import PARENT_RUN_ID, USER
+from eventtrack.limits import SEARCH_RUNS_RESULTS_DEFAULT
+from eventtrack.views.records import Metric, PagedList, Run, RunStatus, ViewType
+
+
+class RunCalls(StoreCalls):
+    """Runs: create, read, end, delete, search."""
+
+    def get_run(self, run_id: str) -> Run:
+        """The run as it is now.
+
+        Raises:
+            NotFoundError: There is no such run.
+        """
+        return self.store.runs.get(run_id)
+
+    def get_parent_run(self, run_id: str) -> Run | None:
+        """The run that `run_id` was started below, None for a run at the top."""
+        parent_id = self.get_run(run_id).data.tags.get(PARENT_RUN_ID)
+        return self.get_run(parent_id) if parent_id is not None else None
+
+    def create_run(
+        self,
+        experiment_id: str,
+        start_time: int | None = None,
+        tags: Mapping[str, Any] | None = None,
+        run_name: str | None = None,
+    ) -> Run:
+        """Create a run, in state RUNNING, without making it anybody's active run.
+
+        Args:
+            experiment_id: An active experiment.
+            start_time: Milliseconds since 1970; None means now.
+            tags: Tags; the values are stored as text. `mlflow.user` names the run's user.
+            run_name: The name; without one it gets a random one.
+        """
+        texts = {key: str(value) for key, value in (tags or {}).items()}
+        return self.store.runs.create(
+            str(experiment_id),
+            user_id=texts.get(USER, "unknown"),
+            start_time=start_time,
+            tags=texts,
+            run_name=run_name,
+        )
+
+    def update_run(self, run_id: str, status: str | None = None, name: str | None = None) -> None:
+        """Change a run's status, its name or both; None leaves one as it is."""
+        if status is not None or name is not None:
+            self.store.runs.update(run_id, status=status, name=name)
+
+    def set_terminated(
+        self, run_id: str, status: str | None = None, end_time: int | None = None
+    ) -> None:
+        """End a run.
+
+        Args:
+            run_id: The run.
+            status: None means FINISHED.
+            end_time: Milliseconds since 1970; None means now.
+        """
+        self.store.runs.update(
+            run_id,
+            status=status or RunStatus.FINISHED,
+            end_time=end_time or time.time_ns() // 1_000_000,
+        )
+
+    def delete_run(self, run_id: str) -> None:
+        """Mark a run deleted."""
+        self.store.runs.delete(run_id)
+
+    def restore_run(self, run_id: str) -> None:
+        """Bring a deleted run back."""
+        self.store.runs.restore(run_id)
+
+    def search_runs(
+        self,
+        experiment_ids: Sequence[str] | str | int,
+        filter_string: str = "",
+        run_view_type: int = ViewType.ACTIVE_ONLY,
+        max_results: int = SEARCH_RUNS_RESULTS_DEFAULT,
+        order_by: Sequence[str] | None = None,
+        page_token: str | None = None,
+    ) -> PagedList[Run]:
+        """One page of the runs that match; `token` of the answer asks for the next.
+
+        Args:
+            experiment_ids: Where to look; one id or several.
+            filter_string: For example `metrics.loss < 0.1 AND params.lr = '0.01'`.
+            run_view_type: `ViewType.ACTIVE_ONLY`, `DELETED_ONLY` or `ALL`.
+            max_results: 1 to 50,000.
+            order_by: For example `["metrics.loss ASC"]`; ties and the rest: newest first.
+            page_token: The `token` of the page before.
+        """
+        if isinstance(experiment_ids, str | int):
+            experiment_ids = [str(experiment_ids)]
+        return self.store.runs.search(
+            [str(experiment_id) for experiment_id in experiment_ids],
+            filter_string or "",
+            run_view_type,
+            max_results,
+            order_by,
+            page_token,
+        )
+
+    def get_metric_history(self, run_id: str, key: str) -> PagedList[Metric]:
+        """Every point of one metric, in order of time, step and value; empty if there is none."""
+        return self.store.metrics.history(run_id, key)

@@ -1,0 +1,52 @@
+"""What a new run says about where it comes from: user, program and git commit, as MLflow tags."""
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from eventtrack.errors import InvalidValueError
+from eventtrack.store.session import current_user, git_commit
+
+USER = "mlflow.user"
+SOURCE_NAME = "mlflow.source.name"
+SOURCE_TYPE = "mlflow.source.type"
+GIT_COMMIT = "mlflow.source.git.commit"
+RUN_NAME = "mlflow.runName"
+PARENT_RUN_ID = "mlflow.parentRunId"
+NOTE = "mlflow.note.content"
+DATASET_CONTEXT = "mlflow.data.context"
+LOGGED_ARTIFACTS = "mlflow.loggedArtifacts"
+LOGGED_IMAGES = "mlflow.loggedImages"
+
+
+def source_tags() -> dict[str, str]:
+    """The tags that every run started by this program gets, unless its caller sets them."""
+    program = sys.argv[0] if getattr(sys, "argv", None) and sys.argv[0] else "<console>"
+    tags = {USER: current_user(), SOURCE_NAME: program, SOURCE_TYPE: "LOCAL"}
+    start = Path(program).parent if Path(program).is_file() else Path()
+    commit = git_commit(start.absolute())
+    if commit is not None:
+        tags[GIT_COMMIT] = commit
+    return tags
+
+
+def user_tags(tags: Mapping[str, object] | None, description: str | None) -> dict[str, str]:
+    """The caller's tags as text, with `description` as the note.
+
+    Raises:
+        InvalidValueError: `tags` is no mapping, or holds a note beside `description`.
+    """
+    if tags is not None and not isinstance(tags, Mapping):
+        raise InvalidValueError(
+            f"Invalid tags: {tags!r} of type {type(tags).__name__}. Must be a dictionary or None.",
+            hint='pass tags={"key": "value"}',
+        )
+    texts = {key: str(value) for key, value in (tags or {}).items()}
+    if description:
+        if NOTE in texts:
+            raise InvalidValueError(
+                f"Description is already set via the tag {NOTE} in tags.",
+                hint=f"remove the key {NOTE} from the tags, or omit the description",
+            )
+        texts[NOTE] = str(description)
+    return texts

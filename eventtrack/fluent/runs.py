@@ -1,0 +1,228 @@
+"""Starting, ending and finding runs."""
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from eventtrack.errors import InvalidStateError, InvalidValueError
+from eventtrack.fluent import stack, system_metrics
+from eventtrack.fluent.client import EventtrackClient
+from eventtrack.fluent.context import PARENT_RUN_ID, RUN_NAME, source_tags, user_tags
+from eventtrack.fluent.experiments import (
+    chosen_experiment_id,
+    current_client,
+    current_experiment_id,
+)
+from eventtrack.fluent.stack import RUN_ID_VARIABLE, ActiveRun, Frame, MetricSink, thread
+from eventtrack.views.records import LifecycleStage, Run, RunStatus
+
+
+def start_run(
+    run_id: str | None = None,
+    experiment_id: str | None = None,
+    run_name: str | None = None,
+    nested: bool = False,
+    parent_run_id: str | None = None,
+    tags: Mapping[str, Any] | None = None,
+    description: str | None = None,
+    log_system_metrics: bool | None = None,
+) -> ActiveRun:
+    """Start a run, or resume one, and make it this thread's active run.
+
+    Args:
+        run_id: A run to resume; without it the variable MLFLOW_RUN_ID is looked at, once.
+        experiment_id: Where a new run goes; without it, to the experiment that was set.
+        run_name: The name; a new run without one gets a random one.
+        nested: Start it below the active run.
+        parent_run_id: Start it below this run, which may belong to another thread or process.
+        tags: Tags to set; the values are stored as text.
+        description: A text for people, kept as the tag `mlflow.note.content`.
+        log_system_metrics: Record the machine's load beside the run (needs psutil).
+
+    Raises:
+        InvalidStateError: A run is active and `nested` was not asked for.
+        NotFoundError: There is no such run, parent or experiment.
+        InvalidValueError: The run, its parent or its experiment is deleted, or arguments clash.
+    """
+    if thread.frames and not nested:
+        raise InvalidStateError(
+            f"Run with UUID {thread.frames[0].run_id} is already active. To start a new run, first "
+            "end the current run with mlflow.end_run(). To start a nested run, call start_run with "
+            "nested=True"
+        )
+    monitoring = system_metrics.settings(log_system_metrics)
+    own_tags = user_tags(tags, description)
+    client = current_client()
+    resumed_id = run_id or os.environ.pop(RUN_ID_VARIABLE, None)
+    if resumed_id:
+        run = _resume(client, resumed_id, run_name, own_tags)
+    else:
+        run = _create(client, experiment_id, run_name, parent_run_id, own_tags)
+    active = ActiveRun(info=run.info, data=run.data, inputs=run.inputs, outputs=run.outputs)
+    monitor = None
+    if monitoring is not None:
+        monitor = system_metrics.SystemMetricsMonitor(client.store, run.info.run_id, monitoring)
+    stack.push(Frame(active, client, monitor))
+    if monitor is not None:
+        monitor.start()
+    return active
+
+
+def end_run(status: str = RunStatus.FINISHED) -> None:
+    """End this thread's active run with `status`; without one, do nothing.
+
+    Raises:
+        InvalidValueError: There is no such status; the run stays active.
+    """
+    if status not in RunStatus.ALL:
+        raise InvalidValueError(
+            f"Could not get run status corresponding to string {status}. "
+            f"Valid run status strings: {list(RunStatus.ALL)}"
+        )
+    stack.pop(status)
+
+
+def active_run() -> ActiveRun | None:
+    """This thread's innermost open run as it was started, or None. `get_run` tells its state."""
+    return thread.frames[-1].run if thread.frames else None
+
+
+def last_active_run() -> Run | None:
+    """This thread's active run, else the run it ended last (as it is now), else None."""
+    active = active_run()
+    if active is not None:
+        return active
+    return get_run(thread.last_run_id) if thread.last_run_id is not None else None
+
+
+def active_frame() -> Frame:
+    """The frame of this thread's active run; a run is started if there is none."""
+    if not thread.frames:
+        start_run()
+    return thread.frames[-1]
+
+
+def target(run_id: str | None) -> tuple[EventtrackClient, str]:
+    """The run that a call means, with the client of its store.
+
+    Without `run_id` that is the active run, which is started if need be.
+    """
+    if run_id is None:
+        frame = active_frame()
+        return frame.client, frame.run_id
+    return client_of(run_id), run_id
+
+
+def sink_of(run_id: str | None) -> MetricSink:
+    """Where points of the run that a call means go; arguments as `target`."""
+    if run_id is None:
+        return active_frame().sink
+    for frame in thread.frames:
+        if frame.run_id == run_id:
+            return frame.sink
+    return current_client().store.metrics.sink(run_id)
+
+
+def client_of(run_id: str) -> EventtrackClient:
+    """The client for a run: that of its store if this thread has it open, else the current one."""
+    for frame in thread.frames:
+        if frame.run_id == run_id:
+            return frame.client
+    return current_client()
+
+
+def get_run(run_id: str) -> Run:
+    """The run as it is now: the latest value of each metric, params, tags, inputs.
+
+    Raises:
+        NotFoundError: There is no such run.
+    """
+    return client_of(run_id).get_run(run_id)
+
+
+def get_parent_run(run_id: str) -> Run | None:
+    """The run that `run_id` was started below, None for a run at the top."""
+    return client_of(run_id).get_parent_run(run_id)
+
+
+def delete_run(run_id: str) -> None:
+    """Mark a run deleted; `restore_run` brings it back."""
+    client_of(run_id).delete_run(run_id)
+
+
+def restore_run(run_id: str) -> None:
+    """Bring a deleted run back."""
+    client_of(run_id).restore_run(run_id)
+
+
+def _create(
+    client: EventtrackClient,
+    experiment_id: str | None,
+    run_name: str | None,
+    parent_run_id: str | None,
+    tags: dict[str, str],
+) -> Run:
+    parent_id = _parent_id(client, parent_run_id)
+    if parent_id is not None:
+        tags[PARENT_RUN_ID] = parent_id
+    if run_name:
+        tags[RUN_NAME] = run_name
+    if experiment_id is None:
+        experiment_id = current_experiment_id(client)
+    return client.create_run(_experiment_text(experiment_id), None, source_tags() | tags, run_name)
+
+
+def _parent_id(client: EventtrackClient, parent_run_id: str | None) -> str | None:
+    current_id = thread.frames[-1].run_id if thread.frames else None
+    if not parent_run_id:
+        return current_id
+    if current_id is not None and parent_run_id != current_id:
+        raise InvalidStateError(
+            f"Current run with UUID {current_id} does not match the specified parent_run_id "
+            f"{parent_run_id}. To start a new nested run under the parent run with UUID "
+            f"{current_id}, first end the current run with mlflow.end_run()."
+        )
+    if client.get_run(parent_run_id).info.lifecycle_stage == LifecycleStage.DELETED:
+        raise InvalidValueError(
+            f"Cannot start run under parent run with ID {parent_run_id} because it is in the "
+            "deleted state.",
+            hint=f'call restore_run("{parent_run_id}") first',
+        )
+    return parent_run_id
+
+
+def _resume(
+    client: EventtrackClient, run_id: str, run_name: str | None, tags: dict[str, str]
+) -> Run:
+    if stack.depth_of(run_id) is not None:
+        raise InvalidStateError(f"Run with UUID {run_id} is already active.")
+    info = client.get_run(run_id).info
+    chosen = chosen_experiment_id()
+    if chosen is not None and chosen != info.experiment_id:
+        raise InvalidValueError(
+            f"Cannot start run with ID {run_id} because active experiment ID does not match "
+            "environment run ID. Make sure --experiment-name or --experiment-id matches experiment "
+            "set with set_experiment(), or just use command-line arguments",
+            hint=f'call set_experiment(experiment_id="{info.experiment_id}") first',
+        )
+    if info.lifecycle_stage == LifecycleStage.DELETED:
+        raise InvalidValueError(
+            f"Cannot start run with ID {run_id} because it is in the deleted state.",
+            hint=f'call restore_run("{run_id}") first',
+        )
+    with client.store.batch():
+        client.store.runs.update(run_id, status=RunStatus.RUNNING, name=run_name)
+        if tags:
+            client.store.runs.set_tags(run_id, tags)
+    return client.get_run(run_id)
+
+
+def _experiment_text(experiment_id: object) -> str:
+    if isinstance(experiment_id, str):
+        return experiment_id
+    if isinstance(experiment_id, int):
+        return str(experiment_id)
+    raise InvalidValueError(
+        f"Invalid experiment id: {experiment_id} of type {type(experiment_id)}. "
+        "Must be one of str, int, or None."
+    )

@@ -1,0 +1,46 @@
+"""What every test starts with: a fluent API that knows nothing of the test before."""
+
+import os
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+# The fluent API reads these, and writes some of them for processes started later.
+VARIABLES = (
+    "EVENTTRACK_URI",
+    "MLFLOW_TRACKING_URI",
+    "MLFLOW_EXPERIMENT_NAME",
+    "MLFLOW_EXPERIMENT_ID",
+    "MLFLOW_RUN_ID",
+    "MLFLOW_ENABLE_SYSTEM_METRICS_LOGGING",
+    "MLFLOW_SYSTEM_METRICS_SAMPLING_INTERVAL",
+    "MLFLOW_SYSTEM_METRICS_SAMPLES_BEFORE_LOGGING",
+    "MLFLOW_SYSTEM_METRICS_NODE_ID",
+)
+
+
+@pytest.fixture(autouse=True)
+def fresh_fluent_state() -> Iterator[None]:
+    """No choice of store or experiment, no open runs, no MLflow variables; before and after."""
+    before = {name: os.environ.pop(name, None) for name in VARIABLES}
+    yield
+    _forget_fluent_state()
+    for name, value in before.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value
+
+
+def _forget_fluent_state() -> None:
+    # Most tests never load the fluent API; this must not load it for them.
+    stack = sys.modules.get("eventtrack.fluent.stack")
+    if stack is not None:
+        stack.forget()
+    experiments = sys.modules.get("eventtrack.fluent.experiments")
+    if experiments is not None:
+        experiments.forget_choice()
+    location = sys.modules.get("eventtrack.fluent.location")
+    if location is not None:
+        location.close_all()
