@@ -1,0 +1,73 @@
+"""The root command and the table of all commands."""
+
+import sys
+
+import click
+
+from eventtrack.cli.base import Lazy, LazyGroup, examples
+
+_LOOK, _EXPLAIN, _CHANGE, _KEEP = "Look", "Explain", "Change", "Keep"
+
+
+def _lazy(module: str, attribute: str, section: str, summary: str) -> Lazy:
+    return Lazy(f"eventtrack.cli.commands.{module}:{attribute}", section, summary)
+
+
+COMMANDS = {
+    "demo": _lazy("demo", "demo", _LOOK, "Log a small real training and show what was recorded."),
+    "experiments": _lazy("experiments", "experiments", _LOOK, "List, show and edit experiments."),
+    "runs": _lazy("runs", "runs", _LOOK, "List, show, search, compare and plot runs."),
+    "artifacts": _lazy("artifacts", "artifacts", _LOOK, "List and fetch the files of runs."),
+    "stats": _lazy("stats", "stats", _LOOK, "How much the store holds, and where."),
+    "watch": _lazy("watch", "watch", _LOOK, "Keep the views current and print each change."),
+    "log": _lazy("log", "log", _EXPLAIN, "The raw events, filtered or followed."),
+    "inspect": _lazy("inspect", "inspect", _EXPLAIN, "All about one event, run or session."),
+    "replay": _lazy("replay", "replay", _EXPLAIN, "The state at a moment; rebuild and verify."),
+    "diff": _lazy("history", "diff", _EXPLAIN, "What differs between two moments or two runs."),
+    "blame": _lazy("history", "blame", _EXPLAIN, "Who set each fact of a run, and when."),
+    "conflicts": _lazy("conflicts", "conflicts", _EXPLAIN, "Facts that two writers disagreed on."),
+    "undo": _lazy("history", "undo", _CHANGE, "Append the inverse of an event."),
+    "check": _lazy("check", "check", _KEEP, "Look for damage in the log, journals and views."),
+    "export": _lazy("export", "export", _KEEP, "Write runs or metrics as CSV, JSONL or Parquet."),
+    "completion": _lazy("completion", "completion", _KEEP, "Print the shell's completion set-up."),
+}
+
+
+def _print_version(context: click.Context, parameter: click.Parameter, value: bool) -> None:
+    if not value or context.resilient_parsing:
+        return
+    from eventtrack._version import __version__
+
+    click.echo(f"eventtrack {__version__}")
+    context.exit()
+
+
+@click.group(
+    "eventtrack",
+    cls=LazyGroup,
+    lazy=COMMANDS,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog=examples(
+        "eventtrack demo",
+        "eventtrack runs list",
+        "eventtrack --store /data/runs experiments list --json",
+    ),
+)
+@click.option(
+    "--version",
+    is_flag=True,
+    expose_value=False,
+    is_eager=True,
+    callback=_print_version,
+    help="Print the version and leave.",
+)
+def cli() -> None:
+    """Track experiments in a log that never forgets: every run, what changed it, who, and when."""
+
+
+def main() -> None:
+    """Run the command line with this process's arguments and exit with its code."""
+    for stream in (sys.stdout, sys.stderr):
+        # Names in a store may hold characters that the terminal's encoding has not.
+        stream.reconfigure(errors="replace")  # type: ignore[union-attr]
+    cli(prog_name="eventtrack")

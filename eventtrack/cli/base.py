@@ -1,0 +1,254 @@
+"""What all commands share: the options --store and --json, lazy groups, and the error border.
+
+Both options are accepted before and after the command's name: each level declares them and writes
+what it was given into the one `Invocation`. Errors are translated here, once: an `EventtrackError`
+becomes a message, a hint and an exit code, never a traceback.
+"""
+
+import contextlib
+import errno
+import os
+import sys
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from typing import IO, TYPE_CHECKING, Any, ClassVar, NamedTuple
+
+import click
+
+from eventtrack.cli import text
+from eventtrack.cli.output import Output, colours_allowed
+from eventtrack.errors import EventtrackError, StoreMissingError
+
+if TYPE_CHECKING:
+    from eventtrack.store import Store
+
+EXIT_INTERRUPTED = 130
+
+
+class Invocation:
+    """One call of the command line: which store it is about, and where its answer goes."""
+
+    def __init__(self) -> None:
+        self.uri: str | None = None
+        self.out = Output()
+
+    def open(self, *, create: bool = False) -> "Store":
+        """The store of this call; without `create` a missing one is an error, not a new folder."""
+        from eventtrack.store import open_store
+        from eventtrack.store.location import resolve_path
+
+        path = resolve_path(self.uri)
+        try:
+            return open_store(path, source="cli", create=create)
+        except StoreMissingError as error:
+            raise StoreMissingError(
+                error.message,
+                hint="point elsewhere with --store PATH or EVENTTRACK_URI, or make a store with "
+                "`eventtrack demo` or `eventtrack experiments create NAME`",
+            ) from error
+
+
+pass_invocation = click.make_pass_decorator(Invocation, ensure=True)
+
+
+def invocation_of(context: click.Context) -> Invocation:
+    """The invocation that a context belongs to."""
+    return context.ensure_object(Invocation)
+
+
+def _set_store(context: click.Context, parameter: click.Parameter, value: str | None) -> None:
+    if value is not None:
+        invocation_of(context).uri = value
+
+
+def _set_json(context: click.Context, parameter: click.Parameter, value: bool) -> None:
+    if value:
+        invocation_of(context).out.json = True
+
+
+def _shared_options() -> list[click.Parameter]:
+    return [
+        click.Option(
+            ["--store"],
+            metavar="PATH",
+            expose_value=False,
+            callback=_set_store,
+            help="The store's folder or URI.  [default: EVENTTRACK_URI, MLFLOW_TRACKING_URI, or "
+            "./.eventtrack]",
+        ),
+        click.Option(
+            ["--json"],
+            is_flag=True,
+            expose_value=False,
+            callback=_set_json,
+            help="Print JSON instead of text.",
+        ),
+    ]
+
+
+def _with_shared(parameters: list[click.Parameter]) -> list[click.Parameter]:
+    """The shared options behind a command's own, and before --help."""
+    own = [parameter for parameter in parameters if "--help" not in parameter.opts]
+    rest = [parameter for parameter in parameters if "--help" in parameter.opts]
+    return [*own, *_shared_options(), *rest]
+
+
+class Command(click.Command):
+    """A command with the shared options."""
+
+    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
+        """The command's own parameters, the shared options, and --help."""
+        return _with_shared(super().get_params(ctx))
+
+
+class Group(click.Group):
+    """A group with the shared options, which suggests the command that was meant."""
+
+    command_class = Command
+
+    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
+        """The group's own parameters, the shared options, and --help."""
+        return _with_shared(super().get_params(ctx))
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """All names, in the order of their definition: what is used most stands first."""
+        return list(self.commands)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command that the first argument names.
+
+        Raises:
+            click.UsageError: There is none; the message names the nearest.
+        """
+        name = args[0]
+        if self.get_command(ctx, name) is None and not name.startswith("-"):
+            import difflib
+
+            known = self.list_commands(ctx)
+            near = difflib.get_close_matches(name, known, n=1)
+            meant = f" Did you mean {near[0]!r}?" if near else f" There are: {', '.join(known)}."
+            ctx.fail(f"No such command {name!r}.{meant}")
+        return super().resolve_command(ctx, args)
+
+
+# Groups made by `@group.group()` are of the same class.
+Group.group_class = Group
+
+
+class LazyNames(Group):
+    """A group that also holds commands by name, imported when one of them is asked for."""
+
+    lazy_targets: ClassVar[Mapping[str, str]] = {}
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """All names: those that only read, which are the lazy ones, before those that write."""
+        own = super().list_commands(ctx)
+        return sorted([*own, *self.lazy_targets], key=lambda name: name in {"delete", "restore"})
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command, imported now when it is lazy; None when there is none of that name."""
+        target = self.lazy_targets.get(cmd_name)
+        return load(target) if target else super().get_command(ctx, cmd_name)
+
+
+class Lazy(NamedTuple):
+    """A command that has not been imported: `module:attribute`, and its line in the help."""
+
+    target: str
+    section: str
+    summary: str
+
+
+def load(target: str) -> click.Command:
+    """Import the command that `module:attribute` names."""
+    module, _, attribute = target.partition(":")
+    found: click.Command = getattr(import_module(module), attribute)
+    return found
+
+
+class LazyGroup(Group):
+    """The root: knows its commands by name, and imports a command's module when it is called."""
+
+    def __init__(self, *arguments: Any, lazy: Mapping[str, Lazy], **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.lazy = lazy
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """All names, in the order of the help."""
+        return list(self.lazy)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import and return the command; None when there is none of that name."""
+        found = self.lazy.get(cmd_name)
+        return load(found.target) if found else None
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the commands by section, without importing any."""
+        sections: dict[str, list[tuple[str, str]]] = {}
+        width = max(map(len, self.lazy))
+        for name, lazy in self.lazy.items():
+            sections.setdefault(lazy.section, []).append((name.ljust(width), lazy.summary))
+        for section, rows in sections.items():
+            with formatter.section(section):
+                formatter.write_dl(rows, col_max=14)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; turn its errors into a message, a hint and an exit code."""
+        try:
+            result = super().invoke(ctx)
+            sys.stdout.flush()
+            return result
+        except EventtrackError as error:
+            raise Failure(error.message, error.hint, error.exit_code) from error
+        except KeyboardInterrupt:
+            ctx.exit(EXIT_INTERRUPTED)
+        except BrokenPipeError:
+            _silence(sys.stdout)
+            ctx.exit(1)
+        except OSError as error:
+            if error.errno == errno.EPIPE:
+                raise
+            name = f"{error.filename}: " if error.filename else ""
+            raise Failure(f"{name}{error.strerror or error}", "", 1) from error
+
+
+class Failure(click.ClickException):
+    """An error as the command line shows it: on standard error, with its hint below it."""
+
+    def __init__(self, message: str, hint: str, exit_code: int) -> None:
+        super().__init__(message)
+        self.hint = hint
+        # click declares the code for the class; ours differs with the error that was translated.
+        vars(self)["exit_code"] = exit_code
+
+    def show(self, file: IO[str] | None = None) -> None:
+        """Print message and hint."""
+        stream = sys.stderr if file is None else file
+        styled = colours_allowed(stream)
+        for label, words, colour in (("error", self.message, "red"), ("hint", self.hint, "cyan")):
+            if words:
+                shown = click.style(label, fg=colour, bold=True) if styled else label
+                # Names that someone else chose may stand in it: see `text.clean`.
+                safe = "\n".join(map(text.clean, words.split("\n")))
+                click.echo(f"{shown}: {safe}", file=stream, color=styled)
+
+
+def _silence(stream: IO[str]) -> None:
+    """Point a stream whose reader has gone at nothing, so that Python's exit does not complain."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+def examples(*lines: str) -> str:
+    """The epilog of a command: example calls, each on its own line."""
+    return "\b\nExamples:\n" + "\n".join(f"  {line}" for line in lines)
+
+
+CommandDecorator = Callable[[Callable[..., Any]], click.Command]
+
+
+def command(name: str, *example_lines: str) -> CommandDecorator:
+    """Decorate a function as a command with the shared options and examples in its help."""
+    return click.command(name, cls=Command, epilog=examples(*example_lines))

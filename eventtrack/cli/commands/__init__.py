@@ -1,0 +1,1 @@
+"""One module per command or group; `application.COMMANDS` says which module holds which."""

@@ -1,0 +1,50 @@
+"""`eventtrack check`: look for damage."""
+
+import click
+
+from eventtrack.cli import text
+from eventtrack.cli.base import Invocation, command, pass_invocation
+from eventtrack.cli.tables import Styled
+from eventtrack.errors import CorruptionError
+
+
+@command("check", "eventtrack check", "eventtrack check --json", "eventtrack check && echo intact")
+@pass_invocation
+def check(call: Invocation) -> None:
+    """Look for damage in the log, the journals, the views and the files; change nothing.
+
+    Reads every envelope and recomputes its hashes. The exit code is 0 when all is well and 8 when
+    anything is damaged.
+
+    JSON: an object with ok, counts of envelopes, events, unknown_events, feeds, journals and blobs,
+    the views' digest, and problems, each with where, what and hint.
+    """
+    store = call.open()
+    started = text.now_ms()
+    with call.out.progress("checking") as progress:
+        report = store.maintenance.check(progress)
+    took = text.duration(text.now_ms() - started)
+    if call.out.json:
+        call.out.document({"ok": report.ok, **report.to_dictionary()})
+    else:
+        envelopes = text.count(report.envelopes, "envelope")
+        call.out.wrapped(f"Examined {text.clean(str(store.path))} in {took}:")
+        call.out.wrapped(
+            f"{envelopes} with {text.count(report.events, 'event')} in "
+            f"{text.count(report.feeds, 'feed')}, {text.count(report.journals, 'journal')}, "
+            f"{text.count(report.blobs, 'blob')}, and the views against the log."
+        )
+        for problem in report.problems:
+            call.out.line("")
+            call.out.wrapped(Styled(text.clean(problem.where), "bold red"))
+            call.out.wrapped(f"  {text.clean(problem.what)}")
+            if problem.hint:
+                call.out.wrapped(Styled(f"  hint: {text.clean(problem.hint)}", "cyan"))
+        if report.ok:
+            call.out.line(Styled("No damage found.", "green"))
+    if not report.ok:
+        if not call.out.json:
+            call.out.line("")
+            count = text.count(len(report.problems), "problem")
+            call.out.line(Styled(f"{count} found.", "bold red"))
+        click.get_current_context().exit(CorruptionError.exit_code)

@@ -1,0 +1,208 @@
+"""`eventtrack experiments`: list, show, create, rename, delete, restore."""
+
+import click
+
+from eventtrack.cli import text
+from eventtrack.cli.base import Group, Invocation, examples, pass_invocation
+from eventtrack.cli.output import Output
+from eventtrack.cli.resolve import EXPERIMENT, all_experiments, find_experiment
+from eventtrack.cli.tables import Cell, Column, Styled
+from eventtrack.views.records import Experiment, LifecycleStage, ViewType
+
+NO_EXPERIMENTS = (
+    "No experiments yet. Try `eventtrack demo`, or `eventtrack experiments create NAME`."
+)
+
+
+@click.group(
+    "experiments",
+    cls=Group,
+    epilog=examples(
+        "eventtrack experiments list",
+        "eventtrack experiments show iris",
+        "eventtrack experiments create digits --tag owner=ada",
+    ),
+)
+def experiments() -> None:
+    """List, show and edit experiments, the named groups that runs belong to."""
+
+
+@experiments.command(
+    "list",
+    epilog=examples("eventtrack experiments list", "eventtrack experiments list --all --json"),
+)
+@click.option("--deleted", "view", flag_value=ViewType.DELETED_ONLY, help="Only deleted ones.")
+@click.option("--all", "view", flag_value=ViewType.ALL, help="Deleted ones too.")
+@pass_invocation
+def list_experiments(call: Invocation, view: int | None) -> None:
+    """List experiments, newest first.
+
+    JSON: a list of experiments with experiment_id, name, artifact_location, lifecycle_stage, tags,
+    creation_time, last_update_time.
+    """
+    found = all_experiments(call.open(), view_type=view or ViewType.ACTIVE_ONLY)
+    if call.out.json:
+        call.out.document([_as_json(one) for one in found])
+    elif not found:
+        call.out.note(NO_EXPERIMENTS if view is None else "No such experiments.")
+    else:
+        _draw_table(call.out, found)
+
+
+@experiments.command(
+    "show", epilog=examples("eventtrack experiments show iris", "eventtrack experiments show 0")
+)
+@click.argument("experiment", type=EXPERIMENT)
+@pass_invocation
+def show(call: Invocation, experiment: str) -> None:
+    """Show one experiment and its newest runs.
+
+    JSON: one experiment, as in `experiments list`.
+    """
+    from eventtrack.cli.run_table import draw_runs
+
+    store = call.open()
+    found = find_experiment(store, experiment)
+    if call.out.json:
+        call.out.document(_as_json(found))
+        return
+    out = call.out
+    out.line(Styled(text.clean(found.name), "bold"))
+    tags = text.summary(found.tags)
+    pairs: list[tuple[str, Cell]] = [
+        ("id", Styled(found.experiment_id, "cyan")),
+        ("state", _stage(found)),
+        ("created", text.moment(found.creation_time)),
+        ("updated", text.moment(found.last_update_time)),
+        ("artifacts", text.clean(found.artifact_location)),
+    ]
+    out.fields([*pairs, ("tags", tags)] if tags else pairs)
+    runs = store.runs.search([found.experiment_id], max_results=10)
+    if not runs:
+        out.note("No active runs in this experiment.")
+        return
+    out.title("newest runs")
+    draw_runs(out, runs)
+    if runs.token is not None:
+        out.note(f"There are more: eventtrack runs list -e {found.experiment_id}")
+
+
+@experiments.command(
+    "create",
+    epilog=examples(
+        "eventtrack experiments create digits",
+        "eventtrack experiments create digits --tag owner=ada --tag stage=draft",
+    ),
+)
+@click.argument("name")
+@click.option("--tag", "tags", multiple=True, metavar="KEY=VALUE", help="A tag; may be repeated.")
+@click.option("--artifact-location", metavar="URI", help="Where files of its runs are put.")
+@pass_invocation
+def create(
+    call: Invocation, name: str, tags: tuple[str, ...], artifact_location: str | None
+) -> None:
+    """Create an experiment.
+
+    Makes the store when there is none.
+
+    JSON: the experiment, as in `experiments list`.
+    """
+    pairs = [_key_and_value(tag) for tag in tags]
+    store = call.open(create=True)
+    identifier = store.experiments.create(name, artifact_location, dict(pairs))
+    _answer(call.out, store.experiments.get(identifier), "Created")
+
+
+@experiments.command("rename", epilog=examples("eventtrack experiments rename iris iris-2026"))
+@click.argument("experiment", type=EXPERIMENT)
+@click.argument("name")
+@pass_invocation
+def rename(call: Invocation, experiment: str, name: str) -> None:
+    """Give an experiment another name.
+
+    JSON: the experiment, as in `experiments list`.
+    """
+    store = call.open()
+    identifier = find_experiment(store, experiment).experiment_id
+    store.experiments.rename(identifier, name)
+    _answer(call.out, store.experiments.get(identifier), "Renamed")
+
+
+@experiments.command("delete", epilog=examples("eventtrack experiments delete iris"))
+@click.argument("experiment", type=EXPERIMENT)
+@pass_invocation
+def delete(call: Invocation, experiment: str) -> None:
+    """Delete an experiment and its runs.
+
+    `restore` brings both back.
+
+    JSON: the experiment, as in `experiments list`.
+    """
+    store = call.open()
+    identifier = find_experiment(store, experiment).experiment_id
+    store.experiments.delete(identifier)
+    _answer(call.out, store.experiments.get(identifier), "Deleted")
+
+
+@experiments.command("restore", epilog=examples("eventtrack experiments restore iris"))
+@click.argument("experiment", type=EXPERIMENT)
+@pass_invocation
+def restore(call: Invocation, experiment: str) -> None:
+    """Make a deleted experiment and its runs active again.
+
+    JSON: the experiment, as in `experiments list`.
+    """
+    store = call.open()
+    identifier = find_experiment(store, experiment).experiment_id
+    store.experiments.restore(identifier)
+    _answer(call.out, store.experiments.get(identifier), "Restored")
+
+
+def _answer(out: Output, experiment: Experiment, verb: str) -> None:
+    if out.json:
+        out.document(_as_json(experiment))
+    else:
+        name = Styled(text.clean(experiment.name), "bold")
+        out.line(f"{verb} experiment ", name, f" (id {experiment.experiment_id})")
+
+
+def _as_json(experiment: Experiment) -> dict[str, object]:
+    fields = experiment.to_dictionary()
+    fields.pop("workspace", None)
+    return fields
+
+
+def _key_and_value(tag: str) -> tuple[str, str]:
+    key, separator, value = tag.partition("=")
+    if not separator or not key:
+        raise click.BadParameter(f"{tag!r} is not KEY=VALUE", param_hint="--tag")
+    return key, value
+
+
+def _stage(experiment: Experiment) -> Cell:
+    active = experiment.lifecycle_stage == LifecycleStage.ACTIVE
+    return Styled(experiment.lifecycle_stage, "green" if active else "red")
+
+
+def _draw_table(out: Output, found: list[Experiment]) -> None:
+    columns = [
+        Column("id", style="cyan"),
+        Column("name", style="bold", width_max=60),
+        Column("state", rank=2),
+        Column("created", rank=1),
+        Column("updated", rank=3),
+        Column("tags", style="dim", rank=4),
+    ]
+    time = text.relative_time if out.is_terminal else text.local_time
+    rows: list[list[Cell]] = [
+        [
+            one.experiment_id,
+            text.clean(one.name),
+            _stage(one),
+            time(one.creation_time),
+            time(one.last_update_time),
+            text.summary(one.tags),
+        ]
+        for one in found
+    ]
+    out.table(columns, rows)

@@ -1,0 +1,138 @@
+"""`eventtrack export`: runs or metric points as CSV, JSON lines or Parquet."""
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+import click
+
+from eventtrack.cli import text
+from eventtrack.cli.base import Invocation, command, pass_invocation
+from eventtrack.cli.export_formats import (
+    METRIC_COLUMNS,
+    WRITERS,
+    columns_of_runs,
+    metric_rows,
+    run_rows,
+)
+from eventtrack.cli.output import is_terminal
+from eventtrack.cli.resolve import EXPERIMENT, chosen_experiments
+from eventtrack.views.records import Run, ViewType
+
+if TYPE_CHECKING:
+    from eventtrack.store import Store
+
+_PAGE = 5000
+_SUFFIXES = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet"}
+
+
+@command(
+    "export",
+    "eventtrack export > runs.csv",
+    "eventtrack export metrics -e iris -o metrics.parquet",
+    "eventtrack export runs --filter \"params.lr = '0.03'\" --format jsonl",
+)
+@click.argument("what", type=click.Choice(["runs", "metrics"]), default="runs")
+@click.option(
+    "--format", "form", type=click.Choice(list(WRITERS)), help="[default: by suffix, or csv]"
+)
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), help="File; default: standard output."
+)
+@click.option(
+    "-e",
+    "--experiment",
+    "experiments",
+    type=EXPERIMENT,
+    multiple=True,
+    help="Only this experiment (id or name); may be repeated.",
+)
+@click.option(
+    "--filter", "filter_string", default="", help="Only runs that match, as in `runs search`."
+)
+@click.option("--all", "everything", is_flag=True, help="Deleted runs too.")
+@pass_invocation
+def export(
+    call: Invocation,
+    what: str,
+    form: str | None,
+    output: Path | None,
+    experiments: tuple[str, ...],
+    filter_string: str,
+    everything: bool,
+) -> None:
+    """Write runs (a row each) or metrics (a row each point) as CSV, JSON lines or Parquet.
+
+    Columns of runs: run_id, run_name, experiment_id, experiment, status, lifecycle_stage, user_id,
+    start_time, end_time, then params.*, metrics.*, tags.*. Columns of metrics: run_id, key, step,
+    timestamp, value. Times are milliseconds since 1970. A file is written whole or not at all.
+
+    JSON: --json is --format jsonl: one row a line, named by the columns; runs keep only the
+    columns they have.
+    """
+    form = form or ("jsonl" if call.out.json else None) or _by_suffix(output)
+    if form == "parquet" and output is None and is_terminal(sys.stdout):
+        raise click.UsageError("Parquet is no text: give --output FILE.")
+    store = call.open()
+    view = ViewType.ALL if everything else ViewType.ACTIVE_ONLY
+    chosen = chosen_experiments(store, experiments, view_type=ViewType.ALL)
+    names = {one.experiment_id: one.name for one in chosen}
+
+    def runs() -> Iterator[Run]:
+        return all_runs(store, list(names), filter_string, view)
+
+    rows: Iterator[dict[str, Any]]
+    if what == "runs":
+        # JSON lines name their own columns; the other formats need all names before the first row.
+        columns = columns_of_runs(runs()) if form != "jsonl" else []
+        rows = run_rows(runs(), names)
+    else:
+        columns = list(METRIC_COLUMNS)
+        rows = metric_rows(store, runs())
+    with _target(output) as stream:
+        written = WRITERS[form](stream, columns, rows)
+    if output is not None:
+        noun = "run" if what == "runs" else "point"
+        print(f"Wrote {text.count(written, noun)} to {output}", file=sys.stderr)
+
+
+def all_runs(store: "Store", ids: list[str], filter_string: str, view: int) -> Iterator[Run]:
+    """Every matching run, page by page."""
+    token: str | None = None
+    while ids:
+        page = store.runs.search(
+            ids,
+            filter_string=filter_string,
+            view_type=view,
+            max_results=_PAGE,
+            page_token=token,
+        )
+        yield from page
+        token = page.token
+        if token is None:
+            return
+
+
+def _by_suffix(output: Path | None) -> str:
+    return _SUFFIXES.get(output.suffix.lower(), "csv") if output else "csv"
+
+
+@contextmanager
+def _target(output: Path | None) -> Iterator[IO[bytes]]:
+    """Standard output, or a file that appears under its name only when it is complete."""
+    if output is None:
+        yield sys.stdout.buffer
+        sys.stdout.buffer.flush()
+        return
+    if output.is_dir():
+        raise click.BadParameter(f"{str(output)!r} is a folder.", param_hint="--output")
+    partial = output.with_name(f".{output.name}.{os.getpid()}.partial")
+    try:
+        with partial.open("wb") as stream:
+            yield stream
+        partial.replace(output)
+    finally:
+        partial.unlink(missing_ok=True)

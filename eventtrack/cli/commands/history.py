@@ -1,0 +1,201 @@
+"""`eventtrack diff`, `blame` and `undo`: what changed, who did it, and the way back."""
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from eventtrack.cli import text
+from eventtrack.cli.base import Invocation, command, pass_invocation
+from eventtrack.cli.event_lines import event_body, event_parts, session_line, short_stream
+from eventtrack.cli.moments import is_moment
+from eventtrack.cli.output import Output
+from eventtrack.cli.resolve import RUN, find_run
+from eventtrack.cli.tables import Cell, Column, Styled
+from eventtrack.errors import NotFoundError
+
+if TYPE_CHECKING:
+    from eventtrack.store.blame import BlameLine
+    from eventtrack.store.facts import Change
+
+_SIGNS = {"added": ("+", "green"), "removed": ("-", "red"), "changed": ("~", "yellow")}
+
+
+@command(
+    "diff",
+    "eventtrack diff 120 now",
+    "eventtrack diff 2026-05-03T12:00 2026-05-04",
+    "eventtrack diff 3f2a 91bc",
+)
+@click.argument("older")
+@click.argument("newer", default="now")
+@pass_invocation
+def diff(call: Invocation, older: str, newer: str) -> None:
+    """Show what differs between two moments of the store, or between two runs.
+
+    A moment is a position of the log, an ISO time (local unless it names a zone), or `now`; what
+    is no moment is a run. A prefix settles it: run/3f2a.
+
+    JSON: a list of changes with kind (added, removed, changed), subject, fact, before and after.
+    """
+    store = call.open()
+    if is_moment(store, older) and is_moment(store, newer):
+        with call.out.progress("folding") as progress:
+            changes = store.history.diff(older, newer, progress)
+    else:
+        runs = [find_run(store, one).info.run_id for one in (older, newer)]
+        changes = store.history.diff_runs(*runs)
+    if call.out.json:
+        call.out.document(changes)
+    elif not changes:
+        call.out.note("No difference.")
+    else:
+        _draw_changes(call.out, changes)
+
+
+@command(
+    "blame", "eventtrack blame 3f2a", "eventtrack blame 3f2a param.lr", "eventtrack blame 3f2a lr"
+)
+@click.argument("run", type=RUN)
+@click.argument("key", required=False)
+@pass_invocation
+def blame(call: Invocation, run: str, key: str | None) -> None:
+    """Show who set each fact of a run, when, and with which program.
+
+    KEY is a fact as the first column shows it (param.lr, tag.stage, status), or its last part.
+    Without it the tracker's own tags and all but the newest point of each metric are left out;
+    JSON has everything.
+
+    JSON: a list of facts with fact, before, after, address, recorded_ms and session (an object, or
+    null when it is not known).
+    """
+    store = call.open()
+    run_id = find_run(store, run).info.run_id
+    lines = _of_key(store.history.blame(run_id), key)
+    if key is not None and not lines:
+        raise NotFoundError(
+            f"The run {text.short_id(run_id)} has no fact {key!r}",
+            hint=f"`eventtrack blame {text.short_id(run_id)}` lists all of them",
+        )
+    if call.out.json:
+        call.out.document([_blame_json(line) for line in lines])
+    else:
+        shown = lines if key else _telling(lines)
+        _draw_blame(call.out, shown)
+        if len(shown) < len(lines):
+            hidden = text.count(len(lines) - len(shown), "more line")
+            call.out.note(f"{hidden}: earlier points and tags of the tracker; with a KEY or --json")
+
+
+@command("undo", "eventtrack undo 41.0", "eventtrack undo 41.0 --yes")
+@click.argument("address")
+@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+@pass_invocation
+def undo(call: Invocation, address: str, yes: bool) -> None:
+    """Append the inverse of an event: the tag's old value, a restore for a delete.
+
+    Nothing is taken out of the log: it keeps the event and its inverse. Not everything can be
+    undone, and the error says why.
+
+    JSON: a list of the events appended, as in `log` (needs --yes).
+    """
+    store = call.open()
+    if call.out.json and not yes:
+        raise click.UsageError("--json does not ask; add --yes.")
+    planned = store.history.inverse(address)
+    if not call.out.json:
+        call.out.line(Styled("The event", "bold"))
+        for event in store.events.get(address):
+            call.out.line("  ", *event_parts(event, address_width=len(event.address)))
+        call.out.line(Styled("would be undone by" if not yes else "is undone by", "bold"))
+        for event in planned:
+            call.out.line("  ", *event_body(event))
+    if not yes and not click.confirm("Append this?", default=False, err=True):
+        call.out.note("Nothing was appended.")
+        return
+    appended = store.history.undo(address)
+    if call.out.json:
+        call.out.document([event.to_dictionary() for event in appended])
+        return
+    addresses = ", ".join(event.address for event in appended)
+    call.out.line(Styled(f"Appended as {addresses}; the log keeps both.", "green"))
+
+
+def _draw_changes(out: Output, changes: list["Change"]) -> None:
+    subject = None
+    width = max(text.cell_width(text.clean(change.fact)) for change in changes)
+    for change in changes:
+        if change.subject != subject:
+            if subject is not None:
+                out.line("")
+            subject = change.subject
+            out.line(Styled(text.clean(short_stream(subject)), "bold"))
+        sign, style = _SIGNS.get(change.kind, ("?", ""))
+        name = text.pad(text.clean(change.fact), min(width, 40))
+        out.line(Styled(f"  {sign} {name}  ", style), *_before_and_after(change))
+
+
+def _before_and_after(change: "Change") -> list[Cell]:
+    before, after = text.value(change.before), text.value(change.after)
+    if change.kind == "added":
+        return [after]
+    if change.kind == "removed":
+        return [before]
+    return [Styled(before, "dim"), " → ", after]
+
+
+def _of_key(lines: list["BlameLine"], key: str | None) -> list["BlameLine"]:
+    if key is None:
+        return lines
+    exact = [line for line in lines if line.fact == key]
+    return exact or [line for line in lines if line.fact.partition(".")[2] == key]
+
+
+def _telling(lines: list["BlameLine"]) -> list["BlameLine"]:
+    """Without the tracker's own tags, and of each metric only the newest point."""
+    newest = {line.fact: line for line in lines if line.fact.startswith("metric.")}
+    return [
+        line
+        for line in lines
+        if newest.get(line.fact, line) is line and not line.fact.startswith("tag.mlflow.")
+    ]
+
+
+def _blame_json(line: "BlameLine") -> dict[str, Any]:
+    return {
+        "fact": line.fact,
+        "before": line.before,
+        "after": line.after,
+        "address": line.event.address,
+        "recorded_ms": line.event.recorded_ms,
+        "session": line.session,
+    }
+
+
+def _shown(name: str, value: str | None) -> str:
+    if name == "end_time" and value is not None:
+        return text.local_time(int(value))
+    return text.value(value)
+
+
+def _draw_blame(out: Output, lines: list["BlameLine"]) -> None:
+    columns = [
+        Column("fact", style="bold", width_max=30),
+        Column("value", width_max=30),
+        Column("before", style="dim", width_max=20, rank=2),
+        Column("event", style="cyan"),
+        Column("recorded", rank=1),
+        Column("by", width_max=60),
+    ]
+    time = text.relative_time if out.is_terminal else text.local_time
+    rows: list[list[Cell]] = [
+        [
+            text.clean(line.fact),
+            _shown(line.fact, line.after),
+            _shown(line.fact, line.before),
+            line.event.address,
+            time(line.event.recorded_ms),
+            session_line(line.session, brief=True),
+        ]
+        for line in lines
+    ]
+    out.table(columns, rows)

@@ -1,0 +1,190 @@
+"""`eventtrack inspect`: all about whatever the argument names."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from eventtrack.cli import text
+from eventtrack.cli.base import Invocation, command, pass_invocation
+from eventtrack.cli.commands.runs_show import draw_run
+from eventtrack.cli.event_lines import event_parts, fact, session_line
+from eventtrack.cli.moments import is_address
+from eventtrack.cli.resolve import find_experiment, find_run, find_session
+from eventtrack.cli.tables import Cell, Styled
+from eventtrack.errors import NotFoundError
+from eventtrack.views.records import Experiment, Run
+
+if TYPE_CHECKING:
+    from eventtrack.store import Store
+    from eventtrack.store.events import EventRecord
+    from eventtrack.store.sessions import Session
+
+_TIMELINE_SHOWN_MAX = 30
+
+
+@command(
+    "inspect",
+    "eventtrack inspect 12.0",
+    "eventtrack inspect 3f2a",
+    "eventtrack inspect iris",
+    "eventtrack inspect session/9c41",
+)
+@click.argument("thing")
+@pass_invocation
+def inspect(call: Invocation, thing: str) -> None:
+    """Show all about one event, run, experiment or session.
+
+    THING is an event's address (12.0, or 12 for all events of one envelope), a run or a session
+    (id, unique prefix; a run's name), or an experiment (id or name), tried in this order. A prefix
+    settles it: event/12, run/3f2a, session/9c41, experiment/iris.
+
+    JSON: an object with kind (events, run, session or experiment) and, under that name, the thing
+    itself; a run and an experiment also have events: its stream, in log order.
+    """
+    store = call.open()
+    kind, name = _split(store, thing)
+    if kind == "event":
+        _inspect_events(call, store, name)
+    elif kind is not None:
+        find, show = _KINDS[kind]
+        show(call, store, find(store, name))
+    else:
+        found, show = _find_first(store, name)
+        show(call, store, found)
+
+
+def _split(store: "Store", thing: str) -> tuple[str | None, str]:
+    """What the argument says it names, None when it may be several things; and the bare name."""
+    family, separator, name = thing.partition("/")
+    if separator and family in {"event", *_KINDS}:
+        return family, name
+    if is_address(thing) and 0 < int(thing.partition(".")[0]) <= store.events.head():
+        return "event", thing
+    return None, thing
+
+
+def _find_first(store: "Store", name: str) -> tuple[Any, "Show"]:
+    """The first kind of thing that has the name, and how it is shown.
+
+    Raises:
+        NotFoundError: Nothing of any kind has it.
+    """
+    for find, show in _KINDS.values():
+        try:
+            return find(store, name), show
+        except NotFoundError:
+            continue
+    raise NotFoundError(
+        f"Nothing is named {name!r}: no event, run, session or experiment",
+        hint="see `eventtrack runs list`, `eventtrack experiments list` and `eventtrack log`",
+    )
+
+
+def _inspect_events(call: Invocation, store: "Store", address: str) -> None:
+    events = store.events.get(address)
+    if call.out.json:
+        call.out.document({"kind": "events", "events": [one.to_dictionary() for one in events]})
+        return
+    for index, event in enumerate(events):
+        if index:
+            call.out.line("")
+        _draw_event(call, store, event)
+
+
+def _draw_event(call: Invocation, store: "Store", event: "EventRecord") -> None:
+    out = call.out
+    exact = text.local_time(event.recorded_ms, exact=True)
+    out.line(Styled(text.clean(event.type), "bold"), Styled(f"  version {event.version}", "dim"))
+    facts: list[tuple[str, Cell]] = [
+        ("address", Styled(event.address, "cyan")),
+        ("stream", text.clean(event.stream)),
+        ("recorded", f"{exact} ({text.relative_time(event.recorded_ms)})"),
+        ("feed", f"replica {event.replica}, index {event.index}"),
+        ("session", text.clean(event.session)),
+        ("by", session_line(_session(store, event.session))),
+    ]
+    if event.cause:
+        facts.append(("answers", event.cause))
+    if not event.known:
+        facts.append(
+            ("known", "no: a newer eventtrack wrote it; it is kept and has no effect here")
+        )
+    out.fields(facts)
+    if event.body:
+        out.title("body")
+        out.fields(
+            [(text.clean(str(key)), text.value(fact(key, one))) for key, one in event.body.items()]
+        )
+
+
+def _inspect_run(call: Invocation, store: "Store", run: Run) -> None:
+    events = store.history.timeline(run.info.run_id)
+    if call.out.json:
+        call.out.document(
+            {"kind": "run", "run": run, "events": [one.to_dictionary() for one in events]}
+        )
+        return
+    draw_run(call.out, store, run)
+    _draw_timeline(call, store, events, f"eventtrack log --run {text.short_id(run.info.run_id)}")
+
+
+def _inspect_experiment(call: Invocation, store: "Store", experiment: Experiment) -> None:
+    stream = f"experiment/{experiment.experiment_id}"
+    events = list(store.events.read(0, stream=stream))
+    if call.out.json:
+        rows = [one.to_dictionary() for one in events]
+        call.out.document({"kind": "experiment", "experiment": experiment, "events": rows})
+        return
+    out = call.out
+    out.line(Styled(text.clean(experiment.name), "bold"))
+    out.fields([(name, text.value(one)) for name, one in experiment if name != "name" and one])
+    _draw_timeline(call, store, events, f"eventtrack log --stream {stream}")
+
+
+def _inspect_session(call: Invocation, store: "Store", session: "Session") -> None:
+    if call.out.json:
+        call.out.document({"kind": "session", "session": session})
+        return
+    facts: list[tuple[str, Any]] = [
+        (name, text.moment(value) if name == "opened_ms" else text.value(value))
+        for name, value in session
+    ]
+    call.out.line(Styled(session_line(session), "bold"))
+    call.out.fields(facts)
+    call.out.note(f"Its events: eventtrack log --session {text.short_id(session.session_id)}")
+
+
+def _draw_timeline(
+    call: Invocation, store: "Store", events: list["EventRecord"], everything: str
+) -> None:
+    """The stream's events, metric points counted instead of listed."""
+    quiet = ("run.metric_logged", "run.metrics_logged")
+    told = [event for event in events if event.type not in quiet]
+    call.out.title("timeline")
+    width = max((len(event.address) for event in told), default=0)
+    for event in told[:_TIMELINE_SHOWN_MAX]:
+        parts = event_parts(
+            event, address_width=width, with_stream=False, brief=call.out.is_terminal
+        )
+        call.out.line(*parts)
+    rest = len(events) - len(told[:_TIMELINE_SHOWN_MAX])
+    if rest:
+        call.out.note(f"and {text.count(rest, 'more event')}: {everything}")
+
+
+def _session(store: "Store", session_id: str) -> "Session | None":
+    try:
+        return store.sessions.get(session_id)
+    except NotFoundError:
+        return None
+
+
+Find = Callable[["Store", str], Any]
+Show = Callable[[Invocation, "Store", Any], None]
+# In the order in which a bare name is tried.
+_KINDS: dict[str, tuple[Find, Show]] = {
+    "run": (find_run, _inspect_run),
+    "session": (find_session, _inspect_session),
+    "experiment": (find_experiment, _inspect_experiment),
+}

@@ -1,0 +1,130 @@
+"""`eventtrack replay`: the state at a moment, and the views folded anew."""
+
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+import click
+
+from eventtrack.cli import text
+from eventtrack.cli.base import Invocation, command, pass_invocation
+from eventtrack.cli.run_table import branches, draw_runs
+from eventtrack.cli.tables import Cell, Styled
+from eventtrack.errors import CorruptionError
+from eventtrack.views.records import ViewType
+
+if TYPE_CHECKING:
+    from eventtrack.store import Snapshot
+
+_RUNS_SHOWN_MAX = 50
+
+
+@command(
+    "replay",
+    "eventtrack replay --at 120",
+    "eventtrack replay --at 2026-05-03T12:00 --json",
+    "eventtrack replay --rebuild",
+    "eventtrack replay --verify",
+)
+@click.option("--at", "moment", metavar="POSITION|TIME", help="Show the state at that moment.")
+@click.option("--rebuild", is_flag=True, help="Fold the whole log into new views.")
+@click.option("--verify", is_flag=True, help="Fold the log anew and compare with the live views.")
+@pass_invocation
+def replay(call: Invocation, moment: str | None, rebuild: bool, verify: bool) -> None:
+    """Fold the log again: up to a moment, to rebuild the views, or to verify them.
+
+    A moment is a position of the log, an ISO time (local unless it names a zone), or `now`. The
+    exit code is 8 when --verify finds a difference.
+
+    JSON: --at: an object with position, digest, experiments and runs as they were then. --rebuild:
+    an object with digest. --verify: an object with equal, live and rebuilt (digests).
+    """
+    if (moment is not None) + rebuild + verify != 1:
+        raise click.UsageError("Give one of --at, --rebuild and --verify.")
+    if moment is not None:
+        _show_at(call, moment)
+    elif rebuild:
+        _rebuild(call)
+    else:
+        _verify(call)
+
+
+def _show_at(call: Invocation, moment: str) -> None:
+    store = call.open()
+    with ExitStack() as stack:
+        with call.out.progress("folding") as progress:
+            then = stack.enter_context(store.at(moment, progress))
+        if call.out.json:
+            _print_json(call, then)
+        else:
+            _draw(call, then)
+
+
+def _print_json(call: Invocation, then: "Snapshot") -> None:
+    experiments = then.experiments.search(view_type=ViewType.ALL, max_results=50_000)
+    ids = [one.experiment_id for one in experiments]
+    runs = then.runs.search(ids, view_type=ViewType.ALL, max_results=50_000) if ids else []
+    call.out.document(
+        {
+            "position": then.position,
+            "digest": then.digest(),
+            "experiments": list(experiments),
+            "runs": list(runs),
+        }
+    )
+
+
+def _draw(call: Invocation, then: "Snapshot") -> None:
+    out = call.out
+    facts: list[tuple[str, Cell]] = [
+        ("position", Styled(f"{then.position:,}", "cyan")),
+        ("digest", then.digest()),
+    ]
+    out.fields(facts)
+    experiments = then.experiments.search(view_type=ViewType.ACTIVE_ONLY, max_results=50_000)
+    empty = []
+    for one in experiments:
+        rows = then.runs.tree(one.experiment_id)
+        if not rows:
+            empty.append(text.clean(one.name))
+            continue
+        out.title(text.clean(one.name))
+        shown = rows[:_RUNS_SHOWN_MAX]
+        draw_runs(out, [run for run, _ in shown], trees=branches([depth for _, depth in shown]))
+        if len(rows) > len(shown):
+            out.note(f"and {text.count(len(rows) - len(shown), 'more run')}; all with --json")
+    if empty:
+        out.line("")
+        out.wrapped(Styled(f"without runs: {', '.join(empty)}", "dim"))
+    elif not experiments:
+        out.note("There was nothing yet.")
+
+
+def _rebuild(call: Invocation) -> None:
+    store = call.open()
+    started = text.now_ms()
+    with call.out.progress("folding") as progress:
+        digest = store.maintenance.rebuild(progress)
+    took = text.duration(text.now_ms() - started)
+    if call.out.json:
+        call.out.document({"digest": digest})
+    else:
+        envelopes = text.count(store.events.head(), "envelope")
+        call.out.line(f"Folded {envelopes} into new views in {took}.")
+        call.out.fields([("digest", digest)])
+
+
+def _verify(call: Invocation) -> None:
+    store = call.open()
+    with call.out.progress("folding") as progress:
+        equal, live, rebuilt = store.maintenance.verify(progress)
+    if call.out.json:
+        call.out.document({"equal": equal, "live": live, "rebuilt": rebuilt})
+    else:
+        call.out.fields([("live", live), ("rebuilt", rebuilt)])
+        if equal:
+            call.out.line(Styled("The views are what the log says.", "green"))
+        else:
+            call.out.line(Styled("The views differ from what the log says.", "bold red"))
+            call.out.line(Styled("hint: `eventtrack replay --rebuild` makes them anew", "cyan"))
+    if not equal:
+        click.get_current_context().exit(CorruptionError.exit_code)

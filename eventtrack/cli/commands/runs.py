@@ -1,0 +1,234 @@
+"""`eventtrack runs`: list, search, tree, show, compare, plot, delete, restore."""
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+import click
+
+from eventtrack.cli import text
+from eventtrack.cli.base import Invocation, LazyNames, examples, pass_invocation
+from eventtrack.cli.resolve import (
+    EXPERIMENT,
+    RUN,
+    all_experiments,
+    chosen_experiments,
+    find_experiment,
+    find_run,
+)
+from eventtrack.cli.run_table import PARENT_TAG, branches, draw_runs
+from eventtrack.cli.tables import Styled
+from eventtrack.views.records import Experiment, PagedList, Run, ViewType
+
+_EXPERIMENTS_OPTION = click.option(
+    "-e",
+    "--experiment",
+    "experiments",
+    type=EXPERIMENT,
+    multiple=True,
+    help="Only this experiment (id or name); may be repeated.",
+)
+_LIMIT_OPTION = click.option(
+    "-n",
+    "--limit",
+    type=click.IntRange(1, 50_000),
+    default=50,
+    show_default=True,
+    help="Most rows.",
+)
+_DELETED_OPTION = click.option(
+    "--deleted", "view", flag_value=ViewType.DELETED_ONLY, help="Only deleted runs."
+)
+_ALL_OPTION = click.option("--all", "view", flag_value=ViewType.ALL, help="Deleted runs too.")
+
+
+class RunsGroup(LazyNames):
+    """The group, with its larger commands in modules of their own."""
+
+    lazy_targets: ClassVar[Mapping[str, str]] = {
+        "show": "eventtrack.cli.commands.runs_show:show",
+        "compare": "eventtrack.cli.commands.runs_compare:compare",
+        "plot": "eventtrack.cli.commands.runs_plot:plot",
+    }
+
+
+@click.group(
+    "runs",
+    cls=RunsGroup,
+    epilog=examples(
+        "eventtrack runs list",
+        "eventtrack runs show 3f2a",
+        "eventtrack runs search 'metrics.loss < 0.1 AND params.lr = \"0.03\"'",
+        "eventtrack runs plot 3f2a --metric loss",
+    ),
+)
+def runs() -> None:
+    """List, show, search, compare and plot runs.
+
+    A run is named by its id, by the first characters of its id, or by its name.
+    """
+
+
+@runs.command(
+    "list", epilog=examples("eventtrack runs list", "eventtrack runs list -e iris -n 10 --json")
+)
+@_EXPERIMENTS_OPTION
+@_LIMIT_OPTION
+@_DELETED_OPTION
+@_ALL_OPTION
+@pass_invocation
+def list_runs(call: Invocation, experiments: tuple[str, ...], limit: int, view: int | None) -> None:
+    """List runs, newest first.
+
+    JSON: a list of runs, each with info, data (metrics, params, tags), inputs and outputs.
+    """
+    _print_runs(call, experiments, "", (), limit, view)
+
+
+@runs.command(
+    "search",
+    epilog=examples(
+        "eventtrack runs search 'metrics.loss < 0.1'",
+        "eventtrack runs search \"params.lr IN ('0.1', '0.01') OR tags.stage = 'final'\"",
+        "eventtrack runs search \"attributes.status = 'FAILED'\" -e iris",
+        "eventtrack runs search '' --order-by 'metrics.accuracy DESC' -n 5",
+    ),
+)
+@click.argument("filter_string", metavar="FILTER")
+@click.option(
+    "-o", "--order-by", multiple=True, metavar="KEY [ASC|DESC]", help="Sort; may be repeated."
+)
+@_EXPERIMENTS_OPTION
+@_LIMIT_OPTION
+@_DELETED_OPTION
+@_ALL_OPTION
+@pass_invocation
+def search(
+    call: Invocation,
+    filter_string: str,
+    order_by: tuple[str, ...],
+    experiments: tuple[str, ...],
+    limit: int,
+    view: int | None,
+) -> None:
+    """Search runs by a filter.
+
+    FILTER is MLflow's language, and beyond it OR, NOT, IN, BETWEEN and parentheses.
+
+    JSON: a list of runs, as in `runs list`.
+    """
+    _print_runs(call, experiments, filter_string, order_by, limit, view)
+
+
+@runs.command("tree", epilog=examples("eventtrack runs tree", "eventtrack runs tree iris --json"))
+@click.argument("experiment", type=EXPERIMENT, required=False)
+@pass_invocation
+def tree(call: Invocation, experiment: str | None) -> None:
+    """Show runs under their parents, newest root first.
+
+    JSON: a list of runs, depth first, each as in `runs list` with its depth and parent_run_id.
+    """
+    store = call.open()
+    chosen = (
+        [find_experiment(store, experiment)]
+        if experiment
+        else all_experiments(store, view_type=ViewType.ACTIVE_ONLY)
+    )
+    trees = [(one, store.runs.tree(one.experiment_id)) for one in chosen]
+    if call.out.json:
+        call.out.document([_tree_json(*row) for _, rows in trees for row in rows])
+        return
+    drawn = [(one, rows) for one, rows in trees if rows]
+    if not drawn:
+        _say_nothing_found(call, chosen, filtered=False)
+    for index, (one, rows) in enumerate(drawn):
+        if index:
+            call.out.line("")
+        call.out.line(Styled(text.clean(one.name), "bold"))
+        draw_runs(call.out, [run for run, _ in rows], trees=branches([depth for _, depth in rows]))
+
+
+@runs.command("delete", epilog=examples("eventtrack runs delete 3f2a 91bc"))
+@click.argument("run", nargs=-1, required=True, type=RUN)
+@pass_invocation
+def delete(call: Invocation, run: tuple[str, ...]) -> None:
+    """Delete runs.
+
+    `restore` brings them back, and the log keeps what happened.
+
+    JSON: a list of runs, as in `runs list`.
+    """
+    store = call.open()
+    found = [find_run(store, one) for one in run]
+    for one in found:
+        store.runs.delete(one.info.run_id)
+    _answer(call, [store.runs.get(one.info.run_id) for one in found], "Deleted")
+
+
+@runs.command("restore", epilog=examples("eventtrack runs restore 3f2a"))
+@click.argument("run", nargs=-1, required=True, type=RUN)
+@pass_invocation
+def restore(call: Invocation, run: tuple[str, ...]) -> None:
+    """Make deleted runs active again.
+
+    JSON: a list of runs, as in `runs list`.
+    """
+    store = call.open()
+    found = [find_run(store, one) for one in run]
+    for one in found:
+        store.runs.restore(one.info.run_id)
+    _answer(call, [store.runs.get(one.info.run_id) for one in found], "Restored")
+
+
+def _print_runs(
+    call: Invocation,
+    typed: tuple[str, ...],
+    filter_string: str,
+    order_by: tuple[str, ...],
+    limit: int,
+    view: int | None,
+) -> None:
+    store = call.open()
+    experiments = chosen_experiments(store, typed, view_type=ViewType.ALL)
+    found: PagedList[Run] = PagedList()
+    if experiments:
+        found = store.runs.search(
+            [one.experiment_id for one in experiments],
+            filter_string=filter_string,
+            view_type=view or ViewType.ACTIVE_ONLY,
+            max_results=limit,
+            order_by=list(order_by),
+        )
+    if call.out.json:
+        call.out.document(list(found))
+    elif not found:
+        _say_nothing_found(call, experiments, filtered=bool(filter_string or view))
+    else:
+        several = len({run.info.experiment_id for run in found}) > 1
+        names = {one.experiment_id: one.name for one in experiments} if several else None
+        draw_runs(call.out, found, experiments=names)
+        if found.token is not None:
+            call.out.note(f"These are the first {limit:,}; --limit shows more.")
+
+
+def _say_nothing_found(call: Invocation, experiments: list[Experiment], *, filtered: bool) -> None:
+    if filtered:
+        call.out.note("No runs match. `eventtrack runs list` shows all active ones.")
+    elif len(experiments) == 1:
+        name = text.clean(experiments[0].name)
+        call.out.note(f"No runs in {name} yet. Log one with eventtrack.start_run().")
+    else:
+        call.out.note("No runs yet. Try `eventtrack demo`, or log one with eventtrack.start_run().")
+
+
+def _tree_json(run: Run, depth: int) -> dict[str, object]:
+    parent = run.data.tags.get(PARENT_TAG) if depth else None
+    return {"depth": depth, "parent_run_id": parent, **run.to_dictionary()}
+
+
+def _answer(call: Invocation, changed: list[Run], verb: str) -> None:
+    if call.out.json:
+        call.out.document(changed)
+        return
+    for run in changed:
+        name = Styled(text.clean(run.info.run_name), "bold")
+        call.out.line(f"{verb} run ", name, f" ({run.info.run_id})")

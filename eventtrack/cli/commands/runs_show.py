@@ -1,0 +1,135 @@
+"""`eventtrack runs show`: one run on one page."""
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import click
+
+from eventtrack.cli import text
+from eventtrack.cli.base import Invocation, command, pass_invocation
+from eventtrack.cli.output import Output
+from eventtrack.cli.resolve import RUN, find_run
+from eventtrack.cli.run_table import PARENT_TAG, draw_runs, run_status
+from eventtrack.cli.tables import Cell, Column, Styled
+from eventtrack.views.records import Run
+
+if TYPE_CHECKING:
+    from eventtrack.store import Store
+    from eventtrack.store.artifacts import ArtifactEntry
+
+_METRICS_SHOWN_MAX = 40
+_CHILDREN_SHOWN_MAX = 20
+_FILES_SHOWN_MAX = 20
+_COURSE_WIDTH = 16
+
+
+@command("show", "eventtrack runs show 3f2a", "eventtrack runs show brisk-otter-417 --json")
+@click.argument("run", type=RUN)
+@pass_invocation
+def show(call: Invocation, run: str) -> None:
+    """Show one run on one page.
+
+    Its state, params, metrics with their course, tags, files and child runs.
+
+    JSON: one run, as in `runs list`.
+    """
+    store = call.open()
+    found = find_run(store, run)
+    if call.out.json:
+        call.out.document(found)
+        return
+    draw_run(call.out, store, found)
+
+
+def draw_run(out: Output, store: "Store", run: Run) -> None:
+    """Draw everything about a run that fits a page."""
+    out.line(Styled(text.clean(run.info.run_name) or run.info.run_id, "bold"))
+    out.fields(_facts(store, run))
+    _draw_params(out, run)
+    _draw_metrics(out, store, run)
+    _draw_tags(out, run)
+    _draw_files(out, store.artifacts.entries(run.info.run_id))
+    children = store.runs.children(run.info.run_id)
+    if children:
+        out.title(text.count(len(children), "child run"))
+        draw_runs(out, children[:_CHILDREN_SHOWN_MAX])
+        if len(children) > _CHILDREN_SHOWN_MAX:
+            out.note(f"{len(children) - _CHILDREN_SHOWN_MAX:,} more: eventtrack runs tree")
+
+
+def _facts(store: "Store", run: Run) -> list[tuple[str, Cell]]:
+    info = run.info
+    experiment = store.experiments.get(info.experiment_id)
+    end = info.end_time
+    length = text.duration((end or text.now_ms()) - info.start_time)
+    facts: list[tuple[str, Cell]] = [
+        ("run id", Styled(info.run_id, "cyan")),
+        ("experiment", text.clean(experiment.name)),
+        ("status", run_status(run)),
+        ("started", text.moment(info.start_time)),
+        ("duration" if end else "running for", length),
+    ]
+    if info.user_id:
+        facts.append(("user", text.clean(info.user_id)))
+    parent = run.data.tags.get(PARENT_TAG)
+    if parent:
+        facts.append(("parent", Styled(text.clean(parent), "cyan")))
+    datasets = [used.dataset for used in run.inputs.dataset_inputs]
+    return [*facts, *(("dataset", text.clean(f"{one.name} ({one.digest})")) for one in datasets)]
+
+
+def _draw_params(out: Output, run: Run) -> None:
+    if run.data.params:
+        out.title("params")
+        out.fields(
+            [(text.clean(key), text.clean(run.data.params[key])) for key in sorted(run.data.params)]
+        )
+
+
+def _draw_metrics(out: Output, store: "Store", run: Run) -> None:
+    keys = sorted(run.data.metrics)
+    if not keys:
+        return
+    columns = [
+        Column("metric", width_max=30),
+        Column("last", right=True, style="bold"),
+        Column("least", right=True, rank=2),
+        Column("greatest", right=True, rank=2),
+        Column("points", right=True, rank=1),
+        Column("course", rank=3, style="cyan"),
+    ]
+    rows: list[list[Cell]] = []
+    for key in keys[:_METRICS_SHOWN_MAX]:
+        values = list(store.metrics.arrays(run.info.run_id, key).values)
+        finite = [value for value in values if not math.isnan(value)]
+        rows.append(
+            [
+                text.clean(key),
+                text.number(run.data.metrics[key]),
+                text.number(min(finite, default=None)),
+                text.number(max(finite, default=None)),
+                f"{len(values):,}",
+                text.sparkline(values, _COURSE_WIDTH) if len(values) > 1 else "",
+            ]
+        )
+    out.title("metrics")
+    out.table(columns, rows)
+    if len(keys) > _METRICS_SHOWN_MAX:
+        out.note(f"{len(keys) - _METRICS_SHOWN_MAX:,} more metrics; all of them with --json")
+
+
+def _draw_tags(out: Output, run: Run) -> None:
+    own = {key: tag for key, tag in run.data.tags.items() if not key.startswith("mlflow.")}
+    if own:
+        out.title("tags")
+        out.fields([(text.clean(key), text.clean(own[key])) for key in sorted(own)])
+
+
+def _draw_files(out: Output, files: "Sequence[ArtifactEntry]") -> None:
+    if not files:
+        return
+    out.title("artifacts")
+    out.fields([(text.clean(one.path), text.size(one.size)) for one in files[:_FILES_SHOWN_MAX]])
+    if len(files) > _FILES_SHOWN_MAX:
+        out.note(f"{len(files) - _FILES_SHOWN_MAX:,} more: eventtrack artifacts list RUN")

@@ -1,0 +1,146 @@
+"""One event on one line: shared by log, inspect, undo and watch."""
+
+import time
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from eventtrack.cli import text
+from eventtrack.cli.output import Output
+from eventtrack.cli.tables import Cell, Styled
+
+if TYPE_CHECKING:
+    from eventtrack.store.events import EventRecord
+    from eventtrack.store.sessions import Session
+
+_FAMILY_STYLES = {"session": "blue", "experiment": "magenta", "run": "green"}
+# The width of the frequent names: rarer ones may push their line's rest to the right.
+_TYPE_WIDTH, _STREAM_WIDTH = 20, 12
+_NAMES_MAX = 6
+
+Body = Mapping[str, Any]
+
+
+def event_parts(
+    event: "EventRecord", *, address_width: int = 8, with_stream: bool = True, brief: bool = False
+) -> list[Cell]:
+    """The parts of one line: address, time recorded, type, stream, content.
+
+    Args:
+        brief: Leave the date out when it is today's, for terminals.
+    """
+    recorded = text.local_time(event.recorded_ms)
+    if brief and recorded[:10] == time.strftime("%Y-%m-%d"):
+        recorded = recorded[11:]
+    parts: list[Cell] = [
+        Styled(text.pad(event.address, address_width), "cyan"),
+        "  ",
+        Styled(recorded, "dim"),
+        "  ",
+        _type(event),
+        "  ",
+    ]
+    if with_stream:
+        parts += [text.pad(short_stream(event.stream), _STREAM_WIDTH), "  "]
+    if event.cause:
+        parts.append(Styled(f"answers {event.cause}  ", "dim"))
+    return [*parts, event_content(event)]
+
+
+def event_body(event: "EventRecord") -> list[Cell]:
+    """The parts of one line for an event that is not in the log: type, stream, content."""
+    return [_type(event), "  ", short_stream(event.stream), "  ", event_content(event)]
+
+
+def print_event(out: Output, event: "EventRecord", *, address_width: int = 8) -> None:
+    """Print one event: a JSON line, or a line of text."""
+    if out.json:
+        out.json_line(event.to_dictionary())
+    else:
+        out.line(*event_parts(event, address_width=address_width, brief=out.is_terminal))
+
+
+def event_content(event: "EventRecord") -> str:
+    """What the event says, in a few words."""
+    if not event.known:
+        return "(of a newer eventtrack; kept as it is)"
+    describe = _CONTENTS.get(event.type)
+    if describe is not None:
+        return describe(event.body)
+    return text.summary(
+        {key.removesuffix("_ms"): fact(key, value) for key, value in event.body.items()}
+    )
+
+
+def fact(key: str, value: Any) -> Any:
+    """A field's value for people: times of fields that end in `_ms` as local times."""
+    if key.endswith("_ms") and isinstance(value, int):
+        return text.local_time(value)
+    return value
+
+
+def short_stream(stream: str) -> str:
+    """`run/3f2a91bc`: a stream with its id cut to what is shown elsewhere."""
+    family, _, identifier = stream.partition("/")
+    return text.clean(f"{family}/{text.short_id(identifier)}")
+
+
+def session_line(session: "Session | None", *, brief: bool = False) -> str:
+    """`ada@ship train.py (pid 123, python) at 2f3e91a`: who wrote, and running what."""
+    if session is None:
+        return "unknown session"
+    commit = f" at {text.clean(session.git_commit)[:7]}" if session.git_commit else ""
+    process = "" if brief else f" (pid {session.pid}, {text.clean(session.source)})"
+    who = text.clean(f"{session.user}@{session.host}")
+    return f"{who} {_program(session.program)}{process}{commit}"
+
+
+def _program(path: str) -> str:
+    """The last part of a path that tells something: a package for its `__main__.py`."""
+    *folders, name = path.split("/")
+    return text.clean(folders[-1] if name == "__main__.py" and folders else name)
+
+
+def _type(event: "EventRecord") -> Cell:
+    style = _FAMILY_STYLES.get(event.type.partition(".")[0], "yellow")
+    return Styled(text.pad(text.clean(event.type), _TYPE_WIDTH), style)
+
+
+def _metric(body: Body) -> str:
+    return f"{text.clean(body['key'])}={text.number(body['value'])} step={body['step']}"
+
+
+def _metrics(body: Body) -> str:
+    keys = list(dict.fromkeys(body["keys"]))
+    points = text.count(len(body["keys"]), "point")
+    return f"{points} of {_names(keys)}"
+
+
+def _artifacts(body: Body) -> str:
+    return _names([f"{file['path']} ({text.size(file['size'])})" for file in body["files"]])
+
+
+def _session(body: Body) -> str:
+    return f"{text.clean(body['user'])}@{text.clean(body['host'])} {_program(body['program'])}"
+
+
+def _started(body: Body) -> str:
+    return f"{text.clean(body['name'])} in experiment {text.clean(body['experiment_id'])}"
+
+
+def _inputs(body: Body) -> str:
+    return _names([*(one["name"] for one in body["datasets"]), *body["models"]])
+
+
+def _names(names: list[str]) -> str:
+    more = ", ..." if len(names) > _NAMES_MAX else ""
+    return text.clean(", ".join(names[:_NAMES_MAX])) + more
+
+
+_CONTENTS: dict[str, Callable[[Body], str]] = {
+    "run.metric_logged": _metric,
+    "run.metrics_logged": _metrics,
+    "run.artifacts_logged": _artifacts,
+    "run.inputs_logged": _inputs,
+    "run.started": _started,
+    "session.opened": _session,
+}

@@ -1,0 +1,34 @@
+"""Which of its possible meanings an argument has: a moment, an event's address, a run, ...
+
+A prefix settles it (`run/3f2a`, `event/12`, `session/9c`, `experiment/iris`); without one the forms
+are tried in an order that `inspect --help` and `diff --help` state.
+"""
+
+import re
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from eventtrack.store import Store
+
+_ADDRESS = re.compile(r"\d+(\.\d+)?")
+
+
+def is_address(typed: str) -> bool:
+    """True for `12` and `12.0`: an envelope, or one event in it."""
+    return _ADDRESS.fullmatch(typed) is not None
+
+
+def is_moment(store: "Store", typed: str) -> bool:
+    """True for `now`, a position that the log has, or an ISO time."""
+    if typed == "now":
+        return True
+    if typed.isdecimal():
+        return int(typed) <= store.events.head()
+    if len(typed) < len("2026-01-01") or "-" not in typed:
+        return False
+    try:
+        datetime.fromisoformat(typed)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,199 @@
+"""Where commands print: one object that knows JSON, plain text and terminals.
+
+Three audiences, one call each: `--json` for programs (documents or lines), aligned plain columns
+for pipes (no rich, so they start fast), and rich tables for people at a terminal.
+"""
+
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import IO, TYPE_CHECKING, Any
+
+from eventtrack.cli import tables, text
+from eventtrack.cli.tables import Cell, Column, Styled
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.text import Text
+
+Progress = Callable[[int, int], None]
+
+DIM = "dim"
+STATUS_STYLES = {
+    "FINISHED": "green",
+    "RUNNING": "yellow",
+    "SCHEDULED": "blue",
+    "FAILED": "red",
+    "KILLED": "magenta",
+}
+
+
+def is_terminal(stream: IO[str]) -> bool:
+    """True when a person reads the stream; a closed stream is none."""
+    try:
+        return stream.isatty()
+    except ValueError:
+        return False
+
+
+def colours_allowed(stream: IO[str]) -> bool:
+    """True for terminals, unless NO_COLOR is set (https://no-color.org)."""
+    return is_terminal(stream) and not os.environ.get("NO_COLOR")
+
+
+def status_cell(status: str) -> Styled:
+    """A run's status in its colour."""
+    return Styled(status, STATUS_STYLES.get(status, ""))
+
+
+class Output:
+    """Prints for whoever reads: programs (`json`), pipes, or a person at a terminal."""
+
+    def __init__(self, *, json: bool = False) -> None:
+        self.json = json
+        self.stream = sys.stdout
+        self.is_terminal = is_terminal(self.stream)
+        self._console: Console | None = None
+
+    @property
+    def console(self) -> "Console":
+        """Rich's console on standard output, made when the first thing is drawn."""
+        if self._console is None:
+            from rich.console import Console
+
+            self._console = Console(file=self.stream, highlight=False, markup=False, emoji=False)
+        return self._console
+
+    @property
+    def width(self) -> int:
+        """Cells in a line of the terminal; 80 when nothing says otherwise."""
+        if self.is_terminal:
+            return self.console.width
+        return 80
+
+    def document(self, value: Any) -> None:
+        """Print one JSON value: the whole answer of a command that does not stream."""
+        from eventtrack.cli.encoding import to_json
+
+        self._write(to_json(value, indent=2 if self.is_terminal else None))
+
+    def json_line(self, value: Any) -> None:
+        """Print one JSON value on a line of its own and hand it on at once."""
+        from eventtrack.cli.encoding import to_json
+
+        self._write(to_json(value))
+        self.stream.flush()
+
+    def line(self, *parts: Cell) -> None:
+        """Print one line of styled parts; a terminal cuts it at its width, a pipe does not."""
+        if not self.is_terminal:
+            self._write("".join(tables.cell_text(part) for part in parts).rstrip())
+            return
+        self.console.print(_assemble(parts), no_wrap=True, overflow="ellipsis", crop=True)
+
+    def wrapped(self, *parts: Cell) -> None:
+        """Print a sentence, which may take several lines."""
+        if not self.is_terminal:
+            self._write("".join(tables.cell_text(part) for part in parts))
+            return
+        self.console.print(_assemble(parts))
+
+    def note(self, sentence: str) -> None:
+        """Print a remark beside the answer; it goes to standard error when the answer is piped."""
+        if self.is_terminal:
+            self.console.print(_assemble([Styled(sentence, DIM)]))
+        elif not self.json:
+            print(sentence, file=sys.stderr)
+
+    def title(self, sentence: str) -> None:
+        """Print a heading with an empty line before it."""
+        self.line("")
+        self.line(Styled(sentence, "bold"))
+
+    def fields(self, pairs: Sequence[tuple[str, Cell]]) -> None:
+        """Print names and values, the values in one column."""
+        width = max((text.cell_width(name) for name, _ in pairs), default=0)
+        for name, cell in pairs:
+            self.line(Styled(text.pad(name, width + tables.GAP), DIM), cell)
+
+    def table(
+        self, columns: Sequence[Column], rows: Sequence[Sequence[Cell]], *, indent: int = 0
+    ) -> int:
+        """Print a table and return how many columns a narrow terminal had no room for."""
+        if not self.is_terminal:
+            for line in tables.plain_lines(columns, rows):
+                self._write(" " * indent + line)
+            return 0
+        layout = tables.fit(columns, rows, self.width - indent)
+        self._draw(columns, rows, layout, indent)
+        return layout.dropped
+
+    def _draw(
+        self,
+        columns: Sequence[Column],
+        rows: Sequence[Sequence[Cell]],
+        layout: tables.Layout,
+        indent: int,
+    ) -> None:
+        from rich.padding import Padding
+        from rich.table import Table
+
+        table = Table(box=None, pad_edge=False, padding=(0, tables.GAP, 0, 0), header_style="bold")
+        for index, width in zip(layout.kept, layout.widths, strict=True):
+            column = columns[index]
+            table.add_column(
+                text.shorten_middle(column.title, width),
+                justify="right" if column.right else "left",
+                style=column.style,
+                width=width,
+                no_wrap=True,
+            )
+        for row in rows:
+            cells = [
+                _cut(row[index], width)
+                for index, width in zip(layout.kept, layout.widths, strict=True)
+            ]
+            table.add_row(*cells)
+        self.console.print(Padding(table, (0, 0, 0, indent), expand=False), crop=True, no_wrap=True)
+
+    @contextmanager
+    def progress(self, label: str) -> Iterator[Progress]:
+        """A progress bar on standard error; gives a callable of (done, total) that moves it.
+
+        Shows nothing when standard error is not a terminal.
+        """
+        if not is_terminal(sys.stderr):
+            yield lambda done, total: None
+            return
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+        from rich.progress import Progress as Bar
+
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+        console = Console(stderr=True)
+        with Bar(*columns, TimeRemainingColumn(), console=console, transient=True) as bar:
+            task = bar.add_task(label, total=None)
+            yield lambda done, total: bar.update(task, completed=done, total=max(total, 1))
+
+    def _write(self, line: str) -> None:
+        self.stream.write(line + "\n")
+
+
+def _assemble(parts: Sequence[Cell]) -> "Text":
+    from rich.text import Text
+
+    assembled = Text()
+    for part in parts:
+        if isinstance(part, Styled):
+            assembled.append(part.text, style=part.style)
+        else:
+            assembled.append(part)
+    return assembled
+
+
+def _cut(cell: Cell, width: int) -> "Text":
+    from rich.text import Text
+
+    style = cell.style if isinstance(cell, Styled) else ""
+    return Text(text.shorten(tables.cell_text(cell), width), style=style)

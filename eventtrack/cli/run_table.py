@@ -1,0 +1,108 @@
+"""Tables of runs: which metrics and params become columns, and a tree of parents and children."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+
+from eventtrack.cli import text
+from eventtrack.cli.output import Output, status_cell
+from eventtrack.cli.tables import Cell, Column, Styled
+from eventtrack.views.records import LifecycleStage, Run
+
+PARENT_TAG = "mlflow.parentRunId"
+# Columns beyond these say little: a wide table is read by nobody, and --json has everything.
+_METRICS_MAX, _PARAMS_MAX = 6, 6
+# Three metrics matter more than the first param; then they take turns.
+_METRIC_RANKS = (10, 11, 12, 14, 16, 18)
+_PARAM_RANKS = (13, 15, 17, 19, 21, 23)
+
+
+def draw_runs(
+    out: Output,
+    runs: Sequence[Run],
+    *,
+    experiments: Mapping[str, str] | None = None,
+    trees: Sequence[str] | None = None,
+    indent: int = 0,
+) -> None:
+    """Draw one row a run.
+
+    Args:
+        experiments: Names by id; adds a column that says where each run belongs.
+        trees: The branch before each run's name, for nested runs.
+    """
+    metrics = _most_common((run.data.metrics for run in runs), _METRICS_MAX)
+    params = _most_common((run.data.params for run in runs), _PARAMS_MAX)
+    columns = [
+        Column("run", style="cyan"),
+        Column("name", width_max=36),
+        *([Column("experiment", rank=30, width_max=20)] if experiments is not None else []),
+        Column("status"),
+        Column("started", rank=13),
+        Column("duration", right=True, rank=40),
+        *_key_columns(metrics, _METRIC_RANKS),
+        *_key_columns(params, _PARAM_RANKS, style="dim"),
+    ]
+    time = text.relative_time if out.is_terminal else text.local_time
+    now = text.now_ms()
+    rows: list[list[Cell]] = []
+    for index, run in enumerate(runs):
+        info = run.info
+        branch = trees[index] if trees else ""
+        rows.append(
+            [
+                text.short_id(info.run_id),
+                branch + (text.clean(info.run_name) or "-"),
+                *([text.clean(experiments.get(info.experiment_id, "?"))] if experiments else []),
+                run_status(run),
+                time(info.start_time),
+                text.duration((info.end_time or now) - info.start_time),
+                *(_metric(run, key) for key in metrics),
+                *(text.clean(run.data.params.get(key, "-")) for key in params),
+            ]
+        )
+    dropped = out.table(columns, rows, indent=indent)
+    if dropped:
+        noun = text.count(dropped, "more column")
+        out.note(f"{noun} with a wider terminal; everything with --json")
+
+
+def run_status(run: Run) -> Cell:
+    """The run's status in its colour; a deleted run says so."""
+    if run.info.lifecycle_stage == LifecycleStage.DELETED:
+        return Styled("deleted", "red")
+    return status_cell(run.info.status)
+
+
+def branches(depths: Sequence[int]) -> list[str]:
+    """The branch drawn before each row of a depth-first tree: `├─ `, `└─ `, `│  `."""
+    drawn = [""] * len(depths)
+    # Whether a later row of that depth hangs under the same parent, seen from below.
+    open_below: list[bool] = []
+    for index in range(len(depths) - 1, -1, -1):
+        depth = depths[index]
+        has_next = depth < len(open_below) and open_below[depth]
+        stems = ["│  " if is_open else "   " for is_open in open_below[1:depth]]
+        stems += ["   "] * (depth - 1 - len(stems))
+        if depth:
+            drawn[index] = "".join(stems) + ("├─ " if has_next else "└─ ")
+        open_below = [*open_below[:depth], *[False] * (depth - len(open_below)), True]
+    return drawn
+
+
+def _key_columns(keys: Sequence[str], ranks: Sequence[int], style: str = "") -> list[Column]:
+    return [
+        Column(text.clean(key), right=True, style=style, rank=rank)
+        for key, rank in zip(keys, ranks, strict=False)
+    ]
+
+
+def _metric(run: Run, key: str) -> str:
+    return text.number(run.data.metrics.get(key))
+
+
+def _most_common(mappings: Iterable[Mapping[str, object]], limit: int) -> list[str]:
+    """The keys that most runs have, at most `limit`, the most frequent first."""
+    counts: Counter[str] = Counter()
+    for mapping in mappings:
+        counts.update(mapping.keys())
+    return [key for key, _ in counts.most_common(limit)]

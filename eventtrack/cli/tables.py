@@ -1,0 +1,104 @@
+"""Which columns of a table fit a width, and how wide each becomes.
+
+The terminal and the plain renderer share this: a narrow terminal first shortens long cells, then
+drops the columns that matter least, so that a row never wraps.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from eventtrack.cli import text
+
+GAP = 2
+# What a column keeps before an optional one is dropped for it: names must stay readable.
+_KEPT_MAX, _OPTIONAL_MAX = 24, 12
+
+
+class Styled(NamedTuple):
+    """A text with a style that only terminals show."""
+
+    text: str
+    style: str
+
+
+Cell = str | Styled
+
+
+class Column(NamedTuple):
+    """How one column is titled and drawn.
+
+    Columns of rank 0 always stay; of the others the highest rank leaves first. `width_max` bounds a
+    cell on a terminal only: pipes get whole values.
+    """
+
+    title: str
+    right: bool = False
+    style: str = ""
+    width_max: int = 40
+    rank: int = 0
+
+
+class Layout(NamedTuple):
+    """The columns kept (their indices), the width of each, and how many were dropped."""
+
+    kept: list[int]
+    widths: list[int]
+    dropped: int
+
+
+def cell_text(cell: Cell) -> str:
+    """The text of a cell, without its style."""
+    return cell.text if isinstance(cell, Styled) else cell
+
+
+def fit(columns: Sequence[Column], rows: Sequence[Sequence[Cell]], width: int | None) -> Layout:
+    """Choose columns and widths so that a row fills at most `width` cells; None is no bound."""
+    kept = list(range(len(columns)))
+    titles = [text.cell_width(column.title) for column in columns]
+    values = [max((text.cell_width(cell_text(row[i])) for row in rows), default=0) for i in kept]
+    natural = [max(pair) for pair in zip(titles, values, strict=True)]
+    if width is None:
+        return Layout(kept, natural, 0)
+    wanted, least = [], []
+    for column, title, value in zip(columns, titles, values, strict=True):
+        wanted.append(max(title, min(value, column.width_max)))
+        # A long title may be cut down to its values, a value only when the column has to stay.
+        bound = _OPTIONAL_MAX if column.rank else _KEPT_MAX
+        least.append(max(min(title, bound), min(value, bound)))
+    while sum(least[i] + GAP for i in kept) - GAP > width:
+        optional = [i for i in kept if columns[i].rank > 0]
+        if not optional:
+            break
+        kept.remove(max(optional, key=lambda i: (columns[i].rank, i)))
+    widths = _shrink([wanted[i] for i in kept], [least[i] for i in kept], GAP, width)
+    return Layout(kept, widths, len(columns) - len(kept))
+
+
+def _shrink(widths: list[int], least: list[int], gap: int, total: int) -> list[int]:
+    """Take cells from the column with most to spare, then from the widest, until all fit."""
+    widths = list(widths)
+    excess = sum(widths) + gap * (len(widths) - 1) - total
+    for _ in range(excess):
+        spare = [width - kept for width, kept in zip(widths, least, strict=True)]
+        source = spare if max(spare) > 0 else widths
+        widest = source.index(max(source))
+        if widths[widest] <= 1:
+            break
+        widths[widest] -= 1
+    return widths
+
+
+def plain_lines(columns: Sequence[Column], rows: Sequence[Sequence[Cell]]) -> list[str]:
+    """The table as aligned text: a line of titles, then one line a row; nothing is cut."""
+    kept, widths, _ = fit(columns, rows, None)
+    lines = [[columns[i].title for i in kept]]
+    lines += [[cell_text(row[i]) for i in kept] for row in rows]
+    return [_plain_line(cells, columns, widths) for cells in lines]
+
+
+def _plain_line(cells: Sequence[str], columns: Sequence[Column], widths: Sequence[int]) -> str:
+    parts = [
+        text.pad(cell, width, right=column.right)
+        for cell, column, width in zip(cells, columns, widths, strict=True)
+    ]
+    return (" " * GAP).join(parts).rstrip()

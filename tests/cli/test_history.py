@@ -1,0 +1,98 @@
+"""`eventtrack replay`, `diff`, `blame`, `undo` and `conflicts`."""
+
+from tests.cli.harness import CommandLine, Sample
+
+
+def test_the_state_at_a_position_is_shown(read: CommandLine, shared: Sample) -> None:
+    now = read("replay", "--at", "now", "--json").json
+    assert now["position"] == shared.store.events.head()
+    assert now["digest"] == shared.store.maintenance.digest()
+    assert len(now["runs"]) == 4
+    [created] = read("log", "--type", "experiment.created", "-n", "1", "--json").json_lines
+    then = read("replay", "--at", str(created["position"]), "--json").json
+    assert then["runs"] == []
+    assert {"flowers", "empty"} <= {one["name"] for one in then["experiments"]}
+    assert "sweep" in read("replay", "--at", "now").stdout
+    assert "without runs: " in read("replay", "--at", str(created["position"])).stdout
+    assert read("replay", "--at", "yesterday-ish", code=2).stderr.startswith("error: ")
+
+
+def test_the_views_are_rebuilt_and_verified(run: CommandLine) -> None:
+    digest = run("replay", "--rebuild", "--json").json["digest"]
+    assert run("replay", "--verify", "--json").json == {
+        "equal": True,
+        "live": digest,
+        "rebuilt": digest,
+    }
+    assert digest in run("replay", "--rebuild").stdout
+    assert "The views are what the log says" in run("replay", "--verify").stdout
+    assert "one of" in run("replay", code=2).stderr
+    assert "one of" in run("replay", "--rebuild", "--verify", code=2).stderr
+
+
+def test_moments_are_compared(run: CommandLine, sample: Sample) -> None:
+    before = sample.store.events.head()
+    sample.store.runs.set_tags(sample.first, {"stage": "final", "new": "1"})
+    changes = run("diff", str(before), "now", "--json").json
+    assert {(one["kind"], one["fact"], one["before"], one["after"]) for one in changes} == {
+        ("changed", "tag.stage", "s0", "final"),
+        ("added", "tag.new", None, "1"),
+    }
+    shown = run("diff", str(before)).stdout
+    assert "s0 → final" in shown
+    assert "+ tag.new" in shown
+    assert "No difference" in run("diff", "now", "now").stderr
+
+
+def test_runs_are_compared(read: CommandLine) -> None:
+    changes = read("diff", "child-0", "child-1", "--json").json
+    [rate] = [one for one in changes if one["fact"] == "param.lr"]
+    assert (rate["kind"], rate["before"], rate["after"]) == ("changed", "0.1", "0.01")
+    assert "0.1 → 0.01" in read("diff", "run/child-0", "run/child-1").stdout
+
+
+def test_each_fact_has_an_author(read: CommandLine) -> None:
+    lines = read("blame", "child-0", "--json").json
+    [rate] = [one for one in lines if one["fact"] == "param.lr"]
+    assert list(rate) == ["fact", "before", "after", "address", "recorded_ms", "session"]
+    assert rate["after"] == "0.1"
+    assert rate["session"]["pid"] > 0
+    assert read("blame", "child-0", "param.lr", "--json").json == [rate]
+    assert read("blame", "child-0", "lr", "--json").json == [rate]
+    shown = read("blame", "child-0").stdout
+    assert "param.lr" in shown
+    assert "@" in shown
+    assert "has no fact 'nothing'" in read("blame", "child-0", "nothing", code=3).stderr
+
+
+def test_a_tag_is_undone_after_asking(run: CommandLine, sample: Sample) -> None:
+    sample.store.runs.set_tags(sample.first, {"stage": "final"})
+    [event] = run("log", "--run", sample.first, "--type", "run.tags_set", "--json").json_lines[-1:]
+    refused = run("undo", event["address"], stdin="n\n")
+    assert "Nothing was appended" in refused.stderr
+    assert sample.store.runs.get(sample.first).data.tags["stage"] == "final"
+    accepted = run("undo", event["address"], stdin="y\n")
+    assert "Appended as " in accepted.stdout
+    assert "stage=s0" in refused.stdout
+    assert f"answers {event['address']}" in run("log", "-n", "1").stdout
+    assert sample.store.runs.get(sample.first).data.tags["stage"] == "s0"
+
+
+def test_undo_as_json_does_not_ask(run: CommandLine, sample: Sample) -> None:
+    [event] = run("log", "--type", "run.deleted", "--json").json_lines
+    assert "--yes" in run("undo", event["address"], "--json", code=2).stderr
+    [appended] = run("undo", event["address"], "--json", "--yes").json
+    assert (appended["type"], appended["cause"]) == ("run.restored", event["address"])
+    assert sample.store.runs.get(sample.deleted).info.lifecycle_stage == "active"
+
+
+def test_what_cannot_be_undone_says_why(run: CommandLine) -> None:
+    [event, *_] = run("log", "--type", "run.metrics_logged", "--json").json_lines
+    answer = run("undo", event["address"], "--yes", code=5)
+    assert answer.stderr.startswith("error: ")
+    assert run("undo", "999999.0", "--yes", code=3).stdout == ""
+
+
+def test_no_conflicts_is_said(read: CommandLine) -> None:
+    assert "No conflicts" in read("conflicts").stderr
+    assert read("conflicts", "--json").json == []

@@ -1,0 +1,179 @@
+"""`eventtrack runs`: list, search, tree, show, compare, plot, delete, restore."""
+
+import math
+
+import pytest
+
+from tests.cli.harness import START_MS, CommandLine, Sample
+
+
+def names(runs: list[dict[str, dict[str, str]]]) -> list[str]:
+    return [run["info"]["run_name"] for run in runs]
+
+
+def test_runs_are_listed_newest_first(read: CommandLine, shared: Sample) -> None:
+    lines = read("runs", "list").stdout.splitlines()
+    assert lines[0].split() == [
+        "run",
+        "name",
+        "status",
+        "started",
+        "duration",
+        "loss",
+        "hidden",
+        "lr",
+    ]
+    assert [line.split()[0] for line in lines[1:]] == [
+        run_id[:8] for run_id in (shared.second, shared.first, shared.parent)
+    ]
+    [newest, *_] = read("runs", "list", "-e", "flowers", "--json").json
+    assert newest["info"]["run_id"] == shared.second
+    assert newest["data"]["params"] == {"lr": "0.01", "hidden": "8"}
+
+
+def test_deleted_runs_are_listed_when_asked_for(read: CommandLine) -> None:
+    assert names(read("runs", "list", "--deleted", "--json").json) == ["mistake"]
+    assert "mistake" in names(read("runs", "list", "--all", "--json").json)
+
+
+def test_a_limit_says_that_there_are_more(read: CommandLine) -> None:
+    answer = read("runs", "list", "-n", "1")
+    assert len(answer.stdout.splitlines()) == 2
+    assert "--limit shows more" in answer.stderr
+
+
+def test_runs_are_searched(read: CommandLine) -> None:
+    found = read("runs", "search", "params.lr = '0.1'", "--json").json
+    assert names(found) == ["child-0"]
+    found = read("runs", "search", "params.hidden = '8'", "-o", "metrics.loss ASC", "--json").json
+    assert names(found) == ["child-1", "child-0"]
+    nothing = read("runs", "search", "metrics.loss > 5")
+    assert nothing.stdout == ""
+    assert "No runs match" in nothing.stderr
+
+
+def test_a_filter_that_cannot_be_read_is_an_error_with_a_hint(read: CommandLine) -> None:
+    answer = read("runs", "search", "loss ==== 3", code=2)
+    assert answer.stderr.startswith("error: ")
+
+
+def test_an_experiment_without_runs_says_how_to_log_one(read: CommandLine) -> None:
+    assert "No runs in empty yet" in read("runs", "list", "-e", "empty").stderr
+    assert "No runs in empty yet" in read("runs", "tree", "empty").stderr
+
+
+def test_runs_stand_under_their_parents(read: CommandLine, shared: Sample) -> None:
+    shown = read("runs", "tree", "flowers").stdout
+    assert "├─ child-" in shown
+    assert "└─ child-" in shown
+    [root, first, second] = read("runs", "tree", "--json").json
+    assert [root["depth"], first["depth"], second["depth"]] == [0, 1, 1]
+    assert first["parent_run_id"] == shared.parent
+    assert root["parent_run_id"] is None
+
+
+def test_a_run_is_shown_by_id_prefix_and_name(read: CommandLine, shared: Sample) -> None:
+    for name in (shared.first, shared.first[:12], "child-0", f"run/{shared.first[:12]}"):
+        assert read("runs", "show", name, "--json").json["info"]["run_id"] == shared.first
+
+
+def test_a_run_is_shown_on_one_page(read: CommandLine, shared: Sample) -> None:
+    shown = read("runs", "show", "child-0").stdout
+    for part in (
+        shared.first,
+        "FINISHED",
+        "flowers",
+        "lr",
+        "0.1",
+        "loss",
+        "20",
+        "█",
+        "stage",
+        "raw.bin",
+    ):
+        assert part in shown
+    assert "mlflow." not in shown
+    parent = read("runs", "show", "sweep").stdout
+    assert "2 child runs" in parent
+    assert "child-1" in parent
+
+
+def test_an_unknown_run_is_answered_with_the_nearest(read: CommandLine, shared: Sample) -> None:
+    wrong = shared.first[:7] + ("0" if shared.first[7] != "0" else "1")
+    answer = read("runs", "show", wrong, code=3)
+    assert f"Run with id={wrong} not found" in answer.stderr
+    assert f"did you mean {shared.first[:8]}" in answer.stderr
+    assert "did you mean child-" in read("runs", "show", "chld-0", code=3).stderr
+
+
+def test_an_ambiguous_name_lists_the_candidates(run: CommandLine, sample: Sample) -> None:
+    sample.store.runs.create(sample.experiment_id, run_name="child-0")
+    answer = run("runs", "show", "child-0", code=2)
+    assert "More than one run" in answer.stderr
+    assert sample.first in answer.stderr
+
+
+@pytest.mark.parametrize("name", ["", "'", '"', "%", "x' OR '1' = '1", "\\", "\x1b[31m", "a/b"])
+def test_odd_names_are_not_found_and_nothing_worse(read: CommandLine, name: str) -> None:
+    answer = read("runs", "show", "--", name, code=3)
+    assert "\x1b" not in answer.stderr
+
+
+def test_runs_are_compared(read: CommandLine, shared: Sample) -> None:
+    shown = read("runs", "compare", "child-0", "child-1").stdout
+    assert "lr" in shown
+    assert "hidden" not in shown
+    assert "hidden" in read("runs", "compare", "child-0", "child-1", "--all").stdout
+    compared = read("runs", "compare", "child-0", "child-1", "sweep", "--json").json
+    assert compared["runs"] == [shared.first, shared.second, shared.parent]
+    assert {"kind": "param", "key": "lr", "values": ["0.1", "0.01", None], "differs": True} in (
+        compared["rows"]
+    )
+    assert "two or more" in read("runs", "compare", "child-0", code=2).stderr
+
+
+def test_a_metric_is_plotted(read: CommandLine, shared: Sample) -> None:
+    shown = read("runs", "plot", "child-0", "--metric", "loss").stdout
+    assert "⠀" not in shown
+    assert "┤" in shown
+    assert "last 0.05, 20 points" in shown
+    [series] = read("runs", "plot", "child-0", "--json").json
+    assert series["run_id"] == shared.first
+    assert series["points"][:2] == [[0, START_MS, 1.0], [1, START_MS + 100, 0.5]]
+
+
+def test_a_parent_stands_for_its_children(read: CommandLine) -> None:
+    assert len(read("runs", "plot", "sweep", "--json").json) == 2
+    shown = read("runs", "plot", "sweep", "-m", "loss", "--log", "--x", "time").stdout
+    assert "A" in shown
+    assert "B" in shown
+    assert "1.9 s" in shown
+
+
+def test_an_unknown_metric_names_those_there_are(read: CommandLine) -> None:
+    answer = read("runs", "plot", "child-0", "-m", "los", code=3)
+    assert "there are: loss" in answer.stderr
+
+
+def test_runs_are_deleted_and_restored(run: CommandLine) -> None:
+    assert "Deleted run child-0" in run("runs", "delete", "child-0").stdout
+    assert names(run("runs", "list", "--deleted", "--json").json) == ["child-0", "mistake"]
+    [restored] = run("runs", "restore", "child-0", "--json").json
+    assert restored["info"]["lifecycle_stage"] == "active"
+
+
+def test_values_that_json_lacks_are_strings(run: CommandLine, sample: Sample) -> None:
+    for key, value in (("a", math.nan), ("b", math.inf), ("c", -math.inf)):
+        sample.store.metrics.log(sample.parent, key, value, step=0)
+    shown = run("runs", "show", "sweep", "--json").json
+    assert shown["data"]["metrics"] == {"a": "NaN", "b": "Infinity", "c": "-Infinity"}
+    assert "Nothing to draw" in run("runs", "plot", "sweep", "-m", "a").stderr
+    assert "NaN" in run("runs", "show", "sweep").stdout
+
+
+def test_names_cannot_steer_the_terminal(run: CommandLine, sample: Sample) -> None:
+    evil = "evil\x1b[2J\nname"
+    sample.store.runs.create(sample.experiment_id, run_name=evil, tags={"k": "\x1b]0;x\x07"})
+    for words in (["runs", "list"], ["runs", "tree"], ["log"], ["experiments", "show", "flowers"]):
+        assert "\x1b" not in run(*words).stdout
+        assert "evil\\x1b[2J\\nname" in run(*words).stdout

@@ -1,0 +1,62 @@
+"""Which columns fit, and what a pipe gets."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from eventtrack.cli import text
+from eventtrack.cli.run_table import branches
+from eventtrack.cli.tables import GAP, Cell, Column, Styled, fit, plain_lines
+
+COLUMNS = [
+    Column("id"),
+    Column("name", width_max=40),
+    Column("loss", right=True, rank=1),
+    Column("note", rank=2),
+]
+
+
+def test_a_pipe_gets_whole_values_in_aligned_columns() -> None:
+    rows: list[list[Cell]] = [["1", "x" * 60, "0.5", "a"], ["22", Styled("y", "red"), "10", ""]]
+    lines = plain_lines(COLUMNS, rows)
+    assert lines[0].split() == ["id", "name", "loss", "note"]
+    assert "x" * 60 in lines[1]
+    assert lines[1].index("0.5") + 3 == lines[2].index("10") + 2
+    assert all(line == line.rstrip() for line in lines)
+
+
+def test_columns_of_higher_rank_leave_first() -> None:
+    rows = [["1" * 8, "n" * 20, "0.123456", "long " * 10]]
+    assert fit(COLUMNS, rows, 200).kept == [0, 1, 2, 3]
+    assert fit(COLUMNS, rows, 50).kept == [0, 1, 2]
+    narrow = fit(COLUMNS, rows, 36)
+    assert narrow.kept == [0, 1]
+    assert narrow.dropped == 2
+
+
+@given(
+    st.lists(st.lists(st.text(max_size=60), min_size=4, max_size=4), max_size=5),
+    st.integers(min_value=20, max_value=200),
+)
+def test_a_row_never_wraps(rows: list[list[str]], width: int) -> None:
+    cleaned = [[text.clean(cell) for cell in row] for row in rows]
+    layout = fit(COLUMNS, cleaned, width)
+    assert sum(layout.widths) + GAP * (len(layout.kept) - 1) <= width
+    assert {0, 1} <= set(layout.kept)
+
+
+def test_branches_show_who_belongs_to_whom() -> None:
+    assert branches([0, 1, 1, 2, 3, 1, 2, 0]) == [
+        "",
+        "├─ ",
+        "├─ ",
+        "│  └─ ",
+        "│     └─ ",
+        "└─ ",
+        "   └─ ",
+        "",
+    ]
+
+
+@given(st.lists(st.integers(min_value=0, max_value=5), max_size=30))
+def test_branches_are_as_deep_as_their_row(depths: list[int]) -> None:
+    assert [len(branch) for branch in branches(depths)] == [3 * depth for depth in depths]
