@@ -1,0 +1,156 @@
+"""Every error eventtrack raises on purpose, drawn as the tree it is.
+
+    EventtrackError           error_code, hint, retryable, exit_code
+    ├── UsageError            the caller can mend the call
+    │   ├── NotFoundError
+    │   ├── AlreadyExistsError
+    │   ├── InvalidStateError
+    │   └── InvalidValueError
+    │       └── FilterSyntaxError
+    ├── ConflictError         read again, decide again
+    ├── StoreError            the store or its disk can be mended
+    │   ├── StoreMissingError
+    │   ├── StoreClosedError
+    │   ├── StoreReadOnlyError
+    │   ├── DiskFullError
+    │   ├── FormatTooNewError
+    │   └── UnsuitableFileSystemError
+    └── CorruptionError       stop: nothing was changed
+        ├── ChecksumError
+        └── ProjectionError
+
+`error_code` is MLflow's name for the kind of failure, so that code written for `MlflowException`
+finds what it looks for; `exit_code` is what the command line returns.
+"""
+
+from typing import ClassVar
+
+
+class EventtrackError(Exception):
+    """The base of all errors raised on purpose: what failed, and what to do next.
+
+    Args:
+        message: What was being done to what; what was found and what was expected.
+        hint: What to do next, as one sentence that names a command or a call; may be empty.
+    """
+
+    error_code: ClassVar[str] = "INTERNAL_ERROR"
+    exit_code: ClassVar[int] = 1
+    retryable: ClassVar[bool] = False
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message, hint)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message}\nhint: {self.hint}" if self.hint else self.message
+
+
+class EventtrackWarning(UserWarning):
+    """Something was wrong that did not stop the work; the message says what and what to do."""
+
+
+class UsageError(EventtrackError):
+    """The caller can mend the call; nothing was written."""
+
+    error_code = "BAD_REQUEST"
+    exit_code = 2
+
+
+class NotFoundError(UsageError):
+    """No such experiment, run, event or file."""
+
+    error_code = "RESOURCE_DOES_NOT_EXIST"
+    exit_code = 3
+
+
+class AlreadyExistsError(UsageError):
+    """The name is taken."""
+
+    error_code = "RESOURCE_ALREADY_EXISTS"
+    exit_code = 4
+
+
+class InvalidStateError(UsageError):
+    """The thing exists, but not in a state that allows this."""
+
+    error_code = "INVALID_STATE"
+    exit_code = 5
+
+
+class InvalidValueError(UsageError):
+    """A value of the call is not allowed."""
+
+    error_code = "INVALID_PARAMETER_VALUE"
+    exit_code = 2
+
+
+class FilterSyntaxError(InvalidValueError):
+    """A search filter or an order could not be read."""
+
+
+class ConflictError(EventtrackError):
+    """Someone else decided first: read again, then decide again."""
+
+    error_code = "RESOURCE_CONFLICT"
+    exit_code = 6
+    retryable = True
+
+
+class StoreError(EventtrackError):
+    """The store or its disk cannot do this now and can be mended."""
+
+    exit_code = 7
+
+
+class StoreMissingError(StoreError):
+    """There is no store at the path, and none was to be made."""
+
+    error_code = "RESOURCE_DOES_NOT_EXIST"
+
+
+class StoreClosedError(StoreError):
+    """The store was closed before the call."""
+
+    error_code = "INVALID_STATE"
+
+
+class StoreReadOnlyError(StoreError):
+    """The store's files or this view of them cannot be written."""
+
+    error_code = "PERMISSION_DENIED"
+
+
+class DiskFullError(StoreError):
+    """The disk has no room; what was recorded before is intact."""
+
+    error_code = "RESOURCE_EXHAUSTED"
+    retryable = True
+
+
+class FormatTooNewError(StoreError):
+    """A newer eventtrack wrote this; this one would misread it."""
+
+    error_code = "INVALID_STATE"
+
+
+class UnsuitableFileSystemError(StoreError):
+    """The file system cannot hold a store safely (a network file system)."""
+
+    error_code = "INVALID_STATE"
+
+
+class CorruptionError(EventtrackError):
+    """Stored bytes are not what was written; nothing was changed."""
+
+    error_code = "DATA_LOSS"
+    exit_code = 8
+
+
+class ChecksumError(CorruptionError):
+    """A checksum or hash does not match the bytes."""
+
+
+class ProjectionError(CorruptionError):
+    """A projection could not apply an event; it stopped there, and the event is kept."""

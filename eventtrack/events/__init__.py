@@ -1,0 +1,1 @@
+"""What may be written: event types, their registry, and the envelope that carries them."""

@@ -1,0 +1,103 @@
+"""Which type names exist, which struct reads each version, and how old versions are lifted.
+
+Names on disk are plain strings, never Python paths, so code can be renamed and history stays
+readable. A version that is not the newest is decoded as plain values and lifted by its upcaster,
+one version at a time; the stored bytes stay as they are.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import msgspec
+
+from eventtrack.events import types
+
+Upcaster = Callable[[list[Any]], list[Any]]
+
+
+class EventType:
+    """One registered type: its name on disk, newest version, struct, and a decoder for both."""
+
+    def __init__(self, name: str, struct: type[types.Event], version: int = 1) -> None:
+        self.name = name
+        self.struct = struct
+        self.version = version
+        self.upcasters: dict[int, Upcaster] = {}
+        self._list_decoder = msgspec.msgpack.Decoder(list[struct])  # type: ignore[valid-type]
+
+    def decode_many(self, version: int, bodies: msgspec.Raw | bytes) -> list[types.Event] | None:
+        """Decode a msgpack array of bodies of `version`; None for a version from the future."""
+        if version == self.version:
+            return self._list_decoder.decode(bodies)
+        if version > self.version:
+            return None
+        plain: list[list[Any]] = msgspec.msgpack.decode(bodies)
+        return [msgspec.convert(self._lift(version, body), self.struct) for body in plain]
+
+    def _lift(self, version: int, body: list[Any]) -> list[Any]:
+        for step in range(version, self.version):
+            body = self.upcasters[step](body)
+        return body
+
+
+class Registry:
+    """The known event types, by name and by struct."""
+
+    def __init__(self) -> None:
+        self._by_name: dict[str, EventType] = {}
+        self._by_struct: dict[type[types.Event], EventType] = {}
+
+    def add(
+        self,
+        name: str,
+        struct: type[types.Event],
+        *,
+        version: int = 1,
+        upcasters: dict[int, Upcaster] | None = None,
+    ) -> None:
+        """Register a type. `upcasters[n]` turns a body of version n into one of n + 1."""
+        entry = EventType(name, struct, version)
+        entry.upcasters.update(upcasters or {})
+        missing = set(range(1, version)) - set(entry.upcasters)
+        if name in self._by_name or missing:
+            raise ValueError(f"event type {name}: registered twice, or no upcaster for {missing}")
+        self._by_name[name] = entry
+        self._by_struct[struct] = entry
+
+    def find(self, name: str) -> EventType | None:
+        """The type of that name, None when this eventtrack does not know it."""
+        return self._by_name.get(name)
+
+    def of(self, event: types.Event) -> EventType:
+        """The type under which an event is written."""
+        return self._by_struct[type(event)]
+
+    def __iter__(self) -> Iterator[EventType]:
+        return iter(self._by_name.values())
+
+
+REGISTRY = Registry()
+for _name, _struct in {
+    "session.opened": types.SessionOpened,
+    "experiment.created": types.ExperimentCreated,
+    "experiment.renamed": types.ExperimentRenamed,
+    "experiment.deleted": types.ExperimentDeleted,
+    "experiment.restored": types.ExperimentRestored,
+    "experiment.tags_set": types.ExperimentTagsSet,
+    "experiment.tag_deleted": types.ExperimentTagDeleted,
+    "run.started": types.RunStarted,
+    "run.updated": types.RunUpdated,
+    "run.deleted": types.RunDeleted,
+    "run.restored": types.RunRestored,
+    "run.params_logged": types.ParamsLogged,
+    "run.params_withdrawn": types.ParamsWithdrawn,
+    "run.tags_set": types.TagsSet,
+    "run.tag_deleted": types.TagDeleted,
+    "run.metric_logged": types.MetricLogged,
+    "run.metrics_logged": types.MetricsLogged,
+    "run.inputs_logged": types.InputsLogged,
+    "run.outputs_logged": types.OutputsLogged,
+    "run.artifacts_logged": types.ArtifactsLogged,
+    "run.artifacts_deleted": types.ArtifactsDeleted,
+}.items():
+    REGISTRY.add(_name, _struct)

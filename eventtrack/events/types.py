@@ -1,0 +1,188 @@
+"""What may be written: one struct for each type of event, version 1 (docs/format.md, section 5).
+
+Facts in the past tense, encoded as msgpack arrays. Fields are only ever appended, with a default;
+a change of meaning takes a new version and an upcaster in `registry.py`. Times are milliseconds
+since 1970 as the caller claimed them; when a fact was recorded stands in the envelope's header.
+"""
+
+import msgspec
+
+
+class Event(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """Base of all events."""
+
+
+class SessionOpened(Event):
+    """A process began to write: who, where, and running what."""
+
+    user: str
+    host: str
+    pid: int
+    program: str
+    cwd: str
+    git_commit: str | None
+    source: str
+    version: str
+    opened_ms: int
+
+
+class ExperimentCreated(Event):
+    """An experiment was born. `births` counts the earlier ones of its name (see `ids`)."""
+
+    name: str
+    artifact_location: str | None
+    tags: dict[str, str]
+    created_ms: int
+    births: int = 0
+
+
+class ExperimentRenamed(Event):
+    """An experiment took another name."""
+
+    name: str
+    at_ms: int
+
+
+class ExperimentDeleted(Event):
+    """An experiment was deleted, and all its runs with it; both can be restored."""
+
+    at_ms: int
+
+
+class ExperimentRestored(Event):
+    """A deleted experiment and all its runs became active again."""
+
+    at_ms: int
+
+
+class ExperimentTagsSet(Event):
+    """Tags of an experiment were set."""
+
+    tags: dict[str, str]
+    at_ms: int
+
+
+class ExperimentTagDeleted(Event):
+    """A tag of an experiment was removed."""
+
+    key: str
+    at_ms: int
+
+
+class RunStarted(Event):
+    """A run was born in an experiment."""
+
+    experiment_id: str
+    name: str
+    user: str
+    start_ms: int
+    tags: dict[str, str]
+    status: str = "RUNNING"
+
+
+class RunUpdated(Event):
+    """A run's status, end time or name changed; None leaves a field as it was."""
+
+    status: str | None = None
+    end_ms: int | None = None
+    name: str | None = None
+
+
+class RunDeleted(Event):
+    """A run was deleted; it can be restored."""
+
+    at_ms: int
+
+
+class RunRestored(Event):
+    """A deleted run became active again."""
+
+    at_ms: int
+
+
+class ParamsLogged(Event):
+    """Params of a run, which do not change afterwards."""
+
+    params: dict[str, str]
+
+
+class ParamsWithdrawn(Event):
+    """Params that were logged by mistake were taken back (undo); they may be logged anew."""
+
+    keys: list[str]
+
+
+class TagsSet(Event):
+    """Tags of a run were set."""
+
+    tags: dict[str, str]
+
+
+class TagDeleted(Event):
+    """A tag of a run was removed."""
+
+    key: str
+
+
+class MetricLogged(Event):
+    """One point of one metric: the most frequent event by far."""
+
+    key: str
+    value: float
+    step: int
+    timestamp_ms: int
+
+
+class MetricsLogged(Event):
+    """Points of several metrics. A single step or timestamp holds for all of them."""
+
+    keys: list[str]
+    values: list[float]
+    steps: int | list[int]
+    timestamps_ms: int | list[int]
+
+
+class DatasetUsed(msgspec.Struct, array_like=True, frozen=True):
+    """One dataset that a run read, within `InputsLogged`."""
+
+    name: str
+    digest: str
+    source_type: str
+    source: str
+    schema: str | None
+    profile: str | None
+    tags: dict[str, str]
+
+
+class InputsLogged(Event):
+    """Datasets and models that a run read."""
+
+    datasets: list[DatasetUsed]
+    models: list[str]
+
+
+class OutputsLogged(Event):
+    """Models that a run wrote, each with its step."""
+
+    models: list[tuple[str, int]]
+
+
+class ArtifactStored(msgspec.Struct, array_like=True, frozen=True):
+    """One file, within `ArtifactsLogged`: `place` is None for a blob, else where the file lies."""
+
+    path: str
+    size: int
+    sha256: bytes
+    place: str | None = None
+
+
+class ArtifactsLogged(Event):
+    """Files of a run; their bytes lie beside the log, named by their hash."""
+
+    files: list[ArtifactStored]
+
+
+class ArtifactsDeleted(Event):
+    """Files were taken out of a run's list; the record of them stays."""
+
+    paths: list[str]

@@ -1,0 +1,58 @@
+"""Every bound in one place, with its unit and its source.
+
+Bounds marked MLflow are those of MLflow 3.17's validation, so that what its server refuses is
+refused here with the same words.
+"""
+
+# MLflow (utils/validation.py): lengths in characters.
+KEY_LENGTH_MAX = 250
+PARAM_VALUE_LENGTH_MAX = 6000
+TAG_VALUE_LENGTH_MAX = 8000
+EXPERIMENT_NAME_LENGTH_MAX = 500
+EXPERIMENT_TAG_KEY_LENGTH_MAX = 250
+EXPERIMENT_TAG_VALUE_LENGTH_MAX = 20000
+ARTIFACT_LOCATION_LENGTH_MAX = 2048
+DATASET_NAME_LENGTH_MAX = 500
+DATASET_DIGEST_LENGTH_MAX = 36
+DATASET_SOURCE_LENGTH_MAX = 65535
+DATASET_SCHEMA_LENGTH_MAX = 1048575
+DATASET_PROFILE_LENGTH_MAX = 16777215
+INPUT_TAG_KEY_LENGTH_MAX = 255
+INPUT_TAG_VALUE_LENGTH_MAX = 500
+
+# MLflow (store/tracking/__init__.py): results of one page.
+SEARCH_RESULTS_MAX = 50_000
+SEARCH_RUNS_RESULTS_DEFAULT = 1000
+SEARCH_EXPERIMENTS_RESULTS_DEFAULT = 1000
+
+# Steps and timestamps are signed 64-bit integers on disk and in MLflow's protobuf.
+INT64_MIN = -(2**63)
+INT64_MAX = 2**63 - 1
+
+# Our own. An envelope is one LMDB value: it is read whole, so it stays small enough to hold many.
+ENVELOPE_EVENTS_MAX = 4096
+ENVELOPE_PAYLOAD_BYTES_MAX = 16 * 2**20
+# Envelopes of one durable commit: bounds the memory of a drain and how long other writers wait.
+COMMIT_PAYLOAD_BYTES_MAX = 8 * 2**20
+# Bytes of envelopes that one read of the log returns at most (and one envelope more).
+READ_BYTES_MAX = 16 * 2**20
+# Envelopes folded in one transaction of the views: large enough for sorted bulk writes.
+FOLD_ENVELOPES_MAX = 4096
+
+# The log's and the views' first map, doubled when full. Address space, not disk.
+MAP_BYTES_INITIAL = 2**30
+# Readers LMDB keeps slots for: threads and processes that read at the same instant.
+READERS_MAX = 1024
+
+# A journal file is preallocated at this size, then the next one begins.
+JOURNAL_BYTES = 4 * 2**20
+# Undrained journal bytes after which the caller helps to drain: bounds disk use when fsync is slow.
+JOURNAL_BACKLOG_BYTES_MAX = 256 * 2**20
+# How long a logged metric may stay in the journal before it is moved into the log.
+JOURNAL_DRAIN_INTERVAL_MS = 50
+
+# How far a remote clock may drag the hybrid clock ahead of the wall clock.
+CLOCK_DRIFT_MAX_MS = 60_000
+
+# Map space made free before a batch, which cannot be run again when the map is full.
+BATCH_MAP_BYTES_FREE = 4 * 2**30

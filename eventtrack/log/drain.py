@@ -1,0 +1,254 @@
+"""From journal to log: many frames, one durable commit, each frame exactly once.
+
+The count of moved bytes is committed with the envelopes, and is read back inside the same
+transaction before frames are taken. So two threads, or a crash between commit and clean-up, never
+move a frame twice, and none is skipped.
+"""
+
+import os
+import threading
+import warnings
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import msgspec
+
+from eventtrack.errors import EventtrackError, EventtrackWarning
+from eventtrack.events.envelope import Draft, encode_groups
+from eventtrack.limits import (
+    COMMIT_PAYLOAD_BYTES_MAX,
+    ENVELOPE_EVENTS_MAX,
+    JOURNAL_BACKLOG_BYTES_MAX,
+    JOURNAL_DRAIN_INTERVAL_MS,
+)
+from eventtrack.log.journal import (
+    PREAMBLE,
+    SUFFIX,
+    Frame,
+    Journal,
+    JournalFile,
+    OrphanJournal,
+    Slot,
+    clear_drafts,
+    scan,
+)
+from eventtrack.log.protocol import EventLog, LogTransaction
+
+# How long the drainer waits after a failure (a full disk, say) before it tries again.
+_RETRY_S = 1.0
+
+
+class Drainer:
+    """Moves this process's journal into the log, from a thread and on demand.
+
+    The thread sleeps while nothing is logged. `flush` may be called from any thread.
+    """
+
+    def __init__(
+        self, log: EventLog, journal: Journal, session: bytes, wake: threading.Event
+    ) -> None:
+        self._log = log
+        self._journal = journal
+        self._session = session
+        self._wake = wake
+        self._stop = threading.Event()
+        self._warned = False
+        self._thread = threading.Thread(target=self._run, name="eventtrack-drain", daemon=True)
+        self._thread.start()
+
+    def take(
+        self, transaction: LogTransaction, bytes_max: int | None = None
+    ) -> list[tuple[JournalFile, int]]:
+        """Append undrained frames in a transaction of the caller's.
+
+        Returns what to give to `settle` once the transaction has committed.
+        """
+        marks: list[tuple[JournalFile, int]] = []
+        for file, stop in self._journal.snapshot():
+            start = max(transaction.journal_offset(file.id), PREAMBLE.size)
+            if start < stop:
+                frames = scan(file.map, start, stop).frames
+                append_frames(transaction, frames, file.slots.__getitem__, self._session)
+                transaction.set_journal_offset(file.id, stop)
+                bytes_max = None if bytes_max is None else bytes_max - (stop - start)
+            marks.append((file, stop))
+            if bytes_max is not None and bytes_max <= 0:
+                break
+        return marks
+
+    def settle(self, marks: list[tuple[JournalFile, int]]) -> None:
+        """Note that what `take` returned is durable, and delete files that are done."""
+        for file, stop in marks:
+            file.drained = max(file.drained, stop)
+        if len(marks) > 1:
+            self._journal.drop_drained()
+
+    def flush(self) -> None:
+        """Move everything appended so far into the log. Durable when this returns.
+
+        Raises:
+            DiskFullError: The frames stay in the journal, which survives the process.
+        """
+        while self._journal.backlog_bytes():
+            self.settle(self._log.transact(lambda txn: self.take(txn, COMMIT_PAYLOAD_BYTES_MAX)))
+
+    def relieve(self) -> None:
+        """Help from the logging thread when the backlog has grown beyond its bound."""
+        if self._journal.backlog_bytes() > JOURNAL_BACKLOG_BYTES_MAX:
+            self.flush()
+
+    def close(self) -> None:
+        """Stop the thread; flush first, or an adopter will find what is left."""
+        self._stop.set()
+        self._wake.set()
+        if self._thread is not threading.current_thread():
+            self._thread.join()
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            self._wake.wait()
+            self._wake.clear()
+            if self._stop.wait(JOURNAL_DRAIN_INTERVAL_MS / 1000):
+                return
+            self._journal.rest()
+            self._try_flush()
+
+    def _try_flush(self) -> None:
+        try:
+            self.flush()
+            self._warned = False
+        except EventtrackError as error:
+            if not self._warned:
+                self._warned = True
+                warnings.warn(
+                    f"metrics stay in the journal for now: {error}", EventtrackWarning, stacklevel=2
+                )
+            self._stop.wait(_RETRY_S)
+            self._wake.set()
+
+
+def append_frames(
+    transaction: LogTransaction,
+    frames: Iterable[Frame],
+    slot_of: Callable[[int], Slot],
+    session: bytes,
+) -> None:
+    """Append a journal's frames as envelopes: one a stream, split where it gets too large."""
+    streams: dict[str, list[tuple[str, int, list[bytes]]]] = {}
+    slot, slot_number = Slot(0, "", "", 0), 0
+    bodies: list[bytes] = []
+    for number, body in frames:
+        if number == 0:
+            continue
+        if number != slot_number:
+            slot, slot_number = slot_of(number), number
+            bodies = []
+            streams.setdefault(slot.stream, []).append((slot.type, slot.version, bodies))
+        elif len(bodies) >= ENVELOPE_EVENTS_MAX:
+            bodies = []
+            streams[slot.stream].append((slot.type, slot.version, bodies))
+        bodies.append(body)
+    for stream, parts in streams.items():
+        for chunk in _chunks(parts):
+            count = sum(len(part[2]) for part in chunk)
+            transaction.append(Draft(stream, encode_groups(chunk), count), session)
+
+
+class SlotLookup:
+    """The slots that a journal's own frames define; callable with a slot's number."""
+
+    def __init__(self, definitions: Iterable[Frame]) -> None:
+        self._slots: dict[int, Slot] = {}
+        self.learn(definitions)
+
+    def learn(self, frames: Iterable[Frame]) -> None:
+        """Take the definitions among `frames`."""
+        for number, body in frames:
+            if number == 0:
+                slot = msgspec.msgpack.decode(body, type=Slot)
+                self._slots[slot.number] = slot
+
+    def __call__(self, number: int) -> Slot:
+        """What the slot holds."""
+        return self._slots[number]
+
+
+def _chunks(
+    parts: list[tuple[str, int, list[bytes]]],
+) -> Iterable[list[tuple[str, int, list[bytes]]]]:
+    """Split a stream's parts into envelopes of at most the allowed events and bytes."""
+    chunk: list[tuple[str, int, list[bytes]]] = []
+    events = size = 0
+    for part in parts:
+        part_size = sum(map(len, part[2]))
+        full = events + len(part[2]) > ENVELOPE_EVENTS_MAX
+        if chunk and (full or size + part_size > COMMIT_PAYLOAD_BYTES_MAX):
+            yield chunk
+            chunk, events, size = [], 0, 0
+        chunk.append(part)
+        events += len(part[2])
+        size += part_size
+    if chunk:
+        yield chunk
+
+
+def adopt_orphans(log: EventLog, folder: Path) -> int:
+    """Move the journals of dead processes into the log; returns how many there were.
+
+    A journal that cannot be read to its end is set aside as `.damaged`, after what stands before
+    the damage was kept, with a warning.
+    """
+    orphans = [
+        orphan
+        for name in sorted(os.listdir(folder))
+        if name.endswith(SUFFIX) and (orphan := OrphanJournal.claim(folder / name))
+    ]
+    if not orphans:
+        return 0
+    clear_drafts(folder)
+    for orphan in orphans:
+        _adopt(log, orphan)
+    log.transact(
+        lambda txn: txn.forget_journals(
+            lambda: [bytes.fromhex(path.stem) for path in folder.glob("*" + SUFFIX)]
+        )
+    )
+    return len(orphans)
+
+
+def _adopt(log: EventLog, orphan: OrphanJournal) -> None:
+    try:
+        journal_id, session = orphan.preamble()
+    except EventtrackError as error:
+        # A file of zeros was being made when its process died: there is nothing in it.
+        if orphan.data.strip(b"\0"):
+            _warn_damaged(orphan, str(error))
+        orphan.finish(damaged=bool(orphan.data.strip(b"\0")))
+        return
+
+    def move(transaction: LogTransaction) -> str:
+        start = max(transaction.journal_offset(journal_id), PREAMBLE.size)
+        slots = SlotLookup(scan(orphan.data, PREAMBLE.size, start).frames)
+        rest = scan(orphan.data, start, len(orphan.data))
+        slots.learn(rest.frames)
+        append_frames(transaction, rest.frames, slots, session)
+        transaction.set_journal_offset(journal_id, rest.stop)
+        return rest.damage
+
+    try:
+        damage = log.transact(move)
+    except EventtrackError:
+        orphan.close()
+        raise
+    if damage:
+        _warn_damaged(orphan, damage)
+    orphan.finish(damaged=bool(damage))
+
+
+def _warn_damaged(orphan: OrphanJournal, damage: str) -> None:
+    warnings.warn(
+        f"the journal {orphan.path.name} of a process that died is damaged: {damage}; what stands "
+        "before was kept, the file is set aside. `eventtrack check` tells more",
+        EventtrackWarning,
+        stacklevel=2,
+    )

@@ -1,0 +1,290 @@
+"""One LMDB environment, tamed: it grows, survives fork, and speaks our errors.
+
+Three rules of LMDB are kept here so that nobody above has to know them. An environment must not
+cross `fork()` (a child that reads through its parent's seems to work and is wrong), so each
+process opens its own. A map is only resized while this process has no transaction open, so
+readers pass a gate. And of one file a process opens one environment only (py-lmdb raises
+otherwise), so they are shared by path.
+"""
+
+import os
+import threading
+import weakref
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import lmdb
+
+from eventtrack.errors import (
+    CorruptionError,
+    DiskFullError,
+    EventtrackError,
+    StoreClosedError,
+    StoreError,
+    StoreReadOnlyError,
+)
+from eventtrack.limits import MAP_BYTES_INITIAL, READERS_MAX
+
+Result = TypeVar("Result")
+
+
+class Environment:
+    """An LMDB environment with named tables, opened for this process.
+
+    Safe from any thread: writers queue, readers never wait for them.
+
+    Args:
+        path: Folder of `data.mdb`; it must exist.
+        tables: Names of the tables, made when missing.
+        sync: False leaves commits to the operating system: they survive the death of the
+            process, not of the machine.
+        fork_order: A transaction is only opened within one of an environment of a lower order;
+            before a fork they are quieted in that order, so nobody waits in a ring.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        tables: tuple[str, ...],
+        *,
+        sync: bool = True,
+        map_bytes: int = MAP_BYTES_INITIAL,
+        fork_order: int = 0,
+    ) -> None:
+        self.path = path
+        self._fork_order = fork_order
+        self._gate = threading.Condition()
+        self._inside = 0  # guarded by _gate: transactions of this process
+        self._growing = False  # guarded by _gate
+        self._depth = threading.local()  # transactions of this thread: a nested one must not wait
+        existing = path / "data.mdb"
+        size = existing.stat().st_size if existing.exists() else 0
+        while map_bytes < 2 * size:
+            map_bytes *= 2
+        try:
+            self._lmdb = lmdb.open(
+                str(path),
+                map_size=map_bytes,
+                max_dbs=len(tables),
+                max_readers=READERS_MAX,
+                max_spare_txns=0,  # a spare one would hold a reader's slot across a fork
+                sync=sync,
+                metasync=sync,
+                writemap=False,
+                readahead=False,
+            )
+            self._lmdb.reader_check()
+            self.tables = {name: self._lmdb.open_db(name.encode()) for name in tables}
+        except lmdb.Error as error:
+            raise translate(error, f"open {path}") from error
+        _open_environments.add(self)
+
+    def close(self) -> None:
+        """Close the environment. Nothing that came from it may be used afterwards."""
+        _open_environments.discard(self)
+        self._lmdb.close()
+
+    @contextmanager
+    def read(self) -> Iterator[lmdb.Transaction]:
+        """A read transaction: a stable snapshot. Keep it short: it holds back the file's reuse."""
+        self._enter()
+        try:
+            with self._begin(write=False) as txn:
+                yield txn
+        except lmdb.Error as error:
+            raise translate(error, f"read {self.path}") from error
+        finally:
+            self._leave()
+
+    @contextmanager
+    def write(self) -> Iterator[lmdb.Transaction]:
+        """A write transaction, committed at the end of the block unless it raises.
+
+        Other writers wait, in this process and in others. When the map is full the block raises
+        `MapFull` and has written nothing; `run_growing` is the way to have it tried again.
+        """
+        self._enter()
+        try:
+            with self._begin(write=True) as txn:
+                yield txn
+        except lmdb.MapFullError as error:
+            raise MapFull(self) from error
+        except lmdb.Error as error:
+            raise translate(error, f"write {self.path}") from error
+        finally:
+            self._leave()
+
+    def grow(self) -> None:
+        """Double the map. Waits until no thread of this process is in a transaction."""
+        self._resize(lambda: 2 * int(self._lmdb.info()["map_size"]))
+
+    def make_room(self, free_bytes: int) -> None:
+        """Grow until that much of the map is free, for work that cannot be run again."""
+        while True:
+            info = self.info()
+            if info["map_size"] - (info["last_pgno"] + 1) * info["psize"] >= free_bytes:
+                return
+            self.grow()
+
+    def last_transaction(self) -> int:
+        """Number of the newest committed transaction of any process: changes with every commit."""
+        return int(self._lmdb.info()["last_txnid"])
+
+    def sync(self) -> None:
+        """Make everything committed so far durable."""
+        self._lmdb.sync(True)
+
+    def info(self) -> dict[str, int]:
+        """LMDB's figures: map size, last page, last transaction, readers."""
+        return {**self._lmdb.info(), "psize": self._lmdb.stat()["psize"]}
+
+    def hold(self) -> None:
+        """Before a fork: let the open transactions of other threads end, and no new one begin."""
+        own = getattr(self._depth, "value", 0)
+        with self._gate:
+            while self._growing:
+                self._gate.wait()
+            self._growing = True
+            while self._inside > own:
+                self._gate.wait()
+
+    def resume(self) -> None:
+        """After a fork, in the parent."""
+        with self._gate:
+            self._growing = False
+            self._gate.notify_all()
+
+    def abandon(self) -> None:
+        """After a fork, in the child: let go of what is the parent's.
+
+        LMDB forbids using an environment across a fork, and closing one there frees every
+        reader's slot of the parent; `hold` saw to it that none is taken.
+        """
+        self._lmdb.close()
+
+    def _begin(self, *, write: bool) -> lmdb.Transaction:
+        while True:
+            try:
+                return self._lmdb.begin(write=write)
+            except lmdb.MapResizedError:
+                # Another process grew the file. Only `begin` reports it, so nothing was done yet.
+                self._leave()
+                try:
+                    self._resize(lambda: 0)
+                finally:
+                    self._enter()
+
+    def _enter(self) -> None:
+        depth = getattr(self._depth, "value", 0)
+        with self._gate:
+            while self._growing and not depth:
+                self._gate.wait()
+            self._inside += 1
+        self._depth.value = depth + 1
+
+    def _leave(self) -> None:
+        self._depth.value -= 1
+        with self._gate:
+            self._inside -= 1
+            if self._growing:
+                self._gate.notify_all()
+
+    def _resize(self, size: Callable[[], int]) -> None:
+        if getattr(self._depth, "value", 0):
+            raise AssertionError("the map cannot be resized from within a transaction")
+        with self._gate:
+            while self._growing:
+                self._gate.wait()
+            self._growing = True
+            try:
+                while self._inside:
+                    self._gate.wait()
+                self._lmdb.set_mapsize(size())
+            except lmdb.Error as error:
+                raise translate(error, f"enlarge the map of {self.path}") from error
+            finally:
+                self._growing = False
+                self._gate.notify_all()
+
+
+class MapFull(Exception):  # noqa: N818 - a signal to try again, not an error for callers
+    """The map has no room: the transaction was undone, and can be run again after `grow`."""
+
+    def __init__(self, environment: Environment) -> None:
+        super().__init__(str(environment.path))
+        self.environment = environment
+
+
+_open_environments: "weakref.WeakSet[Environment]" = weakref.WeakSet()
+_held: list[Environment] = []
+
+
+def _before_fork() -> None:
+    _held[:] = sorted(_open_environments, key=lambda one: one._fork_order)  # noqa: SLF001
+    for environment in _held:
+        environment.hold()
+
+
+def _after_fork_in_parent() -> None:
+    for environment in reversed(_held):
+        environment.resume()
+    _held.clear()
+
+
+def _after_fork_in_child() -> None:
+    for environment in _held:
+        environment.abandon()
+    _held.clear()
+    _open_environments.clear()
+
+
+os.register_at_fork(
+    before=_before_fork,
+    after_in_parent=_after_fork_in_parent,
+    after_in_child=_after_fork_in_child,
+)
+
+
+def run_growing(work: Callable[[], Result]) -> Result:
+    """Run `work`, which opens write transactions, again after each growth of a full map."""
+    while True:
+        try:
+            return work()
+        except MapFull as full:
+            full.environment.grow()
+
+
+def translate(error: lmdb.Error, doing: str) -> EventtrackError:
+    """The error of ours for one of LMDB's, which never leave this package."""
+    text = str(error)
+    if isinstance(error, lmdb.DiskError) or "No space left" in text or "quota" in text:
+        return DiskFullError(
+            f"cannot {doing}: the disk is full ({text})",
+            hint="free some space, then try again; what was recorded before is intact",
+        )
+    if isinstance(error, lmdb.ReadonlyError | lmdb.LockError) or "Permission denied" in text:
+        return StoreReadOnlyError(
+            f"cannot {doing}: {text}", hint="check the owner and permissions of the store's folder"
+        )
+    corrupt = (
+        lmdb.CorruptedError,
+        lmdb.InvalidError,
+        lmdb.PageNotFoundError,
+        lmdb.VersionMismatchError,
+        lmdb.PanicError,
+    )
+    if isinstance(error, corrupt):
+        return CorruptionError(
+            f"cannot {doing}: the file is damaged or is no LMDB file ({text})",
+            hint="nothing was changed; run `eventtrack check`, or restore the store from a copy",
+        )
+    if "closed" in text:
+        return StoreClosedError(f"cannot {doing}: the store is closed", hint="open it again")
+    return StoreError(f"cannot {doing}: {text}", hint="run `eventtrack check`")
+
+
+def table_rows(txn: lmdb.Transaction, table: Any) -> int:
+    """How many rows a table has."""
+    return int(txn.stat(table)["entries"])

@@ -1,0 +1,79 @@
+"""The folder of a store: made, recognised, refused."""
+
+import os
+from pathlib import Path
+
+from eventtrack.errors import FormatTooNewError, InvalidValueError, StoreMissingError
+from eventtrack.events.envelope import FORMAT_VERSION
+from eventtrack.log.filesystem import refuse_network_file_system, sync_folder, translate_os_error
+
+LOG, JOURNAL, VIEWS, BLOBS = "log", "journal", "views", "blobs"
+_FORMAT_FILE = "FORMAT"
+
+
+def prepare(path: Path, *, create: bool) -> None:
+    """Check that a store can live at `path`, and make its folders when it is new.
+
+    Raises:
+        StoreMissingError: There is none and `create` is False.
+        InvalidValueError: Something else is there.
+        FormatTooNewError: A newer eventtrack made it; it is left as it is.
+        UnsuitableFileSystemError: The path is on a network file system.
+    """
+    file = path / _FORMAT_FILE
+    try:
+        text = file.read_text()
+    except FileNotFoundError:
+        if not create:
+            raise StoreMissingError(
+                f"there is no store at {path}",
+                hint="name another with --store PATH or EVENTTRACK_URI, or make one: run "
+                "`eventtrack demo`, or log something from Python",
+            ) from None
+        text = _create(path)
+    except OSError as error:
+        raise translate_os_error(error, f"open the store {path}") from error
+    _check_format(path, text)
+    refuse_network_file_system(path)
+
+
+def _create(path: Path) -> str:
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        present = {name for name in os.listdir(path) if not name.startswith(".")}
+        if present - {LOG, JOURNAL, VIEWS, BLOBS}:
+            raise InvalidValueError(
+                f"cannot make a store at {path}: the folder already holds {min(present)!r}",
+                hint="choose an empty folder or a new name, for example ./.eventtrack",
+            )
+        refuse_network_file_system(path)
+        for name in (LOG, JOURNAL, VIEWS, BLOBS):
+            (path / name).mkdir(exist_ok=True)
+        # Last and in one step: a folder with this file is a whole store.
+        draft = path / f"{_FORMAT_FILE}.{os.getpid()}"
+        draft.write_text(f"{FORMAT_VERSION}\n")
+        draft.replace(path / _FORMAT_FILE)
+        sync_folder(path)
+    except FileExistsError as error:
+        raise InvalidValueError(
+            f"cannot make a store at {path}: {error.filename} is a file",
+            hint="choose a folder, for example ./.eventtrack",
+        ) from error
+    except OSError as error:
+        raise translate_os_error(error, f"make a store at {path}") from error
+    return f"{FORMAT_VERSION}\n"
+
+
+def _check_format(path: Path, text: str) -> None:
+    number = text.strip()
+    if not number.isdecimal():
+        raise InvalidValueError(
+            f"cannot open {path}: its FORMAT file says {number[:20]!r}, not a number",
+            hint="is this an eventtrack store? If it is, restore FORMAT from a copy",
+        )
+    if int(number) > FORMAT_VERSION:
+        raise FormatTooNewError(
+            f"cannot open {path}: it has format {number}, this eventtrack reads "
+            f"{FORMAT_VERSION} and older",
+            hint="upgrade with `pip install -U eventtrack`; the store has not been touched",
+        )

@@ -1,0 +1,85 @@
+"""What the log asks of the file system and the machine: locality, room, and which boot this is."""
+
+import errno
+import os
+from pathlib import Path
+
+from eventtrack.errors import DiskFullError, StoreReadOnlyError, UnsuitableFileSystemError
+
+# File systems whose mmap and locks do not hold between machines (LMDB manual, "Caveats").
+_NETWORK_FILE_SYSTEMS = frozenset(
+    ["nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "lustre", "gpfs", "beegfs", "beegfs_nodev", "glusterfs", "fuse.sshfs", "fuse.glusterfs", "fuse.s3fs", "fuse.gcsfuse", "fuse.rclone", "fuse.ceph", "fuse.juicefs", "davfs", "ncpfs"]
+)
+_MOUNTS = Path("/proc/self/mounts")
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+
+
+def refuse_network_file_system(path: Path) -> None:
+    """Refuse a folder on a network file system, where memory maps and locks cannot be trusted.
+
+    Only Linux tells (from /proc); elsewhere nothing is refused.
+
+    Raises:
+        UnsuitableFileSystemError: With the way out.
+    """
+    kind = file_system_kind(path)
+    if kind in _NETWORK_FILE_SYSTEMS:
+        raise UnsuitableFileSystemError(
+            f"cannot keep a store at {path}: it lies on a network file system ({kind}), "
+            "where a memory-mapped log can be damaged by two machines",
+            hint="choose a folder on this machine's own disk, for example with "
+            "set_tracking_uri('/tmp/runs') or EVENTTRACK_URI, and copy it when the run is over",
+        )
+
+
+def file_system_kind(path: Path) -> str:
+    """The type of the file system under `path`, as mount(8) names it; "" when unknown."""
+    try:
+        lines = _MOUNTS.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return ""
+    target = os.path.realpath(path)
+    best, kind = "", ""
+    for line in lines:
+        fields = line.split(" ")
+        point = fields[1].replace("\\040", " ")
+        inside = target == point or target.startswith(point.rstrip("/") + "/")
+        if inside and len(point) >= len(best):
+            best, kind = point, fields[2]
+    return kind
+
+
+def boot_id() -> str:
+    """Names the machine's current boot; "" when the system does not tell.
+
+    What was written without a sync survives every crash but one of the machine itself, and such
+    a crash changes this name.
+    """
+    try:
+        return _BOOT_ID.read_text(encoding="ascii").strip()
+    except OSError:
+        return ""
+
+
+def translate_os_error(error: OSError, doing: str) -> Exception:
+    """The error of ours that says what to do about an `OSError`; the error itself if none does."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return DiskFullError(
+            f"cannot {doing}: the disk is full",
+            hint="free some space, then try again; what was recorded before is intact",
+        )
+    if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
+        return StoreReadOnlyError(
+            f"cannot {doing}: {error.strerror}: {error.filename}",
+            hint="check the owner and permissions of the folder, or choose another one",
+        )
+    return error
+
+
+def sync_folder(path: Path) -> None:
+    """Make the names in a folder durable (fsync of the folder itself)."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

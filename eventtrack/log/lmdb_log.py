@@ -1,0 +1,287 @@
+"""The log on disk: one LMDB environment, many processes (docs/format.md, sections 3 to 6)."""
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import lmdb
+import msgspec
+
+from eventtrack.clock import Clock, SystemClock, next_recorded, observe_recorded
+from eventtrack.errors import ConflictError, CorruptionError
+from eventtrack.events.envelope import SALT_BYTES, Draft, Envelope, seal
+from eventtrack.ids import IdSource, RandomIds
+from eventtrack.limits import READ_BYTES_MAX
+from eventtrack.log import merkle
+from eventtrack.log.environment import Environment, run_growing
+from eventtrack.log.protocol import Head, Result
+
+TABLES = ("events", "feeds", "heads", "journals", "meta")
+_POSITION_BYTES = 8
+
+
+class LmdbLog:
+    """An `EventLog` in a folder. Every process that uses the folder opens its own.
+
+    Args:
+        folder: Must exist; `data.mdb` is made in it when missing.
+        map_bytes: The first size of the map; doubled whenever it is full.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        clock: Clock | None = None,
+        ids: IdSource | None = None,
+        map_bytes: int | None = None,
+    ) -> None:
+        self._clock = clock or SystemClock()
+        self._ids = ids or RandomIds()
+        options: dict[str, Any] = {} if map_bytes is None else {"map_bytes": map_bytes}
+        self.environment = Environment(folder, TABLES, fork_order=1, **options)
+        self._tables = self.environment.tables
+        self._home = str((folder / "data.mdb").stat().st_ino).encode()
+        self._replica = self._settle_replica()
+
+    @property
+    def replica(self) -> bytes:
+        """Whose feed this log's own appends extend."""
+        return self._replica
+
+    def head(self) -> int:
+        """The position of the newest envelope, 0 for an empty log."""
+        with self.environment.read() as txn:
+            return _last_position(txn, self._tables["events"])
+
+    def read(self, after: int, limit: int) -> list[Envelope]:
+        """At most `limit` envelopes with positions above `after`, in order."""
+        with self.environment.read() as txn:
+            return _read(txn, self._tables["events"], after, limit)
+
+    def get(self, position: int) -> Envelope | None:
+        """The envelope at a position, None beyond the log."""
+        with self.environment.read() as txn:
+            return _get(txn, self._tables["events"], position)
+
+    @contextmanager
+    def begin(self) -> Iterator["LmdbTransaction"]:
+        """A transaction as the only writer, committed durably when the block ends."""
+        with self.environment.write() as txn:
+            transaction = LmdbTransaction(txn, self._tables, self._replica, self._clock, self._ids)
+            yield transaction
+            transaction.finish()
+
+    def transact(self, work: Callable[["LmdbTransaction"], Result]) -> Result:
+        """Run `work` as the only writer, then commit durably: all of its appends, or none."""
+
+        def attempt() -> Result:
+            with self.begin() as transaction:
+                return work(transaction)
+
+        return run_growing(attempt)
+
+    def heads(self) -> dict[bytes, Head]:
+        """Every feed known here, by replica."""
+        with self.environment.read() as txn:
+            return {
+                bytes(replica): Head(*msgspec.msgpack.decode(value))
+                for replica, value in txn.cursor(self._tables["heads"])
+            }
+
+    def locate(self, replica: bytes, index: int) -> int | None:
+        """The position here of an envelope of any feed; None when it is not here."""
+        with self.environment.read() as txn:
+            value = txn.get(replica + _key(index), db=self._tables["feeds"])
+            return None if value is None else int.from_bytes(value, "big")
+
+    def change_count(self) -> int:
+        """The number of the newest committed LMDB transaction."""
+        return self.environment.last_transaction()
+
+    def journals(self) -> dict[bytes, int]:
+        """How many bytes of each journal are in the log, by journal id."""
+        with self.environment.read() as txn:
+            cursor = txn.cursor(self._tables["journals"])
+            return {bytes(key): int.from_bytes(value, "big") for key, value in cursor}
+
+    def close(self) -> None:
+        """Release the log's files."""
+        self.environment.close()
+
+    def _settle_replica(self) -> bytes:
+        """This copy's replica id: a new one for a new log, and for one that was copied here."""
+        meta = self._tables["meta"]
+        with self.environment.read() as txn:
+            replica, home = txn.get(b"replica", db=meta), txn.get(b"home", db=meta)
+        if replica is not None and home == self._home:
+            return bytes(replica)
+
+        def settle() -> bytes:
+            with self.environment.write() as txn:
+                settled = txn.get(b"replica", db=meta)
+                if settled is None or txn.get(b"home", db=meta) != self._home:
+                    settled = self._ids.id128()
+                    txn.put(b"replica", settled, db=meta)
+                    txn.put(b"home", self._home, db=meta)
+                return bytes(settled)
+
+        return run_growing(settle)
+
+
+class LmdbTransaction:
+    """A write in progress; see `LogTransaction`."""
+
+    def __init__(
+        self,
+        txn: lmdb.Transaction,
+        tables: dict[str, Any],
+        replica: bytes,
+        clock: Clock,
+        ids: IdSource,
+    ) -> None:
+        self._txn = txn
+        self._tables = tables
+        self._replica = replica
+        self._clock = clock
+        self._ids = ids
+        self._heads: dict[bytes, Head] = {}  # feeds touched by this transaction
+        self._position = _last_position(txn, tables["events"])
+        self._recorded = int.from_bytes(txn.get(b"clock", db=tables["meta"]) or b"", "big")
+
+    def id(self) -> int:
+        """What `change_count` will be once this transaction has committed."""
+        return int(self._txn.id())
+
+    def head(self) -> int:
+        """The position of the newest envelope, including this transaction's."""
+        return self._position
+
+    def read(self, after: int, limit: int) -> list[Envelope]:
+        """At most `limit` envelopes with positions above `after`, in order."""
+        return _read(self._txn, self._tables["events"], after, limit)
+
+    def get(self, position: int) -> Envelope | None:
+        """The envelope at a position, None beyond the log."""
+        return _get(self._txn, self._tables["events"], position)
+
+    def append(self, draft: Draft, session: bytes) -> Envelope:
+        """Append a draft to this replica's feed and return the envelope."""
+        head = self._head(self._replica)
+        now_ms = self._clock.now_ms()
+        self._recorded = next_recorded(max(self._recorded, head.recorded), now_ms)
+        data, leaf = seal(
+            draft,
+            replica=self._replica,
+            index=head.size,
+            recorded=self._recorded,
+            session=session,
+            salt=self._ids.id128()[:SALT_BYTES],
+        )
+        return self._store(data, leaf, self._replica, head, self._recorded)
+
+    def append_foreign(self, data: bytes) -> Envelope | None:
+        """Append another replica's envelope, bytes unchanged; None when it is already here."""
+        envelope = Envelope(data)
+        header = envelope.header
+        envelope.verify()
+        head = self._head(header.replica)
+        if header.index < head.size:
+            self._refuse_fork(envelope)
+            return None
+        if header.index > head.size or header.recorded <= head.recorded:
+            raise ConflictError(
+                f"cannot append envelope {header.index} of replica {header.replica.hex()}: "
+                f"{head.size} of that feed are here",
+                hint="fetch the missing envelopes first, in order",
+            )
+        self._recorded = observe_recorded(self._recorded, header.recorded, self._clock.now_ms())
+        return self._store(data, envelope.leaf_hash, header.replica, head, header.recorded)
+
+    def journal_offset(self, journal_id: bytes) -> int:
+        """How many bytes of a journal are in the log; 0 for one never seen."""
+        return int.from_bytes(self._txn.get(journal_id, db=self._tables["journals"]) or b"", "big")
+
+    def set_journal_offset(self, journal_id: bytes, offset: int) -> None:
+        """Record how many bytes of a journal are in the log once this transaction commits."""
+        self._txn.put(journal_id, _key(offset), db=self._tables["journals"])
+
+    def forget_journals(self, present: Callable[[], Iterable[bytes]]) -> None:
+        """Drop the offsets of journals that no longer exist."""
+        table = self._tables["journals"]
+        known = {bytes(key) for key in self._txn.cursor(table).iternext(values=False)}
+        if known:
+            for journal_id in known.difference(present()):
+                self._txn.delete(journal_id, db=table)
+
+    def finish(self) -> None:
+        """Write what is kept once a transaction: the heads of the touched feeds and the clock."""
+        if not self._heads:
+            return
+        for replica, head in self._heads.items():
+            self._txn.put(replica, msgspec.msgpack.encode(head), db=self._tables["heads"])
+        self._txn.put(b"clock", _key(self._recorded), db=self._tables["meta"])
+
+    def _head(self, replica: bytes) -> Head:
+        head = self._heads.get(replica)
+        if head is None:
+            value = self._txn.get(replica, db=self._tables["heads"])
+            head = Head(0, 0, []) if value is None else Head(*msgspec.msgpack.decode(value))
+        return head
+
+    def _store(
+        self, data: bytes, leaf: bytes, replica: bytes, head: Head, recorded: int
+    ) -> Envelope:
+        position = self._position + 1
+        key = _key(position)
+        # `append=True` answers False for a key that is not the greatest; it does not raise.
+        if not self._txn.put(key, data, db=self._tables["events"], append=True):
+            raise CorruptionError(
+                f"cannot append at position {position}: the log already holds it",
+                hint="run `eventtrack check`; nothing was written",
+            )
+        self._txn.put(replica + _key(head.size), key, db=self._tables["feeds"])
+        merkle.append_leaf(head.frontier, head.size, leaf)
+        self._heads[replica] = Head(head.size + 1, recorded, head.frontier)
+        self._position = position
+        return Envelope(data, position)
+
+    def _refuse_fork(self, envelope: Envelope) -> None:
+        header = envelope.header
+        key = self._txn.get(header.replica + _key(header.index), db=self._tables["feeds"])
+        known = None if key is None else self.get(int.from_bytes(key, "big"))
+        if known is None or known.header_bytes != envelope.header_bytes:
+            raise ConflictError(
+                f"replica {header.replica.hex()} has two different envelopes {header.index}",
+                hint="two copies of one store have written under the same name; both are kept "
+                "where they are, nothing was merged",
+            )
+
+
+def _key(number: int) -> bytes:
+    return number.to_bytes(_POSITION_BYTES, "big")
+
+
+def _last_position(txn: lmdb.Transaction, table: Any) -> int:
+    cursor = txn.cursor(table)
+    return int.from_bytes(cursor.key(), "big") if cursor.last() else 0
+
+
+def _get(txn: lmdb.Transaction, table: Any, position: int) -> Envelope | None:
+    data = txn.get(_key(position), db=table)
+    return None if data is None else Envelope(data, position)
+
+
+def _read(txn: lmdb.Transaction, table: Any, after: int, limit: int) -> list[Envelope]:
+    found: list[Envelope] = []
+    cursor = txn.cursor(table)
+    if not cursor.set_range(_key(after + 1)):
+        return found
+    size = 0
+    for key, value in cursor.iternext():
+        found.append(Envelope(value, int.from_bytes(key, "big")))
+        size += len(value)
+        if len(found) >= limit or size > READ_BYTES_MAX:
+            break
+    return found

@@ -1,0 +1,138 @@
+"""A log in memory, too simple to be wrong: the model that the log on disk is tested against."""
+
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+
+from eventtrack.clock import Clock, SystemClock, next_recorded, observe_recorded
+from eventtrack.errors import ConflictError
+from eventtrack.events.envelope import Draft, Envelope, seal
+from eventtrack.ids import IdSource, RandomIds
+from eventtrack.log import merkle
+from eventtrack.log.protocol import Head, Result
+
+
+class MemoryLog:
+    """An `EventLog` that forgets everything when the process ends."""
+
+    def __init__(self, *, clock: Clock | None = None, ids: IdSource | None = None) -> None:
+        self._clock = clock or SystemClock()
+        self._ids = ids or RandomIds()
+        self._replica = self._ids.id128()
+        self._lock = threading.RLock()
+        self._envelopes: list[Envelope] = []
+        self._recorded = 0
+        self._journals: dict[bytes, int] = {}
+        self._commits = 0
+
+    @property
+    def replica(self) -> bytes:
+        """Whose feed this log's own appends extend."""
+        return self._replica
+
+    def head(self) -> int:
+        """How many envelopes there are."""
+        return len(self._envelopes)
+
+    def read(self, after: int, limit: int) -> list[Envelope]:
+        """At most `limit` envelopes with positions above `after`, in order."""
+        return self._envelopes[after : after + limit]
+
+    def get(self, position: int) -> Envelope | None:
+        """The envelope at a position, None beyond the log."""
+        return self._envelopes[position - 1] if 0 < position <= self.head() else None
+
+    @contextmanager
+    def begin(self) -> Iterator["MemoryLog"]:
+        """A transaction as the only writer; its appends are undone if the block raises."""
+        with self._lock:
+            before = (list(self._envelopes), self._recorded, dict(self._journals))
+            try:
+                yield self
+            except BaseException:
+                self._envelopes, self._recorded, self._journals = before
+                raise
+            self._commits += 1
+
+    def transact(self, work: Callable[["MemoryLog"], Result]) -> Result:
+        """Run `work` as the only writer; undo its appends if it raises."""
+        with self.begin() as transaction:
+            return work(transaction)
+
+    def id(self) -> int:
+        """What `change_count` will be once this transaction has committed."""
+        return self._commits + 1
+
+    def heads(self) -> dict[bytes, Head]:
+        """Every feed known here, computed from the envelopes."""
+        found: dict[bytes, Head] = {}
+        for envelope in self._envelopes:
+            head = found.get(envelope.header.replica, Head(0, 0, []))
+            merkle.append_leaf(head.frontier, head.size, envelope.leaf_hash)
+            found[envelope.header.replica] = Head(
+                head.size + 1, envelope.header.recorded, head.frontier
+            )
+        return found
+
+    def locate(self, replica: bytes, index: int) -> int | None:
+        """The position here of an envelope of any feed; None when it is not here."""
+        for envelope in self._envelopes:
+            if (envelope.header.replica, envelope.header.index) == (replica, index):
+                return envelope.position
+        return None
+
+    def change_count(self) -> int:
+        """How many transactions have committed."""
+        return self._commits
+
+    def close(self) -> None:
+        """Nothing to release."""
+
+    def append(self, draft: Draft, session: bytes) -> Envelope:
+        """Append a draft to this replica's feed and return the envelope."""
+        head = self.heads().get(self._replica, Head(0, 0, []))
+        self._recorded = next_recorded(self._recorded, self._clock.now_ms())
+        data, _ = seal(
+            draft,
+            replica=self._replica,
+            index=head.size,
+            recorded=self._recorded,
+            session=session,
+            salt=self._ids.id128(),
+        )
+        return self._store(data)
+
+    def append_foreign(self, data: bytes) -> Envelope | None:
+        """Append another replica's envelope, bytes unchanged; None when it is already here."""
+        envelope = Envelope(data)
+        envelope.verify()
+        header = envelope.header
+        head = self.heads().get(header.replica, Head(0, 0, []))
+        known = self.locate(header.replica, header.index)
+        if known is not None:
+            if self._envelopes[known - 1].header_bytes != envelope.header_bytes:
+                raise ConflictError(f"replica {header.replica.hex()} forks at {header.index}")
+            return None
+        if header.index != head.size or header.recorded <= head.recorded:
+            raise ConflictError(f"envelope {header.index} is not the next of its feed")
+        self._recorded = observe_recorded(self._recorded, header.recorded, self._clock.now_ms())
+        return self._store(data)
+
+    def journal_offset(self, journal_id: bytes) -> int:
+        """How many bytes of a journal are in the log; 0 for one never seen."""
+        return self._journals.get(journal_id, 0)
+
+    def set_journal_offset(self, journal_id: bytes, offset: int) -> None:
+        """Record how many bytes of a journal are in the log."""
+        self._journals[journal_id] = offset
+
+    def forget_journals(self, present: Callable[[], Iterable[bytes]]) -> None:
+        """Drop the offsets of journals that no longer exist."""
+        known = list(self._journals)
+        kept = set(present())
+        self._journals = {key: self._journals[key] for key in known if key in kept}
+
+    def _store(self, data: bytes) -> Envelope:
+        envelope = Envelope(data, len(self._envelopes) + 1)
+        self._envelopes.append(envelope)
+        return envelope

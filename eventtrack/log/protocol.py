@@ -1,0 +1,124 @@
+"""What every log promises. `lmdb_log` keeps the promises on disk, `memory` in a list for tests."""
+
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
+from typing import NamedTuple, Protocol, TypeVar
+
+from eventtrack.events.envelope import Draft, Envelope
+from eventtrack.log import merkle
+
+Result = TypeVar("Result")
+Result_co = TypeVar("Result_co", covariant=True)
+
+
+class Head(NamedTuple):
+    """A feed as far as it is known here: its size, last recorded time and Merkle frontier."""
+
+    size: int
+    recorded: int
+    frontier: list[bytes]
+
+    @property
+    def root(self) -> bytes:
+        """The Merkle root hash of the feed at this size (RFC 6962)."""
+        return merkle.root(self.frontier)
+
+
+class LogReader(Protocol):
+    """Reads of a log. Positions are 1-based; 0 is before everything."""
+
+    def head(self) -> int:
+        """The position of the newest envelope, 0 for an empty log."""
+        ...
+
+    def read(self, after: int, limit: int) -> list[Envelope]:
+        """At most `limit` envelopes with positions above `after`, in order.
+
+        May return fewer than there are, to bound memory; none only when there are none.
+        """
+        ...
+
+    def get(self, position: int) -> Envelope | None:
+        """The envelope at a position, None beyond the log."""
+        ...
+
+
+class LogTransaction(LogReader, Protocol):
+    """A write in progress: what it appends is seen by its own reads, and by others once it ends."""
+
+    def id(self) -> int:
+        """What the log's `change_count` will be once this transaction has committed."""
+        ...
+
+    def append(self, draft: Draft, session: bytes) -> Envelope:
+        """Append a draft to this replica's feed and return the envelope."""
+        ...
+
+    def append_foreign(self, data: bytes) -> Envelope | None:
+        """Append another replica's envelope, bytes unchanged; None when it is already here.
+
+        Raises:
+            ConflictError: It is not the next of its feed, or differs from the one here.
+            ChecksumError: Its payload does not match its header.
+        """
+        ...
+
+    def journal_offset(self, journal_id: bytes) -> int:
+        """How many bytes of a journal are in the log; 0 for one never seen."""
+        ...
+
+    def set_journal_offset(self, journal_id: bytes, offset: int) -> None:
+        """Record how many bytes of a journal are in the log once this transaction commits."""
+        ...
+
+    def forget_journals(self, present: Callable[[], Iterable[bytes]]) -> None:
+        """Drop the offsets of journals that no longer exist.
+
+        `present` is asked after the offsets were read: a journal made meanwhile has its file.
+        """
+        ...
+
+
+class EventLog(LogReader, Protocol):
+    """An append-only log of envelopes from any number of feeds. Safe from any thread."""
+
+    @property
+    def replica(self) -> bytes:
+        """Whose feed this log's own appends extend: 16 bytes."""
+        ...
+
+    def begin(self) -> AbstractContextManager[LogTransaction]:
+        """A transaction for a block, as `transact` makes it, but without a second attempt.
+
+        Raises:
+            MapFull: Nothing was written; `environment.run_growing` runs the block again.
+        """
+        ...
+
+    def transact(self, work: Callable[[LogTransaction], Result]) -> Result:
+        """Run `work` as the only writer, then commit durably: all of its appends, or none.
+
+        Returns what `work` returns, when everything it appended survives a power cut. `work` may
+        run more than once (the log grows in between), so it has no effect but through the
+        transaction. If it raises, nothing was written.
+
+        Raises:
+            DiskFullError: Nothing was written.
+        """
+        ...
+
+    def heads(self) -> dict[bytes, Head]:
+        """Every feed known here, by replica."""
+        ...
+
+    def locate(self, replica: bytes, index: int) -> int | None:
+        """The position here of an envelope of any feed; None when it is not here."""
+        ...
+
+    def change_count(self) -> int:
+        """A number that grows with each commit of any process: cheap to ask, for watchers."""
+        ...
+
+    def close(self) -> None:
+        """Release the log's files."""
+        ...

@@ -1,0 +1,1 @@
+"""Folds of events into tables, and the machinery that keeps them current."""

@@ -1,0 +1,180 @@
+"""One folded copy of the views: an LMDB environment, a checkpoint, and the way to move both on.
+
+A build is never the truth, so its commits are not synced: they survive every crash but the
+machine's own. The file `boot` names the boot of the machine under which it is written, and `clean` the
+transaction that was synced last; after a power cut a build without both is thrown away unread.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from eventtrack.events.envelope import Envelope
+from eventtrack.limits import FOLD_ENVELOPES_MAX
+from eventtrack.log.environment import Environment, run_growing
+from eventtrack.log.filesystem import boot_id
+from eventtrack.log.protocol import LogReader
+from eventtrack.projections import fold
+from eventtrack.projections.tables import TABLES, Cache, Reader, Tables
+
+Include = Callable[[Envelope], bool]
+
+
+class Checkpoint(msgspec.Struct, array_like=True, frozen=True):
+    """The position folded last and the leaf hash of the header there; 0 for nothing yet."""
+
+    position: int = 0
+    leaf: bytes = b""
+
+
+class StaleBuild(Exception):  # noqa: N818 - a signal to rebuild, not an error for callers
+    """The checkpoint does not match the log: this was folded from another history."""
+
+
+class Build:
+    """A folded copy of the views in a folder of its own.
+
+    Args:
+        folder: Made when missing.
+        include: Only envelopes it accepts are folded; all by default.
+    """
+
+    def __init__(self, folder: Path, include: Include | None = None) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.folder = folder
+        self._include = include
+        self._boot = boot_id()
+        (folder / "boot").write_text(self._boot)
+        self._cache = Cache()
+        self._synced = -1
+        self.environment = Environment(folder, TABLES, sync=not self._boot)
+
+    @classmethod
+    def is_sound(cls, folder: Path) -> bool:
+        """Whether a build was left so that it can be trusted: same boot, or closed cleanly."""
+        try:
+            boot, current = (folder / "boot").read_text(), boot_id()
+            if boot == current or not current:
+                return (folder / "data.mdb").exists()
+            synced = int((folder / "clean").read_text())
+        except (OSError, ValueError):
+            return False
+        # Only the file's two meta pages are read here, never a page that may not have been written.
+        environment = Environment(folder, ())
+        try:
+            return environment.last_transaction() == synced
+        finally:
+            environment.close()
+
+    @contextmanager
+    def read(self) -> Iterator[Reader]:
+        """A stable view of the tables."""
+        with self.environment.read() as txn:
+            yield Reader(txn, self.environment.tables)
+
+    def checkpoint(self) -> Checkpoint:
+        """How far this build is."""
+        with self.environment.read() as txn:
+            return _checkpoint(txn, self.environment.tables["meta"])
+
+    @contextmanager
+    def begin(self) -> Iterator["Fold"]:
+        """Be the only one to fold; what was folded is committed when the block ends."""
+        try:
+            with self.environment.write() as txn:
+                if self._cache.as_of != txn.id() - 1:
+                    self._cache.clear()
+                self._cache.trim()
+                fold = Fold(Tables(txn, self.environment.tables, self._cache), self._include)
+                yield fold
+                fold.finish()
+                self._cache.as_of = txn.id()
+        except BaseException:
+            self._cache.clear()
+            raise
+
+    def advance(self, log: LogReader) -> int:
+        """Fold the next batch of the log, all of it or nothing; returns the position reached.
+
+        Raises:
+            StaleBuild: The log does not hold what was folded before.
+            ProjectionError: An event cannot be folded; nothing changed.
+        """
+
+        def attempt() -> int:
+            with self.begin() as fold:
+                fold.take_batch(log)
+                return fold.position
+
+        return run_growing(attempt)
+
+    def close(self) -> None:
+        """Close, leaving it so that it can be trusted after a power cut."""
+        if self._boot and self._synced != self.environment.last_transaction():
+            self._synced = self.environment.last_transaction()
+            self.environment.sync()
+            (self.folder / "clean").write_text(str(self._synced))
+        self.environment.close()
+
+
+class Fold:
+    """Folding in progress: one write transaction of a build."""
+
+    def __init__(self, tables: Tables, include: Include | None) -> None:
+        self.tables = tables
+        self._include = include
+        self._meta = tables.tables["meta"]
+        self._checkpoint = _checkpoint(tables.txn, self._meta)
+
+    @property
+    def position(self) -> int:
+        """The position folded last."""
+        return self._checkpoint.position
+
+    def catch_up(self, log: LogReader) -> None:
+        """Fold everything that the log holds; the tables then answer for its head.
+
+        Raises:
+            StaleBuild: The log does not hold what was folded before.
+        """
+        head = log.head()
+        if self.position > head:
+            raise StaleBuild(f"{self.position} folded, {head} in the log")
+        while self.position < head:
+            self.take_batch(log)
+
+    def take_batch(self, log: LogReader) -> None:
+        """Fold the next batch of the log."""
+        if not matches(self._checkpoint, log):
+            raise StaleBuild(f"another history at position {self.position}")
+        self.apply(log.read(self.position, FOLD_ENVELOPES_MAX))
+
+    def apply(self, envelopes: list[Envelope]) -> None:
+        """Fold the envelopes that follow; the tables then show them."""
+        if envelopes:
+            for envelope in envelopes:
+                if self._include is None or self._include(envelope):
+                    fold.apply(self.tables, envelope)
+            self.tables.flush()
+            self._checkpoint = Checkpoint(envelopes[-1].position, envelopes[-1].leaf_hash)
+
+    def finish(self) -> None:
+        """Write the checkpoint."""
+        value = msgspec.msgpack.encode(self._checkpoint)
+        self.tables.txn.put(b"checkpoint", value, db=self._meta)
+
+
+def matches(checkpoint: Checkpoint, log: LogReader) -> bool:
+    """Whether the log holds, at the checkpoint's position, the envelope that was folded."""
+    if not checkpoint.position:
+        return True
+    envelope = log.get(checkpoint.position)
+    return envelope is not None and envelope.leaf_hash == checkpoint.leaf
+
+
+def _checkpoint(txn: Any, meta: Any) -> Checkpoint:
+    value = txn.get(b"checkpoint", db=meta)
+    return Checkpoint() if value is None else msgspec.msgpack.decode(value, type=Checkpoint)

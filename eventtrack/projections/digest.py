@@ -1,0 +1,106 @@
+"""The whole state of the views as one hash, the same on every machine that holds the same facts.
+
+Local numbers and positions are left out, everything is taken in order of its global name, and
+NaN is always the same NaN.
+"""
+
+import hashlib
+from array import array
+from collections.abc import Callable
+from math import isnan, nan
+from typing import Any
+
+import msgspec
+
+from eventtrack.projections.points import Points
+from eventtrack.projections.state import ExperimentState, RunState, SessionState
+from eventtrack.projections.tables import Reader
+
+_encode = msgspec.msgpack.Encoder(order="deterministic").encode
+
+
+def digest(reader: Reader, progress: Callable[[int, int], None] | None = None) -> str:
+    """SHA-256, in hex, over every session, experiment and run in the order of their names.
+
+    Costs a read of the whole views: about 50 ns a point and 50 us a run.
+    """
+    hasher = hashlib.sha256()
+    table = reader.tables["streams"]
+    total = int(reader.txn.stat(table)["entries"])
+    for done, (stream, number) in enumerate(reader.txn.cursor(table)):
+        kind = bytes(stream).partition(b"/")[0]
+        place = int.from_bytes(number, "big")
+        if kind == b"run":
+            run = reader.run_by_number(place)
+            if run is not None:
+                hasher.update(_encode(_run(reader, run)))
+        elif kind == b"experiment":
+            experiment = reader.experiment_by_number(place)
+            if experiment is not None:
+                hasher.update(_encode(_experiment(experiment)))
+        if progress is not None and done % 256 == 0:
+            progress(done, total)
+    for session in sorted(reader.sessions(), key=_session_name):
+        hasher.update(_encode(_session(session)))
+    hasher.update(_encode(sorted(reader.unknown_counts().items())))
+    return hasher.hexdigest()
+
+
+def points_hash(points: Points) -> bytes:
+    """SHA-256 of a history in canonical order."""
+    values = points.values
+    if any(map(isnan, values)):
+        values = array("d", [nan if isnan(value) else value for value in values])
+    hasher = hashlib.sha256(points.timestamps.tobytes())
+    hasher.update(points.steps.tobytes())
+    hasher.update(values.tobytes())
+    return hasher.digest()
+
+
+def _run(reader: Reader, run: RunState) -> list[Any]:
+    return [
+        "run",
+        run.run_id,
+        run.experiment_id,
+        run.born,
+        run.user,
+        run.start_ms,
+        run.name,
+        run.status,
+        run.end_ms,
+        run.lifecycle,
+        run.params,
+        run.tags,
+        [
+            (key, _canonical(metric.value), metric.timestamp_ms, metric.step)
+            + (points_hash(reader.history(metric)),)
+            for key, metric in sorted(run.metrics.items())
+        ],
+        run.datasets,
+        run.models_read,
+        run.models_written,
+        [
+            (file.path, file.size, file.sha256, file.place, file.stamp)
+            for file in reader.artifacts(run.number)
+        ],
+    ]
+
+
+def _experiment(experiment: ExperimentState) -> list[Any]:
+    return ["experiment", *msgspec.structs.astuple(experiment)[1:]]
+
+
+def _session(session: SessionState) -> list[Any]:
+    return ["session", *(value for name, value in _items(session) if name != "position")]
+
+
+def _session_name(session: SessionState) -> bytes:
+    return session.session
+
+
+def _items(session: SessionState) -> list[tuple[str, Any]]:
+    return list(msgspec.structs.asdict(session).items())
+
+
+def _canonical(value: float) -> float | None:
+    return None if isnan(value) else value

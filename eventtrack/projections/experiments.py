@@ -1,0 +1,115 @@
+"""The folds of experiment and session events."""
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from eventtrack.events import types
+from eventtrack.events.envelope import Envelope
+from eventtrack.projections.state import ExperimentState, SessionState, Stamp, latest
+from eventtrack.projections.tables import Tables
+
+ExperimentFold = Callable[[Tables, ExperimentState, Any, Stamp], None]
+
+
+def created(
+    tables: Tables, experiment: ExperimentState, event: types.ExperimentCreated, stamp: Stamp
+) -> None:
+    """The birth of an experiment; of births on several machines the earliest counts."""
+    if stamp < experiment.born:
+        experiment.born = stamp
+        experiment.artifact_location = event.artifact_location
+        experiment.created_ms = event.created_ms
+    _rename(tables, experiment, event.name, stamp)
+    state = tables.name(event.name)
+    if experiment.experiment_id not in state.births:
+        state.births = sorted([*state.births, experiment.experiment_id])
+        tables.put_name(event.name, state)
+    _set_tags(experiment, event.tags, stamp)
+    _note_update(experiment, event.created_ms)
+
+
+def renamed(
+    tables: Tables, experiment: ExperimentState, event: types.ExperimentRenamed, stamp: Stamp
+) -> None:
+    """A new name."""
+    _rename(tables, experiment, event.name, stamp)
+    _note_update(experiment, event.at_ms)
+
+
+def deleted(
+    tables: Tables, experiment: ExperimentState, event: types.ExperimentDeleted, stamp: Stamp
+) -> None:
+    """The experiment is deleted; so are its runs (see `effective_lifecycle`)."""
+    experiment.lifecycle = latest(experiment.lifecycle, "deleted", stamp)
+    _note_update(experiment, event.at_ms)
+
+
+def restored(
+    tables: Tables, experiment: ExperimentState, event: types.ExperimentRestored, stamp: Stamp
+) -> None:
+    """The experiment is active again; so are its runs."""
+    experiment.lifecycle = latest(experiment.lifecycle, "active", stamp)
+    _note_update(experiment, event.at_ms)
+
+
+def tags_set(
+    tables: Tables, experiment: ExperimentState, event: types.ExperimentTagsSet, stamp: Stamp
+) -> None:
+    """Tags take new values."""
+    _set_tags(experiment, event.tags, stamp)
+    _note_update(experiment, event.at_ms)
+
+
+def tag_deleted(
+    tables: Tables, experiment: ExperimentState, event: types.ExperimentTagDeleted, stamp: Stamp
+) -> None:
+    """A tag goes away."""
+    _set_tags(experiment, {event.key: None}, stamp)
+    _note_update(experiment, event.at_ms)
+
+
+def session_opened(tables: Tables, envelope: Envelope, event: types.SessionOpened) -> None:
+    """A session is known by name."""
+    session = bytes.fromhex(envelope.header.stream.partition("/")[2])
+    known = tables.session(session)
+    if known is None:
+        fields = msgspec.structs.asdict(event)
+        tables.put_session(SessionState(session=session, position=envelope.position, **fields))
+
+
+def _rename(tables: Tables, experiment: ExperimentState, name: str, stamp: Stamp) -> None:
+    old = experiment.name
+    experiment.name = latest(old, name, stamp)
+    if experiment.name[0] == old[0]:
+        return
+    if old[1]:
+        held = tables.name(old[0])
+        held.holders = [one for one in held.holders if one != experiment.experiment_id]
+        tables.put_name(old[0], held)
+    taken = tables.name(experiment.name[0])
+    taken.holders = sorted({*taken.holders, experiment.experiment_id})
+    tables.put_name(experiment.name[0], taken)
+
+
+def _set_tags(
+    experiment: ExperimentState, tags: "dict[str, str] | dict[str, None]", stamp: Stamp
+) -> None:
+    for key, value in tags.items():
+        known = experiment.tags.get(key)
+        experiment.tags[key] = latest(known, value, stamp) if known else (value, stamp)
+
+
+def _note_update(experiment: ExperimentState, at_ms: int) -> None:
+    experiment.updated_ms = max(experiment.updated_ms, at_ms)
+
+
+EXPERIMENT_FOLDS: dict[str, ExperimentFold] = {
+    "experiment.created": created,
+    "experiment.renamed": renamed,
+    "experiment.deleted": deleted,
+    "experiment.restored": restored,
+    "experiment.tags_set": tags_set,
+    "experiment.tag_deleted": tag_deleted,
+}

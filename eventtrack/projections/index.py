@@ -1,0 +1,136 @@
+"""The search index: for each experiment and field, run numbers in order of the field's value.
+
+A key is `experiment number (u32) ‖ field number (u32) ‖ value ‖ run number (u32)`, the row is
+empty. Values are encoded so that byte order is the order of search: numbers ascending with NaN behind
+all of them, texts by their UTF-8 bytes. A long text is cut, and says so, so that whoever needs the
+rest looks at the run.
+"""
+
+import math
+import struct
+
+from eventtrack.projections.state import RunState
+
+TEXT_BYTES_MAX = 64
+WHOLE, CUT = b"\x00", b"\x01"
+NUMBER, NAN = b"\x00", b"\x01"
+
+_DOUBLE = struct.Struct(">d")
+_SIGN = 1 << 63
+_ALL = (1 << 64) - 1
+_U32 = struct.Struct(">I")
+_PREFIX = struct.Struct(">II")
+
+# One letter a kind of field, as in search: metric, param, tag, attribute, dataset.
+METRIC, PARAM, TAG, ATTRIBUTE, DATASET = "m", "p", "t", "a", "d"
+RUN_ATTRIBUTES = ("status", "start_time", "end_time", "run_name", "user_id", "lifecycle_stage")
+DATASET_FIELDS = ("name", "digest", "context")
+DATASET_CONTEXT_TAG = "mlflow.data.context"
+FieldName = tuple[str, str]
+
+
+def prefix(experiment: int, field: int) -> bytes:
+    """The first bytes of all rows of a field in an experiment."""
+    return _PREFIX.pack(experiment, field)
+
+
+def row(experiment: int, field: int, value: bytes, run: int) -> bytes:
+    """A row's key."""
+    return _PREFIX.pack(experiment, field) + value + _U32.pack(run)
+
+
+def run_of(key: bytes) -> int:
+    """The run number of a row."""
+    return int.from_bytes(key[-4:], "big")
+
+
+def value_of(key: bytes) -> bytes:
+    """The encoded value of a row."""
+    return key[8:-4]
+
+
+def encode_text(text: str) -> bytes:
+    """A text as an ordered value, cut at `TEXT_BYTES_MAX` bytes."""
+    data = text.encode("utf-8", "surrogatepass")
+    if len(data) <= TEXT_BYTES_MAX:
+        return data + WHOLE
+    return data[:TEXT_BYTES_MAX] + CUT
+
+
+def decode_text(value: bytes) -> tuple[str, bool]:
+    """The text of an ordered value, and whether it is all of it."""
+    return value[:-1].decode("utf-8", "replace"), value[-1:] == WHOLE
+
+
+def encode_number(number: float) -> bytes:
+    """A number as an ordered value; -0.0 is 0.0."""
+    if math.isnan(number):
+        return NAN
+    (bits,) = struct.unpack(">Q", _DOUBLE.pack(number + 0.0))
+    # The usual trick: flip all bits of negatives and the sign of the rest; order becomes unsigned.
+    ordered = bits ^ _ALL if bits & _SIGN else bits | _SIGN
+    return NUMBER + ordered.to_bytes(8, "big")
+
+
+def decode_number(value: bytes) -> float:
+    """The number of an ordered value."""
+    if value == NAN:
+        return math.nan
+    ordered = int.from_bytes(value[1:], "big")
+    bits = ordered ^ _SIGN if ordered & _SIGN else ordered ^ _ALL
+    (number,) = _DOUBLE.unpack(bits.to_bytes(8, "big"))
+    return float(number)
+
+
+def values(state: RunState, field: FieldName) -> tuple[bytes, ...]:
+    """The encoded values under which a run stands in the index for one field: none, one, or many."""
+    kind, key = field
+    if kind == METRIC:
+        metric = state.metrics.get(key)
+        return (encode_number(metric.value),) if metric is not None and metric.count else ()
+    if kind == PARAM:
+        param = state.params.get(key)
+        value = param.value if param is not None else None
+        return () if value is None else (encode_text(value),)
+    if kind == TAG:
+        tag = state.tags.get(key)
+        return () if tag is None or tag[0] is None else (encode_text(tag[0]),)
+    if kind == DATASET:
+        return _dataset_values(state, key)
+    return _attribute_values(state, key)
+
+
+def fields(state: RunState) -> list[FieldName]:
+    """Every field under which a run stands in the index."""
+    found: list[FieldName] = [(ATTRIBUTE, name) for name in RUN_ATTRIBUTES]
+    found += [(METRIC, key) for key in state.metrics]
+    found += [(PARAM, key) for key in state.params]
+    found += [(TAG, key) for key in state.tags]
+    if state.datasets:
+        found += [(DATASET, name) for name in DATASET_FIELDS]
+    return found
+
+
+def _attribute_values(state: RunState, name: str) -> tuple[bytes, ...]:
+    if name == "start_time":
+        return (encode_number(state.start_ms),)
+    if name == "end_time":
+        end_ms = state.end_ms[0]
+        return () if end_ms is None else (encode_number(end_ms),)
+    if name == "lifecycle_stage":
+        # Only runs with a deletion or restoration of their own: the rest follow the experiment.
+        return (encode_text(state.lifecycle[0]),) if state.lifecycle[1] else ()
+    texts = {"status": state.status[0], "run_name": state.name[0], "user_id": state.user}
+    return (encode_text(texts[name]),)
+
+
+def _dataset_values(state: RunState, name: str) -> tuple[bytes, ...]:
+    found: set[bytes] = set()
+    for dataset, _ in state.datasets.values():
+        if name == "context":
+            text = dataset.tags.get(DATASET_CONTEXT_TAG)
+        else:
+            text = dataset.name if name == "name" else dataset.digest
+        if text is not None:
+            found.add(encode_text(text))
+    return tuple(sorted(found))

@@ -1,0 +1,200 @@
+"""Metric histories: packed columns in chunks, cheap to extend and fast to read.
+
+A row of the table `points` is `series (u32) ‖ index of its first point (u32)` -> all steps, then all
+timestamps, then all values, 8 bytes each, little-endian. A series is full chunks of `CHUNK_POINTS`
+and a tail of small ones, which are joined when they make up a full one: a live series
+rewrites at most one small chunk with each append, and a million points are 245 rows to read.
+"""
+
+import struct
+import sys
+from array import array
+from collections.abc import Iterator
+from itertools import groupby, islice
+from math import copysign
+from typing import Any
+
+from eventtrack.projections.state import MetricState
+
+CHUNK_POINTS = 4096
+# A tail chunk below this is extended in place; 128 points are 3 KiB, still within a page.
+SMALL_CHUNK_POINTS = 128
+POINT_BYTES = 24
+# How far back late points are sorted in on arrival, rather than by each reader.
+LATE_POINTS_MAX = 2 * CHUNK_POINTS
+_KEY = struct.Struct(">II")
+
+if sys.byteorder != "little":  # pragma: no cover - no such machine to test on
+    raise ImportError("eventtrack stores points in little-endian order and needs such a machine")
+
+
+class Points:
+    """Columns of one series: steps and timestamps (ms) as int64, values as float64."""
+
+    __slots__ = ("steps", "timestamps", "values")
+
+    def __init__(self) -> None:
+        self.steps = array("q")
+        self.timestamps = array("q")
+        self.values = array("d")
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def extend_bytes(self, data: bytes) -> None:
+        """Append a chunk."""
+        size = len(data) // 3
+        view = memoryview(data)
+        self.steps.frombytes(view[:size])
+        self.timestamps.frombytes(view[size : 2 * size])
+        self.values.frombytes(view[2 * size :])
+
+    def to_bytes(self, start: int = 0, stop: int | None = None) -> bytes:
+        """The points `[start, stop)` as a chunk."""
+        return b"".join(
+            column[start:stop].tobytes() for column in (self.steps, self.timestamps, self.values)
+        )
+
+    def sort(self) -> None:
+        """Put the points in order of (timestamp, step, value) and drop exact repeats."""
+        rows = sorted(zip(self.timestamps, self.steps, self.values, strict=True), key=_point_order)
+        kept = [row for _, (row, *_) in groupby(rows, key=_point_order)]
+        self.timestamps = array("q", [row[0] for row in kept])
+        self.steps = array("q", [row[1] for row in kept])
+        self.values = array("d", [row[2] for row in kept])
+
+    def in_order(self) -> bool:
+        """Whether time never goes back and the step always grows: then order is settled."""
+        count = len(self)
+        if count == 1:
+            return True
+        first = self.steps[0]
+        if self.steps != array("q", range(first, first + count)):
+            pairs = zip(self.steps, islice(self.steps, 1, None), strict=False)
+            if not all(before < after for before, after in pairs):
+                return False
+        return self.timestamps[0] == self.timestamps[-1] or (
+            self.timestamps.tolist() == sorted(self.timestamps)
+        )
+
+    def greatest(self) -> tuple[int, int, float]:
+        """The latest point by (step, timestamp, is NaN, value), as (step, timestamp, value)."""
+        top = max(self.steps)
+        if self.steps[-1] == top and self.steps.count(top) == 1:
+            return top, self.timestamps[-1], self.values[-1]
+        rows = zip(self.steps, self.timestamps, self.values, strict=True)
+        return max((row for row in rows if row[0] == top), key=latest_order)
+
+
+def latest_order(point: tuple[int, int, float]) -> tuple[int, int, bool, float, float]:
+    """What makes a point (step, timestamp, value) later than another: NaN counts above all."""
+    step, timestamp, value = point
+    return step, timestamp, *_value_order(value)
+
+
+def _point_order(row: tuple[int, int, float]) -> tuple[int, int, bool, float, float]:
+    return row[0], row[1], *_value_order(row[2])
+
+
+def _value_order(value: float) -> tuple[bool, float, float]:
+    # A total order, or two machines would disagree: NaN equals itself, and -0.0 comes before 0.0.
+    return (True, 0.0, 0.0) if value != value else (False, value, copysign(1.0, value))
+
+
+def append(txn: Any, table: Any, state: MetricState, points: Points) -> None:
+    """Append points to a series and bring `state` up to date. `points` is the caller's to lose."""
+    if not points.in_order():
+        points.sort()
+    _note_latest(state, points)
+    if state.count and state.ordered:
+        _merge_late(txn, table, state, points)
+    full = state.count - state.count % CHUNK_POINTS
+    if state.count - full + len(points) >= CHUNK_POINTS:
+        points = _join(_take(txn, table, state, full), points)
+    else:
+        last = _last_chunk(txn, table, state)
+        if last is not None and len(last[1]) < SMALL_CHUNK_POINTS * POINT_BYTES:
+            points = _join(_take(txn, table, state, last[0]), points)
+    for offset in range(0, len(points), CHUNK_POINTS):
+        key = _KEY.pack(state.series, state.count + offset)
+        txn.put(key, points.to_bytes(offset, offset + CHUNK_POINTS), db=table)
+    state.count += len(points)
+    state.last_timestamp_ms, state.last_step = points.timestamps[-1], points.steps[-1]
+
+
+def read(txn: Any, table: Any, state: MetricState) -> Points:
+    """All points of a series in order of (timestamp, step, value), without repeats."""
+    points = Points()
+    for _, data in _chunks(txn, table, state.series):
+        points.extend_bytes(data)
+    if not state.ordered:
+        points.sort()
+    return points
+
+
+def _note_latest(state: MetricState, points: Points) -> None:
+    candidate = points.greatest()
+    known = (state.step, state.timestamp_ms, state.value)
+    if not state.count or latest_order(candidate) > latest_order(known):
+        state.step, state.timestamp_ms, state.value = candidate
+
+
+def _merge_late(txn: Any, table: Any, state: MetricState, points: Points) -> None:
+    """Sort points that come late in among the newest chunks.
+
+    Points without steps often share a millisecond, so a little lateness is the rule. Where it
+    reaches back beyond `LATE_POINTS_MAX` the series is left out of order, for readers to sort.
+    """
+    first = (points.timestamps[0], points.steps[0])
+    if first > (state.last_timestamp_ms, state.last_step):
+        return
+    taken = Points()
+    while (last := _last_chunk(txn, table, state)) is not None:
+        taken = _join(_take(txn, table, state, last[0]), taken)
+        if (taken.timestamps[0], taken.steps[0]) < first:
+            break
+        if len(taken) > LATE_POINTS_MAX:
+            state.ordered = state.count == 0
+            break
+    points.steps[:0] = taken.steps
+    points.timestamps[:0] = taken.timestamps
+    points.values[:0] = taken.values
+    points.sort()
+
+
+def _join(before: Points, after: Points) -> Points:
+    before.steps.extend(after.steps)
+    before.timestamps.extend(after.timestamps)
+    before.values.extend(after.values)
+    return before
+
+
+def _take(txn: Any, table: Any, state: MetricState, first: int) -> Points:
+    """Remove the chunks from the point `first` on and return their points."""
+    taken = Points()
+    for key, data in list(_chunks(txn, table, state.series, first)):
+        taken.extend_bytes(data)
+        txn.delete(key, db=table)
+    state.count = first
+    return taken
+
+
+def _last_chunk(txn: Any, table: Any, state: MetricState) -> tuple[int, bytes] | None:
+    """The newest chunk's first index and bytes; None for an empty series."""
+    cursor = txn.cursor(table)
+    found = cursor.prev() if cursor.set_range(_KEY.pack(state.series + 1, 0)) else cursor.last()
+    if not found:
+        return None
+    series, first = _KEY.unpack(cursor.key())
+    return (first, bytes(cursor.value())) if series == state.series else None
+
+
+def _chunks(txn: Any, table: Any, series: int, first: int = 0) -> Iterator[tuple[bytes, bytes]]:
+    cursor = txn.cursor(table)
+    if not cursor.set_range(_KEY.pack(series, first)):
+        return
+    prefix = _KEY.pack(series, 0)[:4]
+    for key, value in cursor.iternext():
+        if key[:4] != prefix:
+            return
+        yield key, value

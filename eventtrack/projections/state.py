@@ -1,0 +1,197 @@
+"""What the views keep of each entity, and the rules by which facts meet (merge table, docs/views.md).
+
+Every rule is commutative: the same set of facts gives the same state in any order. A fact carries
+a *stamp*, which orders all events of the world: recorded time, replica, place in the envelope.
+Last-writer fields keep the greatest stamp, birth facts and params the least.
+"""
+
+from typing import TypeVar
+
+import msgspec
+
+from eventtrack.events.envelope import Header
+from eventtrack.events.types import DatasetUsed
+
+# 16 bytes that compare as (recorded time, replica, offset). Six bytes of the replica suffice to
+# tell apart replicas that recorded in the same 1/65536 ms; equal stamps fall back on the values.
+Stamp = bytes
+NEVER: Stamp = b""
+BEYOND: Stamp = b"\xff" * 17
+
+
+def stamp_of(header: Header, offset: int) -> Stamp:
+    """The stamp of the event at `offset` of an envelope."""
+    return header.recorded.to_bytes(8, "big") + header.replica[:6] + offset.to_bytes(2, "big")
+
+
+def recorded_of(stamp: Stamp) -> int:
+    """The hybrid time in a stamp; 0 for `NEVER`."""
+    return int.from_bytes(stamp[:8], "big")
+
+
+T = TypeVar("T")
+Text = tuple[str, Stamp]
+OptionalText = tuple[str | None, Stamp]
+OptionalNumber = tuple[int | None, Stamp]
+
+
+class ParamClaim(msgspec.Struct, array_like=True, gc=False):
+    """One logged value of a param."""
+
+    stamp: Stamp
+    value: str
+
+
+class ParamState(msgspec.Struct, array_like=True):
+    """All that was ever said of one param: the first claim after the last withdrawal counts."""
+
+    claims: list[ParamClaim]
+    withdrawn: Stamp = NEVER
+
+    @property
+    def value(self) -> str | None:
+        """The value that counts; None after a withdrawal."""
+        live = self.live()
+        return live[0].value if live else None
+
+    def live(self) -> list[ParamClaim]:
+        """The claims since the last withdrawal, the one that counts first."""
+        if len(self.claims) == 1 and not self.withdrawn:
+            return self.claims
+        return [claim for claim in self.claims if claim.stamp > self.withdrawn]
+
+    def add(self, value: str, stamp: Stamp) -> None:
+        """Take one more claim."""
+        self.claims.append(ParamClaim(stamp, value))
+        self.claims.sort(key=_claim_order)
+
+    def withdraw(self, stamp: Stamp) -> None:
+        """Take back what was claimed before `stamp`."""
+        self.withdrawn = max(self.withdrawn, stamp)
+
+    def conflicts(self) -> list[str]:
+        """Values that were claimed and lost, without repeats."""
+        live = self.live()
+        return sorted({claim.value for claim in live[1:]} - {live[0].value}) if live else []
+
+
+def _claim_order(claim: ParamClaim) -> tuple[Stamp, str]:
+    return claim.stamp, claim.value
+
+
+class MetricState(msgspec.Struct, array_like=True, gc=False):
+    """The latest point of a metric, and what an append to its history must know.
+
+    While `ordered`, the points of `series` stand in order of (timestamp, step, value) without
+    repeats, and the last of them is at `last_timestamp_ms`, `last_step`. Otherwise readers sort.
+    """
+
+    series: int
+    value: float = 0.0
+    timestamp_ms: int = 0
+    step: int = 0
+    count: int = 0
+    ordered: bool = True
+    last_timestamp_ms: int = 0
+    last_step: int = 0
+
+
+class RunState(msgspec.Struct, array_like=True):
+    """One run. `experiment_id` is "" for one that is known by hearsay only."""
+
+    number: int
+    run_id: str
+    experiment_id: str = ""
+    born: Stamp = BEYOND
+    user: str = ""
+    start_ms: int = 0
+    name: Text = ("", NEVER)
+    status: Text = ("RUNNING", NEVER)
+    end_ms: OptionalNumber = (None, NEVER)
+    lifecycle: Text = ("active", NEVER)
+    params: dict[str, ParamState] = {}
+    tags: dict[str, OptionalText] = {}
+    metrics: dict[str, MetricState] = {}
+    datasets: dict[str, tuple[DatasetUsed, Stamp]] = {}
+    models_read: dict[str, Stamp] = {}
+    models_written: dict[str, tuple[int, Stamp]] = {}
+
+    def live_params(self) -> dict[str, str]:
+        """The params that count, in order of their keys."""
+        found = ((key, self.params[key].value) for key in sorted(self.params))
+        return {key: value for key, value in found if value is not None}
+
+    def live_tags(self) -> dict[str, str]:
+        """The tags that are set, in order of their keys."""
+        return {key: value for key, (value, _) in sorted(self.tags.items()) if value is not None}
+
+
+class ExperimentState(msgspec.Struct, array_like=True):
+    """One experiment. `born` is `BEYOND` for one that is known by hearsay only."""
+
+    number: int
+    experiment_id: str
+    born: Stamp = BEYOND
+    artifact_location: str | None = None
+    created_ms: int = 0
+    updated_ms: int = 0
+    name: Text = ("", NEVER)
+    lifecycle: Text = ("active", NEVER)
+    tags: dict[str, OptionalText] = {}
+
+    @property
+    def exists(self) -> bool:
+        """Whether its creation has been seen."""
+        return self.born != BEYOND
+
+    def live_tags(self) -> dict[str, str]:
+        """The tags that are set, in order of their keys."""
+        return {key: value for key, (value, _) in sorted(self.tags.items()) if value is not None}
+
+
+class NameState(msgspec.Struct, array_like=True):
+    """Who claims an experiment name now, and whoever was born under it."""
+
+    holders: list[str] = []
+    births: list[str] = []
+
+
+class ArtifactState(msgspec.Struct, array_like=True):
+    """One artifact path of a run; `deleted` ones are remembered so that order does not matter."""
+
+    path: str
+    size: int
+    sha256: bytes
+    place: str | None
+    stamp: Stamp
+    deleted: bool = False
+
+
+class SessionState(msgspec.Struct, array_like=True):
+    """Who wrote, and the position at which the session was opened here."""
+
+    session: bytes
+    position: int
+    user: str
+    host: str
+    pid: int
+    program: str
+    cwd: str
+    git_commit: str | None
+    source: str
+    version: str
+    opened_ms: int
+
+
+def latest(old: tuple[T, Stamp], value: T, stamp: Stamp) -> tuple[T, Stamp]:
+    """The last-writer rule: the greater stamp, and of equal stamps the greater value."""
+    if stamp != old[1]:
+        return (value, stamp) if stamp > old[1] else old
+    return max(old, (value, stamp), key=lambda fact: (fact[0] is not None, repr(fact[0])))
+
+
+def effective_lifecycle(run: RunState, experiment: ExperimentState | None) -> str:
+    """A run's stage: its own or its experiment's last deletion or restoration, whichever is later."""
+    if experiment is not None and experiment.lifecycle[1] > run.lifecycle[1]:
+        return experiment.lifecycle[0]
+    return run.lifecycle[0]

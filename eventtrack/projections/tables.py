@@ -1,0 +1,353 @@
+"""The views' tables, as the folds see them: entities by name, changed in place, written at the end.
+
+`Tables` lives for one write transaction. Entities are decoded on first use and encoded once when
+the batch ends, however many events touched them; index rows follow from what changed.
+Decoded entities are kept in a `Cache` for the next batch, as long as nobody else folded meanwhile.
+"""
+
+import hashlib
+from typing import Any
+
+import lmdb
+import msgspec
+
+from eventtrack.projections import index, points
+from eventtrack.projections.index import FieldName
+from eventtrack.projections.state import (
+    ArtifactState,
+    ExperimentState,
+    MetricState,
+    NameState,
+    RunState,
+    SessionState,
+)
+
+TABLES = (
+    "meta",
+    "streams",
+    "timeline",
+    "experiments",
+    "names",
+    "runs",
+    "sessions",
+    "artifacts",
+    "points",
+    "fields",
+    "index",
+    "unknown",
+)
+_ENTITIES_CACHED_MAX = 20_000
+_PATH_BYTES_MAX = 400
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode_run = msgspec.msgpack.Decoder(RunState).decode
+_decode_experiment = msgspec.msgpack.Decoder(ExperimentState).decode
+_decode_name = msgspec.msgpack.Decoder(NameState).decode
+_decode_artifact = msgspec.msgpack.Decoder(ArtifactState).decode
+_decode_session = msgspec.msgpack.Decoder(SessionState).decode
+
+
+class Cache:
+    """Decoded entities as of the views' transaction `as_of`; emptied when another process folded."""
+
+    def __init__(self) -> None:
+        self.as_of = -1
+        self.runs: dict[int, RunState] = {}
+        self.experiments: dict[int, ExperimentState] = {}
+        self.streams: dict[str, int] = {}
+        self.fields: dict[FieldName, int] = {}
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self.__init__()  # type: ignore[misc]
+
+    def trim(self) -> None:
+        """Forget entities when there are very many; they are read again when needed."""
+        if len(self.runs) + len(self.streams) > _ENTITIES_CACHED_MAX:
+            self.clear()
+
+
+class Reader:
+    """Reads of the views within one transaction, read or write."""
+
+    def __init__(self, txn: lmdb.Transaction, tables: dict[str, Any]) -> None:
+        self.txn = txn
+        self.tables = tables
+
+    def number(self, stream: str) -> int | None:
+        """The local number of a stream; None for one never seen."""
+        value = self.txn.get(_stream_key(stream), db=self.tables["streams"])
+        return None if value is None else int.from_bytes(value, "big")
+
+    def run(self, run_id: str) -> RunState | None:
+        """A run by its id; None for one never heard of."""
+        number = self.number("run/" + run_id)
+        return None if number is None else self.run_by_number(number)
+
+    def run_by_number(self, number: int) -> RunState | None:
+        """A run by its local number."""
+        value = self.txn.get(number.to_bytes(4, "big"), db=self.tables["runs"])
+        return None if value is None else _decode_run(value)
+
+    def experiment(self, experiment_id: str) -> ExperimentState | None:
+        """An experiment by its id; None for one never heard of."""
+        number = self.number("experiment/" + experiment_id)
+        return None if number is None else self.experiment_by_number(number)
+
+    def experiment_by_number(self, number: int) -> ExperimentState | None:
+        """An experiment by its local number."""
+        value = self.txn.get(number.to_bytes(4, "big"), db=self.tables["experiments"])
+        return None if value is None else _decode_experiment(value)
+
+    def experiments(self) -> list[ExperimentState]:
+        """Every experiment whose creation was seen."""
+        rows = self.txn.cursor(self.tables["experiments"]).iternext(keys=False)
+        return [state for value in rows if (state := _decode_experiment(value)).exists]
+
+    def name(self, name: str) -> NameState:
+        """Who holds an experiment name."""
+        value = self.txn.get(_hashed(name), db=self.tables["names"])
+        return NameState([], []) if value is None else _decode_name(value)
+
+    def session(self, session: bytes) -> SessionState | None:
+        """A session by its id."""
+        value = self.txn.get(session, db=self.tables["sessions"])
+        return None if value is None else _decode_session(value)
+
+    def sessions(self) -> list[SessionState]:
+        """Every session."""
+        rows = self.txn.cursor(self.tables["sessions"]).iternext(keys=False)
+        return [_decode_session(value) for value in rows]
+
+    def artifact(self, run: int, path: str) -> ArtifactState | None:
+        """An artifact of a run, deleted or not."""
+        value = self.txn.get(_artifact_key(run, path), db=self.tables["artifacts"])
+        return None if value is None else _decode_artifact(value)
+
+    def artifacts(self, run: int, prefix: str = "") -> list[ArtifactState]:
+        """The artifacts of a run whose paths begin with `prefix`, in order, without deleted ones."""
+        cursor = self.txn.cursor(self.tables["artifacts"])
+        start = run.to_bytes(4, "big") + prefix.encode()[:_PATH_BYTES_MAX]
+        found: list[ArtifactState] = []
+        if not cursor.set_range(start):
+            return found
+        for key, value in cursor.iternext():
+            if not key.startswith(start):
+                break
+            state = _decode_artifact(value)
+            if not state.deleted and state.path.startswith(prefix):
+                found.append(state)
+        return found
+
+    def timeline(self, stream: str) -> list[int]:
+        """The positions of all envelopes of a stream, in order."""
+        number = self.number(stream)
+        if number is None:
+            return []
+        prefix = number.to_bytes(4, "big")
+        cursor = self.txn.cursor(self.tables["timeline"])
+        found: list[int] = []
+        if cursor.set_range(prefix):
+            for key in cursor.iternext(values=False):
+                if key[:4] != prefix:
+                    break
+                found.append(int.from_bytes(key[4:], "big"))
+        return found
+
+    def field(self, field: FieldName) -> int | None:
+        """The number of an indexed field; None for one that no run ever had."""
+        value = self.txn.get(_field_key(field), db=self.tables["fields"])
+        return None if value is None else int.from_bytes(value, "big")
+
+    def history(self, state: MetricState) -> points.Points:
+        """All points of a series in order of (timestamp, step, value), without repeats."""
+        return points.read(self.txn, self.tables["points"], state)
+
+    def unknown_counts(self) -> dict[str, int]:
+        """How many events of each type were kept but could not be folded."""
+        rows = self.txn.cursor(self.tables["unknown"])
+        return {bytes(key).decode(): int.from_bytes(value, "big") for key, value in rows}
+
+
+class Tables(Reader):
+    """The views within one write transaction of a fold."""
+
+    def __init__(self, txn: lmdb.Transaction, tables: dict[str, Any], cache: Cache) -> None:
+        super().__init__(txn, tables)
+        self._cache = cache
+        self._runs: dict[int, RunState] = {}  # changed in this batch
+        self._experiments: dict[int, ExperimentState] = {}  # changed in this batch
+        # Of each changed run: its old index values by field, or None when it was not indexed.
+        self._before: dict[int, dict[FieldName, tuple[bytes, ...]] | None] = {}
+        self._moved_from: dict[int, str] = {}
+        self._points: dict[tuple[int, str], points.Points] = {}
+        self._timeline: list[tuple[bytes, bytes]] = []
+        self._unknown: dict[str, int] = {}
+        self._next_number = 0
+
+    def stream_number(self, stream: str) -> int:
+        """The local number of a stream, given now if it has none."""
+        number = self._cache.streams.get(stream) or self.number(stream)
+        if number is None:
+            number = self._take_number()
+            self.txn.put(_stream_key(stream), number.to_bytes(4, "big"), db=self.tables["streams"])
+        self._cache.streams[stream] = number
+        return number
+
+    def note_position(self, stream: str, position: int) -> None:
+        """Record that an envelope touches a stream."""
+        number = self.stream_number(stream)
+        self._timeline.append((number.to_bytes(4, "big") + position.to_bytes(8, "big"), b""))
+
+    def note_unknown(self, event_type: str, count: int) -> None:
+        """Count events that no fold knows."""
+        self._unknown[event_type] = self._unknown.get(event_type, 0) + count
+
+    def change_run(self, stream: str) -> RunState:
+        """A run that is about to change, made when it was never heard of."""
+        number = self.stream_number(stream)
+        state = self._runs.get(number)
+        if state is None:
+            state = self._cache.runs.get(number) or self.run_by_number(number)
+            if state is None:
+                state = RunState(number, stream.partition("/")[2])
+            self._runs[number] = self._cache.runs[number] = state
+            self._before[number] = {} if state.experiment_id else None
+            self._moved_from[number] = state.experiment_id
+        return state
+
+    def touch(self, state: RunState, field: FieldName) -> None:
+        """Say that an indexed field of a run is about to change."""
+        before = self._before[state.number]
+        if before is not None and field not in before:
+            before[field] = index.values(state, field)
+
+    def change_experiment(self, stream: str) -> ExperimentState:
+        """An experiment that is about to change, made when it was never heard of."""
+        number = self.stream_number(stream)
+        state = self._experiments.get(number)
+        if state is None:
+            state = self._cache.experiments.get(number) or self.experiment_by_number(number)
+            if state is None:
+                state = ExperimentState(number, stream.partition("/")[2])
+            self._experiments[number] = self._cache.experiments[number] = state
+        return state
+
+    def put_name(self, name: str, state: NameState) -> None:
+        """Store who holds an experiment name."""
+        self.txn.put(_hashed(name), _encode(state), db=self.tables["names"])
+
+    def put_session(self, state: SessionState) -> None:
+        """Store a session."""
+        self.txn.put(state.session, _encode(state), db=self.tables["sessions"])
+
+    def put_artifact(self, run: int, state: ArtifactState) -> None:
+        """Store an artifact of a run."""
+        self.txn.put(_artifact_key(run, state.path), _encode(state), db=self.tables["artifacts"])
+
+    def points_of(self, state: RunState, key: str) -> points.Points:
+        """The buffer of new points of a metric, appended to its series when the batch ends."""
+        buffer = self._points.get((state.number, key))
+        if buffer is None:
+            if key not in state.metrics:
+                state.metrics[key] = MetricState(self._take_number())
+            buffer = self._points[state.number, key] = points.Points()
+        return buffer
+
+    def flush(self) -> None:
+        """Write everything that changed; reads of this transaction then see it."""
+        for (number, key), buffer in self._points.items():
+            state = self._runs[number]
+            self.touch(state, (index.METRIC, key))
+            points.append(self.txn, self.tables["points"], state.metrics[key], buffer)
+        self._put_many("timeline", self._timeline)
+        self._put_many("experiments", _encoded(self._experiments))
+        self._flush_index()
+        self._put_many("runs", _encoded(self._runs))
+        for event_type, count in self._unknown.items():
+            known = self.unknown_counts().get(event_type, 0)
+            key = event_type.encode()
+            self.txn.put(key, (known + count).to_bytes(8, "big"), db=self.tables["unknown"])
+        if self._next_number:
+            self.txn.put(b"numbers", self._next_number.to_bytes(4, "big"), db=self.tables["meta"])
+        for buffer in (self._points, self._timeline, self._experiments, self._runs, self._unknown):
+            buffer.clear()
+
+    def _flush_index(self) -> None:
+        rows: list[tuple[bytes, bytes]] = []
+        for number, state in self._runs.items():
+            old_id = self._moved_from[number]
+            before = self._before[number]
+            if not state.experiment_id:
+                continue
+            if before is not None and old_id != state.experiment_id:
+                self._remove_rows(old_id, state, before)
+                before = None
+            experiment = self.stream_number("experiment/" + state.experiment_id)
+            if before is None:
+                before = dict.fromkeys(index.fields(state), ())
+            for field, old in before.items():
+                new = index.values(state, field)
+                if new != old:
+                    prefix = index.prefix(experiment, self._field_number(field))
+                    run = number.to_bytes(4, "big")
+                    for value in old:
+                        self.txn.delete(prefix + value + run, db=self.tables["index"])
+                    rows.extend((prefix + value + run, b"") for value in new)
+        self._put_many("index", rows)
+
+    def _remove_rows(
+        self, experiment_id: str, state: RunState, before: dict[FieldName, tuple[bytes, ...]]
+    ) -> None:
+        """Take a run out of the index of the experiment it turned out not to be born in."""
+        experiment = self.stream_number("experiment/" + experiment_id)
+        for field in {*index.fields(state), *before}:
+            for value in before.get(field, index.values(state, field)):
+                key = index.row(experiment, self._field_number(field), value, state.number)
+                self.txn.delete(key, db=self.tables["index"])
+
+    def _field_number(self, field: FieldName) -> int:
+        number = self._cache.fields.get(field) or self.field(field)
+        if number is None:
+            number = self._take_number()
+            self.txn.put(_field_key(field), number.to_bytes(4, "big"), db=self.tables["fields"])
+        self._cache.fields[field] = number
+        return number
+
+    def _take_number(self) -> int:
+        if not self._next_number:
+            value = self.txn.get(b"numbers", db=self.tables["meta"])
+            self._next_number = int.from_bytes(value, "big") if value else 0
+        self._next_number += 1
+        return self._next_number
+
+    def _put_many(self, table: str, rows: list[tuple[bytes, bytes]]) -> None:
+        if len(rows) > 1:
+            # Sorted rows land on neighbouring pages; in random order this is several times slower.
+            self.txn.cursor(self.tables[table]).putmulti(sorted(rows))
+        elif rows:
+            self.txn.put(*rows[0], db=self.tables[table])
+
+
+def _encoded(
+    states: "dict[int, RunState] | dict[int, ExperimentState]",
+) -> list[tuple[bytes, bytes]]:
+    return [(number.to_bytes(4, "big"), _encode(state)) for number, state in states.items()]
+
+
+def _stream_key(stream: str) -> bytes:
+    key = stream.encode()
+    return key if len(key) <= _PATH_BYTES_MAX else key[:_PATH_BYTES_MAX] + _hashed(stream)
+
+
+def _field_key(field: FieldName) -> bytes:
+    key = (field[0] + field[1]).encode("utf-8", "surrogatepass")
+    return key if len(key) <= _PATH_BYTES_MAX else key[:_PATH_BYTES_MAX] + _hashed(field[1])
+
+
+def _artifact_key(run: int, path: str) -> bytes:
+    return run.to_bytes(4, "big") + path.encode()[:_PATH_BYTES_MAX] + b"\0" + _hashed(path)[:8]
+
+
+def _hashed(text: str) -> bytes:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()

@@ -1,0 +1,251 @@
+"""Artifacts: files of runs, stored once however often they are logged.
+
+The bytes lie in `blobs/`, named by their SHA-256; the log says which run has which file under which
+path. Where an experiment has a location of its own, its runs' files lie there as plain files.
+A file is complete and synced before the event that names it is written.
+"""
+
+import hashlib
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import BinaryIO
+
+from eventtrack.errors import ChecksumError, NotFoundError
+from eventtrack.events import types
+from eventtrack.events.envelope import Draft
+from eventtrack.log import files
+from eventtrack.log.filesystem import translate_os_error
+from eventtrack.projections.state import ArtifactState
+from eventtrack.projections.tables import Reader
+from eventtrack.store import validate
+from eventtrack.store.context import StoreContext
+from eventtrack.store.decide import active_run, existing_run
+from eventtrack.store.location import resolve_path
+from eventtrack.views.records import FileInfo, Record
+
+_COPY_BYTES = 2**20
+
+
+class ArtifactEntry(Record):
+    """One file of a run: its path, size in bytes, and SHA-256 in hex."""
+
+    path: str
+    size: int
+    sha256: str
+
+
+class Artifacts:
+    """The files of a store's runs."""
+
+    def __init__(self, context: StoreContext) -> None:
+        self._context = context
+        self._engine = context.engine
+        self._blobs = context.engine.path / files.BLOBS
+
+    def log_file(
+        self, run_id: str, local_path: str | os.PathLike[str], artifact_path: str | None = None
+    ) -> None:
+        """Store a copy of a file under its own name, in the folder `artifact_path` of the run."""
+        source = Path(local_path)
+        if not source.is_file():
+            raise NotFoundError(
+                f"cannot log {source}: there is no such file", hint="check the path"
+            )
+        self._log(run_id, [(_target(artifact_path, source.name), source)])
+
+    def log_folder(
+        self, run_id: str, local_dir: str | os.PathLike[str], artifact_path: str | None = None
+    ) -> None:
+        """Store a copy of every file below a folder, in one event."""
+        source = Path(local_dir)
+        if not source.is_dir():
+            raise NotFoundError(
+                f"cannot log {source}: there is no such folder", hint="check the path"
+            )
+        found = sorted(path for path in source.rglob("*") if path.is_file())
+        pairs = [
+            (_target(artifact_path, path.relative_to(source).as_posix()), path) for path in found
+        ]
+        self._log(run_id, pairs)
+
+    def log_bytes(self, run_id: str, data: bytes, artifact_file: str) -> None:
+        """Store bytes as the file `artifact_file` of the run."""
+        self._log(run_id, [(validate.artifact_path(artifact_file), data)])
+
+    def list(self, run_id: str, path: str | None = None) -> Sequence[FileInfo]:
+        """The files and folders directly in a folder of a run, sorted by path.
+
+        A path that names a file gives nothing, as in MLflow.
+        """
+        prefix = f"{validate.artifact_path(path)}/" if path else ""
+        with self._engine.read() as reader:
+            entries = reader.artifacts(existing_run(reader, run_id).number, prefix)
+        found: dict[str, FileInfo] = {}
+        for entry in entries:
+            name, below, _ = entry.path[len(prefix) :].partition("/")
+            size = None if below else entry.size
+            found[name] = FileInfo(path=prefix + name, is_dir=bool(below), file_size=size)
+        return [found[name] for name in sorted(found)]
+
+    def entries(self, run_id: str, path: str | None = None) -> Sequence[ArtifactEntry]:
+        """Every file of a run at or below a path, sorted."""
+        prefix = validate.artifact_path(path) if path else ""
+        with self._engine.read() as reader:
+            states = reader.artifacts(existing_run(reader, run_id).number, prefix)
+        return [
+            ArtifactEntry(path=state.path, size=state.size, sha256=state.sha256.hex())
+            for state in states
+            if not prefix or state.path == prefix or state.path.startswith(f"{prefix}/")
+        ]
+
+    def entry(self, run_id: str, path: str) -> ArtifactEntry:
+        """One file of a run.
+
+        Raises:
+            NotFoundError: The run has no such file.
+        """
+        state = self._existing(run_id, path)
+        return ArtifactEntry(path=state.path, size=state.size, sha256=state.sha256.hex())
+
+    def open(self, run_id: str, path: str) -> BinaryIO:
+        """A file of a run, open for reading.
+
+        Raises:
+            NotFoundError: The run has no such file, or its bytes are not on this machine.
+        """
+        state = self._existing(run_id, path)
+        try:
+            return self._place(state).open("rb")
+        except FileNotFoundError as error:
+            raise NotFoundError(
+                f"the bytes of artifact '{path}' of run {run_id} are not here "
+                f"(sha256 {state.sha256.hex()})",
+                hint="copy them from the machine that logged them; `eventtrack check` lists all",
+            ) from error
+
+    def download(self, run_id: str, path: str, destination: str | os.PathLike[str]) -> Path:
+        """Copy a file, or all files below a folder, into `destination`, checked by their hashes.
+
+        `path` "" means all files. Returns where the file or the folder now is.
+
+        Raises:
+            NotFoundError: There is nothing at `path`.
+            ChecksumError: A file is not what was logged.
+        """
+        entries = self.entries(run_id, path or None)
+        if not entries and path:
+            raise self._missing(run_id, path)
+        root = Path(destination)
+        for entry in entries:
+            target = root / entry.path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            hasher = hashlib.sha256()
+            with self.open(run_id, entry.path) as source, target.open("wb") as sink:
+                for chunk in iter(lambda: source.read(_COPY_BYTES), b""):
+                    hasher.update(chunk)
+                    sink.write(chunk)
+            if hasher.hexdigest() != entry.sha256:
+                target.unlink()
+                raise ChecksumError(
+                    f"artifact '{entry.path}' of run {run_id} is not what was logged",
+                    hint="run `eventtrack check`; restore the file from a copy",
+                )
+        return root / validate.artifact_path(path) if path else root
+
+    def delete(self, run_id: str, path: str) -> None:
+        """Take a file, or all files below a folder, off a run's list. The record of them stays.
+
+        Raises:
+            NotFoundError: There is nothing at `path`.
+        """
+        paths = [entry.path for entry in self.entries(run_id, path)]
+        if not paths:
+            raise self._missing(run_id, path)
+
+        def decide(reader: Reader) -> tuple[None, list[Draft]]:
+            active_run(self._context, reader, run_id)
+            return None, [Draft.of(f"run/{run_id}", types.ArtifactsDeleted(paths))]
+
+        self._engine.execute(decide)
+
+    def _log(self, run_id: str, sources: Iterable[tuple[str, Path | bytes]]) -> None:
+        with self._context.entities() as entities:
+            state = active_run(self._context, entities.reader, run_id)
+            experiment = entities.experiment_state(state.experiment_id)
+            outside = experiment is not None and experiment.artifact_location is not None
+            root = resolve_path(entities.artifact_uri(state)) if outside else None
+        try:
+            stored = [self._keep(path, source, root) for path, source in sources]
+        except OSError as error:
+            raise translate_os_error(error, f"store artifacts of run {run_id}") from error
+        if not stored:
+            return
+
+        def decide(reader: Reader) -> tuple[None, list[Draft]]:
+            active_run(self._context, reader, run_id)
+            return None, [Draft.of(f"run/{run_id}", types.ArtifactsLogged(stored))]
+
+        self._engine.execute(decide)
+
+    def _keep(self, path: str, source: Path | bytes, root: Path | None) -> types.ArtifactStored:
+        """Bring a file's bytes to their place, durably, and describe it."""
+        folder = self._blobs if root is None else (root / path).parent
+        folder.mkdir(parents=True, exist_ok=True)
+        draft = folder / f".draft-{self._engine.ids.id128().hex()}"
+        try:
+            digest, size = _copy(source, draft)
+            if root is None:
+                target = self._blob(digest)
+                target.parent.mkdir(exist_ok=True)
+            else:
+                target = root / path
+            if root is not None or not target.exists():
+                draft.replace(target)
+        finally:
+            draft.unlink(missing_ok=True)
+        return types.ArtifactStored(path, size, digest, None if root is None else str(target))
+
+    def _existing(self, run_id: str, path: str) -> ArtifactState:
+        clean = validate.artifact_path(path)
+        with self._engine.read() as reader:
+            state = reader.artifact(existing_run(reader, run_id).number, clean)
+        if state is None or state.deleted:
+            raise self._missing(run_id, path)
+        return state
+
+    def _missing(self, run_id: str, path: str) -> NotFoundError:
+        return NotFoundError(
+            f"run {run_id} has no artifact '{path}'",
+            hint=f"`eventtrack artifacts list {run_id}` shows what it has",
+        )
+
+    def _place(self, state: ArtifactState) -> Path:
+        return self._blob(state.sha256) if state.place is None else Path(state.place)
+
+    def _blob(self, digest: bytes) -> Path:
+        name = digest.hex()
+        return self._blobs / name[:2] / name
+
+
+def _target(folder: str | None, name: str) -> str:
+    return validate.artifact_path(f"{folder}/{name}" if folder else name)
+
+
+def _copy(source: Path | bytes, target: Path) -> tuple[bytes, int]:
+    """Copy to a new file and sync it; returns the SHA-256 and the size."""
+    hasher = hashlib.sha256()
+    with target.open("xb") as sink:
+        if isinstance(source, bytes):
+            hasher.update(source)
+            sink.write(source)
+        else:
+            with source.open("rb") as reader:
+                for chunk in iter(lambda: reader.read(_COPY_BYTES), b""):
+                    hasher.update(chunk)
+                    sink.write(chunk)
+        size = sink.tell()
+        sink.flush()
+        os.fsync(sink.fileno())
+    target.chmod(0o444)
+    return hasher.digest(), size

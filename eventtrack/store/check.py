@@ -1,0 +1,198 @@
+"""The store's fsck: every envelope, feed, journal, view and blob is held against what it must be."""
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+
+from eventtrack.errors import EventtrackError
+from eventtrack.events.envelope import Envelope
+from eventtrack.log import files, merkle
+from eventtrack.log.journal import PREAMBLE, OrphanJournal, scan
+from eventtrack.log.protocol import Head
+from eventtrack.projections.digest import digest
+from eventtrack.store.engine import Engine
+from eventtrack.store.snapshot import Moment, folded
+from eventtrack.views.records import Record
+
+Progress = Callable[[int, int], None]
+_PAGE = 1024
+
+
+class Problem(Record):
+    """One thing that is not as it must be, where, and what to do."""
+
+    where: str
+    what: str
+    hint: str
+
+
+class CheckReport(Record):
+    """What was examined and what was found."""
+
+    envelopes: int = 0
+    events: int = 0
+    unknown_events: int = 0
+    feeds: int = 0
+    journals: int = 0
+    blobs: int = 0
+    digest: str = ""
+    problems: list[Problem] = []
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing was found."""
+        return not self.problems
+
+    def note(self, where: str, what: str, hint: str) -> None:
+        """Add a problem."""
+        self.problems.append(Problem(where=where, what=what, hint=hint))
+
+
+def check_store(engine: Engine, progress: Progress | None = None) -> CheckReport:
+    """Examine a whole store; changes nothing.
+
+    The log: every header and payload hash, dense positions, gapless feeds whose times grow, Merkle
+    frontiers as stored. The journals: frames and checksums. The views: a rebuild gives the same
+    digest. The blobs: each is the bytes of its name, and none that a run names is missing.
+    """
+    report = CheckReport(problems=[])
+    _check_log(engine, report, progress)
+    _check_journals(engine.path / files.JOURNAL, report)
+    if report.ok:
+        _check_views(engine, report)
+    _check_blobs(engine, report)
+    return report
+
+
+def _check_log(engine: Engine, report: CheckReport, progress: Progress | None) -> None:
+    heads: dict[bytes, Head] = {}
+    total = engine.log.head()
+    position = 0
+    while position < total:
+        try:
+            envelopes = engine.log.read(position, _PAGE)
+        except EventtrackError:
+            envelopes = _readable(engine, position, report)
+        if not envelopes:
+            report.note("log", f"positions {position + 1} to {total} cannot be read", _RESTORE)
+            return
+        for envelope in envelopes:
+            if envelope.position != position + 1:
+                what = f"position {position + 1} is missing"
+                report.note(f"log, position {position + 1}", what, _RESTORE)
+            position = envelope.position
+            _check_envelope(envelope, heads, report)
+        if progress is not None:
+            progress(position, total)
+    report.feeds = len(heads)
+    for replica, stored in engine.log.heads().items():
+        if heads.get(replica, Head(0, 0, [])) != stored:
+            where = f"log, feed {replica.hex()}"
+            report.note(where, "the stored Merkle frontier is not that of the feed", _RESTORE)
+
+
+_RESTORE = "restore the store from a copy or from a machine that has synced it"
+
+
+def _readable(engine: Engine, position: int, report: CheckReport) -> list[Envelope]:
+    """The next envelope alone, or a problem in its place."""
+    try:
+        found = engine.log.get(position + 1)
+        return [found] if found is not None else []
+    except EventtrackError as error:
+        report.note(f"log, position {position + 1}", error.message, _RESTORE)
+        return []
+
+
+def _check_envelope(envelope: Envelope, heads: dict[bytes, Head], report: CheckReport) -> None:
+    header = envelope.header
+    where = f"log, position {envelope.position}"
+    report.envelopes += 1
+    head = heads.get(header.replica, Head(0, 0, []))
+    if header.index != head.size:
+        what = f"index {header.index} of its feed where {head.size} is due"
+        report.note(where, what, _RESTORE)
+    if header.recorded <= head.recorded:
+        report.note(where, "its recorded time is not after the one before in its feed", _RESTORE)
+    merkle.append_leaf(head.frontier, head.size, envelope.leaf_hash)
+    heads[header.replica] = Head(head.size + 1, header.recorded, head.frontier)
+    try:
+        envelope.verify()
+        events = envelope.events()
+    except EventtrackError as error:
+        report.note(where, error.message, error.hint)
+        return
+    except Exception as error:
+        report.note(where, f"its events cannot be decoded: {error!r}", "upgrade eventtrack")
+        return
+    report.events += len(events)
+    report.unknown_events += events.count(None)
+    if envelope.payload and len(events) != header.count:
+        report.note(where, f"{len(events)} events where {header.count} are due", _RESTORE)
+
+
+def _check_journals(folder: Path, report: CheckReport) -> None:
+    for path in sorted(folder.glob("*.journal")):
+        report.journals += 1
+        # Only journals nobody writes can be read to their end; theirs is checked by their owner.
+        orphan = OrphanJournal.claim(path)
+        if orphan is None:
+            continue
+        damage = ""
+        try:
+            orphan.preamble()
+            damage = scan(orphan.data, PREAMBLE.size, len(orphan.data)).damage
+        except EventtrackError as error:
+            damage = error.message
+        finally:
+            orphan.close()
+        if damage:
+            report.note(f"journal {path.name}", damage, "open the store: it keeps what is whole")
+    for path in sorted(folder.glob("*.damaged")):
+        report.note(
+            f"journal {path.name}",
+            "it was damaged when its process died; what stood before the damage is in the log",
+            "look at the run's last points, then delete the file",
+        )
+
+
+def _check_views(engine: Engine, report: CheckReport) -> None:
+    try:
+        with engine.read() as reader:
+            report.digest = digest(reader)
+            moment = Moment(position=engine.log.head())
+        with folded(engine.log, moment) as build, build.read() as reader:
+            rebuilt = digest(reader)
+    except EventtrackError as error:
+        report.note("views", error.message, error.hint)
+        return
+    if rebuilt != report.digest and engine.log.head() == moment.position:
+        report.note("views", "they differ from the log", "run `eventtrack replay --rebuild`")
+
+
+def _check_blobs(engine: Engine, report: CheckReport) -> None:
+    folder = engine.path / files.BLOBS
+    present: set[str] = set()
+    for path in sorted(folder.glob("??/*")):
+        report.blobs += 1
+        present.add(path.name)
+        with path.open("rb") as file:
+            if hashlib.file_digest(file, "sha256").hexdigest() != path.name:
+                report.note(f"blob {path.name}", "its bytes are not what was logged", _RESTORE)
+    try:
+        with engine.read() as reader:
+            named = {
+                state.sha256.hex(): state.path
+                for run in reader.txn.cursor(reader.tables["runs"]).iternext(values=False)
+                for state in reader.artifacts(int.from_bytes(run, "big"))
+                if state.place is None
+            }
+    except EventtrackError as error:
+        report.note("views", error.message, error.hint)
+        return
+    for digest_hex in sorted(set(named) - present):
+        report.note(
+            f"blob {digest_hex}",
+            f"the bytes of artifact '{named[digest_hex]}' are missing",
+            _RESTORE,
+        )

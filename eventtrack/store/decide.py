@@ -1,0 +1,40 @@
+"""Questions that every decision about a run asks first."""
+
+from eventtrack.errors import InvalidValueError, NotFoundError
+from eventtrack.projections.state import RunState
+from eventtrack.projections.tables import Reader
+from eventtrack.store import validate
+from eventtrack.store.context import StoreContext
+from eventtrack.views.records import LifecycleStage
+
+
+def existing_run(reader: Reader, run_id: str) -> RunState:
+    """The state of a run.
+
+    Raises:
+        NotFoundError: There is none, or it is known by hearsay only.
+    """
+    state = reader.run(validate.run_id(run_id))
+    if state is None or not state.experiment_id:
+        raise NotFoundError(
+            f"Run with id={run_id} not found",
+            hint="`eventtrack runs list` shows the ids of this store; is it the right store?",
+        )
+    return state
+
+
+def active_run(context: StoreContext, reader: Reader, run_id: str) -> RunState:
+    """The state of a run that may be written to.
+
+    Raises:
+        NotFoundError: There is none.
+        InvalidValueError: It is deleted, or its experiment is.
+    """
+    state = existing_run(reader, run_id)
+    stage = context.over(reader).lifecycle(state)
+    if stage != LifecycleStage.ACTIVE:
+        raise InvalidValueError(
+            f"The run {run_id} must be in the 'active' state. Current state is {stage}.",
+            hint=f"restore it first: `eventtrack runs restore {run_id}`",
+        )
+    return state

@@ -1,0 +1,235 @@
+"""The machine under a store: decisions go down into the log once, reads come up from the views.
+
+A decision runs as the only writer. It sees views that are caught up with the log, says which
+events follow, and those are appended and synced before the call returns; so of two processes that
+decide at once, the second sees what the first did. Points take the journal instead.
+"""
+
+import os
+import threading
+import weakref
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+from eventtrack.clock import Clock, SystemClock
+from eventtrack.errors import DiskFullError, StoreClosedError
+from eventtrack.events.envelope import Draft, Envelope
+from eventtrack.ids import IdSource, RandomIds
+from eventtrack.limits import BATCH_MAP_BYTES_FREE
+from eventtrack.log import files
+from eventtrack.log.drain import Drainer, adopt_orphans
+from eventtrack.log.environment import MapFull, run_growing
+from eventtrack.log.journal import Journal
+from eventtrack.log.lmdb_log import LmdbLog, LmdbTransaction
+from eventtrack.projections.build import Fold, StaleBuild
+from eventtrack.projections.runner import Views
+from eventtrack.projections.tables import Reader
+from eventtrack.store.session import describe
+
+Result = TypeVar("Result")
+# A decision: reads the state, returns the answer and the events that make it so.
+Decision = Callable[[Reader], tuple[Result, list[Draft]]]
+
+
+class Engine:
+    """One open store in one process. Thread-safe; opens itself anew in a forked child."""
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        source: str,
+        create: bool,
+        clock: Clock | None = None,
+        ids: IdSource | None = None,
+    ) -> None:
+        files.prepare(path, create=create)
+        self.path = path
+        self.source = source
+        self.clock = clock or SystemClock()
+        self.ids = ids or RandomIds()
+        self._closed = False
+        self._opening = threading.RLock()
+        self._open()
+        _engines.add(self)
+
+    @property
+    def session(self) -> bytes:
+        """This process's session; it stands in the log from the first event on."""
+        return self._session
+
+    def execute(self, decide: Decision[Result]) -> Result:
+        """Decide as the only writer and append what follows, durably, or raise and write nothing."""
+        self._check_open()
+        batch = getattr(self._local, "batch", None)
+        if batch is not None:
+            return self._decide(decide, *batch)
+        self.views.catch_up()
+
+        def attempt() -> Result:
+            with self._writing() as (fold, transaction):
+                return self._decide(decide, fold, transaction)
+
+        try:
+            return run_growing(attempt)
+        except StaleBuild:
+            # The log was replaced under us between the catch-up and the decision: once more.
+            self.views.catch_up()
+            return run_growing(attempt)
+
+    @contextmanager
+    def batch(self) -> Iterator[None]:
+        """Let all decisions of the block, on this thread, share one durable commit.
+
+        Other writers wait until the block ends; if it raises, nothing of it was written.
+        """
+        self._check_open()
+        if getattr(self._local, "batch", None) is not None:
+            yield  # within another batch: one commit for both
+            return
+        self.views.catch_up()
+        self.log.environment.make_room(BATCH_MAP_BYTES_FREE)
+        self.views.make_room(BATCH_MAP_BYTES_FREE)
+        try:
+            with self._writing() as (fold, transaction):
+                self._local.batch = (fold, transaction)
+                yield
+        except MapFull as error:
+            raise DiskFullError(
+                f"the batch does not fit into the free part of the map of {self.path}",
+                hint="nothing of it was written; use several smaller batches",
+            ) from error
+        finally:
+            self._local.batch = None
+
+    @contextmanager
+    def read(self) -> Iterator[Reader]:
+        """The views as of now: everything that this process logged before is in them."""
+        self._check_open()
+        batch = getattr(self._local, "batch", None)
+        if batch is not None:
+            yield batch[0].tables
+            return
+        if self._drainer is not None:
+            self._drainer.flush()
+        with self.views.read() as reader:
+            yield reader
+
+    def journal(self) -> Journal:
+        """This process's journal, made on first use."""
+        journal = self._journal
+        if journal is None:
+            with self._opening:
+                self._check_open()
+                if self._journal is None:
+                    self._start_journal()
+                journal = self._journal
+        assert journal is not None
+        return journal
+
+    def relieve(self) -> None:
+        """Help to drain when points are logged faster than the disk takes them."""
+        if self._drainer is not None:
+            self._drainer.relieve()
+
+    def flush(self) -> None:
+        """Everything logged so far by this process is in the log, durably."""
+        self._check_open()
+        if self._drainer is not None:
+            self._drainer.flush()
+
+    def close(self) -> None:
+        """Flush and let go of all files. The engine cannot be used afterwards."""
+        with self._opening:
+            if self._closed or self._forked:
+                self._closed = True
+                return
+            try:
+                self.flush()
+            finally:
+                self._closed = True
+                if self._drainer is not None:
+                    self._drainer.close()
+                if self._journal is not None:
+                    self._journal.close()
+                self.views.close()
+                self.log.close()
+
+    def _open(self) -> None:
+        self._local = threading.local()
+        self._forked = False
+        self._session = self.ids.id128()
+        self._journal: Journal | None = None
+        self._drainer: Drainer | None = None
+        self.log = LmdbLog(self.path / files.LOG, clock=self.clock, ids=self.ids)
+        adopt_orphans(self.log, self.path / files.JOURNAL)
+        self.views = Views(self.path / files.VIEWS, self.log, lambda: self.ids.id128().hex()[:8])
+
+    def _start_journal(self) -> None:
+        wake = threading.Event()
+        journal = Journal(self.path / files.JOURNAL, self._session, self.ids.id128, wake.set)
+        self._drainer = Drainer(self.log, journal, self._session, wake)
+        self._journal = journal
+
+    @contextmanager
+    def _writing(self) -> Iterator[tuple[Fold, LmdbTransaction]]:
+        """The views' and then the log's writer, caught up; the log commits first.
+
+        So the views can be behind the log after a crash, never ahead of it.
+        """
+        with self.views.begin() as fold, self.log.begin() as transaction:
+            fold.catch_up(transaction)
+            yield fold, transaction
+            if self._drainer is not None:
+                marks = self._drainer.take(transaction)
+            else:
+                marks = []
+            if marks or transaction.head() > fold.position:
+                fold.catch_up(transaction)
+            change = transaction.id()
+        if self._drainer is not None:
+            self._drainer.settle(marks)
+        self.views.note_caught_up(change)
+
+    def _decide(self, decide: Decision[Result], fold: Fold, transaction: LmdbTransaction) -> Result:
+        result, drafts = decide(fold.tables)
+        appended: list[Envelope] = []
+        if drafts and fold.tables.session(self._session) is None:
+            facts = describe(self.source, self.clock.now_ms())
+            opened = Draft.of(f"session/{self._session.hex()}", facts)
+            appended.append(transaction.append(opened, self._session))
+        appended.extend(transaction.append(draft, self._session) for draft in drafts)
+        fold.apply(appended)
+        return result
+
+    def _check_open(self) -> None:
+        if self._forked:
+            with self._opening:
+                if self._forked:
+                    self._open()
+        if self._closed:
+            raise StoreClosedError(
+                f"the store {self.path} was closed", hint="open it again with open_store()"
+            )
+
+    def _forget_parent(self) -> None:
+        """In a forked child: let go of what belongs to the parent; open anew on first use."""
+        if self._journal is not None:
+            self._journal.disown()
+        self._journal = self._drainer = None
+        self._opening = threading.RLock()
+        self._local = threading.local()
+        self._forked = True
+
+
+_engines: "weakref.WeakSet[Engine]" = weakref.WeakSet()
+
+
+def _after_fork_in_child() -> None:
+    for engine in list(_engines):
+        engine._forget_parent()  # noqa: SLF001 - this module's own
+
+
+os.register_at_fork(after_in_child=_after_fork_in_child)

@@ -1,0 +1,226 @@
+"""The log as records: read, filtered, followed."""
+
+import threading
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import msgspec
+
+from eventtrack.clock import recorded_ms
+from eventtrack.errors import InvalidValueError, NotFoundError
+from eventtrack.events.envelope import SALT_BYTES, Draft, Envelope
+from eventtrack.events.registry import REGISTRY
+from eventtrack.store.context import StoreContext
+from eventtrack.views.records import Record
+
+# Envelopes read at a time: no transaction is held while the caller looks at them.
+_PAGE = 512
+
+
+class EventRecord(Record):
+    """One event with its header.
+
+    `recorded_ms` is when it was recorded, in milliseconds since 1970; the times in `body` are what the
+    caller claimed. `known` is False for a type that this eventtrack cannot read: `body` then
+    holds its fields as a list. `cause` is the address of the event that this one answers.
+    """
+
+    position: int
+    offset: int
+    type: str
+    version: int
+    stream: str
+    recorded_ms: int
+    recorded: int
+    body: dict[str, Any]
+    replica: str
+    index: int
+    session: str
+    cause: str | None = None
+    known: bool = True
+
+    @property
+    def address(self) -> str:
+        """`position.offset`, which names the event in this store."""
+        return f"{self.position}.{self.offset}"
+
+    def to_dictionary(self) -> dict[str, Any]:
+        """The record as plain values, with its address."""
+        return {"address": self.address, **super().to_dictionary()}
+
+
+class Events:
+    """The events of a store, in order of their positions."""
+
+    def __init__(self, context: StoreContext) -> None:
+        self._engine = context.engine
+
+    def head(self) -> int:
+        """The position of the newest envelope, 0 for an empty log."""
+        self._engine.flush()
+        return self._engine.log.head()
+
+    def read(
+        self,
+        after: int = 0,
+        *,
+        stream: str | None = None,
+        types: Iterable[str] | None = None,
+        session: str | None = None,
+        limit: int | None = None,
+    ) -> Iterator[EventRecord]:
+        """Events with positions above `after`, in order, filtered.
+
+        Args:
+            stream: For example `run/<run id>`; asked of an index, so it costs only what it finds.
+            types: Type names, for example `run.metric_logged`.
+            session: A session id in hex.
+            limit: How many events at most.
+        """
+        self._engine.flush()
+        wanted = None if types is None else set(types)
+        left = limit
+        for envelope in self._envelopes(after, stream):
+            if session is not None and envelope.header.session.hex() != session:
+                continue
+            for event in self.records(envelope):
+                if wanted is not None and event.type not in wanted:
+                    continue
+                if left is not None:
+                    if not left:
+                        return
+                    left -= 1
+                yield event
+
+    def get(self, address: str) -> list[EventRecord]:
+        """The event at `position.offset`, or all events of the envelope at `position`.
+
+        Raises:
+            InvalidValueError: That is no address.
+            NotFoundError: There is no such event.
+        """
+        position, offset = parse_address(address)
+        envelope = self._engine.log.get(position)
+        found = [] if envelope is None else self.records(envelope)
+        if offset is not None:
+            found = [event for event in found if event.offset == offset]
+        if not found:
+            raise NotFoundError(
+                f"there is no event {address}: the log ends at {self.head()}",
+                hint="`eventtrack log --limit 20` shows addresses",
+            )
+        return found
+
+    def follow(self, after: int, *, stop: threading.Event | None = None) -> Iterator[EventRecord]:
+        """Events above `after`, then new ones as they are recorded, until `stop` is set.
+
+        Waits by looking at the log's transaction number, a microsecond each 50 ms.
+        """
+        stop = stop or threading.Event()
+        seen = -1
+        while not stop.is_set():
+            change = self._engine.log.change_count()
+            if change == seen:
+                stop.wait(0.05)
+                continue
+            seen = change
+            for event in self.read(after):
+                yield event
+                after = event.position
+
+    def of_positions(self, positions: Iterable[int]) -> Iterator[EventRecord]:
+        """The events of the envelopes at these positions."""
+        for position in positions:
+            envelope = self._engine.log.get(position)
+            if envelope is not None:
+                yield from self.records(envelope)
+
+    def records(self, envelope: Envelope) -> list[EventRecord]:
+        """The events of an envelope as records."""
+        header = envelope.header
+        cause = None
+        if header.cause is not None:
+            position = self._engine.log.locate(header.cause[0], header.cause[1])
+            cause = f"{position}.{header.cause[2]}" if position else header.cause[0].hex()
+        found: list[EventRecord] = []
+        for kind, version, body, known in _bodies(envelope):
+            found.append(
+                EventRecord(
+                    position=envelope.position,
+                    offset=len(found),
+                    type=kind,
+                    version=version,
+                    stream=header.stream,
+                    recorded_ms=recorded_ms(header.recorded),
+                    recorded=header.recorded,
+                    body=body,
+                    replica=header.replica.hex(),
+                    index=header.index,
+                    session=header.session.hex(),
+                    cause=cause,
+                    known=known,
+                )
+            )
+        return found
+
+    def preview(self, draft: Draft, like: EventRecord) -> list[EventRecord]:
+        """What a draft's events would look like: no position, no replica, caused by `like`."""
+        header = (1, b"", 0, 0, b"", draft.stream, draft.count, None, 0, 0, b"")
+        data = msgspec.msgpack.encode(header)
+        envelope = Envelope(len(data).to_bytes(2, "big") + data + bytes(SALT_BYTES) + draft.body)
+        found = self.records(envelope)
+        for event in found:
+            event.cause = like.address
+        return found
+
+    def _envelopes(self, after: int, stream: str | None) -> Iterator[Envelope]:
+        if stream is not None:
+            with self._engine.read() as reader:
+                positions = reader.timeline(stream)
+            for position in positions:
+                if position > after and (envelope := self._engine.log.get(position)):
+                    yield envelope
+            return
+        while envelopes := self._engine.log.read(after, _PAGE):
+            yield from envelopes
+            after = envelopes[-1].position
+
+
+def parse_address(address: str) -> tuple[int, int | None]:
+    """`position.offset` or `position` as numbers.
+
+    Raises:
+        InvalidValueError: That is no address.
+    """
+    position, dot, offset = address.partition(".")
+    if not position.isdecimal() or (dot and not offset.isdecimal()):
+        raise InvalidValueError(
+            f"{address!r} is no address of an event",
+            hint="addresses look like 17.0: `eventtrack log` shows them",
+        )
+    return int(position), int(offset) if dot else None
+
+
+def _bodies(envelope: Envelope) -> Iterator[tuple[str, int, dict[str, Any], bool]]:
+    for group in envelope.groups():
+        entry = REGISTRY.find(group.type)
+        events = entry.decode_many(group.version, group.bodies) if entry else None
+        if events is None:
+            for body in msgspec.msgpack.decode(group.bodies):
+                yield group.type, group.version, {"fields": _readable(body)}, False
+        else:
+            for event in events:
+                yield group.type, group.version, _readable(msgspec.structs.asdict(event)), True
+
+
+def _readable(value: Any) -> Any:
+    """Plain values: hashes in hex, structs as dictionaries."""
+    if isinstance(value, bytes):
+        return value.hex()
+    if isinstance(value, msgspec.Struct):
+        return _readable(msgspec.structs.asdict(value))
+    if isinstance(value, dict):
+        return {key: _readable(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_readable(item) for item in value]
+    return value

@@ -1,0 +1,80 @@
+"""The state of things as flat facts, so that two moments or two runs can be compared.
+
+A fact is a name such as `param.lr`, `metric.loss` or `status`, with a value as text.
+"""
+
+from eventtrack.projections.state import ExperimentState, RunState
+from eventtrack.projections.tables import Reader
+from eventtrack.views.entities import EntityReader
+from eventtrack.views.records import Record
+
+Facts = dict[str, str]
+
+
+class Change(Record):
+    """One difference: `kind` is added, removed or changed; `before` and `after` may be None."""
+
+    kind: str
+    subject: str
+    fact: str
+    before: str | None
+    after: str | None
+
+
+def run_facts(entities: EntityReader, run: RunState) -> Facts:
+    """What holds of a run. Metrics count their points, so that a longer history differs."""
+    found = {
+        "experiment": run.experiment_id,
+        "name": run.name[0],
+        "status": run.status[0],
+        "user": run.user,
+        "start_time": str(run.start_ms),
+        "lifecycle": entities.lifecycle(run),
+    }
+    if run.end_ms[0] is not None:
+        found["end_time"] = str(run.end_ms[0])
+    found.update({f"param.{key}": value for key, value in run.live_params().items()})
+    found.update({f"tag.{key}": value for key, value in run.live_tags().items()})
+    for key, metric in sorted(run.metrics.items()):
+        found[f"metric.{key}"] = f"{metric.value:.12g} (step {metric.step}, {metric.count} points)"
+    for dataset, _ in run.datasets.values():
+        found[f"input.{dataset.name}"] = dataset.digest
+    for model_id in run.models_read:
+        found[f"input.model.{model_id}"] = model_id
+    for model_id in run.models_written:
+        found[f"output.model.{model_id}"] = model_id
+    for file in entities.reader.artifacts(run.number):
+        found[f"artifact.{file.path}"] = f"{file.size} bytes, sha256 {file.sha256.hex()[:12]}"
+    return found
+
+
+def experiment_facts(experiment: ExperimentState) -> Facts:
+    """What holds of an experiment."""
+    found = {"name": experiment.name[0], "lifecycle": experiment.lifecycle[0]}
+    if experiment.artifact_location is not None:
+        found["artifact_location"] = experiment.artifact_location
+    found.update({f"tag.{key}": value for key, value in experiment.live_tags().items()})
+    return found
+
+
+def compare(subject: str, before: Facts, after: Facts) -> list[Change]:
+    """The differences between two sets of facts, sorted by fact."""
+    changes: list[Change] = []
+    for fact in sorted({*before, *after}):
+        old, new = before.get(fact), after.get(fact)
+        if old != new:
+            kind = "added" if old is None else "removed" if new is None else "changed"
+            changes.append(Change(kind=kind, subject=subject, fact=fact, before=old, after=new))
+    return changes
+
+
+def facts_of(entities: EntityReader, reader: Reader, stream: str) -> Facts:
+    """The facts of a stream's entity; none for one that does not exist (yet)."""
+    kind, _, name = stream.partition("/")
+    if kind == "run":
+        run = reader.run(name)
+        return run_facts(entities, run) if run is not None and run.experiment_id else {}
+    if kind == "experiment":
+        experiment = reader.experiment(name)
+        return experiment_facts(experiment) if experiment is not None and experiment.exists else {}
+    return {}

@@ -1,0 +1,146 @@
+"""What happened: timelines, blame, differences between moments and runs, undo."""
+
+from collections.abc import Sequence
+
+from eventtrack.errors import InvalidStateError
+from eventtrack.events.envelope import Cause, Draft
+from eventtrack.projections.tables import Reader
+from eventtrack.store.blame import BlameLine, blame_lines
+from eventtrack.store.context import StoreContext
+from eventtrack.store.decide import existing_run
+from eventtrack.store.events import EventRecord, Events
+from eventtrack.store.facts import Change, compare, facts_of, run_facts
+from eventtrack.store.sessions import Sessions
+from eventtrack.store.snapshot import Moment, Progress, folded
+from eventtrack.store.undo import inverse
+
+
+class History:
+    """The past of a store."""
+
+    def __init__(self, context: StoreContext, events: Events, sessions: Sessions) -> None:
+        self._context = context
+        self._engine = context.engine
+        self._events = events
+        self._sessions = sessions
+
+    def timeline(self, run_id: str) -> list[EventRecord]:
+        """Every event of a run, in the order of this machine's log.
+
+        Raises:
+            NotFoundError: There is no such run.
+        """
+        with self._engine.read() as reader:
+            existing_run(reader, run_id)
+        return self._of_stream(f"run/{run_id}")
+
+    def blame(self, run_id: str, key: str | None = None) -> list[BlameLine]:
+        """For each fact of a run, every event that touched it and who recorded that, oldest first.
+
+        Args:
+            key: A fact such as `param.lr`, or a name such as `lr`; all facts by default.
+        """
+        events = self.timeline(run_id)
+        sessions = {session.session_id: session for session in self._sessions.list()}
+        return blame_lines(events, sessions, key)
+
+    def diff(
+        self, older: Moment | str, newer: Moment | str, progress: Progress | None = None
+    ) -> list[Change]:
+        """What differs between two moments, run by run and experiment by experiment.
+
+        Folds the log up to each; only streams that were touched in between are compared.
+        """
+        first, second = _moment(older), _moment(newer)
+        self._engine.flush()
+        touched = {
+            event.stream
+            for event in self._events.read()
+            if self._between(event, first) != self._between(event, second)
+        }
+        changes: list[Change] = []
+        with folded(self._engine.log, first, progress) as before:
+            with folded(self._engine.log, second, progress) as after:
+                with before.read() as old, after.read() as new:
+                    for stream in sorted(touched):
+                        known = facts_of(self._context.over(old), old, stream)
+                        found = facts_of(self._context.over(new), new, stream)
+                        changes += compare(stream, known, found)
+        return changes
+
+    def diff_runs(self, run_a: str, run_b: str) -> list[Change]:
+        """What differs between two runs as they are now."""
+        with self._context.entities() as entities:
+            before = run_facts(entities, existing_run(entities.reader, run_a))
+            after = run_facts(entities, existing_run(entities.reader, run_b))
+        return compare(f"run/{run_b}", before, after)
+
+    def inverse(self, address: str) -> list[EventRecord]:
+        """What `undo` would append, without appending it: type and body of each event.
+
+        Raises:
+            NotFoundError: There is no such event.
+            InvalidStateError: It cannot be undone; says why.
+        """
+        event = self._one(address)
+        earlier = self._earlier(event)
+        with self._engine.read() as reader:
+            draft = self._draft(reader, event, earlier)
+        return self._events.preview(draft, like=event)
+
+    def undo(self, address: str) -> list[EventRecord]:
+        """Append the inverse of one event, with it as the cause; both stay on record.
+
+        Raises:
+            NotFoundError: There is no such event.
+            InvalidStateError: It cannot be undone, or a later event has overtaken it; says why.
+        """
+        event = self._one(address)
+        earlier = self._earlier(event)
+
+        def decide(reader: Reader) -> tuple[None, list[Draft]]:
+            return None, [self._draft(reader, event, earlier)]
+
+        head = self._events.head()
+        self._engine.execute(decide)
+        undone = self._events.read(head, stream=event.stream)
+        return [one for one in undone if one.cause == event.address]
+
+    def _draft(self, reader: Reader, event: EventRecord, earlier: Sequence[EventRecord]) -> Draft:
+        events = inverse(reader, event, earlier, self._engine.clock.now_ms())
+        cause = Cause(bytes.fromhex(event.replica), event.index, event.offset)
+        return Draft.of(event.stream, *events, cause=cause)
+
+    def _one(self, address: str) -> EventRecord:
+        events = self._events.get(address)
+        if len(events) > 1:
+            raise InvalidStateError(
+                f"position {address} holds {len(events)} events",
+                hint=f"name one of them, for example {events[0].address}",
+            )
+        return events[0]
+
+    def _earlier(self, event: EventRecord) -> list[EventRecord]:
+        """The stream's events recorded before one, in the order in which they count."""
+        order = (event.recorded, event.replica, event.offset)
+        found = [
+            (key, one)
+            for one in self._of_stream(event.stream)
+            if (key := (one.recorded, one.replica, one.offset)) < order
+        ]
+        return [one for _, one in sorted(found, key=lambda pair: pair[0])]
+
+    def _of_stream(self, stream: str) -> list[EventRecord]:
+        with self._engine.read() as reader:
+            positions = reader.timeline(stream)
+        return list(self._events.of_positions(positions))
+
+    @staticmethod
+    def _between(event: EventRecord, moment: Moment) -> bool:
+        if moment.position is not None:
+            return event.position <= moment.position
+        return moment.time_ms is None or event.recorded_ms <= moment.time_ms
+
+
+def _moment(moment: Moment | str) -> Moment:
+    return Moment.parse(moment) if isinstance(moment, str) else moment

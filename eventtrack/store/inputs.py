@@ -1,0 +1,66 @@
+"""Datasets and models that runs read: checked, and only what is new."""
+
+from collections.abc import Sequence
+
+from eventtrack import limits
+from eventtrack.errors import InvalidValueError
+from eventtrack.events import types
+from eventtrack.projections.state import RunState
+from eventtrack.views.records import DatasetInput, LoggedModelInput
+
+
+def inputs_event(
+    datasets: Sequence[DatasetInput], models: Sequence[LoggedModelInput]
+) -> types.InputsLogged:
+    """The event that records these inputs.
+
+    Raises:
+        InvalidValueError: A text is missing or longer than MLflow allows.
+    """
+    return types.InputsLogged([_used(one) for one in datasets], [one.model_id for one in models])
+
+
+def only_new(state: RunState, event: types.InputsLogged) -> types.InputsLogged:
+    """What of an event the run has not said before."""
+    return types.InputsLogged(
+        [one for one in event.datasets if f"{one.name}\0{one.digest}" not in state.datasets],
+        [one for one in event.models if one not in state.models_read],
+    )
+
+
+def _used(one: DatasetInput) -> types.DatasetUsed:
+    dataset = one.dataset
+    bounds = (
+        ("name", dataset.name, limits.DATASET_NAME_LENGTH_MAX),
+        ("digest", dataset.digest, limits.DATASET_DIGEST_LENGTH_MAX),
+        ("source", dataset.source, limits.DATASET_SOURCE_LENGTH_MAX),
+        ("schema", dataset.schema or "", limits.DATASET_SCHEMA_LENGTH_MAX),
+        ("profile", dataset.profile or "", limits.DATASET_PROFILE_LENGTH_MAX),
+    )
+    for name, text, longest in bounds:
+        _check_length(f"dataset {name}", text, longest)
+    for name in ("name", "digest", "source_type"):
+        if not getattr(dataset, name):
+            raise InvalidValueError(
+                f"Dataset {name} cannot be empty", hint=f"give the dataset a {name}"
+            )
+    for tag in one.tags:
+        _check_length("input tag key", tag.key, limits.INPUT_TAG_KEY_LENGTH_MAX)
+        _check_length("input tag value", tag.value, limits.INPUT_TAG_VALUE_LENGTH_MAX)
+    return types.DatasetUsed(
+        dataset.name,
+        dataset.digest,
+        dataset.source_type,
+        dataset.source,
+        dataset.schema,
+        dataset.profile,
+        {tag.key: tag.value for tag in one.tags},
+    )
+
+
+def _check_length(what: str, text: str, longest: int) -> None:
+    if len(text) > longest:
+        raise InvalidValueError(
+            f"{what} exceeds the maximum length of {longest} (it has {len(text)})",
+            hint="shorten it, or log the long text as an artifact",
+        )

@@ -1,0 +1,46 @@
+"""Where a store is: from a tracking URI, or the environment, to a folder."""
+
+import os
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from eventtrack.errors import InvalidValueError
+
+DEFAULT_FOLDER = ".eventtrack"
+# The first that is set counts.
+ENVIRONMENT_VARIABLES = ("EVENTTRACK_URI", "MLFLOW_TRACKING_URI")
+
+
+def resolve_path(uri: str | os.PathLike[str] | None = None) -> Path:
+    """The absolute folder of the store that `uri` names.
+
+    A path, `eventtrack:PATH` and `file:PATH` name a folder. None asks the environment
+    (`EVENTTRACK_URI`, then `MLFLOW_TRACKING_URI`), and without either means `./.eventtrack`.
+
+    Raises:
+        InvalidValueError: The URI names something that is not a folder here.
+    """
+    text = os.fspath(uri) if uri is not None else _from_environment()
+    if not text:
+        return Path(DEFAULT_FOLDER).absolute()
+    parts = urlsplit(text)
+    if parts.scheme in ("eventtrack", "file"):
+        if parts.netloc not in ("", "localhost"):
+            raise InvalidValueError(
+                f"cannot open {text}: it names the machine {parts.netloc!r}",
+                hint=f"for an absolute folder write three slashes: {parts.scheme}:///folder",
+            )
+        text = unquote(parts.path)
+    elif len(parts.scheme) > 1:
+        raise InvalidValueError(
+            f"cannot open {text}: this eventtrack has no way to {parts.scheme}: URIs",
+            hint="use a folder, or eventtrack:PATH; for a server use the mlflow package",
+        )
+    return Path(os.path.abspath(os.path.expanduser(text or DEFAULT_FOLDER)))
+
+
+def _from_environment() -> str:
+    for name in ENVIRONMENT_VARIABLES:
+        if value := os.environ.get(name):
+            return value
+    return ""

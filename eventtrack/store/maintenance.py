@@ -1,0 +1,107 @@
+"""Looking after a store: figures, rebuilding the views, comparing them with the log."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from eventtrack.log import files
+from eventtrack.log.environment import table_rows
+from eventtrack.projections.digest import digest
+from eventtrack.store.check import CheckReport, check_store
+from eventtrack.store.engine import Engine
+from eventtrack.store.snapshot import Moment, folded
+from eventtrack.views.records import Record
+
+Progress = Callable[[int, int], None]
+
+
+class StoreStats(Record):
+    """Counts and sizes of a store. `bytes_*` are what the disk holds."""
+
+    path: str
+    replica: str
+    format: int
+    envelopes: int
+    feeds: int
+    sessions: int
+    experiments: int
+    runs: int
+    points: int
+    series: int
+    artifacts: int
+    journals: int
+    bytes_log: int
+    bytes_views: int
+    bytes_journal: int
+    bytes_blobs: int
+    unknown_events: dict[str, int]
+
+
+class Maintenance:
+    """Figures, checks and rebuilds."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def stats(self) -> StoreStats:
+        """Counts and sizes; costs a look at every run."""
+        engine, path = self._engine, self._engine.path
+        with engine.read() as reader:
+            runs = points = series = 0
+            for key in reader.txn.cursor(reader.tables["runs"]).iternext(values=False):
+                run = reader.run_by_number(int.from_bytes(key, "big"))
+                if run is not None and run.experiment_id:
+                    runs += 1
+                    series += len(run.metrics)
+                    points += sum(metric.count for metric in run.metrics.values())
+            return StoreStats(
+                path=str(path),
+                replica=engine.log.replica.hex(),
+                format=int((path / "FORMAT").read_text()),
+                envelopes=engine.log.head(),
+                feeds=len(engine.log.heads()),
+                sessions=table_rows(reader.txn, reader.tables["sessions"]),
+                experiments=len(reader.experiments()),
+                runs=runs,
+                points=points,
+                series=series,
+                artifacts=table_rows(reader.txn, reader.tables["artifacts"]),
+                journals=len(list((path / files.JOURNAL).glob("*.journal"))),
+                bytes_log=_size(path / files.LOG),
+                bytes_views=_size(path / files.VIEWS),
+                bytes_journal=_size(path / files.JOURNAL),
+                bytes_blobs=_size(path / files.BLOBS),
+                unknown_events=reader.unknown_counts(),
+            )
+
+    def digest(self, progress: Progress | None = None) -> str:
+        """The digest of the live views, in hex: equal on every machine with the same facts."""
+        with self._engine.read() as reader:
+            return digest(reader, progress)
+
+    def rebuild(self, progress: Progress | None = None) -> str:
+        """Fold the whole log anew beside the live views, swap, and return the new digest."""
+        self._engine.flush()
+        self._engine.views.rebuild(progress)
+        return self.digest()
+
+    def verify(self, progress: Progress | None = None) -> tuple[bool, str, str]:
+        """Whether the live views are what the log says: (equal, live digest, rebuilt digest).
+
+        Folds the whole log into a temporary folder and changes nothing.
+        """
+        live = self.digest()
+        with self._engine.read():
+            moment = Moment(position=self._engine.log.head())
+        with folded(self._engine.log, moment, progress) as build, build.read() as reader:
+            rebuilt = digest(reader)
+        return live == rebuilt, live, rebuilt
+
+    def check(self, progress: Progress | None = None) -> CheckReport:
+        """Examine log, journals, views and blobs; changes nothing. See `check_store`."""
+        self._engine.flush()
+        return check_store(self._engine, progress)
+
+
+def _size(folder: Path) -> int:
+    """Bytes that the disk holds for a folder: preallocated or sparse files by their blocks."""
+    return sum(path.stat().st_blocks * 512 for path in folder.rglob("*") if path.is_file())

@@ -1,0 +1,223 @@
+"""Metrics: logged through the journal, read as points or as arrays."""
+
+import time
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from eventtrack import limits
+from eventtrack.log.journal import Journal, JournalDisowned, slot_seed
+from eventtrack.projections.points import Points
+from eventtrack.store import validate
+from eventtrack.store.context import StoreContext
+from eventtrack.store.decide import active_run, existing_run
+from eventtrack.views import paging
+from eventtrack.views.records import Metric, PagedList
+
+MetricArrays = Points
+
+_encode = msgspec.msgpack.Encoder().encode
+_now_ns = time.time_ns
+# Logged points between looks at the backlog.
+_RELIEVE_EVERY = 65_536
+# Sinks kept for callers who name the run with each point, as MlflowClient's do.
+SINKS_MAX = 1024
+
+
+class MetricSink:
+    """The fast way to log points of one run. Thread-safe.
+
+    When a method returns, the point survives `kill -9`; a moment later it is in the log.
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "_append",
+        "_context",
+        "_countdown",
+        "_journal",
+        "_keys",
+        "_run_id",
+        "_seed",
+        "_seed_many",
+        "_slot",
+        "_slot_many",
+    )
+
+    def __init__(self, context: StoreContext, run_id: str) -> None:
+        self._context = context
+        self._run_id = run_id
+        self._keys: set[str] = set()  # names that passed validation
+        self._countdown = _RELIEVE_EVERY
+        self._attach(context.engine.journal())
+
+    def log(
+        self, key: str, value: float, step: int | None = None, timestamp: int | None = None
+    ) -> None:
+        """Log one point. `step` defaults to 0, `timestamp` (milliseconds since 1970) to now.
+
+        Raises:
+            InvalidValueError: Name, value, step or time is not allowed; nothing was written.
+        """
+        if key not in self._keys:
+            self._keys.add(validate.metric_key(key))
+        if type(value) is not float:
+            value = validate.metric_value(key, value)
+        if type(step) is not int:
+            step = 0 if step is None else validate.int64("step", step)
+        elif not -0x8000000000000000 <= step <= 0x7FFFFFFFFFFFFFFF:
+            validate.int64("step", step)
+        if timestamp is None:
+            timestamp = _now_ns() // 1_000_000
+        else:
+            timestamp = validate.timestamp_ms(timestamp)
+        self._countdown -= 1
+        if self._countdown <= 0:
+            self._relieve()
+        try:
+            self._append(self._slot, _encode((key, value, step, timestamp)), self._seed)
+        except JournalDisowned:
+            self._attach(self._context.engine.journal())
+            self._append(self._slot, _encode((key, value, step, timestamp)), self._seed)
+
+    def log_many(
+        self,
+        metrics: Mapping[str, float],
+        step: int | None = None,
+        timestamp: int | None = None,
+    ) -> None:
+        """Log one point of each of several metrics, in one event.
+
+        Raises:
+            InvalidValueError: A name, a value, the step or the time is not allowed; nothing was
+                written.
+        """
+        keys = list(metrics)
+        if not keys:
+            return
+        if not self._keys.issuperset(keys):
+            self._keys.update([validate.metric_key(key) for key in keys])
+        values = list(metrics.values())
+        if set(map(type, values)) != {float}:
+            values = [validate.metric_value(*pair) for pair in zip(keys, values, strict=True)]
+        step = 0 if step is None else validate.int64("step", step)
+        if timestamp is None:
+            timestamp = _now_ns() // 1_000_000
+        else:
+            timestamp = validate.timestamp_ms(timestamp)
+        self._countdown -= len(keys)
+        if self._countdown <= 0:
+            self._relieve()
+        try:
+            self._append(self._slot_many, _encode((keys, values, step, timestamp)), self._seed_many)
+        except JournalDisowned:
+            self._attach(self._context.engine.journal())
+            self._append(self._slot_many, _encode((keys, values, step, timestamp)), self._seed_many)
+
+    def revoke(self) -> None:
+        """After the run was deleted: every further call asks first whether it may write again."""
+        self._append = self._append_if_active
+
+    def __del__(self) -> None:
+        journal = getattr(self, "_journal", None)
+        if journal is not None:
+            journal.retire(self._slot)
+            journal.retire(self._slot_many)
+
+    def _append_if_active(self, slot: int, body: bytes, seed: int) -> None:
+        with self._context.engine.read() as reader:
+            active_run(self._context, reader, self._run_id)
+        self._append = self._journal.append
+        self._append(slot, body, seed)
+
+    def _attach(self, journal: Journal) -> None:
+        stream = f"run/{self._run_id}"
+        self._journal = journal
+        self._append = journal.append
+        self._slot = journal.define(stream, "run.metric_logged", 1)
+        self._slot_many = journal.define(stream, "run.metrics_logged", 1)
+        self._seed, self._seed_many = slot_seed(self._slot), slot_seed(self._slot_many)
+
+    def _relieve(self) -> None:
+        self._countdown = _RELIEVE_EVERY
+        self._context.engine.relieve()
+
+
+class Metrics:
+    """The metrics of a store's runs."""
+
+    def __init__(self, context: StoreContext) -> None:
+        self._context = context
+
+    def sink(self, run_id: str) -> MetricSink:
+        """The sink of an active run, shared by all who ask for it.
+
+        Raises:
+            NotFoundError: There is no such run.
+            InvalidValueError: It is deleted.
+        """
+        sinks = self._context.sinks
+        sink = sinks.get(run_id)
+        if sink is None:
+            with self._context.engine.read() as reader:
+                active_run(self._context, reader, run_id)
+            sink = sinks.setdefault(run_id, MetricSink(self._context, run_id))
+            while len(sinks) > SINKS_MAX:
+                sinks.pop(next(iter(sinks)), None)
+        return sink
+
+    def log(
+        self,
+        run_id: str,
+        key: str,
+        value: float,
+        step: int | None = None,
+        timestamp: int | None = None,
+    ) -> None:
+        """Log one point of a run; see `MetricSink.log`."""
+        self.sink(run_id).log(key, value, step, timestamp)
+
+    def arrays(self, run_id: str, key: str) -> MetricArrays:
+        """The whole history of a metric as three arrays of 8-byte numbers.
+
+        `steps` and `timestamps` (milliseconds since 1970) are `array('q')`, `values` `array('d')`, in
+        order of (timestamp, step, value); numpy takes them with `numpy.asarray`, without a copy.
+        Empty for a metric that was never logged.
+
+        Raises:
+            NotFoundError: There is no such run.
+        """
+        with self._context.engine.read() as reader:
+            metric = existing_run(reader, run_id).metrics.get(key)
+            return Points() if metric is None else reader.history(metric)
+
+    def history(
+        self,
+        run_id: str,
+        key: str,
+        max_results: int | None = None,
+        page_token: str | None = None,
+    ) -> PagedList[Metric]:
+        """One page of a metric's history, all of it by default, in order of (timestamp, step, value)."""
+        if max_results is not None:
+            validate.max_results(max_results, limits.INT64_MAX)
+        points = self.arrays(run_id, key)
+        offset = paging.offset_of(page_token)
+        size = len(points) if max_results is None else max_results
+        wanted: Sequence[int] = range(len(points))[offset : offset + size + 1]
+        found = [
+            Metric(
+                key=key,
+                value=points.values[place],
+                timestamp=points.timestamps[place],
+                step=points.steps[place],
+                run_id=run_id,
+            )
+            for place in wanted
+        ]
+        return paging.page(found, offset, max(size, 1))
+
+    def keys(self, run_id: str) -> list[str]:
+        """The names of all metrics of a run, sorted."""
+        with self._context.engine.read() as reader:
+            return sorted(existing_run(reader, run_id).metrics)

@@ -1,0 +1,375 @@
+"""Runs: started, updated, described, deleted, found."""
+
+from collections.abc import Mapping, Sequence
+
+from eventtrack import limits
+from eventtrack.errors import InvalidValueError, NotFoundError
+from eventtrack.events import types
+from eventtrack.events.envelope import Draft
+from eventtrack.events.types import Event
+from eventtrack.projections.state import RunState
+from eventtrack.projections.tables import Reader
+from eventtrack.store import inputs, validate
+from eventtrack.store.context import StoreContext
+from eventtrack.store.decide import active_run, existing_run
+from eventtrack.store.experiments import active_experiment
+from eventtrack.views import paging
+from eventtrack.views.filters import (
+    Comparison,
+    Expression,
+    Field,
+    OrderTerm,
+    parse_run_filter,
+    parse_run_order,
+)
+from eventtrack.views.records import (
+    DatasetInput,
+    LifecycleStage,
+    LoggedModelInput,
+    LoggedModelOutput,
+    Metric,
+    PagedList,
+    Param,
+    Run,
+    RunInfo,
+    RunStatus,
+    RunTag,
+    ViewType,
+)
+from eventtrack.views.run_search import RunSearch
+
+RUN_NAME_TAG = "mlflow.runName"
+PARENT_TAG = "mlflow.parentRunId"
+USER_TAG = "mlflow.user"
+
+
+class Runs:
+    """The runs of a store."""
+
+    def __init__(self, context: StoreContext) -> None:
+        self._context = context
+        self._engine = context.engine
+
+    def create(
+        self,
+        experiment_id: str,
+        *,
+        user_id: str = "",
+        start_time: int | None = None,
+        tags: Mapping[str, object] | None = None,
+        run_name: str | None = None,
+        run_id: str | None = None,
+    ) -> Run:
+        """Start a run in an active experiment.
+
+        Args:
+            start_time: Milliseconds since 1970; now by default.
+            run_name: By default the tag `mlflow.runName`, else a random name.
+            run_id: 32 hex digits of a run that exists elsewhere, for imports; drawn by default.
+
+        Raises:
+            InvalidValueError: The experiment is deleted, the name and its tag differ, or a run of
+                that id exists.
+        """
+        clean = _clean_tags(tags or {})
+        tagged = clean.get(RUN_NAME_TAG)
+        if run_name and tagged and run_name != tagged:
+            raise InvalidValueError(
+                "Both 'run_name' argument and 'mlflow.runName' tag are specified, but with "
+                f"different values (run_name='{run_name}', mlflow.runName='{tagged}').",
+                hint="give the name once",
+            )
+        name = run_name or tagged or self._engine.ids.words()
+        clean[RUN_NAME_TAG] = validate.tag_value(RUN_NAME_TAG, name)
+        start_ms = self._engine.clock.now_ms() if start_time is None else start_time
+        start_ms = validate.int64("start_time", start_ms)
+        new_id = self._engine.ids.id128().hex() if run_id is None else validate.run_id(run_id)
+        user = user_id or clean.get(USER_TAG, "")
+        event = types.RunStarted(str(experiment_id), clean[RUN_NAME_TAG], user, start_ms, clean)
+
+        def decide(reader: Reader) -> tuple[None, list[Draft]]:
+            active_experiment(reader, str(experiment_id))
+            known = None if run_id is None else reader.run(new_id)
+            if known is not None and known.experiment_id:
+                raise InvalidValueError(
+                    f"A run with id={new_id} exists already", hint="leave run_id out"
+                )
+            return None, [_draft(new_id, event)]
+
+        self._engine.execute(decide)
+        return self.get(new_id)
+
+    def get(self, run_id: str) -> Run:
+        """A run with all it recorded, deleted ones too.
+
+        Raises:
+            NotFoundError: There is none.
+        """
+        with self._context.entities() as entities:
+            return entities.run(existing_run(entities.reader, run_id))
+
+    def update(
+        self,
+        run_id: str,
+        *,
+        status: str | None = None,
+        end_time: int | None = None,
+        name: str | None = None,
+    ) -> RunInfo:
+        """Change a run's status, end time (milliseconds since 1970) or name; None leaves each.
+
+        Any status may follow any other: resuming a finished run makes it RUNNING again.
+        """
+        if status is not None:
+            validate.status(status, RunStatus.ALL)
+        if end_time is not None:
+            end_time = validate.int64("end_time", end_time)
+        if name:
+            name = validate.tag_value(RUN_NAME_TAG, name)
+
+        def decide(reader: Reader) -> tuple[None, list[Draft]]:
+            state = active_run(self._context, reader, run_id)
+            event = types.RunUpdated(
+                status if status != state.status[0] else None,
+                end_time if end_time != state.end_ms[0] else None,
+                name if name and name != state.name[0] else None,
+            )
+            return None, [] if event == types.RunUpdated() else [_draft(run_id, event)]
+
+        self._engine.execute(decide)
+        with self._context.entities() as entities:
+            return entities.run_info(existing_run(entities.reader, run_id))
+
+    def delete(self, run_id: str) -> None:
+        """Delete a run; it can be restored. Deleting a deleted run changes nothing."""
+        self._set_stage(run_id, LifecycleStage.DELETED)
+        if sink := self._context.sinks.pop(run_id, None):
+            self._engine.flush()
+            sink.revoke()
+
+    def restore(self, run_id: str) -> None:
+        """Make a deleted run active again. Restoring an active run changes nothing."""
+        self._set_stage(run_id, LifecycleStage.ACTIVE)
+
+    def log_params(self, run_id: str, params: Mapping[str, object]) -> None:
+        """Log params: texts that do not change once logged. All of them, or none.
+
+        Raises:
+            InvalidValueError: One was logged with another value.
+        """
+        clean = _clean_params(params)
+
+        def decide(reader: Reader) -> tuple[None, list[Draft]]:
+            new = _new_params(active_run(self._context, reader, run_id), clean)
+            return None, [_draft(run_id, types.ParamsLogged(new))] if new else []
+
+        self._engine.execute(decide)
+
+    def set_tags(self, run_id: str, tags: Mapping[str, object]) -> None:
+        """Set tags. All of them, or none. `mlflow.runName` is the run's name."""
+        clean = _clean_tags(tags)
+
+        def decide(reader: Reader) -> tuple[None, list[Draft]]:
+            new = _new_tags(active_run(self._context, reader, run_id), clean)
+            return None, [_draft(run_id, types.TagsSet(new))] if new else []
+
+        self._engine.execute(decide)
+
+    def delete_tag(self, run_id: str, key: str) -> None:
+        """Remove a tag.
+
+        Raises:
+            NotFoundError: The run has no such tag.
+        """
+
+        def decide(reader: Reader) -> tuple[None, list[Draft]]:
+            if key not in active_run(self._context, reader, run_id).live_tags():
+                raise NotFoundError(
+                    f"No tag with name: {key} in run with id {run_id}",
+                    hint="get_run(...).data.tags lists the tags",
+                )
+            return None, [_draft(run_id, types.TagDeleted(key))]
+
+        self._engine.execute(decide)
+
+    def log_batch(
+        self,
+        run_id: str,
+        metrics: Sequence[Metric] = (),
+        params: Sequence[Param] = (),
+        tags: Sequence[RunTag] = (),
+    ) -> None:
+        """Log metrics, params and tags at once, durably: all of them, or none."""
+        keys = [param.key for param in params]
+        if len(set(keys)) != len(keys):
+            twice = sorted({key for key in keys if keys.count(key) > 1})
+            raise InvalidValueError(
+                f"Duplicate parameter keys have been submitted: {twice}. Please ensure the request "
+                "contains only one param value per param key.",
+                hint="name each param once",
+            )
+        clean_params = _clean_params({param.key: param.value for param in params})
+        clean_tags = _clean_tags({tag.key: tag.value for tag in tags})
+        points = _clean_metrics(metrics)
+
+        def decide(reader: Reader) -> tuple[None, list[Draft]]:
+            state = active_run(self._context, reader, run_id)
+            events: list[Event] = []
+            if new_params := _new_params(state, clean_params):
+                events.append(types.ParamsLogged(new_params))
+            if points is not None:
+                events.append(points)
+            if new_tags := _new_tags(state, clean_tags):
+                events.append(types.TagsSet(new_tags))
+            return None, [_draft(run_id, *events)] if events else []
+
+        self._engine.execute(decide)
+
+    def log_inputs(
+        self,
+        run_id: str,
+        datasets: Sequence[DatasetInput] = (),
+        models: Sequence[LoggedModelInput] = (),
+    ) -> None:
+        """Record datasets and models that a run read. A dataset named again changes nothing."""
+        event = inputs.inputs_event(datasets, models)
+
+        def decide(reader: Reader) -> tuple[None, list[Draft]]:
+            new = inputs.only_new(active_run(self._context, reader, run_id), event)
+            return None, [_draft(run_id, new)] if new.datasets or new.models else []
+
+        self._engine.execute(decide)
+
+    def log_outputs(self, run_id: str, models: Sequence[LoggedModelOutput]) -> None:
+        """Record models that a run wrote."""
+        event = types.OutputsLogged([(model.model_id, model.step) for model in models])
+
+        def decide(reader: Reader) -> tuple[None, list[Draft]]:
+            active_run(self._context, reader, run_id)
+            return None, [_draft(run_id, event)] if event.models else []
+
+        self._engine.execute(decide)
+
+    def search(
+        self,
+        experiment_ids: Sequence[str],
+        filter_string: str | None = "",
+        view_type: int = ViewType.ACTIVE_ONLY,
+        max_results: int = limits.SEARCH_RUNS_RESULTS_DEFAULT,
+        order_by: Sequence[str] | None = None,
+        page_token: str | None = None,
+    ) -> PagedList[Run]:
+        """One page of runs; without an order the newest first."""
+        size = validate.max_results(max_results)
+        offset = paging.offset_of(page_token)
+        return self._find(
+            experiment_ids,
+            parse_run_filter(filter_string),
+            view_type,
+            parse_run_order(order_by),
+            offset,
+            size,
+        )
+
+    def children(self, run_id: str) -> list[Run]:
+        """The active runs nested directly in a run, oldest first."""
+        experiment_id = self.get(run_id).info.experiment_id
+        nested = Comparison(Field("tag", PARENT_TAG), "=", run_id)
+        oldest = (OrderTerm(Field("attribute", "start_time"), True),)
+        return self._find(
+            [experiment_id], nested, ViewType.ACTIVE_ONLY, oldest, 0, limits.SEARCH_RESULTS_MAX
+        )
+
+    def tree(self, experiment_id: str) -> list[tuple[Run, int]]:
+        """The active runs of an experiment with their depth: roots newest first, each followed by
+        the runs nested in it, oldest first.
+        """
+        runs = self._find(
+            [experiment_id], None, ViewType.ACTIVE_ONLY, (), 0, limits.SEARCH_RESULTS_MAX
+        )
+        present = {run.info.run_id for run in runs}
+        nested: dict[str, list[Run]] = {}
+        for run in runs:
+            parent = run.data.tags.get(PARENT_TAG, "")
+            nested.setdefault(parent if parent in present else "", []).append(run)
+        found: list[tuple[Run, int]] = []
+        waiting = [(run, 0) for run in reversed(nested.get("", []))]
+        while waiting:
+            run, depth = waiting.pop()
+            found.append((run, depth))
+            # Popped without its children, a run that claims to be its own ancestor ends the ring.
+            waiting.extend((child, depth + 1) for child in nested.pop(run.info.run_id, []))
+        return found
+
+    def _find(
+        self,
+        experiment_ids: Sequence[str],
+        expression: Expression | None,
+        view_type: int,
+        order: Sequence[OrderTerm],
+        offset: int,
+        size: int,
+    ) -> PagedList[Run]:
+        with self._context.entities() as entities:
+            known = [entities.experiment_state(str(one)) for one in dict.fromkeys(experiment_ids)]
+            experiments = [state for state in known if state is not None]
+            search = RunSearch(entities.reader, experiments, entities.artifact_uri)
+            found = search.find(expression, view_type, order, offset, offset + size + 1)
+            states = paging.page(found, offset, size)
+            return PagedList(map(entities.run, states), states.token)
+
+    def _set_stage(self, run_id: str, stage: str) -> None:
+        kind = types.RunDeleted if stage == LifecycleStage.DELETED else types.RunRestored
+
+        def decide(reader: Reader) -> tuple[None, list[Draft]]:
+            state = existing_run(reader, run_id)
+            if self._context.over(reader).lifecycle(state) == stage:
+                return None, []
+            return None, [_draft(run_id, kind(self._engine.clock.now_ms()))]
+
+        self._engine.execute(decide)
+
+
+def _draft(run_id: str, *events: Event) -> Draft:
+    return Draft.of(f"run/{run_id}", *events)
+
+
+def _clean_params(params: Mapping[str, object]) -> dict[str, str]:
+    return {
+        validate.param_key(key): validate.param_value(key, value) for key, value in params.items()
+    }
+
+
+def _clean_tags(tags: Mapping[str, object]) -> dict[str, str]:
+    return {validate.tag_key(key): validate.tag_value(key, value) for key, value in tags.items()}
+
+
+def _clean_metrics(metrics: Sequence[Metric]) -> types.MetricsLogged | None:
+    if not metrics:
+        return None
+    return types.MetricsLogged(
+        [validate.metric_key(metric.key) for metric in metrics],
+        [validate.metric_value(metric.key, metric.value) for metric in metrics],
+        [validate.int64("step", metric.step) for metric in metrics],
+        [validate.timestamp_ms(metric.timestamp) for metric in metrics],
+    )
+
+
+def _new_params(state: RunState, params: dict[str, str]) -> dict[str, str]:
+    """The params that were not logged yet; one with another value is refused."""
+    known = state.live_params()
+    for key, value in params.items():
+        if known.get(key, value) != value:
+            raise InvalidValueError(
+                "Changing param values is not allowed. "
+                f"Param with key='{key}' was already logged with value='{known[key]}' for run "
+                f"ID='{state.run_id}'. Attempted logging new value '{value}'.",
+                hint="log it under another name, start a new run, or take the first one back with "
+                "`eventtrack undo`",
+            )
+    return {key: value for key, value in params.items() if key not in known}
+
+
+def _new_tags(state: RunState, tags: dict[str, str]) -> dict[str, str]:
+    known = state.live_tags()
+    return {key: value for key, value in tags.items() if known.get(key) != value}

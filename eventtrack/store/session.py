@@ -1,0 +1,89 @@
+"""Who is writing: the facts that open a session."""
+
+import getpass
+import os
+import sys
+from pathlib import Path
+
+from eventtrack._version import __version__
+from eventtrack.events.types import SessionOpened
+
+
+def describe(source: str, now_ms: int) -> SessionOpened:
+    """This process as a session: user, host, pid, program, folder, git commit.
+
+    Args:
+        source: Which surface writes: "python", "cli", "server", "import", ...
+    """
+    return SessionOpened(
+        user=current_user(),
+        host=os.uname().nodename,
+        pid=os.getpid(),
+        program=program(),
+        cwd=_working_folder(),
+        git_commit=git_commit(Path(_working_folder())),
+        source=source,
+        version=__version__,
+        opened_ms=now_ms,
+    )
+
+
+def current_user() -> str:
+    """The name of the user who runs this process; "unknown" where the system knows none."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError, ImportError):
+        return "unknown"
+
+
+def program() -> str:
+    """The script or command that runs: `sys.argv[0]` in full, or "python" for a prompt."""
+    name = sys.argv[0] if sys.argv else ""
+    return os.path.abspath(name) if name and name not in ("-c", "-m") else "python"
+
+
+def git_commit(folder: Path) -> str | None:
+    """The commit that is checked out in the repository around `folder`, read from its files.
+
+    Spawning git would cost more than everything else at start. None outside a repository or
+    where the repository is kept in a way that this does not know.
+    """
+    for place in (folder, *folder.parents):
+        git = place / ".git"
+        if git.is_file():
+            text = _text(git)
+            git = place / text.removeprefix("gitdir:").strip() if text else git
+        if git.is_dir():
+            return _head_commit(git)
+    return None
+
+
+def _head_commit(git: Path) -> str | None:
+    head = _text(git / "HEAD")
+    if not head.startswith("ref:"):
+        return head or None
+    name = head.removeprefix("ref:").strip()
+    common = _text(git / "commondir")
+    folders = (git, git / common) if common else (git,)
+    for folder in folders:
+        if commit := _text(folder / name):
+            return commit
+        for line in _text(folder / "packed-refs").splitlines():
+            commit, _, reference = line.partition(" ")
+            if reference == name:
+                return commit
+    return None
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace").strip()
+    except OSError:
+        return ""
+
+
+def _working_folder() -> str:
+    try:
+        return str(Path.cwd())
+    except OSError:
+        return ""

@@ -1,0 +1,76 @@
+"""Sessions: who wrote, from where, with what."""
+
+from collections.abc import Sequence
+
+from eventtrack.errors import NotFoundError
+from eventtrack.projections.state import SessionState
+from eventtrack.store.context import StoreContext
+from eventtrack.views.records import Record
+
+
+class Session(Record):
+    """One process that wrote to a store. `source` is the surface: python, cli, server, ..."""
+
+    session_id: str
+    user: str
+    host: str
+    pid: int
+    program: str
+    cwd: str
+    git_commit: str | None
+    source: str
+    version: str
+    opened_ms: int
+    position: int
+
+
+class Sessions:
+    """The sessions of a store."""
+
+    def __init__(self, context: StoreContext) -> None:
+        self._engine = context.engine
+
+    def get(self, session_id: str) -> Session:
+        """A session by its id in hex.
+
+        Raises:
+            NotFoundError: There is none.
+        """
+        try:
+            name = bytes.fromhex(session_id)
+        except ValueError:
+            name = b""
+        with self._engine.read() as reader:
+            state = reader.session(name) if name else None
+        if state is None:
+            raise NotFoundError(
+                f"there is no session {session_id}", hint="`eventtrack log` shows session ids"
+            )
+        return session_record(state)
+
+    def list(self) -> Sequence[Session]:
+        """Every session, in the order in which they were opened here."""
+        with self._engine.read() as reader:
+            states = reader.sessions()
+        return [session_record(state) for state in sorted(states, key=_position)]
+
+
+def session_record(state: SessionState) -> Session:
+    """A session as a record."""
+    return Session(
+        session_id=state.session.hex(),
+        user=state.user,
+        host=state.host,
+        pid=state.pid,
+        program=state.program,
+        cwd=state.cwd,
+        git_commit=state.git_commit,
+        source=state.source,
+        version=state.version,
+        opened_ms=state.opened_ms,
+        position=state.position,
+    )
+
+
+def _position(state: SessionState) -> int:
+    return state.position

@@ -1,0 +1,178 @@
+"""The store: one door to a folder of experiments, for every surface."""
+
+import atexit
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+
+from eventtrack.clock import Clock
+from eventtrack.ids import IdSource
+from eventtrack.store.artifacts import Artifacts
+from eventtrack.store.context import StoreContext
+from eventtrack.store.engine import Engine
+from eventtrack.store.events import Events
+from eventtrack.store.experiments import Experiments
+from eventtrack.store.history import History
+from eventtrack.store.location import resolve_path
+from eventtrack.store.maintenance import Maintenance, StoreStats
+from eventtrack.store.metrics import Metrics
+from eventtrack.store.runs import Runs
+from eventtrack.store.sessions import Sessions
+from eventtrack.store.snapshot import Moment, Progress, SnapshotEngine, folded
+from eventtrack.views.conflicts import Conflict, find_conflicts
+
+
+class Queries:
+    """What can be asked of a store, as it is or as it was: one attribute for each noun."""
+
+    def __init__(self, context: StoreContext) -> None:
+        self._context = context
+        self.experiments = Experiments(context)
+        self.runs = Runs(context)
+        self.artifacts = Artifacts(context)
+        self.metrics = Metrics(context)
+        self.sessions = Sessions(context)
+
+
+class Snapshot(Queries):
+    """The store as it was at a moment. Its nouns answer; what would change something raises
+    `StoreReadOnlyError`.
+    """
+
+    def __init__(self, engine: SnapshotEngine) -> None:
+        super().__init__(StoreContext(engine))  # type: ignore[arg-type]
+        self._snapshot = engine
+
+    @property
+    def position(self) -> int:
+        """The position up to which the log was looked at."""
+        return self._snapshot.position
+
+    def digest(self) -> str:
+        """The digest of the whole state, as of then."""
+        return self._snapshot.digest()
+
+
+class Store(Queries):
+    """An open store. Safe from any thread, and usable in a forked child.
+
+    Several processes may have one store open and write to it at once. Take it from `open_store`,
+    which shares one `Store` for each folder in a process.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        source: str = "python",
+        create: bool = True,
+        clock: Clock | None = None,
+        ids: IdSource | None = None,
+    ) -> None:
+        self._engine = Engine(path, source=source, create=create, clock=clock, ids=ids)
+        super().__init__(StoreContext(self._engine))
+        self.events = Events(self._context)
+        self.history = History(self._context, self.events, self.sessions)
+        self.maintenance = Maintenance(self._engine)
+        if create and not self._engine.log.head():
+            self.experiments.ensure_default()
+
+    @property
+    def path(self) -> Path:
+        """The store's folder."""
+        return self._engine.path
+
+    def flush(self) -> None:
+        """Wait until everything this process logged is in the log, durably.
+
+        Raises:
+            DiskFullError: It stays in the journal, which is kept.
+        """
+        self._engine.flush()
+
+    def batch(self) -> AbstractContextManager[None]:
+        """Let all changes of a `with` block, on this thread, share one durable commit.
+
+        Many times faster for bulk work. Other writers wait; an exception undoes the whole block.
+        """
+        return self._engine.batch()
+
+    @contextmanager
+    def at(self, moment: Moment | str, progress: Progress | None = None) -> Iterator[Snapshot]:
+        """The store as it was: at a position ("120"), a time (ISO), or "now".
+
+        Folds the log up to there into a temporary folder, removed at the end of the block.
+        """
+        when = Moment.parse(moment) if isinstance(moment, str) else moment
+        self._engine.flush()
+        with folded(self._engine.log, when, progress) as build:
+            engine = SnapshotEngine(self.path, build, self._engine.log, self._engine.clock, when)
+            yield Snapshot(engine)
+
+    def conflicts(self) -> list[Conflict]:
+        """Facts that were claimed in two ways on two machines, what was kept and what lost."""
+        with self._engine.read() as reader:
+            return find_conflicts(reader)
+
+    def stats(self) -> StoreStats:
+        """Counts and sizes."""
+        return self.maintenance.stats()
+
+    def catch_up(self) -> int:
+        """Fold what other processes appended into the views; returns the log's head."""
+        with self._engine.read():
+            return self._engine.log.head()
+
+    def change_count(self) -> int:
+        """A number that grows with every commit to the log by any process. A microsecond to ask."""
+        return self._engine.log.change_count()
+
+    def close(self) -> None:
+        """Flush and let go of all files. `open_store` opens the folder anew afterwards."""
+        with _stores_lock:
+            if _stores.get(self.path) is self:
+                del _stores[self.path]
+        self._engine.close()
+
+
+_stores: dict[Path, Store] = {}  # guarded by _stores_lock
+_stores_lock = threading.RLock()
+
+
+def open_store(
+    path: str | os.PathLike[str] | None = None, *, source: str = "python", create: bool = True
+) -> Store:
+    """The store at a path or URI (see `resolve_path`), shared by everyone in this process.
+
+    Args:
+        source: Which surface writes; it stands in the session of every event.
+        create: Whether to make a store where there is none.
+
+    Raises:
+        StoreMissingError: There is none and `create` is False.
+        UnsuitableFileSystemError: The folder lies on a network file system.
+        FormatTooNewError: A newer eventtrack made it.
+    """
+    folder = resolve_path(path)
+    with _stores_lock:
+        store = _stores.get(folder)
+        if store is None:
+            store = _stores[folder] = Store(folder, source=source, create=create)
+        return store
+
+
+def _close_all() -> None:
+    """Close every open store when the interpreter exits: what was logged reaches the log."""
+    for store in list(_stores.values()):
+        store.close()
+
+
+def _after_fork_in_child() -> None:
+    global _stores_lock
+    _stores_lock = threading.RLock()
+
+
+atexit.register(_close_all)
+os.register_at_fork(after_in_child=_after_fork_in_child)

@@ -1,0 +1,156 @@
+"""Undo: the events that take back what an event did. The record keeps both."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from eventtrack.errors import InvalidStateError
+from eventtrack.events import types
+from eventtrack.events.types import Event
+from eventtrack.projections.state import ExperimentState, RunState
+from eventtrack.projections.tables import Reader
+from eventtrack.store.blame import facts_set_by
+from eventtrack.store.events import EventRecord
+
+# The value that a fact had before the event; None when it had none.
+Before = Callable[[str], str | None]
+
+
+def inverse(
+    reader: Reader, event: EventRecord, earlier: Sequence[EventRecord], now_ms: int
+) -> list[Event]:
+    """The events that undo one event, given all events of its stream that were recorded before it.
+
+    Raises:
+        InvalidStateError: It cannot be undone, or a later event has overtaken it; says why.
+    """
+    kind, _, name = event.stream.partition("/")
+    if kind == "run":
+        run = reader.run(name)
+        if run is not None and run.experiment_id:
+            return _inverse_of_run(run, event, _values(earlier), now_ms)
+    if kind == "experiment":
+        experiment = reader.experiment(name)
+        if experiment is not None:
+            return _inverse_of_experiment(experiment, event, earlier, now_ms)
+    raise _impossible(event, f"nothing is known of {event.stream}")
+
+
+def _inverse_of_run(run: RunState, event: EventRecord, before: Before, now_ms: int) -> list[Event]:
+    body = event.body
+    if event.type == "run.started":
+        _demand(event, run.lifecycle[0] == "active", "the run is deleted already")
+        return [types.RunDeleted(now_ms)]
+    if event.type == "run.deleted":
+        _demand(event, run.lifecycle[0] == "deleted", "the run is active again already")
+        return [types.RunRestored(now_ms)]
+    if event.type == "run.restored":
+        _demand(event, run.lifecycle[0] == "active", "the run is deleted again already")
+        return [types.RunDeleted(now_ms)]
+    if event.type == "run.tags_set":
+        return _undo_tags(event, run.live_tags(), body["tags"], before)
+    if event.type == "run.tag_deleted":
+        value = before(f"tag.{body['key']}")
+        _demand(event, body["key"] not in run.live_tags(), "the tag was set again since")
+        _demand(event, value is not None, "nothing tells what the tag was")
+        return [types.TagsSet({body["key"]: str(value)})]
+    if event.type == "run.params_logged":
+        live = run.live_params()
+        keys = [key for key, value in body["params"].items() if live.get(key) == value]
+        _demand(event, bool(keys), "these params do not hold any more")
+        return [types.ParamsWithdrawn(keys)]
+    if event.type == "run.params_withdrawn":
+        values = {key: before(f"param.{key}") for key in body["keys"]}
+        known = {key: value for key, value in values.items() if value is not None}
+        free = {key: value for key, value in known.items() if key not in run.live_params()}
+        _demand(event, bool(free), "these params were logged anew since")
+        return [types.ParamsLogged(free)]
+    if event.type == "run.updated":
+        return [_undo_update(event, run, before)]
+    if event.type == "run.artifacts_logged":
+        return [types.ArtifactsDeleted([file["path"] for file in body["files"]])]
+    raise _impossible(event, _reason(event.type))
+
+
+def _undo_tags(
+    event: EventRecord, live: dict[str, str], tags: dict[str, str], before: Before
+) -> list[Event]:
+    mine = [key for key, value in tags.items() if live.get(key) == value]
+    _demand(event, bool(mine), "these tags were changed again since")
+    values = {key: before(f"tag.{key}") for key in mine}
+    old = {key: value for key, value in values.items() if value is not None}
+    undone: list[Event] = [types.TagDeleted(key) for key in mine if key not in old]
+    return [types.TagsSet(old), *undone] if old else undone
+
+
+def _undo_update(event: EventRecord, run: RunState, before: Before) -> Event:
+    body: dict[str, Any] = event.body
+    status = end_ms = name = None
+    if body["status"] is not None and run.status[0] == body["status"]:
+        status = before("status")
+    if body["end_ms"] is not None and run.end_ms[0] == body["end_ms"]:
+        old_end = before("end_time")
+        end_ms = int(old_end) if old_end is not None else None
+    if body["name"] is not None and run.name[0] == body["name"]:
+        name = before("name")
+    undone = types.RunUpdated(status, end_ms, name)
+    _demand(event, undone != types.RunUpdated(), "the run was updated again since")
+    return undone
+
+
+def _inverse_of_experiment(
+    experiment: ExperimentState, event: EventRecord, earlier: Sequence[EventRecord], now_ms: int
+) -> list[Event]:
+    body, stage = event.body, experiment.lifecycle[0]
+    if event.type in ("experiment.created", "experiment.restored"):
+        _demand(event, stage == "active", "the experiment is deleted already")
+        return [types.ExperimentDeleted(now_ms)]
+    if event.type == "experiment.deleted":
+        _demand(event, stage == "deleted", "the experiment is active again already")
+        return [types.ExperimentRestored(now_ms)]
+    if event.type == "experiment.renamed":
+        names = [one.body["name"] for one in earlier if "name" in one.body]
+        _demand(event, experiment.name[0] == body["name"], "it was renamed again since")
+        _demand(event, bool(names), "nothing tells what it was called before")
+        return [types.ExperimentRenamed(names[-1], now_ms)]
+    if event.type in ("experiment.tags_set", "experiment.tag_deleted"):
+        keys = list(body["tags"]) if "tags" in body else [body["key"]]
+        old: dict[str, str] = {}
+        for one in earlier:
+            old.update(
+                {key: value for key, value in one.body.get("tags", {}).items() if key in keys}
+            )
+            if one.type == "experiment.tag_deleted":
+                old.pop(one.body["key"], None)
+        gone = [key for key in keys if key not in old and key in experiment.live_tags()]
+        undone: list[Event] = [types.ExperimentTagDeleted(key, now_ms) for key in gone]
+        return [types.ExperimentTagsSet(old, now_ms), *undone] if old else undone
+    raise _impossible(event, _reason(event.type))
+
+
+def _values(events: Sequence[EventRecord]) -> Before:
+    values: dict[str, str | None] = {}
+    for event in events:
+        values.update(facts_set_by(event))
+    return values.get
+
+
+def _reason(kind: str) -> str:
+    if kind.startswith("run.metric"):
+        return "points of a metric stay: the history is the measurement"
+    if kind in ("run.inputs_logged", "run.outputs_logged"):
+        return "what a run read or wrote stays on record"
+    if kind == "run.artifacts_deleted":
+        return "log the files again; their bytes may be gone"
+    return "this eventtrack knows no inverse of it"
+
+
+def _demand(event: EventRecord, holds: bool, reason: str) -> None:
+    if not holds:
+        raise _impossible(event, reason)
+
+
+def _impossible(event: EventRecord, reason: str) -> InvalidStateError:
+    return InvalidStateError(
+        f"cannot undo event {event.address} ({event.type}): {reason}",
+        hint=f"`eventtrack inspect {event.address}` shows the event",
+    )

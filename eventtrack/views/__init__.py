@@ -1,0 +1,1 @@
+"""Typed reads: records, filters, search, paging."""

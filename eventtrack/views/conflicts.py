@@ -1,0 +1,39 @@
+"""Conflicts: what was claimed in two ways, which claim counts, and which lost."""
+
+from eventtrack.projections.tables import Reader
+from eventtrack.views.entities import shown_name
+from eventtrack.views.records import Record
+
+
+class Conflict(Record):
+    """One fact with rival claims: what was kept, and what lost and is still on record."""
+
+    subject: str
+    fact: str
+    kept: str
+    lost: list[str]
+
+
+def find_conflicts(reader: Reader) -> list[Conflict]:
+    """Params logged with different values, and experiments that came to share a name."""
+    found: list[Conflict] = []
+    for value in reader.txn.cursor(reader.tables["runs"]).iternext(values=False):
+        run = reader.run_by_number(int.from_bytes(value, "big"))
+        for key, param in sorted(run.params.items()) if run is not None else ():
+            lost = param.conflicts()
+            if run is not None and lost:
+                found.append(
+                    Conflict(
+                        subject=f"run/{run.run_id}",
+                        fact=f"param.{key}",
+                        kept=param.value or "",
+                        lost=lost,
+                    )
+                )
+    for experiment in reader.experiments():
+        name = shown_name(reader, experiment)
+        if name != experiment.name[0]:
+            subject = f"experiment/{experiment.experiment_id}"
+            lost = [experiment.name[0]]
+            found.append(Conflict(subject=subject, fact="name", kept=name, lost=lost))
+    return found

@@ -1,0 +1,149 @@
+"""From folded state to records: what a run and an experiment look like to a caller."""
+
+from eventtrack.projections.state import (
+    ExperimentState,
+    RunState,
+    effective_lifecycle,
+)
+from eventtrack.projections.tables import Reader
+from eventtrack.views.records import (
+    Dataset,
+    DatasetInput,
+    Experiment,
+    InputTag,
+    LoggedModelInput,
+    LoggedModelOutput,
+    Run,
+    RunData,
+    RunInfo,
+    RunInputs,
+    RunOutputs,
+)
+
+
+class EntityReader:
+    """Builds records out of one reader's states; experiments are read once.
+
+    Args:
+        artifact_root: The URI under which the store keeps the files of runs that have no
+            location of their own.
+    """
+
+    def __init__(self, reader: Reader, artifact_root: str) -> None:
+        self.reader = reader
+        self._artifact_root = artifact_root
+        self._experiments: dict[str, ExperimentState | None] = {}
+
+    def experiment_state(self, experiment_id: str) -> ExperimentState | None:
+        """The state of an experiment; None for one never heard of."""
+        if experiment_id not in self._experiments:
+            self._experiments[experiment_id] = self.reader.experiment(experiment_id)
+        return self._experiments[experiment_id]
+
+    def experiment(self, state: ExperimentState) -> Experiment:
+        """An experiment as a record, under the name it shows."""
+        return Experiment(
+            experiment_id=state.experiment_id,
+            name=shown_name(self.reader, state),
+            artifact_location=state.artifact_location
+            or f"{self._artifact_root}/experiments/{state.experiment_id}",
+            lifecycle_stage=state.lifecycle[0],
+            tags=state.live_tags(),
+            creation_time=state.created_ms,
+            last_update_time=state.updated_ms,
+        )
+
+    def lifecycle(self, state: RunState) -> str:
+        """A run's stage, which an experiment's deletion or restoration may have set."""
+        return effective_lifecycle(state, self.experiment_state(state.experiment_id))
+
+    def artifact_uri(self, state: RunState) -> str:
+        """Where a run's files are."""
+        experiment = self.experiment_state(state.experiment_id)
+        location = experiment.artifact_location if experiment is not None else None
+        if location is None:
+            return f"{self._artifact_root}/runs/{state.run_id}/artifacts"
+        return f"{location.rstrip('/')}/{state.run_id}/artifacts"
+
+    def run_info(self, state: RunState) -> RunInfo:
+        """What a run is."""
+        return RunInfo(
+            run_id=state.run_id,
+            run_name=state.name[0],
+            experiment_id=state.experiment_id,
+            user_id=state.user,
+            status=state.status[0],
+            start_time=state.start_ms,
+            end_time=state.end_ms[0],
+            lifecycle_stage=self.lifecycle(state),
+            artifact_uri=self.artifact_uri(state),
+        )
+
+    def run(self, state: RunState) -> Run:
+        """A run with all it recorded."""
+        metrics = state.metrics
+        run = Run(
+            info=self.run_info(state),
+            data=RunData(
+                metrics={key: metrics[key].value for key in sorted(metrics)},
+                params=state.live_params(),
+                tags=state.live_tags(),
+            ),
+        )
+        if state.datasets or state.models_read:
+            run.inputs = _inputs(state)
+        if state.models_written:
+            run.outputs = RunOutputs(
+                model_outputs=[
+                    LoggedModelOutput(model_id=model_id, step=step)
+                    for model_id, (step, _) in state.models_written.items()
+                ]
+            )
+        return run
+
+
+def shown_name(reader: Reader, state: ExperimentState) -> str:
+    """The name an experiment shows: its own, or with its replica behind it if an older one has it."""
+    name = state.name[0]
+    holders = reader.name(name).holders
+    if len(holders) < 2:
+        return name
+    known = [one for one in map(reader.experiment, holders) if one is not None]
+    oldest = min(known, key=_age)
+    return (
+        name if oldest.experiment_id == state.experiment_id else f"{name}~{state.born[8:12].hex()}"
+    )
+
+
+def find_by_name(reader: Reader, name: str) -> ExperimentState | None:
+    """The experiment that shows `name`, deleted ones too; None when none does."""
+    plain = name.rpartition("~")[0]
+    for candidate in (name, plain) if plain else (name,):
+        for experiment_id in reader.name(candidate).holders:
+            state = reader.experiment(experiment_id)
+            if state is not None and shown_name(reader, state) == name:
+                return state
+    return None
+
+
+def _age(state: ExperimentState) -> tuple[bytes, str]:
+    return state.born, state.experiment_id
+
+
+def _inputs(state: RunState) -> RunInputs:
+    datasets = [
+        DatasetInput(
+            dataset=Dataset(
+                name=used.name,
+                digest=used.digest,
+                source_type=used.source_type,
+                source=used.source,
+                schema=used.schema,
+                profile=used.profile,
+            ),
+            tags=[InputTag(key=key, value=value) for key, value in sorted(used.tags.items())],
+        )
+        for used, _ in sorted(state.datasets.values(), key=lambda pair: pair[1])
+    ]
+    models = [LoggedModelInput(model_id=model_id) for model_id in state.models_read]
+    return RunInputs(dataset_inputs=datasets, model_inputs=models)

@@ -1,0 +1,48 @@
+"""Pages of results and the tokens that ask for the next one."""
+
+import base64
+import binascii
+from collections.abc import Sequence
+from typing import TypeVar
+
+import msgspec
+
+from eventtrack.errors import InvalidValueError
+from eventtrack.views.records import PagedList
+
+T = TypeVar("T")
+
+
+class _Token(msgspec.Struct):
+    offset: int
+
+
+def offset_of(token: str | None) -> int:
+    """How many results the pages before took; 0 without a token.
+
+    Raises:
+        InvalidValueError: The token is none of ours.
+    """
+    if not token:
+        return 0
+    try:
+        text = base64.b64decode(token, validate=True)
+        offset = msgspec.json.decode(text, type=_Token).offset
+    except (binascii.Error, ValueError, msgspec.DecodeError):
+        offset = -1
+    if offset < 0:
+        raise InvalidValueError(
+            f"Invalid page token: {token[:40]!r}",
+            hint="pass the `token` of the page before, unchanged",
+        )
+    return offset
+
+
+def page(found: Sequence[T], offset: int, size: int) -> PagedList[T]:
+    """A page from results that begin at `offset` and hold at least one more than the page's size
+    where there is a next one.
+    """
+    token = None
+    if len(found) > size:
+        token = base64.b64encode(msgspec.json.encode(_Token(offset + size))).decode()
+    return PagedList(found[:size], token)

@@ -1,0 +1,236 @@
+"""What queries return: plain records under MLflow's attribute names.
+
+Code written for MLflow reads `run.info.run_id`, `run.data.metrics["loss"]`, `experiment.name`;
+the same expressions work here. Records are values: changing one changes nothing in the store.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Generic, TypeVar
+
+import msgspec
+
+T = TypeVar("T")
+
+
+class ViewType:
+    """Which lifecycle stages a search returns. The numbers are MLflow's."""
+
+    ACTIVE_ONLY = 1
+    DELETED_ONLY = 2
+    ALL = 3
+
+
+class LifecycleStage:
+    """A run or an experiment is active or deleted; deleted ones can be restored."""
+
+    ACTIVE = "active"
+    DELETED = "deleted"
+
+
+class RunStatus:
+    """The states of a run, spelled as `run.info.status` spells them."""
+
+    RUNNING = "RUNNING"
+    SCHEDULED = "SCHEDULED"
+    FINISHED = "FINISHED"
+    FAILED = "FAILED"
+    KILLED = "KILLED"
+    ALL = (RUNNING, SCHEDULED, FINISHED, FAILED, KILLED)
+    TERMINATED = (FINISHED, FAILED, KILLED)
+
+    @staticmethod
+    def is_terminated(status: str) -> bool:
+        """True for a status that a run does not leave by itself."""
+        return status in RunStatus.TERMINATED
+
+    @staticmethod
+    def to_string(status: str) -> str:
+        """The status as text, which it is already."""
+        return status
+
+    @staticmethod
+    def from_string(text: str) -> str:
+        """The status that a text names.
+
+        Raises:
+            ValueError: None does.
+        """
+        if text not in RunStatus.ALL:
+            raise ValueError(f"{text!r} is no run status; use one of {', '.join(RunStatus.ALL)}")
+        return text
+
+
+class PagedList(list[T], Generic[T]):
+    """One page of results; `token` asks for the next page and is None on the last."""
+
+    def __init__(self, items: Iterable[T] = (), token: str | None = None) -> None:
+        super().__init__(items)
+        self.token = token
+
+    def to_list(self) -> list[T]:
+        """The page as a plain list."""
+        return list(self)
+
+
+class Record(msgspec.Struct, kw_only=True):
+    """Base of all records: comparable, printable, and a mapping of its fields on demand."""
+
+    def __iter__(self) -> Iterator[tuple[str, Any]]:
+        for name in self.__struct_fields__:
+            yield name, getattr(self, name)
+
+    def to_dictionary(self) -> dict[str, Any]:
+        """The record as nested dictionaries and lists of plain values."""
+        return {name: _plain(value) for name, value in self}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Record):
+        return value.to_dictionary()
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    return value
+
+
+class Experiment(Record):
+    """A named group of runs. Times are milliseconds since 1970."""
+
+    experiment_id: str
+    name: str
+    artifact_location: str
+    lifecycle_stage: str
+    tags: dict[str, str]
+    creation_time: int
+    last_update_time: int
+    workspace: str | None = None
+
+
+class RunInfo(Record):
+    """What a run is: identity, state and times (milliseconds since 1970; end is None while open)."""
+
+    run_id: str
+    run_name: str
+    experiment_id: str
+    user_id: str
+    status: str
+    start_time: int
+    end_time: int | None
+    lifecycle_stage: str
+    artifact_uri: str
+
+    @property
+    def run_uuid(self) -> str:
+        """MLflow's older name for `run_id`."""
+        return self.run_id
+
+
+class RunData(Record):
+    """What a run recorded: the latest value of each metric, params and tags."""
+
+    metrics: dict[str, float]
+    params: dict[str, str]
+    tags: dict[str, str]
+
+
+class Dataset(Record):
+    """A dataset a run read; `schema` and `profile` are JSON texts."""
+
+    name: str
+    digest: str
+    source_type: str
+    source: str
+    schema: str | None = None
+    profile: str | None = None
+
+
+class InputTag(Record):
+    """A tag on a run's use of a dataset, for example `mlflow.data.context` = `training`."""
+
+    key: str
+    value: str
+
+
+class DatasetInput(Record):
+    """A run's use of one dataset."""
+
+    dataset: Dataset
+    tags: list[InputTag] = []
+
+
+class LoggedModelInput(Record):
+    """A model that a run read."""
+
+    model_id: str
+
+
+class LoggedModelOutput(Record):
+    """A model that a run wrote, at a step."""
+
+    model_id: str
+    step: int = 0
+
+
+class RunInputs(Record):
+    """All datasets and models that a run read."""
+
+    dataset_inputs: list[DatasetInput] = []
+    model_inputs: list[LoggedModelInput] = []
+
+
+class RunOutputs(Record):
+    """All models that a run wrote."""
+
+    model_outputs: list[LoggedModelOutput] = []
+
+
+class Run(Record):
+    """One run: what it is (`info`), what it recorded (`data`), read (`inputs`) and wrote."""
+
+    info: RunInfo
+    data: RunData
+    inputs: RunInputs = msgspec.field(default_factory=RunInputs)
+    outputs: RunOutputs = msgspec.field(default_factory=RunOutputs)
+
+
+class Metric(Record):
+    """One point of a metric: `timestamp` is milliseconds since 1970, `step` any 64-bit integer."""
+
+    key: str
+    value: float
+    timestamp: int
+    step: int = 0
+    model_id: str | None = None
+    dataset_name: str | None = None
+    dataset_digest: str | None = None
+    run_id: str | None = None
+
+
+class Param(Record):
+    """One param of a run; both sides are text."""
+
+    key: str
+    value: str
+
+
+class RunTag(Record):
+    """One tag of a run."""
+
+    key: str
+    value: str
+
+
+class ExperimentTag(Record):
+    """One tag of an experiment."""
+
+    key: str
+    value: str
+
+
+class FileInfo(Record):
+    """One artifact or folder of artifacts; `path` is relative to the run's artifact root."""
+
+    path: str
+    is_dir: bool
+    file_size: int | None = None

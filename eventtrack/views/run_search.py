@@ -1,0 +1,334 @@
+"""Search over runs: filters become sets by index scans, orders become walks of an index.
+
+No run is decoded to be tested: the index holds every value that a filter can ask for (save long
+texts, which are looked up). Runs are named by their 4-byte numbers, just as the rows end.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from heapq import merge
+from itertools import groupby, islice
+
+from eventtrack.projections import index
+from eventtrack.projections.index import FieldName
+from eventtrack.projections.state import ExperimentState, RunState, effective_lifecycle
+from eventtrack.projections.tables import Reader
+from eventtrack.views.filters import (
+    And,
+    Comparison,
+    Expression,
+    Field,
+    Not,
+    Or,
+    OrderTerm,
+    like_matcher,
+)
+from eventtrack.views.records import LifecycleStage, ViewType
+
+Number = bytes
+# Fewer matches than this are decoded and sorted; more are met in order by walking the index.
+SORTED_MAX = 512
+_KINDS = {
+    "metric": index.METRIC,
+    "param": index.PARAM,
+    "tag": index.TAG,
+    "attribute": index.ATTRIBUTE,
+    "dataset": index.DATASET,
+}
+_NEWEST_FIRST = OrderTerm(Field("attribute", "start_time"), False)
+_NUMERIC = ("start_time", "end_time")
+
+
+class RunSearch:
+    """One search, within one read of the views.
+
+    Args:
+        experiments: Where to look; runs elsewhere are never seen.
+        artifact_uri: Says where a run's files are, the one attribute that is in no index.
+    """
+
+    def __init__(
+        self,
+        reader: Reader,
+        experiments: Sequence[ExperimentState],
+        artifact_uri: Callable[[RunState], str],
+    ) -> None:
+        self._reader = reader
+        self._experiments = {state.number: state for state in experiments}
+        self._artifact_uri = artifact_uri
+        self._states: dict[Number, RunState] = {}
+
+    def find(
+        self,
+        expression: Expression | None,
+        view_type: int,
+        order: Sequence[OrderTerm],
+        start: int,
+        stop: int,
+    ) -> list[RunState]:
+        """The matches `[start, stop)` in order: what is asked for, then newest first, then run id."""
+        found = self._viewed(view_type, None if expression is None else self._matches(expression))
+        terms = list(order)
+        if all(term.field != _NEWEST_FIRST.field for term in terms):
+            terms.append(_NEWEST_FIRST)
+        numbers = self._ordered(found, terms)
+        return [self._state(number) for number in islice(numbers, start, stop)]
+
+    # Filters: every expression is a set of run numbers.
+
+    def _matches(self, expression: Expression) -> set[Number]:
+        if isinstance(expression, And):
+            sets = sorted((self._matches(part) for part in expression.parts), key=len)
+            return set.intersection(*sets)
+        if isinstance(expression, Or):
+            return set().union(*(self._matches(part) for part in expression.parts))
+        if isinstance(expression, Not):
+            return self._all() - self._matches(expression.part)
+        return self._compare(expression)
+
+    def _compare(self, comparison: Comparison) -> set[Number]:
+        field, operator, value = comparison.field, comparison.operator, comparison.value
+        name = (_KINDS[field.kind], field.key)
+        if field.kind == "attribute" and field.key in ("run_id", "artifact_uri"):
+            return self._compare_unindexed(comparison)
+        if operator == "IS NOT NULL":
+            return {key[-4:] for key in self._rows(name)}
+        if operator == "IS NULL":
+            return self._all() - {key[-4:] for key in self._rows(name)}
+        if is_numeric(field):
+            return self._compare_number(name, operator, value)
+        if operator == "=":
+            return self._equal_text(name, str(value))
+        test = text_test(operator, value)
+        return {
+            key[-4:]
+            for key in self._rows(name)
+            if any(test(text) for text in self._texts(key, name))
+        }
+
+    def _compare_number(self, name: FieldName, operator: str, value: object) -> set[Number]:
+        if operator in ("IN", "NOT IN", "!="):
+            wanted = value if isinstance(value, tuple) else (value,)
+            equal = {index.encode_number(float(one)) for one in wanted}
+            inside = operator == "IN"
+            return {
+                key[-4:] for key in self._rows(name) if (index.value_of(key) in equal) == inside
+            }
+        low, high = value if isinstance(value, tuple) else (value, value)
+        first, last = index.encode_number(float(low)), index.encode_number(float(high))
+        if operator in ("<", "<="):
+            first = index.NUMBER
+        elif operator in (">", ">="):
+            last = index.NUMBER + b"\xff" * 8
+        strict = operator in ("<", ">")
+        bound = index.encode_number(float(low)) if strict else b""
+        return {
+            key[-4:]
+            for key in self._rows(name, first, last)
+            if not strict or index.value_of(key) != bound
+        }
+
+    def _equal_text(self, name: FieldName, text: str) -> set[Number]:
+        value = index.encode_text(text)
+        rows = (key for key in self._rows(name, value, value) if index.value_of(key) == value)
+        if value[-1:] == index.WHOLE:
+            return {key[-4:] for key in rows}
+        return {key[-4:] for key in rows if text in self._texts(key, name)}
+
+    def _texts(self, key: bytes, name: FieldName) -> list[str]:
+        text, whole = index.decode_text(index.value_of(key))
+        return [text] if whole else texts_of(self._state(key[-4:]), name)
+
+    def _compare_unindexed(self, comparison: Comparison) -> set[Number]:
+        operator, value = comparison.operator, comparison.value
+        if comparison.field.key == "run_id" and operator in ("=", "IN"):
+            wanted = value if isinstance(value, tuple) else (value,)
+            numbers = (self._reader.number(f"run/{run_id}") for run_id in wanted)
+            keys = {number.to_bytes(4, "big") for number in numbers if number is not None}
+            return keys & self._all()
+        test = text_test(operator, value)
+        if comparison.field.key == "run_id":
+            return {number for number in self._all() if test(self._state(number).run_id)}
+        return {number for number in self._all() if test(self._artifact_uri(self._state(number)))}
+
+    def _viewed(self, view_type: int, found: set[Number] | None) -> set[Number] | None:
+        """Reduce `found` (None: all) to the stages that are asked for."""
+        if view_type == ViewType.ALL:
+            return found
+        deleted = self._deleted()
+        if view_type == ViewType.DELETED_ONLY:
+            return deleted if found is None else deleted & found
+        if not deleted:
+            return found
+        return (self._all() if found is None else found) - deleted
+
+    def _deleted(self) -> set[Number]:
+        name = (index.ATTRIBUTE, "lifecycle_stage")
+        own = {key[-4:] for key in self._rows(name)}
+        plain = [state for state in self._experiments.values() if not state.lifecycle[1]]
+        if len(plain) == len(self._experiments):
+            return self._equal_text(name, LifecycleStage.DELETED) if own else set()
+        by_id = {state.experiment_id: state for state in self._experiments.values()}
+        found: set[Number] = set()
+        for number in self._all():
+            state = self._state(number)
+            if effective_lifecycle(state, by_id.get(state.experiment_id)) == LifecycleStage.DELETED:
+                found.add(number)
+        return found
+
+    def _all(self) -> set[Number]:
+        return {key[-4:] for key in self._rows((index.ATTRIBUTE, "start_time"))}
+
+    # Orders: every term is a walk of an index, and equal values are ordered by the terms behind.
+
+    def _ordered(self, found: set[Number] | None, terms: list[OrderTerm]) -> Iterator[Number]:
+        if not terms:
+            yield from sorted(found or (), key=lambda number: self._state(number).run_id)
+        elif found is not None and (len(found) <= SORTED_MAX or not is_indexed(terms[0].field)):
+            yield from self._sorted(found, terms)
+        elif not is_indexed(terms[0].field):
+            yield from self._sorted(self._all(), terms)
+        else:
+            yield from self._walked(found, terms)
+
+    def _sorted(self, found: set[Number], terms: list[OrderTerm]) -> Iterator[Number]:
+        numbers = sorted(found, key=lambda number: self._state(number).run_id)
+        for term in reversed(terms):
+            keys = {number: self._sort_key(number, term.field) for number in numbers}
+            numbers.sort(key=lambda number: keys[number][1], reverse=not term.ascending)
+            numbers.sort(key=lambda number: keys[number][0])
+        return iter(numbers)
+
+    def _sort_key(self, number: Number, field: Field) -> tuple[int, bytes]:
+        """Class (0 a value, 1 NaN, 2 none) and the value; only values turn with the direction."""
+        state, name = self._state(number), (_KINDS[field.kind], field.key)
+        if not is_indexed(field):
+            text = state.run_id if field.key == "run_id" else self._artifact_uri(state)
+            return 0, text.encode()
+        values = index.values(state, name)
+        if not values:
+            return 2, b""
+        if is_numeric(field):
+            return (1 if values[0] == index.NAN else 0), values[0]
+        return 0, texts_of(state, name)[0].encode("utf-8", "surrogatepass")
+
+    def _walked(self, found: set[Number] | None, terms: list[OrderTerm]) -> Iterator[Number]:
+        term = terms[0]
+        name = (_KINDS[term.field.kind], term.field.key)
+        seen: set[Number] = set()
+        for value, rows in groupby(self._walk(name, term), key=index.value_of):
+            numbers = [key[-4:] for key in rows]
+            if found is not None:
+                numbers = [number for number in numbers if number in found]
+            seen.update(numbers)
+            if len(numbers) == 1:
+                yield numbers[0]
+            elif numbers and not is_numeric(term.field) and value[-1:] == index.CUT:
+                yield from self._sorted(set(numbers), terms)
+            elif numbers:
+                yield from self._ordered(set(numbers), terms[1:])
+        missing = (self._all() if found is None else found) - seen
+        if missing:
+            yield from self._ordered(missing, terms[1:])
+
+    def _walk(self, name: FieldName, term: OrderTerm) -> Iterator[bytes]:
+        """The rows of a field in the order of a term, experiments merged, NaN last."""
+        if not is_numeric(term.field):
+            yield from self._merged(name, not term.ascending, b"", b"\xff" * 70)
+            return
+        numbers = (index.NUMBER, index.NUMBER + b"\xff" * 8)
+        yield from self._merged(name, not term.ascending, *numbers)
+        yield from self._merged(name, False, index.NAN, index.NAN)
+
+    def _merged(self, name: FieldName, reverse: bool, first: bytes, last: bytes) -> Iterator[bytes]:
+        walks = [
+            self._scan(number, name, first, last, reverse=reverse) for number in self._experiments
+        ]
+        if len(walks) == 1:
+            return walks[0]
+        return merge(*walks, key=index.value_of, reverse=reverse)
+
+    def _rows(
+        self, name: FieldName, first: bytes = b"", last: bytes = b"\xff" * 70
+    ) -> Iterator[bytes]:
+        for number in self._experiments:
+            yield from self._scan(number, name, first, last)
+
+    def _scan(
+        self, experiment: int, name: FieldName, first: bytes, last: bytes, *, reverse: bool = False
+    ) -> Iterator[bytes]:
+        """The rows of a field with values in `[first, last]`, both included."""
+        field = self._reader.field(name)
+        if field is None:
+            return
+        prefix = index.prefix(experiment, field)
+        cursor = self._reader.txn.cursor(self._reader.tables["index"])
+        # Whatever follows `last` with a run number behind it is smaller than this.
+        beyond = prefix + last + b"\xff" * 5
+        if not reverse:
+            if cursor.set_range(prefix + first):
+                for key in cursor.iternext(values=False):
+                    if key > beyond:
+                        return
+                    yield key
+            return
+        found = cursor.prev() if cursor.set_range(beyond) else cursor.last()
+        if found:
+            floor = prefix + first
+            for key in cursor.iterprev(values=False):
+                if key < floor:
+                    return
+                yield key
+
+    def _state(self, number: Number) -> RunState:
+        state = self._states.get(number)
+        if state is None:
+            state = self._reader.run_by_number(int.from_bytes(number, "big"))
+            assert state is not None, "the index names a run that is not there"
+            self._states[number] = state
+        return state
+
+
+def is_numeric(field: Field) -> bool:
+    """Whether a field's values are numbers."""
+    return field.kind == "metric" or (field.kind == "attribute" and field.key in _NUMERIC)
+
+
+def is_indexed(field: Field) -> bool:
+    """Whether a field stands in the index."""
+    return not (field.kind == "attribute" and field.key in ("run_id", "artifact_uri"))
+
+
+def texts_of(state: RunState, name: FieldName) -> list[str]:
+    """The whole texts of a run under a field, where the index holds only their beginnings."""
+    kind, key = name
+    if kind == index.PARAM:
+        return [text] if (text := state.params[key].value) is not None else []
+    if kind == index.TAG:
+        return [text] if (text := state.tags[key][0]) is not None else []
+    if kind == index.DATASET:
+        used = [dataset for dataset, _ in state.datasets.values()]
+        if key == "context":
+            return [one.tags.get(index.DATASET_CONTEXT_TAG, "") for one in used]
+        return [one.name if key == "name" else one.digest for one in used]
+    attributes = {
+        "status": state.status[0],
+        "run_name": state.name[0],
+        "user_id": state.user,
+        "lifecycle_stage": state.lifecycle[0],
+    }
+    return [attributes[key]]
+
+
+def text_test(operator: str, value: object) -> Callable[[str], bool]:
+    """The test of a text that an operator with its value stands for."""
+    if operator in ("LIKE", "ILIKE"):
+        return like_matcher(str(value), operator == "LIKE")
+    if operator == "BETWEEN" and isinstance(value, tuple):
+        low, high = map(str, value)
+        return lambda text: low <= text <= high
+    wanted = set(value) if isinstance(value, tuple) else {value}
+    if operator in ("=", "IN"):
+        return lambda text: text in wanted
+    if operator in ("!=", "NOT IN"):
+        return lambda text: text not in wanted
+    raise AssertionError(f"no text operator: {operator}")
