@@ -11,6 +11,7 @@ def test_the_state_at_a_position_is_shown(read: CommandLine, shared: Sample) -> 
     [created] = read("log", "--type", "experiment.created", "-n", "1", "--json").json_lines
     then = read("replay", "--at", str(created["position"]), "--json").json
     assert then["runs"] == []
+    assert then["position"] == created["position"]
     assert {"flowers", "empty"} <= {one["name"] for one in then["experiments"]}
     assert "sweep" in read("replay", "--at", "now").stdout
     assert "without runs: " in read("replay", "--at", str(created["position"])).stdout

@@ -1,5 +1,7 @@
 """`eventtrack diff`, `blame` and `undo`: what changed, who did it, and the way back."""
 
+from itertools import groupby
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
     from eventtrack.store.blame import BlameLine
     from eventtrack.store.facts import Change
 
+# Tags that surfaces set by themselves: rarely what one looks for.
+_TRACKER_TAGS = "tag.mlflow."
 _SIGNS = {"added": ("+", "green"), "removed": ("-", "red"), "changed": ("~", "yellow")}
 
 
@@ -38,18 +42,20 @@ def diff(call: Invocation, older: str, newer: str) -> None:
     JSON: a list of changes with kind (added, removed, changed), subject, fact, before and after.
     """
     store = call.open()
+    subject = None
     if is_moment(store, older) and is_moment(store, newer):
         with call.out.progress("folding") as progress:
             changes = store.history.diff(older, newer, progress)
     else:
         runs = [find_run(store, one).info.run_id for one in (older, newer)]
         changes = store.history.diff_runs(*runs)
+        subject = " → ".join(map(text.short_id, runs))
     if call.out.json:
         call.out.document(changes)
     elif not changes:
         call.out.note("No difference.")
     else:
-        _draw_changes(call.out, changes)
+        _draw_changes(call.out, changes, subject)
 
 
 @command(
@@ -120,22 +126,29 @@ def undo(call: Invocation, address: str, yes: bool) -> None:
     call.out.line(Styled(f"Appended as {addresses}; the log keeps both.", "green"))
 
 
-def _draw_changes(out: Output, changes: list["Change"]) -> None:
-    subject = None
-    width = max(text.cell_width(text.clean(change.fact)) for change in changes)
-    for change in changes:
-        if change.subject != subject:
-            if subject is not None:
-                out.line("")
-            subject = change.subject
-            out.line(Styled(text.clean(short_stream(subject)), "bold"))
-        sign, style = _SIGNS.get(change.kind, ("?", ""))
-        name = text.pad(text.clean(change.fact), min(width, 40))
-        out.line(Styled(f"  {sign} {name}  ", style), *_before_and_after(change))
+def _draw_changes(out: Output, changes: list["Change"], title: str | None) -> None:
+    """Draw the changes under their subjects; `title` stands for the subject of two runs."""
+    told = [change for change in changes if not change.fact.startswith(_TRACKER_TAGS)]
+    width = max((text.cell_width(text.clean(change.fact)) for change in told), default=0)
+    for place, (subject, group) in enumerate(groupby(told, key=attrgetter("subject"))):
+        if place:
+            out.line("")
+        below = list(group)
+        # Every run and experiment has a lifecycle, so it is added only with the thing itself.
+        born = any(one.kind == "added" and one.fact == "lifecycle" for one in below)
+        name = title or short_stream(subject)
+        out.line(Styled(text.clean(name), "bold"), Styled("  new" if born else "", "green"))
+        for change in below:
+            sign, style = _SIGNS.get(change.kind, ("?", ""))
+            fact = text.pad(text.clean(change.fact), min(width, 40))
+            out.line(Styled(f"  {sign} {fact}  ", style), *_before_and_after(change))
+    if len(told) < len(changes):
+        hidden = text.count(len(changes) - len(told), "change")
+        out.note(f"{hidden} of the tracker's own tags left out; --json has them")
 
 
 def _before_and_after(change: "Change") -> list[Cell]:
-    before, after = text.value(change.before), text.value(change.after)
+    before, after = _shown(change.fact, change.before), _shown(change.fact, change.after)
     if change.kind == "added":
         return [after]
     if change.kind == "removed":
@@ -156,7 +169,7 @@ def _telling(lines: list["BlameLine"]) -> list["BlameLine"]:
     return [
         line
         for line in lines
-        if newest.get(line.fact, line) is line and not line.fact.startswith("tag.mlflow.")
+        if newest.get(line.fact, line) is line and not line.fact.startswith(_TRACKER_TAGS)
     ]
 
 
@@ -172,7 +185,7 @@ def _blame_json(line: "BlameLine") -> dict[str, Any]:
 
 
 def _shown(name: str, value: str | None) -> str:
-    if name == "end_time" and value is not None:
+    if name in {"start_time", "end_time"} and value is not None:
         return text.local_time(int(value))
     return text.value(value)
 
