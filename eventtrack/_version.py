@@ -1,3 +1,3 @@
-"""The version, in the one place that the build, the package and the log's envelopes read it from."""
+"""The version, in the one place that the build, the package and the log read it from."""
 
 __version__ = "0.1.0"

@@ -78,5 +78,25 @@ def name_from_bytes(drawn: bytes) -> str:
 
 
 # At most eight and seven letters, so that a name with its number stays within MLflow's 20.
-_ADJECTIVES = ["able", "agile", "amber", "ample", "apt", "azure", "bold", "brave", "breezy", "bright", "brisk", "calm", "candid", "casual", "charming", "chill", "clean", "clever", "cosmic", "crisp", "curious", "dapper", "daring", "deft", "dreamy", "eager", "earnest", "easy", "elated", "fair", "famous", "fast", "fine", "fleet", "fluent", "fond", "frank", "fresh", "gentle", "glad", "golden", "good", "grand", "handy", "happy", "hearty", "honest", "humble", "jolly", "keen", "kind", "lively", "loud", "loyal", "lucid", "lucky", "mellow", "merry", "mighty", "mild", "modest", "neat", "nimble", "noble", "patient", "placid", "plucky", "polite", "prime", "proud", "quick", "quiet", "rapid", "rare", "ready", "robust", "rosy", "serene", "sharp", "shiny", "silent", "silver", "sincere", "sleek", "smart", "smooth", "snug", "solid", "sound", "spry", "stable", "steady", "stellar", "sunny", "swift", "tidy", "tough", "trusty", "upbeat", "valiant", "vivid", "warm", "wise", "witty", "zesty"]
-_ANIMALS = ["ant", "badger", "bat", "bear", "beaver", "bee", "bison", "boar", "bobcat", "buck", "calf", "camel", "carp", "cat", "cheetah", "cod", "colt", "condor", "cow", "coyote", "crab", "crane", "crow", "cub", "deer", "dog", "dolphin", "dove", "duck", "eagle", "eel", "egret", "elk", "emu", "falcon", "fawn", "ferret", "finch", "fish", "flea", "fly", "foal", "fowl", "fox", "frog", "gecko", "gnat", "gnu", "goat", "goose", "grouse", "gull", "hare", "hawk", "hen", "heron", "hog", "horse", "hound", "ibex", "jay", "kite", "koala", "koi", "lamb", "lark", "lemur", "lion", "lizard", "llama", "loon", "lynx", "magpie", "marten", "mink", "mole", "moose", "moth", "mouse", "mule", "newt", "orca", "otter", "owl", "ox", "panda", "perch", "pig", "pigeon", "pike", "pony", "puma", "quail", "rabbit", "ram", "rat", "raven", "robin", "rook", "salmon", "seal", "shad", "sheep", "shrew", "shrike", "skunk", "sloth", "slug", "smelt", "snail", "snake", "sole", "sparrow", "squid", "stag", "steed", "stork", "swan", "tern", "tiger", "toad", "trout", "turtle", "vole", "wasp", "whale", "wolf", "worm", "wren", "yak", "zebra"]
+_ADJECTIVES_TEXT = """
+    able agile amber ample apt azure bold brave breezy bright brisk calm candid casual charming
+    chill clean clever cosmic crisp curious dapper daring deft dreamy eager earnest easy elated
+    fair famous fast fine fleet fluent fond frank fresh gentle glad golden good grand handy
+    happy hearty honest humble jolly keen kind lively loud loyal lucid lucky mellow merry mighty
+    mild modest neat nimble noble patient placid plucky polite prime proud quick quiet rapid
+    rare ready robust rosy serene sharp shiny silent silver sincere sleek smart smooth snug
+    solid sound spry stable steady stellar sunny swift tidy tough trusty upbeat valiant vivid
+    warm wise witty zesty
+"""
+_ANIMALS_TEXT = """
+    ant badger bat bear beaver bee bison boar bobcat buck calf camel carp cat cheetah cod colt
+    condor cow coyote crab crane crow cub deer dog dolphin dove duck eagle eel egret elk emu
+    falcon fawn ferret finch fish flea fly foal fowl fox frog gecko gnat gnu goat goose grouse
+    gull hare hawk hen heron hog horse hound ibex jay kite koala koi lamb lark lemur lion lizard
+    llama loon lynx magpie marten mink mole moose moth mouse mule newt orca otter owl ox panda
+    perch pig pigeon pike pony puma quail rabbit ram rat raven robin rook salmon seal shad sheep
+    shrew shrike skunk sloth slug smelt snail snake sole sparrow squid stag steed stork swan
+    tern tiger toad trout turtle vole wasp whale wolf worm wren yak zebra
+"""
+_ADJECTIVES = tuple(_ADJECTIVES_TEXT.split())
+_ANIMALS = tuple(_ANIMALS_TEXT.split())

@@ -6,7 +6,6 @@ decoding and encoding again with an older schema would drop the fields it does n
 
 import hashlib
 import struct
-from typing import NamedTuple
 
 import msgspec
 
@@ -22,7 +21,7 @@ _HEADER_LENGTH = struct.Struct(">H")
 _LEAF_PREFIX = b"\x00"  # RFC 6962, section 2.1: leaves and nodes hash in different domains.
 
 
-class Cause(NamedTuple):
+class Cause(msgspec.Struct, array_like=True, frozen=True):
     """The event that an envelope answers, by its name in the whole world."""
 
     replica: bytes
@@ -40,7 +39,7 @@ class Header(msgspec.Struct, array_like=True, frozen=True):
     session: bytes
     stream: str
     count: int
-    cause: tuple[bytes, int, int] | None
+    cause: Cause | None
     codec: int
     payload_length: int
     payload_hash: bytes

@@ -77,7 +77,7 @@ class Registry:
 
 
 REGISTRY = Registry()
-for _name, _struct in {
+_TYPES: dict[str, type[types.Event]] = {
     "session.opened": types.SessionOpened,
     "experiment.created": types.ExperimentCreated,
     "experiment.renamed": types.ExperimentRenamed,
@@ -99,5 +99,6 @@ for _name, _struct in {
     "run.outputs_logged": types.OutputsLogged,
     "run.artifacts_logged": types.ArtifactsLogged,
     "run.artifacts_deleted": types.ArtifactsDeleted,
-}.items():
+}
+for _name, _struct in _TYPES.items():
     REGISTRY.add(_name, _struct)

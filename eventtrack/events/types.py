@@ -12,7 +12,7 @@ class Event(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """Base of all events."""
 
 
-class SessionOpened(Event):
+class SessionOpened(Event, frozen=True):
     """A process began to write: who, where, and running what."""
 
     user: str
@@ -26,7 +26,7 @@ class SessionOpened(Event):
     opened_ms: int
 
 
-class ExperimentCreated(Event):
+class ExperimentCreated(Event, frozen=True):
     """An experiment was born. `births` counts the earlier ones of its name (see `ids`)."""
 
     name: str
@@ -36,40 +36,40 @@ class ExperimentCreated(Event):
     births: int = 0
 
 
-class ExperimentRenamed(Event):
+class ExperimentRenamed(Event, frozen=True):
     """An experiment took another name."""
 
     name: str
     at_ms: int
 
 
-class ExperimentDeleted(Event):
+class ExperimentDeleted(Event, frozen=True):
     """An experiment was deleted, and all its runs with it; both can be restored."""
 
     at_ms: int
 
 
-class ExperimentRestored(Event):
+class ExperimentRestored(Event, frozen=True):
     """A deleted experiment and all its runs became active again."""
 
     at_ms: int
 
 
-class ExperimentTagsSet(Event):
+class ExperimentTagsSet(Event, frozen=True):
     """Tags of an experiment were set."""
 
     tags: dict[str, str]
     at_ms: int
 
 
-class ExperimentTagDeleted(Event):
+class ExperimentTagDeleted(Event, frozen=True):
     """A tag of an experiment was removed."""
 
     key: str
     at_ms: int
 
 
-class RunStarted(Event):
+class RunStarted(Event, frozen=True):
     """A run was born in an experiment."""
 
     experiment_id: str
@@ -80,7 +80,7 @@ class RunStarted(Event):
     status: str = "RUNNING"
 
 
-class RunUpdated(Event):
+class RunUpdated(Event, frozen=True):
     """A run's status, end time or name changed; None leaves a field as it was."""
 
     status: str | None = None
@@ -88,43 +88,43 @@ class RunUpdated(Event):
     name: str | None = None
 
 
-class RunDeleted(Event):
+class RunDeleted(Event, frozen=True):
     """A run was deleted; it can be restored."""
 
     at_ms: int
 
 
-class RunRestored(Event):
+class RunRestored(Event, frozen=True):
     """A deleted run became active again."""
 
     at_ms: int
 
 
-class ParamsLogged(Event):
+class ParamsLogged(Event, frozen=True):
     """Params of a run, which do not change afterwards."""
 
     params: dict[str, str]
 
 
-class ParamsWithdrawn(Event):
+class ParamsWithdrawn(Event, frozen=True):
     """Params that were logged by mistake were taken back (undo); they may be logged anew."""
 
     keys: list[str]
 
 
-class TagsSet(Event):
+class TagsSet(Event, frozen=True):
     """Tags of a run were set."""
 
     tags: dict[str, str]
 
 
-class TagDeleted(Event):
+class TagDeleted(Event, frozen=True):
     """A tag of a run was removed."""
 
     key: str
 
 
-class MetricLogged(Event):
+class MetricLogged(Event, frozen=True):
     """One point of one metric: the most frequent event by far."""
 
     key: str
@@ -133,7 +133,7 @@ class MetricLogged(Event):
     timestamp_ms: int
 
 
-class MetricsLogged(Event):
+class MetricsLogged(Event, frozen=True):
     """Points of several metrics. A single step or timestamp holds for all of them."""
 
     keys: list[str]
@@ -154,14 +154,14 @@ class DatasetUsed(msgspec.Struct, array_like=True, frozen=True):
     tags: dict[str, str]
 
 
-class InputsLogged(Event):
+class InputsLogged(Event, frozen=True):
     """Datasets and models that a run read."""
 
     datasets: list[DatasetUsed]
     models: list[str]
 
 
-class OutputsLogged(Event):
+class OutputsLogged(Event, frozen=True):
     """Models that a run wrote, each with its step."""
 
     models: list[tuple[str, int]]
@@ -176,13 +176,13 @@ class ArtifactStored(msgspec.Struct, array_like=True, frozen=True):
     place: str | None = None
 
 
-class ArtifactsLogged(Event):
+class ArtifactsLogged(Event, frozen=True):
     """Files of a run; their bytes lie beside the log, named by their hash."""
 
     files: list[ArtifactStored]
 
 
-class ArtifactsDeleted(Event):
+class ArtifactsDeleted(Event, frozen=True):
     """Files were taken out of a run's list; the record of them stays."""
 
     paths: list[str]

@@ -5,7 +5,6 @@ transaction before frames are taken. So two threads, or a crash between commit a
 move a frame twice, and none is skipped.
 """
 
-import os
 import threading
 import warnings
 from collections.abc import Callable, Iterable
@@ -200,8 +199,8 @@ def adopt_orphans(log: EventLog, folder: Path) -> int:
     """
     orphans = [
         orphan
-        for name in sorted(os.listdir(folder))
-        if name.endswith(SUFFIX) and (orphan := OrphanJournal.claim(folder / name))
+        for path in sorted(folder.iterdir())
+        if path.suffix == SUFFIX and (orphan := OrphanJournal.claim(path))
     ]
     if not orphans:
         return 0

@@ -13,7 +13,7 @@ import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import lmdb
 
@@ -28,6 +28,11 @@ from eventtrack.errors import (
 from eventtrack.limits import MAP_BYTES_INITIAL, READERS_MAX
 
 Result = TypeVar("Result")
+if TYPE_CHECKING:
+    # Reads give bytes, never memoryviews: no transaction here asks for buffers.
+    Transaction: TypeAlias = lmdb.Transaction[bytes]
+else:
+    Transaction = lmdb.Transaction
 
 
 class Environment:
@@ -87,7 +92,7 @@ class Environment:
         self._lmdb.close()
 
     @contextmanager
-    def read(self) -> Iterator[lmdb.Transaction]:
+    def read(self) -> Iterator[Transaction]:
         """A read transaction: a stable snapshot. Keep it short: it holds back the file's reuse."""
         self._enter()
         try:
@@ -99,7 +104,7 @@ class Environment:
             self._leave()
 
     @contextmanager
-    def write(self) -> Iterator[lmdb.Transaction]:
+    def write(self) -> Iterator[Transaction]:
         """A write transaction, committed at the end of the block unless it raises.
 
         Other writers wait, in this process and in others. When the map is full the block raises
@@ -138,7 +143,14 @@ class Environment:
 
     def info(self) -> dict[str, int]:
         """LMDB's figures: map size, last page, last transaction, readers."""
-        return {**self._lmdb.info(), "psize": self._lmdb.stat()["psize"]}
+        info, page_bytes = self._lmdb.info(), self._lmdb.stat()["psize"]
+        return {
+            "map_size": info["map_size"],
+            "last_pgno": info["last_pgno"],
+            "last_txnid": info["last_txnid"],
+            "num_readers": info["num_readers"],
+            "psize": page_bytes,
+        }
 
     def hold(self) -> None:
         """Before a fork: let the open transactions of other threads end, and no new one begin."""
@@ -164,7 +176,7 @@ class Environment:
         """
         self._lmdb.close()
 
-    def _begin(self, *, write: bool) -> lmdb.Transaction:
+    def _begin(self, *, write: bool) -> Transaction:
         while True:
             try:
                 return self._lmdb.begin(write=write)
@@ -285,6 +297,6 @@ def translate(error: lmdb.Error, doing: str) -> EventtrackError:
     return StoreError(f"cannot {doing}: {text}", hint="run `eventtrack check`")
 
 
-def table_rows(txn: lmdb.Transaction, table: Any) -> int:
+def table_rows(txn: Transaction, table: Any) -> int:
     """How many rows a table has."""
     return int(txn.stat(table)["entries"])

@@ -40,7 +40,7 @@ def prepare(path: Path, *, create: bool) -> None:
 def _create(path: Path) -> str:
     try:
         path.mkdir(parents=True, exist_ok=True)
-        present = {name for name in os.listdir(path) if not name.startswith(".")}
+        present = {entry.name for entry in path.iterdir() if not entry.name.startswith(".")}
         if present - {LOG, JOURNAL, VIEWS, BLOBS}:
             raise InvalidValueError(
                 f"cannot make a store at {path}: the folder already holds {min(present)!r}",

@@ -7,9 +7,11 @@ from pathlib import Path
 from eventtrack.errors import DiskFullError, StoreReadOnlyError, UnsuitableFileSystemError
 
 # File systems whose mmap and locks do not hold between machines (LMDB manual, "Caveats").
-_NETWORK_FILE_SYSTEMS = frozenset(
-    ["nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "lustre", "gpfs", "beegfs", "beegfs_nodev", "glusterfs", "fuse.sshfs", "fuse.glusterfs", "fuse.s3fs", "fuse.gcsfuse", "fuse.rclone", "fuse.ceph", "fuse.juicefs", "davfs", "ncpfs"]
-)
+_NETWORK_FILE_SYSTEM_NAMES = """
+    nfs nfs4 cifs smb3 smbfs 9p afs ceph lustre gpfs beegfs beegfs_nodev glusterfs fuse.sshfs
+    fuse.glusterfs fuse.s3fs fuse.gcsfuse fuse.rclone fuse.ceph fuse.juicefs davfs ncpfs
+"""
+_NETWORK_FILE_SYSTEMS = frozenset(_NETWORK_FILE_SYSTEM_NAMES.split())
 _MOUNTS = Path("/proc/self/mounts")
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 

@@ -5,7 +5,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import lmdb
 import msgspec
 
 from eventtrack.clock import Clock, SystemClock, next_recorded, observe_recorded
@@ -14,7 +13,7 @@ from eventtrack.events.envelope import SALT_BYTES, Draft, Envelope, seal
 from eventtrack.ids import IdSource, RandomIds
 from eventtrack.limits import READ_BYTES_MAX
 from eventtrack.log import merkle
-from eventtrack.log.environment import Environment, run_growing
+from eventtrack.log.environment import Environment, Transaction, run_growing
 from eventtrack.log.protocol import Head, Result
 
 TABLES = ("events", "feeds", "heads", "journals", "meta")
@@ -135,7 +134,7 @@ class LmdbTransaction:
 
     def __init__(
         self,
-        txn: lmdb.Transaction,
+        txn: Transaction,
         tables: dict[str, Any],
         replica: bytes,
         clock: Clock,
@@ -263,17 +262,17 @@ def _key(number: int) -> bytes:
     return number.to_bytes(_POSITION_BYTES, "big")
 
 
-def _last_position(txn: lmdb.Transaction, table: Any) -> int:
+def _last_position(txn: Transaction, table: Any) -> int:
     cursor = txn.cursor(table)
     return int.from_bytes(cursor.key(), "big") if cursor.last() else 0
 
 
-def _get(txn: lmdb.Transaction, table: Any, position: int) -> Envelope | None:
+def _get(txn: Transaction, table: Any, position: int) -> Envelope | None:
     data = txn.get(_key(position), db=table)
     return None if data is None else Envelope(data, position)
 
 
-def _read(txn: lmdb.Transaction, table: Any, after: int, limit: int) -> list[Envelope]:
+def _read(txn: Transaction, table: Any, after: int, limit: int) -> list[Envelope]:
     found: list[Envelope] = []
     cursor = txn.cursor(table)
     if not cursor.set_range(_key(after + 1)):

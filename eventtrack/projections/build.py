@@ -1,8 +1,9 @@
 """One folded copy of the views: an LMDB environment, a checkpoint, and the way to move both on.
 
 A build is never the truth, so its commits are not synced: they survive every crash but the
-machine's own. The file `boot` names the boot of the machine under which it is written, and `clean` the
-transaction that was synced last; after a power cut a build without both is thrown away unread.
+machine's own. The file `boot` names the boot of the machine under which it is
+written, and `clean` the transaction that was synced last; after a power cut a build without both
+is thrown away unread.
 """
 
 from collections.abc import Callable, Iterator

@@ -72,8 +72,13 @@ def _run(reader: Reader, run: RunState) -> list[Any]:
         run.params,
         run.tags,
         [
-            (key, _canonical(metric.value), metric.timestamp_ms, metric.step)
-            + (points_hash(reader.history(metric)),)
+            (
+                key,
+                _canonical(metric.value),
+                metric.timestamp_ms,
+                metric.step,
+                points_hash(reader.history(metric)),
+            )
             for key, metric in sorted(run.metrics.items())
         ],
         run.datasets,

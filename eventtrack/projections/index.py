@@ -1,9 +1,9 @@
 """The search index: for each experiment and field, run numbers in order of the field's value.
 
 A key is `experiment number (u32) ‖ field number (u32) ‖ value ‖ run number (u32)`, the row is
-empty. Values are encoded so that byte order is the order of search: numbers ascending with NaN behind
-all of them, texts by their UTF-8 bytes. A long text is cut, and says so, so that whoever needs the
-rest looks at the run.
+empty. Values are encoded so that byte order is the order of search: numbers ascending with NaN
+behind all of them, texts by their UTF-8 bytes. A long text is cut, and says so, so that whoever
+needs the rest looks at the run.
 """
 
 import math
@@ -18,7 +18,6 @@ NUMBER, NAN = b"\x00", b"\x01"
 _DOUBLE = struct.Struct(">d")
 _SIGN = 1 << 63
 _ALL = (1 << 64) - 1
-_U32 = struct.Struct(">I")
 _PREFIX = struct.Struct(">II")
 
 # One letter a kind of field, as in search: metric, param, tag, attribute, dataset.
@@ -36,7 +35,7 @@ def prefix(experiment: int, field: int) -> bytes:
 
 def row(experiment: int, field: int, value: bytes, run: int) -> bytes:
     """A row's key."""
-    return _PREFIX.pack(experiment, field) + value + _U32.pack(run)
+    return prefix(experiment, field) + value + run.to_bytes(4, "big")
 
 
 def run_of(key: bytes) -> int:
@@ -66,7 +65,7 @@ def encode_number(number: float) -> bytes:
     """A number as an ordered value; -0.0 is 0.0."""
     if math.isnan(number):
         return NAN
-    (bits,) = struct.unpack(">Q", _DOUBLE.pack(number + 0.0))
+    bits = int.from_bytes(_DOUBLE.pack(number + 0.0), "big")
     # The usual trick: flip all bits of negatives and the sign of the rest; order becomes unsigned.
     ordered = bits ^ _ALL if bits & _SIGN else bits | _SIGN
     return NUMBER + ordered.to_bytes(8, "big")
@@ -83,7 +82,7 @@ def decode_number(value: bytes) -> float:
 
 
 def values(state: RunState, field: FieldName) -> tuple[bytes, ...]:
-    """The encoded values under which a run stands in the index for one field: none, one, or many."""
+    """The encoded values under which a run stands in the index for a field: none, one, or many."""
     kind, key = field
     if kind == METRIC:
         metric = state.metrics.get(key)

@@ -39,8 +39,8 @@ def fold_rows(tables: Tables, run: RunState, events: Sequence[MetricsLogged]) ->
         rows = list(group)
         plain = all(type(row.steps) is int and type(row.timestamps_ms) is int for row in rows)
         if plain and len(set(keys)) == len(keys):
-            steps = array("q", [row.steps for row in rows])  # type: ignore[misc]
-            timestamps = array("q", [row.timestamps_ms for row in rows])  # type: ignore[misc]
+            steps: array[int] = array("q", [row.steps for row in rows])  # type: ignore[misc]
+            timestamps: array[int] = array("q", [row.timestamps_ms for row in rows])  # type: ignore[misc]
             for key, values in zip(
                 keys, zip(*(row.values for row in rows), strict=True), strict=True
             ):

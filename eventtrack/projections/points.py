@@ -1,8 +1,8 @@
 """Metric histories: packed columns in chunks, cheap to extend and fast to read.
 
-A row of the table `points` is `series (u32) ‖ index of its first point (u32)` -> all steps, then all
-timestamps, then all values, 8 bytes each, little-endian. A series is full chunks of `CHUNK_POINTS`
-and a tail of small ones, which are joined when they make up a full one: a live series
+A row of the table `points` is `series (u32) ‖ index of its first point (u32)` -> all steps, then
+all timestamps, then all values, 8 bytes each, little-endian. A series is full chunks of
+`CHUNK_POINTS` and a tail of small ones, joined when they make up a full one: a live series
 rewrites at most one small chunk with each append, and a million points are 245 rows to read.
 """
 
@@ -11,7 +11,7 @@ import sys
 from array import array
 from collections.abc import Iterator
 from itertools import groupby, islice
-from math import copysign
+from math import copysign, isnan
 from typing import Any
 
 from eventtrack.projections.state import MetricState
@@ -98,7 +98,7 @@ def _point_order(row: tuple[int, int, float]) -> tuple[int, int, bool, float, fl
 
 def _value_order(value: float) -> tuple[bool, float, float]:
     # A total order, or two machines would disagree: NaN equals itself, and -0.0 comes before 0.0.
-    return (True, 0.0, 0.0) if value != value else (False, value, copysign(1.0, value))
+    return (True, 0.0, 0.0) if isnan(value) else (False, value, copysign(1.0, value))
 
 
 def append(txn: Any, table: Any, state: MetricState, points: Points) -> None:

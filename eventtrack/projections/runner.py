@@ -1,12 +1,11 @@
 """The live views: which build is in use, kept up with the log, rebuilt beside itself.
 
-Any process may fold; LMDB lets one at a time, and each goes on from the checkpoint it finds. The file
-`current-FINGERPRINT` names the build in use and is replaced in one step, so a rebuild never
+Any process may fold; LMDB lets one at a time, and each goes on from the checkpoint it finds. The
+file `current-FINGERPRINT` names the build in use and is replaced in one step, so a rebuild never
 disturbs readers, and two versions of eventtrack on one store keep a build each.
 """
 
 import hashlib
-import os
 import shutil
 import threading
 from collections.abc import Callable, Iterator
@@ -147,7 +146,7 @@ class Views:
         """The build that the pointer names, opened; a new one where there is none to trust."""
         with self._lock:
             try:
-                inode = os.stat(self._pointer).st_ino
+                inode = self._pointer.stat().st_ino
             except FileNotFoundError:
                 inode = 0
             if self._build is not None and inode == self._pointer_inode and inode:
@@ -166,8 +165,8 @@ class Views:
     def _replace(self, build: Build) -> Build:
         draft = self._pointer.with_suffix(f".{build.folder.name[-8:]}")
         draft.write_text(build.folder.name)
-        self._pointer_inode = os.stat(draft).st_ino
-        os.replace(draft, self._pointer)
+        self._pointer_inode = draft.stat().st_ino
+        draft.replace(self._pointer)
         self._build = build
         self._seen_change = -1
         for folder in self._folder.glob(f"{self._fingerprint}-*"):

@@ -1,4 +1,4 @@
-"""What the views keep of each entity, and the rules by which facts meet (merge table, docs/views.md).
+"""What the views keep of each entity, and the rules by which facts meet (the merge table).
 
 Every rule is commutative: the same set of facts gives the same state in any order. A fact carries
 a *stamp*, which orders all events of the world: recorded time, replica, place in the envelope.
@@ -191,7 +191,7 @@ def latest(old: tuple[T, Stamp], value: T, stamp: Stamp) -> tuple[T, Stamp]:
 
 
 def effective_lifecycle(run: RunState, experiment: ExperimentState | None) -> str:
-    """A run's stage: its own or its experiment's last deletion or restoration, whichever is later."""
+    """A run's stage: from its own or its experiment's last deletion or restoration, the later."""
     if experiment is not None and experiment.lifecycle[1] > run.lifecycle[1]:
         return experiment.lifecycle[0]
     return run.lifecycle[0]

@@ -8,9 +8,9 @@ Decoded entities are kept in a `Cache` for the next batch, as long as nobody els
 import hashlib
 from typing import Any
 
-import lmdb
 import msgspec
 
+from eventtrack.log.environment import Transaction
 from eventtrack.projections import index, points
 from eventtrack.projections.index import FieldName
 from eventtrack.projections.state import (
@@ -48,7 +48,7 @@ _decode_session = msgspec.msgpack.Decoder(SessionState).decode
 
 
 class Cache:
-    """Decoded entities as of the views' transaction `as_of`; emptied when another process folded."""
+    """Decoded entities as of the views' transaction `as_of`; emptied when others have folded."""
 
     def __init__(self) -> None:
         self.as_of = -1
@@ -70,7 +70,7 @@ class Cache:
 class Reader:
     """Reads of the views within one transaction, read or write."""
 
-    def __init__(self, txn: lmdb.Transaction, tables: dict[str, Any]) -> None:
+    def __init__(self, txn: Transaction, tables: dict[str, Any]) -> None:
         self.txn = txn
         self.tables = tables
 
@@ -125,7 +125,7 @@ class Reader:
         return None if value is None else _decode_artifact(value)
 
     def artifacts(self, run: int, prefix: str = "") -> list[ArtifactState]:
-        """The artifacts of a run whose paths begin with `prefix`, in order, without deleted ones."""
+        """The artifacts of a run whose paths begin with `prefix`, sorted, without deleted ones."""
         cursor = self.txn.cursor(self.tables["artifacts"])
         start = run.to_bytes(4, "big") + prefix.encode()[:_PATH_BYTES_MAX]
         found: list[ArtifactState] = []
@@ -172,7 +172,7 @@ class Reader:
 class Tables(Reader):
     """The views within one write transaction of a fold."""
 
-    def __init__(self, txn: lmdb.Transaction, tables: dict[str, Any], cache: Cache) -> None:
+    def __init__(self, txn: Transaction, tables: dict[str, Any], cache: Cache) -> None:
         super().__init__(txn, tables)
         self._cache = cache
         self._runs: dict[int, RunState] = {}  # changed in this batch
@@ -266,12 +266,15 @@ class Tables(Reader):
         self._put_many("runs", _encoded(self._runs))
         for event_type, count in self._unknown.items():
             known = self.unknown_counts().get(event_type, 0)
-            key = event_type.encode()
-            self.txn.put(key, (known + count).to_bytes(8, "big"), db=self.tables["unknown"])
+            name = event_type.encode()
+            self.txn.put(name, (known + count).to_bytes(8, "big"), db=self.tables["unknown"])
         if self._next_number:
             self.txn.put(b"numbers", self._next_number.to_bytes(4, "big"), db=self.tables["meta"])
-        for buffer in (self._points, self._timeline, self._experiments, self._runs, self._unknown):
-            buffer.clear()
+        self._points.clear()
+        self._timeline.clear()
+        self._experiments.clear()
+        self._runs.clear()
+        self._unknown.clear()
 
     def _flush_index(self) -> None:
         rows: list[tuple[bytes, bytes]] = []

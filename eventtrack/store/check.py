@@ -1,8 +1,10 @@
-"""The store's fsck: every envelope, feed, journal, view and blob is held against what it must be."""
+"""The store's fsck: envelopes, feeds, journals, views and blobs, held against what they must be."""
 
 import hashlib
 from collections.abc import Callable
 from pathlib import Path
+
+import msgspec
 
 from eventtrack.errors import EventtrackError
 from eventtrack.events.envelope import Envelope
@@ -36,7 +38,7 @@ class CheckReport(Record):
     journals: int = 0
     blobs: int = 0
     digest: str = ""
-    problems: list[Problem] = []
+    problems: list[Problem] = msgspec.field(default_factory=list)
 
     @property
     def ok(self) -> bool:
@@ -55,7 +57,7 @@ def check_store(engine: Engine, progress: Progress | None = None) -> CheckReport
     frontiers as stored. The journals: frames and checksums. The views: a rebuild gives the same
     digest. The blobs: each is the bytes of its name, and none that a run names is missing.
     """
-    report = CheckReport(problems=[])
+    report = CheckReport()
     _check_log(engine, report, progress)
     _check_journals(engine.path / files.JOURNAL, report)
     if report.ok:

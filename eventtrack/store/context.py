@@ -1,10 +1,7 @@
 """What the nouns of a store share: the engine, and records from its views."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 from eventtrack.projections.tables import Reader
 from eventtrack.store.engine import Engine
@@ -17,8 +14,6 @@ class StoreContext:
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self.artifact_root = f"eventtrack://{engine.path}"
-        # Metric sinks by run id, the oldest first. Changed by single, atomic dictionary calls.
-        self.sinks: dict[str, Any] = {}
 
     @contextmanager
     def entities(self) -> Iterator[EntityReader]:

@@ -61,7 +61,7 @@ class Engine:
         return self._session
 
     def execute(self, decide: Decision[Result]) -> Result:
-        """Decide as the only writer and append what follows, durably, or raise and write nothing."""
+        """Decide as the only writer and append what follows durably, or raise and write nothing."""
         self._check_open()
         batch = getattr(self._local, "batch", None)
         if batch is not None:
@@ -182,10 +182,7 @@ class Engine:
         with self.views.begin() as fold, self.log.begin() as transaction:
             fold.catch_up(transaction)
             yield fold, transaction
-            if self._drainer is not None:
-                marks = self._drainer.take(transaction)
-            else:
-                marks = []
+            marks = self._drainer.take(transaction) if self._drainer is not None else []
             if marks or transaction.head() > fold.position:
                 fold.catch_up(transaction)
             change = transaction.id()

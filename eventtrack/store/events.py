@@ -20,8 +20,8 @@ _PAGE = 512
 class EventRecord(Record):
     """One event with its header.
 
-    `recorded_ms` is when it was recorded, in milliseconds since 1970; the times in `body` are what the
-    caller claimed. `known` is False for a type that this eventtrack cannot read: `body` then
+    `recorded_ms` is when it was recorded, in milliseconds since 1970; the times in `body` are what
+    the caller claimed. `known` is False for a type that this eventtrack cannot read: `body` then
     holds its fields as a list. `cause` is the address of the event that this one answers.
     """
 
@@ -140,8 +140,11 @@ class Events:
         header = envelope.header
         cause = None
         if header.cause is not None:
-            position = self._engine.log.locate(header.cause[0], header.cause[1])
-            cause = f"{position}.{header.cause[2]}" if position else header.cause[0].hex()
+            position = self._engine.log.locate(header.cause.replica, header.cause.index)
+            place = (
+                str(position) if position else f"{header.cause.replica.hex()}/{header.cause.index}"
+            )
+            cause = f"{place}.{header.cause.offset}"
         found: list[EventRecord] = []
         for kind, version, body, known in _bodies(envelope):
             found.append(

@@ -59,13 +59,16 @@ class History:
             if self._between(event, first) != self._between(event, second)
         }
         changes: list[Change] = []
-        with folded(self._engine.log, first, progress) as before:
-            with folded(self._engine.log, second, progress) as after:
-                with before.read() as old, after.read() as new:
-                    for stream in sorted(touched):
-                        known = facts_of(self._context.over(old), old, stream)
-                        found = facts_of(self._context.over(new), new, stream)
-                        changes += compare(stream, known, found)
+        with (
+            folded(self._engine.log, first, progress) as before,
+            folded(self._engine.log, second, progress) as after,
+            before.read() as old,
+            after.read() as new,
+        ):
+            for stream in sorted(touched):
+                known = facts_of(self._context.over(old), old, stream)
+                found = facts_of(self._context.over(new), new, stream)
+                changes += compare(stream, known, found)
         return changes
 
     def diff_runs(self, run_a: str, run_b: str) -> list[Change]:

@@ -36,7 +36,7 @@ def resolve_path(uri: str | os.PathLike[str] | None = None) -> Path:
             f"cannot open {text}: this eventtrack has no way to {parts.scheme}: URIs",
             hint="use a folder, or eventtrack:PATH; for a server use the mlflow package",
         )
-    return Path(os.path.abspath(os.path.expanduser(text or DEFAULT_FOLDER)))
+    return Path(text or DEFAULT_FOLDER).expanduser().absolute()
 
 
 def _from_environment() -> str:

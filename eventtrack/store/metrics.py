@@ -67,18 +67,15 @@ class MetricSink:
             step = 0 if step is None else validate.int64("step", step)
         elif not -0x8000000000000000 <= step <= 0x7FFFFFFFFFFFFFFF:
             validate.int64("step", step)
-        if timestamp is None:
-            timestamp = _now_ns() // 1_000_000
-        else:
-            timestamp = validate.timestamp_ms(timestamp)
+        at_ms = _now_ns() // 1_000_000 if timestamp is None else validate.timestamp_ms(timestamp)
         self._countdown -= 1
         if self._countdown <= 0:
             self._relieve()
         try:
-            self._append(self._slot, _encode((key, value, step, timestamp)), self._seed)
+            self._append(self._slot, _encode((key, value, step, at_ms)), self._seed)
         except JournalDisowned:
             self._attach(self._context.engine.journal())
-            self._append(self._slot, _encode((key, value, step, timestamp)), self._seed)
+            self._append(self._slot, _encode((key, value, step, at_ms)), self._seed)
 
     def log_many(
         self,
@@ -101,18 +98,15 @@ class MetricSink:
         if set(map(type, values)) != {float}:
             values = [validate.metric_value(*pair) for pair in zip(keys, values, strict=True)]
         step = 0 if step is None else validate.int64("step", step)
-        if timestamp is None:
-            timestamp = _now_ns() // 1_000_000
-        else:
-            timestamp = validate.timestamp_ms(timestamp)
+        at_ms = _now_ns() // 1_000_000 if timestamp is None else validate.timestamp_ms(timestamp)
         self._countdown -= len(keys)
         if self._countdown <= 0:
             self._relieve()
         try:
-            self._append(self._slot_many, _encode((keys, values, step, timestamp)), self._seed_many)
+            self._append(self._slot_many, _encode((keys, values, step, at_ms)), self._seed_many)
         except JournalDisowned:
             self._attach(self._context.engine.journal())
-            self._append(self._slot_many, _encode((keys, values, step, timestamp)), self._seed_many)
+            self._append(self._slot_many, _encode((keys, values, step, at_ms)), self._seed_many)
 
     def revoke(self) -> None:
         """After the run was deleted: every further call asks first whether it may write again."""
@@ -148,6 +142,8 @@ class Metrics:
 
     def __init__(self, context: StoreContext) -> None:
         self._context = context
+        # By run id, the oldest first. Changed by single, atomic dictionary calls.
+        self._sinks: dict[str, MetricSink] = {}
 
     def sink(self, run_id: str) -> MetricSink:
         """The sink of an active run, shared by all who ask for it.
@@ -156,7 +152,7 @@ class Metrics:
             NotFoundError: There is no such run.
             InvalidValueError: It is deleted.
         """
-        sinks = self._context.sinks
+        sinks = self._sinks
         sink = sinks.get(run_id)
         if sink is None:
             with self._context.engine.read() as reader:
@@ -165,6 +161,12 @@ class Metrics:
             while len(sinks) > SINKS_MAX:
                 sinks.pop(next(iter(sinks)), None)
         return sink
+
+    def revoke(self, run_id: str) -> None:
+        """After a run was deleted: what was logged before is kept, what follows is refused."""
+        if sink := self._sinks.pop(run_id, None):
+            self._context.engine.flush()
+            sink.revoke()
 
     def log(
         self,
@@ -180,8 +182,8 @@ class Metrics:
     def arrays(self, run_id: str, key: str) -> MetricArrays:
         """The whole history of a metric as three arrays of 8-byte numbers.
 
-        `steps` and `timestamps` (milliseconds since 1970) are `array('q')`, `values` `array('d')`, in
-        order of (timestamp, step, value); numpy takes them with `numpy.asarray`, without a copy.
+        `steps` and `timestamps` (milliseconds since 1970) are `array('q')`, `values` `array('d')`,
+        in order of (timestamp, step, value); numpy takes them with `numpy.asarray`, without a copy.
         Empty for a metric that was never logged.
 
         Raises:
@@ -198,7 +200,7 @@ class Metrics:
         max_results: int | None = None,
         page_token: str | None = None,
     ) -> PagedList[Metric]:
-        """One page of a metric's history, all of it by default, in order of (timestamp, step, value)."""
+        """One page (by default all) of a metric's history, by (timestamp, step, value)."""
         if max_results is not None:
             validate.max_results(max_results, limits.INT64_MAX)
         points = self.arrays(run_id, key)

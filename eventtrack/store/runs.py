@@ -13,6 +13,7 @@ from eventtrack.store import inputs, validate
 from eventtrack.store.context import StoreContext
 from eventtrack.store.decide import active_run, existing_run
 from eventtrack.store.experiments import active_experiment
+from eventtrack.store.metrics import Metrics
 from eventtrack.views import paging
 from eventtrack.views.filters import (
     Comparison,
@@ -46,8 +47,9 @@ USER_TAG = "mlflow.user"
 class Runs:
     """The runs of a store."""
 
-    def __init__(self, context: StoreContext) -> None:
+    def __init__(self, context: StoreContext, metrics: Metrics) -> None:
         self._context = context
+        self._metrics = metrics
         self._engine = context.engine
 
     def create(
@@ -143,9 +145,7 @@ class Runs:
     def delete(self, run_id: str) -> None:
         """Delete a run; it can be restored. Deleting a deleted run changes nothing."""
         self._set_stage(run_id, LifecycleStage.DELETED)
-        if sink := self._context.sinks.pop(run_id, None):
-            self._engine.flush()
-            sink.revoke()
+        self._metrics.revoke(run_id)
 
     def restore(self, run_id: str) -> None:
         """Make a deleted run active again. Restoring an active run changes nothing."""
@@ -281,8 +281,9 @@ class Runs:
         )
 
     def tree(self, experiment_id: str) -> list[tuple[Run, int]]:
-        """The active runs of an experiment with their depth: roots newest first, each followed by
-        the runs nested in it, oldest first.
+        """The active runs of an experiment, each with its depth, as a tree read downwards.
+
+        Roots come newest first; each is followed by the runs nested in it, oldest first.
         """
         runs = self._find(
             [experiment_id], None, ViewType.ACTIVE_ONLY, (), 0, limits.SEARCH_RESULTS_MAX

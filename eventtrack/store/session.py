@@ -39,7 +39,7 @@ def current_user() -> str:
 def program() -> str:
     """The script or command that runs: `sys.argv[0]` in full, or "python" for a prompt."""
     name = sys.argv[0] if sys.argv else ""
-    return os.path.abspath(name) if name and name not in ("-c", "-m") else "python"
+    return str(Path(name).absolute()) if name and name not in ("-c", "-m") else "python"
 
 
 def git_commit(folder: Path) -> str | None:

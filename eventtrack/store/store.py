@@ -30,15 +30,16 @@ class Queries:
     def __init__(self, context: StoreContext) -> None:
         self._context = context
         self.experiments = Experiments(context)
-        self.runs = Runs(context)
-        self.artifacts = Artifacts(context)
         self.metrics = Metrics(context)
+        self.runs = Runs(context, self.metrics)
+        self.artifacts = Artifacts(context)
         self.sessions = Sessions(context)
 
 
 class Snapshot(Queries):
-    """The store as it was at a moment. Its nouns answer; what would change something raises
-    `StoreReadOnlyError`.
+    """The store as it was at a moment.
+
+    Its nouns answer; what would change something raises `StoreReadOnlyError`.
     """
 
     def __init__(self, engine: SnapshotEngine) -> None:

@@ -69,7 +69,7 @@ def timestamp_ms(value: object) -> int:
     number = int64("timestamp", value)
     if number < 0:
         raise InvalidValueError(
-            f"Got invalid timestamp {number}. Timestamp must be a nonnegative long (64-bit integer)",
+            f"Got invalid timestamp {number}. Timestamp must be a nonnegative long (int64)",
             hint="pass milliseconds since 1970, for example int(time.time() * 1000)",
         )
     return number

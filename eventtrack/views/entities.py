@@ -103,7 +103,7 @@ class EntityReader:
 
 
 def shown_name(reader: Reader, state: ExperimentState) -> str:
-    """The name an experiment shows: its own, or with its replica behind it if an older one has it."""
+    """The name an experiment shows: its own, with its replica behind it if an older one has it."""
     name = state.name[0]
     holders = reader.name(name).holders
     if len(holders) < 2:

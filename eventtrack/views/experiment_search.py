@@ -58,7 +58,7 @@ def _compare(experiment: Experiment, comparison: Comparison) -> bool:
     if found is None or operator == "IS NOT NULL":
         return found is not None
     if field.kind == "attribute" and field.key in _NUMERIC:
-        return _compare_number(found, operator, wanted)
+        return _compare_number(float(found), operator, wanted)
     return text_test(operator, wanted)(str(found))
 
 

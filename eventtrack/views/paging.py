@@ -39,8 +39,10 @@ def offset_of(token: str | None) -> int:
 
 
 def page(found: Sequence[T], offset: int, size: int) -> PagedList[T]:
-    """A page from results that begin at `offset` and hold at least one more than the page's size
-    where there is a next one.
+    """The first `size` results as a page, with a token if there are more.
+
+    Args:
+        found: Results from `offset` on: `size` and one more where there are so many.
     """
     token = None
     if len(found) > size:

@@ -108,7 +108,7 @@ class Experiment(Record):
 
 
 class RunInfo(Record):
-    """What a run is: identity, state and times (milliseconds since 1970; end is None while open)."""
+    """What a run is: identity, state, and times in milliseconds since 1970 (no end while open)."""
 
     run_id: str
     run_name: str

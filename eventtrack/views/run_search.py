@@ -65,7 +65,7 @@ class RunSearch:
         start: int,
         stop: int,
     ) -> list[RunState]:
-        """The matches `[start, stop)` in order: what is asked for, then newest first, then run id."""
+        """The matches `[start, stop)`, ordered as asked, then newest first, then by run id."""
         found = self._viewed(view_type, None if expression is None else self._matches(expression))
         terms = list(order)
         if all(term.field != _NEWEST_FIRST.field for term in terms):

@@ -1,8 +1,8 @@
 """The watcher: folds what other processes append, within milliseconds of their commit.
 
-The file's change is a wake-up, not the truth. LMDB writes pages, and with them moves the file's time,
-before the commit can be seen: a reader that looks once per wake-up misses commits and finds them
-at the next, which may never come. So after a wake-up the watcher looks again until the log's
+The file's change is a wake-up, not the truth. LMDB writes pages, and with them moves the file's
+time, before the commit can be seen: a reader that looks once per wake-up misses commits and finds
+them at the next, which may never come. So after a wake-up the watcher looks again until the log's
 transaction number has moved, for a bounded time, and once a second in any case.
 """
 
