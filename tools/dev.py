@@ -1,12 +1,12 @@
 """The developers' one command: `python tools/dev.py setup | check | test | bench | fix`.
 
-setup   makes .venv with the package (editable) and everything its tests and tools need
+setup   makes .venv-dev with the package (editable) and everything its tests and tools need
 check   lint, formatting and types: changes nothing
 test    check, then every test, on all cores; further arguments go to pytest
 bench   every benchmark of tools/bench/
 fix     mends what the linter and the formatter can mend
 
-All but setup begin with it where .venv is missing or was made for another pyproject.toml. This file
+All but setup begin with it where .venv-dev is missing or was made for another pyproject.toml. This file
 needs the standard library only, and parses in older Pythons so that it can say what it needs.
 """
 
@@ -17,25 +17,25 @@ import venv
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-VENV = ROOT / ".venv"
-# The pyproject.toml that .venv was made for: a copy says more than a time, which a clone resets.
+VENV = ROOT / ".venv-dev"
+# The pyproject.toml that .venv-dev was made for: a copy says more than a time, which a clone resets.
 MADE_FOR = VENV / "made-for-pyproject.toml"
 
 
 def python(*arguments: str) -> int:
-    """Run .venv's Python in the project's root, return its exit code."""
+    """Run .venv-dev's Python in the project's root, return its exit code."""
     bin_folder = "Scripts" if os.name == "nt" else "bin"
     print("$ python", *arguments, flush=True)
     return subprocess.call([str(VENV / bin_folder / "python"), *arguments], cwd=str(ROOT))
 
 
 def setup() -> int:
-    """Make .venv anew."""
+    """Make .venv-dev anew."""
     print("$ making", VENV, flush=True)
     try:
         venv.create(str(VENV), clear=True, with_pip=True)
     except subprocess.CalledProcessError:
-        print("cannot put pip into .venv\nhint: on Debian, `apt-get install python3-venv`")
+        print("cannot put pip into .venv-dev\nhint: on Debian, `apt-get install python3-venv`")
         return 1
     failed = python("-m", "pip", "install", "--quiet", "--editable", ".[test]")
     if not failed:
@@ -44,7 +44,7 @@ def setup() -> int:
 
 
 def is_set_up() -> bool:
-    """Whether .venv was made for the pyproject.toml of now."""
+    """Whether .venv-dev was made for the pyproject.toml of now."""
     return MADE_FOR.exists() and MADE_FOR.read_bytes() == (ROOT / "pyproject.toml").read_bytes()
 
 
