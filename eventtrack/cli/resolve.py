@@ -131,8 +131,10 @@ def chosen_experiments(store: "Store", typed: Sequence[str], *, view_type: int) 
 def _runs_starting_with(store: "Store", prefix: str) -> list[Run]:
     if not _RUN_ID.fullmatch(prefix):
         return []
-    found = _search(store, f"attributes.run_id LIKE '{prefix}%'", _CANDIDATES_MAX + 1)
-    return [run for run in found if run.info.run_id.startswith(prefix)]
+    return [
+        store.runs.get(run_id)
+        for run_id in store.runs.ids_starting_with(prefix, _CANDIDATES_MAX + 1)
+    ]
 
 
 def _runs_named(store: "Store", name: str) -> list[Run]:

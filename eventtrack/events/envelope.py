@@ -6,6 +6,7 @@ decoding and encoding again with an older schema would drop the fields it does n
 
 import hashlib
 import struct
+from typing import Annotated
 
 import msgspec
 
@@ -21,6 +22,11 @@ _HEADER_LENGTH = struct.Struct(">H")
 _LEAF_PREFIX = b"\x00"  # RFC 6962, section 2.1: leaves and nodes hash in different domains.
 
 
+# What a header may hold: names of 16 bytes, and numbers that fit into the log's keys.
+Name = Annotated[bytes, msgspec.Meta(min_length=16, max_length=16)]
+Number = Annotated[int, msgspec.Meta(ge=0)]
+
+
 class Cause(msgspec.Struct, array_like=True, frozen=True):
     """The event that an envelope answers, by its name in the whole world."""
 
@@ -33,11 +39,11 @@ class Header(msgspec.Struct, array_like=True, frozen=True):
     """What is known of an envelope without its payload. `recorded` is a hybrid time (`clock`)."""
 
     format: int
-    replica: bytes
-    index: int
-    recorded: int
-    session: bytes
-    stream: str
+    replica: Name
+    index: Number
+    recorded: Number
+    session: Name
+    stream: Annotated[str, msgspec.Meta(min_length=1)]
     count: int
     cause: Cause | None
     codec: int
@@ -69,8 +75,7 @@ class Envelope:
     def __init__(self, data: bytes, position: int = 0) -> None:
         self.data = data
         self.position = position
-        (length,) = _HEADER_LENGTH.unpack_from(data)
-        self._header_stop = _HEADER_LENGTH.size + length
+        self._header_stop = _HEADER_LENGTH.size + int.from_bytes(data[:2], "big")
         try:
             self.header = _header_decoder.decode(memoryview(data)[2 : self._header_stop])
         except msgspec.DecodeError as error:
@@ -106,8 +111,11 @@ class Envelope:
         Raises:
             ChecksumError: Length or hash differ.
         """
-        payload = self.payload
-        if payload and hashlib.sha256(payload).digest() != self.header.payload_hash:
+        payload, header = self.payload, self.header
+        if payload and (
+            len(payload) != header.payload_length
+            or hashlib.sha256(payload).digest() != header.payload_hash
+        ):
             raise ChecksumError(
                 f"the payload of envelope {self.position} is not what was written "
                 f"({len(payload)} bytes here, {self.header.payload_length} written)",

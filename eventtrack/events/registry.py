@@ -26,10 +26,10 @@ class EventType:
         self._list_decoder = msgspec.msgpack.Decoder(list[struct])  # type: ignore[valid-type]
 
     def decode_many(self, version: int, bodies: msgspec.Raw | bytes) -> list[types.Event] | None:
-        """Decode a msgpack array of bodies of `version`; None for a version from the future."""
+        """Decode a msgpack array of bodies of `version`; None for a version that is not known."""
         if version == self.version:
             return self._list_decoder.decode(bodies)
-        if version > self.version:
+        if not 1 <= version < self.version:
             return None
         plain: list[list[Any]] = msgspec.msgpack.decode(bodies)
         return [msgspec.convert(self._lift(version, body), self.struct) for body in plain]
@@ -59,7 +59,7 @@ class Registry:
         entry = EventType(name, struct, version)
         entry.upcasters.update(upcasters or {})
         missing = set(range(1, version)) - set(entry.upcasters)
-        if name in self._by_name or missing:
+        if name in self._by_name or struct in self._by_struct or missing:
             raise ValueError(f"event type {name}: registered twice, or no upcaster for {missing}")
         self._by_name[name] = entry
         self._by_struct[struct] = entry

@@ -146,12 +146,14 @@ class LmdbTransaction:
         self._clock = clock
         self._ids = ids
         self._heads: dict[bytes, Head] = {}  # feeds touched by this transaction
+        self._changed = False
         self._position = _last_position(txn, tables["events"])
         self._recorded = int.from_bytes(txn.get(b"clock", db=tables["meta"]) or b"", "big")
 
     def id(self) -> int:
         """What `change_count` will be once this transaction has committed."""
-        return int(self._txn.id())
+        # A commit that changed nothing takes no number: the next writer, anywhere, takes this one.
+        return int(self._txn.id()) - (not self._changed)
 
     def head(self) -> int:
         """The position of the newest envelope, including this transaction's."""
@@ -205,6 +207,7 @@ class LmdbTransaction:
     def set_journal_offset(self, journal_id: bytes, offset: int) -> None:
         """Record how many bytes of a journal are in the log once this transaction commits."""
         self._txn.put(journal_id, _key(offset), db=self._tables["journals"])
+        self._changed = True
 
     def forget_journals(self, present: Callable[[], Iterable[bytes]]) -> None:
         """Drop the offsets of journals that no longer exist."""
@@ -213,6 +216,7 @@ class LmdbTransaction:
         if known:
             for journal_id in known.difference(present()):
                 self._txn.delete(journal_id, db=table)
+                self._changed = True
 
     def finish(self) -> None:
         """Write what is kept once a transaction: the heads of the touched feeds and the clock."""
@@ -244,6 +248,7 @@ class LmdbTransaction:
         merkle.append_leaf(head.frontier, head.size, leaf)
         self._heads[replica] = Head(head.size + 1, recorded, head.frontier)
         self._position = position
+        self._changed = True
         return Envelope(data, position)
 
     def _refuse_fork(self, envelope: Envelope) -> None:

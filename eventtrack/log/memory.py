@@ -91,7 +91,7 @@ class MemoryLog:
     def append(self, draft: Draft, session: bytes) -> Envelope:
         """Append a draft to this replica's feed and return the envelope."""
         head = self.heads().get(self._replica, Head(0, 0, []))
-        self._recorded = next_recorded(self._recorded, self._clock.now_ms())
+        self._recorded = next_recorded(max(self._recorded, head.recorded), self._clock.now_ms())
         data, _ = seal(
             draft,
             replica=self._replica,

@@ -2,10 +2,11 @@
 
 A build is never the truth, so its commits are not synced: they survive every crash but the
 machine's own. The file `boot` names the boot of the machine under which it is
-written, and `clean` the transaction that was synced last; after a power cut a build without both
-is thrown away unread.
+written, and `clean` the transaction that was synced last; it is gone before the next
+commit. After a reboot a build without it is thrown away unread.
 """
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,7 +17,7 @@ import msgspec
 from eventtrack.events.envelope import Envelope
 from eventtrack.limits import FOLD_ENVELOPES_MAX
 from eventtrack.log.environment import Environment, run_growing
-from eventtrack.log.filesystem import boot_id
+from eventtrack.log.filesystem import boot_id, sync_folder
 from eventtrack.log.protocol import LogReader
 from eventtrack.projections import fold
 from eventtrack.projections.tables import TABLES, Cache, Reader, Tables
@@ -47,10 +48,10 @@ class Build:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self._include = include
+        self.last_included = 0  # the last position folded by this object
         self._boot = boot_id()
-        (folder / "boot").write_text(self._boot)
+        self._note_boot()
         self._cache = Cache()
-        self._synced = -1
         self.environment = Environment(folder, TABLES, sync=not self._boot)
 
     @classmethod
@@ -91,8 +92,10 @@ class Build:
                 self._cache.trim()
                 fold = Fold(Tables(txn, self.environment.tables, self._cache), self._include)
                 yield fold
-                fold.finish()
-                self._cache.as_of = txn.id()
+                self.last_included = fold.last_included or self.last_included
+                if fold.finish():
+                    self._forget_clean()
+                    self._cache.as_of = txn.id()
         except BaseException:
             self._cache.clear()
             raise
@@ -114,11 +117,28 @@ class Build:
 
     def close(self) -> None:
         """Close, leaving it so that it can be trusted after a power cut."""
-        if self._boot and self._synced != self.environment.last_transaction():
-            self._synced = self.environment.last_transaction()
-            self.environment.sync()
-            (self.folder / "clean").write_text(str(self._synced))
+        clean = self.folder / "clean"
+        if self._boot and self.folder.exists() and not clean.exists():
+            # As the only writer: `clean` must not name a transaction that is followed by others.
+            with self.environment.write():
+                self.environment.sync()
+                clean.write_text(str(self.environment.last_transaction()))
         self.environment.close()
+
+    def _note_boot(self) -> None:
+        boot = self.folder / "boot"
+        if not boot.exists() or boot.read_text() != self._boot:
+            draft = boot.with_name(f"boot.{os.getpid()}")
+            draft.write_text(self._boot)
+            draft.replace(boot)
+
+    def _forget_clean(self) -> None:
+        """Before a commit: from here on the file on disk may be older or newer than its pages."""
+        try:
+            (self.folder / "clean").unlink()
+        except FileNotFoundError:
+            return
+        sync_folder(self.folder)
 
 
 class Fold:
@@ -126,9 +146,10 @@ class Fold:
 
     def __init__(self, tables: Tables, include: Include | None) -> None:
         self.tables = tables
+        self.last_included = 0
         self._include = include
         self._meta = tables.tables["meta"]
-        self._checkpoint = _checkpoint(tables.txn, self._meta)
+        self._found = self._checkpoint = _checkpoint(tables.txn, self._meta)
 
     @property
     def position(self) -> int:
@@ -159,13 +180,17 @@ class Fold:
             for envelope in envelopes:
                 if self._include is None or self._include(envelope):
                     fold.apply(self.tables, envelope)
+                    self.last_included = envelope.position
             self.tables.flush()
             self._checkpoint = Checkpoint(envelopes[-1].position, envelopes[-1].leaf_hash)
 
-    def finish(self) -> None:
-        """Write the checkpoint."""
+    def finish(self) -> bool:
+        """Write the checkpoint if it moved; returns whether it did."""
+        if self._checkpoint == self._found:
+            return False
         value = msgspec.msgpack.encode(self._checkpoint)
         self.tables.txn.put(b"checkpoint", value, db=self._meta)
+        return True
 
 
 def matches(checkpoint: Checkpoint, log: LogReader) -> bool:

@@ -73,9 +73,7 @@ class Points:
             pairs = zip(self.steps, islice(self.steps, 1, None), strict=False)
             if not all(before < after for before, after in pairs):
                 return False
-        return self.timestamps[0] == self.timestamps[-1] or (
-            self.timestamps.tolist() == sorted(self.timestamps)
-        )
+        return self.timestamps.tolist() == sorted(self.timestamps)
 
     def greatest(self) -> tuple[int, int, float]:
         """The latest point by (step, timestamp, is NaN, value), as (step, timestamp, value)."""

@@ -6,6 +6,7 @@ Decoded entities are kept in a `Cache` for the next batch, as long as nobody els
 """
 
 import hashlib
+from itertools import islice, takewhile
 from typing import Any
 
 import msgspec
@@ -78,6 +79,14 @@ class Reader:
         """The local number of a stream; None for one never seen."""
         value = self.txn.get(_stream_key(stream), db=self.tables["streams"])
         return None if value is None else int.from_bytes(value, "big")
+
+    def streams(self, prefix: str, limit: int) -> list[str]:
+        """At most `limit` streams whose names begin with `prefix`, sorted."""
+        cursor = self.txn.cursor(self.tables["streams"])
+        start = prefix.encode()
+        rows = cursor.iternext(values=False) if cursor.set_range(start) else iter(())
+        names = takewhile(lambda name: name.startswith(start), rows)
+        return [name.decode() for name in islice(names, limit)]
 
     def run(self, run_id: str) -> RunState | None:
         """A run by its id; None for one never heard of."""
@@ -339,7 +348,7 @@ def _encoded(
 
 
 def _stream_key(stream: str) -> bytes:
-    key = stream.encode()
+    key = stream.encode("utf-8", "surrogatepass")  # whoever asks may ask for any text
     return key if len(key) <= _PATH_BYTES_MAX else key[:_PATH_BYTES_MAX] + _hashed(stream)
 
 

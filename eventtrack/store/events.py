@@ -10,11 +10,14 @@ from eventtrack.clock import recorded_ms
 from eventtrack.errors import InvalidValueError, NotFoundError
 from eventtrack.events.envelope import SALT_BYTES, Draft, Envelope
 from eventtrack.events.registry import REGISTRY
+from eventtrack.limits import INT64_MAX
 from eventtrack.store.context import StoreContext
 from eventtrack.views.records import Record
 
 # Envelopes read at a time: no transaction is held while the caller looks at them.
 _PAGE = 512
+# Two numbers of 64 bits with room to spare; positions are numbers of 63 bits.
+_ADDRESS_LENGTH_MAX = 40
 
 
 class EventRecord(Record):
@@ -100,7 +103,7 @@ class Events:
             NotFoundError: There is no such event.
         """
         position, offset = parse_address(address)
-        envelope = self._engine.log.get(position)
+        envelope = self._engine.log.get(position) if position <= self.head() else None
         found = [] if envelope is None else self.records(envelope)
         if offset is not None:
             found = [event for event in found if event.offset == offset]
@@ -184,7 +187,8 @@ class Events:
                 if position > after and (envelope := self._engine.log.get(position)):
                     yield envelope
             return
-        while envelopes := self._engine.log.read(after, _PAGE):
+        after = max(after, 0)
+        while after < INT64_MAX and (envelopes := self._engine.log.read(after, _PAGE)):
             yield from envelopes
             after = envelopes[-1].position
 
@@ -196,9 +200,10 @@ def parse_address(address: str) -> tuple[int, int | None]:
         InvalidValueError: That is no address.
     """
     position, dot, offset = address.partition(".")
-    if not position.isdecimal() or (dot and not offset.isdecimal()):
+    short = len(address) <= _ADDRESS_LENGTH_MAX
+    if not short or not position.isdecimal() or (dot and not offset.isdecimal()):
         raise InvalidValueError(
-            f"{address!r} is no address of an event",
+            f"{address[:40]!r} is no address of an event",
             hint="addresses look like 17.0: `eventtrack log` shows them",
         )
     return int(position), int(offset) if dot else None

@@ -23,7 +23,16 @@ def resolve_path(uri: str | os.PathLike[str] | None = None) -> Path:
     text = os.fspath(uri) if uri is not None else _from_environment()
     if not text:
         return Path(DEFAULT_FOLDER).absolute()
-    parts = urlsplit(text)
+    if "\0" in text:
+        raise InvalidValueError(
+            f"cannot open {text!r}: no path has a NUL in it", hint="name a folder"
+        )
+    try:
+        parts = urlsplit(text)
+    except ValueError as error:
+        raise InvalidValueError(
+            f"cannot open {text}: {error}", hint="use a folder, or eventtrack:PATH"
+        ) from error
     if parts.scheme in ("eventtrack", "file"):
         if parts.netloc not in ("", "localhost"):
             raise InvalidValueError(

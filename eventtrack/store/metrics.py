@@ -59,8 +59,9 @@ class MetricSink:
         Raises:
             InvalidValueError: Name, value, step or time is not allowed; nothing was written.
         """
-        if key not in self._keys:
-            self._keys.add(validate.metric_key(key))
+        if type(key) is not str or key not in self._keys:
+            key = validate.metric_key(key)
+            self._keys.add(key)
         if type(value) is not float:
             value = validate.metric_value(key, value)
         if type(step) is not int:
@@ -89,11 +90,12 @@ class MetricSink:
             InvalidValueError: A name, a value, the step or the time is not allowed; nothing was
                 written.
         """
-        keys = list(metrics)
+        keys = list(validate.mapping("metrics", metrics))
         if not keys:
             return
-        if not self._keys.issuperset(keys):
-            self._keys.update([validate.metric_key(key) for key in keys])
+        if set(map(type, keys)) != {str} or not self._keys.issuperset(keys):
+            keys = [validate.metric_key(key) for key in keys]
+            self._keys.update(keys)
         values = list(metrics.values())
         if set(map(type, values)) != {float}:
             values = [validate.metric_value(*pair) for pair in zip(keys, values, strict=True)]

@@ -110,6 +110,13 @@ class Runs:
         with self._context.entities() as entities:
             return entities.run(existing_run(entities.reader, run_id))
 
+    def ids_starting_with(self, prefix: str, limit: int = 10) -> list[str]:
+        """At most `limit` run ids that begin with `prefix`, sorted: to complete what was typed."""
+        with self._engine.read() as reader:
+            ids = [name.partition("/")[2] for name in reader.streams(f"run/{prefix}", limit)]
+            runs = [(run_id, reader.run(run_id)) for run_id in ids]
+        return [run_id for run_id, run in runs if run is not None and run.experiment_id]
+
     def update(
         self,
         run_id: str,

@@ -38,7 +38,7 @@ class Sessions:
         """
         try:
             name = bytes.fromhex(session_id)
-        except ValueError:
+        except (TypeError, ValueError):
             name = b""
         with self._engine.read() as reader:
             state = reader.session(name) if name else None

@@ -10,10 +10,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
+from typing import NoReturn
 
 from eventtrack.clock import Clock, recorded_ms
 from eventtrack.errors import InvalidValueError, StoreReadOnlyError
 from eventtrack.events.envelope import Envelope
+from eventtrack.ids import IdSource
 from eventtrack.log.protocol import EventLog
 from eventtrack.projections.build import Build
 from eventtrack.projections.digest import digest
@@ -41,13 +43,13 @@ class Moment:
         """
         if text == "now":
             return cls()
-        if text.isdecimal():
-            return cls(position=int(text))
         try:
+            if text.isdecimal():
+                return cls(position=int(text))
             return cls(time_ms=int(datetime.fromisoformat(text).timestamp() * 1000))
-        except ValueError as error:
+        except (ValueError, OverflowError) as error:
             raise InvalidValueError(
-                f"{text!r} is no moment",
+                f"{text[:40]!r} is no moment",
                 hint="write a position such as 120, a time such as 2026-05-03T14:00, or now",
             ) from error
 
@@ -83,19 +85,28 @@ class SnapshotEngine:
         with self._build.read() as reader:
             yield reader
 
-    def execute(self, decide: object) -> None:
+    def execute(self, decide: object) -> NoReturn:
         """Refuse: the past does not change."""
         raise StoreReadOnlyError(
             f"cannot change the store as it was at {self.moment}", hint="change it as it is now"
         )
+
+    def journal(self) -> NoReturn:
+        """Refuse, as `execute` does."""
+        self.execute(None)
+
+    @property
+    def ids(self) -> IdSource:
+        """Refuse: whoever draws an id is about to make something."""
+        self.execute(None)
 
     def flush(self) -> None:
         """Nothing is pending in the past."""
 
     @property
     def position(self) -> int:
-        """The position up to which the log was looked at."""
-        return self._build.checkpoint().position
+        """The last position that had happened by then, 0 for none."""
+        return self._build.last_included
 
     def digest(self) -> str:
         """The digest of the whole state, as of then."""

@@ -48,7 +48,7 @@ class Snapshot(Queries):
 
     @property
     def position(self) -> int:
-        """The position up to which the log was looked at."""
+        """The last position that had happened by then, 0 for none."""
         return self._snapshot.position
 
     def digest(self) -> str:

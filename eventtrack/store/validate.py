@@ -36,8 +36,7 @@ def metric_value(key: str, value: object) -> float:
     if isinstance(value, bool):
         return float(value)
     try:
-        # A zero-dimensional array or tensor has `item`.
-        return float(value.item() if hasattr(value, "item") else value)  # type: ignore[arg-type]
+        return float(_scalar(value))
     except (TypeError, ValueError, OverflowError):
         raise InvalidValueError(
             f"Got invalid value {_excerpt(value)} for metric '{key}' (timestamp=None). "
@@ -48,7 +47,7 @@ def metric_value(key: str, value: object) -> float:
 
 def int64(name: str, value: object) -> int:
     """A step or a timestamp: a 64-bit integer; whole floats and numpy's integers are taken."""
-    number = value.item() if hasattr(value, "item") else value
+    number = _scalar(value)
     if isinstance(number, float) and number.is_integer():
         number = int(number)
     if not isinstance(number, int) or isinstance(number, bool):
@@ -61,7 +60,7 @@ def int64(name: str, value: object) -> int:
             f"Got invalid {name} {number}: it does not fit into 64 bits",
             hint=f"pass a smaller number as {name}",
         )
-    return number
+    return int(number)
 
 
 def timestamp_ms(value: object) -> int:
@@ -97,6 +96,15 @@ def mapping(name: str, value: object) -> Mapping[Any, Any]:
             hint=f"pass {name} as a dictionary of names and values",
         )
     return value
+
+
+def text(name: str, value: object) -> str:
+    """Any other text: a user, an id of a model, a part of a dataset."""
+    if not isinstance(value, str):
+        raise InvalidValueError(
+            f"{name} must be a text, but it is {_excerpt(value)}", hint=f"pass a text as the {name}"
+        )
+    return _unicode(name, value)
 
 
 def experiment_name(name: object) -> str:
@@ -173,7 +181,7 @@ def artifact_path(path: str) -> str:
             f"Invalid artifact path: {_excerpt(path)}",
             hint="use a relative path below the run's artifacts, for example 'plots/loss.png'",
         )
-    return clean
+    return _unicode("Artifact path", clean)
 
 
 def _key(key: object, what: str, plural: str) -> str:
@@ -196,7 +204,20 @@ def _key(key: object, what: str, plural: str) -> str:
             f"certain cases, and must not resolve to other names when treated as such.",
             hint=f"try {posixpath.normpath(key).lstrip('./') or plural!r}",
         )
-    return key
+    return _plain(key)
+
+
+def _scalar(value: Any) -> Any:
+    """The number in a zero-dimensional array or tensor; everything else as it is."""
+    try:
+        return value.item() if hasattr(value, "item") else value
+    except Exception:  # numpy and torch each have an error of their own for more than one number
+        return value
+
+
+def _plain(text: str) -> str:
+    """The same text without a subclass's type (numpy's, say), which msgpack does not know."""
+    return text if type(text) is str else str.__str__(text)
 
 
 def _length(what: str, text: str, longest: int, instead: str) -> None:
@@ -215,7 +236,7 @@ def _unicode(what: str, text: str) -> str:
             f"{what} holds characters that UTF-8 cannot encode ({error.reason})",
             hint="decode it with errors='replace' first",
         ) from None
-    return text
+    return _plain(text)
 
 
 def refuse(message: str, hint: str) -> NoReturn:

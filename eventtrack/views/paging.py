@@ -11,6 +11,8 @@ from eventtrack.errors import InvalidValueError
 from eventtrack.views.records import PagedList
 
 T = TypeVar("T")
+# Far beyond any result, and small enough that a page's end still is a 64-bit integer.
+_OFFSET_MAX = 2**62
 
 
 class _Token(msgspec.Struct):
@@ -28,11 +30,11 @@ def offset_of(token: str | None) -> int:
     try:
         text = base64.b64decode(token, validate=True)
         offset = msgspec.json.decode(text, type=_Token).offset
-    except (binascii.Error, ValueError, msgspec.DecodeError):
+    except (TypeError, binascii.Error, ValueError, msgspec.DecodeError):
         offset = -1
-    if offset < 0:
+    if not 0 <= offset <= _OFFSET_MAX:
         raise InvalidValueError(
-            f"Invalid page token: {token[:40]!r}",
+            f"Invalid page token: {str(token)[:40]!r}",
             hint="pass the `token` of the page before, unchanged",
         )
     return offset

@@ -7,6 +7,7 @@ texts, which are looked up). Runs are named by their 4-byte numbers, just as the
 from collections.abc import Callable, Iterator, Sequence
 from heapq import merge
 from itertools import groupby, islice
+from math import inf
 
 from eventtrack.projections import index
 from eventtrack.projections.index import FieldName
@@ -108,19 +109,19 @@ class RunSearch:
     def _compare_number(self, name: FieldName, operator: str, value: object) -> set[Number]:
         if operator in ("IN", "NOT IN", "!="):
             wanted = value if isinstance(value, tuple) else (value,)
-            equal = {index.encode_number(float(one)) for one in wanted}
+            equal = {_encoded(one) for one in wanted}
             inside = operator == "IN"
             return {
                 key[-4:] for key in self._rows(name) if (index.value_of(key) in equal) == inside
             }
         low, high = value if isinstance(value, tuple) else (value, value)
-        first, last = index.encode_number(float(low)), index.encode_number(float(high))
+        first, last = _encoded(low), _encoded(high)
         if operator in ("<", "<="):
             first = index.NUMBER
         elif operator in (">", ">="):
             last = index.NUMBER + b"\xff" * 8
         strict = operator in ("<", ">")
-        bound = index.encode_number(float(low)) if strict else b""
+        bound = _encoded(low) if strict else b""
         return {
             key[-4:]
             for key in self._rows(name, first, last)
@@ -140,6 +141,8 @@ class RunSearch:
 
     def _compare_unindexed(self, comparison: Comparison) -> set[Number]:
         operator, value = comparison.operator, comparison.value
+        if value is None:  # every run has an id and a place for files
+            return self._all() if operator == "IS NOT NULL" else set()
         if comparison.field.key == "run_id" and operator in ("=", "IN"):
             wanted = value if isinstance(value, tuple) else (value,)
             numbers = (self._reader.number(f"run/{run_id}") for run_id in wanted)
@@ -288,6 +291,15 @@ class RunSearch:
         return state
 
 
+def _encoded(number: object) -> bytes:
+    """A filter's number as in the index; an integer beyond all floats counts as infinite."""
+    assert isinstance(number, int | float)
+    try:
+        return index.encode_number(float(number))
+    except OverflowError:
+        return index.encode_number(inf if number > 0 else -inf)
+
+
 def is_numeric(field: Field) -> bool:
     """Whether a field's values are numbers."""
     return field.kind == "metric" or (field.kind == "attribute" and field.key in _NUMERIC)
@@ -308,7 +320,8 @@ def texts_of(state: RunState, name: FieldName) -> list[str]:
     if kind == index.DATASET:
         used = [dataset for dataset, _ in state.datasets.values()]
         if key == "context":
-            return [one.tags.get(index.DATASET_CONTEXT_TAG, "") for one in used]
+            contexts = (one.tags.get(index.DATASET_CONTEXT_TAG) for one in used)
+            return [context for context in contexts if context is not None]
         return [one.name if key == "name" else one.digest for one in used]
     attributes = {
         "status": state.status[0],

@@ -54,23 +54,18 @@ def _show_at(call: Invocation, moment: str) -> None:
         with call.out.progress("folding") as progress:
             then = stack.enter_context(store.at(moment, progress))
         if call.out.json:
-            _print_json(call, then, _position(then, moment))
+            _print_json(call, then)
         else:
-            _draw(call, then, _position(then, moment))
+            _draw(call, then)
 
 
-def _position(then: "Snapshot", moment: str) -> int:
-    """The last position that counts; of a time, the last one that was looked at."""
-    return min(then.position, int(moment)) if moment.isdecimal() else then.position
-
-
-def _print_json(call: Invocation, then: "Snapshot", position: int) -> None:
+def _print_json(call: Invocation, then: "Snapshot") -> None:
     experiments = then.experiments.search(view_type=ViewType.ALL, max_results=50_000)
     ids = [one.experiment_id for one in experiments]
     runs = then.runs.search(ids, view_type=ViewType.ALL, max_results=50_000) if ids else []
     call.out.document(
         {
-            "position": position,
+            "position": then.position,
             "digest": then.digest(),
             "experiments": list(experiments),
             "runs": list(runs),
@@ -78,10 +73,10 @@ def _print_json(call: Invocation, then: "Snapshot", position: int) -> None:
     )
 
 
-def _draw(call: Invocation, then: "Snapshot", position: int) -> None:
+def _draw(call: Invocation, then: "Snapshot") -> None:
     out = call.out
     facts: list[tuple[str, Cell]] = [
-        ("position", Styled(f"{position:,}", "cyan")),
+        ("position", Styled(f"{then.position:,}", "cyan")),
         ("digest", then.digest()),
     ]
     out.fields(facts)
