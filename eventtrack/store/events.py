@@ -8,7 +8,7 @@ import msgspec
 
 from eventtrack.clock import recorded_ms
 from eventtrack.errors import InvalidValueError, NotFoundError
-from eventtrack.events.envelope import SALT_BYTES, Draft, Envelope
+from eventtrack.events.envelope import SALT_BYTES, Draft, Envelope, seal
 from eventtrack.events.registry import REGISTRY
 from eventtrack.limits import INT64_MAX
 from eventtrack.store.context import StoreContext
@@ -171,10 +171,11 @@ class Events:
 
     def preview(self, draft: Draft, like: EventRecord) -> list[EventRecord]:
         """What a draft's events would look like: no position, no replica, caused by `like`."""
-        header = (1, b"", 0, 0, b"", draft.stream, draft.count, None, 0, 0, b"")
-        data = msgspec.msgpack.encode(header)
-        envelope = Envelope(len(data).to_bytes(2, "big") + data + bytes(SALT_BYTES) + draft.body)
-        found = self.records(envelope)
+        nobody = bytes(16)
+        data, _ = seal(
+            draft, replica=nobody, index=0, recorded=0, session=nobody, salt=bytes(SALT_BYTES)
+        )
+        found = self.records(Envelope(data))
         for event in found:
             event.cause = like.address
         return found
