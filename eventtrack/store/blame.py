@@ -36,6 +36,8 @@ def facts_set_by(event: EventRecord) -> Iterator[tuple[str, str | None]]:
         for field, fact in names.items():
             if body[field] is not None:
                 yield fact, str(body[field])
+        if body["name"] is not None:
+            yield f"tag.{RUN_NAME_TAG}", body["name"]
     elif kind in ("run.deleted", "run.restored"):
         yield "lifecycle", "deleted" if kind == "run.deleted" else "active"
     elif kind == "run.params_logged":

@@ -8,11 +8,13 @@ from eventtrack.events import types
 from eventtrack.events.types import Event
 from eventtrack.projections.state import ExperimentState, RunState
 from eventtrack.projections.tables import Reader
-from eventtrack.store.blame import facts_set_by
+from eventtrack.store.blame import RUN_NAME_TAG, facts_set_by
 from eventtrack.store.events import EventRecord
+from eventtrack.views.entities import find_by_name
 
 # The value that a fact had before the event; None when it had none.
 Before = Callable[[str], str | None]
+_OVERTAKEN = "the run was updated again since"
 
 
 def inverse(
@@ -27,10 +29,14 @@ def inverse(
     if kind == "run":
         run = reader.run(name)
         if run is not None and run.experiment_id:
+            if event.type == "run.artifacts_logged":
+                return _undo_artifacts(reader, run, event, earlier)
             return _inverse_of_run(run, event, _values(earlier), now_ms)
     if kind == "experiment":
         experiment = reader.experiment(name)
         if experiment is not None:
+            if event.type == "experiment.renamed":
+                return [_undo_rename(reader, experiment, event, earlier, now_ms)]
             return _inverse_of_experiment(experiment, event, earlier, now_ms)
     raise _impossible(event, f"nothing is known of {event.stream}")
 
@@ -65,9 +71,7 @@ def _inverse_of_run(run: RunState, event: EventRecord, before: Before, now_ms: i
         _demand(event, bool(free), "these params were logged anew since")
         return [types.ParamsLogged(free)]
     if event.type == "run.updated":
-        return [_undo_update(event, run, before)]
-    if event.type == "run.artifacts_logged":
-        return [types.ArtifactsDeleted([file["path"] for file in body["files"]])]
+        return _undo_update(event, run, before)
     raise _impossible(event, _reason(event.type))
 
 
@@ -78,23 +82,55 @@ def _undo_tags(
     _demand(event, bool(mine), "these tags were changed again since")
     values = {key: before(f"tag.{key}") for key in mine}
     old = {key: value for key, value in values.items() if value is not None}
-    undone: list[Event] = [types.TagDeleted(key) for key in mine if key not in old]
-    return [types.TagsSet(old), *undone] if old else undone
+    undone: list[Event] = [types.TagsSet(old)] if old else []
+    if RUN_NAME_TAG in mine and RUN_NAME_TAG not in old:
+        undone.append(types.RunUpdated(name=before("name")))  # it stays when its tag goes
+    return [*undone, *(types.TagDeleted(key) for key in mine if key not in old)]
 
 
-def _undo_update(event: EventRecord, run: RunState, before: Before) -> Event:
+def _undo_update(event: EventRecord, run: RunState, before: Before) -> list[Event]:
     body: dict[str, Any] = event.body
     status = end_ms = name = None
+    first_end = False
     if body["status"] is not None and run.status[0] == body["status"]:
         status = before("status")
     if body["end_ms"] is not None and run.end_ms[0] == body["end_ms"]:
         old_end = before("end_time")
         end_ms = int(old_end) if old_end is not None else None
+        first_end = old_end is None
     if body["name"] is not None and run.name[0] == body["name"]:
         name = before("name")
     undone = types.RunUpdated(status, end_ms, name)
-    _demand(event, undone != types.RunUpdated(), "the run was updated again since")
-    return undone
+    reason = "an end time can be changed, not removed" if first_end else _OVERTAKEN
+    _demand(event, undone != types.RunUpdated(), reason)
+    if name is not None and before(f"tag.{RUN_NAME_TAG}") is None:
+        return [undone, types.TagDeleted(RUN_NAME_TAG)]
+    return [undone]
+
+
+def _undo_artifacts(
+    reader: Reader, run: RunState, event: EventRecord, earlier: Sequence[EventRecord]
+) -> list[Event]:
+    """Take files off the list; where they replaced others, those come back."""
+    mine: list[str] = []
+    for file in event.body["files"]:
+        now = reader.artifact(run.number, file["path"])
+        if now is not None and not now.deleted and now.sha256.hex() == file["sha256"]:
+            mine.append(file["path"])
+    _demand(event, bool(mine), "these files were replaced or deleted since")
+    replaced: dict[str, types.ArtifactStored] = {}
+    for one in earlier:
+        for file in one.body["files"] if one.type == "run.artifacts_logged" else ():
+            stored = {**file, "sha256": bytes.fromhex(file["sha256"])}
+            replaced[file["path"]] = types.ArtifactStored(**stored)
+        for path in one.body["paths"] if one.type == "run.artifacts_deleted" else ():
+            replaced.pop(path, None)
+    back = [replaced[path] for path in mine if path in replaced]
+    gone = [path for path in mine if path not in replaced]
+    kept = all(file.place is None for file in back)
+    _demand(event, kept, "the files that it replaced were written over in the artifact location")
+    undone: list[Event] = [types.ArtifactsLogged(back)] if back else []
+    return [*undone, types.ArtifactsDeleted(gone)] if gone else undone
 
 
 def _inverse_of_experiment(
@@ -107,13 +143,11 @@ def _inverse_of_experiment(
     if event.type == "experiment.deleted":
         _demand(event, stage == "deleted", "the experiment is active again already")
         return [types.ExperimentRestored(now_ms)]
-    if event.type == "experiment.renamed":
-        names = [one.body["name"] for one in earlier if "name" in one.body]
-        _demand(event, experiment.name[0] == body["name"], "it was renamed again since")
-        _demand(event, bool(names), "nothing tells what it was called before")
-        return [types.ExperimentRenamed(names[-1], now_ms)]
     if event.type in ("experiment.tags_set", "experiment.tag_deleted"):
-        keys = list(body["tags"]) if "tags" in body else [body["key"]]
+        live = experiment.live_tags()
+        set_by: dict[str, str | None] = body["tags"] if "tags" in body else {body["key"]: None}
+        keys = [key for key, value in set_by.items() if live.get(key) == value]
+        _demand(event, bool(keys), "these tags were changed again since")
         old: dict[str, str] = {}
         for one in earlier:
             old.update(
@@ -121,10 +155,26 @@ def _inverse_of_experiment(
             )
             if one.type == "experiment.tag_deleted":
                 old.pop(one.body["key"], None)
-        gone = [key for key in keys if key not in old and key in experiment.live_tags()]
+        gone = [key for key in keys if key not in old and key in live]
         undone: list[Event] = [types.ExperimentTagDeleted(key, now_ms) for key in gone]
         return [types.ExperimentTagsSet(old, now_ms), *undone] if old else undone
     raise _impossible(event, _reason(event.type))
+
+
+def _undo_rename(
+    reader: Reader,
+    experiment: ExperimentState,
+    event: EventRecord,
+    earlier: Sequence[EventRecord],
+    now_ms: int,
+) -> Event:
+    names = [one.body["name"] for one in earlier if "name" in one.body]
+    _demand(event, experiment.name[0] == event.body["name"], "it was renamed again since")
+    _demand(event, bool(names), "nothing tells what it was called before")
+    taken = find_by_name(reader, names[-1])
+    free = taken is None or taken.experiment_id == experiment.experiment_id
+    _demand(event, free, f"another experiment is called {names[-1]!r} now")
+    return types.ExperimentRenamed(names[-1], now_ms)
 
 
 def _values(events: Sequence[EventRecord]) -> Before:
