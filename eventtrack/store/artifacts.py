@@ -16,7 +16,7 @@ from eventtrack.events import types
 from eventtrack.events.envelope import Draft
 from eventtrack.log import files
 from eventtrack.log.filesystem import translate_os_error
-from eventtrack.projections.state import ArtifactState
+from eventtrack.projections.state import ArtifactState, RunState
 from eventtrack.projections.tables import Reader
 from eventtrack.store import validate
 from eventtrack.store.context import StoreContext
@@ -71,7 +71,12 @@ class Artifacts:
 
     def log_bytes(self, run_id: str, data: bytes, artifact_file: str) -> None:
         """Store bytes as the file `artifact_file` of the run."""
-        self._log(run_id, [(validate.artifact_path(artifact_file), data)])
+        if not isinstance(data, bytes | bytearray | memoryview):
+            validate.refuse(
+                f"cannot log a {type(data).__name__} as artifact {artifact_file!r}: it is no bytes",
+                "encode a text first, or use log_text()",
+            )
+        self._log(run_id, [(validate.artifact_path(artifact_file), bytes(data))])
 
     def list(self, run_id: str, path: str | None = None) -> Sequence[FileInfo]:
         """The files and folders directly in a folder of a run, sorted by path.
@@ -183,7 +188,9 @@ class Artifacts:
             return
 
         def decide(reader: Reader) -> tuple[None, list[Draft]]:
-            active_run(self._context, reader, run_id)
+            state = active_run(self._context, reader, run_id)
+            for one in stored:
+                _refuse_clash(reader, state, one.path)
             return None, [Draft.of(f"run/{run_id}", types.ArtifactsLogged(stored))]
 
         self._engine.execute(decide)
@@ -230,6 +237,19 @@ class Artifacts:
 
 def _target(folder: str | None, name: str) -> str:
     return validate.artifact_path(f"{folder}/{name}" if folder else name)
+
+
+def _refuse_clash(reader: Reader, run: RunState, path: str) -> None:
+    """Refuse a file below a file, or in the place of a folder: nobody could download both."""
+    parents = [path[:place] for place, letter in enumerate(path) if letter == "/"]
+    known = (reader.artifact(run.number, parent) for parent in parents)
+    clash = next((one.path for one in known if one is not None and not one.deleted), None)
+    if clash is not None or reader.artifacts(run.number, f"{path}/"):
+        validate.refuse(
+            f"cannot log artifact '{path}': "
+            + (f"'{clash}' is a file" if clash is not None else "it is a folder"),
+            "choose another name, or delete the other one first",
+        )
 
 
 def _copy(source: Path | bytes, target: Path) -> tuple[bytes, int]:

@@ -1,11 +1,22 @@
 """What the nouns of a store share: the engine, and records from its views."""
 
+import threading
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Protocol
 
 from eventtrack.projections.tables import Reader
 from eventtrack.store.engine import Engine
 from eventtrack.views.entities import EntityReader
+
+
+class Revocable(Protocol):
+    """Writes points of a run without a decision for each."""
+
+    def revoke(self) -> None:
+        """The run may have been deleted: ask before the next point."""
+        ...
 
 
 class StoreContext:
@@ -14,12 +25,26 @@ class StoreContext:
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self.artifact_root = f"eventtrack://{engine.path}"
+        self._sinks: weakref.WeakSet[Revocable] = weakref.WeakSet()  # guarded by _sinks_lock
+        self._sinks_lock = threading.Lock()
 
     @contextmanager
     def entities(self) -> Iterator[EntityReader]:
         """A reader of the views as of now that builds records."""
         with self.engine.read() as reader:
             yield self.over(reader)
+
+    def note_sink(self, sink: Revocable) -> None:
+        """A way around the decisions exists, for as long as somebody keeps it."""
+        with self._sinks_lock:
+            self._sinks.add(sink)
+
+    def revoke_sinks(self) -> None:
+        """After something was deleted: every sink asks before its next point."""
+        with self._sinks_lock:
+            sinks = list(self._sinks)
+        for sink in sinks:
+            sink.revoke()
 
     def over(self, reader: Reader) -> EntityReader:
         """A builder of records over a reader that is open already."""

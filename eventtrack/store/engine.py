@@ -15,13 +15,13 @@ from typing import TypeVar
 
 from eventtrack.clock import Clock, SystemClock
 from eventtrack.errors import DiskFullError, StoreClosedError
-from eventtrack.events.envelope import Draft, Envelope
+from eventtrack.events.envelope import Draft
 from eventtrack.ids import IdSource, RandomIds
 from eventtrack.limits import BATCH_MAP_BYTES_FREE
 from eventtrack.log import files
 from eventtrack.log.drain import Drainer, adopt_orphans
 from eventtrack.log.environment import MapFull, run_growing
-from eventtrack.log.journal import Journal
+from eventtrack.log.journal import Journal, JournalFile
 from eventtrack.log.lmdb_log import LmdbLog, LmdbTransaction
 from eventtrack.projections.build import Fold, StaleBuild
 from eventtrack.projections.runner import Views
@@ -29,6 +29,7 @@ from eventtrack.projections.tables import Reader
 from eventtrack.store.session import describe
 
 Result = TypeVar("Result")
+Marks = list[tuple[JournalFile, int]]
 # A decision: reads the state, returns the answer and the events that make it so.
 Decision = Callable[[Reader], tuple[Result, list[Draft]]]
 
@@ -65,6 +66,7 @@ class Engine:
         self._check_open()
         batch = getattr(self._local, "batch", None)
         if batch is not None:
+            self._take(*batch)
             return self._decide(decide, *batch)
         self.views.catch_up()
 
@@ -110,6 +112,7 @@ class Engine:
         self._check_open()
         batch = getattr(self._local, "batch", None)
         if batch is not None:
+            self._take(*batch)
             yield batch[0].tables
             return
         if self._drainer is not None:
@@ -121,6 +124,8 @@ class Engine:
         """This process's journal, made on first use."""
         journal = self._journal
         if journal is None:
+            # Points are no decisions, so the session that names their author opens here.
+            self.execute(self._open_session)
             with self._opening:
                 self._check_open()
                 if self._journal is None:
@@ -131,13 +136,19 @@ class Engine:
 
     def relieve(self) -> None:
         """Help to drain when points are logged faster than the disk takes them."""
-        if self._drainer is not None:
+        if self._drainer is not None and getattr(self._local, "batch", None) is None:
             self._drainer.relieve()
 
     def flush(self) -> None:
-        """Everything logged so far by this process is in the log, durably."""
+        """Everything logged so far by this process is in the log, durably.
+
+        Within a batch of this thread it is durable when the batch ends.
+        """
         self._check_open()
-        if self._drainer is not None:
+        batch = getattr(self._local, "batch", None)
+        if batch is not None:
+            self._take(*batch)
+        elif self._drainer is not None:
             self._drainer.flush()
 
     def close(self) -> None:
@@ -180,26 +191,35 @@ class Engine:
         So the views can be behind the log after a crash, never ahead of it.
         """
         with self.views.begin() as fold, self.log.begin() as transaction:
-            fold.catch_up(transaction)
+            # What this process logged before goes first: its own events keep their order.
+            marks = self._take(fold, transaction)
             yield fold, transaction
-            marks = self._drainer.take(transaction) if self._drainer is not None else []
-            if marks or transaction.head() > fold.position:
-                fold.catch_up(transaction)
+            marks = self._take(fold, transaction) or marks
             change = transaction.id()
         if self._drainer is not None:
             self._drainer.settle(marks)
         self.views.note_caught_up(change)
 
+    def _take(self, fold: Fold, transaction: LmdbTransaction) -> Marks:
+        """Take the journal into a transaction and fold all that it then holds."""
+        marks = self._drainer.take(transaction) if self._drainer is not None else []
+        if transaction.head() > fold.position:
+            fold.catch_up(transaction)
+        return marks
+
     def _decide(self, decide: Decision[Result], fold: Fold, transaction: LmdbTransaction) -> Result:
         result, drafts = decide(fold.tables)
-        appended: list[Envelope] = []
-        if drafts and fold.tables.session(self._session) is None:
-            facts = describe(self.source, self.clock.now_ms())
-            opened = Draft.of(f"session/{self._session.hex()}", facts)
-            appended.append(transaction.append(opened, self._session))
-        appended.extend(transaction.append(draft, self._session) for draft in drafts)
-        fold.apply(appended)
+        if drafts and decide != self._open_session:
+            drafts = [*self._open_session(fold.tables)[1], *drafts]
+        fold.apply([transaction.append(draft, self._session) for draft in drafts])
         return result
+
+    def _open_session(self, reader: Reader) -> tuple[None, list[Draft]]:
+        """The decision to say who writes, once."""
+        if reader.session(self._session) is not None:
+            return None, []
+        facts = describe(self.source, self.clock.now_ms())
+        return None, [Draft.of(f"session/{self._session.hex()}", facts)]
 
     def _check_open(self) -> None:
         if self._forked:

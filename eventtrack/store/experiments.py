@@ -40,9 +40,9 @@ class Experiments:
         Raises:
             AlreadyExistsError: One of that name exists, active or deleted.
         """
-        validate.experiment_name(name)
+        name = validate.experiment_name(name)
         location = validate.artifact_location(artifact_location)
-        clean = dict(validate.experiment_tag(key, value) for key, value in (tags or {}).items())
+        clean = _clean_tags(tags or {})
 
         def decide(reader: Reader) -> tuple[str, list[Draft]]:
             taken = find_by_name(reader, name)
@@ -87,7 +87,7 @@ class Experiments:
             InvalidStateError: It is deleted.
             AlreadyExistsError: Another one has the name.
         """
-        validate.experiment_name(name)
+        name = validate.experiment_name(name)
 
         def decide(reader: Reader) -> tuple[None, list[Draft]]:
             state = _existing(reader, experiment_id)
@@ -97,7 +97,7 @@ class Experiments:
                     hint="restore it first",
                 )
             taken = find_by_name(reader, name)
-            if taken is not None and taken.experiment_id != experiment_id:
+            if taken is not None and taken.experiment_id != state.experiment_id:
                 raise _name_taken(name, taken)
             if state.name[0] == name:
                 return None, []
@@ -127,7 +127,7 @@ class Experiments:
 
     def set_tags(self, experiment_id: str, tags: Mapping[str, object]) -> None:
         """Set tags of an active experiment, all in one event."""
-        clean = dict(validate.experiment_tag(key, value) for key, value in tags.items())
+        clean = _clean_tags(tags)
 
         def decide(reader: Reader) -> tuple[None, list[Draft]]:
             state = _active(reader, experiment_id)
@@ -197,6 +197,8 @@ class Experiments:
             return None, [_draft(experiment_id, event(self._now_ms()))]
 
         self._engine.execute(decide)
+        if event is types.ExperimentDeleted:
+            self._context.revoke_sinks()
 
     def _now_ms(self) -> int:
         return self._engine.clock.now_ms()
@@ -204,6 +206,11 @@ class Experiments:
 
 def _draft(experiment_id: str, event: Event) -> Draft:
     return Draft.of(f"experiment/{experiment_id}", event)
+
+
+def _clean_tags(tags: Mapping[str, object]) -> dict[str, str]:
+    pairs = validate.mapping("tags", tags).items()
+    return dict(validate.experiment_tag(key, value) for key, value in pairs)
 
 
 def _state(reader: Reader, experiment_id: str) -> ExperimentState | None:

@@ -6,6 +6,7 @@ from eventtrack import limits
 from eventtrack.errors import InvalidValueError
 from eventtrack.events import types
 from eventtrack.projections.state import RunState
+from eventtrack.store import validate
 from eventtrack.views.records import DatasetInput, LoggedModelInput
 
 
@@ -17,7 +18,10 @@ def inputs_event(
     Raises:
         InvalidValueError: A text is missing or longer than MLflow allows.
     """
-    return types.InputsLogged([_used(one) for one in datasets], [one.model_id for one in models])
+    return types.InputsLogged(
+        [_used(one) for one in datasets],
+        [validate.text("model id", one.model_id) for one in models],
+    )
 
 
 def only_new(state: RunState, event: types.InputsLogged) -> types.InputsLogged:
@@ -39,6 +43,7 @@ def _used(one: DatasetInput) -> types.DatasetUsed:
     )
     for name, text, longest in bounds:
         _check_length(f"dataset {name}", text, longest)
+    validate.text("dataset source_type", dataset.source_type)
     for name in ("name", "digest", "source_type"):
         if not getattr(dataset, name):
             raise InvalidValueError(
@@ -59,7 +64,7 @@ def _used(one: DatasetInput) -> types.DatasetUsed:
 
 
 def _check_length(what: str, text: str, longest: int) -> None:
-    if len(text) > longest:
+    if len(validate.text(what, text)) > longest:
         raise InvalidValueError(
             f"{what} exceeds the maximum length of {longest} (it has {len(text)})",
             hint="shorten it, or log the long text as an artifact",

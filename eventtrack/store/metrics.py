@@ -50,6 +50,7 @@ class MetricSink:
         self._keys: set[str] = set()  # names that passed validation
         self._countdown = _RELIEVE_EVERY
         self._attach(context.engine.journal())
+        context.note_sink(self)
 
     def log(
         self, key: str, value: float, step: int | None = None, timestamp: int | None = None
@@ -111,7 +112,7 @@ class MetricSink:
             self._append(self._slot_many, _encode((keys, values, step, at_ms)), self._seed_many)
 
     def revoke(self) -> None:
-        """After the run was deleted: every further call asks first whether it may write again."""
+        """The run may have been deleted: calls ask first, until one finds it active."""
         self._append = self._append_if_active
 
     def __del__(self) -> None:
@@ -146,6 +147,7 @@ class Metrics:
         self._context = context
         # By run id, the oldest first. Changed by single, atomic dictionary calls.
         self._sinks: dict[str, MetricSink] = {}
+        context.note_sink(self)
 
     def sink(self, run_id: str) -> MetricSink:
         """The sink of an active run, shared by all who ask for it.
@@ -164,11 +166,9 @@ class Metrics:
                 sinks.pop(next(iter(sinks)), None)
         return sink
 
-    def revoke(self, run_id: str) -> None:
-        """After a run was deleted: what was logged before is kept, what follows is refused."""
-        if sink := self._sinks.pop(run_id, None):
-            self._context.engine.flush()
-            sink.revoke()
+    def revoke(self) -> None:
+        """After something was deleted: no sink is handed out unasked."""
+        self._sinks.clear()
 
     def log(
         self,

@@ -13,7 +13,6 @@ from eventtrack.store import inputs, validate
 from eventtrack.store.context import StoreContext
 from eventtrack.store.decide import active_run, existing_run
 from eventtrack.store.experiments import active_experiment
-from eventtrack.store.metrics import Metrics
 from eventtrack.views import paging
 from eventtrack.views.filters import (
     Comparison,
@@ -47,9 +46,8 @@ USER_TAG = "mlflow.user"
 class Runs:
     """The runs of a store."""
 
-    def __init__(self, context: StoreContext, metrics: Metrics) -> None:
+    def __init__(self, context: StoreContext) -> None:
         self._context = context
-        self._metrics = metrics
         self._engine = context.engine
 
     def create(
@@ -86,7 +84,7 @@ class Runs:
         start_ms = self._engine.clock.now_ms() if start_time is None else start_time
         start_ms = validate.int64("start_time", start_ms)
         new_id = self._engine.ids.id128().hex() if run_id is None else validate.run_id(run_id)
-        user = user_id or clean.get(USER_TAG, "")
+        user = validate.text("user id", user_id or clean.get(USER_TAG, ""))
         event = types.RunStarted(str(experiment_id), clean[RUN_NAME_TAG], user, start_ms, clean)
 
         def decide(reader: Reader) -> tuple[None, list[Draft]]:
@@ -152,7 +150,7 @@ class Runs:
     def delete(self, run_id: str) -> None:
         """Delete a run; it can be restored. Deleting a deleted run changes nothing."""
         self._set_stage(run_id, LifecycleStage.DELETED)
-        self._metrics.revoke(run_id)
+        self._context.revoke_sinks()
 
     def restore(self, run_id: str) -> None:
         """Make a deleted run active again. Restoring an active run changes nothing."""
@@ -207,7 +205,7 @@ class Runs:
         tags: Sequence[RunTag] = (),
     ) -> None:
         """Log metrics, params and tags at once, durably: all of them, or none."""
-        keys = [param.key for param in params]
+        keys = [validate.param_key(param.key) for param in params]
         if len(set(keys)) != len(keys):
             twice = sorted({key for key in keys if keys.count(key) > 1})
             raise InvalidValueError(
@@ -249,7 +247,12 @@ class Runs:
 
     def log_outputs(self, run_id: str, models: Sequence[LoggedModelOutput]) -> None:
         """Record models that a run wrote."""
-        event = types.OutputsLogged([(model.model_id, model.step) for model in models])
+        event = types.OutputsLogged(
+            [
+                (validate.text("model id", model.model_id), validate.int64("step", model.step))
+                for model in models
+            ]
+        )
 
         def decide(reader: Reader) -> tuple[None, list[Draft]]:
             active_run(self._context, reader, run_id)
@@ -295,18 +298,20 @@ class Runs:
         runs = self._find(
             [experiment_id], None, ViewType.ACTIVE_ONLY, (), 0, limits.SEARCH_RESULTS_MAX
         )
-        present = {run.info.run_id for run in runs}
+        present = {run.info.run_id: run for run in runs}
         nested: dict[str, list[Run]] = {}
         for run in runs:
             parent = run.data.tags.get(PARENT_TAG, "")
             nested.setdefault(parent if parent in present else "", []).append(run)
         found: list[tuple[Run, int]] = []
         waiting = [(run, 0) for run in reversed(nested.get("", []))]
-        while waiting:
-            run, depth = waiting.pop()
-            found.append((run, depth))
-            # Popped without its children, a run that claims to be its own ancestor ends the ring.
-            waiting.extend((child, depth + 1) for child in nested.pop(run.info.run_id, []))
+        left = dict(present)
+        while left:
+            # Runs that claim to be their own ancestors hang from no root: the newest becomes one.
+            run, depth = waiting.pop() if waiting else (next(iter(left.values())), 0)
+            if left.pop(run.info.run_id, None) is not None:
+                found.append((run, depth))
+                waiting.extend((child, depth + 1) for child in nested.pop(run.info.run_id, []))
         return found
 
     def _find(
@@ -343,13 +348,13 @@ def _draft(run_id: str, *events: Event) -> Draft:
 
 
 def _clean_params(params: Mapping[str, object]) -> dict[str, str]:
-    return {
-        validate.param_key(key): validate.param_value(key, value) for key, value in params.items()
-    }
+    pairs = validate.mapping("params", params).items()
+    return {validate.param_key(key): validate.param_value(key, value) for key, value in pairs}
 
 
 def _clean_tags(tags: Mapping[str, object]) -> dict[str, str]:
-    return {validate.tag_key(key): validate.tag_value(key, value) for key, value in tags.items()}
+    pairs = validate.mapping("tags", tags).items()
+    return {validate.tag_key(key): validate.tag_value(key, value) for key, value in pairs}
 
 
 def _clean_metrics(metrics: Sequence[Metric]) -> types.MetricsLogged | None:

@@ -31,7 +31,7 @@ class Queries:
         self._context = context
         self.experiments = Experiments(context)
         self.metrics = Metrics(context)
-        self.runs = Runs(context, self.metrics)
+        self.runs = Runs(context)
         self.artifacts = Artifacts(context)
         self.sessions = Sessions(context)
 
