@@ -2,8 +2,9 @@
 
 Three rules of LMDB are kept here so that nobody above has to know them. An environment must not
 cross `fork()` (a child that reads through its parent's seems to work and is wrong), so each
-process opens its own. A map is only resized while this process has no transaction open, so
-readers pass a gate. And of one file a process opens one environment only (py-lmdb raises
+process opens its own, and a fork waits until no other thread is in a transaction. A map is only
+resized, and an environment only closed, while this process has no transaction open in it. So every
+transaction passes a gate. And of one file a process opens one environment only (py-lmdb raises
 otherwise), so they are shared by path.
 """
 
@@ -35,6 +36,30 @@ else:
     Transaction = lmdb.Transaction
 
 
+class _Gate:
+    """What every transaction of this process passes: a fork closes it and waits for those inside.
+
+    A thread that is inside already passes a closed gate, or the fork would wait for it for ever.
+    """
+
+    def __init__(self) -> None:
+        self.changed = threading.Condition()
+        self.inside = 0  # guarded by changed: open transactions
+        self.forking = False  # guarded by changed
+        self.own = threading.local()  # .count: open transactions of this thread
+
+    def own_count(self) -> int:
+        """How many transactions this thread is in."""
+        count: int = getattr(self.own, "count", 0)
+        return count
+
+
+_gate = _Gate()
+# Held while an environment is opened or closed, and during a fork: a child must find each of them
+# either whole and listed, or not at all.
+_turn = threading.Lock()
+
+
 class Environment:
     """An LMDB environment with named tables, opened for this process.
 
@@ -45,8 +70,6 @@ class Environment:
         tables: Names of the tables, made when missing.
         sync: False leaves commits to the operating system: they survive the death of the
             process, not of the machine.
-        fork_order: A transaction is only opened within one of an environment of a lower order;
-            before a fork they are quieted in that order, so nobody waits in a ring.
     """
 
     def __init__(
@@ -56,40 +79,49 @@ class Environment:
         *,
         sync: bool = True,
         map_bytes: int = MAP_BYTES_INITIAL,
-        fork_order: int = 0,
     ) -> None:
         self.path = path
-        self._fork_order = fork_order
-        self._gate = threading.Condition()
-        self._inside = 0  # guarded by _gate: transactions of this process
-        self._growing = False  # guarded by _gate
+        self._inside = 0  # guarded by _gate.changed: transactions of this process
+        self._growing = False  # guarded by _gate.changed
+        self._closed = False  # guarded by _gate.changed
+        self._abandoned = False
         self._depth = threading.local()  # transactions of this thread: a nested one must not wait
+        self._writer = threading.RLock()
         existing = path / "data.mdb"
         size = existing.stat().st_size if existing.exists() else 0
         while map_bytes < 2 * size:
             map_bytes *= 2
-        try:
-            self._lmdb = lmdb.open(
-                str(path),
-                map_size=map_bytes,
-                max_dbs=len(tables),
-                max_readers=READERS_MAX,
-                max_spare_txns=0,  # a spare one would hold a reader's slot across a fork
-                sync=sync,
-                metasync=sync,
-                writemap=False,
-                readahead=False,
-            )
-            self._lmdb.reader_check()
-            self.tables = {name: self._lmdb.open_db(name.encode()) for name in tables}
-        except lmdb.Error as error:
-            raise translate(error, f"open {path}") from error
-        _open_environments.add(self)
+        with _turn:
+            try:
+                self._lmdb = lmdb.open(
+                    str(path),
+                    map_size=map_bytes,
+                    max_dbs=len(tables),
+                    max_readers=READERS_MAX,
+                    max_spare_txns=0,  # a spare one would hold a reader's slot across a fork
+                    sync=sync,
+                    metasync=sync,
+                    writemap=False,
+                    readahead=False,
+                )
+                self._lmdb.reader_check()
+                self.tables = {name: self._lmdb.open_db(name.encode()) for name in tables}
+            except lmdb.Error as error:
+                raise translate(error, f"open {path}") from error
+            _open_environments.add(self)
 
     def close(self) -> None:
-        """Close the environment. Nothing that came from it may be used afterwards."""
-        _open_environments.discard(self)
-        self._lmdb.close()
+        """Close the environment, once the transactions of other threads have ended.
+
+        Nothing that came from it may be used afterwards.
+        """
+        with _gate.changed:
+            self._closed = True
+            while self._inside:
+                _gate.changed.wait()
+        with _turn:
+            _open_environments.discard(self)
+            self._lmdb.close()
 
     @contextmanager
     def read(self) -> Iterator[Transaction]:
@@ -110,16 +142,18 @@ class Environment:
         Other writers wait, in this process and in others. When the map is full the block raises
         `MapFull` and has written nothing; `run_growing` is the way to have it tried again.
         """
-        self._enter()
-        try:
-            with self._begin(write=True) as txn:
-                yield txn
-        except lmdb.MapFullError as error:
-            raise MapFull(self) from error
-        except lmdb.Error as error:
-            raise translate(error, f"write {self.path}") from error
-        finally:
-            self._leave()
+        # Threads wait for each other here, outside: a fork in the block need not wait for them.
+        with self._writer:
+            self._enter()
+            try:
+                with self._begin(write=True) as txn:
+                    yield txn
+            except lmdb.MapFullError as error:
+                raise MapFull(self) from error
+            except lmdb.Error as error:
+                raise translate(error, f"write {self.path}") from error
+            finally:
+                self._leave()
 
     def grow(self) -> None:
         """Double the map. Waits until no thread of this process is in a transaction."""
@@ -134,12 +168,20 @@ class Environment:
             self.grow()
 
     def last_transaction(self) -> int:
-        """Number of the newest committed transaction of any process: changes with every commit."""
-        return int(self._lmdb.info()["last_txnid"])
+        """Number of the newest commit of any process, as soon as reads can see it.
+
+        A reader's own number, not that of `info`: LMDB announces a commit there before its disk
+        has it, and readers who then look see the one before, and would believe they had seen it.
+        """
+        with self.read() as txn:
+            return int(txn.id())
 
     def sync(self) -> None:
         """Make everything committed so far durable."""
-        self._lmdb.sync(True)
+        try:
+            self._lmdb.sync(True)
+        except lmdb.Error as error:
+            raise translate(error, f"sync {self.path}") from error
 
     def info(self) -> dict[str, int]:
         """LMDB's figures: map size, last page, last transaction, readers."""
@@ -152,28 +194,13 @@ class Environment:
             "psize": page_bytes,
         }
 
-    def hold(self) -> None:
-        """Before a fork: let the open transactions of other threads end, and no new one begin."""
-        own = getattr(self._depth, "value", 0)
-        with self._gate:
-            while self._growing:
-                self._gate.wait()
-            self._growing = True
-            while self._inside > own:
-                self._gate.wait()
-
-    def resume(self) -> None:
-        """After a fork, in the parent."""
-        with self._gate:
-            self._growing = False
-            self._gate.notify_all()
-
     def abandon(self) -> None:
         """After a fork, in the child: let go of what is the parent's.
 
         LMDB forbids using an environment across a fork, and closing one there frees every
-        reader's slot of the parent; `hold` saw to it that none is taken.
+        reader's slot of the parent; the gate saw to it that no other thread has one.
         """
+        self._abandoned = True
         self._lmdb.close()
 
     def _begin(self, *, write: bool) -> Transaction:
@@ -189,36 +216,46 @@ class Environment:
                     self._enter()
 
     def _enter(self) -> None:
-        depth = getattr(self._depth, "value", 0)
-        with self._gate:
-            while self._growing and not depth:
-                self._gate.wait()
+        own, depth = _gate.own_count(), getattr(self._depth, "value", 0)
+        with _gate.changed:
+            while (self._growing and not depth) or (_gate.forking and not own):
+                _gate.changed.wait()
+            if self._closed:
+                raise StoreClosedError(
+                    f"cannot use {self.path}: it was closed", hint="open the store again"
+                )
             self._inside += 1
+            _gate.inside += 1
         self._depth.value = depth + 1
+        _gate.own.count = own + 1
 
     def _leave(self) -> None:
+        if self._abandoned:
+            return  # the block began in the parent
         self._depth.value -= 1
-        with self._gate:
+        _gate.own.count -= 1
+        with _gate.changed:
             self._inside -= 1
-            if self._growing:
-                self._gate.notify_all()
+            _gate.inside -= 1
+            if self._growing or self._closed or _gate.forking:
+                _gate.changed.notify_all()
 
     def _resize(self, size: Callable[[], int]) -> None:
         if getattr(self._depth, "value", 0):
             raise AssertionError("the map cannot be resized from within a transaction")
-        with self._gate:
+        with _gate.changed:
             while self._growing:
-                self._gate.wait()
+                _gate.changed.wait()
             self._growing = True
             try:
                 while self._inside:
-                    self._gate.wait()
+                    _gate.changed.wait()
                 self._lmdb.set_mapsize(size())
             except lmdb.Error as error:
                 raise translate(error, f"enlarge the map of {self.path}") from error
             finally:
                 self._growing = False
-                self._gate.notify_all()
+                _gate.changed.notify_all()
 
 
 class MapFull(Exception):  # noqa: N818 - a signal to try again, not an error for callers
@@ -230,25 +267,28 @@ class MapFull(Exception):  # noqa: N818 - a signal to try again, not an error fo
 
 
 _open_environments: "weakref.WeakSet[Environment]" = weakref.WeakSet()
-_held: list[Environment] = []
 
 
 def _before_fork() -> None:
-    _held[:] = sorted(_open_environments, key=lambda one: one._fork_order)  # noqa: SLF001
-    for environment in _held:
-        environment.hold()
+    _turn.acquire()
+    with _gate.changed:
+        _gate.forking = True
+        while _gate.inside > _gate.own_count():
+            _gate.changed.wait()
 
 
 def _after_fork_in_parent() -> None:
-    for environment in reversed(_held):
-        environment.resume()
-    _held.clear()
+    with _gate.changed:
+        _gate.forking = False
+        _gate.changed.notify_all()
+    _turn.release()
 
 
 def _after_fork_in_child() -> None:
-    for environment in _held:
+    global _gate, _turn
+    _gate, _turn = _Gate(), threading.Lock()
+    for environment in list(_open_environments):
         environment.abandon()
-    _held.clear()
     _open_environments.clear()
 
 
