@@ -221,6 +221,21 @@ class Metrics:
         ]
         return paging.page(found, offset, max(size, 1))
 
+    def latest(self, run_id: str) -> list[Metric]:
+        """The latest point of each metric of a run, by (step, timestamp, value), sorted by key."""
+        with self._context.engine.read() as reader:
+            metrics = existing_run(reader, run_id).metrics
+        return [
+            Metric(
+                key=key,
+                value=metrics[key].value,
+                timestamp=metrics[key].timestamp_ms,
+                step=metrics[key].step,
+                run_id=run_id,
+            )
+            for key in sorted(metrics)
+        ]
+
     def keys(self, run_id: str) -> list[str]:
         """The names of all metrics of a run, sorted."""
         with self._context.engine.read() as reader:
