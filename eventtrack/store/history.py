@@ -106,6 +106,7 @@ class History:
 
         head = self._events.head()
         self._engine.execute(decide)
+        self._context.revoke_sinks()  # the inverse of a birth or a restoration is a deletion
         undone = self._events.read(head, stream=event.stream)
         return [one for one in undone if one.cause == event.address]
 

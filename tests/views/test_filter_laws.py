@@ -19,6 +19,7 @@ from eventtrack.views.filters import (
     parse_run_filter,
     parse_run_order,
 )
+from tests.views.expressions import quoted, rendered
 
 KEYS = st.text(min_size=1, max_size=12)
 TEXTS = st.text(max_size=12)
@@ -71,33 +72,6 @@ def joined(children: st.SearchStrategy[Expression]) -> st.SearchStrategy[Express
 
 
 EXPRESSIONS = st.recursive(LEAVES, joined, max_leaves=8)
-
-
-def quoted(text: str, quote: str) -> str:
-    return quote + text.replace(quote, 2 * quote) + quote
-
-
-def rendered(expression: Expression) -> str:
-    match expression:
-        case And(parts):
-            return " AND ".join(f"({rendered(part)})" for part in parts)
-        case Or(parts):
-            return " OR ".join(f"({rendered(part)})" for part in parts)
-        case Not(part):
-            return f"NOT ({rendered(part)})"
-    name = f"{expression.field.kind}.{quoted(expression.field.key, '`')}"
-    operator, value = expression.operator, expression.value
-    if value is None:
-        return f"{name} {operator}"
-    if isinstance(value, tuple):
-        items = [literal(item) for item in value]
-        inner = " AND ".join(items) if operator == "BETWEEN" else f"({', '.join(items)})"
-        return f"{name} {operator} {inner}"
-    return f"{name} {operator} {literal(value)}"
-
-
-def literal(value: str | float) -> str:
-    return quoted(value, "'") if isinstance(value, str) else repr(value)
 
 
 @given(EXPRESSIONS)
