@@ -50,7 +50,8 @@ def value_of(key: bytes) -> bytes:
 
 def encode_text(text: str) -> bytes:
     """A text as an ordered value, cut at `TEXT_BYTES_MAX` bytes."""
-    data = text.encode("utf-8", "surrogatepass")
+    # A NUL is followed by a byte that UTF-8 never has: the one that ends a text stays the lesser.
+    data = text.encode("utf-8", "surrogatepass").replace(b"\0", b"\0\xff")
     if len(data) <= TEXT_BYTES_MAX:
         return data + WHOLE
     return data[:TEXT_BYTES_MAX] + CUT
@@ -58,7 +59,8 @@ def encode_text(text: str) -> bytes:
 
 def decode_text(value: bytes) -> tuple[str, bool]:
     """The text of an ordered value, and whether it is all of it."""
-    return value[:-1].decode("utf-8", "replace"), value[-1:] == WHOLE
+    data = value[:-1].replace(b"\0\xff", b"\0")
+    return data.decode("utf-8", "replace"), value[-1:] == WHOLE
 
 
 def encode_number(number: float) -> bytes:
