@@ -1,0 +1,94 @@
+"""What every noun's methods share: the open store, and where files are shown to be."""
+
+import os
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from mlflow.store.tracking import DEFAULT_LOCAL_FILE_AND_ARTIFACT_PATH as _TOLD_NOTHING
+from mlflow.utils.uri import append_to_uri_path, resolve_uri_if_local
+
+from eventtrack.errors import EventtrackError
+from eventtrack.store import Store, open_store
+from eventtrack.store.location import resolve_path
+
+SCHEME = "eventtrack:"
+PROXY = "mlflow-artifacts:"
+# `mlflow server` tells its workers by this where its artifact proxy keeps files.
+_DESTINATION_VARIABLE = "_MLFLOW_SERVER_ARTIFACT_DESTINATION"
+
+
+class OpenStore:
+    """An eventtrack store as MLflow opens it.
+
+    Args:
+        store_uri: `eventtrack:PATH`.
+        artifact_uri: None in a client. In `mlflow server` the artifact root: its proxy
+            (`mlflow-artifacts:/`), through which the store's own files are then shown; or a place
+            below which every new experiment gets a folder.
+    """
+
+    def __init__(self, store_uri: str, artifact_uri: str | None = None) -> None:
+        self._path = open_store(store_uri, source="mlflow").path
+        self._own_root = f"eventtrack://{self._path}"
+        self._proxy = self._new_root = None
+        if artifact_uri and artifact_uri.startswith(PROXY):
+            self._proxy = artifact_uri
+        elif artifact_uri and not artifact_uri.startswith((SCHEME, _TOLD_NOTHING)):
+            self._new_root = resolve_uri_if_local(artifact_uri)
+        super().__init__()
+
+    @property
+    def store(self) -> Store:
+        """The store, asked for by each call.
+
+        When the interpreter exits, MLflow ends open runs after the store was closed: it is then
+        opened once more.
+        """
+        return open_store(self._path, source="mlflow")
+
+    def new_location(self, asked_for: str | None) -> str | None:
+        """Where a new experiment keeps its files; None for the store itself."""
+        if asked_for:
+            return str(resolve_uri_if_local(asked_for))
+        if self._new_root is None:
+            return None
+        return str(append_to_uri_path(self._new_root, uuid4().hex))
+
+    def shown(self, uri: str, run_id: str | None = None) -> str:
+        """A location of ours as this process's clients can use it.
+
+        Behind MLflow's server they cannot open the store: they go through its artifact proxy.
+        A run whose files are in the store, while the proxy keeps its own elsewhere, is shown
+        where its files are, for the server itself can read them.
+        """
+        if self._proxy is None or not uri.startswith(self._own_root):
+            return uri
+        if run_id is not None and not self._proxies_own_files() and self._has_files(run_id):
+            return uri
+        return str(append_to_uri_path(self._proxy, uri.removeprefix(self._own_root)))
+
+    def _has_files(self, run_id: str) -> bool:
+        return bool(self.store.artifacts.list(run_id))
+
+    def _proxies_own_files(self) -> bool:
+        """Whether MLflow's artifact proxy writes into this very store."""
+        destination = os.environ.get(_DESTINATION_VARIABLE, "")
+        return destination.startswith(SCHEME) and _folder(destination) == self._path
+
+
+def _folder(uri: str) -> Path | None:
+    try:
+        return resolve_path(uri)
+    except EventtrackError:
+        return None
+
+
+def all_pages(search: Any, size: int, **arguments: Any) -> list[Any]:
+    """Everything that a paged search finds."""
+    page = search(max_results=size, **arguments)
+    found = list(page)
+    while page.token:
+        page = search(max_results=size, page_token=page.token, **arguments)
+        found += page
+    return found

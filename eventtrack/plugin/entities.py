@@ -1,0 +1,140 @@
+"""Between our records and MLflow's entities, both ways."""
+
+from collections.abc import Iterable, Mapping
+from math import inf
+
+from mlflow import entities
+from mlflow.entities.dataset_summary import _DatasetSummary
+from mlflow.environment_variables import MLFLOW_TRUNCATE_LONG_VALUES
+
+from eventtrack import limits
+from eventtrack.views import records
+
+# What MLflow's SQL store reads back for an infinity, which its databases cannot hold.
+_LARGEST = 1.7976931348623157e308
+
+DatasetSummary = _DatasetSummary
+
+
+def finite(value: float) -> float:
+    """A metric's value as MLflow shows it: infinities as the largest double, NaN as it is."""
+    return max(-_LARGEST, min(_LARGEST, value)) if value in (inf, -inf) else value
+
+
+def experiment(record: records.Experiment, location: str) -> entities.Experiment:
+    """An experiment as MLflow's entity.
+
+    Args:
+        location: Where its files are, which a server shows otherwise than a client.
+    """
+    return entities.Experiment(
+        experiment_id=record.experiment_id,
+        name=record.name,
+        artifact_location=location,
+        lifecycle_stage=record.lifecycle_stage,
+        tags=[entities.ExperimentTag(key, value) for key, value in record.tags.items()],
+        creation_time=record.creation_time,
+        last_update_time=record.last_update_time,
+    )
+
+
+def run_info(info: records.RunInfo, artifact_uri: str) -> entities.RunInfo:
+    """What a run is, as MLflow's entity."""
+    return entities.RunInfo(
+        run_id=info.run_id,
+        experiment_id=info.experiment_id,
+        user_id=info.user_id,
+        status=info.status,
+        start_time=info.start_time,
+        end_time=info.end_time,
+        lifecycle_stage=info.lifecycle_stage,
+        artifact_uri=artifact_uri,
+        run_name=info.run_name,
+    )
+
+
+def run(record: records.Run, latest: Iterable[records.Metric], uri: str) -> entities.Run:
+    """A run as MLflow's entity; `latest` are its metrics' latest points with step and time."""
+    data = entities.RunData(
+        metrics=[metric(point) for point in latest],
+        params=[entities.Param(key, value) for key, value in record.data.params.items()],
+        tags=[entities.RunTag(key, value) for key, value in record.data.tags.items()],
+    )
+    return entities.Run(
+        run_info(record.info, uri),
+        data,
+        entities.RunInputs(
+            [_dataset_input(one) for one in record.inputs.dataset_inputs],
+            [entities.LoggedModelInput(one.model_id) for one in record.inputs.model_inputs],
+        ),
+        entities.RunOutputs(
+            [
+                entities.LoggedModelOutput(one.model_id, one.step)
+                for one in record.outputs.model_outputs
+            ]
+        ),
+    )
+
+
+def metric(point: records.Metric) -> entities.Metric:
+    """One point as MLflow's entity."""
+    return entities.Metric(point.key, finite(point.value), point.timestamp, point.step)
+
+
+def metric_record(point: entities.Metric) -> records.Metric:
+    """One point as our record."""
+    return records.Metric(
+        key=point.key, value=point.value, timestamp=point.timestamp, step=point.step or 0
+    )
+
+
+def param_record(param: entities.Param) -> records.Param:
+    """One param as our record, cut to the longest value that is stored."""
+    return records.Param(key=param.key, value=_cut(param.value, limits.PARAM_VALUE_LENGTH_MAX))
+
+
+def tag_record(tag: entities.RunTag) -> records.RunTag:
+    """One run tag as our record, cut to the longest value that is stored."""
+    return records.RunTag(key=tag.key, value=_cut(tag.value, limits.TAG_VALUE_LENGTH_MAX))
+
+
+def pairs(tags: Iterable[entities.RunTag] | None) -> Mapping[str, str]:
+    """MLflow's list of tags or params as a dictionary; the last of one key counts."""
+    return {tag.key: tag.value for tag in tags or ()}
+
+
+def dataset_input_record(one: entities.DatasetInput) -> records.DatasetInput:
+    """A run's use of a dataset as our record."""
+    dataset = one.dataset
+    return records.DatasetInput(
+        dataset=records.Dataset(
+            name=dataset.name,
+            digest=dataset.digest,
+            source_type=dataset.source_type,
+            source=dataset.source,
+            schema=dataset.schema,
+            profile=dataset.profile,
+        ),
+        tags=[records.InputTag(key=tag.key, value=tag.value) for tag in one.tags],
+    )
+
+
+def _dataset_input(one: records.DatasetInput) -> entities.DatasetInput:
+    dataset = one.dataset
+    return entities.DatasetInput(
+        entities.Dataset(
+            name=dataset.name,
+            digest=dataset.digest,
+            source_type=dataset.source_type,
+            source=dataset.source,
+            schema=dataset.schema,
+            profile=dataset.profile,
+        ),
+        [entities.InputTag(tag.key, tag.value) for tag in one.tags],
+    )
+
+
+def _cut(value: object, longest: int) -> str:
+    """MLflow cuts long values unless it is told to refuse them; the store always refuses."""
+    text = "" if value is None else str(value)
+    return text[:longest] if MLFLOW_TRUNCATE_LONG_VALUES.get() else text

@@ -1,0 +1,58 @@
+"""MLflow's calls that record something of a run: metrics, params, tags, alone and in batches."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from mlflow import entities
+from mlflow.utils.mlflow_tags import MLFLOW_LOGGED_MODELS
+
+from eventtrack import limits
+from eventtrack.plugin.base import OpenStore
+from eventtrack.plugin.entities import metric_record, param_record, tag_record
+
+
+class RecordingCalls(OpenStore):
+    """What is recorded has survived `kill -9` when the call returns."""
+
+    def log_metric(self, run_id: str, metric: entities.Metric) -> None:
+        """Log one point."""
+        point = metric_record(metric)
+        self.store.metrics.log(run_id, point.key, point.value, point.step, point.timestamp)
+
+    def log_param(self, run_id: str, param: entities.Param) -> None:
+        """Log one param; another value for one that is logged is refused."""
+        record = param_record(param)
+        self.store.runs.log_params(run_id, {record.key: record.value})
+
+    def set_tag(self, run_id: str, tag: entities.RunTag) -> None:
+        """Set one tag."""
+        record = tag_record(tag)
+        self.store.runs.set_tags(run_id, {record.key: record.value})
+
+    def delete_tag(self, run_id: str, key: str) -> None:
+        """Remove one tag."""
+        self.store.runs.delete_tag(run_id, key)
+
+    def log_batch(
+        self,
+        run_id: str,
+        metrics: Sequence[entities.Metric],
+        params: Sequence[entities.Param],
+        tags: Sequence[entities.RunTag],
+    ) -> None:
+        """Log all of it durably, or nothing."""
+        self.store.runs.log_batch(
+            run_id,
+            [metric_record(one) for one in metrics],
+            [param_record(one) for one in params],
+            [tag_record(one) for one in tags],
+        )
+
+    def record_logged_model(self, run_id: str, mlflow_model: Any) -> None:
+        """Add a model to the run's tag that lists them; the oldest give way when it is full."""
+        known = self.store.runs.get(run_id).data.tags.get(MLFLOW_LOGGED_MODELS, "[]")
+        models = [*json.loads(known), mlflow_model.get_tags_dict()]
+        while len(json.dumps(models)) > limits.TAG_VALUE_LENGTH_MAX and len(models) > 1:
+            models.pop(0)
+        self.store.runs.set_tags(run_id, {MLFLOW_LOGGED_MODELS: json.dumps(models)})

@@ -1,0 +1,100 @@
+"""MLflow's calls about runs."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from mlflow import entities
+from mlflow.entities import RunStatus, ViewType
+from mlflow.store.entities.paged_list import PagedList
+
+from eventtrack import limits
+from eventtrack.plugin.base import OpenStore, all_pages
+from eventtrack.plugin.entities import pairs, run, run_info, tag_record
+from eventtrack.views import records
+
+
+class RunCalls(OpenStore):
+    """Runs: started, ended, deleted, found."""
+
+    def create_run(
+        self,
+        experiment_id: str,
+        user_id: str | None,
+        start_time: int | None,
+        tags: Iterable[entities.RunTag] | None,
+        run_name: str | None,
+    ) -> entities.Run:
+        """Start a run; its status is RUNNING."""
+        started = self.store.runs.create(
+            str(experiment_id),
+            user_id=user_id or "",
+            start_time=start_time,
+            tags=pairs(map(tag_record, tags or ())),
+            run_name=run_name,
+        )
+        return self._run(started)
+
+    def get_run(self, run_id: str) -> entities.Run:
+        """A run with all it recorded, deleted ones too."""
+        return self._run(self.store.runs.get(run_id))
+
+    def update_run_info(
+        self,
+        run_id: str,
+        run_status: int | None,
+        end_time: int | None,
+        run_name: str | None,
+    ) -> entities.RunInfo:
+        """Change status, end time or name; None leaves each."""
+        status = None if run_status is None else RunStatus.to_string(run_status)
+        info = self.store.runs.update(run_id, status=status, end_time=end_time, name=run_name)
+        return run_info(info, self.shown(info.artifact_uri, run_id))
+
+    def delete_run(self, run_id: str) -> None:
+        """Delete a run; it can be restored."""
+        self.store.runs.delete(run_id)
+
+    def restore_run(self, run_id: str) -> None:
+        """Make a deleted run active again."""
+        self.store.runs.restore(run_id)
+
+    def search_runs(
+        self,
+        experiment_ids: Sequence[str],
+        filter_string: str | None,
+        run_view_type: int,
+        max_results: int | None = limits.SEARCH_RUNS_RESULTS_DEFAULT,
+        order_by: Sequence[str] | None = None,
+        page_token: str | None = None,
+    ) -> PagedList:
+        """One page of runs; without an order the newest first."""
+        found, token = self._search_runs(
+            experiment_ids, filter_string, run_view_type, max_results, order_by, page_token
+        )
+        return PagedList(found, token)
+
+    def _search_runs(
+        self,
+        experiment_ids: Sequence[str],
+        filter_string: str | None,
+        run_view_type: int,
+        max_results: int | None,
+        order_by: Sequence[str] | None,
+        page_token: str | None,
+    ) -> tuple[list[Any], str | None]:
+        where: dict[str, Any] = {
+            "experiment_ids": [str(one) for one in experiment_ids],
+            "filter_string": filter_string,
+            "view_type": run_view_type or ViewType.ACTIVE_ONLY,
+            "order_by": order_by,
+        }
+        if max_results is None:
+            found = all_pages(self.store.runs.search, limits.SEARCH_RESULTS_MAX, **where)
+            return [self._run(one) for one in found], None
+        page = self.store.runs.search(max_results=max_results, page_token=page_token, **where)
+        return [self._run(one) for one in page], page.token
+
+    def _run(self, record: records.Run) -> Any:
+        run_id = record.info.run_id
+        latest = self.store.metrics.latest(run_id) if record.data.metrics else ()
+        return run(record, latest, self.shown(record.info.artifact_uri, run_id))

@@ -1,0 +1,54 @@
+"""Every other call of MLflow's wide interface, refused in words instead of answered with None.
+
+MLflow's base class enforces nothing: a method that is not written returns None or raises
+`NotImplementedError`, depending on its age.
+"""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from mlflow.store.tracking.abstract_store import AbstractStore
+
+from eventtrack.plugin.errors import not_implemented
+
+Class = TypeVar("Class", bound=type)
+
+# What of the base class works as it is: it only calls what we have.
+INHERITED = frozenset(
+    {
+        "end_async_logging",
+        "flush_async_logging",
+        "log_batch_async",
+        "log_metric_async",
+        "log_param_async",
+        "set_model_versions_tags",
+        "set_tag_async",
+        "shut_down_async_logging",
+    }
+)
+# Called by MLflow although its base class does not have them.
+UNDECLARED = ("deprecated_start_trace_v2", "deprecated_end_trace_v2")
+
+
+def refuse_the_rest(owner: Class) -> Class:
+    """Class decorator: whatever `owner` inherits from MLflow and does not know is refused."""
+    declared = [
+        name
+        for name in dir(AbstractStore)
+        if not name.startswith("__")
+        and callable(getattr(AbstractStore, name))
+        and getattr(owner, name) is getattr(AbstractStore, name)
+        and name not in INHERITED
+    ]
+    for name in [*declared, *UNDECLARED]:
+        setattr(owner, name, _refusal(name))
+    return owner
+
+
+def _refusal(name: str) -> Callable[..., Any]:
+    def refuse(_self: Any, *_arguments: Any, **_named: Any) -> Any:
+        not_implemented(f"MLflow's {name.removeprefix('_')}()")
+
+    refuse.__name__ = name
+    refuse.__doc__ = f"Not kept by eventtrack: raises `NOT_IMPLEMENTED` ({name})."
+    return refuse
