@@ -27,6 +27,7 @@ from eventtrack.log.journal import (
     Journal,
     JournalFile,
     OrphanJournal,
+    Scan,
     Slot,
     clear_drafts,
     scan,
@@ -64,10 +65,12 @@ class Drainer:
         """
         marks: list[tuple[JournalFile, int]] = []
         for file, stop in self._journal.snapshot():
-            start = max(transaction.journal_offset(file.id), PREAMBLE.size)
+            start = max(transaction.journal_offset(file.id), file.drained)
             if start < stop:
-                frames = scan(file.map, start, stop).frames
-                append_frames(transaction, frames, file.slots.__getitem__, self._session)
+                found = scan(file.map, start, stop)
+                if found.stop < stop:
+                    _keep_damaged(file, found)
+                append_frames(transaction, found.frames, file.slots.__getitem__, self._session)
                 transaction.set_journal_offset(file.id, stop)
                 bytes_max = None if bytes_max is None else bytes_max - (stop - start)
             marks.append((file, stop))
@@ -156,16 +159,15 @@ def append_frames(
 class SlotLookup:
     """The slots that a journal's own frames define; callable with a slot's number."""
 
-    def __init__(self, definitions: Iterable[Frame]) -> None:
+    def __init__(self, frames: Iterable[Frame]) -> None:
         self._slots: dict[int, Slot] = {}
-        self.learn(definitions)
-
-    def learn(self, frames: Iterable[Frame]) -> None:
-        """Take the definitions among `frames`."""
         for number, body in frames:
             if number == 0:
                 slot = msgspec.msgpack.decode(body, type=Slot)
                 self._slots[slot.number] = slot
+
+    def __contains__(self, number: int) -> bool:
+        return number == 0 or number in self._slots
 
     def __call__(self, number: int) -> Slot:
         """What the slot holds."""
@@ -197,22 +199,21 @@ def adopt_orphans(log: EventLog, folder: Path) -> int:
     A journal that cannot be read to its end is set aside as `.damaged`, after what stands before
     the damage was kept, with a warning.
     """
-    orphans = [
-        orphan
-        for path in sorted(folder.iterdir())
-        if path.suffix == SUFFIX and (orphan := OrphanJournal.claim(path))
-    ]
-    if not orphans:
+    adopted = 0
+    for path in sorted(folder.glob("*" + SUFFIX)):
+        orphan = OrphanJournal.claim(path)
+        if orphan is not None:
+            _adopt(log, orphan)
+            adopted += 1
+    if not adopted:
         return 0
     clear_drafts(folder)
-    for orphan in orphans:
-        _adopt(log, orphan)
     log.transact(
         lambda txn: txn.forget_journals(
             lambda: [bytes.fromhex(path.stem) for path in folder.glob("*" + SUFFIX)]
         )
     )
-    return len(orphans)
+    return adopted
 
 
 def _adopt(log: EventLog, orphan: OrphanJournal) -> None:
@@ -221,17 +222,21 @@ def _adopt(log: EventLog, orphan: OrphanJournal) -> None:
     except EventtrackError as error:
         # A file of zeros was being made when its process died: there is nothing in it.
         if orphan.data.strip(b"\0"):
-            _warn_damaged(orphan, str(error))
+            _warn_damaged(orphan.path, str(error))
         orphan.finish(damaged=bool(orphan.data.strip(b"\0")))
         return
 
     def move(transaction: LogTransaction) -> str:
         start = max(transaction.journal_offset(journal_id), PREAMBLE.size)
-        slots = SlotLookup(scan(orphan.data, PREAMBLE.size, start).frames)
+        before = scan(orphan.data, PREAMBLE.size, start)
         rest = scan(orphan.data, start, len(orphan.data))
-        slots.learn(rest.frames)
-        append_frames(transaction, rest.frames, slots, session)
+        slots = SlotLookup([*before.frames, *rest.frames])
+        # Damage among frames that were moved earlier may have taken a slot's definition with it.
+        whole = [frame for frame in rest.frames if frame[0] in slots]
+        append_frames(transaction, whole, slots, session)
         transaction.set_journal_offset(journal_id, rest.stop)
+        if len(whole) < len(rest.frames):
+            return f"{len(rest.frames) - len(whole)} frames are of slots that it does not define"
         return rest.damage
 
     try:
@@ -240,14 +245,20 @@ def _adopt(log: EventLog, orphan: OrphanJournal) -> None:
         orphan.close()
         raise
     if damage:
-        _warn_damaged(orphan, damage)
+        _warn_damaged(orphan.path, damage)
     orphan.finish(damaged=bool(damage))
 
 
-def _warn_damaged(orphan: OrphanJournal, damage: str) -> None:
+def _keep_damaged(file: JournalFile, found: Scan) -> None:
+    # Somebody else wrote into this process's journal: the process goes on behind the damage.
+    file.path.with_suffix(".damaged").write_bytes(file.map[:])
+    _warn_damaged(file.path, found.damage or f"the frame at byte {found.stop} is not whole")
+
+
+def _warn_damaged(path: Path, damage: str) -> None:
     warnings.warn(
-        f"the journal {orphan.path.name} of a process that died is damaged: {damage}; what stands "
-        "before was kept, the file is set aside. `eventtrack check` tells more",
+        f"the journal {path.name} is damaged: {damage}; what stands before was kept, the file is "
+        "set aside. `eventtrack check` tells more",
         EventtrackWarning,
         stacklevel=2,
     )

@@ -5,12 +5,14 @@ preallocated map does both for a tenth of a microsecond: the pages belong to the
 process. A durable commit for many frames at a time follows from a thread (`drain.py`).
 """
 
+import errno
 import fcntl
 import mmap
 import os
 import struct
 import threading
 import time
+import weakref
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -18,7 +20,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from eventtrack.errors import ChecksumError
+from eventtrack.errors import ChecksumError, StoreClosedError
 from eventtrack.limits import JOURNAL_BYTES
 from eventtrack.log.filesystem import translate_os_error
 
@@ -28,10 +30,9 @@ PREAMBLE = struct.Struct("<8s16s16s")
 FRAME = struct.Struct("<III")
 _SLOT_BYTES = struct.Struct("<I")
 
-# Names of the journals that this process writes. POSIX locks do not protect a process from
-# itself, so an adopter looks here first. Emptied in a forked child, which owns none of them.
-_own_names: set[str] = set()
-os.register_at_fork(after_in_child=_own_names.clear)
+# The journals that this process writes. A lock belongs to the open file, which a forked child
+# shares: the child lets go of it, or it would keep the lock when its parent has died.
+_own_files: "weakref.WeakSet[JournalFile]" = weakref.WeakSet()
 
 
 class Slot(msgspec.Struct, array_like=True, frozen=True):
@@ -55,18 +56,23 @@ class JournalFile:
         self.drained = PREAMBLE.size
         self.slots: dict[int, Slot] = {}  # those its frames may use
         draft = self.path.with_suffix(".new")
+        descriptor = -1
         try:
-            self._descriptor = os.open(draft, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o644)
-            _allocate(self._descriptor, size)
+            descriptor = os.open(draft, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o644)
+            _allocate(descriptor, size)
         except OSError as error:
             draft.unlink(missing_ok=True)
+            if descriptor >= 0:
+                os.close(descriptor)
             raise translate_os_error(error, f"make a journal in {folder}") from error
-        # Locked before it has its name: an adopter must never find it free.
-        fcntl.lockf(self._descriptor, fcntl.LOCK_EX)
-        self.map = mmap.mmap(self._descriptor, size)
+        # Locked before it has its name: an adopter must never find it free. A POSIX lock would be
+        # lost as soon as anything in this process, a backup say, closed a copy of the descriptor.
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        self._descriptor = descriptor
+        self.map = mmap.mmap(descriptor, size)
         PREAMBLE.pack_into(self.map, 0, MAGIC, journal_id, session)
         self.at = PREAMBLE.size
-        _own_names.add(self.path.name)
+        _own_files.add(self)
         draft.rename(self.path)
 
     def remove(self) -> None:
@@ -76,9 +82,17 @@ class JournalFile:
 
     def release(self) -> None:
         """Let go of the file and its lock, leaving it to an adopter if it still exists."""
+        _own_files.discard(self)
         self.map.close()
         os.close(self._descriptor)
-        _own_names.discard(self.path.name)
+
+
+def _release_in_child() -> None:
+    for file in list(_own_files):
+        file.release()
+
+
+os.register_at_fork(after_in_child=_release_in_child)
 
 
 class JournalDisowned(Exception):  # noqa: N818 - a signal to take a new journal, not an error
@@ -111,6 +125,7 @@ class Journal:
         self._slots_made = 0  # guarded by _lock
         self._awake = False
         self._disowned = False
+        self._closed = False
         self._file = JournalFile(folder, new_id(), session, file_bytes)  # guarded by _lock
         self._limit = file_bytes  # guarded by _lock: the size of _file
 
@@ -186,10 +201,17 @@ class Journal:
                 else:
                     file.release()
             self._full = []
+            self._limit = 0
+            self._closed = True
 
     def _write(self, slot: int, body: bytes, seed: int) -> None:
         if self._disowned:
             raise JournalDisowned
+        if self._closed:
+            raise StoreClosedError(
+                f"cannot log: the store of {self._folder} was closed",
+                hint="open it again with open_store()",
+            )
         size = FRAME.size + len(body)
         if self._file.at + size > self._limit:
             self._begin_file(size)
@@ -201,12 +223,14 @@ class Journal:
     def _begin_file(self, frame_bytes: int) -> None:
         # A frame larger than a file gets a file of its own size: no event is too large to keep.
         room = PREAMBLE.size + frame_bytes
-        retired, self._retired = set(self._retired), []
-        slots = {key: slot for key, slot in self._file.slots.items() if key not in retired}
+        retired = self._retired.copy()
+        gone = set(retired)
+        slots = {key: slot for key, slot in self._file.slots.items() if key not in gone}
         definitions = [msgspec.msgpack.encode(slot) for slot in slots.values()]
         room += sum(FRAME.size + len(body) for body in definitions)
         size = max(self._file_bytes, room)
         file = JournalFile(self._folder, self._new_id(), self._session, size)
+        del self._retired[: len(retired)]  # others may have been added meanwhile
         self._full.append(self._file)
         self._file, self._limit, file.slots = file, size, slots
         for body in definitions:
@@ -221,14 +245,18 @@ def slot_seed(slot: int) -> int:
 _DEFINITION_SEED = slot_seed(0)
 
 
+_NOT_SUPPORTED = (errno.EOPNOTSUPP, errno.EINVAL)
+
+
 def _allocate(descriptor: int, size: int) -> None:
     # Real blocks, not a hole: writing to a hole of a full disk through a map kills the process.
     try:
         os.posix_fallocate(descriptor, 0, size)
     except (AttributeError, OSError) as error:
-        if isinstance(error, OSError) and error.errno not in (95, 22):  # not supported here
+        if isinstance(error, OSError) and error.errno not in _NOT_SUPPORTED:
             raise
-        os.write(descriptor, bytes(size))
+        if os.write(descriptor, bytes(size)) < size:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from error
 
 
 # One frame of a journal: its slot and the event's body.
@@ -285,8 +313,6 @@ class OrphanJournal:
     @classmethod
     def claim(cls, path: Path) -> "OrphanJournal | None":
         """Lock a journal whose owner is gone; None when somebody holds or has finished it."""
-        if path.name in _own_names:
-            return None
         try:
             descriptor = os.open(path, os.O_RDWR)
         except FileNotFoundError:
@@ -294,7 +320,7 @@ class OrphanJournal:
         except OSError as error:
             raise translate_os_error(error, f"adopt the journal {path}") from error
         try:
-            fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             os.close(descriptor)
             return None
