@@ -5,6 +5,7 @@ transaction before frames are taken. So two threads, or a crash between commit a
 move a frame twice, and none is skipped.
 """
 
+import contextlib
 import threading
 import warnings
 from collections.abc import Callable, Iterable
@@ -119,12 +120,16 @@ class Drainer:
         try:
             self.flush()
             self._warned = False
-        except EventtrackError as error:
+        except Exception as error:
+            # Whatever it is, the thread goes on trying: nothing else moves the journal on.
             if not self._warned:
                 self._warned = True
-                warnings.warn(
-                    f"metrics stay in the journal for now: {error}", EventtrackWarning, stacklevel=2
-                )
+                with contextlib.suppress(EventtrackWarning):  # where warnings are errors
+                    warnings.warn(
+                        f"metrics stay in the journal for now: {error}",
+                        EventtrackWarning,
+                        stacklevel=2,
+                    )
             self._stop.wait(_RETRY_S)
             self._wake.set()
 

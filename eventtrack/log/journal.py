@@ -192,8 +192,15 @@ class Journal:
         for file in done:
             file.remove()
 
+    def seal(self) -> None:
+        """Refuse every further event; what was appended can still be drained."""
+        with self._lock:
+            self._limit = 0
+            self._closed = True
+
     def close(self) -> None:
         """Let go of the files; what is drained is deleted, the rest is left to an adopter."""
+        self.seal()
         with self._lock:
             for file in (*self._full, self._file):
                 if file.drained == file.at:
@@ -201,8 +208,6 @@ class Journal:
                 else:
                     file.release()
             self._full = []
-            self._limit = 0
-            self._closed = True
 
     def _write(self, slot: int, body: bytes, seed: int) -> None:
         if self._disowned:

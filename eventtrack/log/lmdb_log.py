@@ -39,7 +39,7 @@ class LmdbLog:
         self._clock = clock or SystemClock()
         self._ids = ids or RandomIds()
         options: dict[str, Any] = {} if map_bytes is None else {"map_bytes": map_bytes}
-        self.environment = Environment(folder, TABLES, fork_order=1, **options)
+        self.environment = Environment(folder, TABLES, **options)
         self._tables = self.environment.tables
         self._home = str((folder / "data.mdb").stat().st_ino).encode()
         self._replica = self._settle_replica()
@@ -96,7 +96,7 @@ class LmdbLog:
             return None if value is None else int.from_bytes(value, "big")
 
     def change_count(self) -> int:
-        """The number of the newest committed LMDB transaction."""
+        """The number of the newest LMDB transaction that can be read."""
         return self.environment.last_transaction()
 
     def journals(self) -> dict[bytes, int]:

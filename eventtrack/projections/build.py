@@ -90,7 +90,8 @@ class Build:
                 if self._cache.as_of != txn.id() - 1:
                     self._cache.clear()
                 self._cache.trim()
-                fold = Fold(Tables(txn, self.environment.tables, self._cache), self._include)
+                tables = Tables(txn, self.environment.tables, self._cache)
+                fold = Fold(self, tables, self._include)
                 yield fold
                 self.last_included = fold.last_included or self.last_included
                 if fold.finish():
@@ -144,7 +145,8 @@ class Build:
 class Fold:
     """Folding in progress: one write transaction of a build."""
 
-    def __init__(self, tables: Tables, include: Include | None) -> None:
+    def __init__(self, build: Build, tables: Tables, include: Include | None) -> None:
+        self.build = build
         self.tables = tables
         self.last_included = 0
         self._include = include

@@ -5,14 +5,17 @@ file `current-FINGERPRINT` names the build in use and is replaced in one step, s
 disturbs readers, and two versions of eventtrack on one store keep a build each.
 """
 
+import contextlib
 import hashlib
+import os
 import shutil
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from eventtrack.errors import ProjectionError
+from eventtrack.errors import StoreClosedError, StoreError
 from eventtrack.log.protocol import EventLog
 from eventtrack.projections import state
 from eventtrack.projections.build import Build, Fold, StaleBuild, matches
@@ -21,6 +24,11 @@ from eventtrack.projections.tables import TABLES, Reader
 # Raise when a fold's meaning changes while the fields of its state do not.
 PROJECTIONS_VERSION = 1
 Progress = Callable[[int, int], None]
+PointerFile = tuple[int, int]
+# Begins the name of a build that is being deleted.
+_GONE = "gone-"
+# A build that nobody points to and nobody wrote to for this long was left by a process that died.
+_LEFT_OVER_S = 3600.0
 
 
 def fingerprint() -> str:
@@ -60,9 +68,11 @@ class Views:
         self._fingerprint = fingerprint()
         self._pointer = folder / f"current-{self._fingerprint}"
         self._lock = threading.RLock()
-        self._seen_change = -1  # guarded by _lock: log.change_count() when last fully folded
-        self._pointer_inode = 0  # guarded by _lock
+        # The build, and log.change_count() when it was last fully folded. Replaced as one.
+        self._seen: tuple[Build | None, int] = (None, -1)
+        self._pointer_seen = (0, 0)  # guarded by _lock: the pointer's inode and time
         self._build: Build | None = None  # guarded by _lock
+        self._closed = False  # guarded by _lock
 
     @contextmanager
     def read(self) -> Iterator[Reader]:
@@ -81,7 +91,7 @@ class Views:
         with self._lock:
             changes = self._log.change_count()
             build = self._current()
-            if changes == self._seen_change:
+            if (build, changes) == self._seen:
                 return build
             try:
                 head = self._log.head()
@@ -92,7 +102,7 @@ class Views:
                     build.advance(self._log)
             except StaleBuild:
                 build = self._replace(self._folded(None))
-            self._seen_change = changes
+            self._seen = (build, changes)
             return build
 
     @contextmanager
@@ -105,9 +115,9 @@ class Views:
         with self._current().begin() as fold:
             yield fold
 
-    def note_caught_up(self, change: int) -> None:
-        """Say that the views hold everything up to the log's transaction `change`."""
-        self._seen_change = change
+    def note_caught_up(self, fold: Fold, change: int) -> None:
+        """Say that what was folded holds everything up to the log's transaction `change`."""
+        self._seen = (fold.build, change)
 
     def make_room(self, free_bytes: int) -> None:
         """Grow the map ahead of work that cannot be run again."""
@@ -126,6 +136,7 @@ class Views:
     def close(self) -> None:
         """Close the build in use."""
         with self._lock:
+            self._closed = True
             if self._build is not None:
                 self._build.close()
                 self._build = None
@@ -138,7 +149,7 @@ class Views:
                 position = build.advance(self._log)
                 if progress is not None:
                     progress(min(position, head), head)
-        except ProjectionError:
+        except BaseException:
             build.close()
             shutil.rmtree(build.folder, ignore_errors=True)
             raise
@@ -147,33 +158,78 @@ class Views:
     def _current(self) -> Build:
         """The build that the pointer names, opened; a new one where there is none to trust."""
         with self._lock:
-            try:
-                inode = self._pointer.stat().st_ino
-            except FileNotFoundError:
-                inode = 0
-            if self._build is not None and inode == self._pointer_inode and inode:
+            if self._closed:
+                raise StoreClosedError(
+                    f"cannot use {self._folder}: it was closed", hint="open the store again"
+                )
+            if self._build is not None and self._pointer_file() == self._pointer_seen:
                 return self._build
-            if self._build is not None:
-                # Another process has put a rebuilt copy in place. Queries of other threads may
-                # still read the old one, so it is left open; this happens once a rebuild.
-                self._build = None
-                # How far the other copy is, is not known.
-                self._seen_change = -1
-            if inode:
-                folder = self._folder / self._pointer.read_text().strip()
-                if Build.is_sound(folder):
-                    self._build, self._pointer_inode = Build(folder), inode
+            # Another process has put a rebuilt copy in place; how far that is, is not known.
+            # Queries of other threads may still read the old one, so it is left open.
+            self._build, self._seen = None, (None, -1)
+            pointer = self._read_pointer()
+            while pointer is not None:
+                self._pointer_seen, name = pointer
+                self._build = self._opened(self._folder / name)
+                if self._build is not None:
                     return self._build
+                earlier, pointer = pointer, self._read_pointer()
+                if pointer == earlier:
+                    break
             return self._replace(Build(self._folder / f"{self._fingerprint}-{self._new_name()}"))
 
+    def _opened(self, folder: Path) -> Build | None:
+        """The build in a folder; None when it is not sound or was deleted meanwhile."""
+        try:
+            return Build(folder) if Build.is_sound(folder) else None
+        except (FileNotFoundError, StoreError):
+            if folder.exists():
+                raise
+            return None
+
+    def _pointer_file(self) -> PointerFile | None:
+        """Which file the pointer is now: it is replaced, never rewritten."""
+        try:
+            return _identity(self._pointer.stat())
+        except FileNotFoundError:
+            return None
+
+    def _read_pointer(self) -> tuple[PointerFile, str] | None:
+        """Which file the pointer is now, and the name of the build in it."""
+        try:
+            with self._pointer.open() as file:
+                return _identity(os.fstat(file.fileno())), file.read().strip()
+        except FileNotFoundError:
+            return None
+
     def _replace(self, build: Build) -> Build:
+        before = self._read_pointer()
         draft = self._pointer.with_suffix(f".{build.folder.name[-8:]}")
         draft.write_text(build.folder.name)
-        self._pointer_inode = draft.stat().st_ino
+        self._pointer_seen = _identity(draft.stat())
         draft.replace(self._pointer)
-        self._build = build
-        self._seen_change = -1
+        self._build, self._seen = build, (None, -1)
         for folder in self._folder.glob(f"{self._fingerprint}-*"):
-            if folder != build.folder:
-                shutil.rmtree(folder, ignore_errors=True)
+            was_in_use = before is not None and folder.name == before[1]
+            if folder != build.folder and (was_in_use or _is_left_over(folder)):
+                # In one step: whoever is opening it finds all of it or nothing, never the one file
+                # without the other.
+                with contextlib.suppress(OSError):
+                    folder.rename(folder.with_name(f"{_GONE}{folder.name}"))
+        for folder in self._folder.glob(f"{_GONE}*"):
+            shutil.rmtree(folder, ignore_errors=True)
         return build
+
+
+def _identity(status: os.stat_result) -> PointerFile:
+    # The time too: a file may get the inode of one that was deleted.
+    return status.st_ino, status.st_mtime_ns
+
+
+def _is_left_over(folder: Path) -> bool:
+    """Whether a build is that of a process which died; a living one, rebuilding, writes to it."""
+    try:
+        written = (folder / "data.mdb").stat().st_mtime
+    except OSError:
+        return False
+    return time.time() - written > _LEFT_OVER_S

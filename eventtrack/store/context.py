@@ -1,6 +1,5 @@
 """What the nouns of a store share: the engine, and records from its views."""
 
-import threading
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,8 +24,8 @@ class StoreContext:
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self.artifact_root = f"eventtrack://{engine.path}"
-        self._sinks: weakref.WeakSet[Revocable] = weakref.WeakSet()  # guarded by _sinks_lock
-        self._sinks_lock = threading.Lock()
+        # By id(). Changed by single, atomic calls: a forked child might find a lock taken for ever.
+        self._sinks: dict[int, weakref.ref[Revocable]] = {}
 
     @contextmanager
     def entities(self) -> Iterator[EntityReader]:
@@ -36,15 +35,15 @@ class StoreContext:
 
     def note_sink(self, sink: Revocable) -> None:
         """A way around the decisions exists, for as long as somebody keeps it."""
-        with self._sinks_lock:
-            self._sinks.add(sink)
+        sinks, key = self._sinks, id(sink)
+        sinks[key] = weakref.ref(sink, lambda _: sinks.pop(key, None))
 
     def revoke_sinks(self) -> None:
         """After something was deleted: every sink asks before its next point."""
-        with self._sinks_lock:
-            sinks = list(self._sinks)
-        for sink in sinks:
-            sink.revoke()
+        for reference in list(self._sinks.values()):
+            sink = reference()
+            if sink is not None:
+                sink.revoke()
 
     def over(self, reader: Reader) -> EntityReader:
         """A builder of records over a reader that is open already."""

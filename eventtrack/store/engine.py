@@ -7,6 +7,8 @@ decide at once, the second sees what the first did. Points take the journal inst
 
 import os
 import threading
+import time
+import warnings
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,7 +16,13 @@ from pathlib import Path
 from typing import TypeVar
 
 from eventtrack.clock import Clock, SystemClock
-from eventtrack.errors import DiskFullError, StoreClosedError
+from eventtrack.errors import (
+    DiskFullError,
+    EventtrackWarning,
+    InvalidStateError,
+    StoreClosedError,
+    StoreError,
+)
 from eventtrack.events.envelope import Draft
 from eventtrack.ids import IdSource, RandomIds
 from eventtrack.limits import BATCH_MAP_BYTES_FREE
@@ -55,6 +63,11 @@ class Engine:
         self._opening = threading.RLock()
         self._open()
         _engines.add(self)
+
+    @property
+    def closed(self) -> bool:
+        """Whether `close` was called."""
+        return self._closed
 
     @property
     def session(self) -> bytes:
@@ -115,6 +128,7 @@ class Engine:
             self._take(*batch)
             yield batch[0].tables
             return
+        self._adopt()
         if self._drainer is not None:
             self._drainer.flush()
         with self.views.read() as reader:
@@ -152,21 +166,34 @@ class Engine:
             self._drainer.flush()
 
     def close(self) -> None:
-        """Flush and let go of all files. The engine cannot be used afterwards."""
+        """Flush and let go of all files, once what other threads have begun is done.
+
+        The engine cannot be used afterwards. What returned before is in the log or, when that
+        cannot be written, in a journal that the next to open the store adopts.
+
+        Raises:
+            InvalidStateError: Within a batch of this thread.
+        """
+        if getattr(self._local, "batch", None) is not None:
+            raise InvalidStateError(
+                f"cannot close {self.path} within a batch", hint="close it after the block"
+            )
         with self._opening:
-            if self._closed or self._forked:
-                self._closed = True
-                return
-            try:
-                self.flush()
-            finally:
-                self._closed = True
-                if self._drainer is not None:
-                    self._drainer.close()
-                if self._journal is not None:
-                    self._journal.close()
-                self.views.close()
-                self.log.close()
+            was_open, self._closed = not (self._closed or self._forked), True
+        if not was_open:
+            return
+        try:
+            if self._journal is not None:
+                self._journal.seal()
+            if self._drainer is not None:
+                self._drainer.close()
+                self._drainer.flush()
+        finally:
+            # These wait for transactions of other threads, which may still read the journal.
+            self.views.close()
+            self.log.close()
+            if self._journal is not None:
+                self._journal.close()
 
     def _open(self) -> None:
         self._local = threading.local()
@@ -175,8 +202,29 @@ class Engine:
         self._journal: Journal | None = None
         self._drainer: Drainer | None = None
         self.log = LmdbLog(self.path / files.LOG, clock=self.clock, ids=self.ids)
-        adopt_orphans(self.log, self.path / files.JOURNAL)
+        self._adopt_at = 0.0
+        self._adopt()
         self.views = Views(self.path / files.VIEWS, self.log, lambda: self.ids.id128().hex()[:8])
+
+    def _adopt(self) -> None:
+        """Move what processes left that have died since into the log, without looking too often.
+
+        A look costs some microseconds for each writing process; a twentieth of the time at most.
+        """
+        began = time.monotonic()
+        if began < self._adopt_at:
+            return
+        try:
+            adopt_orphans(self.log, self.path / files.JOURNAL)
+        except StoreError as error:
+            # On a full disk, say. It stays where it is, and what the log has can still be read.
+            warnings.warn(
+                f"the journals of processes that died stay as they are for now: {error}",
+                EventtrackWarning,
+                stacklevel=2,
+            )
+        ended = time.monotonic()
+        self._adopt_at = ended + 20 * (ended - began)
 
     def _start_journal(self) -> None:
         wake = threading.Event()
@@ -190,15 +238,26 @@ class Engine:
 
         So the views can be behind the log after a crash, never ahead of it.
         """
-        with self.views.begin() as fold, self.log.begin() as transaction:
-            # What this process logged before goes first: its own events keep their order.
-            marks = self._take(fold, transaction)
-            yield fold, transaction
-            marks = self._take(fold, transaction) or marks
-            change = transaction.id()
+        committed = False
+        try:
+            with self.views.begin() as fold:
+                with self.log.begin() as transaction:
+                    # What this process logged before goes first: its own events keep their order.
+                    marks = self._take(fold, transaction)
+                    yield fold, transaction
+                    marks = self._take(fold, transaction) or marks
+                    change = transaction.id()
+                committed = True
+            self.views.note_caught_up(fold, change)
+        except (MapFull, StoreError) as error:
+            # The log has it: to raise would be to say that nothing was written, and to try again
+            # would be to write it twice. The views catch up, or say why not, when they are read.
+            if not committed:
+                raise
+            if isinstance(error, MapFull):
+                error.environment.grow()
         if self._drainer is not None:
             self._drainer.settle(marks)
-        self.views.note_caught_up(change)
 
     def _take(self, fold: Fold, transaction: LmdbTransaction) -> Marks:
         """Take the journal into a transaction and fold all that it then holds."""

@@ -1,5 +1,7 @@
 """Metrics: logged through the journal, read as points or as arrays."""
 
+import os
+import threading
 import time
 from collections.abc import Mapping, Sequence
 
@@ -22,6 +24,17 @@ _now_ns = time.time_ns
 _RELIEVE_EVERY = 65_536
 # Sinks kept for callers who name the run with each point, as MlflowClient's do.
 SINKS_MAX = 1024
+
+
+_attaching = threading.Lock()  # threads of a forked child find a journal for a sink one by one
+
+
+def _after_fork_in_child() -> None:
+    global _attaching
+    _attaching = threading.Lock()
+
+
+os.register_at_fork(after_in_child=_after_fork_in_child)
 
 
 class MetricSink:
@@ -76,7 +89,7 @@ class MetricSink:
         try:
             self._append(self._slot, _encode((key, value, step, at_ms)), self._seed)
         except JournalDisowned:
-            self._attach(self._context.engine.journal())
+            self._attach_anew()
             self._append(self._slot, _encode((key, value, step, at_ms)), self._seed)
 
     def log_many(
@@ -108,7 +121,7 @@ class MetricSink:
         try:
             self._append(self._slot_many, _encode((keys, values, step, at_ms)), self._seed_many)
         except JournalDisowned:
-            self._attach(self._context.engine.journal())
+            self._attach_anew()
             self._append(self._slot_many, _encode((keys, values, step, at_ms)), self._seed_many)
 
     def revoke(self) -> None:
@@ -127,13 +140,19 @@ class MetricSink:
         self._append = self._journal.append
         self._append(slot, body, seed)
 
+    def _attach_anew(self) -> None:
+        with _attaching:
+            journal = self._context.engine.journal()
+            if journal is not self._journal:
+                self._attach(journal)
+
     def _attach(self, journal: Journal) -> None:
         stream = f"run/{self._run_id}"
-        self._journal = journal
-        self._append = journal.append
         self._slot = journal.define(stream, "run.metric_logged", 1)
         self._slot_many = journal.define(stream, "run.metrics_logged", 1)
         self._seed, self._seed_many = slot_seed(self._slot), slot_seed(self._slot_many)
+        # Last: another thread that finds the new journal's method finds the slots to go with it.
+        self._journal, self._append = journal, journal.append
 
     def _relieve(self) -> None:
         self._countdown = _RELIEVE_EVERY

@@ -133,9 +133,15 @@ class Store(Queries):
     def close(self) -> None:
         """Flush and let go of all files. `open_store` opens the folder anew afterwards."""
         with _stores_lock:
+            # Within the lock: nobody opens the folder anew before it is let go of.
             if _stores.get(self.path) is self:
                 del _stores[self.path]
-        self._engine.close()
+            self._engine.close()
+
+    @property
+    def closed(self) -> bool:
+        """Whether `close` was called."""
+        return self._engine.closed
 
 
 _stores: dict[Path, Store] = {}  # guarded by _stores_lock
@@ -157,9 +163,12 @@ def open_store(
         FormatTooNewError: A newer eventtrack made it.
     """
     folder = resolve_path(path)
+    store = _stores.get(folder)
+    if store is not None and not store.closed:
+        return store
     with _stores_lock:
         store = _stores.get(folder)
-        if store is None:
+        if store is None or store.closed:
             store = _stores[folder] = Store(folder, source=source, create=create)
         return store
 

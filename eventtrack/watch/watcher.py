@@ -35,6 +35,8 @@ def watch(store: Store, *, stop: threading.Event | None = None) -> Iterator[int]
     stop = stop or threading.Event()
     seen = -1
     for woken in _wake_ups(store, stop):
+        if not woken:
+            store.catch_up()  # a process that was killed wakes nobody: look for what it left
         believed_until = time.monotonic() + (_BELIEVE_S if woken else 0.0)
         while not stop.is_set():
             change = store.change_count()
