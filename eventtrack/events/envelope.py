@@ -59,6 +59,8 @@ class Group(msgspec.Struct, array_like=True, frozen=True):
     bodies: msgspec.Raw
 
 
+# A text that is not UTF-8 raises Python's own error.
+_NOT_READABLE = (msgspec.DecodeError, UnicodeDecodeError)
 _header_decoder = msgspec.msgpack.Decoder(Header)
 _groups_decoder = msgspec.msgpack.Decoder(list[Group])
 _encoder = msgspec.msgpack.Encoder()
@@ -78,7 +80,7 @@ class Envelope:
         self._header_stop = _HEADER_LENGTH.size + int.from_bytes(data[:2], "big")
         try:
             self.header = _header_decoder.decode(memoryview(data)[2 : self._header_stop])
-        except msgspec.DecodeError as error:
+        except _NOT_READABLE as error:
             raise ChecksumError(
                 f"cannot read the header of envelope {position}: {error}",
                 hint="run `eventtrack check` to see how far the damage goes",
@@ -138,7 +140,7 @@ class Envelope:
             )
         try:
             return _groups_decoder.decode(memoryview(self.data)[self._header_stop + SALT_BYTES :])
-        except msgspec.DecodeError as error:
+        except _NOT_READABLE as error:
             raise ChecksumError(
                 f"cannot read the payload of envelope {self.position}: {error}",
                 hint="run `eventtrack check`; restore the store from a copy or a synced machine",
