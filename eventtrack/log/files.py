@@ -31,6 +31,8 @@ def prepare(path: Path, *, create: bool) -> None:
                 "`eventtrack demo`, or log something from Python",
             ) from None
         text = _create(path)
+    except NotADirectoryError as error:
+        raise _not_a_folder(path, path) from error
     except OSError as error:
         raise translate_os_error(error, f"open the store {path}") from error
     _check_format(path, text)
@@ -41,6 +43,8 @@ def _create(path: Path) -> str:
     try:
         path.mkdir(parents=True, exist_ok=True)
         present = {entry.name for entry in path.iterdir() if not entry.name.startswith(".")}
+        if _FORMAT_FILE in present:
+            return (path / _FORMAT_FILE).read_text()  # another process was faster
         if present - {LOG, JOURNAL, VIEWS, BLOBS}:
             raise InvalidValueError(
                 f"cannot make a store at {path}: the folder already holds {min(present)!r}",
@@ -50,18 +54,22 @@ def _create(path: Path) -> str:
         for name in (LOG, JOURNAL, VIEWS, BLOBS):
             (path / name).mkdir(exist_ok=True)
         # Last and in one step: a folder with this file is a whole store.
-        draft = path / f"{_FORMAT_FILE}.{os.getpid()}"
+        draft = path / f".{_FORMAT_FILE}.{os.getpid()}"
         draft.write_text(f"{FORMAT_VERSION}\n")
         draft.replace(path / _FORMAT_FILE)
         sync_folder(path)
     except FileExistsError as error:
-        raise InvalidValueError(
-            f"cannot make a store at {path}: {error.filename} is a file",
-            hint="choose a folder, for example ./.eventtrack",
-        ) from error
+        raise _not_a_folder(path, error.filename) from error
     except OSError as error:
         raise translate_os_error(error, f"make a store at {path}") from error
     return f"{FORMAT_VERSION}\n"
+
+
+def _not_a_folder(path: Path, file: object) -> InvalidValueError:
+    return InvalidValueError(
+        f"there can be no store at {path}: {file} is, or lies under, a file",
+        hint="choose a folder, for example ./.eventtrack",
+    )
 
 
 def _check_format(path: Path, text: str) -> None:
