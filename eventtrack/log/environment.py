@@ -201,7 +201,11 @@ class Environment:
         reader's slot of the parent; the gate saw to it that no other thread has one.
         """
         self._abandoned = True
-        self._lmdb.close()
+        if self._inside:
+            # The thread that forked has one: the child keeps what it can neither use nor close.
+            _kept.append(self._lmdb)
+        else:
+            self._lmdb.close()
 
     def _begin(self, *, write: bool) -> Transaction:
         while True:
@@ -220,7 +224,7 @@ class Environment:
         with _gate.changed:
             while (self._growing and not depth) or (_gate.forking and not own):
                 _gate.changed.wait()
-            if self._closed:
+            if self._closed or self._abandoned:
                 raise StoreClosedError(
                     f"cannot use {self.path}: it was closed", hint="open the store again"
                 )
@@ -273,6 +277,7 @@ def _before_fork() -> None:
     _turn.acquire()
     with _gate.changed:
         _gate.forking = True
+_kept: list[lmdb.Environment] = []
         while _gate.inside > _gate.own_count():
             _gate.changed.wait()
 
