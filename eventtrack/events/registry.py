@@ -99,6 +99,14 @@ _TYPES: dict[str, type[types.Event]] = {
     "run.outputs_logged": types.OutputsLogged,
     "run.artifacts_logged": types.ArtifactsLogged,
     "run.artifacts_deleted": types.ArtifactsDeleted,
+    "model.created": types.ModelCreated,
+    "model.finalized": types.ModelFinalized,
+    "model.params_logged": types.ModelParamsLogged,
+    "model.tags_set": types.ModelTagsSet,
+    "model.tag_deleted": types.ModelTagDeleted,
+    "model.deleted": types.ModelDeleted,
+    "model.artifacts_logged": types.ModelArtifactsLogged,
+    "model.artifacts_deleted": types.ModelArtifactsDeleted,
 }
 for _name, _struct in _TYPES.items():
     REGISTRY.add(_name, _struct)

@@ -186,3 +186,58 @@ class ArtifactsDeleted(Event, frozen=True):
     """Files were taken out of a run's list; the record of them stays."""
 
     paths: list[str]
+
+
+class ModelCreated(Event, frozen=True):
+    """A logged model was born in an experiment; its files follow, then it is finalized."""
+
+    experiment_id: str
+    name: str
+    source_run_id: str | None
+    model_type: str | None
+    params: dict[str, str]
+    tags: dict[str, str]
+    created_ms: int
+
+
+class ModelFinalized(Event, frozen=True):
+    """A model's files are all there, or could not be stored: READY or FAILED, say."""
+
+    status: str
+    at_ms: int
+
+
+class ModelParamsLogged(Event, frozen=True):
+    """Params of a model, which do not change afterwards."""
+
+    params: dict[str, str]
+
+
+class ModelTagsSet(Event, frozen=True):
+    """Tags of a model were set."""
+
+    tags: dict[str, str]
+
+
+class ModelTagDeleted(Event, frozen=True):
+    """A tag of a model was removed."""
+
+    key: str
+
+
+class ModelDeleted(Event, frozen=True):
+    """A model was deleted."""
+
+    at_ms: int
+
+
+class ModelArtifactsLogged(Event, frozen=True):
+    """Files of a model, stored as a run's are."""
+
+    files: list[ArtifactStored]
+
+
+class ModelArtifactsDeleted(Event, frozen=True):
+    """Files were taken out of a model's list; the record of them stays."""
+
+    paths: list[str]

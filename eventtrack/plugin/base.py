@@ -73,8 +73,13 @@ class OpenStore:
 
     def _proxies_own_files(self) -> bool:
         """Whether MLflow's artifact proxy writes into this very store."""
-        destination = os.environ.get(_DESTINATION_VARIABLE, "")
+        destination = _told_by_server(_DESTINATION_VARIABLE)
         return destination.startswith(SCHEME) and _folder(destination) == self._path
+
+
+def _told_by_server(name: str) -> str:
+    """A variable that MLflow's server sets for its workers, never a user; "" in a client."""
+    return os.environ.get(name, "")
 
 
 def _folder(uri: str) -> Path | None:

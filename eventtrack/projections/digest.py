@@ -13,14 +13,14 @@ from typing import Any
 import msgspec
 
 from eventtrack.projections.points import Points
-from eventtrack.projections.state import ExperimentState, RunState, SessionState
+from eventtrack.projections.state import ExperimentState, ModelState, RunState, SessionState
 from eventtrack.projections.tables import Reader
 
 _encode = msgspec.msgpack.Encoder(order="deterministic").encode
 
 
 def digest(reader: Reader, progress: Callable[[int, int], None] | None = None) -> str:
-    """SHA-256, in hex, over every session, experiment and run in the order of their names.
+    """SHA-256, in hex, over every session, experiment, model and run in order of their names.
 
     Costs a read of the whole views: about 50 ns a point and 50 us a run.
     """
@@ -38,6 +38,10 @@ def digest(reader: Reader, progress: Callable[[int, int], None] | None = None) -
             experiment = reader.experiment_by_number(place)
             if experiment is not None:
                 hasher.update(_encode(_experiment(experiment)))
+        elif kind == b"model":
+            model = reader.model(bytes(stream).decode().partition("/")[2])
+            if model is not None:
+                hasher.update(_encode(_model(reader, model)))
         if progress is not None and done % 256 == 0:
             progress(done, total)
     for session in sorted(reader.sessions(), key=_session_name):
@@ -84,10 +88,19 @@ def _run(reader: Reader, run: RunState) -> list[Any]:
         run.datasets,
         run.models_read,
         run.models_written,
-        [
-            (file.path, file.size, file.sha256, file.place, file.stamp)
-            for file in reader.artifacts(run.number)
-        ],
+        _artifacts(reader, run.number),
+    ]
+
+
+def _model(reader: Reader, model: ModelState) -> list[Any]:
+    fields = msgspec.structs.astuple(model)[1:]
+    return ["model", *fields, _artifacts(reader, model.number)]
+
+
+def _artifacts(reader: Reader, owner: int) -> list[Any]:
+    return [
+        (file.path, file.size, file.sha256, file.place, file.stamp)
+        for file in reader.artifacts(owner)
     ]
 
 

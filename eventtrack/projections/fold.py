@@ -4,7 +4,7 @@ from eventtrack.errors import EventtrackError, ProjectionError
 from eventtrack.events.envelope import Envelope, Group
 from eventtrack.events.registry import REGISTRY, Registry
 from eventtrack.events.types import Event
-from eventtrack.projections import experiments, metrics, runs
+from eventtrack.projections import experiments, metrics, models, runs
 from eventtrack.projections.state import stamp_of
 from eventtrack.projections.tables import Tables
 
@@ -56,6 +56,11 @@ def _apply_group(
         experiment = tables.change_experiment(stream)
         for place, event in enumerate(events, offset):
             fold(tables, experiment, event, stamp_of(envelope.header, place))
+    elif group.type in models.MODEL_FOLDS:
+        model_fold, model = models.MODEL_FOLDS[group.type], models.change_model(tables, stream)
+        for place, event in enumerate(events, offset):
+            model_fold(tables, model, event, stamp_of(envelope.header, place))
+        tables.put_model(model)
     elif group.type == "session.opened":
         for event in events:
             experiments.session_opened(tables, envelope, event)  # type: ignore[arg-type]

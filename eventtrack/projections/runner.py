@@ -39,6 +39,7 @@ def fingerprint() -> str:
         state.MetricState,
         state.RunState,
         state.ExperimentState,
+        state.ModelState,
         state.NameState,
         state.ArtifactState,
         state.SessionState,

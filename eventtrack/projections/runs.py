@@ -1,11 +1,18 @@
 """The folds of run events: params, tags, status and name, inputs and outputs, artifacts."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from eventtrack.events import types
 from eventtrack.projections import index
-from eventtrack.projections.state import ArtifactState, ParamState, RunState, Stamp, latest
+from eventtrack.projections.state import (
+    ArtifactState,
+    ParamClaim,
+    ParamState,
+    RunState,
+    Stamp,
+    latest,
+)
 from eventtrack.projections.tables import Tables
 
 RUN_NAME_TAG = "mlflow.runName"
@@ -53,7 +60,11 @@ def params_logged(tables: Tables, run: RunState, event: types.ParamsLogged, stam
     """More params; a second value for one is kept as a conflict."""
     for key, value in event.params.items():
         tables.touch(run, (index.PARAM, key))
-        run.params.setdefault(key, ParamState([])).add(value, stamp)
+        known = run.params.get(key)
+        if known is None:
+            run.params[key] = ParamState([ParamClaim(stamp, value)])
+        else:
+            known.add(value, stamp)
 
 
 def params_withdrawn(
@@ -102,21 +113,33 @@ def artifacts_logged(
     tables: Tables, run: RunState, event: types.ArtifactsLogged, stamp: Stamp
 ) -> None:
     """Files appear, or are replaced."""
-    for file in event.files:
-        known = tables.artifact(run.number, file.path)
-        if known is None or (stamp, file.sha256) > (known.stamp, known.sha256):
-            state = ArtifactState(file.path, file.size, file.sha256, file.place, stamp)
-            tables.put_artifact(run.number, state)
+    keep_artifacts(tables, run.number, event.files, stamp)
 
 
 def artifacts_deleted(
     tables: Tables, run: RunState, event: types.ArtifactsDeleted, stamp: Stamp
 ) -> None:
     """Files go away from the list."""
-    for path in event.paths:
-        known = tables.artifact(run.number, path)
+    remove_artifacts(tables, run.number, event.paths, stamp)
+
+
+def keep_artifacts(
+    tables: Tables, owner: int, stored: Sequence[types.ArtifactStored], stamp: Stamp
+) -> None:
+    """Files of a run or a model, named by its number: of two under one path the later counts."""
+    for file in stored:
+        known = tables.artifact(owner, file.path)
+        if known is None or (stamp, file.sha256) > (known.stamp, known.sha256):
+            state = ArtifactState(file.path, file.size, file.sha256, file.place, stamp)
+            tables.put_artifact(owner, state)
+
+
+def remove_artifacts(tables: Tables, owner: int, paths: Sequence[str], stamp: Stamp) -> None:
+    """Files of a run or a model leave its list; that they did is remembered."""
+    for path in paths:
+        known = tables.artifact(owner, path)
         if known is None or stamp > known.stamp:
-            tables.put_artifact(run.number, ArtifactState(path, 0, b"", None, stamp, deleted=True))
+            tables.put_artifact(owner, ArtifactState(path, 0, b"", None, stamp, deleted=True))
 
 
 def _set_status(tables: Tables, run: RunState, status: str, stamp: Stamp) -> None:

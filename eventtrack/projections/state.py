@@ -126,6 +126,32 @@ class RunState(msgspec.Struct, array_like=True):
         return {key: value for key, (value, _) in sorted(self.tags.items()) if value is not None}
 
 
+class ModelState(msgspec.Struct, array_like=True):
+    """One logged model. `experiment_id` is "" for one that is known by hearsay only."""
+
+    number: int
+    model_id: str
+    experiment_id: str = ""
+    born: Stamp = BEYOND
+    name: str = ""
+    source_run_id: str | None = None
+    model_type: str | None = None
+    created_ms: int = 0
+    updated_ms: int = 0
+    status: Text = ("PENDING", NEVER)
+    lifecycle: Text = ("active", NEVER)
+    params: dict[str, Text] = {}
+    tags: dict[str, OptionalText] = {}
+
+    def live_params(self) -> dict[str, str]:
+        """The params, in order of their keys."""
+        return {key: value for key, (value, _) in sorted(self.params.items())}
+
+    def live_tags(self) -> dict[str, str]:
+        """The tags that are set, in order of their keys."""
+        return {key: value for key, (value, _) in sorted(self.tags.items()) if value is not None}
+
+
 class ExperimentState(msgspec.Struct, array_like=True):
     """One experiment. `born` is `BEYOND` for one that is known by hearsay only."""
 

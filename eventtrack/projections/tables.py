@@ -18,6 +18,7 @@ from eventtrack.projections.state import (
     ArtifactState,
     ExperimentState,
     MetricState,
+    ModelState,
     NameState,
     RunState,
     SessionState,
@@ -30,6 +31,7 @@ TABLES = (
     "experiments",
     "names",
     "runs",
+    "models",
     "sessions",
     "artifacts",
     "points",
@@ -44,6 +46,7 @@ _encode = msgspec.msgpack.Encoder().encode
 _decode_run = msgspec.msgpack.Decoder(RunState).decode
 _decode_experiment = msgspec.msgpack.Decoder(ExperimentState).decode
 _decode_name = msgspec.msgpack.Decoder(NameState).decode
+_decode_model = msgspec.msgpack.Decoder(ModelState).decode
 _decode_artifact = msgspec.msgpack.Decoder(ArtifactState).decode
 _decode_session = msgspec.msgpack.Decoder(SessionState).decode
 
@@ -112,6 +115,18 @@ class Reader:
         """Every experiment whose creation was seen."""
         rows = self.txn.cursor(self.tables["experiments"]).iternext(keys=False)
         return [state for value in rows if (state := _decode_experiment(value)).exists]
+
+    def model(self, model_id: str) -> ModelState | None:
+        """A logged model by its id; None for one never heard of."""
+        number = self.number("model/" + model_id)
+        key = b"" if number is None else number.to_bytes(4, "big")
+        value = self.txn.get(key, db=self.tables["models"]) if key else None
+        return None if value is None else _decode_model(value)
+
+    def models(self) -> list[ModelState]:
+        """Every logged model whose creation was seen."""
+        rows = self.txn.cursor(self.tables["models"]).iternext(keys=False)
+        return [state for value in rows if (state := _decode_model(value)).experiment_id]
 
     def name(self, name: str) -> NameState:
         """Who holds an experiment name."""
@@ -241,6 +256,10 @@ class Tables(Reader):
                 state = ExperimentState(number, stream.partition("/")[2])
             self._experiments[number] = self._cache.experiments[number] = state
         return state
+
+    def put_model(self, state: ModelState) -> None:
+        """Store a logged model."""
+        self.txn.put(state.number.to_bytes(4, "big"), _encode(state), db=self.tables["models"])
 
     def put_name(self, name: str, state: NameState) -> None:
         """Store who holds an experiment name."""

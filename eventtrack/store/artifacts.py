@@ -9,19 +9,20 @@ import hashlib
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 from eventtrack.errors import ChecksumError, NotFoundError
 from eventtrack.events import types
 from eventtrack.events.envelope import Draft
 from eventtrack.log import files
 from eventtrack.log.filesystem import translate_os_error
-from eventtrack.projections.state import ArtifactState, RunState
+from eventtrack.projections.state import ArtifactState
 from eventtrack.projections.tables import Reader
 from eventtrack.store import validate
 from eventtrack.store.context import StoreContext
 from eventtrack.store.decide import active_run, existing_run
 from eventtrack.store.location import resolve_path
+from eventtrack.views.entities import EntityReader
 from eventtrack.views.records import FileInfo, Record
 
 _COPY_BYTES = 2**20
@@ -35,8 +36,19 @@ class ArtifactEntry(Record):
     sha256: str
 
 
+class Place(NamedTuple):
+    """Where files of a run or a model go: `root` is None for the store's own blobs."""
+
+    number: int
+    root: Path | None
+
+
 class Artifacts:
     """The files of a store's runs."""
+
+    _kind = "run"
+    _logged: type[types.ArtifactsLogged | types.ModelArtifactsLogged] = types.ArtifactsLogged
+    _deleted: type[types.ArtifactsDeleted | types.ModelArtifactsDeleted] = types.ArtifactsDeleted
 
     def __init__(self, context: StoreContext) -> None:
         self._context = context
@@ -85,7 +97,7 @@ class Artifacts:
         """
         prefix = f"{validate.artifact_path(path)}/" if path else ""
         with self._engine.read() as reader:
-            entries = reader.artifacts(existing_run(reader, run_id).number, prefix)
+            entries = reader.artifacts(self._number(reader, run_id), prefix)
         found: dict[str, FileInfo] = {}
         for entry in entries:
             name, below, _ = entry.path[len(prefix) :].partition("/")
@@ -97,7 +109,7 @@ class Artifacts:
         """Every file of a run at or below a path, sorted."""
         prefix = validate.artifact_path(path) if path else ""
         with self._engine.read() as reader:
-            states = reader.artifacts(existing_run(reader, run_id).number, prefix)
+            states = reader.artifacts(self._number(reader, run_id), prefix)
         return [
             ArtifactEntry(path=state.path, size=state.size, sha256=state.sha256.hex())
             for state in states
@@ -124,7 +136,7 @@ class Artifacts:
             return self._place(state).open("rb")
         except FileNotFoundError as error:
             raise NotFoundError(
-                f"the bytes of artifact '{path}' of run {run_id} are not here "
+                f"the bytes of artifact '{path}' of {self._kind} {run_id} are not here "
                 f"(sha256 {state.sha256.hex()})",
                 hint="copy them from the machine that logged them; `eventtrack check` lists all",
             ) from error
@@ -153,7 +165,7 @@ class Artifacts:
             if hasher.hexdigest() != entry.sha256:
                 target.unlink()
                 raise ChecksumError(
-                    f"artifact '{entry.path}' of run {run_id} is not what was logged",
+                    f"artifact '{entry.path}' of {self._kind} {run_id} is not what was logged",
                     hint="run `eventtrack check`; restore the file from a copy",
                 )
         return root / validate.artifact_path(path) if path else root
@@ -169,31 +181,38 @@ class Artifacts:
             raise self._missing(run_id, path)
 
         def decide(reader: Reader) -> tuple[None, list[Draft]]:
-            active_run(self._context, reader, run_id)
-            return None, [Draft.of(f"run/{run_id}", types.ArtifactsDeleted(paths))]
+            self._place_of(self._context.over(reader), run_id)
+            return None, [Draft.of(f"{self._kind}/{run_id}", self._deleted(paths))]
 
         self._engine.execute(decide)
 
     def _log(self, run_id: str, sources: Iterable[tuple[str, Path | bytes]]) -> None:
         with self._context.entities() as entities:
-            state = active_run(self._context, entities.reader, run_id)
-            experiment = entities.experiment_state(state.experiment_id)
-            outside = experiment is not None and experiment.artifact_location is not None
-            root = resolve_path(entities.artifact_uri(state)) if outside else None
+            root = self._place_of(entities, run_id).root
         try:
             stored = [self._keep(path, source, root) for path, source in sources]
         except OSError as error:
-            raise translate_os_error(error, f"store artifacts of run {run_id}") from error
+            raise translate_os_error(error, f"store artifacts of {self._kind} {run_id}") from error
         if not stored:
             return
 
         def decide(reader: Reader) -> tuple[None, list[Draft]]:
-            state = active_run(self._context, reader, run_id)
+            number = self._place_of(self._context.over(reader), run_id).number
             for one in stored:
-                _refuse_clash(reader, state, one.path)
-            return None, [Draft.of(f"run/{run_id}", types.ArtifactsLogged(stored))]
+                _refuse_clash(reader, number, one.path)
+            return None, [Draft.of(f"{self._kind}/{run_id}", self._logged(stored))]
 
         self._engine.execute(decide)
+
+    def _number(self, reader: Reader, run_id: str) -> int:
+        """The number under which the views keep the files; deleted runs have theirs still."""
+        return existing_run(reader, run_id).number
+
+    def _place_of(self, entities: EntityReader, run_id: str) -> Place:
+        """Where new files go; asked only of what may be written to."""
+        state = active_run(self._context, entities.reader, run_id)
+        uri = entities.artifact_uri(state)
+        return Place(state.number, outside_root(entities, state.experiment_id, uri))
 
     def _keep(self, path: str, source: Path | bytes, root: Path | None) -> types.ArtifactStored:
         """Bring a file's bytes to their place, durably, and describe it."""
@@ -216,14 +235,14 @@ class Artifacts:
     def _existing(self, run_id: str, path: str) -> ArtifactState:
         clean = validate.artifact_path(path)
         with self._engine.read() as reader:
-            state = reader.artifact(existing_run(reader, run_id).number, clean)
+            state = reader.artifact(self._number(reader, run_id), clean)
         if state is None or state.deleted:
             raise self._missing(run_id, path)
         return state
 
     def _missing(self, run_id: str, path: str) -> NotFoundError:
         return NotFoundError(
-            f"run {run_id} has no artifact '{path}'",
+            f"{self._kind} {run_id} has no artifact '{path}'",
             hint=f"`eventtrack artifacts list {run_id}` shows what it has",
         )
 
@@ -239,12 +258,19 @@ def _target(folder: str | None, name: str) -> str:
     return validate.artifact_path(f"{folder}/{name}" if folder else name)
 
 
-def _refuse_clash(reader: Reader, run: RunState, path: str) -> None:
+def outside_root(entities: EntityReader, experiment_id: str, uri: str) -> Path | None:
+    """The folder that `uri` names if the experiment has a location of its own, else None."""
+    experiment = entities.experiment_state(experiment_id)
+    outside = experiment is not None and experiment.artifact_location is not None
+    return resolve_path(uri) if outside else None
+
+
+def _refuse_clash(reader: Reader, number: int, path: str) -> None:
     """Refuse a file below a file, or in the place of a folder: nobody could download both."""
     parents = [path[:place] for place, letter in enumerate(path) if letter == "/"]
-    known = (reader.artifact(run.number, parent) for parent in parents)
+    known = (reader.artifact(number, parent) for parent in parents)
     clash = next((one.path for one in known if one is not None and not one.deleted), None)
-    if clash is not None or reader.artifacts(run.number, f"{path}/"):
+    if clash is not None or reader.artifacts(number, f"{path}/"):
         validate.refuse(
             f"cannot log artifact '{path}': "
             + (f"'{clash}' is a file" if clash is not None else "it is a folder"),

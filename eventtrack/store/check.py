@@ -185,8 +185,9 @@ def _check_blobs(engine: Engine, report: CheckReport) -> None:
         with engine.read() as reader:
             named = {
                 state.sha256.hex(): state.path
-                for run in reader.txn.cursor(reader.tables["runs"]).iternext(values=False)
-                for state in reader.artifacts(int.from_bytes(run, "big"))
+                for table in ("runs", "models")
+                for owner in reader.txn.cursor(reader.tables[table]).iternext(values=False)
+                for state in reader.artifacts(int.from_bytes(owner, "big"))
                 if state.place is None
             }
     except EventtrackError as error:

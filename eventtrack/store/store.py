@@ -18,6 +18,7 @@ from eventtrack.store.history import History
 from eventtrack.store.location import resolve_path
 from eventtrack.store.maintenance import Maintenance, StoreStats
 from eventtrack.store.metrics import Metrics
+from eventtrack.store.models import Models
 from eventtrack.store.runs import Runs
 from eventtrack.store.sessions import Sessions
 from eventtrack.store.snapshot import Moment, Progress, SnapshotEngine, folded
@@ -33,6 +34,7 @@ class Queries:
         self.metrics = Metrics(context)
         self.runs = Runs(context)
         self.artifacts = Artifacts(context)
+        self.models = Models(context)
         self.sessions = Sessions(context)
 
 

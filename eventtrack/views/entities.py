@@ -2,6 +2,7 @@
 
 from eventtrack.projections.state import (
     ExperimentState,
+    ModelState,
     RunState,
     effective_lifecycle,
 )
@@ -11,6 +12,7 @@ from eventtrack.views.records import (
     DatasetInput,
     Experiment,
     InputTag,
+    LoggedModel,
     LoggedModelInput,
     LoggedModelOutput,
     Run,
@@ -64,6 +66,30 @@ class EntityReader:
         if location is None:
             return f"{self._artifact_root}/runs/{state.run_id}/artifacts"
         return f"{location.rstrip('/')}/{state.run_id}/artifacts"
+
+    def model_location(self, state: ModelState) -> str:
+        """Where a model's files are."""
+        experiment = self.experiment_state(state.experiment_id)
+        location = experiment.artifact_location if experiment is not None else None
+        root = self._artifact_root if location is None else location.rstrip("/")
+        return f"{root}/models/{state.model_id}/artifacts"
+
+    def model(self, state: ModelState) -> LoggedModel:
+        """A logged model as a record."""
+        return LoggedModel(
+            model_id=state.model_id,
+            experiment_id=state.experiment_id,
+            name=state.name,
+            artifact_location=self.model_location(state),
+            creation_timestamp=state.created_ms,
+            last_updated_timestamp=state.updated_ms,
+            status=state.status[0],
+            lifecycle_stage=state.lifecycle[0],
+            model_type=state.model_type,
+            source_run_id=state.source_run_id,
+            params=state.live_params(),
+            tags=state.live_tags(),
+        )
 
     def run_info(self, state: RunState) -> RunInfo:
         """What a run is."""

@@ -194,6 +194,33 @@ class Run(Record):
     outputs: RunOutputs = msgspec.field(default_factory=RunOutputs)
 
 
+class LoggedModel(Record):
+    """A model with files of its own. Times are milliseconds since 1970."""
+
+    model_id: str
+    experiment_id: str
+    name: str
+    artifact_location: str
+    creation_timestamp: int
+    last_updated_timestamp: int
+    status: str
+    lifecycle_stage: str
+    model_type: str | None = None
+    source_run_id: str | None = None
+    params: dict[str, str] = {}
+    tags: dict[str, str] = {}
+
+
+class ModelStatus:
+    """The states of a logged model."""
+
+    UNSPECIFIED = "UNSPECIFIED"
+    PENDING = "PENDING"
+    READY = "READY"
+    FAILED = "FAILED"
+    ALL = (UNSPECIFIED, PENDING, READY, FAILED)
+
+
 class Metric(Record):
     """One point of a metric: `timestamp` is milliseconds since 1970, `step` any 64-bit integer."""
 
