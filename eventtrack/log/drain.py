@@ -22,6 +22,7 @@ from eventtrack.limits import (
     JOURNAL_DRAIN_INTERVAL_MS,
 )
 from eventtrack.log.journal import (
+    FAMILY_BYTES,
     PREAMBLE,
     SUFFIX,
     Frame,
@@ -205,11 +206,19 @@ def adopt_orphans(log: EventLog, folder: Path) -> int:
     the damage was kept, with a warning.
     """
     adopted = 0
+    waiting = ""
     for path in sorted(folder.glob("*" + SUFFIX)):
+        # The files of one process go one after the other: not the second while somebody else,
+        # or their owner, still has the first.
+        family = path.stem[: 2 * FAMILY_BYTES]
+        if family == waiting:
+            continue
         orphan = OrphanJournal.claim(path)
         if orphan is not None:
             _adopt(log, orphan)
             adopted += 1
+        elif path.exists():
+            waiting = family
     if not adopted:
         return 0
     clear_drafts(folder)

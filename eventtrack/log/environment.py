@@ -146,14 +146,20 @@ class Environment:
         with self._writer:
             self._enter()
             try:
-                with self._begin(write=True) as txn:
+                with self.answering(), self._begin(write=True) as txn:
                     yield txn
-            except lmdb.MapFullError as error:
-                raise MapFull(self) from error
             except lmdb.Error as error:
                 raise translate(error, f"write {self.path}") from error
             finally:
                 self._leave()
+
+    @contextmanager
+    def answering(self) -> Iterator[None]:
+        """In the block a full map is this environment's, whichever transactions are around it."""
+        try:
+            yield
+        except lmdb.MapFullError as error:
+            raise MapFull(self) from error
 
     def grow(self) -> None:
         """Double the map. Waits until no thread of this process is in a transaction."""
@@ -271,13 +277,13 @@ class MapFull(Exception):  # noqa: N818 - a signal to try again, not an error fo
 
 
 _open_environments: "weakref.WeakSet[Environment]" = weakref.WeakSet()
+_kept: list[lmdb.Environment] = []
 
 
 def _before_fork() -> None:
     _turn.acquire()
     with _gate.changed:
         _gate.forking = True
-_kept: list[lmdb.Environment] = []
         while _gate.inside > _gate.own_count():
             _gate.changed.wait()
 
@@ -316,7 +322,8 @@ def run_growing(work: Callable[[], Result]) -> Result:
 def translate(error: lmdb.Error, doing: str) -> EventtrackError:
     """The error of ours for one of LMDB's, which never leave this package."""
     text = str(error)
-    if isinstance(error, lmdb.DiskError) or "No space left" in text or "quota" in text:
+    full = ("No space left", "quota", "File too large")
+    if isinstance(error, lmdb.DiskError) or any(words in text for words in full):
         return DiskFullError(
             f"cannot {doing}: the disk is full ({text})",
             hint="free some space, then try again; what was recorded before is intact",

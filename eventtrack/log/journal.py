@@ -29,6 +29,8 @@ MAGIC = b"ETJOURN1"
 PREAMBLE = struct.Struct("<8s16s16s")
 FRAME = struct.Struct("<III")
 _SLOT_BYTES = struct.Struct("<I")
+# A journal's id: these many bytes are those of all files of one process, the rest counts them.
+FAMILY_BYTES = 12
 
 # The journals that this process writes. A lock belongs to the open file, which a forked child
 # shares: the child lets go of it, or it would keep the lock when its parent has died.
@@ -116,7 +118,9 @@ class Journal:
     ) -> None:
         self._folder = folder
         self._session = session
-        self._new_id = new_id
+        # Ids of the files count up, so that their names stand in the order of their frames.
+        self._family = new_id()[:FAMILY_BYTES]
+        self._files_made = 0  # guarded by _lock
         self._wake = wake
         self._file_bytes = file_bytes
         self._lock = threading.Lock()
@@ -126,7 +130,7 @@ class Journal:
         self._awake = False
         self._disowned = False
         self._closed = False
-        self._file = JournalFile(folder, new_id(), session, file_bytes)  # guarded by _lock
+        self._file = self._make_file(file_bytes)  # guarded by _lock
         self._limit = file_bytes  # guarded by _lock: the size of _file
 
     def define(self, stream: str, event_type: str, version: int) -> int:
@@ -234,12 +238,19 @@ class Journal:
         definitions = [msgspec.msgpack.encode(slot) for slot in slots.values()]
         room += sum(FRAME.size + len(body) for body in definitions)
         size = max(self._file_bytes, room)
-        file = JournalFile(self._folder, self._new_id(), self._session, size)
+        file = self._make_file(size)
         del self._retired[: len(retired)]  # others may have been added meanwhile
         self._full.append(self._file)
         self._file, self._limit, file.slots = file, size, slots
         for body in definitions:
             self._write(0, body, _DEFINITION_SEED)
+
+
+    def _make_file(self, size: int) -> JournalFile:
+        number = self._files_made.to_bytes(16 - FAMILY_BYTES, "big")
+        file = JournalFile(self._folder, self._family + number, self._session, size)
+        self._files_made += 1
+        return file
 
 
 def slot_seed(slot: int) -> int:

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from eventtrack.clock import Clock, SystemClock, next_recorded, observe_recorded
-from eventtrack.errors import ConflictError, CorruptionError
+from eventtrack.errors import ConflictError, CorruptionError, StoreMissingError
 from eventtrack.events.envelope import SALT_BYTES, Draft, Envelope, seal
 from eventtrack.ids import IdSource, RandomIds
 from eventtrack.limits import READ_BYTES_MAX
@@ -41,7 +41,8 @@ class LmdbLog:
         options: dict[str, Any] = {} if map_bytes is None else {"map_bytes": map_bytes}
         self.environment = Environment(folder, TABLES, **options)
         self._tables = self.environment.tables
-        self._home = str((folder / "data.mdb").stat().st_ino).encode()
+        self._file = folder / "data.mdb"
+        self._home = str(self._file.stat().st_ino).encode()
         self._replica = self._settle_replica()
 
     @property
@@ -68,6 +69,7 @@ class LmdbLog:
     def begin(self) -> Iterator["LmdbTransaction"]:
         """A transaction as the only writer, committed durably when the block ends."""
         with self.environment.write() as txn:
+            self._refuse_deleted()
             transaction = LmdbTransaction(txn, self._tables, self._replica, self._clock, self._ids)
             yield transaction
             transaction.finish()
@@ -108,6 +110,18 @@ class LmdbLog:
     def close(self) -> None:
         """Release the log's files."""
         self.environment.close()
+
+    def _refuse_deleted(self) -> None:
+        """Refuse to write to a file that has no name any more: nobody would ever read it."""
+        try:
+            found = str(self._file.stat().st_ino).encode()
+        except FileNotFoundError:
+            found = b""
+        if found != self._home:
+            raise StoreMissingError(
+                f"cannot write {self._file.parent}: it was deleted or replaced while it was open",
+                hint="put the folder back, or begin a new store: close this one and open it again",
+            )
 
     def _settle_replica(self) -> bytes:
         """This copy's replica id: a new one for a new log, and for one that was copied here."""

@@ -178,13 +178,16 @@ class Fold:
 
     def apply(self, envelopes: list[Envelope]) -> None:
         """Fold the envelopes that follow; the tables then show them."""
-        if envelopes:
+        if not envelopes:
+            return
+        # The log's transaction may be open around this one: it is not the log's map that is full.
+        with self.build.environment.answering():
             for envelope in envelopes:
                 if self._include is None or self._include(envelope):
                     fold.apply(self.tables, envelope)
                     self.last_included = envelope.position
             self.tables.flush()
-            self._checkpoint = Checkpoint(envelopes[-1].position, envelopes[-1].leaf_hash)
+        self._checkpoint = Checkpoint(envelopes[-1].position, envelopes[-1].leaf_hash)
 
     def finish(self) -> bool:
         """Write the checkpoint if it moved; returns whether it did."""

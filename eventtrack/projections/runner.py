@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from eventtrack.errors import StoreClosedError, StoreError
+from eventtrack.errors import StoreClosedError, StoreError, StoreMissingError
 from eventtrack.log.protocol import EventLog
 from eventtrack.projections import state
 from eventtrack.projections.build import Build, Fold, StaleBuild, matches
@@ -177,6 +177,11 @@ class Views:
                 earlier, pointer = pointer, self._read_pointer()
                 if pointer == earlier:
                     break
+            if not self._folder.is_dir():
+                raise StoreMissingError(
+                    f"cannot read {self._folder}: it was deleted while it was open",
+                    hint="put the folder back, or close the store and open it again",
+                )
             return self._replace(Build(self._folder / f"{self._fingerprint}-{self._new_name()}"))
 
     def _opened(self, folder: Path) -> Build | None:
