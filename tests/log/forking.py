@@ -30,8 +30,8 @@ def in_child(work: Callable[[], Result]) -> Result:
             os._exit(status)
     os.close(writing)
     with os.fdopen(reading, "rb") as pipe:
-        answer = pipe.read()
+        # Not to the end of the pipe: a grandchild may hold that open.
+        answers: list[Result] = [pickle.load(pipe)] if pipe.peek(1) else []
     _, status = os.waitpid(child, 0)
     assert status == 0, f"the child ended with status {status}"
-    result: Result = pickle.loads(answer)
-    return result
+    return answers[0]
