@@ -134,12 +134,15 @@ def artifact_location(location: str | None) -> str | None:
     """Where an experiment's files go: a folder or a `file:` URI; None for the store itself."""
     if location is None or location == "":
         return None
+    location = text("Artifact location", location)
     _length("Artifact location", location, limits.ARTIFACT_LOCATION_LENGTH_MAX, "a shorter path")
     if "#" in location or location.startswith("runs:"):
         raise InvalidValueError(
             f"Artifact location cannot be a runs:/ URI or have a fragment: {location!r}",
             hint="pass a folder, or leave it out to keep files in the store",
         )
+    if ":" not in location.partition("/")[0] and not os.path.isabs(location):
+        return os.path.abspath(location)  # later calls may come from another folder
     return location
 
 
