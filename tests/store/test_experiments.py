@@ -130,7 +130,7 @@ def test_renaming_is_refused(store: Store) -> None:
     store.experiments.delete(second)
     with refused(store, AlreadyExistsError, "deleted state"):
         store.experiments.rename(first, "b")
-    with refused(store, InvalidStateError, "Cannot rename experiment"):
+    with refused(store, InvalidStateError, "Cannot rename"):
         store.experiments.rename(second, "c")
 
 

@@ -6,15 +6,16 @@ them, in both directions; then the newest start; then the run id.
 
 import math
 import operator as relation
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
+from typing import Any
 
 from eventtrack.views.filters import And, Comparison, Expression, Field, Not, Or, OrderTerm
 from eventtrack.views.records import LifecycleStage, Run, ViewType
 
 TIMES = ("start_time", "end_time")
 CONTEXT = "mlflow.data.context"
-RELATIONS = {
+RELATIONS: dict[str, Callable[[Any, Any], object]] = {
     "=": relation.eq,
     "!=": relation.ne,
     "<": relation.lt,
