@@ -101,6 +101,24 @@ def values(state: RunState, field: FieldName) -> tuple[bytes, ...]:
     return _attribute_values(state, key)
 
 
+def entries(state: RunState) -> list[tuple[FieldName, bytes]]:
+    """Every field and encoded value under which a run stands in the index."""
+    found: list[tuple[FieldName, bytes]] = [
+        ((PARAM, key), encode_text(text)) for key, text in state.live_params().items()
+    ]
+    found += [((TAG, key), encode_text(text)) for key, text in state.live_tags().items()]
+    found += [
+        ((METRIC, key), encode_number(metric.value))
+        for key, metric in state.metrics.items()
+        if metric.count
+    ]
+    others = [(ATTRIBUTE, name) for name in RUN_ATTRIBUTES]
+    if state.datasets:
+        others += [(DATASET, name) for name in DATASET_FIELDS]
+    found += [(field, value) for field in others for value in values(state, field)]
+    return found
+
+
 def fields(state: RunState) -> list[FieldName]:
     """Every field under which a run stands in the index."""
     found: list[FieldName] = [(ATTRIBUTE, name) for name in RUN_ATTRIBUTES]

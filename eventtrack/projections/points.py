@@ -12,6 +12,7 @@ from array import array
 from collections.abc import Iterator
 from itertools import groupby, islice
 from math import copysign, isnan
+from operator import lt
 from typing import Any
 
 from eventtrack.projections.state import MetricState
@@ -65,15 +66,12 @@ class Points:
 
     def in_order(self) -> bool:
         """Whether time never goes back and the step always grows: then order is settled."""
-        count = len(self)
-        if count == 1:
-            return True
-        first = self.steps[0]
-        if self.steps != array("q", range(first, first + count)):
-            pairs = zip(self.steps, islice(self.steps, 1, None), strict=False)
-            if not all(before < after for before, after in pairs):
-                return False
-        return self.timestamps.tolist() == sorted(self.timestamps)
+        # As lists, whose walk makes no new numbers; an array's does.
+        steps = self.steps.tolist()
+        if not all(map(lt, steps, islice(steps, 1, None))):
+            return False
+        timestamps = self.timestamps.tolist()
+        return timestamps == sorted(timestamps)
 
     def greatest(self) -> tuple[int, int, float]:
         """The latest point by (step, timestamp, is NaN, value), as (step, timestamp, value)."""
@@ -101,18 +99,18 @@ def _value_order(value: float) -> tuple[bool, float, float]:
 
 def append(txn: Any, table: Any, state: MetricState, points: Points) -> None:
     """Append points to a series and bring `state` up to date. `points` is the caller's to lose."""
-    if not points.in_order():
-        points.sort()
-    _note_latest(state, points)
-    if state.count and state.ordered:
-        _merge_late(txn, table, state, points)
-    full = state.count - state.count % CHUNK_POINTS
-    if state.count - full + len(points) >= CHUNK_POINTS:
-        points = _join(_take(txn, table, state, full), points)
+    if points.in_order():
+        latest = points.steps[-1], points.timestamps[-1], points.values[-1]
     else:
-        last = _last_chunk(txn, table, state)
-        if last is not None and len(last[1]) < SMALL_CHUNK_POINTS * POINT_BYTES:
-            points = _join(_take(txn, table, state, last[0]), points)
+        points.sort()
+        latest = points.greatest()
+    known = (state.step, state.timestamp_ms, state.value)
+    if not state.count or latest_order(latest) > latest_order(known):
+        state.step, state.timestamp_ms, state.value = latest
+    if state.count:
+        if state.ordered:
+            _merge_late(txn, table, state, points)
+        points = _with_tail(txn, table, state, points)
     for offset in range(0, len(points), CHUNK_POINTS):
         key = _KEY.pack(state.series, state.count + offset)
         txn.put(key, points.to_bytes(offset, offset + CHUNK_POINTS), db=table)
@@ -130,11 +128,15 @@ def read(txn: Any, table: Any, state: MetricState) -> Points:
     return points
 
 
-def _note_latest(state: MetricState, points: Points) -> None:
-    candidate = points.greatest()
-    known = (state.step, state.timestamp_ms, state.value)
-    if not state.count or latest_order(candidate) > latest_order(known):
-        state.step, state.timestamp_ms, state.value = candidate
+def _with_tail(txn: Any, table: Any, state: MetricState, points: Points) -> Points:
+    """The points, behind those of the last chunks where they are to be stored with these."""
+    full = state.count - state.count % CHUNK_POINTS
+    if state.count - full + len(points) >= CHUNK_POINTS:
+        return _join(_take(txn, table, state, full), points)
+    last = _last_chunk(txn, table, state)
+    if last is not None and len(last[1]) < SMALL_CHUNK_POINTS * POINT_BYTES:
+        return _join(_take(txn, table, state, last[0]), points)
+    return points
 
 
 def _merge_late(txn: Any, table: Any, state: MetricState, points: Points) -> None:

@@ -51,13 +51,11 @@ class ParamState(msgspec.Struct, array_like=True):
     @property
     def value(self) -> str | None:
         """The value that counts; None after a withdrawal."""
-        live = self.live()
-        return live[0].value if live else None
+        claims = self.claims if not self.withdrawn else self.live()
+        return claims[0].value if claims else None
 
     def live(self) -> list[ParamClaim]:
         """The claims since the last withdrawal, the one that counts first."""
-        if len(self.claims) == 1 and not self.withdrawn:
-            return self.claims
         return [claim for claim in self.claims if claim.stamp > self.withdrawn]
 
     def add(self, value: str, stamp: Stamp) -> None:
@@ -118,8 +116,8 @@ class RunState(msgspec.Struct, array_like=True):
 
     def live_params(self) -> dict[str, str]:
         """The params that count, in order of their keys."""
-        found = ((key, self.params[key].value) for key in sorted(self.params))
-        return {key: value for key, value in found if value is not None}
+        found = sorted(self.params.items())
+        return {key: text for key, param in found if (text := param.value) is not None}
 
     def live_tags(self) -> dict[str, str]:
         """The tags that are set, in order of their keys."""

@@ -6,7 +6,7 @@ Decoded entities are kept in a `Cache` for the next batch, as long as nobody els
 """
 
 import hashlib
-from itertools import islice, takewhile
+from itertools import islice, repeat, takewhile
 from typing import Any
 
 import msgspec
@@ -60,6 +60,7 @@ class Cache:
         self.experiments: dict[int, ExperimentState] = {}
         self.streams: dict[str, int] = {}
         self.fields: dict[FieldName, int] = {}
+        self.prefixes: dict[int, dict[FieldName, bytes]] = {}  # of index rows, by experiment number
 
     def clear(self) -> None:
         """Forget everything."""
@@ -305,7 +306,7 @@ class Tables(Reader):
         self._unknown.clear()
 
     def _flush_index(self) -> None:
-        rows: list[tuple[bytes, bytes]] = []
+        rows: list[bytes] = []
         for number, state in self._runs.items():
             old_id = self._moved_from[number]
             before = self._before[number]
@@ -315,17 +316,23 @@ class Tables(Reader):
                 self._remove_rows(old_id, state, before)
                 before = None
             experiment = self.stream_number("experiment/" + state.experiment_id)
+            prefixes = self._cache.prefixes.setdefault(experiment, {})
+            run = number.to_bytes(4, "big")
             if before is None:
-                before = dict.fromkeys(index.fields(state), ())
+                for field, value in index.entries(state):
+                    prefix = prefixes.get(field) or self._index_prefix(experiment, field)
+                    rows.append(prefix + value + run)
+                continue
             for field, old in before.items():
                 new = index.values(state, field)
                 if new != old:
-                    prefix = index.prefix(experiment, self._field_number(field))
-                    run = number.to_bytes(4, "big")
+                    prefix = prefixes.get(field) or self._index_prefix(experiment, field)
                     for value in old:
                         self.txn.delete(prefix + value + run, db=self.tables["index"])
-                    rows.extend((prefix + value + run, b"") for value in new)
-        self._put_many("index", rows)
+                    rows.extend([prefix + value + run for value in new])
+        # Sorted rows land on neighbouring pages; in random order this is several times slower.
+        rows.sort()
+        self.txn.cursor(self.tables["index"]).putmulti(zip(rows, repeat(b"")))
 
     def _remove_rows(
         self, experiment_id: str, state: RunState, before: dict[FieldName, tuple[bytes, ...]]
@@ -336,6 +343,11 @@ class Tables(Reader):
             for value in before.get(field, index.values(state, field)):
                 key = index.row(experiment, self._field_number(field), value, state.number)
                 self.txn.delete(key, db=self.tables["index"])
+
+    def _index_prefix(self, experiment: int, field: FieldName) -> bytes:
+        prefix = index.prefix(experiment, self._field_number(field))
+        self._cache.prefixes[experiment][field] = prefix
+        return prefix
 
     def _field_number(self, field: FieldName) -> int:
         number = self._cache.fields.get(field) or self.field(field)
