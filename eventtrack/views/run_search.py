@@ -6,9 +6,10 @@ texts, which are looked up). Runs are named by their 4-byte numbers, just as the
 
 from collections.abc import Callable, Iterator, Sequence
 from heapq import merge
-from itertools import groupby, islice
+from itertools import chain, groupby, islice, takewhile
 from math import inf
 
+from eventtrack.log.environment import table_rows
 from eventtrack.projections import index
 from eventtrack.projections.index import FieldName
 from eventtrack.projections.state import ExperimentState, RunState, effective_lifecycle
@@ -26,8 +27,10 @@ from eventtrack.views.filters import (
 from eventtrack.views.records import LifecycleStage, ViewType
 
 Number = bytes
-# Fewer matches than this are decoded and sorted; more are met in order by walking the index.
+# Matches as few as this are decoded and sorted; more are met in order by walking the index, and
+# so are fewer of not many runs: to decode a run takes as long as to walk this many rows.
 SORTED_MAX = 512
+ROWS_A_RUN = 64
 _KINDS = {
     "metric": index.METRIC,
     "param": index.PARAM,
@@ -130,10 +133,12 @@ class RunSearch:
 
     def _equal_text(self, name: FieldName, text: str) -> set[Number]:
         value = index.encode_text(text)
-        rows = (key for key in self._rows(name, value, value) if index.value_of(key) == value)
+        # The rows that begin with the value; a longer one belongs to a text that goes on.
+        size = len(index.row(0, 0, value, 0))
+        rows = self._rows(name, value, value)
         if value[-1:] == index.WHOLE:
-            return {key[-4:] for key in rows}
-        return {key[-4:] for key in rows if text in self._texts(key, name)}
+            return {key[-4:] for key in rows if len(key) == size}
+        return {key[-4:] for key in rows if len(key) == size and text in self._texts(key, name)}
 
     def _texts(self, key: bytes, name: FieldName) -> list[str]:
         text, whole = index.decode_text(index.value_of(key))
@@ -186,12 +191,17 @@ class RunSearch:
     def _ordered(self, found: set[Number] | None, terms: list[OrderTerm]) -> Iterator[Number]:
         if not terms:
             yield from sorted(found or (), key=lambda number: self._state(number).run_id)
-        elif found is not None and (len(found) <= SORTED_MAX or not is_indexed(terms[0].field)):
+        elif found is not None and (self._are_few(found) or not is_indexed(terms[0].field)):
             yield from self._sorted(found, terms)
         elif not is_indexed(terms[0].field):
             yield from self._sorted(self._all(), terms)
         else:
             yield from self._walked(found, terms)
+
+    def _are_few(self, found: set[Number]) -> bool:
+        """Whether decoding and sorting these costs less than walking an index to meet them."""
+        runs = table_rows(self._reader.txn, self._reader.tables["runs"])
+        return len(found) <= min(SORTED_MAX, runs // ROWS_A_RUN)
 
     def _sorted(self, found: set[Number], terms: list[OrderTerm]) -> Iterator[Number]:
         numbers = sorted(found, key=lambda number: self._state(number).run_id)
@@ -218,17 +228,18 @@ class RunSearch:
         term = terms[0]
         name = (_KINDS[term.field.kind], term.field.key)
         seen: set[Number] = set()
-        for value, rows in groupby(self._walk(name, term), key=index.value_of):
-            numbers = [key[-4:] for key in rows]
-            if found is not None:
-                numbers = [number for number in numbers if number in found]
-            seen.update(numbers)
+        walk = self._walk(name, term)
+        if found is not None:
+            walk = (key for key in walk if key[-4:] in found)
+        for value, rows in groupby(walk, key=index.value_of):
+            numbers = {key[-4:] for key in rows}
+            seen |= numbers
             if len(numbers) == 1:
-                yield numbers[0]
-            elif numbers and not is_numeric(term.field) and value[-1:] == index.CUT:
-                yield from self._sorted(set(numbers), terms)
-            elif numbers:
-                yield from self._ordered(set(numbers), terms[1:])
+                yield from numbers
+            elif not is_numeric(term.field) and value[-1:] == index.CUT:
+                yield from self._sorted(numbers, terms)
+            else:
+                yield from self._ordered(numbers, terms[1:])
         missing = (self._all() if found is None else found) - seen
         if missing:
             yield from self._ordered(missing, terms[1:])
@@ -236,11 +247,12 @@ class RunSearch:
     def _walk(self, name: FieldName, term: OrderTerm) -> Iterator[bytes]:
         """The rows of a field in the order of a term, experiments merged, NaN last."""
         if not is_numeric(term.field):
-            yield from self._merged(name, not term.ascending, b"", b"\xff" * 70)
-            return
+            return self._merged(name, not term.ascending, b"", b"\xff" * 70)
         numbers = (index.NUMBER, index.NUMBER + b"\xff" * 8)
-        yield from self._merged(name, not term.ascending, *numbers)
-        yield from self._merged(name, False, index.NAN, index.NAN)
+        return chain(
+            self._merged(name, not term.ascending, *numbers),
+            self._merged(name, False, index.NAN, index.NAN),
+        )
 
     def _merged(self, name: FieldName, reverse: bool, first: bytes, last: bytes) -> Iterator[bytes]:
         walks = [
@@ -253,34 +265,31 @@ class RunSearch:
     def _rows(
         self, name: FieldName, first: bytes = b"", last: bytes = b"\xff" * 70
     ) -> Iterator[bytes]:
-        for number in self._experiments:
-            yield from self._scan(number, name, first, last)
+        return chain.from_iterable(
+            [self._scan(number, name, first, last) for number in self._experiments]
+        )
 
     def _scan(
         self, experiment: int, name: FieldName, first: bytes, last: bytes, *, reverse: bool = False
     ) -> Iterator[bytes]:
-        """The rows of a field with values in `[first, last]`, both included."""
+        """The rows of a field with values in `[first, last]`, both included.
+
+        No Python runs for a row: that is a third of the time that a search takes.
+        """
         field = self._reader.field(name)
         if field is None:
-            return
+            return iter(())
         prefix = index.prefix(experiment, field)
         cursor = self._reader.txn.cursor(self._reader.tables["index"])
         # Whatever follows `last` with a run number behind it is smaller than this.
         beyond = prefix + last + b"\xff" * 5
         if not reverse:
-            if cursor.set_range(prefix + first):
-                for key in cursor.iternext(values=False):
-                    if key > beyond:
-                        return
-                    yield key
-            return
-        found = cursor.prev() if cursor.set_range(beyond) else cursor.last()
-        if found:
-            floor = prefix + first
-            for key in cursor.iterprev(values=False):
-                if key < floor:
-                    return
-                yield key
+            if not cursor.set_range(prefix + first):
+                return iter(())
+            return takewhile(beyond.__gt__, cursor.iternext(values=False))
+        if not (cursor.prev() if cursor.set_range(beyond) else cursor.last()):
+            return iter(())
+        return takewhile((prefix + first).__le__, cursor.iterprev(values=False))
 
     def _state(self, number: Number) -> RunState:
         state = self._states.get(number)
