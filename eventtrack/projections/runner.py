@@ -8,7 +8,6 @@ disturbs readers, and two versions of eventtrack on one store keep a build each.
 import contextlib
 import hashlib
 import os
-import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -152,7 +151,7 @@ class Views:
                     progress(min(position, head), head)
         except BaseException:
             build.close()
-            shutil.rmtree(build.folder, ignore_errors=True)
+            _remove(build.folder)
             raise
         return build
 
@@ -223,7 +222,7 @@ class Views:
                 with contextlib.suppress(OSError):
                     folder.rename(folder.with_name(f"{_GONE}{folder.name}"))
         for folder in self._folder.glob(f"{_GONE}*"):
-            shutil.rmtree(folder, ignore_errors=True)
+            _remove(folder)
         return build
 
 
@@ -239,3 +238,10 @@ def _is_left_over(folder: Path) -> bool:
     except OSError:
         return False
     return time.time() - written > _LEFT_OVER_S
+
+
+def _remove(folder: Path) -> None:
+    # Only a rebuild needs it; with what it imports it would be a tenth of everybody's start.
+    import shutil
+
+    shutil.rmtree(folder, ignore_errors=True)
