@@ -9,6 +9,7 @@ from mlflow.store.tracking import DEFAULT_LOCAL_FILE_AND_ARTIFACT_PATH as _TOLD_
 from mlflow.utils.uri import append_to_uri_path, resolve_uri_if_local
 
 from eventtrack.errors import EventtrackError
+from eventtrack.plugin.places import place
 from eventtrack.store import Store, open_store
 from eventtrack.store.location import resolve_path
 
@@ -55,21 +56,23 @@ class OpenStore:
             return None
         return str(append_to_uri_path(self._new_root, uuid4().hex))
 
-    def shown(self, uri: str, run_id: str | None = None) -> str:
+    def shown(self, uri: str) -> str:
         """A location of ours as this process's clients can use it.
 
         Behind MLflow's server they cannot open the store: they go through its artifact proxy.
-        A run whose files are in the store, while the proxy keeps its own elsewhere, is shown
-        where its files are, for the server itself can read them.
+        Files that are in the store, while the proxy keeps its own elsewhere, are shown where they
+        are, for the server itself can read them.
         """
         if self._proxy is None or not uri.startswith(self._own_root):
             return uri
-        if run_id is not None and not self._proxies_own_files() and self._has_files(run_id):
+        inside = uri.removeprefix(self._own_root)
+        if not self._proxies_own_files() and self._has_files(inside):
             return uri
-        return str(append_to_uri_path(self._proxy, uri.removeprefix(self._own_root)))
+        return str(append_to_uri_path(self._proxy, inside))
 
-    def _has_files(self, run_id: str) -> bool:
-        return bool(self.store.artifacts.list(run_id))
+    def _has_files(self, inside: str) -> bool:
+        found = place(inside)
+        return found is not None and bool(found.files(self.store).list(found.owner))
 
     def _proxies_own_files(self) -> bool:
         """Whether MLflow's artifact proxy writes into this very store."""

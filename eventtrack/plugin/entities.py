@@ -76,6 +76,23 @@ def run(record: records.Run, latest: Iterable[records.Metric], uri: str) -> enti
     )
 
 
+def logged_model(record: records.LoggedModel, location: str) -> entities.LoggedModel:
+    """A logged model as MLflow's entity."""
+    return entities.LoggedModel(
+        experiment_id=record.experiment_id,
+        model_id=record.model_id,
+        name=record.name,
+        artifact_location=location,
+        creation_timestamp=record.creation_timestamp,
+        last_updated_timestamp=record.last_updated_timestamp,
+        model_type=record.model_type,
+        source_run_id=record.source_run_id,
+        status=entities.LoggedModelStatus(record.status),
+        tags=record.tags,
+        params=record.params,
+    )
+
+
 def metric(point: records.Metric) -> entities.Metric:
     """One point as MLflow's entity."""
     return entities.Metric(point.key, finite(point.value), point.timestamp, point.step)

@@ -6,7 +6,7 @@ from typing import Any
 from eventtrack import limits
 from eventtrack.plugin.base import OpenStore, all_pages
 from eventtrack.plugin.errors import not_implemented
-from eventtrack.views.records import ViewType
+from eventtrack.views.records import LifecycleStage, ViewType
 
 _WHY = (
     "its log is append-only and keeps deleted runs and their files, so that they can be restored; "
@@ -49,6 +49,16 @@ class ErasureCalls(OpenStore):
         if own:
             return max(own)
         return self.store.experiments.get(run.info.experiment_id).last_update_time
+
+    def _get_deleted_logged_models(self, older_than: int = 0) -> list[str]:
+        """The ids of logged models that were deleted at least `older_than` milliseconds ago."""
+        before_ms = time.time_ns() // 1_000_000 - older_than
+        return [
+            one.model_id
+            for one in self.store.models.list()
+            if one.lifecycle_stage == LifecycleStage.DELETED
+            and one.last_updated_timestamp <= before_ms
+        ]
 
     def _hard_delete_run(self, run_id: str) -> None:
         refuse_erasure(f"run {run_id}")

@@ -48,7 +48,7 @@ class RunCalls(OpenStore):
         """Change status, end time or name; None leaves each."""
         status = None if run_status is None else RunStatus.to_string(run_status)
         info = self.store.runs.update(run_id, status=status, end_time=end_time, name=run_name)
-        return run_info(info, self.shown(info.artifact_uri, run_id))
+        return run_info(info, self.shown(info.artifact_uri))
 
     def delete_run(self, run_id: str) -> None:
         """Delete a run; it can be restored."""
@@ -97,4 +97,4 @@ class RunCalls(OpenStore):
     def _run(self, record: records.Run) -> Any:
         run_id = record.info.run_id
         latest = self.store.metrics.latest(run_id) if record.data.metrics else ()
-        return run(record, latest, self.shown(record.info.artifact_uri, run_id))
+        return run(record, latest, self.shown(record.info.artifact_uri))

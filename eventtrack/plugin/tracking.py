@@ -8,6 +8,7 @@ from eventtrack.plugin.errors import translate_errors
 from eventtrack.plugin.experiments import ExperimentCalls
 from eventtrack.plugin.inputs import InputCalls
 from eventtrack.plugin.metrics import MetricCalls
+from eventtrack.plugin.models import ModelCalls
 from eventtrack.plugin.recording import RecordingCalls
 from eventtrack.plugin.runs import RunCalls
 from eventtrack.plugin.unsupported import refuse_the_rest
@@ -20,6 +21,7 @@ class TrackingStore(
     RunCalls,
     RecordingCalls,
     MetricCalls,
+    ModelCalls,
     InputCalls,
     ErasureCalls,
     AbstractStore,
