@@ -111,22 +111,25 @@ def test_a_backup_by_the_process_itself_does_not_free_its_journal(
 
 def test_a_child_does_not_keep_its_dead_parents_journal_from_adoption(tmp_path: Path) -> None:
     """Data loaders outlive a training that was killed."""
-    reading, writing = os.pipe()
+    stop, stopping = os.pipe()
+    started, starting = os.pipe()
 
     def parent() -> int:
         journal = new_journal(tmp_path)
         append(journal, journal.define(RUN, "run.metric_logged", 1), body(1))
         child = os.fork()
         if not child:
-            os.close(writing)
-            os.read(reading, 1)
+            os.close(stopping)
+            os.write(starting, b"!")
+            os.read(stop, 1)
             os._exit(0)
+        os.read(started, 1)
         return child
 
     in_child(parent)
     assert adopted_events(tmp_path) == points(1)
-    os.close(reading)
-    os.close(writing)
+    for descriptor in (stop, stopping, started, starting):
+        os.close(descriptor)
 
 
 def test_a_forked_child_cannot_write_into_its_parents_journal(
