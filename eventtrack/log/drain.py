@@ -93,7 +93,9 @@ class Drainer:
         Raises:
             DiskFullError: The frames stay in the journal, which survives the process.
         """
-        while self._journal.backlog_bytes():
+        # What is appended from now on is not waited for: others may log without a pause.
+        wanted = self._journal.snapshot()
+        while any(file.drained < stop for file, stop in wanted):
             self.settle(self._log.transact(lambda txn: self.take(txn, COMMIT_PAYLOAD_BYTES_MAX)))
 
     def relieve(self) -> None:
