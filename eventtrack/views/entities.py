@@ -135,10 +135,14 @@ def shown_name(reader: Reader, state: ExperimentState) -> str:
     if len(holders) < 2:
         return name
     known = [one for one in map(reader.experiment, holders) if one is not None]
-    oldest = min(known, key=_age)
-    return (
-        name if oldest.experiment_id == state.experiment_id else f"{name}~{state.born[8:12].hex()}"
-    )
+    oldest, *others = sorted(known, key=_age)
+    if oldest.experiment_id == state.experiment_id:
+        return name
+    replica = state.born[8:12]
+    rivals = [one.experiment_id for one in others if one.born[8:12] == replica]
+    place = rivals.index(state.experiment_id)
+    # Rarely does one replica have two of them: the younger is counted.
+    return f"{name}~{replica.hex()}" + (f".{place + 1}" if place else "")
 
 
 def find_by_name(reader: Reader, name: str) -> ExperimentState | None:

@@ -1,0 +1,71 @@
+"""Facts from any number of replicas, folded in any order into views of their own."""
+
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from itertools import permutations
+from pathlib import Path
+from typing import TypeVar
+
+from eventtrack.events.envelope import Draft, Envelope, seal
+from eventtrack.events.types import Event
+from eventtrack.projections.build import Build
+from eventtrack.projections.digest import digest
+from eventtrack.projections.tables import Reader
+
+RUN_ID = "a" * 32
+RUN = f"run/{RUN_ID}"
+SESSION = b"s" * 16
+Answer = TypeVar("Answer")
+
+
+def fact(replica: int, time_ms: int, stream: str, *events: Event) -> bytes:
+    """What a replica recorded at a time, as an envelope's bytes."""
+    data, _ = seal(
+        Draft.of(stream, *events),
+        replica=bytes((replica,)) * 16,
+        index=time_ms,
+        recorded=time_ms << 16,
+        session=SESSION,
+        salt=bytes(16),
+    )
+    return data
+
+
+def fold_into(build: Build, facts: Sequence[bytes], batch: int = 1) -> None:
+    """Fold more facts, so many in each transaction."""
+    done = build.checkpoint().position
+    for start in range(0, len(facts), batch):
+        with build.begin() as fold:
+            fold.apply(
+                [
+                    Envelope(data, done + start + place + 1)
+                    for place, data in enumerate(facts[start : start + batch])
+                ]
+            )
+
+
+@contextmanager
+def folded(facts: Sequence[bytes], batch: int = 1) -> Iterator[Reader]:
+    """The views of some facts, folded in this order."""
+    with tempfile.TemporaryDirectory() as folder:
+        build = Build(Path(folder))
+        try:
+            fold_into(build, facts, batch)
+            with build.read() as reader:
+                yield reader
+        finally:
+            build.close()
+
+
+def in_every_order(facts: Sequence[bytes], ask: Callable[[Reader], Answer]) -> Answer:
+    """The answer of the views, and proof that no order of arrival gives another."""
+    answers: list[tuple[Answer, str]] = []
+    for order in permutations(facts):
+        for batch in (1, len(facts)):
+            with folded(order, batch) as reader:
+                answers.append((ask(reader), digest(reader)))
+    first = answers[0]
+    for answer in answers:
+        assert answer == first
+    return first[0]
