@@ -93,7 +93,7 @@ class Experiments:
             state = _existing(reader, experiment_id)
             if state.lifecycle[0] != LifecycleStage.ACTIVE:
                 raise InvalidStateError(
-                    f"Cannot rename experiment {experiment_id} in non-active lifecycle stage",
+                    "Cannot rename a non-active experiment.",
                     hint="restore it first",
                 )
             taken = find_by_name(reader, name)
@@ -123,7 +123,7 @@ class Experiments:
 
     def set_tag(self, experiment_id: str, key: str, value: object) -> None:
         """Set a tag of an active experiment."""
-        self.set_tags(experiment_id, {key: value})
+        self.set_tags(experiment_id, {validate.tag_key(key): value})
 
     def set_tags(self, experiment_id: str, tags: Mapping[str, object]) -> None:
         """Set tags of an active experiment, all in one event."""

@@ -12,7 +12,7 @@ ENVIRONMENT_VARIABLES = ("EVENTTRACK_URI", "MLFLOW_TRACKING_URI")
 
 
 def resolve_path(uri: str | os.PathLike[str] | None = None) -> Path:
-    """The absolute folder of the store that `uri` names.
+    """The absolute folder, links resolved, of the store that `uri` names.
 
     A path, `eventtrack:PATH` and `file:PATH` name a folder. None asks the environment
     (`EVENTTRACK_URI`, then `MLFLOW_TRACKING_URI`), and without either means `./.eventtrack`.
@@ -21,12 +21,6 @@ def resolve_path(uri: str | os.PathLike[str] | None = None) -> Path:
         InvalidValueError: The URI names something that is not a folder here.
     """
     text = os.fspath(uri) if uri is not None else _from_environment()
-    if not text:
-        return Path(DEFAULT_FOLDER).absolute()
-    if "\0" in text:
-        raise InvalidValueError(
-            f"cannot open {text!r}: no path has a NUL in it", hint="name a folder"
-        )
     try:
         parts = urlsplit(text)
     except ValueError as error:
@@ -45,7 +39,18 @@ def resolve_path(uri: str | os.PathLike[str] | None = None) -> Path:
             f"cannot open {text}: this eventtrack has no way to {parts.scheme}: URIs",
             hint="use a folder, or eventtrack:PATH; for a server use the mlflow package",
         )
-    return Path(text or DEFAULT_FOLDER).expanduser().absolute()
+    if "\0" in text:
+        raise InvalidValueError(
+            f"cannot open {text!r}: no path has a NUL in it", hint="name a folder"
+        )
+    try:
+        folder = Path(text or DEFAULT_FOLDER).expanduser()
+    except RuntimeError as error:
+        raise InvalidValueError(
+            f"cannot open {text}: {error}", hint="write the folder out, without a ~"
+        ) from error
+    # One name for each folder, whatever links lead to it: a process opens a store only once.
+    return Path(os.path.realpath(folder))
 
 
 def _from_environment() -> str:

@@ -214,7 +214,9 @@ class Runs:
                 hint="name each param once",
             )
         clean_params = _clean_params({param.key: param.value for param in params})
-        clean_tags = _clean_tags({tag.key: tag.value for tag in tags})
+        clean_tags = {
+            validate.tag_key(tag.key): validate.tag_value(tag.key, tag.value) for tag in tags
+        }
         points = _clean_metrics(metrics)
 
         def decide(reader: Reader) -> tuple[None, list[Draft]]:

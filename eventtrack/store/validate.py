@@ -7,6 +7,7 @@ import os
 import posixpath
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, NoReturn
 
 from eventtrack import limits
@@ -141,9 +142,9 @@ def artifact_location(location: str | None) -> str | None:
             f"Artifact location cannot be a runs:/ URI or have a fragment: {location!r}",
             hint="pass a folder, or leave it out to keep files in the store",
         )
-    if ":" not in location.partition("/")[0] and not os.path.isabs(location):
-        return os.path.abspath(location)  # later calls may come from another folder
-    return location
+    if ":" in location.partition("/")[0] or Path(location).is_absolute():
+        return location
+    return str(Path(location).absolute())  # later calls may come from another folder
 
 
 def run_id(value: object) -> str:
