@@ -97,9 +97,27 @@ def _value_order(value: float) -> tuple[bool, float, float]:
     return (True, 0.0, 0.0) if isnan(value) else (False, value, copysign(1.0, value))
 
 
-def append(txn: Any, table: Any, state: MetricState, points: Points) -> None:
+class OrderCheck:
+    """Says which points are in order. Series often share their steps and times: those of the one
+    before are only compared.
+    """
+
+    def __init__(self) -> None:
+        self._steps = self._timestamps = array("q")
+
+    def __call__(self, points: Points) -> bool:
+        """Whether points are in order; see `Points.in_order`."""
+        if points.steps == self._steps and points.timestamps == self._timestamps:
+            return True
+        if not points.in_order():
+            return False
+        self._steps, self._timestamps = points.steps[:], points.timestamps[:]
+        return True
+
+
+def append(txn: Any, table: Any, state: MetricState, points: Points, in_order: OrderCheck) -> None:
     """Append points to a series and bring `state` up to date. `points` is the caller's to lose."""
-    if points.in_order():
+    if in_order(points):
         latest = points.steps[-1], points.timestamps[-1], points.values[-1]
     else:
         points.sort()

@@ -285,10 +285,11 @@ class Tables(Reader):
 
     def flush(self) -> None:
         """Write everything that changed; reads of this transaction then see it."""
+        in_order = points.OrderCheck()
         for (number, key), buffer in self._points.items():
             state = self._runs[number]
             self.touch(state, (index.METRIC, key))
-            points.append(self.txn, self.tables["points"], state.metrics[key], buffer)
+            points.append(self.txn, self.tables["points"], state.metrics[key], buffer, in_order)
         self._put_many("timeline", self._timeline)
         self._put_many("experiments", _encoded(self._experiments))
         self._flush_index()
