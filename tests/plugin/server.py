@@ -65,9 +65,27 @@ class Server:
 
     def kill(self) -> None:
         """End the server and its workers at once, as `kill -9` does."""
-        if self._process.poll() is None:
-            os.killpg(self._process.pid, signal.SIGKILL)
-            self._process.wait()
+        if self._process.poll() is not None:
+            return
+        os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+        deadline = time.monotonic() + 30
+        while self._workers():
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+
+    def _workers(self) -> list[Path]:
+        """The processes of the server's group that still run: they die a moment after it."""
+        group = str(self._process.pid)
+        found: list[Path] = []
+        for stat in Path("/proc").glob("[0-9]*/stat"):
+            try:
+                state, _, its_group = stat.read_text().rpartition(")")[2].split()[:3]
+            except OSError:
+                continue  # it has just ended
+            if its_group == group and state not in "ZX":
+                found.append(stat)
+        return found
 
     def _answers(self) -> bool:
         try:
