@@ -6,8 +6,8 @@ test    check, then every test, on all cores; further arguments go to pytest
 bench   every benchmark of tools/bench/
 fix     mends what the linter and the formatter can mend
 
-All but setup begin with it where .venv-dev is missing or was made for another pyproject.toml. This file
-needs the standard library only, and parses in older Pythons so that it can say what it needs.
+All but setup begin with it where .venv-dev is missing or was made for another pyproject.toml. This
+file needs the standard library only, and parses in older Pythons to be able to say what it needs.
 """
 
 import os
@@ -18,7 +18,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv-dev"
-# The pyproject.toml that .venv-dev was made for: a copy says more than a time, which a clone resets.
+# The pyproject.toml it was made for: a copy says more than a time, which a clone resets.
 MADE_FOR = VENV / "made-for-pyproject.toml"
 
 
