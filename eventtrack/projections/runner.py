@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from eventtrack.errors import StoreClosedError, StoreError, StoreMissingError
+from eventtrack.errors import CorruptionError, StoreClosedError, StoreError, StoreMissingError
 from eventtrack.log.protocol import EventLog
 from eventtrack.projections import state
 from eventtrack.projections.build import Build, Fold, StaleBuild, matches
@@ -176,7 +176,7 @@ class Views:
                 earlier, pointer = pointer, self._read_pointer()
                 if pointer == earlier:
                     break
-            if not self._folder.is_dir():
+            if not self._folder.parent.is_dir():
                 raise StoreMissingError(
                     f"cannot read {self._folder}: it was deleted while it was open",
                     hint="put the folder back, or close the store and open it again",
@@ -184,9 +184,11 @@ class Views:
             return self._replace(Build(self._folder / f"{self._fingerprint}-{self._new_name()}"))
 
     def _opened(self, folder: Path) -> Build | None:
-        """The build in a folder; None when it is not sound or was deleted meanwhile."""
+        """The build in a folder; None when it is damaged or was deleted meanwhile."""
         try:
             return Build(folder) if Build.is_sound(folder) else None
+        except CorruptionError:
+            return None  # a cache is not mended but made anew
         except (FileNotFoundError, StoreError):
             if folder.exists():
                 raise

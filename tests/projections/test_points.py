@@ -18,6 +18,7 @@ from eventtrack.projections.points import (
     CHUNK_POINTS,
     LATE_POINTS_MAX,
     POINT_BYTES,
+    OrderCheck,
     Points,
     latest_order,
 )
@@ -68,6 +69,7 @@ class Shelf:
 
     environment: Environment
     numbers: Iterator[int] = field(default_factory=lambda: count(1))
+    in_order: OrderCheck = field(default_factory=OrderCheck)  # one for all, as a batch has it
 
     def series(self) -> "Series":
         return Series(self, MetricState(next(self.numbers)))
@@ -80,7 +82,8 @@ class Series:
 
     def append(self, rows: Sequence[Row]) -> None:
         with self.shelf.environment.write() as txn:
-            points.append(txn, self.shelf.environment.tables["points"], self.state, columns(rows))
+            table, in_order = self.shelf.environment.tables["points"], self.shelf.in_order
+            points.append(txn, table, self.state, columns(rows), in_order)
 
     def rows(self) -> list[tuple[int, int, str]]:
         with self.shelf.environment.read() as txn:
@@ -155,6 +158,12 @@ class TestLaws:
             keys = [key_of(row) for row in rows]
             assert all(before < after for before, after in pairwise(keys))
             assert found.greatest()[0] == rows[-1][1]
+
+    @given(st.lists(st.lists(st.tuples(st.integers(0, 2), st.integers(0, 2), VALUE), min_size=1)))
+    def test_neighbours_with_the_same_steps_are_judged_alike(self, series: list[list[Row]]) -> None:
+        in_order = OrderCheck()
+        for rows in (*series, *series):
+            assert in_order(columns(rows)) == columns(rows).in_order()
 
     @given(st.lists(CLOSE_ROW, min_size=1))
     def test_the_latest_is_the_greatest_step_then_time_then_nan_then_value(
@@ -251,7 +260,7 @@ class TestManyPoints:
                 batch.steps.extend(range(start, stop))
                 batch.timestamps.extend(range(1000 + start, 1000 + stop))
                 batch.values.extend(float(step) for step in range(start, stop))
-                points.append(txn, table, series.state, batch)
+                points.append(txn, table, series.state, batch, shelf.in_order)
                 start = stop
             found = points.read(txn, table, series.state)
         assert found.steps.tolist() == list(range(total))
