@@ -14,6 +14,7 @@ import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import get_ident
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import lmdb
@@ -86,7 +87,9 @@ class Environment:
         self._closed = False  # guarded by _gate.changed
         self._abandoned = False
         self._depth = threading.local()  # transactions of this thread: a nested one must not wait
-        self._writer = threading.RLock()
+        # Who writes, and how deep. Threads wait for it at the gate, outside: a fork in a write
+        # transaction need not wait for them, and none of them has it while a fork makes them wait.
+        self._writer = (0, 0)  # guarded by _gate.changed: thread, transactions
         existing = path / "data.mdb"
         size = existing.stat().st_size if existing.exists() else 0
         while map_bytes < 2 * size:
@@ -142,16 +145,14 @@ class Environment:
         Other writers wait, in this process and in others. When the map is full the block raises
         `MapFull` and has written nothing; `run_growing` is the way to have it tried again.
         """
-        # Threads wait for each other here, outside: a fork in the block need not wait for them.
-        with self._writer:
-            self._enter()
-            try:
-                with self.answering(), self._begin(write=True) as txn:
-                    yield txn
-            except lmdb.Error as error:
-                raise translate(error, f"write {self.path}") from error
-            finally:
-                self._leave()
+        self._enter(write=True)
+        try:
+            with self.answering(), self._begin(write=True) as txn:
+                yield txn
+        except lmdb.Error as error:
+            raise translate(error, f"write {self.path}") from error
+        finally:
+            self._leave(write=True)
 
     @contextmanager
     def answering(self) -> Iterator[None]:
@@ -219,35 +220,44 @@ class Environment:
                 return self._lmdb.begin(write=write)
             except lmdb.MapResizedError:
                 # Another process grew the file. Only `begin` reports it, so nothing was done yet.
-                self._leave()
+                self._leave(write=write)
                 try:
                     self._resize(lambda: 0)
                 finally:
-                    self._enter()
+                    self._enter(write=write)
 
-    def _enter(self) -> None:
-        own, depth = _gate.own_count(), getattr(self._depth, "value", 0)
+    def _enter(self, *, write: bool = False) -> None:
+        own, depth, thread = _gate.own_count(), getattr(self._depth, "value", 0), get_ident()
         with _gate.changed:
-            while (self._growing and not depth) or (_gate.forking and not own):
+            while (
+                (self._growing and not depth)
+                or (_gate.forking and not own)
+                or (write and self._writer[0] not in (0, thread))
+            ):
                 _gate.changed.wait()
             if self._closed or self._abandoned:
                 raise StoreClosedError(
                     f"cannot use {self.path}: it was closed", hint="open the store again"
                 )
+            if write:
+                self._writer = (thread, self._writer[1] + 1)
             self._inside += 1
             _gate.inside += 1
         self._depth.value = depth + 1
         _gate.own.count = own + 1
 
-    def _leave(self) -> None:
+    def _leave(self, *, write: bool = False) -> None:
         if self._abandoned:
             return  # the block began in the parent
         self._depth.value -= 1
         _gate.own.count -= 1
         with _gate.changed:
+            if write:
+                thread, count = self._writer
+                self._writer = (thread, count - 1) if count > 1 else (0, 0)
             self._inside -= 1
             _gate.inside -= 1
-            if self._growing or self._closed or _gate.forking:
+            if write or self._growing or self._closed or _gate.forking:
                 _gate.changed.notify_all()
 
     def _resize(self, size: Callable[[], int]) -> None:

@@ -5,7 +5,9 @@ events follow, and those are appended and synced before the call returns; so of 
 decide at once, the second sees what the first did. Points take the journal instead.
 """
 
+import contextlib
 import os
+import sys
 import threading
 import time
 import warnings
@@ -18,6 +20,7 @@ from typing import TypeVar
 from eventtrack.clock import Clock, SystemClock
 from eventtrack.errors import (
     DiskFullError,
+    EventtrackError,
     EventtrackWarning,
     InvalidStateError,
     StoreClosedError,
@@ -205,6 +208,11 @@ class Engine:
         self._adopt_at = 0.0
         self._adopt()
         self.views = Views(self.path / files.VIEWS, self.log, lambda: self.ids.id128().hex()[:8])
+        # A process that multiprocessing forked ends without exit handlers, save its own. This only
+        # flushes: threads of that process are waited for later, and may still log.
+        endings = sys.modules.get("multiprocessing.util")
+        if endings is not None:
+            endings.Finalize(self, _flush_at_exit, (weakref.ref(self),), exitpriority=0)
 
     def _adopt(self) -> None:
         """Move what processes left that have died since into the log, without looking too often.
@@ -214,8 +222,9 @@ class Engine:
         began = time.monotonic()
         if began < self._adopt_at:
             return
+        adopted = 0
         try:
-            adopt_orphans(self.log, self.path / files.JOURNAL)
+            adopted = adopt_orphans(self.log, self.path / files.JOURNAL)
         except StoreError as error:
             # On a full disk, say. It stays where it is, and what the log has can still be read.
             warnings.warn(
@@ -224,7 +233,7 @@ class Engine:
                 stacklevel=2,
             )
         ended = time.monotonic()
-        self._adopt_at = ended + 20 * (ended - began)
+        self._adopt_at = ended + (0.0 if adopted else 20 * (ended - began))
 
     def _start_journal(self) -> None:
         wake = threading.Event()
@@ -298,6 +307,13 @@ class Engine:
         self._opening = threading.RLock()
         self._local = threading.local()
         self._forked = True
+
+
+def _flush_at_exit(reference: "weakref.ref[Engine]") -> None:
+    engine = reference()
+    if engine is not None and not engine.closed and not engine._forked:  # noqa: SLF001 - ours
+        with contextlib.suppress(EventtrackError):  # it stays in the journal
+            engine.flush()
 
 
 _engines: "weakref.WeakSet[Engine]" = weakref.WeakSet()

@@ -10,6 +10,7 @@ import signal
 import sys
 import threading
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from multiprocessing.process import BaseProcess
@@ -32,16 +33,91 @@ _context.set_forkserver_preload(["tests.crash.workers"])
 
 def start(work: Callable[..., object], *arguments: object) -> BaseProcess:
     """A process of its own that does `work`."""
-    process = _context.Process(target=work, args=arguments, daemon=True)
+    process = _context.Process(target=work, args=arguments)
     process.start()
     return process
 
 
 def finish(*processes: BaseProcess) -> None:
-    """Wait until they have ended, and ended well."""
+    """Wait until they have ended, and ended well; one that hangs is killed."""
     for process in processes:
         process.join(PATIENCE_S)
-        assert process.exitcode == 0, f"{process.name} ended with {process.exitcode}"
+    hung = [process for process in processes if process.is_alive()]
+    for process in hung:
+        process.kill()
+    assert not hung, "it hangs"
+    assert [process.exitcode for process in processes] == [0] * len(processes)
+
+
+def together(count: int, work: Callable[..., object], *arguments: object) -> None:
+    """Do `work(number, wait, *arguments)` in several processes; `wait` returns in all at once."""
+    barrier = _context.Barrier(count)
+    finish(*(start(work, number, barrier.wait, *arguments) for number in range(count)))
+
+
+def fork(work: Callable[[], object]) -> int:
+    """Do `work` in a forked child, which then exits without cleaning up; returns its pid."""
+    pid = os.fork()
+    if pid:
+        return pid
+    code = 1
+    try:
+        work()
+        code = 0
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        os._exit(code)
+
+
+def reap(pid: int) -> None:
+    """Wait for a forked child, which must have ended well; one that hangs is killed."""
+    deadline = time.monotonic() + PATIENCE_S
+    while True:
+        found, status = os.waitpid(pid, os.WNOHANG)
+        if found:
+            assert status == 0, f"a forked child ended with {status}"
+            return
+        if time.monotonic() > deadline:
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+            raise AssertionError("a forked child hangs")
+        time.sleep(0.002)
+
+
+class Threads:
+    """Threads that go on until told to stop, and whose errors are not lost."""
+
+    def __init__(self) -> None:
+        self.stop = threading.Event()
+        self.errors: list[BaseException] = []
+        self._threads: list[threading.Thread] = []
+
+    def run(self, work: Callable[..., object], *arguments: object) -> None:
+        """Start a thread that does `work`."""
+
+        def guarded() -> None:
+            try:
+                work(*arguments)
+            except BaseException as error:
+                self.errors.append(error)
+
+        thread = threading.Thread(target=guarded, daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
+    def join(self) -> None:
+        """Wait until all have ended, and ended well."""
+        for thread in self._threads:
+            thread.join(PATIENCE_S)
+            assert not thread.is_alive(), "a thread hangs"
+        if self.errors:
+            raise self.errors[0]
+
+    def finish(self) -> None:
+        """Tell all to stop, and wait for them."""
+        self.stop.set()
+        self.join()
 
 
 def until(condition: Callable[[], object]) -> None:
