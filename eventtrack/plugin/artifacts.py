@@ -55,9 +55,11 @@ class StoreArtifactRepository(ArtifactRepository):
         found = place(self._inside(path))
         if found is None:
             return []
-        above = posixpath.relpath(found.path or ".", path or ".")
+        below = len(found.path) + 1 if found.path else 0
         return [
-            entities.FileInfo(posixpath.relpath(one.path, above), one.is_dir, one.file_size)
+            entities.FileInfo(
+                posixpath.join(path or "", one.path[below:]), one.is_dir, one.file_size
+            )
             for one in found.files(self._store).list(found.owner, found.path or None)
         ]
 

@@ -13,9 +13,6 @@ from mlflow.entities import Metric, RunStatus
 
 from eventtrack.plugin import TrackingStore
 
-# Of sqlalchemy, about MLflow's own code.
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
-
 LARGEST = 1.7976931348623157e308
 
 
