@@ -39,7 +39,7 @@ def digest(reader: Reader, progress: Callable[[int, int], None] | None = None) -
             if experiment is not None:
                 hasher.update(_encode(_experiment(experiment)))
         elif kind == b"model":
-            model = reader.model(bytes(stream).decode().partition("/")[2])
+            model = reader.model_by_number(place)
             if model is not None:
                 hasher.update(_encode(_model(reader, model)))
         if progress is not None and done % 256 == 0:

@@ -98,8 +98,9 @@ def _value_order(value: float) -> tuple[bool, float, float]:
 
 
 class OrderCheck:
-    """Says which points are in order. Series often share their steps and times: those of the one
-    before are only compared.
+    """Says which points are in order.
+
+    Series often share their steps and times: those of the one before are only compared.
     """
 
     def __init__(self) -> None:

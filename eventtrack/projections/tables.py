@@ -5,14 +5,13 @@ the batch ends, however many events touched them; index rows follow from what ch
 Decoded entities are kept in a `Cache` for the next batch, as long as nobody else folded meanwhile.
 """
 
-import hashlib
 from itertools import islice, repeat, takewhile
 from typing import Any
 
 import msgspec
 
 from eventtrack.log.environment import Transaction
-from eventtrack.projections import index, points
+from eventtrack.projections import index, keys, points
 from eventtrack.projections.index import FieldName
 from eventtrack.projections.state import (
     ArtifactState,
@@ -40,7 +39,6 @@ TABLES = (
     "unknown",
 )
 _ENTITIES_CACHED_MAX = 20_000
-_PATH_BYTES_MAX = 400
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode_run = msgspec.msgpack.Decoder(RunState).decode
@@ -81,7 +79,7 @@ class Reader:
 
     def number(self, stream: str) -> int | None:
         """The local number of a stream; None for one never seen."""
-        value = self.txn.get(_stream_key(stream), db=self.tables["streams"])
+        value = self.txn.get(keys.stream(stream), db=self.tables["streams"])
         return None if value is None else int.from_bytes(value, "big")
 
     def streams(self, prefix: str, limit: int) -> list[str]:
@@ -120,8 +118,11 @@ class Reader:
     def model(self, model_id: str) -> ModelState | None:
         """A logged model by its id; None for one never heard of."""
         number = self.number("model/" + model_id)
-        key = b"" if number is None else number.to_bytes(4, "big")
-        value = self.txn.get(key, db=self.tables["models"]) if key else None
+        return None if number is None else self.model_by_number(number)
+
+    def model_by_number(self, number: int) -> ModelState | None:
+        """A logged model by its local number."""
+        value = self.txn.get(number.to_bytes(4, "big"), db=self.tables["models"])
         return None if value is None else _decode_model(value)
 
     def models(self) -> list[ModelState]:
@@ -131,7 +132,7 @@ class Reader:
 
     def name(self, name: str) -> NameState:
         """Who holds an experiment name."""
-        value = self.txn.get(_hashed(name), db=self.tables["names"])
+        value = self.txn.get(keys.hashed(name), db=self.tables["names"])
         return NameState([], []) if value is None else _decode_name(value)
 
     def session(self, session: bytes) -> SessionState | None:
@@ -146,13 +147,13 @@ class Reader:
 
     def artifact(self, run: int, path: str) -> ArtifactState | None:
         """An artifact of a run, deleted or not."""
-        value = self.txn.get(_artifact_key(run, path), db=self.tables["artifacts"])
+        value = self.txn.get(keys.artifact(run, path), db=self.tables["artifacts"])
         return None if value is None else _decode_artifact(value)
 
     def artifacts(self, run: int, prefix: str = "") -> list[ArtifactState]:
         """The artifacts of a run whose paths begin with `prefix`, sorted, without deleted ones."""
         cursor = self.txn.cursor(self.tables["artifacts"])
-        start = run.to_bytes(4, "big") + prefix.encode()[:_PATH_BYTES_MAX]
+        start = run.to_bytes(4, "big") + prefix.encode()[: keys.TEXT_BYTES_MAX]
         found: list[ArtifactState] = []
         if not cursor.set_range(start):
             return found
@@ -181,7 +182,7 @@ class Reader:
 
     def field(self, field: FieldName) -> int | None:
         """The number of an indexed field; None for one that no run ever had."""
-        value = self.txn.get(_field_key(field), db=self.tables["fields"])
+        value = self.txn.get(keys.field(field), db=self.tables["fields"])
         return None if value is None else int.from_bytes(value, "big")
 
     def history(self, state: MetricState) -> points.Points:
@@ -189,7 +190,10 @@ class Reader:
         return points.read(self.txn, self.tables["points"], state)
 
     def unknown_counts(self) -> dict[str, int]:
-        """How many events of each type were kept but could not be folded."""
+        """How many events of each type were kept but could not be folded.
+
+        The name of a type is shortened where it is too long for a key.
+        """
         rows = self.txn.cursor(self.tables["unknown"])
         return {bytes(key).decode(): int.from_bytes(value, "big") for key, value in rows}
 
@@ -215,7 +219,7 @@ class Tables(Reader):
         number = self._cache.streams.get(stream) or self.number(stream)
         if number is None:
             number = self._take_number()
-            self.txn.put(_stream_key(stream), number.to_bytes(4, "big"), db=self.tables["streams"])
+            self.txn.put(keys.stream(stream), number.to_bytes(4, "big"), db=self.tables["streams"])
         self._cache.streams[stream] = number
         return number
 
@@ -264,7 +268,7 @@ class Tables(Reader):
 
     def put_name(self, name: str, state: NameState) -> None:
         """Store who holds an experiment name."""
-        self.txn.put(_hashed(name), _encode(state), db=self.tables["names"])
+        self.txn.put(keys.hashed(name), _encode(state), db=self.tables["names"])
 
     def put_session(self, state: SessionState) -> None:
         """Store a session."""
@@ -272,7 +276,7 @@ class Tables(Reader):
 
     def put_artifact(self, run: int, state: ArtifactState) -> None:
         """Store an artifact of a run."""
-        self.txn.put(_artifact_key(run, state.path), _encode(state), db=self.tables["artifacts"])
+        self.txn.put(keys.artifact(run, state.path), _encode(state), db=self.tables["artifacts"])
 
     def points_of(self, state: RunState, key: str) -> points.Points:
         """The buffer of new points of a metric, appended to its series when the batch ends."""
@@ -295,9 +299,9 @@ class Tables(Reader):
         self._flush_index()
         self._put_many("runs", _encoded(self._runs))
         for event_type, count in self._unknown.items():
-            known = self.unknown_counts().get(event_type, 0)
-            name = event_type.encode()
-            self.txn.put(name, (known + count).to_bytes(8, "big"), db=self.tables["unknown"])
+            name, table = keys.event_type(event_type), self.tables["unknown"]
+            known = int.from_bytes(self.txn.get(name, db=table) or b"", "big")
+            self.txn.put(name, (known + count).to_bytes(8, "big"), db=table)
         if self._next_number:
             self.txn.put(b"numbers", self._next_number.to_bytes(4, "big"), db=self.tables["meta"])
         self._points.clear()
@@ -354,7 +358,7 @@ class Tables(Reader):
         number = self._cache.fields.get(field) or self.field(field)
         if number is None:
             number = self._take_number()
-            self.txn.put(_field_key(field), number.to_bytes(4, "big"), db=self.tables["fields"])
+            self.txn.put(keys.field(field), number.to_bytes(4, "big"), db=self.tables["fields"])
         self._cache.fields[field] = number
         return number
 
@@ -377,21 +381,3 @@ def _encoded(
     states: "dict[int, RunState] | dict[int, ExperimentState]",
 ) -> list[tuple[bytes, bytes]]:
     return [(number.to_bytes(4, "big"), _encode(state)) for number, state in states.items()]
-
-
-def _stream_key(stream: str) -> bytes:
-    key = stream.encode("utf-8", "surrogatepass")  # whoever asks may ask for any text
-    return key if len(key) <= _PATH_BYTES_MAX else key[:_PATH_BYTES_MAX] + _hashed(stream)
-
-
-def _field_key(field: FieldName) -> bytes:
-    key = (field[0] + field[1]).encode("utf-8", "surrogatepass")
-    return key if len(key) <= _PATH_BYTES_MAX else key[:_PATH_BYTES_MAX] + _hashed(field[1])
-
-
-def _artifact_key(run: int, path: str) -> bytes:
-    return run.to_bytes(4, "big") + path.encode()[:_PATH_BYTES_MAX] + b"\0" + _hashed(path)[:8]
-
-
-def _hashed(text: str) -> bytes:
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()

@@ -1,0 +1,38 @@
+"""Keys of the views' tables: texts of any length within the 511 bytes that LMDB allows."""
+
+import hashlib
+
+from eventtrack.projections.index import FieldName
+
+# Of a longer text a key holds as much, and the text's hash.
+TEXT_BYTES_MAX = 400
+
+
+def stream(name: str) -> bytes:
+    """The key of a stream's local number."""
+    key = name.encode("utf-8", "surrogatepass")  # whoever asks may ask for any text
+    return key if len(key) <= TEXT_BYTES_MAX else key[:TEXT_BYTES_MAX] + hashed(name)
+
+
+def field(name: FieldName) -> bytes:
+    """The key of an indexed field's number."""
+    key = (name[0] + name[1]).encode("utf-8", "surrogatepass")
+    return key if len(key) <= TEXT_BYTES_MAX else key[:TEXT_BYTES_MAX] + hashed(name[1])
+
+
+def event_type(name: str) -> bytes:
+    """The key of an unknown type's count; always a text."""
+    key = name.encode()
+    if 0 < len(key) <= TEXT_BYTES_MAX:
+        return key
+    return f"{name[:50]}~{hashed(name).hex()}".encode()
+
+
+def artifact(run: int, path: str) -> bytes:
+    """The key of an artifact, behind those of lesser paths of its run."""
+    return run.to_bytes(4, "big") + path.encode()[:TEXT_BYTES_MAX] + b"\0" + hashed(path)[:8]
+
+
+def hashed(text: str) -> bytes:
+    """A key for a text of any length, in no order."""
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
