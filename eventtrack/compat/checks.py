@@ -1,0 +1,280 @@
+"""What MLflow's tracking store refuses, in its own words, and what its server silently shortens.
+
+The store below checks all of this again, in words for people who call it from Python; a client of
+the server reads MLflow's, which name the field of the request.
+"""
+
+import math
+import posixpath
+import re
+import urllib.parse
+from collections.abc import Sequence
+from typing import NoReturn
+
+from eventtrack import limits
+from eventtrack.compat.messages import Values
+from eventtrack.compat.rules import invalid_value
+from eventtrack.errors import InvalidValueError, NotFoundError
+from eventtrack.views.records import (
+    Dataset,
+    DatasetInput,
+    ExperimentTag,
+    InputTag,
+    Metric,
+    Param,
+    RunTag,
+)
+
+_KEY = re.compile(r"^[/\w.\- :]*$")
+_RUN_ID = re.compile(r"^[a-zA-Z0-9][\w\-]{0,255}$")
+_BAD_LETTERS = (
+    "Names may only contain alphanumerics, underscores (_), dashes (-), periods (.), spaces ( ), "
+    "colon(:) and slashes (/)."
+)
+# MLflow (utils/validation.py): what one batch may hold.
+BATCH_METRICS_MAX = 1000
+BATCH_PARAMS_MAX = 100
+BATCH_TAGS_MAX = 100
+BATCH_MAX = 1000
+# MLflow (server/handlers.py): saved views of its pages, kept as tags of an experiment.
+CUSTOM_VIEW_PREFIX = "mlflow.customView.view"
+CUSTOM_VIEWS_MAX = 50
+
+
+def refuse(message: str) -> NoReturn:
+    """Raise `InvalidValueError`."""
+    raise InvalidValueError(message)
+
+
+def experiment_id(text: str) -> str:
+    """An experiment's id: a whole number; none means the default experiment."""
+    try:
+        return str(int(text or "0"))
+    except ValueError:
+        refuse(f"Invalid experiment ID '{text}'. Experiment ID must be a valid integer.")
+
+
+def run_id(text: str) -> str:
+    """A run's id, where MLflow looks at its form at all."""
+    if _RUN_ID.match(text) is None:
+        refuse(invalid_value("run_id", text))
+    return text
+
+
+def known_run_id(text: str) -> str:
+    """A run's id that is about to be looked up: what cannot be one is not found.
+
+    Raises:
+        NotFoundError: No run has such an id.
+    """
+    if _RUN_ID.match(text) is None:
+        raise NotFoundError(f"Run with id={text} not found")
+    return text
+
+
+def run_of(source: Values) -> str:
+    """The run that a request names, by the name of today or of long ago."""
+    return known_run_id(source["run_id"] or source["run_uuid"])
+
+
+def experiment_name(name: str) -> str:
+    """An experiment's name."""
+    if not name:
+        refuse(f"Invalid experiment name: '{name}'")
+    _no_longer("name", limits.EXPERIMENT_NAME_LENGTH_MAX, name)
+    return name
+
+
+def artifact_location(location: str) -> str | None:
+    """Where an experiment's files go; None where the server keeps them."""
+    if not location:
+        return None
+    try:
+        parts = urllib.parse.urlparse(location)
+    except ValueError:
+        refuse(f"Invalid artifact location: '{location}'")
+    if parts.fragment or parts.params:
+        refuse("'artifact_location' URL can't include fragments or params.")
+    if ".." in fully_decoded(parts.query):
+        refuse("Invalid query string")
+    if location.startswith("runs:"):
+        refuse(f"Artifact location cannot be a runs:/ URI. Given: '{location}'")
+    if len(location) > limits.ARTIFACT_LOCATION_LENGTH_MAX:
+        refuse(
+            f"Invalid artifact path length. The length of the artifact path cannot be greater than "
+            f"{limits.ARTIFACT_LOCATION_LENGTH_MAX} characters."
+        )
+    return location
+
+
+def experiment_tags(tags: Sequence[Values]) -> dict[str, str]:
+    """The tags of a new experiment."""
+    found = [experiment_tag(one["key"], one["value"]) for one in tags]
+    views = sum(tag.key.startswith(CUSTOM_VIEW_PREFIX) for tag in found)
+    if views > CUSTOM_VIEWS_MAX:
+        too_many_views("")
+    return {tag.key: tag.value for tag in found}
+
+
+def too_many_views(of: str) -> NoReturn:
+    """Refuse another custom view of an experiment."""
+    refuse(
+        f"Unable to create another custom view{of}; the maximum number of custom views per "
+        f"experiment is {CUSTOM_VIEWS_MAX}. Delete an existing custom view before creating a new "
+        "one."
+    )
+
+
+def experiment_tag(key: str, value: str) -> ExperimentTag:
+    """A tag of an experiment."""
+    _key(key, "key")
+    _no_longer("key", limits.EXPERIMENT_TAG_KEY_LENGTH_MAX, key)
+    _no_longer("value", limits.EXPERIMENT_TAG_VALUE_LENGTH_MAX, value)
+    return ExperimentTag(key=key, value=value)
+
+
+def metric(source: Values, path: str = "") -> Metric:
+    """A point of a metric; `path` leads to it in the request, with a dot at its end."""
+    key, timestamp = source["key"], source["timestamp"]
+    _key(key, f"{path}name")
+    if timestamp < 0:
+        refuse(
+            invalid_value(
+                f"{path}timestamp",
+                timestamp,
+                f"metric '{key}' (value={source['value']}). "
+                "Timestamp must be a nonnegative long (64-bit integer) ",
+            )
+        )
+    _no_longer("Metric name", limits.KEY_LENGTH_MAX, key)
+    return Metric(key=key, value=source["value"], timestamp=timestamp, step=source["step"])
+
+
+def param(source: Values, path: str = "") -> Param:
+    """A param; a value that is too long is cut."""
+    _key(source["key"], f"{path}key")
+    _no_longer("Param key", limits.KEY_LENGTH_MAX, source["key"])
+    return Param(key=source["key"], value=source["value"][: limits.PARAM_VALUE_LENGTH_MAX])
+
+
+def run_tag(source: Values, path: str = "") -> RunTag:
+    """A tag of a run; a value that is too long is cut."""
+    _key(source["key"], f"{path}key")
+    _no_longer(f"{path}key", limits.KEY_LENGTH_MAX, source["key"])
+    return RunTag(key=source["key"], value=source["value"][: limits.TAG_VALUE_LENGTH_MAX])
+
+
+def new_run_tags(tags: Sequence[Values]) -> dict[str, str]:
+    """The tags of a new run."""
+    found = [run_tag(one) for one in tags]
+    return {tag.key: tag.value for tag in found}
+
+
+def batch(source: Values) -> tuple[list[Metric], list[Param], list[RunTag]]:
+    """All of a batch, checked as a whole."""
+    metrics = [metric(one, f"metrics[{at}].") for at, one in enumerate(source["metrics"])]
+    params = [param(one, f"params[{at}].") for at, one in enumerate(source["params"])]
+    tags = [run_tag(one, f"tags[{at}].") for at, one in enumerate(source["tags"])]
+    _at_most("metrics", BATCH_METRICS_MAX, len(metrics))
+    _at_most("params", BATCH_PARAMS_MAX, len(params))
+    _at_most("tags", BATCH_TAGS_MAX, len(tags))
+    together = len(metrics) + len(params) + len(tags)
+    _at_most("metrics, params, and tags", BATCH_MAX, together)
+    keys = [one.key for one in params]
+    twice = [key for at, key in enumerate(keys) if key in keys[:at]]
+    if twice:
+        refuse(
+            f"Duplicate parameter keys have been submitted: {twice}. Please ensure the request "
+            "contains only one param value per param key."
+        )
+    return metrics, params, tags
+
+
+def dataset_input(source: Values) -> DatasetInput:
+    """A run's use of a dataset."""
+    sent = source["dataset"]
+    for name, longest in (
+        ("name", limits.DATASET_NAME_LENGTH_MAX),
+        ("digest", limits.DATASET_DIGEST_LENGTH_MAX),
+        ("source", limits.DATASET_SOURCE_LENGTH_MAX),
+        ("schema", limits.DATASET_SCHEMA_LENGTH_MAX),
+        ("profile", limits.DATASET_PROFILE_LENGTH_MAX),
+    ):
+        _no_longer(name, longest, sent[name])
+    tags = [InputTag(key=one["key"], value=one["value"]) for one in source["tags"]]
+    for tag in tags:
+        _no_longer("key", limits.INPUT_TAG_KEY_LENGTH_MAX, tag.key)
+        _no_longer("value", limits.INPUT_TAG_VALUE_LENGTH_MAX, tag.value)
+    dataset = Dataset(
+        name=sent["name"],
+        digest=sent["digest"],
+        source_type=sent["source_type"],
+        source=sent["source"],
+        schema=sent["schema"] or None,
+        profile=sent["profile"] or None,
+    )
+    return DatasetInput(dataset=dataset, tags=tags)
+
+
+def stored_double(value: float) -> float:
+    """The number that MLflow's SQL store keeps: infinities become the largest doubles."""
+    return math.copysign(_DOUBLE_MAX, value) if math.isinf(value) else value
+
+
+def artifact_path(path: str) -> str:
+    """A path below a run's artifacts, as it was sent, decoded.
+
+    Raises:
+        InvalidValueError: It leads outside.
+    """
+    clean = fully_decoded(path)
+    pieces = clean.split("/")
+    absolute = clean.startswith("/") or re.match(r"^[a-zA-Z]:[\\/]", clean) is not None
+    if "#" in clean or "\\" in clean or "\0" in clean or ".." in pieces or absolute:
+        refuse("Invalid path")
+    return clean
+
+
+def fully_decoded(text: str) -> str:
+    """A text without percent signs that could be decoded once more: `%252e` is `.`.
+
+    Raises:
+        InvalidValueError: It does not come to an end.
+    """
+    for _ in range(10):
+        decoded = urllib.parse.unquote(text)
+        if decoded == text:
+            return decoded
+        text = decoded
+    refuse("Failed to decode url")
+
+
+_DOUBLE_MAX = 1.7976931348623157e308
+
+
+def _key(key: str, path: str) -> None:
+    if not _KEY.match(key):
+        refuse(invalid_value(path, key, _BAD_LETTERS))
+    norm = posixpath.normpath(key)
+    if norm != key or norm == "." or norm.startswith(("..", "/")):
+        refuse(
+            invalid_value(
+                path,
+                key,
+                "Names may be treated as files in certain cases, and must not resolve to other "
+                f"names when treated as such. This name would resolve to {norm!r}",
+            )
+        )
+
+
+def _no_longer(what: str, longest: int, text: str) -> None:
+    if len(text) > longest:
+        refuse(f"'{what}' exceeds the maximum length of {longest} characters")
+
+
+def _at_most(what: str, most: int, count: int) -> None:
+    if count > most:
+        refuse(
+            f"A batch logging request can contain at most {most} {what}. Got {count} {what}. "
+            f"Please split up {what} across multiple requests and try again."
+        )

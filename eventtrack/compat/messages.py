@@ -1,0 +1,302 @@
+"""Requests as MLflow reads them: JSON against a description of its fields.
+
+MLflow parses into protobuf and goes on when that fails half-way: what was read before the bad field
+counts, the rest is as if it had not been sent, and only the endpoint's own rules can still refuse.
+Clients have come to rely on some of it, so reading is the same here, field by field in the order of
+the JSON.
+"""
+
+import math
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from eventtrack import limits
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
+# Protobuf takes such a name for an extension, which none of the messages has.
+_EXTENSION = re.compile(r"^\[[a-zA-Z0-9._]*\]$")
+_INT32_MIN, _INT32_MAX = -(2**31), 2**31 - 1
+
+
+class ParseStoppedError(Exception):
+    """A field could not be read; everything after it is left out."""
+
+
+class _UnknownNameError(Exception):
+    """A name that the enumeration does not have: the field counts as not sent."""
+
+
+Convert = Callable[[Any], Any]
+
+
+class Values:
+    """The fields of one message that were sent; those that were not read as protobuf's defaults."""
+
+    def __init__(self, message: "Message") -> None:
+        self._message = message
+        self._sent: dict[str, Any] = {}
+
+    def __getitem__(self, name: str) -> Any:
+        sent = self._sent.get(name)
+        return self._message.named[name].unset() if sent is None else sent
+
+    def has(self, name: str) -> bool:
+        """Whether a field was sent, and not as null."""
+        return name in self._sent
+
+    def given(self, name: str) -> Any:
+        """A field's value, None when it was not sent."""
+        return self._sent.get(name)
+
+    def put(self, name: str, value: Any) -> None:
+        """Set a field."""
+        self._sent[name] = value
+
+    def drop(self, name: str) -> None:
+        """Forget a field."""
+        self._sent.pop(name, None)
+
+    def plain(self) -> dict[str, Any]:
+        """What was sent, as dictionaries and lists."""
+        return {
+            name: [item.plain() if isinstance(item, Values) else item for item in value]
+            if isinstance(value, list)
+            else value.plain()
+            if isinstance(value, Values)
+            else value
+            for name, value in self._sent.items()
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One field: its name and how its JSON becomes a value.
+
+    Args:
+        convert: Of a scalar; None for a message.
+        default: What the field reads as when it was not sent.
+    """
+
+    name: str
+    convert: Convert | None = None
+    message: "Message | None" = None
+    repeated: bool = False
+    default: Any = None
+
+    @property
+    def json_name(self) -> str:
+        """The name in camelCase, which protobuf's JSON takes as well."""
+        head, *tail = self.name.split("_")
+        return head + "".join(word[:1].upper() + word[1:] for word in tail)
+
+    def unset(self) -> Any:
+        """What the field reads as when it was not sent."""
+        if self.repeated:
+            return []
+        return Values(self.message) if self.message is not None else self.default
+
+
+@dataclass(frozen=True)
+class Message:
+    """A kind of message: its fields by both of their names."""
+
+    fields: tuple[Field, ...]
+    named: Mapping[str, Field] = field(init=False)
+    spelled: Mapping[str, Field] = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "named", {one.name: one for one in self.fields})
+        spelled = {one.json_name: one for one in self.fields}
+        object.__setattr__(self, "spelled", {**self.named, **spelled})
+
+    def parse(self, source: object) -> tuple[Values, bool]:
+        """Read a JSON object; returns what was read and whether all of it could be."""
+        values = Values(self)
+        try:
+            _fill(values, self, source)
+        except ParseStoppedError:
+            return values, False
+        return values, True
+
+    def doubly_spelled(self, source: object) -> tuple[str, str] | None:
+        """A field that an object names in both spellings, at any depth; None when there is none."""
+        if not isinstance(source, dict):
+            return None
+        for one in self.fields:
+            if one.name != one.json_name and one.name in source and one.json_name in source:
+                return one.name, one.json_name
+            if one.message is None:
+                continue
+            below = source.get(one.name, source.get(one.json_name))
+            for item in below if isinstance(below, list) else [below]:
+                if (found := one.message.doubly_spelled(item)) is not None:
+                    return found
+        return None
+
+
+def _names(source: object) -> Iterator[str]:
+    """The names that protobuf finds in a JSON value that should be an object."""
+    if not isinstance(source, dict | list | str):
+        raise ParseStoppedError
+    for name in source:
+        if not isinstance(name, str):
+            raise ParseStoppedError
+        yield name
+
+
+def _fill(values: Values, message: Message, source: object) -> None:
+    for name in _names(source):
+        known = message.spelled.get(name)
+        if known is None:
+            if _EXTENSION.match(name):
+                raise ParseStoppedError
+            continue
+        if not isinstance(source, dict):
+            raise ParseStoppedError
+        value = source[name]
+        if value is None:
+            values.drop(known.name)
+        elif known.repeated:
+            _fill_list(values, known, value)
+        elif known.message is not None:
+            below = Values(known.message)
+            values.put(known.name, below)
+            _fill(below, known.message, value)
+        else:
+            try:
+                values.put(known.name, _scalar(known, value))
+            except _UnknownNameError:
+                continue
+
+
+def _fill_list(values: Values, known: Field, source: object) -> None:
+    values.drop(known.name)
+    if not isinstance(source, list):
+        raise ParseStoppedError
+    items: list[Any] = []
+    for item in source:
+        if known.message is None:
+            if item is None:
+                raise ParseStoppedError
+            items.append(_scalar(known, item))
+        else:
+            items.append(Values(known.message))
+        values.put(known.name, items)
+        if known.message is not None:
+            _fill(items[-1], known.message, item)
+
+
+def _scalar(known: Field, value: object) -> Any:
+    assert known.convert is not None
+    try:
+        return known.convert(value)
+    except (ValueError, TypeError, OverflowError) as error:
+        raise ParseStoppedError from error
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str) or _SURROGATE.search(value):
+        raise ParseStoppedError
+    return value
+
+
+def _integer(least: int, largest: int) -> Convert:
+    def convert(value: Any) -> int:
+        if (isinstance(value, float) and not value.is_integer()) or isinstance(value, bool):
+            raise ParseStoppedError
+        if isinstance(value, str) and " " in value:
+            raise ParseStoppedError
+        try:
+            number = int(value)
+        except ValueError:
+            whole = float(value)
+            if not whole.is_integer():
+                raise ParseStoppedError from None
+            number = int(whole)
+        if not least <= number <= largest:
+            raise ParseStoppedError
+        return number
+
+    return convert
+
+
+def _double(value: Any) -> float:
+    # The words "NaN" and "Infinity" are numbers, the JSON literals are not.
+    if (isinstance(value, float) and not math.isfinite(value)) or value == "nan":
+        raise ParseStoppedError
+    return float(value)
+
+
+def _truth(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise ParseStoppedError
+    return value
+
+
+def _one_of(names: Mapping[str, int]) -> Convert:
+    numbers = {number: name for name, number in names.items()}
+
+    def convert(value: Any) -> str:
+        if value in names:
+            return str(value)
+        try:
+            number = int(value)
+        except ValueError:
+            raise _UnknownNameError from None
+        if number not in numbers:
+            raise ParseStoppedError
+        return numbers[number]
+
+    return convert
+
+
+_int64 = _integer(limits.INT64_MIN, limits.INT64_MAX)
+_int32 = _integer(_INT32_MIN, _INT32_MAX)
+
+
+def text(name: str) -> Field:
+    """A text; "" when unset."""
+    return Field(name, _text, default="")
+
+
+def texts(name: str) -> Field:
+    """A list of texts."""
+    return Field(name, _text, repeated=True)
+
+
+def int64(name: str) -> Field:
+    """A 64-bit integer, as a number or a text; 0 when unset."""
+    return Field(name, _int64, default=0)
+
+
+def int32(name: str, default: int = 0) -> Field:
+    """A 32-bit integer, as a number or a text."""
+    return Field(name, _int32, default=default)
+
+
+def double(name: str) -> Field:
+    """A number, also as a text, also "NaN", "Infinity" and "-Infinity"; 0 when unset."""
+    return Field(name, _double, default=0.0)
+
+
+def truth(name: str) -> Field:
+    """A boolean; False when unset."""
+    return Field(name, _truth, default=False)
+
+
+def one_of(name: str, names: Sequence[str]) -> Field:
+    """One of several names, numbered from 1; the first when unset."""
+    numbered = {one: number for number, one in enumerate(names, 1)}
+    return Field(name, _one_of(numbered), default=names[0])
+
+
+def below(name: str, message: Message) -> Field:
+    """A message within the message."""
+    return Field(name, message=message)
+
+
+def many(name: str, message: Message) -> Field:
+    """A list of messages."""
+    return Field(name, message=message, repeated=True)

@@ -1,0 +1,153 @@
+"""Answers in MLflow's JSON: lists that are empty and fields that are not set are left out."""
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from eventtrack.compat.checks import stored_double
+from eventtrack.views.records import (
+    DatasetInput,
+    Experiment,
+    FileInfo,
+    Metric,
+    Run,
+    RunInfo,
+)
+
+Json = dict[str, Any]
+
+# The version whose words and shapes these are; clients choose what to ask for by it.
+MLFLOW_VERSION = "3.17.2"
+# Files of runs that the server keeps are fetched and sent through it.
+PROXY_SCHEME = "mlflow-artifacts:/"
+_OWN_SCHEME = "eventtrack:"
+
+
+def served_by_us(location: str) -> bool:
+    """Whether files at a location of the store's lie in the store itself."""
+    return location.startswith(_OWN_SCHEME)
+
+
+def experiment_location(experiment: Experiment) -> str:
+    """Where a client sends an experiment's files."""
+    if served_by_us(experiment.artifact_location):
+        return f"{PROXY_SCHEME}{experiment.experiment_id}"
+    return experiment.artifact_location
+
+
+def run_location(info: RunInfo) -> str:
+    """Where a client sends a run's files."""
+    if served_by_us(info.artifact_uri):
+        return f"{PROXY_SCHEME}{info.experiment_id}/{info.run_id}/artifacts"
+    return info.artifact_uri
+
+
+def experiment(record: Experiment) -> Json:
+    """An experiment."""
+    found: Json = {
+        "experiment_id": record.experiment_id,
+        "name": record.name,
+        "artifact_location": experiment_location(record),
+        "lifecycle_stage": record.lifecycle_stage,
+        "last_update_time": record.last_update_time,
+        "creation_time": record.creation_time,
+    }
+    _add_list(found, "tags", _pairs(record.tags))
+    found["workspace"] = "default"
+    return found
+
+
+def run_info(info: RunInfo) -> Json:
+    """What a run is."""
+    found: Json = {
+        "run_uuid": info.run_id,
+        "experiment_id": info.experiment_id,
+        "run_name": info.run_name,
+        "user_id": info.user_id,
+        "status": info.status,
+        "start_time": info.start_time,
+    }
+    if info.end_time is not None:
+        found["end_time"] = info.end_time
+    found["artifact_uri"] = run_location(info)
+    found["lifecycle_stage"] = info.lifecycle_stage
+    found["run_id"] = info.run_id
+    return found
+
+
+def run(record: Run, latest: Iterable[Metric]) -> Json:
+    """A run with the newest point of each of its metrics."""
+    data: Json = {}
+    _add_list(data, "metrics", [metric(point) for point in latest])
+    _add_list(data, "params", _pairs(record.data.params))
+    _add_list(data, "tags", _pairs(record.data.tags))
+    inputs: Json = {}
+    _add_list(inputs, "dataset_inputs", [_dataset_input(i) for i in record.inputs.dataset_inputs])
+    _add_list(
+        inputs, "model_inputs", [{"model_id": one.model_id} for one in record.inputs.model_inputs]
+    )
+    outputs: Json = {}
+    _add_list(
+        outputs,
+        "model_outputs",
+        [{"model_id": one.model_id, "step": one.step} for one in record.outputs.model_outputs],
+    )
+    return {"info": run_info(record.info), "data": data, "inputs": inputs, "outputs": outputs}
+
+
+def metric(point: Metric) -> Json:
+    """One point of a metric."""
+    return {
+        "key": point.key,
+        "value": double(point.value),
+        "timestamp": point.timestamp,
+        "step": point.step,
+    }
+
+
+def double(value: float) -> float | str:
+    """A number as MLflow writes it: NaN as a text, infinities as the largest doubles."""
+    return "NaN" if math.isnan(value) else stored_double(value)
+
+
+def file(info: FileInfo) -> Json:
+    """A file or a folder; an empty file has no size, as in MLflow."""
+    found: Json = {"path": info.path, "is_dir": info.is_dir}
+    if info.file_size:
+        found["file_size"] = info.file_size
+    return found
+
+
+def page(name: str, items: list[Json], token: str | None) -> Json:
+    """A page of results."""
+    found: Json = {}
+    _add_list(found, name, items)
+    if token:
+        found["next_page_token"] = token
+    return found
+
+
+def _pairs(texts: Mapping[str, str]) -> list[Json]:
+    return [{"key": key, "value": value} for key, value in texts.items()]
+
+
+def _dataset_input(used: DatasetInput) -> Json:
+    found: Json = {}
+    _add_list(found, "tags", [{"key": tag.key, "value": tag.value} for tag in used.tags])
+    dataset = used.dataset
+    described: Json = {
+        "name": dataset.name,
+        "digest": dataset.digest,
+        "source_type": dataset.source_type,
+        "source": dataset.source,
+    }
+    for name, text in (("schema", dataset.schema), ("profile", dataset.profile)):
+        if text:
+            described[name] = text
+    found["dataset"] = described
+    return found
+
+
+def _add_list(target: Json, name: str, items: list[Json]) -> None:
+    if items:
+        target[name] = items
