@@ -27,6 +27,7 @@ COMMANDS = {
     "blame": _lazy("history", "blame", _EXPLAIN, "Who set each fact of a run, and when."),
     "conflicts": _lazy("conflicts", "conflicts", _EXPLAIN, "Facts that two writers disagreed on."),
     "undo": _lazy("history", "undo", _CHANGE, "Append the inverse of an event."),
+    "server": _lazy("server", "server", _KEEP, "Serve the store to MLflow clients over HTTP."),
     "check": _lazy("check", "check", _KEEP, "Look for damage in the log, journals and views."),
     "export": _lazy("export", "export", _KEEP, "Write runs or metrics as CSV, JSONL or Parquet."),
     "completion": _lazy("completion", "completion", _KEEP, "Print the shell's completion set-up."),

@@ -1,0 +1,9 @@
+"""The server: MLflow's REST API over a store, for MLflow's clients and pages.
+
+A request is read and refused in `compat`'s words, decided by the store, and answered when what it
+changed is durable. One module per noun; `routes` puts them together.
+"""
+
+from eventtrack.server.process import serve
+
+__all__ = ["serve"]

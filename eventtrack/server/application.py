@@ -1,0 +1,120 @@
+"""The ASGI application: finds the endpoint, reads the request, answers."""
+
+import logging
+
+import msgspec
+from starlette.requests import ClientDisconnect
+from starlette.requests import Request as HttpRequest
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from eventtrack.compat.errors import refusal, refuse
+from eventtrack.compat.messages import Values
+from eventtrack.compat.requests import decode
+from eventtrack.errors import EventtrackError, InvalidValueError
+from eventtrack.server.endpoint import Endpoint, Streamed
+from eventtrack.server.routes import Routes
+from eventtrack.server.threads import Services
+from eventtrack.store import Store
+
+_log = logging.getLogger("eventtrack.server")
+
+# A request in JSON: the largest is a dataset with a profile of 16 MiB, escaped.
+BODY_BYTES_MAX = 64 * 2**20
+
+
+class _TooLargeError(Exception):
+    """A body is longer than any request needs."""
+
+
+class Application:
+    """Answers MLflow's requests from a store.
+
+    Its threads start with the `lifespan` that servers open, and finish what they have with its end.
+    """
+
+    def __init__(self, store: Store, routes: Routes) -> None:
+        self._store = store
+        self._routes = routes
+        self._services: Services | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request, or open and close the threads."""
+        if scope["type"] == "lifespan":
+            await self._live(receive, send)
+        elif scope["type"] == "http":
+            response = await self._answer(HttpRequest(scope, receive))
+            if response is not None:
+                await response(scope, receive, send)
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        await receive()
+        self._services = Services(self._store)
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        self._services.close()
+        await send({"type": "lifespan.shutdown.complete"})
+
+    async def _answer(self, request: HttpRequest) -> Response | None:
+        """The answer to a request, whatever happens; None when nobody waits for it any more."""
+        assert self._services is not None
+        try:
+            found, rest = self._routes.find(request.method, request.url.path)
+            if isinstance(found, Streamed):
+                return await found.answer(self._services, request, rest)
+            if isinstance(found, Endpoint):
+                return await self._json(self._services, found, request)
+            return found
+        except EventtrackError as error:
+            answer = refusal(error)
+        except _TooLargeError:
+            answer = refuse(
+                "INVALID_PARAMETER_VALUE",
+                f"The request is longer than {BODY_BYTES_MAX} bytes.",
+                status=413,
+            )
+        except ClientDisconnect:
+            return None
+        except Exception:
+            _log.exception("cannot answer %s %s", request.method, request.url.path)
+            answer = refuse("INTERNAL_ERROR", "Internal server error; the server's log says more.")
+        return Response(answer.body, answer.status, media_type="application/json")
+
+    async def _json(self, services: Services, endpoint: Endpoint, request: HttpRequest) -> Response:
+        if request.method in ("GET", "HEAD") and request.url.query:
+            sent = endpoint.request.from_query(request.query_params.multi_items())
+        else:
+            _check_content_type(request)
+            sent = endpoint.request.from_json(decode(await _body(request)))
+        return await _answer_json(services, endpoint, sent)
+
+
+async def _answer_json(services: Services, endpoint: Endpoint, sent: Values) -> Response:
+    store, answer = services.store, endpoint.answer
+    if endpoint.writes:
+        body = msgspec.json.encode(await services.write(lambda: answer(store, sent)))
+    else:
+        body = await services.read(lambda: msgspec.json.encode(answer(store, sent)))
+    return Response(body, media_type="application/json")
+
+
+def _check_content_type(request: HttpRequest) -> None:
+    if request.method not in ("POST", "PUT"):
+        return
+    sent = request.headers.get("content-type")
+    if sent is None:
+        raise InvalidValueError("Bad Request. Content-Type header is missing.")
+    if sent.split(";")[0] != "application/json":
+        raise InvalidValueError("Bad Request. Content-Type must be one of ['application/json'].")
+
+
+async def _body(request: HttpRequest) -> bytes:
+    if int(request.headers.get("content-length", 0)) > BODY_BYTES_MAX:
+        raise _TooLargeError
+    chunks, size = [], 0
+    async for chunk in request.stream():
+        size += len(chunk)
+        if size > BODY_BYTES_MAX:
+            raise _TooLargeError
+        chunks.append(chunk)
+    return b"".join(chunks)

@@ -1,0 +1,118 @@
+"""Artifacts over HTTP: of a run by its id, and by path through the `mlflow-artifacts` proxy."""
+
+import posixpath
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from eventtrack.compat import checks, requests, responses
+from eventtrack.compat.messages import Values
+from eventtrack.compat.responses import Json
+from eventtrack.errors import NotFoundError
+from eventtrack.server import files
+from eventtrack.server.endpoint import AJAX_2, Endpoint, Streamed
+from eventtrack.server.threads import Services
+from eventtrack.store import Store
+
+# MLflow (server/handlers.py): what its pages may upload.
+_UPLOAD_BYTES_MAX = 10 * 2**20
+PROXY_PREFIXES = ("/api/2.0/mlflow-artifacts/", "/ajax-api/2.0/mlflow-artifacts/")
+_TOO_LARGE = "Artifact size is too large. Max size is 10MB."
+
+
+def _list(store: Store, sent: Values) -> Json:
+    path = checks.artifact_path(sent["path"]) if sent.has("path") else ""
+    info = store.runs.get(checks.run_of(sent)).info
+    found = store.artifacts.list(info.run_id, path or None)
+    if not found and not path:
+        files.refuse_elsewhere(store, info.run_id)
+    answer: Json = {"root_uri": responses.run_location(info)}
+    if found:
+        answer["files"] = [responses.file(one) for one in found]
+    return answer
+
+
+async def _get(services: Services, request: Request, _: str) -> Response:
+    query = request.query_params
+    run_id = query.get("run_id") or query.get("run_uuid") or ""
+    if "path" not in query:
+        checks.refuse("Missing value for required parameter 'path'.")
+    return await files.send(services, run_id, checks.artifact_path(query["path"]))
+
+
+async def _upload(services: Services, request: Request, _: str) -> Response:
+    run_id, path = request.query_params.get("run_uuid"), request.query_params.get("path")
+    if not run_id:
+        checks.refuse("Request must specify run_uuid.")
+    if not path:
+        checks.refuse("Request must specify path.")
+    path = checks.artifact_path(path)
+    size = request.headers.get("content-length")
+    if size is None:
+        checks.refuse("Request must specify data with its Content-Length.")
+    if int(size) == 0:
+        checks.refuse("Request must specify data.")
+    if int(size) > _UPLOAD_BYTES_MAX:
+        checks.refuse(_TOO_LARGE)
+    await files.receive(services, request, run_id, path)
+    return Response(b"", media_type="application/json")
+
+
+def _list_proxied(store: Store, sent: Values) -> Json:
+    path = checks.artifact_path(sent["path"]) if sent.has("path") else ""
+    try:
+        run_id, below = files.run_and_path(path)
+        found = store.artifacts.list(run_id, below or None)
+    except NotFoundError:
+        return {}  # a folder that does not exist is an empty one, as in MLflow
+    listed = []
+    for one in found:
+        shown = responses.file(one)
+        shown["path"] = posixpath.basename(one.path)
+        listed.append(shown)
+    return {"files": listed} if listed else {}
+
+
+async def _download_proxied(services: Services, request: Request, path: str) -> Response:
+    run_id, below = files.run_and_path(checks.artifact_path(path))
+    return await files.send(services, run_id, below)
+
+
+async def _upload_proxied(services: Services, request: Request, path: str) -> Response:
+    run_id, below = files.run_and_path(checks.artifact_path(path))
+    await files.receive(services, request, run_id, below)
+    return Response()
+
+
+async def _delete_proxied(services: Services, request: Request, path: str) -> Response:
+    run_id, below = files.run_and_path(checks.artifact_path(path))
+
+    def delete() -> None:
+        files.refuse_elsewhere(services.store, run_id)
+        for entry in services.store.artifacts.list(run_id) if not below else ():
+            services.store.artifacts.delete(run_id, entry.path)
+        if below:
+            services.store.artifacts.delete(run_id, below)
+
+    await services.read(delete)
+    return Response(b"{}", media_type="application/json")
+
+
+ENDPOINTS = (
+    Endpoint("GET", "artifacts/list", requests.LIST_ARTIFACTS, _list),
+    Endpoint("GET", "artifacts", requests.LIST_PROXIED, _list_proxied, prefixes=PROXY_PREFIXES),
+)
+STREAMED = (
+    Streamed("GET", "/get-artifact", _get),
+    Streamed("GET", f"{AJAX_2}get-artifact", _get),
+    Streamed("POST", f"{AJAX_2}upload-artifact", _upload),
+    *(
+        Streamed(method, f"{prefix}artifacts/", answer)
+        for prefix in PROXY_PREFIXES
+        for method, answer in (
+            ("GET", _download_proxied),
+            ("PUT", _upload_proxied),
+            ("DELETE", _delete_proxied),
+        )
+    ),
+)

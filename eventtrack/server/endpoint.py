@@ -1,0 +1,56 @@
+"""What one endpoint is: where it stands, what it is asked with, and who answers."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from starlette.requests import Request as HttpRequest
+from starlette.responses import Response
+
+from eventtrack.compat.messages import Values
+from eventtrack.compat.requests import Request
+from eventtrack.compat.responses import Json
+from eventtrack.server.threads import Services
+from eventtrack.store import Store
+
+# MLflow serves its clients under the first and its pages under both.
+API_2, AJAX_2 = "/api/2.0/mlflow/", "/ajax-api/2.0/mlflow/"
+API_3, AJAX_3 = "/api/3.0/mlflow/", "/ajax-api/3.0/mlflow/"
+BOTH = (API_2, AJAX_2)
+PAGES_ONLY = (AJAX_2,)
+
+Answer = Callable[[Store, Values], Json]
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """An endpoint that is asked in JSON, or by a query, and answers in JSON.
+
+    Args:
+        path: Below each of the prefixes.
+        answer: Asks or changes the store. It makes at most one change, so that a refusal leaves no
+            trace in a commit shared with others.
+        writes: Whether it changes something: then it runs on the writer's thread.
+    """
+
+    method: str
+    path: str
+    request: Request
+    answer: Answer
+    writes: bool = False
+    prefixes: tuple[str, ...] = BOTH
+
+
+Stream = Callable[[Services, HttpRequest, str], Awaitable[Response]]
+
+
+@dataclass(frozen=True)
+class Streamed:
+    """An endpoint that reads or sends bytes as they come.
+
+    Args:
+        path: Whole; with a slash at its end for everything below it, which `answer` gets.
+    """
+
+    method: str
+    path: str
+    answer: Stream

@@ -1,0 +1,155 @@
+"""Files on their way between HTTP and the store: streamed, never whole in memory."""
+
+import contextlib
+import mimetypes
+import posixpath
+import shutil
+import tempfile
+import time
+import unicodedata
+import urllib.parse
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+from starlette.requests import Request
+from starlette.responses import FileResponse, Response
+
+from eventtrack.compat import checks, responses
+from eventtrack.compat.errors import NotServedError
+from eventtrack.errors import NotFoundError
+from eventtrack.log.filesystem import translate_os_error
+from eventtrack.server.threads import Services
+from eventtrack.store import Store
+
+# Bytes that go to a thread at once: twice as fast as the 64 KiB in which they arrive.
+_CHUNK_BYTES = 2**20
+# Begun uploads wait in folders of this name in the store: on the disk where they are to stay.
+_UPLOAD_PREFIX = ".upload-"
+# An upload that has not grown for a day belongs to a server that was killed.
+_UPLOAD_AGE_MAX_S = 24 * 3600
+# Shown in a browser's tab as they are; by extension, or whole name where there is none.
+_TEXT = """
+    bash cfg conda conf css csv env html ini js json jsonl log md MLmodel MLproject py r
+    requirements rst scala sh sql toml tsv txt xml yaml yml
+"""
+_TEXT_NAMES = frozenset(_TEXT.split())
+
+
+class _File(FileResponse):
+    """A file in large chunks; answers ranges and unchanged files by itself."""
+
+    chunk_size = _CHUNK_BYTES
+
+
+async def send(services: Services, run_id: str, path: str) -> Response:
+    """A file of a run, as an attachment: no page of ours is to run what somebody logged."""
+    store = services.store
+    checks.known_run_id(run_id)
+
+    def find() -> tuple[str, str]:
+        entry = store.artifacts.entry(run_id, path)
+        with store.artifacts.open(run_id, path) as file:
+            return file.name, entry.sha256
+
+    place, digest = await services.read(find)
+    headers = {
+        "content-disposition": _attachment(posixpath.basename(path)),
+        "x-content-type-options": "nosniff",
+        "etag": f'"{digest}"',
+    }
+    return _File(place, headers=headers, media_type=media_type(path))
+
+
+async def receive(services: Services, request: Request, run_id: str, path: str) -> None:
+    """Store a request's body as a file of a run; durable on return.
+
+    Raises:
+        NotFoundError: There is no such run.
+        NotServedError: Its files are kept elsewhere.
+    """
+    store = services.store
+    await services.read(lambda: refuse_elsewhere(store, run_id))
+    folder = Path(await services.read(lambda: tempfile.mkdtemp("", _UPLOAD_PREFIX, store.path)))
+    parent, name = posixpath.split(posixpath.normpath(path))
+    try:
+        draft = folder / name
+        try:
+            with draft.open("xb") as sink:
+                async for chunk in _large_chunks(request):
+                    await services.read(lambda chunk=chunk: sink.write(chunk))  # type: ignore[misc]
+        except OSError as error:
+            raise translate_os_error(error, f"receive artifact '{path}'") from error
+        await services.read(lambda: store.artifacts.log_file(run_id, draft, parent or None))
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def refuse_elsewhere(store: Store, run_id: str) -> None:
+    """Refuse what would need the files of a run that this server does not keep."""
+    location = store.runs.get(checks.known_run_id(run_id)).info.artifact_uri
+    if not responses.served_by_us(location):
+        raise NotServedError(
+            f"the files of run {run_id} lie at {location}, which is not this server's",
+            hint="read and write them there; mlflow does so by itself",
+        )
+
+
+def sweep(store: Store) -> None:
+    """Remove uploads that were begun by servers that did not live to finish them."""
+    for folder in store.path.glob(f"{_UPLOAD_PREFIX}*"):
+        with contextlib.suppress(OSError):
+            newest = max(one.stat().st_mtime for one in (folder, *folder.iterdir()))
+            if newest < time.time() - _UPLOAD_AGE_MAX_S:
+                shutil.rmtree(folder)
+
+
+def media_type(path: str) -> str:
+    """What kind of file it is, by its name."""
+    name = posixpath.basename(path)
+    extension = posixpath.splitext(name)[1].removeprefix(".") or name
+    if extension in _TEXT_NAMES:
+        return "text/plain"
+    return mimetypes.guess_type(name)[0] or "application/octet-stream"
+
+
+def _attachment(name: str) -> str:
+    """RFC 6266: the name in ASCII for old clients, and as it is for all others."""
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode() or "download"
+    quoted = plain.replace("\\", "\\\\").replace('"', '\\"')
+    quoted = "".join(letter for letter in quoted if letter.isprintable())
+    if name.isascii():
+        return f'attachment; filename="{quoted}"'
+    encoded = urllib.parse.quote(name, safe="")
+    return f"attachment; filename=\"{quoted}\"; filename*=UTF-8''{encoded}"
+
+
+async def _large_chunks(request: Request) -> AsyncIterator[bytes]:
+    waiting = bytearray()
+    async for chunk in request.stream():
+        waiting += chunk
+        if len(waiting) >= _CHUNK_BYTES:
+            yield bytes(waiting)
+            waiting.clear()
+    if waiting:
+        yield bytes(waiting)
+
+
+def run_and_path(proxied: str) -> tuple[str, str]:
+    """The run and the path below its artifacts that a path of the proxy names.
+
+    Raises:
+        NotFoundError: It names nothing that runs have.
+        NotServedError: It names a model's or a trace's files.
+    """
+    pieces = [piece for piece in proxied.split("/") if piece not in ("", ".")]
+    if len(pieces) > 2 and pieces[1] in ("models", "traces"):
+        raise NotServedError(
+            f"files of logged models and traces are not served yet: '{proxied}'",
+            hint="log them as artifacts of a run",
+        )
+    if len(pieces) < 3 or pieces[2] != "artifacts":
+        raise NotFoundError(
+            f"No such artifact: '{proxied}'",
+            hint="files lie at EXPERIMENT_ID/RUN_ID/artifacts/PATH",
+        )
+    return pieces[1], "/".join(pieces[3:])

@@ -1,0 +1,41 @@
+"""What a server says about itself."""
+
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+
+from eventtrack.compat.messages import Message, Values
+from eventtrack.compat.requests import Request as JsonRequest
+from eventtrack.compat.responses import MLFLOW_VERSION, Json
+from eventtrack.server.endpoint import AJAX_3, API_3, Endpoint, Streamed
+from eventtrack.server.threads import Services
+from eventtrack.store import Store
+
+
+def _server_info(store: Store, sent: Values) -> Json:
+    """What clients and pages may ask for; MLflow's own kinds of store are none of ours."""
+    return {
+        "store_type": None,
+        "workspaces_enabled": False,
+        "trace_archival_enabled": False,
+        "multipart_uploads_enabled": False,
+        "multipart_downloads_enabled": False,
+        "presigned_upload_run_id_supported": False,
+        "presigned_upload_model_id_supported": False,
+        "features_enabled": {"gateway": False},
+    }
+
+
+async def _health(services: Services, request: Request, _: str) -> Response:
+    return PlainTextResponse("OK")
+
+
+async def _version(services: Services, request: Request, _: str) -> Response:
+    return PlainTextResponse(MLFLOW_VERSION)
+
+
+ENDPOINTS = (
+    Endpoint(
+        "GET", "server-info", JsonRequest(Message(())), _server_info, prefixes=(API_3, AJAX_3)
+    ),
+)
+STREAMED = (Streamed("GET", "/health", _health), Streamed("GET", "/version", _version))

@@ -1,0 +1,107 @@
+"""The server as a process: its socket, its loop, and how it ends."""
+
+import contextlib
+import signal
+import socket
+from collections.abc import Callable
+
+import uvicorn
+
+from eventtrack.errors import InvalidValueError
+from eventtrack.server import files
+from eventtrack.server.application import Application
+from eventtrack.server.guard import Guard, is_loopback
+from eventtrack.server.routes import Routes
+from eventtrack.store import Store
+
+# Requests that run when the signal comes have this long; what they changed is durable either way.
+_DRAIN_S = 1
+# Longer than the clients' pools keep idle connections, so that they close them and not we.
+_KEEP_ALIVE_S = 75
+# Connections that may wait to be accepted: a thousand jobs of a sweep that start at once.
+_BACKLOG = 2048
+
+
+def serve(
+    store: Store,
+    host: str,
+    port: int,
+    *,
+    allow_remote: bool = False,
+    on_ready: Callable[[str], None],
+) -> None:
+    """Serve a store until a signal says otherwise. SIGTERM and SIGINT drain, then return.
+
+    Args:
+        port: 0 takes a free one.
+        allow_remote: Serve other machines too; anybody who reaches the port may read and write.
+        on_ready: Gets the server's URL once it answers.
+
+    Raises:
+        InvalidValueError: The host is not this machine's alone and `allow_remote` is not given, or
+            the address is not free.
+    """
+    if not allow_remote and not is_loopback(host):
+        raise InvalidValueError(
+            f"cannot listen on {host}: other machines could read and change everything, for this "
+            "server asks nobody who they are",
+            hint="add --allow-remote if all who reach the port may do so, or keep 127.0.0.1 and "
+            "come in through ssh -L",
+        )
+    files.sweep(store)
+    with _listening(host, port) as listener:
+        application = Application(store, Routes())
+        config = uvicorn.Config(
+            Guard(application, local_only=not allow_remote),
+            http="httptools",
+            ws="none",
+            loop="asyncio",
+            lifespan="on",
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            timeout_keep_alive=_KEEP_ALIVE_S,
+            timeout_graceful_shutdown=_DRAIN_S,
+        )
+        server = _Server(config, lambda: on_ready(_url(host, listener)))
+        # uvicorn raises the signal again once it is through; by then there is nothing left to end.
+        before = signal.signal(signal.SIGTERM, lambda *_: None)
+        try:
+            with contextlib.suppress(KeyboardInterrupt):
+                server.run(sockets=[listener])
+        finally:
+            signal.signal(signal.SIGTERM, before)
+
+
+class _Server(uvicorn.Server):
+    """uvicorn's server, which says when it is ready."""
+
+    def __init__(self, config: uvicorn.Config, on_started: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._on_started = on_started
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            self._on_started()
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen(_BACKLOG)
+    except OSError as error:
+        listener.close()
+        raise InvalidValueError(
+            f"cannot listen on {host}:{port}: {error.strerror or error}",
+            hint="is another server running there? Choose another with --port",
+        ) from error
+    return listener
+
+
+def _url(host: str, listener: socket.socket) -> str:
+    shown = f"[{host}]" if ":" in host else host
+    return f"http://{shown}:{listener.getsockname()[1]}"

@@ -1,0 +1,114 @@
+"""What runs record, over HTTP: metrics, params, tags, batches, inputs and outputs."""
+
+import json
+from typing import Any
+
+from eventtrack.compat import checks, requests
+from eventtrack.compat.messages import Values
+from eventtrack.compat.responses import Json
+from eventtrack.errors import InvalidValueError
+from eventtrack.server.endpoint import Endpoint
+from eventtrack.store import Store
+from eventtrack.views.records import LoggedModelInput, LoggedModelOutput
+
+_MODELS_TAG = "mlflow.log-model.history"
+_MODEL_KEYS = ("run_id", "artifact_path", "utc_time_created", "model_uuid")
+_MODEL_NEEDED = ("artifact_path", "flavors", "utc_time_created", "run_id")
+
+
+def _log_metric(store: Store, sent: Values) -> Json:
+    # As a batch of one and not through the journal: an answer promises that it is on disk.
+    metric = checks.metric(sent)
+    store.runs.log_batch(checks.run_of(sent), metrics=[metric])
+    return {}
+
+
+def _log_param(store: Store, sent: Values) -> Json:
+    param = checks.param(sent)
+    store.runs.log_params(checks.run_of(sent), {param.key: param.value})
+    return {}
+
+
+def _set_tag(store: Store, sent: Values) -> Json:
+    tag = checks.run_tag(sent)
+    store.runs.set_tags(checks.run_of(sent), {tag.key: tag.value})
+    return {}
+
+
+def _delete_tag(store: Store, sent: Values) -> Json:
+    store.runs.delete_tag(checks.known_run_id(sent["run_id"]), sent["key"])
+    return {}
+
+
+def _log_batch(store: Store, sent: Values) -> Json:
+    run_id = checks.run_id(sent["run_id"])
+    metrics, params, tags = checks.batch(sent)
+    try:
+        store.runs.log_batch(run_id, metrics, params, tags)
+    except InvalidValueError:
+        logged = store.runs.get(run_id).data.params
+        changed = [
+            {"key": one.key, "old_value": logged[one.key], "new_value": one.value}
+            for one in params
+            if logged.get(one.key, one.value) != one.value
+        ]
+        if not changed:
+            raise
+        checks.refuse(
+            "Changing param values is not allowed. Params were already "
+            f"logged='{changed}' for run ID='{run_id}'."
+        )
+    return {}
+
+
+def _log_inputs(store: Store, sent: Values) -> Json:
+    run_id = checks.run_id(sent["run_id"])
+    datasets = [checks.dataset_input(one) for one in sent["datasets"]]
+    models = [LoggedModelInput(model_id=one["model_id"]) for one in sent["models"]]
+    store.runs.log_inputs(run_id, datasets, models)
+    return {}
+
+
+def _log_outputs(store: Store, sent: Values) -> Json:
+    models = [
+        LoggedModelOutput(model_id=one["model_id"], step=one["step"]) for one in sent["models"]
+    ]
+    store.runs.log_outputs(checks.known_run_id(sent["run_id"]), models)
+    return {}
+
+
+def _log_model(store: Store, sent: Values) -> Json:
+    """Note a model in a tag, as clients older than logged models do."""
+    text = sent["model_json"]
+    try:
+        model: Any = json.loads(text)
+    except (ValueError, RecursionError):
+        checks.refuse(f"Malformed model info. \n {text} \n is not a valid JSON.")
+    missing = set(_MODEL_NEEDED) - set(model if isinstance(model, dict) else ())
+    if missing:
+        checks.refuse(f"Model json is missing mandatory fields: {missing}")
+    flavors = model["flavors"] if isinstance(model["flavors"], dict) else {}
+    noted = {key: model[key] for key in _MODEL_KEYS if key in model}
+    noted["flavors"] = {
+        name: {key: value for key, value in settings.items() if key != "config"}
+        if isinstance(settings, dict)
+        else settings
+        for name, settings in flavors.items()
+    }
+    run_id = checks.known_run_id(sent["run_id"])
+    before = store.runs.get(run_id).data.tags.get(_MODELS_TAG)
+    history = json.dumps([*(json.loads(before) if before else []), noted])
+    store.runs.set_tags(run_id, {_MODELS_TAG: history})
+    return {}
+
+
+ENDPOINTS = (
+    Endpoint("POST", "runs/log-metric", requests.LOG_METRIC, _log_metric, writes=True),
+    Endpoint("POST", "runs/log-parameter", requests.LOG_PARAM, _log_param, writes=True),
+    Endpoint("POST", "runs/set-tag", requests.SET_TAG, _set_tag, writes=True),
+    Endpoint("POST", "runs/delete-tag", requests.DELETE_TAG, _delete_tag, writes=True),
+    Endpoint("POST", "runs/log-batch", requests.LOG_BATCH, _log_batch, writes=True),
+    Endpoint("POST", "runs/log-inputs", requests.LOG_INPUTS, _log_inputs, writes=True),
+    Endpoint("POST", "runs/outputs", requests.LOG_OUTPUTS, _log_outputs, writes=True),
+    Endpoint("POST", "runs/log-model", requests.LOG_MODEL, _log_model, writes=True),
+)

@@ -1,0 +1,74 @@
+"""Runs over HTTP: started, read, updated, deleted, found."""
+
+from eventtrack.compat import checks, requests, responses
+from eventtrack.compat.messages import Values
+from eventtrack.compat.responses import Json
+from eventtrack.server.endpoint import Endpoint
+from eventtrack.server.experiments import VIEWS
+from eventtrack.store import Store
+from eventtrack.views.records import Run
+
+
+def _create(store: Store, sent: Values) -> Json:
+    created = store.runs.create(
+        checks.experiment_id(sent["experiment_id"]),
+        user_id=sent["user_id"],
+        start_time=sent["start_time"],
+        tags=checks.new_run_tags(sent["tags"]),
+        run_name=sent["run_name"] or None,
+    )
+    found = responses.run(created, ())
+    # A new run has no outputs to speak of: MLflow leaves them out here, and here only.
+    del found["outputs"]
+    return {"run": found}
+
+
+def _get(store: Store, sent: Values) -> Json:
+    return {"run": _run(store, store.runs.get(checks.run_of(sent)))}
+
+
+def _update(store: Store, sent: Values) -> Json:
+    info = store.runs.update(
+        checks.run_of(sent),
+        status=sent.given("status"),
+        end_time=sent.given("end_time"),
+        name=sent.given("run_name"),
+    )
+    return {"run_info": responses.run_info(info)}
+
+
+def _delete(store: Store, sent: Values) -> Json:
+    store.runs.delete(checks.known_run_id(sent["run_id"]))
+    return {}
+
+
+def _restore(store: Store, sent: Values) -> Json:
+    store.runs.restore(checks.known_run_id(sent["run_id"]))
+    return {}
+
+
+def _search(store: Store, sent: Values) -> Json:
+    found = store.runs.search(
+        list(map(checks.experiment_id, sent["experiment_ids"])),
+        sent["filter"],
+        VIEWS[sent["run_view_type"]],
+        sent["max_results"],
+        sent["order_by"],
+        sent["page_token"] or None,
+    )
+    return responses.page("runs", [_run(store, one) for one in found], found.token)
+
+
+def _run(store: Store, run: Run) -> Json:
+    latest = store.metrics.latest(run.info.run_id) if run.data.metrics else ()
+    return responses.run(run, latest)
+
+
+ENDPOINTS = (
+    Endpoint("POST", "runs/create", requests.CREATE_RUN, _create, writes=True),
+    Endpoint("GET", "runs/get", requests.GET_RUN, _get),
+    Endpoint("POST", "runs/update", requests.UPDATE_RUN, _update, writes=True),
+    Endpoint("POST", "runs/delete", requests.ONE_RUN, _delete, writes=True),
+    Endpoint("POST", "runs/restore", requests.ONE_RUN, _restore, writes=True),
+    Endpoint("POST", "runs/search", requests.SEARCH_RUNS, _search),
+)

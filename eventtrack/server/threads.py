@@ -1,0 +1,142 @@
+"""The threads that work for the event loop: one writes, some read, and none blocks the loop.
+
+Writes that arrive while the disk is busy with others wait in a queue and then share one durable
+commit. Each is a change of its own all the same: one that is refused leaves the others alone.
+"""
+
+import asyncio
+import queue
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+
+from eventtrack.errors import StoreClosedError, UsageError
+from eventtrack.store import Store
+
+Result = TypeVar("Result")
+
+# Writes that share a commit at most: bounds how long the first of them waits.
+GROUP_MAX = 256
+# Threads that answer queries and copy files. Queries hold the interpreter, so few are enough.
+READERS = 8
+
+
+class _Pending:
+    """One change that waits for its turn, and then for its commit."""
+
+    def __init__(
+        self, work: Callable[[], Any], loop: asyncio.AbstractEventLoop, future: asyncio.Future[Any]
+    ) -> None:
+        self.work = work
+        self.loop = loop
+        self.future = future
+        self.result: Any = None
+        self.error: Exception | None = None
+
+    def attempt(self) -> None:
+        """Do the work; keep a refusal for whoever asked, let everything else out."""
+        self.result, self.error = None, None
+        try:
+            self.result = self.work()
+        except UsageError as error:
+            self.error = error
+
+    def settle(self) -> None:
+        """On the loop: hand over what came out, unless nobody waits any more."""
+        if self.future.done():
+            return
+        if self.error is not None:
+            self.future.set_exception(self.error)
+        else:
+            self.future.set_result(self.result)
+
+
+class Writer:
+    """The one thread of a server that changes the store."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._queue: queue.SimpleQueue[_Pending | None] = queue.SimpleQueue()
+        self._closed = False
+        self._thread = threading.Thread(target=self._run, name="eventtrack-writer", daemon=True)
+        self._thread.start()
+
+    async def submit(self, work: Callable[[], Result]) -> Result:
+        """What `work` returns, once what it changed is durable; or what it raised.
+
+        Args:
+            work: Makes at most one change, and raises a `UsageError` only before it.
+        """
+        if self._closed:
+            raise StoreClosedError("the server is going down", hint="ask again when it is back")
+        loop = asyncio.get_running_loop()
+        pending = _Pending(work, loop, loop.create_future())
+        self._queue.put(pending)
+        result: Result = await pending.future
+        return result
+
+    def close(self) -> None:
+        """Finish what was submitted, then end."""
+        self._closed = True
+        self._queue.put(None)
+        self._thread.join()
+
+    def _run(self) -> None:
+        while (first := self._queue.get()) is not None:
+            group, ends = [first], False
+            while len(group) < GROUP_MAX and not ends:
+                try:
+                    following = self._queue.get_nowait()
+                except queue.Empty:
+                    break
+                if following is None:
+                    ends = True
+                else:
+                    group.append(following)
+            self._commit(group)
+            first.loop.call_soon_threadsafe(_settle, group)
+            if ends:
+                return
+
+    def _commit(self, group: list[_Pending]) -> None:
+        if len(group) > 1:
+            try:
+                with self._store.batch():
+                    for pending in group:
+                        pending.attempt()
+                return
+            except Exception:  # noqa: S110 - nothing of the group was written: one by one tells whose it is
+                pass
+        for pending in group:
+            try:
+                pending.attempt()
+            except Exception as error:
+                pending.error = error
+
+
+def _settle(group: list[_Pending]) -> None:
+    for pending in group:
+        pending.settle()
+
+
+class Services:
+    """The store and the threads that work on it."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self._writer = Writer(store)
+        self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="eventtrack-reader")
+
+    async def write(self, work: Callable[[], Result]) -> Result:
+        """Change the store durably; see `Writer.submit`."""
+        return await self._writer.submit(work)
+
+    async def read(self, work: Callable[[], Result]) -> Result:
+        """Run a query, or copy a file, off the loop."""
+        return await asyncio.get_running_loop().run_in_executor(self._readers, work)
+
+    def close(self) -> None:
+        """Finish all changes that were asked for; wait for no reader."""
+        self._writer.close()
+        self._readers.shutdown(wait=False, cancel_futures=True)

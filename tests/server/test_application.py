@@ -1,0 +1,115 @@
+"""Paths, methods and bodies that no endpoint expects; files of any size."""
+
+import os
+import socket
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.server.running import API, Running
+
+PROXY = "/api/2.0/mlflow-artifacts/artifacts"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "code"),
+    [
+        ("GET", "/api/2.0/mlflow/nothing", 404, "ENDPOINT_NOT_FOUND"),
+        ("GET", "/favicon.ico", 404, "ENDPOINT_NOT_FOUND"),
+        ("GET", f"{API}runs/create", 405, "BAD_REQUEST"),
+        ("POST", f"{API}logged-models", 501, "NOT_IMPLEMENTED"),
+        ("POST", "/ajax-api/3.0/mlflow/traces/search", 501, "NOT_IMPLEMENTED"),
+        ("GET", f"{API}registered-models/search", 501, "NOT_IMPLEMENTED"),
+        ("PUT", f"{PROXY}/0/models/m-1/artifacts/x", 501, "NOT_IMPLEMENTED"),
+        ("PUT", f"{PROXY}/somewhere/else", 404, "RESOURCE_DOES_NOT_EXIST"),
+    ],
+)
+def test_what_is_not_served_is_said_clearly(
+    server: Running, method: str, path: str, status: int, code: str
+) -> None:
+    response = server.client.request(method, path)
+    body = response.json()
+    assert (response.status_code, body["error_code"]) == (status, code)
+    assert body["message"]
+
+
+def test_head_is_a_get_without_its_body(server: Running) -> None:
+    response = server.client.head("/health")
+    assert (response.status_code, response.content) == (200, b"")
+
+
+def test_a_body_that_is_far_too_long_is_refused_before_it_is_read(server: Running) -> None:
+    head = f"POST {API}runs/log-batch HTTP/1.1\r\nHost: localhost\r\nContent-Length: {2**30}\r\n"
+    with socket.create_connection(address_of(server)) as raw:
+        raw.sendall(f"{head}Content-Type: application/json\r\n\r\n".encode())
+        assert raw.recv(100).startswith(b"HTTP/1.1 413")
+
+
+def address_of(server: Running) -> tuple[str, int]:
+    """Where a server listens."""
+    url = server.client.base_url
+    return url.host, url.port or 80
+
+
+def resident_bytes(pid: int) -> int:
+    """What a process holds in memory now."""
+    fields = Path(f"/proc/{pid}/statm").read_text().split()
+    return int(fields[1]) * os.sysconf("SC_PAGESIZE")
+
+
+def test_large_files_pass_through_little_memory(server: Running) -> None:
+    run_id = server.new_run()["run_id"]
+    path = f"{PROXY}/0/{run_id}/artifacts/folder/large.bin"
+    block = os.urandom(2**20)
+    most, done = 0, threading.Event()
+
+    def watch() -> None:
+        nonlocal most
+        while not done.wait(0.01):
+            most = max(most, resident_bytes(server.process.pid))
+
+    watcher = threading.Thread(target=watch)
+    before = resident_bytes(server.process.pid)
+    watcher.start()
+    try:
+        sent = server.client.put(path, content=(block for _ in range(96)))
+        assert sent.status_code == 200
+        size = 0
+        with server.client.stream("GET", path) as response:
+            for chunk in response.iter_raw():
+                size += len(chunk)
+    finally:
+        done.set()
+        watcher.join()
+    assert size == 96 * 2**20
+    assert most - before < 48 * 2**20
+    part = server.client.get(path, headers={"range": "bytes=0-99"})
+    assert (part.status_code, part.content) == (206, block[:100])
+
+
+def test_an_upload_that_breaks_off_leaves_nothing(server: Running) -> None:
+    run_id = server.new_run()["run_id"]
+    with socket.create_connection(address_of(server)) as raw:
+        raw.sendall(
+            f"PUT {PROXY}/0/{run_id}/artifacts/a.bin HTTP/1.1\r\nHost: localhost\r\n"
+            "Content-Length: 1000000\r\n\r\n".encode()
+            + b"x" * 1000
+        )
+    deadline = time.monotonic() + 20
+    while list(server.store.glob(".upload-*")):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    assert "files" not in server.get("artifacts/list", run_id=run_id)
+
+
+def test_files_of_an_experiment_elsewhere_are_not_touched(server: Running, tmp_path: Path) -> None:
+    location = f"file://{tmp_path}/elsewhere"
+    body = {"name": "elsewhere", "artifact_location": location}
+    experiment_id = server.post("experiments/create", **body)["experiment_id"]
+    info = server.post("runs/create", experiment_id=experiment_id)["run"]["info"]
+    assert info["artifact_uri"] == f"{location}/{info['run_id']}/artifacts"
+    path = f"{PROXY}/{experiment_id}/{info['run_id']}/artifacts/a.txt"
+    assert server.client.put(path, content=b"x").status_code == 501
+    assert not (tmp_path / "elsewhere").exists()
