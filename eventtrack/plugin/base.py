@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 from uuid import uuid4
 
 from mlflow.store.tracking import DEFAULT_LOCAL_FILE_AND_ARTIFACT_PATH as _TOLD_NOTHING
@@ -31,7 +32,7 @@ class OpenStore:
 
     def __init__(self, store_uri: str, artifact_uri: str | None = None) -> None:
         self._path = open_store(store_uri, source="mlflow").path
-        self._own_root = f"eventtrack://{self._path}"
+        self._own_root = f"eventtrack://{quote(str(self._path))}"
         self._proxy = self._new_root = None
         if artifact_uri and artifact_uri.startswith(PROXY):
             self._proxy = artifact_uri

@@ -4,6 +4,7 @@ import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Protocol
+from urllib.parse import quote
 
 from eventtrack.projections.tables import Reader
 from eventtrack.store.engine import Engine
@@ -23,7 +24,8 @@ class StoreContext:
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
-        self.artifact_root = f"eventtrack://{engine.path}"
+        # Quoted as `resolve_path` unquotes: a folder may be called `50%`, `#1` or `what?`.
+        self.artifact_root = f"eventtrack://{quote(str(engine.path))}"
         # By id(). Changed by single, atomic calls: a forked child might find a lock taken for ever.
         self._sinks: dict[int, weakref.ref[Revocable]] = {}
 

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -74,6 +75,16 @@ def test_what_is_missing_or_outside_is_refused(client: Any, run: Any, tmp_path: 
         client.download_artifacts(run.info.run_id, "absent.txt", str(tmp_path))
     with pytest.raises(MlflowException, match="path"):
         client.log_text(run.info.run_id, "x", "../../../x.txt")
+
+
+@pytest.mark.parametrize("name", ["my runs", "50%41", "#1", "what?", "Größe"])
+def test_the_store_may_have_any_name(tmp_path: Path, name: str) -> None:
+    client = mlflow.MlflowClient(f"eventtrack:{quote(str(tmp_path / name))}")
+    run = client.create_run("0")
+    client.log_text(run.info.run_id, "x", "a/x.txt")
+    assert [one.path for one in client.list_artifacts(run.info.run_id, "a")] == ["a/x.txt"]
+    assert mlflow.artifacts.load_text(f"{run.info.artifact_uri}/a/x.txt") == "x"
+    assert (tmp_path / name / "blobs").is_dir()
 
 
 def test_an_experiment_may_keep_its_files_elsewhere(client: Any, tmp_path: Path) -> None:
