@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from eventtrack.events.envelope import Draft, Envelope, seal
 from eventtrack.events.types import Event
+from eventtrack.projections import index
 from eventtrack.projections.build import Build
 from eventtrack.projections.digest import digest
 from eventtrack.projections.tables import Reader
@@ -69,3 +70,25 @@ def in_every_order(facts: Sequence[bytes], ask: Callable[[Reader], Answer]) -> A
     for answer in answers:
         assert answer == first
     return first[0]
+
+
+def index_of(reader: Reader) -> dict[str, dict[str, list[tuple[str, str]]]]:
+    """The search index, without local numbers: {experiment: {field: [(value, run)]}}."""
+    streams = {
+        int.from_bytes(number, "big"): bytes(stream).decode()
+        for stream, number in reader.txn.cursor(reader.tables["streams"])
+    }
+    fields = {
+        int.from_bytes(number, "big"): bytes(name).decode()
+        for name, number in reader.txn.cursor(reader.tables["fields"])
+    }
+    found: dict[str, dict[str, list[tuple[str, str]]]] = {}
+    for key, _ in reader.txn.cursor(reader.tables["index"]):
+        experiment = streams[int.from_bytes(key[:4], "big")]
+        name = fields[int.from_bytes(key[4:8], "big")]
+        entry = index.value_of(key).hex(), streams[index.run_of(key)]
+        found.setdefault(experiment, {}).setdefault(name, []).append(entry)
+    return {
+        experiment: {name: sorted(entries) for name, entries in by_field.items()}
+        for experiment, by_field in found.items()
+    }

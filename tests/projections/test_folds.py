@@ -27,7 +27,7 @@ from eventtrack.events.types import (
 from eventtrack.projections import index
 from eventtrack.projections.state import RunState, effective_lifecycle
 from eventtrack.projections.tables import Reader
-from tests.projections.facts import RUN, RUN_ID, fact, folded, in_every_order
+from tests.projections.facts import RUN, RUN_ID, fact, folded, in_every_order, index_of
 
 STARTED = fact(1, 100, RUN, RunStarted("1", "first", "me", 5, {"from": "birth"}))
 
@@ -41,25 +41,6 @@ def run_of(reader: Reader) -> RunState:
 def history(reader: Reader, key: str) -> list[tuple[int, int, float]]:
     points = reader.history(run_of(reader).metrics[key])
     return list(zip(points.timestamps, points.steps, points.values, strict=True))
-
-
-def index_of(reader: Reader) -> dict[str, dict[str, list[str]]]:
-    """The search index as {experiment: {field: [values]}}."""
-    experiments = {
-        int.from_bytes(number, "big"): bytes(stream).decode()
-        for stream, number in reader.txn.cursor(reader.tables["streams"])
-    }
-    fields = {
-        int.from_bytes(number, "big"): bytes(name).decode()
-        for name, number in reader.txn.cursor(reader.tables["fields"])
-    }
-    found: dict[str, dict[str, list[str]]] = {}
-    for key, _ in reader.txn.cursor(reader.tables["index"]):
-        experiment = experiments[int.from_bytes(key[:4], "big")]
-        name = fields[int.from_bytes(key[4:8], "big")]
-        value = index.value_of(key).hex()
-        found.setdefault(experiment, {}).setdefault(name, []).append(value)
-    return found
 
 
 class TestMetrics:

@@ -1,0 +1,189 @@
+"""Replicas that record by themselves and exchange what they have recorded."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from hypothesis import strategies as st
+
+from eventtrack.clock import ManualClock
+from eventtrack.events import types
+from eventtrack.events.envelope import Draft, Envelope
+from eventtrack.events.types import Event
+from eventtrack.ids import SeededIds
+from eventtrack.log.lmdb_log import LmdbLog
+from eventtrack.log.memory import MemoryLog
+from eventtrack.log.protocol import EventLog
+from eventtrack.projections.build import Build
+from eventtrack.projections.digest import digest
+from eventtrack.views.entities import shown_name
+from tests.projections.facts import index_of
+
+RUNS = [f"run/{letter * 32}" for letter in "ab"]
+EXPERIMENTS = ["experiment/1", "experiment/2"]
+MODELS = ["model/m-1"]
+
+# Few different names and values: replicas are to disagree about the same things.
+KEY = st.sampled_from(["a", "b", "mlflow.runName"])
+TEXT = st.sampled_from(["", "x", "y", "é\0"])
+TAGS = st.dictionaries(KEY, TEXT, max_size=2)
+NUMBER = st.integers(0, 3)
+VALUE = st.sampled_from([0.0, -0.0, 1.5, float("nan"), float("inf")])
+EXPERIMENT_ID = st.sampled_from(["1", "2"])
+NAME = st.sampled_from(["one", "two"])
+STATUS = st.sampled_from(["RUNNING", "FINISHED"])
+PATH = st.sampled_from(["a.txt", "b/c.txt"])
+DATASET = st.builds(
+    types.DatasetUsed, NAME, TEXT, st.just("local"), TEXT, st.none(), st.none(), TAGS
+)
+FILE = st.builds(types.ArtifactStored, PATH, NUMBER, st.binary(min_size=1, max_size=1), st.none())
+MODEL = st.sampled_from(["m-1", "m-2"])
+
+RUN_EVENT: st.SearchStrategy[Event] = st.one_of(
+    st.builds(types.RunStarted, EXPERIMENT_ID, NAME, TEXT, NUMBER, TAGS, STATUS),
+    st.builds(types.RunUpdated, st.none() | STATUS, st.none() | NUMBER, st.none() | NAME),
+    st.builds(types.RunDeleted, NUMBER),
+    st.builds(types.RunRestored, NUMBER),
+    st.builds(types.ParamsLogged, TAGS),
+    st.builds(types.ParamsWithdrawn, st.lists(KEY, max_size=2)),
+    st.builds(types.TagsSet, TAGS),
+    st.builds(types.TagDeleted, KEY),
+    st.builds(types.MetricLogged, KEY, VALUE, NUMBER, NUMBER),
+    st.builds(
+        lambda rows, step, time: types.MetricsLogged(list(rows), list(rows.values()), step, time),
+        st.dictionaries(KEY, VALUE, max_size=3),
+        NUMBER,
+        NUMBER,
+    ),
+    st.builds(types.InputsLogged, st.lists(DATASET, max_size=2), st.lists(MODEL, max_size=1)),
+    st.builds(types.OutputsLogged, st.lists(st.tuples(MODEL, NUMBER), max_size=2)),
+    st.builds(types.ArtifactsLogged, st.lists(FILE, max_size=2)),
+    st.builds(types.ArtifactsDeleted, st.lists(PATH, max_size=2)),
+)
+EXPERIMENT_EVENT: st.SearchStrategy[Event] = st.one_of(
+    st.builds(types.ExperimentCreated, NAME, st.none() | TEXT, TAGS, NUMBER),
+    st.builds(types.ExperimentRenamed, NAME, NUMBER),
+    st.builds(types.ExperimentDeleted, NUMBER),
+    st.builds(types.ExperimentRestored, NUMBER),
+    st.builds(types.ExperimentTagsSet, TAGS, NUMBER),
+    st.builds(types.ExperimentTagDeleted, KEY, NUMBER),
+)
+MODEL_EVENT: st.SearchStrategy[Event] = st.one_of(
+    st.builds(
+        types.ModelCreated,
+        experiment_id=EXPERIMENT_ID,
+        name=NAME,
+        source_run_id=st.none() | TEXT,
+        model_type=st.none() | TEXT,
+        params=TAGS,
+        tags=TAGS,
+        created_ms=NUMBER,
+    ),
+    st.builds(types.ModelFinalized, STATUS, NUMBER),
+    st.builds(types.ModelParamsLogged, TAGS),
+    st.builds(types.ModelTagsSet, TAGS),
+    st.builds(types.ModelTagDeleted, KEY),
+    st.builds(types.ModelDeleted, NUMBER),
+    st.builds(types.ModelArtifactsLogged, st.lists(FILE, max_size=2)),
+    st.builds(types.ModelArtifactsDeleted, st.lists(PATH, max_size=2)),
+)
+
+
+def _drafts(streams: list[str], event: st.SearchStrategy[Event]) -> st.SearchStrategy[Draft]:
+    return st.builds(
+        lambda stream, events: Draft.of(stream, *events),
+        st.sampled_from(streams),
+        st.lists(event, min_size=1, max_size=4),
+    )
+
+
+# What a replica may record at once: events of one stream.
+DRAFT: st.SearchStrategy[Draft] = st.one_of(
+    _drafts(RUNS, RUN_EVENT), _drafts(EXPERIMENTS, EXPERIMENT_EVENT), _drafts(MODELS, MODEL_EVENT)
+)
+
+
+# A digest, and what follows from the facts but is not in it: the search index, shown names.
+State = tuple[str, str, str]
+
+
+def state_of(build: Build) -> State:
+    """All that views show, without what is local to them."""
+    with build.read() as reader:
+        names = {one.experiment_id: shown_name(reader, one) for one in reader.experiments()}
+        by_id = sorted(names.items())
+        return digest(reader), json.dumps(index_of(reader), sort_keys=True), repr(by_id)
+
+
+@dataclass
+class Replica:
+    """A log of its own, views of its own, and a clock that somebody else sets."""
+
+    name: str
+    folder: Path
+    log: EventLog
+    clock: ManualClock
+    build: Build
+
+    @classmethod
+    def make(cls, name: str, folder: Path, *, on_disk: bool = False) -> "Replica":
+        """A replica in an empty folder."""
+        clock = ManualClock(1_000)
+        ids = SeededIds(name)
+        (folder / "log").mkdir(parents=True)
+        log: EventLog = (
+            LmdbLog(folder / "log", clock=clock, ids=ids)
+            if on_disk
+            else MemoryLog(clock=clock, ids=ids)
+        )
+        return cls(name, folder, log, clock, Build(folder / "views"))
+
+    def record(self, draft: Draft) -> None:
+        """Record events in a session of its own."""
+        session = hashlib.sha256(self.name.encode()).digest()[:16]
+        self.log.transact(lambda txn: txn.append(draft, session))
+
+    def pull(self, other: "Replica", feed: bytes, limit: int) -> None:
+        """Take at most so many envelopes of a feed that the other has and this has not."""
+        head = self.log.heads().get(feed)
+        size = 0 if head is None else head.size
+        wanted = [
+            envelope.data
+            for envelope in other.log.read(0, 10**6)
+            if envelope.header.replica == feed and envelope.header.index >= size
+        ]
+        self.log.transact(lambda txn: [txn.append_foreign(data) for data in wanted[:limit]])
+
+    def pull_all(self, other: "Replica") -> None:
+        """Take everything that the other has, in its order of arrival."""
+        wanted = [envelope.data for envelope in other.log.read(0, 10**6)]
+        self.log.transact(lambda txn: [txn.append_foreign(data) for data in wanted])
+
+    def fold(self, batch: int) -> None:
+        """Fold at most so many envelopes."""
+        with self.build.begin() as fold:
+            fold.apply(self.log.read(fold.position, batch))
+
+    def fold_all(self) -> State:
+        """The state of views that hold the whole log."""
+        while self.build.checkpoint().position < self.log.head():
+            self.build.advance(self.log)
+        return state_of(self.build)
+
+    def fold_anew(self, name: str) -> State:
+        """The state of views folded from the beginning."""
+        build = Build(self.folder / name)
+        while build.checkpoint().position < self.log.head():
+            build.advance(self.log)
+        found = state_of(build)
+        build.close()
+        return found
+
+    def envelopes(self) -> dict[tuple[bytes, int], Envelope]:
+        """Everything it holds, by name."""
+        return {(one.header.replica, one.header.index): one for one in self.log.read(0, 10**6)}
+
+    def close(self) -> None:
+        self.build.close()
+        self.log.close()

@@ -1,0 +1,96 @@
+"""Replicas that hold the same envelopes show the same state, however they came by them."""
+
+import shutil
+import tempfile
+from pathlib import Path
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, rule
+
+from eventtrack.events.envelope import Draft
+from tests.properties.replicas import DRAFT, Replica, State
+
+REPLICAS = 3
+WHICH = st.integers(0, REPLICAS - 1)
+
+
+class Replicas(RuleBasedStateMachine):
+    """Any history of recording, exchanging, folding and clocks gone wrong."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.folder = Path(tempfile.mkdtemp())
+        # One of them on disk: the model and the real log side by side.
+        self.replicas = [
+            Replica.make(str(place), self.folder / str(place), on_disk=place == 0)
+            for place in range(REPLICAS)
+        ]
+        self.folded_anew = 0
+
+    @rule(which=WHICH, drafts=st.lists(DRAFT, min_size=1, max_size=3))
+    def record(self, which: int, drafts: list[Draft]) -> None:
+        for draft in drafts:
+            self.replicas[which].record(draft)
+
+    @rule(which=WHICH, milliseconds=st.integers(-3, 3))
+    def set_clock(self, which: int, milliseconds: int) -> None:
+        self.replicas[which].clock.advance(milliseconds)
+
+    @rule(which=WHICH, other=WHICH, feed=WHICH, limit=st.integers(1, 4))
+    def pull_some_of_a_feed(self, which: int, other: int, feed: int, limit: int) -> None:
+        replica = self.replicas[feed].log.replica
+        self.replicas[which].pull(self.replicas[other], replica, limit)
+
+    @rule(which=WHICH, other=WHICH)
+    def pull_everything_twice(self, which: int, other: int) -> None:
+        for _ in range(2):
+            self.replicas[which].pull_all(self.replicas[other])
+
+    @rule(which=WHICH, batch=st.integers(1, 5))
+    def fold_some(self, which: int, batch: int) -> None:
+        self.replicas[which].fold(batch)
+
+    @rule(which=WHICH)
+    def fold_anew(self, which: int) -> None:
+        replica = self.replicas[which]
+        self.folded_anew += 1
+        assert replica.fold_all() == replica.fold_anew(f"anew {self.folded_anew}")
+
+    @rule()
+    def compare(self) -> None:
+        by_content: dict[frozenset[tuple[bytes, int]], State] = {}
+        for replica in self.replicas:
+            content = frozenset(replica.envelopes())
+            found = replica.fold_all()
+            assert by_content.setdefault(content, found) == found
+
+    def teardown(self) -> None:
+        try:
+            for replica in self.replicas:
+                for other in self.replicas:
+                    replica.pull_all(other)
+            for replica in self.replicas:  # what came late in the first round
+                for other in self.replicas:
+                    replica.pull_all(other)
+            states = {replica.fold_all() for replica in self.replicas}
+            assert len(states) == 1
+            heads = [
+                {feed: head.root for feed, head in replica.log.heads().items()}
+                for replica in self.replicas
+            ]
+            assert heads[0] == heads[1] == heads[2]
+            assert states == {self.replicas[0].fold_anew("anew at last")}
+        finally:
+            for replica in self.replicas:
+                replica.close()
+            shutil.rmtree(self.folder)
+
+
+TestReplicas = Replicas.TestCase
+TestReplicas.settings = settings(
+    max_examples=20,
+    stateful_step_count=20,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
