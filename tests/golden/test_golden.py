@@ -1,0 +1,137 @@
+"""Bytes that were stored once are read for ever, and damaged ones are refused for what they are."""
+
+import json
+import warnings
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from eventtrack import errors
+from eventtrack.events.envelope import Envelope
+from eventtrack.events.registry import REGISTRY
+from eventtrack.events.types import MetricLogged, MetricsLogged
+from eventtrack.log.drain import adopt_orphans
+from eventtrack.log.journal import PREAMBLE, scan
+from eventtrack.log.lmdb_log import LmdbLog
+from eventtrack.log.memory import MemoryLog
+from eventtrack.log.protocol import EventLog
+from tools import golden
+
+FOLDER = Path(__file__).parent
+LINES: list[dict[str, Any]] = [
+    json.loads(line) for line in (FOLDER / "v1" / "log.jsonl").read_text("utf-8").splitlines()
+]
+ENVELOPES = [Envelope(bytes.fromhex(line["bytes"])) for line in LINES]
+BROKEN = {path.stem: json.loads(path.read_text("utf-8")) for path in FOLDER.glob("broken/*.json")}
+BROKEN_LOGS = sorted(name for name in BROKEN if name.startswith("log-"))
+BROKEN_JOURNALS = sorted(name for name in BROKEN if name.startswith("journal-"))
+
+
+class TestVersion1:
+    @pytest.mark.parametrize("place", range(len(LINES)))
+    def test_an_envelope_is_read_as_it_was_meant(self, place: int) -> None:
+        ENVELOPES[place].verify()
+        expected = {key: value for key, value in LINES[place].items() if key != "bytes"}
+        assert golden.described(ENVELOPES[place]) == expected
+
+    def test_the_same_history_gives_the_same_bytes(self) -> None:
+        assert [one.data.hex() for one in golden.recorded()] == [line["bytes"] for line in LINES]
+
+    def test_every_type_of_event_is_among_them(self) -> None:
+        found = {(group.type, group.version) for one in ENVELOPES for group in one.groups()}
+        assert found >= {(entry.name, 1) for entry in REGISTRY}
+
+    def test_a_log_takes_them_and_gives_them_back(self, tmp_path: Path) -> None:
+        log = LmdbLog(tmp_path)
+        log.transact(lambda txn: [txn.append_foreign(one.data) for one in ENVELOPES])
+        assert [one.data for one in log.read(0, 100)] == [one.data for one in ENVELOPES]
+        log.close()
+
+    def test_the_views_show_what_they_always_showed(self) -> None:
+        digest = (FOLDER / "v1" / "digest.txt").read_text("utf-8").strip()
+        assert golden.digest_of(ENVELOPES) == digest
+
+    def test_a_journal_is_read_as_it_was_meant(self, tmp_path: Path) -> None:
+        data = bytes.fromhex((FOLDER / "v1" / "journal.hex").read_text("utf-8"))
+        assert scan(data, PREAMBLE.size, len(data)).damage == ""
+        log = MemoryLog()
+        adopt(log, tmp_path, data)
+        [envelope] = log.read(0, 10)
+        assert envelope.header.session == golden.SESSION
+        assert envelope.events() == [
+            MetricLogged("loss", 0.5, 1, 10),
+            MetricsLogged(["loss"], [0.25], 2, 11),
+            MetricLogged("loss", 0.125, 3, 12),
+        ]
+
+    def test_the_same_points_give_the_same_journal(self) -> None:
+        data = (FOLDER / "v1" / "journal.hex").read_text("utf-8").strip()
+        assert golden.journal().rstrip(b"\0").hex() == data
+
+
+class TestBroken:
+    @pytest.mark.parametrize("name", BROKEN_LOGS)
+    @pytest.mark.parametrize("on_disk", [False, True])
+    def test_a_damaged_feed_is_refused_as_a_whole(
+        self, name: str, tmp_path: Path, *, on_disk: bool
+    ) -> None:
+        feed = [bytes.fromhex(data) for data in BROKEN[name]["log"]]
+        log: EventLog = LmdbLog(tmp_path) if on_disk else MemoryLog()
+        with pytest.raises(errors.EventtrackError) as caught:
+            log.transact(lambda txn: [txn.append_foreign(data) for data in feed])
+        assert type(caught.value).__name__ == BROKEN[name]["error"]
+        assert (log.head(), log.heads()) == (0, {})
+        log.close()
+
+    @pytest.mark.parametrize("name", BROKEN_JOURNALS)
+    def test_a_damaged_journal_gives_what_is_whole_and_says_what_is_not(
+        self, name: str, tmp_path: Path
+    ) -> None:
+        case = BROKEN[name]
+        log = MemoryLog()
+        said = adopt(log, tmp_path, bytes.fromhex(case["journal"]))
+        steps = [
+            event.step if isinstance(event, MetricLogged) else event.steps
+            for envelope in log.read(0, 10)
+            for event in envelope.events()
+            if isinstance(event, MetricLogged | MetricsLogged)
+        ]
+        assert steps == case["steps"]
+        assert len(said) == bool(case["damage"])
+        assert all(case["damage"] in text for text in said)
+        left = [path.suffix for path in tmp_path.iterdir()]
+        assert left == ([".damaged"] if case["damage"] else [])
+
+
+def adopt(log: EventLog, folder: Path, data: bytes) -> list[str]:
+    """Adopt a journal file with these bytes; returns the warnings."""
+    name = data[8:24].hex()
+    (folder / f"{name}.journal").write_bytes(data.ljust(golden.JOURNAL_BYTES, b"\0"))
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        adopt_orphans(log, folder)
+    return [str(one.message) for one in caught if one.category is errors.EventtrackWarning]
+
+
+def test_golden_files_are_never_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(golden, "GOLDEN", tmp_path)
+    monkeypatch.setattr(golden, "ROOT", tmp_path)
+    (tmp_path / "v1").mkdir()
+    (tmp_path / "v1" / "digest.txt").write_text("kept as it is")
+    golden.main()
+    assert (tmp_path / "v1" / "digest.txt").read_text() == "kept as it is"
+    assert (tmp_path / "v1" / "log.jsonl").exists()
+    assert "kept" in capsys.readouterr().out
+
+
+def test_every_golden_file_is_one_that_the_tool_names() -> None:
+    """A case that nobody can make any more is a case that nobody understands."""
+    found = {
+        path.relative_to(FOLDER).as_posix()
+        for pattern in ("v1/*", "broken/*")
+        for path in FOLDER.glob(pattern)
+    }
+    assert found == set(golden.contents())

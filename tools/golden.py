@@ -1,0 +1,217 @@
+"""Write the golden files of tests/golden/: stored bytes that every later eventtrack must read.
+
+    python tools/golden.py
+
+A file that is there already stays as it is: golden bytes are made once and never again. A change
+of the format adds a folder `vN`, with the paragraph of docs/format.md in the same commit.
+"""
+
+import json
+import sys
+import tempfile
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from eventtrack.clock import ManualClock  # noqa: E402 - found through the line above
+from eventtrack.events import types  # noqa: E402
+from eventtrack.events.envelope import Cause, Draft, Envelope  # noqa: E402
+from eventtrack.events.registry import REGISTRY  # noqa: E402
+from eventtrack.ids import SeededIds  # noqa: E402
+from eventtrack.log.journal import FRAME, PREAMBLE, Journal, slot_seed  # noqa: E402
+from eventtrack.log.memory import MemoryLog  # noqa: E402
+from eventtrack.projections.build import Build  # noqa: E402
+from eventtrack.projections.digest import digest  # noqa: E402
+
+GOLDEN = ROOT / "tests" / "golden"
+SEED = "golden"
+SESSION = bytes(range(16))
+RUN, EXPERIMENT, MODEL = "run/" + "a1" * 16, "experiment/12", "model/m-0a1b"
+JOURNAL_BYTES = 1024
+
+Json = dict[str, Any]
+
+
+def history() -> list[Draft]:
+    """A small history with every type of event in its first version."""
+    stored = types.ArtifactStored("model/weights.bin", 3, bytes(range(32)))
+    placed = types.ArtifactStored("data.csv", 9, bytes(32), "s3://bucket/data.csv")
+    dataset = types.DatasetUsed("iris", "d1", "local", "{}", "schema", None, {"context": "train"})
+    opened = types.SessionOpened(
+        "ada", "host", 42, "train.py", "home", "0" * 40, "python", "0.1.0", 1_700_000_000_000
+    )
+    return [
+        Draft.of("session/" + SESSION.hex(), opened),
+        Draft.of(EXPERIMENT, types.ExperimentCreated("mnist", None, {"team": "ä"}, 1, 2)),
+        Draft.of(EXPERIMENT, types.ExperimentTagsSet({"a": "1", "b": "2"}, 2)),
+        Draft.of(EXPERIMENT, types.ExperimentTagDeleted("a", 3)),
+        Draft.of(EXPERIMENT, types.ExperimentRenamed("MNIST", 4)),
+        Draft.of(EXPERIMENT, types.ExperimentDeleted(5), types.ExperimentRestored(6)),
+        Draft.of(RUN, types.RunStarted("12", "brisk-otter-417", "ada", 7, {"x": ""}, "RUNNING")),
+        Draft.of(RUN, types.ParamsLogged({"lr": "0.1", "depth": "3"})),
+        Draft.of(RUN, types.ParamsWithdrawn(["depth"]), cause=Cause(b"c" * 16, 7, 1)),
+        Draft.of(RUN, types.TagsSet({"y": "1"}), types.TagDeleted("y")),
+        Draft.of(
+            RUN,
+            types.MetricLogged("loss", 0.5, 1, 1_700_000_000_000),
+            types.MetricLogged("loss", -0.0, -(2**63), 2**63 - 1),
+            types.MetricLogged("loss", float("inf"), 2, -1),
+            types.MetricsLogged(["loss", "acc"], [0.25, 0.9], 3, 10),
+            types.MetricsLogged(["loss", "acc"], [0.125, 1.0], [4, 5], [11, 12]),
+        ),
+        Draft.of(RUN, types.InputsLogged([dataset], ["m-0a1b"])),
+        Draft.of(RUN, types.OutputsLogged([("m-0a1b", 3)])),
+        Draft.of(
+            RUN, types.ArtifactsLogged([stored, placed]), types.ArtifactsDeleted(["data.csv"])
+        ),
+        Draft.of(RUN, types.RunUpdated("FINISHED", 99, "renamed"), types.RunUpdated(end_ms=100)),
+        Draft.of(RUN, types.RunDeleted(101), types.RunRestored(102)),
+        Draft.of(MODEL, types.ModelCreated("12", "net", "a1" * 16, None, {"p": "1"}, {}, 8)),
+        Draft.of(MODEL, types.ModelParamsLogged({"q": "2"}), types.ModelTagsSet({"t": "u"})),
+        Draft.of(MODEL, types.ModelTagDeleted("t"), types.ModelArtifactsLogged([stored])),
+        Draft.of(MODEL, types.ModelArtifactsDeleted(["model/weights.bin"])),
+        Draft.of(MODEL, types.ModelFinalized("READY", 9), types.ModelDeleted(10)),
+    ]
+
+
+def recorded() -> list[Envelope]:
+    """The history as a replica with a seeded identity and a hand-wound clock records it."""
+    clock = ManualClock()
+    log = MemoryLog(clock=clock, ids=SeededIds(SEED))
+    found = []
+    for draft in history():
+        clock.advance(7)
+        found.append(log.transact(lambda txn, draft=draft: txn.append(draft, SESSION)))  # type: ignore[misc]
+    return found
+
+
+def described(envelope: Envelope) -> Json:
+    """What an envelope holds, as JSON."""
+    events = [
+        [REGISTRY.of(event).name, msgspec.to_builtins(event, builtin_types=(bytes,))]
+        for event in envelope.events()
+        if event is not None
+    ]
+    header = msgspec.to_builtins(envelope.header, builtin_types=(bytes,))
+    described: Json = json.loads(
+        json.dumps({"header": header, "events": events}, default=bytes.hex)
+    )
+    return described
+
+
+def digest_of(envelopes: list[Envelope]) -> str:
+    """The digest of the views of a log."""
+    log = MemoryLog()
+    log.transact(lambda txn: [txn.append_foreign(envelope.data) for envelope in envelopes])
+    with tempfile.TemporaryDirectory() as folder:
+        build = Build(Path(folder))
+        build.advance(log)
+        with build.read() as reader:
+            found = digest(reader)
+        build.close()
+    return found
+
+
+def journal() -> bytes:
+    """A journal file of two slots and three points."""
+    with tempfile.TemporaryDirectory() as folder:
+        made = Journal(Path(folder), SESSION, SeededIds(SEED).id128, lambda: None, JOURNAL_BYTES)
+        single = made.define(RUN, "run.metric_logged", 1)
+        several = made.define(RUN, "run.metrics_logged", 1)
+        for slot, event in (
+            (single, types.MetricLogged("loss", 0.5, 1, 10)),
+            (several, types.MetricsLogged(["loss"], [0.25], 2, 11)),
+            (single, types.MetricLogged("loss", 0.125, 3, 12)),
+        ):
+            made.append(slot, msgspec.msgpack.encode(event), slot_seed(slot))
+        [path] = Path(folder).iterdir()
+        data = path.read_bytes()
+        made.close()
+    return data
+
+
+def broken_logs() -> dict[str, tuple[list[bytes], str]]:
+    """Damaged feeds: what comes in, and the error that must keep it out."""
+    first, second, third = (envelope.data for envelope in recorded()[:3])
+    place = second.index(b"experiment/")
+    not_text = second[:place] + b"\xff" + second[place + 1 :]
+    future = first.replace(b"\x9b\x01", b"\x9b\x02", 1)
+    other = MemoryLog(clock=ManualClock(), ids=SeededIds(SEED))
+    fork = other.transact(lambda txn: txn.append(history()[1], SESSION)).data
+    return {
+        "log-truncated-in-its-header": ([first[:40]], "ChecksumError"),
+        "log-truncated-in-its-payload": ([first[:-1]], "ChecksumError"),
+        "log-bit-flipped-in-its-payload": ([first[:-1] + bytes((first[-1] ^ 1,))], "ChecksumError"),
+        "log-byte-changed-in-its-stream": ([first, not_text], "ChecksumError"),
+        "log-reordered": ([second, first], "ConflictError"),
+        "log-with-a-gap": ([first, third], "ConflictError"),
+        "log-forked": ([first, fork], "ConflictError"),
+        "log-of-a-later-format": ([future], "FormatTooNewError"),
+    }
+
+
+def broken_journals() -> dict[str, tuple[bytes, list[int], str]]:
+    """Damaged journals: the file, the steps that are kept, and what is said (nothing when torn)."""
+    whole = journal()
+    stop = len(whole.rstrip(b"\0"))
+    starts = [PREAMBLE.size]
+    while starts[-1] < stop:
+        starts.append(starts[-1] + FRAME.size + FRAME.unpack_from(whole, starts[-1])[0])
+    frames = [whole[start:end] for start, end in pairwise(starts)]
+    flipped = bytearray(whole)
+    flipped[starts[3] + FRAME.size] ^= 1
+    reordered = whole[: PREAMBLE.size] + b"".join([frames[2], frames[3], frames[4], frames[0]])
+    return {
+        "journal-torn": (whole[: starts[4] + 5], [1, 2], ""),
+        "journal-torn-in-its-last-byte": (whole[: stop - 1], [1, 2], ""),
+        "journal-bit-flipped": (bytes(flipped), [1], "fails its checksum"),
+        "journal-with-bytes-behind-its-end": (
+            whole[:stop] + bytes(8) + b"!",
+            [1, 2, 3],
+            "behind the end",
+        ),
+        "journal-without-a-definition": (reordered, [1, 3], "slots that it does not define"),
+        "journal-of-something-else": (b"PNG" + whole[3:], [], "is not a journal"),
+    }
+
+
+def lines(*values: object) -> str:
+    """JSON, one value a line."""
+    return "".join(json.dumps(value, ensure_ascii=False) + "\n" for value in values)
+
+
+def contents() -> dict[str, str]:
+    """Every golden file by its path."""
+    envelopes = recorded()
+    made = {
+        "v1/log.jsonl": lines(*({"bytes": one.data.hex(), **described(one)} for one in envelopes)),
+        "v1/digest.txt": digest_of(envelopes) + "\n",
+        "v1/journal.hex": journal().rstrip(b"\0").hex() + "\n",
+    }
+    for name, (feed, error) in broken_logs().items():
+        made[f"broken/{name}.json"] = lines({"error": error, "log": [one.hex() for one in feed]})
+    for name, (data, steps, damage) in broken_journals().items():
+        answer = {"steps": steps, "damage": damage, "journal": data.rstrip(b"\0").hex()}
+        made[f"broken/{name}.json"] = lines(answer)
+    return made
+
+
+def main() -> None:
+    """Write what is missing."""
+    for name, text in contents().items():
+        path = GOLDEN / name
+        if path.exists():
+            print("kept   ", path.relative_to(ROOT))
+        else:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+            print("written", path.relative_to(ROOT))
+
+
+if __name__ == "__main__":
+    main()
