@@ -5,6 +5,11 @@ import sys
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
+
+# How long an example takes says something of the machine, nothing of the law.
+settings.register_profile("eventtrack", deadline=None)
+settings.load_profile("eventtrack")
 
 # The fluent API reads these, and writes some of them for processes started later.
 VARIABLES = (

@@ -39,6 +39,61 @@ def mounts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, *lines: str) -> None
     monkeypatch.setattr(filesystem, "_MOUNTS", table)
 
 
+@pytest.fixture
+def original(tmp_path: Path) -> Path:
+    folder = tmp_path / "original"
+    folder.mkdir()
+    log = LmdbLog(folder)
+    append(log, point(0), point(1))
+    log.close()
+    return folder
+
+
+def test_a_newer_format_is_refused_and_left_alone(tmp_path: Path) -> None:
+    files.prepare(tmp_path, create=True)
+    (tmp_path / "FORMAT").write_text(f"{FORMAT_VERSION + 1}\n")
+    before = contents(tmp_path)
+    times = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
+    for create in (True, False):
+        with pytest.raises(FormatTooNewError) as caught:
+            files.prepare(tmp_path, create=create)
+        assert f"format {FORMAT_VERSION + 1}" in caught.value.message
+        assert "pip install -U eventtrack" in caught.value.hint
+    assert contents(tmp_path) == before
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")} == times
+
+
+def test_the_log_is_opened_with_synchronous_commits_and_no_writable_map(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[dict[str, Any]] = []
+    real = lmdb.open
+
+    def recording(*args: Any, **options: Any) -> lmdb.Environment:
+        opened.append(options)
+        return real(*args, **options)
+
+    monkeypatch.setattr(lmdb, "open", recording)
+    LmdbLog(tmp_path).close()
+    [options] = opened
+    assert options["sync"] is True
+    assert options["metasync"] is True
+    assert options["writemap"] is False
+    assert not options.get("map_async", False)
+
+
+def test_a_copied_store_starts_a_new_feed(original: Path, tmp_path: Path) -> None:
+    shutil.copytree(original, tmp_path / "copy")
+    log, copy = LmdbLog(original), LmdbLog(tmp_path / "copy")
+    assert copy.replica != log.replica
+    [envelope] = append(copy, point(2))
+    assert (envelope.header.replica, envelope.header.index) == (copy.replica, 0)
+    assert copy.heads()[log.replica] == log.heads()[log.replica]
+    assert [one.data for one in copy.read(0, 2)] == [one.data for one in log.read(0, 2)]
+    log.close()
+    copy.close()
+
+
 class TestPrepare:
     def test_a_new_store_has_its_folders_and_says_its_format(self, tmp_path: Path) -> None:
         files.prepare(tmp_path / "deep" / "store", create=True)
@@ -70,19 +125,6 @@ class TestPrepare:
         files.prepare(tmp_path / "store", create=True)
         assert (tmp_path / "store" / "FORMAT").read_text() == f"{FORMAT_VERSION}\n"
         assert (tmp_path / "store" / "blobs").is_dir()
-
-    def test_a_newer_format_is_refused_and_left_alone(self, tmp_path: Path) -> None:
-        files.prepare(tmp_path, create=True)
-        (tmp_path / "FORMAT").write_text(f"{FORMAT_VERSION + 1}\n")
-        before = contents(tmp_path)
-        times = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
-        for create in (True, False):
-            with pytest.raises(FormatTooNewError) as caught:
-                files.prepare(tmp_path, create=create)
-            assert f"format {FORMAT_VERSION + 1}" in caught.value.message
-            assert "pip install -U eventtrack" in caught.value.hint
-        assert contents(tmp_path) == before
-        assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")} == times
 
     def test_a_folder_of_something_else_is_refused_and_left_alone(self, tmp_path: Path) -> None:
         (tmp_path / "thesis.tex").write_text("years of work")
@@ -204,24 +246,6 @@ class TestFileSystem:
 
 
 class TestOpening:
-    def test_the_log_is_opened_with_synchronous_commits_and_no_writable_map(
-        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        opened: list[dict[str, Any]] = []
-        real = lmdb.open
-
-        def recording(*args: Any, **options: Any) -> lmdb.Environment:
-            opened.append(options)
-            return real(*args, **options)
-
-        monkeypatch.setattr(lmdb, "open", recording)
-        LmdbLog(tmp_path).close()
-        [options] = opened
-        assert options["sync"] is True
-        assert options["metasync"] is True
-        assert options["writemap"] is False
-        assert not options.get("map_async", False)
-
     def test_an_append_moves_the_time_of_the_file(self, tmp_path: Path) -> None:
         """What a file watcher waits for: a writable map would not show it."""
         log = LmdbLog(tmp_path)
@@ -232,26 +256,6 @@ class TestOpening:
 
 
 class TestCopies:
-    @pytest.fixture
-    def original(self, tmp_path: Path) -> Path:
-        folder = tmp_path / "original"
-        folder.mkdir()
-        log = LmdbLog(folder)
-        append(log, point(0), point(1))
-        log.close()
-        return folder
-
-    def test_a_copied_store_starts_a_new_feed(self, original: Path, tmp_path: Path) -> None:
-        shutil.copytree(original, tmp_path / "copy")
-        log, copy = LmdbLog(original), LmdbLog(tmp_path / "copy")
-        assert copy.replica != log.replica
-        [envelope] = append(copy, point(2))
-        assert (envelope.header.replica, envelope.header.index) == (copy.replica, 0)
-        assert copy.heads()[log.replica] == log.heads()[log.replica]
-        assert [one.data for one in copy.read(0, 2)] == [one.data for one in log.read(0, 2)]
-        log.close()
-        copy.close()
-
     def test_the_copy_keeps_its_new_name(self, original: Path, tmp_path: Path) -> None:
         shutil.copytree(original, tmp_path / "copy")
         names = []
