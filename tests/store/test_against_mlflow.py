@@ -157,7 +157,7 @@ def on_theirs(client: Any, run_id: str, step: Step) -> None:
         case "name":
             client.update_run(run_id, name=step.value)
         case "end":
-            client.set_terminated(run_id, end_time=abs(step.step))
+            client.set_terminated(run_id, end_time=1 + abs(step.step))
         case "param":
             client.log_param(run_id, step.key, step.value)
         case "tag":
@@ -192,7 +192,7 @@ def on_ours(store: Store, run_id: str, step: Step) -> None:
         case "name":
             store.runs.update(run_id, name=step.value)
         case "end":
-            store.runs.update(run_id, status="FINISHED", end_time=abs(step.step))
+            store.runs.update(run_id, status="FINISHED", end_time=1 + abs(step.step))
         case "param":
             store.runs.log_params(run_id, {step.key: step.value})
         case "tag":
