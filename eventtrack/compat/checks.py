@@ -4,6 +4,7 @@ The store below checks all of this again, in words for people who call it from P
 the server reads MLflow's, which name the field of the request.
 """
 
+import functools
 import math
 import posixpath
 import re
@@ -12,7 +13,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from eventtrack import limits
-from eventtrack.compat.messages import Values
+from eventtrack.compat.messages import Fields
 from eventtrack.compat.rules import invalid_value
 from eventtrack.errors import InvalidValueError, NotFoundError
 from eventtrack.views.records import (
@@ -26,6 +27,7 @@ from eventtrack.views.records import (
 )
 
 _KEY = re.compile(r"^[/\w.\- :]*$")
+_PLAIN_KEY = re.compile(r"[\w\-][\w.\- :]*")
 _RUN_ID = re.compile(r"^[a-zA-Z0-9][\w\-]{0,255}$")
 _BAD_LETTERS = (
     "Names may only contain alphanumerics, underscores (_), dashes (-), periods (.), spaces ( ), "
@@ -72,7 +74,7 @@ def known_run_id(text: str) -> str:
     return text
 
 
-def run_of(source: Values) -> str:
+def run_of(source: Fields) -> str:
     """The run that a request names, by the name of today or of long ago."""
     return known_run_id(source["run_id"] or source["run_uuid"])
 
@@ -107,7 +109,7 @@ def artifact_location(location: str) -> str | None:
     return location
 
 
-def experiment_tags(tags: Sequence[Values]) -> dict[str, str]:
+def experiment_tags(tags: Sequence[Fields]) -> dict[str, str]:
     """The tags of a new experiment."""
     found = [experiment_tag(one["key"], one["value"]) for one in tags]
     views = sum(tag.key.startswith(CUSTOM_VIEW_PREFIX) for tag in found)
@@ -133,7 +135,7 @@ def experiment_tag(key: str, value: str) -> ExperimentTag:
     return ExperimentTag(key=key, value=value)
 
 
-def metric(source: Values, path: str = "") -> Metric:
+def metric(source: Fields, path: str = "") -> Metric:
     """A point of a metric; `path` leads to it in the request, with a dot at its end."""
     key, timestamp = source["key"], source["timestamp"]
     _key(key, f"{path}name")
@@ -150,27 +152,27 @@ def metric(source: Values, path: str = "") -> Metric:
     return Metric(key=key, value=source["value"], timestamp=timestamp, step=source["step"])
 
 
-def param(source: Values, path: str = "") -> Param:
+def param(source: Fields, path: str = "") -> Param:
     """A param; a value that is too long is cut."""
     _key(source["key"], f"{path}key")
     _no_longer("Param key", limits.KEY_LENGTH_MAX, source["key"])
     return Param(key=source["key"], value=source["value"][: limits.PARAM_VALUE_LENGTH_MAX])
 
 
-def run_tag(source: Values, path: str = "") -> RunTag:
+def run_tag(source: Fields, path: str = "") -> RunTag:
     """A tag of a run; a value that is too long is cut."""
     _key(source["key"], f"{path}key")
     _no_longer(f"{path}key", limits.KEY_LENGTH_MAX, source["key"])
     return RunTag(key=source["key"], value=source["value"][: limits.TAG_VALUE_LENGTH_MAX])
 
 
-def new_run_tags(tags: Sequence[Values]) -> dict[str, str]:
+def new_run_tags(tags: Sequence[Fields]) -> dict[str, str]:
     """The tags of a new run."""
     found = [run_tag(one) for one in tags]
     return {tag.key: tag.value for tag in found}
 
 
-def batch(source: Values) -> tuple[list[Metric], list[Param], list[RunTag]]:
+def batch(source: Fields) -> tuple[list[Metric], list[Param], list[RunTag]]:
     """All of a batch, checked as a whole."""
     metrics = [metric(one, f"metrics[{at}].") for at, one in enumerate(source["metrics"])]
     params = [param(one, f"params[{at}].") for at, one in enumerate(source["params"])]
@@ -190,7 +192,7 @@ def batch(source: Values) -> tuple[list[Metric], list[Param], list[RunTag]]:
     return metrics, params, tags
 
 
-def dataset_input(source: Values) -> DatasetInput:
+def dataset_input(source: Fields) -> DatasetInput:
     """A run's use of a dataset."""
     sent = source["dataset"]
     for name, longest in (
@@ -253,6 +255,8 @@ _DOUBLE_MAX = 1.7976931348623157e308
 
 
 def _key(key: str, path: str) -> None:
+    if _is_plain(key):
+        return
     if not _KEY.match(key):
         refuse(invalid_value(path, key, _BAD_LETTERS))
     norm = posixpath.normpath(key)
@@ -265,6 +269,12 @@ def _key(key: str, path: str) -> None:
                 f"names when treated as such. This name would resolve to {norm!r}",
             )
         )
+
+
+@functools.lru_cache(maxsize=4096)
+def _is_plain(key: str) -> bool:
+    """Whether a key needs no closer look; a program logs under few names, again and again."""
+    return _PLAIN_KEY.fullmatch(key) is not None
 
 
 def _no_longer(what: str, longest: int, text: str) -> None:

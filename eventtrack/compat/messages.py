@@ -10,7 +10,7 @@ import math
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from eventtrack import limits
 
@@ -29,6 +29,14 @@ class _UnknownNameError(Exception):
 
 
 Convert = Callable[[Any], Any]
+
+
+class Fields(Protocol):
+    """The fields of a request, or of a part of it, by name; an unset one reads as its default."""
+
+    def __getitem__(self, name: str) -> Any:
+        """A field's value."""
+        ...
 
 
 class Values:

@@ -9,8 +9,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from eventtrack.compat.errors import refusal, refuse
-from eventtrack.compat.messages import Values
-from eventtrack.compat.requests import decode
+from eventtrack.compat.messages import Fields
 from eventtrack.errors import EventtrackError, InvalidValueError
 from eventtrack.server.endpoint import Endpoint, Streamed
 from eventtrack.server.routes import Routes
@@ -81,15 +80,16 @@ class Application:
         return Response(answer.body, answer.status, media_type="application/json")
 
     async def _json(self, services: Services, endpoint: Endpoint, request: HttpRequest) -> Response:
+        sent: Fields
         if request.method in ("GET", "HEAD") and request.url.query:
             sent = endpoint.request.from_query(request.query_params.multi_items())
         else:
             _check_content_type(request)
-            sent = endpoint.request.from_json(decode(await _body(request)))
+            sent = endpoint.request.from_body(await _body(request))
         return await _answer_json(services, endpoint, sent)
 
 
-async def _answer_json(services: Services, endpoint: Endpoint, sent: Values) -> Response:
+async def _answer_json(services: Services, endpoint: Endpoint, sent: Fields) -> Response:
     store, answer = services.store, endpoint.answer
     if endpoint.writes:
         body = msgspec.json.encode(await services.write(lambda: answer(store, sent)))

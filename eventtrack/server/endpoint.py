@@ -2,11 +2,11 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import Any
 
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 
-from eventtrack.compat.messages import Values
 from eventtrack.compat.requests import Request
 from eventtrack.compat.responses import Json
 from eventtrack.server.threads import Services
@@ -18,7 +18,8 @@ API_3, AJAX_3 = "/api/3.0/mlflow/", "/ajax-api/3.0/mlflow/"
 BOTH = (API_2, AJAX_2)
 PAGES_ONLY = (AJAX_2,)
 
-Answer = Callable[[Store, Values], Json]
+# `Values`, or `Fields` where the request may be read in a quicker way.
+Answer = Callable[[Store, Any], Json]
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from eventtrack.compat import checks, requests
-from eventtrack.compat.messages import Values
+from eventtrack.compat.messages import Fields, Values
 from eventtrack.compat.responses import Json
 from eventtrack.errors import InvalidValueError
 from eventtrack.server.endpoint import Endpoint
@@ -40,7 +40,7 @@ def _delete_tag(store: Store, sent: Values) -> Json:
     return {}
 
 
-def _log_batch(store: Store, sent: Values) -> Json:
+def _log_batch(store: Store, sent: Fields) -> Json:
     run_id = checks.run_id(sent["run_id"])
     metrics, params, tags = checks.batch(sent)
     try:

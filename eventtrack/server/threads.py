@@ -7,6 +7,7 @@ commit. Each is a change of its own all the same: one that is refused leaves the
 import asyncio
 import queue
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
@@ -18,6 +19,8 @@ Result = TypeVar("Result")
 
 # Writes that share a commit at most: bounds how long the first of them waits.
 GROUP_MAX = 256
+# How long a change waits for company when the one before had some: a fraction of a disk's sync.
+_LINGER_S = 0.002
 # Threads that answer queries and copy files. Queries hold the interpreter, so few are enough.
 READERS = 8
 
@@ -83,21 +86,26 @@ class Writer:
         self._thread.join()
 
     def _run(self) -> None:
+        crowded = False
         while (first := self._queue.get()) is not None:
-            group, ends = [first], False
-            while len(group) < GROUP_MAX and not ends:
-                try:
-                    following = self._queue.get_nowait()
-                except queue.Empty:
-                    break
-                if following is None:
-                    ends = True
-                else:
-                    group.append(following)
+            group = [first]
+            # Clients that were answered together come back together: not without the others.
+            deadline = time.monotonic() + (_LINGER_S if crowded else 0)
+            while len(group) < GROUP_MAX and (following := self._next(deadline)) is not None:
+                group.append(following)
             self._commit(group)
+            crowded = len(group) > 1
             first.loop.call_soon_threadsafe(_settle, group)
-            if ends:
-                return
+
+    def _next(self, deadline: float) -> _Pending | None:
+        """The next change, if one comes in time; None also when the end has come."""
+        try:
+            following = self._queue.get(timeout=max(deadline - time.monotonic(), 0))
+        except queue.Empty:
+            return None
+        if following is None:
+            self._queue.put(None)  # for the loop that waits without an end
+        return following
 
     def _commit(self, group: list[_Pending]) -> None:
         if len(group) > 1:

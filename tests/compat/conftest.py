@@ -3,17 +3,16 @@
 import os
 from collections.abc import Iterator
 
+import httpx
 import pytest
 
-pytest.importorskip("httpx")
-# A difference between two answers is shown, wherever it is found.
+from tests.compat.theirs import mlflow_server
+from tests.server.running import Running, running
+
+# A difference between two answers is shown, wherever it is found: before anything imports it.
 pytest.register_assert_rewrite("tests.compat.twin")
 
-import httpx  # noqa: E402 - needs to be there
-
-from tests.compat.theirs import mlflow_server  # noqa: E402
 from tests.compat.twin import Twin  # noqa: E402
-from tests.server.running import Running, running  # noqa: E402
 
 
 @pytest.fixture(scope="session")

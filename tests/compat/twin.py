@@ -133,7 +133,12 @@ def _comparable(value: Any, names: dict[str, str]) -> Any:
     """An answer without what differs from server to server."""
     if isinstance(value, dict):
         return {
-            key: "OWN" if key in _OWN else _comparable(item, names) for key, item in value.items()
+            key: "OWN"
+            if key in _OWN
+            else f"<{names[item]}>"
+            if key == "experiment_id" and item in names
+            else _comparable(item, names)
+            for key, item in value.items()
         }
     if isinstance(value, list):
         items = [_comparable(item, names) for item in value]
@@ -144,7 +149,12 @@ def _comparable(value: Any, names: dict[str, str]) -> Any:
         return "NaN"  # its bulk request alone answers a literal, which is no JSON
     if isinstance(value, str):
         for known in sorted(names, key=len, reverse=True):
-            # Ids of one digit are no words of their own within a text.
-            value = re.sub(rf"(?<!\w){re.escape(known)}(?!\w)", f"<{names[known]}>", value)
+            value = re.sub(_place_of(known), f"<{names[known]}>", value)
         return _SQL.sub("", value)
     return value
+
+
+def _place_of(known: str) -> str:
+    """Where an id stands in a text; those of MLflow's experiments are short and ambiguous."""
+    before = r"(?<!\w)" if len(known) > 9 else r"(?:(?<=[/=])|(?<=experiment )|(?<=id ))"
+    return rf"{before}{re.escape(known)}(?!\w)"

@@ -4,8 +4,6 @@ from collections.abc import Iterator
 
 import pytest
 
-pytest.importorskip("httpx")
-
 from tests.server.running import Running, running
 
 
