@@ -362,8 +362,12 @@ def _clean_tags(tags: Mapping[str, object]) -> dict[str, str]:
 def _clean_metrics(metrics: Sequence[Metric]) -> types.MetricsLogged | None:
     if not metrics:
         return None
+    known: set[str] = set()  # a batch names few metrics many times
+    for metric in metrics:
+        if type(metric.key) is not str or metric.key not in known:
+            known.add(validate.metric_key(metric.key))
     return types.MetricsLogged(
-        [validate.metric_key(metric.key) for metric in metrics],
+        [metric.key for metric in metrics],
         [validate.metric_value(metric.key, metric.value) for metric in metrics],
         [validate.int64("step", metric.step) for metric in metrics],
         [validate.timestamp_ms(metric.timestamp) for metric in metrics],

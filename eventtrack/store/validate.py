@@ -34,6 +34,8 @@ def tag_key(key: object) -> str:
 
 def metric_value(key: str, value: object) -> float:
     """A metric's value as a float; numbers of numpy, torch and the like are taken too."""
+    if type(value) is float:
+        return value
     if isinstance(value, bool):
         return float(value)
     try:
@@ -48,7 +50,7 @@ def metric_value(key: str, value: object) -> float:
 
 def int64(name: str, value: object) -> int:
     """A step or a timestamp: a 64-bit integer; whole floats and numpy's integers are taken."""
-    number = _scalar(value)
+    number = value if type(value) is int else _scalar(value)
     if isinstance(number, float) and number.is_integer():
         number = int(number)
     if not isinstance(number, int) or isinstance(number, bool):
