@@ -108,10 +108,15 @@ class Environment:
                     readahead=False,
                 )
                 self._lmdb.reader_check()
-                self.tables = {name: self._lmdb.open_db(name.encode()) for name in tables}
             except lmdb.Error as error:
                 raise translate(error, f"open {path}") from error
             _open_environments.add(self)
+        self.tables: dict[str, Any] = {}
+        try:
+            run_growing(lambda: self._open_tables(tables))
+        except BaseException:
+            self.close()
+            raise
 
     def close(self) -> None:
         """Close the environment, once the transactions of other threads have ended.
@@ -125,6 +130,14 @@ class Environment:
         with _turn:
             _open_environments.discard(self)
             self._lmdb.close()
+
+    def _open_tables(self, names: tuple[str, ...]) -> None:
+        # In a transaction of ours: without one, `open_db` waits for the writer of another process
+        # and keeps Python's own lock meanwhile, which that writer may be waiting for.
+        if names:
+            with self.write() as txn:
+                for name in names:
+                    self.tables[name] = self._lmdb.open_db(name.encode(), txn=txn)
 
     @contextmanager
     def read(self) -> Iterator[Transaction]:
