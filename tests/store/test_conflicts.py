@@ -87,13 +87,18 @@ def test_the_same_experiment_made_on_two_machines_is_one(store: Store, other: St
     assert store.conflicts() == []
 
 
-@pytest.fixture
-def namesakes(store: Store, other: Store, clock: ManualClock) -> tuple[str, str]:
-    """Two experiments that came to share the name `a`: the older, then the younger."""
+@pytest.fixture(params=["b", "c", "d"])
+def namesakes(
+    store: Store, other: Store, clock: ManualClock, request: pytest.FixtureRequest
+) -> tuple[str, str]:
+    """Two experiments that came to share the name `a`: the older, then the younger.
+
+    Ids follow from the names at birth: of these some are greater than the older's, some less.
+    """
     clock.advance(1)
     older = store.experiments.create("a")
     clock.advance(1)
-    younger = other.experiments.create("b")
+    younger = other.experiments.create(request.param)
     other.experiments.rename(younger, "a")
     exchange(store, other)
     return older, younger
@@ -130,10 +135,10 @@ def test_renaming_either_ends_the_conflict(
     store: Store, other: Store, namesakes: tuple[str, str], clock: ManualClock, place: int
 ) -> None:
     clock.advance(1)
-    other.experiments.rename(namesakes[place], "c")
+    other.experiments.rename(namesakes[place], "free")
     agree(store, other)
     assert store.conflicts() == []
-    assert {one.name for one in store.experiments.search()} == {"Default", "a", "c"}
+    assert {one.name for one in store.experiments.search()} == {"Default", "a", "free"}
 
 
 def test_what_is_said_of_a_run_is_kept_until_the_run_arrives(

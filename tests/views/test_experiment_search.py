@@ -172,6 +172,7 @@ def test_search_finds_what_looking_at_every_experiment_finds(
         token = None
         while True:
             page = store.experiments.search(view_type, size, text, clauses, token)
+            assert page or token is None, "an empty page after a full one"
             found += [one.experiment_id for one in page]
             token = page.token
             if token is None:

@@ -241,6 +241,7 @@ def asked(store: Store, ids: list[str], question: Question) -> list[str]:
             ids, text, question.view_type, question.page, clauses(question.order), token
         )
         assert len(page) <= question.page
+        assert page or token is None, "an empty page after a full one"
         found += ids_of(page)
         token = page.token
         if token is None:
@@ -271,12 +272,28 @@ NUL_PLAN = Plan(
     ],
     ["left"] * 3,
 )
+CUT_PLAN = NUL_PLAN._replace(
+    runs=[
+        run._replace(params={"p": "x" * 70 + letter}, metrics={"m": value})
+        for run, letter, value in zip(
+            NUL_PLAN.runs,
+            "bacabcb",
+            [math.nan, 2.0, 1.0, math.inf, -math.inf, math.nan, 2.0],
+            strict=True,
+        )
+    ]
+)
+RUNNING = Comparison(Field("attribute", "status"), "=", "RUNNING")
+BY_M = Question(RUNNING, ViewType.ALL, [OrderTerm(Field("metric", "m"), False)], 2)
 BY_P = Question(None, ViewType.ALL, [OrderTerm(Field("param", "p"), True)], 3)
 
 
 @searching
 @example(NUL_PLAN, [BY_P], [0, 1], 0)
 @example(NUL_PLAN, [BY_P._replace(order=[OrderTerm(Field("param", "p"), False)])], [0, 1], 0)
+@example(CUT_PLAN, [BY_P, BY_M], [0, 1], 0)
+@example(CUT_PLAN, [BY_P, BY_M], [0, 1], 512)
+@example(CUT_PLAN, [one._replace(order=[one.order[0], *BY_P.order]) for one in [BY_M]], [1, 0], 1)
 @given(
     plans,
     st.lists(questions, min_size=1, max_size=8),
