@@ -33,7 +33,7 @@ def watch(store: Store, *, stop: threading.Event | None = None) -> Iterator[int]
     left, say) it warns and looks every 20 ms instead.
     """
     stop = stop or threading.Event()
-    seen = -1
+    seen = head = -1
     for woken in _wake_ups(store, stop):
         if not woken:
             store.catch_up()  # a process that was killed wakes nobody: look for what it left
@@ -42,8 +42,10 @@ def watch(store: Store, *, stop: threading.Event | None = None) -> Iterator[int]
             change = store.change_count()
             if change != seen:
                 seen = change
-                yield store.catch_up()
                 believed_until = 0.0
+                if (found := store.catch_up()) != head:
+                    head = found
+                    yield head
             elif time.monotonic() < believed_until:
                 time.sleep(_LOOK_S)
             else:

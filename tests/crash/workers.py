@@ -239,6 +239,12 @@ def assert_sound(store: Store) -> None:
     assert same, (live, rebuilt)
 
 
+def kill_after(work: Callable[..., None], *arguments: object) -> None:
+    """Do `work`, then die by `kill -9`."""
+    work(*arguments)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
 class Tripwire:
     """Counts the lines of eventtrack that this process runs, and kills it at one of them."""
 
