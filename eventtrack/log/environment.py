@@ -345,13 +345,16 @@ def run_growing(work: Callable[[], Result]) -> Result:
 def translate(error: lmdb.Error, doing: str) -> EventtrackError:
     """The error of ours for one of LMDB's, which never leave this package."""
     text = str(error)
-    full = ("No space left", "quota", "File too large")
+    # The last is what LMDB says when the disk took a part of a write: most often it is full.
+    full = ("No space left", "quota", "File too large", "Input/output error")
     if isinstance(error, lmdb.DiskError) or any(words in text for words in full):
+        what = "full or failing" if full[-1] in text else "full"
         return DiskFullError(
-            f"cannot {doing}: the disk is full ({text})",
+            f"cannot {doing}: the disk is {what} ({text})",
             hint="free some space, then try again; what was recorded before is intact",
         )
-    if isinstance(error, lmdb.ReadonlyError | lmdb.LockError) or "Permission denied" in text:
+    refused = any(words in text for words in ("Permission denied", "Read-only file system"))
+    if refused or isinstance(error, lmdb.ReadonlyError | lmdb.LockError):
         return StoreReadOnlyError(
             f"cannot {doing}: {text}", hint="check the owner and permissions of the store's folder"
         )

@@ -14,6 +14,7 @@ from typing import Any
 
 import msgspec
 
+from eventtrack.errors import StoreError
 from eventtrack.events.envelope import Envelope
 from eventtrack.limits import FOLD_ENVELOPES_MAX
 from eventtrack.log.environment import Environment, run_growing
@@ -118,13 +119,20 @@ class Build:
 
     def close(self) -> None:
         """Close, leaving it so that it can be trusted after a power cut."""
+        try:
+            self._note_clean()
+        except (OSError, StoreError):
+            pass  # on a full disk, say: it costs a rebuild after the next boot
+        finally:
+            self.environment.close()
+
+    def _note_clean(self) -> None:
         clean = self.folder / "clean"
         if self._boot and self.folder.exists() and not clean.exists():
             # As the only writer: `clean` must not name a transaction that is followed by others.
             with self.environment.write():
                 self.environment.sync()
                 clean.write_text(str(self.environment.last_transaction()))
-        self.environment.close()
 
     def _note_boot(self) -> None:
         boot = self.folder / "boot"

@@ -1,6 +1,7 @@
 """The store: one door to a folder of experiments, for every surface."""
 
 import atexit
+import contextlib
 import os
 import threading
 from collections.abc import Iterator
@@ -177,8 +178,9 @@ def open_store(
 
 def _close_all() -> None:
     """Close every open store when the interpreter exits: what was logged reaches the log."""
-    for store in list(_stores.values()):
-        store.close()
+    with contextlib.ExitStack() as stack:  # all of them, also after one that cannot be written
+        for store in list(_stores.values()):
+            stack.callback(store.close)
 
 
 def _after_fork_in_child() -> None:
