@@ -6,9 +6,11 @@ move a frame twice, and none is skipped.
 """
 
 import contextlib
+import fcntl
+import os
 import threading
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import msgspec
@@ -21,6 +23,7 @@ from eventtrack.limits import (
     JOURNAL_BACKLOG_BYTES_MAX,
     JOURNAL_DRAIN_INTERVAL_MS,
 )
+from eventtrack.log.filesystem import translate_os_error
 from eventtrack.log.journal import (
     FAMILY_BYTES,
     PREAMBLE,
@@ -204,9 +207,33 @@ def _chunks(
 def adopt_orphans(log: EventLog, folder: Path) -> int:
     """Move the journals of dead processes into the log; returns how many there were.
 
-    A journal that cannot be read to its end is set aside as `.damaged`, after what stands before
-    the damage was kept, with a warning.
+    Somebody else who is adopting is waited for: when this returns, every call that had returned in
+    a process that is dead is in the log. A journal that cannot be read to its end is set aside as
+    `.damaged`, after what stands before the damage was kept, with a warning.
     """
+    if not any(folder.glob("*" + SUFFIX)):
+        return 0
+    with _adopting(folder):
+        return _adopt_all(log, folder)
+
+
+@contextlib.contextmanager
+def _adopting(folder: Path) -> Iterator[None]:
+    """Be the only one to adopt. The lock ends with the process."""
+    try:
+        descriptor = os.open(folder, os.O_RDONLY)
+    except OSError as error:
+        raise translate_os_error(error, f"adopt the journals in {folder}") from error
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        # Not only closed: a child forked meanwhile would hold on to it.
+        fcntl.flock(descriptor, fcntl.LOCK_UN)
+        os.close(descriptor)
+
+
+def _adopt_all(log: EventLog, folder: Path) -> int:
     adopted = 0
     waiting = ""
     for path in sorted(folder.glob("*" + SUFFIX)):

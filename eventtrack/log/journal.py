@@ -245,7 +245,6 @@ class Journal:
         for body in definitions:
             self._write(0, body, _DEFINITION_SEED)
 
-
     def _make_file(self, size: int) -> JournalFile:
         number = self._files_made.to_bytes(16 - FAMILY_BYTES, "big")
         file = JournalFile(self._folder, self._family + number, self._session, size)
