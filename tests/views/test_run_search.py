@@ -309,6 +309,7 @@ def test_search_finds_what_looking_at_every_run_finds_in_the_same_order(
 ) -> None:
     # 0 makes every order a walk of the index, 512 sorts what was found; 1 and 3 mix both.
     monkeypatch.setattr(run_search, "SORTED_MAX", sorted_max)
+    monkeypatch.setattr(run_search, "ROWS_A_RUN", 1)
     with made(plan) as (store, ids):
         chosen = [ids[place] for place in places]
         runs = everything(store, chosen)
