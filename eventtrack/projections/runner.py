@@ -189,7 +189,7 @@ class Views:
             return Build(folder) if Build.is_sound(folder) else None
         except CorruptionError:
             return None  # a cache is not mended but made anew
-        except (FileNotFoundError, StoreError):
+        except (FileNotFoundError, FileExistsError, StoreError):
             if folder.exists():
                 raise
             return None

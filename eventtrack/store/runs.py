@@ -390,5 +390,9 @@ def _new_params(state: RunState, params: dict[str, str]) -> dict[str, str]:
 
 
 def _new_tags(state: RunState, tags: dict[str, str]) -> dict[str, str]:
+    """The tags that change something; as in MLflow, no run loses its name to an empty one."""
     known = state.live_tags()
-    return {key: value for key, value in tags.items() if known.get(key) != value}
+    new = {key: value for key, value in tags.items() if known.get(key) != value}
+    if not new.get(RUN_NAME_TAG, "-"):
+        del new[RUN_NAME_TAG]
+    return new

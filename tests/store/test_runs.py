@@ -387,3 +387,12 @@ def test_the_ids_that_begin_with_a_text_are_found(store: Store) -> None:
 
 def test_one_event_says_that_a_run_began(store: Store, run_id: str) -> None:
     assert types_of(store, run_id) == ["run.started"]
+
+
+def test_no_run_loses_its_name_to_an_empty_one(store: Store) -> None:
+    run_id = store.runs.create("0", run_name="kept").info.run_id
+    store.runs.set_tags(run_id, {"mlflow.runName": "", "other": "set"})
+    store.runs.log_batch(run_id, tags=[RunTag(key="mlflow.runName", value="")])
+    run = store.runs.get(run_id)
+    assert run.info.run_name == "kept"
+    assert run.data.tags == {"mlflow.runName": "kept", "other": "set"}
