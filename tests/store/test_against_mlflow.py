@@ -214,7 +214,7 @@ def compare_runs(pair: Pair) -> None:
 
 FILTERS = [
     *("", "metrics.a > 0", "metrics.a != 2", "metrics.a <= -1.5", "metrics.`a/b c` >= 0"),
-    *("params.a = '1'", "params.a != '1'", "params.p LIKE '%'", "params.p ILIKE 'É%'"),
+    *("params.a = '1'", "params.a != '1'", "params.p LIKE '%'", "params.p ILIKE 'é%'"),
     *("tags.a = ''", "tags.t LIKE 'é\\%%'", "tags.t != '2'", "tags.mlflow.runName LIKE 'run _'"),
     *("params.a IS NULL", "tags.a IS NOT NULL", "params.p IS NOT NULL AND tags.t IS NULL"),
     *("status = 'RUNNING'", "status != 'FINISHED' AND start_time > 0", "end_time >= 1"),
