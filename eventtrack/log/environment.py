@@ -8,6 +8,7 @@ transaction passes a gate. And of one file a process opens one environment only 
 otherwise), so they are shared by path.
 """
 
+import fcntl
 import os
 import threading
 import weakref
@@ -19,15 +20,9 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import lmdb
 
-from eventtrack.errors import (
-    CorruptionError,
-    DiskFullError,
-    EventtrackError,
-    StoreClosedError,
-    StoreError,
-    StoreReadOnlyError,
-)
+from eventtrack.errors import StoreClosedError
 from eventtrack.limits import MAP_BYTES_INITIAL, READERS_MAX
+from eventtrack.log.translation import translate
 
 Result = TypeVar("Result")
 if TYPE_CHECKING:
@@ -108,6 +103,7 @@ class Environment:
                     readahead=False,
                 )
                 self._lmdb.reader_check()
+                self._lock_file = os.open(path / "data.mdb", os.O_RDWR)
             except lmdb.Error as error:
                 raise translate(error, f"open {path}") from error
             _open_environments.add(self)
@@ -119,17 +115,16 @@ class Environment:
             raise
 
     def close(self) -> None:
-        """Close the environment, once the transactions of other threads have ended.
-
-        Nothing that came from it may be used afterwards.
-        """
+        """Close once the transactions of other threads have ended; nothing may be used after."""
         with _gate.changed:
             self._closed = True
             while self._inside:
                 _gate.changed.wait()
         with _turn:
             _open_environments.discard(self)
-            self._lmdb.close()
+            if self._lock_file >= 0:
+                self._lmdb.close()
+                self._close_lock()
 
     def _open_tables(self, names: tuple[str, ...]) -> None:
         # In a transaction of ours: without one, `open_db` waits for the writer of another process
@@ -165,6 +160,7 @@ class Environment:
         except lmdb.Error as error:
             raise translate(error, f"write {self.path}") from error
         finally:
+            self._unlock()
             self._leave(write=True)
 
     @contextmanager
@@ -221,6 +217,7 @@ class Environment:
         reader's slot of the parent; the gate saw to it that no other thread has one.
         """
         self._abandoned = True
+        self._close_lock()  # a lock that the parent has stays the parent's
         if self._inside:
             # The thread that forked has one: the child keeps what it can neither use nor close.
             _kept.append(self._lmdb)
@@ -229,17 +226,37 @@ class Environment:
 
     def _begin(self, *, write: bool) -> Transaction:
         while True:
+            self._refuse_closed()
+            if write:
+                # Processes wait for each other here, not for LMDB's own lock: when several of them
+                # are killed at once, that one can be free and a survivor not be told.
+                fcntl.flock(self._lock_file, fcntl.LOCK_EX)
             try:
                 return self._lmdb.begin(write=write)
             except lmdb.MapResizedError:
                 # Another process grew the file. Only `begin` reports it, so nothing was done yet.
+                if write:
+                    self._unlock()
                 self._leave(write=write)
                 try:
                     self._resize(lambda: 0)
                 finally:
-                    self._enter(write=write)
+                    self._enter(write=write, again=True)
 
-    def _enter(self, *, write: bool = False) -> None:
+    def _unlock(self) -> None:
+        if self._lock_file >= 0:
+            fcntl.flock(self._lock_file, fcntl.LOCK_UN)
+
+    def _close_lock(self) -> None:
+        descriptor, self._lock_file = self._lock_file, -1
+        os.close(descriptor)
+
+    def _refuse_closed(self) -> None:
+        if self._closed or self._abandoned:
+            what = f"cannot use {self.path}: it was closed"
+            raise StoreClosedError(what, hint="open the store again")
+
+    def _enter(self, *, write: bool = False, again: bool = False) -> None:
         own, depth, thread = _gate.own_count(), getattr(self._depth, "value", 0), get_ident()
         with _gate.changed:
             while (
@@ -248,10 +265,8 @@ class Environment:
                 or (write and self._writer[0] not in (0, thread))
             ):
                 _gate.changed.wait()
-            if self._closed or self._abandoned:
-                raise StoreClosedError(
-                    f"cannot use {self.path}: it was closed", hint="open the store again"
-                )
+            if not again:  # who left for a moment enters, so as to leave for good
+                self._refuse_closed()
             if write:
                 self._writer = (thread, self._writer[1] + 1)
             self._inside += 1
@@ -340,39 +355,6 @@ def run_growing(work: Callable[[], Result]) -> Result:
             return work()
         except MapFull as full:
             full.environment.grow()
-
-
-def translate(error: lmdb.Error, doing: str) -> EventtrackError:
-    """The error of ours for one of LMDB's, which never leave this package."""
-    text = str(error)
-    # The last is what LMDB says when the disk took a part of a write: most often it is full.
-    full = ("No space left", "quota", "File too large", "Input/output error")
-    if isinstance(error, lmdb.DiskError) or any(words in text for words in full):
-        what = "full or failing" if full[-1] in text else "full"
-        return DiskFullError(
-            f"cannot {doing}: the disk is {what} ({text})",
-            hint="free some space, then try again; what was recorded before is intact",
-        )
-    refused = any(words in text for words in ("Permission denied", "Read-only file system"))
-    if refused or isinstance(error, lmdb.ReadonlyError | lmdb.LockError):
-        return StoreReadOnlyError(
-            f"cannot {doing}: {text}", hint="check the owner and permissions of the store's folder"
-        )
-    corrupt = (
-        lmdb.CorruptedError,
-        lmdb.InvalidError,
-        lmdb.PageNotFoundError,
-        lmdb.VersionMismatchError,
-        lmdb.PanicError,
-    )
-    if isinstance(error, corrupt):
-        return CorruptionError(
-            f"cannot {doing}: the file is damaged or is no LMDB file ({text})",
-            hint="nothing was changed; run `eventtrack check`, or restore the store from a copy",
-        )
-    if "closed" in text:
-        return StoreClosedError(f"cannot {doing}: the store is closed", hint="open it again")
-    return StoreError(f"cannot {doing}: {text}", hint="run `eventtrack check`")
 
 
 def table_rows(txn: Transaction, table: Any) -> int:

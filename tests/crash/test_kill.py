@@ -306,3 +306,23 @@ def test_a_failed_adoption_does_not_close_the_store_to_readers(
             assert len(store.metrics.arrays("b" * 32, "loss")) == 100
     with opened(path) as store:
         workers.assert_exactly_once(store, counts)
+
+
+@pytest.mark.slow
+def test_a_survivor_is_told_when_all_who_waited_with_it_are_killed_at_once(tmp_path: Path) -> None:
+    """LMDB's own lock wakes one of those who wait; if that one is killed just then, nobody else."""
+    path, notes, chance = tmp_path / "store", tmp_path / "survivor", random.Random(5)
+    survivor = workers.start(workers.write, path, notes)
+    for round_number in range(15):
+        files = [tmp_path / f"notes-{round_number}-{number}" for number in range(3)]
+        writers = [_writer(path, file, {}) for file in files]
+        for file in files:
+            workers.until_returned(file, 1)
+        time.sleep(chance.random() * 0.05)
+        for writer in writers:
+            writer.kill()
+        for writer in writers:
+            writer.join(workers.PATIENCE_S)
+        workers.until_returned(notes, sum(returned(notes).values()) + 1)
+    notes.with_suffix(".stop").touch()
+    workers.finish(survivor)

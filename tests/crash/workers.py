@@ -4,6 +4,7 @@ They come from a fork server that has loaded eventtrack and opened nothing: as g
 program, and twenty times faster.
 """
 
+import faulthandler
 import multiprocessing
 import os
 import signal
@@ -33,17 +34,24 @@ _context.set_forkserver_preload(["tests.crash.workers"])
 
 def start(work: Callable[..., object], *arguments: object) -> BaseProcess:
     """A process of its own that does `work`."""
-    process = _context.Process(target=work, args=arguments)
+    process = _context.Process(target=_run, args=(work, *arguments))
     process.start()
     return process
 
 
+def _run(work: Callable[..., object], *arguments: object) -> None:
+    faulthandler.enable()
+    work(*arguments)
+
+
 def finish(*processes: BaseProcess) -> None:
-    """Wait until they have ended, and ended well; one that hangs is killed."""
+    """Wait until they have ended, and ended well; one that hangs says where, and is killed."""
     for process in processes:
         process.join(PATIENCE_S)
     hung = [process for process in processes if process.is_alive()]
     for process in hung:
+        os.kill(process.pid or 0, signal.SIGABRT)
+        process.join(1)
         process.kill()
     assert not hung, "it hangs"
     assert [process.exitcode for process in processes] == [0] * len(processes)

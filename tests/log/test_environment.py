@@ -17,7 +17,8 @@ from eventtrack.errors import (
     StoreError,
     StoreReadOnlyError,
 )
-from eventtrack.log.environment import Environment, MapFull, run_growing, table_rows, translate
+from eventtrack.log.environment import Environment, MapFull, run_growing, table_rows
+from eventtrack.log.translation import translate
 from tests.log.forking import in_child
 
 PAGE_BYTES = 4096

@@ -1,0 +1,49 @@
+"""What LMDB's errors mean to us: one table at the border, so that they never leave this package."""
+
+import lmdb
+
+from eventtrack.errors import (
+    CorruptionError,
+    DiskFullError,
+    EventtrackError,
+    StoreClosedError,
+    StoreError,
+    StoreReadOnlyError,
+)
+
+
+def translate(error: lmdb.Error, doing: str) -> EventtrackError:
+    """The error of ours for one of LMDB's.
+
+    Args:
+        doing: What was being done to what, as it follows "cannot".
+    """
+    text = str(error)
+    # The last is what LMDB says when the disk took a part of a write: most often it is full.
+    full = ("No space left", "quota", "File too large", "Input/output error")
+    if isinstance(error, lmdb.DiskError) or any(words in text for words in full):
+        what = "full or failing" if full[-1] in text else "full"
+        return DiskFullError(
+            f"cannot {doing}: the disk is {what} ({text})",
+            hint="free some space, then try again; what was recorded before is intact",
+        )
+    refused = any(words in text for words in ("Permission denied", "Read-only file system"))
+    if refused or isinstance(error, lmdb.ReadonlyError | lmdb.LockError):
+        return StoreReadOnlyError(
+            f"cannot {doing}: {text}", hint="check the owner and permissions of the store's folder"
+        )
+    corrupt = (
+        lmdb.CorruptedError,
+        lmdb.InvalidError,
+        lmdb.PageNotFoundError,
+        lmdb.VersionMismatchError,
+        lmdb.PanicError,
+    )
+    if isinstance(error, corrupt):
+        return CorruptionError(
+            f"cannot {doing}: the file is damaged or is no LMDB file ({text})",
+            hint="nothing was changed; run `eventtrack check`, or restore the store from a copy",
+        )
+    if "closed" in text:
+        return StoreClosedError(f"cannot {doing}: the store is closed", hint="open it again")
+    return StoreError(f"cannot {doing}: {text}", hint="run `eventtrack check`")
