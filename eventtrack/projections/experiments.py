@@ -7,7 +7,13 @@ import msgspec
 
 from eventtrack.events import types
 from eventtrack.events.envelope import Envelope
-from eventtrack.projections.state import ExperimentState, SessionState, Stamp, latest
+from eventtrack.projections.state import (
+    ExperimentState,
+    SessionState,
+    Stamp,
+    latest,
+    merge_tags,
+)
 from eventtrack.projections.tables import Tables
 
 ExperimentFold = Callable[[Tables, ExperimentState, Any, Stamp], None]
@@ -26,7 +32,7 @@ def created(
     if experiment.experiment_id not in state.births:
         state.births = sorted([*state.births, experiment.experiment_id])
         tables.put_name(event.name, state)
-    _set_tags(experiment, event.tags, stamp)
+    merge_tags(experiment.tags, event.tags, stamp)
     _note_update(experiment, event.created_ms)
 
 
@@ -58,7 +64,7 @@ def tags_set(
     tables: Tables, experiment: ExperimentState, event: types.ExperimentTagsSet, stamp: Stamp
 ) -> None:
     """Tags take new values."""
-    _set_tags(experiment, event.tags, stamp)
+    merge_tags(experiment.tags, event.tags, stamp)
     _note_update(experiment, event.at_ms)
 
 
@@ -66,7 +72,7 @@ def tag_deleted(
     tables: Tables, experiment: ExperimentState, event: types.ExperimentTagDeleted, stamp: Stamp
 ) -> None:
     """A tag goes away."""
-    _set_tags(experiment, {event.key: None}, stamp)
+    merge_tags(experiment.tags, {event.key: None}, stamp)
     _note_update(experiment, event.at_ms)
 
 
@@ -91,14 +97,6 @@ def _rename(tables: Tables, experiment: ExperimentState, name: str, stamp: Stamp
     taken = tables.name(experiment.name[0])
     taken.holders = sorted({*taken.holders, experiment.experiment_id})
     tables.put_name(experiment.name[0], taken)
-
-
-def _set_tags(
-    experiment: ExperimentState, tags: "dict[str, str] | dict[str, None]", stamp: Stamp
-) -> None:
-    for key, value in tags.items():
-        known = experiment.tags.get(key)
-        experiment.tags[key] = latest(known, value, stamp) if known else (value, stamp)
 
 
 def _note_update(experiment: ExperimentState, at_ms: int) -> None:

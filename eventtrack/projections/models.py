@@ -5,7 +5,7 @@ from typing import Any
 
 from eventtrack.events import types
 from eventtrack.projections.runs import keep_artifacts, remove_artifacts
-from eventtrack.projections.state import ModelState, Stamp, latest
+from eventtrack.projections.state import ModelState, Stamp, latest, merge_tags
 from eventtrack.projections.tables import Tables
 
 ModelFold = Callable[[Tables, ModelState, Any, Stamp], None]
@@ -21,7 +21,7 @@ def created(tables: Tables, model: ModelState, event: types.ModelCreated, stamp:
         model.model_type = event.model_type
         model.created_ms = event.created_ms
     _claim_params(model, event.params, stamp)
-    _set_tags(model, event.tags, stamp)
+    merge_tags(model.tags, event.tags, stamp)
     _note_update(model, event.created_ms)
 
 
@@ -40,14 +40,14 @@ def params_logged(
 
 def tags_set(tables: Tables, model: ModelState, event: types.ModelTagsSet, stamp: Stamp) -> None:
     """Tags take new values."""
-    _set_tags(model, event.tags, stamp)
+    merge_tags(model.tags, event.tags, stamp)
 
 
 def tag_deleted(
     tables: Tables, model: ModelState, event: types.ModelTagDeleted, stamp: Stamp
 ) -> None:
     """A tag goes away."""
-    _set_tags(model, {event.key: None}, stamp)
+    merge_tags(model.tags, {event.key: None}, stamp)
 
 
 def deleted(tables: Tables, model: ModelState, event: types.ModelDeleted, stamp: Stamp) -> None:
@@ -82,12 +82,6 @@ def _claim_params(model: ModelState, params: Mapping[str, str], stamp: Stamp) ->
         # The first claim counts, on every machine.
         if known is None or (stamp, value) < (known[1], known[0]):
             model.params[key] = (value, stamp)
-
-
-def _set_tags(model: ModelState, tags: Mapping[str, str | None], stamp: Stamp) -> None:
-    for key, value in tags.items():
-        known = model.tags.get(key)
-        model.tags[key] = latest(known, value, stamp) if known else (value, stamp)
 
 
 def _note_update(model: ModelState, at_ms: int) -> None:

@@ -12,6 +12,7 @@ from eventtrack.projections.state import (
     RunState,
     Stamp,
     latest,
+    merge_tags,
 )
 from eventtrack.projections.tables import Tables
 
@@ -159,8 +160,7 @@ def _set_lifecycle(tables: Tables, run: RunState, stage: str, stamp: Stamp) -> N
 
 def _set_tag(tables: Tables, run: RunState, key: str, value: str | None, stamp: Stamp) -> None:
     tables.touch(run, (index.TAG, key))
-    known = run.tags.get(key)
-    run.tags[key] = latest(known, value, stamp) if known else (value, stamp)
+    merge_tags(run.tags, {key: value}, stamp)
 
 
 RUN_FOLDS: dict[str, RunFold] = {

@@ -5,6 +5,7 @@ a *stamp*, which orders all events of the world: recorded time, replica, place i
 Last-writer fields keep the greatest stamp, birth facts and params the least.
 """
 
+from collections.abc import Mapping
 from typing import TypeVar
 
 import msgspec
@@ -121,7 +122,7 @@ class RunState(msgspec.Struct, array_like=True):
 
     def live_tags(self) -> dict[str, str]:
         """The tags that are set, in order of their keys."""
-        return {key: value for key, (value, _) in sorted(self.tags.items()) if value is not None}
+        return live_tags(self.tags)
 
 
 class ModelState(msgspec.Struct, array_like=True):
@@ -147,7 +148,7 @@ class ModelState(msgspec.Struct, array_like=True):
 
     def live_tags(self) -> dict[str, str]:
         """The tags that are set, in order of their keys."""
-        return {key: value for key, (value, _) in sorted(self.tags.items()) if value is not None}
+        return live_tags(self.tags)
 
 
 class ExperimentState(msgspec.Struct, array_like=True):
@@ -170,7 +171,7 @@ class ExperimentState(msgspec.Struct, array_like=True):
 
     def live_tags(self) -> dict[str, str]:
         """The tags that are set, in order of their keys."""
-        return {key: value for key, (value, _) in sorted(self.tags.items()) if value is not None}
+        return live_tags(self.tags)
 
 
 class NameState(msgspec.Struct, array_like=True):
@@ -205,6 +206,20 @@ class SessionState(msgspec.Struct, array_like=True):
     source: str
     version: str
     opened_ms: int
+
+
+def merge_tags(
+    tags: dict[str, OptionalText], changes: Mapping[str, str | None], stamp: Stamp
+) -> None:
+    """Set tags, or take those away that change to None; the last writer of each key wins."""
+    for key, value in changes.items():
+        known = tags.get(key)
+        tags[key] = latest(known, value, stamp) if known else (value, stamp)
+
+
+def live_tags(tags: dict[str, OptionalText]) -> dict[str, str]:
+    """The tags that are set, in order of their keys."""
+    return {key: value for key, (value, _) in sorted(tags.items()) if value is not None}
 
 
 def latest(old: tuple[T, Stamp], value: T, stamp: Stamp) -> tuple[T, Stamp]:
