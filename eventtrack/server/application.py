@@ -1,6 +1,7 @@
 """The ASGI application: finds the endpoint, reads the request, answers."""
 
 import logging
+from collections.abc import Mapping
 
 import msgspec
 from starlette.requests import ClientDisconnect
@@ -9,7 +10,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from eventtrack.compat.errors import refusal, refuse
-from eventtrack.compat.messages import Fields
+from eventtrack.compat.messages import Fields, Values
 from eventtrack.errors import EventtrackError, InvalidValueError
 from eventtrack.server.endpoint import Endpoint, Streamed
 from eventtrack.server.routes import Routes
@@ -58,12 +59,12 @@ class Application:
         """The answer to a request, whatever happens; None when nobody waits for it any more."""
         assert self._services is not None
         try:
-            found, rest = self._routes.find(request.method, request.url.path)
-            if isinstance(found, Streamed):
-                return await found.answer(self._services, request, rest)
-            if isinstance(found, Endpoint):
-                return await self._json(self._services, found, request)
-            return found
+            found = self._routes.find(request.method, request.url.path)
+            if isinstance(found.entry, Streamed):
+                return await found.entry.answer(self._services, request, found.rest)
+            if isinstance(found.entry, Endpoint):
+                return await self._json(self._services, found.entry, request, found.pieces)
+            return found.entry
         except EventtrackError as error:
             answer = refusal(error)
         except _TooLargeError:
@@ -79,13 +80,22 @@ class Application:
             answer = refuse("INTERNAL_ERROR", "Internal server error; the server's log says more.")
         return Response(answer.body, answer.status, media_type="application/json")
 
-    async def _json(self, services: Services, endpoint: Endpoint, request: HttpRequest) -> Response:
+    async def _json(
+        self,
+        services: Services,
+        endpoint: Endpoint,
+        request: HttpRequest,
+        pieces: Mapping[str, str],
+    ) -> Response:
         sent: Fields
         if request.method in ("GET", "HEAD") and request.url.query:
             sent = endpoint.request.from_query(request.query_params.multi_items())
         else:
             _check_content_type(request)
             sent = endpoint.request.from_body(await _body(request))
+        if isinstance(sent, Values):
+            for name, piece in pieces.items():
+                sent.put(name, piece)
         return await _answer_json(services, endpoint, sent)
 
 

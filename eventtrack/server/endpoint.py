@@ -27,7 +27,8 @@ class Endpoint:
     """An endpoint that is asked in JSON, or by a query, and answers in JSON.
 
     Args:
-        path: Below each of the prefixes.
+        path: Below each of the prefixes. A name in angle brackets is one piece of it, which
+            `answer` reads as a field of that name.
         answer: Asks or changes the store. It makes at most one change, so that a refusal leaves no
             trace in a commit shared with others.
         writes: Whether it changes something: then it runs on the writer's thread.

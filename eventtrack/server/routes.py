@@ -1,7 +1,9 @@
 """Which endpoint stands behind which path, and what is said where there is none."""
 
-from collections.abc import Iterable, Iterator
-from typing import NoReturn
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from types import MappingProxyType
+from typing import NamedTuple, NoReturn
 
 from starlette.responses import Response
 
@@ -33,32 +35,37 @@ def served() -> Iterator[tuple[str, str, Served]]:
         yield streamed.method, streamed.path, streamed
 
 
+class Found(NamedTuple):
+    """What answers a request, the rest of the path below it, and the pieces that have names."""
+
+    entry: Served | Response
+    rest: str = ""
+    pieces: Mapping[str, str] = MappingProxyType({})
+
+
 class Routes:
-    """The table of paths. A lookup costs one or two dictionary accesses."""
+    """The table of paths. A lookup costs a dictionary access, or a match for each pattern."""
 
     def __init__(self, entries: Iterable[tuple[str, str, Served]] | None = None) -> None:
         self._exact: dict[str, dict[str, Served]] = {}
         self._below: dict[str, dict[str, Served]] = {}
+        patterns: dict[str, dict[str, Served]] = {}
         for method, path, entry in served() if entries is None else entries:
-            table = self._below if path.endswith("/") else self._exact
+            table = self._below if path.endswith("/") else patterns if "<" in path else self._exact
             table.setdefault(path, {})[method] = entry
+        self._patterns = [(_pattern(path), methods) for path, methods in patterns.items()]
 
-    def find(self, method: str, path: str) -> tuple[Served | Response, str]:
-        """What answers a request, and the rest of the path that it gets.
+    def find(self, method: str, path: str) -> Found:
+        """What answers a request.
 
         Raises:
             NotServedError: MLflow has the endpoint, this server does not yet.
             NoSuchEndpointError: MLflow has none either.
         """
         asked = "GET" if method == "HEAD" else method
-        methods, rest = self._exact.get(path), ""
-        if methods is None:
-            for prefix, behind in self._below.items():
-                if path.startswith(prefix) and len(path) > len(prefix):
-                    methods, rest = behind, path[len(prefix) :]
-                    break
+        methods, rest, pieces = self._look_up(path)
         if methods is not None and asked in methods:
-            return methods[asked], rest
+            return Found(methods[asked], rest, pieces)
         if catalogue.is_mlflows(asked, path):
             raise NotServedError(
                 f"{method} {path} is not served by eventtrack yet",
@@ -68,7 +75,25 @@ class Routes:
             _refuse_unknown(method, path)
         allowed = ", ".join(sorted(methods))
         wrong = refuse("BAD_REQUEST", f"{path} takes {allowed}, not {method}", status=405)
-        return Response(wrong.body, 405, {"allow": allowed}, "application/json"), ""
+        return Found(Response(wrong.body, 405, {"allow": allowed}, "application/json"))
+
+    def _look_up(self, path: str) -> tuple[dict[str, Served] | None, str, dict[str, str]]:
+        """The entries of a path by method, the rest of the path, and its named pieces."""
+        methods = self._exact.get(path)
+        if methods is not None:
+            return methods, "", {}
+        for pattern, behind in self._patterns:
+            match = pattern.fullmatch(path)
+            if match is not None:
+                return behind, "", match.groupdict()
+        for prefix, behind in self._below.items():
+            if path.startswith(prefix) and len(path) > len(prefix):
+                return behind, path[len(prefix) :], {}
+        return None, "", {}
+
+
+def _pattern(path: str) -> re.Pattern[str]:
+    return re.compile(re.sub("<([a-z_]+)>", r"(?P<\1>[^/]+)", re.escape(path)))
 
 
 def _refuse_unknown(method: str, path: str) -> NoReturn:
