@@ -1,14 +1,18 @@
-"""The Merkle tree of a feed, kept as its frontier (RFC 6962, section 2.1).
+"""The Merkle tree of a feed: its frontier, and the proofs about it (RFC 6962, section 2.1).
 
 The frontier is the list of roots of complete subtrees, largest first: one for each bit set in
-the tree's size, so 64 hashes describe any feed. It is all that an append needs.
+the tree's size, so 64 hashes describe any feed. It is all that an append needs. Proofs are made
+from the leaves when they are asked for, and checked as RFC 9162, section 2.1, has it.
 """
 
 import hashlib
+from collections.abc import Callable, Iterable, Sequence
 
 # RFC 6962: the root of the empty tree is the hash of nothing.
 EMPTY_ROOT = hashlib.sha256(b"").digest()
 _NODE_PREFIX = b"\x01"
+# Complete subtrees of this many leaves are worth remembering; smaller ones are made anew.
+_KEPT = 256
 
 
 def append_leaf(frontier: list[bytes], size: int, leaf: bytes) -> None:
@@ -33,3 +37,141 @@ def root(frontier: list[bytes]) -> bytes:
 def hash_children(left: bytes, right: bytes) -> bytes:
     """RFC 6962's hash of an inner node."""
     return hashlib.sha256(_NODE_PREFIX + left + right).digest()
+
+
+class MerkleTree:
+    """The tree of a feed, for proofs: its hashes are made from leaves when they are asked for.
+
+    `leaves(start, stop)` yields the leaf hashes of that interval, in order. Roots of complete
+    subtrees of `_KEPT` leaves or more are kept, so that many proofs of one tree read each leaf
+    about once.
+    """
+
+    def __init__(self, size: int, leaves: Callable[[int, int], Iterable[bytes]]) -> None:
+        self.size = size
+        self._leaves = leaves
+        self._known: dict[tuple[int, int], bytes] = {}
+
+    def root(self) -> bytes:
+        """The root hash of the whole tree."""
+        return self.node(0, self.size)
+
+    def node(self, start: int, stop: int) -> bytes:
+        """RFC 6962's MTH of the leaves `start` to `stop`; `start` must begin a subtree."""
+        width = stop - start
+        if width <= _KEPT:
+            known = self._known.get((start, stop))
+            if known is None:
+                known = self._small(start, stop)
+                if width == _KEPT:
+                    self._known[start, stop] = known
+            return known
+        known = self._known.get((start, stop))
+        if known is None:
+            middle = start + _split(width)
+            known = hash_children(self.node(start, middle), self.node(middle, stop))
+            self._known[start, stop] = known
+        return known
+
+    def inclusion(self, index: int) -> list[bytes]:
+        """The audit path of a leaf, from its sibling up (RFC 6962, section 2.1.1)."""
+        if not 0 <= index < self.size:
+            message = f"leaf {index} of a tree of {self.size}"
+            raise IndexError(message)
+        path = []
+        start, stop = 0, self.size
+        while stop - start > 1:
+            middle = start + _split(stop - start)
+            if index < middle:
+                path.append(self.node(middle, stop))
+                stop = middle
+            else:
+                path.append(self.node(start, middle))
+                start = middle
+        return path[::-1]
+
+    def consistency(self, old: int) -> list[bytes]:
+        """The proof that the tree of the first `old` leaves is a part (RFC 6962, section 2.1.2)."""
+        if not 0 <= old <= self.size:
+            message = f"the first {old} leaves of a tree of {self.size}"
+            raise IndexError(message)
+        path = []
+        start, stop, whole = 0, self.size, True
+        # An empty tree is a part of any, and a tree of itself, without proof.
+        while 0 < old < stop:
+            middle = start + _split(stop - start)
+            if old <= middle:
+                path.append(self.node(middle, stop))
+                stop = middle
+            else:
+                path.append(self.node(start, middle))
+                start, whole = middle, False
+        if not whole:
+            path.append(self.node(start, stop))
+        return path[::-1]
+
+    def _small(self, start: int, stop: int) -> bytes:
+        frontier: list[bytes] = []
+        for place, leaf in enumerate(self._leaves(start, stop)):
+            append_leaf(frontier, place, leaf)
+        return root(frontier)
+
+
+def root_from_inclusion(leaf: bytes, index: int, size: int, path: Sequence[bytes]) -> bytes | None:
+    """The root that an audit path leads to, or None for a path that fits no such tree."""
+    if not 0 <= index < size:
+        return None
+    node, last = leaf, size - 1
+    for sibling in path:
+        if not last:
+            return None
+        if index & 1 or index == last:
+            node = hash_children(sibling, node)
+            while not index & 1 and index:
+                index >>= 1
+                last >>= 1
+        else:
+            node = hash_children(node, sibling)
+        index >>= 1
+        last >>= 1
+    return None if last else node
+
+
+def is_consistent(
+    old: int, old_root: bytes, new: int, new_root: bytes, path: Sequence[bytes]
+) -> bool:
+    """Whether `path` shows that the tree of `new` leaves extends that of `old` leaves."""
+    if old == new:
+        return not path and old_root == new_root
+    if old == 0:
+        return not path and old_root == EMPTY_ROOT
+    if not 0 < old < new:
+        return False
+    # A complete subtree at the left edge is a node of both trees, and is not repeated in the path.
+    hashes = [old_root, *path] if old & (old - 1) == 0 else list(path)
+    if not hashes:
+        return False
+    index, last = old - 1, new - 1
+    while index & 1:
+        index >>= 1
+        last >>= 1
+    older = newer = hashes[0]
+    for sibling in hashes[1:]:
+        if not last:
+            return False
+        if index & 1 or index == last:
+            older = hash_children(sibling, older)
+            newer = hash_children(sibling, newer)
+            while not index & 1 and index:
+                index >>= 1
+                last >>= 1
+        else:
+            newer = hash_children(newer, sibling)
+        index >>= 1
+        last >>= 1
+    return not last and older == old_root and newer == new_root
+
+
+def _split(width: int) -> int:
+    """The largest power of two below `width`: where RFC 6962 divides a tree."""
+    return 1 << ((width - 1).bit_length() - 1)
