@@ -97,6 +97,24 @@ class LmdbLog:
             value = txn.get(replica + _key(index), db=self._tables["feeds"])
             return None if value is None else int.from_bytes(value, "big")
 
+    def read_feed(self, replica: bytes, start: int, limit: int) -> list[Envelope]:
+        """At most `limit` envelopes of one feed from index `start` on, in order."""
+        found: list[Envelope] = []
+        size = 0
+        with self.environment.read() as txn:
+            places = txn.cursor(self._tables["feeds"])
+            events = txn.cursor(self._tables["events"])
+            more = places.set_range(replica + _key(start))
+            while more and len(found) < limit and size <= READ_BYTES_MAX:
+                name, position = places.item()
+                if name[:-_POSITION_BYTES] != replica:
+                    break
+                data = events.get(position)
+                found.append(Envelope(data, int.from_bytes(position, "big")))
+                size += len(data)
+                more = places.next()
+        return found
+
     def change_count(self) -> int:
         """The number of the newest LMDB transaction that can be read."""
         return self.environment.last_transaction()

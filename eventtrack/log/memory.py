@@ -81,6 +81,11 @@ class MemoryLog:
                 return envelope.position
         return None
 
+    def read_feed(self, replica: bytes, start: int, limit: int) -> list[Envelope]:
+        """At most `limit` envelopes of one feed from index `start` on, in order."""
+        feed = [one for one in self._envelopes if one.header.replica == replica]
+        return feed[start : start + limit]
+
     def change_count(self) -> int:
         """How many transactions have committed."""
         return self._commits

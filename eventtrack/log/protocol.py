@@ -115,6 +115,13 @@ class EventLog(LogReader, Protocol):
         """The position here of an envelope of any feed; None when it is not here."""
         ...
 
+    def read_feed(self, replica: bytes, start: int, limit: int) -> list[Envelope]:
+        """At most `limit` envelopes of one feed from index `start` on, in order.
+
+        May return fewer than there are, to bound memory; none only when there are none.
+        """
+        ...
+
     def change_count(self) -> int:
         """A number that grows with each commit of any process: cheap to ask, for watchers."""
         ...

@@ -104,6 +104,21 @@ class EventLogContract:
         assert log.locate(replica, 1) == 3
         assert log.locate(replica, 2) is None
 
+    def test_a_feed_is_read_by_its_own_indexes(self, log: EventLog) -> None:
+        foreign = foreign_feed(3)
+        append(log, point(0))
+        receive(log, *foreign[:2])
+        append(log, point(1))
+        receive(log, foreign[2])
+        replica = Envelope(foreign[0]).header.replica
+        found = log.read_feed(replica, 0, 10)
+        assert [envelope.data for envelope in found] == foreign
+        assert [envelope.position for envelope in found] == [2, 3, 5]
+        assert [one.data for one in log.read_feed(replica, 1, 1)] == foreign[1:2]
+        assert [one.header.index for one in log.read_feed(log.replica, 0, 10)] == [0, 1]
+        assert log.read_feed(replica, 3, 10) == []
+        assert log.read_feed(b"\xff" * 16, 0, 10) == []
+
     def test_stored_bytes_never_change(self, log: EventLog) -> None:
         kept: list[bytes] = []
         for step in range(20):
