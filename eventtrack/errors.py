@@ -15,9 +15,14 @@
     │   ├── DiskFullError
     │   ├── FormatTooNewError
     │   └── UnsuitableFileSystemError
-    └── CorruptionError       stop: nothing was changed
-        ├── ChecksumError
-        └── ProjectionError
+    ├── CorruptionError       stop: nothing was changed
+    │   ├── ChecksumError
+    │   └── ProjectionError
+    └── RemoteError           the other side
+        ├── RemoteUnavailableError
+        ├── RemoteDeniedError
+        ├── RemoteFailedError
+        └── EndpointMissingError
 
 `error_code` is MLflow's name for the kind of failure, so that code written for `MlflowException`
 finds what it looks for; `exit_code` is what the command line returns.
@@ -154,3 +159,44 @@ class ChecksumError(CorruptionError):
 
 class ProjectionError(CorruptionError):
     """A projection could not apply an event; it stopped there, and the event is kept."""
+
+
+class RemoteError(EventtrackError):
+    """A server did not do what it was asked to, for a reason that is not in the call."""
+
+    exit_code = 9
+
+
+class RemoteUnavailableError(RemoteError):
+    """No server answered, or none that tracks runs; try again later.
+
+    Args:
+        message: As for every error.
+        hint: As for every error.
+        sent: Whether the request may have reached the server and been carried out.
+    """
+
+    error_code = "TEMPORARILY_UNAVAILABLE"
+    retryable = True
+
+    def __init__(self, message: str, *, hint: str = "", sent: bool = False) -> None:
+        super().__init__(message, hint=hint)
+        self.sent = sent
+
+
+class RemoteDeniedError(RemoteError):
+    """The server wants other credentials, or does not let these do that."""
+
+    error_code = "PERMISSION_DENIED"
+
+
+class RemoteFailedError(RemoteError):
+    """The server answered that it broke down over the request."""
+
+    retryable = True
+
+
+class EndpointMissingError(RemoteError):
+    """The server does not have this call: it is older, or another program."""
+
+    error_code = "NOT_IMPLEMENTED"

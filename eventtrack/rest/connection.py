@@ -1,0 +1,285 @@
+"""Requests to one server, and what each answer means in our errors.
+
+An answer counts only if it is MLflow's JSON: behind a server's name may stand a proxy that says 200
+and shows a page to log in. What is not understood is taken as no answer, never as success.
+"""
+
+import threading
+from collections.abc import Iterator, Mapping
+from typing import IO, TYPE_CHECKING, Any, NoReturn
+from urllib.parse import quote, urlencode, urlsplit
+
+import msgspec
+
+from eventtrack.errors import (
+    AlreadyExistsError,
+    ConflictError,
+    EndpointMissingError,
+    EventtrackError,
+    InvalidStateError,
+    InvalidValueError,
+    NotFoundError,
+    RemoteDeniedError,
+    RemoteFailedError,
+    RemoteUnavailableError,
+    UsageError,
+)
+from eventtrack.rest.address import Address
+
+if TYPE_CHECKING:
+    import urllib3
+
+Json = dict[str, Any]
+
+# Seconds. A server on the same continent accepts within one; a dead one must not stop a program.
+CONNECT_TIMEOUT_S = 5.0
+READ_TIMEOUT_S = 60.0
+# Characters of an answer that is none of ours, shown to whoever wonders what it is.
+_SHOWN = 200
+
+# MLflow's codes that say what is wrong with the call.
+_ERRORS: dict[str, type[EventtrackError]] = {
+    "RESOURCE_DOES_NOT_EXIST": NotFoundError,
+    "NOT_FOUND": NotFoundError,
+    "RESOURCE_ALREADY_EXISTS": AlreadyExistsError,
+    "ALREADY_EXISTS": AlreadyExistsError,
+    "INVALID_PARAMETER_VALUE": InvalidValueError,
+    "INVALID_STATE": InvalidStateError,
+    "BAD_REQUEST": UsageError,
+    "RESOURCE_CONFLICT": ConflictError,
+    "PERMISSION_DENIED": RemoteDeniedError,
+    "UNAUTHENTICATED": RemoteDeniedError,
+    "ENDPOINT_NOT_FOUND": EndpointMissingError,
+    "NOT_IMPLEMENTED": EndpointMissingError,
+}
+_DENIED = (401, 403, 407)
+_LATER = (408, 429, 502, 503, 504)
+_NO_ENDPOINT = (404, 405, 501)
+
+
+class Connection:
+    """Requests to one server over connections that are kept open. Safe from any thread.
+
+    Args:
+        address: The server.
+        read_timeout_s: How long a silent server is waited for.
+    """
+
+    def __init__(self, address: Address, read_timeout_s: float = READ_TIMEOUT_S) -> None:
+        self.address = address
+        self._read_timeout_s = read_timeout_s
+        self._pool: urllib3.PoolManager | None = None
+        self._opening = threading.Lock()
+
+    def get(self, path: str, query: Mapping[str, Any] | None = None) -> Json:
+        """Ask with a query; `path` comes below the server's URL."""
+        if query:
+            path = f"{path}?{urlencode(query, doseq=True)}"
+        return self._json("GET", path, None)
+
+    def post(self, path: str, body: Json, *, read_timeout_s: float | None = None) -> Json:
+        """Send JSON; NaN and infinities in it have to be texts already."""
+        return self._json("POST", path, msgspec.json.encode(body), read_timeout_s)
+
+    def delete(self, path: str) -> None:
+        """Remove what is at a path."""
+        self._json("DELETE", path, None)
+
+    def put(self, path: str, body: IO[bytes] | bytes) -> None:
+        """Upload bytes, read from a stream as they are sent; an answer may have any body."""
+        answer = self._answer("PUT", path, body, preload=True)
+        self._check(answer, "PUT", path, answer.data)
+
+    def chunks(self, path: str, size: int) -> Iterator[bytes]:
+        """Download bytes, `size` at a time.
+
+        Raises:
+            RemoteUnavailableError: The connection broke; what came so far is not all.
+        """
+        with self._answer("GET", path, None, preload=False) as answer:
+            if answer.status != 200:
+                self._check(answer, "GET", path, answer.read(_SHOWN * 100))
+            import urllib3
+
+            try:
+                yield from answer.stream(size)
+            except urllib3.exceptions.HTTPError as error:
+                raise self._broken("GET", path, error) from error
+
+    def close(self) -> None:
+        """Let go of open connections; the next request opens one anew."""
+        pool, self._pool = self._pool, None
+        if pool is not None:
+            pool.clear()
+
+    def _json(
+        self, method: str, path: str, body: bytes | None, read_timeout_s: float | None = None
+    ) -> Json:
+        answer = self._answer(method, path, body, preload=True, timeout_s=read_timeout_s)
+        data = answer.data
+        self._check(answer, method, path, data)
+        found = _decoded(data)
+        if found is None:
+            raise RemoteUnavailableError(
+                f"{self.address.url} does not answer {method} {path} as a tracking server does: "
+                f"{_shown(data)}",
+                hint="is this the URL of an MLflow or eventtrack server?",
+                sent=True,
+            )
+        return found
+
+    def _answer(
+        self,
+        method: str,
+        path: str,
+        body: IO[bytes] | bytes | None,
+        *,
+        preload: bool,
+        timeout_s: float | None = None,
+    ) -> "urllib3.BaseHTTPResponse":
+        import urllib3
+
+        headers = {"accept": "*/*"}
+        if isinstance(body, bytes):
+            headers["content-type"] = "application/json"
+        if self.address.authorization is not None:
+            headers["authorization"] = self.address.authorization
+        timeout = urllib3.Timeout(connect=CONNECT_TIMEOUT_S, read=timeout_s or self._read_timeout_s)
+        try:
+            return self._opened().request(
+                method,
+                self.address.url + path,
+                body=body,
+                headers=headers,
+                timeout=timeout,
+                redirect=False,
+                retries=False,
+                preload_content=preload,
+            )
+        except urllib3.exceptions.HTTPError as error:
+            raise self._broken(method, path, error) from error
+
+    def _opened(self) -> "urllib3.PoolManager":
+        pool = self._pool
+        if pool is None:
+            with self._opening:
+                if self._pool is None:
+                    self._pool = _pool(self.address)
+                pool = self._pool
+        return pool
+
+    def _broken(self, method: str, path: str, error: Exception) -> RemoteUnavailableError:
+        """No answer: whether the server may have done what it was asked stands in `sent`."""
+        from urllib3 import exceptions
+
+        never_sent = (
+            exceptions.NewConnectionError,
+            exceptions.ConnectTimeoutError,
+            exceptions.ProxyError,
+            exceptions.SSLError,
+        )
+        hint = "is it running, and is this its URL?"
+        if isinstance(error, exceptions.SSLError):
+            hint = (
+                "name a file of certificates to trust in MLFLOW_TRACKING_SERVER_CERT_PATH, or set "
+                "MLFLOW_TRACKING_INSECURE_TLS=true to trust any"
+            )
+        return RemoteUnavailableError(
+            f"no answer from {self.address.url} to {method} {path.partition('?')[0]}: "
+            f"{_reason(error)}",
+            hint=hint,
+            sent=not isinstance(error, never_sent),
+        )
+
+    def _check(
+        self, answer: "urllib3.BaseHTTPResponse", method: str, path: str, data: bytes
+    ) -> None:
+        """Raise what an answer other than success means."""
+        if 200 <= answer.status < 300:
+            return
+        found = _decoded(data) or {}
+        code, message = str(found.get("error_code", "")), str(found.get("message", ""))
+        asked = f"{method} {path.partition('?')[0]}"
+        said = message or _shown(data) or "no reason given"
+        if answer.status in _DENIED or code in ("PERMISSION_DENIED", "UNAUTHENTICATED"):
+            raise RemoteDeniedError(
+                f"{self.address.url} refused {asked} ({answer.status}): {said}",
+                hint="set MLFLOW_TRACKING_USERNAME and _PASSWORD, or MLFLOW_TRACKING_TOKEN",
+            )
+        if code in _ERRORS:
+            raise _ERRORS[code](message, hint=str(found.get("hint", "")))
+        self._refuse_status(answer, asked, code, said)
+
+    def _refuse_status(
+        self, answer: "urllib3.BaseHTTPResponse", asked: str, code: str, said: str
+    ) -> NoReturn:
+        status, url = answer.status, self.address.url
+        if 300 <= status < 400:
+            raise RemoteUnavailableError(
+                f"{url} sends {asked} on to {answer.headers.get('location', 'nowhere')}",
+                hint="use the URL of the tracking server itself, with https where it asks for it",
+            )
+        if status in _NO_ENDPOINT and not code:
+            raise EndpointMissingError(
+                f"{url} has no {asked} ({status}): {said}",
+                hint="is this the URL of a tracking server, and is it recent enough?",
+            )
+        if status in _LATER or (status >= 500 and not code):
+            raise RemoteUnavailableError(
+                f"{url} cannot answer {asked} now ({status}): {said}", hint="try again", sent=True
+            )
+        if status >= 500:
+            raise RemoteFailedError(
+                f"{url} failed over {asked} ({status}, {code}): {said}",
+                hint="the server's own log says why",
+            )
+        raise UsageError(f"{url} refused {asked} ({status}): {said}")
+
+
+def _pool(address: Address) -> "urllib3.PoolManager":
+    import urllib3
+
+    settings: dict[str, Any] = {"maxsize": 4, "block": False}
+    if address.url.startswith("https:"):
+        settings["cert_reqs"] = "CERT_REQUIRED" if address.verify else "CERT_NONE"
+        settings["ca_certs"] = address.authorities
+        settings["cert_file"] = address.client_certificate
+    proxy = _proxy(address.url)
+    if not address.verify:
+        # The user asked for it; a warning for each request would drown everything else.
+        urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
+    return urllib3.ProxyManager(proxy, **settings) if proxy else urllib3.PoolManager(**settings)
+
+
+def _proxy(url: str) -> str | None:
+    """The proxy that the environment wants for a URL (HTTPS_PROXY, NO_PROXY, ...)."""
+    import urllib.request
+
+    parts = urlsplit(url)
+    proxy = urllib.request.getproxies().get(parts.scheme)
+    if not proxy or urllib.request.proxy_bypass(parts.hostname or ""):
+        return None
+    return proxy if "://" in proxy else f"http://{proxy}"
+
+
+def path_text(text: str) -> str:
+    """A text as one or more pieces of a path."""
+    return quote(text, safe="/")
+
+
+def _decoded(data: bytes) -> Json | None:
+    try:
+        found = msgspec.json.decode(data)
+    except msgspec.DecodeError:
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _shown(data: bytes) -> str:
+    return " ".join(data.decode(errors="replace").split())[:_SHOWN]
+
+
+def _reason(error: BaseException) -> str:
+    # urllib3 puts the object that tried in front: "HTTPConnection(host='...', port=1): ...".
+    text = str(error.args[-1] if error.args else error)
+    return text.partition("): ")[2] or text or type(error).__name__

@@ -1,0 +1,105 @@
+"""Calls about runs: their life, their state, their search and their metrics' histories."""
+
+from collections.abc import Mapping, Sequence
+
+from eventtrack.limits import SEARCH_RUNS_RESULTS_DEFAULT
+from eventtrack.rest import records
+from eventtrack.rest.calls import Calls, page
+from eventtrack.rest.experiments import VIEWS
+from eventtrack.views.records import Metric, PagedList, Run, RunInfo, ViewType
+
+# Points that MLflow's server gives out at once.
+_HISTORY_PAGE = 25_000
+
+
+class RunCalls(Calls):
+    """Runs: started, read, ended, deleted, found."""
+
+    def create_run(
+        self,
+        experiment_id: str,
+        *,
+        user_id: str = "",
+        start_time: int | None = None,
+        tags: Mapping[str, str] | None = None,
+        run_name: str | None = None,
+        run_id: str | None = None,
+    ) -> Run:
+        """Start a run.
+
+        Not to be asked twice: a server makes a second run.
+
+        Args:
+            run_id: The id that eventtrack's server gives the run (MLflow's draws its own): asked
+                twice, it refuses the second.
+        """
+        answer = self._post(
+            "runs/create",
+            experiment_id=experiment_id,
+            user_id=user_id,
+            start_time=start_time,
+            tags=records.pairs(tags or {}),
+            run_name=run_name,
+            run_id=run_id,
+        )
+        return records.run(answer["run"])
+
+    def get_run(self, run_id: str) -> Run:
+        """A run with all it recorded, deleted ones too."""
+        return records.run(self._get("runs/get", run_id=run_id)["run"])
+
+    def update_run(
+        self,
+        run_id: str,
+        *,
+        status: str | None = None,
+        end_time: int | None = None,
+        name: str | None = None,
+    ) -> RunInfo:
+        """Change a run's status, end time or name; None leaves each."""
+        answer = self._post(
+            "runs/update", run_id=run_id, status=status, end_time=end_time, run_name=name
+        )
+        return records.run_info(answer["run_info"])
+
+    def delete_run(self, run_id: str) -> None:
+        """Delete a run."""
+        self._post("runs/delete", run_id=run_id)
+
+    def restore_run(self, run_id: str) -> None:
+        """Bring a deleted run back."""
+        self._post("runs/restore", run_id=run_id)
+
+    def search_runs(
+        self,
+        experiment_ids: Sequence[str],
+        filter_string: str = "",
+        view_type: int = ViewType.ACTIVE_ONLY,
+        max_results: int = SEARCH_RUNS_RESULTS_DEFAULT,
+        order_by: Sequence[str] | None = None,
+        page_token: str | None = None,
+    ) -> PagedList[Run]:
+        """One page of runs."""
+        answer = self._post(
+            "runs/search",
+            experiment_ids=list(experiment_ids),
+            filter=filter_string,
+            run_view_type=VIEWS[view_type],
+            max_results=max_results,
+            order_by=list(order_by or ()),
+            page_token=page_token,
+        )
+        return page(answer, "runs", records.run)
+
+    def metric_history(
+        self, run_id: str, key: str, page_token: str | None = None
+    ) -> PagedList[Metric]:
+        """One page of a metric's points."""
+        answer = self._get(
+            "metrics/get-history",
+            run_id=run_id,
+            metric_key=key,
+            max_results=_HISTORY_PAGE,
+            page_token=page_token,
+        )
+        return page(answer, "metrics", lambda one: records.metric(one, run_id))
