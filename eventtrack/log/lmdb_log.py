@@ -103,15 +103,16 @@ class LmdbLog:
         size = 0
         with self.environment.read() as txn:
             places = txn.cursor(self._tables["feeds"])
-            events = txn.cursor(self._tables["events"])
             more = places.set_range(replica + _key(start))
             while more and len(found) < limit and size <= READ_BYTES_MAX:
                 name, position = places.item()
                 if name[:-_POSITION_BYTES] != replica:
                     break
-                data = events.get(position)
-                found.append(Envelope(data, int.from_bytes(position, "big")))
-                size += len(data)
+                envelope = _get(txn, self._tables["events"], int.from_bytes(position, "big"))
+                if envelope is None:
+                    break
+                found.append(envelope)
+                size += len(envelope.data)
                 more = places.next()
         return found
 
