@@ -32,14 +32,14 @@ class Invocation:
         self.uri: str | None = None
         self.out = Output()
 
-    def open(self, *, create: bool = False) -> "Store":
+    def open(self, *, create: bool = False, source: str = "cli") -> "Store":
         """The store of this call; without `create` a missing one is an error, not a new folder."""
         from eventtrack.store import open_store
         from eventtrack.store.location import resolve_path
 
         path = resolve_path(self.uri)
         try:
-            return open_store(path, source="cli", create=create)
+            return open_store(path, source=source, create=create)
         except StoreMissingError as error:
             raise StoreMissingError(
                 error.message,

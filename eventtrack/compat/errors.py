@@ -57,6 +57,18 @@ class NoSuchEndpointError(EventtrackError):
     error_code = "ENDPOINT_NOT_FOUND"
 
 
+class UnauthenticatedError(EventtrackError):
+    """A request that needs a token came without one that counts."""
+
+    error_code = "UNAUTHENTICATED"
+
+
+class PermissionDeniedError(EventtrackError):
+    """Who asks is known, and may not do this."""
+
+    error_code = "PERMISSION_DENIED"
+
+
 @dataclass(frozen=True, slots=True)
 class Refusal:
     """An error as it is answered."""

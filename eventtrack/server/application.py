@@ -12,10 +12,12 @@ from starlette.types import Receive, Scope, Send
 from eventtrack.compat.errors import refusal, refuse
 from eventtrack.compat.messages import Fields, Values
 from eventtrack.errors import EventtrackError, InvalidValueError
+from eventtrack.server.access import CHALLENGE, Access
 from eventtrack.server.endpoint import Endpoint, Streamed
 from eventtrack.server.routes import Routes
 from eventtrack.server.threads import Services
 from eventtrack.store import Store
+from eventtrack.store.session import AUTHOR
 
 _log = logging.getLogger("eventtrack.server")
 
@@ -33,9 +35,10 @@ class Application:
     Its threads start with the `lifespan` that servers open, and finish what they have with its end.
     """
 
-    def __init__(self, store: Store, routes: Routes) -> None:
+    def __init__(self, store: Store, routes: Routes, access: Access) -> None:
         self._store = store
         self._routes = routes
+        self._access = access
         self._services: Services | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -60,11 +63,12 @@ class Application:
         assert self._services is not None
         try:
             found = self._routes.find(request.method, request.url.path)
+            if isinstance(found.entry, Response):
+                return found.entry
+            AUTHOR.set(self._access.admit(found.entry.needs, request.headers))
             if isinstance(found.entry, Streamed):
                 return await found.entry.answer(self._services, request, found.rest)
-            if isinstance(found.entry, Endpoint):
-                return await self._json(self._services, found.entry, request, found.pieces)
-            return found.entry
+            return await self._json(self._services, found.entry, request, found.pieces)
         except EventtrackError as error:
             answer = refusal(error)
         except _TooLargeError:
@@ -78,7 +82,8 @@ class Application:
         except Exception:
             _log.exception("cannot answer %s %s", request.method, request.url.path)
             answer = refuse("INTERNAL_ERROR", "Internal server error; the server's log says more.")
-        return Response(answer.body, answer.status, media_type="application/json")
+        headers = {"www-authenticate": CHALLENGE} if answer.status == 401 else None
+        return Response(answer.body, answer.status, headers, "application/json")
 
     async def _json(
         self,

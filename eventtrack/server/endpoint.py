@@ -11,6 +11,7 @@ from eventtrack.compat.requests import Request
 from eventtrack.compat.responses import Json
 from eventtrack.server.threads import Services
 from eventtrack.store import Store
+from eventtrack.tokens import Role
 
 # MLflow serves its clients under the first and its pages under both.
 API_2, AJAX_2 = "/api/2.0/mlflow/", "/ajax-api/2.0/mlflow/"
@@ -32,6 +33,8 @@ class Endpoint:
         answer: Asks or changes the store. It makes at most one change, so that a refusal leaves no
             trace in a commit shared with others.
         writes: Whether it changes something: then it runs on the writer's thread.
+        role: What a token has to be good for. By default to write, save for a GET; so a POST that
+            only reads has to say so.
     """
 
     method: str
@@ -40,6 +43,12 @@ class Endpoint:
     answer: Answer
     writes: bool = False
     prefixes: tuple[str, ...] = BOTH
+    role: Role | None = None
+
+    @property
+    def needs(self) -> Role:
+        """The role that a request needs."""
+        return _needs(self.role, "POST" if self.writes else self.method)
 
 
 Stream = Callable[[Services, HttpRequest, str], Awaitable[Response]]
@@ -51,8 +60,21 @@ class Streamed:
 
     Args:
         path: Whole; with a slash at its end for everything below it, which `answer` gets.
+        role: As of an `Endpoint`.
     """
 
     method: str
     path: str
     answer: Stream
+    role: Role | None = None
+
+    @property
+    def needs(self) -> Role:
+        """The role that a request needs."""
+        return _needs(self.role, self.method)
+
+
+def _needs(declared: Role | None, method: str) -> Role:
+    if declared is not None:
+        return declared
+    return Role.READ if method == "GET" else Role.WRITE

@@ -6,6 +6,7 @@ from eventtrack.compat.responses import Json
 from eventtrack.errors import NotFoundError
 from eventtrack.server.endpoint import PAGES_ONLY, Endpoint
 from eventtrack.store import Store
+from eventtrack.tokens import Role
 from eventtrack.views.records import ViewType
 
 VIEWS = dict(
@@ -129,7 +130,7 @@ ENDPOINTS = (
     Endpoint("POST", "experiments/create", requests.CREATE_EXPERIMENT, _create, writes=True),
     Endpoint("GET", "experiments/get", requests.ONE_EXPERIMENT, _get),
     Endpoint("GET", "experiments/get-by-name", requests.EXPERIMENT_BY_NAME, _get_by_name),
-    Endpoint("POST", "experiments/search", requests.SEARCH_EXPERIMENTS, _search),
+    Endpoint("POST", "experiments/search", requests.SEARCH_EXPERIMENTS, _search, role=Role.READ),
     Endpoint("GET", "experiments/search", requests.SEARCH_EXPERIMENTS, _search),
     Endpoint("POST", "experiments/update", requests.UPDATE_EXPERIMENT, _update, writes=True),
     Endpoint("POST", "experiments/delete", requests.ONE_EXPERIMENT, _delete, writes=True),
@@ -154,5 +155,6 @@ ENDPOINTS = (
         requests.SEARCH_DATASETS,
         _search_datasets,
         prefixes=PAGES_ONLY,
+        role=Role.READ,
     ),
 )

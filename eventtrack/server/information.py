@@ -9,6 +9,7 @@ from eventtrack.compat.responses import MLFLOW_VERSION, Json
 from eventtrack.server.endpoint import AJAX_3, API_3, Endpoint, Streamed
 from eventtrack.server.threads import Services
 from eventtrack.store import Store
+from eventtrack.tokens import Role
 
 
 def _server_info(store: Store, sent: Values) -> Json:
@@ -38,4 +39,8 @@ ENDPOINTS = (
         "GET", "server-info", JsonRequest(Message(())), _server_info, prefixes=(API_3, AJAX_3)
     ),
 )
-STREAMED = (Streamed("GET", "/health", _health), Streamed("GET", "/version", _version))
+# Asked by monitors and by clients before they have a token.
+STREAMED = (
+    Streamed("GET", "/health", _health, role=Role.NOBODY),
+    Streamed("GET", "/version", _version, role=Role.NOBODY),
+)

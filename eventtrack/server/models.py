@@ -8,10 +8,13 @@ from eventtrack.compat.messages import Values
 from eventtrack.compat.responses import Json
 from eventtrack.server.endpoint import Endpoint
 from eventtrack.store import Store
+from eventtrack.tokens import Role
 
 
 def _search(store: Store, sent: Values) -> Json:
     return {}
 
 
-ENDPOINTS = (Endpoint("POST", "logged-models/search", requests.SEARCH_MODELS, _search),)
+ENDPOINTS = (
+    Endpoint("POST", "logged-models/search", requests.SEARCH_MODELS, _search, role=Role.READ),
+)

@@ -9,10 +9,12 @@ import uvicorn
 
 from eventtrack.errors import InvalidValueError
 from eventtrack.server import files
+from eventtrack.server.access import Access
 from eventtrack.server.application import Application
 from eventtrack.server.guard import Guard, is_loopback
 from eventtrack.server.routes import Routes
 from eventtrack.store import Store
+from eventtrack.tokens import Tokens
 
 # Requests that run when the signal comes have this long; what they changed is durable either way.
 _DRAIN_S = 1
@@ -34,23 +36,26 @@ def serve(
 
     Args:
         port: 0 takes a free one.
-        allow_remote: Serve other machines too; anybody who reaches the port may read and write.
+        allow_remote: Serve other machines also without tokens: then anybody who reaches the port
+            may read and write.
         on_ready: Gets the server's URL once it answers.
 
     Raises:
-        InvalidValueError: The host is not this machine's alone and `allow_remote` is not given, or
-            the address is not free.
+        InvalidValueError: The host is not this machine's alone, there are no tokens and
+            `allow_remote` is not given; or the address is not free.
     """
-    if not allow_remote and not is_loopback(host):
+    access = Access(Tokens(store.path))
+    if not (allow_remote or access.required or is_loopback(host)):
         raise InvalidValueError(
             f"cannot listen on {host}: other machines could read and change everything, for this "
-            "server asks nobody who they are",
-            hint="add --allow-remote if all who reach the port may do so, or keep 127.0.0.1 and "
-            "come in through ssh -L",
+            "store has no tokens",
+            hint="make one with `eventtrack token create NAME`: then every request needs one; or "
+            "keep 127.0.0.1 and come in through ssh -L; or add --allow-remote if all who reach the "
+            "port may read and change everything",
         )
     files.sweep(store)
     with _listening(host, port) as listener:
-        application = Application(store, Routes())
+        application = Application(store, Routes(), access)
         config = uvicorn.Config(
             Guard(application, local_only=not allow_remote),
             http="httptools",

@@ -6,6 +6,7 @@ from eventtrack.compat.responses import Json
 from eventtrack.server.endpoint import Endpoint
 from eventtrack.server.experiments import VIEWS
 from eventtrack.store import Store
+from eventtrack.tokens import Role
 from eventtrack.views.records import Run
 
 
@@ -70,5 +71,5 @@ ENDPOINTS = (
     Endpoint("POST", "runs/update", requests.UPDATE_RUN, _update, writes=True),
     Endpoint("POST", "runs/delete", requests.ONE_RUN, _delete, writes=True),
     Endpoint("POST", "runs/restore", requests.ONE_RUN, _restore, writes=True),
-    Endpoint("POST", "runs/search", requests.SEARCH_RUNS, _search),
+    Endpoint("POST", "runs/search", requests.SEARCH_RUNS, _search, role=Role.READ),
 )

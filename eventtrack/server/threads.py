@@ -1,7 +1,8 @@
 """The threads that work for the event loop: one writes, some read, and none blocks the loop.
 
 Writes that arrive while the disk is busy with others wait in a queue and then share one durable
-commit. Each is a change of its own all the same: one that is refused leaves the others alone.
+commit. Each is a change of its own all the same: one that is refused leaves the others alone, and
+each runs in the context of its request, so that it is recorded for who asked.
 """
 
 import asyncio
@@ -10,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from typing import Any, TypeVar
 
 from eventtrack.errors import StoreClosedError, UsageError
@@ -32,6 +34,7 @@ class _Pending:
         self, work: Callable[[], Any], loop: asyncio.AbstractEventLoop, future: asyncio.Future[Any]
     ) -> None:
         self.work = work
+        self.context = copy_context()
         self.loop = loop
         self.future = future
         self.result: Any = None
@@ -41,7 +44,7 @@ class _Pending:
         """Do the work; keep a refusal for whoever asked, let everything else out."""
         self.result, self.error = None, None
         try:
-            self.result = self.work()
+            self.result = self.context.run(self.work)
         except UsageError as error:
             self.error = error
 
@@ -142,7 +145,8 @@ class Services:
 
     async def read(self, work: Callable[[], Result]) -> Result:
         """Run a query, or copy a file, off the loop."""
-        return await asyncio.get_running_loop().run_in_executor(self._readers, work)
+        run = copy_context().run
+        return await asyncio.get_running_loop().run_in_executor(self._readers, run, work)
 
     def close(self) -> None:
         """Finish all changes that were asked for; wait for no reader."""

@@ -14,6 +14,7 @@ import warnings
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import copy_context
 from pathlib import Path
 from typing import TypeVar
 
@@ -37,7 +38,7 @@ from eventtrack.log.lmdb_log import LmdbLog, LmdbTransaction
 from eventtrack.projections.build import Fold, StaleBuild
 from eventtrack.projections.runner import Views
 from eventtrack.projections.tables import Reader
-from eventtrack.store.session import describe
+from eventtrack.store.session import AUTHOR, describe
 
 Result = TypeVar("Result")
 Marks = list[tuple[JournalFile, int]]
@@ -74,8 +75,9 @@ class Engine:
 
     @property
     def session(self) -> bytes:
-        """This process's session; it stands in the log from the first event on."""
-        return self._session
+        """The session of whoever acts now; it stands in the log from the first event on."""
+        author = AUTHOR.get()
+        return self._session if author is None else self._session_of(author)
 
     def execute(self, decide: Decision[Result]) -> Result:
         """Decide as the only writer and append what follows durably, or raise and write nothing."""
@@ -142,7 +144,7 @@ class Engine:
         journal = self._journal
         if journal is None:
             # Points are no decisions, so the session that names their author opens here.
-            self.execute(self._open_session)
+            copy_context().run(self._open_own_session)
             with self._opening:
                 self._check_open()
                 if self._journal is None:
@@ -202,6 +204,7 @@ class Engine:
         self._local = threading.local()
         self._forked = False
         self._session = self.ids.id128()
+        self._sessions: dict[str, bytes] = {}
         self._journal: Journal | None = None
         self._drainer: Drainer | None = None
         self.log = LmdbLog(self.path / files.LOG, clock=self.clock, ids=self.ids)
@@ -279,15 +282,25 @@ class Engine:
         result, drafts = decide(fold.tables)
         if drafts and decide != self._open_session:
             drafts = [*self._open_session(fold.tables)[1], *drafts]
-        fold.apply([transaction.append(draft, self._session) for draft in drafts])
+        session = self.session
+        fold.apply([transaction.append(draft, session) for draft in drafts])
         return result
 
     def _open_session(self, reader: Reader) -> tuple[None, list[Draft]]:
         """The decision to say who writes, once."""
-        if reader.session(self._session) is not None:
+        session = self.session
+        if reader.session(session) is not None:
             return None, []
-        facts = describe(self.source, self.clock.now_ms())
-        return None, [Draft.of(f"session/{self._session.hex()}", facts)]
+        facts = describe(self.source, self.clock.now_ms(), AUTHOR.get())
+        return None, [Draft.of(f"session/{session.hex()}", facts)]
+
+    def _open_own_session(self) -> None:
+        AUTHOR.set(None)
+        self.execute(self._open_session)
+
+    def _session_of(self, author: str) -> bytes:
+        """The session of an author other than this process: one for each, and atomically made."""
+        return self._sessions.get(author) or self._sessions.setdefault(author, self.ids.id128())
 
     def _check_open(self) -> None:
         if self._forked:

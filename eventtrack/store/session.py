@@ -3,20 +3,27 @@
 import getpass
 import os
 import sys
+from contextvars import ContextVar
 from pathlib import Path
 
 from eventtrack._version import __version__
 from eventtrack.events.types import SessionOpened
 
+# Whom this thread or task changes a store for: a name that a server vouches for, None for the user
+# of this process. Each name has a session of its own. Points that go through the journal are always
+# the process's: a journal file names one session.
+AUTHOR: ContextVar[str | None] = ContextVar("eventtrack_author", default=None)
 
-def describe(source: str, now_ms: int) -> SessionOpened:
+
+def describe(source: str, now_ms: int, author: str | None = None) -> SessionOpened:
     """This process as a session: user, host, pid, program, folder, git commit.
 
     Args:
         source: Which surface writes: "python", "cli", "server", "import", ...
+        author: For whom it writes; None for its own user.
     """
     return SessionOpened(
-        user=current_user(),
+        user=author or current_user(),
         host=os.uname().nodename,
         pid=os.getpid(),
         program=program(),

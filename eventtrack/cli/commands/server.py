@@ -23,7 +23,7 @@ from eventtrack.cli.base import Invocation, command, pass_invocation
 @click.option(
     "--allow-remote",
     is_flag=True,
-    help="Listen beyond this machine; anybody who reaches the port may read and write.",
+    help="Listen beyond this machine without tokens: all who reach the port may read and write.",
 )
 @pass_invocation
 def server(call: Invocation, host: str, port: int, allow_remote: bool) -> None:
@@ -33,11 +33,14 @@ def server(call: Invocation, host: str, port: int, allow_remote: bool) -> None:
     the URL that is printed. What was answered is on disk. The store stays open to others meanwhile:
     programs that log to it directly, and the other commands.
 
+    Once `eventtrack token create` has made a token, every request needs one: set
+    MLFLOW_TRACKING_TOKEN for the programs. docs/server.md tells how to serve a team.
+
     JSON: one object, with url and store, once the server answers.
     """
     from eventtrack.server import serve
 
-    store = call.open(create=True)
+    store = call.open(create=True, source="server")
 
     def ready(url: str) -> None:
         if call.out.json:

@@ -1,0 +1,107 @@
+"""Who asks, and whether they may: the one place where roles are enforced."""
+
+import base64
+import binascii
+from typing import Protocol
+
+from eventtrack.clock import Clock, SystemClock
+from eventtrack.compat.errors import PermissionDeniedError, UnauthenticatedError
+from eventtrack.tokens import Role, Token, Tokens, digest
+
+# Browsers ask for a name and a password, of which the token is the latter.
+CHALLENGE = 'Basic realm="eventtrack", charset="UTF-8"'
+
+
+class Asked(Protocol):
+    """The headers of a request."""
+
+    def get(self, key: str) -> str | None:
+        """A header's value, None when it was not sent."""
+        ...
+
+
+class Access:
+    """Lets requests through by their token, and says for whom they are recorded.
+
+    Not thread-safe: it belongs to a server's loop. Costs a look at the file's times and one at a
+    dictionary, some microseconds; the file is read again when it has changed.
+    """
+
+    def __init__(self, tokens: Tokens, clock: Clock | None = None) -> None:
+        self._tokens = tokens
+        self._clock = clock or SystemClock()
+        self._seen: tuple[int, int, int] | None = None
+        # By digest. Who asks cannot choose a digest, so how long a look-up takes gives nothing of
+        # the others away. None: there are no accounts, and never were while this server ran.
+        self._known: dict[str, Token] | None = None
+
+    @property
+    def required(self) -> bool:
+        """Whether requests need a token: from the first one that was made, and then always."""
+        return self._current() is not None
+
+    def admit(self, role: Role, headers: Asked) -> str | None:
+        """The name of the token that a request came with; None where there are no accounts.
+
+        Args:
+            role: What the request needs. `Role.NOBODY` lets everybody through, unnamed.
+
+        Raises:
+            UnauthenticatedError: It brought no token, or one that does not count.
+            PermissionDeniedError: The token's role is not enough.
+        """
+        if role is Role.NOBODY:
+            return None
+        known = self._current()
+        if known is None:
+            return None
+        token = known.get(digest(_sent(headers.get("authorization"))))
+        if token is None:
+            raise UnauthenticatedError("this token is not known to the server, or was revoked")
+        if token.expired(self._clock.now_ms()):
+            raise UnauthenticatedError(f"the token {token.name} has expired")
+        if Role[token.role.upper()] < role:
+            raise PermissionDeniedError(
+                f"Permission denied: the token {token.name} may {token.role}, and this needs "
+                f"the role {role.name.lower()}",
+                hint="ask whoever runs the server for a token with `eventtrack token create`",
+            )
+        return token.name
+
+    def _current(self) -> dict[str, Token] | None:
+        try:
+            status = self._tokens.path.stat()
+        except FileNotFoundError:
+            # Deleted under a running server: whoever did it wanted no token to count.
+            if self._known is not None:
+                self._known, self._seen = {}, None
+            return self._known
+        seen = (status.st_mtime_ns, status.st_ino, status.st_size)
+        if seen != self._seen:
+            self._known = {one.sha256: one for one in self._tokens.list()}
+            self._seen = seen
+        return self._known
+
+
+def _sent(authorization: str | None) -> str:
+    """The token in an `Authorization` header, as bearer or as the password of any user.
+
+    Raises:
+        UnauthenticatedError: There is none.
+    """
+    scheme, _, value = (authorization or "").partition(" ")
+    value = value.strip()
+    if scheme.lower() == "bearer" and value:
+        return value
+    if scheme.lower() == "basic":
+        try:
+            password = base64.b64decode(value, validate=True).decode().partition(":")[2]
+        except (binascii.Error, ValueError):
+            password = ""
+        if password:
+            return password
+    raise UnauthenticatedError(
+        "You are not authenticated: this server asks for a token",
+        hint="set MLFLOW_TRACKING_TOKEN, or MLFLOW_TRACKING_PASSWORD beside any "
+        "MLFLOW_TRACKING_USERNAME; `eventtrack token create NAME` makes one",
+    )

@@ -1,0 +1,190 @@
+"""Tokens: who may use a store's server, and for what.
+
+A token is 32 random bytes, shown once, when it is made. The store's folder keeps the SHA-256 of
+each, so that who reads the file cannot use it. A slow, salted hash, as for passwords, would add
+nothing: nobody can try 2^256 tokens, and each request would pay for it.
+
+Once the file `tokens.json` is there, every request needs a token, also when all were revoked or
+have expired; without the file there are no accounts.
+"""
+
+import contextlib
+import enum
+import fcntl
+import hashlib
+import os
+import re
+import secrets
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from eventtrack.clock import Clock, SystemClock
+from eventtrack.errors import (
+    AlreadyExistsError,
+    CorruptionError,
+    FormatTooNewError,
+    InvalidValueError,
+    NotFoundError,
+)
+from eventtrack.log.filesystem import sync_folder, translate_os_error
+
+TOKENS_FILE = "tokens.json"
+_VERSION = 1
+# What scanners of leaked secrets can look for.
+_PREFIX = "eventtrack_"
+_SECRET_BYTES = 32
+# It stands in the log as the author, and in tables.
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@-]{0,63}")
+
+
+class Role(enum.IntEnum):
+    """What somebody may do; each role may also do what the ones before it may."""
+
+    NOBODY = 0
+    READ = 1
+    WRITE = 2
+    ADMIN = 3
+
+
+RoleName = Literal["read", "write", "admin"]
+ROLE_NAMES: tuple[RoleName, ...] = ("read", "write", "admin")
+
+
+class Token(msgspec.Struct, frozen=True, kw_only=True):
+    """What is kept of a token. `sha256` is in hex; `expires_ms` is None for never."""
+
+    name: str
+    role: RoleName
+    sha256: str
+    created_ms: int
+    expires_ms: int | None = None
+
+    def expired(self, now_ms: int) -> bool:
+        """Whether its time is over."""
+        return self.expires_ms is not None and now_ms >= self.expires_ms
+
+
+class _File(msgspec.Struct):
+    version: int
+    tokens: list[Token]
+
+
+class Tokens:
+    """The tokens of one store. Several processes may change them at once."""
+
+    def __init__(self, store: Path, clock: Clock | None = None) -> None:
+        self.path = store / TOKENS_FILE
+        self._clock = clock or SystemClock()
+
+    def list(self) -> list[Token]:
+        """All tokens that were not revoked, expired ones too, in the order of their making.
+
+        Raises:
+            CorruptionError: The file is none of ours.
+            FormatTooNewError: A newer eventtrack wrote it.
+        """
+        try:
+            text = self.path.read_bytes()
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise translate_os_error(error, f"read {self.path}") from error
+        try:
+            found = msgspec.json.decode(text, type=_File)
+        except msgspec.DecodeError as error:
+            raise CorruptionError(
+                f"cannot read the tokens in {self.path}: {error}",
+                hint="restore it from a backup; or delete it and make new tokens with "
+                "`eventtrack token create`",
+            ) from error
+        if found.version > _VERSION:
+            raise FormatTooNewError(
+                f"{self.path} has version {found.version}, this eventtrack reads {_VERSION}",
+                hint="upgrade with `pip install -U eventtrack`; the file has not been touched",
+            )
+        return found.tokens
+
+    def create(self, name: str, role: RoleName, expires_ms: int | None = None) -> str:
+        """Make a token; returns its text, which is kept nowhere. Durable on return.
+
+        Args:
+            name: Under it the log names whoever writes with it. An expired token gives its name
+                free.
+            expires_ms: Since 1970; None for never.
+
+        Raises:
+            InvalidValueError: The name is not allowed, or it would have expired already.
+            AlreadyExistsError: Another token has the name.
+        """
+        if not _NAME.fullmatch(name):
+            raise InvalidValueError(
+                f"a token cannot be called {name[:80]!r}",
+                hint="use 1 to 64 letters, digits, '-', '_', '.' and '@', for example alice-laptop",
+            )
+        now_ms = self._clock.now_ms()
+        if expires_ms is not None and expires_ms <= now_ms:
+            raise InvalidValueError(
+                f"the token {name} would have expired already", hint="name a time to come"
+            )
+        text = _PREFIX + secrets.token_urlsafe(_SECRET_BYTES)
+        made = Token(
+            name=name, role=role, sha256=digest(text), created_ms=now_ms, expires_ms=expires_ms
+        )
+        with self._locked():
+            others = self.list()
+            if any(one.name == name and not one.expired(now_ms) for one in others):
+                raise AlreadyExistsError(
+                    f"there is a token called {name} already",
+                    hint=f"choose another name, or revoke it with `eventtrack token revoke {name}`",
+                )
+            self._write([*(one for one in others if one.name != name), made])
+        return text
+
+    def revoke(self, name: str) -> Token:
+        """Take a token back; running servers refuse it from now on.
+
+        Raises:
+            NotFoundError: There is none of that name.
+        """
+        with self._locked():
+            tokens = self.list()
+            revoked = next((one for one in tokens if one.name == name), None)
+            if revoked is None:
+                raise NotFoundError(
+                    f"there is no token called {name}", hint="`eventtrack token list` names them"
+                )
+            self._write([one for one in tokens if one is not revoked])
+        return revoked
+
+    @contextlib.contextmanager
+    def _locked(self) -> Iterator[None]:
+        folder = os.open(self.path.parent, os.O_RDONLY)
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(folder)
+
+    def _write(self, tokens: Sequence[Token]) -> None:
+        """Replace the file in one step: a reader finds the old one or the new one."""
+        text = msgspec.json.format(msgspec.json.encode(_File(_VERSION, [*tokens]))) + b"\n"
+        draft = self.path.with_name(f".{TOKENS_FILE}.{os.getpid()}")
+        try:
+            draft.unlink(missing_ok=True)
+            descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(text)
+                file.flush()
+                os.fsync(descriptor)
+            draft.replace(self.path)
+            sync_folder(self.path.parent)
+        except OSError as error:
+            raise translate_os_error(error, f"write {self.path}") from error
+
+
+def digest(text: str) -> str:
+    """The SHA-256 of a token's text, in hex."""
+    return hashlib.sha256(text.encode()).hexdigest()
