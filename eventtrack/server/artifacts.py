@@ -13,6 +13,7 @@ from eventtrack.server import files
 from eventtrack.server.endpoint import AJAX_2, Endpoint, Streamed
 from eventtrack.server.threads import Services
 from eventtrack.store import Store
+from eventtrack.tokens import Role
 
 # MLflow (server/handlers.py): what its pages may upload.
 _UPLOAD_BYTES_MAX = 10 * 2**20
@@ -105,14 +106,14 @@ ENDPOINTS = (
 STREAMED = (
     Streamed("GET", "/get-artifact", _get),
     Streamed("GET", f"{AJAX_2}get-artifact", _get),
-    Streamed("POST", f"{AJAX_2}upload-artifact", _upload),
+    Streamed("POST", f"{AJAX_2}upload-artifact", _upload, role=Role.WRITE),
     *(
-        Streamed(method, f"{prefix}artifacts/", answer)
+        Streamed(method, f"{prefix}artifacts/", answer, role=role)
         for prefix in PROXY_PREFIXES
-        for method, answer in (
-            ("GET", _download_proxied),
-            ("PUT", _upload_proxied),
-            ("DELETE", _delete_proxied),
+        for method, answer, role in (
+            ("GET", _download_proxied, Role.READ),
+            ("PUT", _upload_proxied, Role.WRITE),
+            ("DELETE", _delete_proxied, Role.WRITE),
         )
     ),
 )

@@ -67,10 +67,7 @@ def test_every_route_has_a_role_and_says_so_where_it_cannot_be_guessed() -> None
     unsaid = [
         f"{method} {path}: say role=Role.READ where it changes nothing, else writes=True"
         for method, path, entry in served()
-        if isinstance(entry, Endpoint)
-        and method != "GET"
-        and not entry.writes
-        and entry.role is None
+        if method != "GET" and entry.role is None and not getattr(entry, "writes", False)
     ]
     assert unsaid == []
     opened = {path for _, path, entry in served() if entry.needs is Role.NOBODY}
@@ -178,6 +175,8 @@ def test_changes_stand_in_the_log_under_the_names_of_their_tokens(team: Team) ->
         body = {"run_id": run_id, "key": f"t{number}", "value": names[number % 4]}
         headers = bearer(texts[names[number % 4]])
         assert client.post(f"{API}runs/set-tag", json=body, headers=headers).status_code == 200
+        body = {"run_id": run_id, "key": f"m{number}", "value": number, "timestamp": 1}
+        assert client.post(f"{API}runs/log-metric", json=body, headers=headers).status_code == 200
 
     with ThreadPoolExecutor(16) as pool:
         list(pool.map(set_tag, range(200)))
@@ -190,6 +189,9 @@ def test_changes_stand_in_the_log_under_the_names_of_their_tokens(team: Team) ->
             line = lines[f"tag.t{number}"]
             assert line.session is not None
             assert (line.session.user, line.session.source) == (line.after, "server")
+            point = lines[f"metric.m{number}"].session
+            assert point is not None
+            assert point.user == line.after
         for fact, name in (("status", names[0]), ("artifact.a.txt", names[1])):
             session = lines[fact].session
             assert session is not None

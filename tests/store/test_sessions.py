@@ -1,6 +1,7 @@
 """Sessions: who wrote, as every event names them."""
 
 import os
+from contextvars import copy_context
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from eventtrack.clock import ManualClock
 from eventtrack.errors import NotFoundError
 from eventtrack.ids import SeededIds
 from eventtrack.store import Store
-from eventtrack.store.session import git_commit
+from eventtrack.store.session import AUTHOR, git_commit
 from tests.store.machines import exchange, refused
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -102,3 +103,42 @@ def test_a_head_that_leads_nowhere_is_no_commit(tmp_path: Path, head: str) -> No
     (tmp_path / ".git").mkdir()
     (tmp_path / ".git" / "HEAD").write_text(head)
     assert git_commit(tmp_path) is None
+
+
+def test_what_is_changed_for_others_is_recorded_under_their_names(
+    store: Store, run_id: str
+) -> None:
+    """Each has one session, in a batch too; points through the journal are the process's own."""
+    own = store.sessions.list()[0].session_id
+
+    def change(author: str, tag: str) -> None:
+        AUTHOR.set(author)
+        store.runs.set_tags(run_id, {tag: 1})
+
+    with store.batch():
+        for number in range(6):
+            copy_context().run(change, f"author-{number % 2}", f"t{number}")
+        store.runs.set_tags(run_id, {"mine": 1})
+    context = copy_context()
+    context.run(AUTHOR.set, "somebody")
+    context.run(store.metrics.sink(run_id).log, "m", 1.0)
+    names = {one.session_id: one.user for one in store.sessions.list() if one.session_id != own}
+    assert sorted(names.values()) == ["author-0", "author-1"]
+    for line in store.history.blame(run_id):
+        place = line.fact.removeprefix("tag.t")
+        user = f"author-{int(place) % 2}" if place.isdecimal() else None
+        assert names.get(line.event.session) == user, line
+
+
+def test_a_batch_that_fails_leaves_no_session_of_an_author(store: Store, run_id: str) -> None:
+    def change(end: float) -> float:
+        AUTHOR.set("ada")
+        store.runs.set_tags(run_id, {"t": 1})
+        return 1 / end
+
+    context = copy_context()
+    with pytest.raises(ZeroDivisionError), store.batch():
+        context.run(change, 0)
+    assert "ada" not in [one.user for one in store.sessions.list()]
+    context.run(change, 1)
+    assert [one.user for one in store.sessions.list()][1:] == ["ada"]
