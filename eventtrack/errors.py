@@ -200,3 +200,7 @@ class EndpointMissingError(RemoteError):
     """The server does not have this call: it is older, or another program."""
 
     error_code = "NOT_IMPLEMENTED"
+
+
+class VerificationError(CorruptionError):
+    """A signature or a proof does not show what it claims to."""

@@ -38,7 +38,7 @@ Json = dict[str, Any]
 
 
 def history() -> list[Draft]:
-    """A small history with every type of event in its first version."""
+    """A small history of sessions, experiments, runs and logged models."""
     stored = types.ArtifactStored("model/weights.bin", 3, bytes(range(32)))
     placed = types.ArtifactStored("data.csv", 9, bytes(32), "s3://bucket/data.csv")
     dataset = types.DatasetUsed("iris", "d1", "local", "{}", "schema", None, {"context": "train"})
@@ -79,12 +79,25 @@ def history() -> list[Draft]:
     ]
 
 
-def recorded() -> list[Envelope]:
-    """The history as a replica with a seeded identity and a hand-wound clock records it."""
+def audited() -> list[Draft]:
+    """Keys and signed heads; the notes are as texts here, not as signatures."""
+    note = "eventtrack/00\n1\nAAAA\n\n\u2014 eventtrack/00 AAAAAAA=\n"
+    return [
+        Draft.of("replica/00", types.KeyAnnounced("eventtrack/00+00000000+AQ==", 8)),
+        Draft.of("replica/00", types.HeadSealed(note), types.HeadWitnessed(note)),
+    ]
+
+
+# A new noun brings a history of its own: the bytes of the others stay as they are.
+HISTORIES = {"log": history, "audit": audited}
+
+
+def recorded(name: str = "log") -> list[Envelope]:
+    """A history as a replica with a seeded identity and a hand-wound clock records it."""
     clock = ManualClock()
     log = MemoryLog(clock=clock, ids=SeededIds(SEED))
     found = []
-    for draft in history():
+    for draft in HISTORIES[name]():
         clock.advance(7)
         found.append(log.transact(lambda txn, draft=draft: txn.append(draft, SESSION)))  # type: ignore[misc]
     return found
@@ -187,12 +200,13 @@ def lines(*values: object) -> str:
 
 def contents() -> dict[str, str]:
     """Every golden file by its path."""
-    envelopes = recorded()
-    made = {
-        "v1/log.jsonl": lines(*({"bytes": one.data.hex(), **described(one)} for one in envelopes)),
-        "v1/digest.txt": digest_of(envelopes) + "\n",
-        "v1/journal.hex": journal().rstrip(b"\0").hex() + "\n",
-    }
+    made = {"v1/journal.hex": journal().rstrip(b"\0").hex() + "\n"}
+    for history_name in HISTORIES:
+        envelopes = recorded(history_name)
+        made[f"v1/{history_name}.jsonl"] = lines(
+            *({"bytes": one.data.hex(), **described(one)} for one in envelopes)
+        )
+        made[f"v1/{history_name}.digest"] = digest_of(envelopes) + "\n"
     for name, (feed, error) in broken_logs().items():
         made[f"broken/{name}.json"] = lines({"error": error, "log": [one.hex() for one in feed]})
     for name, (data, steps, damage) in broken_journals().items():

@@ -29,6 +29,7 @@ COMMANDS = {
     "undo": _lazy("history", "undo", _CHANGE, "Append the inverse of an event."),
     "server": _lazy("server", "server", _KEEP, "Serve the store to MLflow clients over HTTP."),
     "token": _lazy("token", "token", _KEEP, "Make, list and revoke tokens for the server."),
+    "audit": _lazy("audit", "audit", _KEEP, "Sign the history; prove to others what is in it."),
     "check": _lazy("check", "check", _KEEP, "Look for damage in the log, journals and views."),
     "export": _lazy("export", "export", _KEEP, "Write runs or metrics as CSV, JSONL or Parquet."),
     "completion": _lazy("completion", "completion", _KEEP, "Print the shell's completion set-up."),

@@ -79,6 +79,9 @@ class Registry:
 REGISTRY = Registry()
 _TYPES: dict[str, type[types.Event]] = {
     "session.opened": types.SessionOpened,
+    "replica.key_announced": types.KeyAnnounced,
+    "replica.head_sealed": types.HeadSealed,
+    "replica.head_witnessed": types.HeadWitnessed,
     "experiment.created": types.ExperimentCreated,
     "experiment.renamed": types.ExperimentRenamed,
     "experiment.deleted": types.ExperimentDeleted,

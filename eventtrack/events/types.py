@@ -26,6 +26,25 @@ class SessionOpened(Event, frozen=True):
     opened_ms: int
 
 
+class KeyAnnounced(Event, frozen=True):
+    """The public key under which the heads of this feed will be signed, as a vkey."""
+
+    key: str
+    at_ms: int
+
+
+class HeadSealed(Event, frozen=True):
+    """A head of this feed was signed: the whole note (docs/audit.md)."""
+
+    note: str
+
+
+class HeadWitnessed(Event, frozen=True):
+    """A head of another feed was checked and countersigned: the note with that line alone."""
+
+    note: str
+
+
 class ExperimentCreated(Event, frozen=True):
     """An experiment was born. `births` counts the earlier ones of its name (see `ids`)."""
 

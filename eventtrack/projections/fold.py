@@ -8,6 +8,9 @@ from eventtrack.projections import experiments, metrics, models, runs
 from eventtrack.projections.state import stamp_of
 from eventtrack.projections.tables import Tables
 
+# Events that are read from their streams, as audits do: they change no view.
+_WITHOUT_STATE = {"replica.key_announced", "replica.head_sealed", "replica.head_witnessed"}
+
 
 def apply(tables: Tables, envelope: Envelope, registry: Registry = REGISTRY) -> None:
     """Fold one envelope. Events that nobody knows are counted and skipped.
@@ -64,5 +67,5 @@ def _apply_group(
     elif group.type == "session.opened":
         for event in events:
             experiments.session_opened(tables, envelope, event)  # type: ignore[arg-type]
-    else:
+    elif group.type not in _WITHOUT_STATE:
         tables.note_unknown(group.type, len(events))

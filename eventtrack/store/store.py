@@ -15,6 +15,7 @@ from eventtrack.store.context import StoreContext
 from eventtrack.store.engine import Engine
 from eventtrack.store.events import Events
 from eventtrack.store.experiments import Experiments
+from eventtrack.store.feeds import Feeds
 from eventtrack.store.history import History
 from eventtrack.store.location import resolve_path
 from eventtrack.store.maintenance import Maintenance, StoreStats
@@ -78,6 +79,7 @@ class Store(Queries):
         self._engine = Engine(path, source=source, create=create, clock=clock, ids=ids)
         super().__init__(StoreContext(self._engine))
         self.events = Events(self._context)
+        self.feeds = Feeds(self._context)
         self.history = History(self._context, self.events, self.sessions)
         self.maintenance = Maintenance(self._engine)
         if create and not self._engine.log.head():

@@ -19,38 +19,49 @@ from eventtrack.log.protocol import EventLog
 from tools import golden
 
 FOLDER = Path(__file__).parent
-LINES: list[dict[str, Any]] = [
-    json.loads(line) for line in (FOLDER / "v1" / "log.jsonl").read_text("utf-8").splitlines()
-]
-ENVELOPES = [Envelope(bytes.fromhex(line["bytes"])) for line in LINES]
+HISTORIES: dict[str, list[dict[str, Any]]] = {
+    path.stem: [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+    for path in sorted(FOLDER.glob("v1/*.jsonl"))
+}
+ENVELOPES = {
+    name: [Envelope(bytes.fromhex(line["bytes"])) for line in lines]
+    for name, lines in HISTORIES.items()
+}
+PLACES = [(name, place) for name, lines in HISTORIES.items() for place in range(len(lines))]
 BROKEN = {path.stem: json.loads(path.read_text("utf-8")) for path in FOLDER.glob("broken/*.json")}
 BROKEN_LOGS = sorted(name for name in BROKEN if name.startswith("log-"))
 BROKEN_JOURNALS = sorted(name for name in BROKEN if name.startswith("journal-"))
 
 
 class TestVersion1:
-    @pytest.mark.parametrize("place", range(len(LINES)))
-    def test_an_envelope_is_read_as_it_was_meant(self, place: int) -> None:
-        ENVELOPES[place].verify()
-        expected = {key: value for key, value in LINES[place].items() if key != "bytes"}
-        assert golden.described(ENVELOPES[place]) == expected
+    @pytest.mark.parametrize(("name", "place"), PLACES)
+    def test_an_envelope_is_read_as_it_was_meant(self, name: str, place: int) -> None:
+        envelope, line = ENVELOPES[name][place], HISTORIES[name][place]
+        envelope.verify()
+        expected = {key: value for key, value in line.items() if key != "bytes"}
+        assert golden.described(envelope) == expected
 
-    def test_the_same_history_gives_the_same_bytes(self) -> None:
-        assert [one.data.hex() for one in golden.recorded()] == [line["bytes"] for line in LINES]
+    @pytest.mark.parametrize("name", HISTORIES)
+    def test_the_same_history_gives_the_same_bytes(self, name: str) -> None:
+        lines = HISTORIES[name]
+        assert [one.data.hex() for one in golden.recorded(name)] == [one["bytes"] for one in lines]
 
     def test_every_type_of_event_is_among_them(self) -> None:
-        found = {(group.type, group.version) for one in ENVELOPES for group in one.groups()}
+        every = [one for envelopes in ENVELOPES.values() for one in envelopes]
+        found = {(group.type, group.version) for one in every for group in one.groups()}
         assert found >= {(entry.name, 1) for entry in REGISTRY}
 
-    def test_a_log_takes_them_and_gives_them_back(self, tmp_path: Path) -> None:
+    @pytest.mark.parametrize("name", HISTORIES)
+    def test_a_log_takes_them_and_gives_them_back(self, name: str, tmp_path: Path) -> None:
         log = LmdbLog(tmp_path)
-        log.transact(lambda txn: [txn.append_foreign(one.data) for one in ENVELOPES])
-        assert [one.data for one in log.read(0, 100)] == [one.data for one in ENVELOPES]
+        log.transact(lambda txn: [txn.append_foreign(one.data) for one in ENVELOPES[name]])
+        assert [one.data for one in log.read(0, 100)] == [one.data for one in ENVELOPES[name]]
         log.close()
 
-    def test_the_views_show_what_they_always_showed(self) -> None:
-        digest = (FOLDER / "v1" / "digest.txt").read_text("utf-8").strip()
-        assert golden.digest_of(ENVELOPES) == digest
+    @pytest.mark.parametrize("name", HISTORIES)
+    def test_the_views_show_what_they_always_showed(self, name: str) -> None:
+        digest = (FOLDER / "v1" / f"{name}.digest").read_text("utf-8").strip()
+        assert golden.digest_of(ENVELOPES[name]) == digest
 
     def test_a_journal_is_read_as_it_was_meant(self, tmp_path: Path) -> None:
         data = bytes.fromhex((FOLDER / "v1" / "journal.hex").read_text("utf-8"))
@@ -120,9 +131,9 @@ def test_golden_files_are_never_made_again(
     monkeypatch.setattr(golden, "GOLDEN", tmp_path)
     monkeypatch.setattr(golden, "ROOT", tmp_path)
     (tmp_path / "v1").mkdir()
-    (tmp_path / "v1" / "digest.txt").write_text("kept as it is")
+    (tmp_path / "v1" / "log.digest").write_text("kept as it is")
     golden.main()
-    assert (tmp_path / "v1" / "digest.txt").read_text() == "kept as it is"
+    assert (tmp_path / "v1" / "log.digest").read_text() == "kept as it is"
     assert (tmp_path / "v1" / "log.jsonl").exists()
     assert "kept" in capsys.readouterr().out
 

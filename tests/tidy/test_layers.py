@@ -21,7 +21,7 @@ ROWS = (
     ("fluent", "plugin", "server", "web"),
     # A client of other servers speaks MLflow's words, and surfaces and importers use it.
     ("rest",),
-    ("compat", "sync", "tokens", "watch"),
+    ("audit", "compat", "sync", "tokens", "watch"),
     ("store",),
     ("views",),
     ("projections",),

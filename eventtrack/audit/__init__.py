@@ -1,0 +1,1 @@
+"""Audit: signed heads of feeds, and proofs that hold without the store (docs/audit.md)."""

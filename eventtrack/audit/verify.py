@@ -1,0 +1,137 @@
+"""Checking a proof offline: with the file and public keys, and nothing else."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import msgspec
+
+from eventtrack.audit.checkpoints import Checkpoint, cosigned_at
+from eventtrack.audit.notes import Note, VerifierKey
+from eventtrack.audit.proofs import is_head_proof, parse_head_proof, parse_proofs
+from eventtrack.clock import recorded_ms
+from eventtrack.errors import VerificationError
+from eventtrack.events.envelope import Envelope
+from eventtrack.events.registry import REGISTRY
+from eventtrack.views.records import Record
+
+
+class ProvedEvent(Record):
+    """One event that a proof shows; `type` is None where its payload was erased or is unknown."""
+
+    index: int
+    recorded_ms: int
+    stream: str
+    type: str | None
+    body: dict[str, Any]
+
+
+class Verified(Record):
+    """What was shown. `witnessed_s`: when each witness countersigned, in seconds since 1970."""
+
+    summary: str
+    origin: str
+    size: int
+    witnessed_s: list[int]
+    events: list[ProvedEvent]
+
+
+def verify_file(
+    text: str,
+    keys: Sequence[VerifierKey],
+    witnesses: Sequence[VerifierKey] = (),
+    older: str | None = None,
+) -> Verified:
+    """Check a file of `audit prove`, `audit consistency` or `audit seal`.
+
+    Args:
+        witnesses: Keys that must have countersigned each head.
+        older: The older signed head, which a proof of consistency begins from.
+
+    Raises:
+        VerificationError: Anything does not hold; the message says what.
+    """
+    if is_head_proof(text):
+        return _head_proof(text, keys, witnesses, older)
+    if not text.startswith("c2sp.org/"):
+        return _head(text, keys, witnesses)
+    events: list[ProvedEvent] = []
+    seen: list[int] = []
+    heads = set()
+    for proof in parse_proofs(text):
+        envelope, head = proof.verify(keys)
+        seen += _witnessed(proof.note, witnesses)
+        heads.add(head)
+        events += _events(envelope)
+    newest = max(heads, key=lambda head: head.size)
+    feeds = len({head.origin for head in heads})
+    return Verified(
+        summary=f"Verified: {_count(len(events), 'event')} under the signed heads of "
+        f"{_count(feeds, 'feed')}.",
+        origin=newest.origin,
+        size=newest.size,
+        witnessed_s=sorted(set(seen)),
+        events=events,
+    )
+
+
+def _head_proof(
+    text: str, keys: Sequence[VerifierKey], witnesses: Sequence[VerifierKey], older: str | None
+) -> Verified:
+    if older is None:
+        raise VerificationError(
+            "this is a proof of consistency, and the head it begins from is not given",
+            hint="hand over the older signed head with --old FILE",
+        )
+    proof, old_note = parse_head_proof(text), Note.parse(older)
+    old_note.verify(keys)
+    old = Checkpoint.of(old_note)
+    new = proof.verify(old, keys)
+    return Verified(
+        summary=f"Verified: the head of {new.size} envelopes extends that of {old.size}.",
+        origin=new.origin,
+        size=new.size,
+        witnessed_s=_witnessed(proof.note, witnesses),
+        events=[],
+    )
+
+
+def _head(text: str, keys: Sequence[VerifierKey], witnesses: Sequence[VerifierKey]) -> Verified:
+    note = Note.parse(text)
+    note.verify(keys)
+    head = Checkpoint.of(note)
+    return Verified(
+        summary=f"Verified: a signed head of {_count(head.size, 'envelope')}.",
+        origin=head.origin,
+        size=head.size,
+        witnessed_s=_witnessed(note, witnesses),
+        events=[],
+    )
+
+
+def _witnessed(note: Note, witnesses: Sequence[VerifierKey]) -> list[int]:
+    times = []
+    for witness in witnesses:
+        at_s = cosigned_at(note, witness)
+        if at_s is None:
+            raise VerificationError(
+                f"{witness.name} did not countersign the head",
+                hint="run `eventtrack audit witness` there, sync, and prove again",
+            )
+        times.append(at_s)
+    return times
+
+
+def _events(envelope: Envelope) -> Iterator[ProvedEvent]:
+    header = envelope.header
+    for event in envelope.events() or [None]:
+        yield ProvedEvent(
+            index=header.index,
+            recorded_ms=recorded_ms(header.recorded),
+            stream=header.stream,
+            type=None if event is None else REGISTRY.of(event).name,
+            body={} if event is None else msgspec.to_builtins(msgspec.structs.asdict(event)),
+        )
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
