@@ -3,6 +3,7 @@
 import contextlib
 import signal
 import socket
+import time
 from collections.abc import Callable
 
 import uvicorn
@@ -12,16 +13,17 @@ from eventtrack.server import files
 from eventtrack.server.access import Access
 from eventtrack.server.application import Application
 from eventtrack.server.guard import Guard, is_loopback
+from eventtrack.server.protocol import KEEP_ALIVE_S, BoundedProtocol, allow_connections
 from eventtrack.server.routes import Routes
 from eventtrack.store import Store
 from eventtrack.tokens import Tokens
 
 # Requests that run when the signal comes have this long; what they changed is durable either way.
 _DRAIN_S = 1
-# Longer than the clients' pools keep idle connections, so that they close them and not we.
-_KEEP_ALIVE_S = 75
 # Connections that may wait to be accepted: a thousand jobs of a sweep that start at once.
 _BACKLOG = 2048
+# uvicorn ticks ten times a second.
+_TICKS_A_PATROL = 10
 
 
 def serve(
@@ -54,18 +56,21 @@ def serve(
             "port may read and change everything",
         )
     files.sweep(store)
+    allow_connections()
     with _listening(host, port) as listener:
         application = Application(store, Routes(), access)
         config = uvicorn.Config(
             Guard(application, local_only=not allow_remote),
-            http="httptools",
+            http=BoundedProtocol,
             ws="none",
             loop="asyncio",
             lifespan="on",
             log_level="warning",
+            # Nothing here asks who forwarded a request, so nobody is believed about it.
+            proxy_headers=False,
             access_log=False,
             server_header=False,
-            timeout_keep_alive=_KEEP_ALIVE_S,
+            timeout_keep_alive=KEEP_ALIVE_S,
             timeout_graceful_shutdown=_DRAIN_S,
         )
         server = _Server(config, lambda: on_ready(_url(host, listener)))
@@ -89,6 +94,14 @@ class _Server(uvicorn.Server):
         await super().startup(sockets)
         if self.started:
             self._on_started()
+
+    async def on_tick(self, counter: int) -> bool:
+        if counter % _TICKS_A_PATROL == 0:
+            now = time.monotonic()
+            for connection in list(self.server_state.connections):
+                assert isinstance(connection, BoundedProtocol)
+                connection.patrol(now)
+        return await super().on_tick(counter)
 
 
 def _listening(host: str, port: int) -> socket.socket:

@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,12 @@ import httpx
 
 ROOT = Path(__file__).parents[2]
 API = "/api/2.0/mlflow/"
+_BOUNDED = """
+from eventtrack.server import protocol
+vars(protocol).update({})
+from eventtrack.cli import main
+main()
+"""
 
 
 @dataclass
@@ -52,16 +58,26 @@ class Running:
 
 
 @contextlib.contextmanager
-def running(store: Path, *arguments: str) -> Iterator[Running]:
-    """A server of a store, ended as a service manager would."""
-    command = [sys.executable, "-m", "eventtrack", "--store", str(store), "--json", "server"]
-    process = subprocess.Popen(
-        [*command, "--port", "0", *arguments],
-        cwd=store.parent,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        stdout=subprocess.PIPE,
-        text=True,
-    )
+def running(
+    store: Path, *arguments: str, bounds: Mapping[str, float] | None = None, log: Path | None = None
+) -> Iterator[Running]:
+    """A server of a store, ended as a service manager would.
+
+    Args:
+        bounds: Constants of `protocol` by name, for tests that cannot wait for the real ones.
+        log: Where its standard error goes; by default to the test's own.
+    """
+    python = [sys.executable, "-c", _BOUNDED.format(dict(bounds or {}))]
+    command = [*python, "--store", str(store), "--json", "server", "--port", "0", *arguments]
+    with contextlib.ExitStack() as stack:
+        process = subprocess.Popen(
+            command,
+            cwd=store.parent,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            stdout=subprocess.PIPE,
+            stderr=stack.enter_context(log.open("ab")) if log is not None else None,
+            text=True,
+        )
     with process:
         assert process.stdout is not None
         try:
