@@ -12,6 +12,7 @@ from starlette.types import Receive, Scope, Send
 from eventtrack.compat.errors import refusal, refuse
 from eventtrack.compat.messages import Fields, Values
 from eventtrack.errors import EventtrackError, InvalidValueError
+from eventtrack.server import bodies
 from eventtrack.server.access import CHALLENGE, Access
 from eventtrack.server.endpoint import Endpoint, Streamed
 from eventtrack.server.routes import Routes
@@ -23,10 +24,6 @@ _log = logging.getLogger("eventtrack.server")
 
 # A request in JSON: the largest is a dataset with a profile of 16 MiB, escaped.
 BODY_BYTES_MAX = 64 * 2**20
-
-
-class _TooLargeError(Exception):
-    """A body is longer than any request needs."""
 
 
 class Application:
@@ -71,12 +68,8 @@ class Application:
             return await self._json(self._services, found.entry, request, found.pieces)
         except EventtrackError as error:
             answer = refusal(error)
-        except _TooLargeError:
-            answer = refuse(
-                "INVALID_PARAMETER_VALUE",
-                f"The request is longer than {BODY_BYTES_MAX} bytes.",
-                status=413,
-            )
+        except bodies.TooLargeError as error:
+            answer = refuse("INVALID_PARAMETER_VALUE", str(error), status=413)
         except ClientDisconnect:
             return None
         except Exception:
@@ -97,7 +90,7 @@ class Application:
             sent = endpoint.request.from_query(request.query_params.multi_items())
         else:
             _check_content_type(request)
-            sent = endpoint.request.from_body(await _body(request))
+            sent = endpoint.request.from_body(await bodies.read(request, BODY_BYTES_MAX))
         if isinstance(sent, Values):
             for name, piece in pieces.items():
                 sent.put(name, piece)
@@ -121,15 +114,3 @@ def _check_content_type(request: HttpRequest) -> None:
         raise InvalidValueError("Bad Request. Content-Type header is missing.")
     if sent.split(";")[0] != "application/json":
         raise InvalidValueError("Bad Request. Content-Type must be one of ['application/json'].")
-
-
-async def _body(request: HttpRequest) -> bytes:
-    if int(request.headers.get("content-length", 0)) > BODY_BYTES_MAX:
-        raise _TooLargeError
-    chunks, size = [], 0
-    async for chunk in request.stream():
-        size += len(chunk)
-        if size > BODY_BYTES_MAX:
-            raise _TooLargeError
-        chunks.append(chunk)
-    return b"".join(chunks)

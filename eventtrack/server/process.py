@@ -9,7 +9,7 @@ from collections.abc import Callable
 import uvicorn
 
 from eventtrack.errors import InvalidValueError
-from eventtrack.server import files
+from eventtrack.server import files, pages
 from eventtrack.server.access import Access
 from eventtrack.server.application import Application
 from eventtrack.server.guard import Guard, is_loopback
@@ -32,6 +32,7 @@ def serve(
     port: int,
     *,
     allow_remote: bool = False,
+    mlflow_pages: bool = False,
     on_ready: Callable[[str], None],
 ) -> None:
     """Serve a store until a signal says otherwise. SIGTERM and SIGINT drain, then return.
@@ -40,11 +41,13 @@ def serve(
         port: 0 takes a free one.
         allow_remote: Serve other machines also without tokens: then anybody who reaches the port
             may read and write.
+        mlflow_pages: Serve the pages that the installed MLflow brings, too.
         on_ready: Gets the server's URL once it answers.
 
     Raises:
         InvalidValueError: The host is not this machine's alone, there are no tokens and
-            `allow_remote` is not given; or the address is not free.
+            `allow_remote` is not given; or the address is not free; or MLflow's pages are not
+            installed.
     """
     access = Access(Tokens(store.path))
     if not (allow_remote or access.required or is_loopback(host)):
@@ -55,10 +58,11 @@ def serve(
             "keep 127.0.0.1 and come in through ssh -L; or add --allow-remote if all who reach the "
             "port may read and change everything",
         )
+    shown = pages.endpoints(pages.find()) if mlflow_pages else ()
     files.sweep(store)
     allow_connections()
     with _listening(host, port) as listener:
-        application = Application(store, Routes(), access)
+        application = Application(store, Routes(shown), access)
         config = uvicorn.Config(
             Guard(application, local_only=not allow_remote),
             http=BoundedProtocol,

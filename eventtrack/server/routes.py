@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
 from types import MappingProxyType
 from typing import NamedTuple, NoReturn
 
@@ -9,7 +10,16 @@ from starlette.responses import Response
 
 from eventtrack.compat import catalogue
 from eventtrack.compat.errors import NoSuchEndpointError, NotServedError, refuse
-from eventtrack.server import artifacts, experiments, information, metrics, models, recording, runs
+from eventtrack.server import (
+    artifacts,
+    experiments,
+    graphql,
+    information,
+    metrics,
+    models,
+    recording,
+    runs,
+)
 from eventtrack.server.endpoint import Endpoint, Streamed
 
 Served = Endpoint | Streamed
@@ -23,7 +33,11 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *models.ENDPOINTS,
     *information.ENDPOINTS,
 )
-STREAMED: tuple[Streamed, ...] = (*artifacts.STREAMED, *information.STREAMED)
+STREAMED: tuple[Streamed, ...] = (
+    *artifacts.STREAMED,
+    *graphql.STREAMED,
+    *information.STREAMED,
+)
 
 
 def served() -> Iterator[tuple[str, str, Served]]:
@@ -44,14 +58,22 @@ class Found(NamedTuple):
 
 
 class Routes:
-    """The table of paths. A lookup costs a dictionary access, or a match for each pattern."""
+    """The table of paths. A lookup costs a dictionary access, or a match for each pattern.
 
-    def __init__(self, entries: Iterable[tuple[str, str, Served]] | None = None) -> None:
+    Args:
+        pages: What is served beside the endpoints.
+    """
+
+    def __init__(self, pages: Iterable[Streamed] = ()) -> None:
         self._exact: dict[str, dict[str, Served]] = {}
         self._below: dict[str, dict[str, Served]] = {}
         patterns: dict[str, dict[str, Served]] = {}
-        for method, path, entry in served() if entries is None else entries:
-            table = self._below if path.endswith("/") else patterns if "<" in path else self._exact
+        shown = ((page.method, page.path, page) for page in pages)
+        for method, path, entry in chain(served(), shown):
+            if path.endswith("/") and path != "/":
+                table = self._below
+            else:
+                table = patterns if "<" in path else self._exact
             table.setdefault(path, {})[method] = entry
         self._patterns = [(_pattern(path), methods) for path, methods in patterns.items()]
 

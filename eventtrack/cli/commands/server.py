@@ -10,6 +10,7 @@ from eventtrack.cli.base import Invocation, command, pass_invocation
     "server",
     "eventtrack server",
     "eventtrack --store /data/runs server --port 5001",
+    "eventtrack server --ui mlflow",
     "MLFLOW_TRACKING_URI=http://127.0.0.1:5000 python train.py",
 )
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
@@ -25,8 +26,13 @@ from eventtrack.cli.base import Invocation, command, pass_invocation
     is_flag=True,
     help="Listen beyond this machine without tokens: all who reach the port may read and write.",
 )
+@click.option(
+    "--ui",
+    type=click.Choice(["mlflow"]),
+    help="Show web pages: those of the mlflow package, where it is installed in full.",
+)
 @pass_invocation
-def server(call: Invocation, host: str, port: int, allow_remote: bool) -> None:
+def server(call: Invocation, host: str, port: int, allow_remote: bool, ui: str | None) -> None:
     """Serve a store to MLflow's clients, until interrupted.
 
     Programs that use mlflow log here once MLFLOW_TRACKING_URI, or mlflow.set_tracking_uri(), names
@@ -50,6 +56,13 @@ def server(call: Invocation, host: str, port: int, allow_remote: bool) -> None:
         call.out.stream.flush()
 
     try:
-        serve(store, host, port, allow_remote=allow_remote, on_ready=ready)
+        serve(
+            store,
+            host,
+            port,
+            allow_remote=allow_remote,
+            mlflow_pages=ui == "mlflow",
+            on_ready=ready,
+        )
     finally:
         store.close()

@@ -1,0 +1,216 @@
+"""GraphQL: MLflow's pages ask for a run, its experiment and more in one request.
+
+Each question is one of the REST endpoints' under another name: its answer is the same, and what a
+request selects of it is `graphql-core`'s work, the library that MLflow's own server uses. It comes
+with the `mlflow` package, so it is there wherever its pages are.
+"""
+
+import functools
+import re
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from eventtrack.compat.errors import NotServedError
+from eventtrack.compat.graph import SCHEMA
+from eventtrack.compat.responses import Json
+from eventtrack.errors import EventtrackError
+from eventtrack.server import artifacts, bodies, experiments, metrics, runs
+from eventtrack.server.endpoint import Streamed
+from eventtrack.server.threads import Services
+from eventtrack.store import Store
+from eventtrack.tokens import Role
+
+if TYPE_CHECKING:
+    from graphql import DocumentNode, GraphQLError, GraphQLOutputType, GraphQLSchema
+
+# The largest that MLflow's pages send has 190 tokens. The schema has no ring, so that this bounds
+# the answer's depth and the number of questions as well.
+_TOKENS_MAX = 1000
+# As in MLflow: questions in one request, each of which may be a search.
+_QUESTIONS_MAX = 10
+_BODY_BYTES_MAX = 2**20
+_ENDPOINTS = {
+    endpoint.path: endpoint
+    for endpoint in (
+        *experiments.ENDPOINTS,
+        *runs.ENDPOINTS,
+        *metrics.ENDPOINTS,
+        *artifacts.ENDPOINTS,
+    )
+}
+_QUESTIONS = {
+    "mlflowGetExperiment": "experiments/get",
+    "mlflowGetMetricHistoryBulkInterval": "metrics/get-history-bulk-interval",
+    "mlflowGetRun": "runs/get",
+    "mlflowListArtifacts": "artifacts/list",
+    "mlflowSearchDatasets": "experiments/search-datasets",
+    "mlflowSearchModelVersions": "model-versions/search",
+    "mlflowSearchRuns": "runs/search",
+}
+# What a field reads as where a REST answer leaves it out, by its type.
+_UNSET = {"String": "", "LongString": 0, "Boolean": False, "Float": 0.0}
+
+# What answers one field: what is known of its object, and what it is asked with.
+_Resolver = Callable[..., Any]
+
+
+class _Asked(msgspec.Struct):
+    """A request in GraphQL; what is not known of it is left alone, as everywhere."""
+
+    query: str
+    variables: dict[str, Any] | None = None
+    operation_name: str | None = msgspec.field(default=None, name="operationName")
+
+
+async def _answer(services: Services, request: Request, _: str) -> Response:
+    body = await bodies.read(request, _BODY_BYTES_MAX)
+    return await services.read(lambda: _answer_body(services.store, body))
+
+
+def _answer_body(store: Store, body: bytes) -> Response:
+    try:
+        import graphql
+    except ImportError:
+        raise NotServedError(
+            "GraphQL is not served: graphql-core is not installed",
+            hint='`pip install "eventtrack[mlflow]"` where the server runs',
+        ) from None
+    try:
+        asked = msgspec.json.decode(body, type=_Asked)
+        document = graphql.parse(asked.query, max_tokens=_TOKENS_MAX, no_location=True)
+    except (msgspec.DecodeError, graphql.GraphQLError) as unreadable:
+        return _response(None, [f"Bad request: {unreadable}"], status=400)
+    schema = _schema()
+    errors = graphql.validate(schema, document) or _too_many(document)
+    if errors:
+        return _response(None, [error.message for error in errors])
+    result = graphql.execute_sync(
+        schema,
+        document,
+        context_value=store,
+        variable_values=asked.variables,
+        operation_name=asked.operation_name,
+    )
+    errors = result.errors or []
+    for error in errors:
+        cause = error.original_error
+        if cause is not None and not isinstance(cause, graphql.GraphQLError):
+            raise cause  # our own fault: logged, and answered as any other
+    return _response(result.data, [error.message for error in errors])
+
+
+def _response(data: Json | None, errors: list[str], status: int = 200) -> Response:
+    """An answer as MLflow's pages read it: of each error its text alone, and 200 with most."""
+    body = msgspec.json.encode({"data": data, "errors": errors or None})
+    return Response(body, status, media_type="application/json")
+
+
+def _too_many(document: "DocumentNode") -> "list[GraphQLError]":
+    """The one error of a request with too many questions."""
+    import graphql
+
+    class Count(graphql.Visitor):
+        """How often a field of `Query` or `Mutation` stands somewhere."""
+
+        found = 0
+
+        def enter_field(self, node: graphql.FieldNode, *_: Any) -> None:
+            self.found += node.name.value in _QUESTIONS
+
+    count = Count()
+    graphql.visit(document, count)
+    if count.found <= _QUESTIONS_MAX:
+        return []
+    return [
+        graphql.GraphQLError(
+            f"GraphQL queries should have at most {_QUESTIONS_MAX} root fields, "
+            f"got {count.found} root fields."
+        )
+    ]
+
+
+@functools.cache
+def _schema() -> "GraphQLSchema":
+    import graphql
+
+    schema = graphql.build_schema(SCHEMA)
+    for kind in schema.type_map.values():
+        if isinstance(kind, graphql.GraphQLObjectType) and not kind.name.startswith("__"):
+            for name, field in kind.fields.items():
+                field.resolve = _resolver(kind.name, name, field.type)
+    long = schema.type_map["LongString"]
+    assert isinstance(long, graphql.GraphQLScalarType)
+    setattr(long, "serialize", str)  # noqa: B010 (the way to set it; mypy takes it for a method)
+    return schema
+
+
+def _resolver(kind: str, name: str, answer: "GraphQLOutputType") -> _Resolver:
+    """What answers a field of a type: a question to the store, or what an answer to one holds."""
+    if name in _QUESTIONS:
+        return lambda _, info, **sent: _ask(info.context, _QUESTIONS[name], sent.get("input"))
+    if (kind, name) == ("MlflowRunExtension", "experiment"):
+        return lambda run, info: _experiment(info.context, run)
+    if (kind, name) == ("MlflowRunExtension", "modelVersions"):
+        return lambda run, info: _model_versions(info.context, run)
+    key = re.sub("[A-Z]", lambda found: f"_{found[0].lower()}", name)
+    unset = _unset(answer)
+    if str(answer) == "Float":
+        return lambda source, _: _number(source.get(key, unset))
+    return lambda source, _: source.get(key, unset)
+
+
+def _unset(answer: "GraphQLOutputType") -> Any:
+    import graphql
+
+    if isinstance(answer, graphql.GraphQLList):
+        return []
+    if isinstance(answer, graphql.GraphQLEnumType):
+        return next(iter(answer.values))
+    if isinstance(answer, graphql.GraphQLObjectType):
+        return None if answer.name == "ApiError" else {}
+    return _UNSET[str(answer)]
+
+
+def _number(value: Any) -> Any:
+    """GraphQL has no NaN: MLflow answers null."""
+    return None if value == "NaN" else value
+
+
+def _ask(store: Store, path: str, sent: Any) -> Json:
+    """The answer of a REST endpoint.
+
+    Raises:
+        GraphQLError: It refuses; the message is the same.
+    """
+    import graphql
+
+    endpoint = _ENDPOINTS[path]
+    values, all_read = endpoint.request.message.parse(sent or {})
+    if not all_read:
+        raise graphql.GraphQLError(f"cannot read the input of {path}")
+    try:
+        return endpoint.answer(store, values)
+    except EventtrackError as error:
+        raise graphql.GraphQLError(error.message) from None
+
+
+def _experiment(store: Store, run: Json) -> Json:
+    found: Json = _ask(store, "experiments/get", {"experiment_id": run["info"]["experiment_id"]})
+    return dict(found["experiment"])
+
+
+def _model_versions(store: Store, run: Json) -> list[Json]:
+    if "model-versions/search" not in _ENDPOINTS:
+        return []
+    found = _ask(store, "model-versions/search", {"filter": f"run_id='{run['info']['run_id']}'"})
+    return list(found.get("model_versions", ()))
+
+
+# Also its mutations only ask.
+STREAMED = tuple(
+    Streamed(method, "/graphql", _answer, role=Role.READ) for method in ("GET", "POST")
+)
