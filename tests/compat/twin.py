@@ -11,7 +11,7 @@ API = "/api/2.0/mlflow/"
 AJAX = "/ajax-api/2.0/mlflow/"
 
 # What no two servers agree on.
-_OWN = ("creation_time", "last_update_time", "next_page_token")
+_OWN = ("creation_time", "last_update_time", "next_page_token", "creationTime", "lastUpdateTime")
 _SQL = re.compile(r" Error: \(sqlite3.*", re.DOTALL)
 
 
@@ -136,7 +136,7 @@ def _comparable(value: Any, names: dict[str, str]) -> Any:
             key: "OWN"
             if key in _OWN
             else f"<{names[item]}>"
-            if key == "experiment_id" and item in names
+            if key in ("experiment_id", "experimentId") and item in names
             else _comparable(item, names)
             for key, item in value.items()
         }
