@@ -11,13 +11,15 @@ from starlette.types import Receive, Scope, Send
 
 from eventtrack.compat.errors import refusal, refuse
 from eventtrack.compat.messages import Fields, Values
+from eventtrack.compat.responses import Json
 from eventtrack.errors import EventtrackError, InvalidValueError
 from eventtrack.server import bodies
 from eventtrack.server.access import CHALLENGE, Access
-from eventtrack.server.endpoint import Endpoint, Streamed
+from eventtrack.server.endpoint import Change, Endpoint, Streamed
 from eventtrack.server.routes import Routes
 from eventtrack.server.threads import Services
 from eventtrack.store import Store
+from eventtrack.store.recorder import Prepared
 from eventtrack.store.session import AUTHOR
 
 _log = logging.getLogger("eventtrack.server")
@@ -99,11 +101,21 @@ class Application:
 
 async def _answer_json(services: Services, endpoint: Endpoint, sent: Fields) -> Response:
     store, answer = services.store, endpoint.answer
-    if endpoint.writes:
+    if endpoint.prepares:
+        body = await _make(services, answer(store, sent))
+    elif endpoint.writes:
         body = msgspec.json.encode(await services.write(lambda: answer(store, sent)))
     else:
         body = await services.read(lambda: msgspec.json.encode(answer(store, sent)))
     return Response(body, media_type="application/json")
+
+
+async def _make(services: Services, change: Json | Change) -> bytes:
+    if isinstance(change, Prepared):
+        await services.record(change)
+        return b"{}"
+    assert callable(change)
+    return msgspec.json.encode(await services.write(change))
 
 
 def _check_content_type(request: HttpRequest) -> None:

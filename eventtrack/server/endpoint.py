@@ -11,6 +11,7 @@ from eventtrack.compat.requests import Request
 from eventtrack.compat.responses import Json
 from eventtrack.server.threads import Services
 from eventtrack.store import Store
+from eventtrack.store.recorder import Prepared
 from eventtrack.tokens import Role
 
 # MLflow serves its clients under the first and its pages under both.
@@ -19,8 +20,10 @@ API_3, AJAX_3 = "/api/3.0/mlflow/", "/ajax-api/3.0/mlflow/"
 BOTH = (API_2, AJAX_2)
 PAGES_ONLY = (AJAX_2,)
 
-# `Values`, or `Fields` where the request may be read in a quicker way.
-Answer = Callable[[Store, Any], Json]
+# A change for the writer's thread: points, or anything else.
+Change = Prepared | Callable[[], Json]
+# Of `Values`, or of `Fields` where the request may be read in a quicker way.
+Answer = Callable[[Store, Any], Json | Change]
 
 
 @dataclass(frozen=True)
@@ -32,7 +35,8 @@ class Endpoint:
             `answer` reads as a field of that name.
         answer: Asks or changes the store. It makes at most one change, so that a refusal leaves no
             trace in a commit shared with others.
-        writes: Whether it changes something: then it runs on the writer's thread.
+        writes: Whether it changes something, on the writer's thread.
+        prepares: Whether `answer` only checks the request, and gives back the change to make.
         role: What a token has to be good for. By default to write, save for a GET; so a POST that
             only reads has to say so.
     """
@@ -42,6 +46,7 @@ class Endpoint:
     request: Request
     answer: Answer
     writes: bool = False
+    prepares: bool = False
     prefixes: tuple[str, ...] = BOTH
     role: Role | None = None
 

@@ -1,26 +1,27 @@
 """What runs record, over HTTP: metrics, params, tags, batches, inputs and outputs."""
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from eventtrack.compat import checks, requests
 from eventtrack.compat.messages import Fields, Values
 from eventtrack.compat.responses import Json
 from eventtrack.errors import InvalidValueError
-from eventtrack.server.endpoint import Endpoint
+from eventtrack.server.endpoint import Change, Endpoint
 from eventtrack.store import Store
-from eventtrack.views.records import LoggedModelInput, LoggedModelOutput
+from eventtrack.store.points import PointLike
+from eventtrack.views.records import LoggedModelInput, LoggedModelOutput, Param, RunTag
 
 _MODELS_TAG = "mlflow.log-model.history"
 _MODEL_KEYS = ("run_id", "artifact_path", "utc_time_created", "model_uuid")
 _MODEL_NEEDED = ("artifact_path", "flavors", "utc_time_created", "run_id")
 
 
-def _log_metric(store: Store, sent: Values) -> Json:
-    # As a batch of one and not through the journal: an answer promises that it is on disk.
+def _log_metric(store: Store, sent: Values) -> Change:
+    # Not through the journal: an answer promises that it is on disk.
     metric = checks.metric(sent)
-    store.runs.log_batch(checks.run_of(sent), metrics=[metric])
-    return {}
+    return store.metrics.prepare(checks.run_of(sent), [metric])
 
 
 def _log_param(store: Store, sent: Values) -> Json:
@@ -40,11 +41,23 @@ def _delete_tag(store: Store, sent: Values) -> Json:
     return {}
 
 
-def _log_batch(store: Store, sent: Fields) -> Json:
+def _log_batch(store: Store, sent: Fields) -> Change:
     run_id = checks.run_id(sent["run_id"])
-    metrics, params, tags = checks.batch(sent)
+    points, params, tags = checks.batch(sent)
+    if points and not params and not tags:
+        return store.metrics.prepare(run_id, points)
+    return lambda: _log_facts(store, run_id, points, params, tags)
+
+
+def _log_facts(
+    store: Store,
+    run_id: str,
+    points: Sequence[PointLike],
+    params: list[Param],
+    tags: list[RunTag],
+) -> Json:
     try:
-        store.runs.log_batch(run_id, metrics, params, tags)
+        store.runs.log_batch(run_id, points, params, tags)
     except InvalidValueError:
         logged = store.runs.get(run_id).data.params
         changed = [
@@ -103,11 +116,13 @@ def _log_model(store: Store, sent: Values) -> Json:
 
 
 ENDPOINTS = (
-    Endpoint("POST", "runs/log-metric", requests.LOG_METRIC, _log_metric, writes=True),
+    Endpoint(
+        "POST", "runs/log-metric", requests.LOG_METRIC, _log_metric, writes=True, prepares=True
+    ),
     Endpoint("POST", "runs/log-parameter", requests.LOG_PARAM, _log_param, writes=True),
     Endpoint("POST", "runs/set-tag", requests.SET_TAG, _set_tag, writes=True),
     Endpoint("POST", "runs/delete-tag", requests.DELETE_TAG, _delete_tag, writes=True),
-    Endpoint("POST", "runs/log-batch", requests.LOG_BATCH, _log_batch, writes=True),
+    Endpoint("POST", "runs/log-batch", requests.LOG_BATCH, _log_batch, writes=True, prepares=True),
     Endpoint("POST", "runs/log-inputs", requests.LOG_INPUTS, _log_inputs, writes=True),
     Endpoint("POST", "runs/outputs", requests.LOG_OUTPUTS, _log_outputs, writes=True),
     Endpoint("POST", "runs/log-model", requests.LOG_MODEL, _log_model, writes=True),

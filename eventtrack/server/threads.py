@@ -9,13 +9,14 @@ import asyncio
 import queue
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from eventtrack.errors import StoreClosedError, UsageError
 from eventtrack.store import Store
+from eventtrack.store.recorder import Prepared
 
 Result = TypeVar("Result")
 
@@ -28,10 +29,13 @@ READERS = 8
 
 
 class _Pending:
-    """One change that waits for its turn, and then for its commit."""
+    """One change that waits for its turn, and then for its commit: points, or anything else."""
 
     def __init__(
-        self, work: Callable[[], Any], loop: asyncio.AbstractEventLoop, future: asyncio.Future[Any]
+        self,
+        work: Prepared | Callable[[], Any],
+        loop: asyncio.AbstractEventLoop,
+        future: asyncio.Future[Any],
     ) -> None:
         self.work = work
         self.context = copy_context()
@@ -43,6 +47,7 @@ class _Pending:
     def attempt(self) -> None:
         """Do the work; keep a refusal for whoever asked, let everything else out."""
         self.result, self.error = None, None
+        assert not isinstance(self.work, Prepared)
         try:
             self.result = self.context.run(self.work)
         except UsageError as error:
@@ -74,19 +79,26 @@ class Writer:
         Args:
             work: Makes at most one change, and raises a `UsageError` only before it.
         """
-        if self._closed:
-            raise StoreClosedError("the server is going down", hint="ask again when it is back")
-        loop = asyncio.get_running_loop()
-        pending = _Pending(work, loop, loop.create_future())
-        self._queue.put(pending)
-        result: Result = await pending.future
+        result: Result = await self._wait(work)
         return result
+
+    async def record(self, points: Prepared) -> None:
+        """Log points, or raise why they are refused; they are durable on return."""
+        await self._wait(points)
 
     def close(self) -> None:
         """Finish what was submitted, then end."""
         self._closed = True
         self._queue.put(None)
         self._thread.join()
+
+    def _wait(self, work: Prepared | Callable[[], Any]) -> asyncio.Future[Any]:
+        if self._closed:
+            raise StoreClosedError("the server is going down", hint="ask again when it is back")
+        loop = asyncio.get_running_loop()
+        pending = _Pending(work, loop, loop.create_future())
+        self._queue.put(pending)
+        return pending.future
 
     def _run(self) -> None:
         crowded = False
@@ -96,7 +108,10 @@ class Writer:
             deadline = time.monotonic() + (_LINGER_S if crowded else 0)
             while len(group) < GROUP_MAX and (following := self._next(deadline)) is not None:
                 group.append(following)
-            self._commit(group)
+            # No client has two of them under way, so it does not matter which come first.
+            points = [one for one in group if isinstance(one.work, Prepared)]
+            self._record(points)
+            self._commit([one for one in group if one not in points] if points else group)
             crowded = len(group) > 1
             first.loop.call_soon_threadsafe(_settle, group)
 
@@ -109,6 +124,17 @@ class Writer:
         if following is None:
             self._queue.put(None)  # for the loop that waits without an end
         return following
+
+    def _record(self, group: list[_Pending]) -> None:
+        if not group:
+            return
+        refused: Sequence[Exception | None]
+        try:
+            refused = self._store.metrics.record([cast("Prepared", one.work) for one in group])
+        except Exception as error:
+            refused = [error] * len(group)
+        for pending, problem in zip(group, refused, strict=True):
+            pending.error = problem
 
     def _commit(self, group: list[_Pending]) -> None:
         if len(group) > 1:
@@ -142,6 +168,10 @@ class Services:
     async def write(self, work: Callable[[], Result]) -> Result:
         """Change the store durably; see `Writer.submit`."""
         return await self._writer.submit(work)
+
+    async def record(self, points: Prepared) -> None:
+        """Log points durably; see `Writer.record`."""
+        await self._writer.record(points)
 
     async def read(self, work: Callable[[], Result]) -> Result:
         """Run a query, or copy a file, off the loop."""

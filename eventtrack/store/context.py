@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 from eventtrack.projections.tables import Reader
 from eventtrack.store.engine import Engine
+from eventtrack.store.recorder import Recorder
 from eventtrack.views.entities import EntityReader
 
 
@@ -24,6 +25,7 @@ class StoreContext:
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
+        self.recorder = Recorder(engine)
         # Quoted as `resolve_path` unquotes: a folder may be called `50%`, `#1` or `what?`.
         self.artifact_root = f"eventtrack://{quote(str(engine.path))}"
         # By id(). Changed by single, atomic calls: a forked child might find a lock taken for ever.

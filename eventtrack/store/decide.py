@@ -1,5 +1,7 @@
 """Questions that every decision about a run asks first."""
 
+from collections.abc import Callable
+
 from eventtrack.errors import InvalidValueError, NotFoundError
 from eventtrack.projections.state import RunState
 from eventtrack.projections.tables import Reader
@@ -38,3 +40,12 @@ def active_run(context: StoreContext, reader: Reader, run_id: str) -> RunState:
             hint=f"restore it first: `eventtrack runs restore {run_id}`",
         )
     return state
+
+
+def points_allowed(context: StoreContext) -> Callable[[Reader, str], None]:
+    """What `Engine.record` asks of a run's stream: that the run may be written to."""
+
+    def allow(reader: Reader, stream: str) -> None:
+        active_run(context, reader, stream.partition("/")[2])
+
+    return allow

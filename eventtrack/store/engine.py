@@ -76,8 +76,7 @@ class Engine:
     @property
     def session(self) -> bytes:
         """The session of whoever acts now; it stands in the log from the first event on."""
-        author = AUTHOR.get()
-        return self._session if author is None else self._session_of(author)
+        return self.session_of(AUTHOR.get())
 
     def execute(self, decide: Decision[Result]) -> Result:
         """Decide as the only writer and append what follows durably, or raise and write nothing."""
@@ -98,6 +97,26 @@ class Engine:
             # The log was replaced under us between the catch-up and the decision: once more.
             self.views.catch_up()
             return run_growing(attempt)
+
+    @property
+    def in_batch(self) -> bool:
+        """Whether this thread is within a batch."""
+        self._check_open()
+        return getattr(self._local, "batch", None) is not None
+
+    @contextmanager
+    def appending(self) -> Iterator[tuple[LmdbTransaction, int]]:
+        """The log's writer alone, for what changes no decision: the views are left behind.
+
+        Not within a batch. Gives the transaction and the head that was committed before it.
+        """
+        self._check_open()
+        with self.log.begin() as transaction:
+            head = transaction.head()
+            marks = self._drainer.take(transaction) if self._drainer is not None else []
+            yield transaction, head
+        if self._drainer is not None:
+            self._drainer.settle(marks)
 
     @contextmanager
     def batch(self) -> Iterator[None]:
@@ -298,8 +317,10 @@ class Engine:
         AUTHOR.set(None)
         self.execute(self._open_session)
 
-    def _session_of(self, author: str) -> bytes:
-        """The session of an author other than this process: one for each, and atomically made."""
+    def session_of(self, author: str | None) -> bytes:
+        """The session of an author, None for this process: one for each, and atomically made."""
+        if author is None:
+            return self._session
         return self._sessions.get(author) or self._sessions.setdefault(author, self.ids.id128())
 
     def _check_open(self) -> None:

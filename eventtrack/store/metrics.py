@@ -8,11 +8,16 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from eventtrack import limits
+from eventtrack.errors import UsageError
+from eventtrack.events.envelope import Draft
 from eventtrack.log.journal import Journal, JournalDisowned, slot_seed
 from eventtrack.projections.points import Points
 from eventtrack.store import validate
 from eventtrack.store.context import StoreContext
-from eventtrack.store.decide import active_run, existing_run
+from eventtrack.store.decide import active_run, existing_run, points_allowed
+from eventtrack.store.points import PointLike, points_event
+from eventtrack.store.recorder import Prepared
+from eventtrack.store.session import AUTHOR
 from eventtrack.views import paging
 from eventtrack.views.records import Metric, PagedList
 
@@ -199,6 +204,24 @@ class Metrics:
     ) -> None:
         """Log one point of a run; see `MetricSink.log`."""
         self.sink(run_id).log(key, value, step, timestamp)
+
+    def prepare(self, run_id: str, points: Sequence[PointLike]) -> Prepared:
+        """Points of one run, at least one, checked and ready for `record`.
+
+        Raises:
+            InvalidValueError: One of them is not allowed.
+        """
+        return Prepared(
+            Draft.of(f"run/{validate.run_id(run_id)}", points_event(points)), AUTHOR.get()
+        )
+
+    def record(self, prepared: Sequence[Prepared]) -> list[UsageError | None]:
+        """Log the points of several calls in one durable commit, each call by itself.
+
+        Returns for each why it was refused (no such run, or a deleted one), None for one whose
+        points are in the log.
+        """
+        return self._context.recorder.record(prepared, points_allowed(self._context))
 
     def arrays(self, run_id: str, key: str) -> MetricArrays:
         """The whole history of a metric as three arrays of 8-byte numbers.

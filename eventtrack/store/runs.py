@@ -11,8 +11,11 @@ from eventtrack.projections.state import RunState
 from eventtrack.projections.tables import Reader
 from eventtrack.store import inputs, validate
 from eventtrack.store.context import StoreContext
-from eventtrack.store.decide import active_run, existing_run
+from eventtrack.store.decide import active_run, existing_run, points_allowed
 from eventtrack.store.experiments import active_experiment
+from eventtrack.store.points import PointLike, points_event
+from eventtrack.store.recorder import Prepared
+from eventtrack.store.session import AUTHOR
 from eventtrack.views import paging
 from eventtrack.views.filters import (
     Comparison,
@@ -27,7 +30,6 @@ from eventtrack.views.records import (
     LifecycleStage,
     LoggedModelInput,
     LoggedModelOutput,
-    Metric,
     PagedList,
     Param,
     Run,
@@ -200,7 +202,7 @@ class Runs:
     def log_batch(
         self,
         run_id: str,
-        metrics: Sequence[Metric] = (),
+        metrics: Sequence[PointLike] = (),
         params: Sequence[Param] = (),
         tags: Sequence[RunTag] = (),
     ) -> None:
@@ -217,7 +219,13 @@ class Runs:
         clean_tags = {
             validate.tag_key(tag.key): validate.tag_value(tag.key, tag.value) for tag in tags
         }
-        points = _clean_metrics(metrics)
+        points = points_event(metrics) if metrics else None
+        if points is not None and not params and not tags:
+            prepared = Prepared(_draft(validate.run_id(run_id), points), AUTHOR.get())
+            (refused,) = self._context.recorder.record([prepared], points_allowed(self._context))
+            if refused is not None:
+                raise refused
+            return
 
         def decide(reader: Reader) -> tuple[None, list[Draft]]:
             state = active_run(self._context, reader, run_id)
@@ -357,21 +365,6 @@ def _clean_params(params: Mapping[str, object]) -> dict[str, str]:
 def _clean_tags(tags: Mapping[str, object]) -> dict[str, str]:
     pairs = validate.mapping("tags", tags).items()
     return {validate.tag_key(key): validate.tag_value(key, value) for key, value in pairs}
-
-
-def _clean_metrics(metrics: Sequence[Metric]) -> types.MetricsLogged | None:
-    if not metrics:
-        return None
-    known: set[str] = set()  # a batch names few metrics many times
-    for metric in metrics:
-        if type(metric.key) is not str or metric.key not in known:
-            known.add(validate.metric_key(metric.key))
-    return types.MetricsLogged(
-        [metric.key for metric in metrics],
-        [validate.metric_value(metric.key, metric.value) for metric in metrics],
-        [validate.int64("step", metric.step) for metric in metrics],
-        [validate.timestamp_ms(metric.timestamp) for metric in metrics],
-    )
 
 
 def _new_params(state: RunState, params: dict[str, str]) -> dict[str, str]:

@@ -89,6 +89,11 @@ class SnapshotEngine:
             f"cannot change the store as it was at {self.moment}", hint="change it as it is now"
         )
 
+    @property
+    def in_batch(self) -> NoReturn:
+        """Refuse: whoever asks is about to log points."""
+        self.execute(None)
+
     def journal(self) -> NoReturn:
         """Refuse, as `execute` does."""
         self.execute(None)

@@ -1,0 +1,104 @@
+"""Points that are durable when the call returns, many calls to a commit, none folded yet.
+
+The slow half of logging a point durably is to bring its series in the views up to date. Points
+change no decision, so that can wait for the next who reads, who then folds those of many calls
+together.
+"""
+
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from itertools import compress
+from typing import NamedTuple
+
+from eventtrack.errors import UsageError
+from eventtrack.events.envelope import Draft
+from eventtrack.log.environment import run_growing
+from eventtrack.projections.tables import Reader
+from eventtrack.store.engine import Engine
+from eventtrack.store.permits import Permits
+from eventtrack.store.session import AUTHOR
+
+# Raises a `UsageError` unless a stream may take points.
+Allow = Callable[[Reader, str], object]
+
+
+class Prepared(NamedTuple):
+    """Points of one stream, checked and encoded, and their author as in `AUTHOR`."""
+
+    draft: Draft
+    author: str | None
+
+
+class Recorder:
+    """Appends points for an engine. Thread-safe."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._session = b""
+        self._permits = Permits()
+        self._authors: set[str | None] = set()  # those whose sessions are in the log
+
+    def record(self, points: Sequence[Prepared], allow: Allow) -> list[UsageError | None]:
+        """Append points, all that are not refused durably: in one commit, save at a run's first.
+
+        Returns for each why it was refused, None for what is in the log.
+
+        Raises:
+            StoreError: Of several, some may be in the log.
+        """
+        if self._engine.in_batch:
+            return [self._decide(one, allow) for one in points]
+        self._begin_anew_in_child()
+        refused: list[UsageError | None] = [None] * len(points)
+        left = set(range(len(points)))
+        known = [place for place in left if self._is_permitted(points[place])]
+        if known:
+            done = run_growing(lambda: self._append([points[place] for place in known]))
+            left.difference_update(compress(known, done))
+        if left:
+            head = self._engine.log.head()
+            self._permits.follow(self._engine.log, head)
+            with self._engine.batch() if len(left) > 1 else nullcontext():
+                for place in sorted(left):
+                    refused[place] = self._decide(points[place], allow)
+            written = [points[place] for place in left if refused[place] is None]
+            self._permits.grant([one.draft.stream for one in written], head)
+            self._authors.update(one.author for one in written)
+        return refused
+
+    def _begin_anew_in_child(self) -> None:
+        # A forked child has a session of its own, and may have got the lock of the permits taken.
+        session = self._engine.session_of(None)
+        if session != self._session:
+            self._permits, self._authors, self._session = Permits(), set(), session
+
+    def _is_permitted(self, points: Prepared) -> bool:
+        return points.author in self._authors and points.draft.stream in self._permits
+
+    def _append(self, points: Sequence[Prepared]) -> list[bool]:
+        """Append what may be appended without a look at the views; returns what was."""
+        engine = self._engine
+        with engine.appending() as (transaction, head):
+            self._permits.follow(transaction, head)
+            written = list(map(self._is_permitted, points))
+            for one in compress(points, written):
+                transaction.append(one.draft, engine.session_of(one.author))
+            stop = transaction.head()
+        self._permits.pass_own(head, stop)
+        return written
+
+    def _decide(self, points: Prepared, allow: Allow) -> UsageError | None:
+        """Append points after a look at the views."""
+
+        def decide(reader: Reader) -> tuple[None, list[Draft]]:
+            allow(reader, points.draft.stream)
+            return None, [points.draft]
+
+        author = AUTHOR.set(points.author)
+        try:
+            self._engine.execute(decide)
+        except UsageError as error:
+            return error
+        finally:
+            AUTHOR.reset(author)
+        return None
