@@ -22,8 +22,8 @@ PAGES_ONLY = (AJAX_2,)
 
 # A change for the writer's thread: points, or anything else.
 Change = Prepared | Callable[[], Json]
-# Of `Values`, or of `Fields` where the request may be read in a quicker way. Gives the `Json` that is
-# answered or, where the endpoint prepares, a `Change`.
+# Of `Values`, or of `Fields` where the request may be read in a quicker way. Gives the `Json` that
+# is answered or, where the endpoint prepares, a `Change`.
 Answer = Callable[[Store, Any], Any]
 
 

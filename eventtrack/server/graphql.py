@@ -193,9 +193,10 @@ def _ask(store: Store, path: str, sent: Any) -> Json:
     if not all_read:
         raise graphql.GraphQLError(f"cannot read the input of {path}")
     try:
-        return endpoint.answer(store, values)
+        answer: Json = endpoint.answer(store, values)
     except EventtrackError as error:
         raise graphql.GraphQLError(error.message) from None
+    return answer
 
 
 def _experiment(store: Store, run: Json) -> Json:
