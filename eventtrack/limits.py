@@ -51,6 +51,20 @@ JOURNAL_BACKLOG_BYTES_MAX = 256 * 2**20
 # How long a logged metric may stay in the journal before it is moved into the log.
 JOURNAL_DRAIN_INTERVAL_MS = 50
 
+# Of a trace. A longer body of a span goes to a blob, and envelopes of spans stay small: so a huge
+# trace costs files, not a log that cannot be read piece by piece.
+SPAN_BODY_INLINE_BYTES_MAX = 64 * 2**10
+SPANS_ENVELOPE_BYTES_MAX = 4 * 2**20
+SPANS_ENVELOPE_MAX = 1024
+# Texts of a trace's report, or of an assessment, all together.
+TRACE_TEXTS_BYTES_MAX = 2**20
+# MLflow (tracing/constant.py, store/tracking/__init__.py).
+TRACE_ID_LENGTH_MAX = 50
+TRACE_NAME_LENGTH_MAX = 4096
+TRACE_SESSION_LENGTH_MAX = 250
+TRACE_LINKS_MAX = 100
+SEARCH_TRACES_RESULTS_DEFAULT = 100
+
 # How far a remote clock may drag the hybrid clock ahead of the wall clock.
 CLOCK_DRIFT_MAX_MS = 60_000
 

@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from eventtrack.clock import ManualClock  # noqa: E402 - found through the line above
-from eventtrack.events import types  # noqa: E402
+from eventtrack.events import traces, types  # noqa: E402
 from eventtrack.events.envelope import Cause, Draft, Envelope  # noqa: E402
 from eventtrack.events.registry import REGISTRY  # noqa: E402
 from eventtrack.ids import SeededIds  # noqa: E402
@@ -32,6 +32,7 @@ GOLDEN = ROOT / "tests" / "golden"
 SEED = "golden"
 SESSION = bytes(range(16))
 RUN, EXPERIMENT, MODEL = "run/" + "a1" * 16, "experiment/12", "model/m-0a1b"
+TRACE = "trace/tr-" + "b2" * 16
 JOURNAL_BYTES = 1024
 
 Json = dict[str, Any]
@@ -79,6 +80,51 @@ def history() -> list[Draft]:
     ]
 
 
+def traced() -> list[Draft]:
+    """A trace with a small span and a large one, judged, linked, deleted and restored."""
+    stored = types.ArtifactStored("attachments/cat.png", 3, bytes(range(32)))
+    root = traces.SpanLogged(
+        *("c3" * 8, None, "answer", "AGENT", "OK", 10**18, 10**18 + 5, 2, b"", b"{}"),
+        {"session": "s-1", "usage": '{"total_tokens":3}', "request_preview": "why?"},
+    )
+    child = traces.SpanLogged(
+        *("d4" * 8, "c3" * 8, "search", "TOOL", "ERROR", 10**18 + 1, None, 70_000),
+        bytes(32),
+        None,
+        {},
+    )
+    error = traces.AssessmentError("TIMEOUT", "too slow")
+    return [
+        Draft.of(TRACE, traces.SpansLogged("12", [root, child])),
+        Draft.of(
+            TRACE,
+            traces.TraceRecorded(
+                *("12", 10**12, 5, "OK", "c-1", "why?", "because"),
+                {"mlflow.user": "ada"},
+                {"a": "1"},
+            ),
+        ),
+        Draft.of(TRACE, traces.TraceTagsSet({"b": "2"}), traces.TraceTagDeleted("a")),
+        Draft.of(TRACE, traces.TraceRunsLinked(["a1" * 16]), traces.TraceRunsUnlinked(["e5"])),
+        Draft.of(TRACE, traces.TracePromptsLinked(["greeting/1"])),
+        Draft.of(
+            TRACE,
+            traces.AssessmentCreated(
+                *("a-1", "feedback", "good", "true", error, "HUMAN", "ada", 20, 21),
+                *("c3" * 8, None, "it is", {"k": "v"}, None),
+            ),
+            traces.AssessmentUpdated("a-1", 22, None, "false", None, "it is not", {"k": "w"}),
+            traces.AssessmentDeleted("a-2"),
+        ),
+        Draft.of(
+            TRACE,
+            traces.TraceArtifactsLogged([stored]),
+            traces.TraceArtifactsDeleted(["attachments/cat.png"]),
+        ),
+        Draft.of(TRACE, traces.TraceDeleted(30), traces.TraceRestored(31)),
+    ]
+
+
 def audited() -> list[Draft]:
     """Keys and signed heads; the notes are as texts here, not as signatures."""
     note = "eventtrack/00\n1\nAAAA\n\n\u2014 eventtrack/00 AAAAAAA=\n"
@@ -89,7 +135,7 @@ def audited() -> list[Draft]:
 
 
 # A new noun brings a history of its own: the bytes of the others stay as they are.
-HISTORIES = {"log": history, "audit": audited}
+HISTORIES = {"log": history, "audit": audited, "traces": traced}
 
 
 def recorded(name: str = "log") -> list[Envelope]:

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from eventtrack.events import types
+from eventtrack.events import traces, types
 
 Upcaster = Callable[[list[Any]], list[Any]]
 
@@ -110,6 +110,20 @@ _TYPES: dict[str, type[types.Event]] = {
     "model.deleted": types.ModelDeleted,
     "model.artifacts_logged": types.ModelArtifactsLogged,
     "model.artifacts_deleted": types.ModelArtifactsDeleted,
+    "trace.recorded": traces.TraceRecorded,
+    "trace.spans_logged": traces.SpansLogged,
+    "trace.tags_set": traces.TraceTagsSet,
+    "trace.tag_deleted": traces.TraceTagDeleted,
+    "trace.runs_linked": traces.TraceRunsLinked,
+    "trace.runs_unlinked": traces.TraceRunsUnlinked,
+    "trace.prompts_linked": traces.TracePromptsLinked,
+    "trace.assessment_created": traces.AssessmentCreated,
+    "trace.assessment_updated": traces.AssessmentUpdated,
+    "trace.assessment_deleted": traces.AssessmentDeleted,
+    "trace.artifacts_logged": traces.TraceArtifactsLogged,
+    "trace.artifacts_deleted": traces.TraceArtifactsDeleted,
+    "trace.deleted": traces.TraceDeleted,
+    "trace.restored": traces.TraceRestored,
 }
 for _name, _struct in _TYPES.items():
     REGISTRY.add(_name, _struct)

@@ -15,12 +15,14 @@ import msgspec
 from eventtrack.projections.points import Points
 from eventtrack.projections.state import ExperimentState, ModelState, RunState, SessionState
 from eventtrack.projections.tables import Reader
+from eventtrack.projections.trace_state import TraceState
+from eventtrack.projections.trace_tables import spans_of, trace_by_number
 
 _encode = msgspec.msgpack.Encoder(order="deterministic").encode
 
 
 def digest(reader: Reader, progress: Callable[[int, int], None] | None = None) -> str:
-    """SHA-256, in hex, over every session, experiment, model and run in order of their names.
+    """SHA-256, in hex, over every session and every entity in order of their names.
 
     Costs a read of the whole views: about 50 ns a point and 50 us a run.
     """
@@ -42,6 +44,10 @@ def digest(reader: Reader, progress: Callable[[int, int], None] | None = None) -
             model = reader.model_by_number(place)
             if model is not None:
                 hasher.update(_encode(_model(reader, model)))
+        elif kind == b"trace":
+            trace = trace_by_number(reader, place)
+            if trace is not None:
+                hasher.update(_encode(_trace(reader, trace)))
         if progress is not None and done % 256 == 0:
             progress(done, total)
     for session in sorted(reader.sessions(), key=_session_name):
@@ -95,6 +101,11 @@ def _run(reader: Reader, run: RunState) -> list[Any]:
 def _model(reader: Reader, model: ModelState) -> list[Any]:
     fields = msgspec.structs.astuple(model)[1:]
     return ["model", *fields, _artifacts(reader, model.number)]
+
+
+def _trace(reader: Reader, trace: TraceState) -> list[Any]:
+    fields = msgspec.structs.astuple(trace)[1:]
+    return ["trace", *fields, spans_of(reader, trace.number), _artifacts(reader, trace.number)]
 
 
 def _artifacts(reader: Reader, owner: int) -> list[Any]:

@@ -4,7 +4,7 @@ from eventtrack.errors import EventtrackError, ProjectionError
 from eventtrack.events.envelope import Envelope, Group
 from eventtrack.events.registry import REGISTRY, Registry
 from eventtrack.events.types import Event
-from eventtrack.projections import experiments, metrics, models, runs
+from eventtrack.projections import experiments, metrics, models, runs, traces
 from eventtrack.projections.state import stamp_of
 from eventtrack.projections.tables import Tables
 
@@ -64,6 +64,10 @@ def _apply_group(
         for place, event in enumerate(events, offset):
             model_fold(tables, model, event, stamp_of(envelope.header, place))
         tables.put_model(model)
+    elif group.type in traces.TRACE_FOLDS:
+        trace_fold, trace = traces.TRACE_FOLDS[group.type], tables.traces.change(stream)
+        for place, event in enumerate(events, offset):
+            trace_fold(tables, trace, event, stamp_of(envelope.header, place))
     elif group.type == "session.opened":
         for event in events:
             experiments.session_opened(tables, envelope, event)  # type: ignore[arg-type]

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from eventtrack.errors import CorruptionError, StoreClosedError, StoreError, StoreMissingError
 from eventtrack.log.protocol import EventLog
-from eventtrack.projections import state
+from eventtrack.projections import state, trace_state
 from eventtrack.projections.build import Build, Fold, StaleBuild, matches
 from eventtrack.projections.tables import TABLES, Reader
 
@@ -42,6 +42,10 @@ def fingerprint() -> str:
         state.NameState,
         state.ArtifactState,
         state.SessionState,
+        trace_state.AssessmentState,
+        trace_state.SpanState,
+        trace_state.TraceReport,
+        trace_state.TraceState,
     )
     shape = [
         PROJECTIONS_VERSION,

@@ -22,6 +22,7 @@ from eventtrack.projections.state import (
     RunState,
     SessionState,
 )
+from eventtrack.projections.trace_tables import TRACE_TABLES, ChangedTraces
 
 TABLES = (
     "meta",
@@ -37,6 +38,7 @@ TABLES = (
     "fields",
     "index",
     "unknown",
+    *TRACE_TABLES,
 )
 _ENTITIES_CACHED_MAX = 20_000
 
@@ -213,6 +215,7 @@ class Tables(Reader):
         self._timeline: list[tuple[bytes, bytes]] = []
         self._unknown: dict[str, int] = {}
         self._next_number = 0
+        self.traces = ChangedTraces(self)
 
     def stream_number(self, stream: str) -> int:
         """The local number of a stream, given now if it has none."""
@@ -298,6 +301,7 @@ class Tables(Reader):
         self._put_many("experiments", _encoded(self._experiments))
         self._flush_index()
         self._put_many("runs", _encoded(self._runs))
+        self.traces.flush()
         for event_type, count in self._unknown.items():
             name, table = keys.event_type(event_type), self.tables["unknown"]
             known = int.from_bytes(self.txn.get(name, db=table) or b"", "big")

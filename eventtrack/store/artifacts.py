@@ -7,18 +7,18 @@ A file is complete and synced before the event that names it is written.
 
 import hashlib
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from eventtrack.errors import ChecksumError, NotFoundError
 from eventtrack.events import types
 from eventtrack.events.envelope import Draft
-from eventtrack.log import files
 from eventtrack.log.filesystem import translate_os_error
 from eventtrack.projections.state import ArtifactState
 from eventtrack.projections.tables import Reader
 from eventtrack.store import validate
+from eventtrack.store.blobs import Blobs
 from eventtrack.store.context import StoreContext
 from eventtrack.store.decide import active_run, existing_run
 from eventtrack.store.location import resolve_path
@@ -47,13 +47,13 @@ class Artifacts:
     """The files of a store's runs."""
 
     _kind = "run"
-    _logged: type[types.ArtifactsLogged | types.ModelArtifactsLogged] = types.ArtifactsLogged
-    _deleted: type[types.ArtifactsDeleted | types.ModelArtifactsDeleted] = types.ArtifactsDeleted
+    _logged: Callable[[list[types.ArtifactStored]], types.Event] = types.ArtifactsLogged
+    _deleted: Callable[[list[str]], types.Event] = types.ArtifactsDeleted
 
     def __init__(self, context: StoreContext) -> None:
         self._context = context
         self._engine = context.engine
-        self._blobs = context.engine.path / files.BLOBS
+        self._blobs = Blobs(context.engine)
 
     def log_file(
         self, run_id: str, local_path: str | os.PathLike[str], artifact_path: str | None = None
@@ -216,21 +216,9 @@ class Artifacts:
 
     def _keep(self, path: str, source: Path | bytes, root: Path | None) -> types.ArtifactStored:
         """Bring a file's bytes to their place, durably, and describe it."""
-        folder = self._blobs if root is None else (root / path).parent
-        folder.mkdir(parents=True, exist_ok=True)
-        draft = folder / f".draft-{self._engine.ids.id128().hex()}"
-        try:
-            digest, size = _copy(source, draft)
-            if root is None:
-                target = self._blob(digest)
-                target.parent.mkdir(exist_ok=True)
-            else:
-                target = root / path
-            if root is not None or not target.exists():
-                draft.replace(target)
-        finally:
-            draft.unlink(missing_ok=True)
-        return types.ArtifactStored(path, size, digest, None if root is None else str(target))
+        target = None if root is None else root / path
+        digest, size = self._blobs.bring(source, target)
+        return types.ArtifactStored(path, size, digest, None if target is None else str(target))
 
     def _existing(self, run_id: str, path: str) -> ArtifactState:
         clean = validate.artifact_path(path)
@@ -247,11 +235,7 @@ class Artifacts:
         )
 
     def _place(self, state: ArtifactState) -> Path:
-        return self._blob(state.sha256) if state.place is None else Path(state.place)
-
-    def _blob(self, digest: bytes) -> Path:
-        name = digest.hex()
-        return self._blobs / name[:2] / name
+        return self._blobs.path(state.sha256) if state.place is None else Path(state.place)
 
 
 def _target(folder: str | None, name: str) -> str:
@@ -276,22 +260,3 @@ def _refuse_clash(reader: Reader, number: int, path: str) -> None:
             + (f"'{clash}' is a file" if clash is not None else "it is a folder"),
             "choose another name, or delete the other one first",
         )
-
-
-def _copy(source: Path | bytes, target: Path) -> tuple[bytes, int]:
-    """Copy to a new file and sync it; returns the SHA-256 and the size."""
-    hasher = hashlib.sha256()
-    with target.open("xb") as sink:
-        if isinstance(source, bytes):
-            hasher.update(source)
-            sink.write(source)
-        else:
-            with source.open("rb") as reader:
-                for chunk in iter(lambda: reader.read(_COPY_BYTES), b""):
-                    hasher.update(chunk)
-                    sink.write(chunk)
-        size = sink.tell()
-        sink.flush()
-        os.fsync(sink.fileno())
-    target.chmod(0o444)
-    return hasher.digest(), size

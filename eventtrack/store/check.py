@@ -12,6 +12,7 @@ from eventtrack.log import files, merkle
 from eventtrack.log.journal import PREAMBLE, OrphanJournal, scan
 from eventtrack.log.protocol import Head
 from eventtrack.projections.digest import digest
+from eventtrack.projections.trace_tables import spans_in_blobs
 from eventtrack.store.engine import Engine
 from eventtrack.store.snapshot import Moment, folded
 from eventtrack.views.records import Record
@@ -55,7 +56,7 @@ def check_store(engine: Engine, progress: Progress | None = None) -> CheckReport
 
     The log: every header and payload hash, dense positions, gapless feeds whose times grow, Merkle
     frontiers as stored. The journals: frames and checksums. The views: a rebuild gives the same
-    digest. The blobs: each is the bytes of its name, and none that a run names is missing.
+    digest. The blobs: each is the bytes of its name, and none that anything names is missing.
     """
     report = CheckReport()
     _check_log(engine, report, progress)
@@ -184,18 +185,20 @@ def _check_blobs(engine: Engine, report: CheckReport) -> None:
     try:
         with engine.read() as reader:
             named = {
-                state.sha256.hex(): state.path
-                for table in ("runs", "models")
+                state.sha256.hex(): f"artifact '{state.path}'"
+                for table in ("runs", "models", "traces")
                 for owner in reader.txn.cursor(reader.tables[table]).iternext(values=False)
                 for state in reader.artifacts(int.from_bytes(owner, "big"))
                 if state.place is None
             }
+            for span in spans_in_blobs(reader):
+                named[span.sha256.hex()] = f"span {span.span_id}"
     except EventtrackError as error:
         report.note("views", error.message, error.hint)
         return
     for digest_hex in sorted(set(named) - present):
         report.note(
             f"blob {digest_hex}",
-            f"the bytes of artifact '{named[digest_hex]}' are missing",
+            f"the bytes of {named[digest_hex]} are missing",
             _RESTORE,
         )

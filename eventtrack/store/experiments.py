@@ -62,7 +62,7 @@ class Experiments:
             NotFoundError: There is none.
         """
         with self._context.entities() as entities:
-            return entities.experiment(_existing(entities.reader, experiment_id))
+            return entities.experiment(existing_experiment(entities.reader, experiment_id))
 
     def get_by_name(self, name: str) -> Experiment | None:
         """An experiment by its name, deleted ones too; None when there is none."""
@@ -90,7 +90,7 @@ class Experiments:
         name = validate.experiment_name(name)
 
         def decide(reader: Reader) -> tuple[None, list[Draft]]:
-            state = _existing(reader, experiment_id)
+            state = existing_experiment(reader, experiment_id)
             if state.lifecycle[0] != LifecycleStage.ACTIVE:
                 raise InvalidStateError(
                     "Cannot rename a non-active experiment.",
@@ -130,7 +130,7 @@ class Experiments:
         clean = _clean_tags(tags)
 
         def decide(reader: Reader) -> tuple[None, list[Draft]]:
-            state = _active(reader, experiment_id)
+            state = active_experiment(reader, experiment_id)
             changed = {
                 key: text
                 for key, text in clean.items()
@@ -151,7 +151,7 @@ class Experiments:
         """
 
         def decide(reader: Reader) -> tuple[None, list[Draft]]:
-            if key not in _active(reader, experiment_id).live_tags():
+            if key not in active_experiment(reader, experiment_id).live_tags():
                 raise NotFoundError(
                     f"No tag with name: {key} in experiment with id {experiment_id}",
                     hint="get_experiment(...).tags lists the tags",
@@ -188,7 +188,7 @@ class Experiments:
         event: type[types.ExperimentDeleted] | type[types.ExperimentRestored],
     ) -> None:
         def decide(reader: Reader) -> tuple[None, list[Draft]]:
-            state = _existing(reader, experiment_id)
+            state = existing_experiment(reader, experiment_id)
             if state.lifecycle[0] != before:
                 raise NotFoundError(
                     f"No {before} experiment with id={experiment_id} exists",
@@ -218,23 +218,17 @@ def _state(reader: Reader, experiment_id: str) -> ExperimentState | None:
     return state if state is not None and state.exists else None
 
 
-def _existing(reader: Reader, experiment_id: str) -> ExperimentState:
+def existing_experiment(reader: Reader, experiment_id: str) -> ExperimentState:
+    """The state of an experiment, active or deleted.
+
+    Raises:
+        NotFoundError: There is none.
+    """
     state = _state(reader, str(experiment_id))
     if state is None:
         raise NotFoundError(
             f"No Experiment with id={experiment_id} exists",
             hint="`eventtrack experiments list` shows the ids",
-        )
-    return state
-
-
-def _active(reader: Reader, experiment_id: str) -> ExperimentState:
-    state = _existing(reader, experiment_id)
-    if state.lifecycle[0] != LifecycleStage.ACTIVE:
-        raise InvalidValueError(
-            f"The experiment {experiment_id} must be in the 'active' state. "
-            f"Current state is {state.lifecycle[0]}.",
-            hint="restore it first",
         )
     return state
 
@@ -246,7 +240,14 @@ def active_experiment(reader: Reader, experiment_id: str) -> ExperimentState:
         NotFoundError: There is none.
         InvalidValueError: It is deleted.
     """
-    return _active(reader, experiment_id)
+    state = existing_experiment(reader, experiment_id)
+    if state.lifecycle[0] != LifecycleStage.ACTIVE:
+        raise InvalidValueError(
+            f"The experiment {experiment_id} must be in the 'active' state. "
+            f"Current state is {state.lifecycle[0]}.",
+            hint="restore it first",
+        )
+    return state
 
 
 def _name_taken(name: str, taken: ExperimentState) -> AlreadyExistsError:

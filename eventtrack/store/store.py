@@ -24,6 +24,7 @@ from eventtrack.store.models import Models
 from eventtrack.store.runs import Runs
 from eventtrack.store.sessions import Sessions
 from eventtrack.store.snapshot import Moment, Progress, SnapshotEngine, folded
+from eventtrack.store.traces import Traces
 from eventtrack.views.conflicts import Conflict, find_conflicts
 
 
@@ -38,6 +39,7 @@ class Queries:
         self.artifacts = Artifacts(context)
         self.models = Models(context)
         self.sessions = Sessions(context)
+        self.traces = Traces(context)
 
 
 class Snapshot(Queries):

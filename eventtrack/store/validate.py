@@ -158,11 +158,11 @@ def run_id(value: object) -> str:
     return value
 
 
-def status(value: object, allowed: tuple[str, ...]) -> str:
-    """A run's status."""
+def status(value: object, allowed: tuple[str, ...], what: str = "run status") -> str:
+    """A run's status, or another word of a few."""
     if not isinstance(value, str) or value not in allowed:
         raise InvalidValueError(
-            f"Invalid run status {_excerpt(value)}", hint=f"use one of {', '.join(allowed)}"
+            f"Invalid {what} {_excerpt(value)}", hint=f"use one of {', '.join(allowed)}"
         )
     return value
 

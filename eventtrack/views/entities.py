@@ -69,10 +69,17 @@ class EntityReader:
 
     def model_location(self, state: ModelState) -> str:
         """Where a model's files are."""
-        experiment = self.experiment_state(state.experiment_id)
+        return f"{self._root(state.experiment_id)}/models/{state.model_id}/artifacts"
+
+    def trace_location(self, experiment_id: str, trace_id: str) -> str:
+        """Where a trace's files are."""
+        return f"{self._root(experiment_id)}/traces/{trace_id}/artifacts"
+
+    def _root(self, experiment_id: str) -> str:
+        """The experiment's location of its own, else the store."""
+        experiment = self.experiment_state(experiment_id)
         location = experiment.artifact_location if experiment is not None else None
-        root = self._artifact_root if location is None else location.rstrip("/")
-        return f"{root}/models/{state.model_id}/artifacts"
+        return self._artifact_root if location is None else location.rstrip("/")
 
     def model(self, state: ModelState) -> LoggedModel:
         """A logged model as a record."""

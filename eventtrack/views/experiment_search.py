@@ -58,11 +58,12 @@ def _compare(experiment: Experiment, comparison: Comparison) -> bool:
     if found is None or operator == "IS NOT NULL":
         return found is not None
     if field.kind == "attribute" and field.key in _NUMERIC:
-        return _compare_number(float(found), operator, wanted)
+        return compare_number(float(found), operator, wanted)
     return text_test(operator, wanted)(str(found))
 
 
-def _compare_number(found: float, operator: str, wanted: object) -> bool:
+def compare_number(found: float, operator: str, wanted: object) -> bool:
+    """Whether a number passes the test that an operator with its value stands for."""
     if operator in ("IN", "NOT IN"):
         inside = found in wanted if isinstance(wanted, tuple) else False
         return inside == (operator == "IN")

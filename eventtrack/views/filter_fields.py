@@ -13,7 +13,9 @@ import msgspec
 from eventtrack.errors import FilterSyntaxError
 from eventtrack.views.filter_tokens import Token, clipped, syntax_error, unquote
 
-FieldKind = Literal["metric", "param", "tag", "attribute", "dataset"]
+RunFieldKind = Literal["metric", "param", "tag", "attribute", "dataset"]
+TraceFieldKind = Literal["metadata", "span", "feedback", "expectation", "issue"]
+FieldKind = RunFieldKind | TraceFieldKind
 
 NUMBER_OPERATORS = (
     *("=", "!=", "<", "<=", ">", ">="),
@@ -34,10 +36,16 @@ class Field(msgspec.Struct, frozen=True):
 
 
 class FieldType(msgspec.Struct, frozen=True):
-    """What a field may be compared with, and how."""
+    """What a field may be compared with, and how: "either" is a number where it is ordered."""
 
-    value: Literal["text", "number", "integer"]
+    value: Literal["text", "number", "integer", "either"]
     operators: tuple[str, ...]
+
+    def token_kind(self, operator: str) -> Literal["text", "number"]:
+        """How a value is written that an operator compares with."""
+        if self.value == "either":
+            return "number" if operator in ("<", "<=", ">", ">=") else "text"
+        return "text" if self.value == "text" else "number"
 
 
 NUMBER = FieldType("number", NUMBER_OPERATORS)
@@ -47,7 +55,7 @@ IDENTIFIER = FieldType("text", IDENTIFIER_OPERATORS)
 
 
 class Schema(msgspec.Struct, frozen=True):
-    """The fields of one kind of search: a run's or an experiment's."""
+    """The fields of one kind of search: a run's, an experiment's or a trace's."""
 
     entities: Mapping[str, FieldKind]  # the word before the dot -> kind
     entity_words: str  # how MLflow lists them in its message
@@ -55,15 +63,26 @@ class Schema(msgspec.Struct, frozen=True):
     aliases: Mapping[str, str]  # another name MLflow accepts -> attribute
     advice: Mapping[str, str]  # a likely wrong name, in small letters -> the hint
     order_kinds: tuple[FieldKind, ...]
+    kinds: Mapping[FieldKind, FieldType] = {}  # what is neither a number nor a plain text
+    # The keys of kinds that have only some; `prefix.<name>` stands for any name behind the prefix.
+    keys: Mapping[FieldKind, tuple[str, ...]] = {}
 
     def type_of(self, field: Field) -> FieldType:
         """What `field` may be compared with."""
         if field.kind == "attribute":
             return self.attributes[field.key]
-        return NUMBER if field.kind == "metric" else TEXT
+        plain = NUMBER if field.kind == "metric" else TEXT
+        return self.kinds.get(field.kind, plain)
+
+    def has_key(self, kind: FieldKind, key: str) -> bool:
+        """Whether fields of a kind may have a key."""
+        known = self.keys.get(kind)
+        if known is None or key in known:
+            return True
+        prefixes = tuple(one.removesuffix("<name>") for one in known if one.endswith("<name>"))
+        return key.startswith(prefixes) and key not in prefixes
 
 
-_DATASET_KEYS = ("name", "digest", "context")
 _PREFIX_ADVICE = "a metric, param or tag needs its prefix: metrics.{0}, params.{0} or tags.{0}"
 
 RUNS = Schema(
@@ -98,6 +117,7 @@ RUNS = Schema(
         "lifecycle_stage": "choose deleted runs with the search's view type, beside the filter",
     },
     order_kinds=("metric", "param", "tag", "attribute"),
+    keys={"dataset": ("name", "digest", "context")},
 )
 
 EXPERIMENTS = Schema(
@@ -147,13 +167,13 @@ def resolve_field(schema: Schema, token: Token, text: str) -> Field:
         )
     if kind == "attribute":
         return _attribute(schema, key, token, text)
-    if kind == "dataset" and key not in _DATASET_KEYS:
+    if not schema.has_key(kind, key):
+        known = schema.keys[kind]
         raise syntax_error(
-            f"Invalid dataset key '{clipped(key)}' specified. "
-            f"Valid keys are '{', '.join(_DATASET_KEYS)}'",
+            f"Invalid {kind} key '{clipped(key)}' specified. Valid keys are '{', '.join(known)}'",
             text,
             token.start,
-            hint="write datasets.name, datasets.digest or datasets.context",
+            hint="write " + " or ".join(f"{entity}.{one}" for one in known),
         )
     if not key:
         raise syntax_error(
@@ -170,7 +190,11 @@ def value_error(
 ) -> FilterSyntaxError:
     """The error for a value that `field` cannot be compared with, in MLflow's words."""
     found = clipped(token.text) if token.kind != "end" else "nothing"
-    if field_type.value != "text":
+    if field_type.value == "either":
+        wanted = "numeric" if field_type.token_kind(operator) == "number" else "quoted string"
+        message = f"Expected a {wanted} value for {field.kind}. Got value {found}"
+        hint = f"a number goes with < or >, a text as in {field.kind}.{field.key} = 'yes'"
+    elif field_type.value != "text":
         noun = "metric" if field.kind == "metric" else f"numeric attribute: {field.key}"
         message = f"Expected numeric value type for {noun}. Found {found}"
         if field.kind == "metric":
@@ -187,7 +211,8 @@ def value_error(
     else:
         nouns = {"param": "parameter (e.g. 'my-value')", "tag": "tag (e.g. 'my-value')"}
         nouns |= {"attribute": "attributes", "dataset": "dataset attributes"}
-        message = f"Expected a quoted string value for {nouns[field.kind]}. Got value {found}"
+        noun = nouns.get(field.kind, f"{field.kind} (e.g. 'my-value')")
+        message = f"Expected a quoted string value for {noun}. Got value {found}"
         hint = "a list needs IN, as in IN ('a', 'b')" if token.text == "(" else "write 'my-value'"
         if token.kind == "number":
             hint = f"write '{found}': params, tags and names are texts"
@@ -209,7 +234,7 @@ def comparator_error(
     elif word in ("NOT LIKE", "NOT ILIKE", "NOT BETWEEN"):
         hint = f"put NOT in front of the comparison: NOT field {word[4:]} ..."
     elif operator[0] in "<>=!~" or word in (*TEXT_OPERATORS, "RLIKE", "REGEXP", "GLOB"):
-        noun = "text" if field_type.value == "text" else "number"
+        noun = "text" if field_type.value in ("text", "either") else "number"
         hint = f"this is a {noun}: compare it with {allowed}"
     else:
         hint = "a key with spaces or other unusual characters goes in backticks: metrics.`my key`"

@@ -13,7 +13,7 @@ from eventtrack.errors import FilterSyntaxError
 
 TokenKind = Literal["field", "keyword", "text", "number", "operator", "mark", "end"]
 
-KEYWORDS = frozenset({"AND", "OR", "NOT", "IN", "BETWEEN", "IS", "NULL", "LIKE", "ILIKE"})
+KEYWORDS = frozenset({"AND", "OR", "NOT", "IN", "BETWEEN", "IS", "NULL", "LIKE", "ILIKE", "RLIKE"})
 
 # Characters of the text shown on either side of a fault.
 _EXCERPT_CHARACTERS = 40
@@ -25,7 +25,8 @@ _TOKEN = re.compile(
     (?P<field>
         (?P<entity> `[^`]*+(?:``[^`]*+)*+` | [^\W\d]\w*+ )
         (?: \. (?P<key>
-            `[^`]*+(?:``[^`]*+)*+` | "[^"]*+(?:""[^"]*+)*+" | '[^']*+(?:''[^']*+)*+' | [\w./:-]++
+            `[^`]*+(?:``[^`]*+)*+` | "[^"]*+(?:""[^"]*+)*+" | '[^']*+(?:''[^']*+)*+'
+            | [\w./:-]++ (?: (?<=\.attributes\.) `[^`]*+(?:``[^`]*+)*+` )?
         ) )?
     )
     | (?P<text> '[^']*+(?:''[^']*+)*+' | "[^"]*+(?:""[^"]*+)*+" )
@@ -91,7 +92,13 @@ def tokenize(text: str, *, refusal: str = "") -> list[Token]:
 
 
 def unquote(text: str) -> str:
-    """What stands between the quotes, doubled ones made single; unquoted text as it is."""
+    """What stands between the quotes, doubled ones made single; unquoted text as it is.
+
+    In `span.attributes.`my key`` only the end of the key is quoted.
+    """
+    plain, backtick, rest = text.partition("`")
+    if plain and backtick and rest.endswith("`") and plain[0] not in ("'", '"'):
+        return plain + unquote(backtick + rest)
     quote = text[:1]
     if quote not in ("'", '"', "`"):
         return text

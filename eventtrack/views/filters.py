@@ -44,6 +44,8 @@ __all__ = [
     "like_matcher",
     "parse_experiment_filter",
     "parse_experiment_order",
+    "parse_filter",
+    "parse_order",
     "parse_run_filter",
     "parse_run_order",
 ]
@@ -102,7 +104,7 @@ def parse_run_filter(text: str | None) -> Expression | None:
     Raises:
         FilterSyntaxError: The filter cannot be read; the message shows the place.
     """
-    return _parse_filter(text, RUNS)
+    return parse_filter(text, RUNS)
 
 
 def parse_experiment_filter(text: str | None) -> Expression | None:
@@ -111,7 +113,7 @@ def parse_experiment_filter(text: str | None) -> Expression | None:
     Raises:
         FilterSyntaxError: The filter cannot be read; the message shows the place.
     """
-    return _parse_filter(text, EXPERIMENTS)
+    return parse_filter(text, EXPERIMENTS)
 
 
 def parse_run_order(order_by: Sequence[str] | None) -> tuple[OrderTerm, ...]:
@@ -120,7 +122,7 @@ def parse_run_order(order_by: Sequence[str] | None) -> tuple[OrderTerm, ...]:
     Raises:
         FilterSyntaxError: A clause cannot be read, or two clauses name the same field.
     """
-    return _parse_order(order_by, RUNS)
+    return parse_order(order_by, RUNS)
 
 
 def parse_experiment_order(order_by: Sequence[str] | None) -> tuple[OrderTerm, ...]:
@@ -129,7 +131,7 @@ def parse_experiment_order(order_by: Sequence[str] | None) -> tuple[OrderTerm, .
     Raises:
         FilterSyntaxError: A clause cannot be read, or two clauses name the same field.
     """
-    return _parse_order(order_by, EXPERIMENTS)
+    return parse_order(order_by, EXPERIMENTS)
 
 
 def like_matcher(pattern: str, case_sensitive: bool) -> Callable[[str], bool]:
@@ -153,7 +155,12 @@ def like_matcher(pattern: str, case_sensitive: bool) -> Callable[[str], bool]:
     return lambda text: fullmatch(text) is not None
 
 
-def _parse_filter(text: str | None, schema: Schema) -> Expression | None:
+def parse_filter(text: str | None, schema: Schema) -> Expression | None:
+    """The tree of a filter over what a schema describes; None for no filter.
+
+    Raises:
+        FilterSyntaxError: The filter cannot be read; the message shows the place.
+    """
     if text is None or text == "":
         return None
     if not isinstance(text, str):
@@ -277,12 +284,12 @@ class _Parser:
 
     def scalar(self, field: Field, field_type: FieldType, operator: str) -> str | float | int:
         token = self.token
-        if token.kind != ("text" if field_type.value == "text" else "number"):
+        if token.kind != field_type.token_kind(operator):
             raise value_error(field, field_type, token, self.text, operator)
         self.take()
         if token.kind == "text":
             return unquote(token.text)
-        if field.kind == "metric":
+        if field.kind == "metric" or field_type.value == "either":
             return float(token.text)
         try:
             return int(token.text)
@@ -333,7 +340,12 @@ def _flat(parts: list[Expression], kind: type[And] | type[Or]) -> tuple[Expressi
     return tuple(flat)
 
 
-def _parse_order(order_by: Sequence[str] | None, schema: Schema) -> tuple[OrderTerm, ...]:
+def parse_order(order_by: Sequence[str] | None, schema: Schema) -> tuple[OrderTerm, ...]:
+    """The fields to sort by, the first one first; ascending unless DESC is written.
+
+    Raises:
+        FilterSyntaxError: A clause cannot be read, or two clauses name the same field.
+    """
     if order_by is None:
         return ()
     if isinstance(order_by, str) or not all(isinstance(clause, str) for clause in order_by):

@@ -4,11 +4,13 @@ No run is decoded to be tested: the index holds every value that a filter can as
 texts, which are looked up). Runs are named by their 4-byte numbers, just as the rows end.
 """
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from heapq import merge
 from itertools import chain, groupby, islice, takewhile
 from math import inf
 
+from eventtrack.errors import FilterSyntaxError
 from eventtrack.log.environment import table_rows
 from eventtrack.projections import index
 from eventtrack.projections.index import FieldName
@@ -345,6 +347,8 @@ def text_test(operator: str, value: object) -> Callable[[str], bool]:
     """The test of a text that an operator with its value stands for."""
     if operator in ("LIKE", "ILIKE"):
         return like_matcher(str(value), operator == "LIKE")
+    if operator == "RLIKE":
+        return _regular_test(str(value))
     if operator == "BETWEEN" and isinstance(value, tuple):
         low, high = map(str, value)
         return lambda text: low <= text <= high
@@ -354,3 +358,14 @@ def text_test(operator: str, value: object) -> Callable[[str], bool]:
     if operator in ("!=", "NOT IN"):
         return lambda text: text not in wanted
     raise AssertionError(f"no text operator: {operator}")
+
+
+def _regular_test(pattern: str) -> Callable[[str], bool]:
+    try:
+        search = re.compile(pattern).search
+    except re.error as error:
+        raise FilterSyntaxError(
+            f"Invalid regular expression {pattern[:80]!r}: {error}",
+            hint="RLIKE takes Python's regular expressions; LIKE '%text%' finds a plain text",
+        ) from None
+    return lambda text: search(text) is not None

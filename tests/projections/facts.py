@@ -92,3 +92,15 @@ def index_of(reader: Reader) -> dict[str, dict[str, list[tuple[str, str]]]]:
         experiment: {name: sorted(entries) for name, entries in by_field.items()}
         for experiment, by_field in found.items()
     }
+
+
+def traces_by_time(reader: Reader) -> list[tuple[str, str, str]]:
+    """The order of traces, without local numbers: (experiment, time, trace)."""
+    streams = {
+        int.from_bytes(number, "big"): bytes(stream).decode()
+        for stream, number in reader.txn.cursor(reader.tables["streams"])
+    }
+    return sorted(
+        (streams[int.from_bytes(key[:4], "big")], key[4:12].hex(), streams[index.run_of(key)])
+        for key, _ in reader.txn.cursor(reader.tables["traces_by_time"])
+    )

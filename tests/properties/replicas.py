@@ -8,7 +8,7 @@ from pathlib import Path
 from hypothesis import strategies as st
 
 from eventtrack.clock import ManualClock
-from eventtrack.events import types
+from eventtrack.events import traces, types
 from eventtrack.events.envelope import Draft, Envelope
 from eventtrack.events.types import Event
 from eventtrack.ids import SeededIds
@@ -18,11 +18,12 @@ from eventtrack.log.protocol import EventLog
 from eventtrack.projections.build import Build
 from eventtrack.projections.digest import digest
 from eventtrack.views.entities import shown_name
-from tests.projections.facts import index_of
+from tests.projections.facts import index_of, traces_by_time
 
 RUNS = [f"run/{letter * 32}" for letter in "ab"]
 EXPERIMENTS = ["experiment/1", "experiment/2"]
 MODELS = ["model/m-1"]
+TRACES = ["trace/tr-1"]
 
 # Few different names and values: replicas are to disagree about the same things.
 KEY = st.sampled_from(["a", "b", "mlflow.runName"])
@@ -88,6 +89,66 @@ MODEL_EVENT: st.SearchStrategy[Event] = st.one_of(
     st.builds(types.ModelArtifactsLogged, st.lists(FILE, max_size=2)),
     st.builds(types.ModelArtifactsDeleted, st.lists(PATH, max_size=2)),
 )
+SPAN = st.builds(
+    traces.SpanLogged,
+    span_id=NAME,
+    parent_id=st.none() | NAME,
+    name=TEXT,
+    kind=TEXT,
+    status=st.sampled_from(["OK", "ERROR", "UNSET"]),
+    start_ns=NUMBER,
+    end_ns=st.none() | NUMBER,
+    size=NUMBER,
+    sha256=st.just(b""),
+    body=st.none() | st.binary(max_size=1),
+    about_trace=st.dictionaries(
+        st.sampled_from(["usage", "session", "user", "request_preview"]), TEXT, max_size=2
+    ),
+)
+ASSESSMENT = st.sampled_from(["a-1", "a-2"])
+TRACE_EVENT: st.SearchStrategy[Event] = st.one_of(
+    st.builds(
+        traces.TraceRecorded,
+        experiment_id=EXPERIMENT_ID,
+        request_ms=NUMBER,
+        duration_ms=st.none() | NUMBER,
+        state=st.sampled_from(["OK", "ERROR", "IN_PROGRESS"]),
+        client_request_id=st.none() | TEXT,
+        request_preview=st.none() | TEXT,
+        response_preview=st.none(),
+        metadata=TAGS,
+        tags=TAGS,
+    ),
+    st.builds(traces.SpansLogged, EXPERIMENT_ID, st.lists(SPAN, max_size=3)),
+    st.builds(traces.TraceTagsSet, TAGS),
+    st.builds(traces.TraceTagDeleted, KEY),
+    st.builds(traces.TraceRunsLinked, st.lists(NAME, max_size=2)),
+    st.builds(traces.TraceRunsUnlinked, st.lists(NAME, max_size=2)),
+    st.builds(traces.TracePromptsLinked, st.lists(NAME, max_size=2)),
+    st.builds(
+        traces.AssessmentCreated,
+        assessment_id=ASSESSMENT,
+        kind=st.just("feedback"),
+        name=NAME,
+        value=TEXT,
+        error=st.none() | st.builds(traces.AssessmentError, TEXT),
+        source_type=TEXT,
+        source_id=st.none(),
+        created_ms=NUMBER,
+        updated_ms=NUMBER,
+        span_id=st.none(),
+        run_id=st.none(),
+        rationale=st.none() | TEXT,
+        metadata=TAGS,
+        overrides=st.none() | ASSESSMENT,
+    ),
+    st.builds(traces.AssessmentUpdated, ASSESSMENT, NUMBER, st.none() | NAME, st.none() | TEXT),
+    st.builds(traces.AssessmentDeleted, ASSESSMENT),
+    st.builds(traces.TraceArtifactsLogged, st.lists(FILE, max_size=2)),
+    st.builds(traces.TraceArtifactsDeleted, st.lists(PATH, max_size=2)),
+    st.builds(traces.TraceDeleted, NUMBER),
+    st.builds(traces.TraceRestored, NUMBER),
+)
 
 
 def _drafts(streams: list[str], event: st.SearchStrategy[Event]) -> st.SearchStrategy[Draft]:
@@ -100,12 +161,15 @@ def _drafts(streams: list[str], event: st.SearchStrategy[Event]) -> st.SearchStr
 
 # What a replica may record at once: events of one stream.
 DRAFT: st.SearchStrategy[Draft] = st.one_of(
-    _drafts(RUNS, RUN_EVENT), _drafts(EXPERIMENTS, EXPERIMENT_EVENT), _drafts(MODELS, MODEL_EVENT)
+    _drafts(RUNS, RUN_EVENT),
+    _drafts(EXPERIMENTS, EXPERIMENT_EVENT),
+    _drafts(MODELS, MODEL_EVENT),
+    _drafts(TRACES, TRACE_EVENT),
 )
 
 
-# A digest, and what follows from the facts but is not in it: the search index, shown names.
-State = tuple[str, str, str]
+# A digest, and what follows from the facts but is not in it: the indexes, shown names.
+State = tuple[str, str, str, str]
 
 
 def state_of(build: Build) -> State:
@@ -113,7 +177,8 @@ def state_of(build: Build) -> State:
     with build.read() as reader:
         names = {one.experiment_id: shown_name(reader, one) for one in reader.experiments()}
         by_id = sorted(names.items())
-        return digest(reader), json.dumps(index_of(reader), sort_keys=True), repr(by_id)
+        index = json.dumps(index_of(reader), sort_keys=True)
+        return digest(reader), index, repr(by_id), repr(traces_by_time(reader))
 
 
 @dataclass

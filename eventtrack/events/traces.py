@@ -1,0 +1,165 @@
+"""What may be written about traces: the steps of one request, as programs report them.
+
+Everything about a trace stands in the stream `trace/<trace id>`, assessments included. Spans come
+in any order, also long after the trace has ended, and one that comes again replaces itself.
+"""
+
+import msgspec
+
+from eventtrack.events.types import ArtifactStored, Event
+
+
+class TraceRecorded(Event, frozen=True):
+    """A trace as a whole, as the caller tells it: when, how long, how it ended.
+
+    Args:
+        duration_ms: None while it is in progress.
+        metadata: Facts that do not change afterwards; `tags` may.
+    """
+
+    experiment_id: str
+    request_ms: int
+    duration_ms: int | None
+    state: str
+    client_request_id: str | None
+    request_preview: str | None
+    response_preview: str | None
+    metadata: dict[str, str]
+    tags: dict[str, str]
+
+
+class SpanLogged(msgspec.Struct, array_like=True, frozen=True):
+    """One step of a trace, within `SpansLogged`.
+
+    Args:
+        span_id: Unique within its trace: 16 hex digits.
+        kind: What it did: LLM, TOOL, ...; "" when nobody says.
+        start_ns: Nanoseconds since 1970, as is `end_ns`, which is None while it runs.
+        size: Bytes of the whole span as JSON.
+        body: That JSON; None when it is in the blob of that SHA-256.
+        about_trace: What it tells of its whole trace: session, user, usage, cost, previews.
+    """
+
+    span_id: str
+    parent_id: str | None
+    name: str
+    kind: str
+    status: str
+    start_ns: int
+    end_ns: int | None
+    size: int
+    sha256: bytes
+    body: bytes | None
+    about_trace: dict[str, str]
+
+
+class SpansLogged(Event, frozen=True):
+    """Spans of a trace; `experiment_id` counts where no `TraceRecorded` names another."""
+
+    experiment_id: str
+    spans: list[SpanLogged]
+
+
+class TraceTagsSet(Event, frozen=True):
+    """Tags of a trace were set."""
+
+    tags: dict[str, str]
+
+
+class TraceTagDeleted(Event, frozen=True):
+    """A tag of a trace was removed."""
+
+    key: str
+
+
+class TraceRunsLinked(Event, frozen=True):
+    """A trace belongs to these runs, beside the one that its metadata may name."""
+
+    run_ids: list[str]
+
+
+class TraceRunsUnlinked(Event, frozen=True):
+    """A trace does not belong to these runs any more."""
+
+    run_ids: list[str]
+
+
+class TracePromptsLinked(Event, frozen=True):
+    """A trace used these prompts, each as `name/version`."""
+
+    prompts: list[str]
+
+
+class AssessmentError(msgspec.Struct, array_like=True, frozen=True):
+    """Why an assessment could not be made."""
+
+    code: str
+    message: str | None = None
+    stack_trace: str | None = None
+
+
+class AssessmentCreated(Event, frozen=True):
+    """Somebody judged a trace, or said what it should have answered.
+
+    Args:
+        kind: `feedback`, `expectation` or `issue`.
+        value: As JSON.
+        overrides: The id of the assessment that this one replaces.
+    """
+
+    assessment_id: str
+    kind: str
+    name: str
+    value: str
+    error: AssessmentError | None
+    source_type: str
+    source_id: str | None
+    created_ms: int
+    updated_ms: int
+    span_id: str | None
+    run_id: str | None
+    rationale: str | None
+    metadata: dict[str, str]
+    overrides: str | None
+
+
+class AssessmentUpdated(Event, frozen=True):
+    """An assessment changed; None leaves a field as it was, and `error` goes with `value`."""
+
+    assessment_id: str
+    at_ms: int
+    name: str | None = None
+    value: str | None = None
+    error: AssessmentError | None = None
+    rationale: str | None = None
+    metadata: dict[str, str] = msgspec.field(default_factory=dict)
+
+
+class AssessmentDeleted(Event, frozen=True):
+    """An assessment was taken back."""
+
+    assessment_id: str
+
+
+class TraceArtifactsLogged(Event, frozen=True):
+    """Files of a trace, stored as a run's are: pictures that a model was asked about, say."""
+
+    files: list[ArtifactStored]
+
+
+class TraceArtifactsDeleted(Event, frozen=True):
+    """Files were taken out of a trace's list; the record of them stays."""
+
+    paths: list[str]
+
+
+class TraceDeleted(Event, frozen=True):
+    """A trace was deleted; whatever is said of it later is kept and not shown."""
+
+    at_ms: int
+
+
+class TraceRestored(Event, frozen=True):
+    """A deleted trace is shown again, with all that was said of it."""
+
+    at_ms: int

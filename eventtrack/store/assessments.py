@@ -1,0 +1,202 @@
+"""Assessments of traces: feedback and expectations, made, changed, overridden, taken back."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from eventtrack.errors import InvalidValueError, NotFoundError
+from eventtrack.events import traces as types
+from eventtrack.events.envelope import Draft
+from eventtrack.events.types import Event
+from eventtrack.projections.tables import Reader
+from eventtrack.projections.trace_state import AssessmentState, TraceState
+from eventtrack.projections.trace_tables import find_trace
+from eventtrack.store import validate
+from eventtrack.store.context import StoreContext
+from eventtrack.store.engine import Engine
+from eventtrack.store.trace_checks import check_texts, existing_trace
+from eventtrack.views.traces import Assessment, AssessmentFailure, assessments
+
+KINDS = ("feedback", "expectation", "issue")
+# MLflow's ids of assessments begin so.
+ID_PREFIX = "a-"
+# MLflow (server/auth and genai): which run made an assessment.
+_RUN_KEY = "mlflow.assessment.sourceRunId"
+
+
+class Assessments:
+    """The assessments of a store's traces."""
+
+    def __init__(self, context: StoreContext) -> None:
+        self._engine = context.engine
+
+    def create(self, assessment: Assessment) -> Assessment:
+        """Assess a trace; without an id of its own it gets one. One that it overrides is not valid.
+
+        Raises:
+            NotFoundError: There is no such trace, or nothing to override.
+        """
+        trace_id = assessment.trace_id
+        event = assessment_event(assessment, self._engine)
+
+        def decide(reader: Reader) -> tuple[None, list[Draft]]:
+            state = existing_trace(reader, trace_id)
+            if event.overrides is not None:
+                _existing(state, event.overrides, found_by="overrides")
+            if event.assessment_id in state.assessments:
+                raise InvalidValueError(
+                    f"Failed to create assessment for trace '{trace_id}': "
+                    f"the ID '{event.assessment_id}' is taken",
+                    hint="leave the id out: the store draws one",
+                )
+            return None, [_draft(trace_id, event)]
+
+        self._engine.execute(decide)
+        return self.get(trace_id, event.assessment_id)
+
+    def get(self, trace_id: str, assessment_id: str) -> Assessment:
+        """An assessment by its id.
+
+        Raises:
+            NotFoundError: There is no such trace, or it has no such assessment.
+        """
+        with self._engine.read() as reader:
+            state = _judged(reader, trace_id)
+            _existing(state, assessment_id)
+            return next(one for one in assessments(state) if one.assessment_id == assessment_id)
+
+    def update(
+        self,
+        trace_id: str,
+        assessment_id: str,
+        *,
+        name: str | None = None,
+        value: Any = msgspec.UNSET,
+        error: AssessmentFailure | None = None,
+        kind: str | None = None,
+        rationale: str | None = None,
+        metadata: Mapping[str, str] | None = None,
+    ) -> Assessment:
+        """Change an assessment; what is not given stays, and metadata adds to what it has.
+
+        Args:
+            value: With `error`, in the place of both.
+            kind: What the caller takes it for; another kind is refused.
+        """
+        event = types.AssessmentUpdated(
+            assessment_id,
+            self._engine.clock.now_ms(),
+            name,
+            None if value is msgspec.UNSET else _as_json(value),
+            None if error is None else _failure(error),
+            rationale,
+            _texts(metadata or {}),
+        )
+        check_texts("assessment", [(name, event.value, rationale), *event.metadata.items()])
+
+        def decide(reader: Reader) -> tuple[None, list[Draft]]:
+            known = _existing(_judged(reader, trace_id), assessment_id)
+            if kind is not None and known.kind != kind:
+                raise InvalidValueError(
+                    f"Cannot update {kind} value on {_with_article(known.kind)} assessment.",
+                    hint="delete it and make another one",
+                )
+            return None, [_draft(trace_id, event)]
+
+        self._engine.execute(decide)
+        return self.get(trace_id, assessment_id)
+
+    def delete(self, trace_id: str, assessment_id: str) -> None:
+        """Take an assessment back; one that it overrode is valid again. Repeating changes nothing.
+
+        Raises:
+            NotFoundError: There is no such trace.
+        """
+
+        def decide(reader: Reader) -> tuple[None, list[Draft]]:
+            known = existing_trace(reader, trace_id).assessments.get(assessment_id)
+            if known is None or not known.live:
+                return None, []
+            return None, [_draft(trace_id, types.AssessmentDeleted(assessment_id))]
+
+        self._engine.execute(decide)
+
+
+def assessment_event(one: Assessment, engine: Engine) -> types.AssessmentCreated:
+    """The event that records an assessment.
+
+    Raises:
+        InvalidValueError: A text is no text, or all of them are too long.
+    """
+    now = engine.clock.now_ms()
+    metadata = _texts(one.metadata)
+    event = types.AssessmentCreated(
+        one.assessment_id or ID_PREFIX + engine.ids.id128().hex(),
+        validate.status(one.kind, KINDS, "kind of assessment"),
+        validate.text("assessment name", one.name),
+        _as_json(one.value),
+        None if one.error is None else _failure(one.error),
+        one.source_type,
+        one.source_id,
+        one.create_time_ms or now,
+        one.last_update_time_ms or now,
+        one.span_id,
+        one.run_id or metadata.get(_RUN_KEY),
+        one.rationale,
+        metadata,
+        one.overrides,
+    )
+    error = event.error or types.AssessmentError("")
+    texts = (
+        *(event.assessment_id, event.name, event.value, event.source_type, event.source_id),
+        *(event.span_id, event.run_id, event.rationale, event.overrides),
+        *(error.code, error.message, error.stack_trace),
+    )
+    check_texts("assessment", [texts, *metadata.items()])
+    return event
+
+
+def _judged(reader: Reader, trace_id: str) -> TraceState:
+    state = find_trace(reader, validate.text("trace ID", trace_id))
+    if state is None or not state.shown:
+        raise NotFoundError(
+            f"Trace with request_id '{trace_id}' not found", hint="check the trace's id"
+        )
+    return state
+
+
+def _existing(state: TraceState, assessment_id: str, found_by: str = "") -> AssessmentState:
+    known = state.assessments.get(assessment_id)
+    if known is None or not known.live:
+        raise NotFoundError(
+            f"Assessment with ID '{assessment_id}' not found for trace '{state.trace_id}'",
+            hint=f"the trace's `assessments` lists them{'; see ' + found_by if found_by else ''}",
+        )
+    return known
+
+
+def _draft(trace_id: str, event: Event) -> Draft:
+    return Draft.of(f"trace/{trace_id}", event)
+
+
+def _failure(error: AssessmentFailure) -> types.AssessmentError:
+    return types.AssessmentError(error.error_code, error.error_message, error.stack_trace)
+
+
+def _texts(pairs: Mapping[str, str]) -> dict[str, str]:
+    return {str(key): str(value) for key, value in pairs.items()}
+
+
+def _as_json(value: Any) -> str:
+    try:
+        return msgspec.json.encode(value).decode()
+    except (TypeError, ValueError, msgspec.EncodeError):
+        raise InvalidValueError(
+            f"an assessment's value must be JSON, but it is a {type(value).__name__}",
+            hint="pass a number, a text, a boolean, or lists and dictionaries of them",
+        ) from None
+
+
+def _with_article(kind: str) -> str:
+    return f"an {kind.capitalize()}" if kind[0] in "aeiou" else f"a {kind.capitalize()}"

@@ -1,0 +1,23 @@
+"""Files of traces: what a program was given or made beside texts, pictures say."""
+
+from eventtrack.events import traces as types
+from eventtrack.projections.tables import Reader
+from eventtrack.store.artifacts import Artifacts, Place, outside_root
+from eventtrack.store.trace_checks import existing_trace
+from eventtrack.views.entities import EntityReader
+
+
+class TraceArtifacts(Artifacts):
+    """The files of a store's traces; methods take a trace's id for a run's."""
+
+    _kind = "trace"
+    _logged = types.TraceArtifactsLogged
+    _deleted = types.TraceArtifactsDeleted
+
+    def _number(self, reader: Reader, run_id: str) -> int:
+        return existing_trace(reader, run_id).number
+
+    def _place_of(self, entities: EntityReader, run_id: str) -> Place:
+        state = existing_trace(entities.reader, run_id)
+        uri = entities.trace_location(state.experiment_id, state.trace_id)
+        return Place(state.number, outside_root(entities, state.experiment_id, uri))

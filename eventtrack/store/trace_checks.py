@@ -1,0 +1,127 @@
+"""What is refused of traces, spans and their texts, before anything is written."""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+
+from eventtrack import limits
+from eventtrack.errors import InvalidValueError, NotFoundError
+from eventtrack.events import traces as types
+from eventtrack.projections.tables import Reader
+from eventtrack.projections.trace_state import TraceState
+from eventtrack.projections.trace_tables import find_trace
+from eventtrack.store import validate
+from eventtrack.store.blobs import Blobs
+from eventtrack.views.traces import NAME_TAG, SESSION_KEY, Span, TraceStatus
+
+_SPAN_ID = re.compile("[0-9a-f]{16}")
+_SPAN_STATES = ("UNSET", "OK", "ERROR")
+_NS_MAX = 2**64 - 1
+
+
+def trace_id_of(value: object) -> str:
+    """A trace's id as a caller names it: up to 50 characters."""
+    text = validate.text("trace ID", value)
+    if not 0 < len(text) <= limits.TRACE_ID_LENGTH_MAX:
+        raise InvalidValueError(
+            f"Invalid trace ID {text[:80]!r}: it must have 1 to {limits.TRACE_ID_LENGTH_MAX} "
+            "characters",
+            hint="trace ids are 'tr-' and 32 hex digits",
+        )
+    return text
+
+
+def existing_trace(reader: Reader, trace_id: str) -> TraceState:
+    """The state of a trace.
+
+    Raises:
+        NotFoundError: There is none, it was deleted, or is known by hearsay only.
+    """
+    state = find_trace(reader, validate.text("trace ID", trace_id))
+    if state is None or not state.shown:
+        raise NotFoundError(
+            f"Trace with ID '{trace_id}' not found.",
+            hint="is it the right store? mlflow.search_traces() lists its traces",
+        )
+    return state
+
+
+def report_event(event: types.TraceRecorded) -> types.TraceRecorded:
+    """The same report, checked."""
+    validate.int64("request_time", event.request_ms)
+    if event.duration_ms is not None:
+        validate.int64("execution_duration", event.duration_ms)
+    validate.status(event.state, TraceStatus.ALL, "trace state")
+    _no_longer("Trace name", event.tags.get(NAME_TAG), limits.TRACE_NAME_LENGTH_MAX)
+    _no_longer("Session ID", event.metadata.get(SESSION_KEY), limits.TRACE_SESSION_LENGTH_MAX)
+    plain = (event.client_request_id, event.request_preview, event.response_preview)
+    check_texts("trace", [*event.tags.items(), *event.metadata.items(), plain])
+    return event
+
+
+def span_event(span: Span, blobs: Blobs) -> types.SpanLogged:
+    """A span as it is recorded, its body in a blob where it is large."""
+    for name, value in (("span ID", span.span_id), ("parent ID", span.parent_id)):
+        if value is not None and _SPAN_ID.fullmatch(value) is None:
+            raise InvalidValueError(
+                f"Invalid {name} {str(value)[:80]!r} in trace {span.trace_id}",
+                hint="span ids are 16 hex digits in small letters",
+            )
+    for name, moment in (("start time", span.start_time_ns), ("end time", span.end_time_ns)):
+        if moment is not None and not 0 <= moment <= _NS_MAX:
+            raise InvalidValueError(
+                f"Invalid {name} {moment} of span {span.span_id}",
+                hint="times of spans are nanoseconds since 1970",
+            )
+    validate.status(span.status, _SPAN_STATES, "span status")
+    check_texts("span", [(span.name, span.kind), *span.about_trace.items()])
+    inline = len(span.body) <= limits.SPAN_BODY_INLINE_BYTES_MAX
+    return types.SpanLogged(
+        span.span_id,
+        span.parent_id,
+        span.name,
+        span.kind,
+        span.status,
+        span.start_time_ns,
+        span.end_time_ns,
+        len(span.body),
+        b"" if inline else blobs.keep(span.body)[0],
+        span.body if inline else None,
+        dict(span.about_trace),
+    )
+
+
+def span_portions(spans: Sequence[types.SpanLogged]) -> Iterator[list[types.SpanLogged]]:
+    """Spans in portions, each small enough for an envelope."""
+    part: list[types.SpanLogged] = []
+    size = 0
+    for span in spans:
+        weight = len(span.body or b"")
+        full = size + weight > limits.SPANS_ENVELOPE_BYTES_MAX
+        if part and (full or len(part) >= limits.SPANS_ENVELOPE_MAX):
+            yield part
+            part, size = [], 0
+        part.append(span)
+        size += weight
+    yield part
+
+
+def check_texts(what: str, texts: Iterable[tuple[str | None, ...]]) -> None:
+    """Refuse texts that together are longer than an event of a trace may be."""
+    size = 0
+    for pair in texts:
+        for text in pair:
+            if text is not None:
+                size += len(validate.text(what, text).encode())
+    if size > limits.TRACE_TEXTS_BYTES_MAX:
+        raise InvalidValueError(
+            f"the texts of a {what} have {size} bytes together, which exceeds the limit of "
+            f"{limits.TRACE_TEXTS_BYTES_MAX}",
+            hint="keep long texts in the inputs and outputs of spans, which have no such limit",
+        )
+
+
+def _no_longer(what: str, text: str | None, longest: int) -> None:
+    if text is not None and len(text) > longest:
+        raise InvalidValueError(
+            f"'{what}' exceeds the maximum length of {longest} characters", hint="shorten it"
+        )

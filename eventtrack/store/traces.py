@@ -1,0 +1,399 @@
+"""Traces: reported as a whole, span by span, tagged, linked to runs, found, deleted."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from eventtrack import limits
+from eventtrack.errors import InvalidValueError, NotFoundError
+from eventtrack.events import traces as types
+from eventtrack.events.envelope import Draft
+from eventtrack.events.types import Event
+from eventtrack.log.filesystem import translate_os_error
+from eventtrack.projections.tables import Reader
+from eventtrack.projections.trace_state import TraceState
+from eventtrack.projections.trace_tables import (
+    find_trace,
+    newest_traces,
+    span_body,
+    spans_of,
+    trace_by_number,
+)
+from eventtrack.store import validate
+from eventtrack.store.assessments import Assessments, assessment_event
+from eventtrack.store.blobs import Blobs
+from eventtrack.store.context import StoreContext
+from eventtrack.store.decide import existing_run
+from eventtrack.store.experiments import active_experiment, existing_experiment
+from eventtrack.store.trace_artifacts import TraceArtifacts
+from eventtrack.store.trace_checks import (
+    existing_trace,
+    report_event,
+    span_event,
+    span_portions,
+    trace_id_of,
+)
+from eventtrack.views import paging
+from eventtrack.views.records import PagedList
+from eventtrack.views.trace_fields import parse_trace_filter, parse_trace_order
+from eventtrack.views.trace_search import TraceSearch
+from eventtrack.views.traces import Assessment, Span, Trace, TraceInfo, TraceStatus, trace_info
+
+
+class KeptSpans(NamedTuple):
+    """Spans of which the large ones lie in blobs already: what is left is to record them."""
+
+    experiment_id: str
+    by_trace: dict[str, list[types.SpanLogged]]
+
+
+class Traces:
+    """The traces of a store; `artifacts` are their files, asked for by trace id."""
+
+    def __init__(self, context: StoreContext) -> None:
+        self._context = context
+        self._engine = context.engine
+        self._blobs = Blobs(context.engine)
+        self.assessments = Assessments(context)
+        self.artifacts = TraceArtifacts(context)
+
+    def record(
+        self,
+        trace_id: str,
+        experiment_id: str,
+        *,
+        request_time: int,
+        execution_duration: int | None = None,
+        state: str = TraceStatus.OK,
+        client_request_id: str | None = None,
+        request_preview: str | None = None,
+        response_preview: str | None = None,
+        metadata: Mapping[str, str] | None = None,
+        tags: Mapping[str, str] | None = None,
+        assessments: Sequence[Assessment] = (),
+    ) -> TraceInfo:
+        """Report a trace as a whole, usually when it ends; a later report of it counts instead.
+
+        Its spans may have come before, and may come after. Tags and metadata add to those it has.
+
+        Args:
+            request_time: Milliseconds since 1970.
+            execution_duration: Milliseconds; None while it is in progress.
+
+        Raises:
+            InvalidValueError: The experiment is deleted, or a text is too long.
+            NotFoundError: There is no such experiment, or the trace was deleted.
+        """
+        report = report_event(
+            types.TraceRecorded(
+                str(experiment_id),
+                request_time,
+                execution_duration,
+                state,
+                client_request_id,
+                request_preview,
+                response_preview,
+                dict(metadata or {}),
+                dict(tags or {}),
+            )
+        )
+        clean_id = trace_id_of(trace_id)
+        judged = [assessment_event(one, self._engine) for one in assessments]
+
+        def decide(reader: Reader) -> tuple[None, list[Draft]]:
+            active_experiment(reader, report.experiment_id)
+            _refuse_deleted(find_trace(reader, clean_id), clean_id)
+            return None, [_draft(clean_id, report, *judged)]
+
+        self._engine.execute(decide)
+        return self.get(clean_id)
+
+    def log_spans(
+        self,
+        experiment_id: str,
+        spans: Sequence[Span],
+        *,
+        tags: Mapping[str, Mapping[str, str]] | None = None,
+        run_id: str | None = None,
+    ) -> None:
+        """Log spans, all of them or none, in the place of those that have their ids.
+
+        Args:
+            experiment_id: Where a trace belongs that nobody has reported yet.
+            tags: By trace id: tags that are set with the spans.
+            run_id: A run to which their traces belong; unknown ones are left out.
+        """
+        self.record_spans(self.keep_spans(experiment_id, spans), tags=tags, run_id=run_id)
+
+    def keep_spans(self, experiment_id: str, spans: Sequence[Span]) -> KeptSpans:
+        """The slow half of `log_spans`: check spans, and store large bodies as blobs, durably."""
+        by_trace: dict[str, list[types.SpanLogged]] = {}
+        try:
+            for span in spans:
+                event = span_event(span, self._blobs)
+                by_trace.setdefault(trace_id_of(span.trace_id), []).append(event)
+        except OSError as error:
+            raise translate_os_error(error, "store spans") from error
+        return KeptSpans(validate.text("experiment id", str(experiment_id)), by_trace)
+
+    def record_spans(
+        self,
+        kept: KeptSpans,
+        *,
+        tags: Mapping[str, Mapping[str, str]] | None = None,
+        run_id: str | None = None,
+    ) -> None:
+        """The other half of `log_spans`: one decision, one commit."""
+
+        def decide(reader: Reader) -> tuple[None, list[Draft]]:
+            drafts: list[Draft] = []
+            run = None if run_id is None else reader.run(run_id)
+            linked = [] if run is None or not run.experiment_id else [run.run_id]
+            for trace_id, spans in kept.by_trace.items():
+                state = find_trace(reader, trace_id)
+                _refuse_deleted(state, trace_id)
+                if state is None or not state.experiment_id:
+                    existing_experiment(reader, kept.experiment_id)
+                known = {} if state is None else state.live_tags()
+                wanted = (tags or {}).get(trace_id, {})
+                new = {key: text for key, text in wanted.items() if known.get(key) != text}
+                also: list[Event] = [types.TraceTagsSet(new)] if new else []
+                also += [types.TraceRunsLinked(linked)] if linked else []
+                for part in span_portions(spans):
+                    drafts.append(
+                        _draft(trace_id, types.SpansLogged(kept.experiment_id, part), *also)
+                    )
+                    also = []
+            return None, drafts
+
+        if kept.by_trace:
+            self._engine.execute(decide)
+
+    def get(self, trace_id: str) -> TraceInfo:
+        """A trace without its spans.
+
+        Raises:
+            NotFoundError: There is none.
+        """
+        with self._engine.read() as reader:
+            return trace_info(reader, existing_trace(reader, trace_id))
+
+    def read(self, trace_id: str) -> Trace:
+        """A trace with the spans that have come so far (see `TraceInfo.complete`).
+
+        Raises:
+            NotFoundError: There is none.
+        """
+        with self._engine.read() as reader:
+            return self._trace(reader, existing_trace(reader, trace_id))
+
+    def infos(
+        self, trace_ids: Iterable[str], experiment_ids: Sequence[str] | None = None
+    ) -> list[TraceInfo]:
+        """The traces of some ids that exist, in that order, each once, of some experiments only."""
+        with self._engine.read() as reader:
+            return [trace_info(reader, one) for one in _known(reader, trace_ids, experiment_ids)]
+
+    def read_many(
+        self, trace_ids: Iterable[str], experiment_ids: Sequence[str] | None = None
+    ) -> list[Trace]:
+        """The complete traces of some ids, with their spans, as `infos` finds them."""
+        with self._engine.read() as reader:
+            known = _known(reader, trace_ids, experiment_ids)
+            found = [state for state in known if trace_info(reader, state).complete]
+            return [self._trace(reader, state) for state in found]
+
+    def search(
+        self,
+        experiment_ids: Sequence[str] | None = None,
+        filter_string: str | None = None,
+        max_results: int = limits.SEARCH_TRACES_RESULTS_DEFAULT,
+        order_by: Sequence[str] | None = None,
+        page_token: str | None = None,
+    ) -> PagedList[TraceInfo]:
+        """One page of traces of some experiments, by default of all; newest first.
+
+        Raises:
+            FilterSyntaxError: The filter or the order cannot be read.
+        """
+        validate.max_results(max_results)
+        expression = parse_trace_filter(filter_string)
+        order = parse_trace_order(order_by)
+        offset = paging.offset_of(page_token)
+        with self._engine.read() as reader:
+            if experiment_ids is None:
+                experiments = reader.experiments()
+            else:
+                asked = dict.fromkeys(map(str, experiment_ids))
+                found = [reader.experiment(one) for one in asked]
+                experiments = [state for state in found if state is not None]
+            search = TraceSearch(reader, experiments, self._blobs.read)
+            states = search.find(expression, order, offset, offset + max_results + 1)
+            return paging.page([trace_info(reader, one) for one in states], offset, max_results)
+
+    def set_tag(self, trace_id: str, key: str, value: object) -> None:
+        """Set a tag.
+
+        Raises:
+            NotFoundError: There is no such trace.
+        """
+        clean = {validate.tag_key(key): validate.tag_value(key, value)}
+
+        def decide(reader: Reader) -> tuple[None, list[Draft]]:
+            known = existing_trace(reader, trace_id).live_tags()
+            if known.get(key) == clean[key]:
+                return None, []
+            return None, [_draft(trace_id, types.TraceTagsSet(clean))]
+
+        self._engine.execute(decide)
+
+    def delete_tag(self, trace_id: str, key: str) -> None:
+        """Remove a tag.
+
+        Raises:
+            NotFoundError: There is no such trace, or it has no such tag.
+        """
+
+        def decide(reader: Reader) -> tuple[None, list[Draft]]:
+            if key not in existing_trace(reader, trace_id).live_tags():
+                raise NotFoundError(
+                    f"No trace tag with key '{key}' for trace with ID '{trace_id}'",
+                    hint="the trace's `tags` lists them",
+                )
+            return None, [_draft(trace_id, types.TraceTagDeleted(key))]
+
+        self._engine.execute(decide)
+
+    def link_run(self, trace_ids: Sequence[str], run_id: str) -> None:
+        """Say that traces belong to a run; ids of no trace are left out.
+
+        Raises:
+            NotFoundError: There is no such run.
+            InvalidValueError: There are more than `TRACE_LINKS_MAX`.
+        """
+        if len(trace_ids) > limits.TRACE_LINKS_MAX:
+            raise InvalidValueError(
+                f"Cannot link more than {limits.TRACE_LINKS_MAX} traces to a run in a single "
+                f"request. Provided {len(trace_ids)} traces.",
+                hint="link them in several calls",
+            )
+
+        def decide(reader: Reader) -> tuple[None, list[Draft]]:
+            existing_run(reader, run_id)
+            event = types.TraceRunsLinked([run_id])
+            return None, [
+                _draft(state.trace_id, event)
+                for state in _known(reader, trace_ids, None)
+                if not state.runs.get(run_id, (False,))[0]
+            ]
+
+        self._engine.execute(decide)
+
+    def unlink_run(self, trace_ids: Sequence[str], run_id: str) -> None:
+        """Take links to a run back; the run that a trace's metadata names stays."""
+
+        def decide(reader: Reader) -> tuple[None, list[Draft]]:
+            event = types.TraceRunsUnlinked([run_id])
+            return None, [
+                _draft(state.trace_id, event)
+                for state in _known(reader, trace_ids, None)
+                if state.runs.get(run_id, (False,))[0]
+            ]
+
+        self._engine.execute(decide)
+
+    def link_prompts(self, trace_id: str, prompts: Sequence[tuple[str, str]]) -> None:
+        """Say which prompts, as (name, version), a trace used.
+
+        Raises:
+            NotFoundError: There is no such trace.
+        """
+        named = [validate.text("prompt", f"{name}/{version}") for name, version in prompts]
+
+        def decide(reader: Reader) -> tuple[None, list[Draft]]:
+            known = existing_trace(reader, trace_id).prompts
+            new = [one for one in dict.fromkeys(named) if one not in known]
+            return None, [_draft(trace_id, types.TracePromptsLinked(new))] if new else []
+
+        self._engine.execute(decide)
+
+    def delete(
+        self,
+        experiment_id: str,
+        *,
+        trace_ids: Sequence[str] | None = None,
+        max_timestamp_millis: int | None = None,
+        max_traces: int | None = None,
+    ) -> int:
+        """Delete traces of an experiment, by id or the oldest ones; the record of them stays.
+
+        Args:
+            max_timestamp_millis: Those that began at this time or before.
+            max_traces: How many at most, the oldest first.
+
+        Returns:
+            How many were deleted.
+        """
+
+        def decide(reader: Reader) -> tuple[int, list[Draft]]:
+            event = types.TraceDeleted(self._engine.clock.now_ms())
+            if trace_ids is not None:
+                known = list(_known(reader, trace_ids, [experiment_id]))
+            else:
+                known = _oldest(reader, experiment_id, max_timestamp_millis)[:max_traces]
+            return len(known), [_draft(state.trace_id, event) for state in known]
+
+        return self._engine.execute(decide)
+
+    def _trace(self, reader: Reader, state: TraceState) -> Trace:
+        spans = [
+            Span(
+                trace_id=state.trace_id,
+                span_id=one.span_id,
+                parent_id=one.parent_id,
+                name=one.name,
+                kind=one.kind,
+                status=one.status,
+                start_time_ns=one.start_ns,
+                end_time_ns=one.end_ns,
+                body=self._blobs.read(one.sha256)
+                if one.in_blob
+                else span_body(reader, state.number, one.span_id) or b"{}",
+            )
+            for one in spans_of(reader, state.number)
+        ]
+        return Trace(info=trace_info(reader, state), spans=spans)
+
+
+def _known(
+    reader: Reader, trace_ids: Iterable[str], experiment_ids: Sequence[str] | None
+) -> Iterator[TraceState]:
+    """The traces of some ids that are shown, each once."""
+    for trace_id in dict.fromkeys(trace_ids):
+        state = find_trace(reader, trace_id)
+        if state is None or not state.shown:
+            continue
+        if experiment_ids is None or state.experiment_id in experiment_ids:
+            yield state
+
+
+def _oldest(reader: Reader, experiment_id: str, last_ms: int | None) -> list[TraceState]:
+    """The traces of an experiment that began by a time, oldest first."""
+    experiment = reader.experiment(experiment_id)
+    if experiment is None:
+        return []
+    latest = limits.INT64_MAX if last_ms is None else last_ms
+    rows = newest_traces(reader, experiment.number, limits.INT64_MIN, latest)
+    states = [trace_by_number(reader, number) for _, number in rows]
+    known = [state for state in states if state is not None]
+    return sorted(known, key=lambda state: (state.request_ms, state.trace_id))
+
+
+def _refuse_deleted(state: TraceState | None, trace_id: str) -> None:
+    if state is not None and state.experiment_id and not state.shown:
+        raise NotFoundError(
+            f"Cannot log to trace '{trace_id}': it was deleted", hint="log a new trace"
+        )
+
+
+def _draft(trace_id: str, *events: Event) -> Draft:
+    return Draft.of(f"trace/{trace_id}", *events)

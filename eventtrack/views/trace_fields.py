@@ -1,0 +1,91 @@
+"""Which fields a search for traces knows, under MLflow's names (`SearchTraceUtils`)."""
+
+from collections.abc import Sequence
+
+from eventtrack.views.filter_fields import (
+    NUMBER,
+    TEXT_OPERATORS,
+    FieldType,
+    Schema,
+)
+from eventtrack.views.filters import Expression, OrderTerm, parse_filter, parse_order
+
+_TEXT = FieldType("text", (*TEXT_OPERATORS, "RLIKE"))
+_ALIKE = FieldType("text", ("LIKE", "ILIKE", "RLIKE"))
+# A text where it is compared as one, a number where it is ordered.
+_JUDGEMENT = FieldType(
+    "either",
+    ("=", "!=", "LIKE", "ILIKE", "RLIKE", "<", "<=", ">", ">=", "IS NULL", "IS NOT NULL"),
+)
+SPAN_KEYS = ("name", "type", "status")
+SPAN_ATTRIBUTE_PREFIX = "attributes."
+
+TRACES = Schema(
+    entities={
+        **dict.fromkeys(("trace", "attribute", "attributes"), "attribute"),
+        **dict.fromkeys(("tag", "tags"), "tag"),
+        **dict.fromkeys(("metadata", "request_metadata"), "metadata"),
+        "span": "span",
+        "feedback": "feedback",
+        "expectation": "expectation",
+        "issue": "issue",
+    },
+    entity_words="Valid entity types are ['trace', 'tag', 'metadata', 'span', 'feedback', "
+    "'expectation', 'issue']",
+    attributes={
+        "request_id": _TEXT,
+        "timestamp_ms": NUMBER,
+        "execution_time_ms": NUMBER,
+        "end_time_ms": NUMBER,
+        "status": _TEXT,
+        "client_request_id": _TEXT,
+        "name": _TEXT,
+        "run_id": _TEXT,
+        "prompt": FieldType("text", ("=",)),
+        "text": _ALIKE,
+        "experiment_id": _TEXT,
+    },
+    aliases={
+        "timestamp": "timestamp_ms",
+        "execution_time": "execution_time_ms",
+        "end_time": "end_time_ms",
+        "trace_id": "request_id",
+        "state": "status",
+    },
+    advice={
+        "id": "write request_id",
+        "duration": "write execution_time_ms",
+        "session": "write metadata.`mlflow.trace.session`",
+        "user": "write metadata.`mlflow.trace.user`",
+        "content": "write trace.text LIKE '%...%'",
+    },
+    order_kinds=("attribute", "tag", "metadata"),
+    kinds={
+        "tag": _TEXT,
+        "metadata": _TEXT,
+        "span": _TEXT,
+        "feedback": _JUDGEMENT,
+        "expectation": _JUDGEMENT,
+        "issue": FieldType("text", ("=",)),
+    },
+    keys={"span": (*SPAN_KEYS, f"{SPAN_ATTRIBUTE_PREFIX}<name>"), "issue": ("id",)},
+)
+UNORDERED = ("prompt", "text", "client_request_id")
+
+
+def parse_trace_filter(text: str | None) -> Expression | None:
+    """The tree of a filter over traces; None for no filter (None or the empty text).
+
+    Raises:
+        FilterSyntaxError: The filter cannot be read; the message shows the place.
+    """
+    return parse_filter(text, TRACES)
+
+
+def parse_trace_order(order_by: Sequence[str] | None) -> tuple[OrderTerm, ...]:
+    """The fields to sort traces by, the first one first; ascending unless DESC is written.
+
+    Raises:
+        FilterSyntaxError: A clause cannot be read, or two clauses name the same field.
+    """
+    return parse_order(order_by, TRACES)
