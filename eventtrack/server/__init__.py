@@ -5,5 +5,6 @@ changed is durable. One module per noun; `routes` puts them together.
 """
 
 from eventtrack.server.process import serve
+from eventtrack.server.tls import TlsFiles
 
-__all__ = ["serve"]
+__all__ = ["TlsFiles", "serve"]

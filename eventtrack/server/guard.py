@@ -1,17 +1,20 @@
-"""Whom a server without accounts answers: this machine, and pages of its own.
+"""Which pages may ask a server from within somebody's browser: its own.
 
-A page from elsewhere, open in a browser on this machine, can send requests here. Two checks keep
-it out: the Host header has to name this machine (else a foreign name was made to point here), and a
-request that changes something must not come from another origin.
+A page from elsewhere, open in a browser that reaches the server, can send requests there, and the
+browser adds the password that it was once given. Two checks keep it out: the Host header has to be
+a name of the server (else a foreign name was made to point here), and a request that changes
+something must not come from another origin. Whatever is no browser sends no Origin.
 """
 
 import ipaddress
 import urllib.parse
+from collections.abc import Collection
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from eventtrack.compat.errors import refuse
+from eventtrack.server.access import Access
 
 _SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 # Asked by monitors under whatever name they know.
@@ -22,13 +25,18 @@ class Guard:
     """Refuses requests that a foreign page may have sent.
 
     Args:
-        local_only: Whether Host has to name this machine; without it the server was put on a
-            network on purpose, under names it cannot know.
+        allowed_hosts: Names under which the server may be asked, beside those of this machine, each
+            with its port where browsers show one. None: under any, for it was put on a network on
+            purpose, under names it cannot know.
     """
 
-    def __init__(self, application: ASGIApp, *, local_only: bool) -> None:
+    def __init__(
+        self, application: ASGIApp, access: Access, allowed_hosts: Collection[str] | None
+    ) -> None:
         self._application = application
-        self._local_only = local_only
+        self._access = access
+        self._places = {place.lower() for place in allowed_hosts or ()}
+        self._names = None if allowed_hosts is None else set(map(host_name, self._places))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let a request through, or answer 403."""
@@ -45,12 +53,14 @@ class Guard:
         if scope["path"] in _OPEN_PATHS:
             return None
         headers = Headers(scope=scope)
-        host = headers.get("host", "")
-        if self._local_only and not is_loopback(host_name(host)):
-            return (
-                f"Invalid Host header {host[:100]!r}: this server answers to localhost only; "
-                "start it with --allow-remote to serve other machines"
-            )
+        host = headers.get("host", "").lower()
+        if self._names is not None:
+            name = host_name(host)
+            if name not in self._names and not is_loopback(name):
+                return (
+                    f"Invalid Host header {host[:100]!r}: this server does not go by that name; "
+                    "start it with --allowed-host NAME to add one"
+                )
         if scope["method"] in _SAFE_METHODS:
             return None
         origin = headers.get("origin")
@@ -58,11 +68,23 @@ class Guard:
             if headers.get("sec-fetch-site") in ("cross-site", "same-site"):
                 return "Cross-origin request blocked"
             return None
-        place = urllib.parse.urlsplit(origin).netloc
-        # Another port of this machine is not ours, but what runs there can write anyway.
-        if place == host or (self._local_only and is_loopback(host_name(place))):
+        place = _place(origin.lower())
+        if place and (place == host or place in self._places):
+            return None
+        # Another port of this machine is not ours, but without tokens what runs there can write
+        # anyway.
+        is_local = self._names is not None and is_loopback(host_name(place))
+        if is_local and not self._access.required:
             return None
         return "Cross-origin request blocked"
+
+
+def _place(origin: str) -> str:
+    """`host:port` of an origin, "" where it has none."""
+    try:
+        return urllib.parse.urlsplit(origin).netloc
+    except ValueError:
+        return ""
 
 
 def host_name(place: str) -> str:

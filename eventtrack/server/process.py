@@ -4,9 +4,10 @@ import contextlib
 import signal
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import uvicorn
+from starlette.types import ASGIApp
 
 from eventtrack.errors import InvalidValueError
 from eventtrack.server import files, pages
@@ -15,6 +16,7 @@ from eventtrack.server.application import Application
 from eventtrack.server.guard import Guard, is_loopback
 from eventtrack.server.protocol import KEEP_ALIVE_S, BoundedProtocol, allow_connections
 from eventtrack.server.routes import Routes
+from eventtrack.server.tls import TlsFiles
 from eventtrack.store import Store
 from eventtrack.tokens import Tokens
 
@@ -33,6 +35,8 @@ def serve(
     *,
     allow_remote: bool = False,
     mlflow_pages: bool = False,
+    allowed_hosts: Sequence[str] = (),
+    tls: TlsFiles | None = None,
     on_ready: Callable[[str], None],
 ) -> None:
     """Serve a store until a signal says otherwise. SIGTERM and SIGINT drain, then return.
@@ -42,12 +46,15 @@ def serve(
         allow_remote: Serve other machines also without tokens: then anybody who reaches the port
             may read and write.
         mlflow_pages: Serve the pages that the installed MLflow brings, too.
+        allowed_hosts: Names under which the server may be asked; see `Guard`. Without any: those of
+            this machine when it listens there, else all.
+        tls: Speak HTTPS.
         on_ready: Gets the server's URL once it answers.
 
     Raises:
         InvalidValueError: The host is not this machine's alone, there are no tokens and
-            `allow_remote` is not given; or the address is not free; or MLflow's pages are not
-            installed.
+            `allow_remote` is not given; or the address is not free, MLflow's pages are not
+            installed, or TLS's files are no good.
     """
     access = Access(Tokens(store.path))
     if not (allow_remote or access.required or is_loopback(host)):
@@ -59,25 +66,16 @@ def serve(
             "port may read and change everything",
         )
     shown = pages.endpoints(pages.find()) if mlflow_pages else ()
+    if tls is not None:
+        tls.check()
+    local_only = not allow_remote and is_loopback(host)
+    names = allowed_hosts if allowed_hosts or local_only else None
     files.sweep(store)
     allow_connections()
     with _listening(host, port) as listener:
-        application = Application(store, Routes(shown), access)
-        config = uvicorn.Config(
-            Guard(application, local_only=not allow_remote),
-            http=BoundedProtocol,
-            ws="none",
-            loop="asyncio",
-            lifespan="on",
-            log_level="warning",
-            # Nothing here asks who forwarded a request, so nobody is believed about it.
-            proxy_headers=False,
-            access_log=False,
-            server_header=False,
-            timeout_keep_alive=KEEP_ALIVE_S,
-            timeout_graceful_shutdown=_DRAIN_S,
-        )
-        server = _Server(config, lambda: on_ready(_url(host, listener)))
+        application = Guard(Application(store, Routes(shown), access), access, names)
+        config = _configuration(application, tls)
+        server = _Server(config, lambda: on_ready(_url(host, listener, tls)))
         # uvicorn raises the signal again once it is through; by then there is nothing left to end.
         before = signal.signal(signal.SIGTERM, lambda *_: None)
         try:
@@ -85,6 +83,25 @@ def serve(
                 server.run(sockets=[listener])
         finally:
             signal.signal(signal.SIGTERM, before)
+
+
+def _configuration(application: ASGIApp, tls: TlsFiles | None) -> uvicorn.Config:
+    return uvicorn.Config(
+        application,
+        http=BoundedProtocol,
+        ws="none",
+        loop="asyncio",
+        lifespan="on",
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        # Nothing here asks who forwarded a request, so nobody is believed about it.
+        proxy_headers=False,
+        ssl_certfile=tls.certificate if tls is not None else None,
+        ssl_keyfile=tls.key if tls is not None else None,
+        timeout_keep_alive=KEEP_ALIVE_S,
+        timeout_graceful_shutdown=_DRAIN_S,
+    )
 
 
 class _Server(uvicorn.Server):
@@ -125,6 +142,6 @@ def _listening(host: str, port: int) -> socket.socket:
     return listener
 
 
-def _url(host: str, listener: socket.socket) -> str:
+def _url(host: str, listener: socket.socket, tls: TlsFiles | None) -> str:
     shown = f"[{host}]" if ":" in host else host
-    return f"http://{shown}:{listener.getsockname()[1]}"
+    return f"http{'s' if tls is not None else ''}://{shown}:{listener.getsockname()[1]}"

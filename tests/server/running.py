@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import signal
+import ssl
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -59,11 +60,16 @@ class Running:
 
 @contextlib.contextmanager
 def running(
-    store: Path, *arguments: str, bounds: Mapping[str, float] | None = None, log: Path | None = None
+    store: Path,
+    *arguments: str,
+    bounds: Mapping[str, float] | None = None,
+    log: Path | None = None,
+    verify: ssl.SSLContext | bool = True,
 ) -> Iterator[Running]:
     """A server of a store, ended as a service manager would.
 
     Args:
+        verify: How the client checks the server's certificate.
         bounds: Constants of `protocol` by name, for tests that cannot wait for the real ones.
         log: Where its standard error goes; by default to the test's own.
     """
@@ -82,7 +88,9 @@ def running(
         assert process.stdout is not None
         try:
             said = json.loads(process.stdout.readline())
-            with httpx.Client(base_url=said["url"], timeout=60, trust_env=False) as client:
+            with httpx.Client(
+                base_url=said["url"], timeout=60, trust_env=False, verify=verify
+            ) as client:
                 yield Running(said["url"], store, process, client)
         finally:
             if process.poll() is None:

@@ -1,9 +1,13 @@
 """`eventtrack server`: MLflow's REST API over a store."""
 
+from pathlib import Path
+
 import click
 
 from eventtrack.cli import text
 from eventtrack.cli.base import Invocation, command, pass_invocation
+
+_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
 @command(
@@ -12,6 +16,7 @@ from eventtrack.cli.base import Invocation, command, pass_invocation
     "eventtrack --store /data/runs server --port 5001",
     "eventtrack server --ui mlflow",
     "MLFLOW_TRACKING_URI=http://127.0.0.1:5000 python train.py",
+    "eventtrack server --host 0.0.0.0 --tls-cert cert.pem --tls-key key.pem",
 )
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
 @click.option(
@@ -31,8 +36,28 @@ from eventtrack.cli.base import Invocation, command, pass_invocation
     type=click.Choice(["mlflow"]),
     help="Show web pages: those of the mlflow package, where it is installed in full.",
 )
+@click.option(
+    "--allowed-host",
+    "allowed_hosts",
+    metavar="NAME",
+    multiple=True,
+    help="A name the server goes by, as in the browser's address line; refuse requests to others.",
+)
+@click.option(
+    "--tls-cert", type=_FILE, help="Speak HTTPS with this certificate (PEM, with its chain)."
+)
+@click.option("--tls-key", type=_FILE, help="The certificate's key, where it is in another file.")
 @pass_invocation
-def server(call: Invocation, host: str, port: int, allow_remote: bool, ui: str | None) -> None:
+def server(
+    call: Invocation,
+    host: str,
+    port: int,
+    allow_remote: bool,
+    allowed_hosts: tuple[str, ...],
+    tls_cert: Path | None,
+    tls_key: Path | None,
+    ui: str | None,
+) -> None:
     """Serve a store to MLflow's clients, until interrupted.
 
     Programs that use mlflow log here once MLFLOW_TRACKING_URI, or mlflow.set_tracking_uri(), names
@@ -44,8 +69,12 @@ def server(call: Invocation, host: str, port: int, allow_remote: bool, ui: str |
 
     JSON: one object, with url and store, once the server answers.
     """
-    from eventtrack.server import serve
+    from eventtrack.server import TlsFiles, serve
+    from eventtrack.server.guard import is_loopback
 
+    if tls_key is not None and tls_cert is None:
+        raise click.UsageError("--tls-key needs --tls-cert")
+    tls = TlsFiles(tls_cert, tls_key) if tls_cert is not None else None
     store = call.open(create=True, source="server")
 
     def ready(url: str) -> None:
@@ -53,6 +82,10 @@ def server(call: Invocation, host: str, port: int, allow_remote: bool, ui: str |
             call.out.json_line({"url": url, "store": str(store.path)})
         else:
             call.out.line(f"Serving {text.clean(str(store.path))} at {url} ; Ctrl-C ends.")
+            if tls is None and not is_loopback(host):
+                call.out.note(
+                    "Nothing is encrypted, not even tokens: add --tls-cert, or a proxy before it."
+                )
         call.out.stream.flush()
 
     try:
@@ -62,6 +95,8 @@ def server(call: Invocation, host: str, port: int, allow_remote: bool, ui: str |
             port,
             allow_remote=allow_remote,
             mlflow_pages=ui == "mlflow",
+            allowed_hosts=allowed_hosts,
+            tls=tls,
             on_ready=ready,
         )
     finally:
