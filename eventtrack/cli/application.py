@@ -31,6 +31,7 @@ COMMANDS = {
     "token": _lazy("token", "token", _KEEP, "Make, list and revoke tokens for the server."),
     "audit": _lazy("audit", "audit", _KEEP, "Sign the history; prove to others what is in it."),
     "check": _lazy("check", "check", _KEEP, "Look for damage in the log, journals and views."),
+    "import": _lazy("imports", "imports", _KEEP, "Bring in histories of other trackers."),
     "export": _lazy("export", "export", _KEEP, "Write runs or metrics as CSV, JSONL or Parquet."),
     "completion": _lazy("completion", "completion", _KEEP, "Print the shell's completion set-up."),
 }

@@ -190,7 +190,7 @@ class Artifacts:
         with self._context.entities() as entities:
             root = self._place_of(entities, run_id).root
         try:
-            stored = [self._keep(path, source, root) for path, source in sources]
+            stored = [self.keep(path, source, root) for path, source in sources]
         except OSError as error:
             raise translate_os_error(error, f"store artifacts of {self._kind} {run_id}") from error
         if not stored:
@@ -214,7 +214,7 @@ class Artifacts:
         uri = entities.artifact_uri(state)
         return Place(state.number, outside_root(entities, state.experiment_id, uri))
 
-    def _keep(self, path: str, source: Path | bytes, root: Path | None) -> types.ArtifactStored:
+    def keep(self, path: str, source: Path | bytes, root: Path | None) -> types.ArtifactStored:
         """Bring a file's bytes to their place, durably, and describe it."""
         target = None if root is None else root / path
         digest, size = self._blobs.bring(source, target)

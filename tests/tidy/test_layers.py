@@ -19,6 +19,8 @@ ROWS = (
     # Where MLflow's code looks for what the fluent API has: names only.
     ("artifacts", "client", "config", "data", "entities", "exceptions", "tracking"),
     ("fluent", "plugin", "server", "web"),
+    # Histories come in and go out by the words of other trackers, MLflow's among them.
+    ("transfer",),
     # A client of other servers speaks MLflow's words, and surfaces and importers use it.
     ("rest",),
     ("audit", "compat", "sync", "tokens", "watch"),

@@ -1,0 +1,148 @@
+"""`eventtrack import`: histories of other trackers, taken with their ids, times and nesting."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from eventtrack.cli import text
+from eventtrack.cli.base import Group, Invocation, examples, pass_invocation
+from eventtrack.cli.tables import Cell, Column, Styled
+
+if TYPE_CHECKING:
+    from eventtrack.transfer.report import Report
+    from eventtrack.transfer.source import Source
+
+# Lines of each list that are shown; --json has more.
+_LINES_SHOWN = 20
+
+
+@click.group(
+    "import",
+    cls=Group,
+    epilog=examples(
+        "eventtrack import mlruns ./mlruns",
+        "eventtrack import mlflow sqlite:///mlflow.db",
+        "eventtrack --store ./runs import mlruns ./mlruns --json",
+    ),
+)
+def imports() -> None:
+    """Bring in histories of other trackers; what this store has already is left alone.
+
+    An import may be repeated at any time: it adds what is new in the source, and nothing else. One
+    that was interrupted goes on when it is repeated. Nothing of the source is changed. Runs are
+    tagged with where they came from, and the log says who imported them.
+
+    The exit code is 8 when something in the source was damaged, and 3 when files that it names
+    could not be read; all the rest was taken.
+
+    JSON: an object with source, runs_seen, taken (experiments, runs, params, tags, points, inputs,
+    files, models: how many were new), experiments (source_id, experiment_id, name), damage (file,
+    offset, problem), unreadable (what, reason), renamed, kept, not_taken, damage_count,
+    unreadable_count.
+    """
+
+
+@imports.command("mlruns", epilog=examples("eventtrack import mlruns ./mlruns"))
+@click.argument("folder", type=click.Path(path_type=Path))
+@pass_invocation
+def mlruns(call: Invocation, folder: Path) -> None:
+    """Import MLflow's file store: the folder with a folder for each experiment.
+
+    JSON: the report, as `eventtrack import --help` says.
+    """
+
+    def source() -> "Source":
+        from eventtrack.transfer.mlruns import FileStore
+
+        return FileStore(folder)
+
+    _import(call, source)
+
+
+@imports.command(
+    "mlflow",
+    epilog=examples(
+        "eventtrack import mlflow sqlite:///mlflow.db",
+        "eventtrack import mlflow postgresql://user:password@host/mlflow",
+    ),
+)
+@click.argument("url")
+@pass_invocation
+def mlflow(call: Invocation, url: str) -> None:
+    """Import MLflow's database, by its URL (SQLite; others with SQLAlchemy and a driver).
+
+    JSON: the report, as `eventtrack import --help` says.
+    """
+
+    def source() -> "Source":
+        from eventtrack.transfer.mlflow_database import SqlStore
+
+        return SqlStore(url)
+
+    _import(call, source)
+
+
+def _import(call: Invocation, source_of: Callable[[], "Source"]) -> None:
+    from eventtrack.store.intake import IMPORT_SOURCE
+    from eventtrack.transfer.importer import import_histories
+
+    source = source_of()  # before a store is made: there may be nothing to import
+    store = call.open(create=True, source=IMPORT_SOURCE)
+    started = text.now_ms()
+    with call.out.progress("importing") as progress:
+        report = import_histories(store, source, progress)
+    if call.out.json:
+        call.out.document(report.to_dictionary())
+    else:
+        _show(call, report, text.duration(text.now_ms() - started))
+    if report.exit_code:
+        click.get_current_context().exit(report.exit_code)
+
+
+def _show(call: Invocation, report: "Report", took: str) -> None:
+    out, taken = call.out, vars(report.taken)
+    out.line(
+        f"Read {text.count(report.runs_seen, 'run')} of {text.clean(report.source)} in {took}."
+    )
+    if not report.taken.total():
+        out.line(Styled("The store had everything already.", "green"))
+    else:
+        out.fields([(f"new {name}", f"{count:,}") for name, count in taken.items() if count])
+    if report.taken.experiments:
+        rows: list[list[Cell]] = [
+            [one.source_id, one.experiment_id, text.clean(one.name)] for one in report.experiments
+        ]
+        out.title("Experiments")
+        columns = [Column("id there"), Column("id here"), Column("name")]
+        out.table(columns, rows[:_LINES_SHOWN])
+        _more(call, len(rows))
+    for title, lines, count in _lists(report):
+        if lines:
+            out.title(title)
+            for line in lines[:_LINES_SHOWN]:
+                out.wrapped(text.clean(line))
+            _more(call, count)
+
+
+def _lists(report: "Report") -> list[tuple[str, list[str], int]]:
+    damage = [
+        f"{one.file}{'' if one.offset is None else f', byte {one.offset}'}: {one.problem}"
+        for one in report.damage
+    ]
+    unreadable = [f"{what}: {reason}" for what, reason in report.unreadable]
+    renamed = [f"{old} is {new}" for old, new in report.renamed.items()]
+    left = [f"{count:,} {what}" for what, count in report.not_taken.items()]
+    return [
+        ("Damaged in the source (the rest was taken)", damage, report.damage_count),
+        ("Not readable from here", unreadable, report.unreadable_count),
+        ("Names that are not allowed here", renamed, len(renamed)),
+        ("Changed here since the last import, and kept", report.kept, len(report.kept)),
+        ("Not taken: there is no place for it here", left, len(left)),
+    ]
+
+
+def _more(call: Invocation, count: int) -> None:
+    if count > _LINES_SHOWN:
+        call.out.note(f"and {count - _LINES_SHOWN:,} more; --json lists them")

@@ -1,0 +1,89 @@
+"""What every foreign history is turned into before it is taken. Times: milliseconds since 1970."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+
+from eventtrack.views.records import DatasetInput
+
+
+@dataclass
+class IncomingExperiment:
+    """An experiment; `deleted_ms` is None for an active one."""
+
+    name: str
+    tags: dict[str, str] = field(default_factory=dict)
+    created_ms: int | None = None
+    updated_ms: int | None = None
+    deleted_ms: int | None = None
+
+
+@dataclass
+class IncomingFile:
+    """One file of a run or a model.
+
+    `fetch` brings a file that is not here to a path; `size` then tells whether that is needed.
+    """
+
+    path: str
+    content: Path | bytes | None = None
+    fetch: Callable[[Path], None] | None = None
+    size: int | None = None
+
+
+@dataclass
+class IncomingRun:
+    """A run without its metrics and files, in one of our experiments.
+
+    `origin` are tags that say where it came from; only a run that is new here gets them.
+    """
+
+    run_id: str
+    experiment_id: str
+    name: str
+    user: str = ""
+    status: str = "RUNNING"
+    start_ms: int = 0
+    end_ms: int | None = None
+    deleted_ms: int | None = None
+    params: dict[str, str] = field(default_factory=dict)
+    tags: dict[str, str] = field(default_factory=dict)
+    origin: dict[str, str] = field(default_factory=dict)
+    datasets: list[DatasetInput] = field(default_factory=list)
+    models_read: list[str] = field(default_factory=list)
+    models_written: list[tuple[str, int]] = field(default_factory=list)
+
+
+@dataclass
+class IncomingModel:
+    """A logged model without its files, in one of our experiments."""
+
+    model_id: str
+    experiment_id: str
+    name: str
+    status: str = "PENDING"
+    created_ms: int = 0
+    updated_ms: int = 0
+    deleted_ms: int | None = None
+    source_run_id: str | None = None
+    model_type: str | None = None
+    params: dict[str, str] = field(default_factory=dict)
+    tags: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass
+class Taken:
+    """How much was new here and is now recorded."""
+
+    experiments: int = 0
+    runs: int = 0
+    params: int = 0
+    tags: int = 0
+    points: int = 0
+    inputs: int = 0
+    files: int = 0
+    models: int = 0
+
+    def total(self) -> int:
+        """All of it; 0 says that the store had everything."""
+        return sum(getattr(self, one.name) for one in fields(self))

@@ -1,0 +1,206 @@
+"""The one way by which foreign histories enter: only what the store does not hold yet.
+
+Everything is compared with the views, as the only writer, and what is missing is appended. So
+whatever is offered twice is recorded once, an import that was interrupted goes on where it stopped,
+and a source that has grown adds what is new. Facts that somebody changed here since they were
+imported stay as they are: `kept` names them.
+"""
+
+import hashlib
+import tempfile
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from eventtrack.errors import EventtrackError, NotFoundError
+from eventtrack.events import types
+from eventtrack.events.envelope import Draft
+from eventtrack.events.types import Event
+from eventtrack.projections.points import Points
+from eventtrack.projections.tables import Reader
+from eventtrack.store import validate
+from eventtrack.store.artifacts import outside_root
+from eventtrack.store.engine import Decision
+from eventtrack.store.intake.entities import experiment_events, model_events, run_events
+from eventtrack.store.intake.forms import (
+    IncomingExperiment,
+    IncomingFile,
+    IncomingModel,
+    IncomingRun,
+    Taken,
+)
+from eventtrack.store.intake.points import metric_events, new_points
+from eventtrack.store.intake.rules import Rules
+from eventtrack.store.store import Store
+
+# Decisions wait until they are worth a commit: other writers wait for as long as it takes.
+_WAITING_WEIGHT_MAX = 250_000
+# What a decision weighs beside its points.
+_DECISION_WEIGHT = 200
+# Of one envelope: an event holds up to 4,096 points, 1,000 params or 500 files.
+_ENVELOPE_EVENTS = 8
+_EVENT_FILES = 500
+
+# A path and why it could not be taken.
+Failure = tuple[str, str]
+
+
+class Intake:
+    """Takes histories into a store. Call `flush` at the end: until then the last ones wait.
+
+    Args:
+        store: Opened with the source `import`, so that the record says how they came.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._context = store._context  # noqa: SLF001 - this room's own
+        self._engine = self._context.engine
+        self._rules = Rules(self._engine)
+        self._artifacts = {"run": store.artifacts, "model": store.models.artifacts}
+        self._waiting: list[Decision[None]] = []
+        self._weight = 0
+        self.taken = Taken()
+
+    @property
+    def kept(self) -> list[str]:
+        """Facts that differ from the source's and stay, since somebody decided so here."""
+        return self._rules.kept
+
+    def experiment(self, one: IncomingExperiment) -> str:
+        """The id of the experiment of that name, which is made if there is none."""
+
+        def decide(reader: Reader) -> tuple[str, list[Draft]]:
+            now_ms = self._engine.clock.now_ms()
+            name, events = experiment_events(self._rules, reader, one, now_ms, self.taken)
+            return name, _drafts(f"experiment/{name}", events)
+
+        return self._engine.execute(decide)
+
+    def run(self, one: IncomingRun) -> None:
+        """Take a run: its birth, params, tags and inputs, and how it ended."""
+
+        def decide(reader: Reader) -> tuple[None, list[Draft]]:
+            events = run_events(self._rules, reader, one, self.taken)
+            if one.deleted_ms is not None:
+                self._context.revoke_sinks()
+            return None, _drafts(f"run/{one.run_id}", events)
+
+        self._put_off(decide)
+
+    def series(self, run_id: str, key: str, points: Points) -> None:
+        """Take a metric's points; those that the run has already change nothing."""
+        key = validate.metric_key(key)
+
+        def decide(reader: Reader) -> tuple[None, list[Draft]]:
+            new = new_points(reader, run_id, key, points)
+            self.taken.points += len(new)
+            return None, _drafts(f"run/{run_id}", list(metric_events(key, new)))
+
+        if len(points):
+            self._put_off(decide, len(points))
+
+    def run_files(self, one: IncomingRun, files: Iterable[IncomingFile]) -> list[Failure]:
+        """Take a run's files, and say which could not be read, each with the reason.
+
+        Their bytes are copied, hashed and synced here and now; they are recorded with its facts.
+        """
+        place = f"{one.run_id}/artifacts"
+        return self._files(f"run/{one.run_id}", one.experiment_id, place, files)
+
+    def model(self, one: IncomingModel) -> None:
+        """Take a logged model."""
+
+        def decide(reader: Reader) -> tuple[None, list[Draft]]:
+            events = model_events(self._rules, reader, one, self.taken)
+            return None, _drafts(f"model/{one.model_id}", events)
+
+        self._put_off(decide)
+
+    def model_files(self, one: IncomingModel, files: Iterable[IncomingFile]) -> list[Failure]:
+        """Take a model's files; see `run_files`."""
+        place = f"models/{one.model_id}/artifacts"
+        return self._files(f"model/{one.model_id}", one.experiment_id, place, files)
+
+    def flush(self) -> None:
+        """Record what waits, in one durable commit."""
+        waiting, self._waiting, self._weight = self._waiting, [], 0
+        if waiting:
+            with self._engine.batch():
+                for decide in waiting:
+                    self._engine.execute(decide)
+
+    def _put_off(self, decide: Decision[None], points: int = 0) -> None:
+        self._waiting.append(decide)
+        self._weight += _DECISION_WEIGHT + points
+        if self._weight >= _WAITING_WEIGHT_MAX:
+            self.flush()
+
+    def _files(
+        self, stream: str, experiment_id: str, place: str, files: Iterable[IncomingFile]
+    ) -> list[Failure]:
+        failures: list[Failure] = []
+        stored: list[types.ArtifactStored] = []
+        with self._context.entities() as entities:
+            state = entities.experiment_state(experiment_id)
+            location = "" if state is None else state.artifact_location or ""
+            uri = f"{location.rstrip('/')}/{place}"
+            root = outside_root(entities, experiment_id, uri)
+        with tempfile.TemporaryDirectory(prefix="eventtrack-import-") as folder:
+            for file in files:
+                try:
+                    path = validate.artifact_path(file.path)
+                    if self._wanted(stream, path, file):
+                        source = _at_hand(file, Path(folder))
+                        kept = self._artifacts[stream.partition("/")[0]].keep(path, source, root)
+                        stored.append(kept)
+                except (OSError, EventtrackError) as error:
+                    reason = error.message if isinstance(error, EventtrackError) else str(error)
+                    failures.append((file.path, reason))
+        for start in range(0, len(stored), _EVENT_FILES):
+            self._put_off(self._recording(stream, stored[start : start + _EVENT_FILES]))
+        return failures
+
+    def _wanted(self, stream: str, path: str, file: IncomingFile) -> bool:
+        """Whether a file's bytes are news: the owner has none there, or other ones of an import."""
+        with self._engine.read() as reader:
+            number = reader.number(stream)
+            known = None if number is None else reader.artifact(number, path)
+            if known is None:
+                return True
+            digest = known.sha256 if file.fetch is not None else _digest(file)
+            found = (known.size, known.sha256)
+            same = (known.size if file.size is None else file.size, digest)
+            fact = ("" if known.deleted else repr(found), known.stamp)
+            return self._rules.replaces(reader, stream, f"artifact.{path}", fact, repr(same))
+
+    def _recording(self, stream: str, stored: Sequence[types.ArtifactStored]) -> Decision[None]:
+        kind = types.ArtifactsLogged if stream.startswith("run/") else types.ModelArtifactsLogged
+
+        def decide(reader: Reader) -> tuple[None, list[Draft]]:
+            self.taken.files += len(stored)
+            return None, _drafts(stream, [kind(list(stored))])
+
+        return decide
+
+
+def _drafts(stream: str, events: Sequence[Event]) -> list[Draft]:
+    return [
+        Draft.of(stream, *events[start : start + _ENVELOPE_EVENTS])
+        for start in range(0, len(events), _ENVELOPE_EVENTS)
+    ]
+
+
+def _digest(file: IncomingFile) -> bytes:
+    if isinstance(file.content, Path):
+        with file.content.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").digest()
+    return hashlib.sha256(file.content or b"").digest()
+
+
+def _at_hand(file: IncomingFile, folder: Path) -> Path | bytes:
+    if file.fetch is not None:
+        target = folder / "fetched"
+        file.fetch(target)
+        return target
+    if file.content is None:
+        raise NotFoundError(f"{file.path} has no content")
+    return file.content

@@ -1,0 +1,55 @@
+"""Which points of a series are new, and the events that record them."""
+
+from array import array
+from collections.abc import Iterator
+
+from eventtrack.events import types
+from eventtrack.projections.points import Points
+from eventtrack.projections.tables import Reader
+
+# Of one event: it is decoded whole, and a chunk of the views holds as many.
+_EVENT_POINTS = 4096
+
+
+def new_points(reader: Reader, run_id: str, key: str, points: Points) -> Points:
+    """The points that a run's series lacks, in order of (timestamp, step, value), each once."""
+    if not points.in_order():
+        points.sort()
+    state = reader.run(run_id)
+    metric = None if state is None else state.metrics.get(key)
+    if metric is None:
+        return points
+    known = reader.history(metric)
+    size = min(len(known), len(points))
+    new = Points()
+    if known.to_bytes(0, size) == points.to_bytes(0, size):
+        new.extend_bytes(points.to_bytes(size))
+        return new
+    present = set(zip(known.timestamps, known.steps, _bits(known), strict=True))
+    rows = zip(points.timestamps, points.steps, _bits(points), strict=True)
+    for place, row in enumerate(rows):
+        if row not in present:
+            new.timestamps.append(row[0])
+            new.steps.append(row[1])
+            new.values.append(points.values[place])
+    return new
+
+
+def metric_events(key: str, points: Points) -> Iterator[types.MetricsLogged]:
+    """Events that record a series."""
+    for start in range(0, len(points), _EVENT_POINTS):
+        stop = start + _EVENT_POINTS
+        values = points.values[start:stop].tolist()
+        yield types.MetricsLogged(
+            [key] * len(values),
+            values,
+            points.steps[start:stop].tolist(),
+            points.timestamps[start:stop].tolist(),
+        )
+
+
+def _bits(points: Points) -> "array[int]":
+    """The values as integers: NaN equals itself, and -0.0 is not 0.0."""
+    bits = array("q")
+    bits.frombytes(points.values.tobytes())
+    return bits

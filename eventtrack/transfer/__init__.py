@@ -1,0 +1,1 @@
+"""Histories of other trackers, brought in; ours, taken out (docs/imports.md)."""

@@ -1,0 +1,93 @@
+"""Foreign names and texts, made such as a store takes; what changes is told."""
+
+import hashlib
+import json
+import posixpath
+import re
+
+from eventtrack import limits
+
+_NOT_ALLOWED = re.compile(r"[^/\w.\- :]")
+_CUT = "…"
+# Renamed names that a report lists.
+_RENAMED_MAX = 1000
+
+
+def clean_key(text: str) -> str:
+    """The nearest name that a param, metric or tag may have; the text itself if it may be one."""
+    name = posixpath.normpath(_NOT_ALLOWED.sub("_", text)).lstrip("/")
+    while name == ".." or name.startswith("../"):
+        name = name[3:]
+    name = name if name not in ("", ".") and not name.startswith("..") else f"_{name}"
+    return name if len(name) <= limits.KEY_LENGTH_MAX else _suffixed(name, text)
+
+
+def clean_text(text: str) -> str:
+    """The text with what UTF-8 cannot encode replaced."""
+    return text.encode("utf-8", "replace").decode()
+
+
+def clean_experiment_name(text: str) -> str:
+    """The nearest name that an experiment may have."""
+    name = clean_text(text) or "unnamed"
+    if len(name) <= limits.EXPERIMENT_NAME_LENGTH_MAX:
+        return name
+    return f"{name[: limits.EXPERIMENT_NAME_LENGTH_MAX - 9]}-{_hash(text)}"
+
+
+class Names:
+    """Clean names within one run, each for one original."""
+
+    def __init__(self, renamed: dict[str, str]) -> None:
+        self._originals: dict[str, str] = {}
+        self._renamed = renamed
+
+    def __call__(self, original: str) -> str:
+        """The clean name; two originals never share one."""
+        name = clean_key(original)
+        if self._originals.setdefault(name, original) != original:
+            name = _suffixed(name, original)
+            self._originals[name] = original
+        if name != original and len(self._renamed) < _RENAMED_MAX:
+            self._renamed[original] = name
+        return name
+
+
+class Texts:
+    """Params and tags with clean names and values; what is too long is kept for a file."""
+
+    def __init__(self, renamed: dict[str, str]) -> None:
+        self._renamed = renamed
+        self._long: dict[str, dict[str, str]] = {}
+
+    def params(self, pairs: dict[str, str]) -> dict[str, str]:
+        """Params, cut to the length that is allowed."""
+        return self._cut("params", pairs, limits.PARAM_VALUE_LENGTH_MAX)
+
+    def tags(self, pairs: dict[str, str]) -> dict[str, str]:
+        """Tags, cut to the length that is allowed."""
+        return self._cut("tags", pairs, limits.TAG_VALUE_LENGTH_MAX)
+
+    def long_values(self) -> bytes | None:
+        """The values that were cut, whole, as a JSON text; None where none was."""
+        if not self._long:
+            return None
+        return json.dumps(self._long, ensure_ascii=False, indent=1, sort_keys=True).encode()
+
+    def _cut(self, kind: str, pairs: dict[str, str], longest: int) -> dict[str, str]:
+        names, found = Names(self._renamed), {}
+        for key in sorted(pairs, key=lambda one: (clean_key(one) != one, one)):
+            name, text = names(key), clean_text(pairs[key])
+            if len(text) > longest:
+                self._long.setdefault(kind, {})[name] = text
+                text = text[: longest - len(_CUT)] + _CUT
+            found[name] = text
+        return found
+
+
+def _suffixed(name: str, original: str) -> str:
+    return f"{name[: limits.KEY_LENGTH_MAX - 9]}-{_hash(original)}"
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:8]

@@ -1,0 +1,70 @@
+"""What every source of histories gives: experiments, and runs with their series and files."""
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from eventtrack.projections.points import Points
+from eventtrack.store.intake import IncomingExperiment, IncomingFile, IncomingModel, IncomingRun
+from eventtrack.transfer.report import Report
+
+Series = Iterable[tuple[str, Points]]
+
+
+@dataclass
+class SourceRun:
+    """One run as its source has it; `run.experiment_id` names one of the source's experiments.
+
+    Series and files are read once, when it is this run's turn.
+    """
+
+    source_id: str
+    run: IncomingRun
+    series: Series = ()
+    files: Iterable[IncomingFile] = ()
+
+
+@dataclass
+class SourceModel:
+    """One logged model as its source has it."""
+
+    model: IncomingModel
+    files: Iterable[IncomingFile] = field(default_factory=tuple)
+
+
+class Source:
+    """A place with histories. Damage is reported, not raised, and the rest is read on.
+
+    Raises:
+        EventtrackError: From the constructor, when there is nothing of its kind.
+    """
+
+    kind = ""
+
+    def __init__(self, place: str) -> None:
+        self.place = place  # without passwords: it becomes a tag
+        self.report = Report(f"{self.kind} {place}")
+
+    def experiments(self) -> Mapping[str, IncomingExperiment]:
+        """The experiments by the ids that runs name them by."""
+        raise NotImplementedError
+
+    def count(self) -> int:
+        """How many runs there are, about; for the progress bar."""
+        raise NotImplementedError
+
+    def runs(self) -> Iterator[SourceRun]:
+        """Every run, deleted ones too."""
+        raise NotImplementedError
+
+    def models(self) -> Iterator[SourceModel]:
+        """Every logged model; asked for before the runs."""
+        return iter(())
+
+    def close(self) -> None:
+        """Let go of files and connections."""
+
+
+def run_id_of(*identity: str) -> str:
+    """The id of a run whose tracker has ids of another form: the same for the same identity."""
+    return hashlib.sha256("\0".join(identity).encode("utf-8", "replace")).hexdigest()[:32]

@@ -1,0 +1,52 @@
+"""`eventtrack import`: what it prints, and how it ends."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.cli.harness import CommandLine
+
+
+@pytest.fixture
+def mlruns(tmp_path: Path) -> Path:
+    """A small file store of MLflow's."""
+    run = tmp_path / "mlruns" / "7" / ("a" * 32)
+    (run / "metrics").mkdir(parents=True)
+    (run / "meta.yaml").write_text(f"run_id: {run.name}\nstatus: 3\nstart_time: 1\nrun_name: one\n")
+    (run / "metrics" / "loss").write_text("1 0.5 0\n2 0.25 1\n")
+    (run.parent / "meta.yaml").write_text("experiment_id: '7'\nname: old\n")
+    return tmp_path / "mlruns"
+
+
+@pytest.fixture
+def call(tmp_path: Path) -> CommandLine:
+    """The command line on a store that does not exist yet."""
+    return CommandLine(tmp_path / "store")
+
+
+def test_an_import_makes_the_store_and_says_what_it_took(call: CommandLine, mlruns: Path) -> None:
+    answer = call("import", "mlruns", str(mlruns))
+    assert "new points       2" in answer.stdout
+    assert "old" in answer.stdout
+    assert "had everything" in call("import", "mlruns", str(mlruns)).stdout
+    shown = call("runs", "show", "a" * 32, "--json").json
+    assert shown["info"]["run_name"] == "one"
+
+
+def test_the_report_as_json(call: CommandLine, mlruns: Path) -> None:
+    report = call("import", "mlruns", str(mlruns), "--json").json
+    assert report["taken"]["points"] == 2
+    assert report["experiments"][0]["source_id"] == "7"
+
+
+def test_damage_is_named_and_the_exit_code_tells(call: CommandLine, mlruns: Path) -> None:
+    (mlruns / "7" / ("a" * 32) / "metrics" / "loss").write_text("1 0.5 0\n2 0.")
+    answer = call("import", "mlruns", str(mlruns), code=8)
+    assert "loss, byte 8:" in answer.stdout
+    assert "new points       1" in answer.stdout
+
+
+def test_nothing_to_import_makes_no_store(call: CommandLine, tmp_path: Path) -> None:
+    answer = call("import", "mlruns", str(tmp_path), code=3)
+    assert "meta.yaml" in answer.stderr
+    assert not call.path.exists()
