@@ -13,9 +13,11 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from eventtrack import limits
+from eventtrack.compat import quick
 from eventtrack.compat.messages import Fields
 from eventtrack.compat.rules import invalid_value
 from eventtrack.errors import InvalidValueError, NotFoundError
+from eventtrack.store.points import PointLike
 from eventtrack.views.records import (
     Dataset,
     DatasetInput,
@@ -172,9 +174,13 @@ def new_run_tags(tags: Sequence[Fields]) -> dict[str, str]:
     return {tag.key: tag.value for tag in found}
 
 
-def batch(source: Fields) -> tuple[list[Metric], list[Param], list[RunTag]]:
+def batch(source: Fields) -> tuple[Sequence[PointLike], list[Param], list[RunTag]]:
     """All of a batch, checked as a whole."""
-    metrics = [metric(one, f"metrics[{at}].") for at, one in enumerate(source["metrics"])]
+    metrics: Sequence[PointLike]
+    if isinstance(source, quick.Batch) and _all_plain(source.metrics):
+        metrics = source.metrics
+    else:
+        metrics = [metric(one, f"metrics[{at}].") for at, one in enumerate(source["metrics"])]
     params = [param(one, f"params[{at}].") for at, one in enumerate(source["params"])]
     tags = [run_tag(one, f"tags[{at}].") for at, one in enumerate(source["tags"])]
     _at_most("metrics", BATCH_METRICS_MAX, len(metrics))
@@ -269,6 +275,27 @@ def _key(key: str, path: str) -> None:
                 f"names when treated as such. This name would resolve to {norm!r}",
             )
         )
+
+
+# Names of metrics in which `metric` found nothing to refuse: a program logs under few, again and
+# again.
+_plain_names: set[str] = set()
+_PLAIN_NAMES_MAX = 10_000
+
+
+def _all_plain(points: Sequence[quick.Point]) -> bool:
+    """Whether there is nothing that `metric` would refuse; it says what of which."""
+    if not points or min([point.timestamp for point in points]) < 0:
+        return False
+    names = [point.key for point in points]
+    if _plain_names.issuperset(names):
+        return True
+    if not all(len(name) <= limits.KEY_LENGTH_MAX and _is_plain(name) for name in names):
+        return False
+    if len(_plain_names) > _PLAIN_NAMES_MAX:
+        _plain_names.clear()
+    _plain_names.update(names)
+    return True
 
 
 @functools.lru_cache(maxsize=4096)

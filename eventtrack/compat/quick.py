@@ -21,7 +21,9 @@ class _Fields(msgspec.Struct, forbid_unknown_fields=True):
         return getattr(self, name)
 
 
-class _Point(_Fields, forbid_unknown_fields=True):
+class Point(_Fields, forbid_unknown_fields=True, gc=False):
+    """A point of a metric; what else may be named with it is not kept."""
+
     key: _Name
     value: float
     timestamp: _Int64
@@ -32,7 +34,7 @@ class _Point(_Fields, forbid_unknown_fields=True):
     run_id: str = ""
 
 
-class _Pair(_Fields, forbid_unknown_fields=True):
+class _Pair(_Fields, forbid_unknown_fields=True, gc=False):
     key: _Name
     value: str = ""
 
@@ -41,7 +43,7 @@ class Batch(_Fields, forbid_unknown_fields=True):
     """A request of `runs/log-batch`."""
 
     run_id: _Name
-    metrics: list[_Point] = []
+    metrics: list[Point] = []
     params: list[_Pair] = []
     tags: list[_Pair] = []
 

@@ -61,7 +61,8 @@ class Application:
         """The answer to a request, whatever happens; None when nobody waits for it any more."""
         assert self._services is not None
         try:
-            found = self._routes.find(request.method, request.url.path)
+            # Not the path of `request.url`, which ends at a question mark that belongs to a name.
+            found = self._routes.find(request.method, request.scope["path"])
             if isinstance(found.entry, Response):
                 return found.entry
             AUTHOR.set(self._access.admit(found.entry.needs, request.headers))

@@ -5,11 +5,14 @@ hundred connections that send a byte now and then would keep everybody else out.
 a timer for each request: the server looks at all connections once a second (`patrol`).
 """
 
+import asyncio
 import resource
 import time
 from enum import Enum
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from eventtrack.server.transport import JoiningTransport
 
 # The request line and all headers: what proxies commonly take, and eight times what browsers send.
 HEAD_BYTES_MAX = 64 * 2**10
@@ -56,9 +59,9 @@ class BoundedProtocol(HttpToolsProtocol):
     _head_bytes = 0
     _head_too_large = False
 
-    def connection_made(self, transport: object) -> None:
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Take a connection, if there is room for one more."""
-        super().connection_made(transport)  # type: ignore[arg-type]
+        super().connection_made(JoiningTransport(transport, self.loop))
         self._since = time.monotonic()
         if len(self.connections) > connections_max():
             self._refuse(503)

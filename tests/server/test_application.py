@@ -89,6 +89,15 @@ def test_large_files_pass_through_little_memory(server: Running) -> None:
     assert (part.status_code, part.content) == (206, block[:100])
 
 
+def test_a_file_may_be_called_anything(server: Running) -> None:
+    run_id = server.new_run()["run_id"]
+    path = f"{PROXY}/0/{run_id}/artifacts/what%3Fnow%20%26.txt"
+    assert server.client.put(path, content=b"this").status_code == 200
+    assert server.client.get(path).content == b"this"
+    (found,) = server.get("artifacts/list", run_id=run_id)["files"]
+    assert found["path"] == "what?now &.txt"
+
+
 def test_an_upload_that_breaks_off_leaves_nothing(server: Running) -> None:
     run_id = server.new_run()["run_id"]
     with socket.create_connection(address_of(server)) as raw:
