@@ -41,7 +41,9 @@ def outcome(read: Any) -> Any:
     """What a request comes to: its batch, or the refusal."""
     try:
         sent = read()
-        return repr((sent["run_id"], checks.batch(sent)))
+        points, params, tags = checks.batch(sent)
+        plain = [(one.key, one.value, one.timestamp, one.step) for one in points]
+        return repr((sent["run_id"], plain, params, tags))
     except InvalidValueError as error:
         return error.message
 
