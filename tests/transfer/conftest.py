@@ -1,5 +1,6 @@
 """Stores of MLflow's own, filled once, and what the tests of imports share."""
 
+import contextlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -32,7 +33,8 @@ def theirs(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     folder = tmp_path_factory.mktemp("theirs")
     uri = f"file:{folder}/mlruns" if request.param == "mlruns" else f"sqlite:///{folder}/mlflow.db"
     os.environ["MLFLOW_ALLOW_FILE_STORE"] = "true"
-    fill(mlflow_client(uri), folder)
+    with contextlib.chdir(folder):  # where MLflow keeps the files of its runs
+        fill(mlflow_client(uri), folder)
     return uri
 
 
