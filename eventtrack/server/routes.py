@@ -11,6 +11,7 @@ from starlette.responses import Response
 from eventtrack.compat import catalogue
 from eventtrack.compat.errors import NoSuchEndpointError, NotServedError, refuse
 from eventtrack.server import (
+    absent,
     artifacts,
     experiments,
     graphql,
@@ -25,6 +26,7 @@ from eventtrack.server.endpoint import Endpoint, Streamed
 Served = Endpoint | Streamed
 
 ENDPOINTS: tuple[Endpoint, ...] = (
+    *absent.ENDPOINTS,
     *experiments.ENDPOINTS,
     *runs.ENDPOINTS,
     *recording.ENDPOINTS,

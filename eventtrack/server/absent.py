@@ -1,0 +1,66 @@
+"""What MLflow's pages look for and this server has none of: they are told so.
+
+An answer that there is nothing is a page without it; an error would be a red box, and is asked for
+again up to a dozen times.
+"""
+
+from eventtrack.compat.messages import Message, Values
+from eventtrack.compat.requests import Request
+from eventtrack.compat.responses import Json
+from eventtrack.server.endpoint import AJAX_2, AJAX_3, API_2, API_3, Endpoint
+from eventtrack.store import Store
+from eventtrack.tokens import Role
+
+_ANYTHING = Request(Message(()))
+_3 = (API_3, AJAX_3)
+
+
+def _nothing(store: Store, sent: Values) -> Json:
+    """Searches leave their list out where it is empty."""
+    return {}
+
+
+def _no_gateway(store: Store, sent: Values) -> Json:
+    """As MLflow's server answers without a gateway."""
+    return {"endpoints": []}
+
+
+def _no_telemetry(store: Store, sent: Values) -> Json:
+    """As MLflow's server answers where it was told not to tell anybody."""
+    return {"disable_ui_telemetry": True, "disable_ui_events": [], "ui_rollout_percentage": 0}
+
+
+def _telemetry_ignored(store: Store, sent: Values) -> Json:
+    return {"status": "disabled"}
+
+
+def _search(method: str, path: str, prefixes: tuple[str, ...] = _3) -> Endpoint:
+    return Endpoint(method, path, _ANYTHING, _nothing, prefixes=prefixes, role=Role.READ)
+
+
+ENDPOINTS = (
+    _search("GET", "datasets/search"),
+    _search("POST", "datasets/search"),
+    _search("POST", "issues/search"),
+    _search("GET", "label-schemas/list"),
+    _search("GET", "prompt-optimization/jobs/search"),
+    _search("POST", "prompt-optimization/jobs/search"),
+    _search("GET", "review-queues/list"),
+    _search("GET", "scorers/list"),
+    _search("GET", "scorers/online-configs"),
+    _search("POST", "traces/metrics"),
+    _search("POST", "traces/search"),
+    _search("GET", "model-versions/search", (API_2, AJAX_2)),
+    _search("GET", "registered-models/search", (API_2, AJAX_2)),
+    _search("GET", "webhooks", (API_2, AJAX_2)),
+    *(
+        Endpoint(
+            method, "gateway-proxy", _ANYTHING, _no_gateway, prefixes=(AJAX_2,), role=Role.READ
+        )
+        for method in ("GET", "POST")
+    ),
+    Endpoint("GET", "ui-telemetry", _ANYTHING, _no_telemetry, prefixes=(AJAX_3,)),
+    Endpoint(
+        "POST", "ui-telemetry", _ANYTHING, _telemetry_ignored, prefixes=(AJAX_3,), role=Role.READ
+    ),
+)
