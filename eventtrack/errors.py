@@ -17,7 +17,9 @@
     │   └── UnsuitableFileSystemError
     ├── CorruptionError       stop: nothing was changed
     │   ├── ChecksumError
-    │   └── ProjectionError
+    │   ├── ForkError
+    │   ├── ProjectionError
+    │   └── VerificationError
     └── RemoteError           the other side
         ├── RemoteUnavailableError
         ├── RemoteDeniedError
@@ -155,6 +157,10 @@ class CorruptionError(EventtrackError):
 
 class ChecksumError(CorruptionError):
     """A checksum or hash does not match the bytes."""
+
+
+class ForkError(CorruptionError):
+    """Two different envelopes under one name: two copies of a store wrote as one replica."""
 
 
 class ProjectionError(CorruptionError):

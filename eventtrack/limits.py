@@ -70,3 +70,12 @@ CLOCK_DRIFT_MAX_MS = 60_000
 
 # Map space made free before a batch, which cannot be run again when the map is full.
 BATCH_MAP_BYTES_FREE = 4 * 2**30
+
+# One block of envelopes between machines: held in memory whole at both ends. An envelope that is
+# larger has a block of its own.
+BLOCK_ENVELOPES_MAX = 8192
+BLOCK_BYTES_MAX = 4 * 2**20
+# A block's header: at most 64 hashes, and the rest.
+HEADER_BYTES_MAX = 4096
+# Envelopes that came from elsewhere and are committed at once: other writers wait that long.
+IMPORT_COMMIT_BYTES_MAX = 16 * 2**20

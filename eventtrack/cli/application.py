@@ -7,6 +7,7 @@ import click
 from eventtrack.cli.base import Lazy, LazyGroup, examples
 
 _LOOK, _EXPLAIN, _CHANGE, _KEEP = "Look", "Explain", "Change", "Keep"
+_SHARE = "Share"
 
 
 def _lazy(module: str, attribute: str, section: str, summary: str) -> Lazy:
@@ -27,6 +28,11 @@ COMMANDS = {
     "blame": _lazy("history", "blame", _EXPLAIN, "Who set each fact of a run, and when."),
     "conflicts": _lazy("conflicts", "conflicts", _EXPLAIN, "Facts that two writers disagreed on."),
     "undo": _lazy("history", "undo", _CHANGE, "Append the inverse of an event."),
+    "sync": _lazy("sync", "sync", _SHARE, "Exchange with a remote what either side lacks."),
+    "pull": _lazy("sync", "pull", _SHARE, "Take what a remote has and this store lacks."),
+    "push": _lazy("sync", "push", _SHARE, "Give a remote what it lacks."),
+    "clone": _lazy("clone", "clone", _SHARE, "Make a new store with all that a remote has."),
+    "remote": _lazy("remote", "remote", _SHARE, "Name the places that this store syncs with."),
     "server": _lazy("server", "server", _KEEP, "Serve the store to MLflow clients over HTTP."),
     "token": _lazy("token", "token", _KEEP, "Make, list and revoke tokens for the server."),
     "audit": _lazy("audit", "audit", _KEEP, "Sign the history; prove to others what is in it."),

@@ -7,7 +7,7 @@ from eventtrack.errors import FormatTooNewError, InvalidValueError, StoreMissing
 from eventtrack.events.envelope import FORMAT_VERSION
 from eventtrack.log.filesystem import refuse_network_file_system, sync_folder, translate_os_error
 
-LOG, JOURNAL, VIEWS, BLOBS = "log", "journal", "views", "blobs"
+LOG, JOURNAL, VIEWS, BLOBS, REMOTES = "log", "journal", "views", "blobs", "remotes"
 _FORMAT_FILE = "FORMAT"
 
 
@@ -45,7 +45,7 @@ def _create(path: Path) -> str:
         present = {entry.name for entry in path.iterdir() if not entry.name.startswith(".")}
         if _FORMAT_FILE in present:
             return (path / _FORMAT_FILE).read_text()  # another process was faster
-        if present - {LOG, JOURNAL, VIEWS, BLOBS}:
+        if present - {LOG, JOURNAL, VIEWS, BLOBS, REMOTES}:
             raise InvalidValueError(
                 f"cannot make a store at {path}: the folder already holds {min(present)!r}",
                 hint="choose an empty folder or a new name, for example ./.eventtrack",

@@ -1,6 +1,7 @@
 """What the log asks of the file system and the machine: locality, room, and which boot this is."""
 
 import errno
+import fcntl
 import os
 from pathlib import Path
 
@@ -13,6 +14,7 @@ _NETWORK_FILE_SYSTEM_NAMES = """
 """
 _NETWORK_FILE_SYSTEMS = frozenset(_NETWORK_FILE_SYSTEM_NAMES.split())
 _MOUNTS = Path("/proc/self/mounts")
+_FS_IOC_GETVERSION = 0x80087601  # linux/fs.h, of a 64-bit machine; others answer with an error
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
@@ -49,6 +51,28 @@ def file_system_kind(path: Path) -> str:
         if inside and len(point) >= len(best):
             best, kind = point, fields[2]
     return kind
+
+
+def file_identity(path: Path) -> bytes:
+    """Names a file so that its copy has another name, and itself the same after a move or a mount.
+
+    The inode; its generation, a random number of most file systems, because a copy on another disk
+    can have the same inode; and the id of the file system, because a snapshot has the same of both.
+    """
+    status = path.stat()
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        generation = fcntl.ioctl(descriptor, _FS_IOC_GETVERSION, bytes(8))[:4].hex()
+        system = os.fstatvfs(descriptor).f_fsid
+    except OSError:
+        # None in memory, say, where the device's number lasts as long as the files.
+        generation, system = "", status.st_dev
+    finally:
+        os.close(descriptor)
+    # Some make that id of the device's number, which changes from mount to mount.
+    if generation and system == status.st_dev:
+        system = 0
+    return f"{status.st_ino}.{generation}.{system:x}".encode()
 
 
 def boot_id() -> str:

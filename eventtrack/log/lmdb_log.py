@@ -14,9 +14,10 @@ from eventtrack.ids import IdSource, RandomIds
 from eventtrack.limits import READ_BYTES_MAX
 from eventtrack.log import merkle
 from eventtrack.log.environment import Environment, Transaction, run_growing
+from eventtrack.log.filesystem import file_identity
 from eventtrack.log.protocol import Head, Result
 
-TABLES = ("events", "feeds", "heads", "journals", "meta")
+TABLES = ("events", "feeds", "heads", "journals", "meta", "tiles")
 _POSITION_BYTES = 8
 
 
@@ -42,13 +43,14 @@ class LmdbLog:
         self.environment = Environment(folder, TABLES, **options)
         self._tables = self.environment.tables
         self._file = folder / "data.mdb"
-        self._home = str(self._file.stat().st_ino).encode()
-        self._replica = self._settle_replica()
+        self._inode = self._file.stat().st_ino
+        self._settle_replica(file_identity(self._file))
 
     @property
     def replica(self) -> bytes:
         """Whose feed this log's own appends extend."""
-        return self._replica
+        with self.environment.read() as txn:
+            return _replica(txn, self._tables["meta"])
 
     def head(self) -> int:
         """The position of the newest envelope, 0 for an empty log."""
@@ -70,7 +72,7 @@ class LmdbLog:
         """A transaction as the only writer, committed durably when the block ends."""
         with self.environment.write() as txn:
             self._refuse_deleted()
-            transaction = LmdbTransaction(txn, self._tables, self._replica, self._clock, self._ids)
+            transaction = LmdbTransaction(txn, self._tables, self._clock, self._ids)
             yield transaction
             transaction.finish()
 
@@ -116,6 +118,25 @@ class LmdbLog:
                 more = places.next()
         return found
 
+    def frontier(self, replica: bytes, size: int) -> list[bytes]:
+        """The Merkle frontier of a feed as it was at `size`, at most its size here."""
+        whole = size // merkle.TILE_LEAVES
+        tiles: list[bytes] = []
+        with self.environment.read() as txn:
+            cursor = txn.cursor(self._tables["tiles"])
+            more = cursor.set_range(replica + _key(0))
+            while more and len(tiles) < whole and cursor.key() == replica + _key(len(tiles)):
+                tiles.append(cursor.value())
+                more = cursor.next()
+        return merkle.frontier_of(tiles, self._leaves(replica, len(tiles), size))
+
+    def _leaves(self, replica: bytes, tiles: int, size: int) -> Iterator[bytes]:
+        start = tiles * merkle.TILE_LEAVES
+        while start < size:
+            for envelope in self.read_feed(replica, start, size - start):
+                yield envelope.leaf_hash
+                start += 1
+
     def change_count(self) -> int:
         """The number of the newest LMDB transaction that can be read."""
         return self.environment.last_transaction()
@@ -133,33 +154,31 @@ class LmdbLog:
     def _refuse_deleted(self) -> None:
         """Refuse to write to a file that has no name any more: nobody would ever read it."""
         try:
-            found = str(self._file.stat().st_ino).encode()
+            found = self._file.stat().st_ino
         except FileNotFoundError:
-            found = b""
-        if found != self._home:
+            found = -1
+        if found != self._inode:
             raise StoreMissingError(
                 f"cannot write {self._file.parent}: it was deleted or replaced while it was open",
                 hint="put the folder back, or begin a new store: close this one and open it again",
             )
 
-    def _settle_replica(self) -> bytes:
-        """This copy's replica id: a new one for a new log, and for one that was copied here."""
+    def _settle_replica(self, home: bytes) -> None:
+        """Give this copy a replica id: for a new log, and for one that was copied here."""
         meta = self._tables["meta"]
         with self.environment.read() as txn:
-            replica, home = txn.get(b"replica", db=meta), txn.get(b"home", db=meta)
-        if replica is not None and home == self._home:
-            return bytes(replica)
+            if txn.get(b"home", db=meta) == home:
+                return
 
-        def settle() -> bytes:
+        def settle() -> None:
             with self.environment.write() as txn:
-                settled = txn.get(b"replica", db=meta)
-                if settled is None or txn.get(b"home", db=meta) != self._home:
-                    settled = self._ids.id128()
-                    txn.put(b"replica", settled, db=meta)
-                    txn.put(b"home", self._home, db=meta)
-                return bytes(settled)
+                found = txn.get(b"home", db=meta)
+                # Until 0.1.0 was out, the inode alone was written down.
+                if found not in (home, str(self._inode).encode()):
+                    txn.put(b"replica", self._ids.id128(), db=meta)
+                txn.put(b"home", home, db=meta)
 
-        return run_growing(settle)
+        run_growing(settle)
 
 
 class LmdbTransaction:
@@ -169,13 +188,13 @@ class LmdbTransaction:
         self,
         txn: Transaction,
         tables: dict[str, Any],
-        replica: bytes,
         clock: Clock,
         ids: IdSource,
     ) -> None:
         self._txn = txn
         self._tables = tables
-        self._replica = replica
+        # Read in each transaction: another process may have had to take a new one.
+        self._replica = _replica(txn, tables["meta"])
         self._clock = clock
         self._ids = ids
         self._heads: dict[bytes, Head] = {}  # feeds touched by this transaction
@@ -200,9 +219,17 @@ class LmdbTransaction:
         """The envelope at a position, None beyond the log."""
         return _get(self._txn, self._tables["events"], position)
 
+    def feed_head(self, replica: bytes) -> Head:
+        """A feed as this transaction leaves it; of size 0 for one never seen."""
+        head = self._heads.get(replica)
+        if head is None:
+            value = self._txn.get(replica, db=self._tables["heads"])
+            head = Head(0, 0, []) if value is None else Head(*msgspec.msgpack.decode(value))
+        return head
+
     def append(self, draft: Draft, session: bytes) -> Envelope:
         """Append a draft to this replica's feed and return the envelope."""
-        head = self._head(self._replica)
+        head = self.feed_head(self._replica)
         now_ms = self._clock.now_ms()
         self._recorded = next_recorded(max(self._recorded, head.recorded), now_ms)
         data, leaf = seal(
@@ -220,7 +247,7 @@ class LmdbTransaction:
         envelope = Envelope(data)
         header = envelope.header
         envelope.verify()
-        head = self._head(header.replica)
+        head = self.feed_head(header.replica)
         if header.index < head.size:
             self._refuse_fork(envelope)
             return None
@@ -231,6 +258,10 @@ class LmdbTransaction:
                 hint="fetch the missing envelopes first, in order",
             )
         self._recorded = observe_recorded(self._recorded, header.recorded, self._clock.now_ms())
+        if header.replica == self._replica:
+            # What this copy wrote itself is before what it writes next, however far ahead.
+            self._recorded = max(self._recorded, header.recorded)
+            self._renew_replica()
         return self._store(data, envelope.leaf_hash, header.replica, head, header.recorded)
 
     def journal_offset(self, journal_id: bytes) -> int:
@@ -259,13 +290,6 @@ class LmdbTransaction:
             self._txn.put(replica, msgspec.msgpack.encode(head), db=self._tables["heads"])
         self._txn.put(b"clock", _key(self._recorded), db=self._tables["meta"])
 
-    def _head(self, replica: bytes) -> Head:
-        head = self._heads.get(replica)
-        if head is None:
-            value = self._txn.get(replica, db=self._tables["heads"])
-            head = Head(0, 0, []) if value is None else Head(*msgspec.msgpack.decode(value))
-        return head
-
     def _store(
         self, data: bytes, leaf: bytes, replica: bytes, head: Head, recorded: int
     ) -> Envelope:
@@ -278,11 +302,21 @@ class LmdbTransaction:
                 hint="run `eventtrack check`; nothing was written",
             )
         self._txn.put(replica + _key(head.size), key, db=self._tables["feeds"])
-        merkle.append_leaf(head.frontier, head.size, leaf)
+        tile = merkle.append_leaf(head.frontier, head.size, leaf)
+        if tile is not None:
+            place = head.size // merkle.TILE_LEAVES
+            self._txn.put(replica + _key(place), tile, db=self._tables["tiles"])
         self._heads[replica] = Head(head.size + 1, recorded, head.frontier)
         self._position = position
         self._changed = True
         return Envelope(data, position)
+
+    def _renew_replica(self) -> None:
+        # Somebody has more of this feed than this copy, so this copy is not where it was written
+        # last: from here on it writes a feed of its own, and the old one is a foreign one.
+        self._replica = self._ids.id128()
+        self._txn.put(b"replica", self._replica, db=self._tables["meta"])
+        self._changed = True
 
     def _refuse_fork(self, envelope: Envelope) -> None:
         header = envelope.header
@@ -298,6 +332,12 @@ class LmdbTransaction:
 
 def _key(number: int) -> bytes:
     return number.to_bytes(_POSITION_BYTES, "big")
+
+
+def _replica(txn: Transaction, meta: Any) -> bytes:
+    replica = txn.get(b"replica", db=meta)
+    assert replica is not None  # settled when the log was opened
+    return bytes(replica)
 
 
 def _last_position(txn: Transaction, table: Any) -> int:

@@ -46,11 +46,11 @@ class MemoryLog:
     def begin(self) -> Iterator["MemoryLog"]:
         """A transaction as the only writer; its appends are undone if the block raises."""
         with self._lock:
-            before = (list(self._envelopes), self._recorded, dict(self._journals))
+            before = (list(self._envelopes), self._recorded, dict(self._journals), self._replica)
             try:
                 yield self
             except BaseException:
-                self._envelopes, self._recorded, self._journals = before
+                self._envelopes, self._recorded, self._journals, self._replica = before
                 raise
             self._commits += 1
 
@@ -86,6 +86,11 @@ class MemoryLog:
         feed = [one for one in self._envelopes if one.header.replica == replica]
         return feed[start : start + limit]
 
+    def frontier(self, replica: bytes, size: int) -> list[bytes]:
+        """The Merkle frontier of a feed as it was at `size`."""
+        feed = self.read_feed(replica, 0, size)
+        return merkle.frontier_of([], [envelope.leaf_hash for envelope in feed])
+
     def change_count(self) -> int:
         """How many transactions have committed."""
         return self._commits
@@ -93,9 +98,13 @@ class MemoryLog:
     def close(self) -> None:
         """Nothing to release."""
 
+    def feed_head(self, replica: bytes) -> Head:
+        """A feed as this transaction leaves it; of size 0 for one never seen."""
+        return self.heads().get(replica, Head(0, 0, []))
+
     def append(self, draft: Draft, session: bytes) -> Envelope:
         """Append a draft to this replica's feed and return the envelope."""
-        head = self.heads().get(self._replica, Head(0, 0, []))
+        head = self.feed_head(self._replica)
         self._recorded = next_recorded(max(self._recorded, head.recorded), self._clock.now_ms())
         data, _ = seal(
             draft,
@@ -112,7 +121,7 @@ class MemoryLog:
         envelope = Envelope(data)
         envelope.verify()
         header = envelope.header
-        head = self.heads().get(header.replica, Head(0, 0, []))
+        head = self.feed_head(header.replica)
         known = self.locate(header.replica, header.index)
         if known is not None:
             if self._envelopes[known - 1].header_bytes != envelope.header_bytes:
@@ -121,6 +130,9 @@ class MemoryLog:
         if header.index != head.size or header.recorded <= head.recorded:
             raise ConflictError(f"envelope {header.index} is not the next of its feed")
         self._recorded = observe_recorded(self._recorded, header.recorded, self._clock.now_ms())
+        if header.replica == self._replica:
+            self._recorded = max(self._recorded, header.recorded)
+            self._replica = self._ids.id128()
         return self._store(data)
 
     def journal_offset(self, journal_id: bytes) -> int:

@@ -12,16 +12,41 @@ from collections.abc import Callable, Iterable, Sequence
 EMPTY_ROOT = hashlib.sha256(b"").digest()
 _NODE_PREFIX = b"\x01"
 # Complete subtrees of this many leaves are worth remembering; smaller ones are made anew.
-_KEPT = 256
+TILE_LEAVES = 256
+_TILE_LEVEL = TILE_LEAVES.bit_length() - 1
 
 
-def append_leaf(frontier: list[bytes], size: int, leaf: bytes) -> None:
-    """Add the leaf of index `size` to `frontier`, in place. Amortised two hashes."""
-    node = leaf
+def append_leaf(frontier: list[bytes], size: int, leaf: bytes) -> bytes | None:
+    """Add the leaf of index `size` to `frontier`, in place. Amortised two hashes.
+
+    Returns the root of the `TILE_LEAVES` leaves that it completes, None when it completes none.
+    """
+    node, tile, level = leaf, None, 0
     while size & 1:
         node = hash_children(frontier.pop(), node)
         size >>= 1
+        level += 1
+        if level == _TILE_LEVEL:
+            tile = node
     frontier.append(node)
+    return tile
+
+
+def frontier_of(tiles: Iterable[bytes], leaves: Iterable[bytes]) -> list[bytes]:
+    """The frontier of a tree that begins with complete subtrees of `TILE_LEAVES` leaves.
+
+    Args:
+        tiles: Their roots, in order.
+        leaves: The leaf hashes behind them, in order.
+    """
+    frontier: list[bytes] = []
+    size = 0
+    for place, tile in enumerate(tiles):
+        append_leaf(frontier, place, tile)
+        size += TILE_LEAVES
+    for place, leaf in enumerate(leaves, size):
+        append_leaf(frontier, place, leaf)
+    return frontier
 
 
 def root(frontier: list[bytes]) -> bytes:
@@ -43,8 +68,8 @@ class MerkleTree:
     """The tree of a feed, for proofs: its hashes are made from leaves when they are asked for.
 
     `leaves(start, stop)` yields the leaf hashes of that interval, in order. Roots of complete
-    subtrees of `_KEPT` leaves or more are kept, so that many proofs of one tree read each leaf
-    about once.
+    subtrees of `TILE_LEAVES` leaves or more are kept, so that many proofs of one tree read each
+    leaf about once.
     """
 
     def __init__(self, size: int, leaves: Callable[[int, int], Iterable[bytes]]) -> None:
@@ -59,11 +84,11 @@ class MerkleTree:
     def node(self, start: int, stop: int) -> bytes:
         """RFC 6962's MTH of the leaves `start` to `stop`; `start` must begin a subtree."""
         width = stop - start
-        if width <= _KEPT:
+        if width <= TILE_LEAVES:
             known = self._known.get((start, stop))
             if known is None:
                 known = self._small(start, stop)
-                if width == _KEPT:
+                if width == TILE_LEAVES:
                     self._known[start, stop] = known
             return known
         known = self._known.get((start, stop))

@@ -50,12 +50,19 @@ class LogTransaction(LogReader, Protocol):
         """What the log's `change_count` will be once this transaction has committed."""
         ...
 
+    def feed_head(self, replica: bytes) -> Head:
+        """A feed as this transaction leaves it; of size 0 for one never seen."""
+        ...
+
     def append(self, draft: Draft, session: bytes) -> Envelope:
         """Append a draft to this replica's feed and return the envelope."""
         ...
 
     def append_foreign(self, data: bytes) -> Envelope | None:
         """Append another replica's envelope, bytes unchanged; None when it is already here.
+
+        One of this replica's own feed that is not here was lost with a restored backup: it is
+        taken back, and from then on this copy writes under a new replica id.
 
         Raises:
             ConflictError: It is not the next of its feed, or differs from the one here.
@@ -84,7 +91,10 @@ class EventLog(LogReader, Protocol):
 
     @property
     def replica(self) -> bytes:
-        """Whose feed this log's own appends extend: 16 bytes."""
+        """Whose feed this log's own appends extend: 16 bytes.
+
+        It changes when this turns out not to be the only copy that wrote under that name.
+        """
         ...
 
     def begin(self) -> AbstractContextManager[LogTransaction]:
@@ -119,6 +129,13 @@ class EventLog(LogReader, Protocol):
         """At most `limit` envelopes of one feed from index `start` on, in order.
 
         May return fewer than there are, to bound memory; none only when there are none.
+        """
+        ...
+
+    def frontier(self, replica: bytes, size: int) -> list[bytes]:
+        """The Merkle frontier of a feed as it was at `size`, at most its size here.
+
+        Reads one hash for each 256 envelopes, and the headers of the last 255 at most.
         """
         ...
 

@@ -11,6 +11,7 @@ from eventtrack.events.envelope import SALT_BYTES, Draft, Envelope, seal
 from eventtrack.events.types import MetricLogged
 from eventtrack.ids import SeededIds
 from eventtrack.limits import CLOCK_DRIFT_MAX_MS
+from eventtrack.log import merkle
 from eventtrack.log.memory import MemoryLog
 from eventtrack.log.protocol import EventLog, LogTransaction
 
@@ -201,6 +202,35 @@ class EventLogContract:
         )
         receive(log, data)
         assert append(log, point(1))[0].header.recorded > future
+
+    def test_who_gets_its_own_envelopes_from_elsewhere_writes_a_new_feed(
+        self, log: EventLog
+    ) -> None:
+        """A restored backup: what was written after it may go on anywhere, so its feed is done."""
+        mine = log.replica
+        kept = append(log, point(0))
+        later = MemoryLog(ids=SeededIds("1"))
+        later._replica = mine
+        receive(later, kept[0].data)
+        later._replica = mine
+        [lost] = append(later, point(1))
+        receive(log, lost.data)
+        [next_one] = append(log, point(2))
+        assert log.replica != mine
+        assert (next_one.header.replica, next_one.header.index) == (log.replica, 0)
+        assert log.heads()[mine] == later.heads()[mine]
+        receive(log, kept[0].data, lost.data)
+        assert log.heads()[log.replica].size == 1
+
+    @pytest.mark.parametrize("size", [0, 1, 255, 256, 257, 512, 513])
+    def test_the_frontier_of_any_size_is_that_of_the_first_leaves(
+        self, log: EventLog, size: int
+    ) -> None:
+        appended = append(log, *map(point, range(513)))
+        leaves = [one.leaf_hash for one in appended[:size]]
+        assert merkle.root(log.frontier(log.replica, size)) == tree_hash(leaves)
+        if size == 513:
+            assert log.frontier(log.replica, size) == log.heads()[log.replica].frontier
 
     def test_a_remote_clock_drags_ours_only_so_far(self, log: EventLog, clock: ManualClock) -> None:
         year_ahead = ManualClock(clock.now_ms() + 365 * 86_400_000)

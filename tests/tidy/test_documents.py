@@ -117,8 +117,9 @@ def test_every_environment_variable_is_documented() -> None:
     assert undocumented_variables(ROOT) == []
 
 
-def test_every_must_of_the_format_names_its_test() -> None:
-    assert broken_promises(ROOT, "eventtrack/docs/format.md") == []
+@pytest.mark.parametrize("document", ["format.md", "wire.md"])
+def test_every_must_of_a_specification_names_its_test(document: str) -> None:
+    assert broken_promises(ROOT, f"eventtrack/docs/{document}") == []
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,74 @@
+"""`eventtrack remote`: the named places that a store syncs with."""
+
+import click
+
+from eventtrack.cli import text
+from eventtrack.cli.base import Group, Invocation, examples, pass_invocation
+from eventtrack.cli.tables import Column
+
+
+@click.group(
+    "remote",
+    cls=Group,
+    epilog=examples("eventtrack remote add origin /mnt/usb/runs", "eventtrack remote list"),
+)
+def remote() -> None:
+    """Name the places that this store syncs with."""
+
+
+@remote.command("list", epilog=examples("eventtrack remote list", "eventtrack remote list --json"))
+@pass_invocation
+def list_remotes(call: Invocation) -> None:
+    """List the remotes of this store.
+
+    JSON: a list of objects with name and url.
+    """
+    from eventtrack.sync import Remotes
+
+    found = Remotes(call.open().replication).list()
+    if call.out.json:
+        call.out.document([one.to_dictionary() for one in found])
+    elif not found:
+        call.out.note("No remotes. `eventtrack remote add origin URL` names one.")
+    else:
+        columns = [Column("name"), Column("url", width_max=200)]
+        call.out.table(columns, [[one.name, text.clean(one.url)] for one in found])
+
+
+@remote.command("add", epilog=examples("eventtrack remote add origin /mnt/usb/runs"))
+@click.argument("name")
+@click.argument("url")
+@pass_invocation
+def add(call: Invocation, name: str, url: str) -> None:
+    r"""Remember a remote under a name. Nothing is exchanged yet, and it need not be there.
+
+    \b
+    URLs:
+      /mnt/usb/runs    a folder: a stick, a shared or a network disk
+
+    JSON: an object with name and url.
+    """
+    from eventtrack.sync import Remotes
+
+    address = Remotes(call.open(create=True).replication).add(name, url)
+    if call.out.json:
+        call.out.document(address.to_dictionary())
+    else:
+        call.out.wrapped(f"{address.name} is {text.clean(address.url)}")
+
+
+@remote.command("remove", epilog=examples("eventtrack remote remove origin"))
+@click.argument("name")
+@pass_invocation
+def remove(call: Invocation, name: str) -> None:
+    """Forget a remote. What was exchanged stays on both sides.
+
+    JSON: an object with name and url.
+    """
+    from eventtrack.sync import Remotes
+
+    address = Remotes(call.open().replication).remove(name)
+    if call.out.json:
+        call.out.document(address.to_dictionary())
+    else:
+        call.out.wrapped(f"{address.name} ({text.clean(address.url)}) is forgotten.")

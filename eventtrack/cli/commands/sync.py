@@ -1,0 +1,68 @@
+"""`eventtrack sync`, `pull`, `push`: exchange with a remote."""
+
+import click
+
+from eventtrack.cli.base import Invocation, command, pass_invocation
+from eventtrack.cli.sync_report import print_report, progress_bars
+
+_remote = click.argument("remote", required=False)
+_no_artifacts = click.option(
+    "--no-artifacts", is_flag=True, help="Leave files out; a later sync brings them."
+)
+
+
+@command(
+    "sync",
+    "eventtrack sync",
+    "eventtrack sync origin --json",
+    "eventtrack sync /mnt/usb/runs",
+)
+@_remote
+@_no_artifacts
+@pass_invocation
+def sync(call: Invocation, remote: str | None, no_artifacts: bool) -> None:
+    """Exchange with REMOTE what either side lacks: pull, then push.
+
+    REMOTE is a name (`eventtrack remote list`) or a URL; without it the store's only remote, or the
+    one called origin. May be interrupted at any instant and done again: run ids stay, nothing is
+    doubled, and where nothing is missing nothing happens.
+
+    JSON: an object with pulled and pushed, each with feeds, envelopes, events, bytes, artifacts,
+    artifact_bytes and artifacts_missing; and forks, what is known of feeds with two histories.
+    """
+    _exchange(call, remote, pull=True, push=True, artifacts=not no_artifacts)
+
+
+@command("pull", "eventtrack pull", "eventtrack pull /mnt/usb/runs")
+@_remote
+@_no_artifacts
+@pass_invocation
+def pull(call: Invocation, remote: str | None, no_artifacts: bool) -> None:
+    """Take from REMOTE what it has and this store lacks.
+
+    JSON: as of `eventtrack sync`.
+    """
+    _exchange(call, remote, pull=True, push=False, artifacts=not no_artifacts)
+
+
+@command("push", "eventtrack push", "eventtrack push /mnt/usb/runs")
+@_remote
+@_no_artifacts
+@pass_invocation
+def push(call: Invocation, remote: str | None, no_artifacts: bool) -> None:
+    """Give REMOTE what this store has and it lacks. A folder is made where there is none.
+
+    JSON: as of `eventtrack sync`.
+    """
+    _exchange(call, remote, pull=False, push=True, artifacts=not no_artifacts)
+
+
+def _exchange(
+    call: Invocation, remote: str | None, *, pull: bool, push: bool, artifacts: bool
+) -> None:
+    from eventtrack.sync import Ways, synchronize
+
+    store = call.open()
+    with progress_bars(call.out) as progress:
+        report = synchronize(store, remote, Ways(pull, push, artifacts), progress)
+    print_report(call.out, report)

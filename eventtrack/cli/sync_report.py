@@ -1,0 +1,57 @@
+"""What `sync` and its like print: progress while they go on, and a report at the end."""
+
+import contextlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from eventtrack.cli import text
+from eventtrack.cli.output import Output
+from eventtrack.cli.tables import Styled
+
+if TYPE_CHECKING:
+    from eventtrack.sync import Moved, SyncReport
+
+
+@contextmanager
+def progress_bars(out: Output) -> Iterator[Callable[[str, int, int], None]]:
+    """A bar for each thing that is moved, one after the other."""
+    with contextlib.ExitStack() as stack:
+        shown: dict[str, Callable[[int, int], None]] = {}
+
+        def show(label: str, done: int, total: int) -> None:
+            if label not in shown:
+                stack.close()
+                shown.clear()
+                shown[label] = stack.enter_context(out.progress(label))
+            shown[label](done, total)
+
+        yield show
+
+
+def print_report(out: Output, report: "SyncReport") -> None:
+    """Say what was moved, or that nothing was missing."""
+    if out.json:
+        out.document(report.to_dictionary())
+        return
+    for label, moved in (("pulled", report.pulled), ("pushed", report.pushed)):
+        if moved.envelopes or moved.artifacts:
+            out.wrapped(f"{label} {_summary(moved)}")
+    if not report.changed:
+        out.wrapped("Both sides hold the same: nothing to exchange.")
+    missing = max(report.pulled.artifacts_missing, report.pushed.artifacts_missing)
+    if missing:
+        out.note(f"The bytes of {text.count(missing, 'artifact')} are on neither side.")
+    for what in report.forks.values():
+        out.wrapped(Styled(f"fork: {what}", "bold yellow"))
+
+
+def _summary(moved: "Moved") -> str:
+    parts = []
+    if moved.envelopes:
+        what = text.count(moved.envelopes, "envelope")
+        events = f" with {text.count(moved.events, 'event')}" if moved.events else ""
+        parts.append(f"{what}{events} in {text.count(moved.feeds, 'feed')}")
+    if moved.artifacts:
+        parts.append(text.count(moved.artifacts, "artifact"))
+    return f"{' and '.join(parts)}, {text.size(moved.bytes + moved.artifact_bytes)}"

@@ -1,0 +1,103 @@
+"""Artifacts follow the events that name them, by hash (docs/wire.md, section 6).
+
+How far the log was searched for names, and which of them are still wanted, is noted for each remote
+and direction in a file. It only saves work: without it everything is looked at again.
+"""
+
+from pathlib import Path
+
+import msgspec
+
+from eventtrack.events.attachments import blobs_named
+from eventtrack.log.protocol import EventLog
+from eventtrack.store.replication import Replication
+from eventtrack.sync.protocol import Remote
+from eventtrack.sync.report import Moved, Progress
+
+_COPY_BYTES = 2**20
+_PAGE = 1024
+_ASKED_AT_ONCE = 1024
+
+
+class Ledger(msgspec.Struct, array_like=True):
+    """How far the log was searched, checked by the hash of what is there, and what is wanted."""
+
+    position: int = 0
+    leaf: bytes = b""
+    wanted: list[bytes] = []
+
+
+def pull_artifacts(
+    target: Replication, remote: Remote, file: Path, moved: Moved, progress: Progress | None
+) -> None:
+    """Fetch the artifacts that events here name, that are not here, and that the remote holds."""
+    ledger = _searched(target.log, _read(file))
+    absent = [one for one in ledger.wanted if not target.blobs.holds(one)]
+    left = set(absent)
+    for start in range(0, len(absent), _ASKED_AT_ONCE):
+        some = absent[start : start + _ASKED_AT_ONCE]
+        for digest in sorted(remote.present_blobs(some)):
+            size = target.blobs.keep(digest, remote.get_blob(digest), target.new_name())
+            left.discard(digest)
+            moved.artifacts += 1
+            moved.artifact_bytes += size
+            if progress is not None:
+                progress("pulling artifacts", moved.artifacts, len(absent))
+    moved.artifacts_missing += len(left)
+    _write(file, ledger, left)
+
+
+def push_artifacts(
+    source: Replication, remote: Remote, file: Path, moved: Moved, progress: Progress | None
+) -> None:
+    """Give the remote the artifacts that events here name, that are here, and that it lacks."""
+    ledger = _searched(source.log, _read(file))
+    here = [one for one in ledger.wanted if source.blobs.holds(one)]
+    left = set(ledger.wanted).difference(here)
+    done = 0
+    for start in range(0, len(here), _ASKED_AT_ONCE):
+        some = here[start : start + _ASKED_AT_ONCE]
+        present = remote.present_blobs(some)
+        for digest in some:
+            done += 1
+            if digest in present:
+                continue
+            with source.blobs.open(digest) as stream:
+                remote.put_blob(digest, iter(lambda: stream.read(_COPY_BYTES), b""))
+                moved.artifact_bytes += stream.tell()
+            moved.artifacts += 1
+            if progress is not None:
+                progress("pushing artifacts", done, len(here))
+    moved.artifacts_missing += len(left)
+    _write(file, ledger, left)
+
+
+def _searched(log: EventLog, ledger: Ledger) -> Ledger:
+    """The ledger with what the log names behind the place where it ended."""
+    known = log.get(ledger.position) if ledger.position else None
+    if known is None or known.leaf_hash != ledger.leaf:
+        ledger = Ledger()  # none yet, or of another history
+    wanted = dict.fromkeys(ledger.wanted)
+    while page := log.read(ledger.position, _PAGE):
+        for envelope in page:
+            wanted.update(dict.fromkeys(blobs_named(envelope)))
+        ledger = Ledger(page[-1].position, page[-1].leaf_hash)
+    ledger.wanted = list(wanted)
+    return ledger
+
+
+def _read(file: Path) -> Ledger:
+    try:
+        return msgspec.msgpack.decode(file.read_bytes(), type=Ledger)
+    except (OSError, msgspec.DecodeError):
+        return Ledger()
+
+
+def _write(file: Path, ledger: Ledger, left: set[bytes]) -> None:
+    ledger.wanted = sorted(left)
+    data = msgspec.msgpack.encode(ledger)
+    if file.exists() and file.read_bytes() == data:
+        return
+    draft = file.with_name(f".{file.name}.{ledger.leaf.hex()[:8]}")
+    draft.write_bytes(data)
+    draft.replace(file)

@@ -1,0 +1,178 @@
+"""Blocks: contiguous envelopes of one feed as one piece of bytes (docs/wire.md, section 3).
+
+The same bytes are a message between processes, a segment in a folder and a part of a bundle, so a
+block is encoded once and handed on as it is.
+"""
+
+import hashlib
+import struct
+from collections.abc import Iterator, Sequence
+
+import msgspec
+
+from eventtrack.errors import ChecksumError, ConflictError, EventtrackError, FormatTooNewError
+from eventtrack.events.envelope import Envelope, Name, Number
+from eventtrack.limits import BLOCK_BYTES_MAX, BLOCK_ENVELOPES_MAX, HEADER_BYTES_MAX
+from eventtrack.log import merkle
+from eventtrack.log.protocol import EventLog
+
+MAGIC = b"ETBLOCK1"
+_LENGTH = struct.Struct(">I")
+_DIGEST_BYTES = 32
+# What `read_header` needs of a block's beginning.
+PREFIX_BYTES = len(MAGIC) + _LENGTH.size + HEADER_BYTES_MAX
+
+
+class BlockHeader(msgspec.Struct, array_like=True, frozen=True):
+    """What a block holds: `count` envelopes of a feed from index `first` on.
+
+    `frontier` is the feed's Merkle frontier before the first of them, `root` its root behind the
+    last: whoever has the feed up to `first` sees whether it is the same feed, and whether
+    everything that came is in it.
+    """
+
+    replica: Name
+    first: Number
+    count: Number
+    frontier: list[bytes]
+    root: bytes
+
+    @property
+    def stop(self) -> int:
+        """The size of the feed behind this block."""
+        return self.first + self.count
+
+
+_header_decoder = msgspec.msgpack.Decoder(BlockHeader)
+
+
+class Block:
+    """Contiguous envelopes of one feed, with what proves that they are.
+
+    Args:
+        data: The encoded block, kept so that it can be handed on unchanged.
+    """
+
+    __slots__ = ("data", "envelopes", "header")
+
+    def __init__(self, header: BlockHeader, envelopes: Sequence[bytes], data: bytes) -> None:
+        self.header = header
+        self.envelopes = envelopes
+        self.data = data
+
+    @classmethod
+    def make(
+        cls, replica: bytes, first: int, frontier: list[bytes], ones: Sequence[Envelope]
+    ) -> "Block":
+        """A block of envelopes that follow a feed's first ones, whose frontier is given.
+
+        `frontier` is moved on behind them.
+        """
+        before = list(frontier)
+        for place, envelope in enumerate(ones, first):
+            merkle.append_leaf(frontier, place, envelope.leaf_hash)
+        header = BlockHeader(replica, first, len(ones), before, merkle.root(frontier))
+        envelopes = [envelope.data for envelope in ones]
+        return cls(header, envelopes, _encode(header, envelopes))
+
+    @classmethod
+    def decode(cls, data: bytes) -> "Block":
+        """The block that `data` is, whole and unchanged.
+
+        Raises:
+            ChecksumError: It is cut, changed, or something else.
+            FormatTooNewError: A later eventtrack made it.
+        """
+        header, start = read_header(data)
+        if hashlib.sha256(memoryview(data)[:-_DIGEST_BYTES]).digest() != data[-_DIGEST_BYTES:]:
+            raise _damaged("its checksum does not match its bytes")
+        envelopes = []
+        stop = len(data) - _DIGEST_BYTES
+        while start < stop:
+            begin = start + _LENGTH.size
+            start = begin + int.from_bytes(data[start:begin], "big")
+            envelopes.append(data[begin:start])
+        if start != stop or len(envelopes) != header.count:
+            raise _damaged("its envelopes are not those that it announces")
+        return cls(header, envelopes, data)
+
+    def behind(self, index: int) -> "Block":
+        """The part of this block from `index` on, which lies within it."""
+        header = self.header
+        frontier = list(header.frontier)
+        ones = [Envelope(data) for data in self.envelopes]
+        skipped = index - header.first
+        for place, envelope in enumerate(ones[:skipped], header.first):
+            merkle.append_leaf(frontier, place, envelope.leaf_hash)
+        return Block.make(header.replica, index, frontier, ones[skipped:])
+
+    def frontier_at(self, size: int) -> list[bytes]:
+        """The feed's Merkle frontier at a size within this block, both ends included."""
+        frontier = list(self.header.frontier)
+        wanted = self.envelopes[: size - self.header.first]
+        for place, data in enumerate(wanted, self.header.first):
+            merkle.append_leaf(frontier, place, Envelope(data).leaf_hash)
+        return frontier
+
+
+def read_header(data: bytes) -> tuple[BlockHeader, int]:
+    """The header at the beginning of a block, and where the envelopes begin; nothing is verified.
+
+    `data` may end anywhere behind the header: `PREFIX_BYTES` are always enough.
+    """
+    if data[: len(MAGIC)] != MAGIC:
+        if len(data) >= len(MAGIC) and data.startswith(MAGIC[:-1]):
+            raise FormatTooNewError(
+                "cannot read a block of envelopes: a later version of eventtrack made it",
+                hint="upgrade with `pip install -U eventtrack`; nothing was changed",
+            )
+        raise _damaged("it does not begin as a block does")
+    start = len(MAGIC) + _LENGTH.size
+    stop = start + int.from_bytes(data[len(MAGIC) : start], "big")
+    try:
+        header = _header_decoder.decode(data[start:stop])
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise _damaged(f"its header cannot be read ({error})") from error
+    if len(header.frontier) != header.first.bit_count() or any(
+        len(node) != _DIGEST_BYTES for node in (*header.frontier, header.root)
+    ):
+        raise _damaged("its frontier is not that of a feed of its size")
+    return header, stop
+
+
+def feed_blocks(log: EventLog, replica: bytes, first: int, stop: int) -> Iterator[Block]:
+    """A feed's envelopes from `first` up to `stop` as blocks of bounded size."""
+    frontier = log.frontier(replica, first)
+    while first < stop:
+        found = log.read_feed(replica, first, min(BLOCK_ENVELOPES_MAX, stop - first))
+        part: list[Envelope] = []
+        size = 0
+        for envelope in found:
+            if part and size + len(envelope.data) > BLOCK_BYTES_MAX:
+                yield Block.make(replica, first, frontier, part)
+                first, part, size = first + len(part), [], 0
+            part.append(envelope)
+            size += len(envelope.data)
+        if not part:
+            raise ConflictError(
+                f"envelope {first} of replica {replica.hex()} is not in the log",
+                hint="run `eventtrack check`",
+            )
+        yield Block.make(replica, first, frontier, part)
+        first += len(part)
+
+
+def _encode(header: BlockHeader, envelopes: Sequence[bytes]) -> bytes:
+    encoded = msgspec.msgpack.encode(header)
+    parts = [MAGIC, _LENGTH.pack(len(encoded)), encoded]
+    for data in envelopes:
+        parts += (_LENGTH.pack(len(data)), data)
+    body = b"".join(parts)
+    return body + hashlib.sha256(body).digest()
+
+
+def _damaged(why: str) -> EventtrackError:
+    return ChecksumError(
+        f"cannot read a block of envelopes: {why}",
+        hint="nothing of it was taken; make or fetch it again",
+    )

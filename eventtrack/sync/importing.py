@@ -1,0 +1,142 @@
+"""Blocks from elsewhere into the log: verified, and then committed, or nothing of them."""
+
+from functools import partial
+
+from eventtrack.errors import (
+    ChecksumError,
+    ConflictError,
+    CorruptionError,
+    EventtrackError,
+    ForkError,
+    FormatTooNewError,
+)
+from eventtrack.events.envelope import Envelope
+from eventtrack.limits import IMPORT_COMMIT_BYTES_MAX
+from eventtrack.log import merkle
+from eventtrack.log.protocol import LogTransaction
+from eventtrack.store.replication import Replication
+from eventtrack.sync.blocks import Block
+from eventtrack.views.records import Record
+
+
+class Received(Record):
+    """What came in and was new."""
+
+    envelopes: int = 0
+    events: int = 0
+    bytes: int = 0
+
+
+class Importer:
+    """Takes blocks in the order in which they come, and commits some megabytes of them at once.
+
+    A feed whose blocks cannot be taken stays as it is, named in `refused` with the reason, and does
+    not keep the others out.
+    """
+
+    def __init__(self, target: Replication) -> None:
+        self._target = target
+        self._waiting: list[Block] = []
+        self._bytes = 0
+        self.received = Received()
+        self.refused: dict[bytes, EventtrackError] = {}
+
+    def add(self, block: Block) -> None:
+        """Take a block. What is new in it is durable after `flush`, or when enough came."""
+        if block.header.replica not in self.refused:
+            self._waiting.append(block)
+            self._bytes += len(block.data)
+        if self._bytes >= IMPORT_COMMIT_BYTES_MAX:
+            self.flush()
+
+    def flush(self) -> None:
+        """Commit what waits, durably, once all of it is verified.
+
+        Raises:
+            StoreError: It cannot be written. Nothing of it was.
+        """
+        blocks, self._waiting, self._bytes = self._waiting, [], 0
+        while blocks:
+            try:
+                new = self._target.receive(partial(_take_all, blocks=blocks))
+            except _Refused as refusal:
+                self.refused[refusal.replica] = refusal.error
+                blocks = [one for one in blocks if one.header.replica != refusal.replica]
+                continue
+            self.received.envelopes += len(new)
+            self.received.events += sum(one.header.count for one in new)
+            self.received.bytes += sum(len(one.data) for one in new)
+            return
+
+
+class _Refused(Exception):  # noqa: N818 - a signal to go on without that feed
+    def __init__(self, replica: bytes, error: EventtrackError) -> None:
+        super().__init__(str(error))
+        self.replica = replica
+        self.error = error
+
+
+def _take_all(transaction: LogTransaction, blocks: list[Block]) -> list[Envelope]:
+    new = []
+    for block in blocks:
+        try:
+            new += take(transaction, block)
+        except (ConflictError, CorruptionError, FormatTooNewError) as error:
+            raise _Refused(block.header.replica, error) from error
+    return new
+
+
+def take(transaction: LogTransaction, block: Block) -> list[Envelope]:
+    """Append those envelopes of a block that are new here, and check that they make its root.
+
+    The transaction must be given up if this raises.
+
+    Raises:
+        ConflictError: Envelopes before the block are missing here.
+        ForkError: It is of another history of the feed.
+        ChecksumError: What is in it is not what it says.
+        FormatTooNewError: A later eventtrack wrote an envelope in a way that this one cannot check.
+    """
+    header = block.header
+    replica = header.replica
+    size = transaction.feed_head(replica).size
+    if header.first > size:
+        raise ConflictError(
+            f"cannot take envelope {header.first} of replica {replica.hex()}: {size} of that feed "
+            "are here",
+            hint="fetch what comes before it first; a bundle says what it needs: "
+            "`eventtrack bundle inspect`",
+        )
+    if header.first == size and merkle.root(header.frontier) != transaction.feed_head(replica).root:
+        raise fork_error(replica, size)
+    new = []
+    for place, data in enumerate(block.envelopes, header.first):
+        named = Envelope(data).header
+        if (named.replica, named.index) != (replica, place):
+            raise ChecksumError(
+                f"a block of replica {replica.hex()} holds envelope {named.index} of replica "
+                f"{named.replica.hex()} where {place} is due",
+                hint="nothing of it was taken; make or fetch it again",
+            )
+        try:
+            envelope = transaction.append_foreign(data)
+        except ConflictError as error:
+            raise fork_error(replica, place) from error
+        if envelope is not None:
+            new.append(envelope)
+    head = transaction.feed_head(replica)
+    if head.size == header.stop and head.root != header.root:
+        raise ChecksumError(
+            f"the first {head.size} envelopes of replica {replica.hex()} do not have the root "
+            "that came with them",
+            hint="nothing of it was taken; make or fetch it again",
+        )
+    return new
+
+
+def fork_error(replica: bytes, index: int) -> ForkError:
+    """What there is to say of two histories of one feed that part before or at `index`."""
+    return ForkError(
+        f"replica {replica.hex()} has two histories, which differ at or before envelope {index}",
+        hint="two copies of one store wrote under one name; each machine keeps the one it has",
+    )

@@ -1,0 +1,165 @@
+"""Which remotes a store has, by name, and what their addresses mean."""
+
+import hashlib
+import re
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import msgspec
+
+from eventtrack.errors import AlreadyExistsError, InvalidValueError, NotFoundError
+from eventtrack.store.replication import Replication
+from eventtrack.sync.folder import FolderRemote
+from eventtrack.sync.protocol import Remote
+from eventtrack.views.records import Record
+
+DEFAULT_REMOTE = "origin"
+_FILE = "remotes.json"
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
+
+
+class RemoteAddress(Record):
+    """A remote: the name by which this store knows it, and its URL."""
+
+    name: str
+    url: str
+
+
+class Remotes:
+    """The named remotes of one store, in its folder."""
+
+    def __init__(self, store: Replication) -> None:
+        self._folder = store.folder
+        self._file = store.folder / _FILE
+
+    def list(self) -> list[RemoteAddress]:
+        """All of them, by name."""
+        try:
+            data = self._file.read_bytes()
+        except FileNotFoundError:
+            return []
+        try:
+            return msgspec.json.decode(data, type=list[RemoteAddress])
+        except msgspec.DecodeError as error:
+            raise InvalidValueError(
+                f"cannot read {self._file}: {error}", hint="mend it, or delete it and add them anew"
+            ) from error
+
+    def add(self, name: str, url: str) -> RemoteAddress:
+        """Remember a remote.
+
+        Raises:
+            AlreadyExistsError: There is one of that name.
+            InvalidValueError: The name or the URL cannot be one.
+        """
+        known = self.list()
+        if not _NAME.fullmatch(name):
+            raise InvalidValueError(
+                f"{name!r} cannot be the name of a remote",
+                hint="use letters, digits, '-', '_' and '.', for example `origin`",
+            )
+        if any(one.name == name for one in known):
+            raise AlreadyExistsError(
+                f"there is a remote {name!r} already",
+                hint=f"`eventtrack remote remove {name}` first, or choose another name",
+            )
+        address = RemoteAddress(name=name, url=absolute_url(url))
+        self._write([*known, address])
+        return address
+
+    def remove(self, name: str) -> RemoteAddress:
+        """Forget a remote; what was exchanged with it stays on both sides."""
+        address = self._find(name)
+        if address is None:
+            raise NotFoundError(f"there is no remote {name!r}", hint="see `eventtrack remote list`")
+        self._write([one for one in self.list() if one != address])
+        return address
+
+    def resolve(self, remote: str | None) -> RemoteAddress:
+        """The remote of a name or a URL; without one, the only one there is, or `origin`.
+
+        Raises:
+            NotFoundError: There is none of that name.
+        """
+        if remote is None:
+            known = self.list()
+            found = known[0] if len(known) == 1 else self._find(DEFAULT_REMOTE)
+            if found is None:
+                raise NotFoundError(
+                    "no remote is named, and this store has " + ("several" if known else "none"),
+                    hint="name one, or `eventtrack remote add origin URL`",
+                )
+            return found
+        found = self._find(remote)
+        if found is not None:
+            return found
+        if _NAME.fullmatch(remote) and not Path(remote).exists():
+            raise NotFoundError(
+                f"there is no remote {remote!r}",
+                hint=f"`eventtrack remote add {remote} URL` first; a folder is written with a "
+                f"slash: ./{remote}",
+            )
+        return RemoteAddress(name="", url=absolute_url(remote))
+
+    def ledger(self, address: RemoteAddress, direction: str) -> Path:
+        """The file that notes how far artifacts were exchanged with a remote."""
+        self._folder.mkdir(exist_ok=True)
+        return self._folder / f"{hashlib.sha256(address.url.encode()).hexdigest()[:16]}.{direction}"
+
+    def _find(self, name: str) -> RemoteAddress | None:
+        return next((one for one in self.list() if one.name == name), None)
+
+    def _write(self, remotes: "list[RemoteAddress]") -> None:  # type: ignore[valid-type]
+        self._folder.mkdir(exist_ok=True)
+        draft = self._file.with_suffix(".draft")
+        draft.write_bytes(msgspec.json.format(msgspec.json.encode(sorted(remotes, key=_name_of))))
+        draft.replace(self._file)
+
+
+def open_remote(url: str, *, create: bool = False) -> Remote:
+    """The remote at a URL.
+
+    Args:
+        create: Whether to make it where that is possible: for a push.
+
+    Raises:
+        InvalidValueError: There is no way to such URLs.
+        RemoteError: It cannot be opened.
+    """
+    scheme = _scheme(url)
+    opener = _OPENERS.get(scheme)
+    if opener is None:
+        raise InvalidValueError(
+            f"this eventtrack has no way to {scheme}: remotes",
+            hint=f"use a folder or one of: {', '.join(sorted(filter(None, _OPENERS)))}",
+        )
+    return opener(url, create)
+
+
+def _open_folder(url: str, create: bool) -> Remote:
+    return FolderRemote(Path(url), create=create)
+
+
+_OPENERS: dict[str, Callable[[str, bool], Remote]] = {"": _open_folder}
+
+
+def _scheme(url: str) -> str:
+    scheme, colon, _ = url.partition(":")
+    return scheme if colon and re.fullmatch(r"[a-z][a-z0-9+]+", scheme) else ""
+
+
+def absolute_url(url: str) -> str:
+    """The URL as every process will read it: a folder's whole path, whatever the working folder."""
+    scheme = _scheme(url)
+    if scheme == "file":
+        url, scheme = unquote(urlsplit(url).path), ""
+    if scheme:
+        return url
+    if not url:
+        raise InvalidValueError("a remote needs a URL", hint="a folder, or ssh://HOST/PATH")
+    return str(Path(url).expanduser().absolute())
+
+
+def _name_of(address: RemoteAddress) -> str:
+    return address.name

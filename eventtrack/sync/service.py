@@ -1,0 +1,111 @@
+"""Sync as one calls it: a store, a remote by its name or URL, and which way."""
+
+import contextlib
+from pathlib import Path
+from typing import NamedTuple
+
+from eventtrack.errors import AlreadyExistsError
+from eventtrack.log import files
+from eventtrack.store import Store, open_store
+from eventtrack.sync.artifacts import pull_artifacts, push_artifacts
+from eventtrack.sync.exchange import pull, push
+from eventtrack.sync.protocol import Remote
+from eventtrack.sync.remotes import (
+    DEFAULT_REMOTE,
+    RemoteAddress,
+    Remotes,
+    absolute_url,
+    open_remote,
+)
+from eventtrack.sync.report import Progress, SyncReport
+
+
+class Ways(NamedTuple):
+    """What a sync is to move."""
+
+    pull: bool = True
+    push: bool = True
+    artifacts: bool = True
+
+
+BOTH_WAYS = Ways()
+
+
+def synchronize(
+    store: Store,
+    remote: str | None = None,
+    ways: Ways = BOTH_WAYS,
+    progress: Progress | None = None,
+) -> SyncReport:
+    """Exchange what either side lacks with a remote, named or by its URL.
+
+    What was exchanged is durable on both sides. May be stopped at any instant and called again; if
+    nothing is missing it moves nothing.
+
+    Args:
+        remote: None for the store's only remote, or the one called `origin`.
+
+    Raises:
+        NotFoundError: There is no such remote.
+        RemoteError: The other side failed. What was exchanged before stays.
+        CorruptionError: What came is damaged. Nothing of it was taken.
+    """
+    remotes = Remotes(store.replication)
+    address = remotes.resolve(remote)
+    with contextlib.closing(open_remote(address.url, create=ways.push)) as other:
+        return exchange(store, other, remotes, address, ways, progress)
+
+
+def exchange(
+    store: Store,
+    other: Remote,
+    remotes: Remotes,
+    address: RemoteAddress,
+    ways: Ways,
+    progress: Progress | None = None,
+) -> SyncReport:
+    """One round with a remote that is open."""
+    report = SyncReport()
+    here = store.replication
+    theirs = other.heads()
+    if ways.pull:
+        pull(here, other, theirs, report, progress)
+        if ways.artifacts:
+            file = remotes.ledger(address, "pulled")
+            pull_artifacts(here, other, file, report.pulled, progress)
+    if ways.push:
+        # Files go before the events that name them: whoever has the event can have the file.
+        if ways.artifacts:
+            file = remotes.ledger(address, "pushed")
+            if not theirs:
+                file.unlink(missing_ok=True)  # an empty place, perhaps where another one was
+            push_artifacts(here, other, file, report.pushed, progress)
+        push(here, other, theirs, report, progress)
+    return report
+
+
+def clone(
+    url: str, folder: Path, ways: Ways = BOTH_WAYS, progress: Progress | None = None
+) -> tuple[Store, SyncReport]:
+    """A new store in a folder with everything that a remote holds, which becomes its `origin`.
+
+    The new store writes a feed of its own. If this is stopped, `synchronize` goes on with it.
+
+    Raises:
+        AlreadyExistsError: There is a store in that folder.
+        RemoteError: There is no such remote; no store was made.
+    """
+    target = absolute_url(url)
+    with contextlib.closing(open_remote(target)) as other:
+        if (folder / "FORMAT").exists():
+            raise AlreadyExistsError(
+                f"there is a store at {folder} already",
+                hint="choose another folder, or sync that store: `eventtrack sync URL`",
+            )
+        files.prepare(folder, create=True)
+        # Not made by `open_store`, which would begin its history with an experiment.
+        store = open_store(folder, source="cli", create=False)
+        remotes = Remotes(store.replication)
+        address = remotes.add(DEFAULT_REMOTE, target)
+        pulling = ways._replace(push=False)
+        return store, exchange(store, other, remotes, address, pulling, progress)

@@ -1,0 +1,85 @@
+"""Machines with a store each, and what tests of sync do to them."""
+
+import shutil
+from pathlib import Path
+
+from eventtrack.clock import ManualClock
+from eventtrack.events.envelope import Envelope
+from eventtrack.ids import SeededIds
+from eventtrack.store import Store
+from eventtrack.sync import SyncReport, Ways, synchronize
+from eventtrack.sync.blocks import Block, feed_blocks
+from eventtrack.views.records import Metric
+
+PULL, PUSH = Ways(push=False), Ways(pull=False)
+NOW_MS = 1_700_000_000_000
+
+
+def machine(folder: Path, *, clock: ManualClock | None = None) -> Store:
+    """A store in a folder, with ids that follow from the folder's name."""
+    return Store(folder, clock=clock or ManualClock(NOW_MS), ids=SeededIds(folder.name))
+
+
+def reopened(folder: Path, seed: str) -> Store:
+    """A store that is there already, opened with ids that it has not drawn yet."""
+    return Store(folder, clock=ManualClock(NOW_MS + 60_000), ids=SeededIds(seed))
+
+
+def record_run(store: Store, name: str = "run", points: int = 3) -> str:
+    """A run with a param, a tag and some points; returns its id."""
+    run_id = store.runs.create("0", run_name=name).info.run_id
+    store.runs.log_params(run_id, {"lr": name})
+    store.runs.set_tags(run_id, {"machine": name})
+    rows = [
+        Metric(key="loss", value=1 / (1 + step), timestamp=step, step=step)
+        for step in range(points)
+    ]
+    store.runs.log_batch(run_id, metrics=rows)
+    return run_id
+
+
+def sync(store: Store, folder: Path, ways: Ways | None = None) -> SyncReport:
+    """One round with a folder."""
+    return synchronize(store, str(folder), ways or Ways())
+
+
+def envelopes(store: Store) -> dict[tuple[bytes, int], bytes]:
+    """Every envelope of a store by its name in the world."""
+    return {
+        (one.header.replica, one.header.index): one.data
+        for one in store.replication.log.read(0, 10**6)
+    }
+
+
+def blocks(store: Store) -> list[Block]:
+    """Everything that a store holds, one block for each feed."""
+    heads = store.replication.heads()
+    return [
+        block
+        for replica, head in sorted(heads.items())
+        for block in feed_blocks(store.replication.log, replica, 0, head.size)
+    ]
+
+
+def block_of(store: Store, first: int, stop: int) -> Block:
+    """A part of a store's own feed as one block."""
+    log = store.replication.log
+    ones: list[Envelope] = log.read_feed(log.replica, first, stop - first)
+    return Block.make(log.replica, first, log.frontier(log.replica, first), ones)
+
+
+def copy_of(store: Store, folder: Path) -> Path:
+    """A backup: the store's folder as it is now."""
+    store.flush()
+    shutil.copytree(store.path, folder)
+    return folder
+
+
+def restore(backup: Path, folder: Path) -> None:
+    """Put a backup back in its place, as restoring a disk's image does: the files stay the same."""
+    for source in (path for path in backup.rglob("*") if path.is_file()):
+        target = folder / source.relative_to(backup)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with target.open("r+b" if target.exists() else "wb") as file:
+            file.write(source.read_bytes())
+            file.truncate()
