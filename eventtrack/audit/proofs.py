@@ -102,8 +102,8 @@ def parse_proofs(text: str) -> list[EventProof]:
             f"this is no proof: it does not begin with {_FIRST_LINE}",
             hint="`eventtrack audit prove RUN` writes one",
         )
-    # The newline in front of each first line is the last one of the proof before.
-    return [_event_proof(part if part.endswith("\n") else f"{part}\n") for part in parts]
+    # The newline in front of each first line is the last one of the proof before it.
+    return [*(_event_proof(f"{part}\n") for part in parts[:-1]), _event_proof(parts[-1])]
 
 
 def parse_head_proof(text: str) -> HeadProof:

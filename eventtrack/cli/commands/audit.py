@@ -1,6 +1,8 @@
 """`eventtrack audit`: signed heads, and proofs that others can check without the store."""
 
 import re
+from itertools import groupby
+from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
     from eventtrack.events.envelope import Envelope
     from eventtrack.store import Store
 
-_ADDRESS = re.compile(r"[0-9]{1,19}(\.[0-9]+)?")
+_ADDRESS = re.compile(r"[0-9]{1,19}\.[0-9]{1,19}")
 _FILE = click.Path(dir_okay=False, path_type=Path)
 _GIVEN = click.Path(exists=True, dir_okay=False, path_type=Path)
 _output = click.option("-o", "--output", type=_FILE, help="Write to this file, not to the screen.")
@@ -58,10 +60,10 @@ def _auditor(store: "Store") -> "Auditor":
 @audit.command("key", epilog=examples("eventtrack audit key", "eventtrack audit key --json"))
 @pass_invocation
 def key(call: Invocation) -> None:
-    """Show the public keys of this store's feed and of those it has from others.
+    """Show the public keys of feeds.
 
-    The first call makes the key. Hand the own one to whoever is to check your proofs; compare
-    those of others once with what their machines show.
+    The own one stands first, and is made by the first call: hand it to whoever is to check your
+    proofs. Then come those of other stores: compare them once with what their machines show.
 
     JSON: a list of objects with replica, own, size and keys (a list).
     """
@@ -91,7 +93,9 @@ def key(call: Invocation) -> None:
 @_output
 @pass_invocation
 def seal(call: Invocation, output: Path | None) -> None:
-    """Sign the head of this store's feed, and record the signature in the log.
+    """Sign the head of this store's feed.
+
+    The signature is recorded in the log as well.
 
     Keep the signed head, or give it to somebody: it fixes everything recorded until now.
 
@@ -112,7 +116,7 @@ def seal(call: Invocation, output: Path | None) -> None:
 @_output
 @pass_invocation
 def prove(call: Invocation, target: str, output: Path | None) -> None:
-    """Write a proof that a run's events are under a signed head.
+    """Prove a run's events under a signed head.
 
     TARGET is a run, the address of an event, or a stream as `eventtrack log --json` names it. The
     proof holds the events themselves: who gets it can read them.
@@ -152,7 +156,9 @@ def prove(call: Invocation, target: str, output: Path | None) -> None:
 def verify(
     call: Invocation, file: Path, keys: tuple[str, ...], witness: str | None, old: Path | None
 ) -> None:
-    """Check a proof with nothing but a public key; needs no store.
+    """Check a proof with a public key alone.
+
+    Needs no store and no network.
 
     The exit code is 0 when everything holds and 8 when anything does not.
 
@@ -170,10 +176,14 @@ def verify(
     if call.out.json:
         call.out.document({"verified": True, **report.to_dictionary()})
         return
-    call.out.table(
-        [Column("index"), Column("recorded"), Column("stream", style="cyan"), Column("event")],
-        [_event_row(event) for event in report.events],
-    )
+    if report.events:
+        call.out.table(
+            [Column("index"), Column("recorded"), Column("stream", style="cyan"), Column("event")],
+            [
+                _row(list(events))
+                for _, events in groupby(report.events, key=attrgetter("index", "type"))
+            ],
+        )
     call.out.line(Styled(report.summary, "green"))
 
 
@@ -189,7 +199,9 @@ def verify(
 @_output
 @pass_invocation
 def consistency(call: Invocation, older: Path, newer: Path, output: Path | None) -> None:
-    """Show that one signed head extends another: nothing was changed or taken out in between.
+    """Show that one signed head extends another.
+
+    Then nothing was changed or taken out in between.
 
     OLDER and NEWER are files with signed heads of a feed that this store has. With --output the
     proof is written for `eventtrack audit verify FILE --old OLDER`.
@@ -218,7 +230,7 @@ def consistency(call: Invocation, older: Path, newer: Path, output: Path | None)
 @click.argument("replica", required=False)
 @pass_invocation
 def witness(call: Invocation, replica: str | None) -> None:
-    """Countersign the newest signed head of another store's feed.
+    """Countersign another store's signed head.
 
     It is checked first: its signature, every envelope under it, and that it extends all that were
     signed before. The countersignature reaches the other store with the next sync.
@@ -251,10 +263,10 @@ def witness(call: Invocation, replica: str | None) -> None:
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
 @pass_invocation
 def export(call: Invocation, folder: Path) -> None:
-    """Write this store's feed as static files of a transparency log (tlog-tiles).
+    """Write the feed as static files.
 
-    It holds headers, not payloads: sessions, streams and times. Into the same folder again it adds
-    what is new.
+    They are those of a transparency log (tlog-tiles). They hold headers, not payloads: sessions,
+    streams and times. Into the same folder again it adds what is new.
 
     JSON: an object with folder and files (a number).
     """
@@ -315,13 +327,17 @@ def _show_note(call: Invocation, note: "Note", output: Path | None) -> None:
         call.out.line(f"Signed {_note_fields(note)['size']} envelopes: {text.clean(str(output))}.")
 
 
-def _event_row(event: "ProvedEvent") -> list[Cell]:
+def _row(events: "list[ProvedEvent]") -> list[Cell]:
+    """One line for the events of one type in an envelope: points come by the thousand."""
+    first = events[0]
     what: Cell = Styled("(erased)", "dim")
-    if event.type is not None:
-        what = f"{event.type}  {text.summary(event.body)}"
+    if first.type is not None and len(events) == 1:
+        what = f"{first.type}  {text.summary(first.body)}"
+    elif first.type is not None:
+        what = f"{text.count(len(events))} x {first.type}"
     return [
-        str(event.index),
-        text.local_time(event.recorded_ms),
-        text.clean(short_stream(event.stream)),
+        str(first.index),
+        text.local_time(first.recorded_ms),
+        text.clean(short_stream(first.stream)),
         what,
     ]

@@ -1,0 +1,61 @@
+"""`eventtrack audit`."""
+
+from pathlib import Path
+
+from tests.cli.harness import CommandLine, Sample
+
+
+def test_a_run_is_proved_and_checked_elsewhere(
+    run: CommandLine, sample: Sample, tmp_path: Path
+) -> None:
+    [own] = run("audit", "key", "--json").json
+    assert own["own"] is True
+    proof = tmp_path / "run.tlog-proof"
+    assert "Proved" in run("audit", "prove", sample.first[:8], "-o", str(proof)).stdout
+    elsewhere = CommandLine(tmp_path / "no-store-here")
+    shown = elsewhere("audit", "verify", str(proof), "--key", own["keys"][0]).stdout
+    assert "run.started" in shown
+    assert "Verified:" in shown
+    keys = tmp_path / "keys.txt"
+    keys.write_text(own["keys"][0] + "\n")
+    report = elsewhere("audit", "verify", str(proof), "--key", str(keys), "--json").json
+    assert report["verified"] is True
+    assert not (tmp_path / "no-store-here").exists()
+
+
+def test_a_changed_proof_fails_with_the_exit_code_of_damage(
+    run: CommandLine, sample: Sample, tmp_path: Path
+) -> None:
+    key = run("audit", "key", "--json").json[0]["keys"][0]
+    proof = tmp_path / "event.tlog-proof"
+    proof.write_text(run("audit", "prove", "1.0").stdout.replace("index 0", "index 1"))
+    answer = run("audit", "verify", str(proof), "--key", key, code=8)
+    assert "error: " in answer.stderr
+    assert "Verified" not in answer.stdout
+    run("audit", "verify", str(proof), code=2)
+
+
+def test_heads_are_kept_compared_and_checked(
+    run: CommandLine, sample: Sample, tmp_path: Path
+) -> None:
+    old, new, grown = (str(tmp_path / name) for name in ("old", "new", "grown"))
+    key = run("audit", "key", "--json").json[0]["keys"][0]
+    run("audit", "seal", "-o", old)
+    run("experiments", "create", "another")
+    assert run("audit", "seal", "--json").json["size"] > 0
+    run("audit", "seal", "-o", new)
+    assert "extends" in run("audit", "consistency", old, new, "-o", grown).stdout
+    assert "extends" in run("audit", "verify", grown, "--old", old, "--key", key).stdout
+    assert "signed head" in run("audit", "verify", new, "--key", key).stdout
+    run("audit", "consistency", new, old, code=8)
+
+
+def test_an_export_and_a_store_without_others(
+    run: CommandLine, sample: Sample, tmp_path: Path
+) -> None:
+    assert run("audit", "export", str(tmp_path / "tiles"), "--json").json["files"] == 3
+    assert (tmp_path / "tiles" / "checkpoint").exists()
+    assert "sync with one" in run("audit", "witness").stderr
+    assert run("audit", "witness", "--json").json == []
+    run("audit", "witness", "5d", code=2)
+    run("audit", "prove", "experiment/none", code=2)
