@@ -24,6 +24,7 @@
         ├── RemoteUnavailableError
         ├── RemoteDeniedError
         ├── RemoteFailedError
+        ├── RemoteRefusedError
         └── EndpointMissingError
 
 `error_code` is MLflow's name for the kind of failure, so that code written for `MlflowException`
@@ -200,6 +201,13 @@ class RemoteFailedError(RemoteError):
     """The server answered that it broke down over the request."""
 
     retryable = True
+
+
+class RemoteRefusedError(RemoteError):
+    """The server refused calls that were logged earlier and had returned to their callers."""
+
+    error_code = "INVALID_STATE"
+    exit_code = 10
 
 
 class EndpointMissingError(RemoteError):

@@ -36,6 +36,7 @@ COMMANDS = {
     "server": _lazy("server", "server", _KEEP, "Serve the store to MLflow clients over HTTP."),
     "token": _lazy("token", "token", _KEEP, "Make, list and revoke tokens for the server."),
     "audit": _lazy("audit", "audit", _KEEP, "Sign the history; prove to others what is in it."),
+    "flush": _lazy("flush", "flush", _KEEP, "Deliver what waits on this machine for servers."),
     "check": _lazy("check", "check", _KEEP, "Look for damage in the log, journals and views."),
     "import": _lazy("imports", "imports", _KEEP, "Bring in histories of other trackers."),
     "export": _lazy("export", "export", _KEEP, "Write runs or metrics as CSV, JSONL or Parquet."),

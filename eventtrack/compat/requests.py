@@ -177,9 +177,12 @@ CREATE_RUN = _request(
     text("run_name"),
     int64("start_time"),
     many("tags", _TAG),
+    # Not MLflow's: the id of a run that was begun while its program could not reach the server.
+    text("run_id"),
     experiment_id=[STRING],
     start_time=[WHOLE],
     run_name=[STRING],
+    run_id=[STRING],
 )
 GET_RUN = _request(*_RUN, **_RUN_NEEDED)
 ONE_RUN = _request(text("run_id"), **_RUN_NEEDED)

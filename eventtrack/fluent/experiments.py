@@ -4,9 +4,9 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from eventtrack.errors import AlreadyExistsError, InvalidValueError, NotFoundError
+from eventtrack.errors import InvalidValueError, NotFoundError
 from eventtrack.fluent.client import EventtrackClient
-from eventtrack.fluent.location import current_store
+from eventtrack.fluent.location import current_place, store_at
 from eventtrack.ids import DEFAULT_EXPERIMENT_ID
 from eventtrack.views.records import Experiment, LifecycleStage, ViewType
 
@@ -38,7 +38,7 @@ def set_experiment(
         experiment = client.get_experiment(str(experiment_id))
     else:
         assert experiment_name is not None
-        experiment = _get_or_create(client, experiment_name)
+        experiment = client.store.experiments.get_or_create(experiment_name)
     if experiment.lifecycle_stage != LifecycleStage.ACTIVE:
         raise InvalidValueError(
             f"Cannot set a deleted experiment {experiment.name!r} as the active experiment. You "
@@ -124,10 +124,7 @@ def set_experiment_tag(key: str, value: Any) -> None:
 def set_experiment_tags(tags: Mapping[str, Any]) -> None:
     """Set tags of the current experiment in one commit."""
     client = current_client()
-    experiment_id = current_experiment_id(client)
-    with client.store.batch():
-        for key, value in tags.items():
-            client.set_experiment_tag(experiment_id, key, value)
+    client.store.experiments.set_tags(current_experiment_id(client), tags)
 
 
 def delete_experiment_tag(key: str) -> None:
@@ -142,7 +139,7 @@ def delete_experiment_tag(key: str) -> None:
 
 def current_client() -> EventtrackClient:
     """A client of the store that the next run goes to."""
-    return EventtrackClient(store=current_store())
+    return EventtrackClient(store=store_at(current_place()))
 
 
 def chosen_experiment_id() -> str | None:
@@ -162,7 +159,7 @@ def current_experiment_id(client: EventtrackClient) -> str:
         return _chosen_id
     name, experiment_id = os.environ.get(NAME_VARIABLE), os.environ.get(ID_VARIABLE)
     if name:
-        named_id = _get_or_create(client, name).experiment_id
+        named_id = client.store.experiments.get_or_create(name).experiment_id
         if experiment_id and experiment_id != named_id:
             raise InvalidValueError(
                 f"The provided {ID_VARIABLE} environment variable value `{experiment_id}` does not "
@@ -186,17 +183,3 @@ def forget_choice() -> None:
     """Back to the state after import, without touching the environment: for tests."""
     global _chosen_id
     _chosen_id = None
-
-
-def _get_or_create(client: EventtrackClient, name: str) -> Experiment:
-    experiment = client.get_experiment_by_name(name)
-    if experiment is not None:
-        return experiment
-    try:
-        return client.get_experiment(client.create_experiment(name))
-    except AlreadyExistsError:
-        # Another process created it between the two calls.
-        experiment = client.get_experiment_by_name(name)
-        if experiment is None:
-            raise
-        return experiment

@@ -3,14 +3,20 @@
 import os
 from pathlib import Path
 
+from eventtrack.outbox.store import RemoteStore, open_remote
+from eventtrack.rest.address import Address, address_of, is_server_uri
 from eventtrack.store import Store, open_store
-from eventtrack.store.location import resolve_path
+from eventtrack.store.location import ENVIRONMENT_VARIABLES, resolve_path, uri_of
 
-# What `set_tracking_uri` was told, and the folder it named then: a later `os.chdir` moves nothing.
-_chosen: tuple[str, Path] | None = None
+# A folder, or a server: they have the same nouns.
+AnyStore = Store | RemoteStore
+Place = Path | Address
+
+# What `set_tracking_uri` was told, and the place it named then: a later `os.chdir` moves nothing.
+_chosen: tuple[str, Place] | None = None
 
 # Every store this process opened through the fluent API, so that `flush` need not open one.
-_opened: dict[Path, Store] = {}
+_opened: dict[Place, AnyStore] = {}
 
 
 def set_tracking_uri(uri: str | os.PathLike[str] | None) -> None:
@@ -19,10 +25,11 @@ def set_tracking_uri(uri: str | os.PathLike[str] | None) -> None:
     The choice is also written to `EVENTTRACK_URI`, so that processes started later share it.
 
     Args:
-        uri: A folder, `eventtrack:FOLDER` or `file:...`; None or "" forgets the choice.
+        uri: A folder, `eventtrack:FOLDER`, `file:...`, or the `http(s)://` URL of a server, which
+            is not asked yet; None or "" forgets the choice.
 
     Raises:
-        InvalidValueError: The URI names nothing that can be opened as an embedded store.
+        InvalidValueError: The URI names neither a folder nor a server.
     """
     global _chosen
     text = os.fspath(uri) if uri is not None else ""
@@ -30,16 +37,16 @@ def set_tracking_uri(uri: str | os.PathLike[str] | None) -> None:
         _chosen = None
         os.environ.pop("EVENTTRACK_URI", None)
         return
-    path = resolve_path(text).absolute()
-    _chosen = (text, path)
-    os.environ["EVENTTRACK_URI"] = str(path)
+    place = place_of(text)
+    _chosen = (text, place)
+    os.environ["EVENTTRACK_URI"] = str(place) if isinstance(place, Path) else text
 
 
 def get_tracking_uri() -> str:
     """The URI as it was set, else as the environment has it, else that of the default folder."""
     if _chosen is not None:
         return _chosen[0]
-    return _uri_of_environment() or f"eventtrack:{resolve_path(None).absolute()}"
+    return _uri_of_environment() or uri_of(resolve_path(None))
 
 
 def is_tracking_uri_set() -> bool:
@@ -47,20 +54,20 @@ def is_tracking_uri_set() -> bool:
     return bool(_chosen or _uri_of_environment())
 
 
-def current_path() -> Path:
-    """The folder of the store that the next run goes to."""
-    return _chosen[1] if _chosen is not None else resolve_path(None)
+def place_of(uri: str) -> Place:
+    """The folder or the server that a tracking URI names."""
+    return address_of(uri) if is_server_uri(uri) else resolve_path(uri)
 
 
-def current_store() -> Store:
-    """The store that the next run goes to, opened on first use and made if it is missing."""
-    return store_at(current_path())
+def current_place() -> Place:
+    """The place of the store that the next run goes to."""
+    return _chosen[1] if _chosen is not None else place_of(_uri_of_environment() or "")
 
 
-def store_at(path: Path) -> Store:
-    """The store in the folder `path`, made if it is missing."""
-    store = open_store(path)
-    _opened[path] = store
+def store_at(place: Place) -> AnyStore:
+    """The store in a folder, made if it is missing, or behind a server."""
+    store = open_store(place) if isinstance(place, Path) else open_remote(place)
+    _opened[place] = store
     return store
 
 
@@ -68,7 +75,11 @@ def flush() -> None:
     """Return once everything logged so far is durable in the log, in every store in use.
 
     What was logged survives the death of this process without it; `flush` is for the death of
-    the machine, and for readers that look at the log's files themselves.
+    the machine, and for readers that look at the log's files themselves. For a server: return once
+    all has arrived there.
+
+    Raises:
+        RemoteError: A server does not answer, or has refused calls since the last `flush`.
     """
     for store in list(_opened.values()):
         store.flush()
@@ -89,4 +100,4 @@ def close_all() -> None:
 
 
 def _uri_of_environment() -> str | None:
-    return os.environ.get("EVENTTRACK_URI") or os.environ.get("MLFLOW_TRACKING_URI") or None
+    return next((uri for name in ENVIRONMENT_VARIABLES if (uri := os.environ.get(name))), None)

@@ -11,7 +11,7 @@ import warnings
 from typing import Any, NamedTuple
 
 from eventtrack.errors import EventtrackError, InvalidValueError, UsageError
-from eventtrack.store import Store
+from eventtrack.fluent.location import AnyStore
 
 ENABLED_VARIABLE = "MLFLOW_ENABLE_SYSTEM_METRICS_LOGGING"
 INTERVAL_VARIABLE = "MLFLOW_SYSTEM_METRICS_SAMPLING_INTERVAL"
@@ -84,7 +84,7 @@ class SystemMetricsMonitor:
     It never fails the run: trouble ends the monitoring with a warning.
     """
 
-    def __init__(self, store: Store, run_id: str, settings: Settings) -> None:
+    def __init__(self, store: AnyStore, run_id: str, settings: Settings) -> None:
         self._sink = store.metrics.sink(run_id)
         self._settings = settings
         self._step = _next_step(store, run_id)
@@ -120,7 +120,7 @@ class SystemMetricsMonitor:
             warnings.warn(f"system metrics stopped: {error}", RuntimeWarning, stacklevel=1)
 
 
-def _next_step(store: Store, run_id: str) -> int:
+def _next_step(store: AnyStore, run_id: str) -> int:
     """Where a resumed run's system metrics go on."""
     steps = [
         max(store.metrics.arrays(run_id, key).steps, default=-1)

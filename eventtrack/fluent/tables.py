@@ -12,8 +12,8 @@ from eventtrack.errors import InvalidValueError, NotFoundError
 from eventtrack.fluent import images
 from eventtrack.fluent.context import LOGGED_ARTIFACTS
 from eventtrack.fluent.frames import require_pandas, runs_frame
+from eventtrack.fluent.location import AnyStore
 from eventtrack.limits import SEARCH_RUNS_RESULTS_DEFAULT
-from eventtrack.store import Store
 from eventtrack.views.records import Run
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ _FORBIDDEN = "\"',:[]{}"
 
 
 def log_table(
-    store: Store, run_id: str, data: "Mapping[str, Any] | pd.DataFrame", artifact_file: str
+    store: AnyStore, run_id: str, data: "Mapping[str, Any] | pd.DataFrame", artifact_file: str
 ) -> None:
     """Append `data` to the table `artifact_file` of a run and note the table in the run's tags."""
     pandas = require_pandas("log_table", ", or keep the rows with log_dict")
@@ -50,7 +50,7 @@ def log_table(
 
 
 def load_table(
-    store: Store,
+    store: AnyStore,
     experiment_id: str,
     artifact_file: str,
     run_ids: Sequence[str] | None,
@@ -104,7 +104,7 @@ def _frame_of(pandas: ModuleType, data: Any) -> Any:
         return pandas.DataFrame([dict(data)])
 
 
-def _with_images_stored(store: Store, run_id: str, frame: Any, artifact_file: str) -> Any:
+def _with_images_stored(store: AnyStore, run_id: str, frame: Any, artifact_file: str) -> Any:
     """The frame with each image replaced by the names of the two files that now hold it."""
     stem = PurePosixPath(artifact_file).with_suffix("")
 
@@ -137,13 +137,13 @@ def _is_image(cell: object) -> bool:
     return all(hasattr(cell, name) for name in ("save", "resize", "size"))
 
 
-def _has_file(store: Store, run_id: str, artifact_file: str) -> bool:
+def _has_file(store: AnyStore, run_id: str, artifact_file: str) -> bool:
     parent = str(PurePosixPath(artifact_file).parent)
     listed = store.artifacts.list(run_id, None if parent == "." else parent)
     return any(entry.path == artifact_file and not entry.is_dir for entry in listed)
 
 
-def _read(pandas: ModuleType, store: Store, run_id: str, artifact_file: str) -> Any:
+def _read(pandas: ModuleType, store: AnyStore, run_id: str, artifact_file: str) -> Any:
     with store.artifacts.open(run_id, artifact_file) as stream:
         data = io.BytesIO(stream.read())
     if artifact_file.endswith(".json"):
@@ -175,7 +175,7 @@ def _noted_tables(run: Run) -> list[Any]:
     return noted if isinstance(noted, list) else []
 
 
-def _runs_with_tables(store: Store, experiment_id: str) -> Iterator[Run]:
+def _runs_with_tables(store: AnyStore, experiment_id: str) -> Iterator[Run]:
     token: str | None = None
     while True:
         page = store.runs.search(

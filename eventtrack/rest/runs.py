@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from eventtrack.errors import EndpointMissingError, NotFoundError
 from eventtrack.limits import SEARCH_RUNS_RESULTS_DEFAULT
 from eventtrack.rest import records
 from eventtrack.rest.calls import Calls, page
@@ -43,6 +44,15 @@ class RunCalls(Calls):
             run_id=run_id,
         )
         return records.run(answer["run"])
+
+    def takes_run_ids(self) -> bool:
+        """Whether the server gives a new run the id that its client names, as eventtrack's does."""
+        try:
+            answer = self.connection.get("/api/3.0/mlflow/server-info")
+        except (EndpointMissingError, NotFoundError):
+            return False  # an older server
+        extension = answer.get("eventtrack")
+        return isinstance(extension, dict) and extension.get("runs_take_ids") is True
 
     def get_run(self, run_id: str) -> Run:
         """A run with all it recorded, deleted ones too."""

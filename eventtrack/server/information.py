@@ -23,6 +23,8 @@ def _server_info(store: Store, sent: Values) -> Json:
         "presigned_upload_run_id_supported": False,
         "presigned_upload_model_id_supported": False,
         "features_enabled": {"gateway": False},
+        # Ours: a client may name the run that it begins, and so ask twice without a second run.
+        "eventtrack": {"runs_take_ids": True},
     }
 
 

@@ -17,6 +17,7 @@ def _create(store: Store, sent: Values) -> Json:
         start_time=sent["start_time"],
         tags=checks.new_run_tags(sent["tags"]),
         run_name=sent["run_name"] or None,
+        run_id=sent["run_id"] or None,
     )
     found = responses.run(created, ())
     # A new run has no outputs to speak of: MLflow leaves them out here, and here only.

@@ -95,6 +95,18 @@ class Events:
                     left -= 1
                 yield event
 
+    def envelopes(self, after: int, limit: int) -> list[Envelope]:
+        """At most `limit` envelopes with positions above `after`, as the log keeps them."""
+        self._engine.flush()
+        return self._engine.log.read(after, limit)
+
+    def append(self, draft: Draft) -> None:
+        """Record events as they are, durably, without asking whether they change anything.
+
+        For a store whose runs have their truth elsewhere: an outbox. The caller has checked them.
+        """
+        self._engine.execute(lambda reader: (None, [draft]))
+
     def get(self, address: str) -> list[EventRecord]:
         """The event at `position.offset`, or all events of the envelope at `position`.
 

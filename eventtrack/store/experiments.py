@@ -70,6 +70,20 @@ class Experiments:
             state = find_by_name(entities.reader, name)
             return None if state is None else entities.experiment(state)
 
+    def get_or_create(self, name: str) -> Experiment:
+        """The experiment of this name, deleted ones too; made if there is none."""
+        found = self.get_by_name(name)
+        if found is not None:
+            return found
+        try:
+            return self.get(self.create(name))
+        except AlreadyExistsError:
+            # Another process created it between the two calls.
+            found = self.get_by_name(name)
+            if found is None:
+                raise
+            return found
+
     def ensure_default(self) -> str:
         """Make the experiment `Default`, id "0", if it was never made; return its id."""
         with self._engine.read() as reader:

@@ -2,7 +2,7 @@
 
 import os
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from eventtrack.errors import InvalidValueError
 
@@ -37,7 +37,8 @@ def resolve_path(uri: str | os.PathLike[str] | None = None) -> Path:
     elif len(parts.scheme) > 1:
         raise InvalidValueError(
             f"cannot open {text}: this eventtrack has no way to {parts.scheme}: URIs",
-            hint="use a folder, or eventtrack:PATH; for a server use the mlflow package",
+            hint="use a folder, or eventtrack:PATH; programs log to a server's URL with "
+            "set_tracking_uri",
         )
     if "\0" in text:
         raise InvalidValueError(
@@ -51,6 +52,11 @@ def resolve_path(uri: str | os.PathLike[str] | None = None) -> Path:
         ) from error
     # One name for each folder, whatever links lead to it: a process opens a store only once.
     return Path(os.path.realpath(folder))
+
+
+def uri_of(folder: Path) -> str:
+    """The URI of a store's folder, which may be called `50%`, `#1` or `what?`."""
+    return f"eventtrack:{quote(str(folder))}"
 
 
 def _from_environment() -> str:

@@ -66,9 +66,29 @@ def test_the_choice_is_there_for_processes_started_later_until_it_is_forgotten(
     assert not mlflow.is_tracking_uri_set()
 
 
-@pytest.mark.parametrize("uri", ["http://localhost:5000", "https://example.org", "sqlite:///a.db"])
-def test_what_is_no_embedded_store_is_refused_at_once(uri: str) -> None:
+@pytest.mark.parametrize("uri", ["ftp://localhost", "http:5000", "https://", "sqlite:///a.db"])
+def test_what_is_neither_a_folder_nor_a_server_is_refused_at_once(uri: str) -> None:
     with pytest.raises(InvalidValueError) as caught:
         mlflow.set_tracking_uri(uri)
     assert caught.value.hint
     assert not mlflow.is_tracking_uri_set()
+
+
+@pytest.mark.parametrize("name", ["50%", "%41", "#1", "what?", "a b", "runs;x", "é"])
+def test_a_folder_may_have_any_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    (tmp_path / name).mkdir()
+    monkeypatch.chdir(tmp_path / name)
+    run_ids = set()
+    for uri in (None, mlflow.get_tracking_uri(), str(tmp_path / name / ".eventtrack")):
+        mlflow.set_tracking_uri(uri)
+        with mlflow.start_run() as run:
+            mlflow.log_text("yes", f"{name.replace('?', '')}/file.txt")
+            artifact_uri = mlflow.get_artifact_uri(f"{name.replace('?', '')}/file.txt")
+        assert mlflow.artifacts.load_text(artifact_uri) == "yes"
+        client = mlflow.MlflowClient()
+        again = mlflow.MlflowClient(mlflow.MlflowClient(store=client.store).tracking_uri)
+        run_ids.add(run.info.run_id)
+        assert {one.info.run_id for one in again.search_runs(["0"])} == run_ids
+    assert [entry.name for entry in (tmp_path / name).iterdir()] == [".eventtrack"]

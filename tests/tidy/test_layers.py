@@ -21,6 +21,8 @@ ROWS = (
     ("fluent", "plugin", "server", "web"),
     # Histories come in and go out by the words of other trackers, MLflow's among them.
     ("transfer",),
+    # What is logged for other servers, until it is there.
+    ("outbox",),
     # A client of other servers speaks MLflow's words, and surfaces and importers use it.
     ("rest",),
     ("audit", "compat", "sync", "tokens", "watch"),

@@ -1,19 +1,25 @@
 """What all parts of the client share: the store they talk to."""
 
 from functools import cached_property
-from pathlib import Path
 
-from eventtrack.fluent.location import current_path, get_tracking_uri, store_at
+from eventtrack.fluent.location import (
+    AnyStore,
+    current_place,
+    get_tracking_uri,
+    place_of,
+    store_at,
+)
 from eventtrack.store import Store
-from eventtrack.store.location import resolve_path
+from eventtrack.store.location import uri_of
 
 
 class StoreCalls:
     """Holds the store; it is opened on the first call that needs it.
 
     Args:
-        tracking_uri: A folder, `eventtrack:FOLDER` or `file:...`; None takes the one that is set.
-        registry_uri: Accepted for MLflow's sake: the embedded store has no model registry.
+        tracking_uri: A folder, `eventtrack:FOLDER`, `file:...` or the URL of a server; None takes
+            the one that is set.
+        registry_uri: Accepted for MLflow's sake: the fluent API has no model registry.
         store: An open store, instead of a URI.
     """
 
@@ -22,18 +28,16 @@ class StoreCalls:
         tracking_uri: str | None = None,
         registry_uri: str | None = None,
         *,
-        store: Store | None = None,
+        store: AnyStore | None = None,
     ) -> None:
-        self._path: Path
         if store is not None:
-            self._path = store.path
-            self._uri = f"eventtrack:{store.path}"
+            self._uri = uri_of(store.path) if isinstance(store, Store) else store.url
             self.__dict__["store"] = store
         elif tracking_uri:
-            self._path = resolve_path(str(tracking_uri)).absolute()
+            self._place = place_of(str(tracking_uri))
             self._uri = str(tracking_uri)
         else:
-            self._path = current_path().absolute()
+            self._place = current_place()
             self._uri = get_tracking_uri()
 
     @property
@@ -42,6 +46,6 @@ class StoreCalls:
         return self._uri
 
     @cached_property
-    def store(self) -> Store:
+    def store(self) -> AnyStore:
         """The store itself, for what MLflow has no call for."""
-        return store_at(self._path)
+        return store_at(self._place)

@@ -1,0 +1,68 @@
+"""`eventtrack flush`: deliver what programs logged for servers while these did not answer."""
+
+import os
+
+import click
+
+from eventtrack.cli import text
+from eventtrack.cli.base import Invocation, command, pass_invocation
+from eventtrack.cli.tables import Styled
+from eventtrack.errors import RemoteRefusedError, RemoteUnavailableError
+from eventtrack.outbox.flushing import FlushReport, flush_outbox, waiting_servers
+from eventtrack.rest import address_of, is_server_uri
+from eventtrack.store.location import ENVIRONMENT_VARIABLES
+
+
+@command(
+    "flush",
+    "eventtrack flush",
+    "eventtrack flush http://127.0.0.1:5000",
+    "eventtrack flush --retry --json",
+)
+@click.argument("uri", required=False)
+@click.option("--retry", is_flag=True, help="Send again what a server refused.")
+@click.option("--forget", is_flag=True, help="Drop what a server refused from the list, for good.")
+@pass_invocation
+def flush(call: Invocation, uri: str | None, retry: bool, forget: bool) -> None:
+    """Deliver what waits on this machine for the server at URI, by default for every server.
+
+    Programs deliver by themselves; this is for what was left when they ended without a server. It
+    also lists the calls that a server refused, with its reasons. The exit code is 0 when all has
+    arrived, 9 when a server does not answer, and 10 when one refused calls.
+
+    JSON: a list of objects with url, folder, delivered and waiting (counts of calls), error, and
+    refused: objects with number, position, run_id, kind, label, error and at_ms.
+    """
+    if uri is not None:
+        addresses = [address_of(uri)]
+    else:
+        chosen = next(
+            (os.environ[name] for name in ENVIRONMENT_VARIABLES if os.environ.get(name)), ""
+        )
+        addresses = waiting_servers(chosen if is_server_uri(chosen) else None)
+    reports = [flush_outbox(one, retry=retry, forget=forget) for one in addresses]
+    if call.out.json:
+        call.out.document([report.to_dictionary() for report in reports])
+    else:
+        if not reports:
+            call.out.line("Nothing waits on this machine.")
+        for report in reports:
+            _show(call, report)
+    if any(report.error for report in reports):
+        click.get_current_context().exit(RemoteUnavailableError.exit_code)
+    if any(report.refused for report in reports):
+        click.get_current_context().exit(RemoteRefusedError.exit_code)
+
+
+def _show(call: Invocation, report: FlushReport) -> None:
+    call.out.wrapped(Styled(text.clean(report.url), "bold"))
+    call.out.wrapped(
+        f"  {text.count(report.delivered, 'call')} delivered, {report.waiting} waiting, "
+        f"{len(report.refused)} refused"
+    )
+    if report.error:
+        for line in report.error.split("\n"):
+            call.out.wrapped(Styled(f"  {text.clean(line)}", "red"))
+    for one in report.refused:
+        what = text.clean(f"{one.kind} {one.label}".strip())
+        call.out.wrapped(f"  run {one.run_id}  {what}: {text.clean(one.error)}")

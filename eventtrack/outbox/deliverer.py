@@ -1,0 +1,273 @@
+"""Who delivers, and when: a thread of each program that logs to a server, one of them at a time.
+
+The lock on the outbox's `deliver.lock` is held while there is something to send and a server to
+send it to, and let go of during an outage, so that whoever comes next can try.
+"""
+
+import contextlib
+import fcntl
+import logging
+import os
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from eventtrack.errors import (
+    EventtrackError,
+    RemoteError,
+    RemoteUnavailableError,
+    StoreClosedError,
+)
+from eventtrack.outbox.delivery import Delivery
+from eventtrack.outbox.ledger import Ledger
+from eventtrack.rest import TrackingServer
+from eventtrack.store import Store
+
+_logger = logging.getLogger("eventtrack")
+
+# Seconds between looks at the outbox: a look at an idle one costs a microsecond.
+_LOOK_S = 0.1
+# Seconds between looks for journals that programs left when they died, while there is no news.
+_ADOPT_S = 5.0
+# Seconds between attempts in an outage: doubled from the first to the second.
+_RETRY_FIRST_S, _RETRY_LONGEST_S = 1.0, 60.0
+# Seconds for which a read waits until what this machine logged before has arrived.
+PUSH_TIMEOUT_S = 60.0
+
+
+class Deliverer:
+    """Brings what is in an outbox to its server. Safe from any thread; for one process.
+
+    Args:
+        folder: The outbox's folder.
+        store: The outbox's store.
+        ledger: The outbox's ledger.
+        server: Where to deliver.
+    """
+
+    def __init__(self, folder: Path, store: Store, ledger: Ledger, server: TrackingServer) -> None:
+        self._lock_path = folder / "deliver.lock"
+        self._store = store
+        self._ledger = ledger
+        self._server = server
+        self._delivery = Delivery(store, ledger, server)
+        self._working = threading.Lock()  # guards the delivery within this process
+        self._wake = threading.Event()
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._descriptor: int | None = None
+        self._said_refused = max((one.number for one in ledger.refused()), default=0)
+        self._outage: RemoteError | None = None
+        self._outage_began = 0.0
+        self._attempts_failed = 0
+        self._retry_s = _RETRY_FIRST_S
+        self._retry_at = 0.0
+
+    @property
+    def outage(self) -> RemoteError | None:
+        """Why nothing can be delivered, for as long as another attempt is not due; else None."""
+        return self._outage if time.monotonic() < self._retry_at else None
+
+    def start(self) -> None:
+        """Deliver from a thread of its own from now on."""
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, name="eventtrack-outbox", daemon=True)
+            self._thread.start()
+
+    def waiting(self) -> int:
+        """How many envelopes have not been delivered (a call or a thousand points each)."""
+        return max(0, self._store.catch_up() - self._ledger.number("delivered"))
+
+    def push(self, timeout_s: float = PUSH_TIMEOUT_S) -> None:
+        """Return when all that was logged on this machine before has arrived, or was refused.
+
+        Raises:
+            RemoteError: The server does not answer.
+            RemoteUnavailableError: It did not all arrive within `timeout_s`.
+        """
+        upto = self._store.catch_up()
+        deadline = time.monotonic() + timeout_s
+        while self._ledger.number("delivered") < upto:
+            left = deadline - time.monotonic()
+            if left <= 0:
+                raise RemoteUnavailableError(
+                    f"{self.waiting()} calls for {self._server.url} were not delivered within "
+                    f"{timeout_s:g} s",
+                    hint="they stay in the outbox; call flush() to wait longer",
+                )
+            if not self._working.acquire(timeout=left):
+                continue
+            try:
+                advanced = self._deliver(deadline)
+            finally:
+                self._working.release()
+            if not advanced:
+                time.sleep(min(0.02, max(left, 0)))  # another process is at it
+
+    def retry_refused(self, timeout_s: float) -> None:
+        """Send again what the server refused; what it refuses again stays on the list.
+
+        Raises:
+            RemoteError: The server does not answer, or another process went on delivering.
+        """
+        deadline = time.monotonic() + timeout_s
+        while time.monotonic() < deadline:
+            with self._working, self.exclusively() as delivery:
+                if delivery is not None:
+                    for call in self._ledger.refused():
+                        delivery.retry(call)
+                    return
+            time.sleep(0.02)
+        raise RemoteUnavailableError("another process is delivering", hint="try again later")
+
+    def wait(self, seconds: float) -> int:
+        """Wait so long at most until all has arrived, as a program ends; returns what has not.
+
+        In an outage one more attempt is waited for. The thread sends, this only waits: a server
+        that is silent in the middle of a request does not keep the program from ending.
+        """
+        upto, attempts = self._store.catch_up(), self._attempts_failed
+        deadline = time.monotonic() + seconds
+        self._retry_at = 0.0
+        if self._thread is None:
+            # Nobody would send: this program logged nothing, or was forked from one that did.
+            with contextlib.suppress(RemoteError):
+                self.push(seconds)
+            return self.waiting()
+        self._wake.set()
+        while (left := upto - self._ledger.number("delivered")) > 0:
+            if self._attempts_failed > attempts or time.monotonic() >= deadline:
+                return left
+            time.sleep(0.01)
+        return 0
+
+    def note_outage(self, error: RemoteError) -> None:
+        """Somebody found that the server does not answer: say so once, and wait before the next."""
+        if self._outage is None:
+            self._outage_began = time.monotonic()
+            self._retry_s = _RETRY_FIRST_S
+            _logger.warning(
+                "eventtrack: %s; what is logged meanwhile is kept on this machine and delivered "
+                "later",
+                error.message,
+            )
+        self._outage = error
+        self._attempts_failed += 1
+        self._retry_at = time.monotonic() + self._retry_s
+        self._retry_s = min(self._retry_s * 2, _RETRY_LONGEST_S)
+
+    def stop(self) -> None:
+        """End the thread; what it was sending may or may not have arrived, and is sent again."""
+        self._stop.set()
+        self._wake.set()
+        thread, self._thread = self._thread, None
+        if thread is not None and thread is not threading.current_thread():
+            thread.join(timeout=1.0)
+
+    def forget_parent(self) -> None:
+        """In a forked child: the thread and the lock are the parent's."""
+        if self._descriptor is not None:
+            with contextlib.suppress(OSError):
+                os.close(self._descriptor)
+            self._descriptor = None
+        self._thread = None
+        self._working = threading.Lock()
+        self._wake, self._stop = threading.Event(), threading.Event()
+        self._delivery = Delivery(self._store, self._ledger, self._server)
+
+    @contextlib.contextmanager
+    def exclusively(self) -> Iterator[Delivery | None]:
+        """The delivery for a block, None while another process has it. Hold it briefly."""
+        descriptor = os.open(self._lock_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self._descriptor = descriptor
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield None
+        else:
+            yield self._delivery
+        finally:
+            self._descriptor = None
+            os.close(descriptor)
+
+    def _deliver(self, deadline: float) -> bool:
+        """Send until nothing is left or time is up; returns whether anything was done."""
+        with self.exclusively() as delivery:
+            if delivery is None:
+                return False
+            done = self._ledger.number("delivered")
+            moved = False
+            while True:
+                try:
+                    reached = delivery.deliver_next(done)
+                except RemoteError as error:
+                    self.note_outage(error)
+                    raise
+                if reached == done:
+                    break
+                moved = True
+                self._ledger.remember(delivered=str(reached))
+                self._note_success()
+                done = reached
+                if self._stop.is_set() or time.monotonic() >= deadline:
+                    break
+        self._tell_refused()
+        return moved
+
+    def _note_success(self) -> None:
+        if self._outage is None:
+            return
+        seconds = time.monotonic() - self._outage_began
+        self._outage, self._retry_at = None, 0.0
+        _logger.warning(
+            "eventtrack: %s answers again after %.0f s; what was logged meanwhile is being "
+            "delivered (%d calls wait)",
+            self._server.url,
+            seconds,
+            self.waiting(),
+        )
+
+    def _tell_refused(self) -> None:
+        new = self._ledger.refused(self._said_refused)
+        if not new:
+            return
+        self._said_refused = max(one.number for one in new)
+        _logger.warning(
+            "eventtrack: %s refused %d of the calls that were delivered; the first: %s %s of run "
+            "%s: %s. `eventtrack flush %s` lists all",
+            self._server.url,
+            len(new),
+            new[0].kind,
+            new[0].label,
+            new[0].run_id,
+            new[0].error,
+            self._server.url,
+        )
+
+    def _run(self) -> None:
+        seen, adopt_at = -1, 0.0
+        while not self._stop.is_set():
+            try:
+                change, now = self._store.change_count(), time.monotonic()
+                due = change != seen or now >= adopt_at or self._outage is not None
+                if due and now >= self._retry_at:
+                    adopt_at = now + _ADOPT_S
+                    self._store.catch_up()
+                    if not self._working.acquire(timeout=_LOOK_S):
+                        continue
+                    try:
+                        seen = change
+                        self._deliver(now + PUSH_TIMEOUT_S)
+                    finally:
+                        self._working.release()
+            except RemoteError:
+                seen = -1  # said already; the next attempt is due later
+            except StoreClosedError:
+                return
+            except (EventtrackError, OSError) as error:
+                # The disk, say. Delivering is tried again, logging says the same to its callers.
+                _logger.warning("eventtrack: the outbox cannot be read for now: %s", error)
+                self._retry_at = time.monotonic() + _RETRY_LONGEST_S
+            self._wake.wait(_LOOK_S)
+            self._wake.clear()

@@ -1,0 +1,212 @@
+"""Bringing the outbox's facts to the server: each arrives once, none gets lost in silence.
+
+A window of events is sent, then the ledger says so. After a crash in between, the window is sent
+again: metrics are sets, params do not change, tags, inputs and files are what they were, so the
+second time changes nothing. Only the start of a run is no such call; `runs.py` sees to it.
+
+What the server refuses stays in the outbox, with the reason in the ledger, and is passed over.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from eventtrack.errors import (
+    ConflictError,
+    EndpointMissingError,
+    EventtrackError,
+    NotFoundError,
+    RemoteFailedError,
+    RemoteUnavailableError,
+    StoreError,
+    UsageError,
+)
+from eventtrack.events import types
+from eventtrack.outbox.ledger import Ledger, RefusedCall
+from eventtrack.outbox.parts import START, Batch, Part, batches_of
+from eventtrack.outbox.starting import REFUSED_RUN, Starter
+from eventtrack.rest import TrackingServer
+from eventtrack.store import Store
+from eventtrack.views.records import (
+    Dataset,
+    DatasetInput,
+    InputTag,
+    LifecycleStage,
+    LoggedModelInput,
+    LoggedModelOutput,
+)
+
+# What one window holds: so much is sent again after a crash at most, and held in memory.
+_WINDOW_ENVELOPES = 256
+_WINDOW_EVENTS = 20_000
+# A request over which the server breaks down is tried so often before the rest goes on without it.
+FAILURES_MAX = 6
+
+# What says that the call itself is wrong: to send it again would be answered the same.
+_REFUSALS = (UsageError, ConflictError, EndpointMissingError, StoreError, OSError)
+
+
+@dataclass
+class Window:
+    """Batches that are sent before the ledger is told: the facts above `after`, up to `upto`.
+
+    `sent` counts those that arrived before the connection broke: they are not sent again.
+    """
+
+    after: int
+    upto: int
+    batches: list[Batch]
+    sent: int = 0
+    failures: int = 0
+
+
+class Delivery:
+    """Sends what is in an outbox. Not for several threads or processes at once."""
+
+    def __init__(self, store: Store, ledger: Ledger, server: TrackingServer) -> None:
+        self._store = store
+        self._ledger = ledger
+        self._server = server
+        self._starter = Starter(ledger, server)
+        self._window: Window | None = None
+
+    def deliver_next(self, after: int) -> int:
+        """Send the facts of the next window above `after`; returns up to where all has arrived.
+
+        That is `after` itself when there is nothing left.
+
+        Raises:
+            RemoteError: The server does not answer, or not to us; call again later.
+        """
+        window = self._window
+        if window is None or window.after != after:
+            window = self._window = self._next_window(after)
+        for batch in window.batches[window.sent :]:
+            self._deliver(window, batch)
+            window.sent += 1
+            window.failures = 0
+        self._window = None
+        return window.upto
+
+    def retry(self, call: RefusedCall) -> None:
+        """Send a refused call again; if it is refused again, it stays on the list.
+
+        Raises:
+            RemoteError: As above.
+        """
+        envelopes = self._store.events.envelopes(call.position - 1, 1)
+        window = Window(call.position - 1, call.position, [])
+        for batch in batches_of(envelopes):
+            wanted = [part for part in batch.parts if part.name == (call.kind, call.label)]
+            if not wanted:
+                continue
+            if call.kind == START:
+                self._ledger.forget_run(call.run_id)
+            self._deliver(window, Batch(batch.run_id, wanted))
+        self._ledger.forgive_unless_refused_again(call)
+
+    def _next_window(self, after: int) -> Window:
+        envelopes = self._store.events.envelopes(after, _WINDOW_ENVELOPES)
+        events = 0
+        for place, envelope in enumerate(envelopes):
+            events += envelope.header.count
+            if events >= _WINDOW_EVENTS:
+                del envelopes[place + 1 :]
+                break
+        upto = envelopes[-1].position if envelopes else after
+        return Window(after, upto, list(batches_of(envelopes)))
+
+    def _deliver(self, window: Window, batch: Batch) -> None:
+        """Send a batch; of one that is refused as a whole, find the part that is to blame."""
+        run_id, parts = batch
+        try:
+            self._send(run_id, parts)
+        except RemoteFailedError as error:
+            window.failures += 1
+            if window.failures < FAILURES_MAX:
+                raise
+            self._refuse(batch, error)
+        except _REFUSALS as error:
+            self._require_tracking_server(error)
+            if len(parts) > 1 and not self._run_is_to_blame(run_id, error):
+                half = len(parts) // 2
+                self._deliver(window, Batch(run_id, parts[:half]))
+                self._deliver(window, Batch(run_id, parts[half:]))
+            else:
+                self._refuse(batch, error)
+
+    def _require_tracking_server(self, error: Exception) -> None:
+        """Do not take a missing endpoint for a refusal where no tracking server stands at all."""
+        if not isinstance(error, EndpointMissingError):
+            return
+        try:
+            self._server.search_experiments(max_results=1)
+        except EndpointMissingError as missing:
+            raise RemoteUnavailableError(missing.message, hint=missing.hint) from missing
+
+    def _run_is_to_blame(self, run_id: str, error: Exception) -> bool:
+        """Whether the server would refuse all of a run: then its parts are not tried one by one."""
+        server_run = self._ledger.run(run_id)
+        if isinstance(error, NotFoundError | EndpointMissingError) or server_run is None:
+            return True
+        info = self._server.get_run(server_run.run_id).info
+        return info.lifecycle_stage != LifecycleStage.ACTIVE
+
+    def _refuse(self, batch: Batch, error: Exception) -> None:
+        message = error.message if isinstance(error, EventtrackError) else str(error)
+        for part in batch.parts:
+            self._ledger.refuse(part.position, batch.run_id, *part.name, message)
+            if part.kind == START:
+                self._ledger.note_run(batch.run_id, REFUSED_RUN)
+
+    def _send(self, run_id: str, batch: Sequence[Part]) -> None:
+        """One request for parts of one kind."""
+        if batch[0].kind == START:
+            self._starter.start(run_id, batch[0].content)
+            return
+        server, server_run = self._server, self._ledger.run(run_id)
+        if server_run is None or server_run == REFUSED_RUN:
+            raise NotFoundError("the server refused the start of its run")
+        target_id = server_run.run_id
+        match batch[0].kind:
+            case "points":
+                server.log_batch(target_id, [one for part in batch for one in part.content])
+            case "param":
+                server.log_batch(target_id, params={part.label: part.content for part in batch})
+            case "tag":
+                tags = {
+                    part.label: self._starter.tag_value(part.label, part.content) for part in batch
+                }
+                server.log_batch(target_id, tags=tags)
+            case "inputs":
+                event: types.InputsLogged = batch[0].content
+                models = [LoggedModelInput(model_id=one) for one in event.models]
+                server.log_inputs(target_id, list(map(_dataset_input, event.datasets)), models)
+            case "outputs":
+                written: types.OutputsLogged = batch[0].content
+                server.log_outputs(
+                    target_id,
+                    [LoggedModelOutput(model_id=one, step=step) for one, step in written.models],
+                )
+            case "file":
+                location = server_run.location or server.get_run(target_id).info.artifact_uri
+                with self._store.artifacts.open(run_id, batch[0].label) as source:
+                    server.write_artifact(location, batch[0].label, source)
+            case "update":
+                update: types.RunUpdated = batch[0].content
+                server.update_run(
+                    target_id, status=update.status, end_time=update.end_ms, name=update.name
+                )
+
+
+def _dataset_input(used: types.DatasetUsed) -> DatasetInput:
+    dataset = Dataset(
+        name=used.name,
+        digest=used.digest,
+        source_type=used.source_type,
+        source=used.source,
+        schema=used.schema,
+        profile=used.profile,
+    )
+    return DatasetInput(
+        dataset=dataset, tags=[InputTag(key=key, value=text) for key, text in used.tags.items()]
+    )

@@ -1,0 +1,58 @@
+"""Where outboxes lie: one folder for each server, below the user's state folder."""
+
+import hashlib
+import os
+import re
+from pathlib import Path
+
+from eventtrack.errors import StoreError
+from eventtrack.log.filesystem import refuse_network_file_system, translate_os_error
+
+# A folder on a disk of this machine, for those whose home directory is on a network file system.
+STATE_VARIABLE = "EVENTTRACK_STATE"
+
+
+def state_folder() -> Path:
+    """`EVENTTRACK_STATE`, else `eventtrack` below XDG_STATE_HOME, else below ~/.local/state."""
+    chosen = os.environ.get(STATE_VARIABLE)
+    if chosen:
+        return Path(chosen).expanduser().absolute()
+    base = os.environ.get("XDG_STATE_HOME")
+    # The standard has relative paths ignored: they would move with the working directory.
+    if base and Path(base).is_absolute():
+        return Path(base) / "eventtrack"
+    return Path.home() / ".local" / "state" / "eventtrack"
+
+
+def outbox_folder(url: str) -> Path:
+    """The folder of the outbox for a server; its name tells people which server that is."""
+    readable = re.sub(r"[^A-Za-z0-9.-]+", "_", url.partition("://")[2])[:80]
+    digest = hashlib.sha256(url.encode()).hexdigest()[:8]
+    return _all_outboxes() / f"{readable}-{digest}"
+
+
+def make_folder(folder: Path) -> None:
+    """Make the folder of an outbox, for this user's eyes only.
+
+    Raises:
+        UnsuitableFileSystemError: It would lie on a network file system.
+        StoreError: It cannot be made.
+    """
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        refuse_network_file_system(folder)
+    except OSError as error:
+        raise translate_os_error(error, f"make the outbox {folder}") from error
+    except StoreError as error:
+        error.hint = f"set {STATE_VARIABLE} to a folder on a disk of this machine"
+        raise
+
+
+def outbox_folders() -> list[Path]:
+    """Every outbox of this user."""
+    folder = _all_outboxes()
+    return sorted(path.parent for path in folder.glob("*/ledger.db")) if folder.is_dir() else []
+
+
+def _all_outboxes() -> Path:
+    return state_folder() / "outbox"

@@ -1,0 +1,54 @@
+"""Metrics of a server's runs: logged through the outbox's journal, read over HTTP."""
+
+from eventtrack.outbox.outbox import Outbox
+from eventtrack.outbox.runs import RemoteRuns
+from eventtrack.projections.points import Points
+from eventtrack.rest import TrackingServer
+from eventtrack.rest.calls import all_pages
+from eventtrack.store.metrics import MetricSink
+from eventtrack.views.records import Metric, PagedList
+
+
+class RemoteMetrics:
+    """The metrics of a server's runs."""
+
+    def __init__(self, outbox: Outbox, server: TrackingServer, runs: RemoteRuns) -> None:
+        self._outbox = outbox
+        self._server = server
+        self._runs = runs
+
+    def sink(self, run_id: str) -> MetricSink:
+        """Where points of a run go: as fast as those of a store on a path."""
+        self._runs.ensure(run_id)
+        return self._outbox.store.metrics.sink(run_id)
+
+    def log(
+        self,
+        run_id: str,
+        key: str,
+        value: float,
+        step: int | None = None,
+        timestamp: int | None = None,
+    ) -> None:
+        """Log one point."""
+        self.sink(run_id).log(key, value, step, timestamp)
+
+    def history(self, run_id: str, key: str) -> PagedList[Metric]:
+        """Every point of one metric, by (timestamp, step, value); empty if there is none."""
+        self._outbox.deliverer.push()
+        server_id = self._runs.server_id(run_id)
+        points = all_pages(lambda token: self._server.metric_history(server_id, key, token))
+        return PagedList(sorted(points, key=lambda one: (one.timestamp, one.step, one.value)))
+
+    def arrays(self, run_id: str, key: str) -> Points:
+        """The points of one metric as columns."""
+        found = Points()
+        for point in self.history(run_id, key):
+            found.steps.append(point.step)
+            found.timestamps.append(point.timestamp)
+            found.values.append(point.value)
+        return found
+
+    def keys(self, run_id: str) -> list[str]:
+        """The names of all metrics of a run, sorted."""
+        return sorted(self._runs.get(run_id).data.metrics)

@@ -1,0 +1,159 @@
+"""What there is to deliver: the outbox's events as parts of requests, grouped by run.
+
+The facts of a run commute, as they do in a store, save that a later tag or status wins. So all of a
+window's facts of one kind go together, the start of a run first and its end last.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+from eventtrack.events import types
+from eventtrack.events.envelope import Envelope
+from eventtrack.views.records import Metric
+
+# The order in which the kinds of a run are sent.
+START, PARAMS, POINTS, TAGS, INPUTS, OUTPUTS, FILE, UPDATE = (
+    "start",
+    "param",
+    "points",
+    "tag",
+    "inputs",
+    "outputs",
+    "file",
+    "update",
+)
+KINDS = (START, PARAMS, POINTS, TAGS, INPUTS, OUTPUTS, FILE, UPDATE)
+
+# Tags by which an outbox marks its runs; they are not delivered. A run that the server had first
+# is only mirrored in the outbox, to hang facts on; one that it has not names its experiment.
+MIRROR_MARK = "eventtrack.outbox.mirror"
+EXPERIMENT_MARK = "eventtrack.outbox.experiment"
+MARKS = frozenset((MIRROR_MARK, EXPERIMENT_MARK))
+# By this tag a run is found again on a server that draws the ids of runs itself.
+OUTBOX_ID_TAG = "eventtrack.outbox_id"
+
+
+# MLflow (utils/validation.py): what one batch may hold.
+BATCH_POINTS_MAX = 1000
+BATCH_TEXTS_MAX = 100
+# A fifth of MLflow's megabyte, because a letter may take several bytes once it is encoded.
+BATCH_LETTERS_MAX = 200_000
+
+
+class Part(NamedTuple):
+    """One fact to deliver: where in the outbox it stands, and what it says.
+
+    Args:
+        label: Which of the kind: the metric's, param's or tag's key, the file's path; else "".
+        content: For points a list of `Metric`, for params and tags the text, else the event.
+    """
+
+    position: int
+    kind: str
+    label: str
+    content: Any
+
+    @property
+    def name(self) -> tuple[str, str]:
+        """What the part is called within its envelope."""
+        return self.kind, self.label
+
+
+class Batch(NamedTuple):
+    """Parts of one run and one kind that go into one request."""
+
+    run_id: str
+    parts: Sequence[Part]
+
+
+def batches_of(envelopes: Iterable[Envelope]) -> Iterator[Batch]:
+    """What to send for some envelopes: by run, in the order of the runs' first appearance."""
+    by_run: dict[str, dict[str, list[Part]]] = {}
+    for envelope in envelopes:
+        kind, _, run_id = envelope.header.stream.partition("/")
+        if kind == "run":
+            of_run = by_run.setdefault(run_id, {})
+            for part in _parts_of(envelope):
+                of_run.setdefault(part.kind, []).append(part)
+    for run_id, of_run in by_run.items():
+        for kind in KINDS:
+            for parts in _portions(kind, of_run.get(kind, ())):
+                yield Batch(run_id, parts)
+
+
+def _parts_of(envelope: Envelope) -> Iterator[Part]:
+    """The parts of an envelope, its points gathered by metric."""
+    points: dict[str, list[Metric]] = {}
+    for event in envelope.events():
+        if isinstance(event, types.MetricLogged):
+            key, value, step, at_ms = event.key, event.value, event.step, event.timestamp_ms
+            point = Metric(key=key, value=value, timestamp=at_ms, step=step)
+            points.setdefault(key, []).append(point)
+        elif isinstance(event, types.MetricsLogged):
+            for point in _points(event):
+                points.setdefault(point.key, []).append(point)
+        else:
+            yield from _parts(envelope.position, event)
+    for key, same in points.items():
+        for start in range(0, len(same), BATCH_POINTS_MAX):
+            piece = same[start : start + BATCH_POINTS_MAX]
+            yield Part(envelope.position, POINTS, key, piece)
+
+
+def _portions(kind: str, parts: Sequence[Part]) -> Iterator[list[Part]]:
+    """Parts of one kind and one run as requests: in order, none larger than MLflow takes."""
+    if kind in (PARAMS, TAGS):
+        # Of several texts under one key the last: the others would be overwritten at once.
+        yield from _portioned({part.label: part for part in parts}.values(), BATCH_TEXTS_MAX)
+    elif kind == POINTS:
+        yield from _portioned(parts, BATCH_POINTS_MAX)
+    else:
+        yield from ([part] for part in parts)
+
+
+def _portioned(parts: Iterable[Part], most: int) -> Iterator[list[Part]]:
+    portion: list[Part] = []
+    count = letters = 0
+    for part in parts:
+        is_text = isinstance(part.content, str)
+        more, size = (1, len(part.label) + len(part.content)) if is_text else (len(part.content), 0)
+        if portion and (count + more > most or letters + size > BATCH_LETTERS_MAX):
+            yield portion
+            portion, count, letters = [], 0, 0
+        portion.append(part)
+        count, letters = count + more, letters + size
+    if portion:
+        yield portion
+
+
+def _parts(position: int, event: types.Event | None) -> Iterator[Part]:
+    match event:
+        case types.RunStarted():
+            yield Part(position, START, "", event)
+        case types.ParamsLogged():
+            for key, text in event.params.items():
+                yield Part(position, PARAMS, key, text)
+        case types.TagsSet():
+            for key, text in event.tags.items():
+                yield Part(position, TAGS, key, text)
+        case types.InputsLogged():
+            yield Part(position, INPUTS, "", event)
+        case types.OutputsLogged():
+            yield Part(position, OUTPUTS, "", event)
+        case types.ArtifactsLogged():
+            for file in event.files:
+                yield Part(position, FILE, file.path, file)
+        case types.RunUpdated():
+            yield Part(position, UPDATE, "", event)
+
+
+def _points(event: types.MetricsLogged) -> Iterator[Metric]:
+    count = len(event.keys)
+    steps = event.steps if isinstance(event.steps, list) else [event.steps] * count
+    times = (
+        event.timestamps_ms
+        if isinstance(event.timestamps_ms, list)
+        else [event.timestamps_ms] * count
+    )
+    for key, value, step, at_ms in zip(event.keys, event.values, steps, times, strict=True):
+        yield Metric(key=key, value=value, timestamp=at_ms, step=step)

@@ -1,0 +1,109 @@
+"""A server as a store: the nouns of `eventtrack.store`, logged to an outbox, read over HTTP."""
+
+import atexit
+import os
+import threading
+from contextlib import AbstractContextManager
+
+from eventtrack.errors import RemoteRefusedError
+from eventtrack.outbox.artifacts import RemoteArtifacts
+from eventtrack.outbox.experiments import RemoteExperiments
+from eventtrack.outbox.folder import outbox_folder
+from eventtrack.outbox.metrics import RemoteMetrics
+from eventtrack.outbox.outbox import EXIT_WAIT_S, Outbox
+from eventtrack.outbox.runs import RemoteRuns
+from eventtrack.outbox.starting import Starter
+from eventtrack.rest import Address, TrackingServer
+
+# Seconds for which `flush` waits until all has arrived.
+FLUSH_TIMEOUT_S = 600.0
+# Seconds that a call which needs the server's answer waits for one.
+READ_TIMEOUT_S = 30.0
+
+
+class RemoteStore:
+    """What is logged to a server. Safe from any thread, and usable in a forked child.
+
+    Logging goes to the outbox and never waits for the server. Reading asks the server, after all
+    that this machine has logged has arrived there. Take it from `open_remote`.
+    """
+
+    def __init__(self, address: Address) -> None:
+        self.outbox = Outbox(outbox_folder(address.url), TrackingServer(address))
+        # With a shorter patience than deliveries have: somebody waits for its answers.
+        self.server = TrackingServer(address, READ_TIMEOUT_S)
+        starter = Starter(self.outbox.ledger, self.server)
+        self.experiments = RemoteExperiments(self.outbox, self.server, starter)
+        self.runs = RemoteRuns(self.outbox, self.server, starter)
+        self.metrics = RemoteMetrics(self.outbox, self.server, self.runs)
+        self.artifacts = RemoteArtifacts(self.outbox, self.server, self.runs)
+        self._told_refused = max((one.number for one in self.outbox.ledger.refused()), default=0)
+
+    @property
+    def url(self) -> str:
+        """The server's URL, without credentials."""
+        return self.server.url
+
+    def batch(self) -> AbstractContextManager[None]:
+        """Let all that a block logs, on this thread, share one durable commit in the outbox."""
+        return self.outbox.store.batch()
+
+    def flush(self) -> None:
+        """Wait until all that was logged on this machine has arrived at the server.
+
+        Raises:
+            RemoteError: The server does not answer; what was logged stays in the outbox.
+            RemoteRefusedError: The server refused calls since the last `flush`; they stay there.
+        """
+        self.outbox.deliverer.push(FLUSH_TIMEOUT_S)
+        new = self.outbox.ledger.refused(self._told_refused)
+        if new:
+            self._told_refused = max(one.number for one in new)
+            raise RemoteRefusedError(
+                f"{self.url} refused {len(new)} calls; the first: {new[0].kind} {new[0].label} of "
+                f"run {new[0].run_id}: {new[0].error}",
+                hint=f"`eventtrack flush {self.url}` lists them; all else has arrived",
+            )
+
+    @property
+    def closed(self) -> bool:
+        """Whether `close` was called."""
+        return self.outbox.closed
+
+    def close(self, wait_s: float = EXIT_WAIT_S) -> None:
+        """Deliver what can be delivered within `wait_s`, and let go of all files."""
+        with _opening:
+            if _remotes.get(self.server.connection.address) is self:
+                del _remotes[self.server.connection.address]
+        self.outbox.close(wait_s)
+        self.server.close()
+
+
+_remotes: dict[Address, RemoteStore] = {}  # guarded by _opening
+_opening = threading.Lock()
+
+
+def open_remote(address: Address) -> RemoteStore:
+    """The store behind a server, shared by everyone in this process; nothing is asked yet."""
+    remote = _remotes.get(address)
+    if remote is not None:
+        return remote
+    with _opening:
+        remote = _remotes.get(address)
+        if remote is None:
+            remote = _remotes[address] = RemoteStore(address)
+            atexit.register(_close_all)
+        return remote
+
+
+def _close_all() -> None:
+    for remote in list(_remotes.values()):
+        remote.close()
+
+
+def _after_fork_in_child() -> None:
+    global _opening
+    _opening = threading.Lock()
+
+
+os.register_at_fork(after_in_child=_after_fork_in_child)
