@@ -38,9 +38,9 @@ def imports() -> None:
     could not be read; all the rest was taken.
 
     JSON: an object with source, runs_seen, taken (experiments, runs, params, tags, points, inputs,
-    files, models: how many were new), experiments (source_id, experiment_id, name), damage (file,
-    offset, problem), unreadable (what, reason), renamed, kept, not_taken, damage_count,
-    unreadable_count.
+    files, models: how many were new; updates of runs that were here), experiments (source_id,
+    experiment_id, name), damage (file, offset, problem), damage_count, unreadable (what, reason),
+    unreadable_count, renamed, kept, not_taken.
     """
 
 
@@ -80,6 +80,35 @@ def mlflow(call: Invocation, url: str) -> None:
         from eventtrack.transfer.mlflow_database import SqlStore
 
         return SqlStore(url)
+
+    _import(call, source)
+
+
+_EXPERIMENT_OPTION = click.option(
+    "-e", "--experiment", help="The experiment to import into.  [default: as the source names it]"
+)
+
+
+@imports.command(
+    "tensorboard",
+    epilog=examples(
+        "eventtrack import tensorboard ./runs",
+        "eventtrack import tensorboard ./lightning_logs -e mnist",
+    ),
+)
+@click.argument("folder", type=click.Path(path_type=Path))
+@_EXPERIMENT_OPTION
+@pass_invocation
+def tensorboard(call: Invocation, folder: Path, experiment: str | None) -> None:
+    """Import TensorBoard's event files: each folder with such files is a run.
+
+    JSON: the report, as `eventtrack import --help` says.
+    """
+
+    def source() -> "Source":
+        from eventtrack.transfer.tensorboard import EventFolders
+
+        return EventFolders(folder, experiment)
 
     _import(call, source)
 

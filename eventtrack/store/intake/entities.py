@@ -82,6 +82,7 @@ def run_events(rules: Rules, reader: Reader, one: IncomingRun, taken: Taken) -> 
         # Of a run that was never deleted the stage has no stamp: its birth says it is active.
         stage_known = (state.lifecycle[0], state.lifecycle[1] or NEVER)
         deleted = rules.replaces(reader, stream, "lifecycle", stage_known, stage)
+        taken.updates += (status, end_ms, renamed, deleted) != (None, None, None, False)
         read = inputs.only_new(state, read)
         written = [pair for pair in one.models_written if pair[0] not in state.models_written]
         claimed = {key: param.value for key, param in state.params.items()}
@@ -133,6 +134,7 @@ def model_events(rules: Rules, reader: Reader, one: IncomingModel, taken: Taken)
         status = rules.replaces(reader, stream, "status", state.status, one.status)
         stage = LifecycleStage.DELETED if one.deleted_ms is not None else state.lifecycle[0]
         deleted = rules.replaces(reader, stream, "lifecycle", state.lifecycle, stage)
+        taken.updates += status or deleted
     if status:
         events.append(types.ModelFinalized(one.status, one.updated_ms))
     if deleted:

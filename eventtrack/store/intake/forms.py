@@ -83,6 +83,7 @@ class Taken:
     inputs: int = 0
     files: int = 0
     models: int = 0
+    updates: int = 0  # of a name, a status, an end, a stage
 
     def total(self) -> int:
         """All of it; 0 says that the store had everything."""
