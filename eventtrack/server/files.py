@@ -17,9 +17,10 @@ from starlette.responses import FileResponse, Response
 from eventtrack.compat import checks, responses
 from eventtrack.compat.errors import NotServedError
 from eventtrack.errors import NotFoundError
+from eventtrack.log.files import BLOBS
 from eventtrack.log.filesystem import translate_os_error
 from eventtrack.server.threads import Services
-from eventtrack.store import Store
+from eventtrack.store import Store, validate
 
 # Bytes that go to a thread at once: twice as fast as the 64 KiB in which they arrive.
 _CHUNK_BYTES = 2**20
@@ -46,10 +47,15 @@ async def send(services: Services, run_id: str, path: str) -> Response:
     store = services.store
     checks.known_run_id(run_id)
 
-    def find() -> tuple[str, str]:
+    def find() -> tuple[Path, str]:
         entry = store.artifacts.entry(run_id, path)
         with store.artifacts.open(run_id, path) as file:
-            return file.name, entry.sha256
+            place = Path(file.name)
+        # The log may name any file of this machine, and other machines may write to the log.
+        if not place.is_relative_to(store.path / BLOBS):
+            refuse_elsewhere(store, run_id)
+            raise NotServedError(f"artifact '{path}' of run {run_id} lies outside the store")
+        return place, entry.sha256
 
     place, digest = await services.read(find)
     headers = {
@@ -66,11 +72,12 @@ async def receive(services: Services, request: Request, run_id: str, path: str) 
     Raises:
         NotFoundError: There is no such run.
         NotServedError: Its files are kept elsewhere.
+        InvalidValueError: No file can have such a path.
     """
     store = services.store
+    parent, name = posixpath.split(validate.artifact_path(path))
     await services.read(lambda: refuse_elsewhere(store, run_id))
     folder = Path(await services.read(lambda: tempfile.mkdtemp("", _UPLOAD_PREFIX, store.path)))
-    parent, name = posixpath.split(posixpath.normpath(path))
     try:
         draft = folder / name
         try:

@@ -316,3 +316,28 @@ def test_nothing_is_left_of_a_refused_file(store: Store, run_id: str, tmp_path: 
     with refused(store, InvalidValueError, "must be in the 'active' state"):
         store.artifacts.log_file(run_id, tmp_path / "f")
     assert blobs(store) == []
+
+
+def test_links_in_a_logged_folder_are_files_or_nothing(
+    store: Store, run_id: str, tmp_path: Path
+) -> None:
+    """A link to a file is logged as what it shows; one to a folder, or to nothing, is left out."""
+    folder, elsewhere = tmp_path / "logged", tmp_path / "elsewhere"
+    (folder / "sub").mkdir(parents=True)
+    elsewhere.mkdir()
+    (elsewhere / "real.txt").write_text("real")
+    (folder / "link.txt").symlink_to(elsewhere / "real.txt")
+    (folder / "folder").symlink_to(elsewhere)
+    (folder / "sub" / "ring").symlink_to(folder)
+    (folder / "sub" / "nothing").symlink_to(tmp_path / "missing")
+    (folder / "sub" / "itself").symlink_to(folder / "sub" / "itself")
+    store.artifacts.log_folder(run_id, folder)
+    assert [entry.path for entry in store.artifacts.entries(run_id)] == ["link.txt"]
+    with store.artifacts.open(run_id, "link.txt") as file:
+        assert file.read() == b"real"
+
+
+@pytest.mark.parametrize("path", ["x" * 256, "é" * 128, "a/" * 1025 + "a"])
+def test_names_that_no_file_can_have_are_refused(store: Store, run_id: str, path: str) -> None:
+    with pytest.raises(InvalidValueError, match="too long"):
+        store.artifacts.log_bytes(run_id, b"", path)
