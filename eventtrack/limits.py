@@ -79,7 +79,3 @@ BLOCK_BYTES_MAX = 4 * 2**20
 HEADER_BYTES_MAX = 4096
 # Envelopes that came from elsewhere and are committed at once: other writers wait that long.
 IMPORT_COMMIT_BYTES_MAX = 16 * 2**20
-
-# What file systems take as one name, and what leaves room for the folder of a download (PATH_MAX).
-FILE_NAME_BYTES_MAX = 255
-ARTIFACT_PATH_BYTES_MAX = 2048

@@ -79,14 +79,17 @@ async def receive(services: Services, request: Request, run_id: str, path: str) 
     await services.read(lambda: refuse_elsewhere(store, run_id))
     folder = Path(await services.read(lambda: tempfile.mkdtemp("", _UPLOAD_PREFIX, store.path)))
     try:
-        draft = folder / name
+        # Not under its own name: one may be longer than what file systems take.
+        draft = folder / "received"
         try:
             with draft.open("xb") as sink:
                 async for chunk in _large_chunks(request):
                     await services.read(lambda chunk=chunk: sink.write(chunk))  # type: ignore[misc]
         except OSError as error:
             raise translate_os_error(error, f"receive artifact '{path}'") from error
-        await services.read(lambda: store.artifacts.log_file(run_id, draft, parent or None))
+        await services.read(
+            lambda: store.artifacts.log_file(run_id, draft, parent or None, name=name)
+        )
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

@@ -56,15 +56,24 @@ class Artifacts:
         self._blobs = Blobs(context.engine)
 
     def log_file(
-        self, run_id: str, local_path: str | os.PathLike[str], artifact_path: str | None = None
+        self,
+        run_id: str,
+        local_path: str | os.PathLike[str],
+        artifact_path: str | None = None,
+        *,
+        name: str | None = None,
     ) -> None:
-        """Store a copy of a file under its own name, in the folder `artifact_path` of the run."""
+        """Store a copy of a file in the folder `artifact_path` of the run.
+
+        Args:
+            name: What it is called there; by default as it is here.
+        """
         source = Path(local_path)
         if not source.is_file():
             raise NotFoundError(
                 f"cannot log {source}: there is no such file", hint="check the path"
             )
-        self._log(run_id, [(_target(artifact_path, source.name), source)])
+        self._log(run_id, [(_target(artifact_path, name or source.name), source)])
 
     def log_folder(
         self, run_id: str, local_dir: str | os.PathLike[str], artifact_path: str | None = None

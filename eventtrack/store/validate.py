@@ -187,13 +187,6 @@ def artifact_path(path: str) -> str:
             f"Invalid artifact path: {_excerpt(path)}",
             hint="use a relative path below the run's artifacts, for example 'plots/loss.png'",
         )
-    sizes = [len(name.encode("utf-8", "surrogatepass")) for name in clean.split("/")]
-    if max(sizes) > limits.FILE_NAME_BYTES_MAX or sum(sizes) > limits.ARTIFACT_PATH_BYTES_MAX:
-        raise InvalidValueError(
-            f"Artifact path {_excerpt(path)} is too long: a name may have "
-            f"{limits.FILE_NAME_BYTES_MAX} bytes, all together {limits.ARTIFACT_PATH_BYTES_MAX}",
-            hint="shorten it",
-        )
     return _unicode("Artifact path", clean)
 
 
