@@ -79,3 +79,5 @@ BLOCK_BYTES_MAX = 4 * 2**20
 HEADER_BYTES_MAX = 4096
 # Envelopes that came from elsewhere and are committed at once: other writers wait that long.
 IMPORT_COMMIT_BYTES_MAX = 16 * 2**20
+# One message between machines: a block of a single envelope is the largest.
+FRAME_BYTES_MAX = 2 * ENVELOPE_PAYLOAD_BYTES_MAX

@@ -32,6 +32,7 @@ COMMANDS = {
     "pull": _lazy("sync", "pull", _SHARE, "Take what a remote has and this store lacks."),
     "push": _lazy("sync", "push", _SHARE, "Give a remote what it lacks."),
     "clone": _lazy("clone", "clone", _SHARE, "Make a new store with all that a remote has."),
+    "bundle": _lazy("bundle", "bundle", _SHARE, "Put into a file what another machine lacks."),
     "remote": _lazy("remote", "remote", _SHARE, "Name the places that this store syncs with."),
     "server": _lazy("server", "server", _KEEP, "Serve the store to MLflow clients over HTTP."),
     "token": _lazy("token", "token", _KEEP, "Make, list and revoke tokens for the server."),

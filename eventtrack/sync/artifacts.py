@@ -1,4 +1,4 @@
-"""Artifacts follow the events that name them, by hash (docs/wire.md, section 6).
+"""Artifacts follow the events that name them, by hash (docs/wire.md, section 7).
 
 How far the log was searched for names, and which of them are still wanted, is noted for each remote
 and direction in a file. It only saves work: without it everything is looked at again.

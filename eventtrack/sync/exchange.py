@@ -13,7 +13,7 @@ from eventtrack.log.protocol import EventLog, Head
 from eventtrack.store.replication import Replication
 from eventtrack.sync.blocks import Block, feed_blocks
 from eventtrack.sync.importing import Importer, fork_error
-from eventtrack.sync.protocol import FeedHead, Remote
+from eventtrack.sync.protocol import FeedHead, Remote, Source
 from eventtrack.sync.report import Progress, SyncReport
 
 
@@ -24,7 +24,7 @@ def known_heads(heads: Mapping[bytes, Head]) -> list[FeedHead]:
 
 def pull(
     target: Replication,
-    remote: Remote,
+    remote: Source,
     theirs: list[FeedHead],
     report: SyncReport,
     progress: Progress | None = None,

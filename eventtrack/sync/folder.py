@@ -6,8 +6,6 @@ has it. Who finds a name taken compares, and goes on behind what is there.
 """
 
 import contextlib
-import ctypes
-import errno
 import os
 import secrets
 import time
@@ -23,20 +21,18 @@ from eventtrack.errors import (
     RemoteError,
 )
 from eventtrack.log import merkle
-from eventtrack.log.filesystem import sync_folder, translate_os_error
+from eventtrack.log.filesystem import translate_os_error
 from eventtrack.store.replication import Blobs
 from eventtrack.sync.blocks import PREFIX_BYTES, Block, BlockHeader, read_header
+from eventtrack.sync.durable import DRAFT, create_file
 from eventtrack.sync.protocol import FeedHead
 
 FORMAT = "eventtrack remote 1\n"
 _FORMAT_FILE = "REMOTE"
 _SEGMENT = ".segment"
-_DRAFT = ".draft-"
 # A draft this old was left by a process that died: no block takes that long to write.
 _DRAFT_LEFT_OVER_S = 24 * 3600.0
 _COPY_BYTES = 2**20
-_RENAME_NOREPLACE = 1  # linux/fs.h
-_AT_FDCWD = -100
 
 
 class FolderRemote:
@@ -112,7 +108,7 @@ class FolderRemote:
             path = self._place(replica, size)
             with _named(f"write {path}"):
                 path.parent.mkdir(exist_ok=True)
-                if _create(path, [block.data]):
+                if create_file(path, [block.data]):
                     self._tails[replica] = block.header
                     return
             # Somebody else was faster: what is there is the same feed, so go on behind it.
@@ -147,7 +143,7 @@ class FolderRemote:
     def close(self) -> None:
         """Sweep up after processes that died; there is nothing to let go of."""
         oldest = time.time() - _DRAFT_LEFT_OVER_S
-        for draft in (*self._feeds.glob(f"*/{_DRAFT}*"), *self._path.glob(f"blobs/{_DRAFT}*")):
+        for draft in (*self._feeds.glob(f"*/{DRAFT}*"), *self._path.glob(f"blobs/{DRAFT}*")):
             with contextlib.suppress(OSError):
                 if draft.stat().st_mtime < oldest:
                     draft.unlink()
@@ -213,50 +209,12 @@ def _prepare(path: Path, *, create: bool) -> None:
                 ) from None
             for name in ("feeds", "blobs"):
                 (path / name).mkdir(exist_ok=True)
-            _create(file, [FORMAT.encode()])
+            create_file(file, [FORMAT.encode()])
     if text != FORMAT:
         raise FormatTooNewError(
             f"cannot use {path} as a remote: its file {_FORMAT_FILE} says {text[:40]!r}",
             hint="upgrade with `pip install -U eventtrack`; nothing was changed",
         )
-
-
-def _create(path: Path, parts: Iterable[bytes]) -> bool:
-    """Make a file that is whole and durable when it has its name; False when the name is taken."""
-    draft = path.with_name(f"{_DRAFT}{secrets.token_hex(16)}")
-    try:
-        with draft.open("xb") as file:
-            for part in parts:
-                file.write(part)
-            file.flush()
-            os.fsync(file.fileno())
-        try:
-            _take_name(draft, path)
-        except FileExistsError:
-            return False
-    finally:
-        draft.unlink(missing_ok=True)
-    sync_folder(path.parent)
-    return True
-
-
-def _take_name(draft: Path, path: Path) -> None:
-    """Give a draft its name unless that is taken: what is there is never replaced."""
-    try:
-        os.link(draft, path)
-    except FileExistsError:
-        raise
-    except OSError:
-        # A file system without links, as on most sticks: Linux can rename without replacing.
-        rename = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
-        names = os.fsencode(draft), os.fsencode(path)
-        if rename is None:
-            raise
-        if rename(_AT_FDCWD, names[0], _AT_FDCWD, names[1], _RENAME_NOREPLACE):
-            number = ctypes.get_errno()
-            if number == errno.EEXIST:
-                raise FileExistsError(str(path)) from None
-            raise
 
 
 def _replica(name: str) -> bytes | None:

@@ -18,8 +18,8 @@ class FeedHead(NamedTuple):
     root: bytes
 
 
-class Remote(Protocol):
-    """Another place that holds feeds. Used by one thread at a time.
+class Source(Protocol):
+    """Where feeds come from.
 
     Raises:
         RemoteError: From any call: the other side cannot be reached, or refuses.
@@ -36,6 +36,14 @@ class Remote(Protocol):
         be in the order in which their first envelopes arrived there.
         """
         ...
+
+
+class Remote(Source, Protocol):
+    """Another place that holds feeds. Used by one thread at a time.
+
+    Raises:
+        RemoteError: From any call: the other side cannot be reached, or refuses.
+    """
 
     def append(self, block: Block) -> None:
         """Give it a block of a feed that it holds up to `block.header.first` or further.

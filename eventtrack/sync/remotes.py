@@ -12,6 +12,7 @@ from eventtrack.errors import AlreadyExistsError, InvalidValueError, NotFoundErr
 from eventtrack.store.replication import Replication
 from eventtrack.sync.folder import FolderRemote
 from eventtrack.sync.protocol import Remote
+from eventtrack.sync.ssh import open_ssh
 from eventtrack.views.records import Record
 
 DEFAULT_REMOTE = "origin"
@@ -132,7 +133,7 @@ def open_remote(url: str, *, create: bool = False) -> Remote:
     if opener is None:
         raise InvalidValueError(
             f"this eventtrack has no way to {scheme}: remotes",
-            hint=f"use a folder or one of: {', '.join(sorted(filter(None, _OPENERS)))}",
+            hint=f"use a folder, or one of: {', '.join(f'{name}://' for name in _OPENERS if name)}",
         )
     return opener(url, create)
 
@@ -141,7 +142,7 @@ def _open_folder(url: str, create: bool) -> Remote:
     return FolderRemote(Path(url), create=create)
 
 
-_OPENERS: dict[str, Callable[[str, bool], Remote]] = {"": _open_folder}
+_OPENERS: dict[str, Callable[[str, bool], Remote]] = {"": _open_folder, "ssh": open_ssh}
 
 
 def _scheme(url: str) -> str:

@@ -1,10 +1,14 @@
 """Sync as one calls it: a store, a remote by its name or URL, and which way."""
 
 import contextlib
+import threading
+import time
+import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from eventtrack.errors import AlreadyExistsError
+from eventtrack.errors import AlreadyExistsError, EventtrackWarning, RemoteError
 from eventtrack.log import files
 from eventtrack.store import Store, open_store
 from eventtrack.sync.artifacts import pull_artifacts, push_artifacts
@@ -29,6 +33,9 @@ class Ways(NamedTuple):
 
 
 BOTH_WAYS = Ways()
+# How often a follower asks the remote, and looks at its own log: that is a microsecond each time.
+_FOLLOW_INTERVAL_S, _LOOK_S = 1.0, 0.05
+_RETRY_S_MAX = 60.0
 
 
 def synchronize(
@@ -54,6 +61,49 @@ def synchronize(
     address = remotes.resolve(remote)
     with contextlib.closing(open_remote(address.url, create=ways.push)) as other:
         return exchange(store, other, remotes, address, ways, progress)
+
+
+def follow(
+    store: Store,
+    remote: str | None = None,
+    ways: Ways = BOTH_WAYS,
+    *,
+    stop: threading.Event,
+) -> Iterator[SyncReport]:
+    """Exchange again and again, until `stop` is set: at each change here, and once a second.
+
+    Yields a report of every round that moved something, and of the first.
+
+    Raises:
+        RemoteError: The first round failed. If a later one does, because the network is away, say,
+            it is tried again, ever more slowly, up to once a minute.
+    """
+    remotes = Remotes(store.replication)
+    address = remotes.resolve(remote)
+    began, failures = False, 0
+    while not stop.is_set():
+        try:
+            with contextlib.closing(open_remote(address.url, create=ways.push)) as other:
+                while not stop.is_set():
+                    change = store.change_count()
+                    report = exchange(store, other, remotes, address, ways)
+                    if report.changed or not began:
+                        yield report
+                    began, failures = True, 0
+                    _wait_for_change(store, change, stop)
+        except RemoteError as error:
+            if not began:
+                raise
+            failures += 1
+            warnings.warn(f"cannot sync for now: {error}", EventtrackWarning, stacklevel=2)
+            stop.wait(min(_FOLLOW_INTERVAL_S * 2**failures, _RETRY_S_MAX))
+
+
+def _wait_for_change(store: Store, change: int, stop: threading.Event) -> None:
+    until = time.monotonic() + _FOLLOW_INTERVAL_S
+    while time.monotonic() < until and not stop.wait(_LOOK_S):
+        if store.change_count() != change:
+            return
 
 
 def exchange(

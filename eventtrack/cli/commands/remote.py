@@ -35,7 +35,13 @@ def list_remotes(call: Invocation) -> None:
         call.out.table(columns, [[one.name, text.clean(one.url)] for one in found])
 
 
-@remote.command("add", epilog=examples("eventtrack remote add origin /mnt/usb/runs"))
+@remote.command(
+    "add",
+    epilog=examples(
+        "eventtrack remote add origin /mnt/usb/runs",
+        "eventtrack remote add cluster ssh://login.example.org/~/runs",
+    ),
+)
 @click.argument("name")
 @click.argument("url")
 @pass_invocation
@@ -44,7 +50,11 @@ def add(call: Invocation, name: str, url: str) -> None:
 
     \b
     URLs:
-      /mnt/usb/runs    a folder: a stick, a shared or a network disk
+      /mnt/usb/runs             a folder: a stick, a shared or a network disk
+      ssh://HOST/data/runs      the store in that folder of another machine
+      ssh://HOST:22/~/runs      below the home folder
+      ssh://HOST/~/runs?program=venv/bin/eventtrack
+                                where eventtrack is not on the PATH there
 
     JSON: an object with name and url.
     """

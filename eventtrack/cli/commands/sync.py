@@ -1,9 +1,14 @@
 """`eventtrack sync`, `pull`, `push`: exchange with a remote."""
 
+import os
+import threading
+
 import click
 
+from eventtrack.cli import text
 from eventtrack.cli.base import Invocation, command, pass_invocation
 from eventtrack.cli.sync_report import print_report, progress_bars
+from eventtrack.cli.tables import Styled
 
 _remote = click.argument("remote", required=False)
 _no_artifacts = click.option(
@@ -16,11 +21,18 @@ _no_artifacts = click.option(
     "eventtrack sync",
     "eventtrack sync origin --json",
     "eventtrack sync /mnt/usb/runs",
+    "eventtrack sync cluster --follow",
 )
 @_remote
 @_no_artifacts
+@click.option("--follow", is_flag=True, help="Go on at each change, until interrupted.")
+@click.option(
+    "--stdio", is_flag=True, help="Serve this store to a peer on standard input and output."
+)
 @pass_invocation
-def sync(call: Invocation, remote: str | None, no_artifacts: bool) -> None:
+def sync(
+    call: Invocation, remote: str | None, no_artifacts: bool, follow: bool, stdio: bool
+) -> None:
     """Exchange with REMOTE what either side lacks: pull, then push.
 
     REMOTE is a name (`eventtrack remote list`) or a URL; without it the store's only remote, or the
@@ -29,7 +41,14 @@ def sync(call: Invocation, remote: str | None, no_artifacts: bool) -> None:
 
     JSON: an object with pulled and pushed, each with feeds, envelopes, events, bytes, artifacts,
     artifact_bytes and artifacts_missing; and forks, what is known of feeds with two histories.
+    With --follow one such object a line, for the first round and each that moved something.
     """
+    if stdio:
+        _serve(call)
+        return
+    if follow:
+        _follow(call, remote, artifacts=not no_artifacts)
+        return
     _exchange(call, remote, pull=True, push=True, artifacts=not no_artifacts)
 
 
@@ -66,3 +85,32 @@ def _exchange(
     with progress_bars(call.out) as progress:
         report = synchronize(store, remote, Ways(pull, push, artifacts), progress)
     print_report(call.out, report)
+
+
+def _follow(call: Invocation, remote: str | None, *, artifacts: bool) -> None:
+    from eventtrack.sync import Ways, follow
+
+    store = call.open()
+    for report in follow(store, remote, Ways(artifacts=artifacts), stop=threading.Event()):
+        if call.out.json:
+            call.out.json_line(report.to_dictionary())
+        else:
+            call.out.line(Styled(text.local_time(text.now_ms())[11:], "dim"))
+            print_report(call.out, report)
+            call.out.stream.flush()
+
+
+def _serve(call: Invocation) -> None:
+    """What ssh runs on the other machine."""
+    from eventtrack.store import Store, open_store
+    from eventtrack.store.location import resolve_path
+    from eventtrack.sync import serve
+
+    # Messages have standard output to themselves; what anything prints goes beside it.
+    with os.fdopen(os.dup(1), "wb") as sink, os.fdopen(os.dup(0), "rb") as source:
+        os.dup2(2, 1)
+
+        def opened(create: bool) -> Store:
+            return open_store(resolve_path(call.uri), source="sync", create=create)
+
+        serve(opened, source, sink)

@@ -1,0 +1,282 @@
+"""Bundles: one file with what somebody lacks (docs/wire.md, section 6).
+
+For machines that share nothing but what a person carries or mails. A bundle says what whoever
+applies it must have already, and everything in it is verified before anything of it is taken.
+"""
+
+import hashlib
+import os
+import secrets
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, BinaryIO, NamedTuple
+
+import msgspec
+
+from eventtrack.errors import (
+    AlreadyExistsError,
+    ChecksumError,
+    ConflictError,
+    EventtrackError,
+    FormatTooNewError,
+    NotFoundError,
+)
+from eventtrack.events.attachments import blobs_named
+from eventtrack.events.envelope import Envelope
+from eventtrack.log.filesystem import sync_folder, translate_os_error
+from eventtrack.log.protocol import Head
+from eventtrack.store import Store
+from eventtrack.sync import frames
+from eventtrack.sync.blocks import Block, read_header
+from eventtrack.sync.durable import DRAFT, take_name
+from eventtrack.sync.exchange import blocks_of, known_heads, pull, ranges_beyond
+from eventtrack.sync.protocol import FeedHead
+from eventtrack.sync.report import Progress, SyncReport
+from eventtrack.views.records import Record
+
+MAGIC = b"ETBUNDL1"
+_DIGEST_BYTES = 32
+_COPY_BYTES = 2**20
+
+
+class BundleInfo(Record):
+    """What a bundle holds. Feeds are named by replica, in hex, with their sizes.
+
+    `needs` is what whoever applies it must have of each feed; `brings` what they have then.
+    """
+
+    created_ms: int
+    needs: dict[str, int]
+    brings: dict[str, int]
+    envelopes: int
+    artifacts: int
+    bytes: int
+
+
+class _Contents(msgspec.Struct, array_like=True):
+    """The first frame of a bundle."""
+
+    created_ms: int
+    needs: msgspec.Raw
+    brings: msgspec.Raw
+
+
+class _Place(NamedTuple):
+    kind: bytes
+    start: int
+    length: int
+
+
+def create_bundle(
+    store: Store,
+    path: Path,
+    since: Sequence[FeedHead] = (),
+    *,
+    artifacts: bool = True,
+    progress: Progress | None = None,
+) -> BundleInfo:
+    """Write everything that a store holds beyond `since` to a new file, whole or not at all.
+
+    Raises:
+        AlreadyExistsError: There is a file of that name.
+    """
+    source = store.replication
+    own = source.heads()
+    ranges = ranges_beyond(source.log, own, list(since))
+    needs = [head for head in since if head.size and head.replica in ranges]
+    contents = _Contents(
+        source.now_ms(),
+        msgspec.Raw(frames.encode_heads(needs)),
+        msgspec.Raw(frames.encode_heads(known_heads(own))),
+    )
+    total = sum(stop - start for start, stop in ranges.values())
+    draft = path.with_name(f"{DRAFT}{secrets.token_hex(16)}")
+    try:
+        with draft.open("xb") as file:
+            sink = _Hashed(file)
+            sink.write(MAGIC)
+            frames.write_frame(sink, frames.HELLO, frames.encode(contents))
+            named: dict[bytes, None] = {}
+            done = 0
+            for block in blocks_of(source.log, ranges):
+                frames.write_frame(sink, frames.BLOCK, block.data)
+                for data in block.envelopes if artifacts else ():
+                    named.update(dict.fromkeys(blobs_named(Envelope(data))))
+                done += block.header.count
+                if progress is not None:
+                    progress("writing events", done, total)
+            for digest in filter(source.blobs.holds, named):
+                frames.write_frame(sink, frames.PUT, digest)
+                with source.blobs.open(digest) as stream:
+                    frames.write_chunks(sink, iter(lambda: stream.read(_COPY_BYTES), b""))
+            frames.write_frame(sink, frames.END)
+            file.write(sink.digest())
+            file.flush()
+            os.fsync(file.fileno())
+        take_name(draft, path)
+        sync_folder(path.parent)
+    except FileExistsError as error:
+        raise AlreadyExistsError(
+            f"there is a file {path} already", hint="choose another name, or delete it"
+        ) from error
+    except OSError as error:
+        raise translate_os_error(error, f"write {path}") from error
+    finally:
+        draft.unlink(missing_ok=True)
+    return BundleRemote(path).info()
+
+
+def apply_bundle(store: Store, path: Path, progress: Progress | None = None) -> SyncReport:
+    """Take everything that a bundle brings and this store lacks. Again changes nothing.
+
+    Raises:
+        ConflictError: The store lacks what the bundle is based on.
+        CorruptionError: The bundle is damaged; nothing of it was taken.
+    """
+    bundle = BundleRemote(path)
+    target, report = store.replication, SyncReport()
+    bundle.refuse_unmet(target.heads())
+    pull(target, bundle, bundle.heads(), report, progress)
+    missing = [digest for digest in bundle.blobs if not target.blobs.holds(digest)]
+    for digest in missing:
+        size = target.blobs.keep(digest, bundle.get_blob(digest), target.new_name())
+        report.pulled.artifacts += 1
+        report.pulled.artifact_bytes += size
+        if progress is not None:
+            progress("taking artifacts", report.pulled.artifacts, len(missing))
+    return report
+
+
+class BundleRemote:
+    """What a bundle holds, verified when it is opened. It can be read from, not written to."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        try:
+            self._frames = list(_verified(path))
+        except OSError as error:
+            translated = translate_os_error(error, f"read {path}")
+            if isinstance(error, FileNotFoundError):
+                translated = NotFoundError(f"there is no file {path}", hint="check the path")
+            raise translated from error
+        if not self._frames or self._frames[0].kind != frames.HELLO:
+            raise _damaged(path, "it does not begin as a bundle does")
+        contents = frames.decode(self._body(self._frames[0]), _Contents)
+        self.created_ms = contents.created_ms
+        self.needs = frames.decode_heads(bytes(contents.needs))
+        self._brings = frames.decode_heads(bytes(contents.brings))
+        # Where each artifact's pieces begin in the list of frames.
+        self.blobs = {
+            self._body(place): number + 1
+            for number, place in enumerate(self._frames)
+            if place.kind == frames.PUT
+        }
+
+    def info(self) -> BundleInfo:
+        """What it holds, in figures."""
+        blocks = [place for place in self._frames if place.kind == frames.BLOCK]
+        return BundleInfo(
+            created_ms=self.created_ms,
+            needs={head.replica.hex(): head.size for head in self.needs},
+            brings={head.replica.hex(): head.size for head in self._brings},
+            envelopes=sum(read_header(self._body(place))[0].count for place in blocks),
+            artifacts=len(self.blobs),
+            bytes=self._path.stat().st_size,
+        )
+
+    def heads(self) -> list[FeedHead]:
+        """What one has of each feed when it has been applied."""
+        return self._brings
+
+    def read(self, have: Sequence[FeedHead]) -> Iterator[Block]:
+        """All its blocks: what is here already is left out when they are taken."""
+        for place in self._frames:
+            if place.kind == frames.BLOCK:
+                yield Block.decode(self._body(place))
+
+    def get_blob(self, digest: bytes) -> Iterator[bytes]:
+        """An artifact's bytes."""
+        number = self.blobs[digest]
+        while self._frames[number].kind == frames.CHUNK:
+            yield self._body(self._frames[number])
+            number += 1
+
+    def refuse_unmet(self, own: Mapping[bytes, Head]) -> None:
+        """Refuse a bundle that is based on what is not here.
+
+        Raises:
+            ConflictError: It names what is missing.
+        """
+        missing = [
+            f"{head.size - size} envelopes of replica {head.replica.hex()}"
+            for head in self.needs
+            if (size := own[head.replica].size if head.replica in own else 0) < head.size
+        ]
+        if missing:
+            raise ConflictError(
+                f"cannot apply {self._path}: it goes on from what is not here: "
+                + ", ".join(missing),
+                hint="apply the bundle before it first, or make one without --since",
+            )
+
+    def _body(self, place: _Place) -> bytes:
+        with self._path.open("rb") as file:
+            file.seek(place.start)
+            body = file.read(place.length)
+        if len(body) != place.length:
+            raise _damaged(self._path, "it was changed while it was read")
+        return body
+
+
+def _verified(path: Path) -> Iterator[_Place]:
+    """Where a bundle's frames are, once its checksum is found to be that of its bytes."""
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        magic = file.read(len(MAGIC))
+        if magic != MAGIC:
+            if len(magic) == len(MAGIC) and magic[:-1] == MAGIC[:-1]:
+                raise FormatTooNewError(
+                    f"cannot read {path}: a later version of eventtrack made it",
+                    hint="upgrade with `pip install -U eventtrack`",
+                )
+            raise _damaged(path, "it is no bundle")
+        hasher, left = hashlib.sha256(magic), size - len(magic) - _DIGEST_BYTES
+        while left > 0 and (part := file.read(min(left, _COPY_BYTES))):
+            hasher.update(part)
+            left -= len(part)
+        if left or file.read() != hasher.digest():
+            raise _damaged(path, "its checksum does not match its bytes, or it was cut")
+        start = len(MAGIC)
+        while start < size - _DIGEST_BYTES:
+            file.seek(start)
+            try:
+                kind, length = frames.read_head(file)
+            except frames.Ended as error:
+                raise _damaged(path, "its last part is not whole") from error
+            yield _Place(kind, start + frames.HEAD_BYTES, length)
+            start += frames.HEAD_BYTES + length
+        if start != size - _DIGEST_BYTES:
+            raise _damaged(path, "its last part is not whole")
+
+
+class _Hashed:
+    """Writes to a file and keeps the hash of what was written."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._hasher = hashlib.sha256()
+
+    def write(self, data: bytes, /) -> Any:
+        """Write on."""
+        self._hasher.update(data)
+        return self._file.write(data)
+
+    def digest(self) -> bytes:
+        """SHA-256 of everything so far."""
+        return self._hasher.digest()
+
+
+def _damaged(path: Path, why: str) -> EventtrackError:
+    return ChecksumError(
+        f"cannot take {path}: {why}", hint="nothing of it was taken; copy or make it again"
+    )

@@ -1,0 +1,130 @@
+"""Frames: how messages follow each other in a pipe or a bundle (docs/wire.md, sections 5 and 6)."""
+
+import struct
+from collections.abc import Iterable, Iterator
+from typing import Any, BinaryIO, Protocol, TypeVar
+
+import msgspec
+
+from eventtrack.errors import ChecksumError, EventtrackError
+from eventtrack.events.envelope import Name, Number
+from eventtrack.limits import FRAME_BYTES_MAX
+from eventtrack.sync.protocol import FeedHead
+
+# Kinds of frames: one letter each.
+HELLO, HEADS, READ, APPEND, FLUSH = b"h", b"v", b"r", b"a", b"f"
+PRESENT, GET, PUT = b"p", b"g", b"u"
+BLOCK, CHUNK, END, DONE, FAILED = b"B", b"C", b"E", b"K", b"X"
+
+_HEAD = struct.Struct(">cI")
+HEAD_BYTES = _HEAD.size
+_COPY_BYTES = 2**20
+_encode = msgspec.msgpack.encode
+T = TypeVar("T")
+
+
+class _Head(msgspec.Struct, array_like=True):
+    replica: Name
+    size: Number
+    root: bytes
+
+
+class Ended(Exception):  # noqa: N818 - what it means depends on where the frames come from
+    """The frames stopped, between two of them or within one."""
+
+
+class Sink(Protocol):
+    """What frames are written to."""
+
+    def write(self, data: bytes, /) -> Any:
+        """Write all of it."""
+        ...
+
+
+def write_frame(sink: Sink, kind: bytes, body: bytes = b"") -> None:
+    """Write a frame; the caller flushes."""
+    sink.write(_HEAD.pack(kind, len(body)))
+    sink.write(body)
+
+
+def read_frame(source: BinaryIO) -> tuple[bytes, bytes]:
+    """The next frame: its kind and its body.
+
+    Raises:
+        Ended: There is none, or not all of it.
+        ChecksumError: It is larger than any frame is.
+    """
+    kind, length = read_head(source)
+    body = source.read(length)
+    if len(body) < length:
+        raise Ended
+    return kind, body
+
+
+def read_head(source: BinaryIO) -> tuple[bytes, int]:
+    """The next frame's kind and the length of its body, which follows.
+
+    Raises:
+        Ended: There is none.
+        ChecksumError: It is larger than any frame is.
+    """
+    head = source.read(HEAD_BYTES)
+    if len(head) < HEAD_BYTES:
+        raise Ended
+    kind, length = _HEAD.unpack(head)
+    if length > FRAME_BYTES_MAX:
+        raise _damaged(f"a message of {length} bytes")
+    return kind, length
+
+
+def write_chunks(sink: Sink, chunks: Iterable[bytes]) -> None:
+    """Write an artifact's bytes: a frame for each piece, and an end."""
+    for chunk in chunks:
+        for start in range(0, len(chunk), _COPY_BYTES):
+            write_frame(sink, CHUNK, chunk[start : start + _COPY_BYTES])
+    write_frame(sink, END)
+
+
+def read_chunks(source: BinaryIO) -> Iterator[bytes]:
+    """The pieces that `write_chunks` wrote, up to the end."""
+    while True:
+        kind, body = read_frame(source)
+        if kind == END:
+            return
+        if kind != CHUNK:
+            raise _damaged(f"a message {kind!r} within an artifact")
+        yield body
+
+
+def encode_heads(heads: Iterable[FeedHead]) -> bytes:
+    """Heads as msgpack: `[[replica, size, root], ...]`."""
+    return _encode(list(heads))
+
+
+def decode_heads(body: bytes) -> list[FeedHead]:
+    """Heads from msgpack."""
+    return [FeedHead(*msgspec.structs.astuple(one)) for one in decode(body, list[_Head])]
+
+
+def decode(body: bytes, kind: type[T]) -> T:
+    """A message's body.
+
+    Raises:
+        ChecksumError: It is something else.
+    """
+    try:
+        return msgspec.msgpack.decode(body, type=kind)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise _damaged(f"a message that cannot be read ({error})") from error
+
+
+def encode(value: Any) -> bytes:
+    """A message's body from plain values."""
+    return _encode(value)
+
+
+def _damaged(what: str) -> EventtrackError:
+    return ChecksumError(
+        f"the other side of the sync, or the bundle, holds {what}",
+        hint="nothing of it was taken; try again, with the same eventtrack on both sides",
+    )

@@ -1,0 +1,175 @@
+"""A store as a remote of others, and its service over a pair of pipes (docs/wire.md, section 5)."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import BinaryIO
+
+from eventtrack._version import __version__
+from eventtrack.errors import EventtrackError, NotFoundError, RemoteError
+from eventtrack.store import Store
+from eventtrack.store.replication import Replication
+from eventtrack.sync import frames
+from eventtrack.sync.blocks import Block
+from eventtrack.sync.exchange import blocks_of, known_heads, ranges_beyond
+from eventtrack.sync.importing import Importer
+from eventtrack.sync.protocol import FeedHead, Remote
+
+PROTOCOL = 1
+# What a serving process says first, so that a greeting of the login shell is told from it.
+GREETING = b"eventtrack sync 1\n"
+_COPY_BYTES = 2**20
+
+
+class StoreRemote:
+    """A `Remote` that is another store, open in this process."""
+
+    def __init__(self, store: Store) -> None:
+        self._source: Replication = store.replication
+        self._importer = Importer(self._source)
+
+    def heads(self) -> list[FeedHead]:
+        """Every feed of the store."""
+        return known_heads(self._source.heads())
+
+    def read(self, have: Sequence[FeedHead]) -> Iterator[Block]:
+        """What the store holds beyond `have`, in the order of arrival."""
+        own = self._source.heads()
+        ranges = ranges_beyond(self._source.log, own, list(have))
+        return blocks_of(self._source.log, ranges)
+
+    def append(self, block: Block) -> None:
+        """Take a block; it is verified before it is committed."""
+        self._importer.add(block)
+
+    def flush(self) -> None:
+        """Commit what was taken.
+
+        Raises:
+            ConflictError: What came before some block is missing here.
+            CorruptionError: Some block is damaged or of another history.
+        """
+        importer, self._importer = self._importer, Importer(self._source)
+        importer.flush()
+        for error in importer.refused.values():
+            raise error
+
+    def present_blobs(self, digests: Sequence[bytes]) -> set[bytes]:
+        """Those of the artifacts that the store holds."""
+        return {digest for digest in digests if self._source.blobs.holds(digest)}
+
+    def get_blob(self, digest: bytes) -> Iterator[bytes]:
+        """An artifact's bytes."""
+        try:
+            stream = self._source.blobs.open(digest)
+        except OSError as error:
+            raise NotFoundError(f"the artifact {digest.hex()} is not here") from error
+        with stream:
+            while chunk := stream.read(_COPY_BYTES):
+                yield chunk
+
+    def put_blob(self, digest: bytes, chunks: Iterable[bytes]) -> None:
+        """Keep an artifact."""
+        self._source.blobs.keep(digest, chunks, self._source.new_name())
+
+    def close(self) -> None:
+        """The store stays open: it is somebody else's."""
+
+
+def serve(open_store: Callable[[bool], Store], source: BinaryIO, sink: BinaryIO) -> None:
+    """Answer a peer's messages until it goes away.
+
+    Args:
+        open_store: Opens the store; called with whether the peer wants it made if it is not there.
+    """
+    sink.write(GREETING)
+    sink.flush()
+    session = _Session(source, sink)
+    try:
+        kind, body = frames.read_frame(source)
+        with session.told():
+            protocol, _, create = frames.decode(body, tuple[int, str, bool])
+            if kind != frames.HELLO or protocol != PROTOCOL:
+                raise RemoteError(
+                    f"the peer speaks version {protocol} of the sync protocol, this eventtrack "
+                    f"({__version__}) version {PROTOCOL}",
+                    hint="upgrade the older of the two with `pip install -U eventtrack`",
+                )
+            session.remote = StoreRemote(open_store(create))
+            session.answer(frames.HELLO, frames.encode((PROTOCOL, __version__)))
+        while session.remote is not None:
+            session.serve_one(session.remote)
+    except (frames.Ended, BrokenPipeError):
+        return  # the peer has what it came for, or will come again
+
+
+class _Session:
+    """The messages of one peer, answered one after the other."""
+
+    def __init__(self, source: BinaryIO, sink: BinaryIO) -> None:
+        self.remote: Remote | None = None
+        self._source = source
+        self._sink = sink
+        # Blocks come without waiting for answers: what is wrong with one is told when they end.
+        self._failed: EventtrackError | None = None
+
+    def serve_one(self, remote: Remote) -> None:
+        """Read a message and answer it."""
+        kind, body = frames.read_frame(self._source)
+        if kind == frames.APPEND:
+            self._append(remote, body)
+            return
+        with self.told():
+            if kind == frames.HEADS:
+                self.answer(frames.HEADS, frames.encode_heads(remote.heads()))
+            elif kind == frames.READ:
+                for block in remote.read(frames.decode_heads(body)):
+                    frames.write_frame(self._sink, frames.BLOCK, block.data)
+                self.answer(frames.END)
+            elif kind == frames.FLUSH:
+                failed, self._failed = self._failed, None
+                remote.flush()
+                if failed is not None:
+                    raise failed
+                self.answer(frames.DONE)
+            elif kind == frames.PRESENT:
+                found = remote.present_blobs(frames.decode(body, list[bytes]))
+                self.answer(frames.PRESENT, frames.encode(sorted(found)))
+            elif kind == frames.GET:
+                frames.write_chunks(self._sink, remote.get_blob(body))
+                self._sink.flush()
+            elif kind == frames.PUT:
+                self._put(remote, body)
+            else:
+                raise RemoteError(
+                    f"a message {kind!r} is not known here", hint="upgrade eventtrack"
+                )
+
+    def answer(self, kind: bytes, body: bytes = b"") -> None:
+        """Send a message on its way."""
+        frames.write_frame(self._sink, kind, body)
+        self._sink.flush()
+
+    @contextmanager
+    def told(self) -> Iterator[None]:
+        """In the block, errors go to the peer, whose request then has failed."""
+        try:
+            yield
+        except EventtrackError as error:
+            words = (type(error).__name__, error.message, error.hint)
+            self.answer(frames.FAILED, frames.encode(words))
+
+    def _append(self, remote: Remote, body: bytes) -> None:
+        if self._failed is None:
+            try:
+                remote.append(Block.decode(body))
+            except EventtrackError as error:
+                self._failed = error
+
+    def _put(self, remote: Remote, digest: bytes) -> None:
+        chunks = frames.read_chunks(self._source)
+        try:
+            remote.put_blob(digest, chunks)
+        finally:
+            for _ in chunks:  # the rest is on its way whatever became of the beginning
+                pass
+        self.answer(frames.DONE)

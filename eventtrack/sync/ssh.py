@@ -1,0 +1,217 @@
+"""A remote behind a pair of pipes: another machine's store over ssh (docs/wire.md, section 5)."""
+
+import contextlib
+import os
+import shlex
+import subprocess
+from collections.abc import Iterable, Iterator, Sequence
+from typing import BinaryIO, cast
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from eventtrack import errors
+from eventtrack._version import __version__
+from eventtrack.errors import (
+    EventtrackError,
+    InvalidValueError,
+    RemoteError,
+    RemoteUnavailableError,
+)
+from eventtrack.sync import frames
+from eventtrack.sync.blocks import Block
+from eventtrack.sync.peer import GREETING, PROTOCOL
+from eventtrack.sync.protocol import FeedHead
+
+# Which command reaches another machine, as GIT_SSH_COMMAND does for git: words as for a shell.
+COMMAND_VARIABLE = "EVENTTRACK_SSH_COMMAND"
+# What a login shell may say before our own greeting.
+_GREETING_BYTES_MAX = 64 * 2**10
+_CLOSE_TIMEOUT_S = 10.0
+
+
+def open_ssh(url: str, create: bool) -> "PipeRemote":
+    """The store at `ssh://[USER@]HOST[:PORT]/PATH`, by `eventtrack sync --stdio` over there.
+
+    `/~/PATH` is below the home folder. `?program=PATH` names an eventtrack that is not on the PATH.
+
+    Raises:
+        InvalidValueError: The URL cannot be read.
+        RemoteUnavailableError: Nobody answers there, or something else does.
+    """
+    return PipeRemote(ssh_command(url), url, create=create)
+
+
+def ssh_command(url: str) -> list[str]:
+    """The command that reaches the store at an ssh URL."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError as error:
+        raise _unreadable(url, str(error)) from error
+    path = unquote(parts.path)
+    if not parts.hostname or parts.netloc.startswith("-") or parts.hostname.startswith("-"):
+        raise _unreadable(url, "it names no host")
+    if len(path) < 2:
+        raise _unreadable(url, "it names no folder there")
+    path = path.removeprefix("/~/")
+    program = parse_qs(parts.query).get("program", ["eventtrack"])[0]
+    words = shlex.split(os.environ.get(COMMAND_VARIABLE, "") or "ssh")
+    if port is not None:
+        words += ["-p", str(port)]
+    there = shlex.join([program, "--store", path, "sync", "--stdio"])
+    user = f"{unquote(parts.username)}@" if parts.username else ""
+    return [*words, f"{user}{parts.hostname}", there]
+
+
+class PipeRemote:
+    """A `Remote` that is another process, which answers on its standard output.
+
+    Args:
+        command: Starts it; its standard error is this process's own.
+        name: What errors call it.
+    """
+
+    def __init__(self, command: Sequence[str], name: str, *, create: bool = False) -> None:
+        self._name = name
+        try:
+            self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        except OSError as error:
+            raise RemoteUnavailableError(
+                f"cannot run {command[0]} to reach {name}: {error.strerror}",
+                hint=f"install it, or name another command in {COMMAND_VARIABLE}",
+            ) from error
+        self._sink = cast("BinaryIO", self._process.stdin)
+        self._source = cast("BinaryIO", self._process.stdout)
+        try:
+            self._greet()
+            hello = frames.encode((PROTOCOL, __version__, create))
+            self._ask(frames.HELLO, hello, frames.HELLO)
+        except BaseException:
+            self.close()
+            raise
+
+    def heads(self) -> list[FeedHead]:
+        """Every feed that it holds."""
+        return frames.decode_heads(self._ask(frames.HEADS, b"", frames.HEADS))
+
+    def read(self, have: Sequence[FeedHead]) -> Iterator[Block]:
+        """What it holds beyond `have`, in the order in which it arrived there."""
+        self._send(frames.READ, frames.encode_heads(have))
+        while True:
+            kind, body = self._receive()
+            if kind == frames.END:
+                return
+            if kind != frames.BLOCK:
+                raise self._confused(kind)
+            yield Block.decode(body)
+
+    def append(self, block: Block) -> None:
+        """Send a block; what is wrong with it is told by `flush`."""
+        with self._connected():
+            frames.write_frame(self._sink, frames.APPEND, block.data)
+
+    def flush(self) -> None:
+        """Wait until what was sent is durable there."""
+        self._ask(frames.FLUSH, b"", frames.DONE)
+
+    def present_blobs(self, digests: Sequence[bytes]) -> set[bytes]:
+        """Those of the artifacts that it holds."""
+        body = self._ask(frames.PRESENT, frames.encode(list(digests)), frames.PRESENT)
+        return set(frames.decode(body, list[bytes]))
+
+    def get_blob(self, digest: bytes) -> Iterator[bytes]:
+        """An artifact's bytes; the next message waits until all of them were read."""
+        self._send(frames.GET, digest)
+        while True:
+            kind, body = self._receive()
+            if kind == frames.END:
+                return
+            if kind != frames.CHUNK:
+                raise self._confused(kind)
+            yield body
+
+    def put_blob(self, digest: bytes, chunks: Iterable[bytes]) -> None:
+        """Send an artifact, and wait until it is durable there."""
+        with self._connected():
+            frames.write_frame(self._sink, frames.PUT, digest)
+            frames.write_chunks(self._sink, chunks)
+        self._expect(frames.DONE)
+
+    def close(self) -> None:
+        """End the other process: it goes when nobody writes to it any more."""
+        with contextlib.suppress(OSError):
+            self._sink.close()
+        try:
+            self._process.wait(_CLOSE_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._source.close()
+
+    def _greet(self) -> None:
+        """Skip what the login shell says."""
+        said = b""
+        while not said.endswith(GREETING):
+            line = self._source.readline(_GREETING_BYTES_MAX)
+            said += line
+            if not line or len(said) > _GREETING_BYTES_MAX:
+                words = said.decode(errors="replace").strip()
+                raise RemoteUnavailableError(
+                    f"{self._name} does not answer as an eventtrack"
+                    + (f": {words[-200:]!r}" if words else ""),
+                    hint="is eventtrack installed there, and on the PATH of a login without a "
+                    "terminal? Else add ?program=/path/to/eventtrack to the URL",
+                )
+
+    def _ask(self, kind: bytes, body: bytes, expected: bytes) -> bytes:
+        self._send(kind, body)
+        return self._expect(expected)
+
+    def _send(self, kind: bytes, body: bytes) -> None:
+        with self._connected():
+            frames.write_frame(self._sink, kind, body)
+
+    def _expect(self, expected: bytes) -> bytes:
+        kind, body = self._receive()
+        if kind != expected:
+            raise self._confused(kind)
+        return body
+
+    def _receive(self) -> tuple[bytes, bytes]:
+        with self._connected():
+            self._sink.flush()
+            kind, body = frames.read_frame(self._source)
+        if kind == frames.FAILED:
+            raise _told(body)
+        return kind, body
+
+    @contextlib.contextmanager
+    def _connected(self) -> Iterator[None]:
+        try:
+            yield
+        except (frames.Ended, BrokenPipeError) as error:
+            raise RemoteUnavailableError(
+                f"{self._name} went away in the middle of the sync",
+                hint="sync again: it goes on where it stopped",
+            ) from error
+
+    def _confused(self, kind: bytes) -> EventtrackError:
+        return RemoteError(
+            f"{self._name} answered with a message {kind!r} where none such is due",
+            hint="upgrade eventtrack on both sides",
+        )
+
+
+def _told(body: bytes) -> EventtrackError:
+    """The error that the other side met, as if it had been met here."""
+    name, message, hint = frames.decode(body, tuple[str, str, str])
+    kind = getattr(errors, name, RemoteError)
+    if not (isinstance(kind, type) and issubclass(kind, EventtrackError)):
+        kind = RemoteError
+    return kind(f"the other side says: {message}", hint=hint)
+
+
+def _unreadable(url: str, why: str) -> InvalidValueError:
+    return InvalidValueError(
+        f"cannot use {url} as a remote: {why}",
+        hint="write ssh://HOST/FOLDER, or ssh://USER@HOST:PORT/~/FOLDER for one below the home",
+    )
