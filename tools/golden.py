@@ -134,8 +134,21 @@ def audited() -> list[Draft]:
     ]
 
 
+def measured() -> list[Draft]:
+    """The events of logged models that came later than the first ones."""
+    points = [
+        types.ModelPoint("acc", 0.75, -1, 2**40),
+        types.ModelPoint("loss", float("-inf"), 2**63 - 1, 0, "iris", "d1"),
+    ]
+    return [
+        Draft.of(MODEL, types.ModelCreated("12", "net", None, "agent", {}, {}, 8)),
+        Draft.of(MODEL, types.ModelMetricsLogged("a1" * 16, points)),
+        Draft.of(MODEL, types.ModelDeleted(10), types.ModelRestored(11)),
+    ]
+
+
 # A new noun brings a history of its own: the bytes of the others stay as they are.
-HISTORIES = {"log": history, "audit": audited, "traces": traced}
+HISTORIES = {"log": history, "audit": audited, "traces": traced, "models": measured}
 
 
 def recorded(name: str = "log") -> list[Envelope]:

@@ -140,6 +140,8 @@ def experiment_tag(key: str, value: str) -> ExperimentTag:
 def metric(source: Fields, path: str = "") -> Metric:
     """A point of a metric; `path` leads to it in the request, with a dot at its end."""
     key, timestamp = source["key"], source["timestamp"]
+    if bool(source["dataset_name"]) != bool(source["dataset_digest"]):
+        refuse("Both dataset_name and dataset_digest must be provided if one is provided")
     _key(key, f"{path}name")
     if timestamp < 0:
         refuse(
@@ -151,7 +153,15 @@ def metric(source: Fields, path: str = "") -> Metric:
             )
         )
     _no_longer("Metric name", limits.KEY_LENGTH_MAX, key)
-    return Metric(key=key, value=source["value"], timestamp=timestamp, step=source["step"])
+    return Metric(
+        key=key,
+        value=source["value"],
+        timestamp=timestamp,
+        step=source["step"],
+        model_id=source["model_id"] or None,
+        dataset_name=source["dataset_name"] or None,
+        dataset_digest=source["dataset_digest"] or None,
+    )
 
 
 def param(source: Fields, path: str = "") -> Param:
@@ -166,6 +176,11 @@ def run_tag(source: Fields, path: str = "") -> RunTag:
     _key(source["key"], f"{path}key")
     _no_longer(f"{path}key", limits.KEY_LENGTH_MAX, source["key"])
     return RunTag(key=source["key"], value=source["value"][: limits.TAG_VALUE_LENGTH_MAX])
+
+
+def pairs(sources: Sequence[Fields]) -> dict[str, str]:
+    """Params or tags by key, as they were sent; the last of one key counts."""
+    return {one["key"]: one["value"] for one in sources}
 
 
 def new_run_tags(tags: Sequence[Fields]) -> dict[str, str]:
@@ -284,8 +299,10 @@ _PLAIN_NAMES_MAX = 10_000
 
 
 def _all_plain(points: Sequence[quick.Point]) -> bool:
-    """Whether there is nothing that `metric` would refuse; it says what of which."""
+    """Whether there is nothing that `metric` would refuse, or would have to keep beside it."""
     if not points or min([point.timestamp for point in points]) < 0:
+        return False
+    if any(point.model_id or point.dataset_name or point.dataset_digest for point in points):
         return False
     names = [point.key for point in points]
     if _plain_names.issuperset(names):

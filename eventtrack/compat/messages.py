@@ -294,9 +294,9 @@ def truth(name: str) -> Field:
     return Field(name, _truth, default=False)
 
 
-def one_of(name: str, names: Sequence[str]) -> Field:
-    """One of several names, numbered from 1; the first when unset."""
-    numbered = {one: number for number, one in enumerate(names, 1)}
+def one_of(name: str, names: Sequence[str], *, first: int = 1) -> Field:
+    """One of several names, numbered from `first`; the first when unset."""
+    numbered = {one: number for number, one in enumerate(names, first)}
     return Field(name, _one_of(numbered), default=names[0])
 
 

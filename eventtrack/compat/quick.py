@@ -22,7 +22,7 @@ class _Fields(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class Point(_Fields, forbid_unknown_fields=True, gc=False):
-    """A point of a metric; what else may be named with it is not kept."""
+    """A point of a metric."""
 
     key: _Name
     value: float

@@ -27,7 +27,7 @@ from eventtrack.compat.messages import (
 )
 from eventtrack.compat.rules import ARRAY, NUMBER, REQUIRED, STRING, TEXTS, WHOLE, Rules
 from eventtrack.errors import InvalidValueError
-from eventtrack.views.records import RunStatus
+from eventtrack.views.records import ModelStatus, RunStatus
 
 VIEW_TYPES = ("ACTIVE_ONLY", "DELETED_ONLY", "ALL")
 # MLflow (server/handlers.py): runs and points that one chart may ask for.
@@ -297,6 +297,44 @@ METRIC_INTERVAL = _request(
     ],
 )
 
+# What the protobuf calls the states of a logged model, numbered from 0.
+MODEL_STATUSES = dict(
+    zip(
+        (
+            "LOGGED_MODEL_STATUS_UNSPECIFIED",
+            "LOGGED_MODEL_PENDING",
+            "LOGGED_MODEL_READY",
+            "LOGGED_MODEL_UPLOAD_FAILED",
+        ),
+        ModelStatus.ALL,
+        strict=True,
+    )
+)
+CREATE_MODEL = _request(
+    *map(text, ("experiment_id", "name", "model_type", "source_run_id")),
+    many("params", _TAG),
+    many("tags", _TAG),
+    experiment_id=[STRING, REQUIRED],
+    name=[STRING],
+    model_type=[STRING],
+    source_run_id=[STRING],
+    params=[ARRAY],
+    tags=[ARRAY],
+)
+# No message of MLflow's protobuf: its handler reads the query itself.
+GET_MODEL = _request(text("allow_deleted"))
+ONE_MODEL = _request()
+FINALIZE_MODEL = _request(
+    text("model_id"),
+    one_of("status", tuple(MODEL_STATUSES), first=0),
+    model_id=[STRING, REQUIRED],
+    status=[WHOLE, REQUIRED],
+)
+LOG_MODEL_PARAMS = _request(
+    text("model_id"), many("params", _TAG), model_id=[STRING, REQUIRED], params=[ARRAY]
+)
+SET_MODEL_TAGS = _request(many("tags", _TAG), tags=[ARRAY])
+LIST_MODEL_ARTIFACTS = _request(text("artifact_directory_path"), artifact_directory_path=[STRING])
 SEARCH_MODELS = _request(
     texts("experiment_ids"),
     text("filter"),

@@ -5,16 +5,20 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from eventtrack.compat.checks import stored_double
+from eventtrack.compat.requests import MODEL_STATUSES
 from eventtrack.views.records import (
     DatasetInput,
     Experiment,
     FileInfo,
+    LoggedModel,
     Metric,
     Run,
     RunInfo,
 )
 
 Json = dict[str, Any]
+
+MODEL_STATUS_WORDS = {status: word for word, status in MODEL_STATUSES.items()}
 
 # The version whose words and shapes these are; clients choose what to ask for by it.
 MLFLOW_VERSION = "3.17.2"
@@ -95,14 +99,46 @@ def run(record: Run, latest: Iterable[Metric]) -> Json:
     return {"info": run_info(record.info), "data": data, "inputs": inputs, "outputs": outputs}
 
 
+def model_location(record: LoggedModel) -> str:
+    """Where a client sends a logged model's files."""
+    if served_by_us(record.artifact_location):
+        return f"{PROXY_SCHEME}{record.experiment_id}/models/{record.model_id}/artifacts"
+    return record.artifact_location
+
+
+def logged_model(record: LoggedModel) -> Json:
+    """A logged model with all points that describe it."""
+    info: Json = {
+        "model_id": record.model_id,
+        "experiment_id": record.experiment_id,
+        "name": record.name,
+        "creation_timestamp_ms": record.creation_timestamp,
+        "last_updated_timestamp_ms": record.last_updated_timestamp,
+        "artifact_uri": model_location(record),
+        "status": MODEL_STATUS_WORDS[record.status],
+        "model_type": record.model_type or "",
+        "source_run_id": record.source_run_id or "",
+    }
+    _add_list(info, "tags", _pairs(record.tags))
+    data: Json = {}
+    _add_list(data, "params", _pairs(record.params))
+    _add_list(data, "metrics", [metric(point) for point in record.metrics])
+    return {"info": info, "data": data}
+
+
 def metric(point: Metric) -> Json:
-    """One point of a metric."""
-    return {
+    """One point of a metric, with what it describes if that is known."""
+    found: Json = {
         "key": point.key,
         "value": double(point.value),
         "timestamp": point.timestamp,
         "step": point.step,
     }
+    if point.model_id:
+        for name in ("dataset_name", "dataset_digest", "model_id", "run_id"):
+            if text := getattr(point, name):
+                found[name] = text
+    return found
 
 
 def double(value: float) -> float | str:

@@ -244,8 +244,32 @@ class ModelTagDeleted(Event, frozen=True):
     key: str
 
 
+class ModelPoint(msgspec.Struct, array_like=True, frozen=True):
+    """One point of a metric that describes a model, perhaps on a dataset."""
+
+    key: str
+    value: float
+    step: int
+    timestamp_ms: int
+    dataset_name: str | None = None
+    dataset_digest: str | None = None
+
+
+class ModelMetricsLogged(Event, frozen=True):
+    """A run measured a model; the run's own history has the points as well."""
+
+    run_id: str
+    points: list[ModelPoint]
+
+
 class ModelDeleted(Event, frozen=True):
     """A model was deleted."""
+
+    at_ms: int
+
+
+class ModelRestored(Event, frozen=True):
+    """A deleted model became active again (only undo writes it)."""
 
     at_ms: int
 

@@ -90,6 +90,7 @@ def logged_model(record: records.LoggedModel, location: str) -> entities.LoggedM
         status=entities.LoggedModelStatus(record.status),
         tags=record.tags,
         params=record.params,
+        metrics=[_model_metric(point) for point in record.metrics] or None,
     )
 
 
@@ -98,10 +99,29 @@ def metric(point: records.Metric) -> entities.Metric:
     return entities.Metric(point.key, finite(point.value), point.timestamp, point.step)
 
 
+def _model_metric(point: records.Metric) -> entities.Metric:
+    return entities.Metric(
+        point.key,
+        finite(point.value),
+        point.timestamp,
+        point.step,
+        model_id=point.model_id,
+        dataset_name=point.dataset_name,
+        dataset_digest=point.dataset_digest,
+        run_id=point.run_id,
+    )
+
+
 def metric_record(point: entities.Metric) -> records.Metric:
     """One point as our record."""
     return records.Metric(
-        key=point.key, value=point.value, timestamp=point.timestamp, step=point.step or 0
+        key=point.key,
+        value=point.value,
+        timestamp=point.timestamp,
+        step=point.step or 0,
+        model_id=point.model_id,
+        dataset_name=point.dataset_name,
+        dataset_digest=point.dataset_digest,
     )
 
 

@@ -5,18 +5,15 @@ from typing import Any
 
 from mlflow import entities
 from mlflow.store.entities.paged_list import PagedList
-from mlflow.store.tracking import SEARCH_LOGGED_MODEL_MAX_RESULTS_DEFAULT
 
 from eventtrack.errors import NotFoundError
 from eventtrack.plugin.base import OpenStore
 from eventtrack.plugin.entities import logged_model, pairs, param_record, tag_record
-from eventtrack.plugin.errors import not_implemented
-from eventtrack.plugin.model_search import find
-from eventtrack.views import paging, records
+from eventtrack.views import records
 
 
 class ModelCalls(OpenStore):
-    """Logged models: made, finalized, tagged, deleted, found. Their metrics stay with the runs."""
+    """Logged models: made, finalized, tagged, deleted, found."""
 
     def create_logged_model(
         self,
@@ -80,12 +77,14 @@ class ModelCalls(OpenStore):
         page_token: str | None = None,
     ) -> PagedList:
         """One page of models; without an order the newest first."""
-        if datasets:
-            not_implemented("Search for logged models by dataset", "filter by tags or params")
-        offset = paging.offset_of(page_token)
-        size = max_results or SEARCH_LOGGED_MODEL_MAX_RESULTS_DEFAULT
-        found = find(self.store.models.list(experiment_ids), filter_string, order_by)
-        page = paging.page(found[offset : offset + size + 1], offset, size)
+        page = self.store.models.search(
+            [str(one) for one in experiment_ids],
+            filter_string,
+            datasets,
+            max_results,
+            order_by,
+            page_token,
+        )
         return PagedList([self._model(one) for one in page], page.token)
 
     def _model(self, record: records.LoggedModel) -> Any:

@@ -18,7 +18,10 @@ class RecordingCalls(OpenStore):
     def log_metric(self, run_id: str, metric: entities.Metric) -> None:
         """Log one point."""
         point = metric_record(metric)
-        self.store.metrics.log(run_id, point.key, point.value, point.step, point.timestamp)
+        if point.model_id:
+            self.store.runs.log_batch(run_id, [point])
+        else:
+            self.store.metrics.log(run_id, point.key, point.value, point.step, point.timestamp)
 
     def log_param(self, run_id: str, param: entities.Param) -> None:
         """Log one param; another value for one that is logged is refused."""

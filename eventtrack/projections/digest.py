@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from eventtrack.projections import model_points
 from eventtrack.projections.points import Points
 from eventtrack.projections.state import ExperimentState, ModelState, RunState, SessionState
 from eventtrack.projections.tables import Reader
@@ -100,7 +101,12 @@ def _run(reader: Reader, run: RunState) -> list[Any]:
 
 def _model(reader: Reader, model: ModelState) -> list[Any]:
     fields = msgspec.structs.astuple(model)[1:]
-    return ["model", *fields, _artifacts(reader, model.number)]
+    found = ["model", *fields, _artifacts(reader, model.number)]
+    points = [
+        [*msgspec.structs.astuple(point)[:-1], _canonical(point.value)]
+        for point in model_points.read(reader, model.number)
+    ]
+    return [*found, points] if points else found
 
 
 def _trace(reader: Reader, trace: TraceState) -> list[Any]:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from eventtrack.events import types
+from eventtrack.projections import model_points
 from eventtrack.projections.runs import keep_artifacts, remove_artifacts
 from eventtrack.projections.state import ModelState, Stamp, latest, merge_tags
 from eventtrack.projections.tables import Tables
@@ -56,6 +57,20 @@ def deleted(tables: Tables, model: ModelState, event: types.ModelDeleted, stamp:
     _note_update(model, event.at_ms)
 
 
+def restored(tables: Tables, model: ModelState, event: types.ModelRestored, stamp: Stamp) -> None:
+    """The model is active again."""
+    model.lifecycle = latest(model.lifecycle, "active", stamp)
+    _note_update(model, event.at_ms)
+
+
+def metrics_logged(
+    tables: Tables, model: ModelState, event: types.ModelMetricsLogged, stamp: Stamp
+) -> None:
+    """Points of a run that measured the model."""
+    for point in event.points:
+        model_points.keep(tables, model.number, event.run_id, point, stamp)
+
+
 def artifacts_logged(
     tables: Tables, model: ModelState, event: types.ModelArtifactsLogged, stamp: Stamp
 ) -> None:
@@ -94,7 +109,9 @@ MODEL_FOLDS: dict[str, ModelFold] = {
     "model.params_logged": params_logged,
     "model.tags_set": tags_set,
     "model.tag_deleted": tag_deleted,
+    "model.metrics_logged": metrics_logged,
     "model.deleted": deleted,
+    "model.restored": restored,
     "model.artifacts_logged": artifacts_logged,
     "model.artifacts_deleted": artifacts_deleted,
 }

@@ -32,6 +32,7 @@ TABLES = (
     "names",
     "runs",
     "models",
+    "model_points",
     "sessions",
     "artifacts",
     "points",

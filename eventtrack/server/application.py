@@ -67,7 +67,8 @@ class Application:
                 return found.entry
             AUTHOR.set(self._access.admit(found.entry.needs, request.headers))
             if isinstance(found.entry, Streamed):
-                return await found.entry.answer(self._services, request, found.rest)
+                rest = found.rest or "".join(found.pieces.values())
+                return await found.entry.answer(self._services, request, rest)
             return await self._json(self._services, found.entry, request, found.pieces)
         except EventtrackError as error:
             answer = refusal(error)

@@ -11,6 +11,7 @@ from eventtrack.compat.responses import Json
 from eventtrack.errors import NotFoundError
 from eventtrack.server import files
 from eventtrack.server.endpoint import AJAX_2, Endpoint, Streamed
+from eventtrack.server.files import Owned
 from eventtrack.server.threads import Services
 from eventtrack.store import Store
 from eventtrack.tokens import Role
@@ -26,7 +27,7 @@ def _list(store: Store, sent: Values) -> Json:
     info = store.runs.get(checks.run_of(sent)).info
     found = store.artifacts.list(info.run_id, path or None)
     if not found and not path:
-        files.refuse_elsewhere(store, info.run_id)
+        files.refuse_elsewhere(store, Owned("run", info.run_id, ""))
     answer: Json = {"root_uri": responses.run_location(info)}
     if found:
         answer["files"] = [responses.file(one) for one in found]
@@ -38,7 +39,7 @@ async def _get(services: Services, request: Request, _: str) -> Response:
     run_id = query.get("run_id") or query.get("run_uuid") or ""
     if "path" not in query:
         checks.refuse("Missing value for required parameter 'path'.")
-    return await files.send(services, run_id, checks.artifact_path(query["path"]))
+    return await files.send(services, Owned("run", run_id, checks.artifact_path(query["path"])))
 
 
 async def _upload(services: Services, request: Request, _: str) -> Response:
@@ -55,15 +56,15 @@ async def _upload(services: Services, request: Request, _: str) -> Response:
         checks.refuse("Request must specify data.")
     if int(size) > _UPLOAD_BYTES_MAX:
         checks.refuse(_TOO_LARGE)
-    await files.receive(services, request, run_id, path)
+    await files.receive(services, request, Owned("run", run_id, path))
     return Response(b"", media_type="application/json")
 
 
 def _list_proxied(store: Store, sent: Values) -> Json:
     path = checks.artifact_path(sent["path"]) if sent.has("path") else ""
     try:
-        run_id, below = files.run_and_path(path)
-        found = store.artifacts.list(run_id, below or None)
+        below = files.owned(path)
+        found = below.files(store).list(below.owner, below.path or None)
     except NotFoundError:
         return {}  # a folder that does not exist is an empty one, as in MLflow
     listed = []
@@ -75,25 +76,24 @@ def _list_proxied(store: Store, sent: Values) -> Json:
 
 
 async def _download_proxied(services: Services, request: Request, path: str) -> Response:
-    run_id, below = files.run_and_path(checks.artifact_path(path))
-    return await files.send(services, run_id, below)
+    return await files.send(services, files.owned(checks.artifact_path(path)))
 
 
 async def _upload_proxied(services: Services, request: Request, path: str) -> Response:
-    run_id, below = files.run_and_path(checks.artifact_path(path))
-    await files.receive(services, request, run_id, below)
+    await files.receive(services, request, files.owned(checks.artifact_path(path)))
     return Response()
 
 
 async def _delete_proxied(services: Services, request: Request, path: str) -> Response:
-    run_id, below = files.run_and_path(checks.artifact_path(path))
+    below = files.owned(checks.artifact_path(path))
 
     def delete() -> None:
-        files.refuse_elsewhere(services.store, run_id)
-        for entry in services.store.artifacts.list(run_id) if not below else ():
-            services.store.artifacts.delete(run_id, entry.path)
-        if below:
-            services.store.artifacts.delete(run_id, below)
+        files.refuse_elsewhere(services.store, below)
+        kept = below.files(services.store)
+        for entry in kept.list(below.owner) if not below.path else ():
+            kept.delete(below.owner, entry.path)
+        if below.path:
+            kept.delete(below.owner, below.path)
 
     await services.read(delete)
     return Response(b"{}", media_type="application/json")

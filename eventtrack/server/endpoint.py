@@ -65,7 +65,8 @@ class Streamed:
     """An endpoint that reads or sends bytes as they come.
 
     Args:
-        path: Whole; with a slash at its end for everything below it, which `answer` gets.
+        path: Whole; with a slash at its end for everything below it, or with one name in angle
+            brackets for any piece, which `answer` gets.
         role: As of an `Endpoint`.
     """
 

@@ -10,6 +10,7 @@ import unicodedata
 import urllib.parse
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Literal, NamedTuple
 
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
@@ -21,6 +22,7 @@ from eventtrack.log.files import BLOBS
 from eventtrack.log.filesystem import translate_os_error
 from eventtrack.server.threads import Services
 from eventtrack.store import Store, validate
+from eventtrack.store.artifacts import Artifacts
 
 # Bytes that go to a thread at once: twice as fast as the 64 KiB in which they arrive.
 _CHUNK_BYTES = 2**20
@@ -36,25 +38,49 @@ _TEXT = """
 _TEXT_NAMES = frozenset(_TEXT.split())
 
 
+class Owned(NamedTuple):
+    """A path among the files of a run or of a logged model; "" for all of them."""
+
+    kind: Literal["run", "model"]
+    owner: str
+    path: str
+
+    def files(self, store: Store) -> Artifacts:
+        """What keeps the files of owners of this kind."""
+        return store.artifacts if self.kind == "run" else store.models.artifacts
+
+    def location(self, store: Store) -> str:
+        """Where the owner's files are.
+
+        Raises:
+            NotFoundError: There is no such owner.
+        """
+        if self.kind == "model":
+            return store.models.get(self.owner).artifact_location
+        return store.runs.get(checks.known_run_id(self.owner)).info.artifact_uri
+
+
 class _File(FileResponse):
     """A file in large chunks; answers ranges and unchanged files by itself."""
 
     chunk_size = _CHUNK_BYTES
 
 
-async def send(services: Services, run_id: str, path: str) -> Response:
-    """A file of a run, as an attachment: no page of ours is to run what somebody logged."""
-    store = services.store
-    checks.known_run_id(run_id)
+async def send(services: Services, owned: Owned) -> Response:
+    """A file as an attachment: no page of ours is to run what somebody logged."""
+    store, (kind, owner, path) = services.store, owned
+    if kind == "run":
+        checks.known_run_id(owner)
 
     def find() -> tuple[Path, str]:
-        entry = store.artifacts.entry(run_id, path)
-        with store.artifacts.open(run_id, path) as file:
+        files = owned.files(store)
+        entry = files.entry(owner, path)
+        with files.open(owner, path) as file:
             place = Path(file.name)
         # The log may name any file of this machine, and other machines may write to the log.
         if not place.is_relative_to(store.path / BLOBS):
-            refuse_elsewhere(store, run_id)
-            raise NotServedError(f"artifact '{path}' of run {run_id} lies outside the store")
+            refuse_elsewhere(store, owned)
+            raise NotServedError(f"artifact '{path}' of {kind} {owner} lies outside the store")
         return place, entry.sha256
 
     place, digest = await services.read(find)
@@ -66,17 +92,17 @@ async def send(services: Services, run_id: str, path: str) -> Response:
     return _File(place, headers=headers, media_type=media_type(path))
 
 
-async def receive(services: Services, request: Request, run_id: str, path: str) -> None:
-    """Store a request's body as a file of a run; durable on return.
+async def receive(services: Services, request: Request, owned: Owned) -> None:
+    """Store a request's body as a file of a run or a model; durable on return.
 
     Raises:
-        NotFoundError: There is no such run.
+        NotFoundError: There is no such run or model.
         NotServedError: Its files are kept elsewhere.
         InvalidValueError: No file can have such a path.
     """
-    store = services.store
+    store, (_, owner, path) = services.store, owned
     parent, name = posixpath.split(validate.artifact_path(path))
-    await services.read(lambda: refuse_elsewhere(store, run_id))
+    await services.read(lambda: refuse_elsewhere(store, owned))
     folder = Path(await services.read(lambda: tempfile.mkdtemp("", _UPLOAD_PREFIX, store.path)))
     try:
         # Not under its own name: one may be longer than what file systems take.
@@ -87,19 +113,19 @@ async def receive(services: Services, request: Request, run_id: str, path: str) 
                     await services.read(lambda chunk=chunk: sink.write(chunk))  # type: ignore[misc]
         except OSError as error:
             raise translate_os_error(error, f"receive artifact '{path}'") from error
-        await services.read(
-            lambda: store.artifacts.log_file(run_id, draft, parent or None, name=name)
-        )
+        kept = owned.files(store)
+        await services.read(lambda: kept.log_file(owner, draft, parent or None, name=name))
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def refuse_elsewhere(store: Store, run_id: str) -> None:
-    """Refuse what would need the files of a run that this server does not keep."""
-    location = store.runs.get(checks.known_run_id(run_id)).info.artifact_uri
+def refuse_elsewhere(store: Store, owned: Owned) -> None:
+    """Refuse what would need files that this server does not keep."""
+    location = owned.location(store)
     if not responses.served_by_us(location):
         raise NotServedError(
-            f"the files of run {run_id} lie at {location}, which is not this server's",
+            f"the files of {owned.kind} {owned.owner} lie at {location}, which is not this "
+            "server's",
             hint="read and write them there; mlflow does so by itself",
         )
 
@@ -144,22 +170,26 @@ async def _large_chunks(request: Request) -> AsyncIterator[bytes]:
         yield bytes(waiting)
 
 
-def run_and_path(proxied: str) -> tuple[str, str]:
-    """The run and the path below its artifacts that a path of the proxy names.
+def owned(proxied: str) -> Owned:
+    """Whose file a path of the proxy names.
 
     Raises:
-        NotFoundError: It names nothing that runs have.
-        NotServedError: It names a model's or a trace's files.
+        NotFoundError: It names nothing that runs or models have.
+        NotServedError: It names a trace's files.
     """
     pieces = [piece for piece in proxied.split("/") if piece not in ("", ".")]
-    if len(pieces) > 2 and pieces[1] in ("models", "traces"):
+    kind: Literal["run", "model"] = "run"
+    if len(pieces) > 2 and pieces[1] == "traces":
         raise NotServedError(
-            f"files of logged models and traces are not served yet: '{proxied}'",
+            f"files of traces are not served yet: '{proxied}'",
             hint="log them as artifacts of a run",
         )
+    if len(pieces) > 2 and pieces[1] == "models":
+        kind, pieces = "model", pieces[1:]
     if len(pieces) < 3 or pieces[2] != "artifacts":
         raise NotFoundError(
             f"No such artifact: '{proxied}'",
-            hint="files lie at EXPERIMENT_ID/RUN_ID/artifacts/PATH",
+            hint="files lie at EXPERIMENT_ID/RUN_ID/artifacts/PATH "
+            "and EXPERIMENT_ID/models/MODEL_ID/artifacts/PATH",
         )
-    return pieces[1], "/".join(pieces[3:])
+    return Owned(kind, pieces[1], "/".join(pieces[3:]))

@@ -11,7 +11,7 @@ from eventtrack.errors import InvalidValueError
 from eventtrack.server.endpoint import Change, Endpoint
 from eventtrack.store import Store
 from eventtrack.store.points import PointLike
-from eventtrack.views.records import LoggedModelInput, LoggedModelOutput, Param, RunTag
+from eventtrack.views.records import LoggedModelInput, LoggedModelOutput, Metric, Param, RunTag
 
 _MODELS_TAG = "mlflow.log-model.history"
 _MODEL_KEYS = ("run_id", "artifact_path", "utc_time_created", "model_uuid")
@@ -20,8 +20,10 @@ _MODEL_NEEDED = ("artifact_path", "flavors", "utc_time_created", "run_id")
 
 def _log_metric(store: Store, sent: Values) -> Change:
     # Not through the journal: an answer promises that it is on disk.
-    metric = checks.metric(sent)
-    return store.metrics.prepare(checks.run_of(sent), [metric])
+    metric, run_id = checks.metric(sent), checks.run_of(sent)
+    if metric.model_id:
+        return lambda: _log_facts(store, run_id, [metric], [], [])
+    return store.metrics.prepare(run_id, [metric])
 
 
 def _log_param(store: Store, sent: Values) -> Json:
@@ -44,7 +46,8 @@ def _delete_tag(store: Store, sent: Values) -> Json:
 def _log_batch(store: Store, sent: Fields) -> Change:
     run_id = checks.run_id(sent["run_id"])
     points, params, tags = checks.batch(sent)
-    if points and not params and not tags:
+    of_models = any(isinstance(one, Metric) and one.model_id for one in points)
+    if points and not params and not tags and not of_models:
         return store.metrics.prepare(run_id, points)
     return lambda: _log_facts(store, run_id, points, params, tags)
 

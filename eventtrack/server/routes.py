@@ -38,6 +38,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
 STREAMED: tuple[Streamed, ...] = (
     *artifacts.STREAMED,
     *graphql.STREAMED,
+    *models.STREAMED,
     *information.STREAMED,
 )
 

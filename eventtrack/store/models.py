@@ -1,7 +1,9 @@
 """Logged models: made, given files, finalized, tagged, deleted, listed."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
+from eventtrack import limits
 from eventtrack.errors import InvalidValueError, NotFoundError
 from eventtrack.events import types
 from eventtrack.events.envelope import Draft
@@ -12,8 +14,11 @@ from eventtrack.store import validate
 from eventtrack.store.artifacts import Artifacts, Place, outside_root
 from eventtrack.store.context import StoreContext
 from eventtrack.store.experiments import active_experiment
+from eventtrack.views import model_search, paging
 from eventtrack.views.entities import EntityReader
-from eventtrack.views.records import LifecycleStage, LoggedModel, ModelStatus
+from eventtrack.views.filter_fields import LOGGED_MODELS
+from eventtrack.views.filters import parse_filter
+from eventtrack.views.records import LifecycleStage, LoggedModel, ModelStatus, PagedList
 
 # MLflow's ids of logged models begin so, which tells them from names in `models:/` URIs.
 ID_PREFIX = "m-"
@@ -82,6 +87,35 @@ class Models:
                 if wanted is None or state.experiment_id in wanted
             ]
         return sorted(found, key=lambda one: (-one.creation_timestamp, one.model_id))
+
+    def search(
+        self,
+        experiment_ids: Sequence[str],
+        filter_string: str | None = None,
+        datasets: Sequence[Mapping[str, Any]] | None = None,
+        max_results: int | None = None,
+        order_by: Sequence[Mapping[str, Any]] | None = None,
+        page_token: str | None = None,
+    ) -> PagedList[LoggedModel]:
+        """One page of the active models of some experiments that match.
+
+        Args:
+            datasets: Only points that were measured on one of these count, and only models that
+                have such points: `dataset_name` and perhaps `dataset_digest` of each.
+            max_results: 100 by default.
+            order_by: Of each: `field_name` (an attribute, or `metrics.KEY` for its latest point),
+                `ascending` and perhaps `dataset_name`, `dataset_digest`. Then newest first.
+
+        Raises:
+            InvalidValueError: The filter, a dataset or the order cannot be read.
+        """
+        expression = parse_filter(filter_string, LOGGED_MODELS)
+        wanted = model_search.parse_datasets(datasets)
+        order = model_search.parse_order(order_by)
+        offset = paging.offset_of(page_token)
+        size = max_results or limits.SEARCH_LOGGED_MODELS_RESULTS_DEFAULT
+        found = model_search.find(self.list(experiment_ids), expression, wanted, order)
+        return paging.page(found[offset : offset + size + 1], offset, validate.max_results(size))
 
     def finalize(self, model_id: str, status: str) -> LoggedModel:
         """Say that a model's files are all there (READY), or that they are not (FAILED)."""
@@ -196,7 +230,7 @@ def _name(name: str) -> str:
     """A model's name, as MLflow allows it: it is part of `models:/` URIs."""
     if any(letter in name for letter in "/:.%\"'"):
         raise InvalidValueError(
-            f"Invalid model name ({name}) provided. Model name must be a non-empty string and "
+            f"Invalid model name ({name!r}) provided. Model name must be a non-empty string and "
             "cannot contain the following characters: ('/', ':', '.', '%', '\"', \"'\")",
             hint="replace them, for example by '-'",
         )

@@ -9,7 +9,7 @@ from eventtrack.events.envelope import Draft
 from eventtrack.events.types import Event
 from eventtrack.projections.state import RunState
 from eventtrack.projections.tables import Reader
-from eventtrack.store import inputs, validate
+from eventtrack.store import inputs, model_points, validate
 from eventtrack.store.context import StoreContext
 from eventtrack.store.decide import active_run, existing_run, points_allowed
 from eventtrack.store.experiments import active_experiment
@@ -220,7 +220,8 @@ class Runs:
             validate.tag_key(tag.key): validate.tag_value(tag.key, tag.value) for tag in tags
         }
         points = points_event(metrics) if metrics else None
-        if points is not None and not params and not tags:
+        of_models = model_points.drafts(run_id, metrics)
+        if points is not None and not params and not tags and not of_models:
             prepared = Prepared(_draft(validate.run_id(run_id), points), AUTHOR.get())
             (refused,) = self._context.recorder.record([prepared], points_allowed(self._context))
             if refused is not None:
@@ -236,7 +237,7 @@ class Runs:
                 events.append(points)
             if new_tags := _new_tags(state, clean_tags):
                 events.append(types.TagsSet(new_tags))
-            return None, [_draft(run_id, *events)] if events else []
+            return None, [_draft(run_id, *events), *of_models] if events else []
 
         self._engine.execute(decide)
 

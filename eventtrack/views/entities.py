@@ -1,5 +1,6 @@
 """From folded state to records: what a run and an experiment look like to a caller."""
 
+from eventtrack.projections import model_points
 from eventtrack.projections.state import (
     ExperimentState,
     ModelState,
@@ -15,6 +16,7 @@ from eventtrack.views.records import (
     LoggedModel,
     LoggedModelInput,
     LoggedModelOutput,
+    Metric,
     Run,
     RunData,
     RunInfo,
@@ -81,6 +83,24 @@ class EntityReader:
         location = experiment.artifact_location if experiment is not None else None
         return self._artifact_root if location is None else location.rstrip("/")
 
+    def model_metrics(self, state: ModelState) -> list[Metric]:
+        """Every point that describes a logged model, in order of key, time, step and run."""
+        found = model_points.read(self.reader, state.number)
+        found.sort(key=lambda one: (one.key, one.timestamp_ms, one.step, one.run_id))
+        return [
+            Metric(
+                key=one.key,
+                value=one.value,
+                timestamp=one.timestamp_ms,
+                step=one.step,
+                model_id=state.model_id,
+                dataset_name=one.dataset_name,
+                dataset_digest=one.dataset_digest,
+                run_id=one.run_id,
+            )
+            for one in found
+        ]
+
     def model(self, state: ModelState) -> LoggedModel:
         """A logged model as a record."""
         return LoggedModel(
@@ -96,6 +116,7 @@ class EntityReader:
             source_run_id=state.source_run_id,
             params=state.live_params(),
             tags=state.live_tags(),
+            metrics=self.model_metrics(state),
         )
 
     def run_info(self, state: RunState) -> RunInfo:

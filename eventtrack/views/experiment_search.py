@@ -1,12 +1,10 @@
 """Search over experiments: there are few, so each is looked at."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-from eventtrack.views.filters import And, Comparison, Expression, Not, Or, OrderTerm
+from eventtrack.views.filters import Comparison, Expression, Field, OrderTerm
+from eventtrack.views.matching import compare_value, matches
 from eventtrack.views.records import Experiment, LifecycleStage, ViewType
-from eventtrack.views.run_search import text_test
-
-_NUMERIC = ("creation_time", "last_update_time")
 
 
 def find(
@@ -20,7 +18,7 @@ def find(
         experiment
         for experiment in experiments
         if _viewed(experiment, view_type)
-        and (expression is None or _matches(experiment, expression))
+        and (expression is None or matches(expression, _test(experiment)))
     ]
     if not order:
         return sorted(found, key=lambda one: (-one.creation_time, _id_order(one)))
@@ -38,47 +36,15 @@ def _viewed(experiment: Experiment, view_type: int) -> bool:
     return deleted == (view_type == ViewType.DELETED_ONLY)
 
 
-def _matches(experiment: Experiment, expression: Expression) -> bool:
-    if isinstance(expression, And):
-        return all(_matches(experiment, part) for part in expression.parts)
-    if isinstance(expression, Or):
-        return any(_matches(experiment, part) for part in expression.parts)
-    if isinstance(expression, Not):
-        return not _matches(experiment, expression.part)
-    return _compare(experiment, expression)
+def _test(experiment: Experiment) -> Callable[[Comparison], bool]:
+    return lambda one: compare_value(_value(experiment, one.field), one)
 
 
-def _compare(experiment: Experiment, comparison: Comparison) -> bool:
-    field, operator, wanted = comparison.field, comparison.operator, comparison.value
-    found = (
-        experiment.tags.get(field.key) if field.kind == "tag" else getattr(experiment, field.key)
-    )
-    if operator == "IS NULL":
-        return found is None
-    if found is None or operator == "IS NOT NULL":
-        return found is not None
-    if field.kind == "attribute" and field.key in _NUMERIC:
-        return compare_number(float(found), operator, wanted)
-    return text_test(operator, wanted)(str(found))
-
-
-def compare_number(found: float, operator: str, wanted: object) -> bool:
-    """Whether a number passes the test that an operator with its value stands for."""
-    if operator in ("IN", "NOT IN"):
-        inside = found in wanted if isinstance(wanted, tuple) else False
-        return inside == (operator == "IN")
-    low, high = wanted if isinstance(wanted, tuple) else (wanted, wanted)
-    assert isinstance(low, int | float)
-    assert isinstance(high, int | float)
-    return {
-        "=": found == low,
-        "!=": found != low,
-        "<": found < low,
-        "<=": found <= low,
-        ">": found > low,
-        ">=": found >= low,
-        "BETWEEN": low <= found <= high,
-    }[operator]
+def _value(experiment: Experiment, field: Field) -> str | int | None:
+    if field.kind == "tag":
+        return experiment.tags.get(field.key)
+    found: str | int = getattr(experiment, field.key)
+    return found
 
 
 def _id_order(experiment: Experiment) -> tuple[int, str]:

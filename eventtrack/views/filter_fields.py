@@ -142,6 +142,38 @@ EXPERIMENTS = Schema(
     order_kinds=("attribute",),
 )
 
+LOGGED_MODELS = Schema(
+    entities={
+        **dict.fromkeys(("metric", "metrics"), "metric"),
+        **dict.fromkeys(("param", "params"), "param"),
+        **dict.fromkeys(("tag", "tags"), "tag"),
+        **dict.fromkeys(("attribute", "attributes"), "attribute"),
+    },
+    entity_words="Expected one of ['attributes', 'metrics', 'params', 'tags']",
+    attributes={
+        "name": TEXT,
+        "model_id": TEXT,
+        "model_type": TEXT,
+        "status": TEXT,
+        "source_run_id": TEXT,
+        "experiment_id": TEXT,
+        "artifact_location": TEXT,
+        "creation_timestamp": INTEGER,
+        "last_updated_timestamp": INTEGER,
+    },
+    aliases={
+        **dict.fromkeys(("creation_time", "creation_timestamp_ms"), "creation_timestamp"),
+        "last_updated_timestamp_ms": "last_updated_timestamp",
+    },
+    advice={
+        "id": "write model_id",
+        "run_id": "write source_run_id",
+        "type": "write model_type",
+        "lifecycle_stage": "deleted models are not searched",
+    },
+    order_kinds=("metric", "attribute"),
+)
+
 
 def resolve_field(schema: Schema, token: Token, text: str) -> Field:
     """The field that `token` of `text` names.

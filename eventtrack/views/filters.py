@@ -99,38 +99,22 @@ class OrderTerm(msgspec.Struct, frozen=True):
 
 
 def parse_run_filter(text: str | None) -> Expression | None:
-    """The tree of a filter over runs; None for no filter (None or the empty text).
-
-    Raises:
-        FilterSyntaxError: The filter cannot be read; the message shows the place.
-    """
+    """The tree of a filter over runs; see `parse_filter`."""
     return parse_filter(text, RUNS)
 
 
 def parse_experiment_filter(text: str | None) -> Expression | None:
-    """The tree of a filter over experiments; None for no filter (None or the empty text).
-
-    Raises:
-        FilterSyntaxError: The filter cannot be read; the message shows the place.
-    """
+    """The tree of a filter over experiments; see `parse_filter`."""
     return parse_filter(text, EXPERIMENTS)
 
 
 def parse_run_order(order_by: Sequence[str] | None) -> tuple[OrderTerm, ...]:
-    """The fields to sort runs by, the first one first; ascending unless DESC is written.
-
-    Raises:
-        FilterSyntaxError: A clause cannot be read, or two clauses name the same field.
-    """
+    """The fields to sort runs by; see `parse_order`."""
     return parse_order(order_by, RUNS)
 
 
 def parse_experiment_order(order_by: Sequence[str] | None) -> tuple[OrderTerm, ...]:
-    """The attributes to sort experiments by, the first one first; ascending unless DESC is written.
-
-    Raises:
-        FilterSyntaxError: A clause cannot be read, or two clauses name the same field.
-    """
+    """The attributes to sort experiments by; see `parse_order`."""
     return parse_order(order_by, EXPERIMENTS)
 
 
@@ -156,7 +140,7 @@ def like_matcher(pattern: str, case_sensitive: bool) -> Callable[[str], bool]:
 
 
 def parse_filter(text: str | None, schema: Schema) -> Expression | None:
-    """The tree of a filter over what a schema describes; None for no filter.
+    """The tree of a filter over what `schema` describes; None for None or the empty text.
 
     Raises:
         FilterSyntaxError: The filter cannot be read; the message shows the place.

@@ -194,8 +194,24 @@ class Run(Record):
     outputs: RunOutputs = msgspec.field(default_factory=RunOutputs)
 
 
+class Metric(Record):
+    """One point of a metric: `timestamp` is milliseconds since 1970, `step` any 64-bit integer."""
+
+    key: str
+    value: float
+    timestamp: int
+    step: int = 0
+    model_id: str | None = None
+    dataset_name: str | None = None
+    dataset_digest: str | None = None
+    run_id: str | None = None
+
+
 class LoggedModel(Record):
-    """A model with files of its own. Times are milliseconds since 1970."""
+    """A model with files of its own. Times are milliseconds since 1970.
+
+    `metrics` are all points that runs logged for it, in order of key, time, step and run.
+    """
 
     model_id: str
     experiment_id: str
@@ -209,6 +225,7 @@ class LoggedModel(Record):
     source_run_id: str | None = None
     params: dict[str, str] = {}
     tags: dict[str, str] = {}
+    metrics: list[Metric] = []
 
 
 class ModelStatus:
@@ -219,19 +236,6 @@ class ModelStatus:
     READY = "READY"
     FAILED = "FAILED"
     ALL = (UNSPECIFIED, PENDING, READY, FAILED)
-
-
-class Metric(Record):
-    """One point of a metric: `timestamp` is milliseconds since 1970, `step` any 64-bit integer."""
-
-    key: str
-    value: float
-    timestamp: int
-    step: int = 0
-    model_id: str | None = None
-    dataset_name: str | None = None
-    dataset_digest: str | None = None
-    run_id: str | None = None
 
 
 class Param(Record):

@@ -20,8 +20,8 @@ from eventtrack.projections.trace_tables import (
     spans_of,
     trace_by_number,
 )
-from eventtrack.views.experiment_search import compare_number
 from eventtrack.views.filters import And, Comparison, Expression, Not, Or, OrderTerm
+from eventtrack.views.matching import compare_number
 from eventtrack.views.run_search import text_test
 from eventtrack.views.trace_fields import SPAN_ATTRIBUTE_PREFIX
 from eventtrack.views.traces import (

@@ -11,7 +11,11 @@ API = "/api/2.0/mlflow/"
 AJAX = "/ajax-api/2.0/mlflow/"
 
 # What no two servers agree on.
-_OWN = ("creation_time", "last_update_time", "next_page_token", "creationTime", "lastUpdateTime")
+_OWN = (
+    *("creation_time", "last_update_time", "next_page_token", "creationTime", "lastUpdateTime"),
+    *("creation_timestamp_ms", "last_updated_timestamp_ms", "last_updated_timestamp"),
+)
+_MODEL_ID = re.compile(r"\bm-[0-9a-f]{32}\b")
 _SQL = re.compile(r" Error: \(sqlite3.*", re.DOTALL)
 
 
@@ -63,6 +67,7 @@ class Twin:
         own_words: bool = False,
         any_error: bool = False,
         unordered: bool = False,
+        inner: tuple[str, ...] = (),
         **request: Any,
     ) -> Any:
         """Send a request to both and compare status, error code, message and body.
@@ -71,6 +76,7 @@ class Twin:
             own_words: Our message says the same in other words.
             any_error: Theirs is an error of the database's that tells nobody what is wrong.
             unordered: The lists in the answer have no order.
+            inner: Leads to a list in the answer, or in each thing of a list, that has no order.
 
         Returns:
             Our answer, with the ids and times of either server replaced.
@@ -91,6 +97,8 @@ class Twin:
         if unordered:
             for body in (ours, theirs):
                 body.update({key: sorted(items, key=str) for key, items in body.items()})
+        for body in (ours, theirs) if inner else ():
+            _sort_below(body, inner)
         if own_words:
             for body in (ours, theirs):
                 assert body.pop("message")
@@ -116,6 +124,17 @@ class Twin:
         if isinstance(found, dict):
             found.pop("hint", None)
         return found
+
+
+def _sort_below(value: Any, names: tuple[str, ...]) -> None:
+    if isinstance(value, list):
+        for item in value:
+            _sort_below(item, names)
+    elif isinstance(value, dict) and names[0] in value:
+        if len(names) == 1:
+            value[names[0]].sort(key=str)
+        else:
+            _sort_below(value[names[0]], names[1:])
 
 
 def _filled(value: Any, known: dict[str, str]) -> Any:
@@ -150,7 +169,7 @@ def _comparable(value: Any, names: dict[str, str]) -> Any:
     if isinstance(value, str):
         for known in sorted(names, key=len, reverse=True):
             value = re.sub(_place_of(known), f"<{names[known]}>", value)
-        return _SQL.sub("", value)
+        return _SQL.sub("", _MODEL_ID.sub("<a model>", value))
     return value
 
 

@@ -39,6 +39,7 @@ DATASET = st.builds(
     types.DatasetUsed, NAME, TEXT, st.just("local"), TEXT, st.none(), st.none(), TAGS
 )
 FILE = st.builds(types.ArtifactStored, PATH, NUMBER, st.binary(min_size=1, max_size=1), st.none())
+POINT = st.builds(types.ModelPoint, KEY, VALUE, NUMBER, NUMBER, st.none() | NAME, st.none() | TEXT)
 MODEL = st.sampled_from(["m-1", "m-2"])
 
 RUN_EVENT: st.SearchStrategy[Event] = st.one_of(
@@ -85,7 +86,9 @@ MODEL_EVENT: st.SearchStrategy[Event] = st.one_of(
     st.builds(types.ModelParamsLogged, TAGS),
     st.builds(types.ModelTagsSet, TAGS),
     st.builds(types.ModelTagDeleted, KEY),
+    st.builds(types.ModelMetricsLogged, NAME, st.lists(POINT, max_size=3)),
     st.builds(types.ModelDeleted, NUMBER),
+    st.builds(types.ModelRestored, NUMBER),
     st.builds(types.ModelArtifactsLogged, st.lists(FILE, max_size=2)),
     st.builds(types.ModelArtifactsDeleted, st.lists(PATH, max_size=2)),
 )

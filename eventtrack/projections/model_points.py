@@ -1,0 +1,74 @@
+"""The points of metrics that describe a model: few, so each is a row of its own.
+
+A run may log one point of a metric at one time and step for a model, as in MLflow's tables; of
+several that claim the place, the first counts on every machine.
+"""
+
+import hashlib
+
+import msgspec
+
+from eventtrack.events.types import ModelPoint
+from eventtrack.projections.state import Stamp
+from eventtrack.projections.tables import Reader, Tables
+
+TABLE = "model_points"
+
+_SIGN = 1 << 63
+_ALL = (1 << 64) - 1
+
+
+class ModelPointState(msgspec.Struct, array_like=True, gc=False):
+    """One point. `value` stands last: it alone may be NaN, which equals nothing."""
+
+    key: str
+    run_id: str
+    timestamp_ms: int
+    step: int
+    dataset_name: str | None
+    dataset_digest: str | None
+    stamp: Stamp
+    value: float
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(ModelPointState).decode
+
+
+def keep(tables: Tables, model: int, run_id: str, point: ModelPoint, stamp: Stamp) -> None:
+    """Add a point of a model, unless an earlier one has its place."""
+    new = ModelPointState(
+        point.key,
+        run_id,
+        point.timestamp_ms,
+        point.step,
+        point.dataset_name,
+        point.dataset_digest,
+        stamp,
+        point.value,
+    )
+    key, encoded = _key(model, new), _encode(new)
+    known = tables.txn.get(key, db=tables.tables[TABLE])
+    # Of equal stamps, two points of one event: any rule will do that is the same everywhere.
+    if known is None or (stamp, encoded) < (_decode(known).stamp, bytes(known)):
+        tables.txn.put(key, encoded, db=tables.tables[TABLE])
+
+
+def read(reader: Reader, model: int) -> list[ModelPointState]:
+    """All points of a model: each metric of each run in order of (timestamp, step)."""
+    prefix = model.to_bytes(4, "big")
+    cursor = reader.txn.cursor(reader.tables[TABLE])
+    found: list[ModelPointState] = []
+    if cursor.set_range(prefix):
+        for key, value in cursor.iternext():
+            if not key.startswith(prefix):
+                break
+            found.append(_decode(value))
+    return found
+
+
+def _key(model: int, point: ModelPointState) -> bytes:
+    series = hashlib.sha256(f"{point.run_id}\0{point.key}".encode("utf-8", "surrogatepass"))
+    numbers = (point.timestamp_ms, point.step)
+    ordered = b"".join(((one + _SIGN) & _ALL).to_bytes(8, "big") for one in numbers)
+    return model.to_bytes(4, "big") + series.digest()[:16] + ordered
