@@ -32,6 +32,8 @@ _LOOK_S = 0.1
 _ADOPT_S = 5.0
 # Seconds between attempts in an outage: doubled from the first to the second.
 _RETRY_FIRST_S, _RETRY_LONGEST_S = 1.0, 60.0
+# Envelopes read at a time to count them.
+_PAGE = 512
 # Seconds for which a read waits until what this machine logged before has arrived.
 PUSH_TIMEOUT_S = 60.0
 
@@ -76,8 +78,13 @@ class Deliverer:
             self._thread.start()
 
     def waiting(self) -> int:
-        """How many envelopes have not been delivered (a call or a thousand points each)."""
-        return max(0, self._store.catch_up() - self._ledger.number("delivered"))
+        """How many calls have not been delivered; points that lie together count as one."""
+        self._store.catch_up()
+        after, count = self._ledger.number("delivered"), 0
+        while envelopes := self._store.events.envelopes(after, _PAGE):
+            count += sum(one.header.stream.startswith("run/") for one in envelopes)
+            after = envelopes[-1].position
+        return count
 
     def push(self, timeout_s: float = PUSH_TIMEOUT_S) -> None:
         """Return when all that was logged on this machine before has arrived, or was refused.
@@ -136,11 +143,11 @@ class Deliverer:
                 self.push(seconds)
             return self.waiting()
         self._wake.set()
-        while (left := upto - self._ledger.number("delivered")) > 0:
+        while self._ledger.number("delivered") < upto:
             if self._attempts_failed > attempts or time.monotonic() >= deadline:
-                return left
+                break
             time.sleep(0.01)
-        return 0
+        return self.waiting()
 
     def note_outage(self, error: RemoteError) -> None:
         """Somebody found that the server does not answer: say so once, and wait before the next."""

@@ -36,7 +36,7 @@ def flush_outbox(address: Address, *, retry: bool = False, forget: bool = False)
         forget: Drop what it refused from the list, for good.
     """
     folder = outbox_folder(address.url)
-    if not (folder / "ledger.db").is_file():
+    if not list(folder.glob("store-*")):
         return FlushReport(
             url=address.url, folder=str(folder), delivered=0, waiting=0, refused=[], error=None
         )

@@ -1,0 +1,367 @@
+"""Whatever the way to the server does, the server ends up with what was logged, once."""
+
+import json
+import logging
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from eventtrack.errors import (
+    RemoteDeniedError,
+    RemoteRefusedError,
+    RemoteUnavailableError,
+)
+from eventtrack.outbox import deliverer, runs
+from eventtrack.rest import TrackingServer
+from tests.outbox.conftest import Script
+from tests.outbox.proxy import Proxy
+
+STEPS = 300
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Attempts follow each other quickly: how long outages last is not what is tested here."""
+    monkeypatch.setattr(deliverer, "_RETRY_FIRST_S", 0.05)
+    monkeypatch.setattr(deliverer, "_RETRY_LONGEST_S", 0.2)
+
+
+def flush(*arguments: str) -> tuple[int, list[dict[str, Any]]]:
+    """What `eventtrack flush` says, in this test's state folder."""
+    command = [sys.executable, "-m", "eventtrack", "flush", "--json", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    return done.returncode, json.loads(done.stdout or "[]")
+
+
+def run_of(server: TrackingServer, experiment: str) -> Any:
+    """The one run of an experiment."""
+    found = server.get_experiment_by_name(experiment)
+    assert found is not None
+    [run] = server.search_runs([found.experiment_id])
+    return run
+
+
+def points_of(server: TrackingServer, run_id: str, key: str = "loss") -> list[tuple[int, float]]:
+    """All points of a metric, as often as the server has them."""
+    found: list[tuple[int, float]] = []
+    token = None
+    while True:
+        page = server.metric_history(run_id, key, token)
+        found += [(one.step, one.value) for one in page]
+        token = page.token
+        if token is None:
+            return sorted(found)
+
+
+def all_points(steps: int = STEPS) -> list[tuple[int, float]]:
+    """What `train` logs."""
+    return [(step, step / 2) for step in range(steps)]
+
+
+def train(mlflow: ModuleType, between: Any = lambda step: None) -> str:
+    """A training; returns its run's id."""
+    with mlflow.start_run(tags={"kind": "outage"}) as run:
+        mlflow.log_param("lr", 0.1)
+        for step in range(STEPS):
+            between(step)
+            mlflow.log_metric("loss", step / 2, step=step, timestamp=step)
+        mlflow.log_text("yes", "file.txt")
+    return str(run.info.run_id)
+
+
+def check(server: TrackingServer, run: Any) -> None:
+    """The server has all of `train`, once."""
+    assert (run.info.status, run.data.params) == ("FINISHED", {"lr": "0.1"})
+    assert run.data.tags["kind"] == "outage"
+    assert points_of(server, run.info.run_id) == all_points()
+    assert b"".join(server.read_artifact(run.info.run_id, "file.txt")) == b"yes"
+
+
+def test_an_outage_in_the_middle_is_bridged_and_told_once(
+    mlflow: ModuleType,
+    proxy: Proxy,
+    server: TrackingServer,
+    experiment: str,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    mlflow.set_experiment(experiment)
+
+    def between(step: int) -> None:
+        if step == 100:
+            proxy.close()
+            time.sleep(0.6)
+        if step == 200:
+            assert "no answer" in caplog.text
+            proxy.open()
+
+    with caplog.at_level(logging.WARNING, "eventtrack"):
+        run_id = train(mlflow, between)
+        mlflow.flush()
+    check(server, run_of(server, experiment))
+    assert run_of(server, experiment).info.run_id == run_id
+    assert caplog.text.count("no answer") == 1
+    assert caplog.text.count("answers again") == 1
+
+
+def test_answers_that_are_cut_off_double_nothing(
+    mlflow: ModuleType, proxy: Proxy, server: TrackingServer, experiment: str
+) -> None:
+    mlflow.set_experiment(experiment)
+
+    def between(step: int) -> None:
+        if step % 60 == 0:
+            proxy.cut_answers += 1
+            time.sleep(0.15)
+
+    train(mlflow, between)
+    time.sleep(0.2)
+    proxy.cut_answers = 0
+    mlflow.flush()
+    check(server, run_of(server, experiment))
+
+
+def test_a_run_whose_beginning_had_no_answer_is_begun_once(
+    mlflow: ModuleType, proxy: Proxy, server: TrackingServer, experiment: str
+) -> None:
+    mlflow.set_experiment(experiment)
+    with mlflow.start_run():
+        pass
+    mlflow.flush()
+    mlflow.delete_run(mlflow.last_active_run().info.run_id)
+    proxy.cut_answers = 1  # of the request that begins the run: the server has begun it
+    run_id = train(mlflow)
+    mlflow.flush()
+    run = run_of(server, experiment)
+    check(server, run)
+    # By the id that the program knows, too.
+    assert mlflow.get_run(run_id).info.run_id == run.info.run_id
+
+
+def test_a_program_that_never_meets_the_server_loses_nothing(
+    script: Script, proxy: Proxy, server: TrackingServer, experiment: str
+) -> None:
+    proxy.close()
+    done = script(
+        f"""
+        import eventtrack as mlflow
+        mlflow.set_experiment({experiment!r})
+        with mlflow.start_run(tags={{"kind": "outage"}}) as run:
+            mlflow.log_param("lr", 0.1)
+            with mlflow.start_run(nested=True, run_name="inner"):
+                mlflow.log_metric("depth", 1)
+            for step in range({STEPS}):
+                mlflow.log_metric("loss", step / 2, step=step, timestamp=step)
+            mlflow.log_text("yes", "file.txt")
+            assert mlflow.get_run(run.info.run_id).data.params == {{"lr": "0.1"}}
+        print(run.info.run_id)
+        """,
+        proxy.url,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("no answer") == 1
+    assert f"eventtrack flush {proxy.url}" in done.stderr
+    code, [report] = flush()
+    assert code == 9
+    assert report["delivered"] == 0
+    assert report["waiting"] > 0
+    assert "no answer" in report["error"]
+    proxy.open()
+    code, [report] = flush(proxy.url)
+    assert (code, report["waiting"], report["refused"]) == (0, 0, [])
+    assert report["delivered"] > 0
+    found = server.get_experiment_by_name(experiment)
+    assert found is not None
+    inner, outer = sorted(
+        server.search_runs([found.experiment_id]), key=lambda run: run.info.run_name != "inner"
+    )
+    check(server, outer)
+    assert inner.data.tags["mlflow.parentRunId"] == outer.info.run_id
+    if server.takes_run_ids():
+        assert done.stdout.strip() == outer.info.run_id
+        assert "eventtrack.outbox_id" not in outer.data.tags
+    else:
+        assert done.stdout.strip() == outer.data.tags["eventtrack.outbox_id"]
+    assert flush(proxy.url) == (0, [{**report, "delivered": 0}])
+
+
+def test_an_experiment_chosen_in_an_outage_is_the_one_of_that_name(
+    mlflow: ModuleType, proxy: Proxy, server: TrackingServer, experiment: str
+) -> None:
+    there = server.create_experiment(experiment)
+    proxy.close()
+    here = mlflow.set_experiment(experiment).experiment_id
+    with mlflow.start_run() as run:
+        mlflow.log_metric("loss", 1)
+    proxy.open()
+    mlflow.flush()
+    assert run_of(server, experiment).info.experiment_id == there
+    assert mlflow.get_experiment(here).experiment_id == there
+    assert len(mlflow.search_runs([here], output_format="list")) == 1
+    assert mlflow.get_run(run.info.run_id).data.metrics == {"loss": 1}
+
+
+def test_reading_and_changing_in_an_outage_says_so_at_once(
+    mlflow: ModuleType, proxy: Proxy, experiment: str
+) -> None:
+    experiment_id = mlflow.create_experiment(experiment)
+    with mlflow.start_run() as run:
+        pass
+    mlflow.flush()
+    proxy.close()
+    assert mlflow.get_run(run.info.run_id).info.run_id == run.info.run_id  # as it is known here
+    assert mlflow.get_experiment(experiment_id).name == experiment
+    calls: tuple[Callable[[], object], ...] = (
+        lambda: mlflow.search_runs([experiment_id], output_format="list"),
+        lambda: mlflow.create_experiment("another"),
+        lambda: mlflow.get_run("f" * 32),
+        lambda: mlflow.delete_experiment(experiment_id),
+        lambda: mlflow.artifacts.list_artifacts(run_id=run.info.run_id),
+    )
+    for call in calls:
+        with pytest.raises(RemoteUnavailableError) as caught:
+            call()
+        assert caught.value.hint
+
+
+def test_a_silent_server_does_not_slow_logging(
+    mlflow: ModuleType, proxy: Proxy, server: TrackingServer, experiment: str
+) -> None:
+    mlflow.set_experiment(experiment)
+    seconds = []
+
+    def between(step: int) -> None:
+        if step == 50:
+            proxy.stalled.set()
+        if step == 250:
+            proxy.stalled.clear()
+        if step in (51, 249):
+            seconds.append(time.monotonic())
+
+    train(mlflow, between)
+    proxy.stalled.clear()
+    mlflow.flush()
+    check(server, run_of(server, experiment))
+    assert seconds[1] - seconds[0] < 5  # a request would have waited for a minute
+
+
+@pytest.mark.parametrize("server_url", ["ours", "theirs"], indirect=True)
+def test_what_the_server_refuses_blocks_nothing_and_is_not_lost(
+    mlflow: ModuleType, proxy: Proxy, server: TrackingServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    with mlflow.start_run() as run:
+        run_id = run.info.run_id
+        mlflow.log_param("kept", 1)
+        mlflow.flush()
+        server.log_batch(run_id, params={"lr": "theirs"})
+        mlflow.log_params({"lr": "ours", "depth": 3, "width": 4})
+        mlflow.log_metric("loss", 1)
+        with pytest.raises(RemoteRefusedError, match="lr"):
+            mlflow.flush()
+        mlflow.flush()  # said once
+    mlflow.flush()
+    found = server.get_run(run_id)
+    assert found.data.params == {"kept": "1", "lr": "theirs", "depth": "3", "width": "4"}
+    assert found.data.metrics == {"loss": 1}
+    assert "refused 1 of the calls" in caplog.text
+    code, [report] = flush()
+    assert (code, report["waiting"]) == (10, 0)
+    [refused] = report["refused"]
+    assert (refused["kind"], refused["label"], refused["run_id"]) == ("param", "lr", run_id)
+    assert "Changing param values" in refused["error"]
+    assert flush("--retry")[0] == 10
+    assert flush("--forget") == (10, [{**report, "refused": []}]) or flush()[0] == 0
+    assert flush()[0] == 0
+
+
+def test_all_of_a_deleted_run_is_refused_until_it_is_restored(
+    mlflow: ModuleType, server: TrackingServer, proxy: Proxy
+) -> None:
+    with mlflow.start_run() as run:
+        run_id = run.info.run_id
+        mlflow.flush()
+        server.delete_run(run_id)
+        for step in range(3000):
+            mlflow.log_metric("loss", 1.0, step=step)
+        mlflow.log_param("lr", 1)
+        before = proxy.seen
+        with pytest.raises(RemoteRefusedError):
+            mlflow.flush()
+        assert proxy.seen - before < 60  # not one request for each point
+    server.restore_run(run_id)
+    code, [report] = flush("--retry")
+    assert (code, report["refused"], report["error"]) == (0, [], None)
+    assert len(points_of(server, run_id)) == 3000
+    assert server.get_run(run_id).data.params == {"lr": "1"}
+
+
+def test_what_is_no_tracking_server_is_an_outage(
+    mlflow: ModuleType, proxy: Proxy, server: TrackingServer, tmp_path: Path, experiment: str
+) -> None:
+    import http.server
+    import threading
+
+    mlflow.set_experiment(experiment)
+    with mlflow.start_run():
+        mlflow.log_metric("loss", 1)
+        mlflow.flush()
+        target = proxy._target
+        page = http.server.HTTPServer(("127.0.0.1", 0), http.server.SimpleHTTPRequestHandler)
+        threading.Thread(target=page.serve_forever, daemon=True).start()
+        try:
+            proxy.close()
+            proxy._target = ("127.0.0.1", page.server_port)
+            proxy.open()
+            mlflow.log_metric("loss", 2, step=1)
+            with pytest.raises(RemoteUnavailableError):
+                mlflow.flush()
+        finally:
+            page.shutdown()
+            page.server_close()
+        proxy.close()
+        proxy._target = target
+        proxy.open()
+    mlflow.flush()
+    assert [value for _, value in points_of(server, mlflow.last_active_run().info.run_id)] == [1, 2]
+
+
+def test_the_outbox_is_gone_when_all_has_arrived(
+    mlflow: ModuleType, state: Path, experiment: str
+) -> None:
+    mlflow.set_experiment(experiment)
+    with mlflow.start_run():
+        mlflow.log_metric("loss", 1)
+    [folder] = (state / "outbox").iterdir()
+    assert (folder / "store-0").is_dir()
+    assert folder.stat().st_mode & 0o777 == 0o700
+    mlflow.flush()
+    from eventtrack.fluent import location
+
+    location.close_all()
+    assert not list(folder.glob("store-*"))
+    assert flush()[0] == 0
+
+
+def test_denied_is_told_and_nothing_is_thrown_away(
+    monkeypatch: pytest.MonkeyPatch, mlflow: ModuleType, server: TrackingServer
+) -> None:
+    denied = RemoteDeniedError("refused (403)", hint="log in")
+
+    def deny(*arguments: object, **named: object) -> None:
+        raise denied
+
+    with mlflow.start_run() as run:
+        mlflow.flush()
+        with monkeypatch.context() as patch:
+            patch.setattr(TrackingServer, "log_batch", deny)
+            mlflow.log_metric("loss", 1)
+            with pytest.raises(RemoteDeniedError):
+                mlflow.flush()
+        mlflow.flush()
+    assert server.get_run(run.info.run_id).data.metrics == {"loss": 1}
+    assert runs.NO_ANSWER  # a denial at the start of a run is the caller's to see
