@@ -369,3 +369,15 @@ LIST_ARTIFACTS = _request(
     page_token=[STRING],
 )
 LIST_PROXIED = _request(text("path"))
+
+_PART = Message((int64("part_number"), text("etag"), text("url")))
+CREATE_MULTIPART = _request(text("path"), int64("num_parts"), path=_NEEDED, num_parts=[WHOLE])
+COMPLETE_MULTIPART = _request(
+    text("path"),
+    text("upload_id"),
+    many("parts", _PART),
+    path=_NEEDED,
+    upload_id=[STRING],
+    parts=[REQUIRED],
+)
+ABORT_MULTIPART = _request(text("path"), text("upload_id"), path=_NEEDED, upload_id=[STRING])

@@ -10,7 +10,7 @@ from eventtrack.compat.messages import Values
 from eventtrack.compat.responses import Json
 from eventtrack.errors import NotFoundError
 from eventtrack.server import files
-from eventtrack.server.endpoint import AJAX_2, Endpoint, Streamed
+from eventtrack.server.endpoint import AJAX_2, PROXY_PREFIXES, Endpoint, Streamed
 from eventtrack.server.files import Owned
 from eventtrack.server.threads import Services
 from eventtrack.store import Store
@@ -18,7 +18,6 @@ from eventtrack.tokens import Role
 
 # MLflow (server/handlers.py): what its pages may upload.
 _UPLOAD_BYTES_MAX = 10 * 2**20
-PROXY_PREFIXES = ("/api/2.0/mlflow-artifacts/", "/ajax-api/2.0/mlflow-artifacts/")
 _TOO_LARGE = "Artifact size is too large. Max size is 10MB."
 
 
@@ -39,7 +38,8 @@ async def _get(services: Services, request: Request, _: str) -> Response:
     run_id = query.get("run_id") or query.get("run_uuid") or ""
     if "path" not in query:
         checks.refuse("Missing value for required parameter 'path'.")
-    return await files.send(services, Owned("run", run_id, checks.artifact_path(query["path"])))
+    wanted = Owned("run", run_id, checks.artifact_path(query["path"]))
+    return await files.send(services, request, wanted)
 
 
 async def _upload(services: Services, request: Request, _: str) -> Response:
@@ -76,7 +76,7 @@ def _list_proxied(store: Store, sent: Values) -> Json:
 
 
 async def _download_proxied(services: Services, request: Request, path: str) -> Response:
-    return await files.send(services, files.owned(checks.artifact_path(path)))
+    return await files.send(services, request, files.owned(checks.artifact_path(path)))
 
 
 async def _upload_proxied(services: Services, request: Request, path: str) -> Response:

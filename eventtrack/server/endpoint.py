@@ -19,6 +19,7 @@ API_2, AJAX_2 = "/api/2.0/mlflow/", "/ajax-api/2.0/mlflow/"
 API_3, AJAX_3 = "/api/3.0/mlflow/", "/ajax-api/3.0/mlflow/"
 BOTH = (API_2, AJAX_2)
 PAGES_ONLY = (AJAX_2,)
+PROXY_PREFIXES = ("/api/2.0/mlflow-artifacts/", "/ajax-api/2.0/mlflow-artifacts/")
 
 # A change for the writer's thread: points, or anything else.
 Change = Prepared | Callable[[], Json]

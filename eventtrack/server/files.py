@@ -1,11 +1,7 @@
 """Files on their way between HTTP and the store: streamed, never whole in memory."""
 
-import contextlib
 import mimetypes
 import posixpath
-import shutil
-import tempfile
-import time
 import unicodedata
 import urllib.parse
 from collections.abc import AsyncIterator
@@ -19,17 +15,12 @@ from eventtrack.compat import checks, responses
 from eventtrack.compat.errors import NotServedError
 from eventtrack.errors import NotFoundError
 from eventtrack.log.files import BLOBS
-from eventtrack.log.filesystem import translate_os_error
 from eventtrack.server.threads import Services
-from eventtrack.store import Store, validate
-from eventtrack.store.artifacts import Artifacts
+from eventtrack.store import Store
+from eventtrack.store.artifacts import Artifacts, ArtifactUpload
 
 # Bytes that go to a thread at once: twice as fast as the 64 KiB in which they arrive.
 _CHUNK_BYTES = 2**20
-# Begun uploads wait in folders of this name in the store: on the disk where they are to stay.
-_UPLOAD_PREFIX = ".upload-"
-# An upload that has not grown for a day belongs to a server that was killed.
-_UPLOAD_AGE_MAX_S = 24 * 3600
 # Shown in a browser's tab as they are; by extension, or whole name where there is none.
 _TEXT = """
     bash cfg conda conf css csv env html ini js json jsonl log md MLmodel MLproject py r
@@ -61,12 +52,12 @@ class Owned(NamedTuple):
 
 
 class _File(FileResponse):
-    """A file in large chunks; answers ranges and unchanged files by itself."""
+    """A file in large chunks; answers ranges by itself."""
 
     chunk_size = _CHUNK_BYTES
 
 
-async def send(services: Services, owned: Owned) -> Response:
+async def send(services: Services, request: Request, owned: Owned) -> Response:
     """A file as an attachment: no page of ours is to run what somebody logged."""
     store, (kind, owner, path) = services.store, owned
     if kind == "run":
@@ -89,6 +80,9 @@ async def send(services: Services, owned: Owned) -> Response:
         "x-content-type-options": "nosniff",
         "etag": f'"{digest}"',
     }
+    known = request.headers.get("if-none-match", "")
+    if headers["etag"] in (one.strip().removeprefix("W/") for one in known.split(",")):
+        return Response(status_code=304, headers=headers)
     return _File(place, headers=headers, media_type=media_type(path))
 
 
@@ -101,22 +95,18 @@ async def receive(services: Services, request: Request, owned: Owned) -> None:
         InvalidValueError: No file can have such a path.
     """
     store, (_, owner, path) = services.store, owned
-    parent, name = posixpath.split(validate.artifact_path(path))
-    await services.read(lambda: refuse_elsewhere(store, owned))
-    folder = Path(await services.read(lambda: tempfile.mkdtemp("", _UPLOAD_PREFIX, store.path)))
+
+    def begin() -> ArtifactUpload:
+        refuse_elsewhere(store, owned)
+        return owned.files(store).begin(owner, path)
+
+    upload = await services.read(begin)
     try:
-        # Not under its own name: one may be longer than what file systems take.
-        draft = folder / "received"
-        try:
-            with draft.open("xb") as sink:
-                async for chunk in _large_chunks(request):
-                    await services.read(lambda chunk=chunk: sink.write(chunk))  # type: ignore[misc]
-        except OSError as error:
-            raise translate_os_error(error, f"receive artifact '{path}'") from error
-        kept = owned.files(store)
-        await services.read(lambda: kept.log_file(owner, draft, parent or None, name=name))
+        async for chunk in large_chunks(request):
+            await services.read(lambda chunk=chunk: upload.write(chunk))  # type: ignore[misc]
+        await services.read(upload.finish)
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        upload.abandon()
 
 
 def refuse_elsewhere(store: Store, owned: Owned) -> None:
@@ -128,15 +118,6 @@ def refuse_elsewhere(store: Store, owned: Owned) -> None:
             "server's",
             hint="read and write them there; mlflow does so by itself",
         )
-
-
-def sweep(store: Store) -> None:
-    """Remove uploads that were begun by servers that did not live to finish them."""
-    for folder in store.path.glob(f"{_UPLOAD_PREFIX}*"):
-        with contextlib.suppress(OSError):
-            newest = max(one.stat().st_mtime for one in (folder, *folder.iterdir()))
-            if newest < time.time() - _UPLOAD_AGE_MAX_S:
-                shutil.rmtree(folder)
 
 
 def media_type(path: str) -> str:
@@ -159,15 +140,16 @@ def _attachment(name: str) -> str:
     return f"attachment; filename=\"{quoted}\"; filename*=UTF-8''{encoded}"
 
 
-async def _large_chunks(request: Request) -> AsyncIterator[bytes]:
+async def large_chunks(request: Request) -> AsyncIterator[bytearray]:
+    """A request's body in pieces that are worth a thread's while."""
     waiting = bytearray()
     async for chunk in request.stream():
         waiting += chunk
         if len(waiting) >= _CHUNK_BYTES:
-            yield bytes(waiting)
-            waiting.clear()
+            yield waiting
+            waiting = bytearray()
     if waiting:
-        yield bytes(waiting)
+        yield waiting
 
 
 def owned(proxied: str) -> Owned:

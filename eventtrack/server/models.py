@@ -92,7 +92,7 @@ async def _get_file(services: Services, request: Request, model_id: str) -> Resp
         raise UsageError('Request must include the "artifact_file_path" query parameter.')
     clean = checks.artifact_path(path)
     await services.read(lambda: _model(services.store, model_id))
-    return await files.send(services, Owned("model", model_id, clean))
+    return await files.send(services, request, Owned("model", model_id, clean))
 
 
 def _model(store: Store, model_id: str, allow_deleted: bool = False) -> LoggedModel:

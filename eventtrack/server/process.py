@@ -10,7 +10,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from eventtrack.errors import InvalidValueError
-from eventtrack.server import files, pages
+from eventtrack.server import multipart, pages
 from eventtrack.server.access import Access
 from eventtrack.server.application import Application
 from eventtrack.server.guard import Guard, is_loopback
@@ -70,7 +70,7 @@ def serve(
         tls.check()
     local_only = not allow_remote and is_loopback(host)
     names = allowed_hosts if allowed_hosts or local_only else None
-    files.sweep(store)
+    multipart.sweep(store)
     allow_connections()
     with _listening(host, port) as listener:
         application = Guard(Application(store, Routes(shown), access), access, names)

@@ -18,6 +18,7 @@ from eventtrack.server import (
     information,
     metrics,
     models,
+    multipart,
     recording,
     runs,
 )
@@ -39,6 +40,7 @@ STREAMED: tuple[Streamed, ...] = (
     *artifacts.STREAMED,
     *graphql.STREAMED,
     *models.STREAMED,
+    *multipart.STREAMED,
     *information.STREAMED,
 )
 

@@ -7,7 +7,8 @@ A file is complete and synced before the event that names it is written.
 
 import hashlib
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
@@ -53,27 +54,21 @@ class Artifacts:
     def __init__(self, context: StoreContext) -> None:
         self._context = context
         self._engine = context.engine
-        self._blobs = Blobs(context.engine)
+        self.blobs = Blobs(context.engine)
 
     def log_file(
         self,
         run_id: str,
         local_path: str | os.PathLike[str],
         artifact_path: str | None = None,
-        *,
-        name: str | None = None,
     ) -> None:
-        """Store a copy of a file in the folder `artifact_path` of the run.
-
-        Args:
-            name: What it is called there; by default as it is here.
-        """
+        """Store a copy of a file under its own name, in the folder `artifact_path` of the run."""
         source = Path(local_path)
         if not source.is_file():
             raise NotFoundError(
                 f"cannot log {source}: there is no such file", hint="check the path"
             )
-        self._log(run_id, [(_target(artifact_path, name or source.name), source)])
+        self._log(run_id, [(_target(artifact_path, source.name), source)])
 
     def log_folder(
         self, run_id: str, local_dir: str | os.PathLike[str], artifact_path: str | None = None
@@ -98,6 +93,20 @@ class Artifacts:
                 "encode a text first, or use log_text()",
             )
         self._log(run_id, [(validate.artifact_path(artifact_file), bytes(data))])
+
+    def begin(self, run_id: str, artifact_file: str) -> "ArtifactUpload":
+        """Begin to store bytes, as they come, as the file `artifact_file` of the run.
+
+        Nothing is stored until `finish`; `abandon` has to be called in any case.
+
+        Raises:
+            NotFoundError: There is no such run.
+            InvalidValueError: It is deleted, or the path leads outside.
+        """
+        path = validate.artifact_path(artifact_file)
+        with self._context.entities() as entities:
+            root = self._place_of(entities, run_id).root
+        return ArtifactUpload(self, run_id, path, None if root is None else root / path)
 
     def list(self, run_id: str, path: str | None = None) -> Sequence[FileInfo]:
         """The files and folders directly in a folder of a run, sorted by path.
@@ -198,18 +207,31 @@ class Artifacts:
     def _log(self, run_id: str, sources: Iterable[tuple[str, Path | bytes]]) -> None:
         with self._context.entities() as entities:
             root = self._place_of(entities, run_id).root
-        try:
+        with self.translating(run_id):
             stored = [self.keep(path, source, root) for path, source in sources]
+        if stored:
+            self.record(run_id, stored)
+
+    @contextmanager
+    def translating(self, run_id: str) -> Iterator[None]:
+        """Raise an error of ours for one of the disk."""
+        try:
+            yield
         except OSError as error:
             raise translate_os_error(error, f"store artifacts of {self._kind} {run_id}") from error
-        if not stored:
-            return
+
+    def record(self, run_id: str, stored: Sequence[types.ArtifactStored]) -> None:
+        """Put files that are in their place on a run's list.
+
+        Raises:
+            InvalidValueError: One would be below a file, or in the place of a folder.
+        """
 
         def decide(reader: Reader) -> tuple[None, list[Draft]]:
             number = self._place_of(self._context.over(reader), run_id).number
             for one in stored:
                 _refuse_clash(reader, number, one.path)
-            return None, [Draft.of(f"{self._kind}/{run_id}", self._logged(stored))]
+            return None, [Draft.of(f"{self._kind}/{run_id}", self._logged([*stored]))]
 
         self._engine.execute(decide)
 
@@ -226,7 +248,7 @@ class Artifacts:
     def keep(self, path: str, source: Path | bytes, root: Path | None) -> types.ArtifactStored:
         """Bring a file's bytes to their place, durably, and describe it."""
         target = None if root is None else root / path
-        digest, size = self._blobs.bring(source, target)
+        digest, size = self.blobs.bring(source, target)
         return types.ArtifactStored(path, size, digest, None if target is None else str(target))
 
     def _existing(self, run_id: str, path: str) -> ArtifactState:
@@ -244,7 +266,44 @@ class Artifacts:
         )
 
     def _place(self, state: ArtifactState) -> Path:
-        return self._blobs.path(state.sha256) if state.place is None else Path(state.place)
+        return self.blobs.path(state.sha256) if state.place is None else Path(state.place)
+
+
+class ArtifactUpload:
+    """A file on its way into a store; see `Artifacts.begin`. Of threads, see `BlobDraft`."""
+
+    def __init__(self, artifacts: Artifacts, run_id: str, path: str, target: Path | None) -> None:
+        self._artifacts = artifacts
+        self._run_id = run_id
+        self._path = path
+        self._target = target
+        with artifacts.translating(run_id):
+            self._draft = artifacts.blobs.draft(target)
+
+    def write(self, data: bytes | bytearray) -> None:
+        """Append bytes.
+
+        Raises:
+            DiskFullError: There is no room.
+        """
+        with self._artifacts.translating(self._run_id):
+            self._draft.write(data)
+
+    def finish(self) -> None:
+        """Put the file on the run's list, durably, in place of one of that path.
+
+        Raises:
+            NotFoundError, InvalidValueError: It may not be there; nothing was listed.
+        """
+        with self._artifacts.translating(self._run_id):
+            digest, size = self._draft.finish()
+        place = None if self._target is None else str(self._target)
+        stored = types.ArtifactStored(self._path, size, digest, place)
+        self._artifacts.record(self._run_id, [stored])
+
+    def abandon(self) -> None:
+        """Leave nothing behind, unless it was finished. Waits for nobody."""
+        self._draft.abandon()
 
 
 def _target(folder: str | None, name: str) -> str:

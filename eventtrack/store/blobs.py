@@ -1,17 +1,24 @@
 """Bytes that are stored once however often they are logged: `blobs/ab/<SHA-256>`, read-only.
 
-A blob is complete and synced before the event that names it is written.
+A blob is complete and synced, and so is its name, before the event that names it is written. Until
+then it is a draft beside the others, locked by the process that writes it: one whose lock is free
+was left by a process that died.
 """
 
+import contextlib
+import fcntl
 import hashlib
 import os
+import threading
 from pathlib import Path
 
 from eventtrack.errors import NotFoundError
 from eventtrack.log import files
+from eventtrack.log.filesystem import sync_folder
 from eventtrack.store.engine import Engine
 
 _COPY_BYTES = 2**20
+_DRAFT_PREFIX = ".draft-"
 
 
 class Blobs:
@@ -36,18 +43,32 @@ class Blobs:
 
     def bring(self, source: Path | bytes, target: Path | None) -> tuple[bytes, int]:
         """Copy durably to `target`, replacing what is there, or to its place among the blobs."""
+        draft = self.draft(target)
+        try:
+            if isinstance(source, bytes):
+                draft.write(source)
+            else:
+                with source.open("rb") as reader:
+                    for chunk in iter(lambda: reader.read(_COPY_BYTES), b""):
+                        draft.write(chunk)
+            return draft.finish()
+        finally:
+            draft.abandon()
+
+    def draft(self, target: Path | None = None) -> "BlobDraft":
+        """Begin to write what will be at `target`, replacing what is there, or among the blobs."""
         folder = self._folder if target is None else target.parent
         folder.mkdir(parents=True, exist_ok=True)
-        draft = folder / f".draft-{self._engine.ids.id128().hex()}"
-        try:
-            digest, size = _copy(source, draft)
-            place = self.path(digest) if target is None else target
-            place.parent.mkdir(exist_ok=True)
-            if target is not None or not place.exists():
-                draft.replace(place)
-        finally:
-            draft.unlink(missing_ok=True)
-        return digest, size
+        name = f"{_DRAFT_PREFIX}{self._engine.ids.id128().hex()}"
+        return BlobDraft(self, folder / name, target)
+
+    def sweep(self) -> int:
+        """Remove the drafts of processes that died; returns how many there were."""
+        swept = 0
+        with contextlib.suppress(OSError):  # a store that may only be read stays as it is
+            for path in self._folder.iterdir():
+                swept += path.name.startswith(_DRAFT_PREFIX) and _remove_free(path)
+        return swept
 
     def read(self, digest: bytes) -> bytes:
         """The bytes of a blob.
@@ -64,20 +85,93 @@ class Blobs:
             ) from error
 
 
-def _copy(source: Path | bytes, target: Path) -> tuple[bytes, int]:
-    """Copy to a new file and sync it; returns the SHA-256 and the size."""
-    hasher = hashlib.sha256()
-    with target.open("xb") as sink:
-        if isinstance(source, bytes):
-            hasher.update(source)
-            sink.write(source)
-        else:
-            with source.open("rb") as reader:
-                for chunk in iter(lambda: reader.read(_COPY_BYTES), b""):
-                    hasher.update(chunk)
-                    sink.write(chunk)
-        size = sink.tell()
-        sink.flush()
-        os.fsync(sink.fileno())
-    target.chmod(0o444)
-    return hasher.digest(), size
+class BlobDraft:
+    """Bytes on their way to the disk: written, then finished or abandoned.
+
+    Its calls may come from several threads, one after the other; only `abandon` may come at any
+    time.
+    """
+
+    def __init__(self, blobs: Blobs, path: Path, target: Path | None) -> None:
+        self._blobs = blobs
+        self._path = path
+        self._target = target
+        self._hasher = hashlib.sha256()
+        self._size = 0
+        self._busy = threading.Lock()
+        self._abandoned = False
+        self._file = open(_make_locked(path), "wb", buffering=0)  # noqa: SIM115 - closed by abandon()
+
+    def write(self, data: bytes | bytearray) -> None:
+        """Append bytes.
+
+        Raises:
+            OSError: The disk is full, say.
+        """
+        with self._busy:
+            self._hasher.update(data)
+            self._size += len(data)
+            view = memoryview(data)
+            while view and not self._abandoned:
+                view = view[self._file.write(view) :]
+        self._close_abandoned()
+
+    def finish(self) -> tuple[bytes, int]:
+        """Put the bytes in their place, durably; returns their SHA-256 and how many there are.
+
+        Raises:
+            OSError: Nothing was put there.
+        """
+        with self._busy:
+            descriptor = self._file.fileno()
+            os.fchmod(descriptor, 0o444)
+            os.fsync(descriptor)
+            digest = self._hasher.digest()
+            place = self._blobs.path(digest) if self._target is None else self._target
+            if self._target is None and not place.parent.exists():
+                place.parent.mkdir(exist_ok=True)
+                sync_folder(place.parent.parent)
+            if self._target is not None or not place.exists():
+                self._path.replace(place)
+            sync_folder(place.parent)
+        self.abandon()
+        return digest, self._size
+
+    def abandon(self) -> None:
+        """Leave nothing behind, unless it was finished before. Waits for nobody."""
+        self._abandoned = True
+        with contextlib.suppress(OSError):
+            self._path.unlink(missing_ok=True)
+        self._close_abandoned()
+
+    def _close_abandoned(self) -> None:
+        """Close the file once nobody uses it: whoever does comes by here afterwards."""
+        if self._abandoned and self._busy.acquire(blocking=False):
+            self._file.close()
+            self._busy.release()
+
+
+def _make_locked(path: Path) -> int:
+    """A new file, locked, open for writing."""
+    while True:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        if os.fstat(descriptor).st_nlink:
+            return descriptor
+        os.close(descriptor)  # swept between the two calls
+
+
+def _remove_free(path: Path) -> bool:
+    """Remove a draft that nobody has locked; returns whether it was one."""
+    try:
+        descriptor = os.open(path, os.O_WRONLY)
+    except OSError:
+        return False  # finished meanwhile, or made by somebody else
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        path.unlink()
+    except OSError:
+        return False
+    finally:
+        os.close(descriptor)
+    return True

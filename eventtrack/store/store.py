@@ -86,6 +86,7 @@ class Store(Queries):
         self.history = History(self._context, self.events, self.sessions)
         self.maintenance = Maintenance(self._engine)
         self.replication = Replication(self._engine)
+        self.artifacts.blobs.sweep()
         if create and not self._engine.log.head():
             self.experiments.ensure_default()
 

@@ -2,7 +2,6 @@
 
 import os
 import socket
-import threading
 import time
 from pathlib import Path
 
@@ -58,34 +57,65 @@ def resident_bytes(pid: int) -> int:
     return int(fields[1]) * os.sysconf("SC_PAGESIZE")
 
 
-def test_large_files_pass_through_little_memory(server: Running) -> None:
+def forget_peak(server: Running) -> None:
+    """Let the peak of a server's memory be what it has now."""
+    Path(f"/proc/{server.process.pid}/clear_refs").write_text("5")
+
+
+def peak_bytes(server: Running) -> int:
+    """The most memory that a server had at once."""
+    status = Path(f"/proc/{server.process.pid}/status").read_text()
+    return int(status.partition("VmHWM:")[2].split()[0]) * 1024
+
+
+def written_bytes(server: Running) -> int:
+    """What a server has written to the disk so far."""
+    counts = Path(f"/proc/{server.process.pid}/io").read_text()
+    return int(counts.partition("\nwrite_bytes:")[2].split()[0])
+
+
+@pytest.mark.slow
+def test_large_files_pass_through_little_memory_and_are_written_once(server: Running) -> None:
     run_id = server.new_run()["run_id"]
     path = f"{PROXY}/0/{run_id}/artifacts/folder/large.bin"
-    block = os.urandom(2**20)
-    most, done = 0, threading.Event()
-
-    def watch() -> None:
-        nonlocal most
-        while not done.wait(0.01):
-            most = max(most, resident_bytes(server.process.pid))
-
-    watcher = threading.Thread(target=watch)
-    before = resident_bytes(server.process.pid)
-    watcher.start()
-    try:
-        sent = server.client.put(path, content=(block for _ in range(96)))
-        assert sent.status_code == 200
+    block, blocks = os.urandom(2**20), 300
+    forget_peak(server)
+    before, written = peak_bytes(server), written_bytes(server)
+    sent = server.client.put(path, content=(block for _ in range(blocks)))
+    assert sent.status_code == 200
+    assert written_bytes(server) - written < 1.1 * blocks * 2**20
+    query = {"run_id": run_id, "path": "folder/large.bin"}
+    for url, asked in ((path, {}), ("/get-artifact", query)):
         size = 0
-        with server.client.stream("GET", path) as response:
+        with server.client.stream("GET", url, params=asked) as response:
             for chunk in response.iter_raw():
                 size += len(chunk)
-    finally:
-        done.set()
-        watcher.join()
-    assert size == 96 * 2**20
-    assert most - before < 48 * 2**20
-    part = server.client.get(path, headers={"range": "bytes=0-99"})
-    assert (part.status_code, part.content) == (206, block[:100])
+        assert size == blocks * 2**20
+    assert peak_bytes(server) - before < 32 * 2**20
+
+
+def test_a_part_of_a_file_is_sent_as_browsers_ask_for_it(server: Running) -> None:
+    run_id = server.new_run()["run_id"]
+    path = f"{PROXY}/0/{run_id}/artifacts/movie.mp4"
+    content = os.urandom(100_000)
+    assert server.client.put(path, content=content).status_code == 200
+    for asked, start, stop in (
+        ("bytes=0-", 0, 100_000),
+        ("bytes=0-99", 0, 100),
+        ("bytes=99990-", 99_990, 100_000),
+        ("bytes=-5", 99_995, 100_000),
+        ("bytes=50-999999", 50, 100_000),
+    ):
+        part = server.client.get(path, headers={"range": asked})
+        assert (part.status_code, part.content) == (206, content[start:stop])
+        assert part.headers["content-range"] == f"bytes {start}-{stop - 1}/100000"
+        assert part.headers["accept-ranges"] == "bytes"
+    assert server.client.get(path, headers={"range": "bytes=100000-"}).status_code == 416
+    tag = server.client.get(path).headers["etag"]
+    changed = {"range": "bytes=0-99", "if-range": '"other"'}
+    assert server.client.get(path, headers=changed).content == content
+    known = server.client.get(path, headers={"if-none-match": f'"x", W/{tag}'})
+    assert (known.status_code, known.content, known.headers["etag"]) == (304, b"", tag)
 
 
 def test_a_file_may_be_called_anything(server: Running) -> None:
@@ -106,7 +136,7 @@ def test_an_upload_that_breaks_off_leaves_nothing(server: Running) -> None:
             + b"x" * 1000
         )
     deadline = time.monotonic() + 20
-    while list(server.store.glob(".upload-*")):
+    while list(server.store.glob("blobs/.draft-*")):
         assert time.monotonic() < deadline
         time.sleep(0.05)
     assert "files" not in server.get("artifacts/list", run_id=run_id)

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -106,7 +107,29 @@ def test_sigterm_does_not_wait_for_an_upload_that_does_not_end(tmp_path: Path) -
         server.process.wait(20)
         assert time.monotonic() - started < 4
         thread.join()
-    assert not list((tmp_path / "store").glob(".upload-*"))
+    assert not list((tmp_path / "store").glob("blobs/.draft-*"))
+
+
+def test_a_server_killed_in_an_upload_leaves_no_half_of_it(tmp_path: Path) -> None:
+    with running(tmp_path / "store") as server:
+        run_id = server.new_run()["run_id"]
+        host, _, port = server.url.removeprefix("http://").partition(":")
+        with socket.create_connection((host, int(port))) as raw:
+            path = f"/api/2.0/mlflow-artifacts/artifacts/0/{run_id}/artifacts/a.bin"
+            head = f"PUT {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9999999\r\n\r\n"
+            raw.sendall(head.encode() + b"x" * 5_000_000)
+            deadline = time.monotonic() + 20
+            while not any(one.stat().st_size for one in server.store.glob("blobs/.draft-*")):
+                assert time.monotonic() < deadline
+                time.sleep(0.02)
+            server.kill()
+    store = Store(tmp_path / "store", create=False)
+    try:
+        assert store.artifacts.entries(run_id) == []
+        assert not list((tmp_path / "store").glob("blobs/.draft-*"))
+        assert store.maintenance.check().ok
+    finally:
+        store.close()
 
 
 def test_requests_that_come_together_are_each_answered_for_themselves(server: Running) -> None:

@@ -170,7 +170,7 @@ def test_an_upload_that_does_not_move_on_is_cut_and_leaves_nothing(
         )
         assert send_slowly(raw, piece, 0.2) < 10
     deadline = time.monotonic() + 10
-    while list(impatient.store.glob(".upload-*")):
+    while list(impatient.store.glob("blobs/.draft-*")):
         assert time.monotonic() < deadline
         time.sleep(0.05)
     assert "files" not in impatient.get("artifacts/list", run_id=run_id)
