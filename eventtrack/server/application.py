@@ -77,7 +77,7 @@ class Application:
         except ClientDisconnect:
             return None
         except Exception:
-            _log.exception("cannot answer %s %s", request.method, request.url.path)
+            _log.exception("cannot answer %s %r", request.method, request.scope["path"])
             answer = refuse("INTERNAL_ERROR", "Internal server error; the server's log says more.")
         headers = {"www-authenticate": CHALLENGE} if answer.status == 401 else None
         return Response(answer.body, answer.status, headers, "application/json")
@@ -90,7 +90,7 @@ class Application:
         pieces: Mapping[str, str],
     ) -> Response:
         sent: Fields
-        if request.method in ("GET", "HEAD") and request.url.query:
+        if request.method in ("GET", "HEAD") and request.scope["query_string"]:
             sent = endpoint.request.from_query(request.query_params.multi_items())
         else:
             _check_content_type(request)

@@ -82,7 +82,12 @@ def _answer_body(store: Store, body: bytes) -> Response:
     try:
         asked = msgspec.json.decode(body, type=_Asked)
         document = graphql.parse(asked.query, max_tokens=_TOKENS_MAX, no_location=True)
-    except (msgspec.DecodeError, graphql.GraphQLError) as unreadable:
+    except (
+        msgspec.DecodeError,
+        UnicodeDecodeError,
+        RecursionError,
+        graphql.GraphQLError,
+    ) as unreadable:
         return _response(None, [f"Bad request: {unreadable}"], status=400)
     schema = _schema()
     errors = graphql.validate(schema, document) or _too_many(document)

@@ -92,7 +92,8 @@ def _configuration(application: ASGIApp, tls: TlsFiles | None) -> uvicorn.Config
         ws="none",
         loop="asyncio",
         lifespan="on",
-        log_level="warning",
+        # Its warnings are of single bad requests, a line for each: any passer-by could fill a disk.
+        log_level="error",
         access_log=False,
         server_header=False,
         # Nothing here asks who forwarded a request, so nobody is believed about it.
