@@ -77,10 +77,14 @@ def metric_rows(store: "Store", runs: Iterable[Run]) -> Iterator[Row]:
 def _write_csv(stream: IO[bytes], columns: Sequence[str], rows: Iterable[Row]) -> int:
     lines = io.TextIOWrapper(stream, encoding="utf-8", errors="replace", newline="")
     writer = csv.writer(lines, lineterminator="\n")
+    # A carriage return alone is not quoted by itself, and then ends the line for whoever reads it.
+    quoting = csv.writer(lines, lineterminator="\n", quoting=csv.QUOTE_ALL)
     writer.writerow(columns)
     written = 0
     for row in rows:
-        writer.writerow([row.get(column) for column in columns])
+        cells = [row.get(column) for column in columns]
+        returns = any(isinstance(cell, str) and "\r" in cell for cell in cells)
+        (quoting if returns else writer).writerow(cells)
         written += 1
     lines.flush()
     lines.detach()

@@ -113,6 +113,97 @@ def tensorboard(call: Invocation, folder: Path, experiment: str | None) -> None:
     _import(call, source)
 
 
+@imports.command(
+    "wandb",
+    epilog=examples("eventtrack import wandb ./wandb", "eventtrack import wandb ./wandb -e mnist"),
+)
+@click.argument("folder", type=click.Path(path_type=Path))
+@_EXPERIMENT_OPTION
+@pass_invocation
+def wandb(call: Invocation, folder: Path, experiment: str | None) -> None:
+    """Import runs of Weights & Biases from the folder `wandb` beside the program.
+
+    JSON: the report, as `eventtrack import --help` says.
+    """
+
+    def source() -> "Source":
+        from eventtrack.transfer.wandb import RunFolders
+
+        return RunFolders(folder, experiment)
+
+    _import(call, source)
+
+
+@imports.command(
+    "trackio", epilog=examples("eventtrack import trackio ~/.cache/huggingface/trackio")
+)
+@click.argument("place", type=click.Path(path_type=Path))
+@_EXPERIMENT_OPTION
+@pass_invocation
+def trackio(call: Invocation, place: Path, experiment: str | None) -> None:
+    """Import Trackio's database, or all databases in its folder.
+
+    JSON: the report, as `eventtrack import --help` says.
+    """
+
+    def source() -> "Source":
+        from eventtrack.transfer.trackio import Databases
+
+        return Databases(place, experiment)
+
+    _import(call, source)
+
+
+_FILES_ARGUMENT = click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+
+
+@imports.command(
+    "csv",
+    epilog=examples(
+        "eventtrack import csv runs.csv metrics.csv",
+        "eventtrack import csv lightning_logs/version_0/metrics.csv -e mnist",
+    ),
+)
+@_FILES_ARGUMENT
+@_EXPERIMENT_OPTION
+@pass_invocation
+def csv(call: Invocation, files: tuple[Path, ...], experiment: str | None) -> None:
+    """Import CSV files: what `eventtrack export` wrote, or logs with a row for each step.
+
+    Rows with the columns key and value are points (also run_id or run_name, step, timestamp). Rows
+    with status, params.*, tags.* or metrics.* are runs. In all other rows each number is a metric,
+    at the row's step (or _step, global_step, epoch; else the row's number) and its timestamp
+    (milliseconds; or time, wall_time, _timestamp: seconds; or an ISO time).
+
+    JSON: the report, as `eventtrack import --help` says.
+    """
+
+    def source() -> "Source":
+        from eventtrack.transfer.tables import CsvTables
+
+        return CsvTables(files, experiment)
+
+    _import(call, source)
+
+
+@imports.command("jsonl", epilog=examples("eventtrack import jsonl runs.jsonl metrics.jsonl"))
+@_FILES_ARGUMENT
+@_EXPERIMENT_OPTION
+@pass_invocation
+def jsonl(call: Invocation, files: tuple[Path, ...], experiment: str | None) -> None:
+    """Import files with a JSON object on each line; names and rows as of `import csv`.
+
+    JSON: the report, as `eventtrack import --help` says.
+    """
+
+    def source() -> "Source":
+        from eventtrack.transfer.tables import JsonTables
+
+        return JsonTables(files, experiment)
+
+    _import(call, source)
+
+
 def _import(call: Invocation, source_of: Callable[[], "Source"]) -> None:
     from eventtrack.store.intake import IMPORT_SOURCE
     from eventtrack.transfer.importer import import_histories

@@ -1,0 +1,47 @@
+"""Rows with several metrics each, gathered as a series for each metric."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from eventtrack.projections.points import Points
+from eventtrack.transfer.settings import flat, number
+from eventtrack.transfer.source import Series
+
+
+class Columns:
+    """The series of one run, filled row by row. `texts` has the last of what is no number."""
+
+    def __init__(self) -> None:
+        self._points: dict[str, Points] = {}
+        self.texts: dict[str, Any] = {}
+
+    def row(self, step: int, timestamp_ms: int, values: Mapping[str, Any]) -> None:
+        """Take a row of metrics, which may be nested."""
+        for key, value in flat(values):
+            found = value if type(value) is float else number(value)
+            if found is None:
+                self.texts[key] = value
+            else:
+                self.point(key, step, timestamp_ms, found)
+
+    def point(self, key: str, step: int, timestamp_ms: int, value: float) -> None:
+        """Take one point."""
+        points = self._points.get(key)
+        if points is None:
+            points = self._points[key] = Points()
+        points.steps.append(step)
+        points.timestamps.append(timestamp_ms)
+        points.values.append(value)
+
+    def last(self, key: str) -> float | None:
+        """The value that was taken last of a metric."""
+        return self._points[key].values[-1] if key in self._points else None
+
+    def times(self) -> tuple[int, int] | None:
+        """The first and the last time of any point, in milliseconds; None without points."""
+        found = [points.timestamps for points in self._points.values()]
+        return (min(map(min, found)), max(map(max, found))) if found else None
+
+    def series(self) -> Series:
+        """All series, by name."""
+        yield from sorted(self._points.items())
