@@ -48,6 +48,7 @@ def test_a_packed_body_is_unpacked(server: Running, packing: str, pack: Any) -> 
         ("deflate", zlib.compress(tag("a"))[2:]),
         ("\xff", tag("a")),
     ],
+    ids=range(10),
 )
 def test_what_cannot_be_unpacked_is_refused(server: Running, packing: str, body: bytes) -> None:
     headers = {**JSON, "content-encoding": packing}
