@@ -7,7 +7,8 @@ with the `mlflow` package, so it is there wherever its pages are.
 
 import functools
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -18,8 +19,8 @@ from eventtrack.compat.errors import NotServedError
 from eventtrack.compat.graph import SCHEMA
 from eventtrack.compat.responses import Json
 from eventtrack.errors import EventtrackError
-from eventtrack.server import artifacts, bodies, experiments, metrics, runs
-from eventtrack.server.endpoint import Streamed
+from eventtrack.server import bodies
+from eventtrack.server.endpoint import Endpoint, Streamed
 from eventtrack.server.threads import Services
 from eventtrack.store import Store
 from eventtrack.tokens import Role
@@ -33,15 +34,6 @@ _TOKENS_MAX = 1000
 # As in MLflow: questions in one request, each of which may be a search.
 _QUESTIONS_MAX = 10
 _BODY_BYTES_MAX = 2**20
-_ENDPOINTS = {
-    endpoint.path: endpoint
-    for endpoint in (
-        *experiments.ENDPOINTS,
-        *runs.ENDPOINTS,
-        *metrics.ENDPOINTS,
-        *artifacts.ENDPOINTS,
-    )
-}
 _QUESTIONS = {
     "mlflowGetExperiment": "experiments/get",
     "mlflowGetMetricHistoryBulkInterval": "metrics/get-history-bulk-interval",
@@ -58,6 +50,14 @@ _UNSET = {"String": "", "LongString": 0, "Boolean": False, "Float": 0.0}
 _Resolver = Callable[..., Any]
 
 
+@dataclass(frozen=True)
+class _Source:
+    """Where the answers come from: the REST endpoints, by their paths, and the store they ask."""
+
+    store: Store
+    endpoints: Mapping[str, Endpoint]
+
+
 class _Asked(msgspec.Struct):
     """A request in GraphQL; what is not known of it is left alone, as everywhere."""
 
@@ -66,12 +66,19 @@ class _Asked(msgspec.Struct):
     operation_name: str | None = msgspec.field(default=None, name="operationName")
 
 
-async def _answer(services: Services, request: Request, _: str) -> Response:
-    body = await bodies.read(request, _BODY_BYTES_MAX)
-    return await services.read(lambda: _answer_body(services.store, body))
+def streamed(endpoints: Iterable[Endpoint]) -> tuple[Streamed, ...]:
+    """What answers GraphQL from the answers of REST endpoints."""
+    by_path = {endpoint.path: endpoint for endpoint in endpoints}
+
+    async def answer(services: Services, request: Request, _: str) -> Response:
+        body = await bodies.read(request, _BODY_BYTES_MAX)
+        return await services.read(lambda: _answer(_Source(services.store, by_path), body))
+
+    # Also its mutations only ask.
+    return tuple(Streamed(method, "/graphql", answer, role=Role.READ) for method in ("GET", "POST"))
 
 
-def _answer_body(store: Store, body: bytes) -> Response:
+def _answer(source: _Source, body: bytes) -> Response:
     try:
         import graphql
     except ImportError:
@@ -96,7 +103,7 @@ def _answer_body(store: Store, body: bytes) -> Response:
     result = graphql.execute_sync(
         schema,
         document,
-        context_value=store,
+        context_value=source,
         variable_values=asked.variables,
         operation_name=asked.operation_name,
     )
@@ -185,7 +192,7 @@ def _number(value: Any) -> Any:
     return None if value == "NaN" else value
 
 
-def _ask(store: Store, path: str, sent: Any) -> Json:
+def _ask(source: _Source, path: str, sent: Any) -> Json:
     """The answer of a REST endpoint.
 
     Raises:
@@ -193,30 +200,22 @@ def _ask(store: Store, path: str, sent: Any) -> Json:
     """
     import graphql
 
-    endpoint = _ENDPOINTS[path]
+    endpoint = source.endpoints[path]
     values, all_read = endpoint.request.message.parse(sent or {})
     if not all_read:
         raise graphql.GraphQLError(f"cannot read the input of {path}")
     try:
-        answer: Json = endpoint.answer(store, values)
+        answer: Json = endpoint.answer(source.store, values)
     except EventtrackError as error:
         raise graphql.GraphQLError(error.message) from None
     return answer
 
 
-def _experiment(store: Store, run: Json) -> Json:
-    found: Json = _ask(store, "experiments/get", {"experiment_id": run["info"]["experiment_id"]})
-    return dict(found["experiment"])
+def _experiment(source: _Source, run: Json) -> Json:
+    asked = {"experiment_id": run["info"]["experiment_id"]}
+    return dict(_ask(source, "experiments/get", asked)["experiment"])
 
 
-def _model_versions(store: Store, run: Json) -> list[Json]:
-    if "model-versions/search" not in _ENDPOINTS:
-        return []
-    found = _ask(store, "model-versions/search", {"filter": f"run_id='{run['info']['run_id']}'"})
-    return list(found.get("model_versions", ()))
-
-
-# Also its mutations only ask.
-STREAMED = tuple(
-    Streamed(method, "/graphql", _answer, role=Role.READ) for method in ("GET", "POST")
-)
+def _model_versions(source: _Source, run: Json) -> list[Json]:
+    asked = {"filter": f"run_id='{run['info']['run_id']}'"}
+    return list(_ask(source, "model-versions/search", asked).get("model_versions", ()))

@@ -38,7 +38,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
 )
 STREAMED: tuple[Streamed, ...] = (
     *artifacts.STREAMED,
-    *graphql.STREAMED,
+    *graphql.streamed(ENDPOINTS),
     *models.STREAMED,
     *multipart.STREAMED,
     *information.STREAMED,

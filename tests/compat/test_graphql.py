@@ -56,6 +56,10 @@ LIST_ARTIFACTS = """
 query ($data: MlflowListArtifactsInput) {
   mlflowListArtifacts(input: $data) { rootUri files { path isDir fileSize } nextPageToken }
 }"""
+SEARCH_MODEL_VERSIONS = """
+query ($data: MlflowSearchModelVersionsInput) {
+  mlflowSearchModelVersions(input: $data) { modelVersions { name version } nextPageToken }
+}"""
 SEARCH_DATASETS = """
 mutation ($data: MlflowSearchDatasetsInput) {
   mlflowSearchDatasets(input: $data) { datasetSummaries { name digest context } }
@@ -173,7 +177,8 @@ def test_a_chart_gets_what_it_asks_for(ours: Running) -> None:
     assert "both must be specified" in refused["errors"][0]
 
 
-def test_files_and_datasets(filled: Twin) -> None:
+def test_files_datasets_and_model_versions(filled: Twin) -> None:
+    ask(filled, SEARCH_MODEL_VERSIONS, data={"filter": "run_id = '{run}'", "maxResults": 5})
     ask(filled, LIST_ARTIFACTS, data={"runId": "{run}"})
     ask(filled, SEARCH_DATASETS, data={"experimentIds": ["{experiment}"]})
 
