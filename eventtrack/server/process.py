@@ -1,6 +1,8 @@
 """The server as a process: its socket, its loop, and how it ends."""
 
+import asyncio
 import contextlib
+import math
 import signal
 import socket
 import time
@@ -20,8 +22,10 @@ from eventtrack.server.tls import TlsFiles
 from eventtrack.store import Store
 from eventtrack.tokens import Tokens
 
-# Requests that run when the signal comes have this long; what they changed is durable either way.
-_DRAIN_S = 1
+# Requests that run when the signal comes have this long; what was answered is durable in any case.
+_DRAIN_S = 1.0
+# What is left then is cut off, and has this long to notice before uvicorn cancels it and complains.
+_NOTICE_S = 1.0
 # Connections that may wait to be accepted: a thousand jobs of a sweep that start at once.
 _BACKLOG = 2048
 # uvicorn ticks ten times a second.
@@ -101,7 +105,7 @@ def _configuration(application: ASGIApp, tls: TlsFiles | None) -> uvicorn.Config
         ssl_certfile=tls.certificate if tls is not None else None,
         ssl_keyfile=tls.key if tls is not None else None,
         timeout_keep_alive=KEEP_ALIVE_S,
-        timeout_graceful_shutdown=_DRAIN_S,
+        timeout_graceful_shutdown=math.ceil(_DRAIN_S + _NOTICE_S),
     )
 
 
@@ -116,6 +120,16 @@ class _Server(uvicorn.Server):
         await super().startup(sockets)
         if self.started:
             self._on_started()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        asyncio.get_running_loop().call_later(_DRAIN_S, self._cut_off)
+        await super().shutdown(sockets)
+
+    def _cut_off(self) -> None:
+        """Let those go who have not taken, or not sent, their last byte: streams, above all."""
+        for connection in list(self.server_state.connections):
+            assert isinstance(connection, BoundedProtocol)
+            connection.transport.abort()
 
     async def on_tick(self, counter: int) -> bool:
         if counter % _TICKS_A_PATROL == 0:
