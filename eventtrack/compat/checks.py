@@ -183,6 +183,15 @@ def pairs(sources: Sequence[Fields]) -> dict[str, str]:
     return {one["key"]: one["value"] for one in sources}
 
 
+def trace_tag(key: str, value: str) -> RunTag:
+    """A tag of a trace; a value that is too long is cut."""
+    _key(key, "key")
+    _no_longer("key", limits.KEY_LENGTH_MAX, key)
+    if key == "mlflow.traceName":
+        _no_longer("Trace name", limits.TRACE_NAME_LENGTH_MAX, value)
+    return RunTag(key=key, value=value[: limits.TAG_VALUE_LENGTH_MAX])
+
+
 def new_run_tags(tags: Sequence[Fields]) -> dict[str, str]:
     """The tags of a new run."""
     found = [run_tag(one) for one in tags]

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from eventtrack import limits
+from eventtrack.errors import InvalidValueError
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 # Protobuf takes such a name for an extension, which none of the messages has.
@@ -98,6 +99,22 @@ class Field:
         """The name in camelCase, which protobuf's JSON takes as well."""
         head, *tail = self.name.split("_")
         return head + "".join(word[:1].upper() + word[1:] for word in tail)
+
+    def of_query(self, values: Sequence[str]) -> Any:
+        """The JSON that the values of a query stand for.
+
+        Raises:
+            InvalidValueError: A boolean is neither true nor false.
+        """
+        if self.repeated:
+            return list(values)
+        if self.convert is not _truth:
+            return values[0]
+        if values[0].lower() not in ("true", "false"):
+            raise InvalidValueError(
+                f"Invalid boolean value: {values[0]}, must be 'true' or 'false'."
+            )
+        return values[0].lower() == "true"
 
     def unset(self) -> Any:
         """What the field reads as when it was not sent."""

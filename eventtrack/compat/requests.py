@@ -89,7 +89,7 @@ class Request:
         for one in self.message.fields:
             sent = [value for name, value in pairs if name == one.name]
             if sent:
-                found[one.name] = sent if one.repeated else sent[0]
+                found[one.name] = one.of_query(sent)
         values, all_read = self.message.parse(found)
         rules.apply(self.rules, found, all_read=all_read)
         return values

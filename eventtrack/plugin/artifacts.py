@@ -94,13 +94,16 @@ class StoreArtifactRepository(ArtifactRepository):
         found = place(self._inside(path))
         if found is None:
             raise MlflowException(
-                f"No file can be at {self.artifact_uri}/{path or ''}: a store has those of runs "
-                "and logged models, below runs/<run_id>/artifacts and models/<model_id>/artifacts",
+                f"No file can be at {self.artifact_uri}/{path or ''}: a store has those of runs, "
+                "logged models and traces, below runs/<run_id>/artifacts, models/<model_id>/... "
+                "and traces/<trace_id>/...",
                 error_code=INVALID_PARAMETER_VALUE,
             )
         return found
 
     def _refuse_deleted(self, found: Place) -> None:
+        if found.kind == "traces":
+            return  # a deleted one is not found
         if found.kind == "runs":
             stage = self._store.runs.get(found.owner).info.lifecycle_stage
         else:

@@ -3,6 +3,7 @@
 from mlflow.store.tracking.abstract_store import AbstractStore
 
 from eventtrack import ids
+from eventtrack.plugin.assessments import AssessmentCalls
 from eventtrack.plugin.erasure import ErasureCalls
 from eventtrack.plugin.errors import translate_errors
 from eventtrack.plugin.experiments import ExperimentCalls
@@ -11,6 +12,7 @@ from eventtrack.plugin.metrics import MetricCalls
 from eventtrack.plugin.models import ModelCalls
 from eventtrack.plugin.recording import RecordingCalls
 from eventtrack.plugin.runs import RunCalls
+from eventtrack.plugin.traces import TraceCalls
 from eventtrack.plugin.unsupported import refuse_the_rest
 
 
@@ -23,6 +25,8 @@ class TrackingStore(
     MetricCalls,
     ModelCalls,
     InputCalls,
+    TraceCalls,
+    AssessmentCalls,
     ErasureCalls,
     AbstractStore,
 ):

@@ -16,11 +16,13 @@ Class = TypeVar("Class", bound=type)
 # What of the base class works as it is: it only calls what we have.
 INHERITED = frozenset(
     {
+        "delete_traces",
         "end_async_logging",
         "flush_async_logging",
         "log_batch_async",
         "log_metric_async",
         "log_param_async",
+        "log_spans_async",
         "set_model_versions_tags",
         "set_tag_async",
         "shut_down_async_logging",

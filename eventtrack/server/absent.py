@@ -49,7 +49,6 @@ ENDPOINTS = (
     _search("GET", "scorers/list"),
     _search("GET", "scorers/online-configs"),
     _search("POST", "traces/metrics"),
-    _search("POST", "traces/search"),
     _search("GET", "model-versions/search", (API_2, AJAX_2)),
     _search("GET", "registered-models/search", (API_2, AJAX_2)),
     _search("GET", "webhooks", (API_2, AJAX_2)),

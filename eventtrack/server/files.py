@@ -30,14 +30,16 @@ _TEXT_NAMES = frozenset(_TEXT.split())
 
 
 class Owned(NamedTuple):
-    """A path among the files of a run or of a logged model; "" for all of them."""
+    """A path among the files of a run, a logged model or a trace; "" for all of them."""
 
-    kind: Literal["run", "model"]
+    kind: Literal["run", "model", "trace"]
     owner: str
     path: str
 
     def files(self, store: Store) -> Artifacts:
         """What keeps the files of owners of this kind."""
+        if self.kind == "trace":
+            return store.traces.artifacts
         return store.artifacts if self.kind == "run" else store.models.artifacts
 
     def location(self, store: Store) -> str:
@@ -46,6 +48,8 @@ class Owned(NamedTuple):
         Raises:
             NotFoundError: There is no such owner.
         """
+        if self.kind == "trace":
+            return store.traces.get(self.owner).artifact_uri
         if self.kind == "model":
             return store.models.get(self.owner).artifact_location
         return store.runs.get(checks.known_run_id(self.owner)).info.artifact_uri
@@ -87,10 +91,10 @@ async def send(services: Services, request: Request, owned: Owned) -> Response:
 
 
 async def receive(services: Services, request: Request, owned: Owned) -> None:
-    """Store a request's body as a file of a run or a model; durable on return.
+    """Store a request's body as somebody's file; durable on return.
 
     Raises:
-        NotFoundError: There is no such run or model.
+        NotFoundError: There is no such run, model or trace.
         NotServedError: Its files are kept elsewhere.
         InvalidValueError: No file can have such a path.
     """
@@ -156,22 +160,16 @@ def owned(proxied: str) -> Owned:
     """Whose file a path of the proxy names.
 
     Raises:
-        NotFoundError: It names nothing that runs or models have.
-        NotServedError: It names a trace's files.
+        NotFoundError: It names nothing that runs, models or traces have.
     """
     pieces = [piece for piece in proxied.split("/") if piece not in ("", ".")]
-    kind: Literal["run", "model"] = "run"
-    if len(pieces) > 2 and pieces[1] == "traces":
-        raise NotServedError(
-            f"files of traces are not served yet: '{proxied}'",
-            hint="log them as artifacts of a run",
-        )
-    if len(pieces) > 2 and pieces[1] == "models":
-        kind, pieces = "model", pieces[1:]
+    kind: Literal["run", "model", "trace"] = "run"
+    if len(pieces) > 2 and pieces[1] in ("models", "traces"):
+        kind, pieces = "model" if pieces[1] == "models" else "trace", pieces[1:]
     if len(pieces) < 3 or pieces[2] != "artifacts":
         raise NotFoundError(
             f"No such artifact: '{proxied}'",
             hint="files lie at EXPERIMENT_ID/RUN_ID/artifacts/PATH "
-            "and EXPERIMENT_ID/models/MODEL_ID/artifacts/PATH",
+            "and EXPERIMENT_ID/models/MODEL_ID/artifacts/PATH, and so for traces",
         )
     return Owned(kind, pieces[1], "/".join(pieces[3:]))

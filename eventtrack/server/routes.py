@@ -13,14 +13,17 @@ from eventtrack.compat.errors import NoSuchEndpointError, NotServedError, refuse
 from eventtrack.server import (
     absent,
     artifacts,
+    assessments,
     experiments,
     graphql,
     information,
     metrics,
     models,
     multipart,
+    otlp,
     recording,
     runs,
+    traces,
 )
 from eventtrack.server.endpoint import Endpoint, Streamed
 
@@ -34,6 +37,8 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *metrics.ENDPOINTS,
     *artifacts.ENDPOINTS,
     *models.ENDPOINTS,
+    *traces.ENDPOINTS,
+    *assessments.ENDPOINTS,
     *information.ENDPOINTS,
 )
 STREAMED: tuple[Streamed, ...] = (
@@ -41,6 +46,7 @@ STREAMED: tuple[Streamed, ...] = (
     *graphql.streamed(ENDPOINTS),
     *models.STREAMED,
     *multipart.STREAMED,
+    *otlp.STREAMED,
     *information.STREAMED,
 )
 

@@ -108,15 +108,15 @@ class Assessments:
         return self.get(trace_id, assessment_id)
 
     def delete(self, trace_id: str, assessment_id: str) -> None:
-        """Take an assessment back; one that it overrode is valid again. Repeating changes nothing.
+        """Take an assessment back; one that it overrode is valid again.
 
-        Raises:
-            NotFoundError: There is no such trace.
+        Repeating it changes nothing, nor does the id of none.
         """
 
         def decide(reader: Reader) -> tuple[None, list[Draft]]:
-            known = existing_trace(reader, trace_id).assessments.get(assessment_id)
-            if known is None or not known.live:
+            state = find_trace(reader, validate.text("trace ID", trace_id))
+            known = None if state is None else state.assessments.get(assessment_id)
+            if state is None or known is None or not (state.shown and known.live):
                 return None, []
             return None, [_draft(trace_id, types.AssessmentDeleted(assessment_id))]
 

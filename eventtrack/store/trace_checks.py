@@ -45,6 +45,14 @@ def existing_trace(reader: Reader, trace_id: str) -> TraceState:
     return state
 
 
+def refuse_deleted(state: TraceState | None, trace_id: str) -> None:
+    """Refuse to say more of a trace that was deleted; None stands for one never heard of."""
+    if state is not None and state.experiment_id and not state.shown:
+        raise NotFoundError(
+            f"Cannot log to trace '{trace_id}': it was deleted", hint="log a new trace"
+        )
+
+
 def report_event(event: types.TraceRecorded) -> types.TraceRecorded:
     """The same report, checked."""
     validate.int64("request_time", event.request_ms)

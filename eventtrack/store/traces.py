@@ -27,6 +27,7 @@ from eventtrack.store.experiments import active_experiment, existing_experiment
 from eventtrack.store.trace_artifacts import TraceArtifacts
 from eventtrack.store.trace_checks import (
     existing_trace,
+    refuse_deleted,
     report_event,
     span_event,
     span_portions,
@@ -101,7 +102,7 @@ class Traces:
 
         def decide(reader: Reader) -> tuple[None, list[Draft]]:
             active_experiment(reader, report.experiment_id)
-            _refuse_deleted(find_trace(reader, clean_id), clean_id)
+            refuse_deleted(find_trace(reader, clean_id), clean_id)
             return None, [_draft(clean_id, report, *judged)]
 
         self._engine.execute(decide)
@@ -150,7 +151,7 @@ class Traces:
             linked = [] if run is None or not run.experiment_id else [run.run_id]
             for trace_id, spans in kept.by_trace.items():
                 state = find_trace(reader, trace_id)
-                _refuse_deleted(state, trace_id)
+                refuse_deleted(state, trace_id)
                 if state is None or not state.experiment_id:
                     existing_experiment(reader, kept.experiment_id)
                 known = {} if state is None else state.live_tags()
@@ -175,7 +176,7 @@ class Traces:
             NotFoundError: There is none.
         """
         with self._engine.read() as reader:
-            return trace_info(reader, existing_trace(reader, trace_id))
+            return self._info(reader, existing_trace(reader, trace_id))
 
     def read(self, trace_id: str) -> Trace:
         """A trace with the spans that have come so far (see `TraceInfo.complete`).
@@ -191,7 +192,7 @@ class Traces:
     ) -> list[TraceInfo]:
         """The traces of some ids that exist, in that order, each once, of some experiments only."""
         with self._engine.read() as reader:
-            return [trace_info(reader, one) for one in _known(reader, trace_ids, experiment_ids)]
+            return [self._info(reader, one) for one in _known(reader, trace_ids, experiment_ids)]
 
     def read_many(
         self, trace_ids: Iterable[str], experiment_ids: Sequence[str] | None = None
@@ -199,7 +200,7 @@ class Traces:
         """The complete traces of some ids, with their spans, as `infos` finds them."""
         with self._engine.read() as reader:
             known = _known(reader, trace_ids, experiment_ids)
-            found = [state for state in known if trace_info(reader, state).complete]
+            found = [state for state in known if self._info(reader, state).complete]
             return [self._trace(reader, state) for state in found]
 
     def search(
@@ -228,7 +229,7 @@ class Traces:
                 experiments = [state for state in found if state is not None]
             search = TraceSearch(reader, experiments, self._blobs.read)
             states = search.find(expression, order, offset, offset + max_results + 1)
-            return paging.page([trace_info(reader, one) for one in states], offset, max_results)
+            return paging.page([self._info(reader, one) for one in states], offset, max_results)
 
     def set_tag(self, trace_id: str, key: str, value: object) -> None:
         """Set a tag.
@@ -344,6 +345,9 @@ class Traces:
 
         return self._engine.execute(decide)
 
+    def _info(self, reader: Reader, state: TraceState) -> TraceInfo:
+        return trace_info(self._context.over(reader), state)
+
     def _trace(self, reader: Reader, state: TraceState) -> Trace:
         spans = [
             Span(
@@ -361,7 +365,7 @@ class Traces:
             )
             for one in spans_of(reader, state.number)
         ]
-        return Trace(info=trace_info(reader, state), spans=spans)
+        return Trace(info=self._info(reader, state), spans=spans)
 
 
 def _known(
@@ -386,13 +390,6 @@ def _oldest(reader: Reader, experiment_id: str, last_ms: int | None) -> list[Tra
     states = [trace_by_number(reader, number) for _, number in rows]
     known = [state for state in states if state is not None]
     return sorted(known, key=lambda state: (state.request_ms, state.trace_id))
-
-
-def _refuse_deleted(state: TraceState | None, trace_id: str) -> None:
-    if state is not None and state.experiment_id and not state.shown:
-        raise NotFoundError(
-            f"Cannot log to trace '{trace_id}': it was deleted", hint="log a new trace"
-        )
 
 
 def _draft(trace_id: str, *events: Event) -> Draft:

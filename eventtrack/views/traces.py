@@ -1,5 +1,6 @@
 """Traces as records: what a program did for one request, step by step, and how it was judged."""
 
+import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -9,6 +10,7 @@ import msgspec
 from eventtrack.projections.tables import Reader
 from eventtrack.projections.trace_state import AssessmentState, SpanState, TraceState
 from eventtrack.projections.trace_tables import spans_of
+from eventtrack.views.entities import EntityReader
 from eventtrack.views.records import Record
 
 # MLflow's names (tracing/constant.py) for what is known of a trace beside its fields.
@@ -80,6 +82,7 @@ class TraceInfo(Record):
     Args:
         run_ids: The runs it was linked to, beside the one that its metadata may name.
         span_count: How many spans are there.
+        artifact_uri: Where its files are.
     """
 
     trace_id: str
@@ -95,6 +98,7 @@ class TraceInfo(Record):
     assessments: list[Assessment]
     run_ids: list[str]
     span_count: int
+    artifact_uri: str
 
     @property
     def complete(self) -> bool:
@@ -138,7 +142,7 @@ class Trace(Record):
     spans: list[Span]
 
 
-def trace_info(reader: Reader, state: TraceState) -> TraceInfo:
+def trace_info(entities: EntityReader, state: TraceState) -> TraceInfo:
     """A trace as a record."""
     return TraceInfo(
         trace_id=state.trace_id,
@@ -149,11 +153,12 @@ def trace_info(reader: Reader, state: TraceState) -> TraceInfo:
         client_request_id=None if state.report[0] is None else state.report[0].client_request_id,
         request_preview=state.preview("request_preview"),
         response_preview=state.preview("response_preview"),
-        trace_metadata=trace_metadata(reader, state),
+        trace_metadata=trace_metadata(entities.reader, state),
         tags=state.live_tags(),
         assessments=assessments(state),
         run_ids=linked_runs(state),
         span_count=state.spans,
+        artifact_uri=entities.trace_location(state.experiment_id, state.trace_id),
     )
 
 
@@ -168,7 +173,7 @@ def trace_metadata(reader: Reader, state: TraceState) -> dict[str, str]:
     if state.sums and not (USAGE_KEY in reported and COST_KEY in reported):
         spans = spans_of(reader, state.number)
         found |= {
-            key: msgspec.json.encode(sums).decode()
+            key: json.dumps(sums)
             for key, sums in ((USAGE_KEY, token_usage(spans)), (COST_KEY, cost(spans)))
             if sums
         }

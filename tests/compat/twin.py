@@ -16,6 +16,8 @@ _OWN = (
     *("creation_timestamp_ms", "last_updated_timestamp_ms", "last_updated_timestamp"),
 )
 _MODEL_ID = re.compile(r"\bm-[0-9a-f]{32}\b")
+# MLflow's book-keeping about its own tables.
+_LEFT_OUT = ("mlflow.trace.infoFinalized", "mlflow.trace.spansLocation")
 _SQL = re.compile(r" Error: \(sqlite3.*", re.DOTALL)
 
 
@@ -158,6 +160,7 @@ def _comparable(value: Any, names: dict[str, str]) -> Any:
             if key in ("experiment_id", "experimentId") and item in names
             else _comparable(item, names)
             for key, item in value.items()
+            if key not in _LEFT_OUT and item != {"mlflow.trace.infoFinalized": "true"}
         }
     if isinstance(value, list):
         items = [_comparable(item, names) for item in value]

@@ -20,7 +20,7 @@ PROXY = "/api/2.0/mlflow-artifacts/artifacts"
         ("GET", f"{API}runs/create", 405, "BAD_REQUEST"),
         ("POST", f"{API}webhooks", 501, "NOT_IMPLEMENTED"),
         ("POST", "/ajax-api/3.0/mlflow/scorers/register", 501, "NOT_IMPLEMENTED"),
-        ("PUT", f"{PROXY}/0/traces/t-1/artifacts/x", 501, "NOT_IMPLEMENTED"),
+        ("PUT", f"{PROXY}/0/traces/t-1/artifacts/x", 404, "RESOURCE_DOES_NOT_EXIST"),
         ("PUT", f"{PROXY}/somewhere/else", 404, "RESOURCE_DOES_NOT_EXIST"),
     ],
 )

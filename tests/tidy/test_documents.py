@@ -19,6 +19,8 @@ from tests.tidy.tree import (
 
 # Names in the environment that are ours or MLflow's, wherever they stand in the code.
 OUR_VARIABLE = re.compile(r"(?:EVENTTRACK|MLFLOW)_[A-Z0-9_]+")
+# Looks like one: a kind of place in MLflow's protobuf (`TraceLocationType`).
+NO_VARIABLES = ("MLFLOW_EXPERIMENT",)
 READS = ("get", "pop", "setdefault", "getenv")
 
 NAMED_TEST = re.compile(r"\btests/[\w/]+\.py::[\w:]+")
@@ -46,7 +48,7 @@ def variables(module: Module) -> Iterator[str]:
                 constants[ast.unparse(target)] = str(node.value.value)
     for node in ast.walk(module.tree):
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
-            if OUR_VARIABLE.fullmatch(node.value):
+            if OUR_VARIABLE.fullmatch(node.value) and node.value not in NO_VARIABLES:
                 yield node.value
             continue
         for read in _read_names(node):

@@ -1,0 +1,49 @@
+"""The tags that MLflow's clients look for on a trace, beside those that were set."""
+
+from collections.abc import Mapping
+
+from eventtrack.compat.checks import trace_tag
+from eventtrack.errors import InvalidValueError
+from eventtrack.views.traces import TraceInfo
+
+# MLflow (tracing/constant.py).
+SPANS_LOCATION = "mlflow.trace.spansLocation"
+ARTIFACT_LOCATION = "mlflow.artifactLocation"
+# Spans are always taken by the store: no client has to keep them as a file.
+TRACKING_STORE = "TRACKING_STORE"
+# Set by stores, never by callers.
+_RESERVED = (SPANS_LOCATION, "mlflow.trace.archiveLocation", "mlflow.trace.archivalFailure")
+_RESERVED_BUT_DELETABLE = ("mlflow.trace.archivalFailure",)
+
+
+def shown(record: TraceInfo, location: str) -> dict[str, str]:
+    """The tags of a trace, with where its spans and its files are."""
+    return {**record.tags, SPANS_LOCATION: TRACKING_STORE, ARTIFACT_LOCATION: location}
+
+
+def without_ours(tags: dict[str, str]) -> dict[str, str]:
+    """The tags that a caller sends, without those that say where things are kept."""
+    return {
+        key: text for key, text in tags.items() if key not in (SPANS_LOCATION, ARTIFACT_LOCATION)
+    }
+
+
+def is_reserved(key: str, *, deleting: bool = False) -> bool:
+    """Whether a tag cannot be set, or deleted, by a caller."""
+    return key in _RESERVED and not (deleting and key in _RESERVED_BUT_DELETABLE)
+
+
+def valid(tags: Mapping[str, Mapping[str, str]]) -> dict[str, dict[str, str]]:
+    """Of tags that spans carry, by trace, those that can be set; MLflow skips the others."""
+    return {trace_id: _valid(found) for trace_id, found in tags.items()}
+
+
+def _valid(tags: Mapping[str, str]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for key, value in tags.items():
+        try:
+            tag = trace_tag(key, value)
+        except InvalidValueError:
+            continue
+        found[tag.key] = tag.value
+    return found

@@ -1,0 +1,123 @@
+"""Between our records of traces and MLflow's entities, both ways."""
+
+import json
+from typing import Any
+
+from mlflow import entities
+from mlflow.entities import assessment as assessments
+from mlflow.entities.assessment_error import AssessmentError
+from mlflow.entities.assessment_source import AssessmentSource
+from mlflow.entities.trace_location import TraceLocation
+from mlflow.entities.trace_state import TraceState
+from mlflow.exceptions import MlflowException
+
+from eventtrack.compat import trace_tags
+from eventtrack.views import traces as records
+
+
+def trace_info(record: records.TraceInfo, location: str) -> Any:
+    """A trace as MLflow's entity.
+
+    Args:
+        location: Where its files are, which a server shows otherwise than a client.
+    """
+    return entities.TraceInfo(
+        trace_id=record.trace_id,
+        trace_location=TraceLocation.from_experiment_id(record.experiment_id),
+        request_time=record.request_time,
+        execution_duration=record.execution_duration,
+        state=TraceState(record.state),
+        request_preview=record.request_preview,
+        response_preview=record.response_preview,
+        client_request_id=record.client_request_id,
+        trace_metadata=dict(record.trace_metadata),
+        tags=trace_tags.shown(record, location),
+        assessments=[assessment(one) for one in record.assessments],
+    )
+
+
+def assessment(record: records.Assessment) -> Any:
+    """An assessment as MLflow's entity."""
+    common: dict[str, Any] = {
+        "source": AssessmentSource(record.source_type, record.source_id),
+        "trace_id": record.trace_id,
+        "metadata": record.metadata or None,
+        "span_id": record.span_id,
+        "create_time_ms": record.create_time_ms,
+        "last_update_time_ms": record.last_update_time_ms,
+    }
+    made: Any
+    if record.kind == "feedback":
+        failure = record.error
+        error = None
+        if failure is not None:
+            error = AssessmentError(failure.error_code, failure.error_message, failure.stack_trace)
+        made = assessments.Feedback(
+            name=record.name,
+            value=record.value,
+            error=error,
+            rationale=record.rationale,
+            **common,
+        )
+    elif record.kind == "expectation":
+        made = assessments.Expectation(name=record.name, value=record.value, **common)
+    else:
+        made = assessments.IssueReference(
+            issue_id=record.name,
+            issue_name=record.value["issue_name"],
+            rationale=record.rationale,
+            **common,
+        )
+    made.overrides, made.valid = record.overrides, record.valid
+    made.run_id, made.assessment_id = record.run_id, record.assessment_id
+    return made
+
+
+def assessment_record(one: Any, trace_id: str) -> records.Assessment:
+    """MLflow's assessment as our record."""
+    kind, value, error = "issue", None, None
+    if one.feedback is not None:
+        kind, value = "feedback", one.feedback.value
+        error = failure(one.feedback.error)
+    elif one.expectation is not None:
+        kind, value = "expectation", one.expectation.value
+    else:
+        value = one.issue.to_dictionary()
+    return records.Assessment(
+        assessment_id=one.assessment_id or "",
+        trace_id=trace_id,
+        kind=kind,
+        name=one.name,
+        value=plain(value),
+        source_type=one.source.source_type,
+        source_id=one.source.source_id,
+        create_time_ms=one.create_time_ms or 0,
+        last_update_time_ms=one.last_update_time_ms or 0,
+        error=error,
+        span_id=one.span_id,
+        run_id=one.run_id,
+        rationale=one.rationale,
+        metadata={str(key): str(text) for key, text in (one.metadata or {}).items()},
+        overrides=one.overrides,
+    )
+
+
+def failure(error: Any) -> records.AssessmentFailure | None:
+    """Why an assessment could not be made, as our record."""
+    if error is None:
+        return None
+    return records.AssessmentFailure(
+        error_code=error.error_code,
+        error_message=error.error_message,
+        stack_trace=error.stack_trace,
+    )
+
+
+def plain(value: Any) -> Any:
+    """A value as JSON can say it."""
+    try:
+        return json.loads(json.dumps(value))
+    except (TypeError, ValueError) as error:
+        raise MlflowException.invalid_parameter_value(
+            f"Failed to serialize value {value!r} to JSON string."
+        ) from error

@@ -1,0 +1,167 @@
+"""MLflow's calls about traces."""
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from mlflow import entities
+from mlflow.entities.span import LazySpan
+from mlflow.entities.trace_data import TraceData
+from mlflow.exceptions import MlflowException
+from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST
+
+from eventtrack import limits
+from eventtrack.compat import spans, trace_tags
+from eventtrack.compat.checks import trace_tag
+from eventtrack.plugin.base import OpenStore
+from eventtrack.plugin.trace_entities import assessment_record, trace_info
+from eventtrack.views import traces as records
+
+# Programs send spans and reports in the background, so what is asked for may be on its way: how
+# long it is waited for, as MLflow's own store does.
+_WAIT_S = 3.0
+_LOOK_S = 0.05
+
+
+class TraceCalls(OpenStore):
+    """Traces: reported, logged span by span, tagged, linked, found, deleted."""
+
+    def start_trace(self, trace_info: entities.TraceInfo) -> entities.TraceInfo:
+        """Record a trace as a whole; MLflow calls this when it has ended."""
+        recorded = self.store.traces.record(
+            trace_info.trace_id,
+            str(trace_info.experiment_id),
+            request_time=trace_info.request_time,
+            execution_duration=trace_info.execution_duration,
+            state=trace_info.state.value,
+            client_request_id=trace_info.client_request_id,
+            request_preview=trace_info.request_preview,
+            response_preview=trace_info.response_preview,
+            metadata={key: str(text) for key, text in trace_info.trace_metadata.items()},
+            tags=trace_tags.without_ours({key: str(text) for key, text in trace_info.tags.items()}),
+            assessments=[
+                assessment_record(one, trace_info.trace_id) for one in trace_info.assessments
+            ],
+        )
+        return self._info(recorded)
+
+    def log_spans(
+        self, location: str, spans: Sequence[entities.Span], tracking_uri: str | None = None
+    ) -> list[entities.Span]:
+        """Log spans of one trace or of several."""
+        self._log_spans(location, spans)
+        return list(spans)
+
+    def get_trace_info(self, trace_id: str) -> entities.TraceInfo:
+        """A trace without its spans."""
+        return self._info(self.store.traces.get(trace_id))
+
+    def get_trace(self, trace_id: str, *, allow_partial: bool = False) -> entities.Trace:
+        """A trace with its spans; without `allow_partial`, waits a little for all to be there."""
+        deadline = time.monotonic() + _WAIT_S
+        while not (allow_partial or self.store.traces.get(trace_id).complete):
+            if time.monotonic() > deadline:
+                raise MlflowException(
+                    f"Trace with ID {trace_id} is not fully exported yet, please try again later.",
+                    error_code=RESOURCE_DOES_NOT_EXIST,
+                )
+            time.sleep(_LOOK_S)
+        return self._trace(self.store.traces.read(trace_id))
+
+    def batch_get_traces(
+        self,
+        trace_ids: Sequence[str],
+        location: str | None = None,
+        experiment_ids: Sequence[str] | None = None,
+    ) -> list[entities.Trace]:
+        """The complete traces of some ids, with their spans."""
+        found = self.store.traces.read_many(trace_ids, experiment_ids)
+        return [self._trace(one) for one in found]
+
+    def batch_get_trace_infos(
+        self,
+        trace_ids: Sequence[str],
+        location: str | None = None,
+        experiment_ids: Sequence[str] | None = None,
+    ) -> list[entities.TraceInfo]:
+        """The traces of some ids, without their spans."""
+        return [self._info(one) for one in self.store.traces.infos(trace_ids, experiment_ids)]
+
+    def search_traces(
+        self,
+        experiment_ids: Sequence[str] | None = None,
+        filter_string: str | None = None,
+        max_results: int = limits.SEARCH_TRACES_RESULTS_DEFAULT,
+        order_by: Sequence[str] | None = None,
+        page_token: str | None = None,
+        model_id: str | None = None,
+        locations: Sequence[str] | None = None,
+    ) -> tuple[list[entities.TraceInfo], str | None]:
+        """One page of traces, newest first; and the token of the next."""
+        where = locations if locations is not None else experiment_ids
+        page = self.store.traces.search(
+            where, filter_string, max_results, order_by, page_token or None
+        )
+        return [self._info(one) for one in page], page.token
+
+    def set_trace_tag(self, trace_id: str, key: str, value: str) -> None:
+        """Set a tag of a trace."""
+        tag = trace_tag(key, str(value))
+        self.store.traces.set_tag(trace_id, tag.key, tag.value)
+
+    def delete_trace_tag(self, trace_id: str, key: str) -> None:
+        """Remove a tag of a trace."""
+        self.store.traces.delete_tag(trace_id, key)
+
+    def _delete_traces(
+        self,
+        experiment_id: str,
+        max_timestamp_millis: int | None = None,
+        max_traces: int | None = None,
+        trace_ids: Sequence[str] | None = None,
+    ) -> int:
+        return self.store.traces.delete(
+            str(experiment_id),
+            trace_ids=trace_ids or None,
+            max_timestamp_millis=max_timestamp_millis,
+            max_traces=max_traces,
+        )
+
+    def link_traces_to_run(self, trace_ids: Sequence[str], run_id: str) -> None:
+        """Say that traces belong to a run."""
+        if trace_ids:
+            self.store.traces.link_run(trace_ids, run_id)
+
+    def unlink_traces_from_run(self, trace_ids: Sequence[str], run_id: str) -> None:
+        """Take that back."""
+        self.store.traces.unlink_run(trace_ids, run_id)
+
+    def link_prompts_to_trace(self, trace_id: str, prompt_versions: Sequence[Any]) -> None:
+        """Say which versions of prompts a trace used."""
+        named = [(one.name, str(one.version)) for one in prompt_versions]
+        if named:
+            self.store.traces.link_prompts(trace_id, named)
+
+    def _log_spans(self, location: str, logged: Sequence[entities.Span]) -> None:
+        # Imports translators of a dozen libraries: only when spans come.
+        from mlflow.tracing.otel.translation import translate_span_when_storing
+
+        found: list[records.Span] = []
+        tags: dict[str, dict[str, str]] = {}
+        for span in logged:
+            content = translate_span_when_storing(span)
+            found.append(spans.span_record(content))
+            own = tags.setdefault(found[-1].trace_id, {})
+            resource = getattr(span._span, "resource", None)  # noqa: SLF001 - as MLflow's store does
+            if resource is not None:
+                for key, value in spans.resource_tags(dict(resource.attributes)).items():
+                    own.setdefault(key, value)
+            own.update(spans.trace_tags(content))
+        self.store.traces.log_spans(str(location), found, tags=trace_tags.valid(tags))
+
+    def _info(self, record: records.TraceInfo) -> Any:
+        return trace_info(record, self.shown(record.artifact_uri))
+
+    def _trace(self, record: records.Trace) -> Any:
+        data = TraceData([LazySpan.from_stored_content(one.body.decode()) for one in record.spans])
+        return entities.Trace(info=self._info(record.info), data=data)
