@@ -78,12 +78,11 @@ def test_a_killed_program_leaves_what_it_logged_to_flush(
 def test_a_server_that_is_killed_and_comes_back_has_everything_once(
     tmp_path: Path, experiment: str
 ) -> None:
-    with running(tmp_path / "store") as first:
-        with proxy_to(first.url) as proxy:
-            program = start(
-                tmp_path,
-                proxy.url,
-                f"""
+    with running(tmp_path / "store") as first, proxy_to(first.url) as proxy:
+        program = start(
+            tmp_path,
+            proxy.url,
+            f"""
                 import time
                 import eventtrack as mlflow
                 mlflow.set_experiment({experiment!r})
@@ -92,20 +91,20 @@ def test_a_server_that_is_killed_and_comes_back_has_everything_once(
                         mlflow.log_metric("loss", step / 2, step=step, timestamp=step)
                         time.sleep(0.001)
                 """,
-            )
-            time.sleep(1.5)
-            first.kill()
-            time.sleep(1.0)
-            with running(tmp_path / "store") as second:
-                proxy._target = ("127.0.0.1", int(second.url.rpartition(":")[2]))
-                _, errors = program.communicate(timeout=120)
-                assert program.returncode == 0, errors
-                assert flush()[0] == 0
-                server = TrackingServer(address_of(second.url))
-                run = run_of(server, experiment)
-                assert run.info.status == "FINISHED"
-                assert points_of(server, run.info.run_id) == [(s, s / 2) for s in range(4000)]
-                server.close()
+        )
+        time.sleep(1.5)
+        first.kill()
+        time.sleep(1.0)
+        with running(tmp_path / "store") as second:
+            proxy._target = ("127.0.0.1", int(second.url.rpartition(":")[2]))
+            _, errors = program.communicate(timeout=120)
+            assert program.returncode == 0, errors
+            assert flush()[0] == 0
+            server = TrackingServer(address_of(second.url))
+            run = run_of(server, experiment)
+            assert run.info.status == "FINISHED"
+            assert points_of(server, run.info.run_id) == [(s, s / 2) for s in range(4000)]
+            server.close()
 
 
 def test_several_programs_share_an_outbox(
