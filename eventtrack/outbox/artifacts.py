@@ -1,7 +1,6 @@
 """Files of a server's runs: copied to the outbox, uploaded from there; read over HTTP."""
 
 import os
-import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
@@ -55,6 +54,8 @@ class RemoteArtifacts:
         Raises:
             NotFoundError: The run has no such file.
         """
+        import tempfile  # slower to import than all else here
+
         self._outbox.deliverer.push()
         clean = validate.artifact_path(path)
         found = tempfile.SpooledTemporaryFile(max_size=_MEMORY_BYTES)  # noqa: SIM115 - the caller's

@@ -6,7 +6,6 @@ send it to, and let go of during an outage, so that whoever comes next can try.
 
 import contextlib
 import fcntl
-import logging
 import os
 import threading
 import time
@@ -21,10 +20,9 @@ from eventtrack.errors import (
 )
 from eventtrack.outbox.delivery import Delivery
 from eventtrack.outbox.ledger import Ledger
+from eventtrack.outbox.notices import tell
 from eventtrack.rest import TrackingServer
 from eventtrack.store import Store
-
-_logger = logging.getLogger("eventtrack")
 
 # Seconds between looks at the outbox: a look at an idle one costs a microsecond.
 _LOOK_S = 0.1
@@ -154,9 +152,8 @@ class Deliverer:
         if self._outage is None:
             self._outage_began = time.monotonic()
             self._retry_s = _RETRY_FIRST_S
-            _logger.warning(
-                "eventtrack: %s; what is logged meanwhile is kept on this machine and delivered "
-                "later",
+            tell(
+                "%s; what is logged meanwhile is kept on this machine and delivered later",
                 error.message,
             )
         self._outage = error
@@ -227,8 +224,8 @@ class Deliverer:
             return
         seconds = time.monotonic() - self._outage_began
         self._outage, self._retry_at = None, 0.0
-        _logger.warning(
-            "eventtrack: %s answers again after %.0f s; what was logged meanwhile is being "
+        tell(
+            "%s answers again after %.0f s; what was logged meanwhile is being "
             "delivered (%d calls wait)",
             self._server.url,
             seconds,
@@ -240,8 +237,8 @@ class Deliverer:
         if not new:
             return
         self._said_refused = max(one.number for one in new)
-        _logger.warning(
-            "eventtrack: %s refused %d of the calls that were delivered; the first: %s %s of run "
+        tell(
+            "%s refused %d of the calls that were delivered; the first: %s %s of run "
             "%s: %s. `eventtrack flush %s` lists all",
             self._server.url,
             len(new),
@@ -274,7 +271,7 @@ class Deliverer:
                 return
             except (EventtrackError, OSError) as error:
                 # The disk, say. Delivering is tried again, logging says the same to its callers.
-                _logger.warning("eventtrack: the outbox cannot be read for now: %s", error)
+                tell("the outbox cannot be read for now: %s", error)
                 self._retry_at = time.monotonic() + _RETRY_LONGEST_S
             self._wake.wait(_LOOK_S)
             self._wake.clear()

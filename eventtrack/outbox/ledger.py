@@ -5,15 +5,18 @@ cut: then a little is delivered again, which changes nothing.
 """
 
 import os
-import sqlite3
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from eventtrack.errors import StoreError
 from eventtrack.views.records import Record
+
+if TYPE_CHECKING:
+    import sqlite3
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL);
@@ -168,7 +171,10 @@ class Ledger:
             self._open = None
 
     @contextmanager
-    def _connection(self) -> Iterator[sqlite3.Connection]:
+    def _connection(self) -> "Iterator[sqlite3.Connection]":
+        # Programs that log to a folder never come here.
+        import sqlite3
+
         with self._lock:
             try:
                 if self._open is None:
@@ -183,7 +189,9 @@ class Ledger:
                 ) from error
 
 
-def _connected(path: Path) -> sqlite3.Connection:
+def _connected(path: Path) -> "sqlite3.Connection":
+    import sqlite3
+
     connection = sqlite3.connect(path, timeout=_BUSY_S, check_same_thread=False)
     # Commits reach the disk a moment later; the order in which they happened is kept.
     connection.execute("PRAGMA journal_mode = WAL")

@@ -11,9 +11,7 @@ When everything has arrived and nobody logs, the store goes, and the next one ha
 
 import contextlib
 import fcntl
-import logging
 import os
-import shutil
 import weakref
 from pathlib import Path
 
@@ -21,10 +19,9 @@ from eventtrack.errors import EventtrackError
 from eventtrack.outbox.deliverer import Deliverer
 from eventtrack.outbox.folder import make_folder
 from eventtrack.outbox.ledger import Ledger
+from eventtrack.outbox.notices import tell
 from eventtrack.rest import TrackingServer
 from eventtrack.store import open_store
-
-_logger = logging.getLogger("eventtrack")
 
 # Seconds for which a program that ends waits for its last facts to arrive.
 EXIT_WAIT_S = 30.0
@@ -73,11 +70,11 @@ class Outbox:
         try:
             left = self.deliverer.wait(wait_s)
         except EventtrackError as error:
-            _logger.warning("eventtrack: the outbox %s cannot be read: %s", self.folder, error)
+            tell("the outbox %s cannot be read: %s", self.folder, error)
         self.deliverer.stop()
         if left:
-            _logger.warning(
-                "eventtrack: %d calls for %s wait in %s; the next program that logs there delivers "
+            tell(
+                "%d calls for %s wait in %s; the next program that logs there delivers "
                 "them, and so does `eventtrack flush %s`",
                 left,
                 self.server.url,
@@ -123,6 +120,8 @@ class Outbox:
             # First the number, in one step: from here on nobody opens the old store.
             generation = self.ledger.number("generation") + 1
             self.ledger.remember(generation=str(generation), delivered="0")
+            import shutil
+
             shutil.rmtree(path, ignore_errors=True)
 
 

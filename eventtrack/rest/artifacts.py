@@ -1,7 +1,6 @@
 """Calls about files. Listing and reading go by the run; writing goes to the run's location."""
 
 import posixpath
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
@@ -51,6 +50,8 @@ class ArtifactCalls(Calls):
         if below is not None:
             self.connection.put(f"{_PROXY}{path_text(posixpath.join(below, path))}", source)
             return
+        import shutil
+
         target = _folder(artifact_uri) / path
         target.parent.mkdir(parents=True, exist_ok=True)
         with target.open("wb") as sink:

@@ -1,4 +1,4 @@
-"""mlflow with its default local store, SQLite."""
+"""mlflow with its default local store, SQLite, or with the server that BENCH_URI names."""
 
 import importlib
 import os
@@ -20,7 +20,7 @@ class Mlflow:
 
     def open(self, folder: Path) -> None:
         """The store is made before anything is measured."""
-        self._mlflow.set_tracking_uri(f"sqlite:///{folder}/mlflow.db")
+        self._mlflow.set_tracking_uri(_uri(folder))
         self._mlflow.set_experiment("bench")
 
     def begin(self, params: dict[str, str], tags: dict[str, str]) -> None:
@@ -44,10 +44,14 @@ class Mlflow:
 
     def count(self, folder: Path) -> int:
         """The history of the newest run."""
-        client = self._mlflow.MlflowClient(f"sqlite:///{folder}/mlflow.db")
+        client = self._mlflow.MlflowClient(_uri(folder))
         experiment = client.get_experiment_by_name("bench")
         newest = client.search_runs([experiment.experiment_id], max_results=1)[0]
         return len(client.get_metric_history(newest.info.run_id, "loss"))
+
+
+def _uri(folder: Path) -> str:
+    return os.environ.get("BENCH_URI") or f"sqlite:///{folder}/mlflow.db"
 
 
 main(Mlflow())

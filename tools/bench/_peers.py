@@ -9,6 +9,7 @@ import shutil
 import statistics
 import subprocess
 import venv
+from collections.abc import Collection
 from pathlib import Path
 
 from _harness import Report, environment
@@ -30,10 +31,19 @@ class Peers:
         for name, python in self._pythons.items():
             report.note(f"peer: {name} {_installed(python, name)}")
 
-    def medians(self, task: str) -> dict[str, float]:
-        """The median of a task for each peer; see `_peer_driver.py`."""
+    def medians(
+        self, task: str, names: Collection[str] = PEERS, **variables: str
+    ) -> dict[str, float]:
+        """The median of a task for each peer; see `_peer_driver.py`.
+
+        Args:
+            names: Only these peers.
+            variables: Of their environment.
+        """
         found: dict[str, float] = {}
         for name, python in self._pythons.items():
+            if name not in names:
+                continue
             with self._report.folder() as folder:
                 script = str(HERE / f"_peer_{name}.py")
                 rounds = str(min(self._report.rounds, 3))
@@ -41,7 +51,7 @@ class Peers:
                 done = subprocess.run(
                     [str(python), script, task, str(folder), rounds],
                     cwd=folder,
-                    env=environment(HOME=str(folder)),
+                    env=environment(HOME=str(folder), **variables),
                     capture_output=True,
                     text=True,
                     check=False,
