@@ -40,7 +40,7 @@ COMMANDS = {
     "flush": _lazy("flush", "flush", _KEEP, "Deliver what waits on this machine for servers."),
     "check": _lazy("check", "check", _KEEP, "Look for damage in the log, journals and views."),
     "import": _lazy("imports", "imports", _KEEP, "Bring in histories of other trackers."),
-    "export": _lazy("export", "export", _KEEP, "Write runs or metrics as CSV, JSONL or Parquet."),
+    "export": _lazy("export", "export", _KEEP, "Write runs to files, or to an MLflow server."),
     "completion": _lazy("completion", "completion", _KEEP, "Print the shell's completion set-up."),
 }
 

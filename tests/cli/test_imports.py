@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.harness import CommandLine
+from tests.server.running import running
 
 
 @pytest.fixture
@@ -50,3 +51,36 @@ def test_nothing_to_import_makes_no_store(call: CommandLine, tmp_path: Path) -> 
     answer = call("import", "mlruns", str(tmp_path), code=3)
     assert "meta.yaml" in answer.stderr
     assert not call.path.exists()
+
+
+def test_runs_go_to_a_server_and_come_from_one(
+    call: CommandLine, mlruns: Path, tmp_path: Path
+) -> None:
+    call("import", "mlruns", str(mlruns))
+    with running(tmp_path / "served") as server:
+        assert "new points       2" in call("export", "mlflow", server.url).stdout
+        assert "The server had everything" in call("export", "mlflow", server.url).stdout
+        other = CommandLine(tmp_path / "other")
+        assert other("import", "mlflow", server.url, "--json").json["taken"]["points"] == 2
+    assert "URL goes with `mlflow`" in call("export", "mlflow", code=2).stderr
+    assert "no answer from" in call("export", "mlflow", server.url, code=9).stderr
+
+
+@pytest.mark.parametrize("what", ["tensorboard", "wandb", "trackio", "csv", "jsonl", "mlruns"])
+def test_every_source_says_what_is_missing(call: CommandLine, tmp_path: Path, what: str) -> None:
+    answer = call("import", what, str(tmp_path / "nothing"), code=3)
+    assert "nothing" in answer.stderr
+    assert not call.path.exists()
+
+
+def test_logs_without_a_tracker_come_in(call: CommandLine, tmp_path: Path) -> None:
+    (tmp_path / "log.csv").write_text("step,loss\n1,0.5\n2,0.25\n")
+    (tmp_path / "log.jsonl").write_text('{"step": 1, "loss": 0.5}\n')
+    assert (
+        "new points       2"
+        in call("import", "csv", str(tmp_path / "log.csv"), "-e", "plain").stdout
+    )
+    assert (
+        "new points"
+        not in call("import", "jsonl", str(tmp_path / "log.jsonl"), "-e", "plain").stdout
+    )

@@ -34,8 +34,10 @@ _SUFFIXES = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "
     "eventtrack export > runs.csv",
     "eventtrack export metrics -e iris -o metrics.parquet",
     "eventtrack export runs --filter \"params.lr = '0.03'\" --format jsonl",
+    "eventtrack export mlflow http://mlflow.example.org:5000 -e iris",
 )
-@click.argument("what", type=click.Choice(["runs", "metrics"]), default="runs")
+@click.argument("what", type=click.Choice(["runs", "metrics", "mlflow"]), default="runs")
+@click.argument("url", required=False)
 @click.option(
     "--format", "form", type=click.Choice(list(WRITERS)), help="[default: by suffix, or csv]"
 )
@@ -58,21 +60,32 @@ _SUFFIXES = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "
 def export(
     call: Invocation,
     what: str,
+    url: str | None,
     form: str | None,
     output: Path | None,
     experiments: tuple[str, ...],
     filter_string: str,
     everything: bool,
 ) -> None:
-    """Write runs (a row each) or metrics (a row each point) as CSV, JSON lines or Parquet.
+    """Write runs (a row each) or metrics (a row each point) to a file, or all to a server.
 
     Columns of runs: run_id, run_name, experiment_id, experiment, status, lifecycle_stage, user_id,
     start_time, end_time, then params.*, metrics.*, tags.*. Columns of metrics: run_id, key, step,
     timestamp, value. Times are milliseconds since 1970. A file is written whole or not at all.
 
+    `mlflow URL` brings runs with params, tags, every point, datasets, files and nesting to a server
+    that speaks MLflow's REST API. Repeating it adds only what is new.
+
     JSON: --json is --format jsonl: one row a line, named by the columns; runs keep only the
-    columns they have.
+    columns they have. Of `mlflow`: a report, as of `eventtrack import`.
     """
+    if (what == "mlflow") != (url is not None):
+        raise click.UsageError("A server's URL goes with `mlflow`, and only with that.")
+    if url is not None:
+        if form or output:
+            raise click.UsageError("--format and --output are for files.")
+        _to_server(call, url, experiments, filter_string, everything)
+        return
     form = form or ("jsonl" if call.out.json else None) or _by_suffix(output)
     if form == "parquet" and output is None and is_terminal(sys.stdout):
         raise click.UsageError("Parquet is no text: give --output FILE.")
@@ -97,6 +110,36 @@ def export(
     if output is not None:
         noun = "run" if what == "runs" else "point"
         print(f"Wrote {text.count(written, noun)} to {output}", file=sys.stderr)
+
+
+def _to_server(
+    call: Invocation,
+    url: str,
+    names: tuple[str, ...],
+    filter_string: str,
+    everything: bool,
+) -> None:
+    from eventtrack.cli.transfer_report import show_report
+    from eventtrack.rest import TrackingServer, address_of
+    from eventtrack.transfer.mlflow_export import Export
+
+    server = TrackingServer(address_of(url))
+    store = call.open()
+    view = ViewType.ALL if everything else ViewType.ACTIVE_ONLY
+    chosen = chosen_experiments(store, names, view_type=ViewType.ALL)
+    found = list(all_runs(store, [one.experiment_id for one in chosen], filter_string, view))
+    started = text.now_ms()
+    with call.out.progress("exporting") as progress:
+        report = Export(store, server).run(chosen, found, progress)
+    server.close()
+    if call.out.json:
+        call.out.document(report.to_dictionary())
+    else:
+        took = text.duration(text.now_ms() - started)
+        columns = ("id here", "id there")
+        show_report(call, report, took, verb="Compared", owner="The server", columns=columns)
+    if report.exit_code:
+        click.get_current_context().exit(report.exit_code)
 
 
 def all_runs(store: "Store", ids: list[str], filter_string: str, view: int) -> Iterator[Run]:

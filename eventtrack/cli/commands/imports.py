@@ -8,14 +8,10 @@ import click
 
 from eventtrack.cli import text
 from eventtrack.cli.base import Group, Invocation, examples, pass_invocation
-from eventtrack.cli.tables import Cell, Column, Styled
+from eventtrack.cli.transfer_report import show_report
 
 if TYPE_CHECKING:
-    from eventtrack.transfer.report import Report
     from eventtrack.transfer.source import Source
-
-# Lines of each list that are shown; --json has more.
-_LINES_SHOWN = 20
 
 
 @click.group(
@@ -66,17 +62,27 @@ def mlruns(call: Invocation, folder: Path) -> None:
     epilog=examples(
         "eventtrack import mlflow sqlite:///mlflow.db",
         "eventtrack import mlflow postgresql://user:password@host/mlflow",
+        "eventtrack import mlflow http://mlflow.example.org:5000",
     ),
 )
 @click.argument("url")
 @pass_invocation
 def mlflow(call: Invocation, url: str) -> None:
-    """Import MLflow's database, by its URL (SQLite; others with SQLAlchemy and a driver).
+    """Import MLflow's database or server, by its URL.
+
+    SQLite and servers need nothing else; other databases need SQLAlchemy and a driver. A server may
+    be any that speaks MLflow's REST API; MLFLOW_TRACKING_USERNAME, _PASSWORD and _TOKEN are used.
 
     JSON: the report, as `eventtrack import --help` says.
     """
 
     def source() -> "Source":
+        from eventtrack.rest import is_server_uri
+
+        if is_server_uri(url):
+            from eventtrack.transfer.mlflow_server import ServerStore
+
+            return ServerStore(url)
         from eventtrack.transfer.mlflow_database import SqlStore
 
         return SqlStore(url)
@@ -216,53 +222,6 @@ def _import(call: Invocation, source_of: Callable[[], "Source"]) -> None:
     if call.out.json:
         call.out.document(report.to_dictionary())
     else:
-        _show(call, report, text.duration(text.now_ms() - started))
+        show_report(call, report, text.duration(text.now_ms() - started))
     if report.exit_code:
         click.get_current_context().exit(report.exit_code)
-
-
-def _show(call: Invocation, report: "Report", took: str) -> None:
-    out, taken = call.out, vars(report.taken)
-    out.line(
-        f"Read {text.count(report.runs_seen, 'run')} of {text.clean(report.source)} in {took}."
-    )
-    if not report.taken.total():
-        out.line(Styled("The store had everything already.", "green"))
-    else:
-        out.fields([(f"new {name}", f"{count:,}") for name, count in taken.items() if count])
-    if report.taken.experiments:
-        rows: list[list[Cell]] = [
-            [one.source_id, one.experiment_id, text.clean(one.name)] for one in report.experiments
-        ]
-        out.title("Experiments")
-        columns = [Column("id there"), Column("id here"), Column("name")]
-        out.table(columns, rows[:_LINES_SHOWN])
-        _more(call, len(rows))
-    for title, lines, count in _lists(report):
-        if lines:
-            out.title(title)
-            for line in lines[:_LINES_SHOWN]:
-                out.wrapped(text.clean(line))
-            _more(call, count)
-
-
-def _lists(report: "Report") -> list[tuple[str, list[str], int]]:
-    damage = [
-        f"{one.file}{'' if one.offset is None else f', byte {one.offset}'}: {one.problem}"
-        for one in report.damage
-    ]
-    unreadable = [f"{what}: {reason}" for what, reason in report.unreadable]
-    renamed = [f"{old} is {new}" for old, new in report.renamed.items()]
-    left = [f"{count:,} {what}" for what, count in report.not_taken.items()]
-    return [
-        ("Damaged in the source (the rest was taken)", damage, report.damage_count),
-        ("Not readable from here", unreadable, report.unreadable_count),
-        ("Names that are not allowed here", renamed, len(renamed)),
-        ("Changed here since the last import, and kept", report.kept, len(report.kept)),
-        ("Not taken: there is no place for it here", left, len(left)),
-    ]
-
-
-def _more(call: Invocation, count: int) -> None:
-    if count > _LINES_SHOWN:
-        call.out.note(f"and {count - _LINES_SHOWN:,} more; --json lists them")

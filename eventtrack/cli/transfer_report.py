@@ -1,0 +1,74 @@
+"""The report of an import or an export, as people read it."""
+
+from typing import TYPE_CHECKING
+
+from eventtrack.cli import text
+from eventtrack.cli.base import Invocation
+from eventtrack.cli.tables import Cell, Column, Styled
+
+if TYPE_CHECKING:
+    from eventtrack.transfer.report import Report
+
+# Lines of each list that are shown; --json has more.
+_LINES_SHOWN = 20
+
+
+def show_report(
+    call: Invocation,
+    report: "Report",
+    took: str,
+    *,
+    verb: str = "Read",
+    owner: str = "The store",
+    columns: tuple[str, str] = ("id there", "id here"),
+) -> None:
+    """Print a report: what was new, and all that was not taken.
+
+    Args:
+        took: How long it took, as a text.
+        owner: Who has everything when nothing was new.
+        columns: Titles of the experiments' ids, those of where they come from first.
+    """
+    out, taken = call.out, vars(report.taken)
+    seen = text.count(report.runs_seen, "run")
+    out.line(f"{verb} {seen} of {text.clean(report.source)} in {took}.")
+    if not report.taken.total():
+        out.line(Styled(f"{owner} had everything already.", "green"))
+    else:
+        out.fields([(f"new {name}", f"{count:,}") for name, count in taken.items() if count])
+    if report.taken.experiments:
+        rows: list[list[Cell]] = [
+            [one.source_id, one.experiment_id, text.clean(one.name)] for one in report.experiments
+        ]
+        out.title("Experiments")
+        titles = [Column(title) for title in (*columns, "name")]
+        out.table(titles, rows[:_LINES_SHOWN])
+        _more(call, len(rows))
+    for title, lines, count in _lists(report):
+        if lines:
+            out.title(title)
+            for line in lines[:_LINES_SHOWN]:
+                out.wrapped(text.clean(line))
+            _more(call, count)
+
+
+def _lists(report: "Report") -> list[tuple[str, list[str], int]]:
+    damage = [
+        f"{one.file}{'' if one.offset is None else f', byte {one.offset}'}: {one.problem}"
+        for one in report.damage
+    ]
+    unreadable = [f"{what}: {reason}" for what, reason in report.unreadable]
+    renamed = [f"{old} is {new}" for old, new in report.renamed.items()]
+    left = [f"{count:,} {what}" for what, count in report.not_taken.items()]
+    return [
+        ("Damaged in the source (the rest was taken)", damage, report.damage_count),
+        ("Not readable from here", unreadable, report.unreadable_count),
+        ("Names that are not allowed here", renamed, len(renamed)),
+        ("Changed here since the last import, and kept", report.kept, len(report.kept)),
+        ("Not taken: there is no place for it here", left, len(left)),
+    ]
+
+
+def _more(call: Invocation, count: int) -> None:
+    if count > _LINES_SHOWN:
+        call.out.note(f"and {count - _LINES_SHOWN:,} more; --json lists them")
