@@ -147,8 +147,20 @@ def measured() -> list[Draft]:
     ]
 
 
+def redacted() -> list[Draft]:
+    """A point, and the order to erase it."""
+    order = types.PayloadsRedacted([(b"r" * 16, 5)], [bytes(32)], "it held a name", 9)
+    return [Draft.of(RUN, types.MetricLogged("loss", 0.5, 1, 10)), Draft.of(RUN, order)]
+
+
 # A new noun brings a history of its own: the bytes of the others stay as they are.
-HISTORIES = {"log": history, "audit": audited, "traces": traced, "models": measured}
+HISTORIES = {
+    "log": history,
+    "audit": audited,
+    "redaction": redacted,
+    "traces": traced,
+    "models": measured,
+}
 
 
 def recorded(name: str = "log") -> list[Envelope]:

@@ -34,6 +34,7 @@ COMMANDS = {
     "clone": _lazy("clone", "clone", _SHARE, "Make a new store with all that a remote has."),
     "bundle": _lazy("bundle", "bundle", _SHARE, "Put into a file what another machine lacks."),
     "remote": _lazy("remote", "remote", _SHARE, "Name the places that this store syncs with."),
+    "redact": _lazy("redact", "redact", _CHANGE, "Erase what must not be kept, for good."),
     "server": _lazy("server", "server", _KEEP, "Serve the store to MLflow clients over HTTP."),
     "token": _lazy("token", "token", _KEEP, "Make, list and revoke tokens for the server."),
     "audit": _lazy("audit", "audit", _KEEP, "Sign the history; prove to others what is in it."),

@@ -103,6 +103,11 @@ class Envelope:
         return self.data[self._header_stop :]
 
     @property
+    def without_payload(self) -> bytes:
+        """The envelope's bytes as they are once its payload has been erased."""
+        return self.data[: self._header_stop]
+
+    @property
     def leaf_hash(self) -> bytes:
         """The envelope's leaf in its feed's Merkle tree (RFC 6962)."""
         return leaf_hash(self.header_bytes)

@@ -82,6 +82,7 @@ _TYPES: dict[str, type[types.Event]] = {
     "replica.key_announced": types.KeyAnnounced,
     "replica.head_sealed": types.HeadSealed,
     "replica.head_witnessed": types.HeadWitnessed,
+    "payloads.redacted": types.PayloadsRedacted,
     "experiment.created": types.ExperimentCreated,
     "experiment.renamed": types.ExperimentRenamed,
     "experiment.deleted": types.ExperimentDeleted,

@@ -45,6 +45,15 @@ class HeadWitnessed(Event, frozen=True):
     note: str
 
 
+class PayloadsRedacted(Event, frozen=True):
+    """Payloads of envelopes, named by replica and index, and blobs are to be erased everywhere."""
+
+    envelopes: list[tuple[bytes, int]]
+    blobs: list[bytes]
+    reason: str
+    at_ms: int
+
+
 class ExperimentCreated(Event, frozen=True):
     """An experiment was born. `births` counts the earlier ones of its name (see `ids`)."""
 

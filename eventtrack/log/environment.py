@@ -14,6 +14,7 @@ import threading
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from threading import get_ident
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
@@ -90,18 +91,19 @@ class Environment:
         while map_bytes < 2 * size:
             map_bytes *= 2
         with _turn:
+            self._open = partial(
+                lmdb.open,
+                str(path),
+                max_dbs=len(tables),
+                max_readers=READERS_MAX,
+                max_spare_txns=0,  # a spare one would hold a reader's slot across a fork
+                sync=sync,
+                metasync=sync,
+                writemap=False,
+                readahead=False,
+            )
             try:
-                self._lmdb = lmdb.open(
-                    str(path),
-                    map_size=map_bytes,
-                    max_dbs=len(tables),
-                    max_readers=READERS_MAX,
-                    max_spare_txns=0,  # a spare one would hold a reader's slot across a fork
-                    sync=sync,
-                    metasync=sync,
-                    writemap=False,
-                    readahead=False,
-                )
+                self._lmdb = self._open(map_size=map_bytes)
                 self._lmdb.reader_check()
                 self._lock_file = os.open(path / "data.mdb", os.O_RDWR)
             except lmdb.Error as error:
@@ -174,6 +176,24 @@ class Environment:
     def grow(self) -> None:
         """Double the map. Waits until no thread of this process is in a transaction."""
         self._resize(lambda: 2 * int(self._lmdb.info()["map_size"]))
+
+    def renew(self) -> None:
+        """Close the file and open it again, so that LMDB forgets every page it had in memory."""
+        self._refuse_closed()
+        with _turn, self._alone(), _exclusively(self._lock_file):
+            size = self._lmdb.info()["map_size"]
+            self._lmdb.close()
+            self._lmdb = self._open(map_size=size)
+            with self._lmdb.begin(write=True) as txn:
+                for name in self.tables:
+                    self.tables[name] = self._lmdb.open_db(name.encode(), txn=txn)
+
+    def oldest_reader(self) -> int | None:
+        """The oldest transaction that any process reads now; None where nobody reads."""
+        self._lmdb.reader_check()
+        # Lines of process, thread and transaction below a heading; "-" is a reader at rest.
+        last = [line.split()[-1] for line in self._lmdb.readers().splitlines() if line.split()]
+        return min((int(word) for word in last if word.isdecimal()), default=None)
 
     def make_room(self, free_bytes: int) -> None:
         """Grow until that much of the map is free, for work that cannot be run again."""
@@ -289,8 +309,17 @@ class Environment:
                 _gate.changed.notify_all()
 
     def _resize(self, size: Callable[[], int]) -> None:
+        try:
+            with self._alone():
+                self._lmdb.set_mapsize(size())
+        except lmdb.Error as error:
+            raise translate(error, f"enlarge the map of {self.path}") from error
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """A block in which no thread of this process is in a transaction."""
         if getattr(self._depth, "value", 0):
-            raise AssertionError("the map cannot be resized from within a transaction")
+            raise AssertionError("the map cannot be changed from within a transaction")
         with _gate.changed:
             while self._growing:
                 _gate.changed.wait()
@@ -298,12 +327,20 @@ class Environment:
             try:
                 while self._inside:
                     _gate.changed.wait()
-                self._lmdb.set_mapsize(size())
-            except lmdb.Error as error:
-                raise translate(error, f"enlarge the map of {self.path}") from error
+                yield
             finally:
                 self._growing = False
                 _gate.changed.notify_all()
+
+
+@contextmanager
+def _exclusively(file: int) -> Iterator[None]:
+    """A block in which no other process writes."""
+    fcntl.flock(file, fcntl.LOCK_EX)
+    try:
+        yield
+    finally:
+        fcntl.flock(file, fcntl.LOCK_UN)
 
 
 class MapFull(Exception):  # noqa: N818 - a signal to try again, not an error for callers

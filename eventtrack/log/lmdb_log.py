@@ -10,14 +10,15 @@ import msgspec
 from eventtrack.clock import Clock, SystemClock, next_recorded, observe_recorded
 from eventtrack.errors import ConflictError, CorruptionError, StoreMissingError
 from eventtrack.events.envelope import SALT_BYTES, Draft, Envelope, seal
+from eventtrack.events.redaction import is_redaction
 from eventtrack.ids import IdSource, RandomIds
 from eventtrack.limits import READ_BYTES_MAX
-from eventtrack.log import merkle
-from eventtrack.log.environment import Environment, Transaction, run_growing
+from eventtrack.log import erasure, merkle
+from eventtrack.log.environment import Environment, Transaction, run_growing, table_rows
 from eventtrack.log.filesystem import file_identity
 from eventtrack.log.protocol import Head, Result
 
-TABLES = ("events", "feeds", "heads", "journals", "meta", "tiles")
+TABLES = ("events", "feeds", "heads", "journals", "meta", "tiles", "erased")
 _POSITION_BYTES = 8
 
 
@@ -75,6 +76,8 @@ class LmdbLog:
             transaction = LmdbTransaction(txn, self._tables, self._clock, self._ids)
             yield transaction
             transaction.finish()
+            if transaction.redacts:
+                erasure.marker(self._file.parent).touch()
 
     def transact(self, work: Callable[["LmdbTransaction"], Result]) -> Result:
         """Run `work` as the only writer, then commit durably: all of its appends, or none."""
@@ -147,6 +150,11 @@ class LmdbLog:
             cursor = txn.cursor(self._tables["journals"])
             return {bytes(key): int.from_bytes(value, "big") for key, value in cursor}
 
+    def erased(self) -> int:
+        """How many payloads were ordered to be erased."""
+        with self.environment.read() as txn:
+            return table_rows(txn, self._tables["erased"])
+
     def close(self) -> None:
         """Release the log's files."""
         self.environment.close()
@@ -199,6 +207,7 @@ class LmdbTransaction:
         self._ids = ids
         self._heads: dict[bytes, Head] = {}  # feeds touched by this transaction
         self._changed = False
+        self.redacts = False  # whether the bytes of the file are to be cleaned afterwards
         self._position = _last_position(txn, tables["events"])
         self._recorded = int.from_bytes(txn.get(b"clock", db=tables["meta"]) or b"", "big")
 
@@ -262,7 +271,8 @@ class LmdbTransaction:
             # What this copy wrote itself is before what it writes next, however far ahead.
             self._recorded = max(self._recorded, header.recorded)
             self._renew_replica()
-        return self._store(data, envelope.leaf_hash, header.replica, head, header.recorded)
+        stored = erasure.arriving(self._txn, self._tables, envelope)
+        return self._store(stored, envelope.leaf_hash, header.replica, head, header.recorded)
 
     def journal_offset(self, journal_id: bytes) -> int:
         """How many bytes of a journal are in the log; 0 for one never seen."""
@@ -309,7 +319,15 @@ class LmdbTransaction:
         self._heads[replica] = Head(head.size + 1, recorded, head.frontier)
         self._position = position
         self._changed = True
-        return Envelope(data, position)
+        envelope = Envelope(data, position)
+        if is_redaction(envelope):
+            erasure.obey(self._txn, self._tables, envelope)
+            self.redacts = True
+        return envelope
+
+    def erased(self) -> int:
+        """How many payloads were ordered to be erased."""
+        return table_rows(self._txn, self._tables["erased"])
 
     def _renew_replica(self) -> None:
         # Somebody has more of this feed than this copy, so this copy is not where it was written

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from eventtrack.clock import Clock, SystemClock, next_recorded, observe_recorded
 from eventtrack.errors import ConflictError
 from eventtrack.events.envelope import Draft, Envelope, seal
+from eventtrack.events.redaction import is_redaction, redacted_by
 from eventtrack.ids import IdSource, RandomIds
 from eventtrack.log import merkle
 from eventtrack.log.protocol import Head, Result
@@ -149,7 +150,17 @@ class MemoryLog:
         kept = set(present())
         self._journals = {key: self._journals[key] for key in known if key in kept}
 
+    def erased(self) -> int:
+        """How many payloads were ordered to be erased."""
+        return len(self._ordered())
+
     def _store(self, data: bytes) -> Envelope:
-        envelope = Envelope(data, len(self._envelopes) + 1)
-        self._envelopes.append(envelope)
-        return envelope
+        self._envelopes.append(Envelope(data, len(self._envelopes) + 1))
+        ordered = self._ordered()
+        for place, one in enumerate(self._envelopes if ordered else ()):
+            if (one.header.replica, one.header.index) in ordered and not is_redaction(one):
+                self._envelopes[place] = Envelope(one.without_payload, one.position)
+        return self._envelopes[-1]
+
+    def _ordered(self) -> set[tuple[bytes, int]]:
+        return {name for envelope in self._envelopes for name in redacted_by(envelope)}

@@ -42,6 +42,14 @@ class LogReader(Protocol):
         """The envelope at a position, None beyond the log."""
         ...
 
+    def erased(self) -> int:
+        """How many payloads were ordered to be erased. Grows only; views folded before are stale.
+
+        An appended `payloads.redacted` takes the payloads that it names out of the log in its own
+        transaction, and those that arrive later as they come.
+        """
+        ...
+
 
 class LogTransaction(LogReader, Protocol):
     """A write in progress: what it appends is seen by its own reads, and by others once it ends."""

@@ -27,10 +27,14 @@ Include = Callable[[Envelope], bool]
 
 
 class Checkpoint(msgspec.Struct, array_like=True, frozen=True):
-    """The position folded last and the leaf hash of the header there; 0 for nothing yet."""
+    """The position folded last and the leaf hash of the header there; 0 for nothing yet.
+
+    `erased` is how many payloads had been erased when folding began.
+    """
 
     position: int = 0
     leaf: bytes = b""
+    erased: int = 0
 
 
 class StaleBuild(Exception):  # noqa: N818 - a signal to rebuild, not an error for callers
@@ -180,6 +184,8 @@ class Fold:
 
     def take_batch(self, log: LogReader) -> None:
         """Fold the next batch of the log."""
+        if not self.position:
+            self._checkpoint = Checkpoint(erased=log.erased())
         if not matches(self._checkpoint, log):
             raise StaleBuild(f"another history at position {self.position}")
         self.apply(log.read(self.position, FOLD_ENVELOPES_MAX))
@@ -195,7 +201,8 @@ class Fold:
                     fold.apply(self.tables, envelope)
                     self.last_included = envelope.position
             self.tables.flush()
-        self._checkpoint = Checkpoint(envelopes[-1].position, envelopes[-1].leaf_hash)
+        last = envelopes[-1]
+        self._checkpoint = Checkpoint(last.position, last.leaf_hash, self._checkpoint.erased)
 
     def finish(self) -> bool:
         """Write the checkpoint if it moved; returns whether it did."""
@@ -207,9 +214,11 @@ class Fold:
 
 
 def matches(checkpoint: Checkpoint, log: LogReader) -> bool:
-    """Whether the log holds, at the checkpoint's position, the envelope that was folded."""
+    """Whether the log still holds what was folded, at the checkpoint's position and before."""
     if not checkpoint.position:
         return True
+    if checkpoint.erased != log.erased():
+        return False
     envelope = log.get(checkpoint.position)
     return envelope is not None and envelope.leaf_hash == checkpoint.leaf
 

@@ -9,7 +9,12 @@ from eventtrack.projections.state import stamp_of
 from eventtrack.projections.tables import Tables
 
 # Events that are read from their streams, as audits do: they change no view.
-_WITHOUT_STATE = {"replica.key_announced", "replica.head_sealed", "replica.head_witnessed"}
+_WITHOUT_STATE = {
+    "replica.key_announced",
+    "replica.head_sealed",
+    "replica.head_witnessed",
+    "payloads.redacted",
+}
 
 
 def apply(tables: Tables, envelope: Envelope, registry: Registry = REGISTRY) -> None:

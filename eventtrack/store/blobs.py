@@ -15,6 +15,8 @@ from pathlib import Path
 from eventtrack.errors import NotFoundError
 from eventtrack.log import files
 from eventtrack.log.filesystem import sync_folder
+from eventtrack.projections.tables import Reader
+from eventtrack.projections.trace_tables import spans_in_blobs
 from eventtrack.store.engine import Engine
 
 _COPY_BYTES = 2**20
@@ -175,3 +177,17 @@ def _remove_free(path: Path) -> bool:
     finally:
         os.close(descriptor)
     return True
+
+
+def live_blobs(reader: Reader) -> dict[bytes, str]:
+    """The SHA-256 of every blob that something names now, and what does."""
+    found = {
+        state.sha256: f"artifact '{state.path}'"
+        for table in ("runs", "models", "traces")
+        for owner in reader.txn.cursor(reader.tables[table]).iternext(values=False)
+        for state in reader.artifacts(int.from_bytes(owner, "big"))
+        if state.place is None
+    }
+    for span in spans_in_blobs(reader):
+        found[span.sha256] = f"span {span.span_id}"
+    return found

@@ -8,11 +8,11 @@ import msgspec
 
 from eventtrack.errors import EventtrackError
 from eventtrack.events.envelope import Envelope
-from eventtrack.log import files, merkle
+from eventtrack.log import erasure, files, merkle
 from eventtrack.log.journal import PREAMBLE, OrphanJournal, scan
 from eventtrack.log.protocol import Head
 from eventtrack.projections.digest import digest
-from eventtrack.projections.trace_tables import spans_in_blobs
+from eventtrack.store.blobs import live_blobs
 from eventtrack.store.engine import Engine
 from eventtrack.store.snapshot import Moment, folded
 from eventtrack.views.records import Record
@@ -64,6 +64,12 @@ def check_store(engine: Engine, progress: Progress | None = None) -> CheckReport
     if report.ok:
         _check_views(engine, report)
     _check_blobs(engine, report)
+    if erasure.marker(engine.path / files.LOG).exists():
+        report.note(
+            "log",
+            "a redaction was not finished: what it erased may still be in the file's bytes",
+            "run `eventtrack redact --finish`",
+        )
     return report
 
 
@@ -184,15 +190,7 @@ def _check_blobs(engine: Engine, report: CheckReport) -> None:
                 report.note(f"blob {path.name}", "its bytes are not what was logged", _RESTORE)
     try:
         with engine.read() as reader:
-            named = {
-                state.sha256.hex(): f"artifact '{state.path}'"
-                for table in ("runs", "models", "traces")
-                for owner in reader.txn.cursor(reader.tables[table]).iternext(values=False)
-                for state in reader.artifacts(int.from_bytes(owner, "big"))
-                if state.place is None
-            }
-            for span in spans_in_blobs(reader):
-                named[span.sha256.hex()] = f"span {span.span_id}"
+            named = {digest.hex(): what for digest, what in live_blobs(reader).items()}
     except EventtrackError as error:
         report.note("views", error.message, error.hint)
         return

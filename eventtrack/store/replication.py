@@ -12,6 +12,7 @@ from eventtrack.log import files
 from eventtrack.log.filesystem import sync_folder, translate_os_error
 from eventtrack.log.protocol import EventLog, Head, LogTransaction
 from eventtrack.store.engine import Engine
+from eventtrack.store.redaction import Redaction
 
 Result = TypeVar("Result")
 
@@ -19,8 +20,9 @@ Result = TypeVar("Result")
 class Replication:
     """What sync needs of a store and nobody else does."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, redaction: Redaction) -> None:
         self._engine = engine
+        self._redaction = redaction
         self.blobs = Blobs(engine.path / files.BLOBS)
 
     @property
@@ -47,8 +49,14 @@ class Replication:
         return self._engine.log.heads()
 
     def receive(self, work: Callable[[LogTransaction], Result]) -> Result:
-        """Append other replicas' envelopes in one durable commit; see `EventLog.transact`."""
-        return self._engine.log.transact(work)
+        """Append other replicas' envelopes in one durable commit; see `EventLog.transact`.
+
+        Redactions among them are obeyed before this returns.
+        """
+        result = self._engine.log.transact(work)
+        if self._redaction.unfinished:
+            self._redaction.finish()
+        return result
 
 
 class Blobs:

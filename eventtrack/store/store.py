@@ -21,6 +21,7 @@ from eventtrack.store.location import resolve_path
 from eventtrack.store.maintenance import Maintenance, StoreStats
 from eventtrack.store.metrics import Metrics
 from eventtrack.store.models import Models
+from eventtrack.store.redaction import Redaction
 from eventtrack.store.replication import Replication
 from eventtrack.store.runs import Runs
 from eventtrack.store.sessions import Sessions
@@ -85,7 +86,8 @@ class Store(Queries):
         self.feeds = Feeds(self._context)
         self.history = History(self._context, self.events, self.sessions)
         self.maintenance = Maintenance(self._engine)
-        self.replication = Replication(self._engine)
+        self.redaction = Redaction(self._context)
+        self.replication = Replication(self._engine, self.redaction)
         self.artifacts.blobs.sweep()
         if create and not self._engine.log.head():
             self.experiments.ensure_default()

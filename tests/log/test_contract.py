@@ -18,6 +18,7 @@ from eventtrack.log.lmdb_log import LmdbLog
 from eventtrack.log.memory import MemoryLog
 from eventtrack.log.protocol import EventLog
 from tests.contracts.event_log import RUN, EventLogContract, append, point
+from tests.contracts.redaction import RedactionContract
 
 # A handful of pages: the tables themselves need most of them.
 TINY_MAP_BYTES = 16 * 4096
@@ -29,13 +30,13 @@ def large(number: int, size: int = 3000) -> Draft:
     return Draft.of(RUN, TagsSet({str(number): "x" * size}))
 
 
-class TestMemoryLog(EventLogContract):
+class TestMemoryLog(EventLogContract, RedactionContract):
     @pytest.fixture
     def log(self, clock: ManualClock) -> EventLog:
         return MemoryLog(clock=clock, ids=SeededIds(1))
 
 
-class TestLmdbLog(EventLogContract):
+class TestLmdbLog(EventLogContract, RedactionContract):
     @pytest.fixture
     def log(self, tmp_path: Path, clock: ManualClock) -> Iterator[LmdbLog]:
         log = LmdbLog(tmp_path, clock=clock, ids=SeededIds(1))
