@@ -126,7 +126,8 @@ def _experiment(experiment: ExperimentState) -> list[Any]:
 
 
 def _session(session: SessionState) -> list[Any]:
-    return ["session", *(value for name, value in _items(session) if name != "position")]
+    hidden = ("position", "born")  # where it is here, and what settled it
+    return ["session", *(value for name, value in _items(session) if name not in hidden)]
 
 
 def _session_name(session: SessionState) -> bytes:

@@ -23,7 +23,8 @@ def created(
     tables: Tables, experiment: ExperimentState, event: types.ExperimentCreated, stamp: Stamp
 ) -> None:
     """The birth of an experiment; of births on several machines the earliest counts."""
-    if stamp < experiment.born:
+    rival = (experiment.born, experiment.created_ms, experiment.artifact_location or "")
+    if (stamp, event.created_ms, event.artifact_location or "") < rival:
         experiment.born = stamp
         experiment.artifact_location = event.artifact_location
         experiment.created_ms = event.created_ms
@@ -76,13 +77,21 @@ def tag_deleted(
     _note_update(experiment, event.at_ms)
 
 
-def session_opened(tables: Tables, envelope: Envelope, event: types.SessionOpened) -> None:
-    """A session is known by name."""
+def session_opened(
+    tables: Tables, envelope: Envelope, event: types.SessionOpened, stamp: Stamp
+) -> None:
+    """A session is known by name; should it be opened twice, the first time counts."""
     session = bytes.fromhex(envelope.header.stream.partition("/")[2])
     known = tables.session(session)
-    if known is None:
-        fields = msgspec.structs.asdict(event)
-        tables.put_session(SessionState(session=session, position=envelope.position, **fields))
+    fields = msgspec.structs.asdict(event)
+    opened = SessionState(session=session, position=envelope.position, born=stamp, **fields)
+    if known is None or _opening(opened) < _opening(known):
+        tables.put_session(opened)
+
+
+def _opening(session: SessionState) -> tuple[Stamp, str]:
+    facts = msgspec.structs.replace(session, position=0)
+    return session.born, repr(facts)
 
 
 def _rename(tables: Tables, experiment: ExperimentState, name: str, stamp: Stamp) -> None:

@@ -74,7 +74,8 @@ def _apply_group(
         for place, event in enumerate(events, offset):
             trace_fold(tables, trace, event, stamp_of(envelope.header, place))
     elif group.type == "session.opened":
-        for event in events:
-            experiments.session_opened(tables, envelope, event)  # type: ignore[arg-type]
+        for place, event in enumerate(events, offset):
+            stamp = stamp_of(envelope.header, place)
+            experiments.session_opened(tables, envelope, event, stamp)  # type: ignore[arg-type]
     elif group.type not in _WITHOUT_STATE:
         tables.note_unknown(group.type, len(events))

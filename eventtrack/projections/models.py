@@ -14,7 +14,8 @@ ModelFold = Callable[[Tables, ModelState, Any, Stamp], None]
 
 def created(tables: Tables, model: ModelState, event: types.ModelCreated, stamp: Stamp) -> None:
     """The birth of a model; should one be recorded twice, the earliest counts."""
-    if stamp < model.born:
+    rival = (model.born, model.experiment_id, model.name, model.source_run_id or "")
+    if (stamp, event.experiment_id, event.name, event.source_run_id or "") < rival:
         model.born = stamp
         model.experiment_id = event.experiment_id
         model.name = event.name

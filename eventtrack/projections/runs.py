@@ -24,7 +24,8 @@ def started(tables: Tables, run: RunState, event: types.RunStarted, stamp: Stamp
     """The birth of a run: of several the earliest counts, as after a fork or a repeated import."""
     for name in ("start_time", "user_id"):
         tables.touch(run, (index.ATTRIBUTE, name))
-    if stamp < run.born:
+    rival = (run.born, run.experiment_id, run.user, run.start_ms)
+    if (stamp, event.experiment_id, event.user, event.start_ms) < rival:
         run.born = stamp
         run.experiment_id = event.experiment_id
         run.user = event.user
@@ -97,7 +98,7 @@ def inputs_logged(tables: Tables, run: RunState, event: types.InputsLogged, stam
     for dataset in event.datasets:
         key = f"{dataset.name}\0{dataset.digest}"
         known = run.datasets.get(key)
-        if known is None or stamp < known[1]:
+        if known is None or (stamp, repr(dataset)) < (known[1], repr(known[0])):
             run.datasets[key] = (dataset, stamp)
     for model_id in event.models:
         run.models_read[model_id] = min(run.models_read.get(model_id, stamp), stamp)

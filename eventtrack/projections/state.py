@@ -206,6 +206,7 @@ class SessionState(msgspec.Struct, array_like=True):
     source: str
     version: str
     opened_ms: int
+    born: Stamp = NEVER
 
 
 def merge_tags(

@@ -150,7 +150,9 @@ class EntityReader:
             run.outputs = RunOutputs(
                 model_outputs=[
                     LoggedModelOutput(model_id=model_id, step=step)
-                    for model_id, (step, _) in state.models_written.items()
+                    for model_id, (step, _) in sorted(
+                        state.models_written.items(), key=lambda one: (one[1][1], one[0])
+                    )
                 ]
             )
         return run
@@ -201,7 +203,9 @@ def _inputs(state: RunState) -> RunInputs:
             ),
             tags=[InputTag(key=key, value=value) for key, value in sorted(used.tags.items())],
         )
-        for used, _ in sorted(state.datasets.values(), key=lambda pair: pair[1])
+        for used, _ in sorted(state.datasets.values(), key=lambda pair: (pair[1], repr(pair[0])))
     ]
-    models = [LoggedModelInput(model_id=model_id) for model_id in state.models_read]
+    # In the order in which they were said, which is the same on every machine; arrival is not.
+    read = sorted(state.models_read.items(), key=lambda one: (one[1], one[0]))
+    models = [LoggedModelInput(model_id=model_id) for model_id, _ in read]
     return RunInputs(dataset_inputs=datasets, model_inputs=models)

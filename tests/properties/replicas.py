@@ -17,7 +17,7 @@ from eventtrack.log.memory import MemoryLog
 from eventtrack.log.protocol import EventLog
 from eventtrack.projections.build import Build
 from eventtrack.projections.digest import digest
-from eventtrack.views.entities import shown_name
+from eventtrack.views.entities import EntityReader, shown_name
 from tests.projections.facts import index_of, traces_by_time
 
 RUNS = [f"run/{letter * 32}" for letter in "ab"]
@@ -154,6 +154,21 @@ TRACE_EVENT: st.SearchStrategy[Event] = st.one_of(
 )
 
 
+SESSION_EVENT: st.SearchStrategy[Event] = st.builds(
+    types.SessionOpened,
+    user=TEXT,
+    host=NAME,
+    pid=NUMBER,
+    program=TEXT,
+    cwd=TEXT,
+    git_commit=st.none() | TEXT,
+    source=NAME,
+    version=NAME,
+    opened_ms=NUMBER,
+)
+SESSIONS = ["session/" + "5e" * 16]
+
+
 def _drafts(streams: list[str], event: st.SearchStrategy[Event]) -> st.SearchStrategy[Draft]:
     return st.builds(
         lambda stream, events: Draft.of(stream, *events),
@@ -168,11 +183,13 @@ DRAFT: st.SearchStrategy[Draft] = st.one_of(
     _drafts(EXPERIMENTS, EXPERIMENT_EVENT),
     _drafts(MODELS, MODEL_EVENT),
     _drafts(TRACES, TRACE_EVENT),
+    _drafts(SESSIONS, SESSION_EVENT),
 )
 
 
-# A digest, and what follows from the facts but is not in it: the indexes, shown names.
-State = tuple[str, str, str, str]
+# A digest, and what follows from the facts but is not in it: the indexes, shown names, the order of
+# what is listed.
+State = tuple[str, str, str, str, str]
 
 
 def state_of(build: Build) -> State:
@@ -181,7 +198,11 @@ def state_of(build: Build) -> State:
         names = {one.experiment_id: shown_name(reader, one) for one in reader.experiments()}
         by_id = sorted(names.items())
         index = json.dumps(index_of(reader), sort_keys=True)
-        return digest(reader), index, repr(by_id), repr(traces_by_time(reader))
+        entities = EntityReader(reader, "root")
+        found = (reader.run(stream.partition("/")[2]) for stream in RUNS)
+        records = [entities.run(run) for run in found if run is not None]
+        lists = repr([(one.inputs, one.outputs) for one in records])
+        return digest(reader), index, repr(by_id), repr(traces_by_time(reader)), lists
 
 
 @dataclass

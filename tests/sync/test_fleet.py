@@ -1,0 +1,236 @@
+"""Any history of machines that record, meet, are copied, restored and cut off ends in agreement.
+
+Real stores on disk; what lies between them are folders, bundles and each other. Whatever happened,
+when everybody has met everybody at last, all have the same state and nobody has lost anything.
+"""
+
+import contextlib
+import itertools
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from eventtrack.clock import ManualClock
+from eventtrack.errors import ConflictError, RemoteUnavailableError
+from eventtrack.events.envelope import Draft, encode_groups
+from eventtrack.ids import SeededIds
+from eventtrack.store import Store
+from eventtrack.sync import Remotes, SyncReport, Ways, apply_bundle, create_bundle
+from eventtrack.sync.blocks import Block
+from eventtrack.sync.folder import FolderRemote
+from eventtrack.sync.peer import StoreRemote
+from eventtrack.sync.protocol import FeedHead, Remote
+from eventtrack.sync.remotes import RemoteAddress
+from eventtrack.sync.service import clone, exchange
+from tests.properties.replicas import DRAFT
+from tests.sync.machines import envelopes, restore
+from tools import golden
+
+MACHINES = 3
+WHICH = st.integers(0, MACHINES - 1)
+SAMPLES = [draft for history in golden.HISTORIES.values() for draft in history()]
+FUTURE = Draft(
+    "dataset/1",
+    encode_groups([("dataset.versioned", 1, [msgspec.msgpack.encode(["from", "later"])])]),
+    1,
+)
+SAMPLE = st.sampled_from([*SAMPLES, FUTURE])
+Vector = dict[bytes, int]
+
+
+class Flaky:
+    """A remote that goes away after so many calls."""
+
+    def __init__(self, remote: Remote, calls: int) -> None:
+        self._remote = remote
+        self._left = calls
+
+    def _call(self) -> None:
+        self._left -= 1
+        if self._left < 0:
+            raise RemoteUnavailableError("gone")
+
+    def heads(self) -> list[FeedHead]:
+        self._call()
+        return self._remote.heads()
+
+    def read(self, have: Sequence[FeedHead]) -> Iterator[Block]:
+        for block in self._remote.read(have):
+            self._call()
+            yield block
+
+    def append(self, block: Block) -> None:
+        self._call()
+        self._remote.append(block)
+
+    def flush(self) -> None:
+        self._call()
+        self._remote.flush()
+
+    def present_blobs(self, digests: Sequence[bytes]) -> set[bytes]:
+        self._call()
+        return self._remote.present_blobs(digests)
+
+    def get_blob(self, digest: bytes) -> Iterator[bytes]:
+        self._call()
+        return self._remote.get_blob(digest)
+
+    def put_blob(self, digest: bytes, chunks: Iterable[bytes]) -> None:
+        self._call()
+        self._remote.put_blob(digest, chunks)
+
+    def close(self) -> None:
+        self._remote.close()
+
+
+class Fleet(RuleBasedStateMachine):
+    """Machines with a clock each, and two sticks that are carried between them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.folder = Path(tempfile.mkdtemp(dir=_memory()))
+        self.names = (f"m{number}" for number in itertools.count())
+        self.clocks = [ManualClock() for _ in range(MACHINES)]
+        self.stores = [self.opened(next(self.names), which) for which in range(MACHINES)]
+        self.backups: dict[int, Path] = {}
+        self.vectors: list[Vector] = [{} for _ in range(MACHINES)]
+
+    def opened(self, name: str, which: int) -> Store:
+        seed = SeededIds(f"{name} {next(self.names)}")
+        return Store(self.folder / name, clock=self.clocks[which], ids=seed)
+
+    def meet(self, which: int, remote: Remote, ways: Ways = Ways()) -> SyncReport:  # noqa: B008
+        store = self.stores[which]
+        address = RemoteAddress(name="", url=str(id(remote)))
+        return exchange(store, remote, Remotes(store.replication), address, ways)
+
+    def stick(self, number: int) -> FolderRemote:
+        return FolderRemote(self.folder / f"stick{number}", create=True)
+
+    @initialize()
+    def begin(self) -> None:
+        for which in range(MACHINES):
+            self.record(which, SAMPLES[which::MACHINES])
+
+    @rule(which=WHICH, drafts=st.lists(st.one_of(DRAFT, SAMPLE), min_size=1, max_size=4))
+    def record(self, which: int, drafts: list[Draft]) -> None:
+        log = self.stores[which].replication.log
+        log.transact(lambda txn: [txn.append(draft, bytes(16)) for draft in drafts])
+
+    @rule(which=WHICH, milliseconds=st.sampled_from([-100_000, -1, 1, 100_000]))
+    def set_clock(self, which: int, milliseconds: int) -> None:
+        self.clocks[which].advance(milliseconds)
+
+    @rule(which=WHICH, number=st.integers(0, 1), calls=st.none() | st.integers(0, 6))
+    def sync_with_a_stick(self, which: int, number: int, calls: int | None) -> None:
+        remote = self.stick(number)
+        with contextlib.suppress(RemoteUnavailableError):
+            self.meet(which, remote if calls is None else Flaky(remote, calls))
+
+    @rule(which=WHICH, other=WHICH, calls=st.none() | st.integers(0, 6))
+    def sync_with_each_other(self, which: int, other: int, calls: int | None) -> None:
+        remote = StoreRemote(self.stores[other])
+        with contextlib.suppress(RemoteUnavailableError):
+            self.meet(which, remote if calls is None else Flaky(remote, calls))
+
+    @rule(which=WHICH, other=WHICH)
+    def carry_a_bundle(self, which: int, other: int) -> None:
+        since = StoreRemote(self.stores[other]).heads() if which < other else []
+        path = self.folder / f"{next(self.names)}.bundle"
+        create_bundle(self.stores[which], path, since)
+        with contextlib.suppress(ConflictError):
+            apply_bundle(self.stores[other], path)
+
+    @rule(which=WHICH)
+    def copy(self, which: int) -> None:
+        """The machine goes on with a copy of its folder: `cp -r`, then the old one is deleted."""
+        store, name = self.stores[which], next(self.names)
+        replica = store.replication.log.replica
+        store.close()
+        shutil.copytree(store.path, self.folder / name)
+        self.stores[which] = self.opened(name, which)
+        assert self.stores[which].replication.log.replica != replica
+
+    @rule(which=WHICH, other=WHICH)
+    def replace_by_a_clone(self, which: int, other: int) -> None:
+        """A machine dies and begins anew with all that another has; its own was synced before."""
+        if which == other:
+            return
+        self.meet(which, StoreRemote(self.stores[other]))
+        stick = self.stick(9)
+        self.meet(other, stick)
+        self.stores[which].close()
+        store, _ = clone(str(self.folder / "stick9"), self.folder / next(self.names))
+        store.close()
+        self.stores[which] = self.opened(store.path.name, which)
+        self.vectors[which] = {}
+        self.backups.pop(which, None)
+
+    @rule(which=WHICH)
+    def back_up(self, which: int) -> None:
+        self.stores[which].flush()
+        self.backups[which] = self.folder / next(self.names)
+        shutil.copytree(self.stores[which].path, self.backups[which])
+
+    @rule(which=WHICH)
+    def restore_and_sync(self, which: int) -> None:
+        """A backup comes back in place; what was written after it is on a stick."""
+        backup = self.backups.pop(which, None)
+        if backup is None:
+            return
+        self.meet(which, self.stick(0))
+        store = self.stores[which]
+        store.close()
+        restore(backup, store.path)
+        self.stores[which] = self.opened(store.path.name, which)
+        self.meet(which, self.stick(0), Ways(push=False))
+
+    @invariant()
+    def vectors_only_grow(self) -> None:
+        for which, store in enumerate(self.stores):
+            sizes = {feed: head.size for feed, head in store.replication.heads().items()}
+            for feed, size in self.vectors[which].items():
+                assert sizes[feed] >= size
+            self.vectors[which] = sizes
+
+    def teardown(self) -> None:
+        try:
+            known: dict[Any, bytes] = {}
+            for store in self.stores:
+                for name, data in envelopes(store).items():
+                    assert known.setdefault(name, data) == data
+            for which in (*range(MACHINES), *range(MACHINES)):
+                assert not self.meet(which, self.stick(0)).forks
+            for store in self.stores:
+                assert envelopes(store).items() >= known.items()
+            assert len({store.maintenance.digest() for store in self.stores}) == 1
+            heads = [store.replication.heads() for store in self.stores]
+            assert all(one == heads[0] for one in heads)
+            for which in range(MACHINES):
+                assert not self.meet(which, self.stick(0)).changed
+        finally:
+            for store in self.stores:
+                store.close()
+            shutil.rmtree(self.folder)
+
+
+def _memory() -> str | None:
+    """A file system in memory, where there is one: hundreds of stores are made and thrown away."""
+    folder = Path("/dev/shm")
+    return str(folder) if folder.is_dir() else None
+
+
+TestFleet = Fleet.TestCase
+TestFleet.settings = settings(
+    max_examples=40,
+    stateful_step_count=25,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
