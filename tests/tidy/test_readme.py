@@ -79,3 +79,21 @@ def test_every_command_shown_works_on_that_store(line: str, digits: Path) -> Non
     done = run([*module, *arguments], digits)
     assert done.returncode == 0, (line, done.stdout, done.stderr)
     assert done.stdout or "--output" in arguments
+
+
+def test_what_it_shows_of_proofs_and_redaction_works_on_that_store(digits: Path) -> None:
+    (block,) = [block for block in blocks("sh") if "audit prove" in block]
+    module = ["-m", "eventtrack", "--store", "runs"]
+    run_id = re.findall(
+        r'"run_id": ?"([0-9a-f]{32})"', run([*module, "runs", "list", "--json"], digits).stdout
+    )[-1]
+    [key] = re.findall(
+        r'"(eventtrack/[^"]+)"', run([*module, "audit", "key", "--json"], digits).stdout
+    )
+    for line in block.splitlines():
+        shown = line.partition("  #")[0].replace("RUN", run_id).replace("KEY", key)
+        program, *arguments = shlex.split(shown)
+        assert program == "eventtrack"
+        arguments += ["--yes"] if arguments[0] == "redact" else []
+        done = run([*module, *arguments], digits)
+        assert done.returncode == 0, (line, done.stdout, done.stderr)
