@@ -10,7 +10,7 @@ import math
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from eventtrack import limits
 from eventtrack.errors import InvalidValueError
@@ -30,6 +30,7 @@ class _UnknownNameError(Exception):
 
 
 Convert = Callable[[Any], Any]
+Kind = Literal["text", "int32", "int64", "double", "truth", "one_of"]
 
 
 class Fields(Protocol):
@@ -86,6 +87,8 @@ class Field:
     Args:
         convert: Of a scalar; None for a message.
         default: What the field reads as when it was not sent.
+        kind: What a scalar is, for those who describe it.
+        names: Of one of several names, all of them.
     """
 
     name: str
@@ -93,6 +96,8 @@ class Field:
     message: "Message | None" = None
     repeated: bool = False
     default: Any = None
+    kind: Kind = "text"
+    names: tuple[str, ...] = ()
 
     @property
     def json_name(self) -> str:
@@ -293,28 +298,28 @@ def texts(name: str) -> Field:
 
 def int64(name: str) -> Field:
     """A 64-bit integer, as a number or a text; 0 when unset."""
-    return Field(name, _int64, default=0)
+    return Field(name, _int64, default=0, kind="int64")
 
 
 def int32(name: str, default: int = 0) -> Field:
     """A 32-bit integer, as a number or a text."""
-    return Field(name, _int32, default=default)
+    return Field(name, _int32, default=default, kind="int32")
 
 
 def double(name: str) -> Field:
     """A number, also as a text, also "NaN", "Infinity" and "-Infinity"; 0 when unset."""
-    return Field(name, _double, default=0.0)
+    return Field(name, _double, default=0.0, kind="double")
 
 
 def truth(name: str) -> Field:
     """A boolean; False when unset."""
-    return Field(name, _truth, default=False)
+    return Field(name, _truth, default=False, kind="truth")
 
 
 def one_of(name: str, names: Sequence[str], *, first: int = 1) -> Field:
     """One of several names, numbered from `first`; the first when unset."""
     numbered = {one: number for number, one in enumerate(names, first)}
-    return Field(name, _one_of(numbered), default=names[0])
+    return Field(name, _one_of(numbered), default=names[0], kind="one_of", names=tuple(names))
 
 
 def below(name: str, message: Message) -> Field:

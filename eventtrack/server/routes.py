@@ -6,6 +6,8 @@ from itertools import chain
 from types import MappingProxyType
 from typing import NamedTuple, NoReturn
 
+import msgspec
+from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 
 from eventtrack.compat import catalogue
@@ -20,14 +22,22 @@ from eventtrack.server import (
     metrics,
     models,
     multipart,
+    openapi,
     otlp,
     recording,
     runs,
     traces,
 )
 from eventtrack.server.endpoint import Endpoint, Streamed
+from eventtrack.server.threads import Services
 
 Served = Endpoint | Streamed
+
+
+async def _describe(services: Services, request: HttpRequest, _: str) -> Response:
+    body = msgspec.json.encode(openapi.document(served()))
+    return Response(body, media_type="application/json")
+
 
 ENDPOINTS: tuple[Endpoint, ...] = (
     *absent.ENDPOINTS,
@@ -48,6 +58,7 @@ STREAMED: tuple[Streamed, ...] = (
     *multipart.STREAMED,
     *otlp.STREAMED,
     *information.STREAMED,
+    Streamed("GET", "/openapi.json", _describe),
 )
 
 
