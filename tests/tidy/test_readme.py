@@ -2,6 +2,7 @@
 
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -81,19 +82,22 @@ def test_every_command_shown_works_on_that_store(line: str, digits: Path) -> Non
     assert done.stdout or "--output" in arguments
 
 
-def test_what_it_shows_of_proofs_and_redaction_works_on_that_store(digits: Path) -> None:
+def test_what_it_shows_of_proofs_and_redaction_works_on_a_copy(
+    digits: Path, tmp_path: Path
+) -> None:
+    folder = Path(shutil.copytree(digits, tmp_path / "copy"))
     (block,) = [block for block in blocks("sh") if "audit prove" in block]
     module = ["-m", "eventtrack", "--store", "runs"]
     run_id = re.findall(
-        r'"run_id": ?"([0-9a-f]{32})"', run([*module, "runs", "list", "--json"], digits).stdout
+        r'"run_id": ?"([0-9a-f]{32})"', run([*module, "runs", "list", "--json"], folder).stdout
     )[-1]
     [key] = re.findall(
-        r'"(eventtrack/[^"]+)"', run([*module, "audit", "key", "--json"], digits).stdout
+        r'"(eventtrack/[^"]+)"', run([*module, "audit", "key", "--json"], folder).stdout
     )
     for line in block.splitlines():
-        shown = line.partition("  #")[0].replace("RUN", run_id).replace("KEY", key)
+        shown = line.partition(" #")[0].replace("RUN", run_id).replace("KEY", key)
         program, *arguments = shlex.split(shown)
         assert program == "eventtrack"
         arguments += ["--yes"] if arguments[0] == "redact" else []
-        done = run([*module, *arguments], digits)
+        done = run([*module, *arguments], folder)
         assert done.returncode == 0, (line, done.stdout, done.stderr)
