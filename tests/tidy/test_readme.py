@@ -2,7 +2,6 @@
 
 import re
 import shlex
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -82,10 +81,9 @@ def test_every_command_shown_works_on_that_store(line: str, digits: Path) -> Non
     assert done.stdout or "--output" in arguments
 
 
-def test_what_it_shows_of_proofs_and_redaction_works_on_a_copy(
-    digits: Path, tmp_path: Path
-) -> None:
-    folder = Path(shutil.copytree(digits, tmp_path / "copy"))
+def test_what_it_shows_of_proofs_and_redaction_works(tmp_path: Path) -> None:
+    folder = tmp_path
+    assert run(["-c", blocks("python")[0]], folder).returncode == 0
     (block,) = [block for block in blocks("sh") if "audit prove" in block]
     module = ["-m", "eventtrack", "--store", "runs"]
     run_id = re.findall(
