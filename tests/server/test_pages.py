@@ -108,6 +108,40 @@ def test_the_pages_are_found_without_importing_mlflow() -> None:
     assert "mlflow" not in done.stdout.split()
 
 
+def test_searches_for_what_is_not_kept_find_nothing(server: Running) -> None:
+    ajax = "/ajax-api/3.0/mlflow/"
+    assert server.client.get(f"{ajax}scorers/list?experiment_id=0").json() == {}
+    assert server.client.post(f"{ajax}datasets/search", json={"max_results": 5}).json() == {}
+    assert server.client.get(f"{ajax}ui-telemetry").json()["disable_ui_telemetry"] is True
+    proxied = "/ajax-api/2.0/mlflow/gateway-proxy?gateway_path=api%2F2.0%2Fendpoints%2F"
+    assert server.client.get(proxied).json() == {"endpoints": []}
+
+
+def test_figures_about_traces_are_refused_rather_than_zero(server: Running) -> None:
+    experiment_id = server.post("experiments/create", name="traced")["experiment_id"]
+
+    def ask() -> int:
+        body = {"experiment_ids": [experiment_id], "metric_name": "trace_count"}
+        path = "/ajax-api/3.0/mlflow/traces/metrics"
+        return server.client.post(path, json=body).status_code
+
+    assert ask() == 200
+    info = {
+        "trace_id": "tr-1",
+        "trace_location": {
+            "type": "MLFLOW_EXPERIMENT",
+            "mlflow_experiment": {"experiment_id": experiment_id},
+        },
+        "request_time": "2026-01-01T00:00:00Z",
+        "state": "OK",
+    }
+    started = server.client.post(
+        "/api/3.0/mlflow/traces", json={"trace": {"trace_info": info, "trace_data": {}}}
+    )
+    assert started.status_code == 200, started.text
+    assert ask() == 501
+
+
 @pytest.mark.parametrize("installed", [False, True], ids=["nothing", "skinny"])
 def test_what_to_install_is_said(
     installed: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
