@@ -1,5 +1,6 @@
 """MLflow's SQL store, as `mlflow server --backend-store-uri sqlite:///mlflow.db` keeps it."""
 
+import math
 from array import array
 from collections.abc import Iterator, Mapping
 from itertools import groupby
@@ -27,6 +28,7 @@ from eventtrack.transfer.mlflow_facts import (
     texts,
 )
 from eventtrack.transfer.source import Series, Source, SourceModel, SourceRun
+from eventtrack.views.records import Metric
 
 _DELETED = "deleted"
 # Tables with things that have no place here, as they are told.
@@ -36,7 +38,6 @@ _LEFT_OUT = {
     "trace_info": "traces",
     "assessments": "assessments of traces",
     "evaluation_datasets": "evaluation datasets",
-    "logged_model_metrics": "links of metrics to logged models (their points are in the runs)",
 }
 
 
@@ -132,6 +133,7 @@ class SqlStore(Source):
                 model_type=row["model_type"],
                 params=self._pairs("logged_model_params", "model_id", model_id, "param_"),
                 tags=self._pairs("logged_model_tags", "model_id", model_id, "tag_"),
+                points=list(self._measured(model_id)),
             )
             files = self._files(str(row["artifact_location"] or ""), f"model {model_id}")
             yield SourceModel(model, files)
@@ -157,6 +159,25 @@ class SqlStore(Source):
                     "d", [nan if no else value for value, no in zip(values, nans, strict=True)]
                 )
             yield str(key), points
+
+    def _measured(self, model_id: str) -> Iterator[Metric]:
+        if "logged_model_metrics" not in self._tables:
+            return
+        for key, timestamp, step, value, run_id, dataset, digest in self._database.rows(
+            "SELECT metric_name, metric_timestamp_ms, metric_step, metric_value, run_id, "
+            "dataset_name, dataset_digest FROM logged_model_metrics WHERE model_id = :model "
+            "ORDER BY metric_name, metric_timestamp_ms, metric_step, run_id",
+            model=model_id,
+        ):
+            yield Metric(
+                key=key,
+                value=math.nan if value is None else value,
+                timestamp=timestamp,
+                step=step,
+                run_id=run_id,
+                dataset_name=dataset,
+                dataset_digest=digest,
+            )
 
     def _inputs(self, run: IncomingRun) -> None:
         if "inputs" not in self._tables:

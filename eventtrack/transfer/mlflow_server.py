@@ -6,7 +6,7 @@ from typing import Any
 
 from eventtrack.errors import EndpointMissingError, EventtrackError, RemoteUnavailableError
 from eventtrack.projections.points import Points
-from eventtrack.rest import TrackingServer, address_of
+from eventtrack.rest import TrackingServer, address_of, records
 from eventtrack.rest.calls import API, all_pages
 from eventtrack.rest.connection import path_text
 from eventtrack.store.intake import (
@@ -141,6 +141,7 @@ class ServerStore(Source):
             model_type=info.get("model_type") or None,
             params=_texts(data.get("params")),
             tags=_texts(info.get("tags")),
+            points=[_model_point(one) for one in data.get("metrics") or () if one.get("run_id")],
         )
         return SourceModel(model, self._model_files(str(info.get("artifact_uri") or ""), model_id))
 
@@ -223,6 +224,12 @@ def history(server: TrackingServer, run_id: str, key: str) -> Points:
         points.timestamps.append(one.timestamp)
         points.values.append(one.value)
     return points
+
+
+def _model_point(one: Mapping[str, Any]) -> Metric:
+    point = records.metric(dict(one), str(one["run_id"]))
+    point.dataset_name, point.dataset_digest = one.get("dataset_name"), one.get("dataset_digest")
+    return point
 
 
 def _model_status(status: str) -> str:

@@ -21,6 +21,7 @@ from eventtrack.transfer.mlflow_facts import (
     texts,
 )
 from eventtrack.transfer.source import Series, Source, SourceModel, SourceRun
+from eventtrack.views.records import Metric
 
 _META = "meta.yaml"
 _TRASH = ".trash"
@@ -86,6 +87,7 @@ class FileStore(Source):
                     model_type=meta.get("model_type"),
                     params=self._texts(place.parent / "params"),
                     tags=self._texts(place.parent / "tags"),
+                    points=list(self._measured(place.parent / "metrics")),
                 )
                 yield SourceModel(model, files_below(place.parent / "artifacts"))
 
@@ -209,6 +211,26 @@ class FileStore(Source):
                 points.values.append(value)
             offset += len(line)
         return points
+
+    def _measured(self, folder: Path) -> Iterator[Metric]:
+        """Points of a logged model: `timestamp value step run [dataset's name, its digest]`."""
+        for path in _files(folder):
+            offset = 0
+            for line in path.read_bytes().splitlines(keepends=True):
+                words = line.decode(errors="replace").split()
+                try:
+                    yield Metric(
+                        key=path.relative_to(folder).as_posix(),
+                        timestamp=int(words[0]),
+                        value=float(words[1]),
+                        step=int(words[2]),
+                        run_id=words[3],
+                        dataset_name=words[4] if len(words) > 4 else None,
+                        dataset_digest=words[5] if len(words) > 5 else None,
+                    )
+                except (ValueError, IndexError) as error:
+                    self.report.damaged(path, offset, f"no point: {error}")
+                offset += len(line)
 
     def _texts(self, folder: Path) -> dict[str, str]:
         """Params or tags: a file for each, named by the key."""

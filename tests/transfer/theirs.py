@@ -57,6 +57,9 @@ def fill(client: Any, folder: Path) -> None:
     model = client.create_logged_model(first, "net", parent, {"stage": "b"}, {"depth": "3"})
     client.finalize_logged_model(model.model_id, "READY")
     client.log_inputs(parent, datasets=[used])
+    # At step 0: MLflow's file store shows no other step of a point on a dataset, whatever it wrote.
+    measured = entities.Metric("accuracy", 0.5, START_MS, 0, model.model_id, "iris", "abc123")
+    client.log_batch(parent, metrics=[measured])
     client.log_outputs(parent, [entities.LoggedModelOutput(model.model_id, 3)])
     client.delete_run(run_id)
     lost = client.create_run(gone, start_time=START_MS).info.run_id
@@ -143,6 +146,8 @@ def _assert_same_run(
 def _assert_same_model(client: Any, store: Store, model_id: str) -> None:
     theirs, ours = client.get_logged_model(model_id), store.models.get(model_id)
     assert ours.status == theirs.status.value
+    assert [_measured(one) for one in ours.metrics] == [_measured(one) for one in theirs.metrics]
+    assert ours.metrics
     for field in ("name", "source_run_id", "model_type", "tags", "params", "creation_timestamp"):
         assert getattr(ours, field) == getattr(theirs, field), field
 
@@ -150,6 +155,11 @@ def _assert_same_model(client: Any, store: Store, model_id: str) -> None:
 def points_of(points: Iterable[Any]) -> list[tuple[int, int, str]]:
     """Points in an order of their own; NaN equals itself as a text."""
     return sorted((one.timestamp, one.step, repr(one.value)) for one in points)
+
+
+def _measured(one: Any) -> tuple[Any, ...]:
+    point = (one.key, one.value, one.timestamp, one.step, one.run_id)
+    return (*point, one.dataset_name, one.dataset_digest)
 
 
 def _dataset(used: Any) -> tuple[Any, ...]:

@@ -1,9 +1,12 @@
 """What of an incoming entity is news, as events."""
 
+from collections.abc import Iterator
+
 from eventtrack import ids
 from eventtrack.events import types
 from eventtrack.events.types import Event
-from eventtrack.projections.state import NEVER
+from eventtrack.projections import model_points
+from eventtrack.projections.state import NEVER, ModelState
 from eventtrack.projections.tables import Reader
 from eventtrack.store import inputs, validate
 from eventtrack.store.intake.forms import IncomingExperiment, IncomingModel, IncomingRun, Taken
@@ -14,6 +17,7 @@ from eventtrack.views.records import LifecycleStage, LoggedModelInput, ModelStat
 RUN_NAME_TAG = "mlflow.runName"
 # Params of one event, at most: an event is decoded whole.
 _PARAMS_MAX = 1000
+_POINTS_MAX = 1000
 
 
 def experiment_events(
@@ -135,8 +139,36 @@ def model_events(rules: Rules, reader: Reader, one: IncomingModel, taken: Taken)
         stage = LifecycleStage.DELETED if one.deleted_ms is not None else state.lifecycle[0]
         deleted = rules.replaces(reader, stream, "lifecycle", state.lifecycle, stage)
         taken.updates += status or deleted
+    events += _measured(reader, state, one)
     if status:
         events.append(types.ModelFinalized(one.status, one.updated_ms))
     if deleted:
         events.append(types.ModelDeleted(one.deleted_ms or one.updated_ms))
     return events
+
+
+def _measured(
+    reader: Reader, state: ModelState | None, one: IncomingModel
+) -> Iterator[types.ModelMetricsLogged]:
+    """The points of a model whose place is not taken yet, run by run."""
+    known = () if state is None else model_points.read(reader, state.number)
+    places = {(point.run_id, point.key, point.timestamp_ms, point.step) for point in known}
+    of_runs: dict[str, list[types.ModelPoint]] = {}
+    for metric in one.points:
+        run_id = validate.run_id(metric.run_id)
+        place = (run_id, metric.key, metric.timestamp, metric.step)
+        if place not in places:
+            places.add(place)
+            of_runs.setdefault(run_id, []).append(
+                types.ModelPoint(
+                    validate.metric_key(metric.key),
+                    validate.metric_value(metric.key, metric.value),
+                    validate.int64("step", metric.step),
+                    validate.timestamp_ms(metric.timestamp),
+                    metric.dataset_name or None,
+                    metric.dataset_digest or None,
+                )
+            )
+    for run_id, points in of_runs.items():
+        for start in range(0, len(points), _POINTS_MAX):
+            yield types.ModelMetricsLogged(run_id, points[start : start + _POINTS_MAX])

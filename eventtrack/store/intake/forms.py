@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 
-from eventtrack.views.records import DatasetInput
+from eventtrack.views.records import DatasetInput, Metric
 
 
 @dataclass
@@ -56,7 +56,10 @@ class IncomingRun:
 
 @dataclass
 class IncomingModel:
-    """A logged model without its files, in one of our experiments."""
+    """A logged model without its files, in one of our experiments.
+
+    `points` are what runs, which they name, measured of it; the runs' series have them as well.
+    """
 
     model_id: str
     experiment_id: str
@@ -69,6 +72,7 @@ class IncomingModel:
     model_type: str | None = None
     params: dict[str, str] = field(default_factory=dict)
     tags: dict[str, str] = field(default_factory=dict)
+    points: list[Metric] = field(default_factory=list)
 
 
 @dataclass
