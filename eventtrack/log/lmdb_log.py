@@ -270,9 +270,16 @@ class LmdbTransaction:
         if header.replica == self._replica:
             # What this copy wrote itself is before what it writes next, however far ahead.
             self._recorded = max(self._recorded, header.recorded)
-            self._renew_replica()
+            # Somebody has more of this feed than this copy, which so is not the last to write it.
+            self.renew_replica()
         stored = erasure.arriving(self._txn, self._tables, envelope)
         return self._store(stored, envelope.leaf_hash, header.replica, head, header.recorded)
+
+    def renew_replica(self) -> None:
+        """Write under a new replica id from here on."""
+        self._replica = self._ids.id128()
+        self._txn.put(b"replica", self._replica, db=self._tables["meta"])
+        self._changed = True
 
     def journal_offset(self, journal_id: bytes) -> int:
         """How many bytes of a journal are in the log; 0 for one never seen."""
@@ -328,13 +335,6 @@ class LmdbTransaction:
     def erased(self) -> int:
         """How many payloads were ordered to be erased."""
         return table_rows(self._txn, self._tables["erased"])
-
-    def _renew_replica(self) -> None:
-        # Somebody has more of this feed than this copy, so this copy is not where it was written
-        # last: from here on it writes a feed of its own, and the old one is a foreign one.
-        self._replica = self._ids.id128()
-        self._txn.put(b"replica", self._replica, db=self._tables["meta"])
-        self._changed = True
 
     def _refuse_fork(self, envelope: Envelope) -> None:
         header = envelope.header

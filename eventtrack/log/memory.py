@@ -133,8 +133,12 @@ class MemoryLog:
         self._recorded = observe_recorded(self._recorded, header.recorded, self._clock.now_ms())
         if header.replica == self._replica:
             self._recorded = max(self._recorded, header.recorded)
-            self._replica = self._ids.id128()
+            self.renew_replica()
         return self._store(data)
+
+    def renew_replica(self) -> None:
+        """Write under a new replica id from here on."""
+        self._replica = self._ids.id128()
 
     def journal_offset(self, journal_id: bytes) -> int:
         """How many bytes of a journal are in the log; 0 for one never seen."""

@@ -78,6 +78,10 @@ class LogTransaction(LogReader, Protocol):
         """
         ...
 
+    def renew_replica(self) -> None:
+        """Write under a new replica id from here on; the feed so far becomes a foreign one."""
+        ...
+
     def journal_offset(self, journal_id: bytes) -> int:
         """How many bytes of a journal are in the log; 0 for one never seen."""
         ...

@@ -2,7 +2,8 @@
 
 import hashlib
 import re
-from collections.abc import Callable
+import secrets
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -33,6 +34,7 @@ class Remotes:
     def __init__(self, store: Replication) -> None:
         self._folder = store.folder
         self._file = store.folder / _FILE
+        self._forks = store.folder / "forks.json"
 
     def list(self) -> list[RemoteAddress]:
         """All of them, by name."""
@@ -108,14 +110,30 @@ class Remotes:
         self._folder.mkdir(exist_ok=True)
         return self._folder / f"{hashlib.sha256(address.url.encode()).hexdigest()[:16]}.{direction}"
 
+    def forks(self) -> dict[str, str]:
+        """What is known of each feed, by replica in hex, that was met with two histories."""
+        try:
+            return msgspec.json.decode(self._forks.read_bytes(), type=dict[str, str])
+        except (FileNotFoundError, msgspec.DecodeError):
+            return {}
+
+    def note_forks(self, found: dict[str, str]) -> None:
+        """Remember feeds with two histories."""
+        known = self.forks()
+        if found.items() - known.items():
+            self._replace(self._forks, {**known, **found})
+
     def _find(self, name: str) -> RemoteAddress | None:
         return next((one for one in self.list() if one.name == name), None)
 
-    def _write(self, remotes: "list[RemoteAddress]") -> None:  # type: ignore[valid-type]
+    def _write(self, remotes: Sequence[RemoteAddress]) -> None:
+        self._replace(self._file, sorted(remotes, key=_name_of))
+
+    def _replace(self, file: Path, value: object) -> None:
         self._folder.mkdir(exist_ok=True)
-        draft = self._file.with_suffix(".draft")
-        draft.write_bytes(msgspec.json.format(msgspec.json.encode(sorted(remotes, key=_name_of))))
-        draft.replace(self._file)
+        draft = file.with_suffix(f".draft-{secrets.token_hex(8)}")
+        draft.write_bytes(msgspec.json.format(msgspec.json.encode(value)))
+        draft.replace(file)
 
 
 def open_remote(url: str, *, create: bool = False) -> Remote:

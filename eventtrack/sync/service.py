@@ -131,6 +131,11 @@ def exchange(
                 file.unlink(missing_ok=True)  # an empty place, perhaps where another one was
             push_artifacts(here, other, file, report.pushed, progress)
         push(here, other, theirs, report, progress)
+    if report.forks:
+        remotes.note_forks(report.forks)
+        if here.log.replica.hex() in report.forks:
+            # Nobody takes any more of this copy's feed, so what comes next goes into another.
+            here.receive(lambda transaction: transaction.renew_replica())
     return report
 
 

@@ -3,6 +3,8 @@
 from pathlib import Path
 
 from eventtrack.store import Store
+from eventtrack.sync import Remotes
+from tests.cli.harness import CommandLine
 from tests.sync.machines import (
     PUSH,
     copy_of,
@@ -61,3 +63,19 @@ def test_a_fork_is_seen_by_whoever_pushes_and_nothing_is_written(
     assert report.forks.keys() == {replica.hex()}
     assert {path: path.read_bytes() for path in feed.iterdir()} == before
     again.close()
+
+
+def test_who_wrote_a_feed_that_forked_goes_on_in_another(
+    one: Store, tmp_path: Path, two: Store
+) -> None:
+    replica, again = fork(one, tmp_path / "backup")
+    sync(again, tmp_path / "between")
+    assert again.replication.log.replica != replica
+    after = record_run(again, "after the fork was seen")
+    sync(again, tmp_path / "between")
+    sync(two, tmp_path / "between")
+    assert two.runs.get(after).info.run_name == "after the fork was seen"
+    assert Remotes(again.replication).forks().keys() == {replica.hex()}
+    again.close()
+    [conflict] = CommandLine(again.path)("conflicts", "--json").json
+    assert conflict["subject"] == f"feed/{replica.hex()}"

@@ -12,11 +12,20 @@ def conflicts(call: Invocation) -> None:
     """List facts that writers disagreed on: what was kept, and what lost.
 
     Merging never loses a value in silence: of a param the earliest value is kept, and the others
-    stay visible here.
+    stay visible here. Feeds that sync met with two histories are listed too: of these, each machine
+    keeps the one it has.
 
     JSON: a list of conflicts with subject, fact, kept, and lost (a list).
     """
-    found = call.open().conflicts()
+    from eventtrack.sync import Remotes
+    from eventtrack.views.conflicts import Conflict
+
+    store = call.open()
+    found = store.conflicts()
+    found += [
+        Conflict(subject=f"feed/{replica}", fact="history", kept="the one here", lost=[what])
+        for replica, what in sorted(Remotes(store.replication).forks().items())
+    ]
     if call.out.json:
         call.out.document(found)
     elif not found:

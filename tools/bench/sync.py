@@ -1,0 +1,93 @@
+"""Sync: a million points over a folder and over a pipe, and a round in which nothing is missing."""
+
+import os
+import shlex
+import sys
+import time
+from pathlib import Path
+
+from _harness import Report, Samples, measure
+from _work import new_store, store_of_one_series, store_of_runs
+
+from eventtrack.store import Store
+from eventtrack.sync import Ways, create_bundle, synchronize
+from eventtrack.sync.frames import encode_heads
+from eventtrack.sync.peer import StoreRemote
+from eventtrack.sync.ssh import COMMAND_VARIABLE
+
+POINTS = 1_000_000
+RUNS = 10_000
+GOAL_POINTS_PER_S = 300_000
+ROUNDS = 3
+
+
+def shell_for_ssh(folder: Path) -> str:
+    """A URL for a store in `folder` behind a plain shell in ssh's place."""
+    script, program = folder / "ssh", folder / "eventtrack-there"
+    script.write_text('#!/bin/sh\nexec sh -c "exec $2"\n')
+    program.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m eventtrack "$@"\n')
+    for file in (script, program):
+        file.chmod(0o755)
+    os.environ[COMMAND_VARIABLE] = str(script)
+    return f"ssh://host{{path}}?program={program}"
+
+
+def rates(report: Report, folder: Path, store: Store, title: str, points: int) -> None:
+    """Both ways of a whole store, to new places each time."""
+    there = shell_for_ssh(folder)
+    taken: dict[str, list[float]] = {}
+
+    def timed(name: str, began: float) -> None:
+        taken.setdefault(name, []).append(points / (time.perf_counter() - began))
+
+    for number in range(ROUNDS):
+        stick = folder / f"{title} stick {number}"
+        target = new_store(folder, f"{title} target {number}")
+        began = time.perf_counter()
+        synchronize(store, str(stick), Ways(pull=False))
+        timed("push to a folder", began)
+        second = time.perf_counter()
+        synchronize(target, str(stick), Ways(push=False))
+        timed("pull from a folder", second)
+        timed("from store to store over a folder", began)
+        began = time.perf_counter()
+        target.maintenance.stats()
+        timed("what a reader then folds", began)
+        target.close()
+        began = time.perf_counter()
+        synchronize(store, there.format(path=folder / f"{title}-there-{number}"))
+        timed("from store to store over a pipe, a new process", began)
+    for name, found in taken.items():
+        goal = GOAL_POINTS_PER_S if name.startswith("from") else None
+        report.figure(f"{name}, {title}", Samples(found), "points/s", goal=goal)
+
+
+def main() -> None:
+    """All of it."""
+    report = Report(__doc__.splitlines()[0])
+    with report.folder() as folder:
+        store, _ = store_of_one_series(folder, POINTS)
+        rates(report, folder, store, "one series", POINTS)
+        began = time.perf_counter()
+        info = create_bundle(store, folder / "all.bundle")
+        report.note(f"a bundle of it: {time.perf_counter() - began:.2f} s, {info.bytes:,} bytes")
+        store.close()
+        store, _ = store_of_runs(folder, RUNS)
+        stick = str(folder / "runs-stick")
+        synchronize(store, stick)
+        nothing = measure(lambda: synchronize(store, stick), report.rounds).scaled(1e3)
+        report.figure(f"a round without news, {RUNS:,} runs, folder", nothing, "ms", goal=50)
+        remote = StoreRemote(store)
+        heads = remote.heads()
+        report.note(f"heads of {len(heads)} feed: {len(encode_heads(heads))} bytes")
+        store.runs.create("0")
+        began = time.perf_counter()
+        synchronize(store, stick)
+        took = time.perf_counter() - began
+        report.note(f"one more run, {RUNS:,} runs: {1e3 * took:.1f} ms")
+        store.close()
+    report.finish()
+
+
+if __name__ == "__main__":
+    main()
