@@ -81,7 +81,14 @@ def _parsed(body: bytes, *, as_json: bool) -> Any:
             json_format.Parse(text, request, ignore_unknown_fields=True)
         else:
             request.ParseFromString(body)
-    except (DecodeError, json_format.Error, ValueError, AttributeError, TypeError) as error:
+    except (
+        DecodeError,
+        json_format.Error,
+        ValueError,
+        AttributeError,
+        TypeError,
+        RecursionError,
+    ) as error:
         raise InvalidValueError(_INVALID) from error
     return request
 

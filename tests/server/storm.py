@@ -41,7 +41,16 @@ _NUMBERS: tuple[Any, ...] = (
 )
 _QUERY_NAMES = ("run_id", "run_uuid", "path", "query", "variables", "experiment_id", "page_token")
 _METHODS = ("GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS", "TRACE", "PROPFIND", "M-X")
-_TYPES = ("application/json", "text/plain", "", "application/json; charset=utf-16", "x", "/", "é")
+_TYPES = (
+    "application/json",
+    "application/x-protobuf",
+    "text/plain",
+    "",
+    "application/json; charset=utf-16",
+    "x",
+    "/",
+    "é",
+)
 _HEADERS = (
     "Accept: \xff",
     "Accept-Encoding: gzip;q=x",
@@ -248,6 +257,7 @@ class Storm:
             "Host: localhost",
             self.dice.choice(self.tokens),
             f"Content-Type: {kind}",
+            "X-MLflow-Experiment-Id: 0",  # spans go there
             *more,
         ]
         if whole or self.dice.random() < 0.8:

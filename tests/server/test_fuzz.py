@@ -84,6 +84,7 @@ def set_up(server: Running) -> Target:
     known: dict[str, list[Any]] = {
         "experiment_id": experiments,
         "experiment_ids": experiments,
+        "model_id": [new_model(server) for _ in range(2)],
         "run_id": runs,
         "run_ids": runs,
         "run_uuid": runs,
@@ -116,6 +117,12 @@ def set_up(server: Running) -> Target:
 def create_experiment(server: Running, name: str) -> str:
     """The id of a new experiment."""
     found: str = server.post("experiments/create", name=name)["experiment_id"]
+    return found
+
+
+def new_model(server: Running) -> str:
+    """The id of a new logged model."""
+    found: str = server.post("logged-models", experiment_id="0")["model"]["info"]["model_id"]
     return found
 
 
