@@ -1,5 +1,6 @@
 """The ASGI application: finds the endpoint, reads the request, answers."""
 
+import asyncio
 import logging
 from collections.abc import Mapping
 
@@ -52,8 +53,10 @@ class Application:
     async def _live(self, receive: Receive, send: Send) -> None:
         await receive()
         self._services = Services(self._store)
+        warming = asyncio.create_task(self._services.keep_warm())
         await send({"type": "lifespan.startup.complete"})
         await receive()
+        warming.cancel()
         self._services.close()
         await send({"type": "lifespan.shutdown.complete"})
 
