@@ -20,16 +20,24 @@ DEFAULT_FOLDER = Path.home() / ".cache" / "eventtrack-bench"
 
 
 class Peers:
-    """The peers that are here."""
+    """The peers that are here.
 
-    def __init__(self, report: Report) -> None:
+    Args:
+        names: Those that are wanted.
+    """
+
+    def __init__(self, report: Report, names: Collection[str] = PEERS) -> None:
         self._report = report
         self._folder: Path = report.options.peers or DEFAULT_FOLDER
         self._pythons: dict[str, Path] = {}
         if not report.options.no_peers:
-            self._pythons = {name: python for name in PEERS if (python := self._python(name))}
+            self._pythons = {name: python for name in names if (python := self._python(name))}
         for name, python in self._pythons.items():
             report.note(f"peer: {name} {_installed(python, name)}")
+
+    def python(self, name: str) -> Path | None:
+        """The interpreter of a peer; None where it is not here."""
+        return self._pythons.get(name)
 
     def medians(
         self, task: str, names: Collection[str] = PEERS, **variables: str
