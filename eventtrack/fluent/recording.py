@@ -150,7 +150,7 @@ def _log_described(
         )
         for key, value in metrics.items()
     ]
-    run = client.get_run(run_id)
+    run = client.store.runs.at_hand(run_id)
     known_models = {known.model_id for known in run.inputs.model_inputs}
     known_models |= {known.model_id for known in run.outputs.model_outputs}
     known_datasets = {

@@ -13,7 +13,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from eventtrack.errors import (
-    EventtrackError,
     RemoteError,
     RemoteUnavailableError,
     StoreClosedError,
@@ -30,6 +29,8 @@ _LOOK_S = 0.1
 _ADOPT_S = 5.0
 # Seconds between attempts in an outage: doubled from the first to the second.
 _RETRY_FIRST_S, _RETRY_LONGEST_S = 1.0, 60.0
+# Seconds for which a server that did not answer is not asked again while a caller waits.
+_FRESH_S = 10.0
 # Envelopes read at a time to count them.
 _PAGE = 512
 # Seconds for which a read waits until what this machine logged before has arrived.
@@ -59,15 +60,15 @@ class Deliverer:
         self._descriptor: int | None = None
         self._said_refused = max((one.number for one in ledger.refused()), default=0)
         self._outage: RemoteError | None = None
-        self._outage_began = 0.0
+        self._outage_began = self._failed_at = 0.0
         self._attempts_failed = 0
         self._retry_s = _RETRY_FIRST_S
         self._retry_at = 0.0
 
     @property
     def outage(self) -> RemoteError | None:
-        """Why nothing can be delivered, for as long as another attempt is not due; else None."""
-        return self._outage if time.monotonic() < self._retry_at else None
+        """Why the server did not answer a moment ago: then nobody need wait for it again."""
+        return self._outage if time.monotonic() < self._failed_at + _FRESH_S else None
 
     def start(self) -> None:
         """Deliver from a thread of its own from now on."""
@@ -158,7 +159,8 @@ class Deliverer:
             )
         self._outage = error
         self._attempts_failed += 1
-        self._retry_at = time.monotonic() + self._retry_s
+        self._failed_at = time.monotonic()
+        self._retry_at = self._failed_at + self._retry_s
         self._retry_s = min(self._retry_s * 2, _RETRY_LONGEST_S)
 
     def stop(self) -> None:
@@ -212,18 +214,19 @@ class Deliverer:
                     break
                 moved = True
                 self._ledger.remember(delivered=str(reached))
-                self._note_success()
+                self.note_answer()
                 done = reached
                 if self._stop.is_set() or time.monotonic() >= deadline:
                     break
         self._tell_refused()
         return moved
 
-    def _note_success(self) -> None:
+    def note_answer(self) -> None:
+        """Somebody found that the server answers: if it did not before, say so."""
         if self._outage is None:
             return
         seconds = time.monotonic() - self._outage_began
-        self._outage, self._retry_at = None, 0.0
+        self._outage, self._failed_at, self._retry_at = None, 0.0, 0.0
         tell(
             "%s answers again after %.0f s; what was logged meanwhile is being "
             "delivered (%d calls wait)",
@@ -254,8 +257,7 @@ class Deliverer:
         while not self._stop.is_set():
             try:
                 change, now = self._store.change_count(), time.monotonic()
-                due = change != seen or now >= adopt_at or self._outage is not None
-                if due and now >= self._retry_at:
+                if (change != seen or now >= adopt_at) and now >= self._retry_at:
                     adopt_at = now + _ADOPT_S
                     self._store.catch_up()
                     if not self._working.acquire(timeout=_LOOK_S):
@@ -269,9 +271,10 @@ class Deliverer:
                 seen = -1  # said already; the next attempt is due later
             except StoreClosedError:
                 return
-            except (EventtrackError, OSError) as error:
-                # The disk, say. Delivering is tried again, logging says the same to its callers.
-                tell("the outbox cannot be read for now: %s", error)
+            except Exception as error:
+                # The disk, or an answer that no server should give. A thread that ended would tell
+                # nobody; what waits is kept, and tried again.
+                tell("cannot deliver for now: %s: %s", type(error).__name__, error)
                 self._retry_at = time.monotonic() + _RETRY_LONGEST_S
             self._wake.wait(_LOOK_S)
             self._wake.clear()

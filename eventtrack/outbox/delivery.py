@@ -17,7 +17,6 @@ from eventtrack.errors import (
     NotFoundError,
     RemoteFailedError,
     RemoteUnavailableError,
-    StoreError,
     UsageError,
 )
 from eventtrack.events import types
@@ -42,7 +41,16 @@ _WINDOW_EVENTS = 20_000
 FAILURES_MAX = 6
 
 # What says that the call itself is wrong: to send it again would be answered the same.
-_REFUSALS = (UsageError, ConflictError, EndpointMissingError, StoreError, OSError)
+_REFUSALS = (
+    UsageError,
+    ConflictError,
+    EndpointMissingError,
+    # The folder for files, where no server keeps them, is not for this user.
+    PermissionError,
+    FileNotFoundError,
+    NotADirectoryError,
+    IsADirectoryError,
+)
 
 
 @dataclass
@@ -121,6 +129,8 @@ class Delivery:
         try:
             self._send(run_id, parts)
         except RemoteFailedError as error:
+            # Where it cannot even be asked, it is not the request that it breaks down over.
+            self._server.search_experiments(max_results=1)
             window.failures += 1
             if window.failures < FAILURES_MAX:
                 raise

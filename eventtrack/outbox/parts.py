@@ -4,9 +4,10 @@ The facts of a run commute, as they do in a store, save that a later tag or stat
 window's facts of one kind go together, the start of a run first and its end last.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from eventtrack.errors import FormatTooNewError
 from eventtrack.events import types
 from eventtrack.events.envelope import Envelope
 from eventtrack.views.records import Metric
@@ -70,11 +71,14 @@ def batches_of(envelopes: Iterable[Envelope]) -> Iterator[Batch]:
     """What to send for some envelopes: by run, in the order of the runs' first appearance."""
     by_run: dict[str, dict[str, list[Part]]] = {}
     for envelope in envelopes:
-        kind, _, run_id = envelope.header.stream.partition("/")
+        kind, _, name = envelope.header.stream.partition("/")
         if kind == "run":
-            of_run = by_run.setdefault(run_id, {})
+            of_run = by_run.setdefault(name, {})
             for part in _parts_of(envelope):
                 of_run.setdefault(part.kind, []).append(part)
+        elif kind == "model":
+            for run_id, part in _parts_of_model(envelope, name):
+                by_run.setdefault(run_id, {}).setdefault(part.kind, []).append(part)
     for run_id, of_run in by_run.items():
         for kind in KINDS:
             for parts in _portions(kind, of_run.get(kind, ())):
@@ -85,6 +89,12 @@ def _parts_of(envelope: Envelope) -> Iterator[Part]:
     """The parts of an envelope, its points gathered by metric."""
     points: dict[str, list[Metric]] = {}
     for event in envelope.events():
+        if event is None:
+            raise FormatTooNewError(
+                f"this eventtrack cannot read the event at {envelope.position} of the outbox",
+                hint="deliver it with the eventtrack that logged it: upgrade with "
+                "`pip install -U eventtrack`",
+            )
         if isinstance(event, types.MetricLogged):
             key, value, step, at_ms = event.key, event.value, event.step, event.timestamp_ms
             point = Metric(key=key, value=value, timestamp=at_ms, step=step)
@@ -94,10 +104,34 @@ def _parts_of(envelope: Envelope) -> Iterator[Part]:
                 points.setdefault(point.key, []).append(point)
         else:
             yield from _parts(envelope.position, event)
+    yield from _pieces(envelope.position, points)
+
+
+def _parts_of_model(envelope: Envelope, model_id: str) -> Iterator[tuple[str, Part]]:
+    """Points that name a model, each with its run; the run's own envelope has them without."""
+    for event in envelope.events():
+        if not isinstance(event, types.ModelMetricsLogged):
+            continue
+        points: dict[str, list[Metric]] = {}
+        for one in event.points:
+            point = Metric(
+                key=one.key,
+                value=one.value,
+                timestamp=one.timestamp_ms,
+                step=one.step,
+                model_id=model_id,
+                dataset_name=one.dataset_name,
+                dataset_digest=one.dataset_digest,
+            )
+            points.setdefault(one.key, []).append(point)
+        for part in _pieces(envelope.position, points):
+            yield event.run_id, part
+
+
+def _pieces(position: int, points: Mapping[str, list[Metric]]) -> Iterator[Part]:
     for key, same in points.items():
         for start in range(0, len(same), BATCH_POINTS_MAX):
-            piece = same[start : start + BATCH_POINTS_MAX]
-            yield Part(envelope.position, POINTS, key, piece)
+            yield Part(position, POINTS, key, same[start : start + BATCH_POINTS_MAX])
 
 
 def _portions(kind: str, parts: Sequence[Part]) -> Iterator[list[Part]]:
@@ -126,7 +160,7 @@ def _portioned(parts: Iterable[Part], most: int) -> Iterator[list[Part]]:
         yield portion
 
 
-def _parts(position: int, event: types.Event | None) -> Iterator[Part]:
+def _parts(position: int, event: types.Event) -> Iterator[Part]:
     match event:
         case types.RunStarted():
             yield Part(position, START, "", event)

@@ -79,7 +79,9 @@ class RemoteRuns:
         event = types.RunStarted(experiment_id, name, user_id, start_ms, clean)
         if self._outbox.deliverer.outage is None:
             try:
-                return self._begin_there(run_id, event)
+                run = self._begin_there(run_id, event)
+                self._outbox.deliverer.note_answer()
+                return run
             except NO_ANSWER as error:
                 self._outbox.deliverer.note_outage(error)
         self._begin_here(run_id, event)
@@ -96,13 +98,20 @@ class RemoteRuns:
         validate.run_id(run_id)
         try:
             self._outbox.deliverer.push()
-            return self._server.get_run(self.server_id(run_id))
+            run = self._server.get_run(self.server_id(run_id))
+            self._outbox.deliverer.note_answer()
+            return run
         except NO_ANSWER as error:
             self._outbox.deliverer.note_outage(error)
             try:
                 return self._local(run_id)
             except NotFoundError:
                 raise error from None
+
+    def at_hand(self, run_id: str) -> Run:
+        """A run as this machine logged it: of one that was begun elsewhere, only what it added."""
+        self.ensure(run_id)
+        return self._local(run_id)
 
     def update(
         self,

@@ -26,10 +26,16 @@ class RemoteStore:
 
     Logging goes to the outbox and never waits for the server. Reading asks the server, after all
     that this machine has logged has arrived there. Take it from `open_remote`.
+
+    Args:
+        address: The server, and who asks.
+        outbox: One that is open already, for others who ask the same server.
     """
 
-    def __init__(self, address: Address) -> None:
-        self.outbox = Outbox(outbox_folder(address.url), TrackingServer(address))
+    def __init__(self, address: Address, outbox: Outbox | None = None) -> None:
+        if outbox is None:
+            outbox = Outbox(outbox_folder(address.url), TrackingServer(address))
+        self.outbox = outbox
         # With a shorter patience than deliveries have: somebody waits for its answers.
         self.server = TrackingServer(address, READ_TIMEOUT_S)
         starter = Starter(self.outbox.ledger, self.server)
@@ -75,7 +81,10 @@ class RemoteStore:
         with _opening:
             if _remotes.get(self.server.connection.address) is self:
                 del _remotes[self.server.connection.address]
-        self.outbox.close(wait_s)
+            # The same server may be in use with other credentials.
+            is_last = not any(other.outbox is self.outbox for other in _remotes.values())
+        if is_last:
+            self.outbox.close(wait_s)
         self.server.close()
 
 
@@ -91,7 +100,8 @@ def open_remote(address: Address) -> RemoteStore:
     with _opening:
         remote = _remotes.get(address)
         if remote is None:
-            remote = _remotes[address] = RemoteStore(address)
+            same = (one.outbox for one in _remotes.values() if one.url == address.url)
+            remote = _remotes[address] = RemoteStore(address, next(same, None))
             atexit.register(_close_all)
         return remote
 

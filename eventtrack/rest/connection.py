@@ -4,7 +4,9 @@ An answer counts only if it is MLflow's JSON: behind a server's name may stand a
 and shows a page to log in. What is not understood is taken as no answer, never as success.
 """
 
+import os
 import threading
+import weakref
 from collections.abc import Iterator, Mapping
 from typing import IO, TYPE_CHECKING, Any, NoReturn
 from urllib.parse import quote, urlencode, urlsplit
@@ -69,7 +71,10 @@ class Connection:
         self.address = address
         self._read_timeout_s = read_timeout_s
         self._pool: urllib3.PoolManager | None = None
+        # Of a parent process, which goes on using them: neither used nor closed here.
+        self._inherited: list[urllib3.PoolManager] = []
         self._opening = threading.Lock()
+        _connections.add(self)
 
     def get(self, path: str, query: Mapping[str, Any] | None = None) -> Json:
         """Ask with a query; `path` comes below the server's URL."""
@@ -111,6 +116,13 @@ class Connection:
         pool, self._pool = self._pool, None
         if pool is not None:
             pool.clear()
+
+    def after_fork_in_child(self) -> None:
+        """Open connections of one's own: two processes on one would read each other's answers."""
+        self._opening = threading.Lock()
+        if self._pool is not None:
+            self._inherited.append(self._pool)
+            self._pool = None
 
     def _json(
         self, method: str, path: str, body: bytes | None, read_timeout_s: float | None = None
@@ -224,16 +236,27 @@ class Connection:
                 f"{url} has no {asked} ({status}): {said}",
                 hint="is this the URL of a tracking server, and is it recent enough?",
             )
-        if status in _LATER or (status >= 500 and not code):
+        if status in _LATER:
             raise RemoteUnavailableError(
                 f"{url} cannot answer {asked} now ({status}): {said}", hint="try again", sent=True
             )
         if status >= 500:
             raise RemoteFailedError(
-                f"{url} failed over {asked} ({status}, {code}): {said}",
+                f"{url} failed over {asked} ({status} {code}): {said}",
                 hint="the server's own log says why",
             )
         raise UsageError(f"{url} refused {asked} ({status}): {said}")
+
+
+_connections: "weakref.WeakSet[Connection]" = weakref.WeakSet()
+
+
+def _after_fork_in_child() -> None:
+    for connection in list(_connections):
+        connection.after_fork_in_child()
+
+
+os.register_at_fork(after_in_child=_after_fork_in_child)
 
 
 def _pool(address: Address) -> "urllib3.PoolManager":

@@ -110,6 +110,10 @@ class Runs:
         with self._context.entities() as entities:
             return entities.run(existing_run(entities.reader, run_id))
 
+    def at_hand(self, run_id: str) -> Run:
+        """A run as this machine knows it, without asking anybody: for a store, as `get`."""
+        return self.get(run_id)
+
     def ids_starting_with(self, prefix: str, limit: int = 10) -> list[str]:
         """At most `limit` run ids that begin with `prefix`, sorted: to complete what was typed."""
         with self._engine.read() as reader:

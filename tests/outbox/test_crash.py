@@ -190,6 +190,39 @@ def test_a_forked_child_logs_beside_its_parent(
         assert points_of(server, parent_id, key) == [(step, step / 2) for step in range(500)]
 
 
+def test_parent_and_children_read_their_own_answers(
+    script: Script, proxy: Proxy, experiment: str
+) -> None:
+    done = script(
+        f"""
+        import multiprocessing
+        import eventtrack as mlflow
+
+        def work(number):
+            for turn in range(15):
+                with mlflow.start_run(run_name=f"{{number}}/{{turn}}", tags={{"n": number}}) as run:
+                    mlflow.log_metric("n", number)
+                found = mlflow.get_run(run.info.run_id)
+                assert found.info.run_name == f"{{number}}/{{turn}}"
+                assert found.data.metrics == {{"n": number}}
+
+        mlflow.set_experiment({experiment!r})
+        work(0)  # connections are open
+        context = multiprocessing.get_context("fork")
+        children = [context.Process(target=work, args=(number,)) for number in (1, 2)]
+        for child in children:
+            child.start()
+        work(3)
+        for child in children:
+            child.join()
+            assert child.exitcode == 0
+        assert len(mlflow.search_runs(output_format="list")) == 60
+        """,
+        proxy.url,
+    )
+    assert done.returncode == 0, done.stderr
+
+
 def test_a_program_that_is_interrupted_ends_soon_and_says_what_is_left(
     tmp_path: Path, proxy: Proxy, experiment: str
 ) -> None:

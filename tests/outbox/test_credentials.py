@@ -91,6 +91,22 @@ def test_a_password_in_the_url_is_kept_nowhere(
     assert flush()[0] == 0  # with the credentials of EVENTTRACK_URI
 
 
+def test_the_same_server_may_be_asked_with_several_credentials(
+    secure: Running, token: str, certificate: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_SERVER_CERT_PATH", str(certificate))
+    other = Tokens(secure.store).create("bob", "write")
+    place = urlsplit(secure.url).netloc
+    first = eventtrack.MlflowClient(f"https://ada:{token}@{place}")
+    second = eventtrack.MlflowClient(f"https://bob:{other}@{place}")
+    run = first.create_run("0")
+    second.log_metric(run.info.run_id, "loss", 1.0)
+    second.store.close()
+    first.log_param(run.info.run_id, "lr", 1)
+    found = first.get_run(run.info.run_id)
+    assert (found.data.metrics, found.data.params) == ({"loss": 1}, {"lr": "1"})
+
+
 def test_without_a_token_the_start_of_a_run_is_refused(
     secure: Running, token: str, certificate: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

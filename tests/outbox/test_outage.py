@@ -14,6 +14,7 @@ import pytest
 
 from eventtrack.errors import (
     RemoteDeniedError,
+    RemoteFailedError,
     RemoteRefusedError,
     RemoteUnavailableError,
 )
@@ -365,3 +366,69 @@ def test_denied_is_told_and_nothing_is_thrown_away(
         mlflow.flush()
     assert server.get_run(run.info.run_id).data.metrics == {"loss": 1}
     assert runs.NO_ANSWER  # a denial at the start of a run is the caller's to see
+
+
+def test_what_a_server_breaks_down_over_is_put_aside(
+    monkeypatch: pytest.MonkeyPatch, mlflow: ModuleType, server: TrackingServer
+) -> None:
+    send = TrackingServer.log_batch
+
+    def break_down(self: TrackingServer, run_id: str, *arguments: Any, **named: Any) -> None:
+        if "bad" in named.get("params", {}):
+            raise RemoteFailedError("failed (500)")
+        send(self, run_id, *arguments, **named)
+
+    with mlflow.start_run() as run:
+        mlflow.flush()
+        with monkeypatch.context() as patch:
+            patch.setattr(TrackingServer, "log_batch", break_down)
+            mlflow.log_params({"bad": 1})
+            mlflow.log_metric("loss", 1)
+            refused = None
+            for _ in range(100):
+                try:
+                    mlflow.flush()
+                except RemoteFailedError:
+                    continue
+                except RemoteRefusedError as error:
+                    refused = error
+                    break
+            assert "bad" in str(refused)
+            assert server.get_run(run.info.run_id).data.metrics == {"loss": 1}
+    assert flush("--retry")[0] == 0
+    assert server.get_run(run.info.run_id).data.params == {"bad": "1"}
+
+
+def test_a_metric_of_a_dataset_waits_for_nobody(
+    mlflow: ModuleType, proxy: Proxy, server: TrackingServer, experiment: str
+) -> None:
+    data = mlflow.data.from_dict({"x": [1]}, name="numbers", source="https://example.org/n")
+    mlflow.set_experiment(experiment)
+    with mlflow.start_run() as run:
+        proxy.stalled.set()
+        began = time.monotonic()
+        for step in range(5):
+            mlflow.log_metric("loss", step, step=step, dataset=data)
+        assert time.monotonic() - began < 5
+        proxy.stalled.clear()
+    found = mlflow.get_run(run.info.run_id)
+    assert [one.dataset.name for one in found.inputs.dataset_inputs] == ["numbers"]
+    assert len(points_of(server, run.info.run_id)) == 5
+
+
+@pytest.mark.parametrize("server_url", ["ours"], indirect=True)
+def test_a_metric_keeps_the_model_that_it_names(mlflow: ModuleType, server: TrackingServer) -> None:
+    run = mlflow.MlflowClient().create_run("0")
+    run_id = run.info.run_id
+    created = server.connection.post(
+        "/api/2.0/mlflow/logged-models",
+        {"experiment_id": "0", "name": "net", "source_run_id": run_id},
+    )
+    model_id = created["model"]["info"]["model_id"]
+    mlflow.log_metrics({"loss": 0.5}, step=3, run_id=run_id, model_id=model_id)
+    mlflow.flush()
+    found = server.connection.get(f"/api/2.0/mlflow/logged-models/{model_id}")
+    [metric] = found["model"]["data"]["metrics"]
+    assert (metric["key"], metric["value"], metric["step"]) == ("loss", 0.5, 3)
+    assert points_of(server, run_id) == [(3, 0.5)]
+    assert [one.model_id for one in server.get_run(run_id).inputs.model_inputs] == [model_id]
