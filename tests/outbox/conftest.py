@@ -12,6 +12,7 @@ from types import ModuleType
 import pytest
 
 import eventtrack
+from eventtrack.outbox import deliverer
 from tests.outbox.proxy import Proxy, proxy_to
 from tests.rest.conftest import ours_url, server, server_url, theirs_url
 
@@ -31,6 +32,13 @@ def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         if name.lower().endswith("_proxy"):
             monkeypatch.delenv(name)
     return folder
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Attempts follow each other quickly: how long outages last is not what is tested here."""
+    monkeypatch.setattr(deliverer, "_RETRY_FIRST_S", 0.05)
+    monkeypatch.setattr(deliverer, "_RETRY_LONGEST_S", 0.2)
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ import pytest
 from eventtrack.rest import TrackingServer, address_of
 from tests.outbox.conftest import ROOT, Script
 from tests.outbox.proxy import Proxy, proxy_to
-from tests.outbox.test_outage import flush, points_of, run_of
+from tests.outbox.seen import flush, points_of, run_of
 from tests.server.running import running
 
 pytestmark = pytest.mark.slow

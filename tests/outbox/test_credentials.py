@@ -10,7 +10,7 @@ import eventtrack
 from eventtrack.errors import InvalidValueError, RemoteDeniedError
 from eventtrack.rest import address_of
 from eventtrack.tokens import Tokens
-from tests.outbox.test_outage import flush
+from tests.outbox.seen import flush
 from tests.server.running import Running, running
 from tests.server.test_tls import make_certificate
 
