@@ -1,4 +1,7 @@
-"""Which artifacts an envelope names: asked of the structs of its events, whatever their types."""
+"""Which blobs an envelope names: asked of the structs of its events, whatever their types.
+
+A struct within an event that names a blob has a property `blob`: its SHA-256, or None.
+"""
 
 import typing
 
@@ -6,35 +9,35 @@ import msgspec
 
 from eventtrack.events.envelope import Envelope
 from eventtrack.events.registry import REGISTRY, EventType, Registry
-from eventtrack.events.types import ArtifactStored, Event
+from eventtrack.events.types import Event
 
 
 def blobs_named(envelope: Envelope, registry: Registry = REGISTRY) -> list[bytes]:
-    """SHA-256 hashes of the artifacts in the store's own keeping that an envelope's events name.
+    """SHA-256 hashes of the blobs that an envelope's events name.
 
     Of types that this eventtrack does not know, none.
     """
     found: list[bytes] = []
     for group in envelope.groups():
         entry = registry.find(group.type)
-        field = None if entry is None else _field(entry)
-        if entry is None or field is None:
+        names = [] if entry is None else _fields_with_blobs(entry)
+        if entry is None or not names:
             continue
         for event in entry.decode_many(group.version, group.bodies) or ():
-            found += [one.sha256 for one in getattr(event, field) if one.place is None]
+            parts = [part for name in names for part in getattr(event, name)]
+            found += [part.blob for part in parts if part.blob is not None]
     return found
 
 
-_fields: dict[type[Event], str | None] = {}
+_fields: dict[type[Event], list[str]] = {}
 
 
-def _field(entry: EventType) -> str | None:
-    """The name of the field of an event's struct that lists stored files."""
+def _fields_with_blobs(entry: EventType) -> list[str]:
+    """The names of those fields of an event's struct that list structs which name blobs."""
     if entry.struct not in _fields:
-        names = [
+        _fields[entry.struct] = [
             field.name
             for field in msgspec.structs.fields(entry.struct)
-            if ArtifactStored in typing.get_args(field.type)
+            if any(hasattr(part, "blob") for part in typing.get_args(field.type))
         ]
-        _fields[entry.struct] = names[0] if names else None
     return _fields[entry.struct]

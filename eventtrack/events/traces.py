@@ -52,6 +52,11 @@ class SpanLogged(msgspec.Struct, array_like=True, frozen=True):
     body: bytes | None
     about_trace: dict[str, str]
 
+    @property
+    def blob(self) -> bytes | None:
+        """The SHA-256 of the blob that holds the JSON; None where that is here."""
+        return self.sha256 if self.body is None else None
+
 
 class SpansLogged(Event, frozen=True):
     """Spans of a trace; `experiment_id` counts where no `TraceRecorded` names another."""

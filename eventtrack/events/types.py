@@ -203,6 +203,11 @@ class ArtifactStored(msgspec.Struct, array_like=True, frozen=True):
     sha256: bytes
     place: str | None = None
 
+    @property
+    def blob(self) -> bytes | None:
+        """The SHA-256 of the blob that holds the bytes; None for a file elsewhere."""
+        return self.sha256 if self.place is None else None
+
 
 class ArtifactsLogged(Event, frozen=True):
     """Files of a run; their bytes lie beside the log, named by their hash."""

@@ -10,11 +10,12 @@ import fcntl
 import hashlib
 import os
 import threading
+from collections.abc import Iterable
 from pathlib import Path
 
-from eventtrack.errors import NotFoundError
+from eventtrack.errors import ChecksumError, NotFoundError
 from eventtrack.log import files
-from eventtrack.log.filesystem import sync_folder
+from eventtrack.log.filesystem import sync_folder, translate_os_error
 from eventtrack.projections.tables import Reader
 from eventtrack.projections.trace_tables import spans_in_blobs
 from eventtrack.store.engine import Engine
@@ -63,6 +64,30 @@ class Blobs:
         folder.mkdir(parents=True, exist_ok=True)
         name = f"{_DRAFT_PREFIX}{self._engine.ids.id128().hex()}"
         return BlobDraft(self, folder / name, target)
+
+    def holds(self, digest: bytes) -> bool:
+        """Whether the blob is here."""
+        return self.path(digest).exists()
+
+    def receive(self, digest: bytes, chunks: Iterable[bytes]) -> int:
+        """Store a blob that comes from elsewhere, in pieces; returns its size.
+
+        Raises:
+            ChecksumError: The bytes have another hash; nothing was kept.
+            DiskFullError: Nothing was kept.
+        """
+        try:
+            draft = self.draft()
+            try:
+                for chunk in chunks:
+                    draft.write(chunk)
+                if draft.digest() != digest:
+                    raise not_as_named(digest, draft.digest())
+                return draft.finish()[1]
+            finally:
+                draft.abandon()
+        except OSError as error:
+            raise translate_os_error(error, f"store the blob {digest.hex()}") from error
 
     def sweep(self) -> int:
         """Remove the drafts of processes that died; returns how many there were."""
@@ -117,6 +142,10 @@ class BlobDraft:
             while view and not self._abandoned:
                 view = view[self._file.write(view) :]
         self._close_abandoned()
+
+    def digest(self) -> bytes:
+        """SHA-256 of what was written so far."""
+        return self._hasher.digest()
 
     def finish(self) -> tuple[bytes, int]:
         """Put the bytes in their place, durably; returns their SHA-256 and how many there are.
@@ -177,6 +206,15 @@ def _remove_free(path: Path) -> bool:
     finally:
         os.close(descriptor)
     return True
+
+
+def not_as_named(digest: bytes, found: bytes) -> ChecksumError:
+    """What there is to say of bytes that do not have the hash under which they came."""
+    return ChecksumError(
+        f"the blob {digest.hex()} did not come as it was logged: its bytes have the hash "
+        f"{found.hex()}",
+        hint="run `eventtrack check` on the machine that it came from",
+    )
 
 
 def live_blobs(reader: Reader) -> dict[bytes, str]:

@@ -20,11 +20,15 @@ _ASKED_AT_ONCE = 1024
 
 
 class Ledger(msgspec.Struct, array_like=True):
-    """How far the log was searched, checked by the hash of what is there, and what is wanted."""
+    """How far the log was searched, checked by the hash of what is there, and what is wanted.
+
+    `erased` is how many payloads had been erased then: what only those named is wanted no more.
+    """
 
     position: int = 0
     leaf: bytes = b""
     wanted: list[bytes] = []
+    erased: int = 0
 
 
 def pull_artifacts(
@@ -37,7 +41,7 @@ def pull_artifacts(
     for start in range(0, len(absent), _ASKED_AT_ONCE):
         some = absent[start : start + _ASKED_AT_ONCE]
         for digest in sorted(remote.present_blobs(some)):
-            size = target.blobs.keep(digest, remote.get_blob(digest), target.new_name())
+            size = target.blobs.receive(digest, remote.get_blob(digest))
             left.discard(digest)
             moved.artifacts += 1
             moved.artifact_bytes += size
@@ -62,7 +66,7 @@ def push_artifacts(
             done += 1
             if digest in present:
                 continue
-            with source.blobs.open(digest) as stream:
+            with source.blobs.path(digest).open("rb") as stream:
                 remote.put_blob(digest, iter(lambda: stream.read(_COPY_BYTES), b""))
                 moved.artifact_bytes += stream.tell()
             moved.artifacts += 1
@@ -75,14 +79,15 @@ def push_artifacts(
 def _searched(log: EventLog, ledger: Ledger) -> Ledger:
     """The ledger with what the log names behind the place where it ended."""
     known = log.get(ledger.position) if ledger.position else None
-    if known is None or known.leaf_hash != ledger.leaf:
+    erased = log.erased()
+    if known is None or (known.leaf_hash, erased) != (ledger.leaf, ledger.erased):
         ledger = Ledger()  # none yet, or of another history
     wanted = dict.fromkeys(ledger.wanted)
     while page := log.read(ledger.position, _PAGE):
         for envelope in page:
             wanted.update(dict.fromkeys(blobs_named(envelope)))
         ledger = Ledger(page[-1].position, page[-1].leaf_hash)
-    ledger.wanted = list(wanted)
+    ledger.wanted, ledger.erased = list(wanted), erased
     return ledger
 
 

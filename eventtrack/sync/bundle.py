@@ -107,7 +107,7 @@ def create_bundle(
                     progress("writing events", done, total)
             for digest in filter(source.blobs.holds, named):
                 frames.write_frame(sink, frames.PUT, digest)
-                with source.blobs.open(digest) as stream:
+                with source.blobs.path(digest).open("rb") as stream:
                     frames.write_chunks(sink, iter(lambda: stream.read(_COPY_BYTES), b""))
             frames.write_frame(sink, frames.END)
             file.write(sink.digest())
@@ -139,7 +139,7 @@ def apply_bundle(store: Store, path: Path, progress: Progress | None = None) -> 
     pull(target, bundle, bundle.heads(), report, progress)
     missing = [digest for digest in bundle.blobs if not target.blobs.holds(digest)]
     for digest in missing:
-        size = target.blobs.keep(digest, bundle.get_blob(digest), target.new_name())
+        size = target.blobs.receive(digest, bundle.get_blob(digest))
         report.pulled.artifacts += 1
         report.pulled.artifact_bytes += size
         if progress is not None:

@@ -6,8 +6,8 @@ has it. Who finds a name taken compares, and goes on behind what is there.
 """
 
 import contextlib
+import hashlib
 import os
-import secrets
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -22,7 +22,7 @@ from eventtrack.errors import (
 )
 from eventtrack.log import merkle
 from eventtrack.log.filesystem import translate_os_error
-from eventtrack.store.replication import Blobs
+from eventtrack.store.blobs import not_as_named
 from eventtrack.sync.blocks import PREFIX_BYTES, Block, BlockHeader, read_header
 from eventtrack.sync.durable import DRAFT, create_file
 from eventtrack.sync.protocol import FeedHead
@@ -45,7 +45,6 @@ class FolderRemote:
     def __init__(self, path: Path, *, create: bool = False) -> None:
         self._path = path
         self._feeds = path / "feeds"
-        self._blobs = Blobs(path / "blobs")
         # The newest segment of each feed seen by this object.
         self._tails: dict[bytes, BlockHeader | None] = {}
         _prepare(path, create=create)
@@ -120,12 +119,12 @@ class FolderRemote:
     def present_blobs(self, digests: Sequence[bytes]) -> set[bytes]:
         """Those of the artifacts that it holds."""
         with _named(f"read {self._path}"):
-            return {digest for digest in digests if self._blobs.holds(digest)}
+            return {digest for digest in digests if self._blob(digest).exists()}
 
     def get_blob(self, digest: bytes) -> Iterator[bytes]:
         """An artifact's bytes."""
         try:
-            stream = self._blobs.open(digest)
+            stream = self._blob(digest).open("rb")
         except FileNotFoundError as error:
             raise NotFoundError(
                 f"{self._path} does not hold the artifact {digest.hex()}",
@@ -137,16 +136,23 @@ class FolderRemote:
 
     def put_blob(self, digest: bytes, chunks: Iterable[bytes]) -> None:
         """Add an artifact; one that is there is left alone."""
-        if not self._blobs.holds(digest):
-            self._blobs.keep(digest, chunks, secrets.token_hex(16))
+        path = self._blob(digest)
+        with _named(f"write {path}"):
+            if not path.exists():
+                path.parent.mkdir(exist_ok=True)
+                create_file(path, _verified(digest, chunks))
 
     def close(self) -> None:
         """Sweep up after processes that died; there is nothing to let go of."""
         oldest = time.time() - _DRAFT_LEFT_OVER_S
-        for draft in (*self._feeds.glob(f"*/{DRAFT}*"), *self._path.glob(f"blobs/{DRAFT}*")):
+        for draft in (*self._feeds.glob(f"*/{DRAFT}*"), *self._path.glob(f"blobs/*/{DRAFT}*")):
             with contextlib.suppress(OSError):
                 if draft.stat().st_mtime < oldest:
                     draft.unlink()
+
+    def _blob(self, digest: bytes) -> Path:
+        name = digest.hex()
+        return self._path / "blobs" / name[:2] / name
 
     def _place(self, replica: bytes, first: int) -> Path:
         return self._feeds / replica.hex() / f"{first:016x}{_SEGMENT}"
@@ -215,6 +221,16 @@ def _prepare(path: Path, *, create: bool) -> None:
             f"cannot use {path} as a remote: its file {_FORMAT_FILE} says {text[:40]!r}",
             hint="upgrade with `pip install -U eventtrack`; nothing was changed",
         )
+
+
+def _verified(digest: bytes, chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """The pieces of a blob; raises behind the last one if they have another hash."""
+    hasher = hashlib.sha256()
+    for chunk in chunks:
+        hasher.update(chunk)
+        yield chunk
+    if hasher.digest() != digest:
+        raise not_as_named(digest, hasher.digest())
 
 
 def _replica(name: str) -> bytes | None:

@@ -60,7 +60,7 @@ class StoreRemote:
     def get_blob(self, digest: bytes) -> Iterator[bytes]:
         """An artifact's bytes."""
         try:
-            stream = self._source.blobs.open(digest)
+            stream = self._source.blobs.path(digest).open("rb")
         except OSError as error:
             raise NotFoundError(f"the artifact {digest.hex()} is not here") from error
         with stream:
@@ -69,7 +69,7 @@ class StoreRemote:
 
     def put_blob(self, digest: bytes, chunks: Iterable[bytes]) -> None:
         """Keep an artifact."""
-        self._source.blobs.keep(digest, chunks, self._source.new_name())
+        self._source.blobs.receive(digest, chunks)
 
     def close(self) -> None:
         """The store stays open: it is somebody else's."""
