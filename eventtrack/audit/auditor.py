@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from eventtrack.audit import keys, tiles
-from eventtrack.audit.checkpoints import Checkpoint, cosign, origin_of
+from eventtrack.audit.checkpoints import Checkpoint, cosign, cosigned_at, origin_of
 from eventtrack.audit.notes import Note, Signer, VerifierKey
 from eventtrack.audit.proofs import EventProof, HeadProof
 from eventtrack.clock import SystemClock
@@ -150,6 +150,22 @@ class Auditor:
         line = cosign(newest, self._signer(), self._clock.now_ms() // 1000)
         self._feeds.record(types.HeadWitnessed(str(Note(newest.text, (line,)))))
         return newest.with_signatures([line])
+
+    def check_heads(self) -> tuple[int, int]:
+        """Hold every signed head that is here against the log: (heads, countersignatures).
+
+        Raises:
+            VerificationError: One is not signed with its feed's key, or falsely countersigned.
+            ConflictError: The log is not what was signed.
+        """
+        heads = countersigned = 0
+        witnesses = [key for feed in self._feeds.list() for key in self.keys(feed.replica)]
+        for feed in self._feeds.list():
+            for note in self.seals(feed.replica):
+                self._check_root(feed.replica, Checkpoint.of(note))
+                heads += 1
+                countersigned += sum(cosigned_at(note, key) is not None for key in witnesses)
+        return heads, countersigned
 
     def export(self, folder: Path, progress: tiles.Progress | None = None) -> int:
         """Write this store's feed as tlog-tiles under a fresh seal; returns files written."""

@@ -37,6 +37,7 @@ COMMANDS = {
     "redact": _lazy("redact", "redact", _CHANGE, "Erase what must not be kept, for good."),
     "server": _lazy("server", "server", _KEEP, "Serve the store to MLflow clients over HTTP."),
     "token": _lazy("token", "token", _KEEP, "Make, list and revoke tokens for the server."),
+    "verify": _lazy("verify", "verify", _KEEP, "Prove the whole log, and every signed head."),
     "audit": _lazy("audit", "audit", _KEEP, "Sign the history; prove to others what is in it."),
     "flush": _lazy("flush", "flush", _KEEP, "Deliver what waits on this machine for servers."),
     "check": _lazy("check", "check", _KEEP, "Look for damage in the log, journals and views."),

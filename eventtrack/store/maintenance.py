@@ -6,7 +6,7 @@ from pathlib import Path
 from eventtrack.log import files
 from eventtrack.log.environment import table_rows
 from eventtrack.projections.digest import digest
-from eventtrack.store.check import CheckReport, check_store
+from eventtrack.store.check import CheckReport, check_log, check_store
 from eventtrack.store.engine import Engine
 from eventtrack.store.snapshot import Moment, folded
 from eventtrack.views.records import Record
@@ -95,6 +95,11 @@ class Maintenance:
         with folded(self._engine.log, moment, progress) as build, build.read() as reader:
             rebuilt = digest(reader)
         return live == rebuilt, live, rebuilt
+
+    def check_log(self, progress: Progress | None = None) -> CheckReport:
+        """Examine the log alone: every header and payload, every feed; changes nothing."""
+        self._engine.flush()
+        return check_log(self._engine, progress)
 
     def check(self, progress: Progress | None = None) -> CheckReport:
         """Examine log, journals, views and blobs; changes nothing. See `check_store`."""

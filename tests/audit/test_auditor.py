@@ -22,6 +22,7 @@ from eventtrack.errors import (
     VerificationError,
 )
 from eventtrack.events.envelope import Envelope
+from eventtrack.events.types import HeadSealed
 from eventtrack.log.merkle import is_consistent
 from eventtrack.store import Store
 from tests.store.machines import send
@@ -267,6 +268,26 @@ class TestWitnesses:
         Auditor(store).seal()
         send(store, peer)
         assert verify_file(proof_of(peer, run_id), [Auditor(store).key()]).events
+
+
+class TestVerification:
+    def test_every_head_and_countersignature_is_held_against_the_log(
+        self, store: Store, peer: Store, run_id: str
+    ) -> None:
+        Auditor(store).seal()
+        store.runs.set_tags(run_id, {"more": "1"})
+        Auditor(store).seal()
+        send(store, peer)
+        Auditor(peer).witness(store.feeds.own)
+        assert Auditor(peer).check_heads() == (2, 1)
+
+    def test_a_head_that_the_log_does_not_have_is_an_alarm(self, store: Store, run_id: str) -> None:
+        auditor = Auditor(store)
+        head = Checkpoint.of(auditor.seal())._replace(root=bytes(32))
+        forged = Note(head.text, (auditor._signer().sign(head.text),))
+        store.feeds.record(HeadSealed(str(forged)))
+        with pytest.raises(ConflictError):
+            auditor.check_heads()
 
 
 class TestExport:

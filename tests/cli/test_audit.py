@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tests.cli.harness import CommandLine, Sample
+from tests.cli.harness import CommandLine, Sample, Subprocess
 
 
 def test_a_run_is_proved_and_checked_elsewhere(
@@ -59,3 +59,24 @@ def test_an_export_and_a_store_without_others(
     assert run("audit", "witness", "--json").json == []
     run("audit", "witness", "5d", code=2)
     run("audit", "prove", "experiment/none", code=2)
+
+
+def test_a_whole_log_and_its_heads_are_verified(run: CommandLine, sample: Sample) -> None:
+    run("audit", "seal")
+    found = run("verify", "--json").json
+    assert (found["ok"], found["heads"], found["damage"]) == (True, 1, None)
+    assert found["envelopes"] == sample.store.events.head()
+    assert "Every byte is what was written" in run("verify").stdout
+
+
+def test_the_first_damage_of_a_log_is_named(sample: Sample, process: Subprocess) -> None:
+    [_, event, *_] = sample.store.events.read(types=["run.params_logged"])
+    path, place = sample.store.path, event.position
+    payload = sample.store.feeds.at(place).payload
+    sample.store.close()
+    data = (path / "log" / "data.mdb").read_bytes()
+    (path / "log" / "data.mdb").write_bytes(data.replace(payload, payload[:-1] + b"!"))
+    found = process("verify", "--store", str(path), "--json")
+    assert found.exit_code == 8
+    assert found.json["damage"]["where"] == f"log, position {place}"
+    assert "First damage" in process("verify", "--store", str(path)).stdout
