@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from eventtrack.store.events import EventRecord
     from eventtrack.store.sessions import Session
 
-_FAMILY_STYLES = {"session": "blue", "experiment": "magenta", "run": "green"}
+_FAMILY_STYLES = {"session": "blue", "experiment": "magenta", "run": "green", "trace": "cyan"}
 # The width of the frequent names: rarer ones may push their line's rest to the right.
 _TYPE_WIDTH, _STREAM_WIDTH = 20, 12
 _NAMES_MAX = 6
@@ -73,6 +73,8 @@ def event_content(event: "EventRecord") -> str:
 
 def fact(key: str, value: Any) -> Any:
     """A field's value for people: times of fields that end in `_ms` as local times."""
+    if key == "duration_ms":
+        return text.duration(value)
     if key.endswith("_ms") and isinstance(value, int):
         return text.local_time(value)
     return value
@@ -131,6 +133,16 @@ def _inputs(body: Body) -> str:
     return _names([*(one["name"] for one in body["datasets"]), *body["models"]])
 
 
+def _spans(body: Body) -> str:
+    found = [f"{span['name']} ({text.size(span['size'])})" for span in body["spans"]]
+    return f"{text.count(len(found), 'span')}: {_names(found)}"
+
+
+def _reported(body: Body) -> str:
+    name = text.clean(body["tags"].get("mlflow.traceName", "trace"))
+    return f"{name} {body['state']} in {text.duration(body['duration_ms'])}"
+
+
 def _names(names: list[str]) -> str:
     more = ", ..." if len(names) > _NAMES_MAX else ""
     return text.clean(", ".join(names[:_NAMES_MAX])) + more
@@ -143,4 +155,6 @@ _CONTENTS: dict[str, Callable[[Body], str]] = {
     "run.inputs_logged": _inputs,
     "run.started": _started,
     "session.opened": _session,
+    "trace.spans_logged": _spans,
+    "trace.recorded": _reported,
 }

@@ -121,6 +121,26 @@ def find_session(store: "Store", typed: str) -> "Session":
     )
 
 
+def find_trace(store: "Store", typed: str) -> str:
+    """The whole id of the trace of that id or unique id prefix.
+
+    Raises:
+        NotFoundError: None matches.
+        InvalidValueError: Several ids begin with the prefix.
+    """
+    typed = typed.removeprefix("trace/")
+    if store.traces.infos([typed]):
+        return typed
+    starting = store.traces.starting_with(typed, _CANDIDATES_MAX + 1)
+    if len(starting) == 1:
+        return starting[0]
+    if starting:
+        raise _ambiguous("trace", typed, starting)
+    raise NotFoundError(
+        f"No trace has the id {typed!r}", hint="`eventtrack traces list` shows all traces"
+    )
+
+
 def chosen_experiments(store: "Store", typed: Sequence[str], *, view_type: int) -> list[Experiment]:
     """The experiments named on the command line; all of that view type when none was."""
     if typed:

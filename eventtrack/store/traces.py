@@ -1,6 +1,6 @@
 """Traces: reported as a whole, span by span, tagged, linked to runs, found, deleted."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from eventtrack import limits
@@ -13,10 +13,8 @@ from eventtrack.projections.tables import Reader
 from eventtrack.projections.trace_state import TraceState
 from eventtrack.projections.trace_tables import (
     find_trace,
-    newest_traces,
     span_body,
     spans_of,
-    trace_by_number,
 )
 from eventtrack.store import validate
 from eventtrack.store.assessments import Assessments, assessment_event
@@ -33,6 +31,7 @@ from eventtrack.store.trace_checks import (
     span_portions,
     trace_id_of,
 )
+from eventtrack.store.trace_lookup import oldest_traces, shown_traces
 from eventtrack.views import paging
 from eventtrack.views.records import PagedList
 from eventtrack.views.trace_fields import parse_trace_filter, parse_trace_order
@@ -187,19 +186,28 @@ class Traces:
         with self._engine.read() as reader:
             return self._trace(reader, existing_trace(reader, trace_id))
 
+    def starting_with(self, prefix: str, limit: int) -> list[str]:
+        """At most `limit` ids of traces that begin so, sorted."""
+        with self._engine.read() as reader:
+            names = reader.streams(f"trace/{prefix}", limit)
+            ids = [name.partition("/")[2] for name in names]
+            return [state.trace_id for state in shown_traces(reader, ids, None)]
+
     def infos(
         self, trace_ids: Iterable[str], experiment_ids: Sequence[str] | None = None
     ) -> list[TraceInfo]:
         """The traces of some ids that exist, in that order, each once, of some experiments only."""
         with self._engine.read() as reader:
-            return [self._info(reader, one) for one in _known(reader, trace_ids, experiment_ids)]
+            return [
+                self._info(reader, one) for one in shown_traces(reader, trace_ids, experiment_ids)
+            ]
 
     def read_many(
         self, trace_ids: Iterable[str], experiment_ids: Sequence[str] | None = None
     ) -> list[Trace]:
         """The complete traces of some ids, with their spans, as `infos` finds them."""
         with self._engine.read() as reader:
-            known = _known(reader, trace_ids, experiment_ids)
+            known = shown_traces(reader, trace_ids, experiment_ids)
             found = [state for state in known if self._info(reader, state).complete]
             return [self._trace(reader, state) for state in found]
 
@@ -283,7 +291,7 @@ class Traces:
             event = types.TraceRunsLinked([run_id])
             return None, [
                 _draft(state.trace_id, event)
-                for state in _known(reader, trace_ids, None)
+                for state in shown_traces(reader, trace_ids, None)
                 if not state.runs.get(run_id, (False,))[0]
             ]
 
@@ -296,7 +304,7 @@ class Traces:
             event = types.TraceRunsUnlinked([run_id])
             return None, [
                 _draft(state.trace_id, event)
-                for state in _known(reader, trace_ids, None)
+                for state in shown_traces(reader, trace_ids, None)
                 if state.runs.get(run_id, (False,))[0]
             ]
 
@@ -338,9 +346,9 @@ class Traces:
         def decide(reader: Reader) -> tuple[int, list[Draft]]:
             event = types.TraceDeleted(self._engine.clock.now_ms())
             if trace_ids is not None:
-                known = list(_known(reader, trace_ids, [experiment_id]))
+                known = list(shown_traces(reader, trace_ids, [experiment_id]))
             else:
-                known = _oldest(reader, experiment_id, max_timestamp_millis)[:max_traces]
+                known = oldest_traces(reader, experiment_id, max_timestamp_millis)[:max_traces]
             return len(known), [_draft(state.trace_id, event) for state in known]
 
         return self._engine.execute(decide)
@@ -366,30 +374,6 @@ class Traces:
             for one in spans_of(reader, state.number)
         ]
         return Trace(info=self._info(reader, state), spans=spans)
-
-
-def _known(
-    reader: Reader, trace_ids: Iterable[str], experiment_ids: Sequence[str] | None
-) -> Iterator[TraceState]:
-    """The traces of some ids that are shown, each once."""
-    for trace_id in dict.fromkeys(trace_ids):
-        state = find_trace(reader, trace_id)
-        if state is None or not state.shown:
-            continue
-        if experiment_ids is None or state.experiment_id in experiment_ids:
-            yield state
-
-
-def _oldest(reader: Reader, experiment_id: str, last_ms: int | None) -> list[TraceState]:
-    """The traces of an experiment that began by a time, oldest first."""
-    experiment = reader.experiment(experiment_id)
-    if experiment is None:
-        return []
-    latest = limits.INT64_MAX if last_ms is None else last_ms
-    rows = newest_traces(reader, experiment.number, limits.INT64_MIN, latest)
-    states = [trace_by_number(reader, number) for _, number in rows]
-    known = [state for state in states if state is not None]
-    return sorted(known, key=lambda state: (state.request_ms, state.trace_id))
 
 
 def _draft(trace_id: str, *events: Event) -> Draft:
