@@ -64,7 +64,7 @@ def _lists(report: "Report") -> list[tuple[str, list[str], int]]:
         ("Damaged in the source (the rest was taken)", damage, report.damage_count),
         ("Not readable from here", unreadable, report.unreadable_count),
         ("Names that are not allowed here", renamed, len(renamed)),
-        ("Changed here since the last import, and kept", report.kept, len(report.kept)),
+        ("Different on the other side, and kept", report.kept, report.kept_count),
         ("Not taken: there is no place for it here", left, len(left)),
     ]
 

@@ -45,6 +45,13 @@ def _fold_points_of_rows(
 ) -> None:
     series: dict[str, tuple[list[float], list[int], list[int]]]
     series = {key: ([], [], []) for key in dict.fromkeys(keys)}
+    if len(series) == 1:  # a whole series, as imports write them
+        [lists] = series.values()
+        for row in rows:
+            lists[0].extend(row.values)
+            lists[1].extend(_spread(row.steps, len(keys)))
+            lists[2].extend(_spread(row.timestamps_ms, len(keys)))
+        rows = []
     for row in rows:
         steps, timestamps = _spread(row.steps, len(keys)), _spread(row.timestamps_ms, len(keys))
         for key, value, step, timestamp in zip(keys, row.values, steps, timestamps, strict=True):

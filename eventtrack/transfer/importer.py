@@ -45,7 +45,7 @@ def import_histories(store: Store, source: Source, progress: Progress) -> Report
         intake.flush()
     finally:
         source.close()
-    report.kept = intake.kept
+    report.kept, report.kept_count = intake.kept, intake.kept_count
     return report
 
 

@@ -139,7 +139,7 @@ class Export:
         params = {k: v for k, v in ours.data.params.items() if k not in known.params}
         for key in ours.data.params.keys() & known.params.keys():
             if ours.data.params[key] != known.params[key]:
-                self.report.kept.append(f"run {run_id} param.{key}: it differs on the server")
+                self.report.differs(f"run {run_id} param.{key} on the server")
         wanted = ours.data.tags | {EXPORT_ID_TAG: ours.info.run_id}
         parent = self._theirs.get(wanted.get(_PARENT_TAG, ""))
         if parent is not None:

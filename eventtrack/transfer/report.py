@@ -43,6 +43,7 @@ class Report:
     unreadable_count: int = 0
     renamed: dict[str, str] = field(default_factory=dict)
     kept: list[str] = field(default_factory=list)
+    kept_count: int = 0
     not_taken: Counter[str] = field(default_factory=Counter)
 
     def damaged(self, file: Path | str, offset: int | None, problem: str) -> None:
@@ -56,6 +57,12 @@ class Report:
         self.unreadable_count += 1
         if len(self.unreadable) < _LINES_MAX:
             self.unreadable.append((what, reason))
+
+    def differs(self, fact: str) -> None:
+        """Something that is otherwise where it goes to, and stays so."""
+        self.kept_count += 1
+        if len(self.kept) < _LINES_MAX:
+            self.kept.append(fact)
 
     def left_out(self, what: str, count: int = 1) -> None:
         """Something that there is no place for here, as a kind: `image summaries`, say."""
@@ -82,5 +89,6 @@ class Report:
             "unreadable_count": self.unreadable_count,
             "renamed": self.renamed,
             "kept": self.kept,
+            "kept_count": self.kept_count,
             "not_taken": dict(self.not_taken),
         }

@@ -36,7 +36,7 @@ def imports() -> None:
     JSON: an object with source, runs_seen, taken (experiments, runs, params, tags, points, inputs,
     files, models: how many were new; updates of runs that were here), experiments (source_id,
     experiment_id, name), damage (file, offset, problem), damage_count, unreadable (what, reason),
-    unreadable_count, renamed, kept, not_taken.
+    unreadable_count, renamed, kept, kept_count, not_taken.
     """
 
 

@@ -62,8 +62,13 @@ class Intake:
 
     @property
     def kept(self) -> list[str]:
-        """Facts that differ from the source's and stay, since somebody decided so here."""
+        """Facts that differ from the source's and stay, since somebody decided so here: some."""
         return self._rules.kept
+
+    @property
+    def kept_count(self) -> int:
+        """How many such facts there are."""
+        return self._rules.kept_count
 
     def experiment(self, one: IncomingExperiment) -> str:
         """The id of the experiment of that name, which is made if there is none."""

@@ -11,6 +11,7 @@ from eventtrack.store.engine import Engine
 IMPORT_SOURCE = "import"
 _NAME_BYTES = 14  # of a stamp: recorded time and replica, which name an envelope
 _NAMES_KEPT_MAX = 100_000
+_KEPT_MAX = 1000
 
 Fact = TypeVar("Fact", str, int, str | None, int | None)
 
@@ -21,7 +22,8 @@ class Rules:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._imported: dict[bytes, bool] = {}
-        self.kept: list[str] = []
+        self.kept: list[str] = []  # the first of them
+        self.kept_count = 0
 
     def replaces(
         self, reader: Reader, stream: str, fact: str, known: tuple[Fact, Stamp], value: Fact
@@ -31,8 +33,14 @@ class Rules:
             return False
         if known[1] == NEVER or self._was_imported(reader, stream, known[1]):
             return True
-        self.kept.append(f"{stream} {fact}")
+        self.keep(f"{stream} {fact}")
         return False
+
+    def keep(self, fact: str) -> None:
+        """Note that a fact stays as it is here."""
+        self.kept_count += 1
+        if self.kept_count <= _KEPT_MAX:
+            self.kept.append(fact)
 
     def new_tags(
         self,
