@@ -1,10 +1,12 @@
 """Files on their way between HTTP and the store: streamed, never whole in memory."""
 
+import asyncio
 import mimetypes
 import posixpath
 import unicodedata
 import urllib.parse
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from functools import partial
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -106,8 +108,7 @@ async def receive(services: Services, request: Request, owned: Owned) -> None:
 
     upload = await services.read(begin)
     try:
-        async for chunk in large_chunks(request):
-            await services.read(lambda chunk=chunk: upload.write(chunk))  # type: ignore[misc]
+        await hand_on(services, request, upload.write)
         await services.read(upload.finish)
     finally:
         upload.abandon()
@@ -144,7 +145,24 @@ def _attachment(name: str) -> str:
     return f"attachment; filename=\"{quoted}\"; filename*=UTF-8''{encoded}"
 
 
-async def large_chunks(request: Request) -> AsyncIterator[bytearray]:
+async def hand_on(services: Services, request: Request, write: Callable[[bytearray], None]) -> None:
+    """Hand a body on to `write` in a thread: one piece is written while the next one arrives."""
+    writing: asyncio.Task[None] | None = None
+    async for chunk in _large_chunks(request):
+        if writing is not None:
+            await writing
+        writing = asyncio.create_task(services.read(partial(write, chunk)))
+        writing.add_done_callback(_note_seen)  # when the client breaks off, nobody waits for it
+    if writing is not None:
+        await writing
+
+
+def _note_seen(written: "asyncio.Task[None]") -> None:
+    if not written.cancelled():
+        written.exception()
+
+
+async def _large_chunks(request: Request) -> AsyncIterator[bytearray]:
     """A request's body in pieces that are worth a thread's while."""
     waiting = bytearray()
     async for chunk in request.stream():

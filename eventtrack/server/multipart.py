@@ -182,8 +182,7 @@ async def put_part(services: Services, request: Request, rest: str) -> Response:
         return digest.hex()
 
     try:
-        async for chunk in files.large_chunks(request):
-            await services.read(lambda chunk=chunk: draft.write(chunk))  # type: ignore[misc]
+        await files.hand_on(services, request, draft.write)
         etag = await services.read(finish)
     finally:
         draft.abandon()
