@@ -247,5 +247,5 @@ class SqlStore(Source):
         return texts(dict(self._database.rows(query, value=value)))
 
     def _count(self, table: str) -> int:
-        [(count,)] = self._database.rows(f"SELECT count(*) FROM {table}")  # noqa: S608 - as above
-        return int(count)
+        counts = list(self._database.rows(f"SELECT count(*) FROM {table}"))  # noqa: S608 - as above
+        return int(counts[0][0]) if counts else 0  # none where the file is damaged

@@ -70,8 +70,8 @@ class _Project:
         self.tables = self.database.tables()
         for table, what in _LEFT_OUT.items():
             if table in self.tables:
-                [(count,)] = self.database.rows(f"SELECT count(*) FROM {table}")  # noqa: S608
-                self.report.left_out(what, count)
+                for (count,) in self.database.rows(f"SELECT count(*) FROM {table}"):  # noqa: S608
+                    self.report.left_out(what, count)
         self._key = "run_id" if "run_id" in self.tables.get("metrics", ()) else "run_name"
         self.runs = list(self._runs()) if "metrics" in self.tables else []
 

@@ -77,6 +77,24 @@ def test_what_is_no_store_is_refused(tmp_path: Path) -> None:
         SqlStore("nosuch://host/db")
 
 
+def test_a_damaged_database_gives_what_it_has(theirs: str, store: Store, tmp_path: Path) -> None:
+    if theirs.startswith("file:"):
+        pytest.skip("no database")
+    path = tmp_path / "mlflow.db"
+    whole = Path(theirs.removeprefix("sqlite:///")).read_bytes()
+    with sqlite3.connect(theirs.removeprefix("sqlite:///")) as connection:
+        query = "SELECT rootpage FROM sqlite_master WHERE name = 'metrics'"
+        [(page,)] = connection.execute(query)
+        [(size,)] = connection.execute("PRAGMA page_size")
+    connection.close()
+    path.write_bytes(whole[: (page - 1) * size] + b"\xff" * size + whole[page * size :])
+    report = take(store, f"sqlite:///{path}")
+    assert report.exit_code == 8
+    assert {one.file for one in report.damage} == {str(path)}
+    assert report.taken.runs == 5
+    assert report.taken.params
+
+
 class TestDamage:
     """A damaged file store: what is broken is named, the rest is taken."""
 
