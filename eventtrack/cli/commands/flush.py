@@ -33,6 +33,10 @@ def flush(call: Invocation, uri: str | None, retry: bool, forget: bool) -> None:
     JSON: a list of objects with url, folder, delivered and waiting (counts of calls), error, and
     refused: objects with number, position, run_id, kind, label, error and at_ms.
     """
+    import logging
+
+    # What a program would be told while it goes on stands in the report.
+    logging.getLogger("eventtrack").setLevel(logging.ERROR)
     if uri is not None:
         addresses = [address_of(uri)]
     else:

@@ -1,0 +1,27 @@
+"""MLflow's tutorials, as they are tested on a path, on a server."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+import eventtrack
+from tests.fluent import test_tutorials
+from tests.server.running import running
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def mlflow(tmp_path: Path) -> Iterator[ModuleType]:
+    """`import eventtrack as mlflow`, logging to a new server: the tutorials expect to be alone."""
+    with running(tmp_path / "store") as server:
+        eventtrack.set_tracking_uri(server.url)
+        yield eventtrack
+
+
+# The same functions, which find this module's `mlflow`.
+for _name, _test in vars(test_tutorials).items():
+    if _name.startswith("test_"):
+        globals()[_name] = _test
