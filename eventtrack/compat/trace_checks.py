@@ -10,7 +10,7 @@ from eventtrack.compat.messages import Values
 from eventtrack.errors import InvalidValueError, NotFoundError
 from eventtrack.views.traces import Assessment, AssessmentFailure
 
-# Of a field mask: what of an assessment can be changed.
+# How clients send an expectation that is no plain value.
 _JSON_FORMAT = "JSON_FORMAT"
 
 

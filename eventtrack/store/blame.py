@@ -21,7 +21,7 @@ class BlameLine(Record):
 
 
 def facts_set_by(event: EventRecord) -> Iterator[tuple[str, str | None]]:
-    """The facts that an event of a run sets, with their values; None for one that it removes."""
+    """The facts that an event of a run or a trace sets; None for one that it removes."""
     body: dict[str, Any] = event.body
     kind = event.type
     if not event.known:
@@ -73,6 +73,10 @@ def _recorded_by(kind: str, body: dict[str, Any]) -> Iterator[tuple[str, str | N
             yield f"artifact.{one['path']}", f"{one['size']} bytes, sha256 {one['sha256'][:12]}"
     elif kind == "run.artifacts_deleted":
         yield from ((f"artifact.{path}", None) for path in body["paths"])
+    elif kind in ("trace.recorded", "trace.tags_set"):
+        yield from ((f"tag.{key}", value) for key, value in body["tags"].items())
+    elif kind == "trace.tag_deleted":
+        yield f"tag.{body['key']}", None
 
 
 def blame_lines(

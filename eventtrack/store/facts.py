@@ -5,6 +5,8 @@ A fact is a name such as `param.lr`, `metric.loss` or `status`, with a value as 
 
 from eventtrack.projections.state import ExperimentState, RunState
 from eventtrack.projections.tables import Reader
+from eventtrack.projections.trace_state import TraceState
+from eventtrack.projections.trace_tables import find_trace
 from eventtrack.views.entities import EntityReader
 from eventtrack.views.records import Record
 
@@ -57,6 +59,20 @@ def experiment_facts(experiment: ExperimentState) -> Facts:
     return found
 
 
+def trace_facts(trace: TraceState) -> Facts:
+    """What holds of a trace. Its spans are counted, its assessments named."""
+    found = {
+        "experiment": trace.experiment_id,
+        "state": trace.state,
+        "lifecycle": trace.lifecycle[0],
+        "spans": str(trace.spans),
+    }
+    found.update({f"tag.{key}": value for key, value in trace.live_tags().items()})
+    for one in trace.live_assessments():
+        found[f"assessment.{one.name[0]}.{one.assessment_id}"] = one.value[0][0]
+    return found
+
+
 def compare(subject: str, before: Facts, after: Facts) -> list[Change]:
     """The differences between two sets of facts, sorted by fact."""
     changes: list[Change] = []
@@ -74,6 +90,9 @@ def facts_of(entities: EntityReader, reader: Reader, stream: str) -> Facts:
     if kind == "run":
         run = reader.run(name)
         return run_facts(entities, run) if run is not None and run.experiment_id else {}
+    if kind == "trace":
+        trace = find_trace(reader, name)
+        return trace_facts(trace) if trace is not None and trace.experiment_id else {}
     if kind == "experiment":
         experiment = reader.experiment(name)
         return experiment_facts(experiment) if experiment is not None and experiment.exists else {}

@@ -4,10 +4,12 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from eventtrack.errors import InvalidStateError
-from eventtrack.events import types
+from eventtrack.events import traces, types
 from eventtrack.events.types import Event
 from eventtrack.projections.state import ExperimentState, RunState
 from eventtrack.projections.tables import Reader
+from eventtrack.projections.trace_state import TraceState
+from eventtrack.projections.trace_tables import find_trace
 from eventtrack.store.blame import RUN_NAME_TAG, facts_set_by
 from eventtrack.store.events import EventRecord
 from eventtrack.views.entities import find_by_name
@@ -38,6 +40,10 @@ def inverse(
             if event.type == "experiment.renamed":
                 return [_undo_rename(reader, experiment, event, earlier, now_ms)]
             return _inverse_of_experiment(experiment, event, earlier, now_ms)
+    if kind == "trace":
+        trace = find_trace(reader, name)
+        if trace is not None and trace.experiment_id:
+            return _inverse_of_trace(trace, event, _values(earlier), now_ms)
     raise _impossible(event, f"nothing is known of {event.stream}")
 
 
@@ -73,6 +79,35 @@ def _inverse_of_run(run: RunState, event: EventRecord, before: Before, now_ms: i
     if event.type == "run.updated":
         return _undo_update(event, run, before)
     raise _impossible(event, _reason(event.type))
+
+
+def _inverse_of_trace(
+    trace: TraceState, event: EventRecord, before: Before, now_ms: int
+) -> list[Event]:
+    if event.type == "trace.deleted":
+        _demand(event, not trace.shown, "the trace is shown again already")
+        return [traces.TraceRestored(now_ms)]
+    if event.type == "trace.restored":
+        _demand(event, trace.shown, "the trace is deleted again already")
+        return [traces.TraceDeleted(now_ms)]
+    if event.type == "trace.tags_set":
+        tags = _undo_tags(event, trace.live_tags(), event.body["tags"], before)
+        return [_of_trace(one) for one in tags if not isinstance(one, types.RunUpdated)]
+    if event.type == "trace.tag_deleted":
+        key = event.body["key"]
+        value = before(f"tag.{key}")
+        _demand(event, key not in trace.live_tags(), "the tag was set again since")
+        _demand(event, value is not None, "nothing tells what the tag was")
+        return [traces.TraceTagsSet({key: str(value)})]
+    raise _impossible(event, _reason(event.type))
+
+
+def _of_trace(event: Event) -> Event:
+    """The same change of tags, of a trace."""
+    if isinstance(event, types.TagsSet):
+        return traces.TraceTagsSet(event.tags)
+    assert isinstance(event, types.TagDeleted)
+    return traces.TraceTagDeleted(event.key)
 
 
 def _undo_tags(

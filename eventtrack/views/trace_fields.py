@@ -70,7 +70,6 @@ TRACES = Schema(
     },
     keys={"span": (*SPAN_KEYS, f"{SPAN_ATTRIBUTE_PREFIX}<name>"), "issue": ("id",)},
 )
-UNORDERED = ("prompt", "text", "client_request_id")
 
 
 def parse_trace_filter(text: str | None) -> Expression | None:

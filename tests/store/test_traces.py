@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from eventtrack import limits
-from eventtrack.errors import InvalidValueError, NotFoundError
+from eventtrack.errors import InvalidStateError, InvalidValueError, NotFoundError
 from eventtrack.store import Store
 from eventtrack.views.traces import Assessment, AssessmentFailure, Span, TraceInfo
 
@@ -290,6 +290,35 @@ def test_files_of_a_trace_are_kept_as_those_of_a_run(store: Store) -> None:
     assert [one.path for one in store.traces.artifacts.entries(TRACE)] == ["attachments/one.png"]
     with store.traces.artifacts.open(TRACE, "attachments/one.png") as file:
         assert file.read() == b"png"
+
+
+def test_what_was_done_to_a_trace_can_be_undone(store: Store) -> None:
+    report(store, tags={"a": "1"})
+    before = str(store.events.head())
+    store.traces.set_tag(TRACE, "a", "2")
+    store.history.undo(last(store))
+    assert store.traces.get(TRACE).tags == {"a": "1"}
+    store.traces.delete_tag(TRACE, "a")
+    store.history.undo(last(store))
+    assert store.traces.get(TRACE).tags == {"a": "1"}
+    store.traces.delete("0", trace_ids=[TRACE])
+    deleted = last(store)
+    [change] = store.history.diff(before, "now")
+    assert (change.fact, change.after) == ("lifecycle", "deleted")
+    store.history.undo(deleted)
+    assert store.traces.get(TRACE).tags == {"a": "1"}
+    with pytest.raises(InvalidStateError, match="shown again"):
+        store.history.undo(deleted)
+    store.history.undo(last(store))
+    assert store.traces.search() == []
+    store.traces.log_spans("0", [span(trace="tr-2")])
+    with pytest.raises(InvalidStateError, match="no inverse"):
+        store.history.undo(last(store))
+
+
+def last(store: Store) -> str:
+    """The address of the newest event."""
+    return f"{store.events.head()}.0"
 
 
 def test_the_past_knows_its_traces(store: Store) -> None:
