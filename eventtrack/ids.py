@@ -70,6 +70,11 @@ def experiment_id(name: str, births: int) -> str:
     return str(1 + int.from_bytes(digest[:16], "big") % (_EXPERIMENT_ID_MODULUS - 1))
 
 
+def registered_id(name: str, births: int) -> str:
+    """The id of the registered model born under `name` after `births` earlier ones of that name."""
+    return hashlib.sha256(f"registered:{births}:{name}".encode()).hexdigest()[:32]
+
+
 def name_from_bytes(drawn: bytes) -> str:
     """An adjective, an animal and a number: at most 20 characters, chosen by 8 or more bytes."""
     rest, number = divmod(int.from_bytes(drawn, "big"), 1000)

@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from eventtrack.clock import ManualClock  # noqa: E402 - found through the line above
-from eventtrack.events import traces, types  # noqa: E402
+from eventtrack.events import registered, traces, types  # noqa: E402
 from eventtrack.events.envelope import Cause, Draft, Envelope  # noqa: E402
 from eventtrack.events.registry import REGISTRY  # noqa: E402
 from eventtrack.ids import SeededIds  # noqa: E402
@@ -153,6 +153,32 @@ def redacted() -> list[Draft]:
     return [Draft.of(RUN, types.MetricLogged("loss", 0.5, 1, 10)), Draft.of(RUN, order)]
 
 
+def registered_model() -> list[Draft]:
+    """A registered model with a version that is staged, named, deleted and restored."""
+    stream = "registered/" + "0a" * 16
+    one, two = "1b" * 16, "2c" * 16
+    born = registered.VersionCreated(
+        *(one, 1, "runs:/a1/net", "s3://bucket/net", "a1" * 16, "http://run", "m-0a1b", "ada"),
+        *("first", {"a": "1"}, 20),
+    )
+    rival = registered.VersionCreated(two, 1, "s", "s", None, None, None, None, None, {}, 21)
+    return [
+        Draft.of(stream, registered.RegisteredCreated("net", "a net", {"team": "ä"}, 19)),
+        Draft.of(stream, born, rival),
+        Draft.of(stream, registered.RegisteredRenamed("NET", 22)),
+        Draft.of(stream, registered.RegisteredDescribed(None, 23)),
+        Draft.of(stream, registered.RegisteredTagsSet({"b": "2"})),
+        Draft.of(stream, registered.RegisteredTagDeleted("team")),
+        Draft.of(stream, registered.AliasSet("best", one), registered.AliasDeleted("worst")),
+        Draft.of(stream, registered.VersionDescribed(one, "better", 24)),
+        Draft.of(stream, registered.VersionStaged(one, "Production", 25)),
+        Draft.of(stream, registered.VersionTagsSet(one, {"c": "3"})),
+        Draft.of(stream, registered.VersionTagDeleted(one, "a")),
+        Draft.of(stream, registered.VersionDeleted(one, 26), registered.VersionRestored(one, 27)),
+        Draft.of(stream, registered.RegisteredDeleted(28), registered.RegisteredRestored(29)),
+    ]
+
+
 # A new noun brings a history of its own: the bytes of the others stay as they are.
 HISTORIES = {
     "log": history,
@@ -160,6 +186,7 @@ HISTORIES = {
     "redaction": redacted,
     "traces": traced,
     "models": measured,
+    "registry": registered_model,
 }
 
 

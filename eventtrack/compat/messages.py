@@ -296,9 +296,9 @@ def texts(name: str) -> Field:
     return Field(name, _text, repeated=True)
 
 
-def int64(name: str) -> Field:
-    """A 64-bit integer, as a number or a text; 0 when unset."""
-    return Field(name, _int64, default=0, kind="int64")
+def int64(name: str, default: int = 0) -> Field:
+    """A 64-bit integer, as a number or a text."""
+    return Field(name, _int64, default=default, kind="int64")
 
 
 def int32(name: str, default: int = 0) -> Field:

@@ -56,7 +56,7 @@ def experiment(record: Experiment) -> Json:
         "last_update_time": record.last_update_time,
         "creation_time": record.creation_time,
     }
-    _add_list(found, "tags", _pairs(record.tags))
+    _add_list(found, "tags", pairs(record.tags))
     found["workspace"] = "default"
     return found
 
@@ -83,8 +83,8 @@ def run(record: Run, latest: Iterable[Metric]) -> Json:
     """A run with the newest point of each of its metrics."""
     data: Json = {}
     _add_list(data, "metrics", [metric(point) for point in latest])
-    _add_list(data, "params", _pairs(record.data.params))
-    _add_list(data, "tags", _pairs(record.data.tags))
+    _add_list(data, "params", pairs(record.data.params))
+    _add_list(data, "tags", pairs(record.data.tags))
     inputs: Json = {}
     _add_list(inputs, "dataset_inputs", [_dataset_input(i) for i in record.inputs.dataset_inputs])
     _add_list(
@@ -119,9 +119,9 @@ def logged_model(record: LoggedModel) -> Json:
         "model_type": record.model_type or "",
         "source_run_id": record.source_run_id or "",
     }
-    _add_list(info, "tags", _pairs(record.tags))
+    _add_list(info, "tags", pairs(record.tags))
     data: Json = {}
-    _add_list(data, "params", _pairs(record.params))
+    _add_list(data, "params", pairs(record.params))
     _add_list(data, "metrics", [metric(point) for point in record.metrics])
     return {"info": info, "data": data}
 
@@ -163,7 +163,8 @@ def page(name: str, items: list[Json], token: str | None) -> Json:
     return found
 
 
-def _pairs(texts: Mapping[str, str]) -> list[Json]:
+def pairs(texts: Mapping[str, str]) -> list[Json]:
+    """Tags or params as a list."""
     return [{"key": key, "value": value} for key, value in texts.items()]
 
 

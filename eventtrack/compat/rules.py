@@ -108,6 +108,7 @@ STRING = Rule(_is(str), of_type=True)
 WHOLE = Rule(_whole, of_type=True)
 NUMBER = Rule(_number, of_type=True)
 ARRAY = Rule(_is(list), of_type=True)
+TRUTH = Rule(_is(bool), of_type=True)
 TEXTS = Rule(_all_text, of_type=True)
 TRUTH = Rule(_is(bool), of_type=True)
 

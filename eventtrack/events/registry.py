@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from eventtrack.events import traces, types
+from eventtrack.events import registered, traces, types
 
 Upcaster = Callable[[list[Any]], list[Any]]
 
@@ -127,6 +127,24 @@ _TYPES: dict[str, type[types.Event]] = {
     "trace.artifacts_deleted": traces.TraceArtifactsDeleted,
     "trace.deleted": traces.TraceDeleted,
     "trace.restored": traces.TraceRestored,
+}
+_TYPES |= {
+    "registered.created": registered.RegisteredCreated,
+    "registered.renamed": registered.RegisteredRenamed,
+    "registered.described": registered.RegisteredDescribed,
+    "registered.deleted": registered.RegisteredDeleted,
+    "registered.restored": registered.RegisteredRestored,
+    "registered.tags_set": registered.RegisteredTagsSet,
+    "registered.tag_deleted": registered.RegisteredTagDeleted,
+    "registered.alias_set": registered.AliasSet,
+    "registered.alias_deleted": registered.AliasDeleted,
+    "registered.version_created": registered.VersionCreated,
+    "registered.version_described": registered.VersionDescribed,
+    "registered.version_staged": registered.VersionStaged,
+    "registered.version_deleted": registered.VersionDeleted,
+    "registered.version_restored": registered.VersionRestored,
+    "registered.version_tags_set": registered.VersionTagsSet,
+    "registered.version_tag_deleted": registered.VersionTagDeleted,
 }
 for _name, _struct in _TYPES.items():
     REGISTRY.add(_name, _struct)

@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from eventtrack.projections import model_points
+from eventtrack.projections import model_points, registered_state
 from eventtrack.projections.points import Points
 from eventtrack.projections.state import ExperimentState, ModelState, RunState, SessionState
 from eventtrack.projections.tables import Reader
@@ -45,6 +45,10 @@ def digest(reader: Reader, progress: Callable[[int, int], None] | None = None) -
             model = reader.model_by_number(place)
             if model is not None:
                 hasher.update(_encode(_model(reader, model)))
+        elif kind == b"registered":
+            registered = registered_state.by_number(reader, place)
+            if registered is not None:
+                hasher.update(_encode(_registered(reader, registered)))
         elif kind == b"trace":
             trace = trace_by_number(reader, place)
             if trace is not None:
@@ -112,6 +116,13 @@ def _model(reader: Reader, model: ModelState) -> list[Any]:
 def _trace(reader: Reader, trace: TraceState) -> list[Any]:
     fields = msgspec.structs.astuple(trace)[1:]
     return ["trace", *fields, spans_of(reader, trace.number), _artifacts(reader, trace.number)]
+
+
+def _registered(reader: Reader, model: registered_state.RegisteredState) -> list[Any]:
+    versions = registered_state.versions(reader, model)
+    versions.sort(key=lambda one: one.version_id)
+    fields = msgspec.structs.astuple(model)[1:]
+    return ["registered", *fields, [msgspec.structs.astuple(one) for one in versions]]
 
 
 def _artifacts(reader: Reader, owner: int) -> list[Any]:

@@ -4,7 +4,7 @@ from eventtrack.errors import EventtrackError, ProjectionError
 from eventtrack.events.envelope import Envelope, Group
 from eventtrack.events.registry import REGISTRY, Registry
 from eventtrack.events.types import Event
-from eventtrack.projections import experiments, metrics, models, runs, traces
+from eventtrack.projections import experiments, metrics, models, registered, runs, traces
 from eventtrack.projections.state import stamp_of
 from eventtrack.projections.tables import Tables
 
@@ -73,6 +73,9 @@ def _apply_group(
         trace_fold, trace = traces.TRACE_FOLDS[group.type], tables.traces.change(stream)
         for place, event in enumerate(events, offset):
             trace_fold(tables, trace, event, stamp_of(envelope.header, place))
+    elif group.type.startswith("registered."):
+        stamps = (stamp_of(envelope.header, place) for place, _ in enumerate(events, offset))
+        registered.fold(tables, stream, group.type, list(zip(events, stamps, strict=True)))
     elif group.type == "session.opened":
         for place, event in enumerate(events, offset):
             stamp = stamp_of(envelope.header, place)

@@ -69,8 +69,6 @@ ENDPOINTS = (
         prefixes=_3,
         role=Role.READ,
     ),
-    _search("GET", "model-versions/search", (API_2, AJAX_2)),
-    _search("GET", "registered-models/search", (API_2, AJAX_2)),
     _search("GET", "webhooks", (API_2, AJAX_2)),
     *(
         Endpoint(

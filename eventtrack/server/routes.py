@@ -25,6 +25,7 @@ from eventtrack.server import (
     openapi,
     otlp,
     recording,
+    registry,
     runs,
     traces,
 )
@@ -47,6 +48,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *metrics.ENDPOINTS,
     *artifacts.ENDPOINTS,
     *models.ENDPOINTS,
+    *registry.ENDPOINTS,
     *traces.ENDPOINTS,
     *assessments.ENDPOINTS,
     *information.ENDPOINTS,
@@ -55,6 +57,7 @@ STREAMED: tuple[Streamed, ...] = (
     *artifacts.STREAMED,
     *graphql.streamed(ENDPOINTS),
     *models.STREAMED,
+    *registry.STREAMED,
     *multipart.STREAMED,
     *otlp.STREAMED,
     *information.STREAMED,

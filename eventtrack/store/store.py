@@ -22,6 +22,7 @@ from eventtrack.store.maintenance import Maintenance, StoreStats
 from eventtrack.store.metrics import Metrics
 from eventtrack.store.models import Models
 from eventtrack.store.redaction import Redaction
+from eventtrack.store.registry import Registry
 from eventtrack.store.replication import Replication
 from eventtrack.store.runs import Runs
 from eventtrack.store.sessions import Sessions
@@ -40,6 +41,7 @@ class Queries:
         self.runs = Runs(context)
         self.artifacts = Artifacts(context)
         self.models = Models(context)
+        self.registry = Registry(context)
         self.sessions = Sessions(context)
         self.traces = Traces(context)
 

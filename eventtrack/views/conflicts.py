@@ -1,6 +1,8 @@
 """Conflicts: what was claimed in two ways, which claim counts, and which lost."""
 
+from eventtrack.projections import registered_state
 from eventtrack.projections.tables import Reader
+from eventtrack.views import registered
 from eventtrack.views.entities import shown_name
 from eventtrack.views.records import Record
 
@@ -15,7 +17,7 @@ class Conflict(Record):
 
 
 def find_conflicts(reader: Reader) -> list[Conflict]:
-    """Params logged with different values, and experiments that came to share a name."""
+    """Params with different values, things that came to share a name, versions a number."""
     found: list[Conflict] = []
     for value in reader.txn.cursor(reader.tables["runs"]).iternext(values=False):
         run = reader.run_by_number(int.from_bytes(value, "big"))
@@ -36,4 +38,21 @@ def find_conflicts(reader: Reader) -> list[Conflict]:
             subject = f"experiment/{experiment.experiment_id}"
             lost = [experiment.name[0]]
             found.append(Conflict(subject=subject, fact="name", kept=name, lost=lost))
+    return found + _moved_versions(reader)
+
+
+def _moved_versions(reader: Reader) -> list[Conflict]:
+    """Models that came to share a name, and versions that were given a number that was taken."""
+    found: list[Conflict] = []
+    for model in registered_state.models(reader):
+        name = registered.shown_name(reader, model)
+        subject = f"registered/{model.registered_id}"
+        if name != model.name[0]:
+            lost = [model.name[0]]
+            found.append(Conflict(subject=subject, fact="name", kept=name, lost=lost))
+        for one in registered.version_records(reader, model):
+            if one.version != one.given:
+                fact, kept = f"version.{one.version_id}", str(one.version)
+                lost = [str(one.given)]
+                found.append(Conflict(subject=subject, fact=fact, kept=kept, lost=lost))
     return found

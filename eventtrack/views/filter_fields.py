@@ -174,6 +174,34 @@ LOGGED_MODELS = Schema(
     order_kinds=("metric", "attribute"),
 )
 
+REGISTERED_MODELS = Schema(
+    entities={
+        **dict.fromkeys(("tag", "tags"), "tag"),
+        **dict.fromkeys(("attribute", "attributes"), "attribute"),
+    },
+    entity_words="Valid entity types are ('attribute', 'tag', 'tags')",
+    attributes={"name": TEXT, "creation_timestamp": INTEGER, "last_updated_timestamp": INTEGER},
+    aliases={"timestamp": "last_updated_timestamp"},
+    advice={},
+    order_kinds=("attribute",),
+)
+
+MODEL_VERSIONS = Schema(
+    entities=REGISTERED_MODELS.entities,
+    entity_words=REGISTERED_MODELS.entity_words,
+    attributes={
+        "name": TEXT,
+        "version_number": INTEGER,
+        "run_id": TEXT,
+        "source_path": TEXT,
+        "creation_timestamp": INTEGER,
+        "last_updated_timestamp": INTEGER,
+    },
+    aliases={},
+    advice={"version": "write version_number", "source": "write source_path"},
+    order_kinds=("attribute",),
+)
+
 
 def resolve_field(schema: Schema, token: Token, text: str) -> Field:
     """The field that `token` of `text` names.

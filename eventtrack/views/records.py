@@ -265,3 +265,41 @@ class FileInfo(Record):
     path: str
     is_dir: bool
     file_size: int | None = None
+
+
+class ModelVersion(Record):
+    """One version of a registered model. Times are milliseconds since 1970.
+
+    `version` is the number it shows; `given` the one it was given, which another may have had.
+    """
+
+    name: str
+    version: int
+    version_id: str
+    given: int
+    creation_timestamp: int
+    last_updated_timestamp: int
+    current_stage: str
+    source: str
+    location: str
+    status: str = "READY"
+    description: str | None = None
+    user_id: str | None = None
+    run_id: str | None = None
+    run_link: str | None = None
+    model_id: str | None = None
+    tags: dict[str, str] = {}
+    aliases: list[str] = []
+
+
+class RegisteredModel(Record):
+    """One registered model, with the latest version of each stage."""
+
+    name: str
+    registered_id: str
+    creation_timestamp: int
+    last_updated_timestamp: int
+    description: str | None = None
+    tags: dict[str, str] = {}
+    aliases: dict[str, int] = {}
+    latest_versions: list[ModelVersion] = []

@@ -8,21 +8,24 @@ from pathlib import Path
 from hypothesis import strategies as st
 
 from eventtrack.clock import ManualClock
-from eventtrack.events import traces, types
+from eventtrack.events import registered, traces, types
 from eventtrack.events.envelope import Draft, Envelope
 from eventtrack.events.types import Event
 from eventtrack.ids import SeededIds
 from eventtrack.log.lmdb_log import LmdbLog
 from eventtrack.log.memory import MemoryLog
 from eventtrack.log.protocol import EventLog
+from eventtrack.projections import registered_state
 from eventtrack.projections.build import Build
 from eventtrack.projections.digest import digest
 from eventtrack.views.entities import EntityReader, shown_name
+from eventtrack.views.registered import model_record
 from tests.projections.facts import index_of, traces_by_time
 
 RUNS = [f"run/{letter * 32}" for letter in "ab"]
 EXPERIMENTS = ["experiment/1", "experiment/2"]
 MODELS = ["model/m-1"]
+REGISTERED = ["registered/1", "registered/2"]
 TRACES = ["trace/tr-1"]
 
 # Few different names and values: replicas are to disagree about the same things.
@@ -167,6 +170,39 @@ SESSION_EVENT: st.SearchStrategy[Event] = st.builds(
     opened_ms=NUMBER,
 )
 SESSIONS = ["session/" + "5e" * 16]
+VERSION = st.sampled_from(["v1", "v2", "v3"])
+STAGE = st.sampled_from(["None", "Staging", "Production"])
+REGISTERED_EVENT: st.SearchStrategy[Event] = st.one_of(
+    st.builds(registered.RegisteredCreated, NAME, st.none() | TEXT, TAGS, NUMBER),
+    st.builds(registered.RegisteredRenamed, NAME, NUMBER),
+    st.builds(registered.RegisteredDescribed, st.none() | TEXT, NUMBER),
+    st.builds(registered.RegisteredDeleted, NUMBER),
+    st.builds(registered.RegisteredRestored, NUMBER),
+    st.builds(registered.RegisteredTagsSet, TAGS),
+    st.builds(registered.RegisteredTagDeleted, KEY),
+    st.builds(registered.AliasSet, KEY, VERSION),
+    st.builds(registered.AliasDeleted, KEY),
+    st.builds(
+        registered.VersionCreated,
+        version_id=VERSION,
+        number=NUMBER,
+        source=TEXT,
+        location=TEXT,
+        run_id=st.none() | TEXT,
+        run_link=st.none(),
+        model_id=st.none() | MODEL,
+        user=st.none(),
+        description=st.none() | TEXT,
+        tags=TAGS,
+        created_ms=NUMBER,
+    ),
+    st.builds(registered.VersionDescribed, VERSION, st.none() | TEXT, NUMBER),
+    st.builds(registered.VersionStaged, VERSION, STAGE, NUMBER),
+    st.builds(registered.VersionDeleted, VERSION, NUMBER),
+    st.builds(registered.VersionRestored, VERSION, NUMBER),
+    st.builds(registered.VersionTagsSet, VERSION, TAGS),
+    st.builds(registered.VersionTagDeleted, VERSION, KEY),
+)
 
 
 def _drafts(streams: list[str], event: st.SearchStrategy[Event]) -> st.SearchStrategy[Draft]:
@@ -183,6 +219,7 @@ DRAFT: st.SearchStrategy[Draft] = st.one_of(
     _drafts(EXPERIMENTS, EXPERIMENT_EVENT),
     _drafts(MODELS, MODEL_EVENT),
     _drafts(TRACES, TRACE_EVENT),
+    _drafts(REGISTERED, REGISTERED_EVENT),
     _drafts(SESSIONS, SESSION_EVENT),
 )
 
@@ -202,7 +239,10 @@ def state_of(build: Build) -> State:
         found = (reader.run(stream.partition("/")[2]) for stream in RUNS)
         records = [entities.run(run) for run in found if run is not None]
         lists = repr([(one.inputs, one.outputs) for one in records])
-        return digest(reader), index, repr(by_id), repr(traces_by_time(reader)), lists
+        registry = [model_record(reader, one) for one in registered_state.models(reader)]
+        registry.sort(key=lambda one: one.registered_id)
+        shown = repr((by_id, registry))
+        return digest(reader), index, shown, repr(traces_by_time(reader)), lists
 
 
 @dataclass

@@ -1,0 +1,128 @@
+"""What may be written of the model registry: one struct for each type of event, version 1.
+
+All events of one registered model, those of its versions too, stand in its stream. A version is
+named by an id of its own; the number that people see follows from it (docs/decisions/0009).
+"""
+
+from eventtrack.events.types import Event
+
+
+class RegisteredCreated(Event, frozen=True):
+    """A registered model was born. `births` counts the earlier ones of its name (see `ids`)."""
+
+    name: str
+    description: str | None
+    tags: dict[str, str]
+    created_ms: int
+    births: int = 0
+
+
+class RegisteredRenamed(Event, frozen=True):
+    """A registered model took another name, and all its versions with it."""
+
+    name: str
+    at_ms: int
+
+
+class RegisteredDescribed(Event, frozen=True):
+    """The description of a registered model changed."""
+
+    description: str | None
+    at_ms: int
+
+
+class RegisteredDeleted(Event, frozen=True):
+    """A registered model was deleted, and all its versions with it."""
+
+    at_ms: int
+
+
+class RegisteredRestored(Event, frozen=True):
+    """A deleted registered model is there again, with all its versions (only undo writes it)."""
+
+    at_ms: int
+
+
+class RegisteredTagsSet(Event, frozen=True):
+    """Tags of a registered model were set."""
+
+    tags: dict[str, str]
+
+
+class RegisteredTagDeleted(Event, frozen=True):
+    """A tag of a registered model was removed."""
+
+    key: str
+
+
+class AliasSet(Event, frozen=True):
+    """An alias names a version from now on."""
+
+    alias: str
+    version_id: str
+
+
+class AliasDeleted(Event, frozen=True):
+    """An alias names nothing any more."""
+
+    alias: str
+
+
+class VersionCreated(Event, frozen=True):
+    """A version was registered. `number` is what it was given; it may have to yield to another."""
+
+    version_id: str
+    number: int
+    source: str
+    location: str
+    run_id: str | None
+    run_link: str | None
+    model_id: str | None
+    user: str | None
+    description: str | None
+    tags: dict[str, str]
+    created_ms: int
+
+
+class VersionDescribed(Event, frozen=True):
+    """The description of a version changed."""
+
+    version_id: str
+    description: str | None
+    at_ms: int
+
+
+class VersionStaged(Event, frozen=True):
+    """A version moved to a stage."""
+
+    version_id: str
+    stage: str
+    at_ms: int
+
+
+class VersionDeleted(Event, frozen=True):
+    """A version was deleted; no other takes its number."""
+
+    version_id: str
+    at_ms: int
+
+
+class VersionRestored(Event, frozen=True):
+    """A deleted version is there again (only undo writes it)."""
+
+    version_id: str
+    at_ms: int
+
+
+class VersionTagsSet(Event, frozen=True):
+    """Tags of a version were set."""
+
+    version_id: str
+    tags: dict[str, str]
+
+
+class VersionTagDeleted(Event, frozen=True):
+    """A tag of a version was removed."""
+
+    version_id: str
+    key: str

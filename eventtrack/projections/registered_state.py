@@ -1,0 +1,180 @@
+"""What the views keep of a registered model and its versions, and where.
+
+Aliases, tags, stages, descriptions and names: the last writer wins. A deletion takes all that was
+registered before it, in recorded time; a version that another machine registered later, not
+knowing, is not lost with it. Numbers of versions follow from what they were given (`numbers`).
+"""
+
+from collections.abc import Mapping
+
+import msgspec
+
+from eventtrack.projections import keys
+from eventtrack.projections.state import (
+    BEYOND,
+    NEVER,
+    NameState,
+    OptionalText,
+    Stamp,
+    Text,
+    live_tags,
+)
+from eventtrack.projections.tables import Reader, Tables
+
+PREFIX = "registered/"
+MODELS, NAMES, VERSIONS = "registered", "registered_names", "registered_versions"
+
+Claim = tuple[int, Stamp]
+
+
+class RegisteredState(msgspec.Struct, array_like=True):
+    """One registered model. `life` is the last sign of it: a birth of it or of a version.
+
+    `claims` are the number that each version was given, and when, deleted ones too.
+    """
+
+    number: int
+    registered_id: str
+    born: Stamp = BEYOND
+    created_ms: int = 0
+    updated_ms: int = 0
+    renamed_ms: int = 0
+    life: Stamp = NEVER
+    deleted: Stamp = NEVER
+    restored: Stamp = NEVER
+    name: Text = ("", NEVER)
+    description: OptionalText = (None, NEVER)
+    tags: dict[str, OptionalText] = {}
+    aliases: dict[str, OptionalText] = {}
+    claims: dict[str, Claim] = {}
+
+    @property
+    def exists(self) -> bool:
+        """Whether its creation was seen and no deletion came after its last sign of life."""
+        return self.born != BEYOND and max(self.life, self.restored) > self.deleted
+
+    def live_tags(self) -> dict[str, str]:
+        """The tags that are set, in order of their keys."""
+        return live_tags(self.tags)
+
+
+class VersionState(msgspec.Struct, array_like=True):
+    """One version. `born` is `BEYOND` for one that is known by hearsay only."""
+
+    version_id: str
+    born: Stamp = BEYOND
+    source: str = ""
+    location: str = ""
+    run_id: str | None = None
+    run_link: str | None = None
+    model_id: str | None = None
+    user: str | None = None
+    created_ms: int = 0
+    updated_ms: int = 0
+    description: OptionalText = (None, NEVER)
+    stage: Text = ("None", NEVER)
+    lifecycle: Text = ("active", NEVER)
+    tags: dict[str, OptionalText] = {}
+
+    def exists(self, model: RegisteredState) -> bool:
+        """Whether it was registered, and neither it nor its model was deleted since."""
+        if self.born == BEYOND or self.lifecycle[0] != "active":
+            return False
+        return model.exists and (self.born > model.deleted or model.restored > model.deleted)
+
+    def live_tags(self) -> dict[str, str]:
+        """The tags that are set, in order of their keys."""
+        return live_tags(self.tags)
+
+
+def numbers(claims: Mapping[str, Claim]) -> dict[str, int]:
+    """The number that each version shows, by version id: no two show the same.
+
+    Of versions that were given one number the first keeps it. The others, in order of their births,
+    take the next number above it that nobody was given or took.
+    """
+    ordered = sorted(claims, key=lambda one: (claims[one][1], one))
+    found: dict[str, int] = {}
+    owners: dict[int, str] = {}
+    for version_id in ordered:
+        owners.setdefault(claims[version_id][0], version_id)
+    for version_id in ordered:
+        number = claims[version_id][0]
+        while owners.setdefault(number, version_id) != version_id:
+            number += 1
+        found[version_id] = number
+    return found
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode_model = msgspec.msgpack.Decoder(RegisteredState).decode
+_decode_version = msgspec.msgpack.Decoder(VersionState).decode
+_decode_name = msgspec.msgpack.Decoder(NameState).decode
+
+
+def model(reader: Reader, registered_id: str) -> RegisteredState | None:
+    """A registered model by its id; None for one never heard of."""
+    number = reader.number(PREFIX + registered_id)
+    return None if number is None else by_number(reader, number)
+
+
+def by_number(reader: Reader, number: int) -> RegisteredState | None:
+    """A registered model by its local number."""
+    value = reader.txn.get(_model_key(number), db=reader.tables[MODELS])
+    return None if value is None else _decode_model(value)
+
+
+def models(reader: Reader) -> list[RegisteredState]:
+    """Every registered model that exists."""
+    rows = reader.txn.cursor(reader.tables[MODELS]).iternext(keys=False)
+    return [state for value in rows if (state := _decode_model(value)).exists]
+
+
+def version(reader: Reader, of: RegisteredState, version_id: str) -> VersionState | None:
+    """A version by its id; None for one never heard of."""
+    key = _version_key(of.number, version_id)
+    value = reader.txn.get(key, db=reader.tables[VERSIONS])
+    return None if value is None else _decode_version(value)
+
+
+def versions(reader: Reader, of: RegisteredState) -> list[VersionState]:
+    """Every version of a model, those known by hearsay and deleted ones too, in no order."""
+    prefix = _model_key(of.number)
+    cursor = reader.txn.cursor(reader.tables[VERSIONS])
+    found: list[VersionState] = []
+    if cursor.set_range(prefix):
+        for key, value in cursor.iternext():
+            if not key.startswith(prefix):
+                break
+            found.append(_decode_version(value))
+    return found
+
+
+def name(reader: Reader, text: str) -> NameState:
+    """Who holds a name of registered models."""
+    value = reader.txn.get(keys.hashed(text), db=reader.tables[NAMES])
+    return NameState([], []) if value is None else _decode_name(value)
+
+
+def put_model(tables: Tables, state: RegisteredState) -> None:
+    """Store a registered model."""
+    tables.txn.put(_model_key(state.number), _encode(state), db=tables.tables[MODELS])
+
+
+def put_version(tables: Tables, of: RegisteredState, state: VersionState) -> None:
+    """Store a version."""
+    key = _version_key(of.number, state.version_id)
+    tables.txn.put(key, _encode(state), db=tables.tables[VERSIONS])
+
+
+def put_name(tables: Tables, text: str, state: NameState) -> None:
+    """Store who holds a name."""
+    tables.txn.put(keys.hashed(text), _encode(state), db=tables.tables[NAMES])
+
+
+def _model_key(number: int) -> bytes:
+    return number.to_bytes(4, "big")
+
+
+def _version_key(number: int, version_id: str) -> bytes:
+    return _model_key(number) + keys.hashed(version_id)

@@ -1,0 +1,392 @@
+"""The model registry: names for models, their versions, aliases and stages."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+from eventtrack import ids, limits
+from eventtrack.errors import (
+    AlreadyExistsError,
+    InvalidStateError,
+    InvalidValueError,
+    NotFoundError,
+)
+from eventtrack.events import registered as events
+from eventtrack.events.envelope import Draft
+from eventtrack.events.types import Event
+from eventtrack.projections import registered_state
+from eventtrack.projections.registered_state import PREFIX, RegisteredState, VersionState, numbers
+from eventtrack.projections.tables import Reader
+from eventtrack.store import registry_checks as checks
+from eventtrack.store import validate
+from eventtrack.store.context import StoreContext
+from eventtrack.views import paging, registered_search
+from eventtrack.views.filter_fields import MODEL_VERSIONS, REGISTERED_MODELS
+from eventtrack.views.filters import parse_filter, parse_order
+from eventtrack.views.records import ModelVersion, PagedList, RegisteredModel
+from eventtrack.views.registered import (
+    STAGES,
+    find_by_name,
+    living_versions,
+    model_record,
+    version_record,
+    version_records,
+)
+
+_DEFAULT_ORDER = ("last_updated_timestamp DESC", "name ASC", "version_number DESC")
+_LATEST = "latest"
+
+
+class Registry:
+    """The registered models of a store, by name, and their versions, by number."""
+
+    def __init__(self, context: StoreContext) -> None:
+        self._engine = context.engine
+
+    def create(
+        self, name: str, *, description: str | None = None, tags: Mapping[str, object] | None = None
+    ) -> RegisteredModel:
+        """Make a registered model without versions.
+
+        Raises:
+            AlreadyExistsError: One of that name exists, or a prompt.
+        """
+        name = checks.model_name(name)
+        clean = _clean_tags(tags or {})
+        text = None if description is None else validate.text("description", description)
+
+        def decide(reader: Reader) -> tuple[str, list[Draft]]:
+            _refuse_taken(reader, name, clean)
+            births = len(registered_state.name(reader, name).births)
+            registered_id = ids.registered_id(name, births)
+            event = events.RegisteredCreated(name, text, clean, self._now_ms(), births)
+            return registered_id, [_draft(registered_id, event)]
+
+        self._engine.execute(decide)
+        return self.get(name)
+
+    def get(self, name: str) -> RegisteredModel:
+        """A registered model by its name.
+
+        Raises:
+            NotFoundError: There is none.
+        """
+        with self._engine.read() as reader:
+            return model_record(reader, checks.existing(reader, name))
+
+    def rename(self, name: str, new_name: str) -> RegisteredModel:
+        """Give a registered model and all its versions another name.
+
+        Raises:
+            AlreadyExistsError: Another one has it.
+        """
+        wanted = checks.model_name(new_name, "new_name")
+
+        def decide(reader: Reader) -> tuple[None, list[Draft]]:
+            state = checks.existing(reader, name)
+            taken = find_by_name(reader, wanted)
+            if taken is not None and taken.registered_id != state.registered_id:
+                raise AlreadyExistsError(f"Registered Model (name={wanted}) already exists.")
+            event = events.RegisteredRenamed(wanted, self._now_ms())
+            return None, [_draft(state.registered_id, event)]
+
+        self._engine.execute(decide)
+        return self.get(wanted)
+
+    def describe(self, name: str, description: str | None) -> RegisteredModel:
+        """Change the description of a registered model."""
+        text = None if description is None else validate.text("description", description)
+        event = events.RegisteredDescribed(text, self._now_ms())
+        self._change(name, lambda reader, state: [event])
+        return self.get(name)
+
+    def delete(self, name: str) -> None:
+        """Delete a registered model with all its versions; its name is free again."""
+        event = events.RegisteredDeleted(self._now_ms())
+        self._change(name, lambda reader, state: [event])
+
+    def set_tag(self, name: str, key: str, value: object) -> None:
+        """Set a tag of a registered model."""
+        key, text = checks.tag(key, value)
+        self._change(name, lambda reader, state: [events.RegisteredTagsSet({key: text})])
+
+    def delete_tag(self, name: str, key: str) -> None:
+        """Remove a tag of a registered model; nothing happens where there is none."""
+        key = validate.tag_key(key)
+        event = events.RegisteredTagDeleted(key)
+        self._change(name, lambda reader, state: [event] if key in state.live_tags() else [])
+
+    def set_alias(self, name: str, alias: str, version: int | str) -> None:
+        """Let an alias name a version."""
+        checks.model_name(name)
+        alias = checks.new_alias(alias)
+        self._change_version(
+            name, version, lambda found: [events.AliasSet(alias, found.version_id)]
+        )
+
+    def delete_alias(self, name: str, alias: str) -> None:
+        """Take an alias away; nothing happens where there is none."""
+        checks.model_name(name)
+        alias = checks.alias(alias)
+
+        def answer(reader: Reader, state: RegisteredState) -> list[Event]:
+            known = state.aliases.get(alias, (None, b""))[0] is not None
+            return [events.AliasDeleted(alias)] if known else []
+
+        self._change(name, answer)
+
+    def search(
+        self,
+        filter_string: str | None = None,
+        max_results: int = limits.SEARCH_REGISTERED_RESULTS_DEFAULT,
+        order_by: Sequence[str] | None = None,
+        page_token: str | None = None,
+    ) -> PagedList[RegisteredModel]:
+        """One page of registered models, by name; prompts only where the filter asks for them."""
+        _refuse_size(max_results, limits.SEARCH_REGISTERED_RESULTS_MAX)
+        expression = parse_filter(filter_string, REGISTERED_MODELS)
+        order = parse_order(order_by, REGISTERED_MODELS)
+        offset = paging.offset_of(page_token)
+        with self._engine.read() as reader:
+            models = [model_record(reader, one) for one in registered_state.models(reader)]
+        prompts = {one.name for one in models if _is_prompt(one.tags)}
+        found = registered_search.find(models, expression, order, prompts)
+        return paging.page(found[offset : offset + max_results + 1], offset, max_results)
+
+    def create_version(
+        self,
+        name: str,
+        source: str,
+        *,
+        location: str | None = None,
+        run_id: str | None = None,
+        run_link: str | None = None,
+        model_id: str | None = None,
+        user: str | None = None,
+        description: str | None = None,
+        tags: Mapping[str, object] | None = None,
+    ) -> ModelVersion:
+        """Register a version; it is ready at once.
+
+        Args:
+            source: Where it came from, as the caller said.
+            location: Where its files are; by default the source.
+        """
+        checks.model_name(name)
+        clean = _clean_tags(tags or {})
+        source = validate.text("source", source)
+
+        def decide(reader: Reader) -> tuple[int, list[Draft]]:
+            state = checks.existing(reader, name)
+            number = max(numbers(state.claims).values(), default=0) + 1
+            event = events.VersionCreated(
+                self._engine.ids.id128().hex(),
+                number,
+                source,
+                validate.text("location", location or source),
+                run_id,
+                run_link,
+                model_id,
+                user,
+                description,
+                clean,
+                self._now_ms(),
+            )
+            return number, [_draft(state.registered_id, event)]
+
+        return self.get_version(name, self._engine.execute(decide))
+
+    def get_version(self, name: str, version: int | str) -> ModelVersion:
+        """A version by its model's name and its number.
+
+        Raises:
+            NotFoundError: There is none.
+        """
+        with self._engine.read() as reader:
+            model, number, found = checks.existing_version(reader, name, version)
+            return version_record(checks.model_name(name), model, number, found)
+
+    def version_by_alias(self, name: str, alias: str) -> ModelVersion:
+        """The version that an alias names; `latest` is the one with the greatest number.
+
+        Raises:
+            InvalidValueError: There is no such alias.
+        """
+        checks.model_name(name)
+        alias = checks.alias(alias)
+        with self._engine.read() as reader:
+            versions = version_records(reader, checks.existing(reader, name))
+        if alias.lower() == _LATEST:
+            if not versions:
+                raise NotFoundError(f"Latest version not found for model {name}.")
+            return versions[-1]
+        for one in versions:
+            if alias in one.aliases:
+                return one
+        raise InvalidValueError(
+            f"Registered model alias {alias} not found.",
+            hint=f"`eventtrack models show {name}` lists its aliases",
+        )
+
+    def versions(self, name: str) -> list[ModelVersion]:
+        """Every version of a registered model, in order of their numbers."""
+        with self._engine.read() as reader:
+            return version_records(reader, checks.existing(reader, name))
+
+    def latest_versions(self, name: str, stages: Sequence[str] = ()) -> list[ModelVersion]:
+        """The version with the greatest number in each of some stages, by default of all."""
+        with self._engine.read() as reader:
+            found = model_record(reader, checks.existing(reader, name)).latest_versions
+        wanted = [checks.stage(one) for one in stages] or STAGES
+        return [one for one in found if one.current_stage in wanted]
+
+    def describe_version(
+        self, name: str, version: int | str, description: str | None
+    ) -> ModelVersion:
+        """Change the description of a version."""
+        at_ms = self._now_ms()
+        self._change_version(
+            name,
+            version,
+            lambda found: [events.VersionDescribed(found.version_id, description, at_ms)],
+        )
+        return self.get_version(name, version)
+
+    def set_stage(
+        self, name: str, version: int | str, stage: str, *, archive_existing: bool = False
+    ) -> ModelVersion:
+        """Move a version to a stage.
+
+        Args:
+            archive_existing: Whether versions that are in the stage move to `Archived`.
+
+        Raises:
+            InvalidStateError: `archive_existing` with a stage that is not active.
+        """
+        wanted = checks.stage(stage)
+        if archive_existing and wanted not in checks.ACTIVE_STAGES:
+            raise InvalidStateError(
+                "Model version transition cannot archive existing model versions because "
+                f"'{stage}' is not an Active stage. Valid stages are {list(checks.ACTIVE_STAGES)}"
+            )
+
+        def decide(reader: Reader) -> tuple[None, list[Draft]]:
+            model, number, found = checks.existing_version(reader, name, version)
+            at_ms = self._now_ms()
+            others = living_versions(reader, model).items() if archive_existing else ()
+            moved: list[Event] = [
+                events.VersionStaged(other.version_id, "Archived", at_ms)
+                for place, other in others
+                if place != number and other.stage[0] == wanted
+            ]
+            staged = events.VersionStaged(found.version_id, wanted, at_ms)
+            return None, [_draft(model.registered_id, *moved, staged)]
+
+        self._engine.execute(decide)
+        return self.get_version(name, version)
+
+    def delete_version(self, name: str, version: int | str) -> None:
+        """Delete a version; no other takes its number, and its aliases name nothing."""
+        at_ms = self._now_ms()
+        self._change_version(
+            name, version, lambda found: [events.VersionDeleted(found.version_id, at_ms)]
+        )
+
+    def set_version_tag(self, name: str, version: int | str, key: str, value: object) -> None:
+        """Set a tag of a version."""
+        key, text = checks.tag(key, value)
+        self._change_version(
+            name, version, lambda found: [events.VersionTagsSet(found.version_id, {key: text})]
+        )
+
+    def delete_version_tag(self, name: str, version: int | str, key: str) -> None:
+        """Remove a tag of a version; nothing happens where there is none."""
+        key = validate.tag_key(key)
+
+        def answer(found: VersionState) -> list[Event]:
+            known = key in found.live_tags()
+            return [events.VersionTagDeleted(found.version_id, key)] if known else []
+
+        self._change_version(name, version, answer)
+
+    def search_versions(
+        self,
+        filter_string: str | None = None,
+        max_results: int = limits.SEARCH_VERSIONS_RESULTS_DEFAULT,
+        order_by: Sequence[str] | None = None,
+        page_token: str | None = None,
+    ) -> PagedList[ModelVersion]:
+        """One page of versions, the last changed first; those of prompts only where asked for."""
+        _refuse_size(max_results, limits.SEARCH_VERSIONS_RESULTS_MAX)
+        expression = parse_filter(filter_string, MODEL_VERSIONS)
+        order = parse_order(order_by or _DEFAULT_ORDER, MODEL_VERSIONS)
+        offset = paging.offset_of(page_token)
+        with self._engine.read() as reader:
+            models = registered_state.models(reader)
+            versions = [one for model in models for one in version_records(reader, model)]
+        prompts = {one.name for one in versions if _is_prompt(one.tags)}
+        found = registered_search.find(versions, expression, order, prompts)
+        return paging.page(found[offset : offset + max_results + 1], offset, max_results)
+
+    def stream(self, name: str) -> str:
+        """The stream that holds every event of a registered model and its versions."""
+        with self._engine.read() as reader:
+            return PREFIX + checks.existing(reader, name).registered_id
+
+    def _change(
+        self, name: str, answer: Callable[[Reader, RegisteredState], Sequence[Event]]
+    ) -> None:
+        def decide(reader: Reader) -> tuple[None, list[Draft]]:
+            state = checks.existing(reader, name)
+            found = answer(reader, state)
+            return None, [_draft(state.registered_id, *found)] if found else []
+
+        self._engine.execute(decide)
+
+    def _change_version(
+        self, name: str, version: int | str, answer: Callable[[VersionState], Sequence[Event]]
+    ) -> None:
+        def decide(reader: Reader) -> tuple[None, list[Draft]]:
+            model, _, state = checks.existing_version(reader, name, version)
+            found = answer(state)
+            return None, [_draft(model.registered_id, *found)] if found else []
+
+        self._engine.execute(decide)
+
+    def _now_ms(self) -> int:
+        return self._engine.clock.now_ms()
+
+
+def _draft(registered_id: str, *found: Event) -> Draft:
+    return Draft.of(PREFIX + registered_id, *found)
+
+
+def _clean_tags(tags: Mapping[str, object]) -> dict[str, str]:
+    return dict(checks.tag(key, value) for key, value in validate.mapping("tags", tags).items())
+
+
+def _is_prompt(tags: Mapping[str, str]) -> bool:
+    return tags.get(registered_search.PROMPT_TAG, "").lower() == "true"
+
+
+def _refuse_taken(reader: Reader, name: str, tags: Mapping[str, str]) -> None:
+    taken = find_by_name(reader, name)
+    if taken is None:
+        return
+    old, new = (
+        "Prompt" if _is_prompt(one) else "Registered Model" for one in (taken.live_tags(), tags)
+    )
+    if old == new:
+        raise AlreadyExistsError(f"{new} (name={name}) already exists.")
+    raise AlreadyExistsError(
+        f"Tried to create a {new.lower()} with name {name!r}, but the name is already taken by a "
+        f"{old.lower()}. MLflow does not allow creating a model and a prompt with the same name."
+    )
+
+
+def _refuse_size(max_results: int, largest: int) -> None:
+    if max_results > largest:
+        raise InvalidValueError(
+            "Invalid value for request parameter max_results. It must be at most "
+            f"{largest}, but got value {max_results}",
+            hint="ask for less and go on with the page's token",
+        )
+    validate.max_results(max_results, largest)

@@ -1,0 +1,90 @@
+"""The model registry as records: registered models, their versions, aliases and numbers."""
+
+from eventtrack.projections import registered_state
+from eventtrack.projections.registered_state import RegisteredState, VersionState, numbers
+from eventtrack.projections.tables import Reader
+from eventtrack.views.records import ModelVersion, RegisteredModel
+
+STAGES = ("None", "Staging", "Production", "Archived")
+
+
+def shown_name(reader: Reader, state: RegisteredState) -> str:
+    """The name a model shows: its own, with its id behind it if an older one has it."""
+    name = state.name[0]
+    rivals = (
+        registered_state.model(reader, one) for one in registered_state.name(reader, name).holders
+    )
+    living = [(one.born, one.registered_id) for one in rivals if one is not None and one.exists]
+    if not living or min(living)[1] == state.registered_id:
+        return name
+    return f"{name}~{state.registered_id[:8]}"
+
+
+def find_by_name(reader: Reader, name: str) -> RegisteredState | None:
+    """The registered model that shows `name`; None when none does."""
+    plain = name.rpartition("~")[0]
+    for candidate in (name, plain) if plain else (name,):
+        for registered_id in registered_state.name(reader, candidate).holders:
+            state = registered_state.model(reader, registered_id)
+            if state is not None and state.exists and shown_name(reader, state) == name:
+                return state
+    return None
+
+
+def living_versions(reader: Reader, model: RegisteredState) -> dict[int, VersionState]:
+    """The versions of a model that exist, by the numbers they show, ascending."""
+    shown = numbers(model.claims)
+    found = {
+        shown[one.version_id]: one
+        for one in registered_state.versions(reader, model)
+        if one.exists(model)
+    }
+    return dict(sorted(found.items()))
+
+
+def version_record(
+    name: str, model: RegisteredState, number: int, state: VersionState
+) -> ModelVersion:
+    """A version as a record."""
+    return ModelVersion(
+        name=name,
+        version=number,
+        version_id=state.version_id,
+        given=model.claims[state.version_id][0],
+        creation_timestamp=state.created_ms,
+        last_updated_timestamp=max(state.updated_ms, model.renamed_ms),
+        current_stage=state.stage[0],
+        source=state.source,
+        location=state.location,
+        description=state.description[0],
+        user_id=state.user,
+        run_id=state.run_id,
+        run_link=state.run_link,
+        model_id=state.model_id,
+        tags=state.live_tags(),
+        aliases=sorted(
+            alias for alias, (known, _) in model.aliases.items() if known == state.version_id
+        ),
+    )
+
+
+def version_records(reader: Reader, model: RegisteredState) -> list[ModelVersion]:
+    """Every version of a model, in order of their numbers."""
+    name = shown_name(reader, model)
+    found = living_versions(reader, model).items()
+    return [version_record(name, model, number, state) for number, state in found]
+
+
+def model_record(reader: Reader, model: RegisteredState) -> RegisteredModel:
+    """A registered model as a record."""
+    versions = version_records(reader, model)
+    return RegisteredModel(
+        name=shown_name(reader, model),
+        registered_id=model.registered_id,
+        creation_timestamp=model.created_ms,
+        last_updated_timestamp=model.updated_ms,
+        description=model.description[0],
+        tags=model.live_tags(),
+        aliases={alias: one.version for one in versions for alias in one.aliases},
+        latest_versions=list({one.current_stage: one for one in versions}.values()),
+    )
