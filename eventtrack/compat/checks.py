@@ -192,6 +192,14 @@ def trace_tag(key: str, value: str) -> RunTag:
     return RunTag(key=key, value=value[: limits.TAG_VALUE_LENGTH_MAX])
 
 
+def registry_tag(key: str, value: str) -> tuple[str, str]:
+    """A tag of a registered model or of a version."""
+    _key(key, "key")
+    _no_longer("key", limits.KEY_LENGTH_MAX, key)
+    _no_longer("value", limits.REGISTERED_TAG_VALUE_LENGTH_MAX, value)
+    return key, value
+
+
 def new_run_tags(tags: Sequence[Fields]) -> dict[str, str]:
     """The tags of a new run."""
     found = [run_tag(one) for one in tags]

@@ -66,6 +66,7 @@ CREATE_VERSION = _request(
 )
 _VERSION = (text("name"), text("version"))
 ONE_VERSION = _request(*_VERSION, name=_NEEDED, version=_NEEDED)
+DOWNLOAD_URI = _request(*_VERSION)
 UPDATE_VERSION = _request(
     *_VERSION,
     text("description"),

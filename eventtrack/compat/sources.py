@@ -96,6 +96,7 @@ def _of_version(
     store: Store, source: str, name: str, version: str, asked: tuple[str | None, str | None]
 ) -> Origin:
     """The origin of a copy of another version: that of the other one."""
+    store.registry.get(name)
     if "@" in source:
         known = store.registry.version_by_alias(name, version)
     elif version.isdecimal():

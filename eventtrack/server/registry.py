@@ -24,9 +24,7 @@ _VERSIONS_TAG = "mlflow.modelVersions"
 
 
 def _create(store: Store, sent: Values) -> Json:
-    made = store.registry.create(
-        sent["name"], description=sent["description"], tags=checks.pairs(sent["tags"])
-    )
+    made = store.registry.create(sent["name"], description=sent["description"], tags=_tags(sent))
     return {"registered_model": _model(store, made)}
 
 
@@ -62,7 +60,7 @@ def _latest(store: Store, sent: Values) -> Json:
 
 
 def _set_tag(store: Store, sent: Values) -> Json:
-    store.registry.set_tag(sent["name"], sent["key"], sent["value"])
+    store.registry.set_tag(sent["name"], *checks.registry_tag(sent["key"], sent["value"]))
     return {}
 
 
@@ -87,7 +85,7 @@ def _get_by_alias(store: Store, sent: Values) -> Json:
 
 
 def _create_version(store: Store, sent: Values) -> Json:
-    tags = checks.pairs(sent["tags"])
+    tags = _tags(sent)
     prompt = tags.get(PROMPT_TAG, "false").lower() == "true"
     if prompt:
         origin = sources.prompt_origin(sent["source"])
@@ -145,7 +143,8 @@ def _delete_version(store: Store, sent: Values) -> Json:
 
 
 def _set_version_tag(store: Store, sent: Values) -> Json:
-    store.registry.set_version_tag(sent["name"], sent["version"], sent["key"], sent["value"])
+    tag = checks.registry_tag(sent["key"], sent["value"])
+    store.registry.set_version_tag(sent["name"], sent["version"], *tag)
     return {}
 
 
@@ -187,6 +186,10 @@ async def _get_file(services: Services, request: Request, _: str) -> Response:
         raise NotServedError(f"the files of this version lie at {location}: read them there")
     inside = location.removeprefix(PROXY_SCHEME).strip("/")
     return await files.send(services, request, files.owned(f"{inside}/{path}"))
+
+
+def _tags(sent: Values) -> dict[str, str]:
+    return dict(checks.registry_tag(one["key"], one["value"]) for one in sent["tags"])
 
 
 def _model(store: Store, known: RegisteredModel) -> Json:
@@ -244,7 +247,7 @@ ENDPOINTS = (
     Endpoint("POST", f"{_VERSIONS}/transition-stage", requests.SET_STAGE, _set_stage, writes=True),
     Endpoint("DELETE", f"{_VERSIONS}/delete", requests.ONE_VERSION, _delete_version, writes=True),
     Endpoint("GET", f"{_VERSIONS}/search", requests.SEARCH_VERSIONS, _search_versions),
-    Endpoint("GET", f"{_VERSIONS}/get-download-uri", requests.ONE_VERSION, _download_uri),
+    Endpoint("GET", f"{_VERSIONS}/get-download-uri", requests.DOWNLOAD_URI, _download_uri),
     Endpoint(
         "POST", f"{_VERSIONS}/set-tag", requests.SET_VERSION_TAG, _set_version_tag, writes=True
     ),

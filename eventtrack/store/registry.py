@@ -5,7 +5,6 @@ from collections.abc import Callable, Mapping, Sequence
 from eventtrack import ids, limits
 from eventtrack.errors import (
     AlreadyExistsError,
-    InvalidStateError,
     InvalidValueError,
     NotFoundError,
 )
@@ -259,13 +258,14 @@ class Registry:
             archive_existing: Whether versions that are in the stage move to `Archived`.
 
         Raises:
-            InvalidStateError: `archive_existing` with a stage that is not active.
+            InvalidValueError: `archive_existing` with a stage that is not active.
         """
         wanted = checks.stage(stage)
         if archive_existing and wanted not in checks.ACTIVE_STAGES:
-            raise InvalidStateError(
+            raise InvalidValueError(
                 "Model version transition cannot archive existing model versions because "
-                f"'{stage}' is not an Active stage. Valid stages are {list(checks.ACTIVE_STAGES)}"
+                f"'{stage}' is not an Active stage. Valid stages are {list(checks.ACTIVE_STAGES)}",
+                hint="leave archive_existing_versions out",
             )
 
         def decide(reader: Reader) -> tuple[None, list[Draft]]:

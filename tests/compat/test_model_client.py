@@ -97,3 +97,30 @@ def test_files_of_a_model_are_fetched_from_the_shell(ours: Running, tmp_path: Pa
     environment = {**os.environ, "MLFLOW_TRACKING_URI": ours.url}
     subprocess.run(command, check=True, env=environment, capture_output=True, timeout=240)
     assert (tmp_path / "MLmodel").is_file()
+
+
+def test_a_registered_model_is_loaded_by_number_alias_and_stage() -> None:
+    name = "compat-client-net"
+    with mlflow.start_run():
+        info = mlflow.sklearn.log_model(trained(), name="net", registered_model_name=name)
+    client = mlflow.MlflowClient()
+    client.set_registered_model_alias(name, "best", "1")
+    client.transition_model_version_stage(name, "1", "Production")
+    mlflow.register_model(info.model_uri, name, tags={"a": "b"})
+    for uri in (f"models:/{name}/1", f"models:/{name}@best", f"models:/{name}/Production"):
+        assert list(mlflow.pyfunc.load_model(uri).predict([[5.0]])) == [1]
+    assert list(mlflow.pyfunc.load_model(f"models:/{name}/latest").predict([[5.0]])) == [1]
+    found = client.search_model_versions(f"name = '{name}'")
+    assert sorted(int(one.version) for one in found) == [1, 2]
+    client.delete_registered_model(name)
+    assert not client.search_registered_models(f"name = '{name}'")
+
+
+def test_prompts_are_registered_loaded_and_found() -> None:
+    name = "compat-client-prompt"
+    mlflow.genai.register_prompt(name=name, template="Hello {{who}}", commit_message="first")
+    mlflow.genai.register_prompt(name=name, template="Good day {{who}}")
+    mlflow.genai.set_prompt_alias(name, alias="best", version=1)
+    assert mlflow.genai.load_prompt(f"prompts:/{name}@best").format(who="you") == "Hello you"
+    assert mlflow.genai.load_prompt(name, version=2).template == "Good day {{who}}"
+    assert name in [one.name for one in mlflow.genai.search_prompts()]

@@ -13,7 +13,8 @@ AJAX = "/ajax-api/2.0/mlflow/"
 # What no two servers agree on.
 _OWN = (
     *("creation_time", "last_update_time", "next_page_token", "creationTime", "lastUpdateTime"),
-    *("creation_timestamp_ms", "last_updated_timestamp_ms", "last_updated_timestamp"),
+    *("creation_timestamp_ms", "last_updated_timestamp_ms"),
+    *("creation_timestamp", "last_updated_timestamp"),
 )
 _MODEL_ID = re.compile(r"\bm-[0-9a-f]{32}\b")
 # MLflow's book-keeping about its own tables.

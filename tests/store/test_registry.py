@@ -5,7 +5,6 @@ import pytest
 from eventtrack.clock import ManualClock
 from eventtrack.errors import (
     AlreadyExistsError,
-    InvalidStateError,
     InvalidValueError,
     NotFoundError,
 )
@@ -80,7 +79,7 @@ def test_aliases_that_no_version_may_have_are_refused(store: Store, alias: str) 
 def test_only_active_stages_are_cleared(store: Store) -> None:
     store.registry.create("net")
     store.registry.create_version("net", "s")
-    with pytest.raises(InvalidStateError, match="not an Active stage"):
+    with pytest.raises(InvalidValueError, match="not an Active stage"):
         store.registry.set_stage("net", 1, "Archived", archive_existing=True)
     with pytest.raises(InvalidValueError, match="Invalid Model Version stage"):
         store.registry.set_stage("net", 1, "nonsense")
