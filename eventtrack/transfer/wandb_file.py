@@ -39,7 +39,8 @@ def records(path: Path, report: Report) -> Iterator[bytes]:
             f"cannot import {path}: it does not begin as a .wandb file does",
             hint="name the folder `wandb` that the runs were written to",
         )
-    place, parts, begun = _HEAD_BYTES, b"", _HEAD_BYTES
+    place, begun = _HEAD_BYTES, _HEAD_BYTES
+    parts: list[bytes] | None = None  # of a record that has begun; one may begin with nothing
     while place < len(data):
         left = _BLOCK_BYTES - place % _BLOCK_BYTES
         if left < _CHUNK.size:
@@ -58,20 +59,21 @@ def records(path: Path, report: Report) -> Iterator[bytes]:
             report.damaged(
                 path, place, "a record whose checksum fails; reading on at the next block"
             )
-            place, parts = place + left, b""
+            place, parts = place + left, None
             continue
         if kind in (_WHOLE, _FIRST):
-            if parts:
+            if parts is not None:
                 report.damaged(path, begun, "a record without its end")
-            parts, begun = b"", place
-        elif not parts:
+            parts, begun = [], place
+        elif parts is None:
             place = stop  # the rest of a record whose begin is damaged, which was reported
             continue
-        place, parts = stop, parts + chunk
+        place = stop
+        parts.append(chunk)
         if kind in (_WHOLE, _LAST):
-            yield parts
-            parts = b""
-    if parts:
+            yield b"".join(parts)
+            parts = None
+    if parts is not None:
         report.damaged(path, begun, "the last record is cut off")
 
 

@@ -19,14 +19,22 @@ def fields(data: bytes) -> Iterator[tuple[int, int, Any]]:
     """
     place, size = 0, len(data)
     while place < size:
-        key, place = varint(data, place)
+        # Nearly all keys and lengths are a single byte, and a call costs more than a look.
+        key = data[place]
+        if key < 0x80:
+            place += 1
+        else:
+            key, place = varint(data, place)
         kind = key & 7
         if kind == VARINT:
             value, place = varint(data, place)
             yield key >> 3, kind, value
             continue
         if kind == BYTES:
-            length, place = varint(data, place)
+            if place < size and data[place] < 0x80:
+                length, place = data[place], place + 1
+            else:
+                length, place = varint(data, place)
         elif kind in (FIXED64, FIXED32):
             length = 8 if kind == FIXED64 else 4
         else:

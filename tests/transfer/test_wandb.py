@@ -1,14 +1,20 @@
 """Offline runs that wandb itself wrote."""
 
 import os
+import struct
 import subprocess
 import sys
+import tempfile
+import zlib
 from pathlib import Path
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from eventtrack.errors import NotFoundError
 from eventtrack.store import Store
+from eventtrack.transfer import wandb_file
 from eventtrack.transfer.importer import import_histories
 from eventtrack.transfer.report import Report
 from eventtrack.transfer.wandb import RunFolders
@@ -128,3 +134,36 @@ def test_a_folder_without_runs_is_refused(tmp_path: Path) -> None:
         RunFolders(tmp_path)
     (tmp_path / "x.wandb").write_bytes(b"something else")
     assert RunFolders(tmp_path).report.exit_code == 8
+
+
+@given(st.lists(st.integers(0, 70_000), max_size=12))
+@example([32_768 - 7 - 7 - 7, 10])  # the second begins where only its frame has room
+@example([32_768 - 7 - 7 - 6, 10])  # not even that
+@example([0, 0])
+def test_records_of_any_length_are_read_across_blocks(lengths: list[int]) -> None:
+    written = [bytes((number % 251,)) * length for number, length in enumerate(lengths)]
+    report = Report("test")
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(framed(written))
+        file.flush()
+        assert list(wandb_file.records(Path(file.name), report)) == written
+    assert not report.damage
+
+
+def framed(records: list[bytes]) -> bytes:
+    """Records in blocks, as LevelDB's log describes them."""
+    data = bytearray(b":W&B\xe1\xbe\x00")
+    for whole in records:
+        record, begun = whole, False
+        while True:
+            left = 32_768 - len(data) % 32_768
+            if left < 7:
+                data += bytes(left)
+                continue
+            part, record = record[: left - 7], record[left - 7 :]
+            kind = ((3 if record else 4) if begun else (2 if record else 1)).to_bytes(1, "little")
+            data += struct.pack("<IH", zlib.crc32(kind + part), len(part)) + kind + part
+            begun = True
+            if not record:
+                break
+    return bytes(data)
