@@ -1,5 +1,6 @@
 """Traces: reported as a whole, span by span, tagged, linked to runs, found, deleted."""
 
+import contextlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -205,11 +206,17 @@ class Traces:
     def read_many(
         self, trace_ids: Iterable[str], experiment_ids: Sequence[str] | None = None
     ) -> list[Trace]:
-        """The complete traces of some ids, with their spans, as `infos` finds them."""
+        """The complete traces of some ids, with their spans, as `infos` finds them.
+
+        One with a large span whose bytes are not on this machine is not complete here.
+        """
+        found: list[Trace] = []
         with self._engine.read() as reader:
-            known = shown_traces(reader, trace_ids, experiment_ids)
-            found = [state for state in known if self._info(reader, state).complete]
-            return [self._trace(reader, state) for state in found]
+            for state in shown_traces(reader, trace_ids, experiment_ids):
+                if self._info(reader, state).complete:
+                    with contextlib.suppress(NotFoundError):
+                        found.append(self._trace(reader, state))
+        return found
 
     def search(
         self,

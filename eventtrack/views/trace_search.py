@@ -4,12 +4,14 @@ A page of the newest matches costs only what it passes over. A filter by time bo
 other order looks at all of them. Spans, and their bodies, are read only when a filter asks.
 """
 
+import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from heapq import merge
 from itertools import groupby, islice
 
 import msgspec
 
+from eventtrack.errors import NotFoundError
 from eventtrack.limits import INT64_MAX, INT64_MIN
 from eventtrack.projections.state import ExperimentState
 from eventtrack.projections.tables import Reader
@@ -179,11 +181,7 @@ class TraceSearch:
             return span.kind
         if key == "status":
             return span.status
-        body = (
-            self._read_blob(span.sha256)
-            if span.in_blob
-            else span_body(self._reader, state.number, span.span_id) or b"{}"
-        )
+        body = self._body(state, span)
         if key == "text":
             return body.decode("utf-8", "replace")
         attributes = msgspec.json.decode(body).get("attributes", {})
@@ -192,6 +190,14 @@ class TraceSearch:
         if value is None or isinstance(value, str):
             return value
         return msgspec.json.encode(value).decode()
+
+    def _body(self, state: TraceState, span: SpanState) -> bytes:
+        """The JSON of a span; of one whose bytes are not on this machine an empty object."""
+        if not span.in_blob:
+            return span_body(self._reader, state.number, span.span_id) or b"{}"
+        with contextlib.suppress(NotFoundError):
+            return self._read_blob(span.sha256)
+        return b"{}"
 
 
 def _assessment_test(comparison: Comparison) -> Test:

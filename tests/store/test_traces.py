@@ -111,8 +111,13 @@ def test_the_blob_of_a_span_that_is_missing_is_named(store: Store) -> None:
     blob.unlink()
     with pytest.raises(NotFoundError, match=blob.name):
         store.traces.read(TRACE)
-    report = store.maintenance.check()
-    assert [problem.where for problem in report.problems] == [f"blob {blob.name}"]
+    report(store, "tr-2")
+    store.traces.log_spans("0", [span(trace="tr-2")])
+    assert [one.info.trace_id for one in store.traces.read_many([TRACE, "tr-2"])] == ["tr-2"]
+    assert store.traces.search(["0"], "trace.text LIKE '%xxx%'") == []
+    assert len(store.traces.search(["0"])) == 2
+    problems = store.maintenance.check().problems
+    assert [problem.where for problem in problems] == [f"blob {blob.name}"]
 
 
 def test_sums_leave_out_what_a_span_above_them_tells(store: Store) -> None:
