@@ -47,6 +47,8 @@ class SqlStore(Source):
     kind = "mlflow"
 
     def __init__(self, url: str) -> None:
+        if "://" not in url:
+            url = f"sqlite:///{url}"  # a plain path
         super().__init__(without_password(url))
         self._database: Database = open_database(url, self.report.damaged)
         self._tables = self._database.tables()

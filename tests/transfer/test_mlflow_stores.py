@@ -67,6 +67,8 @@ def test_what_is_no_store_is_refused(tmp_path: Path) -> None:
         FileStore(tmp_path)
     with pytest.raises(NotFoundError, match="no such file"):
         SqlStore(f"sqlite:///{tmp_path}/none.db")
+    with pytest.raises(NotFoundError, match="no such file"):
+        SqlStore(str(tmp_path / "none.db"))
     (tmp_path / "text.db").write_text("no database" * 1000)
     with pytest.raises(InvalidValueError, match="as a SQLite database"):
         SqlStore(f"sqlite:///{tmp_path}/text.db")
