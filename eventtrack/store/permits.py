@@ -32,6 +32,9 @@ _HARMLESS = frozenset(
         "experiment.tag_deleted",
     }
 )
+# Streams that have no say in it. Whatever stands in any other, in one that erases or in one of a
+# later day, is taken to forbid everything.
+_OTHER_KINDS = frozenset({"session", "model", "trace"})
 # Envelopes of others that are looked at one by one; after more than that the views are asked anew.
 _GAP_MAX = 1024
 _STREAMS_MAX = 100_000
@@ -60,9 +63,8 @@ class Permits:
                     position = envelope.position
                     stream = envelope.header.stream
                     kind = stream.partition("/")[0]
-                    if kind not in ("run", "experiment"):
-                        continue
-                    if _HARMLESS.issuperset(group.type for group in envelope.groups()):
+                    types = {group.type for group in envelope.groups()}
+                    if kind in _OTHER_KINDS or (types and types <= _HARMLESS):
                         continue
                     if kind == "run":
                         self._streams.discard(stream)

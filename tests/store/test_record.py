@@ -140,6 +140,11 @@ def test_a_permit_does_not_outlast_what_was_not_seen(store: Store, run_id: str) 
     log.transact(lambda txn: txn.append(strange, b"s" * 16))
     permits.follow(log, log.head())  # of a type that nobody here knows
     assert stream not in permits
+    permits.grant([stream], log.head())
+    elsewhere = Draft("store/erasures", strange.body, 1)
+    log.transact(lambda txn: txn.append(elsewhere, b"s" * 16))
+    permits.follow(log, log.head())
+    assert stream not in permits
 
 
 def test_a_single_step_and_time_stand_for_all(store: Store, run_id: str) -> None:
