@@ -19,6 +19,7 @@ COMMANDS = {
     "experiments": _lazy("experiments", "experiments", _LOOK, "List, show and edit experiments."),
     "runs": _lazy("runs", "runs", _LOOK, "List, show, search, compare and plot runs."),
     "traces": _lazy("traces", "traces", _LOOK, "List and show traces of LLM programs."),
+    "models": _lazy("models", "models", _LOOK, "List and show registered models."),
     "artifacts": _lazy("artifacts", "artifacts", _LOOK, "List and fetch the files of runs."),
     "stats": _lazy("stats", "stats", _LOOK, "How much the store holds, and where."),
     "watch": _lazy("watch", "watch", _LOOK, "Keep the views current and print each change."),
