@@ -153,4 +153,8 @@ def test_the_client_does_what_it_says(tmp_path: Path) -> None:
 def test_what_is_not_served_is_said_at_once() -> None:
     client = mlflow.MlflowClient()
     with pytest.raises(mlflow.exceptions.MlflowException, match="not served by eventtrack yet"):
-        client.create_registered_model("m")
+        client.create_webhook(
+            "w",
+            "https://example.org",
+            [mlflow.entities.webhook.WebhookEvent.from_str("prompt.created")],
+        )
