@@ -12,10 +12,12 @@ from eventtrack.projections.trace_state import TraceState
 from eventtrack.projections.trace_tables import find_trace
 from eventtrack.store.blame import RUN_NAME_TAG, facts_set_by
 from eventtrack.store.events import EventRecord
+from eventtrack.store.undo_models import inverse_of_model, inverse_of_registered
 from eventtrack.views.entities import find_by_name
 
 # The value that a fact had before the event; None when it had none.
 Before = Callable[[str], str | None]
+_OF_MODELS = {"model": inverse_of_model, "registered": inverse_of_registered}
 _OVERTAKEN = "the run was updated again since"
 
 
@@ -44,6 +46,12 @@ def inverse(
         trace = find_trace(reader, name)
         if trace is not None and trace.experiment_id:
             return _inverse_of_trace(trace, event, _values(earlier), now_ms)
+    model = reader.model(name) if kind == "model" else None
+    if kind == "registered" or (model is not None and model.experiment_id):
+        found = _OF_MODELS[kind](reader, event, now_ms)
+        _demand(event, found is not None, _reason(event.type))
+        _demand(event, found is not False, "what it did does not hold any more")
+        return [found] if found else []
     raise _impossible(event, f"nothing is known of {event.stream}")
 
 

@@ -5,6 +5,7 @@ import pytest
 from eventtrack.clock import ManualClock
 from eventtrack.errors import (
     AlreadyExistsError,
+    InvalidStateError,
     InvalidValueError,
     NotFoundError,
 )
@@ -160,3 +161,28 @@ def test_the_past_of_a_registry_can_be_seen(store: Store) -> None:
         assert then.registry.versions("net") == []
     types = [event.type for event in store.events.read(stream=store.registry.stream("net"))]
     assert types == ["registered.created", "registered.version_created"]
+
+
+def address_of(store: Store, kind: str) -> str:
+    """The address of the last event of a type."""
+    return [event for event in store.events.read() if event.type == kind][-1].address
+
+
+def test_deletions_are_undone(store: Store) -> None:
+    store.registry.create("net")
+    store.registry.create_version("net", "s")
+    store.registry.delete_version("net", 1)
+    store.history.undo(address_of(store, "registered.version_deleted"))
+    assert store.registry.get_version("net", 1).source == "s"
+    store.registry.delete("net")
+    store.history.undo(address_of(store, "registered.deleted"))
+    assert store.registry.get_version("net", 1).source == "s"
+    with pytest.raises(InvalidStateError, match="does not hold any more"):
+        store.history.undo(address_of(store, "registered.deleted"))
+    model_id = store.models.create("0").model_id
+    store.models.delete(model_id)
+    store.history.undo(address_of(store, "model.deleted"))
+    assert store.models.get(model_id).lifecycle_stage == "active"
+    store.registry.set_alias("net", "best", 1)
+    with pytest.raises(InvalidStateError, match="knows no inverse"):
+        store.history.undo(address_of(store, "registered.alias_set"))
