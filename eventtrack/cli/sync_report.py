@@ -1,16 +1,41 @@
 """What `sync` and its like print: progress while they go on, and a report at the end."""
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import click
 
 from eventtrack.cli import text
 from eventtrack.cli.output import Output
 from eventtrack.cli.tables import Styled
 
 if TYPE_CHECKING:
-    from eventtrack.sync import Moved, SyncReport
+    from eventtrack.sync import Moved, Selection, SyncReport
+
+
+def selection_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Decorate a command with --experiment and --run."""
+    function = click.option(
+        "--run", "runs", multiple=True, metavar="ID", help="As --experiment, for a single run."
+    )(function)
+    return click.option(
+        "--experiment",
+        "-e",
+        "experiments",
+        multiple=True,
+        metavar="NAME|ID",
+        help="Pull only what is in this experiment, and of all else the headers; may be repeated.",
+    )(function)
+
+
+def selection(experiments: Sequence[str], runs: Sequence[str]) -> "Selection | None":
+    """What was wanted by those options; None where none was given."""
+    from eventtrack.sync import Selection
+
+    found = Selection(experiments=list(experiments), runs=list(runs))
+    return found or None
 
 
 @contextmanager

@@ -11,11 +11,13 @@ from eventtrack.events.envelope import Envelope
 from eventtrack.events.registry import REGISTRY, EventType, Registry
 from eventtrack.events.types import Event
 
+_HASH_BYTES = 32
+
 
 def blobs_named(envelope: Envelope, registry: Registry = REGISTRY) -> list[bytes]:
     """SHA-256 hashes of the blobs that an envelope's events name.
 
-    Of types that this eventtrack does not know, none.
+    Of types that this eventtrack does not know, none; nor what is no hash, whoever wrote it.
     """
     found: list[bytes] = []
     for group in envelope.groups():
@@ -25,7 +27,7 @@ def blobs_named(envelope: Envelope, registry: Registry = REGISTRY) -> list[bytes
             continue
         for event in entry.decode_many(group.version, group.bodies) or ():
             parts = [part for name in names for part in getattr(event, name)]
-            found += [part.blob for part in parts if part.blob is not None]
+            found += [part.blob for part in parts if len(part.blob or b"") == _HASH_BYTES]
     return found
 
 

@@ -13,12 +13,12 @@ from eventtrack.events.envelope import SALT_BYTES, Draft, Envelope, seal
 from eventtrack.events.redaction import is_redaction
 from eventtrack.ids import IdSource, RandomIds
 from eventtrack.limits import READ_BYTES_MAX
-from eventtrack.log import erasure, merkle
+from eventtrack.log import erasure, filling, merkle
 from eventtrack.log.environment import Environment, Transaction, run_growing, table_rows
 from eventtrack.log.filesystem import file_identity
 from eventtrack.log.protocol import Head, Result
 
-TABLES = ("events", "feeds", "heads", "journals", "meta", "tiles", "erased")
+TABLES = ("events", "feeds", "heads", "journals", "meta", "tiles", "erased", "bare")
 _POSITION_BYTES = 8
 
 
@@ -155,6 +155,16 @@ class LmdbLog:
         with self.environment.read() as txn:
             return table_rows(txn, self._tables["erased"])
 
+    def rewrites(self) -> int:
+        """How many payloads were erased or came later."""
+        with self.environment.read() as txn:
+            return filling.rewrites(txn, self._tables)
+
+    def unfilled(self) -> dict[bytes, int]:
+        """The first index of each feed whose payload is not here and may come."""
+        with self.environment.read() as txn:
+            return filling.unfilled(txn, self._tables)
+
     def close(self) -> None:
         """Release the log's files."""
         self.environment.close()
@@ -259,7 +269,10 @@ class LmdbTransaction:
         head = self.feed_head(header.replica)
         if header.index < head.size:
             self._refuse_fork(envelope)
-            return None
+            if not filling.fill(self._txn, self._tables, envelope):
+                return None
+            self._changed = True
+            return envelope
         if header.index > head.size or header.recorded <= head.recorded:
             raise ConflictError(
                 f"cannot append envelope {header.index} of replica {header.replica.hex()}: "
@@ -272,6 +285,7 @@ class LmdbTransaction:
             self._recorded = max(self._recorded, header.recorded)
             # Somebody has more of this feed than this copy, which so is not the last to write it.
             self.renew_replica()
+        filling.note(self._txn, self._tables, envelope)
         stored = erasure.arriving(self._txn, self._tables, envelope)
         return self._store(stored, envelope.leaf_hash, header.replica, head, header.recorded)
 
@@ -335,6 +349,10 @@ class LmdbTransaction:
     def erased(self) -> int:
         """How many payloads were ordered to be erased."""
         return table_rows(self._txn, self._tables["erased"])
+
+    def rewrites(self) -> int:
+        """How many payloads were erased or came later."""
+        return filling.rewrites(self._txn, self._tables)
 
     def _refuse_fork(self, envelope: Envelope) -> None:
         header = envelope.header

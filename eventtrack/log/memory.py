@@ -25,6 +25,7 @@ class MemoryLog:
         self._recorded = 0
         self._journals: dict[bytes, int] = {}
         self._commits = 0
+        self._filled = 0
 
     @property
     def replica(self) -> bytes:
@@ -127,7 +128,13 @@ class MemoryLog:
         if known is not None:
             if self._envelopes[known - 1].header_bytes != envelope.header_bytes:
                 raise ConflictError(f"replica {header.replica.hex()} forks at {header.index}")
-            return None
+            if self._envelopes[known - 1].payload or not envelope.payload:
+                return None
+            if (header.replica, header.index) in self._ordered():
+                return None
+            self._filled += 1
+            self._envelopes[known - 1] = Envelope(data, known)
+            return envelope
         if header.index != head.size or header.recorded <= head.recorded:
             raise ConflictError(f"envelope {header.index} is not the next of its feed")
         self._recorded = observe_recorded(self._recorded, header.recorded, self._clock.now_ms())
@@ -157,6 +164,20 @@ class MemoryLog:
     def erased(self) -> int:
         """How many payloads were ordered to be erased."""
         return len(self._ordered())
+
+    def rewrites(self) -> int:
+        """How many payloads were erased or came later."""
+        return self.erased() + self._filled
+
+    def unfilled(self) -> dict[bytes, int]:
+        """The first index of each feed whose payload is not here and may come."""
+        ordered = self._ordered()
+        found: dict[bytes, int] = {}
+        for envelope in self._envelopes:
+            name = (envelope.header.replica, envelope.header.index)
+            if not envelope.payload and name not in ordered:
+                found.setdefault(*name)
+        return found
 
     def _store(self, data: bytes) -> Envelope:
         self._envelopes.append(Envelope(data, len(self._envelopes) + 1))

@@ -42,6 +42,10 @@ class LogReader(Protocol):
         """The envelope at a position, None beyond the log."""
         ...
 
+    def rewrites(self) -> int:
+        """How many payloads were erased or came later: views of another number are stale."""
+        ...
+
     def erased(self) -> int:
         """How many payloads were ordered to be erased. Grows only; views folded before are stale.
 
@@ -68,6 +72,8 @@ class LogTransaction(LogReader, Protocol):
 
     def append_foreign(self, data: bytes) -> Envelope | None:
         """Append another replica's envelope, bytes unchanged; None when it is already here.
+
+        One that came without its payload gets it, when it comes again with it.
 
         One of this replica's own feed that is not here was lost with a restored backup: it is
         taken back, and from then on this copy writes under a new replica id.
@@ -142,6 +148,10 @@ class EventLog(LogReader, Protocol):
 
         May return fewer than there are, to bound memory; none only when there are none.
         """
+        ...
+
+    def unfilled(self) -> dict[bytes, int]:
+        """The first index of each feed whose payload was left out and may come (partial sync)."""
         ...
 
     def frontier(self, replica: bytes, size: int) -> list[bytes]:

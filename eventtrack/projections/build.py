@@ -29,12 +29,12 @@ Include = Callable[[Envelope], bool]
 class Checkpoint(msgspec.Struct, array_like=True, frozen=True):
     """The position folded last and the leaf hash of the header there; 0 for nothing yet.
 
-    `erased` is how many payloads had been erased when folding began.
+    `rewrites` is how many payloads had been erased, or had come later, when folding began.
     """
 
     position: int = 0
     leaf: bytes = b""
-    erased: int = 0
+    rewrites: int = 0
 
 
 class StaleBuild(Exception):  # noqa: N818 - a signal to rebuild, not an error for callers
@@ -185,7 +185,7 @@ class Fold:
     def take_batch(self, log: LogReader) -> None:
         """Fold the next batch of the log."""
         if not self.position:
-            self._checkpoint = Checkpoint(erased=log.erased())
+            self._checkpoint = Checkpoint(rewrites=log.rewrites())
         if not matches(self._checkpoint, log):
             raise StaleBuild(f"another history at position {self.position}")
         self.apply(log.read(self.position, FOLD_ENVELOPES_MAX))
@@ -202,7 +202,7 @@ class Fold:
                     self.last_included = envelope.position
             self.tables.flush()
         last = envelopes[-1]
-        self._checkpoint = Checkpoint(last.position, last.leaf_hash, self._checkpoint.erased)
+        self._checkpoint = Checkpoint(last.position, last.leaf_hash, self._checkpoint.rewrites)
 
     def finish(self) -> bool:
         """Write the checkpoint if it moved; returns whether it did."""
@@ -217,7 +217,7 @@ def matches(checkpoint: Checkpoint, log: LogReader) -> bool:
     """Whether the log still holds what was folded, at the checkpoint's position and before."""
     if not checkpoint.position:
         return True
-    if checkpoint.erased != log.erased():
+    if checkpoint.rewrites != log.rewrites():
         return False
     envelope = log.get(checkpoint.position)
     return envelope is not None and envelope.leaf_hash == checkpoint.leaf

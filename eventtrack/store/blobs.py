@@ -67,7 +67,7 @@ class Blobs:
 
     def holds(self, digest: bytes) -> bool:
         """Whether the blob is here."""
-        return self.path(digest).exists()
+        return self.path(digest).is_file()
 
     def receive(self, digest: bytes, chunks: Iterable[bytes]) -> int:
         """Store a blob that comes from elsewhere, in pieces; returns its size.

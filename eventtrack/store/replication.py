@@ -40,6 +40,13 @@ class Replication:
         self._engine.flush()
         return self._engine.log.heads()
 
+    def begins_whole(self, stream: str) -> bool | None:
+        """Whether the first envelope of a stream here has its payload; None where there is none."""
+        with self._engine.read() as reader:
+            position = next(iter(reader.timeline(stream)), None)
+        envelope = None if position is None else self._engine.log.get(position)
+        return None if envelope is None else bool(envelope.payload)
+
     def receive(self, work: Callable[[LogTransaction], Result]) -> Result:
         """Append other replicas' envelopes in one durable commit; see `EventLog.transact`.
 

@@ -4,6 +4,7 @@ from eventtrack.sync.bundle import BundleInfo, BundleRemote, apply_bundle, creat
 from eventtrack.sync.peer import serve
 from eventtrack.sync.remotes import RemoteAddress, Remotes, open_remote
 from eventtrack.sync.report import Moved, Progress, SyncReport
+from eventtrack.sync.selection import Selection
 from eventtrack.sync.service import Ways, clone, follow, synchronize
 
 __all__ = [
@@ -13,6 +14,7 @@ __all__ = [
     "Progress",
     "RemoteAddress",
     "Remotes",
+    "Selection",
     "SyncReport",
     "Ways",
     "apply_bundle",

@@ -22,13 +22,13 @@ _ASKED_AT_ONCE = 1024
 class Ledger(msgspec.Struct, array_like=True):
     """How far the log was searched, checked by the hash of what is there, and what is wanted.
 
-    `erased` is how many payloads had been erased then: what only those named is wanted no more.
+    `rewrites` is how many payloads had been erased or filled in then: others name other blobs.
     """
 
     position: int = 0
     leaf: bytes = b""
     wanted: list[bytes] = []
-    erased: int = 0
+    rewrites: int = 0
 
 
 def pull_artifacts(
@@ -79,15 +79,15 @@ def push_artifacts(
 def _searched(log: EventLog, ledger: Ledger) -> Ledger:
     """The ledger with what the log names behind the place where it ended."""
     known = log.get(ledger.position) if ledger.position else None
-    erased = log.erased()
-    if known is None or (known.leaf_hash, erased) != (ledger.leaf, ledger.erased):
+    rewrites = log.rewrites()
+    if known is None or (known.leaf_hash, rewrites) != (ledger.leaf, ledger.rewrites):
         ledger = Ledger()  # none yet, or of another history
     wanted = dict.fromkeys(ledger.wanted)
     while page := log.read(ledger.position, _PAGE):
         for envelope in page:
             wanted.update(dict.fromkeys(blobs_named(envelope)))
         ledger = Ledger(page[-1].position, page[-1].leaf_hash)
-    ledger.wanted, ledger.erased = list(wanted), erased
+    ledger.wanted, ledger.rewrites = list(wanted), rewrites
     return ledger
 
 

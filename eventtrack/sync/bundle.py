@@ -23,8 +23,9 @@ from eventtrack.errors import (
 )
 from eventtrack.events.attachments import blobs_named
 from eventtrack.events.envelope import Envelope
+from eventtrack.log import merkle
 from eventtrack.log.filesystem import sync_folder, translate_os_error
-from eventtrack.log.protocol import Head
+from eventtrack.log.protocol import EventLog, Head
 from eventtrack.store import Store
 from eventtrack.sync import frames
 from eventtrack.sync.blocks import Block, read_header
@@ -87,7 +88,7 @@ def create_bundle(
     contents = _Contents(
         source.now_ms(),
         msgspec.Raw(frames.encode_heads(needs)),
-        msgspec.Raw(frames.encode_heads(known_heads(own))),
+        msgspec.Raw(frames.encode_heads(_handed_on(source.log, own))),
     )
     total = sum(stop - start for start, stop in ranges.values())
     draft = path.with_name(f"{DRAFT}{secrets.token_hex(16)}")
@@ -124,6 +125,17 @@ def create_bundle(
     finally:
         draft.unlink(missing_ok=True)
     return BundleRemote(path).info()
+
+
+def _handed_on(log: EventLog, own: Mapping[bytes, Head]) -> list[FeedHead]:
+    """What of each feed a store hands on: up to where a payload was left out."""
+    unfilled = log.unfilled()
+    found = []
+    for head in known_heads(own):
+        stop = min(head.size, unfilled.get(head.replica, head.size))
+        root = head.root if stop == head.size else merkle.root(log.frontier(head.replica, stop))
+        found.append(FeedHead(head.replica, stop, root))
+    return found
 
 
 def apply_bundle(store: Store, path: Path, progress: Progress | None = None) -> SyncReport:

@@ -12,7 +12,7 @@ from eventtrack.log import merkle
 from eventtrack.log.protocol import EventLog, Head
 from eventtrack.store.replication import Replication
 from eventtrack.sync.blocks import Block, feed_blocks
-from eventtrack.sync.importing import Importer, fork_error
+from eventtrack.sync.importing import Importer, Keeps, fork_error
 from eventtrack.sync.protocol import FeedHead, Remote, Source
 from eventtrack.sync.report import Progress, SyncReport
 
@@ -28,14 +28,24 @@ def pull(
     theirs: list[FeedHead],
     report: SyncReport,
     progress: Progress | None = None,
+    *,
+    keeps: Keeps | None = None,
+    fill: bool = True,
 ) -> None:
     """Take everything that a remote holds beyond this store; `theirs` are its heads.
+
+    Args:
+        keeps: Whether an envelope comes with its payload; by default all do.
+        fill: Whether to ask again for payloads that were left out before.
 
     Raises:
         CorruptionError: What came of some feed is damaged. That feed is as it was, others came.
     """
-    own = target.heads()
-    sizes = {replica: head.size for replica, head in own.items()}
+    have = {head.replica: head for head in known_heads(target.heads())}
+    for replica, size in target.log.unfilled().items() if fill else ():
+        root = merkle.root(target.log.frontier(replica, size))
+        have[replica] = FeedHead(replica, size, root)
+    sizes = {replica: head.size for replica, head in have.items()}
     missing = {
         head.replica: head.size - sizes.get(head.replica, 0)
         for head in theirs
@@ -43,10 +53,10 @@ def pull(
     }
     if not missing:
         return
-    importer = Importer(target)
+    importer = Importer(target, keeps)
     done, total = 0, sum(missing.values())
     try:
-        for block in remote.read(known_heads(own)):
+        for block in remote.read(list(have.values())):
             importer.add(block)
             done += block.header.count
             if progress is not None:
@@ -97,6 +107,8 @@ def ranges_beyond(
 ) -> dict[bytes, tuple[int, int]]:
     """Of each feed what they lack: from where to where. Forks are left out, and put on record."""
     known = {head.replica: head for head in theirs}
+    # Who has envelopes without their payloads does not hand them on: others would miss those.
+    unfilled = log.unfilled()
     found: dict[bytes, tuple[int, int]] = {}
     for replica, head in own.items():
         their = known.get(replica)
@@ -107,8 +119,9 @@ def ranges_beyond(
             if report is not None:
                 report.forks.setdefault(replica.hex(), fork_error(replica, size).message)
             continue
-        if size < head.size:
-            found[replica] = (size, head.size)
+        stop = min(head.size, unfilled.get(replica, head.size))
+        if size < stop:
+            found[replica] = (size, stop)
     return found
 
 

@@ -119,7 +119,7 @@ class FolderRemote:
     def present_blobs(self, digests: Sequence[bytes]) -> set[bytes]:
         """Those of the artifacts that it holds."""
         with _named(f"read {self._path}"):
-            return {digest for digest in digests if self._blob(digest).exists()}
+            return {digest for digest in digests if self._blob(digest).is_file()}
 
     def get_blob(self, digest: bytes) -> Iterator[bytes]:
         """An artifact's bytes."""

@@ -1,5 +1,6 @@
 """Blocks from elsewhere into the log: verified, and then committed, or nothing of them."""
 
+from collections.abc import Callable
 from functools import partial
 
 from eventtrack.errors import (
@@ -18,6 +19,8 @@ from eventtrack.store.replication import Replication
 from eventtrack.sync.blocks import Block
 from eventtrack.views.records import Record
 
+Keeps = Callable[[Envelope], bool]
+
 
 class Received(Record):
     """What came in and was new."""
@@ -32,10 +35,14 @@ class Importer:
 
     A feed whose blocks cannot be taken stays as it is, named in `refused` with the reason, and does
     not keep the others out.
+
+    Args:
+        keeps: Whether an envelope is stored with its payload; by default all are.
     """
 
-    def __init__(self, target: Replication) -> None:
+    def __init__(self, target: Replication, keeps: Keeps | None = None) -> None:
         self._target = target
+        self._keeps = keeps
         self._waiting: list[Block] = []
         self._bytes = 0
         self.received = Received()
@@ -44,8 +51,11 @@ class Importer:
     def add(self, block: Block) -> None:
         """Take a block. What is new in it is durable after `flush`, or when enough came."""
         if block.header.replica not in self.refused:
-            self._waiting.append(block)
-            self._bytes += len(block.data)
+            try:
+                self._waiting.append(block if self._keeps is None else self._stripped(block))
+                self._bytes += len(block.data)
+            except (CorruptionError, FormatTooNewError) as error:
+                self.refused[block.header.replica] = error
         if self._bytes >= IMPORT_COMMIT_BYTES_MAX:
             self.flush()
 
@@ -68,6 +78,16 @@ class Importer:
             self.received.bytes += sum(len(one.data) for one in new)
             return
 
+    def _stripped(self, block: Block) -> Block:
+        """A block without the payloads that are not wanted; decided before the log is locked."""
+        assert self._keeps is not None
+        kept = []
+        for data in block.envelopes:
+            envelope = Envelope(data)
+            envelope.verify()
+            kept.append(data if self._keeps(envelope) else envelope.without_payload)
+        return Block(block.header, kept, block.data)
+
 
 class _Refused(Exception):  # noqa: N818 - a signal to go on without that feed
     def __init__(self, replica: bytes, error: EventtrackError) -> None:
@@ -86,7 +106,7 @@ def _take_all(transaction: LogTransaction, blocks: list[Block]) -> list[Envelope
     return new
 
 
-def take(transaction: LogTransaction, block: Block) -> list[Envelope]:
+def take(transaction: LogTransaction, block: Block, keeps: Keeps | None = None) -> list[Envelope]:
     """Append those envelopes of a block that are new here, and check that they make its root.
 
     The transaction must be given up if this raises.

@@ -13,6 +13,7 @@ from eventtrack.errors import AlreadyExistsError, InvalidValueError, NotFoundErr
 from eventtrack.store.replication import Replication
 from eventtrack.sync.folder import FolderRemote
 from eventtrack.sync.protocol import Remote
+from eventtrack.sync.selection import Selection
 from eventtrack.sync.ssh import open_ssh
 from eventtrack.views.records import Record
 
@@ -22,10 +23,11 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 
 
 class RemoteAddress(Record):
-    """A remote: the name by which this store knows it, and its URL."""
+    """A remote: the name by which this store knows it, its URL, and what is wanted of it."""
 
     name: str
     url: str
+    wanted: Selection = msgspec.field(default_factory=Selection)
 
 
 class Remotes:
@@ -49,7 +51,7 @@ class Remotes:
                 f"cannot read {self._file}: {error}", hint="mend it, or delete it and add them anew"
             ) from error
 
-    def add(self, name: str, url: str) -> RemoteAddress:
+    def add(self, name: str, url: str, wanted: Selection | None = None) -> RemoteAddress:
         """Remember a remote.
 
         Raises:
@@ -67,7 +69,7 @@ class Remotes:
                 f"there is a remote {name!r} already",
                 hint=f"`eventtrack remote remove {name}` first, or choose another name",
             )
-        address = RemoteAddress(name=name, url=absolute_url(url))
+        address = RemoteAddress(name=name, url=absolute_url(url), wanted=wanted or Selection())
         self._write([*known, address])
         return address
 

@@ -8,12 +8,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+import msgspec
+
 from eventtrack.errors import AlreadyExistsError, EventtrackWarning, RemoteError
 from eventtrack.log import files
 from eventtrack.store import Store, open_store
+from eventtrack.store.replication import Replication
 from eventtrack.sync.artifacts import pull_artifacts, push_artifacts
 from eventtrack.sync.exchange import pull, push
-from eventtrack.sync.protocol import Remote
+from eventtrack.sync.protocol import FeedHead, Remote
 from eventtrack.sync.remotes import (
     DEFAULT_REMOTE,
     RemoteAddress,
@@ -22,14 +25,16 @@ from eventtrack.sync.remotes import (
     open_remote,
 )
 from eventtrack.sync.report import Progress, SyncReport
+from eventtrack.sync.selection import Chooser, Selection
 
 
 class Ways(NamedTuple):
-    """What a sync is to move."""
+    """What a sync is to move. `wanted` is whose payloads are pulled: None for the remote's own."""
 
     pull: bool = True
     push: bool = True
     artifacts: bool = True
+    wanted: Selection | None = None
 
 
 BOTH_WAYS = Ways()
@@ -119,7 +124,7 @@ def exchange(
     here = store.replication
     theirs = other.heads()
     if ways.pull:
-        pull(here, other, theirs, report, progress)
+        _pull(here, other, theirs, remotes, address, ways, report, progress)
         if ways.artifacts:
             file = remotes.ledger(address, "pulled")
             pull_artifacts(here, other, file, report.pulled, progress)
@@ -137,6 +142,29 @@ def exchange(
             # Nobody takes any more of this copy's feed, so what comes next goes into another.
             here.receive(lambda transaction: transaction.renew_replica())
     return report
+
+
+def _pull(
+    here: Replication,
+    other: Remote,
+    theirs: list[FeedHead],
+    remotes: Remotes,
+    address: RemoteAddress,
+    ways: Ways,
+    report: SyncReport,
+    progress: Progress | None,
+) -> None:
+    """Pull what is wanted; what was left out before is asked for again if other things were."""
+    wanted = address.wanted if ways.wanted is None else ways.wanted
+    note, said = remotes.ledger(address, "wanted"), msgspec.json.encode(wanted)
+    if not wanted:
+        pull(here, other, theirs, report, progress)
+    else:
+        fill = not note.exists() or note.read_bytes() != said
+        keeps = Chooser(here, wanted)
+        pull(here, other, theirs, report, progress, keeps=keeps, fill=fill)
+    if wanted or note.exists():
+        note.write_bytes(said)
 
 
 def clone(
@@ -161,6 +189,6 @@ def clone(
         # Not made by `open_store`, which would begin its history with an experiment.
         store = open_store(folder, source="cli", create=False)
         remotes = Remotes(store.replication)
-        address = remotes.add(DEFAULT_REMOTE, target)
+        address = remotes.add(DEFAULT_REMOTE, target, ways.wanted)
         pulling = ways._replace(push=False)
         return store, exchange(store, other, remotes, address, pulling, progress)

@@ -17,8 +17,9 @@ def stick(tmp_path: Path) -> str:
 
 def test_a_remote_is_added_listed_and_removed(run: CommandLine, stick: str) -> None:
     assert "No remotes" in run("remote", "list").stderr
-    assert run("remote", "add", "origin", stick, "--json").json == {"name": "origin", "url": stick}
-    assert run("remote", "list", "--json").json == [{"name": "origin", "url": stick}]
+    added = run("remote", "add", "origin", stick, "--json").json
+    assert (added["name"], added["url"]) == ("origin", stick)
+    assert run("remote", "list", "--json").json == [added]
     assert stick in run("remote", "list").stdout
     run("remote", "add", "origin", "elsewhere", code=4)
     run("remote", "remove", "origin")
@@ -50,6 +51,26 @@ def test_a_sync_with_nothing_named_says_what_to_do(run: CommandLine) -> None:
     assert "no remote 'cluster'" in run("sync", "cluster", code=3).stderr
     assert "no way to gopher" in run("pull", "gopher://x/y", code=2).stderr
     run("pull", "./nowhere", code=9)
+
+
+def test_one_experiment_is_cloned_and_the_rest_comes_later(
+    run: CommandLine, sample: Sample, stick: str, tmp_path: Path
+) -> None:
+    run("experiments", "create", "elsewhere")
+    other = sample.store.runs.create(
+        run("experiments", "show", "elsewhere", "--json").json["experiment_id"]
+    )
+    run("push", stick)
+    twin = CommandLine(tmp_path / "twin")
+    twin("clone", stick, "--experiment", "flowers")
+    twin("runs", "show", sample.first)
+    twin("runs", "show", other.info.run_id, code=3)
+    assert twin("remote", "list", "--json").json[0]["wanted"]["experiments"] == ["flowers"]
+    twin("pull", "--run", other.info.run_id)
+    twin("runs", "show", other.info.run_id)
+    twin("pull", "--all")
+    digests = {one("replay", "--verify", "--json").json["live"] for one in (run, twin)}
+    assert len(digests) == 1
 
 
 def test_a_bundle_is_made_inspected_and_applied(run: CommandLine, tmp_path: Path) -> None:

@@ -38,6 +38,12 @@ def test_files_and_spans_name_their_blobs() -> None:
     assert blobs_named(sealed(Draft.of("trace/1", traces.SpansLogged("1", spans)))) == [SECOND]
 
 
+@pytest.mark.parametrize("digest", [b"", b"short", b"long" * 20])
+def test_what_is_no_hash_names_no_blob(digest: bytes) -> None:
+    files = [types.ArtifactStored("a", 1, digest), types.ArtifactStored("b", 1, FIRST)]
+    assert blobs_named(sealed(Draft.of("run/1", types.ArtifactsLogged(files)))) == [FIRST]
+
+
 def test_other_events_and_unknown_ones_name_none() -> None:
     assert blobs_named(sealed(Draft.of("run/1", types.TagsSet({"a": "b"})))) == []
     unknown = Draft("run/1", encode_groups([("run.teleported", 1, [b"\x90"])]), 1)

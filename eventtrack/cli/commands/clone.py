@@ -6,19 +6,33 @@ import click
 
 from eventtrack.cli import text
 from eventtrack.cli.base import Invocation, command, pass_invocation
-from eventtrack.cli.sync_report import print_report, progress_bars
+from eventtrack.cli.sync_report import (
+    print_report,
+    progress_bars,
+    selection,
+    selection_options,
+)
 
 
 @command("clone", "eventtrack clone /mnt/usb/runs", "eventtrack clone /mnt/usb/runs ./runs")
 @click.argument("url")
 @click.argument("path", required=False)
 @click.option("--no-artifacts", is_flag=True, help="Leave files out; a later sync brings them.")
+@selection_options
 @pass_invocation
-def clone(call: Invocation, url: str, path: str | None, no_artifacts: bool) -> None:
+def clone(
+    call: Invocation,
+    url: str,
+    path: str | None,
+    no_artifacts: bool,
+    experiments: tuple[str, ...],
+    runs: tuple[str, ...],
+) -> None:
     """Make a new store at PATH with all that the remote at URL has, and call that remote origin.
 
     PATH is --store or its defaults where it is not given. What is logged there is the new store's
-    own: `eventtrack sync` gives it back to the remote.
+    own: `eventtrack sync` gives it back to the remote. With --experiment or --run only that comes,
+    now and with later syncs; `eventtrack pull --all` brings the rest.
 
     JSON: as of `eventtrack sync`.
     """
@@ -28,7 +42,8 @@ def clone(call: Invocation, url: str, path: str | None, no_artifacts: bool) -> N
 
     folder = Path(path).absolute() if path is not None else resolve_path(call.uri)
     with progress_bars(call.out) as progress:
-        store, report = clone_store(url, folder, Ways(artifacts=not no_artifacts), progress)
+        ways = Ways(artifacts=not no_artifacts, wanted=selection(experiments, runs))
+        store, report = clone_store(url, folder, ways, progress)
     if not call.out.json:
         call.out.wrapped(f"{text.clean(str(store.path))} is a clone of {text.clean(url)}.")
     print_report(call.out, report)

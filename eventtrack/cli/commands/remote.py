@@ -21,7 +21,8 @@ def remote() -> None:
 def list_remotes(call: Invocation) -> None:
     """List the remotes of this store.
 
-    JSON: a list of objects with name and url.
+    JSON: a list of objects with name, url and wanted: the experiments and runs that are pulled, all
+    where none is named.
     """
     from eventtrack.sync import Remotes
 
@@ -56,7 +57,7 @@ def add(call: Invocation, name: str, url: str) -> None:
       ssh://HOST/~/runs?program=venv/bin/eventtrack
                                 where eventtrack is not on the PATH there
 
-    JSON: an object with name and url.
+    JSON: as of `eventtrack remote list`, one object.
     """
     from eventtrack.sync import Remotes
 
@@ -73,7 +74,7 @@ def add(call: Invocation, name: str, url: str) -> None:
 def remove(call: Invocation, name: str) -> None:
     """Forget a remote. What was exchanged stays on both sides.
 
-    JSON: an object with name and url.
+    JSON: as of `eventtrack remote list`, one object.
     """
     from eventtrack.sync import Remotes
 

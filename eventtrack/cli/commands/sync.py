@@ -2,13 +2,22 @@
 
 import os
 import threading
+from typing import TYPE_CHECKING
 
 import click
 
 from eventtrack.cli import text
 from eventtrack.cli.base import Invocation, command, pass_invocation
-from eventtrack.cli.sync_report import print_report, progress_bars
+from eventtrack.cli.sync_report import (
+    print_report,
+    progress_bars,
+    selection,
+    selection_options,
+)
 from eventtrack.cli.tables import Styled
+
+if TYPE_CHECKING:
+    from eventtrack.sync import Ways
 
 _remote = click.argument("remote", required=False)
 _no_artifacts = click.option(
@@ -25,13 +34,20 @@ _no_artifacts = click.option(
 )
 @_remote
 @_no_artifacts
+@selection_options
 @click.option("--follow", is_flag=True, help="Go on at each change, until interrupted.")
 @click.option(
     "--stdio", is_flag=True, help="Serve this store to a peer on standard input and output."
 )
 @pass_invocation
 def sync(
-    call: Invocation, remote: str | None, no_artifacts: bool, follow: bool, stdio: bool
+    call: Invocation,
+    remote: str | None,
+    no_artifacts: bool,
+    experiments: tuple[str, ...],
+    runs: tuple[str, ...],
+    follow: bool,
+    stdio: bool,
 ) -> None:
     """Exchange with REMOTE what either side lacks: pull, then push.
 
@@ -46,22 +62,40 @@ def sync(
     if stdio:
         _serve(call)
         return
+    from eventtrack.sync import Ways
+
+    ways = Ways(artifacts=not no_artifacts, wanted=selection(experiments, runs))
     if follow:
-        _follow(call, remote, artifacts=not no_artifacts)
-        return
-    _exchange(call, remote, pull=True, push=True, artifacts=not no_artifacts)
+        _follow(call, remote, ways)
+    else:
+        _exchange(call, remote, ways)
 
 
-@command("pull", "eventtrack pull", "eventtrack pull /mnt/usb/runs")
+@command("pull", "eventtrack pull", "eventtrack pull --experiment mnist")
 @_remote
 @_no_artifacts
+@selection_options
+@click.option("--all", "everything", is_flag=True, help="Also what was left out so far.")
 @pass_invocation
-def pull(call: Invocation, remote: str | None, no_artifacts: bool) -> None:
+def pull(
+    call: Invocation,
+    remote: str | None,
+    no_artifacts: bool,
+    experiments: tuple[str, ...],
+    runs: tuple[str, ...],
+    everything: bool,
+) -> None:
     """Take from REMOTE what it has and this store lacks.
+
+    What --experiment and --run leave out can be pulled later: by naming more, or by --all.
 
     JSON: as of `eventtrack sync`.
     """
-    _exchange(call, remote, pull=True, push=False, artifacts=not no_artifacts)
+    from eventtrack.sync import Selection, Ways
+
+    wanted = Selection() if everything else selection(experiments, runs)
+    ways = Ways(push=False, artifacts=not no_artifacts, wanted=wanted)
+    _exchange(call, remote, ways)
 
 
 @command("push", "eventtrack push", "eventtrack push /mnt/usb/runs")
@@ -73,25 +107,25 @@ def push(call: Invocation, remote: str | None, no_artifacts: bool) -> None:
 
     JSON: as of `eventtrack sync`.
     """
-    _exchange(call, remote, pull=False, push=True, artifacts=not no_artifacts)
+    from eventtrack.sync import Ways
+
+    _exchange(call, remote, Ways(pull=False, artifacts=not no_artifacts))
 
 
-def _exchange(
-    call: Invocation, remote: str | None, *, pull: bool, push: bool, artifacts: bool
-) -> None:
-    from eventtrack.sync import Ways, synchronize
+def _exchange(call: Invocation, remote: str | None, ways: "Ways") -> None:
+    from eventtrack.sync import synchronize
 
     store = call.open()
     with progress_bars(call.out) as progress:
-        report = synchronize(store, remote, Ways(pull, push, artifacts), progress)
+        report = synchronize(store, remote, ways, progress)
     print_report(call.out, report)
 
 
-def _follow(call: Invocation, remote: str | None, *, artifacts: bool) -> None:
-    from eventtrack.sync import Ways, follow
+def _follow(call: Invocation, remote: str | None, ways: "Ways") -> None:
+    from eventtrack.sync import follow
 
     store = call.open()
-    for report in follow(store, remote, Ways(artifacts=artifacts), stop=threading.Event()):
+    for report in follow(store, remote, ways, stop=threading.Event()):
         if call.out.json:
             call.out.json_line(report.to_dictionary())
         else:

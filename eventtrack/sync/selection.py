@@ -1,0 +1,70 @@
+"""Partial sync: of which runs the payloads come; of all others the headers only.
+
+The headers are what a feed's hashes are made of, so a partial copy is verified like a whole one,
+and can be filled later. What belongs to no run, model or trace comes in any case: it is small.
+"""
+
+import msgspec
+
+from eventtrack.events.envelope import Envelope
+from eventtrack.events.redaction import is_redaction
+from eventtrack.ids import experiment_id
+from eventtrack.store.replication import Replication
+from eventtrack.views.records import Record
+
+# How many experiments may have been born under one name before the one that is meant.
+_BIRTHS_MAX = 16
+
+
+class Selection(Record):
+    """Experiments, by name or id, and runs, by id, that are wanted; without any, all are."""
+
+    experiments: list[str] = msgspec.field(default_factory=list)
+    runs: list[str] = msgspec.field(default_factory=list)
+
+    def __bool__(self) -> bool:
+        return bool(self.experiments or self.runs)
+
+
+class Chooser:
+    """Decides of each envelope whether its payload is wanted; callable with it.
+
+    A stream belongs to the experiment that the first event says which names one. Nothing is known
+    of one whose beginning came from elsewhere and was left out: that it was is seen in the log.
+    """
+
+    def __init__(self, target: Replication, selection: Selection) -> None:
+        self._target = target
+        self._runs = set(selection.runs)
+        self._experiments = {
+            candidate
+            for name in selection.experiments
+            for candidate in (name, *(experiment_id(name, born) for born in range(_BIRTHS_MAX)))
+        }
+        self._wanted: dict[str, bool] = {}
+
+    def __call__(self, envelope: Envelope) -> bool:
+        """Whether the payload is wanted."""
+        stream = envelope.header.stream
+        known = self._wanted.get(stream)
+        if known is None:
+            known = self._decide(envelope)
+            if known is None:
+                # Said of a run that nobody has told us of yet: kept, but asked again.
+                return True
+            self._wanted[stream] = known
+        return known or is_redaction(envelope)
+
+    def _decide(self, envelope: Envelope) -> bool | None:
+        kind, _, name = envelope.header.stream.partition("/")
+        if kind not in ("run", "model", "trace"):
+            return True
+        if kind == "run" and name in self._runs:
+            return True
+        for event in envelope.events():
+            if getattr(event, "source_run_id", None) in self._runs:
+                return True
+            experiment = getattr(event, "experiment_id", None)
+            if experiment is not None:
+                return experiment in self._experiments
+        return self._target.begins_whole(envelope.header.stream)
