@@ -19,7 +19,8 @@ from eventtrack.errors import (
     UnsuitableFileSystemError,
 )
 from eventtrack.events.envelope import FORMAT_VERSION
-from eventtrack.log import files, filesystem
+from eventtrack.log import files, filesystem, lmdb_log
+from eventtrack.log.filesystem import file_identity
 from eventtrack.log.lmdb_log import LmdbLog
 from tests.contracts.event_log import append, point
 
@@ -92,6 +93,34 @@ def test_a_copied_store_starts_a_new_feed(original: Path, tmp_path: Path) -> Non
     assert [one.data for one in copy.read(0, 2)] == [one.data for one in log.read(0, 2)]
     log.close()
     copy.close()
+
+
+def test_a_copy_with_the_same_inode_on_another_disk_starts_a_new_feed(
+    original: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A copy on a new file system often has it: what tells is the generation, and which system."""
+    log = LmdbLog(original)
+    replica = log.replica
+    log.close()
+    inode, generation, system = file_identity(original / "data.mdb").decode().split(".")
+    for other in (f"{inode}.0badcafe.{system}", f"{inode}.{generation}.1234"):
+        monkeypatch.setattr(lmdb_log, "file_identity", lambda path, name=other: name.encode())
+        copy = LmdbLog(original)
+        assert copy.replica != replica
+        replica = copy.replica
+        copy.close()
+
+
+def test_a_file_keeps_its_identity_when_it_is_written_renamed_and_touched(tmp_path: Path) -> None:
+    file = tmp_path / "data.mdb"
+    file.write_bytes(b"1")
+    before = file_identity(file)
+    file.write_bytes(b"22")
+    moved = file.rename(tmp_path / "moved")
+    os.utime(moved, (0, 0))
+    assert file_identity(moved) == before
+    shutil.copy2(moved, tmp_path / "copy")
+    assert file_identity(tmp_path / "copy") != before
 
 
 class TestPrepare:

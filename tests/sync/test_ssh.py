@@ -1,7 +1,10 @@
 """Another process's store: as over ssh, with a plain shell in ssh's place."""
 
+import os
+import random
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -17,7 +20,7 @@ from eventtrack.store import Store, open_store
 from eventtrack.sync import clone, synchronize
 from eventtrack.sync.blocks import Block
 from eventtrack.sync.ssh import COMMAND_VARIABLE, PipeRemote, open_ssh, ssh_command
-from tests.sync.machines import PULL, block_of, machine, record_run
+from tests.sync.machines import PULL, block_of, envelopes, machine, record_run
 
 EVENTTRACK = f"{sys.executable} -m eventtrack"
 
@@ -106,6 +109,29 @@ def test_two_stores_that_are_written_to_meanwhile_end_up_the_same(
     for one in (store, other):
         assert one.maintenance.check().ok
         one.close()
+
+
+@pytest.mark.slow
+def test_a_sync_over_a_pipe_that_was_killed_anywhere_goes_on(
+    one: Store, shell: Path, tmp_path: Path
+) -> None:
+    for number in range(20):
+        run_id = record_run(one, str(number), points=500)
+        one.artifacts.log_bytes(run_id, os.urandom(200_000), "file.bin")
+    one.flush()
+    there = tmp_path / "there"
+    words = ["-m", "eventtrack", "--store", str(one.path), "sync", url(shell, there)]
+    generator = random.Random(0)
+    for _ in range(6):
+        with subprocess.Popen([sys.executable, *words], stdout=subprocess.DEVNULL) as process:
+            time.sleep(generator.uniform(0.2, 0.6))
+            process.kill()
+    synchronize(one, url(shell, there))
+    other = machine(there)
+    assert envelopes(one) == envelopes(other)
+    assert one.maintenance.digest() == other.maintenance.digest()
+    assert other.maintenance.check().ok
+    other.close()
 
 
 class TestServing:
