@@ -124,7 +124,7 @@ def test_a_sync_over_a_pipe_that_was_killed_anywhere_goes_on(
     generator = random.Random(0)
     for _ in range(6):
         with subprocess.Popen([sys.executable, *words], stdout=subprocess.DEVNULL) as process:
-            time.sleep(generator.uniform(0.2, 0.6))
+            time.sleep(generator.uniform(0.1, 0.5))
             process.kill()
     synchronize(one, url(shell, there))
     other = machine(there)
