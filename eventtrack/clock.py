@@ -59,6 +59,11 @@ def observe_recorded(last: int, remote: int, now_ms: int) -> int:
     return max(last, min(remote, bound))
 
 
+def recorded_end(time_ms: int) -> int:
+    """The last hybrid time of a millisecond."""
+    return ((time_ms + 1) << _COUNTER_BITS) - 1
+
+
 def recorded_ms(recorded: int) -> int:
     """The wall clock part of a hybrid time, in milliseconds since 1970."""
     return recorded >> _COUNTER_BITS

@@ -1,6 +1,6 @@
 """The log on disk: one LMDB environment, many processes (docs/format.md, sections 3 to 6)."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -13,13 +13,12 @@ from eventtrack.events.envelope import SALT_BYTES, Draft, Envelope, seal
 from eventtrack.events.redaction import is_redaction
 from eventtrack.ids import IdSource, RandomIds
 from eventtrack.limits import READ_BYTES_MAX
-from eventtrack.log import erasure, filling, merkle
+from eventtrack.log import erasure, filling, merkle, rows
 from eventtrack.log.environment import Environment, Transaction, run_growing, table_rows
 from eventtrack.log.filesystem import file_identity
 from eventtrack.log.protocol import Head, Result
 
 TABLES = ("events", "feeds", "heads", "journals", "meta", "tiles", "erased", "bare")
-_POSITION_BYTES = 8
 
 
 class LmdbLog:
@@ -51,22 +50,27 @@ class LmdbLog:
     def replica(self) -> bytes:
         """Whose feed this log's own appends extend."""
         with self.environment.read() as txn:
-            return _replica(txn, self._tables["meta"])
+            return rows.replica_of(txn, self._tables["meta"])
 
     def head(self) -> int:
         """The position of the newest envelope, 0 for an empty log."""
         with self.environment.read() as txn:
-            return _last_position(txn, self._tables["events"])
+            return rows.last_position(txn, self._tables["events"])
 
     def read(self, after: int, limit: int) -> list[Envelope]:
         """At most `limit` envelopes with positions above `after`, in order."""
         with self.environment.read() as txn:
-            return _read(txn, self._tables["events"], after, limit)
+            return rows.read(txn, self._tables["events"], after, limit)
 
     def get(self, position: int) -> Envelope | None:
         """The envelope at a position, None beyond the log."""
         with self.environment.read() as txn:
-            return _get(txn, self._tables["events"], position)
+            return rows.get(txn, self._tables["events"], position)
+
+    def get_many(self, positions: Sequence[int]) -> list[Envelope]:
+        """The envelopes at positions that the log holds, in that order, or the first of them."""
+        with self.environment.read() as txn:
+            return rows.get_many(txn, self._tables["events"], positions)
 
     @contextmanager
     def begin(self) -> Iterator["LmdbTransaction"]:
@@ -99,7 +103,7 @@ class LmdbLog:
     def locate(self, replica: bytes, index: int) -> int | None:
         """The position here of an envelope of any feed; None when it is not here."""
         with self.environment.read() as txn:
-            value = txn.get(replica + _key(index), db=self._tables["feeds"])
+            value = txn.get(replica + rows.key_of(index), db=self._tables["feeds"])
             return None if value is None else int.from_bytes(value, "big")
 
     def read_feed(self, replica: bytes, start: int, limit: int) -> list[Envelope]:
@@ -108,12 +112,12 @@ class LmdbLog:
         size = 0
         with self.environment.read() as txn:
             places = txn.cursor(self._tables["feeds"])
-            more = places.set_range(replica + _key(start))
+            more = places.set_range(replica + rows.key_of(start))
             while more and len(found) < limit and size <= READ_BYTES_MAX:
                 name, position = places.item()
-                if name[:-_POSITION_BYTES] != replica:
+                if name[: -rows.POSITION_BYTES] != replica:
                     break
-                envelope = _get(txn, self._tables["events"], int.from_bytes(position, "big"))
+                envelope = rows.get(txn, self._tables["events"], int.from_bytes(position, "big"))
                 if envelope is None:
                     break
                 found.append(envelope)
@@ -127,8 +131,8 @@ class LmdbLog:
         tiles: list[bytes] = []
         with self.environment.read() as txn:
             cursor = txn.cursor(self._tables["tiles"])
-            more = cursor.set_range(replica + _key(0))
-            while more and len(tiles) < whole and cursor.key() == replica + _key(len(tiles)):
+            more = cursor.set_range(replica + rows.key_of(0))
+            while more and len(tiles) < whole and cursor.key() == replica + rows.key_of(len(tiles)):
                 tiles.append(cursor.value())
                 more = cursor.next()
         return merkle.frontier_of(tiles, self._leaves(replica, len(tiles), size))
@@ -212,13 +216,13 @@ class LmdbTransaction:
         self._txn = txn
         self._tables = tables
         # Read in each transaction: another process may have had to take a new one.
-        self._replica = _replica(txn, tables["meta"])
+        self._replica = rows.replica_of(txn, tables["meta"])
         self._clock = clock
         self._ids = ids
         self._heads: dict[bytes, Head] = {}  # feeds touched by this transaction
         self._changed = False
         self.redacts = False  # whether the bytes of the file are to be cleaned afterwards
-        self._position = _last_position(txn, tables["events"])
+        self._position = rows.last_position(txn, tables["events"])
         self._recorded = int.from_bytes(txn.get(b"clock", db=tables["meta"]) or b"", "big")
 
     def id(self) -> int:
@@ -232,11 +236,11 @@ class LmdbTransaction:
 
     def read(self, after: int, limit: int) -> list[Envelope]:
         """At most `limit` envelopes with positions above `after`, in order."""
-        return _read(self._txn, self._tables["events"], after, limit)
+        return rows.read(self._txn, self._tables["events"], after, limit)
 
     def get(self, position: int) -> Envelope | None:
         """The envelope at a position, None beyond the log."""
-        return _get(self._txn, self._tables["events"], position)
+        return rows.get(self._txn, self._tables["events"], position)
 
     def feed_head(self, replica: bytes) -> Head:
         """A feed as this transaction leaves it; of size 0 for one never seen."""
@@ -301,7 +305,7 @@ class LmdbTransaction:
 
     def set_journal_offset(self, journal_id: bytes, offset: int) -> None:
         """Record how many bytes of a journal are in the log once this transaction commits."""
-        self._txn.put(journal_id, _key(offset), db=self._tables["journals"])
+        self._txn.put(journal_id, rows.key_of(offset), db=self._tables["journals"])
         self._changed = True
 
     def forget_journals(self, present: Callable[[], Iterable[bytes]]) -> None:
@@ -319,24 +323,24 @@ class LmdbTransaction:
             return
         for replica, head in self._heads.items():
             self._txn.put(replica, msgspec.msgpack.encode(head), db=self._tables["heads"])
-        self._txn.put(b"clock", _key(self._recorded), db=self._tables["meta"])
+        self._txn.put(b"clock", rows.key_of(self._recorded), db=self._tables["meta"])
 
     def _store(
         self, data: bytes, leaf: bytes, replica: bytes, head: Head, recorded: int
     ) -> Envelope:
         position = self._position + 1
-        key = _key(position)
+        key = rows.key_of(position)
         # `append=True` answers False for a key that is not the greatest; it does not raise.
         if not self._txn.put(key, data, db=self._tables["events"], append=True):
             raise CorruptionError(
                 f"cannot append at position {position}: the log already holds it",
                 hint="run `eventtrack check`; nothing was written",
             )
-        self._txn.put(replica + _key(head.size), key, db=self._tables["feeds"])
+        self._txn.put(replica + rows.key_of(head.size), key, db=self._tables["feeds"])
         tile = merkle.append_leaf(head.frontier, head.size, leaf)
         if tile is not None:
             place = head.size // merkle.TILE_LEAVES
-            self._txn.put(replica + _key(place), tile, db=self._tables["tiles"])
+            self._txn.put(replica + rows.key_of(place), tile, db=self._tables["tiles"])
         self._heads[replica] = Head(head.size + 1, recorded, head.frontier)
         self._position = position
         self._changed = True
@@ -356,7 +360,7 @@ class LmdbTransaction:
 
     def _refuse_fork(self, envelope: Envelope) -> None:
         header = envelope.header
-        key = self._txn.get(header.replica + _key(header.index), db=self._tables["feeds"])
+        key = self._txn.get(header.replica + rows.key_of(header.index), db=self._tables["feeds"])
         known = None if key is None else self.get(int.from_bytes(key, "big"))
         if known is None or known.header_bytes != envelope.header_bytes:
             raise ConflictError(
@@ -364,37 +368,3 @@ class LmdbTransaction:
                 hint="two copies of one store have written under the same name; both are kept "
                 "where they are, nothing was merged",
             )
-
-
-def _key(number: int) -> bytes:
-    return number.to_bytes(_POSITION_BYTES, "big")
-
-
-def _replica(txn: Transaction, meta: Any) -> bytes:
-    replica = txn.get(b"replica", db=meta)
-    assert replica is not None  # settled when the log was opened
-    return bytes(replica)
-
-
-def _last_position(txn: Transaction, table: Any) -> int:
-    cursor = txn.cursor(table)
-    return int.from_bytes(cursor.key(), "big") if cursor.last() else 0
-
-
-def _get(txn: Transaction, table: Any, position: int) -> Envelope | None:
-    data = txn.get(_key(position), db=table)
-    return None if data is None else Envelope(data, position)
-
-
-def _read(txn: Transaction, table: Any, after: int, limit: int) -> list[Envelope]:
-    found: list[Envelope] = []
-    cursor = txn.cursor(table)
-    if not cursor.set_range(_key(after + 1)):
-        return found
-    size = 0
-    for key, value in cursor.iternext():
-        found.append(Envelope(value, int.from_bytes(key, "big")))
-        size += len(value)
-        if len(found) >= limit or size > READ_BYTES_MAX:
-            break
-    return found

@@ -1,7 +1,7 @@
 """A log in memory, too simple to be wrong: the model that the log on disk is tested against."""
 
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 from eventtrack.clock import Clock, SystemClock, next_recorded, observe_recorded
@@ -160,6 +160,10 @@ class MemoryLog:
         known = list(self._journals)
         kept = set(present())
         self._journals = {key: self._journals[key] for key in known if key in kept}
+
+    def get_many(self, positions: Sequence[int]) -> list[Envelope]:
+        """The envelopes at positions that the log holds, in that order."""
+        return [self._envelopes[position - 1] for position in positions]
 
     def erased(self) -> int:
         """How many payloads were ordered to be erased."""

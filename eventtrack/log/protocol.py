@@ -1,6 +1,6 @@
 """What every log promises. `lmdb_log` keeps the promises on disk, `memory` in a list for tests."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from typing import NamedTuple, Protocol, TypeVar
 
@@ -141,6 +141,13 @@ class EventLog(LogReader, Protocol):
 
     def locate(self, replica: bytes, index: int) -> int | None:
         """The position here of an envelope of any feed; None when it is not here."""
+        ...
+
+    def get_many(self, positions: Sequence[int]) -> list[Envelope]:
+        """The envelopes at positions that the log holds, in that order.
+
+        May return fewer than were asked for, to bound memory: the first of them, and at least one.
+        """
         ...
 
     def read_feed(self, replica: bytes, start: int, limit: int) -> list[Envelope]:

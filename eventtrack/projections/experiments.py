@@ -7,6 +7,7 @@ import msgspec
 
 from eventtrack.events import types
 from eventtrack.events.envelope import Envelope
+from eventtrack.projections import names
 from eventtrack.projections.state import (
     ExperimentState,
     SessionState,
@@ -29,10 +30,7 @@ def created(
         experiment.artifact_location = event.artifact_location
         experiment.created_ms = event.created_ms
     _rename(tables, experiment, event.name, stamp)
-    state = tables.name(event.name)
-    if experiment.experiment_id not in state.births:
-        state.births = sorted([*state.births, experiment.experiment_id])
-        tables.put_name(event.name, state)
+    names.bear(tables, names.EXPERIMENTS, event.name, experiment.number, experiment.experiment_id)
     merge_tags(experiment.tags, event.tags, stamp)
     _note_update(experiment, event.created_ms)
 
@@ -99,13 +97,11 @@ def _rename(tables: Tables, experiment: ExperimentState, name: str, stamp: Stamp
     experiment.name = latest(old, name, stamp)
     if experiment.name[0] == old[0]:
         return
-    if old[1]:
-        held = tables.name(old[0])
-        held.holders = [one for one in held.holders if one != experiment.experiment_id]
-        tables.put_name(old[0], held)
-    taken = tables.name(experiment.name[0])
-    taken.holders = sorted({*taken.holders, experiment.experiment_id})
-    tables.put_name(experiment.name[0], taken)
+    before = old[0] if old[1] else None
+    after = experiment.name[0]
+    names.move(
+        tables, names.EXPERIMENTS, (before, after), experiment.number, experiment.experiment_id
+    )
 
 
 def _note_update(experiment: ExperimentState, at_ms: int) -> None:

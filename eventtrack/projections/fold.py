@@ -25,7 +25,7 @@ def apply(tables: Tables, envelope: Envelope, registry: Registry = REGISTRY) -> 
             the batch; the event stays in the log.
     """
     stream = envelope.header.stream
-    tables.note_position(stream, envelope.position)
+    tables.note_envelope(stream, envelope.position, envelope.header.recorded)
     offset = 0
     try:
         for group in envelope.groups():
@@ -33,7 +33,7 @@ def apply(tables: Tables, envelope: Envelope, registry: Registry = REGISTRY) -> 
             events = entry.decode_many(group.version, group.bodies) if entry else None
             if events is None:
                 count = envelope.count_bodies(group)
-                tables.note_unknown(group.type, count)
+                tables.note_unknown(stream, group.type, count)
             else:
                 count = len(events)
                 _apply_group(tables, envelope, group, events, offset)
@@ -81,4 +81,4 @@ def _apply_group(
             stamp = stamp_of(envelope.header, place)
             experiments.session_opened(tables, envelope, event, stamp)  # type: ignore[arg-type]
     elif group.type not in _WITHOUT_STATE:
-        tables.note_unknown(group.type, len(events))
+        tables.note_unknown(stream, group.type, len(events))

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from eventtrack.events import registered as events
-from eventtrack.projections import registered_state
+from eventtrack.projections import names, registered_state
 from eventtrack.projections.registered_state import PREFIX, RegisteredState, VersionState
 from eventtrack.projections.state import Stamp, latest, merge_tags
 from eventtrack.projections.tables import Tables
@@ -22,10 +22,7 @@ def created(
         model.created_ms = event.created_ms
     model.life = max(model.life, stamp)
     _rename(tables, model, event.name, stamp)
-    known = registered_state.name(tables, event.name)
-    if model.registered_id not in known.births:
-        known.births = sorted([*known.births, model.registered_id])
-        registered_state.put_name(tables, event.name, known)
+    names.bear(tables, names.REGISTERED, event.name, model.number, model.registered_id)
     if event.description is not None:
         model.description = latest(model.description, event.description, stamp)
     merge_tags(model.tags, event.tags, stamp)
@@ -180,13 +177,8 @@ def _rename(tables: Tables, model: RegisteredState, name: str, stamp: Stamp) -> 
     model.name = latest(old, name, stamp)
     if model.name[0] == old[0]:
         return
-    if old[1]:
-        held = registered_state.name(tables, old[0])
-        held.holders = [one for one in held.holders if one != model.registered_id]
-        registered_state.put_name(tables, old[0], held)
-    taken = registered_state.name(tables, model.name[0])
-    taken.holders = sorted({*taken.holders, model.registered_id})
-    registered_state.put_name(tables, model.name[0], taken)
+    before = old[0] if old[1] else None
+    names.move(tables, names.REGISTERED, (before, model.name[0]), model.number, model.registered_id)
 
 
 def _note_update(model: RegisteredState, at_ms: int) -> None:

@@ -13,7 +13,6 @@ from eventtrack.projections import keys
 from eventtrack.projections.state import (
     BEYOND,
     NEVER,
-    NameState,
     OptionalText,
     Stamp,
     Text,
@@ -22,7 +21,7 @@ from eventtrack.projections.state import (
 from eventtrack.projections.tables import Reader, Tables
 
 PREFIX = "registered/"
-MODELS, NAMES, VERSIONS = "registered", "registered_names", "registered_versions"
+MODELS, VERSIONS = "registered", "registered_versions"
 
 Claim = tuple[int, Stamp]
 
@@ -109,7 +108,6 @@ def numbers(claims: Mapping[str, Claim]) -> dict[str, int]:
 _encode = msgspec.msgpack.Encoder().encode
 _decode_model = msgspec.msgpack.Decoder(RegisteredState).decode
 _decode_version = msgspec.msgpack.Decoder(VersionState).decode
-_decode_name = msgspec.msgpack.Decoder(NameState).decode
 
 
 def model(reader: Reader, registered_id: str) -> RegisteredState | None:
@@ -150,12 +148,6 @@ def versions(reader: Reader, of: RegisteredState) -> list[VersionState]:
     return found
 
 
-def name(reader: Reader, text: str) -> NameState:
-    """Who holds a name of registered models."""
-    value = reader.txn.get(keys.hashed(text), db=reader.tables[NAMES])
-    return NameState([], []) if value is None else _decode_name(value)
-
-
 def put_model(tables: Tables, state: RegisteredState) -> None:
     """Store a registered model."""
     tables.txn.put(_model_key(state.number), _encode(state), db=tables.tables[MODELS])
@@ -165,11 +157,6 @@ def put_version(tables: Tables, of: RegisteredState, state: VersionState) -> Non
     """Store a version."""
     key = _version_key(of.number, state.version_id)
     tables.txn.put(key, _encode(state), db=tables.tables[VERSIONS])
-
-
-def put_name(tables: Tables, text: str, state: NameState) -> None:
-    """Store who holds a name."""
-    tables.txn.put(keys.hashed(text), _encode(state), db=tables.tables[NAMES])
 
 
 def _model_key(number: int) -> bytes:

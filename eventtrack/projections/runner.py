@@ -21,7 +21,7 @@ from eventtrack.projections.build import Build, Fold, StaleBuild, matches
 from eventtrack.projections.tables import TABLES, Reader
 
 # Raise when a fold's meaning changes while the fields of its state do not.
-PROJECTIONS_VERSION = 2
+PROJECTIONS_VERSION = 3
 Progress = Callable[[int, int], None]
 PointerFile = tuple[int, int]
 # Begins the name of a build that is being deleted.
@@ -39,7 +39,6 @@ def fingerprint() -> str:
         state.RunState,
         state.ExperimentState,
         state.ModelState,
-        state.NameState,
         state.ArtifactState,
         state.SessionState,
         trace_state.AssessmentState,
@@ -108,6 +107,10 @@ class Views:
                 build = self._replace(self._folded(None))
             self._seen = (build, changes)
             return build
+
+    def in_use(self) -> Build:
+        """The build in use, perhaps behind the log."""
+        return self._current()
 
     @contextmanager
     def begin(self) -> Iterator[Fold]:

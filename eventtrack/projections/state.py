@@ -174,13 +174,6 @@ class ExperimentState(msgspec.Struct, array_like=True):
         return live_tags(self.tags)
 
 
-class NameState(msgspec.Struct, array_like=True):
-    """Who claims an experiment name now, and whoever was born under it."""
-
-    holders: list[str] = []
-    births: list[str] = []
-
-
 class ArtifactState(msgspec.Struct, array_like=True):
     """One artifact path of a run; `deleted` ones are remembered so that order does not matter."""
 

@@ -11,14 +11,13 @@ from typing import Any
 import msgspec
 
 from eventtrack.log.environment import Transaction
-from eventtrack.projections import index, keys, points
+from eventtrack.projections import index, keys, points, timeline
 from eventtrack.projections.index import FieldName
 from eventtrack.projections.state import (
     ArtifactState,
     ExperimentState,
     MetricState,
     ModelState,
-    NameState,
     RunState,
     SessionState,
 )
@@ -27,7 +26,8 @@ from eventtrack.projections.trace_tables import TRACE_TABLES, ChangedTraces
 TABLES = (
     "meta",
     "streams",
-    "timeline",
+    timeline.TIMELINE,
+    timeline.EXTENTS,
     "experiments",
     "names",
     "runs",
@@ -49,7 +49,6 @@ _ENTITIES_CACHED_MAX = 20_000
 _encode = msgspec.msgpack.Encoder().encode
 _decode_run = msgspec.msgpack.Decoder(RunState).decode
 _decode_experiment = msgspec.msgpack.Decoder(ExperimentState).decode
-_decode_name = msgspec.msgpack.Decoder(NameState).decode
 _decode_model = msgspec.msgpack.Decoder(ModelState).decode
 _decode_artifact = msgspec.msgpack.Decoder(ArtifactState).decode
 _decode_session = msgspec.msgpack.Decoder(SessionState).decode
@@ -136,14 +135,11 @@ class Reader:
         rows = self.txn.cursor(self.tables["models"]).iternext(keys=False)
         return [state for value in rows if (state := _decode_model(value)).experiment_id]
 
-    def name(self, name: str) -> NameState:
-        """Who holds an experiment name."""
-        value = self.txn.get(keys.hashed(name), db=self.tables["names"])
-        return NameState([], []) if value is None else _decode_name(value)
-
     def session(self, session: bytes) -> SessionState | None:
-        """A session by its id."""
-        value = self.txn.get(session, db=self.tables["sessions"])
+        """A session by its id; None for one whose opening was not seen."""
+        number = self.number("session/" + session.hex())
+        key = b"" if number is None else number.to_bytes(4, "big")
+        value = self.txn.get(key, db=self.tables["sessions"]) if key else None
         return None if value is None else _decode_session(value)
 
     def sessions(self) -> list[SessionState]:
@@ -176,15 +172,7 @@ class Reader:
         number = self.number(stream)
         if number is None:
             return []
-        prefix = number.to_bytes(4, "big")
-        cursor = self.txn.cursor(self.tables["timeline"])
-        found: list[int] = []
-        if cursor.set_range(prefix):
-            for key in cursor.iternext(values=False):
-                if key[:4] != prefix:
-                    break
-                found.append(int.from_bytes(key[4:], "big"))
-        return found
+        return [position for position, _ in timeline.envelopes_of(self, number)]
 
     def field(self, field: FieldName) -> int | None:
         """The number of an indexed field; None for one that no run ever had."""
@@ -200,8 +188,11 @@ class Reader:
 
         The name of a type is shortened where it is too long for a key.
         """
-        rows = self.txn.cursor(self.tables["unknown"])
-        return {bytes(key).decode(): int.from_bytes(value, "big") for key, value in rows}
+        found: dict[str, int] = {}
+        for key, value in self.txn.cursor(self.tables["unknown"]):
+            name = key[4:].decode()
+            found[name] = found.get(name, 0) + int.from_bytes(value, "big")
+        return found
 
 
 class Tables(Reader):
@@ -216,8 +207,8 @@ class Tables(Reader):
         self._before: dict[int, dict[FieldName, tuple[bytes, ...]] | None] = {}
         self._moved_from: dict[int, str] = {}
         self._points: dict[tuple[int, str], points.Points] = {}
-        self._timeline: list[tuple[bytes, bytes]] = []
-        self._unknown: dict[str, int] = {}
+        self._timeline = timeline.Timeline(self)
+        self._unknown: dict[bytes, int] = {}
         self._next_number = 0
         self.traces = ChangedTraces(self)
 
@@ -230,14 +221,14 @@ class Tables(Reader):
         self._cache.streams[stream] = number
         return number
 
-    def note_position(self, stream: str, position: int) -> None:
+    def note_envelope(self, stream: str, position: int, recorded: int) -> None:
         """Record that an envelope touches a stream."""
-        number = self.stream_number(stream)
-        self._timeline.append((number.to_bytes(4, "big") + position.to_bytes(8, "big"), b""))
+        self._timeline.note(self.stream_number(stream), position, recorded)
 
-    def note_unknown(self, event_type: str, count: int) -> None:
-        """Count events that no fold knows."""
-        self._unknown[event_type] = self._unknown.get(event_type, 0) + count
+    def note_unknown(self, stream: str, event_type: str, count: int) -> None:
+        """Count events of a stream that no fold knows."""
+        key = self.stream_number(stream).to_bytes(4, "big") + keys.event_type(event_type)
+        self._unknown[key] = self._unknown.get(key, 0) + count
 
     def change_run(self, stream: str) -> RunState:
         """A run that is about to change, made when it was never heard of."""
@@ -273,13 +264,10 @@ class Tables(Reader):
         """Store a logged model."""
         self.txn.put(state.number.to_bytes(4, "big"), _encode(state), db=self.tables["models"])
 
-    def put_name(self, name: str, state: NameState) -> None:
-        """Store who holds an experiment name."""
-        self.txn.put(keys.hashed(name), _encode(state), db=self.tables["names"])
-
     def put_session(self, state: SessionState) -> None:
         """Store a session."""
-        self.txn.put(state.session, _encode(state), db=self.tables["sessions"])
+        number = self.stream_number("session/" + state.session.hex())
+        self.txn.put(number.to_bytes(4, "big"), _encode(state), db=self.tables["sessions"])
 
     def put_artifact(self, run: int, state: ArtifactState) -> None:
         """Store an artifact of a run."""
@@ -301,19 +289,18 @@ class Tables(Reader):
             state = self._runs[number]
             self.touch(state, (index.METRIC, key))
             points.append(self.txn, self.tables["points"], state.metrics[key], buffer, in_order)
-        self._put_many("timeline", self._timeline)
+        self._timeline.flush()
         self._put_many("experiments", _encoded(self._experiments))
         self._flush_index()
         self._put_many("runs", _encoded(self._runs))
         self.traces.flush()
-        for event_type, count in self._unknown.items():
-            name, table = keys.event_type(event_type), self.tables["unknown"]
+        for name, count in self._unknown.items():
+            table = self.tables["unknown"]
             known = int.from_bytes(self.txn.get(name, db=table) or b"", "big")
             self.txn.put(name, (known + count).to_bytes(8, "big"), db=table)
         if self._next_number:
             self.txn.put(b"numbers", self._next_number.to_bytes(4, "big"), db=self.tables["meta"])
         self._points.clear()
-        self._timeline.clear()
         self._experiments.clear()
         self._runs.clear()
         self._unknown.clear()

@@ -12,6 +12,7 @@ from eventtrack.errors import (
 from eventtrack.events import types
 from eventtrack.events.envelope import Draft
 from eventtrack.events.types import Event
+from eventtrack.projections import names
 from eventtrack.projections.state import ExperimentState
 from eventtrack.projections.tables import Reader
 from eventtrack.store import validate
@@ -48,7 +49,7 @@ class Experiments:
             taken = find_by_name(reader, name)
             if taken is not None:
                 raise _name_taken(name, taken)
-            births = len(reader.name(name).births)
+            births = len(names.find(reader, names.EXPERIMENTS, name).births)
             experiment_id = ids.experiment_id(name, births)
             event = types.ExperimentCreated(name, location, clean, self._now_ms(), births)
             return experiment_id, [_draft(experiment_id, event)]

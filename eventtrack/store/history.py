@@ -1,9 +1,11 @@
 """What happened: timelines, blame, differences between moments and runs, undo."""
 
 from collections.abc import Sequence
+from contextlib import closing
 
 from eventtrack.errors import InvalidStateError
 from eventtrack.events.envelope import Cause, Draft
+from eventtrack.projections.past import touched
 from eventtrack.projections.tables import Reader
 from eventtrack.store.blame import BlameLine, blame_lines
 from eventtrack.store.context import StoreContext
@@ -11,7 +13,7 @@ from eventtrack.store.decide import existing_run
 from eventtrack.store.events import EventRecord, Events
 from eventtrack.store.facts import Change, compare, facts_of, run_facts
 from eventtrack.store.sessions import Sessions
-from eventtrack.store.snapshot import Moment, Progress, folded
+from eventtrack.store.snapshot import Moment, Progress, SnapshotEngine
 from eventtrack.store.undo import inverse
 
 
@@ -49,26 +51,26 @@ class History:
     ) -> list[Change]:
         """What differs between two moments, run by run and experiment by experiment.
 
-        Folds the log up to each; only streams that were touched in between are compared.
+        Costs what was touched in between, and what else has changed of that since.
         """
-        first, second = _moment(older), _moment(newer)
-        self._engine.flush()
-        touched = {
-            event.stream
-            for event in self._events.read()
-            if self._between(event, first) != self._between(event, second)
-        }
+        first, second = Moment.of(older), Moment.of(newer)
+        before, after = SnapshotEngine(self._engine, first), SnapshotEngine(self._engine, second)
         changes: list[Change] = []
-        with (
-            folded(self._engine.log, first, progress) as before,
-            folded(self._engine.log, second, progress) as after,
-            before.read() as old,
-            after.read() as new,
-        ):
-            for stream in sorted(touched):
-                known = facts_of(self._context.over(old), old, stream)
-                found = facts_of(self._context.over(new), new, stream)
-                changes += compare(stream, known, found)
+        with closing(before), closing(after):
+            with self._engine.read() as live:
+                positions = list(touched(live, before.bounds, after.bounds))
+            streams = {
+                envelope.header.stream
+                for position in positions
+                if (envelope := self._engine.log.get(position)) is not None
+            }
+            with before.read() as old, after.read() as new:
+                past, present = self._context.over(old), self._context.over(new)
+                for done, stream in enumerate(sorted(streams)):
+                    known, found = facts_of(past, old, stream), facts_of(present, new, stream)
+                    changes += compare(stream, known, found)
+                    if progress is not None:
+                        progress(done, len(streams))
         return changes
 
     def diff_runs(self, run_a: str, run_b: str) -> list[Change]:
@@ -138,13 +140,3 @@ class History:
         with self._engine.read() as reader:
             positions = reader.timeline(stream)
         return list(self._events.of_positions(positions))
-
-    @staticmethod
-    def _between(event: EventRecord, moment: Moment) -> bool:
-        if moment.position is not None:
-            return event.position <= moment.position
-        return moment.time_ms is None or event.recorded_ms <= moment.time_ms
-
-
-def _moment(moment: Moment | str) -> Moment:
-    return Moment.parse(moment) if isinstance(moment, str) else moment

@@ -11,7 +11,7 @@ from eventtrack.errors import (
 from eventtrack.events import registered as events
 from eventtrack.events.envelope import Draft
 from eventtrack.events.types import Event
-from eventtrack.projections import registered_state
+from eventtrack.projections import names, registered_state
 from eventtrack.projections.registered_state import PREFIX, RegisteredState, VersionState, numbers
 from eventtrack.projections.tables import Reader
 from eventtrack.store import registry_checks as checks
@@ -54,7 +54,7 @@ class Registry:
 
         def decide(reader: Reader) -> tuple[str, list[Draft]]:
             _refuse_taken(reader, name, clean)
-            births = len(registered_state.name(reader, name).births)
+            births = len(names.find(reader, names.REGISTERED, name).births)
             registered_id = ids.registered_id(name, births)
             event = events.RegisteredCreated(name, text, clean, self._now_ms(), births)
             return registered_id, [_draft(registered_id, event)]

@@ -26,7 +26,7 @@ from eventtrack.store.registry import Registry
 from eventtrack.store.replication import Replication
 from eventtrack.store.runs import Runs
 from eventtrack.store.sessions import Sessions
-from eventtrack.store.snapshot import Moment, Progress, SnapshotEngine, folded
+from eventtrack.store.snapshot import Moment, Progress, SnapshotEngine
 from eventtrack.store.traces import Traces
 from eventtrack.views.conflicts import Conflict, find_conflicts
 
@@ -118,13 +118,20 @@ class Store(Queries):
     def at(self, moment: Moment | str, progress: Progress | None = None) -> Iterator[Snapshot]:
         """The store as it was: at a position ("120"), a time (ISO), or "now".
 
-        Folds the log up to there into a temporary folder, removed at the end of the block.
+        A position means arrival here; a time means what had been recorded by then, by the clock of
+        whoever recorded it, whenever it arrived. What changed since then is folded anew when it is
+        asked for, into a temporary folder that is removed at the end of the block.
+
+        Args:
+            progress: Fold all of that at once, and say how far it is.
         """
-        when = Moment.parse(moment) if isinstance(moment, str) else moment
-        self._engine.flush()
-        with folded(self._engine.log, when, progress) as build:
-            engine = SnapshotEngine(self.path, build, self._engine.log, self._engine.clock, when)
+        engine = SnapshotEngine(self._engine, Moment.of(moment))
+        try:
+            if progress is not None:
+                engine.fold(progress)
             yield Snapshot(engine)
+        finally:
+            engine.close()
 
     def conflicts(self) -> list[Conflict]:
         """Facts that were claimed in two ways on two machines, what was kept and what lost."""

@@ -1,6 +1,6 @@
 """From folded state to records: what a run and an experiment look like to a caller."""
 
-from eventtrack.projections import model_points
+from eventtrack.projections import model_points, names
 from eventtrack.projections.state import (
     ExperimentState,
     ModelState,
@@ -161,7 +161,7 @@ class EntityReader:
 def shown_name(reader: Reader, state: ExperimentState) -> str:
     """The name an experiment shows: its own, with its replica behind it if an older one has it."""
     name = state.name[0]
-    holders = reader.name(name).holders
+    holders = names.find(reader, names.EXPERIMENTS, name).holders
     if len(holders) < 2:
         return name
     known = [one for one in map(reader.experiment, holders) if one is not None]
@@ -179,7 +179,7 @@ def find_by_name(reader: Reader, name: str) -> ExperimentState | None:
     """The experiment that shows `name`, deleted ones too; None when none does."""
     plain = name.rpartition("~")[0]
     for candidate in (name, plain) if plain else (name,):
-        for experiment_id in reader.name(candidate).holders:
+        for experiment_id in names.find(reader, names.EXPERIMENTS, candidate).holders:
             state = reader.experiment(experiment_id)
             if state is not None and shown_name(reader, state) == name:
                 return state

@@ -1,6 +1,6 @@
 """The model registry as records: registered models, their versions, aliases and numbers."""
 
-from eventtrack.projections import registered_state
+from eventtrack.projections import names, registered_state
 from eventtrack.projections.registered_state import RegisteredState, VersionState, numbers
 from eventtrack.projections.tables import Reader
 from eventtrack.views.records import ModelVersion, RegisteredModel
@@ -12,7 +12,8 @@ def shown_name(reader: Reader, state: RegisteredState) -> str:
     """The name a model shows: its own, with its id behind it if an older one has it."""
     name = state.name[0]
     rivals = (
-        registered_state.model(reader, one) for one in registered_state.name(reader, name).holders
+        registered_state.model(reader, one)
+        for one in names.find(reader, names.REGISTERED, name).holders
     )
     living = [(one.born, one.registered_id) for one in rivals if one is not None and one.exists]
     if not living or min(living)[1] == state.registered_id:
@@ -24,7 +25,7 @@ def find_by_name(reader: Reader, name: str) -> RegisteredState | None:
     """The registered model that shows `name`; None when none does."""
     plain = name.rpartition("~")[0]
     for candidate in (name, plain) if plain else (name,):
-        for registered_id in registered_state.name(reader, candidate).holders:
+        for registered_id in names.find(reader, names.REGISTERED, candidate).holders:
             state = registered_state.model(reader, registered_id)
             if state is not None and state.exists and shown_name(reader, state) == name:
                 return state

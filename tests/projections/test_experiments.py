@@ -11,6 +11,7 @@ from eventtrack.events.types import (
     ExperimentTagDeleted,
     ExperimentTagsSet,
 )
+from eventtrack.projections.names import EXPERIMENTS, NameState, find
 from eventtrack.projections.state import ExperimentState
 from eventtrack.projections.tables import Reader
 from eventtrack.views.entities import find_by_name, shown_name
@@ -29,6 +30,10 @@ def experiment(reader: Reader, experiment_id: str = "1") -> ExperimentState:
     state = reader.experiment(experiment_id)
     assert state is not None
     return state
+
+
+def claims_of(reader: Reader, name: str) -> NameState:
+    return find(reader, EXPERIMENTS, name)
 
 
 def names(reader: Reader) -> dict[str, str]:
@@ -72,7 +77,7 @@ class TestBirths:
             said(2, 101, "2", created("mnist")),
             said(2, 102, "3", created("other")),
         ]
-        births = in_every_order(facts, lambda reader: reader.name("mnist").births)
+        births = in_every_order(facts, lambda reader: claims_of(reader, "mnist").births)
         assert births == ["1", "2"]
 
 
@@ -115,9 +120,9 @@ class TestNames:
             facts,
             lambda reader: (
                 names(reader),
-                reader.name("one").holders,
-                reader.name("two").holders,
-                reader.name("three").holders,
+                claims_of(reader, "one").holders,
+                claims_of(reader, "two").holders,
+                claims_of(reader, "three").holders,
             ),
         )
         assert answer == ({"1": "three"}, [], [], ["1"])
@@ -129,7 +134,11 @@ class TestNames:
             said(2, 102, "1", ExperimentRenamed("two", 9)),
         ]
         holders = in_every_order(
-            facts, lambda reader: (reader.name("one").holders, reader.name("two").holders)
+            facts,
+            lambda reader: (
+                claims_of(reader, "one").holders,
+                claims_of(reader, "two").holders,
+            ),
         )
         assert holders == ([], ["1"])
 

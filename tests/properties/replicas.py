@@ -18,6 +18,7 @@ from eventtrack.log.protocol import EventLog
 from eventtrack.projections import registered_state
 from eventtrack.projections.build import Build
 from eventtrack.projections.digest import digest
+from eventtrack.projections.past import Bounds, Past
 from eventtrack.views.entities import EntityReader, shown_name
 from eventtrack.views.registered import model_record
 from tests.projections.facts import index_of, traces_by_time
@@ -229,7 +230,7 @@ DRAFT: st.SearchStrategy[Draft] = st.one_of(
 State = tuple[str, str, str, str, str]
 
 
-def state_of(build: Build) -> State:
+def state_of(build: Build | Past) -> State:
     """All that views show, without what is local to them."""
     with build.read() as reader:
         names = {one.experiment_id: shown_name(reader, one) for one in reader.experiments()}
@@ -308,6 +309,23 @@ class Replica:
         found = state_of(build)
         build.close()
         return found
+
+    def fold_until(self, name: str, until: Bounds) -> State:
+        """The state of views into which only what is within bounds was folded."""
+        build = Build(
+            self.folder / name, lambda one: until.include(one.position, one.header.recorded)
+        )
+        while build.checkpoint().position < self.log.head():
+            build.advance(self.log)
+        found = state_of(build)
+        build.close()
+        return found
+
+    def look_back(self, name: str, until: Bounds) -> Past:
+        """The views as they were, made of those of now; the caller closes it."""
+        self.fold_all()
+        (self.folder / name).mkdir()
+        return Past(self.build, self.log, until, self.folder / name)
 
     def envelopes(self) -> dict[tuple[bytes, int], Envelope]:
         """Everything it holds, by name."""

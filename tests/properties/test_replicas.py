@@ -6,10 +6,11 @@ from pathlib import Path
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, rule
+from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 
 from eventtrack.events.envelope import Draft
-from tests.properties.replicas import DRAFT, Replica, State
+from eventtrack.projections.past import Bounds, Past
+from tests.properties.replicas import DRAFT, Replica, State, state_of
 
 REPLICAS = 3
 WHICH = st.integers(0, REPLICAS - 1)
@@ -27,6 +28,8 @@ class Replicas(RuleBasedStateMachine):
             for place in range(REPLICAS)
         ]
         self.folded_anew = 0
+        # Looks at moments of one replica that go on while it records and receives more.
+        self.looks: list[tuple[Replica, Bounds, Past]] = []
 
     @rule(which=WHICH, drafts=st.lists(DRAFT, min_size=1, max_size=3))
     def record(self, which: int, drafts: list[Draft]) -> None:
@@ -57,6 +60,31 @@ class Replicas(RuleBasedStateMachine):
         self.folded_anew += 1
         assert replica.fold_all() == replica.fold_anew(f"anew {self.folded_anew}")
 
+    @rule(which=WHICH, position=st.integers(0, 20), place=st.integers(0, 20), by_time=st.booleans())
+    def look_back(self, which: int, position: int, place: int, by_time: bool) -> None:
+        replica = self.replicas[which]
+        times = sorted(one.header.recorded for one in replica.envelopes().values())
+        recorded = times[place % len(times)] if by_time and times else 2**64 - 1
+        until = Bounds(min(position, replica.log.head()), recorded)
+        self.folded_anew += 1
+        self.looks.append((replica, until, replica.look_back(f"past {self.folded_anew}", until)))
+        self.look_again(-1)
+
+    @precondition(lambda self: self.looks)
+    @rule(which=st.integers(0, 5))
+    def look_again(self, which: int) -> None:
+        """What a moment shows does not change, whatever came since, from wherever."""
+        replica, until, past = self.looks[which % len(self.looks)]
+        replica.fold_all()
+        self.folded_anew += 1
+        assert state_of(past) == replica.fold_until(f"anew {self.folded_anew}", until)
+        held = [
+            one.position
+            for one in replica.envelopes().values()
+            if until.include(one.position, one.header.recorded)
+        ]
+        assert past.last_included() == max(held, default=0)
+
     @rule()
     def compare(self) -> None:
         by_content: dict[frozenset[tuple[bytes, int]], State] = {}
@@ -67,6 +95,8 @@ class Replicas(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         try:
+            for _, _, past in self.looks:
+                past.close()
             for replica in self.replicas:
                 for other in self.replicas:
                     replica.pull_all(other)

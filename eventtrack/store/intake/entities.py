@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from eventtrack import ids
 from eventtrack.events import types
 from eventtrack.events.types import Event
-from eventtrack.projections import model_points
+from eventtrack.projections import model_points, names
 from eventtrack.projections.state import NEVER, ModelState
 from eventtrack.projections.tables import Reader
 from eventtrack.store import inputs, validate
@@ -31,7 +31,7 @@ def experiment_events(
     updated_ms = max(created_ms, one.updated_ms or 0)
     events: list[Event] = []
     if known is None:
-        births = len(reader.name(name).births)
+        births = len(names.find(reader, names.EXPERIMENTS, name).births)
         experiment_id = ids.experiment_id(name, births)
         events.append(types.ExperimentCreated(name, None, {}, created_ms, births))
         taken.experiments += 1

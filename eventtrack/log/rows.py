@@ -1,0 +1,62 @@
+"""Rows of the log's tables: keys, and envelopes by position."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from eventtrack.events.envelope import Envelope
+from eventtrack.limits import READ_BYTES_MAX
+from eventtrack.log.environment import Transaction
+
+POSITION_BYTES = 8
+
+
+def key_of(number: int) -> bytes:
+    """A number as a key: big-endian, so that byte order is numeric order."""
+    return number.to_bytes(POSITION_BYTES, "big")
+
+
+def replica_of(txn: Transaction, meta: Any) -> bytes:
+    """Whose feed this copy's own appends extend."""
+    replica = txn.get(b"replica", db=meta)
+    assert replica is not None  # settled when the log was opened
+    return bytes(replica)
+
+
+def last_position(txn: Transaction, table: Any) -> int:
+    """The position of the newest envelope, 0 for none."""
+    cursor = txn.cursor(table)
+    return int.from_bytes(cursor.key(), "big") if cursor.last() else 0
+
+
+def get(txn: Transaction, table: Any, position: int) -> Envelope | None:
+    """The envelope at a position; None beyond the log."""
+    data = txn.get(key_of(position), db=table)
+    return None if data is None else Envelope(data, position)
+
+
+def get_many(txn: Transaction, table: Any, positions: Sequence[int]) -> list[Envelope]:
+    """The envelopes at positions, in that order: the first of them, to bound memory."""
+    found: list[Envelope] = []
+    size = 0
+    for position in positions:
+        data = txn.get(key_of(position), db=table) or b""
+        found.append(Envelope(data, position))
+        size += len(data)
+        if size > READ_BYTES_MAX:
+            break
+    return found
+
+
+def read(txn: Transaction, table: Any, after: int, limit: int) -> list[Envelope]:
+    """Envelopes with positions above `after`, in order."""
+    found: list[Envelope] = []
+    cursor = txn.cursor(table)
+    if not cursor.set_range(key_of(after + 1)):
+        return found
+    size = 0
+    for key, value in cursor.iternext():
+        found.append(Envelope(value, int.from_bytes(key, "big")))
+        size += len(value)
+        if len(found) >= limit or size > READ_BYTES_MAX:
+            break
+    return found

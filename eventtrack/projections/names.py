@@ -1,0 +1,75 @@
+"""Who claims a name: a row for each thing that holds it now, or was born under it.
+
+A row is `hash of the name (32 bytes) ‖ stream number (u32)` -> its id, whether it holds the name,
+whether it was born under it. Each belongs to one stream, so that a past state can leave it out.
+"""
+
+from itertools import takewhile
+
+import msgspec
+
+from eventtrack.projections import keys
+from eventtrack.projections.tables import Reader, Tables
+
+# The tables: names of experiments, and of registered models.
+EXPERIMENTS, REGISTERED = "names", "registered_names"
+
+
+class NameState(msgspec.Struct):
+    """The ids of those who hold a name now, and of all who were ever born under it; sorted."""
+
+    holders: list[str]
+    births: list[str]
+
+
+class _Claim(msgspec.Struct, array_like=True):
+    identifier: str
+    holds: bool = False
+    born: bool = False
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(_Claim).decode
+
+
+def find(reader: Reader, table: str, name: str) -> NameState:
+    """Who claims a name."""
+    prefix = keys.hashed(name)
+    cursor = reader.txn.cursor(reader.tables[table])
+    rows = cursor.iternext() if cursor.set_range(prefix) else iter(())
+    claims = [_decode(value) for _, value in takewhile(lambda row: row[0].startswith(prefix), rows)]
+    return NameState(
+        sorted(claim.identifier for claim in claims if claim.holds),
+        sorted(claim.identifier for claim in claims if claim.born),
+    )
+
+
+def bear(tables: Tables, table: str, name: str, number: int, identifier: str) -> None:
+    """Something was born under a name."""
+    claim = _claim(tables, table, name, number, identifier)
+    claim.born = True
+    _put(tables, table, name, number, claim)
+
+
+def move(
+    tables: Tables, table: str, names: tuple[str | None, str], number: int, identifier: str
+) -> None:
+    """Something lets go of the first name, where it had one, and holds the second."""
+    for name, holds in zip(names, (False, True), strict=True):
+        if name is not None:
+            claim = _claim(tables, table, name, number, identifier)
+            claim.holds = holds
+            _put(tables, table, name, number, claim)
+
+
+def _claim(tables: Tables, table: str, name: str, number: int, identifier: str) -> _Claim:
+    value = tables.txn.get(_key(name, number), db=tables.tables[table])
+    return _Claim(identifier) if value is None else _decode(value)
+
+
+def _put(tables: Tables, table: str, name: str, number: int, claim: _Claim) -> None:
+    tables.txn.put(_key(name, number), _encode(claim), db=tables.tables[table])
+
+
+def _key(name: str, number: int) -> bytes:
+    return keys.hashed(name) + number.to_bytes(4, "big")
