@@ -10,6 +10,7 @@ import hashlib
 import os
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -75,6 +76,8 @@ class Views:
         self._seen: tuple[Build | None, int] = (None, -1)
         self._pointer_seen = (0, 0)  # guarded by _lock: the pointer's inode and time
         self._build: Build | None = None  # guarded by _lock
+        # Builds that were in use before. Queries may still read them; `close` ends those.
+        self._earlier: weakref.WeakSet[Build] = weakref.WeakSet()  # guarded by _lock
         self._closed = False  # guarded by _lock
 
     @contextmanager
@@ -144,9 +147,9 @@ class Views:
         """Close the build in use."""
         with self._lock:
             self._closed = True
-            if self._build is not None:
-                self._build.close()
-                self._build = None
+            for build in [*self._earlier, *([self._build] if self._build else [])]:
+                build.close()
+            self._build = None
 
     def _folded(self, progress: Progress | None) -> Build:
         build = Build(self._folder / f"{self._fingerprint}-{self._new_name()}")
@@ -172,8 +175,7 @@ class Views:
             if self._build is not None and self._pointer_file() == self._pointer_seen:
                 return self._build
             # Another process has put a rebuilt copy in place; how far that is, is not known.
-            # Queries of other threads may still read the old one, so it is left open.
-            self._build, self._seen = None, (None, -1)
+            self._let_go()
             pointer = self._read_pointer()
             while pointer is not None:
                 self._pointer_seen, name = pointer
@@ -189,6 +191,11 @@ class Views:
                     hint="put the folder back, or close the store and open it again",
                 )
             return self._replace(Build(self._folder / f"{self._fingerprint}-{self._new_name()}"))
+
+    def _let_go(self) -> None:
+        if self._build is not None:
+            self._earlier.add(self._build)
+        self._build, self._seen = None, (None, -1)
 
     def _opened(self, folder: Path) -> Build | None:
         """The build in a folder; None when it is damaged or was deleted meanwhile."""
@@ -222,7 +229,8 @@ class Views:
         draft.write_text(build.folder.name)
         self._pointer_seen = _identity(draft.stat())
         draft.replace(self._pointer)
-        self._build, self._seen = build, (None, -1)
+        self._let_go()
+        self._build = build
         for folder in self._folder.glob(f"{self._fingerprint}-*"):
             was_in_use = before is not None and folder.name == before[1]
             if folder != build.folder and (was_in_use or _is_left_over(folder)):
