@@ -100,10 +100,13 @@ class Past:
         """The last position that had happened by then, 0 for none."""
         with self.read():
             assert self._reader is not None
-            live, last = Reader(self._reader[1].live, self.live.environment.tables), 0
-            for _, extent in timeline.extents(live):
-                if extent.last <= self._until.position and extent.latest <= self._until.recorded:
-                    last = max(last, extent.last)
+            live = Reader(self._reader[1].live, self.live.environment.tables)
+            found = timeline.extents(live)
+            position, recorded = self._until
+            reach = zip(found.lasts, found.latest, strict=True)
+            last = max(
+                (one for one, time in reach if one <= position and time <= recorded), default=0
+            )
             for number in self._begun:
                 last = max(last, *self._positions(live, number), 0)
             return last
@@ -131,16 +134,17 @@ class Past:
     def _look(self, live: Reader) -> None:
         """Which streams are as they were, which had begun, and which had not."""
         position, recorded = self._until
+        numbers, firsts, lasts, earliest, latest = timeline.extents(live)
         changed = [
-            (number, extent)
-            for number, extent in timeline.extents(live)
-            if extent[1] > position or extent[3] > recorded
+            place
+            for place, (last, time) in enumerate(zip(lasts, latest, strict=True))
+            if last > position or time > recorded
         ]
-        self.hidden = {number for number, _ in changed}
+        self.hidden = {numbers[place] for place in changed}
         self._begun = {
-            number
-            for number, extent in changed
-            if extent.first <= position and extent.earliest <= recorded
+            numbers[place]
+            for place in changed
+            if firsts[place] <= position and earliest[place] <= recorded
         }
 
     def _positions(self, live: Reader, number: bytes) -> Iterator[int]:
@@ -222,12 +226,11 @@ class PastTransaction:
 
 def touched(live: Reader, one: Bounds, two: Bounds) -> Iterator[int]:
     """For each stream of which two moments hold different envelopes, the position of one."""
-    for number, extent in timeline.extents(live):
-        last = Bounds(extent.last, extent.latest)
-        if one.include(*last) and two.include(*last):
+    numbers, *columns = timeline.extents(live)
+    for number, first, last, earliest, latest in zip(numbers, *columns, strict=True):
+        if one.include(last, latest) and two.include(last, latest):
             continue
-        first = Bounds(extent.first, extent.earliest)
-        if not one.include(*first) and not two.include(*first):
+        if not one.include(first, earliest) and not two.include(first, earliest):
             continue
         for envelope in timeline.envelopes_of(live, int.from_bytes(number, "big")):
             if one.include(*envelope) != two.include(*envelope):

@@ -2,11 +2,12 @@
 
 `timeline` has a row for each envelope: `stream number (u32) ‖ position (u64)` -> its recorded time
 (u64). `extents` has one for each stream: its first and last position, its least and greatest
-recorded time (u64 each, little-endian). From these it follows which streams are now as they were
-at a moment, and what the others have to be folded from (`past`).
+recorded time (u64 each, in the machine's own order). From these follows which streams are now as
+they were at a moment, and what the others have to be folded from (`past`).
 """
 
 import struct
+from array import array
 from collections.abc import Iterator
 from itertools import takewhile
 from typing import Any, NamedTuple, Protocol
@@ -15,7 +16,7 @@ from eventtrack.log.environment import Transaction
 
 TIMELINE, EXTENTS = "timeline", "extents"
 _NUMBER_AND_POSITION = struct.Struct(">IQ")
-_EXTENT = struct.Struct("<4Q")
+_EXTENT = struct.Struct("=4Q")
 
 
 class Source(Protocol):
@@ -43,11 +44,22 @@ def envelopes_of(source: Source, number: int) -> Iterator[tuple[int, int]]:
             yield int.from_bytes(key[4:], "big"), int.from_bytes(value, "big")
 
 
-def extents(source: Source) -> Iterator[tuple[bytes, Extent]]:
-    """The number, as 4 bytes, and the extent of every stream."""
-    rows = source.txn.cursor(source.tables[EXTENTS]).iternext()
-    unpack = _EXTENT.unpack
-    return ((key, Extent(*unpack(value))) for key, value in rows)
+class Extents(NamedTuple):
+    """The extents of all streams as columns, an item a stream; numbers are 4 bytes each."""
+
+    numbers: list[bytes]
+    firsts: "array[int]"
+    lasts: "array[int]"
+    earliest: "array[int]"
+    latest: "array[int]"
+
+
+def extents(source: Source) -> Extents:
+    """The extents of all streams: 0.3 us each, for questions that need to look at every one."""
+    table = source.tables[EXTENTS]
+    numbers = list(source.txn.cursor(table).iternext(values=False))
+    cells = array("Q", b"".join(source.txn.cursor(table).iternext(keys=False)))
+    return Extents(numbers, *(cells[place::4] for place in range(4)))
 
 
 class Timeline:
