@@ -13,12 +13,12 @@ from eventtrack.events.envelope import SALT_BYTES, Draft, Envelope, seal
 from eventtrack.events.redaction import is_redaction
 from eventtrack.ids import IdSource, RandomIds
 from eventtrack.limits import READ_BYTES_MAX
-from eventtrack.log import erasure, filling, merkle, rows
+from eventtrack.log import arrivals, erasure, filling, merkle, rows
 from eventtrack.log.environment import Environment, Transaction, run_growing, table_rows
 from eventtrack.log.filesystem import file_identity
 from eventtrack.log.protocol import Head, Result
 
-TABLES = ("events", "feeds", "heads", "journals", "meta", "tiles", "erased", "bare")
+TABLES = ("events", "feeds", "heads", "journals", "meta", "tiles", "erased", "bare", arrivals.TABLE)
 
 
 class LmdbLog:
@@ -164,6 +164,11 @@ class LmdbLog:
         with self.environment.read() as txn:
             return filling.rewrites(txn, self._tables)
 
+    def arrived_ms(self, position: int) -> int | None:
+        """When an envelope of another feed came here; None for one that was recorded here."""
+        with self.environment.read() as txn:
+            return arrivals.find(txn, self._tables[arrivals.TABLE], position)
+
     def unfilled(self) -> dict[bytes, int]:
         """The first index of each feed whose payload is not here and may come."""
         with self.environment.read() as txn:
@@ -220,6 +225,7 @@ class LmdbTransaction:
         self._clock = clock
         self._ids = ids
         self._heads: dict[bytes, Head] = {}  # feeds touched by this transaction
+        self._arrivals = arrivals.Arrivals()
         self._changed = False
         self.redacts = False  # whether the bytes of the file are to be cleaned afterwards
         self._position = rows.last_position(txn, tables["events"])
@@ -291,6 +297,7 @@ class LmdbTransaction:
             self.renew_replica()
         filling.note(self._txn, self._tables, envelope)
         stored = erasure.arriving(self._txn, self._tables, envelope)
+        self._arrivals.note(self._position + 1)
         return self._store(stored, envelope.leaf_hash, header.replica, head, header.recorded)
 
     def renew_replica(self) -> None:
@@ -324,6 +331,7 @@ class LmdbTransaction:
         for replica, head in self._heads.items():
             self._txn.put(replica, msgspec.msgpack.encode(head), db=self._tables["heads"])
         self._txn.put(b"clock", rows.key_of(self._recorded), db=self._tables["meta"])
+        self._arrivals.put(self._txn, self._tables[arrivals.TABLE], self._clock.now_ms())
 
     def _store(
         self, data: bytes, leaf: bytes, replica: bytes, head: Head, recorded: int

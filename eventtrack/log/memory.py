@@ -26,6 +26,7 @@ class MemoryLog:
         self._journals: dict[bytes, int] = {}
         self._commits = 0
         self._filled = 0
+        self._arrived_ms: dict[int, int] = {}
 
     @property
     def replica(self) -> bytes:
@@ -141,6 +142,7 @@ class MemoryLog:
         if header.replica == self._replica:
             self._recorded = max(self._recorded, header.recorded)
             self.renew_replica()
+        self._arrived_ms[self.head() + 1] = self._clock.now_ms()
         return self._store(data)
 
     def renew_replica(self) -> None:
@@ -172,6 +174,10 @@ class MemoryLog:
     def rewrites(self) -> int:
         """How many payloads were erased or came later."""
         return self.erased() + self._filled
+
+    def arrived_ms(self, position: int) -> int | None:
+        """When an envelope of another feed came here; None for one that was recorded here."""
+        return self._arrived_ms.get(position)
 
     def unfilled(self) -> dict[bytes, int]:
         """The first index of each feed whose payload is not here and may come."""

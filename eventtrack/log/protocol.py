@@ -157,6 +157,13 @@ class EventLog(LogReader, Protocol):
         """
         ...
 
+    def arrived_ms(self, position: int) -> int | None:
+        """When an envelope of another feed came here, by this machine's clock, in ms since 1970.
+
+        None for one that was recorded here, or that came before arrivals were kept.
+        """
+        ...
+
     def unfilled(self) -> dict[bytes, int]:
         """The first index of each feed whose payload was left out and may come (partial sync)."""
         ...

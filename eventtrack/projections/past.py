@@ -224,15 +224,21 @@ class PastTransaction:
             self._past.need(self, number)
 
 
-def touched(live: Reader, one: Bounds, two: Bounds) -> Iterator[int]:
-    """For each stream of which two moments hold different envelopes, the position of one."""
+def touched(live: Reader, one: Bounds, two: Bounds) -> list[list[int]]:
+    """For each stream of which two moments hold different envelopes, the positions of those."""
     numbers, *columns = timeline.extents(live)
+    found: list[list[int]] = []
     for number, first, last, earliest, latest in zip(numbers, *columns, strict=True):
         if one.include(last, latest) and two.include(last, latest):
             continue
         if not one.include(first, earliest) and not two.include(first, earliest):
             continue
-        for envelope in timeline.envelopes_of(live, int.from_bytes(number, "big")):
-            if one.include(*envelope) != two.include(*envelope):
-                yield envelope[0]
-                break
+        envelopes = timeline.envelopes_of(live, int.from_bytes(number, "big"))
+        different = [
+            position
+            for position, recorded in envelopes
+            if one.include(position, recorded) != two.include(position, recorded)
+        ]
+        if different:
+            found.append(different)
+    return found

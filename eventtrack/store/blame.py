@@ -73,10 +73,33 @@ def _recorded_by(kind: str, body: dict[str, Any]) -> Iterator[tuple[str, str | N
             yield f"artifact.{one['path']}", f"{one['size']} bytes, sha256 {one['sha256'][:12]}"
     elif kind == "run.artifacts_deleted":
         yield from ((f"artifact.{path}", None) for path in body["paths"])
+    elif kind.startswith("experiment."):
+        yield from _set_of_experiment(kind, body)
     elif kind in ("trace.recorded", "trace.tags_set"):
         yield from ((f"tag.{key}", value) for key, value in body["tags"].items())
     elif kind == "trace.tag_deleted":
         yield f"tag.{body['key']}", None
+
+
+def _set_of_experiment(kind: str, body: dict[str, Any]) -> Iterator[tuple[str, str | None]]:
+    if kind in ("experiment.created", "experiment.renamed"):
+        yield "name", body["name"]
+    if kind in ("experiment.created", "experiment.tags_set"):
+        yield from ((f"tag.{key}", value) for key, value in body["tags"].items())
+    elif kind == "experiment.tag_deleted":
+        yield f"tag.{body['key']}", None
+    elif kind in ("experiment.deleted", "experiment.restored"):
+        yield "lifecycle", "deleted" if kind == "experiment.deleted" else "active"
+
+
+def in_order(events: Iterable[EventRecord]) -> list[EventRecord]:
+    """Events in order of recorded time, which decides what holds, not of arrival."""
+    return sorted(events, key=lambda event: (event.recorded, event.replica, event.offset))
+
+
+def set_last_by(events: Iterable[EventRecord]) -> dict[str, EventRecord]:
+    """Of each fact that these events of one stream set, the event that did so last."""
+    return {fact: event for event in in_order(events) for fact, _ in facts_set_by(event)}
 
 
 def blame_lines(
@@ -84,15 +107,12 @@ def blame_lines(
 ) -> list[BlameLine]:
     """Every line of blame for a run's events, oldest first, each fact's lines with what was before.
 
-    Events are taken in order of recorded time, which decides what holds, not of arrival.
-
     Args:
         key: A fact (`param.lr`), or the name behind its dot (`lr`); None for all facts.
     """
     lines: list[BlameLine] = []
     values: dict[str, str | None] = {}
-    ordered = sorted(events, key=lambda event: (event.recorded, event.replica, event.offset))
-    for event in ordered:
+    for event in in_order(events):
         for fact, value in facts_set_by(event):
             if key is not None and key not in (fact, fact.partition(".")[2]):
                 continue

@@ -23,9 +23,11 @@ _ADDRESS_LENGTH_MAX = 40
 class EventRecord(Record):
     """One event with its header.
 
-    `recorded_ms` is when it was recorded, in milliseconds since 1970; the times in `body` are what
-    the caller claimed. `known` is False for a type that this eventtrack cannot read: `body` then
-    holds its fields as a list. `cause` is the address of the event that this one answers.
+    `recorded_ms` is when it was recorded, in milliseconds since 1970, by the clock of the machine
+    that did; `arrived_ms` when it came here from there, by the clock here, None for what was
+    recorded here. The times in `body` are what the caller claimed. `known` is False for a type that
+    this eventtrack cannot read: `body` then holds its fields as a list. `cause` is the address of
+    the event that this one answers.
     """
 
     position: int
@@ -41,6 +43,7 @@ class EventRecord(Record):
     session: str
     cause: str | None = None
     known: bool = True
+    arrived_ms: int | None = None
 
     @property
     def address(self) -> str:
@@ -160,6 +163,7 @@ class Events:
                 str(position) if position else f"{header.cause.replica.hex()}/{header.cause.index}"
             )
             cause = f"{place}.{header.cause.offset}"
+        arrived_ms = self._engine.log.arrived_ms(envelope.position)
         found: list[EventRecord] = []
         for kind, version, body, known in _bodies(envelope):
             found.append(
@@ -177,6 +181,7 @@ class Events:
                     session=header.session.hex(),
                     cause=cause,
                     known=known,
+                    arrived_ms=arrived_ms,
                 )
             )
         return found

@@ -7,6 +7,7 @@ from eventtrack.projections.state import ExperimentState, RunState
 from eventtrack.projections.tables import Reader
 from eventtrack.projections.trace_state import TraceState
 from eventtrack.projections.trace_tables import find_trace
+from eventtrack.store.sessions import Session
 from eventtrack.views.entities import EntityReader
 from eventtrack.views.records import Record
 
@@ -14,13 +15,22 @@ Facts = dict[str, str]
 
 
 class Change(Record):
-    """One difference: `kind` is added, removed or changed; `before` and `after` may be None."""
+    """One difference: `kind` is added, removed or changed; `before` and `after` may be None.
+
+    Between moments it names the event that set the fact last, of those that only one of them holds,
+    when that was recorded there and when it arrived here, and who recorded it. Where no single
+    event sets a fact, a count of points for example, it is the newest that touched the subject.
+    """
 
     kind: str
     subject: str
     fact: str
     before: str | None
     after: str | None
+    address: str | None = None
+    recorded_ms: int | None = None
+    arrived_ms: int | None = None
+    session: Session | None = None
 
 
 def run_facts(entities: EntityReader, run: RunState) -> Facts:

@@ -7,7 +7,7 @@ from eventtrack.errors import InvalidStateError
 from eventtrack.events.envelope import Cause, Draft
 from eventtrack.projections.past import touched
 from eventtrack.projections.tables import Reader
-from eventtrack.store.blame import BlameLine, blame_lines
+from eventtrack.store.blame import BlameLine, blame_lines, in_order, set_last_by
 from eventtrack.store.context import StoreContext
 from eventtrack.store.decide import existing_run
 from eventtrack.store.events import EventRecord, Events
@@ -49,28 +49,39 @@ class History:
     def diff(
         self, older: Moment | str, newer: Moment | str, progress: Progress | None = None
     ) -> list[Change]:
-        """What differs between two moments, run by run and experiment by experiment.
+        """What differs between two moments, run by run and experiment by experiment, and by whom.
 
         Costs what was touched in between, and what else has changed of that since.
         """
-        first, second = Moment.of(older), Moment.of(newer)
-        before, after = SnapshotEngine(self._engine, first), SnapshotEngine(self._engine, second)
+        before = SnapshotEngine(self._engine, Moment.of(older))
+        after = SnapshotEngine(self._engine, Moment.of(newer))
         changes: list[Change] = []
-        with closing(before), closing(after):
+        with closing(before), closing(after), before.read() as old, after.read() as new:
             with self._engine.read() as live:
-                positions = list(touched(live, before.bounds, after.bounds))
-            streams = {
-                envelope.header.stream
-                for position in positions
-                if (envelope := self._engine.log.get(position)) is not None
-            }
-            with before.read() as old, after.read() as new:
-                past, present = self._context.over(old), self._context.over(new)
-                for done, stream in enumerate(sorted(streams)):
-                    known, found = facts_of(past, old, stream), facts_of(present, new, stream)
-                    changes += compare(stream, known, found)
-                    if progress is not None:
-                        progress(done, len(streams))
+                events = touched(live, before.bounds, after.bounds)
+            past, present = self._context.over(old), self._context.over(new)
+            for done, (stream, positions) in enumerate(self._by_stream(events)):
+                known, found = facts_of(past, old, stream), facts_of(present, new, stream)
+                changes += self._attributed(compare(stream, known, found), positions)
+                if progress is not None:
+                    progress(done, len(events))
+        return changes
+
+    def _by_stream(self, positions: Sequence[Sequence[int]]) -> list[tuple[str, Sequence[int]]]:
+        """The stream of each group of positions, and the group, in order of the streams' names."""
+        found = [(self._engine.log.get(group[0]), group) for group in positions]
+        return sorted((one.header.stream, group) for one, group in found if one is not None)
+
+    def _attributed(self, changes: list[Change], positions: Sequence[int]) -> list[Change]:
+        """Changes of one stream, each with the event of these positions that made it."""
+        events = list(self._events.of_positions(positions)) if changes else []
+        setters, newest = set_last_by(events), in_order(events)[-1:]
+        for change in changes:
+            event = setters.get(change.fact) or (newest[0] if newest else None)
+            if event is not None:
+                change.address = event.address
+                change.recorded_ms, change.arrived_ms = event.recorded_ms, event.arrived_ms
+                change.session = self._sessions.find(event.session)
         return changes
 
     def diff_runs(self, run_a: str, run_b: str) -> list[Change]:

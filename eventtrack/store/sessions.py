@@ -48,6 +48,12 @@ class Sessions:
             )
         return session_record(state)
 
+    def find(self, session_id: str) -> Session | None:
+        """A session by its id in hex; None for one whose opening is not known."""
+        with self._engine.read() as reader:
+            state = reader.session(bytes.fromhex(session_id))
+        return None if state is None else session_record(state)
+
     def list(self) -> Sequence[Session]:
         """Every session, in the order in which they were opened here."""
         with self._engine.read() as reader:

@@ -55,7 +55,10 @@ def test_runs_are_compared(read: CommandLine) -> None:
 def test_each_fact_has_an_author(read: CommandLine) -> None:
     lines = read("blame", "child-0", "--json").json
     [rate] = [one for one in lines if one["fact"] == "param.lr"]
-    assert list(rate) == ["fact", "before", "after", "address", "recorded_ms", "session"]
+    assert list(rate) == [
+        *("fact", "before", "after"),
+        *("address", "recorded_ms", "arrived_ms", "session"),
+    ]
     assert rate["after"] == "0.1"
     assert rate["session"]["pid"] > 0
     assert read("blame", "child-0", "param.lr", "--json").json == [rate]

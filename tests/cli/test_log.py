@@ -31,6 +31,7 @@ def test_events_are_json_lines(read: CommandLine) -> None:
         "session",
         "cause",
         "known",
+        "arrived_ms",
     ]
 
 

@@ -60,6 +60,27 @@ class EventLogContract:
     def clock(self) -> ManualClock:
         return ManualClock(NOW_MS)
 
+    def test_what_came_from_elsewhere_has_a_time_of_arrival(
+        self, log: EventLog, clock: ManualClock
+    ) -> None:
+        """By the clock here, one for all that came at once; what is recorded here has none."""
+        append(log, point(0))
+        clock.advance(5)
+        first, *others = foreign_feed(4)
+        receive(log, first)
+        append(log, point(1))
+        clock.advance(5)
+        receive(log, *others)
+        append(log, point(2))
+        came = [log.arrived_ms(position) for position in range(log.head() + 2)]
+        earlier, later = clock.now_ms() - 5, clock.now_ms()
+        assert came == [None, None, earlier, None, later, later, later, None, None]
+
+    def test_envelopes_are_read_by_their_positions(self, log: EventLog) -> None:
+        append(log, *map(point, range(5)))
+        assert [one.position for one in log.get_many([4, 1, 3])] == [4, 1, 3]
+        assert [one.data for one in log.get_many([2])] == [log.read(1, 1)[0].data]
+
     def test_a_new_log_is_empty(self, log: EventLog) -> None:
         assert log.head() == 0
         assert log.read(0, 10) == []

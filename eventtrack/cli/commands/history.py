@@ -1,5 +1,6 @@
 """`eventtrack diff`, `blame` and `undo`: what changed, who did it, and the way back."""
 
+from collections.abc import Callable
 from itertools import groupby
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
@@ -39,7 +40,12 @@ def diff(call: Invocation, older: str, newer: str) -> None:
     A moment is a position of the log, an ISO time (local unless it names a zone), or `now`; what
     is no moment is a run. A prefix settles it: run/3f2a.
 
-    JSON: a list of changes with kind (added, removed, changed), subject, fact, before and after.
+    A time means what was recorded by then, by the clock of whoever recorded it; a position, what
+    had arrived here. Between moments each change names the event that made it, who recorded it,
+    when, and when that arrived here if it was recorded elsewhere.
+
+    JSON: a list of changes with kind (added, removed, changed), subject, fact, before, after, and
+    address, recorded_ms, arrived_ms and session (null between runs).
     """
     store = call.open()
     subject = None
@@ -71,8 +77,8 @@ def blame(call: Invocation, run: str, key: str | None) -> None:
     Without it the tracker's own tags and all but the newest point of each metric are left out;
     JSON has everything.
 
-    JSON: a list of facts with fact, before, after, address, recorded_ms and session (an object, or
-    null when it is not known).
+    JSON: a list of facts with fact, before, after, address, recorded_ms (there), arrived_ms (here;
+    null for what was recorded here) and session (an object, or null when it is not known).
     """
     store = call.open()
     run_id = find_run(store, run).info.run_id
@@ -141,10 +147,19 @@ def _draw_changes(out: Output, changes: list["Change"], title: str | None) -> No
         for change in below:
             sign, style = _SIGNS.get(change.kind, ("?", ""))
             fact = text.pad(text.clean(change.fact), min(width, 40))
-            out.line(Styled(f"  {sign} {fact}  ", style), *_before_and_after(change))
+            author = Styled(f"  {_author(out, change)}" if change.address else "", "dim")
+            out.line(Styled(f"  {sign} {fact}  ", style), *_before_and_after(change), author)
     if len(told) < len(changes):
         hidden = text.count(len(changes) - len(told), "change")
         out.note(f"{hidden} of the tracker's own tags left out; --json has them")
+
+
+def _author(out: Output, change: "Change") -> str:
+    """Who made a change and when: `ada@ship train.py, 2 h ago (arrived 5 min ago), 41.0`."""
+    time = text.relative_time if out.is_terminal else text.local_time
+    when = time(change.recorded_ms) if change.recorded_ms is not None else "?"
+    arrived = f" (arrived {time(change.arrived_ms)})" if change.arrived_ms is not None else ""
+    return f"{session_line(change.session, brief=True)}, {when}{arrived}, {change.address}"
 
 
 def _before_and_after(change: "Change") -> list[Cell]:
@@ -180,6 +195,7 @@ def _blame_json(line: "BlameLine") -> dict[str, Any]:
         "after": line.after,
         "address": line.event.address,
         "recorded_ms": line.event.recorded_ms,
+        "arrived_ms": line.event.arrived_ms,
         "session": line.session,
     }
 
@@ -190,13 +206,19 @@ def _shown(name: str, value: str | None) -> str:
     return text.value(value)
 
 
+def _arrived(line: "BlameLine", time: Callable[[int], str]) -> str:
+    return "here" if line.event.arrived_ms is None else time(line.event.arrived_ms)
+
+
 def _draw_blame(out: Output, lines: list["BlameLine"]) -> None:
+    from_elsewhere = any(line.event.arrived_ms is not None for line in lines)
     columns = [
         Column("fact", style="bold", width_max=30),
         Column("value", width_max=30),
         Column("before", style="dim", width_max=20, rank=2),
         Column("event", style="cyan"),
         Column("recorded", rank=1),
+        *([Column("arrived", rank=3)] if from_elsewhere else []),
         Column("by", width_max=60),
     ]
     time = text.relative_time if out.is_terminal else text.local_time
@@ -207,6 +229,7 @@ def _draw_blame(out: Output, lines: list["BlameLine"]) -> None:
             _shown(line.fact, line.before),
             line.event.address,
             time(line.event.recorded_ms),
+            *([_arrived(line, time)] if from_elsewhere else []),
             session_line(line.session, brief=True),
         ]
         for line in lines

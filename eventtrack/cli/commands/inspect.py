@@ -104,6 +104,9 @@ def _draw_event(call: Invocation, store: "Store", event: "EventRecord") -> None:
         ("session", text.clean(event.session)),
         ("by", session_line(_session(store, event.session))),
     ]
+    if event.arrived_ms is not None:
+        exact = text.local_time(event.arrived_ms, exact=True)
+        facts.insert(3, ("arrived", f"{exact} ({text.relative_time(event.arrived_ms)})"))
     if event.cause:
         facts.append(("answers", event.cause))
     if not event.known:

@@ -54,7 +54,7 @@ def log(
     """Print the log's events, oldest first: address, time recorded, type, stream, content.
 
     JSON: one event a line, with address, position, offset, type, version, stream, recorded_ms,
-    body, replica, index, session, cause and known.
+    body, replica, index, session, cause, known and arrived_ms.
     """
     store = call.open()
     if run is not None:

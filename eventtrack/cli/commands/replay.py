@@ -8,7 +8,7 @@ import click
 from eventtrack.cli import text
 from eventtrack.cli.base import Invocation, command, pass_invocation
 from eventtrack.cli.run_table import branches, draw_runs
-from eventtrack.cli.tables import Cell, Styled
+from eventtrack.cli.tables import Styled
 from eventtrack.errors import CorruptionError
 from eventtrack.views.records import ViewType
 
@@ -32,11 +32,12 @@ _RUNS_SHOWN_MAX = 50
 def replay(call: Invocation, moment: str | None, rebuild: bool, verify: bool) -> None:
     """Fold the log again: up to a moment, to rebuild the views, or to verify them.
 
-    A moment is a position of the log, an ISO time (local unless it names a zone), or `now`. The
-    exit code is 8 when --verify finds a difference.
+    A moment is a position of the log (what had arrived here), an ISO time (local unless it names a
+    zone: what had been recorded by then, by the clock of whoever recorded it, whenever it arrived),
+    or `now`. The exit code is 8 when --verify finds a difference.
 
-    JSON: --at: an object with position, digest, experiments and runs as they were then. --rebuild:
-    an object with digest. --verify: an object with equal, live and rebuilt (digests).
+    JSON: --at: an object with position, digest, experiments and runs (50,000 at most) as they were
+    then. --rebuild: an object with digest. --verify: an object with equal, live and rebuilt (digests).
     """
     if (moment is not None) + rebuild + verify != 1:
         raise click.UsageError("Give one of --at, --rebuild and --verify.")
@@ -75,23 +76,22 @@ def _print_json(call: Invocation, then: "Snapshot") -> None:
 
 def _draw(call: Invocation, then: "Snapshot") -> None:
     out = call.out
-    facts: list[tuple[str, Cell]] = [
-        ("position", Styled(f"{then.position:,}", "cyan")),
-        ("digest", then.digest()),
-    ]
-    out.fields(facts)
+    out.fields([("position", Styled(f"{then.position:,}", "cyan"))])
     experiments = then.experiments.search(view_type=ViewType.ACTIVE_ONLY, max_results=50_000)
     empty = []
     for one in experiments:
-        rows = then.runs.tree(one.experiment_id)
-        if not rows:
+        # A tree needs every run; of many, only the newest are looked at.
+        newest = then.runs.search([one.experiment_id], max_results=_RUNS_SHOWN_MAX)
+        if not newest:
             empty.append(text.clean(one.name))
             continue
         out.title(text.clean(one.name))
-        shown = rows[:_RUNS_SHOWN_MAX]
-        draw_runs(out, [run for run, _ in shown], trees=branches([depth for _, depth in shown]))
-        if len(rows) > len(shown):
-            out.note(f"and {text.count(len(rows) - len(shown), 'more run')}; all with --json")
+        if newest.token:
+            draw_runs(out, newest)
+            out.note(f"the newest {_RUNS_SHOWN_MAX} runs; all with --json")
+        else:
+            rows = then.runs.tree(one.experiment_id)
+            draw_runs(out, [run for run, _ in rows], trees=branches([depth for _, depth in rows]))
     if empty:
         out.line("")
         out.wrapped(Styled(f"without runs: {', '.join(empty)}", "dim"))
