@@ -37,7 +37,8 @@ def replay(call: Invocation, moment: str | None, rebuild: bool, verify: bool) ->
     or `now`. The exit code is 8 when --verify finds a difference.
 
     JSON: --at: an object with position, digest, experiments and runs (50,000 at most) as they were
-    then. --rebuild: an object with digest. --verify: an object with equal, live and rebuilt (digests).
+    then. --rebuild: an object with digest. --verify: an object with equal, live and rebuilt
+    (digests).
     """
     if (moment is not None) + rebuild + verify != 1:
         raise click.UsageError("Give one of --at, --rebuild and --verify.")
