@@ -18,7 +18,7 @@ from eventtrack.log.environment import Environment, Transaction
 from eventtrack.log.protocol import EventLog
 from eventtrack.projections import fold, timeline
 from eventtrack.projections.build import Build
-from eventtrack.projections.past_rows import OWNERS, PastCursor
+from eventtrack.projections.past_rows import OWNERS, Hidden, PastCursor
 from eventtrack.projections.tables import TABLES, Cache, Reader, Tables
 
 # Numbers given to what is folded anew lie above all that the live views give.
@@ -61,8 +61,8 @@ class Past:
             txn.put(b"numbers", _FIRST_NUMBER.to_bytes(4, "big"), db=self._own.tables["meta"])
         self._reader: tuple[int, PastTransaction] | None = None  # the thread that reads, and how
         self._as_of = -1  # the live transaction at which the streams were looked at
-        self.hidden: set[bytes] = set()  # streams whose live rows are not those of the moment
-        self._begun: set[bytes] = set()  # of these, the ones that may have begun by then
+        self.hidden = Hidden()
+        self._begun: set[bytes] = set()  # hidden streams that may have begun by then
         self._folded: set[bytes] = set()
         self.broken = False  # whether folding failed: what is here is not to be used any more
 
@@ -101,12 +101,15 @@ class Past:
         with self.read():
             assert self._reader is not None
             live = Reader(self._reader[1].live, self.live.environment.tables)
-            found = timeline.extents(live)
-            position, recorded = self._until
-            reach = zip(found.lasts, found.latest, strict=True)
-            last = max(
-                (one for one, time in reach if one <= position and time <= recorded), default=0
-            )
+            last = 0
+            for block, whole in timeline.blocks(live):
+                if self._holds_all(whole):
+                    last = max(last, whole.last)
+                elif block not in self.hidden.blocks:
+                    held = (
+                        one.last for _, one in timeline.extents(live, block) if self._holds_all(one)
+                    )
+                    last = max(last, *held, 0)
             for number in self._begun:
                 last = max(last, *self._positions(live, number), 0)
             return last
@@ -133,19 +136,24 @@ class Past:
 
     def _look(self, live: Reader) -> None:
         """Which streams are as they were, which had begun, and which had not."""
-        position, recorded = self._until
-        numbers, firsts, lasts, earliest, latest = timeline.extents(live)
-        changed = [
-            place
-            for place, (last, time) in enumerate(zip(lasts, latest, strict=True))
-            if last > position or time > recorded
-        ]
-        self.hidden = {numbers[place] for place in changed}
-        self._begun = {
-            numbers[place]
-            for place in changed
-            if firsts[place] <= position and earliest[place] <= recorded
-        }
+        self.hidden, self._begun = Hidden(), set()
+        for block, whole in timeline.blocks(live):
+            if self._holds_all(whole):
+                continue
+            if self._holds_none(whole):
+                self.hidden.blocks.add(block)
+                continue
+            for number, extent in timeline.extents(live, block):
+                if not self._holds_all(extent):
+                    self.hidden.numbers.add(number)
+                    if not self._holds_none(extent):
+                        self._begun.add(number)
+
+    def _holds_all(self, extent: timeline.Extent) -> bool:
+        return self._until.include(extent.last, extent.latest)
+
+    def _holds_none(self, extent: timeline.Extent) -> bool:
+        return not self._until.include(extent.first, extent.earliest)
 
     def _positions(self, live: Reader, number: bytes) -> Iterator[int]:
         for position, recorded in timeline.envelopes_of(live, int.from_bytes(number, "big")):
@@ -226,13 +234,23 @@ class PastTransaction:
 
 def touched(live: Reader, one: Bounds, two: Bounds) -> list[list[int]]:
     """For each stream of which two moments hold different envelopes, the positions of those."""
-    numbers, *columns = timeline.extents(live)
+
+    def may_differ(extent: timeline.Extent) -> bool:
+        first, last = (extent.first, extent.earliest), (extent.last, extent.latest)
+        is_same = (one.include(*last) and two.include(*last)) or not (
+            one.include(*first) or two.include(*first)
+        )
+        return not is_same
+
+    streams = (
+        number
+        for block, whole in timeline.blocks(live)
+        if may_differ(whole)
+        for number, extent in timeline.extents(live, block)
+        if may_differ(extent)
+    )
     found: list[list[int]] = []
-    for number, first, last, earliest, latest in zip(numbers, *columns, strict=True):
-        if one.include(last, latest) and two.include(last, latest):
-            continue
-        if not one.include(first, earliest) and not two.include(first, earliest):
-            continue
+    for number in streams:
         envelopes = timeline.envelopes_of(live, int.from_bytes(number, "big"))
         different = [
             position

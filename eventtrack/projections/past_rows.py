@@ -7,6 +7,8 @@ from collections.abc import Iterable, Iterator
 from itertools import chain
 from typing import Any, Protocol
 
+from eventtrack.projections.timeline import BLOCK_BYTES
+
 _FIRST, _LAST = slice(0, 4), slice(-4, None)
 # Rows without an owner only give numbers to names, or are found by a number that only one has.
 OWNERS: dict[str, slice | None] = {
@@ -14,6 +16,7 @@ OWNERS: dict[str, slice | None] = {
     "streams": None,
     "fields": None,
     "points": None,
+    "extent_blocks": None,
     "timeline": _FIRST,
     "extents": _FIRST,
     "experiments": _FIRST,
@@ -33,6 +36,23 @@ OWNERS: dict[str, slice | None] = {
     "spans": _FIRST,
     "span_bodies": _FIRST,
 }
+
+
+class Hidden:
+    """The streams whose live rows are not those of the moment: whole blocks of them, and others."""
+
+    def __init__(self) -> None:
+        self.blocks: set[bytes] = set()  # the first bytes of their numbers
+        self.numbers: set[bytes] = set()
+
+    def __contains__(self, number: object) -> bool:
+        assert isinstance(number, bytes)
+        return number in self.numbers or number[:BLOCK_BYTES] in self.blocks
+
+    def __bool__(self) -> bool:
+        return bool(self.blocks or self.numbers)
+
+
 Row = Any  # a key, or a pair of key and value
 
 
@@ -48,7 +68,7 @@ class PastCursor:
     """As much of LMDB's cursor as the readers and folds of the views use."""
 
     def __init__(
-        self, needs: Needs, owner: slice | None, hidden: set[bytes], own: Any, live: Any
+        self, needs: Needs, owner: slice | None, hidden: Hidden, own: Any, live: Any
     ) -> None:
         self._needs = needs
         self._owner = owner
@@ -118,12 +138,14 @@ class PastCursor:
         return _merged(found[0], self._shown(found[1], keys_only), keys_only, reverse=True)
 
     def _shown(self, rows: Iterator[Row], keys_only: bool) -> Iterator[Row]:
-        owner, hidden = self._owner, self._hidden
-        if owner is None or not hidden:
+        owner, blocks, numbers = self._owner, self._hidden.blocks, self._hidden.numbers
+        if owner is None or not self._hidden:
             return rows
+        block = slice(owner.start, owner.start + BLOCK_BYTES)
+        # Without a call for each row: there may be as many as there are runs.
         if keys_only:
-            return (row for row in rows if row[owner] not in hidden)
-        return (row for row in rows if row[0][owner] not in hidden)
+            return (row for row in rows if row[block] not in blocks and row[owner] not in numbers)
+        return (row for row in rows if row[0][block] not in blocks and row[0][owner] not in numbers)
 
 
 def _go_back(cursor: Any, start: bytes | None) -> bool:

@@ -28,6 +28,7 @@ TABLES = (
     "streams",
     timeline.TIMELINE,
     timeline.EXTENTS,
+    timeline.BLOCKS,
     "experiments",
     "names",
     "runs",
