@@ -47,6 +47,7 @@ class Permits:
         self._lock = threading.Lock()
         self._streams: set[str] = set()  # guarded by _lock
         self._position = 0  # guarded by _lock: everything up to there was looked at
+        self._rewrites = 0  # guarded by _lock: what was there before may say something else now
 
     def __contains__(self, stream: str) -> bool:
         return stream in self._streams
@@ -54,8 +55,10 @@ class Permits:
     def follow(self, log: LogReader, head: int) -> None:
         """Look at what was committed since, up to `head`."""
         with self._lock:
-            position = self._position
-            self._position = head
+            position, rewrites = self._position, log.rewrites()
+            if rewrites != self._rewrites:
+                self._streams.clear()
+            self._position, self._rewrites = head, rewrites
             if not 0 <= head - position <= _GAP_MAX or len(self._streams) > _STREAMS_MAX:
                 self._streams.clear()
             while self._streams and position < head:

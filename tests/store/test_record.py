@@ -147,6 +147,20 @@ def test_a_permit_does_not_outlast_what_was_not_seen(store: Store, run_id: str) 
     assert stream not in permits
 
 
+def test_a_permit_does_not_outlast_a_payload_that_came_later(
+    store: Store, run_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A deletion whose contents a partial sync had left out lies before what was looked at."""
+    permits, log, stream = Permits(), store._engine.log, f"run/{run_id}"
+    permits.follow(log, log.head())
+    permits.grant([stream], log.head())
+    permits.follow(log, log.head())
+    assert stream in permits
+    monkeypatch.setattr(log, "rewrites", lambda: 1)
+    permits.follow(log, log.head())
+    assert stream not in permits
+
+
 def test_a_single_step_and_time_stand_for_all(store: Store, run_id: str) -> None:
     batch = [Metric(key=key, value=1.0, timestamp=5, step=2) for key in "abc"]
     store.runs.log_batch(run_id, batch)
