@@ -1,6 +1,10 @@
 """`eventtrack replay`, `diff`, `blame`, `undo` and `conflicts`."""
 
+from pathlib import Path
+
+from eventtrack.store import Store
 from tests.cli.harness import CommandLine, Sample
+from tests.store.machines import exchange
 
 
 def test_the_state_at_a_position_is_shown(read: CommandLine, shared: Sample) -> None:
@@ -39,8 +43,11 @@ def test_moments_are_compared(run: CommandLine, sample: Sample) -> None:
         ("changed", "tag.stage", "s0", "final"),
         ("added", "tag.new", None, "1"),
     }
+    assert {one["address"] for one in changes} == {f"{sample.store.events.head()}.0"}
+    assert all(one["session"]["host"] and one["recorded_ms"] for one in changes)
     shown = run("diff", str(before)).stdout
     assert "s0 → final" in shown
+    assert f"@{changes[0]['session']['host']} " in shown
     assert "+ tag.new" in shown
     assert "No difference" in run("diff", "now", "now").stderr
 
@@ -100,3 +107,22 @@ def test_what_cannot_be_undone_says_why(run: CommandLine) -> None:
 def test_no_conflicts_is_said(read: CommandLine) -> None:
     assert "No conflicts" in read("conflicts").stderr
     assert read("conflicts", "--json").json == []
+
+
+def test_what_came_from_another_machine_says_when(
+    run: CommandLine, sample: Sample, tmp_path: Path
+) -> None:
+    before = sample.store.events.head()
+    with_them = Store(tmp_path / "theirs")
+    exchange(sample.store, with_them)
+    with_them.runs.set_tags(sample.first, {"stage": "theirs"})
+    exchange(sample.store, with_them)
+    with_them.close()
+    *_, newest = run("blame", sample.first, "tag.stage", "--json").json
+    assert newest["after"] == "theirs"
+    assert newest["arrived_ms"] >= newest["recorded_ms"]
+    assert "arrived" in run("blame", sample.first, "tag.stage").stdout
+    [change] = run("diff", str(before), "--json").json
+    assert (change["after"], change["arrived_ms"]) == ("theirs", newest["arrived_ms"])
+    assert "(arrived " in run("diff", str(before)).stdout
+    assert "arrived" in run("inspect", newest["address"]).stdout

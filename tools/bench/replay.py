@@ -1,4 +1,4 @@
-"""Replay: folding a log anew, against only decoding it; digests, rebuilds, moments."""
+"""Replay: folding a log anew, against only decoding it; digests, rebuilds."""
 
 import time
 
@@ -8,7 +8,8 @@ from _work import store_of_one_series, store_of_runs, store_of_training
 
 from eventtrack.events.envelope import Envelope
 from eventtrack.events.registry import REGISTRY
-from eventtrack.store import Store
+from eventtrack.store import Moment, Store
+from eventtrack.store.snapshot import folded
 
 RUNS = 2_000
 POINTS = 500_000
@@ -57,16 +58,16 @@ def replay(report: Report, name: str, store: Store) -> None:
     limit = report.limit(f"decoding {name}", decoded.scaled(1e3), "ms")
     plain = measure(lambda: plain_decode(envelopes), rounds)
     report.limit(f"decoding {name} to plain values", plain.scaled(1e3), "ms")
-    head = str(store.events.head())
+    log, head = store._engine.log, Moment(position=store.events.head())  # noqa: SLF001 - see above
 
     def fold() -> None:
-        with store.at(head):
+        with folded(log, head):
             pass
 
-    folded = measure(fold, rounds)
+    anew = measure(fold, rounds)
     title = f"{name}: {len(envelopes):,} envelopes, {events:,} events"
-    report.figure(f"replay of {title}", folded.scaled(1e3), "ms", limit=limit, ratio_goal=3)
-    rate = Samples([events / taken for taken in folded.values])
+    report.figure(f"replay of {title}", anew.scaled(1e3), "ms", limit=limit, ratio_goal=3)
+    rate = Samples([events / taken for taken in anew.values])
     report.figure(f"the same as a rate, {name}", rate, "events/s")
     began = time.perf_counter()
     live = store.maintenance.rebuild()
@@ -90,21 +91,8 @@ def main() -> None:
         store.close()
         store, _ = store_of_runs(folder, RUNS)
         replay(report, f"{RUNS:,} runs of 10 params, 5 tags, 5 x 10 points", store)
-        moments(report, store)
         store.close()
     report.finish()
-
-
-def moments(report: Report, store: Store) -> None:
-    """The state as of the middle of a log of runs, ready to be asked."""
-    middle = str(store.events.head() // 2)
-
-    def at() -> None:
-        with store.at(middle) as then:
-            assert then.experiments.search()
-
-    rounds = max(3, report.rounds // 2)
-    report.figure(f"`at` the middle of {RUNS:,} runs", measure(at, rounds).scaled(1e3), "ms")
 
 
 if __name__ == "__main__":
