@@ -13,7 +13,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from eventtrack.errors import InvalidValueError
-from eventtrack.server import multipart, pages
+from eventtrack.server import multipart, pages, web_pages
 from eventtrack.server.access import Access
 from eventtrack.server.application import Application
 from eventtrack.server.guard import Guard, is_loopback
@@ -53,7 +53,7 @@ def serve(
         port: 0 takes a free one.
         allow_remote: Serve other machines also without tokens: then anybody who reaches the port
             may read and write.
-        mlflow_pages: Serve the pages that the installed MLflow brings, too.
+        mlflow_pages: Serve the pages that the installed MLflow brings, in place of our own.
         allowed_hosts: Names under which the server may be asked; see `Guard`. Without any: those of
             this machine when it listens there, else all.
         tls: Speak HTTPS.
@@ -73,7 +73,7 @@ def serve(
             "keep 127.0.0.1 and come in through ssh -L; or add --allow-remote if all who reach the "
             "port may read and change everything",
         )
-    shown = pages.endpoints(pages.find()) if mlflow_pages else ()
+    shown = pages.endpoints(pages.find()) if mlflow_pages else web_pages.endpoints()
     if tls is not None:
         tls.check()
     local_only = not allow_remote and is_loopback(host)

@@ -19,6 +19,7 @@ from eventtrack.server import (
     experiments,
     graphql,
     information,
+    live,
     metrics,
     models,
     multipart,
@@ -28,6 +29,7 @@ from eventtrack.server import (
     registry,
     runs,
     traces,
+    web_api,
 )
 from eventtrack.server.endpoint import Endpoint, Streamed
 from eventtrack.server.threads import Services
@@ -52,6 +54,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *traces.ENDPOINTS,
     *assessments.ENDPOINTS,
     *information.ENDPOINTS,
+    *web_api.ENDPOINTS,
 )
 STREAMED: tuple[Streamed, ...] = (
     *artifacts.STREAMED,
@@ -61,6 +64,8 @@ STREAMED: tuple[Streamed, ...] = (
     *multipart.STREAMED,
     *otlp.STREAMED,
     *information.STREAMED,
+    *live.STREAMED,
+    *web_api.STREAMED,
     Streamed("GET", "/openapi.json", _describe),
 )
 

@@ -21,6 +21,7 @@ from eventtrack.store.location import resolve_path
 from eventtrack.store.maintenance import Maintenance, StoreStats
 from eventtrack.store.metrics import Metrics
 from eventtrack.store.models import Models
+from eventtrack.store.overview import Overview
 from eventtrack.store.redaction import Redaction
 from eventtrack.store.registry import Registry
 from eventtrack.store.replication import Replication
@@ -41,6 +42,7 @@ class Queries:
         self.runs = Runs(context)
         self.artifacts = Artifacts(context)
         self.models = Models(context)
+        self.overview = Overview(context)
         self.registry = Registry(context)
         self.sessions = Sessions(context)
         self.traces = Traces(context)

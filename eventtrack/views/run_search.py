@@ -79,6 +79,22 @@ class RunSearch:
         numbers = self._ordered(found, terms)
         return [self._state(number) for number in islice(numbers, start, stop)]
 
+    def count(self, expression: Expression | None, view_type: int) -> int:
+        """How many runs match: the length of what `find` would walk, without decoding any."""
+        found = self._viewed(view_type, None if expression is None else self._matches(expression))
+        return len(self._all() if found is None else found)
+
+    def newest(self, attribute: str) -> int | None:
+        """The greatest `start_time` or `end_time`, in milliseconds; None where no run has one."""
+        walk = self._walk(
+            (index.ATTRIBUTE, attribute), OrderTerm(Field("attribute", attribute), False)
+        )
+        number = next((key[-4:] for key in walk), None)
+        if number is None:
+            return None
+        state = self._state(number)
+        return state.start_ms if attribute == "start_time" else state.end_ms[0]
+
     # Filters: every expression is a set of run numbers.
 
     def _matches(self, expression: Expression) -> set[Number]:

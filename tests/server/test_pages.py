@@ -93,8 +93,8 @@ def test_the_endpoints_are_served_beside_the_pages(shown: Running) -> None:
     assert shown.client.get("/no-such-page").status_code == 404
 
 
-def test_without_being_asked_for_no_page_is_served(server: Running) -> None:
-    assert server.client.get("/").status_code == 404
+def test_without_being_asked_for_none_of_mlflows_pages_is_served(server: Running) -> None:
+    assert "<title>MLflow</title>" not in server.client.get("/").text
     assert server.client.get("/static-files/favicon.ico").status_code == 404
     assert server.client.get(f"{API}experiments/get?experiment_id=0").status_code == 200
 

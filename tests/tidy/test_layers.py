@@ -18,7 +18,9 @@ ROWS = (
     ("eventtrack",),
     # Where MLflow's code looks for what the fluent API has: names only.
     ("artifacts", "client", "config", "data", "entities", "exceptions", "tracking"),
-    ("fluent", "plugin", "server", "web"),
+    ("fluent", "plugin", "server"),
+    # The pages and what they ask for, without HTTP: the server puts them on it.
+    ("web",),
     # Histories come in and go out by the words of other trackers, MLflow's among them.
     ("transfer",),
     # What is logged for other servers, until it is there.

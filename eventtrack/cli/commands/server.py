@@ -33,8 +33,10 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 )
 @click.option(
     "--ui",
-    type=click.Choice(["mlflow"]),
-    help="Show web pages: those of the mlflow package, where it is installed in full.",
+    type=click.Choice(["eventtrack", "mlflow"]),
+    default="eventtrack",
+    show_default=True,
+    help="Which web pages to show; MLflow's are there where its package is installed in full.",
 )
 @click.option(
     "--allowed-host",
@@ -56,7 +58,7 @@ def server(
     allowed_hosts: tuple[str, ...],
     tls_cert: Path | None,
     tls_key: Path | None,
-    ui: str | None,
+    ui: str,
 ) -> None:
     """Serve a store to MLflow's clients, until interrupted.
 

@@ -1,0 +1,91 @@
+"""What eventtrack's own pages ask for: reads only; `docs/web-api.md` describes each answer."""
+
+from starlette.requests import Request as HttpRequest
+from starlette.responses import Response
+
+from eventtrack.compat import checks
+from eventtrack.compat.messages import Message, Values, int32, int64, one_of, text, texts
+from eventtrack.compat.requests import VIEW_TYPES, Request
+from eventtrack.compat.responses import Json
+from eventtrack.compat.rules import REQUIRED, STRING
+from eventtrack.server import bodies
+from eventtrack.server.endpoint import Endpoint, Streamed
+from eventtrack.server.experiments import VIEWS
+from eventtrack.server.threads import Services
+from eventtrack.store import Store
+from eventtrack.tokens import Role
+from eventtrack.web import answers, past, series
+
+PREFIX = "/api/eventtrack/1/"
+# Rows and events of one answer.
+_ROWS_MAX = 1000
+_SERIES_BODY_BYTES_MAX = 1 << 20
+
+
+def _table(store: Store, sent: Values) -> Json:
+    return answers.table(
+        store,
+        list(map(checks.experiment_id, sent["experiment_ids"])),
+        sent["columns"],
+        filter_string=sent["filter"],
+        order_by=sent["order_by"],
+        view_type=VIEWS[sent["run_view_type"]],
+        offset=max(sent["offset"], 0),
+        limit=min(max(sent["limit"], 1), _ROWS_MAX),
+    )
+
+
+def _columns(store: Store, sent: Values) -> Json:
+    return answers.columns(store, list(map(checks.experiment_id, sent["experiment_ids"])))
+
+
+def _run(store: Store, sent: Values) -> Json:
+    return answers.run(store, checks.known_run_id(sent["run_id"]))
+
+
+def _history(store: Store, sent: Values) -> Json:
+    return past.history(store, checks.known_run_id(sent["run_id"]))
+
+
+def _log(store: Store, sent: Values) -> Json:
+    limit = min(max(sent["limit"], 1), _ROWS_MAX)
+    return past.log(store, sent.given("before"), limit, sent["stream"], sent["type"])
+
+
+async def _series(services: Services, request: HttpRequest, _: str) -> Response:
+    body = await bodies.read(request, _SERIES_BODY_BYTES_MAX)
+    found = await services.read(lambda: series.answer(services.store, body))
+    return Response(found, media_type="application/octet-stream")
+
+
+_NOTHING = Request(Message(()))
+_ONE_RUN = Request(Message((text("run_id"),)), {"run_id": (REQUIRED, STRING)})
+_EXPERIMENTS = Request(Message((texts("experiment_ids"),)))
+_TABLE = Request(
+    Message(
+        (
+            texts("experiment_ids"),
+            texts("columns"),
+            text("filter"),
+            texts("order_by"),
+            one_of("run_view_type", VIEW_TYPES),
+            int64("offset"),
+            int32("limit", 200),
+        )
+    )
+)
+_EVENTS = Request(Message((int64("before"), int32("limit", 200), text("stream"), text("type"))))
+_OWN = (PREFIX,)
+
+ENDPOINTS = (
+    Endpoint("GET", "about", _NOTHING, lambda store, _: answers.about(store), prefixes=_OWN),
+    Endpoint(
+        "GET", "experiments", _NOTHING, lambda store, _: answers.experiments(store), prefixes=_OWN
+    ),
+    Endpoint("GET", "columns", _EXPERIMENTS, _columns, prefixes=_OWN),
+    Endpoint("POST", "runs", _TABLE, _table, prefixes=_OWN, role=Role.READ),
+    Endpoint("GET", "run", _ONE_RUN, _run, prefixes=_OWN),
+    Endpoint("GET", "history", _ONE_RUN, _history, prefixes=_OWN),
+    Endpoint("GET", "log", _EVENTS, _log, prefixes=_OWN),
+)
+STREAMED = (Streamed("POST", f"{PREFIX}series", _series, role=Role.READ),)

@@ -1,0 +1,52 @@
+"""eventtrack's own pages over HTTP."""
+
+import hashlib
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from eventtrack.compat.errors import NoSuchEndpointError
+from eventtrack.server.endpoint import Streamed
+from eventtrack.server.threads import Services
+from eventtrack.web import assets
+
+# A year: the names of the files change with their content.
+_FILES_AGE_MAX_S = 31_536_000
+_CLOSED = {"x-content-type-options": "nosniff", "referrer-policy": "no-referrer"}
+
+
+def endpoints() -> tuple[Streamed, ...]:
+    """What serves the pages: `/`, and the files that it loads below `/static/`."""
+    found = assets.load()
+    etag = f'"{hashlib.sha256(found.page.body).hexdigest()[:16]}"'
+
+    async def index(services: Services, request: Request, _: str) -> Response:
+        headers = {
+            "cache-control": "no-cache",
+            "content-security-policy": found.policy,
+            "etag": etag,
+            **_CLOSED,
+        }
+        if etag in request.headers.get("if-none-match", ""):
+            return Response(status_code=304, headers=headers)
+        return _answer(request, found.page, headers)
+
+    async def file(services: Services, request: Request, path: str) -> Response:
+        asset = found.files.get(path)
+        if asset is None:
+            raise NoSuchEndpointError(
+                f"the pages have no file {path[:200]!r}",
+                hint="was eventtrack updated under a running server? Restart it, reload the page",
+            )
+        kept = {"cache-control": f"public, max-age={_FILES_AGE_MAX_S}, immutable", **_CLOSED}
+        return _answer(request, asset, kept)
+
+    return Streamed("GET", "/", index), Streamed("GET", assets.PREFIX, file)
+
+
+def _answer(request: Request, asset: assets.Asset, headers: dict[str, str]) -> Response:
+    headers["vary"] = "accept-encoding"
+    if "gzip" in request.headers.get("accept-encoding", ""):
+        headers["content-encoding"] = "gzip"
+        return Response(asset.compressed, headers=headers, media_type=asset.media_type)
+    return Response(asset.body, headers=headers, media_type=asset.media_type)

@@ -1,0 +1,160 @@
+"""Many runs at a glance: counts, tables of chosen columns, and which columns there are."""
+
+from collections.abc import Sequence
+
+from eventtrack.projections import index, keys
+from eventtrack.projections.state import RunState
+from eventtrack.projections.tables import Reader
+from eventtrack.store.context import StoreContext
+from eventtrack.views.entities import EntityReader
+from eventtrack.views.filters import Comparison, Field, parse_run_filter, parse_run_order
+from eventtrack.views.records import Experiment, Record, RunInfo, RunStatus, ViewType
+from eventtrack.views.run_search import RunSearch
+
+# MLflow's tag that names the run in which another is nested.
+_PARENT_TAG = "mlflow.parentRunId"
+_KINDS = {"metrics": index.METRIC, "params": index.PARAM, "tags": index.TAG}
+Cell = float | str | None
+
+
+class ExperimentSummary(Record):
+    """An experiment, how many active runs it has, how many of them run, and when one last moved.
+
+    `last_activity` is the latest start or end of a run, or the experiment's own last change, in
+    milliseconds since 1970.
+    """
+
+    experiment: Experiment
+    runs: int
+    running: int
+    last_activity: int
+
+
+class RunRow(Record):
+    """A run in a table: what it is, the run it is nested in, and one cell for each column."""
+
+    info: RunInfo
+    parent_run_id: str | None
+    cells: list[Cell]
+
+
+class RunTable(Record):
+    """Rows `[offset, offset + len(rows))` of `total`."""
+
+    total: int
+    rows: list[RunRow]
+
+
+class Columns(Record):
+    """The names under which the runs of some experiments have something, each list sorted."""
+
+    metrics: list[str]
+    params: list[str]
+    tags: list[str]
+
+
+class Overview:
+    """What lists show of a store's experiments and runs."""
+
+    def __init__(self, context: StoreContext) -> None:
+        self._context = context
+
+    def experiments(self) -> list[ExperimentSummary]:
+        """Every experiment, deleted ones too, the one with the latest activity first.
+
+        Costs a walk of two index fields for each: about 20 ms for 100,000 runs.
+        """
+        with self._context.entities() as entities:
+            states = [state for state in entities.reader.experiments() if state.exists]
+            found = [
+                _summary(entities.experiment(state), _search(entities, [state.experiment_id]))
+                for state in states
+            ]
+        found.sort(key=lambda one: (-one.last_activity, one.experiment.experiment_id))
+        return found
+
+    def table(
+        self,
+        experiment_ids: Sequence[str],
+        columns: Sequence[tuple[str, str]] = (),
+        *,
+        filter_string: str = "",
+        order_by: Sequence[str] = (),
+        view_type: int = ViewType.ACTIVE_ONLY,
+        offset: int = 0,
+        limit: int = 200,
+    ) -> RunTable:
+        """Some rows of the runs that match, and how many there are in all.
+
+        Args:
+            columns: Kind (`metrics`, `params` or `tags`) and key of each cell.
+
+        Raises:
+            FilterSyntaxError: The filter or the order cannot be read.
+        """
+        expression, order = parse_run_filter(filter_string), parse_run_order(order_by)
+        with self._context.entities() as entities:
+            search = _search(entities, experiment_ids)
+            states = search.find(expression, view_type, order, offset, offset + limit)
+            total = search.count(expression, view_type)
+            rows = [_row(entities, state, columns) for state in states]
+        return RunTable(total=total, rows=rows)
+
+    def columns(self, experiment_ids: Sequence[str]) -> Columns:
+        """The metrics, params and tags that runs of some experiments have, deleted ones too.
+
+        Names of more than 400 bytes are left out: the index keeps a hash of them only.
+        """
+        with self._context.entities() as entities:
+            states = map(entities.experiment_state, experiment_ids)
+            numbers = [state.number for state in states if state is not None]
+            found = {kind: _names(entities.reader, kind, numbers) for kind in _KINDS}
+        return Columns(**found)
+
+
+def _search(entities: EntityReader, experiment_ids: Sequence[str]) -> RunSearch:
+    known = [entities.experiment_state(one) for one in dict.fromkeys(experiment_ids)]
+    present = [state for state in known if state is not None]
+    return RunSearch(entities.reader, present, entities.artifact_uri)
+
+
+def _summary(experiment: Experiment, search: RunSearch) -> ExperimentSummary:
+    running = Comparison(Field("attribute", "status"), "=", RunStatus.RUNNING)
+    moments = (search.newest("start_time"), search.newest("end_time"), experiment.last_update_time)
+    return ExperimentSummary(
+        experiment=experiment,
+        runs=search.count(None, ViewType.ACTIVE_ONLY),
+        running=search.count(running, ViewType.ACTIVE_ONLY),
+        last_activity=max(moment for moment in moments if moment is not None),
+    )
+
+
+def _row(entities: EntityReader, state: RunState, columns: Sequence[tuple[str, str]]) -> RunRow:
+    cells: list[Cell] = []
+    for kind, key in columns:
+        if kind == "metrics":
+            metric = state.metrics.get(key)
+            cells.append(None if metric is None else metric.value)
+        elif kind == "params":
+            param = state.params.get(key)
+            cells.append(None if param is None else param.value)
+        else:
+            cells.append(state.tags.get(key, (None,))[0])
+    parent = state.tags.get(_PARENT_TAG, (None,))[0]
+    return RunRow(info=entities.run_info(state), parent_run_id=parent, cells=cells)
+
+
+def _names(reader: Reader, kind: str, experiments: Sequence[int]) -> list[str]:
+    letter = _KINDS[kind].encode()
+    index_rows = reader.txn.cursor(reader.tables["index"])
+    found = []
+    for key, number in reader.txn.cursor(reader.tables["fields"]):
+        name = bytes(key)
+        if not name.startswith(letter) or len(name) > keys.TEXT_BYTES_MAX:
+            continue
+        for experiment in experiments:
+            prefix = index.prefix(experiment, int.from_bytes(number, "big"))
+            if index_rows.set_range(prefix) and bytes(index_rows.key()).startswith(prefix):
+                found.append(name[1:].decode("utf-8", "replace"))
+                break
+    return found

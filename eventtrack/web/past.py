@@ -1,0 +1,141 @@
+"""The past as the pages show it: who changed what of a run, and the tail of the log."""
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+
+import msgspec
+
+from eventtrack.store import Store
+from eventtrack.store.blame import blame_lines
+from eventtrack.store.events import EventRecord
+from eventtrack.store.sessions import Session
+from eventtrack.web.answers import Json, shortened
+
+_POINTS = ("run.metric_logged", "run.metrics_logged")
+# Envelopes looked at in one step back through the log, and steps of one request at most.
+_WINDOW = 512
+_WINDOWS_MAX = 40
+
+
+def history(store: Store, run_id: str) -> Json:
+    """Every change of a run, the newest first: by whom, when, and what was before.
+
+    Points are told of by the stretch: which metrics, how many. Costs a read of all events of the
+    run, about a microsecond for each point.
+    """
+    events = store.history.timeline(run_id)
+    sessions = {session.session_id: session for session in store.sessions.list()}
+    facts: dict[str, list[Json]] = {}
+    changes = (event for event in events if event.type not in _POINTS)
+    for line in blame_lines(changes, sessions, None):
+        before, after = (
+            None if one is None else shortened(one) for one in (line.before, line.after)
+        )
+        facts.setdefault(line.event.address, []).append(
+            {"fact": line.fact, "before": before, "after": after}
+        )
+    entries = [
+        {
+            "address": event.address,
+            "recorded_ms": event.recorded_ms,
+            "type": event.type,
+            "author": _author(sessions.get(event.session)),
+            "facts": facts.get(event.address, []),
+            **({"points": points} if points else {}),
+        }
+        for event, points in _stretches(events)
+    ]
+    return {"entries": entries[::-1]}
+
+
+def log(store: Store, before: int | None, limit: int, stream: str | None, kind: str | None) -> Json:
+    """Events below a position, the newest first.
+
+    `before` of the answer is where to go on; None at the beginning of the log.
+
+    Args:
+        kind: A type of events, or the beginning of one: `run.`.
+    """
+    top = store.events.head() + 1 if before is None else before
+    found: deque[EventRecord] = deque(maxlen=limit)
+    bottom = top
+    if stream:
+        for event in _matching(store.events.read(stream=stream), kind):
+            if event.position < top:
+                found.append(event)
+        bottom = found[0].position if len(found) == limit else 1
+        events = list(found)[::-1]
+    else:
+        events = []
+        for _ in range(_WINDOWS_MAX):
+            if bottom <= 1 or len(events) >= limit:
+                break
+            start = max(bottom - _WINDOW, 1)
+            window = _until(store.events.read(start - 1), bottom)
+            events += list(_matching(window, kind))[::-1]
+            bottom = start
+        if len(events) > limit:
+            # Whole envelopes only: the next page begins below the last position shown.
+            last = events[limit - 1].position
+            events = [event for event in events if event.position >= last]
+            bottom = last
+    sessions = {session.session_id: session for session in store.sessions.list()}
+    return {
+        "before": bottom if bottom > 1 else None,
+        "events": [_event(event, sessions) for event in events],
+    }
+
+
+def _stretches(events: Iterable[EventRecord]) -> Iterator[tuple[EventRecord, Json | None]]:
+    """Each change, and of each stretch of points by one session the last event and its sum."""
+    last: EventRecord | None = None
+    keys: dict[str, int] = {}
+    for event in events:
+        is_points = event.type in _POINTS and event.known
+        if last is not None and (not is_points or event.session != last.session):
+            yield last, {"keys": keys}
+            last, keys = None, {}
+        if not is_points:
+            yield event, None
+            continue
+        last = event
+        for key in event.body["keys"] if "keys" in event.body else (event.body["key"],):
+            keys[key] = keys.get(key, 0) + 1
+    if last is not None:
+        yield last, {"keys": keys}
+
+
+def _until(events: Iterable[EventRecord], stop: int) -> Iterator[EventRecord]:
+    for event in events:
+        if event.position >= stop:
+            return
+        yield event
+
+
+def _matching(events: Iterable[EventRecord], kind: str | None) -> Iterator[EventRecord]:
+    return (event for event in events if not kind or event.type.startswith(kind))
+
+
+def _event(event: EventRecord, sessions: dict[str, Session]) -> Json:
+    return {
+        "address": event.address,
+        "recorded_ms": event.recorded_ms,
+        "type": event.type,
+        "stream": event.stream,
+        "body": shortened(msgspec.json.encode(event.body, enc_hook=repr).decode()),
+        "author": _author(sessions.get(event.session)),
+    }
+
+
+def _author(session: Session | None) -> Json | None:
+    if session is None:
+        return None
+    return {
+        "user": session.user,
+        "host": session.host,
+        "pid": session.pid,
+        "program": session.program,
+        "source": session.source,
+        "git_commit": session.git_commit,
+        "version": session.version,
+    }

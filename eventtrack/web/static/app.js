@@ -1,0 +1,72 @@
+/** The frame of all pages: header, routes, keyboard. */
+import { html, render, useEffect } from "./lib/ui.js";
+import { connected } from "./lib/live.js";
+import { go, link, route } from "./lib/route.js";
+import { theme, toggleTheme } from "./lib/theme.js";
+import { Empty } from "./parts/states.js";
+import { Experiments } from "./pages/experiments.js";
+import { Runs } from "./pages/runs.js";
+import { Run } from "./pages/run.js";
+import { Compare } from "./pages/compare.js";
+import { Log } from "./pages/log.js";
+import { Help } from "./pages/help.js";
+
+/** Where each key goes; `docs/web-api.md` and the page Help tell of them. */
+const KEYS = {
+  e: () => go([]),
+  l: () => go(["log"]),
+  "?": () => go(["help"]),
+  t: toggleTheme,
+  "/": () => document.querySelector("[data-focus]")?.focus(),
+};
+
+function Page() {
+  const { path } = route.value;
+  const [first, second] = path;
+  if (!first) return html`<${Experiments} />`;
+  if (first === "experiments" && second) return html`<${Runs} key=${second} experimentId=${second} />`;
+  if (first === "runs" && second) return html`<${Run} key=${second} runId=${second} />`;
+  if (first === "compare") return html`<${Compare} />`;
+  if (first === "log") return html`<${Log} />`;
+  if (first === "help") return html`<${Help} />`;
+  return html`<main><${Empty} title="There is no such page."><a href=${link([])}>To the experiments</a><//></main>`;
+}
+
+const NAVIGATION = [
+  ["Experiments", [], ["experiments", "runs", "compare", undefined]],
+  ["Log", ["log"], ["log"]],
+  ["Help", ["help"], ["help"]],
+];
+
+function App() {
+  useEffect(() => {
+    const press = (event) => {
+      const typing = event.target.closest("input, textarea, select, [contenteditable]");
+      if (event.key === "Escape" && typing) typing.blur();
+      if (typing || event.ctrlKey || event.metaKey || event.altKey) return;
+      const act = KEYS[event.key];
+      if (!act) return;
+      event.preventDefault();
+      act();
+    };
+    addEventListener("keydown", press);
+    return () => removeEventListener("keydown", press);
+  }, []);
+  const here = route.value.path[0];
+  return html`
+    <header>
+      <a class="brand" href=${link([])}><svg viewBox="0 0 32 32" aria-hidden="true"><path d="M4 7c6 17 11 14 22 15" /><circle cx="26" cy="22" r="3" /></svg>eventtrack</a>
+      <nav aria-label="Pages">${NAVIGATION.map(([name, path, firsts]) => html`
+        <a href=${link(path)} aria-current=${firsts.includes(here) ? "page" : undefined}>${name}</a>`)}
+      </nav>
+      <span class="live" data-on=${connected.value} title=${connected.value ? "Changes appear by themselves" : "No live updates now"}>
+        ${connected.value ? "live" : "not live"}</span>
+      <button class="plain" onClick=${toggleTheme} aria-label=${`Use the ${theme.value === "dark" ? "light" : "dark"} theme`}>
+        ${theme.value === "dark" ? "☀" : "☾"}</button>
+    </header>
+    <${Page} />
+  `;
+}
+
+document.title = "eventtrack";
+render(html`<${App} />`, document.body);

@@ -1,0 +1,75 @@
+/** Requests to the server, and what its refusals say. */
+const OWN = "/api/eventtrack/1/";
+const MLFLOW = "/api/2.0/mlflow/";
+
+/** A refusal: `message` says what is wrong, `hint` what to do next. */
+export class Refusal extends Error {
+  constructor(message, hint, status) {
+    super(message);
+    this.hint = hint;
+    this.status = status;
+  }
+}
+
+async function ask(path, options = {}) {
+  let answer;
+  try {
+    answer = await fetch(path, options);
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new Refusal("The server does not answer.", "Is `eventtrack server` still running?", 0);
+  }
+  if (answer.ok) return answer;
+  const said = await answer.json().catch(() => ({}));
+  const hint = answer.status === 401 ? "Reload the page to sign in: the password is your token." : said.hint;
+  throw new Refusal(said.message || `The server answered ${answer.status}.`, hint, answer.status);
+}
+
+function query(fields) {
+  const pairs = Object.entries(fields).flatMap(([name, value]) =>
+    Array.isArray(value) ? value.map((one) => [name, one]) : value === undefined || value === "" ? [] : [[name, value]],
+  );
+  return new URLSearchParams(pairs).toString();
+}
+
+const sent = (body) => ({
+  method: "POST",
+  headers: { "content-type": "application/json" },
+  body: JSON.stringify(body),
+});
+
+export const get = async (path, fields = {}, options) =>
+  (await ask(`${OWN}${path}?${query(fields)}`, options)).json();
+
+export const post = async (path, body, options) =>
+  (await ask(`${OWN}${path}`, { ...sent(body), ...options })).json();
+
+/** MLflow's own endpoints: changes above all, so that there is one way to make them. */
+export const mlflow = {
+  get: async (path, fields) => (await ask(`${MLFLOW}${path}?${query(fields)}`)).json(),
+  post: async (path, body) => (await ask(`${MLFLOW}${path}`, sent(body))).json(),
+};
+
+/** Bytes of a run's file, at most `size` of them. */
+export const artifact = async (runId, path, size) =>
+  ask(`/get-artifact?${query({ run_id: runId, path })}`, size ? { headers: { range: `bytes=0-${size - 1}` } } : {});
+
+export const artifactUrl = (runId, path) => `/get-artifact?${query({ run_id: runId, path })}`;
+
+/**
+ * Curves, as typed arrays over the answer's own bytes.
+ * @returns {Promise<{low: number, high: number, series: {run_id: string, key: string, points: number, x: Float64Array, y: Float64Array}[]}>}
+ */
+export async function series(asked, options) {
+  const bytes = await (await ask(`${OWN}series`, { ...sent(asked), ...options })).arrayBuffer();
+  const length = new DataView(bytes).getUint32(0, true);
+  const header = JSON.parse(new TextDecoder().decode(new Uint8Array(bytes, 4, length)));
+  const start = Math.ceil((4 + length) / 8) * 8;
+  const numbers = new Float64Array(bytes, start);
+  const half = numbers.length / 2;
+  for (const one of header.series) {
+    one.x = numbers.subarray(one.start, one.start + one.count);
+    one.y = numbers.subarray(half + one.start, half + one.start + one.count);
+  }
+  return header;
+}

@@ -1,0 +1,31 @@
+/** What a component asked the server for: kept on screen while it is asked for anew. */
+import { useCallback, useEffect, useRef, useState } from "./ui.js";
+
+/**
+ * @param {unknown[]} key what the answer depends on; null asks for nothing
+ * @param {(options: {signal: AbortSignal}) => Promise<any>} load
+ * @returns {{data: any, error: any, loading: boolean, reload: () => void}}
+ */
+export function useData(key, load) {
+  const text = key === null ? null : JSON.stringify(key);
+  const [state, setState] = useState({ data: undefined, error: null, loading: true, text: null });
+  const current = useRef(null);
+  const latest = useRef(load);
+  latest.current = load;
+  const reload = useCallback(() => {
+    current.current?.abort();
+    if (text === null) return;
+    const mine = (current.current = new AbortController());
+    latest.current({ signal: mine.signal }).then(
+      (data) => !mine.signal.aborted && setState({ data, error: null, loading: false, text }),
+      (error) =>
+        !mine.signal.aborted && setState((old) => ({ data: old.data, error, loading: false, text })),
+    );
+  }, [text]);
+  useEffect(() => {
+    setState((old) => ({ ...old, loading: true }));
+    reload();
+    return () => current.current?.abort();
+  }, [reload]);
+  return { ...state, fresh: state.text === text, reload };
+}

@@ -1,0 +1,55 @@
+/** What changed in the store, as the server tells it. */
+import { signal, useEffect, useRef } from "./ui.js";
+
+/** Whether the server can be heard: shown in the header. */
+export const connected = signal(false);
+
+const listeners = new Set();
+let source = null;
+
+function listen() {
+  source = new EventSource("/api/eventtrack/1/live");
+  source.addEventListener("open", () => (connected.value = true));
+  source.addEventListener("error", () => {
+    connected.value = false;
+    // A browser comes back by itself, with the last id it saw, unless it was refused.
+    if (source.readyState === EventSource.CLOSED) setTimeout(listen, 3000);
+  });
+  source.addEventListener("changes", (event) => {
+    const { streams = [], all = false } = JSON.parse(event.data);
+    for (const hear of listeners) hear(streams, all);
+  });
+}
+
+// A page in the background needs nothing: it catches up when it is looked at again.
+document.addEventListener("visibilitychange", () => {
+  if (document.hidden || !source) return;
+  for (const hear of listeners) hear([], true);
+});
+
+/**
+ * Call `reload` when a stream changed that `concerns` says yes to; at most once a `pause` ms.
+ */
+export function useLive(concerns, reload, pause = 300) {
+  const latest = useRef();
+  latest.current = { concerns, reload };
+  useEffect(() => {
+    if (!source) listen();
+    let timer = null;
+    let last = 0;
+    const hear = (streams, all) => {
+      if (document.hidden || timer !== null) return;
+      if (!all && !streams.some((one) => latest.current.concerns(one))) return;
+      timer = setTimeout(() => {
+        timer = null;
+        last = performance.now();
+        latest.current.reload();
+      }, Math.max(0, pause - (performance.now() - last)));
+    };
+    listeners.add(hear);
+    return () => {
+      clearTimeout(timer);
+      listeners.delete(hear);
+    };
+  }, [pause]);
+}

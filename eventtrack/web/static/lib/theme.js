@@ -1,0 +1,37 @@
+/** Dark or light: the system's choice until one is made here. */
+import { signal } from "@preact/signals";
+
+const KEY = "eventtrack.theme";
+const system = matchMedia("(prefers-color-scheme: dark)");
+
+function kept() {
+  try {
+    return localStorage.getItem(KEY);
+  } catch {
+    return null; // a browser that keeps nothing for pages
+  }
+}
+
+const current = () => kept() || (system.matches ? "dark" : "light");
+
+/** "light" or "dark"; curves are drawn anew when it changes. */
+export const theme = signal(current());
+
+function show() {
+  theme.value = current();
+  document.documentElement.dataset.theme = theme.value;
+}
+
+export function toggleTheme() {
+  try {
+    localStorage.setItem(KEY, theme.value === "dark" ? "light" : "dark");
+  } catch {
+    theme.value = theme.value === "dark" ? "light" : "dark";
+    document.documentElement.dataset.theme = theme.value;
+    return;
+  }
+  show();
+}
+
+system.addEventListener("change", show);
+show();

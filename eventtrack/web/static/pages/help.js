@@ -1,0 +1,31 @@
+/** Keys, filters, tokens, and which store this is. */
+import { html } from "../lib/ui.js";
+import { get } from "../lib/api.js";
+import { useData } from "../lib/data.js";
+import { Loaded } from "../parts/states.js";
+
+const KEYS = [
+  ["e", "all experiments"], ["l", "the log"], ["?", "this page"], ["/", "to the search field"], ["Esc", "out of a field"],
+  ["t", "dark or light"], ["↑ ↓ or j k", "from run to run, in the table"], ["Enter", "open the run"],
+];
+const FILTERS = [
+  "metrics.loss < 0.1", "params.lr = '0.01' AND tags.team = 'blue'", "metrics.acc > 0.9 OR NOT tags.kept = 'yes'",
+  "params.model IN ('a', 'b')", "attributes.status = 'FAILED'", "attributes.run_name LIKE 'sweep%'", "metrics.`val loss` BETWEEN 0.1 AND 0.2",
+];
+
+export function Help() {
+  const asked = useData(["about"], (options) => get("about", {}, options));
+  return html`
+    <main>
+      <h1>Help</h1>
+      <div class="columns">
+        <section><h2>Keys</h2><table class="list"><tbody>${KEYS.map(([key, what]) => html`<tr><td><kbd>${key}</kbd></td><td>${what}</td></tr>`)}</tbody></table></section>
+        <section><h2>Filters</h2><p>MLflow's language, and more:</p>${FILTERS.map((one) => html`<pre>${one}</pre>`)}</section>
+        <section><h2>Charts</h2><p>Drag over a chart to zoom, double-click to go back. However many points there are, the least and the greatest of each pixel are drawn: no spike is lost. NaN is not drawn.</p>
+          <p>All that you set stands in the address line: send it to a colleague.</p></section>
+        <section><h2>Tokens</h2><p>Where a server asks for one, the browser asks for a name and a password: the password is the token. <code>eventtrack token create NAME</code> makes one.</p></section>
+        <section><h2>This store</h2><${Loaded} asked=${asked}>${(data) => html`<dl class="facts"><dt>eventtrack</dt><dd>${data.version}</dd><dt>Folder</dt><dd class="mono">${data.store}</dd><dt>Log position</dt><dd>${data.position}</dd></dl>`}<//></section>
+      </div>
+    </main>
+  `;
+}

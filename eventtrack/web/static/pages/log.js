@@ -1,0 +1,63 @@
+/** The log as it is: every event, the newest first. */
+import { html, useEffect, useState } from "../lib/ui.js";
+import { get } from "../lib/api.js";
+import { useData } from "../lib/data.js";
+import { useLive } from "../lib/live.js";
+import { link, route, setQuery } from "../lib/route.js";
+import { moment } from "../lib/format.js";
+import { Author } from "../parts/history.js";
+import { Empty, Loaded } from "../parts/states.js";
+
+const KINDS = ["", "experiment.", "run.", "run.metric", "run.tags_set", "model.", "trace.", "session."];
+
+export function Log() {
+  const { type = "", stream = "", before = "" } = route.value.query;
+  const asked = useData(["log", type, stream, before], (options) => get("log", { type, stream, before, limit: 200 }, options));
+  useLive(() => !before, asked.reload, 1000);
+  return html`
+    <main>
+      <h1>Log</h1>
+      <div class="bar">
+        <label class="check">events <select value=${type} onChange=${(event) => setQuery({ type: event.target.value, before: "" }, { push: true })}>
+          ${[...new Set([...KINDS, type])].map((one) => html`<option value=${one}>${one ? `${one}${one.endsWith(".") ? "*" : ""}` : "of all types"}</option>`)}</select></label>
+        <${Stream} stream=${stream} />
+        ${before && html`<button onClick=${() => setQuery({ before: "" }, { push: true })}>Newest</button>`}
+      </div>
+      <${Loaded} asked=${asked} what="Reading the log">${(data) => html`<${Events} data=${data} />`}<//>
+    </main>
+  `;
+}
+
+function Stream({ stream }) {
+  const [text, setText] = useState(stream);
+  useEffect(() => setText(stream), [stream]);
+  const send = (event) => {
+    event.preventDefault();
+    setQuery({ stream: text.trim(), before: "" }, { push: true });
+  };
+  return html`<form onSubmit=${send}><input type="search" data-focus placeholder="run/… or experiment/…" aria-label="Only of the stream" value=${text}
+    onInput=${(event) => setText(event.target.value)} onSearch=${send} /></form>`;
+}
+
+function Events({ data }) {
+  if (!data.events.length && !data.before) return html`<${Empty} title="No such events."><button onClick=${() => setQuery({ type: "", stream: "" }, { push: true })}>Show all</button><//>`;
+  return html`
+    <div class="scroll"><table class="list">
+      <thead><tr><th>Address</th><th>Recorded</th><th>Type</th><th>Stream</th><th>Content</th><th class="wide">Author</th></tr></thead>
+      <tbody>${data.events.map((one) => html`<tr key=${one.address}>
+        <td class="mono">${one.address}</td><td class="quiet">${moment(one.recorded_ms)}</td><td>${one.type}</td>
+        <td class="mono"><a href=${addressOf(one.stream)}>${one.stream.slice(0, 16)}${one.stream.length > 16 ? "…" : ""}</a></td>
+        <td class="value mono">${one.body.slice(0, 240)}${one.body.length > 240 ? "…" : ""}</td>
+        <td class="wide quiet"><${Author} author=${one.author} /></td></tr>`)}
+      </tbody>
+    </table></div>
+    ${data.before && html`<p><button onClick=${() => setQuery({ before: data.before }, { push: true })}>Older events</button></p>`}
+  `;
+}
+
+function addressOf(stream) {
+  const [kind, id] = stream.split("/");
+  if (kind === "run") return link(["runs", id], { tab: "history" });
+  if (kind === "experiment") return link(["experiments", id]);
+  return link(["log"], { stream });
+}

@@ -1,0 +1,105 @@
+/** Changes of a run: each is one request to MLflow's endpoints, and one entry in its history. */
+import { html, useState } from "../lib/ui.js";
+import { mlflow } from "../lib/api.js";
+import { Markdown } from "../lib/markdown.js";
+
+/** Runs a change, tells of a refusal, and asks for the run anew. */
+function useChange(reload) {
+  const [state, setState] = useState({ busy: false, error: null });
+  const change = async (path, body, done = () => {}) => {
+    setState({ busy: true, error: null });
+    try {
+      await mlflow.post(path, body);
+      done();
+      setState({ busy: false, error: null });
+      reload();
+    } catch (error) {
+      setState({ busy: false, error });
+    }
+  };
+  const told = state.error && html`<p class="problem" role="alert">${state.error.message} ${state.error.hint || ""}</p>`;
+  return { change, told, busy: state.busy };
+}
+
+const deleted = (info) => info.lifecycle_stage === "deleted";
+
+export function Name({ info, reload }) {
+  const [text, setText] = useState(null);
+  const { change, told, busy } = useChange(reload);
+  if (text === null) {
+    return html`<h1>${info.run_name || info.run_id} ${!deleted(info) && html`<button class="plain" onClick=${() => setText(info.run_name)}>Rename</button>`}</h1>`;
+  }
+  const save = (event) => {
+    event.preventDefault();
+    change("runs/update", { run_id: info.run_id, run_name: text }, () => setText(null));
+  };
+  return html`<form class="bar" onSubmit=${save}>
+    <input type="text" aria-label="Name of the run" value=${text} autofocus onInput=${(event) => setText(event.target.value)} />
+    <button disabled=${busy || !text.trim()}>Save</button><button type="button" onClick=${() => setText(null)}>Cancel</button>${told}
+  </form>`;
+}
+
+export function Actions({ info, reload }) {
+  const [asked, setAsked] = useState(false);
+  const { change, told, busy } = useChange(reload);
+  const body = { run_id: info.run_id };
+  if (deleted(info)) {
+    return html`<p><button disabled=${busy} onClick=${() => change("runs/restore", body)}>Restore</button></p>${told}`;
+  }
+  return html`<p class="bar">${asked
+    ? html`<span>Delete this run? It can be restored.</span>
+        <button class="danger" disabled=${busy} onClick=${() => change("runs/delete", body, () => setAsked(false))}>Delete</button>
+        <button onClick=${() => setAsked(false)}>Keep</button>`
+    : html`<button onClick=${() => setAsked(true)}>Delete …</button>`}</p>${told}`;
+}
+
+export function Note({ info, text, reload }) {
+  const [draft, setDraft] = useState(null);
+  const { change, told, busy } = useChange(reload);
+  const save = (event) => {
+    event.preventDefault();
+    change("runs/set-tag", { run_id: info.run_id, key: "mlflow.note.content", value: draft }, () => setDraft(null));
+  };
+  if (draft !== null) {
+    return html`<form onSubmit=${save}>
+      <textarea aria-label="Note, in Markdown" value=${draft} onInput=${(event) => setDraft(event.target.value)}></textarea>
+      <p class="bar"><button disabled=${busy}>Save</button><button type="button" onClick=${() => setDraft(null)}>Cancel</button>
+        <span class="quiet">Markdown; HTML stays text</span></p>${told}</form>`;
+  }
+  return html`
+    ${text ? html`<${Markdown} text=${text} />` : html`<p class="quiet">No note.</p>`}
+    ${!deleted(info) && html`<button onClick=${() => setDraft(text)}>${text ? "Edit the note" : "Write a note"}</button>`}
+  `;
+}
+
+/** Tags that trackers keep for themselves; they are in the table, behind a switch. */
+const theirs = (key) => key.startsWith("mlflow.");
+
+export function TagEditor({ info, tags, reload }) {
+  const [all, setAll] = useState(false);
+  const [key, setKey] = useState("");
+  const [value, setValue] = useState("");
+  const { change, told, busy } = useChange(reload);
+  const shown = Object.entries(tags).filter(([name]) => all || !theirs(name));
+  const hidden = Object.keys(tags).filter(theirs).length;
+  const add = (event) => {
+    event.preventDefault();
+    change("runs/set-tag", { run_id: info.run_id, key: key.trim(), value }, () => {
+      setKey("");
+      setValue("");
+    });
+  };
+  return html`
+    <table class="list"><tbody>${shown.map(([name, text]) => html`<tr key=${name}>
+      <td class="name">${name}</td><td class="value">${text}</td>
+      <td class="num">${!deleted(info) && !theirs(name) && html`<button class="plain" disabled=${busy} aria-label=${`Remove the tag ${name}`}
+        onClick=${() => change("runs/delete-tag", { run_id: info.run_id, key: name })}>×</button>`}</td></tr>`)}
+    </tbody></table>
+    ${!deleted(info) && html`<form class="bar" onSubmit=${add}>
+      <input type="text" placeholder="tag" aria-label="Name of a tag" value=${key} onInput=${(event) => setKey(event.target.value)} />
+      <input type="text" placeholder="value" aria-label="Value of the tag" value=${value} onInput=${(event) => setValue(event.target.value)} />
+      <button disabled=${busy || !key.trim()}>Set tag</button></form>`}
+    ${told}
+    ${hidden > 0 && html`<label class="check quiet"><input type="checkbox" checked=${all} onChange=${() => setAll(!all)} /> tags of mlflow (${hidden})</label>`}
+  `;
+}

@@ -1,0 +1,34 @@
+/** What stands where data will be, is not, or could not be had. Each says what to do next. */
+import { html } from "../lib/ui.js";
+
+export const Loading = ({ what = "Loading" }) => html`<p class="state" role="status">${what} …</p>`;
+
+export const Failed = ({ error, retry }) => html`
+  <div class="state failed" role="alert">
+    <p><strong>${error.message}</strong></p>
+    ${error.hint && html`<p>${error.hint}</p>`}
+    ${retry && html`<button onClick=${retry}>Try again</button>`}
+  </div>
+`;
+
+export const Empty = ({ title, children }) => html`
+  <div class="state"><p><strong>${title}</strong></p>${children}</div>
+`;
+
+/** One of the three, or what `children` draws from the data. */
+export function Loaded({ asked, what, children }) {
+  if (asked.data !== undefined && !(asked.error && !asked.fresh)) {
+    return html`
+      ${asked.error && html`<${Failed} error=${asked.error} retry=${asked.reload} />`}
+      ${children(asked.data)}
+    `;
+  }
+  if (asked.error) return html`<${Failed} error=${asked.error} retry=${asked.reload} />`;
+  return html`<${Loading} what=${what} />`;
+}
+
+const STATUS = { RUNNING: "running", SCHEDULED: "scheduled", FINISHED: "finished", FAILED: "failed", KILLED: "killed" };
+
+export const Status = ({ status }) => html`
+  <span class="status" data-status=${status}><i aria-hidden="true"></i>${STATUS[status] || status}</span>
+`;
