@@ -12,7 +12,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from eventtrack.clock import recorded_ms
 from eventtrack.limits import FOLD_ENVELOPES_MAX
 from eventtrack.log.environment import Environment, Transaction
 from eventtrack.log.protocol import EventLog
@@ -37,9 +36,6 @@ class Bounds(NamedTuple):
     def include(self, position: int, recorded: int) -> bool:
         """Whether an envelope is one of them."""
         return position <= self.position and recorded <= self.recorded
-
-    def __str__(self) -> str:
-        return f"position {self.position}, time {recorded_ms(self.recorded)}"
 
 
 class Past:

@@ -88,7 +88,8 @@ class SnapshotEngine:
         self._views = engine.views
         # What arrives from now on is no part of it, also where it was recorded before.
         self.bounds = moment.bounds(engine.log.head())
-        self._folders = ExitStack()
+        # Closed at the end, not when replaced: a thread may be reading, perhaps this one.
+        self._opened = ExitStack()
         self._lock = threading.Lock()
         self._past: Past | None = None  # replaced under _lock
         self._rewrites = 0
@@ -107,10 +108,8 @@ class SnapshotEngine:
     def close(self) -> None:
         """Let go of what was folded."""
         with self._lock:
-            if self._past is not None:
-                self._past.close()
-                self._past = None
-            self._folders.close()
+            self._past = None
+            self._opened.close()
 
     def _current(self) -> Past:
         past, rewrites = self._past, self.log.rewrites()
@@ -122,11 +121,10 @@ class SnapshotEngine:
         build = self._views.catch_up()
         with self._lock:
             if self._past is past:
-                if past is not None:
-                    past.close()
-                folder = Path(self._folders.enter_context(temporary_folder()))
+                folder = self._opened.enter_context(temporary_folder())
                 self._rewrites = rewrites
                 self._past = Past(build, self.log, self.bounds, folder)
+                self._opened.callback(self._past.close)
             assert self._past is not None
             return self._past
 

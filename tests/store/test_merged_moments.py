@@ -129,6 +129,23 @@ def test_a_moment_that_was_open_at_a_redaction_forgets_what_was_erased(
         assert then.runs.get(run_id).data.params == {}
 
 
+def test_views_made_anew_under_a_reader_of_a_moment_change_nothing(
+    machines: list[Machine],
+) -> None:
+    store = machines[0].store
+    run_id = store.runs.create("0").info.run_id
+    head = store.events.head()
+    store.runs.set_tags(run_id, {"t": "1"})
+    with store.at(str(head)) as then:
+        tags = then.runs.get(run_id).data.tags
+        with then._snapshot.read() as reader:
+            store.maintenance.rebuild()
+            assert then.runs.get(run_id).data.tags == tags
+            found = reader.run(run_id)
+            assert found is not None
+            assert found.live_tags() == tags
+
+
 class Fleet(RuleBasedStateMachine):
     """Any history of three machines; whatever moment one asks for is that of a fresh fold."""
 
