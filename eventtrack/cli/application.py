@@ -37,6 +37,7 @@ COMMANDS = {
     "bundle": _lazy("bundle", "bundle", _SHARE, "Put into a file what another machine lacks."),
     "remote": _lazy("remote", "remote", _SHARE, "Name the places that this store syncs with."),
     "redact": _lazy("redact", "redact", _CHANGE, "Erase what must not be kept, for good."),
+    "gc": _lazy("gc", "gc", _CHANGE, "Erase what was deleted, and free its space, for good."),
     "server": _lazy("server", "server", _KEEP, "Serve the store to MLflow clients over HTTP."),
     "token": _lazy("token", "token", _KEEP, "Make, list and revoke tokens for the server."),
     "verify": _lazy("verify", "verify", _KEEP, "Prove the whole log, and every signed head."),

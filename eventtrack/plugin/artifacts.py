@@ -16,7 +16,6 @@ from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE
 from mlflow.store.artifact.artifact_repo import ArtifactRepository
 
 from eventtrack.log import files
-from eventtrack.plugin.erasure import refuse_erasure
 from eventtrack.plugin.errors import translate_errors
 from eventtrack.plugin.places import Place, place
 from eventtrack.store import Store, open_store
@@ -66,11 +65,12 @@ class StoreArtifactRepository(ArtifactRepository):
     def delete_artifacts(self, artifact_path: str | None = None) -> None:
         """Take files off a list; nothing happens where there are none.
 
-        Raises:
-            MlflowException: The run or model is deleted, as `mlflow gc` asks: `NOT_IMPLEMENTED`.
+        All those of a deleted run or model stay as well: `mlflow gc` asks for this before it erases
+        the run, and what is erased takes its files along.
         """
         found = self._place(artifact_path)
-        self._refuse_deleted(found)
+        if not found.path and self._is_deleted(found):
+            return
         files_of = found.files(self._store)
         if files_of.entries(found.owner, found.path or None):
             files_of.delete(found.owner, found.path)
@@ -101,15 +101,14 @@ class StoreArtifactRepository(ArtifactRepository):
             )
         return found
 
-    def _refuse_deleted(self, found: Place) -> None:
-        if found.kind == "traces":
-            return  # a deleted one is not found
+    def _is_deleted(self, found: Place) -> bool:
         if found.kind == "runs":
             stage = self._store.runs.get(found.owner).info.lifecycle_stage
-        else:
+        elif found.kind == "models":
             stage = self._store.models.get(found.owner).lifecycle_stage
-        if stage == LifecycleStage.DELETED:
-            refuse_erasure(f"the files of {found.kind}/{found.owner}")
+        else:
+            return False  # a deleted trace is not found
+        return stage == LifecycleStage.DELETED
 
 
 def _is_store(folder: Path) -> bool:

@@ -1,70 +1,87 @@
-"""What `mlflow gc` asks: which runs are deleted, and to erase them, which a log does not do."""
+"""What `mlflow gc` asks: what is deleted, and to erase it for good.
 
-import time
-from typing import Any
+MLflow asks for one run after the other. While its command runs they are collected, and erased
+together at its end: each erasure alone would fold the whole history anew.
+"""
 
-from eventtrack import limits
-from eventtrack.plugin.base import OpenStore, all_pages
-from eventtrack.plugin.errors import not_implemented
-from eventtrack.views.records import LifecycleStage, ViewType
+import click
 
-_WHY = (
-    "its log is append-only and keeps deleted runs and their files, so that they can be restored; "
-    "nothing was changed"
-)
-
-
-def refuse_erasure(what: str) -> None:
-    """Say that nothing is ever erased.
-
-    Raises:
-        MlflowException: Always, with `NOT_IMPLEMENTED`.
-    """
-    not_implemented(f"Erasing {what} for good", _WHY)
+from eventtrack.errors import InvalidStateError
+from eventtrack.plugin.base import OpenStore
+from eventtrack.store.garbage import Deleted, Found
 
 
 class ErasureCalls(OpenStore):
     """Named by MLflow's command; no other caller has them."""
 
-    def _get_deleted_runs(self, older_than: int = 0) -> list[str]:
-        """The ids of runs that were deleted at least `older_than` milliseconds ago."""
-        before_ms = time.time_ns() // 1_000_000 - older_than
-        experiments = all_pages(
-            self.store.experiments.search, limits.SEARCH_RESULTS_MAX, view_type=ViewType.ALL
-        )
-        runs = all_pages(
-            self.store.runs.search,
-            limits.SEARCH_RESULTS_MAX,
-            experiment_ids=[one.experiment_id for one in experiments],
-            view_type=ViewType.DELETED_ONLY,
-        )
-        return [
-            one.info.run_id for one in runs if not older_than or self._deleted_ms(one) <= before_ms
-        ]
+    def __init__(self, store_uri: str, artifact_uri: str | None = None) -> None:
+        super().__init__(store_uri, artifact_uri)
+        self._found = Found()
+        self._waiting: dict[str, Deleted] = {}
 
-    def _deleted_ms(self, run: Any) -> int:
-        """When a deleted run was deleted, by itself or with its experiment."""
-        events = self.store.history.timeline(run.info.run_id)
-        own = [one.recorded_ms for one in events if one.type == "run.deleted"]
-        if own:
-            return max(own)
-        return self.store.experiments.get(run.info.experiment_id).last_update_time
+    def _get_deleted_runs(self, older_than: int = 0) -> list[str]:
+        """The ids of runs that were deleted at least `older_than` milliseconds ago.
+
+        Without those that a version of a registered model needs.
+        """
+        return self._deleted("run", older_than)
 
     def _get_deleted_logged_models(self, older_than: int = 0) -> list[str]:
-        """The ids of logged models that were deleted at least `older_than` milliseconds ago."""
-        before_ms = time.time_ns() // 1_000_000 - older_than
-        return [
-            one.model_id
-            for one in self.store.models.list()
-            if one.lifecycle_stage == LifecycleStage.DELETED
-            and one.last_updated_timestamp <= before_ms
-        ]
+        """The ids of logged models that were deleted at least `older_than` milliseconds ago.
+
+        Without those that a version of a registered model needs.
+        """
+        return self._deleted("model", older_than)
 
     def _hard_delete_run(self, run_id: str) -> None:
-        refuse_erasure(f"run {run_id}")
+        """Erase a deleted run."""
+        self.store.runs.get(run_id)
+        self._erase(f"run/{run_id}")
 
     def _hard_delete_experiment(self, experiment_id: str) -> None:
-        refuse_erasure(f"experiment {experiment_id}")
+        """Erase a deleted experiment with all that is in it."""
+        self.store.experiments.get(experiment_id)
+        self._erase(f"experiment/{experiment_id}")
 
     def _hard_delete_logged_model(self, model_id: str) -> None:
-        refuse_erasure(f"logged model {model_id}")
+        """Erase a deleted logged model."""
+        self.store.models.get(model_id)
+        self._erase(f"model/{model_id}")
+
+    def _deleted(self, kind: str, older_than: int) -> list[str]:
+        found = self.store.garbage.find(older_than_ms=older_than)
+        return [one.id for one in found.garbage if one.kind == kind]
+
+    def _erase(self, stream: str) -> None:
+        context = click.get_current_context(silent=True)
+        if context is None:
+            self.store.garbage.erase(_demand(self.store.garbage.find(only=[stream]), stream))
+            return
+        if not self._waiting:
+            self._found = self.store.garbage.find()
+        garbage = {one.stream: one for one in _demand(self._found, stream)}
+        if not self._waiting:
+            context.call_on_close(self._erase_waiting)
+        self._waiting[stream] = garbage[stream]
+        if stream.startswith("experiment/"):
+            inside = self.store.garbage.find(only=[stream]).garbage
+            self._waiting.update({one.stream: one for one in inside})
+
+    def _erase_waiting(self) -> None:
+        waiting, self._waiting = self._waiting, {}
+        self.store.garbage.erase(waiting.values())
+
+
+def _demand(found: Found, stream: str) -> list[Deleted]:
+    """What was found, with that stream among it.
+
+    Raises:
+        InvalidStateError: It is not; says why.
+    """
+    if stream not in {one.stream for one in found.garbage}:
+        reasons = [one.reason for one in found.kept if f"{one.kind}/{one.id}" == stream]
+        raise InvalidStateError(
+            f"cannot erase {stream}: {', '.join(reasons) or 'it is not deleted'}",
+            hint="`eventtrack gc` erases all that can be, and says what stays",
+        )
+    return found.garbage

@@ -128,6 +128,13 @@ def models(reader: Reader) -> list[RegisteredState]:
     return [state for value in rows if (state := _decode_model(value)).exists]
 
 
+def deleted_models(reader: Reader) -> list[RegisteredState]:
+    """Every registered model that was made and does not exist any more."""
+    rows = reader.txn.cursor(reader.tables[MODELS]).iternext(keys=False)
+    known = (_decode_model(value) for value in rows)
+    return [state for state in known if state.born != BEYOND and not state.exists]
+
+
 def version(reader: Reader, of: RegisteredState, version_id: str) -> VersionState | None:
     """A version by its id; None for one never heard of."""
     key = _version_key(of.number, version_id)

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
-from eventtrack.errors import ChecksumError, NotFoundError
+from eventtrack.errors import ChecksumError, InvalidStateError, NotFoundError
 from eventtrack.events import types
 from eventtrack.events.envelope import Draft
 from eventtrack.log.filesystem import translate_os_error
@@ -231,6 +231,12 @@ class Artifacts:
             number = self._place_of(self._context.over(reader), run_id).number
             for one in stored:
                 _refuse_clash(reader, number, one.path)
+                if one.place is None and not self.blobs.holds(one.sha256):
+                    raise InvalidStateError(
+                        f"the bytes of {one.path!r} were erased while they were logged: the only "
+                        "other file that had them was redacted",
+                        hint="log it again",
+                    )
             return None, [Draft.of(f"{self._kind}/{run_id}", self._logged([*stored]))]
 
         self._engine.execute(decide)

@@ -5,7 +5,9 @@ proof still holds.
 """
 
 import warnings
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+
+import msgspec
 
 from eventtrack.errors import EventtrackWarning, InvalidStateError, NotFoundError
 from eventtrack.events import types
@@ -13,11 +15,22 @@ from eventtrack.events.attachments import blobs_named
 from eventtrack.events.envelope import Draft, Envelope
 from eventtrack.events.redaction import is_redaction, redactions
 from eventtrack.log import erasure, files
+from eventtrack.projections.tables import Reader
 from eventtrack.store.blobs import Blobs, live_blobs
 from eventtrack.store.context import StoreContext
 
 # A redaction names at most so many payloads in one event, far below what an event may hold.
 _NAMES_MAX = 100_000
+
+
+class Erased(msgspec.Struct):
+    """What one redaction of streams took: envelopes that had a payload here, and blobs."""
+
+    streams: set[str] = msgspec.field(default_factory=set)
+    envelopes: int = 0
+    payload_bytes: int = 0
+    files: int = 0
+    file_bytes: int = 0
 
 
 class Redaction:
@@ -42,13 +55,47 @@ class Redaction:
                 "there is nothing to redact: it is erased already, or is the record of a redaction",
                 hint="`eventtrack log` shows what is left",
             )
-        named = {digest for one in targets for digest in blobs_named(one)}
-        streams: dict[str, list[tuple[bytes, int]]] = {}
+        streams: dict[str, list[Envelope]] = {}
         for one in targets:
-            names = streams.setdefault(one.header.stream, [])
-            names.append((one.header.replica, one.header.index))
-        self._order(streams, named, reason, keep_live=True)
+            streams.setdefault(one.header.stream, []).append(one)
+        at_ms = self._engine.clock.now_ms()
+        drafts = [
+            draft
+            for stream, found in streams.items()
+            for draft in _orders(stream, found, reason, at_ms)
+        ]
+        self._engine.execute(lambda reader: (None, drafts))
+        self.finish()
         return len(targets)
+
+    def redact_streams(
+        self, streams: Iterable[str], reason: str, allowed: Callable[[Reader], set[str]]
+    ) -> Erased:
+        """Erase whole streams, and the files that only they name, in one commit and one cleaning.
+
+        Args:
+            allowed: Says which streams may be erased, at the moment in which it is decided: the
+                others stay.
+        """
+        at_ms = self._engine.clock.now_ms()
+        log = self._engine.log
+
+        def decide(reader: Reader) -> tuple[Erased, list[Draft]]:
+            done, drafts, may = Erased(), [], allowed(reader)
+            for stream in [one for one in dict.fromkeys(streams) if one in may]:
+                positions = reader.timeline(stream)
+                known = [one for place in positions if (one := log.get(place)) is not None]
+                targets = [one for one in known if not is_redaction(one)]
+                drafts += _orders(stream, targets, reason, at_ms)
+                done.streams.add(stream)
+                done.envelopes += sum(bool(one.payload) for one in targets)
+                done.payload_bytes += sum(len(one.payload) for one in targets)
+            return done, drafts
+
+        done = self._engine.execute(decide)
+        if done.streams:
+            done.files, done.file_bytes = self.finish()
+        return done
 
     def redact_artifact(self, run_id: str, path: str, reason: str) -> str:
         """Erase the bytes of a run's file, wherever else they were logged; returns their SHA-256.
@@ -75,8 +122,10 @@ class Redaction:
                 for one in reader.artifacts(holder.number)
                 if one.sha256 == digest and one.place is None
             ]
+        order = types.PayloadsRedacted([], [digest], reason, self._engine.clock.now_ms())
+        drafts.append(Draft.of(f"run/{run_id}", order))
         self._engine.execute(lambda reader: (None, drafts))
-        self._order({f"run/{run_id}": []}, {digest}, reason, keep_live=False)
+        self.finish()
         return digest.hex()
 
     @property
@@ -84,20 +133,18 @@ class Redaction:
         """Whether erased bytes may still be in the log's file: a process was killed at it, say."""
         return erasure.marker(self._engine.path / files.LOG).exists()
 
-    def finish(self) -> None:
+    def finish(self) -> tuple[int, int]:
         """Take what redactions ordered out of the views, the blobs and the bytes of the files.
 
         Can be called again at any time; the log itself obeyed when the order was written. Stays
         `unfinished`, with a warning, while another process reads an older state of the log.
+
+        Returns:
+            How many blobs were deleted, and how many bytes they had.
         """
         marker = erasure.marker(self._engine.path / files.LOG)
         self._engine.views.rebuild()
-        position = 0
-        while envelopes := self._engine.log.read(position, _PAGE):
-            position = envelopes[-1].position
-            for event in (event for one in envelopes for event in redactions(one)):
-                for digest in event.blobs:
-                    self._blobs.path(digest).unlink(missing_ok=True)
+        freed = self._delete_blobs()
         if erasure.scrub(self._engine.log.environment):
             marker.unlink(missing_ok=True)
         else:
@@ -107,38 +154,46 @@ class Redaction:
                 EventtrackWarning,
                 stacklevel=2,
             )
+        return freed
 
-    def _order(
-        self,
-        streams: dict[str, list[tuple[bytes, int]]],
-        digests: set[bytes],
-        reason: str,
-        *,
-        keep_live: bool,
-    ) -> None:
-        at_ms = self._engine.clock.now_ms()
-        drafts = [
-            Draft.of(
-                stream,
-                *(
-                    types.PayloadsRedacted(names[first : first + _NAMES_MAX], [], reason, at_ms)
-                    for first in range(0, len(names), _NAMES_MAX)
-                ),
+    def _delete_blobs(self) -> tuple[int, int]:
+        """Delete the blobs that were ordered to go: alone always, beside envelopes when unused."""
+        always: set[bytes] = set()
+        unused: set[bytes] = set()
+        position = 0
+        while envelopes := self._engine.log.read(position, _PAGE):
+            position = envelopes[-1].position
+            for event in (event for one in envelopes for event in redactions(one)):
+                (unused if event.envelopes else always).update(event.blobs)
+        here = {one for one in always | unused if self._blobs.holds(one)}
+        if not here:
+            return 0, 0
+
+        def delete(reader: Reader) -> tuple[tuple[int, int], list[Draft]]:
+            # As the only writer: what names one of them is recorded before, or finds it gone.
+            gone = here - (live_blobs(reader).keys() - always)
+            paths = [self._blobs.path(digest) for digest in gone]
+            size = sum(path.stat().st_size for path in paths)
+            for path in paths:
+                path.unlink(missing_ok=True)
+            return (len(paths), size), []
+
+        return self._engine.execute(delete)
+
+
+def _orders(stream: str, targets: list[Envelope], reason: str, at_ms: int) -> list[Draft]:
+    """The events that erase envelopes of a stream and, unless others name them, their files."""
+    drafts: list[Draft] = []
+    for first in range(0, len(targets), _NAMES_MAX):
+        part = targets[first : first + _NAMES_MAX]
+        names = [(one.header.replica, one.header.index) for one in part]
+        blobs = sorted({digest for one in part for digest in blobs_named(one)})
+        for start in range(0, max(1, len(blobs)), _NAMES_MAX):
+            order = types.PayloadsRedacted(
+                names[:1] if start else names, blobs[start : start + _NAMES_MAX], reason, at_ms
             )
-            for stream, names in streams.items()
-            if names
-        ]
-        if drafts:
-            self._engine.execute(lambda reader: (None, drafts))
-            self._engine.views.rebuild()
-        if keep_live and digests:
-            with self._engine.read() as reader:
-                digests -= live_blobs(reader).keys()
-        if digests:
-            order = types.PayloadsRedacted([], sorted(digests), reason, at_ms)
-            draft = Draft.of(next(iter(streams)), order)
-            self._engine.execute(lambda reader: (None, [draft]))
-        self.finish()
+            drafts.append(Draft.of(stream, order))
+    return drafts
 
 
 _PAGE = 1024

@@ -16,6 +16,7 @@ from eventtrack.store.engine import Engine
 from eventtrack.store.events import Events
 from eventtrack.store.experiments import Experiments
 from eventtrack.store.feeds import Feeds
+from eventtrack.store.garbage import Garbage
 from eventtrack.store.history import History
 from eventtrack.store.location import resolve_path
 from eventtrack.store.maintenance import Maintenance, StoreStats
@@ -91,6 +92,7 @@ class Store(Queries):
         self.history = History(self._context, self.events, self.sessions)
         self.maintenance = Maintenance(self._engine)
         self.redaction = Redaction(self._context)
+        self.garbage = Garbage(self._context, self.redaction)
         self.replication = Replication(self._engine, self.redaction)
         self.artifacts.blobs.sweep()
         if create and not self._engine.log.head():

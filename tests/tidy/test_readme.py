@@ -96,6 +96,6 @@ def test_what_it_shows_of_proofs_and_redaction_works(tmp_path: Path) -> None:
         shown = line.partition(" #")[0].replace("RUN", run_id).replace("KEY", key)
         program, *arguments = shlex.split(shown)
         assert program == "eventtrack"
-        arguments += ["--yes"] if arguments[0] == "redact" else []
+        arguments += ["--yes"] if arguments[0] in {"redact", "gc"} else []
         done = run([*module, *arguments], folder)
         assert done.returncode == 0, (line, done.stdout, done.stderr)

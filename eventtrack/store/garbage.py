@@ -1,0 +1,295 @@
+"""Garbage: what was deleted, found and erased for good, with one cleaning of the files for all."""
+
+from collections.abc import Collection, Iterator
+
+import msgspec
+
+from eventtrack.clock import recorded_ms
+from eventtrack.errors import InvalidStateError
+from eventtrack.projections import registered_state
+from eventtrack.projections.state import ModelState, RunState, Stamp, latest, recorded_of
+from eventtrack.projections.tables import Reader
+from eventtrack.projections.trace_tables import trace_by_number
+from eventtrack.store.context import StoreContext
+from eventtrack.store.redaction import Redaction
+from eventtrack.store.runs import PARENT_TAG
+from eventtrack.views.records import LifecycleStage, Record
+from eventtrack.views.registered import living_versions, shown_name
+
+REASON = "gc"
+_TRACE_NAME = "mlflow.traceName"
+# Where a version's files are: `models:/m-...`, `runs:/ID/...`, `.../ID/artifacts/...`.
+_SEPARATORS = str.maketrans(":?#", "///")
+
+
+class Deleted(Record):
+    """Something in the deleted stage. `kind` is the first part of its stream.
+
+    `deleted_ms` is when, in milliseconds since 1970, by the clock of whoever deleted it. `children`
+    counts the runs that name it as their parent and are not deleted. `bytes` is what its payloads
+    and files take up; `elsewhere` counts its files in an artifact location outside of the store.
+    """
+
+    kind: str
+    id: str
+    name: str
+    deleted_ms: int
+    children: int = 0
+    bytes: int = 0
+    elsewhere: int = 0
+
+    @property
+    def stream(self) -> str:
+        """The stream of its events."""
+        return f"{self.kind}/{self.id}"
+
+
+class Kept(Record):
+    """Something that is deleted and stays nevertheless, and why."""
+
+    kind: str
+    id: str
+    name: str
+    reason: str
+
+
+class Found(Record):
+    """What there is to erase, and what of the deleted stays."""
+
+    garbage: list[Deleted] = msgspec.field(default_factory=list)
+    kept: list[Kept] = msgspec.field(default_factory=list)
+
+
+class Freed(Record):
+    """What was erased: streams, envelopes and bytes of payloads, and files with their bytes."""
+
+    erased: list[Deleted]
+    envelopes: int
+    payload_bytes: int
+    files: int
+    file_bytes: int
+
+
+class Garbage:
+    """Erases what is deleted: runs, experiments, models, traces, and files that only they have."""
+
+    def __init__(self, context: StoreContext, redaction: Redaction) -> None:
+        self._context = context
+        self._engine = context.engine
+        self._redaction = redaction
+
+    def find(self, *, older_than_ms: int = 0, only: Collection[str] | None = None) -> Found:
+        """What `erase` would take, and what of the deleted it would not.
+
+        A run or model that a registered version names stays, and an experiment in which something
+        stays.
+
+        Args:
+            older_than_ms: How long ago it must have been deleted.
+            only: Only what has one of these streams, or is in an experiment that has.
+        """
+        self._engine.flush()
+        before_ms = self._engine.clock.now_ms() - older_than_ms
+        with self._engine.read() as reader:
+            search = _Search(reader, before_ms)
+            found = search.found()
+            if only is not None:
+                found.garbage = [one for one in found.garbage if search.is_of(one, only)]
+                found.kept = [one for one in found.kept if search.is_of(one, only)]
+            for one in found.garbage:
+                self._measure(reader, one)
+        return found
+
+    def erase(self, garbage: Collection[Deleted]) -> Freed:
+        """Erase what `find` found, in one redaction with the reason "gc".
+
+        What was restored meanwhile, or is named by a registered version now, stays.
+
+        Raises:
+            InvalidStateError: Nothing of it is deleted.
+        """
+
+        def still(reader: Reader) -> set[str]:
+            now = _Search(reader, self._engine.clock.now_ms())
+            return {one.stream for one in now.found().garbage}
+
+        done = self._redaction.redact_streams([one.stream for one in garbage], REASON, still)
+        if not done.streams:
+            raise InvalidStateError(
+                "nothing of this is deleted any more: there is nothing to erase",
+                hint="`eventtrack gc --dry-run` shows what there is",
+            )
+        return Freed(
+            erased=[one for one in garbage if one.stream in done.streams],
+            envelopes=done.envelopes,
+            payload_bytes=done.payload_bytes,
+            files=done.files,
+            file_bytes=done.file_bytes,
+        )
+
+    def _measure(self, reader: Reader, one: Deleted) -> None:
+        for position in reader.timeline(one.stream):
+            envelope = self._engine.log.get(position)
+            one.bytes += len(envelope.payload) if envelope is not None else 0
+        number = reader.number(one.stream)
+        for file in reader.artifacts(number) if number is not None else ():
+            if file.place is None:
+                one.bytes += file.size
+            else:
+                one.elsewhere += 1
+
+
+class _Search:
+    """One look at all that is deleted.
+
+    Args:
+        before_ms: What was deleted later stays.
+    """
+
+    def __init__(self, reader: Reader, before_ms: int) -> None:
+        self._reader = reader
+        self._before_ms = before_ms
+        self._holders = dict(_held(reader))
+        self._children: dict[str, int] = {}
+        self._experiments = {one.experiment_id: one for one in reader.experiments()}
+        self._gone = {
+            key: self._time(one.lifecycle[1])
+            for key, one in self._experiments.items()
+            if one.lifecycle[0] == LifecycleStage.DELETED and self._is_old(one.lifecycle[1])
+        }
+        self._inhabited: dict[str, str] = {}  # experiments that cannot go, and what is in them
+        self._of: dict[str, str] = {}  # the experiment of each stream found
+
+    def found(self) -> Found:
+        """All that may go, and all that is deleted and stays."""
+        found = Found()
+        for run in self._runs():
+            self._put(
+                found, "run", run.run_id, run.experiment_id, run.name[0], self._run_stage(run)
+            )
+        models = self._reader.models()
+        for model in models:
+            stage = self._model_stage(model)
+            self._put(found, "model", model.model_id, model.experiment_id, model.name, stage)
+        for one in found.garbage:
+            one.children = self._children.get(one.id, 0)
+        self._put_experiments(found)
+        self._put_traces(found)
+        self._put_registered(found)
+        return found
+
+    def is_of(self, one: Deleted | Kept, streams: Collection[str]) -> bool:
+        """Whether something is one of some streams, or is in an experiment that is."""
+        stream = f"{one.kind}/{one.id}"
+        return stream in streams or f"experiment/{self._of.get(stream)}" in streams
+
+    def _runs(self) -> Iterator[RunState]:
+        for key in self._reader.txn.cursor(self._reader.tables["runs"]).iternext(values=False):
+            run = self._reader.run_by_number(int.from_bytes(key, "big"))
+            if run is not None and run.experiment_id:
+                yield run
+
+    def _run_stage(self, run: RunState) -> Stamp | None:
+        """When it was deleted; None for an active one."""
+        lifecycle, experiment = run.lifecycle, self._experiments.get(run.experiment_id)
+        if experiment is not None:
+            lifecycle = latest(lifecycle, *experiment.lifecycle)
+        if lifecycle[0] == LifecycleStage.DELETED:
+            return lifecycle[1]
+        parent = run.tags.get(PARENT_TAG, (None, b""))[0]
+        if parent is not None:
+            self._children[parent] = self._children.get(parent, 0) + 1
+        return None
+
+    def _model_stage(self, model: ModelState) -> Stamp | None:
+        """When it was deleted, by itself or, at the latest, with its experiment."""
+        if model.lifecycle[0] == LifecycleStage.DELETED:
+            return model.lifecycle[1]
+        experiment = self._experiments.get(model.experiment_id)
+        gone = experiment is not None and model.experiment_id in self._gone
+        return experiment.lifecycle[1] if gone and experiment is not None else None
+
+    def _put(
+        self,
+        found: Found,
+        kind: str,
+        identifier: str,
+        experiment: str,
+        name: str,
+        stage: Stamp | None,
+    ) -> None:
+        self._of[f"{kind}/{identifier}"] = experiment
+        if stage is not None and self._is_old(stage):
+            holder = self._holders.get(identifier)
+            if holder is None:
+                when = self._time(stage)
+                found.garbage.append(Deleted(kind=kind, id=identifier, name=name, deleted_ms=when))
+                return
+            reason = f"{holder} names it"
+            found.kept.append(Kept(kind=kind, id=identifier, name=name, reason=reason))
+        self._inhabited.setdefault(experiment, f"{kind} {identifier} stays in it")
+
+    def _put_experiments(self, found: Found) -> None:
+        # A model that would have gone only with its experiment stays where that stays.
+        own = {one.model_id for one in self._reader.models() if one.lifecycle[0] == "deleted"}
+        found.garbage = [
+            one
+            for one in found.garbage
+            if one.kind != "model" or one.id in own or self._of[one.stream] not in self._inhabited
+        ]
+        for key, when in self._gone.items():
+            self._of[f"experiment/{key}"] = key
+            name = self._experiments[key].name[0]
+            if key in self._inhabited:
+                reason = self._inhabited[key]
+                found.kept.append(Kept(kind="experiment", id=key, name=name, reason=reason))
+            else:
+                found.garbage.append(Deleted(kind="experiment", id=key, name=name, deleted_ms=when))
+
+    def _put_traces(self, found: Found) -> None:
+        cursor = self._reader.txn.cursor(self._reader.tables["traces"])
+        for key in cursor.iternext(values=False):
+            trace = trace_by_number(self._reader, int.from_bytes(key, "big"))
+            if trace is None or not trace.experiment_id:
+                continue
+            experiment, when = trace.experiment_id, None
+            if experiment in self._gone and experiment not in self._inhabited:
+                when = self._gone[experiment]
+            elif not trace.shown and self._is_old(trace.lifecycle[1]):
+                when = self._time(trace.lifecycle[1])
+            if when is not None:
+                name = trace.live_tags().get(_TRACE_NAME, "")
+                gone = Deleted(kind="trace", id=trace.trace_id, name=name, deleted_ms=when)
+                self._of[gone.stream] = experiment
+                found.garbage.append(gone)
+
+    def _put_registered(self, found: Found) -> None:
+        for model in registered_state.deleted_models(self._reader):
+            if self._is_old(model.deleted):
+                found.garbage.append(
+                    Deleted(
+                        kind="registered",
+                        id=model.registered_id,
+                        name=model.name[0],
+                        deleted_ms=self._time(model.deleted),
+                    )
+                )
+
+    def _is_old(self, stamp: Stamp) -> bool:
+        return self._time(stamp) <= self._before_ms
+
+    @staticmethod
+    def _time(stamp: Stamp) -> int:
+        return recorded_ms(recorded_of(stamp))
+
+
+def _held(reader: Reader) -> Iterator[tuple[str, str]]:
+    """Each run and model that a registered version needs, by id, and which version."""
+    for model in registered_state.models(reader):
+        name = shown_name(reader, model)
+        for number, version in living_versions(reader, model).items():
+            holder = f"version {number} of the registered model {name!r}"
+            places = f"{version.source}/{version.location}".translate(_SEPARATORS).split("/")
+            for identifier in {version.run_id, version.model_id, *places}:
+                if identifier:
+                    yield identifier, holder
