@@ -167,9 +167,15 @@ class Auditor:
                 countersigned += sum(cosigned_at(note, key) is not None for key in witnesses)
         return heads, countersigned
 
-    def export(self, folder: Path, progress: tiles.Progress | None = None) -> int:
-        """Write this store's feed as tlog-tiles under a fresh seal; returns files written."""
-        note = self.seal()
+    def export(
+        self, folder: Path, progress: tiles.Progress | None = None, note: Note | None = None
+    ) -> int:
+        """Write this store's feed as tlog-tiles; returns files written.
+
+        Args:
+            note: A seal of this feed, under which it is written; a fresh one by default.
+        """
+        note = note or self.seal()
         own, size = self._feeds.own, Checkpoint.of(note).size
 
         def envelopes(start: int, stop: int) -> list[Envelope]:

@@ -1,6 +1,7 @@
 """Checking a proof offline: with the file and public keys, and nothing else."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from typing import Any
 
 import msgspec
@@ -12,6 +13,7 @@ from eventtrack.clock import recorded_ms
 from eventtrack.errors import VerificationError
 from eventtrack.events.envelope import Envelope
 from eventtrack.events.registry import REGISTRY
+from eventtrack.log import merkle
 from eventtrack.views.records import Record
 
 
@@ -72,6 +74,32 @@ def verify_file(
         witnessed_s=sorted(set(seen)),
         events=events,
     )
+
+
+def verify_feed(
+    note: Note, keys: Sequence[VerifierKey], envelopes: Iterable[Envelope]
+) -> Checkpoint:
+    """Check that a feed's envelopes, from its first on, are those under a signed head.
+
+    Raises:
+        ChecksumError: A payload is not what its header says.
+        VerificationError: The head is not signed, or is not of these envelopes.
+    """
+    note.verify(keys)
+    head = Checkpoint.of(note)
+    frontier: list[bytes] = []
+    for index, envelope in enumerate(islice(envelopes, head.size)):
+        envelope.verify()
+        merkle.append_leaf(frontier, index, envelope.leaf_hash)
+        named = (envelope.header.replica.hex(), envelope.header.index)
+        if named != (head.replica, index):
+            raise VerificationError(f"envelope {index} is another one: {named[1]} of {named[0]}")
+    if merkle.root(frontier) != head.root:
+        raise VerificationError(
+            f"these are not the {head.size} envelopes of {head.origin} that were signed",
+            hint="some are missing or were changed; do not trust them",
+        )
+    return head
 
 
 def _head_proof(

@@ -42,6 +42,7 @@ COMMANDS = {
     "token": _lazy("token", "token", _KEEP, "Make, list and revoke tokens for the server."),
     "verify": _lazy("verify", "verify", _KEEP, "Prove the whole log, and every signed head."),
     "audit": _lazy("audit", "audit", _KEEP, "Sign the history; prove to others what is in it."),
+    "archive": _lazy("archive", "archive", _KEEP, "Lay down the history, signed, in a folder."),
     "flush": _lazy("flush", "flush", _KEEP, "Deliver what waits on this machine for servers."),
     "check": _lazy("check", "check", _KEEP, "Look for damage in the log, journals and views."),
     "import": _lazy("imports", "imports", _KEEP, "Bring in histories of other trackers."),

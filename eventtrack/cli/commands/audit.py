@@ -167,10 +167,10 @@ def verify(
     """
     from eventtrack.audit.verify import verify_file
 
-    given = [one for source in keys for one in _read_keys(source)]
+    given = [one for source in keys for one in read_keys(source)]
     if not given:
         raise click.UsageError("Give the signer's public key with --key.")
-    witnesses = _read_keys(witness) if witness is not None else []
+    witnesses = read_keys(witness) if witness is not None else []
     older = old.read_text("utf-8", "replace") if old is not None else None
     report = verify_file(file.read_text("utf-8", "replace"), given, witnesses, older)
     if call.out.json:
@@ -294,7 +294,8 @@ def _find(store: "Store", target: str) -> tuple[str, "list[Envelope]"]:
     return stream, envelopes
 
 
-def _read_keys(source: str) -> "list[VerifierKey]":
+def read_keys(source: str) -> "list[VerifierKey]":
+    """The public keys that an option names: one, or a file of them."""
     from eventtrack.audit.notes import VerifierKey
 
     path = Path(source)
