@@ -63,9 +63,15 @@ class Visit:
             if not any(re.search(pattern, problem) for pattern in self.expected)
         ]
 
+    def note(self, problem: str) -> None:
+        """Something else went wrong."""
+        self._problems.append(problem)
+
     def _note_request(self, request: Request) -> None:
         path = _path(request.url)
-        if not path.startswith("/static-files/") and request.url.startswith("http"):
+        # A stream of events never ends; files of the pages do not count.
+        ours = not path.startswith(("/static", "/api/eventtrack/1/live"))
+        if ours and request.url.startswith("http"):
             self.requests[f"{request.method} {path}"] += 1
             self._under_way.add(request)
 

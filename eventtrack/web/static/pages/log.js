@@ -45,7 +45,7 @@ function Events({ data }) {
     <div class="scroll"><table class="list">
       <thead><tr><th>Address</th><th>Recorded</th><th>Type</th><th>Stream</th><th>Content</th><th class="wide">Author</th></tr></thead>
       <tbody>${data.events.map((one) => html`<tr key=${one.address}>
-        <td class="mono">${one.address}</td><td class="quiet">${moment(one.recorded_ms)}</td><td>${one.type}</td>
+        <td class="mono">${one.address}</td><td class="quiet nowrap">${moment(one.recorded_ms)}</td><td>${one.type}</td>
         <td class="mono"><a href=${addressOf(one.stream)}>${one.stream.slice(0, 16)}${one.stream.length > 16 ? "…" : ""}</a></td>
         <td class="value mono">${one.body.slice(0, 240)}${one.body.length > 240 ? "…" : ""}</td>
         <td class="wide quiet"><${Author} author=${one.author} /></td></tr>`)}

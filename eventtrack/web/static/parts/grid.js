@@ -26,7 +26,7 @@ export function Grid({ total, rowAt, see, columns, order, onOrder, picked, onPic
   const [top, setTop] = useState(0);
   const [height, setHeight] = useState(600);
   useEffect(() => {
-    const sized = new ResizeObserver(() => setHeight(box.current.clientHeight));
+    const sized = new ResizeObserver(() => box.current && setHeight(box.current.clientHeight));
     sized.observe(box.current);
     return () => sized.disconnect();
   }, []);

@@ -27,7 +27,7 @@ export function Plot({ curves, x, log, low, high, onZoom, label }) {
     };
     make();
     const sized = new ResizeObserver(() => {
-      const { clientWidth: width } = box.current;
+      const width = box.current?.clientWidth;
       if (width && width !== state.current.plot.width) state.current.plot.setSize({ width, height: 220 });
     });
     sized.observe(box.current);
