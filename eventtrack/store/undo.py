@@ -48,7 +48,7 @@ def inverse(
             return _inverse_of_trace(trace, event, _values(earlier), now_ms)
     model = reader.model(name) if kind == "model" else None
     if kind == "registered" or (model is not None and model.experiment_id):
-        found = _OF_MODELS[kind](reader, event, now_ms)
+        found = _OF_MODELS[kind](reader, event, earlier, now_ms)
         _demand(event, found is not None, _reason(event.type))
         _demand(event, found is not False, "what it did does not hold any more")
         return [found] if found else []

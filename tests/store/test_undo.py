@@ -301,3 +301,28 @@ def test_undoing_a_birth_deletes_and_undoing_that_restores(store: Store, run_id:
     assert undo_last(store) == ["experiment.deleted"]
     assert undo_last(store) == ["experiment.restored"]
     assert store.experiments.get(experiment_id).lifecycle_stage == "active"
+
+
+def test_where_an_alias_points_to_and_a_stage_are_undone(store: Store) -> None:
+    registry = store.registry
+    registry.create("m")
+    for _ in range(2):
+        registry.create_version("m", "s3://b/m")
+    registry.set_alias("m", "champion", 1)
+    registry.set_alias("m", "champion", 2)
+    registry.set_stage("m", 1, "Staging")
+    registry.set_stage("m", 1, "Production")
+    first, second = store.events.read(types=["registered.alias_set"])
+    with refused(store, InvalidStateError, "does not hold any more"):
+        store.history.undo(first.address)
+    store.history.undo(second.address)
+    assert registry.get("m").aliases == {"champion": 1}
+    registry.delete_alias("m", "champion")
+    [gone] = store.events.read(types=["registered.alias_deleted"])
+    store.history.undo(gone.address)
+    assert registry.get("m").aliases == {"champion": 1}
+    staged = list(store.events.read(types=["registered.version_staged"]))
+    store.history.undo(staged[-1].address)
+    assert registry.get_version("m", 1).current_stage == "Staging"
+    store.history.undo(staged[0].address)
+    assert registry.get_version("m", 1).current_stage == "None"
