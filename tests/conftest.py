@@ -1,6 +1,7 @@
 """What every test starts with: a fluent API that knows nothing of the test before."""
 
 import os
+import signal
 import sys
 from collections.abc import Iterator
 
@@ -10,6 +11,11 @@ from hypothesis import settings
 # How long an example takes says something of the machine, nothing of the law.
 settings.register_profile("eventtrack", deadline=None)
 settings.load_profile("eventtrack")
+
+# A shell that runs the tests in its background ignores interrupts, and so would every program that
+# the tests start to interrupt it.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # The fluent API reads these, and writes some of them for processes started later.
 VARIABLES = (

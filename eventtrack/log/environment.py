@@ -230,6 +230,11 @@ class Environment:
             "psize": page_bytes,
         }
 
+    @property
+    def in_use(self) -> bool:
+        """Whether a thread of this process is in a transaction."""
+        return self._inside > 0
+
     def abandon(self) -> None:
         """After a fork, in the child: let go of what is the parent's.
 
@@ -392,8 +397,3 @@ def run_growing(work: Callable[[], Result]) -> Result:
             return work()
         except MapFull as full:
             full.environment.grow()
-
-
-def table_rows(txn: Transaction, table: Any) -> int:
-    """How many rows a table has."""
-    return int(txn.stat(table)["entries"])

@@ -8,7 +8,8 @@ changes but the views, which are folded anew.
 from typing import Any
 
 from eventtrack.events.envelope import Envelope
-from eventtrack.log.environment import Transaction, table_rows
+from eventtrack.log.environment import Transaction
+from eventtrack.log.rows import table_rows
 
 _INDEX_BYTES = 8
 _FILLED = b"filled"

@@ -14,9 +14,10 @@ from eventtrack.events.redaction import is_redaction
 from eventtrack.ids import IdSource, RandomIds
 from eventtrack.limits import READ_BYTES_MAX
 from eventtrack.log import arrivals, erasure, filling, merkle, rows
-from eventtrack.log.environment import Environment, Transaction, run_growing, table_rows
+from eventtrack.log.environment import Environment, Transaction, run_growing
 from eventtrack.log.filesystem import file_identity
 from eventtrack.log.protocol import Head, Result
+from eventtrack.log.rows import table_rows
 
 TABLES = ("events", "feeds", "heads", "journals", "meta", "tiles", "erased", "bare", arrivals.TABLE)
 

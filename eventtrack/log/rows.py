@@ -60,3 +60,8 @@ def read(txn: Transaction, table: Any, after: int, limit: int) -> list[Envelope]
         if len(found) >= limit or size > READ_BYTES_MAX:
             break
     return found
+
+
+def table_rows(txn: Transaction, table: Any) -> int:
+    """How many rows a table has."""
+    return int(txn.stat(table)["entries"])

@@ -10,7 +10,6 @@ import hashlib
 import os
 import threading
 import time
-import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -29,6 +28,8 @@ PointerFile = tuple[int, int]
 _GONE = "gone-"
 # A build that nobody points to and nobody wrote to for this long was left by a process that died.
 _LEFT_OVER_S = 3600.0
+# Whoever took a build to read it begins within this time; it is closed afterwards if nobody reads.
+_UNUSED_S = 60.0
 
 
 def fingerprint() -> str:
@@ -76,8 +77,8 @@ class Views:
         self._seen: tuple[Build | None, int] = (None, -1)
         self._pointer_seen = (0, 0)  # guarded by _lock: the pointer's inode and time
         self._build: Build | None = None  # guarded by _lock
-        # Builds that were in use before. Queries may still read them; `close` ends those.
-        self._earlier: weakref.WeakSet[Build] = weakref.WeakSet()  # guarded by _lock
+        # Builds that were in use before, and until when. Queries may still read them.
+        self._earlier: list[tuple[float, Build]] = []  # guarded by _lock
         self._closed = False  # guarded by _lock
 
     @contextmanager
@@ -147,9 +148,10 @@ class Views:
         """Close the build in use."""
         with self._lock:
             self._closed = True
-            for build in [*self._earlier, *([self._build] if self._build else [])]:
+            self._let_go()
+            for _, build in self._earlier:
                 build.close()
-            self._build = None
+            self._earlier.clear()
 
     def _folded(self, progress: Progress | None) -> Build:
         build = Build(self._folder / f"{self._fingerprint}-{self._new_name()}")
@@ -193,8 +195,13 @@ class Views:
             return self._replace(Build(self._folder / f"{self._fingerprint}-{self._new_name()}"))
 
     def _let_go(self) -> None:
+        now = time.monotonic()
+        for entry in [entry for entry in self._earlier if now - entry[0] > _UNUSED_S]:
+            if not entry[1].environment.in_use:
+                entry[1].close()
+                self._earlier.remove(entry)
         if self._build is not None:
-            self._earlier.add(self._build)
+            self._earlier.append((now, self._build))
         self._build, self._seen = None, (None, -1)
 
     def _opened(self, folder: Path) -> Build | None:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from eventtrack.log import files
-from eventtrack.log.environment import table_rows
+from eventtrack.log.rows import table_rows
 from eventtrack.projections.digest import digest
 from eventtrack.store.check import CheckReport, check_log, check_store
 from eventtrack.store.engine import Engine

@@ -11,7 +11,7 @@ from itertools import chain, groupby, islice, takewhile
 from math import inf
 
 from eventtrack.errors import FilterSyntaxError
-from eventtrack.log.environment import table_rows
+from eventtrack.log.rows import table_rows
 from eventtrack.projections import index
 from eventtrack.projections.index import FieldName
 from eventtrack.projections.state import ExperimentState, RunState, effective_lifecycle

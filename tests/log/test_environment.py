@@ -17,7 +17,8 @@ from eventtrack.errors import (
     StoreError,
     StoreReadOnlyError,
 )
-from eventtrack.log.environment import Environment, MapFull, run_growing, table_rows
+from eventtrack.log.environment import Environment, MapFull, run_growing
+from eventtrack.log.rows import table_rows
 from eventtrack.log.translation import translate
 from tests.log.forking import in_child
 
