@@ -89,3 +89,6 @@ HEADER_BYTES_MAX = 4096
 IMPORT_COMMIT_BYTES_MAX = 16 * 2**20
 # One message between machines: a block of a single envelope is the largest.
 FRAME_BYTES_MAX = 2 * ENVELOPE_PAYLOAD_BYTES_MAX
+# Blocks that one request over HTTP brings, so that round trips are cheap; the last may be larger.
+SYNC_SENT_BYTES = 8 * 2**20
+SYNC_BODY_BYTES_MAX = SYNC_SENT_BYTES + FRAME_BYTES_MAX + 4096

@@ -4,10 +4,11 @@ An answer counts only if it is MLflow's JSON: behind a server's name may stand a
 and shows a page to log in. What is not understood is taken as no answer, never as success.
 """
 
+import contextlib
 import os
 import threading
 import weakref
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import IO, TYPE_CHECKING, Any, NoReturn
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -101,15 +102,31 @@ class Connection:
         Raises:
             RemoteUnavailableError: The connection broke; what came so far is not all.
         """
-        with self._answer("GET", path, None, preload=False) as answer:
-            if answer.status != 200:
-                self._check(answer, "GET", path, answer.read(_SHOWN * 100))
+        with self.opened("GET", path) as answer:
+            yield from answer.stream(size)
+
+    @contextlib.contextmanager
+    def opened(
+        self,
+        method: str,
+        path: str,
+        body: Iterable[bytes] | bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> "Iterator[urllib3.BaseHTTPResponse]":
+        """Ask, and read the answer in the block, as it comes.
+
+        Raises:
+            RemoteUnavailableError: The connection broke, also while the answer was read.
+        """
+        with self._answer(method, path, body, preload=False, headers=headers) as answer:
+            if not 200 <= answer.status < 300:
+                self._check(answer, method, path, answer.read(_SHOWN * 100))
             import urllib3
 
             try:
-                yield from answer.stream(size)
+                yield answer
             except urllib3.exceptions.HTTPError as error:
-                raise self._broken("GET", path, error) from error
+                raise self._broken(method, path, error) from error
 
     def close(self) -> None:
         """Let go of open connections; the next request opens one anew."""
@@ -144,25 +161,27 @@ class Connection:
         self,
         method: str,
         path: str,
-        body: IO[bytes] | bytes | None,
+        body: Iterable[bytes] | bytes | None,
         *,
         preload: bool,
         timeout_s: float | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> "urllib3.BaseHTTPResponse":
         import urllib3
 
-        headers = {"accept": "*/*"}
+        sent = {"accept": "*/*"}
         if isinstance(body, bytes):
-            headers["content-type"] = "application/json"
+            sent["content-type"] = "application/json"
+        sent.update(headers or {})
         if self.address.authorization is not None:
-            headers["authorization"] = self.address.authorization
+            sent["authorization"] = self.address.authorization
         timeout = urllib3.Timeout(connect=CONNECT_TIMEOUT_S, read=timeout_s or self._read_timeout_s)
         try:
             return self._opened().request(
                 method,
                 self.address.url + path,
                 body=body,
-                headers=headers,
+                headers=sent,
                 timeout=timeout,
                 redirect=False,
                 retries=False,

@@ -2,7 +2,7 @@
 
 import base64
 import binascii
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from eventtrack.clock import Clock, SystemClock
 from eventtrack.compat.errors import PermissionDeniedError, UnauthenticatedError
@@ -18,6 +18,13 @@ class Asked(Protocol):
     def get(self, key: str) -> str | None:
         """A header's value, None when it was not sent."""
         ...
+
+
+class Visitor(NamedTuple):
+    """Who asks: the name of the token, None without one, and what it is good for."""
+
+    name: str | None
+    role: Role
 
 
 class Access:
@@ -40,8 +47,8 @@ class Access:
         """Whether requests need a token: from the first one that was made, and then always."""
         return self._current() is not None
 
-    def admit(self, role: Role, headers: Asked) -> str | None:
-        """The name of the token that a request came with; None where there are no accounts.
+    def admit(self, role: Role, headers: Asked) -> Visitor:
+        """Who a request comes from; without accounts, somebody who may do everything.
 
         Args:
             role: What the request needs. `Role.NOBODY` lets everybody through, unnamed.
@@ -51,22 +58,23 @@ class Access:
             PermissionDeniedError: The token's role is not enough.
         """
         if role is Role.NOBODY:
-            return None
+            return Visitor(None, Role.NOBODY)
         known = self._current()
         if known is None:
-            return None
+            return Visitor(None, Role.ADMIN)
         token = known.get(digest(_sent(headers.get("authorization"))))
         if token is None:
             raise UnauthenticatedError("this token is not known to the server, or was revoked")
         if token.expired(self._clock.now_ms()):
             raise UnauthenticatedError(f"the token {token.name} has expired")
-        if Role[token.role.upper()] < role:
+        has = Role[token.role.upper()]
+        if has < role:
             raise PermissionDeniedError(
                 f"Permission denied: the token {token.name} may {token.role}, and this needs "
                 f"the role {role.name.lower()}",
                 hint="ask whoever runs the server for a token with `eventtrack token create`",
             )
-        return token.name
+        return Visitor(token.name, has)
 
     def _current(self) -> dict[str, Token] | None:
         try:

@@ -68,7 +68,9 @@ class Application:
             found = self._routes.find(request.method, request.scope["path"])
             if isinstance(found.entry, Response):
                 return found.entry
-            AUTHOR.set(self._access.admit(found.entry.needs, request.headers))
+            who = self._access.admit(found.entry.needs, request.headers)
+            request.state.role = who.role
+            AUTHOR.set(who.name)
             if isinstance(found.entry, Streamed):
                 rest = found.rest or "".join(found.pieces.values())
                 return await found.entry.answer(self._services, request, rest)

@@ -57,7 +57,7 @@ class Owned(NamedTuple):
         return store.runs.get(checks.known_run_id(self.owner)).info.artifact_uri
 
 
-class _File(FileResponse):
+class BlobResponse(FileResponse):
     """A file in large chunks; answers ranges by itself."""
 
     chunk_size = _CHUNK_BYTES
@@ -89,7 +89,7 @@ async def send(services: Services, request: Request, owned: Owned) -> Response:
     known = request.headers.get("if-none-match", "")
     if headers["etag"] in (one.strip().removeprefix("W/") for one in known.split(",")):
         return Response(status_code=304, headers=headers)
-    return _File(place, headers=headers, media_type=media_type(path))
+    return BlobResponse(place, headers=headers, media_type=media_type(path))
 
 
 async def receive(services: Services, request: Request, owned: Owned) -> None:

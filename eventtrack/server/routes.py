@@ -28,6 +28,7 @@ from eventtrack.server import (
     recording,
     registry,
     runs,
+    sync,
     traces,
     web_api,
 )
@@ -66,6 +67,7 @@ STREAMED: tuple[Streamed, ...] = (
     *information.STREAMED,
     *live.STREAMED,
     *web_api.STREAMED,
+    *sync.STREAMED,
     Streamed("GET", "/openapi.json", _describe),
 )
 

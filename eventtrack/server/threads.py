@@ -168,6 +168,8 @@ class Services:
         self.store = store
         self._writer = Writer(store)
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="eventtrack-reader")
+        # Not the writer: what it does shares a transaction with others, and this has its own.
+        self._receiver = ThreadPoolExecutor(1, thread_name_prefix="eventtrack-receiver")
 
     async def write(self, work: Callable[[], Result]) -> Result:
         """Change the store durably; see `Writer.submit`."""
@@ -182,6 +184,13 @@ class Services:
         run = copy_context().run
         return await asyncio.get_running_loop().run_in_executor(self._readers, run, work)
 
+    async def receive(self, work: Callable[[], Result]) -> Result:
+        """Take in what another store sends, one after the other.
+
+        Writers wait for one of its commits at most, as for those of other processes.
+        """
+        return await asyncio.get_running_loop().run_in_executor(self._receiver, work)
+
     async def keep_warm(self) -> None:
         """Fold what was logged, again and again, so that no query finds very much to fold."""
         while True:
@@ -192,4 +201,5 @@ class Services:
     def close(self) -> None:
         """Finish all changes that were asked for; wait for no reader."""
         self._writer.close()
+        self._receiver.shutdown(cancel_futures=True)
         self._readers.shutdown(wait=False, cancel_futures=True)

@@ -81,9 +81,7 @@ class Blobs:
             try:
                 for chunk in chunks:
                     draft.write(chunk)
-                if draft.digest() != digest:
-                    raise not_as_named(digest, draft.digest())
-                return draft.finish()[1]
+                return draft.finish_as(digest)
             finally:
                 draft.abandon()
         except OSError as error:
@@ -167,6 +165,19 @@ class BlobDraft:
             sync_folder(place.parent)
         self.abandon()
         return digest, self._size
+
+    def finish_as(self, digest: bytes) -> int:
+        """Put the bytes in their place if they have the hash under which they came.
+
+        Returns how many there are.
+
+        Raises:
+            ChecksumError: They have another; nothing was put there.
+            OSError: Nothing was put there.
+        """
+        if self.digest() != digest:
+            raise not_as_named(digest, self.digest())
+        return self.finish()[1]
 
     def abandon(self) -> None:
         """Leave nothing behind, unless it was finished before. Waits for nobody."""

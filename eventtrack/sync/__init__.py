@@ -1,7 +1,7 @@
 """Sync: stores that were apart exchange what they lack, over anything that can hold bytes."""
 
 from eventtrack.sync.bundle import BundleInfo, BundleRemote, apply_bundle, create_bundle
-from eventtrack.sync.peer import serve
+from eventtrack.sync.peer import StoreRemote, serve
 from eventtrack.sync.remotes import RemoteAddress, Remotes, open_remote
 from eventtrack.sync.report import Moved, Progress, SyncReport
 from eventtrack.sync.selection import Selection
@@ -15,6 +15,7 @@ __all__ = [
     "RemoteAddress",
     "Remotes",
     "Selection",
+    "StoreRemote",
     "SyncReport",
     "Ways",
     "apply_bundle",

@@ -6,6 +6,7 @@ from typing import Any, BinaryIO, Protocol, TypeVar
 
 import msgspec
 
+from eventtrack import errors
 from eventtrack.errors import ChecksumError, EventtrackError
 from eventtrack.events.envelope import Name, Number
 from eventtrack.limits import FRAME_BYTES_MAX
@@ -45,6 +46,11 @@ def write_frame(sink: Sink, kind: bytes, body: bytes = b"") -> None:
     """Write a frame; the caller flushes."""
     sink.write(_HEAD.pack(kind, len(body)))
     sink.write(body)
+
+
+def frame(kind: bytes, body: bytes = b"") -> bytes:
+    """A frame in one piece."""
+    return _HEAD.pack(kind, len(body)) + body
 
 
 def read_frame(source: BinaryIO) -> tuple[bytes, bytes]:
@@ -104,6 +110,20 @@ def encode_heads(heads: Iterable[FeedHead]) -> bytes:
 def decode_heads(body: bytes) -> list[FeedHead]:
     """Heads from msgpack."""
     return [FeedHead(*msgspec.structs.astuple(one)) for one in decode(body, list[_Head])]
+
+
+def encode_failure(error: EventtrackError) -> bytes:
+    """An error as it is told to the other side: msgpack `[name, message, hint]`."""
+    return _encode((type(error).__name__, error.message, error.hint))
+
+
+def decode_failure(body: bytes) -> EventtrackError:
+    """The error that the other side met, as if it had been met here."""
+    name, message, hint = decode(body, tuple[str, str, str])
+    kind = getattr(errors, name, errors.RemoteError)
+    if not (isinstance(kind, type) and issubclass(kind, EventtrackError)):
+        kind = errors.RemoteError
+    return kind(f"the other side says: {message}", hint=hint)
 
 
 def decode(body: bytes, kind: type[T]) -> T:

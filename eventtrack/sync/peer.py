@@ -155,8 +155,7 @@ class _Session:
         try:
             yield
         except EventtrackError as error:
-            words = (type(error).__name__, error.message, error.hint)
-            self.answer(frames.FAILED, frames.encode(words))
+            self.answer(frames.FAILED, frames.encode_failure(error))
 
     def _append(self, remote: Remote, body: bytes) -> None:
         if self._failed is None:

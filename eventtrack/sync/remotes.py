@@ -10,8 +10,10 @@ from urllib.parse import unquote, urlsplit
 import msgspec
 
 from eventtrack.errors import AlreadyExistsError, InvalidValueError, NotFoundError
+from eventtrack.rest.address import SCHEMES
 from eventtrack.store.replication import Replication
 from eventtrack.sync.folder import FolderRemote
+from eventtrack.sync.http import open_http
 from eventtrack.sync.protocol import Remote
 from eventtrack.sync.selection import Selection
 from eventtrack.sync.ssh import open_ssh
@@ -68,6 +70,11 @@ class Remotes:
             raise AlreadyExistsError(
                 f"there is a remote {name!r} already",
                 hint=f"`eventtrack remote remove {name}` first, or choose another name",
+            )
+        if _scheme(url) in SCHEMES and urlsplit(url).password:
+            raise InvalidValueError(
+                "the URL of a remote is kept readable, so it must not hold a password",
+                hint="leave it out, and set MLFLOW_TRACKING_TOKEN where you sync",
             )
         address = RemoteAddress(name=name, url=absolute_url(url), wanted=wanted or Selection())
         self._write([*known, address])
@@ -162,7 +169,12 @@ def _open_folder(url: str, create: bool) -> Remote:
     return FolderRemote(Path(url), create=create)
 
 
-_OPENERS: dict[str, Callable[[str, bool], Remote]] = {"": _open_folder, "ssh": open_ssh}
+_OPENERS: dict[str, Callable[[str, bool], Remote]] = {
+    "": _open_folder,
+    "ssh": open_ssh,
+    "http": open_http,
+    "https": open_http,
+}
 
 
 def _scheme(url: str) -> str:
@@ -178,7 +190,9 @@ def absolute_url(url: str) -> str:
     if scheme:
         return url
     if not url:
-        raise InvalidValueError("a remote needs a URL", hint="a folder, or ssh://HOST/PATH")
+        raise InvalidValueError(
+            "a remote needs a URL", hint="a folder, ssh://HOST/PATH or https://HOST"
+        )
     return str(Path(url).expanduser().absolute())
 
 

@@ -8,7 +8,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import BinaryIO, cast
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from eventtrack import errors
 from eventtrack._version import __version__
 from eventtrack.errors import (
     EventtrackError,
@@ -181,7 +180,7 @@ class PipeRemote:
             self._sink.flush()
             kind, body = frames.read_frame(self._source)
         if kind == frames.FAILED:
-            raise _told(body)
+            raise frames.decode_failure(body)
         return kind, body
 
     @contextlib.contextmanager
@@ -199,15 +198,6 @@ class PipeRemote:
             f"{self._name} answered with a message {kind!r} where none such is due",
             hint="upgrade eventtrack on both sides",
         )
-
-
-def _told(body: bytes) -> EventtrackError:
-    """The error that the other side met, as if it had been met here."""
-    name, message, hint = frames.decode(body, tuple[str, str, str])
-    kind = getattr(errors, name, RemoteError)
-    if not (isinstance(kind, type) and issubclass(kind, EventtrackError)):
-        kind = RemoteError
-    return kind(f"the other side says: {message}", hint=hint)
 
 
 def _unreadable(url: str, why: str) -> InvalidValueError:

@@ -25,9 +25,9 @@ ROWS = (
     ("transfer",),
     # What is logged for other servers, until it is there.
     ("outbox",),
-    # A client of other servers speaks MLflow's words, and surfaces and importers use it.
-    ("rest",),
     ("audit", "compat", "sync", "tokens", "watch"),
+    # A client of other servers: surfaces, importers and sync use it.
+    ("rest",),
     ("store",),
     ("views",),
     ("projections",),

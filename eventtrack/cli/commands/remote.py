@@ -41,6 +41,7 @@ def list_remotes(call: Invocation) -> None:
     epilog=examples(
         "eventtrack remote add origin /mnt/usb/runs",
         "eventtrack remote add cluster ssh://login.example.org/~/runs",
+        "eventtrack remote add lab https://tracking.example:5000",
     ),
 )
 @click.argument("name")
@@ -56,6 +57,7 @@ def add(call: Invocation, name: str, url: str) -> None:
       ssh://HOST:22/~/runs      below the home folder
       ssh://HOST/~/runs?program=venv/bin/eventtrack
                                 where eventtrack is not on the PATH there
+      https://HOST:5000         the store of an `eventtrack server`; MLFLOW_TRACKING_TOKEN counts
 
     JSON: as of `eventtrack remote list`, one object.
     """

@@ -1,0 +1,157 @@
+"""A remote that is served by `eventtrack server` (docs/wire.md, section 11)."""
+
+import contextlib
+from collections.abc import Iterable, Iterator, Sequence
+from typing import BinaryIO, cast
+
+from eventtrack.errors import (
+    EndpointMissingError,
+    EventtrackError,
+    RemoteError,
+    RemoteUnavailableError,
+)
+from eventtrack.limits import SYNC_SENT_BYTES
+from eventtrack.rest.address import address_of
+from eventtrack.rest.connection import Connection
+from eventtrack.sync import frames
+from eventtrack.sync.blocks import Block
+from eventtrack.sync.protocol import FeedHead
+
+# The number counts versions of what is said below it.
+BASE = "/api/eventtrack/1/sync/"
+# Only an eventtrack answers with this: neither MLflow nor a proxy's page to log in.
+MEDIA_TYPE = "application/x-eventtrack-sync"
+_CHUNK_BYTES = 2**20
+# A server that obeys a redaction folds its views anew before it answers.
+_READ_TIMEOUT_S = 300.0
+
+
+def open_http(url: str, create: bool) -> "HttpRemote":
+    """The store that the server at a URL serves; tokens and TLS are set up as for its REST API.
+
+    Raises:
+        InvalidValueError: The URL names no server.
+        RemoteError: Nobody answers there, or no eventtrack, or it wants another token.
+    """
+    remote = HttpRemote(Connection(address_of(url), _READ_TIMEOUT_S))
+    try:
+        remote.heads()
+    except BaseException:
+        remote.close()
+        raise
+    return remote
+
+
+class HttpRemote:
+    """A `Remote` behind a server's URL."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._waiting: list[bytes] = []
+        self._waiting_bytes = 0
+
+    def heads(self) -> list[FeedHead]:
+        """Every feed that it holds."""
+        with self._opened("GET", "heads") as source:
+            return frames.decode_heads(source.read())
+
+    def read(self, have: Sequence[FeedHead]) -> Iterator[Block]:
+        """What it holds beyond `have`, in the order in which it arrived there."""
+        with self._opened("POST", "read", frames.encode_heads(have)) as source:
+            while (message := self._next(source))[0] == frames.BLOCK:
+                yield Block.decode(message[1])
+            self._expect(frames.END, message)
+            source.read()  # only what was read to its end leaves the connection to the next
+
+    def append(self, block: Block) -> None:
+        """Send a block, together with others; some MiB of them are one durable commit there."""
+        self._waiting.append(frames.frame(frames.BLOCK, block.data))
+        self._waiting_bytes += len(block.data)
+        if self._waiting_bytes >= SYNC_SENT_BYTES:
+            self.flush()
+
+    def flush(self) -> None:
+        """Return when what was sent is durable there."""
+        if not self._waiting:
+            return
+        body = b"".join((*self._waiting, frames.frame(frames.END)))
+        self._waiting, self._waiting_bytes = [], 0
+        with self._opened("POST", "append", body) as source:
+            self._expect(frames.DONE, self._next(source))
+
+    def present_blobs(self, digests: Sequence[bytes]) -> set[bytes]:
+        """Those of the artifacts that it holds."""
+        with self._opened("POST", "present", frames.encode(list(digests))) as source:
+            return set(frames.decode(source.read(), list[bytes]))
+
+    def get_blob(self, digest: bytes) -> Iterator[bytes]:
+        """An artifact's bytes. Where the connection breaks, a new one goes on from there."""
+        size, before = 0, -1
+        while True:
+            headers = {"range": f"bytes={size}-"} if size else {}
+            try:
+                with self._opened("GET", f"blobs/{digest.hex()}", headers=headers) as source:
+                    while chunk := source.read(_CHUNK_BYTES):
+                        yield chunk
+                        size += len(chunk)
+                return
+            except RemoteUnavailableError:
+                if size <= max(before, 0):
+                    raise
+                before = size
+
+    def put_blob(self, digest: bytes, chunks: Iterable[bytes]) -> None:
+        """Send an artifact, and wait until it is durable there."""
+        with self._opened("PUT", f"blobs/{digest.hex()}", chunks) as source:
+            self._expect(frames.DONE, self._next(source))
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        self._connection.close()
+
+    @contextlib.contextmanager
+    def _opened(
+        self,
+        method: str,
+        path: str,
+        body: Iterable[bytes] | bytes | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> Iterator[BinaryIO]:
+        """Ask, and read the answer in the block."""
+        url = self._connection.address.url
+        sent = {"content-type": MEDIA_TYPE, **(headers or {})}
+        try:
+            with self._connection.opened(method, BASE + path, body, sent) as answer:
+                if answer.headers.get("content-type") != MEDIA_TYPE:
+                    raise _no_eventtrack(url)
+                yield cast("BinaryIO", answer)
+        except EndpointMissingError as error:
+            raise _no_eventtrack(url) from error
+
+    def _next(self, source: BinaryIO) -> tuple[bytes, bytes]:
+        try:
+            kind, body = frames.read_frame(source)
+        except frames.Ended as error:
+            raise RemoteUnavailableError(
+                f"{self._connection.address.url} went away in the middle of the sync",
+                hint="sync again: it goes on where it stopped",
+            ) from error
+        if kind == frames.FAILED:
+            raise frames.decode_failure(body)
+        return kind, body
+
+    def _expect(self, kind: bytes, message: tuple[bytes, bytes]) -> None:
+        if message[0] != kind:
+            raise RemoteError(
+                f"{self._connection.address.url} answered with a message {message[0]!r} where "
+                f"{kind!r} is due",
+                hint="upgrade eventtrack on both sides",
+            )
+
+
+def _no_eventtrack(url: str) -> EventtrackError:
+    return RemoteError(
+        f"{url} cannot sync: it is no eventtrack server, or one from before it could",
+        hint="run `eventtrack server` there, or upgrade it; what an MLflow server holds comes by "
+        "`eventtrack import mlflow`",
+    )
