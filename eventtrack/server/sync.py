@@ -1,5 +1,6 @@
 """Other stores exchange with the served one (docs/wire.md, section 11)."""
 
+import contextlib
 import io
 from collections.abc import AsyncIterator, Iterator
 from typing import cast
@@ -7,7 +8,13 @@ from typing import cast
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from eventtrack.errors import EventtrackError, InvalidValueError, NotFoundError, RemoteDeniedError
+from eventtrack.errors import (
+    ChecksumError,
+    EventtrackError,
+    InvalidValueError,
+    NotFoundError,
+    RemoteDeniedError,
+)
 from eventtrack.events.envelope import Envelope
 from eventtrack.events.redaction import is_redaction
 from eventtrack.limits import SYNC_BODY_BYTES_MAX
@@ -28,7 +35,9 @@ async def _heads(services: Services, request: Request, _: str) -> Response:
 
 
 async def _read(services: Services, request: Request, _: str) -> Response:
-    have = frames.decode_heads(await bodies.read(request, SYNC_BODY_BYTES_MAX))
+    body = await bodies.read(request, SYNC_BODY_BYTES_MAX)
+    with _understood():
+        have = frames.decode_heads(body)
     remote = StoreRemote(services.store)
     blocks = await services.read(lambda: remote.read(have))
     return StreamingResponse(_framed(services, blocks), media_type=http.MEDIA_TYPE)
@@ -95,7 +104,9 @@ def _erases(block: Block, size: int) -> bool:
 
 
 async def _present(services: Services, request: Request, _: str) -> Response:
-    asked = frames.decode(await bodies.read(request, SYNC_BODY_BYTES_MAX), list[bytes])
+    body = await bodies.read(request, SYNC_BODY_BYTES_MAX)
+    with _understood():
+        asked = frames.decode(body, list[bytes])
     if any(len(digest) != _DIGEST_BYTES for digest in asked):
         raise _no_hash()
     remote = StoreRemote(services.store)
@@ -120,9 +131,20 @@ async def _put(services: Services, request: Request, name: str) -> Response:
     try:
         await files.hand_on(services, request, draft.write)
         await services.read(lambda: draft.finish_as(digest))
+    except ChecksumError as error:
+        return _message(frames.frame(frames.FAILED, frames.encode_failure(error)))
     finally:
         draft.abandon()
     return _message(frames.frame(frames.DONE))
+
+
+@contextlib.contextmanager
+def _understood() -> Iterator[None]:
+    """In the block, a message that cannot be read is the client's mistake, and nothing of ours."""
+    try:
+        yield
+    except ChecksumError as error:
+        raise InvalidValueError(error.message, hint=error.hint) from error
 
 
 def _digest(name: str) -> bytes:

@@ -1,9 +1,13 @@
-"""Sync: a million points over a folder and over a pipe, and a round in which nothing is missing."""
+"""Sync: a million points over a folder, a pipe and HTTP, and a round without news."""
 
+import contextlib
+import json
 import os
 import shlex
+import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from _harness import Report, Samples, measure
@@ -32,6 +36,16 @@ def shell_for_ssh(folder: Path) -> str:
     return f"ssh://host{{path}}?program={program}"
 
 
+@contextlib.contextmanager
+def served(path: Path) -> Iterator[str]:
+    """The URL of a server of the store at `path`, in a process of its own."""
+    words = [sys.executable, "-m", "eventtrack", "--store", str(path), "--json", "server"]
+    with subprocess.Popen([*words, "--port", "0"], stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        yield json.loads(process.stdout.readline())["url"]
+        process.terminate()
+
+
 def rates(report: Report, folder: Path, store: Store, title: str, points: int) -> None:
     """Both ways of a whole store, to new places each time."""
     there = shell_for_ssh(folder)
@@ -57,6 +71,15 @@ def rates(report: Report, folder: Path, store: Store, title: str, points: int) -
         began = time.perf_counter()
         synchronize(store, there.format(path=folder / f"{title}-there-{number}"))
         timed("from store to store over a pipe, a new process", began)
+        with served(folder / f"{title}-served-{number}") as url:
+            began = time.perf_counter()
+            synchronize(store, url)
+            timed("from store to store over HTTP, pushed", began)
+            target = new_store(folder, f"{title} puller {number}")
+            began = time.perf_counter()
+            synchronize(target, url)
+            timed("from store to store over HTTP, pulled", began)
+            target.close()
     for name, found in taken.items():
         goal = GOAL_POINTS_PER_S if name.startswith("from") else None
         report.figure(f"{name}, {title}", Samples(found), "points/s", goal=goal)
@@ -77,6 +100,10 @@ def main() -> None:
         synchronize(store, stick)
         nothing = measure(lambda: synchronize(store, stick), report.rounds).scaled(1e3)
         report.figure(f"a round without news, {RUNS:,} runs, folder", nothing, "ms", goal=50)
+        with served(folder / "runs-served") as url:
+            synchronize(store, url)
+            nothing = measure(lambda: synchronize(store, url), report.rounds).scaled(1e3)
+            report.figure(f"a round without news, {RUNS:,} runs, HTTP", nothing, "ms", goal=50)
         remote = StoreRemote(store)
         heads = remote.heads()
         report.note(f"heads of {len(heads)} feed: {len(encode_heads(heads))} bytes")
