@@ -28,10 +28,7 @@ class Curve:
 
 
 def curve(x: Sequence[float], y: "array[float]") -> Curve:
-    """A curve out of points in any order; those that are NaN are left out.
-
-    Costs 50 ns a point where they are in order already and have no NaN.
-    """
+    """A curve out of points in any order; those that are NaN are left out."""
     xs = array("d", x)
     # A sum is NaN if anything in it is (or if both infinities are, which the filter then keeps).
     has_nan = isnan(sum(y))

@@ -11,7 +11,7 @@ const SPARE = 8;
 
 /** The fixed columns: what they order by in the filter language, and what they show. */
 const FIXED = [
-  { name: "Status", order: "attributes.status", style: "state", cell: (row) => html`<${Status} status=${row.status} />` },
+  { name: "Status", order: "attributes.status", style: "is-status", cell: (row) => html`<${Status} status=${row.status} />` },
   { name: "Started", order: "attributes.start_time", style: "when", cell: (row) => html`<span title=${moment(row.start_time)}>${ago(row.start_time)}</span>` },
   { name: "Took", order: "attributes.end_time", style: "when num", cell: (row) => (row.end_time ? duration(row.end_time - row.start_time) : "") },
 ];
