@@ -172,6 +172,8 @@ def send(raw: socket.socket, asked: Asked) -> tuple[int, bytes, bool] | None:
     response = http.client.HTTPResponse(raw, method=asked.method)
     try:
         response.begin()
+        if response.getheader("content-type", "").startswith("text/event-stream"):
+            return response.status, b"", True  # it does not end
         return response.status, response.read(), response.will_close
     except TimeoutError:
         pytest.fail(f"no answer to {asked.data[:3000]!r}")
