@@ -8,12 +8,14 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from eventtrack import limits
 from eventtrack.compat import rules
 from eventtrack.compat.messages import (
     Field,
     Message,
     ParseStoppedError,
     below,
+    double,
     int32,
     int64,
     many,
@@ -24,6 +26,7 @@ from eventtrack.compat.messages import (
 )
 from eventtrack.compat.requests import Request
 from eventtrack.compat.rules import ARRAY, REQUIRED, STRING, TEXTS, WHOLE
+from eventtrack.views.trace_metrics import OFFERS
 from eventtrack.views.traces import TraceStatus
 
 # MLflow (server/handlers.py): traces of one page.
@@ -188,6 +191,38 @@ SEARCH = _request(
     filter=[STRING],
     max_results=[WHOLE, rules.at_most(SEARCH_MAX)],
     order_by=[ARRAY, TEXTS],
+    page_token=[STRING],
+)
+METRICS = _request(
+    texts("experiment_ids"),
+    one_of("view_type", tuple(OFFERS)),
+    text("metric_name"),
+    many(
+        "aggregations",
+        Message(
+            (
+                one_of("aggregation_type", ("COUNT", "SUM", "AVG", "PERCENTILE", "MIN", "MAX")),
+                double("percentile_value"),
+            )
+        ),
+    ),
+    texts("dimensions"),
+    texts("filters"),
+    int64("time_interval_seconds"),
+    int64("start_time_ms"),
+    int64("end_time_ms"),
+    int32("max_results", limits.TRACE_METRICS_RESULTS_DEFAULT),
+    text("page_token"),
+    experiment_ids=_IDS,
+    view_type=[REQUIRED],
+    metric_name=_NEEDED,
+    aggregations=[ARRAY, REQUIRED],
+    dimensions=[ARRAY, TEXTS],
+    filters=[ARRAY, TEXTS],
+    time_interval_seconds=[WHOLE],
+    start_time_ms=[WHOLE],
+    end_time_ms=[WHOLE],
+    max_results=[WHOLE],
     page_token=[STRING],
 )
 DELETE = _request(

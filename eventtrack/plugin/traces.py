@@ -7,8 +7,10 @@ from typing import Any
 from mlflow import entities
 from mlflow.entities.span import LazySpan
 from mlflow.entities.trace_data import TraceData
+from mlflow.entities.trace_metrics import MetricAggregation, MetricDataPoint, MetricViewType
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST
+from mlflow.store.entities.paged_list import PagedList
 
 from eventtrack import limits
 from eventtrack.compat import spans, trace_tags
@@ -16,6 +18,7 @@ from eventtrack.compat.checks import trace_tag
 from eventtrack.plugin.base import OpenStore
 from eventtrack.plugin.trace_entities import assessment_record, trace_info
 from eventtrack.views import traces as records
+from eventtrack.views.trace_metrics import Aggregation
 
 # Programs send spans and reports in the background, so what is asked for may be on its way: how
 # long it is waited for, as MLflow's own store does.
@@ -103,6 +106,40 @@ class TraceCalls(OpenStore):
             where, filter_string, max_results, order_by, page_token or None
         )
         return [self._info(one) for one in page], page.token
+
+    def query_trace_metrics(
+        self,
+        experiment_ids: Sequence[str],
+        view_type: MetricViewType,
+        metric_name: str,
+        aggregations: Sequence[MetricAggregation],
+        dimensions: Sequence[str] | None = None,
+        filters: Sequence[str] | None = None,
+        time_interval_seconds: int | None = None,
+        start_time_ms: int | None = None,
+        end_time_ms: int | None = None,
+        max_results: int = limits.TRACE_METRICS_RESULTS_DEFAULT,
+        page_token: str | None = None,
+    ) -> PagedList[MetricDataPoint]:
+        """Figures about traces, spans or assessments, all on one page."""
+        found = self.store.traces.metrics.query(
+            [str(one) for one in experiment_ids],
+            view_type.value,
+            metric_name,
+            [
+                Aggregation(kind=one.aggregation_type.value, percentile=one.percentile_value)
+                for one in aggregations
+            ],
+            dimensions=dimensions or (),
+            filters=filters or (),
+            time_interval_seconds=time_interval_seconds,
+            start_time_ms=start_time_ms,
+            end_time_ms=end_time_ms,
+            max_results=max_results,
+        )
+        return PagedList(
+            [MetricDataPoint(one.metric_name, one.dimensions, one.values) for one in found], None
+        )
 
     def set_trace_tag(self, trace_id: str, key: str, value: str) -> None:
         """Set a tag of a trace."""

@@ -4,8 +4,7 @@ An answer that there is nothing is a page without it; an error would be a red bo
 again up to a dozen times.
 """
 
-from eventtrack.compat.errors import NotServedError
-from eventtrack.compat.messages import Message, Values, texts
+from eventtrack.compat.messages import Message, Values
 from eventtrack.compat.requests import Request
 from eventtrack.compat.responses import Json
 from eventtrack.server.endpoint import AJAX_2, AJAX_3, API_2, API_3, Endpoint
@@ -13,26 +12,11 @@ from eventtrack.store import Store
 from eventtrack.tokens import Role
 
 _ANYTHING = Request(Message(()))
-_OF_EXPERIMENTS = Request(Message((texts("experiment_ids"),)))
 _3 = (API_3, AJAX_3)
 
 
 def _nothing(store: Store, sent: Values) -> Json:
     """Searches leave their list out where it is empty."""
-    return {}
-
-
-def _no_trace_metrics(store: Store, sent: Values) -> Json:
-    """Of no traces there are no figures; of some there are, which are not served yet.
-
-    Raises:
-        NotServedError: There are traces. A page that shows none of them would be a lie.
-    """
-    if store.traces.search(sent["experiment_ids"], max_results=1):
-        raise NotServedError(
-            "figures about traces are not served by eventtrack yet",
-            hint="the traces themselves are: see the tab Traces",
-        )
     return {}
 
 
@@ -64,11 +48,6 @@ ENDPOINTS = (
     _search("GET", "review-queues/list"),
     _search("GET", "scorers/list"),
     _search("GET", "scorers/online-configs"),
-    Endpoint(
-        *("POST", "traces/metrics", _OF_EXPERIMENTS, _no_trace_metrics),
-        prefixes=_3,
-        role=Role.READ,
-    ),
     _search("GET", "webhooks", (API_2, AJAX_2)),
     *(
         Endpoint(

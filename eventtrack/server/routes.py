@@ -29,6 +29,7 @@ from eventtrack.server import (
     registry,
     runs,
     sync,
+    trace_metrics,
     traces,
     web_api,
 )
@@ -53,6 +54,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *models.ENDPOINTS,
     *registry.ENDPOINTS,
     *traces.ENDPOINTS,
+    *trace_metrics.ENDPOINTS,
     *assessments.ENDPOINTS,
     *information.ENDPOINTS,
     *web_api.ENDPOINTS,

@@ -33,6 +33,7 @@ from eventtrack.store.trace_checks import (
     trace_id_of,
 )
 from eventtrack.store.trace_lookup import oldest_traces, shown_traces
+from eventtrack.store.trace_metrics import TraceMetrics
 from eventtrack.views import paging
 from eventtrack.views.records import PagedList
 from eventtrack.views.trace_fields import parse_trace_filter, parse_trace_order
@@ -48,7 +49,7 @@ class KeptSpans(NamedTuple):
 
 
 class Traces:
-    """The traces of a store; `artifacts` are their files, asked for by trace id."""
+    """The traces of a store; `artifacts` are their files, `metrics` figures about them."""
 
     def __init__(self, context: StoreContext) -> None:
         self._context = context
@@ -56,6 +57,7 @@ class Traces:
         self._blobs = Blobs(context.engine)
         self.assessments = Assessments(context)
         self.artifacts = TraceArtifacts(context)
+        self.metrics = TraceMetrics(context)
 
     def record(
         self,

@@ -1,6 +1,9 @@
 """MLflow's own pages, drawn by a browser from our server: what they show, ask for and change."""
 
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +32,55 @@ REMARKS = (r"ResizeObserver loop", r"^script: i$", r'attribute \w+: Expected len
 HTML = """<!doctype html><p id="said">by nobody</p>
 <script>document.getElementById("said").textContent = "by a script of the page"</script>"""
 
+WITH_MLFLOW = """
+import pathlib
+import sys
+import tempfile
+import mlflow
+from mlflow import MlflowClient
+
+url, experiment_id = sys.argv[1:]
+mlflow.set_tracking_uri(url)
+mlflow.set_experiment(experiment_id=experiment_id)
+
+@mlflow.trace(name="answer", span_type="AGENT")
+def answer(number):
+    mlflow.update_current_trace(metadata={"mlflow.trace.session": f"session-{number % 2}"})
+    with mlflow.start_span("ask", span_type="CHAT_MODEL") as span:
+        span.set_inputs({"messages": [{"role": "user", "content": "why?"}]})
+        usage = {"input_tokens": 10, "output_tokens": number, "total_tokens": 10 + number}
+        cost = {"input_cost": 0.25, "output_cost": 0.5, "total_cost": 0.75}
+        span.set_attributes({"mlflow.chat.tokenUsage": usage, "mlflow.llm.cost": cost})
+        span.set_attributes({"mlflow.llm.model": "gpt-x", "mlflow.llm.provider": "openai"})
+    with mlflow.start_span("look up", span_type="TOOL"):
+        if number == 3:
+            raise ValueError("not there")
+    return "because"
+
+for number in range(6):
+    try:
+        answer(number)
+    except ValueError:
+        pass
+    trace_id = mlflow.get_last_active_trace_id()
+    mlflow.log_feedback(trace_id=trace_id, name="correct", value=number % 2 == 0)
+    mlflow.log_feedback(trace_id=trace_id, name="relevance", value=number / 5)
+
+client = MlflowClient()
+with mlflow.start_run() as run:
+    model = client.create_logged_model(experiment_id, "forest", source_run_id=run.info.run_id)
+    mlflow.log_metric("accuracy", 0.9, model_id=model.model_id)
+with tempfile.TemporaryDirectory() as folder:
+    pathlib.Path(folder, "MLmodel").write_text("flavors: {}")
+    client.log_model_artifacts(model.model_id, folder)
+client.finalize_logged_model(model.model_id, "READY")
+client.create_registered_model("woods", description="of trees")
+source = f"models:/{model.model_id}"
+client.create_model_version("woods", source, run.info.run_id, model_id=model.model_id)
+client.set_registered_model_alias("woods", "best", "1")
+print(model.model_id)
+"""
+
 
 @dataclass
 class Filled:
@@ -37,11 +89,13 @@ class Filled:
     server: Running
     experiment_id: str
     run_ids: list[str]
+    model_id: str
 
     def url(self, route: str) -> str:
-        """Where a page is; `{e}`, `{a}` and `{b}` stand for the experiment and two runs."""
+        """Where a page is; `{e}`, `{m}`, `{a}` and `{b}`: the experiment, a model and two runs."""
         a, b = self.run_ids[:2]
-        return f"{self.server.url}/#/{route.format(e=self.experiment_id, a=a, b=b)}"
+        known = {"e": self.experiment_id, "m": self.model_id, "a": a, "b": b}
+        return f"{self.server.url}/#/{route.format_map(known)}"
 
 
 def fill(client: MlflowClient) -> tuple[str, list[str]]:
@@ -77,13 +131,32 @@ def fill(client: MlflowClient) -> tuple[str, list[str]]:
     return experiment_id, run_ids
 
 
+def log_as_mlflow(url: str, experiment_id: str) -> str:
+    """Traces, a logged model and a registered one, by mlflow itself in a process of its own.
+
+    Returns:
+        The id of the logged model.
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", WITH_MLFLOW, url, experiment_id],
+        env={**os.environ, "MLFLOW_ENABLE_ASYNC_TRACE_LOGGING": "false"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=240,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.split()[-1]
+
+
 @pytest.fixture(scope="module")
 def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Filled]:
     """The pages of a store that all tests of this module share: each changes runs of its own."""
     store = tmp_path_factory.mktemp("mlflow-pages") / "store"
     experiment_id, run_ids = fill(MlflowClient(str(store)))
     with running(store, "--ui", "mlflow") as server:
-        yield Filled(server, experiment_id, run_ids)
+        model_id = log_as_mlflow(server.url, experiment_id)
+        yield Filled(server, experiment_id, run_ids, model_id)
 
 
 @pytest.fixture
@@ -183,11 +256,42 @@ def test_runs_are_compared(filled: Filled, visit: Visit, page: Page) -> None:
     expect(page.get_by_role("link", name=filled.run_ids[1])).to_be_visible()
 
 
+def test_traces_are_listed_and_counted(filled: Filled, visit: Visit, page: Page) -> None:
+    visit.open(filled.url("experiments/{e}/traces"))
+    expect(page.get_by_text("6 of 6").first).to_be_visible()
+    for tab, shown in (
+        ("usage", "Token Usage"),
+        ("quality", "relevance"),
+        ("tool-calls", "look up"),
+    ):
+        visit.open(filled.url(f"experiments/{{e}}/overview/{tab}"))
+        expect(page.get_by_text(shown).first).to_be_visible()
+        expect(page.locator(".recharts-surface path").first).to_be_visible()
+        visit.settle()
+        expect(page.get_by_text("Failed to load chart data")).to_have_count(0)
+        assert visit.requests["POST /ajax-api/3.0/mlflow/traces/metrics"] > 0
+
+
+def test_models_are_shown(filled: Filled, visit: Visit, page: Page) -> None:
+    visit.open(filled.url("experiments/{e}/models"))
+    expect(page.get_by_role("link", name="forest").first).to_be_visible()
+    visit.open(filled.url("experiments/{e}/models/{m}"))
+    expect(page.get_by_text("accuracy").first).to_be_visible()
+    visit.open(filled.url("models"))
+    expect(page.get_by_role("link", name="woods").first).to_be_visible()
+    visit.open(filled.url("models/woods"))
+    expect(page.get_by_text("of trees").first).to_be_visible()
+    visit.open(filled.url("models/woods/versions/1"))
+    expect(page.get_by_text("best").first).to_be_visible()
+
+
 TOUR = """
     experiments
     experiments/{e}
     experiments/{e}/runs
     experiments/{e}/models
+    experiments/{e}/models/{m}
+    experiments/{e}/overview
     experiments/{e}/traces
     experiments/{e}/chat-sessions
     experiments/{e}/datasets
@@ -199,6 +303,8 @@ TOUR = """
     experiments/{e}/runs/{a}/artifacts
     experiments/{e}/runs/{a}/traces
     models
+    models/woods
+    models/woods/versions/1
     prompts
     settings
 """

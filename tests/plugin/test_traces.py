@@ -249,3 +249,23 @@ def test_what_is_sent_in_the_background_is_in_the_log(tmp_path: Path) -> None:
     types = {event.type for event in store.events.read()}
     assert types >= {"trace.spans_logged", "trace.recorded"}
     assert store.maintenance.check().ok
+
+
+def test_figures_about_traces(experiment: str) -> None:
+    from mlflow.entities.trace_metrics import AggregationType, MetricAggregation, MetricViewType
+    from mlflow.tracking._tracking_service.utils import _get_store
+
+    traced()
+    count, median = (
+        MetricAggregation(AggregationType.COUNT),
+        MetricAggregation(AggregationType.PERCENTILE, 50.0),
+    )
+    ask = _get_store().query_trace_metrics
+    found = ask([experiment], MetricViewType.TRACES, "trace_count", [count], ["trace_name"])
+    assert [(one.dimensions, one.values) for one in found] == [
+        ({"trace_name": "answer"}, {"COUNT": 1})
+    ]
+    (tokens,) = ask([experiment], MetricViewType.TRACES, "total_tokens", [median])
+    assert tokens.values == {"P50.0": 3}
+    with pytest.raises(mlflow.MlflowException, match="metric_name must be one of"):
+        ask([experiment], MetricViewType.TRACES, "nothing", [count])
