@@ -117,31 +117,6 @@ def test_searches_for_what_is_not_kept_find_nothing(server: Running) -> None:
     assert server.client.get(proxied).json() == {"endpoints": []}
 
 
-def test_figures_about_traces_are_refused_rather_than_zero(server: Running) -> None:
-    experiment_id = server.post("experiments/create", name="traced")["experiment_id"]
-
-    def ask() -> int:
-        body = {"experiment_ids": [experiment_id], "metric_name": "trace_count"}
-        path = "/ajax-api/3.0/mlflow/traces/metrics"
-        return server.client.post(path, json=body).status_code
-
-    assert ask() == 200
-    info = {
-        "trace_id": "tr-1",
-        "trace_location": {
-            "type": "MLFLOW_EXPERIMENT",
-            "mlflow_experiment": {"experiment_id": experiment_id},
-        },
-        "request_time": "2026-01-01T00:00:00Z",
-        "state": "OK",
-    }
-    started = server.client.post(
-        "/api/3.0/mlflow/traces", json={"trace": {"trace_info": info, "trace_data": {}}}
-    )
-    assert started.status_code == 200, started.text
-    assert ask() == 501
-
-
 @pytest.mark.parametrize("installed", [False, True], ids=["nothing", "skinny"])
 def test_what_to_install_is_said(
     installed: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
