@@ -118,7 +118,9 @@ def test_runs_are_compared_by_what_differs(filled: Filled, visit: Visit, page: P
 def test_what_another_process_logs_appears_by_itself(
     filled: Filled, visit: Visit, page: Page
 ) -> None:
-    run_id = filled.client.create_run(filled.experiment_id, run_name="live").info.run_id
+    # Not among the runs of the others: tests come in any order.
+    elsewhere = filled.client.create_experiment("of live")
+    run_id = filled.client.create_run(elsewhere, run_name="live").info.run_id
     filled.client.log_metric(run_id, "loss", 1.0)
     visit.open(filled.url(f"runs/{run_id}?tab=charts"))
     expect(page.get_by_text("1 point", exact=True)).to_be_visible()
@@ -131,7 +133,9 @@ def test_what_another_process_logs_appears_by_itself(
 def test_changes_are_made_and_stand_in_the_history(
     filled: Filled, visit: Visit, page: Page
 ) -> None:
-    run_id = filled.client.create_run(filled.experiment_id, run_name="draft").info.run_id
+    # Not among the runs of the others: tests come in any order.
+    elsewhere = filled.client.create_experiment("of draft")
+    run_id = filled.client.create_run(elsewhere, run_name="draft").info.run_id
     visit.open(filled.url(f"runs/{run_id}"))
     page.get_by_role("button", name="Rename").click()
     page.get_by_label("Name of the run").fill("final")

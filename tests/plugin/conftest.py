@@ -22,6 +22,8 @@ def quiet(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     monkeypatch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
     monkeypatch.setenv("GIT_PYTHON_REFRESH", "quiet")
     mlflow: Any = pytest.importorskip("mlflow")
+    # Tests of other folders use MLflow too, in this process.
+    mlflow.tracking.fluent._active_experiment_id = None
     yield
     while mlflow.active_run() is not None:
         mlflow.end_run()

@@ -83,7 +83,9 @@ class Server:
                 state, _, its_group = stat.read_text().rpartition(")")[2].split()[:3]
             except OSError:
                 continue  # it has just ended
-            if its_group == group and state not in "ZX":
+            # A process is a zombie already while threads of it still end, and hold its locks.
+            threads = len(list((stat.parent / "task").glob("*")))
+            if its_group == group and (state not in "ZX" or threads > 1):
                 found.append(stat)
         return found
 
