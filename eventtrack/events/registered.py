@@ -1,7 +1,7 @@
 """What may be written of the model registry: one struct for each type of event, version 1.
 
 All events of one registered model, those of its versions too, stand in its stream. A version is
-named by an id of its own; the number that people see follows from it (docs/decisions/0009).
+named by an id of its own; the number that people see follows from it (docs/decisions/0014).
 """
 
 from eventtrack.events.types import Event
