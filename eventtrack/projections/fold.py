@@ -7,6 +7,7 @@ from eventtrack.events.types import Event
 from eventtrack.projections import experiments, metrics, models, registered, runs, traces
 from eventtrack.projections.state import stamp_of
 from eventtrack.projections.tables import Tables
+from eventtrack.projections.timeline import Place
 
 # Events that are read from their streams, as audits do: they change no view.
 _WITHOUT_STATE = {
@@ -25,7 +26,7 @@ def apply(tables: Tables, envelope: Envelope, registry: Registry = REGISTRY) -> 
             the batch; the event stays in the log.
     """
     stream = envelope.header.stream
-    tables.note_envelope(stream, envelope.position, envelope.header.recorded)
+    tables.note_envelope(stream, Place.of(envelope))
     offset = 0
     try:
         for group in envelope.groups():

@@ -7,7 +7,7 @@ changed since then around it, not what was recorded before it.
 """
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -152,7 +152,7 @@ class Past:
         return not self._until.include(extent.first, extent.earliest)
 
     def _positions(self, live: Reader, number: bytes) -> Iterator[int]:
-        for position, recorded in timeline.envelopes_of(live, int.from_bytes(number, "big")):
+        for position, recorded, _ in timeline.envelopes_of(live, int.from_bytes(number, "big")):
             if self._until.include(position, recorded):
                 yield position
 
@@ -228,8 +228,12 @@ class PastTransaction:
             self._past.need(self, number)
 
 
-def touched(live: Reader, one: Bounds, two: Bounds) -> list[list[int]]:
-    """For each stream of which two moments hold different envelopes, the positions of those."""
+def touched(live: Reader, one: Bounds, two: Bounds, only: int | None = None) -> list[list[int]]:
+    """For each stream of which two moments hold different envelopes, the positions of those.
+
+    Args:
+        only: The number of the one stream that is asked about; all of them by default.
+    """
 
     def may_differ(extent: timeline.Extent) -> bool:
         first, last = (extent.first, extent.earliest), (extent.last, extent.latest)
@@ -238,19 +242,19 @@ def touched(live: Reader, one: Bounds, two: Bounds) -> list[list[int]]:
         )
         return not is_same
 
-    streams = (
-        number
+    streams: Iterable[int] = (
+        int.from_bytes(number, "big")
         for block, whole in timeline.blocks(live)
         if may_differ(whole)
         for number, extent in timeline.extents(live, block)
         if may_differ(extent)
     )
     found: list[list[int]] = []
-    for number in streams:
-        envelopes = timeline.envelopes_of(live, int.from_bytes(number, "big"))
+    for number in streams if only is None else (only,):
+        envelopes = timeline.envelopes_of(live, number)
         different = [
             position
-            for position, recorded in envelopes
+            for position, recorded, _ in envelopes
             if one.include(position, recorded) != two.include(position, recorded)
         ]
         if different:

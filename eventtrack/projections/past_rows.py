@@ -17,6 +17,7 @@ OWNERS: dict[str, slice | None] = {
     "fields": None,
     "points": None,
     "extent_blocks": None,
+    "log_blocks": None,
     "timeline": _FIRST,
     "extents": _FIRST,
     "experiments": _FIRST,

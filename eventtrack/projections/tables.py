@@ -29,6 +29,7 @@ TABLES = (
     timeline.TIMELINE,
     timeline.EXTENTS,
     timeline.BLOCKS,
+    timeline.LOG_BLOCKS,
     "experiments",
     "names",
     "runs",
@@ -173,7 +174,7 @@ class Reader:
         number = self.number(stream)
         if number is None:
             return []
-        return [position for position, _ in timeline.envelopes_of(self, number)]
+        return [place.position for place in timeline.envelopes_of(self, number)]
 
     def field(self, field: FieldName) -> int | None:
         """The number of an indexed field; None for one that no run ever had."""
@@ -222,9 +223,9 @@ class Tables(Reader):
         self._cache.streams[stream] = number
         return number
 
-    def note_envelope(self, stream: str, position: int, recorded: int) -> None:
+    def note_envelope(self, stream: str, place: timeline.Place) -> None:
         """Record that an envelope touches a stream."""
-        self._timeline.note(self.stream_number(stream), position, recorded)
+        self._timeline.note(self.stream_number(stream), place)
 
     def note_unknown(self, stream: str, event_type: str, count: int) -> None:
         """Count events of a stream that no fold knows."""

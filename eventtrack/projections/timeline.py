@@ -1,10 +1,11 @@
 """Which envelopes touch each stream, and between which moments.
 
 `timeline` has a row for each envelope: `stream number (u32) ‖ position (u64)` -> its recorded time
-(u64). `extents` has one for each stream: its first and last position, its least and greatest
-recorded time (u64 each, in the machine's own order); `extent_blocks` the same of whole blocks of
-streams. From these follows which streams are now as they were at a moment, and what the others have
-to be folded from (`past`).
+(u64) and how many events it holds (u32). `extents` has one for each stream: its first and last
+position, its least and greatest recorded time, its number of events (u64 each, in the machine's own
+order); `extent_blocks` the same of whole blocks of streams, and `log_blocks` of blocks of the log.
+From these follows which streams are now as they were at a moment, what the others have to be folded
+from (`past`), and how much happened when (`store.density`).
 """
 
 import struct
@@ -12,13 +13,19 @@ from collections.abc import Iterator
 from itertools import takewhile
 from typing import Any, NamedTuple, Protocol
 
+from eventtrack.events.envelope import Envelope
 from eventtrack.log.environment import Transaction
 
 TIMELINE, EXTENTS, BLOCKS = "timeline", "extents", "extent_blocks"
+LOG_BLOCKS = "log_blocks"
 # Streams whose numbers have so many first bytes in common are a block: 256 numbers.
 BLOCK_BYTES = 3
+# Positions of the log that are a block: 1 to 256 is the first.
+LOG_BLOCK = 256
 _NUMBER_AND_POSITION = struct.Struct(">IQ")
-_EXTENT = struct.Struct("=4Q")
+_TIME_AND_EVENTS = struct.Struct(">QI")
+_EXTENT = struct.Struct("=5Q")
+_EVENTS_MAX = 2**32 - 1
 
 
 class Source(Protocol):
@@ -29,21 +36,48 @@ class Source(Protocol):
 
 
 class Extent(NamedTuple):
-    """From where to where a stream reaches: positions here, and hybrid times."""
+    """From where to where a stream reaches, positions here and hybrid times, with how much."""
 
     first: int
     last: int
     earliest: int
     latest: int
+    events: int
 
 
-def envelopes_of(source: Source, number: int) -> Iterator[tuple[int, int]]:
-    """The position and the recorded time of each envelope of a stream, in order of arrival."""
+class Place(NamedTuple):
+    """One envelope of a stream: its position here, its hybrid time, how many events it holds."""
+
+    position: int
+    recorded: int
+    events: int
+
+    @classmethod
+    def of(cls, envelope: Envelope) -> "Place":
+        """Where an envelope stands. No honest one holds more events than fit into 32 bits."""
+        header = envelope.header
+        return cls(envelope.position, header.recorded, min(header.count, _EVENTS_MAX))
+
+
+def envelopes_of(source: Source, number: int) -> Iterator[Place]:
+    """The place of each envelope of a stream, in order of arrival."""
     prefix = number.to_bytes(4, "big")
     cursor = source.txn.cursor(source.tables[TIMELINE])
     if cursor.set_range(prefix):
         for key, value in takewhile(lambda row: row[0].startswith(prefix), cursor.iternext()):
-            yield int.from_bytes(key[4:], "big"), int.from_bytes(value, "big")
+            yield Place(int.from_bytes(key[4:], "big"), *_TIME_AND_EVENTS.unpack(value))
+
+
+def extent_of(source: Source, number: int) -> Extent | None:
+    """The extent of one stream; None for one that nothing touched."""
+    value = source.txn.get(number.to_bytes(4, "big"), db=source.tables[EXTENTS])
+    return None if value is None else Extent(*_EXTENT.unpack(value))
+
+
+def log_blocks(source: Source) -> Iterator[Extent]:
+    """The extent of each block of the log."""
+    for value in source.txn.cursor(source.tables[LOG_BLOCKS]).iternext(keys=False):
+        yield Extent(*_EXTENT.unpack(value))
 
 
 def extents(source: Source, block: bytes) -> Iterator[tuple[bytes, Extent]]:
@@ -65,11 +99,11 @@ class Timeline:
 
     def __init__(self, source: Source) -> None:
         self._source = source
-        self._rows: list[tuple[int, int, int]] = []
+        self._rows: list[tuple[int, Place]] = []
 
-    def note(self, number: int, position: int, recorded: int) -> None:
+    def note(self, number: int, place: Place) -> None:
         """Record that an envelope touches a stream."""
-        self._rows.append((number, position, recorded))
+        self._rows.append((number, place))
 
     def flush(self) -> None:
         """Write what was noted."""
@@ -78,23 +112,26 @@ class Timeline:
         rows = sorted(self._rows)
         self._rows.clear()
         found: dict[int, Extent] = {}
-        for number, position, recorded in rows:
+        in_log: dict[int, Extent] = {}
+        for number, (position, recorded, events) in rows:
+            extent = Extent(position, position, recorded, recorded, events)
             known = found.get(number)
-            if known is None:
-                found[number] = Extent(position, position, recorded, recorded)
-            else:
-                found[number] = _joined(known, Extent(position, position, recorded, recorded))
+            found[number] = extent if known is None else _joined(known, extent)
+            block = (position - 1) // LOG_BLOCK
+            known = in_log.get(block)
+            in_log[block] = extent if known is None else _joined(known, extent)
         whole: dict[bytes, Extent] = {}
         for number, extent in found.items():
-            block = number.to_bytes(4, "big")[:BLOCK_BYTES]
-            whole[block] = _joined(whole[block], extent) if block in whole else extent
+            first = number.to_bytes(4, "big")[:BLOCK_BYTES]
+            whole[first] = _joined(whole[first], extent) if first in whole else extent
         self._put(EXTENTS, {number.to_bytes(4, "big"): one for number, one in found.items()})
         self._put(BLOCKS, whole)
+        self._put(LOG_BLOCKS, {block.to_bytes(8, "big"): one for block, one in in_log.items()})
         txn = self._source.txn
         txn.cursor(self._source.tables[TIMELINE]).putmulti(
             [
-                (_NUMBER_AND_POSITION.pack(number, position), recorded.to_bytes(8, "big"))
-                for number, position, recorded in rows
+                (_NUMBER_AND_POSITION.pack(number, position), _TIME_AND_EVENTS.pack(*rest))
+                for number, (position, *rest) in rows
             ]
         )
 
@@ -114,4 +151,5 @@ def _joined(one: Extent, two: Extent) -> Extent:
         max(one.last, two.last),
         min(one.earliest, two.earliest),
         max(one.latest, two.latest),
+        one.events + two.events,
     )

@@ -19,28 +19,54 @@ from eventtrack.web import answers, past, series
 PREFIX = "/api/eventtrack/1/"
 # Rows and events of one answer.
 _ROWS_MAX = 1000
+_CHANGES_MAX = 10_000
 _SERIES_BODY_BYTES_MAX = 1 << 20
 
 
+def _experiments(store: Store, sent: Values) -> Json:
+    with answers.as_of(store, sent["at"]) as queries:
+        return answers.experiments(queries)
+
+
 def _table(store: Store, sent: Values) -> Json:
-    return answers.table(
-        store,
-        list(map(checks.experiment_id, sent["experiment_ids"])),
-        sent["columns"],
-        filter_string=sent["filter"],
-        order_by=sent["order_by"],
-        view_type=VIEWS[sent["run_view_type"]],
-        offset=max(sent["offset"], 0),
-        limit=min(max(sent["limit"], 1), _ROWS_MAX),
-    )
+    with answers.as_of(store, sent["at"]) as queries:
+        return answers.table(
+            queries,
+            list(map(checks.experiment_id, sent["experiment_ids"])),
+            sent["columns"],
+            filter_string=sent["filter"],
+            order_by=sent["order_by"],
+            view_type=VIEWS[sent["run_view_type"]],
+            offset=max(sent["offset"], 0),
+            limit=min(max(sent["limit"], 1), _ROWS_MAX),
+        )
 
 
 def _columns(store: Store, sent: Values) -> Json:
-    return answers.columns(store, list(map(checks.experiment_id, sent["experiment_ids"])))
+    with answers.as_of(store, sent["at"]) as queries:
+        return answers.columns(queries, list(map(checks.experiment_id, sent["experiment_ids"])))
 
 
 def _run(store: Store, sent: Values) -> Json:
-    return answers.run(store, checks.known_run_id(sent["run_id"]))
+    with answers.as_of(store, sent["at"]) as queries:
+        return answers.run(queries, checks.known_run_id(sent["run_id"]))
+
+
+def _density(store: Store, sent: Values) -> Json:
+    experiment_id, run_id = sent.given("experiment_id"), sent.given("run_id")
+    return store.history.density(
+        sent["by"] or "position",
+        sent["buckets"],
+        low=sent.given("low"),
+        high=sent.given("high"),
+        experiment_id=checks.experiment_id(experiment_id) if experiment_id else None,
+        run_id=checks.known_run_id(run_id) if run_id else None,
+    ).to_dictionary()
+
+
+def _diff(store: Store, sent: Values) -> Json:
+    limit = min(max(sent["limit"], 1), _CHANGES_MAX)
+    return past.diff(store, sent["older"], sent["newer"] or "now", sent["subject"] or None, limit)
 
 
 def _history(store: Store, sent: Values) -> Json:
@@ -59,8 +85,11 @@ async def _series(services: Services, request: HttpRequest, _: str) -> Response:
 
 
 _NOTHING = Request(Message(()))
+_AT = text("at")
+_MOMENT = Request(Message((_AT,)))
 _ONE_RUN = Request(Message((text("run_id"),)), {"run_id": (REQUIRED, STRING)})
-_EXPERIMENTS = Request(Message((texts("experiment_ids"),)))
+_RUN_AT = Request(Message((text("run_id"), _AT)), {"run_id": (REQUIRED, STRING)})
+_EXPERIMENTS = Request(Message((texts("experiment_ids"), _AT)))
 _TABLE = Request(
     Message(
         (
@@ -71,21 +100,38 @@ _TABLE = Request(
             one_of("run_view_type", VIEW_TYPES),
             int64("offset"),
             int32("limit", 200),
+            _AT,
         )
     )
+)
+_DENSITY = Request(
+    Message(
+        (
+            text("by"),
+            int32("buckets", 200),
+            int64("low"),
+            int64("high"),
+            text("experiment_id"),
+            text("run_id"),
+        )
+    )
+)
+_DIFF = Request(
+    Message((text("older"), text("newer"), text("subject"), int32("limit", 1000))),
+    {"older": (REQUIRED, STRING)},
 )
 _EVENTS = Request(Message((int64("before"), int32("limit", 200), text("stream"), text("type"))))
 _OWN = (PREFIX,)
 
 ENDPOINTS = (
     Endpoint("GET", "about", _NOTHING, lambda store, _: answers.about(store), prefixes=_OWN),
-    Endpoint(
-        "GET", "experiments", _NOTHING, lambda store, _: answers.experiments(store), prefixes=_OWN
-    ),
+    Endpoint("GET", "experiments", _MOMENT, _experiments, prefixes=_OWN),
     Endpoint("GET", "columns", _EXPERIMENTS, _columns, prefixes=_OWN),
     Endpoint("POST", "runs", _TABLE, _table, prefixes=_OWN, role=Role.READ),
-    Endpoint("GET", "run", _ONE_RUN, _run, prefixes=_OWN),
+    Endpoint("GET", "run", _RUN_AT, _run, prefixes=_OWN),
     Endpoint("GET", "history", _ONE_RUN, _history, prefixes=_OWN),
     Endpoint("GET", "log", _EVENTS, _log, prefixes=_OWN),
+    Endpoint("GET", "density", _DENSITY, _density, prefixes=_OWN),
+    Endpoint("GET", "diff", _DIFF, _diff, prefixes=_OWN),
 )
 STREAMED = (Streamed("POST", f"{PREFIX}series", _series, role=Role.READ),)

@@ -1,16 +1,19 @@
 """What happened: timelines, blame, differences between moments and runs, undo."""
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from contextlib import closing
 
 from eventtrack.errors import InvalidStateError
 from eventtrack.events.envelope import Cause, Draft
 from eventtrack.projections.past import touched
 from eventtrack.projections.tables import Reader
+from eventtrack.store import density
 from eventtrack.store.blame import BlameLine, blame_lines, in_order, set_last_by
 from eventtrack.store.context import StoreContext
 from eventtrack.store.decide import existing_run
+from eventtrack.store.density import Density
 from eventtrack.store.events import EventRecord, Events
+from eventtrack.store.experiments import existing_experiment
 from eventtrack.store.facts import Change, compare, facts_of, run_facts
 from eventtrack.store.sessions import Sessions
 from eventtrack.store.snapshot import Moment, Progress, SnapshotEngine
@@ -53,19 +56,73 @@ class History:
 
         Costs what was touched in between, and what else has changed of that since.
         """
+        return [
+            change for group in self.changes(older, newer, progress=progress) for change in group
+        ]
+
+    def changes(
+        self,
+        older: Moment | str,
+        newer: Moment | str,
+        *,
+        subject: str | None = None,
+        progress: Progress | None = None,
+    ) -> Generator[list[Change]]:
+        """What differs between two moments, for one subject after the other, in order of names.
+
+        Costs what was touched in between and is asked for. Close it, or read it to its end, soon:
+        it holds transactions.
+
+        Args:
+            subject: Only this one, for example `run/3f2a...`.
+        """
         before = SnapshotEngine(self._engine, Moment.of(older))
         after = SnapshotEngine(self._engine, Moment.of(newer))
-        changes: list[Change] = []
         with closing(before), closing(after), before.read() as old, after.read() as new:
             with self._engine.read() as live:
-                events = touched(live, before.bounds, after.bounds)
+                only = None if subject is None else live.number(subject) or 0
+                events = touched(live, before.bounds, after.bounds, only)
             past, present = self._context.over(old), self._context.over(new)
             for done, (stream, positions) in enumerate(self._by_stream(events)):
                 known, found = facts_of(past, old, stream), facts_of(present, new, stream)
-                changes += self._attributed(compare(stream, known, found), positions)
+                yield self._attributed(compare(stream, known, found), positions)
                 if progress is not None:
                     progress(done, len(events))
-        return changes
+
+    def density(
+        self,
+        by: str = "position",
+        buckets: int = 200,
+        *,
+        low: int | None = None,
+        high: int | None = None,
+        experiment_id: str | None = None,
+        run_id: str | None = None,
+    ) -> Density:
+        """How many events there are in each stretch of the log, or of time, now.
+
+        Args:
+            by: `position`, or `time` in milliseconds since 1970 as recorded where it happened.
+            buckets: At most so many stretches, all of one width.
+            low: Where the first begins; by default with the first event.
+            high: Where the last ends; by default behind the last event.
+            experiment_id: Only the events of an experiment and its runs.
+            run_id: Only those of a run.
+
+        Raises:
+            NotFoundError: There is no such experiment or run.
+            InvalidValueError: `by` or `buckets` cannot be.
+        """
+        asked = density.Asked(by, buckets, low, high)
+        with self._engine.read() as reader:
+            if run_id is not None:
+                run = existing_run(reader, run_id)
+                return density.of_streams(reader, [run.number], asked)
+            if experiment_id is not None:
+                experiment = existing_experiment(reader, experiment_id)
+                numbers = density.streams_of_experiment(reader, experiment)
+                return density.of_streams(reader, numbers, asked)
+            return density.of_log(reader, self._engine.log, asked)
 
     def _by_stream(self, positions: Sequence[Sequence[int]]) -> list[tuple[str, Sequence[int]]]:
         """The stream of each group of positions, and the group, in order of the streams' names."""

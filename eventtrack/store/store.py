@@ -10,63 +10,20 @@ from pathlib import Path
 
 from eventtrack.clock import Clock
 from eventtrack.ids import IdSource
-from eventtrack.store.artifacts import Artifacts
 from eventtrack.store.context import StoreContext
 from eventtrack.store.engine import Engine
 from eventtrack.store.events import Events
-from eventtrack.store.experiments import Experiments
 from eventtrack.store.feeds import Feeds
 from eventtrack.store.garbage import Garbage
 from eventtrack.store.history import History
 from eventtrack.store.location import resolve_path
 from eventtrack.store.maintenance import Maintenance, StoreStats
-from eventtrack.store.metrics import Metrics
-from eventtrack.store.models import Models
-from eventtrack.store.overview import Overview
+from eventtrack.store.moments import Moments
+from eventtrack.store.queries import Queries, Snapshot
 from eventtrack.store.redaction import Redaction
-from eventtrack.store.registry import Registry
 from eventtrack.store.replication import Replication
-from eventtrack.store.runs import Runs
-from eventtrack.store.sessions import Sessions
 from eventtrack.store.snapshot import Moment, Progress, SnapshotEngine
-from eventtrack.store.traces import Traces
 from eventtrack.views.conflicts import Conflict, find_conflicts
-
-
-class Queries:
-    """What can be asked of a store, as it is or as it was: one attribute for each noun."""
-
-    def __init__(self, context: StoreContext) -> None:
-        self._context = context
-        self.experiments = Experiments(context)
-        self.metrics = Metrics(context)
-        self.runs = Runs(context)
-        self.artifacts = Artifacts(context)
-        self.models = Models(context)
-        self.overview = Overview(context)
-        self.registry = Registry(context)
-        self.sessions = Sessions(context)
-        self.traces = Traces(context)
-
-
-class Snapshot(Queries):
-    """The store as it was at a moment.
-
-    Its nouns answer; what would change something raises `StoreReadOnlyError`.
-    """
-
-    def __init__(self, engine: SnapshotEngine) -> None:
-        super().__init__(StoreContext(engine))  # type: ignore[arg-type]
-        self._snapshot = engine
-
-    @property
-    def position(self) -> int:
-        """The last position that had happened by then, 0 for none."""
-        return self._snapshot.position
-
-    def digest(self) -> str:
-        """The digest of the whole state, as of then."""
-        return self._snapshot.digest()
 
 
 class Store(Queries):
@@ -93,6 +50,9 @@ class Store(Queries):
         self.maintenance = Maintenance(self._engine)
         self.redaction = Redaction(self._context)
         self.garbage = Garbage(self._context, self.redaction)
+        self.moments = Moments(
+            lambda moment: Snapshot(SnapshotEngine(self._engine, moment)), self._engine.log.head
+        )
         self.replication = Replication(self._engine, self.redaction)
         self.artifacts.blobs.sweep()
         if create and not self._engine.log.head():
@@ -124,7 +84,8 @@ class Store(Queries):
 
         A position means arrival here; a time means what had been recorded by then, by the clock of
         whoever recorded it, whenever it arrived. What changed since then is folded anew when it is
-        asked for, into a temporary folder that is removed at the end of the block.
+        asked for, into a temporary folder that is removed at the end of the block. `moments.at`
+        keeps the last few open, for whoever walks through time.
 
         Args:
             progress: Fold all of that at once, and say how far it is.
@@ -161,6 +122,7 @@ class Store(Queries):
             # Within the lock: nobody opens the folder anew before it is let go of.
             if _stores.get(self.path) is self:
                 del _stores[self.path]
+            self.moments.close()
             self._engine.close()
 
     @property

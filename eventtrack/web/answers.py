@@ -6,10 +6,11 @@
 
 import math
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from eventtrack._version import __version__
-from eventtrack.store import Store
+from eventtrack.store import Queries, Store
 from eventtrack.store.overview import Cell
 from eventtrack.views.records import Run, RunInfo
 
@@ -20,12 +21,24 @@ TEXT_LENGTH_MAX = 2000
 _KINDS = ("metrics", "params", "tags")
 
 
+def as_of(store: Store, moment: str) -> AbstractContextManager[Queries]:
+    """What answers for a moment, kept open for its neighbours in time; the store itself for now.
+
+    Args:
+        moment: A position or an ISO time; empty or `now` for now.
+
+    Raises:
+        InvalidValueError: It is no moment.
+    """
+    return nullcontext(store) if moment in ("", "now") else store.moments.at(moment)
+
+
 def about(store: Store) -> Json:
     """Which store this is, and how far its log goes."""
     return {"version": __version__, "store": str(store.path), "position": store.events.head()}
 
 
-def experiments(store: Store) -> Json:
+def experiments(store: Queries) -> Json:
     """Every experiment with its counts."""
     found = []
     for one in store.overview.experiments():
@@ -45,12 +58,14 @@ def experiments(store: Store) -> Json:
     return {"experiments": found}
 
 
-def columns(store: Store, experiment_ids: Sequence[str]) -> Json:
+def columns(store: Queries, experiment_ids: Sequence[str]) -> Json:
     """Which columns a table of these experiments may have."""
     return store.overview.columns(experiment_ids).to_dictionary()
 
 
-def table(store: Store, experiment_ids: Sequence[str], names: Sequence[str], **asked: Any) -> Json:
+def table(
+    store: Queries, experiment_ids: Sequence[str], names: Sequence[str], **asked: Any
+) -> Json:
     """Some rows of a table, column by column.
 
     Args:
@@ -74,7 +89,7 @@ def table(store: Store, experiment_ids: Sequence[str], names: Sequence[str], **a
     }
 
 
-def run(store: Store, run_id: str) -> Json:
+def run(store: Queries, run_id: str) -> Json:
     """A run with all that it has but its points, its files and its past."""
     found = store.runs.get(run_id)
     experiment = store.experiments.get(found.info.experiment_id)

@@ -2,12 +2,14 @@
 
 from collections import deque
 from collections.abc import Iterable, Iterator
+from contextlib import closing
 
 import msgspec
 
 from eventtrack.store import Store
 from eventtrack.store.blame import blame_lines
 from eventtrack.store.events import EventRecord
+from eventtrack.store.facts import Change
 from eventtrack.store.sessions import Session
 from eventtrack.web.answers import Json, shortened
 
@@ -83,6 +85,36 @@ def log(store: Store, before: int | None, limit: int, stream: str | None, kind: 
     return {
         "before": bottom if bottom > 1 else None,
         "events": [_event(event, sessions) for event in events],
+    }
+
+
+def diff(store: Store, older: str, newer: str, subject: str | None, limit: int) -> Json:
+    """What differs between two moments, with who made each change; `more` where not all is shown.
+
+    Args:
+        subject: Only this one: `run/ID` or `experiment/ID`.
+        limit: After so many changes no further subject is looked at.
+    """
+    found: list[Json] = []
+    with closing(store.history.changes(older, newer, subject=subject)) as groups:
+        for group in groups:
+            if len(found) >= limit and group:
+                return {"changes": found, "more": True}
+            found += map(_change, group)
+    return {"changes": found, "more": False}
+
+
+def _change(change: Change) -> Json:
+    return {
+        "kind": change.kind,
+        "subject": change.subject,
+        "fact": change.fact,
+        "before": None if change.before is None else shortened(change.before),
+        "after": None if change.after is None else shortened(change.after),
+        "address": change.address,
+        "recorded_ms": change.recorded_ms,
+        "arrived_ms": change.arrived_ms,
+        "author": _author(change.session),
     }
 
 

@@ -12,7 +12,8 @@ from itertools import chain
 import msgspec
 
 from eventtrack.errors import InvalidValueError, NotFoundError
-from eventtrack.store import Store
+from eventtrack.store import Queries, Store
+from eventtrack.web.answers import as_of
 from eventtrack.web.downsample import Curve, curve, downsample
 
 # Curves of one request: what a chart of a thousand runs, or a page of charts of a few, asks for.
@@ -28,6 +29,7 @@ class Asked(msgspec.Struct, forbid_unknown_fields=True):
         x: `step`, `time` (milliseconds since 1970) or `relative` (seconds since the run began).
         low: Where the stretch begins; by default where the first curve does.
         high: Where it ends.
+        at: The moment as of which they are; by default now.
     """
 
     run_ids: list[str]
@@ -36,6 +38,7 @@ class Asked(msgspec.Struct, forbid_unknown_fields=True):
     buckets: int = 400
     low: float | None = None
     high: float | None = None
+    at: str = ""
 
 
 def answer(store: Store, body: bytes) -> bytes:
@@ -45,9 +48,12 @@ def answer(store: Store, body: bytes) -> bytes:
         InvalidValueError: The request cannot be read, or asks for too much.
     """
     asked = _read(body)
-    found = [
-        (run_id, key, one) for run_id in asked.run_ids for key, one in _curves(store, run_id, asked)
-    ]
+    with as_of(store, asked.at) as queries:
+        found = [
+            (run_id, key, one)
+            for run_id in asked.run_ids
+            for key, one in _curves(queries, run_id, asked)
+        ]
     filled = [one for _, _, (one, _) in found if len(one)]
     low = asked.low if asked.low is not None else min((one.x[0] for one in filled), default=0.0)
     high = asked.high if asked.high is not None else max((one.x[-1] for one in filled), default=0.0)
@@ -83,7 +89,7 @@ def _read(body: bytes) -> Asked:
     return asked
 
 
-def _curves(store: Store, run_id: str, asked: Asked) -> list[tuple[str, tuple[Curve, int]]]:
+def _curves(store: Queries, run_id: str, asked: Asked) -> list[tuple[str, tuple[Curve, int]]]:
     """The curves of a run by metric, each with the number of points that were logged."""
     try:
         info = store.runs.get(run_id).info

@@ -1,0 +1,156 @@
+"""How much happened when: events counted in equal stretches of the log, or of time.
+
+Whole blocks of the log, and whole streams, are counted at once where they lie within one stretch;
+only what reaches over an edge is looked at envelope by envelope.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from eventtrack.clock import recorded_ms
+from eventtrack.errors import InvalidValueError
+from eventtrack.log.protocol import LogReader
+from eventtrack.projections import index, timeline
+from eventtrack.projections.state import ExperimentState
+from eventtrack.projections.tables import Reader
+from eventtrack.projections.timeline import LOG_BLOCK, Extent, Place
+from eventtrack.views.records import Record
+
+AXES = ("position", "time")
+BUCKETS_MAX = 4000
+
+
+class Density(Record):
+    """How many events each stretch holds: the one at `i` begins at `low + i * width`.
+
+    `by` is `position`, or `time` in milliseconds since 1970, as recorded where it happened.
+    `latest_ms` has when the last event of each stretch was recorded, None where there is none.
+    `events` counts those within all stretches.
+    """
+
+    by: str
+    low: int
+    width: int
+    events: int
+    counts: list[int]
+    latest_ms: list[int | None]
+
+
+class Strip:
+    """The stretches of one axis while they are filled: `[low, high)`, at most `buckets` of them."""
+
+    def __init__(self, by: str, low: int, high: int, buckets: int) -> None:
+        self.by = by
+        self.low = low
+        self.width = max(1, -(-(high - low) // buckets))
+        if by == "position" and self.width > LOG_BLOCK:
+            # Whole blocks of the log then fall into one stretch.
+            self.width = -(-self.width // LOG_BLOCK) * LOG_BLOCK
+        size = max(0, -(-(high - low) // self.width))
+        self.counts = [0] * size
+        self.latest = [0] * size
+        self.high = low + size * self.width
+
+    def takes(self, extent: Extent) -> bool:
+        """Whether all of an extent is counted now; False where it reaches over an edge."""
+        first, last = (
+            (extent.first, extent.last)
+            if self.by == "position"
+            else (recorded_ms(extent.earliest), recorded_ms(extent.latest))
+        )
+        if last < self.low or first >= self.high:
+            return True
+        bucket = (first - self.low) // self.width
+        if first < self.low or (last - self.low) // self.width != bucket:
+            return False
+        self._add(bucket, extent.events, extent.latest)
+        return True
+
+    def take(self, place: Place) -> None:
+        """Count one envelope."""
+        at = place.position if self.by == "position" else recorded_ms(place.recorded)
+        if self.low <= at < self.high:
+            self._add((at - self.low) // self.width, place.events, place.recorded)
+
+    def density(self) -> Density:
+        """What was counted."""
+        return Density(
+            by=self.by,
+            low=self.low,
+            width=self.width,
+            events=sum(self.counts),
+            counts=self.counts,
+            latest_ms=[recorded_ms(one) if one else None for one in self.latest],
+        )
+
+    def _add(self, bucket: int, events: int, recorded: int) -> None:
+        self.counts[bucket] += events
+        self.latest[bucket] = max(self.latest[bucket], recorded)
+
+
+class Asked(NamedTuple):
+    """What is drawn: see `History.density`."""
+
+    by: str
+    buckets: int
+    low: int | None = None
+    high: int | None = None
+
+    def strip(self, extents: list[Extent]) -> Strip:
+        """An empty strip that reaches over all of these, or over what was asked for.
+
+        Raises:
+            InvalidValueError: There is no such axis, or there are too many stretches.
+        """
+        if self.by not in AXES or not 0 < self.buckets <= BUCKETS_MAX:
+            raise InvalidValueError(
+                f"density goes by {' or '.join(AXES)}, in 1 to {BUCKETS_MAX} buckets; "
+                f"found {self.by[:40]!r} and {self.buckets}",
+                hint="ask for fewer buckets, or for a shorter stretch with low and high",
+            )
+        if self.by == "position":
+            first = min((one.first for one in extents), default=1)
+            last = max((one.last for one in extents), default=0)
+        else:
+            first = min((recorded_ms(one.earliest) for one in extents), default=0)
+            last = max((recorded_ms(one.latest) for one in extents), default=-1)
+        low = first if self.low is None else self.low
+        return Strip(self.by, low, last + 1 if self.high is None else self.high, self.buckets)
+
+
+def of_log(reader: Reader, log: LogReader, asked: Asked) -> Density:
+    """The density of the whole log."""
+    blocks = list(timeline.log_blocks(reader))
+    strip = asked.strip(blocks)
+    for block in blocks:
+        if not strip.takes(block):
+            for envelope in log.read(block.first - 1, block.last - block.first + 1):
+                strip.take(Place.of(envelope))
+    return strip.density()
+
+
+def of_streams(reader: Reader, numbers: Iterable[int], asked: Asked) -> Density:
+    """The density of some streams, by their numbers."""
+    known = ((number, timeline.extent_of(reader, number)) for number in numbers)
+    extents = [(number, extent) for number, extent in known if extent is not None]
+    strip = asked.strip([extent for _, extent in extents])
+    for number, extent in extents:
+        if not strip.takes(extent):
+            for place in timeline.envelopes_of(reader, number):
+                strip.take(place)
+    return strip.density()
+
+
+def streams_of_experiment(reader: Reader, experiment: ExperimentState) -> Iterator[int]:
+    """The numbers of an experiment's own stream and of those of its runs."""
+    yield experiment.number
+    field = reader.field((index.ATTRIBUTE, "start_time"))
+    if field is None:
+        return
+    prefix = index.prefix(experiment.number, field)
+    cursor = reader.txn.cursor(reader.tables["index"])
+    if cursor.set_range(prefix):
+        for key in cursor.iternext(values=False):
+            if not key.startswith(prefix):
+                return
+            yield index.run_of(key)

@@ -1,0 +1,87 @@
+"""Moments that stay open for a while: for pages and programs that walk through time."""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from eventtrack.store.queries import Snapshot
+from eventtrack.store.snapshot import Moment
+
+# Each keeps what was folded for it in a temporary folder.
+OPEN_MAX = 4
+
+
+class _Entry:
+    def __init__(self, snapshot: Snapshot, head: int) -> None:
+        self.snapshot = snapshot
+        self.head = head
+        self.users = 0
+
+
+class Moments:
+    """The moments that were asked for last. Safe from any thread.
+
+    Args:
+        open_at: Opens one.
+        head: The log's last position.
+    """
+
+    def __init__(self, open_at: Callable[[Moment], Snapshot], head: Callable[[], int]) -> None:
+        self._open = open_at
+        self._head = head
+        self._lock = threading.Lock()
+        self._entries: OrderedDict[str, _Entry] = OrderedDict()  # guarded by _lock
+        self._replaced: list[_Entry] = []  # guarded by _lock: somebody reads them still
+
+    @contextmanager
+    def at(self, moment: Moment | str) -> Iterator[Snapshot]:
+        """A moment, opened now or a short while ago; see `Store.at`.
+
+        Raises:
+            InvalidValueError: It is no moment.
+        """
+        entry = self._lease(Moment.of(moment))
+        try:
+            yield entry.snapshot
+        finally:
+            self._release(entry)
+
+    def close(self) -> None:
+        """Let go of all of them."""
+        with self._lock:
+            for entry in (*self._entries.values(), *self._replaced):
+                entry.snapshot.close()
+            self._entries.clear()
+            self._replaced.clear()
+
+    def _lease(self, moment: Moment) -> _Entry:
+        key, head = str(moment), self._head()
+        with self._lock:
+            entry = self._entries.pop(key, None)
+            if entry is not None and not _holds(moment, entry.head, head):
+                self._replaced.append(entry)
+                entry = None
+            if entry is None:
+                entry = _Entry(self._open(moment), head)
+            entry.users += 1
+            self._entries[key] = entry
+            while len(self._entries) > OPEN_MAX:
+                self._replaced.append(self._entries.popitem(last=False)[1])
+            self._close_replaced()
+            return entry
+
+    def _release(self, entry: _Entry) -> None:
+        with self._lock:
+            entry.users -= 1
+            self._close_replaced()
+
+    def _close_replaced(self) -> None:
+        for entry in [one for one in self._replaced if not one.users]:
+            self._replaced.remove(entry)
+            entry.snapshot.close()
+
+
+def _holds(moment: Moment, opened_at: int, head: int) -> bool:
+    """Whether what has arrived since a moment was opened is no part of it."""
+    return opened_at == head or (moment.position is not None and moment.position <= opened_at)
