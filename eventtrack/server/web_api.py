@@ -14,7 +14,7 @@ from eventtrack.server.experiments import VIEWS
 from eventtrack.server.threads import Services
 from eventtrack.store import Store
 from eventtrack.tokens import Role
-from eventtrack.web import answers, past, series
+from eventtrack.web import answers, past, replicas, series
 
 PREFIX = "/api/eventtrack/1/"
 # Rows and events of one answer.
@@ -78,6 +78,10 @@ def _log(store: Store, sent: Values) -> Json:
     return past.log(store, sent.given("before"), limit, sent["stream"], sent["type"])
 
 
+def _conflicts(store: Store, sent: Values) -> Json:
+    return replicas.conflicts(store, max(sent["offset"], 0), min(max(sent["limit"], 1), _ROWS_MAX))
+
+
 async def _series(services: Services, request: HttpRequest, _: str) -> Response:
     body = await bodies.read(request, _SERIES_BODY_BYTES_MAX)
     found = await services.read(lambda: series.answer(services.store, body))
@@ -121,6 +125,7 @@ _DIFF = Request(
     {"older": (REQUIRED, STRING)},
 )
 _EVENTS = Request(Message((int64("before"), int32("limit", 200), text("stream"), text("type"))))
+_PAGE = Request(Message((int64("offset"), int32("limit", 200))))
 _OWN = (PREFIX,)
 
 ENDPOINTS = (
@@ -133,5 +138,7 @@ ENDPOINTS = (
     Endpoint("GET", "log", _EVENTS, _log, prefixes=_OWN),
     Endpoint("GET", "density", _DENSITY, _density, prefixes=_OWN),
     Endpoint("GET", "diff", _DIFF, _diff, prefixes=_OWN),
+    Endpoint("GET", "sync", _NOTHING, lambda store, _: replicas.sync(store), prefixes=_OWN),
+    Endpoint("GET", "conflicts", _PAGE, _conflicts, prefixes=_OWN),
 )
 STREAMED = (Streamed("POST", f"{PREFIX}series", _series, role=Role.READ),)

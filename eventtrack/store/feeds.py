@@ -70,11 +70,15 @@ class Feeds:
             yield from found
             start += len(found)
 
-    def of_stream(self, stream: str) -> list[Envelope]:
-        """All envelopes of a stream such as `run/<run id>`, in order of their positions."""
+    def of_stream(self, stream: str, newest: int = 0) -> list[Envelope]:
+        """The envelopes of a stream such as `run/<run id>`, in order of their positions.
+
+        Args:
+            newest: How many of the last ones; 0 for all of them.
+        """
         self._engine.flush()
         with self._engine.read() as reader:
-            positions = reader.timeline(stream)
+            positions = list(reader.timeline(stream))[-newest:]
         found = (self._engine.log.get(position) for position in positions)
         return [envelope for envelope in found if envelope is not None]
 

@@ -6,6 +6,7 @@ from eventtrack.sync.remotes import RemoteAddress, Remotes, open_remote
 from eventtrack.sync.report import Moved, Progress, SyncReport
 from eventtrack.sync.selection import Selection
 from eventtrack.sync.service import Ways, clone, follow, synchronize
+from eventtrack.sync.status import RemoteStatus, all_conflicts, all_statuses
 
 __all__ = [
     "BundleInfo",
@@ -13,11 +14,14 @@ __all__ = [
     "Moved",
     "Progress",
     "RemoteAddress",
+    "RemoteStatus",
     "Remotes",
     "Selection",
     "StoreRemote",
     "SyncReport",
     "Ways",
+    "all_conflicts",
+    "all_statuses",
     "apply_bundle",
     "clone",
     "create_bundle",

@@ -81,8 +81,11 @@ def push(
     theirs: list[FeedHead],
     report: SyncReport,
     progress: Progress | None = None,
-) -> None:
-    """Give a remote everything that this store holds beyond it; `theirs` are its heads."""
+) -> dict[bytes, int]:
+    """Give a remote everything that this store holds beyond it; `theirs` are its heads.
+
+    Returns how much it then holds of the feeds that it was given some of.
+    """
     own = source.heads()
     missing = ranges_beyond(source.log, own, theirs, report)
     done, total = 0, sum(stop - start for start, stop in missing.values())
@@ -97,6 +100,7 @@ def push(
             progress("pushing events", done, total)
     if missing:
         remote.flush()
+    return {replica: stop for replica, (_, stop) in missing.items()}
 
 
 def ranges_beyond(

@@ -3,7 +3,7 @@
 import hashlib
 import re
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -36,6 +36,7 @@ class Remotes:
     """The named remotes of one store, in its folder."""
 
     def __init__(self, store: Replication) -> None:
+        self._store = store
         self._folder = store.folder
         self._file = store.folder / _FILE
         self._forks = store.folder / "forks.json"
@@ -86,6 +87,7 @@ class Remotes:
         if address is None:
             raise NotFoundError(f"there is no remote {name!r}", hint="see `eventtrack remote list`")
         self._write([one for one in self.list() if one != address])
+        self.ledger(address, "status").unlink(missing_ok=True)
         return address
 
     def resolve(self, remote: str | None) -> RemoteAddress:
@@ -119,6 +121,14 @@ class Remotes:
         self._folder.mkdir(exist_ok=True)
         return self._folder / f"{hashlib.sha256(address.url.encode()).hexdigest()[:16]}.{direction}"
 
+    def ledgers(self, kind: str) -> Iterable[Path]:
+        """The files of that kind, of all remotes that there ever were."""
+        return sorted(self._folder.glob(f"{'[0-9a-f]' * 16}.{kind}"))
+
+    def now_ms(self) -> int:
+        """The store's clock."""
+        return self._store.now_ms()
+
     def forks(self) -> dict[str, str]:
         """What is known of each feed, by replica in hex, that was met with two histories."""
         try:
@@ -130,15 +140,16 @@ class Remotes:
         """Remember feeds with two histories."""
         known = self.forks()
         if found.items() - known.items():
-            self._replace(self._forks, {**known, **found})
+            self.replace(self._forks, {**known, **found})
 
     def _find(self, name: str) -> RemoteAddress | None:
         return next((one for one in self.list() if one.name == name), None)
 
     def _write(self, remotes: Sequence[RemoteAddress]) -> None:
-        self._replace(self._file, sorted(remotes, key=_name_of))
+        self.replace(self._file, sorted(remotes, key=_name_of))
 
-    def _replace(self, file: Path, value: object) -> None:
+    def replace(self, file: Path, value: object) -> None:
+        """Write a file of this folder anew: whoever reads it sees the old one or the new one."""
         self._folder.mkdir(exist_ok=True)
         draft = file.with_suffix(f".draft-{secrets.token_hex(8)}")
         draft.write_bytes(msgspec.json.format(msgspec.json.encode(value)))
@@ -194,6 +205,15 @@ def absolute_url(url: str) -> str:
             "a remote needs a URL", hint="a folder, ssh://HOST/PATH or https://HOST"
         )
     return str(Path(url).expanduser().absolute())
+
+
+def without_secrets(url: str) -> str:
+    """A URL as it may be shown and kept: without the password that may stand in it."""
+    parts = urlsplit(url) if _scheme(url) else None
+    if parts is None or parts.password is None:
+        return url
+    user, _, place = parts.netloc.rpartition("@")
+    return parts._replace(netloc=f"{user.partition(':')[0]}@{place}").geturl()
 
 
 def _name_of(address: RemoteAddress) -> str:

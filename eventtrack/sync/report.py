@@ -21,6 +21,11 @@ class Moved(Record):
     artifact_bytes: int = 0
     artifacts_missing: int = 0
 
+    def plus(self, other: "Moved") -> "Moved":
+        """The sum of both; what is missing now is what the other says."""
+        sums = {name: getattr(self, name) + getattr(other, name) for name in self.__struct_fields__}
+        return Moved(**{**sums, "artifacts_missing": other.artifacts_missing})
+
 
 class SyncReport(Record):
     """What a sync did. `forks` says of each feed with two histories where they part."""

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from eventtrack.errors import AlreadyExistsError, EventtrackWarning, RemoteError
+from eventtrack.errors import AlreadyExistsError, EventtrackError, EventtrackWarning, RemoteError
 from eventtrack.log import files
 from eventtrack.store import Store, open_store
 from eventtrack.store.replication import Replication
@@ -26,6 +26,7 @@ from eventtrack.sync.remotes import (
 )
 from eventtrack.sync.report import Progress, SyncReport
 from eventtrack.sync.selection import Chooser, Selection
+from eventtrack.sync.status import note_failure, note_success
 
 
 class Ways(NamedTuple):
@@ -64,8 +65,12 @@ def synchronize(
     """
     remotes = Remotes(store.replication)
     address = remotes.resolve(remote)
-    with contextlib.closing(open_remote(address.url, create=ways.push)) as other:
-        return exchange(store, other, remotes, address, ways, progress)
+    try:
+        with contextlib.closing(open_remote(address.url, create=ways.push)) as other:
+            return exchange(store, other, remotes, address, ways, progress)
+    except EventtrackError as error:
+        note_failure(remotes, address, error)
+        raise
 
 
 def follow(
@@ -118,8 +123,10 @@ def exchange(
     address: RemoteAddress,
     ways: Ways,
     progress: Progress | None = None,
+    *,
+    next_in_s: float | None = None,
 ) -> SyncReport:
-    """One round with a remote that is open."""
+    """One round with a remote that is open; `next_in_s` says when there is to be another."""
     report = SyncReport()
     here = store.replication
     theirs = other.heads()
@@ -135,7 +142,9 @@ def exchange(
             if not theirs:
                 file.unlink(missing_ok=True)  # an empty place, perhaps where another one was
             push_artifacts(here, other, file, report.pushed, progress)
-        push(here, other, theirs, report, progress)
+        given = push(here, other, theirs, report, progress)
+        theirs = [*theirs, *(FeedHead(replica, size, b"") for replica, size in given.items())]
+    note_success(remotes, address, report, theirs, next_in_s=next_in_s)
     if report.forks:
         remotes.note_forks(report.forks)
         if here.log.replica.hex() in report.forks:

@@ -263,7 +263,7 @@ class TestServing:
         with pytest.raises(NotFoundError):
             list(remote.get_blob(b"d" * 32))
 
-    @pytest.mark.parametrize("name", ["x", "..", "%2e%2e%2fFORMAT", "AB" * 32, "ab" * 31])
+    @pytest.mark.parametrize("name", ["x", "%2e%2e%2fFORMAT", "AB" * 32, "ab" * 31])
     def test_an_artifact_has_the_name_of_its_hash(self, server: Running, name: str) -> None:
         answers = [
             server.client.get(f"{BASE}blobs/{name}"),

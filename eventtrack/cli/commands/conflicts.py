@@ -17,15 +17,9 @@ def conflicts(call: Invocation) -> None:
 
     JSON: a list of conflicts with subject, fact, kept, and lost (a list).
     """
-    from eventtrack.sync import Remotes
-    from eventtrack.views.conflicts import Conflict
+    from eventtrack.sync import all_conflicts
 
-    store = call.open()
-    found = store.conflicts()
-    found += [
-        Conflict(subject=f"feed/{replica}", fact="history", kept="the one here", lost=[what])
-        for replica, what in sorted(Remotes(store.replication).forks().items())
-    ]
+    found = all_conflicts(call.open())
     if call.out.json:
         call.out.document(found)
     elif not found:

@@ -1,0 +1,132 @@
+"""How the exchanges with each remote went: the last success, what fails now, what it has.
+
+Notes for people, a small file for each remote: no exchange depends on one. So they are written
+without a sync of the disk, and of two processes that exchange with one remote the later one's stay.
+"""
+
+import contextlib
+from collections.abc import Iterable
+
+import msgspec
+
+from eventtrack.errors import EventtrackError
+from eventtrack.store import Store
+from eventtrack.sync.protocol import FeedHead
+from eventtrack.sync.remotes import RemoteAddress, Remotes, without_secrets
+from eventtrack.sync.report import Moved, SyncReport
+from eventtrack.views.conflicts import Conflict
+from eventtrack.views.records import Record
+
+_KIND = "status"
+# A follower exchanges once a second; where nothing happens, that is written down this often.
+_QUIET_MS = 5_000
+
+
+class RemoteStatus(Record):
+    """What is known of one remote. Times are in milliseconds since 1970, by this machine's clock.
+
+    `error` and `hint` say what fails now, since `failing_since_ms`, in `failures` tries. `next_ms`
+    is when somebody who follows the remote tries again. `pulled` and `pushed` are sums over all
+    exchanges. `feeds` is how much it said, or was given, of each feed, by replica in hex.
+    """
+
+    url: str
+    tried_ms: int
+    succeeded_ms: int | None = None
+    failing_since_ms: int | None = None
+    failures: int = 0
+    error: str = ""
+    hint: str = ""
+    next_ms: int | None = None
+    pulled: Moved = msgspec.field(default_factory=Moved)
+    pushed: Moved = msgspec.field(default_factory=Moved)
+    feeds: dict[str, int] = msgspec.field(default_factory=dict)
+
+
+def status_of(remotes: Remotes, address: RemoteAddress) -> RemoteStatus | None:
+    """What is known of a remote; None for one that was never tried."""
+    try:
+        data = remotes.ledger(address, _KIND).read_bytes()
+        return msgspec.json.decode(data, type=RemoteStatus)
+    except (OSError, msgspec.DecodeError):
+        return None
+
+
+def all_statuses(remotes: Remotes) -> list[tuple[RemoteAddress, RemoteStatus | None]]:
+    """Every remote that has a name, and every other place that was ever tried."""
+    named = [(address, status_of(remotes, address)) for address in remotes.list()]
+    known = {without_secrets(address.url) for address, _ in named}
+    others = []
+    for file in remotes.ledgers(_KIND):
+        with contextlib.suppress(OSError, msgspec.DecodeError):
+            status = msgspec.json.decode(file.read_bytes(), type=RemoteStatus)
+            if status.url not in known:
+                others.append((RemoteAddress(name="", url=status.url), status))
+    return named + sorted(others, key=lambda one: one[1].url)
+
+
+def note_success(
+    remotes: Remotes,
+    address: RemoteAddress,
+    report: SyncReport,
+    feeds: Iterable[FeedHead],
+    *,
+    next_in_s: float | None = None,
+) -> None:
+    """Note an exchange that came to its end; `feeds` is what the remote holds now."""
+    now, known = remotes.now_ms(), status_of(remotes, address)
+    sizes = {head.replica.hex(): head.size for head in feeds}
+    if (
+        known is not None
+        and not (report.changed or known.error)
+        and known.feeds == sizes
+        and (known.next_ms is None) == (next_in_s is None)
+        and known.succeeded_ms is not None
+        and 0 <= now - known.succeeded_ms < _QUIET_MS
+    ):
+        return
+    before = known or RemoteStatus(url=without_secrets(address.url), tried_ms=now)
+    status = RemoteStatus(
+        url=before.url,
+        tried_ms=now,
+        succeeded_ms=now,
+        next_ms=None if next_in_s is None else now + int(next_in_s * 1000),
+        pulled=before.pulled.plus(report.pulled),
+        pushed=before.pushed.plus(report.pushed),
+        feeds=sizes,
+    )
+    _write(remotes, address, status)
+
+
+def note_failure(
+    remotes: Remotes,
+    address: RemoteAddress,
+    error: EventtrackError,
+    *,
+    next_in_s: float | None = None,
+) -> None:
+    """Note an exchange that failed; what it had moved by then is in no sum."""
+    now = remotes.now_ms()
+    status = status_of(remotes, address) or RemoteStatus(
+        url=without_secrets(address.url), tried_ms=now
+    )
+    status.tried_ms, status.failures = now, status.failures + 1
+    if status.failing_since_ms is None:
+        status.failing_since_ms = now
+    status.error, status.hint = error.message, error.hint
+    status.next_ms = None if next_in_s is None else now + int(next_in_s * 1000)
+    _write(remotes, address, status)
+
+
+def all_conflicts(store: Store) -> list[Conflict]:
+    """What `Store.conflicts` finds, and the feeds that were met with two histories."""
+    forks = Remotes(store.replication).forks()
+    return store.conflicts() + [
+        Conflict(subject=f"feed/{replica}", fact="history", kept="the one here", lost=[what])
+        for replica, what in sorted(forks.items())
+    ]
+
+
+def _write(remotes: Remotes, address: RemoteAddress, status: RemoteStatus) -> None:
+    with contextlib.suppress(OSError):  # a full disk, say: no reason for an exchange to fail
+        remotes.replace(remotes.ledger(address, _KIND), status)
