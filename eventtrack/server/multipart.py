@@ -147,7 +147,7 @@ async def create(services: Services, request: Request, folder: str) -> Response:
     await services.read(begin)
     authorization = request.headers.get("authorization")
     headers = {} if authorization is None else {"Authorization": authorization}
-    base = f"{request.url.scheme}://{request.url.netloc}{PARTS}{upload.id}"
+    base = f"{_scheme(request)}://{request.url.netloc}{PARTS}{upload.id}"
     return _json(
         {
             "upload_id": upload.id,
@@ -157,6 +157,12 @@ async def create(services: Services, request: Request, folder: str) -> Response:
             ],
         }
     )
+
+
+def _scheme(request: Request) -> str:
+    """What the client speaks: a proxy that ends TLS says so. Who lies misleads itself alone."""
+    told = request.headers.get("x-forwarded-proto", "").partition(",")[0].strip().lower()
+    return told if told in ("http", "https") else request.url.scheme
 
 
 async def put_part(services: Services, request: Request, rest: str) -> Response:
