@@ -50,6 +50,11 @@ class Application:
             if response is not None:
                 await response(scope, receive, send)
 
+    def end_streams(self) -> None:
+        """End the streams that would have no end: those that tell of changes."""
+        if self._services is not None:
+            self._services.ending.set()
+
     async def _live(self, receive: Receive, send: Send) -> None:
         await receive()
         self._services = Services(self._store)

@@ -6,6 +6,7 @@ a microsecond, so each page's stream asks for itself, and there is nothing to en
 """
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 
 import msgspec
@@ -45,7 +46,7 @@ async def _told(services: Services, after: int | None) -> AsyncIterator[bytes]:
     else:
         yield f"id: {position}\nevent: hello\ndata: {{}}\n\n".encode()
     beat_at = loop.time() + _BEAT_S
-    while True:
+    while not services.ending.is_set():
         change = store.change_count()
         if change != seen:
             # A commit may be announced before it can be read: what is missed now is found by the
@@ -57,12 +58,17 @@ async def _told(services: Services, after: int | None) -> AsyncIterator[bytes]:
                 position = found
                 yield _event(position, {"position": position, **streams})
                 beat_at = loop.time() + _BEAT_S
-                await asyncio.sleep(_TELL_EVERY_S)
+                await _pause(services, _TELL_EVERY_S)
                 continue
         if loop.time() >= beat_at:
             yield b": still here\n\n"
             beat_at = loop.time() + _BEAT_S
-        await asyncio.sleep(_LOOK_S)
+        await _pause(services, _LOOK_S)
+
+
+async def _pause(services: Services, seconds: float) -> None:
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(services.ending.wait(), seconds)
 
 
 def _changes(store: Store, after: int) -> tuple[int, dict[str, object]]:

@@ -17,6 +17,7 @@ from eventtrack.server import multipart, pages, web_pages
 from eventtrack.server.access import Access
 from eventtrack.server.application import Application
 from eventtrack.server.guard import Guard, is_loopback
+from eventtrack.server.presence import Presence, announced
 from eventtrack.server.protocol import KEEP_ALIVE_S, BoundedProtocol, allow_connections
 from eventtrack.server.routes import Routes
 from eventtrack.server.tls import TlsFiles
@@ -81,10 +82,20 @@ def serve(
     multipart.sweep(store)
     allow_connections()
     sys.setswitchinterval(_SWITCH_S)
-    with _listening(host, port) as listener:
-        application = Guard(Application(store, Routes(shown), access), access, names)
-        config = _configuration(application, tls)
-        server = _Server(config, lambda: on_ready(_url(host, listener, tls)))
+    with contextlib.ExitStack() as stack:
+        listener = stack.enter_context(_listening(host, port))
+        near = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared
+        presence = Presence(
+            url=_url(near, listener, tls), pages="mlflow" if mlflow_pages else "eventtrack"
+        )
+
+        def ready() -> None:
+            stack.enter_context(announced(store.path, presence))
+            on_ready(_url(host, listener, tls))
+
+        application = Application(store, Routes(shown), access)
+        config = _configuration(Guard(application, access, names), tls)
+        server = _Server(config, ready, application.end_streams)
         # uvicorn raises the signal again once it is through; by then there is nothing left to end.
         before = signal.signal(signal.SIGTERM, lambda *_: None)
         try:
@@ -115,11 +126,17 @@ def _configuration(application: ASGIApp, tls: TlsFiles | None) -> uvicorn.Config
 
 
 class _Server(uvicorn.Server):
-    """uvicorn's server, which says when it is ready."""
+    """uvicorn's server, which says when it is ready and when it is about to end."""
 
-    def __init__(self, config: uvicorn.Config, on_started: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        on_started: Callable[[], None],
+        on_ending: Callable[[], None],
+    ) -> None:
         super().__init__(config)
         self._on_started = on_started
+        self._on_ending = on_ending
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
@@ -127,6 +144,7 @@ class _Server(uvicorn.Server):
             self._on_started()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._on_ending()
         asyncio.get_running_loop().call_later(_DRAIN_S, self._cut_off)
         await super().shutdown(sockets)
 

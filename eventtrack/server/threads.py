@@ -162,10 +162,15 @@ def _settle(group: list[_Pending]) -> None:
 
 
 class Services:
-    """The store and the threads that work on it."""
+    """The store and the threads that work on it.
+
+    Attributes:
+        ending: Set when the server is about to end: what streams without an end goes first.
+    """
 
     def __init__(self, store: Store) -> None:
         self.store = store
+        self.ending = asyncio.Event()
         self._writer = Writer(store)
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="eventtrack-reader")
         # Not the writer: what it does shares a transaction with others, and this has its own.

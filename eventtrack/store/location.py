@@ -20,7 +20,7 @@ def resolve_path(uri: str | os.PathLike[str] | None = None) -> Path:
     Raises:
         InvalidValueError: The URI names something that is not a folder here.
     """
-    text = os.fspath(uri) if uri is not None else _from_environment()
+    text = os.fspath(uri) if uri is not None else chosen_uri()
     try:
         parts = urlsplit(text)
     except ValueError as error:
@@ -54,13 +54,14 @@ def resolve_path(uri: str | os.PathLike[str] | None = None) -> Path:
     return Path(os.path.realpath(folder))
 
 
-def uri_of(folder: Path) -> str:
-    """The URI of a store's folder, which may be called `50%`, `#1` or `what?`."""
-    return f"eventtrack:{quote(str(folder))}"
-
-
-def _from_environment() -> str:
+def chosen_uri() -> str:
+    """What the environment names: a folder, a URI or a server's URL; "" where it names nothing."""
     for name in ENVIRONMENT_VARIABLES:
         if value := os.environ.get(name):
             return value
     return ""
+
+
+def uri_of(folder: Path) -> str:
+    """The URI of a store's folder, which may be called `50%`, `#1` or `what?`."""
+    return f"eventtrack:{quote(str(folder))}"

@@ -1,7 +1,5 @@
 """`eventtrack flush`: deliver what programs logged for servers while these did not answer."""
 
-import os
-
 import click
 
 from eventtrack.cli import text
@@ -10,7 +8,7 @@ from eventtrack.cli.tables import Styled
 from eventtrack.errors import RemoteRefusedError, RemoteUnavailableError
 from eventtrack.outbox.flushing import FlushReport, flush_outbox, waiting_servers
 from eventtrack.rest import address_of, is_server_uri
-from eventtrack.store.location import ENVIRONMENT_VARIABLES
+from eventtrack.store.location import chosen_uri
 
 
 @command(
@@ -40,9 +38,7 @@ def flush(call: Invocation, uri: str | None, retry: bool, forget: bool) -> None:
     if uri is not None:
         addresses = [address_of(uri)]
     else:
-        chosen = next(
-            (os.environ[name] for name in ENVIRONMENT_VARIABLES if os.environ.get(name)), ""
-        )
+        chosen = chosen_uri()
         addresses = waiting_servers(chosen if is_server_uri(chosen) else None)
     reports = [flush_outbox(one, retry=retry, forget=forget) for one in addresses]
     if call.out.json:
