@@ -141,6 +141,22 @@ def find_trace(store: "Store", typed: str) -> str:
     )
 
 
+def find_subject(store: "Store", typed: str) -> str:
+    """What has a history, as `History.timeline` names it: a run where nothing else is said.
+
+    Raises:
+        NotFoundError: There is no such thing.
+    """
+    family, separator, name = typed.partition("/")
+    if not separator or family == "run":
+        return f"run/{find_run(store, typed).info.run_id}"
+    if family == "experiment":
+        return f"experiment/{find_experiment(store, name).experiment_id}"
+    if family == "trace":
+        return f"trace/{find_trace(store, name)}"
+    return typed
+
+
 def chosen_experiments(store: "Store", typed: Sequence[str], *, view_type: int) -> list[Experiment]:
     """The experiments named on the command line; all of that view type when none was."""
     if typed:

@@ -228,11 +228,13 @@ class PastTransaction:
             self._past.need(self, number)
 
 
-def touched(live: Reader, one: Bounds, two: Bounds, only: int | None = None) -> list[list[int]]:
+def touched(
+    live: Reader, one: Bounds, two: Bounds, only: Iterable[int] | None = None
+) -> list[list[int]]:
     """For each stream of which two moments hold different envelopes, the positions of those.
 
     Args:
-        only: The number of the one stream that is asked about; all of them by default.
+        only: The numbers of the streams that are asked about; all of them by default.
     """
 
     def may_differ(extent: timeline.Extent) -> bool:
@@ -250,7 +252,7 @@ def touched(live: Reader, one: Bounds, two: Bounds, only: int | None = None) -> 
         if may_differ(extent)
     )
     found: list[list[int]] = []
-    for number in streams if only is None else (only,):
+    for number in streams if only is None else only:
         envelopes = timeline.envelopes_of(live, number)
         different = [
             position

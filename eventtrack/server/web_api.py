@@ -70,7 +70,7 @@ def _diff(store: Store, sent: Values) -> Json:
 
 
 def _history(store: Store, sent: Values) -> Json:
-    return past.history(store, checks.known_run_id(sent["run_id"]))
+    return past.history(store, sent["subject"] or checks.known_run_id(sent["run_id"]))
 
 
 def _log(store: Store, sent: Values) -> Json:
@@ -91,7 +91,7 @@ async def _series(services: Services, request: HttpRequest, _: str) -> Response:
 _NOTHING = Request(Message(()))
 _AT = text("at")
 _MOMENT = Request(Message((_AT,)))
-_ONE_RUN = Request(Message((text("run_id"),)), {"run_id": (REQUIRED, STRING)})
+_SUBJECT = Request(Message((text("run_id"), text("subject"))))
 _RUN_AT = Request(Message((text("run_id"), _AT)), {"run_id": (REQUIRED, STRING)})
 _EXPERIMENTS = Request(Message((texts("experiment_ids"), _AT)))
 _TABLE = Request(
@@ -134,7 +134,7 @@ ENDPOINTS = (
     Endpoint("GET", "columns", _EXPERIMENTS, _columns, prefixes=_OWN),
     Endpoint("POST", "runs", _TABLE, _table, prefixes=_OWN, role=Role.READ),
     Endpoint("GET", "run", _RUN_AT, _run, prefixes=_OWN),
-    Endpoint("GET", "history", _ONE_RUN, _history, prefixes=_OWN),
+    Endpoint("GET", "history", _SUBJECT, _history, prefixes=_OWN),
     Endpoint("GET", "log", _EVENTS, _log, prefixes=_OWN),
     Endpoint("GET", "density", _DENSITY, _density, prefixes=_OWN),
     Endpoint("GET", "diff", _DIFF, _diff, prefixes=_OWN),

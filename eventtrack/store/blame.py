@@ -1,8 +1,9 @@
-"""Blame: for each fact of a run, every event that set it, and what it was before."""
+"""Blame: for each fact of a run, or of anything else, every event that set it, and what it was."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from eventtrack.store.blame_models import NO_NUMBERS, set_of_model, set_of_registered
 from eventtrack.store.events import EventRecord
 from eventtrack.store.sessions import Session
 from eventtrack.views.records import Record
@@ -20,12 +21,32 @@ class BlameLine(Record):
     session: Session | None
 
 
-def facts_set_by(event: EventRecord) -> Iterator[tuple[str, str | None]]:
-    """The facts that an event of a run or a trace sets; None for one that it removes."""
-    body: dict[str, Any] = event.body
-    kind = event.type
+def facts_set_by(
+    event: EventRecord, numbers: Mapping[str, int] = NO_NUMBERS
+) -> Iterator[tuple[str, str | None]]:
+    """The facts that an event sets; None for one that it removes.
+
+    Args:
+        numbers: Of a registered model, the number that each version shows, by version id.
+    """
     if not event.known:
         return
+    family = event.type.partition(".")[0]
+    if family == "run":
+        yield from _set_of_run(event.type, event.body)
+    elif family == "experiment":
+        yield from _set_of_experiment(event.type, event.body)
+    elif family == "model":
+        yield from set_of_model(event.type, event.body)
+    elif family == "registered":
+        yield from set_of_registered(event.type, event.body, numbers)
+    elif event.type in ("trace.recorded", "trace.tags_set"):
+        yield from ((f"tag.{key}", value) for key, value in event.body["tags"].items())
+    elif event.type == "trace.tag_deleted":
+        yield f"tag.{event.body['key']}", None
+
+
+def _set_of_run(kind: str, body: dict[str, Any]) -> Iterator[tuple[str, str | None]]:
     if kind == "run.started":
         yield "status", body["status"]
         yield "name", body["name"]
@@ -73,12 +94,6 @@ def _recorded_by(kind: str, body: dict[str, Any]) -> Iterator[tuple[str, str | N
             yield f"artifact.{one['path']}", f"{one['size']} bytes, sha256 {one['sha256'][:12]}"
     elif kind == "run.artifacts_deleted":
         yield from ((f"artifact.{path}", None) for path in body["paths"])
-    elif kind.startswith("experiment."):
-        yield from _set_of_experiment(kind, body)
-    elif kind in ("trace.recorded", "trace.tags_set"):
-        yield from ((f"tag.{key}", value) for key, value in body["tags"].items())
-    elif kind == "trace.tag_deleted":
-        yield f"tag.{body['key']}", None
 
 
 def _set_of_experiment(kind: str, body: dict[str, Any]) -> Iterator[tuple[str, str | None]]:
@@ -97,24 +112,36 @@ def in_order(events: Iterable[EventRecord]) -> list[EventRecord]:
     return sorted(events, key=lambda event: (event.recorded, event.replica, event.offset))
 
 
-def set_last_by(events: Iterable[EventRecord]) -> dict[str, EventRecord]:
+def set_last_by(
+    events: Iterable[EventRecord], numbers: Mapping[str, int] = NO_NUMBERS
+) -> dict[str, EventRecord]:
     """Of each fact that these events of one stream set, the event that did so last."""
-    return {fact: event for event in in_order(events) for fact, _ in facts_set_by(event)}
+    return {fact: event for event in in_order(events) for fact, _ in facts_set_by(event, numbers)}
 
 
 def blame_lines(
-    events: Iterable[EventRecord], sessions: dict[str, Session], key: str | None
+    events: Iterable[EventRecord],
+    sessions: dict[str, Session],
+    key: str | None,
+    *,
+    numbers: Mapping[str, int] = NO_NUMBERS,
+    prefix: str = "",
 ) -> list[BlameLine]:
-    """Every line of blame for a run's events, oldest first, each fact's lines with what was before.
+    """Every line of blame for one stream's events, oldest first, with what each fact was before.
 
     Args:
         key: A fact (`param.lr`), or the name behind its dot (`lr`); None for all facts.
+        numbers: As of `facts_set_by`.
+        prefix: Only facts that begin so, which is left out of their names.
     """
     lines: list[BlameLine] = []
     values: dict[str, str | None] = {}
     for event in in_order(events):
-        for fact, value in facts_set_by(event):
+        for whole, value in facts_set_by(event, numbers):
+            fact = whole.removeprefix(prefix)
             if key is not None and key not in (fact, fact.partition(".")[2]):
+                continue
+            if not whole.startswith(prefix):
                 continue
             lines.append(
                 BlameLine(

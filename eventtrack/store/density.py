@@ -11,7 +11,6 @@ from eventtrack.clock import recorded_ms
 from eventtrack.errors import InvalidValueError
 from eventtrack.log.protocol import LogReader
 from eventtrack.projections import index, timeline
-from eventtrack.projections.state import ExperimentState
 from eventtrack.projections.tables import Reader
 from eventtrack.projections.timeline import LOG_BLOCK, Extent, Place
 from eventtrack.views.records import Record
@@ -141,13 +140,13 @@ def of_streams(reader: Reader, numbers: Iterable[int], asked: Asked) -> Density:
     return strip.density()
 
 
-def streams_of_experiment(reader: Reader, experiment: ExperimentState) -> Iterator[int]:
-    """The numbers of an experiment's own stream and of those of its runs."""
-    yield experiment.number
+def streams_of_experiment(reader: Reader, experiment: int) -> Iterator[int]:
+    """The numbers of an experiment's own stream, which is given, and of those of its runs."""
+    yield experiment
     field = reader.field((index.ATTRIBUTE, "start_time"))
     if field is None:
         return
-    prefix = index.prefix(experiment.number, field)
+    prefix = index.prefix(experiment, field)
     cursor = reader.txn.cursor(reader.tables["index"])
     if cursor.set_range(prefix):
         for key in cursor.iternext(values=False):

@@ -24,10 +24,11 @@ class EventRecord(Record):
     """One event with its header.
 
     `recorded_ms` is when it was recorded, in milliseconds since 1970, by the clock of the machine
-    that did; `arrived_ms` when it came here from there, by the clock here, None for what was
-    recorded here. The times in `body` are what the caller claimed. `known` is False for a type that
-    this eventtrack cannot read: `body` then holds its fields as a list. `cause` is the address of
-    the event that this one answers.
+    that did; `arrived_ms` when it came here from there, by the clock here: None for what was
+    `recorded_here`, and where it is not known, for arrivals were not always noted. The times in
+    `body` are what the caller claimed. `known` is False for a type that this eventtrack cannot
+    read: `body` then holds its fields as a list. `cause` is the address of the event that this one
+    answers.
     """
 
     position: int
@@ -44,6 +45,7 @@ class EventRecord(Record):
     cause: str | None = None
     known: bool = True
     arrived_ms: int | None = None
+    recorded_here: bool = True
 
     @property
     def address(self) -> str:
@@ -164,6 +166,7 @@ class Events:
             )
             cause = f"{place}.{header.cause.offset}"
         arrived_ms = self._engine.log.arrived_ms(envelope.position)
+        is_own = header.replica == self._engine.log.replica or not envelope.position
         found: list[EventRecord] = []
         for kind, version, body, known in _bodies(envelope):
             found.append(
@@ -182,6 +185,7 @@ class Events:
                     cause=cause,
                     known=known,
                     arrived_ms=arrived_ms,
+                    recorded_here=is_own,
                 )
             )
         return found

@@ -1,22 +1,22 @@
 """What happened: timelines, blame, differences between moments and runs, undo."""
 
 from collections.abc import Generator, Sequence
-from contextlib import closing
 
 from eventtrack.errors import InvalidStateError
 from eventtrack.events.envelope import Cause, Draft
-from eventtrack.projections.past import touched
 from eventtrack.projections.tables import Reader
-from eventtrack.store import density
-from eventtrack.store.blame import BlameLine, blame_lines, in_order, set_last_by
+from eventtrack.store import density, subjects
+from eventtrack.store.blame import BlameLine, blame_lines
 from eventtrack.store.context import StoreContext
 from eventtrack.store.decide import existing_run
 from eventtrack.store.density import Density
+from eventtrack.store.differences import Differences
 from eventtrack.store.events import EventRecord, Events
 from eventtrack.store.experiments import existing_experiment
-from eventtrack.store.facts import Change, compare, facts_of, run_facts
+from eventtrack.store.facts import Change, compare, run_facts
 from eventtrack.store.sessions import Sessions
 from eventtrack.store.snapshot import Moment, Progress, SnapshotEngine
+from eventtrack.store.subjects import Subject
 from eventtrack.store.undo import inverse
 
 
@@ -28,26 +28,45 @@ class History:
         self._engine = context.engine
         self._events = events
         self._sessions = sessions
+        self._differences = Differences(context, events, sessions)
 
-    def timeline(self, run_id: str) -> list[EventRecord]:
-        """Every event of a run, in the order of this machine's log.
-
-        Raises:
-            NotFoundError: There is no such run.
-        """
-        with self._engine.read() as reader:
-            existing_run(reader, run_id)
-        return self._of_stream(f"run/{run_id}")
-
-    def blame(self, run_id: str, key: str | None = None) -> list[BlameLine]:
-        """For each fact of a run, every event that touched it and who recorded that, oldest first.
+    def timeline(self, subject: str) -> list[EventRecord]:
+        """Every event of a run or of another subject, in the order of this machine's log.
 
         Args:
-            key: A fact such as `param.lr`, or a name such as `lr`; all facts by default.
+            subject: A run's id, or the name of anything else that has a history: `experiment/ID`,
+                `model/ID`, `trace/ID`, and MLflow's `models:/NAME` and `models:/NAME/3`.
+
+        Raises:
+            NotFoundError: There is no such thing.
         """
-        events = self.timeline(run_id)
+        return self._timeline(self.subject(subject))
+
+    def blame(self, subject: str, key: str | None = None) -> list[BlameLine]:
+        """For each fact of a subject, every event that touched it, by whom, oldest first.
+
+        Args:
+            subject: As of `timeline`. A registered model has its versions' facts as
+                `version.3.stage`; asked about one version, they are `stage`.
+            key: A fact such as `param.lr`, or a name such as `lr`; all facts by default.
+
+        Raises:
+            NotFoundError: There is no such thing.
+        """
+        found = self.subject(subject)
         sessions = {session.session_id: session for session in self._sessions.list()}
-        return blame_lines(events, sessions, key)
+        return blame_lines(
+            self._timeline(found), sessions, key, numbers=found.numbers, prefix=found.prefix
+        )
+
+    def subject(self, text: str) -> Subject:
+        """What a name stands for, as of `timeline`.
+
+        Raises:
+            NotFoundError: There is no such thing.
+        """
+        with self._engine.read() as reader:
+            return subjects.find(reader, text)
 
     def diff(
         self, older: Moment | str, newer: Moment | str, progress: Progress | None = None
@@ -74,20 +93,12 @@ class History:
         it holds transactions.
 
         Args:
-            subject: Only this one, for example `run/3f2a...`.
+            subject: Only this one, named as of `timeline`.
         """
+        stream = None if subject is None else self.subject(subject).stream
         before = SnapshotEngine(self._engine, Moment.of(older))
         after = SnapshotEngine(self._engine, Moment.of(newer))
-        with closing(before), closing(after), before.read() as old, after.read() as new:
-            with self._engine.read() as live:
-                only = None if subject is None else live.number(subject) or 0
-                events = touched(live, before.bounds, after.bounds, only)
-            past, present = self._context.over(old), self._context.over(new)
-            for done, (stream, positions) in enumerate(self._by_stream(events)):
-                known, found = facts_of(past, old, stream), facts_of(present, new, stream)
-                yield self._attributed(compare(stream, known, found), positions)
-                if progress is not None:
-                    progress(done, len(events))
+        yield from self._differences.between(before, after, stream, progress)
 
     def density(
         self,
@@ -120,26 +131,9 @@ class History:
                 return density.of_streams(reader, [run.number], asked)
             if experiment_id is not None:
                 experiment = existing_experiment(reader, experiment_id)
-                numbers = density.streams_of_experiment(reader, experiment)
+                numbers = density.streams_of_experiment(reader, experiment.number)
                 return density.of_streams(reader, numbers, asked)
             return density.of_log(reader, self._engine.log, asked)
-
-    def _by_stream(self, positions: Sequence[Sequence[int]]) -> list[tuple[str, Sequence[int]]]:
-        """The stream of each group of positions, and the group, in order of the streams' names."""
-        found = [(self._engine.log.get(group[0]), group) for group in positions]
-        return sorted((one.header.stream, group) for one, group in found if one is not None)
-
-    def _attributed(self, changes: list[Change], positions: Sequence[int]) -> list[Change]:
-        """Changes of one stream, each with the event of these positions that made it."""
-        events = list(self._events.of_positions(positions)) if changes else []
-        setters, newest = set_last_by(events), in_order(events)[-1:]
-        for change in changes:
-            event = setters.get(change.fact) or (newest[0] if newest else None)
-            if event is not None:
-                change.address = event.address
-                change.recorded_ms, change.arrived_ms = event.recorded_ms, event.arrived_ms
-                change.session = self._sessions.find(event.session)
-        return changes
 
     def diff_runs(self, run_a: str, run_b: str) -> list[Change]:
         """What differs between two runs as they are now."""
@@ -203,6 +197,12 @@ class History:
             if (key := (one.recorded, one.replica, one.offset)) < order
         ]
         return [one for _, one in sorted(found, key=lambda pair: pair[0])]
+
+    def _timeline(self, subject: Subject) -> list[EventRecord]:
+        events = self._of_stream(subject.stream)
+        if subject.version_id is None:
+            return events
+        return [one for one in events if one.body.get("version_id") == subject.version_id]
 
     def _of_stream(self, stream: str) -> list[EventRecord]:
         with self._engine.read() as reader:

@@ -51,7 +51,7 @@ def inverse(
         found = _OF_MODELS[kind](reader, event, earlier, now_ms)
         _demand(event, found is not None, _reason(event.type))
         _demand(event, found is not False, "what it did does not hold any more")
-        return [found] if found else []
+        return found or []
     raise _impossible(event, f"nothing is known of {event.stream}")
 
 

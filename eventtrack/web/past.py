@@ -19,17 +19,22 @@ _WINDOW = 512
 _WINDOWS_MAX = 40
 
 
-def history(store: Store, run_id: str) -> Json:
-    """Every change of a run, the newest first: by whom, when, and what was before.
+def history(store: Store, subject: str) -> Json:
+    """Every change of a run, or of another subject, the newest first: by whom, when, what was.
 
     Points are told of by the stretch: which metrics, how many. Costs a read of all events of the
     run, about a microsecond for each point.
+
+    Args:
+        subject: As of `History.timeline`.
     """
-    events = store.history.timeline(run_id)
+    found = store.history.subject(subject)
+    events = store.history.timeline(subject)
     sessions = {session.session_id: session for session in store.sessions.list()}
     facts: dict[str, list[Json]] = {}
     changes = (event for event in events if event.type not in _POINTS)
-    for line in blame_lines(changes, sessions, None):
+    lines = blame_lines(changes, sessions, None, numbers=found.numbers, prefix=found.prefix)
+    for line in lines:
         before, after = (
             None if one is None else shortened(one) for one in (line.before, line.after)
         )
@@ -40,6 +45,8 @@ def history(store: Store, run_id: str) -> Json:
         {
             "address": event.address,
             "recorded_ms": event.recorded_ms,
+            "arrived_ms": event.arrived_ms,
+            "recorded_here": event.recorded_here,
             "type": event.type,
             "author": _author(sessions.get(event.session)),
             "facts": facts.get(event.address, []),
@@ -114,6 +121,7 @@ def _change(change: Change) -> Json:
         "address": change.address,
         "recorded_ms": change.recorded_ms,
         "arrived_ms": change.arrived_ms,
+        "recorded_here": change.recorded_here,
         "author": _author(change.session),
     }
 
@@ -152,6 +160,8 @@ def _event(event: EventRecord, sessions: dict[str, Session]) -> Json:
     return {
         "address": event.address,
         "recorded_ms": event.recorded_ms,
+        "arrived_ms": event.arrived_ms,
+        "recorded_here": event.recorded_here,
         "type": event.type,
         "stream": event.stream,
         "body": shortened(msgspec.json.encode(event.body, enc_hook=repr).decode()),

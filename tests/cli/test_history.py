@@ -64,7 +64,7 @@ def test_each_fact_has_an_author(read: CommandLine) -> None:
     [rate] = [one for one in lines if one["fact"] == "param.lr"]
     assert list(rate) == [
         *("fact", "before", "after"),
-        *("address", "recorded_ms", "arrived_ms", "session"),
+        *("address", "recorded_ms", "arrived_ms", "recorded_here", "session"),
     ]
     assert rate["after"] == "0.1"
     assert rate["session"]["pid"] > 0
@@ -104,6 +104,22 @@ def test_what_cannot_be_undone_says_why(run: CommandLine) -> None:
     assert run("undo", "999999.0", "--yes", code=3).stdout == ""
 
 
+def test_models_have_authors_too(run: CommandLine, sample: Sample) -> None:
+    sample.store.registry.create("net")
+    sample.store.registry.create_version("net", "s3://one")
+    sample.store.registry.set_stage("net", 1, "Staging")
+    model = sample.store.models.create("0", name="m", tags={"t": "a"})
+    stages = run("blame", "models:/net/1", "stage", "--json").json
+    assert [(one["before"], one["after"]) for one in stages] == [
+        (None, "None"),
+        ("None", "Staging"),
+    ]
+    assert "version.1.stage" in run("blame", "models:/net").stdout
+    assert "tag.t" in run("blame", f"model/{model.model_id}").stdout
+    assert "name" in run("blame", "experiment/Default").stdout
+    assert "models list" in run("blame", "models:/none", code=3).stderr
+
+
 def test_no_conflicts_is_said(read: CommandLine) -> None:
     assert "No conflicts" in read("conflicts").stderr
     assert read("conflicts", "--json").json == []
@@ -126,3 +142,19 @@ def test_what_came_from_another_machine_says_when(
     assert (change["after"], change["arrived_ms"]) == ("theirs", newest["arrived_ms"])
     assert "(arrived " in run("diff", str(before)).stdout
     assert "arrived" in run("inspect", newest["address"]).stdout
+    # A store of before: it has envelopes of others, and nothing about when they came.
+    environment = sample.store._engine.log.environment
+    with environment.write() as txn:
+        txn.drop(environment.tables["arrivals"], delete=False)
+    *_, older = run("blame", sample.first, "tag.stage", "--json").json
+    assert (older["arrived_ms"], older["recorded_here"]) == (None, False)
+    assert "unknown" in run("blame", sample.first, "tag.stage").stdout
+    assert "(arrival unknown)" in run("diff", str(before)).stdout
+    [line] = [
+        one
+        for one in run("inspect", newest["address"]).stdout.splitlines()
+        if one.startswith("arrived")
+    ]
+    assert line.split() == ["arrived", "unknown"]
+    [event] = run("log", "--after", str(before), "--type", "run.tags_set", "--json").json_lines
+    assert (event["arrived_ms"], event["recorded_here"]) == (None, False)

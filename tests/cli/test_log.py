@@ -32,6 +32,7 @@ def test_events_are_json_lines(read: CommandLine) -> None:
         "cause",
         "known",
         "arrived_ms",
+        "recorded_here",
     ]
 
 

@@ -81,7 +81,8 @@ def test_differences_name_their_authors_and_may_be_cut(
     assert status["author"]["host"]
     assert status["recorded_ms"]
     assert ask(server, "diff", older="0", limit=1)["more"]
-    assert ask(server, "diff", older="0", subject="run/none") == {"changes": [], "more": False}
+    unknown = {"older": "0", "subject": "run/none"}
+    assert server.client.get(f"{OWN}diff", params=unknown).status_code == 404
     assert server.client.get(f"{OWN}diff").status_code == 400
 
 
@@ -94,3 +95,16 @@ def test_density_counts_the_events_of_a_run(server: Running, story: dict[str, An
     assert ask(server, "density")["low"] == 1
     for query in ({"by": "colour"}, {"buckets": 0}, {"buckets": 10_000}):
         assert server.client.get(f"{OWN}density", params=query).status_code == 400
+
+
+def test_models_have_a_history_too(server: Running) -> None:
+    server.post("registered-models/create", name="net")
+    server.post("model-versions/create", name="net", source="s3://one")
+    body = {"name": "net", "version": "1", "stage": "Staging", "archive_existing_versions": False}
+    server.post("model-versions/transition-stage", **body)
+    newest, *_ = ask(server, "history", subject="models:/net")["entries"]
+    assert newest["facts"] == [{"fact": "version.1.stage", "before": "None", "after": "Staging"}]
+    assert (newest["recorded_here"], newest["arrived_ms"]) == (True, None)
+    of_version = ask(server, "history", subject="models:/net/1")["entries"]
+    assert [one["facts"][0]["fact"] for one in of_version] == ["stage", "source"]
+    assert server.client.get(f"{OWN}history", params={"subject": "models:/no"}).status_code == 404

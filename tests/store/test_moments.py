@@ -169,10 +169,9 @@ def test_a_difference_is_what_one_must_change_to_get_from_one_moment_to_the_othe
     store = Store(tmp_path_factory.mktemp("diff") / "store", clock=clock, ids=SeededIds("diff"))
     moments = sorted(Recorded(store, clock, history).at_position.items())
     for (older, (_, before)), (newer, (_, after)) in pairwise(moments):
-        touched = {event.stream for event in store.events.read() if older < event.position <= newer}
         wanted = [
             (stream, *row)
-            for stream in sorted(touched)
+            for stream in sorted({*before, *after})
             for row in changed(before.get(stream, {}), after.get(stream, {}))
         ]
         found = store.history.diff(str(older), str(newer))
@@ -191,6 +190,32 @@ def test_a_difference_turned_round_is_its_opposite(store: Store, run_id: str) ->
     assert (forth.kind, forth.before, forth.after) == ("added", None, "a")
     assert (back.kind, back.before, back.after) == ("removed", "a", None)
     assert store.history.diff("now", "now") == []
+
+
+def test_runs_go_and_come_back_with_their_experiment(store: Store) -> None:
+    """Their own streams are not touched: the change is the experiment's, and its author's."""
+    experiment_id = store.experiments.create("e")
+    run_id = store.runs.create(experiment_id).info.run_id
+    before = str(store.events.head())
+    store.experiments.delete(experiment_id)
+    [event] = store.events.get(str(store.events.head()))
+    gone = store.history.diff(before, "now")
+    assert [(one.subject, one.fact, one.after) for one in gone] == [
+        (f"experiment/{experiment_id}", "lifecycle", "deleted"),
+        (f"run/{run_id}", "lifecycle", "deleted"),
+    ]
+    assert {one.address for one in gone} == {event.address}
+    [only] = [
+        one for group in store.history.changes(before, "now", subject=run_id) for one in group
+    ]
+    assert only == gone[1]
+    store.experiments.restore(experiment_id)
+    store.runs.set_tags(run_id, {"t": "a"})
+    assert [one.fact for one in store.history.diff(before, "now")] == ["tag.t"]
+    store.runs.delete(run_id)
+    of_run = store.history.diff(before, "now")[0]
+    assert (of_run.subject, of_run.fact) == (f"run/{run_id}", "lifecycle")
+    assert of_run.address == f"{store.events.head()}.0"
 
 
 def test_two_runs_differ_by_their_facts(store: Store) -> None:

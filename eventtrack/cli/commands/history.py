@@ -12,7 +12,7 @@ from eventtrack.cli.base import Invocation, command, pass_invocation
 from eventtrack.cli.event_lines import event_body, event_parts, session_line, short_stream
 from eventtrack.cli.moments import is_moment
 from eventtrack.cli.output import Output
-from eventtrack.cli.resolve import RUN, find_run
+from eventtrack.cli.resolve import RUN, find_run, find_subject
 from eventtrack.cli.tables import Cell, Column, Styled
 from eventtrack.errors import NotFoundError
 
@@ -45,7 +45,7 @@ def diff(call: Invocation, older: str, newer: str) -> None:
     when, and when that arrived here if it was recorded elsewhere.
 
     JSON: a list of changes with kind (added, removed, changed), subject, fact, before, after, and
-    address, recorded_ms, arrived_ms and session (null between runs).
+    address, recorded_ms, arrived_ms, recorded_here and session (null between runs).
     """
     store = call.open()
     subject = None
@@ -65,28 +65,37 @@ def diff(call: Invocation, older: str, newer: str) -> None:
 
 
 @command(
-    "blame", "eventtrack blame 3f2a", "eventtrack blame 3f2a param.lr", "eventtrack blame 3f2a lr"
+    "blame",
+    "eventtrack blame 3f2a",
+    "eventtrack blame 3f2a param.lr",
+    "eventtrack blame models:/net/3 stage",
+    "eventtrack blame experiment/iris",
 )
-@click.argument("run", type=RUN)
+@click.argument("subject", type=RUN)
 @click.argument("key", required=False)
 @pass_invocation
-def blame(call: Invocation, run: str, key: str | None) -> None:
-    """Show who set each fact of a run, when, and with which program.
+def blame(call: Invocation, subject: str, key: str | None) -> None:
+    """Show who set each fact of a run or of something else, when, and with which program.
+
+    SUBJECT is a run, experiment/NAME, a registered model (models:/NAME), one of its versions
+    (models:/NAME/3, models:/NAME@alias), a logged model (model/m-...) or trace/ID. A registered
+    model has the facts of its versions as version.3.stage.
 
     KEY is a fact as the first column shows it (param.lr, tag.stage, status), or its last part.
     Without it the tracker's own tags and all but the newest point of each metric are left out;
     JSON has everything.
 
     JSON: a list of facts with fact, before, after, address, recorded_ms (there), arrived_ms (here;
-    null for what was recorded here) and session (an object, or null when it is not known).
+    null for what was recorded here, and where it is not known), recorded_here, and session (an
+    object, or null when it is not known).
     """
     store = call.open()
-    run_id = find_run(store, run).info.run_id
-    lines = _of_key(store.history.blame(run_id), key)
+    name = find_subject(store, subject)
+    lines = _of_key(store.history.blame(name), key)
     if key is not None and not lines:
         raise NotFoundError(
-            f"The run {text.short_id(run_id)} has no fact {key!r}",
-            hint=f"`eventtrack blame {text.short_id(run_id)}` lists all of them",
+            f"The history of {short_stream(name)} has no fact {key!r}",
+            hint=f"`eventtrack blame {short_stream(name)}` lists all of them",
         )
     if call.out.json:
         call.out.document([_blame_json(line) for line in lines])
@@ -158,7 +167,11 @@ def _author(out: Output, change: "Change") -> str:
     """Who made a change and when: `ada@ship train.py, 2 h ago (arrived 5 min ago), 41.0`."""
     time = text.relative_time if out.is_terminal else text.local_time
     when = time(change.recorded_ms) if change.recorded_ms is not None else "?"
-    arrived = f" (arrived {time(change.arrived_ms)})" if change.arrived_ms is not None else ""
+    arrived = ""
+    if change.arrived_ms is not None:
+        arrived = f" (arrived {time(change.arrived_ms)})"
+    elif change.recorded_here is False:
+        arrived = " (arrival unknown)"
     return f"{session_line(change.session, brief=True)}, {when}{arrived}, {change.address}"
 
 
@@ -196,6 +209,7 @@ def _blame_json(line: "BlameLine") -> dict[str, Any]:
         "address": line.event.address,
         "recorded_ms": line.event.recorded_ms,
         "arrived_ms": line.event.arrived_ms,
+        "recorded_here": line.event.recorded_here,
         "session": line.session,
     }
 
@@ -207,11 +221,13 @@ def _shown(name: str, value: str | None) -> str:
 
 
 def _arrived(line: "BlameLine", time: Callable[[int], str]) -> str:
-    return "here" if line.event.arrived_ms is None else time(line.event.arrived_ms)
+    if line.event.recorded_here:
+        return "here"
+    return "unknown" if line.event.arrived_ms is None else time(line.event.arrived_ms)
 
 
 def _draw_blame(out: Output, lines: list["BlameLine"]) -> None:
-    from_elsewhere = any(line.event.arrived_ms is not None for line in lines)
+    from_elsewhere = not all(line.event.recorded_here for line in lines)
     columns = [
         Column("fact", style="bold", width_max=30),
         Column("value", width_max=30),

@@ -107,6 +107,8 @@ def _draw_event(call: Invocation, store: "Store", event: "EventRecord") -> None:
     if event.arrived_ms is not None:
         exact = text.local_time(event.arrived_ms, exact=True)
         facts.insert(3, ("arrived", f"{exact} ({text.relative_time(event.arrived_ms)})"))
+    elif not event.recorded_here:
+        facts.insert(3, ("arrived", "unknown"))
     if event.cause:
         facts.append(("answers", event.cause))
     if not event.known:

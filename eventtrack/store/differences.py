@@ -1,0 +1,132 @@
+"""What differs between two moments, subject by subject, and who made it so."""
+
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import closing
+
+from eventtrack.projections import registered_state
+from eventtrack.projections.past import touched
+from eventtrack.projections.registered_state import numbers
+from eventtrack.projections.tables import Reader
+from eventtrack.store.blame import in_order, set_last_by
+from eventtrack.store.context import StoreContext
+from eventtrack.store.density import streams_of_experiment
+from eventtrack.store.events import EventRecord, Events
+from eventtrack.store.facts import Change, compare, facts_of
+from eventtrack.store.sessions import Sessions
+from eventtrack.store.snapshot import Progress, SnapshotEngine
+
+_RUN, _EXPERIMENT = "run/", "experiment/"
+# Positions of envelopes that only one of the moments holds, by stream.
+Touched = dict[str, Sequence[int]]
+
+
+class Differences:
+    """Two moments of a store, compared."""
+
+    def __init__(self, context: StoreContext, events: Events, sessions: Sessions) -> None:
+        self._context = context
+        self._engine = context.engine
+        self._events = events
+        self._sessions = sessions
+
+    def between(
+        self,
+        before: SnapshotEngine,
+        after: SnapshotEngine,
+        subject: str | None,
+        progress: Progress | None,
+    ) -> Generator[list[Change]]:
+        """The changes of one subject after the other, in order of their names; see `History`."""
+        with closing(before), closing(after), before.read() as old, after.read() as new:
+            found = self._touched(before, after, subject)
+            decided = self._deciding(found, old, new, subject)
+            subjects = sorted({*found, *decided} if subject is None else {subject})
+            past, present = self._context.over(old), self._context.over(new)
+            for done, stream in enumerate(subjects):
+                known, now = facts_of(past, old, stream), facts_of(present, new, stream)
+                changes = compare(stream, known, now)
+                if changes:
+                    events = list(self._events.of_positions(found.get(stream, ())))
+                    self._attribute(changes, events, _numbers(new, stream))
+                if stream in decided:
+                    self._attribute_lifecycle(changes, found.get(stream, ()), decided[stream])
+                yield changes
+                if progress is not None:
+                    progress(done, len(subjects))
+
+    def _touched(
+        self, before: SnapshotEngine, after: SnapshotEngine, subject: str | None
+    ) -> Touched:
+        with self._engine.read() as live:
+            streams = [subject] if subject is not None else []
+            if subject is not None and subject.startswith(_RUN):
+                run = live.run(subject.removeprefix(_RUN))
+                streams += [_EXPERIMENT + run.experiment_id] if run is not None else []
+            only = [number for one in streams if (number := live.number(one)) is not None]
+            groups = touched(
+                live, before.bounds, after.bounds, only if subject is not None else None
+            )
+        first = ((self._engine.log.get(group[0]), group) for group in groups)
+        return {one.header.stream: group for one, group in first if one is not None}
+
+    def _deciding(
+        self, found: Touched, old: Reader, new: Reader, subject: str | None
+    ) -> dict[str, Sequence[int]]:
+        """For each run whose experiment was deleted or restored in between, positions of that."""
+        decided: dict[str, Sequence[int]] = {}
+        for stream, positions in found.items():
+            if not stream.startswith(_EXPERIMENT):
+                continue
+            states = [one.experiment(stream.removeprefix(_EXPERIMENT)) for one in (old, new)]
+            stages = {"active" if one is None else one.lifecycle[0] for one in states}
+            if len(stages) == 1:
+                continue
+            if subject is not None:
+                decided[subject] = positions
+                continue
+            for reader, state in zip((old, new), states, strict=True):
+                if state is not None:
+                    decided.update(dict.fromkeys(_runs_of(reader, state.number), positions))
+        return decided
+
+    def _attribute(
+        self, changes: list[Change], events: list[EventRecord], numbers: Mapping[str, int]
+    ) -> None:
+        """Name for each change the event that made it: the last to set its fact, or the newest."""
+        setters, newest = set_last_by(events, numbers), in_order(events)[-1:]
+        for change in changes:
+            event = setters.get(change.fact) or (newest[0] if newest else None)
+            if event is not None:
+                self._name(change, event)
+
+    def _attribute_lifecycle(
+        self, changes: list[Change], own: Sequence[int], of_experiment: Sequence[int]
+    ) -> None:
+        """Name the later of what was done to a run and what was done to its experiment."""
+        for change in changes:
+            if change.fact == "lifecycle" and change.kind == "changed":
+                events = [
+                    *self._events.of_positions(own),
+                    *self._events.of_positions(of_experiment),
+                ]
+                self._name(change, set_last_by(events)["lifecycle"])
+
+    def _name(self, change: Change, event: EventRecord) -> None:
+        change.address = event.address
+        change.recorded_ms, change.arrived_ms = event.recorded_ms, event.arrived_ms
+        change.recorded_here = event.recorded_here
+        change.session = self._sessions.find(event.session)
+
+
+def _runs_of(reader: Reader, experiment: int) -> Iterator[str]:
+    for number in streams_of_experiment(reader, experiment):
+        run = reader.run_by_number(number)
+        if run is not None:
+            yield _RUN + run.run_id
+
+
+def _numbers(reader: Reader, stream: str) -> dict[str, int]:
+    if not stream.startswith(registered_state.PREFIX):
+        return {}
+    model = registered_state.model(reader, stream.removeprefix(registered_state.PREFIX))
+    return {} if model is None else numbers(model.claims)

@@ -1,0 +1,104 @@
+"""What a history is asked about: from the names that people use to streams."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from eventtrack.errors import NotFoundError
+from eventtrack.projections import names, registered_state
+from eventtrack.projections.registered_state import RegisteredState, numbers
+from eventtrack.projections.state import BEYOND
+from eventtrack.projections.tables import Reader
+from eventtrack.projections.trace_tables import find_trace
+from eventtrack.store.blame_models import NO_NUMBERS
+from eventtrack.store.decide import existing_run
+from eventtrack.store.experiments import existing_experiment
+from eventtrack.views.registered import find_by_name
+
+REGISTRY_URI = "models:/"
+
+
+class Subject(NamedTuple):
+    """A stream, or of the stream of a registered model the events of one version.
+
+    Args:
+        numbers: The number that each version of a registered model shows, by version id.
+    """
+
+    stream: str
+    version_id: str | None = None
+    numbers: Mapping[str, int] = NO_NUMBERS
+
+    @property
+    def prefix(self) -> str:
+        """How the facts that are asked about begin."""
+        return "" if self.version_id is None else f"version.{self.numbers[self.version_id]}."
+
+
+def find(reader: Reader, text: str) -> Subject:
+    """The subject of a name; deleted ones too.
+
+    Args:
+        text: A run's id; or `run/ID`, `experiment/ID`, `model/ID` (a logged model), `trace/ID`; or
+            MLflow's `models:/NAME`, `models:/NAME/3`, `models:/NAME@alias`, `models:/m-ID`.
+
+    Raises:
+        NotFoundError: There is nothing of that name.
+    """
+    if text.startswith(REGISTRY_URI):
+        return _of_uri(reader, text.removeprefix(REGISTRY_URI))
+    kind, separator, name = text.partition("/")
+    if not separator or kind == "run":
+        return Subject(f"run/{existing_run(reader, name if separator else text).run_id}")
+    if kind == "experiment":
+        return Subject(f"experiment/{existing_experiment(reader, name).experiment_id}")
+    if kind == "registered":
+        registered = registered_state.model(reader, name)
+        if registered is not None and registered.born != BEYOND:
+            return _of_registered(registered)
+    model = reader.model(name) if kind == "model" else None
+    trace = find_trace(reader, name) if kind == "trace" else None
+    found = model or trace
+    if found is None or not found.experiment_id:
+        raise NotFoundError(
+            f"There is no {text!r}",
+            hint="a history is of a run (its id), experiment/ID, model/ID, trace/ID, models:/NAME",
+        )
+    return Subject(text)
+
+
+def _of_uri(reader: Reader, rest: str) -> Subject:
+    logged = reader.model(rest)
+    if logged is not None and logged.experiment_id:
+        return Subject(f"model/{rest}")
+    name, _, number = rest.partition("/")
+    name, _, alias = name.partition("@")
+    model = find_by_name(reader, name) or _deleted(reader, name)
+    if model is None:
+        raise NotFoundError(
+            f"Registered Model with name={name} not found",
+            hint="`eventtrack models list` shows those of this store; is it the right store?",
+        )
+    found = _of_registered(model)
+    if not number and not alias:
+        return found
+    version_id = model.aliases.get(alias, (None,))[0] if alias else None
+    versions = {str(shown): one for one, shown in found.numbers.items()}
+    version_id = versions.get(number, version_id)
+    if version_id not in found.numbers:
+        raise NotFoundError(
+            f"Model Version ({REGISTRY_URI}{rest}) not found",
+            hint=f"`eventtrack models show {name}` lists its versions",
+        )
+    return found._replace(version_id=version_id)
+
+
+def _of_registered(model: RegisteredState) -> Subject:
+    stream = registered_state.PREFIX + model.registered_id
+    return Subject(stream, numbers=numbers(model.claims))
+
+
+def _deleted(reader: Reader, name: str) -> RegisteredState | None:
+    """The last model of a name that none has now."""
+    holders = names.find(reader, names.REGISTERED, name).holders
+    known = [registered_state.model(reader, one) for one in holders]
+    return max((one for one in known if one is not None), key=lambda one: one.born, default=None)
