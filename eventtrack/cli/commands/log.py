@@ -54,7 +54,8 @@ def log(
     """Print the log's events, oldest first: address, time recorded, type, stream, content.
 
     JSON: one event a line, with address, position, offset, type, version, stream, recorded_ms,
-    body, replica, index, session, cause, known and arrived_ms.
+    body, replica, index, session, cause, known, arrived_ms (null for what was recorded_here, and
+    where it is not known) and recorded_here.
     """
     store = call.open()
     if run is not None:
