@@ -62,7 +62,14 @@ class Access:
         known = self._current()
         if known is None:
             return Visitor(None, Role.ADMIN)
-        token = known.get(digest(_sent(headers.get("authorization"))))
+        text = self.sent(headers)
+        if not text:
+            raise UnauthenticatedError(
+                "You are not authenticated: this server asks for a token",
+                hint="set MLFLOW_TRACKING_TOKEN, or MLFLOW_TRACKING_PASSWORD beside any "
+                "MLFLOW_TRACKING_USERNAME; `eventtrack token create NAME` makes one",
+            )
+        token = known.get(digest(text))
         if token is None:
             raise UnauthenticatedError("this token is not known to the server, or was revoked")
         if token.expired(self._clock.now_ms()):
@@ -75,6 +82,11 @@ class Access:
                 hint="ask whoever runs the server for a token with `eventtrack token create`",
             )
         return Visitor(token.name, has)
+
+    @staticmethod
+    def sent(headers: Asked) -> str:
+        """The token that a request brought, "" for none: in `Authorization`, else in a cookie."""
+        return _authorized(headers.get("authorization")) or _in_cookie(headers)
 
     def _current(self) -> dict[str, Token] | None:
         try:
@@ -91,25 +103,34 @@ class Access:
         return self._known
 
 
-def _sent(authorization: str | None) -> str:
-    """The token in an `Authorization` header, as bearer or as the password of any user.
+def cookie_name(headers: Asked) -> str:
+    """The cookie in which the pages of this server keep a token.
 
-    Raises:
-        UnauthenticatedError: There is none.
+    Browsers share cookies between all ports of a host, so it names the port: two servers on one
+    machine would else sign each other's visitors out.
     """
+    port = (headers.get("host") or "").rpartition(":")[2]
+    return f"eventtrack_{port}" if port.isascii() and port.isdigit() else "eventtrack"
+
+
+def _in_cookie(headers: Asked) -> str:
+    wanted = cookie_name(headers)
+    for pair in (headers.get("cookie") or "").split(";"):
+        name, _, value = pair.strip().partition("=")
+        if name == wanted:
+            return value
+    return ""
+
+
+def _authorized(authorization: str | None) -> str:
+    """The token in an `Authorization` header, as bearer or as the password of any user."""
     scheme, _, value = (authorization or "").partition(" ")
     value = value.strip()
-    if scheme.lower() == "bearer" and value:
+    if scheme.lower() == "bearer":
         return value
     if scheme.lower() == "basic":
         try:
-            password = base64.b64decode(value, validate=True).decode().partition(":")[2]
+            return base64.b64decode(value, validate=True).decode().partition(":")[2]
         except (binascii.Error, ValueError):
-            password = ""
-        if password:
-            return password
-    raise UnauthenticatedError(
-        "You are not authenticated: this server asks for a token",
-        hint="set MLFLOW_TRACKING_TOKEN, or MLFLOW_TRACKING_PASSWORD beside any "
-        "MLFLOW_TRACKING_USERNAME; `eventtrack token create NAME` makes one",
-    )
+            return ""
+    return ""

@@ -89,7 +89,8 @@ class Application:
         except Exception:
             _log.exception("cannot answer %s %r", request.method, request.scope["path"])
             answer = refuse("INTERNAL_ERROR", "Internal server error; the server's log says more.")
-        headers = {"www-authenticate": CHALLENGE} if answer.status == 401 else None
+        asks = answer.status == 401 and not _by_script(request)
+        headers = {"www-authenticate": CHALLENGE} if asks else None
         return Response(answer.body, answer.status, headers, "application/json")
 
     async def _json(
@@ -128,6 +129,12 @@ async def _make(services: Services, change: Json | Change) -> bytes:
         return b"{}"
     assert callable(change)
     return msgspec.json.encode(await services.write(change))
+
+
+def _by_script(request: HttpRequest) -> bool:
+    """Whether a script of our pages asks: they show a form, where browsers would open a dialog."""
+    headers = request.headers
+    return "x-requested-with" in headers or "text/event-stream" in headers.get("accept", "")
 
 
 def _check_content_type(request: HttpRequest) -> None:

@@ -13,7 +13,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from eventtrack.errors import InvalidValueError
-from eventtrack.server import multipart, pages, web_pages
+from eventtrack.server import multipart, pages, sign_in, web_pages
 from eventtrack.server.access import Access
 from eventtrack.server.application import Application
 from eventtrack.server.guard import Guard, is_loopback
@@ -74,7 +74,8 @@ def serve(
             "keep 127.0.0.1 and come in through ssh -L; or add --allow-remote if all who reach the "
             "port may read and change everything",
         )
-    shown = pages.endpoints(pages.find()) if mlflow_pages else web_pages.endpoints()
+    ours = (*web_pages.endpoints(), *sign_in.endpoints(access))
+    shown = pages.endpoints(pages.find()) if mlflow_pages else ours
     if tls is not None:
         tls.check()
     local_only = not allow_remote and is_loopback(host)

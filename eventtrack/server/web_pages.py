@@ -8,6 +8,7 @@ from starlette.responses import Response
 from eventtrack.compat.errors import NoSuchEndpointError
 from eventtrack.server.endpoint import Streamed
 from eventtrack.server.threads import Services
+from eventtrack.tokens import Role
 from eventtrack.web import assets
 
 # A year: the names of the files change with their content.
@@ -41,7 +42,11 @@ def endpoints() -> tuple[Streamed, ...]:
         kept = {"cache-control": f"public, max-age={_FILES_AGE_MAX_S}, immutable", **_CLOSED}
         return _answer(request, asset, kept)
 
-    return Streamed("GET", "/", index), Streamed("GET", assets.PREFIX, file)
+    # They hold nothing of the store: whoever has no token yet is shown where to paste one.
+    return (
+        Streamed("GET", "/", index, role=Role.NOBODY),
+        Streamed("GET", assets.PREFIX, file, role=Role.NOBODY),
+    )
 
 
 def _answer(request: Request, asset: assets.Asset, headers: dict[str, str]) -> Response:

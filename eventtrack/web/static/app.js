@@ -1,15 +1,17 @@
 /** The frame of all pages: header, routes, keyboard. */
 import { html, render, useEffect } from "./lib/ui.js";
+import { locked, lookUp, me, problem, signOut } from "./lib/access.js";
 import { connected } from "./lib/live.js";
 import { go, link, route } from "./lib/route.js";
 import { theme, toggleTheme } from "./lib/theme.js";
-import { Empty } from "./parts/states.js";
+import { Empty, Failed, Loading } from "./parts/states.js";
 import { Experiments } from "./pages/experiments.js";
 import { Runs } from "./pages/runs.js";
 import { Run } from "./pages/run.js";
 import { Compare } from "./pages/compare.js";
 import { Log } from "./pages/log.js";
 import { Help } from "./pages/help.js";
+import { SignIn } from "./pages/signin.js";
 
 /** Where each key goes; `docs/web-api.md` and the page Help tell of them. */
 const KEYS = {
@@ -21,6 +23,9 @@ const KEYS = {
 };
 
 function Page() {
+  if (locked.value) return html`<${SignIn} />`;
+  if (problem.value && !me.value) return html`<main><${Failed} error=${problem.value} retry=${lookUp} /></main>`;
+  if (!me.value) return html`<main><${Loading} what="Asking the server" /></main>`;
   const { path } = route.value;
   const [first, second] = path;
   if (!first) return html`<${Experiments} />`;
@@ -56,11 +61,13 @@ function App() {
   return html`
     <header>
       <a class="brand" href=${link([])}><svg viewBox="0 0 32 32" aria-hidden="true"><path d="M4 7c6 17 11 14 22 15" /><circle cx="26" cy="22" r="3" /></svg>eventtrack</a>
-      <nav aria-label="Pages">${NAVIGATION.map(([name, path, firsts]) => html`
+      <nav aria-label="Pages">${!locked.value && NAVIGATION.map(([name, path, firsts]) => html`
         <a href=${link(path)} aria-current=${firsts.includes(here) ? "page" : undefined}>${name}</a>`)}
       </nav>
-      <span class="live" data-on=${connected.value} title=${connected.value ? "Changes appear by themselves" : "No live updates now"}>
-        ${connected.value ? "live" : "not live"}</span>
+      ${!locked.value && html`<span class="live" data-on=${connected.value} title=${connected.value ? "Changes appear by themselves" : "No live updates now"}>
+        ${connected.value ? "live" : "not live"}</span>`}
+      ${me.value?.name && html`<span class="who" title=${`What you change stands in the log under this name; it may ${me.value.role}.`}>${me.value.name}${me.value.role === "read" ? html` <small>reads</small>` : ""}</span>
+        <button class="plain" onClick=${signOut}>Sign out</button>`}
       <button class="plain" onClick=${toggleTheme} aria-label=${`Use the ${theme.value === "dark" ? "light" : "dark"} theme`}>
         ${theme.value === "dark" ? "☀" : "☾"}</button>
     </header>
@@ -69,4 +76,5 @@ function App() {
 }
 
 document.title = "eventtrack";
+lookUp();
 render(html`<${App} />`, document.body);

@@ -1,4 +1,6 @@
 /** Requests to the server, and what its refusals say. */
+import { at } from "./past.js";
+
 const OWN = "/api/eventtrack/1/";
 const MLFLOW = "/api/2.0/mlflow/";
 
@@ -11,18 +13,25 @@ export class Refusal extends Error {
   }
 }
 
+let hear = () => {};
+
+/** Call `tell` with the server's words when it takes no token of this page any more. */
+export const onRefusedToken = (tell) => (hear = tell);
+
 async function ask(path, options = {}) {
   let answer;
   try {
-    answer = await fetch(path, options);
+    // The header keeps browsers from asking for a password in a window of their own.
+    answer = await fetch(path, { ...options, headers: { ...options.headers, "x-requested-with": "eventtrack" } });
   } catch (error) {
     if (error.name === "AbortError") throw error;
     throw new Refusal("The server does not answer.", "Is `eventtrack server` still running?", 0);
   }
   if (answer.ok) return answer;
   const said = await answer.json().catch(() => ({}));
-  const hint = answer.status === 401 ? "Reload the page to sign in: the password is your token." : said.hint;
-  throw new Refusal(said.message || `The server answered ${answer.status}.`, hint, answer.status);
+  const message = said.message || `The server answered ${answer.status}.`;
+  if (answer.status === 401) hear(message);
+  throw new Refusal(message, said.hint, answer.status);
 }
 
 function query(fields) {
@@ -38,11 +47,14 @@ const sent = (body) => ({
   body: JSON.stringify(body),
 });
 
+/** Reads are of the moment that the page shows, unless they name another (`at: ""` is now). */
+const dated = (fields) => ({ ...(at.value && { at: at.value }), ...fields });
+
 export const get = async (path, fields = {}, options) =>
-  (await ask(`${OWN}${path}?${query(fields)}`, options)).json();
+  (await ask(`${OWN}${path}?${query(dated(fields))}`, options)).json();
 
 export const post = async (path, body, options) =>
-  (await ask(`${OWN}${path}`, { ...sent(body), ...options })).json();
+  (await ask(`${OWN}${path}`, { ...sent(dated(body)), ...options })).json();
 
 /** MLflow's own endpoints: changes above all, so that there is one way to make them. */
 export const mlflow = {
@@ -61,7 +73,7 @@ export const artifactUrl = (runId, path) => `/get-artifact?${query({ run_id: run
  * @returns {Promise<{low: number, high: number, series: {run_id: string, key: string, points: number, x: Float64Array, y: Float64Array}[]}>}
  */
 export async function series(asked, options) {
-  const bytes = await (await ask(`${OWN}series`, { ...sent(asked), ...options })).arrayBuffer();
+  const bytes = await (await ask(`${OWN}series`, { ...sent(dated(asked)), ...options })).arrayBuffer();
   const length = new DataView(bytes).getUint32(0, true);
   const header = JSON.parse(new TextDecoder().decode(new Uint8Array(bytes, 4, length)));
   const start = Math.ceil((4 + length) / 8) * 8;

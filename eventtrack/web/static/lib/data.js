@@ -1,13 +1,14 @@
 /** What a component asked the server for: kept on screen while it is asked for anew. */
+import { at } from "./past.js";
 import { useCallback, useEffect, useRef, useState } from "./ui.js";
 
 /**
- * @param {unknown[]} key what the answer depends on; null asks for nothing
+ * @param {unknown[]} key what the answer depends on, beside the moment shown; null asks for nothing
  * @param {(options: {signal: AbortSignal}) => Promise<any>} load
  * @returns {{data: any, error: any, loading: boolean, reload: () => void}}
  */
 export function useData(key, load) {
-  const text = key === null ? null : JSON.stringify(key);
+  const text = key === null ? null : JSON.stringify([at.value, ...key]);
   const [state, setState] = useState({ data: undefined, error: null, loading: true, text: null });
   const current = useRef(null);
   const latest = useRef(load);

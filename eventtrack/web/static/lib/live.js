@@ -1,4 +1,5 @@
 /** What changed in the store, as the server tells it. */
+import { at } from "./past.js";
 import { signal, useEffect, useRef } from "./ui.js";
 
 /** Whether the server can be heard: shown in the header. */
@@ -38,7 +39,7 @@ export function useLive(concerns, reload, pause = 300) {
     let timer = null;
     let last = 0;
     const hear = (streams, all) => {
-      if (document.hidden || timer !== null) return;
+      if (document.hidden || at.value || timer !== null) return;
       if (!all && !streams.some((one) => latest.current.concerns(one))) return;
       timer = setTimeout(() => {
         timer = null;

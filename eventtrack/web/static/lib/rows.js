@@ -1,5 +1,6 @@
 /** Rows of a run table, asked for by the page as they come into sight. */
 import { post } from "./api.js";
+import { at } from "./past.js";
 import { useCallback, useEffect, useRef, useState } from "./ui.js";
 
 export const PAGE = 200;
@@ -22,13 +23,15 @@ export function rowsOf(answer) {
  * @param {number} size rows of one request
  */
 export function useRows(asked, size = PAGE) {
-  const key = JSON.stringify([asked, size]);
+  const key = JSON.stringify([at.value, asked, size]);
   const [state, setState] = useState({ key: "", total: undefined, rows: new Map(), error: null });
   const wanted = useRef({ key, pages: new Set(), pending: new Set(), last: 0 });
   if (wanted.current.key !== key) wanted.current = { key, pages: new Set(), pending: new Set(), last: 0 };
 
   const load = useCallback((page, anew = false) => {
     const mine = wanted.current;
+    // A table that still shows what was asked before would have its old question count as the new.
+    if (mine.key !== key) return;
     if (mine.pending.has(page) || (!anew && mine.pages.has(page))) return;
     mine.pages.add(page);
     mine.pending.add(page);

@@ -1,5 +1,6 @@
 /** Changes of a run: each is one request to MLflow's endpoints, and one entry in its history. */
 import { html, useState } from "../lib/ui.js";
+import { writable } from "../lib/access.js";
 import { mlflow } from "../lib/api.js";
 import { Markdown } from "../lib/markdown.js";
 
@@ -23,11 +24,14 @@ function useChange(reload) {
 
 const deleted = (info) => info.lifecycle_stage === "deleted";
 
+/** Whether there is anything to change here: by whom it is, when it is, and what it is. */
+const editable = (info) => writable.value && !deleted(info);
+
 export function Name({ info, reload }) {
   const [text, setText] = useState(null);
   const { change, told, busy } = useChange(reload);
-  if (text === null) {
-    return html`<h1>${info.run_name || info.run_id} ${!deleted(info) && html`<button class="plain" onClick=${() => setText(info.run_name)}>Rename</button>`}</h1>`;
+  if (text === null || !editable(info)) {
+    return html`<h1>${info.run_name || info.run_id} ${editable(info) && html`<button class="plain" onClick=${() => setText(info.run_name)}>Rename</button>`}</h1>`;
   }
   const save = (event) => {
     event.preventDefault();
@@ -43,6 +47,7 @@ export function Actions({ info, reload }) {
   const [asked, setAsked] = useState(false);
   const { change, told, busy } = useChange(reload);
   const body = { run_id: info.run_id };
+  if (!writable.value) return null;
   if (deleted(info)) {
     return html`<p><button disabled=${busy} onClick=${() => change("runs/restore", body)}>Restore</button></p>${told}`;
   }
@@ -60,7 +65,7 @@ export function Note({ info, text, reload }) {
     event.preventDefault();
     change("runs/set-tag", { run_id: info.run_id, key: "mlflow.note.content", value: draft }, () => setDraft(null));
   };
-  if (draft !== null) {
+  if (draft !== null && editable(info)) {
     return html`<form onSubmit=${save}>
       <textarea aria-label="Note, in Markdown" value=${draft} onInput=${(event) => setDraft(event.target.value)}></textarea>
       <p class="bar"><button disabled=${busy}>Save</button><button type="button" onClick=${() => setDraft(null)}>Cancel</button>
@@ -68,7 +73,7 @@ export function Note({ info, text, reload }) {
   }
   return html`
     ${text ? html`<${Markdown} text=${text} />` : html`<p class="quiet">No note.</p>`}
-    ${!deleted(info) && html`<button onClick=${() => setDraft(text)}>${text ? "Edit the note" : "Write a note"}</button>`}
+    ${editable(info) && html`<button onClick=${() => setDraft(text)}>${text ? "Edit the note" : "Write a note"}</button>`}
   `;
 }
 
@@ -92,10 +97,10 @@ export function TagEditor({ info, tags, reload }) {
   return html`
     <table class="list"><tbody>${shown.map(([name, text]) => html`<tr key=${name}>
       <td class="name">${name}</td><td class="value">${text}</td>
-      <td class="num">${!deleted(info) && !theirs(name) && html`<button class="plain" disabled=${busy} aria-label=${`Remove the tag ${name}`}
+      <td class="num">${editable(info) && !theirs(name) && html`<button class="plain" disabled=${busy} aria-label=${`Remove the tag ${name}`}
         onClick=${() => change("runs/delete-tag", { run_id: info.run_id, key: name })}>×</button>`}</td></tr>`)}
     </tbody></table>
-    ${!deleted(info) && html`<form class="bar" onSubmit=${add}>
+    ${editable(info) && html`<form class="bar" onSubmit=${add}>
       <input type="text" placeholder="tag" aria-label="Name of a tag" value=${key} onInput=${(event) => setKey(event.target.value)} />
       <input type="text" placeholder="value" aria-label="Value of the tag" value=${value} onInput=${(event) => setValue(event.target.value)} />
       <button disabled=${busy || !key.trim()}>Set tag</button></form>`}

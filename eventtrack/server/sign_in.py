@@ -1,0 +1,97 @@
+"""Signing in at the pages: a token that is pasted once, and a cookie that brings it along.
+
+A cookie, for streams of events and links to files send no headers of ours; and one that no script
+can read (`HttpOnly`) and that no page from elsewhere makes the browser send (`SameSite=Strict`).
+It holds the token itself, so there are no sessions to keep: a token that is revoked or expires
+counts no more in cookies either.
+"""
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from eventtrack.compat.errors import UnauthenticatedError
+from eventtrack.errors import InvalidValueError
+from eventtrack.server import bodies
+from eventtrack.server.access import Access, Asked, cookie_name
+from eventtrack.server.endpoint import Streamed
+from eventtrack.server.threads import Services
+from eventtrack.server.web_api import PREFIX
+from eventtrack.tokens import Role
+
+# How long "remember on this computer" lasts; without it, until the browser is closed.
+_REMEMBERED_S = 90 * 24 * 3600
+_BODY_BYTES_MAX = 4096
+_PRIVATE = {"cache-control": "no-store"}
+
+
+class Pasted(msgspec.Struct):
+    """What the page sends."""
+
+    token: str
+    remember: bool = False
+
+
+def endpoints(access: Access) -> tuple[Streamed, ...]:
+    """What the pages ask: who somebody is to this server, and to be let in and out."""
+
+    async def me(services: Services, request: Request, _: str) -> Response:
+        return Response(_described(access, request.headers), 200, _PRIVATE, "application/json")
+
+    async def sign_in(services: Services, request: Request, _: str) -> Response:
+        pasted = _read(await bodies.read(request, _BODY_BYTES_MAX))
+        token = pasted.token.strip()
+        sent = {"authorization": f"Bearer {token}"}
+        access.admit(Role.READ, sent)
+        answer = Response(_described(access, sent), 200, _PRIVATE, "application/json")
+        if access.required:
+            answer.headers["set-cookie"] = _cookie(
+                request, token, _REMEMBERED_S if pasted.remember else None
+            )
+        return answer
+
+    async def sign_out(services: Services, request: Request, _: str) -> Response:
+        answer = Response(b"{}", 200, _PRIVATE, "application/json")
+        answer.headers["set-cookie"] = _cookie(request, "", 0)
+        return answer
+
+    return (
+        Streamed("GET", f"{PREFIX}me", me, role=Role.NOBODY),
+        Streamed("POST", f"{PREFIX}sign-in", sign_in, role=Role.NOBODY),
+        Streamed("POST", f"{PREFIX}sign-out", sign_out, role=Role.NOBODY),
+    )
+
+
+def _described(access: Access, headers: Asked) -> bytes:
+    """Whether one has to sign in, and who one is; `problem` says why what was sent is no good."""
+    name, role, problem = None, None, None
+    try:
+        visitor = access.admit(Role.READ, headers)
+        name, role = visitor.name, visitor.role.name.lower()
+    except UnauthenticatedError as error:
+        problem = error.message if access.sent(headers) else None
+    found = {"required": access.required, "name": name, "role": role, "problem": problem}
+    return msgspec.json.encode(found)
+
+
+def _read(body: bytes) -> Pasted:
+    try:
+        return msgspec.json.decode(body, type=Pasted)
+    except msgspec.DecodeError as error:
+        raise InvalidValueError(f"cannot read what was pasted: {error}") from error
+
+
+def _cookie(request: Request, token: str, age_s: int | None) -> str:
+    """A cookie with a token.
+
+    Args:
+        age_s: None for one that ends with the browser, 0 to end it now.
+    """
+    # A proxy may speak TLS in front of us: where the browser is, is what counts.
+    is_secure = request.headers.get("origin", request.url.scheme).startswith("https")
+    attributes = ["Path=/", "HttpOnly", "SameSite=Strict"]
+    if age_s is not None:
+        attributes.append(f"Max-Age={age_s}")
+    if is_secure:
+        attributes.append("Secure")
+    return "; ".join((f"{cookie_name(request.headers)}={token}", *attributes))
