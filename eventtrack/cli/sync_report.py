@@ -12,7 +12,7 @@ from eventtrack.cli.output import Output
 from eventtrack.cli.tables import Styled
 
 if TYPE_CHECKING:
-    from eventtrack.sync import Moved, Selection, SyncReport
+    from eventtrack.sync import Moved, News, Selection, SyncReport
 
 
 def selection_options(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -69,6 +69,22 @@ def print_report(out: Output, report: "SyncReport") -> None:
         out.note(f"The bytes of {text.count(missing, 'artifact')} are on neither side.")
     for what in report.forks.values():
         out.wrapped(Styled(f"fork: {what}", "bold yellow"))
+
+
+def print_trouble(name: str, news: "News") -> None:
+    """Say on standard error that an exchange fails, or no longer does, or met a forked feed."""
+    from eventtrack.sync import Mended, Trouble
+
+    if isinstance(news, Trouble):
+        hint = f" (hint: {news.error.hint})" if news.error.hint else ""
+        said = [f"cannot sync for now: {news.error.message}{hint}"]
+    elif isinstance(news, Mended):
+        said = [f"in step again, after {text.duration(int(news.after_s * 1000))}"]
+    else:
+        said = [f"fork: {what}" for what in news.forks.values()]
+    for line in said:
+        stamp = text.local_time(text.now_ms())
+        click.echo(f"{stamp}  {text.clean(name)}: {text.clean(line)}", err=True)
 
 
 def _summary(moved: "Moved") -> str:

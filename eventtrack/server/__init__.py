@@ -4,7 +4,8 @@ A request is read and refused in `compat`'s words, decided by the store, and ans
 changed is durable. One module per noun; `routes` puts them together.
 """
 
+from eventtrack.server.followers import Followers
 from eventtrack.server.process import serve
 from eventtrack.server.tls import TlsFiles
 
-__all__ = ["TlsFiles", "serve"]
+__all__ = ["Followers", "TlsFiles", "serve"]

@@ -16,6 +16,7 @@ from eventtrack.errors import InvalidValueError
 from eventtrack.server import multipart, pages, sign_in, web_pages
 from eventtrack.server.access import Access
 from eventtrack.server.application import Application
+from eventtrack.server.followers import Followers
 from eventtrack.server.guard import Guard, is_loopback
 from eventtrack.server.presence import Presence, announced
 from eventtrack.server.protocol import KEEP_ALIVE_S, BoundedProtocol, allow_connections
@@ -46,6 +47,7 @@ def serve(
     mlflow_pages: bool = False,
     allowed_hosts: Sequence[str] = (),
     tls: TlsFiles | None = None,
+    followers: Followers | None = None,
     on_ready: Callable[[str], None],
 ) -> None:
     """Serve a store until a signal says otherwise. SIGTERM and SIGINT drain, then return.
@@ -58,6 +60,7 @@ def serve(
         allowed_hosts: Names under which the server may be asked; see `Guard`. Without any: those of
             this machine when it listens there, else all.
         tls: Speak HTTPS.
+        followers: Keep the store in step with others while it is served.
         on_ready: Gets the server's URL once it answers.
 
     Raises:
@@ -93,10 +96,17 @@ def serve(
         def ready() -> None:
             stack.enter_context(announced(store.path, presence))
             on_ready(_url(host, listener, tls))
+            if followers is not None:
+                followers.start()
+
+        def ending() -> None:
+            application.end_streams()
+            if followers is not None:
+                followers.stop()
 
         application = Application(store, Routes(shown), access)
         config = _configuration(Guard(application, access, names), tls)
-        server = _Server(config, ready, application.end_streams)
+        server = _Server(config, ready, ending)
         # uvicorn raises the signal again once it is through; by then there is nothing left to end.
         before = signal.signal(signal.SIGTERM, lambda *_: None)
         try:
@@ -104,6 +114,8 @@ def serve(
                 server.run(sockets=[listener])
         finally:
             signal.signal(signal.SIGTERM, before)
+            if followers is not None:
+                followers.wait()
 
 
 def _configuration(application: ASGIApp, tls: TlsFiles | None) -> uvicorn.Config:

@@ -1,17 +1,20 @@
 """Sync: stores that were apart exchange what they lack, over anything that can hold bytes."""
 
 from eventtrack.sync.bundle import BundleInfo, BundleRemote, apply_bundle, create_bundle
+from eventtrack.sync.following import Mended, News, Trouble, follow
 from eventtrack.sync.peer import StoreRemote, serve
 from eventtrack.sync.remotes import RemoteAddress, Remotes, open_remote
 from eventtrack.sync.report import Moved, Progress, SyncReport
 from eventtrack.sync.selection import Selection
-from eventtrack.sync.service import Ways, clone, follow, synchronize
+from eventtrack.sync.service import Ways, clone, synchronize
 from eventtrack.sync.status import RemoteStatus, all_conflicts, all_statuses
 
 __all__ = [
     "BundleInfo",
     "BundleRemote",
+    "Mended",
     "Moved",
+    "News",
     "Progress",
     "RemoteAddress",
     "RemoteStatus",
@@ -19,6 +22,7 @@ __all__ = [
     "Selection",
     "StoreRemote",
     "SyncReport",
+    "Trouble",
     "Ways",
     "all_conflicts",
     "all_statuses",

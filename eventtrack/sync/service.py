@@ -1,16 +1,12 @@
 """Sync as one calls it: a store, a remote by its name or URL, and which way."""
 
 import contextlib
-import threading
-import time
-import warnings
-from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
 
-from eventtrack.errors import AlreadyExistsError, EventtrackError, EventtrackWarning, RemoteError
+from eventtrack.errors import AlreadyExistsError, CorruptionError, EventtrackError
 from eventtrack.log import files
 from eventtrack.store import Store, open_store
 from eventtrack.store.replication import Replication
@@ -39,9 +35,6 @@ class Ways(NamedTuple):
 
 
 BOTH_WAYS = Ways()
-# How often a follower asks the remote, and looks at its own log: that is a microsecond each time.
-_FOLLOW_INTERVAL_S, _LOOK_S = 1.0, 0.05
-_RETRY_S_MAX = 60.0
 
 
 def synchronize(
@@ -73,49 +66,6 @@ def synchronize(
         raise
 
 
-def follow(
-    store: Store,
-    remote: str | None = None,
-    ways: Ways = BOTH_WAYS,
-    *,
-    stop: threading.Event,
-) -> Iterator[SyncReport]:
-    """Exchange again and again, until `stop` is set: at each change here, and once a second.
-
-    Yields a report of every round that moved something, and of the first.
-
-    Raises:
-        RemoteError: The first round failed. If a later one does, because the network is away, say,
-            it is tried again, ever more slowly, up to once a minute.
-    """
-    remotes = Remotes(store.replication)
-    address = remotes.resolve(remote)
-    began, failures = False, 0
-    while not stop.is_set():
-        try:
-            with contextlib.closing(open_remote(address.url, create=ways.push)) as other:
-                while not stop.is_set():
-                    change = store.change_count()
-                    report = exchange(store, other, remotes, address, ways)
-                    if report.changed or not began:
-                        yield report
-                    began, failures = True, 0
-                    _wait_for_change(store, change, stop)
-        except RemoteError as error:
-            if not began:
-                raise
-            failures += 1
-            warnings.warn(f"cannot sync for now: {error}", EventtrackWarning, stacklevel=2)
-            stop.wait(min(_FOLLOW_INTERVAL_S * 2**failures, _RETRY_S_MAX))
-
-
-def _wait_for_change(store: Store, change: int, stop: threading.Event) -> None:
-    until = time.monotonic() + _FOLLOW_INTERVAL_S
-    while time.monotonic() < until and not stop.wait(_LOOK_S):
-        if store.change_count() != change:
-            return
-
-
 def exchange(
     store: Store,
     other: Remote,
@@ -130,8 +80,12 @@ def exchange(
     report = SyncReport()
     here = store.replication
     theirs = other.heads()
+    damage: CorruptionError | None = None
     if ways.pull:
-        _pull(here, other, theirs, remotes, address, ways, report, progress)
+        try:
+            _pull(here, other, theirs, remotes, address, ways, report, progress)
+        except CorruptionError as error:
+            damage = error  # of some feed: that is no reason to keep what is here to ourselves
         if ways.artifacts:
             file = remotes.ledger(address, "pulled")
             pull_artifacts(here, other, file, report.pulled, progress)
@@ -144,12 +98,15 @@ def exchange(
             push_artifacts(here, other, file, report.pushed, progress)
         given = push(here, other, theirs, report, progress)
         theirs = [*theirs, *(FeedHead(replica, size, b"") for replica, size in given.items())]
-    note_success(remotes, address, report, theirs, next_in_s=next_in_s)
+    if damage is None:
+        note_success(remotes, address, report, theirs, next_in_s=next_in_s)
     if report.forks:
         remotes.note_forks(report.forks)
         if here.log.replica.hex() in report.forks:
             # Nobody takes any more of this copy's feed, so what comes next goes into another.
             here.receive(lambda transaction: transaction.renew_replica())
+    if damage is not None:
+        raise damage
     return report
 
 

@@ -7,7 +7,6 @@ import subprocess
 import sys
 import threading
 import time
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,7 +22,7 @@ from eventtrack.errors import (
 )
 from eventtrack.rest.address import TOKEN_VARIABLE
 from eventtrack.store import Store, open_store
-from eventtrack.sync import Remotes, clone, follow, frames, synchronize
+from eventtrack.sync import Remotes, clone, frames, synchronize
 from eventtrack.sync.blocks import Block
 from eventtrack.sync.http import BASE, HttpRemote, open_http
 from eventtrack.tokens import Tokens
@@ -270,43 +269,6 @@ class TestServing:
             server.client.put(f"{BASE}blobs/{name}", content=b"x"),
         ]
         assert {answer.status_code for answer in answers} <= {400, 404}
-
-
-def test_following_keeps_in_step_also_over_a_server_that_was_away(
-    one: Store, tmp_path: Path
-) -> None:
-    stop, reports = threading.Event(), []
-    with running(tmp_path / "served") as server:
-        port = server.url.rpartition(":")[2]
-
-        def run() -> None:
-            for report in follow(one, server.url, stop=stop):
-                reports.append(report)  # noqa: PERF402 - seen from the other thread meanwhile
-
-        thread = threading.Thread(target=run)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            thread.start()
-            there = server.new_run()["run_id"]
-            wait_for(lambda: holds(one, there) and bool(reports))
-            server.kill()
-            here = record_run(one)
-            time.sleep(0.5)
-            with running(tmp_path / "served", "--port", port) as again:
-                wait_for(
-                    lambda: again.client.get(f"/api/2.0/mlflow/runs/get?run_id={here}").is_success
-                )
-                stop.set()
-                thread.join()
-    assert reports
-
-
-def holds(store: Store, run_id: str) -> bool:
-    try:
-        store.runs.get(run_id)
-    except NotFoundError:
-        return False
-    return True
 
 
 def wait_for(condition: object) -> None:

@@ -17,6 +17,7 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
     "eventtrack server --ui mlflow",
     "MLFLOW_TRACKING_URI=http://127.0.0.1:5000 python train.py",
     "eventtrack server --host 0.0.0.0 --tls-cert cert.pem --tls-key key.pem",
+    "eventtrack server --sync origin --sync ssh://cluster/~/runs",
 )
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
 @click.option(
@@ -49,6 +50,13 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
     "--tls-cert", type=_FILE, help="Speak HTTPS with this certificate (PEM, with its chain)."
 )
 @click.option("--tls-key", type=_FILE, help="The certificate's key, where it is in another file.")
+@click.option(
+    "--sync",
+    "remotes",
+    metavar="REMOTE",
+    multiple=True,
+    help="Keep the store in step with a remote, by its name or URL; may be repeated.",
+)
 @pass_invocation
 def server(
     call: Invocation,
@@ -59,6 +67,7 @@ def server(
     tls_cert: Path | None,
     tls_key: Path | None,
     ui: str,
+    remotes: tuple[str, ...],
 ) -> None:
     """Serve a store to MLflow's clients, until interrupted.
 
@@ -69,9 +78,13 @@ def server(
     Once `eventtrack token create` has made a token, every request needs one: set
     MLFLOW_TRACKING_TOKEN for the programs. docs/server.md tells how to serve a team.
 
+    With --sync it exchanges with other stores meanwhile, as `eventtrack sync --follow` does: what
+    comes is on the pages at once. Trouble is told on standard error, when it begins and ends.
+
     JSON: one object, with url and store, once the server answers.
     """
-    from eventtrack.server import TlsFiles, serve
+    from eventtrack.cli.sync_report import print_trouble
+    from eventtrack.server import Followers, TlsFiles, serve
     from eventtrack.server.guard import is_loopback
 
     if tls_key is not None and tls_cert is None:
@@ -91,6 +104,7 @@ def server(
         call.out.stream.flush()
 
     try:
+        followers = Followers(store, remotes, print_trouble)
         serve(
             store,
             host,
@@ -99,6 +113,7 @@ def server(
             mlflow_pages=ui == "mlflow",
             allowed_hosts=allowed_hosts,
             tls=tls,
+            followers=followers,
             on_ready=ready,
         )
     finally:

@@ -10,6 +10,7 @@ from eventtrack.cli import text
 from eventtrack.cli.base import Invocation, command, pass_invocation
 from eventtrack.cli.sync_report import (
     print_report,
+    print_trouble,
     progress_bars,
     selection,
     selection_options,
@@ -57,7 +58,8 @@ def sync(
 
     JSON: an object with pulled and pushed, each with feeds, envelopes, events, bytes, artifacts,
     artifact_bytes and artifacts_missing; and forks, what is known of feeds with two histories.
-    With --follow one such object a line, for the first round and each that moved something.
+    With --follow one such object a line, for the first round and each that moved something. Trouble
+    is then told on standard error, once when it begins and once when it ends, and ends nothing.
     """
     if stdio:
         _serve(call)
@@ -122,15 +124,18 @@ def _exchange(call: Invocation, remote: str | None, ways: "Ways") -> None:
 
 
 def _follow(call: Invocation, remote: str | None, ways: "Ways") -> None:
-    from eventtrack.sync import follow
+    from eventtrack.sync import Remotes, SyncReport, follow
 
     store = call.open()
-    for report in follow(store, remote, ways, stop=threading.Event()):
-        if call.out.json:
-            call.out.json_line(report.to_dictionary())
+    name = remote or Remotes(store.replication).resolve(remote).name
+    for news in follow(store, remote, ways, stop=threading.Event()):
+        if not isinstance(news, SyncReport):
+            print_trouble(name, news)
+        elif call.out.json:
+            call.out.json_line(news.to_dictionary())
         else:
             call.out.line(Styled(text.local_time(text.now_ms())[11:], "dim"))
-            print_report(call.out, report)
+            print_report(call.out, news)
             call.out.stream.flush()
 
 
