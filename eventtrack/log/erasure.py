@@ -52,6 +52,23 @@ def arriving(txn: Transaction, tables: dict[str, Any], envelope: Envelope) -> by
     return envelope.without_payload
 
 
+def erased_in(
+    txn: Transaction, tables: dict[str, Any], replica: bytes, start: int, stop: int
+) -> list[int]:
+    """Which envelopes of a feed are here without the payload that was ordered to be erased."""
+    found = []
+    cursor = txn.cursor(tables["erased"])
+    more = cursor.set_range(replica + start.to_bytes(_INDEX_BYTES, "big"))
+    end = replica + stop.to_bytes(_INDEX_BYTES, "big")
+    while more and (name := bytes(cursor.key())) < end:
+        position = txn.get(name, db=tables["feeds"])
+        data = None if position is None else txn.get(position, db=tables["events"])
+        if data is not None and not Envelope(data).payload:
+            found.append(int.from_bytes(name[-_INDEX_BYTES:], "big"))
+        more = cursor.next()
+    return found
+
+
 def scrub(environment: Environment) -> bool:
     """Write over everything in the file that no table holds any more.
 

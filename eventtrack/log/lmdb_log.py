@@ -175,6 +175,11 @@ class LmdbLog:
         with self.environment.read() as txn:
             return filling.unfilled(txn, self._tables)
 
+    def erased_in(self, replica: bytes, start: int, stop: int) -> list[int]:
+        """Which envelopes of a feed lost their payload to a redaction."""
+        with self.environment.read() as txn:
+            return erasure.erased_in(txn, self._tables, replica, start, stop)
+
     def close(self) -> None:
         """Release the log's files."""
         self.environment.close()

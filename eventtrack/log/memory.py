@@ -179,6 +179,15 @@ class MemoryLog:
         """When an envelope of another feed came here; None for one that was recorded here."""
         return self._arrived_ms.get(position)
 
+    def erased_in(self, replica: bytes, start: int, stop: int) -> list[int]:
+        """Which envelopes of a feed lost their payload to a redaction."""
+        ordered = self._ordered()
+        return [
+            one.header.index
+            for one in self.read_feed(replica, start, max(0, stop - start))
+            if not one.payload and (replica, one.header.index) in ordered
+        ]
+
     def unfilled(self) -> dict[bytes, int]:
         """The first index of each feed whose payload is not here and may come."""
         ordered = self._ordered()

@@ -168,6 +168,13 @@ class EventLog(LogReader, Protocol):
         """The first index of each feed whose payload was left out and may come (partial sync)."""
         ...
 
+    def erased_in(self, replica: bytes, start: int, stop: int) -> list[int]:
+        """Which envelopes of a feed lost their payload to a redaction.
+
+        Costs microseconds where none from index `start` to before `stop` did.
+        """
+        ...
+
     def frontier(self, replica: bytes, size: int) -> list[bytes]:
         """The Merkle frontier of a feed as it was at `size`, at most its size here.
 

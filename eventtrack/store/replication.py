@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from eventtrack.log import files
 from eventtrack.log.protocol import EventLog, Head, LogTransaction
-from eventtrack.store.blobs import Blobs
+from eventtrack.store.blobs import Blobs, live_blobs
 from eventtrack.store.engine import Engine
 from eventtrack.store.redaction import Redaction
 
@@ -46,6 +46,11 @@ class Replication:
             position = next(iter(reader.timeline(stream)), None)
         envelope = None if position is None else self._engine.log.get(position)
         return None if envelope is None else bool(envelope.payload)
+
+    def live_blobs(self) -> set[bytes]:
+        """Every artifact that something names now, by its SHA-256."""
+        with self._engine.read() as reader:
+            return set(live_blobs(reader))
 
     def receive(self, work: Callable[[LogTransaction], Result]) -> Result:
         """Append other replicas' envelopes in one durable commit; see `EventLog.transact`.

@@ -8,11 +8,14 @@ from pathlib import Path
 
 import msgspec
 
+from eventtrack.errors import NotFoundError
 from eventtrack.events.attachments import blobs_named
+from eventtrack.events.redaction import redactions
 from eventtrack.log.protocol import EventLog
 from eventtrack.store.replication import Replication
 from eventtrack.sync.protocol import Remote
 from eventtrack.sync.report import Moved, Progress
+from eventtrack.sync.segments import SegmentRemote
 
 _COPY_BYTES = 2**20
 _PAGE = 1024
@@ -23,12 +26,15 @@ class Ledger(msgspec.Struct, array_like=True):
     """How far the log was searched, checked by the hash of what is there, and what is wanted.
 
     `rewrites` is how many payloads had been erased or filled in then: others name other blobs.
+    Redactions ordered `forbidden` to be deleted, whoever names them, and `released` if nobody does.
     """
 
     position: int = 0
     leaf: bytes = b""
     wanted: list[bytes] = []
     rewrites: int = 0
+    forbidden: list[bytes] = []
+    released: list[bytes] = []
 
 
 def pull_artifacts(
@@ -41,7 +47,10 @@ def pull_artifacts(
     for start in range(0, len(absent), _ASKED_AT_ONCE):
         some = absent[start : start + _ASKED_AT_ONCE]
         for digest in sorted(remote.present_blobs(some)):
-            size = target.blobs.receive(digest, remote.get_blob(digest))
+            try:
+                size = target.blobs.receive(digest, remote.get_blob(digest))
+            except NotFoundError:
+                continue  # deleted there in between
             left.discard(digest)
             moved.artifacts += 1
             moved.artifact_bytes += size
@@ -73,7 +82,18 @@ def push_artifacts(
             if progress is not None:
                 progress("pushing artifacts", done, len(here))
     moved.artifacts_missing += len(left)
+    if isinstance(remote, SegmentRemote):
+        _drop_redacted(source, remote, ledger)
     _write(file, ledger, left)
+
+
+def _drop_redacted(source: Replication, remote: SegmentRemote, ledger: Ledger) -> None:
+    """Delete what was ordered to go from a place that only keeps bytes, and obeys nobody."""
+    there = remote.present_blobs([*ledger.forbidden, *ledger.released])
+    if there:
+        forbidden = there.intersection(ledger.forbidden)
+        others = there - forbidden - source.live_blobs()
+        remote.drop_blobs([*forbidden, *(one for one in others if not source.blobs.holds(one))])
 
 
 def _searched(log: EventLog, ledger: Ledger) -> Ledger:
@@ -82,12 +102,18 @@ def _searched(log: EventLog, ledger: Ledger) -> Ledger:
     rewrites = log.rewrites()
     if known is None or (known.leaf_hash, rewrites) != (ledger.leaf, ledger.rewrites):
         ledger = Ledger()  # none yet, or of another history
-    wanted = dict.fromkeys(ledger.wanted)
+    ledger.rewrites = rewrites
+    wanted, forbidden, released = map(
+        dict.fromkeys, (ledger.wanted, ledger.forbidden, ledger.released)
+    )
     while page := log.read(ledger.position, _PAGE):
         for envelope in page:
             wanted.update(dict.fromkeys(blobs_named(envelope)))
-        ledger = Ledger(page[-1].position, page[-1].leaf_hash)
-    ledger.wanted, ledger.rewrites = list(wanted), rewrites
+            for order in redactions(envelope):
+                (released if order.envelopes else forbidden).update(dict.fromkeys(order.blobs))
+        ledger.position, ledger.leaf = page[-1].position, page[-1].leaf_hash
+    ledger.forbidden, ledger.released = [*forbidden], [*released]
+    ledger.wanted = [one for one in wanted if one not in forbidden]
     return ledger
 
 

@@ -1,4 +1,4 @@
-"""Files that are whole when they have their name, and never replaced by another."""
+"""Files that are whole when they have their name."""
 
 import ctypes
 import errno
@@ -32,6 +32,20 @@ def create_file(path: Path, parts: Iterable[bytes]) -> bool:
         draft.unlink(missing_ok=True)
     sync_folder(path.parent)
     return True
+
+
+def replace_file(path: Path, data: bytes) -> None:
+    """Make a file, or put it in the place of the one that is there, durably and at once."""
+    draft = path.with_name(f"{DRAFT}{secrets.token_hex(16)}")
+    try:
+        with draft.open("xb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
+    sync_folder(path.parent)
 
 
 def take_name(draft: Path, path: Path) -> None:

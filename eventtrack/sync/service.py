@@ -20,7 +20,9 @@ from eventtrack.sync.remotes import (
     absolute_url,
     open_remote,
 )
+from eventtrack.sync.replacing import replace_segments
 from eventtrack.sync.report import Progress, SyncReport
+from eventtrack.sync.segments import SegmentRemote
 from eventtrack.sync.selection import Chooser, Selection
 from eventtrack.sync.status import note_failure, note_success
 
@@ -98,6 +100,9 @@ def exchange(
             push_artifacts(here, other, file, report.pushed, progress)
         given = push(here, other, theirs, report, progress)
         theirs = [*theirs, *(FeedHead(replica, size, b"") for replica, size in given.items())]
+        if isinstance(other, SegmentRemote):
+            # What only keeps bytes does not obey redactions by itself.
+            replace_segments(other, here.log, here.heads())
     if damage is None:
         note_success(remotes, address, report, theirs, next_in_s=next_in_s)
     if report.forks:

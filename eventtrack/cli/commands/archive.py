@@ -16,7 +16,7 @@ from eventtrack.errors import ChecksumError, NotFoundError
 
 if TYPE_CHECKING:
     from eventtrack.events.envelope import Envelope
-    from eventtrack.sync.folder import FolderRemote
+    from eventtrack.sync.segments import SegmentRemote
 
 _CHECKPOINT = "checkpoint"
 
@@ -97,7 +97,8 @@ def verify(call: Invocation, folder: Path, key: str) -> None:
     from eventtrack.audit.checkpoints import Checkpoint
     from eventtrack.audit.notes import Note
     from eventtrack.audit.verify import verify_feed
-    from eventtrack.sync.folder import FolderRemote
+    from eventtrack.sync.folder import FolderSpace
+    from eventtrack.sync.segments import SegmentRemote
 
     file = folder / _CHECKPOINT
     if not file.is_file():
@@ -107,7 +108,7 @@ def verify(call: Invocation, folder: Path, key: str) -> None:
         )
     note = Note.parse(file.read_text("utf-8", "replace"))
     named: set[bytes] = set()
-    feeds = _by_feed(FolderRemote(folder), named)
+    feeds = _by_feed(SegmentRemote(FolderSpace(folder)), named)
     replica = Checkpoint.of(note).replica
     head = verify_feed(note, read_keys(key), (one for name, one in feeds if name == replica))
     for _ in feeds:
@@ -136,7 +137,7 @@ def verify(call: Invocation, folder: Path, key: str) -> None:
         call.out.note(f"The bytes of {text.count(missing, 'artifact')} are not in the archive.")
 
 
-def _by_feed(remote: "FolderRemote", named: set[bytes]) -> "Iterator[tuple[str, Envelope]]":
+def _by_feed(remote: "SegmentRemote", named: set[bytes]) -> "Iterator[tuple[str, Envelope]]":
     """Every envelope, with its feed, once; notes the blobs they name in `named`.
 
     Raises:
