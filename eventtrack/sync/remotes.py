@@ -12,9 +12,11 @@ import msgspec
 from eventtrack.errors import AlreadyExistsError, InvalidValueError, NotFoundError
 from eventtrack.rest.address import SCHEMES
 from eventtrack.store.replication import Replication
-from eventtrack.sync.folder import FolderRemote
+from eventtrack.sync.bucket import BucketSpace, refuse_bad_url
+from eventtrack.sync.folder import FolderSpace
 from eventtrack.sync.http import open_http
 from eventtrack.sync.protocol import Remote
+from eventtrack.sync.segments import SegmentRemote
 from eventtrack.sync.selection import Selection
 from eventtrack.sync.ssh import open_ssh
 from eventtrack.views.records import Record
@@ -77,6 +79,8 @@ class Remotes:
                 "the URL of a remote is kept readable, so it must not hold a password",
                 hint="leave it out, and set MLFLOW_TRACKING_TOKEN where you sync",
             )
+        if _scheme(url) == "s3":
+            refuse_bad_url(url)
         address = RemoteAddress(name=name, url=absolute_url(url), wanted=wanted or Selection())
         self._write([*known, address])
         return address
@@ -177,7 +181,11 @@ def open_remote(url: str, *, create: bool = False) -> Remote:
 
 
 def _open_folder(url: str, create: bool) -> Remote:
-    return FolderRemote(Path(url), create=create)
+    return SegmentRemote(FolderSpace(Path(url)), create=create)
+
+
+def _open_bucket(url: str, create: bool) -> Remote:
+    return SegmentRemote(BucketSpace(url), create=create)
 
 
 _OPENERS: dict[str, Callable[[str, bool], Remote]] = {
@@ -185,6 +193,7 @@ _OPENERS: dict[str, Callable[[str, bool], Remote]] = {
     "ssh": open_ssh,
     "http": open_http,
     "https": open_http,
+    "s3": _open_bucket,
 }
 
 
@@ -202,7 +211,8 @@ def absolute_url(url: str) -> str:
         return url
     if not url:
         raise InvalidValueError(
-            "a remote needs a URL", hint="a folder, ssh://HOST/PATH or https://HOST"
+            "a remote needs a URL",
+            hint="a folder, s3://BUCKET/PREFIX, ssh://HOST/PATH or https://HOST",
         )
     return str(Path(url).expanduser().absolute())
 

@@ -38,9 +38,9 @@ def record_run(store: Store, name: str = "run", points: int = 3) -> str:
     return run_id
 
 
-def sync(store: Store, folder: Path, ways: Ways | None = None) -> SyncReport:
-    """One round with a folder."""
-    return synchronize(store, str(folder), ways or Ways())
+def sync(store: Store, remote: Path | str, ways: Ways | None = None) -> SyncReport:
+    """One round with a folder, or what a URL names."""
+    return synchronize(store, str(remote), ways or Ways())
 
 
 def envelopes(store: Store) -> dict[tuple[bytes, int], bytes]:

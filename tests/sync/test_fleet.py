@@ -24,10 +24,11 @@ from eventtrack.ids import SeededIds
 from eventtrack.store import Store
 from eventtrack.sync import Remotes, Selection, SyncReport, Ways, apply_bundle, create_bundle
 from eventtrack.sync.blocks import Block
-from eventtrack.sync.folder import FolderRemote
+from eventtrack.sync.folder import FolderSpace
 from eventtrack.sync.peer import StoreRemote
 from eventtrack.sync.protocol import FeedHead, Remote
 from eventtrack.sync.remotes import RemoteAddress
+from eventtrack.sync.segments import SegmentRemote
 from eventtrack.sync.service import clone, exchange
 from tests.properties.replicas import DRAFT
 from tests.sync.machines import envelopes, restore
@@ -111,8 +112,8 @@ class Fleet(RuleBasedStateMachine):
         address = RemoteAddress(name="", url=str(id(remote)))
         return exchange(store, remote, Remotes(store.replication), address, ways)
 
-    def stick(self, number: int) -> FolderRemote:
-        return FolderRemote(self.folder / f"stick{number}", create=True)
+    def stick(self, number: int) -> SegmentRemote:
+        return SegmentRemote(FolderSpace(self.folder / f"stick{number}"), create=True)
 
     @initialize()
     def begin(self) -> None:

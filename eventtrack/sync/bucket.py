@@ -1,0 +1,274 @@
+"""An S3-style bucket as a place that keeps objects, through `obstore` (docs/wire.md, section 4)."""
+
+import contextlib
+import itertools
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import timedelta
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from eventtrack.errors import (
+    EventtrackError,
+    InvalidValueError,
+    NotFoundError,
+    RemoteDeniedError,
+    RemoteError,
+    RemoteUnavailableError,
+)
+from eventtrack.sync.space import Entry
+
+if TYPE_CHECKING:
+    from obstore.store import ClientConfig, RetryConfig, S3Store
+
+# Up to so many names are asked for one by one; for more, what is there is listed.
+_ASKED_AT_MOST = 8
+_CHUNK_BYTES = 2**20
+# A part of a large artifact, and how many are on their way at once: what an upload holds in memory.
+# A bucket takes 10,000 parts.
+_PART_BYTES = 8 * 2**20
+_PARTS_AT_ONCE = 3
+# A network that is away is told within seconds, a slow one is waited for: of segments of 4 MiB, and
+# of the parts of artifacts.
+_RETRIES: "RetryConfig" = {
+    "max_retries": 4,
+    "retry_timeout": timedelta(seconds=12),
+    "backoff": {"init_backoff": timedelta(seconds=0.1), "max_backoff": timedelta(seconds=2)},
+}
+_CLIENT: "ClientConfig" = {
+    "connect_timeout": timedelta(seconds=4),
+    "read_timeout": timedelta(seconds=60),
+    "timeout": timedelta(minutes=5),
+}
+_ENDPOINTS = ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT")
+_PATIENT_CLIENT: "ClientConfig" = {
+    "connect_timeout": timedelta(seconds=4),
+    "read_timeout": timedelta(minutes=10),
+    "timeout": timedelta(days=7),
+}
+
+
+class BucketSpace:
+    """A `Space` in a bucket, below a prefix.
+
+    Args:
+        url: `s3://BUCKET/PREFIX`. Endpoint, region and credentials are those of the environment
+            (`AWS_ENDPOINT_URL` and so on).
+
+    Raises:
+        InvalidValueError: The URL or the environment's settings cannot be right, or `obstore` is
+            not installed.
+    """
+
+    def __init__(self, url: str) -> None:
+        refuse_bad_url(url)
+        self._url = url.rstrip("/")
+        self._store = _opened(self._url, _CLIENT)
+        self._patient = _opened(self._url, _PATIENT_CLIENT)
+
+    @property
+    def place(self) -> str:
+        """The bucket and the prefix."""
+        return self._url
+
+    def make(self) -> None:
+        """Nothing to do: a prefix needs no making, and buckets are somebody's who pays for them."""
+
+    def roots(self) -> set[str]:
+        """What lies below the prefix."""
+        with self._named(""):
+            found = self._store.list_with_delimiter(None)
+        names = [*found["common_prefixes"], *(one["path"] for one in found["objects"])]
+        return {name.strip("/").partition("/")[0] for name in names}
+
+    def list(self, folder: str) -> list[Entry]:
+        """Every object below a folder: a request for each thousand."""
+        with self._named(folder):
+            pages = self._store.list(folder, chunk_size=1000)
+            return [Entry(one["path"], one["size"]) for page in pages for one in page]
+
+    def read(self, name: str, limit: int | None = None) -> bytes:
+        """An object's bytes, or the first of them."""
+        with self._named(name):
+            if limit is None:
+                return self._store.get(name).bytes().to_bytes()
+            return self._store.get_range(name, start=0, end=limit).to_bytes()
+
+    def create(self, name: str, data: bytes) -> bool:
+        """Make an object."""
+        from obstore.exceptions import AlreadyExistsError, PreconditionError
+
+        with self._named(name):
+            try:
+                self._store.put(name, data, mode="create", use_multipart=False)
+            except (AlreadyExistsError, PreconditionError):
+                return False
+        return True
+
+    def replace(self, name: str, data: bytes) -> None:
+        """Make an object, or put it in the place of the one that is there."""
+        with self._named(name):
+            self._store.put(name, data, use_multipart=False)
+
+    def delete(self, names: Sequence[str]) -> None:
+        """Delete objects."""
+        if names:
+            with self._named(names[0]):
+                self._store.delete([*names])
+
+    def present(self, names: Sequence[str]) -> set[str]:
+        """Those of the names that objects have."""
+        if len(names) <= _ASKED_AT_MOST:
+            return {name for name in names if self._holds(name)}
+        folders = {name.partition("/")[0] for name in names}
+        return {one.name for folder in folders for one in self.list(folder)}.intersection(names)
+
+    def stream(self, name: str) -> Iterator[bytes]:
+        """An object's bytes in pieces."""
+        with self._named(name):
+            for chunk in self._patient.get(name).stream(min_chunk_size=_CHUNK_BYTES):
+                yield bytes(chunk)
+
+    def upload(self, name: str, chunks: Iterable[bytes]) -> None:
+        """Make an object of pieces; a large one is sent in parts."""
+        source = iter(chunks)
+        begin: list[bytes] = []
+        while sum(map(len, begin)) < _PART_BYTES:
+            chunk = next(source, None)
+            if chunk is None:
+                self.create(name, b"".join(begin))
+                return
+            begin.append(chunk)
+        with self._named(name):
+            self._patient.put(
+                name,
+                itertools.chain(begin, source),
+                use_multipart=True,
+                chunk_size=_PART_BYTES,
+                max_concurrency=_PARTS_AT_ONCE,
+            )
+
+    def close(self) -> None:
+        """Nothing to do: connections end with the process, and what was half sent is not there."""
+
+    def _holds(self, name: str) -> bool:
+        try:
+            with self._named(name):
+                self._store.head(name)
+        except NotFoundError:
+            return False
+        return True
+
+    @contextlib.contextmanager
+    def _named(self, name: str) -> Iterator[None]:
+        """In the block, errors of the library say what they are about and what to do about it."""
+        from obstore.exceptions import BaseError
+
+        try:
+            yield
+        except (BaseError, FileNotFoundError) as error:
+            raise _translated(error, self._url, name) from error
+
+
+def refuse_bad_url(url: str) -> None:
+    """Refuse a URL that names no bucket, or more than one may keep readable.
+
+    Raises:
+        InvalidValueError: With the form that it should have.
+    """
+    parts = urlsplit(url)
+    if "@" in parts.netloc:
+        raise InvalidValueError(
+            "the URL of a bucket must not hold keys: it is kept readable",
+            hint="set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY where you sync",
+        )
+    if not parts.netloc or parts.query or parts.fragment:
+        raise InvalidValueError(f"{url!r} names no bucket", hint="write s3://BUCKET/PREFIX")
+
+
+def _opened(url: str, client: "ClientConfig") -> "S3Store":
+    try:
+        from obstore.exceptions import BaseError
+        from obstore.store import S3Store
+    except ImportError as error:
+        raise InvalidValueError(
+            f"cannot reach {url}: obstore is not installed",
+            hint='pip install "eventtrack[s3]"',
+        ) from error
+    for variable in _ENDPOINTS:
+        endpoint = os.environ.get(variable, "https://")
+        if not endpoint.startswith(("http://", "https://")):
+            raise InvalidValueError(
+                f"cannot reach {url}: {variable} is {endpoint!r}, which is no URL",
+                hint="write it with https:// (or http://) at its beginning, or unset it",
+            )
+    options: ClientConfig = {
+        **client,
+        # The library reads these only where it is given no options at all.
+        "allow_http": _is_set("AWS_ALLOW_HTTP"),
+        "allow_invalid_certificates": _is_set("AWS_ALLOW_INVALID_CERTIFICATES"),
+    }
+    try:
+        return S3Store.from_url(url, client_options=options, retry_config=_RETRIES)
+    except (BaseError, ValueError) as error:
+        raise InvalidValueError(
+            f"cannot reach {url}: {_first_line(error)}",
+            hint="see AWS_ENDPOINT_URL, AWS_REGION and the other AWS_ variables that are set",
+        ) from error
+
+
+def _is_set(variable: str) -> bool:
+    return os.environ.get(variable, "").lower() in ("true", "1", "yes", "on")
+
+
+def _translated(error: Exception, url: str, name: str) -> EventtrackError:
+    from obstore.exceptions import PermissionDeniedError, UnauthenticatedError
+
+    text = str(error)
+    what = f"{url}/{name}".rstrip("/")
+    if "NoSuchBucket" in text:
+        return RemoteError(
+            f"cannot reach {url}: there is no such bucket",
+            hint="make it first, or mend the address: `eventtrack remote list`; AWS_ENDPOINT_URL "
+            "says where it is looked for",
+        )
+    if isinstance(error, FileNotFoundError):
+        return NotFoundError(
+            f"there is no {what}", hint="sync a machine that has it with that bucket"
+        )
+    if isinstance(error, PermissionDeniedError | UnauthenticatedError):
+        return RemoteDeniedError(
+            f"the bucket does not let these credentials use {what}: {_first_line(error)}",
+            hint="see AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN, and what "
+            "they may do there",
+        )
+    if "NotImplemented" in text or "501 " in text:
+        return RemoteError(
+            f"cannot use {what}: {_first_line(error)}",
+            hint="is it a store with conditional writes (If-None-Match), as S3 has them?",
+        )
+    if "169.254." in text or "CredentialsError" in text:
+        return RemoteDeniedError(
+            f"cannot use {url}: there are no credentials, and none come from the machine itself",
+            hint="set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
+        )
+    if "BadScheme" in text:
+        return InvalidValueError(
+            f"cannot reach {url}: its endpoint is not encrypted",
+            hint="set AWS_ALLOW_HTTP=true if the network in between is yours, or let "
+            "AWS_ENDPOINT_URL begin with https://",
+        )
+    if "HTTP error" in text or "error sending request" in text or "timed out" in text:
+        return RemoteUnavailableError(
+            f"cannot reach {url}: {_first_line(error)}",
+            hint="is the network there, are AWS_ENDPOINT_URL and AWS_REGION right? Sync again: it "
+            "goes on where it stopped",
+        )
+    return RemoteError(
+        f"cannot use {what}: {_first_line(error)}",
+        hint="see AWS_ENDPOINT_URL and AWS_REGION, then sync again: it goes on where it stopped",
+    )
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0][:500]
