@@ -1,29 +1,148 @@
 """Which streams changed, told to pages as it happens (server-sent events).
 
 An id is a position of the log: a page that comes back with the last one it saw (browsers do so by
-themselves) misses nothing. No thread waits for the file: to ask whether the log has changed costs
-a microsecond, so each page's stream asks for itself, and there is nothing to end but the stream.
+themselves) misses nothing. However many pages are open, one watcher waits for commits and the log
+is read once; without a page there is no watcher. What was told lately is kept: a page that reads
+slowly holds nobody up, and one that fell behind further than that reads the log for itself.
 """
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+import logging
+import threading
+from collections import deque
+from collections.abc import AsyncIterator, Iterator
+from typing import NamedTuple
 
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
+from eventtrack.errors import EventtrackError
 from eventtrack.server.endpoint import Streamed
 from eventtrack.server.threads import Services
 from eventtrack.server.web_api import PREFIX
 from eventtrack.store import Store
+from eventtrack.watch import commits
 
-_LOOK_S = 0.05
+_log = logging.getLogger("eventtrack.server")
+
 # Changes are told of this often at most: a page draws no faster, and folds share the interpreter.
 _TELL_EVERY_S = 0.1
 # A comment now and then keeps proxies from taking the stream for dead.
 _BEAT_S = 15.0
+# How soon a browser comes back to a server that has gone.
+_RETRY_MS = 1000
 _ENVELOPES_MAX = 4096
+_KEPT = 64
+
+
+class _Told(NamedTuple):
+    """What happened after one position up to another, as it is sent."""
+
+    after: int
+    position: int
+    event: bytes
+
+
+class _Tidings:
+    """What was told lately, for all pages of a server. Only the loop may touch it."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._kept: deque[_Told] = deque(maxlen=_KEPT)
+        self._readers = 0
+        self._position = 0
+        self._watcher: _Watcher | None = None
+        self._task: asyncio.Task[None] | None = None
+        self.news = asyncio.Event()  # another one after each time that it was set
+        services.closing.callback(self._end)
+
+    @contextlib.contextmanager
+    def following(self, head: int) -> Iterator[None]:
+        """Watch for as long as somebody listens. `head` is the log's, as it was just read."""
+        self._readers += 1
+        if self._readers == 1:
+            self._position = head
+            self._kept.clear()
+            woken = asyncio.Event()
+            self._watcher = _Watcher(self._services.store, woken)
+            self._task = asyncio.create_task(self._tell(woken))
+        try:
+            yield
+        finally:
+            self._readers -= 1
+            if self._readers == 0 and self._watcher is not None and self._task is not None:
+                self._watcher.stop.set()
+                self._task.cancel()
+
+    async def since(self, position: int) -> tuple[int, bytes]:
+        """All that happened after a position, and where that leads; nothing if nothing did."""
+        events = []
+        while position < self._position:
+            told = next((one for one in self._kept if one.after <= position < one.position), None)
+            if told is None:
+                told = await self._read(position)
+                if told is None:
+                    break
+            events.append(told.event)
+            position = told.position
+        return position, b"".join(events)
+
+    async def _tell(self, woken: asyncio.Event) -> None:
+        """Read what is new after each commit, and wake the pages."""
+        while True:
+            await woken.wait()
+            woken.clear()
+            try:
+                told = await self._read(self._position)
+            except EventtrackError:  # whoever asks the store for more is told
+                _log.exception("cannot read what is new in %s", self._services.store.path)
+                told = None
+            if told is not None:
+                self._kept.append(told)
+                self._position = told.position
+                news, self.news = self.news, asyncio.Event()
+                news.set()
+                await asyncio.sleep(_TELL_EVERY_S)
+
+    async def _read(self, after: int) -> _Told | None:
+        return await self._services.read(lambda: _changes(self._services.store, after))
+
+    def _end(self) -> None:
+        """Before the store is closed: nobody looks at it any more."""
+        if self._watcher is not None:
+            self._watcher.stop.set()
+            self._watcher.thread.join()
+
+
+class _Watcher:
+    """A thread that sets an event of this loop after each commit to the log, by any process."""
+
+    def __init__(self, store: Store, woken: asyncio.Event) -> None:
+        self.stop = threading.Event()
+        self._store = store
+        self._woken = woken
+        self._loop = asyncio.get_running_loop()
+        self.thread = threading.Thread(target=self._run, name="eventtrack-watcher", daemon=True)
+        self.thread.start()
+
+    def _run(self) -> None:
+        # Also when nothing was committed for a second: a look costs little, and misses no wake-up.
+        for _ in commits(self._store, stop=self.stop):
+            self._loop.call_soon_threadsafe(self._woken.set)
+
+
+def _changes(store: Store, after: int) -> _Told | None:
+    """The position up to which changes are told, and the streams that they are of."""
+    envelopes = store.events.envelopes(after, _ENVELOPES_MAX)
+    if not envelopes:
+        return None
+    position = envelopes[-1].position
+    what: dict[str, object] = {"streams": sorted({one.header.stream for one in envelopes})}
+    if len(envelopes) == _ENVELOPES_MAX:
+        position, what = max(store.events.head(), position), {"all": True}
+    return _Told(after, position, _event(position, what))
 
 
 async def _live(services: Services, request: Request, _: str) -> Response:
@@ -31,58 +150,43 @@ async def _live(services: Services, request: Request, _: str) -> Response:
     after = int(sent) if sent.isascii() and sent.isdigit() and len(sent) < 19 else None
     headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
     return StreamingResponse(
-        _told(services, after), headers=headers, media_type="text/event-stream"
+        _stream(services, after), headers=headers, media_type="text/event-stream"
     )
 
 
-async def _told(services: Services, after: int | None) -> AsyncIterator[bytes]:
-    store, loop = services.store, asyncio.get_running_loop()
-    seen = -1
-    head = await services.read(store.events.head)
-    position = head if after is None else after
-    if position > head:  # of another log, or one that was restored from a copy: all may differ
-        position = head
-        yield _event(position, {"position": position, "all": True})
-    else:
-        yield f"id: {position}\nevent: hello\ndata: {{}}\n\n".encode()
-    beat_at = loop.time() + _BEAT_S
-    while not services.ending.is_set():
-        change = store.change_count()
-        if change != seen:
-            # A commit may be announced before it can be read: what is missed now is found by the
-            # next look, for until nothing new is found the count is not taken as seen.
-            found, streams = await services.read(lambda: _changes(store, position))  # noqa: B023
-            if found == position:
-                seen = change
-            else:
-                position = found
-                yield _event(position, {"position": position, **streams})
-                beat_at = loop.time() + _BEAT_S
-                await _pause(services, _TELL_EVERY_S)
+async def _stream(services: Services, after: int | None) -> AsyncIterator[bytes]:
+    tidings = services.shared(_Tidings)
+    head = await services.read(services.store.events.head)
+    with tidings.following(head):
+        position = head if after is None else after
+        hello = f"retry: {_RETRY_MS}\nid: {min(position, head)}\nevent: hello\ndata: {{}}\n\n"
+        yield hello.encode()
+        if position > head:  # of another log, or one that was restored from a copy: all may differ
+            position = head
+            yield _event(position, {"all": True})
+        while not services.ending.is_set():
+            news = tidings.news
+            position, events = await tidings.since(position)
+            if events:
+                yield events
                 continue
-        if loop.time() >= beat_at:
-            yield b": still here\n\n"
-            beat_at = loop.time() + _BEAT_S
-        await _pause(services, _LOOK_S)
+            if not await _any(news, services.ending):
+                yield b": still here\n\n"
 
 
-async def _pause(services: Services, seconds: float) -> None:
-    with contextlib.suppress(TimeoutError):
-        await asyncio.wait_for(services.ending.wait(), seconds)
+async def _any(*events: asyncio.Event) -> bool:
+    """Whether one of them is set before the next beat is due."""
+    waiting = [asyncio.ensure_future(event.wait()) for event in events]
+    try:
+        done, _ = await asyncio.wait(waiting, timeout=_BEAT_S, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for one in waiting:
+            one.cancel()
+    return bool(done)
 
 
-def _changes(store: Store, after: int) -> tuple[int, dict[str, object]]:
-    """The position up to which changes are told, and the streams that they are of."""
-    envelopes = store.events.envelopes(after, _ENVELOPES_MAX)
-    if not envelopes:
-        return after, {}
-    if len(envelopes) == _ENVELOPES_MAX:
-        return max(store.events.head(), after), {"all": True}
-    return envelopes[-1].position, {"streams": sorted({one.header.stream for one in envelopes})}
-
-
-def _event(position: int, data: object) -> bytes:
-    body = msgspec.json.encode(data).decode()
+def _event(position: int, what: dict[str, object]) -> bytes:
+    body = msgspec.json.encode({"position": position, **what}).decode()
     return f"id: {position}\nevent: changes\ndata: {body}\n\n".encode()
 
 

@@ -166,15 +166,25 @@ class Services:
 
     Attributes:
         ending: Set when the server is about to end: what streams without an end goes first.
+        closing: What is to be done before the threads end.
     """
 
     def __init__(self, store: Store) -> None:
         self.store = store
         self.ending = asyncio.Event()
+        self.closing = contextlib.ExitStack()
+        self._shared: dict[Callable[[Services], Any], Any] = {}
         self._writer = Writer(store)
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="eventtrack-reader")
         # Not the writer: what it does shares a transaction with others, and this has its own.
         self._receiver = ThreadPoolExecutor(1, thread_name_prefix="eventtrack-receiver")
+
+    def shared(self, make: "Callable[[Services], Result]") -> Result:
+        """What all requests of one kind share: made when the first of them asks for it."""
+        if make not in self._shared:
+            self._shared[make] = make(self)
+        found: Result = self._shared[make]
+        return found
 
     async def write(self, work: Callable[[], Result]) -> Result:
         """Change the store durably; see `Writer.submit`."""
@@ -205,6 +215,7 @@ class Services:
 
     def close(self) -> None:
         """Finish all changes that were asked for; wait for no reader."""
+        self.closing.close()
         self._writer.close()
         self._receiver.shutdown(cancel_futures=True)
         self._readers.shutdown(wait=False, cancel_futures=True)

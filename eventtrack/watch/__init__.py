@@ -1,5 +1,5 @@
 """Keeping the views current while other processes write."""
 
-from eventtrack.watch.watcher import watch
+from eventtrack.watch.watcher import commits, watch
 
-__all__ = ["watch"]
+__all__ = ["commits", "watch"]
