@@ -159,6 +159,15 @@ def read(txn: Any, table: Any, state: MetricState) -> Points:
     return points
 
 
+def first(txn: Any, table: Any, state: MetricState) -> tuple[int, int]:
+    """Step and timestamp of the point that is stored first."""
+    data = memoryview(txn.get(_KEY.pack(state.series, 0), db=table))
+    size = len(data) // 3
+    return int.from_bytes(data[:8], "little", signed=True), int.from_bytes(
+        data[size : size + 8], "little", signed=True
+    )
+
+
 def _with_tail(txn: Any, table: Any, state: MetricState, points: Points) -> Points:
     """The points, behind those of the last chunks where they are to be stored with these."""
     full = state.count - state.count % CHUNK_POINTS

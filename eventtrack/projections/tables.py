@@ -185,6 +185,10 @@ class Reader:
         """All points of a series in order of (timestamp, step, value), without repeats."""
         return points.read(self.txn, self.tables["points"], state)
 
+    def first_point(self, state: MetricState) -> tuple[int, int]:
+        """Step and timestamp of the point of a series that is stored first."""
+        return points.first(self.txn, self.tables["points"], state)
+
     def unknown_counts(self) -> dict[str, int]:
         """How many events of each type were kept but could not be folded.
 

@@ -3,7 +3,8 @@
 import os
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 import msgspec
 
@@ -12,11 +13,13 @@ from eventtrack.errors import UsageError
 from eventtrack.events.envelope import Draft
 from eventtrack.log.journal import Journal, JournalDisowned, slot_seed
 from eventtrack.projections.points import Points
+from eventtrack.projections.state import RunState
 from eventtrack.store import validate
 from eventtrack.store.context import StoreContext
 from eventtrack.store.decide import active_run, existing_run, points_allowed
 from eventtrack.store.points import PointLike, points_event
 from eventtrack.store.recorder import Prepared
+from eventtrack.store.series import Series
 from eventtrack.store.session import AUTHOR
 from eventtrack.views import paging
 from eventtrack.views.records import Metric, PagedList
@@ -236,6 +239,28 @@ class Metrics:
         with self._context.engine.read() as reader:
             metric = existing_run(reader, run_id).metrics.get(key)
             return Points() if metric is None else reader.history(metric)
+
+    @contextmanager
+    def series(self, wanted: Iterable[tuple[str, str]]) -> Iterator[list[Series | None]]:
+        """The series of pairs of a run's id and a key, in one look at the store.
+
+        None stands for a run that is not there, and for a metric that it has not. Points are
+        read one series at a time, within the block, which should not last: what is written
+        meanwhile cannot take the place of what it holds.
+        """
+        with self._context.engine.read() as reader:
+            found: list[Series | None] = []
+            run: RunState | None = None
+            asked = ""
+            for run_id, key in wanted:
+                if run_id != asked:
+                    run, asked = reader.run(run_id), run_id
+                metric = run.metrics.get(key) if run is not None and run.experiment_id else None
+                if run is None or metric is None:
+                    found.append(None)
+                else:
+                    found.append(Series(reader, run, key, metric))
+            yield found
 
     def history(
         self,

@@ -69,8 +69,9 @@ export const artifact = async (runId, path, size) =>
 export const artifactUrl = (runId, path) => `/get-artifact?${query({ run_id: runId, path })}`;
 
 /**
- * Curves, as typed arrays over the answer's own bytes.
- * @returns {Promise<{low: number, high: number, series: {run_id: string, key: string, points: number, x: Float64Array, y: Float64Array}[]}>}
+ * Some curves, as typed arrays over the answer's own bytes; `next` says where to go on, null when all are there.
+ * @returns {Promise<{low: number, high: number, width: number, next: number | null, series: Curve[]}>}
+ * @typedef {{run_id: string, key: string, points: number, width: number, x: Float64Array, y: Float64Array}} Curve
  */
 export async function series(asked, options) {
   const bytes = await (await ask(`${OWN}series`, { ...sent(dated(asked)), ...options })).arrayBuffer();

@@ -9,15 +9,15 @@ const PALETTES = {
 const DASHES = [[], [7, 4], [2, 3], [9, 3, 2, 3]];
 const SIZE = PALETTES.light.length;
 
-/** Place in the palette by run, for as long as the page is open. */
+/** Place in the palette, and in the order in which they came, by run; for as long as the page is open. */
 const places = new Map();
 const taken = new Set();
 
 function place(runId) {
-  let found = places.get(runId);
-  if (found === undefined) {
+  let known = places.get(runId);
+  if (known === undefined) {
     // By the id first, so that a run has the same colour tomorrow; the next free one if it is taken.
-    found = parseInt(runId.slice(0, 6), 16) % SIZE || 0;
+    let found = parseInt(runId.slice(0, 6), 16) % SIZE || 0;
     const start = found;
     while (taken.has(found)) {
       found = (found + 1) % SIZE;
@@ -27,15 +27,14 @@ function place(runId) {
       }
     }
     taken.add(found);
-    places.set(runId, found);
+    known = { at: found, order: places.size };
+    places.set(runId, known);
   }
-  return found;
+  return known;
 }
 
 /** @returns {{colour: string, dash: number[]}} how the n-th of the shown runs is drawn */
 export function strokeOf(runId) {
-  const order = [...places.keys()];
-  const at = place(runId);
-  const round = Math.floor(Math.max(order.indexOf(runId), 0) / SIZE) % DASHES.length;
-  return { colour: PALETTES[theme.value][at], dash: DASHES[round] };
+  const { at, order } = place(runId);
+  return { colour: PALETTES[theme.value][at], dash: DASHES[Math.floor(order / SIZE) % DASHES.length] };
 }

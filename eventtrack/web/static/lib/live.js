@@ -30,6 +30,7 @@ document.addEventListener("visibilitychange", () => {
 
 /**
  * Call `reload` when a stream changed that `concerns` says yes to; at most once a `pause` ms.
+ * It is told which: a set of streams, or null where any may have changed.
  */
 export function useLive(concerns, reload, pause = 300) {
   const latest = useRef();
@@ -38,13 +39,18 @@ export function useLive(concerns, reload, pause = 300) {
     if (!source) listen();
     let timer = null;
     let last = 0;
+    let changed = new Set();
     const hear = (streams, all) => {
-      if (document.hidden || at.value || timer !== null) return;
-      if (!all && !streams.some((one) => latest.current.concerns(one))) return;
+      if (document.hidden || at.value) return;
+      if (all) changed = null;
+      else if (changed) for (const one of streams) if (latest.current.concerns(one)) changed.add(one);
+      if (timer !== null || changed?.size === 0) return;
       timer = setTimeout(() => {
         timer = null;
         last = performance.now();
-        latest.current.reload();
+        const told = changed;
+        changed = new Set();
+        latest.current.reload(told);
       }, Math.max(0, pause - (performance.now() - last)));
     };
     listeners.add(hear);

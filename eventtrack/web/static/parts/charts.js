@@ -1,9 +1,7 @@
 /** A chart for each metric, with one set of controls; all their state is in the address line. */
-import { html, useEffect, useMemo, useRef, useState } from "../lib/ui.js";
-import { series } from "../lib/api.js";
+import { html, useEffect, useLayoutEffect, useMemo, useRef, useState } from "../lib/ui.js";
 import { strokeOf } from "../lib/colour.js";
-import { useData } from "../lib/data.js";
-import { useLive } from "../lib/live.js";
+import { useCurves } from "../lib/curves.js";
 import { route, setQuery } from "../lib/route.js";
 import { number } from "../lib/format.js";
 import { smoothed } from "../lib/smooth.js";
@@ -12,20 +10,40 @@ import { Plot } from "./plot.js";
 import { Empty, Failed } from "./states.js";
 
 const AXES = [["step", "step"], ["time", "time"], ["relative", "time since start"]];
+// Of the wall of charts, in CSS pixels: as in style.css.
+const CHART = { width: 380, height: 260, gap: 16 };
+const HEADING = 40;
+// How far beyond the screen charts are there already.
+const SPARE = 300;
 
 /** @param {{runs: {run_id: string, run_name: string}[], keys: string[]}} props */
 export function Charts({ runs, keys }) {
-  const { find = "" } = route.value.query;
-  const shown = keys.filter((key) => key.toLowerCase().includes(find.toLowerCase()));
+  const { find = "", shut = "" } = route.value.query;
+  const groups = useMemo(() => grouped(keys.filter((key) => key.toLowerCase().includes(find.toLowerCase()))), [keys, find]);
   if (!keys.length) {
     return html`<${Empty} title="No metrics yet."><p>What is logged with log_metric is drawn here as it arrives.</p><//>`;
   }
   return html`
     <${Controls} many=${keys.length} />
-    ${shown.length
-      ? html`<div class="charts">${shown.map((key) => html`<${Chart} key=${key} name=${key} runs=${runs} />`)}</div>`
+    ${groups.length
+      ? html`<${Wall} runs=${runs} groups=${groups} shut=${new Set(shut.split("\n").filter(Boolean))} />`
       : html`<${Empty} title=${`No metric is called like “${find}”.`} />`}
   `;
+}
+
+// Metrics without a slash in their names are a group too, the first; no other can be called so.
+const PLAIN = "/";
+
+/** Metrics by what stands before their first slash; where that makes but one group it has no name. */
+function grouped(keys) {
+  const groups = new Map([[PLAIN, []]]);
+  for (const key of keys) {
+    const name = key.includes("/") ? key.slice(0, key.indexOf("/")) : PLAIN;
+    if (!groups.has(name)) groups.set(name, []);
+    groups.get(name).push(key);
+  }
+  const found = [...groups].filter(([, of]) => of.length).map(([name, of]) => ({ name, keys: of }));
+  return found.length === 1 ? [{ name: null, keys }] : found;
 }
 
 function Controls({ many }) {
@@ -45,54 +63,108 @@ function Controls({ many }) {
   `;
 }
 
-/** Draws its curves once it is seen: a page may have thousands. */
-function Chart({ name, runs }) {
+/** All charts one below the other, of which only those near the screen exist: there may be thousands. */
+function Wall({ runs, groups, shut }) {
   const box = useRef();
-  const [seen, setSeen] = useState(false);
-  useEffect(() => {
-    const eye = new IntersectionObserver(([entry]) => setSeen(entry.isIntersecting), { rootMargin: "200px" });
-    eye.observe(box.current);
-    return () => eye.disconnect();
+  const [sight, setSight] = useState({ width: 0, top: 0, height: innerHeight });
+  useLayoutEffect(() => {
+    const look = () => {
+      const { top, width } = box.current.getBoundingClientRect();
+      // In steps, so that most scrolling changes nothing.
+      const rounded = Math.floor(-top / SPARE) * SPARE;
+      setSight((old) => old.width === width && old.top === rounded && old.height === innerHeight ? old : { width, top: rounded, height: innerHeight });
+    };
+    look();
+    const sized = new ResizeObserver(look);
+    sized.observe(box.current);
+    // Also of whatever the charts are scrolled in.
+    addEventListener("scroll", look, { passive: true, capture: true });
+    addEventListener("resize", look);
+    return () => {
+      sized.disconnect();
+      removeEventListener("scroll", look, { capture: true });
+      removeEventListener("resize", look);
+    };
   }, []);
-  return html`<section class="chart" ref=${box} aria-label=${name}><${Curves} name=${name} runs=${runs} seen=${seen} /></section>`;
+  const across = Math.max(Math.floor((sight.width + CHART.gap) / (CHART.width + CHART.gap)), 1);
+  const { places, height } = useMemo(() => arranged(groups, shut, across), [groups, [...shut].join("\n"), across]);
+  const near = sight.width ? places.filter(({ top, height }) => top + height > sight.top - SPARE && top < sight.top + sight.height + 2 * SPARE) : [];
+  const wide = `calc(${100 / across}% - ${(CHART.gap * (across - 1)) / across}px)`;
+  const left = (column) => `calc(${(100 / across) * column}% + ${(CHART.gap * column) / across}px)`;
+  return html`<div class="charts" ref=${box} style=${{ height: `${height}px` }}>
+    ${near.map(({ top, group, key, column }) => key === undefined
+      ? html`<${Heading} key=${`/${group.name}`} group=${group} top=${top} shut=${shut} />`
+      : html`<${Chart} key=${key} name=${key} runs=${runs} place=${{ top: `${top}px`, left: left(column), width: wide }} />`)}
+  </div>`;
 }
 
-function Curves({ name, runs, seen }) {
+/** Where everything is: headings with their `group`, charts with their `key` and `column`. */
+function arranged(groups, shut, across) {
+  const places = [];
+  let top = 0;
+  for (const group of groups) {
+    if (group.name !== null) {
+      places.push({ top, height: HEADING, group });
+      top += HEADING;
+      if (shut.has(group.name)) continue;
+    }
+    group.keys.forEach((key, at) =>
+      places.push({ top: top + Math.floor(at / across) * (CHART.height + CHART.gap), height: CHART.height, key, column: at % across }));
+    top += Math.ceil(group.keys.length / across) * (CHART.height + CHART.gap);
+  }
+  return { places, height: top };
+}
+
+function Heading({ group, top, shut }) {
+  const open = !shut.has(group.name);
+  const turn = () => {
+    const others = [...shut].filter((name) => name !== group.name);
+    setQuery({ shut: (open ? [...others, group.name] : others).join("\n") });
+  };
+  return html`<h3 class="group" style=${{ top: `${top}px` }}>
+    <button class="plain" aria-expanded=${open} onClick=${turn}>${open ? "▾" : "▸"} ${group.name === PLAIN ? "metrics" : group.name} <span class="quiet">${number(group.keys.length)}</span></button></h3>`;
+}
+
+/** One metric of some runs. What it asks for stops when it goes out of sight. */
+function Chart({ name, runs, place }) {
   const { x = "step", log = "", smooth = "0", zoom = "" } = route.value.query;
-  const ids = runs.map((run) => run.run_id);
   const [low, high] = zoom.split(",").map(Number);
   const range = zoom && Number.isFinite(low) && high > low ? { low, high } : {};
-  const kept = useRef(null);
-  // As many buckets as a chart has pixels: more could not be seen.
-  const buckets = Math.min(600, Math.max(100, Math.round((600 * 60) / Math.max(runs.length, 60))));
-  const asked = useData(seen ? [ids, name, x, range] : null, (options) =>
-    series({ run_ids: ids, keys: [name], x, buckets, ...range }, options));
-  if (asked.data) kept.current = asked.data;
-  useLive((stream) => seen && ids.includes(stream.slice(4)), asked.reload);
-  const data = asked.data || kept.current;
+  // As many buckets as a chart has pixels: more could not be seen. Of a thousand curves less.
+  const buckets = runs.length > 100 ? 150 : 400;
+  const ids = runs.map((run) => run.run_id).join();
+  const runIds = useMemo(() => ids.split(","), [ids]);
+  const asked = useCurves({ run_ids: runIds, keys: [name], x, buckets, ...range }, runs.length > 0);
   const dark = theme.value;
+  const names = useMemo(() => new Map(runs.map((run) => [run.run_id, run.run_name])), [runs]);
+  const made = useRef(new Map());
   const curves = useMemo(() => {
-    const names = new Map(runs.map((run) => [run.run_id, run.run_name]));
-    return (data?.series || []).map((one) => {
-      const weight = Number(smooth) || 0;
-      return {
-        label: names.get(one.run_id) || one.run_id.slice(0, 8),
-        ...strokeOf(one.run_id),
-        x: one.x,
-        y: smoothed(one.y, weight),
-        faint: weight ? one.y : undefined,
-      };
-    });
-  }, [data, smooth, dark, runs.map((run) => run.run_name).join("\n")]);
-  const points = (data?.series || []).reduce((sum, one) => sum + one.points, 0);
-  return html`
-    <h3><span>${name}</span><small>${data ? `${number(points)} point${points === 1 ? "" : "s"}` : ""}</small></h3>
-    ${asked.error && !data
+    const weight = Number(smooth) || 0;
+    const before = made.current;
+    made.current = new Map();
+    for (const id of runIds) {
+      const one = asked.curves.get(id);
+      if (!one) continue;
+      const known = before.get(id);
+      const label = names.get(id) || id.slice(0, 8);
+      const kept = known && known.of === one && known.weight === weight && known.dark === dark && known.label === label;
+      made.current.set(id, kept ? known : {
+        of: one, weight, dark, label, ...strokeOf(id), x: one.x, y: smoothed(one.y, weight), faint: weight ? one.y : undefined,
+      });
+    }
+    return [...made.current.values()];
+  }, [asked.curves, smooth, dark, runIds, names]);
+  const points = curves.reduce((sum, one) => sum + one.of.points, 0);
+  const known = asked.x !== "";
+  const shown = asked.x === x ? { low: range.low ?? asked.low, high: range.high ?? asked.high } : asked;
+  return html`<section class="chart" aria-label=${name} style=${place}>
+    <h3><span title=${name}>${name}</span><small>${known ? `${number(points)} point${points === 1 ? "" : "s"}` : ""}</small></h3>
+    ${asked.error && !known
       ? html`<${Failed} error=${asked.error} retry=${asked.reload} />`
-      : data && seen
-        ? html`<${Plot} curves=${curves} x=${x} log=${log === "1"} low=${data.low} high=${data.high}
-            label=${`${name} of ${curves.map((one) => one.label).slice(0, 8).join(", ")}`}
+      : known
+        ? html`<${Plot} curves=${curves} done=${asked.done} x=${asked.x} log=${log === "1"} low=${shown.low} high=${shown.high}
+            label=${`${name} of ${curves.slice(0, 8).map((one) => one.label).join(", ")}`}
             onZoom=${(to) => setQuery({ zoom: to ? to.map((one) => Number(one.toPrecision(12))).join(",") : "" }, { push: true })} />`
         : html`<div class="plot"></div>`}
-  `;
+  </section>`;
 }

@@ -3,37 +3,36 @@ import uPlot from "uplot";
 import { html, useEffect, useRef, useState } from "../lib/ui.js";
 import { duration, moment, number } from "../lib/format.js";
 import { theme } from "../lib/theme.js";
+import { Painter, dot, extremes, line, onX, onY } from "./painter.js";
 
-/**
- * @typedef {{label: string, colour: string, dash: number[], x: Float64Array, y: Float64Array, faint?: Float64Array}} Drawn
- */
-
+const HEIGHT = 220;
 // How near the pointer has to be to a point, in CSS pixels.
 const NEAR = 40;
 
-/** @param {{curves: Drawn[], x: string, log: boolean, low: number, high: number, onZoom: Function, label: string}} props */
-export function Plot({ curves, x, log, low, high, onZoom, label }) {
+/** @param {{curves: import("./painter.js").Drawn[], done: boolean, x: string, log: boolean, low: number, high: number, onZoom: Function, label: string}} props */
+export function Plot({ curves, done, x, log, low, high, onZoom, label }) {
   const box = useRef();
+  const ink = useRef();
   const over = useRef();
   const state = useRef({});
   const [tip, setTip] = useState(null);
-  Object.assign(state.current, { curves, x, log, low, high, onZoom });
+  Object.assign(state.current, { curves, done, x, log, low, high, onZoom });
   const dark = theme.value;
 
   useEffect(() => {
-    const make = () => {
-      state.current.plot?.destroy();
-      state.current.plot = plotOf(box.current, state.current);
-    };
-    make();
+    const mine = state.current;
+    mine.painter = new Painter(ink.current);
+    mine.plot = plotOf(box.current, mine);
     const sized = new ResizeObserver(() => {
       const width = box.current?.clientWidth;
-      if (width && width !== state.current.plot.width) state.current.plot.setSize({ width, height: 220 });
+      if (width && width !== mine.plot.width) mine.plot.setSize({ width, height: HEIGHT });
     });
     sized.observe(box.current);
     return () => {
       sized.disconnect();
-      state.current.plot.destroy();
+      mine.painter.stop();
+      mine.plot.destroy();
+      mine.plot = null;
     };
   }, [x, log, dark]);
 
@@ -41,17 +40,21 @@ export function Plot({ curves, x, log, low, high, onZoom, label }) {
     state.current.plot.setData(framed(state.current));
     setTip(null);
     clear(over.current);
-  }, [curves, low, high]);
+  }, [curves, done, low, high]);
 
-  const move = (event) => {
-    const { plot } = state.current;
-    const found = nearest(plot, state.current, event);
-    clear(over.current);
-    if (!found) return setTip(null);
-    highlight(over.current, plot, state.current, found);
-    setTip({ ...found, flip: found.left > plot.width / 2 });
+  const pointer = useRef(null);
+  useEffect(() => () => cancelAnimationFrame(pointer.current), []);
+  const move = ({ clientX, clientY }) => {
+    cancelAnimationFrame(pointer.current);
+    pointer.current = requestAnimationFrame(() => {
+      const found = state.current.plot && nearest(state.current, clientX, clientY);
+      clear(over.current);
+      if (found) highlight(over.current, state.current, found);
+      setTip(found);
+    });
   };
   const leave = () => {
+    cancelAnimationFrame(pointer.current);
     clear(over.current);
     setTip(null);
   };
@@ -59,13 +62,20 @@ export function Plot({ curves, x, log, low, high, onZoom, label }) {
     <div class="plot" role="img" aria-label=${label} onMouseMove=${move} onMouseLeave=${leave}
       onDblClick=${() => onZoom(null)}>
       <div ref=${box}></div>
+      <canvas class="over" ref=${ink}></canvas>
       <canvas class="over" ref=${over}></canvas>
-      ${tip && html`<div class="tip" style=${{ top: `${Math.max(tip.top - 44, 0)}px`, [tip.flip ? "right" : "left"]: `${(tip.flip ? state.current.plot.width - tip.left : tip.left) + 12}px` }}>
-        <div><span class="swatch" style=${{ color: tip.curve.colour }}></span> ${tip.curve.label}</div>
-        <strong>${number(tip.curve.y[tip.at])}</strong> <span class="quiet">at ${shownX(x, tip.curve.x[tip.at])}</span>
-      </div>`}
+      ${tip && html`<${Tip} tip=${tip} x=${x} width=${state.current.plot.width} />`}
     </div>
   `;
+}
+
+function Tip({ tip: { curve, at, left, top }, x, width }) {
+  const flip = left > width / 2;
+  const place = { top: `${Math.max(top - 44, 0)}px`, [flip ? "right" : "left"]: `${(flip ? width - left : left) + 12}px` };
+  return html`<div class="tip" style=${place}>
+    <div><span class="swatch" style=${{ color: curve.colour }}></span> ${curve.label}</div>
+    <strong>${number(curve.y[at])}</strong> <span class="quiet">at ${shownX(x, curve.x[at])}</span>
+  </div>`;
 }
 
 export function shownX(x, value) {
@@ -83,7 +93,7 @@ function plotOf(box, state) {
   };
   const options = {
     width: box.clientWidth || 360,
-    height: 220,
+    height: HEIGHT,
     legend: { show: false },
     cursor: { points: { show: false }, y: false, drag: { setScale: false, x: true, y: false } },
     scales: {
@@ -97,7 +107,7 @@ function plotOf(box, state) {
     ms: 1, // times are in milliseconds
     series: [{}, { show: true, paths: () => null, points: { show: false } }],
     hooks: {
-      draw: [(plot) => drawAll(plot, state)],
+      draw: [(plot) => paint(state, plot)],
       setSelect: [
         (plot) => {
           const { left, width } = plot.select;
@@ -120,90 +130,71 @@ const spread = (low, high, share) => {
   return [low - room, high + room];
 };
 
-function heights({ curves, low, high, log }) {
-  let least = Infinity;
-  let most = -Infinity;
-  for (const { x, y } of curves) {
-    for (let at = 0; at < y.length; at++) {
-      const value = y[at];
-      if (x[at] < low || x[at] > high || !Number.isFinite(value) || (log && value <= 0)) continue;
-      if (value < least) least = value;
-      if (value > most) most = value;
-    }
-  }
-  if (least > most) return log ? [0.1, 1] : [0, 1];
-  if (log) return least === most ? [least / 2, most * 2] : [least / 1.1, most * 1.1];
-  return spread(least, most, 0.05);
+/** The range of y; kept for as long as the curves stay, for it is asked for again and again. */
+function heights(state) {
+  const { curves, low, high, log, known } = state;
+  if (known?.curves === curves && known.low === low && known.high === high && known.log === log) return known.range;
+  const [least, most] = extremes(curves, low, high, log) || (log ? [0.1, 1] : [0, 1]);
+  const range = !log ? spread(least, most, 0.05) : least === most ? [least / 2, most * 2] : [least / 1.1, most * 1.1];
+  state.known = { curves, low, high, log, range };
+  return range;
 }
 
-function drawAll(plot, state) {
-  const { ctx, bbox } = plot;
-  ctx.save();
-  ctx.beginPath();
-  ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height);
-  ctx.clip();
+/** @returns {import("./painter.js").Scale} in the pixels of the canvas, or in CSS pixels of the area of the curves */
+function scaleOf(state, plot, inside = false) {
+  const { left, top, width, height } = plot.bbox;
   const ratio = devicePixelRatio;
-  for (const curve of state.curves) {
-    if (curve.faint) line(ctx, plot, state, curve, curve.faint, { width: ratio, alpha: 0.28, ratio });
-    line(ctx, plot, state, curve, curve.y, { width: 1.5 * ratio, alpha: 1, ratio });
-  }
-  ctx.restore();
+  const [low, high] = spread(state.low, state.high, 0);
+  const [least, most] = heights(state);
+  const range = { low, high, least, most, log: state.log };
+  if (inside) return { left: 0, top: 0, width: width / ratio, height: height / ratio, ratio: 1, ...range };
+  return { left, top, width, height, ratio, ...range };
 }
 
-function line(ctx, plot, state, { colour, dash, x }, y, { width, alpha, ratio }) {
-  const toX = (value) => plot.valToPos(value, "x", true);
-  const toY = (value) => plot.valToPos(value, "y", true);
-  ctx.strokeStyle = ctx.fillStyle = colour;
-  ctx.globalAlpha = alpha;
-  ctx.lineWidth = width;
-  ctx.lineJoin = "round";
-  ctx.setLineDash(dash.map((one) => one * ratio));
-  ctx.beginPath();
-  let pen = false;
-  let drawn = 0;
-  let last = null;
-  for (let at = 0; at < y.length; at++) {
-    if (!Number.isFinite(y[at]) || (state.log && y[at] <= 0)) {
-      pen = false;
-      continue;
-    }
-    last = [toX(x[at]), toY(y[at])];
-    if (pen) ctx.lineTo(...last);
-    else ctx.moveTo(...last);
-    pen = true;
-    drawn++;
-  }
-  ctx.stroke();
-  if (drawn === 1) {
-    // A single point is no line: it would be invisible.
-    ctx.beginPath();
-    ctx.arc(...last, 3 * ratio, 0, 2 * Math.PI);
-    ctx.fill();
-  }
+function paint(state, plot) {
+  const { painter, curves, done } = state;
+  fit(painter.canvas, plot);
+  painter.paint(curves, scaleOf(state, plot), () => {
+    // Whoever measures waits for this.
+    performance.clearMarks("curves-drawn");
+    if (done) performance.mark("curves-drawn", { detail: curves.length });
+  });
+}
+
+function fit(canvas, { width, height }) {
+  const [across, down] = [Math.round(width * devicePixelRatio), Math.round(height * devicePixelRatio)];
+  if (canvas.width === across && canvas.height === down) return;
+  Object.assign(canvas, { width: across, height: down });
+  Object.assign(canvas.style, { width: `${width}px`, height: `${height}px` });
 }
 
 /** The point nearest to the pointer, over all curves. */
-function nearest(plot, { curves, log }, event) {
+function nearest(state, clientX, clientY) {
+  const { plot, curves, log } = state;
   const area = plot.over.getBoundingClientRect();
-  const left = event.clientX - area.left;
-  const top = event.clientY - area.top;
+  const left = clientX - area.left;
+  const top = clientY - area.top;
   if (left < 0 || top < 0 || left > area.width || top > area.height) return null;
-  const wanted = plot.posToVal(left, "x");
+  const scale = scaleOf(state, plot, true);
+  const wanted = scale.low + (left / scale.width) * (scale.high - scale.low);
   let best = null;
+  let least = Math.max(NEAR, area.width / 8) ** 2;
   for (const curve of curves) {
     const start = lowerBound(curve.x, wanted);
     // Several points share a pixel: the minimum and the maximum of a bucket, say.
     for (let at = Math.max(start - 3, 0); at < Math.min(start + 3, curve.x.length); at++) {
       const value = curve.y[at];
       if (!Number.isFinite(value) || (log && value <= 0)) continue;
-      const x = plot.valToPos(curve.x[at], "x");
-      const y = plot.valToPos(value, "y");
-      if (x < -1 || x > area.width + 1) continue;
-      const distance = Math.hypot(x - left, y - top);
-      if (!best || distance < best.distance) best = { curve, at, distance, x, y };
+      const x = onX(scale, curve.x[at]);
+      const y = onY(scale, value);
+      const distance = (x - left) ** 2 + (y - top) ** 2;
+      if (distance < least && x >= -1 && x <= area.width + 1) {
+        least = distance;
+        best = { curve, at, x, y };
+      }
     }
   }
-  if (!best || best.distance > Math.max(NEAR, area.width / 8)) return null;
+  if (!best) return null;
   const box = plot.root.getBoundingClientRect();
   return { ...best, left: best.x + area.left - box.left, top: best.y + area.top - box.top };
 }
@@ -223,24 +214,10 @@ function clear(canvas) {
   if (canvas) canvas.getContext("2d").clearRect(0, 0, canvas.width, canvas.height);
 }
 
-function highlight(canvas, plot, state, { curve, left, top }) {
-  const ratio = devicePixelRatio;
-  const width = plot.width * ratio;
-  const height = plot.height * ratio;
-  if (canvas.width !== width || canvas.height !== height) {
-    Object.assign(canvas, { width, height });
-    Object.assign(canvas.style, { width: `${plot.width}px`, height: `${plot.height}px` });
-  }
+function highlight(canvas, state, { curve, left, top }) {
+  fit(canvas, state.plot);
   const ctx = canvas.getContext("2d");
-  const { bbox } = plot;
-  ctx.save();
-  ctx.beginPath();
-  ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height);
-  ctx.clip();
-  line(ctx, plot, state, curve, curve.y, { width: 3 * ratio, alpha: 1, ratio });
-  ctx.beginPath();
-  ctx.setLineDash([]);
-  ctx.arc(left * ratio, top * ratio, 4 * ratio, 0, 2 * Math.PI);
-  ctx.fill();
-  ctx.restore();
+  line(ctx, scaleOf(state, state.plot), curve, curve.y, { width: 3, alpha: 1, plain: false });
+  ctx.fillStyle = curve.colour;
+  dot(ctx, left * devicePixelRatio, top * devicePixelRatio, 4 * devicePixelRatio);
 }

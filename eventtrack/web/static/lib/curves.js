@@ -1,0 +1,87 @@
+/** Curves of many runs for one chart: they come page by page, and anew only where something was logged. */
+import { series } from "./api.js";
+import { useLive } from "./live.js";
+import { useCallback, useEffect, useRef, useState } from "./ui.js";
+
+const NONE = { curves: new Map(), low: 0, high: 0, width: 0, x: "", done: false, error: null, text: null };
+// How long a chart has to be in sight, in ms: scrolling past asks for nothing.
+const PAUSE = 40;
+// Buckets are so many steps or milliseconds wide; relative times are in seconds.
+const SCALE = { step: 1, time: 1, relative: 1000 };
+
+/**
+ * @param {{run_ids: string[], keys: [string], x: string, buckets: number, low?: number, high?: number}} asked
+ * @param {boolean} seen whether the chart is in sight: otherwise nothing is asked for
+ * @returns {{curves: Map<string, import("./api.js").Curve>, low: number, high: number, done: boolean, error: any, reload: () => void}}
+ *   `done` is false as long as some of the curves are those of before, or missing
+ */
+export function useCurves(asked, seen) {
+  const text = seen ? JSON.stringify(asked) : null;
+  const [state, setState] = useState(NONE);
+  const latest = useRef();
+  latest.current = { asked, state };
+  const under = useRef(null);
+
+  /** Ask for the curves of some runs, by default of all. */
+  const load = useCallback(async (some) => {
+    const { asked, state } = latest.current;
+    if (!some) {
+      under.current?.abort();
+      under.current = new AbortController();
+    }
+    const { signal } = under.current;
+    let start = 0;
+    let width = some ? state.width : 0;
+    let extent = some && [state.low, state.high];
+    try {
+      while (start !== null) {
+        const page = await series({ ...asked, ...(some && { run_ids: some }), start, width }, { signal });
+        if (signal.aborted) return;
+        ({ next: start, width } = page);
+        if (!extent) extent = [page.low, page.high];
+        else if (page.series.length) extent = [Math.min(extent[0], page.low), Math.max(extent[1], page.high)];
+        const [low, high] = extent;
+        const done = start === null;
+        setState((old) => {
+          // What was drawn stays until what takes its place has come, if it is over the same axis.
+          const curves = new Map(old.x === asked.x ? old.curves : []);
+          for (const one of page.series) curves.set(one.run_id, one);
+          if (done && !some) for (const id of missing(curves, asked.run_ids)) curves.delete(id);
+          return { curves, low, high, width, x: asked.x, done: some ? old.done : done, error: null, text };
+        });
+      }
+    } catch (error) {
+      if (!signal.aborted) setState((old) => ({ ...old, error, text }));
+    }
+  }, [text]);
+
+  useEffect(() => {
+    if (text === null) return undefined;
+    const timer = setTimeout(load, PAUSE);
+    return () => {
+      clearTimeout(timer);
+      under.current?.abort();
+    };
+  }, [load]);
+
+  const ids = useRef({});
+  useLive(
+    (stream) => {
+      if (ids.current.of !== asked.run_ids) ids.current = { of: asked.run_ids, known: new Set(asked.run_ids) };
+      return seen && ids.current.known.has(stream.slice(4));
+    },
+    (changed) => {
+      if (text === null) return;
+      const { low, high, width, done, x } = latest.current.state;
+      const outgrown = (high - low) * SCALE[x] > 2 * width * asked.buckets;
+      if (changed === null || !done || outgrown) load();
+      else load([...changed].map((stream) => stream.slice(4)));
+    },
+  );
+  return { ...state, done: state.done && state.text === text, reload: () => load() };
+}
+
+function missing(curves, wanted) {
+  const kept = new Set(wanted);
+  return [...curves.keys()].filter((id) => !kept.has(id));
+}

@@ -1,0 +1,177 @@
+/** Draws curves on a canvas, a few in each frame when there are many, so that the page stays alive. */
+
+// Line segments in the first frame; how many in the next follows from how long that one took.
+const SEGMENTS = 20_000;
+const FRAME_MS = 20;
+// Above this many curves lines are thin, and their corners plain: that is what drawing them costs.
+const MANY = 40;
+const MARK = 3; // half of the width of a mark, in CSS pixels
+
+/**
+ * Where values are on a canvas, in its own pixels.
+ * @typedef {{left: number, top: number, width: number, height: number, low: number, high: number, least: number, most: number, log: boolean, ratio: number}} Scale
+ * @typedef {{label: string, colour: string, dash: number[], x: Float64Array, y: Float64Array, faint?: Float64Array}} Drawn
+ */
+
+export const onX = (scale, value) => scale.left + ((value - scale.low) / (scale.high - scale.low)) * scale.width;
+
+export const onY = ({ top, height, least, most, log }, value) =>
+  top + (log ? Math.log10(most / value) / Math.log10(most / least) : (most - value) / (most - least)) * height;
+
+/** The least and the greatest value that a chart has to show; null where it has none. */
+export function extremes(curves, low, high, log) {
+  let least = Infinity;
+  let most = -Infinity;
+  for (const { x, y } of curves) {
+    for (let at = 0; at < y.length; at++) {
+      const value = y[at];
+      if (x[at] < low || x[at] > high || !Number.isFinite(value) || (log && value <= 0)) continue;
+      if (value < least) least = value;
+      if (value > most) most = value;
+    }
+  }
+  return least <= most ? [least, most] : null;
+}
+
+/** One canvas. Curves that were drawn already on the same scale are not drawn again. */
+export class Painter {
+  constructor(canvas) {
+    this.canvas = canvas;
+    this.drawn = [];
+    this.scale = "";
+    this.frame = 0;
+  }
+
+  /**
+   * @param {Drawn[]} curves
+   * @param {Scale} scale
+   * @param {() => void} finished called when all are on the canvas
+   */
+  paint(curves, scale, finished) {
+    cancelAnimationFrame(this.frame);
+    const text = JSON.stringify([scale, this.canvas.width, this.canvas.height, curves.length > MANY]);
+    const more = text === this.scale && this.drawn.length <= curves.length && this.drawn.every((one, at) => same(one, curves[at]));
+    // What is to be seen meanwhile: what was there before, or else the curves as they come.
+    const target = more || !this.drawn.length ? this.canvas : copyOf(this.canvas);
+    const ctx = target.getContext("2d");
+    if (!more && target === this.canvas) ctx.clearRect(0, 0, target.width, target.height);
+    if (!more) this.drawn = target === this.canvas ? [] : this.drawn;
+    const from = more ? this.drawn.length : 0;
+    this.scale = target === this.canvas ? text : "";
+    let at = from;
+    let budget = SEGMENTS;
+    let before = 0;
+    const step = (now) => {
+      if (before && now) budget *= now - before > FRAME_MS ? 0.6 : 1.5;
+      before = now;
+      for (let left = budget; at < curves.length && left > 0; at++) {
+        left -= curves[at].y.length * (curves[at].faint ? 2 : 1);
+        curve(ctx, scale, curves[at], curves.length > MANY);
+        if (target === this.canvas) this.drawn.push(curves[at]);
+      }
+      if (at < curves.length) {
+        this.frame = requestAnimationFrame(step);
+        return;
+      }
+      if (target !== this.canvas) {
+        const front = this.canvas.getContext("2d");
+        front.clearRect(0, 0, target.width, target.height);
+        front.drawImage(target, 0, 0);
+        Object.assign(this, { drawn: [...curves], scale: text });
+      }
+      finished();
+    };
+    step(0);
+  }
+
+  stop() {
+    cancelAnimationFrame(this.frame);
+  }
+}
+
+const same = (one, other) =>
+  one === other || (one.x === other.x && one.y === other.y && one.faint === other.faint && one.colour === other.colour && one.dash === other.dash);
+
+function copyOf({ width, height }) {
+  return Object.assign(document.createElement("canvas"), { width, height });
+}
+
+function curve(ctx, scale, one, isOfMany) {
+  if (one.faint) line(ctx, scale, one, one.faint, { width: 1, alpha: 0.28, plain: true });
+  line(ctx, scale, one, one.y, { width: isOfMany ? 1 : 1.5, alpha: isOfMany ? 0.7 : 1, plain: isOfMany });
+}
+
+/** One line: broken where a value is no number, which a mark at the edge shows; dots where it has no length. */
+export function line(ctx, scale, { colour, dash, x }, y, { width, alpha, plain }) {
+  const { ratio, log } = scale;
+  clipped(ctx, scale);
+  ctx.strokeStyle = ctx.fillStyle = colour;
+  ctx.globalAlpha = alpha;
+  ctx.lineWidth = width * ratio;
+  ctx.lineJoin = plain ? "bevel" : "round";
+  ctx.setLineDash(plain ? [] : dash.map((part) => part * ratio));
+  const kx = scale.width / (scale.high - scale.low);
+  const most = log ? Math.log10(scale.most) : scale.most;
+  const ky = scale.height / (most - (log ? Math.log10(scale.least) : scale.least));
+  const { left, top, low } = scale;
+  const dots = [];
+  const odd = [];
+  let run = 0;
+  let px = 0;
+  let py = 0;
+  ctx.beginPath();
+  for (let at = 0; at < y.length; at++) {
+    const value = y[at];
+    if (!Number.isFinite(value) || (log && value <= 0)) {
+      if (run === 1) dots.push(px, py);
+      run = 0;
+      if (!Number.isFinite(value)) odd.push(left + (x[at] - low) * kx, value);
+      continue;
+    }
+    px = left + (x[at] - low) * kx;
+    py = top + (most - (log ? Math.log10(value) : value)) * ky;
+    if (run) ctx.lineTo(px, py);
+    else ctx.moveTo(px, py);
+    run++;
+  }
+  if (run === 1) dots.push(px, py);
+  ctx.stroke();
+  ctx.setLineDash([]);
+  for (let at = 0; at < dots.length; at += 2) dot(ctx, dots[at], dots[at + 1], Math.min(MARK, width + 1.5) * ratio);
+  for (let at = 0; at < odd.length; at += 2) mark(ctx, scale, odd[at], odd[at + 1]);
+  ctx.restore();
+}
+
+export function dot(ctx, x, y, radius) {
+  ctx.beginPath();
+  ctx.arc(x, y, radius, 0, 2 * Math.PI);
+  ctx.fill();
+}
+
+/** A triangle at the upper edge for infinity, at the lower for minus infinity; a cross there for NaN. */
+function mark(ctx, { top, height, ratio }, x, value) {
+  const size = MARK * ratio;
+  const up = value === Infinity ? 1 : -1;
+  const edge = up === 1 ? top + ratio : top + height - ratio;
+  ctx.beginPath();
+  if (Number.isNaN(value)) {
+    ctx.lineWidth = ratio;
+    ctx.moveTo(x - size, edge - 2 * size);
+    ctx.lineTo(x + size, edge);
+    ctx.moveTo(x + size, edge - 2 * size);
+    ctx.lineTo(x - size, edge);
+    ctx.stroke();
+  } else {
+    ctx.moveTo(x, edge);
+    ctx.lineTo(x - size, edge + up * 2 * size);
+    ctx.lineTo(x + size, edge + up * 2 * size);
+    ctx.fill();
+  }
+}
+
+function clipped(ctx, { left, top, width, height }) {
+  ctx.save();
+  ctx.beginPath();
+  ctx.rect(left, top, width, height);
+  ctx.clip();
+}
