@@ -1,6 +1,7 @@
 /** Curves of many runs for one chart: they come page by page, and anew only where something was logged. */
 import { series } from "./api.js";
 import { useLive } from "./live.js";
+import { at } from "./past.js";
 import { useCallback, useEffect, useRef, useState } from "./ui.js";
 
 const NONE = { curves: new Map(), low: 0, high: 0, width: 0, x: "", done: false, error: null, text: null };
@@ -16,7 +17,7 @@ const SCALE = { step: 1, time: 1, relative: 1000 };
  *   `done` is false as long as some of the curves are those of before, or missing
  */
 export function useCurves(asked, seen) {
-  const text = seen ? JSON.stringify(asked) : null;
+  const text = seen ? JSON.stringify([at.value, asked]) : null;
   const [state, setState] = useState(NONE);
   const latest = useRef();
   latest.current = { asked, state };
