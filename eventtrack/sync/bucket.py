@@ -247,7 +247,7 @@ def _translated(error: Exception, url: str, name: str) -> EventtrackError:
             f"cannot use {what}: {_first_line(error)}",
             hint="is it a store with conditional writes (If-None-Match), as S3 has them?",
         )
-    if "169.254." in text or "CredentialsError" in text:
+    if "/latest/api/token" in text or "/latest/meta-data" in text or "169.254." in text:
         return RemoteDeniedError(
             f"cannot use {url}: there are no credentials, and none come from the machine itself",
             hint="set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
@@ -258,7 +258,7 @@ def _translated(error: Exception, url: str, name: str) -> EventtrackError:
             hint="set AWS_ALLOW_HTTP=true if the network in between is yours, or let "
             "AWS_ENDPOINT_URL begin with https://",
         )
-    if "HTTP error" in text or "error sending request" in text or "timed out" in text:
+    if "HTTP error" in text or "status code: 5" in text:
         return RemoteUnavailableError(
             f"cannot reach {url}: {_first_line(error)}",
             hint="is the network there, are AWS_ENDPOINT_URL and AWS_REGION right? Sync again: it "

@@ -13,23 +13,26 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from eventtrack.clock import ManualClock
-from eventtrack.errors import ConflictError, RemoteUnavailableError
-from eventtrack.events.envelope import Draft, encode_groups
+from eventtrack.errors import ConflictError, InvalidStateError, RemoteUnavailableError
+from eventtrack.events.envelope import Draft, Envelope, encode_groups
 from eventtrack.ids import SeededIds
 from eventtrack.store import Store
 from eventtrack.sync import Remotes, Selection, SyncReport, Ways, apply_bundle, create_bundle
 from eventtrack.sync.blocks import Block
+from eventtrack.sync.bucket import BucketSpace
 from eventtrack.sync.folder import FolderSpace
 from eventtrack.sync.peer import StoreRemote
 from eventtrack.sync.protocol import FeedHead, Remote
 from eventtrack.sync.remotes import RemoteAddress
 from eventtrack.sync.segments import SegmentRemote
 from eventtrack.sync.service import clone, exchange
+from eventtrack.sync.space import Space
 from tests.properties.replicas import DRAFT
 from tests.sync.machines import envelopes, restore
 from tools import golden
@@ -91,6 +94,22 @@ class Flaky:
         self._remote.close()
 
 
+class FlakySpace:
+    """A place that goes away after so many calls; what was written before is there."""
+
+    def __init__(self, space: Space, calls: int) -> None:
+        self._space = space
+        self._left = calls
+
+    def __getattr__(self, name: str) -> Any:
+        if name in ("place", "close"):
+            return getattr(self._space, name)
+        self._left -= 1
+        if self._left < 0:
+            raise RemoteUnavailableError("gone")
+        return getattr(self._space, name)
+
+
 class Fleet(RuleBasedStateMachine):
     """Machines with a clock each, and two sticks that are carried between them."""
 
@@ -102,6 +121,7 @@ class Fleet(RuleBasedStateMachine):
         self.stores = [self.opened(next(self.names), which) for which in range(MACHINES)]
         self.backups: dict[int, Path] = {}
         self.vectors: list[Vector] = [{} for _ in range(MACHINES)]
+        self.erased: dict[Any, bytes] = {}
 
     def opened(self, name: str, which: int) -> Store:
         seed = SeededIds(f"{name} {next(self.names)}")
@@ -112,8 +132,14 @@ class Fleet(RuleBasedStateMachine):
         address = RemoteAddress(name="", url=str(id(remote)))
         return exchange(store, remote, Remotes(store.replication), address, ways)
 
+    def url(self, number: int) -> str:
+        return str(self.folder / f"stick{number}")
+
+    def space(self, number: int) -> Space:
+        return FolderSpace(Path(self.url(number)))
+
     def stick(self, number: int) -> SegmentRemote:
-        return SegmentRemote(FolderSpace(self.folder / f"stick{number}"), create=True)
+        return SegmentRemote(self.space(number), create=True)
 
     @initialize()
     def begin(self) -> None:
@@ -131,9 +157,26 @@ class Fleet(RuleBasedStateMachine):
 
     @rule(which=WHICH, number=st.integers(0, 1), calls=st.none() | st.integers(0, 6))
     def sync_with_a_stick(self, which: int, number: int, calls: int | None) -> None:
-        remote = self.stick(number)
+        space = self.space(number)
         with contextlib.suppress(RemoteUnavailableError):
-            self.meet(which, remote if calls is None else Flaky(remote, calls))
+            remote = SegmentRemote(
+                FlakySpace(space, 10**9 if calls is None else calls), create=True
+            )
+            self.meet(which, remote)
+
+    @rule(which=WHICH, pick=st.integers(0, 1000))
+    def redact(self, which: int, pick: int) -> None:
+        store = self.stores[which]
+        found = [
+            one
+            for one in store.replication.log.read(0, 10**6)
+            if one.payload and one.header.stream.startswith(("run/", "model/", "trace/"))
+        ]
+        if found:
+            target = found[pick % len(found)]
+            with contextlib.suppress(InvalidStateError):  # the record of a redaction
+                store.redaction.redact_envelopes([target], "asked for")
+                self.erased[target.header.replica, target.header.index] = target.payload
 
     @rule(which=WHICH, other=WHICH, calls=st.none() | st.integers(0, 6))
     def sync_with_each_other(self, which: int, other: int, calls: int | None) -> None:
@@ -173,7 +216,7 @@ class Fleet(RuleBasedStateMachine):
         stick = self.stick(9)
         self.meet(other, stick)
         self.stores[which].close()
-        store, _ = clone(str(self.folder / "stick9"), self.folder / next(self.names))
+        store, _ = clone(self.url(9), self.folder / next(self.names))
         store.close()
         self.stores[which] = self.opened(store.path.name, which)
         self.vectors[which] = {}
@@ -211,10 +254,12 @@ class Fleet(RuleBasedStateMachine):
             known: dict[Any, bytes] = {}
             for store in self.stores:
                 for name, data in envelopes(store).items():
-                    # Where a part was pulled, some lack their payloads.
+                    # Where a part was pulled, or what was erased, some lack their payloads.
                     short, long = sorted((data, known.get(name, data)), key=len)
                     assert long.startswith(short)
                     known[name] = long
+            for name in self.erased.keys() & known.keys():
+                known[name] = Envelope(known[name]).without_payload
             for which in (*range(MACHINES), *range(MACHINES), *range(MACHINES)):
                 assert not self.meet(which, self.stick(0)).forks
             for store in self.stores:
@@ -224,6 +269,9 @@ class Fleet(RuleBasedStateMachine):
             assert all(one == heads[0] for one in heads)
             for which in range(MACHINES):
                 assert not self.meet(which, self.stick(0)).changed
+            space = self.space(0)
+            held = b"".join(space.read(one.name) for one in space.list("feeds"))
+            assert not any(payload in held for payload in self.erased.values())
         finally:
             for store in self.stores:
                 store.close()
@@ -236,11 +284,25 @@ def _memory() -> str | None:
     return str(folder) if folder.is_dir() else None
 
 
-TestFleet = Fleet.TestCase
-TestFleet.settings = settings(
+class BucketFleet(Fleet):
+    """The same with two prefixes of a bucket; the environment says where its server is."""
+
+    def url(self, number: int) -> str:
+        return f"s3://bucket/fleet{self.folder}/{number}"
+
+    def space(self, number: int) -> Space:
+        return BucketSpace(self.url(number))
+
+
+FLEET_SETTINGS = settings(
     max_examples=40,
     stateful_step_count=25,
     deadline=None,
     phases=[Phase.explicit, Phase.reuse, Phase.generate],  # shrinking whole fleets takes minutes
     suppress_health_check=[HealthCheck.too_slow],
 )
+TestFleet = Fleet.TestCase
+TestFleet.settings = FLEET_SETTINGS
+
+TestBucketFleet = pytest.mark.usefixtures("s3_server")(BucketFleet.TestCase)
+TestBucketFleet.settings = settings(FLEET_SETTINGS, max_examples=8)
