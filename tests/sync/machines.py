@@ -1,6 +1,7 @@
 """Machines with a store each, and what tests of sync do to them."""
 
 import shutil
+import sys
 from pathlib import Path
 
 from eventtrack.clock import ManualClock
@@ -83,3 +84,14 @@ def restore(backup: Path, folder: Path) -> None:
         with target.open("r+b" if target.exists() else "wb") as file:
             file.write(source.read_bytes())
             file.truncate()
+
+
+def plain_ssh(folder: Path) -> tuple[Path, Path]:
+    """A command that runs here what ssh would run there, and an eventtrack for it to run."""
+    program = folder / "eventtrack-there"
+    program.write_text(f'#!/bin/sh\nexec {sys.executable} -m eventtrack "$@"\n')
+    script = folder / "ssh"
+    script.write_text('#!/bin/sh\necho "Welcome to $1"\nexec sh -c "exec $2"\n')
+    for file in (program, script):
+        file.chmod(0o755)
+    return script, program

@@ -7,13 +7,17 @@ when everybody has met everybody at last, all have the same state and nobody has
 import contextlib
 import itertools
 import shutil
+import socket
 import tempfile
+import threading
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
+import uvicorn
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
@@ -22,17 +26,22 @@ from eventtrack.clock import ManualClock
 from eventtrack.errors import ConflictError, InvalidStateError, RemoteUnavailableError
 from eventtrack.events.envelope import Draft, Envelope, encode_groups
 from eventtrack.ids import SeededIds
+from eventtrack.server.access import Access
+from eventtrack.server.application import Application
+from eventtrack.server.routes import Routes
 from eventtrack.store import Store
 from eventtrack.sync import Remotes, Selection, SyncReport, Ways, apply_bundle, create_bundle
 from eventtrack.sync.blocks import Block
 from eventtrack.sync.bucket import BucketSpace
 from eventtrack.sync.folder import FolderSpace
+from eventtrack.sync.http import open_http
 from eventtrack.sync.peer import StoreRemote
 from eventtrack.sync.protocol import FeedHead, Remote
 from eventtrack.sync.remotes import RemoteAddress
 from eventtrack.sync.segments import SegmentRemote
 from eventtrack.sync.service import clone, exchange
 from eventtrack.sync.space import Space
+from eventtrack.tokens import Tokens
 from tests.properties.replicas import DRAFT
 from tests.sync.machines import envelopes, restore
 from tools import golden
@@ -138,8 +147,11 @@ class Fleet(RuleBasedStateMachine):
     def space(self, number: int) -> Space:
         return FolderSpace(Path(self.url(number)))
 
-    def stick(self, number: int) -> SegmentRemote:
+    def stick(self, number: int) -> Remote:
         return SegmentRemote(self.space(number), create=True)
+
+    def flaky_stick(self, number: int, calls: int) -> Remote:
+        return SegmentRemote(FlakySpace(self.space(number), calls), create=True)
 
     @initialize()
     def begin(self) -> None:
@@ -157,12 +169,20 @@ class Fleet(RuleBasedStateMachine):
 
     @rule(which=WHICH, number=st.integers(0, 1), calls=st.none() | st.integers(0, 6))
     def sync_with_a_stick(self, which: int, number: int, calls: int | None) -> None:
-        space = self.space(number)
         with contextlib.suppress(RemoteUnavailableError):
-            remote = SegmentRemote(
-                FlakySpace(space, 10**9 if calls is None else calls), create=True
-            )
+            remote = self.stick(number) if calls is None else self.flaky_stick(number, calls)
             self.meet(which, remote)
+
+    @rule(which=WHICH, number=st.integers(0, 1), calls=st.integers(0, 6))
+    def die_within_a_sync(self, which: int, number: int, calls: int) -> None:
+        """The power goes; what is on the disk at that instant is what the machine begins with."""
+        with contextlib.suppress(RemoteUnavailableError):
+            self.meet(which, self.flaky_stick(number, calls))
+        store, image = self.stores[which], self.folder / next(self.names)
+        shutil.copytree(store.path, image)
+        store.close()
+        restore(image, store.path)
+        self.stores[which] = self.opened(store.path.name, which)
 
     @rule(which=WHICH, pick=st.integers(0, 1000))
     def redact(self, which: int, pick: int) -> None:
@@ -252,7 +272,7 @@ class Fleet(RuleBasedStateMachine):
     def teardown(self) -> None:
         try:
             known: dict[Any, bytes] = {}
-            for store in self.stores:
+            for store in self.everybody():
                 for name, data in envelopes(store).items():
                     # Where a part was pulled, or what was erased, some lack their payloads.
                     short, long = sorted((data, known.get(name, data)), key=len)
@@ -262,20 +282,32 @@ class Fleet(RuleBasedStateMachine):
                 known[name] = Envelope(known[name]).without_payload
             for which in (*range(MACHINES), *range(MACHINES), *range(MACHINES)):
                 assert not self.meet(which, self.stick(0)).forks
-            for store in self.stores:
+            for store in self.everybody():
                 assert envelopes(store).items() >= known.items()
-            assert len({store.maintenance.digest() for store in self.stores}) == 1
-            heads = [store.replication.heads() for store in self.stores]
+            assert len({store.maintenance.digest() for store in self.everybody()}) == 1
+            heads = [store.replication.heads() for store in self.everybody()]
             assert all(one == heads[0] for one in heads)
             for which in range(MACHINES):
                 assert not self.meet(which, self.stick(0)).changed
-            space = self.space(0)
-            held = b"".join(space.read(one.name) for one in space.list("feeds"))
+            held = b"".join(self.held_between())
             assert not any(payload in held for payload in self.erased.values())
         finally:
             for store in self.stores:
                 store.close()
+            self.let_go()
             shutil.rmtree(self.folder)
+
+    def everybody(self) -> list[Store]:
+        """Whoever agrees in the end."""
+        return self.stores
+
+    def held_between(self) -> Iterator[bytes]:
+        """What the first stick, where all met in the end, keeps of events."""
+        space = self.space(0)
+        return (space.read(one.name) for one in space.list("feeds"))
+
+    def let_go(self) -> None:
+        """End what else was begun."""
 
 
 def _memory() -> str | None:
@@ -294,6 +326,58 @@ class BucketFleet(Fleet):
         return BucketSpace(self.url(number))
 
 
+class ServedFleet(Fleet):
+    """The same, where the first of the two sticks is a server: requests over a real socket."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.hub = Store(self.folder / "hub", clock=ManualClock(), ids=SeededIds("hub"))
+        self.served = contextlib.ExitStack()
+        self.hub_url = self.served.enter_context(serving(self.hub))
+
+    def stick(self, number: int) -> Remote:
+        if number:
+            return super().stick(number)
+        return self.served.enter_context(contextlib.closing(open_http(self.hub_url, create=True)))
+
+    def flaky_stick(self, number: int, calls: int) -> Remote:
+        return super().flaky_stick(number, calls) if number else Flaky(self.stick(0), calls)
+
+    @rule(drafts=st.lists(DRAFT, min_size=1, max_size=3))
+    def record_at_the_server(self, drafts: list[Draft]) -> None:
+        log = self.hub.replication.log
+        log.transact(lambda txn: [txn.append(draft, bytes(16)) for draft in drafts])
+
+    def everybody(self) -> list[Store]:
+        return [*self.stores, self.hub]
+
+    def held_between(self) -> Iterator[bytes]:
+        return iter(envelopes(self.hub).values())
+
+    def let_go(self) -> None:
+        self.served.close()
+        self.hub.close()
+
+
+@contextlib.contextmanager
+def serving(store: Store) -> Iterator[str]:
+    """A server of a store in a thread of this process; gives its URL."""
+    application = Application(store, Routes(), Access(Tokens(store.path)))
+    server = uvicorn.Server(
+        uvicorn.Config(application, lifespan="on", log_level="error", access_log=False)
+    )
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+        thread.start()
+        try:
+            while not server.started:
+                time.sleep(0.001)
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        finally:
+            server.should_exit = True
+            thread.join()
+
+
 FLEET_SETTINGS = settings(
     max_examples=40,
     stateful_step_count=25,
@@ -306,3 +390,6 @@ TestFleet.settings = FLEET_SETTINGS
 
 TestBucketFleet = pytest.mark.usefixtures("s3_server")(BucketFleet.TestCase)
 TestBucketFleet.settings = settings(FLEET_SETTINGS, max_examples=8)
+
+TestServedFleet = ServedFleet.TestCase
+TestServedFleet.settings = settings(FLEET_SETTINGS, max_examples=10)

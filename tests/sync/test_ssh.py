@@ -20,20 +20,13 @@ from eventtrack.store import Store, open_store
 from eventtrack.sync import clone, synchronize
 from eventtrack.sync.blocks import Block
 from eventtrack.sync.ssh import COMMAND_VARIABLE, PipeRemote, open_ssh, ssh_command
-from tests.sync.machines import PULL, block_of, envelopes, machine, record_run
-
-EVENTTRACK = f"{sys.executable} -m eventtrack"
+from tests.sync.machines import PULL, block_of, envelopes, machine, plain_ssh, record_run
 
 
 @pytest.fixture(autouse=True)
 def shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A command that runs here what ssh would run there; it notes which host it was given."""
-    program = tmp_path / "eventtrack-there"
-    program.write_text(f'#!/bin/sh\nexec {EVENTTRACK} "$@"\n')
-    program.chmod(0o755)
-    script = tmp_path / "ssh"
-    script.write_text('#!/bin/sh\necho "Welcome to $1"\nexec sh -c "exec $2"\n')
-    script.chmod(0o755)
+    script, program = plain_ssh(tmp_path)
     monkeypatch.setenv(COMMAND_VARIABLE, str(script))
     return program
 
