@@ -109,10 +109,10 @@ def test_runs_are_compared_by_what_differs(filled: Filled, visit: Visit, page: P
     page.get_by_label("Select slow").check()
     page.get_by_label("Select fast").check()
     page.get_by_role("button", name="Compare").click()
-    expect(page.get_by_role("cell", name="lr", exact=True)).to_be_visible()
-    expect(page.get_by_role("cell", name="team")).to_have_count(0)
-    page.get_by_label("also what is equal").check()
-    expect(page.get_by_role("cell", name="team")).to_be_visible()
+    expect(page.get_by_role("rowheader", name="lr", exact=True)).to_be_visible()
+    expect(page.get_by_role("rowheader", name="team")).to_have_count(0)
+    page.get_by_label("differences only").uncheck()
+    expect(page.get_by_role("rowheader", name="team")).to_be_visible()
 
 
 def test_what_another_process_logs_appears_by_itself(

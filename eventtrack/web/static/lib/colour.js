@@ -2,7 +2,7 @@
 import { theme } from "./theme.js";
 
 // After Okabe and Ito, and Paul Tol; darkened or lightened for each background.
-const PALETTES = {
+export const PALETTES = {
   light: ["#0072b2", "#d55e00", "#00805f", "#b04e86", "#8a6d00", "#332288", "#1f8fb8", "#882255", "#3f7a1f", "#6b5bd2"],
   dark: ["#56b4e9", "#ff9248", "#2fd1a0", "#e39cc7", "#f0d060", "#a59bf0", "#8fd6f5", "#ef7fa8", "#9bd66f", "#d0b0ff"],
 };

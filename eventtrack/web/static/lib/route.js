@@ -42,6 +42,8 @@ export function link(path, query = {}) {
 export function setQuery(changes, { push = false } = {}) {
   const { path, query } = route.value;
   const address = link(path, { ...query, ...changes });
+  // The same place again is no step: "back" would seem to do nothing.
+  if (address === location.hash) return;
   history[push ? "pushState" : "replaceState"](null, "", address);
   follow();
 }

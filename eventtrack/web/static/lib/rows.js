@@ -1,11 +1,13 @@
-/** Rows of a run table, asked for by the page as they come into sight. */
+/** Rows of a run table, asked for by the page as they come into sight, or all of them. */
 import { post } from "./api.js";
 import { at } from "./past.js";
-import { useCallback, useEffect, useRef, useState } from "./ui.js";
+import { useCallback, useEffect, useMemo, useRef, useState } from "./ui.js";
 
 export const PAGE = 200;
-// A tree is arranged from whole tables only, and this is the longest that one request gives.
-export const TREE_MAX = 1000;
+/** As many as one request gives. */
+export const PAGE_MAX = 1000;
+// Trees, groups and charts of all runs are arranged in the browser: from tables up to this size.
+export const WHOLE_MAX = 10_000;
 
 /** Column-wise JSON into one object a row. */
 export function rowsOf(answer) {
@@ -19,76 +21,109 @@ export function rowsOf(answer) {
 }
 
 /**
- * @param {object} asked what the table shows: experiment_ids, filter, order_by, columns, run_view_type
- * @param {number} size rows of one request
+ * One question and what is known of its answer. Each question has an object of its own, so that an
+ * answer, a scroll or a change that comes late cannot be taken for another question's.
  */
-export function useRows(asked, size = PAGE) {
-  const key = JSON.stringify([at.value, asked, size]);
-  const [state, setState] = useState({ key: "", total: undefined, rows: new Map(), error: null });
-  const wanted = useRef({ key, pages: new Set(), pending: new Set(), last: 0 });
-  if (wanted.current.key !== key) wanted.current = { key, pages: new Set(), pending: new Set(), last: 0 };
+class Table {
+  rows = new Map();
+  total = undefined;
+  error = null;
+  #asked;
+  #size;
+  #tell;
+  #pages = new Set();
+  #pending = new Set();
+  #again = new Set();
+  #last = 0;
 
-  const load = useCallback((page, anew = false) => {
-    const mine = wanted.current;
-    // A table that still shows what was asked before would have its old question count as the new.
-    if (mine.key !== key) return;
-    if (mine.pending.has(page) || (!anew && mine.pages.has(page))) return;
-    mine.pages.add(page);
-    mine.pending.add(page);
-    post("runs", { ...asked, offset: page * size, limit: size }).then(
+  constructor(asked, size, tell) {
+    this.#asked = asked;
+    this.#size = size;
+    this.#tell = tell;
+  }
+
+  /** Ask for the rows `[first, stop)` that are not here yet. */
+  see(first, stop) {
+    for (let page = Math.floor(first / this.#size); page * this.#size < stop; page++) {
+      this.#last = page;
+      if (!this.#pages.has(page)) this.#load(page);
+    }
+  }
+
+  /** Something changed: what is in sight is asked for anew, the rest when it is scrolled to. */
+  reload(whole) {
+    const { rows } = this;
+    for (const page of [...this.#pages]) {
+      if (whole || page === this.#last || page === 0) this.#load(page);
+      else this.#pages.delete(page);
+    }
+    if (!rows.size && !this.#pending.size) this.#load(0);
+  }
+
+  #load(page) {
+    this.#pages.add(page);
+    // A change that is told of while an answer is under way may not be in it.
+    if (this.#pending.has(page)) return this.#again.add(page);
+    this.#pending.add(page);
+    const done = () => {
+      this.#pending.delete(page);
+      if (this.#again.delete(page)) this.#load(page);
+      this.#tell(this);
+    };
+    return post("runs", { ...this.#asked, offset: page * this.#size, limit: this.#size }).then(
       (answer) => {
-        mine.pending.delete(page);
-        if (wanted.current !== mine) return;
-        const found = rowsOf(answer);
-        setState((old) => {
-          const rows = new Map(old.key === key ? old.rows : []);
-          found.forEach((row, at) => rows.set(page * size + at, row));
-          return { key, total: answer.total, rows, error: null };
-        });
+        const rows = new Map(this.rows);
+        rowsOf(answer).forEach((row, at) => rows.set(page * this.#size + at, row));
+        for (let at = answer.total; at < (this.total ?? 0); at++) rows.delete(at);
+        Object.assign(this, { rows, total: answer.total, error: null });
+        done();
       },
       (error) => {
-        mine.pending.delete(page);
-        mine.pages.delete(page);
-        if (wanted.current === mine) setState((old) => ({ ...old, key, error }));
+        this.#pages.delete(page);
+        this.error = error;
+        done();
       },
     );
-  }, [key]);
-
-  const reload = useCallback(() => {
-    // What is in sight first; the rest is asked for again when it is scrolled to.
-    const { pages, last } = wanted.current;
-    for (const page of [...pages]) if (page !== last && page !== 0) pages.delete(page);
-    load(0, true);
-    if (last) load(last, true);
-  }, [load]);
-  const see = useCallback((first, stop) => {
-    for (let page = Math.floor(first / size); page * size < stop; page++) {
-      wanted.current.last = page;
-      load(page);
-    }
-  }, [load]);
-  useEffect(() => load(0), [load]);
-  return { ...state, fresh: state.key === key, see, reload };
+  }
 }
 
-/** Rows in the order of a tree, each with its depth; those of folded parents are left out. */
-export function treeOf(rows, folded) {
-  const known = new Map(rows.map((row) => [row.run_id, row]));
-  const below = new Map();
-  for (const row of rows) {
-    const parent = known.has(row.parent) && row.parent !== row.run_id ? row.parent : "";
-    below.set(parent, [...(below.get(parent) || []), row]);
-  }
+/**
+ * @param {object} asked what the table shows: experiment_ids, filter, order_by, columns, run_view_type
+ * @param {boolean} whole whether all rows are needed, up to `WHOLE_MAX`
+ * @returns the table that is asked for, or the one before while there is no answer yet (`fresh` says
+ *   which); `error` is of the one asked for
+ */
+export function useRows(asked, whole) {
+  const size = whole ? PAGE_MAX : PAGE;
+  const key = JSON.stringify([at.value, asked, size]);
+  const [, redraw] = useState(0);
+  const current = useRef(null);
+  const shown = useRef(null);
+  const table = useMemo(() => new Table({ at: at.value, ...asked }, size, (told) => told === current.current && redraw((n) => n + 1)), [key]);
+  current.current = table;
+  if (table.total !== undefined || shown.current === null) shown.current = table;
+  const { rows, total } = shown.current;
+
+  useEffect(() => table.see(0, 1), [table]);
+  const known = table.total;
+  useEffect(() => {
+    if (whole && known > 0) table.see(0, Math.min(known, WHOLE_MAX));
+  }, [table, whole, known]);
+  const see = useCallback((first, stop) => table.see(first, stop), [table]);
+  const reload = useCallback(() => table.reload(whole), [table, whole]);
+  const complete = whole && total !== undefined && rows.size >= Math.min(total, WHOLE_MAX);
+  return { rows, total, complete, error: table.error, fresh: shown.current === table, see, reload };
+}
+
+/** All rows of a question, one request after the other; `tell` hears how many are here. */
+export async function allRows(asked, tell = () => {}) {
   const found = [];
-  const met = new Set();
-  const walk = (row, depth, shown) => {
-    if (met.has(row.run_id)) return;
-    met.add(row.run_id);
-    const children = below.get(row.run_id) || [];
-    if (shown) found.push({ ...row, depth, children: children.length });
-    for (const child of children) walk(child, depth + 1, shown && !folded.has(row.run_id));
-  };
-  for (const row of below.get("") || []) walk(row, 0, true);
-  for (const row of rows) walk(row, 0, true); // runs that claim to be their own ancestors
+  for (let total = 1; found.length < total; ) {
+    const answer = await post("runs", { ...asked, offset: found.length, limit: PAGE_MAX });
+    const rows = rowsOf(answer);
+    total = rows.length ? answer.total : 0;
+    found.push(...rows);
+    tell(found.length, answer.total);
+  }
   return found;
 }

@@ -7,6 +7,7 @@ import { Loaded } from "../parts/states.js";
 const KEYS = [
   ["e", "all experiments"], ["l", "the log"], ["?", "this page"], ["/", "to the search field"], ["Esc", "out of a field"],
   ["t", "dark or light"], ["↑ ↓ or j k", "from run to run, in the table"], ["Enter", "open the run"],
+  ["x", "select the run"], ["Shift ↑ ↓", "select from run to run"], ["Shift and a click", "select all runs between, or sort by one more column"], ["Tab", "complete a filter, of which the box offers the names"],
 ];
 const FILTERS = [
   "metrics.loss < 0.1", "params.lr = '0.01' AND tags.team = 'blue'", "metrics.acc > 0.9 OR NOT tags.kept = 'yes'",

@@ -1,124 +1,162 @@
-/** The runs of an experiment: a table, and beside it the curves of those that are selected. */
-import { html, useEffect, useMemo, useState } from "../lib/ui.js";
+/** The runs of an experiment: a table, and beside it their curves, parallel coordinates or a scatter plot. */
+import { html, useMemo, useRef, useState } from "../lib/ui.js";
 import { get } from "../lib/api.js";
+import { groupsOf, treeOf } from "../lib/arrange.js";
 import { useData } from "../lib/data.js";
+import { csvOf, saveCsv } from "../lib/download.js";
+import { askedOf, linesOf } from "../lib/fields.js";
+import { count, number } from "../lib/format.js";
 import { useLive } from "../lib/live.js";
 import { link, route, setQuery } from "../lib/route.js";
-import { number } from "../lib/format.js";
-import { TREE_MAX, PAGE, treeOf, useRows } from "../lib/rows.js";
+import { allRows, PAGE_MAX, useRows, WHOLE_MAX } from "../lib/rows.js";
 import { Charts } from "../parts/charts.js";
+import { Choice } from "../parts/choice.js";
+import { Columns } from "../parts/columns.js";
+import { explored, neededBy, ParallelView, ScatterView, useBrushed } from "../parts/explore.js";
 import { Grid } from "../parts/grid.js";
+import { Query } from "../parts/query.js";
+import { Selection } from "../parts/selection.js";
 import { Empty, Failed, Loading } from "../parts/states.js";
 
 // Runs that are drawn while none is selected, and columns that are shown while none is chosen.
 const DRAWN = 10;
 const COLUMNS = { metrics: 4, params: 4 };
+const SHOWS = [["curves", "Curves"], ["parallel", "Parallel"], ["scatter", "Scatter"], ["table", "Table only"]];
 
 export function Runs({ experimentId }) {
-  const { q = "", order = "", cols, sel = "", charts = "1", view = "", tree = "1" } = route.value.query;
   const experiments = useData(["experiments"], (options) => get("experiments", {}, options));
   const known = useData(["columns", experimentId], (options) => get("columns", { experiment_ids: [experimentId] }, options));
-  const columns = cols !== undefined ? cols.split("\n").filter(Boolean) : usual(known.data);
-  const wide = useWide();
-  const asked = {
-    experiment_ids: [experimentId], filter: q, order_by: order ? [order] : [], columns, run_view_type: view || "ACTIVE_ONLY",
-  };
-  const experiment = experiments.data?.experiments.find((one) => one.experiment_id === experimentId);
-  const small = (experiment?.runs ?? Infinity) <= TREE_MAX;
-  const table = useRows(asked, small ? TREE_MAX : PAGE);
-  useLive((stream) => stream.startsWith("run/"), table.reload, 700);
   useLive((stream) => stream.startsWith("run/"), known.reload, 3000);
+  useLive((stream) => stream === `experiment/${experimentId}`, experiments.reload, 1000);
+  const experiment = experiments.data?.experiments.find((one) => one.experiment_id === experimentId);
+  const error = experiments.error && !experiments.data ? experiments : known.error && !known.data ? known : null;
+  if (error) return html`<main><${Failed} error=${error.error} retry=${error.reload} /></main>`;
+  if (!experiments.data || !known.data) return html`<main><${Loading} what="Looking for the experiment" /></main>`;
+  if (!experiment) return html`<main><${Empty} title="There is no such experiment."><a href=${link([])}>All experiments</a><//></main>`;
+  return html`<main><${Shown} experiment=${experiment} known=${known.data} /></main>`;
+}
+
+/** The state of the page, all of which stands in the address line. */
+function useAddress(known) {
+  const { q = "", order = "", cols, pins = "", sel = "", view = "", tree = "1", group = "", figure = "mean", brush = "" } = route.value.query;
+  const { show: asked = "curves" } = route.value.query;
+  const show = SHOWS.some(([one]) => one === asked) ? asked : "curves";
+  const columns = cols !== undefined ? linesOf(cols) : usual(known);
+  return { q, order, columns, pins: linesOf(pins), picked: new Set(sel.split(",").filter(Boolean)), view, tree, group, figure, brush, show };
+}
+
+function Shown({ experiment, known }) {
+  const address = useAddress(known);
+  const { q, order, columns, pins, picked, view, tree, group, figure, brush, show } = address;
+  const seen = explored(known);
+  const asked = {
+    experiment_ids: [experiment.experiment_id], filter: q, order_by: linesOf(order), run_view_type: view || "ACTIVE_ONLY",
+    columns: askedOf([...new Set([...columns, group, ...neededBy(show, seen)])]),
+  };
+  const small = experiment.runs <= PAGE_MAX;
+  const arranges = Boolean(group || brush || show === "parallel" || show === "scatter" || (tree === "1" && small));
+  const table = useRows(asked, arranges);
+  useLive((stream) => stream.startsWith("run/"), table.reload, 700);
 
   const [folded, setFolded] = useState(new Set());
-  const arranged = useMemo(
-    () => (tree === "1" && small && table.total !== undefined ? treeOf([...table.rows.values()], folded) : null),
-    [table.rows, tree, small, folded],
-  );
+  const whole = useMemo(() => (table.complete ? inOrder(table.rows) : null), [table.rows, table.complete]);
+  const kept = useBrushed(whole || NOTHING);
+  const arranged = useMemo(() => {
+    if (!whole) return null;
+    const within = whole.filter((_, at) => kept[at]);
+    if (group) return groupsOf(within, group, columns, folded);
+    return tree === "1" && small ? treeOf(within, folded) : within;
+  }, [whole, kept, tree, small, group, folded, columns.join("\n")]);
   const rowAt = (at) => (arranged ? arranged[at] : table.rows.get(at));
-  const picked = new Set(sel.split(",").filter(Boolean));
-  const pick = ({ run_id }) => {
-    picked.has(run_id) ? picked.delete(run_id) : picked.add(run_id);
-    setQuery({ sel: [...picked].join(",") });
-  };
+  const total = arranged ? arranged.length : table.total;
   const fold = (id) => setFolded((old) => (old.has(id) ? new Set([...old].filter((one) => one !== id)) : new Set(old).add(id)));
-  const loaded = [...table.rows.values()];
-  const drawn = picked.size ? loaded.filter((row) => picked.has(row.run_id)) : loaded.slice(0, DRAWN);
-  const shows = charts === "1" && wide;
+  const chosen = useChosen(picked, rowAt, total);
+  const loaded = whole ? whole.filter((_, at) => kept[at]) : inOrder(table.rows);
+  const many = brush && whole ? loaded.length : table.total;
+  const drawn = picked.size ? inOrder(table.rows).filter((row) => picked.has(row.run_id)) : loaded.slice(0, DRAWN);
+  const everything = picked.size > 0 && loaded.every((row) => picked.has(row.run_id));
+  const pickAll = () => setQuery({ sel: everything ? "" : loaded.map((row) => row.run_id).join(",") });
+  const tooMany = arranges && table.total > WHOLE_MAX;
 
-  if (experiments.error && !experiments.data) return html`<main><${Failed} error=${experiments.error} retry=${experiments.reload} /></main>`;
-  if (!experiments.data) return html`<main><${Loading} what="Looking for the experiment" /></main>`;
-  if (!experiment) return html`<main><${Empty} title="There is no such experiment."><a href=${link([])}>All experiments</a><//></main>`;
+  const grid = html`<${Grid} total=${total} rowAt=${rowAt} see=${table.see} columns=${columns} pins=${pins} order=${order} figure=${figure}
+    onOrder=${(next) => setQuery({ order: next }, { push: true })} picked=${picked} onPick=${chosen} onPickAll=${pickAll} allPicked=${everything}
+    drawn=${new Set(show === "curves" ? drawn.map((row) => row.run_id) : [])} folded=${folded} onFold=${fold} />`;
+  const pane = { rows: whole, known, view: seen, title: experiment.name, kept, picked };
   return html`
-    <main>
-      <div class="crumbs"><a href=${link([])}>Experiments</a> /</div>
-      <h1>${experiment.name}</h1>
-      <${Query} q=${q} />
-      ${table.error && html`<p class="problem" role="alert">${table.error.message} ${table.error.hint || ""}</p>`}
-      <div class="bar">
-        <span class="quiet" aria-live="polite">${table.total === undefined ? "" : `${number(table.total)} run${table.total === 1 ? "" : "s"}`}${picked.size ? `, ${number(picked.size)} selected` : ""}</span>
-        <a class="button" href=${link(["compare"], { runs: [...picked].join(",") })} hidden=${picked.size < 2}><button>Compare</button></a>
-        <button hidden=${!picked.size} onClick=${() => setQuery({ sel: "" })}>Clear</button>
-        <span class="grow"></span>
-        <label class="check"><select aria-label="Which runs" value=${view} onChange=${(event) => setQuery({ view: event.target.value }, { push: true })}>
-          <option value="">active</option><option value="DELETED_ONLY">deleted</option><option value="ALL">all</option></select></label>
-        <button aria-pressed=${tree === "1" && small} disabled=${!small} title=${small ? "Show nested runs below their parents" : `Trees are drawn of up to ${TREE_MAX} runs`}
-          onClick=${() => setQuery({ tree: tree === "1" ? "0" : "" }, { push: true })}>Tree</button>
-        <${Picker} known=${known.data} columns=${columns} />
-        <button aria-pressed=${charts === "1"} onClick=${() => setQuery({ charts: charts === "1" ? "0" : "" }, { push: true })}>Charts</button>
-      </div>
-      ${table.total === undefined && !table.error && html`<${Loading} what="Searching" />`}
-      ${table.total === 0 && html`<${Nothing} q=${q} view=${view} />`}
-      ${table.total > 0 && html`
-        <div class=${`split${shows ? "" : " alone"}`}>
-          <${Grid} total=${arranged ? arranged.length : table.total} rowAt=${rowAt} see=${table.see} columns=${columns} order=${order}
-            onOrder=${(next) => setQuery({ order: next }, { push: true })} picked=${picked} onPick=${pick}
-            drawn=${new Set(charts === "1" ? drawn.map((row) => row.run_id) : [])} folded=${folded} onFold=${fold} />
-          ${charts === "1" && html`<div>
-            <p class="quiet bar">${picked.size ? `Curves of the ${number(drawn.length)} selected` : drawn.length < table.total ? `Curves of the first ${number(drawn.length)}: select others in the table` : "Curves of all runs"}</p>
-            <${Charts} runs=${drawn} keys=${known.data?.metrics || []} /></div>`}
-        </div>`}
-    </main>
-  `;
-}
-
-/** Sent when it is left or entered, not with each letter: half a filter is an error. */
-function Query({ q }) {
-  const [text, setText] = useState(q);
-  useEffect(() => setText(q), [q]);
-  const send = (event) => {
-    event.preventDefault();
-    setQuery({ q: text.trim() }, { push: true });
-  };
-  return html`
-    <form class="bar" onSubmit=${send}>
-      <label class="grow"><span class="unseen">Filter in MLflow's language</span>
-        <input type="search" data-focus value=${text} spellcheck="false" autocomplete="off"
-          placeholder="metrics.loss < 0.1 AND params.lr = '0.01'" onInput=${(event) => setText(event.target.value)}
-          onSearch=${(event) => !event.target.value && setQuery({ q: "" }, { push: true })} /></label>
-      <button>Search</button>
-    </form>
-  `;
-}
-
-function Picker({ known, columns }) {
-  const [open, setOpen] = useState(false);
-  const [find, setFind] = useState("");
-  const chosen = new Set(columns);
-  const toggle = (name) => {
-    chosen.has(name) ? chosen.delete(name) : chosen.add(name);
-    // One line break says that none was chosen on purpose.
-    setQuery({ cols: [...chosen].join("\n") || "\n" });
-  };
-  const groups = Object.entries(known || {}).map(([kind, keys]) => [kind, keys.filter((key) => key.toLowerCase().includes(find.toLowerCase())).slice(0, 200)]);
-  return html`
-    <div class="popup" onKeyDown=${(event) => event.key === "Escape" && setOpen(false)}>
-      <button aria-expanded=${open} onClick=${() => setOpen(!open)}>Columns</button>
-      ${open && html`<div role="dialog" aria-label="Columns of the table">
-        <input type="search" placeholder="Find columns" aria-label="Find columns" value=${find} onInput=${(event) => setFind(event.target.value)} />
-        ${groups.map(([kind, keys]) => keys.length > 0 && html`<fieldset key=${kind}><legend>${kind}</legend>
-          ${keys.map((key) => html`<label key=${key}><input type="checkbox" checked=${chosen.has(`${kind}.${key}`)} onChange=${() => toggle(`${kind}.${key}`)} />${key}</label>`)}
-        </fieldset>`)}
+    <div class="crumbs"><a href=${link([])}>Experiments</a> /</div>
+    <h1>${experiment.name}</h1>
+    <${Query} q=${q} known=${known} rows=${table.rows} error=${table.error} />
+    <${Toolbar} address=${address} known=${known} total=${many} table=${table} asked=${asked} small=${small} experiment=${experiment} whole=${brush ? loaded : null} />
+    ${tooMany && html`<p class="state">Trees, groups, ranges and plots are made of up to ${number(WHOLE_MAX)} runs, and ${number(table.total)} match. A filter makes them fewer.</p>`}
+    ${table.total === undefined && !table.error && html`<${Loading} what="Searching" />`}
+    ${table.total === 0 && html`<${Nothing} q=${q} view=${view} />`}
+    ${table.total > 0 && html`
+      <div class=${`split is-${show}`} aria-busy=${!table.fresh}>
+        ${show === "parallel" && (whole ? html`<${ParallelView} ...${pane} />` : html`<div class="explore"><${Loading} what="Reading all runs" /></div>`)}
+        <div class="side">${total === 0 ? html`<${Empty} title="No run is within the ranges."><button onClick=${() => setQuery({ brush: "" }, { push: true })}>Clear ranges</button><//>` : grid}</div>
+        ${show === "curves" && html`<div class="side">
+          <p class="quiet bar">${picked.size ? `Curves of the ${number(drawn.length)} selected` : drawn.length < many ? `Curves of the first ${number(drawn.length)}: select others in the table` : "Curves of all runs"}</p>
+          <${Charts} runs=${drawn} keys=${known.metrics} /></div>`}
+        ${show === "scatter" && (whole ? html`<${ScatterView} ...${pane} />` : html`<div class="explore"><${Loading} what="Reading all runs" /></div>`)}
       </div>`}
+  `;
+}
+
+const NOTHING = [];
+const inOrder = (rows) => [...rows.keys()].sort((a, b) => a - b).map((at) => rows.get(at));
+
+/** Selects and unselects: one, all from the last one to this, or those of a group. */
+function useChosen(picked, rowAt, total) {
+  const last = useRef(null);
+  return (at, { range = false } = {}) => {
+    const row = rowAt(at);
+    if (!row) return;
+    const next = new Set(picked);
+    const ids = row.group ? row.rows.map((one) => one.run_id) : [row.run_id];
+    if (range && last.current !== null && last.current < total) {
+      const [low, high] = [Math.min(at, last.current), Math.max(at, last.current)];
+      for (let one = low; one <= high; one++) if (rowAt(one) && !rowAt(one).group) next.add(rowAt(one).run_id);
+    } else if (ids.every((one) => picked.has(one))) ids.forEach((one) => next.delete(one));
+    else ids.forEach((one) => next.add(one));
+    last.current = at;
+    setQuery({ sel: [...next].join(",") });
+  };
+}
+
+function Toolbar({ address, known, total, table, asked, small, experiment, whole }) {
+  const { columns, pins, picked, view, tree, group, figure, show } = address;
+  const [saving, setSaving] = useState("");
+  const push = (changes) => setQuery(changes, { push: true });
+  const download = async () => {
+    try {
+      const found = whole || (await allRows({ ...asked, columns: askedOf(columns) }, (done, of) => setSaving(`${number(done)} of ${number(of)} rows`)));
+      saveCsv(experiment.name, csvOf(found, columns));
+      setSaving("");
+    } catch (error) {
+      setSaving(`${error.message} ${error.hint || ""}`);
+    }
+  };
+  return html`
+    <div class="bar tools">
+      <span class="total" aria-live="polite">${total === undefined ? "" : count(total, "run")}${picked.size ? html`, <strong>${number(picked.size)} selected</strong>` : ""}</span>
+      <${Selection} ids=${[...picked]} view=${view} onClear=${() => setQuery({ sel: "" })}
+        onDone=${(cleared) => { if (cleared) setQuery({ sel: "" }); table.reload(); }} />
+      <span class="grow"></span>
+      <span class="switch" role="group" aria-label="What is shown">${SHOWS.map(([value, name]) => html`
+        <button key=${value} aria-pressed=${show === value} onClick=${() => push({ show: value === "curves" ? "" : value })}>${name}</button>`)}</span>
+    </div>
+    <div class="bar tools">
+      <label class="check"><select aria-label="Which runs" value=${view} onChange=${(event) => push({ view: event.target.value, sel: "" })}>
+        <option value="">active runs</option><option value="DELETED_ONLY">deleted runs</option><option value="ALL">all runs</option></select></label>
+      <${Choice} label="Group by" value=${group} none="nothing" kinds=${["attributes", "params", "tags"]} known=${known} onChoose=${(name) => push({ group: name })} />
+      ${group && html`<select aria-label="Figure of a group" value=${figure} onChange=${(event) => push({ figure: event.target.value === "mean" ? "" : event.target.value })}>
+        <option value="mean">mean</option><option value="min">least</option><option value="max">greatest</option></select>`}
+      <button aria-pressed=${tree === "1" && small && !group} disabled=${Boolean(group) || !small}
+        title=${small ? "Show nested runs below their parents" : `Trees are drawn of up to ${number(PAGE_MAX)} runs`} onClick=${() => push({ tree: tree === "1" ? "0" : "" })}>Tree</button>
+      <span class="grow"></span>
+      <span class="quiet" role="status">${saving}</span>
+      <button title="All rows that match, with these columns" onClick=${download}>CSV</button>
+      <${Columns} known=${known} columns=${columns} pins=${pins} />
     </div>
   `;
 }
@@ -132,17 +170,6 @@ const Nothing = ({ q, view }) => html`
 `;
 
 const usual = (known) => [
-  ...(known?.metrics || []).filter((key) => !key.startsWith("system/")).slice(0, COLUMNS.metrics).map((key) => `metrics.${key}`),
-  ...(known?.params || []).slice(0, COLUMNS.params).map((key) => `params.${key}`),
+  ...known.metrics.filter((key) => !key.startsWith("system/")).slice(0, COLUMNS.metrics).map((key) => `metrics.${key}`),
+  ...known.params.slice(0, COLUMNS.params).map((key) => `params.${key}`),
 ];
-
-function useWide() {
-  const narrow = useMemo(() => matchMedia("(max-width: 900px)"), []);
-  const [wide, setWide] = useState(!narrow.matches);
-  useEffect(() => {
-    const follow = () => setWide(!narrow.matches);
-    narrow.addEventListener("change", follow);
-    return () => narrow.removeEventListener("change", follow);
-  }, []);
-  return wide;
-}

@@ -1,6 +1,7 @@
 /** The run table: a hundred thousand rows, of which only those in sight exist. */
 import { html, useEffect, useRef, useState } from "../lib/ui.js";
 import { strokeOf } from "../lib/colour.js";
+import { labelOf, linesOf, shownValue, valueOf, written } from "../lib/fields.js";
 import { ago, duration, moment, number } from "../lib/format.js";
 import { link } from "../lib/route.js";
 import { theme } from "../lib/theme.js";
@@ -8,20 +9,29 @@ import { Status } from "./states.js";
 
 const HEIGHT = 32;
 const SPARE = 8;
+// Widths of the stylesheet: where a pinned column stops when the table is scrolled sideways.
+const PICK_WIDTH = 34;
+const TITLE_WIDTH = 220;
+const CELL_WIDTH = 120;
 
 /** The fixed columns: what they order by in the filter language, and what they show. */
 const FIXED = [
   { name: "Status", order: "attributes.status", style: "is-status", cell: (row) => html`<${Status} status=${row.status} />` },
   { name: "Started", order: "attributes.start_time", style: "when", cell: (row) => html`<span title=${moment(row.start_time)}>${ago(row.start_time)}</span>` },
-  { name: "Took", order: "attributes.end_time", style: "when num", cell: (row) => (row.end_time ? duration(row.end_time - row.start_time) : "") },
+  // A filter knows no durations, so there is no order by them.
+  { name: "Took", style: "when num", cell: (row) => (row.end_time ? duration(row.end_time - row.start_time) : "") },
 ];
 
-export const orderName = (column) => {
-  const [kind, ...key] = column.split(".");
-  return `${kind}.\`${key.join(".")}\``;
-};
-
-export function Grid({ total, rowAt, see, columns, order, onOrder, picked, onPick, drawn, folded, onFold }) {
+/**
+ * @param {object} props
+ * @param {number} props.total rows, headers of groups among them
+ * @param {(at: number) => object} props.rowAt a run, the header of a group, or undefined: not here yet
+ * @param {string[]} props.columns
+ * @param {string[]} props.pins those that stay in sight
+ * @param {string} props.order a line for each: `metrics.loss DESC`
+ * @param {(at: number, how: {range?: boolean}) => void} props.onPick
+ */
+export function Grid({ total, rowAt, see, columns, pins, order, onOrder, picked, onPick, onPickAll, allPicked, drawn, folded, onFold, figure }) {
   const box = useRef();
   const [top, setTop] = useState(0);
   const [height, setHeight] = useState(600);
@@ -30,63 +40,110 @@ export function Grid({ total, rowAt, see, columns, order, onOrder, picked, onPic
     sized.observe(box.current);
     return () => sized.disconnect();
   }, []);
-  const first = Math.max(Math.floor(top / HEIGHT) - SPARE, 0);
-  const stop = Math.min(Math.ceil((top + height) / HEIGHT) + SPARE, total);
+  // What is behind the end of a table that became shorter is no place to look.
+  const begin = Math.min(top, Math.max(total * HEIGHT - height, 0));
+  const first = Math.max(Math.floor(begin / HEIGHT) - SPARE, 0);
+  const stop = Math.min(Math.ceil((begin + height) / HEIGHT) + SPARE, total);
   useEffect(() => see(first, stop), [first, stop, see]);
   theme.value; // colours change with it
   const shown = Array.from({ length: Math.max(stop - first, 0) }, (_, at) => first + at);
+  const arranged = [...columns.filter((one) => pins.includes(one)), ...columns.filter((one) => !pins.includes(one))].map((name) => ({
+    name,
+    style: `${name.startsWith("metrics.") ? "num" : ""} ${pins.includes(name) ? "pinned" : ""}`,
+    left: pins.includes(name) ? { left: `${PICK_WIDTH + TITLE_WIDTH + columns.filter((one) => pins.includes(one)).indexOf(name) * CELL_WIDTH}px` } : undefined,
+  }));
   const keys = (event) => {
     const at = Number(event.target.closest?.("[data-at]")?.dataset.at);
-    const step = { ArrowDown: 1, ArrowUp: -1, j: 1, k: -1 }[event.key];
-    if (!step || Number.isNaN(at)) return;
-    event.preventDefault();
-    box.current.querySelector(`[data-at="${at + step}"] a`)?.focus();
+    if (Number.isNaN(at) || event.target.closest("input")?.type === "text") return;
+    const step = { ArrowDown: 1, ArrowUp: -1, j: 1, k: -1, J: 1, K: -1 }[event.key];
+    if (step) {
+      event.preventDefault();
+      if (event.shiftKey && !picked.has(rowAt(at)?.run_id)) onPick(at, {});
+      if (event.shiftKey && at + step >= 0 && at + step < total) onPick(at + step, { range: true });
+      box.current.querySelector(`[data-at="${at + step}"] .goal`)?.focus();
+    } else if (event.key === "x" || event.key === "X") {
+      event.preventDefault();
+      onPick(at, { range: event.shiftKey });
+    }
   };
   return html`
     <div class="grid" ref=${box} onScroll=${(event) => setTop(event.target.scrollTop)} onKeyDown=${keys}
       role="table" aria-rowcount=${total + 1} aria-label="Runs" tabindex="0">
       <div class="row head" role="row" aria-rowindex="1">
-        <div class="cell pick" role="columnheader"><span class="unseen">Selected</span></div>
+        <div class="cell pick" role="columnheader"><input type="checkbox" aria-label="Select all runs" checked=${allPicked} onChange=${onPickAll} /></div>
         <${Head} name="Name" by="attributes.run_name" style="title" order=${order} onOrder=${onOrder} />
         ${FIXED.map((one) => html`<${Head} key=${one.name} name=${one.name} by=${one.order} style=${one.style} order=${order} onOrder=${onOrder} />`)}
-        ${columns.map((one) => html`<${Head} key=${one} name=${one.replace(/^\w+\./, "")} title=${one} by=${orderName(one)} style=${one.startsWith("metrics.") ? "num" : ""} order=${order} onOrder=${onOrder} />`)}
+        ${arranged.map(({ name, style, left }) => html`<${Head} key=${name} name=${labelOf(name)} title=${name} by=${written(name)} style=${style} left=${left} order=${order} onOrder=${onOrder} />`)}
       </div>
       <div class="filler" role="rowgroup" style=${{ height: `${total * HEIGHT}px` }}>
         ${shown.map((at) => {
           const row = rowAt(at);
-          return html`<${Row} key=${row ? row.run_id : at} at=${at} row=${row} columns=${columns} picked=${row && picked.has(row.run_id)}
-            drawn=${row && drawn.has(row.run_id)} onPick=${onPick} folded=${folded} onFold=${onFold} />`;
+          if (!row) return html`<div key=${at} class="row" role="row" style=${placeOf(at)} aria-rowindex=${at + 2}><div class="cell quiet" role="cell">…</div></div>`;
+          const props = { at, row, columns: arranged, onPick, folded, onFold };
+          if (row.group) return html`<${Group} key=${row.run_id} ...${props} picked=${row.rows.every((one) => picked.has(one.run_id))} figure=${figure} />`;
+          return html`<${Row} key=${row.run_id} ...${props} picked=${picked.has(row.run_id)} drawn=${drawn.has(row.run_id)} />`;
         })}
       </div>
     </div>
   `;
 }
 
-function Head({ name, title, by, style, order, onOrder }) {
-  const is = order.replace(/ (ASC|DESC)$/, "") === by;
-  const down = is && order.endsWith(" DESC");
-  const next = !is ? `${by} DESC` : down ? `${by} ASC` : "";
+const placeOf = (at) => ({ top: `${at * HEIGHT}px` });
+
+/** Another direction with each click; with the shift key, an order within the order. */
+function Head({ name, title, by, style, left, order, onOrder }) {
+  const terms = linesOf(order);
+  const rank = by ? terms.findIndex((one) => one.replace(/ (ASC|DESC)$/, "") === by) : -1;
+  const down = rank >= 0 && terms[rank].endsWith(" DESC");
+  const turn = (event) => {
+    const next = rank < 0 ? [`${by} DESC`] : down ? [`${by} ASC`] : [];
+    onOrder(event.shiftKey ? [...terms.slice(0, rank < 0 ? undefined : rank), ...next, ...(rank < 0 ? [] : terms.slice(rank + 1))].join("\n") : next.join("\n"));
+  };
+  const mark = rank < 0 ? "" : `${down ? " ↓" : " ↑"}${terms.length > 1 ? rank + 1 : ""}`;
   return html`
-    <div class=${`cell ${style}`} role="columnheader" title=${title || name} aria-sort=${is ? (down ? "descending" : "ascending") : "none"}>
-      <button onClick=${() => onOrder(next)}>${name}${is ? (down ? " ↓" : " ↑") : ""}</button>
+    <div class=${`cell ${style}`} style=${left} role="columnheader" title=${title || name} aria-sort=${rank < 0 ? "none" : down ? "descending" : "ascending"}>
+      ${by ? html`<button onClick=${turn}>${name}${mark}</button>` : name}
     </div>
   `;
 }
 
 function Row({ at, row, columns, picked, drawn, onPick, folded, onFold }) {
-  const place = { top: `${at * HEIGHT}px` };
-  if (!row) return html`<div class="row" role="row" style=${place} aria-rowindex=${at + 2}><div class="cell quiet" role="cell">…</div></div>`;
   return html`
-    <div class="row" role="row" style=${place} data-at=${at} aria-rowindex=${at + 2} data-selected=${picked}>
-      <div class="cell pick" role="cell"><input type="checkbox" checked=${picked} aria-label=${`Select ${row.run_name}`} onChange=${() => onPick(row)} /></div>
+    <div class="row" role="row" style=${placeOf(at)} data-at=${at} aria-rowindex=${at + 2} data-selected=${picked}>
+      <div class="cell pick" role="cell"><input type="checkbox" checked=${picked} aria-label=${`Select ${row.run_name}`} onClick=${(event) => onPick(at, { range: event.shiftKey })} /></div>
       <div class="cell title" role="cell" title=${row.run_name}>
         ${row.depth ? html`<span style=${{ paddingLeft: `${(row.depth - 1) * 16}px` }} class="twig" aria-hidden="true">└</span>` : ""}
-        ${row.children ? html`<button class="plain" aria-expanded=${!folded.has(row.run_id)} aria-label=${`Runs nested in ${row.run_name}`} onClick=${() => onFold(row.run_id)}>${folded.has(row.run_id) ? "▸" : "▾"}</button>` : ""}
+        ${row.children ? html`<${Twist} id=${row.run_id} label=${`Runs nested in ${row.run_name}`} folded=${folded} onFold=${onFold} />` : ""}
         ${drawn ? html`<span class="swatch" style=${{ color: strokeOf(row.run_id).colour, marginRight: "6px" }} aria-hidden="true"></span>` : ""}
-        <a href=${link(["runs", row.run_id])}>${row.run_name || row.run_id.slice(0, 8)}</a>
+        <a class="goal" href=${link(["runs", row.run_id])}>${row.run_name || row.run_id.slice(0, 8)}</a>
       </div>
       ${FIXED.map((one) => html`<div class=${`cell ${one.style}`} role="cell" key=${one.name}>${one.cell(row)}</div>`)}
-      ${columns.map((one) => html`<div key=${one} role="cell" class=${`cell ${one.startsWith("metrics.") ? "num" : ""}`} title=${row.cells[one] ?? ""}>${number(row.cells[one])}</div>`)}
+      ${columns.map(({ name, style, left }) => html`<div key=${name} role="cell" class=${`cell ${style}`} style=${left} title=${valueOf(row, name) ?? ""}>${shownValue(name, valueOf(row, name))}</div>`)}
     </div>
   `;
 }
+
+/** The header of a group: how many runs, and the mean, the least or the greatest of each column. */
+function Group({ at, row, columns, picked, onPick, folded, onFold, figure }) {
+  const label = row.value === undefined ? "not set" : String(row.value);
+  return html`
+    <div class="row group" role="row" style=${placeOf(at)} data-at=${at} aria-rowindex=${at + 2}>
+      <div class="cell pick" role="cell"><input type="checkbox" checked=${picked} aria-label=${`Select the group ${label}`} onClick=${() => onPick(at, {})} /></div>
+      <div class="cell title" role="rowheader" title=${label}>
+        <${Twist} id=${row.run_id} label=${`Runs of the group ${label}`} folded=${folded} onFold=${onFold} goal />
+        <strong class=${row.value === undefined ? "quiet" : ""}>${label}</strong>
+      </div>
+      <div class="cell is-status" role="cell">${number(row.rows.length)} <span class="quiet">run${row.rows.length === 1 ? "" : "s"}</span></div>
+      <div class="cell when quiet" role="cell"></div><div class="cell when quiet" role="cell"></div>
+      ${columns.map(({ name, style, left }) => {
+        const found = row.figures[name];
+        const all = found && `mean ${number(found.mean)}, min ${number(found.min)}, max ${number(found.max)} of ${number(found.many)}${found.others ? `; ${number(found.others)} not finite` : ""}`;
+        return html`<div key=${name} role="cell" class=${`cell ${style} num`} style=${left} title=${all || ""}>${found ? number(found[figure]) : ""}</div>`;
+      })}
+    </div>
+  `;
+}
+
+const Twist = ({ id, label, folded, onFold, goal }) => html`
+  <button class=${`plain twist ${goal ? "goal" : ""}`} aria-expanded=${!folded.has(id)} aria-label=${label} onClick=${() => onFold(id)}>${folded.has(id) ? "▸" : "▾"}</button>
+`;

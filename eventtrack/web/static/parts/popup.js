@@ -1,0 +1,25 @@
+/** A button with what it opens: closed by Escape, by a press elsewhere, and by the button. */
+import { html, useEffect, useRef, useState } from "../lib/ui.js";
+
+/** @param {{label: string, title: string}} props `title` names what is opened, for those who do not see it */
+export function Popup({ label, title, disabled, children }) {
+  const [open, setOpen] = useState(false);
+  const box = useRef();
+  useEffect(() => {
+    if (!open) return undefined;
+    const press = (event) => !box.current.contains(event.target) && setOpen(false);
+    addEventListener("pointerdown", press);
+    return () => removeEventListener("pointerdown", press);
+  }, [open]);
+  const keys = (event) => {
+    if (event.key !== "Escape") return;
+    setOpen(false);
+    box.current.querySelector("button").focus();
+  };
+  return html`
+    <div class="popup" ref=${box} onKeyDown=${keys}>
+      <button aria-expanded=${open} disabled=${disabled} onClick=${() => setOpen(!open)}>${label}</button>
+      ${open && html`<div role="dialog" aria-label=${title}>${typeof children === "function" ? children(() => setOpen(false)) : children}</div>`}
+    </div>
+  `;
+}

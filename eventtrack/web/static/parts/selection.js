@@ -1,0 +1,70 @@
+/** What can be done with the runs that are selected: compare, tag, delete, restore. */
+import { html, useState } from "../lib/ui.js";
+import { mlflow } from "../lib/api.js";
+import { count, number } from "../lib/format.js";
+import { go } from "../lib/route.js";
+import { writable } from "../lib/access.js";
+import { COMPARED_MAX } from "./differences.js";
+import { Popup } from "./popup.js";
+
+const AT_ONCE = 4;
+
+/** One request for each run, a few at once. Goes on after a refusal, and tells of the first. */
+export async function forEachRun(ids, change, tell) {
+  const left = [...ids];
+  const refused = [];
+  let done = 0;
+  const work = async () => {
+    for (let id = left.shift(); id !== undefined; id = left.shift()) {
+      await change(id).catch((error) => refused.push(error));
+      tell(++done);
+    }
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, work));
+  return refused;
+}
+
+/** @param {{ids: string[], view: string, onDone: (cleared: boolean) => void}} props */
+export function Selection({ ids, view, onDone, onClear }) {
+  const [state, setState] = useState({ busy: "", error: "" });
+  const none = !ids.length;
+  const what = count(ids.length, "run");
+  const all = async (doing, change, cleared) => {
+    setState({ busy: `${doing} …`, error: "" });
+    const refused = await forEachRun(ids, change, (done) => setState({ busy: `${doing}: ${number(done)} of ${number(ids.length)}`, error: "" }));
+    const [first] = refused;
+    setState({ busy: "", error: first ? `${number(refused.length)} of ${what} could not be changed: ${first.message} ${first.hint || ""}` : "" });
+    onDone(cleared && !first);
+  };
+  const busy = state.busy !== "";
+  return html`
+    <span class="actions" role="group" aria-label="With the selected runs">
+      <button disabled=${ids.length < 2 || ids.length > COMPARED_MAX} title=${ids.length > COMPARED_MAX ? `Up to ${COMPARED_MAX} runs are compared at once` : ""}
+        onClick=${() => go(["compare"], { runs: ids.join(",") })}>Compare</button>
+      ${writable.value && html`
+        <${Popup} label="Tag" title="Tag the selected runs" disabled=${none || busy}>${(close) => html`
+          <${TagForm} what=${what} onTag=${(key, value) => { close(); all("Tagging", (id) => mlflow.post("runs/set-tag", { run_id: id, key, value }), false); }} />`}<//>
+        ${view !== "DELETED_ONLY" && html`<${Popup} label="Delete" title="Delete the selected runs" disabled=${none || busy}>${(close) => html`
+          <p>Delete ${what}? Nothing is lost: deleted runs can be restored.</p>
+          <p class="bar"><button class="danger" onClick=${() => { close(); all("Deleting", (id) => mlflow.post("runs/delete", { run_id: id }), true); }}>Delete ${what}</button>
+            <button onClick=${close}>Keep</button></p>`}<//>`}
+        ${view !== "" && html`<button disabled=${none || busy} onClick=${() => all("Restoring", (id) => mlflow.post("runs/restore", { run_id: id }), true)}>Restore</button>`}`}
+      <button disabled=${none} onClick=${onClear}>Clear</button>
+      <span class="quiet" role="status">${state.busy}</span>
+      ${state.error && html`<span class="problem" role="alert">${state.error}</span>`}
+    </span>
+  `;
+}
+
+function TagForm({ what, onTag }) {
+  const [key, setKey] = useState("");
+  const [value, setValue] = useState("");
+  const send = (event) => {
+    event.preventDefault();
+    onTag(key.trim(), value);
+  };
+  return html`<form class="fields" onSubmit=${send}>
+    <label>Tag <input type="text" value=${key} autofocus onInput=${(event) => setKey(event.target.value)} /></label>
+    <label>Value <input type="text" value=${value} onInput=${(event) => setValue(event.target.value)} /></label>
+    <button disabled=${!key.trim()}>Tag ${what}</button></form>`;
+}

@@ -1,0 +1,215 @@
+"""The table of an experiment's runs, used as a person would."""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.sweep import Filled, fill, shows, table
+from tests.browser.visit import Visit
+from tests.server.running import running
+
+
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Filled]:
+    """A server of a sweep."""
+    store = tmp_path_factory.mktemp("runs") / "store"
+    found = fill(store)
+    with running(store) as server:
+        yield Filled(server, *found)
+
+
+@pytest.fixture
+def page(visit: Visit) -> Page:
+    """A tab that fails the test when a string that was logged is executed."""
+    visit.page.expose_function("attacked", lambda: visit.note("a logged string was executed"))
+    return visit.page
+
+
+def test_back_and_forward_go_through_every_filter(filled: Filled, visit: Visit, page: Page) -> None:
+    visit.open(filled.url(filled.sweep))
+    shows(page, "bare", "s2", "s1", "a3", "a2", "a1")
+    search = page.get_by_label("Filter in MLflow's language")
+    for text in ("params.lr = '0.1'", "metrics.loss < 0.4", "params.lr = '0.001'"):
+        search.fill(text)
+        search.press("Enter")
+        search.press("Enter")  # again: no step of its own
+    shows(page, "s1", "a2")
+    page.go_back()
+    shows(page, "s2", "a2")
+    page.go_back()
+    shows(page, "a3")
+    page.go_back()
+    shows(page, "bare", "s2", "s1", "a3", "a2", "a1")
+
+
+def test_a_filter_taken_back_at_once_leaves_no_rows_behind(
+    filled: Filled, visit: Visit, page: Page
+) -> None:
+    visit.open(filled.url(filled.sweep, tree="0"))
+    shows(page, "bare", "s2", "s1", "a3", "a2", "a1")
+    # Before any answer, and between what is drawn and what is then asked for.
+    for wait in (-1, 0, 1, 2, 4, 8, 12, 16, 24, 32):
+        page.evaluate(
+            """async (wait) => {
+                const all = location.hash;
+                const pause = () => new Promise((go) =>
+                    wait < 0 ? requestAnimationFrame(go) : setTimeout(go, wait));
+                for (const text of ["metrics.loss < 0.4", "params.lr = '0.1'"]) {
+                    location.hash = `${all}&q=${encodeURIComponent(text)}`;
+                    await pause();
+                }
+                location.hash = all;
+                await pause();
+            }""",
+            wait,
+        )
+        expect(page.locator(".split")).to_have_attribute("aria-busy", "false")
+        shows(page, "bare", "s2", "s1", "a3", "a2", "a1")
+
+
+def test_a_filter_is_completed_and_its_fault_stands_at_the_box(
+    filled: Filled, visit: Visit, page: Page
+) -> None:
+    visit.expected.append("^400 POST /api/eventtrack/1/runs$")
+    visit.open(filled.url(filled.sweep))
+    search = page.get_by_label("Filter in MLflow's language")
+    search.press_sequentially("par")
+    offered = page.get_by_role("listbox", name="What may stand here").get_by_role("option")
+    expect(offered.first).to_have_text("params.")
+    search.press("Tab")
+    expect(offered).to_have_text(["params.lr", "params.optimizer"])
+    search.press("ArrowDown")
+    search.press("ArrowDown")
+    search.press("Enter")
+    expect(search).to_have_value("params.optimizer ")
+    expect(offered.first).to_have_text("=")
+    search.press("Tab")
+    search.press_sequentially("'s")
+    expect(offered).to_have_text(["sgd' "])
+    search.press("Tab")
+    search.press("Escape")
+    search.press("Enter")
+    expect(search).to_have_value("params.optimizer = 'sgd'")
+    shows(page, "s2", "s1")
+    search.fill("metrics.loss <")
+    search.press("Enter")
+    fault = page.get_by_role("alert")
+    expect(fault).to_contain_text("Expected numeric value")
+    expect(search).to_have_attribute("aria-invalid", "true")
+    shows(page, "s2", "s1")
+    search.fill("")
+    search.press("Enter")
+    expect(fault).to_have_count(0)
+    shows(page, "bare", "s2", "s1", "a3", "a2", "a1")
+
+
+def test_several_columns_sort(filled: Filled, visit: Visit, page: Page) -> None:
+    visit.open(filled.url(filled.sweep))
+    head = table(page).get_by_role("columnheader")
+    head.get_by_role("button", name="lr").click()
+    head.get_by_role("button", name="loss").click(modifiers=["Shift"])
+    shows(page, "a3", "s2", "s1", "a2", "a1", "bare")
+    head.get_by_role("button", name="loss").click(modifiers=["Shift"])
+    shows(page, "a3", "s2", "a2", "s1", "a1", "bare")
+    expect(head.filter(has_text="loss")).to_have_attribute("aria-sort", "ascending")
+    page.reload()
+    shows(page, "a3", "s2", "a2", "s1", "a1", "bare")
+
+
+def test_groups_have_counts_and_figures_and_fold(filled: Filled, visit: Visit, page: Page) -> None:
+    visit.open(filled.url(filled.sweep, order="metrics.loss ASC"))
+    page.get_by_role("button", name="Group by nothing").click()
+    page.get_by_role("dialog").get_by_role("button", name="optimizer").click()
+    groups = table(page).get_by_role("row").filter(has=page.get_by_role("rowheader"))
+    expect(groups).to_have_count(3)
+    expect(groups.nth(0)).to_contain_text(re.compile("sgd.*2 runs.*0.3"))
+    expect(groups.nth(1)).to_contain_text(re.compile("adam.*3 runs.*0.6"))
+    expect(groups.nth(2)).to_contain_text(re.compile("not set.*1 run"))
+    shows(page, "s2", "s1", "a2", "a3", "a1", "bare")
+    page.get_by_label("Figure of a group").select_option("min")
+    expect(groups.nth(1)).to_contain_text("0.3")
+    page.get_by_role("button", name="Runs of the group adam").click()
+    shows(page, "s2", "s1", "bare")
+    assert "group=params.optimizer" in page.url
+    page.go_back()
+    expect(groups.nth(1)).to_contain_text("0.6")
+    page.go_back()
+    expect(groups).to_have_count(0)
+
+
+def test_columns_are_chosen_found_ordered_and_pinned(
+    filled: Filled, visit: Visit, page: Page
+) -> None:
+    visit.open(filled.url(filled.sweep))
+    heads = table(page).get_by_role("columnheader")
+    fixed = ["", "Name", "Status", "Started", "Took"]
+    expect(heads).to_have_text([*fixed, "loss", "lr", "optimizer"])
+    page.get_by_role("button", name="Columns").click()
+    page.get_by_label("Leave out metrics.loss").click()
+    page.get_by_label("Move params.optimizer up").click()
+    expect(heads).to_have_text([*fixed, "optimizer", "lr"])
+    page.get_by_label("Keep params.lr in sight").click()
+    expect(heads).to_have_text([*fixed, "lr", "optimizer"])
+    page.get_by_label("Find columns").fill("lo")
+    page.get_by_role("checkbox", name="loss").check()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    page.reload()
+    expect(heads).to_have_text([*fixed, "lr", "optimizer", "loss"])
+
+
+def test_runs_are_selected_by_range_and_by_keyboard(
+    filled: Filled, visit: Visit, page: Page
+) -> None:
+    visit.open(filled.url(filled.sweep))
+    selected = page.get_by_text(re.compile(r"^\d selected$"))
+    page.get_by_label("Select s2").click()
+    page.get_by_label("Select a2").click(modifiers=["Shift"])
+    expect(selected).to_have_text("4 selected")
+    page.get_by_role("button", name="Clear", exact=True).click()
+    table(page).get_by_role("link", name="s1").focus()
+    page.keyboard.press("x")
+    expect(selected).to_have_text("1 selected")
+    page.keyboard.press("j")
+    page.keyboard.press("Shift+ArrowDown")
+    expect(selected).to_have_text("3 selected")
+    assert page.evaluate("document.activeElement.textContent") == "a2"
+    page.get_by_label("Select all runs").click()
+    expect(selected).to_have_text("6 selected")
+    page.get_by_label("Select all runs").click()
+    expect(selected).to_have_count(0)
+
+
+def test_selected_runs_are_tagged_deleted_and_restored(
+    filled: Filled, visit: Visit, page: Page
+) -> None:
+    visit.open(filled.url(filled.changed))
+    page.get_by_label("Select one").check()
+    page.get_by_label("Select two").check()
+    page.get_by_role("button", name="Tag", exact=True).click()
+    page.get_by_label("Tag", exact=True).fill("kept")
+    page.get_by_label("Value", exact=True).fill("yes")
+    page.get_by_role("button", name="Tag 2 runs").click()
+    search = page.get_by_label("Filter in MLflow's language")
+    search.fill("tags.kept = 'yes'")
+    search.press("Enter")
+    shows(page, "two", "one")
+    page.get_by_role("button", name="Delete", exact=True).click()
+    page.get_by_role("button", name="Delete 2 runs").click()
+    expect(page.get_by_text("No run matches.")).to_be_visible()
+    page.get_by_label("Which runs").select_option("DELETED_ONLY")
+    shows(page, "two", "one")
+    page.get_by_label("Select all runs").click()
+    page.get_by_role("button", name="Restore").click()
+    expect(page.get_by_text("No run matches.")).to_be_visible()
+    page.get_by_label("Which runs").select_option("")
+    shows(page, "two", "one")
+
+
+def test_the_past_can_be_seen_and_not_changed(filled: Filled, visit: Visit, page: Page) -> None:
+    visit.open(filled.url(filled.sweep, at="100000000000", sel="x"))
+    expect(page.get_by_role("button", name="Compare")).to_be_visible()
+    expect(page.get_by_role("button", name="Delete", exact=True)).to_have_count(0)
+    expect(page.get_by_role("button", name="Tag", exact=True)).to_have_count(0)
