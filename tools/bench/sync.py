@@ -1,4 +1,4 @@
-"""Sync: a million points over a folder, a pipe and HTTP, and a round without news."""
+"""Sync: a million points over a folder, a bucket, a pipe and HTTP, and a round without news."""
 
 import contextlib
 import json
@@ -7,6 +7,7 @@ import shlex
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -44,6 +45,58 @@ def served(path: Path) -> Iterator[str]:
         assert process.stdout is not None
         yield json.loads(process.stdout.readline())["url"]
         process.terminate()
+
+
+@contextlib.contextmanager
+def bucket_server() -> Iterator[str]:
+    """The URL of an S3 server, in a process of its own; the environment names it as well."""
+    words = [sys.executable, str(Path(__file__).parents[1] / "s3_server.py")]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(words, stdin=pipe, stdout=pipe, text=True) as process:
+        assert process.stdout is not None
+        url = process.stdout.readline().strip()
+        os.environ |= {
+            "AWS_ENDPOINT_URL": url,
+            "AWS_ACCESS_KEY_ID": "bench",
+            "AWS_SECRET_ACCESS_KEY": "bench",
+            "AWS_REGION": "us-east-1",
+            "AWS_ALLOW_HTTP": "true",
+        }
+        yield url
+        process.kill()
+
+
+def over_a_bucket(report: Report, folder: Path, store: Store) -> None:
+    """Both ways of a whole store; what a round without news asks for; and small segments."""
+    pushed, pulled, whole = [], [], []
+    with bucket_server() as server:
+
+        def requests() -> int:
+            with urllib.request.urlopen(f"{server}/-/requests") as answer:
+                return len(json.load(answer))
+
+        for number in range(ROUNDS):
+            target, url = new_store(folder, f"bucket target {number}"), f"s3://bucket/{number}"
+            began = time.perf_counter()
+            synchronize(store, url, Ways(pull=False))
+            half = time.perf_counter()
+            synchronize(target, url, Ways(push=False))
+            ended = time.perf_counter()
+            pushed.append(POINTS / (half - began))
+            pulled.append(POINTS / (ended - half))
+            whole.append(POINTS / (ended - began))
+            target.close()
+        report.figure("push to a bucket of a test server", Samples(pushed), "points/s")
+        report.figure("pull from it", Samples(pulled), "points/s")
+        name = "from store to store over a bucket of a test server"
+        report.figure(name, Samples(whole), "points/s", goal=GOAL_POINTS_PER_S)
+        for rounds in range(300):
+            store.runs.create("0", run_name=str(rounds))
+            synchronize(store, url, Ways(pull=False))
+        requests()
+        nothing = measure(lambda: synchronize(store, url), report.rounds).scaled(1e3)
+        report.figure("a round without news, bucket", nothing, "ms", goal=50)
+        report.note(f"requests of a round without news, bucket: {requests() / (report.rounds + 1)}")
 
 
 def rates(report: Report, folder: Path, store: Store, title: str, points: int) -> None:
@@ -94,6 +147,7 @@ def main() -> None:
         began = time.perf_counter()
         info = create_bundle(store, folder / "all.bundle")
         report.note(f"a bundle of it: {time.perf_counter() - began:.2f} s, {info.bytes:,} bytes")
+        over_a_bucket(report, folder, store)
         store.close()
         store, _ = store_of_runs(folder, RUNS)
         stick = str(folder / "runs-stick")
