@@ -21,7 +21,8 @@ from eventtrack.log.environment import Environment, run_growing
 from eventtrack.log.filesystem import boot_id, sync_folder
 from eventtrack.log.protocol import LogReader
 from eventtrack.projections import fold
-from eventtrack.projections.tables import TABLES, Cache, Reader, Tables
+from eventtrack.projections.cache import Cache
+from eventtrack.projections.tables import TABLES, Reader, Tables
 
 Include = Callable[[Envelope], bool]
 

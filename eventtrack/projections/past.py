@@ -1,41 +1,36 @@
 """The views as they were at a moment, made out of the views of now.
 
 Nearly every row belongs to one stream, and folds are commutative. So a stream that nothing touched
-since is read where it is, one that had not begun is left out, and only what is in between is folded
-anew: from its own envelopes, into an environment beside the live one. The moment so costs what has
-changed since then around it, not what was recorded before it.
+since is read where it is, and one that had not begun is left out. Of a run that was touched after a
+rest the rows of before were kept (`kept`). Only what is in between is folded anew: from its own
+envelopes, into an environment beside the live one, when it is asked for.
 """
 
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from eventtrack.limits import FOLD_ENVELOPES_MAX
 from eventtrack.log.environment import Environment, Transaction
 from eventtrack.log.protocol import EventLog
 from eventtrack.projections import fold, timeline
 from eventtrack.projections.build import Build
-from eventtrack.projections.past_rows import OWNERS, Hidden, PastCursor
-from eventtrack.projections.tables import TABLES, Cache, Reader, Tables
+from eventtrack.projections.cache import Cache
+from eventtrack.projections.kept import GONE, came
+from eventtrack.projections.past_rows import OWNERS, PastCursor, Walk
+from eventtrack.projections.points import Points
+from eventtrack.projections.standing import Bounds, Standing
+from eventtrack.projections.state import MetricState, RunState
+from eventtrack.projections.tables import TABLES, Reader, Tables
+from eventtrack.projections.timeline import BLOCK_BYTES
 
 # Numbers given to what is folded anew lie above all that the live views give.
-_FIRST_NUMBER = 2**31
+FIRST_NUMBER = 2**31
 _NAMES = {table: table for table in TABLES}
 
 Progress = Callable[[int, int], None]
-
-
-class Bounds(NamedTuple):
-    """Envelopes up to a position here that were recorded by a hybrid time, both included."""
-
-    position: int
-    recorded: int
-
-    def include(self, position: int, recorded: int) -> bool:
-        """Whether an envelope is one of them."""
-        return position <= self.position and recorded <= self.recorded
 
 
 class Past:
@@ -54,11 +49,10 @@ class Past:
         room = 2 * live.environment.info()["map_size"]
         self._own = Environment(folder, TABLES, sync=False, map_bytes=room)
         with self._own.write() as txn:
-            txn.put(b"numbers", _FIRST_NUMBER.to_bytes(4, "big"), db=self._own.tables["meta"])
-        self._reader: tuple[int, PastTransaction] | None = None  # the thread that reads, and how
-        self._as_of = -1  # the live transaction at which the streams were looked at
-        self.hidden = Hidden()
-        self._begun: set[bytes] = set()  # hidden streams that may have begun by then
+            txn.put(b"numbers", FIRST_NUMBER.to_bytes(4, "big"), db=self._own.tables["meta"])
+        self._reader: tuple[int, PastReader] | None = None  # the thread that reads, and how
+        self._as_of = -1  # the live transaction that `_standing` is of
+        self._standing: Standing | None = None
         self._folded: set[bytes] = set()
         self.broken = False  # whether folding failed: what is here is not to be used any more
 
@@ -66,17 +60,16 @@ class Past:
     def read(self) -> Iterator[Reader]:
         """The tables as they were; what they need is folded when it is asked for."""
         if self._reader is not None and self._reader[0] == threading.get_ident():
-            yield Reader(self._reader[1], _NAMES)  # type: ignore[arg-type]
+            yield self._reader[1]
             return
         failure: BaseException | None = None
         with self._own.write() as own, self.live.environment.read() as txn:
-            transaction = PastTransaction(self, own, txn)
-            self._reader = threading.get_ident(), transaction
+            live = Reader(txn, self.live.environment.tables)
+            standing = self._stands(live, txn.id())
+            transaction = PastTransaction(self, own, live, standing)
+            self._reader = threading.get_ident(), PastReader(transaction)
             try:
-                if txn.id() != self._as_of:
-                    self._look(Reader(txn, self.live.environment.tables))
-                    self._as_of = txn.id()
-                yield Reader(transaction, _NAMES)  # type: ignore[arg-type]
+                yield self._reader[1]
             except BaseException as error:
                 if self.broken:
                     raise
@@ -87,83 +80,52 @@ class Past:
             raise failure
 
     def fold_all(self, progress: Progress | None = None) -> None:
-        """Fold all that has to be, now."""
+        """Fold all that is not as it was, now: for those who ask about everything."""
         with self.read():
             assert self._reader is not None
-            self.need_all(self._reader[1], progress)
+            transaction = self._reader[1].past
+            self.fold(transaction, transaction.standing.all_between(), progress)
+
+    def fold_unkept(self, progress: Progress | None = None) -> None:
+        """Fold what a search has to have folded, now."""
+        with self.read():
+            assert self._reader is not None
+            transaction = self._reader[1].past
+            self.fold(transaction, transaction.standing.unkept(), progress)
 
     def last_included(self) -> int:
         """The last position that had happened by then, 0 for none."""
         with self.read():
             assert self._reader is not None
-            live = Reader(self._reader[1].live, self.live.environment.tables)
-            last = 0
-            for block, whole in timeline.blocks(live):
-                if self._holds_all(whole):
-                    last = max(last, whole.last)
-                elif block not in self.hidden.blocks:
-                    held = (
-                        one.last for _, one in timeline.extents(live, block) if self._holds_all(one)
-                    )
-                    last = max(last, *held, 0)
-            for number in self._begun:
-                last = max(last, *self._positions(live, number), 0)
-            return last
+            return self._reader[1].past.standing.last_position()
 
     def close(self) -> None:
         """Close what was folded anew; its folder is the caller's."""
         self._own.close()
 
-    # What PastTransaction and its cursors ask for.
+    # What PastTransaction asks for.
 
     def own_tables(self) -> dict[str, Any]:
         """The tables of what was folded anew."""
         return self._own.tables
 
-    def need(self, transaction: "PastTransaction", number: bytes) -> None:
-        """Fold one stream anew if its rows of the moment are not those of now."""
-        if number in self._begun and number not in self._folded:
-            self._fold(transaction, {number}, None)
+    def is_folded(self, number: bytes) -> bool:
+        """Whether a stream was folded anew: its rows are there, and no others count."""
+        return number in self._folded
 
-    def need_all(self, transaction: "PastTransaction", progress: Progress | None = None) -> None:
-        """Fold every such stream."""
-        if missing := self._begun - self._folded:
-            self._fold(transaction, missing, progress)
-
-    def _look(self, live: Reader) -> None:
-        """Which streams are as they were, which had begun, and which had not."""
-        self.hidden, self._begun = Hidden(), set()
-        for block, whole in timeline.blocks(live):
-            if self._holds_all(whole):
-                continue
-            if self._holds_none(whole):
-                self.hidden.blocks.add(block)
-                continue
-            for number, extent in timeline.extents(live, block):
-                if not self._holds_all(extent):
-                    self.hidden.numbers.add(number)
-                    if not self._holds_none(extent):
-                        self._begun.add(number)
-
-    def _holds_all(self, extent: timeline.Extent) -> bool:
-        return self._until.include(extent.last, extent.latest)
-
-    def _holds_none(self, extent: timeline.Extent) -> bool:
-        return not self._until.include(extent.first, extent.earliest)
-
-    def _positions(self, live: Reader, number: bytes) -> Iterator[int]:
-        for position, recorded, _ in timeline.envelopes_of(live, int.from_bytes(number, "big")):
-            if self._until.include(position, recorded):
-                yield position
-
-    def _fold(
-        self, transaction: "PastTransaction", numbers: set[bytes], progress: Progress | None
+    def fold(
+        self,
+        transaction: "PastTransaction",
+        numbers: set[bytes],
+        progress: Progress | None = None,
     ) -> None:
-        live = Reader(transaction.live, self.live.environment.tables)
-        positions = sorted(place for one in numbers for place in self._positions(live, one))
+        """Fold those of some streams that were not yet."""
+        missing = numbers - self._folded
+        standing = transaction.standing
+        positions = sorted(place for one in missing for place in standing.positions(one))
         # Before: the folds read these streams too, and find what there is of them so far.
-        self._folded |= numbers
-        tables, done = Tables(transaction, _NAMES, Cache()), 0  # type: ignore[arg-type]
+        self._folded |= missing
+        tables, done = Tables(transaction, _NAMES, Cache(), keeps=False), 0  # type: ignore[arg-type]
         try:
             while done < len(positions):
                 batch = self._log.get_many(positions[done : done + FOLD_ENVELOPES_MAX])
@@ -177,6 +139,13 @@ class Past:
             self.broken = True
             raise
 
+    def _stands(self, live: Reader, as_of: int) -> Standing:
+        """How the streams stand as of now; what is known of them goes when others have folded."""
+        if self._standing is None or as_of != self._as_of:
+            self._standing, self._as_of = Standing(live, self._log, self._until), as_of
+        self._standing.live = live
+        return self._standing
+
 
 class PastTransaction:
     """What stands in for LMDB's transaction: rows of the moment, wherever they are.
@@ -184,32 +153,50 @@ class PastTransaction:
     Tables go by their names. What is written goes beside the live views.
     """
 
-    def __init__(self, past: Past, own: Transaction, live: Transaction) -> None:
+    def __init__(self, past: Past, own: Transaction, live: Reader, standing: Standing) -> None:
         self._past = past
         self._own = own
-        self.live = live
+        self._live = live
+        self.standing = standing
 
     def get(self, key: bytes, *, db: str) -> bytes | None:
         """The value of a row; None where there was none."""
-        own, live = self._past.own_tables()[db], self._past.live.environment.tables[db]
+        own, live = self._past.own_tables()[db], self._live.tables[db]
         owner = OWNERS[db]
         if owner is None:
             value = self._own.get(key, db=own)
-            return self.live.get(key, db=live) if value is None else value
+            return self._live.txn.get(key, db=live) if value is None else value
         number = key[owner]
-        self._past.need(self, number)
-        source, table = (self._own, own) if number in self._past.hidden else (self.live, live)
-        return source.get(key, db=table)
+        if self._past.is_folded(number):
+            return self._own.get(key, db=own)
+        if self.standing.is_same(number):
+            return self._live.txn.get(key, db=live)
+        if not self.standing.is_between(number):
+            return None
+        if db == "runs":
+            found = self.standing.kept(number)
+            if found is not None or number not in self.standing.unkept():
+                return None if found is None else found.row
+        self.need(number)
+        return self._own.get(key, db=own)
 
     def cursor(self, db: str) -> PastCursor:
         """A cursor over the rows of a table."""
-        own = self._own.cursor(self._past.own_tables()[db])
-        live = self.live.cursor(self._past.live.environment.tables[db])
-        return PastCursor(self, OWNERS[db], self._past.hidden, own, live)
+        owner, own = OWNERS[db], self._own.cursor(self._past.own_tables()[db])
+        live = self._live.txn.cursor(self._live.tables[db])
+        if db == "index":
+            gone = self._live.txn.cursor(self._live.tables[GONE])
+            walks = Walk(own, self._is_folded_row), Walk(live, self._is_index_row)
+            return PastCursor(self, db, None, (*walks, Walk(gone, self._is_gone_row, cut=8)))
+        if owner is None:
+            return PastCursor(self, db, None, (Walk(own), Walk(live)))
+        return PastCursor(
+            self, db, owner, (Walk(own), Walk(live, lambda key: self._shows(key[owner])))
+        )
 
     def stat(self, db: str) -> dict[str, int]:
         """At most so many rows."""
-        found = self.live.stat(self._past.live.environment.tables[db])["entries"]
+        found = self._live.txn.stat(self._live.tables[db])["entries"]
         return {"entries": found + self._own.stat(self._past.own_tables()[db])["entries"]}
 
     def put(self, key: bytes, value: bytes, *, db: str) -> bool:
@@ -220,12 +207,89 @@ class PastTransaction:
         """Delete such a row."""
         return self._own.delete(key, db=self._past.own_tables()[db])
 
-    def need(self, number: bytes | None) -> None:
-        """Fold what a cursor is about to meet: one stream, or None for all."""
-        if number is None:
-            self._past.need_all(self)
-        else:
-            self._past.need(self, number)
+    def need(self, number: bytes) -> None:
+        """Fold one stream anew, if its rows are not those of now."""
+        if not self._past.is_folded(number) and self.standing.is_between(number):
+            self._past.fold(self, {number})
+
+    def need_table(self, db: str) -> None:
+        """Fold what has rows in a table and is not kept."""
+        if db == "index":
+            self._past.fold(self, self.standing.unkept())
+            return
+        # Deleted traces leave the order of traces, and only that.
+        db = "traces" if db == "traces_by_time" else db
+        owner = OWNERS[db]
+        if owner is None:
+            return
+        rows = self._live.txn.cursor(self._live.tables[db]).iternext(values=False)
+        owners = {key[owner] for key in rows}
+        self._past.fold(self, {one for one in owners if self.standing.is_between(one)})
+
+    def live_run(self, number: int) -> RunState | None:
+        """A run as it is now."""
+        return self._live.run_by_number(number)
+
+    def _shows(self, number: bytes) -> bool:
+        return self.standing.is_same(number) and not self._past.is_folded(number)
+
+    def _is_folded_row(self, key: bytes) -> bool:
+        return self._past.is_folded(key[-4:])
+
+    def _is_index_row(self, key: bytes) -> bool:
+        """Whether a live row of the search index was there."""
+        number = key[-4:]
+        if number[:BLOCK_BYTES] in self.standing.same:
+            return True
+        if self._past.is_folded(number):
+            return False
+        if self.standing.is_same(number):
+            return True
+        known = self.standing.kept(number)
+        if known is None:
+            return False
+        return came(self._live.txn.get(key, db=self._live.tables["index"])) < known.position
+
+    def _is_gone_row(self, key: bytes) -> bool:
+        """Whether a row that left the search index was there."""
+        number = key[-12:-8]
+        if self._past.is_folded(number):
+            return False
+        known = self.standing.kept(number)
+        if known is None or int.from_bytes(key[-8:], "big") < known.position:
+            return False
+        return came(self._live.txn.get(key, db=self._live.tables[GONE])) < known.position
+
+
+class PastReader(Reader):
+    """Reads of a moment."""
+
+    def __init__(self, past: PastTransaction) -> None:
+        super().__init__(past, _NAMES)  # type: ignore[arg-type]
+        self.past = past
+        # Series of rows that were kept, which may have grown since: their runs and metrics.
+        self._series: dict[int, tuple[int, str]] = {}
+
+    def run_by_number(self, number: int) -> RunState | None:
+        """A run by its local number, as it was."""
+        state = super().run_by_number(number)
+        if state is not None and self.past.standing.is_between(number.to_bytes(4, "big")):
+            for key, metric in state.metrics.items():
+                if metric.series < FIRST_NUMBER:
+                    self._series[metric.series] = number, key
+        return state
+
+    def history(self, state: MetricState) -> Points:
+        """All points of a series, as of then."""
+        number, key = self._series.get(state.series, (0, ""))
+        if number:
+            now = self.past.live_run(number)
+            if now is None or now.metrics.get(key) != state:
+                self.past.need(number.to_bytes(4, "big"))
+                then = super().run_by_number(number)
+                assert then is not None, "a run that was kept is folded"
+                return super().history(then.metrics[key])
+        return super().history(state)
 
 
 def touched(

@@ -3,11 +3,10 @@
 Every table says whose its rows are: which bytes of a key are the number of the stream.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
+from operator import itemgetter
 from typing import Any, Protocol
-
-from eventtrack.projections.timeline import BLOCK_BYTES
 
 _FIRST, _LAST = slice(0, 4), slice(-4, None)
 # Rows without an owner only give numbers to names, or are found by a number that only one has.
@@ -18,6 +17,9 @@ OWNERS: dict[str, slice | None] = {
     "points": None,
     "extent_blocks": None,
     "log_blocks": None,
+    "disordered": _FIRST,
+    "kept_runs": _FIRST,
+    "gone_index": slice(-12, -8),
     "timeline": _FIRST,
     "extents": _FIRST,
     "experiments": _FIRST,
@@ -39,59 +41,89 @@ OWNERS: dict[str, slice | None] = {
 }
 
 
-class Hidden:
-    """The streams whose live rows are not those of the moment: whole blocks of them, and others."""
-
-    def __init__(self) -> None:
-        self.blocks: set[bytes] = set()  # the first bytes of their numbers
-        self.numbers: set[bytes] = set()
-
-    def __contains__(self, number: object) -> bool:
-        assert isinstance(number, bytes)
-        return number in self.numbers or number[:BLOCK_BYTES] in self.blocks
-
-    def __bool__(self) -> bool:
-        return bool(self.blocks or self.numbers)
-
-
-Row = Any  # a key, or a pair of key and value
+Row = tuple[bytes, bytes]
 
 
 class Needs(Protocol):
-    """Folds streams when their rows are about to be met."""
+    """Folds what rows are about to be met of."""
 
-    def need(self, number: bytes | None) -> None:
-        """Fold one stream, or None for all."""
+    def need(self, number: bytes) -> None:
+        """Fold one stream."""
+        ...
+
+    def need_table(self, db: str) -> None:
+        """Fold all that has rows in a table."""
         ...
 
 
-class PastCursor:
-    """As much of LMDB's cursor as the readers and folds of the views use."""
+class Walk:
+    """One of the sorted tables that a past table is made of.
+
+    Args:
+        cursor: LMDB's.
+        shows: Whether a row was there then, by its key; all were by default.
+        cut: So many bytes at the end of a key are no part of the row's.
+    """
 
     def __init__(
-        self, needs: Needs, owner: slice | None, hidden: Hidden, own: Any, live: Any
+        self, cursor: Any, shows: Callable[[bytes], bool] | None = None, cut: int = 0
     ) -> None:
+        self._cursor = cursor
+        self._shows = shows
+        self._cut = cut
+        self.putmulti = cursor.putmulti
+
+    def forward(self, start: bytes) -> Iterator[Row]:
+        """The rows from a key on."""
+        rows = self._cursor.iternext() if self._cursor.set_range(start) else iter(())
+        return self._shown(rows)
+
+    def backward(self, start: bytes | None) -> Iterator[Row]:
+        """The rows that are not above a key, or all, from the last to the first."""
+        if start is not None and self._cut:
+            start += b"\xff" * self._cut
+        rows = self._cursor.iterprev() if _go_back(self._cursor, start) else iter(())
+        return self._shown(rows)
+
+    def _shown(self, rows: Iterator[Row]) -> Iterator[Row]:
+        shows, cut = self._shows, self._cut
+        if shows is not None:
+            rows = (row for row in rows if shows(row[0]))
+        return ((row[0][:-cut], row[1]) for row in rows) if cut else rows
+
+
+class PastCursor:
+    """As much of LMDB's cursor as the readers and folds of the views use.
+
+    Args:
+        owner: Which bytes of a key are the number of the stream; None where rows are met that
+            belong to nobody, or to those who are folded beforehand.
+        walks: What is shown, and written, is in the first of them before it is in the others.
+    """
+
+    def __init__(self, needs: Needs, db: str, owner: slice | None, walks: Sequence[Walk]) -> None:
         self._needs = needs
+        self._db = db
         self._owner = owner
-        self._hidden = hidden
-        self._own = own
-        self._live = live
-        self._row: tuple[bytes, bytes] | None = None
+        self._walks = walks
+        self._row: Row | None = None
 
     def set_range(self, key: bytes) -> bool:
         """Go to the first row that is not below a key; False where there is none."""
-        if self._owner is not None:
-            self._needs.need(key[:4] if self._owner == _FIRST and len(key) >= 4 else None)
-        return self._go(self._forward(key, keys_only=False))
+        if self._owner == _FIRST and len(key) >= 4:
+            self._needs.need(key[:4])
+        else:
+            self._needs.need_table(self._db)
+        return self._go(self._forward(key))
 
     def last(self) -> bool:
         """Go to the last row."""
-        self._needs.need(None)
-        return self._go(self._backward(None, keys_only=False))
+        self._needs.need_table(self._db)
+        return self._go(self._backward(None))
 
     def prev(self) -> bool:
         """Go to the row before."""
-        below = self._backward(self.key(), keys_only=False)
+        below = self._backward(self.key())
         next(below, None)
         return self._go(below)
 
@@ -103,50 +135,38 @@ class PastCursor:
         """The value of that row."""
         return self._row[1] if self._row is not None else b""
 
-    def iternext(self, *, keys: bool = True, values: bool = True) -> Iterator[Row]:
+    def iternext(self, *, keys: bool = True, values: bool = True) -> Iterator[Any]:
         """This row, or the first, and those behind it."""
         if self._row is None:
-            self._needs.need(None)
-        rows = self._forward(self.key(), keys_only=not values)
-        return rows if keys else (row[1] for row in rows)
+            self._needs.need_table(self._db)
+        return _parts(self._forward(self.key()), keys, values)
 
     __iter__ = iternext
 
-    def iterprev(self, *, values: bool = True) -> Iterator[Row]:
+    def iterprev(self, *, values: bool = True) -> Iterator[Any]:
         """This row and those before it."""
-        return self._backward(self.key(), keys_only=not values)
+        return _parts(self._backward(self.key()), True, values)
 
-    def putmulti(self, rows: Iterable[tuple[bytes, bytes]]) -> None:
+    def putmulti(self, rows: Iterable[Row]) -> None:
         """Write rows of streams that are folded anew."""
-        self._own.putmulti(rows)
+        self._walks[0].putmulti(rows)
 
-    def _go(self, rows: Iterator[tuple[bytes, bytes]]) -> bool:
+    def _go(self, rows: Iterator[Row]) -> bool:
         self._row = next(rows, None)
         return self._row is not None
 
-    def _forward(self, start: bytes, *, keys_only: bool) -> Iterator[Row]:
-        found = [
-            one.iternext(values=not keys_only) if one.set_range(start) else iter(())
-            for one in (self._own, self._live)
-        ]
-        return _merged(found[0], self._shown(found[1], keys_only), keys_only, reverse=False)
+    def _forward(self, start: bytes) -> Iterator[Row]:
+        return _merged([walk.forward(start) for walk in self._walks], reverse=False)
 
-    def _backward(self, start: bytes | None, *, keys_only: bool) -> Iterator[Row]:
-        found = [
-            one.iterprev(values=not keys_only) if _go_back(one, start) else iter(())
-            for one in (self._own, self._live)
-        ]
-        return _merged(found[0], self._shown(found[1], keys_only), keys_only, reverse=True)
+    def _backward(self, start: bytes | None) -> Iterator[Row]:
+        return _merged([walk.backward(start) for walk in self._walks], reverse=True)
 
-    def _shown(self, rows: Iterator[Row], keys_only: bool) -> Iterator[Row]:
-        owner, blocks, numbers = self._owner, self._hidden.blocks, self._hidden.numbers
-        if owner is None or not self._hidden:
-            return rows
-        block = slice(owner.start, owner.start + BLOCK_BYTES)
-        # Without a call for each row: there may be as many as there are runs.
-        if keys_only:
-            return (row for row in rows if row[block] not in blocks and row[owner] not in numbers)
-        return (row for row in rows if row[0][block] not in blocks and row[0][owner] not in numbers)
+
+def _parts(rows: Iterator[Row], keys: bool, values: bool) -> Iterator[Any]:
+    """Keys, values or both."""
+    if keys and values:
+        return rows
+    return map(itemgetter(0 if keys else 1), rows)
 
 
 def _go_back(cursor: Any, start: bytes | None) -> bool:
@@ -156,30 +176,26 @@ def _go_back(cursor: Any, start: bytes | None) -> bool:
     return True if cursor.key() == start else bool(cursor.prev())
 
 
-def _merged(
-    own: Iterator[Row], live: Iterator[Row], keys_only: bool, *, reverse: bool
-) -> Iterator[Row]:
-    """Two sorted walks as one. What was folded anew stands before a live row of the same key."""
-    head = next(own, None)
-    return live if head is None else _interleaved(chain((head,), own), live, keys_only, reverse)
+def _merged(walks: Sequence[Iterator[Row]], *, reverse: bool) -> Iterator[Row]:
+    """Sorted walks as one. Of rows with one key that of the earliest walk is shown."""
+    rows: Iterator[Row] | None = None
+    for walk in reversed(walks):
+        head = next(walk, None)
+        if head is not None:
+            those = chain((head,), walk)
+            rows = those if rows is None else _interleaved(those, rows, reverse)
+    return iter(()) if rows is None else rows
 
 
-def _interleaved(
-    own: Iterator[Row], live: Iterator[Row], keys_only: bool, reverse: bool
-) -> Iterator[Row]:
-    other = next(live, None)
-    for row in own:
-        key = row if keys_only else row[0]
-        while other is not None:
-            rival = other if keys_only else other[0]
-            if rival == key:
-                other = next(live, None)
-                break
-            if (rival > key) != reverse:
-                break
+def _interleaved(rows: Iterator[Row], others: Iterator[Row], reverse: bool) -> Iterator[Row]:
+    other = next(others, None)
+    for row in rows:
+        while other is not None and other[0] != row[0] and (other[0] > row[0]) == reverse:
             yield other
-            other = next(live, None)
+            other = next(others, None)
+        if other is not None and other[0] == row[0]:
+            other = next(others, None)
         yield row
     if other is not None:
         yield other
-        yield from live
+        yield from others

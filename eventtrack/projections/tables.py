@@ -5,13 +5,14 @@ the batch ends, however many events touched them; index rows follow from what ch
 Decoded entities are kept in a `Cache` for the next batch, as long as nobody else folded meanwhile.
 """
 
-from itertools import islice, repeat, takewhile
+from itertools import islice, takewhile
 from typing import Any
 
 import msgspec
 
 from eventtrack.log.environment import Transaction
-from eventtrack.projections import index, keys, points, timeline
+from eventtrack.projections import index, kept, keys, points, timeline
+from eventtrack.projections.cache import Cache
 from eventtrack.projections.index import FieldName
 from eventtrack.projections.state import (
     ArtifactState,
@@ -30,6 +31,7 @@ TABLES = (
     timeline.EXTENTS,
     timeline.BLOCKS,
     timeline.LOG_BLOCKS,
+    timeline.DISORDERED,
     "experiments",
     "names",
     "runs",
@@ -43,10 +45,11 @@ TABLES = (
     "points",
     "fields",
     "index",
+    kept.KEPT,
+    kept.GONE,
     "unknown",
     *TRACE_TABLES,
 )
-_ENTITIES_CACHED_MAX = 20_000
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode_run = msgspec.msgpack.Decoder(RunState).decode
@@ -54,27 +57,6 @@ _decode_experiment = msgspec.msgpack.Decoder(ExperimentState).decode
 _decode_model = msgspec.msgpack.Decoder(ModelState).decode
 _decode_artifact = msgspec.msgpack.Decoder(ArtifactState).decode
 _decode_session = msgspec.msgpack.Decoder(SessionState).decode
-
-
-class Cache:
-    """Decoded entities as of the views' transaction `as_of`; emptied when others have folded."""
-
-    def __init__(self) -> None:
-        self.as_of = -1
-        self.runs: dict[int, RunState] = {}
-        self.experiments: dict[int, ExperimentState] = {}
-        self.streams: dict[str, int] = {}
-        self.fields: dict[FieldName, int] = {}
-        self.prefixes: dict[int, dict[FieldName, bytes]] = {}  # of index rows, by experiment number
-
-    def clear(self) -> None:
-        """Forget everything."""
-        self.__init__()  # type: ignore[misc]
-
-    def trim(self) -> None:
-        """Forget entities when there are very many; they are read again when needed."""
-        if len(self.runs) + len(self.streams) > _ENTITIES_CACHED_MAX:
-            self.clear()
 
 
 class Reader:
@@ -202,11 +184,19 @@ class Reader:
 
 
 class Tables(Reader):
-    """The views within one write transaction of a fold."""
+    """The views within one write transaction of a fold.
 
-    def __init__(self, txn: Transaction, tables: dict[str, Any], cache: Cache) -> None:
+    Args:
+        keeps: Whether rows that change are kept for those who ask for the past.
+    """
+
+    def __init__(
+        self, txn: Transaction, tables: dict[str, Any], cache: Cache, *, keeps: bool = True
+    ) -> None:
         super().__init__(txn, tables)
         self._cache = cache
+        self._keeper = kept.Keeper(self, cache.kept) if keeps else None
+        self._new: set[int] = set()  # runs that have no row yet
         self._runs: dict[int, RunState] = {}  # changed in this batch
         self._experiments: dict[int, ExperimentState] = {}  # changed in this batch
         # Of each changed run: its old index values by field, or None when it was not indexed.
@@ -244,6 +234,7 @@ class Tables(Reader):
             state = self._cache.runs.get(number) or self.run_by_number(number)
             if state is None:
                 state = RunState(number, stream.partition("/")[2])
+                self._new.add(number)
             self._runs[number] = self._cache.runs[number] = state
             self._before[number] = {} if state.experiment_id else None
             self._moved_from[number] = state.experiment_id
@@ -295,9 +286,13 @@ class Tables(Reader):
             state = self._runs[number]
             self.touch(state, (index.METRIC, key))
             points.append(self.txn, self.tables["points"], state.metrics[key], buffer, in_order)
-        self._timeline.flush()
         self._put_many("experiments", _encoded(self._experiments))
+        if self._keeper is not None:
+            for number, touched in self._timeline.first.items():
+                if number not in self._new:
+                    self._keeper.keep(number, touched)
         self._flush_index()
+        self._timeline.flush()
         self._put_many("runs", _encoded(self._runs))
         self.traces.flush()
         for name, count in self._unknown.items():
@@ -312,8 +307,12 @@ class Tables(Reader):
         self._unknown.clear()
 
     def _flush_index(self) -> None:
-        rows: list[bytes] = []
+        rows: list[tuple[bytes, bytes]] = []
         for number, state in self._runs.items():
+            since = b""
+            if number not in self._new:
+                touched = self._timeline.first[number]
+                since = touched.position.to_bytes(kept.POSITION_BYTES, "big")
             old_id = self._moved_from[number]
             before = self._before[number]
             if not state.experiment_id:
@@ -327,18 +326,19 @@ class Tables(Reader):
             if before is None:
                 for field, value in index.entries(state):
                     prefix = prefixes.get(field) or self._index_prefix(experiment, field)
-                    rows.append(prefix + value + run)
+                    rows.append((prefix + value + run, since))
                 continue
             for field, old in before.items():
                 new = index.values(state, field)
                 if new != old:
                     prefix = prefixes.get(field) or self._index_prefix(experiment, field)
                     for value in old:
-                        self.txn.delete(prefix + value + run, db=self.tables["index"])
-                    rows.extend([prefix + value + run for value in new])
+                        self._remove_row(prefix + value + run, number)
+                    rows.extend([(prefix + value + run, since) for value in new])
         # Sorted rows land on neighbouring pages; in random order this is several times slower.
         rows.sort()
-        self.txn.cursor(self.tables["index"]).putmulti(zip(rows, repeat(b"")))
+        self.txn.cursor(self.tables["index"]).putmulti(rows)
+        self._new.clear()
 
     def _remove_rows(
         self, experiment_id: str, state: RunState, before: dict[FieldName, tuple[bytes, ...]]
@@ -348,7 +348,13 @@ class Tables(Reader):
         for field in {*index.fields(state), *before}:
             for value in before.get(field, index.values(state, field)):
                 key = index.row(experiment, self._field_number(field), value, state.number)
-                self.txn.delete(key, db=self.tables["index"])
+                self._remove_row(key, state.number)
+
+    def _remove_row(self, row: bytes, number: int) -> None:
+        if self._keeper is None:
+            self.txn.delete(row, db=self.tables["index"])
+        else:
+            self._keeper.remove(row, number, self._timeline.first[number].position)
 
     def _index_prefix(self, experiment: int, field: FieldName) -> bytes:
         prefix = index.prefix(experiment, self._field_number(field))

@@ -3,7 +3,8 @@
 `timeline` has a row for each envelope: `stream number (u32) ‖ position (u64)` -> its recorded time
 (u64) and how many events it holds (u32). `extents` has one for each stream: its first and last
 position, its least and greatest recorded time, its number of events (u64 each, in the machine's own
-order); `extent_blocks` the same of whole blocks of streams, and `log_blocks` of blocks of the log.
+order), and whether they were recorded in the order in which they came; `extent_blocks` the same of
+whole blocks of streams, `log_blocks` of blocks of the log. `disordered` has the others' numbers.
 From these follows which streams are now as they were at a moment, what the others have to be folded
 from (`past`), and how much happened when (`store.density`).
 """
@@ -15,16 +16,17 @@ from typing import Any, NamedTuple, Protocol
 
 from eventtrack.events.envelope import Envelope
 from eventtrack.log.environment import Transaction
+from eventtrack.log.protocol import LogReader
 
 TIMELINE, EXTENTS, BLOCKS = "timeline", "extents", "extent_blocks"
-LOG_BLOCKS = "log_blocks"
+LOG_BLOCKS, DISORDERED = "log_blocks", "disordered"
 # Streams whose numbers have so many first bytes in common are a block: 256 numbers.
 BLOCK_BYTES = 3
 # Positions of the log that are a block: 1 to 256 is the first.
 LOG_BLOCK = 256
 _NUMBER_AND_POSITION = struct.Struct(">IQ")
 _TIME_AND_EVENTS = struct.Struct(">QI")
-_EXTENT = struct.Struct("=5Q")
+_EXTENT = struct.Struct("=5Q?")
 _EVENTS_MAX = 2**32 - 1
 
 
@@ -36,13 +38,18 @@ class Source(Protocol):
 
 
 class Extent(NamedTuple):
-    """From where to where a stream reaches, positions here and hybrid times, with how much."""
+    """From where to where a stream reaches, positions here and hybrid times, with how much.
+
+    `ordered` says of a stream, not of a block, that no envelope was recorded before one that came
+    here earlier.
+    """
 
     first: int
     last: int
     earliest: int
     latest: int
     events: int
+    ordered: bool = True
 
 
 class Place(NamedTuple):
@@ -74,6 +81,11 @@ def extent_of(source: Source, number: int) -> Extent | None:
     return None if value is None else Extent(*_EXTENT.unpack(value))
 
 
+def disordered(source: Source) -> Iterator[bytes]:
+    """The numbers of the streams whose envelopes did not come in the order of their times."""
+    yield from source.txn.cursor(source.tables[DISORDERED]).iternext(values=False)
+
+
 def log_blocks(source: Source) -> Iterator[Extent]:
     """The extent of each block of the log."""
     for value in source.txn.cursor(source.tables[LOG_BLOCKS]).iternext(keys=False):
@@ -94,16 +106,28 @@ def blocks(source: Source) -> Iterator[tuple[bytes, Extent]]:
         yield key, Extent(*_EXTENT.unpack(value))
 
 
+def envelopes_between(log: LogReader, first: int, last: int) -> Iterator[Envelope]:
+    """The envelopes at positions from `first` to `last`, both included."""
+    while first <= last:
+        found = log.read(first - 1, last - first + 1)
+        if not found:
+            return
+        yield from found
+        first = found[-1].position + 1
+
+
 class Timeline:
     """The envelopes of a batch of a fold, written when it ends."""
 
     def __init__(self, source: Source) -> None:
         self._source = source
         self._rows: list[tuple[int, Place]] = []
+        self.first: dict[int, Place] = {}  # of each stream that was noted
 
     def note(self, number: int, place: Place) -> None:
         """Record that an envelope touches a stream."""
         self._rows.append((number, place))
+        self.first.setdefault(number, place)
 
     def flush(self) -> None:
         """Write what was noted."""
@@ -111,6 +135,7 @@ class Timeline:
             return
         rows = sorted(self._rows)
         self._rows.clear()
+        self.first.clear()
         found: dict[int, Extent] = {}
         in_log: dict[int, Extent] = {}
         for number, (position, recorded, events) in rows:
@@ -142,14 +167,18 @@ class Timeline:
             value = txn.get(key, db=table)
             joined = extent if value is None else _joined(Extent(*_EXTENT.unpack(value)), extent)
             rows.append((key, _EXTENT.pack(*joined)))
+            if name == EXTENTS and not joined.ordered:
+                txn.put(key, b"", db=self._source.tables[DISORDERED])
         txn.cursor(table).putmulti(rows)
 
 
 def _joined(one: Extent, two: Extent) -> Extent:
+    """Both of them as one; `two` came here later."""
     return Extent(
         min(one.first, two.first),
         max(one.last, two.last),
         min(one.earliest, two.earliest),
         max(one.latest, two.latest),
         one.events + two.events,
+        one.ordered and two.ordered and one.latest <= two.earliest,
     )

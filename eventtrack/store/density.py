@@ -123,7 +123,7 @@ def of_log(reader: Reader, log: LogReader, asked: Asked) -> Density:
     strip = asked.strip(blocks)
     for block in blocks:
         if not strip.takes(block):
-            for envelope in log.read(block.first - 1, block.last - block.first + 1):
+            for envelope in timeline.envelopes_between(log, block.first, block.last):
                 strip.take(Place.of(envelope))
     return strip.density()
 

@@ -18,7 +18,8 @@ from eventtrack.ids import IdSource
 from eventtrack.log.protocol import EventLog
 from eventtrack.projections.build import Build
 from eventtrack.projections.digest import digest
-from eventtrack.projections.past import Bounds, Past
+from eventtrack.projections.past import Past
+from eventtrack.projections.standing import Bounds
 from eventtrack.projections.tables import Reader
 from eventtrack.store.engine import Engine
 
@@ -102,8 +103,8 @@ class SnapshotEngine:
             yield reader
 
     def fold(self, progress: Progress) -> None:
-        """Fold at once all that is not as it was, and say how far that is."""
-        self._current().fold_all(progress)
+        """Fold at once what a search needs, and say how far that is."""
+        self._current().fold_unkept(progress)
 
     def close(self) -> None:
         """Let go of what was folded."""
@@ -158,6 +159,7 @@ class SnapshotEngine:
 
     def digest(self) -> str:
         """The digest of the whole state, as of then."""
+        self._current().fold_all()
         with self.read() as reader:
             return digest(reader)
 

@@ -88,7 +88,7 @@ class Store(Queries):
         keeps the last few open, for whoever walks through time.
 
         Args:
-            progress: Fold all of that at once, and say how far it is.
+            progress: Fold at once what a search needs of that, and say how far it is.
         """
         engine = SnapshotEngine(self._engine, Moment.of(moment))
         try:

@@ -74,6 +74,7 @@ def in_every_order(facts: Sequence[bytes], ask: Callable[[Reader], Answer]) -> A
 
 def index_of(reader: Reader) -> dict[str, dict[str, list[tuple[str, str]]]]:
     """The search index, without local numbers: {experiment: {field: [(value, run)]}}."""
+    rows = list(reader.txn.cursor(reader.tables["index"]))  # first: a past gives numbers meanwhile
     streams = {
         int.from_bytes(number, "big"): bytes(stream).decode()
         for stream, number in reader.txn.cursor(reader.tables["streams"])
@@ -83,7 +84,7 @@ def index_of(reader: Reader) -> dict[str, dict[str, list[tuple[str, str]]]]:
         for name, number in reader.txn.cursor(reader.tables["fields"])
     }
     found: dict[str, dict[str, list[tuple[str, str]]]] = {}
-    for key, _ in reader.txn.cursor(reader.tables["index"]):
+    for key, _ in rows:
         experiment = streams[int.from_bytes(key[:4], "big")]
         name = fields[int.from_bytes(key[4:8], "big")]
         entry = index.value_of(key).hex(), streams[index.run_of(key)]
@@ -96,11 +97,12 @@ def index_of(reader: Reader) -> dict[str, dict[str, list[tuple[str, str]]]]:
 
 def traces_by_time(reader: Reader) -> list[tuple[str, str, str]]:
     """The order of traces, without local numbers: (experiment, time, trace)."""
+    rows = list(reader.txn.cursor(reader.tables["traces_by_time"]))
     streams = {
         int.from_bytes(number, "big"): bytes(stream).decode()
         for stream, number in reader.txn.cursor(reader.tables["streams"])
     }
     return sorted(
         (streams[int.from_bytes(key[:4], "big")], key[4:12].hex(), streams[index.run_of(key)])
-        for key, _ in reader.txn.cursor(reader.tables["traces_by_time"])
+        for key, _ in rows
     )

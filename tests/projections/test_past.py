@@ -10,8 +10,9 @@ from eventtrack.ids import SeededIds
 from eventtrack.log.memory import MemoryLog
 from eventtrack.log.protocol import LogTransaction
 from eventtrack.projections.build import Build
-from eventtrack.projections.past import Bounds, Past
+from eventtrack.projections.past import Past
 from eventtrack.projections.past_rows import OWNERS
+from eventtrack.projections.standing import Bounds
 from eventtrack.projections.tables import TABLES
 from tests.projections.facts import SESSION
 from tests.properties.replicas import state_of

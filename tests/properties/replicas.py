@@ -18,7 +18,8 @@ from eventtrack.log.protocol import EventLog
 from eventtrack.projections import registered_state
 from eventtrack.projections.build import Build
 from eventtrack.projections.digest import digest
-from eventtrack.projections.past import Bounds, Past
+from eventtrack.projections.past import Past
+from eventtrack.projections.standing import Bounds
 from eventtrack.views.entities import EntityReader, shown_name
 from eventtrack.views.registered import model_record
 from tests.projections.facts import index_of, traces_by_time
@@ -214,9 +215,10 @@ def _drafts(streams: list[str], event: st.SearchStrategy[Event]) -> st.SearchStr
     )
 
 
+RUN_DRAFT: st.SearchStrategy[Draft] = _drafts(RUNS, RUN_EVENT)
 # What a replica may record at once: events of one stream.
 DRAFT: st.SearchStrategy[Draft] = st.one_of(
-    _drafts(RUNS, RUN_EVENT),
+    RUN_DRAFT,
     _drafts(EXPERIMENTS, EXPERIMENT_EVENT),
     _drafts(MODELS, MODEL_EVENT),
     _drafts(TRACES, TRACE_EVENT),
@@ -243,7 +245,8 @@ def state_of(build: Build | Past) -> State:
         registry = [model_record(reader, one) for one in registered_state.models(reader)]
         registry.sort(key=lambda one: one.registered_id)
         shown = repr((by_id, registry))
-        return digest(reader), index, shown, repr(traces_by_time(reader)), lists
+        # The digest last: of a past it folds what could be shown without.
+        return index, shown, repr(traces_by_time(reader)), lists, digest(reader)
 
 
 @dataclass

@@ -6,13 +6,16 @@ from pathlib import Path
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from eventtrack.events.envelope import Draft
-from eventtrack.projections.past import Bounds, Past
+from eventtrack.projections import kept
+from eventtrack.projections.past import Past
+from eventtrack.projections.standing import Bounds
 from tests.properties.replicas import DRAFT, Replica, State, state_of
 
 REPLICAS = 3
+_REST_POSITIONS = kept.REST_POSITIONS
 WHICH = st.integers(0, REPLICAS - 1)
 
 
@@ -30,6 +33,11 @@ class Replicas(RuleBasedStateMachine):
         self.folded_anew = 0
         # Looks at moments of one replica that go on while it records and receives more.
         self.looks: list[tuple[Replica, Bounds, Past]] = []
+
+    @initialize(positions=st.sampled_from([1, 2, 4, kept.REST_POSITIONS]))
+    def keep_after(self, positions: int) -> None:
+        """Few envelopes are recorded here, and runs are to rest."""
+        kept.REST_POSITIONS = positions
 
     @rule(which=WHICH, drafts=st.lists(DRAFT, min_size=1, max_size=3))
     def record(self, which: int, drafts: list[Draft]) -> None:
@@ -112,6 +120,7 @@ class Replicas(RuleBasedStateMachine):
             assert heads[0] == heads[1] == heads[2]
             assert states == {self.replicas[0].fold_anew("anew at last")}
         finally:
+            kept.REST_POSITIONS = _REST_POSITIONS
             for replica in self.replicas:
                 replica.close()
             shutil.rmtree(self.folder)
