@@ -1,4 +1,7 @@
-"""What eventtrack's own pages ask for: reads only; `docs/web-api.md` describes each answer."""
+"""What eventtrack's own pages ask for; `docs/web-api.md` describes each answer.
+
+All of it reads but `undo`, for which MLflow has no request.
+"""
 
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
@@ -82,6 +85,10 @@ def _conflicts(store: Store, sent: Values) -> Json:
     return replicas.conflicts(store, max(sent["offset"], 0), min(max(sent["limit"], 1), _ROWS_MAX))
 
 
+def _undo(store: Store, sent: Values) -> Json:
+    return {"addresses": [event.address for event in store.history.undo(sent["address"])]}
+
+
 async def _series(services: Services, request: HttpRequest, _: str) -> Response:
     body = await bodies.read(request, _SERIES_BODY_BYTES_MAX)
     found = await services.read(lambda: series.answer(services.store, body))
@@ -126,6 +133,7 @@ _DIFF = Request(
 )
 _EVENTS = Request(Message((int64("before"), int32("limit", 200), text("stream"), text("type"))))
 _PAGE = Request(Message((int64("offset"), int32("limit", 200))))
+_ADDRESS = Request(Message((text("address"),)), {"address": (REQUIRED, STRING)})
 _OWN = (PREFIX,)
 
 ENDPOINTS = (
@@ -136,6 +144,7 @@ ENDPOINTS = (
     Endpoint("GET", "run", _RUN_AT, _run, prefixes=_OWN),
     Endpoint("GET", "history", _SUBJECT, _history, prefixes=_OWN),
     Endpoint("GET", "log", _EVENTS, _log, prefixes=_OWN),
+    Endpoint("POST", "undo", _ADDRESS, _undo, writes=True, prefixes=_OWN),
     Endpoint("GET", "density", _DENSITY, _density, prefixes=_OWN),
     Endpoint("GET", "diff", _DIFF, _diff, prefixes=_OWN),
     Endpoint("GET", "sync", _NOTHING, lambda store, _: replicas.sync(store), prefixes=_OWN),

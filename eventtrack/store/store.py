@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
-from eventtrack.clock import Clock
+from eventtrack.clock import Clock, SystemClock
 from eventtrack.ids import IdSource
 from eventtrack.store.context import StoreContext
 from eventtrack.store.engine import Engine
@@ -16,6 +16,7 @@ from eventtrack.store.events import Events
 from eventtrack.store.feeds import Feeds
 from eventtrack.store.garbage import Garbage
 from eventtrack.store.history import History
+from eventtrack.store.liveness import Liveness
 from eventtrack.store.location import resolve_path
 from eventtrack.store.maintenance import Maintenance, StoreStats
 from eventtrack.store.moments import Moments
@@ -47,6 +48,7 @@ class Store(Queries):
         self.events = Events(self._context)
         self.feeds = Feeds(self._context)
         self.history = History(self._context, self.events, self.sessions)
+        self.liveness = Liveness(self._context, clock or SystemClock())
         self.maintenance = Maintenance(self._engine)
         self.redaction = Redaction(self._context)
         self.garbage = Garbage(self._context, self.redaction)

@@ -80,7 +80,7 @@ def table(
         f"{kind}.{key}": [_cell(cell) for cell in column]
         for (kind, key), column in zip(known, cells, strict=False)
     }
-    rows = [info_of(row.info) for row in found.rows]
+    rows = [_with_life(store, row.info) for row in found.rows]
     return {
         "total": found.total,
         "runs": {field: [row[field] for row in rows] for field in rows[0]} if rows else {},
@@ -94,7 +94,7 @@ def run(store: Queries, run_id: str) -> Json:
     found = store.runs.get(run_id)
     experiment = store.experiments.get(found.info.experiment_id)
     return {
-        "info": info_of(found.info),
+        "info": _with_life(store, found.info),
         "experiment": {"experiment_id": experiment.experiment_id, "name": experiment.name},
         "params": found.data.params,
         "tags": found.data.tags,
@@ -109,7 +109,7 @@ def run(store: Queries, run_id: str) -> Json:
         ],
         "inputs": found.inputs.to_dictionary(),
         "outputs": found.outputs.to_dictionary(),
-        "children": [_child(one) for one in store.runs.children(run_id)],
+        "children": [_child(store, one) for one in store.runs.children(run_id)],
     }
 
 
@@ -139,9 +139,17 @@ def shortened(text: str) -> str:
     return text if len(text) <= TEXT_LENGTH_MAX else text[:TEXT_LENGTH_MAX] + "…"
 
 
-def _child(child: Run) -> Json:
+def _with_life(store: Queries, info: RunInfo) -> Json:
+    """What a run is and, while it runs, whether somebody runs it: of the past nobody can say."""
+    life = None
+    if info.status == "RUNNING" and isinstance(store, Store):
+        life = store.liveness.of(info.run_id)
+    return {**info_of(info), "life": None if life is None else life.to_dictionary()}
+
+
+def _child(store: Queries, child: Run) -> Json:
     return {
-        **info_of(child.info),
+        **_with_life(store, child.info),
         "metrics": {key: number(value) for key, value in child.data.metrics.items()},
     }
 

@@ -164,6 +164,9 @@ def _event(event: EventRecord, sessions: dict[str, Session]) -> Json:
         "recorded_here": event.recorded_here,
         "type": event.type,
         "stream": event.stream,
+        "replica": event.replica,
+        "index": event.index,
+        "cause": event.cause,
         "body": shortened(msgspec.json.encode(event.body, enc_hook=repr).decode()),
         "author": _author(sessions.get(event.session)),
     }

@@ -178,7 +178,7 @@ def test_what_was_logged_is_never_executed(filled: Filled, visit: Visit, page: P
         visit.settle()
         expect(page.locator("main")).to_be_visible()
         assert page.locator("iframe, main script, a[href^=javascript]").count() == 0
-    expect(page.get_by_text("run.params_logged").first).to_be_visible()
+    expect(page.get_by_role("cell", name="run.params_logged").first).to_be_visible()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -60,6 +60,7 @@ export const post = async (path, body, options) =>
 export const mlflow = {
   get: async (path, fields) => (await ask(`${MLFLOW}${path}?${query(fields)}`)).json(),
   post: async (path, body) => (await ask(`${MLFLOW}${path}`, sent(body))).json(),
+  post3: async (path, body) => (await ask(`/api/3.0/mlflow/${path}`, sent(body))).json(),
 };
 
 /** Bytes of a run's file, at most `size` of them. */

@@ -2,6 +2,7 @@
 import { html, useState } from "../lib/ui.js";
 import { writable } from "../lib/access.js";
 import { mlflow } from "../lib/api.js";
+import { ago, moment } from "../lib/format.js";
 import { Markdown } from "../lib/markdown.js";
 
 /** Runs a change, tells of a refusal, and asks for the run anew. */
@@ -58,6 +59,17 @@ export function Actions({ info, reload }) {
     : html`<button onClick=${() => setAsked(true)}>Delete …</button>`}</p>${told}`;
 }
 
+/** Says that nobody runs a running run any more; the status is changed by whoever reads it. */
+export function Lost({ info, reload }) {
+  const { change, told, busy } = useChange(reload);
+  if (info.status !== "RUNNING" || info.life?.state !== "gone" || deleted(info)) return null;
+  const { pid, host, last_ms } = info.life;
+  return html`<div class="state failed" role="status">
+    <p><strong>No sign of life since ${moment(last_ms)} (${ago(last_ms)}): process ${pid} on ${host} is gone.</strong></p>
+    <p>It still counts as running, for it never said how it ended. All that it logged until then is here.</p>
+    ${editable(info) && html`<button disabled=${busy} onClick=${() => change("runs/update", { run_id: info.run_id, status: "KILLED", end_time: last_ms })}>Mark as killed</button>`}${told}</div>`;
+}
+
 export function Note({ info, text, reload }) {
   const [draft, setDraft] = useState(null);
   const { change, told, busy } = useChange(reload);
@@ -85,7 +97,9 @@ export function TagEditor({ info, tags, reload }) {
   const [key, setKey] = useState("");
   const [value, setValue] = useState("");
   const { change, told, busy } = useChange(reload);
-  const shown = Object.entries(tags).filter(([name]) => all || !theirs(name));
+  const [find, setFind] = useState("");
+  const listed = Object.entries(tags).filter(([name]) => all || !theirs(name));
+  const shown = listed.filter((pair) => pair.join(" ").toLowerCase().includes(find.toLowerCase()));
   const hidden = Object.keys(tags).filter(theirs).length;
   const add = (event) => {
     event.preventDefault();
@@ -95,14 +109,16 @@ export function TagEditor({ info, tags, reload }) {
     });
   };
   return html`
+    ${listed.length > 8 && html`<p><input type="search" placeholder="Find tags" aria-label="Find tags" value=${find} onInput=${(event) => setFind(event.target.value)} /></p>`}
     <table class="list"><tbody>${shown.map(([name, text]) => html`<tr key=${name}>
       <td class="name">${name}</td><td class="value">${text}</td>
-      <td class="num">${editable(info) && !theirs(name) && html`<button class="plain" disabled=${busy} aria-label=${`Remove the tag ${name}`}
+      <td class="num nowrap">${editable(info) && !theirs(name) && html`<button class="plain" aria-label=${`Change the tag ${name}`}
+        onClick=${() => (setKey(name), setValue(text), document.getElementById("tag-value")?.focus())}>✎</button><button class="plain" disabled=${busy} aria-label=${`Remove the tag ${name}`}
         onClick=${() => change("runs/delete-tag", { run_id: info.run_id, key: name })}>×</button>`}</td></tr>`)}
     </tbody></table>
     ${editable(info) && html`<form class="bar" onSubmit=${add}>
       <input type="text" placeholder="tag" aria-label="Name of a tag" value=${key} onInput=${(event) => setKey(event.target.value)} />
-      <input type="text" placeholder="value" aria-label="Value of the tag" value=${value} onInput=${(event) => setValue(event.target.value)} />
+      <input type="text" placeholder="value" id="tag-value" aria-label="Value of the tag" value=${value} onInput=${(event) => setValue(event.target.value)} />
       <button disabled=${busy || !key.trim()}>Set tag</button></form>`}
     ${told}
     ${hidden > 0 && html`<label class="check quiet"><input type="checkbox" checked=${all} onChange=${() => setAll(!all)} /> tags of mlflow (${hidden})</label>`}

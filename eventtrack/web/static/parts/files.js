@@ -1,8 +1,9 @@
-/** The files of a run: a tree, and a look into text, JSON and images. Nothing of them is executed. */
+/** The files of a run: a tree, and a look into text, tables, images and sound. Nothing of them is executed. */
 import { html, useEffect, useState } from "../lib/ui.js";
 import { artifact, artifactUrl, mlflow } from "../lib/api.js";
 import { useData } from "../lib/data.js";
 import { bytes } from "../lib/format.js";
+import { Markdown } from "../lib/markdown.js";
 import { route, setQuery } from "../lib/route.js";
 import { Empty, Failed, Loaded, Loading } from "./states.js";
 
@@ -10,6 +11,13 @@ import { Empty, Failed, Loaded, Loading } from "./states.js";
 const TEXT_MAX = 262144;
 const IMAGE_MAX = 20e6;
 const IMAGES = { png: "image/png", jpg: "image/jpeg", jpeg: "image/jpeg", gif: "image/gif", webp: "image/webp", svg: "image/svg+xml", bmp: "image/bmp" };
+// Played from the server as they come: as a video or as sound, whatever they say they are.
+const VIDEOS = ["mp4", "webm", "ogv", "mov"];
+const SOUNDS = ["wav", "mp3", "ogg", "flac", "m4a"];
+// Rows and columns of a table that are shown.
+const ROWS_MAX = 500;
+const COLUMNS_MAX = 50;
+const ending = (path) => path.split(".").pop().toLowerCase();
 const list = (runId, path) => mlflow.get("artifacts/list", { run_id: runId, path }).then((answer) => answer.files || []);
 
 export function Files({ runId }) {
@@ -35,16 +43,19 @@ function Folder({ runId, path, chosen }) {
 }
 
 function Preview({ runId, path }) {
-  const kind = IMAGES[path.split(".").pop().toLowerCase()];
-  const asked = useData(["file", runId, path], async () => {
+  const kind = IMAGES[ending(path)];
+  const url = artifactUrl(runId, path);
+  const played = VIDEOS.includes(ending(path)) ? html`<video controls src=${url} aria-label=${path}></video>`
+    : SOUNDS.includes(ending(path)) ? html`<audio controls src=${url} aria-label=${path}></audio>` : null;
+  const asked = useData(played ? null : ["file", runId, path], async () => {
     const answer = await artifact(runId, path, kind ? IMAGE_MAX : TEXT_MAX);
     const whole = Number(answer.headers.get("content-range")?.split("/")[1] ?? NaN);
     return { body: await answer.arrayBuffer(), whole };
   });
   const name = path.split("/").pop();
   return html`
-    <div class="bar"><strong>${path}</strong><a href=${artifactUrl(runId, path)} download=${name}>Download</a></div>
-    ${asked.error ? html`<${Failed} error=${asked.error} retry=${asked.reload} />` : !asked.data ? html`<${Loading} />`
+    <div class="bar"><strong>${path}</strong><a href=${url} download=${name}>Download</a></div>
+    ${played ? played : asked.error ? html`<${Failed} error=${asked.error} retry=${asked.reload} />` : !asked.data ? html`<${Loading} />`
       : kind ? html`<${Image} body=${asked.data.body} kind=${kind} name=${name} />`
         : html`<${Text} ...${asked.data} name=${name} />`}
   `;
@@ -68,6 +79,9 @@ function Text({ body, whole, name }) {
   if (data.subarray(0, 1024).includes(0)) return html`<p class="quiet">No preview: this is not text. Download it to look inside.</p>`;
   let text = new TextDecoder().decode(data);
   const cut = whole > data.length;
+  const told = cut && html`<p class="quiet">The first ${bytes(data.length)} of ${bytes(whole)}.</p>`;
+  if (ending(name) === "md") return html`<${Markdown} text=${text} />${told}`;
+  if (["csv", "tsv"].includes(ending(name))) return html`<${Table} rows=${rowsOf(text, ending(name) === "csv" ? "," : "\t")} />${told}`;
   if (name.endsWith(".json") && !cut) {
     try {
       text = JSON.stringify(JSON.parse(text), null, 2);
@@ -75,5 +89,27 @@ function Text({ body, whole, name }) {
       // as it is, then
     }
   }
-  return html`<pre tabindex="0">${text}</pre>${cut && html`<p class="quiet">The first ${bytes(data.length)} of ${bytes(whole)}.</p>`}`;
+  return html`<pre tabindex="0">${text}</pre>${told}`;
+}
+
+/** Rows of comma-separated values (RFC 4180): quoted fields may hold commas, line breaks and doubled quotes. */
+function rowsOf(text, comma) {
+  const rows = [[]];
+  const field = new RegExp(`(?:"((?:[^"]|"")*)"|([^"${comma}\\r\\n]*))(${comma}|\\r?\\n|$)`, "y");
+  for (let match = field.exec(text); match && rows.length <= ROWS_MAX + 1; match = field.exec(text)) {
+    const [whole, quoted, plain, end] = match;
+    rows.at(-1).push(quoted === undefined ? plain : quoted.replaceAll('""', '"'));
+    if (end === "" || whole === "") return rows;
+    if (end !== comma) rows.push([]);
+  }
+  return rows;
+}
+
+function Table({ rows: [head, ...rows] }) {
+  const filled = rows.filter((row) => row.length > 1 || row[0]);
+  return html`
+    <div class="scroll" tabindex="0" role="region" aria-label="The file as a table"><table class="list">
+      <thead><tr>${head.slice(0, COLUMNS_MAX).map((one) => html`<th>${one}</th>`)}</tr></thead>
+      <tbody>${filled.slice(0, ROWS_MAX).map((row) => html`<tr>${row.slice(0, COLUMNS_MAX).map((one) => html`<td>${one}</td>`)}</tr>`)}</tbody></table></div>
+    ${(filled.length > ROWS_MAX || head.length > COLUMNS_MAX) && html`<p class="quiet">The first ${ROWS_MAX} rows and ${COLUMNS_MAX} columns.</p>`}`;
 }

@@ -1,9 +1,11 @@
 /** Who changed what of a run, when, and from where. The record itself cannot be edited. */
-import { html } from "../lib/ui.js";
-import { get } from "../lib/api.js";
+import { html, useState } from "../lib/ui.js";
+import { writable } from "../lib/access.js";
+import { get, post } from "../lib/api.js";
 import { useData } from "../lib/data.js";
 import { useLive } from "../lib/live.js";
 import { ago, moment, number } from "../lib/format.js";
+import { route, setQuery } from "../lib/route.js";
 import { Loaded } from "./states.js";
 
 // More metrics than this in one stretch are counted, not named.
@@ -12,9 +14,12 @@ const NAMED = 8;
 export function History({ runId }) {
   const asked = useData(["history", runId], (options) => get("history", { run_id: runId }, options));
   useLive((stream) => stream === `run/${runId}`, asked.reload, 1000);
+  const { kind = "" } = route.value.query;
   return html`<${Loaded} asked=${asked} what="Reading the log">${({ entries }) => html`
-    <p class="quiet">Newest first. Each entry is an event of the log; <code>eventtrack undo ADDRESS</code> takes one back, and both stay on record.</p>
-    ${entries.map((one) => html`<${Entry} key=${one.address} entry=${one} />`)}`}<//>`;
+    <p class="bar"><span class="quiet">Newest first. Each entry is an event of the log: to undo one adds another, and both stay on record.</span>
+      <label class="check">show <select value=${kind} onChange=${(event) => setQuery({ kind: event.target.value }, { push: true })}>
+        <option value="">all</option>${[...new Set([...entries.map(worded), kind])].filter(Boolean).sort().map((one) => html`<option value=${one}>${one}</option>`)}</select></label></p>
+    ${entries.filter((one) => !kind || worded(one) === kind).map((one) => html`<${Entry} key=${one.address} entry=${one} reload=${asked.reload} />`)}`}<//>`;
 }
 
 const VERBS = {
@@ -24,11 +29,33 @@ const VERBS = {
   "run.metric_logged": "points logged", "run.metrics_logged": "points logged",
 };
 
-const Entry = ({ entry }) => html`
+const worded = (entry) => VERBS[entry.type] || entry.type;
+
+/** Points stay as they were logged, and a run that began has begun. */
+const FINAL = ["run.started", "run.metric_logged", "run.metrics_logged"];
+
+function Undo({ entry, reload }) {
+  const [state, setState] = useState({});
+  const undo = async () => {
+    setState({ busy: true });
+    try {
+      await post("undo", { address: entry.address });
+      setState({});
+      reload();
+    } catch (error) {
+      setState({ error });
+    }
+  };
+  if (!writable.value || FINAL.includes(entry.type)) return null;
+  return html`<button class="plain" disabled=${state.busy} aria-label=${`Undo ${worded(entry)}, ${entry.address}`} onClick=${undo}>Undo</button>
+    ${state.error && html`<span class="problem" role="alert">${state.error.message} ${state.error.hint || ""}</span>`}`;
+}
+
+const Entry = ({ entry, reload }) => html`
   <div class="change">
-    <div class="head"><strong>${VERBS[entry.type] || entry.type}</strong>
+    <div class="head"><strong>${worded(entry)}</strong>
       <span title=${moment(entry.recorded_ms)}>${moment(entry.recorded_ms)}, ${ago(entry.recorded_ms)}</span>
-      <${Author} author=${entry.author} /><code>${entry.address}</code></div>
+      <${Author} author=${entry.author} /><code>${entry.address}</code><${Undo} entry=${entry} reload=${reload} /></div>
     ${entry.points && html`<${Points} keys=${entry.points.keys} />`}
     ${entry.facts.length > 0 && html`<ul>${entry.facts.map(({ fact, before, after }) => html`<li key=${fact}>${fact}:
       ${before !== null && before !== after ? html` <del>${before}</del> →` : ""} ${after === null ? html`<span class="quiet">removed</span>` : html`<ins>${after}</ins>`}</li>`)}</ul>`}

@@ -1,5 +1,6 @@
 /** What stands where data will be, is not, or could not be had. Each says what to do next. */
 import { html } from "../lib/ui.js";
+import { ago } from "../lib/format.js";
 
 export const Loading = ({ what = "Loading" }) => html`<p class="state" role="status">${what} …</p>`;
 
@@ -29,6 +30,11 @@ export function Loaded({ asked, what, children }) {
 
 const STATUS = { RUNNING: "running", SCHEDULED: "scheduled", FINISHED: "finished", FAILED: "failed", KILLED: "killed" };
 
-export const Status = ({ status }) => html`
-  <span class="status" data-status=${status}><i aria-hidden="true"></i>${STATUS[status] || status}</span>
-`;
+/** What the silence of a running run means; `docs/web-api.md` says how it is judged. */
+const LIFE = { gone: ["lost", "Its process is gone, and it never said how the run ended"], quiet: ["silent", "Nothing was recorded for a while, and its process cannot be seen from here"] };
+
+/** @param {{status: string, life?: {state: string, last_ms: number}}} props */
+export function Status({ status, life }) {
+  const [word, why] = (status === "RUNNING" && LIFE[life?.state]) || [STATUS[status] || status, undefined];
+  return html`<span class="status" data-status=${status} data-life=${life?.state} title=${why && `${why}. Last sign of life: ${ago(life.last_ms)}`}><i aria-hidden="true"></i>${word}</span>`;
+}

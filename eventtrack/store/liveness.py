@@ -1,0 +1,125 @@
+"""Whether a run that counts as running still has somebody who runs it: judged anew, never recorded.
+
+On the machine of its writers that is a question about processes; of others only the silence of the
+log speaks. A verdict is no event: when the machine of a run comes back to a network, its end may
+still arrive.
+"""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal
+
+from eventtrack.clock import Clock, recorded_ms
+from eventtrack.log.protocol import EventLog
+from eventtrack.store.context import StoreContext
+from eventtrack.store.sessions import Session, session_record
+from eventtrack.views.records import Record
+
+# Surfaces that write for a training elsewhere, or about it: that they run says nothing of it.
+_NOT_THE_TRAINING = ("server", "cli", "sync", "import", "outbox")
+# So lately nobody can have died: also a process whose id means nothing here, in a container, say.
+_FRESH_MS = 15_000
+# Longer than most trainings are silent between two points.
+QUIET_MS = 10 * 60_000
+# A session opens after its process started; clocks are read in different places.
+_SLACK_MS = 2_000
+
+State = Literal["alive", "gone", "quiet"]
+
+
+class Life(Record):
+    """How a running run fares.
+
+    `alive`: its process runs, or something was recorded lately. `gone`: every process that wrote
+    to it ran on this machine, and none of them runs any more. `quiet`: nothing was recorded for ten
+    minutes, and whether its process runs cannot be seen from here. `last_ms` is when the last event
+    was recorded; `host`, `pid` and `program` are of the last process that wrote to it, if known.
+    """
+
+    state: State
+    last_ms: int
+    host: str | None = None
+    pid: int | None = None
+    program: str | None = None
+
+
+class Liveness:
+    """Judges runs of a store by their events and by this machine's processes."""
+
+    def __init__(self, context: StoreContext, clock: Clock) -> None:
+        self._engine = context.engine
+        self._clock = clock
+
+    def of(self, run_id: str) -> Life | None:
+        """How a run fares whose status is running; None where nothing of it is recorded.
+
+        Costs a look at two envelopes and at two processes. Whoever wrote only in between is missed.
+        """
+        with self._engine.read() as reader:
+            positions = reader.timeline(f"run/{run_id}")
+            if not positions:
+                return None
+            last_ms, last = _header(self._engine.log, positions[-1])
+            _, first = _header(self._engine.log, positions[0])
+            states = [reader.session(name) for name in dict.fromkeys((last, first))]
+        writers = [session_record(state) for state in states if state is not None]
+        own = [one for one in writers if one.source not in _NOT_THE_TRAINING]
+        return judge(own, last_ms, self._clock.now_ms())
+
+
+def judge(writers: list[Session], last_ms: int, now_ms: int) -> Life:
+    """The verdict on a run.
+
+    Args:
+        writers: The sessions of its training, the latest first.
+        last_ms: When its last event was recorded.
+    """
+    here = os.uname().nodename
+    local = [one for one in writers if one.host == here]
+    state: State
+    if now_ms - last_ms < _FRESH_MS or any(map(_runs, local)):
+        state = "alive"
+    elif local and len(local) == len(writers):
+        state = "gone"
+    else:
+        state = "quiet" if now_ms - last_ms >= QUIET_MS else "alive"
+    if not writers:
+        return Life(state=state, last_ms=last_ms)
+    one = writers[0]
+    return Life(state=state, last_ms=last_ms, host=one.host, pid=one.pid, program=one.program)
+
+
+def _header(log: EventLog, position: int) -> tuple[int, bytes]:
+    envelope = log.get(position)
+    assert envelope is not None
+    return recorded_ms(envelope.header.recorded), envelope.header.session
+
+
+def _runs(session: Session) -> bool:
+    """Whether a process of this machine runs that is the session's, and no later one of its id."""
+    try:
+        os.kill(session.pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        pass  # somebody else's: it runs
+    started_ms = _started_ms(session.pid)
+    return started_ms is None or started_ms <= session.opened_ms + _SLACK_MS
+
+
+def _started_ms(pid: int) -> int | None:
+    """When a process started; None if the system does not say. Far ahead: it is dead."""
+    try:
+        # The name in brackets may have spaces and brackets of its own.
+        fields = Path(f"/proc/{pid}/stat").read_text("ascii", "replace").rpartition(")")[2].split()
+        boot = _pairs(Path("/proc/stat").read_text("ascii"))["btime"]
+        if fields[0] in ("Z", "X"):
+            return 1 << 62
+        return int(boot) * 1000 + int(fields[19]) * 1000 // os.sysconf("SC_CLK_TCK")
+    except (OSError, KeyError, ValueError, IndexError):
+        return None
+
+
+def _pairs(text: str) -> Mapping[str, str]:
+    return {name: rest for name, _, rest in (line.partition(" ") for line in text.splitlines())}

@@ -1,0 +1,126 @@
+"""The page of a run: files of many kinds, what is taken back, and a training that died."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import expect
+
+from eventtrack.client import MlflowClient
+from tests.browser.visit import Visit
+from tests.server.running import Running, running
+
+TRAINING = """
+import os, sys, time
+import eventtrack
+eventtrack.set_tracking_uri(sys.argv[1])
+with eventtrack.start_run(run_name="to be killed") as run:
+    eventtrack.log_metric("loss", 1.0)
+    eventtrack.flush()
+    print(run.info.run_id, flush=True)
+    time.sleep(600)
+"""
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """The pages of a store."""
+    with running(tmp_path_factory.mktemp("run-page") / "store") as found:
+        yield found
+
+
+def new_run(client: MlflowClient, name: str) -> str:
+    """A run that a test may change."""
+    run_id: str = client.create_run("0", run_name=name).info.run_id
+    return run_id
+
+
+def test_what_was_done_is_undone_from_the_history(server: Running, visit: Visit) -> None:
+    client, page = MlflowClient(str(server.store)), visit.page
+    run_id = new_run(client, "undone")
+    client.set_tag(run_id, "stage", "draft")
+    client.set_tag(run_id, "stage", "final")
+    visit.open(f"{server.url}/#/runs/{run_id}?tab=history")
+    expect(page.locator(".change ins").first).to_have_text("final")
+    # What a later event has overtaken stays, and the page says why. MLflow has 500 for such states.
+    visit.expected.append("^500 POST /api/eventtrack/1/undo$")
+    page.get_by_role("button", name="Undo tags set").last.click()
+    expect(page.get_by_role("alert")).to_contain_text("cannot undo")
+    page.get_by_role("button", name="Undo tags set").first.click()
+    expect(page.locator(".change ins").first).to_have_text("draft")
+    assert client.get_run(run_id).data.tags["stage"] == "draft"
+    page.get_by_label("show").select_option("started")
+    expect(page.locator(".change")).to_have_count(1)
+
+
+def test_tables_notes_and_sound_are_shown(server: Running, visit: Visit) -> None:
+    client, page = MlflowClient(str(server.store)), visit.page
+    run_id = new_run(client, "files")
+    client.log_text(run_id, 'name,said\nada,"x, ""y"""\n\nbob,\n', "table.csv")
+    client.log_text(run_id, "# Title\n\n- <b>item</b>", "note.md")
+    client.log_text(run_id, "RIFF", "sound.wav")
+    visit.open(f"{server.url}/#/runs/{run_id}?tab=files&file=table.csv")
+    expect(page.get_by_role("cell", name='x, "y"')).to_be_visible()
+    expect(page.get_by_role("row")).to_have_count(3)
+    visit.open(f"{server.url}/#/runs/{run_id}?tab=files&file=note.md")
+    expect(page.get_by_role("heading", name="Title")).to_be_visible()
+    expect(page.get_by_text("<b>item</b>")).to_be_visible()
+    visit.open(f"{server.url}/#/runs/{run_id}?tab=files&file=sound.wav")
+    expect(page.locator("audio")).to_be_visible()
+
+
+def test_a_training_that_was_killed_is_shown_as_lost(server: Running, visit: Visit) -> None:
+    page = visit.page
+    with subprocess.Popen(
+        [sys.executable, "-c", TRAINING, str(server.store)], stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        run_id = process.stdout.readline().strip()
+        visit.open(f"{server.url}/#/runs/{run_id}")
+        expect(page.locator(".status")).to_have_text("running")
+        os.kill(process.pid, signal.SIGKILL)
+    # A moment ago it logged: for 15 seconds that counts as a sign of life.
+    page.wait_for_timeout(15_000)
+    visit.open(f"{server.url}/#/runs/{run_id}")
+    expect(page.locator(".status")).to_have_text("lost")
+    expect(page.get_by_text(f"process {process.pid} on")).to_be_visible()
+    page.get_by_role("button", name="Mark as killed").click()
+    expect(page.locator(".status")).to_have_text("killed")
+
+
+def test_after_a_lost_connection_all_points_are_there(server: Running, visit: Visit) -> None:
+    """Those that were logged while the page could not hear the server, each once."""
+    client, page = MlflowClient(str(server.store)), visit.page
+    visit.expected += ["ERR_", "^console: "]
+    run_id = new_run(client, "cut")
+    client.log_metric(run_id, "loss", 1.0, step=0)
+
+    visit.open(f"{server.url}/#/runs/{run_id}?tab=charts")
+    expect(page.get_by_text("1 point", exact=True)).to_be_visible()
+    page.context.set_offline(True)
+    for step in range(1, 20):
+        client.log_metric(run_id, "loss", 1.0 / step, step=step)
+    client.set_terminated(run_id)
+    page.context.set_offline(False)
+    expect(page.get_by_text("20 points", exact=True)).to_be_visible()
+
+
+def test_after_a_server_that_was_killed_all_points_are_there(tmp_path: Path, visit: Visit) -> None:
+    client, page = MlflowClient(str(tmp_path / "store")), visit.page
+    visit.expected += ["ERR_", "^console: "]
+    run_id = new_run(client, "restarted")
+    client.log_metric(run_id, "loss", 1.0, step=0)
+    with running(tmp_path / "store") as server:
+        port = server.url.rpartition(":")[2]
+        visit.open(f"{server.url}/#/runs/{run_id}?tab=charts")
+        expect(page.get_by_text("1 point", exact=True)).to_be_visible()
+        server.kill()
+        for step in range(1, 20):
+            client.log_metric(run_id, "loss", 1.0 / step, step=step)
+        client.set_terminated(run_id)
+    with running(tmp_path / "store", "--port", port):
+        expect(page.get_by_text("20 points", exact=True)).to_be_visible()
