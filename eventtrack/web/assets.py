@@ -4,6 +4,7 @@ import base64
 import gzip
 import hashlib
 import re
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
@@ -55,7 +56,8 @@ def load() -> Assets:
     for name, body in bodies.items():
         digest.update(f"{name}\0{len(body)}\0".encode() + body)
     version = digest.hexdigest()[:12]
-    page = bodies.pop("index.html").decode().replace("{{base}}", f"{PREFIX}{version}")
+    page = bodies.pop("index.html").decode().replace("{{preload}}", _preload(bodies))
+    page = page.replace("{{base}}", f"{PREFIX}{version}")
     import_map = _IMPORT_MAP.search(page)
     assert import_map is not None
     hashed = base64.b64encode(hashlib.sha256(import_map[1].encode()).digest()).decode()
@@ -64,6 +66,12 @@ def load() -> Assets:
         _asset("index.html", page.encode()),
         _POLICY.format(f"sha256-{hashed}"),
     )
+
+
+def _preload(names: Iterable[str]) -> str:
+    """What has a browser fetch all modules at once, not each when another names it."""
+    modules = [name for name in names if name.endswith((".js", ".mjs"))]
+    return "\n".join(f'<link rel="modulepreload" href="{{{{base}}}}/{name}">' for name in modules)
 
 
 def _asset(name: str, body: bytes) -> Asset:

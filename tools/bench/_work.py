@@ -1,5 +1,6 @@
 """The stores that benchmarks measure: how they are made."""
 
+import math
 import random
 from pathlib import Path
 
@@ -72,3 +73,37 @@ def store_of_training(folder: Path, runs: int, steps: int) -> Store:
             sink.log_many(dict.fromkeys(METRICS, 1 / (step + 1)), step, START_MS + step)
         store.flush()
     return store
+
+
+def store_of_curves(
+    folder: Path, runs: int, points: int, name: str = "curves"
+) -> tuple[Store, str]:
+    """Runs of one noisy metric, logged point by point, and their experiment's id."""
+    store = new_store(folder, name)
+    experiment_id = store.experiments.create("curves")
+    drawn = random.Random(1)
+    for place in range(runs):
+        start_ms = START_MS + 1000 * place
+        run = store.runs.create(experiment_id, start_time=start_ms, run_name=f"run-{place}")
+        log = store.metrics.sink(run.info.run_id).log
+        noise = [drawn.gauss(0, 0.05) for _ in range(997)]
+        rate = 3 * drawn.random() / points
+        for step in range(points):
+            log("loss", math.exp(-rate * step) + noise[step % 997], step, start_ms + 10 * step)
+        store.runs.update(run.info.run_id, status="FINISHED", end_time=start_ms + 10 * points)
+    store.flush()
+    return store, experiment_id
+
+
+def store_of_keys(folder: Path, keys: int, name: str = "keys") -> tuple[Store, str]:
+    """Three runs with many metrics of 20 points each, in groups of a hundred."""
+    store = new_store(folder, name)
+    experiment_id = store.experiments.create("keys")
+    names = [f"block-{place // 100}/layer-{place % 100}/norm" for place in range(keys)]
+    for place in range(3):
+        run = store.runs.create(experiment_id, run_name=f"run-{place}")
+        sink = store.metrics.sink(run.info.run_id)
+        for step in range(20):
+            sink.log_many({key: math.sin(step + at) for at, key in enumerate(names)}, step)
+    store.flush()
+    return store, experiment_id

@@ -31,9 +31,9 @@ _START_S = 60
 
 
 @contextlib.contextmanager
-def server(folder: Path) -> Iterator[tuple[int, int]]:
-    """A server of a new store, as its users start it: port and process."""
-    command = [sys.executable, "-m", "eventtrack", "--store", str(folder / "server"), "--json"]
+def server(folder: Path, name: str = "server") -> Iterator[tuple[int, int]]:
+    """A server of a store in a folder, as its users start it: port and process."""
+    command = [sys.executable, "-m", "eventtrack", "--store", str(folder / name), "--json"]
     process = subprocess.Popen(
         [*command, "server", "--port", "0"], stdout=subprocess.PIPE, text=True, env=environment()
     )

@@ -1,5 +1,5 @@
 /** The runs of an experiment: a table, and beside it their curves, parallel coordinates or a scatter plot. */
-import { html, useMemo, useRef, useState } from "../lib/ui.js";
+import { html, useEffect, useMemo, useRef, useState } from "../lib/ui.js";
 import { get } from "../lib/api.js";
 import { groupsOf, treeOf } from "../lib/arrange.js";
 import { useData } from "../lib/data.js";
@@ -8,7 +8,7 @@ import { askedOf, linesOf } from "../lib/fields.js";
 import { count, number } from "../lib/format.js";
 import { useLive } from "../lib/live.js";
 import { link, route, setQuery } from "../lib/route.js";
-import { allRows, PAGE_MAX, useRows, WHOLE_MAX } from "../lib/rows.js";
+import { allRows, PAGE, PAGE_MAX, useRows, WHOLE_MAX } from "../lib/rows.js";
 import { Charts } from "../parts/charts.js";
 import { Choice } from "../parts/choice.js";
 import { Columns } from "../parts/columns.js";
@@ -18,8 +18,8 @@ import { Query } from "../parts/query.js";
 import { Selection } from "../parts/selection.js";
 import { Empty, Failed, Loading } from "../parts/states.js";
 
-// Runs that are drawn while none is selected, and columns that are shown while none is chosen.
-const DRAWN = 10;
+// How many runs are drawn while none is selected, and columns that are shown while none is chosen.
+const DRAWN = ["10", "100", "1000"];
 const COLUMNS = { metrics: 4, params: 4 };
 const SHOWS = [["curves", "Curves"], ["parallel", "Parallel"], ["scatter", "Scatter"], ["table", "Table only"]];
 
@@ -39,15 +39,15 @@ export function Runs({ experimentId }) {
 /** The state of the page, all of which stands in the address line. */
 function useAddress(known) {
   const { q = "", order = "", cols, pins = "", sel = "", view = "", tree = "1", group = "", figure = "mean", brush = "" } = route.value.query;
-  const { show: asked = "curves" } = route.value.query;
+  const { show: asked = "curves", draw = DRAWN[0] } = route.value.query;
   const show = SHOWS.some(([one]) => one === asked) ? asked : "curves";
   const columns = cols !== undefined ? linesOf(cols) : usual(known);
-  return { q, order, columns, pins: linesOf(pins), picked: new Set(sel.split(",").filter(Boolean)), view, tree, group, figure, brush, show };
+  return { q, order, columns, pins: linesOf(pins), picked: new Set(sel.split(",").filter(Boolean)), view, tree, group, figure, brush, show, draw };
 }
 
 function Shown({ experiment, known }) {
   const address = useAddress(known);
-  const { q, order, columns, pins, picked, view, tree, group, figure, brush, show } = address;
+  const { q, order, columns, pins, picked, view, tree, group, figure, brush, show, draw } = address;
   const seen = explored(known);
   const asked = {
     experiment_ids: [experiment.experiment_id], filter: q, order_by: linesOf(order), run_view_type: view || "ACTIVE_ONLY",
@@ -73,7 +73,11 @@ function Shown({ experiment, known }) {
   const chosen = useChosen(picked, rowAt, total);
   const loaded = whole ? whole.filter((_, at) => kept[at]) : inOrder(table.rows);
   const many = brush && whole ? loaded.length : table.total;
-  const drawn = picked.size ? inOrder(table.rows).filter((row) => picked.has(row.run_id)) : loaded.slice(0, DRAWN);
+  const drawn = picked.size ? inOrder(table.rows).filter((row) => picked.has(row.run_id)) : loaded.slice(0, Number(draw) || 0);
+  const more = show === "curves" && !picked.size && !whole ? Math.min(Number(draw) || 0, table.total || 0) : 0;
+  useEffect(() => {
+    if (more > PAGE) table.see(0, more);
+  }, [more, table.see]);
   const everything = picked.size > 0 && loaded.every((row) => picked.has(row.run_id));
   const pickAll = () => setQuery({ sel: everything ? "" : loaded.map((row) => row.run_id).join(",") });
   const tooMany = arranges && table.total > WHOLE_MAX;
@@ -95,7 +99,8 @@ function Shown({ experiment, known }) {
         ${show === "parallel" && (whole ? html`<${ParallelView} ...${pane} />` : html`<div class="explore"><${Loading} what="Reading all runs" /></div>`)}
         <div class="side">${total === 0 ? html`<${Empty} title="No run is within the ranges."><button onClick=${() => setQuery({ brush: "" }, { push: true })}>Clear ranges</button><//>` : grid}</div>
         ${show === "curves" && html`<div class="side">
-          <p class="quiet bar">${picked.size ? `Curves of the ${number(drawn.length)} selected` : drawn.length < many ? `Curves of the first ${number(drawn.length)}: select others in the table` : "Curves of all runs"}</p>
+          <p class="quiet bar">${picked.size ? `Curves of the ${number(drawn.length)} selected` : many > Number(DRAWN[0]) ? html`Curves of the first <select aria-label="How many runs are drawn" value=${draw}
+            onChange=${(event) => push({ draw: event.target.value })}>${DRAWN.map((one) => html`<option value=${one}>${number(Number(one))}</option>`)}</select> runs: select others in the table` : "Curves of all runs"}</p>
           <${Charts} runs=${drawn} keys=${known.metrics} /></div>`}
         ${show === "scatter" && (whole ? html`<${ScatterView} ...${pane} />` : html`<div class="explore"><${Loading} what="Reading all runs" /></div>`)}
       </div>`}
