@@ -10,7 +10,7 @@ from eventtrack.compat import checks
 from eventtrack.compat.messages import Message, Values, int32, int64, one_of, text, texts
 from eventtrack.compat.requests import VIEW_TYPES, Request
 from eventtrack.compat.responses import Json
-from eventtrack.compat.rules import REQUIRED, STRING
+from eventtrack.compat.rules import REQUIRED, STRING, TEXTS, WHOLE
 from eventtrack.server import bodies
 from eventtrack.server.endpoint import Endpoint, Streamed
 from eventtrack.server.experiments import VIEWS
@@ -113,7 +113,8 @@ _TABLE = Request(
             int32("limit", 200),
             _AT,
         )
-    )
+    ),
+    {"experiment_ids": (REQUIRED, TEXTS), "offset": (WHOLE,), "limit": (WHOLE,)},
 )
 _DENSITY = Request(
     Message(
@@ -131,7 +132,10 @@ _DIFF = Request(
     Message((text("older"), text("newer"), text("subject"), int32("limit", 1000))),
     {"older": (REQUIRED, STRING)},
 )
-_EVENTS = Request(Message((int64("before"), int32("limit", 200), text("stream"), text("type"))))
+_EVENTS = Request(
+    Message((int64("before"), int32("limit", 200), text("stream"), text("type"))),
+    {"before": (WHOLE,), "limit": (WHOLE,)},
+)
 _PAGE = Request(Message((int64("offset"), int32("limit", 200))))
 _ADDRESS = Request(Message((text("address"),)), {"address": (REQUIRED, STRING)})
 _OWN = (PREFIX,)
