@@ -22,6 +22,7 @@ from eventtrack.web import answers, past, replicas, series
 PREFIX = "/api/eventtrack/1/"
 # Rows and events of one answer.
 _ROWS_MAX = 1000
+_ENTRIES_MAX = 10_000
 _CHANGES_MAX = 10_000
 _SERIES_BODY_BYTES_MAX = 1 << 20
 
@@ -73,7 +74,8 @@ def _diff(store: Store, sent: Values) -> Json:
 
 
 def _history(store: Store, sent: Values) -> Json:
-    return past.history(store, sent["subject"] or checks.known_run_id(sent["run_id"]))
+    subject = sent["subject"] or checks.known_run_id(sent["run_id"])
+    return past.history(store, subject, min(max(sent["limit"], 1), _ENTRIES_MAX))
 
 
 def _log(store: Store, sent: Values) -> Json:
@@ -98,7 +100,7 @@ async def _series(services: Services, request: HttpRequest, _: str) -> Response:
 _NOTHING = Request(Message(()))
 _AT = text("at")
 _MOMENT = Request(Message((_AT,)))
-_SUBJECT = Request(Message((text("run_id"), text("subject"))))
+_SUBJECT = Request(Message((text("run_id"), text("subject"), int32("limit", 1000))))
 _RUN_AT = Request(Message((text("run_id"), _AT)), {"run_id": (REQUIRED, STRING)})
 _EXPERIMENTS = Request(Message((texts("experiment_ids"), _AT)))
 _TABLE = Request(

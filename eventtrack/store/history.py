@@ -30,17 +30,18 @@ class History:
         self._sessions = sessions
         self._differences = Differences(context, events, sessions)
 
-    def timeline(self, subject: str) -> list[EventRecord]:
+    def timeline(self, subject: str, *, counted: bool = False) -> list[EventRecord]:
         """Every event of a run or of another subject, in the order of this machine's log.
 
         Args:
+            counted: Points are not told of one by one, but counted, as of `Events.records`.
             subject: A run's id, or the name of anything else that has a history: `experiment/ID`,
                 `model/ID`, `trace/ID`, and MLflow's `models:/NAME` and `models:/NAME/3`.
 
         Raises:
             NotFoundError: There is no such thing.
         """
-        return self._timeline(self.subject(subject))
+        return self._timeline(self.subject(subject), counted=counted)
 
     def blame(self, subject: str, key: str | None = None) -> list[BlameLine]:
         """For each fact of a subject, every event that touched it, by whom, oldest first.
@@ -198,13 +199,13 @@ class History:
         ]
         return [one for _, one in sorted(found, key=lambda pair: pair[0])]
 
-    def _timeline(self, subject: Subject) -> list[EventRecord]:
-        events = self._of_stream(subject.stream)
+    def _timeline(self, subject: Subject, *, counted: bool = False) -> list[EventRecord]:
+        events = self._of_stream(subject.stream, counted=counted)
         if subject.version_id is None:
             return events
         return [one for one in events if one.body.get("version_id") == subject.version_id]
 
-    def _of_stream(self, stream: str) -> list[EventRecord]:
+    def _of_stream(self, stream: str, *, counted: bool = False) -> list[EventRecord]:
         with self._engine.read() as reader:
             positions = reader.timeline(stream)
-        return list(self._events.of_positions(positions))
+        return list(self._events.of_positions(positions, counted=counted))

@@ -8,31 +8,30 @@ import msgspec
 
 from eventtrack.store import Store
 from eventtrack.store.blame import blame_lines
-from eventtrack.store.events import EventRecord
+from eventtrack.store.events import POINTS, EventRecord
 from eventtrack.store.facts import Change
 from eventtrack.store.sessions import Session
 from eventtrack.web.answers import Json, shortened
 
-_POINTS = ("run.metric_logged", "run.metrics_logged")
 # Envelopes looked at in one step back through the log, and steps of one request at most.
 _WINDOW = 512
 _WINDOWS_MAX = 40
 
 
-def history(store: Store, subject: str) -> Json:
-    """Every change of a run, or of another subject, the newest first: by whom, when, what was.
+def history(store: Store, subject: str, limit: int) -> Json:
+    """The newest changes of a run, or of another subject, newest first: by whom, when, what was.
 
     Points are told of by the stretch: which metrics, how many. Costs a read of all events of the
-    run, about a microsecond for each point.
+    run, a second for some millions of points.
 
     Args:
         subject: As of `History.timeline`.
     """
     found = store.history.subject(subject)
-    events = store.history.timeline(subject)
+    events = store.history.timeline(subject, counted=True)
     sessions = {session.session_id: session for session in store.sessions.list()}
     facts: dict[str, list[Json]] = {}
-    changes = (event for event in events if event.type not in _POINTS)
+    changes = (event for event in events if event.type not in POINTS)
     lines = blame_lines(changes, sessions, None, numbers=found.numbers, prefix=found.prefix)
     for line in lines:
         before, after = (
@@ -41,6 +40,7 @@ def history(store: Store, subject: str) -> Json:
         facts.setdefault(line.event.address, []).append(
             {"fact": line.fact, "before": before, "after": after}
         )
+    stretches = list(_stretches(events))
     entries = [
         {
             "address": event.address,
@@ -52,9 +52,9 @@ def history(store: Store, subject: str) -> Json:
             "facts": facts.get(event.address, []),
             **({"points": points} if points else {}),
         }
-        for event, points in _stretches(events)
+        for event, points in reversed(stretches[-limit:])
     ]
-    return {"entries": entries[::-1]}
+    return {"entries": entries, "total": len(stretches)}
 
 
 def log(store: Store, before: int | None, limit: int, stream: str | None, kind: str | None) -> Json:
@@ -131,7 +131,7 @@ def _stretches(events: Iterable[EventRecord]) -> Iterator[tuple[EventRecord, Jso
     last: EventRecord | None = None
     keys: dict[str, int] = {}
     for event in events:
-        is_points = event.type in _POINTS and event.known
+        is_points = event.type in POINTS and "points" in event.body
         if last is not None and (not is_points or event.session != last.session):
             yield last, {"keys": keys}
             last, keys = None, {}
@@ -139,8 +139,8 @@ def _stretches(events: Iterable[EventRecord]) -> Iterator[tuple[EventRecord, Jso
             yield event, None
             continue
         last = event
-        for key in event.body["keys"] if "keys" in event.body else (event.body["key"],):
-            keys[key] = keys.get(key, 0) + 1
+        for key, count in event.body["points"].items():
+            keys[key] = keys.get(key, 0) + count
     if last is not None:
         yield last, {"keys": keys}
 
