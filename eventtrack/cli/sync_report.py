@@ -15,19 +15,26 @@ if TYPE_CHECKING:
     from eventtrack.sync import Moved, News, Selection, SyncReport
 
 
-def selection_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Decorate a command with --experiment and --run."""
-    function = click.option(
-        "--run", "runs", multiple=True, metavar="ID", help="As --experiment, for a single run."
-    )(function)
-    return click.option(
-        "--experiment",
-        "-e",
-        "experiments",
-        multiple=True,
-        metavar="NAME|ID",
-        help="Pull only what is in this experiment, and of all else the headers; may be repeated.",
-    )(function)
+PULLED = "Pull only what is in this experiment, and of all else the headers"
+
+
+def selection_options(what: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Decorate a command with --experiment and --run; `what` says what the first one does."""
+
+    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
+        function = click.option(
+            "--run", "runs", multiple=True, metavar="ID", help="As --experiment, for a single run."
+        )(function)
+        return click.option(
+            "--experiment",
+            "-e",
+            "experiments",
+            multiple=True,
+            metavar="NAME|ID",
+            help=f"{what}; may be repeated.",
+        )(function)
+
+    return decorate
 
 
 def selection(experiments: Sequence[str], runs: Sequence[str]) -> "Selection | None":

@@ -288,6 +288,7 @@ class LmdbTransaction:
             if not filling.fill(self._txn, self._tables, envelope):
                 return None
             self._changed = True
+            self._obey(envelope)  # whoever left the payload of a redaction out was wrong to
             return envelope
         if header.index > head.size or header.recorded <= head.recorded:
             raise ConflictError(
@@ -359,10 +360,13 @@ class LmdbTransaction:
         self._position = position
         self._changed = True
         envelope = Envelope(data, position)
+        self._obey(envelope)
+        return envelope
+
+    def _obey(self, envelope: Envelope) -> None:
         if is_redaction(envelope):
             erasure.obey(self._txn, self._tables, envelope)
             self.redacts = True
-        return envelope
 
     def erased(self) -> int:
         """How many payloads were ordered to be erased."""

@@ -22,7 +22,7 @@ from eventtrack.server import bodies, files
 from eventtrack.server.endpoint import Streamed
 from eventtrack.server.threads import Services
 from eventtrack.store import Store
-from eventtrack.sync import StoreRemote, frames, http
+from eventtrack.sync import Selection, StoreRemote, frames, http
 from eventtrack.sync.blocks import Block
 from eventtrack.tokens import Role
 
@@ -38,7 +38,8 @@ async def _read(services: Services, request: Request, _: str) -> Response:
     body = await bodies.read(request, SYNC_BODY_BYTES_MAX)
     with _understood():
         have = frames.decode_heads(body)
-    remote = StoreRemote(services.store)
+    remote, asked = StoreRemote(services.store), request.query_params
+    remote.choose(Selection(experiments=asked.getlist("experiment"), runs=asked.getlist("run")))
     blocks = await services.read(lambda: remote.read(have))
     return StreamingResponse(_framed(services, blocks), media_type=http.MEDIA_TYPE)
 
@@ -66,7 +67,9 @@ async def _append(services: Services, request: Request, _: str) -> Response:
 def _take(store: Store, body: bytes, *, may_erase: bool) -> None:
     """Verify and commit the blocks of a body; a feed that is refused keeps no other out."""
     remote, source = StoreRemote(store), io.BytesIO(body)
-    sizes = {head.replica: head.size for head in remote.heads()}
+    unfilled = store.replication.log.unfilled()
+    # Where payloads lack, one that comes now may be the redaction's.
+    sizes = {one.replica: unfilled.get(one.replica, one.size) for one in remote.heads()}
     refused: dict[bytes, EventtrackError] = {}
     try:
         while (message := frames.read_frame(source))[0] != frames.END:

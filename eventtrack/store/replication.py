@@ -1,9 +1,11 @@
 """The store as other machines see it: feeds of envelopes, and artifacts by their hash."""
 
 from collections.abc import Callable
+from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 
+from eventtrack.events.envelope import Envelope
 from eventtrack.log import files
 from eventtrack.log.protocol import EventLog, Head, LogTransaction
 from eventtrack.store.blobs import Blobs, live_blobs
@@ -46,6 +48,12 @@ class Replication:
             position = next(iter(reader.timeline(stream)), None)
         envelope = None if position is None else self._engine.log.get(position)
         return None if envelope is None else bool(envelope.payload)
+
+    def beginning(self, stream: str, limit: int) -> list[Envelope]:
+        """The first envelopes of a stream that are here."""
+        with self._engine.read() as reader:
+            positions = list(islice(reader.timeline(stream), limit))
+        return self._engine.log.get_many(positions) if positions else []
 
     def live_blobs(self) -> set[bytes]:
         """Every artifact that something names now, by its SHA-256."""

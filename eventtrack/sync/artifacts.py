@@ -4,12 +4,14 @@ How far the log was searched for names, and which of them are still wanted, is n
 and direction in a file. It only saves work: without it everything is looked at again.
 """
 
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
 
 from eventtrack.errors import NotFoundError
 from eventtrack.events.attachments import blobs_named
+from eventtrack.events.envelope import Envelope
 from eventtrack.events.redaction import redactions
 from eventtrack.log.protocol import EventLog
 from eventtrack.store.replication import Replication
@@ -61,10 +63,20 @@ def pull_artifacts(
 
 
 def push_artifacts(
-    source: Replication, remote: Remote, file: Path, moved: Moved, progress: Progress | None
+    source: Replication,
+    remote: Remote,
+    file: Path,
+    moved: Moved,
+    progress: Progress | None,
+    *,
+    drops: Callable[[Envelope], bool] | None = None,
 ) -> None:
-    """Give the remote the artifacts that events here name, that are here, and that it lacks."""
-    ledger = _searched(source.log, _read(file))
+    """Give the remote the artifacts that events here name, that are here, and that it lacks.
+
+    Args:
+        drops: Whose artifacts stay here; each choice has a file of its own.
+    """
+    ledger = _searched(source.log, _read(file), drops)
     here = [one for one in ledger.wanted if source.blobs.holds(one)]
     left = set(ledger.wanted).difference(here)
     done = 0
@@ -96,7 +108,9 @@ def _drop_redacted(source: Replication, remote: SegmentRemote, ledger: Ledger) -
         remote.drop_blobs([*forbidden, *(one for one in others if not source.blobs.holds(one))])
 
 
-def _searched(log: EventLog, ledger: Ledger) -> Ledger:
+def _searched(
+    log: EventLog, ledger: Ledger, drops: Callable[[Envelope], bool] | None = None
+) -> Ledger:
     """The ledger with what the log names behind the place where it ended."""
     known = log.get(ledger.position) if ledger.position else None
     rewrites = log.rewrites()
@@ -108,7 +122,8 @@ def _searched(log: EventLog, ledger: Ledger) -> Ledger:
     )
     while page := log.read(ledger.position, _PAGE):
         for envelope in page:
-            wanted.update(dict.fromkeys(blobs_named(envelope)))
+            if drops is None or not drops(envelope):
+                wanted.update(dict.fromkeys(blobs_named(envelope)))
             for order in redactions(envelope):
                 (released if order.envelopes else forbidden).update(dict.fromkeys(order.blobs))
         ledger.position, ledger.leaf = page[-1].position, page[-1].leaf_hash

@@ -6,7 +6,7 @@ block is encoded once and handed on as it is.
 
 import hashlib
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import msgspec
 
@@ -105,6 +105,12 @@ class Block:
         for place, envelope in enumerate(ones[:skipped], header.first):
             merkle.append_leaf(frontier, place, envelope.leaf_hash)
         return Block.make(header.replica, index, frontier, ones[skipped:])
+
+    def without(self, drops: Callable[[Envelope], bool]) -> "Block":
+        """The block without the payloads that `drops` names; it proves the same headers."""
+        ones = [Envelope(data) for data in self.envelopes]
+        kept = [one.without_payload if drops(one) else one.data for one in ones]
+        return Block(self.header, kept, _encode(self.header, kept))
 
     def frontier_at(self, size: int) -> list[bytes]:
         """The feed's Merkle frontier at a size within this block, both ends included."""

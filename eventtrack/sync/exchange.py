@@ -5,9 +5,11 @@ each time, never of notes about earlier times.
 """
 
 import heapq
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
 
 from eventtrack.errors import ForkError
+from eventtrack.events.envelope import Envelope
 from eventtrack.log import merkle
 from eventtrack.log.protocol import EventLog, Head
 from eventtrack.store.replication import Replication
@@ -17,9 +19,14 @@ from eventtrack.sync.protocol import FeedHead, Remote, Source
 from eventtrack.sync.report import Progress, SyncReport
 
 
-def known_heads(heads: Mapping[bytes, Head]) -> list[FeedHead]:
-    """A log's feeds as others are told of them."""
-    return [FeedHead(replica, head.size, head.root) for replica, head in heads.items()]
+def known_heads(
+    heads: Mapping[bytes, Head], unfilled: Mapping[bytes, int] = MappingProxyType({})
+) -> list[FeedHead]:
+    """A log's feeds as others are told of them; `unfilled` says from where on payloads lack."""
+    return [
+        FeedHead(replica, head.size, head.root, unfilled.get(replica))
+        for replica, head in heads.items()
+    ]
 
 
 def pull(
@@ -81,8 +88,13 @@ def push(
     theirs: list[FeedHead],
     report: SyncReport,
     progress: Progress | None = None,
+    *,
+    drops: Callable[[Envelope], bool] | None = None,
 ) -> dict[bytes, int]:
     """Give a remote everything that this store holds beyond it; `theirs` are its heads.
+
+    Args:
+        drops: Whether an envelope goes without its payload; by default none does.
 
     Returns how much it then holds of the feeds that it was given some of.
     """
@@ -91,7 +103,8 @@ def push(
     done, total = 0, sum(stop - start for start, stop in missing.values())
     moved = report.pushed
     moved.feeds += len(missing)
-    for block in blocks_of(source.log, missing):
+    for whole in blocks_of(source.log, missing):
+        block = whole if drops is None else whole.without(drops)
         remote.append(block)
         moved.envelopes += block.header.count
         moved.bytes += len(block.data)
@@ -124,8 +137,10 @@ def ranges_beyond(
                 report.forks.setdefault(replica.hex(), fork_error(replica, size).message)
             continue
         stop = min(head.size, unfilled.get(replica, head.size))
-        if size < stop:
-            found[replica] = (size, stop)
+        # What was left out there, and is welcome now, lies before the end of what it has.
+        start = size if their is None or their.whole is None else min(size, their.whole)
+        if start < stop:
+            found[replica] = (start, stop)
     return found
 
 

@@ -14,7 +14,7 @@ from eventtrack.sync.protocol import FeedHead
 
 # Kinds of frames: one letter each.
 HELLO, HEADS, READ, APPEND, FLUSH = b"h", b"v", b"r", b"a", b"f"
-PRESENT, GET, PUT = b"p", b"g", b"u"
+PRESENT, GET, PUT, CHOOSE = b"p", b"g", b"u", b"s"
 BLOCK, CHUNK, END, DONE, FAILED = b"B", b"C", b"E", b"K", b"X"
 
 _HEAD = struct.Struct(">cI")
@@ -28,6 +28,7 @@ class _Head(msgspec.Struct, array_like=True):
     replica: Name
     size: Number
     root: bytes
+    whole: Number | None = None
 
 
 class Ended(Exception):  # noqa: N818 - what it means depends on where the frames come from
@@ -103,8 +104,8 @@ def read_chunks(source: BinaryIO) -> Iterator[bytes]:
 
 
 def encode_heads(heads: Iterable[FeedHead]) -> bytes:
-    """Heads as msgpack: `[[replica, size, root], ...]`."""
-    return _encode(list(heads))
+    """Heads as msgpack: `[[replica, size, root], ...]`, with `whole` behind where it is known."""
+    return _encode([one if one.whole is not None else one[:3] for one in heads])
 
 
 def decode_heads(body: bytes) -> list[FeedHead]:

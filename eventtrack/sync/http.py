@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import Iterable, Iterator, Sequence
 from typing import BinaryIO, cast
+from urllib.parse import urlencode
 
 from eventtrack.errors import (
     EndpointMissingError,
@@ -16,12 +17,15 @@ from eventtrack.rest.connection import Connection
 from eventtrack.sync import frames
 from eventtrack.sync.blocks import Block
 from eventtrack.sync.protocol import FeedHead
+from eventtrack.sync.selection import Selection
 
 # The number counts versions of what is said below it.
 BASE = "/api/eventtrack/1/sync/"
 # Only an eventtrack answers with this: neither MLflow nor a proxy's page to log in.
 MEDIA_TYPE = "application/x-eventtrack-sync"
 _CHUNK_BYTES = 2**20
+# Of a selection: a head of a request has 64 KiB at most, and without it all payloads come.
+_QUERY_LENGTH_MAX = 32 * 2**10
 # A server that obeys a redaction folds its views anew before it answers.
 _READ_TIMEOUT_S = 300.0
 
@@ -49,6 +53,12 @@ class HttpRemote:
         self._connection = connection
         self._waiting: list[bytes] = []
         self._waiting_bytes = 0
+        self._query = ""
+
+    def choose(self, wanted: Selection) -> None:
+        """Ask for the payloads of a selection only; a server that is too old for it sends all."""
+        query = urlencode({"experiment": wanted.experiments, "run": wanted.runs}, doseq=True)
+        self._query = f"?{query}" if query and len(query) < _QUERY_LENGTH_MAX else ""
 
     def heads(self) -> list[FeedHead]:
         """Every feed that it holds."""
@@ -57,7 +67,7 @@ class HttpRemote:
 
     def read(self, have: Sequence[FeedHead]) -> Iterator[Block]:
         """What it holds beyond `have`, in the order in which it arrived there."""
-        with self._opened("POST", "read", frames.encode_heads(have)) as source:
+        with self._opened("POST", f"read{self._query}", frames.encode_heads(have)) as source:
             while (message := self._next(source))[0] == frames.BLOCK:
                 yield Block.decode(message[1])
             self._expect(frames.END, message)

@@ -12,7 +12,8 @@ from eventtrack.sync import frames
 from eventtrack.sync.blocks import Block
 from eventtrack.sync.exchange import blocks_of, known_heads, ranges_beyond
 from eventtrack.sync.importing import Importer
-from eventtrack.sync.protocol import FeedHead, Remote
+from eventtrack.sync.protocol import FeedHead, Remote, Selective
+from eventtrack.sync.selection import Selection, SendersChooser, leaves_out
 
 PROTOCOL = 1
 # What a serving process says first, so that a greeting of the login shell is told from it.
@@ -26,16 +27,27 @@ class StoreRemote:
     def __init__(self, store: Store) -> None:
         self._source: Replication = store.replication
         self._importer = Importer(self._source)
+        self._wanted = Selection()
+
+    def choose(self, wanted: Selection) -> None:
+        """Bring the payloads of a selection only."""
+        self._wanted = wanted
 
     def heads(self) -> list[FeedHead]:
-        """Every feed of the store."""
-        return known_heads(self._source.heads())
+        """Every feed of the store, and which payloads others kept from it."""
+        heads = self._source.heads()
+        chosen = leaves_out(self._source)
+        return known_heads(heads, {} if chosen else self._source.log.unfilled())
 
     def read(self, have: Sequence[FeedHead]) -> Iterator[Block]:
         """What the store holds beyond `have`, in the order of arrival."""
         own = self._source.heads()
         ranges = ranges_beyond(self._source.log, own, list(have))
-        return blocks_of(self._source.log, ranges)
+        blocks = blocks_of(self._source.log, ranges)
+        if not self._wanted:
+            return blocks
+        keeps = SendersChooser(self._source, self._wanted)
+        return (block.without(lambda one: not keeps(one)) for block in blocks)
 
     def append(self, block: Block) -> None:
         """Take a block; it is verified before it is committed."""
@@ -125,6 +137,9 @@ class _Session:
                 for block in remote.read(frames.decode_heads(body)):
                     frames.write_frame(self._sink, frames.BLOCK, block.data)
                 self.answer(frames.END)
+            elif kind == frames.CHOOSE and isinstance(remote, Selective):
+                remote.choose(frames.decode(body, Selection))
+                self.answer(frames.DONE)
             elif kind == frames.FLUSH:
                 failed, self._failed = self._failed, None
                 remote.flush()

@@ -5,17 +5,22 @@ folder or a bucket will do. What comes from one is never trusted: `importing` ve
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from eventtrack.sync.blocks import Block
+from eventtrack.sync.selection import Selection
 
 
 class FeedHead(NamedTuple):
-    """How much of a feed somebody has: its first `size` envelopes, whose Merkle root is `root`."""
+    """How much of a feed somebody has: its first `size` envelopes, whose Merkle root is `root`.
+
+    `whole` is the first index whose payload was left out and is welcome; None where none is.
+    """
 
     replica: bytes
     size: int
     root: bytes
+    whole: int | None = None
 
 
 class Source(Protocol):
@@ -34,6 +39,18 @@ class Source(Protocol):
 
         Blocks may begin before what `have` names; they may be in any order of feeds, and should
         be in the order in which their first envelopes arrived there.
+        """
+        ...
+
+
+@runtime_checkable
+class Selective(Protocol):
+    """A remote that is a store: it can leave payloads out, and take them in later."""
+
+    def choose(self, wanted: Selection) -> None:
+        """Let later reads bring the payloads of this selection only; of all else the headers.
+
+        That saves bytes on the way, no more: whoever reads decides again. It may do nothing.
         """
         ...
 

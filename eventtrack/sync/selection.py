@@ -14,6 +14,8 @@ from eventtrack.views.records import Record
 
 # How many experiments may have been born under one name before the one that is meant.
 _BIRTHS_MAX = 16
+# How many envelopes of a stream are searched for the experiment that it belongs to.
+_BEGINNING = 64
 
 
 class Selection(Record):
@@ -24,6 +26,12 @@ class Selection(Record):
 
     def __bool__(self) -> bool:
         return bool(self.experiments or self.runs)
+
+
+def leaves_out(store: Replication) -> bool:
+    """Whether a store itself chose to be a part, by what it last pulled from some remote."""
+    notes = store.folder.glob("*.wanted")
+    return any(msgspec.json.decode(note.read_bytes(), type=Selection) for note in notes)
 
 
 class Chooser:
@@ -61,10 +69,28 @@ class Chooser:
             return True
         if kind == "run" and name in self._runs:
             return True
+        said = self._says(envelope)
+        return self._from_the_stream(envelope.header.stream) if said is None else said
+
+    def _says(self, envelope: Envelope) -> bool | None:
+        """What the envelope's own events say; None when they name no experiment."""
         for event in envelope.events():
             if getattr(event, "source_run_id", None) in self._runs:
                 return True
             experiment = getattr(event, "experiment_id", None)
             if experiment is not None:
                 return experiment in self._experiments
-        return self._target.begins_whole(envelope.header.stream)
+        return None
+
+    def _from_the_stream(self, stream: str) -> bool | None:
+        return self._target.begins_whole(stream)
+
+
+class SendersChooser(Chooser):
+    """Decides for somebody else, who lacks payloads: by what this log holds of each stream."""
+
+    def _from_the_stream(self, stream: str) -> bool | None:
+        for envelope in self._target.beginning(stream, _BEGINNING):
+            if (said := self._says(envelope)) is not None:
+                return said
+        return None

@@ -1,18 +1,25 @@
 """Sync as one calls it: a store, a remote by its name or URL, and which way."""
 
 import contextlib
+import hashlib
 from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
 
-from eventtrack.errors import AlreadyExistsError, CorruptionError, EventtrackError
+from eventtrack.errors import (
+    AlreadyExistsError,
+    CorruptionError,
+    EventtrackError,
+    InvalidValueError,
+)
+from eventtrack.events.envelope import Envelope
 from eventtrack.log import files
 from eventtrack.store import Store, open_store
 from eventtrack.store.replication import Replication
 from eventtrack.sync.artifacts import pull_artifacts, push_artifacts
 from eventtrack.sync.exchange import pull, push
-from eventtrack.sync.protocol import FeedHead, Remote
+from eventtrack.sync.protocol import FeedHead, Remote, Selective
 from eventtrack.sync.remotes import (
     DEFAULT_REMOTE,
     RemoteAddress,
@@ -23,17 +30,21 @@ from eventtrack.sync.remotes import (
 from eventtrack.sync.replacing import replace_segments
 from eventtrack.sync.report import Progress, SyncReport
 from eventtrack.sync.segments import SegmentRemote
-from eventtrack.sync.selection import Chooser, Selection
+from eventtrack.sync.selection import Chooser, Selection, SendersChooser
 from eventtrack.sync.status import note_failure, note_success
 
 
 class Ways(NamedTuple):
-    """What a sync is to move. `wanted` is whose payloads are pulled: None for the remote's own."""
+    """What a sync is to move.
+
+    `wanted` is whose payloads are pulled: None for the remote's own. `given` is whose are pushed.
+    """
 
     pull: bool = True
     push: bool = True
     artifacts: bool = True
     wanted: Selection | None = None
+    given: Selection = Selection()
 
 
 BOTH_WAYS = Ways()
@@ -92,13 +103,7 @@ def exchange(
             file = remotes.ledger(address, "pulled")
             pull_artifacts(here, other, file, report.pulled, progress)
     if ways.push:
-        # Files go before the events that name them: whoever has the event can have the file.
-        if ways.artifacts:
-            file = remotes.ledger(address, "pushed")
-            if not theirs:
-                file.unlink(missing_ok=True)  # an empty place, perhaps where another one was
-            push_artifacts(here, other, file, report.pushed, progress)
-        given = push(here, other, theirs, report, progress)
+        given = _push(here, other, theirs, remotes, address, ways, report, progress)
         theirs = [*theirs, *(FeedHead(replica, size, b"") for replica, size in given.items())]
         if isinstance(other, SegmentRemote):
             # What only keeps bytes does not obey redactions by itself.
@@ -113,6 +118,46 @@ def exchange(
     if damage is not None:
         raise damage
     return report
+
+
+def _push(
+    here: Replication,
+    other: Remote,
+    theirs: list[FeedHead],
+    remotes: Remotes,
+    address: RemoteAddress,
+    ways: Ways,
+    report: SyncReport,
+    progress: Progress | None,
+) -> dict[bytes, int]:
+    """Push what is given. What it left out before is only given again if other things are now."""
+    drops, kind = None, "pushed"
+    note, said = remotes.ledger(address, "given"), msgspec.json.encode(ways.given)
+    if ways.given:
+        if not isinstance(other, Selective):
+            raise InvalidValueError(
+                f"cannot push a part to {address.url}: what it is given it keeps as it is",
+                hint="push a part to a store, by ssh:// or https://, which can be given the rest "
+                "later; or push everything",
+            )
+        keeps = SendersChooser(here, ways.given)
+        kind = f"pushed-{hashlib.sha256(said).hexdigest()[:16]}"
+        if note.exists() and note.read_bytes() == said:
+            theirs = [head._replace(whole=None) for head in theirs]
+
+        def drops(envelope: Envelope) -> bool:
+            return not keeps(envelope)
+
+    # Files go before the events that name them: whoever has the event can have the file.
+    if ways.artifacts:
+        file = remotes.ledger(address, kind)
+        if not theirs:
+            file.unlink(missing_ok=True)  # an empty place, perhaps where another one was
+        push_artifacts(here, other, file, report.pushed, progress, drops=drops)
+    given = push(here, other, theirs, report, progress, drops=drops)
+    if ways.given or note.exists():
+        note.write_bytes(said)
+    return given
 
 
 def _pull(
@@ -133,6 +178,8 @@ def _pull(
     else:
         fill = not note.exists() or note.read_bytes() != said
         keeps = Chooser(here, wanted)
+        if isinstance(other, Selective):
+            other.choose(wanted)
         pull(here, other, theirs, report, progress, keeps=keeps, fill=fill)
     if wanted or note.exists():
         note.write_bytes(said)

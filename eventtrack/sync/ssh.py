@@ -19,6 +19,7 @@ from eventtrack.sync import frames
 from eventtrack.sync.blocks import Block
 from eventtrack.sync.peer import GREETING, PROTOCOL
 from eventtrack.sync.protocol import FeedHead
+from eventtrack.sync.selection import Selection
 
 # Which command reaches another machine, as GIT_SSH_COMMAND does for git: words as for a shell.
 COMMAND_VARIABLE = "EVENTTRACK_SSH_COMMAND"
@@ -87,6 +88,11 @@ class PipeRemote:
         except BaseException:
             self.close()
             raise
+
+    def choose(self, wanted: Selection) -> None:
+        """Ask for the payloads of a selection only; one that is too old for it sends all."""
+        with contextlib.suppress(RemoteError):
+            self._ask(frames.CHOOSE, frames.encode(wanted), frames.DONE)
 
     def heads(self) -> list[FeedHead]:
         """Every feed that it holds."""

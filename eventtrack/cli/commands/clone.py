@@ -7,6 +7,7 @@ import click
 from eventtrack.cli import text
 from eventtrack.cli.base import Invocation, command, pass_invocation
 from eventtrack.cli.sync_report import (
+    PULLED,
     print_report,
     progress_bars,
     selection,
@@ -18,7 +19,7 @@ from eventtrack.cli.sync_report import (
 @click.argument("url")
 @click.argument("path", required=False)
 @click.option("--no-artifacts", is_flag=True, help="Leave files out; a later sync brings them.")
-@selection_options
+@selection_options(PULLED)
 @pass_invocation
 def clone(
     call: Invocation,

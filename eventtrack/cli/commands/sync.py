@@ -9,6 +9,7 @@ import click
 from eventtrack.cli import text
 from eventtrack.cli.base import Invocation, command, pass_invocation
 from eventtrack.cli.sync_report import (
+    PULLED,
     print_report,
     print_trouble,
     progress_bars,
@@ -35,7 +36,7 @@ _no_artifacts = click.option(
 )
 @_remote
 @_no_artifacts
-@selection_options
+@selection_options(PULLED)
 @click.option("--follow", is_flag=True, help="Go on at each change, until interrupted.")
 @click.option(
     "--stdio", is_flag=True, help="Serve this store to a peer on standard input and output."
@@ -76,7 +77,7 @@ def sync(
 @command("pull", "eventtrack pull", "eventtrack pull --experiment mnist")
 @_remote
 @_no_artifacts
-@selection_options
+@selection_options(PULLED)
 @click.option("--all", "everything", is_flag=True, help="Also what was left out so far.")
 @pass_invocation
 def pull(
@@ -100,18 +101,34 @@ def pull(
     _exchange(call, remote, ways)
 
 
-@command("push", "eventtrack push", "eventtrack push /mnt/usb/runs")
+@command(
+    "push",
+    "eventtrack push",
+    "eventtrack push /mnt/usb/runs",
+    "eventtrack push lab --experiment mnist",
+)
 @_remote
 @_no_artifacts
+@selection_options("Give only what is in this experiment, and of all else the headers")
 @pass_invocation
-def push(call: Invocation, remote: str | None, no_artifacts: bool) -> None:
+def push(
+    call: Invocation,
+    remote: str | None,
+    no_artifacts: bool,
+    experiments: tuple[str, ...],
+    runs: tuple[str, ...],
+) -> None:
     """Give REMOTE what this store has and it lacks. A folder is made where there is none.
+
+    What --experiment and --run leave out goes with the next push without them. A part can be given
+    to a store only (ssh:// and https://): a folder and a bucket keep what they are given.
 
     JSON: as of `eventtrack sync`.
     """
-    from eventtrack.sync import Ways
+    from eventtrack.sync import Selection, Ways
 
-    _exchange(call, remote, Ways(pull=False, artifacts=not no_artifacts))
+    given = selection(experiments, runs) or Selection()
+    _exchange(call, remote, Ways(pull=False, artifacts=not no_artifacts, given=given))
 
 
 def _exchange(call: Invocation, remote: str | None, ways: "Ways") -> None:
