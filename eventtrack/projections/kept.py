@@ -11,6 +11,8 @@ so many runs are in the middle of something at any moment, and those are folded 
 """
 
 import struct
+from collections.abc import Iterator
+from itertools import takewhile
 from typing import Any, NamedTuple, Protocol
 
 from eventtrack.limits import FOLD_ENVELOPES_MAX
@@ -34,27 +36,29 @@ class Source(Protocol):
 
 
 class Kept(NamedTuple):
-    """A run before it was touched at a position: when it was touched last, and then again."""
+    """When a run was touched whose row was kept, and when it had been touched last before."""
 
     position: int
     last: int
     latest: int
     recorded: int
-    row: bytes
 
 
-def versions(source: Source, number: bytes, after: int) -> list[Kept]:
-    """What was kept of a run at positions above `after`, in their order."""
-    found: list[Kept] = []
+def versions(source: Source, block: bytes) -> Iterator[tuple[bytes, Kept]]:
+    """What was kept of the runs of a block of numbers: in order of numbers, then of positions."""
     cursor = source.txn.cursor(source.tables[KEPT])
-    if cursor.set_range(number + (after + 1).to_bytes(POSITION_BYTES, "big")):
-        for key, value in cursor.iternext():
-            if key[:4] != number:
-                break
-            last, latest, recorded = _HEADER.unpack_from(value)
-            position, row = int.from_bytes(key[4:], "big"), bytes(value[_HEADER.size :])
-            found.append(Kept(position, last, latest, recorded, row))
-    return found
+    rows = cursor.iternext() if cursor.set_range(block) else iter(())
+    for key, value in takewhile(lambda row: row[0].startswith(block), rows):
+        position = int.from_bytes(key[4:], "big")
+        yield key[:4], Kept(position, *_HEADER.unpack_from(value))
+
+
+def row_of(source: Source, number: bytes, position: int) -> bytes:
+    """The row that was kept of a run when it was touched at a position."""
+    key = number + position.to_bytes(POSITION_BYTES, "big")
+    value = source.txn.get(key, db=source.tables[KEPT])
+    assert value is not None, "what was kept is there"
+    return bytes(value[_HEADER.size :])
 
 
 def came(value: bytes | None) -> int:

@@ -9,6 +9,7 @@ envelopes, into an environment beside the live one, when it is asked for.
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from eventtrack.projections import fold, timeline
 from eventtrack.projections.build import Build
 from eventtrack.projections.cache import Cache
 from eventtrack.projections.kept import GONE, came
-from eventtrack.projections.past_rows import OWNERS, PastCursor, Walk
+from eventtrack.projections.past_rows import OWNERS, PastCursor, Row, Walk
 from eventtrack.projections.points import Points
 from eventtrack.projections.standing import Bounds, Standing
 from eventtrack.projections.state import MetricState, RunState
@@ -53,7 +54,7 @@ class Past:
         self._reader: tuple[int, PastReader] | None = None  # the thread that reads, and how
         self._as_of = -1  # the live transaction that `_standing` is of
         self._standing: Standing | None = None
-        self._folded: set[bytes] = set()
+        self.folded: set[bytes] = set()  # their rows are in `_own`, and no others count
         self.broken = False  # whether folding failed: what is here is not to be used any more
 
     @contextmanager
@@ -109,10 +110,6 @@ class Past:
         """The tables of what was folded anew."""
         return self._own.tables
 
-    def is_folded(self, number: bytes) -> bool:
-        """Whether a stream was folded anew: its rows are there, and no others count."""
-        return number in self._folded
-
     def fold(
         self,
         transaction: "PastTransaction",
@@ -120,11 +117,11 @@ class Past:
         progress: Progress | None = None,
     ) -> None:
         """Fold those of some streams that were not yet."""
-        missing = numbers - self._folded
+        missing = numbers - self.folded
         standing = transaction.standing
         positions = sorted(place for one in missing for place in standing.positions(one))
         # Before: the folds read these streams too, and find what there is of them so far.
-        self._folded |= missing
+        self.folded |= missing
         tables, done = Tables(transaction, _NAMES, Cache(), keeps=False), 0  # type: ignore[arg-type]
         try:
             while done < len(positions):
@@ -167,7 +164,7 @@ class PastTransaction:
             value = self._own.get(key, db=own)
             return self._live.txn.get(key, db=live) if value is None else value
         number = key[owner]
-        if self._past.is_folded(number):
+        if number in self._past.folded:
             return self._own.get(key, db=own)
         if self.standing.is_same(number):
             return self._live.txn.get(key, db=live)
@@ -176,7 +173,7 @@ class PastTransaction:
         if db == "runs":
             found = self.standing.kept(number)
             if found is not None or number not in self.standing.unkept():
-                return None if found is None else found.row
+                return found
         self.need(number)
         return self._own.get(key, db=own)
 
@@ -186,13 +183,11 @@ class PastTransaction:
         live = self._live.txn.cursor(self._live.tables[db])
         if db == "index":
             gone = self._live.txn.cursor(self._live.tables[GONE])
-            walks = Walk(own, self._is_folded_row), Walk(live, self._is_index_row)
-            return PastCursor(self, db, None, (*walks, Walk(gone, self._is_gone_row, cut=8)))
+            walks = Walk(own), Walk(live, self._of_index), Walk(gone, self._of_gone, cut=8)
+            return PastCursor(self, db, None, walks)
         if owner is None:
             return PastCursor(self, db, None, (Walk(own), Walk(live)))
-        return PastCursor(
-            self, db, owner, (Walk(own), Walk(live, lambda key: self._shows(key[owner])))
-        )
+        return PastCursor(self, db, owner, (Walk(own), Walk(live, partial(self._of_live, owner))))
 
     def stat(self, db: str) -> dict[str, int]:
         """At most so many rows."""
@@ -209,7 +204,7 @@ class PastTransaction:
 
     def need(self, number: bytes) -> None:
         """Fold one stream anew, if its rows are not those of now."""
-        if not self._past.is_folded(number) and self.standing.is_between(number):
+        if number not in self._past.folded and self.standing.is_between(number):
             self._past.fold(self, {number})
 
     def need_table(self, db: str) -> None:
@@ -230,35 +225,32 @@ class PastTransaction:
         """A run as it is now."""
         return self._live.run_by_number(number)
 
-    def _shows(self, number: bytes) -> bool:
-        return self.standing.is_same(number) and not self._past.is_folded(number)
+    def _of_live(self, owner: slice, rows: Iterator[Row]) -> Iterator[Row]:
+        """Those of the live rows of a table that were there."""
+        same, is_same, folded = self.standing.same, self.standing.is_same, self._past.folded
+        block = slice(owner.start, owner.start + BLOCK_BYTES)
+        for row in rows:
+            key = row[0]
+            if key[block] in same or (is_same(key[owner]) and key[owner] not in folded):
+                yield row
 
-    def _is_folded_row(self, key: bytes) -> bool:
-        return self._past.is_folded(key[-4:])
+    def _of_index(self, rows: Iterator[Row]) -> Iterator[Row]:
+        """Those of the live rows of the search index that were there."""
+        same, bound_of, folded = self.standing.same, self.standing.bound, self._past.folded
+        for row in rows:
+            number = row[0][-4:]
+            is_same = number[:BLOCK_BYTES] in same
+            if is_same or (came(row[1]) < bound_of(number) and number not in folded):
+                yield row
 
-    def _is_index_row(self, key: bytes) -> bool:
-        """Whether a live row of the search index was there."""
-        number = key[-4:]
-        if number[:BLOCK_BYTES] in self.standing.same:
-            return True
-        if self._past.is_folded(number):
-            return False
-        if self.standing.is_same(number):
-            return True
-        known = self.standing.kept(number)
-        if known is None:
-            return False
-        return came(self._live.txn.get(key, db=self._live.tables["index"])) < known.position
-
-    def _is_gone_row(self, key: bytes) -> bool:
-        """Whether a row that left the search index was there."""
-        number = key[-12:-8]
-        if self._past.is_folded(number):
-            return False
-        known = self.standing.kept(number)
-        if known is None or int.from_bytes(key[-8:], "big") < known.position:
-            return False
-        return came(self._live.txn.get(key, db=self._live.tables[GONE])) < known.position
+    def _of_gone(self, rows: Iterator[Row]) -> Iterator[Row]:
+        """Those of the rows that left the search index that were there."""
+        bound_of, folded = self.standing.bound, self._past.folded
+        for row in rows:
+            number = row[0][-12:-8]
+            left = int.from_bytes(row[0][-8:], "big")
+            if came(row[1]) < bound_of(number) <= left and number not in folded:
+                yield row
 
 
 class PastReader(Reader):

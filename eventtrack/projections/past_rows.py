@@ -61,15 +61,18 @@ class Walk:
 
     Args:
         cursor: LMDB's.
-        shows: Whether a row was there then, by its key; all were by default.
+        shown: Those of some rows that were there then; by default all.
         cut: So many bytes at the end of a key are no part of the row's.
     """
 
     def __init__(
-        self, cursor: Any, shows: Callable[[bytes], bool] | None = None, cut: int = 0
+        self,
+        cursor: Any,
+        shown: Callable[[Iterator[Row]], Iterator[Row]] | None = None,
+        cut: int = 0,
     ) -> None:
         self._cursor = cursor
-        self._shows = shows
+        self._filter = shown
         self._cut = cut
         self.putmulti = cursor.putmulti
 
@@ -86,10 +89,8 @@ class Walk:
         return self._shown(rows)
 
     def _shown(self, rows: Iterator[Row]) -> Iterator[Row]:
-        shows, cut = self._shows, self._cut
-        if shows is not None:
-            rows = (row for row in rows if shows(row[0]))
-        return ((row[0][:-cut], row[1]) for row in rows) if cut else rows
+        found, cut = rows if self._filter is None else self._filter(rows), self._cut
+        return ((row[0][:-cut], row[1]) for row in found) if cut else found
 
 
 class PastCursor:

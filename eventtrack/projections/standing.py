@@ -10,7 +10,6 @@ from typing import NamedTuple
 from eventtrack.events.envelope import Envelope
 from eventtrack.log.protocol import LogReader
 from eventtrack.projections import kept, timeline
-from eventtrack.projections.kept import Kept
 from eventtrack.projections.tables import Reader
 from eventtrack.projections.timeline import BLOCK_BYTES, LOG_BLOCK, Extent
 
@@ -39,8 +38,16 @@ class Bounds(NamedTuple):
         return self.include(extent.first, extent.earliest)
 
 
+# The bound of a stream that is now as it was: every row of it is older.
+SAME = 2**64
+
+
 class Standing:
     """The streams of one transaction of the live views, as they stand to a moment.
+
+    Each has a bound: its rows of the moment are those that came at a position below. It is `SAME`
+    for what is as it was, 0 for what had not begun or has to be folded, and for a run of which
+    a row was kept the position that this one was kept at.
 
     Args:
         live: The views of now. To be replaced by a later reader of the same.
@@ -59,33 +66,46 @@ class Standing:
                 self.same.add(block)
             elif not until.touch(whole):
                 self._later.add(block)
-        self._stands: dict[bytes, bool | None] = {}
-        self._kept: dict[bytes, Kept | None] = {}
+        self._bounds: dict[bytes, int] = {}
+        self._bare: set[bytes] = set()  # had begun, were touched since, and nothing was kept
         self._unkept: set[bytes] | None = None
+
+    def bound(self, number: bytes) -> int:
+        """The bound of a stream."""
+        known = self._bounds.get(number)
+        if known is not None:
+            return known
+        block = number[:BLOCK_BYTES]
+        if block in self.same:
+            return SAME
+        if block in self._later:
+            return 0
+        self._classify(block)
+        # Nothing has touched a stream that is only spoken of.
+        return self._bounds.setdefault(number, SAME)
 
     def is_same(self, number: bytes) -> bool:
         """Whether a stream is now as it was then."""
-        return number[:BLOCK_BYTES] in self.same or self._stand(number) is True
+        return self.bound(number) == SAME
 
     def is_between(self, number: bytes) -> bool:
         """Whether a stream had begun, and was touched since."""
-        return self._stand(number) is None
+        return 0 < self.bound(number) < SAME or number in self._bare
 
-    def kept(self, number: bytes) -> Kept | None:
-        """What was kept of a run that is in between: its row of then. None where nothing was.
+    def kept(self, number: bytes) -> bytes | None:
+        """The row of a run that was touched since, as it was. None where nothing was kept.
 
         That is, it had no row then, or is one of `unkept`.
         """
-        if number not in self._kept:
-            self._kept[number] = self._find(number) if self.is_between(number) else None
-        return self._kept[number]
+        bound = self.bound(number)
+        return kept.row_of(self.live, number, bound) if 0 < bound < SAME else None
 
     def unkept(self) -> set[bytes]:
         """The numbers of the runs of which nothing tells the state of then but their envelopes."""
         if self._unkept is None:
             found = {number for number in self._near() if self.is_between(number)}
             found |= {one for one in timeline.disordered(self.live) if self.is_between(one)}
-            self._unkept = {number for number in found if self.kept(number) is None}
+            self._unkept = {number for number in found if not self.bound(number)}
         return self._unkept
 
     def all_between(self) -> set[bytes]:
@@ -115,37 +135,33 @@ class Standing:
                     return found[-1]
         return 0
 
-    def _stand(self, number: bytes) -> bool | None:
-        """True for a stream that is as it was, False for one that had not begun, None between."""
-        block = number[:BLOCK_BYTES]
-        if block in self.same:
-            return True
-        if block in self._later:
-            return False
-        if number not in self._stands:
-            extent = timeline.extent_of(self.live, int.from_bytes(number, "big"))
-            # Nothing has touched a stream that is only spoken of.
-            is_same = extent is None or self._until.hold(extent)
-            self._stands[number] = True if is_same else None if self._has_begun(number) else False
-        return self._stands[number]
+    def _classify(self, block: bytes) -> None:
+        """Find the bounds of all streams of a block."""
+        touched: dict[bytes, Extent] = {}
+        for number, extent in timeline.extents(self.live, block):
+            if self._until.hold(extent):
+                self._bounds[number] = SAME
+            else:
+                self._bounds[number] = 0
+                if self._has_begun(number, extent):
+                    touched[number] = extent
+        self._bare |= touched.keys()
+        for number, one in kept.versions(self.live, block):
+            whole = touched.get(number)
+            if whole is None or self._until.include(one.position, one.recorded):
+                continue
+            del touched[number]  # what was kept later is of later
+            # What belongs to the moment has to be what came first, for the row is of that.
+            came_first = whole.ordered or whole.latest <= self._until.recorded
+            if came_first and self._until.include(one.last, one.latest):
+                self._bounds[number] = one.position
+                self._bare.discard(number)
 
-    def _has_begun(self, number: bytes) -> bool:
-        extent = timeline.extent_of(self.live, int.from_bytes(number, "big"))
-        if extent is None or not self._until.touch(extent):
+    def _has_begun(self, number: bytes, extent: Extent) -> bool:
+        if not self._until.touch(extent):
             return False
         one_cut = self._until.position >= extent.last or self._until.recorded >= extent.latest
         return one_cut or next(self.positions(number), 0) > 0
-
-    def _find(self, number: bytes) -> Kept | None:
-        extent = timeline.extent_of(self.live, int.from_bytes(number, "big"))
-        by_position = extent is not None and extent.latest <= self._until.recorded
-        if extent is None or not (extent.ordered or by_position):
-            return None  # what belongs to the moment is not what came first
-        after = self._until.position if by_position else 0
-        for one in kept.versions(self.live, number, after):
-            if not self._until.include(one.position, one.recorded):
-                return one if self._until.include(one.last, one.latest) else None
-        return None
 
     def _near(self) -> Iterator[bytes]:
         """The numbers of runs with an envelope of the moment that one beyond it may follow soon."""
