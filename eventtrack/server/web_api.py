@@ -6,6 +6,7 @@ All of it reads but `undo`, for which MLflow has no request.
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 
+from eventtrack.clock import SystemClock
 from eventtrack.compat import checks
 from eventtrack.compat.messages import Message, Values, int32, int64, one_of, text, texts
 from eventtrack.compat.requests import VIEW_TYPES, Request
@@ -30,6 +31,11 @@ _SERIES_BODY_BYTES_MAX = 1 << 20
 def _experiments(store: Store, sent: Values) -> Json:
     with answers.as_of(store, sent["at"]) as queries:
         return answers.experiments(queries)
+
+
+def _activity(store: Store, sent: Values) -> Json:
+    with answers.as_of(store, sent["at"]) as queries:
+        return queries.overview.activity(SystemClock().now_ms()).to_dictionary()
 
 
 def _table(store: Store, sent: Values) -> Json:
@@ -145,6 +151,7 @@ _OWN = (PREFIX,)
 ENDPOINTS = (
     Endpoint("GET", "about", _NOTHING, lambda store, _: answers.about(store), prefixes=_OWN),
     Endpoint("GET", "experiments", _MOMENT, _experiments, prefixes=_OWN),
+    Endpoint("GET", "activity", _MOMENT, _activity, prefixes=_OWN),
     Endpoint("GET", "columns", _EXPERIMENTS, _columns, prefixes=_OWN),
     Endpoint("POST", "runs", _TABLE, _table, prefixes=_OWN, role=Role.READ),
     Endpoint("GET", "run", _RUN_AT, _run, prefixes=_OWN),

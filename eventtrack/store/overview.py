@@ -15,6 +15,9 @@ from eventtrack.views.run_search import RunSearch
 _PARENT_TAG = "mlflow.parentRunId"
 _KINDS = {"metrics": index.METRIC, "params": index.PARAM, "tags": index.TAG}
 Cell = float | str | None
+_DAY_MS = 86_400_000
+# What the activity of experiments is shown over.
+_SPANS_MS = tuple(days * _DAY_MS for days in (1, 7, 30, 90, 360))
 
 
 class ExperimentSummary(Record):
@@ -45,6 +48,18 @@ class RunTable(Record):
     rows: list[RunRow]
 
 
+class Activity(Record):
+    """How many runs began in each of equal stretches of time, by experiment.
+
+    Stretch `i` begins at `low + i * width`, in milliseconds since 1970. Experiments without a run
+    in any of them are left out.
+    """
+
+    low: int
+    width: int
+    counts: dict[str, list[int]]
+
+
 class Columns(Record):
     """The names under which the runs of some experiments have something, each list sorted."""
 
@@ -72,6 +87,32 @@ class Overview:
             ]
         found.sort(key=lambda one: (-one.last_activity, one.experiment.experiment_id))
         return found
+
+    def activity(self, now_ms: int, buckets: int = 30) -> Activity:
+        """How many runs began when, up to now: over the last day, week, month, quarter or year.
+
+        The shortest of them that holds every run; a year where none does. Costs a walk of the index
+        over the runs of that time.
+        """
+        with self._context.entities() as entities:
+            states = [state for state in entities.reader.experiments() if state.exists]
+            searches = {
+                state.experiment_id: _search(entities, [state.experiment_id]) for state in states
+            }
+            oldest = [
+                one for search in searches.values() if (one := search.oldest_start()) is not None
+            ]
+            age = now_ms - min(oldest, default=now_ms)
+            span = next((span for span in _SPANS_MS if age < span), _SPANS_MS[-1])
+            width = span // buckets
+            low = now_ms - width * buckets + 1
+            counts = {}
+            for experiment_id, search in searches.items():
+                if starts := search.starts(low, now_ms):
+                    counts[experiment_id] = [0] * buckets
+                    for start in starts:
+                        counts[experiment_id][int(start - low) // width] += 1
+        return Activity(low=low, width=width, counts=counts)
 
     def table(
         self,

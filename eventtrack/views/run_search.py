@@ -42,6 +42,7 @@ _KINDS = {
 }
 _NEWEST_FIRST = OrderTerm(Field("attribute", "start_time"), False)
 _NUMERIC = ("start_time", "end_time")
+_STARTS = (index.ATTRIBUTE, "start_time")
 
 
 class RunSearch:
@@ -94,6 +95,18 @@ class RunSearch:
             return None
         state = self._state(number)
         return state.start_ms if attribute == "start_time" else state.end_ms[0]
+
+    def oldest_start(self) -> float | None:
+        """The first moment after 1970 at which a run began, in milliseconds; None without one."""
+        rows = self._rows(_STARTS, index.encode_number(1.0), index.NUMBER + b"\xff" * 8)
+        return min(
+            (index.decode_number(index.value_of(key)) for key in islice(rows, 1)), default=None
+        )
+
+    def starts(self, low: float, high: float) -> list[float]:
+        """When the runs began that began in `[low, high]`, deleted ones too. Decodes none."""
+        rows = self._rows(_STARTS, index.encode_number(low), index.encode_number(high))
+        return [index.decode_number(index.value_of(key)) for key in rows]
 
     # Filters: every expression is a set of run numbers.
 

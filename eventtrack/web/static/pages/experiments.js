@@ -1,62 +1,151 @@
-/** All experiments: how many runs, how many run now, when something last happened. */
+/** All experiments: what they are about, how many runs, how many run now, when something last happened. */
 import { html, useState } from "../lib/ui.js";
-import { get } from "../lib/api.js";
+import { writable } from "../lib/access.js";
+import { get, mlflow } from "../lib/api.js";
 import { useData } from "../lib/data.js";
 import { useLive } from "../lib/live.js";
-import { link, route, setQuery } from "../lib/route.js";
-import { ago, moment, number } from "../lib/format.js";
+import { go, link, route, setQuery } from "../lib/route.js";
+import { ago, count, moment, number } from "../lib/format.js";
+import { useChange } from "../parts/edit.js";
+import { Popup } from "../parts/popup.js";
+import { Spark } from "../parts/spark.js";
 import { Empty, Loaded } from "../parts/states.js";
+
+const NOTE = "mlflow.note.content";
+const TAGS_SHOWN = 3;
+const CHANGED = /^(experiment|run)\//;
 
 export function Experiments() {
   const asked = useData(["experiments"], (options) => get("experiments", {}, options));
-  useLive((stream) => /^(experiment|run)\//.test(stream), asked.reload, 1000);
+  const activity = useData(["activity"], (options) => get("activity", {}, options));
+  useLive((stream) => CHANGED.test(stream), asked.reload, 1000);
+  useLive((stream) => CHANGED.test(stream), activity.reload, 10_000);
   return html`
     <main>
       <h1>Experiments</h1>
-      <${Loaded} asked=${asked} what="Counting runs">${(data) => html`<${List} all=${data.experiments} />`}<//>
+      <${Loaded} asked=${asked} what="Counting runs">${(data) => html`<${List} all=${data.experiments} activity=${activity.data} reload=${asked.reload} />`}<//>
     </main>
   `;
 }
 
-function List({ all }) {
-  const { q = "", deleted = "" } = route.value.query;
+/** Every word has to stand in the name, the note or a tag. */
+const matches = (one, words) => {
+  const text = [one.name, ...Object.entries(one.tags).flat()].join("\n").toLowerCase();
+  return words.every((word) => text.includes(word));
+};
+
+function List({ all, activity, reload }) {
+  const { q = "", deleted = "", sort = "" } = route.value.query;
   const words = q.toLowerCase().split(/\s+/).filter(Boolean);
-  const shown = all.filter(
-    (one) =>
-      (deleted === "1") === (one.lifecycle_stage === "deleted") &&
-      words.every((word) => one.name.toLowerCase().includes(word)),
-  );
   const hidden = all.filter((one) => one.lifecycle_stage === "deleted").length;
+  const shown = all.filter((one) => (deleted === "1") === (one.lifecycle_stage === "deleted") && matches(one, words));
+  const order = ORDERS[sort];
+  if (order) shown.sort(order);
   return html`
     <div class="bar">
-      <input type="search" data-focus placeholder="Find by name" aria-label="Find experiments by name" value=${q}
+      <input type="search" data-focus placeholder="Find by name, note or tag" aria-label="Find experiments by name, note or tag" value=${q}
         onInput=${(event) => setQuery({ q: event.target.value })} />
       ${(hidden > 0 || deleted) && html`<label class="check"><input type="checkbox" checked=${deleted === "1"}
         onChange=${(event) => setQuery({ deleted: event.target.checked ? "1" : "" }, { push: true })} /> deleted (${hidden})</label>`}
-      <span class="quiet">${number(shown.length)} of ${number(all.length)}</span>
+      <span class="quiet" aria-live="polite">${number(shown.length)} of ${number(all.length)}</span>
+      <span class="grow"></span>
+      ${writable.value && html`<${Create} />`}
     </div>
-    ${shown.length ? html`<${Table} shown=${shown} />` : html`<${Nothing} q=${q} />`}
+    ${shown.length ? html`<${Table} shown=${shown} activity=${activity} sort=${sort} reload=${reload} />` : html`<${Nothing} q=${q} deleted=${deleted} />`}
     ${all.length === 1 && !all[0].runs && html`<${First} />`}
   `;
 }
 
-const Table = ({ shown }) => html`
-  <div class="scroll"><table class="list">
-    <thead><tr><th>Name</th><th class="num">Runs</th><th class="num">Running</th><th>Last activity</th><th class="wide">Created</th></tr></thead>
-    <tbody>${shown.map((one) => html`
-      <tr key=${one.experiment_id}>
-        <td class="name"><a href=${link(["experiments", one.experiment_id])}>${one.name}</a></td>
-        <td class="num">${number(one.runs)}</td>
-        <td class="num">${one.running ? html`<span class="status" data-status="RUNNING"><i aria-hidden="true"></i>${number(one.running)}</span>` : ""}</td>
-        <td title=${moment(one.last_activity)}>${ago(one.last_activity)}</td>
-        <td class="wide quiet">${moment(one.creation_time)}</td>
-      </tr>`)}
-    </tbody>
-  </table></div>
-`;
+/** By the name of a column; without one, by the last activity. */
+const ORDERS = {
+  name: (a, b) => a.name.localeCompare(b.name, "en", { numeric: true }),
+  runs: (a, b) => b.runs - a.runs,
+  created: (a, b) => b.creation_time - a.creation_time,
+};
 
-const Nothing = ({ q }) => html`
-  <${Empty} title=${q ? `No experiment is called like “${q}”.` : "No experiments here."}>
+function Table({ shown, activity, sort, reload }) {
+  const head = (value, name, style = "") => html`<th class=${style} aria-sort=${sort === value ? (value === "name" ? "ascending" : "descending") : "none"}>
+    <button class="plain" onClick=${() => setQuery({ sort: value }, { push: true })}>${name}${sort === value ? (value === "name" ? " ↑" : " ↓") : ""}</button></th>`;
+  return html`
+    <div class="scroll"><table class="list experiments">
+      <thead><tr>${head("name", "Name")}${head("runs", "Runs", "num")}<th class="num wide">Running</th><th>Activity</th>${head("", "Last activity")}${head("created", "Created", "wide")}<th><span class="unseen">Changes</span></th></tr></thead>
+      <tbody>${shown.map((one) => html`<${Row} key=${one.experiment_id} one=${one} activity=${activity} reload=${reload} />`)}</tbody>
+    </table></div>
+    ${activity && html`<p class="quiet note">Activity: runs begun, ${spanOf(activity)}.</p>`}
+  `;
+}
+
+const SPANS = { 1: "over the last day", 7: "over the last week", 30: "over the last month", 90: "over the last three months", 360: "over the last year" };
+const spanOf = ({ width }) => SPANS[Math.round((width * 30) / 86_400_000)] || "up to now";
+
+function Row({ one, activity, reload }) {
+  const note = (one.tags[NOTE] || "").split("\n").map((line) => line.replace(/^[#>\s*-]+/, "").replace(/[*`]/g, "").trim()).find(Boolean);
+  const tags = Object.entries(one.tags).filter(([key]) => !key.startsWith("mlflow."));
+  const counts = activity?.counts[one.experiment_id] || [];
+  return html`
+    <tr>
+      <td class="name"><a href=${link(["experiments", one.experiment_id])}>${one.name}</a>
+        ${note && html`<div class="about" title=${one.tags[NOTE]}>${note}</div>`}
+        ${tags.length > 0 && html`<div class="about">${tags.slice(0, TAGS_SHOWN).map(([key, value]) => html`<span class="tag" key=${key} title=${`${key}: ${value}`}>${key}: ${value}</span>`)}${tags.length > TAGS_SHOWN ? html` and ${tags.length - TAGS_SHOWN} more` : ""}</div>`}</td>
+      <td class="num">${number(one.runs)}</td>
+      <td class="num wide">${one.running ? html`<span class="status" data-status="RUNNING"><i aria-hidden="true"></i>${number(one.running)}</span>` : ""}</td>
+      <td><${Spark} counts=${counts} title=${counts.length ? `${count(counts.reduce((sum, many) => sum + many, 0), "run")} begun ${spanOf(activity)}` : "No run begun lately"} /></td>
+      <td class="nowrap" title=${moment(one.last_activity)}>${ago(one.last_activity)}</td>
+      <td class="wide quiet nowrap">${moment(one.creation_time)}</td>
+      <td class="num">${writable.value && html`<${Changes} one=${one} reload=${reload} />`}</td>
+    </tr>
+  `;
+}
+
+function Create() {
+  const [name, setName] = useState("");
+  const { change, told, busy } = useChange(() => {});
+  const send = (event) => {
+    event.preventDefault();
+    change("experiments/create", { name }, (answer) => go(["experiments", answer.experiment_id]));
+  };
+  return html`<${Popup} label="New experiment" title="A new experiment"><form class="fields" onSubmit=${send}>
+    <label>Name <input type="text" value=${name} autofocus onInput=${(event) => setName(event.target.value)} /></label>
+    <button disabled=${busy || !name.trim()}>Create</button>${told}</form><//>`;
+}
+
+/** Each is one request to MLflow's endpoints, and one event with its author. */
+function Changes({ one, reload }) {
+  const { change, told, busy } = useChange(reload);
+  const body = { experiment_id: one.experiment_id };
+  if (one.lifecycle_stage === "deleted") {
+    return html`<button disabled=${busy} aria-label=${`Restore ${one.name}`} onClick=${() => change("experiments/restore", body)}>Restore</button>${told}`;
+  }
+  return html`<${Popup} label=${html`<span aria-hidden="true">⋯</span><span class="unseen">Change ${one.name}</span>`} title=${`Changes of ${one.name}`}>${(close) => html`
+    <${Edit} one=${one} busy=${busy} change=${(path, fields) => change(path, { ...body, ...fields }, close)} />${told}`}<//>`;
+}
+
+function Edit({ one, busy, change }) {
+  const [name, setName] = useState(one.name);
+  const [note, setNote] = useState(one.tags[NOTE] || "");
+  const [asked, setAsked] = useState(false);
+  const rename = (event) => {
+    event.preventDefault();
+    change("experiments/update", { new_name: name });
+  };
+  const annotate = (event) => {
+    event.preventDefault();
+    change("experiments/set-experiment-tag", { key: NOTE, value: note });
+  };
+  return html`
+    <form class="fields" onSubmit=${rename}><label>Name <input type="text" value=${name} onInput=${(event) => setName(event.target.value)} /></label>
+      <button disabled=${busy || !name.trim() || name === one.name}>Rename</button></form>
+    <form class="fields" onSubmit=${annotate}><label>Note, in Markdown <textarea value=${note} onInput=${(event) => setNote(event.target.value)}></textarea></label>
+      <button disabled=${busy || note === (one.tags[NOTE] || "")}>Save the note</button></form>
+    ${asked
+      ? html`<p>Delete it with ${count(one.runs, "run")}? Nothing is lost: it can be restored.</p>
+          <p class="bar"><button class="danger" disabled=${busy} onClick=${() => change("experiments/delete", {})}>Delete</button><button onClick=${() => setAsked(false)}>Keep</button></p>`
+      : html`<p><button onClick=${() => setAsked(true)}>Delete …</button></p>`}
+  `;
+}
+
+const Nothing = ({ q, deleted }) => html`
+  <${Empty} title=${q ? `Nothing is called like “${q}”.` : deleted ? "No experiment is deleted." : "No experiments here."}>
     ${q && html`<button onClick=${() => setQuery({ q: "" }, { push: true })}>Show all</button>`}
   <//>
 `;

@@ -2,9 +2,10 @@
 import { html, useEffect, useLayoutEffect, useMemo, useRef, useState } from "../lib/ui.js";
 import { strokeOf } from "../lib/colour.js";
 import { useCurves } from "../lib/curves.js";
+import { savePng } from "../lib/download.js";
 import { route, setQuery } from "../lib/route.js";
 import { number } from "../lib/format.js";
-import { smoothed } from "../lib/smooth.js";
+import { KINDS, smoothed } from "../lib/smooth.js";
 import { theme } from "../lib/theme.js";
 import { Plot } from "./plot.js";
 import { Empty, Failed } from "./states.js";
@@ -47,7 +48,7 @@ function grouped(keys) {
 }
 
 function Controls({ many }) {
-  const { x = "step", log = "", smooth = "0", zoom = "", find = "" } = route.value.query;
+  const { x = "step", log = "", smooth = "0", kind = "", tight = "", zoom = "", find = "" } = route.value.query;
   return html`
     <div class="bar" role="group" aria-label="How curves are drawn">
       ${many > 3 && html`<input type="search" placeholder="Find metrics" aria-label="Find metrics" value=${find}
@@ -57,7 +58,10 @@ function Controls({ many }) {
       <label class="check">smooth <input type="range" min="0" max="0.99" step="0.01" value=${smooth}
         onInput=${(event) => setQuery({ smooth: event.target.value === "0" ? "" : event.target.value })} />
         <output>${Number(smooth).toFixed(2)}</output></label>
+      <select aria-label="Kind of smoothing" value=${kind} onChange=${(event) => setQuery({ kind: event.target.value }, { push: true })}>
+        ${KINDS.map(([value, name]) => html`<option value=${value}>${name}</option>`)}</select>
       <button aria-pressed=${log === "1"} onClick=${() => setQuery({ log: log ? "" : "1" }, { push: true })}>log y</button>
+      <button aria-pressed=${tight === "1"} title="Fit the axis to most points: single ones may lie outside" onClick=${() => setQuery({ tight: tight ? "" : "1" }, { push: true })}>ignore outliers</button>
       ${zoom && html`<button onClick=${() => setQuery({ zoom: "" }, { push: true })}>Reset zoom</button>`}
     </div>
   `;
@@ -127,7 +131,8 @@ function Heading({ group, top, shut }) {
 
 /** One metric of some runs. What it asks for stops when it goes out of sight. */
 function Chart({ name, runs, place }) {
-  const { x = "step", log = "", smooth = "0", zoom = "" } = route.value.query;
+  const { x = "step", log = "", smooth = "0", kind = "", tight = "", zoom = "" } = route.value.query;
+  const box = useRef();
   const [low, high] = zoom.split(",").map(Number);
   const range = zoom && Number.isFinite(low) && high > low ? { low, high } : {};
   // As many buckets as a chart has pixels: more could not be seen. Of a thousand curves less.
@@ -147,22 +152,23 @@ function Chart({ name, runs, place }) {
       if (!one) continue;
       const known = before.get(id);
       const label = names.get(id) || id.slice(0, 8);
-      const kept = known && known.of === one && known.weight === weight && known.dark === dark && known.label === label;
+      const kept = known && known.of === one && known.weight === weight && known.kind === kind && known.dark === dark && known.label === label;
       made.current.set(id, kept ? known : {
-        of: one, weight, dark, label, ...strokeOf(id), x: one.x, y: smoothed(one.y, weight), faint: weight ? one.y : undefined,
+        of: one, weight, kind, dark, label, ...strokeOf(id), x: one.x, y: smoothed(one.x, one.y, weight, kind), faint: weight ? one.y : undefined,
       });
     }
     return [...made.current.values()];
-  }, [asked.curves, smooth, dark, runIds, names]);
+  }, [asked.curves, smooth, kind, dark, runIds, names]);
   const points = curves.reduce((sum, one) => sum + one.of.points, 0);
   const known = asked.x !== "";
   const shown = asked.x === x ? { low: range.low ?? asked.low, high: range.high ?? asked.high } : asked;
-  return html`<section class="chart" aria-label=${name} style=${place}>
-    <h3><span title=${name}>${name}</span><small>${known ? `${number(points)} point${points === 1 ? "" : "s"}` : ""}</small></h3>
+  return html`<section class="chart" ref=${box} aria-label=${name} style=${place}>
+    <h3><span title=${name}>${name}</span><small><span>${known ? `${number(points)} point${points === 1 ? "" : "s"}` : ""}</span>
+      <button class="plain" disabled=${!curves.length} aria-label=${`Save ${name} as PNG`} onClick=${() => savePng(box.current.querySelector(".plot"), name, curves)}>PNG</button></small></h3>
     ${asked.error && !known
       ? html`<${Failed} error=${asked.error} retry=${asked.reload} />`
       : known
-        ? html`<${Plot} curves=${curves} done=${asked.done} x=${asked.x} log=${log === "1"} low=${shown.low} high=${shown.high}
+        ? html`<${Plot} curves=${curves} done=${asked.done} x=${asked.x} log=${log === "1"} tight=${tight === "1"} low=${shown.low} high=${shown.high}
             label=${`${name} of ${curves.slice(0, 8).map((one) => one.label).join(", ")}`}
             onZoom=${(to) => setQuery({ zoom: to ? to.map((one) => Number(one.toPrecision(12))).join(",") : "" }, { push: true })} />`
         : html`<div class="plot"></div>`}

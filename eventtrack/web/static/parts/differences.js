@@ -49,8 +49,7 @@ export function Differences({ runs, all, base, onBase }) {
 
 /** More or less than the baseline, absolute and relative. The arrow says what the colour says. */
 function Delta({ value, of, show = number }) {
-  if (typeof value !== "number" || typeof of !== "number") return null;
-  if (value === of) return html`<small class="delta quiet">=</small>`;
+  if (typeof value !== "number" || typeof of !== "number" || value === of) return null;
   const more = value > of;
   const share = of === 0 ? "" : ` (${more === of > 0 ? "+" : "−"}${percent(Math.abs((value - of) / of))})`;
   return html`<small class=${`delta ${more ? "more" : "less"}`}>${more ? "▲ +" : "▼ −"}${show(Math.abs(value - of))}${share}</small>`;

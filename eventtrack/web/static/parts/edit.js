@@ -6,13 +6,12 @@ import { ago, moment } from "../lib/format.js";
 import { Markdown } from "../lib/markdown.js";
 
 /** Runs a change, tells of a refusal, and asks for the run anew. */
-function useChange(reload) {
+export function useChange(reload) {
   const [state, setState] = useState({ busy: false, error: null });
   const change = async (path, body, done = () => {}) => {
     setState({ busy: true, error: null });
     try {
-      await mlflow.post(path, body);
-      done();
+      done(await mlflow.post(path, body));
       setState({ busy: false, error: null });
       reload();
     } catch (error) {

@@ -126,9 +126,11 @@ function Range({ axis, brush, onRange }) {
   const read = (text, other) => (category ? text : numeric(text) ?? other);
   const ends = [axis.at(0), axis.at(1)];
   const put = (place) => (event) => {
+    // One category is a choice already; of numbers, one end alone is meant more often.
+    if (category && !brush) return onRange(event.target.value ? [event.target.value, event.target.value] : null);
     const next = [low === "" ? ends[0] : low, high === "" ? ends[1] : high];
     next[place] = event.target.value === "" ? ends[place] : read(event.target.value, next[place]);
-    onRange(event.target.value === "" && String(next[1 - place]) === String(ends[1 - place]) ? null : next);
+    return onRange(event.target.value === "" && String(next[1 - place]) === String(ends[1 - place]) ? null : next);
   };
   const field = (place, value, what) => category
     ? html`<select aria-label=${`${axis.name} ${what}`} value=${value} onChange=${put(place)}><option value="">${what} …</option>${axis.ticks.map(({ text }) => html`<option value=${text}>${text}</option>`)}</select>`

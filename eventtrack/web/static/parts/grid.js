@@ -134,11 +134,11 @@ function Group({ at, row, columns, picked, onPick, folded, onFold, figure }) {
         <strong class=${row.value === undefined ? "quiet" : ""}>${label}</strong>
       </div>
       <div class="cell is-status" role="cell">${number(row.rows.length)} <span class="quiet">run${row.rows.length === 1 ? "" : "s"}</span></div>
-      <div class="cell when quiet" role="cell"></div><div class="cell when quiet" role="cell"></div>
+      <div class="cell when" role="cell"></div><div class="cell when num" role="cell"></div>
       ${columns.map(({ name, style, left }) => {
         const found = row.figures[name];
         const all = found && `mean ${number(found.mean)}, min ${number(found.min)}, max ${number(found.max)} of ${number(found.many)}${found.others ? `; ${number(found.others)} not finite` : ""}`;
-        return html`<div key=${name} role="cell" class=${`cell ${style} num`} style=${left} title=${all || ""}>${found ? number(found[figure]) : ""}</div>`;
+        return html`<div key=${name} role="cell" class=${`cell ${style}`} style=${left} title=${all || ""}>${found ? number(found[figure]) : ""}</div>`;
       })}
     </div>
   `;

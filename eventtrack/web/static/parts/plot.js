@@ -2,6 +2,7 @@
 import uPlot from "uplot";
 import { html, useEffect, useRef, useState } from "../lib/ui.js";
 import { duration, moment, number } from "../lib/format.js";
+import { typical } from "../lib/outliers.js";
 import { theme } from "../lib/theme.js";
 import { Painter, dot, extremes, line, onX, onY } from "./painter.js";
 
@@ -9,14 +10,14 @@ const HEIGHT = 220;
 // How near the pointer has to be to a point, in CSS pixels.
 const NEAR = 40;
 
-/** @param {{curves: import("./painter.js").Drawn[], done: boolean, x: string, log: boolean, low: number, high: number, onZoom: Function, label: string}} props */
-export function Plot({ curves, done, x, log, low, high, onZoom, label }) {
+/** @param {{curves: import("./painter.js").Drawn[], done: boolean, x: string, log: boolean, tight: boolean, low: number, high: number, onZoom: Function, label: string}} props */
+export function Plot({ curves, done, x, log, tight, low, high, onZoom, label }) {
   const box = useRef();
   const ink = useRef();
   const over = useRef();
   const state = useRef({});
   const [tip, setTip] = useState(null);
-  Object.assign(state.current, { curves, done, x, log, low, high, onZoom });
+  Object.assign(state.current, { curves, done, x, log, tight, low, high, onZoom });
   const dark = theme.value;
 
   useEffect(() => {
@@ -34,7 +35,7 @@ export function Plot({ curves, done, x, log, low, high, onZoom, label }) {
       mine.plot.destroy();
       mine.plot = null;
     };
-  }, [x, log, dark]);
+  }, [x, log, tight, dark]);
 
   useEffect(() => {
     state.current.plot.setData(framed(state.current));
@@ -132,11 +133,11 @@ const spread = (low, high, share) => {
 
 /** The range of y; kept for as long as the curves stay, for it is asked for again and again. */
 function heights(state) {
-  const { curves, low, high, log, known } = state;
-  if (known?.curves === curves && known.low === low && known.high === high && known.log === log) return known.range;
-  const [least, most] = extremes(curves, low, high, log) || (log ? [0.1, 1] : [0, 1]);
+  const { curves, low, high, log, tight, known } = state;
+  if (known?.curves === curves && known.low === low && known.high === high && known.log === log && known.tight === tight) return known.range;
+  const [least, most] = (tight ? typical : extremes)(curves, low, high, log) || (log ? [0.1, 1] : [0, 1]);
   const range = !log ? spread(least, most, 0.05) : least === most ? [least / 2, most * 2] : [least / 1.1, most * 1.1];
-  state.known = { curves, low, high, log, range };
+  state.known = { curves, low, high, log, tight, range };
   return range;
 }
 
