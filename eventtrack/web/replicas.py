@@ -1,20 +1,20 @@
 """Which machines write to this store, how exchanges go, and what was disagreed on."""
 
 from collections.abc import Iterable
-from typing import Any
 
-from eventtrack.audit.checkpoints import Checkpoint
-from eventtrack.audit.notes import Note
+from eventtrack.audit.checkpoints import Checkpoint, origin_of
+from eventtrack.audit.notes import Note, VerifierKey
 from eventtrack.errors import EventtrackError
-from eventtrack.events.types import HeadSealed
+from eventtrack.events.types import HeadSealed, KeyAnnounced
+from eventtrack.log import merkle
 from eventtrack.store import Store
 from eventtrack.store.feeds import Feed
 from eventtrack.sync import Remotes, RemoteStatus, all_conflicts, all_statuses
 from eventtrack.sync.remotes import without_secrets
 from eventtrack.web.answers import Json, shortened
 
-# Envelopes of one feed's stream that are looked at for its newest signed head.
-_SEALS_LOOKED_AT = 64
+# Envelopes of what a feed says of itself that are searched for its keys, and for its newest head.
+_LOOKED_AT = 64
 
 
 def sync(store: Store) -> Json:
@@ -105,7 +105,7 @@ def _replicas(
             "whole": unfilled.get(bytes.fromhex(feed.replica), feed.size) == feed.size,
             "forked": forks.get(feed.replica),
             "author": _author(store, feed),
-            "sealed": _sealed(store, feed.replica),
+            "sealed": _sealed(store, feed),
         }
         for feed in feeds
     ]
@@ -120,16 +120,35 @@ def _author(store: Store, feed: Feed) -> Json | None:
     return {"host": session.host, "user": session.user, "source": session.source}
 
 
-def _sealed(store: Store, replica: str) -> dict[str, Any] | None:
-    """The newest signed head of a feed, as it says of itself: `eventtrack audit` verifies them."""
-    for envelope in reversed(store.feeds.of_stream(f"replica/{replica}", _SEALS_LOOKED_AT)):
-        if envelope.header.replica.hex() != replica:
-            continue
-        for event in reversed(envelope.events()):
-            if isinstance(event, HeadSealed):
-                try:
-                    head = Checkpoint.of(Note.parse(event.note))
-                except EventtrackError:
-                    continue
-                return {"size": head.size, "root": head.root.hex()}
+def _sealed(store: Store, feed: Feed) -> Json | None:
+    """The newest signed head of a feed, and what is wrong with it: "" for one that holds."""
+    stream = f"replica/{feed.replica}"
+    looked_at = (
+        *store.replication.beginning(stream, _LOOKED_AT),
+        *store.feeds.of_stream(stream, _LOOKED_AT),
+    )
+    # Nobody can speak in another's name.
+    own = (one for one in looked_at if one.header.replica.hex() == feed.replica)
+    said = [event for envelope in own for event in envelope.events()]
+    keys = [event.key for event in said if isinstance(event, KeyAnnounced)]
+    for event in reversed(said):
+        if isinstance(event, HeadSealed):
+            return _held_against(store, feed, event.note, keys)
     return None
+
+
+def _held_against(store: Store, feed: Feed, text: str, keys: Iterable[str]) -> Json:
+    replica = bytes.fromhex(feed.replica)
+    try:
+        note = Note.parse(text)
+        head = Checkpoint.of(note)
+        known = map(VerifierKey.parse, keys)
+        note.verify([key for key in known if key.name == head.origin == origin_of(replica)])
+    except EventtrackError as error:
+        return {"size": 0, "root": "", "problem": error.message}
+    problem = ""
+    if head.size > feed.size:
+        problem = f"it is of {head.size} envelopes, and {feed.size} are here"
+    elif merkle.root(store.replication.log.frontier(replica, head.size)) != head.root:
+        problem = f"the first {head.size} envelopes here are not those that were signed"
+    return {"size": head.size, "root": head.root.hex(), "problem": problem}

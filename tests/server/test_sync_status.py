@@ -6,8 +6,12 @@ from typing import Any
 
 import pytest
 
+from eventtrack.audit import keys
 from eventtrack.audit.auditor import Auditor
+from eventtrack.audit.checkpoints import Checkpoint, origin_of
+from eventtrack.audit.notes import Note
 from eventtrack.errors import RemoteError
+from eventtrack.events.types import HeadSealed
 from eventtrack.store import Store
 from eventtrack.sync import Remotes, Selection, Ways, all_statuses, synchronize
 from eventtrack.web import replicas
@@ -104,6 +108,24 @@ def test_a_signed_head_and_a_part_are_told(one: Store, two: Store, tmp_path: Pat
     [feed] = [found for found in replicas.sync(two)["replicas"] if not found["own"]]
     assert feed["whole"] is False
     assert 0 < feed["sealed"]["size"] <= feed["size"]
+    assert feed["sealed"]["problem"] == ""
+
+
+def test_a_head_that_does_not_hold_is_an_alarm(one: Store) -> None:
+    record_run(one)
+    own = one.replication.log.replica.hex()
+    good = Auditor(one).seal()
+    [signer] = [line for line in good.signatures if line]
+    later = Checkpoint(origin_of(bytes.fromhex(own)), 3, bytes(32))
+    key = keys.signer_of(one.path, own)
+    for note, problem in (
+        (Note(later.text, (signer,)), "sign"),
+        (Note(later.text, (key.sign(later.text),)), "not those that were signed"),
+        (Note((far := later._replace(size=99)).text, (key.sign(far.text),)), "99 envelopes"),
+    ):
+        one.feeds.record(HeadSealed(str(note)))
+        [feed] = replicas.sync(one)["replicas"]
+        assert problem in feed["sealed"]["problem"]
 
 
 def test_conflicts_come_by_the_page_over_http(one: Store, two: Store, tmp_path: Path) -> None:
