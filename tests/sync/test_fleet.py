@@ -256,6 +256,9 @@ class Fleet(RuleBasedStateMachine):
             return
         self.meet(which, self.stick(0))
         store = self.stores[which]
+        # What came without its payloads is handed on to nobody, so the backup is without it.
+        for feed in store.replication.log.unfilled():
+            self.vectors[which].pop(feed, None)
         store.close()
         restore(backup, store.path)
         self.stores[which] = self.opened(store.path.name, which)
