@@ -1,11 +1,11 @@
 """An S3-style bucket as a place that keeps objects, through `obstore` (docs/wire.md, section 4)."""
 
-import contextlib
 import itertools
 import os
-from collections.abc import Iterable, Iterator, Sequence
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit
 
 from eventtrack.errors import (
@@ -21,6 +21,7 @@ from eventtrack.sync.space import Entry
 if TYPE_CHECKING:
     from obstore.store import ClientConfig, RetryConfig, S3Store
 
+Answer = TypeVar("Answer")
 # Up to so many names are asked for one by one; for more, what is there is listed.
 _ASKED_AT_MOST = 8
 _CHUNK_BYTES = 2**20
@@ -28,8 +29,8 @@ _CHUNK_BYTES = 2**20
 # A bucket takes 10,000 parts.
 _PART_BYTES = 8 * 2**20
 _PARTS_AT_ONCE = 3
-# A network that is away is told within seconds, a slow one is waited for: of segments of 4 MiB, and
-# of the parts of artifacts.
+# A network that is away is told within seconds; a slow one is waited for where much is sent: it may
+# be that long before all parts of an artifact that are on their way have arrived.
 _RETRIES: "RetryConfig" = {
     "max_retries": 4,
     "retry_timeout": timedelta(seconds=12),
@@ -37,13 +38,13 @@ _RETRIES: "RetryConfig" = {
 }
 _CLIENT: "ClientConfig" = {
     "connect_timeout": timedelta(seconds=4),
-    "read_timeout": timedelta(seconds=60),
-    "timeout": timedelta(minutes=5),
+    "read_timeout": timedelta(seconds=15),
+    "timeout": timedelta(minutes=10),
 }
 _ENDPOINTS = ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT")
 _PATIENT_CLIENT: "ClientConfig" = {
     "connect_timeout": timedelta(seconds=4),
-    "read_timeout": timedelta(minutes=10),
+    "read_timeout": timedelta(minutes=2),
     "timeout": timedelta(days=7),
 }
 
@@ -76,45 +77,42 @@ class BucketSpace:
 
     def roots(self) -> set[str]:
         """What lies below the prefix."""
-        with self._named(""):
-            found = self._store.list_with_delimiter(None)
+        found = self._asked("", lambda: self._store.list_with_delimiter(None))
         names = [*found["common_prefixes"], *(one["path"] for one in found["objects"])]
         return {name.strip("/").partition("/")[0] for name in names}
 
     def list(self, folder: str) -> list[Entry]:
         """Every object below a folder: a request for each thousand."""
-        with self._named(folder):
-            pages = self._store.list(folder, chunk_size=1000)
-            return [Entry(one["path"], one["size"]) for page in pages for one in page]
+        found = self._asked(folder, lambda: self._store.list(folder, chunk_size=1000).collect())
+        return [Entry(one["path"], one["size"]) for one in found]
 
     def read(self, name: str, limit: int | None = None) -> bytes:
         """An object's bytes, or the first of them."""
-        with self._named(name):
-            if limit is None:
-                return self._store.get(name).bytes().to_bytes()
-            return self._store.get_range(name, start=0, end=limit).to_bytes()
+        if limit is None:
+            return self._asked(name, lambda: self._store.get(name).bytes().to_bytes())
+        return self._asked(name, lambda: self._store.get_range(name, start=0, end=limit).to_bytes())
 
     def create(self, name: str, data: bytes) -> bool:
         """Make an object."""
         from obstore.exceptions import AlreadyExistsError, PreconditionError
 
-        with self._named(name):
+        def put() -> bool:
             try:
-                self._store.put(name, data, mode="create", use_multipart=False)
+                self._patient.put(name, data, mode="create", use_multipart=False)
             except (AlreadyExistsError, PreconditionError):
                 return False
-        return True
+            return True
+
+        return self._asked(name, put)
 
     def replace(self, name: str, data: bytes) -> None:
         """Make an object, or put it in the place of the one that is there."""
-        with self._named(name):
-            self._store.put(name, data, use_multipart=False)
+        self._asked(name, lambda: self._patient.put(name, data, use_multipart=False))
 
     def delete(self, names: Sequence[str]) -> None:
         """Delete objects."""
         if names:
-            with self._named(names[0]):
-                self._store.delete([*names])
+            self._asked(names[0], lambda: self._store.delete([*names]))
 
     def present(self, names: Sequence[str]) -> set[str]:
         """Those of the names that objects have."""
@@ -125,9 +123,11 @@ class BucketSpace:
 
     def stream(self, name: str) -> Iterator[bytes]:
         """An object's bytes in pieces."""
-        with self._named(name):
-            for chunk in self._patient.get(name).stream(min_chunk_size=_CHUNK_BYTES):
-                yield bytes(chunk)
+        pieces = self._asked(
+            name, lambda: iter(self._patient.get(name).stream(min_chunk_size=_CHUNK_BYTES))
+        )
+        while (piece := self._asked(name, lambda: next(pieces, None))) is not None:
+            yield bytes(piece)
 
     def upload(self, name: str, chunks: Iterable[bytes]) -> None:
         """Make an object of pieces; a large one is sent in parts."""
@@ -139,33 +139,47 @@ class BucketSpace:
                 self.create(name, b"".join(begin))
                 return
             begin.append(chunk)
-        with self._named(name):
-            self._patient.put(
+        self._asked(
+            name,
+            lambda: self._patient.put(
                 name,
                 itertools.chain(begin, source),
                 use_multipart=True,
                 chunk_size=_PART_BYTES,
                 max_concurrency=_PARTS_AT_ONCE,
-            )
+            ),
+        )
 
     def close(self) -> None:
         """Nothing to do: connections end with the process, and what was half sent is not there."""
 
     def _holds(self, name: str) -> bool:
         try:
-            with self._named(name):
-                self._store.head(name)
+            self._asked(name, lambda: self._store.head(name))
         except NotFoundError:
             return False
         return True
 
-    @contextlib.contextmanager
-    def _named(self, name: str) -> Iterator[None]:
-        """In the block, errors of the library say what they are about and what to do about it."""
+    def _asked(self, name: str, work: Callable[[], Answer]) -> Answer:
+        """What the library answers, or an error that says what it is about and what to do.
+
+        The library waits without hearing interrupts, so it does in a thread that may be left alone.
+        """
+        from concurrent.futures import Future
+
         from obstore.exceptions import BaseError
 
+        answer: Future[Answer] = Future()
+
+        def ask() -> None:
+            try:
+                answer.set_result(work())
+            except BaseException as error:
+                answer.set_exception(error)
+
+        threading.Thread(target=ask, daemon=True).start()
         try:
-            yield
+            return answer.result()
         except (BaseError, FileNotFoundError) as error:
             raise _translated(error, self._url, name) from error
 

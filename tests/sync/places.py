@@ -6,8 +6,6 @@ from pathlib import Path
 from typing import Protocol
 from urllib.parse import urlsplit
 
-from obstore.store import S3Store
-
 from eventtrack.sync.bucket import BucketSpace
 from eventtrack.sync.folder import FolderSpace
 from eventtrack.sync.segments import SegmentRemote
@@ -77,6 +75,8 @@ class BucketPlace:
     """A bucket's prefix; the environment says where its server is."""
 
     def __init__(self, url: str) -> None:
+        from obstore.store import S3Store
+
         self.url = url
         self._store = S3Store.from_url(url)
 

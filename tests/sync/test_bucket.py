@@ -1,6 +1,9 @@
 """A bucket of a real server: few requests, and errors within seconds that say what to do."""
 
 import builtins
+import os
+import signal
+import socket
 import subprocess
 import sys
 import time
@@ -134,6 +137,24 @@ def test_an_endpoint_that_does_not_answer_is_told_within_seconds(
     with pytest.raises(kind) as caught:
         sync(one, bucket.url)
     assert words in str(caught.value)
+
+
+def test_a_sync_that_waits_for_a_bucket_can_be_interrupted(
+    bucket: BucketPlace, tmp_path: Path
+) -> None:
+    machine(tmp_path / "mine").close()
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        words = ["--store", str(tmp_path / "mine"), "sync", bucket.url]
+        with subprocess.Popen(
+            [sys.executable, "-m", "eventtrack", *words],
+            env={**os.environ, "AWS_ENDPOINT_URL": url},
+            stderr=subprocess.PIPE,
+        ) as process:
+            connection, _ = silent.accept()
+            with connection:  # it asked, and is not answered
+                process.send_signal(signal.SIGINT)
+                assert process.wait(timeout=10) == 130
 
 
 def test_missing_credentials_are_told(
