@@ -53,7 +53,7 @@ function Overview({ run, reload }) {
         <dl class="facts">
           <dt>Status</dt><dd><${Status} ...${info} /></dd>
           <dt>Started</dt><dd>${moment(info.start_time)} <span class="quiet">${ago(info.start_time)}</span></dd>
-          <dt>Took</dt><dd>${info.end_time ? duration(info.end_time - info.start_time) : info.status === "RUNNING" ? `${duration(Date.now() - info.start_time)} so far` : ""}</dd>
+          <dt>Took</dt><dd>${info.end_time ? duration(info.end_time - info.start_time) : info.status === "RUNNING" ? ran(info) : ""}</dd>
           <dt>User</dt><dd>${info.user_id || html`<span class="quiet">not said</span>`}</dd>
           <dt>Run id</dt><dd class="mono">${info.run_id}</dd>
           ${SOURCES.map(([key, name]) => run.tags[key] && html`<dt>${name}</dt><dd class="mono">${run.tags[key]}</dd>`)}
@@ -75,6 +75,12 @@ function Overview({ run, reload }) {
     ${run.children.length > 0 && html`<h2>Nested runs</h2><${Children} children=${run.children} />`}
   `;
 }
+
+const ran = ({ life, start_time }) => life?.state === "gone"
+  ? `${duration(Math.max(life.last_ms - start_time, 0))} until its last sign of life` : `${duration(Date.now() - start_time)} so far`;
+
+/** What a training measured before what was measured of its machine. */
+const systemLast = (metrics) => [...metrics].sort((a, b) => a.key.startsWith("system/") - b.key.startsWith("system/"));
 
 const SOURCES = [["mlflow.source.name", "Program"], ["mlflow.source.git.commit", "Commit"], ["mlflow.source.git.branch", "Branch"], ["mlflow.user", "Logged by"]];
 
@@ -112,7 +118,7 @@ function Traces({ info }) {
 
 const Metrics = ({ run }) => run.metrics.length === 0 ? html`<p class="quiet">No metrics were logged.</p>` : html`
   <table class="list"><thead><tr><th>Name</th><th class="num">Latest</th><th class="num">Step</th></tr></thead>
-    <tbody>${run.metrics.map((one) => html`<tr key=${one.key}><td class="name"><a href=${link(["runs", run.info.run_id], { tab: "charts", find: one.key })}>${one.key}</a></td><td class="num" title=${one.value}>${number(one.value)}</td><td class="num">${number(one.step)}</td></tr>`)}</tbody>
+    <tbody>${systemLast(run.metrics).map((one) => html`<tr key=${one.key}><td class="name"><a href=${link(["runs", run.info.run_id], { tab: "charts", find: one.key })}>${one.key}</a></td><td class="num" title=${one.value}>${number(one.value)}</td><td class="num">${number(one.step)}</td></tr>`)}</tbody>
   </table>`;
 
 export const Pairs = ({ pairs, none }) => Object.keys(pairs).length === 0 ? html`<p class="quiet">${none}</p>` : html`

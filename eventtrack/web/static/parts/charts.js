@@ -44,6 +44,7 @@ function grouped(keys) {
     groups.get(name).push(key);
   }
   const found = [...groups].filter(([, of]) => of.length).map(([name, of]) => ({ name, keys: of }));
+  found.sort((a, b) => (a.name === "system") - (b.name === "system")); // the machine after the training
   return found.length === 1 ? [{ name: null, keys }] : found;
 }
 

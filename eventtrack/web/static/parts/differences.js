@@ -32,7 +32,7 @@ export function Differences({ runs, all, base, onBase }) {
         <span class="swatch" style=${{ color: strokeOf(run.info.run_id).colour }} aria-hidden="true"></span> <a href=${link(["runs", run.info.run_id])} title=${run.info.run_name}>${run.info.run_name}</a>
         <button class="plain" aria-pressed=${run === base} aria-label=${`Measure against ${run.info.run_name}`} onClick=${() => onBase(run === base ? null : run)}>${run === base ? "baseline" : "as baseline"}</button></th>`)}</tr></thead>
       <tbody>
-        <tr><th scope="row">Status</th>${runs.map(({ info }) => html`<td class="num"><${Status} status=${info.status} /></td>`)}</tr>
+        <tr><th scope="row">Status</th>${runs.map(({ info }) => html`<td class="num"><${Status} ...${info} /></td>`)}</tr>
         <tr><th scope="row">Started</th>${runs.map(({ info }) => html`<td class="num nowrap">${moment(info.start_time)}</td>`)}</tr>
         <tr><th scope="row">Took</th>${runs.map((run) => html`<td class="num">${duration(took(run))}<${Delta} value=${took(run)} of=${base && took(base)} show=${duration} /></td>`)}</tr>
       </tbody>

@@ -16,7 +16,7 @@ const CELL_WIDTH = 120;
 
 /** The fixed columns: what they order by in the filter language, and what they show. */
 const FIXED = [
-  { name: "Status", order: "attributes.status", style: "is-status", cell: (row) => html`<${Status} status=${row.status} />` },
+  { name: "Status", order: "attributes.status", style: "is-status", cell: (row) => html`<${Status} status=${row.status} life=${row.life} />` },
   { name: "Started", order: "attributes.start_time", style: "when", cell: (row) => html`<span title=${moment(row.start_time)}>${ago(row.start_time)}</span>` },
   // A filter knows no durations, so there is no order by them.
   { name: "Took", style: "when num", cell: (row) => (row.end_time ? duration(row.end_time - row.start_time) : "") },

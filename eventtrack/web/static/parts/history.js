@@ -19,12 +19,12 @@ export function History({ runId }) {
   const [limit, setLimit] = useState(SHOWN);
   const asked = useData(["history", runId, limit], (options) => get("history", { run_id: runId, limit }, options));
   useLive((stream) => stream === `run/${runId}`, asked.reload, 1000);
-  const { kind = "" } = route.value.query;
+  const { what = "" } = route.value.query;
   return html`<${Loaded} asked=${asked} what="Reading the log">${({ entries, total }) => html`
     <p class="bar"><span class="quiet">Newest first. Each entry is an event of the log: to undo one adds another, and both stay on record.</span>
-      <label class="check">show <select value=${kind} onChange=${(event) => setQuery({ kind: event.target.value }, { push: true })}>
-        <option value="">all</option>${[...new Set([...entries.map(worded), kind])].filter(Boolean).sort().map((one) => html`<option value=${one}>${one}</option>`)}</select></label></p>
-    ${entries.filter((one) => !kind || worded(one) === kind).map((one) => html`<${Entry} key=${one.address} entry=${one} reload=${asked.reload} />`)}
+      <label class="check">show <select value=${what} onChange=${(event) => setQuery({ what: event.target.value }, { push: true })}>
+        <option value="">all</option>${[...new Set([...entries.map(worded), what])].filter(Boolean).sort().map((one) => html`<option value=${one}>${one}</option>`)}</select></label></p>
+    ${entries.filter((one) => !what || worded(one) === what).map((one) => html`<${Entry} key=${one.address} entry=${one} reload=${asked.reload} />`)}
     ${total > entries.length && (limit < LIMIT_MAX
       ? html`<button onClick=${() => setLimit(Math.min(limit * MORE, LIMIT_MAX))}>Show more of ${number(total)}</button>`
       : html`<p class="quiet">The newest ${number(entries.length)} of ${number(total)}: <code>eventtrack history</code> prints them all.</p>`)}`}<//>`;
