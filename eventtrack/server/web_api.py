@@ -81,12 +81,14 @@ def _diff(store: Store, sent: Values) -> Json:
 
 def _history(store: Store, sent: Values) -> Json:
     subject = sent["subject"] or checks.known_run_id(sent["run_id"])
-    return past.history(store, subject, min(max(sent["limit"], 1), _ENTRIES_MAX))
+    limit = min(max(sent["limit"], 1), _ENTRIES_MAX)
+    return past.history(store, subject, limit, sent["at"])
 
 
 def _log(store: Store, sent: Values) -> Json:
     limit = min(max(sent["limit"], 1), _ROWS_MAX)
-    return past.log(store, sent.given("before"), limit, sent["stream"], sent["type"])
+    before, stream, kind = sent.given("before"), sent["stream"], sent["type"]
+    return past.log(store, before, limit, stream, kind, sent["at"])
 
 
 def _conflicts(store: Store, sent: Values) -> Json:
@@ -106,7 +108,7 @@ async def _series(services: Services, request: HttpRequest, _: str) -> Response:
 _NOTHING = Request(Message(()))
 _AT = text("at")
 _MOMENT = Request(Message((_AT,)))
-_SUBJECT = Request(Message((text("run_id"), text("subject"), int32("limit", 1000))))
+_SUBJECT = Request(Message((text("run_id"), text("subject"), int32("limit", 1000), _AT)))
 _RUN_AT = Request(Message((text("run_id"), _AT)), {"run_id": (REQUIRED, STRING)})
 _EXPERIMENTS = Request(Message((texts("experiment_ids"), _AT)))
 _TABLE = Request(
@@ -141,7 +143,7 @@ _DIFF = Request(
     {"older": (REQUIRED, STRING)},
 )
 _EVENTS = Request(
-    Message((int64("before"), int32("limit", 200), text("stream"), text("type"))),
+    Message((int64("before"), int32("limit", 200), text("stream"), text("type"), _AT)),
     {"before": (WHOLE,), "limit": (WHOLE,)},
 )
 _PAGE = Request(Message((int64("offset"), int32("limit", 200))))

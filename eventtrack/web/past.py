@@ -10,15 +10,17 @@ from eventtrack.store import Store
 from eventtrack.store.blame import blame_lines
 from eventtrack.store.events import POINTS, EventRecord
 from eventtrack.store.facts import Change
+from eventtrack.store.queries import Snapshot
 from eventtrack.store.sessions import Session
-from eventtrack.web.answers import Json, shortened
+from eventtrack.store.snapshot import Moment
+from eventtrack.web.answers import Json, as_of, shortened
 
 # Envelopes looked at in one step back through the log, and steps of one request at most.
 _WINDOW = 512
 _WINDOWS_MAX = 40
 
 
-def history(store: Store, subject: str, limit: int) -> Json:
+def history(store: Store, subject: str, limit: int, at: str = "") -> Json:
     """The newest changes of a run, or of another subject, newest first: by whom, when, what was.
 
     Points are told of by the stretch: which metrics, how many. Costs a read of all events of the
@@ -26,9 +28,10 @@ def history(store: Store, subject: str, limit: int) -> Json:
 
     Args:
         subject: As of `History.timeline`.
+        at: Only what had happened by this moment; "" for now.
     """
     found = store.history.subject(subject)
-    events = store.history.timeline(subject, counted=True)
+    events = list(_happened(store, store.history.timeline(subject, counted=True), at))
     sessions = {session.session_id: session for session in store.sessions.list()}
     facts: dict[str, list[Json]] = {}
     changes = (event for event in events if event.type not in POINTS)
@@ -57,19 +60,28 @@ def history(store: Store, subject: str, limit: int) -> Json:
     return {"entries": entries, "total": len(stretches)}
 
 
-def log(store: Store, before: int | None, limit: int, stream: str | None, kind: str | None) -> Json:
-    """Events below a position, the newest first.
+def log(
+    store: Store,
+    before: int | None,
+    limit: int,
+    stream: str | None,
+    kind: str | None,
+    at: str = "",
+) -> Json:
+    """Events below a position that had happened by a moment, the newest first.
 
     `before` of the answer is where to go on; None at the beginning of the log.
 
     Args:
         kind: A type of events, or the beginning of one: `run.`.
     """
-    top = store.events.head() + 1 if before is None else before
+    with as_of(store, at) as then:
+        top = 1 + (then.position if isinstance(then, Snapshot) else store.events.head())
+    top = top if before is None else min(top, before)
     found: deque[EventRecord] = deque(maxlen=limit)
     bottom = top
     if stream:
-        for event in _matching(store.events.read(stream=stream), kind):
+        for event in _matching(_happened(store, store.events.read(stream=stream), at), kind):
             if event.position < top:
                 found.append(event)
         bottom = found[0].position if len(found) == limit else 1
@@ -80,7 +92,7 @@ def log(store: Store, before: int | None, limit: int, stream: str | None, kind: 
             if bottom <= 1 or len(events) >= limit:
                 break
             start = max(bottom - _WINDOW, 1)
-            window = _until(store.events.read(start - 1), bottom)
+            window = _happened(store, _until(store.events.read(start - 1), bottom), at)
             events += list(_matching(window, kind))[::-1]
             bottom = start
         if len(events) > limit:
@@ -143,6 +155,14 @@ def _stretches(events: Iterable[EventRecord]) -> Iterator[tuple[EventRecord, Jso
             keys[key] = keys.get(key, 0) + count
     if last is not None:
         yield last, {"keys": keys}
+
+
+def _happened(store: Store, events: Iterable[EventRecord], at: str) -> Iterable[EventRecord]:
+    """Those of the events that had happened by a moment."""
+    if at in ("", "now"):
+        return events
+    bounds = Moment.of(at).bounds(store.events.head())
+    return (event for event in events if bounds.include(event.position, event.recorded))
 
 
 def _until(events: Iterable[EventRecord], stop: int) -> Iterator[EventRecord]:
