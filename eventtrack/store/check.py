@@ -81,9 +81,11 @@ def check_log(engine: Engine, progress: Progress | None = None) -> CheckReport:
 
 def _check_log(engine: Engine, report: CheckReport, progress: Progress | None) -> None:
     heads: dict[bytes, Head] = {}
-    total = engine.log.head()
     position = 0
-    while position < total:
+    # Others may append meanwhile: the stored frontiers are compared once none did since they were
+    # read.
+    stored = engine.log.heads()
+    while position < (total := engine.log.head()):
         try:
             envelopes = engine.log.read(position, _PAGE)
         except EventtrackError:
@@ -99,9 +101,10 @@ def _check_log(engine: Engine, report: CheckReport, progress: Progress | None) -
             _check_envelope(envelope, heads, report)
         if progress is not None:
             progress(position, total)
+        stored = engine.log.heads()
     report.feeds = len(heads)
-    for replica, stored in engine.log.heads().items():
-        if heads.get(replica, Head(0, 0, [])) != stored:
+    for replica, head in stored.items():
+        if heads.get(replica, Head(0, 0, [])) != head:
             where = f"log, feed {replica.hex()}"
             report.note(where, "the stored Merkle frontier is not that of the feed", _RESTORE)
 

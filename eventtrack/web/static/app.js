@@ -4,6 +4,8 @@ import { locked, lookUp, me, problem, signOut } from "./lib/access.js";
 import { connected } from "./lib/live.js";
 import { go, link, route } from "./lib/route.js";
 import { theme, toggleTheme } from "./lib/theme.js";
+import { at, backToNow } from "./lib/past.js";
+import { playing, said, step, TimeBar, togglePlay, useMoment } from "./parts/timebar.js";
 import { Empty, Failed, Loading } from "./parts/states.js";
 import { Experiments } from "./pages/experiments.js";
 import { Runs } from "./pages/runs.js";
@@ -11,6 +13,8 @@ import { Run } from "./pages/run.js";
 import { Compare } from "./pages/compare.js";
 import { Log } from "./pages/log.js";
 import { Help } from "./pages/help.js";
+import { Sync } from "./pages/sync.js";
+import { Time } from "./pages/time.js";
 import { SignIn } from "./pages/signin.js";
 
 /** Where each key goes; `docs/web-api.md` and the page Help tell of them. */
@@ -18,7 +22,13 @@ const KEYS = {
   e: () => go([]),
   l: () => go(["log"]),
   "?": () => go(["help"]),
+  i: () => go(["time"]),
+  s: () => go(["sync"]),
   t: toggleTheme,
+  "[": () => step(-1),
+  "]": () => step(1),
+  p: togglePlay,
+  n: backToNow,
   "/": () => document.querySelector("[data-focus]")?.focus(),
 };
 
@@ -33,6 +43,8 @@ function Page() {
   if (first === "runs" && second) return html`<${Run} key=${second} runId=${second} />`;
   if (first === "compare") return html`<${Compare} />`;
   if (first === "log") return html`<${Log} />`;
+  if (first === "time") return html`<${Time} />`;
+  if (first === "sync") return html`<${Sync} />`;
   if (first === "help") return html`<${Help} />`;
   return html`<main><${Empty} title="There is no such page."><a href=${link([])}>To the experiments</a><//></main>`;
 }
@@ -40,8 +52,23 @@ function Page() {
 const NAVIGATION = [
   ["Experiments", [], ["experiments", "runs", "compare", undefined]],
   ["Log", ["log"], ["log"]],
+  ["Time", ["time"], ["time"]],
+  ["Sync", ["sync"], ["sync"]],
   ["Help", ["help"], ["help"]],
 ];
+
+// Pages that are the same at whatever moment.
+const OF_NOW = ["sync", "help"];
+
+/** Says that what is below is past, and leads back. */
+function Banner() {
+  const { data } = useMoment();
+  return html`
+    <p class="past" role=${playing.value ? undefined : "status"}>
+      <span>You see the store as it was at <strong>${said(at.value, data)}</strong>. Nothing can be changed here.${OF_NOW.includes(route.value.path[0]) ? " This page shows the present." : ""}</span>
+      <button onClick=${backToNow}>Back to now</button>
+    </p>`;
+}
 
 function App() {
   useEffect(() => {
@@ -64,13 +91,14 @@ function App() {
       <nav aria-label="Pages">${!locked.value && NAVIGATION.map(([name, path, firsts]) => html`
         <a href=${link(path)} aria-current=${firsts.includes(here) ? "page" : undefined}>${name}</a>`)}
       </nav>
-      ${!locked.value && html`<span class="live" data-on=${connected.value} title=${connected.value ? "Changes appear by themselves" : "No live updates now"}>
-        ${connected.value ? "live" : "not live"}</span>`}
+      ${!locked.value && html`<span class="live" data-on=${connected.value && !at.value} title=${connected.value ? "Changes appear by themselves" : "No live updates now"}>
+        ${at.value ? "paused" : connected.value ? "live" : "not live"}</span>`}
       ${me.value?.name && html`<span class="who" title=${`What you change stands in the log under this name; it may ${me.value.role}.`}>${me.value.name}${me.value.role === "read" ? html` <small>reads</small>` : ""}</span>
         <button class="plain" onClick=${signOut}>Sign out</button>`}
       <button class="plain" onClick=${toggleTheme} aria-label=${`Use the ${theme.value === "dark" ? "light" : "dark"} theme`}>
         ${theme.value === "dark" ? "☀" : "☾"}</button>
     </header>
+    ${!locked.value && me.value && html`<${TimeBar} />${at.value && html`<${Banner} />`}`}
     <${Page} />
   `;
 }

@@ -1,5 +1,5 @@
 /** Requests to the server, and what its refusals say. */
-import { at } from "./past.js";
+import { at, pending } from "./past.js";
 
 const OWN = "/api/eventtrack/1/";
 const MLFLOW = "/api/2.0/mlflow/";
@@ -50,11 +50,26 @@ const sent = (body) => ({
 /** Reads are of the moment that the page shows, unless they name another (`at: ""` is now). */
 const dated = (fields) => ({ ...(at.value && { at: at.value }), ...fields });
 
-export const get = async (path, fields = {}, options) =>
-  (await ask(`${OWN}${path}?${query(dated(fields))}`, options)).json();
+/** What `work` comes to; counted until then when it asks about the past. */
+async function counted(fields, work) {
+  if (!fields.at) return work();
+  pending.value++;
+  try {
+    return await work();
+  } finally {
+    pending.value--;
+  }
+}
 
-export const post = async (path, body, options) =>
-  (await ask(`${OWN}${path}`, { ...sent(dated(body)), ...options })).json();
+export const get = (path, fields = {}, options) => {
+  const asked = dated(fields);
+  return counted(asked, async () => (await ask(`${OWN}${path}?${query(asked)}`, options)).json());
+};
+
+export const post = (path, body, options) => {
+  const asked = dated(body);
+  return counted(asked, async () => (await ask(`${OWN}${path}`, { ...sent(asked), ...options })).json());
+};
 
 /** MLflow's own endpoints: changes above all, so that there is one way to make them. */
 export const mlflow = {
@@ -75,7 +90,8 @@ export const artifactUrl = (runId, path) => `/get-artifact?${query({ run_id: run
  * @typedef {{run_id: string, key: string, points: number, width: number, x: Float64Array, y: Float64Array}} Curve
  */
 export async function series(asked, options) {
-  const bytes = await (await ask(`${OWN}series`, { ...sent(dated(asked)), ...options })).arrayBuffer();
+  const of = dated(asked);
+  const bytes = await counted(of, async () => (await ask(`${OWN}series`, { ...sent(of), ...options })).arrayBuffer());
   const length = new DataView(bytes).getUint32(0, true);
   const header = JSON.parse(new TextDecoder().decode(new Uint8Array(bytes, 4, length)));
   const start = Math.ceil((4 + length) / 8) * 8;

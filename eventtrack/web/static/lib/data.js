@@ -5,10 +5,11 @@ import { useCallback, useEffect, useRef, useState } from "./ui.js";
 /**
  * @param {unknown[]} key what the answer depends on, beside the moment shown; null asks for nothing
  * @param {(options: {signal: AbortSignal}) => Promise<any>} load
+ * @param {{always?: boolean}} options `always`: the answer is the same at whatever moment
  * @returns {{data: any, error: any, loading: boolean, reload: () => void}}
  */
-export function useData(key, load) {
-  const text = key === null ? null : JSON.stringify([at.value, ...key]);
+export function useData(key, load, { always = false } = {}) {
+  const text = key === null ? null : JSON.stringify([always ? "" : at.value, ...key]);
   const [state, setState] = useState({ data: undefined, error: null, loading: true, text: null });
   const current = useRef(null);
   const latest = useRef(load);

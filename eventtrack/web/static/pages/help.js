@@ -5,8 +5,9 @@ import { useData } from "../lib/data.js";
 import { Loaded } from "../parts/states.js";
 
 const KEYS = [
-  ["e", "all experiments"], ["l", "the log"], ["?", "this page"], ["/", "to the search field"], ["Esc", "out of a field"],
-  ["t", "dark or light"], ["↑ ↓ or j k", "from run to run, in the table"], ["Enter", "open the run"],
+  ["e", "all experiments"], ["l", "the log"], ["i", "time: what changed between two moments"], ["s", "sync"], ["?", "this page"], ["/", "to the search field"], ["Esc", "out of a field"],
+  ["t", "dark or light"], ["[ and ]", "one event back or on"], ["p", "play through time, or pause"], ["n", "back to now"],
+  ["↑ ↓ or j k", "from run to run, in the table"], ["Enter", "open the run"],
   ["x", "select the run"], ["Shift ↑ ↓", "select from run to run"], ["Shift and a click", "select all runs between, or sort by one more column"], ["Tab", "complete a filter, of which the box offers the names"],
 ];
 const FILTERS = [

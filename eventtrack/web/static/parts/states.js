@@ -1,6 +1,7 @@
 /** What stands where data will be, is not, or could not be had. Each says what to do next. */
 import { html } from "../lib/ui.js";
 import { ago } from "../lib/format.js";
+import { at, backToNow } from "../lib/past.js";
 
 export const Loading = ({ what = "Loading" }) => html`<p class="state" role="status">${what} …</p>`;
 
@@ -16,8 +17,14 @@ export const Empty = ({ title, children }) => html`
   <div class="state"><p><strong>${title}</strong></p>${children}</div>
 `;
 
+/** What the present knows and the moment that is shown did not. */
+export const NotYet = () => html`
+  <${Empty} title="This was not there yet."><p>At the moment shown, the store had nothing of this name.</p><button onClick=${backToNow}>Back to now</button><//>
+`;
+
 /** One of the three, or what `children` draws from the data. */
 export function Loaded({ asked, what, children }) {
+  if (at.value && asked.error?.status === 404) return html`<${NotYet} />`;
   if (asked.data !== undefined && !(asked.error && !asked.fresh)) {
     return html`
       ${asked.error && html`<${Failed} error=${asked.error} retry=${asked.reload} />`}
