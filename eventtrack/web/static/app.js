@@ -73,7 +73,7 @@ function Banner() {
 function App() {
   useEffect(() => {
     const press = (event) => {
-      const typing = event.target.closest("input, textarea, select, [contenteditable]");
+      const typing = event.target.closest("input:not([type=range], [type=checkbox]), textarea, select, [contenteditable]");
       if (event.key === "Escape" && typing) typing.blur();
       if (typing || event.ctrlKey || event.metaKey || event.altKey) return;
       const act = KEYS[event.key];

@@ -83,7 +83,7 @@ export function TimeBar() {
           onInput=${move} onKeyDown=${keys} />
       </div>
       <button class="plain" disabled=${!known || !(at.value || wanted.value)} aria-label="One event on" title="One event on (])" onClick=${() => step(1)}>›</button>
-      <output class="when">${asked.error && !known ? "no timeline" : told}</output>
+      <span class="when">${asked.error && !known ? "no timeline" : told}</span>
       <select aria-label="Speed" value=${String(speed.value)} onChange=${(event) => (speed.value = Number(event.target.value))}>
         ${SPEEDS.map((one) => html`<option value=${String(one)}>${one} ×</option>`)}</select>
       <select aria-label="Move along" value=${by} onChange=${(event) => (scale.value = event.target.value)}>
