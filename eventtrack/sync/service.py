@@ -12,6 +12,7 @@ from eventtrack.errors import (
     CorruptionError,
     EventtrackError,
     InvalidValueError,
+    UsageError,
 )
 from eventtrack.events.envelope import Envelope
 from eventtrack.log import files
@@ -75,7 +76,8 @@ def synchronize(
         with contextlib.closing(open_remote(address.url, create=ways.push)) as other:
             return exchange(store, other, remotes, address, ways, progress)
     except EventtrackError as error:
-        note_failure(remotes, address, error)
+        if not isinstance(error, UsageError):  # a mistyped address is no remote that fails
+            note_failure(remotes, address, error)
         raise
 
 

@@ -91,9 +91,9 @@ class TestFollowing:
                 wait_for(lambda: Trouble in kinds(said)[3:])
                 assert status(one).failing_since_ms is not None
             with running(tmp_path / "served", "--port", port) as server:
-                wait_for(lambda: holds(server, here))
-        wait_for(lambda: SyncReport in kinds(said)[5:])
-        assert [kind for kind in kinds(said)[3:] if kind is not SyncReport] == [Trouble, Mended]
+                wait_for(lambda: holds(server, here) and SyncReport in kinds(said)[5:])
+                told = kinds(said)[3:]
+        assert [kind for kind in told if kind is not SyncReport] == [Trouble, Mended]
         [trouble, *_] = [news for news in said if isinstance(news, Trouble)]
         assert isinstance(trouble.error, RemoteUnavailableError)
         assert url in trouble.error.message
