@@ -185,6 +185,20 @@ def test_a_damaged_segment_is_named_and_other_feeds_come_all_the_same(
     assert three.replication.heads().items() >= one.replication.heads().items()
 
 
+@pytest.mark.parametrize("length", [0, 5, 100, -1])
+def test_a_segment_that_was_cut_is_refused(
+    one: Store, two: Store, place: Place, length: int
+) -> None:
+    record_run(one)
+    sync(one, place.url)
+    [segment] = segments_of(place, one.replication.log.replica)
+    place.put(segment, place.get(segment)[:length])
+    with pytest.raises(ChecksumError, match=segment) as caught:
+        sync(two, place.url)
+    assert "delete it" in caught.value.hint
+    assert one.replication.log.replica not in two.replication.heads()
+
+
 def test_a_gap_is_closed_by_whoever_has_what_was_there(
     one: Store, two: Store, place: Place
 ) -> None:
@@ -322,8 +336,9 @@ def test_a_place_of_something_else_is_refused(one: Store, place: Place) -> None:
     assert place.names() == ["holiday.jpg"]
 
 
-def test_a_place_of_a_later_version_is_refused(one: Store, place: Place) -> None:
-    place.put("REMOTE", b"eventtrack remote 3\n")
+@pytest.mark.parametrize("text", [b"eventtrack remote 3\n", b"", b"\xff\x00"])
+def test_a_place_of_a_later_version_is_refused(one: Store, place: Place, text: bytes) -> None:
+    place.put("REMOTE", text)
     with pytest.raises(FormatTooNewError):
         sync(one, place.url)
 
