@@ -11,7 +11,8 @@ from (`past`), and how much happened when (`store.density`).
 
 import struct
 from collections.abc import Iterator
-from itertools import takewhile
+from itertools import groupby, takewhile
+from operator import itemgetter
 from typing import Any, NamedTuple, Protocol
 
 from eventtrack.events.envelope import Envelope
@@ -134,17 +135,14 @@ class Timeline:
         if not self._rows:
             return
         rows = sorted(self._rows)
+        places = [place for _, place in self._rows]
         self._rows.clear()
         self.first.clear()
-        found: dict[int, Extent] = {}
-        in_log: dict[int, Extent] = {}
-        for number, (position, recorded, events) in rows:
-            extent = Extent(position, position, recorded, recorded, events)
-            known = found.get(number)
-            found[number] = extent if known is None else _joined(known, extent)
-            block = (position - 1) // LOG_BLOCK
-            known = in_log.get(block)
-            in_log[block] = extent if known is None else _joined(known, extent)
+        in_log = {block: _extent(list(group)) for block, group in groupby(places, key=_block_of)}
+        found = {
+            number: _extent([place for _, place in group])
+            for number, group in groupby(rows, key=itemgetter(0))
+        }
         whole: dict[bytes, Extent] = {}
         for number, extent in found.items():
             first = number.to_bytes(4, "big")[:BLOCK_BYTES]
@@ -170,6 +168,21 @@ class Timeline:
             if name == EXTENTS and not joined.ordered:
                 txn.put(key, b"", db=self._source.tables[DISORDERED])
         txn.cursor(table).putmulti(rows)
+
+
+def _block_of(place: Place) -> int:
+    return (place.position - 1) // LOG_BLOCK
+
+
+def _extent(places: list[Place]) -> Extent:
+    """The extent of envelopes in order of their positions."""
+    if len(places) == 1:
+        position, recorded, events = places[0]
+        return Extent(position, position, recorded, recorded, events)
+    times = [place.recorded for place in places]
+    ordered = sorted(times)
+    first, last, events = places[0].position, places[-1].position, sum(one[2] for one in places)
+    return Extent(first, last, ordered[0], ordered[-1], events, times == ordered)
 
 
 def _joined(one: Extent, two: Extent) -> Extent:

@@ -71,9 +71,43 @@ def trainings(events: int) -> Iterator[Draft]:
             yield Draft.of(f"run/{place:032x}", types.RunUpdated("FINISHED", NOW_MS))
 
 
-def store_of(folder: Path, drafts: Iterator[Draft]) -> Store:
+def tagged(events: int) -> Iterator[Draft]:
+    """Small runs, and then a tag for each of them: of every earlier moment all has changed."""
+    yield from small_runs(events)
+    for place in range(events // EVENTS_A_RUN):
+        yield Draft.of(f"run/{place:032x}", types.TagsSet({"reviewed": "yes"}))
+
+
+def merged(folder: Path, events: int) -> Store:
+    """Small runs of a machine here, which two others got and tagged later; all of it here."""
+    store = store_of(folder / "here", small_runs(events))
+    others = [
+        store_of(
+            folder / f"other {place}",
+            (
+                Draft.of(f"run/{one:032x}", types.TagsSet({"reviewed": "yes"}))
+                for one in range(place, events // EVENTS_A_RUN, 2)
+            ),
+            start_ms=NOW_MS + events,
+        )
+        for place in (0, 1)
+    ]
+    logs, seen = [other._engine.log for other in others], [0, 0]  # noqa: SLF001 - as a sync would
+    while any(place < log.head() for place, log in zip(seen, logs, strict=True)):
+        for number, log in enumerate(logs):
+            with store._engine.log.begin() as transaction:  # noqa: SLF001 - see above
+                for envelope in log.read(seen[number], 5_000):
+                    transaction.append_foreign(envelope.data)
+                    seen[number] = envelope.position
+    for other in others:
+        other.close()
+    store.catch_up()
+    return store
+
+
+def store_of(folder: Path, drafts: Iterator[Draft], start_ms: int = NOW_MS) -> Store:
     """A store with these in its log, recorded a millisecond after each other; views folded."""
-    clock = ManualClock(NOW_MS)
+    clock = ManualClock(start_ms)
     store = Store(folder, clock=clock)
     log, session = store._engine.log, store._engine.session  # noqa: SLF001 - past the decisions
     more = True
@@ -90,9 +124,9 @@ def store_of(folder: Path, drafts: Iterator[Draft]) -> Store:
     return store
 
 
-def moments(report: Report, name: str, drafts: Iterator[Draft], folder: Path) -> None:
+def moments(report: Report, name: str, store: Store) -> None:
     """One log: what a moment in its middle costs, by position and by time, and beside it."""
-    store = store_of(folder, drafts)
+    folder = store.path
     envelopes = read_log(store)
     events = decode(envelopes)
     limit = report.limit(
@@ -149,8 +183,10 @@ def main() -> None:
     )
     events = EVENTS_MANY if report.options.many else EVENTS
     with report.folder() as folder:
-        moments(report, "small runs", small_runs(events), folder / "runs")
-        moments(report, "trainings", trainings(events), folder / "trainings")
+        moments(report, "small runs", store_of(folder / "runs", small_runs(events)))
+        moments(report, "small runs, all tagged since", store_of(folder / "tag", tagged(events)))
+        moments(report, "the same, tagged on two other machines", merged(folder / "all", events))
+        moments(report, "trainings", store_of(folder / "trainings", trainings(events)))
     report.finish()
 
 
