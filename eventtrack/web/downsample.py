@@ -6,7 +6,7 @@ infinity hides no finite extreme.
 
 All curves of a chart share one grid. Its buckets are as wide as a power of two and begin at
 multiples of that: a curve that grows keeps the buckets that it has, and those of a finer grid lie
-within those of a coarser one. (Rollups on disk: see decision 0016 for why there are none.)
+within those of a coarser one. (Why there are no rollups: decision 0017.)
 """
 
 from array import array
