@@ -9,6 +9,7 @@ import { Charts } from "../parts/charts.js";
 import { Actions, Lost, Name, Note, TagEditor } from "../parts/edit.js";
 import { Files } from "../parts/files.js";
 import { History } from "../parts/history.js";
+import { Many } from "../parts/many.js";
 import { Loaded, Status } from "../parts/states.js";
 
 // That a process died is no event: while a run is running, it is asked about now and then.
@@ -117,9 +118,9 @@ function Traces({ info }) {
 }
 
 const Metrics = ({ run }) => run.metrics.length === 0 ? html`<p class="quiet">No metrics were logged.</p>` : html`
-  <table class="list"><thead><tr><th>Name</th><th class="num">Latest</th><th class="num">Step</th></tr></thead>
-    <tbody>${systemLast(run.metrics).map((one) => html`<tr key=${one.key}><td class="name"><a href=${link(["runs", run.info.run_id], { tab: "charts", find: one.key })}>${one.key}</a></td><td class="num" title=${one.value}>${number(one.value)}</td><td class="num">${number(one.step)}</td></tr>`)}</tbody>
-  </table>`;
+  <${Many} rows=${systemLast(run.metrics)} textOf=${(one) => one.key} what="metrics">${(rows) => html`<table class="list"><thead><tr><th>Name</th><th class="num">Latest</th><th class="num">Step</th></tr></thead>
+    <tbody>${rows.map((one) => html`<tr key=${one.key}><td class="name"><a href=${link(["runs", run.info.run_id], { tab: "charts", find: one.key })}>${one.key}</a></td><td class="num" title=${one.value}>${number(one.value)}</td><td class="num">${number(one.step)}</td></tr>`)}</tbody>
+  </table>`}<//>`;
 
 export const Pairs = ({ pairs, none }) => Object.keys(pairs).length === 0 ? html`<p class="quiet">${none}</p>` : html`
   <table class="list"><tbody>${Object.entries(pairs).map(([key, value]) => html`<tr key=${key}><td class="name">${key}</td><td class="value">${value}</td></tr>`)}</tbody></table>`;

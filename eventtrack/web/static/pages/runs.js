@@ -100,7 +100,7 @@ function Shown({ experiment, known }) {
         <div class="side">${total === 0 ? html`<${Empty} title="No run is within the ranges."><button onClick=${() => setQuery({ brush: "" }, { push: true })}>Clear ranges</button><//>` : grid}</div>
         ${show === "curves" && html`<div class="side">
           <p class="quiet bar">${picked.size ? `Curves of the ${number(drawn.length)} selected` : many > Number(DRAWN[0]) ? html`Curves of the first <select aria-label="How many runs are drawn" value=${draw}
-            onChange=${(event) => push({ draw: event.target.value })}>${DRAWN.map((one) => html`<option value=${one}>${number(Number(one))}</option>`)}</select> runs: select others in the table` : "Curves of all runs"}</p>
+            onChange=${(event) => setQuery({ draw: event.target.value }, { push: true })}>${DRAWN.map((one) => html`<option value=${one}>${number(Number(one))}</option>`)}</select> runs: select others in the table` : "Curves of all runs"}</p>
           <${Charts} runs=${drawn} keys=${known.metrics} /></div>`}
         ${show === "scatter" && (whole ? html`<${ScatterView} ...${pane} />` : html`<div class="explore"><${Loading} what="Reading all runs" /></div>`)}
       </div>`}
