@@ -31,6 +31,7 @@ class Filled:
     sweep: str
     changed: str
     hostile: str
+    many: str
 
     def url(self, experiment_id: str, **query: str) -> str:
         """Where the runs of an experiment are."""
@@ -38,8 +39,8 @@ class Filled:
         return f"{self.server.url}/#/experiments/{experiment_id}?{asked}"
 
 
-def fill(store: Path) -> tuple[str, str, str]:
-    """A sweep, runs for a test that changes them, and runs with names that attack."""
+def fill(store: Path) -> tuple[str, str, str, str]:
+    """A sweep, runs for a test that changes them, runs with names that attack, and a dozen."""
     client = MlflowClient(str(store))
     sweep = client.create_experiment("sweep")
     for place, (name, (rate, optimizer, loss, status)) in enumerate(RUNS.items()):
@@ -59,7 +60,12 @@ def fill(store: Path) -> tuple[str, str, str]:
             run_id, [Metric("-a/b c", -1.5 - place, 1, 0)], params, [RunTag("t", text)]
         )
         client.set_terminated(run_id)
-    return sweep, changed, hostile
+    many = client.create_experiment("many")
+    for place in range(12):
+        run_id = client.create_run(many, run_name=f"run-{place}").info.run_id
+        client.log_metric(run_id, "loss", place)
+        client.set_terminated(run_id)
+    return sweep, changed, hostile, many
 
 
 def table(page: Page) -> Locator:

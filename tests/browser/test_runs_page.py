@@ -213,3 +213,15 @@ def test_the_past_can_be_seen_and_not_changed(filled: Filled, visit: Visit, page
     expect(page.get_by_role("button", name="Compare")).to_be_visible()
     expect(page.get_by_role("button", name="Delete", exact=True)).to_have_count(0)
     expect(page.get_by_role("button", name="Tag", exact=True)).to_have_count(0)
+
+
+def test_more_curves_are_drawn_where_there_are_more_runs(
+    filled: Filled, visit: Visit, page: Page
+) -> None:
+    visit.open(filled.url(filled.many))
+    many = page.get_by_label("How many runs are drawn")
+    expect(page.get_by_role("img", name="loss of")).to_be_visible()
+    many.select_option("100")
+    expect(page.get_by_text("12 points")).to_be_visible()
+    page.go_back()
+    expect(page.get_by_text("10 points")).to_be_visible()

@@ -105,7 +105,7 @@ function Create() {
     change("experiments/create", { name }, (answer) => go(["experiments", answer.experiment_id]));
   };
   return html`<${Popup} label="New experiment" title="A new experiment"><form class="fields" onSubmit=${send}>
-    <label>Name <input type="text" value=${name} autofocus onInput=${(event) => setName(event.target.value)} /></label>
+    <label>Name <input type="text" value=${name} onInput=${(event) => setName(event.target.value)} /></label>
     <button disabled=${busy || !name.trim()}>Create</button>${told}</form><//>`;
 }
 

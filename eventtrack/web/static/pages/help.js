@@ -25,6 +25,8 @@ export function Help() {
         <section><h2>Filters</h2><p>MLflow's language, and more:</p>${FILTERS.map((one) => html`<pre>${one}</pre>`)}</section>
         <section><h2>Charts</h2><p>Drag over a chart to zoom, double-click to go back. However many points there are, the least and the greatest of each pixel are drawn: no spike is lost. NaN is not drawn.</p>
           <p>All that you set stands in the address line: send it to a colleague.</p></section>
+        <section><h2>Tables</h2><p>Curves, parallel coordinates and the scatter plot show the runs of the table; a range along an axis filters both.</p>
+          <p>CSV holds all rows that match, with the columns shown. A text that a spreadsheet would run as a formula begins with a <code>'</code> there; numbers stay as they are.</p></section>
         <section><h2>Tokens</h2><p>Where a server asks for one, paste it to sign in. <code>eventtrack token create NAME</code> makes one, <code>--role read</code> one that may only look. What you change stands in the log under its name.</p></section>
         <section><h2>This store</h2><${Loaded} asked=${asked}>${(data) => html`<dl class="facts"><dt>eventtrack</dt><dd>${data.version}</dd><dt>Folder</dt><dd class="mono">${data.store}</dd><dt>Log position</dt><dd>${data.position}</dd></dl>`}<//></section>
       </div>

@@ -80,6 +80,8 @@ function Shown({ experiment, known }) {
   }, [more, table.see]);
   const everything = picked.size > 0 && loaded.every((row) => picked.has(row.run_id));
   const pickAll = () => setQuery({ sel: everything ? "" : loaded.map((row) => row.run_id).join(",") });
+  // A filter that cannot be read is told of at its box.
+  const unread = table.error?.status === 400;
   const tooMany = arranges && table.total > WHOLE_MAX;
 
   const grid = html`<${Grid} total=${total} rowAt=${rowAt} see=${table.see} columns=${columns} pins=${pins} order=${order} figure=${figure}
@@ -89,7 +91,8 @@ function Shown({ experiment, known }) {
   return html`
     <div class="crumbs"><a href=${link([])}>Experiments</a> /</div>
     <h1>${experiment.name}</h1>
-    <${Query} q=${q} known=${known} rows=${table.rows} error=${table.error} />
+    <${Query} q=${q} known=${known} rows=${table.rows} error=${unread ? table.error : null} />
+    ${table.error && !unread && html`<${Failed} error=${table.error} retry=${table.reload} />`}
     <${Toolbar} address=${address} known=${known} total=${many} table=${table} asked=${asked} small=${small} experiment=${experiment} whole=${brush ? loaded : null} />
     ${tooMany && html`<p class="state">Trees, groups, ranges and plots are made of up to ${number(WHOLE_MAX)} runs, and ${number(table.total)} match. A filter makes them fewer.</p>`}
     ${table.total === undefined && !table.error && html`<${Loading} what="Searching" />`}

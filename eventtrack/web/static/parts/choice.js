@@ -13,7 +13,7 @@ export function Choice({ label, value, known, none, kinds = ["metrics", "params"
   const groups = kinds.map((kind) => [kind, keysOf(kind).map((key) => `${kind}.${key}`).filter((name) => labelOf(name).toLowerCase().includes(word))]);
   return html`
     <${Popup} label=${html`<span class="quiet">${label}</span> ${value ? labelOf(value) : none || "choose"}`} title=${label}>${(close) => html`
-      <input type="search" placeholder="Find" aria-label="Find a name" value=${find} autofocus onInput=${(event) => setFind(event.target.value)} />
+      <input type="search" placeholder="Find" aria-label="Find a name" value=${find} onInput=${(event) => setFind(event.target.value)} />
       <div class="choices">
         ${none && html`<button class="plain" aria-pressed=${!value} onClick=${() => { close(); onChoose(""); }}>${none}</button>`}
         ${groups.map(([kind, names]) => names.length > 0 && html`<fieldset key=${kind}><legend>${kind}</legend>

@@ -11,6 +11,10 @@ export function Popup({ label, title, disabled, children }) {
     addEventListener("pointerdown", press);
     return () => removeEventListener("pointerdown", press);
   }, [open]);
+  useEffect(() => {
+    // A phone would cover half of it with its keyboard.
+    if (open && matchMedia("(pointer: fine)").matches) box.current.querySelector("[role=dialog] :is(input, select, textarea, button):enabled")?.focus();
+  }, [open]);
   const keys = (event) => {
     if (event.key !== "Escape") return;
     setOpen(false);

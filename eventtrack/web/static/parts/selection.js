@@ -64,7 +64,7 @@ function TagForm({ what, onTag }) {
     onTag(key.trim(), value);
   };
   return html`<form class="fields" onSubmit=${send}>
-    <label>Tag <input type="text" value=${key} autofocus onInput=${(event) => setKey(event.target.value)} /></label>
+    <label>Tag <input type="text" value=${key} onInput=${(event) => setKey(event.target.value)} /></label>
     <label>Value <input type="text" value=${value} onInput=${(event) => setValue(event.target.value)} /></label>
     <button disabled=${!key.trim()}>Tag ${what}</button></form>`;
 }
