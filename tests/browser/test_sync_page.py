@@ -44,6 +44,8 @@ def synced(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Synced]:
     MlflowClient(str(here)).log_param(run_id, "lr", "0.1")
     MlflowClient(str(there)).log_param(run_id, "lr", "0.2")
     exchange(folder)
+    command = [sys.executable, "-m", "eventtrack", "--store", str(here), "audit", "seal"]
+    subprocess.run(command, cwd=ROOT, capture_output=True, check=True)
     with running(here) as server:
         yield Synced(server, run_id)
 
@@ -57,7 +59,8 @@ def test_remotes_replicas_and_conflicts_are_shown(synced: Synced, visit: Visit) 
     expect(remotes).to_contain_text("in step")
     replicas = page.get_by_role("region", name="Replicas")
     expect(replicas.get_by_role("row")).to_have_count(3)
-    expect(replicas).to_contain_text("this store")
+    own = replicas.get_by_role("row").filter(has_text="this store")
+    expect(own).to_contain_text("verified up to")
     conflict = page.get_by_role("region", name="Conflicts").get_by_role("row").nth(1)
     expect(conflict).to_contain_text("param.lr")
     expect(conflict).to_contain_text("the earliest value is kept")

@@ -156,6 +156,12 @@ def test_it_plays_to_the_present_and_stops(filled: Filled, visit: Visit) -> None
     expect(page.get_by_role("button", name="Play")).to_be_visible()
 
 
+def test_an_experiment_that_was_not_there_yet_is_told_of(filled: Filled, visit: Visit) -> None:
+    visit.expected.append(f"^404 GET {API}columns$")
+    visit.open(filled.url(f"experiments/{filled.experiment_id}?at=0"))
+    expect(visit.page.get_by_text("This was not there yet.")).to_be_visible()
+
+
 def test_by_the_clock_moments_are_times(filled: Filled, visit: Visit) -> None:
     page = visit.page
     visit.open(filled.url())

@@ -7,6 +7,7 @@ import { csvOf, saveCsv } from "../lib/download.js";
 import { askedOf, linesOf } from "../lib/fields.js";
 import { count, number } from "../lib/format.js";
 import { useLive } from "../lib/live.js";
+import { at } from "../lib/past.js";
 import { link, route, setQuery } from "../lib/route.js";
 import { allRows, PAGE, PAGE_MAX, useRows, WHOLE_MAX } from "../lib/rows.js";
 import { Charts } from "../parts/charts.js";
@@ -16,7 +17,7 @@ import { explored, neededBy, ParallelView, ScatterView, useBrushed } from "../pa
 import { Grid } from "../parts/grid.js";
 import { Query } from "../parts/query.js";
 import { Selection } from "../parts/selection.js";
-import { Empty, Failed, Loading } from "../parts/states.js";
+import { Empty, Failed, Loading, NotYet } from "../parts/states.js";
 
 // How many runs are drawn while none is selected, and columns that are shown while none is chosen.
 const DRAWN = ["10", "100", "1000"];
@@ -30,6 +31,7 @@ export function Runs({ experimentId }) {
   useLive((stream) => stream === `experiment/${experimentId}`, experiments.reload, 1000);
   const experiment = experiments.data?.experiments.find((one) => one.experiment_id === experimentId);
   const error = experiments.error && !experiments.data ? experiments : known.error && !known.data ? known : null;
+  if (at.value && (error?.error.status === 404 || (experiments.data && !experiment))) return html`<main><${NotYet} /></main>`;
   if (error) return html`<main><${Failed} error=${error.error} retry=${error.reload} /></main>`;
   if (!experiments.data || !known.data) return html`<main><${Loading} what="Looking for the experiment" /></main>`;
   if (!experiment) return html`<main><${Empty} title="There is no such experiment."><a href=${link([])}>All experiments</a><//></main>`;

@@ -68,15 +68,22 @@ function RemoteState({ status, now }) {
 const Replicas = ({ replicas, now }) => !replicas.length
   ? html`<${Empty} title="Nothing was written yet." />`
   : html`<div class="scroll"><table class="list">
-    <thead><tr><th>Replica</th><th>Written by</th><th class="num">Size</th><th class="num">Last index</th><th>Newest event</th><th class="num">Lag</th><th class="wide">Signed head</th></tr></thead>
+    <thead><tr><th>Replica</th><th>Written by</th><th class="num">Size</th><th class="num">Last index</th><th>Newest event</th><th class="num">Lag</th><th>Signed head</th></tr></thead>
     <tbody>${replicas.map((one) => html`<tr key=${one.replica}>
       <td><code title=${one.replica}>${one.replica.slice(0, 12)}</code>${one.own && html` <strong>this store</strong>`}${one.whole === false && html`<div class="quiet">in part</div>`}</td>
       <td>${one.author ? `${one.author.user}@${one.author.host}` : html`<span class="quiet">not known</span>`}</td>
       <td class="num">${number(one.size)}</td><td class="num">${one.size ? number(one.size - 1) : "–"}</td>
       <td><${When} ms=${one.recorded_ms} now=${now} /></td>
       <td class="num">${one.behind ? html`<span class="status" data-status="RUNNING"><i aria-hidden="true"></i>${number(one.behind)} to come</span>` : one.own ? "" : "none known"}</td>
-      <td class="wide quiet">${one.sealed ? `at ${number(one.sealed.size)}, by its own word` : "none"}</td></tr>`)}</tbody></table></div>
+      <td><${Sealed} sealed=${one.sealed} /></td></tr>`)}</tbody></table></div>
     <p class="quiet">Sizes count envelopes. The lag is what some remote said it has and this store has not.</p>`;
+
+/** Its signature and the envelopes below it were checked for this answer. */
+function Sealed({ sealed }) {
+  if (!sealed) return html`<span class="quiet">none</span>`;
+  if (sealed.problem) return html`<span class="status" data-status="FAILED"><i aria-hidden="true"></i>at ${number(sealed.size)}: not good</span><div class="problem said">${sealed.problem}</div>`;
+  return html`<span class="status" data-status="FINISHED" title="The signature is the feed's, and these envelopes are those that were signed"><i aria-hidden="true"></i>verified up to ${number(sealed.size)}</span>`;
+}
 
 function Conflicts({ total, conflicts, offset }) {
   if (!total) return html`<p class="quiet">None: no two machines said different things of one fact.</p>`;

@@ -5,6 +5,7 @@ import { useData } from "../lib/data.js";
 import { bytes } from "../lib/format.js";
 import { Markdown } from "../lib/markdown.js";
 import { route, setQuery } from "../lib/route.js";
+import { at } from "../lib/past.js";
 import { Empty, Failed, Loaded, Loading } from "./states.js";
 
 // What is fetched of a text, and of an image.
@@ -23,7 +24,8 @@ const list = (runId, path) => mlflow.get("artifacts/list", { run_id: runId, path
 export function Files({ runId }) {
   const asked = useData(["files", runId], () => list(runId, ""));
   const { file = "" } = route.value.query;
-  return html`<${Loaded} asked=${asked} what="Listing files">${(files) => files.length === 0
+  return html`${at.value && html`<p class="quiet">The files are those of now: MLflow's list of them knows no moments.</p>`}
+    <${Loaded} asked=${asked} what="Listing files">${(files) => files.length === 0
     ? html`<${Empty} title="No files were logged."><p><code>log_artifact</code>, <code>log_figure</code> and their like put files here.</p><//>`
     : html`<div class="files"><div><${Tree} runId=${runId} files=${files} chosen=${file} /></div>
         <div class="preview">${file ? html`<${Preview} key=${file} runId=${runId} path=${file} />` : html`<p class="quiet">Choose a file to look into it.</p>`}</div></div>`}<//>`;
