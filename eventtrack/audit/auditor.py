@@ -13,6 +13,7 @@ from eventtrack.events import types
 from eventtrack.events.envelope import Envelope
 from eventtrack.log.merkle import MerkleTree
 from eventtrack.store import Store
+from eventtrack.store.feeds import Feed
 
 _SYNC_HINT = "run `eventtrack audit seal` on the machine that writes that feed, then sync"
 
@@ -55,8 +56,8 @@ class Auditor:
         for note in notes:
             note.verify(own_keys)
         lines = {note.text: list[Note]() for note in notes}
-        for feed in self._feeds.list():
-            for event in self._said_by(feed.replica):
+        for other in self._replicas():
+            for event in self._said_by(other):
                 if isinstance(event, types.HeadWitnessed):
                     witnessed = Note.parse(event.note)
                     lines.get(witnessed.text, []).append(witnessed)
@@ -76,10 +77,10 @@ class Auditor:
         self.key()
         own = self._feeds.own
         earlier = self.seals(own)
-        feed = self._feeds.get(own)
+        [feed] = self._feeds.of_replica(own)  # one that was written twice is nobody's own any more
         if earlier:
             last = Checkpoint.of(earlier[-1])
-            self._check_root(own, last)
+            self._feed_under(last)
             since = self._feeds.envelopes(own, last.size, feed.size)
             if all(one.header.stream.startswith(("session/", "replica/")) for one in since):
                 return earlier[-1]
@@ -96,17 +97,16 @@ class Auditor:
             ConflictError: The log does not match a head that was signed.
         """
         proofs = []
-        covering: dict[str, Note] = {}
+        covering: dict[tuple[str, ...], tuple[Feed, Note]] = {}
         for envelope in envelopes:
-            header = envelope.header
-            replica = header.replica.hex()
-            note = covering.get(replica)
-            if note is None or Checkpoint.of(note).size <= header.index:
-                note = covering[replica] = self._covering(replica, header.index)
-                self._check_root(replica, Checkpoint.of(note))
-            tree = self._tree(replica, Checkpoint.of(note).size)
-            path = tuple(tree.inclusion(header.index))
-            proofs.append(EventProof(envelope.data, header.index, path, note))
+            index = envelope.header.index
+            holding = {feed.feed: feed for feed in self._feeds.holding(envelope)}
+            known = covering.get(tuple(holding))
+            if known is None or Checkpoint.of(known[1]).size <= index:
+                known = covering[tuple(holding)] = self._covering(holding, index)
+            feed, note = known
+            path = tuple(self._tree(feed.feed, Checkpoint.of(note).size).inclusion(index))
+            proofs.append(EventProof(envelope.data, index, path, note))
         return proofs
 
     def consistency(self, older: Note, newer: Note) -> HeadProof:
@@ -123,9 +123,16 @@ class Auditor:
                 hint="name the older one first, of the same feed",
             )
         for note, head in ((older, old), (newer, new)):
-            note.verify(self.keys(self._feeds.get(head.replica).replica))
-            self._check_root(head.replica, head)
-        path = tuple(self._tree(new.replica, new.size).consistency(old.size))
+            note.verify(self.keys(self._feeds.of_replica(head.replica)[0].replica))
+            self._feed_under(head)
+        feed = self._feed_under(new)
+        if not self._begins_with(feed, old):
+            raise ConflictError(
+                f"the head of {new.size} envelopes of {new.origin} does not extend that of "
+                f"{old.size}: they are of two ends of this feed",
+                hint="two copies of one store wrote under one id: `eventtrack conflicts`",
+            )
+        path = tuple(self._tree(feed.feed, new.size).consistency(old.size))
         return HeadProof(old.size, path, newer)
 
     def witness(self, replica: str) -> Note:
@@ -140,13 +147,11 @@ class Auditor:
                 "cannot countersign this store's own head: a witness is somebody else",
                 hint="sync, and run `eventtrack audit witness` in another store",
             )
-        seals = self.seals(self._feeds.get(replica).replica)
+        seals = self.seals(self._feeds.of_replica(replica)[0].replica)
         if not seals:
             raise InvalidStateError(f"no signed head of feed {replica} is here", hint=_SYNC_HINT)
-        for note in seals:
-            self._check_root(replica, Checkpoint.of(note))
+        newest = self._newest_to_witness(seals)
         self.key()
-        newest = seals[-1]
         line = cosign(newest, self._signer(), self._clock.now_ms() // 1000)
         self._feeds.record(types.HeadWitnessed(str(Note(newest.text, (line,)))))
         return newest.with_signatures([line])
@@ -159,10 +164,10 @@ class Auditor:
             ConflictError: The log is not what was signed.
         """
         heads = countersigned = 0
-        witnesses = [key for feed in self._feeds.list() for key in self.keys(feed.replica)]
-        for feed in self._feeds.list():
-            for note in self.seals(feed.replica):
-                self._check_root(feed.replica, Checkpoint.of(note))
+        witnesses = [key for replica in self._replicas() for key in self.keys(replica)]
+        for replica in self._replicas():
+            for note in self.seals(replica):
+                self._feed_under(Checkpoint.of(note))
                 heads += 1
                 countersigned += sum(cosigned_at(note, key) is not None for key in witnesses)
         return heads, countersigned
@@ -183,6 +188,28 @@ class Auditor:
 
         return tiles.export_tiles(folder, note, self._tree(own, size), envelopes, progress)
 
+    def _newest_to_witness(self, seals: list[Note]) -> Note:
+        """The newest of signed heads that extends all that this store countersigned of the feed.
+
+        A witness vouches for one history: of a feed that has two ends, for the one it saw first.
+        """
+        for note in seals:
+            self._feed_under(Checkpoint.of(note))
+        said = (event for event in self._said_by(self._feeds.own))
+        notes = [Note.parse(one.note) for one in said if isinstance(one, types.HeadWitnessed)]
+        heads = [Checkpoint.of(note) for note in notes]
+        origin = Checkpoint.of(seals[0]).origin
+        seen = [head for head in heads if head.origin == origin]
+        for note in reversed(seals):
+            head = Checkpoint.of(note)
+            feed = self._feed_under(head)
+            if all(one.size <= head.size and self._begins_with(feed, one) for one in seen):
+                return note
+        raise ConflictError(
+            f"no signed head of {origin} extends what this store countersigned of it",
+            hint="two copies of one store wrote under one id: `eventtrack conflicts`",
+        )
+
     def _signer(self) -> Signer:
         return keys.signer_of(self._store.path, self._feeds.own)
 
@@ -192,32 +219,48 @@ class Auditor:
             if envelope.header.replica.hex() == replica:
                 yield from envelope.events()
 
-    def _covering(self, replica: str, index: int) -> Note:
-        seals = self.seals(replica)
-        if seals and Checkpoint.of(seals[-1]).size > index:
-            return seals[-1]
-        if replica == self._feeds.own:
-            return self.seal()
+    def _replicas(self) -> list[str]:
+        return list(dict.fromkeys(feed.replica for feed in self._feeds.list()))
+
+    def _covering(self, holding: dict[str, Feed], index: int) -> tuple[Feed, Note]:
+        """One of the feeds that hold an envelope, and the newest signed head of it that covers."""
+        replica = next(iter(holding.values())).replica
+        for note in reversed(self.seals(replica)):
+            if Checkpoint.of(note).size > index:
+                feed = self._feed_under(Checkpoint.of(note))
+                if feed.feed in holding:
+                    return feed, note
+        if self._feeds.own in holding:
+            note = self.seal()
+            return self._feed_under(Checkpoint.of(note)), note
         raise InvalidStateError(
             f"envelope {index} of feed {replica} is under no signed head yet", hint=_SYNC_HINT
         )
 
-    def _tree(self, replica: str, size: int) -> MerkleTree:
-        tree = self._trees.get((replica, size))
+    def _tree(self, feed: str, size: int) -> MerkleTree:
+        tree = self._trees.get((feed, size))
         if tree is None:
-            tree = self._trees[replica, size] = self._feeds.tree(replica, size)
+            tree = self._trees[feed, size] = self._feeds.tree(feed, size)
         return tree
 
-    def _check_root(self, replica: str, head: Checkpoint) -> None:
-        feed = self._feeds.get(replica)
-        if feed.size < head.size:
+    def _begins_with(self, feed: Feed, head: Checkpoint) -> bool:
+        return head.size <= feed.size and self._tree(feed.feed, head.size).root() == head.root
+
+    def _feed_under(self, head: Checkpoint) -> Feed:
+        """The feed whose beginning a head is: of one that was written twice, the right end."""
+        feeds = self._feeds.of_replica(head.replica)
+        for feed in feeds:
+            if self._begins_with(feed, head):
+                return feed
+        size = max(feed.size for feed in feeds)
+        if size < head.size:
             raise NotFoundError(
-                f"the head of {head.size} envelopes of feed {replica} is newer than what is here, "
-                f"{feed.size} envelopes",
+                f"the head of {head.size} envelopes of feed {head.replica} is newer than what is "
+                f"here, {size} envelopes",
                 hint="sync to get the rest",
             )
-        if self._tree(replica, head.size).root() != head.root:
-            raise ConflictError(
-                f"the first {head.size} envelopes of feed {replica} are not those that were signed",
-                hint="the log or the head was changed; keep both, and compare with another machine",
-            )
+        raise ConflictError(
+            f"the first {head.size} envelopes of feed {head.replica} are not those that were "
+            "signed",
+            hint="the log or the head was changed; keep both, and compare with another machine",
+        )

@@ -17,6 +17,7 @@ from eventtrack.events.types import Event
 FORMAT_VERSION = 1
 SALT_BYTES = 16
 CODEC_PLAIN = 0
+REPLICA_BYTES, MARK_BYTES = 16, 8
 
 _HEADER_LENGTH = struct.Struct(">H")
 _LEAF_PREFIX = b"\x00"  # RFC 6962, section 2.1: leaves and nodes hash in different domains.
@@ -28,7 +29,10 @@ Number = Annotated[int, msgspec.Meta(ge=0)]
 
 
 class Cause(msgspec.Struct, array_like=True, frozen=True):
-    """The event that an envelope answers, by its name in the whole world."""
+    """The event that an envelope answers, by its name in the whole world.
+
+    `replica` is followed by the envelope's mark, but for those written before there were any.
+    """
 
     replica: bytes
     index: int
@@ -112,6 +116,16 @@ class Envelope:
         """The envelope's leaf in its feed's Merkle tree (RFC 6962)."""
         return leaf_hash(self.header_bytes)
 
+    @property
+    def mark(self) -> bytes:
+        """8 bytes that tell apart envelopes of one replica and index: two copies wrote there."""
+        return self.leaf_hash[:MARK_BYTES]
+
+    @property
+    def name(self) -> bytes:
+        """Replica and mark, as events call an envelope, together with its index."""
+        return self.header.replica + self.mark
+
     def verify(self) -> None:
         """Check the payload against the header. An absent payload is fine, a changed one is not.
 
@@ -166,6 +180,11 @@ class Envelope:
             else:
                 found.extend(known)
         return found
+
+
+def split_name(name: bytes) -> tuple[bytes, bytes]:
+    """Replica and mark of an `Envelope.name`; the mark is empty in old ones."""
+    return name[:REPLICA_BYTES], name[REPLICA_BYTES:]
 
 
 class Draft:

@@ -1,6 +1,6 @@
 """Which payloads an envelope's events order to be erased."""
 
-from eventtrack.events.envelope import Envelope
+from eventtrack.events.envelope import MARK_BYTES, REPLICA_BYTES, Envelope, split_name
 from eventtrack.events.registry import REGISTRY
 from eventtrack.events.types import PayloadsRedacted
 
@@ -13,9 +13,18 @@ def is_redaction(envelope: Envelope) -> bool:
     return _NAME in envelope.data and any(group.type == TYPE for group in envelope.groups())
 
 
-def redacted_by(envelope: Envelope) -> list[tuple[bytes, int]]:
-    """Replica and index of every envelope whose payload is to go. Cheap where there are none."""
-    return [name for event in redactions(envelope) for name in event.envelopes]
+def redacted_by(envelope: Envelope) -> list[tuple[bytes, bytes, int]]:
+    """Replica, mark and index of every envelope whose payload is to go. Cheap where there are none.
+
+    Without a mark all envelopes of that name are meant.
+    """
+    return [
+        (*split_name(name), index)
+        for event in redactions(envelope)
+        for name, index in event.envelopes
+        # What comes from elsewhere may name what no envelope can be called.
+        if index >= 0 and len(name) in (REPLICA_BYTES, REPLICA_BYTES + MARK_BYTES)
+    ]
 
 
 def redactions(envelope: Envelope) -> list[PayloadsRedacted]:

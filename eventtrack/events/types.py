@@ -46,7 +46,10 @@ class HeadWitnessed(Event, frozen=True):
 
 
 class PayloadsRedacted(Event, frozen=True):
-    """Payloads of envelopes, named by replica and index, and blobs are to be erased everywhere."""
+    """Payloads of envelopes, named by `Envelope.name` and index, and blobs are to be erased.
+
+    Everywhere. A replica alone, without a mark behind it, means all envelopes of that index.
+    """
 
     envelopes: list[tuple[bytes, int]]
     blobs: list[bytes]

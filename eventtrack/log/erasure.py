@@ -13,12 +13,12 @@ from typing import Any
 
 from eventtrack.events.envelope import Envelope
 from eventtrack.events.redaction import is_redaction, redacted_by
+from eventtrack.log import feeds, rows
 from eventtrack.log.environment import Environment, Transaction
 from eventtrack.log.pages import clear_unused
 
 # Readers come and go within milliseconds; one that stays longer is somebody's long walk.
 _READERS_WAIT_S = 5.0
-_INDEX_BYTES = 8
 
 
 def marker(log: Path) -> Path:
@@ -32,41 +32,48 @@ def obey(txn: Transaction, tables: dict[str, Any], envelope: Envelope) -> None:
     What is not here yet is noted, and loses its payload when it comes. The record of a redaction
     is never taken out.
     """
-    for replica, index in redacted_by(envelope):
-        name = replica + index.to_bytes(_INDEX_BYTES, "big")
-        txn.put(name, b"", db=tables["erased"])
-        position = txn.get(name, db=tables["feeds"])
-        if position is None:
-            continue
-        found = Envelope(txn.get(position, db=tables["events"]) or b"")
-        if found.payload and not is_redaction(found):
-            txn.put(position, found.without_payload, db=tables["events"])
+    for replica, mark, index in redacted_by(envelope):
+        txn.put(replica + rows.key_of(index) + mark, b"", db=tables["erased"])
+        for position in feeds.locate_all(txn, tables, replica, index):
+            found = rows.get(txn, tables["events"], position)
+            if found is None or not found.payload or is_redaction(found):
+                continue
+            if mark in (b"", found.mark):
+                txn.put(rows.key_of(position), found.without_payload, db=tables["events"])
+
+
+def is_erased(txn: Transaction, tables: dict[str, Any], envelope: Envelope) -> bool:
+    """Whether the payload of an envelope was ordered to be erased."""
+    name = envelope.header.replica + rows.key_of(envelope.header.index)
+    table = tables["erased"]
+    return any(txn.get(key, db=table) is not None for key in (name, name + envelope.mark))
 
 
 def arriving(txn: Transaction, tables: dict[str, Any], envelope: Envelope) -> bytes:
     """The bytes to store for an envelope that comes in: without its payload if that is erased."""
-    header = envelope.header
-    name = header.replica + header.index.to_bytes(_INDEX_BYTES, "big")
-    if txn.get(name, db=tables["erased"]) is None or is_redaction(envelope):
+    if is_redaction(envelope) or not is_erased(txn, tables, envelope):
         return envelope.data
     return envelope.without_payload
 
 
 def erased_in(
-    txn: Transaction, tables: dict[str, Any], replica: bytes, start: int, stop: int
+    txn: Transaction, tables: dict[str, Any], feed: bytes, start: int, stop: int
 ) -> list[int]:
     """Which envelopes of a feed are here without the payload that was ordered to be erased."""
-    found = []
+    found: dict[int, None] = {}
+    branch = feeds.find_branch(txn, tables, feed)
+    replica = feed if branch is None else branch.replica
     cursor = txn.cursor(tables["erased"])
-    more = cursor.set_range(replica + start.to_bytes(_INDEX_BYTES, "big"))
-    end = replica + stop.to_bytes(_INDEX_BYTES, "big")
-    while more and (name := bytes(cursor.key())) < end:
-        position = txn.get(name, db=tables["feeds"])
-        data = None if position is None else txn.get(position, db=tables["events"])
-        if data is not None and not Envelope(data).payload:
-            found.append(int.from_bytes(name[-_INDEX_BYTES:], "big"))
+    more = cursor.set_range(replica + rows.key_of(start))
+    while more and (name := bytes(cursor.key())) < replica + rows.key_of(stop):
+        index = int.from_bytes(name[len(replica) :][: rows.POSITION_BYTES], "big")
+        position = feeds.locate(txn, tables, feed, index)
+        envelope = None if position is None else rows.get(txn, tables["events"], position)
+        # Of several envelopes of that name, the order may mean another one.
+        if envelope and not envelope.payload and is_erased(txn, tables, envelope):
+            found[index] = None
         more = cursor.next()
-    return found
+    return list(found)
 
 
 def scrub(environment: Environment) -> bool:

@@ -4,11 +4,14 @@ import os
 from pathlib import Path
 
 from eventtrack.errors import FormatTooNewError, InvalidValueError, StoreMissingError
-from eventtrack.events.envelope import FORMAT_VERSION
+from eventtrack.events.envelope import FORMAT_VERSION as ENVELOPE_FORMAT
 from eventtrack.log.filesystem import refuse_network_file_system, sync_folder, translate_os_error
 
 LOG, JOURNAL, VIEWS, BLOBS, REMOTES = "log", "journal", "views", "blobs", "remotes"
 _FORMAT_FILE = "FORMAT"
+# A store is of the first format until it holds a feed with branches: who knows only that one would
+# take it for damaged.
+FORMAT_VERSION, FORMAT_WITH_BRANCHES = ENVELOPE_FORMAT, 2
 
 
 def prepare(path: Path, *, create: bool) -> None:
@@ -54,15 +57,26 @@ def _create(path: Path) -> str:
         for name in (LOG, JOURNAL, VIEWS, BLOBS):
             (path / name).mkdir(exist_ok=True)
         # Last and in one step: a folder with this file is a whole store.
-        draft = path / f".{_FORMAT_FILE}.{os.getpid()}"
-        draft.write_text(f"{FORMAT_VERSION}\n")
-        draft.replace(path / _FORMAT_FILE)
-        sync_folder(path)
+        _write_format(path, FORMAT_VERSION)
     except FileExistsError as error:
         raise _not_a_folder(path, error.filename) from error
     except OSError as error:
         raise translate_os_error(error, f"make a store at {path}") from error
     return f"{FORMAT_VERSION}\n"
+
+
+def note_branches(path: Path) -> None:
+    """Mark a store as one that only those can read who know of branches; durable on return."""
+    file = path / _FORMAT_FILE
+    if file.exists() and int(file.read_text()) < FORMAT_WITH_BRANCHES:
+        _write_format(path, FORMAT_WITH_BRANCHES)
+
+
+def _write_format(path: Path, number: int) -> None:
+    draft = path / f".{_FORMAT_FILE}.{os.getpid()}"
+    draft.write_text(f"{number}\n")
+    draft.replace(path / _FORMAT_FILE)
+    sync_folder(path)
 
 
 def _not_a_folder(path: Path, file: object) -> InvalidValueError:
@@ -79,9 +93,9 @@ def _check_format(path: Path, text: str) -> None:
             f"cannot open {path}: its FORMAT file says {number[:20]!r}, not a number",
             hint="is this an eventtrack store? If it is, restore FORMAT from a copy",
         )
-    if int(number) > FORMAT_VERSION:
+    if int(number) > FORMAT_WITH_BRANCHES:
         raise FormatTooNewError(
             f"cannot open {path}: it has format {number}, this eventtrack reads "
-            f"{FORMAT_VERSION} and older",
+            f"{FORMAT_WITH_BRANCHES} and older",
             hint="upgrade with `pip install -U eventtrack`; the store has not been touched",
         )

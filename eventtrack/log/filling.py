@@ -8,32 +8,33 @@ changes but the views, which are folded anew.
 from typing import Any
 
 from eventtrack.events.envelope import Envelope
+from eventtrack.log import erasure
 from eventtrack.log.environment import Transaction
-from eventtrack.log.rows import table_rows
+from eventtrack.log.feeds import FEED_ID_BYTES, holder
+from eventtrack.log.rows import POSITION_BYTES, key_of, table_rows
 
-_INDEX_BYTES = 8
 _FILLED = b"filled"
 
 
-def note(txn: Transaction, tables: dict[str, Any], envelope: Envelope) -> None:
-    """Remember an envelope that is stored without its payload, unless that was erased."""
-    name = _name(envelope)
-    if not envelope.payload and txn.get(name, db=tables["erased"]) is None:
-        txn.put(name, b"", db=tables["bare"])
+def note(txn: Transaction, tables: dict[str, Any], feed: bytes, envelope: Envelope) -> None:
+    """Remember an envelope of a feed that is stored without its payload, unless that was erased."""
+    if not envelope.payload and not erasure.is_erased(txn, tables, envelope):
+        txn.put(feed + key_of(envelope.header.index), b"", db=tables["bare"])
 
 
-def fill(txn: Transaction, tables: dict[str, Any], envelope: Envelope) -> bool:
-    """Give a stored envelope the payload that it lacks; returns whether it lacked it."""
-    name = _name(envelope)
+def fill(
+    txn: Transaction, tables: dict[str, Any], feed: bytes, envelope: Envelope, position: int
+) -> bool:
+    """Give an envelope of a feed the payload that it lacks; returns whether it lacked it."""
+    index = envelope.header.index
+    name = holder(txn, tables, feed, index) + key_of(index)
     if not envelope.payload or txn.get(name, db=tables["bare"]) is None:
         return False
     txn.delete(name, db=tables["bare"])
-    if txn.get(name, db=tables["erased"]) is not None:
+    if erasure.is_erased(txn, tables, envelope):
         return False
-    position = txn.get(name, db=tables["feeds"])
-    assert position is not None  # a name of `bare` is that of an envelope that is here
-    txn.put(position, envelope.data, db=tables["events"])
-    txn.put(_FILLED, (_filled(txn, tables) + 1).to_bytes(_INDEX_BYTES, "big"), db=tables["meta"])
+    txn.put(key_of(position), envelope.data, db=tables["events"])
+    txn.put(_FILLED, key_of(_filled(txn, tables) + 1), db=tables["meta"])
     return True
 
 
@@ -43,13 +44,15 @@ def unfilled(txn: Transaction, tables: dict[str, Any]) -> dict[bytes, int]:
     cursor = txn.cursor(tables["bare"])
     more = cursor.first()
     while more:
-        name = bytes(cursor.key())
-        if txn.get(name, db=tables["erased"]) is not None:
+        feed, index = bytes(cursor.key()[:FEED_ID_BYTES]), cursor.key()[FEED_ID_BYTES:]
+        position = txn.get(feed + index, db=tables["feeds"])
+        assert position is not None  # a name of `bare` is that of an envelope that is here
+        envelope = Envelope(txn.get(position, db=tables["events"]) or b"")
+        if erasure.is_erased(txn, tables, envelope):
             more = cursor.next()
             continue
-        replica = name[:-_INDEX_BYTES]
-        found[replica] = int.from_bytes(name[-_INDEX_BYTES:], "big")
-        more = cursor.set_range(replica + b"\xff" * (_INDEX_BYTES + 1))
+        found[feed] = int.from_bytes(index, "big")
+        more = cursor.set_range(feed + b"\xff" * (POSITION_BYTES + 1))
     return found
 
 
@@ -60,8 +63,3 @@ def rewrites(txn: Transaction, tables: dict[str, Any]) -> int:
 
 def _filled(txn: Transaction, tables: dict[str, Any]) -> int:
     return int.from_bytes(txn.get(_FILLED, db=tables["meta"]) or b"", "big")
-
-
-def _name(envelope: Envelope) -> bytes:
-    header = envelope.header
-    return header.replica + header.index.to_bytes(_INDEX_BYTES, "big")

@@ -12,14 +12,18 @@ from eventtrack.errors import ConflictError, CorruptionError, StoreMissingError
 from eventtrack.events.envelope import SALT_BYTES, Draft, Envelope, seal
 from eventtrack.events.redaction import is_redaction
 from eventtrack.ids import IdSource, RandomIds
-from eventtrack.limits import READ_BYTES_MAX
-from eventtrack.log import arrivals, erasure, filling, merkle, rows
+from eventtrack.log import arrivals, erasure, feeds, files, filling, merkle, rows
 from eventtrack.log.environment import Environment, Transaction, run_growing
+from eventtrack.log.feeds import Branch
 from eventtrack.log.filesystem import file_identity
 from eventtrack.log.protocol import Head, Result
 from eventtrack.log.rows import table_rows
 
-TABLES = ("events", "feeds", "heads", "journals", "meta", "tiles", "erased", "bare", arrivals.TABLE)
+TABLES = (
+    *("events", "feeds", "heads", "journals", "meta", "tiles", "erased", "bare"),
+    arrivals.TABLE,
+    feeds.TABLE,
+)
 
 
 class LmdbLog:
@@ -83,6 +87,8 @@ class LmdbLog:
             transaction.finish()
             if transaction.redacts:
                 erasure.marker(self._file.parent).touch()
+            if transaction.branched:
+                files.note_branches(self._file.parent.parent)
 
     def transact(self, work: Callable[["LmdbTransaction"], Result]) -> Result:
         """Run `work` as the only writer, then commit durably: all of its appends, or none."""
@@ -94,56 +100,37 @@ class LmdbLog:
         return run_growing(attempt)
 
     def heads(self) -> dict[bytes, Head]:
-        """Every feed known here, by replica."""
+        """Every feed known here, by its id."""
         with self.environment.read() as txn:
             return {
-                bytes(replica): Head(*msgspec.msgpack.decode(value))
-                for replica, value in txn.cursor(self._tables["heads"])
+                bytes(feed): Head(*msgspec.msgpack.decode(value))
+                for feed, value in txn.cursor(self._tables["heads"])
             }
 
-    def locate(self, replica: bytes, index: int) -> int | None:
+    def branches(self) -> dict[bytes, Branch]:
+        """Every feed that is another end of one that was written twice, by its id."""
+        with self.environment.read() as txn:
+            return feeds.branches(txn, self._tables)
+
+    def locate(self, feed: bytes, index: int) -> int | None:
         """The position here of an envelope of any feed; None when it is not here."""
         with self.environment.read() as txn:
-            value = txn.get(replica + rows.key_of(index), db=self._tables["feeds"])
-            return None if value is None else int.from_bytes(value, "big")
+            return feeds.locate(txn, self._tables, feed, index)
 
-    def read_feed(self, replica: bytes, start: int, limit: int) -> list[Envelope]:
+    def locate_all(self, replica: bytes, index: int) -> list[int]:
+        """The positions of all envelopes of that name: several where a feed has branches."""
+        with self.environment.read() as txn:
+            return feeds.locate_all(txn, self._tables, replica, index)
+
+    def read_feed(self, feed: bytes, start: int, limit: int) -> list[Envelope]:
         """At most `limit` envelopes of one feed from index `start` on, in order."""
-        found: list[Envelope] = []
-        size = 0
         with self.environment.read() as txn:
-            places = txn.cursor(self._tables["feeds"])
-            more = places.set_range(replica + rows.key_of(start))
-            while more and len(found) < limit and size <= READ_BYTES_MAX:
-                name, position = places.item()
-                if name[: -rows.POSITION_BYTES] != replica:
-                    break
-                envelope = rows.get(txn, self._tables["events"], int.from_bytes(position, "big"))
-                if envelope is None:
-                    break
-                found.append(envelope)
-                size += len(envelope.data)
-                more = places.next()
-        return found
+            return feeds.read(txn, self._tables, feed, start, limit)
 
-    def frontier(self, replica: bytes, size: int) -> list[bytes]:
+    def frontier(self, feed: bytes, size: int) -> list[bytes]:
         """The Merkle frontier of a feed as it was at `size`, at most its size here."""
-        whole = size // merkle.TILE_LEAVES
-        tiles: list[bytes] = []
         with self.environment.read() as txn:
-            cursor = txn.cursor(self._tables["tiles"])
-            more = cursor.set_range(replica + rows.key_of(0))
-            while more and len(tiles) < whole and cursor.key() == replica + rows.key_of(len(tiles)):
-                tiles.append(cursor.value())
-                more = cursor.next()
-        return merkle.frontier_of(tiles, self._leaves(replica, len(tiles), size))
-
-    def _leaves(self, replica: bytes, tiles: int, size: int) -> Iterator[bytes]:
-        start = tiles * merkle.TILE_LEAVES
-        while start < size:
-            for envelope in self.read_feed(replica, start, size - start):
-                yield envelope.leaf_hash
-                start += 1
+            return feeds.frontier(txn, self._tables, feed, size)
 
     def change_count(self) -> int:
         """The number of the newest LMDB transaction that can be read."""
@@ -175,10 +162,10 @@ class LmdbLog:
         with self.environment.read() as txn:
             return filling.unfilled(txn, self._tables)
 
-    def erased_in(self, replica: bytes, start: int, stop: int) -> list[int]:
+    def erased_in(self, feed: bytes, start: int, stop: int) -> list[int]:
         """Which envelopes of a feed lost their payload to a redaction."""
         with self.environment.read() as txn:
-            return erasure.erased_in(txn, self._tables, replica, start, stop)
+            return erasure.erased_in(txn, self._tables, feed, start, stop)
 
     def close(self) -> None:
         """Release the log's files."""
@@ -234,6 +221,7 @@ class LmdbTransaction:
         self._arrivals = arrivals.Arrivals()
         self._changed = False
         self.redacts = False  # whether the bytes of the file are to be cleaned afterwards
+        self.branched = False  # whether a feed was found to have two ends
         self._position = rows.last_position(txn, tables["events"])
         self._recorded = int.from_bytes(txn.get(b"clock", db=tables["meta"]) or b"", "big")
 
@@ -254,13 +242,25 @@ class LmdbTransaction:
         """The envelope at a position, None beyond the log."""
         return rows.get(self._txn, self._tables["events"], position)
 
-    def feed_head(self, replica: bytes) -> Head:
+    def feed_head(self, feed: bytes) -> Head:
         """A feed as this transaction leaves it; of size 0 for one never seen."""
-        head = self._heads.get(replica)
+        head = self._heads.get(feed)
         if head is None:
-            value = self._txn.get(replica, db=self._tables["heads"])
+            value = self._txn.get(feed, db=self._tables["heads"])
             head = Head(0, 0, []) if value is None else Head(*msgspec.msgpack.decode(value))
         return head
+
+    def branches(self) -> dict[bytes, Branch]:
+        """Every branch, with those that this transaction began."""
+        return feeds.branches(self._txn, self._tables)
+
+    def read_feed(self, feed: bytes, start: int, limit: int) -> list[Envelope]:
+        """At most `limit` envelopes of one feed from index `start` on, in order."""
+        return feeds.read(self._txn, self._tables, feed, start, limit)
+
+    def frontier(self, feed: bytes, size: int) -> list[bytes]:
+        """The Merkle frontier of a feed as it was at `size`."""
+        return feeds.frontier(self._txn, self._tables, feed, size)
 
     def append(self, draft: Draft, session: bytes) -> Envelope:
         """Append a draft to this replica's feed and return the envelope."""
@@ -277,15 +277,16 @@ class LmdbTransaction:
         )
         return self._store(data, leaf, self._replica, head, self._recorded)
 
-    def append_foreign(self, data: bytes) -> Envelope | None:
+    def append_foreign(self, data: bytes, feed: bytes | None = None) -> Envelope | None:
         """Append another replica's envelope, bytes unchanged; None when it is already here."""
         envelope = Envelope(data)
         header = envelope.header
         envelope.verify()
-        head = self.feed_head(header.replica)
+        feed = feed or header.replica
+        head = self.feed_head(feed)
         if header.index < head.size:
-            self._refuse_fork(envelope)
-            if not filling.fill(self._txn, self._tables, envelope):
+            position = self._known_position(feed, envelope)
+            if not filling.fill(self._txn, self._tables, feed, envelope, position):
                 return None
             self._changed = True
             self._obey(envelope)  # whoever left the payload of a redaction out was wrong to
@@ -302,10 +303,21 @@ class LmdbTransaction:
             self._recorded = max(self._recorded, header.recorded)
             # Somebody has more of this feed than this copy, which so is not the last to write it.
             self.renew_replica()
-        filling.note(self._txn, self._tables, envelope)
+        filling.note(self._txn, self._tables, feed, envelope)
         stored = erasure.arriving(self._txn, self._tables, envelope)
         self._arrivals.note(self._position + 1)
-        return self._store(stored, envelope.leaf_hash, header.replica, head, header.recorded)
+        return self._store(stored, envelope.leaf_hash, feed, head, header.recorded)
+
+    def begin_branch(self, stem: bytes, data: bytes) -> bytes:
+        """Begin another end of a feed with an envelope that differs from the one at its index."""
+        envelope = Envelope(data)
+        header, frontier = envelope.header, self.frontier(stem, envelope.header.index)
+        feed = feeds.add_branch(self._txn, self._tables, stem, frontier, envelope)
+        before = self.read_feed(stem, header.index - 1, 1) if header.index else []
+        recorded = before[0].header.recorded if before else 0
+        self._heads[feed] = Head(header.index, recorded, frontier)
+        self.branched = True
+        return feed
 
     def renew_replica(self) -> None:
         """Write under a new replica id from here on."""
@@ -335,14 +347,12 @@ class LmdbTransaction:
         """Write what is kept once a transaction: the heads of the touched feeds and the clock."""
         if not self._heads:
             return
-        for replica, head in self._heads.items():
-            self._txn.put(replica, msgspec.msgpack.encode(head), db=self._tables["heads"])
+        for feed, head in self._heads.items():
+            self._txn.put(feed, msgspec.msgpack.encode(head), db=self._tables["heads"])
         self._txn.put(b"clock", rows.key_of(self._recorded), db=self._tables["meta"])
         self._arrivals.put(self._txn, self._tables[arrivals.TABLE], self._clock.now_ms())
 
-    def _store(
-        self, data: bytes, leaf: bytes, replica: bytes, head: Head, recorded: int
-    ) -> Envelope:
+    def _store(self, data: bytes, leaf: bytes, feed: bytes, head: Head, recorded: int) -> Envelope:
         position = self._position + 1
         key = rows.key_of(position)
         # `append=True` answers False for a key that is not the greatest; it does not raise.
@@ -351,12 +361,12 @@ class LmdbTransaction:
                 f"cannot append at position {position}: the log already holds it",
                 hint="run `eventtrack check`; nothing was written",
             )
-        self._txn.put(replica + rows.key_of(head.size), key, db=self._tables["feeds"])
+        self._txn.put(feed + rows.key_of(head.size), key, db=self._tables["feeds"])
         tile = merkle.append_leaf(head.frontier, head.size, leaf)
         if tile is not None:
             place = head.size // merkle.TILE_LEAVES
-            self._txn.put(replica + rows.key_of(place), tile, db=self._tables["tiles"])
-        self._heads[replica] = Head(head.size + 1, recorded, head.frontier)
+            self._txn.put(feed + rows.key_of(place), tile, db=self._tables["tiles"])
+        self._heads[feed] = Head(head.size + 1, recorded, head.frontier)
         self._position = position
         self._changed = True
         envelope = Envelope(data, position)
@@ -376,13 +386,14 @@ class LmdbTransaction:
         """How many payloads were erased or came later."""
         return filling.rewrites(self._txn, self._tables)
 
-    def _refuse_fork(self, envelope: Envelope) -> None:
+    def _known_position(self, feed: bytes, envelope: Envelope) -> int:
+        """Where the envelope is that a feed holds already."""
         header = envelope.header
-        key = self._txn.get(header.replica + rows.key_of(header.index), db=self._tables["feeds"])
-        known = None if key is None else self.get(int.from_bytes(key, "big"))
+        position = feeds.locate(self._txn, self._tables, feed, header.index)
+        known = None if position is None else self.get(position)
         if known is None or known.header_bytes != envelope.header_bytes:
             raise ConflictError(
                 f"replica {header.replica.hex()} has two different envelopes {header.index}",
-                hint="two copies of one store have written under the same name; both are kept "
-                "where they are, nothing was merged",
+                hint="two copies of one store have written under the same name; a sync keeps both",
             )
+        return known.position

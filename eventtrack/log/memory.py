@@ -10,6 +10,7 @@ from eventtrack.events.envelope import Draft, Envelope, seal
 from eventtrack.events.redaction import is_redaction, redacted_by
 from eventtrack.ids import IdSource, RandomIds
 from eventtrack.log import merkle
+from eventtrack.log.feeds import Branch, branch_id
 from eventtrack.log.protocol import Head, Result
 
 
@@ -22,6 +23,8 @@ class MemoryLog:
         self._replica = self._ids.id128()
         self._lock = threading.RLock()
         self._envelopes: list[Envelope] = []
+        self._feeds: list[bytes] = []  # whose each of them is, in the same order
+        self._branches: dict[bytes, Branch] = {}
         self._recorded = 0
         self._journals: dict[bytes, int] = {}
         self._commits = 0
@@ -50,10 +53,12 @@ class MemoryLog:
         """A transaction as the only writer; its appends are undone if the block raises."""
         with self._lock:
             before = (list(self._envelopes), self._recorded, dict(self._journals), self._replica)
+            feeds, branches = list(self._feeds), dict(self._branches)
             try:
                 yield self
             except BaseException:
                 self._envelopes, self._recorded, self._journals, self._replica = before
+                self._feeds, self._branches = feeds, branches
                 raise
             self._commits += 1
 
@@ -69,30 +74,45 @@ class MemoryLog:
     def heads(self) -> dict[bytes, Head]:
         """Every feed known here, computed from the envelopes."""
         found: dict[bytes, Head] = {}
-        for envelope in self._envelopes:
-            head = found.get(envelope.header.replica, Head(0, 0, []))
-            merkle.append_leaf(head.frontier, head.size, envelope.leaf_hash)
-            found[envelope.header.replica] = Head(
-                head.size + 1, envelope.header.recorded, head.frontier
-            )
+        for feed in dict.fromkeys((*self._feeds, *self._branches)):
+            frontier: list[bytes] = []
+            envelopes = self._feed(feed)
+            for envelope in envelopes:
+                merkle.append_leaf(frontier, envelope.header.index, envelope.leaf_hash)
+            recorded = envelopes[-1].header.recorded if envelopes else 0
+            found[feed] = Head(len(envelopes), recorded, frontier)
         return found
 
-    def locate(self, replica: bytes, index: int) -> int | None:
+    def branches(self) -> dict[bytes, Branch]:
+        """Every branch."""
+        return dict(self._branches)
+
+    def locate(self, feed: bytes, index: int) -> int | None:
         """The position here of an envelope of any feed; None when it is not here."""
-        for envelope in self._envelopes:
-            if (envelope.header.replica, envelope.header.index) == (replica, index):
-                return envelope.position
-        return None
+        envelopes = self._feed(feed)
+        return envelopes[index].position if index < len(envelopes) else None
 
-    def read_feed(self, replica: bytes, start: int, limit: int) -> list[Envelope]:
+    def locate_all(self, replica: bytes, index: int) -> list[int]:
+        """The positions of all envelopes of that name."""
+        return [
+            one.position
+            for one in self._envelopes
+            if (one.header.replica, one.header.index) == (replica, index)
+        ]
+
+    def read_feed(self, feed: bytes, start: int, limit: int) -> list[Envelope]:
         """At most `limit` envelopes of one feed from index `start` on, in order."""
-        feed = [one for one in self._envelopes if one.header.replica == replica]
-        return feed[start : start + limit]
+        return self._feed(feed)[start : start + limit]
 
-    def frontier(self, replica: bytes, size: int) -> list[bytes]:
+    def frontier(self, feed: bytes, size: int) -> list[bytes]:
         """The Merkle frontier of a feed as it was at `size`."""
-        feed = self.read_feed(replica, 0, size)
-        return merkle.frontier_of([], [envelope.leaf_hash for envelope in feed])
+        return merkle.frontier_of([], [one.leaf_hash for one in self._feed(feed)[:size]])
+
+    def _feed(self, feed: bytes) -> list[Envelope]:
+        branch = self._branches.get(feed)
+        shared = [] if branch is None else self._feed(branch.stem)[: branch.first]
+        own = zip(self._feeds, self._envelopes, strict=True)
+        return [*shared, *(envelope for name, envelope in own if name == feed)]
 
     def change_count(self) -> int:
         """How many transactions have committed."""
@@ -101,9 +121,9 @@ class MemoryLog:
     def close(self) -> None:
         """Nothing to release."""
 
-    def feed_head(self, replica: bytes) -> Head:
+    def feed_head(self, feed: bytes) -> Head:
         """A feed as this transaction leaves it; of size 0 for one never seen."""
-        return self.heads().get(replica, Head(0, 0, []))
+        return self.heads().get(feed, Head(0, 0, []))
 
     def append(self, draft: Draft, session: bytes) -> Envelope:
         """Append a draft to this replica's feed and return the envelope."""
@@ -117,21 +137,22 @@ class MemoryLog:
             session=session,
             salt=self._ids.id128(),
         )
-        return self._store(data)
+        return self._store(data, self._replica)
 
-    def append_foreign(self, data: bytes) -> Envelope | None:
+    def append_foreign(self, data: bytes, feed: bytes | None = None) -> Envelope | None:
         """Append another replica's envelope, bytes unchanged; None when it is already here."""
         envelope = Envelope(data)
         envelope.verify()
         header = envelope.header
-        head = self.feed_head(header.replica)
-        known = self.locate(header.replica, header.index)
+        feed = feed or header.replica
+        head = self.feed_head(feed)
+        known = self.locate(feed, header.index)
         if known is not None:
             if self._envelopes[known - 1].header_bytes != envelope.header_bytes:
                 raise ConflictError(f"replica {header.replica.hex()} forks at {header.index}")
             if self._envelopes[known - 1].payload or not envelope.payload:
                 return None
-            if (header.replica, header.index) in self._ordered():
+            if self._is_erased(envelope):
                 return None
             self._filled += 1
             self._envelopes[known - 1] = Envelope(data, known)
@@ -143,7 +164,16 @@ class MemoryLog:
             self._recorded = max(self._recorded, header.recorded)
             self.renew_replica()
         self._arrived_ms[self.head() + 1] = self._clock.now_ms()
-        return self._store(data)
+        return self._store(data, feed)
+
+    def begin_branch(self, stem: bytes, data: bytes) -> bytes:
+        """Begin another end of a feed with an envelope that differs from the one at its index."""
+        header = Envelope(data).header
+        leaves = [one.leaf_hash for one in self._feed(stem)[: header.index]]
+        root = merkle.root(merkle.frontier_of([], [*leaves, Envelope(data).leaf_hash]))
+        feed = branch_id(header.replica, header.index, root)
+        self._branches[feed] = Branch(header.replica, stem, header.index)
+        return feed
 
     def renew_replica(self) -> None:
         """Write under a new replica id from here on."""
@@ -179,32 +209,34 @@ class MemoryLog:
         """When an envelope of another feed came here; None for one that was recorded here."""
         return self._arrived_ms.get(position)
 
-    def erased_in(self, replica: bytes, start: int, stop: int) -> list[int]:
+    def erased_in(self, feed: bytes, start: int, stop: int) -> list[int]:
         """Which envelopes of a feed lost their payload to a redaction."""
-        ordered = self._ordered()
         return [
             one.header.index
-            for one in self.read_feed(replica, start, max(0, stop - start))
-            if not one.payload and (replica, one.header.index) in ordered
+            for one in self.read_feed(feed, start, max(0, stop - start))
+            if not one.payload and self._is_erased(one)
         ]
 
     def unfilled(self) -> dict[bytes, int]:
         """The first index of each feed whose payload is not here and may come."""
-        ordered = self._ordered()
         found: dict[bytes, int] = {}
-        for envelope in self._envelopes:
-            name = (envelope.header.replica, envelope.header.index)
-            if not envelope.payload and name not in ordered:
-                found.setdefault(*name)
+        for feed, envelope in zip(self._feeds, self._envelopes, strict=True):
+            if not envelope.payload and not self._is_erased(envelope):
+                found.setdefault(feed, envelope.header.index)
         return found
 
-    def _store(self, data: bytes) -> Envelope:
+    def _store(self, data: bytes, feed: bytes) -> Envelope:
         self._envelopes.append(Envelope(data, len(self._envelopes) + 1))
-        ordered = self._ordered()
-        for place, one in enumerate(self._envelopes if ordered else ()):
-            if (one.header.replica, one.header.index) in ordered and not is_redaction(one):
+        self._feeds.append(feed)
+        for place, one in enumerate(self._envelopes if self._ordered() else ()):
+            if self._is_erased(one) and not is_redaction(one):
                 self._envelopes[place] = Envelope(one.without_payload, one.position)
         return self._envelopes[-1]
 
-    def _ordered(self) -> set[tuple[bytes, int]]:
+    def _ordered(self) -> set[tuple[bytes, bytes, int]]:
         return {name for envelope in self._envelopes for name in redacted_by(envelope)}
+
+    def _is_erased(self, envelope: Envelope) -> bool:
+        replica, index = envelope.header.replica, envelope.header.index
+        meant = {(replica, b"", index), (replica, envelope.mark, index)}
+        return not meant.isdisjoint(self._ordered())

@@ -6,6 +6,7 @@ from typing import NamedTuple, Protocol, TypeVar
 
 from eventtrack.events.envelope import Draft, Envelope
 from eventtrack.log import merkle
+from eventtrack.log.feeds import Branch
 
 Result = TypeVar("Result")
 Result_co = TypeVar("Result_co", covariant=True)
@@ -25,7 +26,11 @@ class Head(NamedTuple):
 
 
 class LogReader(Protocol):
-    """Reads of a log. Positions are 1-based; 0 is before everything."""
+    """Reads of a log. Positions are 1-based; 0 is before everything.
+
+    A feed's id is that of its replica; one that two copies wrote to has branches with ids of their
+    own (`feeds`). Any index of a branch may be named: what stands before it is its stem's.
+    """
 
     def head(self) -> int:
         """The position of the newest envelope, 0 for an empty log."""
@@ -54,6 +59,24 @@ class LogReader(Protocol):
         """
         ...
 
+    def branches(self) -> dict[bytes, Branch]:
+        """Every feed that is another end of one that was written twice, by its id."""
+        ...
+
+    def read_feed(self, feed: bytes, start: int, limit: int) -> list[Envelope]:
+        """At most `limit` envelopes of one feed from index `start` on, in order.
+
+        May return fewer than there are, to bound memory; none only when there are none.
+        """
+        ...
+
+    def frontier(self, feed: bytes, size: int) -> list[bytes]:
+        """The Merkle frontier of a feed as it was at `size`, at most its size here.
+
+        Reads one hash for each 256 envelopes, and the headers of the last 255 at most.
+        """
+        ...
+
 
 class LogTransaction(LogReader, Protocol):
     """A write in progress: what it appends is seen by its own reads, and by others once it ends."""
@@ -62,7 +85,7 @@ class LogTransaction(LogReader, Protocol):
         """What the log's `change_count` will be once this transaction has committed."""
         ...
 
-    def feed_head(self, replica: bytes) -> Head:
+    def feed_head(self, feed: bytes) -> Head:
         """A feed as this transaction leaves it; of size 0 for one never seen."""
         ...
 
@@ -70,8 +93,10 @@ class LogTransaction(LogReader, Protocol):
         """Append a draft to this replica's feed and return the envelope."""
         ...
 
-    def append_foreign(self, data: bytes) -> Envelope | None:
+    def append_foreign(self, data: bytes, feed: bytes | None = None) -> Envelope | None:
         """Append another replica's envelope, bytes unchanged; None when it is already here.
+
+        It goes into the feed of its replica, or into a branch of that.
 
         One that came without its payload gets it, when it comes again with it.
 
@@ -81,6 +106,14 @@ class LogTransaction(LogReader, Protocol):
         Raises:
             ConflictError: It is not the next of its feed, or differs from the one here.
             ChecksumError: Its payload does not match its header.
+        """
+        ...
+
+    def begin_branch(self, stem: bytes, data: bytes) -> bytes:
+        """Begin another end of a feed with an envelope that differs from the one at its index.
+
+        Returns the id of the branch, which then holds what the feed does up to that index; the
+        envelope and those that follow it are for `append_foreign`.
         """
         ...
 
@@ -136,24 +169,21 @@ class EventLog(LogReader, Protocol):
         ...
 
     def heads(self) -> dict[bytes, Head]:
-        """Every feed known here, by replica."""
+        """Every feed known here, by its id."""
         ...
 
-    def locate(self, replica: bytes, index: int) -> int | None:
+    def locate(self, feed: bytes, index: int) -> int | None:
         """The position here of an envelope of any feed; None when it is not here."""
+        ...
+
+    def locate_all(self, replica: bytes, index: int) -> list[int]:
+        """The positions of all envelopes of that name: several where a feed has branches."""
         ...
 
     def get_many(self, positions: Sequence[int]) -> list[Envelope]:
         """The envelopes at positions that the log holds, in that order.
 
         May return fewer than were asked for, to bound memory: the first of them, and at least one.
-        """
-        ...
-
-    def read_feed(self, replica: bytes, start: int, limit: int) -> list[Envelope]:
-        """At most `limit` envelopes of one feed from index `start` on, in order.
-
-        May return fewer than there are, to bound memory; none only when there are none.
         """
         ...
 
@@ -168,17 +198,10 @@ class EventLog(LogReader, Protocol):
         """The first index of each feed whose payload was left out and may come (partial sync)."""
         ...
 
-    def erased_in(self, replica: bytes, start: int, stop: int) -> list[int]:
+    def erased_in(self, feed: bytes, start: int, stop: int) -> list[int]:
         """Which envelopes of a feed lost their payload to a redaction.
 
         Costs microseconds where none from index `start` to before `stop` did.
-        """
-        ...
-
-    def frontier(self, replica: bytes, size: int) -> list[bytes]:
-        """The Merkle frontier of a feed as it was at `size`, at most its size here.
-
-        Reads one hash for each 256 envelopes, and the headers of the last 255 at most.
         """
         ...
 

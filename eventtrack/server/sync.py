@@ -24,6 +24,7 @@ from eventtrack.server.threads import Services
 from eventtrack.store import Store
 from eventtrack.sync import Selection, StoreRemote, frames, http
 from eventtrack.sync.blocks import Block
+from eventtrack.sync.protocol import FeedHead
 from eventtrack.tokens import Role
 
 _DIGEST_BYTES = 32
@@ -34,14 +35,24 @@ async def _heads(services: Services, request: Request, _: str) -> Response:
     return _message(await services.read(lambda: frames.encode_heads(remote.heads())))
 
 
+async def _known(services: Services, request: Request, _: str) -> Response:
+    asked = await _heads_asked(request)
+    remote = StoreRemote(services.store)
+    return _message(await services.read(lambda: frames.encode_heads(remote.known(asked))))
+
+
 async def _read(services: Services, request: Request, _: str) -> Response:
-    body = await bodies.read(request, SYNC_BODY_BYTES_MAX)
-    with _understood():
-        have = frames.decode_heads(body)
+    have = await _heads_asked(request)
     remote, asked = StoreRemote(services.store), request.query_params
     remote.choose(Selection(experiments=asked.getlist("experiment"), runs=asked.getlist("run")))
     blocks = await services.read(lambda: remote.read(have))
     return StreamingResponse(_framed(services, blocks), media_type=http.MEDIA_TYPE)
+
+
+async def _heads_asked(request: Request) -> list[FeedHead]:
+    body = await bodies.read(request, SYNC_BODY_BYTES_MAX)
+    with _understood():
+        return frames.decode_heads(body)
 
 
 async def _framed(services: Services, blocks: Iterator[Block]) -> AsyncIterator[bytes]:
@@ -67,15 +78,12 @@ async def _append(services: Services, request: Request, _: str) -> Response:
 def _take(store: Store, body: bytes, *, may_erase: bool) -> None:
     """Verify and commit the blocks of a body; a feed that is refused keeps no other out."""
     remote, source = StoreRemote(store), io.BytesIO(body)
-    unfilled = store.replication.log.unfilled()
-    # Where payloads lack, one that comes now may be the redaction's.
-    sizes = {one.replica: unfilled.get(one.replica, one.size) for one in remote.heads()}
     refused: dict[bytes, EventtrackError] = {}
     try:
         while (message := frames.read_frame(source))[0] != frames.END:
             block = Block.decode(_block(*message))
             replica = block.header.replica
-            if not may_erase and _erases(block, sizes.get(replica, 0)):
+            if not may_erase and _erases(store, block):
                 refused[replica] = RemoteDeniedError(
                     f"a redaction in feed {replica.hex()} erases what others logged, which needs a "
                     "token of the role admin",
@@ -100,10 +108,17 @@ def _block(kind: bytes, body: bytes) -> bytes:
     return body
 
 
-def _erases(block: Block, size: int) -> bool:
-    """Whether a block brings a redaction that is new to a feed of `size`."""
-    fresh = block.envelopes[max(size - block.header.first, 0) :]
-    return any(is_redaction(Envelope(data)) for data in fresh)
+def _erases(store: Store, block: Block) -> bool:
+    """Whether a block brings a redaction that is new to a store."""
+    log = store.replication.log
+    for order in (one for data in block.envelopes if is_redaction(one := Envelope(data))):
+        places = log.locate_all(order.header.replica, order.header.index)
+        known = [envelope for place in places if (envelope := log.get(place)) is not None]
+        # One that is here without its payload was not obeyed.
+        obeyed = [envelope.header_bytes for envelope in known if envelope.payload]
+        if order.header_bytes not in obeyed:
+            return True
+    return False
 
 
 async def _present(services: Services, request: Request, _: str) -> Response:
@@ -172,6 +187,7 @@ def _message(body: bytes) -> Response:
 
 STREAMED = (
     Streamed("GET", f"{http.BASE}heads", _heads),
+    Streamed("POST", f"{http.BASE}known", _known, role=Role.READ),
     Streamed("POST", f"{http.BASE}read", _read, role=Role.READ),
     Streamed("POST", f"{http.BASE}append", _append, role=Role.WRITE),
     Streamed("POST", f"{http.BASE}present", _present, role=Role.READ),

@@ -9,8 +9,9 @@ import msgspec
 from eventtrack.errors import EventtrackError
 from eventtrack.events.envelope import Envelope
 from eventtrack.log import erasure, files, merkle
+from eventtrack.log.feeds import Branch
 from eventtrack.log.journal import PREAMBLE, OrphanJournal, scan
-from eventtrack.log.protocol import Head
+from eventtrack.log.protocol import EventLog, Head
 from eventtrack.projections.digest import digest
 from eventtrack.store.blobs import live_blobs
 from eventtrack.store.engine import Engine
@@ -80,7 +81,7 @@ def check_log(engine: Engine, progress: Progress | None = None) -> CheckReport:
 
 
 def _check_log(engine: Engine, report: CheckReport, progress: Progress | None) -> None:
-    heads: dict[bytes, Head] = {}
+    feeds = _Feeds(engine.log)
     position = 0
     # Others may append meanwhile: the stored frontiers are compared once none did since they were
     # read.
@@ -93,22 +94,25 @@ def _check_log(engine: Engine, report: CheckReport, progress: Progress | None) -
         if not envelopes:
             report.note("log", f"positions {position + 1} to {total} cannot be read", _RESTORE)
             return
+        feeds.look()
         for envelope in envelopes:
             if envelope.position != position + 1:
                 what = f"position {position + 1} is missing"
                 report.note(f"log, position {position + 1}", what, _RESTORE)
             position = envelope.position
-            _check_envelope(envelope, heads, report)
+            _check_envelope(envelope, feeds, report)
         if progress is not None:
             progress(position, total)
         stored = engine.log.heads()
-    report.feeds = len(heads)
-    for replica, head in stored.items():
-        if heads.get(replica, Head(0, 0, [])) != head:
-            where = f"log, feed {replica.hex()}"
+    feeds.look()
+    report.feeds = len(feeds.heads)
+    for feed, head in stored.items():
+        if feeds.heads.get(feed, _NOTHING) != head:
+            where = f"log, feed {feed.hex()}"
             report.note(where, "the stored Merkle frontier is not that of the feed", _RESTORE)
 
 
+_NOTHING = Head(0, 0, [])
 _RESTORE = "restore the store from a copy or from a machine that has synced it"
 
 
@@ -122,18 +126,59 @@ def _readable(engine: Engine, position: int, report: CheckReport) -> list[Envelo
         return []
 
 
-def _check_envelope(envelope: Envelope, heads: dict[bytes, Head], report: CheckReport) -> None:
+class _Feeds:
+    """The feeds as the envelopes make them, one after the other, with their branches."""
+
+    def __init__(self, log: EventLog) -> None:
+        self._log = log
+        self._branches: dict[bytes, Branch] = {}
+        self.heads: dict[bytes, Head] = {}
+        self.look()
+
+    def look(self) -> None:
+        """Take note of branches that others began meanwhile."""
+        for name, branch in self._log.branches().items():
+            if name in self._branches:
+                continue
+            self._branches[name] = branch
+            if self.heads.get(branch.stem, _NOTHING).size >= branch.first:
+                last = self._log.read_feed(branch.stem, branch.first - 1, 1) if branch.first else []
+                frontier = self._log.frontier(branch.stem, branch.first)
+                recorded = last[0].header.recorded if last else 0
+                self.heads[name] = Head(branch.first, recorded, frontier)
+
+    def of(self, envelope: Envelope) -> bytes:
+        """The feed of an envelope: its replica's, or that branch of it that holds its position."""
+        header = envelope.header
+        for feed, branch in self._branches.items():
+            mayhap = branch.replica == header.replica and branch.first <= header.index
+            if mayhap and self._log.locate(feed, header.index) == envelope.position:
+                return feed
+        return header.replica
+
+    def add(self, feed: bytes, envelope: Envelope) -> None:
+        """Move a feed's head on; a branch that leaves it there begins with the same."""
+        head, header = self.heads.get(feed, _NOTHING), envelope.header
+        frontier = list(head.frontier)
+        merkle.append_leaf(frontier, head.size, envelope.leaf_hash)
+        self.heads[feed] = Head(head.size + 1, header.recorded, frontier)
+        for name, branch in self._branches.items():
+            if (branch.stem, branch.first) == (feed, head.size + 1):
+                self.heads[name] = self.heads[feed]
+
+
+def _check_envelope(envelope: Envelope, feeds: _Feeds, report: CheckReport) -> None:
     header = envelope.header
     where = f"log, position {envelope.position}"
     report.envelopes += 1
-    head = heads.get(header.replica, Head(0, 0, []))
+    feed = feeds.of(envelope)
+    head = feeds.heads.get(feed, _NOTHING)
     if header.index != head.size:
         what = f"index {header.index} of its feed where {head.size} is due"
         report.note(where, what, _RESTORE)
     if header.recorded <= head.recorded:
         report.note(where, "its recorded time is not after the one before in its feed", _RESTORE)
-    merkle.append_leaf(head.frontier, head.size, envelope.leaf_hash)
-    heads[header.replica] = Head(head.size + 1, header.recorded, head.frontier)
+    feeds.add(feed, envelope)
     try:
         envelope.verify()
         events = envelope.events()

@@ -10,7 +10,7 @@ import msgspec
 
 from eventtrack.clock import recorded_ms
 from eventtrack.errors import InvalidValueError, NotFoundError
-from eventtrack.events.envelope import SALT_BYTES, Draft, Envelope, seal
+from eventtrack.events.envelope import SALT_BYTES, Cause, Draft, Envelope, seal, split_name
 from eventtrack.events.registry import REGISTRY
 from eventtrack.limits import INT64_MAX
 from eventtrack.store.context import StoreContext
@@ -179,11 +179,7 @@ class Events:
         header = envelope.header
         cause = None
         if header.cause is not None:
-            position = self._engine.log.locate(header.cause.replica, header.cause.index)
-            place = (
-                str(position) if position else f"{header.cause.replica.hex()}/{header.cause.index}"
-            )
-            cause = f"{place}.{header.cause.offset}"
+            cause = f"{self._place_of(header.cause)}.{header.cause.offset}"
         arrived_ms = self._engine.log.arrived_ms(envelope.position)
         is_own = header.replica == self._engine.log.replica or not envelope.position
         found: list[EventRecord] = []
@@ -210,6 +206,15 @@ class Events:
                 )
             )
         return found
+
+    def _place_of(self, cause: Cause) -> str:
+        """The position of the envelope that a cause names, or its name where it is not here."""
+        replica, mark = split_name(cause.replica)
+        for position in self._engine.log.locate_all(replica, cause.index):
+            envelope = self._engine.log.get(position)
+            if envelope is not None and mark in (b"", envelope.mark):
+                return str(position)
+        return f"{replica.hex()}/{cause.index}"
 
     def preview(self, draft: Draft, like: EventRecord) -> list[EventRecord]:
         """What a draft's events would look like: no position, no replica, caused by `like`."""

@@ -16,8 +16,10 @@ _PAGE = 512
 class Feed(Record):
     """One replica's feed as far as it is here. `root` is RFC 6962's root hash over `size` leaves.
 
-    `recorded_ms` is when its newest envelope was recorded, in milliseconds since 1970 by the clock
-    of the machine that wrote it; `own` marks the feed that this store's own events extend.
+    `feed` is its id: the replica's, or that of a branch, whose envelopes bear the replica's id and
+    whose first `first` are another feed's too. `recorded_ms` is when its newest envelope was
+    recorded, in milliseconds since 1970 by the clock of the machine that wrote it; `own` marks the
+    feed that this store's own events extend.
     """
 
     replica: str
@@ -25,10 +27,37 @@ class Feed(Record):
     root: str
     recorded_ms: int
     own: bool
+    feed: str
+    first: int
+
+
+class ForkEnd(Record):
+    """What one of the copies that wrote under one id wrote after they parted.
+
+    `mark` are the first 8 bytes, in hex, of the leaf hash of its first envelope, which tell the
+    ends apart on every machine. `size` is that of the longest feed with it, `envelopes` how many
+    are behind the fork. Of the first of them: its position here, when and in which session it was
+    recorded.
+    """
+
+    mark: str
+    size: int
+    envelopes: int
+    position: int
+    recorded_ms: int
+    session: str
+
+
+class Fork(Record):
+    """Copies of one store wrote under one replica id: they differ from `index` on. All is kept."""
+
+    replica: str
+    index: int
+    ends: list[ForkEnd]
 
 
 class Feeds:
-    """Every feed that has reached this store, by the replica's id in hex."""
+    """Every feed that has reached this store, by its id in hex: a replica's, or a branch's."""
 
     def __init__(self, context: StoreContext) -> None:
         self._engine = context.engine
@@ -38,31 +67,79 @@ class Feeds:
         """The replica whose feed this store extends."""
         return self._engine.log.replica.hex()
 
-    def get(self, replica: str) -> Feed:
-        """One feed.
+    def of_replica(self, replica: str) -> list[Feed]:
+        """A replica's feed, and its branches where two copies wrote it.
 
         Raises:
             NotFoundError: Nothing of it is here.
         """
-        for feed in self.list():
-            if feed.replica == replica:
-                return feed
-        raise NotFoundError(
-            f"there is no feed of a replica {replica} here",
-            hint="`eventtrack audit key` lists the feeds of this store; sync to get others",
-        )
+        found = [feed for feed in self.list() if feed.replica == replica]
+        if not found:
+            raise NotFoundError(
+                f"there is no feed of a replica {replica} here",
+                hint="`eventtrack audit key` lists the feeds of this store; sync to get others",
+            )
+        return found
 
-    def tree(self, replica: str, size: int) -> MerkleTree:
+    def holding(self, envelope: Envelope) -> list[Feed]:
+        """The feeds that an envelope of this store is in: all that branch off behind it too."""
+        header = envelope.header
+        return [
+            feed
+            for feed in self.of_replica(header.replica.hex())
+            if self._engine.log.locate(bytes.fromhex(feed.feed), header.index) == envelope.position
+        ]
+
+    def forks(self) -> list[Fork]:
+        """Where feeds have several ends, in order of replica and index. The same on all machines.
+
+        But for positions, and as far as they hold the same envelopes.
+        """
+        heads, branches = self._engine.log.heads(), self._engine.log.branches()
+
+        def behind(feed: bytes, index: int) -> tuple[int, int]:
+            size = heads[feed].size
+            found = [(size - index, size)]
+            for name, branch in branches.items():
+                if branch.stem == feed and branch.first > index:
+                    found.append(behind(name, branch.first))
+            return sum(count for count, _ in found), max(one for _, one in found)
+
+        points: dict[tuple[bytes, int], list[bytes]] = {}
+        for feed, branch in branches.items():
+            points.setdefault((branch.stem, branch.first), [branch.stem]).append(feed)
+        found = []
+        for (stem, index), feeds in points.items():
+            ends = []
+            for feed in feeds:
+                [envelope] = self._engine.log.read_feed(feed, index, 1)
+                envelopes, size = behind(feed, index)
+                ends.append(
+                    ForkEnd(
+                        mark=envelope.mark.hex(),
+                        size=size,
+                        envelopes=envelopes,
+                        position=envelope.position,
+                        recorded_ms=recorded_ms(envelope.header.recorded),
+                        session=envelope.header.session.hex(),
+                    )
+                )
+            ends.sort(key=lambda end: (end.recorded_ms, end.mark))
+            replica = branches[stem].replica if stem in branches else stem
+            found.append(Fork(replica=replica.hex(), index=index, ends=ends))
+        return sorted(found, key=lambda fork: (fork.replica, fork.index, fork.ends[0].mark))
+
+    def tree(self, feed: str, size: int) -> MerkleTree:
         """The tree over the first `size` envelopes of a feed, for proofs."""
 
         def leaves(start: int, stop: int) -> Iterator[bytes]:
-            return (envelope.leaf_hash for envelope in self.envelopes(replica, start, stop))
+            return (envelope.leaf_hash for envelope in self.envelopes(feed, start, stop))
 
         return MerkleTree(size, leaves)
 
-    def envelopes(self, replica: str, start: int, stop: int) -> Iterator[Envelope]:
+    def envelopes(self, feed: str, start: int, stop: int) -> Iterator[Envelope]:
         """The envelopes of a feed from index `start` to before `stop`, as far as there are any."""
-        name = bytes.fromhex(replica)
+        name = bytes.fromhex(feed)
         while start < stop:
             found = self._engine.log.read_feed(name, start, min(stop - start, _PAGE))
             if not found:
@@ -103,16 +180,24 @@ class Feeds:
         self._engine.execute(lambda reader: (None, [draft]))
 
     def list(self) -> list[Feed]:
-        """All feeds; the own one first, then in order of their ids."""
+        """All feeds; the own one first, then in order of replica, each branch behind the whole."""
         self._engine.flush()
-        found = [
-            Feed(
-                replica=replica.hex(),
-                size=head.size,
-                root=head.root.hex(),
-                recorded_ms=recorded_ms(head.recorded),
-                own=replica.hex() == self.own,
+        log, own = self._engine.log, self.own
+        heads, branches = log.heads(), log.branches()
+        found = []
+        for name, head in heads.items():
+            branch = branches.get(name)
+            replica = (name if branch is None else branch.replica).hex()
+            found.append(
+                Feed(
+                    replica=replica,
+                    size=head.size,
+                    root=head.root.hex(),
+                    recorded_ms=recorded_ms(head.recorded),
+                    own=name.hex() == own,
+                    feed=name.hex(),
+                    first=0 if branch is None else branch.first,
+                )
             )
-            for replica, head in self._engine.log.heads().items()
-        ]
-        return sorted(found, key=lambda feed: (not feed.own, feed.replica))
+        found.sort(key=lambda one: (one.replica, one.first, one.feed != one.replica, one.feed))
+        return sorted(found, key=lambda one: not one.own)

@@ -177,7 +177,9 @@ class History:
 
     def _draft(self, reader: Reader, event: EventRecord, earlier: Sequence[EventRecord]) -> Draft:
         events = inverse(reader, event, earlier, self._engine.clock.now_ms())
-        cause = Cause(bytes.fromhex(event.replica), event.index, event.offset)
+        envelope = self._engine.log.get(event.position)
+        assert envelope is not None  # it is a record of that envelope
+        cause = Cause(envelope.name, event.index, event.offset)
         return Draft.of(event.stream, *events, cause=cause)
 
     def _one(self, address: str) -> EventRecord:

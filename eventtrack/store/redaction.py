@@ -186,7 +186,7 @@ def _orders(stream: str, targets: list[Envelope], reason: str, at_ms: int) -> li
     drafts: list[Draft] = []
     for first in range(0, len(targets), _NAMES_MAX):
         part = targets[first : first + _NAMES_MAX]
-        names = [(one.header.replica, one.header.index) for one in part]
+        names = [(one.name, one.header.index) for one in part]
         blobs = sorted({digest for one in part for digest in blobs_named(one)})
         for start in range(0, max(1, len(blobs)), _NAMES_MAX):
             order = types.PayloadsRedacted(

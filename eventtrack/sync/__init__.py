@@ -7,7 +7,7 @@ from eventtrack.sync.remotes import RemoteAddress, Remotes, open_remote
 from eventtrack.sync.report import Moved, Progress, SyncReport
 from eventtrack.sync.selection import Selection
 from eventtrack.sync.service import Ways, clone, synchronize
-from eventtrack.sync.status import RemoteStatus, all_conflicts, all_statuses
+from eventtrack.sync.status import RemoteStatus, all_conflicts, all_statuses, forks_told
 
 __all__ = [
     "BundleInfo",
@@ -30,6 +30,7 @@ __all__ = [
     "clone",
     "create_bundle",
     "follow",
+    "forks_told",
     "open_remote",
     "serve",
     "synchronize",

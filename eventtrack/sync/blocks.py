@@ -146,11 +146,17 @@ def read_header(data: bytes) -> tuple[BlockHeader, int]:
     return header, stop
 
 
-def feed_blocks(log: EventLog, replica: bytes, first: int, stop: int) -> Iterator[Block]:
+def feed_blocks(log: EventLog, feed: bytes, first: int, stop: int) -> Iterator[Block]:
     """A feed's envelopes from `first` up to `stop` as blocks of bounded size."""
-    frontier = log.frontier(replica, first)
+    frontier = log.frontier(feed, first)
     while first < stop:
-        found = log.read_feed(replica, first, min(BLOCK_ENVELOPES_MAX, stop - first))
+        found = log.read_feed(feed, first, min(BLOCK_ENVELOPES_MAX, stop - first))
+        if not found:
+            raise ConflictError(
+                f"envelope {first} of feed {feed.hex()} is not in the log",
+                hint="run `eventtrack check`",
+            )
+        replica = found[0].header.replica
         part: list[Envelope] = []
         size = 0
         for envelope in found:
@@ -159,11 +165,6 @@ def feed_blocks(log: EventLog, replica: bytes, first: int, stop: int) -> Iterato
                 first, part, size = first + len(part), [], 0
             part.append(envelope)
             size += len(envelope.data)
-        if not part:
-            raise ConflictError(
-                f"envelope {first} of replica {replica.hex()} is not in the log",
-                hint="run `eventtrack check`",
-            )
         yield Block.make(replica, first, frontier, part)
         first += len(part)
 

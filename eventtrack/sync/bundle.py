@@ -7,7 +7,7 @@ applies it must have already, and everything in it is verified before anything o
 import hashlib
 import os
 import secrets
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
@@ -25,12 +25,12 @@ from eventtrack.events.attachments import blobs_named
 from eventtrack.events.envelope import Envelope
 from eventtrack.log import merkle
 from eventtrack.log.filesystem import sync_folder, translate_os_error
-from eventtrack.log.protocol import EventLog, Head
 from eventtrack.store import Store
 from eventtrack.sync import frames
 from eventtrack.sync.blocks import Block, read_header
 from eventtrack.sync.durable import DRAFT, take_name
-from eventtrack.sync.exchange import blocks_of, known_heads, pull, ranges_beyond
+from eventtrack.sync.exchange import blocks_of, pull
+from eventtrack.sync.known import KnownFeeds, Ranges, ranges_beyond
 from eventtrack.sync.protocol import FeedHead
 from eventtrack.sync.report import Progress, SyncReport
 from eventtrack.views.records import Record
@@ -82,13 +82,13 @@ def create_bundle(
         AlreadyExistsError: There is a file of that name.
     """
     source = store.replication
-    own = source.heads()
-    ranges = ranges_beyond(source.log, own, list(since))
-    needs = [head for head in since if head.size and head.replica in ranges]
+    here = KnownFeeds(source.log, source.heads())
+    since = _with_forked(here, since)
+    ranges = ranges_beyond(source.log, here, since)
     contents = _Contents(
         source.now_ms(),
-        msgspec.Raw(frames.encode_heads(needs)),
-        msgspec.Raw(frames.encode_heads(_handed_on(source.log, own))),
+        msgspec.Raw(frames.encode_heads(_needs(here, since, ranges))),
+        msgspec.Raw(frames.encode_heads(here.tips(source.log.unfilled()))),
     )
     total = sum(stop - start for start, stop in ranges.values())
     draft = path.with_name(f"{DRAFT}{secrets.token_hex(16)}")
@@ -127,15 +127,24 @@ def create_bundle(
     return BundleRemote(path).info()
 
 
-def _handed_on(log: EventLog, own: Mapping[bytes, Head]) -> list[FeedHead]:
-    """What of each feed a store hands on: up to where a payload was left out."""
-    unfilled = log.unfilled()
+def _with_forked(here: KnownFeeds, since: Sequence[FeedHead]) -> list[FeedHead]:
+    """Heads to go on from; feeds that have another end here are brought from their beginning."""
     found = []
-    for head in known_heads(own):
-        stop = min(head.size, unfilled.get(head.replica, head.size))
-        root = head.root if stop == head.size else merkle.root(log.frontier(head.replica, stop))
-        found.append(FeedHead(head.replica, stop, root))
+    for head in since:
+        sizes = [here.heads[feed].size for feed in here.feeds(head.replica)]
+        forked = here.find(head) is None and head.size <= max(sizes, default=0)
+        found.append(FeedHead(head.replica, 0, merkle.EMPTY_ROOT) if forked else head)
     return found
+
+
+def _needs(here: KnownFeeds, since: Sequence[FeedHead], ranges: Ranges) -> list[FeedHead]:
+    """Which of the heads whoever applies a bundle must have: those behind which its parts begin."""
+    held = [head for head in since if head.size and here.find(head) is not None]
+    return [
+        head
+        for head in held
+        if any(feed in ranges for feed in here.feeds(head.replica) if feed in here.held([head]))
+    ]
 
 
 def apply_bundle(store: Store, path: Path, progress: Progress | None = None) -> SyncReport:
@@ -147,7 +156,7 @@ def apply_bundle(store: Store, path: Path, progress: Progress | None = None) -> 
     """
     bundle = BundleRemote(path)
     target, report = store.replication, SyncReport()
-    bundle.refuse_unmet(target.heads())
+    bundle.refuse_unmet(KnownFeeds(target.log, target.heads()))
     pull(target, bundle, bundle.heads(), report, progress)
     missing = [digest for digest in bundle.blobs if not target.blobs.holds(digest)]
     for digest in missing:
@@ -189,8 +198,8 @@ class BundleRemote:
         blocks = [place for place in self._frames if place.kind == frames.BLOCK]
         return BundleInfo(
             created_ms=self.created_ms,
-            needs={head.replica.hex(): head.size for head in self.needs},
-            brings={head.replica.hex(): head.size for head in self._brings},
+            needs=_by_name(self.needs),
+            brings=_by_name(self._brings),
             envelopes=sum(read_header(self._body(place))[0].count for place in blocks),
             artifacts=len(self.blobs),
             bytes=self._path.stat().st_size,
@@ -199,6 +208,10 @@ class BundleRemote:
     def heads(self) -> list[FeedHead]:
         """What one has of each feed when it has been applied."""
         return self._brings
+
+    def known(self, heads: Sequence[FeedHead]) -> list[FeedHead]:
+        """None: it gives all that it has in any case."""
+        return []
 
     def read(self, have: Sequence[FeedHead]) -> Iterator[Block]:
         """All its blocks: what is here already is left out when they are taken."""
@@ -213,17 +226,19 @@ class BundleRemote:
             yield self._body(self._frames[number])
             number += 1
 
-    def refuse_unmet(self, own: Mapping[bytes, Head]) -> None:
+    def refuse_unmet(self, own: KnownFeeds) -> None:
         """Refuse a bundle that is based on what is not here.
 
         Raises:
             ConflictError: It names what is missing.
         """
-        missing = [
-            f"{head.size - size} envelopes of replica {head.replica.hex()}"
-            for head in self.needs
-            if (size := own[head.replica].size if head.replica in own else 0) < head.size
-        ]
+        missing = []
+        for head in self.needs:
+            if own.find(head) is None:
+                sizes = [own.heads[feed].size for feed in own.feeds(head.replica)]
+                lacks = head.size - max(sizes, default=0)
+                what = f"{lacks} envelopes" if lacks > 0 else "another history"
+                missing.append(f"{what} of replica {head.replica.hex()}")
         if missing:
             raise ConflictError(
                 f"cannot apply {self._path}: it goes on from what is not here: "
@@ -238,6 +253,16 @@ class BundleRemote:
         if len(body) != place.length:
             raise _damaged(self._path, "it was changed while it was read")
         return body
+
+
+def _by_name(heads: Sequence[FeedHead]) -> dict[str, int]:
+    """Sizes by replica in hex; ends of one feed are told apart by the beginnings of their roots."""
+    ids = [head.replica for head in heads]
+    return {
+        head.replica.hex()
+        + (f"~{head.root.hex()[:8]}" if ids.count(head.replica) > 1 else ""): head.size
+        for head in heads
+    }
 
 
 def _verified(path: Path) -> Iterator[_Place]:

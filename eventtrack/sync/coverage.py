@@ -7,10 +7,28 @@ from typing import NamedTuple
 
 SEGMENT = ".segment"
 _NAME = re.compile(
-    r"feeds/([0-9a-f]{32})/([0-9a-f]{16})-([0-9a-f]{16})-([0-9a-f]{64})(?:-([0-9a-f]{16}))?\.segment"
+    r"feeds/([0-9a-f]{32})(?:-([0-9a-f]{16})-([0-9a-f]{32}))?/([0-9a-f]{16})-([0-9a-f]{16})-([0-9a-f]{64})(?:-([0-9a-f]{16}))?\.segment"
 )
 # Version 1: the header says where such a one ends.
 _OLD_NAME = re.compile(r"feeds/([0-9a-f]{32})/([0-9a-f]{16})\.segment")
+
+
+class Chain(NamedTuple):
+    """The segments of a feed, or of another end of it.
+
+    Such an end has the id `branch`, and begins with the index `first`: what stands before it is in
+    another chain. See `log.feeds`.
+    """
+
+    replica: bytes
+    first: int = 0
+    branch: bytes = b""
+
+    @property
+    def folder(self) -> str:
+        """What its folder is called."""
+        name = self.replica.hex()
+        return f"{name}-{self.first:016x}-{self.branch.hex()}" if self.branch else name
 
 
 class Segment(NamedTuple):
@@ -19,7 +37,7 @@ class Segment(NamedTuple):
     `erased` is `erased_mark` of the payloads that it lacks; None where the name does not tell.
     """
 
-    replica: bytes
+    chain: Chain
     first: int
     stop: int
     root: bytes
@@ -42,11 +60,14 @@ def parse_name(name: str, size: int) -> Segment | None:
     match = _NAME.fullmatch(name)
     if match is None:
         return None
-    replica, first, stop, root, erased = match.groups()
+    replica, begins, branch, first, stop, root, erased = match.groups()
+    chain = Chain(bytes.fromhex(replica))
+    if branch is not None:
+        chain = Chain(bytes.fromhex(replica), int(begins, 16), bytes.fromhex(branch))
     if int(first, 16) >= int(stop, 16):
         return None
     numbers = int(first, 16), int(stop, 16)
-    return Segment(bytes.fromhex(replica), *numbers, bytes.fromhex(root), erased or "", name, size)
+    return Segment(chain, *numbers, bytes.fromhex(root), erased or "", name, size)
 
 
 def parse_old_name(name: str) -> tuple[bytes, int] | None:
@@ -55,10 +76,10 @@ def parse_old_name(name: str) -> tuple[bytes, int] | None:
     return None if match is None else (bytes.fromhex(match[1]), int(match[2], 16))
 
 
-def segment_name(replica: bytes, first: int, stop: int, root: bytes, erased: str) -> str:
+def segment_name(chain: Chain, first: int, stop: int, root: bytes, erased: str) -> str:
     """The name of a segment."""
     mark = f"-{erased}" if erased else ""
-    return f"feeds/{replica.hex()}/{first:016x}-{stop:016x}-{root.hex()}{mark}{SEGMENT}"
+    return f"feeds/{chain.folder}/{first:016x}-{stop:016x}-{root.hex()}{mark}{SEGMENT}"
 
 
 def erased_mark(indexes: Iterable[int]) -> str:

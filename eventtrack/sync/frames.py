@@ -13,7 +13,7 @@ from eventtrack.limits import FRAME_BYTES_MAX
 from eventtrack.sync.protocol import FeedHead
 
 # Kinds of frames: one letter each.
-HELLO, HEADS, READ, APPEND, FLUSH = b"h", b"v", b"r", b"a", b"f"
+HELLO, HEADS, KNOWN, READ, APPEND, FLUSH = b"h", b"v", b"k", b"r", b"a", b"f"
 PRESENT, GET, PUT, CHOOSE = b"p", b"g", b"u", b"s"
 BLOCK, CHUNK, END, DONE, FAILED = b"B", b"C", b"E", b"K", b"X"
 

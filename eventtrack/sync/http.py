@@ -65,6 +65,11 @@ class HttpRemote:
         with self._opened("GET", "heads") as source:
             return frames.decode_heads(source.read())
 
+    def known(self, heads: Sequence[FeedHead]) -> list[FeedHead]:
+        """Those of the heads that stand for what it holds."""
+        with self._opened("POST", "known", frames.encode_heads(heads)) as source:
+            return frames.decode_heads(source.read())
+
     def read(self, have: Sequence[FeedHead]) -> Iterator[Block]:
         """What it holds beyond `have`, in the order in which it arrived there."""
         with self._opened("POST", f"read{self._query}", frames.encode_heads(have)) as source:

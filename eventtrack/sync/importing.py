@@ -106,31 +106,53 @@ def _take_all(transaction: LogTransaction, blocks: list[Block]) -> list[Envelope
     return new
 
 
-def take(transaction: LogTransaction, block: Block, keeps: Keeps | None = None) -> list[Envelope]:
+def take(transaction: LogTransaction, block: Block) -> list[Envelope]:
     """Append those envelopes of a block that are new here, and check that they make its root.
 
-    The transaction must be given up if this raises.
+    One that differs from what is here at its index begins a branch: both are kept. The transaction
+    must be given up if this raises.
 
     Raises:
         ConflictError: Envelopes before the block are missing here.
-        ForkError: It is of another history of the feed.
+        ForkError: It goes on from a history of the feed that is not here.
         ChecksumError: What is in it is not what it says.
         FormatTooNewError: A later eventtrack wrote an envelope in a way that this one cannot check.
     """
     header = block.header
-    replica = header.replica
-    size = transaction.feed_head(replica).size
-    if header.first > size:
-        raise ConflictError(
-            f"cannot take envelope {header.first} of replica {replica.hex()}: {size} of that feed "
-            "are here",
-            hint="fetch what comes before it first; a bundle says what it needs: "
-            "`eventtrack bundle inspect`",
-        )
-    if header.first == size and merkle.root(header.frontier) != transaction.feed_head(replica).root:
-        raise fork_error(replica, size)
+    _check_names(block)
+    feed, shared = _place(transaction, block)
     new = []
     for place, data in enumerate(block.envelopes, header.first):
+        if place == shared and shared < transaction.feed_head(feed).size:
+            _refuse_damage(transaction, feed, shared)
+            feed = transaction.begin_branch(feed, data)
+        try:
+            envelope = transaction.append_foreign(data, feed)
+        except ConflictError as error:
+            raise fork_error(header.replica, place) from error
+        if envelope is not None:
+            new.append(envelope)
+    head = transaction.feed_head(feed)
+    if head.size == header.stop and head.root != header.root:
+        raise ChecksumError(
+            f"the first {head.size} envelopes of replica {header.replica.hex()} do not have the "
+            "root that came with them",
+            hint="nothing of it was taken; make or fetch it again",
+        )
+    return new
+
+
+def fork_error(replica: bytes, index: int) -> ForkError:
+    """What there is to say of a part of a feed whose beginning is not here."""
+    return ForkError(
+        f"replica {replica.hex()} has two histories, which differ before envelope {index}",
+        hint="two copies of one store wrote under one name; sync with a machine that has both",
+    )
+
+
+def _check_names(block: Block) -> None:
+    replica = block.header.replica
+    for place, data in enumerate(block.envelopes, block.header.first):
         named = Envelope(data).header
         if (named.replica, named.index) != (replica, place):
             raise ChecksumError(
@@ -138,25 +160,68 @@ def take(transaction: LogTransaction, block: Block, keeps: Keeps | None = None) 
                 f"{named.replica.hex()} where {place} is due",
                 hint="nothing of it was taken; make or fetch it again",
             )
-        try:
-            envelope = transaction.append_foreign(data)
-        except ConflictError as error:
-            raise fork_error(replica, place) from error
-        if envelope is not None:
-            new.append(envelope)
-    head = transaction.feed_head(replica)
-    if head.size == header.stop and head.root != header.root:
-        raise ChecksumError(
-            f"the first {head.size} envelopes of replica {replica.hex()} do not have the root "
-            "that came with them",
-            hint="nothing of it was taken; make or fetch it again",
+
+
+def _place(transaction: LogTransaction, block: Block) -> tuple[bytes, int]:
+    """The feed here that a block goes on with, and up to which index the two are the same."""
+    replica, first = block.header.replica, block.header.first
+    branches = transaction.branches()
+    # Stems before what branches off, so that ends which part in one place have one stem.
+    others = sorted((one.first, feed) for feed, one in branches.items() if one.replica == replica)
+    root = merkle.root(block.header.frontier)
+    farthest, best = 0, None
+    for feed in (replica, *(feed for _, feed in others)):
+        head = transaction.feed_head(feed)
+        begins = branches[feed].first if feed in branches else 0
+        farthest = max(farthest, head.size)
+        if not begins <= first <= head.size:
+            continue
+        here = head.frontier if first == head.size else transaction.frontier(feed, first)
+        if merkle.root(here) == root:
+            shared = _shared(transaction, feed, block)
+            if best is None or shared > best[1]:
+                best = (feed, shared)
+    if best is not None:
+        return best
+    if first > farthest:
+        raise ConflictError(
+            f"cannot take envelope {first} of replica {replica.hex()}: {farthest} of that feed "
+            "are here",
+            hint="fetch what comes before it first; a bundle says what it needs: "
+            "`eventtrack bundle inspect`",
         )
-    return new
+    raise fork_error(replica, first)
 
 
-def fork_error(replica: bytes, index: int) -> ForkError:
-    """What there is to say of two histories of one feed that part before or at `index`."""
-    return ForkError(
-        f"replica {replica.hex()} has two histories, which differ at or before envelope {index}",
-        hint="two copies of one store wrote under one name; each machine keeps the one it has",
-    )
+def _shared(transaction: LogTransaction, feed: bytes, block: Block) -> int:
+    """Up to which index a block holds the envelopes of a feed, which it does before it begins."""
+    index = block.header.first
+    while index < block.header.stop:
+        found = transaction.read_feed(feed, index, block.header.stop - index)
+        for envelope in found:
+            other = Envelope(block.envelopes[index - block.header.first])
+            if envelope.header_bytes != other.header_bytes:
+                return index
+            index += 1
+        if not found:
+            return index
+    return index
+
+
+def _refuse_damage(transaction: LogTransaction, feed: bytes, index: int) -> None:
+    """Make sure that what is here differs because it was written so, not because it decayed."""
+    head = transaction.feed_head(feed)
+    start = index - index % merkle.TILE_LEAVES
+    stop = min(start + merkle.TILE_LEAVES, head.size)
+    written = head.frontier if stop == head.size else transaction.frontier(feed, stop)
+    frontier = transaction.frontier(feed, start)
+    while start < stop and (found := transaction.read_feed(feed, start, stop - start)):
+        for envelope in found:
+            merkle.append_leaf(frontier, start, envelope.leaf_hash)
+            start += 1
+    if merkle.root(frontier) != merkle.root(written):
+        raise ChecksumError(
+            f"cannot compare envelope {index} of feed {feed.hex()} with what came: the one here is "
+            "not what was written",
+            hint="run `eventtrack check`; nothing of that feed was taken",
+        )

@@ -10,8 +10,9 @@ from eventtrack.store import Store
 from eventtrack.store.replication import Replication
 from eventtrack.sync import frames
 from eventtrack.sync.blocks import Block
-from eventtrack.sync.exchange import blocks_of, known_heads, ranges_beyond
+from eventtrack.sync.exchange import blocks_of
 from eventtrack.sync.importing import Importer
+from eventtrack.sync.known import KnownFeeds, ranges_beyond
 from eventtrack.sync.protocol import FeedHead, Remote, Selective
 from eventtrack.sync.selection import Selection, SendersChooser, leaves_out
 
@@ -34,16 +35,20 @@ class StoreRemote:
         self._wanted = wanted
 
     def heads(self) -> list[FeedHead]:
-        """Every feed of the store, and which payloads others kept from it."""
-        heads = self._source.heads()
+        """Every end of every feed of the store, and which payloads others kept from it."""
         chosen = leaves_out(self._source)
-        return known_heads(heads, {} if chosen else self._source.log.unfilled())
+        known = self._known()
+        return known.tips(whole={} if chosen else self._source.log.unfilled())
+
+    def known(self, heads: Sequence[FeedHead]) -> list[FeedHead]:
+        """Those of the heads that stand for what the store holds."""
+        known = self._known()
+        return [head for head in heads if known.find(head) is not None]
 
     def read(self, have: Sequence[FeedHead]) -> Iterator[Block]:
         """What the store holds beyond `have`, in the order of arrival."""
-        own = self._source.heads()
-        ranges = ranges_beyond(self._source.log, own, list(have))
-        blocks = blocks_of(self._source.log, ranges)
+        log = self._source.log
+        blocks = blocks_of(log, ranges_beyond(log, self._known(), have))
         if not self._wanted:
             return blocks
         keeps = SendersChooser(self._source, self._wanted)
@@ -85,6 +90,9 @@ class StoreRemote:
 
     def close(self) -> None:
         """The store stays open: it is somebody else's."""
+
+    def _known(self) -> KnownFeeds:
+        return KnownFeeds(self._source.log, self._source.heads())
 
 
 def serve(open_store: Callable[[bool], Store], source: BinaryIO, sink: BinaryIO) -> None:
@@ -133,6 +141,9 @@ class _Session:
         with self.told():
             if kind == frames.HEADS:
                 self.answer(frames.HEADS, frames.encode_heads(remote.heads()))
+            elif kind == frames.KNOWN:
+                known = remote.known(frames.decode_heads(body))
+                self.answer(frames.KNOWN, frames.encode_heads(known))
             elif kind == frames.READ:
                 for block in remote.read(frames.decode_heads(body)):
                     frames.write_frame(self._sink, frames.BLOCK, block.data)

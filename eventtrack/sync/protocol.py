@@ -31,12 +31,21 @@ class Source(Protocol):
     """
 
     def heads(self) -> list[FeedHead]:
-        """Every feed that it holds, as far as it holds it. Costs a few hundred bytes a feed."""
+        """Every feed that it holds, as far as it holds it; of one that forked, each end.
+
+        Costs a few hundred bytes a feed.
+        """
+        ...
+
+    def known(self, heads: Sequence[FeedHead]) -> list[FeedHead]:
+        """Those of the heads that stand for what it holds, or for a beginning of that."""
         ...
 
     def read(self, have: Sequence[FeedHead]) -> Iterator[Block]:
         """What it holds beyond `have`, feed by feed without gaps.
 
+        Several heads may have one replica: a feed that two copies wrote to has several ends. One of
+        size 0 asks for all of a feed. Where it knows none of a replica's heads, it gives nothing.
         Blocks may begin before what `have` names; they may be in any order of feeds, and should
         be in the order in which their first envelopes arrived there.
         """
@@ -64,6 +73,8 @@ class Remote(Source, Protocol):
 
     def append(self, block: Block) -> None:
         """Give it a block of a feed that it holds up to `block.header.first` or further.
+
+        Where the block differs from what is there, both are kept.
 
         Doing it again changes nothing. Durable after `flush`.
         """

@@ -20,7 +20,9 @@ from eventtrack.limits import BLOCK_BYTES_MAX, BLOCK_ENVELOPES_MAX
 from eventtrack.log import merkle
 from eventtrack.log.protocol import EventLog, Head
 from eventtrack.sync.blocks import Block
-from eventtrack.sync.coverage import Segment, cover, erased_mark
+from eventtrack.sync.coverage import Chain, Segment, cover, erased_mark
+from eventtrack.sync.known import KnownFeeds
+from eventtrack.sync.protocol import FeedHead
 from eventtrack.sync.segments import SegmentRemote, lacking, name_of
 
 # So many segments of one class at the end of a feed become one; the classes are bounded by bytes.
@@ -37,13 +39,14 @@ def replace_segments(remote: SegmentRemote, log: EventLog, own: Mapping[bytes, H
     unfilled, erased = log.unfilled(), log.erased() > 0
     grown, remote.grown = remote.grown, set()
     try:
-        for replica in remote.feeds():
-            size = own[replica].size if replica in own else 0
-            size = min(size, unfilled.get(replica, size))
-            known = [one for one in remote.segments(replica) if one.stop <= size]
-            for group in _groups(known, merge=replica in grown):
+        here = KnownFeeds(log, own)
+        for chain in remote.feeds():
+            feed, size = _feed_of(remote, chain, here)
+            size = min(size, unfilled.get(feed, size))
+            known = [one for one in remote.segments(chain) if one.stop <= size]
+            for group in _groups(known, chain.first, merge=chain in grown):
                 if erased or len(group) > 1:
-                    _replace(remote, log, group)
+                    _replace(remote, log, feed, group)
     except (RemoteDeniedError, StoreReadOnlyError) as error:
         warnings.warn(
             f"{remote.space.place} could not be cleaned up: what was redacted may still be there, "
@@ -53,9 +56,24 @@ def replace_segments(remote: SegmentRemote, log: EventLog, own: Mapping[bytes, H
         )
 
 
-def _groups(segments: Sequence[Segment], *, merge: bool) -> Iterator[list[Segment]]:
+def _feed_of(remote: SegmentRemote, chain: Chain, here: KnownFeeds) -> tuple[bytes, int]:
+    """The feed here that a chain is, and how much of that is here."""
+    if here.feeds(chain.replica) == [chain.replica] and not chain.branch:
+        return chain.replica, here.heads[chain.replica].size
+    for segment in sorted(remote.segments(chain), key=_stop_of, reverse=True):
+        feed = here.find(FeedHead(chain.replica, segment.stop, segment.root))
+        if feed is not None:
+            return feed, segment.stop
+    return chain.replica, 0
+
+
+def _stop_of(segment: Segment) -> int:
+    return segment.stop
+
+
+def _groups(segments: Sequence[Segment], first: int, *, merge: bool) -> Iterator[list[Segment]]:
     """Which segments are to become one each, with those that lie within them."""
-    chain = [*cover(segments)]
+    chain = [*cover(segments, first)]
     parts = [*(_merged(chain) if merge else ([one] for one in chain))]
     taken = {one.name for one in chain}
     firsts = [part[0].first for part in parts]
@@ -97,13 +115,13 @@ def _class(segment: Segment) -> int:
     return bisect.bisect_right(_CLASS_BYTES, segment.size)
 
 
-def _replace(remote: SegmentRemote, log: EventLog, group: Sequence[Segment]) -> None:
-    replica = group[0].replica
+def _replace(remote: SegmentRemote, log: EventLog, feed: bytes, group: Sequence[Segment]) -> None:
+    chain = group[0].chain
     first, stop = min(one.first for one in group), max(one.stop for one in group)
-    gone = set(log.erased_in(replica, first, stop))
+    gone = set(log.erased_in(feed, first, stop))
     if len(group) == 1 and _is_clean(group[0], gone):
         return
-    if any(merkle.root(log.frontier(replica, one.stop)) != one.root for one in group):
+    if any(merkle.root(log.frontier(feed, one.stop)) != one.root for one in group):
         return  # another history: it is told of elsewhere, and nothing of it is touched
     try:
         for one in group:
@@ -114,9 +132,9 @@ def _replace(remote: SegmentRemote, log: EventLog, group: Sequence[Segment]) -> 
         return  # somebody else is at it
     if len(group) == 1 and _is_clean(group[0], gone):
         return
-    block = _block_of(log, replica, first, stop, gone)
-    name = name_of(block)
-    if remote.keep(block) or any(one.name == name for one in remote.segments(replica)):
+    block = _block_of(log, feed, first, stop, gone)
+    name = name_of(block, chain)
+    if remote.keep(block, chain) or any(one.name == name for one in remote.segments(chain)):
         remote.drop([one for one in group if one.name != name])
 
 
@@ -126,11 +144,12 @@ def _is_clean(segment: Segment, gone: set[int]) -> bool:
     return not within if segment.erased is None else segment.erased == erased_mark(within)
 
 
-def _block_of(log: EventLog, replica: bytes, first: int, stop: int, gone: set[int]) -> Block:
+def _block_of(log: EventLog, feed: bytes, first: int, stop: int, gone: set[int]) -> Block:
     """A part of a feed as one block, without the payloads that are gone."""
     envelopes: list[Envelope] = []
     while first + len(envelopes) < stop:
         place = first + len(envelopes)
-        envelopes += log.read_feed(replica, place, stop - place)
+        envelopes += log.read_feed(feed, place, stop - place)
     kept = [Envelope(one.without_payload) if one.header.index in gone else one for one in envelopes]
-    return Block.make(replica, first, log.frontier(replica, first), kept)
+    replica = kept[0].header.replica
+    return Block.make(replica, first, log.frontier(feed, first), kept)

@@ -10,9 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from eventtrack.errors import (
     ChecksumError,
-    ConflictError,
     EventtrackError,
-    ForkError,
     FormatTooNewError,
     NotFoundError,
     RemoteError,
@@ -20,8 +18,10 @@ from eventtrack.errors import (
 from eventtrack.events.envelope import Envelope
 from eventtrack.log import merkle
 from eventtrack.store.blobs import not_as_named
+from eventtrack.sync import chains
 from eventtrack.sync.blocks import PREFIX_BYTES, Block, read_header
 from eventtrack.sync.coverage import (
+    Chain,
     Segment,
     cover,
     erased_mark,
@@ -55,34 +55,42 @@ class SegmentRemote:
     def __init__(self, space: Space, *, create: bool = False) -> None:
         self.space = space
         # What the last listing showed, and what was added since.
-        self._feeds: dict[bytes, dict[str, Segment]] | None = None
-        self._ends: dict[bytes, tuple[int, bytes]] = {}
+        self._feeds: dict[Chain, dict[str, Segment]] | None = None
+        self._ends: dict[Chain, tuple[int, bytes]] = {}
         self._old: dict[str, Segment] = {}
         # Feeds that grew through this object and were not looked through for small segments since.
-        self.grown: set[bytes] = set()
+        self.grown: set[Chain] = set()
         _prepare(space, create=create)
+
+    @property
+    def place(self) -> str:
+        """Where it is, for messages: a path or a URL."""
+        return self.space.place
 
     def heads(self) -> list[FeedHead]:
         """Every feed that it holds: by the names of its segments."""
         self._feeds = None
-        ends = ((replica, self._end(replica)) for replica in self.feeds())
-        return [FeedHead(replica, *end) for replica, end in ends if end[0]]
+        ends = ((chain, self.end(chain)) for chain in self.feeds())
+        return [FeedHead(chain.replica, *end) for chain, end in ends if end[0] > chain.first]
 
-    def feeds(self) -> list[bytes]:
-        """The feeds of which segments are there, as far as it was seen."""
+    def known(self, heads: Sequence[FeedHead]) -> list[FeedHead]:
+        """Those of the heads that stand for what it holds, or for a beginning of that."""
+        return chains.known_heads(self, heads)
+
+    def feeds(self) -> list[Chain]:
+        """The feeds of which segments are there, as far as it was seen, the whole ones first."""
         return sorted(self._listed())
 
-    def segments(self, replica: bytes) -> list[Segment]:
+    def segments(self, chain: Chain) -> list[Segment]:
         """The segments of a feed that were seen, those that others stand in for included."""
-        return [*self._listed().get(replica, {}).values()]
+        return [*self._listed().get(chain, {}).values()]
 
     def read(self, have: Sequence[FeedHead]) -> Iterator[Block]:
         """What it holds beyond `have`, feed by feed, from the segment in which that ends."""
-        sizes = {head.replica: head.size for head in have}
         damage: ChecksumError | None = None
-        for replica in self.feeds():
+        for chain, start in chains.starts(self, have).items():
             try:
-                yield from self._blocks(replica, sizes.get(replica, 0))
+                yield from self._blocks(chain, start)
             except ChecksumError as error:
                 damage = damage or error  # told when the other feeds have come
         if damage is not None:
@@ -90,27 +98,14 @@ class SegmentRemote:
 
     def append(self, block: Block) -> None:
         """Add a segment behind those that are there; what they hold already is left out."""
-        replica = block.header.replica
         for _ in range(_ATTEMPTS):
-            size, root = self._end(replica)
+            chain, size = chains.place_of(self, block)
             if block.header.stop <= size:
                 return
-            if block.header.first > size:
-                raise ConflictError(
-                    f"cannot add envelope {block.header.first} of replica {replica.hex()} to "
-                    f"{self.space.place}: it holds {size} of that feed",
-                    hint="sync again; if this stays, somebody deleted segments there",
-                )
             if block.header.first < size:
                 block = block.behind(size)
-            if merkle.root(block.header.frontier) != root:
-                raise ForkError(
-                    f"{self.space.place} holds another history of replica {replica.hex()}",
-                    hint="two copies of one store wrote under one name; `eventtrack conflicts` "
-                    "lists such feeds",
-                )
-            if self.keep(block):
-                self.grown.add(replica)
+            if self.keep(block, chain):
+                self.grown.add(chain)
                 return
             # What is there by now is the same feed, so go on behind it.
         raise RemoteError(
@@ -118,22 +113,22 @@ class SegmentRemote:
             hint="does it list what was just written, as S3 does? Then sync again",
         )
 
-    def keep(self, block: Block) -> bool:
+    def keep(self, block: Block, chain: Chain) -> bool:
         """Make a segment of a block. False if somebody else was faster, and then lists again."""
-        name = name_of(block)
+        name = name_of(block, chain)
         if not self.space.create(name, block.data):
-            self._look(block.header.replica)
+            self._look(chain)
             return False
         segment = parse_name(name, len(block.data))
         if segment is not None:
-            self._listed().setdefault(segment.replica, {})[name] = segment
+            self._listed().setdefault(chain, {})[name] = segment
         return True
 
     def drop(self, segments: Sequence[Segment]) -> None:
         """Delete segments: those that others stand in for."""
         self.space.delete([one.name for one in segments])
         for one in segments:
-            self._listed().get(one.replica, {}).pop(one.name, None)
+            self._listed().get(one.chain, {}).pop(one.name, None)
 
     def load(self, segment: Segment) -> Block:
         """The block that a segment is, verified.
@@ -150,7 +145,7 @@ class SegmentRemote:
                 hint="delete it; the next sync of a machine that has these envelopes writes them "
                 "anew",
             ) from error
-        if _key(block) != segment[:4]:
+        if (block.header.replica, *_extent(block)) != (segment.chain.replica, *segment[1:4]):
             raise self._misnamed(self._place(segment), block.header.first, block.header.replica)
         return block
 
@@ -178,12 +173,21 @@ class SegmentRemote:
         """Let go of it."""
         self.space.close()
 
-    def _blocks(self, replica: bytes, size: int) -> Iterator[Block]:
+    def end(self, chain: Chain) -> tuple[int, bytes]:
+        """How much of a feed is there, and its root."""
+        size, root = self._ends.get(chain, (chain.first, merkle.EMPTY_ROOT))
+        beyond = [one for one in self.segments(chain) if one.stop > size]
+        for segment in cover(beyond, size):
+            size, root = segment.stop, segment.root
+        self._ends[chain] = size, root
+        return size, root
+
+    def _blocks(self, chain: Chain, size: int) -> Iterator[Block]:
         """A feed from the segment in which `size` lies, without overlaps behind that."""
         place, attempts = size, 0
         while True:
             try:
-                for segment in cover(self.segments(replica), place):
+                for segment in cover(self.segments(chain), place):
                     block = self.load(segment)
                     if size < place and block.header.first < place:
                         block = block.behind(place)
@@ -194,32 +198,23 @@ class SegmentRemote:
                 attempts += 1
                 if attempts == _ATTEMPTS:
                     raise
-                self._look(replica)
+                self._look(chain)
 
-    def _end(self, replica: bytes) -> tuple[int, bytes]:
-        """How much of a feed is there, and its root."""
-        size, root = self._ends.get(replica, (0, merkle.root([])))
-        beyond = [one for one in self.segments(replica) if one.stop > size]
-        for segment in cover(beyond, size):
-            size, root = segment.stop, segment.root
-        self._ends[replica] = size, root
-        return size, root
-
-    def _listed(self) -> dict[bytes, dict[str, Segment]]:
+    def _listed(self) -> dict[Chain, dict[str, Segment]]:
         if self._feeds is None:
             self._feeds, self._ends = {}, {}
             for entry in self.space.list(_FEEDS):
                 segment = self._known(entry)
                 if segment is not None:
-                    self._feeds.setdefault(segment.replica, {})[segment.name] = segment
+                    self._feeds.setdefault(segment.chain, {})[segment.name] = segment
         return self._feeds
 
-    def _look(self, replica: bytes) -> None:
+    def _look(self, chain: Chain) -> None:
         """List a feed's segments again."""
-        entries = self.space.list(f"{_FEEDS}/{replica.hex()}")
+        entries = self.space.list(f"{_FEEDS}/{chain.folder}")
         known = [self._known(entry) for entry in entries]
-        self._listed()[replica] = {one.name: one for one in known if one is not None}
-        self._ends.pop(replica, None)
+        self._listed()[chain] = {one.name: one for one in known if one is not None}
+        self._ends.pop(chain, None)
 
     def _known(self, entry: Entry) -> Segment | None:
         found = parse_name(*entry) or self._old.get(entry.name)
@@ -232,7 +227,7 @@ class SegmentRemote:
             return None
         if (header.replica, header.first) != named:
             raise self._misnamed(f"{self.space.place}/{entry.name}", header.first, header.replica)
-        old = Segment(*named, header.stop, header.root, None, *entry)
+        old = Segment(Chain(named[0]), named[1], header.stop, header.root, None, *entry)
         self._old[entry.name] = old
         return old
 
@@ -247,14 +242,13 @@ class SegmentRemote:
         )
 
 
-def _key(block: Block) -> tuple[bytes, int, int, bytes]:
-    header = block.header
-    return header.replica, header.first, header.stop, header.root
+def _extent(block: Block) -> tuple[int, int, bytes]:
+    return block.header.first, block.header.stop, block.header.root
 
 
-def name_of(block: Block) -> str:
-    """The name of the segment that a block is."""
-    return segment_name(*_key(block), erased_mark(lacking(block)))
+def name_of(block: Block, chain: Chain) -> str:
+    """The name of the segment that a block is in a chain."""
+    return segment_name(chain, *_extent(block), erased_mark(lacking(block)))
 
 
 def lacking(block: Block) -> list[int]:

@@ -98,6 +98,11 @@ class PipeRemote:
         """Every feed that it holds."""
         return frames.decode_heads(self._ask(frames.HEADS, b"", frames.HEADS))
 
+    def known(self, heads: Sequence[FeedHead]) -> list[FeedHead]:
+        """Those of the heads that stand for what it holds."""
+        body = self._ask(frames.KNOWN, frames.encode_heads(heads), frames.KNOWN)
+        return frames.decode_heads(body)
+
     def read(self, have: Sequence[FeedHead]) -> Iterator[Block]:
         """What it holds beyond `have`, in the order in which it arrived there."""
         self._send(frames.READ, frames.encode_heads(have))

@@ -11,6 +11,7 @@ import msgspec
 
 from eventtrack.errors import EventtrackError
 from eventtrack.store import Store
+from eventtrack.store.feeds import ForkEnd
 from eventtrack.sync.protocol import FeedHead
 from eventtrack.sync.remotes import RemoteAddress, Remotes, without_secrets
 from eventtrack.sync.report import Moved, SyncReport
@@ -75,7 +76,9 @@ def note_success(
 ) -> None:
     """Note an exchange that came to its end; `feeds` is what the remote holds now."""
     now, known = remotes.now_ms(), status_of(remotes, address)
-    sizes = {head.replica.hex(): head.size for head in feeds}
+    sizes: dict[str, int] = {}
+    for head in feeds:  # several of one replica, where two copies wrote under its id
+        sizes[head.replica.hex()] = max(head.size, sizes.get(head.replica.hex(), 0))
     if (
         known is not None
         and not (report.changed or known.error)
@@ -119,12 +122,44 @@ def note_failure(
 
 
 def all_conflicts(store: Store) -> list[Conflict]:
-    """What `Store.conflicts` finds, and the feeds that were met with two histories."""
-    forks = Remotes(store.replication).forks()
-    return store.conflicts() + [
-        Conflict(subject=f"feed/{replica}", fact="history", kept="the one here", lost=[what])
-        for replica, what in sorted(forks.items())
+    """What `Store.conflicts` finds, and the feeds that two copies of a store wrote to."""
+    return store.conflicts() + _forks(store)
+
+
+def forks_told(store: Store) -> dict[str, str]:
+    """What there is to say of each feed, by replica in hex, that two copies wrote to."""
+    return {
+        one.subject.removeprefix("feed/"): "; ".join([one.kept, *one.lost]) for one in _forks(store)
+    }
+
+
+def _forks(store: Store) -> list[Conflict]:
+    forks = store.feeds.forks()
+    here = {fork.replica for fork in forks}
+    return [
+        *(
+            Conflict(
+                subject=f"feed/{fork.replica}",
+                fact=f"history.{fork.index}",
+                kept=", and ".join(_told_end(store, end) for end in fork.ends),
+                lost=[],
+            )
+            for fork in forks
+        ),
+        *(
+            Conflict(subject=f"feed/{replica}", fact="history", kept="the one here", lost=[what])
+            for replica, what in sorted(Remotes(store.replication).forks().items())
+            if replica not in here
+        ),
     ]
+
+
+def _told_end(store: Store, end: ForkEnd) -> str:
+    """`24 envelopes by ada@gpu1 (3fa91c04, from position 812)`."""
+    session = store.sessions.find(end.session)
+    who = "an unknown session" if session is None else f"{session.user}@{session.host}"
+    what = "1 envelope" if end.envelopes == 1 else f"{end.envelopes} envelopes"
+    return f"{what} by {who} ({end.mark[:8]}, from position {end.position})"
 
 
 def _write(remotes: Remotes, address: RemoteAddress, status: RemoteStatus) -> None:

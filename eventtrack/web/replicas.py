@@ -9,7 +9,7 @@ from eventtrack.events.types import HeadSealed, KeyAnnounced
 from eventtrack.log import merkle
 from eventtrack.store import Store
 from eventtrack.store.feeds import Feed
-from eventtrack.sync import Remotes, RemoteStatus, all_conflicts, all_statuses
+from eventtrack.sync import Remotes, RemoteStatus, all_conflicts, all_statuses, forks_told
 from eventtrack.sync.remotes import without_secrets
 from eventtrack.web.answers import Json, shortened
 
@@ -27,7 +27,7 @@ def sync(store: Store) -> Json:
     for _, status in statuses:
         for replica, size in status.feeds.items() if status is not None else ():
             told[replica] = max(size, told.get(replica, 0))
-    forks = remotes.forks()
+    forks = forks_told(store)
     return {
         "now_ms": remotes.now_ms(),
         "remotes": [
@@ -74,7 +74,7 @@ def _rule(fact: str) -> str:
         "param": "the earliest value is kept",
         "name": "the older keeps the name",
         "version": "the older keeps the number",
-        "history": "each machine keeps the history that it has",
+        "history": "all histories are kept",
     }.get(kind, "")
 
 
@@ -102,7 +102,7 @@ def _replicas(
             "root": feed.root,
             "recorded_ms": feed.recorded_ms,
             "behind": max(told.get(feed.replica, 0) - feed.size, 0),
-            "whole": unfilled.get(bytes.fromhex(feed.replica), feed.size) == feed.size,
+            "whole": unfilled.get(bytes.fromhex(feed.feed), feed.size) == feed.size,
             "forked": forks.get(feed.replica),
             "author": _author(store, feed),
             "sealed": _sealed(store, feed),
@@ -113,7 +113,7 @@ def _replicas(
 
 def _author(store: Store, feed: Feed) -> Json | None:
     """Who wrote the newest envelope of a feed, and where; None where that is not known here."""
-    newest = next(iter(store.feeds.envelopes(feed.replica, feed.size - 1, feed.size)), None)
+    newest = next(iter(store.feeds.envelopes(feed.feed, feed.size - 1, feed.size)), None)
     session = None if newest is None else store.sessions.find(newest.header.session.hex())
     if session is None:
         return None

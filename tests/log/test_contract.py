@@ -17,6 +17,7 @@ from eventtrack.limits import READ_BYTES_MAX
 from eventtrack.log.lmdb_log import LmdbLog
 from eventtrack.log.memory import MemoryLog
 from eventtrack.log.protocol import EventLog
+from tests.contracts.branches import BranchContract
 from tests.contracts.event_log import RUN, EventLogContract, append, point
 from tests.contracts.redaction import RedactionContract
 
@@ -30,13 +31,13 @@ def large(number: int, size: int = 3000) -> Draft:
     return Draft.of(RUN, TagsSet({str(number): "x" * size}))
 
 
-class TestMemoryLog(EventLogContract, RedactionContract):
+class TestMemoryLog(EventLogContract, RedactionContract, BranchContract):
     @pytest.fixture
     def log(self, clock: ManualClock) -> EventLog:
         return MemoryLog(clock=clock, ids=SeededIds(1))
 
 
-class TestLmdbLog(EventLogContract, RedactionContract):
+class TestLmdbLog(EventLogContract, RedactionContract, BranchContract):
     @pytest.fixture
     def log(self, tmp_path: Path, clock: ManualClock) -> Iterator[LmdbLog]:
         log = LmdbLog(tmp_path, clock=clock, ids=SeededIds(1))

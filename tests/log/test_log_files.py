@@ -52,13 +52,14 @@ def original(tmp_path: Path) -> Path:
 
 def test_a_newer_format_is_refused_and_left_alone(tmp_path: Path) -> None:
     files.prepare(tmp_path, create=True)
-    (tmp_path / "FORMAT").write_text(f"{FORMAT_VERSION + 1}\n")
+    newer = files.FORMAT_WITH_BRANCHES + 1
+    (tmp_path / "FORMAT").write_text(f"{newer}\n")
     before = contents(tmp_path)
     times = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
     for create in (True, False):
         with pytest.raises(FormatTooNewError) as caught:
             files.prepare(tmp_path, create=create)
-        assert f"format {FORMAT_VERSION + 1}" in caught.value.message
+        assert f"format {newer}" in caught.value.message
         assert "pip install -U eventtrack" in caught.value.hint
     assert contents(tmp_path) == before
     assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")} == times

@@ -53,7 +53,7 @@ def test_a_redacted_run_is_in_no_answer_and_in_no_byte(place: Store) -> None:
     run_id, other = logged(place)
     assert len(leaks(place, SECRET, LONG_SECRET)) >= 3
     before = place.runs.get(other)
-    head = place.feeds.get(place.feeds.own)
+    head = place.feeds.of_replica(place.feeds.own)[0]
     count = place.redaction.redact_envelopes(place.feeds.of_stream(f"run/{run_id}"), "a test")
     assert count == 5
     assert leaks(place, SECRET, LONG_SECRET) == []

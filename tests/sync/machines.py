@@ -4,10 +4,14 @@ import shutil
 import sys
 from pathlib import Path
 
+import lmdb
+
 from eventtrack.clock import ManualClock
 from eventtrack.events.envelope import Envelope
 from eventtrack.ids import SeededIds
+from eventtrack.log.filesystem import file_identity
 from eventtrack.store import Store
+from eventtrack.store.feeds import ForkEnd
 from eventtrack.sync import SyncReport, Ways, synchronize
 from eventtrack.sync.blocks import Block, feed_blocks
 from eventtrack.views.records import Metric
@@ -44,10 +48,10 @@ def sync(store: Store, remote: Path | str, ways: Ways | None = None) -> SyncRepo
     return synchronize(store, str(remote), ways or Ways())
 
 
-def envelopes(store: Store) -> dict[tuple[bytes, int], bytes]:
+def envelopes(store: Store) -> dict[tuple[bytes, int, bytes], bytes]:
     """Every envelope of a store by its name in the world."""
     return {
-        (one.header.replica, one.header.index): one.data
+        (one.header.replica, one.header.index, one.mark): one.data
         for one in store.replication.log.read(0, 10**6)
     }
 
@@ -69,10 +73,30 @@ def block_of(store: Store, first: int, stop: int) -> Block:
     return Block.make(log.replica, first, log.frontier(log.replica, first), ones)
 
 
+def told(store: Store) -> list[tuple[str, int, list[ForkEnd]]]:
+    """The forks of a store without what differs between machines."""
+    found = store.feeds.forks()
+    for end in (end for fork in found for end in fork.ends):
+        end.position = 0
+    return [(fork.replica, fork.index, fork.ends) for fork in found]
+
+
 def copy_of(store: Store, folder: Path) -> Path:
     """A backup: the store's folder as it is now."""
     store.flush()
     shutil.copytree(store.path, folder)
+    return folder
+
+
+def snapshot_of(store: Store, folder: Path) -> Path:
+    """A copy that does not notice that it is one, as of a virtual machine with its disk."""
+    copy_of(store, folder)
+    file = folder / "log" / "data.mdb"
+    environment = lmdb.open(str(file.parent), max_dbs=16)
+    meta = environment.open_db(b"meta")
+    with environment.begin(write=True) as txn:
+        txn.put(b"home", file_identity(file), db=meta)
+    environment.close()
     return folder
 
 

@@ -11,7 +11,7 @@ import socket
 import tempfile
 import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +31,6 @@ from eventtrack.server.application import Application
 from eventtrack.server.routes import Routes
 from eventtrack.store import Store
 from eventtrack.sync import Remotes, Selection, SyncReport, Ways, apply_bundle, create_bundle
-from eventtrack.sync.blocks import Block
 from eventtrack.sync.bucket import BucketSpace
 from eventtrack.sync.folder import FolderSpace
 from eventtrack.sync.http import open_http
@@ -43,7 +42,8 @@ from eventtrack.sync.service import clone, exchange
 from eventtrack.sync.space import Space
 from eventtrack.tokens import Tokens
 from tests.properties.replicas import DRAFT
-from tests.sync.machines import envelopes, restore
+from tests.sync.flaky import Flaky, FlakySpace
+from tests.sync.machines import envelopes, restore, snapshot_of, told
 from tools import golden
 
 MACHINES = 3
@@ -56,67 +56,6 @@ FUTURE = Draft(
 )
 SAMPLE = st.sampled_from([*SAMPLES, FUTURE])
 Vector = dict[bytes, int]
-
-
-class Flaky:
-    """A remote that goes away after so many calls."""
-
-    def __init__(self, remote: Remote, calls: int) -> None:
-        self._remote = remote
-        self._left = calls
-
-    def _call(self) -> None:
-        self._left -= 1
-        if self._left < 0:
-            raise RemoteUnavailableError("gone")
-
-    def heads(self) -> list[FeedHead]:
-        self._call()
-        return self._remote.heads()
-
-    def read(self, have: Sequence[FeedHead]) -> Iterator[Block]:
-        for block in self._remote.read(have):
-            self._call()
-            yield block
-
-    def append(self, block: Block) -> None:
-        self._call()
-        self._remote.append(block)
-
-    def flush(self) -> None:
-        self._call()
-        self._remote.flush()
-
-    def present_blobs(self, digests: Sequence[bytes]) -> set[bytes]:
-        self._call()
-        return self._remote.present_blobs(digests)
-
-    def get_blob(self, digest: bytes) -> Iterator[bytes]:
-        self._call()
-        return self._remote.get_blob(digest)
-
-    def put_blob(self, digest: bytes, chunks: Iterable[bytes]) -> None:
-        self._call()
-        self._remote.put_blob(digest, chunks)
-
-    def close(self) -> None:
-        self._remote.close()
-
-
-class FlakySpace:
-    """A place that goes away after so many calls; what was written before is there."""
-
-    def __init__(self, space: Space, calls: int) -> None:
-        self._space = space
-        self._left = calls
-
-    def __getattr__(self, name: str) -> Any:
-        if name in ("place", "close"):
-            return getattr(self._space, name)
-        self._left -= 1
-        if self._left < 0:
-            raise RemoteUnavailableError("gone")
-        return getattr(self._space, name)
 
 
 class Fleet(RuleBasedStateMachine):
@@ -196,7 +135,8 @@ class Fleet(RuleBasedStateMachine):
             target = found[pick % len(found)]
             with contextlib.suppress(InvalidStateError):  # the record of a redaction
                 store.redaction.redact_envelopes([target], "asked for")
-                self.erased[target.header.replica, target.header.index] = target.payload
+                header = target.header
+                self.erased[header.replica, header.index, target.mark] = target.payload
 
     @rule(which=WHICH, other=WHICH, calls=st.none() | st.integers(0, 6))
     def sync_with_each_other(self, which: int, other: int, calls: int | None) -> None:
@@ -264,10 +204,42 @@ class Fleet(RuleBasedStateMachine):
         self.stores[which] = self.opened(store.path.name, which)
         self.meet(which, self.stick(0), Ways(push=False))
 
+    @rule(which=WHICH, draft=SAMPLE)
+    def restore_and_go_on(self, which: int, draft: Draft) -> None:
+        """A backup comes back in place, and is written to before it hears of anybody: a fork."""
+        backup = self.backups.pop(which, None)
+        if backup is None:
+            return
+        self.meet(which, self.stick(0))
+        store = self.stores[which]
+        store.close()
+        restore(backup, store.path)
+        self.stores[which] = self.opened(store.path.name, which)
+        self.vectors[which] = {}
+        self.record(which, [draft])
+
+    @rule(which=WHICH, other=WHICH, drafts=st.tuples(SAMPLE, SAMPLE))
+    def replace_by_a_snapshot(self, which: int, other: int, drafts: tuple[Draft, Draft]) -> None:
+        """A machine goes on as another one that does not know that it was copied: a fork."""
+        if which == other:
+            return
+        self.meet(which, StoreRemote(self.stores[other]))
+        self.stores[which].close()
+        name = next(self.names)
+        snapshot_of(self.stores[other], self.folder / name)
+        self.stores[which] = self.opened(name, which)
+        self.vectors[which] = {}
+        self.backups.pop(which, None)
+        self.record(which, [drafts[0]])
+        self.record(other, [drafts[1]])
+
     @invariant()
     def vectors_only_grow(self) -> None:
         for which, store in enumerate(self.stores):
-            sizes = {feed: head.size for feed, head in store.replication.heads().items()}
+            sizes: Vector = {}
+            for one in store.feeds.list():
+                replica = bytes.fromhex(one.replica)
+                sizes[replica] = max(one.size, sizes.get(replica, 0))
             for feed, size in self.vectors[which].items():
                 assert sizes[feed] >= size
             self.vectors[which] = sizes
@@ -284,12 +256,13 @@ class Fleet(RuleBasedStateMachine):
             for name in self.erased.keys() & known.keys():
                 known[name] = Envelope(known[name]).without_payload
             for which in (*range(MACHINES), *range(MACHINES), *range(MACHINES)):
-                assert not self.meet(which, self.stick(0)).forks
+                self.meet(which, self.stick(0))
             for store in self.everybody():
                 assert envelopes(store).items() >= known.items()
             assert len({store.maintenance.digest() for store in self.everybody()}) == 1
-            heads = [store.replication.heads() for store in self.everybody()]
-            assert all(one == heads[0] for one in heads)
+            first = self.stores[0]
+            assert all(ends(store) == ends(first) for store in self.everybody())
+            assert all(told(store) == told(first) for store in self.everybody())
             for which in range(MACHINES):
                 assert not self.meet(which, self.stick(0)).changed
             held = b"".join(self.held_between())
@@ -311,6 +284,11 @@ class Fleet(RuleBasedStateMachine):
 
     def let_go(self) -> None:
         """End what else was begun."""
+
+
+def ends(store: Store) -> set[FeedHead]:
+    """The heads of a store: which of two ends bears which id is a matter of each machine."""
+    return {head._replace(whole=None) for head in StoreRemote(store).heads()}
 
 
 def _memory() -> str | None:

@@ -239,7 +239,7 @@ def witness(call: Invocation, replica: str | None) -> None:
     """
     store = call.open()
     auditor = _auditor(store)
-    others = [feed.replica for feed in store.feeds.list() if not feed.own]
+    others = list(dict.fromkeys(feed.replica for feed in store.feeds.list() if not feed.own))
     if replica is not None:
         chosen = [one for one in others if one.startswith(replica)]
         if len(chosen) != 1:

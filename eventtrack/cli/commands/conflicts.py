@@ -12,8 +12,8 @@ def conflicts(call: Invocation) -> None:
     """List facts that writers disagreed on: what was kept, and what lost.
 
     Merging never loses a value in silence: of a param the earliest value is kept, and the others
-    stay visible here. Feeds that sync met with two histories are listed too: of these, each machine
-    keeps the one it has.
+    stay visible here. Feeds that two copies of a store wrote to are listed too: from which envelope
+    on they differ (history.17), and what each copy wrote. All of it is kept.
 
     JSON: a list of conflicts with subject, fact, kept, and lost (a list).
     """

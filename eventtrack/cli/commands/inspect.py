@@ -29,23 +29,30 @@ _TIMELINE_SHOWN_MAX = 30
     "eventtrack inspect 3f2a",
     "eventtrack inspect iris",
     "eventtrack inspect session/9c41",
+    "eventtrack inspect feed/5d0e",
 )
 @click.argument("thing")
 @pass_invocation
 def inspect(call: Invocation, thing: str) -> None:
-    """Show all about one event, run, experiment or session.
+    """Show all about one event, run, experiment, session or feed.
 
     THING is an event's address (12.0, or 12 for all events of one envelope), a run or a session
     (id, unique prefix; a run's name), or an experiment (id or name), tried in this order. A prefix
-    settles it: event/12, run/3f2a, session/9c41, experiment/iris.
+    settles it: event/12, run/3f2a, session/9c41, experiment/iris. A feed, all that one replica
+    wrote, is named by feed/ and a unique prefix of the replica's id: where two copies of a store
+    wrote under it, the ends are shown.
 
-    JSON: an object with kind (events, run, session or experiment) and, under that name, the thing
-    itself; a run and an experiment also have events: its stream, in log order.
+    JSON: an object with kind (events, run, session, experiment or feed) and, under that name, the
+    thing itself; a run and an experiment also have events: its stream, in log order. A feed has
+    replica, own, ends (feed, size, root, first) and forks (replica, index, and ends with mark,
+    size, envelopes, position, recorded_ms and session).
     """
     store = call.open()
     kind, name = _split(store, thing)
     if kind == "event":
         _inspect_events(call, store, name)
+    elif kind == "feed":
+        _inspect_feed(call, store, name)
     elif kind is not None:
         find, show = _KINDS[kind]
         show(call, store, find(store, name))
@@ -57,7 +64,7 @@ def inspect(call: Invocation, thing: str) -> None:
 def _split(store: "Store", thing: str) -> tuple[str | None, str]:
     """What the argument says it names, None when it may be several things; and the bare name."""
     family, separator, name = thing.partition("/")
-    if separator and family in {"event", *_KINDS}:
+    if separator and family in {"event", "feed", *_KINDS}:
         return family, name
     if is_address(thing) and 0 < int(thing.partition(".")[0]) <= store.events.head():
         return "event", thing
@@ -100,7 +107,7 @@ def _draw_event(call: Invocation, store: "Store", event: "EventRecord") -> None:
         ("address", Styled(event.address, "cyan")),
         ("stream", text.clean(event.stream)),
         ("recorded", f"{exact} ({text.relative_time(event.recorded_ms)})"),
-        ("feed", f"replica {event.replica}, index {event.index}"),
+        ("feed", _place(store, event)),
         ("session", text.clean(event.session)),
         ("by", session_line(_session(store, event.session))),
     ]
@@ -121,6 +128,47 @@ def _draw_event(call: Invocation, store: "Store", event: "EventRecord") -> None:
         out.fields(
             [(text.clean(str(key)), text.value(fact(key, one))) for key, one in event.body.items()]
         )
+
+
+def _place(store: "Store", event: "EventRecord") -> str:
+    """The event's name in the whole world, and whether another envelope has it too."""
+    positions = store.replication.log.locate_all(bytes.fromhex(event.replica), event.index)
+    others = [str(position) for position in positions if position != event.position]
+    also = f", as position {', '.join(others)}: it forked" if others else ""
+    return f"replica {event.replica}, index {event.index}{also}"
+
+
+def _inspect_feed(call: Invocation, store: "Store", name: str) -> None:
+    feeds = [feed for feed in store.feeds.list() if feed.replica.startswith(name)]
+    replicas = {feed.replica for feed in feeds}
+    if len(replicas) != 1:
+        raise NotFoundError(
+            f"{text.count(len(replicas), 'feed')} begin with {name!r}",
+            hint="`eventtrack audit key --json` lists the feeds",
+        )
+    forks = [fork for fork in store.feeds.forks() if fork.replica in replicas]
+    if call.out.json:
+        ends = [
+            {"feed": one.feed, "size": one.size, "root": one.root, "first": one.first}
+            for one in feeds
+        ]
+        own = any(feed.own for feed in feeds)
+        told = {"replica": feeds[0].replica, "own": own, "ends": ends, "forks": forks}
+        call.out.document({"kind": "feed", "feed": told})
+        return
+    call.out.line(Styled(f"feed {feeds[0].replica}", "bold"))
+    for feed in feeds:
+        whose = " (this store's own)" if feed.own else ""
+        call.out.line(f"{text.count(feed.size, 'envelope')}, root {feed.root[:16]}{whose}")
+    for fork in forks:
+        call.out.title(f"two copies wrote from envelope {fork.index} on")
+        for end in fork.ends:
+            when = text.local_time(end.recorded_ms, exact=True)
+            call.out.wrapped(
+                Styled(end.mark[:8], "cyan"),
+                f"  {text.count(end.envelopes, 'envelope')} from position {end.position}, {when}, "
+                f"by {session_line(_session(store, end.session))}",
+            )
 
 
 def _inspect_run(call: Invocation, store: "Store", run: Run) -> None:

@@ -124,6 +124,11 @@ def _verify(call: Invocation) -> None:
         call.out.fields([("live", live), ("rebuilt", rebuilt)])
         if equal:
             call.out.line(Styled("The views are what the log says.", "green"))
+            for fork in store.feeds.forks():
+                call.out.wrapped(
+                    f"That is what two copies wrote of feed {fork.replica[:8]} from envelope "
+                    f"{fork.index} on: `eventtrack inspect feed/{fork.replica[:8]}`"
+                )
         else:
             call.out.line(Styled("The views differ from what the log says.", "bold red"))
             call.out.line(Styled("hint: `eventtrack replay --rebuild` makes them anew", "cyan"))
