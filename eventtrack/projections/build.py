@@ -22,6 +22,7 @@ from eventtrack.log.filesystem import boot_id, sync_folder
 from eventtrack.log.protocol import LogReader
 from eventtrack.projections import fold
 from eventtrack.projections.cache import Cache
+from eventtrack.projections.standing import Standing
 from eventtrack.projections.tables import TABLES, Reader, Tables
 
 Include = Callable[[Envelope], bool]
@@ -55,6 +56,8 @@ class Build:
         self.folder = folder
         self._include = include
         self.last_included = 0  # the last position folded by this object
+        # How streams stood to the moment that was asked about last, and in which transaction.
+        self.looked_at: tuple[int, Standing | None] = (-1, None)
         self._boot = boot_id()
         self._note_boot()
         self._cache = Cache()

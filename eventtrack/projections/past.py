@@ -140,6 +140,10 @@ class Past:
         """How the streams stand as of now; what is known of them goes when others have folded."""
         if self._standing is None or as_of != self._as_of:
             self._standing, self._as_of = Standing(live, self._log, self._until), as_of
+            known_as_of, neighbour = self.live.looked_at
+            if neighbour is not None and known_as_of == as_of:
+                self._standing.take_over(neighbour)
+            self.live.looked_at = as_of, self._standing
         self._standing.live = live
         return self._standing
 

@@ -70,6 +70,38 @@ class Standing:
         self._bare: set[bytes] = set()  # had begun, were touched since, and nothing was kept
         self._unkept: set[bytes] | None = None
 
+    def take_over(self, neighbour: "Standing") -> None:
+        """Know of the streams what a moment near this one knows, within the same transaction.
+
+        A stream stands to both alike if both hold the same of its envelopes. What is asked about is
+        so found out but once, when many moments are looked at one after the other.
+        """
+        blocks = [one for one in timeline.log_blocks(self.live) if self._may_differ(neighbour, one)]
+        if len(blocks) > _NEAR_BLOCKS:
+            return
+        one, two = self._until, neighbour._until  # noqa: SLF001 - of the same class
+        names = {
+            envelope.header.stream
+            for block in blocks
+            for envelope in timeline.envelopes_between(self._log, block.first, block.last)
+            if one.include(envelope.position, envelope.header.recorded)
+            != two.include(envelope.position, envelope.header.recorded)
+        }
+        numbers = {(self.live.number(name) or 0).to_bytes(4, "big") for name in names}
+        # In this order: another thread may be looking at the neighbour, and adds in the other.
+        self._bounds = neighbour._bounds.copy()  # noqa: SLF001
+        self._bare = neighbour._bare.copy()  # noqa: SLF001
+        # Whole blocks are known or not: of those where something differs nothing is taken over.
+        for block in {number[:BLOCK_BYTES] for number in numbers}:
+            for number, _ in timeline.extents(self.live, block):
+                self._bounds.pop(number, None)
+                self._bare.discard(number)
+
+    def _may_differ(self, neighbour: "Standing", block: Extent) -> bool:
+        bounds = self._until, neighbour._until  # noqa: SLF001
+        both_hold = all(one.hold(block) for one in bounds)
+        return not both_hold and any(one.touch(block) for one in bounds)
+
     def bound(self, number: bytes) -> int:
         """The bound of a stream."""
         known = self._bounds.get(number)
@@ -137,15 +169,16 @@ class Standing:
 
     def _classify(self, block: bytes) -> None:
         """Find the bounds of all streams of a block."""
+        bounds: dict[bytes, int] = {}
         touched: dict[bytes, Extent] = {}
         for number, extent in timeline.extents(self.live, block):
             if self._until.hold(extent):
-                self._bounds[number] = SAME
+                bounds[number] = SAME
             else:
-                self._bounds[number] = 0
+                bounds[number] = 0
                 if self._has_begun(number, extent):
                     touched[number] = extent
-        self._bare |= touched.keys()
+        bare = set(touched)
         for number, one in kept.versions(self.live, block):
             whole = touched.get(number)
             if whole is None or self._until.include(one.position, one.recorded):
@@ -154,8 +187,11 @@ class Standing:
             # What belongs to the moment has to be what came first, for the row is of that.
             came_first = whole.ordered or whole.latest <= self._until.recorded
             if came_first and self._until.include(one.last, one.latest):
-                self._bounds[number] = one.position
-                self._bare.discard(number)
+                bounds[number] = one.position
+                bare.discard(number)
+        # Each at once, and in this order: see `take_over`.
+        self._bare |= bare
+        self._bounds.update(bounds)
 
     def _has_begun(self, number: bytes, extent: Extent) -> bool:
         if not self._until.touch(extent):
