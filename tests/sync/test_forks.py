@@ -382,6 +382,22 @@ def test_the_command_line_shows_who_wrote_which_end(
     assert (one.path / "FORMAT").read_text() == "2\n"
 
 
+def test_an_archive_of_both_is_verified(twins: tuple[bytes, Store, Store], tmp_path: Path) -> None:
+    _, one, again = twins
+    record_run(again, "of another")
+    meet(one, again)
+    record_run(one, "after")
+    one.close()
+    call, folder = CommandLine(one.path), str(tmp_path / "cold")
+    [own] = [feed for feed in call("audit", "key", "--json").json if feed["own"]]
+    call("archive", "write", folder)
+    call("archive", "verify", folder, "--key", own["keys"][0])
+    assert len({path.parent for path in Path(folder).glob("feeds/*/*.segment")}) == 3
+    next(Path(folder).glob("feeds/*-*/*.segment")).unlink()
+    call("archive", "write", folder)
+    call("archive", "verify", folder, "--key", own["keys"][0])
+
+
 def test_a_clone_of_both_holds_both(twins: tuple[bytes, Store, Store], tmp_path: Path) -> None:
     _, one, again = twins
     meet(one, again)
