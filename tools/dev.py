@@ -58,10 +58,15 @@ def check() -> int:
     return max(failures)
 
 
+def workers() -> int:
+    """How many processes test at once: half their time they wait for disks and other processes."""
+    return 2 * (os.cpu_count() or 1)
+
+
 def test(*arguments: str) -> int:
     """Check, then run the tests; their closing line is the last where nothing else failed."""
     unchecked = check()
-    failed = python("-m", "pytest", "--numprocesses=auto", *arguments)
+    failed = python("-m", "pytest", f"--numprocesses={workers()}", *arguments)
     if unchecked:
         print("check failed: see above the tests")
     return failed or unchecked
