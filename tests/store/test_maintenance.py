@@ -9,6 +9,7 @@ import pytest
 from eventtrack.clock import ManualClock
 from eventtrack.errors import EventtrackError, EventtrackWarning
 from eventtrack.ids import SeededIds
+from eventtrack.projections.timeline import Place
 from eventtrack.store import Store
 from eventtrack.store.check import CheckReport, _check_journals
 from tests.store.machines import dataset, exchange
@@ -91,9 +92,11 @@ def test_verifying_compares_live_with_rebuilt(filled: Store) -> None:
 
 def plant_in_views(store: Store) -> None:
     """Change a fact in the views behind the log's back."""
+    stream = f"run/{store.runs.search(['0'])[0].info.run_id}"
+    (*_, last) = store.events.envelopes(0, store.events.head())
     with store._engine.views.begin() as fold:
-        state = fold.tables.change_run(f"run/{store.runs.search(['0'])[0].info.run_id}")
-        state.user = "mallory"
+        fold.tables.note_envelope(stream, Place.of(last))
+        fold.tables.change_run(stream).user = "mallory"
         fold.tables.flush()
 
 
