@@ -44,7 +44,7 @@ def test_the_demo_shows_the_record_and_what_to_try_next(
     assert "7 runs, 721 metric points" in answer.stdout
     assert "┤" in answer.stdout
     suggested = [line for line in answer.stdout.splitlines() if line.startswith("  eventtrack ")]
-    assert len(suggested) == 8
+    assert len(suggested) == 9
     assert all(f"--store {tmp_path / 'elsewhere'}" in line for line in suggested)
     run = CommandLine(tmp_path / "elsewhere")
     best = run("runs", "search", "", "-o", "metrics.val_loss ASC", "-n", "1", "--json").json

@@ -150,6 +150,7 @@ def _show(out: Output, store: "Store", sweep: Run, best: Run, took: str, option:
         children[0].info.run_id if children[0] != best else children[-1].info.run_id
     )
     hints = (
+        ("eventtrack ui", "all of it in the browser"),
         (f"eventtrack runs show {best_id}", "one run on one page"),
         (f"eventtrack runs compare {best_id} {other}", "two runs, side by side"),
         (f"eventtrack runs plot {sweep_id} -m train_loss --log", "all curves of the sweep"),
