@@ -53,7 +53,7 @@ def test_what_was_done_is_undone_from_the_history(server: Running, visit: Visit)
     page.get_by_role("button", name="Undo tags set").first.click()
     expect(page.locator(".change ins").first).to_have_text("draft")
     assert client.get_run(run_id).data.tags["stage"] == "draft"
-    page.get_by_label("show").select_option("started")
+    page.get_by_role("combobox", name="show").select_option("started")
     expect(page.locator(".change")).to_have_count(1)
 
 
