@@ -15,6 +15,8 @@ from eventtrack.sync.space import Entry
 # A draft this old was left by a process that died: no block takes that long to write.
 _DRAFT_LEFT_OVER_S = 24 * 3600.0
 _COPY_BYTES = 2**20
+# How often to list a folder anew in which files vanish meanwhile.
+_LISTINGS = 10
 
 
 class FolderSpace:
@@ -47,6 +49,10 @@ class FolderSpace:
         if "/" in folder and not path.is_dir():
             return []
         with self._named(folder):
+            # What a file that vanished was replaced with may have come behind the listing's back.
+            for _ in range(_LISTINGS - 1):
+                with contextlib.suppress(FileNotFoundError):
+                    return [*_files(path, folder)]
             return [*_files(path, folder)]
 
     def read(self, name: str, limit: int | None = None) -> bytes:
@@ -127,12 +133,15 @@ class FolderSpace:
 
 
 def _files(path: Path, name: str) -> Iterator[Entry]:
-    """The files below a folder, with their names there; folders may vanish meanwhile."""
+    """The files below a folder, with their names there.
+
+    Raises:
+        FileNotFoundError: One of them vanished meanwhile.
+    """
     with os.scandir(path) as entries:
         for entry in entries:
             below = f"{name}/{entry.name}"
-            with contextlib.suppress(FileNotFoundError):
-                if entry.is_dir():
-                    yield from _files(path / entry.name, below)
-                elif not entry.name.startswith(DRAFT):
-                    yield Entry(below, entry.stat().st_size)
+            if entry.is_dir():
+                yield from _files(path / entry.name, below)
+            elif not entry.name.startswith(DRAFT):
+                yield Entry(below, entry.stat().st_size)

@@ -2,15 +2,16 @@
 
 from collections import deque
 from collections.abc import Iterable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 
 import msgspec
 
+from eventtrack.errors import NotFoundError
 from eventtrack.store import Store
 from eventtrack.store.blame import blame_lines
 from eventtrack.store.events import POINTS, EventRecord
 from eventtrack.store.facts import Change
-from eventtrack.store.queries import Snapshot
+from eventtrack.store.queries import Queries, Snapshot
 from eventtrack.store.sessions import Session
 from eventtrack.store.snapshot import Moment
 from eventtrack.web.answers import Json, as_of, shortened
@@ -110,17 +111,35 @@ def log(
 def diff(store: Store, older: str, newer: str, subject: str | None, limit: int) -> Json:
     """What differs between two moments, with who made each change; `more` where not all is shown.
 
+    `names` has what the runs and experiments that differ were called at the newer moment.
+
     Args:
         subject: Only this one: `run/ID` or `experiment/ID`.
         limit: After so many changes no further subject is looked at.
     """
     found: list[Json] = []
+    more = False
     with closing(store.history.changes(older, newer, subject=subject)) as groups:
         for group in groups:
             if len(found) >= limit and group:
-                return {"changes": found, "more": True}
+                more = True
+                break
             found += map(_change, group)
-    return {"changes": found, "more": False}
+    with as_of(store, newer) as then:
+        names = {one: _name(then, one) for one in {change["subject"] for change in found}}
+    known = {one: name for one, name in names.items() if name}
+    return {"changes": found, "more": more, "names": known}
+
+
+def _name(then: Queries, subject: str) -> str | None:
+    """What a run or an experiment is called; None for everything else."""
+    kind, _, identity = subject.partition("/")
+    with suppress(NotFoundError):
+        if kind == "run":
+            return then.runs.get(identity).info.run_name
+        if kind == "experiment":
+            return then.experiments.get(identity).name
+    return None
 
 
 def _change(change: Change) -> Json:

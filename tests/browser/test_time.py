@@ -183,6 +183,8 @@ def test_two_moments_are_compared_and_lead_to_what_changed(filled: Filled, visit
     expect(row).to_contain_text("blue → red")
     expect(row).to_contain_text("@")
     expect(runs).to_contain_text("param.lr")
+    expect(runs.get_by_role("link", name="slow", exact=True)).to_be_visible()
+    expect(runs.get_by_text("new", exact=True)).to_have_count(0)
     expect(page.get_by_role("region", name="Experiments")).to_contain_text("later")
     page.get_by_label("Moment B", exact=True).focus()
     page.get_by_label("Moment B", exact=True).press("Home")

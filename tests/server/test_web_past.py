@@ -76,6 +76,7 @@ def test_differences_name_their_authors_and_may_be_cut(
     assert not found["more"]
     assert set(changes) == {"status", "end_time", "tag.stage", "metric.loss"}
     assert {one["subject"] for one in found["changes"]} == {subject}
+    assert found["names"] == {subject: "r"}
     status = changes["status"]
     assert (status["kind"], status["before"], status["after"]) == ("changed", "RUNNING", "FINISHED")
     assert status["author"]["host"]

@@ -1,5 +1,5 @@
 /** The log as it is: every event, the newest first. */
-import { Fragment, html, useEffect, useState } from "../lib/ui.js";
+import { Fragment, html, useLayoutEffect, useState } from "../lib/ui.js";
 import { get } from "../lib/api.js";
 import { useData } from "../lib/data.js";
 import { useLive } from "../lib/live.js";
@@ -32,7 +32,7 @@ export function Log() {
 
 function Stream({ stream }) {
   const [text, setText] = useState(stream);
-  useEffect(() => setText(stream), [stream]);
+  useLayoutEffect(() => setText(stream), [stream]);
   const send = (event) => {
     event.preventDefault();
     setQuery({ stream: text.trim(), before: "" }, { push: true });

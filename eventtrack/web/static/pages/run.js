@@ -3,6 +3,7 @@ import { html, useEffect, useState } from "../lib/ui.js";
 import { get, mlflow } from "../lib/api.js";
 import { useData } from "../lib/data.js";
 import { useLive } from "../lib/live.js";
+import { at } from "../lib/past.js";
 import { link, route } from "../lib/route.js";
 import { ago, duration, moment, number } from "../lib/format.js";
 import { Charts } from "../parts/charts.js";
@@ -54,7 +55,7 @@ function Overview({ run, reload }) {
         <dl class="facts">
           <dt>Status</dt><dd><${Status} ...${info} /></dd>
           <dt>Started</dt><dd>${moment(info.start_time)} <span class="quiet">${ago(info.start_time)}</span></dd>
-          <dt>Took</dt><dd>${info.end_time ? duration(info.end_time - info.start_time) : info.status === "RUNNING" ? ran(info) : ""}</dd>
+          <dt>Took</dt><dd>${info.end_time ? duration(info.end_time - info.start_time) : info.status === "RUNNING" ? (at.value ? "not ended yet" : ran(info)) : ""}</dd>
           <dt>User</dt><dd>${info.user_id || html`<span class="quiet">not said</span>`}</dd>
           <dt>Run id</dt><dd class="mono">${info.run_id}</dd>
           ${SOURCES.map(([key, name]) => run.tags[key] && html`<dt>${name}</dt><dd class="mono">${run.tags[key]}</dd>`)}

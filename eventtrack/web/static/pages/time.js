@@ -5,7 +5,7 @@ import { useData } from "../lib/data.js";
 import { useLive } from "../lib/live.js";
 import { backToNow, at } from "../lib/past.js";
 import { link, route, setQuery } from "../lib/route.js";
-import { moment, number } from "../lib/format.js";
+import { moment, number, said } from "../lib/format.js";
 import { Author } from "../parts/history.js";
 import { ends, Strip } from "../parts/strip.js";
 import { Empty, Failed, Loaded, Loading } from "../parts/states.js";
@@ -60,14 +60,14 @@ function Between({ strip, head, by }) {
 
 /** A moment as text, for whoever knows it: a position, a time, or now. */
 function Written({ name, label, text, otherwise }) {
-  const [draft, setDraft] = useState(text);
-  useEffect(() => setDraft(text), [text]);
+  const [draft, setDraft] = useState(null); // null: nothing is being written
   const send = (event) => {
     event.preventDefault();
-    setQuery({ [name]: draft.trim() }, { push: true });
+    if (draft !== null) setQuery({ [name]: draft.trim() }, { push: true });
+    setDraft(null);
   };
   return html`<form class="check" onSubmit=${send}><label class="check"><strong>${label}</strong>
-    <input type="text" aria-label=${`Moment ${label}, written`} placeholder=${otherwise} spellcheck="false" value=${draft} onInput=${(event) => setDraft(event.target.value)} onBlur=${send} /></label>
+    <input type="text" aria-label=${`Moment ${label}, written`} placeholder=${otherwise} spellcheck="false" value=${draft ?? text} onInput=${(event) => setDraft(event.target.value)} onBlur=${send} /></label>
     <a href=${link([], { at: text === "now" ? "" : text || (otherwise === "now" ? "" : otherwise) })}>look</a></form>`;
 }
 
@@ -89,7 +89,7 @@ function Diff({ older, newer }) {
   useLive(() => newer === "now", asked.reload, 2000);
   if (asked.error) return html`<${Failed} error=${asked.error} retry=${asked.reload} />`;
   if (!asked.data) return html`<${Loading} what="Comparing" />`;
-  const { changes, more } = asked.data;
+  const { changes, more, names } = asked.data;
   const kinds = GROUPS.map(([kind, title]) => [kind, title, bySubject(changes.filter((one) => kindOf(one.subject) === kind))]);
   const others = bySubject(changes.filter((one) => !GROUPS.some(([kind]) => kindOf(one.subject) === kind)));
   const groups = [...kinds, ["other", "Other", others]].filter(([, , found]) => found.length);
@@ -101,7 +101,7 @@ function Diff({ older, newer }) {
     </div>
     ${!changes.length && html`<${Empty} title="Nothing differs between these two moments."><p>Move A or B apart.</p><//>`}
     ${groups.filter(([kind]) => !only || only === kind).map(([kind, title, found]) => html`<section key=${kind} aria-label=${title}><h2>${title}</h2>
-      ${found.map(([subject, all]) => html`<${Subject} key=${subject} subject=${subject} changes=${all} newer=${newer} />`)}</section>`)}
+      ${found.map(([subject, all]) => html`<${Subject} key=${subject} subject=${subject} name=${names[subject]} changes=${all} newer=${newer} />`)}</section>`)}
   `;
 }
 
@@ -116,22 +116,23 @@ function bySubject(changes) {
 // More facts of one subject than this are folded away.
 const FACTS = 12;
 
-function Subject({ subject, changes, newer }) {
+function Subject({ subject, name, changes, newer }) {
   const [all, setAll] = useState(false);
+  const renamed = changes.find((one) => one.fact === "name" || one.fact === "run_name");
+  const called = name ?? renamed?.after ?? renamed?.before;
   const [kind, ...rest] = subject.split("/");
-  const name = changes.find((one) => one.fact === "name" || one.fact === "run_name")?.after;
   const then = { at: newer === "now" ? "" : newer };
   const path = kind === "run" ? ["runs", ...rest] : kind === "experiment" ? ["experiments", ...rest] : null;
-  const born = changes.every((one) => one.kind === "added");
+  const born = changes.some((one) => one.fact === "lifecycle" && one.kind === "added");
   const shown = all ? changes : changes.slice(0, FACTS);
   return html`
     <div class="change">
-      <div class="head"><strong>${path ? html`<a href=${link(path, then)}>${name || rest.join("/")}</a>` : name || subject}</strong>
+      <div class="head"><strong>${path ? html`<a href=${link(path, then)}>${called || rest.join("/")}</a>` : called || subject}</strong>
         ${born && html`<span>new</span>`}<code>${subject}</code></div>
       <div class="scroll"><table class="list"><thead class="unseen"><tr><th>Fact</th><th>Change</th><th>Recorded</th><th>Author</th></tr></thead>
         <tbody>${shown.map((one) => html`<tr key=${one.fact}>
           <td class="name">${one.fact}</td>
-          <td class="value">${one.before !== null && html`<del>${one.before}</del> → `}${one.after === null ? html`<span class="quiet">removed</span>` : html`<ins>${one.after}</ins>`}</td>
+          <td class="value">${one.before !== null && html`<del>${said(one.fact, one.before)}</del> → `}${one.after === null ? html`<span class="quiet">removed</span>` : html`<ins>${said(one.fact, one.after)}</ins>`}</td>
           <td class="quiet nowrap">${moment(one.recorded_ms)} ${one.address && html`<a href=${link(route.value.path[0] === "time" && path ? path : ["log"], { at: one.address.split(".")[0] })} title="As it was just then"><code>${one.address}</code></a>`}</td>
           <td class="wide quiet">${one.address && html`<${Author} author=${one.author} />`}</td></tr>`)}</tbody></table></div>
       ${changes.length > FACTS && html`<button class="plain" aria-expanded=${all} onClick=${() => setAll(!all)}>${all ? "Show fewer" : `Show all ${number(changes.length)}`}</button>`}

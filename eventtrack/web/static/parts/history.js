@@ -4,7 +4,7 @@ import { writable } from "../lib/access.js";
 import { get, post } from "../lib/api.js";
 import { useData } from "../lib/data.js";
 import { useLive } from "../lib/live.js";
-import { ago, moment, number } from "../lib/format.js";
+import { ago, moment, number, said } from "../lib/format.js";
 import { route, setQuery } from "../lib/route.js";
 import { Loaded } from "./states.js";
 
@@ -66,7 +66,7 @@ const Entry = ({ entry, reload }) => html`
       <${Author} author=${entry.author} /><code>${entry.address}</code><${Undo} entry=${entry} reload=${reload} /></div>
     ${entry.points && html`<${Points} keys=${entry.points.keys} />`}
     ${entry.facts.length > 0 && html`<ul>${entry.facts.map(({ fact, before, after }) => html`<li key=${fact}>${fact}:
-      ${before !== null && before !== after ? html` <del>${before}</del> →` : ""} ${after === null ? html`<span class="quiet">removed</span>` : html`<ins>${after}</ins>`}</li>`)}</ul>`}
+      ${before !== null && before !== after ? html` <del>${said(fact, before)}</del> →` : ""} ${after === null ? html`<span class="quiet">removed</span>` : html`<ins>${said(fact, after)}</ins>`}</li>`)}</ul>`}
   </div>
 `;
 

@@ -1,5 +1,5 @@
 /** The box for a filter: completes names and values, and shows beside it why one cannot be read. */
-import { html, useEffect, useMemo, useRef, useState } from "../lib/ui.js";
+import { html, useLayoutEffect, useMemo, useRef, useState } from "../lib/ui.js";
 import { written } from "../lib/fields.js";
 import { setQuery } from "../lib/route.js";
 
@@ -57,7 +57,7 @@ export function Query({ q, known, error, rows }) {
   const [offered, setOffered] = useState({ start: 0, words: [] });
   const [chosen, setChosen] = useState(-1);
   const field = useRef();
-  useEffect(() => setText(q), [q]);
+  useLayoutEffect(() => setText(q), [q]);
   const names = useMemo(
     () => [...["metrics", "params", "tags"].flatMap((kind) => (known?.[kind] || []).map((key) => written(`${kind}.${key}`))), ...ATTRIBUTES],
     [known],
