@@ -21,6 +21,7 @@ from tests.tidy.tree import (
 OUR_VARIABLE = re.compile(r"(?:EVENTTRACK|MLFLOW)_[A-Z0-9_]+")
 # Looks like one: a kind of place in MLflow's protobuf (`TraceLocationType`).
 NO_VARIABLES = ("MLFLOW_EXPERIMENT",)
+SETTINGS = "eventtrack/docs/configuration.md"
 READS = ("get", "pop", "setdefault", "getenv")
 
 NAMED_TEST = re.compile(r"\btests/[\w/]+\.py::[\w:]+")
@@ -28,11 +29,11 @@ PARAGRAPHS = re.compile(r"\n\s*\n")
 
 
 def undocumented_variables(root: Path) -> list[str]:
-    """Environment variables that the code reads and README.md does not name."""
-    readme = root / "README.md"
-    documented = set(re.findall(r"\w+", readme.read_text(encoding="utf-8")))
+    """Environment variables that the code reads and docs/configuration.md does not name."""
+    settings = root / SETTINGS
+    documented = set(re.findall(r"\w+", settings.read_text(encoding="utf-8")))
     return [
-        f"{module.path.as_posix()}: {name} is not in README.md"
+        f"{module.path.as_posix()}: {name} is not in {SETTINGS}"
         for module in modules(root, "eventtrack")
         for name in sorted(set(variables(module)) - documented)
     ]
@@ -139,11 +140,12 @@ def test_every_must_of_a_specification_names_its_test(document: str) -> None:
 )
 def test_a_variable_that_is_not_documented_is_found(tmp_path: Path, text: str) -> None:
     plant(tmp_path, {"eventtrack/a.py": text})
-    readme = tmp_path / "README.md"
-    readme.write_text("A_NAME_OF_ANOTHER", encoding="utf-8")
+    settings = tmp_path / SETTINGS
+    settings.parent.mkdir()
+    settings.write_text("A_NAME_OF_ANOTHER", encoding="utf-8")
     [problem] = undocumented_variables(tmp_path)
-    assert "A_NAME is not in README.md" in problem
-    readme.write_text("`A_NAME`, `EVENTTRACK_A_NAME` and `MLFLOW_A_NAME`", encoding="utf-8")
+    assert f"A_NAME is not in {SETTINGS}" in problem
+    settings.write_text("`A_NAME`, `EVENTTRACK_A_NAME` and `MLFLOW_A_NAME`", encoding="utf-8")
     assert undocumented_variables(tmp_path) == []
 
 
