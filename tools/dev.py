@@ -1,7 +1,7 @@
 """The developers' one command: `python tools/dev.py setup | check | test | bench | fix`.
 
 setup   makes .venv-dev with the package (editable) and everything its tests and tools need
-check   lint, formatting and types: changes nothing
+check   lint, formatting and types, of Python and of the pages: changes nothing
 test    check, then every test, on all cores; further arguments go to pytest
 bench   every benchmark of tools/bench/
 fix     mends what the linter and the formatter can mend
@@ -18,15 +18,15 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv-dev"
+BIN = "Scripts" if os.name == "nt" else "bin"
 # The pyproject.toml it was made for: a copy says more than a time, which a clone resets.
 MADE_FOR = VENV / "made-for-pyproject.toml"
 
 
 def python(*arguments: str) -> int:
     """Run .venv-dev's Python in the project's root, return its exit code."""
-    bin_folder = "Scripts" if os.name == "nt" else "bin"
     print("$ python", *arguments, flush=True)
-    return subprocess.call([str(VENV / bin_folder / "python"), *arguments], cwd=str(ROOT))
+    return subprocess.call([str(VENV / BIN / "python"), *arguments], cwd=str(ROOT))
 
 
 def setup() -> int:
@@ -48,12 +48,20 @@ def is_set_up() -> bool:
     return MADE_FOR.exists() and MADE_FOR.read_bytes() == (ROOT / "pyproject.toml").read_bytes()
 
 
+def biome(*arguments: str) -> int:
+    """Run the formatter and linter of the pages' scripts; its settings are in tools/biome.json."""
+    words = [*arguments, "--config-path=tools", "eventtrack/web/static"]
+    print("$ biome", *words, flush=True)
+    return subprocess.call([str(VENV / BIN / "biome"), *words], cwd=str(ROOT))
+
+
 def check() -> int:
-    """Ask all three judges, also after one of them said no."""
+    """Ask all judges, also after one of them said no."""
     failures = [
         python("-m", "ruff", "check"),
         python("-m", "ruff", "format", "--check"),
         python("-m", "mypy"),
+        biome("check", "--assist-enabled=false"),
     ]
     return max(failures)
 
@@ -81,7 +89,7 @@ def bench() -> int:
 def fix() -> int:
     """Mend what needs no thought."""
     python("-m", "ruff", "check", "--fix-only")
-    return python("-m", "ruff", "format")
+    return max(python("-m", "ruff", "format"), biome("format", "--write"))
 
 
 def main(arguments: "list[str]") -> int:

@@ -9,6 +9,8 @@ from tests.tidy.tree import FUNCTIONS, ROOT, Function, modules, plant
 MODULE_LINES_MAX = 400
 FUNCTION_LINES_MAX = 70
 FOLDERS = ("eventtrack", "tests", "tools")
+# The formatter of the pages' scripts leaves markup in templates alone.
+SCRIPT_COLUMNS_MAX = 120
 
 # Path of a module that may be larger, and why.
 LARGER: dict[str, str] = {}
@@ -47,6 +49,17 @@ def length(function: Function) -> int:
     return lines
 
 
+def wide_lines(root: Path) -> list[str]:
+    """Lines of the pages' scripts past their bound."""
+    return [
+        f"{path.relative_to(root).as_posix()}:{number}: {len(line)} columns"
+        for path in sorted((root / "eventtrack" / "web" / "static").rglob("*.js"))
+        if "vendor" not in path.parts
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1)
+        if len(line) > SCRIPT_COLUMNS_MAX
+    ]
+
+
 def test_modules_are_short() -> None:
     assert long_modules(ROOT, LARGER) == []
 
@@ -83,3 +96,15 @@ def test_a_long_method_is_found(tmp_path: Path) -> None:
     plant(tmp_path, {"tools/a.py": "class A:\n    async def b(self):\n" + "        pass\n" * 70})
     [problem] = long_functions(tmp_path)
     assert "b has 71 lines" in problem
+
+
+def test_lines_of_the_pages_scripts_are_short() -> None:
+    assert wide_lines(ROOT) == []
+
+
+def test_a_wide_line_of_a_script_is_found(tmp_path: Path) -> None:
+    static = tmp_path / "eventtrack" / "web" / "static"
+    (static / "vendor").mkdir(parents=True)
+    (static / "a.js").write_text("1;\n" + "x" * 120 + "\n" + "ä" * 121, encoding="utf-8")
+    (static / "vendor" / "b.js").write_text("x" * 200, encoding="utf-8")
+    assert wide_lines(tmp_path) == ["eventtrack/web/static/a.js:3: 121 columns"]

@@ -65,7 +65,10 @@ function Banner() {
   const { data } = useMoment();
   return html`
     <p class="past" role=${playing.value ? undefined : "status"}>
-      <span>You see the store as it was at <strong>${said(at.value, data)}</strong>. Nothing can be changed here.${OF_NOW.includes(route.value.path[0]) ? " This page shows the present." : ""}</span>
+      <span>You see the store as it was at <strong>
+        ${said(at.value, data)}</strong>. Nothing can be changed here.${
+          OF_NOW.includes(route.value.path[0]) ? " This page shows the present." : ""
+        }</span>
       <button onClick=${backToNow}>Back to now</button>
     </p>`;
 }
@@ -73,7 +76,9 @@ function Banner() {
 function App() {
   useEffect(() => {
     const press = (event) => {
-      const typing = event.target.closest("input:not([type=range], [type=checkbox]), textarea, select, [contenteditable]");
+      const typing = event.target.closest(
+        "input:not([type=range], [type=checkbox]), textarea, select, [contenteditable]",
+      );
       if (event.key === "Escape" && typing) typing.blur();
       if (typing || event.ctrlKey || event.metaKey || event.altKey) return;
       const act = KEYS[event.key];
@@ -87,15 +92,32 @@ function App() {
   const here = route.value.path[0];
   return html`
     <header>
-      <a class="brand" href=${link([])}><svg viewBox="0 0 32 32" aria-hidden="true"><path d="M4 7c6 17 11 14 22 15" /><circle cx="26" cy="22" r="3" /></svg>eventtrack</a>
-      <nav aria-label="Pages">${!locked.value && NAVIGATION.map(([name, path, firsts]) => html`
-        <a href=${link(path)} aria-current=${firsts.includes(here) ? "page" : undefined}>${name}</a>`)}
+      <a class="brand" href=${link([])}><svg viewBox="0 0 32 32" aria-hidden="true"><path d="M4 7c6 17 11 14 22 15" />
+        <circle cx="26" cy="22" r="3" /></svg>eventtrack</a>
+      <nav aria-label="Pages">${
+        !locked.value &&
+        NAVIGATION.map(
+          ([name, path, firsts]) => html`
+        <a href=${link(path)} aria-current=${firsts.includes(here) ? "page" : undefined}>${name}</a>`,
+        )
+      }
       </nav>
-      ${!locked.value && html`<span class="live" data-on=${connected.value && !at.value} title=${connected.value ? "Changes appear by themselves" : "No live updates now"}>
-        ${at.value ? "paused" : connected.value ? "live" : "not live"}</span>`}
-      ${me.value?.name && html`<span class="who" title=${`What you change stands in the log under this name; it may ${me.value.role}.`}>${me.value.name}${me.value.role === "read" ? html` <small>reads</small>` : ""}</span>
-        <button class="plain" onClick=${signOut}>Sign out</button>`}
-      <button class="plain" onClick=${toggleTheme} aria-label=${`Use the ${theme.value === "dark" ? "light" : "dark"} theme`}>
+      ${
+        !locked.value &&
+        html`<span class="live" data-on=${connected.value && !at.value} title=${
+          connected.value ? "Changes appear by themselves" : "No live updates now"
+        }>
+        ${at.value ? "paused" : connected.value ? "live" : "not live"}</span>`
+      }
+      ${
+        me.value?.name &&
+        html`<span class="who" title=${`What you change stands in the log under this name; it may ${me.value.role}.`}>
+          ${me.value.name}${me.value.role === "read" ? html` <small>reads</small>` : ""}</span>
+        <button class="plain" onClick=${signOut}>Sign out</button>`
+      }
+      <button class="plain" onClick=${toggleTheme} aria-label=${`Use the ${
+        theme.value === "dark" ? "light" : "dark"
+      } theme`}>
         ${theme.value === "dark" ? "☀" : "☾"}</button>
     </header>
     ${!locked.value && me.value && html`<${TimeBar} />${at.value && html`<${Banner} />`}`}

@@ -61,7 +61,8 @@ export function figuresOf(rows, columns) {
       many++;
     }
     // A mean of texts of which some happen to be numbers would mislead; NaN among metrics is told of.
-    if (many && (!others || name.startsWith("metrics."))) found[name] = { mean: sum / many, min: least, max: most, many, others };
+    if (many && (!others || name.startsWith("metrics.")))
+      found[name] = { mean: sum / many, min: least, max: most, many, others };
   }
   return found;
 }

@@ -48,7 +48,10 @@ function categories(values) {
   const placeOf = (value) => (order.has(String(value)) ? (order.get(String(value)) + 0.5) / kept.length : NaN);
   return {
     places: Float64Array.from(values, (one) => (one === undefined ? NaN : placeOf(one))),
-    ticks: kept.map((one, at) => ({ place: (at + 0.5) / kept.length, text: at === CATEGORIES_MAX - 1 && found.length > CATEGORIES_MAX ? "others" : one })),
+    ticks: kept.map((one, at) => ({
+      place: (at + 0.5) / kept.length,
+      text: at === CATEGORIES_MAX - 1 && found.length > CATEGORIES_MAX ? "others" : one,
+    })),
     at: (place) => kept[Math.max(0, Math.min(Math.floor(place * kept.length), kept.length - 1))],
     placeOf,
   };
@@ -83,7 +86,8 @@ export function steps(low, high, many = 5) {
   const step = [1, 2, 5, 10].find((one) => one * power >= rough) * power;
   if (!(step > 0)) return [low];
   const found = [];
-  for (let value = Math.ceil(low / step) * step; value <= high + step / 1e6 && found.length < 20; value += step) found.push(value);
+  for (let value = Math.ceil(low / step) * step; value <= high + step / 1e6 && found.length < 20; value += step)
+    found.push(value);
   return found;
 }
 

@@ -17,7 +17,9 @@ export const writeAxis = ({ name, scale }) => (scale ? `${scale} ${name}` : name
 export function readBrushes(text) {
   try {
     const found = JSON.parse(text || "[]");
-    return Array.isArray(found) ? found.filter((one) => Array.isArray(one) && one.length === 3 && typeof one[0] === "string") : [];
+    return Array.isArray(found)
+      ? found.filter((one) => Array.isArray(one) && one.length === 3 && typeof one[0] === "string")
+      : [];
   } catch {
     return []; // written by hand
   }

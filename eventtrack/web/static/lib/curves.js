@@ -13,7 +13,8 @@ const SCALE = { step: 1, time: 1, relative: 1000 };
 /**
  * @param {{run_ids: string[], keys: [string], x: string, buckets: number, low?: number, high?: number}} asked
  * @param {boolean} seen whether the chart is in sight: otherwise nothing is asked for
- * @returns {{curves: Map<string, import("./api.js").Curve>, low: number, high: number, done: boolean, error: any, reload: () => void}}
+ * @returns {{curves: Map<string, import("./api.js").Curve>, low: number, high: number, done: boolean, error: any,
+ *   reload: () => void}}
  *   `done` is false as long as some of the curves are those of before, or missing
  */
 export function useCurves(asked, seen) {
@@ -24,37 +25,40 @@ export function useCurves(asked, seen) {
   const under = useRef(null);
 
   /** Ask for the curves of some runs, by default of all. */
-  const load = useCallback(async (some) => {
-    const { asked, state } = latest.current;
-    if (!some) {
-      under.current?.abort();
-      under.current = new AbortController();
-    }
-    const { signal } = under.current;
-    let start = 0;
-    let width = some ? state.width : 0;
-    let extent = some && [state.low, state.high];
-    try {
-      while (start !== null) {
-        const page = await series({ ...asked, ...(some && { run_ids: some }), start, width }, { signal });
-        if (signal.aborted) return;
-        ({ next: start, width } = page);
-        if (!extent) extent = [page.low, page.high];
-        else if (page.series.length) extent = [Math.min(extent[0], page.low), Math.max(extent[1], page.high)];
-        const [low, high] = extent;
-        const done = start === null;
-        setState((old) => {
-          // What was drawn stays until what takes its place has come, if it is over the same axis.
-          const curves = new Map(old.x === asked.x ? old.curves : []);
-          for (const one of page.series) curves.set(one.run_id, one);
-          if (done && !some) for (const id of missing(curves, asked.run_ids)) curves.delete(id);
-          return { curves, low, high, width, x: asked.x, done: some ? old.done : done, error: null, text };
-        });
+  const load = useCallback(
+    async (some) => {
+      const { asked, state } = latest.current;
+      if (!some) {
+        under.current?.abort();
+        under.current = new AbortController();
       }
-    } catch (error) {
-      if (!signal.aborted) setState((old) => ({ ...old, error, text }));
-    }
-  }, [text]);
+      const { signal } = under.current;
+      let start = 0;
+      let width = some ? state.width : 0;
+      let extent = some && [state.low, state.high];
+      try {
+        while (start !== null) {
+          const page = await series({ ...asked, ...(some && { run_ids: some }), start, width }, { signal });
+          if (signal.aborted) return;
+          ({ next: start, width } = page);
+          if (!extent) extent = [page.low, page.high];
+          else if (page.series.length) extent = [Math.min(extent[0], page.low), Math.max(extent[1], page.high)];
+          const [low, high] = extent;
+          const done = start === null;
+          setState((old) => {
+            // What was drawn stays until what takes its place has come, if it is over the same axis.
+            const curves = new Map(old.x === asked.x ? old.curves : []);
+            for (const one of page.series) curves.set(one.run_id, one);
+            if (done && !some) for (const id of missing(curves, asked.run_ids)) curves.delete(id);
+            return { curves, low, high, width, x: asked.x, done: some ? old.done : done, error: null, text };
+          });
+        }
+      } catch (error) {
+        if (!signal.aborted) setState((old) => ({ ...old, error, text }));
+      }
+    },
+    [text],
+  );
 
   useEffect(() => {
     if (text === null) return undefined;

@@ -20,8 +20,7 @@ export function useData(key, load, { always = false } = {}) {
     const mine = (current.current = new AbortController());
     latest.current({ signal: mine.signal }).then(
       (data) => !mine.signal.aborted && setState({ data, error: null, loading: false, text }),
-      (error) =>
-        !mine.signal.aborted && setState((old) => ({ data: old.data, error, loading: false, text })),
+      (error) => !mine.signal.aborted && setState((old) => ({ data: old.data, error, loading: false, text })),
     );
   }, [text]);
   useEffect(() => {

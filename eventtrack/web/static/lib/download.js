@@ -9,7 +9,11 @@ function save(name, blob) {
 }
 
 /** What every file system takes. */
-const fileName = (name) => name.replace(/[^\p{L}\p{N}._ -]+/gu, "-").replace(/^[. -]+/, "").slice(0, 120) || "eventtrack";
+const fileName = (name) =>
+  name
+    .replace(/[^\p{L}\p{N}._ -]+/gu, "-")
+    .replace(/^[. -]+/, "")
+    .slice(0, 120) || "eventtrack";
 
 // A spreadsheet takes a cell that begins so for a formula, which may send what it reads elsewhere.
 const FORMULA = /^[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]/;
@@ -34,7 +38,12 @@ const instant = (ms) => {
 export function csvOf(rows, columns) {
   const head = ["run_id", "run_name", "status", "start_time", "end_time", "user_id", ...columns];
   const lines = rows.map((row) => [
-    row.run_id, row.run_name, row.status, instant(row.start_time), instant(row.end_time || undefined), row.user_id,
+    row.run_id,
+    row.run_name,
+    row.status,
+    instant(row.start_time),
+    instant(row.end_time || undefined),
+    row.user_id,
     ...columns.map((name) => valueOf(row, name)),
   ]);
   return [head, ...lines].map((line) => `${line.map(cell).join(",")}\r\n`).join("");
@@ -84,6 +93,7 @@ export function savePng(chart, title, curves = []) {
     ctx.stroke();
     ctx.fillText(label, pad + 34, y, box.width - 40);
   });
-  if (rows > named.length) ctx.fillText(`and ${curves.length - named.length} more`, pad + 34, top + box.height + (rows - 0.5) * line);
+  if (rows > named.length)
+    ctx.fillText(`and ${curves.length - named.length} more`, pad + 34, top + box.height + (rows - 0.5) * line);
   canvas.toBlob((blob) => blob && save(`${title}.png`, blob), "image/png");
 }

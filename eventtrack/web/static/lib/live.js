@@ -45,13 +45,16 @@ export function useLive(concerns, reload, pause = 300) {
       if (all) changed = null;
       else if (changed) for (const one of streams) if (latest.current.concerns(one)) changed.add(one);
       if (timer !== null || changed?.size === 0) return;
-      timer = setTimeout(() => {
-        timer = null;
-        last = performance.now();
-        const told = changed;
-        changed = new Set();
-        latest.current.reload(told);
-      }, Math.max(0, pause - (performance.now() - last)));
+      timer = setTimeout(
+        () => {
+          timer = null;
+          last = performance.now();
+          const told = changed;
+          changed = new Set();
+          latest.current.reload(told);
+        },
+        Math.max(0, pause - (performance.now() - last)),
+      );
     };
     listeners.add(hear);
     return () => {

@@ -43,9 +43,13 @@ export function Markdown({ text }) {
       if (end >= 0) code.pop();
       blocks.push(html`<pre>${code.join("\n")}</pre>`);
     } else if (heading) {
-      blocks.push(heading[1].length === 1 ? html`<h2>${inline(heading[2])}</h2>` : html`<h3>${inline(heading[2])}</h3>`);
+      blocks.push(
+        heading[1].length === 1 ? html`<h2>${inline(heading[2])}</h2>` : html`<h3>${inline(heading[2])}</h3>`,
+      );
     } else if (LIST.test(line)) {
-      const items = [line, ...take(lines, (one) => LIST.test(one))].map((one) => html`<li>${inline(one.replace(LIST, ""))}</li>`);
+      const items = [line, ...take(lines, (one) => LIST.test(one))].map(
+        (one) => html`<li>${inline(one.replace(LIST, ""))}</li>`,
+      );
       blocks.push(/^\s*\d/.test(line) ? html`<ol>${items}</ol>` : html`<ul>${items}</ul>`);
     } else if (line.startsWith(">")) {
       const quoted = [line, ...take(lines, (one) => one.startsWith(">"))].map((one) => one.replace(/^>\s?/, ""));

@@ -33,7 +33,9 @@ addEventListener("popstate", follow);
 
 /** The address of a page, at the moment that is shown; what is empty stays out of the query. */
 export function link(path, query = {}) {
-  const kept = Object.entries({ at: route.value.query.at, ...query }).filter(([, value]) => value !== undefined && value !== null && value !== "");
+  const kept = Object.entries({ at: route.value.query.at, ...query }).filter(
+    ([, value]) => value !== undefined && value !== null && value !== "",
+  );
   const asked = new URLSearchParams(kept).toString();
   return `#/${path.map(encodeURIComponent).join("/")}${asked ? `?${asked}` : ""}`;
 }

@@ -99,7 +99,10 @@ export function useRows(asked, whole) {
   const [, redraw] = useState(0);
   const current = useRef(null);
   const shown = useRef(null);
-  const table = useMemo(() => new Table({ at: at.value, ...asked }, size, (told) => told === current.current && redraw((n) => n + 1)), [key]);
+  const table = useMemo(
+    () => new Table({ at: at.value, ...asked }, size, (told) => told === current.current && redraw((n) => n + 1)),
+    [key],
+  );
   current.current = table;
   if (table.total !== undefined || shown.current === null) shown.current = table;
   const { rows, total } = shown.current;

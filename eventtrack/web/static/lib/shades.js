@@ -4,8 +4,22 @@ import { theme } from "./theme.js";
 
 // From blue over grey-green to yellow after cividis, cut where it would fade into either background.
 const RAMPS = {
-  light: [[0, 51, 122], [60, 90, 140], [98, 112, 122], [140, 128, 100], [186, 142, 40], [214, 120, 0]],
-  dark: [[92, 158, 240], [128, 170, 200], [160, 180, 165], [196, 188, 120], [232, 200, 80], [255, 232, 90]],
+  light: [
+    [0, 51, 122],
+    [60, 90, 140],
+    [98, 112, 122],
+    [140, 128, 100],
+    [186, 142, 40],
+    [214, 120, 0],
+  ],
+  dark: [
+    [92, 158, 240],
+    [128, 170, 200],
+    [160, 180, 165],
+    [196, 188, 120],
+    [232, 200, 80],
+    [255, 232, 90],
+  ],
 };
 const NONE = { light: "#9aa3ad", dark: "#5c6672" };
 
@@ -27,7 +41,11 @@ export function shadesOf(axis, count) {
   const palette = PALETTES[theme.value];
   const few = axis.scale === "category" && axis.ticks.length <= palette.length;
   return Array.from(axis.places, (place) =>
-    Number.isNaN(place) ? none : few ? palette[Math.min(Math.floor(place * axis.ticks.length), axis.ticks.length - 1)] : rampAt(place),
+    Number.isNaN(place)
+      ? none
+      : few
+        ? palette[Math.min(Math.floor(place * axis.ticks.length), axis.ticks.length - 1)]
+        : rampAt(place),
   );
 }
 

@@ -1,7 +1,12 @@
 /** Smoothing over the points that are drawn. Values that are not finite stay, and count for nothing. */
 
 /** Kinds by their names in the address line; the first is the usual one. */
-export const KINDS = [["", "exponential"], ["time", "exponential over x"], ["gaussian", "Gaussian"], ["mean", "running mean"]];
+export const KINDS = [
+  ["", "exponential"],
+  ["time", "exponential over x"],
+  ["gaussian", "Gaussian"],
+  ["mean", "running mean"],
+];
 
 // Points to each side that a mean reaches at most: of thousands of curves it has to be quick.
 const REACH_MAX = 60;

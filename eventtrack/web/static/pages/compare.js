@@ -11,11 +11,19 @@ import { Empty, Loaded } from "../parts/states.js";
 export function Compare() {
   const ids = [...new Set((route.value.query.runs || "").split(",").filter(Boolean))];
   const shown = ids.slice(0, COMPARED_MAX);
-  const asked = useData(["compare", shown], (options) => Promise.all(shown.map((id) => get("run", { run_id: id }, options))));
+  const asked = useData(["compare", shown], (options) =>
+    Promise.all(shown.map((id) => get("run", { run_id: id }, options))),
+  );
   useLive((stream) => shown.includes(stream.slice(4)), asked.reload, 1000);
-  if (!ids.length) return html`<main><h1>Compare</h1><${Empty} title="No runs to compare."><p>Select some in the <a href=${link([])}>table of an experiment</a>.</p><//></main>`;
+  if (!ids.length)
+    return html`<main><h1>Compare</h1><${Empty} title="No runs to compare.">
+      <p>Select some in the <a href=${link([])}>table of an experiment</a>.</p><//></main>`;
   return html`<main>
-    ${ids.length > shown.length && html`<p class="state">The first ${COMPARED_MAX} of ${ids.length} runs are compared.</p>`}
+    ${
+      ids.length > shown.length &&
+      html`<p
+      class="state">The first ${COMPARED_MAX} of ${ids.length} runs are compared.</p>`
+    }
     <${Loaded} asked=${asked} what="Reading the runs">${(runs) => html`<${Shown} runs=${runs} />`}<//></main>`;
 }
 
@@ -25,14 +33,25 @@ function Shown({ runs }) {
   const keys = [...new Set(runs.flatMap((run) => run.metrics.map((one) => one.key)))].sort();
   const push = (changes) => setQuery(changes, { push: true });
   return html`
-    <div class="crumbs"><a href=${link([])}>Experiments</a> / ${[...experiments.values()].map((one, at) => html`${at ? ", " : ""}<a key=${one.experiment_id} href=${link(["experiments", one.experiment_id])}>${one.name}</a>`)} /</div>
+    <div class="crumbs"><a href=${link([])}>Experiments</a> / ${[...experiments.values()].map(
+      (one, at) =>
+        html`${
+          at ? ", " : ""
+        }<a key=${one.experiment_id} href=${link(["experiments", one.experiment_id])}>${one.name}</a>`,
+    )} /</div>
     <h1>Compare ${runs.length} run${runs.length === 1 ? "" : "s"}</h1>
     <div class="bar">
-      <label class="check"><input type="checkbox" role="switch" checked=${all !== "1"} onChange=${(event) => push({ all: event.target.checked ? "" : "1" })} /> differences only</label>
+      <label class="check">
+        <input type="checkbox" role="switch" checked=${all !== "1"}
+        onChange=${(event) => push({ all: event.target.checked ? "" : "1" })} /> differences only</label>
       <label class="check">baseline <select value=${base} onChange=${(event) => push({ base: event.target.value })}>
-        <option value="">none</option>${runs.map((run) => html`<option value=${run.info.run_id}>${run.info.run_name}</option>`)}</select></label>
+        <option value="">none</option>${runs.map(
+          (run) => html`<option value=${run.info.run_id}>
+          ${run.info.run_name}</option>`,
+        )}</select></label>
     </div>
-    <${Differences} runs=${runs} all=${all === "1"} base=${runs.find((run) => run.info.run_id === base)} onBase=${(run) => push({ base: run ? run.info.run_id : "" })} />
+    <${Differences} runs=${runs} all=${all === "1"} base=${runs.find((run) => run.info.run_id === base)}
+      onBase=${(run) => push({ base: run ? run.info.run_id : "" })} />
     <h2>Curves</h2>
     <${Charts} runs=${runs.map((run) => run.info)} keys=${keys} />
   `;

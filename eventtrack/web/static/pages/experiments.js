@@ -1,7 +1,7 @@
 /** All experiments: what they are about, how many runs, how many run now, when something last happened. */
 import { html, useState } from "../lib/ui.js";
 import { writable } from "../lib/access.js";
-import { get, mlflow } from "../lib/api.js";
+import { get } from "../lib/api.js";
 import { useData } from "../lib/data.js";
 import { useLive } from "../lib/live.js";
 import { go, link, route, setQuery } from "../lib/route.js";
@@ -23,7 +23,8 @@ export function Experiments() {
   return html`
     <main>
       <h1>Experiments</h1>
-      <${Loaded} asked=${asked} what="Counting runs">${(data) => html`<${List} all=${data.experiments} activity=${activity.data} reload=${asked.reload} />`}<//>
+      <${Loaded} asked=${asked} what="Counting runs">
+        ${(data) => html`<${List} all=${data.experiments} activity=${activity.data} reload=${asked.reload} />`}<//>
     </main>
   `;
 }
@@ -43,15 +44,24 @@ function List({ all, activity, reload }) {
   if (order) shown.sort(order);
   return html`
     <div class="bar">
-      <input type="search" data-focus placeholder="Find by name, note or tag" aria-label="Find experiments by name, note or tag" value=${q}
+      <input type="search" data-focus placeholder="Find by name, note or tag"
+        aria-label="Find experiments by name, note or tag" value=${q}
         onInput=${(event) => setQuery({ q: event.target.value })} />
-      ${(hidden > 0 || deleted) && html`<label class="check"><input type="checkbox" checked=${deleted === "1"}
-        onChange=${(event) => setQuery({ deleted: event.target.checked ? "1" : "" }, { push: true })} /> deleted (${hidden})</label>`}
+      ${
+        (hidden > 0 || deleted) &&
+        html`<label class="check"><input type="checkbox" checked=${deleted === "1"}
+        onChange=${(event) => setQuery({ deleted: event.target.checked ? "1" : "" }, { push: true })}
+          /> deleted (${hidden})</label>`
+      }
       <span class="quiet" aria-live="polite">${number(shown.length)} of ${number(all.length)}</span>
       <span class="grow"></span>
       ${writable.value && html`<${Create} />`}
     </div>
-    ${shown.length ? html`<${Table} shown=${shown} activity=${activity} sort=${sort} reload=${reload} />` : html`<${Nothing} q=${q} deleted=${deleted} />`}
+    ${
+      shown.length
+        ? html`<${Table} shown=${shown} activity=${activity} sort=${sort} reload=${reload} />`
+        : html`<${Nothing} q=${q} deleted=${deleted} />`
+    }
     ${all.length === 1 && !all[0].runs && html`<${First} />`}
   `;
 }
@@ -64,32 +74,76 @@ const ORDERS = {
 };
 
 function Table({ shown, activity, sort, reload }) {
-  const head = (value, name, style = "") => html`<th class=${style} aria-sort=${sort === value ? (value === "name" ? "ascending" : "descending") : "none"}>
-    <button class="plain" onClick=${() => setQuery({ sort: value }, { push: true })}>${name}${sort === value ? (value === "name" ? " ↑" : " ↓") : ""}</button></th>`;
+  const head = (
+    value,
+    name,
+    style = "",
+  ) => html`<th class=${style} aria-sort=${sort === value ? (value === "name" ? "ascending" : "descending") : "none"}>
+    <button class="plain" onClick=${() => setQuery({ sort: value }, { push: true })}>
+      ${name}${sort === value ? (value === "name" ? " ↑" : " ↓") : ""}</button></th>`;
   return html`
     <div class="scroll"><table class="list experiments">
-      <thead><tr>${head("name", "Name")}${head("runs", "Runs", "num")}<th class="num wide">Running</th><th>Activity</th>${head("", "Last activity")}${head("created", "Created", "wide")}<th><span class="unseen">Changes</span></th></tr></thead>
-      <tbody>${shown.map((one) => html`<${Row} key=${one.experiment_id} one=${one} activity=${activity} reload=${reload} />`)}</tbody>
+      <thead><tr>${head("name", "Name")}${head("runs", "Runs", "num")}<th class="num wide">Running</th><th>Activity</th>
+        ${head("", "Last activity")}${head("created", "Created", "wide")}<th>
+        <span class="unseen">Changes</span></th></tr></thead>
+      <tbody>${shown.map(
+        (one) => html`<${Row} key=${one.experiment_id} one=${one} activity=${activity}
+        reload=${reload} />`,
+      )}</tbody>
     </table></div>
     ${activity && html`<p class="quiet note">Activity: runs begun, ${spanOf(activity)}.</p>`}
   `;
 }
 
-const SPANS = { 1: "over the last day", 7: "over the last week", 30: "over the last month", 90: "over the last three months", 360: "over the last year" };
+const SPANS = {
+  1: "over the last day",
+  7: "over the last week",
+  30: "over the last month",
+  90: "over the last three months",
+  360: "over the last year",
+};
 const spanOf = ({ width }) => SPANS[Math.round((width * 30) / 86_400_000)] || "up to now";
 
 function Row({ one, activity, reload }) {
-  const note = (one.tags[NOTE] || "").split("\n").map((line) => line.replace(/^[#>\s*-]+/, "").replace(/[*`]/g, "").trim()).find(Boolean);
+  const note = (one.tags[NOTE] || "")
+    .split("\n")
+    .map((line) =>
+      line
+        .replace(/^[#>\s*-]+/, "")
+        .replace(/[*`]/g, "")
+        .trim(),
+    )
+    .find(Boolean);
   const tags = Object.entries(one.tags).filter(([key]) => !key.startsWith("mlflow."));
   const counts = activity?.counts[one.experiment_id] || [];
   return html`
     <tr>
       <td class="name"><a href=${link(["experiments", one.experiment_id])}>${one.name}</a>
         ${note && html`<div class="about" title=${one.tags[NOTE]}>${note}</div>`}
-        ${tags.length > 0 && html`<div class="about">${tags.slice(0, TAGS_SHOWN).map(([key, value]) => html`<span class="tag" key=${key} title=${`${key}: ${value}`}>${key}: ${value}</span>`)}${tags.length > TAGS_SHOWN ? html` and ${tags.length - TAGS_SHOWN} more` : ""}</div>`}</td>
+        ${
+          tags.length > 0 &&
+          html`<div class="about">
+          ${tags.slice(0, TAGS_SHOWN).map(
+            ([key, value]) => html`<span class="tag" key=${key}
+          title=${`${key}: ${value}`}>
+          ${key}: ${value}</span>`,
+          )}${tags.length > TAGS_SHOWN ? html` and ${tags.length - TAGS_SHOWN} more` : ""}</div>`
+        }</td>
       <td class="num">${number(one.runs)}</td>
-      <td class="num wide">${one.running ? html`<span class="status" data-status="RUNNING"><i aria-hidden="true"></i>${number(one.running)}</span>` : ""}</td>
-      <td><${Spark} counts=${counts} title=${counts.length ? `${count(counts.reduce((sum, many) => sum + many, 0), "run")} begun ${spanOf(activity)}` : "No run begun lately"} /></td>
+      <td class="num wide">${
+        one.running
+          ? html`<span class="status" data-status="RUNNING"><i aria-hidden="true"></i>
+        ${number(one.running)}</span>`
+          : ""
+      }</td>
+      <td><${Spark} counts=${counts} title=${
+        counts.length
+          ? `${count(
+              counts.reduce((sum, many) => sum + many, 0),
+              "run",
+            )} begun ${spanOf(activity)}`
+          : "No run begun lately"
+      } /></td>
       <td class="nowrap" title=${moment(one.last_activity)}>${ago(one.last_activity)}</td>
       <td class="wide quiet nowrap">${moment(one.creation_time)}</td>
       <td class="num">${writable.value && html`<${Changes} one=${one} reload=${reload} />`}</td>
@@ -114,10 +168,13 @@ function Changes({ one, reload }) {
   const { change, told, busy } = useChange(reload);
   const body = { experiment_id: one.experiment_id };
   if (one.lifecycle_stage === "deleted") {
-    return html`<button disabled=${busy} aria-label=${`Restore ${one.name}`} onClick=${() => change("experiments/restore", body)}>Restore</button>${told}`;
+    return html`<button disabled=${busy} aria-label=${`Restore ${one.name}`}
+      onClick=${() => change("experiments/restore", body)}>Restore</button>${told}`;
   }
-  return html`<${Popup} label=${html`<span aria-hidden="true">⋯</span><span class="unseen">Change ${one.name}</span>`} title=${`Changes of ${one.name}`}>${(close) => html`
-    <${Edit} one=${one} busy=${busy} change=${(path, fields) => change(path, { ...body, ...fields }, close)} />${told}`}<//>`;
+  return html`<${Popup} label=${html`<span aria-hidden="true">⋯</span>
+    <span class="unseen">Change ${one.name}</span>`} title=${`Changes of ${one.name}`}>${(close) => html`
+    <${Edit} one=${one} busy=${busy} change=${(path, fields) => change(path, { ...body, ...fields }, close)} />
+      ${told}`}<//>`;
 }
 
 function Edit({ one, busy, change }) {
@@ -133,19 +190,28 @@ function Edit({ one, busy, change }) {
     change("experiments/set-experiment-tag", { key: NOTE, value: note });
   };
   return html`
-    <form class="fields" onSubmit=${rename}><label>Name <input type="text" value=${name} onInput=${(event) => setName(event.target.value)} /></label>
+    <form class="fields" onSubmit=${rename}>
+      <label>Name <input type="text" value=${name} onInput=${(event) => setName(event.target.value)} /></label>
       <button disabled=${busy || !name.trim() || name === one.name}>Rename</button></form>
-    <form class="fields" onSubmit=${annotate}><label>Note, in Markdown <textarea value=${note} onInput=${(event) => setNote(event.target.value)}></textarea></label>
+    <form class="fields" onSubmit=${annotate}>
+      <label>Note, in Markdown <textarea value=${note}
+      onInput=${(event) => setNote(event.target.value)}></textarea></label>
       <button disabled=${busy || note === (one.tags[NOTE] || "")}>Save the note</button></form>
-    ${asked
-      ? html`<p>Delete it with ${count(one.runs, "run")}? Nothing is lost: it can be restored.</p>
-          <p class="bar"><button class="danger" disabled=${busy} onClick=${() => change("experiments/delete", {})}>Delete</button><button onClick=${() => setAsked(false)}>Keep</button></p>`
-      : html`<p><button onClick=${() => setAsked(true)}>Delete …</button></p>`}
+    ${
+      asked
+        ? html`<p>Delete it with ${count(one.runs, "run")}? Nothing is lost: it can be restored.</p>
+          <p class="bar"><button class="danger" disabled=${busy}
+            onClick=${() => change("experiments/delete", {})}>Delete</button>
+            <button onClick=${() => setAsked(false)}>Keep</button></p>`
+        : html`<p><button onClick=${() => setAsked(true)}>Delete …</button></p>`
+    }
   `;
 }
 
 const Nothing = ({ q, deleted }) => html`
-  <${Empty} title=${q ? `Nothing is called like “${q}”.` : deleted ? "No experiment is deleted." : "No experiments here."}>
+  <${Empty} title=${
+    q ? `Nothing is called like “${q}”.` : deleted ? "No experiment is deleted." : "No experiments here."
+  }>
     ${q && html`<button onClick=${() => setQuery({ q: "" }, { push: true })}>Show all</button>`}
   <//>
 `;

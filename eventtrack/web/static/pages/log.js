@@ -8,20 +8,40 @@ import { moment } from "../lib/format.js";
 import { Author } from "../parts/history.js";
 import { Empty, Loaded } from "../parts/states.js";
 
-const KINDS = ["", "experiment.", "run.", "run.metric", "run.params_logged", "run.tags_set", "run.artifacts_logged", "model.", "registered.", "trace.", "session."];
+const KINDS = [
+  "",
+  "experiment.",
+  "run.",
+  "run.metric",
+  "run.params_logged",
+  "run.tags_set",
+  "run.artifacts_logged",
+  "model.",
+  "registered.",
+  "trace.",
+  "session.",
+];
 
 export function Log() {
   const { type = "", stream = "", before = "" } = route.value.query;
-  const asked = useData(["log", type, stream, before], (options) => get("log", { type, stream, before, limit: 200 }, options));
+  const asked = useData(["log", type, stream, before], (options) =>
+    get("log", { type, stream, before, limit: 200 }, options),
+  );
   useLive(() => !before, asked.reload, 1000);
   return html`
     <main>
       <h1>Log</h1>
-      <p class="quiet">Every event, the newest first, as it is on disk. What has arrived was checked against its checksum and joined to its feed's Merkle tree when it was
-        written; <code>eventtrack verify</code> proves the whole log and every signed head anew. This page proves nothing.</p>
+      <p class="quiet">Every event, the newest first, as it is on disk. What has arrived was checked against
+        its checksum and joined to its feed's Merkle tree when it was
+        written; <code>eventtrack verify
+          </code> proves the whole log and every signed head anew. This page proves nothing.</p>
       <div class="bar">
-        <label class="check">events <select value=${type} onChange=${(event) => setQuery({ type: event.target.value, before: "" }, { push: true })}>
-          ${[...new Set([...KINDS, type])].map((one) => html`<option value=${one}>${one ? `${one}${one.endsWith(".") ? "*" : ""}` : "of all types"}</option>`)}</select></label>
+        <label class="check">events <select value=${type}
+          onChange=${(event) => setQuery({ type: event.target.value, before: "" }, { push: true })}>
+          ${[...new Set([...KINDS, type])].map(
+            (one) => html`<option value=${one}>
+            ${one ? `${one}${one.endsWith(".") ? "*" : ""}` : "of all types"}</option>`,
+          )}</select></label>
         <${Stream} stream=${stream} />
         ${before && html`<button onClick=${() => setQuery({ before: "" }, { push: true })}>Newest</button>`}
       </div>
@@ -37,33 +57,56 @@ function Stream({ stream }) {
     event.preventDefault();
     setQuery({ stream: text.trim(), before: "" }, { push: true });
   };
-  return html`<form onSubmit=${send}><input type="search" data-focus placeholder="run/… or experiment/…" aria-label="Only of the stream" value=${text}
+  return html`<form onSubmit=${send}>
+    <input type="search" data-focus placeholder="run/… or experiment/…" aria-label="Only of the stream"
+      value=${text}
     onInput=${(event) => setText(event.target.value)} onSearch=${send} /></form>`;
 }
 
 function Events({ data }) {
-  if (!data.events.length && !data.before) return html`<${Empty} title="No such events."><button onClick=${() => setQuery({ type: "", stream: "" }, { push: true })}>Show all</button><//>`;
+  if (!data.events.length && !data.before)
+    return html`<${Empty} title="No such events.">
+      <button onClick=${() => setQuery({ type: "", stream: "" }, { push: true })}>Show all</button><//>`;
   return html`
     <div class="scroll"><table class="list">
-      <thead><tr><th>Address</th><th>Recorded</th><th>Type</th><th>Stream</th><th>Content</th><th class="wide">Author</th></tr></thead>
+      <thead><tr><th>Address</th><th>Recorded</th><th>Type</th><th>Stream</th><th>Content</th>
+        <th class="wide">Author</th></tr></thead>
       <tbody>${data.events.map((one) => html`<${Event} key=${one.address} one=${one} />`)}
       </tbody>
     </table></div>
-    ${data.before && html`<p><button onClick=${() => setQuery({ before: data.before }, { push: true })}>Older events</button></p>`}
+    ${
+      data.before &&
+      html`<p>
+      <button onClick=${() => setQuery({ before: data.before }, { push: true })}>Older events</button></p>`
+    }
   `;
 }
 
 function Event({ one }) {
   const [open, setOpen] = useState(false);
   return html`<${Fragment}><tr>
-        <td class="mono nowrap"><button class="plain" aria-expanded=${open} aria-label=${`All of the event ${one.address}`} onClick=${() => setOpen(!open)}>${open ? "▾" : "▸"}</button>${one.address}</td><td class="quiet nowrap">${moment(one.recorded_ms)}</td><td>${one.type}</td>
-        <td class="mono"><a href=${addressOf(one.stream)}>${one.stream.slice(0, 16)}${one.stream.length > 16 ? "…" : ""}</a></td>
+        <td class="mono nowrap">
+          <button class="plain" aria-expanded=${open} aria-label=${`All of the event ${one.address}`}
+          onClick=${() => setOpen(!open)}>${open ? "▾" : "▸"}</button>${one.address}</td><td class="quiet nowrap">
+          ${moment(one.recorded_ms)}</td><td>${one.type}</td>
+        <td class="mono"><a href=${addressOf(one.stream)}>
+          ${one.stream.slice(0, 16)}${one.stream.length > 16 ? "…" : ""}</a></td>
         <td class="value mono">${one.body.slice(0, 240)}${one.body.length > 240 ? "…" : ""}</td>
         <td class="wide quiet"><${Author} author=${one.author} /></td></tr>
-      ${open && html`<tr><td colspan="6"><dl class="facts"><dt>Stream</dt><dd class="mono">${one.stream} <a href=${link(["log"], { stream: one.stream })}>all its events</a></dd>
-        <dt>Feed</dt><dd class="mono">${one.replica}, index ${one.index}${one.recorded_here ? "" : " (of another machine)"}</dd>
-        ${one.arrived_ms && html`<dt>Arrived</dt><dd>${moment(one.arrived_ms)}</dd>`}${one.cause && html`<dt>Answers</dt><dd class="mono">${one.cause}</dd>`}
-        <dt>Author</dt><dd><${Author} author=${one.author} /></dd></dl><pre tabindex="0">${pretty(one.body)}</pre></td></tr>`}<//>`;
+      ${
+        open &&
+        html`<tr><td colspan="6"><dl class="facts"><dt>Stream</dt><dd class="mono">
+          ${one.stream} <a href=${link(["log"], { stream: one.stream })}>all its events</a></dd>
+        <dt>Feed</dt><dd class="mono">
+          ${one.replica}, index ${one.index}${one.recorded_here ? "" : " (of another machine)"}</dd>
+        ${
+          one.arrived_ms &&
+          html`<dt>Arrived</dt><dd>
+          ${moment(one.arrived_ms)}</dd>`
+        }${one.cause && html`<dt>Answers</dt><dd class="mono">${one.cause}</dd>`}
+        <dt>Author</dt><dd><${Author} author=${one.author} /></dd></dl><pre tabindex="0">
+          ${pretty(one.body)}</pre></td></tr>`
+      }<//>`;
 }
 
 function pretty(body) {

@@ -15,7 +15,12 @@ import { Loaded, Status } from "../parts/states.js";
 
 // That a process died is no event: while a run is running, it is asked about now and then.
 const LOOK_AGAIN_MS = 20000;
-const TABS = [["Overview", ""], ["Charts", "charts"], ["Files", "files"], ["History", "history"]];
+const TABS = [
+  ["Overview", ""],
+  ["Charts", "charts"],
+  ["Files", "files"],
+  ["History", "history"],
+];
 
 export function Run({ runId }) {
   const asked = useData(["run", runId], (options) => get("run", { run_id: runId }, options));
@@ -24,8 +29,13 @@ export function Run({ runId }) {
     const timer = running && setInterval(() => document.hidden || asked.reload(), LOOK_AGAIN_MS);
     return () => clearInterval(timer);
   }, [running, asked.reload]);
-  useLive((stream) => stream === `run/${runId}` || (asked.data?.children || []).some((one) => stream === `run/${one.run_id}`), asked.reload, 500);
-  return html`<main><${Loaded} asked=${asked} what="Reading the run">${(run) => html`<${Shown} run=${run} reload=${asked.reload} />`}<//></main>`;
+  useLive(
+    (stream) => stream === `run/${runId}` || (asked.data?.children || []).some((one) => stream === `run/${one.run_id}`),
+    asked.reload,
+    500,
+  );
+  return html`<main><${Loaded} asked=${asked} what="Reading the run">
+    ${(run) => html`<${Shown} run=${run} reload=${asked.reload} />`}<//></main>`;
 }
 
 function Shown({ run, reload }) {
@@ -33,13 +43,21 @@ function Shown({ run, reload }) {
   const { tab = "" } = route.value.query;
   const parent = run.tags["mlflow.parentRunId"];
   return html`
-    <div class="crumbs"><a href=${link([])}>Experiments</a> / <a href=${link(["experiments", experiment.experiment_id])}>${experiment.name}</a> /
+    <div class="crumbs"><a href=${link([])}>Experiments</a> / <a
+      href=${link(["experiments", experiment.experiment_id])}>${experiment.name}</a> /
       ${parent && html` <a href=${link(["runs", parent])}>parent run</a> /`}</div>
     <${Name} info=${info} reload=${reload} />
-    ${info.lifecycle_stage === "deleted" && html`<p class="problem" role="status">This run is deleted. Nothing is lost: it can be restored.</p>`}
+    ${
+      info.lifecycle_stage === "deleted" &&
+      html`<p class="problem"
+      role="status">This run is deleted. Nothing is lost: it can be restored.</p>`
+    }
     <${Lost} info=${info} reload=${reload} />
-    <nav class="tabs" aria-label="Parts of the run">${TABS.map(([name, value]) => html`
-      <a href=${link(["runs", info.run_id], { tab: value })} aria-current=${tab === value ? "page" : undefined}>${name}</a>`)}</nav>
+    <nav class="tabs" aria-label="Parts of the run">${TABS.map(
+      ([name, value]) => html`
+      <a href=${link(["runs", info.run_id], { tab: value })} aria-current=${tab === value ? "page" : undefined}>
+        ${name}</a>`,
+    )}</nav>
     ${tab === "" && html`<${Overview} run=${run} reload=${reload} />`}
     ${tab === "charts" && html`<${Charts} runs=${[info]} keys=${run.metrics.map((one) => one.key)} />`}
     ${tab === "files" && html`<${Files} runId=${info.run_id} />`}
@@ -55,11 +73,21 @@ function Overview({ run, reload }) {
         <dl class="facts">
           <dt>Status</dt><dd><${Status} ...${info} /></dd>
           <dt>Started</dt><dd>${moment(info.start_time)} <span class="quiet">${ago(info.start_time)}</span></dd>
-          <dt>Took</dt><dd>${info.end_time ? duration(info.end_time - info.start_time) : info.status === "RUNNING" ? (at.value ? "not ended yet" : ran(info)) : ""}</dd>
+          <dt>Took</dt><dd>${
+            info.end_time
+              ? duration(info.end_time - info.start_time)
+              : info.status === "RUNNING"
+                ? (at.value ? "not ended yet" : ran(info))
+                : ""
+          }</dd>
           <dt>User</dt><dd>${info.user_id || html`<span class="quiet">not said</span>`}</dd>
           <dt>Run id</dt><dd class="mono">${info.run_id}</dd>
           ${SOURCES.map(([key, name]) => run.tags[key] && html`<dt>${name}</dt><dd class="mono">${run.tags[key]}</dd>`)}
-          ${info.life?.host && html`<dt>Process</dt><dd><span class="mono">${info.life.pid}</span> on ${info.life.host}</dd>`}
+          ${
+            info.life?.host &&
+            html`<dt>Process</dt><dd><span class="mono">
+            ${info.life.pid}</span> on ${info.life.host}</dd>`
+          }
         </dl>
         <${Actions} info=${info} reload=${reload} />
       </section>
@@ -69,22 +97,41 @@ function Overview({ run, reload }) {
       <section><h2>Metrics</h2><${Metrics} run=${run} /></section>
       <section><h2>Params</h2><${Params} params=${run.params} /></section>
       <section><h2>Tags</h2><${TagEditor} info=${info} tags=${run.tags} reload=${reload} /></section>
-      ${run.inputs.dataset_inputs.length > 0 && html`<section><h2>Data it read</h2><${Datasets} inputs=${run.inputs.dataset_inputs} /></section>`}
-      ${run.inputs.model_inputs?.length > 0 && html`<section><h2>Models it read</h2><${Models} ids=${run.inputs.model_inputs.map((one) => one.model_id)} /></section>`}
-      ${run.outputs.model_outputs?.length > 0 && html`<section><h2>Models it made</h2><${Models} ids=${run.outputs.model_outputs.map((one) => one.model_id)} /></section>`}
+      ${
+        run.inputs.dataset_inputs.length > 0 &&
+        html`<section><h2>Data it read</h2>
+        <${Datasets} inputs=${run.inputs.dataset_inputs} /></section>`
+      }
+      ${
+        run.inputs.model_inputs?.length > 0 &&
+        html`<section><h2>Models it read</h2>
+        <${Models} ids=${run.inputs.model_inputs.map((one) => one.model_id)} /></section>`
+      }
+      ${
+        run.outputs.model_outputs?.length > 0 &&
+        html`<section><h2>Models it made</h2>
+        <${Models} ids=${run.outputs.model_outputs.map((one) => one.model_id)} /></section>`
+      }
       <${Traces} info=${info} />
     </div>
     ${run.children.length > 0 && html`<h2>Nested runs</h2><${Children} children=${run.children} />`}
   `;
 }
 
-const ran = ({ life, start_time }) => life?.state === "gone"
-  ? `${duration(Math.max(life.last_ms - start_time, 0))} until its last sign of life` : `${duration(Date.now() - start_time)} so far`;
+const ran = ({ life, start_time }) =>
+  life?.state === "gone"
+    ? `${duration(Math.max(life.last_ms - start_time, 0))} until its last sign of life`
+    : `${duration(Date.now() - start_time)} so far`;
 
 /** What a training measured before what was measured of its machine. */
 const systemLast = (metrics) => [...metrics].sort((a, b) => a.key.startsWith("system/") - b.key.startsWith("system/"));
 
-const SOURCES = [["mlflow.source.name", "Program"], ["mlflow.source.git.commit", "Commit"], ["mlflow.source.git.branch", "Branch"], ["mlflow.user", "Logged by"]];
+const SOURCES = [
+  ["mlflow.source.name", "Program"],
+  ["mlflow.source.git.commit", "Commit"],
+  ["mlflow.source.git.branch", "Branch"],
+  ["mlflow.user", "Logged by"],
+];
 
 /** More rows than this get a field to search them by. */
 const MANY = 8;
@@ -94,53 +141,116 @@ function Params({ params }) {
   const entries = Object.entries(params);
   const shown = entries.filter((pair) => pair.join(" ").toLowerCase().includes(find.toLowerCase()));
   return html`
-    ${entries.length > MANY && html`<p><input type="search" placeholder="Find params" aria-label="Find params" value=${find} onInput=${(event) => setFind(event.target.value)} /></p>`}
-    <${Pairs} pairs=${Object.fromEntries(shown)} none=${entries.length ? "No param is like that." : "No params were logged."} />`;
+    ${
+      entries.length > MANY &&
+      html`<p>
+      <input type="search" placeholder="Find params" aria-label="Find params" value=${find}
+      onInput=${(event) => setFind(event.target.value)} /></p>`
+    }
+    <${Pairs} pairs=${Object.fromEntries(shown)} none=${
+      entries.length ? "No param is like that." : "No params were logged."
+    } />`;
 }
 
 /** Logged models by their ids, with what MLflow's endpoint says of each. */
 function Models({ ids }) {
-  const asked = useData(["models", ids], () => Promise.all([...new Set(ids)].map((id) => mlflow.get(`logged-models/${encodeURIComponent(id)}`).then((answer) => answer.model))));
-  return html`<${Loaded} asked=${asked}>${(models) => html`<table class="list"><thead><tr><th>Name</th><th>Kind</th><th>State</th><th>Model id</th></tr></thead><tbody>${models.map(({ info }) => html`<tr key=${info.model_id}>
-    <td class="name">${info.name}</td><td>${info.model_type}</td><td>${String(info.status).replace("LOGGED_MODEL_", "").toLowerCase()}</td><td class="mono">${info.model_id}</td></tr>`)}</tbody></table>`}<//>`;
+  const asked = useData(["models", ids], () =>
+    Promise.all(
+      [...new Set(ids)].map((id) =>
+        mlflow.get(`logged-models/${encodeURIComponent(id)}`).then((answer) => answer.model),
+      ),
+    ),
+  );
+  return html`<${Loaded} asked=${asked}>${(models) =>
+    html`<table class="list"><thead><tr><th>Name</th><th>Kind</th><th>State</th><th>Model id</th></tr></thead><tbody>
+      ${models.map(
+        ({ info }) => html`<tr key=${info.model_id}>
+    <td class="name">${info.name}</td><td>${info.model_type}</td><td>
+      ${String(info.status).replace("LOGGED_MODEL_", "").toLowerCase()}</td><td class="mono">
+      ${info.model_id}</td></tr>`,
+      )}</tbody></table>`}<//>`;
 }
 
 const TRACES = 20;
 
 function Traces({ info }) {
-  const asked = useData(["traces", info.run_id], () => mlflow.post3("traces/search", {
-    locations: [{ type: "MLFLOW_EXPERIMENT", mlflow_experiment: { experiment_id: info.experiment_id } }],
-    filter: `attributes.run_id = '${info.run_id}'`, max_results: TRACES, order_by: ["attributes.timestamp_ms DESC"],
-  }).then((answer) => answer.traces || []));
+  const asked = useData(["traces", info.run_id], () =>
+    mlflow
+      .post3("traces/search", {
+        locations: [{ type: "MLFLOW_EXPERIMENT", mlflow_experiment: { experiment_id: info.experiment_id } }],
+        filter: `attributes.run_id = '${info.run_id}'`,
+        max_results: TRACES,
+        order_by: ["attributes.timestamp_ms DESC"],
+      })
+      .then((answer) => answer.traces || []),
+  );
   if (!asked.data?.length) return null;
-  return html`<section><h2>Traces</h2><table class="list"><thead><tr><th>Trace</th><th>State</th><th>Began</th><th class="num">Took</th></tr></thead><tbody>${asked.data.map((one) => html`<tr key=${one.trace_id}>
-    <td class="mono">${one.trace_id}</td><td>${String(one.state).toLowerCase()}</td><td>${moment(Date.parse(one.request_time))}</td><td class="num">${one.execution_duration}</td></tr>`)}</tbody></table>
-    ${asked.data.length === TRACES && html`<p class="quiet">The latest ${TRACES}; <code>eventtrack traces list</code> shows all.</p>`}</section>`;
+  return html`<section><h2>Traces</h2><table class="list"><thead><tr><th>Trace</th><th>State</th><th>Began</th>
+    <th class="num">Took</th></tr></thead><tbody>${asked.data.map(
+      (one) => html`<tr key=${one.trace_id}>
+    <td class="mono">${one.trace_id}</td><td>${String(one.state).toLowerCase()}</td><td>
+      ${moment(Date.parse(one.request_time))}</td><td class="num">${one.execution_duration}</td></tr>`,
+    )}</tbody></table>
+    ${
+      asked.data.length === TRACES &&
+      html`<p
+      class="quiet">The latest ${TRACES}; <code>eventtrack traces list</code> shows all.</p>`
+    }</section>`;
 }
 
-const Metrics = ({ run }) => run.metrics.length === 0 ? html`<p class="quiet">No metrics were logged.</p>` : html`
-  <${Many} rows=${systemLast(run.metrics)} textOf=${(one) => one.key} what="metrics">${(rows) => html`<table class="list"><thead><tr><th>Name</th><th class="num">Latest</th><th class="num">Step</th></tr></thead>
-    <tbody>${rows.map((one) => html`<tr key=${one.key}><td class="name"><a href=${link(["runs", run.info.run_id], { tab: "charts", find: one.key })}>${one.key}</a></td><td class="num" title=${one.value}>${number(one.value)}</td><td class="num">${number(one.step)}</td></tr>`)}</tbody>
+const Metrics = ({ run }) =>
+  run.metrics.length === 0
+    ? html`<p class="quiet">No metrics were logged.</p>`
+    : html`
+  <${Many} rows=${systemLast(run.metrics)} textOf=${(one) => one.key} what="metrics">${(
+    rows,
+  ) => html`<table class="list"><thead><tr><th>Name</th><th class="num">Latest</th>
+    <th class="num">Step</th></tr></thead>
+    <tbody>${rows.map(
+      (one) => html`<tr key=${one.key}><td class="name">
+      <a href=${link(["runs", run.info.run_id], { tab: "charts", find: one.key })}>${one.key}</a></td>
+      <td class="num" title=${one.value}>${number(one.value)}</td><td class="num">
+      ${number(one.step)}</td></tr>`,
+    )}</tbody>
   </table>`}<//>`;
 
-export const Pairs = ({ pairs, none }) => Object.keys(pairs).length === 0 ? html`<p class="quiet">${none}</p>` : html`
-  <table class="list"><tbody>${Object.entries(pairs).map(([key, value]) => html`<tr key=${key}><td class="name">${key}</td><td class="value">${value}</td></tr>`)}</tbody></table>`;
+export const Pairs = ({ pairs, none }) =>
+  Object.keys(pairs).length === 0
+    ? html`<p class="quiet">${none}</p>`
+    : html`
+  <table class="list"><tbody>${Object.entries(pairs).map(
+    ([key, value]) => html`<tr key=${key}><td class="name">
+    ${key}</td><td class="value">${value}</td></tr>`,
+  )}</tbody></table>`;
 
 const Datasets = ({ inputs }) => html`
-  <table class="list"><tbody>${inputs.map(({ dataset, tags }) => html`
-    <tr><td class="name">${dataset.name}</td><td>${tags.map((one) => one.value).join(", ")}</td><td class="mono">${dataset.digest}</td></tr>`)}</tbody></table>`;
+  <table class="list"><tbody>${inputs.map(
+    ({ dataset, tags }) => html`
+    <tr><td class="name">${dataset.name}</td><td>${tags.map((one) => one.value).join(", ")}</td><td class="mono">
+      ${dataset.digest}</td></tr>`,
+  )}</tbody></table>`;
 
 function Children({ children }) {
   const keys = [...new Set(children.flatMap((one) => Object.keys(one.metrics)))].sort().slice(0, 5);
   return html`
     <div class="scroll"><table class="list">
-      <thead><tr><th>Name</th><th>Status</th><th>Took</th>${keys.map((key) => html`<th class="num">${key}</th>`)}</tr></thead>
-      <tbody>${children.map((one) => html`<tr key=${one.run_id}>
+      <thead><tr><th>Name</th><th>Status</th><th>Took</th>${keys.map(
+        (key) => html`<th class="num">
+        ${key}</th>`,
+      )}</tr></thead>
+      <tbody>${children.map(
+        (one) => html`<tr key=${one.run_id}>
         <td class="name"><a href=${link(["runs", one.run_id])}>${one.run_name}</a></td><td><${Status} ...${one} /></td>
         <td>${one.end_time ? duration(one.end_time - one.start_time) : ""}</td>
-        ${keys.map((key) => html`<td class="num">${number(one.metrics[key])}</td>`)}</tr>`)}
+        ${keys.map((key) => html`<td class="num">${number(one.metrics[key])}</td>`)}</tr>`,
+      )}
       </tbody>
     </table></div>
-    <p><a href=${link(["compare"], { runs: children.slice(0, 50).map((one) => one.run_id).join(",") })}>Compare ${children.length > 50 ? "the first 50" : "them"}</a></p>
+    <p><a href=${link(["compare"], {
+      runs: children
+        .slice(0, 50)
+        .map((one) => one.run_id)
+        .join(","),
+    })}>Compare ${children.length > 50 ? "the first 50" : "them"}</a></p>
   `;
 }

@@ -12,21 +12,35 @@ import { Empty, Failed, Loaded, Loading } from "../parts/states.js";
 
 const BUCKETS = 600;
 const CHANGES = 1000;
-const GROUPS = [["experiment", "Experiments"], ["run", "Runs"], ["model", "Logged models"], ["registered-model", "Registered models"]];
+const GROUPS = [
+  ["experiment", "Experiments"],
+  ["run", "Runs"],
+  ["model", "Logged models"],
+  ["registered-model", "Registered models"],
+];
 const POSITION = /^\d+$/;
 
 export function Time() {
   const { by = "position" } = route.value.query;
-  const asked = useData(["density of time", by], async (options) => {
-    const [strip, about] = await Promise.all([get("density", { by, buckets: BUCKETS, at: "" }, options), get("about", { at: "" }, options)]);
-    return { strip, head: about.position };
-  }, { always: true });
+  const asked = useData(
+    ["density of time", by],
+    async (options) => {
+      const [strip, about] = await Promise.all([
+        get("density", { by, buckets: BUCKETS, at: "" }, options),
+        get("about", { at: "" }, options),
+      ]);
+      return { strip, head: about.position };
+    },
+    { always: true },
+  );
   useLive(() => true, asked.reload, 2000);
   return html`<main>
     <h1>Time</h1>
-    <${Loaded} asked=${asked} what="Counting events">${(data) => data.head === 0
-      ? html`<${Empty} title="Nothing has happened yet."><p>What is logged stands here by when it was recorded.</p><//>`
-      : html`<${Between} ...${data} by=${by} />`}<//>
+    <${Loaded} asked=${asked} what="Counting events">${(data) =>
+      data.head === 0
+        ? html`<${Empty} title="Nothing has happened yet.">
+          <p>What is logged stands here by when it was recorded.</p><//>`
+        : html`<${Between} ...${data} by=${by} />`}<//>
   </main>`;
 }
 
@@ -34,24 +48,46 @@ function Between({ strip, head, by }) {
   const { a = "", b = "" } = route.value.query;
   const [low, high] = ends(strip, by, head);
   const written = (value) => (by === "position" ? String(value) : new Date(value).toISOString());
-  const place = (text, otherwise) => (!text ? otherwise : by === "position" ? (POSITION.test(text) ? Number(text) : otherwise) : POSITION.test(text) ? otherwise : Date.parse(text) || otherwise);
+  const place = (text, otherwise) =>
+    !text
+      ? otherwise
+      : by === "position"
+        ? POSITION.test(text)
+          ? Number(text)
+          : otherwise
+        : POSITION.test(text)
+          ? otherwise
+          : Date.parse(text) || otherwise;
   const [from, to] = [place(a, low), place(b, high)];
+  const newest = strip.latest_ms.filter(Boolean);
   const rename = (event) => setQuery({ by: event.target.value === "time" ? "time" : "", a: "", b: "" }, { push: true });
   return html`
     <div class="bar">
       <label class="check">along <select value=${by} onChange=${rename}>
-        <option value="position">events, as they arrived here</option><option value="time">the clock, as they were recorded</option></select></label>
-      <span class="quiet">${number(strip.events)} event${strip.events === 1 ? "" : "s"}, ${moment(Math.min(...strip.latest_ms.filter(Boolean)))} to ${moment(Math.max(...strip.latest_ms.filter(Boolean)))}</span>
+        <option value="position">events, as they arrived here</option>
+          <option value="time">the clock, as they were recorded</option></select></label>
+      <span class="quiet">${number(strip.events)} event${strip.events === 1 ? "" : "s"},
+        ${" "}${moment(Math.min(...newest))} to ${moment(Math.max(...newest))}</span>
     </div>
     <div class="strip large">
       <${Strip} strip=${strip} from=${Math.min(from, to)} to=${Math.max(from, to) + (by === "time" ? 1 : 0)} />
-      ${[["a", "A", from], ["b", "B", to]].map(([name, label, value]) => html`<input key=${name} type="range" class=${name} aria-label=${`Moment ${label}`}
-        min=${low} max=${high} value=${value} onInput=${(event) => setQuery({ [name]: Number(event.target.value) >= high && name === "b" ? "" : written(Number(event.target.value)) })} />`)}
+      ${[
+        ["a", "A", from],
+        ["b", "B", to],
+      ].map(
+        ([name, label, value]) => html`<input key=${name} type="range" class=${name} aria-label=${`Moment ${label}`}
+        min=${low} max=${high} value=${value}
+          onInput=${(event) =>
+            setQuery({
+              [name]: Number(event.target.value) >= high && name === "b" ? "" : written(Number(event.target.value)),
+            })} />`,
+      )}
     </div>
     <div class="bar">
       <${Written} name="a" label="A" text=${a} otherwise=${written(low)} />
       <${Written} name="b" label="B" text=${b} otherwise="now" />
-      <button onClick=${() => setQuery({ a: b || "now", b: a || written(low) }, { push: true })} title="A becomes B, and B becomes A">Swap</button>
+      <button onClick=${() => setQuery({ a: b || "now", b: a || written(low) }, { push: true })}
+        title="A becomes B, and B becomes A">Swap</button>
       ${at.value && html`<button onClick=${backToNow}>Back to now</button>`}
     </div>
     <${Diff} older=${a || written(low)} newer=${b || "now"} />
@@ -67,7 +103,8 @@ function Written({ name, label, text, otherwise }) {
     setDraft(null);
   };
   return html`<form class="check" onSubmit=${send}><label class="check"><strong>${label}</strong>
-    <input type="text" aria-label=${`Moment ${label}, written`} placeholder=${otherwise} spellcheck="false" value=${draft ?? text} onInput=${(event) => setDraft(event.target.value)} onBlur=${send} /></label>
+    <input type="text" aria-label=${`Moment ${label}, written`} placeholder=${otherwise} spellcheck="false"
+      value=${draft ?? text} onInput=${(event) => setDraft(event.target.value)} onBlur=${send} /></label>
     <a href=${link([], { at: text === "now" ? "" : text || (otherwise === "now" ? "" : otherwise) })}>look</a></form>`;
 }
 
@@ -85,23 +122,52 @@ function useSettled(value, pause = 150) {
 function Diff({ older, newer }) {
   const { only = "" } = route.value.query;
   const pair = useSettled([older, newer]);
-  const asked = useData(["diff", ...pair], (options) => get("diff", { older: pair[0], newer: pair[1], limit: CHANGES, at: "" }, options), { always: true });
+  const asked = useData(
+    ["diff", ...pair],
+    (options) => get("diff", { older: pair[0], newer: pair[1], limit: CHANGES, at: "" }, options),
+    { always: true },
+  );
   useLive(() => newer === "now", asked.reload, 2000);
   if (asked.error) return html`<${Failed} error=${asked.error} retry=${asked.reload} />`;
   if (!asked.data) return html`<${Loading} what="Comparing" />`;
   const { changes, more, names } = asked.data;
-  const kinds = GROUPS.map(([kind, title]) => [kind, title, bySubject(changes.filter((one) => kindOf(one.subject) === kind))]);
+  const kinds = GROUPS.map(([kind, title]) => [
+    kind,
+    title,
+    bySubject(changes.filter((one) => kindOf(one.subject) === kind)),
+  ]);
   const others = bySubject(changes.filter((one) => !GROUPS.some(([kind]) => kindOf(one.subject) === kind)));
   const groups = [...kinds, ["other", "Other", others]].filter(([, , found]) => found.length);
   return html`
     <div class="bar" role="group" aria-label="What to show" aria-busy=${asked.loading}>
       <strong>Diff A – B</strong>
-      <span class="quiet" aria-live="polite">${number(changes.length)} change${changes.length === 1 ? "" : "s"}${more ? " and more: choose moments that are nearer" : ""}</span>
-      ${groups.length > 1 && groups.map(([kind, title, found]) => html`<button key=${kind} aria-pressed=${only === kind} onClick=${() => setQuery({ only: only === kind ? "" : kind }, { push: true })}>${title} ${number(found.length)}</button>`)}
+      <span class="quiet" aria-live="polite">
+        ${number(changes.length)} change${changes.length === 1 ? "" : "s"}${
+          more ? " and more: choose moments that are nearer" : ""
+        }</span>
+      ${
+        groups.length > 1 &&
+        groups.map(
+          ([kind, title, found]) => html`<button key=${kind}
+        aria-pressed=${only === kind} onClick=${() => setQuery({ only: only === kind ? "" : kind }, { push: true })}>
+        ${title} ${number(found.length)}</button>`,
+        )
+      }
     </div>
-    ${!changes.length && html`<${Empty} title="Nothing differs between these two moments."><p>Move A or B apart.</p><//>`}
-    ${groups.filter(([kind]) => !only || only === kind).map(([kind, title, found]) => html`<section key=${kind} aria-label=${title}><h2>${title}</h2>
-      ${found.map(([subject, all]) => html`<${Subject} key=${subject} subject=${subject} name=${names[subject]} changes=${all} newer=${newer} />`)}</section>`)}
+    ${
+      !changes.length &&
+      html`<${Empty} title="Nothing differs between these two moments.">
+      <p>Move A or B apart.</p><//>`
+    }
+    ${groups
+      .filter(([kind]) => !only || only === kind)
+      .map(
+        ([kind, title, found]) => html`<section key=${kind} aria-label=${title}><h2>${title}</h2>
+      ${found.map(
+        ([subject, all]) => html`<${Subject} key=${subject} subject=${subject} name=${names[subject]}
+        changes=${all} newer=${newer} />`,
+      )}</section>`,
+      )}
   `;
 }
 
@@ -127,15 +193,42 @@ function Subject({ subject, name, changes, newer }) {
   const shown = all ? changes : changes.slice(0, FACTS);
   return html`
     <div class="change">
-      <div class="head"><strong>${path ? html`<a href=${link(path, then)}>${called || rest.join("/")}</a>` : called || subject}</strong>
+      <div class="head"><strong>${
+        path
+          ? html`<a href=${link(path, then)}>
+        ${called || rest.join("/")}</a>`
+          : called || subject
+      }</strong>
         ${born && html`<span>new</span>`}<code>${subject}</code></div>
-      <div class="scroll"><table class="list"><thead class="unseen"><tr><th>Fact</th><th>Change</th><th>Recorded</th><th>Author</th></tr></thead>
-        <tbody>${shown.map((one) => html`<tr key=${one.fact}>
+      <div class="scroll"><table class="list"><thead class="unseen"><tr><th>Fact</th><th>Change</th><th>Recorded</th>
+        <th>Author</th></tr></thead>
+        <tbody>${shown.map(
+          (one) => html`<tr key=${one.fact}>
           <td class="name">${one.fact}</td>
-          <td class="value">${one.before !== null && html`<del>${said(one.fact, one.before)}</del> → `}${one.after === null ? html`<span class="quiet">removed</span>` : html`<ins>${said(one.fact, one.after)}</ins>`}</td>
-          <td class="quiet nowrap">${moment(one.recorded_ms)} ${one.address && html`<a href=${link(route.value.path[0] === "time" && path ? path : ["log"], { at: one.address.split(".")[0] })} title="As it was just then"><code>${one.address}</code></a>`}</td>
-          <td class="wide quiet">${one.address && html`<${Author} author=${one.author} />`}</td></tr>`)}</tbody></table></div>
-      ${changes.length > FACTS && html`<button class="plain" aria-expanded=${all} onClick=${() => setAll(!all)}>${all ? "Show fewer" : `Show all ${number(changes.length)}`}</button>`}
+          <td class="value">${
+            one.before !== null &&
+            html`<del>
+            ${said(one.fact, one.before)}</del> → `
+          }${
+            one.after === null
+              ? html`<span class="quiet">removed</span>`
+              : html`<ins>${said(one.fact, one.after)}</ins>`
+          }</td>
+          <td class="quiet nowrap">
+            ${moment(one.recorded_ms)} ${
+              one.address &&
+              html`<a href=${link(route.value.path[0] === "time" && path ? path : ["log"], {
+                at: one.address.split(".")[0],
+              })} title="As it was just then"><code>
+            ${one.address}</code></a>`
+            }</td>
+          <td class="wide quiet">${one.address && html`<${Author} author=${one.author} />`}</td></tr>`,
+        )}</tbody></table></div>
+      ${
+        changes.length > FACTS &&
+        html`<button class="plain" aria-expanded=${all} onClick=${() => setAll(!all)}>
+        ${all ? "Show fewer" : `Show all ${number(changes.length)}`}</button>`
+      }
     </div>
   `;
 }

@@ -1,5 +1,5 @@
 /** A chart for each metric, with one set of controls; all their state is in the address line. */
-import { html, useEffect, useLayoutEffect, useMemo, useRef, useState } from "../lib/ui.js";
+import { html, useLayoutEffect, useMemo, useRef, useState } from "../lib/ui.js";
 import { strokeOf } from "../lib/colour.js";
 import { useCurves } from "../lib/curves.js";
 import { savePng } from "../lib/download.js";
@@ -10,7 +10,11 @@ import { theme } from "../lib/theme.js";
 import { Plot } from "./plot.js";
 import { Empty, Failed } from "./states.js";
 
-const AXES = [["step", "step"], ["time", "time"], ["relative", "time since start"]];
+const AXES = [
+  ["step", "step"],
+  ["time", "time"],
+  ["relative", "time since start"],
+];
 // Of the wall of charts, in CSS pixels: as in style.css.
 const CHART = { width: 380, height: 260, gap: 16 };
 const HEADING = 40;
@@ -20,15 +24,21 @@ const SPARE = 300;
 /** @param {{runs: {run_id: string, run_name: string}[], keys: string[]}} props */
 export function Charts({ runs, keys }) {
   const { find = "", shut = "" } = route.value.query;
-  const groups = useMemo(() => grouped(keys.filter((key) => key.toLowerCase().includes(find.toLowerCase()))), [keys, find]);
+  const groups = useMemo(
+    () => grouped(keys.filter((key) => key.toLowerCase().includes(find.toLowerCase()))),
+    [keys, find],
+  );
   if (!keys.length) {
-    return html`<${Empty} title="No metrics yet."><p>What is logged with log_metric is drawn here as it arrives.</p><//>`;
+    return html`<${Empty} title="No metrics yet.">
+      <p>What is logged with log_metric is drawn here as it arrives.</p><//>`;
   }
   return html`
     <${Controls} many=${keys.length} />
-    ${groups.length
-      ? html`<${Wall} runs=${runs} groups=${groups} shut=${new Set(shut.split("\n").filter(Boolean))} />`
-      : html`<${Empty} title=${`No metric is called like “${find}”.`} />`}
+    ${
+      groups.length
+        ? html`<${Wall} runs=${runs} groups=${groups} shut=${new Set(shut.split("\n").filter(Boolean))} />`
+        : html`<${Empty} title=${`No metric is called like “${find}”.`} />`
+    }
   `;
 }
 
@@ -52,17 +62,24 @@ function Controls({ many }) {
   const { x = "step", log = "", smooth = "0", kind = "", tight = "", zoom = "", find = "" } = route.value.query;
   return html`
     <div class="bar" role="group" aria-label="How curves are drawn">
-      ${many > 3 && html`<input type="search" placeholder="Find metrics" aria-label="Find metrics" value=${find}
-        onInput=${(event) => setQuery({ find: event.target.value })} />`}
-      <label class="check">over <select value=${x} onChange=${(event) => setQuery({ x: event.target.value, zoom: "" }, { push: true })}>
+      ${
+        many > 3 &&
+        html`<input type="search" placeholder="Find metrics" aria-label="Find metrics" value=${find}
+        onInput=${(event) => setQuery({ find: event.target.value })} />`
+      }
+      <label class="check">over <select value=${x}
+        onChange=${(event) => setQuery({ x: event.target.value, zoom: "" }, { push: true })}>
         ${AXES.map(([value, name]) => html`<option value=${value}>${name}</option>`)}</select></label>
       <label class="check">smooth <input type="range" min="0" max="0.99" step="0.01" value=${smooth}
         onInput=${(event) => setQuery({ smooth: event.target.value === "0" ? "" : event.target.value })} />
         <output>${Number(smooth).toFixed(2)}</output></label>
-      <select aria-label="Kind of smoothing" value=${kind} onChange=${(event) => setQuery({ kind: event.target.value }, { push: true })}>
+      <select aria-label="Kind of smoothing" value=${kind}
+        onChange=${(event) => setQuery({ kind: event.target.value }, { push: true })}>
         ${KINDS.map(([value, name]) => html`<option value=${value}>${name}</option>`)}</select>
-      <button aria-pressed=${log === "1"} onClick=${() => setQuery({ log: log ? "" : "1" }, { push: true })}>log y</button>
-      <button aria-pressed=${tight === "1"} title="Fit the axis to most points: single ones may lie outside" onClick=${() => setQuery({ tight: tight ? "" : "1" }, { push: true })}>ignore outliers</button>
+      <button aria-pressed=${log === "1"} onClick=${() =>
+        setQuery({ log: log ? "" : "1" }, { push: true })}>log y</button>
+      <button aria-pressed=${tight === "1"} title="Fit the axis to most points: single ones may lie outside"
+        onClick=${() => setQuery({ tight: tight ? "" : "1" }, { push: true })}>ignore outliers</button>
       ${zoom && html`<button onClick=${() => setQuery({ zoom: "" }, { push: true })}>Reset zoom</button>`}
     </div>
   `;
@@ -77,7 +94,11 @@ function Wall({ runs, groups, shut }) {
       const { top, width } = box.current.getBoundingClientRect();
       // In steps, so that most scrolling changes nothing.
       const rounded = Math.floor(-top / SPARE) * SPARE;
-      setSight((old) => old.width === width && old.top === rounded && old.height === innerHeight ? old : { width, top: rounded, height: innerHeight });
+      setSight((old) =>
+        old.width === width && old.top === rounded && old.height === innerHeight
+          ? old
+          : { width, top: rounded, height: innerHeight },
+      );
     };
     look();
     const sized = new ResizeObserver(look);
@@ -93,13 +114,18 @@ function Wall({ runs, groups, shut }) {
   }, []);
   const across = Math.max(Math.floor((sight.width + CHART.gap) / (CHART.width + CHART.gap)), 1);
   const { places, height } = useMemo(() => arranged(groups, shut, across), [groups, [...shut].join("\n"), across]);
-  const near = sight.width ? places.filter(({ top, height }) => top + height > sight.top - SPARE && top < sight.top + sight.height + 2 * SPARE) : [];
+  const near = sight.width
+    ? places.filter(({ top, height }) => top + height > sight.top - SPARE && top < sight.top + sight.height + 2 * SPARE)
+    : [];
   const wide = `calc(${100 / across}% - ${(CHART.gap * (across - 1)) / across}px)`;
   const left = (column) => `calc(${(100 / across) * column}% + ${(CHART.gap * column) / across}px)`;
   return html`<div class="charts" ref=${box} style=${{ height: `${height}px` }}>
-    ${near.map(({ top, group, key, column }) => key === undefined
-      ? html`<${Heading} key=${`/${group.name}`} group=${group} top=${top} shut=${shut} />`
-      : html`<${Chart} key=${key} name=${key} runs=${runs} place=${{ top: `${top}px`, left: left(column), width: wide }} />`)}
+    ${near.map(({ top, group, key, column }) =>
+      key === undefined
+        ? html`<${Heading} key=${`/${group.name}`} group=${group} top=${top} shut=${shut} />`
+        : html`<${Chart} key=${key} name=${key} runs=${runs}
+          place=${{ top: `${top}px`, left: left(column), width: wide }} />`,
+    )}
   </div>`;
 }
 
@@ -114,7 +140,13 @@ function arranged(groups, shut, across) {
       if (shut.has(group.name)) continue;
     }
     group.keys.forEach((key, at) =>
-      places.push({ top: top + Math.floor(at / across) * (CHART.height + CHART.gap), height: CHART.height, key, column: at % across }));
+      places.push({
+        top: top + Math.floor(at / across) * (CHART.height + CHART.gap),
+        height: CHART.height,
+        key,
+        column: at % across,
+      }),
+    );
     top += Math.ceil(group.keys.length / across) * (CHART.height + CHART.gap);
   }
   return { places, height: top };
@@ -127,7 +159,9 @@ function Heading({ group, top, shut }) {
     setQuery({ shut: (open ? [...others, group.name] : others).join("\n") });
   };
   return html`<h3 class="group" style=${{ top: `${top}px` }}>
-    <button class="plain" aria-expanded=${open} onClick=${turn}>${open ? "▾" : "▸"} ${group.name === PLAIN ? "metrics" : group.name} <span class="quiet">${number(group.keys.length)}</span></button></h3>`;
+    <button class="plain" aria-expanded=${open} onClick=${turn}>
+      ${open ? "▾" : "▸"} ${group.name === PLAIN ? "metrics" : group.name} <span class="quiet">
+      ${number(group.keys.length)}</span></button></h3>`;
 }
 
 /** One metric of some runs. What it asks for stops when it goes out of sight. */
@@ -153,10 +187,29 @@ function Chart({ name, runs, place }) {
       if (!one) continue;
       const known = before.get(id);
       const label = names.get(id) || id.slice(0, 8);
-      const kept = known && known.of === one && known.weight === weight && known.kind === kind && known.dark === dark && known.label === label;
-      made.current.set(id, kept ? known : {
-        of: one, weight, kind, dark, label, ...strokeOf(id), x: one.x, y: smoothed(one.x, one.y, weight, kind), faint: weight ? one.y : undefined,
-      });
+      const kept =
+        known &&
+        known.of === one &&
+        known.weight === weight &&
+        known.kind === kind &&
+        known.dark === dark &&
+        known.label === label;
+      made.current.set(
+        id,
+        kept
+          ? known
+          : {
+              of: one,
+              weight,
+              kind,
+              dark,
+              label,
+              ...strokeOf(id),
+              x: one.x,
+              y: smoothed(one.x, one.y, weight, kind),
+              faint: weight ? one.y : undefined,
+            },
+      );
     }
     return [...made.current.values()];
   }, [asked.curves, smooth, kind, dark, runIds, names]);
@@ -164,14 +217,23 @@ function Chart({ name, runs, place }) {
   const known = asked.x !== "";
   const shown = asked.x === x ? { low: range.low ?? asked.low, high: range.high ?? asked.high } : asked;
   return html`<section class="chart" ref=${box} aria-label=${name} style=${place}>
-    <h3><span title=${name}>${name}</span><small><span>${known ? `${number(points)} point${points === 1 ? "" : "s"}` : ""}</span>
-      <button class="plain" disabled=${!curves.length} aria-label=${`Save ${name} as PNG`} onClick=${() => savePng(box.current.querySelector(".plot"), name, curves)}>PNG</button></small></h3>
-    ${asked.error && !known
-      ? html`<${Failed} error=${asked.error} retry=${asked.reload} />`
-      : known
-        ? html`<${Plot} curves=${curves} done=${asked.done} x=${asked.x} log=${log === "1"} tight=${tight === "1"} low=${shown.low} high=${shown.high}
-            label=${`${name} of ${curves.slice(0, 8).map((one) => one.label).join(", ")}`}
-            onZoom=${(to) => setQuery({ zoom: to ? to.map((one) => Number(one.toPrecision(12))).join(",") : "" }, { push: true })} />`
-        : html`<div class="plot"></div>`}
+    <h3><span title=${name}>${name}</span><small><span>
+      ${known ? `${number(points)} point${points === 1 ? "" : "s"}` : ""}</span>
+      <button class="plain" disabled=${!curves.length} aria-label=${`Save ${name} as PNG`}
+        onClick=${() => savePng(box.current.querySelector(".plot"), name, curves)}>PNG</button></small></h3>
+    ${
+      asked.error && !known
+        ? html`<${Failed} error=${asked.error} retry=${asked.reload} />`
+        : known
+          ? html`<${Plot} curves=${curves} done=${asked.done} x=${asked.x} log=${log === "1"} tight=${tight === "1"}
+            low=${shown.low} high=${shown.high}
+            label=${`${name} of ${curves
+              .slice(0, 8)
+              .map((one) => one.label)
+              .join(", ")}`}
+            onZoom=${(to) =>
+              setQuery({ zoom: to ? to.map((one) => Number(one.toPrecision(12))).join(",") : "" }, { push: true })} />`
+          : html`<div class="plot"></div>`
+    }
   </section>`;
 }

@@ -8,7 +8,8 @@ const SHOWN = 200;
 
 export function Columns({ known, columns, pins }) {
   const [find, setFind] = useState("");
-  const set = (list, pinned = pins) => setQuery({ cols: lined(list), pins: pinned.filter((one) => list.includes(one)).join("\n") });
+  const set = (list, pinned = pins) =>
+    setQuery({ cols: lined(list), pins: pinned.filter((one) => list.includes(one)).join("\n") });
   const toggle = (name) => set(columns.includes(name) ? columns.filter((one) => one !== name) : [...columns, name]);
   const pin = (name) => set(columns, pins.includes(name) ? pins.filter((one) => one !== name) : [...pins, name]);
   const move = (name, step) => {
@@ -17,23 +18,53 @@ export function Columns({ known, columns, pins }) {
     set(next);
   };
   const word = find.toLowerCase();
-  const groups = Object.entries(known || {}).map(([kind, keys]) => [kind, keys.filter((key) => key.toLowerCase().includes(word))]);
+  const groups = Object.entries(known || {}).map(([kind, keys]) => [
+    kind,
+    keys.filter((key) => key.toLowerCase().includes(word)),
+  ]);
   return html`
     <${Popup} label="Columns" title="Columns of the table">
-      <input type="search" placeholder="Find columns" aria-label="Find columns" value=${find} onInput=${(event) => setFind(event.target.value)} />
-      ${!find && columns.length > 0 && html`<fieldset><legend>Shown, in this order</legend>
-        <ol class="order">${columns.map((name, at) => html`<li key=${name}>
+      <input type="search" placeholder="Find columns" aria-label="Find columns" value=${find}
+        onInput=${(event) => setFind(event.target.value)} />
+      ${
+        !find &&
+        columns.length > 0 &&
+        html`<fieldset><legend>Shown, in this order</legend>
+        <ol class="order">${columns.map(
+          (name, at) => html`<li key=${name}>
           <span title=${name}>${labelOf(name)}</span>
-          <button class="plain" aria-pressed=${pins.includes(name)} aria-label=${`Keep ${name} in sight`} title="Keep in sight" onClick=${() => pin(name)}>⇤</button>
-          <button class="plain" disabled=${at === 0} aria-label=${`Move ${name} up`} onClick=${() => move(name, -1)}>↑</button>
-          <button class="plain" disabled=${at === columns.length - 1} aria-label=${`Move ${name} down`} onClick=${() => move(name, 1)}>↓</button>
-          <button class="plain" aria-label=${`Leave out ${name}`} onClick=${() => toggle(name)}>×</button></li>`)}</ol>
-        <p><button onClick=${() => setQuery({ cols: "", pins: "" })}>The usual ones</button></p></fieldset>`}
-      ${groups.map(([kind, keys]) => keys.length > 0 && html`<fieldset key=${kind}><legend>${kind}</legend>
-        ${keys.slice(0, SHOWN).map((key) => html`<label key=${key}><input type="checkbox" checked=${columns.includes(`${kind}.${key}`)} onChange=${() => toggle(`${kind}.${key}`)} />${key}</label>`)}
-        ${keys.length > SHOWN && html`<p class="quiet">and ${keys.length - SHOWN} more: write a part of the name above</p>`}
-      </fieldset>`)}
-      ${word && groups.every(([, keys]) => !keys.length) && html`<p class="quiet">Nothing is called like “${find}”.</p>`}
+          <button class="plain" aria-pressed=${pins.includes(name)} aria-label=${`Keep ${name} in sight`}
+            title="Keep in sight" onClick=${() => pin(name)}>⇤</button>
+          <button class="plain" disabled=${at === 0} aria-label=${`Move ${name} up`}
+            onClick=${() => move(name, -1)}>↑</button>
+          <button class="plain" disabled=${at === columns.length - 1} aria-label=${`Move ${name} down`}
+            onClick=${() => move(name, 1)}>↓</button>
+          <button class="plain" aria-label=${`Leave out ${name}`} onClick=${() => toggle(name)}>×</button></li>`,
+        )}</ol>
+        <p><button onClick=${() => setQuery({ cols: "", pins: "" })}>The usual ones</button></p></fieldset>`
+      }
+      ${groups.map(
+        ([kind, keys]) =>
+          keys.length > 0 &&
+          html`<fieldset key=${kind}><legend>${kind}</legend>
+        ${keys.slice(0, SHOWN).map(
+          (key) => html`<label key=${key}>
+          <input type="checkbox" checked=${columns.includes(`${kind}.${key}`)}
+          onChange=${() => toggle(`${kind}.${key}`)} />${key}</label>`,
+        )}
+        ${
+          keys.length > SHOWN &&
+          html`<p
+          class="quiet">and ${keys.length - SHOWN} more: write a part of the name above</p>`
+        }
+      </fieldset>`,
+      )}
+      ${
+        word &&
+        groups.every(([, keys]) => !keys.length) &&
+        html`<p
+        class="quiet">Nothing is called like “${find}”.</p>`
+      }
     <//>
   `;
 }

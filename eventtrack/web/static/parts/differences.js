@@ -16,33 +16,81 @@ export function Differences({ runs, all, base, onBase }) {
   const metrics = new Map(runs.map((run) => [run, Object.fromEntries(run.metrics.map((one) => [one.key, one.value]))]));
   const rows = (of, keep = () => true) => {
     const names = [...new Set(runs.flatMap((run) => Object.keys(of(run))))].filter(keep).sort();
-    const lines = names.map((key) => [key, runs.map((run) => (Object.hasOwn(of(run), key) ? of(run)[key] : undefined))]);
+    const lines = names.map((key) => [
+      key,
+      runs.map((run) => (Object.hasOwn(of(run), key) ? of(run)[key] : undefined)),
+    ]);
     return { lines: lines.filter(([, values]) => all || new Set(values).size > 1), many: names.length };
   };
   const groups = [
     ["Metrics", rows((run) => metrics.get(run)), true],
     ["Params", rows((run) => run.params), false],
-    ["Tags", rows((run) => run.tags, (key) => !key.startsWith("mlflow.")), false],
+    [
+      "Tags",
+      rows(
+        (run) => run.tags,
+        (key) => !key.startsWith("mlflow."),
+      ),
+      false,
+    ],
   ];
   const took = ({ info }) => (info.end_time ? info.end_time - info.start_time : undefined);
   const at = base ? runs.indexOf(base) : -1;
   return html`
     <div class="scroll"><table class="list compared">
-      <thead><tr><th scope="col"></th>${runs.map((run) => html`<th scope="col" class="num" key=${run.info.run_id}>
-        <span class="swatch" style=${{ color: strokeOf(run.info.run_id).colour }} aria-hidden="true"></span> <a href=${link(["runs", run.info.run_id])} title=${run.info.run_name}>${run.info.run_name}</a>
-        <button class="plain" aria-pressed=${run === base} aria-label=${`Measure against ${run.info.run_name}`} onClick=${() => onBase(run === base ? null : run)}>${run === base ? "baseline" : "as baseline"}</button></th>`)}</tr></thead>
+      <thead><tr><th scope="col"></th>${runs.map(
+        (run) => html`<th scope="col" class="num" key=${run.info.run_id}>
+        <span class="swatch" style=${{ color: strokeOf(run.info.run_id).colour }} aria-hidden="true"></span> <a
+          href=${link(["runs", run.info.run_id])} title=${run.info.run_name}>${run.info.run_name}</a>
+        <button class="plain" aria-pressed=${run === base} aria-label=${`Measure against ${run.info.run_name}`}
+          onClick=${() => onBase(run === base ? null : run)}>
+          ${run === base ? "baseline" : "as baseline"}</button></th>`,
+      )}</tr></thead>
       <tbody>
-        <tr><th scope="row">Status</th>${runs.map(({ info }) => html`<td class="num"><${Status} ...${info} /></td>`)}</tr>
-        <tr><th scope="row">Started</th>${runs.map(({ info }) => html`<td class="num nowrap">${moment(info.start_time)}</td>`)}</tr>
-        <tr><th scope="row">Took</th>${runs.map((run) => html`<td class="num">${duration(took(run))}<${Delta} value=${took(run)} of=${base && took(base)} show=${duration} /></td>`)}</tr>
+        <tr><th scope="row">Status</th>${runs.map(
+          ({ info }) => html`<td class="num">
+          <${Status} ...${info} /></td>`,
+        )}</tr>
+        <tr><th scope="row">Started</th>${runs.map(
+          ({ info }) => html`<td class="num nowrap">
+          ${moment(info.start_time)}</td>`,
+        )}</tr>
+        <tr><th scope="row">Took</th>${runs.map(
+          (run) => html`<td class="num">${duration(took(run))}
+          <${Delta} value=${took(run)} of=${base && took(base)} show=${duration} /></td>`,
+        )}</tr>
       </tbody>
-      ${groups.map(([title, { lines, many }, measured]) => html`<tbody key=${title}>
-        <tr class="part"><th scope="rowgroup" colspan=${runs.length + 1}>${title} <span class="quiet">${many === 0 ? "none" : lines.length ? `${number(lines.length)} of ${number(many)}` : `all ${number(many)} are equal`}</span></th></tr>
-        ${lines.map(([key, values]) => html`<tr key=${key}><th scope="row" class="name">${key}</th>${values.map((value, place) => html`
+      ${groups.map(
+        ([title, { lines, many }, measured]) => html`<tbody key=${title}>
+        <tr class="part"><th scope="rowgroup" colspan=${runs.length + 1}>${title} <span class="quiet">
+          ${
+            many === 0
+              ? "none"
+              : lines.length
+                ? `${number(lines.length)} of ${number(many)}`
+                : `all ${number(many)} are equal`
+          }</span></th></tr>
+        ${lines.map(
+          ([key, values]) =>
+            html`<tr key=${key}><th scope="row" class="name">${key}</th>${values.map(
+              (value, place) => html`
           <td class=${`num ${at >= 0 && place !== at && value !== values[at] ? "differs" : ""}`} title=${value ?? ""}>
-            ${value === undefined ? html`<span class="quiet">–</span>` : html`<span class="held">${measured ? number(value) : value}</span>`}
-            ${(measured || numeric(value) !== undefined) && place !== at && html`<${Delta} value=${numeric(value)} of=${at >= 0 ? numeric(values[at]) : undefined} />`}</td>`)}</tr>`)}
-      </tbody>`)}
+            ${
+              value === undefined
+                ? html`<span class="quiet">–</span>`
+                : html`<span class="held">
+              ${measured ? number(value) : value}</span>`
+            }
+            ${
+              (measured || numeric(value) !== undefined) &&
+              place !== at &&
+              html`<${Delta} value=${numeric(value)}
+              of=${at >= 0 ? numeric(values[at]) : undefined} />`
+            }</td>`,
+            )}</tr>`,
+        )}
+      </tbody>`,
+      )}
     </table></div>
   `;
 }
@@ -52,7 +100,9 @@ function Delta({ value, of, show = number }) {
   if (typeof value !== "number" || typeof of !== "number" || value === of) return null;
   const more = value > of;
   const share = of === 0 ? "" : ` (${more === of > 0 ? "+" : "−"}${percent(Math.abs((value - of) / of))})`;
-  return html`<small class=${`delta ${more ? "more" : "less"}`}>${more ? "▲ +" : "▼ −"}${show(Math.abs(value - of))}${share}</small>`;
+  return html`<small class=${`delta ${more ? "more" : "less"}`}>
+    ${more ? "▲ +" : "▼ −"}${show(Math.abs(value - of))}${share}</small>`;
 }
 
-const percent = (share) => (share >= 10 ? `${number(Math.round(share * 100))} %` : `${Number((share * 100).toPrecision(3))} %`);
+const percent = (share) =>
+  share >= 10 ? `${number(Math.round(share * 100))} %` : `${Number((share * 100).toPrecision(3))} %`;

@@ -18,7 +18,8 @@ export function useChange(reload) {
       setState({ busy: false, error });
     }
   };
-  const told = state.error && html`<p class="problem" role="alert">${state.error.message} ${state.error.hint || ""}</p>`;
+  const told =
+    state.error && html`<p class="problem" role="alert">${state.error.message} ${state.error.hint || ""}</p>`;
   return { change, told, busy: state.busy };
 }
 
@@ -31,15 +32,21 @@ export function Name({ info, reload }) {
   const [text, setText] = useState(null);
   const { change, told, busy } = useChange(reload);
   if (text === null || !editable(info)) {
-    return html`<h1>${info.run_name || info.run_id} ${editable(info) && html`<button class="plain" onClick=${() => setText(info.run_name)}>Rename</button>`}</h1>`;
+    return html`<h1>${info.run_name || info.run_id} ${
+      editable(info) &&
+      html`<button class="plain"
+      onClick=${() => setText(info.run_name)}>Rename</button>`
+    }</h1>`;
   }
   const save = (event) => {
     event.preventDefault();
     change("runs/update", { run_id: info.run_id, run_name: text }, () => setText(null));
   };
   return html`<form class="bar" onSubmit=${save}>
-    <input type="text" aria-label="Name of the run" value=${text} autofocus onInput=${(event) => setText(event.target.value)} />
-    <button disabled=${busy || !text.trim()}>Save</button><button type="button" onClick=${() => setText(null)}>Cancel</button>${told}
+    <input type="text" aria-label="Name of the run" value=${text} autofocus
+      onInput=${(event) => setText(event.target.value)} />
+    <button disabled=${busy || !text.trim()}>Save</button>
+      <button type="button" onClick=${() => setText(null)}>Cancel</button>${told}
   </form>`;
 }
 
@@ -51,11 +58,14 @@ export function Actions({ info, reload }) {
   if (deleted(info)) {
     return html`<p><button disabled=${busy} onClick=${() => change("runs/restore", body)}>Restore</button></p>${told}`;
   }
-  return html`<p class="bar">${asked
-    ? html`<span>Delete this run? It can be restored.</span>
-        <button class="danger" disabled=${busy} onClick=${() => change("runs/delete", body, () => setAsked(false))}>Delete</button>
+  return html`<p class="bar">${
+    asked
+      ? html`<span>Delete this run? It can be restored.</span>
+        <button class="danger" disabled=${busy}
+          onClick=${() => change("runs/delete", body, () => setAsked(false))}>Delete</button>
         <button onClick=${() => setAsked(false)}>Keep</button>`
-    : html`<button onClick=${() => setAsked(true)}>Delete …</button>`}</p>${told}`;
+      : html`<button onClick=${() => setAsked(true)}>Delete …</button>`
+  }</p>${told}`;
 }
 
 /** Says that nobody runs a running run any more; the status is changed by whoever reads it. */
@@ -64,9 +74,15 @@ export function Lost({ info, reload }) {
   if (info.status !== "RUNNING" || info.life?.state !== "gone" || deleted(info)) return null;
   const { pid, host, last_ms } = info.life;
   return html`<div class="state failed" role="status">
-    <p><strong>No sign of life since ${moment(last_ms)} (${ago(last_ms)}): process ${pid} on ${host} is gone.</strong></p>
+    <p><strong>No sign of life since ${moment(last_ms)} (${ago(last_ms)}): process ${pid} on ${host} is gone.</strong>
+      </p>
     <p>It still counts as running, for it never said how it ended. All that it logged until then is here.</p>
-    ${editable(info) && html`<button disabled=${busy} onClick=${() => change("runs/update", { run_id: info.run_id, status: "KILLED", end_time: last_ms })}>Mark as killed</button>`}${told}</div>`;
+    ${
+      editable(info) &&
+      html`<button disabled=${busy}
+      onClick=${() => change("runs/update", { run_id: info.run_id, status: "KILLED", end_time: last_ms })}
+      >Mark as killed</button>`
+    }${told}</div>`;
 }
 
 export function Note({ info, text, reload }) {
@@ -78,13 +94,19 @@ export function Note({ info, text, reload }) {
   };
   if (draft !== null && editable(info)) {
     return html`<form onSubmit=${save}>
-      <textarea aria-label="Note, in Markdown" value=${draft} onInput=${(event) => setDraft(event.target.value)}></textarea>
-      <p class="bar"><button disabled=${busy}>Save</button><button type="button" onClick=${() => setDraft(null)}>Cancel</button>
+      <textarea aria-label="Note, in Markdown" value=${draft}
+        onInput=${(event) => setDraft(event.target.value)}></textarea>
+      <p class="bar"><button disabled=${busy}>Save</button>
+        <button type="button" onClick=${() => setDraft(null)}>Cancel</button>
         <span class="quiet">Markdown; HTML stays text</span></p>${told}</form>`;
   }
   return html`
     ${text ? html`<${Markdown} text=${text} />` : html`<p class="quiet">No note.</p>`}
-    ${editable(info) && html`<button onClick=${() => setDraft(text)}>${text ? "Edit the note" : "Write a note"}</button>`}
+    ${
+      editable(info) &&
+      html`<button onClick=${() => setDraft(text)}>
+      ${text ? "Edit the note" : "Write a note"}</button>`
+    }
   `;
 }
 
@@ -108,18 +130,39 @@ export function TagEditor({ info, tags, reload }) {
     });
   };
   return html`
-    ${listed.length > 8 && html`<p><input type="search" placeholder="Find tags" aria-label="Find tags" value=${find} onInput=${(event) => setFind(event.target.value)} /></p>`}
-    <table class="list"><tbody>${shown.map(([name, text]) => html`<tr key=${name}>
+    ${
+      listed.length > 8 &&
+      html`<p>
+      <input type="search" placeholder="Find tags" aria-label="Find tags" value=${find}
+      onInput=${(event) => setFind(event.target.value)} /></p>`
+    }
+    <table class="list"><tbody>${shown.map(
+      ([name, text]) => html`<tr key=${name}>
       <td class="name">${name}</td><td class="value">${text}</td>
-      <td class="num nowrap">${editable(info) && !theirs(name) && html`<button class="plain" aria-label=${`Change the tag ${name}`}
-        onClick=${() => (setKey(name), setValue(text), document.getElementById("tag-value")?.focus())}>✎</button><button class="plain" disabled=${busy} aria-label=${`Remove the tag ${name}`}
-        onClick=${() => change("runs/delete-tag", { run_id: info.run_id, key: name })}>×</button>`}</td></tr>`)}
+      <td class="num nowrap">${
+        editable(info) &&
+        !theirs(name) &&
+        html`<button class="plain" aria-label=${`Change the tag ${name}`}
+        onClick=${() => (setKey(name), setValue(text), document.getElementById("tag-value")?.focus())}>✎</button>
+          <button class="plain" disabled=${busy} aria-label=${`Remove the tag ${name}`}
+        onClick=${() => change("runs/delete-tag", { run_id: info.run_id, key: name })}>×</button>`
+      }</td></tr>`,
+    )}
     </tbody></table>
-    ${editable(info) && html`<form class="bar" onSubmit=${add}>
-      <input type="text" placeholder="tag" aria-label="Name of a tag" value=${key} onInput=${(event) => setKey(event.target.value)} />
-      <input type="text" placeholder="value" id="tag-value" aria-label="Value of the tag" value=${value} onInput=${(event) => setValue(event.target.value)} />
-      <button disabled=${busy || !key.trim()}>Set tag</button></form>`}
+    ${
+      editable(info) &&
+      html`<form class="bar" onSubmit=${add}>
+      <input type="text" placeholder="tag" aria-label="Name of a tag" value=${key}
+        onInput=${(event) => setKey(event.target.value)} />
+      <input type="text" placeholder="value" id="tag-value" aria-label="Value of the tag" value=${value}
+        onInput=${(event) => setValue(event.target.value)} />
+      <button disabled=${busy || !key.trim()}>Set tag</button></form>`
+    }
     ${told}
-    ${hidden > 0 && html`<label class="check quiet"><input type="checkbox" checked=${all} onChange=${() => setAll(!all)} /> tags of mlflow (${hidden})</label>`}
+    ${
+      hidden > 0 &&
+      html`<label class="check quiet">
+      <input type="checkbox" checked=${all} onChange=${() => setAll(!all)} /> tags of mlflow (${hidden})</label>`
+    }
   `;
 }

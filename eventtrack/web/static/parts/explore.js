@@ -35,7 +35,12 @@ export function explored(known) {
 /** The columns that have to be asked for, for one of the views. */
 export function neededBy(show, { chosen, candidates, x, y, colour }) {
   const brushed = readBrushes(route.value.query.brush).map(([name]) => name);
-  if (show === "parallel") return [...(chosen ? chosen.map((one) => one.name) : candidates), colour || candidates.find((name) => name.startsWith("metrics.")) || "", ...brushed];
+  if (show === "parallel")
+    return [
+      ...(chosen ? chosen.map((one) => one.name) : candidates),
+      colour || candidates.find((name) => name.startsWith("metrics.")) || "",
+      ...brushed,
+    ];
   return show === "scatter" ? [x.name, y.name, colour, ...brushed] : brushed;
 }
 
@@ -44,8 +49,17 @@ export function useBrushed(rows) {
   const { brush = "", axes = "" } = route.value.query;
   return useMemo(() => {
     const brushes = readBrushes(brush);
-    const scales = new Map(linesOf(axes).map(readAxis).filter(Boolean).map((one) => [one.name, one.scale]));
-    return within(brushes.map(([name]) => axisOf(rows, name, scales.get(name))), brushes, rows.length);
+    const scales = new Map(
+      linesOf(axes)
+        .map(readAxis)
+        .filter(Boolean)
+        .map((one) => [one.name, one.scale]),
+    );
+    return within(
+      brushes.map(([name]) => axisOf(rows, name, scales.get(name))),
+      brushes,
+      rows.length,
+    );
   }, [rows, brush, axes]);
 }
 
@@ -61,7 +75,10 @@ export function ParallelView({ rows, known, view, title, kept }) {
   const { chosen, candidates } = view;
   const usual = useMemo(() => usualAxes(rows, candidates), [rows, candidates.join("\n")]);
   const wanted = chosen || usual;
-  const axes = useMemo(() => wanted.map(({ name, scale }) => axisOf(rows, name, scale)), [rows, wanted.map(writeAxis).join("\n")]);
+  const axes = useMemo(
+    () => wanted.map(({ name, scale }) => axisOf(rows, name, scale)),
+    [rows, wanted.map(writeAxis).join("\n")],
+  );
   const colourName = view.colour || wanted.map((one) => one.name).find((name) => name.startsWith("metrics.")) || "";
   const colour = useMemo(() => colourName && axisOf(rows, colourName), [rows, colourName]);
   const count = kept.reduce((sum, one) => sum + one, 0);
@@ -69,16 +86,27 @@ export function ParallelView({ rows, known, view, title, kept }) {
     <section class="explore" aria-label="Parallel coordinates">
       <div class="bar">
         <${Axes} known=${known} axes=${axes} brushes=${brushes} />
-        <${Choice} label="Colour" value=${colourName} known=${known} onChoose=${(name) => setQuery({ colour: name }, { push: true })} />
+        <${Choice} label="Colour" value=${colourName} known=${known}
+          onChoose=${(name) => setQuery({ colour: name }, { push: true })} />
         <${Legend} axis=${colour} />
         <span class="grow"></span>
-        <span class="quiet" aria-live="polite">${brushes.length ? `${number(count)} of ${number(rows.length)} runs within the ranges` : "Drag along an axis to keep a range"}</span>
-        <button disabled=${!brushes.length} onClick=${() => setQuery({ brush: "" }, { push: true })}>Clear ranges</button>
-        <button onClick=${() => savePng(chart.current, `${title}: parallel coordinates`, pngLegend(colour))}>PNG</button>
+        <span class="quiet" aria-live="polite">
+          ${
+            brushes.length
+              ? `${number(count)} of ${number(rows.length)} runs within the ranges`
+              : "Drag along an axis to keep a range"
+          }</span>
+        <button disabled=${!brushes.length}
+          onClick=${() => setQuery({ brush: "" }, { push: true })}>Clear ranges</button>
+        <button onClick=${() => savePng(chart.current, `${title}: parallel coordinates`, pngLegend(colour))}>PNG
+          </button>
       </div>
-      <div ref=${chart}>${axes.length
-        ? html`<${Parallel} rows=${rows} axes=${axes} brushes=${brushes} colour=${colour} />`
-        : html`<${Empty} title="No axes yet."><p>Choose some under Axes: params and metrics that the runs have.</p><//>`}</div>
+      <div ref=${chart}>${
+        axes.length
+          ? html`<${Parallel} rows=${rows} axes=${axes} brushes=${brushes} colour=${colour} />`
+          : html`<${Empty} title="No axes yet.">
+            <p>Choose some under Axes: params and metrics that the runs have.</p><//>`
+      }</div>
     </section>
   `;
 }
@@ -100,21 +128,31 @@ function Axes({ known, axes, brushes }) {
     next.splice(at + step, 0, one);
     set(next);
   };
-  const brush = (name, range) => setQuery({ brush: writeBrushes([...brushes.filter(([one]) => one !== name), ...(range ? [[name, ...range]] : [])]) });
+  const brush = (name, range) =>
+    setQuery({
+      brush: writeBrushes([...brushes.filter(([one]) => one !== name), ...(range ? [[name, ...range]] : [])]),
+    });
   const remove = (name) => {
     brush(name, null);
     set(list.filter((one) => one.name !== name));
   };
   return html`
     <${Popup} label="Axes" title="Axes of the parallel coordinates">
-      <ol class="order">${axes.map((axis, at) => html`<li key=${axis.name}>
+      <ol class="order">${axes.map(
+        (axis, at) => html`<li key=${axis.name}>
         <span title=${axis.name}>${axis.label}</span>
-        <select aria-label=${`Scale of ${axis.name}`} value=${axis.scale} onChange=${(event) => set(list.map((one) => (one.name === axis.name ? { ...one, scale: event.target.value } : one)))}>
+        <select aria-label=${`Scale of ${axis.name}`} value=${axis.scale}
+          onChange=${(event) =>
+            set(list.map((one) => (one.name === axis.name ? { ...one, scale: event.target.value } : one)))}>
           ${axis.scales.map((one) => html`<option value=${one}>${one}</option>`)}</select>
-        <button class="plain" disabled=${at === 0} aria-label=${`Move ${axis.name} left`} onClick=${() => move(at, -1)}>↑</button>
-        <button class="plain" disabled=${at === axes.length - 1} aria-label=${`Move ${axis.name} right`} onClick=${() => move(at, 1)}>↓</button>
+        <button class="plain" disabled=${at === 0} aria-label=${`Move ${axis.name} left`}
+          onClick=${() => move(at, -1)}>↑</button>
+        <button class="plain" disabled=${at === axes.length - 1} aria-label=${`Move ${axis.name} right`}
+          onClick=${() => move(at, 1)}>↓</button>
         <button class="plain" aria-label=${`Leave out ${axis.name}`} onClick=${() => remove(axis.name)}>×</button>
-        <${Range} axis=${axis} brush=${brushes.find(([name]) => name === axis.name)} onRange=${(range) => brush(axis.name, range)} /></li>`)}</ol>
+        <${Range} axis=${axis} brush=${brushes.find(([name]) => name === axis.name)}
+          onRange=${(range) => brush(axis.name, range)} /></li>`,
+      )}</ol>
       <${Adder} known=${known} has=${axes.map((one) => one.name)} onAdd=${(name) => set([...list, { name }])} />
     <//>
   `;
@@ -123,7 +161,7 @@ function Axes({ known, axes, brushes }) {
 function Range({ axis, brush, onRange }) {
   const [low = "", high = ""] = brush ? brush.slice(1) : [];
   const category = axis.scale === "category";
-  const read = (text, other) => (category ? text : numeric(text) ?? other);
+  const read = (text, other) => (category ? text : (numeric(text) ?? other));
   const ends = [axis.at(0), axis.at(1)];
   const put = (place) => (event) => {
     // One category is a choice already; of numbers, one end alone is meant more often.
@@ -132,36 +170,59 @@ function Range({ axis, brush, onRange }) {
     next[place] = event.target.value === "" ? ends[place] : read(event.target.value, next[place]);
     return onRange(event.target.value === "" && String(next[1 - place]) === String(ends[1 - place]) ? null : next);
   };
-  const field = (place, value, what) => category
-    ? html`<select aria-label=${`${axis.name} ${what}`} value=${value} onChange=${put(place)}><option value="">${what} …</option>${axis.ticks.map(({ text }) => html`<option value=${text}>${text}</option>`)}</select>`
-    : html`<input type="text" inputmode="decimal" aria-label=${`${axis.name} ${what}`} placeholder=${`${what} ${shownValue(axis.name, Number(ends[place].toPrecision(4)))}`} value=${value} onChange=${put(place)} />`;
+  const field = (place, value, what) =>
+    category
+      ? html`<select aria-label=${`${axis.name} ${what}`} value=${value} onChange=${put(place)}><option value="">
+        ${what} …</option>${axis.ticks.map(({ text }) => html`<option value=${text}>${text}</option>`)}</select>`
+      : html`<input type="text" inputmode="decimal" aria-label=${`${axis.name} ${what}`}
+        placeholder=${`${what} ${shownValue(axis.name, Number(ends[place].toPrecision(4)))}`} value=${value}
+        onChange=${put(place)} />`;
   return html`<span class="range">${field(0, low, "from")}${field(1, high, "to")}</span>`;
 }
 
 function Adder({ known, has, onAdd }) {
-  return html`<div class="bar"><${Choice} label="Add" value="" none="an axis" known=${known} onChoose=${(name) => name && !has.includes(name) && onAdd(name)} /></div>`;
+  return html`<div class="bar">
+    <${Choice} label="Add" value="" none="an axis" known=${known} onChoose=${(name) =>
+      name && !has.includes(name) && onAdd(name)} /></div>`;
 }
 
 export function ScatterView({ rows, known, view, title, kept, picked }) {
   const chart = useRef();
   theme.value;
-  const [x, y] = [view.x, view.y].map(({ name, scale }) => useMemo(() => axisOf(rows, name, scale), [rows, name, scale]));
+  const [x, y] = [view.x, view.y].map(({ name, scale }) =>
+    useMemo(() => axisOf(rows, name, scale), [rows, name, scale]),
+  );
   const colour = useMemo(() => view.colour && axisOf(rows, view.colour), [rows, view.colour]);
   const missing = rows.length - x.places.filter((one, at) => !Number.isNaN(one + y.places[at])).length;
   const axis = (key, one, label) => html`
-    <${Choice} label=${label} value=${one.name} known=${known} onChoose=${(name) => setQuery({ [key]: name }, { push: true })} />
-    ${one.scales.includes("log") && html`<button aria-pressed=${one.scale === "log"} aria-label=${`Logarithmic ${label}`}
-      onClick=${() => setQuery({ [key]: writeAxis({ name: one.name, scale: one.scale === "log" ? "linear" : "log" }) }, { push: true })}>log</button>`}`;
+    <${Choice} label=${label} value=${one.name} known=${known}
+      onChoose=${(name) => setQuery({ [key]: name }, { push: true })} />
+    ${
+      one.scales.includes("log") &&
+      html`<button aria-pressed=${one.scale === "log"} aria-label=${`Logarithmic ${label}`}
+      onClick=${() =>
+        setQuery(
+          { [key]: writeAxis({ name: one.name, scale: one.scale === "log" ? "linear" : "log" }) },
+          { push: true },
+        )}>log</button>`
+    }`;
+  const pictured = `${title}: ${labelOf(y.name)} over ${labelOf(x.name)}`;
   return html`
     <section class="explore" aria-label="Scatter plot">
       <div class="bar">
         <span class="pair">${axis("sx", x, "x")}</span><span class="pair">${axis("sy", y, "y")}</span>
-        <${Choice} label="Colour" value=${view.colour} none="none" known=${known} onChoose=${(name) => setQuery({ colour: name }, { push: true })} />
+        <${Choice} label="Colour" value=${view.colour} none="none" known=${known}
+          onChoose=${(name) => setQuery({ colour: name }, { push: true })} />
         <span class="grow"></span>
-        <button onClick=${() => savePng(chart.current, `${title}: ${labelOf(y.name)} over ${labelOf(x.name)}`, pngLegend(colour))}>PNG</button>
+        <button onClick=${() => savePng(chart.current, pictured, pngLegend(colour))}>PNG</button>
       </div>
       <div ref=${chart}><${Scatter} rows=${rows} x=${x} y=${y} colour=${colour} kept=${kept} picked=${picked} /></div>
-      <div class="bar foot"><${Legend} axis=${colour} /><span class="quiet">${missing ? `${number(missing)} of ${number(rows.length)} runs have no ${x.label} or no ${y.label}` : `${number(rows.length)} runs`}</span></div>
+      <div class="bar foot"><${Legend} axis=${colour} /><span class="quiet">
+        ${
+          missing
+            ? `${number(missing)} of ${number(rows.length)} runs have no ${x.label} or no ${y.label}`
+            : `${number(rows.length)} runs`
+        }</span></div>
     </section>
   `;
 }
@@ -170,14 +231,19 @@ function Legend({ axis }) {
   const found = legendOf(axis || null);
   if (!found) return null;
   if (found.swatches) {
-    return html`<span class="legend">${found.swatches.map(({ text, colour }) => html`<span key=${text}><i style=${{ background: colour }}></i>${text}</span>`)}</span>`;
+    return html`<span class="legend">${found.swatches.map(
+      ({ text, colour }) => html`<span key=${text}>
+      <i style=${{ background: colour }}></i>${text}</span>`,
+    )}</span>`;
   }
-  return html`<span class="legend" title=${axis.label}><span>${shownValue(axis.name, found.low)}</span><i class="ramp" style=${{ background: ramp() }}></i><span>${shownValue(axis.name, found.high)}</span></span>`;
+  return html`<span class="legend" title=${axis.label}><span>${shownValue(axis.name, found.low)}</span>
+    <i class="ramp" style=${{ background: ramp() }}></i><span>${shownValue(axis.name, found.high)}</span></span>`;
 }
 
 function pngLegend(axis) {
   const found = legendOf(axis || null);
   if (!found) return [];
   if (found.swatches) return found.swatches.map(({ text, colour }) => ({ label: text, colour }));
-  return [{ label: `${axis.label}: ${shownValue(axis.name, found.low)} (dark) to ${shownValue(axis.name, found.high)} (bright)`, colour: "transparent" }];
+  const [low, high] = [shownValue(axis.name, found.low), shownValue(axis.name, found.high)];
+  return [{ label: `${axis.label}: ${low} (dark) to ${high} (bright)`, colour: "transparent" }];
 }

@@ -16,8 +16,18 @@ const CELL_WIDTH = 120;
 
 /** The fixed columns: what they order by in the filter language, and what they show. */
 const FIXED = [
-  { name: "Status", order: "attributes.status", style: "is-status", cell: (row) => html`<${Status} status=${row.status} life=${row.life} />` },
-  { name: "Started", order: "attributes.start_time", style: "when", cell: (row) => html`<span title=${moment(row.start_time)}>${ago(row.start_time)}</span>` },
+  {
+    name: "Status",
+    order: "attributes.status",
+    style: "is-status",
+    cell: (row) => html`<${Status} status=${row.status} life=${row.life} />`,
+  },
+  {
+    name: "Started",
+    order: "attributes.start_time",
+    style: "when",
+    cell: (row) => html`<span title=${moment(row.start_time)}>${ago(row.start_time)}</span>`,
+  },
   // A filter knows no durations, so there is no order by them.
   { name: "Took", style: "when num", cell: (row) => (row.end_time ? duration(row.end_time - row.start_time) : "") },
 ];
@@ -31,7 +41,23 @@ const FIXED = [
  * @param {string} props.order a line for each: `metrics.loss DESC`
  * @param {(at: number, how: {range?: boolean}) => void} props.onPick
  */
-export function Grid({ total, rowAt, see, columns, pins, order, onOrder, picked, onPick, onPickAll, allPicked, drawn, folded, onFold, figure }) {
+export function Grid({
+  total,
+  rowAt,
+  see,
+  columns,
+  pins,
+  order,
+  onOrder,
+  picked,
+  onPick,
+  onPickAll,
+  allPicked,
+  drawn,
+  folded,
+  onFold,
+  figure,
+}) {
   const box = useRef();
   const [top, setTop] = useState(0);
   const [height, setHeight] = useState(600);
@@ -47,10 +73,13 @@ export function Grid({ total, rowAt, see, columns, pins, order, onOrder, picked,
   useEffect(() => see(first, stop), [first, stop, see]);
   theme.value; // colours change with it
   const shown = Array.from({ length: Math.max(stop - first, 0) }, (_, at) => first + at);
-  const arranged = [...columns.filter((one) => pins.includes(one)), ...columns.filter((one) => !pins.includes(one))].map((name) => ({
+  const pinned = columns.filter((name) => pins.includes(name));
+  const arranged = [...pinned, ...columns.filter((name) => !pins.includes(name))].map((name) => ({
     name,
     style: `${name.startsWith("metrics.") ? "num" : ""} ${pins.includes(name) ? "pinned" : ""}`,
-    left: pins.includes(name) ? { left: `${PICK_WIDTH + TITLE_WIDTH + columns.filter((one) => pins.includes(one)).indexOf(name) * CELL_WIDTH}px` } : undefined,
+    left: pins.includes(name)
+      ? { left: `${PICK_WIDTH + TITLE_WIDTH + pinned.indexOf(name) * CELL_WIDTH}px` }
+      : undefined,
   }));
   const keys = (event) => {
     const at = Number(event.target.closest?.("[data-at]")?.dataset.at);
@@ -70,18 +99,30 @@ export function Grid({ total, rowAt, see, columns, pins, order, onOrder, picked,
     <div class="grid" ref=${box} onScroll=${(event) => setTop(event.target.scrollTop)} onKeyDown=${keys}
       role="table" aria-rowcount=${total + 1} aria-label="Runs" tabindex="0">
       <div class="row head" role="row" aria-rowindex="1">
-        <div class="cell pick" role="columnheader"><input type="checkbox" aria-label="Select all runs" checked=${allPicked} onChange=${onPickAll} /></div>
+        <div class="cell pick" role="columnheader">
+          <input type="checkbox" aria-label="Select all runs" checked=${allPicked} onChange=${onPickAll} /></div>
         <${Head} name="Name" by="attributes.run_name" style="title" order=${order} onOrder=${onOrder} />
-        ${FIXED.map((one) => html`<${Head} key=${one.name} name=${one.name} by=${one.order} style=${one.style} order=${order} onOrder=${onOrder} />`)}
-        ${arranged.map(({ name, style, left }) => html`<${Head} key=${name} name=${labelOf(name)} title=${name} by=${written(name)} style=${style} left=${left} order=${order} onOrder=${onOrder} />`)}
+        ${FIXED.map(
+          (one) => html`<${Head} key=${one.name} name=${one.name} by=${one.order} style=${one.style}
+          order=${order} onOrder=${onOrder} />`,
+        )}
+        ${arranged.map(
+          ({ name, style, left }) => html`<${Head} key=${name} name=${labelOf(name)} title=${name}
+          by=${written(name)} style=${style} left=${left} order=${order} onOrder=${onOrder} />`,
+        )}
       </div>
       <div class="filler" role="rowgroup" style=${{ height: `${total * HEIGHT}px` }}>
         ${shown.map((at) => {
           const row = rowAt(at);
-          if (!row) return html`<div key=${at} class="row" role="row" style=${placeOf(at)} aria-rowindex=${at + 2}><div class="cell quiet" role="cell">…</div></div>`;
+          if (!row)
+            return html`<div key=${at} class="row" role="row" style=${placeOf(at)} aria-rowindex=${at + 2}>
+              <div class="cell quiet" role="cell">…</div></div>`;
           const props = { at, row, columns: arranged, onPick, folded, onFold };
-          if (row.group) return html`<${Group} key=${row.run_id} ...${props} picked=${row.rows.every((one) => picked.has(one.run_id))} figure=${figure} />`;
-          return html`<${Row} key=${row.run_id} ...${props} picked=${picked.has(row.run_id)} drawn=${drawn.has(row.run_id)} />`;
+          if (row.group)
+            return html`<${Group} key=${row.run_id} ...${props}
+              picked=${row.rows.every((one) => picked.has(one.run_id))} figure=${figure} />`;
+          return html`<${Row} key=${row.run_id} ...${props} picked=${picked.has(row.run_id)}
+            drawn=${drawn.has(row.run_id)} />`;
         })}
       </div>
     </div>
@@ -97,11 +138,19 @@ function Head({ name, title, by, style, left, order, onOrder }) {
   const down = rank >= 0 && terms[rank].endsWith(" DESC");
   const turn = (event) => {
     const next = rank < 0 ? [`${by} DESC`] : down ? [`${by} ASC`] : [];
-    onOrder(event.shiftKey ? [...terms.slice(0, rank < 0 ? undefined : rank), ...next, ...(rank < 0 ? [] : terms.slice(rank + 1))].join("\n") : next.join("\n"));
+    onOrder(
+      event.shiftKey
+        ? [...terms.slice(0, rank < 0 ? undefined : rank), ...next, ...(rank < 0 ? [] : terms.slice(rank + 1))].join(
+            "\n",
+          )
+        : next.join("\n"),
+    );
   };
   const mark = rank < 0 ? "" : `${down ? " ↓" : " ↑"}${terms.length > 1 ? rank + 1 : ""}`;
   return html`
-    <div class=${`cell ${style}`} style=${left} role="columnheader" title=${title || name} aria-sort=${rank < 0 ? "none" : down ? "descending" : "ascending"}>
+    <div class=${`cell ${style}`} style=${left} role="columnheader" title=${title || name} aria-sort=${
+      rank < 0 ? "none" : down ? "descending" : "ascending"
+    }>
       ${by ? html`<button onClick=${turn}>${name}${mark}</button>` : name}
     </div>
   `;
@@ -110,15 +159,35 @@ function Head({ name, title, by, style, left, order, onOrder }) {
 function Row({ at, row, columns, picked, drawn, onPick, folded, onFold }) {
   return html`
     <div class="row" role="row" style=${placeOf(at)} data-at=${at} aria-rowindex=${at + 2} data-selected=${picked}>
-      <div class="cell pick" role="cell"><input type="checkbox" checked=${picked} aria-label=${`Select ${row.run_name}`} onClick=${(event) => onPick(at, { range: event.shiftKey })} /></div>
+      <div class="cell pick" role="cell">
+        <input type="checkbox" checked=${picked} aria-label=${`Select ${row.run_name}`}
+        onClick=${(event) => onPick(at, { range: event.shiftKey })} /></div>
       <div class="cell title" role="cell" title=${row.run_name}>
-        ${row.depth ? html`<span style=${{ paddingLeft: `${(row.depth - 1) * 16}px` }} class="twig" aria-hidden="true">└</span>` : ""}
-        ${row.children ? html`<${Twist} id=${row.run_id} label=${`Runs nested in ${row.run_name}`} folded=${folded} onFold=${onFold} />` : ""}
-        ${drawn ? html`<span class="swatch" style=${{ color: strokeOf(row.run_id).colour, marginRight: "6px" }} aria-hidden="true"></span>` : ""}
+        ${
+          row.depth
+            ? html`<span style=${{ paddingLeft: `${(row.depth - 1) * 16}px` }} class="twig"
+          aria-hidden="true">└</span>`
+            : ""
+        }
+        ${
+          row.children
+            ? html`<${Twist} id=${row.run_id} label=${`Runs nested in ${row.run_name}`} folded=${folded}
+          onFold=${onFold} />`
+            : ""
+        }
+        ${
+          drawn
+            ? html`<span class="swatch" style=${{ color: strokeOf(row.run_id).colour, marginRight: "6px" }}
+          aria-hidden="true"></span>`
+            : ""
+        }
         <a class="goal" href=${link(["runs", row.run_id])}>${row.run_name || row.run_id.slice(0, 8)}</a>
       </div>
       ${FIXED.map((one) => html`<div class=${`cell ${one.style}`} role="cell" key=${one.name}>${one.cell(row)}</div>`)}
-      ${columns.map(({ name, style, left }) => html`<div key=${name} role="cell" class=${`cell ${style}`} style=${left} title=${valueOf(row, name) ?? ""}>${shownValue(name, valueOf(row, name))}</div>`)}
+      ${columns.map(
+        ({ name, style, left }) => html`<div key=${name} role="cell" class=${`cell ${style}`} style=${left}
+        title=${valueOf(row, name) ?? ""}>${shownValue(name, valueOf(row, name))}</div>`,
+      )}
     </div>
   `;
 }
@@ -128,22 +197,31 @@ function Group({ at, row, columns, picked, onPick, folded, onFold, figure }) {
   const label = row.value === undefined ? "not set" : String(row.value);
   return html`
     <div class="row group" role="row" style=${placeOf(at)} data-at=${at} aria-rowindex=${at + 2}>
-      <div class="cell pick" role="cell"><input type="checkbox" checked=${picked} aria-label=${`Select the group ${label}`} onClick=${() => onPick(at, {})} /></div>
+      <div class="cell pick" role="cell">
+        <input type="checkbox" checked=${picked} aria-label=${`Select the group ${label}`}
+        onClick=${() => onPick(at, {})} /></div>
       <div class="cell title" role="rowheader" title=${label}>
         <${Twist} id=${row.run_id} label=${`Runs of the group ${label}`} folded=${folded} onFold=${onFold} goal />
         <strong class=${row.value === undefined ? "quiet" : ""}>${label}</strong>
       </div>
-      <div class="cell is-status" role="cell">${number(row.rows.length)} <span class="quiet">run${row.rows.length === 1 ? "" : "s"}</span></div>
+      <div class="cell is-status" role="cell">
+        ${number(row.rows.length)} <span class="quiet">run${row.rows.length === 1 ? "" : "s"}</span></div>
       <div class="cell when" role="cell"></div><div class="cell when num" role="cell"></div>
       ${columns.map(({ name, style, left }) => {
         const found = row.figures[name];
-        const all = found && `mean ${number(found.mean)}, min ${number(found.min)}, max ${number(found.max)} of ${number(found.many)}${found.others ? `; ${number(found.others)} not finite` : ""}`;
-        return html`<div key=${name} role="cell" class=${`cell ${style}`} style=${left} title=${all || ""}>${found ? number(found[figure]) : ""}</div>`;
+        const all =
+          found &&
+          `mean ${number(found.mean)}, min ${number(found.min)}, max ${number(found.max)} of ${number(found.many)}${
+            found.others ? `; ${number(found.others)} not finite` : ""
+          }`;
+        return html`<div key=${name} role="cell" class=${`cell ${style}`} style=${left} title=${all || ""}>
+          ${found ? number(found[figure]) : ""}</div>`;
       })}
     </div>
   `;
 }
 
 const Twist = ({ id, label, folded, onFold, goal }) => html`
-  <button class=${`plain twist ${goal ? "goal" : ""}`} aria-expanded=${!folded.has(id)} aria-label=${label} onClick=${() => onFold(id)}>${folded.has(id) ? "▸" : "▾"}</button>
+  <button class=${`plain twist ${goal ? "goal" : ""}`} aria-expanded=${!folded.has(id)} aria-label=${label}
+    onClick=${() => onFold(id)}>${folded.has(id) ? "▸" : "▾"}</button>
 `;

@@ -21,20 +21,46 @@ export function History({ runId }) {
   useLive((stream) => stream === `run/${runId}`, asked.reload, 1000);
   const { what = "" } = route.value.query;
   return html`<${Loaded} asked=${asked} what="Reading the log">${({ entries, total }) => html`
-    <p class="bar"><span class="quiet">Newest first. Each entry is an event of the log: to undo one adds another, and both stay on record.</span>
-      <label class="check">show <select value=${what} onChange=${(event) => setQuery({ what: event.target.value }, { push: true })}>
-        <option value="">all</option>${[...new Set([...entries.map(worded), what])].filter(Boolean).sort().map((one) => html`<option value=${one}>${one}</option>`)}</select></label></p>
-    ${entries.filter((one) => !what || worded(one) === what).map((one) => html`<${Entry} key=${one.address} entry=${one} reload=${asked.reload} />`)}
-    ${total > entries.length && (limit < LIMIT_MAX
-      ? html`<button onClick=${() => setLimit(Math.min(limit * MORE, LIMIT_MAX))}>Show more of ${number(total)}</button>`
-      : html`<p class="quiet">The newest ${number(entries.length)} of ${number(total)}: <code>eventtrack history</code> prints them all.</p>`)}`}<//>`;
+    <p class="bar"><span
+      class="quiet">Newest first. Each entry is an event of the log: to undo one adds another, and both stay on record.
+      </span>
+      <label class="check">show <select value=${what}
+        onChange=${(event) => setQuery({ what: event.target.value }, { push: true })}>
+        <option value="">all</option>${[...new Set([...entries.map(worded), what])]
+          .filter(Boolean)
+          .sort()
+          .map((one) => html`<option value=${one}>${one}</option>`)}</select></label></p>
+    ${entries
+      .filter((one) => !what || worded(one) === what)
+      .map(
+        (one) => html`<${Entry} key=${one.address}
+      entry=${one} reload=${asked.reload} />`,
+      )}
+    ${
+      total > entries.length &&
+      (limit < LIMIT_MAX
+        ? html`<button onClick=${() => setLimit(Math.min(limit * MORE, LIMIT_MAX))}>Show more of ${number(total)}
+          </button>`
+        : html`<p class="quiet">The newest ${number(entries.length)} of ${number(total)}: <code>eventtrack history
+          </code> prints them all.</p>`)
+    }`}<//>`;
 }
 
 const VERBS = {
-  "run.started": "started", "run.updated": "updated", "run.deleted": "deleted", "run.restored": "restored",
-  "run.params_logged": "params logged", "run.params_withdrawn": "params withdrawn", "run.tags_set": "tags set", "run.tag_deleted": "tag removed",
-  "run.inputs_logged": "inputs logged", "run.outputs_logged": "outputs logged", "run.artifacts_logged": "files logged", "run.artifacts_deleted": "files deleted",
-  "run.metric_logged": "points logged", "run.metrics_logged": "points logged",
+  "run.started": "started",
+  "run.updated": "updated",
+  "run.deleted": "deleted",
+  "run.restored": "restored",
+  "run.params_logged": "params logged",
+  "run.params_withdrawn": "params withdrawn",
+  "run.tags_set": "tags set",
+  "run.tag_deleted": "tag removed",
+  "run.inputs_logged": "inputs logged",
+  "run.outputs_logged": "outputs logged",
+  "run.artifacts_logged": "files logged",
+  "run.artifacts_deleted": "files deleted",
+  "run.metric_logged": "points logged",
+  "run.metrics_logged": "points logged",
 };
 
 const worded = (entry) => VERBS[entry.type] || entry.type;
@@ -55,7 +81,8 @@ function Undo({ entry, reload }) {
     }
   };
   if (!writable.value || FINAL.includes(entry.type)) return null;
-  return html`<button class="plain" disabled=${state.busy} aria-label=${`Undo ${worded(entry)}, ${entry.address}`} onClick=${undo}>Undo</button>
+  return html`<button class="plain" disabled=${state.busy} aria-label=${`Undo ${worded(entry)}, ${entry.address}`}
+    onClick=${undo}>Undo</button>
     ${state.error && html`<span class="problem" role="alert">${state.error.message} ${state.error.hint || ""}</span>`}`;
 }
 
@@ -65,17 +92,38 @@ const Entry = ({ entry, reload }) => html`
       <span title=${moment(entry.recorded_ms)}>${moment(entry.recorded_ms)}, ${ago(entry.recorded_ms)}</span>
       <${Author} author=${entry.author} /><code>${entry.address}</code><${Undo} entry=${entry} reload=${reload} /></div>
     ${entry.points && html`<${Points} keys=${entry.points.keys} />`}
-    ${entry.facts.length > 0 && html`<ul>${entry.facts.map(({ fact, before, after }) => html`<li key=${fact}>${fact}:
-      ${before !== null && before !== after ? html` <del>${said(fact, before)}</del> →` : ""} ${after === null ? html`<span class="quiet">removed</span>` : html`<ins>${said(fact, after)}</ins>`}</li>`)}</ul>`}
+    ${
+      entry.facts.length > 0 &&
+      html`<ul>${entry.facts.map(
+        ({ fact, before, after }) => html`<li key=${fact}>${fact}:
+      ${
+        before !== null && before !== after
+          ? html` <del>
+        ${said(fact, before)}</del> →`
+          : ""
+      } ${
+        after === null
+          ? html`<span class="quiet">removed</span>`
+          : html`<ins>
+        ${said(fact, after)}</ins>`
+      }</li>`,
+      )}</ul>`
+    }
   </div>
 `;
 
 function Points({ keys }) {
   const names = Object.entries(keys);
   const sum = names.reduce((all, [, many]) => all + many, 0);
-  return html`<ul><li>${number(sum)} point${sum === 1 ? "" : "s"} of ${names.length > NAMED ? `${number(names.length)} metrics` : names.map(([key]) => key).join(", ")}</li></ul>`;
+  return html`<ul><li>${number(sum)} point${sum === 1 ? "" : "s"} of ${
+    names.length > NAMED ? `${number(names.length)} metrics` : names.map(([key]) => key).join(", ")
+  }</li></ul>`;
 }
 
-export const Author = ({ author }) => author
-  ? html`<span title=${`${author.program}, process ${author.pid}, eventtrack ${author.version}`}>${author.user}@${author.host} by ${author.source}: ${author.program.split("/").pop()}${author.git_commit ? html` at <code>${author.git_commit.slice(0, 8)}</code>` : ""}</span>`
-  : html`<span>author unknown</span>`;
+export const Author = ({ author }) =>
+  author
+    ? html`<span title=${`${author.program}, process ${author.pid}, eventtrack ${author.version}`}>
+      ${author.user}@${author.host} by ${author.source}: ${author.program.split("/").pop()}${
+        author.git_commit ? html` at <code>${author.git_commit.slice(0, 8)}</code>` : ""
+      }</span>`
+    : html`<span>author unknown</span>`;

@@ -5,15 +5,23 @@ import { number } from "../lib/format.js";
 const FIRST = 100;
 const MORE = 5;
 
-/** @param {{rows: any[], textOf: (row: any) => string, what: string, children: (rows: any[]) => any}} props `what` is in the plural */
+/**
+ * @param {{rows: any[], textOf: (row: any) => string, what: string, children: (rows: any[]) => any}} props
+ *   `what` is in the plural
+ */
 export function Many({ rows, textOf, what, children }) {
   const [find, setFind] = useState("");
   const [shown, setShown] = useState(FIRST);
   const word = find.toLowerCase();
   const found = word ? rows.filter((row) => textOf(row).toLowerCase().includes(word)) : rows;
   return html`
-    ${rows.length > FIRST && html`<p class="bar"><input type="search" placeholder=${`Find ${what}`} aria-label=${`Find ${what} of the run`} value=${find}
-      onInput=${(event) => setFind(event.target.value)} /> <span class="quiet">${number(found.length)} ${what}</span></p>`}
+    ${
+      rows.length > FIRST &&
+      html`<p class="bar"><input type="search" placeholder=${`Find ${what}`} aria-label=${`Find ${what} of the run`}
+        value=${find}
+      onInput=${(event) => setFind(event.target.value)} /> <span class="quiet">
+        ${number(found.length)} ${what}</span></p>`
+    }
     ${children(found.slice(0, shown))}
     ${found.length > shown && html`<p><button onClick=${() => setShown(shown * MORE)}>Show more ${what}</button></p>`}
   `;

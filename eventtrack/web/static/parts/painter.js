@@ -9,8 +9,10 @@ const MARK = 3; // half of the width of a mark, in CSS pixels
 
 /**
  * Where values are on a canvas, in its own pixels.
- * @typedef {{left: number, top: number, width: number, height: number, low: number, high: number, least: number, most: number, log: boolean, ratio: number}} Scale
- * @typedef {{label: string, colour: string, dash: number[], x: Float64Array, y: Float64Array, faint?: Float64Array}} Drawn
+ * @typedef {{left: number, top: number, width: number, height: number, low: number, high: number, least: number,
+ *   most: number, log: boolean, ratio: number}} Scale
+ * @typedef {{label: string, colour: string, dash: number[], x: Float64Array, y: Float64Array,
+ *   faint?: Float64Array}} Drawn
  */
 
 export const onX = (scale, value) => scale.left + ((value - scale.low) / (scale.high - scale.low)) * scale.width;
@@ -50,7 +52,8 @@ export class Painter {
   paint(curves, scale, finished) {
     cancelAnimationFrame(this.frame);
     const text = JSON.stringify([scale, this.canvas.width, this.canvas.height, curves.length > MANY]);
-    const more = text === this.scale && this.drawn.length <= curves.length && this.drawn.every((one, at) => same(one, curves[at]));
+    const more =
+      text === this.scale && this.drawn.length <= curves.length && this.drawn.every((one, at) => same(one, curves[at]));
     // What is to be seen meanwhile: what was there before, or else the curves as they come.
     const target = more || !this.drawn.length ? this.canvas : copyOf(this.canvas);
     const ctx = target.getContext("2d");
@@ -90,7 +93,12 @@ export class Painter {
 }
 
 const same = (one, other) =>
-  one === other || (one.x === other.x && one.y === other.y && one.faint === other.faint && one.colour === other.colour && one.dash === other.dash);
+  one === other ||
+  (one.x === other.x &&
+    one.y === other.y &&
+    one.faint === other.faint &&
+    one.colour === other.colour &&
+    one.dash === other.dash);
 
 function copyOf({ width, height }) {
   return Object.assign(document.createElement("canvas"), { width, height });

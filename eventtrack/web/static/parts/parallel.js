@@ -27,10 +27,14 @@ export function Parallel({ rows, axes, brushes, colour }) {
   const [draft, setDraft] = useState(null);
   const [tip, setTip] = useState(null);
   const dark = theme.value;
-  const shown = draft ? [...brushes.filter(([name]) => name !== draft[0]), ...(draft.length > 1 ? [draft] : [])] : brushes;
+  const shown = draft
+    ? [...brushes.filter(([name]) => name !== draft[0]), ...(draft.length > 1 ? [draft] : [])]
+    : brushes;
   const kept = useMemo(() => within(axes, shown, rows.length), [axes, rows, writeBrushes(shown)]);
   const shades = useMemo(() => shadesOf(colour, rows.length), [colour, rows, dark]);
-  const xs = axes.map((_, at) => (axes.length === 1 ? width / 2 : SIDE + ((width - 2 * SIDE) * at) / (axes.length - 1)));
+  const xs = axes.map((_, at) =>
+    axes.length === 1 ? width / 2 : SIDE + ((width - 2 * SIDE) * at) / (axes.length - 1),
+  );
   const drawn = { rows, axes, xs, kept, shades, width };
 
   useEffect(() => {
@@ -63,7 +67,8 @@ export function Parallel({ rows, axes, brushes, colour }) {
     const [x, y] = pointOf(event);
     const { from } = over.current;
     if (from) {
-      if (Math.abs(y - from.y) > 3) setDraft([axes[from.at].name, ...[from.y, y].map((one) => valueAt(axes[from.at], one))]);
+      if (Math.abs(y - from.y) > 3)
+        setDraft([axes[from.at].name, ...[from.y, y].map((one) => valueAt(axes[from.at], one))]);
       return;
     }
     event.currentTarget.style.cursor = grasped(x) >= 0 && y >= TOP - 16 ? "crosshair" : "default";
@@ -91,10 +96,21 @@ export function Parallel({ rows, axes, brushes, colour }) {
         onPointerDown=${begin} onPointerMove=${move} onPointerUp=${end} onPointerCancel=${end}
         onPointerLeave=${() => setTip(null)} onClick=${open}>
         <canvas ref=${base}></canvas><canvas ref=${over}></canvas>
-        ${tip && html`<div class="tip" style=${{ top: `${Math.max(tip.y - 20, 0)}px`, [tip.x > width / 2 ? "right" : "left"]: `${(tip.x > width / 2 ? width - tip.x : tip.x) + 16}px` }}>
+        ${
+          tip &&
+          html`<div class="tip" style=${{
+            top: `${Math.max(tip.y - 20, 0)}px`,
+            [tip.x > width / 2 ? "right" : "left"]: `${(tip.x > width / 2 ? width - tip.x : tip.x) + 16}px`,
+          }}>
           <strong>${rows[tip.at].run_name}</strong>
-          ${axes.map(({ name, label }) => html`<div key=${name}><span class="quiet">${label}</span> ${valueOf(rows[tip.at], name) === undefined ? "–" : shownValue(name, valueOf(rows[tip.at], name))}</div>`)}
-        </div>`}
+          ${axes.map(
+            ({ name, label }) => html`<div key=${name}><span class="quiet">
+            ${label}</span> ${
+              valueOf(rows[tip.at], name) === undefined ? "–" : shownValue(name, valueOf(rows[tip.at], name))
+            }</div>`,
+          )}
+        </div>`
+        }
       </div>
     </div>
   `;
@@ -154,7 +170,10 @@ function drawAll(ctx, { rows, axes, xs, kept, shades, width, brushes }) {
     ctx.textAlign = "left";
     ctx.fillStyle = text;
     const few = axis.ticks.length > 16 ? Math.ceil(axis.ticks.length / 16) : 1;
-    axis.ticks.forEach((tick, at) => at % few === 0 && rimmed(ctx, fitted(ctx, tick.text, Math.min(room - 8, 90)), x + 6, yOf(tick.place), page));
+    axis.ticks.forEach(
+      (tick, at) =>
+        at % few === 0 && rimmed(ctx, fitted(ctx, tick.text, Math.min(room - 8, 90)), x + 6, yOf(tick.place), page),
+    );
     ctx.textAlign = place === 0 ? "left" : place === axes.length - 1 ? "right" : "center";
     const edge = place === 0 ? x - SIDE + 4 : place === axes.length - 1 ? x + SIDE - 4 : x;
     ctx.font = "600 12px system-ui, sans-serif";

@@ -10,7 +10,10 @@ const HEIGHT = 220;
 // How near the pointer has to be to a point, in CSS pixels.
 const NEAR = 40;
 
-/** @param {{curves: import("./painter.js").Drawn[], done: boolean, x: string, log: boolean, tight: boolean, low: number, high: number, onZoom: Function, label: string}} props */
+/**
+ * @param {{curves: import("./painter.js").Drawn[], done: boolean, x: string, log: boolean, tight: boolean,
+ *   low: number, high: number, onZoom: Function, label: string}} props
+ */
 export function Plot({ curves, done, x, log, tight, low, high, onZoom, label }) {
   const box = useRef();
   const ink = useRef();
@@ -72,7 +75,10 @@ export function Plot({ curves, done, x, log, tight, low, high, onZoom, label }) 
 
 function Tip({ tip: { curve, at, left, top }, x, width }) {
   const flip = left > width / 2;
-  const place = { top: `${Math.max(top - 44, 0)}px`, [flip ? "right" : "left"]: `${(flip ? width - left : left) + 12}px` };
+  const place = {
+    top: `${Math.max(top - 44, 0)}px`,
+    [flip ? "right" : "left"]: `${(flip ? width - left : left) + 12}px`,
+  };
   return html`<div class="tip" style=${place}>
     <div><span class="swatch" style=${{ color: curve.colour }}></span> ${curve.label}</div>
     <strong>${number(curve.y[at])}</strong> <span class="quiet">at ${shownX(x, curve.x[at])}</span>
@@ -102,7 +108,11 @@ function plotOf(box, state) {
       y: { distr: state.log ? 3 : 1, range: () => heights(state) },
     },
     axes: [
-      { ...axis, space: 70, ...(state.x === "relative" ? { values: (_, all) => all.map((one) => duration(one * 1000)) } : {}) },
+      {
+        ...axis,
+        space: 70,
+        ...(state.x === "relative" ? { values: (_, all) => all.map((one) => duration(one * 1000)) } : {}),
+      },
       { ...axis, size: 58, values: (_, all) => all.map((one) => (one === null ? "" : number(one))) },
     ],
     ms: 1, // times are in milliseconds
@@ -124,7 +134,10 @@ function plotOf(box, state) {
 }
 
 /** uPlot needs something to reckon its scales from; the curves are drawn by us. */
-const framed = ({ low, high }) => [[low, high], [0, 1]];
+const framed = ({ low, high }) => [
+  [low, high],
+  [0, 1],
+];
 
 const spread = (low, high, share) => {
   const room = high > low ? (high - low) * share : Math.abs(low) * 0.1 || 1;
@@ -134,7 +147,14 @@ const spread = (low, high, share) => {
 /** The range of y; kept for as long as the curves stay, for it is asked for again and again. */
 function heights(state) {
   const { curves, low, high, log, tight, known } = state;
-  if (known?.curves === curves && known.low === low && known.high === high && known.log === log && known.tight === tight) return known.range;
+  if (
+    known?.curves === curves &&
+    known.low === low &&
+    known.high === high &&
+    known.log === log &&
+    known.tight === tight
+  )
+    return known.range;
   const [least, most] = (tight ? typical : extremes)(curves, low, high, log) || (log ? [0.1, 1] : [0, 1]);
   const range = !log ? spread(least, most, 0.05) : least === most ? [least / 2, most * 2] : [least / 1.1, most * 1.1];
   state.known = { curves, low, high, log, tight, range };

@@ -13,7 +13,8 @@ export function Popup({ label, title, disabled, children }) {
   }, [open]);
   useEffect(() => {
     // A phone would cover half of it with its keyboard.
-    if (open && matchMedia("(pointer: fine)").matches) box.current.querySelector("[role=dialog] :is(input, select, textarea, button):enabled")?.focus();
+    if (open && matchMedia("(pointer: fine)").matches)
+      box.current.querySelector("[role=dialog] :is(input, select, textarea, button):enabled")?.focus();
   }, [open]);
   const keys = (event) => {
     if (event.key !== "Escape") return;
@@ -23,7 +24,11 @@ export function Popup({ label, title, disabled, children }) {
   return html`
     <div class="popup" ref=${box} onKeyDown=${keys}>
       <button aria-expanded=${open} disabled=${disabled} onClick=${() => setOpen(!open)}>${label}</button>
-      ${open && html`<div role="dialog" aria-label=${title}>${typeof children === "function" ? children(() => setOpen(false)) : children}</div>`}
+      ${
+        open &&
+        html`<div role="dialog" aria-label=${title}>
+        ${typeof children === "function" ? children(() => setOpen(false)) : children}</div>`
+      }
     </div>
   `;
 }

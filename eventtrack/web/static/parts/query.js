@@ -4,7 +4,14 @@ import { written } from "../lib/fields.js";
 import { setQuery } from "../lib/route.js";
 
 const SHOWN = 8;
-const ATTRIBUTES = ["attributes.status", "attributes.run_name", "attributes.start_time", "attributes.end_time", "attributes.user_id", "attributes.run_id"];
+const ATTRIBUTES = [
+  "attributes.status",
+  "attributes.run_name",
+  "attributes.start_time",
+  "attributes.end_time",
+  "attributes.user_id",
+  "attributes.run_id",
+];
 const STATUSES = ["RUNNING", "SCHEDULED", "FINISHED", "FAILED", "KILLED"];
 const KINDS = ["metrics.", "params.", "tags.", "attributes."];
 const NUMBERS = ["<", "<=", ">", ">=", "=", "!="];
@@ -26,7 +33,10 @@ export function completions(text, names, valuesOf) {
   const inValue = AT_VALUE.exec(text);
   if (inValue) {
     const begun = inValue[2];
-    return { start: text.length - begun.length, words: matching(valuesOf(inValue[1]), begun).map((one) => `${one.replaceAll("'", "''")}' `) };
+    return {
+      start: text.length - begun.length,
+      words: matching(valuesOf(inValue[1]), begun).map((one) => `${one.replaceAll("'", "''")}' `),
+    };
   }
   // An open quote is a text of its own, which nothing can complete.
   if ((text.replace(/`(?:[^`]|``)*`/g, "").match(/'/g) || []).length % 2) return { start: 0, words: [] };
@@ -35,12 +45,19 @@ export function completions(text, names, valuesOf) {
   const operator = AT_OPERATOR.exec(text);
   if (operator && !/^(AND|OR|NOT)$/i.test(operator[0].trim())) {
     const numeric = /^(metrics\.|attributes\.(start|end)_time)/i.test(operator[0]);
-    return { start: text.length - operator[1].length, words: matching(numeric ? NUMBERS : TEXTS, operator[1]).map((one) => `${one} `) };
+    return {
+      start: text.length - operator[1].length,
+      words: matching(numeric ? NUMBERS : TEXTS, operator[1]).map((one) => `${one} `),
+    };
   }
   const [begun] = AT_NAME.exec(text);
-  if (!begun) return { start: text.length, words: /(^|[\s(])$/.test(text) && /(^|AND|OR|NOT|\()\s*$/i.test(text) ? KINDS : [] };
+  if (!begun)
+    return { start: text.length, words: /(^|[\s(])$/.test(text) && /(^|AND|OR|NOT|\()\s*$/i.test(text) ? KINDS : [] };
   const kinds = begun.includes(".") ? [] : KINDS.filter((one) => one.startsWith(begun.toLowerCase()));
-  return { start: text.length - begun.length, words: [...kinds, ...matching(names, begun.replace("`", "")).map((one) => `${one} `)] };
+  return {
+    start: text.length - begun.length,
+    words: [...kinds, ...matching(names, begun.replace("`", "")).map((one) => `${one} `)],
+  };
 }
 
 /** Those that begin so first, then those that have it anywhere; what is written out already is no help. */
@@ -48,7 +65,10 @@ function matching(words, begun) {
   const low = begun.toLowerCase();
   const plain = (word) => word.toLowerCase().replaceAll("`", "");
   const found = words.filter((word) => plain(word).includes(low) && word !== begun);
-  return [...found.filter((word) => plain(word).startsWith(low)), ...found.filter((word) => !plain(word).startsWith(low))].slice(0, SHOWN);
+  return [
+    ...found.filter((word) => plain(word).startsWith(low)),
+    ...found.filter((word) => !plain(word).startsWith(low)),
+  ].slice(0, SHOWN);
 }
 
 /** Sent when it is entered, not with each letter: half a filter is an error. */
@@ -59,14 +79,18 @@ export function Query({ q, known, error, rows }) {
   const field = useRef();
   useLayoutEffect(() => setText(q), [q]);
   const names = useMemo(
-    () => [...["metrics", "params", "tags"].flatMap((kind) => (known?.[kind] || []).map((key) => written(`${kind}.${key}`))), ...ATTRIBUTES],
+    () => [
+      ...["metrics", "params", "tags"].flatMap((kind) => (known?.[kind] || []).map((key) => written(`${kind}.${key}`))),
+      ...ATTRIBUTES,
+    ],
     [known],
   );
   const valuesOf = (name) => {
     if (name.toLowerCase() === "attributes.status") return STATUSES;
     const found = new Set();
     for (const row of rows.values()) {
-      for (const column in row.cells) if (written(column) === name && typeof row.cells[column] === "string") found.add(row.cells[column]);
+      for (const column in row.cells)
+        if (written(column) === name && typeof row.cells[column] === "string") found.add(row.cells[column]);
       if (name === "attributes.run_name") found.add(row.run_name);
       if (found.size > 200) break;
     }
@@ -113,9 +137,13 @@ export function Query({ q, known, error, rows }) {
   return html`
     <form class="bar query" onSubmit=${send}>
       <div class="grow">
-        <input type="search" data-focus ref=${field} value=${text} spellcheck="false" autocomplete="off" aria-label="Filter in MLflow's language"
-          role="combobox" aria-expanded=${open} aria-controls="query-words" aria-autocomplete="list" aria-invalid=${error ? "true" : undefined}
-          aria-describedby=${error ? "query-problem" : undefined} aria-activedescendant=${chosen >= 0 ? `query-word-${chosen}` : undefined}
+        <input type="search" data-focus ref=${field} value=${text} spellcheck="false" autocomplete="off"
+          aria-label="Filter in MLflow's language"
+          role="combobox" aria-expanded=${open} aria-controls="query-words" aria-autocomplete="list"
+            aria-invalid=${error ? "true" : undefined}
+          aria-describedby=${error ? "query-problem" : undefined} aria-activedescendant=${
+            chosen >= 0 ? `query-word-${chosen}` : undefined
+          }
           placeholder="metrics.loss < 0.1 AND params.lr = '0.01'"
           onInput=${(event) => {
             setText(event.target.value);
@@ -123,14 +151,29 @@ export function Query({ q, known, error, rows }) {
           }}
           onFocus=${offer} onBlur=${close} onKeyDown=${keys}
           onSearch=${(event) => !event.target.value && setQuery({ q: "" }, { push: true })} />
-        ${open && html`<ul id="query-words" role="listbox" aria-label="What may stand here">${offered.words.map((word, at) => html`
-          <li key=${word} id=${`query-word-${at}`} role="option" aria-selected=${at === chosen} onMouseDown=${(event) => {
+        ${
+          open &&
+          html`<ul id="query-words" role="listbox" aria-label="What may stand here">${offered.words.map(
+            (word, at) => html`
+          <li key=${word} id=${`query-word-${at}`} role="option" aria-selected=${at === chosen} onMouseDown=${(
+            event,
+          ) => {
             event.preventDefault();
             take(word);
-          }}>${word}</li>`)}</ul>`}
+          }}>${word}</li>`,
+          )}</ul>`
+        }
       </div>
       <button>Search</button>
     </form>
-    ${error && html`<div class="problem" id="query-problem" role="alert">${error.message.includes("\n") ? html`<pre>${error.message}</pre>` : error.message}${error.hint ? html`<div>${error.hint}</div>` : ""}</div>`}
+    ${
+      error &&
+      html`<div class="problem" id="query-problem" role="alert">${
+        error.message.includes("\n")
+          ? html`<pre>
+      ${error.message}</pre>`
+          : error.message
+      }${error.hint ? html`<div>${error.hint}</div>` : ""}</div>`
+    }
   `;
 }

@@ -26,7 +26,10 @@ export function Scatter({ rows, x, y, colour, kept, picked }) {
   const dark = theme.value;
   const shades = useMemo(() => shadesOf(colour, rows.length), [colour, rows, dark]);
   const size = rows.length > 500 ? 3 : 4.5;
-  const spot = (at) => [LEFT + inset(x.places[at]) * (width - LEFT - RIGHT), TOP + (1 - inset(y.places[at])) * (HEIGHT - TOP - BOTTOM)];
+  const spot = (at) => [
+    LEFT + inset(x.places[at]) * (width - LEFT - RIGHT),
+    TOP + (1 - inset(y.places[at])) * (HEIGHT - TOP - BOTTOM),
+  ];
 
   useEffect(() => {
     if (!width) return;
@@ -71,14 +74,27 @@ export function Scatter({ rows, x, y, colour, kept, picked }) {
   };
   const [left, top] = tip ? spot(tip.at) : [0, 0];
   return html`
-    <div class="canvases" ref=${frame} style=${{ height: `${HEIGHT}px`, cursor: tip ? "pointer" : "default" }} role="img"
+    <div class="canvases" ref=${frame} style=${{ height: `${HEIGHT}px`, cursor: tip ? "pointer" : "default" }}
+      role="img"
       aria-label=${`${y.label} over ${x.label} of ${rows.length} runs`}
-      onPointerMove=${move} onPointerLeave=${() => setTip(null)} onClick=${(event) => nearest(event) !== null && go(["runs", rows[nearest(event)].run_id])}>
+      onPointerMove=${move} onPointerLeave=${() => setTip(null)} onClick=${(event) =>
+        nearest(event) !== null && go(["runs", rows[nearest(event)].run_id])}>
       <canvas ref=${base}></canvas><canvas ref=${over}></canvas>
-      ${tip && html`<div class="tip" style=${{ top: `${Math.max(top - 30, 0)}px`, [left > width / 2 ? "right" : "left"]: `${(left > width / 2 ? width - left : left) + 14}px` }}>
+      ${
+        tip &&
+        html`<div class="tip" style=${{
+          top: `${Math.max(top - 30, 0)}px`,
+          [left > width / 2 ? "right" : "left"]: `${(left > width / 2 ? width - left : left) + 14}px`,
+        }}>
         <strong>${rows[tip.at].run_name}</strong>
-        ${[x, y, colour].map((axis) => axis && html`<div><span class="quiet">${axis.label}</span> ${shownValue(axis.name, valueOf(rows[tip.at], axis.name))}</div>`)}
-      </div>`}
+        ${[x, y, colour].map(
+          (axis) =>
+            axis &&
+            html`<div><span class="quiet">
+          ${axis.label}</span> ${shownValue(axis.name, valueOf(rows[tip.at], axis.name))}</div>`,
+        )}
+      </div>`
+      }
     </div>
   `;
 }

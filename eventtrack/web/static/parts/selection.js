@@ -31,24 +31,50 @@ export function Selection({ ids, view, onDone, onClear }) {
   const what = count(ids.length, "run");
   const all = async (doing, change, cleared) => {
     setState({ busy: `${doing} …`, error: "" });
-    const refused = await forEachRun(ids, change, (done) => setState({ busy: `${doing}: ${number(done)} of ${number(ids.length)}`, error: "" }));
+    const refused = await forEachRun(ids, change, (done) =>
+      setState({ busy: `${doing}: ${number(done)} of ${number(ids.length)}`, error: "" }),
+    );
     const [first] = refused;
-    setState({ busy: "", error: first ? `${number(refused.length)} of ${what} could not be changed: ${first.message} ${first.hint || ""}` : "" });
+    setState({
+      busy: "",
+      error: first
+        ? `${number(refused.length)} of ${what} could not be changed: ${first.message} ${first.hint || ""}`
+        : "",
+    });
     onDone(cleared && !first);
   };
   const busy = state.busy !== "";
   return html`
     <span class="actions" role="group" aria-label="With the selected runs">
-      <button disabled=${ids.length < 2 || ids.length > COMPARED_MAX} title=${ids.length > COMPARED_MAX ? `Up to ${COMPARED_MAX} runs are compared at once` : ""}
+      <button disabled=${ids.length < 2 || ids.length > COMPARED_MAX} title=${
+        ids.length > COMPARED_MAX ? `Up to ${COMPARED_MAX} runs are compared at once` : ""
+      }
         onClick=${() => go(["compare"], { runs: ids.join(",") })}>Compare</button>
-      ${writable.value && html`
+      ${
+        writable.value &&
+        html`
         <${Popup} label="Tag" title="Tag the selected runs" disabled=${none || busy}>${(close) => html`
-          <${TagForm} what=${what} onTag=${(key, value) => { close(); all("Tagging", (id) => mlflow.post("runs/set-tag", { run_id: id, key, value }), false); }} />`}<//>
-        ${view !== "DELETED_ONLY" && html`<${Popup} label="Delete" title="Delete the selected runs" disabled=${none || busy}>${(close) => html`
+          <${TagForm} what=${what} onTag=${(key, value) => {
+            close();
+            all("Tagging", (id) => mlflow.post("runs/set-tag", { run_id: id, key, value }), false);
+          }} />`}<//>
+        ${
+          view !== "DELETED_ONLY" &&
+          html`<${Popup} label="Delete" title="Delete the selected runs" disabled=${none || busy}>${(close) => html`
           <p>Delete ${what}? Nothing is lost: deleted runs can be restored.</p>
-          <p class="bar"><button class="danger" onClick=${() => { close(); all("Deleting", (id) => mlflow.post("runs/delete", { run_id: id }), true); }}>Delete ${what}</button>
-            <button onClick=${close}>Keep</button></p>`}<//>`}
-        ${view !== "" && html`<button disabled=${none || busy} onClick=${() => all("Restoring", (id) => mlflow.post("runs/restore", { run_id: id }), true)}>Restore</button>`}`}
+          <p class="bar"><button class="danger" onClick=${() => {
+            close();
+            all("Deleting", (id) => mlflow.post("runs/delete", { run_id: id }), true);
+          }}>Delete ${what}</button>
+            <button onClick=${close}>Keep</button></p>`}<//>`
+        }
+        ${
+          view !== "" &&
+          html`<button disabled=${none || busy}
+          onClick=${() => all("Restoring", (id) => mlflow.post("runs/restore", { run_id: id }), true)}>Restore
+          </button>`
+        }`
+      }
       <button disabled=${none} onClick=${onClear}>Clear</button>
       <span class="quiet" role="status">${state.busy}</span>
       ${state.error && html`<span class="problem" role="alert">${state.error}</span>`}

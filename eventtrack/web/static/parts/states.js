@@ -19,7 +19,8 @@ export const Empty = ({ title, children }) => html`
 
 /** What the present knows and the moment that is shown did not. */
 export const NotYet = () => html`
-  <${Empty} title="This was not there yet."><p>At the moment shown, the store had nothing of this name.</p><button onClick=${backToNow}>Back to now</button><//>
+  <${Empty} title="This was not there yet."><p>At the moment shown, the store had nothing of this name.</p>
+    <button onClick=${backToNow}>Back to now</button><//>
 `;
 
 /** One of the three, or what `children` draws from the data. */
@@ -38,10 +39,15 @@ export function Loaded({ asked, what, children }) {
 const STATUS = { RUNNING: "running", SCHEDULED: "scheduled", FINISHED: "finished", FAILED: "failed", KILLED: "killed" };
 
 /** What the silence of a running run means; `docs/web-api.md` says how it is judged. */
-const LIFE = { gone: ["lost", "Its process is gone, and it never said how the run ended"], quiet: ["silent", "Nothing was recorded for a while, and its process cannot be seen from here"] };
+const LIFE = {
+  gone: ["lost", "Its process is gone, and it never said how the run ended"],
+  quiet: ["silent", "Nothing was recorded for a while, and its process cannot be seen from here"],
+};
 
 /** @param {{status: string, life?: {state: string, last_ms: number}}} props */
 export function Status({ status, life }) {
   const [word, why] = (status === "RUNNING" && LIFE[life?.state]) || [STATUS[status] || status, undefined];
-  return html`<span class="status" data-status=${status} data-life=${life?.state} title=${why && `${why}. Last sign of life: ${ago(life.last_ms)}`}><i aria-hidden="true"></i>${word}</span>`;
+  return html`<span class="status" data-status=${status} data-life=${life?.state} title=${
+    why && `${why}. Last sign of life: ${ago(life.last_ms)}`
+  }><i aria-hidden="true"></i>${word}</span>`;
 }

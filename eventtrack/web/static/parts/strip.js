@@ -11,14 +11,18 @@ function bars(counts, first, stop) {
   return found.join("");
 }
 
-/** @param {{strip: {low: number, width: number, counts: number[]}, from: number, to: number}} props bars from `from` to `to` stand out */
+/**
+ * @param {{strip: {low: number, width: number, counts: number[]}, from: number, to: number}} props
+ *   bars from `from` to `to` stand out
+ */
 export function Strip({ strip, from, to }) {
   const { counts, low, width } = strip;
   const place = (value) => Math.min(Math.max(Math.ceil((value - low) / width), 0), counts.length);
   const [first, stop] = [place(from), place(to)];
   return html`
     <svg class="bars" viewBox=${`0 0 ${Math.max(counts.length, 1)} 100`} preserveAspectRatio="none" aria-hidden="true">
-      <path class="off" d=${bars(counts, 0, first) + bars(counts, stop, counts.length)} /><path d=${bars(counts, first, stop)} />
+      <path class="off" d=${bars(counts, 0, first) + bars(counts, stop, counts.length)} />
+        <path d=${bars(counts, first, stop)} />
     </svg>
   `;
 }

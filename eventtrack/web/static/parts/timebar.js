@@ -41,17 +41,26 @@ export const togglePlay = () => (playing.value = !playing.value);
 export function useMoment() {
   const asked = useData(at.value ? ["moment"] : null, async (options) => {
     const { events } = await get("log", { limit: 1 }, options);
-    return events.length ? { position: Number(events[0].address.split(".")[0]), recorded_ms: events[0].recorded_ms } : { position: 0 };
+    return events.length
+      ? { position: Number(events[0].address.split(".")[0]), recorded_ms: events[0].recorded_ms }
+      : { position: 0 };
   });
   return at.value ? asked : { data: null };
 }
 
 export function TimeBar() {
   const by = scale.value;
-  const asked = useData(["density", by], async (options) => {
-    const [strip, about] = await Promise.all([get("density", { by, buckets: BUCKETS, at: "" }, options), get("about", { at: "" }, options)]);
-    return { strip, by, head: about.position };
-  }, { always: true });
+  const asked = useData(
+    ["density", by],
+    async (options) => {
+      const [strip, about] = await Promise.all([
+        get("density", { by, buckets: BUCKETS, at: "" }, options),
+        get("about", { at: "" }, options),
+      ]);
+      return { strip, by, head: about.position };
+    },
+    { always: true },
+  );
   useLive(() => true, asked.reload, 3000);
   const { data: then } = useMoment();
   const known = asked.data?.by === by && asked.data.head > 0 ? asked.data : null;
@@ -75,16 +84,22 @@ export function TimeBar() {
   const told = wanted.value === null ? said(at.value, then) : wanted.value === "" ? "now" : saidOf(wanted.value);
   return html`
     <section class="timebar" aria-label="Time" data-past=${Boolean(at.value)} aria-busy=${pending.value > 0}>
-      <button class="plain" disabled=${!known} aria-pressed=${playing.value} aria-label=${playing.value ? "Pause" : "Play"} title="Play (p)" onClick=${togglePlay}>${playing.value ? "❚❚" : "▶"}</button>
-      <button class="plain" disabled=${!known} aria-label="One event back" title="One event back ([)" onClick=${() => step(-1)}>‹</button>
+      <button class="plain" disabled=${!known} aria-pressed=${playing.value} aria-label=${
+        playing.value ? "Pause" : "Play"
+      } title="Play (p)" onClick=${togglePlay}>${playing.value ? "❚❚" : "▶"}</button>
+      <button class="plain" disabled=${!known} aria-label="One event back" title="One event back ([)"
+        onClick=${() => step(-1)}>‹</button>
       <div class="strip">
         ${known && html`<${Strip} strip=${known.strip} from=${low} to=${value} />`}
-        <input type="range" aria-label="Moment shown" aria-valuetext=${told} min=${low} max=${high} value=${value} disabled=${!known}
+        <input type="range" aria-label="Moment shown" aria-valuetext=${told} min=${low} max=${high} value=${value}
+          disabled=${!known}
           onInput=${move} onKeyDown=${keys} />
       </div>
-      <button class="plain" disabled=${!known || !(at.value || wanted.value)} aria-label="One event on" title="One event on (])" onClick=${() => step(1)}>›</button>
+      <button class="plain" disabled=${!known || !(at.value || wanted.value)} aria-label="One event on"
+        title="One event on (])" onClick=${() => step(1)}>›</button>
       <span class="when">${asked.error && !known ? "no timeline" : told}</span>
-      <select aria-label="Speed" value=${String(speed.value)} onChange=${(event) => (speed.value = Number(event.target.value))}>
+      <select aria-label="Speed" value=${String(speed.value)}
+        onChange=${(event) => (speed.value = Number(event.target.value))}>
         ${SPEEDS.map((one) => html`<option value=${String(one)}>${one} ×</option>`)}</select>
       <select aria-label="Move along" value=${by} onChange=${(event) => (scale.value = event.target.value)}>
         <option value="position">by event</option><option value="time">by clock</option></select>
@@ -96,8 +111,8 @@ export function TimeBar() {
 function placeOf(text, by, then, high) {
   if (text === "") return high;
   const isPosition = /^\d+$/.test(text);
-  if (by === "position") return isPosition ? Number(text) : then?.position ?? high;
-  return isPosition ? then?.recorded_ms ?? high : Date.parse(text) || high;
+  if (by === "position") return isPosition ? Number(text) : (then?.position ?? high);
+  return isPosition ? (then?.recorded_ms ?? high) : Date.parse(text) || high;
 }
 
 const saidOf = (text) => (/^\d+$/.test(text) ? `position ${number(Number(text))}` : moment(Date.parse(text)));

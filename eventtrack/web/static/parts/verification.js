@@ -21,17 +21,29 @@ export function Verification() {
     <${Loaded} asked=${asked}>${(found) => html`
       <p class="bar"><${Badge} found=${found} />
         ${writable.value && html`<button disabled=${found.running} onClick=${begin}>Verify now</button>`}</p>
-      ${found.problems.length > 0 && html`<ul class="problem">${found.problems.map((one) => html`<li>${one}</li>`)}</ul><p><code>eventtrack verify</code> says what to do.</p>`}
+      ${
+        found.problems.length > 0 &&
+        html`<ul class="problem">${found.problems.map((one) => html`<li>${one}</li>`)}</ul>
+        <p><code>eventtrack verify</code> says what to do.</p>`
+      }
       ${found.failed && html`<p class="problem" role="alert">The last look came to no end: ${found.failed}</p>`}`}<//>
     ${refused && html`<${Failed} error=${refused} />`}
-    <p class="quiet">Reads the whole log: every hash, every feed's order, every Merkle root. Whether others signed the same history, <code>eventtrack audit</code> tells.</p>
+    <p class="quiet">Reads the whole log: every hash, every feed's order, every Merkle root.
+      Whether others signed the same history, <code>eventtrack audit</code> tells.</p>
   </section>`;
 }
 
 function Badge({ found }) {
   const when = html`<span title=${moment(found.finished_ms)}>${ago(found.finished_ms)}</span>`;
-  if (found.running) return html`<span role="status">Verifying: ${found.total ? `${number(found.done)} of ${number(found.total)}` : "beginning"} …</span>`;
-  if (found.problems.length) return html`<span class="status" data-status="FAILED" role="alert"><i aria-hidden="true"></i>${number(found.problems.length)} problem${found.problems.length === 1 ? "" : "s"} found ${when}</span>`;
-  if (found.verified !== null) return html`<span class="status" data-status="FINISHED" role="status"><i aria-hidden="true"></i>verified up to position ${number(found.verified)}, ${when}</span>`;
+  if (found.running)
+    return html`<span role="status">Verifying: ${
+      found.total ? `${number(found.done)} of ${number(found.total)}` : "beginning"
+    } …</span>`;
+  if (found.problems.length)
+    return html`<span class="status" data-status="FAILED" role="alert"><i aria-hidden="true"></i>
+      ${number(found.problems.length)} problem${found.problems.length === 1 ? "" : "s"} found ${when}</span>`;
+  if (found.verified !== null)
+    return html`<span class="status" data-status="FINISHED" role="status">
+      <i aria-hidden="true"></i>verified up to position ${number(found.verified)}, ${when}</span>`;
   return html`<span class="quiet">Not verified since this server started.</span>`;
 }
