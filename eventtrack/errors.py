@@ -1,6 +1,6 @@
 """Every error eventtrack raises on purpose, drawn as the tree it is.
 
-    EventtrackError           error_code, hint, retryable, exit_code
+    EventtrackError           error_code, hint, exit_code
     ├── UsageError            the caller can mend the call
     │   ├── NotFoundError
     │   ├── AlreadyExistsError
@@ -44,7 +44,6 @@ class EventtrackError(Exception):
 
     error_code: ClassVar[str] = "INTERNAL_ERROR"
     exit_code: ClassVar[int] = 1
-    retryable: ClassVar[bool] = False
 
     def __init__(self, message: str, *, hint: str = "") -> None:
         super().__init__(message, hint)
@@ -103,7 +102,6 @@ class ConflictError(EventtrackError):
 
     error_code = "RESOURCE_CONFLICT"
     exit_code = 6
-    retryable = True
 
 
 class StoreError(EventtrackError):
@@ -134,7 +132,6 @@ class DiskFullError(StoreError):
     """The disk has no room; what was recorded before is intact."""
 
     error_code = "RESOURCE_EXHAUSTED"
-    retryable = True
 
 
 class FormatTooNewError(StoreError):
@@ -168,6 +165,10 @@ class ProjectionError(CorruptionError):
     """A projection could not apply an event; it stopped there, and the event is kept."""
 
 
+class VerificationError(CorruptionError):
+    """A signature or a proof does not show what it claims to."""
+
+
 class RemoteError(EventtrackError):
     """A server did not do what it was asked to, for a reason that is not in the call."""
 
@@ -184,7 +185,6 @@ class RemoteUnavailableError(RemoteError):
     """
 
     error_code = "TEMPORARILY_UNAVAILABLE"
-    retryable = True
 
     def __init__(self, message: str, *, hint: str = "", sent: bool = False) -> None:
         super().__init__(message, hint=hint)
@@ -200,8 +200,6 @@ class RemoteDeniedError(RemoteError):
 class RemoteFailedError(RemoteError):
     """The server answered that it broke down over the request."""
 
-    retryable = True
-
 
 class RemoteRefusedError(RemoteError):
     """The server refused calls that were logged earlier and had returned to their callers."""
@@ -214,7 +212,3 @@ class EndpointMissingError(RemoteError):
     """The server does not have this call: it is older, or another program."""
 
     error_code = "NOT_IMPLEMENTED"
-
-
-class VerificationError(CorruptionError):
-    """A signature or a proof does not show what it claims to."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from eventtrack.cli import text
 from eventtrack.cli.output import Output
 from eventtrack.cli.tables import Cell, Styled
+from eventtrack.tags import TRACE_NAME_TAG
 
 if TYPE_CHECKING:
     from eventtrack.store.events import EventRecord
@@ -139,7 +140,7 @@ def _spans(body: Body) -> str:
 
 
 def _reported(body: Body) -> str:
-    name = text.clean(body["tags"].get("mlflow.traceName", "trace"))
+    name = text.clean(body["tags"].get(TRACE_NAME_TAG, "trace"))
     return f"{name} {body['state']} in {text.duration(body['duration_ms'])}"
 
 

@@ -8,7 +8,6 @@ from eventtrack.cli.output import Output, status_cell
 from eventtrack.cli.tables import Cell, Column, Styled
 from eventtrack.views.records import LifecycleStage, Run
 
-PARENT_TAG = "mlflow.parentRunId"
 # Columns beyond these say little: a wide table is read by nobody, and --json has everything.
 _METRICS_MAX, _PARAMS_MAX = 6, 6
 # Three metrics matter more than the first param; then they take turns.

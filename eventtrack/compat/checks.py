@@ -18,6 +18,7 @@ from eventtrack.compat.messages import Fields
 from eventtrack.compat.rules import invalid_value
 from eventtrack.errors import InvalidValueError, NotFoundError
 from eventtrack.store.points import PointLike
+from eventtrack.tags import TRACE_NAME_TAG
 from eventtrack.views.records import (
     Dataset,
     DatasetInput,
@@ -187,7 +188,7 @@ def trace_tag(key: str, value: str) -> RunTag:
     """A tag of a trace; a value that is too long is cut."""
     _key(key, "key")
     _no_longer("key", limits.KEY_LENGTH_MAX, key)
-    if key == "mlflow.traceName":
+    if key == TRACE_NAME_TAG:
         _no_longer("Trace name", limits.TRACE_NAME_LENGTH_MAX, value)
     return RunTag(key=key, value=value[: limits.TAG_VALUE_LENGTH_MAX])
 

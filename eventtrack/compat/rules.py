@@ -110,7 +110,6 @@ NUMBER = Rule(_number, of_type=True)
 ARRAY = Rule(_is(list), of_type=True)
 TRUTH = Rule(_is(bool), of_type=True)
 TEXTS = Rule(_all_text, of_type=True)
-TRUTH = Rule(_is(bool), of_type=True)
 
 
 def at_most(largest: int) -> Rule:

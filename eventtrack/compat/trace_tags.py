@@ -4,27 +4,28 @@ from collections.abc import Mapping
 
 from eventtrack.compat.checks import trace_tag
 from eventtrack.errors import InvalidValueError
+from eventtrack.tags import ARTIFACT_LOCATION_TAG, SPANS_LOCATION_TAG
 from eventtrack.views.traces import TraceInfo
 
 # MLflow (tracing/constant.py).
-SPANS_LOCATION = "mlflow.trace.spansLocation"
-ARTIFACT_LOCATION = "mlflow.artifactLocation"
 # Spans are always taken by the store: no client has to keep them as a file.
 TRACKING_STORE = "TRACKING_STORE"
 # Set by stores, never by callers.
-_RESERVED = (SPANS_LOCATION, "mlflow.trace.archiveLocation", "mlflow.trace.archivalFailure")
+_RESERVED = (SPANS_LOCATION_TAG, "mlflow.trace.archiveLocation", "mlflow.trace.archivalFailure")
 _RESERVED_BUT_DELETABLE = ("mlflow.trace.archivalFailure",)
 
 
 def shown(record: TraceInfo, location: str) -> dict[str, str]:
     """The tags of a trace, with where its spans and its files are."""
-    return {**record.tags, SPANS_LOCATION: TRACKING_STORE, ARTIFACT_LOCATION: location}
+    return {**record.tags, SPANS_LOCATION_TAG: TRACKING_STORE, ARTIFACT_LOCATION_TAG: location}
 
 
 def without_ours(tags: dict[str, str]) -> dict[str, str]:
     """The tags that a caller sends, without those that say where things are kept."""
     return {
-        key: text for key, text in tags.items() if key not in (SPANS_LOCATION, ARTIFACT_LOCATION)
+        key: text
+        for key, text in tags.items()
+        if key not in (SPANS_LOCATION_TAG, ARTIFACT_LOCATION_TAG)
     }
 
 

@@ -6,27 +6,17 @@ from pathlib import Path
 
 from eventtrack.errors import InvalidValueError
 from eventtrack.store.session import current_user, git_commit
-
-USER = "mlflow.user"
-SOURCE_NAME = "mlflow.source.name"
-SOURCE_TYPE = "mlflow.source.type"
-GIT_COMMIT = "mlflow.source.git.commit"
-RUN_NAME = "mlflow.runName"
-PARENT_RUN_ID = "mlflow.parentRunId"
-NOTE = "mlflow.note.content"
-DATASET_CONTEXT = "mlflow.data.context"
-LOGGED_ARTIFACTS = "mlflow.loggedArtifacts"
-LOGGED_IMAGES = "mlflow.loggedImages"
+from eventtrack.tags import GIT_COMMIT_TAG, NOTE_TAG, SOURCE_NAME_TAG, SOURCE_TYPE_TAG, USER_TAG
 
 
 def source_tags() -> dict[str, str]:
     """The tags that every run started by this program gets, unless its caller sets them."""
     program = sys.argv[0] if getattr(sys, "argv", None) and sys.argv[0] else "<console>"
-    tags = {USER: current_user(), SOURCE_NAME: program, SOURCE_TYPE: "LOCAL"}
+    tags = {USER_TAG: current_user(), SOURCE_NAME_TAG: program, SOURCE_TYPE_TAG: "LOCAL"}
     start = Path(program).parent if Path(program).is_file() else Path()
     commit = git_commit(start.absolute())
     if commit is not None:
-        tags[GIT_COMMIT] = commit
+        tags[GIT_COMMIT_TAG] = commit
     return tags
 
 
@@ -43,10 +33,10 @@ def user_tags(tags: Mapping[str, object] | None, description: str | None) -> dic
         )
     texts = {key: str(value) for key, value in (tags or {}).items()}
     if description:
-        if NOTE in texts:
+        if NOTE_TAG in texts:
             raise InvalidValueError(
-                f"Description is already set via the tag {NOTE} in tags.",
-                hint=f"remove the key {NOTE} from the tags, or omit the description",
+                f"Description is already set via the tag {NOTE_TAG} in tags.",
+                hint=f"remove the key {NOTE_TAG} from the tags, or omit the description",
             )
-        texts[NOTE] = str(description)
+        texts[NOTE_TAG] = str(description)
     return texts

@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 
 from eventtrack.errors import InvalidValueError
-from eventtrack.fluent.context import DATASET_CONTEXT
 from eventtrack.fluent.datasets import AnyDataset, dataset_record
 from eventtrack.fluent.runs import target
+from eventtrack.tags import DATASET_CONTEXT_TAG
 from eventtrack.views.records import DatasetInput, InputTag, LoggedModelInput, LoggedModelOutput
 
 
@@ -62,5 +62,5 @@ def _dataset_input(
 ) -> DatasetInput:
     input_tags = [InputTag(key, str(value)) for key, value in (tags or {}).items()]
     if context:
-        input_tags.append(InputTag(DATASET_CONTEXT, context))
+        input_tags.append(InputTag(DATASET_CONTEXT_TAG, context))
     return DatasetInput(dataset_record(dataset), input_tags)

@@ -7,13 +7,14 @@ from typing import Any
 from eventtrack.errors import InvalidStateError, InvalidValueError
 from eventtrack.fluent import stack, system_metrics
 from eventtrack.fluent.client import EventtrackClient
-from eventtrack.fluent.context import PARENT_RUN_ID, RUN_NAME, source_tags, user_tags
+from eventtrack.fluent.context import source_tags, user_tags
 from eventtrack.fluent.experiments import (
     chosen_experiment_id,
     current_client,
     current_experiment_id,
 )
 from eventtrack.fluent.stack import RUN_ID_VARIABLE, ActiveRun, Frame, MetricSink, thread
+from eventtrack.tags import PARENT_TAG, RUN_NAME_TAG
 from eventtrack.views.records import LifecycleStage, Run, RunStatus
 
 
@@ -164,9 +165,9 @@ def _create(
 ) -> Run:
     parent_id = _parent_id(client, parent_run_id)
     if parent_id is not None:
-        tags[PARENT_RUN_ID] = parent_id
+        tags[PARENT_TAG] = parent_id
     if run_name:
-        tags[RUN_NAME] = run_name
+        tags[RUN_NAME_TAG] = run_name
     if experiment_id is None:
         experiment_id = current_experiment_id(client)
     return client.create_run(_experiment_text(experiment_id), None, source_tags() | tags, run_name)

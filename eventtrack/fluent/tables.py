@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from eventtrack.errors import InvalidValueError, NotFoundError
 from eventtrack.fluent import images
-from eventtrack.fluent.context import LOGGED_ARTIFACTS
 from eventtrack.fluent.frames import require_pandas, runs_frame
 from eventtrack.fluent.location import AnyStore
 from eventtrack.limits import SEARCH_RUNS_RESULTS_DEFAULT
+from eventtrack.tags import LOGGED_ARTIFACTS_TAG
 from eventtrack.views.records import Run
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def log_table(
         noted = _noted_tables(run)
         entry = {"path": artifact_file, "type": "table"}
         if entry not in noted:
-            store.runs.set_tags(run_id, {LOGGED_ARTIFACTS: json.dumps([*noted, entry])})
+            store.runs.set_tags(run_id, {LOGGED_ARTIFACTS_TAG: json.dumps([*noted, entry])})
 
 
 def load_table(
@@ -168,7 +168,7 @@ def _encode(frame: Any, artifact_file: str) -> bytes:
 
 def _noted_tables(run: Run) -> list[Any]:
     try:
-        noted = json.loads(run.data.tags.get(LOGGED_ARTIFACTS, "[]"))
+        noted = json.loads(run.data.tags.get(LOGGED_ARTIFACTS_TAG, "[]"))
     except ValueError:
         # Somebody else's text under this key: keep nothing of it, as the key is MLflow's.
         return []
@@ -180,7 +180,7 @@ def _runs_with_tables(store: AnyStore, experiment_id: str) -> Iterator[Run]:
     while True:
         page = store.runs.search(
             [str(experiment_id)],
-            f"tags.`{LOGGED_ARTIFACTS}` LIKE '%table%'",
+            f"tags.`{LOGGED_ARTIFACTS_TAG}` LIKE '%table%'",
             max_results=SEARCH_RUNS_RESULTS_DEFAULT,
             page_token=token,
         )

@@ -9,7 +9,6 @@ from eventtrack.log import merkle
 from eventtrack.log.feeds import Branch
 
 Result = TypeVar("Result")
-Result_co = TypeVar("Result_co", covariant=True)
 
 
 class Head(NamedTuple):

@@ -22,7 +22,7 @@ from eventtrack.outbox.parts import EXPERIMENT_MARK, MARKS, MIRROR_MARK
 from eventtrack.outbox.starting import REFUSED_RUN, Starter
 from eventtrack.rest import TrackingServer
 from eventtrack.store import validate
-from eventtrack.store.runs import RUN_NAME_TAG
+from eventtrack.tags import RUN_NAME_TAG
 from eventtrack.views.records import (
     DatasetInput,
     LifecycleStage,

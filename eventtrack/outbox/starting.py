@@ -10,9 +10,9 @@ from eventtrack.events import types
 from eventtrack.outbox.ledger import Ledger, ServerRun
 from eventtrack.outbox.parts import EXPERIMENT_MARK, MARKS, MIRROR_MARK, OUTBOX_ID_TAG
 from eventtrack.rest import TrackingServer
+from eventtrack.tags import PARENT_TAG
 from eventtrack.views.records import Run, ViewType
 
-PARENT_TAG = "mlflow.parentRunId"
 # What the ledger has for a run that the server did not want.
 REFUSED_RUN = ServerRun(run_id="", location="")
 

@@ -10,6 +10,7 @@ import math
 import struct
 
 from eventtrack.projections.state import RunState
+from eventtrack.tags import DATASET_CONTEXT_TAG
 
 TEXT_BYTES_MAX = 64
 WHOLE, CUT = b"\x00", b"\x01"
@@ -24,7 +25,6 @@ _PREFIX = struct.Struct(">II")
 METRIC, PARAM, TAG, ATTRIBUTE, DATASET = "m", "p", "t", "a", "d"
 RUN_ATTRIBUTES = ("status", "start_time", "end_time", "run_name", "user_id", "lifecycle_stage")
 DATASET_FIELDS = ("name", "digest", "context")
-DATASET_CONTEXT_TAG = "mlflow.data.context"
 FieldName = tuple[str, str]
 
 

@@ -15,8 +15,8 @@ from eventtrack.projections.state import (
     merge_tags,
 )
 from eventtrack.projections.tables import Tables
+from eventtrack.tags import RUN_NAME_TAG
 
-RUN_NAME_TAG = "mlflow.runName"
 RunFold = Callable[[Tables, RunState, Any, Stamp], None]
 
 

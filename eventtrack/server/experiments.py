@@ -6,6 +6,7 @@ from eventtrack.compat.responses import Json
 from eventtrack.errors import NotFoundError
 from eventtrack.server.endpoint import PAGES_ONLY, Endpoint
 from eventtrack.store import Store
+from eventtrack.tags import DATASET_CONTEXT_TAG
 from eventtrack.tokens import Role
 from eventtrack.views.records import ViewType
 
@@ -20,7 +21,6 @@ VIEWS = dict(
 _DATASETS_MAX = 1000
 _DATASET_EXPERIMENTS_MAX = 20
 _RUNS_PAGE = 1000
-_CONTEXT_TAG = "mlflow.data.context"
 
 
 def _create(store: Store, sent: Values) -> Json:
@@ -120,7 +120,9 @@ def _collect_datasets(
             for used in run.inputs.dataset_inputs:
                 tags = {tag.key: tag.value for tag in used.tags}
                 dataset = used.dataset
-                found[experiment_id, dataset.name, dataset.digest, tags.get(_CONTEXT_TAG)] = None
+                found[
+                    experiment_id, dataset.name, dataset.digest, tags.get(DATASET_CONTEXT_TAG)
+                ] = None
         token = runs.token
         if token is None:
             return

@@ -16,11 +16,10 @@ from eventtrack.server.endpoint import AJAX_2, Endpoint, Streamed
 from eventtrack.server.files import Owned
 from eventtrack.server.threads import Services
 from eventtrack.store import Store
+from eventtrack.tags import MODEL_VERSIONS_TAG
 from eventtrack.tokens import Role
 from eventtrack.views.records import ModelVersion, RegisteredModel
 from eventtrack.views.registered_search import PROMPT_TAG
-
-_VERSIONS_TAG = "mlflow.modelVersions"
 
 
 def _create(store: Store, sent: Values) -> Json:
@@ -110,10 +109,10 @@ def _create_version(store: Store, sent: Values) -> Json:
 
 def _note_version(store: Store, model_id: str, made: ModelVersion) -> None:
     """Say in a tag of the logged model that it was registered, as MLflow does."""
-    known = store.models.get(model_id).tags.get(_VERSIONS_TAG)
+    known = store.models.get(model_id).tags.get(MODEL_VERSIONS_TAG)
     noted: list[Any] = json.loads(known) if known else []
     noted.append({"name": made.name, "version": made.version})
-    store.models.set_tags(model_id, {_VERSIONS_TAG: json.dumps(noted)})
+    store.models.set_tags(model_id, {MODEL_VERSIONS_TAG: json.dumps(noted)})
 
 
 def _get_version(store: Store, sent: Values) -> Json:

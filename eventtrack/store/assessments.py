@@ -16,13 +16,13 @@ from eventtrack.store import validate
 from eventtrack.store.context import StoreContext
 from eventtrack.store.engine import Engine
 from eventtrack.store.trace_checks import check_texts, existing_trace
+from eventtrack.tags import ASSESSMENT_RUN_KEY
 from eventtrack.views.traces import Assessment, AssessmentFailure, assessments
 
 KINDS = ("feedback", "expectation", "issue")
 # MLflow's ids of assessments begin so.
 ID_PREFIX = "a-"
 # MLflow (server/auth and genai): which run made an assessment.
-_RUN_KEY = "mlflow.assessment.sourceRunId"
 
 
 class Assessments:
@@ -142,7 +142,7 @@ def assessment_event(one: Assessment, engine: Engine) -> types.AssessmentCreated
         one.create_time_ms or now,
         one.last_update_time_ms or now,
         one.span_id,
-        one.run_id or metadata.get(_RUN_KEY),
+        one.run_id or metadata.get(ASSESSMENT_RUN_KEY),
         one.rationale,
         metadata,
         one.overrides,

@@ -6,9 +6,8 @@ from typing import Any
 from eventtrack.store.blame_models import NO_NUMBERS, set_of_model, set_of_registered
 from eventtrack.store.events import EventRecord
 from eventtrack.store.sessions import Session
+from eventtrack.tags import RUN_NAME_TAG
 from eventtrack.views.records import Record
-
-RUN_NAME_TAG = "mlflow.runName"
 
 
 class BlameLine(Record):

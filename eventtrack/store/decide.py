@@ -43,7 +43,7 @@ def active_run(context: StoreContext, reader: Reader, run_id: str) -> RunState:
 
 
 def points_allowed(context: StoreContext) -> Callable[[Reader, str], None]:
-    """What `Engine.record` asks of a run's stream: that the run may be written to."""
+    """The check that `Recorder.record` makes of a run's stream: the run may be written to."""
 
     def allow(reader: Reader, stream: str) -> None:
         active_run(context, reader, stream.partition("/")[2])

@@ -12,12 +12,11 @@ from eventtrack.projections.tables import Reader
 from eventtrack.projections.trace_tables import trace_by_number
 from eventtrack.store.context import StoreContext
 from eventtrack.store.redaction import Redaction
-from eventtrack.store.runs import PARENT_TAG
+from eventtrack.tags import PARENT_TAG, TRACE_NAME_TAG
 from eventtrack.views.records import LifecycleStage, Record
 from eventtrack.views.registered import living_versions, shown_name
 
 REASON = "gc"
-_TRACE_NAME = "mlflow.traceName"
 # Where a version's files are: `models:/m-...`, `runs:/ID/...`, `.../ID/artifacts/...`.
 _SEPARATORS = str.maketrans(":?#", "///")
 
@@ -258,7 +257,7 @@ class _Search:
             elif not trace.shown and self._is_old(trace.lifecycle[1]):
                 when = self._time(trace.lifecycle[1])
             if when is not None:
-                name = trace.live_tags().get(_TRACE_NAME, "")
+                name = trace.live_tags().get(TRACE_NAME_TAG, "")
                 gone = Deleted(kind="trace", id=trace.trace_id, name=name, deleted_ms=when)
                 self._of[gone.stream] = experiment
                 found.garbage.append(gone)

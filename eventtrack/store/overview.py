@@ -6,13 +6,13 @@ from eventtrack.projections import index, keys
 from eventtrack.projections.state import RunState
 from eventtrack.projections.tables import Reader
 from eventtrack.store.context import StoreContext
+from eventtrack.tags import PARENT_TAG
 from eventtrack.views.entities import EntityReader
 from eventtrack.views.filters import Comparison, Field, parse_run_filter, parse_run_order
 from eventtrack.views.records import Experiment, Record, RunInfo, RunStatus, ViewType
 from eventtrack.views.run_search import RunSearch
 
 # MLflow's tag that names the run in which another is nested.
-_PARENT_TAG = "mlflow.parentRunId"
 _KINDS = {"metrics": index.METRIC, "params": index.PARAM, "tags": index.TAG}
 Cell = float | str | None
 _DAY_MS = 86_400_000
@@ -181,7 +181,7 @@ def _row(entities: EntityReader, state: RunState, columns: Sequence[tuple[str, s
             cells.append(None if param is None else param.value)
         else:
             cells.append(state.tags.get(key, (None,))[0])
-    parent = state.tags.get(_PARENT_TAG, (None,))[0]
+    parent = state.tags.get(PARENT_TAG, (None,))[0]
     return RunRow(info=entities.run_info(state), parent_run_id=parent, cells=cells)
 
 

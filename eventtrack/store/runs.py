@@ -16,6 +16,7 @@ from eventtrack.store.experiments import active_experiment
 from eventtrack.store.points import PointLike, points_event
 from eventtrack.store.recorder import Prepared
 from eventtrack.store.session import AUTHOR
+from eventtrack.tags import PARENT_TAG, RUN_NAME_TAG, USER_TAG
 from eventtrack.views import paging
 from eventtrack.views.filters import (
     Comparison,
@@ -39,10 +40,6 @@ from eventtrack.views.records import (
     ViewType,
 )
 from eventtrack.views.run_search import RunSearch
-
-RUN_NAME_TAG = "mlflow.runName"
-PARENT_TAG = "mlflow.parentRunId"
-USER_TAG = "mlflow.user"
 
 
 class Runs:

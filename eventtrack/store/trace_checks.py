@@ -11,7 +11,8 @@ from eventtrack.projections.trace_state import TraceState
 from eventtrack.projections.trace_tables import find_trace
 from eventtrack.store import validate
 from eventtrack.store.blobs import Blobs
-from eventtrack.views.traces import NAME_TAG, SESSION_KEY, Span, TraceStatus
+from eventtrack.tags import TRACE_NAME_TAG, TRACE_SESSION_KEY
+from eventtrack.views.traces import Span, TraceStatus
 
 _SPAN_ID = re.compile("[0-9a-f]{16}")
 _SPAN_STATES = ("UNSET", "OK", "ERROR")
@@ -59,8 +60,8 @@ def report_event(event: types.TraceRecorded) -> types.TraceRecorded:
     if event.duration_ms is not None:
         validate.int64("execution_duration", event.duration_ms)
     validate.status(event.state, TraceStatus.ALL, "trace state")
-    _no_longer("Trace name", event.tags.get(NAME_TAG), limits.TRACE_NAME_LENGTH_MAX)
-    _no_longer("Session ID", event.metadata.get(SESSION_KEY), limits.TRACE_SESSION_LENGTH_MAX)
+    _no_longer("Trace name", event.tags.get(TRACE_NAME_TAG), limits.TRACE_NAME_LENGTH_MAX)
+    _no_longer("Session ID", event.metadata.get(TRACE_SESSION_KEY), limits.TRACE_SESSION_LENGTH_MAX)
     plain = (event.client_request_id, event.request_preview, event.response_preview)
     check_texts("trace", [*event.tags.items(), *event.metadata.items(), plain])
     return event

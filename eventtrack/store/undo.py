@@ -10,9 +10,10 @@ from eventtrack.projections.state import ExperimentState, RunState
 from eventtrack.projections.tables import Reader
 from eventtrack.projections.trace_state import TraceState
 from eventtrack.projections.trace_tables import find_trace
-from eventtrack.store.blame import RUN_NAME_TAG, facts_set_by
+from eventtrack.store.blame import facts_set_by
 from eventtrack.store.events import EventRecord
 from eventtrack.store.undo_models import inverse_of_model, inverse_of_registered
+from eventtrack.tags import RUN_NAME_TAG
 from eventtrack.views.entities import find_by_name
 
 # The value that a fact had before the event; None when it had none.

@@ -16,9 +16,9 @@ from eventtrack.store.intake import (
     IncomingModel,
     IncomingRun,
 )
+from eventtrack.tags import RUN_NAME_TAG
 from eventtrack.transfer.database import Database, open_database, without_password
 from eventtrack.transfer.mlflow_facts import (
-    RUN_NAME_TAG,
     dataset_input,
     files_below,
     local_folder,

@@ -13,6 +13,7 @@ from eventtrack.projections.points import Points
 from eventtrack.rest import TrackingServer
 from eventtrack.rest.calls import all_pages
 from eventtrack.store import Store
+from eventtrack.tags import PARENT_TAG, RUN_NAME_TAG
 from eventtrack.transfer.mlflow_server import history
 from eventtrack.transfer.report import ExperimentTaken, Report
 from eventtrack.views.records import (
@@ -25,8 +26,6 @@ from eventtrack.views.records import (
 )
 
 EXPORT_ID_TAG = "eventtrack.export.id"
-_PARENT_TAG = "mlflow.parentRunId"
-_RUN_NAME_TAG = "mlflow.runName"
 # MLflow's bounds of one batch.
 _BATCH_POINTS = 1000
 _BATCH_TEXTS = 100
@@ -99,7 +98,7 @@ class Export:
                 experiment_id,
                 user_id=one.info.user_id,
                 start_time=one.info.start_time,
-                tags={EXPORT_ID_TAG: run_id, _RUN_NAME_TAG: one.info.run_name},
+                tags={EXPORT_ID_TAG: run_id, RUN_NAME_TAG: one.info.run_name},
                 run_name=one.info.run_name,
                 run_id=run_id,  # kept by eventtrack's server; MLflow's gives its own
             )
@@ -141,9 +140,9 @@ class Export:
             if ours.data.params[key] != known.params[key]:
                 self.report.differs(f"run {run_id} param.{key} on the server")
         wanted = ours.data.tags | {EXPORT_ID_TAG: ours.info.run_id}
-        parent = self._theirs.get(wanted.get(_PARENT_TAG, ""))
+        parent = self._theirs.get(wanted.get(PARENT_TAG, ""))
         if parent is not None:
-            wanted[_PARENT_TAG] = parent.info.run_id
+            wanted[PARENT_TAG] = parent.info.run_id
         tags = {k: v for k, v in wanted.items() if known.tags.get(k) != v}
         for part in _parts(params):
             self._server.log_batch(run_id, params=part)

@@ -13,7 +13,6 @@ RUN_STATUSES = {1: RunStatus.RUNNING, 2: RunStatus.SCHEDULED, 3: RunStatus.FINIS
 RUN_STATUSES |= {4: RunStatus.FAILED, 5: RunStatus.KILLED}
 MODEL_STATUSES = {0: ModelStatus.UNSPECIFIED, 1: ModelStatus.PENDING, 2: ModelStatus.READY}
 MODEL_STATUSES |= {3: ModelStatus.FAILED}
-RUN_NAME_TAG = "mlflow.runName"
 
 
 def run_status(value: object) -> str:

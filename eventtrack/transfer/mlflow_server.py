@@ -15,7 +15,8 @@ from eventtrack.store.intake import (
     IncomingModel,
     IncomingRun,
 )
-from eventtrack.transfer.mlflow_facts import RUN_NAME_TAG, milliseconds
+from eventtrack.tags import RUN_NAME_TAG
+from eventtrack.transfer.mlflow_facts import milliseconds
 from eventtrack.transfer.source import Series, Source, SourceModel, SourceRun
 from eventtrack.views.records import (
     Experiment,

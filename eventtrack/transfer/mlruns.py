@@ -10,8 +10,8 @@ import yaml
 from eventtrack.errors import NotFoundError
 from eventtrack.projections.points import Points
 from eventtrack.store.intake import IncomingExperiment, IncomingModel, IncomingRun
+from eventtrack.tags import RUN_NAME_TAG
 from eventtrack.transfer.mlflow_facts import (
-    RUN_NAME_TAG,
     dataset_input,
     files_below,
     local_folder,

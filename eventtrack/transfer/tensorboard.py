@@ -10,12 +10,12 @@ from typing import Any
 from eventtrack.errors import NotFoundError
 from eventtrack.projections.points import Points
 from eventtrack.store.intake import IncomingExperiment, IncomingFile, IncomingRun
+from eventtrack.tags import PARENT_TAG
 from eventtrack.transfer import event_files, wire
 from eventtrack.transfer.source import Series, Source, SourceRun, run_id_of
 from eventtrack.views.records import RunStatus
 
 _PATTERN = "*tfevents*"
-_PARENT_TAG = "mlflow.parentRunId"
 _TEXT_SUFFIX = "/text_summary"
 _SIMPLE_VALUE = b"\x15"  # the key of field 2, a float
 _WALL = struct.Struct("<d")
@@ -73,7 +73,7 @@ class EventFolders(Source):
             tags = dict(read.texts)
             parent = next((self._ids[one] for one in folder.parents if one in self._ids), None)
             if parent is not None:
-                tags[_PARENT_TAG] = parent
+                tags[PARENT_TAG] = parent
             run = IncomingRun(
                 run_id,
                 self._experiment,

@@ -6,6 +6,7 @@ from typing import Any
 
 from eventtrack.errors import InvalidValueError, NotFoundError
 from eventtrack.store.intake import IncomingExperiment, IncomingRun
+from eventtrack.tags import NOTE_TAG, SOURCE_NAME_TAG, USER_TAG
 from eventtrack.transfer import wandb_file, wire
 from eventtrack.transfer.columns import Columns
 from eventtrack.transfer.mlflow_facts import files_below
@@ -18,7 +19,6 @@ from eventtrack.views.records import RunStatus
 _NO_PROJECT = "uncategorized"  # W&B's own name for it
 # Fields of `Record` with things that there is no place for.
 _LEFT_OUT = {8: "artifacts of W&B (their files are not here)", 10: "alerts"}
-_USER_TAG = "mlflow.user"
 
 
 class RunFolders(Source):
@@ -66,7 +66,7 @@ class RunFolders(Source):
                 run_id_of("wandb", one.entity, one.project, one.name),
                 self._experiment or one.project,
                 one.display_name or one.name,
-                user=one.tags.get(_USER_TAG, ""),
+                user=one.tags.get(USER_TAG, ""),
                 status=one.status,
                 start_ms=one.start_ms,
                 end_ms=one.end_ms,
@@ -148,7 +148,7 @@ class _Run:
             elif number == 8:
                 self.display_name = wire.text(data)
             elif number == 9:
-                self.tags["mlflow.note.content"] = wire.text(data)
+                self.tags[NOTE_TAG] = wire.text(data)
             elif number == 10:
                 labels.append(wire.text(data))
             elif number == 12:
@@ -204,11 +204,11 @@ class _Run:
     def _take_environment(self, message: bytes) -> None:
         for number, _, data in wire.fields(message):
             if number == 6:
-                self.tags["mlflow.source.name"] = wire.text(data)
+                self.tags[SOURCE_NAME_TAG] = wire.text(data)
             elif number == 12:
                 self.tags["wandb.host"] = wire.text(data)
             elif number == 13:
-                self.tags[_USER_TAG] = wire.text(data)
+                self.tags[USER_TAG] = wire.text(data)
 
     def _take_summary(self) -> None:
         """What the summary says beyond the last row: numbers as metrics, texts as tags."""

@@ -16,6 +16,7 @@ from eventtrack.projections import index
 from eventtrack.projections.index import FieldName
 from eventtrack.projections.state import ExperimentState, RunState, effective_lifecycle
 from eventtrack.projections.tables import Reader
+from eventtrack.tags import DATASET_CONTEXT_TAG
 from eventtrack.views.filters import (
     And,
     Comparison,
@@ -360,7 +361,7 @@ def texts_of(state: RunState, name: FieldName) -> list[str]:
     if kind == index.DATASET:
         used = [dataset for dataset, _ in state.datasets.values()]
         if key == "context":
-            contexts = (one.tags.get(index.DATASET_CONTEXT_TAG) for one in used)
+            contexts = (one.tags.get(DATASET_CONTEXT_TAG) for one in used)
             return [context for context in contexts if context is not None]
         return [one.name if key == "name" else one.digest for one in used]
     attributes = {

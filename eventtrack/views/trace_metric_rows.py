@@ -24,18 +24,10 @@ from eventtrack.projections.trace_tables import (
     spans_of,
     trace_by_number,
 )
+from eventtrack.tags import TRACE_NAME_TAG, TRACE_RUN_KEY, TRACE_SESSION_KEY, TRACE_USAGE_KEY
 from eventtrack.views.trace_metric_filters import MetricFilter
 from eventtrack.views.trace_metrics import MetricQuery, Row, Value
-from eventtrack.views.traces import (
-    NAME_TAG,
-    RUN_KEY,
-    SESSION_KEY,
-    USAGE_KEY,
-    decoded,
-    linked_runs,
-    trace_metadata,
-    valid_assessments,
-)
+from eventtrack.views.traces import decoded, linked_runs, trace_metadata, valid_assessments
 
 _NS_PER_MS = 1_000_000
 _COSTS = ("input_cost", "output_cost", "total_cost")
@@ -77,7 +69,7 @@ class MetricRows:
 
     def _traces(self, query: MetricQuery, state: TraceState) -> Iterator[Row]:
         value = self._trace_value(query.metric, state)
-        found = {"trace_name": state.live_tags().get(NAME_TAG), "trace_status": state.state}
+        found = {"trace_name": state.live_tags().get(TRACE_NAME_TAG), "trace_status": state.state}
         groups = _groups(found.get, query.dimensions)
         if value is not None and groups is not None:
             yield Row(state.request_ms, value, groups)
@@ -86,10 +78,10 @@ class MetricRows:
         if metric == "trace_count":
             return state.trace_id
         if metric == "session_count":
-            return self._metadata(state, SESSION_KEY)
+            return self._metadata(state, TRACE_SESSION_KEY)
         if metric == "latency":
             return state.duration_ms
-        usage = decoded(self._metadata(state, USAGE_KEY) or "{}")
+        usage = decoded(self._metadata(state, TRACE_USAGE_KEY) or "{}")
         return _whole(usage.get(metric)) if isinstance(usage, dict) else None
 
     def _spans(self, query: MetricQuery, state: TraceState) -> Iterator[Row]:
@@ -142,7 +134,7 @@ class MetricRows:
             return state.state == asked.value
         if asked.entity == "tag":
             return state.live_tags().get(asked.key) == asked.value
-        if asked.key == RUN_KEY and asked.value in linked_runs(state):
+        if asked.key == TRACE_RUN_KEY and asked.value in linked_runs(state):
             return True
         return self._metadata(state, asked.key) == asked.value
 

@@ -22,18 +22,12 @@ from eventtrack.projections.trace_tables import (
     spans_of,
     trace_by_number,
 )
+from eventtrack.tags import TRACE_NAME_TAG, TRACE_RUN_KEY
 from eventtrack.views.filters import And, Comparison, Expression, Not, Or, OrderTerm
 from eventtrack.views.matching import compare_number
 from eventtrack.views.run_search import text_test
 from eventtrack.views.trace_fields import SPAN_ATTRIBUTE_PREFIX
-from eventtrack.views.traces import (
-    NAME_TAG,
-    RUN_KEY,
-    decoded,
-    linked_runs,
-    trace_metadata,
-    valid_assessments,
-)
+from eventtrack.views.traces import decoded, linked_runs, trace_metadata, valid_assessments
 
 Test = Callable[[TraceState], bool]
 SpanTest = Callable[[TraceState, SpanState], bool]
@@ -131,7 +125,7 @@ class TraceSearch:
         if kind == "attribute" and key == "run_id" and operator in ("=", "IN"):
             runs = set(wanted) if isinstance(wanted, tuple) else {wanted}
             return lambda state: (
-                not runs.isdisjoint({*linked_runs(state), state.live_metadata().get(RUN_KEY)})
+                not runs.isdisjoint({*linked_runs(state), state.live_metadata().get(TRACE_RUN_KEY)})
             )
         if operator == "IS NULL":
             return lambda state: self._value(state, kind, key) is None
@@ -149,9 +143,9 @@ class TraceSearch:
         if kind == "metadata":
             return trace_metadata(self._reader, state).get(key)
         if key == "name":
-            return state.tags.get(NAME_TAG, (None,))[0]
+            return state.tags.get(TRACE_NAME_TAG, (None,))[0]
         if key == "run_id":
-            return state.live_metadata().get(RUN_KEY)
+            return state.live_metadata().get(TRACE_RUN_KEY)
         if key == "end_time_ms":
             return state.request_ms + (state.duration_ms or 0)
         report = state.report[0]

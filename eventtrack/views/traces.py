@@ -10,17 +10,17 @@ import msgspec
 from eventtrack.projections.tables import Reader
 from eventtrack.projections.trace_state import AssessmentState, SpanState, TraceState
 from eventtrack.projections.trace_tables import spans_of
+from eventtrack.tags import (
+    TRACE_COST_KEY,
+    TRACE_SESSION_KEY,
+    TRACE_SIZE_KEY,
+    TRACE_USAGE_KEY,
+    TRACE_USER_KEY,
+)
 from eventtrack.views.entities import EntityReader
 from eventtrack.views.records import Record
 
 # MLflow's names (tracing/constant.py) for what is known of a trace beside its fields.
-NAME_TAG = "mlflow.traceName"
-RUN_KEY = "mlflow.sourceRun"
-SESSION_KEY = "mlflow.trace.session"
-USER_KEY = "mlflow.trace.user"
-USAGE_KEY = "mlflow.trace.tokenUsage"
-COST_KEY = "mlflow.trace.cost"
-SIZE_KEY = "mlflow.trace.sizeStats"
 
 _TOKENS = ("input_tokens", "output_tokens", "total_tokens")
 _CACHE_TOKENS = (
@@ -104,7 +104,9 @@ class TraceInfo(Record):
     def complete(self) -> bool:
         """Whether there are spans, and as many as its program said it made."""
         try:
-            due = msgspec.json.decode(self.trace_metadata.get(SIZE_KEY, "{}")).get("num_spans", 0)
+            due = msgspec.json.decode(self.trace_metadata.get(TRACE_SIZE_KEY, "{}")).get(
+                "num_spans", 0
+            )
         except (msgspec.DecodeError, AttributeError):
             due = 0
         return self.span_count > 0 and (not isinstance(due, int) or self.span_count >= due)
@@ -166,15 +168,15 @@ def trace_metadata(reader: Reader, state: TraceState) -> dict[str, str]:
     """What was reported of a trace, and where nothing was, what its spans tell."""
     found: dict[str, str] = {}
     if "session" in state.told:
-        found[SESSION_KEY] = state.told["session"][0]
+        found[TRACE_SESSION_KEY] = state.told["session"][0]
     if "user" in state.told:
-        found[USER_KEY] = state.told["user"][0]
+        found[TRACE_USER_KEY] = state.told["user"][0]
     reported = state.live_metadata()
-    if state.sums and not (USAGE_KEY in reported and COST_KEY in reported):
+    if state.sums and not (TRACE_USAGE_KEY in reported and TRACE_COST_KEY in reported):
         spans = spans_of(reader, state.number)
         found |= {
             key: json.dumps(sums)
-            for key, sums in ((USAGE_KEY, token_usage(spans)), (COST_KEY, cost(spans)))
+            for key, sums in ((TRACE_USAGE_KEY, token_usage(spans)), (TRACE_COST_KEY, cost(spans)))
             if sums
         }
     return found | reported

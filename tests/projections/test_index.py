@@ -10,6 +10,7 @@ from eventtrack.events.types import DatasetUsed
 from eventtrack.projections import index
 from eventtrack.projections.index import TEXT_BYTES_MAX
 from eventtrack.projections.state import MetricState, ParamState, RunState
+from eventtrack.tags import DATASET_CONTEXT_TAG
 
 NUMBER = st.one_of(st.floats(allow_nan=False), st.integers(-(2**53), 2**53).map(float))
 EXPERIMENT, FIELD = 3, 5
@@ -147,7 +148,7 @@ class TestValues:
         )
 
     def test_each_dataset_counts_once(self, run: RunState) -> None:
-        tags = {index.DATASET_CONTEXT_TAG: "training"}
+        tags = {DATASET_CONTEXT_TAG: "training"}
         for name, digest in (("iris", "1"), ("iris", "2")):
             used = DatasetUsed(name, digest, "local", "{}", None, None, tags)
             run.datasets[f"{name}\0{digest}"] = (used, b"1")

@@ -33,9 +33,9 @@ ROWS = (
     ("projections",),
     ("log",),
     ("events",),
-    # The floor has two steps: bounds and errors are needed by everyone.
+    # The floor has two steps: all need bounds, errors and the names of tags.
     ("clock", "ids"),
-    ("_version", "errors", "limits"),
+    ("_version", "errors", "limits", "tags"),
 )
 RANKS = {part: rank for rank, row in enumerate(ROWS) for part in row}
 # Start-up time is what a command line is judged by first: here an import may wait for its command.

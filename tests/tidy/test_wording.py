@@ -14,6 +14,9 @@ LEFTOVER = re.compile(r"\b(?:TOD[O]|FIXM[E]|XX[X])\b")
 # At the start of a path, so that `{folder}/work` and `example.org/work` may stay.
 MACHINE_PATH = re.compile(r"(?:(?<=file://)|(?<![\w./~}-]))/(?:root|work|opt|tmp/v)(?![\w-])")
 
+# As a text of its own: `mlflow.runName`, not a module's name and not a sentence about one.
+MLFLOW_NAME = re.compile(r"mlflow\.\w+(?:\.\w+)*")
+
 
 def texts(root: Path) -> Iterator[tuple[str, str]]:
     """Path and text of every file of the project that is text and its own."""
@@ -52,6 +55,20 @@ def prints(root: Path) -> list[str]:
     ]
 
 
+def names_in_two_modules(root: Path) -> list[str]:
+    """MLflow's names of tags that more than one module writes out: they belong into `tags.py`."""
+    places: dict[str, set[str]] = {}
+    for module in modules(root, "eventtrack"):
+        for node in ast.walk(module.tree):
+            if isinstance(node, ast.Constant) and MLFLOW_NAME.fullmatch(str(node.value)):
+                places.setdefault(str(node.value), set()).add(module.name)
+    return [
+        f"{name}: {', '.join(sorted(found))}"
+        for name, found in sorted(places.items())
+        if len(found) > 1
+    ]
+
+
 def test_nothing_is_left_over() -> None:
     assert matches(ROOT, LEFTOVER) == []
 
@@ -62,6 +79,16 @@ def test_no_file_knows_the_machine_it_was_written_on() -> None:
 
 def test_the_library_is_silent() -> None:
     assert prints(ROOT) == []
+
+
+def test_a_name_of_mlflow_is_written_in_one_module() -> None:
+    assert names_in_two_modules(ROOT) == []
+
+
+def test_a_name_of_mlflow_in_two_modules_is_found(tmp_path: Path) -> None:
+    line = '"""Of `mlflow.runName`."""\nNAME = "mlflow.runName"'
+    plant(tmp_path, {"eventtrack/a.py": line, "eventtrack/b.py": line, "eventtrack/c.py": ""})
+    assert names_in_two_modules(tmp_path) == ["mlflow.runName: eventtrack.a, eventtrack.b"]
 
 
 @pytest.mark.parametrize("marker", ["todo", "fixme", "xxx"])

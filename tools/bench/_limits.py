@@ -52,13 +52,6 @@ def encode_us(rounds: int) -> Samples:
     return _loop_us(lambda: encode(POINT), rounds)
 
 
-def decode_us(rounds: int) -> Samples:
-    """Msgspec decoding one point, mean of a loop."""
-    decode = msgspec.msgpack.Decoder(MetricLogged).decode
-    data = msgspec.msgpack.encode(POINT)
-    return _loop_us(lambda: decode(data), rounds)
-
-
 def commit_ms(folder: Path, rounds: int) -> Samples:
     """One put and one durable commit of LMDB."""
     with _environment(folder / "commit") as environment:

@@ -15,8 +15,9 @@ from eventtrack.cli.resolve import (
     find_experiment,
     find_run,
 )
-from eventtrack.cli.run_table import PARENT_TAG, branches, draw_runs
+from eventtrack.cli.run_table import branches, draw_runs
 from eventtrack.cli.tables import Styled
+from eventtrack.tags import PARENT_TAG
 from eventtrack.views.records import Experiment, PagedList, Run, ViewType
 
 _EXPERIMENTS_OPTION = click.option(

@@ -10,8 +10,9 @@ from eventtrack.cli import text
 from eventtrack.cli.base import Invocation, command, pass_invocation
 from eventtrack.cli.output import Output
 from eventtrack.cli.resolve import RUN, find_run
-from eventtrack.cli.run_table import PARENT_TAG, draw_runs, run_status
+from eventtrack.cli.run_table import draw_runs, run_status
 from eventtrack.cli.tables import Cell, Column, Styled
+from eventtrack.tags import PARENT_TAG
 from eventtrack.views.records import Run
 
 if TYPE_CHECKING:

@@ -9,12 +9,12 @@ from eventtrack.cli.base import Group, Invocation, examples, pass_invocation
 from eventtrack.cli.output import status_cell
 from eventtrack.cli.resolve import EXPERIMENT, chosen_experiments, find_trace
 from eventtrack.cli.tables import Cell, Column, Styled
+from eventtrack.tags import TRACE_NAME_TAG
 from eventtrack.views.records import ViewType
 
 if TYPE_CHECKING:
     from eventtrack.views.traces import Span, Trace, TraceInfo
 
-_NAME_TAG = "mlflow.traceName"
 _NS_PER_MS = 1_000_000
 
 
@@ -153,7 +153,7 @@ def _row(info: "TraceInfo") -> list[Cell]:
 
 
 def _name(info: "TraceInfo") -> str:
-    return text.clean(info.tags.get(_NAME_TAG, "-"))
+    return text.clean(info.tags.get(TRACE_NAME_TAG, "-"))
 
 
 def _tree(spans: list["Span"]) -> list[list[Cell]]:

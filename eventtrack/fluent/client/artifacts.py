@@ -10,8 +10,8 @@ from typing import IO, TYPE_CHECKING, Any
 from eventtrack.errors import InvalidValueError, UsageError
 from eventtrack.fluent import images, tables
 from eventtrack.fluent.client.base import StoreCalls
-from eventtrack.fluent.context import LOGGED_IMAGES
 from eventtrack.fluent.figures import figure_bytes
+from eventtrack.tags import LOGGED_IMAGES_TAG
 from eventtrack.views.records import FileInfo
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ class ArtifactCalls(StoreCalls):
             ):
                 self.store.artifacts.log_bytes(run_id, images.encode(shown, name), name)
             # MLflow's pages look for this tag before they look for images.
-            self.store.runs.set_tags(run_id, {LOGGED_IMAGES: "True"})
+            self.store.runs.set_tags(run_id, {LOGGED_IMAGES_TAG: "True"})
 
     def log_table(
         self, run_id: str, data: "Mapping[str, Any] | pd.DataFrame", artifact_file: str

@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from eventtrack.fluent.client.base import StoreCalls
-from eventtrack.fluent.context import PARENT_RUN_ID, USER
 from eventtrack.limits import SEARCH_RUNS_RESULTS_DEFAULT
+from eventtrack.tags import PARENT_TAG, USER_TAG
 from eventtrack.views.records import Metric, PagedList, Run, RunStatus, ViewType
 
 
@@ -23,7 +23,7 @@ class RunCalls(StoreCalls):
 
     def get_parent_run(self, run_id: str) -> Run | None:
         """The run that `run_id` was started below, None for a run at the top."""
-        parent_id = self.get_run(run_id).data.tags.get(PARENT_RUN_ID)
+        parent_id = self.get_run(run_id).data.tags.get(PARENT_TAG)
         return self.get_run(parent_id) if parent_id is not None else None
 
     def create_run(
@@ -44,7 +44,7 @@ class RunCalls(StoreCalls):
         texts = {key: str(value) for key, value in (tags or {}).items()}
         return self.store.runs.create(
             str(experiment_id),
-            user_id=texts.get(USER, "unknown"),
+            user_id=texts.get(USER_TAG, "unknown"),
             start_time=start_time,
             tags=texts,
             run_name=run_name,

@@ -11,10 +11,10 @@ from eventtrack.projections.tables import Reader
 from eventtrack.store import inputs, validate
 from eventtrack.store.intake.forms import IncomingExperiment, IncomingModel, IncomingRun, Taken
 from eventtrack.store.intake.rules import Rules
+from eventtrack.tags import RUN_NAME_TAG
 from eventtrack.views.entities import find_by_name
 from eventtrack.views.records import LifecycleStage, LoggedModelInput, ModelStatus, RunStatus
 
-RUN_NAME_TAG = "mlflow.runName"
 # Params of one event, at most: an event is decoded whole.
 _PARAMS_MAX = 1000
 _POINTS_MAX = 1000
