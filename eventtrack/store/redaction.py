@@ -168,17 +168,18 @@ class Redaction:
         here = {one for one in always | unused if self._blobs.holds(one)}
         if not here:
             return 0, 0
+        sizes = {digest: self._blobs.path(digest).stat().st_size for digest in here}
 
-        def delete(reader: Reader) -> tuple[tuple[int, int], list[Draft]]:
-            # As the only writer: what names one of them is recorded before, or finds it gone.
+        def delete(reader: Reader) -> tuple[set[bytes], list[Draft]]:
+            # As the only writer: an event that names a blob is recorded before, or finds it gone.
+            # May run twice, and then deletes and answers the same.
             gone = here - (live_blobs(reader).keys() - always)
-            paths = [self._blobs.path(digest) for digest in gone]
-            size = sum(path.stat().st_size for path in paths)
-            for path in paths:
-                path.unlink(missing_ok=True)
-            return (len(paths), size), []
+            for digest in gone:
+                self._blobs.path(digest).unlink(missing_ok=True)
+            return gone, []
 
-        return self._engine.execute(delete)
+        gone = self._engine.execute(delete)
+        return len(gone), sum(sizes[digest] for digest in gone)
 
 
 def _orders(stream: str, targets: list[Envelope], reason: str, at_ms: int) -> list[Draft]:

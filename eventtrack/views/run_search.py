@@ -361,8 +361,7 @@ def texts_of(state: RunState, name: FieldName) -> list[str]:
     if kind == index.DATASET:
         used = [dataset for dataset, _ in state.datasets.values()]
         if key == "context":
-            contexts = (one.tags.get(DATASET_CONTEXT_TAG) for one in used)
-            return [context for context in contexts if context is not None]
+            return [text for one in used if (text := one.tags.get(DATASET_CONTEXT_TAG)) is not None]
         return [one.name if key == "name" else one.digest for one in used]
     attributes = {
         "status": state.status[0],

@@ -77,6 +77,26 @@ def test_what_was_changed_here_stays(theirs: str, tmp_path: Path) -> None:
     again.close()
 
 
+def test_decisions_that_run_twice_count_once(
+    theirs: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As they do where the memory map has to grow in the middle of a commit."""
+    reports = []
+    for times in (1, 2):
+        store = Store(tmp_path / f"store-{times}", source="import")
+        execute = store._engine.execute
+
+        def repeated(decide: Any, times: int = times, execute: Any = execute) -> Any:
+            return execute(lambda reader: [decide(reader) for _ in range(times)][-1])
+
+        monkeypatch.setattr(store._engine, "execute", repeated)
+        reports.append(take(store, theirs))
+        store.close()
+    once, twice = reports
+    assert once.taken.total()
+    assert twice.taken == once.taken
+
+
 @pytest.mark.slow
 def test_an_import_that_is_killed_goes_on_when_repeated(tmp_path: Path) -> None:
     mlruns, whole, path = tmp_path / "mlruns", tmp_path / "whole", tmp_path / "store"

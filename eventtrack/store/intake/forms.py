@@ -89,6 +89,11 @@ class Taken:
     models: int = 0
     updates: int = 0  # of a name, a status, an end, a stage
 
+    def add(self, more: "Taken") -> None:
+        """Count what a decision recorded."""
+        for one in fields(self):
+            setattr(self, one.name, getattr(self, one.name) + getattr(more, one.name))
+
     def total(self) -> int:
         """All of it; 0 says that the store had everything."""
         return sum(getattr(self, one.name) for one in fields(self))

@@ -29,7 +29,7 @@ from eventtrack.store.intake.forms import (
     Taken,
 )
 from eventtrack.store.intake.points import metric_events, new_points
-from eventtrack.store.intake.rules import Rules
+from eventtrack.store.intake.rules import Imports, News
 from eventtrack.store.store import Store
 
 # Decisions wait until they are worth a commit: other writers wait for as long as it takes.
@@ -39,6 +39,7 @@ _DECISION_WEIGHT = 200
 # Of one envelope: an event holds up to 4,096 points, 1,000 params or 500 files.
 _ENVELOPE_EVENTS = 8
 _EVENT_FILES = 500
+_KEPT_MAX = 1000
 
 # A path and why it could not be taken.
 Failure = tuple[str, str]
@@ -54,40 +55,35 @@ class Intake:
     def __init__(self, store: Store) -> None:
         self._context = store._context  # noqa: SLF001 - this room's own
         self._engine = self._context.engine
-        self._rules = Rules(self._engine)
+        self._imports = Imports(self._engine)
         self._artifacts = {"run": store.artifacts, "model": store.models.artifacts}
-        self._waiting: list[Decision[None]] = []
+        self._waiting: list[Decision[News]] = []
         self._weight = 0
         self.taken = Taken()
-
-    @property
-    def kept(self) -> list[str]:
-        """Facts that differ from the source's and stay, since somebody decided so here: some."""
-        return self._rules.kept
-
-    @property
-    def kept_count(self) -> int:
-        """How many such facts there are."""
-        return self._rules.kept_count
+        # Facts that differ from the source's and stay, because somebody decided so here: the first.
+        self.kept: list[str] = []
+        self.kept_count = 0
 
     def experiment(self, one: IncomingExperiment) -> str:
         """The id of the experiment of that name, which is made if there is none."""
 
-        def decide(reader: Reader) -> tuple[str, list[Draft]]:
-            now_ms = self._engine.clock.now_ms()
-            name, events = experiment_events(self._rules, reader, one, now_ms, self.taken)
-            return name, _drafts(f"experiment/{name}", events)
+        def decide(reader: Reader) -> tuple[tuple[str, News], list[Draft]]:
+            news = News(self._imports, reader)
+            experiment_id, events = experiment_events(news, reader, one, now_ms)
+            return (experiment_id, news), _drafts(f"experiment/{experiment_id}", events)
 
-        return self._engine.execute(decide)
+        now_ms = self._engine.clock.now_ms()
+        experiment_id, news = self._engine.execute(decide)
+        self._note([news])
+        return experiment_id
 
     def run(self, one: IncomingRun) -> None:
         """Take a run: its birth, params, tags and inputs, and how it ended."""
 
-        def decide(reader: Reader) -> tuple[None, list[Draft]]:
-            events = run_events(self._rules, reader, one, self.taken)
-            if one.deleted_ms is not None:
-                self._context.revoke_sinks()
-            return None, _drafts(f"run/{one.run_id}", events)
+        def decide(reader: Reader) -> tuple[News, list[Draft]]:
+            news = News(self._imports, reader)
+            events = run_events(news, reader, one)
+            return news, _drafts(f"run/{one.run_id}", events)
 
         self._put_off(decide)
 
@@ -95,10 +91,11 @@ class Intake:
         """Take a metric's points; those that the run has already change nothing."""
         key = validate.metric_key(key)
 
-        def decide(reader: Reader) -> tuple[None, list[Draft]]:
+        def decide(reader: Reader) -> tuple[News, list[Draft]]:
+            news = News(self._imports, reader)
             new = new_points(reader, run_id, key, points)
-            self.taken.points += len(new)
-            return None, _drafts(f"run/{run_id}", list(metric_events(key, new)))
+            news.taken.points = len(new)
+            return news, _drafts(f"run/{run_id}", list(metric_events(key, new)))
 
         if len(points):
             self._put_off(decide, len(points))
@@ -114,9 +111,10 @@ class Intake:
     def model(self, one: IncomingModel) -> None:
         """Take a logged model."""
 
-        def decide(reader: Reader) -> tuple[None, list[Draft]]:
-            events = model_events(self._rules, reader, one, self.taken)
-            return None, _drafts(f"model/{one.model_id}", events)
+        def decide(reader: Reader) -> tuple[News, list[Draft]]:
+            news = News(self._imports, reader)
+            events = model_events(news, reader, one)
+            return news, _drafts(f"model/{one.model_id}", events)
 
         self._put_off(decide)
 
@@ -130,10 +128,19 @@ class Intake:
         waiting, self._waiting, self._weight = self._waiting, [], 0
         if waiting:
             with self._engine.batch():
-                for decide in waiting:
-                    self._engine.execute(decide)
+                recorded = [self._engine.execute(decide) for decide in waiting]
+            self._note(recorded)
 
-    def _put_off(self, decide: Decision[None], points: int = 0) -> None:
+    def _note(self, recorded: Iterable[News]) -> None:
+        """Count what decisions recorded, once it is in the log."""
+        for news in recorded:
+            self.taken.add(news.taken)
+            self.kept_count += len(news.kept)
+            self.kept += news.kept[: _KEPT_MAX - len(self.kept)]
+            if news.deletes:
+                self._context.revoke_sinks()
+
+    def _put_off(self, decide: Decision[News], points: int = 0) -> None:
         self._waiting.append(decide)
         self._weight += _DECISION_WEIGHT + points
         if self._weight >= _WAITING_WEIGHT_MAX:
@@ -175,14 +182,18 @@ class Intake:
             found = (known.size, known.sha256)
             same = (known.size if file.size is None else file.size, digest)
             fact = ("" if known.deleted else repr(found), known.stamp)
-            return self._rules.replaces(reader, stream, f"artifact.{path}", fact, repr(same))
+            news = News(self._imports, reader)
+            wanted = news.replaces(stream, f"artifact.{path}", fact, repr(same))
+        self._note([news])
+        return wanted
 
-    def _recording(self, stream: str, stored: Sequence[types.ArtifactStored]) -> Decision[None]:
+    def _recording(self, stream: str, stored: Sequence[types.ArtifactStored]) -> Decision[News]:
         kind = types.ArtifactsLogged if stream.startswith("run/") else types.ModelArtifactsLogged
 
-        def decide(reader: Reader) -> tuple[None, list[Draft]]:
-            self.taken.files += len(stored)
-            return None, _drafts(stream, [kind(list(stored))])
+        def decide(reader: Reader) -> tuple[News, list[Draft]]:
+            news = News(self._imports, reader)
+            news.taken.files = len(stored)
+            return news, _drafts(stream, [kind(list(stored))])
 
         return decide
 
