@@ -1,0 +1,50 @@
+"""How LMDB 0.9 lays out its file: the structures that `pages` and a salvage read.
+
+From lmdb.h and mdb.c of 0.9.36, data version 1, on a 64-bit machine with its own byte order. A file
+is pages of one width. The first two are *meta pages*, written in turn: the newer valid one names
+the roots of two trees, of free pages and of the table of tables. A *branch* page lists pages below
+it, a *leaf* page keys with their values; a value too long for a leaf lies on *overflow* pages.
+"""
+
+import struct
+from typing import NamedTuple
+
+BRANCH, LEAF, OVERFLOW, META = 1, 2, 4, 8
+DIRTY = 0x10  # only means something in memory
+IN_OVERFLOW, IS_TABLE = 1, 2
+PAGE = struct.Struct("=QHHHH")  # number, padding, flags; lower and upper, or a count of pages
+NODE = struct.Struct("=HHHH")  # size of the data, low and high half; flags; size of the key
+TABLE = struct.Struct("=IHHQQQQQ")  # padding, flags, depth, four counts, root
+NUMBER, POINTER = struct.Struct("=Q"), struct.Struct("=H")
+NONE = 2**64 - 1
+META_PAGES = 2
+_META = struct.Struct("=IIQQ")  # magic, version, address, size of the map
+_TAIL = struct.Struct("=QQ")  # last page, transaction
+_MAGIC, _VERSION = 0xBEEFC0DE, 1
+META_BYTES = PAGE.size + _META.size + 2 * TABLE.size + _TAIL.size
+
+
+class Meta(NamedTuple):
+    """A meta page: which transaction wrote it, and where the trees begin that it made.
+
+    `roots` are those of the free list and of the table of tables.
+    """
+
+    transaction: int
+    page_bytes: int
+    roots: tuple[int, int]
+    last_page: int
+
+
+def read_meta(data: bytes) -> Meta | None:
+    """The meta page in the first bytes of `data`; None where there is none of this layout."""
+    if len(data) < META_BYTES:
+        return None
+    magic, version, _, _ = _META.unpack_from(data, PAGE.size)
+    if (magic, version) != (_MAGIC, _VERSION):
+        return None
+    place = PAGE.size + _META.size
+    free = TABLE.unpack_from(data, place)
+    main = TABLE.unpack_from(data, place + TABLE.size)
+    last, transaction = _TAIL.unpack_from(data, place + 2 * TABLE.size)
+    return Meta(transaction, free[0], (free[-1], main[-1]), last)
