@@ -46,6 +46,8 @@ COMMANDS = {
     "archive": _lazy("archive", "archive", _KEEP, "Lay down the history, signed, in a folder."),
     "flush": _lazy("flush", "flush", _KEEP, "Deliver what waits on this machine for servers."),
     "check": _lazy("check", "check", _KEEP, "Look for damage in the log, journals and views."),
+    "salvage": _lazy("salvage", "salvage", _KEEP, "Take out of a damaged store all that is whole."),
+    "backup": _lazy("backup", "backup", _KEEP, "Copy the store, in use or not, to another place."),
     "import": _lazy("imports", "imports", _KEEP, "Bring in histories of other trackers."),
     "export": _lazy("export", "export", _KEEP, "Write runs to files, or to an MLflow server."),
     "completion": _lazy("completion", "completion", _KEEP, "Print the shell's completion set-up."),

@@ -1,6 +1,7 @@
 """The store as other machines see it: feeds of envelopes, and artifacts by their hash."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import TypeVar
@@ -8,6 +9,7 @@ from typing import TypeVar
 from eventtrack.events.envelope import Envelope
 from eventtrack.log import files
 from eventtrack.log.protocol import EventLog, Head, LogTransaction
+from eventtrack.projections.tables import Reader
 from eventtrack.store.blobs import Blobs, live_blobs
 from eventtrack.store.engine import Engine
 from eventtrack.store.redaction import Redaction
@@ -54,6 +56,12 @@ class Replication:
         with self._engine.read() as reader:
             positions = list(islice(reader.timeline(stream), limit))
         return self._engine.log.get_many(positions) if positions else []
+
+    @contextmanager
+    def views(self) -> Iterator[Reader]:
+        """The views as of now."""
+        with self._engine.read() as reader:
+            yield reader
 
     def live_blobs(self) -> set[bytes]:
         """Every artifact that something names now, by its SHA-256."""

@@ -22,7 +22,7 @@ from eventtrack.sync.ssh import open_ssh
 from eventtrack.views.records import Record
 
 DEFAULT_REMOTE = "origin"
-_FILE = "remotes.json"
+REMOTES_FILE = "remotes.json"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 
 
@@ -40,7 +40,7 @@ class Remotes:
     def __init__(self, store: Replication) -> None:
         self._store = store
         self._folder = store.folder
-        self._file = store.folder / _FILE
+        self._file = store.folder / REMOTES_FILE
         self._forks = store.folder / "forks.json"
 
     def list(self) -> list[RemoteAddress]:

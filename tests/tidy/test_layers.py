@@ -25,6 +25,8 @@ ROWS = (
     ("transfer",),
     # What is logged for other servers, until it is there.
     ("outbox",),
+    # Damaged stores and backups: what sync exchanges, with places that cannot be trusted.
+    ("rescue",),
     ("audit", "compat", "sync", "tokens", "watch"),
     # A client of other servers: surfaces, importers and sync use it.
     ("rest",),

@@ -1,0 +1,81 @@
+"""What a salvage says: what it took, what is gone, and of which runs."""
+
+import msgspec
+
+from eventtrack.views.records import Record
+
+# Lists of a report are cut at so many entries; the counts beside them are not.
+LISTED_MAX = 1000
+
+
+class Gap(Record):
+    """Envelopes of a feed that were written and are nowhere: from index `first` to before `stop`.
+
+    `streams` says how many events they held for which stream, as far as that is known.
+    """
+
+    replica: str
+    first: int
+    stop: int
+    streams: dict[str, int] = msgspec.field(default_factory=dict)
+
+
+class Loss(Record):
+    """Something that the views of the damaged store knew, and the new store does not.
+
+    `kind` is `metric`, `param`, `tag`, `run`, `experiment` or `artifact`. Of a metric, `had` and
+    `has` count points; of all else they are 1 and 0. `value` is the one of a param or a tag.
+    """
+
+    kind: str
+    stream: str
+    name: str
+    key: str
+    had: int
+    has: int
+    value: str = ""
+
+
+class SalvageReport(Record):
+    """What a salvage took out of a damaged store, and what is gone.
+
+    `moved` are envelopes that stood behind a gap and came into feeds of their own. `repaired` are
+    headers in which one bit had flipped. `notes` say what was damaged, and what could not be known.
+    """
+
+    envelopes: int = 0
+    events: int = 0
+    moved: int = 0
+    repaired: int = 0
+    journal_events: int = 0
+    artifacts: int = 0
+    remote_envelopes: int = 0
+    remote_artifacts: int = 0
+    gaps: list[Gap] = msgspec.field(default_factory=list)
+    gap_count: int = 0
+    losses: list[Loss] = msgspec.field(default_factory=list)
+    loss_count: int = 0
+    notes: list[str] = msgspec.field(default_factory=list)
+    is_end_known: bool = True
+
+    @property
+    def complete(self) -> bool:
+        """Whether the new store holds all that the damaged one ever held."""
+        return self.is_end_known and not self.gap_count and not self.loss_count
+
+    def add_gap(self, gap: Gap) -> None:
+        """Note a gap."""
+        self.gap_count += 1
+        if len(self.gaps) < LISTED_MAX:
+            self.gaps.append(gap)
+
+    def add_loss(self, loss: Loss) -> None:
+        """Note a loss."""
+        self.loss_count += 1
+        if len(self.losses) < LISTED_MAX:
+            self.losses.append(loss)
+
+    def note(self, sentence: str) -> None:
+        """Note what was damaged."""
+        if len(self.notes) < LISTED_MAX and sentence not in self.notes:
+            self.notes.append(sentence)
