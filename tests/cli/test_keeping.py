@@ -150,3 +150,38 @@ def test_ids_and_names_are_completed(shared: Sample, process: Subprocess) -> Non
     assert completed("eventtrack exp") == ["experiments", "export"]
     assert completed(f"eventtrack runs show {shared.first[:12]}") == [shared.first]
     assert completed("eventtrack experiments show flo") == ["flowers"]
+
+
+def test_a_backup_is_made_and_made_again(run: CommandLine, tmp_path: Path) -> None:
+    folder = tmp_path / "backup"
+    said = run("backup", str(folder)).stdout
+    assert said.startswith("copied ")
+    assert str(folder) in said
+    assert "Nothing is new" in run("backup", str(folder)).stdout
+    report = run("backup", str(folder), "--json").json
+    assert report["envelopes"] == 0
+    assert sum(report["heads"].values()) > 0
+    assert "clone of" in CommandLine(tmp_path / "again")("clone", str(folder)).stdout
+    run("backup", str(run.path), code=2)
+
+
+def test_a_damaged_store_is_salvaged_and_what_is_gone_is_named(
+    run: CommandLine, sample: Sample, tmp_path: Path
+) -> None:
+    sample.store.close()
+    whole = run("salvage", str(run.path), str(tmp_path / "whole"))
+    assert "Nothing is gone." in whole.stdout
+    file = run.path / "log" / "data.mdb"
+    file.write_bytes(file.read_bytes().replace(b"s0", b"s9"))
+    said = run("salvage", str(run.path), str(tmp_path / "new"), code=8).stdout
+    assert "Envelopes that are gone" in said
+    assert "child-0" in said
+    report = run("salvage", str(run.path), str(tmp_path / "newer"), "--json", code=8).json
+    assert not report["complete"]
+    assert {loss["name"] for loss in report["losses"]} == {"child-0"}
+    assert "stage" in {loss["key"] for loss in report["losses"]} or report["gaps"]
+    run("salvage", str(run.path), str(tmp_path / "new"), code=4)
+    run("salvage", str(tmp_path / "nowhere"), str(tmp_path / "other"), code=7)
+    new = CommandLine(tmp_path / "new")
+    assert "No damage" in new("check").stdout
+    assert new("runs", "show", sample.second, "--json").json["info"]["run_name"] == "child-1"
