@@ -19,6 +19,7 @@ from eventtrack.compat.rules import invalid_value
 from eventtrack.errors import InvalidValueError, NotFoundError
 from eventtrack.store.points import PointLike
 from eventtrack.tags import TRACE_NAME_TAG
+from eventtrack.views.locations import is_local
 from eventtrack.views.records import (
     Dataset,
     DatasetInput,
@@ -46,9 +47,9 @@ CUSTOM_VIEW_PREFIX = "mlflow.customView.view"
 CUSTOM_VIEWS_MAX = 50
 
 
-def refuse(message: str) -> NoReturn:
+def refuse(message: str, hint: str = "") -> NoReturn:
     """Raise `InvalidValueError`."""
-    raise InvalidValueError(message)
+    raise InvalidValueError(message, hint=hint)
 
 
 def experiment_id(text: str) -> str:
@@ -91,7 +92,11 @@ def experiment_name(name: str) -> str:
 
 
 def artifact_location(location: str) -> str | None:
-    """Where an experiment's files go; None where the server keeps them."""
+    """Where an experiment's files go; None where the server keeps them.
+
+    Folders are refused, though MLflow takes them: a path of the client's machine would name a
+    folder of the server's, and `eventtrack:` any store of it.
+    """
     if not location:
         return None
     try:
@@ -108,6 +113,13 @@ def artifact_location(location: str) -> str | None:
         refuse(
             f"Invalid artifact path length. The length of the artifact path cannot be greater than "
             f"{limits.ARTIFACT_LOCATION_LENGTH_MAX} characters."
+        )
+    if is_local(location):
+        refuse(
+            f"Invalid artifact location: '{location}' names a folder or a store, which only a user "
+            "of the server's machine can choose",
+            "leave it out: the server keeps the files; or name a place that every client reaches "
+            "by itself, such as s3://bucket/folder",
         )
     return location
 

@@ -11,6 +11,7 @@ from typing import NamedTuple, NoReturn
 from eventtrack.compat import responses
 from eventtrack.errors import InvalidValueError, NotFoundError
 from eventtrack.store import Store
+from eventtrack.views.locations import is_local
 from eventtrack.views.records import LoggedModel
 
 # MLflow (prompt/constants.py): what clients send as the source of a prompt, which has none.
@@ -58,7 +59,7 @@ def origin(store: Store, source: str, run_id: str | None, model_id: str | None) 
             _not_within(source, "model_id")
         location = responses.model_location(model)
         return Origin(source, location, run_id or model.source_run_id or "", model_id)
-    if parts.scheme in ("", "file"):
+    if is_local(source):
         kind = "model_id" if model_id else "run_id"
         raise InvalidValueError(
             f"Invalid model version source: '{source}'. To use a local path as a model version "

@@ -8,6 +8,7 @@ from eventtrack.events.envelope import FORMAT_VERSION as ENVELOPE_FORMAT
 from eventtrack.log.filesystem import refuse_network_file_system, sync_folder, translate_os_error
 
 LOG, JOURNAL, VIEWS, BLOBS, REMOTES = "log", "journal", "views", "blobs", "remotes"
+LOCATIONS = "locations"
 _FORMAT_FILE = "FORMAT"
 # A store is of the first format until it holds a feed with branches: who knows only that one would
 # take it for damaged.
@@ -48,13 +49,13 @@ def _create(path: Path) -> str:
         present = {entry.name for entry in path.iterdir() if not entry.name.startswith(".")}
         if _FORMAT_FILE in present:
             return (path / _FORMAT_FILE).read_text()  # another process was faster
-        if present - {LOG, JOURNAL, VIEWS, BLOBS, REMOTES}:
+        if present - {LOG, JOURNAL, VIEWS, BLOBS, REMOTES, LOCATIONS}:
             raise InvalidValueError(
                 f"cannot make a store at {path}: the folder already holds {min(present)!r}",
                 hint="choose an empty folder or a new name, for example ./.eventtrack",
             )
         refuse_network_file_system(path)
-        for name in (LOG, JOURNAL, VIEWS, BLOBS):
+        for name in (LOG, JOURNAL, VIEWS, BLOBS, LOCATIONS):
             (path / name).mkdir(exist_ok=True)
         # Last and in one step: a folder with this file is a whole store.
         _write_format(path, FORMAT_VERSION)

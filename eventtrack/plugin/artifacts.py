@@ -85,7 +85,7 @@ class StoreArtifactRepository(ArtifactRepository):
     @property
     def _store(self) -> Store:
         # Asked for each time: it is shared in this process, and another one after a fork.
-        return open_store(self._root, source="mlflow")
+        return open_store(self._root, source="mlflow", create=False)
 
     def _inside(self, path: str | None) -> str:
         return f"{self._prefix}/{path or ''}"

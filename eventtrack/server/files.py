@@ -16,7 +16,6 @@ from starlette.responses import FileResponse, Response
 from eventtrack.compat import checks, responses
 from eventtrack.compat.errors import NotServedError
 from eventtrack.errors import NotFoundError
-from eventtrack.log.files import BLOBS
 from eventtrack.server.threads import Services
 from eventtrack.store import Store
 from eventtrack.store.artifacts import Artifacts, ArtifactUpload
@@ -70,15 +69,13 @@ async def send(services: Services, request: Request, owned: Owned) -> Response:
         checks.known_run_id(owner)
 
     def find() -> tuple[Path, str]:
-        files = owned.files(store)
-        entry = files.entry(owner, path)
-        with files.open(owner, path) as file:
-            place = Path(file.name)
-        # The log may name any file of this machine, and other machines may write to the log.
-        if not place.is_relative_to(store.path / BLOBS):
+        # By its hash alone: the log may name any file of this machine, and others may write to it.
+        try:
+            place, digest = owned.files(store).blob(owner, path)
+        except NotFoundError:
             refuse_elsewhere(store, owned)
-            raise NotServedError(f"artifact '{path}' of {kind} {owner} lies outside the store")
-        return place, entry.sha256
+            raise
+        return place, digest.hex()
 
     place, digest = await services.read(find)
     headers = {

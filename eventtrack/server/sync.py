@@ -134,13 +134,15 @@ async def _present(services: Services, request: Request, _: str) -> Response:
 
 async def _get(services: Services, request: Request, name: str) -> Response:
     """An artifact, or a range of it."""
-    path = services.store.replication.blobs.path(_digest(name))
-    if not await services.read(path.is_file):
+    digest, blobs = _digest(name), services.store.replication.blobs
+    try:
+        await services.read(lambda: blobs.verify(digest))
+    except NotFoundError as error:
         raise NotFoundError(
             f"the artifact {name} is not here",
             hint="sync the machine that logged it with this server",
-        )
-    return files.BlobResponse(path, media_type=http.MEDIA_TYPE)
+        ) from error
+    return files.BlobResponse(blobs.path(digest), media_type=http.MEDIA_TYPE)
 
 
 async def _put(services: Services, request: Request, name: str) -> Response:

@@ -5,14 +5,13 @@ path. Where an experiment has a location of its own, its runs' files lie there a
 A file is complete and synced before the event that names it is written.
 """
 
-import hashlib
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO, Protocol
 
-from eventtrack.errors import ChecksumError, InvalidStateError, NotFoundError
+from eventtrack.errors import ChecksumError, InvalidStateError, InvalidValueError, NotFoundError
 from eventtrack.events import types
 from eventtrack.events.envelope import Draft
 from eventtrack.log.filesystem import translate_os_error
@@ -22,11 +21,9 @@ from eventtrack.store import validate
 from eventtrack.store.blobs import Blobs
 from eventtrack.store.context import StoreContext
 from eventtrack.store.decide import active_run, existing_run
-from eventtrack.store.location import resolve_path
+from eventtrack.store.places import Place, check, checked, open_place, outside_root
 from eventtrack.views.entities import EntityReader
 from eventtrack.views.records import FileInfo, Record
-
-_COPY_BYTES = 2**20
 
 
 class ArtifactEntry(Record):
@@ -37,11 +34,18 @@ class ArtifactEntry(Record):
     sha256: str
 
 
-class Place(NamedTuple):
-    """Where files of a run or a model go: `root` is None for the store's own blobs."""
+class Owner(Protocol):
+    """The state of a run, a logged model or a trace, as far as its files go."""
 
-    number: int
-    root: Path | None
+    @property
+    def number(self) -> int:
+        """Under which the views keep its files."""
+        ...
+
+    @property
+    def experiment_id(self) -> str:
+        """Where it belongs."""
+        ...
 
 
 class Artifacts:
@@ -115,7 +119,7 @@ class Artifacts:
         """
         prefix = f"{validate.artifact_path(path)}/" if path else ""
         with self._engine.read() as reader:
-            entries = reader.artifacts(self._number(reader, run_id), prefix)
+            entries = _sound(reader.artifacts(self._owner(reader, run_id).number, prefix))
         found: dict[str, FileInfo] = {}
         for entry in entries:
             name, below, _ = entry.path[len(prefix) :].partition("/")
@@ -127,7 +131,7 @@ class Artifacts:
         """Every file of a run at or below a path, sorted."""
         prefix = validate.artifact_path(path) if path else ""
         with self._engine.read() as reader:
-            states = reader.artifacts(self._number(reader, run_id), prefix)
+            states = _sound(reader.artifacts(self._owner(reader, run_id).number, prefix))
         return [
             ArtifactEntry(path=state.path, size=state.size, sha256=state.sha256.hex())
             for state in states
@@ -140,24 +144,33 @@ class Artifacts:
         Raises:
             NotFoundError: The run has no such file.
         """
-        state = self._existing(run_id, path)
+        state = self._existing(run_id, path)[0]
         return ArtifactEntry(path=state.path, size=state.size, sha256=state.sha256.hex())
 
     def open(self, run_id: str, path: str) -> BinaryIO:
-        """A file of a run, open for reading.
+        """A file of a run, open for reading. It was read once to check its hash.
 
         Raises:
             NotFoundError: The run has no such file, or its bytes are not on this machine.
+            ChecksumError: The file is not what was logged.
         """
-        state = self._existing(run_id, path)
+        state, file = self._opened(run_id, path)
+        check(file, state.sha256, self._named(run_id, path))
+        return file
+
+    def blob(self, run_id: str, path: str) -> tuple[Path, bytes]:
+        """Where a file of a run lies among the blobs, and its SHA-256. Its hash was checked.
+
+        Raises:
+            NotFoundError: The run has no such file, or the store does not keep it.
+            ChecksumError: The file is not what was logged.
+        """
+        state = self._existing(run_id, path)[0]
         try:
-            return self._place(state).open("rb")
-        except FileNotFoundError as error:
-            raise NotFoundError(
-                f"the bytes of artifact '{path}' of {self._kind} {run_id} are not here "
-                f"(sha256 {state.sha256.hex()})",
-                hint="copy them from the machine that logged them; `eventtrack check` lists all",
-            ) from error
+            self.blobs.verify(state.sha256, state.size)
+        except NotFoundError as error:
+            raise self._not_here(run_id, state, error) from error
+        return self.blobs.path(state.sha256), state.sha256
 
     def download(self, run_id: str, path: str, destination: str | os.PathLike[str]) -> Path:
         """Copy a file, or all files below a folder, into `destination`, checked by their hashes.
@@ -175,17 +188,14 @@ class Artifacts:
         for entry in entries:
             target = root / entry.path
             target.parent.mkdir(parents=True, exist_ok=True)
-            hasher = hashlib.sha256()
-            with self.open(run_id, entry.path) as source, target.open("wb") as sink:
-                for chunk in iter(lambda: source.read(_COPY_BYTES), b""):
-                    hasher.update(chunk)
-                    sink.write(chunk)
-            if hasher.hexdigest() != entry.sha256:
+            state, source = self._opened(run_id, entry.path)
+            try:
+                with target.open("wb") as sink:
+                    for chunk in checked(source, state.sha256, self._named(run_id, entry.path)):
+                        sink.write(chunk)
+            except ChecksumError:
                 target.unlink()
-                raise ChecksumError(
-                    f"artifact '{entry.path}' of {self._kind} {run_id} is not what was logged",
-                    hint="run `eventtrack check`; restore the file from a copy",
-                )
+                raise
         return root / validate.artifact_path(path) if path else root
 
     def delete(self, run_id: str, path: str) -> None:
@@ -241,9 +251,9 @@ class Artifacts:
 
         self._engine.execute(decide)
 
-    def _number(self, reader: Reader, run_id: str) -> int:
-        """The number under which the views keep the files; deleted runs have theirs still."""
-        return existing_run(reader, run_id).number
+    def _owner(self, reader: Reader, run_id: str) -> Owner:
+        """Whose files they are: also one that is deleted has its files still."""
+        return existing_run(reader, run_id)
 
     def _place_of(self, entities: EntityReader, run_id: str) -> Place:
         """Where new files go; asked only of what may be written to."""
@@ -257,22 +267,44 @@ class Artifacts:
         digest, size = self.blobs.bring(source, target)
         return types.ArtifactStored(path, size, digest, None if target is None else str(target))
 
-    def _existing(self, run_id: str, path: str) -> ArtifactState:
+    def _existing(self, run_id: str, path: str) -> tuple[ArtifactState, str]:
+        """A file of a run, and the run's experiment."""
         clean = validate.artifact_path(path)
         with self._engine.read() as reader:
-            state = reader.artifact(self._number(reader, run_id), clean)
+            owner = self._owner(reader, run_id)
+            state = reader.artifact(owner.number, clean)
         if state is None or state.deleted:
             raise self._missing(run_id, path)
-        return state
+        return state, owner.experiment_id
+
+    def _opened(self, run_id: str, path: str) -> tuple[ArtifactState, BinaryIO]:
+        """A file of a run, open; its hash is still to be checked."""
+        state, experiment_id = self._existing(run_id, path)
+        try:
+            if state.place is None or self.blobs.holds(state.sha256):
+                return state, self.blobs.open(state.sha256, state.size)
+            with self._context.entities() as entities:
+                return state, open_place(entities, experiment_id, state.place, state.size)
+        except NotFoundError as error:
+            raise self._not_here(run_id, state, error) from error
+        except OSError as error:
+            raise translate_os_error(error, f"read {self._named(run_id, path)}") from error
+
+    def _named(self, run_id: str, path: str) -> str:
+        return f"artifact '{path}' of {self._kind} {run_id}"
+
+    def _not_here(self, run_id: str, state: ArtifactState, why: NotFoundError) -> NotFoundError:
+        return NotFoundError(
+            f"the bytes of {self._named(run_id, state.path)} are not here "
+            f"(sha256 {state.sha256.hex()}): {why.message}",
+            hint="copy them from the machine that logged them; `eventtrack check` lists all",
+        )
 
     def _missing(self, run_id: str, path: str) -> NotFoundError:
         return NotFoundError(
             f"{self._kind} {run_id} has no artifact '{path}'",
             hint=f"`eventtrack artifacts list {run_id}` shows what it has",
         )
-
-    def _place(self, state: ArtifactState) -> Path:
-        return self.blobs.path(state.sha256) if state.place is None else Path(state.place)
 
 
 class ArtifactUpload:
@@ -316,11 +348,17 @@ def _target(folder: str | None, name: str) -> str:
     return validate.artifact_path(f"{folder}/{name}" if folder else name)
 
 
-def outside_root(entities: EntityReader, experiment_id: str, uri: str) -> Path | None:
-    """The folder that `uri` names if the experiment has a location of its own, else None."""
-    experiment = entities.experiment_state(experiment_id)
-    outside = experiment is not None and experiment.artifact_location is not None
-    return resolve_path(uri) if outside else None
+def _sound(states: Iterable[ArtifactState]) -> Iterator[ArtifactState]:
+    """Files whose paths stay below the folder that they are copied to.
+
+    Every surface refuses other paths, but an event of another machine may hold one.
+    """
+    for state in states:
+        try:
+            if validate.artifact_path(state.path) == state.path:
+                yield state
+        except InvalidValueError:
+            continue
 
 
 def _refuse_clash(reader: Reader, number: int, path: str) -> None:

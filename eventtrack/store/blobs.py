@@ -10,8 +10,9 @@ import fcntl
 import hashlib
 import os
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from eventtrack.errors import ChecksumError, NotFoundError
 from eventtrack.log import files
@@ -19,9 +20,14 @@ from eventtrack.log.filesystem import sync_folder, translate_os_error
 from eventtrack.projections.tables import Reader
 from eventtrack.projections.trace_tables import spans_in_blobs
 from eventtrack.store.engine import Engine
+from eventtrack.store.places import check, checked, open_regular
 
 _COPY_BYTES = 2**20
 _DRAFT_PREFIX = ".draft-"
+# Blobs whose hash this process computed, by digest: it need not do so before each time that it
+# sends them. Changed by single, atomic calls, from any thread.
+_verified: dict[bytes, tuple[int, ...]] = {}
+_VERIFIED_MAX = 65_536
 
 
 class Blobs:
@@ -95,19 +101,53 @@ class Blobs:
                 swept += path.name.startswith(_DRAFT_PREFIX) and _remove_free(path)
         return swept
 
+    def open(self, digest: bytes, size: int | None = None) -> BinaryIO:
+        """A blob, open for reading; its hash is still to be checked.
+
+        Raises:
+            NotFoundError: It is not on this machine.
+            ChecksumError: It has another size than `size`.
+        """
+        return open_regular(self.path(digest), size)
+
     def read(self, digest: bytes) -> bytes:
         """The bytes of a blob.
 
         Raises:
             NotFoundError: They are not on this machine.
+            ChecksumError: They are not what was logged.
+        """
+        return b"".join(self.chunks(digest))
+
+    def chunks(self, digest: bytes) -> Iterator[bytes]:
+        """A blob's bytes in pieces, for a reader that keeps nothing of them if this raises.
+
+        Raises:
+            NotFoundError: It is not on this machine.
+            ChecksumError: After the last piece: they are not what was logged.
         """
         try:
-            return self.path(digest).read_bytes()
-        except FileNotFoundError as error:
+            file = self.open(digest)
+        except NotFoundError as error:
             raise NotFoundError(
-                f"the bytes of blob {digest.hex()} are not here",
+                f"the bytes of blob {digest.hex()} are not here: {error.message}",
                 hint="copy them from the machine that logged them; `eventtrack check` lists all",
             ) from error
+        yield from checked(file, digest, f"the blob {digest.hex()}")
+
+    def verify(self, digest: bytes, size: int | None = None) -> None:
+        """Check a blob's hash, unless this process did so and the file was not changed since.
+
+        Raises:
+            NotFoundError: It is not on this machine.
+            ChecksumError: It is not what was logged.
+        """
+        with self.open(digest, size) as file:
+            seen = _seen(file.fileno())
+            if _verified.get(digest) == seen:
+                return
+            check(file, digest, f"the blob {digest.hex()}")
+        _note_verified(digest, seen)
 
 
 class BlobDraft:
@@ -162,6 +202,8 @@ class BlobDraft:
                 sync_folder(place.parent.parent)
             if self._target is not None or not place.exists():
                 self._path.replace(place)
+                if self._target is None:
+                    _note_verified(digest, _seen(descriptor))
             sync_folder(place.parent)
         self.abandon()
         return digest, self._size
@@ -217,6 +259,18 @@ def _remove_free(path: Path) -> bool:
     finally:
         os.close(descriptor)
     return True
+
+
+def _seen(descriptor: int) -> tuple[int, ...]:
+    """What changes when a file's bytes do."""
+    status = os.fstat(descriptor)
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
+
+
+def _note_verified(digest: bytes, seen: tuple[int, ...]) -> None:
+    if len(_verified) >= _VERIFIED_MAX:
+        _verified.clear()
+    _verified[digest] = seen
 
 
 def not_as_named(digest: bytes, found: bytes) -> ChecksumError:

@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 from eventtrack.projections.tables import Reader
 from eventtrack.store.engine import Engine
+from eventtrack.store.locations import Locations
 from eventtrack.store.recorder import Recorder
 from eventtrack.views.entities import EntityReader
 
@@ -28,6 +29,7 @@ class StoreContext:
         self.recorder = Recorder(engine)
         # Quoted as `resolve_path` unquotes: a folder may be called `50%`, `#1` or `what?`.
         self.artifact_root = f"eventtrack://{quote(str(engine.path))}"
+        self.locations = Locations(engine)
         # By id(). Changed by single, atomic calls: a forked child might find a lock taken for ever.
         self._sinks: dict[int, weakref.ref[Revocable]] = {}
 
@@ -51,4 +53,4 @@ class StoreContext:
 
     def over(self, reader: Reader) -> EntityReader:
         """A builder of records over a reader that is open already."""
-        return EntityReader(reader, self.artifact_root)
+        return EntityReader(reader, self.artifact_root, self.locations.given)

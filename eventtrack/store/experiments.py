@@ -20,6 +20,7 @@ from eventtrack.store.context import StoreContext
 from eventtrack.views import experiment_search, paging
 from eventtrack.views.entities import find_by_name
 from eventtrack.views.filters import parse_experiment_filter, parse_experiment_order
+from eventtrack.views.locations import is_local
 from eventtrack.views.records import Experiment, LifecycleStage, PagedList, ViewType
 
 
@@ -44,6 +45,9 @@ class Experiments:
         name = validate.experiment_name(name)
         location = validate.artifact_location(artifact_location)
         clean = _clean_tags(tags or {})
+        locations = self._context.locations if location and is_local(location) else None
+        if locations is not None:
+            locations.adopt()
 
         def decide(reader: Reader) -> tuple[str, list[Draft]]:
             taken = find_by_name(reader, name)
@@ -51,6 +55,8 @@ class Experiments:
                 raise _name_taken(name, taken)
             births = len(names.find(reader, names.EXPERIMENTS, name).births)
             experiment_id = ids.experiment_id(name, births)
+            if locations is not None and location is not None:
+                locations.give(experiment_id, location)
             event = types.ExperimentCreated(name, location, clean, self._now_ms(), births)
             return experiment_id, [_draft(experiment_id, event)]
 

@@ -11,9 +11,10 @@ from eventtrack.events.types import Event
 from eventtrack.projections.state import ModelState
 from eventtrack.projections.tables import Reader
 from eventtrack.store import validate
-from eventtrack.store.artifacts import Artifacts, Place, outside_root
+from eventtrack.store.artifacts import Artifacts
 from eventtrack.store.context import StoreContext
 from eventtrack.store.experiments import active_experiment
+from eventtrack.store.places import Place, outside_root
 from eventtrack.views import model_search, paging
 from eventtrack.views.entities import EntityReader
 from eventtrack.views.filter_fields import LOGGED_MODELS
@@ -198,8 +199,8 @@ class ModelArtifacts(Artifacts):
     _logged = types.ModelArtifactsLogged
     _deleted = types.ModelArtifactsDeleted
 
-    def _number(self, reader: Reader, run_id: str) -> int:
-        return _existing(reader, run_id).number
+    def _owner(self, reader: Reader, run_id: str) -> ModelState:
+        return _existing(reader, run_id)
 
     def _place_of(self, entities: EntityReader, run_id: str) -> Place:
         state = _existing(entities.reader, run_id)

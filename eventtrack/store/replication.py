@@ -12,6 +12,7 @@ from eventtrack.log.protocol import EventLog, Head, LogTransaction
 from eventtrack.projections.tables import Reader
 from eventtrack.store.blobs import Blobs, live_blobs
 from eventtrack.store.engine import Engine
+from eventtrack.store.locations import Locations
 from eventtrack.store.redaction import Redaction
 
 Result = TypeVar("Result")
@@ -23,6 +24,7 @@ class Replication:
     def __init__(self, engine: Engine, redaction: Redaction) -> None:
         self._engine = engine
         self._redaction = redaction
+        self._locations = Locations(engine)
         self.blobs = Blobs(engine)
 
     @property
@@ -73,6 +75,7 @@ class Replication:
 
         Redactions among them are obeyed before this returns.
         """
+        self._locations.adopt()
         result = self._engine.log.transact(work)
         if self._redaction.unfinished:
             self._redaction.finish()

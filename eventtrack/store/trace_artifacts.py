@@ -2,7 +2,9 @@
 
 from eventtrack.events import traces as types
 from eventtrack.projections.tables import Reader
-from eventtrack.store.artifacts import Artifacts, Place, outside_root
+from eventtrack.projections.trace_state import TraceState
+from eventtrack.store.artifacts import Artifacts
+from eventtrack.store.places import Place, outside_root
 from eventtrack.store.trace_checks import existing_trace
 from eventtrack.views.entities import EntityReader
 
@@ -14,8 +16,8 @@ class TraceArtifacts(Artifacts):
     _logged = types.TraceArtifactsLogged
     _deleted = types.TraceArtifactsDeleted
 
-    def _number(self, reader: Reader, run_id: str) -> int:
-        return existing_trace(reader, run_id).number
+    def _owner(self, reader: Reader, run_id: str) -> TraceState:
+        return existing_trace(reader, run_id)
 
     def _place_of(self, entities: EntityReader, run_id: str) -> Place:
         state = existing_trace(entities.reader, run_id)

@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 
 from eventtrack import limits
 from eventtrack.errors import InvalidValueError
+from eventtrack.views.locations import is_folder, is_local
 
 _KEY = re.compile(r"^[/\w.\- :]*$")
 _ID = re.compile(r"^[a-zA-Z0-9][\w\-]{0,255}$")
@@ -143,6 +144,11 @@ def artifact_location(location: str | None) -> str | None:
         raise InvalidValueError(
             f"Artifact location cannot be a runs:/ URI or have a fragment: {location!r}",
             hint="pass a folder, or leave it out to keep files in the store",
+        )
+    if is_local(location) and not is_folder(location):
+        raise InvalidValueError(
+            f"Artifact location cannot be inside of a store: {location!r}",
+            hint="leave it out to keep files in this store, or name a folder of plain files",
         )
     if ":" in location.partition("/")[0] or Path(location).is_absolute():
         return location

@@ -19,7 +19,6 @@ from eventtrack.sync.protocol import Remote
 from eventtrack.sync.report import Moved, Progress
 from eventtrack.sync.segments import SegmentRemote
 
-_COPY_BYTES = 2**20
 _PAGE = 1024
 _ASKED_AT_ONCE = 1024
 
@@ -87,9 +86,9 @@ def push_artifacts(
             done += 1
             if digest in present:
                 continue
-            with source.blobs.path(digest).open("rb") as stream:
-                remote.put_blob(digest, iter(lambda: stream.read(_COPY_BYTES), b""))
-                moved.artifact_bytes += stream.tell()
+            size = source.blobs.path(digest).stat().st_size
+            remote.put_blob(digest, source.blobs.chunks(digest))
+            moved.artifact_bytes += size
             moved.artifacts += 1
             if progress is not None:
                 progress("pushing artifacts", done, len(here))

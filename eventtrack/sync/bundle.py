@@ -108,8 +108,7 @@ def create_bundle(
                     progress("writing events", done, total)
             for digest in filter(source.blobs.holds, named):
                 frames.write_frame(sink, frames.PUT, digest)
-                with source.blobs.path(digest).open("rb") as stream:
-                    frames.write_chunks(sink, iter(lambda: stream.read(_COPY_BYTES), b""))
+                frames.write_chunks(sink, source.blobs.chunks(digest))
             frames.write_frame(sink, frames.END)
             file.write(sink.digest())
             file.flush()

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from typing import BinaryIO
 
 from eventtrack._version import __version__
-from eventtrack.errors import EventtrackError, NotFoundError, RemoteError
+from eventtrack.errors import EventtrackError, RemoteError
 from eventtrack.store import Store
 from eventtrack.store.replication import Replication
 from eventtrack.sync import frames
@@ -76,13 +76,7 @@ class StoreRemote:
 
     def get_blob(self, digest: bytes) -> Iterator[bytes]:
         """An artifact's bytes."""
-        try:
-            stream = self._source.blobs.path(digest).open("rb")
-        except OSError as error:
-            raise NotFoundError(f"the artifact {digest.hex()} is not here") from error
-        with stream:
-            while chunk := stream.read(_COPY_BYTES):
-                yield chunk
+        yield from self._source.blobs.chunks(digest)
 
     def put_blob(self, digest: bytes, chunks: Iterable[bytes]) -> None:
         """Keep an artifact."""

@@ -1,5 +1,7 @@
 """From folded state to records: what a run and an experiment look like to a caller."""
 
+from collections.abc import Callable
+
 from eventtrack.projections import model_points, names
 from eventtrack.projections.state import (
     ExperimentState,
@@ -8,6 +10,7 @@ from eventtrack.projections.state import (
     effective_lifecycle,
 )
 from eventtrack.projections.tables import Reader
+from eventtrack.views.locations import is_local
 from eventtrack.views.records import (
     Dataset,
     DatasetInput,
@@ -31,12 +34,20 @@ class EntityReader:
     Args:
         artifact_root: The URI under which the store keeps the files of runs that have no
             location of their own.
+        given: The folder that this machine gave to an experiment, by its id, if it gave one.
     """
 
-    def __init__(self, reader: Reader, artifact_root: str) -> None:
+    def __init__(
+        self,
+        reader: Reader,
+        artifact_root: str,
+        given: Callable[[Reader, str], str | None],
+    ) -> None:
         self.reader = reader
         self._artifact_root = artifact_root
+        self._given = given
         self._experiments: dict[str, ExperimentState | None] = {}
+        self._locations: dict[str, str | None] = {}
 
     def experiment_state(self, experiment_id: str) -> ExperimentState | None:
         """The state of an experiment; None for one never heard of."""
@@ -49,7 +60,7 @@ class EntityReader:
         return Experiment(
             experiment_id=state.experiment_id,
             name=shown_name(self.reader, state),
-            artifact_location=state.artifact_location
+            artifact_location=self._location(state.experiment_id, state.artifact_location)
             or f"{self._artifact_root}/experiments/{state.experiment_id}",
             lifecycle_stage=state.lifecycle[0],
             tags=state.live_tags(),
@@ -63,11 +74,30 @@ class EntityReader:
 
     def artifact_uri(self, state: RunState) -> str:
         """Where a run's files are."""
-        experiment = self.experiment_state(state.experiment_id)
-        location = experiment.artifact_location if experiment is not None else None
+        location = self.location(state.experiment_id)
         if location is None:
             return f"{self._artifact_root}/runs/{state.run_id}/artifacts"
         return f"{location.rstrip('/')}/{state.run_id}/artifacts"
+
+    def location(self, experiment_id: str) -> str | None:
+        """Where an experiment keeps its files outside of the store; None for the store itself.
+
+        A folder counts only where this machine gave it: another one's event cannot name a folder
+        to read from or to write to.
+        """
+        state = self.experiment_state(experiment_id)
+        return None if state is None else self._location(experiment_id, state.artifact_location)
+
+    def folder(self, experiment_id: str) -> str | None:
+        """The folder that this machine gave to an experiment, whatever its events say."""
+        return self._given(self.reader, experiment_id)
+
+    def _location(self, experiment_id: str, recorded: str | None) -> str | None:
+        if recorded is None or not is_local(recorded):
+            return recorded
+        if experiment_id not in self._locations:
+            self._locations[experiment_id] = self.folder(experiment_id)
+        return self._locations[experiment_id]
 
     def model_location(self, state: ModelState) -> str:
         """Where a model's files are."""
@@ -79,8 +109,7 @@ class EntityReader:
 
     def _root(self, experiment_id: str) -> str:
         """The experiment's location of its own, else the store."""
-        experiment = self.experiment_state(experiment_id)
-        location = experiment.artifact_location if experiment is not None else None
+        location = self.location(experiment_id)
         return self._artifact_root if location is None else location.rstrip("/")
 
     def model_metrics(self, state: ModelState) -> list[Metric]:

@@ -238,7 +238,7 @@ def state_of(build: Build | Past) -> State:
         names = {one.experiment_id: shown_name(reader, one) for one in reader.experiments()}
         by_id = sorted(names.items())
         index = json.dumps(index_of(reader), sort_keys=True)
-        entities = EntityReader(reader, "root")
+        entities = EntityReader(reader, "root", lambda _, __: None)
         found = (reader.run(stream.partition("/")[2]) for stream in RUNS)
         records = [entities.run(run) for run in found if run is not None]
         lists = repr([(one.inputs, one.outputs) for one in records])

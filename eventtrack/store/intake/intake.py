@@ -18,7 +18,6 @@ from eventtrack.events.types import Event
 from eventtrack.projections.points import Points
 from eventtrack.projections.tables import Reader
 from eventtrack.store import validate
-from eventtrack.store.artifacts import outside_root
 from eventtrack.store.engine import Decision
 from eventtrack.store.intake.entities import experiment_events, model_events, run_events
 from eventtrack.store.intake.forms import (
@@ -30,6 +29,7 @@ from eventtrack.store.intake.forms import (
 )
 from eventtrack.store.intake.points import metric_events, new_points
 from eventtrack.store.intake.rules import Imports, News
+from eventtrack.store.places import outside_root
 from eventtrack.store.store import Store
 
 # Decisions wait until they are worth a commit: other writers wait for as long as it takes.
@@ -152,8 +152,7 @@ class Intake:
         failures: list[Failure] = []
         stored: list[types.ArtifactStored] = []
         with self._context.entities() as entities:
-            state = entities.experiment_state(experiment_id)
-            location = "" if state is None else state.artifact_location or ""
+            location = entities.location(experiment_id) or ""
             uri = f"{location.rstrip('/')}/{place}"
             root = outside_root(entities, experiment_id, uri)
         with tempfile.TemporaryDirectory(prefix="eventtrack-import-") as folder:

@@ -1,0 +1,143 @@
+"""Which folders outside of the store it gave to experiments: kept beside the log, never sent.
+
+An experiment's artifact location stands in its first event, which may come from any machine. So a
+folder counts only if it was chosen on this machine: `locations/` has a file for each experiment
+that got one here, named by the SHA-256 of its id, with the location in it. Nothing that comes by a
+sync, a bundle or over HTTP writes there.
+"""
+
+import contextlib
+import hashlib
+import os
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Protocol
+
+from eventtrack.events.types import ExperimentCreated
+from eventtrack.log import files
+from eventtrack.log.filesystem import sync_folder, translate_os_error
+from eventtrack.log.protocol import EventLog
+from eventtrack.projections.tables import Reader
+from eventtrack.views.locations import is_folder
+
+# Events of those who ask a server are in the server's feed, but no user of this machine made them.
+_SERVER = "server"
+
+
+class Views(Protocol):
+    """The part of an engine that says what the log holds."""
+
+    @property
+    def path(self) -> Path:
+        """The store's folder."""
+        ...
+
+    @property
+    def log(self) -> EventLog:
+        """The store's log."""
+        ...
+
+    def read(self) -> contextlib.AbstractContextManager[Reader]:
+        """The views as of now."""
+        ...
+
+
+class Locations:
+    """The folders outside of one store that it gave to its experiments."""
+
+    def __init__(self, engine: Views) -> None:
+        self._engine = engine
+        self._folder = engine.path / files.LOCATIONS
+
+    def give(self, experiment_id: str, location: str) -> None:
+        """Note that an experiment gets a folder, before its first event says so. Durable.
+
+        Call `adopt` first: this may run while a decision is made, which must not read the views.
+
+        Raises:
+            DiskFullError, StoreReadOnlyError: It cannot be noted.
+        """
+        try:
+            _write(self._folder, experiment_id, location)
+            sync_folder(self._folder)
+        except OSError as error:
+            raise translate_os_error(error, f"note the location {location}") from error
+
+    def given(self, reader: Reader, experiment_id: str) -> str | None:
+        """The folder that an experiment was given here; None for an experiment without one."""
+        try:
+            return (self._folder / _name(experiment_id)).read_text("utf-8")
+        except FileNotFoundError:
+            return None if self._folder.is_dir() else self._born_here(reader, experiment_id)
+        except (OSError, UnicodeDecodeError):
+            return None
+
+    def adopt(self) -> None:
+        """Note what a store gave before it kept notes, as far as its own feed proves that.
+
+        To be called before events of others arrive: they may claim to be of this feed.
+        """
+        if self._folder.is_dir():
+            return
+        draft = self._folder.with_name(f".{self._folder.name}-{secrets.token_hex(8)}")
+        try:
+            draft.mkdir()
+            for experiment_id, location in self._born():
+                _write(draft, experiment_id, location)
+            sync_folder(draft)
+            with contextlib.suppress(OSError):  # another process was faster
+                draft.rename(self._folder)
+            sync_folder(self._folder.parent)
+        except OSError as error:
+            raise translate_os_error(error, f"make {self._folder}") from error
+        finally:
+            _remove(draft)
+
+    def _born(self) -> Iterator[tuple[str, str]]:
+        with self._engine.read() as reader:
+            for state in reader.experiments():
+                location = self._born_here(reader, state.experiment_id)
+                if location is not None:
+                    yield state.experiment_id, location
+
+    def _born_here(self, reader: Reader, experiment_id: str) -> str | None:
+        """The folder with which a user of this machine made an experiment."""
+        log = self._engine.log
+        replica = log.replica
+        for position in reader.timeline(f"experiment/{experiment_id}"):
+            envelope = log.get(position)
+            if envelope is None or envelope.header.replica != replica or not envelope.payload:
+                continue
+            session = reader.session(envelope.header.session)
+            if session is None or session.source == _SERVER:
+                continue
+            for event in envelope.events():
+                location = isinstance(event, ExperimentCreated) and event.artifact_location
+                if location and is_folder(location):
+                    return location
+        return None
+
+
+def _write(folder: Path, experiment_id: str, location: str) -> None:
+    draft = folder / f".{secrets.token_hex(8)}"
+    try:
+        with draft.open("x", encoding="utf-8") as file:
+            file.write(location)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(folder / _name(experiment_id))
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def _name(experiment_id: str) -> str:
+    return hashlib.sha256(experiment_id.encode()).hexdigest()
+
+
+def _remove(folder: Path) -> None:
+    """Remove a folder of notes that did not become the store's."""
+    with contextlib.suppress(OSError):
+        for path in folder.iterdir():
+            path.unlink()
+        folder.rmdir()

@@ -1,0 +1,127 @@
+"""Files outside of a store: in the folder that an experiment was given on this machine.
+
+An event names such a file by its whole path, its *place*. Any machine may have written the event,
+so a place is opened only below the folder that this store gave (`locations.py`), after all links
+are followed, if it is a regular file of the size and the hash that were logged.
+"""
+
+import hashlib
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO, NamedTuple
+
+from eventtrack.errors import ChecksumError, InvalidValueError, NotFoundError
+from eventtrack.store.location import resolve_path
+from eventtrack.views.entities import EntityReader
+from eventtrack.views.locations import is_local
+
+_COPY_BYTES = 2**20
+_RESTORE = "run `eventtrack check`; restore the file from a copy"
+
+
+class Place(NamedTuple):
+    """Where files of a run or a model go: `root` is None for the store's own blobs."""
+
+    number: int
+    root: Path | None
+
+
+def outside_root(entities: EntityReader, experiment_id: str, uri: str) -> Path | None:
+    """The folder that `uri` names if the experiment has a location of its own, else None.
+
+    Raises:
+        InvalidValueError: This eventtrack cannot write there, or it leads out of the location.
+    """
+    location = entities.location(experiment_id)
+    if location is None:
+        return None
+    root = resolve_path(uri)
+    if is_local(location) and not root.is_relative_to(resolve_path(location)):
+        raise InvalidValueError(
+            f"cannot keep files in {root}: it lies outside of {location}, the artifact location of "
+            f"experiment {experiment_id}",
+            hint="remove the link there, or log to another experiment",
+        )
+    return root
+
+
+def open_place(entities: EntityReader, experiment_id: str, place: str, size: int) -> BinaryIO:
+    """A file that an event names by its path; its hash is still to be checked.
+
+    Raises:
+        NotFoundError: It is not below the folder that the experiment was given here, or is not
+            there, or is no regular file.
+        ChecksumError: It has another size.
+    """
+    folder = entities.folder(experiment_id)
+    path = Path(os.path.realpath(place)) if "\0" not in place else None
+    if folder is None or path is None or not path.is_relative_to(resolve_path(folder)):
+        raise NotFoundError(
+            f"{place!r} lies outside of every folder that this store gave to experiment "
+            f"{experiment_id}",
+            hint="get the file from the machine that logged it",
+        )
+    return open_regular(path, size)
+
+
+def open_regular(path: Path, size: int | None = None) -> BinaryIO:
+    """A regular file, open for reading. Never waits, as for a FIFO, and follows no link.
+
+    Raises:
+        NotFoundError: There is no such file, or something else has its name.
+        ChecksumError: It has another size than `size`.
+    """
+    try:
+        # Looked at first: to open a device may already do something.
+        regular = stat.S_ISREG(os.lstat(path).st_mode)
+        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
+        descriptor = os.open(path, flags) if regular else -1
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise NotFoundError(f"there is no file {path}", hint="get it from a copy") from error
+    if descriptor < 0:
+        raise NotFoundError(f"{path} is no regular file", hint="put the file back from a copy")
+    file = os.fdopen(descriptor, "rb")
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode) or size not in (None, status.st_size):
+        file.close()
+        raise ChecksumError(
+            f"{path} has {status.st_size} bytes, but {size} were logged", hint=_RESTORE
+        )
+    return file
+
+
+def check(file: BinaryIO, digest: bytes, what: str) -> None:
+    """Read a file to its end, and stand at its beginning again.
+
+    Raises:
+        ChecksumError: Its bytes have another hash.
+    """
+    hasher = hashlib.sha256()
+    while chunk := file.read(_COPY_BYTES):
+        hasher.update(chunk)
+    if hasher.digest() != digest:
+        file.close()
+        raise not_as_logged(what)
+    file.seek(0)
+
+
+def checked(file: BinaryIO, digest: bytes, what: str) -> Iterator[bytes]:
+    """A file's bytes in pieces, for a reader that keeps nothing of them if this raises at the end.
+
+    Raises:
+        ChecksumError: After the last piece: the bytes have another hash.
+    """
+    hasher = hashlib.sha256()
+    with file:
+        while chunk := file.read(_COPY_BYTES):
+            hasher.update(chunk)
+            yield chunk
+    if hasher.digest() != digest:
+        raise not_as_logged(what)
+
+
+def not_as_logged(what: str) -> ChecksumError:
+    """The error for bytes that have another hash than the log says."""
+    return ChecksumError(f"{what} is not what was logged", hint=_RESTORE)
