@@ -1,14 +1,18 @@
 """What all groups of calls share: the connection, and paging."""
 
+import itertools
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
+from eventtrack.errors import RemoteError
 from eventtrack.rest.connection import Connection, Json
 from eventtrack.views.records import PagedList
 
 T = TypeVar("T")
 
 API = "/api/2.0/mlflow/"
+# A server that filters after it has read a page may have few of them.
+_EMPTY_PAGES_MAX = 1000
 
 
 class Calls:
@@ -32,11 +36,20 @@ def page(answer: Json, name: str, parse: Callable[[Json], T]) -> PagedList[T]:
 
 
 def all_pages(fetch: Callable[[str | None], PagedList[T]]) -> Iterator[T]:
-    """The records of all pages; `fetch` gets the token of each, None for the first."""
+    """The records of all pages; `fetch` gets the token of each, None for the first.
+
+    Raises:
+        RemoteError: The pages have no end.
+    """
     token: str | None = None
-    while True:
+    for number in itertools.count():
         found = fetch(token)
         yield from found
-        token = found.token
-        if token is None:
+        if found.token is None:
             return
+        if found.token == token or (not found and number > _EMPTY_PAGES_MAX):
+            raise RemoteError(
+                "the server sends pages without an end, with nothing new on them",
+                hint="is this the URL of an MLflow or eventtrack server? Its log may say more",
+            )
+        token = found.token

@@ -10,7 +10,7 @@ import threading
 import weakref
 from collections.abc import Iterable, Iterator, Mapping
 from typing import IO, TYPE_CHECKING, Any, NoReturn
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import quote, urlencode
 
 import msgspec
 
@@ -23,11 +23,13 @@ from eventtrack.errors import (
     InvalidValueError,
     NotFoundError,
     RemoteDeniedError,
+    RemoteError,
     RemoteFailedError,
     RemoteUnavailableError,
     UsageError,
 )
 from eventtrack.rest.address import Address
+from eventtrack.rest.pool import pool_of
 
 if TYPE_CHECKING:
     import urllib3
@@ -37,8 +39,12 @@ Json = dict[str, Any]
 # Seconds. A server on the same continent accepts within one; a dead one must not stop a program.
 CONNECT_TIMEOUT_S = 5.0
 READ_TIMEOUT_S = 60.0
+# Of an answer in JSON, which is held in memory: many times the largest page of runs.
+ANSWER_BYTES_MAX = 256 * 2**20
 # Characters of an answer that is none of ours, shown to whoever wonders what it is.
 _SHOWN = 200
+# Characters of a message of the server's.
+_MESSAGE_MAX = 4000
 
 # MLflow's codes that say what is wrong with the call.
 _ERRORS: dict[str, type[EventtrackError]] = {
@@ -93,8 +99,8 @@ class Connection:
 
     def put(self, path: str, body: IO[bytes] | bytes) -> None:
         """Upload bytes, read from a stream as they are sent; an answer may have any body."""
-        answer = self._answer("PUT", path, body, preload=True)
-        self._check(answer, "PUT", path, answer.data)
+        with self._answer("PUT", path, body) as answer:
+            self._check(answer, "PUT", path, self._whole(answer, "PUT", path))
 
     def chunks(self, path: str, size: int) -> Iterator[bytes]:
         """Download bytes, `size` at a time.
@@ -118,12 +124,12 @@ class Connection:
         Raises:
             RemoteUnavailableError: The connection broke, also while the answer was read.
         """
-        with self._answer(method, path, body, preload=False, headers=headers) as answer:
-            if not 200 <= answer.status < 300:
-                self._check(answer, method, path, answer.read(_SHOWN * 100))
+        with self._answer(method, path, body, headers=headers) as answer:
             import urllib3
 
             try:
+                if not 200 <= answer.status < 300:
+                    self._check(answer, method, path, answer.read(_SHOWN * 100))
                 yield answer
             except urllib3.exceptions.HTTPError as error:
                 raise self._broken(method, path, error) from error
@@ -144,9 +150,9 @@ class Connection:
     def _json(
         self, method: str, path: str, body: bytes | None, read_timeout_s: float | None = None
     ) -> Json:
-        answer = self._answer(method, path, body, preload=True, timeout_s=read_timeout_s)
-        data = answer.data
-        self._check(answer, method, path, data)
+        with self._answer(method, path, body, timeout_s=read_timeout_s) as answer:
+            data = self._whole(answer, method, path)
+            self._check(answer, method, path, data)
         found = _decoded(data)
         if found is None:
             raise RemoteUnavailableError(
@@ -163,7 +169,6 @@ class Connection:
         path: str,
         body: Iterable[bytes] | bytes | None,
         *,
-        preload: bool,
         timeout_s: float | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> "urllib3.BaseHTTPResponse":
@@ -185,17 +190,40 @@ class Connection:
                 timeout=timeout,
                 redirect=False,
                 retries=False,
-                preload_content=preload,
+                preload_content=False,
+                # None was asked for in a packing, and a few packed bytes may be many.
+                decode_content=False,
             )
         except urllib3.exceptions.HTTPError as error:
             raise self._broken(method, path, error) from error
+
+    def _whole(self, answer: "urllib3.BaseHTTPResponse", method: str, path: str) -> bytes:
+        """An answer's body, which is held in memory.
+
+        Raises:
+            RemoteUnavailableError: The connection broke.
+            RemoteError: It is longer than any answer is.
+        """
+        import urllib3
+
+        try:
+            data = answer.read(ANSWER_BYTES_MAX + 1)
+        except urllib3.exceptions.HTTPError as error:
+            raise self._broken(method, path, error) from error
+        if len(data) > ANSWER_BYTES_MAX:
+            raise RemoteError(
+                f"{self.address.url} answers {method} {path.partition('?')[0]} with more than "
+                f"{ANSWER_BYTES_MAX} bytes",
+                hint="is this the URL of an MLflow or eventtrack server?",
+            )
+        return data
 
     def _opened(self) -> "urllib3.PoolManager":
         pool = self._pool
         if pool is None:
             with self._opening:
                 if self._pool is None:
-                    self._pool = _pool(self.address)
+                    self._pool = pool_of(self.address)
                 pool = self._pool
         return pool
 
@@ -230,6 +258,7 @@ class Connection:
             return
         found = _decoded(data) or {}
         code, message = str(found.get("error_code", "")), str(found.get("message", ""))
+        message = message[:_MESSAGE_MAX]
         asked = f"{method} {path.partition('?')[0]}"
         said = message or _shown(data) or "no reason given"
         if answer.status in _DENIED or code in ("PERMISSION_DENIED", "UNAUTHENTICATED"):
@@ -238,7 +267,7 @@ class Connection:
                 hint="set MLFLOW_TRACKING_USERNAME and _PASSWORD, or MLFLOW_TRACKING_TOKEN",
             )
         if code in _ERRORS:
-            raise _ERRORS[code](message, hint=str(found.get("hint", "")))
+            raise _ERRORS[code](message, hint=str(found.get("hint", ""))[:_MESSAGE_MAX])
         self._refuse_status(answer, asked, code, said)
 
     def _refuse_status(
@@ -276,32 +305,6 @@ def _after_fork_in_child() -> None:
 
 
 os.register_at_fork(after_in_child=_after_fork_in_child)
-
-
-def _pool(address: Address) -> "urllib3.PoolManager":
-    import urllib3
-
-    settings: dict[str, Any] = {"maxsize": 4, "block": False}
-    if address.url.startswith("https:"):
-        settings["cert_reqs"] = "CERT_REQUIRED" if address.verify else "CERT_NONE"
-        settings["ca_certs"] = address.authorities
-        settings["cert_file"] = address.client_certificate
-    proxy = _proxy(address.url)
-    if not address.verify:
-        # The user asked for it; a warning for each request would drown everything else.
-        urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
-    return urllib3.ProxyManager(proxy, **settings) if proxy else urllib3.PoolManager(**settings)
-
-
-def _proxy(url: str) -> str | None:
-    """The proxy that the environment wants for a URL (HTTPS_PROXY, NO_PROXY, ...)."""
-    import urllib.request
-
-    parts = urlsplit(url)
-    proxy = urllib.request.getproxies().get(parts.scheme)
-    if not proxy or urllib.request.proxy_bypass(parts.hostname or ""):
-        return None
-    return proxy if "://" in proxy else f"http://{proxy}"
 
 
 def path_text(text: str) -> str:

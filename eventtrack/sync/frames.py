@@ -20,6 +20,8 @@ BLOCK, CHUNK, END, DONE, FAILED = b"B", b"C", b"E", b"K", b"X"
 _HEAD = struct.Struct(">cI")
 HEAD_BYTES = _HEAD.size
 _COPY_BYTES = 2**20
+# Characters of what the other side says of an error.
+_MESSAGE_MAX = 4000
 _encode = msgspec.msgpack.encode
 T = TypeVar("T")
 
@@ -124,7 +126,8 @@ def decode_failure(body: bytes) -> EventtrackError:
     kind = getattr(errors, name, errors.RemoteError)
     if not (isinstance(kind, type) and issubclass(kind, EventtrackError)):
         kind = errors.RemoteError
-    return kind(f"the other side says: {message}", hint=hint)
+    said = message[:_MESSAGE_MAX]
+    return kind(f"the other side says: {said}", hint=hint[:_MESSAGE_MAX])
 
 
 def decode(body: bytes, kind: type[T]) -> T:

@@ -11,7 +11,7 @@ from eventtrack.errors import (
     RemoteError,
     RemoteUnavailableError,
 )
-from eventtrack.limits import SYNC_SENT_BYTES
+from eventtrack.limits import FRAME_BYTES_MAX, SYNC_SENT_BYTES
 from eventtrack.rest.address import address_of
 from eventtrack.rest.connection import Connection
 from eventtrack.sync import frames
@@ -63,12 +63,12 @@ class HttpRemote:
     def heads(self) -> list[FeedHead]:
         """Every feed that it holds."""
         with self._opened("GET", "heads") as source:
-            return frames.decode_heads(source.read())
+            return frames.decode_heads(self._whole(source))
 
     def known(self, heads: Sequence[FeedHead]) -> list[FeedHead]:
         """Those of the heads that stand for what it holds."""
         with self._opened("POST", "known", frames.encode_heads(heads)) as source:
-            return frames.decode_heads(source.read())
+            return frames.decode_heads(self._whole(source))
 
     def read(self, have: Sequence[FeedHead]) -> Iterator[Block]:
         """What it holds beyond `have`, in the order in which it arrived there."""
@@ -76,7 +76,7 @@ class HttpRemote:
             while (message := self._next(source))[0] == frames.BLOCK:
                 yield Block.decode(message[1])
             self._expect(frames.END, message)
-            source.read()  # only what was read to its end leaves the connection to the next
+            source.read(1)  # only what was read to its end leaves the connection to the next
 
     def append(self, block: Block) -> None:
         """Send a block, together with others; some MiB of them are one durable commit there."""
@@ -97,7 +97,7 @@ class HttpRemote:
     def present_blobs(self, digests: Sequence[bytes]) -> set[bytes]:
         """Those of the artifacts that it holds."""
         with self._opened("POST", "present", frames.encode(list(digests))) as source:
-            return set(frames.decode(source.read(), list[bytes]))
+            return set(frames.decode(self._whole(source), list[bytes]))
 
     def get_blob(self, digest: bytes) -> Iterator[bytes]:
         """An artifact's bytes. Where the connection breaks, a new one goes on from there."""
@@ -142,6 +142,16 @@ class HttpRemote:
                 yield cast("BinaryIO", answer)
         except EndpointMissingError as error:
             raise _no_eventtrack(url) from error
+
+    def _whole(self, source: BinaryIO) -> bytes:
+        """An answer that is one message."""
+        body = source.read(FRAME_BYTES_MAX + 1)
+        if len(body) > FRAME_BYTES_MAX:
+            raise RemoteError(
+                f"{self._connection.address.url} answers with a message that is longer than any",
+                hint="upgrade eventtrack on both sides",
+            )
+        return body
 
     def _next(self, source: BinaryIO) -> tuple[bytes, bytes]:
         try:

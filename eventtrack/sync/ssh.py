@@ -1,7 +1,9 @@
 """A remote behind a pair of pipes: another machine's store over ssh (docs/wire.md, section 5)."""
 
 import contextlib
+import io
 import os
+import re
 import shlex
 import subprocess
 from collections.abc import Iterable, Iterator, Sequence
@@ -18,6 +20,7 @@ from eventtrack.errors import (
 from eventtrack.sync import frames
 from eventtrack.sync.blocks import Block
 from eventtrack.sync.peer import GREETING, PROTOCOL
+from eventtrack.sync.pipes import PipeSink, PipeSource
 from eventtrack.sync.protocol import FeedHead
 from eventtrack.sync.selection import Selection
 
@@ -26,6 +29,12 @@ COMMAND_VARIABLE = "EVENTTRACK_SSH_COMMAND"
 # What a login shell may say before our own greeting.
 _GREETING_BYTES_MAX = 64 * 2**10
 _CLOSE_TIMEOUT_S = 10.0
+_BUFFER_BYTES = 2**18
+# Somebody may have to type a password first, and who obeys a redaction folds the views anew.
+_SILENCE_S = 300.0
+# A name, an IPv4 or an IPv6 address. Never a word that ssh would take for an option.
+_HOST = re.compile(r"[A-Za-z0-9_:][A-Za-z0-9_.:%-]*")
+_USER = re.compile(r"[^-\s@\0-\x1f\x7f][^\s@\0-\x1f\x7f]*")
 
 
 def open_ssh(url: str, create: bool) -> "PipeRemote":
@@ -47,19 +56,33 @@ def ssh_command(url: str) -> list[str]:
         port = parts.port
     except ValueError as error:
         raise _unreadable(url, str(error)) from error
-    path = unquote(parts.path)
-    if not parts.hostname or parts.netloc.startswith("-") or parts.hostname.startswith("-"):
-        raise _unreadable(url, "it names no host")
-    if len(path) < 2:
-        raise _unreadable(url, "it names no folder there")
-    path = path.removeprefix("/~/")
+    path, host, user = unquote(parts.path), parts.hostname or "", unquote(parts.username or "")
     program = parse_qs(parts.query).get("program", ["eventtrack"])[0]
-    words = shlex.split(os.environ.get(COMMAND_VARIABLE, "") or "ssh")
+    if not _HOST.fullmatch(host):
+        raise _unreadable(url, "it names no host")
+    if (user or parts.username is not None) and not _USER.fullmatch(user):
+        raise _unreadable(url, "no user can have such a name")
+    if len(path) < 2 or "\0" in path:
+        raise _unreadable(url, "it names no folder there")
+    if program.startswith("-") or "\0" in program:
+        raise _unreadable(url, "it names no program there")
+    words = _chosen_command()
     if port is not None:
         words += ["-p", str(port)]
-    there = shlex.join([program, "--store", path, "sync", "--stdio"])
-    user = f"{unquote(parts.username)}@" if parts.username else ""
-    return [*words, f"{user}{parts.hostname}", there]
+    # As one word: a folder that is called `--help` is no option either.
+    there = shlex.join([program, f"--store={path.removeprefix('/~/')}", "sync", "--stdio"])
+    return [*words, "--", f"{user}@{host}" if user else host, there]
+
+
+def _chosen_command() -> list[str]:
+    try:
+        words = shlex.split(os.environ.get(COMMAND_VARIABLE, ""))
+    except ValueError as error:
+        raise InvalidValueError(
+            f"cannot read {COMMAND_VARIABLE}: {error}",
+            hint='write it as for a shell, for example ssh -i "my key"',
+        ) from error
+    return words or ["ssh"]
 
 
 class PipeRemote:
@@ -68,19 +91,31 @@ class PipeRemote:
     Args:
         command: Starts it; its standard error is this process's own.
         name: What errors call it.
+        silence_s: How long an answer may take to begin; see `rest/patience.py`.
     """
 
-    def __init__(self, command: Sequence[str], name: str, *, create: bool = False) -> None:
+    def __init__(
+        self,
+        command: Sequence[str],
+        name: str,
+        *,
+        create: bool = False,
+        silence_s: float = _SILENCE_S,
+    ) -> None:
         self._name = name
         try:
-            self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+            self._process = subprocess.Popen(
+                command, bufsize=0, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+            )
         except OSError as error:
             raise RemoteUnavailableError(
                 f"cannot run {command[0]} to reach {name}: {error.strerror}",
                 hint=f"install it, or name another command in {COMMAND_VARIABLE}",
             ) from error
-        self._sink = cast("BinaryIO", self._process.stdin)
-        self._source = cast("BinaryIO", self._process.stdout)
+        self._waited = PipeSource(cast("BinaryIO", self._process.stdout), silence_s)
+        self._source = io.BufferedReader(self._waited, _BUFFER_BYTES)
+        self._taking = PipeSink(cast("BinaryIO", self._process.stdin), silence_s)
+        self._sink = io.BufferedWriter(cast("io.RawIOBase", self._taking), _BUFFER_BYTES)
         try:
             self._greet()
             hello = frames.encode((PROTOCOL, __version__, create))
@@ -148,6 +183,7 @@ class PipeRemote:
 
     def close(self) -> None:
         """End the other process: it goes when nobody writes to it any more."""
+        self._taking.silence_s = _CLOSE_TIMEOUT_S
         with contextlib.suppress(OSError):
             self._sink.close()
         try:
@@ -161,7 +197,8 @@ class PipeRemote:
         """Skip what the login shell says."""
         said = b""
         while not said.endswith(GREETING):
-            line = self._source.readline(_GREETING_BYTES_MAX)
+            with self._connected():
+                line = self._source.readline(_GREETING_BYTES_MAX)
             said += line
             if not line or len(said) > _GREETING_BYTES_MAX:
                 words = said.decode(errors="replace").strip()
@@ -189,6 +226,7 @@ class PipeRemote:
     def _receive(self) -> tuple[bytes, bytes]:
         with self._connected():
             self._sink.flush()
+            self._waited.renew()
             kind, body = frames.read_frame(self._source)
         if kind == frames.FAILED:
             raise frames.decode_failure(body)
@@ -202,6 +240,12 @@ class PipeRemote:
             raise RemoteUnavailableError(
                 f"{self._name} went away in the middle of the sync",
                 hint="sync again: it goes on where it stopped",
+            ) from error
+        except TimeoutError as error:
+            raise RemoteUnavailableError(
+                f"{self._name} is left: {error}",
+                hint="is eventtrack there stopped, or its disk? Sync again: it goes on where it "
+                "stopped",
             ) from error
 
     def _confused(self, kind: bytes) -> EventtrackError:

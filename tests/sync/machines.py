@@ -115,7 +115,9 @@ def plain_ssh(folder: Path) -> tuple[Path, Path]:
     program = folder / "eventtrack-there"
     program.write_text(f'#!/bin/sh\nexec {sys.executable} -m eventtrack "$@"\n')
     script = folder / "ssh"
-    script.write_text('#!/bin/sh\necho "Welcome to $1"\nexec sh -c "exec $2"\n')
+    script.write_text(
+        '#!/bin/sh\n[ "$1" = -- ] || exit 9\necho "Welcome to $2"\nexec sh -c "exec $3"\n'
+    )
     for file in (program, script):
         file.chmod(0o755)
     return script, program

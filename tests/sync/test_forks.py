@@ -137,7 +137,7 @@ def test_both_come_over_a_pipe(
     program.write_text(f'#!/bin/sh\nexec {sys.executable} -m eventtrack "$@"\n')
     program.chmod(0o755)
     script = tmp_path / "ssh"
-    script.write_text('#!/bin/sh\nexec sh -c "exec $2"\n')
+    script.write_text('#!/bin/sh\nexec sh -c "exec $3"\n')
     script.chmod(0o755)
     monkeypatch.setenv(COMMAND_VARIABLE, str(script))
     two.close()

@@ -190,11 +190,17 @@ def test_a_missing_ssh_is_told(one: Store, monkeypatch: pytest.MonkeyPatch) -> N
 @pytest.mark.parametrize(
     ("url", "words"),
     [
-        ("ssh://host/data/runs", ["ssh", "host", "eventtrack --store /data/runs sync --stdio"]),
-        ("ssh://host/~/my%20runs", ["ssh", "host", "eventtrack --store 'my runs' sync --stdio"]),
+        (
+            "ssh://host/data/runs",
+            ["ssh", "--", "host", "eventtrack --store=/data/runs sync --stdio"],
+        ),
+        (
+            "ssh://host/~/my%20runs",
+            ["ssh", "--", "host", "eventtrack '--store=my runs' sync --stdio"],
+        ),
         (
             "ssh://ada@host:2222/r?program=venv/bin/eventtrack",
-            ["ssh", "-p", "2222", "ada@host", "venv/bin/eventtrack --store /r sync --stdio"],
+            ["ssh", "-p", "2222", "--", "ada@host", "venv/bin/eventtrack --store=/r sync --stdio"],
         ),
     ],
 )
