@@ -5,11 +5,12 @@ and direction in a file. It only saves work: without it everything is looked at 
 """
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import msgspec
 
-from eventtrack.errors import NotFoundError
+from eventtrack.errors import ChecksumError, NotFoundError
 from eventtrack.events.attachments import blobs_named
 from eventtrack.events.envelope import Envelope
 from eventtrack.events.redaction import redactions
@@ -19,6 +20,7 @@ from eventtrack.sync.protocol import Remote
 from eventtrack.sync.report import Moved, Progress
 from eventtrack.sync.segments import SegmentRemote
 
+_COPY_BYTES = 2**20
 _PAGE = 1024
 _ASKED_AT_ONCE = 1024
 
@@ -41,10 +43,15 @@ class Ledger(msgspec.Struct, array_like=True):
 def pull_artifacts(
     target: Replication, remote: Remote, file: Path, moved: Moved, progress: Progress | None
 ) -> None:
-    """Fetch the artifacts that events here name, that are not here, and that the remote holds."""
+    """Fetch the artifacts that events here name, that are not here, and that the remote holds.
+
+    Raises:
+        ChecksumError: One of them is damaged there; the others have come.
+    """
     ledger = _searched(target.log, _read(file))
     absent = [one for one in ledger.wanted if not target.blobs.holds(one)]
     left = set(absent)
+    damage: ChecksumError | None = None
     for start in range(0, len(absent), _ASKED_AT_ONCE):
         some = absent[start : start + _ASKED_AT_ONCE]
         for digest in sorted(remote.present_blobs(some)):
@@ -52,6 +59,9 @@ def pull_artifacts(
                 size = target.blobs.receive(digest, remote.get_blob(digest))
             except NotFoundError:
                 continue  # deleted there in between
+            except ChecksumError as error:
+                damage = damage or error  # told when the others have come
+                continue
             left.discard(digest)
             moved.artifacts += 1
             moved.artifact_bytes += size
@@ -59,6 +69,8 @@ def pull_artifacts(
                 progress("pulling artifacts", moved.artifacts, len(absent))
     moved.artifacts_missing += len(left)
     _write(file, ledger, left)
+    if damage is not None:
+        raise damage
 
 
 def push_artifacts(
@@ -74,7 +86,11 @@ def push_artifacts(
 
     Args:
         drops: Whose artifacts stay here; each choice has a file of its own.
+
+    Raises:
+        ChecksumError: One of them is damaged here; the others were given.
     """
+    damage: ChecksumError | None = None
     ledger = _searched(source.log, _read(file), drops)
     here = [one for one in ledger.wanted if source.blobs.holds(one)]
     left = set(ledger.wanted).difference(here)
@@ -86,9 +102,15 @@ def push_artifacts(
             done += 1
             if digest in present:
                 continue
-            size = source.blobs.path(digest).stat().st_size
-            remote.put_blob(digest, source.blobs.chunks(digest))
-            moved.artifact_bytes += size
+            try:
+                with source.blobs.open(digest) as stream:
+                    # The other end keeps it only if it has the hash.
+                    remote.put_blob(digest, iter(partial(stream.read, _COPY_BYTES), b""))
+                    moved.artifact_bytes += stream.tell()
+            except ChecksumError as error:
+                damage = damage or error  # told when the others were given
+                left.add(digest)
+                continue
             moved.artifacts += 1
             if progress is not None:
                 progress("pushing artifacts", done, len(here))
@@ -96,6 +118,8 @@ def push_artifacts(
     if isinstance(remote, SegmentRemote):
         _drop_redacted(source, remote, ledger)
     _write(file, ledger, left)
+    if damage is not None:
+        raise damage
 
 
 def _drop_redacted(source: Replication, remote: SegmentRemote, ledger: Ledger) -> None:

@@ -16,7 +16,7 @@ from eventtrack.errors import (
     RemoteError,
     RemoteUnavailableError,
 )
-from eventtrack.sync.space import Entry
+from eventtrack.sync.space import Entry, bounded, refuse_long
 
 if TYPE_CHECKING:
     from obstore.store import ClientConfig, RetryConfig, S3Store
@@ -25,6 +25,8 @@ Answer = TypeVar("Answer")
 # Up to so many names are asked for one by one; for more, what is there is listed.
 _ASKED_AT_MOST = 8
 _CHUNK_BYTES = 2**20
+# How long one answer is waited for, retries and all: a listing of many pages, a MiB of an artifact.
+_ANSWER_S = 1200.0
 # A part of a large artifact, and how many are on their way at once: what an upload holds in memory.
 # A bucket takes 10,000 parts.
 _PART_BYTES = 8 * 2**20
@@ -83,13 +85,16 @@ class BucketSpace:
 
     def list(self, folder: str) -> list[Entry]:
         """Every object below a folder: a request for each thousand."""
-        found = self._asked(folder, lambda: self._store.list(folder, chunk_size=1000).collect())
-        return [Entry(one["path"], one["size"]) for one in found]
+        pages = self._store.list(folder, chunk_size=1000)
+        names = (Entry(one["path"], one["size"]) for page in pages for one in page)
+        return self._asked(folder, lambda: bounded(names, f"{self._url}/{folder}"))
 
     def read(self, name: str, limit: int | None = None) -> bytes:
         """An object's bytes, or the first of them."""
         if limit is None:
-            return self._asked(name, lambda: self._store.get(name).bytes().to_bytes())
+            found = self._asked(name, lambda: self._store.get(name))
+            refuse_long(found.meta["size"], f"{self._url}/{name}")
+            return self._asked(name, lambda: found.bytes().to_bytes())
         return self._asked(name, lambda: self._store.get_range(name, start=0, end=limit).to_bytes())
 
     def create(self, name: str, data: bytes) -> bool:
@@ -148,6 +153,7 @@ class BucketSpace:
                 chunk_size=_PART_BYTES,
                 max_concurrency=_PARTS_AT_ONCE,
             ),
+            within_s=None,  # the library's own limits: how much there is nobody knows yet
         )
 
     def close(self) -> None:
@@ -160,7 +166,9 @@ class BucketSpace:
             return False
         return True
 
-    def _asked(self, name: str, work: Callable[[], Answer]) -> Answer:
+    def _asked(
+        self, name: str, work: Callable[[], Answer], within_s: float | None = _ANSWER_S
+    ) -> Answer:
         """What the library answers, or an error that says what it is about and what to do.
 
         The library waits without hearing interrupts, so it does in a thread that may be left alone.
@@ -179,7 +187,12 @@ class BucketSpace:
 
         threading.Thread(target=ask, daemon=True).start()
         try:
-            return answer.result()
+            return answer.result(within_s)
+        except TimeoutError as error:
+            raise RemoteUnavailableError(
+                f"{self._url}/{name} is left: the bucket answers too slowly, or without an end",
+                hint="is AWS_ENDPOINT_URL right? Sync again: it goes on where it stopped",
+            ) from error
         except (BaseError, FileNotFoundError) as error:
             raise _translated(error, self._url, name) from error
 

@@ -8,6 +8,7 @@ import hashlib
 import os
 import secrets
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
@@ -26,6 +27,7 @@ from eventtrack.events.envelope import Envelope
 from eventtrack.log import merkle
 from eventtrack.log.filesystem import sync_folder, translate_os_error
 from eventtrack.store import Store
+from eventtrack.store.places import open_regular
 from eventtrack.sync import frames
 from eventtrack.sync.blocks import Block, read_header
 from eventtrack.sync.durable import DRAFT, take_name
@@ -38,6 +40,8 @@ from eventtrack.views.records import Record
 MAGIC = b"ETBUNDL1"
 _DIGEST_BYTES = 32
 _COPY_BYTES = 2**20
+# Where each part lies is held in memory. An artifact has two, and one for each MiB.
+_PARTS_MAX = 8_000_000
 
 
 class BundleInfo(Record):
@@ -108,7 +112,8 @@ def create_bundle(
                     progress("writing events", done, total)
             for digest in filter(source.blobs.holds, named):
                 frames.write_frame(sink, frames.PUT, digest)
-                frames.write_chunks(sink, source.blobs.chunks(digest))
+                with source.blobs.open(digest) as stream:
+                    frames.write_chunks(sink, iter(partial(stream.read, _COPY_BYTES), b""))
             frames.write_frame(sink, frames.END)
             file.write(sink.digest())
             file.flush()
@@ -151,19 +156,27 @@ def apply_bundle(store: Store, path: Path, progress: Progress | None = None) -> 
 
     Raises:
         ConflictError: The store lacks what the bundle is based on.
-        CorruptionError: The bundle is damaged; nothing of it was taken.
+        CorruptionError: The bundle is damaged, and nothing of it was taken; or one of its
+            artifacts was damaged where it was made, and all else was taken.
     """
     bundle = BundleRemote(path)
     target, report = store.replication, SyncReport()
     bundle.refuse_unmet(KnownFeeds(target.log, target.heads()))
     pull(target, bundle, bundle.heads(), report, progress)
     missing = [digest for digest in bundle.blobs if not target.blobs.holds(digest)]
+    damage: ChecksumError | None = None
     for digest in missing:
-        size = target.blobs.receive(digest, bundle.get_blob(digest))
+        try:
+            size = target.blobs.receive(digest, bundle.get_blob(digest))
+        except ChecksumError as error:
+            damage = damage or error  # it was damaged where the bundle was made
+            continue
         report.pulled.artifacts += 1
         report.pulled.artifact_bytes += size
         if progress is not None:
             progress("taking artifacts", report.pulled.artifacts, len(missing))
+    if damage is not None:
+        raise damage
     return report
 
 
@@ -246,7 +259,7 @@ class BundleRemote:
             )
 
     def _body(self, place: _Place) -> bytes:
-        with self._path.open("rb") as file:
+        with _opened(self._path) as file:
             file.seek(place.start)
             body = file.read(place.length)
         if len(body) != place.length:
@@ -266,8 +279,8 @@ def _by_name(heads: Sequence[FeedHead]) -> dict[str, int]:
 
 def _verified(path: Path) -> Iterator[_Place]:
     """Where a bundle's frames are, once its checksum is found to be that of its bytes."""
-    size = path.stat().st_size
-    with path.open("rb") as file:
+    with _opened(path) as file:
+        size = os.fstat(file.fileno()).st_size
         magic = file.read(len(MAGIC))
         if magic != MAGIC:
             if len(magic) == len(MAGIC) and magic[:-1] == MAGIC[:-1]:
@@ -282,17 +295,25 @@ def _verified(path: Path) -> Iterator[_Place]:
             left -= len(part)
         if left or file.read() != hasher.digest():
             raise _damaged(path, "its checksum does not match its bytes, or it was cut")
-        start = len(MAGIC)
+        start, parts = len(MAGIC), 0
         while start < size - _DIGEST_BYTES:
             file.seek(start)
             try:
                 kind, length = frames.read_head(file)
             except frames.Ended as error:
                 raise _damaged(path, "its last part is not whole") from error
+            parts += 1
+            if parts > _PARTS_MAX or (kind == frames.PUT and length != _DIGEST_BYTES):
+                raise _damaged(path, f"its part {parts} cannot be one of a bundle")
             yield _Place(kind, start + frames.HEAD_BYTES, length)
             start += frames.HEAD_BYTES + length
         if start != size - _DIGEST_BYTES:
             raise _damaged(path, "its last part is not whole")
+
+
+def _opened(path: Path) -> BinaryIO:
+    """A bundle that a user names, also by a link; never a pipe, which would be waited for."""
+    return open_regular(Path(os.path.realpath(path)))
 
 
 class _Hashed:

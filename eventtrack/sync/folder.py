@@ -2,19 +2,23 @@
 
 import contextlib
 import os
+import stat
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
-from eventtrack.errors import NotFoundError, RemoteError
+from eventtrack.errors import ChecksumError, NotFoundError, RemoteError
 from eventtrack.log.filesystem import sync_folder, translate_os_error
+from eventtrack.store.places import open_regular
 from eventtrack.sync.durable import DRAFT, create_file, replace_file
-from eventtrack.sync.space import Entry
+from eventtrack.sync.space import OBJECT_BYTES_MAX, Entry, bounded, refuse_long
 
 # A draft this old was left by a process that died: no block takes that long to write.
 _DRAFT_LEFT_OVER_S = 24 * 3600.0
 _COPY_BYTES = 2**20
+# Folders in folders: a feed's, or that of a first byte, lies in one that is listed.
+_DEPTH_MAX = 4
 # How often to list a folder anew in which files vanish meanwhile.
 _LISTINGS = 10
 
@@ -52,30 +56,39 @@ class FolderSpace:
             # What a file that vanished was replaced with may have come behind the listing's back.
             for _ in range(_LISTINGS - 1):
                 with contextlib.suppress(FileNotFoundError):
-                    return [*_files(path, folder)]
-            return [*_files(path, folder)]
+                    return bounded(self._files(folder), str(path))
+            return bounded(self._files(folder), str(path))
 
     def read(self, name: str, limit: int | None = None) -> bytes:
         """A file's bytes, or the first of them."""
         with self._named(name), self._opened(name) as file:
-            return file.read(-1 if limit is None else limit)
+            if limit is not None:
+                return file.read(limit)
+            size = os.fstat(file.fileno()).st_size  # not yet in memory: a file may be sparse
+            refuse_long(size, str(self._path / name))
+            data = file.read(OBJECT_BYTES_MAX + 1)
+            refuse_long(len(data), str(self._path / name))
+            return data
 
     def create(self, name: str, data: bytes) -> bool:
         """Make a file."""
         path = self._path / name
         with self._named(name):
             path.parent.mkdir(exist_ok=True)  # not those above: the disk may have been taken out
+            self._refuse_links(path)
             return create_file(path, [data])
 
     def replace(self, name: str, data: bytes) -> None:
         """Make a file, or put it in the place of the one that is there."""
         with self._named(name):
+            self._refuse_links(self._path / name)
             replace_file(self._path / name, data)
 
     def delete(self, names: Sequence[str]) -> None:
         """Delete files, durably."""
         for name in names:
             with self._named(name):
+                self._refuse_links(self._path / name)
                 (self._path / name).unlink(missing_ok=True)
         for folder in {(self._path / name).parent for name in names}:
             with self._named(folder.name):
@@ -97,24 +110,57 @@ class FolderSpace:
         path = self._path / name
         with self._named(name):
             path.parent.mkdir(exist_ok=True)
+            self._refuse_links(path)
             create_file(path, chunks)
 
     def close(self) -> None:
         """Sweep up after processes that died."""
         oldest = time.time() - _DRAFT_LEFT_OVER_S
         for draft in (*self._path.glob(f"*/*/{DRAFT}*"), *self._path.glob(f"{DRAFT}*")):
-            with contextlib.suppress(OSError):
-                if draft.stat().st_mtime < oldest:
+            with contextlib.suppress(OSError, RemoteError):
+                self._refuse_links(draft)
+                if draft.lstat().st_mtime < oldest:
                     draft.unlink()
 
     def _opened(self, name: str) -> BinaryIO:
+        path = self._path / name
+        self._refuse_links(path)
+        if os.path.lexists(path) and not stat.S_ISREG(path.lstat().st_mode):
+            raise ChecksumError(
+                f"{path} is a link, a pipe or a device and no file", hint="delete it there"
+            )
         try:
-            return (self._path / name).open("rb")
-        except (FileNotFoundError, NotADirectoryError) as error:
+            return open_regular(path)
+        except NotFoundError as error:
             raise NotFoundError(
-                f"there is no {self._path / name}",
-                hint="sync a machine that has it with that folder",
+                f"there is no {path}", hint="sync a machine that has it with that folder"
             ) from error
+
+    def _refuse_links(self, path: Path) -> None:
+        """Refuse a path that a link in the folder leads out of it."""
+        root = os.path.realpath(self._path)
+        parent = os.path.realpath(path.parent)
+        if parent != root and not parent.startswith(f"{root.rstrip('/')}/"):
+            raise RemoteError(
+                f"cannot use {path}: a link there leads out of {self._path}, to {parent}",
+                hint="delete the link; nothing was read or written there",
+            )
+
+    def _files(self, folder: str, depth: int = 0) -> Iterator[Entry]:
+        """The files below a folder. Links and pipes are among them: whoever reads one is told.
+
+        Raises:
+            FileNotFoundError: One of them vanished meanwhile.
+        """
+        self._refuse_links(self._path / folder / "any")
+        with os.scandir(self._path / folder) as entries:
+            for entry in entries:
+                below = f"{folder}/{entry.name}"
+                if entry.is_dir(follow_symlinks=False):
+                    if depth < _DEPTH_MAX:
+                        yield from self._files(below, depth + 1)
+                elif not entry.name.startswith(DRAFT):
+                    yield Entry(below, entry.stat(follow_symlinks=False).st_size)
 
     @contextlib.contextmanager
     def _named(self, name: str) -> Iterator[None]:
@@ -130,18 +176,3 @@ class FolderSpace:
                     hint="is the disk still mounted? Then sync again; nothing was lost",
                 ) from error
             raise translated from error
-
-
-def _files(path: Path, name: str) -> Iterator[Entry]:
-    """The files below a folder, with their names there.
-
-    Raises:
-        FileNotFoundError: One of them vanished meanwhile.
-    """
-    with os.scandir(path) as entries:
-        for entry in entries:
-            below = f"{name}/{entry.name}"
-            if entry.is_dir():
-                yield from _files(path / entry.name, below)
-            elif not entry.name.startswith(DRAFT):
-                yield Entry(below, entry.stat().st_size)

@@ -76,7 +76,9 @@ class StoreRemote:
 
     def get_blob(self, digest: bytes) -> Iterator[bytes]:
         """An artifact's bytes."""
-        yield from self._source.blobs.chunks(digest)
+        with self._source.blobs.open(digest) as stream:
+            while chunk := stream.read(_COPY_BYTES):
+                yield chunk
 
     def put_blob(self, digest: bytes, chunks: Iterable[bytes]) -> None:
         """Keep an artifact."""

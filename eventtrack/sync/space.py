@@ -7,6 +7,14 @@ feeds and artifacts are, `segments` knows.
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple, Protocol
 
+from eventtrack.errors import ChecksumError, RemoteError
+from eventtrack.limits import FRAME_BYTES_MAX
+
+# Of an object that is read whole. Segments are blocks, and artifacts are streamed.
+OBJECT_BYTES_MAX = FRAME_BYTES_MAX
+# Of one listing, which is held in memory: some hundred MiB.
+LISTED_MAX = 2_000_000
+
 
 class Entry(NamedTuple):
     """An object that is there: its name and how many bytes it has."""
@@ -47,6 +55,7 @@ class Space(Protocol):
 
         Raises:
             NotFoundError: There is none of that name, or no longer.
+            ChecksumError: It is longer than `OBJECT_BYTES_MAX`, or nothing with bytes in it.
         """
         ...
 
@@ -84,3 +93,33 @@ class Space(Protocol):
     def close(self) -> None:
         """Sweep up after processes that died, and let go of it."""
         ...
+
+
+def bounded(entries: Iterable[Entry], place: str) -> list[Entry]:
+    """A listing in memory.
+
+    Raises:
+        RemoteError: It has more than `LISTED_MAX` entries.
+    """
+    found = []
+    for entry in entries:
+        found.append(entry)
+        if len(found) > LISTED_MAX:
+            raise RemoteError(
+                f"{place} holds more than {LISTED_MAX:,} objects",
+                hint="is this the address of a remote? `eventtrack push` makes a new one elsewhere",
+            )
+    return found
+
+
+def refuse_long(size: int, name: str) -> None:
+    """Refuse an object that is longer than any that is read whole.
+
+    Raises:
+        ChecksumError: It is.
+    """
+    if size > OBJECT_BYTES_MAX:
+        raise ChecksumError(
+            f"{name} has {size} bytes, and no segment has more than {OBJECT_BYTES_MAX}",
+            hint="delete it; the next sync of a machine that has its envelopes writes them anew",
+        )
