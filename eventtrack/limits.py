@@ -33,6 +33,15 @@ SEARCH_REGISTERED_RESULTS_MAX = 1000
 SEARCH_VERSIONS_RESULTS_DEFAULT = 10_000
 SEARCH_VERSIONS_RESULTS_MAX = 200_000
 
+# Our own, of what a search may ask: MLflow has no bounds here, and a client of a server could keep
+# it busy with a single request.
+FILTER_LENGTH_MAX = 2 * 2**20
+FILTER_COMPARISONS_MAX = 1000
+FILTER_LIST_MAX = 50_000
+FILTER_PATTERN_LENGTH_MAX = 1000
+FILTER_PATTERN_PERCENTS_MAX = 50
+ORDER_FIELDS_MAX = 50
+
 # Steps and timestamps are signed 64-bit integers on disk and in MLflow's protobuf.
 INT64_MIN = -(2**63)
 INT64_MAX = 2**63 - 1

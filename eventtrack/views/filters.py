@@ -1,4 +1,4 @@
-"""Reads MLflow's filter strings and orders into a small tree; the search evaluates it.
+"""Reads MLflow's filter strings into a small tree; the search evaluates it.
 
     expression  = conjunction {OR conjunction}
     conjunction = negation {AND negation}
@@ -14,11 +14,12 @@ hardly ever means what it does.
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TypeAlias
 
 import msgspec
 
+from eventtrack import limits
 from eventtrack.errors import FilterSyntaxError
 from eventtrack.views.filter_fields import (
     EXPERIMENTS,
@@ -29,6 +30,12 @@ from eventtrack.views.filter_fields import (
     comparator_error,
     resolve_field,
     value_error,
+)
+from eventtrack.views.filter_orders import (
+    OrderTerm,
+    parse_experiment_order,
+    parse_order,
+    parse_run_order,
 )
 from eventtrack.views.filter_tokens import Token, clipped, syntax_error, tokenize, unquote
 
@@ -52,6 +59,8 @@ __all__ = [
 
 # Parentheses and NOTs inside one another: bounds the recursion here and in whoever evaluates.
 FILTER_DEPTH_MAX = 50
+_TWO_STEPS = "search in two steps"
+_PATTERNS = ("LIKE", "ILIKE", "RLIKE")
 
 Value: TypeAlias = str | float | int | tuple[str | float | int, ...] | None
 
@@ -91,13 +100,6 @@ class Not(msgspec.Struct, frozen=True):
 Expression: TypeAlias = Comparison | And | Or | Not
 
 
-class OrderTerm(msgspec.Struct, frozen=True):
-    """One field to sort by."""
-
-    field: Field
-    ascending: bool
-
-
 def parse_run_filter(text: str | None) -> Expression | None:
     """The tree of a filter over runs; see `parse_filter`."""
     return parse_filter(text, RUNS)
@@ -106,16 +108,6 @@ def parse_run_filter(text: str | None) -> Expression | None:
 def parse_experiment_filter(text: str | None) -> Expression | None:
     """The tree of a filter over experiments; see `parse_filter`."""
     return parse_filter(text, EXPERIMENTS)
-
-
-def parse_run_order(order_by: Sequence[str] | None) -> tuple[OrderTerm, ...]:
-    """The fields to sort runs by; see `parse_order`."""
-    return parse_order(order_by, RUNS)
-
-
-def parse_experiment_order(order_by: Sequence[str] | None) -> tuple[OrderTerm, ...]:
-    """The attributes to sort experiments by; see `parse_order`."""
-    return parse_order(order_by, EXPERIMENTS)
 
 
 def like_matcher(pattern: str, case_sensitive: bool) -> Callable[[str], bool]:
@@ -151,6 +143,12 @@ def parse_filter(text: str | None, schema: Schema) -> Expression | None:
         raise FilterSyntaxError(
             f"Invalid filter {text!r}. Could not be parsed.", hint="give the filter as one text"
         )
+    if len(text) > limits.FILTER_LENGTH_MAX:
+        raise FilterSyntaxError(
+            f"Invalid filter {clipped(text)!r}: it has {len(text)} characters, and may have "
+            f"{limits.FILTER_LENGTH_MAX}",
+            hint=_TWO_STEPS,
+        )
     parser = _Parser(text, schema)
     if parser.at("end", ""):
         raise FilterSyntaxError(
@@ -171,6 +169,7 @@ class _Parser:
         self.schema = schema
         self.tokens = iter(tokenize(text))
         self.token = next(self.tokens)
+        self.comparisons = 0
 
     def expression(self, depth: int) -> Expression:
         part = self.conjunction(depth)
@@ -196,7 +195,7 @@ class _Parser:
                 f"The filter nests more than {FILTER_DEPTH_MAX} parentheses and NOTs",
                 self.text,
                 self.token.start,
-                hint="take out parentheses that change nothing, or search in two steps",
+                hint=f"take out parentheses that change nothing, or {_TWO_STEPS}",
             )
         if self.accept("keyword", "NOT"):
             return Not(self.negation(depth + 1))
@@ -208,6 +207,9 @@ class _Parser:
 
     def comparison(self) -> Comparison:
         token = self.token
+        self.comparisons += 1
+        if self.comparisons > limits.FILTER_COMPARISONS_MAX:
+            raise self.too_many(f"{limits.FILTER_COMPARISONS_MAX} comparisons")
         if token.kind == "field" or (token.kind == "text" and token.text[0] == '"'):
             field = resolve_field(self.schema, self.take(), self.text)
         elif token.kind in ("number", "text"):
@@ -263,6 +265,8 @@ class _Parser:
         values = [self.scalar(field, field_type, operator)]
         while self.accept("mark", ",") and not self.at("mark", ")"):
             values.append(self.scalar(field, field_type, operator))
+            if len(values) > limits.FILTER_LIST_MAX:
+                raise self.too_many(f"{limits.FILTER_LIST_MAX} values in one list")
         self.expect("mark", ")", hint="separate the values with commas and close the list with )")
         return tuple(values)
 
@@ -272,7 +276,7 @@ class _Parser:
             raise value_error(field, field_type, token, self.text, operator)
         self.take()
         if token.kind == "text":
-            return unquote(token.text)
+            return self.pattern(unquote(token.text), operator, token.start)
         if field.kind == "metric" or field_type.value == "either":
             return float(token.text)
         try:
@@ -286,6 +290,26 @@ class _Parser:
             self.text,
             token.start,
             hint=f"write {field.key} as whole milliseconds since 1970",
+        )
+
+    def pattern(self, value: str, operator: str, start: int) -> str:
+        """A text as it is, unless it is a pattern that costs too much to look for."""
+        long = len(value) > limits.FILTER_PATTERN_LENGTH_MAX
+        if operator in _PATTERNS and (
+            long or value.count("%") > limits.FILTER_PATTERN_PERCENTS_MAX
+        ):
+            raise syntax_error(
+                f"Invalid pattern of {operator}: it may have {limits.FILTER_PATTERN_LENGTH_MAX} "
+                f"characters, and {limits.FILTER_PATTERN_PERCENTS_MAX} of them may be %",
+                self.text,
+                start,
+                hint="look for a shorter part of the text",
+            )
+        return value
+
+    def too_many(self, what: str) -> FilterSyntaxError:
+        return syntax_error(
+            f"The filter has more than {what}", self.text, self.token.start, hint=_TWO_STEPS
         )
 
     def at(self, kind: str, text: str) -> bool:
@@ -322,61 +346,3 @@ def _flat(parts: list[Expression], kind: type[And] | type[Or]) -> tuple[Expressi
         else:
             flat.append(part)
     return tuple(flat)
-
-
-def parse_order(order_by: Sequence[str] | None, schema: Schema) -> tuple[OrderTerm, ...]:
-    """The fields to sort by, the first one first; ascending unless DESC is written.
-
-    Raises:
-        FilterSyntaxError: A clause cannot be read, or two clauses name the same field.
-    """
-    if order_by is None:
-        return ()
-    if isinstance(order_by, str) or not all(isinstance(clause, str) for clause in order_by):
-        raise FilterSyntaxError(
-            f"Invalid order_by {clipped(repr(order_by))}. Could not be parsed.",
-            hint="give a list of texts, as in ['metrics.loss DESC', 'start_time']",
-        )
-    terms: list[OrderTerm] = []
-    seen: set[Field] = set()
-    for clause in order_by:
-        term = _parse_clause(clause, schema)
-        if term.field in seen:
-            raise FilterSyntaxError(
-                f"`order_by` contains duplicate fields: {list(order_by)}",
-                hint=f"name {term.field.kind} {term.field.key!r} once",
-            )
-        seen.add(term.field)
-        terms.append(term)
-    return tuple(terms)
-
-
-def _parse_clause(clause: str, schema: Schema) -> OrderTerm:
-    refusal = f"Invalid order_by clause {clipped(clause)!r}. Could not be parsed."
-    hint = "write a field, then ASC, DESC or nothing, as in metrics.loss DESC"
-    first, *rest = tokenize(clause, refusal=refusal)
-    quoted = first.kind == "text" and first.text[0] == '"'
-    if first.kind != "field" and not quoted:
-        raise syntax_error(refusal, clause, first.start, hint=hint)
-    field = resolve_field(schema, first, clause)
-    if field.kind not in schema.order_kinds:
-        raise syntax_error(
-            f"Invalid order_by entity type '{field.kind}'",
-            clause,
-            first.start,
-            hint=f"order by one of: {', '.join(schema.order_kinds)}",
-        )
-    direction = rest[0]
-    if direction.kind == "end":
-        return OrderTerm(field, ascending=True)
-    word = direction.text.upper()
-    if word not in ("ASC", "DESC"):
-        raise syntax_error(
-            f"Invalid ordering key in order_by clause {clipped(clause)!r}.",
-            clause,
-            direction.start,
-            hint=hint,
-        )
-    if rest[1].kind != "end":
-        raise syntax_error(refusal, clause, rest[1].start, hint=hint)
-    return OrderTerm(field, ascending=word == "ASC")

@@ -7,6 +7,7 @@ import msgspec
 
 from eventtrack.errors import InvalidValueError
 from eventtrack.views.filter_fields import LOGGED_MODELS
+from eventtrack.views.filter_orders import refuse_many_fields
 from eventtrack.views.filters import Comparison, Expression, Field
 from eventtrack.views.matching import compare_value, matches
 from eventtrack.views.records import LifecycleStage, LoggedModel, Metric
@@ -53,6 +54,7 @@ def parse_order(sources: Sequence[Mapping[str, Any]] | None) -> list[ModelOrder]
         InvalidValueError: One names no field that models are sorted by.
     """
     found = []
+    refuse_many_fields(len(sources or ()))
     for one in sources or ():
         name = str(one.get("field_name") or "")
         dataset = one.get("dataset_name")

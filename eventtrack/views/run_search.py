@@ -4,13 +4,11 @@ No run is decoded to be tested: the index holds every value that a filter can as
 texts, which are looked up). Runs are named by their 4-byte numbers, just as the rows end.
 """
 
-import re
 from collections.abc import Callable, Iterator, Sequence
 from heapq import merge
 from itertools import chain, groupby, islice, takewhile
 from math import inf
 
-from eventtrack.errors import FilterSyntaxError
 from eventtrack.log.rows import table_rows
 from eventtrack.projections import index
 from eventtrack.projections.index import FieldName
@@ -28,6 +26,7 @@ from eventtrack.views.filters import (
     like_matcher,
 )
 from eventtrack.views.records import LifecycleStage, ViewType
+from eventtrack.views.regular import regular_test
 
 Number = bytes
 # Matches as few as this are decoded and sorted; more are met in order by walking the index, and
@@ -377,7 +376,7 @@ def text_test(operator: str, value: object) -> Callable[[str], bool]:
     if operator in ("LIKE", "ILIKE"):
         return like_matcher(str(value), operator == "LIKE")
     if operator == "RLIKE":
-        return _regular_test(str(value))
+        return regular_test(str(value))
     if operator == "BETWEEN" and isinstance(value, tuple):
         low, high = map(str, value)
         return lambda text: low <= text <= high
@@ -387,14 +386,3 @@ def text_test(operator: str, value: object) -> Callable[[str], bool]:
     if operator in ("!=", "NOT IN"):
         return lambda text: text not in wanted
     raise AssertionError(f"no text operator: {operator}")
-
-
-def _regular_test(pattern: str) -> Callable[[str], bool]:
-    try:
-        search = re.compile(pattern).search
-    except re.error as error:
-        raise FilterSyntaxError(
-            f"Invalid regular expression {pattern[:80]!r}: {error}",
-            hint="RLIKE takes Python's regular expressions; LIKE '%text%' finds a plain text",
-        ) from None
-    return lambda text: search(text) is not None
