@@ -1,6 +1,7 @@
 """The ASGI application: finds the endpoint, reads the request, answers."""
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Mapping
 
@@ -19,6 +20,7 @@ from eventtrack.server.access import CHALLENGE, Access
 from eventtrack.server.endpoint import Change, Endpoint, Streamed
 from eventtrack.server.routes import Routes
 from eventtrack.server.threads import Services
+from eventtrack.server.visits import Visit
 from eventtrack.store import Store
 from eventtrack.store.recorder import Prepared
 from eventtrack.store.session import AUTHOR
@@ -46,9 +48,16 @@ class Application:
         if scope["type"] == "lifespan":
             await self._live(receive, send)
         elif scope["type"] == "http":
-            response = await self._answer(HttpRequest(scope, receive))
-            if response is not None:
+            request = HttpRequest(scope, receive)
+            response = await self._answer(request)
+            if response is None:
+                return
+            visit: Visit | None = getattr(request.state, "lasting", None)
+            if visit is None:
                 await response(scope, receive, send)
+                return
+            with contextlib.suppress(EventtrackError):  # the connection then ends, half-way
+                await visit.lasting(response(scope, receive, visit.sending(send)))
 
     def end_streams(self) -> None:
         """End the streams that would have no end: those that tell of changes."""
@@ -73,13 +82,16 @@ class Application:
             found = self._routes.find(request.method, request.scope["path"])
             if isinstance(found.entry, Response):
                 return found.entry
-            who = self._access.admit(found.entry.needs, request.headers)
-            request.state.role = who.role
-            AUTHOR.set(who.name)
+            visit = Visit(self._access, found.entry.needs, request.headers)
+            request.state.role = visit.visitor.role
+            AUTHOR.set(visit.visitor.name)
             if isinstance(found.entry, Streamed):
                 rest = found.rest or "".join(found.pieces.values())
-                return await found.entry.answer(self._services, request, rest)
-            return await self._json(self._services, found.entry, request, found.pieces)
+                work = found.entry.answer(self._services, request, rest)
+                response = await visit.lasting(work)
+                request.state.lasting = visit
+                return response
+            return await self._json(visit, found.entry, request, found.pieces)
         except EventtrackError as error:
             answer = refusal(error)
         except bodies.TooLargeError as error:
@@ -95,21 +107,24 @@ class Application:
 
     async def _json(
         self,
-        services: Services,
+        visit: Visit,
         endpoint: Endpoint,
         request: HttpRequest,
         pieces: Mapping[str, str],
     ) -> Response:
+        assert self._services is not None
         sent: Fields
         if request.method in ("GET", "HEAD") and request.scope["query_string"]:
             sent = endpoint.request.from_query(request.query_params.multi_items())
         else:
             _check_content_type(request)
-            sent = endpoint.request.from_body(await bodies.read(request, BODY_BYTES_MAX))
+            body = await bodies.read(request, BODY_BYTES_MAX)
+            visit.renew()  # it may have taken long to arrive
+            sent = endpoint.request.from_body(body)
         if isinstance(sent, Values):
             for name, piece in pieces.items():
                 sent.put(name, piece)
-        return await _answer_json(services, endpoint, sent)
+        return await _answer_json(self._services, endpoint, sent)
 
 
 async def _answer_json(services: Services, endpoint: Endpoint, sent: Fields) -> Response:

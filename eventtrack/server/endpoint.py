@@ -1,6 +1,6 @@
 """What one endpoint is: where it stands, what it is asked with, and who answers."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any
 
@@ -58,7 +58,7 @@ class Endpoint:
         return _needs(self.role, "POST" if self.writes else self.method)
 
 
-Stream = Callable[[Services, HttpRequest, str], Awaitable[Response]]
+Stream = Callable[[Services, HttpRequest, str], Coroutine[Any, Any, Response]]
 
 
 @dataclass(frozen=True)
