@@ -7,7 +7,7 @@ from eventtrack.cli.base import Invocation
 from eventtrack.cli.tables import Cell, Column, Styled
 
 if TYPE_CHECKING:
-    from eventtrack.transfer.report import Report
+    from eventtrack.transfer.report import Damage, Report
 
 # Lines of each list that are shown; --json has more.
 _LINES_SHOWN = 20
@@ -32,10 +32,12 @@ def show_report(
     out, taken = call.out, vars(report.taken)
     seen = text.count(report.runs_seen, "run")
     out.line(f"{verb} {seen} of {text.clean(report.source)} in {took}.")
-    if not report.taken.total():
-        out.line(Styled(f"{owner} had everything already.", "green"))
-    else:
+    if report.taken.total():
         out.fields([(f"new {name}", f"{count:,}") for name, count in taken.items() if count])
+    elif report.exit_code:
+        out.line(Styled("Nothing new was taken.", "yellow"))
+    else:
+        out.line(Styled(f"{owner} had everything already.", "green"))
     if report.taken.experiments:
         rows: list[list[Cell]] = [
             [one.source_id, one.experiment_id, text.clean(one.name)] for one in report.experiments
@@ -53,20 +55,27 @@ def show_report(
 
 
 def _lists(report: "Report") -> list[tuple[str, list[str], int]]:
-    damage = [
-        f"{one.file}{'' if one.offset is None else f', byte {one.offset}'}: {one.problem}"
-        for one in report.damage
-    ]
+    damage = [_damage_line(damage) for damage in report.damage]
     unreadable = [f"{what}: {reason}" for what, reason in report.unreadable]
     renamed = [f"{old} is {new}" for old, new in report.renamed.items()]
-    left = [f"{count:,} {what}" for what, count in report.not_taken.items()]
+    places = report.not_taken_places
+    left = [
+        f"{count:,} {what}{f' (first in {places[what]})' if what in places else ''}"
+        for what, count in report.not_taken.items()
+    ]
     return [
         ("Damaged in the source (the rest was taken)", damage, report.damage_count),
         ("Not readable from here", unreadable, report.unreadable_count),
+        ("How it was read", report.notes, len(report.notes)),
         ("Names that are not allowed here", renamed, len(renamed)),
         ("Different on the other side, and kept", report.kept, report.kept_count),
         ("Not taken: there is no place for it here", left, len(left)),
     ]
+
+
+def _damage_line(damage: "Damage") -> str:
+    byte = "" if damage.offset is None else f"byte {damage.offset}"
+    return f"{', '.join(filter(None, (damage.file, damage.place, byte)))}: {damage.problem}"
 
 
 def _more(call: Invocation, count: int) -> None:

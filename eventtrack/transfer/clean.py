@@ -60,6 +60,10 @@ class Texts:
         self._renamed = renamed
         self._long: dict[str, dict[str, str]] = {}
 
+    def name(self, text: str) -> str:
+        """A run's name, cut to the length that names have."""
+        return self._cut_text("name", "", clean_text(text), limits.KEY_LENGTH_MAX)
+
     def params(self, pairs: dict[str, str]) -> dict[str, str]:
         """Params, cut to the length that is allowed."""
         return self._cut("params", pairs, limits.PARAM_VALUE_LENGTH_MAX)
@@ -77,12 +81,15 @@ class Texts:
     def _cut(self, kind: str, pairs: dict[str, str], longest: int) -> dict[str, str]:
         names, found = Names(self._renamed), {}
         for key in sorted(pairs, key=lambda one: (clean_key(one) != one, one)):
-            name, text = names(key), clean_text(pairs[key])
-            if len(text) > longest:
-                self._long.setdefault(kind, {})[name] = text
-                text = text[: longest - len(_CUT)] + _CUT
-            found[name] = text
+            name = names(key)
+            found[name] = self._cut_text(kind, name, clean_text(pairs[key]), longest)
         return found
+
+    def _cut_text(self, kind: str, name: str, text: str, longest: int) -> str:
+        if len(text) <= longest:
+            return text
+        self._long.setdefault(kind, {})[name] = text
+        return text[: longest - len(_CUT)] + _CUT
 
 
 def _suffixed(name: str, original: str) -> str:

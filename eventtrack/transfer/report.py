@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from eventtrack.errors import CorruptionError, NotFoundError
+from eventtrack.errors import CorruptionError, EventtrackError, NotFoundError
 from eventtrack.store.intake import Taken
 from eventtrack.views.records import Record
 
@@ -14,11 +14,16 @@ _LINES_MAX = 1000
 
 
 class Damage(Record):
-    """A place in a source that could not be read; `offset` in bytes, None where it says nothing."""
+    """A place in a source that could not be read.
+
+    `offset` counts bytes of the file, and is None where it says nothing. `place` is the same place
+    in the format's own words: `line 12`, `record 3`, `row 7 of metrics`.
+    """
 
     file: str
     offset: int | None
     problem: str
+    place: str = ""
 
 
 class ExperimentTaken(Record):
@@ -31,7 +36,11 @@ class ExperimentTaken(Record):
 
 @dataclass
 class Report:
-    """Filled while an import runs; `exit_code` says how it went."""
+    """Filled while an import runs; `exit_code` says how it went.
+
+    All that a source has is either in the store or stands here: as damage, as unreadable, or as
+    not taken. `notes` say how a source was read where it leaves a choice; nothing is lost there.
+    """
 
     source: str
     taken: Taken = field(default_factory=Taken)
@@ -42,15 +51,39 @@ class Report:
     unreadable: list[tuple[str, str]] = field(default_factory=list)
     unreadable_count: int = 0
     renamed: dict[str, str] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
     kept: list[str] = field(default_factory=list)
     kept_count: int = 0
     not_taken: Counter[str] = field(default_factory=Counter)
+    not_taken_places: dict[str, str] = field(default_factory=dict)
 
-    def damaged(self, file: Path | str, offset: int | None, problem: str) -> None:
-        """A part of the source is not what it should be; what could be read of it was taken."""
-        self.damage_count += 1
+    def damaged(
+        self,
+        file: Path | str,
+        offset: int | None,
+        problem: str,
+        *,
+        place: str = "",
+        count: int = 1,
+    ) -> None:
+        """A part of the source is not what it should be; the rest of it was taken.
+
+        Args:
+            place: The place in the format's own words, such as `line 12`.
+            count: How many items of the source are lost there.
+        """
+        self.damage_count += count
         if len(self.damage) < _LINES_MAX:
-            self.damage.append(Damage(file=str(file), offset=offset, problem=problem))
+            self.damage.append(Damage(file=str(file), offset=offset, problem=problem, place=place))
+
+    def failed(self, file: Path | str, error: Exception, *, place: str = "") -> None:
+        """Reading a part of the source raised an error; the rest of it was taken."""
+        self.damaged(file, None, error_text(error), place=place)
+
+    def note(self, text: str) -> None:
+        """Tell how something was read, once."""
+        if text not in self.notes and len(self.notes) < _LINES_MAX:
+            self.notes.append(text)
 
     def missing(self, what: str, reason: str) -> None:
         """Something that the source names could not be read from here."""
@@ -64,17 +97,27 @@ class Report:
         if len(self.kept) < _LINES_MAX:
             self.kept.append(fact)
 
-    def left_out(self, what: str, count: int = 1) -> None:
-        """Something that there is no place for here, as a kind: `image summaries`, say."""
+    def left_out(self, what: str, count: int = 1, *, place: Path | str = "") -> None:
+        """Something that there is no place for here, as a kind: `image summaries`, say.
+
+        Args:
+            place: Where it is: of each kind the first place is kept.
+        """
         if count:
             self.not_taken[what] += count
+            if place:
+                self.not_taken_places.setdefault(what, str(place))
 
     @property
     def exit_code(self) -> int:
-        """0 when all was taken that has a place here, else that of the error that says why not."""
+        """0 when the store has everything of the source; else the code says what is missing.
+
+        8 (corruption): something is damaged. 3 (not found): something could not be read, or has no
+        place here, or there was nothing to take.
+        """
         if self.damage_count:
             return CorruptionError.exit_code
-        return NotFoundError.exit_code if self.unreadable_count else 0
+        return NotFoundError.exit_code if self.unreadable_count or self.not_taken else 0
 
     def to_dictionary(self) -> dict[str, Any]:
         """The report as plain values."""
@@ -88,7 +131,18 @@ class Report:
             "unreadable": [{"what": what, "reason": why} for what, why in self.unreadable],
             "unreadable_count": self.unreadable_count,
             "renamed": self.renamed,
+            "notes": self.notes,
             "kept": self.kept,
             "kept_count": self.kept_count,
             "not_taken": dict(self.not_taken),
+            "not_taken_places": self.not_taken_places,
         }
+
+
+def error_text(error: Exception) -> str:
+    """An error in a line; one that nobody foresaw with its type."""
+    if isinstance(error, EventtrackError):
+        return error.message
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return f"{type(error).__name__}: {error}"

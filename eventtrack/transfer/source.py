@@ -1,21 +1,29 @@
 """What every source of histories gives: experiments, and runs with their series and files."""
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
+from eventtrack.errors import RemoteUnavailableError
 from eventtrack.projections.points import Points
 from eventtrack.store.intake import IncomingExperiment, IncomingFile, IncomingModel, IncomingRun
 from eventtrack.transfer.report import Report
 
 Series = Iterable[tuple[str, Points]]
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+# The time of a point whose source names none: the importer puts the run's start in its place.
+NO_TIME = -(2**63)
 
 
 @dataclass
 class SourceRun:
     """One run as its source has it; `run.experiment_id` names one of the source's experiments.
 
-    Series and files are read once, when it is this run's turn.
+    A source gives each run once: parts of one run are put together by the source. Series and files
+    are read once, when it is this run's turn.
     """
 
     source_id: str
@@ -63,6 +71,28 @@ class Source:
 
     def close(self) -> None:
         """Let go of files and connections."""
+
+    def preview(self, points: int) -> dict[str, Any] | None:
+        """What would be taken, with the first `points` of each metric; None: it cannot tell."""
+        return None
+
+    def each(
+        self, items: Iterable[Item], read: Callable[[Item], Result], place: Callable[[Item], str]
+    ) -> Iterator[Result]:
+        """Every item as `read` gives it; an item that cannot be read is reported, with its place.
+
+        Raises:
+            RemoteUnavailableError: The server that is read has gone away.
+        """
+        for item in items:
+            try:
+                found = read(item)
+            except RemoteUnavailableError:
+                raise
+            except Exception as error:
+                self.report.failed(place(item), error)
+            else:
+                yield found
 
 
 def run_id_of(*identity: str) -> str:

@@ -30,13 +30,14 @@ def imports() -> None:
     that was interrupted goes on when it is repeated. Nothing of the source is changed. Runs are
     tagged with where they came from, and the log says who imported them.
 
-    The exit code is 8 when something in the source was damaged, and 3 when files that it names
-    could not be read; all the rest was taken.
+    The exit code is 0 only when the store has everything of the source. It is 8 when something in
+    the source was damaged, and 3 when something could not be read, has no place here, or when there
+    was nothing to take; all the rest was taken.
 
     JSON: an object with source, runs_seen, taken (experiments, runs, params, tags, points, inputs,
     files, models: how many were new; updates of runs that were here), experiments (source_id,
-    experiment_id, name), damage (file, offset, problem), damage_count, unreadable (what, reason),
-    unreadable_count, renamed, kept, kept_count, not_taken.
+    experiment_id, name), damage (file, offset, place, problem), damage_count, unreadable (what,
+    reason), unreadable_count, renamed, notes, kept, kept_count, not_taken, not_taken_places.
     """
 
 
@@ -212,9 +213,9 @@ def jsonl(call: Invocation, files: tuple[Path, ...], experiment: str | None) -> 
 
 def _import(call: Invocation, source_of: Callable[[], "Source"]) -> None:
     from eventtrack.store.intake import IMPORT_SOURCE
-    from eventtrack.transfer.importer import import_histories
+    from eventtrack.transfer.importer import import_histories, opened
 
-    source = source_of()  # before a store is made: there may be nothing to import
+    source = opened(source_of)  # before a store is made: there may be nothing to import
     store = call.open(create=True, source=IMPORT_SOURCE)
     started = text.now_ms()
     with call.out.progress("importing") as progress:

@@ -1,12 +1,12 @@
 """The events that record what is new of an incoming experiment, run or model."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from eventtrack import ids
 from eventtrack.events import types
 from eventtrack.events.types import Event
 from eventtrack.projections import model_points, names
-from eventtrack.projections.state import NEVER, ModelState
+from eventtrack.projections.state import NEVER, ModelState, ParamState, RunState, Stamp
 from eventtrack.projections.tables import Reader
 from eventtrack.store import inputs, validate
 from eventtrack.store.intake.forms import IncomingExperiment, IncomingModel, IncomingRun
@@ -15,6 +15,7 @@ from eventtrack.tags import RUN_NAME_TAG
 from eventtrack.views.entities import find_by_name
 from eventtrack.views.records import LifecycleStage, LoggedModelInput, ModelStatus, RunStatus
 
+_UNKNOWN = ParamState([])
 # Params of one event, at most: an event is decoded whole.
 _PARAMS_MAX = 1000
 _POINTS_MAX = 1000
@@ -49,24 +50,50 @@ def experiment_events(
     return experiment_id, events
 
 
-def run_events(news: News, reader: Reader, one: IncomingRun) -> list[Event]:
-    """What is news of a run; all but its metrics and files."""
-    stream = f"run/{validate.run_id(one.run_id)}"
-    name = validate.tag_value(RUN_NAME_TAG, one.name)
-    tags = {validate.tag_key(key): validate.tag_value(key, text) for key, text in one.tags.items()}
-    tags.pop(RUN_NAME_TAG, None)  # the name says it
-    params = {validate.param_key(k): validate.param_value(k, v) for k, v in one.params.items()}
+def check_run(one: IncomingRun) -> None:
+    """Refuse a run that could not be recorded, before it waits together with others.
+
+    Raises:
+        InvalidValueError: A text, a number or a status of it is not allowed.
+    """
+    validate.run_id(one.run_id)
+    validate.tag_value(RUN_NAME_TAG, one.name)
+    validate.text("user id", one.user)
     validate.status(one.status, RunStatus.ALL)
-    read = inputs.inputs_event(
-        one.datasets, [LoggedModelInput(model_id=model_id) for model_id in one.models_read]
-    )
+    for what in ("start_ms", "end_ms", "deleted_ms"):
+        if getattr(one, what) is not None:
+            setattr(one, what, validate.int64(what, getattr(one, what)))
+    _check_texts(one.params, one.tags)
+    one.models_written = [
+        (validate.text("model id", model_id), validate.int64("step", step))
+        for model_id, step in one.models_written
+    ]
+    _inputs(one)
+
+
+def _check_texts(params: Mapping[str, str], tags: Mapping[str, str]) -> None:
+    for key, text in tags.items():
+        validate.tag_value(validate.tag_key(key), text)
+    for key, text in params.items():
+        validate.param_value(validate.param_key(key), text)
+
+
+def _inputs(one: IncomingRun) -> types.InputsLogged:
+    models = [LoggedModelInput(model_id=model_id) for model_id in one.models_read]
+    return inputs.inputs_event(one.datasets, models)
+
+
+def run_events(news: News, reader: Reader, one: IncomingRun) -> list[Event]:
+    """What is news of a run that `check_run` has seen; all but its metrics and files."""
+    stream, name, read = f"run/{one.run_id}", one.name, _inputs(one)
+    tags, params = dict(one.tags), dict(one.params)
+    tags.pop(RUN_NAME_TAG, None)  # the name says it
     state = reader.run(one.run_id)
     events: list[Event] = []
     if state is None or not state.experiment_id:
         tags = {**one.origin, **tags, RUN_NAME_TAG: name}
-        user = validate.text("user id", one.user)
-        start_ms = validate.int64("start_time", one.start_ms)
-        events.append(types.RunStarted(one.experiment_id, name, user, start_ms, tags))
+        started = types.RunStarted(one.experiment_id, name, one.user, one.start_ms, tags)
+        events.append(started)
         news.taken.runs += 1
         news.taken.tags += len(tags)
         status = one.status if one.status != RunStatus.RUNNING else None
@@ -89,13 +116,14 @@ def run_events(news: News, reader: Reader, one: IncomingRun) -> list[Event]:
         news.taken.updates += (status, end_ms, renamed, deleted) != (None, None, None, False)
         read = inputs.only_new(state, read)
         written = [pair for pair in one.models_written if pair[0] not in state.models_written]
-        claimed = {key: param.value for key, param in state.params.items()}
-        news.kept += [
-            f"{stream} param.{key}"
+        params = {
+            key: text
             for key, text in params.items()
-            if claimed.get(key, text) != text
-        ]
-        params = {key: text for key, text in params.items() if key not in claimed}
+            if news.replaces(stream, f"param.{key}", _claim(state, key), text)
+        }
+        withdrawn = [key for key in params if _claim(state, key)[0] is not None]
+        if withdrawn:
+            events.append(types.ParamsWithdrawn(withdrawn))
     news.taken.params += len(params)
     pairs = list(params.items())
     starts = range(0, len(pairs), _PARAMS_MAX)
@@ -114,12 +142,37 @@ def run_events(news: News, reader: Reader, one: IncomingRun) -> list[Event]:
     return events
 
 
-def model_events(news: News, reader: Reader, one: IncomingModel) -> list[Event]:
-    """What is news of a logged model; all but its files."""
-    stream = f"model/{validate.text('model id', one.model_id)}"
-    tags = {validate.tag_key(key): validate.tag_value(key, text) for key, text in one.tags.items()}
-    params = {validate.param_key(k): validate.param_value(k, v) for k, v in one.params.items()}
+def _claim(state: RunState, key: str) -> tuple[str | None, Stamp]:
+    """A param's value and when it was said; after a withdrawal none, and when that was."""
+    param = state.params.get(key, _UNKNOWN)
+    claims = param.live()
+    return (claims[0].value, claims[0].stamp) if claims else (None, param.withdrawn)
+
+
+def check_model(one: IncomingModel) -> None:
+    """Refuse a logged model that could not be recorded, before it waits together with others.
+
+    Raises:
+        InvalidValueError: A text, a number or a status of it is not allowed.
+    """
+    validate.text("model id", one.model_id)
+    validate.text("model name", one.name)
     validate.status(one.status, ModelStatus.ALL)
+    for what in ("created_ms", "updated_ms", "deleted_ms"):
+        if getattr(one, what) is not None:
+            setattr(one, what, validate.int64(what, getattr(one, what)))
+    _check_texts(one.params, one.tags)
+    for metric in one.points:
+        validate.run_id(metric.run_id)
+        validate.metric_key(metric.key)
+        validate.metric_value(metric.key, metric.value)
+        validate.int64("step", metric.step)
+        validate.timestamp_ms(metric.timestamp)
+
+
+def model_events(news: News, reader: Reader, one: IncomingModel) -> list[Event]:
+    """What is news of a logged model that `check_model` has seen; all but its files."""
+    stream, tags, params = f"model/{one.model_id}", one.tags, one.params
     state = reader.model(one.model_id)
     events: list[Event] = []
     if state is None or not state.experiment_id:

@@ -19,7 +19,13 @@ from eventtrack.projections.points import Points
 from eventtrack.projections.tables import Reader
 from eventtrack.store import validate
 from eventtrack.store.engine import Decision
-from eventtrack.store.intake.entities import experiment_events, model_events, run_events
+from eventtrack.store.intake.entities import (
+    check_model,
+    check_run,
+    experiment_events,
+    model_events,
+    run_events,
+)
 from eventtrack.store.intake.forms import (
     IncomingExperiment,
     IncomingFile,
@@ -78,7 +84,12 @@ class Intake:
         return experiment_id
 
     def run(self, one: IncomingRun) -> None:
-        """Take a run: its birth, params, tags and inputs, and how it ended."""
+        """Take a run: its birth, params, tags and inputs, and how it ended.
+
+        Raises:
+            InvalidValueError: A part of it cannot be recorded; nothing of it is.
+        """
+        check_run(one)
 
         def decide(reader: Reader) -> tuple[News, list[Draft]]:
             news = News(self._imports, reader)
@@ -100,6 +111,12 @@ class Intake:
         if len(points):
             self._put_off(decide, len(points))
 
+    def started_ms(self, run_id: str) -> int | None:
+        """When a run began, as the store has it; None for a run that it does not have yet."""
+        with self._engine.read() as reader:
+            state = reader.run(run_id)
+        return None if state is None or not state.experiment_id else state.start_ms
+
     def run_files(self, one: IncomingRun, files: Iterable[IncomingFile]) -> list[Failure]:
         """Take a run's files, and say which could not be read, each with the reason.
 
@@ -109,7 +126,12 @@ class Intake:
         return self._files(f"run/{one.run_id}", one.experiment_id, place, files)
 
     def model(self, one: IncomingModel) -> None:
-        """Take a logged model."""
+        """Take a logged model.
+
+        Raises:
+            InvalidValueError: A part of it cannot be recorded; nothing of it is.
+        """
+        check_model(one)
 
         def decide(reader: Reader) -> tuple[News, list[Draft]]:
             news = News(self._imports, reader)

@@ -29,13 +29,17 @@ class Imports:
         if name not in self._imported:
             if len(self._imported) > _NAMES_KEPT_MAX:
                 self._imported.clear()
+            waiting = False
             for position in reader.timeline(stream):
                 envelope = self._engine.log.get(position)
-                if envelope is not None:  # None within the batch that writes it
-                    session = reader.session(envelope.header.session)
-                    ours = session is not None and session.source == IMPORT_SOURCE
-                    self._imported[stamp_of(envelope.header, 0)[:_NAME_BYTES]] = ours
-        return self._imported.get(name, False)
+                if envelope is None:
+                    waiting = True  # it is in the batch that is being written: this import's own
+                    continue
+                session = reader.session(envelope.header.session)
+                ours = session is not None and session.source == IMPORT_SOURCE
+                self._imported[stamp_of(envelope.header, 0)[:_NAME_BYTES]] = ours
+            self._imported.setdefault(name, waiting)
+        return self._imported[name]
 
 
 class News:
