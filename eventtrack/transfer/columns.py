@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from eventtrack.projections.points import Points
-from eventtrack.transfer.settings import flat, number
+from eventtrack.transfer.settings import Paths, number
 from eventtrack.transfer.source import Series
 
 
@@ -13,11 +13,12 @@ class Columns:
 
     def __init__(self) -> None:
         self._points: dict[str, Points] = {}
+        self._paths = Paths()
         self.texts: dict[str, Any] = {}
 
     def row(self, step: int, timestamp_ms: int, values: Mapping[str, Any]) -> None:
         """Take a row of metrics, which may be nested."""
-        for key, value in flat(values):
+        for key, value in self._paths.flat(values):
             found = value if type(value) is float else number(value)
             if found is None:
                 self.texts[key] = value

@@ -10,13 +10,40 @@ from typing import Any
 _WORDS = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
 
-def flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Every value that is no mapping, by its path: `{"a": {"b": 1}}` is `a.b`."""
-    for key, value in values.items():
-        if isinstance(value, Mapping) and value:
-            yield from flat(value, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}", value
+class Paths:
+    """Names for values within values: `{"a": {"b": 1}}` is `a.b`.
+
+    Two paths never share a name: where `a.b` is a name by itself too, the second of the two that is
+    met is called otherwise. Keep one object for all rows of a run.
+    """
+
+    def __init__(self) -> None:
+        self._names: dict[tuple[str, ...], str] = {}
+        self._paths: dict[str, tuple[str, ...]] = {}
+
+    def flat(
+        self, values: Mapping[str, Any], path: tuple[str, ...] = ()
+    ) -> Iterator[tuple[str, Any]]:
+        """Every value that is no mapping, by its name."""
+        for key, value in values.items():
+            inner = (*path, str(key))
+            if isinstance(value, Mapping) and value:
+                yield from self.flat(value, inner)
+            else:
+                yield self._names.get(inner) or self._name(inner), value
+
+    def _name(self, path: tuple[str, ...]) -> str:
+        name, number = ".".join(path), 1
+        while self._paths.setdefault(name, path) != path:
+            number += 1
+            name = "/".join(path) if number == 2 else f"{'/'.join(path)}-{number}"
+        self._names[path] = name
+        return name
+
+
+def flat(values: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Every value of one mapping that is no mapping itself, by its name; see `Paths`."""
+    return Paths().flat(values)
 
 
 def param_text(value: Any) -> str:
