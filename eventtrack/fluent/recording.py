@@ -9,7 +9,7 @@ from eventtrack.fluent.client import EventtrackClient
 from eventtrack.fluent.datasets import AnyDataset, dataset_record
 from eventtrack.fluent.operations import RunOperations, perform
 from eventtrack.fluent.runs import sink_of, target
-from eventtrack.fluent.stack import thread
+from eventtrack.fluent.stack import top
 from eventtrack.views.records import DatasetInput, LoggedModelInput, Metric
 
 
@@ -41,9 +41,9 @@ def log_metric(
         InvalidValueError: Key, value, step or timestamp cannot be recorded; nothing was written.
     """
     if run_id is None and synchronous is None and model_id is None and dataset is None:
-        log = thread.log
-        if log is not None:
-            log(key, value, 0 if step is None else step, timestamp)
+        frame = top.get()
+        if frame is not None and frame.is_open:
+            frame.log(key, value, 0 if step is None else step, timestamp)
             return None
     return log_metrics({key: value}, step, synchronous, run_id, timestamp, model_id, dataset)
 
@@ -61,9 +61,9 @@ def log_metrics(
     _require_mapping("metrics", metrics)
     step = 0 if step is None else step
     if model_id is None and dataset is None and synchronous is None and run_id is None:
-        log_many = thread.log_many
-        if log_many is not None:
-            log_many(metrics, step, timestamp)
+        frame = top.get()
+        if frame is not None and frame.is_open:
+            frame.log_many(metrics, step, timestamp)
             return None
     if model_id is None and dataset is None:
         return perform(lambda: sink_of(run_id).log_many(metrics, step, timestamp), synchronous)

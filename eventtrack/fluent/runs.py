@@ -13,7 +13,7 @@ from eventtrack.fluent.experiments import (
     current_client,
     current_experiment_id,
 )
-from eventtrack.fluent.stack import RUN_ID_VARIABLE, ActiveRun, Frame, MetricSink, thread
+from eventtrack.fluent.stack import RUN_ID_VARIABLE, ActiveRun, Frame, MetricSink
 from eventtrack.tags import PARENT_TAG, RUN_NAME_TAG
 from eventtrack.views.records import LifecycleStage, Run, RunStatus
 
@@ -28,7 +28,7 @@ def start_run(
     description: str | None = None,
     log_system_metrics: bool | None = None,
 ) -> ActiveRun:
-    """Start a run, or resume one, and make it this thread's active run.
+    """Start a run, or resume one, and make it the active run of this thread, or of this task.
 
     Args:
         run_id: A run to resume; without it the variable MLFLOW_RUN_ID is looked at, once.
@@ -45,9 +45,10 @@ def start_run(
         NotFoundError: There is no such run, parent or experiment.
         InvalidValueError: The run, its parent or its experiment is deleted, or arguments clash.
     """
-    if thread.frames and not nested:
+    own = stack.own_innermost()
+    if own is not None and not nested:
         raise InvalidStateError(
-            f"Run with UUID {thread.frames[0].run_id} is already active. To start a new run, first "
+            f"Run with UUID {own.run_id} is already active. To start a new run, first "
             "end the current run with mlflow.end_run(). To start a nested run, call start_run with "
             "nested=True"
         )
@@ -58,7 +59,8 @@ def start_run(
     if resumed_id:
         run = _resume(client, resumed_id, run_name, own_tags)
     else:
-        run = _create(client, experiment_id, run_name, parent_run_id, own_tags)
+        parent_id = _parent_id(client, parent_run_id, nested=nested)
+        run = _create(client, experiment_id, run_name, parent_id, own_tags)
     active = ActiveRun(info=run.info, data=run.data, inputs=run.inputs, outputs=run.outputs)
     monitor = None
     if monitoring is not None:
@@ -70,7 +72,7 @@ def start_run(
 
 
 def end_run(status: str = RunStatus.FINISHED) -> None:
-    """End this thread's active run with `status`; without one, do nothing.
+    """End the active run that this thread or task started with `status`; without one, do nothing.
 
     Raises:
         InvalidValueError: There is no such status; the run stays active.
@@ -84,23 +86,31 @@ def end_run(status: str = RunStatus.FINISHED) -> None:
 
 
 def active_run() -> ActiveRun | None:
-    """This thread's innermost open run as it was started, or None. `get_run` tells its state."""
-    return thread.frames[-1].run if thread.frames else None
+    """The innermost open run as it was started, or None. `get_run` tells its state.
+
+    A task of asyncio sees the run of the code that created it until it starts one of its own.
+    """
+    frame = stack.innermost()
+    return None if frame is None else frame.run
 
 
 def last_active_run() -> Run | None:
-    """This thread's active run, else the run it ended last (as it is now), else None."""
+    """The active run, else the run that this task or thread ended last, as it is now; or None."""
     active = active_run()
     if active is not None:
         return active
-    return get_run(thread.last_run_id) if thread.last_run_id is not None else None
+    last_id = stack.last_run_id()
+    return None if last_id is None else get_run(last_id)
 
 
 def active_frame() -> Frame:
-    """The frame of this thread's active run; a run is started if there is none."""
-    if not thread.frames:
+    """The frame of the active run; a run is started if there is none."""
+    frame = stack.innermost()
+    if frame is None:
         start_run()
-    return thread.frames[-1]
+        frame = stack.innermost()
+        assert frame is not None
+    return frame
 
 
 def target(run_id: str | None) -> tuple[EventtrackClient, str]:
@@ -116,20 +126,14 @@ def target(run_id: str | None) -> tuple[EventtrackClient, str]:
 
 def sink_of(run_id: str | None) -> MetricSink:
     """Where points of the run that a call means go; arguments as `target`."""
-    if run_id is None:
-        return active_frame().sink
-    for frame in thread.frames:
-        if frame.run_id == run_id:
-            return frame.sink
-    return current_client().store.metrics.sink(run_id)
+    frame = active_frame() if run_id is None else stack.frame_of(run_id)
+    return frame if frame is not None else current_client().store.metrics.sink(run_id)
 
 
 def client_of(run_id: str) -> EventtrackClient:
-    """The client for a run: that of its store if this thread has it open, else the current one."""
-    for frame in thread.frames:
-        if frame.run_id == run_id:
-            return frame.client
-    return current_client()
+    """The client for a run: that of its store if the run is open here, else the current one."""
+    frame = stack.frame_of(run_id)
+    return current_client() if frame is None else frame.client
 
 
 def get_run(run_id: str) -> Run:
@@ -160,10 +164,9 @@ def _create(
     client: EventtrackClient,
     experiment_id: str | None,
     run_name: str | None,
-    parent_run_id: str | None,
+    parent_id: str | None,
     tags: dict[str, str],
 ) -> Run:
-    parent_id = _parent_id(client, parent_run_id)
     if parent_id is not None:
         tags[PARENT_TAG] = parent_id
     if run_name:
@@ -173,11 +176,13 @@ def _create(
     return client.create_run(_experiment_text(experiment_id), None, source_tags() | tags, run_name)
 
 
-def _parent_id(client: EventtrackClient, parent_run_id: str | None) -> str | None:
-    current_id = thread.frames[-1].run_id if thread.frames else None
+def _parent_id(client: EventtrackClient, parent_run_id: str | None, *, nested: bool) -> str | None:
     if not parent_run_id:
-        return current_id
-    if current_id is not None and parent_run_id != current_id:
+        frame = stack.innermost() if nested else None
+        return None if frame is None else frame.run_id
+    own = stack.own_innermost()
+    if own is not None and parent_run_id != own.run_id:
+        current_id = own.run_id
         raise InvalidStateError(
             f"Current run with UUID {current_id} does not match the specified parent_run_id "
             f"{parent_run_id}. To start a new nested run under the parent run with UUID "
@@ -195,7 +200,7 @@ def _parent_id(client: EventtrackClient, parent_run_id: str | None) -> str | Non
 def _resume(
     client: EventtrackClient, run_id: str, run_name: str | None, tags: dict[str, str]
 ) -> Run:
-    if stack.depth_of(run_id) is not None:
+    if stack.frame_of(run_id) is not None:
         raise InvalidStateError(f"Run with UUID {run_id} is already active.")
     info = client.get_run(run_id).info
     chosen = chosen_experiment_id()

@@ -1,16 +1,23 @@
-"""The open runs of each thread.
+"""The open runs of each thread and of each task.
 
-A thread sees only the runs that it started itself. A forked child starts with none: its parent's
-runs stay its parent's, and the child must not end them. What is still open when the program ends
-is ended then.
+A `ContextVar` names the innermost run; each run names the run below it. So every thread has a stack
+of its own. A task of asyncio, and a function that `asyncio.to_thread` calls, begin with the stack
+of the code that started them: what they log without starting a run goes to that run, and
+`nested=True` starts below it. They neither end such an inherited run nor does a run that they
+start show anywhere else.
+
+A forked child starts with no run: its parent's runs stay its parent's. The runs that are open when
+the program ends are ended then.
 """
 
 import atexit
+import logging
 import os
 import sys
 import threading
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Mapping
+from contextvars import ContextVar
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -49,103 +56,169 @@ class ActiveRun(Run):
         exception: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        depth = depth_of(self.info.run_id)
-        if depth is None:
-            return  # ended within the block, or this is a forked child
-        status = RunStatus.FINISHED if exception_type is None else RunStatus.FAILED
-        # Runs that were started within the block and never ended go with it.
-        while len(thread.frames) > depth:
-            pop(status)
+        leave(self, RunStatus.FINISHED if exception_type is None else RunStatus.FAILED)
 
 
 class Frame:
-    """One open run, with the client of the store that it was started in."""
+    """One open run, with the client of the store that it was started in.
 
-    __slots__ = ("client", "monitor", "run", "run_id", "sink")
+    `log` and `log_many` are those of the run's sink, kept here because `log_metric` is called in
+    inner loops.
+    """
+
+    __slots__ = ("below", "client", "is_open", "log", "log_many", "monitor", "owner", "run")
 
     def __init__(
         self, run: ActiveRun, client: EventtrackClient, monitor: SystemMetricsMonitor | None
     ) -> None:
         self.run = run
-        self.run_id = run.info.run_id
         self.client = client
-        self.sink: MetricSink = client.store.metrics.sink(self.run_id)
         self.monitor = monitor
+        sink: MetricSink = client.store.metrics.sink(run.info.run_id)
+        self.log, self.log_many = sink.log, sink.log_many
+        self.owner = _owner()
+        self.below = innermost()
+        self.is_open = True
+
+    @property
+    def run_id(self) -> str:
+        """The run's id."""
+        return self.run.info.run_id
 
 
-class _ThreadState(threading.local):
-    """What one thread knows. `log` and `log_many` are those of the innermost run's sink.
+# The frame that was pushed last in this context. It may have been closed elsewhere since:
+# `innermost` looks further down.
+top: ContextVar[Frame | None] = ContextVar("eventtrack_run", default=None)
+_last_run_id: ContextVar[str | None] = ContextVar("eventtrack_last_run", default=None)
+# For code that starts tasks and asks after their end: it does not see what they set.
+_of_thread = threading.local()
 
-    They are kept here, bound, because `log_metric` is called in inner loops: one attribute of the
-    thread's state is all that it looks up.
-    """
-
-    def __init__(self) -> None:
-        self.frames: list[Frame] = []
-        self.log: Callable[[str, float, int, int | None], None] | None = None
-        self.log_many: Callable[[Mapping[str, float], int, int | None], None] | None = None
-        self.last_run_id: str | None = None
+# Every open run of this process, oldest first, for the end of the program. A dictionary's single
+# operations are atomic, so it needs no lock.
+_open: dict[Frame, None] = {}
 
 
-thread = _ThreadState()
+def innermost() -> Frame | None:
+    """The innermost open run that this code sees: its own, or an inherited one."""
+    frame = top.get()
+    while frame is not None and not frame.is_open:
+        frame = frame.below
+    return frame
 
-# Every open run of this process by its id, oldest first, for the end of the program.
-# A dictionary's single operations are atomic, so it needs no lock.
-_open: dict[str, Frame] = {}
+
+def own_innermost() -> Frame | None:
+    """The innermost open run that was started in this thread or task itself."""
+    frame = innermost()
+    return frame if frame is not None and frame.owner == _owner() else None
+
+
+def frames() -> Iterator[Frame]:
+    """The open runs that this code sees, innermost first."""
+    frame = innermost()
+    while frame is not None:
+        if frame.is_open:
+            yield frame
+        frame = frame.below
+
+
+def frame_of(run_id: str) -> Frame | None:
+    """The innermost frame of a run that is open here; None if there is none."""
+    return next((frame for frame in frames() if frame.run_id == run_id), None)
+
+
+def last_run_id() -> str | None:
+    """The run that was ended last in this task, else in this thread."""
+    return _last_run_id.get() or getattr(_of_thread, "last_run_id", None)
 
 
 def push(frame: Frame) -> None:
-    """Make `frame` this thread's innermost run."""
-    thread.frames.append(frame)
-    _aim()
-    _open[frame.run_id] = frame
+    """Make `frame` the innermost run."""
+    top.set(frame)
+    _open[frame] = None
     # Handlers run last in, first out: registered anew, this one comes before that of any store
     # opened so far, which would otherwise be closed when the run is to be ended.
     atexit.unregister(_end_open_runs)
     atexit.register(_end_open_runs)
 
 
-def pop(status: str) -> Run | None:
-    """End this thread's innermost run; returns it as it was started, None if there is none.
+def pop(status: str) -> None:
+    """End the innermost run that was started here; without one, do nothing.
 
-    It is off the stack even if the store refuses the new status (say, because the run was
-    deleted meanwhile): a run that cannot be ended must not stand in the way of the next.
+    An inherited run stays open, with a word in the log: other tasks may work in it.
     """
-    if not thread.frames:
-        return None
-    # It named this run to a process that was to resume it; the next run is another one.
-    os.environ.pop(RUN_ID_VARIABLE, None)
-    frame = thread.frames.pop()
-    _aim()
-    thread.last_run_id = frame.run_id
-    _end(frame, status)
-    return frame.run
+    frame = own_innermost()
+    if frame is not None:
+        _take_off(frame, status)
+        return
+    inherited = innermost()
+    if inherited is not None:
+        logging.getLogger("eventtrack").warning(
+            "eventtrack: run %s goes on: it is ended by the task or thread that started it",
+            inherited.run_id,
+        )
 
 
-def depth_of(run_id: str) -> int | None:
-    """How many runs of this thread lie below `run_id`; None if it is not open in this thread."""
-    for depth, frame in enumerate(thread.frames):
-        if frame.run_id == run_id:
-            return depth
-    return None
+def leave(run: ActiveRun, status: str) -> None:
+    """End a run at the end of its block, and what this code started above it and never ended.
+
+    Nothing happens if it was ended before, or belongs to the parent of a forked child.
+    """
+    frame = frame_of(run.info.run_id)
+    if frame is None:
+        # A generator may be closed, and a fixture torn down, by another task than began it.
+        for elsewhere in [frame for frame in _open if frame.run is run]:
+            _take_off(elsewhere, status)
+        return
+    owner = _owner()
+    for above in list(frames()):
+        if above is frame:
+            break
+        if above.owner == owner:
+            _take_off(above, status)
+    _take_off(frame, status)
 
 
 def forget() -> None:
     """Drop every run without ending it: in a forked child, and between tests."""
-    thread.__init__()  # type: ignore[misc]
+    for frame in _open:
+        frame.is_open = False
     _open.clear()
+    top.set(None)
+    _last_run_id.set(None)
+    _of_thread.__dict__.clear()
 
 
-def _aim() -> None:
-    if thread.frames:
-        sink = thread.frames[-1].sink
-        thread.log, thread.log_many = sink.log, sink.log_many
-    else:
-        thread.log = thread.log_many = None
+def _take_off(frame: Frame, status: str) -> None:
+    """End a run.
+
+    It is off the stack even if the store refuses the new status (say, because the run was
+    deleted meanwhile): a run that cannot be ended must not stand in the way of the next.
+    """
+    # It named this run to a process that was to resume it; the next run is another one.
+    os.environ.pop(RUN_ID_VARIABLE, None)
+    frame.is_open = False
+    # Closed frames are let go of, or a program of many runs would keep all of them.
+    top.set(innermost())
+    _last_run_id.set(frame.run_id)
+    _of_thread.last_run_id = frame.run_id
+    _end(frame, status)
+
+
+def _owner() -> object:
+    """What runs this code: a task of asyncio, else the thread. Equal while it is the same."""
+    asyncio = sys.modules.get("asyncio")
+    if asyncio is not None:
+        try:
+            task = asyncio.current_task()
+        except RuntimeError:
+            task = None
+        if task is not None:
+            return task
+    return threading.get_ident()
 
 
 def _end(frame: Frame, status: str) -> None:
-    _open.pop(frame.run_id, None)
+    _open.pop(frame, None)
     if frame.monitor is not None:
         frame.monitor.finish()
     frame.client.set_terminated(frame.run_id, status)
@@ -155,7 +228,7 @@ def _end_open_runs() -> None:
     # The interpreter keeps the exception that it reported before it ended; at a prompt that may
     # be any old one, which says nothing about the runs.
     failed = getattr(sys, "last_value", None) is not None and not hasattr(sys, "ps1")
-    for frame in reversed(list(_open.values())):
+    for frame in reversed(list(_open)):
         try:
             _end(frame, RunStatus.FAILED if failed else RunStatus.FINISHED)
         except EventtrackError as error:
