@@ -1,12 +1,11 @@
-"""What MLflow's tracking store refuses, in its own words, and what its server silently shortens.
+"""What MLflow's tracking store refuses of a request, in its own words.
 
-The store below checks all of this again, in words for people who call it from Python; a client of
-the server reads MLflow's, which name the field of the request.
+The store below checks names and lengths again, by the same rules (`store/validate.py`); only here
+is it known where in the request a value stands.
 """
 
 import functools
 import math
-import posixpath
 import re
 import urllib.parse
 from collections.abc import Sequence
@@ -15,9 +14,10 @@ from typing import NoReturn
 from eventtrack import limits
 from eventtrack.compat import quick
 from eventtrack.compat.messages import Fields
-from eventtrack.compat.rules import invalid_value
 from eventtrack.errors import InvalidValueError, NotFoundError
+from eventtrack.store import validate
 from eventtrack.store.points import PointLike
+from eventtrack.store.validate import invalid_value, no_longer
 from eventtrack.tags import TRACE_NAME_TAG
 from eventtrack.views.locations import is_local
 from eventtrack.views.records import (
@@ -30,13 +30,8 @@ from eventtrack.views.records import (
     RunTag,
 )
 
-_KEY = re.compile(r"^[/\w.\- :]*$")
 _PLAIN_KEY = re.compile(r"[\w\-][\w.\- :]*")
 _RUN_ID = re.compile(r"^[a-zA-Z0-9][\w\-]{0,255}$")
-_BAD_LETTERS = (
-    "Names may only contain alphanumerics, underscores (_), dashes (-), periods (.), spaces ( ), "
-    "colon(:) and slashes (/)."
-)
 # MLflow (utils/validation.py): what one batch may hold.
 BATCH_METRICS_MAX = 1000
 BATCH_PARAMS_MAX = 100
@@ -87,7 +82,7 @@ def experiment_name(name: str) -> str:
     """An experiment's name."""
     if not name:
         refuse(f"Invalid experiment name: '{name}'")
-    _no_longer("name", limits.EXPERIMENT_NAME_LENGTH_MAX, name)
+    no_longer("name", limits.EXPERIMENT_NAME_LENGTH_MAX, name)
     return name
 
 
@@ -144,9 +139,8 @@ def too_many_views(of: str) -> NoReturn:
 
 def experiment_tag(key: str, value: str) -> ExperimentTag:
     """A tag of an experiment."""
-    _key(key, "key")
-    _no_longer("key", limits.EXPERIMENT_TAG_KEY_LENGTH_MAX, key)
-    _no_longer("value", limits.EXPERIMENT_TAG_VALUE_LENGTH_MAX, value)
+    validate.tag_key(key)
+    no_longer("value", limits.EXPERIMENT_TAG_VALUE_LENGTH_MAX, value)
     return ExperimentTag(key=key, value=value)
 
 
@@ -155,7 +149,8 @@ def metric(source: Fields, path: str = "") -> Metric:
     key, timestamp = source["key"], source["timestamp"]
     if bool(source["dataset_name"]) != bool(source["dataset_digest"]):
         refuse("Both dataset_name and dataset_digest must be provided if one is provided")
-    _key(key, f"{path}name")
+    if not _is_plain(key):
+        validate.metric_key(key, f"{path}name")
     if timestamp < 0:
         refuse(
             invalid_value(
@@ -165,7 +160,6 @@ def metric(source: Fields, path: str = "") -> Metric:
                 "Timestamp must be a nonnegative long (64-bit integer) ",
             )
         )
-    _no_longer("Metric name", limits.KEY_LENGTH_MAX, key)
     return Metric(
         key=key,
         value=source["value"],
@@ -179,16 +173,14 @@ def metric(source: Fields, path: str = "") -> Metric:
 
 def param(source: Fields, path: str = "") -> Param:
     """A param; a value that is too long is cut."""
-    _key(source["key"], f"{path}key")
-    _no_longer("Param key", limits.KEY_LENGTH_MAX, source["key"])
-    return Param(key=source["key"], value=source["value"][: limits.PARAM_VALUE_LENGTH_MAX])
+    key = validate.param_key(source["key"], f"{path}key")
+    return Param(key=key, value=validate.param_value(key, source["value"]))
 
 
 def run_tag(source: Fields, path: str = "") -> RunTag:
     """A tag of a run; a value that is too long is cut."""
-    _key(source["key"], f"{path}key")
-    _no_longer(f"{path}key", limits.KEY_LENGTH_MAX, source["key"])
-    return RunTag(key=source["key"], value=source["value"][: limits.TAG_VALUE_LENGTH_MAX])
+    key = validate.tag_key(source["key"], f"{path}key")
+    return RunTag(key=key, value=validate.tag_value(key, source["value"]))
 
 
 def pairs(sources: Sequence[Fields]) -> dict[str, str]:
@@ -198,18 +190,16 @@ def pairs(sources: Sequence[Fields]) -> dict[str, str]:
 
 def trace_tag(key: str, value: str) -> RunTag:
     """A tag of a trace; a value that is too long is cut."""
-    _key(key, "key")
-    _no_longer("key", limits.KEY_LENGTH_MAX, key)
+    validate.tag_key(key)
     if key == TRACE_NAME_TAG:
-        _no_longer("Trace name", limits.TRACE_NAME_LENGTH_MAX, value)
-    return RunTag(key=key, value=value[: limits.TAG_VALUE_LENGTH_MAX])
+        no_longer("Trace name", limits.TRACE_NAME_LENGTH_MAX, value)
+    return RunTag(key=key, value=validate.tag_value(key, value))
 
 
 def registry_tag(key: str, value: str) -> tuple[str, str]:
     """A tag of a registered model or of a version."""
-    _key(key, "key")
-    _no_longer("key", limits.KEY_LENGTH_MAX, key)
-    _no_longer("value", limits.REGISTERED_TAG_VALUE_LENGTH_MAX, value)
+    validate.tag_key(key)
+    no_longer("value", limits.REGISTERED_TAG_VALUE_LENGTH_MAX, value)
     return key, value
 
 
@@ -253,11 +243,11 @@ def dataset_input(source: Fields) -> DatasetInput:
         ("schema", limits.DATASET_SCHEMA_LENGTH_MAX),
         ("profile", limits.DATASET_PROFILE_LENGTH_MAX),
     ):
-        _no_longer(name, longest, sent[name])
+        no_longer(name, longest, sent[name])
     tags = [InputTag(key=one["key"], value=one["value"]) for one in source["tags"]]
     for tag in tags:
-        _no_longer("key", limits.INPUT_TAG_KEY_LENGTH_MAX, tag.key)
-        _no_longer("value", limits.INPUT_TAG_VALUE_LENGTH_MAX, tag.value)
+        no_longer("key", limits.INPUT_TAG_KEY_LENGTH_MAX, tag.key)
+        no_longer("value", limits.INPUT_TAG_VALUE_LENGTH_MAX, tag.value)
     dataset = Dataset(
         name=sent["name"],
         digest=sent["digest"],
@@ -305,23 +295,6 @@ def fully_decoded(text: str) -> str:
 _DOUBLE_MAX = 1.7976931348623157e308
 
 
-def _key(key: str, path: str) -> None:
-    if _is_plain(key):
-        return
-    if not _KEY.match(key):
-        refuse(invalid_value(path, key, _BAD_LETTERS))
-    norm = posixpath.normpath(key)
-    if norm != key or norm == "." or norm.startswith(("..", "/")):
-        refuse(
-            invalid_value(
-                path,
-                key,
-                "Names may be treated as files in certain cases, and must not resolve to other "
-                f"names when treated as such. This name would resolve to {norm!r}",
-            )
-        )
-
-
 # Names of metrics in which `metric` found nothing to refuse: a program logs under few, again and
 # again.
 _plain_names: set[str] = set()
@@ -337,7 +310,7 @@ def _all_plain(points: Sequence[quick.Point]) -> bool:
     names = [point.key for point in points]
     if _plain_names.issuperset(names):
         return True
-    if not all(len(name) <= limits.KEY_LENGTH_MAX and _is_plain(name) for name in names):
+    if not all(map(_is_plain, names)):
         return False
     if len(_plain_names) > _PLAIN_NAMES_MAX:
         _plain_names.clear()
@@ -348,12 +321,7 @@ def _all_plain(points: Sequence[quick.Point]) -> bool:
 @functools.lru_cache(maxsize=4096)
 def _is_plain(key: str) -> bool:
     """Whether a key needs no closer look; a program logs under few names, again and again."""
-    return _PLAIN_KEY.fullmatch(key) is not None
-
-
-def _no_longer(what: str, longest: int, text: str) -> None:
-    if len(text) > longest:
-        refuse(f"'{what}' exceeds the maximum length of {longest} characters")
+    return len(key) <= limits.KEY_LENGTH_MAX and _PLAIN_KEY.fullmatch(key) is not None
 
 
 def _at_most(what: str, most: int, count: int) -> None:

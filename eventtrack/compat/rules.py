@@ -4,12 +4,12 @@ MLflow looks at the JSON as it was sent: a required field has to be there under 
 Rules about types only count when the request could not be read as a whole.
 """
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from eventtrack.errors import InvalidValueError
+from eventtrack.store.validate import invalid_value
 
 _SEE_DOCS = " See the API docs for more information about request parameters."
 
@@ -34,13 +34,6 @@ class Rule:
 
 
 Rules = Mapping[str, Sequence[Rule]]
-
-
-def invalid_value(path: str, value: object, detail: str = "") -> str:
-    """MLflow's sentence about a value that is not allowed."""
-    shown = json.dumps(value, sort_keys=True, separators=(",", ":"))
-    said = f"Invalid value {shown} for parameter '{path}' supplied"
-    return f"{said}: {detail}" if detail else f"{said}."
 
 
 def missing_value(path: str) -> str:

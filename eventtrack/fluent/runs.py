@@ -126,8 +126,10 @@ def target(run_id: str | None) -> tuple[EventtrackClient, str]:
 
 def sink_of(run_id: str | None) -> MetricSink:
     """Where points of the run that a call means go; arguments as `target`."""
-    frame = active_frame() if run_id is None else stack.frame_of(run_id)
-    return frame if frame is not None else current_client().store.metrics.sink(run_id)
+    if run_id is None:
+        return active_frame()
+    frame = stack.frame_of(run_id)
+    return current_client().store.metrics.sink(run_id) if frame is None else frame
 
 
 def client_of(run_id: str) -> EventtrackClient:

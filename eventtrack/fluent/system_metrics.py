@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from eventtrack.errors import EventtrackError, InvalidValueError, UsageError
 from eventtrack.fluent.location import AnyStore
+from eventtrack.store.validate import truth_of_environment
 
 ENABLED_VARIABLE = "MLFLOW_ENABLE_SYSTEM_METRICS_LOGGING"
 INTERVAL_VARIABLE = "MLFLOW_SYSTEM_METRICS_SAMPLING_INTERVAL"
@@ -63,7 +64,7 @@ def settings(asked: bool | None) -> Settings | None:
         InvalidValueError: A variable cannot be read.
         UsageError: psutil is not installed.
     """
-    if not (_enabled() if asked is None else asked):
+    if not (truth_of_environment(ENABLED_VARIABLE, default=False) if asked is None else asked):
         return None
     if importlib.util.find_spec("psutil") is None:
         raise UsageError(
@@ -156,16 +157,6 @@ def _means(samples: list[dict[str, float]], prefix: str) -> dict[str, float]:
         prefix + key: round(sum(sample[key] for sample in samples) / len(samples), 1)
         for key in samples[0]
     }
-
-
-def _enabled() -> bool:
-    text = os.environ.get(ENABLED_VARIABLE, "false").lower()
-    if text not in {"true", "false", "1", "0"}:
-        raise InvalidValueError(
-            f"{ENABLED_VARIABLE} value must be one of ['true', 'false', '1', '0'] "
-            f"(case-insensitive), but got {text}"
-        )
-    return text in {"true", "1"}
 
 
 def _number(variable: str, default: float) -> float:

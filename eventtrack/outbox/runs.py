@@ -72,7 +72,7 @@ class RemoteRuns:
         """
         pairs = validate.mapping("tags", tags or {}).items()
         clean = {validate.tag_key(key): validate.tag_value(key, value) for key, value in pairs}
-        name = run_name or clean.get(RUN_NAME_TAG, "")
+        name = validate.tag_value(RUN_NAME_TAG, run_name or clean.get(RUN_NAME_TAG, ""))
         start_ms = _clock.now_ms() if start_time is None else start_time
         start_ms = validate.int64("start_time", start_ms)
         run_id = _ids.id128().hex()

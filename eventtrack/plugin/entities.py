@@ -5,9 +5,7 @@ from math import inf
 
 from mlflow import entities
 from mlflow.entities.dataset_summary import _DatasetSummary
-from mlflow.environment_variables import MLFLOW_TRUNCATE_LONG_VALUES
 
-from eventtrack import limits
 from eventtrack.views import records
 
 # What MLflow's SQL store reads back for an infinity, which its databases cannot hold.
@@ -126,13 +124,13 @@ def metric_record(point: entities.Metric) -> records.Metric:
 
 
 def param_record(param: entities.Param) -> records.Param:
-    """One param as our record, cut to the longest value that is stored."""
-    return records.Param(key=param.key, value=_cut(param.value, limits.PARAM_VALUE_LENGTH_MAX))
+    """One param as our record."""
+    return records.Param(key=param.key, value=_text(param.value))
 
 
 def tag_record(tag: entities.RunTag) -> records.RunTag:
-    """One run tag as our record, cut to the longest value that is stored."""
-    return records.RunTag(key=tag.key, value=_cut(tag.value, limits.TAG_VALUE_LENGTH_MAX))
+    """One run tag as our record."""
+    return records.RunTag(key=tag.key, value=_text(tag.value))
 
 
 def pairs(tags: Iterable[entities.RunTag] | None) -> Mapping[str, str]:
@@ -171,7 +169,5 @@ def _dataset_input(one: records.DatasetInput) -> entities.DatasetInput:
     )
 
 
-def _cut(value: object, longest: int) -> str:
-    """MLflow cuts long values unless it is told to refuse them; the store always refuses."""
-    text = "" if value is None else str(value)
-    return text[:longest] if MLFLOW_TRUNCATE_LONG_VALUES.get() else text
+def _text(value: object) -> str:
+    return "" if value is None else str(value)

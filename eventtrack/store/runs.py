@@ -71,6 +71,7 @@ class Runs:
                 that id exists.
         """
         clean = _clean_tags(tags or {})
+        run_name = validate.tag_value(RUN_NAME_TAG, run_name) if run_name else None
         tagged = clean.get(RUN_NAME_TAG)
         if run_name and tagged and run_name != tagged:
             raise InvalidValueError(
@@ -79,7 +80,7 @@ class Runs:
                 hint="give the name once",
             )
         name = run_name or tagged or self._engine.ids.words()
-        clean[RUN_NAME_TAG] = validate.tag_value(RUN_NAME_TAG, name)
+        clean[RUN_NAME_TAG] = name
         start_ms = self._engine.clock.now_ms() if start_time is None else start_time
         start_ms = validate.int64("start_time", start_ms)
         new_id = self._engine.ids.id128().hex() if run_id is None else validate.run_id(run_id)

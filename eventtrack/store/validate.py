@@ -1,8 +1,11 @@
-"""What MLflow's validation refuses, in MLflow's words, with what to do instead.
+"""What MLflow's validation refuses or cuts, in MLflow's words, with what to do instead.
 
-Every check raises `InvalidValueError` and is made before anything is written.
+Every check raises `InvalidValueError` and is made before anything is written. `path` says where a
+value stands in what was sent, as MLflow's messages do: `key`, `params[3].key`.
 """
 
+import json
+import logging
 import os
 import posixpath
 import re
@@ -16,21 +19,93 @@ from eventtrack.views.locations import is_folder, is_local
 
 _KEY = re.compile(r"^[/\w.\- :]*$")
 _ID = re.compile(r"^[a-zA-Z0-9][\w\-]{0,255}$")
+# MLflow's: whether params and tags that are too long are cut (the default) or refused.
+CUT_VARIABLE = "MLFLOW_TRUNCATE_LONG_VALUES"
+# Characters of a value that a message shows.
+_SHOWN_MAX = 1000
+_BAD_LETTERS = (
+    "Names may only contain alphanumerics, underscores (_), dashes (-), periods (.), spaces ( ), "
+    "colon(:) and slashes (/)."
+)
 
 
-def metric_key(key: object) -> str:
+def invalid_value(path: str, value: object, detail: str = "") -> str:
+    """MLflow's sentence about a value that is not allowed."""
+    try:
+        shown = json.dumps(value, sort_keys=True, separators=(",", ":"))
+    except (TypeError, ValueError):
+        shown = repr(value)
+    if len(shown) > _SHOWN_MAX:
+        shown = f"{shown[:_SHOWN_MAX]}..."
+    said = f"Invalid value {shown} for parameter '{path}' supplied"
+    return f"{said}: {detail}" if detail else f"{said}."
+
+
+def no_longer(what: str, longest: int, text: str, instead: str = "") -> None:
+    """A text has a longest length in characters; `instead` says where a longer text may go."""
+    if len(text) > longest:
+        hint = f"; the long text may go to {instead}" if instead else ""
+        raise InvalidValueError(
+            f"'{what}' exceeds the maximum length of {longest} characters",
+            hint=f"it has {len(text)} characters{hint}",
+        )
+
+
+def fitting(what: str, longest: int, text: str) -> str:
+    """A param's or a tag's value as it is stored: cut where it is too long, with a warning.
+
+    With MLFLOW_TRUNCATE_LONG_VALUES=false such a value is refused. This is the one rule for every
+    way in: the fluent API, the client, the outbox, the server and the plugin.
+    """
+    if len(text) <= longest:
+        return text
+    if not truth_of_environment(CUT_VARIABLE, default=True):
+        no_longer(what, longest, text, "a file: log_text()")
+    logging.getLogger("eventtrack").warning(
+        "eventtrack: %s '%s...' (%d characters) is truncated to %d characters to meet the length "
+        "limit.",
+        what,
+        text[:100],
+        len(text),
+        longest,
+    )
+    return text[:longest]
+
+
+def truth_of_environment(variable: str, *, default: bool) -> bool:
+    """A variable of the environment that is true or false."""
+    text = os.environ.get(variable, "").lower()
+    if text not in ("", "true", "false", "1", "0"):
+        raise InvalidValueError(
+            f"{variable} value must be one of ['true', 'false', '1', '0'] (case-insensitive), "
+            f"but got {text}",
+            hint=f"set {variable} to true or false, or leave it out",
+        )
+    return text in ("true", "1") if text else default
+
+
+def metric_key(key: object, path: str = "name") -> str:
     """A metric's name."""
-    return _key(key, "Metric", "metrics")
+    if key is None:
+        refuse(
+            invalid_value(path, key, "Metric name cannot be None. A key name must be provided."),
+            "pass a text as the name",
+        )
+    return _key(key, path, "Metric name")
 
 
-def param_key(key: object) -> str:
+def param_key(key: object, path: str = "key") -> str:
     """A param's name."""
-    return _key(key, "Param", "params")
+    if key is None:
+        refuse(invalid_value(path, "", "A key name must be provided."), "pass a text as the name")
+    return _key(key, path, "Param key")
 
 
-def tag_key(key: object) -> str:
-    """A run tag's name."""
-    return _key(key, "Tag", "tags")
+def tag_key(key: object, path: str = "key") -> str:
+    """A tag's name."""
+    if key is None:
+        refuse(f"Missing value for required parameter '{path}'.", "pass a text as the name")
+    return _key(key, path, path)
 
 
 def metric_value(key: str, value: object) -> float:
@@ -79,17 +154,15 @@ def timestamp_ms(value: object) -> int:
 
 
 def param_value(key: str, value: object) -> str:
-    """A param's value as text."""
-    text = str(value)
-    _length(f"Param value for key '{key}'", text, limits.PARAM_VALUE_LENGTH_MAX, "log_text()")
-    return _unicode(f"Param value for key '{key}'", text)
+    """A param's value as text, cut if need be."""
+    text = _unicode(f"Param value for key '{key}'", str(value))
+    return fitting(f"Param value of '{key}'", limits.PARAM_VALUE_LENGTH_MAX, text)
 
 
 def tag_value(key: str, value: object) -> str:
-    """A run tag's value as text."""
-    text = str(value)
-    _length(f"Tag value for key '{key}'", text, limits.TAG_VALUE_LENGTH_MAX, "log_text()")
-    return _unicode(f"Tag value for key '{key}'", text)
+    """A tag's value as text, cut if need be."""
+    text = _unicode(f"Tag value for key '{key}'", str(value))
+    return fitting(f"Tag value of '{key}'", limits.TAG_VALUE_LENGTH_MAX, text)
 
 
 def mapping(name: str, value: object) -> Mapping[Any, Any]:
@@ -122,15 +195,15 @@ def experiment_name(name: object) -> str:
             f"Invalid experiment name: {_excerpt(name)}. Expects a string.",
             hint=f"pass {str(name)!r} instead",
         )
-    _length("Experiment name", name, limits.EXPERIMENT_NAME_LENGTH_MAX, "a tag")
+    no_longer("name", limits.EXPERIMENT_NAME_LENGTH_MAX, name, "a tag")
     return _unicode("Experiment name", name)
 
 
 def experiment_tag(key: object, value: object) -> tuple[str, str]:
     """An experiment's tag, both sides."""
-    name = _key(key, "Tag", "tags")
+    name = tag_key(key)
     text = str(value)
-    _length(f"Tag value for key '{name}'", text, limits.EXPERIMENT_TAG_VALUE_LENGTH_MAX, "a file")
+    no_longer("value", limits.EXPERIMENT_TAG_VALUE_LENGTH_MAX, text, "a file")
     return name, _unicode(f"Tag value for key '{name}'", text)
 
 
@@ -139,7 +212,12 @@ def artifact_location(location: str | None) -> str | None:
     if location is None or location == "":
         return None
     location = text("Artifact location", location)
-    _length("Artifact location", location, limits.ARTIFACT_LOCATION_LENGTH_MAX, "a shorter path")
+    if len(location) > limits.ARTIFACT_LOCATION_LENGTH_MAX:
+        refuse(
+            "Invalid artifact path length. The length of the artifact path cannot be greater than "
+            f"{limits.ARTIFACT_LOCATION_LENGTH_MAX} characters.",
+            "use a shorter path",
+        )
     if "#" in location or location.startswith("runs:"):
         raise InvalidValueError(
             f"Artifact location cannot be a runs:/ URI or have a fragment: {location!r}",
@@ -196,26 +274,23 @@ def artifact_path(path: str) -> str:
     return _unicode("Artifact path", clean)
 
 
-def _key(key: object, what: str, plural: str) -> str:
-    if not isinstance(key, str) or key == "":
-        raise InvalidValueError(
-            f"{what} name cannot be {'empty' if key == '' else _excerpt(key)}. "
-            "A key name must be provided.",
-            hint="pass a text as the name",
-        )
-    _length(f"{what} key", key, limits.KEY_LENGTH_MAX, "a shorter name")
+def _key(key: object, path: str, what: str) -> str:
+    if not isinstance(key, str):
+        refuse(invalid_value(path, key, "A name is a text."), "pass a text as the name")
     if not _KEY.match(key):
-        raise InvalidValueError(
-            f"Invalid {what.lower()} name: {_excerpt(key)}. Names may only contain alphanumerics, "
-            "underscores (_), dashes (-), periods (.), spaces ( ), colon(:) and slashes (/).",
-            hint="replace the other characters, for example by '_'",
+        refuse(invalid_value(path, key, _BAD_LETTERS), "replace the other characters, say by '_'")
+    norm = posixpath.normpath(key)
+    if norm != key or norm == "." or norm.startswith(("..", "/")):
+        refuse(
+            invalid_value(
+                path,
+                key,
+                "Names may be treated as files in certain cases, and must not resolve to other "
+                f"names when treated as such. This name would resolve to {norm!r}",
+            ),
+            f"try {norm.lstrip('./') or 'name'!r}",
         )
-    if posixpath.normpath(key) != key or key == "." or key.startswith(("..", "/")):
-        raise InvalidValueError(
-            f"Invalid {what.lower()} name: {_excerpt(key)}. Names may be treated as files in "
-            f"certain cases, and must not resolve to other names when treated as such.",
-            hint=f"try {posixpath.normpath(key).lstrip('./') or plural!r}",
-        )
+    no_longer(what, limits.KEY_LENGTH_MAX, key, "the value")
     return _plain(key)
 
 
@@ -230,14 +305,6 @@ def _scalar(value: Any) -> Any:
 def _plain(text: str) -> str:
     """The same text without a subclass's type (numpy's, say), which msgpack does not know."""
     return text if type(text) is str else str.__str__(text)
-
-
-def _length(what: str, text: str, longest: int, instead: str) -> None:
-    if len(text) > longest:
-        raise InvalidValueError(
-            f"{what} had length {len(text)}, which exceeded length limit of {longest}",
-            hint=f"shorten it, or keep the long text elsewhere: {instead}",
-        )
 
 
 def _unicode(what: str, text: str) -> str:

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import contextvars
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Generator
 from concurrent.futures import ThreadPoolExecutor
 from types import ModuleType
 
@@ -216,7 +216,7 @@ def test_a_copied_context_takes_its_run_to_a_thread(mlflow: ModuleType) -> None:
 def test_a_run_of_an_async_generator_ends_also_where_another_task_closes_it(
     mlflow: ModuleType,
 ) -> None:
-    async def epochs() -> AsyncIterator[str]:
+    async def epochs() -> AsyncGenerator[str, None]:
         with mlflow.start_run() as run:
             while True:
                 yield str(run.info.run_id)
@@ -230,7 +230,7 @@ def test_a_run_of_an_async_generator_ends_also_where_another_task_closes_it(
         broken_off = await asyncio.create_task(break_off())
         other = epochs()
         closed = await anext(other)
-        await asyncio.create_task(other.aclose())  # type: ignore[attr-defined]
+        await asyncio.create_task(other.aclose())
         return broken_off, closed
 
     for run_id in asyncio.run(main()):
@@ -246,7 +246,7 @@ def test_a_run_ends_in_another_context_than_it_began_in(mlflow: ModuleType) -> N
 
 
 def test_generators_that_take_turns_end_their_own_runs(mlflow: ModuleType) -> None:
-    def train(name: str) -> Iterator[str]:
+    def train(name: str) -> Generator[str, None, None]:
         with mlflow.start_run(run_name=name, nested=True) as run:
             yield run.info.run_id
             yield run.info.run_id

@@ -15,7 +15,7 @@ from eventtrack.errors import (
     NotFoundError,
     UsageError,
 )
-from eventtrack.views.records import Run
+from eventtrack.views.records import Param, Run, RunTag
 
 # What servers and stores say each in their own way.
 _OWN = ("eventtrack.outbox_id", "mlflow.parentRunId")
@@ -219,3 +219,54 @@ def test_a_figure_an_image_and_a_table_arrive(mlflow: ModuleType, experiment: st
     assert mlflow.artifacts.load_image(f"runs:/{run.info.run_id}/zero.png").size == (4, 4)
     frame = mlflow.search_runs()
     assert frame["run_id"].tolist() == [run.info.run_id]
+
+
+def long_values(mlflow: ModuleType) -> dict[str, int]:
+    """What is left of values that are too long, by the call that logged them."""
+    cut = 9000 * "é"
+    client = mlflow.MlflowClient()
+    with mlflow.start_run(run_name=cut, tags={"start": cut}, description=cut) as run:
+        mlflow.log_param("log_param", cut)
+        mlflow.log_params({"log_params": cut, "short": 1})
+        mlflow.set_tag("set_tag", cut)
+        mlflow.set_tags({"set_tags": cut})
+        client.log_param(run.info.run_id, "client.log_param", cut)
+        client.set_tag(run.info.run_id, "client.set_tag", cut)
+        client.log_batch(
+            run.info.run_id,
+            params=[Param("batch", cut)],
+            tags=[RunTag("batch", cut)],
+        )
+    data = mlflow.get_run(run.info.run_id).data
+    return {
+        name: len(value)
+        for name, value in [*data.params.items(), *data.tags.items()]
+        if name not in ("mlflow.source.name", "mlflow.source.git.commit", "mlflow.user")
+    }
+
+
+def test_long_values_are_cut_as_on_a_path(
+    mlflow: ModuleType, tmp_path: Path, experiment: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    mlflow.set_experiment(experiment)
+    there = long_values(mlflow)
+    assert len(caplog.messages) >= 10
+    mlflow.set_tracking_uri(tmp_path / "store")
+    mlflow.set_experiment(experiment)
+    here = long_values(mlflow)
+    assert there == here
+    assert sorted(set(here.values())) == [1, 5, 6000, 8000]
+
+
+def test_a_long_tag_of_an_experiment_is_refused_as_on_a_path(
+    mlflow: ModuleType, tmp_path: Path, experiment: str
+) -> None:
+    said = []
+    for place in (None, tmp_path / "store"):
+        if place is not None:
+            mlflow.set_tracking_uri(place)
+        mlflow.set_experiment(experiment)
+        with pytest.raises(InvalidValueError) as refused:
+            mlflow.set_experiment_tag("note", "x" * 20001)
+        said.append(refused.value.message)
+    assert said == ["'value' exceeds the maximum length of 20000 characters"] * 2

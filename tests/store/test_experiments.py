@@ -204,7 +204,7 @@ def test_tags_are_refused(store: Store) -> None:
         store.experiments.delete_tag("0", "t")
     with refused(store, InvalidValueError):
         store.experiments.set_tag("0", "", "a")
-    with refused(store, InvalidValueError, "exceeded length limit of 20000"):
+    with refused(store, InvalidValueError, "exceeds the maximum length of 20000"):
         store.experiments.set_tag("0", "t", "x" * 20_001)
     store.experiments.delete("0")
     with refused(store, InvalidValueError, "must be in the 'active' state"):

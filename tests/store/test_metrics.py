@@ -1,5 +1,6 @@
 """Metrics: what a point may be, how a history is kept, and who may still log to a run."""
 
+import json
 import math
 import subprocess
 import sys
@@ -128,7 +129,8 @@ def test_a_time_is_a_whole_number_of_milliseconds_since_1970(
 
 @pytest.mark.parametrize("key", [["m"], {}, 3, None, ""])
 def test_a_name_is_a_text(store: Store, run_id: str, key: object) -> None:
-    with refused(store, InvalidValueError, "Metric name cannot be"):
+    shown = json.dumps(key, separators=(",", ":"))
+    with refused(store, InvalidValueError, f"Invalid value {shown} for parameter 'name' supplied"):
         store.metrics.log(run_id, key, 1.0)  # type: ignore[arg-type]
 
 

@@ -1,11 +1,13 @@
 """Runs: born, resumed, named, deleted, restored, and what they refuse."""
 
+from collections.abc import Callable
+
 import pytest
 
 from eventtrack.clock import ManualClock
 from eventtrack.errors import InvalidValueError, NotFoundError
 from eventtrack.store import Store
-from eventtrack.views.records import Metric, Param, RunStatus, RunTag
+from eventtrack.views.records import Metric, Param, Run, RunStatus, RunTag
 from tests.store.machines import refused, types_of
 
 UNKNOWN = "f" * 32
@@ -33,9 +35,10 @@ def test_a_name_may_come_as_a_tag(store: Store) -> None:
     assert run.info.run_name == "tagged"
 
 
-def test_a_name_may_come_twice_if_it_is_the_same(store: Store) -> None:
-    run = store.runs.create("0", run_name="same", tags={"mlflow.runName": "same"})
-    assert run.info.run_name == "same"
+@pytest.mark.parametrize("name", ["same", "x" * 8001])
+def test_a_name_may_come_twice_if_it_is_the_same(store: Store, name: str) -> None:
+    run = store.runs.create("0", run_name=name, tags={"mlflow.runName": name})
+    assert run.info.run_name == run.data.tags["mlflow.runName"] == name[:8000]
 
 
 def test_two_different_names_are_refused(store: Store) -> None:
@@ -243,7 +246,7 @@ BAD_BATCHES = {
     "a param twice": ([], [Param(key="p", value="1"), Param(key="p", value="1")], []),
     "an empty name": ([], [Param(key="", value="1")], []),
     "a name of no text": ([], [Param(key=["p"], value="1")], []),  # type: ignore[arg-type]
-    "a long tag": ([], [], [RunTag(key="t", value="x" * 8001)]),
+    "a long name": ([], [], [RunTag(key="x" * 251, value="1")]),
     "a metric without a time": ([Metric(key="m", value=1, timestamp=None)], [], []),  # type: ignore[arg-type]
     "a metric of text": ([Metric(key="m", value="x", timestamp=0)], [], []),  # type: ignore[arg-type]
     "a metric before 1970": ([Metric(key="m", value=1, timestamp=-1)], [], []),
@@ -285,23 +288,87 @@ def test_of_equal_tags_in_a_batch_the_last_counts(store: Store, run_id: str) -> 
     assert store.runs.get(run_id).data.tags["t"] == "b"
 
 
-@pytest.mark.parametrize(
-    ("length", "write"),
+LONG_VALUES = pytest.mark.parametrize(
+    ("length", "write", "read"),
     [
-        (6000, lambda store, run, text: store.runs.log_params(run, {"p": text})),
-        (8000, lambda store, run, text: store.runs.set_tags(run, {"t": text})),
-        (8000, lambda store, run, text: store.runs.update(run, name=text)),
-        (250, lambda store, run, text: store.runs.log_params(run, {text: 1})),
-        (250, lambda store, run, text: store.runs.set_tags(run, {text: 1})),
+        (
+            6000,
+            lambda store, run, text: store.runs.log_params(run, {"p": text}),
+            lambda run: run.data.params["p"],
+        ),
+        (
+            6000,
+            lambda store, run, text: store.runs.log_batch(run, params=[Param("p", text)]),
+            lambda run: run.data.params["p"],
+        ),
+        (
+            8000,
+            lambda store, run, text: store.runs.set_tags(run, {"t": text}),
+            lambda run: run.data.tags["t"],
+        ),
+        (
+            8000,
+            lambda store, run, text: store.runs.log_batch(run, tags=[RunTag("t", text)]),
+            lambda run: run.data.tags["t"],
+        ),
+        (
+            8000,
+            lambda store, run, text: store.runs.update(run, name=text),
+            lambda run: run.info.run_name,
+        ),
     ],
-    ids=["param", "tag", "name", "param key", "tag key"],
+    ids=["param", "param of a batch", "tag", "tag of a batch", "name"],
 )
-def test_the_longest_text_is_taken_and_one_more_character_refused(
-    store: Store, run_id: str, length: int, write: object
+
+
+@LONG_VALUES
+def test_a_value_that_is_too_long_is_cut_with_a_warning(
+    store: Store,
+    run_id: str,
+    caplog: pytest.LogCaptureFixture,
+    length: int,
+    write: Callable[[Store, str, str], None],
+    read: Callable[[Run], str],
 ) -> None:
-    write(store, run_id, "x" * length)  # type: ignore[operator]
-    with refused(store, InvalidValueError, f"exceeded length limit of {length}"):
-        write(store, run_id, "y" * (length + 1))  # type: ignore[operator]
+    write(store, run_id, "ü" * length)
+    assert caplog.messages == []
+    other = store.runs.create("0").info.run_id
+    write(store, other, "ü" * length + "x")
+    assert read(store.runs.get(run_id)) == read(store.runs.get(other)) == "ü" * length
+    (message,) = caplog.messages
+    assert f"({length + 1} characters) is truncated to {length} characters" in message
+    # What is cut is what is compared: logged again it is the same value.
+    write(store, other, "ü" * length + "y")
+
+
+@LONG_VALUES
+def test_a_value_that_is_too_long_is_refused_where_that_is_asked_for(
+    store: Store,
+    run_id: str,
+    monkeypatch: pytest.MonkeyPatch,
+    length: int,
+    write: Callable[[Store, str, str], None],
+    read: Callable[[Run], str],
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRUNCATE_LONG_VALUES", "False")
+    write(store, run_id, "x" * length)
+    with refused(store, InvalidValueError, f"exceeds the maximum length of {length} characters"):
+        write(store, run_id, "y" * (length + 1))
+
+
+def test_a_setting_that_is_neither_true_nor_false_is_refused(
+    store: Store, run_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRUNCATE_LONG_VALUES", "perhaps")
+    with refused(store, InvalidValueError, "MLFLOW_TRUNCATE_LONG_VALUES value must be one of"):
+        store.runs.set_tags(run_id, {"t": "x" * 8001})
+
+
+@pytest.mark.parametrize("write", ["log_params", "set_tags"])
+def test_a_name_that_is_too_long_is_refused(store: Store, run_id: str, write: str) -> None:
+    getattr(store.runs, write)(run_id, {"x" * 250: 1})
+    with refused(store, InvalidValueError, "exceeds the maximum length of 250 characters"):
+        getattr(store.runs, write)(run_id, {"x" * 251: 1})
 
 
 GOOD_KEYS = ["a", "a/b", "a.b", "a-b c:d", "日本", "0", "mlflow.user", "a" * 250]
