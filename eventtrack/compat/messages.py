@@ -1,9 +1,9 @@
 """Requests as MLflow reads them: JSON against a description of its fields.
 
-MLflow parses into protobuf and goes on when that fails half-way: what was read before the bad field
-counts, the rest is as if it had not been sent, and only the endpoint's own rules can still refuse.
-Clients have come to rely on some of it, so reading is the same here, field by field in the order of
-the JSON.
+A value is read as MLflow's protobuf reads it: field by field in the order of the JSON, numbers also
+as texts, enumerations by name or number. Where protobuf stops, at a fraction for an integer say,
+MLflow's server goes on with what it has read so far, and answers 200. Here such a request is
+refused: the rest of it would be lost.
 """
 
 import math
@@ -18,15 +18,25 @@ from eventtrack.errors import InvalidValueError
 _SURROGATE = re.compile("[\ud800-\udfff]")
 # Protobuf takes such a name for an extension, which none of the messages has.
 _EXTENSION = re.compile(r"^\[[a-zA-Z0-9._]*\]$")
+_DIGIT = re.compile("[0-9]")
 _INT32_MIN, _INT32_MAX = -(2**31), 2**31 - 1
 
 
 class ParseStoppedError(Exception):
-    """A field could not be read; everything after it is left out."""
+    """A field could not be read; everything after it is left out.
 
+    `path` leads to the field and `value` is what stands there, once the reading has ended.
+    """
 
-class _UnknownNameError(Exception):
-    """A name that the enumeration does not have: the field counts as not sent."""
+    path: str = ""
+    value: object = None
+
+    def within(self, name: str, value: object) -> None:
+        """Note where it happened, from the innermost place outwards."""
+        if not self.path:
+            self.value = value
+        joint = "" if not self.path or name[-1] == self.path[0] or self.path[1].isdecimal() else "."
+        self.path = f"{name}{joint}{self.path}"
 
 
 Convert = Callable[[Any], Any]
@@ -141,14 +151,14 @@ class Message:
         spelled = {one.json_name: one for one in self.fields}
         object.__setattr__(self, "spelled", {**self.named, **spelled})
 
-    def parse(self, source: object) -> tuple[Values, bool]:
-        """Read a JSON object; returns what was read and whether all of it could be."""
+    def parse(self, source: object) -> tuple[Values, ParseStoppedError | None]:
+        """Read a JSON object; returns what was read and, if that is not all, where it stopped."""
         values = Values(self)
         try:
             _fill(values, self, source)
-        except ParseStoppedError:
-            return values, False
-        return values, True
+        except ParseStoppedError as stopped:
+            return values, stopped
+        return values, None
 
     def doubly_spelled(self, source: object) -> tuple[str, str] | None:
         """A field that an object names in both spellings, at any depth; None when there is none."""
@@ -179,26 +189,30 @@ def _names(source: object) -> Iterator[str]:
 def _fill(values: Values, message: Message, source: object) -> None:
     for name in _names(source):
         known = message.spelled.get(name)
-        if known is None:
-            if _EXTENSION.match(name):
-                raise ParseStoppedError
+        if known is None and not _EXTENSION.match(name):
             continue
         if not isinstance(source, dict):
             raise ParseStoppedError
-        value = source[name]
-        if value is None:
-            values.drop(known.name)
-        elif known.repeated:
-            _fill_list(values, known, value)
-        elif known.message is not None:
-            below = Values(known.message)
-            values.put(known.name, below)
-            _fill(below, known.message, value)
-        else:
-            try:
-                values.put(known.name, _scalar(known, value))
-            except _UnknownNameError:
-                continue
+        try:
+            if known is None:
+                raise ParseStoppedError
+            _fill_field(values, known, source[name])
+        except ParseStoppedError as stopped:
+            stopped.within(name, source[name])
+            raise
+
+
+def _fill_field(values: Values, known: Field, value: object) -> None:
+    if value is None:
+        values.drop(known.name)
+    elif known.repeated:
+        _fill_list(values, known, value)
+    elif known.message is not None:
+        below = Values(known.message)
+        values.put(known.name, below)
+        _fill(below, known.message, value)
+    else:
+        values.put(known.name, _scalar(known, value))
 
 
 def _fill_list(values: Values, known: Field, source: object) -> None:
@@ -206,16 +220,24 @@ def _fill_list(values: Values, known: Field, source: object) -> None:
     if not isinstance(source, list):
         raise ParseStoppedError
     items: list[Any] = []
-    for item in source:
-        if known.message is None:
-            if item is None:
-                raise ParseStoppedError
-            items.append(_scalar(known, item))
-        else:
-            items.append(Values(known.message))
-        values.put(known.name, items)
-        if known.message is not None:
-            _fill(items[-1], known.message, item)
+    for at, item in enumerate(source):
+        try:
+            if known.message is None:
+                items.append(_item(known, item))
+            else:
+                items.append(Values(known.message))
+            values.put(known.name, items)
+            if known.message is not None:
+                _fill(items[-1], known.message, item)
+        except ParseStoppedError as stopped:
+            stopped.within(f"[{at}]", item)
+            raise
+
+
+def _item(known: Field, item: object) -> Any:
+    if item is None:
+        raise ParseStoppedError
+    return _scalar(known, item)
 
 
 def _scalar(known: Field, value: object) -> Any:
@@ -256,7 +278,10 @@ def _double(value: Any) -> float:
     # The words "NaN" and "Infinity" are numbers, the JSON literals are not.
     if (isinstance(value, float) and not math.isfinite(value)) or value == "nan":
         raise ParseStoppedError
-    return float(value)
+    number = float(value)
+    if math.isinf(number) and _DIGIT.search(str(value)):
+        raise ParseStoppedError  # finite, and too large
+    return number
 
 
 def _truth(value: Any) -> bool:
@@ -271,10 +296,7 @@ def _one_of(names: Mapping[str, int]) -> Convert:
     def convert(value: Any) -> str:
         if value in names:
             return str(value)
-        try:
-            number = int(value)
-        except ValueError:
-            raise _UnknownNameError from None
+        number = _int32(value)
         if number not in numbers:
             raise ParseStoppedError
         return numbers[number]

@@ -3,10 +3,11 @@
 The numbers of MLflow's protobuf are left out: only JSON reaches a tracking server.
 """
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
+
+import msgspec
 
 from eventtrack import limits
 from eventtrack.compat import quick, rules
@@ -14,6 +15,7 @@ from eventtrack.compat.messages import (
     Field,
     Fields,
     Message,
+    ParseStoppedError,
     Values,
     below,
     double,
@@ -71,13 +73,12 @@ class Request:
             raise InvalidValueError(
                 f"Request specifies both '{twice[0]}' and '{twice[1]}'; provide only one of them."
             )
-        values, all_read = self.message.parse(source)
+        values, stopped = self.message.parse(source)
         if not isinstance(source, dict):
             raise InvalidValueError(
                 f"Bad Request. The body must be a JSON object, not {type(source).__name__}."
             )
-        rules.apply(self.rules, source, all_read=all_read)
-        return values
+        return self._whole(values, source, stopped)
 
     def from_query(self, pairs: Sequence[tuple[str, str]]) -> Values:
         """Read the query of a GET; fields are known by their snake_case names only.
@@ -90,18 +91,32 @@ class Request:
             sent = [value for name, value in pairs if name == one.name]
             if sent:
                 found[one.name] = one.of_query(sent)
-        values, all_read = self.message.parse(found)
-        rules.apply(self.rules, found, all_read=all_read)
+        values, stopped = self.message.parse(found)
+        return self._whole(values, found, stopped)
+
+    def _whole(
+        self, values: Values, source: Mapping[str, Any], stopped: ParseStoppedError | None
+    ) -> Values:
+        """What was read, if it is all that was sent and keeps the rules."""
+        rules.apply(self.rules, source, all_read=stopped is None)
+        if stopped is not None:
+            raise InvalidValueError(rules.unreadable(stopped.path, stopped.value))
         return values
 
 
 def decode(body: str | bytes) -> object:
-    """A body's JSON as Python's own parser reads it; None for what is no JSON, as in MLflow."""
+    """A body's JSON; None for an empty body. Of a name that stands twice the last counts.
+
+    Raises:
+        InvalidValueError: It is no JSON. NaN is no number in JSON, nor is 1e400 one of 64 bits.
+    """
     try:
-        found: object = json.loads(body)
-    except (ValueError, RecursionError):
-        return None
-    return found
+        return msgspec.json.decode(body) if body else None
+    except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
+        raise InvalidValueError(
+            f"Bad Request. The body cannot be read as JSON: {error}.",
+            hint='JSON has no NaN and no infinities; send them as texts: "NaN", "Infinity"',
+        ) from error
 
 
 def _request(*fields: Field, **asked: Sequence[rules.Rule]) -> Request:

@@ -41,6 +41,12 @@ def missing_value(path: str) -> str:
     return f"Missing value for required parameter '{path}'."
 
 
+def unreadable(path: str, value: object) -> str:
+    """MLflow's sentence about a value that does not have the type of its field."""
+    kind = f" Hint: Value was of type '{type(value).__name__}'."
+    return invalid_value(path, value, kind) + _SEE_DOCS
+
+
 def apply(rules: Rules, source: Mapping[str, Any], *, all_read: bool) -> None:
     """Ask all rules.
 
@@ -66,7 +72,7 @@ def _ask(rule: Rule, name: str, value: object) -> None:
         if not said and rule.required:
             said = missing_value(name)
         if not said:
-            said = invalid_value(name, value, f" Hint: Value was of type '{type(value).__name__}'.")
+            raise InvalidValueError(unreadable(name, value)) from error
         raise InvalidValueError(said + _SEE_DOCS) from error
 
 

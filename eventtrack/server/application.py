@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Mapping
+from urllib.parse import unquote_to_bytes
 
 import msgspec
 from starlette.requests import ClientDisconnect
@@ -78,6 +79,7 @@ class Application:
         """The answer to a request, whatever happens; None when nobody waits for it any more."""
         assert self._services is not None
         try:
+            _check_text(request.scope)
             # Not the path of `request.url`, which ends at a question mark that belongs to a name.
             found = self._routes.find(request.method, request.scope["path"])
             if isinstance(found.entry, Response):
@@ -144,6 +146,19 @@ async def _make(services: Services, change: Json | Change) -> bytes:
         return b"{}"
     assert callable(change)
     return msgspec.json.encode(await services.write(change))
+
+
+def _check_text(scope: Scope) -> None:
+    """Refuse bytes that are no text: decoded as far as they go, two names would be one."""
+    for part in (scope.get("raw_path") or b"", scope["query_string"]):
+        if b"%" in part:
+            try:
+                unquote_to_bytes(part).decode()
+            except UnicodeDecodeError as error:
+                raise InvalidValueError(
+                    f"Bad Request. The address holds bytes that are no UTF-8 ({error.reason}).",
+                    hint="encode names as UTF-8 before they are written with percent signs",
+                ) from error
 
 
 def _by_script(request: HttpRequest) -> bool:

@@ -15,6 +15,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
+from eventtrack.compat import rules
 from eventtrack.compat.errors import NotServedError
 from eventtrack.compat.graph import SCHEMA
 from eventtrack.compat.responses import Json
@@ -201,9 +202,9 @@ def _ask(source: _Source, path: str, sent: Any) -> Json:
     import graphql
 
     endpoint = source.endpoints[path]
-    values, all_read = endpoint.request.message.parse(sent or {})
-    if not all_read:
-        raise graphql.GraphQLError(f"cannot read the input of {path}")
+    values, stopped = endpoint.request.message.parse(sent or {})
+    if stopped is not None:
+        raise graphql.GraphQLError(rules.unreadable(stopped.path, stopped.value))
     try:
         answer: Json = endpoint.answer(source.store, values)
     except EventtrackError as error:

@@ -254,8 +254,13 @@ def _join(joined: ArtifactUpload, parts: list[Path]) -> None:
 
 
 def _owned(folder: str, local_file: str) -> files.Owned:
-    """The place of a file that is sent to a folder, by its name on the machine it comes from."""
-    path = posixpath.join(checks.artifact_path(folder), ntpath.basename(local_file))
+    """The place of a file that is sent to a folder, by its name on the machine it comes from.
+
+    That may be Windows, whose paths have backslashes; elsewhere these are letters of a name.
+    """
+    windows = ntpath.splitdrive(local_file)[0] or "/" not in local_file
+    name = (ntpath if windows else posixpath).basename(local_file)
+    path = posixpath.join(checks.artifact_path(folder), name)
     return files.owned(checks.artifact_path(path))
 
 

@@ -156,7 +156,9 @@ def test_experiments_are_found_by_filter_order_and_page(twin: Twin) -> None:
     }
     assert len(twin.post("experiments/search", rest)["experiments"]) == 1
     twin.post("experiments/delete", {"experiment_id": "{a}"})
-    for view in ("ACTIVE_ONLY", "DELETED_ONLY", "ALL", 1, 2, 3, "NONE", 9):
+    for view in ("NONE", 9):
+        twin.refused("POST", f"{API}experiments/search", json={"view_type": view})
+    for view in ("ACTIVE_ONLY", "DELETED_ONLY", "ALL", 1, 2, 3):
         body = {"max_results": 10, "filter": mine, "view_type": view, "order_by": ["name"]}
         twin.post("experiments/search", body)
     twin.get("experiments/search", max_results=10, filter=mine, order_by=["name"], view_type="ALL")

@@ -122,11 +122,16 @@ def test_bodies_are_read_as_protobuf_reads_them(name: str, data: st.DataObject) 
     message = MESSAGES[name].message
     if message.doubly_spelled(body) is not None:
         return
-    values, all_read = message.parse(body)
+    values, stopped = message.parse(body)
     theirs, all_read_there = read_by_protobuf(name, body)
-    assert repr((values.plain(), all_read)) == repr(
-        (ordered(theirs, values.plain()), all_read_there)
-    )
+    if stopped is None:
+        assert all_read_there
+        assert repr(values.plain()) == repr(ordered(theirs, values.plain()))
+    elif all_read_there:
+        # MLflow takes a name that its enumeration does not have for one that was not sent, and cuts
+        # a fraction.
+        assert stopped.path.endswith(("status", "view_type", "viewType"))
+        assert isinstance(stopped.value, str | float | bool)
 
 
 def ordered(theirs: Any, ours: Any) -> Any:

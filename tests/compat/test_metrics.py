@@ -45,7 +45,6 @@ def test_a_history_is_read_whole_and_by_page(twin: Twin) -> None:
         ({"run_uuid": "{one}", "metric_key": "m"}, False),
         ({"run_id": "{one}", "metric_key": "m", "max_results": 0}, False),
         ({"run_id": "{one}", "metric_key": "m", "max_results": -1}, False),
-        ({"run_id": "{one}", "metric_key": "m", "max_results": "x"}, False),
         ({"run_id": "{one}", "metric_key": "m", "page_token": "x"}, True),
     ],
 )
@@ -53,6 +52,13 @@ def test_odd_queries_are_treated_as_mlflow_does(
     twin: Twin, query: dict[str, Any], own_words: bool
 ) -> None:
     twin.same("GET", f"{API}metrics/get-history", params=query, own_words=own_words)
+
+
+def test_a_size_that_is_no_integer_is_refused(twin: Twin) -> None:
+    for size in ("x", "2.5", 2**31):
+        query = {"run_id": "{one}", "metric_key": "m", "max_results": size}
+        said = twin.refused("GET", f"{API}metrics/get-history", params=query)
+        assert "for parameter 'max_results' supplied:  Hint: Value was of type 'str'" in said
 
 
 def test_the_bulk_request_of_the_pages(twin: Twin) -> None:

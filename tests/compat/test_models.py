@@ -60,10 +60,12 @@ def test_a_model_is_read_finalized_and_deleted(twin: Twin) -> None:
     new_model(twin)
     one = f"{MODELS}/{{model}}"
     twin.same("GET", one)
-    states: list[Any] = ["LOGGED_MODEL_READY", 3, "LOGGED_MODEL_PENDING", "nonsense", None, [], "2"]
+    states: list[Any] = ["LOGGED_MODEL_READY", 3, "LOGGED_MODEL_PENDING", None, [], "2"]
     for status in states:
         twin.same("PATCH", one, json={"model_id": "{model}", "status": status})
     twin.same("PATCH", one, json={"model_id": "{model}"})
+    for status in ("nonsense", 1.5):
+        twin.refused("PATCH", one, json={"model_id": "{model}", "status": status})
     twin.same("PATCH", one, json={"status": 2})
     for _ in range(2):
         twin.same("DELETE", one, json={"model_id": "{model}"})

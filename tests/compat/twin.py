@@ -108,6 +108,13 @@ class Twin:
         assert (pair[0].status_code, ours) == (pair[1].status_code, theirs)
         return ours
 
+    def refused(self, method: str, path: str, **request: Any) -> str:
+        """Send what MLflow's server would read by half to ours alone; returns why it is refused."""
+        path, request = (_filled(one, self._known[0]) for one in (path, request))
+        answer = self._clients[0].request(method, path, **request)
+        assert (answer.status_code, answer.json()["error_code"]) == (400, "INVALID_PARAMETER_VALUE")
+        return str(answer.json()["message"])
+
     def _ask(self, method: str, path: str, **request: Any) -> list[httpx.Response]:
         return [
             client.request(

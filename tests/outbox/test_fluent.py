@@ -16,6 +16,7 @@ from eventtrack.errors import (
     UsageError,
 )
 from eventtrack.views.records import Param, Run, RunTag
+from tests.contracts.file_names import NAMES
 
 # What servers and stores say each in their own way.
 _OWN = ("eventtrack.outbox_id", "mlflow.parentRunId")
@@ -221,6 +222,36 @@ def test_a_figure_an_image_and_a_table_arrive(mlflow: ModuleType, experiment: st
     assert frame["run_id"].tolist() == [run.info.run_id]
 
 
+def log_names(mlflow: ModuleType) -> dict[str, str]:
+    """Log a file under each name; what is read back, by the name in the list."""
+    client = mlflow.MlflowClient()
+    with mlflow.start_run() as run:
+        for name in NAMES:
+            mlflow.log_text(f"text of {name}", name)
+    run_id = run.info.run_id
+    found, waiting = {}, [None]
+    while waiting:
+        for one in client.list_artifacts(run_id, waiting.pop()):
+            if one.is_dir:
+                waiting.append(one.path)
+            else:
+                local = Path(client.download_artifacts(run_id, one.path))
+                found[one.path] = local.read_text()
+    return found
+
+
+def test_a_name_means_one_file_on_a_server_as_on_a_path(
+    tmp_path: Path, ours_url: str, experiment: str
+) -> None:
+    mlflow, found = eventtrack, []
+    for place in (ours_url, tmp_path / "store"):
+        mlflow.set_tracking_uri(place)
+        mlflow.set_experiment(experiment)
+        found.append(log_names(mlflow))
+    assert found[0] == found[1]
+    assert sorted(found[0].values()) == sorted(f"text of {name}" for name in NAMES)
+
+
 def long_values(mlflow: ModuleType) -> dict[str, int]:
     """What is left of values that are too long, by the call that logged them."""
     cut = 9000 * "é"
@@ -241,7 +272,7 @@ def long_values(mlflow: ModuleType) -> dict[str, int]:
     return {
         name: len(value)
         for name, value in [*data.params.items(), *data.tags.items()]
-        if name not in ("mlflow.source.name", "mlflow.source.git.commit", "mlflow.user")
+        if name not in ("mlflow.source.name", "mlflow.source.git.commit", "mlflow.user", *_OWN)
     }
 
 

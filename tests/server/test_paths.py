@@ -1,12 +1,14 @@
 """No path leads out of a run's files, however it is written."""
 
+import posixpath
 import urllib.parse
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from eventtrack.store import Store
+from eventtrack.store import Store, open_store
+from tests.contracts.file_names import NAMES
 from tests.server.running import Running
 from tests.server.test_protocol import connect, rest_of
 
@@ -150,3 +152,45 @@ def test_a_file_that_was_logged_elsewhere_is_not_sent(server: Running, tmp_path:
         status, body = ask(server, "GET", target)
         assert status == 501, body
         assert b"secret" not in body
+
+
+def test_every_name_means_one_file(server: Running) -> None:
+    run_id = server.new_run()["run_id"]
+    client, place = server.client, f"0/{run_id}/artifacts"
+    store = open_store(server.store)
+    texts = {posixpath.normpath(name): f"text of {name}".encode() for name in NAMES}
+    for name, text in texts.items():
+        path = f"{PROXY}/{place}/{urllib.parse.quote(name)}"
+        assert client.put(path, content=text).status_code == 200, name
+    for name, text in texts.items():
+        folder = posixpath.dirname(name)
+        listed = client.get(
+            "/api/2.0/mlflow/artifacts/list", params={"run_id": run_id, "path": folder}
+        ).json()["files"]
+        assert name in [one["path"] for one in listed]
+        listed = client.get(PROXY, params={"path": f"{place}/{folder}"}).json()["files"]
+        assert posixpath.basename(name) in [one["path"] for one in listed]
+        found = [
+            client.get(f"{PROXY}/{place}/{urllib.parse.quote(name)}"),
+            client.get("/get-artifact", params={"run_id": run_id, "path": name}),
+            client.get(f"{AJAX}get-artifact", params={"run_uuid": run_id, "path": name}),
+        ]
+        assert [one.content for one in found] == [text] * 3, name
+    for at, name in enumerate(texts):
+        path = f"{PROXY}/{place}/{urllib.parse.quote(name)}"
+        assert client.delete(path).status_code == 200, name
+        assert client.get(path).status_code == 404, name
+        left = len(texts) - at - 1
+        run = store.artifacts.entries(run_id)
+        assert len(run) == left, name
+
+
+def test_a_name_that_is_no_unicode_is_refused(server: Running) -> None:
+    run_id = server.new_run()["run_id"]
+    for name in ("%ff.txt", "%fe.txt", "%ed%a0%80", "%c3"):
+        assert ask(server, "PUT", f"{PROXY}/0/{run_id}/artifacts/{name}")[0] == 400, name
+        query = f"run_uuid={run_id}&path={name}"
+        assert ask(server, "POST", f"{AJAX}upload-artifact?{query}")[0] == 400, name
+    assert server.get("artifacts/list", run_id=run_id).get("files", []) == []
+    # The letter that stands for what cannot be read may stand in a name.
+    assert ask(server, "PUT", f"{PROXY}/0/{run_id}/artifacts/%ef%bf%bd")[0] == 200
