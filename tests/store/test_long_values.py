@@ -9,7 +9,6 @@ from eventtrack.store import Store
 from eventtrack.views.records import Param, Run, RunTag
 from tests.store.machines import refused
 
-
 LONG_VALUES = pytest.mark.parametrize(
     ("length", "write", "read"),
     [
