@@ -247,6 +247,9 @@ class Views:
                     folder.rename(folder.with_name(f"{_GONE}{folder.name}"))
         for folder in self._folder.glob(f"{_GONE}*"):
             _remove(folder)
+        for draft in self._folder.glob(f"{self._pointer.name}.*"):
+            if _is_left_over(draft):
+                draft.unlink(missing_ok=True)
         return build
 
 
@@ -255,10 +258,10 @@ def _identity(status: os.stat_result) -> PointerFile:
     return status.st_ino, status.st_mtime_ns
 
 
-def _is_left_over(folder: Path) -> bool:
-    """Whether a build is that of a process which died; a living one, rebuilding, writes to it."""
+def _is_left_over(path: Path) -> bool:
+    """Whether a build, or a draft, is of a process which died; a living one writes to it."""
     try:
-        written = (folder / "data.mdb").stat().st_mtime
+        written = (path / "data.mdb" if path.is_dir() else path).stat().st_mtime
     except OSError:
         return False
     return time.time() - written > _LEFT_OVER_S

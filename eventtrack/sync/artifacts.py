@@ -16,6 +16,7 @@ from eventtrack.events.envelope import Envelope
 from eventtrack.events.redaction import redactions
 from eventtrack.log.protocol import EventLog
 from eventtrack.store.replication import Replication
+from eventtrack.sync.durable import rewrite_in_turn
 from eventtrack.sync.protocol import Remote
 from eventtrack.sync.report import Moved, Progress
 from eventtrack.sync.segments import SegmentRemote
@@ -167,6 +168,4 @@ def _write(file: Path, ledger: Ledger, left: set[bytes]) -> None:
     data = msgspec.msgpack.encode(ledger)
     if file.exists() and file.read_bytes() == data:
         return
-    draft = file.with_name(f".{file.name}.{ledger.leaf.hex()[:8]}")
-    draft.write_bytes(data)
-    draft.replace(file)
+    rewrite_in_turn(file, data)

@@ -6,7 +6,6 @@ applies it must have already, and everything in it is verified before anything o
 
 import hashlib
 import os
-import secrets
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -30,7 +29,7 @@ from eventtrack.store import Store
 from eventtrack.store.places import open_regular
 from eventtrack.sync import frames
 from eventtrack.sync.blocks import Block, read_header
-from eventtrack.sync.durable import DRAFT, take_name
+from eventtrack.sync.durable import open_draft, take_name
 from eventtrack.sync.exchange import blocks_of, pull
 from eventtrack.sync.known import KnownFeeds, Ranges, ranges_beyond
 from eventtrack.sync.protocol import FeedHead
@@ -95,9 +94,10 @@ def create_bundle(
         msgspec.Raw(frames.encode_heads(here.tips(source.log.unfilled()))),
     )
     total = sum(stop - start for start, stop in ranges.values())
-    draft = path.with_name(f"{DRAFT}{secrets.token_hex(16)}")
+    draft = None
     try:
-        with draft.open("xb") as file:
+        draft, file = open_draft(path)
+        with file:
             sink = _Hashed(file)
             sink.write(MAGIC)
             frames.write_frame(sink, frames.HELLO, frames.encode(contents))
@@ -118,7 +118,7 @@ def create_bundle(
             file.write(sink.digest())
             file.flush()
             os.fsync(file.fileno())
-        take_name(draft, path)
+            take_name(draft, path)
         sync_folder(path.parent)
     except FileExistsError as error:
         raise AlreadyExistsError(
@@ -127,7 +127,8 @@ def create_bundle(
     except OSError as error:
         raise translate_os_error(error, f"write {path}") from error
     finally:
-        draft.unlink(missing_ok=True)
+        if draft is not None:
+            draft.unlink(missing_ok=True)
     return BundleRemote(path).info()
 
 

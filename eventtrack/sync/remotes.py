@@ -2,7 +2,6 @@
 
 import hashlib
 import re
-import secrets
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -10,9 +9,11 @@ from urllib.parse import unquote, urlsplit
 import msgspec
 
 from eventtrack.errors import AlreadyExistsError, InvalidValueError, NotFoundError
+from eventtrack.log.filesystem import translate_os_error
 from eventtrack.rest.address import SCHEMES
 from eventtrack.store.replication import Replication
 from eventtrack.sync.bucket import BucketSpace, refuse_bad_url
+from eventtrack.sync.durable import rewrite_in_turn
 from eventtrack.sync.folder import FolderSpace
 from eventtrack.sync.http import open_http
 from eventtrack.sync.protocol import Remote
@@ -154,10 +155,10 @@ class Remotes:
 
     def replace(self, file: Path, value: object) -> None:
         """Write a file of this folder anew: whoever reads it sees the old one or the new one."""
-        self._folder.mkdir(exist_ok=True)
-        draft = file.with_suffix(f".draft-{secrets.token_hex(8)}")
-        draft.write_bytes(msgspec.json.format(msgspec.json.encode(value)))
-        draft.replace(file)
+        try:
+            rewrite_in_turn(file, msgspec.json.format(msgspec.json.encode(value)))
+        except OSError as error:
+            raise translate_os_error(error, f"write {file}") from error
 
 
 def open_remote(url: str, *, create: bool = False) -> Remote:
