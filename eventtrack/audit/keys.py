@@ -1,6 +1,5 @@
 """The private keys of feeds, as files of the store's folder."""
 
-import os
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -14,6 +13,8 @@ from cryptography.hazmat.primitives.serialization import (
 from eventtrack.audit.checkpoints import ORIGIN
 from eventtrack.audit.notes import Signer
 from eventtrack.errors import StoreError
+from eventtrack.log.durable import locked_folder, rewrite_file
+from eventtrack.log.filesystem import sync_folder
 
 KEYS = "keys"
 
@@ -43,23 +44,12 @@ def signer_of(store: Path, replica: str) -> Signer:
 
 
 def _make(path: Path) -> None:
-    path.parent.mkdir(mode=0o700, exist_ok=True)
+    folder = path.parent
+    folder.mkdir(mode=0o700, exist_ok=True)
+    sync_folder(folder.parent)
     pem = Ed25519PrivateKey.generate().private_bytes(
         Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()
     )
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-        file.write(pem)
-        file.flush()
-        os.fsync(file.fileno())
-    try:
-        os.link(draft, path)  # whoever is first makes the key; it is never replaced
-    except FileExistsError:
-        pass
-    finally:
-        draft.unlink()
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    with locked_folder(folder):
+        if not path.exists():  # whoever is first makes the key; it is never replaced
+            rewrite_file(path, pem, 0o600)

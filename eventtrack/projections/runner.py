@@ -261,7 +261,8 @@ def _identity(status: os.stat_result) -> PointerFile:
 def _is_left_over(path: Path) -> bool:
     """Whether a build, or a draft, is of a process which died; a living one writes to it."""
     try:
-        written = (path / "data.mdb" if path.is_dir() else path).stat().st_mtime
+        data = path / "data.mdb"
+        written = (data if data.exists() else path).stat().st_mtime
     except OSError:
         return False
     return time.time() - written > _LEFT_OVER_S

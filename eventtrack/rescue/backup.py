@@ -5,10 +5,10 @@ from pathlib import Path
 import msgspec
 
 from eventtrack.errors import InvalidValueError
+from eventtrack.log.durable import replace_file
 from eventtrack.log.filesystem import translate_os_error
 from eventtrack.store import Store
 from eventtrack.sync import Progress, Ways, synchronize
-from eventtrack.sync.durable import replace_file
 from eventtrack.sync.remotes import REMOTES_FILE
 from eventtrack.tokens import TOKENS_FILE
 from eventtrack.views.records import Record

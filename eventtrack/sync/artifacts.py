@@ -14,9 +14,9 @@ from eventtrack.errors import ChecksumError, NotFoundError
 from eventtrack.events.attachments import blobs_named
 from eventtrack.events.envelope import Envelope
 from eventtrack.events.redaction import redactions
+from eventtrack.log.durable import rewrite_in_turn
 from eventtrack.log.protocol import EventLog
 from eventtrack.store.replication import Replication
-from eventtrack.sync.durable import rewrite_in_turn
 from eventtrack.sync.protocol import Remote
 from eventtrack.sync.report import Moved, Progress
 from eventtrack.sync.segments import SegmentRemote

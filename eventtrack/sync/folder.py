@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import BinaryIO
 
 from eventtrack.errors import ChecksumError, NotFoundError, RemoteError
+from eventtrack.log.durable import DRAFT, create_file, replace_file
 from eventtrack.log.filesystem import sync_folder, translate_os_error
 from eventtrack.store.places import open_regular
-from eventtrack.sync.durable import DRAFT, create_file, replace_file
 from eventtrack.sync.space import OBJECT_BYTES_MAX, Entry, bounded, refuse_long
 
 # A draft this old was left by a process that died: no block takes that long to write.

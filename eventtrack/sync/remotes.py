@@ -9,11 +9,11 @@ from urllib.parse import unquote, urlsplit
 import msgspec
 
 from eventtrack.errors import AlreadyExistsError, InvalidValueError, NotFoundError
+from eventtrack.log.durable import rewrite_in_turn
 from eventtrack.log.filesystem import translate_os_error
 from eventtrack.rest.address import SCHEMES
 from eventtrack.store.replication import Replication
 from eventtrack.sync.bucket import BucketSpace, refuse_bad_url
-from eventtrack.sync.durable import rewrite_in_turn
 from eventtrack.sync.folder import FolderSpace
 from eventtrack.sync.http import open_http
 from eventtrack.sync.protocol import Remote

@@ -38,7 +38,7 @@ _AGED_S = 3 * 24 * 3600
 LEAVINGS = (
     *("**/.draft-*", "**/*.draft-*", "**/*.new", "**/.FORMAT*", "**/.tokens.json*"),
     *("**/gone-*", "**/erasing", "**/.*.salvage", "**/boot.*", "journal/*.journal"),
-    *("remotes/.*", "views/current-*.*"),
+    *("remotes/.*", "views/current-*.*", "keys/.*"),
 )
 Work = Callable[[Path], None]
 
@@ -149,7 +149,7 @@ def _in_child(work: Callable[[], None], kill_at: int, writer: int) -> None:
         if kill_at >= 0:
             _recorder().recorder_arm(kill_at)
         work()
-        store_module._close_all()  # noqa: SLF001 - as at the end of a program
+        store_module._close_all()
         os.write(writer, str(_recorder().recorder_steps()).encode())
         code = 0
     except (Failure, click.exceptions.Exit, click.Abort) as error:

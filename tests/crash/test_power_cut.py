@@ -8,34 +8,23 @@ returned. The views promise nothing then, and must not be believed.
 import os
 import random
 import shutil
-import struct
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 
 from eventtrack.projections import build as build_module
 from eventtrack.projections import runner
 from eventtrack.store import open_store
-from tests.crash import workers
+from tests.crash import recording, workers
+from tests.crash.disk import File
+from tests.crash.recording import Step
 from tests.crash.workers import opened
 
 CALLS = 40
 CUTS = 200
-SECTOR_BYTES = 512
-_RECORD = struct.Struct("<ccQI")
-
-
-class Step(NamedTuple):
-    """One thing that the recorded process did: "W" a write, "S" a sync, "R" a call returned."""
-
-    kind: str
-    is_synced: bool
-    place: int
-    data: bytes
+DATA = "/log/data.mdb"
 
 
 def decide(path: Path) -> None:
@@ -55,16 +44,8 @@ def decide(path: Path) -> None:
 @pytest.fixture(scope="module")
 def recorded(tmp_path_factory: pytest.TempPathFactory) -> list[Step]:
     """What a process did to the log's file."""
-    compiler = shutil.which("gcc") or shutil.which("cc")
-    if compiler is None or sys.platform != "linux":
-        pytest.skip("recording writes needs a C compiler and Linux's LD_PRELOAD")
     folder = tmp_path_factory.mktemp("recorded")
-    library = folder / "recorder.so"
-    source = Path(__file__).with_name("recorder.c")
-    subprocess.run(
-        [compiler, "-shared", "-fPIC", "-O1", "-o", library, source, "-ldl", "-lpthread"],
-        check=True,
-    )
+    library = recording.built(folder)
     with opened(folder / "store") as store:
         # Begun before: how a store comes to be is not under test here.
         store.experiments.create("first")
@@ -77,62 +58,11 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> list[Step]:
         [sys.executable, "-c", code],
         check=True,
         timeout=workers.PATIENCE_S,
-        env={
-            **os.environ,
-            "PYTHONPATH": str(Path(__file__).resolve().parents[2]),
-            "LD_PRELOAD": str(library),
-            "RECORD_TO": str(folder / "record"),
-            "RECORD_UNDER": str(folder / "store"),
-        },
+        env=recording.environment(library, folder / "store", folder / "record"),
     )
-    steps = list(_steps((folder / "record").read_bytes()))
-    return [Step("W", is_synced=True, place=0, data=start), *steps]
-
-
-def _steps(record: bytes) -> Iterator[Step]:
-    at = 0
-    while at < len(record):
-        kind, synced, place, size = _RECORD.unpack_from(record, at)
-        at += _RECORD.size
-        yield Step(kind.decode(), synced == b"\1", place, record[at : at + size])
-        at += size
-
-
-class Disk:
-    """A file as the disk holds it: what was synced, and the writes that may or may not be there."""
-
-    def __init__(self) -> None:
-        self.synced = bytearray()
-        self.pending: list[tuple[int, bytes]] = []
-
-    def take(self, step: Step) -> None:
-        """Play one step."""
-        if step.kind == "S":
-            for place, data in self.pending:
-                _put(self.synced, place, data)
-            self.pending = []
-        elif step.kind == "W" and step.is_synced:
-            # It is on the disk when it returns, and says nothing of the others.
-            _put(self.synced, step.place, step.data)
-        elif step.kind == "W":
-            self.pending.append((step.place, step.data))
-
-    def after_a_cut(self, chance: random.Random, begun: Step | None) -> bytes:
-        """What is found after the power comes back, when the write `begun` had not returned."""
-        image = bytearray(self.synced)
-        pending = [*self.pending, *([(begun.place, begun.data)] if begun is not None else [])]
-        share = chance.choice([0.0, 0.5, 0.5, 0.9, 1.0])
-        for place, data in pending:
-            for start in range(0, len(data), SECTOR_BYTES):
-                if chance.random() < share:
-                    _put(image, place + start, data[start : start + SECTOR_BYTES])
-        return bytes(image)
-
-
-def _put(image: bytearray, place: int, data: bytes) -> None:
-    if len(image) < place + len(data):
-        image.extend(bytes(place + len(data) - len(image)))
-    image[place : place + len(data)] = data
+    first = Step("W", is_synced=True, place=0, path=DATA, other="", data=start)
+    steps = recording.steps(folder / "record")
+    return [first, *(step for step in steps if step.path in (DATA, "/returned"))]
 
 
 @pytest.mark.slow
@@ -144,14 +74,13 @@ def test_after_a_power_cut_the_log_holds_every_call_that_had_returned(
     assert kinds.count("S") >= CALLS
     chance = random.Random(11)
     cuts = sorted(chance.sample(range(1, len(recorded)), CUTS))
-    disk, returned = Disk(), 0
+    disk, returned = File(), 0
     for number, step in enumerate(recorded):
-        if number in cuts:
-            begun = step if step.kind == "W" else None
-            image = disk.after_a_cut(chance, begun)
-            _assert_holds(image, returned, tmp_path / f"cut-{number}")
-        disk.take(step)
+        if step.kind in "WTS":
+            disk.take(step)
         returned += step.kind == "R"
+        if number in cuts:
+            _assert_holds(disk.after_a_cut(chance), returned, tmp_path / f"cut-{number}")
 
 
 def _assert_holds(image: bytes, returned: int, path: Path) -> None:

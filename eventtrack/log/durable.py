@@ -1,11 +1,12 @@
 """Files that are whole when they have their name."""
 
+import contextlib
 import ctypes
 import errno
 import fcntl
 import os
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -75,12 +76,19 @@ def rewrite_in_turn(path: Path, data: bytes) -> None:
     if not path.parent.is_dir():
         path.parent.mkdir(exist_ok=True)
         sync_folder(path.parent.parent)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        fcntl.flock(folder, fcntl.LOCK_EX)
+    with locked_folder(path.parent):
         rewrite_file(path, data)
+
+
+@contextlib.contextmanager
+def locked_folder(path: Path) -> Iterator[None]:
+    """Be the only one who writes certain files of a folder. The lock ends with the process."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
     finally:
-        os.close(folder)
+        os.close(descriptor)
 
 
 def open_draft(path: Path) -> tuple[Path, BinaryIO]:
