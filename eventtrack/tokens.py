@@ -29,7 +29,8 @@ from eventtrack.errors import (
     InvalidValueError,
     NotFoundError,
 )
-from eventtrack.log.filesystem import sync_folder, translate_os_error
+from eventtrack.log.durable import rewrite_file
+from eventtrack.log.filesystem import translate_os_error
 
 TOKENS_FILE = "tokens.json"
 _VERSION = 1
@@ -171,16 +172,8 @@ class Tokens:
     def _write(self, tokens: Sequence[Token]) -> None:
         """Replace the file in one step: a reader finds the old one or the new one."""
         text = msgspec.json.format(msgspec.json.encode(_File(_VERSION, [*tokens]))) + b"\n"
-        draft = self.path.with_name(f".{TOKENS_FILE}.{os.getpid()}")
         try:
-            draft.unlink(missing_ok=True)
-            descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(descriptor)
-            draft.replace(self.path)
-            sync_folder(self.path.parent)
+            rewrite_file(self.path, text, 0o600)
         except OSError as error:
             raise translate_os_error(error, f"write {self.path}") from error
 

@@ -13,8 +13,7 @@ from cryptography.hazmat.primitives.serialization import (
 from eventtrack.audit.checkpoints import ORIGIN
 from eventtrack.audit.notes import Signer
 from eventtrack.errors import StoreError
-from eventtrack.log.durable import locked_folder, rewrite_file
-from eventtrack.log.filesystem import sync_folder
+from eventtrack.log.durable import locked_folder, make_folder, rewrite_file
 
 KEYS = "keys"
 
@@ -45,8 +44,7 @@ def signer_of(store: Path, replica: str) -> Signer:
 
 def _make(path: Path) -> None:
     folder = path.parent
-    folder.mkdir(mode=0o700, exist_ok=True)
-    sync_folder(folder.parent)
+    make_folder(folder, 0o700)
     pem = Ed25519PrivateKey.generate().private_bytes(
         Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()
     )

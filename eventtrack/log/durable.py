@@ -71,11 +71,16 @@ def rewrite_file(path: Path, data: bytes, mode: int = 0o644) -> None:
     sync_folder(path.parent)
 
 
+def make_folder(path: Path, mode: int = 0o777) -> None:
+    """Make a folder, durably; nothing happens where there is one, made by another process say."""
+    if not path.is_dir():
+        path.mkdir(mode=mode, exist_ok=True)
+        sync_folder(path.parent)
+
+
 def rewrite_in_turn(path: Path, data: bytes) -> None:
     """Put a file in the place of the one that is there, durably, one process after the other."""
-    if not path.parent.is_dir():
-        path.parent.mkdir(exist_ok=True)
-        sync_folder(path.parent.parent)
+    make_folder(path.parent)
     with locked_folder(path.parent):
         rewrite_file(path, data)
 

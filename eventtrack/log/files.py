@@ -1,10 +1,10 @@
 """The folder of a store: made, recognised, refused."""
 
-import os
 from pathlib import Path
 
 from eventtrack.errors import FormatTooNewError, InvalidValueError, StoreMissingError
 from eventtrack.events.envelope import FORMAT_VERSION as ENVELOPE_FORMAT
+from eventtrack.log.durable import locked_folder, rewrite_file
 from eventtrack.log.filesystem import refuse_network_file_system, sync_folder, translate_os_error
 
 LOG, JOURNAL, VIEWS, BLOBS, REMOTES = "log", "journal", "views", "blobs", "remotes"
@@ -59,6 +59,7 @@ def _create(path: Path) -> str:
             (path / name).mkdir(exist_ok=True)
         # Last and in one step: a folder with this file is a whole store.
         _write_format(path, FORMAT_VERSION)
+        sync_folder(path.parent)
     except FileExistsError as error:
         raise _not_a_folder(path, error.filename) from error
     except OSError as error:
@@ -74,10 +75,8 @@ def note_branches(path: Path) -> None:
 
 
 def _write_format(path: Path, number: int) -> None:
-    draft = path / f".{_FORMAT_FILE}.{os.getpid()}"
-    draft.write_text(f"{number}\n")
-    draft.replace(path / _FORMAT_FILE)
-    sync_folder(path)
+    with locked_folder(path):
+        rewrite_file(path / _FORMAT_FILE, f"{number}\n".encode())
 
 
 def _not_a_folder(path: Path, file: object) -> InvalidValueError:

@@ -15,7 +15,7 @@ from eventtrack.ids import IdSource, RandomIds
 from eventtrack.log import arrivals, erasure, feeds, files, filling, merkle, rows
 from eventtrack.log.environment import Environment, Transaction, run_growing
 from eventtrack.log.feeds import Branch
-from eventtrack.log.filesystem import file_identity
+from eventtrack.log.filesystem import file_identity, sync_folder
 from eventtrack.log.protocol import Head, Result
 from eventtrack.log.rows import table_rows
 
@@ -199,6 +199,7 @@ class LmdbLog:
                 txn.put(b"home", home, db=meta)
 
         run_growing(settle)
+        sync_folder(self._file.parent)  # it may have been made just now
 
 
 class LmdbTransaction:

@@ -9,6 +9,7 @@ import msgspec
 
 from eventtrack.errors import EventtrackError
 from eventtrack.log import files
+from eventtrack.log.durable import create_file
 from eventtrack.rescue.damaged import WINDOW_BYTES, DamagedFile
 from eventtrack.rescue.report import SalvageReport
 from eventtrack.store import Store
@@ -37,7 +38,9 @@ def take_blobs(old: Path, store: Store, report: SalvageReport) -> None:
 
 
 def take_files(old: Path, store: Store, report: SalvageReport) -> list[str]:
-    """Copy the names of remotes and the tokens; returns the URLs of the remotes.
+    """Copy the names of remotes, the tokens and the folders that were given to experiments.
+
+    Returns the URLs of the remotes.
 
     Private keys stay behind: they sign feeds that the new store does not go on with.
     """
@@ -49,6 +52,7 @@ def take_files(old: Path, store: Store, report: SalvageReport) -> list[str]:
             urls.append(address.url)
     except (EventtrackError, msgspec.DecodeError) as error:
         report.note(f"the names of remotes cannot be read: {error}")
+    _take_locations(old, store, report)
     tokens = Tokens(old)
     try:
         if tokens.list():
@@ -60,6 +64,18 @@ def take_files(old: Path, store: Store, report: SalvageReport) -> list[str]:
     except EventtrackError as error:
         report.note(error.message)
     return urls
+
+
+def _take_locations(old: Path, store: Store, report: SalvageReport) -> None:
+    """Copy the notes of folders outside of the store: it still lies beside them."""
+    for path in (old / files.LOCATIONS).glob("*"):
+        if _DIGEST.fullmatch(path.name):
+            try:
+                with DamagedFile(path) as file:
+                    data = file.read(0, _SMALL_BYTES_MAX)
+                create_file(store.path / files.LOCATIONS / path.name, [data])
+            except EventtrackError as error:
+                report.note(f"the location {path.name}: {error.message}")
 
 
 def _read_remotes(old: Path) -> list[RemoteAddress]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from eventtrack.errors import ChecksumError, NotFoundError, RemoteError
-from eventtrack.log.durable import DRAFT, create_file, replace_file
+from eventtrack.log.durable import DRAFT, create_file, make_folder, replace_file
 from eventtrack.log.filesystem import sync_folder, translate_os_error
 from eventtrack.store.places import open_regular
 from eventtrack.sync.space import OBJECT_BYTES_MAX, Entry, bounded, refuse_long
@@ -37,9 +37,8 @@ class FolderSpace:
     def make(self) -> None:
         """Make the folder, beside others that are there, and those in it."""
         with self._named(""):
-            self._path.mkdir(exist_ok=True)
-            for name in ("feeds", "blobs"):
-                (self._path / name).mkdir(exist_ok=True)
+            for path in (self._path, self._path / "feeds", self._path / "blobs"):
+                make_folder(path)
 
     def roots(self) -> set[str]:
         """What lies in the folder; hidden files belong to somebody else."""
@@ -74,7 +73,7 @@ class FolderSpace:
         """Make a file."""
         path = self._path / name
         with self._named(name):
-            path.parent.mkdir(exist_ok=True)  # not those above: the disk may have been taken out
+            make_folder(path.parent)  # not those above: the disk may have been taken out
             self._refuse_links(path)
             return create_file(path, [data])
 
@@ -109,7 +108,7 @@ class FolderSpace:
         """Make a file of pieces; one that is there is left alone."""
         path = self._path / name
         with self._named(name):
-            path.parent.mkdir(exist_ok=True)
+            make_folder(path.parent)
             self._refuse_links(path)
             create_file(path, chunks)
 

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 
+from eventtrack.cli.base import Failure
 from eventtrack.projections import build as build_module
 from eventtrack.rescue import back_up
 from eventtrack.rescue.backup import NOTE
@@ -144,7 +145,7 @@ def _assert_holds(folder: Path, returned: list[str]) -> None:
     # All of it can be done again, or goes on.
     for name in ("first remote", "ada", "1.bin", "key", "backup"):
         if name not in returned and "create" in returned:
-            with contextlib.suppress(killing.Failure):  # it was done before the cut, say
+            with contextlib.suppress(Failure):  # it was done before the cut, say
                 WORKS[name](folder)
     with opened(folder / "store") as again:
         workers.assert_sound(again)

@@ -133,6 +133,7 @@ class TestPrepare:
             "journal": None,
             "views": None,
             "blobs": None,
+            "locations": None,
         }
 
     def test_preparing_again_changes_nothing(self, tmp_path: Path) -> None:
@@ -202,11 +203,11 @@ class TestPrepare:
     def test_a_full_disk_says_so_and_leaves_no_half_store(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        def refuse(path: Path, *_: Any, **__: Any) -> int:
-            raise OSError(errno.ENOSPC, "No space left on device", str(path))
+        def refuse(descriptor: int) -> None:
+            raise OSError(errno.ENOSPC, "No space left on device", str(descriptor))
 
         with monkeypatch.context() as patch:
-            patch.setattr(Path, "write_text", refuse)
+            patch.setattr(os, "fsync", refuse)
             with pytest.raises(EventtrackError, match="the disk is full"):
                 files.prepare(tmp_path / "store", create=True)
         assert not (tmp_path / "store" / "FORMAT").exists()

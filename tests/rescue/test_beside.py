@@ -41,6 +41,21 @@ def test_points_of_journals_are_salvaged_once(tmp_path: Path) -> None:
         assert list(store.metrics.arrays(run_id, "loss").steps) == list(range(30))
 
 
+def test_files_in_a_folder_that_an_experiment_was_given_are_found_on(tmp_path: Path) -> None:
+    one = machine(tmp_path / "one")
+    given = tmp_path / "files"
+    experiment = one.experiments.create("outside", artifact_location=str(given))
+    run_id = one.runs.create(experiment).info.run_id
+    one.artifacts.log_bytes(run_id, b"outside", "file.bin")
+    one.close()
+    with salvaged(tmp_path / "one", tmp_path / "new") as (store, _):
+        assert given.is_dir()
+        assert store.maintenance.check().ok
+        again = store.runs.create(experiment).info.run_id
+        store.artifacts.log_bytes(again, b"as well", "other.bin")
+        assert any(path.name == "other.bin" for path in given.rglob("*"))
+
+
 def test_an_artifact_whose_bytes_changed_is_told_by_run_and_path(
     sample: Sample, tmp_path: Path
 ) -> None:
