@@ -36,7 +36,11 @@ async function ask(path, options = {}) {
 
 function query(fields) {
   const pairs = Object.entries(fields).flatMap(([name, value]) =>
-    Array.isArray(value) ? value.map((one) => [name, one]) : value === undefined || value === "" ? [] : [[name, value]],
+    Array.isArray(value)
+      ? value.map((part) => [name, part])
+      : value === undefined || value === ""
+        ? []
+        : [[name, value]],
   );
   return new URLSearchParams(pairs).toString();
 }
@@ -97,9 +101,9 @@ export async function series(asked, options) {
   const start = Math.ceil((4 + length) / 8) * 8;
   const numbers = new Float64Array(bytes, start);
   const half = numbers.length / 2;
-  for (const one of header.series) {
-    one.x = numbers.subarray(one.start, one.start + one.count);
-    one.y = numbers.subarray(half + one.start, half + one.start + one.count);
+  for (const curve of header.series) {
+    curve.x = numbers.subarray(curve.start, curve.start + curve.count);
+    curve.y = numbers.subarray(half + curve.start, half + curve.start + curve.count);
   }
   return header;
 }

@@ -10,18 +10,18 @@ export function treeOf(rows, folded) {
     if (below.has(parent)) below.get(parent).push(row);
     else below.set(parent, [row]);
   }
-  const found = [];
+  const arranged = [];
   const met = new Set();
   const walk = (row, depth, shown) => {
     if (met.has(row.run_id)) return;
     met.add(row.run_id);
     const children = below.get(row.run_id) || [];
-    if (shown) found.push({ ...row, depth, children: children.length });
+    if (shown) arranged.push({ ...row, depth, children: children.length });
     for (const child of children) walk(child, depth + 1, shown && !folded.has(row.run_id));
   };
   for (const row of below.get("") || []) walk(row, 0, true);
   for (const row of rows) walk(row, 0, true); // runs that claim to be their own ancestors
-  return found;
+  return arranged;
 }
 
 /**
@@ -44,25 +44,25 @@ export function groupsOf(rows, by, columns, folded) {
 
 /** Mean, least and greatest of each column with numbers. NaN and infinities are left out and counted. */
 export function figuresOf(rows, columns) {
-  const found = {};
+  const figures = {};
   for (const name of columns) {
     let [sum, least, most, many] = [0, Infinity, -Infinity, 0];
     let others = 0;
     for (const row of rows) {
       const value = valueOf(row, name);
-      const one = numeric(value);
-      if (one === undefined) {
+      const number = numeric(value);
+      if (number === undefined) {
         others += value !== undefined;
         continue;
       }
-      sum += one;
-      least = Math.min(least, one);
-      most = Math.max(most, one);
+      sum += number;
+      least = Math.min(least, number);
+      most = Math.max(most, number);
       many++;
     }
     // A mean of texts of which some happen to be numbers would mislead; NaN among metrics is told of.
     if (many && (!others || name.startsWith("metrics.")))
-      found[name] = { mean: sum / many, min: least, max: most, many, others };
+      figures[name] = { mean: sum / many, min: least, max: most, many, others };
   }
-  return found;
+  return figures;
 }

@@ -22,9 +22,9 @@ const WIDE = 500;
 export function axisOf(rows, name, wanted) {
   const values = rows.map((row) => valueOf(row, name));
   const numbers = values.map(numeric);
-  const present = numbers.filter((one) => one !== undefined);
-  const texts = values.some((one, at) => one !== undefined && numbers[at] === undefined && !isGap(one));
-  const positive = present.length > 0 && present.every((one) => one > 0);
+  const present = numbers.filter((number) => number !== undefined);
+  const texts = values.some((value, at) => value !== undefined && numbers[at] === undefined && !isGap(value));
+  const positive = present.length > 0 && present.every((number) => number > 0);
   const scales = present.length && !texts ? ["linear", ...(positive ? ["log"] : []), "category"] : ["category"];
   const scale = scales.includes(wanted) ? wanted : positive && isWide(present) ? "log" : scales[0];
   const axis = scale === "category" ? categories(values) : span(present, numbers, scale, name);
@@ -34,7 +34,7 @@ export function axisOf(rows, name, wanted) {
 /** Whether all but the greatest would share one place on a linear axis: learning rates, say. */
 function isWide(present) {
   let [least, most] = [Infinity, 0];
-  for (const one of present) [least, most] = [Math.min(least, one), Math.max(most, one)];
+  for (const number of present) [least, most] = [Math.min(least, number), Math.max(most, number)];
   return most / least >= WIDE && most < 1e11; // not moments
 }
 
@@ -42,15 +42,15 @@ function isWide(present) {
 const isGap = (value) => value === "NaN" || value === "Infinity" || value === "-Infinity";
 
 function categories(values) {
-  const found = [...new Set(values.filter((one) => one !== undefined).map(String))].sort(naturally);
-  const kept = found.slice(0, CATEGORIES_MAX);
-  const order = new Map(found.map((one, at) => [one, Math.min(at, CATEGORIES_MAX - 1)]));
+  const texts = [...new Set(values.filter((value) => value !== undefined).map(String))].sort(naturally);
+  const kept = texts.slice(0, CATEGORIES_MAX);
+  const order = new Map(texts.map((value, at) => [value, Math.min(at, CATEGORIES_MAX - 1)]));
   const placeOf = (value) => (order.has(String(value)) ? (order.get(String(value)) + 0.5) / kept.length : NaN);
   return {
-    places: Float64Array.from(values, (one) => (one === undefined ? NaN : placeOf(one))),
-    ticks: kept.map((one, at) => ({
+    places: Float64Array.from(values, (value) => (value === undefined ? NaN : placeOf(value))),
+    ticks: kept.map((text, at) => ({
       place: (at + 0.5) / kept.length,
-      text: at === CATEGORIES_MAX - 1 && found.length > CATEGORIES_MAX ? "others" : one,
+      text: at === CATEGORIES_MAX - 1 && texts.length > CATEGORIES_MAX ? "others" : text,
     })),
     at: (place) => kept[Math.max(0, Math.min(Math.floor(place * kept.length), kept.length - 1))],
     placeOf,
@@ -60,16 +60,16 @@ function categories(values) {
 const naturally = new Intl.Collator("en", { numeric: true }).compare;
 
 function span(present, numbers, scale, name) {
-  const [to, from] = scale === "log" ? [Math.log10, (one) => 10 ** one] : [(one) => one, (one) => one];
+  const [to, from] = scale === "log" ? [Math.log10, (value) => 10 ** value] : [(value) => value, (value) => value];
   let [low, high] = [Infinity, -Infinity];
-  for (const one of present) {
-    low = Math.min(low, to(one));
-    high = Math.max(high, to(one));
+  for (const number of present) {
+    low = Math.min(low, to(number));
+    high = Math.max(high, to(number));
   }
   if (low === high) [low, high] = [low - (Math.abs(low) || 1) / 2, high + (Math.abs(high) || 1) / 2];
   const placeOf = (value) => (numeric(value) === undefined ? NaN : (to(numeric(value)) - low) / (high - low));
   return {
-    places: Float64Array.from(numbers, (one) => (one === undefined ? NaN : placeOf(one))),
+    places: Float64Array.from(numbers, (value) => (value === undefined ? NaN : placeOf(value))),
     ticks: (scale === "log" ? decades(low, high) : steps(low, high)).map((value) => ({
       place: (value - low) / (high - low),
       text: shownValue(name, scale === "log" ? Number((10 ** value).toPrecision(6)) : Number(value.toPrecision(12))),
@@ -83,12 +83,12 @@ function span(present, numbers, scale, name) {
 export function steps(low, high, many = 5) {
   const rough = (high - low) / many;
   const power = 10 ** Math.floor(Math.log10(rough));
-  const step = [1, 2, 5, 10].find((one) => one * power >= rough) * power;
+  const step = [1, 2, 5, 10].find((value) => value * power >= rough) * power;
   if (!(step > 0)) return [low];
-  const found = [];
-  for (let value = Math.ceil(low / step) * step; value <= high + step / 1e6 && found.length < 20; value += step)
-    found.push(value);
-  return found;
+  const marks = [];
+  for (let value = Math.ceil(low / step) * step; value <= high + step / 1e6 && marks.length < 20; value += step)
+    marks.push(value);
+  return marks;
 }
 
 /** Powers of ten, or between them where there are hardly any. Takes and gives logarithms. */
@@ -97,10 +97,10 @@ function decades(low, high) {
   const stride = Math.max(1, Math.ceil((high - low) / 7));
   for (let power = Math.ceil(low); power <= high; power += stride) whole.push(power);
   if (whole.length >= 3) return whole;
-  const found = [];
+  const marks = [];
   for (let power = Math.floor(low); power <= high; power++) {
-    for (const one of [1, 2, 5]) found.push(power + Math.log10(one));
+    for (const digit of [1, 2, 5]) marks.push(power + Math.log10(digit));
   }
-  const inside = found.filter((one) => one >= low && one <= high);
+  const inside = marks.filter((value) => value >= low && value <= high);
   return inside.length >= 2 ? inside : [low, high];
 }

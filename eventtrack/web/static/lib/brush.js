@@ -7,8 +7,8 @@ const WRITTEN = new RegExp(`^(?:(${SCALES.join("|")}) )?((?:metrics|params|tags|
 
 /** `log metrics.loss`, or the name alone for the scale that fits. */
 export function readAxis(text) {
-  const found = WRITTEN.exec(text);
-  return found && { name: found[2], scale: found[1] };
+  const match = WRITTEN.exec(text);
+  return match && { name: match[2], scale: match[1] };
 }
 
 export const writeAxis = ({ name, scale }) => (scale ? `${scale} ${name}` : name);
@@ -16,9 +16,9 @@ export const writeAxis = ({ name, scale }) => (scale ? `${scale} ${name}` : name
 /** @returns {[string, any, any][]} name, low, high; what cannot be read is left out */
 export function readBrushes(text) {
   try {
-    const found = JSON.parse(text || "[]");
-    return Array.isArray(found)
-      ? found.filter((one) => Array.isArray(one) && one.length === 3 && typeof one[0] === "string")
+    const brushes = JSON.parse(text || "[]");
+    return Array.isArray(brushes)
+      ? brushes.filter((brush) => Array.isArray(brush) && brush.length === 3 && typeof brush[0] === "string")
       : [];
   } catch {
     return []; // written by hand
@@ -38,7 +38,7 @@ export function placesOf(axis, [, low, high]) {
 export function within(axes, brushes, count) {
   const kept = new Uint8Array(count).fill(1);
   for (const brush of brushes) {
-    const axis = axes.find((one) => one.name === brush[0]);
+    const axis = axes.find((axis) => axis.name === brush[0]);
     if (!axis) continue;
     const [low, high] = placesOf(axis, brush);
     for (let at = 0; at < count; at++) {

@@ -17,17 +17,17 @@ function place(runId) {
   let known = places.get(runId);
   if (known === undefined) {
     // By the id first, so that a run has the same colour tomorrow; the next free one if it is taken.
-    let found = parseInt(runId.slice(0, 6), 16) % SIZE || 0;
-    const start = found;
-    while (taken.has(found)) {
-      found = (found + 1) % SIZE;
-      if (found === start) {
+    let colour = parseInt(runId.slice(0, 6), 16) % SIZE || 0;
+    const start = colour;
+    while (taken.has(colour)) {
+      colour = (colour + 1) % SIZE;
+      if (colour === start) {
         taken.clear();
         break;
       }
     }
-    taken.add(found);
-    known = { at: found, order: places.size };
+    taken.add(colour);
+    known = { at: colour, order: places.size };
     places.set(runId, known);
   }
   return known;

@@ -48,7 +48,7 @@ export function useCurves(asked, seen) {
           setState((old) => {
             // What was drawn stays until what takes its place has come, if it is over the same axis.
             const curves = new Map(old.x === asked.x ? old.curves : []);
-            for (const one of page.series) curves.set(one.run_id, one);
+            for (const curve of page.series) curves.set(curve.run_id, curve);
             if (done && !some) for (const id of missing(curves, asked.run_ids)) curves.delete(id);
             return { curves, low, high, width, x: asked.x, done: some ? old.done : done, error: null, text };
           });

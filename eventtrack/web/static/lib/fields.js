@@ -40,8 +40,8 @@ const NUMBER = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
 export function numeric(value) {
   if (typeof value === "number") return Number.isFinite(value) ? value : undefined;
   if (typeof value !== "string" || !NUMBER.test(value.trim())) return undefined;
-  const found = Number(value);
-  return Number.isFinite(found) ? found : undefined;
+  const number = Number(value);
+  return Number.isFinite(number) ? number : undefined;
 }
 
 /** A name in the filter language; a key between backquotes may hold anything, its own doubled. */

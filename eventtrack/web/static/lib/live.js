@@ -43,15 +43,15 @@ export function useLive(concerns, reload, pause = 300) {
     const hear = (streams, all) => {
       if (document.hidden || at.value) return;
       if (all) changed = null;
-      else if (changed) for (const one of streams) if (latest.current.concerns(one)) changed.add(one);
+      else if (changed) for (const stream of streams) if (latest.current.concerns(stream)) changed.add(stream);
       if (timer !== null || changed?.size === 0) return;
       timer = setTimeout(
         () => {
           timer = null;
           last = performance.now();
-          const told = changed;
+          const news = changed;
           changed = new Set();
-          latest.current.reload(told);
+          latest.current.reload(news);
         },
         Math.max(0, pause - (performance.now() - last)),
       );

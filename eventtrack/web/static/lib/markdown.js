@@ -8,20 +8,20 @@ const INLINE = /(`[^`]+`)|(\*\*[^*]+\*\*)|(\*[^*\s][^*]*\*)|(\[[^\]]+\]\([^)\s]+
 const SAFE = /^(https?:|mailto:)/i;
 
 function inline(text) {
-  const found = [];
+  const parts = [];
   let rest = text;
   for (let match = INLINE.exec(rest); match; match = INLINE.exec(rest)) {
-    found.push(rest.slice(0, match.index));
+    parts.push(rest.slice(0, match.index));
     const [whole, code, strong, emphasis, link, bare] = match;
-    if (code) found.push(html`<code>${code.slice(1, -1)}</code>`);
-    else if (strong) found.push(html`<strong>${inline(strong.slice(2, -2))}</strong>`);
-    else if (emphasis) found.push(html`<em>${inline(emphasis.slice(1, -1))}</em>`);
-    else if (link) found.push(linked(/^\[([^\]]+)\]\(([^)\s]+)\)$/.exec(link)));
-    else if (bare) found.push(anchor(bare, bare));
+    if (code) parts.push(html`<code>${code.slice(1, -1)}</code>`);
+    else if (strong) parts.push(html`<strong>${inline(strong.slice(2, -2))}</strong>`);
+    else if (emphasis) parts.push(html`<em>${inline(emphasis.slice(1, -1))}</em>`);
+    else if (link) parts.push(linked(/^\[([^\]]+)\]\(([^)\s]+)\)$/.exec(link)));
+    else if (bare) parts.push(anchor(bare, bare));
     rest = rest.slice(match.index + whole.length);
   }
-  found.push(rest);
-  return found;
+  parts.push(rest);
+  return parts;
 }
 
 const linked = ([whole, label, target]) => (SAFE.test(target) ? anchor(target, label) : whole);
@@ -38,7 +38,7 @@ export function Markdown({ text }) {
     const heading = /^(#{1,6})\s+(.*)/.exec(line);
     if (!line.trim()) continue;
     if (line.startsWith("```")) {
-      const end = lines.findIndex((one) => one.startsWith("```"));
+      const end = lines.findIndex((line) => line.startsWith("```"));
       const code = lines.splice(0, end < 0 ? lines.length : end + 1);
       if (end >= 0) code.pop();
       blocks.push(html`<pre>${code.join("\n")}</pre>`);
@@ -47,15 +47,15 @@ export function Markdown({ text }) {
         heading[1].length === 1 ? html`<h2>${inline(heading[2])}</h2>` : html`<h3>${inline(heading[2])}</h3>`,
       );
     } else if (LIST.test(line)) {
-      const items = [line, ...take(lines, (one) => LIST.test(one))].map(
-        (one) => html`<li>${inline(one.replace(LIST, ""))}</li>`,
+      const items = [line, ...take(lines, (line) => LIST.test(line))].map(
+        (line) => html`<li>${inline(line.replace(LIST, ""))}</li>`,
       );
       blocks.push(/^\s*\d/.test(line) ? html`<ol>${items}</ol>` : html`<ul>${items}</ul>`);
     } else if (line.startsWith(">")) {
-      const quoted = [line, ...take(lines, (one) => one.startsWith(">"))].map((one) => one.replace(/^>\s?/, ""));
+      const quoted = [line, ...take(lines, (line) => line.startsWith(">"))].map((line) => line.replace(/^>\s?/, ""));
       blocks.push(html`<blockquote>${inline(quoted.join(" "))}</blockquote>`);
     } else {
-      const more = take(lines, (one) => one.trim() && !/^(#{1,6}\s|```|>)/.test(one) && !LIST.test(one));
+      const more = take(lines, (next) => next.trim() && !/^(#{1,6}\s|```|>)/.test(next) && !LIST.test(next));
       blocks.push(html`<p>${inline([line, ...more].join(" "))}</p>`);
     }
   }
@@ -63,6 +63,6 @@ export function Markdown({ text }) {
 }
 
 function take(lines, test) {
-  const end = lines.findIndex((one) => !test(one));
+  const end = lines.findIndex((line) => !test(line));
   return lines.splice(0, end < 0 ? lines.length : end);
 }

@@ -10,20 +10,20 @@ const FENCE = 3;
  * @returns {[number, number] | null} the extremes of what is not an outlier; null where nothing is
  */
 export function typical(curves, low, high, log) {
-  const total = curves.reduce((sum, one) => sum + one.y.length, 0);
+  const total = curves.reduce((sum, curve) => sum + curve.y.length, 0);
   const stride = Math.max(Math.ceil(total / SAMPLE), 1);
-  const found = [];
+  const sample = [];
   for (const { x, y } of curves) {
     for (let at = 0; at < y.length; at += stride) {
       if (x[at] < low || x[at] > high || !Number.isFinite(y[at]) || (log && y[at] <= 0)) continue;
-      found.push(log ? Math.log10(y[at]) : y[at]);
+      sample.push(log ? Math.log10(y[at]) : y[at]);
     }
   }
-  if (!found.length) return null;
-  const sorted = Float64Array.from(found).sort();
+  if (!sample.length) return null;
+  const sorted = Float64Array.from(sample).sort();
   const [lower, upper] = [sorted[Math.floor(sorted.length / 4)], sorted[Math.floor((3 * sorted.length) / 4)]];
   const reach = FENCE * (upper - lower) || Infinity;
-  const least = sorted.find((one) => one >= lower - reach);
-  const most = sorted.findLast((one) => one <= upper + reach);
+  const least = sorted.find((number) => number >= lower - reach);
+  const most = sorted.findLast((number) => number <= upper + reach);
   return log ? [10 ** least, 10 ** most] : [least, most];
 }

@@ -120,13 +120,13 @@ export function useRows(asked, whole) {
 
 /** All rows of a question, one request after the other; `tell` hears how many are here. */
 export async function allRows(asked, tell = () => {}) {
-  const found = [];
-  for (let total = 1; found.length < total; ) {
-    const answer = await post("runs", { ...asked, offset: found.length, limit: PAGE_MAX });
-    const rows = rowsOf(answer);
-    total = rows.length ? answer.total : 0;
-    found.push(...rows);
-    tell(found.length, answer.total);
+  const rows = [];
+  for (let total = 1; rows.length < total; ) {
+    const answer = await post("runs", { ...asked, offset: rows.length, limit: PAGE_MAX });
+    const page = rowsOf(answer);
+    total = page.length ? answer.total : 0;
+    rows.push(...page);
+    tell(rows.length, answer.total);
   }
-  return found;
+  return rows;
 }

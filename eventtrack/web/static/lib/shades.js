@@ -28,7 +28,7 @@ export function rampAt(share) {
   const ramp = RAMPS[theme.value];
   const place = Math.max(0, Math.min(share, 1)) * (ramp.length - 1);
   const at = Math.min(Math.floor(place), ramp.length - 2);
-  const mixed = ramp[at].map((one, channel) => Math.round(one + (ramp[at + 1][channel] - one) * (place - at)));
+  const mixed = ramp[at].map((level, channel) => Math.round(level + (ramp[at + 1][channel] - level) * (place - at)));
   return `rgb(${mixed.join(",")})`;
 }
 

@@ -28,22 +28,22 @@ export function smoothed(x, y, weight, kind = "") {
 
 /** A mean that forgets, without the pull to zero at the start; with `spaced`, by the distance in x. */
 function exponential(x, y, weight, spaced) {
-  const found = new Float64Array(y.length);
+  const smoothed = new Float64Array(y.length);
   const usual = (x.at(-1) - x[0]) / (x.length - 1) || 1;
   let [sum, share] = [0, 0];
   let last = x[0];
   for (let at = 0; at < y.length; at++) {
     if (!Number.isFinite(y[at])) {
-      found[at] = y[at];
+      smoothed[at] = y[at];
       continue;
     }
     const kept = spaced ? weight ** Math.max((x[at] - last) / usual, 0) : weight;
     sum = sum * kept + y[at];
     share = share * kept + 1;
     last = x[at];
-    found[at] = sum / share;
+    smoothed[at] = sum / share;
   }
-  return found;
+  return smoothed;
 }
 
 /** A weighted mean of the neighbours on both sides; at the ends, of those that there are. */
@@ -52,10 +52,10 @@ function around(y, reach, weightOf) {
   return y.map((value, at) => {
     if (!Number.isFinite(value)) return value;
     let [sum, share] = [0, 0];
-    for (let one = Math.max(at - reach, 0); one <= Math.min(at + reach, y.length - 1); one++) {
-      if (!Number.isFinite(y[one])) continue;
-      const weight = weights[Math.abs(one - at)];
-      sum += weight * y[one];
+    for (let near = Math.max(at - reach, 0); near <= Math.min(at + reach, y.length - 1); near++) {
+      if (!Number.isFinite(y[near])) continue;
+      const weight = weights[Math.abs(near - at)];
+      sum += weight * y[near];
       share += weight;
     }
     return sum / share;

@@ -30,14 +30,15 @@ export function Compare() {
 function Shown({ runs }) {
   const { all = "", base = "" } = route.value.query;
   const experiments = new Map(runs.map(({ experiment }) => [experiment.experiment_id, experiment]));
-  const keys = [...new Set(runs.flatMap((run) => run.metrics.map((one) => one.key)))].sort();
+  const keys = [...new Set(runs.flatMap((run) => run.metrics.map((metric) => metric.key)))].sort();
   const push = (changes) => setQuery(changes, { push: true });
   return html`
     <div class="crumbs"><a href=${link([])}>Experiments</a> / ${[...experiments.values()].map(
-      (one, at) =>
+      (experiment, at) =>
         html`${
           at ? ", " : ""
-        }<a key=${one.experiment_id} href=${link(["experiments", one.experiment_id])}>${one.name}</a>`,
+        }<a key=${experiment.experiment_id} href=${link(["experiments", experiment.experiment_id])}>
+          ${experiment.name}</a>`,
     )} /</div>
     <h1>Compare ${runs.length} run${runs.length === 1 ? "" : "s"}</h1>
     <div class="bar">

@@ -30,16 +30,18 @@ export function Experiments() {
 }
 
 /** Every word has to stand in the name, the note or a tag. */
-const matches = (one, words) => {
-  const text = [one.name, ...Object.entries(one.tags).flat()].join("\n").toLowerCase();
+const matches = (experiment, words) => {
+  const text = [experiment.name, ...Object.entries(experiment.tags).flat()].join("\n").toLowerCase();
   return words.every((word) => text.includes(word));
 };
 
 function List({ all, activity, reload }) {
   const { q = "", deleted = "", sort = "" } = route.value.query;
   const words = q.toLowerCase().split(/\s+/).filter(Boolean);
-  const hidden = all.filter((one) => one.lifecycle_stage === "deleted").length;
-  const shown = all.filter((one) => (deleted === "1") === (one.lifecycle_stage === "deleted") && matches(one, words));
+  const hidden = all.filter((experiment) => experiment.lifecycle_stage === "deleted").length;
+  const shown = all.filter(
+    (experiment) => (deleted === "1") === (experiment.lifecycle_stage === "deleted") && matches(experiment, words),
+  );
   const order = ORDERS[sort];
   if (order) shown.sort(order);
   return html`
@@ -87,7 +89,7 @@ function Table({ shown, activity, sort, reload }) {
         ${head("", "Last activity")}${head("created", "Created", "wide")}<th>
         <span class="unseen">Changes</span></th></tr></thead>
       <tbody>${shown.map(
-        (one) => html`<${Row} key=${one.experiment_id} one=${one} activity=${activity}
+        (experiment) => html`<${Row} key=${experiment.experiment_id} experiment=${experiment} activity=${activity}
         reload=${reload} />`,
       )}</tbody>
     </table></div>
@@ -104,8 +106,8 @@ const SPANS = {
 };
 const spanOf = ({ width }) => SPANS[Math.round((width * 30) / 86_400_000)] || "up to now";
 
-function Row({ one, activity, reload }) {
-  const note = (one.tags[NOTE] || "")
+function Row({ experiment, activity, reload }) {
+  const note = (experiment.tags[NOTE] || "")
     .split("\n")
     .map((line) =>
       line
@@ -114,12 +116,12 @@ function Row({ one, activity, reload }) {
         .trim(),
     )
     .find(Boolean);
-  const tags = Object.entries(one.tags).filter(([key]) => !key.startsWith("mlflow."));
-  const counts = activity?.counts[one.experiment_id] || [];
+  const tags = Object.entries(experiment.tags).filter(([key]) => !key.startsWith("mlflow."));
+  const counts = activity?.counts[experiment.experiment_id] || [];
   return html`
     <tr>
-      <td class="name"><a href=${link(["experiments", one.experiment_id])}>${one.name}</a>
-        ${note && html`<div class="about" title=${one.tags[NOTE]}>${note}</div>`}
+      <td class="name"><a href=${link(["experiments", experiment.experiment_id])}>${experiment.name}</a>
+        ${note && html`<div class="about" title=${experiment.tags[NOTE]}>${note}</div>`}
         ${
           tags.length > 0 &&
           html`<div class="about">
@@ -129,11 +131,11 @@ function Row({ one, activity, reload }) {
           ${key}: ${value}</span>`,
           )}${tags.length > TAGS_SHOWN ? html` and ${tags.length - TAGS_SHOWN} more` : ""}</div>`
         }</td>
-      <td class="num">${number(one.runs)}</td>
+      <td class="num">${number(experiment.runs)}</td>
       <td class="num wide">${
-        one.running
+        experiment.running
           ? html`<span class="status" data-status="RUNNING"><i aria-hidden="true"></i>
-        ${number(one.running)}</span>`
+        ${number(experiment.running)}</span>`
           : ""
       }</td>
       <td><${Spark} counts=${counts} title=${
@@ -144,42 +146,43 @@ function Row({ one, activity, reload }) {
             )} begun ${spanOf(activity)}`
           : "No run begun lately"
       } /></td>
-      <td class="nowrap" title=${moment(one.last_activity)}>${ago(one.last_activity)}</td>
-      <td class="wide quiet nowrap">${moment(one.creation_time)}</td>
-      <td class="num">${writable.value && html`<${Changes} one=${one} reload=${reload} />`}</td>
+      <td class="nowrap" title=${moment(experiment.last_activity)}>${ago(experiment.last_activity)}</td>
+      <td class="wide quiet nowrap">${moment(experiment.creation_time)}</td>
+      <td class="num">${writable.value && html`<${Changes} experiment=${experiment} reload=${reload} />`}</td>
     </tr>
   `;
 }
 
 function Create() {
   const [name, setName] = useState("");
-  const { change, told, busy } = useChange(() => {});
+  const { change, problem, busy } = useChange(() => {});
   const send = (event) => {
     event.preventDefault();
     change("experiments/create", { name }, (answer) => go(["experiments", answer.experiment_id]));
   };
   return html`<${Popup} label="New experiment" title="A new experiment"><form class="fields" onSubmit=${send}>
     <label>Name <input type="text" value=${name} onInput=${(event) => setName(event.target.value)} /></label>
-    <button disabled=${busy || !name.trim()}>Create</button>${told}</form><//>`;
+    <button disabled=${busy || !name.trim()}>Create</button>${problem}</form><//>`;
 }
 
-/** Each is one request to MLflow's endpoints, and one event with its author. */
-function Changes({ one, reload }) {
-  const { change, told, busy } = useChange(reload);
-  const body = { experiment_id: one.experiment_id };
-  if (one.lifecycle_stage === "deleted") {
-    return html`<button disabled=${busy} aria-label=${`Restore ${one.name}`}
-      onClick=${() => change("experiments/restore", body)}>Restore</button>${told}`;
+/** Each is experiment request to MLflow's endpoints, and experiment event with its author. */
+function Changes({ experiment, reload }) {
+  const { change, problem, busy } = useChange(reload);
+  const body = { experiment_id: experiment.experiment_id };
+  if (experiment.lifecycle_stage === "deleted") {
+    return html`<button disabled=${busy} aria-label=${`Restore ${experiment.name}`}
+      onClick=${() => change("experiments/restore", body)}>Restore</button>${problem}`;
   }
   return html`<${Popup} label=${html`<span aria-hidden="true">⋯</span>
-    <span class="unseen">Change ${one.name}</span>`} title=${`Changes of ${one.name}`}>${(close) => html`
-    <${Edit} one=${one} busy=${busy} change=${(path, fields) => change(path, { ...body, ...fields }, close)} />
-      ${told}`}<//>`;
+    <span class="unseen">Change ${experiment.name}</span>`} title=${`Changes of ${experiment.name}`}>${(close) => html`
+    <${Edit} experiment=${experiment} busy=${busy}
+      change=${(path, fields) => change(path, { ...body, ...fields }, close)} />
+      ${problem}`}<//>`;
 }
 
-function Edit({ one, busy, change }) {
-  const [name, setName] = useState(one.name);
-  const [note, setNote] = useState(one.tags[NOTE] || "");
+function Edit({ experiment, busy, change }) {
+  const [name, setName] = useState(experiment.name);
+  const [note, setNote] = useState(experiment.tags[NOTE] || "");
   const [asked, setAsked] = useState(false);
   const rename = (event) => {
     event.preventDefault();
@@ -192,14 +195,14 @@ function Edit({ one, busy, change }) {
   return html`
     <form class="fields" onSubmit=${rename}>
       <label>Name <input type="text" value=${name} onInput=${(event) => setName(event.target.value)} /></label>
-      <button disabled=${busy || !name.trim() || name === one.name}>Rename</button></form>
+      <button disabled=${busy || !name.trim() || name === experiment.name}>Rename</button></form>
     <form class="fields" onSubmit=${annotate}>
       <label>Note, in Markdown <textarea value=${note}
       onInput=${(event) => setNote(event.target.value)}></textarea></label>
-      <button disabled=${busy || note === (one.tags[NOTE] || "")}>Save the note</button></form>
+      <button disabled=${busy || note === (experiment.tags[NOTE] || "")}>Save the note</button></form>
     ${
       asked
-        ? html`<p>Delete it with ${count(one.runs, "run")}? Nothing is lost: it can be restored.</p>
+        ? html`<p>Delete it with ${count(experiment.runs, "run")}? Nothing is lost: it can be restored.</p>
           <p class="bar"><button class="danger" disabled=${busy}
             onClick=${() => change("experiments/delete", {})}>Delete</button>
             <button onClick=${() => setAsked(false)}>Keep</button></p>`

@@ -44,8 +44,8 @@ export function Help() {
           <td>${what}</td></tr>`,
         )}</tbody></table></section>
         <section><h2>Filters</h2><p>MLflow's language, and more:</p>${FILTERS.map(
-          (one) => html`<pre>
-          ${one}</pre>`,
+          (filter) => html`<pre>
+          ${filter}</pre>`,
         )}</section>
         <section><h2>Charts</h2>
           <p>Drag over a chart to zoom, double-click to go back. However many points there are,

@@ -39,8 +39,8 @@ export function Log() {
         <label class="check">events <select value=${type}
           onChange=${(event) => setQuery({ type: event.target.value, before: "" }, { push: true })}>
           ${[...new Set([...KINDS, type])].map(
-            (one) => html`<option value=${one}>
-            ${one ? `${one}${one.endsWith(".") ? "*" : ""}` : "of all types"}</option>`,
+            (kind) => html`<option value=${kind}>
+            ${kind ? `${kind}${kind.endsWith(".") ? "*" : ""}` : "of all types"}</option>`,
           )}</select></label>
         <${Stream} stream=${stream} />
         ${before && html`<button onClick=${() => setQuery({ before: "" }, { push: true })}>Newest</button>`}
@@ -71,7 +71,7 @@ function Events({ data }) {
     <div class="scroll"><table class="list">
       <thead><tr><th>Address</th><th>Recorded</th><th>Type</th><th>Stream</th><th>Content</th>
         <th class="wide">Author</th></tr></thead>
-      <tbody>${data.events.map((one) => html`<${Event} key=${one.address} one=${one} />`)}
+      <tbody>${data.events.map((event) => html`<${Event} key=${event.address} event=${event} />`)}
       </tbody>
     </table></div>
     ${
@@ -82,30 +82,30 @@ function Events({ data }) {
   `;
 }
 
-function Event({ one }) {
+function Event({ event }) {
   const [open, setOpen] = useState(false);
   return html`<${Fragment}><tr>
         <td class="mono nowrap">
-          <button class="plain" aria-expanded=${open} aria-label=${`All of the event ${one.address}`}
-          onClick=${() => setOpen(!open)}>${open ? "▾" : "▸"}</button>${one.address}</td><td class="quiet nowrap">
-          ${moment(one.recorded_ms)}</td><td>${one.type}</td>
-        <td class="mono"><a href=${addressOf(one.stream)}>
-          ${one.stream.slice(0, 16)}${one.stream.length > 16 ? "…" : ""}</a></td>
-        <td class="value mono">${one.body.slice(0, 240)}${one.body.length > 240 ? "…" : ""}</td>
-        <td class="wide quiet"><${Author} author=${one.author} /></td></tr>
+          <button class="plain" aria-expanded=${open} aria-label=${`All of the event ${event.address}`}
+          onClick=${() => setOpen(!open)}>${open ? "▾" : "▸"}</button>${event.address}</td><td class="quiet nowrap">
+          ${moment(event.recorded_ms)}</td><td>${event.type}</td>
+        <td class="mono"><a href=${addressOf(event.stream)}>
+          ${event.stream.slice(0, 16)}${event.stream.length > 16 ? "…" : ""}</a></td>
+        <td class="value mono">${event.body.slice(0, 240)}${event.body.length > 240 ? "…" : ""}</td>
+        <td class="wide quiet"><${Author} author=${event.author} /></td></tr>
       ${
         open &&
         html`<tr><td colspan="6"><dl class="facts"><dt>Stream</dt><dd class="mono">
-          ${one.stream} <a href=${link(["log"], { stream: one.stream })}>all its events</a></dd>
+          ${event.stream} <a href=${link(["log"], { stream: event.stream })}>all its events</a></dd>
         <dt>Feed</dt><dd class="mono">
-          ${one.replica}, index ${one.index}${one.recorded_here ? "" : " (of another machine)"}</dd>
+          ${event.replica}, index ${event.index}${event.recorded_here ? "" : " (of another machine)"}</dd>
         ${
-          one.arrived_ms &&
+          event.arrived_ms &&
           html`<dt>Arrived</dt><dd>
-          ${moment(one.arrived_ms)}</dd>`
-        }${one.cause && html`<dt>Answers</dt><dd class="mono">${one.cause}</dd>`}
-        <dt>Author</dt><dd><${Author} author=${one.author} /></dd></dl><pre tabindex="0">
-          ${pretty(one.body)}</pre></td></tr>`
+          ${moment(event.arrived_ms)}</dd>`
+        }${event.cause && html`<dt>Answers</dt><dd class="mono">${event.cause}</dd>`}
+        <dt>Author</dt><dd><${Author} author=${event.author} /></dd></dl><pre tabindex="0">
+          ${pretty(event.body)}</pre></td></tr>`
       }<//>`;
 }
 

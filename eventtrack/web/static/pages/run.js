@@ -30,7 +30,8 @@ export function Run({ runId }) {
     return () => clearInterval(timer);
   }, [running, asked.reload]);
   useLive(
-    (stream) => stream === `run/${runId}` || (asked.data?.children || []).some((one) => stream === `run/${one.run_id}`),
+    (stream) =>
+      stream === `run/${runId}` || (asked.data?.children || []).some((child) => stream === `run/${child.run_id}`),
     asked.reload,
     500,
   );
@@ -59,7 +60,7 @@ function Shown({ run, reload }) {
         ${name}</a>`,
     )}</nav>
     ${tab === "" && html`<${Overview} run=${run} reload=${reload} />`}
-    ${tab === "charts" && html`<${Charts} runs=${[info]} keys=${run.metrics.map((one) => one.key)} />`}
+    ${tab === "charts" && html`<${Charts} runs=${[info]} keys=${run.metrics.map((metric) => metric.key)} />`}
     ${tab === "files" && html`<${Files} runId=${info.run_id} />`}
     ${tab === "history" && html`<${History} runId=${info.run_id} />`}
   `;
@@ -105,12 +106,12 @@ function Overview({ run, reload }) {
       ${
         run.inputs.model_inputs?.length > 0 &&
         html`<section><h2>Models it read</h2>
-        <${Models} ids=${run.inputs.model_inputs.map((one) => one.model_id)} /></section>`
+        <${Models} ids=${run.inputs.model_inputs.map((model) => model.model_id)} /></section>`
       }
       ${
         run.outputs.model_outputs?.length > 0 &&
         html`<section><h2>Models it made</h2>
-        <${Models} ids=${run.outputs.model_outputs.map((one) => one.model_id)} /></section>`
+        <${Models} ids=${run.outputs.model_outputs.map((model) => model.model_id)} /></section>`
       }
       <${Traces} info=${info} />
     </div>
@@ -187,9 +188,9 @@ function Traces({ info }) {
   if (!asked.data?.length) return null;
   return html`<section><h2>Traces</h2><table class="list"><thead><tr><th>Trace</th><th>State</th><th>Began</th>
     <th class="num">Took</th></tr></thead><tbody>${asked.data.map(
-      (one) => html`<tr key=${one.trace_id}>
-    <td class="mono">${one.trace_id}</td><td>${String(one.state).toLowerCase()}</td><td>
-      ${moment(Date.parse(one.request_time))}</td><td class="num">${one.execution_duration}</td></tr>`,
+      (trace) => html`<tr key=${trace.trace_id}>
+    <td class="mono">${trace.trace_id}</td><td>${String(trace.state).toLowerCase()}</td><td>
+      ${moment(Date.parse(trace.request_time))}</td><td class="num">${trace.execution_duration}</td></tr>`,
     )}</tbody></table>
     ${
       asked.data.length === TRACES &&
@@ -202,15 +203,15 @@ const Metrics = ({ run }) =>
   run.metrics.length === 0
     ? html`<p class="quiet">No metrics were logged.</p>`
     : html`
-  <${Many} rows=${systemLast(run.metrics)} textOf=${(one) => one.key} what="metrics">${(
+  <${Many} rows=${systemLast(run.metrics)} textOf=${(metric) => metric.key} what="metrics">${(
     rows,
   ) => html`<table class="list"><thead><tr><th>Name</th><th class="num">Latest</th>
     <th class="num">Step</th></tr></thead>
     <tbody>${rows.map(
-      (one) => html`<tr key=${one.key}><td class="name">
-      <a href=${link(["runs", run.info.run_id], { tab: "charts", find: one.key })}>${one.key}</a></td>
-      <td class="num" title=${one.value}>${number(one.value)}</td><td class="num">
-      ${number(one.step)}</td></tr>`,
+      (metric) => html`<tr key=${metric.key}><td class="name">
+      <a href=${link(["runs", run.info.run_id], { tab: "charts", find: metric.key })}>${metric.key}</a></td>
+      <td class="num" title=${metric.value}>${number(metric.value)}</td><td class="num">
+      ${number(metric.step)}</td></tr>`,
     )}</tbody>
   </table>`}<//>`;
 
@@ -226,12 +227,12 @@ export const Pairs = ({ pairs, none }) =>
 const Datasets = ({ inputs }) => html`
   <table class="list"><tbody>${inputs.map(
     ({ dataset, tags }) => html`
-    <tr><td class="name">${dataset.name}</td><td>${tags.map((one) => one.value).join(", ")}</td><td class="mono">
+    <tr><td class="name">${dataset.name}</td><td>${tags.map((tag) => tag.value).join(", ")}</td><td class="mono">
       ${dataset.digest}</td></tr>`,
   )}</tbody></table>`;
 
 function Children({ children }) {
-  const keys = [...new Set(children.flatMap((one) => Object.keys(one.metrics)))].sort().slice(0, 5);
+  const keys = [...new Set(children.flatMap((child) => Object.keys(child.metrics)))].sort().slice(0, 5);
   return html`
     <div class="scroll"><table class="list">
       <thead><tr><th>Name</th><th>Status</th><th>Took</th>${keys.map(
@@ -239,17 +240,18 @@ function Children({ children }) {
         ${key}</th>`,
       )}</tr></thead>
       <tbody>${children.map(
-        (one) => html`<tr key=${one.run_id}>
-        <td class="name"><a href=${link(["runs", one.run_id])}>${one.run_name}</a></td><td><${Status} ...${one} /></td>
-        <td>${one.end_time ? duration(one.end_time - one.start_time) : ""}</td>
-        ${keys.map((key) => html`<td class="num">${number(one.metrics[key])}</td>`)}</tr>`,
+        (child) => html`<tr key=${child.run_id}>
+        <td class="name"><a href=${link(["runs", child.run_id])}>${child.run_name}</a></td><td>
+          <${Status} ...${child} /></td>
+        <td>${child.end_time ? duration(child.end_time - child.start_time) : ""}</td>
+        ${keys.map((key) => html`<td class="num">${number(child.metrics[key])}</td>`)}</tr>`,
       )}
       </tbody>
     </table></div>
     <p><a href=${link(["compare"], {
       runs: children
         .slice(0, 50)
-        .map((one) => one.run_id)
+        .map((child) => child.run_id)
         .join(","),
     })}>Compare ${children.length > 50 ? "the first 50" : "them"}</a></p>
   `;

@@ -36,7 +36,7 @@ export function Runs({ experimentId }) {
   );
   useLive((stream) => stream.startsWith("run/"), known.reload, 3000);
   useLive((stream) => stream === `experiment/${experimentId}`, experiments.reload, 1000);
-  const experiment = experiments.data?.experiments.find((one) => one.experiment_id === experimentId);
+  const experiment = experiments.data?.experiments.find((experiment) => experiment.experiment_id === experimentId);
   const error = experiments.error && !experiments.data ? experiments : known.error && !known.data ? known : null;
   if (at.value && (error?.error.status === 404 || (experiments.data && !experiment)))
     return html`<main><${NotYet} /></main>`;
@@ -63,7 +63,7 @@ function useAddress(known) {
     brush = "",
   } = route.value.query;
   const { show: asked = "curves", draw = DRAWN[0] } = route.value.query;
-  const show = SHOWS.some(([one]) => one === asked) ? asked : "curves";
+  const show = SHOWS.some(([name]) => name === asked) ? asked : "curves";
   const columns = cols !== undefined ? linesOf(cols) : usual(known);
   return {
     q,
@@ -109,7 +109,7 @@ function Shown({ experiment, known }) {
   const rowAt = (at) => (arranged ? arranged[at] : table.rows.get(at));
   const total = arranged ? arranged.length : table.total;
   const fold = (id) =>
-    setFolded((old) => (old.has(id) ? new Set([...old].filter((one) => one !== id)) : new Set(old).add(id)));
+    setFolded((old) => (old.has(id) ? new Set([...old].filter((other) => other !== id)) : new Set(old).add(id)));
   const chosen = useChosen(picked, rowAt, total);
   const loaded = whole ? whole.filter((_, at) => kept[at]) : inOrder(table.rows);
   const many = brush && whole ? loaded.length : table.total;
@@ -174,8 +174,8 @@ function Shown({ experiment, known }) {
                 ? html`Curves of the first <select aria-label="How many runs are drawn" value=${draw}
             onChange=${(event) => setQuery({ draw: event.target.value }, { push: true })}>
               ${DRAWN.map(
-                (one) => html`<option value=${one}>
-              ${number(Number(one))}</option>`,
+                (count) => html`<option value=${count}>
+              ${number(Number(count))}</option>`,
               )}</select> runs: select others in the table`
                 : "Curves of all runs"
           }</p>
@@ -203,12 +203,13 @@ function useChosen(picked, rowAt, total) {
     const row = rowAt(at);
     if (!row) return;
     const next = new Set(picked);
-    const ids = row.group ? row.rows.map((one) => one.run_id) : [row.run_id];
+    const ids = row.group ? row.rows.map((run) => run.run_id) : [row.run_id];
     if (range && last.current !== null && last.current < total) {
       const [low, high] = [Math.min(at, last.current), Math.max(at, last.current)];
-      for (let one = low; one <= high; one++) if (rowAt(one) && !rowAt(one).group) next.add(rowAt(one).run_id);
-    } else if (ids.every((one) => picked.has(one))) ids.forEach((one) => next.delete(one));
-    else ids.forEach((one) => next.add(one));
+      for (let place = low; place <= high; place++)
+        if (rowAt(place) && !rowAt(place).group) next.add(rowAt(place).run_id);
+    } else if (ids.every((id) => picked.has(id))) ids.forEach((id) => next.delete(id));
+    else ids.forEach((id) => next.add(id));
     last.current = at;
     setQuery({ sel: [...next].join(",") });
   };
@@ -220,12 +221,12 @@ function Toolbar({ address, known, total, table, asked, small, experiment, whole
   const push = (changes) => setQuery(changes, { push: true });
   const download = async () => {
     try {
-      const found =
+      const rows =
         whole ||
         (await allRows({ ...asked, columns: askedOf(columns) }, (done, of) =>
           setSaving(`${number(done)} of ${number(of)} rows`),
         ));
-      saveCsv(experiment.name, csvOf(found, columns));
+      saveCsv(experiment.name, csvOf(rows, columns));
       setSaving("");
     } catch (error) {
       setSaving(`${error.message} ${error.hint || ""}`);

@@ -39,7 +39,7 @@ const When = ({ ms, now }) =>
   ms ? html`<span class="nowrap" title=${moment(ms)}>${ago(ms, now)}</span>` : html`<span class="quiet">never</span>`;
 
 function Forks({ replicas }) {
-  const forked = replicas.filter((one) => one.forked);
+  const forked = replicas.filter((replica) => replica.forked);
   return (
     forked.length > 0 &&
     html`<div class="state failed" role="alert"><p><strong>
@@ -47,11 +47,11 @@ function Forks({ replicas }) {
         forked.length === 1 ? "A replica's history has" : `The histories of ${forked.length} replicas have`
       } forked.</strong></p>
     ${forked.map(
-      (one) => html`<p key=${one.replica}><code>
-      ${one.replica.slice(0, 12)}</code>: ${
-        typeof one.forked === "string"
-          ? one.forked
-          : `two histories from index ${one.forked.index ?? JSON.stringify(one.forked)}`
+      (replica) => html`<p key=${replica.replica}><code>
+      ${replica.replica.slice(0, 12)}</code>: ${
+        typeof replica.forked === "string"
+          ? replica.forked
+          : `two histories from index ${replica.forked.index ?? JSON.stringify(replica.forked)}`
       }</p>`,
     )}
     <p>Both are kept. <code>eventtrack sync</code> says what to do next.</p></div>`
@@ -113,25 +113,30 @@ const Replicas = ({ replicas, now }) =>
     <thead><tr><th>Replica</th><th>Written by</th><th class="num">Size</th><th class="num">Last index</th>
       <th>Newest event</th><th class="num">Lag</th><th>Signed head</th></tr></thead>
     <tbody>${replicas.map(
-      (one) => html`<tr key=${one.replica}>
-      <td><code title=${one.replica}>${one.replica.slice(0, 12)}</code>
-        ${one.own && html` <strong>this store</strong>`}${
-          one.whole === false &&
+      (replica) => html`<tr key=${replica.replica}>
+      <td><code title=${replica.replica}>${replica.replica.slice(0, 12)}</code>
+        ${replica.own && html` <strong>this store</strong>`}${
+          replica.whole === false &&
           html`<div
         class="quiet">in part</div>`
         }</td>
-      <td>${one.author ? `${one.author.user}@${one.author.host}` : html`<span class="quiet">not known</span>`}</td>
-      <td class="num">${number(one.size)}</td><td class="num">${one.size ? number(one.size - 1) : "–"}</td>
-      <td><${When} ms=${one.recorded_ms} now=${now} /></td>
+      <td>${
+        replica.author
+          ? `${replica.author.user}@${replica.author.host}`
+          : html`<span
+        class="quiet">not known</span>`
+      }</td>
+      <td class="num">${number(replica.size)}</td><td class="num">${replica.size ? number(replica.size - 1) : "–"}</td>
+      <td><${When} ms=${replica.recorded_ms} now=${now} /></td>
       <td class="num">${
-        one.behind
+        replica.behind
           ? html`<span class="status" data-status="RUNNING"><i aria-hidden="true"></i>
-        ${number(one.behind)} to come</span>`
-          : one.own
+        ${number(replica.behind)} to come</span>`
+          : replica.own
             ? ""
             : "none known"
       }</td>
-      <td><${Sealed} sealed=${one.sealed} /></td></tr>`,
+      <td><${Sealed} sealed=${replica.sealed} /></td></tr>`,
     )}</tbody></table></div>
     <p class="quiet">Sizes count envelopes. The lag is what some remote said it has and this store has not.</p>`;
 
@@ -152,11 +157,11 @@ function Conflicts({ total, conflicts, offset }) {
   return html`<div class="scroll"><table class="list">
     <thead><tr><th>Of</th><th>Fact</th><th>Kept</th><th>Lost</th><th>Rule</th></tr></thead>
     <tbody>${conflicts.map(
-      (one) => html`<tr key=${`${one.subject} ${one.fact}`}>
-      <td class="name"><${Of} subject=${one.subject} /></td><td>${one.fact}</td><td class="value"><ins>
-        ${one.kept}</ins></td>
-      <td class="value">${one.lost.map((text) => html`<del>${text}</del> `)}</td><td class="quiet">
-        ${one.rule}</td></tr>`,
+      (conflict) => html`<tr key=${`${conflict.subject} ${conflict.fact}`}>
+      <td class="name"><${Of} subject=${conflict.subject} /></td><td>${conflict.fact}</td><td class="value"><ins>
+        ${conflict.kept}</ins></td>
+      <td class="value">${conflict.lost.map((text) => html`<del>${text}</del> `)}</td><td class="quiet">
+        ${conflict.rule}</td></tr>`,
     )}</tbody></table></div>
     <p class="bar"><span class="quiet">
       ${number(offset + 1)} to ${number(Math.min(offset + PAGE, total))} of ${number(total)}. What lost stays on record.

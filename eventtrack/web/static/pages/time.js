@@ -134,9 +134,9 @@ function Diff({ older, newer }) {
   const kinds = GROUPS.map(([kind, title]) => [
     kind,
     title,
-    bySubject(changes.filter((one) => kindOf(one.subject) === kind)),
+    bySubject(changes.filter((change) => kindOf(change.subject) === kind)),
   ]);
-  const others = bySubject(changes.filter((one) => !GROUPS.some(([kind]) => kindOf(one.subject) === kind)));
+  const others = bySubject(changes.filter((change) => !GROUPS.some(([kind]) => kindOf(change.subject) === kind)));
   const groups = [...kinds, ["other", "Other", others]].filter(([, , found]) => found.length);
   return html`
     <div class="bar" role="group" aria-label="What to show" aria-busy=${asked.loading}>
@@ -174,9 +174,9 @@ function Diff({ older, newer }) {
 const kindOf = (subject) => subject.split("/")[0];
 
 function bySubject(changes) {
-  const found = new Map();
-  for (const one of changes) found.set(one.subject, [...(found.get(one.subject) || []), one]);
-  return [...found];
+  const subjects = new Map();
+  for (const change of changes) subjects.set(change.subject, [...(subjects.get(change.subject) || []), change]);
+  return [...subjects];
 }
 
 // More facts of one subject than this are folded away.
@@ -184,12 +184,12 @@ const FACTS = 12;
 
 function Subject({ subject, name, changes, newer }) {
   const [all, setAll] = useState(false);
-  const renamed = changes.find((one) => one.fact === "name" || one.fact === "run_name");
+  const renamed = changes.find((change) => change.fact === "name" || change.fact === "run_name");
   const called = name ?? renamed?.after ?? renamed?.before;
   const [kind, ...rest] = subject.split("/");
   const then = { at: newer === "now" ? "" : newer };
   const path = kind === "run" ? ["runs", ...rest] : kind === "experiment" ? ["experiments", ...rest] : null;
-  const born = changes.some((one) => one.fact === "lifecycle" && one.kind === "added");
+  const born = changes.some((change) => change.fact === "lifecycle" && change.kind === "added");
   const shown = all ? changes : changes.slice(0, FACTS);
   return html`
     <div class="change">
@@ -203,26 +203,26 @@ function Subject({ subject, name, changes, newer }) {
       <div class="scroll"><table class="list"><thead class="unseen"><tr><th>Fact</th><th>Change</th><th>Recorded</th>
         <th>Author</th></tr></thead>
         <tbody>${shown.map(
-          (one) => html`<tr key=${one.fact}>
-          <td class="name">${one.fact}</td>
+          (change) => html`<tr key=${change.fact}>
+          <td class="name">${change.fact}</td>
           <td class="value">${
-            one.before !== null &&
+            change.before !== null &&
             html`<del>
-            ${said(one.fact, one.before)}</del> → `
+            ${said(change.fact, change.before)}</del> → `
           }${
-            one.after === null
+            change.after === null
               ? html`<span class="quiet">removed</span>`
-              : html`<ins>${said(one.fact, one.after)}</ins>`
+              : html`<ins>${said(change.fact, change.after)}</ins>`
           }</td>
           <td class="quiet nowrap">
-            ${moment(one.recorded_ms)} ${
-              one.address &&
+            ${moment(change.recorded_ms)} ${
+              change.address &&
               html`<a href=${link(route.value.path[0] === "time" && path ? path : ["log"], {
-                at: one.address.split(".")[0],
+                at: change.address.split(".")[0],
               })} title="As it was just then"><code>
-            ${one.address}</code></a>`
+            ${change.address}</code></a>`
             }</td>
-          <td class="wide quiet">${one.address && html`<${Author} author=${one.author} />`}</td></tr>`,
+          <td class="wide quiet">${change.address && html`<${Author} author=${change.author} />`}</td></tr>`,
         )}</tbody></table></div>
       ${
         changes.length > FACTS &&

@@ -53,9 +53,9 @@ function grouped(keys) {
     if (!groups.has(name)) groups.set(name, []);
     groups.get(name).push(key);
   }
-  const found = [...groups].filter(([, of]) => of.length).map(([name, of]) => ({ name, keys: of }));
-  found.sort((a, b) => (a.name === "system") - (b.name === "system")); // the machine after the training
-  return found.length === 1 ? [{ name: null, keys }] : found;
+  const named = [...groups].filter(([, of]) => of.length).map(([name, of]) => ({ name, keys: of }));
+  named.sort((a, b) => (a.name === "system") - (b.name === "system")); // the machine after the training
+  return named.length === 1 ? [{ name: null, keys }] : named;
 }
 
 function Controls({ many }) {
@@ -183,13 +183,13 @@ function Chart({ name, runs, place }) {
     const before = made.current;
     made.current = new Map();
     for (const id of runIds) {
-      const one = asked.curves.get(id);
-      if (!one) continue;
+      const curve = asked.curves.get(id);
+      if (!curve) continue;
       const known = before.get(id);
       const label = names.get(id) || id.slice(0, 8);
       const kept =
         known &&
-        known.of === one &&
+        known.of === curve &&
         known.weight === weight &&
         known.kind === kind &&
         known.dark === dark &&
@@ -199,21 +199,21 @@ function Chart({ name, runs, place }) {
         kept
           ? known
           : {
-              of: one,
+              of: curve,
               weight,
               kind,
               dark,
               label,
               ...strokeOf(id),
-              x: one.x,
-              y: smoothed(one.x, one.y, weight, kind),
-              faint: weight ? one.y : undefined,
+              x: curve.x,
+              y: smoothed(curve.x, curve.y, weight, kind),
+              faint: weight ? curve.y : undefined,
             },
       );
     }
     return [...made.current.values()];
   }, [asked.curves, smooth, kind, dark, runIds, names]);
-  const points = curves.reduce((sum, one) => sum + one.of.points, 0);
+  const points = curves.reduce((sum, drawn) => sum + drawn.of.points, 0);
   const known = asked.x !== "";
   const shown = asked.x === x ? { low: range.low ?? asked.low, high: range.high ?? asked.high } : asked;
   return html`<section class="chart" ref=${box} aria-label=${name} style=${place}>
@@ -229,10 +229,13 @@ function Chart({ name, runs, place }) {
             low=${shown.low} high=${shown.high}
             label=${`${name} of ${curves
               .slice(0, 8)
-              .map((one) => one.label)
+              .map((curve) => curve.label)
               .join(", ")}`}
             onZoom=${(to) =>
-              setQuery({ zoom: to ? to.map((one) => Number(one.toPrecision(12))).join(",") : "" }, { push: true })} />`
+              setQuery(
+                { zoom: to ? to.map((bound) => Number(bound.toPrecision(12))).join(",") : "" },
+                { push: true },
+              )} />`
           : html`<div class="plot"></div>`
     }
   </section>`;

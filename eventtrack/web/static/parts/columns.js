@@ -9,11 +9,12 @@ const SHOWN = 200;
 export function Columns({ known, columns, pins }) {
   const [find, setFind] = useState("");
   const set = (list, pinned = pins) =>
-    setQuery({ cols: lined(list), pins: pinned.filter((one) => list.includes(one)).join("\n") });
-  const toggle = (name) => set(columns.includes(name) ? columns.filter((one) => one !== name) : [...columns, name]);
-  const pin = (name) => set(columns, pins.includes(name) ? pins.filter((one) => one !== name) : [...pins, name]);
+    setQuery({ cols: lined(list), pins: pinned.filter((name) => list.includes(name)).join("\n") });
+  const toggle = (name) =>
+    set(columns.includes(name) ? columns.filter((column) => column !== name) : [...columns, name]);
+  const pin = (name) => set(columns, pins.includes(name) ? pins.filter((column) => column !== name) : [...pins, name]);
   const move = (name, step) => {
-    const next = columns.filter((one) => one !== name);
+    const next = columns.filter((column) => column !== name);
     next.splice(Math.max(0, columns.indexOf(name) + step), 0, name);
     set(next);
   };

@@ -13,7 +13,9 @@ export const COMPARED_MAX = 50;
 /** @param {{runs: object[], all: boolean, base?: object, onBase: (run: object) => void}} props */
 export function Differences({ runs, all, base, onBase }) {
   theme.value; // swatches change with it
-  const metrics = new Map(runs.map((run) => [run, Object.fromEntries(run.metrics.map((one) => [one.key, one.value]))]));
+  const metrics = new Map(
+    runs.map((run) => [run, Object.fromEntries(run.metrics.map((metric) => [metric.key, metric.value]))]),
+  );
   const rows = (of, keep = () => true) => {
     const names = [...new Set(runs.flatMap((run) => Object.keys(of(run))))].filter(keep).sort();
     const lines = names.map((key) => [

@@ -18,9 +18,9 @@ export function useChange(reload) {
       setState({ busy: false, error });
     }
   };
-  const told =
+  const problem =
     state.error && html`<p class="problem" role="alert">${state.error.message} ${state.error.hint || ""}</p>`;
-  return { change, told, busy: state.busy };
+  return { change, problem, busy: state.busy };
 }
 
 const deleted = (info) => info.lifecycle_stage === "deleted";
@@ -30,7 +30,7 @@ const editable = (info) => writable.value && !deleted(info);
 
 export function Name({ info, reload }) {
   const [text, setText] = useState(null);
-  const { change, told, busy } = useChange(reload);
+  const { change, problem, busy } = useChange(reload);
   if (text === null || !editable(info)) {
     return html`<h1>${info.run_name || info.run_id} ${
       editable(info) &&
@@ -46,17 +46,18 @@ export function Name({ info, reload }) {
     <input type="text" aria-label="Name of the run" value=${text} autofocus
       onInput=${(event) => setText(event.target.value)} />
     <button disabled=${busy || !text.trim()}>Save</button>
-      <button type="button" onClick=${() => setText(null)}>Cancel</button>${told}
+      <button type="button" onClick=${() => setText(null)}>Cancel</button>${problem}
   </form>`;
 }
 
 export function Actions({ info, reload }) {
   const [asked, setAsked] = useState(false);
-  const { change, told, busy } = useChange(reload);
+  const { change, problem, busy } = useChange(reload);
   const body = { run_id: info.run_id };
   if (!writable.value) return null;
   if (deleted(info)) {
-    return html`<p><button disabled=${busy} onClick=${() => change("runs/restore", body)}>Restore</button></p>${told}`;
+    return html`<p><button disabled=${busy} onClick=${() => change("runs/restore", body)}>Restore</button></p>
+      ${problem}`;
   }
   return html`<p class="bar">${
     asked
@@ -65,12 +66,12 @@ export function Actions({ info, reload }) {
           onClick=${() => change("runs/delete", body, () => setAsked(false))}>Delete</button>
         <button onClick=${() => setAsked(false)}>Keep</button>`
       : html`<button onClick=${() => setAsked(true)}>Delete …</button>`
-  }</p>${told}`;
+  }</p>${problem}`;
 }
 
 /** Says that nobody runs a running run any more; the status is changed by whoever reads it. */
 export function Lost({ info, reload }) {
-  const { change, told, busy } = useChange(reload);
+  const { change, problem, busy } = useChange(reload);
   if (info.status !== "RUNNING" || info.life?.state !== "gone" || deleted(info)) return null;
   const { pid, host, last_ms } = info.life;
   return html`<div class="state failed" role="status">
@@ -82,12 +83,12 @@ export function Lost({ info, reload }) {
       html`<button disabled=${busy}
       onClick=${() => change("runs/update", { run_id: info.run_id, status: "KILLED", end_time: last_ms })}
       >Mark as killed</button>`
-    }${told}</div>`;
+    }${problem}</div>`;
 }
 
 export function Note({ info, text, reload }) {
   const [draft, setDraft] = useState(null);
-  const { change, told, busy } = useChange(reload);
+  const { change, problem, busy } = useChange(reload);
   const save = (event) => {
     event.preventDefault();
     change("runs/set-tag", { run_id: info.run_id, key: "mlflow.note.content", value: draft }, () => setDraft(null));
@@ -98,7 +99,7 @@ export function Note({ info, text, reload }) {
         onInput=${(event) => setDraft(event.target.value)}></textarea>
       <p class="bar"><button disabled=${busy}>Save</button>
         <button type="button" onClick=${() => setDraft(null)}>Cancel</button>
-        <span class="quiet">Markdown; HTML stays text</span></p>${told}</form>`;
+        <span class="quiet">Markdown; HTML stays text</span></p>${problem}</form>`;
   }
   return html`
     ${text ? html`<${Markdown} text=${text} />` : html`<p class="quiet">No note.</p>`}
@@ -117,7 +118,7 @@ export function TagEditor({ info, tags, reload }) {
   const [all, setAll] = useState(false);
   const [key, setKey] = useState("");
   const [value, setValue] = useState("");
-  const { change, told, busy } = useChange(reload);
+  const { change, problem, busy } = useChange(reload);
   const [find, setFind] = useState("");
   const listed = Object.entries(tags).filter(([name]) => all || !theirs(name));
   const shown = listed.filter((pair) => pair.join(" ").toLowerCase().includes(find.toLowerCase()));
@@ -158,7 +159,7 @@ export function TagEditor({ info, tags, reload }) {
         onInput=${(event) => setValue(event.target.value)} />
       <button disabled=${busy || !key.trim()}>Set tag</button></form>`
     }
-    ${told}
+    ${problem}
     ${
       hidden > 0 &&
       html`<label class="check quiet">

@@ -37,7 +37,7 @@ export function neededBy(show, { chosen, candidates, x, y, colour }) {
   const brushed = readBrushes(route.value.query.brush).map(([name]) => name);
   if (show === "parallel")
     return [
-      ...(chosen ? chosen.map((one) => one.name) : candidates),
+      ...(chosen ? chosen.map((axis) => axis.name) : candidates),
       colour || candidates.find((name) => name.startsWith("metrics.")) || "",
       ...brushed,
     ];
@@ -53,7 +53,7 @@ export function useBrushed(rows) {
       linesOf(axes)
         .map(readAxis)
         .filter(Boolean)
-        .map((one) => [one.name, one.scale]),
+        .map((axis) => [axis.name, axis.scale]),
     );
     return within(
       brushes.map(([name]) => axisOf(rows, name, scales.get(name))),
@@ -79,9 +79,9 @@ export function ParallelView({ rows, known, view, title, kept }) {
     () => wanted.map(({ name, scale }) => axisOf(rows, name, scale)),
     [rows, wanted.map(writeAxis).join("\n")],
   );
-  const colourName = view.colour || wanted.map((one) => one.name).find((name) => name.startsWith("metrics.")) || "";
+  const colourName = view.colour || wanted.map((axis) => axis.name).find((name) => name.startsWith("metrics.")) || "";
   const colour = useMemo(() => colourName && axisOf(rows, colourName), [rows, colourName]);
-  const count = kept.reduce((sum, one) => sum + one, 0);
+  const count = kept.reduce((sum, flag) => sum + flag, 0);
   return html`
     <section class="explore" aria-label="Parallel coordinates">
       <div class="bar">
@@ -124,17 +124,17 @@ function Axes({ known, axes, brushes }) {
   const set = (next) => setQuery({ axes: next.map(writeAxis).join("\n") || "\n" });
   const move = (at, step) => {
     const next = [...list];
-    const [one] = next.splice(at, 1);
-    next.splice(at + step, 0, one);
+    const [moved] = next.splice(at, 1);
+    next.splice(at + step, 0, moved);
     set(next);
   };
   const brush = (name, range) =>
     setQuery({
-      brush: writeBrushes([...brushes.filter(([one]) => one !== name), ...(range ? [[name, ...range]] : [])]),
+      brush: writeBrushes([...brushes.filter(([brush]) => brush !== name), ...(range ? [[name, ...range]] : [])]),
     });
   const remove = (name) => {
     brush(name, null);
-    set(list.filter((one) => one.name !== name));
+    set(list.filter((axis) => axis.name !== name));
   };
   return html`
     <${Popup} label="Axes" title="Axes of the parallel coordinates">
@@ -143,8 +143,8 @@ function Axes({ known, axes, brushes }) {
         <span title=${axis.name}>${axis.label}</span>
         <select aria-label=${`Scale of ${axis.name}`} value=${axis.scale}
           onChange=${(event) =>
-            set(list.map((one) => (one.name === axis.name ? { ...one, scale: event.target.value } : one)))}>
-          ${axis.scales.map((one) => html`<option value=${one}>${one}</option>`)}</select>
+            set(list.map((old) => (old.name === axis.name ? { ...old, scale: event.target.value } : old)))}>
+          ${axis.scales.map((scale) => html`<option value=${scale}>${scale}</option>`)}</select>
         <button class="plain" disabled=${at === 0} aria-label=${`Move ${axis.name} left`}
           onClick=${() => move(at, -1)}>↑</button>
         <button class="plain" disabled=${at === axes.length - 1} aria-label=${`Move ${axis.name} right`}
@@ -153,7 +153,7 @@ function Axes({ known, axes, brushes }) {
         <${Range} axis=${axis} brush=${brushes.find(([name]) => name === axis.name)}
           onRange=${(range) => brush(axis.name, range)} /></li>`,
       )}</ol>
-      <${Adder} known=${known} has=${axes.map((one) => one.name)} onAdd=${(name) => set([...list, { name }])} />
+      <${Adder} known=${known} has=${axes.map((axis) => axis.name)} onAdd=${(name) => set([...list, { name }])} />
     <//>
   `;
 }
@@ -193,16 +193,16 @@ export function ScatterView({ rows, known, view, title, kept, picked }) {
     useMemo(() => axisOf(rows, name, scale), [rows, name, scale]),
   );
   const colour = useMemo(() => view.colour && axisOf(rows, view.colour), [rows, view.colour]);
-  const missing = rows.length - x.places.filter((one, at) => !Number.isNaN(one + y.places[at])).length;
-  const axis = (key, one, label) => html`
-    <${Choice} label=${label} value=${one.name} known=${known}
+  const missing = rows.length - x.places.filter((place, at) => !Number.isNaN(place + y.places[at])).length;
+  const axis = (key, shown, label) => html`
+    <${Choice} label=${label} value=${shown.name} known=${known}
       onChoose=${(name) => setQuery({ [key]: name }, { push: true })} />
     ${
-      one.scales.includes("log") &&
-      html`<button aria-pressed=${one.scale === "log"} aria-label=${`Logarithmic ${label}`}
+      shown.scales.includes("log") &&
+      html`<button aria-pressed=${shown.scale === "log"} aria-label=${`Logarithmic ${label}`}
       onClick=${() =>
         setQuery(
-          { [key]: writeAxis({ name: one.name, scale: one.scale === "log" ? "linear" : "log" }) },
+          { [key]: writeAxis({ name: shown.name, scale: shown.scale === "log" ? "linear" : "log" }) },
           { push: true },
         )}>log</button>`
     }`;
@@ -228,22 +228,22 @@ export function ScatterView({ rows, known, view, title, kept, picked }) {
 }
 
 function Legend({ axis }) {
-  const found = legendOf(axis || null);
-  if (!found) return null;
-  if (found.swatches) {
-    return html`<span class="legend">${found.swatches.map(
+  const legend = legendOf(axis || null);
+  if (!legend) return null;
+  if (legend.swatches) {
+    return html`<span class="legend">${legend.swatches.map(
       ({ text, colour }) => html`<span key=${text}>
       <i style=${{ background: colour }}></i>${text}</span>`,
     )}</span>`;
   }
-  return html`<span class="legend" title=${axis.label}><span>${shownValue(axis.name, found.low)}</span>
-    <i class="ramp" style=${{ background: ramp() }}></i><span>${shownValue(axis.name, found.high)}</span></span>`;
+  return html`<span class="legend" title=${axis.label}><span>${shownValue(axis.name, legend.low)}</span>
+    <i class="ramp" style=${{ background: ramp() }}></i><span>${shownValue(axis.name, legend.high)}</span></span>`;
 }
 
 function pngLegend(axis) {
-  const found = legendOf(axis || null);
-  if (!found) return [];
-  if (found.swatches) return found.swatches.map(({ text, colour }) => ({ label: text, colour }));
-  const [low, high] = [shownValue(axis.name, found.low), shownValue(axis.name, found.high)];
+  const legend = legendOf(axis || null);
+  if (!legend) return [];
+  if (legend.swatches) return legend.swatches.map(({ text, colour }) => ({ label: text, colour }));
+  const [low, high] = [shownValue(axis.name, legend.low), shownValue(axis.name, legend.high)];
   return [{ label: `${axis.label}: ${low} (dark) to ${high} (bright)`, colour: "transparent" }];
 }

@@ -54,13 +54,13 @@ export function Files({ runId }) {
 
 const Tree = ({ runId, files, chosen }) =>
   html`<ul>${files.map(
-    (one) => html`<li key=${one.path}>
+    (entry) => html`<li key=${entry.path}>
   ${
-    one.is_dir
-      ? html`<${Folder} runId=${runId} path=${one.path} chosen=${chosen} />`
-      : html`<button class="plain" aria-pressed=${one.path === chosen}
-        onClick=${() => setQuery({ file: one.path }, { push: true })}>${one.path.split("/").pop()}</button>
-        <span class="quiet">${bytes(one.file_size)}</span>`
+    entry.is_dir
+      ? html`<${Folder} runId=${runId} path=${entry.path} chosen=${chosen} />`
+      : html`<button class="plain" aria-pressed=${entry.path === chosen}
+        onClick=${() => setQuery({ file: entry.path }, { push: true })}>${entry.path.split("/").pop()}</button>
+        <span class="quiet">${bytes(entry.file_size)}</span>`
   }</li>`,
   )}</ul>`;
 
@@ -125,10 +125,10 @@ function Text({ body, whole, name }) {
     return html`<p class="quiet">No preview: this is not text. Download it to look inside.</p>`;
   let text = new TextDecoder().decode(data);
   const cut = whole > data.length;
-  const told = cut && html`<p class="quiet">The first ${bytes(data.length)} of ${bytes(whole)}.</p>`;
-  if (ending(name) === "md") return html`<${Markdown} text=${text} />${told}`;
+  const cutNote = cut && html`<p class="quiet">The first ${bytes(data.length)} of ${bytes(whole)}.</p>`;
+  if (ending(name) === "md") return html`<${Markdown} text=${text} />${cutNote}`;
   if (["csv", "tsv"].includes(ending(name)))
-    return html`<${Table} rows=${rowsOf(text, ending(name) === "csv" ? "," : "\t")} />${told}`;
+    return html`<${Table} rows=${rowsOf(text, ending(name) === "csv" ? "," : "\t")} />${cutNote}`;
   if (name.endsWith(".json") && !cut) {
     try {
       text = JSON.stringify(JSON.parse(text), null, 2);
@@ -136,7 +136,7 @@ function Text({ body, whole, name }) {
       // as it is, then
     }
   }
-  return html`<pre tabindex="0">${text}</pre>${told}`;
+  return html`<pre tabindex="0">${text}</pre>${cutNote}`;
 }
 
 /** Rows of comma-separated values (RFC 4180): quoted fields may hold commas, line breaks and doubled quotes. */
@@ -156,12 +156,12 @@ function Table({ rows: [head, ...rows] }) {
   const filled = rows.filter((row) => row.length > 1 || row[0]);
   return html`
     <div class="scroll" tabindex="0" role="region" aria-label="The file as a table"><table class="list">
-      <thead><tr>${head.slice(0, COLUMNS_MAX).map((one) => html`<th>${one}</th>`)}</tr></thead>
+      <thead><tr>${head.slice(0, COLUMNS_MAX).map((cell) => html`<th>${cell}</th>`)}</tr></thead>
       <tbody>${filled.slice(0, ROWS_MAX).map(
         (row) =>
           html`<tr>${row.slice(0, COLUMNS_MAX).map(
-            (one) => html`<td>
-        ${one}</td>`,
+            (cell) => html`<td>
+        ${cell}</td>`,
           )}</tr>`,
       )}</tbody></table></div>
     ${

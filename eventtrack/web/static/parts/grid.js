@@ -103,7 +103,7 @@ export function Grid({
           <input type="checkbox" aria-label="Select all runs" checked=${allPicked} onChange=${onPickAll} /></div>
         <${Head} name="Name" by="attributes.run_name" style="title" order=${order} onOrder=${onOrder} />
         ${FIXED.map(
-          (one) => html`<${Head} key=${one.name} name=${one.name} by=${one.order} style=${one.style}
+          (column) => html`<${Head} key=${column.name} name=${column.name} by=${column.order} style=${column.style}
           order=${order} onOrder=${onOrder} />`,
         )}
         ${arranged.map(
@@ -120,7 +120,7 @@ export function Grid({
           const props = { at, row, columns: arranged, onPick, folded, onFold };
           if (row.group)
             return html`<${Group} key=${row.run_id} ...${props}
-              picked=${row.rows.every((one) => picked.has(one.run_id))} figure=${figure} />`;
+              picked=${row.rows.every((run) => picked.has(run.run_id))} figure=${figure} />`;
           return html`<${Row} key=${row.run_id} ...${props} picked=${picked.has(row.run_id)}
             drawn=${drawn.has(row.run_id)} />`;
         })}
@@ -134,7 +134,7 @@ const placeOf = (at) => ({ top: `${at * HEIGHT}px` });
 /** Another direction with each click; with the shift key, an order within the order. */
 function Head({ name, title, by, style, left, order, onOrder }) {
   const terms = linesOf(order);
-  const rank = by ? terms.findIndex((one) => one.replace(/ (ASC|DESC)$/, "") === by) : -1;
+  const rank = by ? terms.findIndex((term) => term.replace(/ (ASC|DESC)$/, "") === by) : -1;
   const down = rank >= 0 && terms[rank].endsWith(" DESC");
   const turn = (event) => {
     const next = rank < 0 ? [`${by} DESC`] : down ? [`${by} ASC`] : [];
@@ -183,7 +183,10 @@ function Row({ at, row, columns, picked, drawn, onPick, folded, onFold }) {
         }
         <a class="goal" href=${link(["runs", row.run_id])}>${row.run_name || row.run_id.slice(0, 8)}</a>
       </div>
-      ${FIXED.map((one) => html`<div class=${`cell ${one.style}`} role="cell" key=${one.name}>${one.cell(row)}</div>`)}
+      ${FIXED.map(
+        (column) => html`<div class=${`cell ${column.style}`} role="cell" key=${column.name}>
+        ${column.cell(row)}</div>`,
+      )}
       ${columns.map(
         ({ name, style, left }) => html`<div key=${name} role="cell" class=${`cell ${style}`} style=${left}
         title=${valueOf(row, name) ?? ""}>${shownValue(name, valueOf(row, name))}</div>`,
@@ -208,14 +211,14 @@ function Group({ at, row, columns, picked, onPick, folded, onFold, figure }) {
         ${number(row.rows.length)} <span class="quiet">run${row.rows.length === 1 ? "" : "s"}</span></div>
       <div class="cell when" role="cell"></div><div class="cell when num" role="cell"></div>
       ${columns.map(({ name, style, left }) => {
-        const found = row.figures[name];
+        const figures = row.figures[name];
         const all =
-          found &&
-          `mean ${number(found.mean)}, min ${number(found.min)}, max ${number(found.max)} of ${number(found.many)}${
-            found.others ? `; ${number(found.others)} not finite` : ""
-          }`;
+          figures &&
+          `mean ${number(figures.mean)}, min ${number(figures.min)}, max ${number(figures.max)} of ${number(
+            figures.many,
+          )}${figures.others ? `; ${number(figures.others)} not finite` : ""}`;
         return html`<div key=${name} role="cell" class=${`cell ${style}`} style=${left} title=${all || ""}>
-          ${found ? number(found[figure]) : ""}</div>`;
+          ${figures ? number(figures[figure]) : ""}</div>`;
       })}
     </div>
   `;

@@ -29,12 +29,12 @@ export function History({ runId }) {
         <option value="">all</option>${[...new Set([...entries.map(worded), what])]
           .filter(Boolean)
           .sort()
-          .map((one) => html`<option value=${one}>${one}</option>`)}</select></label></p>
+          .map((kind) => html`<option value=${kind}>${kind}</option>`)}</select></label></p>
     ${entries
-      .filter((one) => !what || worded(one) === what)
+      .filter((entry) => !what || worded(entry) === what)
       .map(
-        (one) => html`<${Entry} key=${one.address}
-      entry=${one} reload=${asked.reload} />`,
+        (entry) => html`<${Entry} key=${entry.address}
+      entry=${entry} reload=${asked.reload} />`,
       )}
     ${
       total > entries.length &&

@@ -13,16 +13,20 @@ export function Many({ rows, textOf, what, children }) {
   const [find, setFind] = useState("");
   const [shown, setShown] = useState(FIRST);
   const word = find.toLowerCase();
-  const found = word ? rows.filter((row) => textOf(row).toLowerCase().includes(word)) : rows;
+  const matching = word ? rows.filter((row) => textOf(row).toLowerCase().includes(word)) : rows;
   return html`
     ${
       rows.length > FIRST &&
       html`<p class="bar"><input type="search" placeholder=${`Find ${what}`} aria-label=${`Find ${what} of the run`}
         value=${find}
       onInput=${(event) => setFind(event.target.value)} /> <span class="quiet">
-        ${number(found.length)} ${what}</span></p>`
+        ${number(matching.length)} ${what}</span></p>`
     }
-    ${children(found.slice(0, shown))}
-    ${found.length > shown && html`<p><button onClick=${() => setShown(shown * MORE)}>Show more ${what}</button></p>`}
+    ${children(matching.slice(0, shown))}
+    ${
+      matching.length > shown &&
+      html`<p>
+      <button onClick=${() => setShown(shown * MORE)}>Show more ${what}</button></p>`
+    }
   `;
 }

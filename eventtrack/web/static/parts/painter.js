@@ -53,7 +53,9 @@ export class Painter {
     cancelAnimationFrame(this.frame);
     const text = JSON.stringify([scale, this.canvas.width, this.canvas.height, curves.length > MANY]);
     const more =
-      text === this.scale && this.drawn.length <= curves.length && this.drawn.every((one, at) => same(one, curves[at]));
+      text === this.scale &&
+      this.drawn.length <= curves.length &&
+      this.drawn.every((curve, at) => same(curve, curves[at]));
     // What is to be seen meanwhile: what was there before, or else the curves as they come.
     const target = more || !this.drawn.length ? this.canvas : copyOf(this.canvas);
     const ctx = target.getContext("2d");
@@ -92,21 +94,21 @@ export class Painter {
   }
 }
 
-const same = (one, other) =>
-  one === other ||
-  (one.x === other.x &&
-    one.y === other.y &&
-    one.faint === other.faint &&
-    one.colour === other.colour &&
-    one.dash === other.dash);
+const same = (curve, other) =>
+  curve === other ||
+  (curve.x === other.x &&
+    curve.y === other.y &&
+    curve.faint === other.faint &&
+    curve.colour === other.colour &&
+    curve.dash === other.dash);
 
 function copyOf({ width, height }) {
   return Object.assign(document.createElement("canvas"), { width, height });
 }
 
-function curve(ctx, scale, one, isOfMany) {
-  if (one.faint) line(ctx, scale, one, one.faint, { width: 1, alpha: 0.28, plain: true });
-  line(ctx, scale, one, one.y, { width: isOfMany ? 1 : 1.5, alpha: isOfMany ? 0.7 : 1, plain: isOfMany });
+function curve(ctx, scale, drawn, isOfMany) {
+  if (drawn.faint) line(ctx, scale, drawn, drawn.faint, { width: 1, alpha: 0.28, plain: true });
+  line(ctx, scale, drawn, drawn.y, { width: isOfMany ? 1 : 1.5, alpha: isOfMany ? 0.7 : 1, plain: isOfMany });
 }
 
 /** One line: broken where a value is no number, which a mark at the edge shows; dots where it has no length. */

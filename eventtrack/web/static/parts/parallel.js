@@ -68,7 +68,7 @@ export function Parallel({ rows, axes, brushes, colour }) {
     const { from } = over.current;
     if (from) {
       if (Math.abs(y - from.y) > 3)
-        setDraft([axes[from.at].name, ...[from.y, y].map((one) => valueAt(axes[from.at], one))]);
+        setDraft([axes[from.at].name, ...[from.y, y].map((place) => valueAt(axes[from.at], place))]);
       return;
     }
     event.currentTarget.style.cursor = grasped(x) >= 0 && y >= TOP - 16 ? "crosshair" : "default";
@@ -92,7 +92,7 @@ export function Parallel({ rows, axes, brushes, colour }) {
   return html`
     <div class="scroll" ref=${frame}>
       <div class="canvases" style=${{ height: `${HEIGHT}px`, width: `${width}px` }} role="img"
-        aria-label=${`Parallel coordinates of ${rows.length} runs over ${axes.map((one) => one.label).join(", ")}`}
+        aria-label=${`Parallel coordinates of ${rows.length} runs over ${axes.map((axis) => axis.label).join(", ")}`}
         onPointerDown=${begin} onPointerMove=${move} onPointerUp=${end} onPointerCancel=${end}
         onPointerLeave=${() => setTip(null)} onClick=${open}>
         <canvas ref=${base}></canvas><canvas ref=${over}></canvas>
@@ -128,7 +128,7 @@ function valueAt(axis, y) {
 function drawAll(ctx, { rows, axes, xs, kept, shades, width, brushes }) {
   const [text, quiet, strong, page, link] = inks("text", "quiet", "line-strong", "page", "link");
   const drawn = { axes, xs };
-  const count = kept.reduce((sum, one) => sum + one, 0);
+  const count = kept.reduce((sum, flag) => sum + flag, 0);
   ctx.lineJoin = "round";
   ctx.lineWidth = 1;
   if (count < rows.length) {
@@ -158,7 +158,7 @@ function drawAll(ctx, { rows, axes, xs, kept, shades, width, brushes }) {
     ctx.stroke();
     const marked = brushes.find(([name]) => name === axis.name);
     if (marked) {
-      const [low, high] = placesOf(axis, marked).map((one) => yOf(Math.max(-0.02, Math.min(one, 1.02))));
+      const [low, high] = placesOf(axis, marked).map((place) => yOf(Math.max(-0.02, Math.min(place, 1.02))));
       ctx.fillStyle = link;
       ctx.globalAlpha = 0.25;
       ctx.fillRect(x - 7, high, 14, low - high);
@@ -207,7 +207,7 @@ function trace(ctx, { axes, xs }, at) {
 
 /** The run whose line is nearest to a point, between two axes. */
 function nearest({ rows, axes, xs, kept }, x, y) {
-  const right = xs.findIndex((one) => one > x);
+  const right = xs.findIndex((place) => place > x);
   if (right <= 0) return null;
   const share = (x - xs[right - 1]) / (xs[right] - xs[right - 1]);
   let [best, distance] = [null, NEAR];

@@ -51,10 +51,10 @@ export function Plot({ curves, done, x, log, tight, low, high, onZoom, label }) 
   const move = ({ clientX, clientY }) => {
     cancelAnimationFrame(pointer.current);
     pointer.current = requestAnimationFrame(() => {
-      const found = state.current.plot && nearest(state.current, clientX, clientY);
+      const point = state.current.plot && nearest(state.current, clientX, clientY);
       clear(over.current);
-      if (found) highlight(over.current, state.current, found);
-      setTip(found);
+      if (point) highlight(over.current, state.current, point);
+      setTip(point);
     });
   };
   const leave = () => {
@@ -111,9 +111,9 @@ function plotOf(box, state) {
       {
         ...axis,
         space: 70,
-        ...(state.x === "relative" ? { values: (_, all) => all.map((one) => duration(one * 1000)) } : {}),
+        ...(state.x === "relative" ? { values: (_, all) => all.map((number) => duration(number * 1000)) } : {}),
       },
-      { ...axis, size: 58, values: (_, all) => all.map((one) => (one === null ? "" : number(one))) },
+      { ...axis, size: 58, values: (_, all) => all.map((value) => (value === null ? "" : number(value))) },
     ],
     ms: 1, // times are in milliseconds
     series: [{}, { show: true, paths: () => null, points: { show: false } }],

@@ -35,28 +35,29 @@ export function completions(text, names, valuesOf) {
     const begun = inValue[2];
     return {
       start: text.length - begun.length,
-      words: matching(valuesOf(inValue[1]), begun).map((one) => `${one.replaceAll("'", "''")}' `),
+      words: matching(valuesOf(inValue[1]), begun).map((word) => `${word.replaceAll("'", "''")}' `),
     };
   }
   // An open quote is a text of its own, which nothing can complete.
   if ((text.replace(/`(?:[^`]|``)*`/g, "").match(/'/g) || []).length % 2) return { start: 0, words: [] };
   const joint = AT_JOINT.exec(text);
-  if (joint) return { start: text.length - joint[1].length, words: matching(JOINTS, joint[1]).map((one) => `${one} `) };
+  if (joint)
+    return { start: text.length - joint[1].length, words: matching(JOINTS, joint[1]).map((word) => `${word} `) };
   const operator = AT_OPERATOR.exec(text);
   if (operator && !/^(AND|OR|NOT)$/i.test(operator[0].trim())) {
     const numeric = /^(metrics\.|attributes\.(start|end)_time)/i.test(operator[0]);
     return {
       start: text.length - operator[1].length,
-      words: matching(numeric ? NUMBERS : TEXTS, operator[1]).map((one) => `${one} `),
+      words: matching(numeric ? NUMBERS : TEXTS, operator[1]).map((word) => `${word} `),
     };
   }
   const [begun] = AT_NAME.exec(text);
   if (!begun)
     return { start: text.length, words: /(^|[\s(])$/.test(text) && /(^|AND|OR|NOT|\()\s*$/i.test(text) ? KINDS : [] };
-  const kinds = begun.includes(".") ? [] : KINDS.filter((one) => one.startsWith(begun.toLowerCase()));
+  const kinds = begun.includes(".") ? [] : KINDS.filter((kind) => kind.startsWith(begun.toLowerCase()));
   return {
     start: text.length - begun.length,
-    words: [...kinds, ...matching(names, begun.replace("`", "")).map((one) => `${one} `)],
+    words: [...kinds, ...matching(names, begun.replace("`", "")).map((word) => `${word} `)],
   };
 }
 
@@ -64,10 +65,10 @@ export function completions(text, names, valuesOf) {
 function matching(words, begun) {
   const low = begun.toLowerCase();
   const plain = (word) => word.toLowerCase().replaceAll("`", "");
-  const found = words.filter((word) => plain(word).includes(low) && word !== begun);
+  const matches = words.filter((word) => plain(word).includes(low) && word !== begun);
   return [
-    ...found.filter((word) => plain(word).startsWith(low)),
-    ...found.filter((word) => !plain(word).startsWith(low)),
+    ...matches.filter((word) => plain(word).startsWith(low)),
+    ...matches.filter((word) => !plain(word).startsWith(low)),
   ].slice(0, SHOWN);
 }
 
@@ -87,14 +88,14 @@ export function Query({ q, known, error, rows }) {
   );
   const valuesOf = (name) => {
     if (name.toLowerCase() === "attributes.status") return STATUSES;
-    const found = new Set();
+    const values = new Set();
     for (const row of rows.values()) {
       for (const column in row.cells)
-        if (written(column) === name && typeof row.cells[column] === "string") found.add(row.cells[column]);
-      if (name === "attributes.run_name") found.add(row.run_name);
-      if (found.size > 200) break;
+        if (written(column) === name && typeof row.cells[column] === "string") values.add(row.cells[column]);
+      if (name === "attributes.run_name") values.add(row.run_name);
+      if (values.size > 200) break;
     }
-    return [...found].sort();
+    return [...values].sort();
   };
   const close = () => {
     setOffered({ start: 0, words: [] });

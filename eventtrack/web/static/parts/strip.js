@@ -4,11 +4,11 @@ import { html } from "../lib/ui.js";
 /** Bars of one path, from stretch `first` to before `stop`; a lone event is seen beside thousands. */
 function bars(counts, first, stop) {
   const most = Math.sqrt(Math.max(...counts, 1));
-  const found = [];
+  const bars = [];
   for (let i = first; i < stop; i++) {
-    if (counts[i]) found.push(`M${i} 100V${(100 - 8 - (92 * Math.sqrt(counts[i])) / most).toFixed(1)}h1V100z`);
+    if (counts[i]) bars.push(`M${i} 100V${(100 - 8 - (92 * Math.sqrt(counts[i])) / most).toFixed(1)}h1V100z`);
   }
-  return found.join("");
+  return bars.join("");
 }
 
 /**

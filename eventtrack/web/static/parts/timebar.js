@@ -81,7 +81,7 @@ export function TimeBar() {
     event.preventDefault();
     step(ways[event.key]);
   };
-  const told = wanted.value === null ? said(at.value, then) : wanted.value === "" ? "now" : saidOf(wanted.value);
+  const moment = wanted.value === null ? said(at.value, then) : wanted.value === "" ? "now" : saidOf(wanted.value);
   return html`
     <section class="timebar" aria-label="Time" data-past=${Boolean(at.value)} aria-busy=${pending.value > 0}>
       <button class="plain" disabled=${!known} aria-pressed=${playing.value} aria-label=${
@@ -91,16 +91,16 @@ export function TimeBar() {
         onClick=${() => step(-1)}>‹</button>
       <div class="strip">
         ${known && html`<${Strip} strip=${known.strip} from=${low} to=${value} />`}
-        <input type="range" aria-label="Moment shown" aria-valuetext=${told} min=${low} max=${high} value=${value}
+        <input type="range" aria-label="Moment shown" aria-valuetext=${moment} min=${low} max=${high} value=${value}
           disabled=${!known}
           onInput=${move} onKeyDown=${keys} />
       </div>
       <button class="plain" disabled=${!known || !(at.value || wanted.value)} aria-label="One event on"
         title="One event on (])" onClick=${() => step(1)}>›</button>
-      <span class="when">${asked.error && !known ? "no timeline" : told}</span>
+      <span class="when">${asked.error && !known ? "no timeline" : moment}</span>
       <select aria-label="Speed" value=${String(speed.value)}
         onChange=${(event) => (speed.value = Number(event.target.value))}>
-        ${SPEEDS.map((one) => html`<option value=${String(one)}>${one} ×</option>`)}</select>
+        ${SPEEDS.map((speed) => html`<option value=${String(speed)}>${speed} ×</option>`)}</select>
       <select aria-label="Move along" value=${by} onChange=${(event) => (scale.value = event.target.value)}>
         <option value="position">by event</option><option value="time">by clock</option></select>
     </section>

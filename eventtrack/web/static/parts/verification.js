@@ -23,7 +23,7 @@ export function Verification() {
         ${writable.value && html`<button disabled=${found.running} onClick=${begin}>Verify now</button>`}</p>
       ${
         found.problems.length > 0 &&
-        html`<ul class="problem">${found.problems.map((one) => html`<li>${one}</li>`)}</ul>
+        html`<ul class="problem">${found.problems.map((problem) => html`<li>${problem}</li>`)}</ul>
         <p><code>eventtrack verify</code> says what to do.</p>`
       }
       ${found.failed && html`<p class="problem" role="alert">The last look came to no end: ${found.failed}</p>`}`}<//>
