@@ -95,7 +95,7 @@ class Tokens:
             raise translate_os_error(error, f"read {self.path}") from error
         try:
             found = msgspec.json.decode(text, type=_File)
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise CorruptionError(
                 f"cannot read the tokens in {self.path}: {error}",
                 hint="restore it from a backup; or delete it and make new tokens with "

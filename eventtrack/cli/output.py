@@ -76,14 +76,18 @@ class Output:
         """Print one JSON value: the whole answer of a command that does not stream."""
         from eventtrack.cli.encoding import to_json
 
-        self._write(to_json(value, indent=2 if self.is_terminal else None))
+        self.verbatim(to_json(value, indent=2 if self.is_terminal else None))
 
     def json_line(self, value: Any) -> None:
         """Print one JSON value on a line of its own and hand it on at once."""
         from eventtrack.cli.encoding import to_json
 
-        self._write(to_json(value))
+        self.verbatim(to_json(value))
         self.stream.flush()
+
+    def verbatim(self, words: str) -> None:
+        """Print text as it is to a pipe; to a terminal, without what that would obey."""
+        self._write(text.harmless(words) if self.is_terminal else words)
 
     def line(self, *parts: Cell) -> None:
         """Print one line of styled parts; a terminal cuts it at its width, a pipe does not."""
@@ -104,7 +108,7 @@ class Output:
         if self.is_terminal:
             self.console.print(_assemble([Styled(sentence, DIM)]))
         elif not self.json:
-            print(sentence, file=sys.stderr)
+            print(text.harmless(sentence), file=sys.stderr)
 
     def title(self, sentence: str) -> None:
         """Print a heading with an empty line before it."""
@@ -185,10 +189,8 @@ def _assemble(parts: Sequence[Cell]) -> "Text":
 
     assembled = Text()
     for part in parts:
-        if isinstance(part, Styled):
-            assembled.append(part.text, style=part.style)
-        else:
-            assembled.append(part)
+        style = part.style if isinstance(part, Styled) else ""
+        assembled.append(tables.cell_text(part), style=style)
     return assembled
 
 

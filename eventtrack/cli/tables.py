@@ -47,8 +47,11 @@ class Layout(NamedTuple):
 
 
 def cell_text(cell: Cell) -> str:
-    """The text of a cell, without its style."""
-    return cell.text if isinstance(cell, Styled) else cell
+    """The text of a cell, without its style, and without what a terminal would obey.
+
+    Names come from other machines: they may hold sequences that move the cursor, or worse.
+    """
+    return text.harmless(cell.text if isinstance(cell, Styled) else cell)
 
 
 def fit(columns: Sequence[Column], rows: Sequence[Sequence[Cell]], width: int | None) -> Layout:

@@ -28,11 +28,18 @@ def now_ms() -> int:
 
 def clean(text: str) -> str:
     """`text` on one line, with control characters and lone surrogates shown as escapes."""
-    if text.isascii() and text.isprintable():
+    if text.isprintable():
         return text
     return "".join(
         character if character.isprintable() else _escape(character) for character in text
     )
+
+
+def harmless(text: str) -> str:
+    """`text` on its lines, with everything else that a terminal would obey shown as escapes."""
+    if text.isprintable():
+        return text
+    return "\n".join(map(clean, text.split("\n")))
 
 
 def _escape(character: str) -> str:

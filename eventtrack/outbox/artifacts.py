@@ -96,11 +96,13 @@ class RemoteArtifacts:
         return root / clean if clean else root
 
     def _files(self, run_id: str, folder: str) -> Iterator[str]:
-        for one in self._list(run_id, folder or None):
-            if one.is_dir:
-                yield from self._files(run_id, one.path)
-            else:
-                yield one.path
+        waiting = [folder]
+        while waiting:
+            for one in self._list(run_id, waiting.pop() or None):
+                if one.is_dir:
+                    waiting.append(one.path)
+                else:
+                    yield one.path
 
     def _list(self, run_id: str, path: str | None) -> Sequence[FileInfo]:
         found = self._server.list_artifacts(self._runs.server_id(run_id), path)

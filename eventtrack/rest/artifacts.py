@@ -1,12 +1,13 @@
 """Calls about files. Listing and reading go by the run; writing goes to the run's location."""
 
+import ipaddress
 import posixpath
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO
 from urllib.parse import unquote, urlencode, urlsplit
 
-from eventtrack.errors import UsageError
+from eventtrack.errors import RemoteError, UsageError
 from eventtrack.rest import records
 from eventtrack.rest.calls import Calls, all_pages, page
 from eventtrack.rest.connection import path_text
@@ -15,19 +16,29 @@ from eventtrack.views.records import FileInfo, PagedList
 PROXY_SCHEME = "mlflow-artifacts"
 _PROXY = "/api/2.0/mlflow-artifacts/artifacts/"
 _CHUNK_BYTES = 2**20
+_PATH_MAX = 4096
+_LISTED_MAX = 1_000_000
+_LET_IT_KEEP = (
+    "let the server keep them: `mlflow server --artifacts-destination ...`, or use "
+    "eventtrack server"
+)
 
 
 class ArtifactCalls(Calls):
     """Files of runs."""
 
     def list_artifacts(self, run_id: str, path: str | None = None) -> list[FileInfo]:
-        """The files and folders directly below a folder of a run; "" or None for the topmost."""
+        """The files and folders directly below a folder of a run; "" or None for the topmost.
+
+        Raises:
+            RemoteError: The server lists what cannot lie there, or without an end.
+        """
 
         def fetch(token: str | None) -> PagedList[FileInfo]:
             answer = self._get("artifacts/list", run_id=run_id, path=path or None, page_token=token)
             return page(answer, "files", records.file)
 
-        return list(all_pages(fetch))
+        return bounded(all_pages(fetch), path or "")
 
     def read_artifact(self, run_id: str, path: str) -> Iterator[bytes]:
         """The bytes of a file of a run, in pieces.
@@ -41,7 +52,8 @@ class ArtifactCalls(Calls):
     def write_artifact(self, artifact_uri: str, path: str, source: IO[bytes]) -> None:
         """Store bytes as the file `path` below a run's `artifact_uri`. May be done twice.
 
-        The server takes them where it keeps the files; a folder is written to as it is.
+        The server takes them where it keeps the files. A folder is written to as it is, if a
+        server of this machine named it.
 
         Raises:
             UsageError: The files lie where only another program can write.
@@ -52,10 +64,24 @@ class ArtifactCalls(Calls):
             return
         import shutil
 
+        if not self._is_here():
+            raise UsageError(
+                f"{self.connection.address.url} wants files in {artifact_uri}, a folder of this "
+                "machine, and is a server elsewhere",
+                hint=_LET_IT_KEEP,
+            )
         target = _folder(artifact_uri) / path
         target.parent.mkdir(parents=True, exist_ok=True)
         with target.open("wb") as sink:
             shutil.copyfileobj(source, sink, _CHUNK_BYTES)
+
+    def _is_here(self) -> bool:
+        """Whether the server runs on this machine: none elsewhere may choose a folder here."""
+        host = urlsplit(self.connection.address.url).hostname or ""
+        try:
+            return host == "localhost" or ipaddress.ip_address(host).is_loopback
+        except ValueError:
+            return False
 
     def delete_artifacts(self, artifact_uri: str, path: str) -> None:
         """Take a file or a folder off a run whose files the server keeps."""
@@ -86,6 +112,29 @@ def _no_way(artifact_uri: str) -> UsageError:
     return UsageError(
         f"cannot write files to {artifact_uri}: this eventtrack has no way to "
         f"{urlsplit(artifact_uri).scheme or 'such'}: URIs",
-        hint="let the server keep them: `mlflow server --artifacts-destination ...`, or use "
-        "eventtrack server",
+        hint=_LET_IT_KEEP,
     )
+
+
+def bounded(listed: Iterable[FileInfo], folder: str) -> list[FileInfo]:
+    """What a server lists in a folder: each is to lie directly in it.
+
+    Raises:
+        RemoteError: Something does not, or there is more than anybody logs.
+    """
+    found = []
+    for one in listed:
+        parent, _, name = one.path.rpartition("/")
+        if parent != folder.strip("/") or name in ("", ".", "..") or len(one.path) > _PATH_MAX:
+            raise RemoteError(
+                f"the server lists {one.path[:200]!r} in the folder {folder[:200]!r}, where no "
+                "such file can be",
+                hint="nothing of it was fetched; ask whoever runs the server",
+            )
+        found.append(one)
+        if len(found) > _LISTED_MAX:
+            raise RemoteError(
+                f"the server lists more than {_LISTED_MAX:,} files in the folder {folder[:200]!r}",
+                hint="ask whoever runs the server",
+            )
+    return found

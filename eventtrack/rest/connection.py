@@ -315,7 +315,7 @@ def path_text(text: str) -> str:
 def _decoded(data: bytes) -> Json | None:
     try:
         found = msgspec.json.decode(data)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         return None
     return found if isinstance(found, dict) else None
 

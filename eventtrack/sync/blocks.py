@@ -137,7 +137,7 @@ def read_header(data: bytes) -> tuple[BlockHeader, int]:
     stop = start + int.from_bytes(data[len(MAGIC) : start], "big")
     try:
         header = _header_decoder.decode(data[start:stop])
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise _damaged(f"its header cannot be read ({error})") from error
     if len(header.frontier) != header.first.bit_count() or any(
         len(node) != _DIGEST_BYTES for node in (*header.frontier, header.root)

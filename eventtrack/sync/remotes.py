@@ -50,9 +50,11 @@ class Remotes:
             data = self._file.read_bytes()
         except FileNotFoundError:
             return []
+        except OSError as error:
+            raise translate_os_error(error, f"read {self._file}") from error
         try:
             return msgspec.json.decode(data, type=list[RemoteAddress])
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise InvalidValueError(
                 f"cannot read {self._file}: {error}", hint="mend it, or delete it and add them anew"
             ) from error
@@ -138,7 +140,7 @@ class Remotes:
         """What is known of each feed, by replica in hex, that was met with two histories."""
         try:
             return msgspec.json.decode(self._forks.read_bytes(), type=dict[str, str])
-        except (FileNotFoundError, msgspec.DecodeError):
+        except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return {}
 
     def note_forks(self, found: dict[str, str]) -> None:

@@ -4,8 +4,11 @@ The headers are what a feed's hashes are made of, so a partial copy is verified 
 and can be filled later. What belongs to no run, model or trace comes in any case: it is small.
 """
 
+from pathlib import Path
+
 import msgspec
 
+from eventtrack.errors import CorruptionError
 from eventtrack.events.envelope import Envelope
 from eventtrack.events.redaction import is_redaction
 from eventtrack.ids import experiment_id
@@ -30,8 +33,17 @@ class Selection(Record):
 
 def leaves_out(store: Replication) -> bool:
     """Whether a store itself chose to be a part, by what it last pulled from some remote."""
-    notes = store.folder.glob("*.wanted")
-    return any(msgspec.json.decode(note.read_bytes(), type=Selection) for note in notes)
+    return any(map(_noted, sorted(store.folder.glob("*.wanted"))))
+
+
+def _noted(note: Path) -> Selection:
+    try:
+        return msgspec.json.decode(note.read_bytes(), type=Selection)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise CorruptionError(
+            f"cannot read {note}, which says what was last pulled: {error}",
+            hint="delete it, and pull with --experiment or --run again if only a part is wanted",
+        ) from error
 
 
 class Chooser:

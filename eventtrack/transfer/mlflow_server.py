@@ -7,6 +7,7 @@ from typing import Any
 from eventtrack.errors import EndpointMissingError, EventtrackError, RemoteUnavailableError
 from eventtrack.projections.points import Points
 from eventtrack.rest import TrackingServer, address_of, records
+from eventtrack.rest.artifacts import bounded
 from eventtrack.rest.calls import API, all_pages
 from eventtrack.rest.connection import path_text
 from eventtrack.store.intake import (
@@ -163,14 +164,15 @@ class ServerStore(Source):
         def listing(path: str) -> list[FileInfo]:
             folder = f"{below}/{path}".rstrip("/")
             answer = self._server.connection.get(_PROXY, {"path": folder})
-            return [
+            listed = (
                 FileInfo(
                     path=f"{path}/{one['path'].rpartition('/')[2]}".lstrip("/"),
                     is_dir=bool(one.get("is_dir")),
                     file_size=int(one.get("file_size") or 0),
                 )
                 for one in answer.get("files") or ()
-            ]
+            )
+            return bounded(listed, path)
 
         def chunks(path: str) -> Iterator[bytes]:
             return self._server.connection.chunks(

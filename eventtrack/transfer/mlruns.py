@@ -24,6 +24,8 @@ from eventtrack.transfer.source import Series, Source, SourceModel, SourceRun
 from eventtrack.views.records import Metric
 
 _META = "meta.yaml"
+# MLflow's have some hundred bytes, and a description of an experiment at most.
+_META_BYTES_MAX = 2**20
 _TRASH = ".trash"
 # Folders of an experiment that hold no runs.
 _RESERVED = ("tags", "datasets", "traces", "models")
@@ -252,18 +254,29 @@ class FileStore(Source):
         path = folder / _META
         try:
             with path.open("rb") as stream:
-                found = yaml.load(stream, _LOADER)  # noqa: S506 - a safe loader, in C where there is
+                text = stream.read(_META_BYTES_MAX + 1)
+            if len(text) > _META_BYTES_MAX or _has_aliases(text):
+                self.report.damaged(path, None, "no file of MLflow's: it is long, or has aliases")
+                return None
+            found = yaml.load(text, _LOADER)  # noqa: S506 - a safe loader, in C where there is
         except yaml.YAMLError as error:
             mark = getattr(error, "problem_mark", None)
             self.report.damaged(path, getattr(mark, "index", None), f"no YAML: {error}")
             return None
-        except (OSError, UnicodeDecodeError) as error:
+        except (OSError, UnicodeDecodeError, RecursionError) as error:
             self.report.damaged(path, None, str(error))
             return None
         if not isinstance(found, dict):
             self.report.damaged(path, 0, "no mapping of names to values")
             return None
         return found
+
+
+def _has_aliases(text: bytes) -> bool:
+    """Whether YAML repeats parts of itself: a few bytes may then stand for gigabytes of text."""
+    if b"*" not in text or b"&" not in text:
+        return False
+    return any(isinstance(token, yaml.AliasToken) for token in yaml.scan(text, _LOADER))
 
 
 def _files(folder: Path) -> Iterator[Path]:

@@ -95,7 +95,7 @@ def get(call: Invocation, run: str, path: str, output: Path | None) -> None:
         call.out.document([{"path": one, "written_to": str(place)} for one, place in written])
         return
     for one, place in written:
-        call.out.line(f"{text.clean(one)} -> {place}")
+        call.out.line(f"{text.clean(one)} -> {text.clean(str(place))}")
 
 
 @artifacts.command("cat", epilog=examples("eventtrack artifacts cat 3f2a confusion.txt"))

@@ -132,7 +132,7 @@ def prove(call: Invocation, target: str, output: Path | None) -> None:
     if call.out.json:
         call.out.document({"subject": subject, "envelopes": len(proofs), "proof": written})
     elif output is None:
-        click.echo(written, nl=False)
+        call.out.verbatim(written.removesuffix("\n"))
     else:
         call.out.line(
             Styled(f"Proved {text.count(len(proofs), 'envelope')} of {subject}", "green"),
@@ -256,7 +256,7 @@ def witness(call: Invocation, replica: str | None) -> None:
         call.out.document([_note_fields(note) for note in notes])
     else:
         for note in notes:
-            click.echo(str(note), nl=False)
+            call.out.verbatim(str(note).removesuffix("\n"))
 
 
 @audit.command("export", epilog=examples("eventtrack audit export public/log"))
@@ -323,7 +323,7 @@ def _show_note(call: Invocation, note: "Note", output: Path | None) -> None:
     if call.out.json:
         call.out.document(_note_fields(note))
     elif output is None:
-        click.echo(str(note), nl=False)
+        call.out.verbatim(str(note).removesuffix("\n"))
     else:
         call.out.line(f"Signed {_note_fields(note)['size']} envelopes: {text.clean(str(output))}.")
 
