@@ -5,6 +5,7 @@ so a place is opened only below the folder that this store gave (`locations.py`)
 are followed, if it is a regular file of the size and the hash that were logged.
 """
 
+import errno
 import hashlib
 import os
 import stat
@@ -18,6 +19,7 @@ from eventtrack.views.entities import EntityReader
 from eventtrack.views.locations import is_local
 
 _COPY_BYTES = 2**20
+_NO_FILE = (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP, errno.ENXIO, errno.EINVAL)
 _RESTORE = "run `eventtrack check`; restore the file from a copy"
 
 
@@ -78,7 +80,9 @@ def open_regular(path: Path, size: int | None = None) -> BinaryIO:
         regular = stat.S_ISREG(os.lstat(path).st_mode)
         flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
         descriptor = os.open(path, flags) if regular else -1
-    except (FileNotFoundError, NotADirectoryError) as error:
+    except OSError as error:
+        if error.errno not in _NO_FILE:
+            raise
         raise NotFoundError(f"there is no file {path}", hint="get it from a copy") from error
     if descriptor < 0:
         raise NotFoundError(f"{path} is no regular file", hint="put the file back from a copy")

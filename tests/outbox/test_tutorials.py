@@ -25,3 +25,10 @@ def mlflow(tmp_path: Path) -> Iterator[ModuleType]:
 for _name, _test in vars(test_tutorials).items():
     if _name.startswith("test_"):
         globals()[_name] = _test
+
+
+def test_create_experiment(mlflow: ModuleType) -> None:
+    """The one that asks for a folder: it would be one of the server's machine."""
+    with pytest.raises(eventtrack.MlflowException, match="only a user of the server's machine"):
+        mlflow.create_experiment("Social NLP Experiments", artifact_location="/tmp/social-nlp")
+    assert mlflow.create_experiment("Social NLP Experiments", tags={"version": "v1"})
