@@ -9,7 +9,7 @@ import os
 import threading
 import weakref
 from collections.abc import Iterable, Iterator, Mapping
-from typing import IO, TYPE_CHECKING, Any, NoReturn
+from typing import IO, TYPE_CHECKING, Any, BinaryIO, NoReturn
 from urllib.parse import quote, urlencode
 
 import msgspec
@@ -207,10 +207,10 @@ class Connection:
         import urllib3
 
         try:
-            data = answer.read(ANSWER_BYTES_MAX + 1)
+            data = read_whole(answer, ANSWER_BYTES_MAX)
         except urllib3.exceptions.HTTPError as error:
             raise self._broken(method, path, error) from error
-        if len(data) > ANSWER_BYTES_MAX:
+        if data is None:
             raise RemoteError(
                 f"{self.address.url} answers {method} {path.partition('?')[0]} with more than "
                 f"{ANSWER_BYTES_MAX} bytes",
@@ -305,6 +305,16 @@ def _after_fork_in_child() -> None:
 
 
 os.register_at_fork(after_in_child=_after_fork_in_child)
+
+
+def read_whole(answer: "urllib3.BaseHTTPResponse | BinaryIO", bytes_max: int) -> bytes | None:
+    """The rest of an answer's body; None if it is longer than `bytes_max`."""
+    parts, left = [], bytes_max + 1
+    # Up to the read that gives nothing: only that one finds out whether the end is missing.
+    while left > 0 and (part := answer.read(left)):
+        parts.append(part)
+        left -= len(part)
+    return b"".join(parts) if left > 0 else None
 
 
 def path_text(text: str) -> str:

@@ -13,7 +13,7 @@ from eventtrack.errors import (
 )
 from eventtrack.limits import FRAME_BYTES_MAX, SYNC_SENT_BYTES
 from eventtrack.rest.address import address_of
-from eventtrack.rest.connection import Connection
+from eventtrack.rest.connection import Connection, read_whole
 from eventtrack.sync import frames
 from eventtrack.sync.blocks import Block
 from eventtrack.sync.protocol import FeedHead
@@ -145,8 +145,8 @@ class HttpRemote:
 
     def _whole(self, source: BinaryIO) -> bytes:
         """An answer that is one message."""
-        body = source.read(FRAME_BYTES_MAX + 1)
-        if len(body) > FRAME_BYTES_MAX:
+        body = read_whole(source, FRAME_BYTES_MAX)
+        if body is None:
             raise RemoteError(
                 f"{self._connection.address.url} answers with a message that is longer than any",
                 hint="upgrade eventtrack on both sides",

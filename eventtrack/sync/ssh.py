@@ -103,6 +103,7 @@ class PipeRemote:
         silence_s: float = _SILENCE_S,
     ) -> None:
         self._name = name
+        self._close_timeout_s = min(_CLOSE_TIMEOUT_S, silence_s)
         try:
             self._process = subprocess.Popen(
                 command, bufsize=0, stdin=subprocess.PIPE, stdout=subprocess.PIPE
@@ -183,11 +184,11 @@ class PipeRemote:
 
     def close(self) -> None:
         """End the other process: it goes when nobody writes to it any more."""
-        self._taking.silence_s = _CLOSE_TIMEOUT_S
+        self._taking.silence_s = self._close_timeout_s
         with contextlib.suppress(OSError):
             self._sink.close()
         try:
-            self._process.wait(_CLOSE_TIMEOUT_S)
+            self._process.wait(self._close_timeout_s)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
