@@ -96,7 +96,7 @@ class FolderSpace:
     def present(self, names: Sequence[str]) -> set[str]:
         """Those of the names that files have."""
         with self._named(""):
-            return {name for name in names if (self._path / name).is_file()}
+            return {name for name in names if _is_file(self._path / name)}
 
     def stream(self, name: str) -> Iterator[bytes]:
         """A file's bytes in pieces."""
@@ -158,6 +158,8 @@ class FolderSpace:
                 if entry.is_dir(follow_symlinks=False):
                     if depth < _DEPTH_MAX:
                         yield from self._files(below, depth + 1)
+                elif entry.is_symlink() and os.path.isdir(entry.path):
+                    self._refuse_links(self._path / below / "any")
                 elif not entry.name.startswith(DRAFT):
                     yield Entry(below, entry.stat(follow_symlinks=False).st_size)
 
@@ -175,3 +177,11 @@ class FolderSpace:
                     hint="is the disk still mounted? Then sync again; nothing was lost",
                 ) from error
             raise translated from error
+
+
+def _is_file(path: Path) -> bool:
+    """Whether a file is there, and no link to one."""
+    try:
+        return stat.S_ISREG(path.lstat().st_mode)
+    except (FileNotFoundError, NotADirectoryError):
+        return False

@@ -1,5 +1,6 @@
 """URLs that would be options, and processes that answer too slowly or not at all."""
 
+import contextlib
 import sys
 from pathlib import Path
 
@@ -89,7 +90,13 @@ HANG = "time.sleep(60)"
 )
 def test_a_process_that_does_not_answer_is_left(tmp_path: Path, lines: tuple[str, ...]) -> None:
     with pytest.raises(EventtrackError):
-        PipeRemote(process(tmp_path, *lines), "there", silence_s=SILENCE_S).heads()
+        ask_once(process(tmp_path, *lines))
+
+
+def ask_once(words: list[str]) -> None:
+    """Begin, ask, and end."""
+    with contextlib.closing(PipeRemote(words, "there", silence_s=SILENCE_S)) as remote:
+        remote.heads()
 
 
 def test_a_process_that_takes_nothing_is_left(tmp_path: Path) -> None:
