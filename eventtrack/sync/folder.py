@@ -158,7 +158,7 @@ class FolderSpace:
                 if entry.is_dir(follow_symlinks=False):
                     if depth < _DEPTH_MAX:
                         yield from self._files(below, depth + 1)
-                elif entry.is_symlink() and os.path.isdir(entry.path):
+                elif entry.is_symlink() and Path(entry.path).is_dir():
                     self._refuse_links(self._path / below / "any")
                 elif not entry.name.startswith(DRAFT):
                     yield Entry(below, entry.stat(follow_symlinks=False).st_size)
