@@ -73,7 +73,9 @@ def test_a_flood_of_conditions_is_refused_by_the_registry(server: Running, searc
         if len(text) < 30_000:  # more does not fit into a URL
             answer = server.client.get(path, params={"filter": text}, timeout=30)
             assert answer.status_code == 400, (name, answer.text[:300])
-    many = [("order_by", field) for field in FIELDS[:200]]
+    many: list[tuple[str, str | int | float | bool | None]] = [
+        ("order_by", field) for field in FIELDS[:200]
+    ]
     assert server.client.get(path, params=many, timeout=30).status_code == 400
 
 
