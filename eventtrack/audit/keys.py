@@ -14,6 +14,7 @@ from eventtrack.audit.checkpoints import ORIGIN
 from eventtrack.audit.notes import Signer
 from eventtrack.errors import StoreError
 from eventtrack.log.durable import locked_folder, make_folder, rewrite_file
+from eventtrack.log.filesystem import translate_os_error
 
 KEYS = "keys"
 
@@ -26,7 +27,10 @@ def signer_of(store: Path, replica: str) -> Signer:
     """
     path = store / KEYS / f"{replica}.pem"
     if not path.exists():
-        _make(path)
+        try:
+            _make(path)
+        except OSError as error:
+            raise translate_os_error(error, f"make the key {path}") from error
     try:
         private = load_pem_private_key(path.read_bytes(), password=None)
     except (ValueError, TypeError, OSError) as error:

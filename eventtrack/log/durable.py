@@ -1,7 +1,6 @@
 """Files that are whole when they have their name."""
 
 import contextlib
-import ctypes
 import errno
 import fcntl
 import os
@@ -129,6 +128,8 @@ def take_name(draft: Path, path: Path) -> None:
         raise
     except OSError:
         # A file system without links, as on most sticks: Linux can rename without replacing.
+        import ctypes  # with what it imports it would be a twentieth of everybody's start
+
         rename = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
         names = os.fsencode(draft), os.fsencode(path)
         if rename is None:

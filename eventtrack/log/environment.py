@@ -23,7 +23,8 @@ import lmdb
 
 from eventtrack.errors import StoreClosedError
 from eventtrack.limits import MAP_BYTES_INITIAL, READERS_MAX
-from eventtrack.log.translation import translate
+from eventtrack.log.gate import Gate
+from eventtrack.log.translation import overtaken, read_only, translate
 
 Result = TypeVar("Result")
 if TYPE_CHECKING:
@@ -33,25 +34,7 @@ else:
     Transaction = lmdb.Transaction
 
 
-class _Gate:
-    """What every transaction of this process passes: a fork closes it and waits for those inside.
-
-    A thread that is inside already passes a closed gate, or the fork would wait for it for ever.
-    """
-
-    def __init__(self) -> None:
-        self.changed = threading.Condition()
-        self.inside = 0  # guarded by changed: open transactions
-        self.forking = False  # guarded by changed
-        self.own = threading.local()  # .count: open transactions of this thread
-
-    def own_count(self) -> int:
-        """How many transactions this thread is in."""
-        count: int = getattr(self.own, "count", 0)
-        return count
-
-
-_gate = _Gate()
+_gate = Gate()
 # Held while an environment is opened or closed, and during a fork: a child must find each of them
 # either whole and listed, or not at all.
 _turn = threading.Lock()
@@ -67,6 +50,7 @@ class Environment:
         tables: Names of the tables, made when missing.
         sync: False leaves commits to the operating system: they survive the death of the
             process, not of the machine.
+        readonly: Open a file that cannot be written, or must not be.
     """
 
     def __init__(
@@ -76,8 +60,12 @@ class Environment:
         *,
         sync: bool = True,
         map_bytes: int = MAP_BYTES_INITIAL,
+        readonly: bool = False,
     ) -> None:
         self.path = path
+        self._readonly = readonly
+        # Without its lock file LMDB does not tell writers what this process reads.
+        self._locked = not readonly or os.access(path / "lock.mdb", os.W_OK)
         self._inside = 0  # guarded by _gate.changed: transactions of this process
         self._growing = False  # guarded by _gate.changed
         self._closed = False  # guarded by _gate.changed
@@ -101,11 +89,15 @@ class Environment:
                 metasync=sync,
                 writemap=False,
                 readahead=False,
+                readonly=readonly,
+                create=not readonly,
+                lock=self._locked,
             )
             try:
                 self._lmdb = self._open(map_size=map_bytes)
-                self._lmdb.reader_check()
-                self._lock_file = os.open(path / "data.mdb", os.O_RDWR)
+                if not readonly:
+                    self._lmdb.reader_check()
+                self._lock_file = os.open(path / "data.mdb", os.O_RDONLY if readonly else os.O_RDWR)
             except lmdb.Error as error:
                 raise translate(error, f"open {path}") from error
             _open_environments.add(self)
@@ -131,7 +123,10 @@ class Environment:
     def _open_tables(self, names: tuple[str, ...]) -> None:
         # In a transaction of ours: without one, `open_db` waits for the writer of another process
         # and keeps Python's own lock meanwhile, which that writer may be waiting for.
-        if names:
+        if names and self._readonly:
+            for name in names:
+                self.tables[name] = self._lmdb.open_db(name.encode(), create=False)
+        elif names:
             with self.write() as txn:
                 for name in names:
                     self.tables[name] = self._lmdb.open_db(name.encode(), txn=txn)
@@ -143,6 +138,9 @@ class Environment:
         try:
             with self._begin(write=False) as txn:
                 yield txn
+                if not self._locked and self._lmdb.info()["last_txnid"] > txn.id() + 1:
+                    # Two commits later at the earliest, pages that were read are used again.
+                    raise overtaken(self.path)
         except lmdb.Error as error:
             raise translate(error, f"read {self.path}") from error
         finally:
@@ -155,6 +153,7 @@ class Environment:
         Other writers wait, in this process and in others. When the map is full the block raises
         `MapFull` and has written nothing; `run_growing` is the way to have it tried again.
         """
+        self._refuse_closed(write=True)
         self._enter(write=True)
         try:
             with self.answering(), self._begin(write=True) as txn:
@@ -179,7 +178,7 @@ class Environment:
 
     def renew(self) -> None:
         """Close the file and open it again, so that LMDB forgets every page it had in memory."""
-        self._refuse_closed()
+        self._refuse_closed(write=True)
         with _turn, self._alone(), _exclusively(self._lock_file):
             size = self._lmdb.info()["map_size"]
             self._lmdb.close()
@@ -276,7 +275,9 @@ class Environment:
         descriptor, self._lock_file = self._lock_file, -1
         os.close(descriptor)
 
-    def _refuse_closed(self) -> None:
+    def _refuse_closed(self, *, write: bool = False) -> None:
+        if write and self._readonly:
+            raise read_only(self.path)
         if self._closed or self._abandoned:
             what = f"cannot use {self.path}: it was closed"
             raise StoreClosedError(what, hint="open the store again")
@@ -377,7 +378,7 @@ def _after_fork_in_parent() -> None:
 
 def _after_fork_in_child() -> None:
     global _gate, _turn
-    _gate, _turn = _Gate(), threading.Lock()
+    _gate, _turn = Gate(), threading.Lock()
     for environment in list(_open_environments):
         environment.abandon()
     _open_environments.clear()

@@ -1,5 +1,6 @@
 """The folder of a store: made, recognised, refused."""
 
+import os
 from pathlib import Path
 
 from eventtrack.errors import FormatTooNewError, InvalidValueError, StoreMissingError
@@ -65,6 +66,13 @@ def _create(path: Path) -> str:
     except OSError as error:
         raise translate_os_error(error, f"make a store at {path}") from error
     return f"{FORMAT_VERSION}\n"
+
+
+def is_writable(path: Path) -> bool:
+    """Whether this process may write to a store: its medium and the permissions of its files."""
+    log = path / LOG
+    places = [path, log, path / JOURNAL, path / VIEWS, *log.glob("*.mdb")]
+    return all(os.access(place, os.W_OK) for place in places if place.exists())
 
 
 def note_branches(path: Path) -> None:

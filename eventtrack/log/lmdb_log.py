@@ -30,7 +30,7 @@ class LmdbLog:
     """An `EventLog` in a folder. Every process that uses the folder opens its own.
 
     Args:
-        folder: Must exist; `data.mdb` is made in it when missing.
+        folder: Must exist; `data.mdb` is made in it when missing, unless it is `readonly`.
         map_bytes: The first size of the map; doubled whenever it is full.
     """
 
@@ -41,15 +41,15 @@ class LmdbLog:
         clock: Clock | None = None,
         ids: IdSource | None = None,
         map_bytes: int | None = None,
+        readonly: bool = False,
     ) -> None:
-        self._clock = clock or SystemClock()
-        self._ids = ids or RandomIds()
+        self._clock, self._ids = clock or SystemClock(), ids or RandomIds()
         options: dict[str, Any] = {} if map_bytes is None else {"map_bytes": map_bytes}
-        self.environment = Environment(folder, TABLES, **options)
-        self._tables = self.environment.tables
-        self._file = folder / "data.mdb"
+        self.environment = Environment(folder, TABLES, readonly=readonly, **options)
+        self._tables, self._file = self.environment.tables, folder / "data.mdb"
         self._inode = self._file.stat().st_ino
-        self._settle_replica(file_identity(self._file))
+        if not readonly:
+            self._settle_replica(file_identity(self._file))
 
     @property
     def replica(self) -> bytes:

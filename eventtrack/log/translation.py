@@ -1,8 +1,11 @@
 """What LMDB's errors mean to us: one table at the border, so that they never leave this package."""
 
+from pathlib import Path
+
 import lmdb
 
 from eventtrack.errors import (
+    ConflictError,
     CorruptionError,
     DiskFullError,
     EventtrackError,
@@ -47,3 +50,20 @@ def translate(error: lmdb.Error, doing: str) -> EventtrackError:
     if "closed" in text:
         return StoreClosedError(f"cannot {doing}: the store is closed", hint="open it again")
     return StoreError(f"cannot {doing}: {text}", hint="run `eventtrack check`")
+
+
+def read_only(path: Path) -> StoreReadOnlyError:
+    """What there is to say to who would write to a store that can only be read."""
+    return StoreReadOnlyError(
+        f"cannot write to {path}: its medium, or its permissions, only let it be read",
+        hint="make a store of your own of it: `eventtrack bundle create all.bundle` here, and "
+        "`eventtrack bundle apply all.bundle` there",
+    )
+
+
+def overtaken(path: Path) -> ConflictError:
+    """What there is to say of a read without a lock, of pages that may be others by now."""
+    return ConflictError(
+        f"{path} was written while it was read, and its lock file cannot be used",
+        hint="try again, or let the owner of the store make log/lock.mdb writable",
+    )

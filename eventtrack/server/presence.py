@@ -6,6 +6,7 @@ no process id is taken for another's. A copy of the folder has the files and not
 
 import contextlib
 import fcntl
+import os
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,8 +25,14 @@ class Presence(msgspec.Struct, frozen=True, kw_only=True):
 
 @contextlib.contextmanager
 def announced(store: Path, presence: Presence) -> Iterator[None]:
-    """Let others find this server for as long as the context lasts, or the process."""
+    """Let others find this server for as long as the context lasts, or the process.
+
+    Nobody finds one of a store that can only be read.
+    """
     folder = store / SERVERS_FOLDER
+    if not os.access(folder if folder.exists() else store, os.W_OK):
+        yield
+        return
     folder.mkdir(exist_ok=True)
     _sweep(folder)
     path = folder / f"{secrets.token_hex(8)}.json"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 
-from eventtrack.errors import EventtrackError
+from eventtrack.errors import EventtrackError, StoreReadOnlyError
 from eventtrack.events.envelope import Envelope
 from eventtrack.log import erasure, files, merkle
 from eventtrack.log.feeds import Branch
@@ -198,7 +198,10 @@ def _check_journals(folder: Path, report: CheckReport) -> None:
     for path in sorted(folder.glob("*.journal")):
         report.journals += 1
         # Only journals nobody writes can be read to their end; theirs is checked by their owner.
-        orphan = OrphanJournal.claim(path)
+        try:
+            orphan = OrphanJournal.claim(path)
+        except StoreReadOnlyError:
+            continue  # in a store that can only be read it cannot be told from a living one's
         if orphan is None:
             continue
         damage = ""

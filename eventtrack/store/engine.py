@@ -6,6 +6,7 @@ decide at once, the second sees what the first did. Points take the journal inst
 """
 
 import contextlib
+import math
 import os
 import sys
 import threading
@@ -35,6 +36,8 @@ from eventtrack.log.drain import Drainer, adopt_orphans
 from eventtrack.log.environment import MapFull, run_growing
 from eventtrack.log.journal import Journal, JournalFile
 from eventtrack.log.lmdb_log import LmdbLog, LmdbTransaction
+from eventtrack.log.temporary import own_folder, remove_folder
+from eventtrack.log.translation import read_only
 from eventtrack.projections.build import Fold, StaleBuild
 from eventtrack.projections.runner import Views
 from eventtrack.projections.tables import Reader
@@ -63,6 +66,7 @@ class Engine:
         self.source = source
         self.clock = clock or SystemClock()
         self.ids = ids or RandomIds()
+        self.readonly = not files.is_writable(path)
         self._closed = False
         self._opening = threading.RLock()
         self._open()
@@ -79,8 +83,12 @@ class Engine:
         return self.session_of(AUTHOR.get())
 
     def execute(self, decide: Decision[Result]) -> Result:
-        """Decide as the only writer and append what follows durably, or raise and write nothing."""
-        self._check_open()
+        """Decide as the only writer and append what follows durably, or raise and write nothing.
+
+        Raises:
+            StoreReadOnlyError: The store cannot be written.
+        """
+        self._check_writable()
         batch = getattr(self._local, "batch", None)
         if batch is not None:
             self._take(*batch)
@@ -110,7 +118,7 @@ class Engine:
 
         Not within a batch. Gives the transaction and the head that was committed before it.
         """
-        self._check_open()
+        self._check_writable()
         with self.log.begin() as transaction:
             head = transaction.head()
             marks = self._drainer.take(transaction) if self._drainer is not None else []
@@ -124,7 +132,7 @@ class Engine:
 
         Other writers wait until the block ends; if it raises, nothing of it was written.
         """
-        self._check_open()
+        self._check_writable()
         if getattr(self._local, "batch", None) is not None:
             yield  # within another batch: one commit for both
             return
@@ -162,6 +170,7 @@ class Engine:
         """This process's journal, made on first use."""
         journal = self._journal
         if journal is None:
+            self._check_writable()
             # Points are no decisions, so the session that names their author opens here.
             copy_context().run(self._open_own_session)
             with self._opening:
@@ -216,6 +225,8 @@ class Engine:
             # These wait for transactions of other threads, which may still read the journal.
             self.views.close()
             self.log.close()
+            if self._own_views is not None:
+                remove_folder(self._own_views)
             if self._journal is not None:
                 self._journal.close()
 
@@ -226,10 +237,15 @@ class Engine:
         self._sessions: dict[str, bytes] = {}
         self._journal: Journal | None = None
         self._drainer: Drainer | None = None
-        self.log = LmdbLog(self.path / files.LOG, clock=self.clock, ids=self.ids)
-        self._adopt_at = 0.0
+        self.log = LmdbLog(
+            self.path / files.LOG, clock=self.clock, ids=self.ids, readonly=self.readonly
+        )
+        self._adopt_at = math.inf if self.readonly else 0.0
         self._adopt()
-        self.views = Views(self.path / files.VIEWS, self.log, lambda: self.ids.id128().hex()[:8])
+        # Of a store that cannot be written, this process folds views of its own.
+        self._own_views = own_folder("eventtrack-views-") if self.readonly else None
+        views = self._own_views or self.path / files.VIEWS
+        self.views = Views(views, self.log, lambda: self.ids.id128().hex()[:8])
         # A process that multiprocessing forked ends without exit handlers, save its own. This only
         # flushes: threads of that process are waited for later, and may still log.
         endings = sys.modules.get("multiprocessing.util")
@@ -332,6 +348,11 @@ class Engine:
             raise StoreClosedError(
                 f"the store {self.path} was closed", hint="open it again with open_store()"
             )
+
+    def _check_writable(self) -> None:
+        self._check_open()
+        if self.readonly:
+            raise read_only(self.path)
 
     def _forget_parent(self) -> None:
         """In a forked child: let go of what belongs to the parent; open anew on first use."""

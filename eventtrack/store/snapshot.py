@@ -16,6 +16,7 @@ from eventtrack.errors import InvalidValueError, StoreReadOnlyError
 from eventtrack.events.envelope import Envelope
 from eventtrack.ids import IdSource
 from eventtrack.log.protocol import EventLog
+from eventtrack.log.temporary import own_folder, remove_folder
 from eventtrack.projections.build import Build
 from eventtrack.projections.digest import digest
 from eventtrack.projections.past import Past
@@ -188,12 +189,8 @@ def folded(log: EventLog, moment: Moment, progress: Progress | None = None) -> I
 @contextmanager
 def temporary_folder() -> Iterator[Path]:
     """A folder that is removed at the end of the block."""
-    # With what they import, these two take as long as a seventh of this package: not at start.
-    import shutil
-    import tempfile
-
-    folder = Path(tempfile.mkdtemp(prefix="eventtrack-at-"))
+    folder = own_folder("eventtrack-at-")
     try:
         yield folder
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        remove_folder(folder)

@@ -57,7 +57,7 @@ class Store(Queries):
         )
         self.replication = Replication(self._engine, self.redaction)
         self.artifacts.blobs.sweep()
-        if create and not self._engine.log.head():
+        if create and not self._engine.readonly and not self._engine.log.head():
             self.experiments.ensure_default()
 
     @property

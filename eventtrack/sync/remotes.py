@@ -9,7 +9,7 @@ from urllib.parse import unquote, urlsplit
 import msgspec
 
 from eventtrack.errors import AlreadyExistsError, InvalidValueError, NotFoundError
-from eventtrack.log.durable import rewrite_in_turn
+from eventtrack.log.durable import make_folder, rewrite_in_turn
 from eventtrack.log.filesystem import translate_os_error
 from eventtrack.rest.address import SCHEMES
 from eventtrack.store.replication import Replication
@@ -125,7 +125,10 @@ class Remotes:
 
     def ledger(self, address: RemoteAddress, direction: str) -> Path:
         """The file that notes how far artifacts were exchanged with a remote."""
-        self._folder.mkdir(exist_ok=True)
+        try:
+            make_folder(self._folder)
+        except OSError as error:
+            raise translate_os_error(error, f"make {self._folder}") from error
         return self._folder / f"{hashlib.sha256(address.url.encode()).hexdigest()[:16]}.{direction}"
 
     def ledgers(self, kind: str) -> Iterable[Path]:

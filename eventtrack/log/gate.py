@@ -1,0 +1,21 @@
+"""What every transaction of a process passes, so that a fork can wait for those inside."""
+
+import threading
+
+
+class Gate:
+    """The gate of one process: a fork closes it and waits until nobody else is inside.
+
+    A thread that is inside already passes a closed gate, or the fork would wait for it for ever.
+    """
+
+    def __init__(self) -> None:
+        self.changed = threading.Condition()
+        self.inside = 0  # guarded by changed: open transactions
+        self.forking = False  # guarded by changed
+        self.own = threading.local()  # .count: open transactions of this thread
+
+    def own_count(self) -> int:
+        """How many transactions this thread is in."""
+        count: int = getattr(self.own, "count", 0)
+        return count
