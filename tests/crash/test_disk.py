@@ -133,12 +133,17 @@ def test_a_file_that_may_not_grow_loses_nothing(tmp_path: Path) -> None:
 
 
 def as_nobody(path: Path) -> None:
-    """Try to use a store of somebody else's."""
+    """Try to write to a store of somebody else's, and to read one that only its owner may read."""
     os.setgroups([])
     os.setgid(NOBODY)
     os.setuid(NOBODY)
+    store = open_store(path)
     with pytest.raises(StoreReadOnlyError) as caught:
-        open_store(path)
+        store.runs.create("0")
+    assert "permissions" in caught.value.message
+    store.close()
+    with pytest.raises(StoreReadOnlyError) as caught:
+        open_store(path.parent / "secret")
     assert "permissions" in caught.value.hint
     with pytest.raises(StoreReadOnlyError):
         open_store(path.parent / "new")
@@ -151,6 +156,8 @@ def test_a_store_without_permission_says_so(tmp_path: Path) -> None:
         place.chmod(0o755)
         with opened(place / "store") as store:
             store.runs.create("0")
+        shutil.copytree(place / "store", place / "secret")
+        (place / "secret" / "log" / "data.mdb").chmod(0o600)
         workers.finish(workers.start(as_nobody, place / "store"))
     finally:
         shutil.rmtree(place)
@@ -162,9 +169,11 @@ def on_read_only_disk(path: Path) -> None:
         store.runs.create("0")
     subprocess.run(["mount", "--bind", str(path), str(path)], check=True)
     subprocess.run(["mount", "-o", "remount,ro,bind", str(path)], check=True)
+    store = open_store(path / "store")
     with pytest.raises(StoreReadOnlyError) as caught:
-        open_store(path / "store")
+        store.runs.create("0")
     assert caught.value.hint
+    store.close()
     with pytest.raises(StoreReadOnlyError):
         open_store(path / "new")
 
