@@ -5,7 +5,7 @@ from typing import Any
 
 from eventtrack.projections.points import Points
 from eventtrack.transfer.settings import Paths, number
-from eventtrack.transfer.source import Series
+from eventtrack.transfer.source import NO_TIME, Series
 
 
 class Columns:
@@ -34,13 +34,28 @@ class Columns:
         points.timestamps.append(timestamp_ms)
         points.values.append(value)
 
+    def extend(
+        self, key: str, steps: list[int], timestamps_ms: list[int], values: list[float]
+    ) -> None:
+        """Take many points of one metric."""
+        points = self._points.setdefault(key, Points())
+        points.steps.extend(steps)
+        points.timestamps.extend(timestamps_ms)
+        points.values.extend(values)
+
     def last(self, key: str) -> float | None:
         """The value that was taken last of a metric."""
         return self._points[key].values[-1] if key in self._points else None
 
     def times(self) -> tuple[int, int] | None:
-        """The first and the last time of any point, in milliseconds; None without points."""
-        found = [points.timestamps for points in self._points.values()]
+        """The first and the last time that any point names, in milliseconds; None without any."""
+        named = [
+            [time for time in points.timestamps if time != NO_TIME]
+            if NO_TIME in points.timestamps
+            else points.timestamps
+            for points in self._points.values()
+        ]
+        found = [times for times in named if times]
         return (min(map(min, found)), max(map(max, found))) if found else None
 
     def series(self) -> Series:

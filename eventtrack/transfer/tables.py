@@ -1,74 +1,75 @@
-"""CSV and JSON lines: what `eventtrack export` writes, and the logs of plain training scripts.
+"""CSV and JSON files: what `eventtrack export` writes, and the logs of training programs.
 
 A row is one of three things, by its columns: a point (`key` and `value`), a run (`status`,
 `params.*`, `tags.*` or `metrics.*`), or one moment of a run, whose numbers are metrics.
 """
 
-import csv
-import math
-import re
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from eventtrack.errors import NotFoundError
-from eventtrack.store.intake import IncomingExperiment, IncomingRun
-from eventtrack.transfer.columns import Columns
-from eventtrack.transfer.settings import flat, iso_milliseconds, number, param_text
-from eventtrack.transfer.source import Source, SourceRun, run_id_of
-from eventtrack.views.records import LifecycleStage, RunStatus
-
-Row = Mapping[str, Any]
-
-_RUN_ID = re.compile(r"[a-zA-Z0-9][\w\-]{0,255}")
-_PREFIXES = ("params.", "metrics.", "tags.")
-_STEPS = ("step", "_step", "global_step", "epoch")
-_MILLISECONDS = ("timestamp",)
-_SECONDS = ("time", "wall_time", "_timestamp")
-_NAMES = ("run_name", "run", "name")
-# Columns that describe a run rather than hold a metric.
-_FACTS = {
-    *("run_id", "run_name", "run", "name", "experiment", "experiment_id", "status"),
-    *("lifecycle_stage", "user_id", "start_time", "end_time", "timestamp", *_SECONDS, "_runtime"),
-}
-_decode = msgspec.json.Decoder(dict[str, Any]).decode
+from eventtrack.store.intake import IncomingExperiment
+from eventtrack.transfer.delimited import read_sheet
+from eventtrack.transfer.json_rows import read_json
+from eventtrack.transfer.layouts import Layout, layout_of, runs_of_pages, settings_of
+from eventtrack.transfer.moments import Choices, Moments, by_owner, read_moments
+from eventtrack.transfer.report import Report
+from eventtrack.transfer.settings import param_text
+from eventtrack.transfer.sheets import Sheet
+from eventtrack.transfer.source import Source, SourceRun
+from eventtrack.transfer.table_runs import (
+    MOMENT_COLUMNS,
+    RUN_COLUMNS,
+    TableRun,
+    TableRuns,
+    again_of,
+    columns_of_runs,
+    kind_of_rows,
+    take_points,
+    take_runs,
+)
 
 
 class Tables(Source):
     """The runs in one or several files, read together.
 
-    So the points of one file are those of the runs in another.
+    So the points of one file are those of the runs in another. A folder stands for all files below
+    it whose names end as files of this kind do.
 
     Args:
-        experiment: The experiment of rows that name none; by default the name of the file's folder.
+        experiment: The experiment that everything goes to; by default the one that a row names,
+            else one with the name of the file's folder.
     """
 
-    def __init__(self, paths: Sequence[Path], experiment: str | None = None) -> None:
-        missing = [path for path in paths if not path.is_file()]
-        if missing:
-            raise NotFoundError(
-                f"cannot import {missing[0]}: there is no such file", hint="check the path"
-            )
-        super().__init__(" ".join(path.resolve().as_uri() for path in paths))
-        self._runs: dict[str, _Run] = {}
-        for path in paths:
-            folder = path.resolve().parent.name
-            for offset, row in self.rows(path):
-                try:
-                    self._take(row, path, experiment or folder)
-                except (ValueError, OverflowError) as error:
-                    self.report.damaged(path, offset, str(error))
+    endings: tuple[str, ...] = ()
 
-    def rows(self, path: Path) -> Iterator[tuple[int, Row]]:
-        """The rows of a file, each with its offset in bytes; those that cannot be read reported."""
+    def __init__(
+        self,
+        paths: Sequence[Path],
+        experiment: str | None = None,
+        choices: Choices = Choices(),  # noqa: B008 - it cannot be changed
+    ) -> None:
+        files = [file for path in paths for file in self._files(path)]
+        super().__init__(" ".join(path.resolve().as_uri() for path in paths))
+        self._choices = choices
+        self._runs = TableRuns(experiment)
+        self._sheets = []
+        for sheet in self.each(files, self.sheet, str):
+            self._sheets.append(sheet)
+            list(self.each([sheet], self._take, lambda sheet: str(sheet.path)))
+        places = {str(file): number for number, file in enumerate(files)}
+        self.report.damage.sort(key=lambda one: (places.get(one.file, 0), one.offset or 0))
+
+    def sheet(self, path: Path) -> Sheet:
+        """The rows of a file; those that cannot be read are reported."""
         raise NotImplementedError
 
     def experiments(self) -> Mapping[str, IncomingExperiment]:
         """Every experiment that a row names."""
-        names = {run.experiment for run in self._runs.values()}
-        return {name: IncomingExperiment(name) for name in sorted(names)}
+        names = sorted({run.experiment for run in self._runs})
+        return {name: IncomingExperiment(name) for name in names}
 
     def count(self) -> int:
         """How many runs the rows name."""
@@ -76,205 +77,148 @@ class Tables(Source):
 
     def runs(self) -> Iterator[SourceRun]:
         """Every run, in the order of its first row."""
-        while self._runs:
-            run_id = next(iter(self._runs))
-            yield self._runs.pop(run_id).finished(run_id)
+        return self.each(self._runs, TableRun.finished, lambda run: f"run {run.source_id}")
 
-    def _take(self, row: Row, path: Path, experiment: str) -> None:
-        run = self._run_of(row, path, experiment)
-        if "key" in row and "value" in row:
-            value = _number(row["value"])
-            if value is None:
-                raise ValueError(f"the value {row['value']!r} is no number")
-            run.columns.point(str(row["key"]), run.step(row), run.time(row), value)
-        elif "status" in row or any(name.startswith(_PREFIXES) for name in row):
-            run.take_facts(row)
-        else:
-            self._take_moment(run, row)
+    def preview(self, points: int) -> dict[str, Any]:
+        """How the columns of each file are read, and the runs with the beginnings of metrics."""
+        return {
+            "files": [
+                {"file": str(sheet.path), "read_as": sheet.way, "rows": sheet.count}
+                | {"columns": {name: sheet.roles.get(name, "") for name in sheet.columns}}
+                for sheet in self._sheets
+            ],
+            "runs": [run.preview(points) for run in self._runs],
+        }
 
-    def _take_moment(self, run: "_Run", row: Row) -> None:
-        step, time = run.step(row), run.time(row)
-        chosen = next((name for name in _STEPS if _present(row, name)), None)
-        for name, value in row.items():
-            if name in _FACTS or name == chosen or value in ("", None):
-                continue
-            found = _number(value)
-            if found is None:
-                self.report.left_out("cells that are no numbers")
+    def _files(self, path: Path) -> list[Path]:
+        if path.is_dir():
+            found = sorted(one for one in path.rglob("*") if one.suffix.lower() in self.endings)
+            if found:
+                return [one for one in found if one.is_file()]
+        elif path.exists():
+            return [path]
+        what = (
+            f"no file *{' or *'.join(self.endings)} is in it" if path.is_dir() else "no such file"
+        )
+        raise NotFoundError(f"cannot import {path}: {what}", hint="check the path")
+
+    def _take(self, sheet: Sheet) -> None:
+        if not sheet.count:
+            self.report.note(f"{sheet.path}: it has no rows")
+            return
+        layout = layout_of(sheet)
+        for kind, part in kind_of_rows(sheet):
+            if kind == "points":
+                take_points(part, self._owners(part, layout), self.report, self._choices)
+            elif kind == "runs":
+                take_runs(part, self._owners(part, layout, each=True), self.report)
             else:
-                run.columns.point(name, step, time, found)
+                self._take_moments(part, layout)
 
-    def _run_of(self, row: Row, path: Path, experiment: str) -> "_Run":
-        named = str(row.get("experiment") or row.get("experiment_id") or experiment)
-        own = path.resolve()
-        name = next((str(row[one]) for one in _NAMES if _present(row, one)), "")
-        source_id = str(row.get("run_id") or "")
-        run_id = source_id
-        if not _RUN_ID.fullmatch(source_id):
-            source_id = source_id or name or f"{own.parent.name}/{own.stem}"
-            run_id = run_id_of("table", named, source_id)
-        run = self._runs.get(run_id)
-        if run is None:
-            run = self._runs[run_id] = _Run(source_id, named, round(own.stat().st_mtime * 1000))
-        elif "experiment" in row or "experiment_id" in row:
-            run.experiment = named
-        run.name = name or run.name
-        return run
+    def _take_moments(self, sheet: Sheet, layout: Layout) -> None:
+        probe = Report("columns of steps and times")
+        read = read_moments(sheet, probe, self._choices, [0] * sheet.count, set())
+        axes = {name for name, role in read.roles.items() if role[:4] in ("step", "time")}
+        pages = runs_of_pages(sheet, self.report, axes)
+        for name, part in (pages or {}).items():
+            run = self._runs.named(name, part)
+            self._fill(part, [run] * part.count, set(), layout)
+            sheet.roles |= {f"{name} - {column}": role for column, role in part.roles.items()}
+        if pages is None:
+            skip = set(columns_of_runs(sheet, MOMENT_COLUMNS).values())
+            self._fill(sheet, self._owners(sheet, layout, MOMENT_COLUMNS), skip, layout)
+
+    def _fill(self, sheet: Sheet, owners: list[TableRun], skip: set[str], layout: Layout) -> None:
+        sheet.roles |= dict.fromkeys(skip, "the run")
+        read = read_moments(sheet, self.report, self._choices, owners, skip)
+        sheet.roles |= read.roles
+        for name, (rows, values) in read.metrics.items():
+            metric = layout.renamed.get(name, name)
+            for run, places in by_owner(owners, rows):
+                own = [rows[place] for place in places]
+                run.columns.extend(
+                    metric,
+                    [read.steps[row] for row in own],
+                    [read.times[row] for row in own],
+                    [values[place] for place in places],
+                )
+        self._fill_texts(read, owners)
+
+    def _fill_texts(self, read: Moments, owners: list[TableRun]) -> None:
+        for name, texts in chain(read.params.items(), read.texts.items()):
+            for run, places in by_owner(owners, texts.rows):
+                last = texts.cells[places[-1]]
+                if name in read.params:
+                    run.params[name] = last
+                    continue
+                run.tags[name] = last
+                for place in places:
+                    row = texts.rows[place]
+                    run.text(name, read.steps[row], read.times[row], texts.cells[place])
+
+    def _owners(
+        self,
+        sheet: Sheet,
+        layout: Layout,
+        names: Sequence[str] = RUN_COLUMNS,
+        *,
+        each: bool = False,
+    ) -> list[TableRun]:
+        """The run of each row.
+
+        Args:
+            names: The columns by which rows may name their runs.
+            each: Whether each row is a run, so that two with one name are two runs.
+        """
+        columns = columns_of_runs(sheet, names)
+        if not columns:
+            run = self._runs.of_file(sheet, layout)
+            if not run.params:
+                run.params |= settings_of(layout, self.report)
+                run.tags |= {k: param_text(value) for k, value in sheet.settings.items()}
+            return [run] * sheet.count
+        texts: dict[str, list[str]] = {}
+        for name, column in columns.items():
+            texts[name] = [""] * sheet.count
+            found = sheet.columns[column]
+            for row, cell in zip(found.rows, found.cells, strict=True):
+                texts[name][row] = str(cell)
+        rows = [dict(zip(texts, row, strict=True)) for row in zip(*texts.values(), strict=True)]
+        owners = [self._runs.of_row(row, sheet, layout) for row in rows]
+        if each:
+            for number, again in enumerate(again_of(owners)):
+                if again and not rows[number].get("run_id"):
+                    owners[number] = self._runs.of_row(rows[number], sheet, layout, again)
+        return owners
 
 
 class CsvTables(Tables):
-    """CSV files with a line of column names."""
+    """Files with a line of column names, and cells parted by commas, semicolons, tabs or bars."""
 
     kind = "csv"
+    endings = (".csv", ".tsv")
 
-    def rows(self, path: Path) -> Iterator[tuple[int, Row]]:
+    def __init__(
+        self,
+        paths: Sequence[Path],
+        experiment: str | None = None,
+        choices: Choices = Choices(),  # noqa: B008 - it cannot be changed
+        delimiter: str | None = None,
+    ) -> None:
+        self._delimiter = delimiter
+        super().__init__(paths, experiment, choices)
+
+    def sheet(self, path: Path) -> Sheet:
         """The rows of a file, empty cells left out."""
-        place = 0
-
-        def lines() -> Iterator[str]:
-            nonlocal place
-            with path.open("rb") as stream:
-                for line in stream:
-                    place += len(line)
-                    yield line.decode("utf-8-sig" if place == len(line) else "utf-8", "replace")
-
-        reader = csv.reader(lines())
-        header: list[str] = next(reader, [])
-        while True:
-            offset = place
-            try:
-                cells = next(reader, None)
-            except csv.Error as error:
-                self.report.damaged(path, offset, str(error))
-                continue
-            if cells is None:
-                return
-            if cells and len(cells) != len(header):
-                problem = f"{len(cells)} cells where the first line names {len(header)} columns"
-                self.report.damaged(path, offset, problem)
-            elif cells:
-                yield offset, {n: cell for n, cell in zip(header, cells, strict=True) if cell != ""}
+        return read_sheet(path, self.report, self._delimiter)
 
 
 class JsonTables(Tables):
-    """Files with a JSON object on each line; nested ones are columns with dots in their names."""
+    """Files with JSON objects; objects within objects are columns with dots in their names."""
 
     kind = "jsonl"
+    endings = (".jsonl", ".json", ".ndjson")
 
-    def rows(self, path: Path) -> Iterator[tuple[int, Row]]:
+    def sheet(self, path: Path) -> Sheet:
         """The rows of a file."""
-        offset = 0
-        with path.open("rb") as stream:
-            for line in stream:
-                if line.strip():
-                    try:
-                        yield offset, dict(flat(_decode(line)))
-                    except msgspec.DecodeError as error:
-                        self.report.damaged(path, offset, f"no JSON object: {error}")
-                offset += len(line)
-
-
-class _Run:
-    """What the rows say of one run."""
-
-    def __init__(self, source_id: str, experiment: str, fallback_ms: int) -> None:
-        self.source_id, self.experiment, self.name = source_id, experiment, ""
-        self.columns = Columns()
-        self.facts: dict[str, str] = {}
-        self.params: dict[str, str] = {}
-        self.tags: dict[str, str] = {}
-        self._latest: dict[str, float] = {}
-        self._fallback_ms = fallback_ms
-        self._rows = 0
-
-    def step(self, row: Row) -> int:
-        """The row's step; without one, how many rows of the run came before."""
-        self._rows += 1
-        for name in _STEPS:
-            if _present(row, name):
-                found = _number(row[name])
-                if found is None or not found.is_integer():
-                    raise ValueError(f"the {name} {row[name]!r} is no whole number")
-                exact = isinstance(row[name], int) or str(row[name]).lstrip("-").isdigit()
-                return int(row[name]) if exact else int(found)
-        return self._rows - 1
-
-    def time(self, row: Row) -> int:
-        """The row's time in milliseconds; 0 where none is known."""
-        for names, unit in ((_MILLISECONDS, 1), (_SECONDS, 1000)):
-            for name in names:
-                if _present(row, name):
-                    return _time(row[name], unit)
-        return 0
-
-    def take_facts(self, row: Row) -> None:
-        """A row of the run itself."""
-        for name, value in row.items():
-            kind, _, key = name.partition(".")
-            if f"{kind}." not in _PREFIXES:
-                if name in _FACTS and value is not None:
-                    self.facts[name] = str(value)
-            elif kind == "metrics":
-                found = _number(value)
-                if found is None:
-                    raise ValueError(f"the metric {key} is {value!r}, which is no number")
-                self._latest[key] = found
-            else:
-                (self.params if kind == "params" else self.tags)[key] = param_text(value)
-
-    def finished(self, run_id: str) -> SourceRun:
-        """The run, when all rows are read."""
-        facts, times = self.facts, self.columns.times()
-        first, last = times if times and times[1] else (self._fallback_ms, None)
-        start_ms = _time(facts["start_time"], 1) if "start_time" in facts else first
-        end_ms = _time(facts["end_time"], 1) if "end_time" in facts else last
-        if "status" in facts and "end_time" not in facts:
-            end_ms = None  # it is known, and there is none
-        for key, value in self._latest.items():
-            # Only the value is known, unless points of it are among the rows.
-            if self.columns.last(key) is None:
-                self.columns.point(key, 0, end_ms or start_ms, value)
-        status = facts.get("status", RunStatus.FINISHED)
-        run = IncomingRun(
-            run_id,
-            self.experiment,
-            self.name or self.source_id,
-            user=facts.get("user_id", ""),
-            status=status if status in RunStatus.ALL else RunStatus.FINISHED,
-            start_ms=start_ms,
-            end_ms=end_ms,
-            deleted_ms=(end_ms or start_ms)
-            if facts.get("lifecycle_stage") == LifecycleStage.DELETED
-            else None,
-            params=self.params,
-            tags=self.tags,
-        )
-        return SourceRun(self.source_id, run, self.columns.series())
-
-
-def _present(row: Row, name: str) -> bool:
-    return row.get(name) not in (None, "")
-
-
-def _number(value: Any) -> float | None:
-    if isinstance(value, str):
-        try:
-            return float(value)
-        except ValueError:
-            return None
-    return number(value)
-
-
-def _time(value: Any, unit: int) -> int:
-    """A time: a number of `unit` milliseconds each, or an ISO text."""
-    if isinstance(value, int) or (isinstance(value, str) and value.lstrip("-").isdigit()):
-        return int(value) * unit  # a float would round it
-    found = _number(value)
-    if found is None:
-        parsed = iso_milliseconds(str(value))
-        if parsed is None:
-            raise ValueError(f"{value!r} is no time")
-        return parsed
-    if not math.isfinite(found):
-        raise ValueError(f"{value!r} is no time")
-    return round(found * unit)
+        return read_json(path, self.report)

@@ -1,0 +1,256 @@
+"""Files of rows and cells, as programs and spreadsheets write them: CSV and its relatives."""
+
+import csv
+import io
+import re
+import sys
+from collections.abc import Iterator, Sequence
+from itertools import accumulate, islice
+from pathlib import Path
+
+from eventtrack.transfer.cells import Habits, habits, numbers, says_nothing
+from eventtrack.transfer.decoding import FileText
+from eventtrack.transfer.report import Report
+from eventtrack.transfer.sheets import Sheet
+
+_DELIMITERS = (",", "\t", ";", "|")
+SPACES = " "  # any number of blanks between two cells
+# Columns of what `eventtrack export` writes: blanks around its names and texts are part of them.
+_OURS = ({"run_id", "lifecycle_stage"}, {"run_id", "key", "timestamp", "value"})
+_SAMPLE_LINES = 60
+# Lines of one quoted cell, at most: behind a quote that is never closed they are rows again.
+_QUOTED_LINES_MAX = 2000
+_EXCEL_FIRST_LINE = re.compile(r"sep=(.)\s*")
+_NAMES = {",": "a comma", "\t": "a tab", ";": "a semicolon", "|": "a bar", SPACES: "blanks"}
+
+
+def read_sheet(path: Path, report: Report, delimiter: str | None = None) -> Sheet:
+    """The rows of a file; what cannot be read is reported.
+
+    Args:
+        delimiter: Between two cells; found out by default.
+    """
+    return _Reader(path, report, delimiter).sheet()
+
+
+class _Reader:
+    def __init__(self, path: Path, report: Report, delimiter: str | None) -> None:
+        self._path, self._report = path, report
+        self._file = FileText(path, report)
+        self._lines = list(io.StringIO(self._file.text, newline=""))
+        self._first = 0  # the line of the names
+        self._starts: list[int] = []  # of lines, in characters
+        # The module refuses longer cells; a name may be as long as it likes.
+        csv.field_size_limit(sys.maxsize)
+        excel = _EXCEL_FIRST_LINE.fullmatch(self._lines[0]) if self._lines else None
+        if excel:
+            delimiter, self._first = delimiter or excel[1], 1
+        self._strip_comments()
+        self._delimiter = delimiter or self._sniffed()
+        self._names: list[str] = []
+        self._header: list[str] = []
+        self._known: set[str] = set()
+        self._exact = False
+        self._rows_of: list[int] = []  # the line of each row
+
+    def sheet(self) -> Sheet:
+        """Everything."""
+        sheet = Sheet(self._path, place=self._place, byte=self._byte)
+        part: list[list[str]] = []
+        for line, cells in self._records(self._first, len(self._lines)):
+            if not self._header:
+                self._take_header(line, cells)
+                if self._names_are_numbers(cells):
+                    self._take_row(line, cells, part)
+            elif self._is_header(cells):
+                if cells != self._header and _stripped(cells) != self._header:
+                    sheet.add_rows(self._names, part)
+                    part = []
+                    self._take_header(line, cells)
+                self._report.note(f"{self._path}: the names of the columns stand there repeatedly")
+            else:
+                self._take_row(line, cells, part)
+        sheet.add_rows(self._names, part)
+        if self._rows_of and not self._lines[-1].endswith(("\n", "\r")):
+            # A line of numbers does not show whether it is whole.
+            self._report.note(f"{self._path}: the last line has no end; it may be cut")
+        sheet.habits = self._habits(sheet)
+        sheet.way = f"{self._file.encoding}, cells parted by {self._delimiter_name()}"
+        return sheet
+
+    def _delimiter_name(self) -> str:
+        return _NAMES.get(self._delimiter, repr(self._delimiter))
+
+    def _take_header(self, line: int, cells: list[str]) -> None:
+        self._exact = any(ours <= set(cells) for ours in _OURS)
+        cells = cells if self._exact else _stripped(cells)
+        self._header, self._known = cells, set(filter(None, cells))
+        if self._names_are_numbers(cells):
+            self._report.note(f"{self._path}: no line names the columns; they are numbered")
+            cells = [f"column_{number}" for number in range(1, len(cells) + 1)]
+        else:
+            wider = [len(_stripped(row)) for _, row in self._following(line)]
+            if wider and all(width == len(cells) + 1 for width in wider):
+                cells = ["", *cells]  # as R and some printers write the numbers of rows
+        self._names = _distinct(cells)
+        for name, original in zip(self._names, cells, strict=True):
+            if original and name != original:
+                self._report.note(f"{self._path}: a second column {original[:80]} is {name[-80:]}")
+
+    def _following(self, line: int) -> Iterator[tuple[int, list[str]]]:
+        return islice(self._records(line + 1, len(self._lines), quiet=True), _SAMPLE_LINES)
+
+    def _names_are_numbers(self, cells: Sequence[str]) -> bool:
+        present = [cell for cell in cells if not says_nothing(cell)]
+        read = numbers(present, Habits(semicolons=self._delimiter != ",")) if present else None
+        return read is not None and not read.odd
+
+    def _is_header(self, cells: list[str]) -> bool:
+        """Whether names stand in the middle: the same, or others of which half are known."""
+        if cells[0].strip() not in self._known and cells[-1].strip() not in self._known:
+            return False  # so nearly all rows
+        cells = cells if self._exact else _stripped(cells)
+        if cells == self._header:
+            return not self._names_are_numbers(cells)
+        texts = {cell for cell in cells if cell}
+        known = len(texts & self._known)
+        has_number = numbers(cells[:1], Habits()) or numbers(cells[-1:], Habits())
+        return len(texts) > 1 and 2 * known >= len(texts) == len(cells) and not has_number
+
+    def _take_row(self, line: int, cells: list[str], part: list[list[str]]) -> None:
+        width = len(self._names)
+        if not self._exact:
+            cells = [cell.strip() for cell in cells]
+        while len(cells) > width and not cells[-1].strip():
+            cells.pop()
+        if len(cells) != width:
+            self._damaged(line, f"{len(cells)} cells where {width} columns have names")
+            return
+        part.append(cells)
+        self._rows_of.append(line)
+
+    def _records(
+        self, line: int, stop: int, *, quiet: bool = False
+    ) -> Iterator[tuple[int, list[str]]]:
+        """The cells of each row, with its first line; blank lines are none."""
+        width = len(self._names)
+        while line < stop:
+            text, used = self._lines[line], 1
+            cells: list[str] | None
+            if '"' not in text:
+                cells = self._split(text)
+            else:
+                cells, used = self._quoted(line, stop)
+                width = len(self._names) or width
+                if used > 1 and cells is not None and width and len(cells) != width:
+                    cells, used = None, 1  # a quote too many: its row alone is lost
+                if cells is None and not quiet:
+                    self._damaged(line, "a quote that is never closed, or closed too early")
+            if cells and any(cell.strip() for cell in cells):
+                yield line, cells
+            line += used
+
+    def _split(self, text: str) -> list[str]:
+        text = text.rstrip("\r\n")
+        return text.split() if self._delimiter == SPACES else text.split(self._delimiter)
+
+    def _quoted(self, line: int, stop: int) -> tuple[list[str] | None, int]:
+        """The cells of a row with quotes, which may go on in the next lines; how many it takes."""
+        lines = islice(self._lines, line, min(stop, line + _QUOTED_LINES_MAX))
+        form = {"delimiter": self._delimiter, "skipinitialspace": True}
+        reader = csv.reader(lines, strict=True, **form)  # type: ignore[arg-type]
+        try:
+            return next(reader), reader.line_num
+        except csv.Error:
+            pass
+        if self._lines[line].count('"') % 2:
+            return None, 1
+        # Blanks behind a quoted cell, or quotes in the middle of it.
+        [cells] = csv.reader([self._lines[line]], **form)  # type: ignore[arg-type]
+        return cells, 1
+
+    def _strip_comments(self) -> None:
+        """Lines that begin with `#`: the last of them may name the columns."""
+        first = self._first
+        while first < len(self._lines) and self._lines[first].startswith("#"):
+            first += 1
+        if first > self._first:
+            last = self._lines[first - 1].lstrip("# ")
+            behind = self._lines[first] if first < len(self._lines) else ""
+            if len(re.split(r"[,;|\s]+", last.strip())) == len(
+                re.split(r"[,;|\s]+", behind.strip())
+            ):
+                first -= 1
+                self._lines[first] = last
+            self._first = first
+
+    def _sniffed(self) -> str:
+        """The delimiter by which most rows have as many cells as names, and most cells numbers."""
+        best, best_score = ",", 0.0
+        for delimiter in (*_DELIMITERS, SPACES):
+            self._delimiter, self._names = delimiter, []
+            stop = min(len(self._lines), self._first + _SAMPLE_LINES)
+            rows = [_stripped(cells) for _, cells in self._records(self._first, stop, quiet=True)]
+            score = _score(rows)
+            # Blanks are within texts too: they count only where nothing else does.
+            if score > best_score and (delimiter != SPACES or not best_score):
+                best, best_score = delimiter, score
+        return best
+
+    def _habits(self, sheet: Sheet) -> Habits:
+        comma = self._delimiter == ","
+        if "," not in self._file.text or (comma and '"' not in self._file.text):
+            return Habits(semicolons=not comma)
+        cells = (cell for column in sheet.columns.values() for cell in column.cells)
+        return habits(cells, semicolons=not comma)
+
+    def _damaged(self, line: int, problem: str) -> None:
+        self._report.damaged(self._path, self._byte_of(line), problem, place=f"line {line + 1}")
+
+    def _byte_of(self, line: int) -> int:
+        if not self._starts:
+            self._starts = [0, *accumulate(map(len, self._lines))]
+        return self._file.byte_of(self._starts[line])
+
+    def _place(self, row: int) -> str:
+        return f"line {self._rows_of[row] + 1}"
+
+    def _byte(self, row: int) -> int:
+        return self._byte_of(self._rows_of[row])
+
+
+def _stripped(cells: Sequence[str]) -> list[str]:
+    """The cells without blanks around them, and without empty ones at the end."""
+    found = [cell.strip() for cell in cells]
+    while found and not found[-1]:
+        found.pop()
+    return found
+
+
+def _score(rows: list[list[str]]) -> float:
+    """How well rows fit their names; 0 for one column."""
+    if not rows or len(rows[0]) < 2:
+        return 0
+    width, rest = len(rows[0]), rows[1:]
+    if not rest:
+        return width / 1000
+    fitting = [row for row in rest if len(row) <= width + 1 and len(row) > width // 2]
+    same = sum(len(row) in (width, width + 1) for row in fitting)
+    cells = [cell for row in fitting for cell in row if cell]
+    read = numbers(cells, Habits(semicolons=True)) if cells else None
+    share = (len(cells) - read.odd) / len(cells) if read is not None else 0
+    return (same / len(rest)) * (1 + share) + width / 1000 if same else 0
+
+
+def _distinct(names: Sequence[str]) -> list[str]:
+    """Names that differ: of two columns of one name the second is `name.1`, as pandas calls it."""
+    found: dict[str, None] = {}
+    originals = set(names)
+    for number, original in enumerate(names):
+        name = original if original or not number else f"column_{number + 1}"
+        new, again = name, 0
+        while new in found or (again and new in originals):
+            again += 1
+            new = f"{name}.{again}"
+        found[new] = None
+    return list(found)
