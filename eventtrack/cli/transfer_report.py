@@ -1,6 +1,7 @@
 """The report of an import or an export, as people read it."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from eventtrack.cli import text
 from eventtrack.cli.base import Invocation
@@ -11,6 +12,8 @@ if TYPE_CHECKING:
 
 # Lines of each list that are shown; --json has more.
 _LINES_SHOWN = 20
+# Characters of a name in a table.
+_TEXT_SHOWN = 60
 
 
 def show_report(
@@ -46,6 +49,44 @@ def show_report(
         titles = [Column(title) for title in (*columns, "name")]
         out.table(titles, rows[:_LINES_SHOWN])
         _more(call, len(rows))
+    _show_lists(call, report)
+
+
+def show_preview(call: Invocation, seen: Mapping[str, Any], report: "Report") -> None:
+    """Print how files would be read: their columns, and the runs with the first points."""
+    out = call.out
+    for file in seen["files"]:
+        rows = text.count(file["rows"], "row")
+        out.title(f"{text.clean(file['file'])}: {rows}, {file['read_as']}")
+        names = [Column("column"), Column("taken as")]
+        cells = [[_short(name) or "(no name)", role] for name, role in file["columns"].items()]
+        out.table(names, cells[:_LINES_SHOWN])
+        _more(call, len(cells))
+    for run in seen["runs"][:_LINES_SHOWN]:
+        out.title(f"Run {_short(run['name'])} of the experiment {_short(run['experiment'])}")
+        out.fields([(_short(name), _short(value)) for name, value in run["params"].items()])
+        points: list[list[Cell]] = [
+            [_short(key), f"{metric['points']:,}", _points(metric["first"])]
+            for key, metric in run["metrics"].items()
+        ]
+        out.table([Column("metric"), Column("points"), Column("first")], points[:_LINES_SHOWN])
+        _more(call, len(points))
+    _more(call, len(seen["runs"]))
+    _show_lists(call, report)
+    out.line(Styled("This was a dry run: nothing was taken.", "yellow"))
+
+
+def _points(first: Sequence[Sequence[Any]]) -> str:
+    return ", ".join(f"{value:g} at step {step}" for step, _, value in first)
+
+
+def _short(value: object) -> str:
+    shown = text.clean(str(value))
+    return shown if len(shown) <= _TEXT_SHOWN else f"{shown[:_TEXT_SHOWN]}…"
+
+
+def _show_lists(call: Invocation, report: "Report") -> None:
+    out = call.out
     for title, lines, count in _lists(report):
         if lines:
             out.title(title)
@@ -57,7 +98,7 @@ def show_report(
 def _lists(report: "Report") -> list[tuple[str, list[str], int]]:
     damage = [_damage_line(damage) for damage in report.damage]
     unreadable = [f"{what}: {reason}" for what, reason in report.unreadable]
-    renamed = [f"{old} is {new}" for old, new in report.renamed.items()]
+    renamed = [f"{_short(old)} is {new}" for old, new in report.renamed.items()]
     places = report.not_taken_places
     left = [
         f"{count:,} {what}{f' (first in {places[what]})' if what in places else ''}"

@@ -22,6 +22,7 @@ from eventtrack.transfer.sheets import Column, Sheet
 # `run-train-tag-loss.csv`; browsers put a number behind a file that was saved twice.
 _CURVE = re.compile(r"run[-_](?P<run>.*?)-tag-(?P<tag>.*?)(?: ?\(\d+\))?", re.DOTALL)
 _CHECKPOINT = re.compile(r"checkpoint-\d+")
+_VERSION = re.compile(r"version_\d+")  # Lightning's name of a run's folder
 # Files with settings beside a log of this name.
 _BESIDE = {
     "metrics.csv": ("hparams.yaml",),  # Lightning
@@ -39,12 +40,14 @@ class Layout:
 
     Args:
         name: The run's name.
+        experiment: The experiment's, where nothing else names it.
         identity: What makes it the same run at the next import.
         renamed: Metrics with other names than their columns.
         settings: Files with its params.
     """
 
     name: str
+    experiment: str
     identity: tuple[str, ...]
     renamed: dict[str, str] = field(default_factory=dict)
     settings: list[Path] = field(default_factory=list)
@@ -57,7 +60,8 @@ def layout_of(sheet: Sheet) -> Layout:
     value = named(sheet, "value")
     if curve is not None and value is not None:
         run = curve["run"] if curve["run"] not in ("", ".") else path.parent.name
-        return Layout(run, (str(path.parent), run), {value: curve["tag"]})
+        identity = (str(path.parent), run)
+        return Layout(run, path.parent.name, identity, {value: curve["tag"]})
     live = _dvclive(path)
     if live is not None:
         folder, metric = live
@@ -66,10 +70,10 @@ def layout_of(sheet: Sheet) -> Layout:
         if metric and len(columns) == 1:
             renamed = {columns[0]: metric}
         name = folder.parent.name if folder.name == "dvclive" else folder.name
-        return Layout(name, (str(folder),), renamed, _there(folder, "params.yaml"))
+        return Layout(name, name, (str(folder),), renamed, _there(folder, "params.yaml"))
     if path.name == "trainer_state.json":
         folder = path.parent.parent if _CHECKPOINT.fullmatch(path.parent.name) else path.parent
-        return Layout(folder.name, (str(folder), path.name))
+        return Layout(folder.name, folder.parent.name, (str(folder), path.name))
     renamed = {}
     if (
         value is not None
@@ -77,7 +81,10 @@ def layout_of(sheet: Sheet) -> Layout:
     ):
         renamed = {value: path.stem}
     name = f"{path.parent.name}/{path.stem}"
-    return Layout(name, (str(path),), renamed, _there(path.parent, *_BESIDE.get(path.name, ())))
+    version = _VERSION.fullmatch(path.parent.name)
+    experiment = (path.parent.parent if version else path.parent).name
+    settings = _there(path.parent, *_BESIDE.get(path.name, ()))
+    return Layout(name, experiment, (str(path),), renamed, settings)
 
 
 def settings_of(layout: Layout, report: Report) -> dict[str, str]:

@@ -111,6 +111,7 @@ class _Reader:
         self._sheet, self._report, self._choices = sheet, report, choices
         self._owners, self._skip = owners, skip
         self._used: dict[str, set[int]] = defaultdict(set)  # rows, by the column that was used up
+        self._ways: dict[str, str] = {}  # how the columns of times are read
         self._found = Moments([], [NO_TIME] * sheet.count)
 
     def moments(self) -> Moments:
@@ -193,6 +194,7 @@ class _Reader:
             read = cells.times(self._sheet.columns[name].cells)
             if read is not None and name not in self._used:
                 found[name] = read.values
+                self._ways[name] = f"time: {read.way}"
         return found
 
     def _taken(self, columns: dict[str, list[Any]], role: str) -> dict[int, Any]:
@@ -210,7 +212,7 @@ class _Reader:
                 else:
                     found[row] = value
             if self._used[name]:
-                self._found.roles.setdefault(name, role)
+                self._found.roles.setdefault(name, self._ways.get(name, role))
         return found
 
     def _number_rows(self, steps: dict[int, int]) -> None:

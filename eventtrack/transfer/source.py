@@ -72,9 +72,9 @@ class Source:
     def close(self) -> None:
         """Let go of files and connections."""
 
-    def preview(self, points: int) -> dict[str, Any] | None:
-        """What would be taken, with the first `points` of each metric; None: it cannot tell."""
-        return None
+    def preview(self, points: int) -> dict[str, Any]:
+        """What would be taken, as plain values, with the first `points` of each metric."""
+        raise NotImplementedError
 
     def each(
         self, items: Iterable[Item], read: Callable[[Item], Result], place: Callable[[Item], str]

@@ -138,16 +138,12 @@ class TableRuns:
 
     def of_file(self, sheet: Sheet, layout: Layout) -> TableRun:
         """The run of all rows of a file that name none."""
-        experiment = self._experiment_of("", sheet)
+        experiment = self._experiment or layout.experiment
         run_id = run_id_of("table", experiment, *layout.identity)
         return self._run(run_id, layout.name, layout.name, experiment, sheet)
 
-    def named(self, name: str, sheet: Sheet, again: int = 0) -> TableRun:
-        """The run of a name in the file's experiment."""
-        return self.of_row({"name": name}, sheet, None, again)
-
     def of_row(
-        self, row: Mapping[str, str], sheet: Sheet, layout: Layout | None, again: int = 0
+        self, row: Mapping[str, str], sheet: Sheet, layout: Layout, again: int = 0
     ) -> TableRun:
         """The run that a row names by an id or a name, or that of its file.
 
@@ -156,10 +152,10 @@ class TableRuns:
         """
         source_id = row.get("run_id", "")
         name = next((row[one] for one in _NAMES if row.get(one)), "")
-        if not source_id and not name and layout is not None:
+        if not source_id and not name:
             return self.of_file(sheet, layout)
         given = next((row[one] for one in _EXPERIMENTS if row.get(one)), "")
-        experiment = self._experiment_of(given, sheet)
+        experiment = self._experiment or given or layout.experiment
         run_id = source_id
         if not _RUN_ID.fullmatch(source_id):
             source_id = source_id or name
@@ -170,9 +166,6 @@ class TableRuns:
             run.experiment = experiment
         run.name = name or run.name
         return run
-
-    def _experiment_of(self, given: str, sheet: Sheet) -> str:
-        return self._experiment or given or sheet.path.resolve().parent.name
 
     def _run(
         self, run_id: str, source_id: str, name: str, experiment: str, sheet: Sheet

@@ -121,7 +121,7 @@ class Tables(Source):
         axes = {name for name, role in read.roles.items() if role[:4] in ("step", "time")}
         pages = runs_of_pages(sheet, self.report, axes)
         for name, part in (pages or {}).items():
-            run = self._runs.named(name, part)
+            run = self._runs.of_row({"name": name}, part, layout)
             self._fill(part, [run] * part.count, set(), layout)
             sheet.roles |= {f"{name} - {column}": role for column, role in part.roles.items()}
         if pages is None:

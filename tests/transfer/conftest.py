@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from eventtrack.store import Store
+from tests.transfer.logs import Logs
 from tests.transfer.theirs import fill, mlflow_client
 
 
@@ -44,3 +45,9 @@ def store(tmp_path: Path) -> Iterator[Store]:
     store = Store(tmp_path / "store", source="import")
     yield store
     store.close()
+
+
+@pytest.fixture
+def logs(tmp_path: Path, store: Store) -> Logs:
+    """An empty folder, and a store."""
+    return Logs(tmp_path / "logs", store)

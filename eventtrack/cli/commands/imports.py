@@ -8,10 +8,14 @@ import click
 
 from eventtrack.cli import text
 from eventtrack.cli.base import Group, Invocation, examples, pass_invocation
-from eventtrack.cli.transfer_report import show_report
+from eventtrack.cli.transfer_report import show_preview, show_report
+from eventtrack.errors import InvalidValueError, NotFoundError
 
 if TYPE_CHECKING:
     from eventtrack.transfer.source import Source
+
+# Points of each metric that a dry run shows.
+_POINTS_SHOWN = 3
 
 
 @click.group(
@@ -162,6 +166,15 @@ def trackio(call: Invocation, place: Path, experiment: str | None) -> None:
 
 
 _FILES_ARGUMENT = click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+_STEP_OPTION = click.option(
+    "--step-column", metavar="NAME", help="The column with the steps.  [default: by its name]"
+)
+_TIME_OPTION = click.option(
+    "--time-column", metavar="NAME", help="The column with the times.  [default: by its name]"
+)
+_DRY_RUN_OPTION = click.option(
+    "--dry-run", is_flag=True, help="Show how the files are read, and take nothing."
+)
 
 
 @imports.command(
@@ -169,53 +182,101 @@ _FILES_ARGUMENT = click.argument("files", nargs=-1, required=True, type=click.Pa
     epilog=examples(
         "eventtrack import csv runs.csv metrics.csv",
         "eventtrack import csv lightning_logs/version_0/metrics.csv -e mnist",
+        "eventtrack import csv training.log --delimiter ';' --step-column Batch --dry-run",
     ),
 )
 @_FILES_ARGUMENT
 @_EXPERIMENT_OPTION
+@_STEP_OPTION
+@_TIME_OPTION
+@click.option(
+    "--delimiter", metavar="SIGN", help="The sign between two cells, or `tab`.  [default: guessed]"
+)
+@_DRY_RUN_OPTION
 @pass_invocation
-def csv(call: Invocation, files: tuple[Path, ...], experiment: str | None) -> None:
-    """Import CSV files: what `eventtrack export` wrote, or logs with a row for each step.
+def csv(
+    call: Invocation,
+    files: tuple[Path, ...],
+    experiment: str | None,
+    step_column: str | None,
+    time_column: str | None,
+    delimiter: str | None,
+    *,
+    dry_run: bool,
+) -> None:
+    """Import tables: what `eventtrack export` wrote, or logs with a row for each step.
 
     Rows with the columns key and value are points (also run_id or run_name, step, timestamp). Rows
     with status, params.*, tags.* or metrics.* are runs. In all other rows each number is a metric,
-    at the row's step (or _step, global_step, epoch; else the row's number) and its timestamp
-    (milliseconds; or time, wall_time, _timestamp: seconds; or an ISO time).
+    at the row's step (step, global_step, iteration, epoch, in any spelling; else the row's number)
+    and its time (timestamp, wall_time, time, date: a date, or seconds to nanoseconds since 1970).
+    A folder stands for all .csv and .tsv files below it.
 
-    JSON: the report, as `eventtrack import --help` says.
+    JSON: the report, as `eventtrack import --help` says. With --dry-run: files (file, read_as,
+    rows, columns: how each is taken), runs (name, experiment, status, start_time, params, tags,
+    metrics: points, and the first as step, time, value), and damage, unreadable, notes as above.
     """
 
     def source() -> "Source":
+        from eventtrack.transfer.moments import Choices
         from eventtrack.transfer.tables import CsvTables
 
-        return CsvTables(files, experiment)
+        sign = {"tab": "\t", "\\t": "\t", "space": " "}.get(delimiter or "", delimiter)
+        return CsvTables(files, experiment, Choices(step_column, time_column), sign or None)
 
-    _import(call, source)
+    if delimiter is not None and len(delimiter) > 1 and delimiter not in ("tab", "\\t", "space"):
+        raise InvalidValueError(
+            f"cannot part cells by {delimiter!r}", hint="name one sign, or `tab`, or `space`"
+        )
+    _import(call, source, dry_run=dry_run)
 
 
-@imports.command("jsonl", epilog=examples("eventtrack import jsonl runs.jsonl metrics.jsonl"))
+@imports.command(
+    "jsonl",
+    epilog=examples(
+        "eventtrack import jsonl runs.jsonl metrics.jsonl",
+        "eventtrack import jsonl output/trainer_state.json --dry-run",
+    ),
+)
 @_FILES_ARGUMENT
 @_EXPERIMENT_OPTION
+@_STEP_OPTION
+@_TIME_OPTION
+@_DRY_RUN_OPTION
 @pass_invocation
-def jsonl(call: Invocation, files: tuple[Path, ...], experiment: str | None) -> None:
-    """Import files with a JSON object on each line; names and rows as of `import csv`.
+def jsonl(
+    call: Invocation,
+    files: tuple[Path, ...],
+    experiment: str | None,
+    step_column: str | None,
+    time_column: str | None,
+    *,
+    dry_run: bool,
+) -> None:
+    """Import JSON: an object on each line, or in any other way; names and rows as of `import csv`.
 
-    JSON: the report, as `eventtrack import --help` says.
+    A folder stands for all .jsonl, .ndjson and .json files below it.
+
+    JSON: the report, as `eventtrack import --help` says; with --dry-run as of `import csv`.
     """
 
     def source() -> "Source":
+        from eventtrack.transfer.moments import Choices
         from eventtrack.transfer.tables import JsonTables
 
-        return JsonTables(files, experiment)
+        return JsonTables(files, experiment, Choices(step_column, time_column))
 
-    _import(call, source)
+    _import(call, source, dry_run=dry_run)
 
 
-def _import(call: Invocation, source_of: Callable[[], "Source"]) -> None:
+def _import(call: Invocation, source_of: Callable[[], "Source"], *, dry_run: bool = False) -> None:
     from eventtrack.store.intake import IMPORT_SOURCE
     from eventtrack.transfer.importer import import_histories, opened
 
     source = opened(source_of)  # before a store is made: there may be nothing to import
+    if dry_run:
+        _preview(call, source)
+        return
     store = call.open(create=True, source=IMPORT_SOURCE)
     started = text.now_ms()
     with call.out.progress("importing") as progress:
@@ -226,3 +287,16 @@ def _import(call: Invocation, source_of: Callable[[], "Source"]) -> None:
         show_report(call, report, text.duration(text.now_ms() - started))
     if report.exit_code:
         click.get_current_context().exit(report.exit_code)
+
+
+def _preview(call: Invocation, source: "Source") -> None:
+    """Show what would be taken; the exit code is that of the import as far as it is known."""
+    seen, report = source.preview(_POINTS_SHOWN), source.report.to_dictionary()
+    problems = ("damage", "damage_count", "unreadable", "unreadable_count", "notes", "not_taken")
+    if call.out.json:
+        call.out.document(seen | {name: report[name] for name in problems})
+    else:
+        show_preview(call, seen, source.report)
+    code = source.report.exit_code if seen["runs"] else NotFoundError.exit_code
+    if code:
+        click.get_current_context().exit(code)
