@@ -84,7 +84,8 @@ def layout_of(sheet: Sheet) -> Layout:
     version = _VERSION.fullmatch(path.parent.name)
     experiment = (path.parent.parent if version else path.parent).name
     settings = _there(path.parent, *_BESIDE.get(path.name, ()))
-    return Layout(name, experiment, (str(path),), renamed, settings)
+    # The same rows as CSV and as JSON are one run.
+    return Layout(name, experiment, (str(path.with_suffix("")),), renamed, settings)
 
 
 def settings_of(layout: Layout, report: Report) -> dict[str, str]:

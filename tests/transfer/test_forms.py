@@ -1,4 +1,4 @@
-"""Tables in every form that people and programs give them: signs, encodings, numbers, names, times."""
+"""Tables in every form that people and programs give them: encodings, numbers, names, times."""
 
 import math
 
