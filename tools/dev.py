@@ -1,19 +1,23 @@
-"""The developers' one command: `python tools/dev.py setup | check | test | bench | fix`.
+"""The developers' one command: `python tools/dev.py setup | check | test | matrix | bench | fix`.
 
 setup   makes .venv-dev with the package (editable) and everything its tests and tools need
 check   lint, formatting and types, of Python and of the pages: changes nothing
 test    check, then every test, on all cores; further arguments go to pytest
+matrix  tests/matrix with old and new versions of MLflow, each in an environment of its own
 bench   every benchmark of tools/bench/
 fix     mends what the linter and the formatter can mend
 
-All but setup begin with it where .venv-dev is missing or was made for another pyproject.toml. This
-file needs the standard library only, and parses in older Pythons to be able to say what it needs.
+All but setup and matrix begin with it where .venv-dev is missing or was made for another
+pyproject.toml. This file needs the standard library only, and parses in older Pythons to be able
+to say what it needs.
 """
 
 import os
+import shutil
 import subprocess
 import sys
 import venv
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -21,6 +25,12 @@ VENV = ROOT / ".venv-dev"
 BIN = "Scripts" if os.name == "nt" else "bin"
 # The pyproject.toml it was made for: a copy says more than a time, which a clone resets.
 MADE_FOR = VENV / "made-for-pyproject.toml"
+# The oldest clients that the server is tested with; then the oldest MLflow that pyproject.toml
+# admits for the plugin, one between, and the newest there is. Without what its pages need.
+MLFLOWS = ("==2.9.*", "==2.22.*", "==3.5.*", "==3.9.*", ">=3.5")
+MATRIX = ROOT / ".venv-matrix"
+# What tests/matrix needs beside the package and MLflow.
+MATRIX_NEEDS = ("hypothesis", "httpx", "pytest", "pytest-timeout")
 
 
 def python(*arguments: str) -> int:
@@ -83,6 +93,33 @@ def test(*arguments: str) -> int:
     return failed or unchecked
 
 
+def matrix() -> int:
+    """Run tests/matrix with each version of MLflow, as many at once as there are processors."""
+    shutil.rmtree(MATRIX, ignore_errors=True)
+    with ThreadPoolExecutor(os.cpu_count()) as executor:
+        return max(executor.map(with_mlflow, MLFLOWS))
+
+
+def with_mlflow(version: str) -> int:
+    """Install a version of MLflow with the package, run tests/matrix, say how that went."""
+    folder = MATRIX / version.strip("=>.*")
+    venv.create(str(folder), with_pip=True)
+    run = [str(folder / BIN / "python"), "-m"]
+    needs = [".", f"mlflow-skinny{version}", *MATRIX_NEEDS]
+    failed, said = 0, ""
+    for command in (
+        [*run, "pip", "install", "--quiet", "--editable", *needs],
+        [*run, "pytest", "--quiet", "-p", "no:cacheprovider", "tests/matrix"],
+    ):
+        if not failed:
+            done = subprocess.run(
+                command, cwd=str(ROOT), capture_output=True, text=True, check=False
+            )
+            failed, said = done.returncode, done.stdout + done.stderr * bool(done.returncode)
+    print(f"mlflow{version}:", said if failed else said.splitlines()[-1], flush=True)
+    return failed
+
+
 def bench() -> int:
     """Run each script of tools/bench/; a leading underscore marks what they share."""
     scripts = sorted((ROOT / "tools" / "bench").glob("[!_]*.py"))
@@ -101,12 +138,19 @@ def main(arguments: "list[str]") -> int:
         print("eventtrack needs Python 3.11 or newer; this is", sys.version.split()[0])
         print("hint: run this with a newer one, for example `python3.11 tools/dev.py setup`")
         return 1
-    commands = {"setup": setup, "check": check, "test": test, "bench": bench, "fix": fix}
+    commands = {
+        "setup": setup,
+        "check": check,
+        "test": test,
+        "matrix": matrix,
+        "bench": bench,
+        "fix": fix,
+    }
     command = commands.get(arguments[0]) if arguments else None
     if command is None or (arguments[1:] and command is not test):
         print(__doc__)
         return 2
-    if command is not setup and not is_set_up() and setup() != 0:
+    if command not in (setup, matrix) and not is_set_up() and setup() != 0:
         return 1
     return command(*arguments[1:])
 

@@ -12,6 +12,7 @@ from mlflow.entities.trace_state import TraceState
 from mlflow.exceptions import MlflowException
 
 from eventtrack.compat import trace_tags
+from eventtrack.plugin import versions
 from eventtrack.views import traces as records
 
 
@@ -62,7 +63,7 @@ def assessment(record: records.Assessment) -> Any:
     elif record.kind == "expectation":
         made = assessments.Expectation(name=record.name, value=record.value, **common)
     else:
-        made = assessments.IssueReference(
+        made = versions.issue_reference(
             issue_id=record.name,
             issue_name=record.value["issue_name"],
             rationale=record.rationale,

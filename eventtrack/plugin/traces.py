@@ -5,9 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from mlflow import entities
-from mlflow.entities.span import LazySpan
 from mlflow.entities.trace_data import TraceData
-from mlflow.entities.trace_metrics import MetricAggregation, MetricDataPoint, MetricViewType
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST
 from mlflow.store.entities.paged_list import PagedList
@@ -15,6 +13,7 @@ from mlflow.store.entities.paged_list import PagedList
 from eventtrack import limits
 from eventtrack.compat import spans, trace_tags
 from eventtrack.compat.checks import trace_tag
+from eventtrack.plugin import versions
 from eventtrack.plugin.base import OpenStore
 from eventtrack.plugin.trace_entities import assessment_record, trace_info
 from eventtrack.views import traces as records
@@ -110,9 +109,9 @@ class TraceCalls(OpenStore):
     def query_trace_metrics(
         self,
         experiment_ids: Sequence[str],
-        view_type: MetricViewType,
+        view_type: Any,
         metric_name: str,
-        aggregations: Sequence[MetricAggregation],
+        aggregations: Sequence[Any],
         dimensions: Sequence[str] | None = None,
         filters: Sequence[str] | None = None,
         time_interval_seconds: int | None = None,
@@ -120,7 +119,7 @@ class TraceCalls(OpenStore):
         end_time_ms: int | None = None,
         max_results: int = limits.TRACE_METRICS_RESULTS_DEFAULT,
         page_token: str | None = None,
-    ) -> PagedList[MetricDataPoint]:
+    ) -> PagedList[Any]:
         """Figures about traces, spans or assessments, all on one page."""
         found = self.store.traces.metrics.query(
             [str(one) for one in experiment_ids],
@@ -138,7 +137,8 @@ class TraceCalls(OpenStore):
             max_results=max_results,
         )
         return PagedList(
-            [MetricDataPoint(one.metric_name, one.dimensions, one.values) for one in found], None
+            [versions.trace_metric(one.metric_name, one.dimensions, one.values) for one in found],
+            None,
         )
 
     def set_trace_tag(self, trace_id: str, key: str, value: str) -> None:
@@ -180,13 +180,10 @@ class TraceCalls(OpenStore):
             self.store.traces.link_prompts(trace_id, named)
 
     def _log_spans(self, location: str, logged: Sequence[entities.Span]) -> None:
-        # Imports translators of a dozen libraries: only when spans come.
-        from mlflow.tracing.otel.translation import translate_span_when_storing
-
         found: list[records.Span] = []
         tags: dict[str, dict[str, str]] = {}
         for span in logged:
-            content = translate_span_when_storing(span)
+            content = versions.span_content(span)
             found.append(spans.span_record(content))
             own = tags.setdefault(found[-1].trace_id, {})
             resource = getattr(span._span, "resource", None)  # noqa: SLF001 - as MLflow's store does
@@ -200,5 +197,5 @@ class TraceCalls(OpenStore):
         return trace_info(record, self.shown(record.artifact_uri))
 
     def _trace(self, record: records.Trace) -> Any:
-        data = TraceData([LazySpan.from_stored_content(one.body.decode()) for one in record.spans])
+        data = TraceData([versions.stored_span(one.body) for one in record.spans])
         return entities.Trace(info=self._info(record.info), data=data)
