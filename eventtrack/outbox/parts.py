@@ -10,6 +10,8 @@ from typing import Any, NamedTuple
 from eventtrack.errors import FormatTooNewError
 from eventtrack.events import types
 from eventtrack.events.envelope import Envelope
+from eventtrack.facts.fact import Fact
+from eventtrack.facts.run import ARTIFACT, PARAM, RUN, TAG
 from eventtrack.views.records import Metric
 
 # The order in which the kinds of a run are sent.
@@ -39,6 +41,15 @@ BATCH_POINTS_MAX = 1000
 BATCH_TEXTS_MAX = 100
 # A fifth of MLflow's megabyte, because a letter may take several bytes once it is encoded.
 BATCH_LETTERS_MAX = 200_000
+# The events that go as they are, and the facts that go one by one. Nothing else can be delivered:
+# an outbox cannot delete what may be on the server alone.
+_WHOLE: dict[type[types.Event], str] = {
+    types.RunStarted: START,
+    types.RunUpdated: UPDATE,
+    types.InputsLogged: INPUTS,
+    types.OutputsLogged: OUTPUTS,
+}
+_SINGLE: dict[Fact, str] = {PARAM: PARAMS, TAG: TAGS, ARTIFACT: FILE}
 
 
 class Part(NamedTuple):
@@ -161,24 +172,14 @@ def _portioned(parts: Iterable[Part], most: int) -> Iterator[list[Part]]:
 
 
 def _parts(position: int, event: types.Event) -> Iterator[Part]:
-    match event:
-        case types.RunStarted():
-            yield Part(position, START, "", event)
-        case types.ParamsLogged():
-            for key, text in event.params.items():
-                yield Part(position, PARAMS, key, text)
-        case types.TagsSet():
-            for key, text in event.tags.items():
-                yield Part(position, TAGS, key, text)
-        case types.InputsLogged():
-            yield Part(position, INPUTS, "", event)
-        case types.OutputsLogged():
-            yield Part(position, OUTPUTS, "", event)
-        case types.ArtifactsLogged():
-            for file in event.files:
-                yield Part(position, FILE, file.path, file)
-        case types.RunUpdated():
-            yield Part(position, UPDATE, "", event)
+    """The parts of an event of a run that logs no points."""
+    kind, says = _WHOLE.get(type(event)), RUN.says.get(type(event))
+    if kind is not None:
+        yield Part(position, kind, "", event)
+    elif says is not None:
+        for fact, key, value in says(event):
+            if value is not None and fact in _SINGLE:
+                yield Part(position, _SINGLE[fact], key, value)
 
 
 def _points(event: types.MetricsLogged) -> Iterator[Metric]:

@@ -52,6 +52,11 @@ class RegisteredState(msgspec.Struct, array_like=True):
         """Whether its creation was seen and no deletion came after its last sign of life."""
         return self.born != BEYOND and max(self.life, self.restored) > self.deleted
 
+    @property
+    def stage(self) -> str:
+        """`active`, or `deleted`."""
+        return "active" if self.exists else "deleted"
+
     def live_tags(self) -> dict[str, str]:
         """The tags that are set, in order of their keys."""
         return live_tags(self.tags)
@@ -77,9 +82,13 @@ class VersionState(msgspec.Struct, array_like=True):
 
     def exists(self, model: RegisteredState) -> bool:
         """Whether it was registered, and neither it nor its model was deleted since."""
-        if self.born == BEYOND or self.lifecycle[0] != "active":
-            return False
-        return model.exists and (self.born > model.deleted or model.restored > model.deleted)
+        is_active = self.born != BEYOND and self.lifecycle[0] == "active"
+        return is_active and not self.went_with(model)
+
+    def went_with(self, model: RegisteredState) -> bool:
+        """Whether it is gone because its model was deleted."""
+        is_back = self.born > model.deleted or model.restored > model.deleted
+        return not (model.exists and is_back)
 
     def live_tags(self) -> dict[str, str]:
         """The tags that are set, in order of their keys."""

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from eventtrack.errors import CorruptionError, StoreClosedError, StoreError, StoreMissingError
+from eventtrack.facts.trace import TraceReport
 from eventtrack.log.protocol import EventLog
 from eventtrack.projections import state, trace_state
 from eventtrack.projections.build import Build, Fold, StaleBuild, matches
@@ -45,7 +46,7 @@ def fingerprint() -> str:
         state.SessionState,
         trace_state.AssessmentState,
         trace_state.SpanState,
-        trace_state.TraceReport,
+        TraceReport,
         trace_state.TraceState,
     )
     shape = [

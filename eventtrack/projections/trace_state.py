@@ -7,6 +7,7 @@ the two is shown is decided when it is read. So they may arrive in any order, an
 import msgspec
 
 from eventtrack.events.traces import AssessmentError
+from eventtrack.facts.trace import TraceReport
 from eventtrack.projections.state import (
     BEYOND,
     NEVER,
@@ -18,16 +19,6 @@ from eventtrack.projections.state import (
 
 UNFINISHED = ("IN_PROGRESS", "STATE_UNSPECIFIED")
 _NS_PER_MS = 1_000_000
-
-
-class TraceReport(msgspec.Struct, array_like=True, frozen=True):
-    """A trace as its program told it; the last report counts as a whole."""
-
-    experiment_id: str
-    request_ms: int
-    duration_ms: int | None
-    state: str
-    client_request_id: str | None
 
 
 class AssessmentState(msgspec.Struct, array_like=True):
@@ -136,6 +127,22 @@ class TraceState(msgspec.Struct, array_like=True):
         if self.root_status[0] is not None:
             return "ERROR" if self.root_status[0] == "ERROR" else "OK"
         return UNFINISHED[0] if report is None else report.state
+
+    @property
+    def client_request_id(self) -> str | None:
+        """The id that the caller's client gave to the request; None where none was reported."""
+        report = self.report[0]
+        return None if report is None else report.client_request_id
+
+    @property
+    def shown_request(self) -> str | None:
+        """The preview of the request, as of `preview`."""
+        return self.preview("request_preview")
+
+    @property
+    def shown_response(self) -> str | None:
+        """The preview of the response, as of `preview`."""
+        return self.preview("response_preview")
 
     def preview(self, name: str) -> str | None:
         """`request_preview` or `response_preview`: as reported, else as the root span tells it."""

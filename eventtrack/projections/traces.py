@@ -10,13 +10,13 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from eventtrack.events import traces as types
+from eventtrack.facts.trace import TraceReport
 from eventtrack.projections.runs import keep_artifacts, remove_artifacts
 from eventtrack.projections.state import NEVER, OptionalText, Stamp, latest, merge_tags
 from eventtrack.projections.tables import Tables
 from eventtrack.projections.trace_state import (
     AssessmentState,
     SpanState,
-    TraceReport,
     TraceState,
 )
 
@@ -53,7 +53,8 @@ def spans_logged(tables: Tables, trace: TraceState, event: types.SpansLogged, st
         _take_span(tables, trace, span, stamp + place.to_bytes(4, "big"))
 
 
-def _take_span(tables: Tables, trace: TraceState, span: types.SpanLogged, stamp: Stamp) -> None:
+def tell_of_span(trace: TraceState, span: types.SpanLogged, stamp: Stamp) -> None:
+    """Take what a span tells of its whole trace."""
     trace.first_ns = _least(trace.first_ns, span.start_ns)
     if span.end_ns is not None:
         trace.last_ns = max(trace.last_ns or 0, span.end_ns)
@@ -65,8 +66,13 @@ def _take_span(tables: Tables, trace: TraceState, span: types.SpanLogged, stamp:
             trace.told[name] = min(
                 trace.told.get(name, (text, stamp)), (text, stamp), key=_claim_order
             )
+    if span.about_trace.get(USAGE) or span.about_trace.get(COST):
+        trace.sums = True
+
+
+def _take_span(tables: Tables, trace: TraceState, span: types.SpanLogged, stamp: Stamp) -> None:
+    tell_of_span(trace, span, stamp)
     usage, cost = span.about_trace.get(USAGE, ""), span.about_trace.get(COST, "")
-    trace.sums = trace.sums or bool(usage or cost)
     state = SpanState(
         span.span_id,
         span.parent_id,

@@ -1,17 +1,33 @@
-"""Blame: for each fact of a run, or of anything else, every event that set it, and what it was."""
+"""Blame: for each fact of a run, or of anything else, every event that touched it.
+
+The events are taken one by one into the thing that they tell of (`projections/thing.py`); what
+held before and after each is compared.
+"""
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
-from eventtrack.store.blame_models import NO_NUMBERS, set_of_model, set_of_registered
+from eventtrack.facts import registered, run
+from eventtrack.facts.experiment import EXPERIMENT
+from eventtrack.facts.fact import Fact, Noun
+from eventtrack.facts.nouns import noun_of, touched
+from eventtrack.projections.state import Stamp
+from eventtrack.projections.thing import Thing
 from eventtrack.store.events import EventRecord
 from eventtrack.store.sessions import Session
-from eventtrack.tags import RUN_NAME_TAG
 from eventtrack.views.records import Record
+
+# The number that each version of a registered model shows, by version id.
+Numbers = Mapping[str, int]
+NO_NUMBERS: Numbers = MappingProxyType({})
 
 
 class BlameLine(Record):
-    """One event's effect on one fact; `session` is who recorded it."""
+    """One event's effect on one fact; `session` is who recorded it.
+
+    `before` and `after` are what held: they are equal where a claim lost, or changed nothing.
+    """
 
     fact: str
     before: str | None
@@ -20,90 +36,19 @@ class BlameLine(Record):
     session: Session | None
 
 
-def facts_set_by(
-    event: EventRecord, numbers: Mapping[str, int] = NO_NUMBERS
-) -> Iterator[tuple[str, str | None]]:
-    """The facts that an event sets; None for one that it removes.
-
-    Args:
-        numbers: Of a registered model, the number that each version shows, by version id.
-    """
-    if not event.known:
-        return
-    family = event.type.partition(".")[0]
-    if family == "run":
-        yield from _set_of_run(event.type, event.body)
-    elif family == "experiment":
-        yield from _set_of_experiment(event.type, event.body)
-    elif family == "model":
-        yield from set_of_model(event.type, event.body)
-    elif family == "registered":
-        yield from set_of_registered(event.type, event.body, numbers)
-    elif event.type in ("trace.recorded", "trace.tags_set"):
-        yield from ((f"tag.{key}", value) for key, value in event.body["tags"].items())
-    elif event.type == "trace.tag_deleted":
-        yield f"tag.{event.body['key']}", None
+def name_of(fact: Fact, part: str, key: str, numbers: Numbers = NO_NUMBERS) -> str:
+    """A fact's name as people read it: `param.lr`, `version.3.stage`."""
+    owner = f"{fact.part}.{numbers.get(part, part)}." if part else ""
+    return owner + fact.called(key)
 
 
-def _set_of_run(kind: str, body: dict[str, Any]) -> Iterator[tuple[str, str | None]]:
-    if kind == "run.started":
-        yield "status", body["status"]
-        yield "name", body["name"]
-        yield "experiment", body["experiment_id"]
-        yield from ((f"tag.{key}", value) for key, value in body["tags"].items())
-    elif kind == "run.updated":
-        names = {"status": "status", "end_ms": "end_time", "name": "name"}
-        for field, fact in names.items():
-            if body[field] is not None:
-                yield fact, str(body[field])
-        if body["name"] is not None:
-            yield f"tag.{RUN_NAME_TAG}", body["name"]
-    elif kind in ("run.deleted", "run.restored"):
-        yield "lifecycle", "deleted" if kind == "run.deleted" else "active"
-    elif kind == "run.params_logged":
-        yield from ((f"param.{key}", value) for key, value in body["params"].items())
-    elif kind == "run.params_withdrawn":
-        yield from ((f"param.{key}", None) for key in body["keys"])
-    elif kind == "run.tags_set":
-        for key, value in body["tags"].items():
-            yield f"tag.{key}", value
-            if key == RUN_NAME_TAG:
-                yield "name", value
-    elif kind == "run.tag_deleted":
-        yield f"tag.{body['key']}", None
-    else:
-        yield from _recorded_by(kind, body)
-
-
-def _recorded_by(kind: str, body: dict[str, Any]) -> Iterator[tuple[str, str | None]]:
-    if kind == "run.metric_logged":
-        yield f"metric.{body['key']}", f"{body['value']:.12g} (step {body['step']})"
-    elif kind == "run.metrics_logged":
-        for place, key in enumerate(body["keys"]):
-            steps = body["steps"]
-            step = steps if isinstance(steps, int) else steps[place]
-            yield f"metric.{key}", f"{body['values'][place]:.12g} (step {step})"
-    elif kind == "run.inputs_logged":
-        yield from ((f"input.{one['name']}", one["digest"]) for one in body["datasets"])
-        yield from ((f"input.model.{one}", one) for one in body["models"])
-    elif kind == "run.outputs_logged":
-        yield from ((f"output.model.{one[0]}", one[0]) for one in body["models"])
-    elif kind == "run.artifacts_logged":
-        for one in body["files"]:
-            yield f"artifact.{one['path']}", f"{one['size']} bytes, sha256 {one['sha256'][:12]}"
-    elif kind == "run.artifacts_deleted":
-        yield from ((f"artifact.{path}", None) for path in body["paths"])
-
-
-def _set_of_experiment(kind: str, body: dict[str, Any]) -> Iterator[tuple[str, str | None]]:
-    if kind in ("experiment.created", "experiment.renamed"):
-        yield "name", body["name"]
-    if kind in ("experiment.created", "experiment.tags_set"):
-        yield from ((f"tag.{key}", value) for key, value in body["tags"].items())
-    elif kind == "experiment.tag_deleted":
-        yield f"tag.{body['key']}", None
-    elif kind in ("experiment.deleted", "experiment.restored"):
-        yield "lifecycle", "deleted" if kind == "experiment.deleted" else "active"
+def text_of(fact: Fact, key: str, value: Any, numbers: Numbers = NO_NUMBERS) -> str | None:
+    """A fact's value as people read it; None for none."""
+    if value is None:
+        return None
+    if fact is registered.ALIAS:
+        return f"version {numbers.get(value, value)}"
+    return fact.text(key, value)
 
 
 def in_order(events: Iterable[EventRecord]) -> list[EventRecord]:
@@ -112,44 +57,99 @@ def in_order(events: Iterable[EventRecord]) -> list[EventRecord]:
 
 
 def set_last_by(
-    events: Iterable[EventRecord], numbers: Mapping[str, int] = NO_NUMBERS
+    events: Iterable[EventRecord], numbers: Numbers = NO_NUMBERS
 ) -> dict[str, EventRecord]:
-    """Of each fact that these events of one stream set, the event that did so last."""
-    return {fact: event for event in in_order(events) for fact, _ in facts_set_by(event, numbers)}
+    """The event that was the last to touch a fact, by the fact's name."""
+    found: dict[str, EventRecord] = {}
+    for event in in_order(events):
+        noun = noun_of(event.said.event) if event.said is not None else None
+        if event.said is not None and noun is not None:
+            for fact, part, key in touched(noun, event.said.event, numbers):
+                found[name_of(fact, part, key, numbers)] = event
+    return found
 
 
 def blame_lines(
+    noun: Noun,
     events: Iterable[EventRecord],
-    sessions: dict[str, Session],
+    sessions: Mapping[str, Session],
     key: str | None,
     *,
-    numbers: Mapping[str, int] = NO_NUMBERS,
+    numbers: Numbers = NO_NUMBERS,
     prefix: str = "",
 ) -> list[BlameLine]:
-    """Every line of blame for one stream's events, oldest first, with what each fact was before.
+    """Every line of blame for one thing's events, oldest first, with what each fact was before.
 
     Args:
+        events: Those of the thing's stream; for a run also those of its experiment.
         key: A fact (`param.lr`), or the name behind its dot (`lr`); None for all facts.
-        numbers: As of `facts_set_by`.
         prefix: Only facts that begin so, which is left out of their names.
     """
     lines: list[BlameLine] = []
-    values: dict[str, str | None] = {}
-    for event in in_order(events):
-        for whole, value in facts_set_by(event, numbers):
-            fact = whole.removeprefix(prefix)
-            if key is not None and key not in (fact, fact.partition(".")[2]):
-                continue
-            if not whole.startswith(prefix):
-                continue
+    for effect in _effects(noun, in_order(events)):
+        whole = name_of(effect.fact, effect.part, effect.key, numbers)
+        shown = whole.removeprefix(prefix)
+        if whole.startswith(prefix) and key in (None, shown, shown.partition(".")[2]):
             lines.append(
                 BlameLine(
-                    fact=fact,
-                    before=values.get(fact),
-                    after=value,
-                    event=event,
-                    session=sessions.get(event.session),
+                    fact=shown,
+                    before=text_of(effect.fact, effect.key, effect.before, numbers),
+                    after=text_of(effect.fact, effect.key, effect.after, numbers),
+                    event=effect.event,
+                    session=sessions.get(effect.event.session),
                 )
             )
-            values[fact] = value
     return lines
+
+
+def thing_of(noun: Noun, events: Iterable[EventRecord]) -> Thing:
+    """A thing as some events of its stream tell of it."""
+    thing = Thing(noun)
+    for event in in_order(events):
+        if event.said is not None and noun_of(event.said.event) is noun:
+            thing.take(*event.said)
+    return thing
+
+
+class _Effect(NamedTuple):
+    """What an event did to a fact; the values as of `Thing.value`."""
+
+    event: EventRecord
+    fact: Fact
+    part: str
+    key: str
+    before: Any
+    after: Any
+
+
+def _effects(noun: Noun, events: Iterable[EventRecord]) -> Iterator[_Effect]:
+    thing = Thing(noun)
+    # What a run's experiment did to it before it was born: its birth shows that.
+    waiting: list[tuple[str, Stamp]] = []
+    for event in events:
+        if event.said is None:
+            continue
+        said, stamp = event.said
+        stages: list[tuple[str, Stamp]] = []
+        if noun_of(said) is noun:
+            places = thing.touched(said)
+        elif noun is run.RUN and type(said) in EXPERIMENT.stages:
+            # A run goes with its experiment, and comes back with it.
+            stages = [(EXPERIMENT.stages[type(said)], stamp)]
+            places = {(run.LIFECYCLE, "", ""): True}
+        else:
+            continue
+        if stages and not thing.is_born():
+            waiting = stages
+            continue
+        before = [thing.value(*place) for place in places]
+        if not stages:
+            thing.take(said, stamp)
+        if thing.is_born():
+            stages, waiting = stages + waiting, []
+        for stage in stages:
+            thing.take_stage(run.LIFECYCLE, *stage)
+        for (place, named), old in zip(places.items(), before, strict=True):
+            new = thing.value(*place)
+            if named or old != new:
+                yield _Effect(event, *place, old, new)

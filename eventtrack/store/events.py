@@ -4,7 +4,7 @@ import threading
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from itertools import chain
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -12,7 +12,9 @@ from eventtrack.clock import recorded_ms
 from eventtrack.errors import InvalidValueError, NotFoundError
 from eventtrack.events.envelope import SALT_BYTES, Cause, Draft, Envelope, seal, split_name
 from eventtrack.events.registry import REGISTRY
+from eventtrack.events.types import Event
 from eventtrack.limits import INT64_MAX
+from eventtrack.projections.state import Stamp, stamp_of
 from eventtrack.store.context import StoreContext
 from eventtrack.views.records import Record
 
@@ -31,6 +33,13 @@ class _Named(msgspec.Struct, array_like=True, gc=False):
 _decode_named = msgspec.msgpack.Decoder(list[_Named]).decode
 
 
+class Said(NamedTuple):
+    """An event as its type, and its stamp (`projections/state.py`)."""
+
+    event: Event
+    stamp: Stamp
+
+
 class EventRecord(Record):
     """One event with its header.
 
@@ -39,7 +48,8 @@ class EventRecord(Record):
     `recorded_here`, and where it is not known, for arrivals were not always noted. The times in
     `body` are what the caller claimed. `known` is False for a type that this eventtrack cannot
     read: `body` then holds its fields as a list. `cause` is the address of the event that this one
-    answers.
+    answers. `said` is the event itself with its stamp, which is in no dictionary; None where it
+    cannot be read, and where points were counted.
     """
 
     position: int
@@ -57,6 +67,10 @@ class EventRecord(Record):
     known: bool = True
     arrived_ms: int | None = None
     recorded_here: bool = True
+    said: Said | None = None
+
+    def __iter__(self) -> Iterator[tuple[str, Any]]:
+        return (field for field in super().__iter__() if field[0] != "said")
 
     @property
     def address(self) -> str:
@@ -184,7 +198,7 @@ class Events:
         is_own = header.replica == self._engine.log.replica or not envelope.position
         found: list[EventRecord] = []
         stop = 0
-        for kind, version, body, known, events in _bodies(envelope, counted=counted):
+        for kind, version, body, known, events, event in _bodies(envelope, counted=counted):
             stop += events
             found.append(
                 EventRecord(
@@ -203,6 +217,7 @@ class Events:
                     known=known,
                     arrived_ms=arrived_ms,
                     recorded_here=is_own,
+                    said=None if event is None else Said(event, stamp_of(header, stop - 1)),
                 )
             )
         return found
@@ -259,23 +274,24 @@ def parse_address(address: str) -> tuple[int, int | None]:
 
 def _bodies(
     envelope: Envelope, *, counted: bool
-) -> Iterator[tuple[str, int, dict[str, Any], bool, int]]:
-    """Type, version, body, whether it is known, and for how many events it stands."""
+) -> Iterator[tuple[str, int, dict[str, Any], bool, int, Event | None]]:
+    """Type, version, body, whether it is known, for how many events it stands, the event itself."""
     for group in envelope.groups():
         entry = REGISTRY.find(group.type)
         if counted and group.type in POINTS and entry and group.version == entry.version:
             named = _decode_named(group.bodies)
             if named:
                 body = {"points": _count(named)}
-                yield group.type, group.version, body, True, len(named)
+                yield group.type, group.version, body, True, len(named), None
             continue
         events = entry.decode_many(group.version, group.bodies) if entry else None
         if events is None:
             for body in msgspec.msgpack.decode(group.bodies):
-                yield group.type, group.version, {"fields": _readable(body)}, False, 1
+                yield group.type, group.version, {"fields": _readable(body)}, False, 1, None
         else:
             for event in events:
-                yield group.type, group.version, _readable(msgspec.structs.asdict(event)), True, 1
+                body = _readable(msgspec.structs.asdict(event))
+                yield group.type, group.version, body, True, 1, event
 
 
 def _count(named: list[_Named]) -> dict[str, int]:

@@ -1,14 +1,22 @@
 """The state of things as flat facts, so that two moments or two runs can be compared.
 
-A fact is a name such as `param.lr`, `metric.loss` or `status`, with a value as text.
+A fact is a name such as `param.lr`, `metric.loss` or `status`, with a value as text. Names, rules
+and texts are those of `eventtrack/facts/`.
 """
 
+from collections.abc import Iterator
+from typing import Any
+
+from eventtrack.facts import model, registered, run, trace
+from eventtrack.facts.fact import Fact, Noun, file_text, point_text
+from eventtrack.facts.nouns import NOUNS
 from eventtrack.projections import model_points, registered_state
-from eventtrack.projections.registered_state import RegisteredState, numbers
-from eventtrack.projections.state import BEYOND, ExperimentState, ModelState, RunState
+from eventtrack.projections.merging import held, held_in_part, held_values, is_born
+from eventtrack.projections.registered_state import numbers
+from eventtrack.projections.state import RunState
 from eventtrack.projections.tables import Reader
-from eventtrack.projections.trace_state import TraceState
 from eventtrack.projections.trace_tables import find_trace
+from eventtrack.store.blame import NO_NUMBERS, Numbers, name_of, text_of
 from eventtrack.store.sessions import Session
 from eventtrack.views.entities import EntityReader
 from eventtrack.views.records import Record
@@ -37,113 +45,6 @@ class Change(Record):
     session: Session | None = None
 
 
-def run_facts(entities: EntityReader, run: RunState) -> Facts:
-    """What holds of a run. Metrics count their points, so that a longer history differs."""
-    found = {
-        "experiment": run.experiment_id,
-        "name": run.name[0],
-        "status": run.status[0],
-        "user": run.user,
-        "start_time": str(run.start_ms),
-        "lifecycle": entities.lifecycle(run),
-    }
-    if run.end_ms[0] is not None:
-        found["end_time"] = str(run.end_ms[0])
-    found.update({f"param.{key}": value for key, value in run.live_params().items()})
-    found.update({f"tag.{key}": value for key, value in run.live_tags().items()})
-    for key, metric in sorted(run.metrics.items()):
-        found[f"metric.{key}"] = f"{metric.value:.12g} (step {metric.step}, {metric.count} points)"
-    for dataset, _ in run.datasets.values():
-        found[f"input.{dataset.name}"] = dataset.digest
-    for model_id in run.models_read:
-        found[f"input.model.{model_id}"] = model_id
-    for model_id in run.models_written:
-        found[f"output.model.{model_id}"] = model_id
-    found.update(_artifact_facts(entities.reader, run.number))
-    return found
-
-
-def experiment_facts(experiment: ExperimentState) -> Facts:
-    """What holds of an experiment."""
-    found = {"name": experiment.name[0], "lifecycle": experiment.lifecycle[0]}
-    if experiment.artifact_location is not None:
-        found["artifact_location"] = experiment.artifact_location
-    found.update({f"tag.{key}": value for key, value in experiment.live_tags().items()})
-    return found
-
-
-def trace_facts(trace: TraceState) -> Facts:
-    """What holds of a trace. Its spans are counted, its assessments named."""
-    found = {
-        "experiment": trace.experiment_id,
-        "state": trace.state,
-        "lifecycle": trace.lifecycle[0],
-        "spans": str(trace.spans),
-    }
-    found.update({f"tag.{key}": value for key, value in trace.live_tags().items()})
-    for one in trace.live_assessments():
-        found[f"assessment.{one.name[0]}.{one.assessment_id}"] = one.value[0][0]
-    return found
-
-
-def model_facts(reader: Reader, model: ModelState) -> Facts:
-    """What holds of a logged model."""
-    found = {
-        "experiment": model.experiment_id,
-        "name": model.name,
-        "status": model.status[0],
-        "lifecycle": model.lifecycle[0],
-    }
-    if model.source_run_id is not None:
-        found["run"] = model.source_run_id
-    if model.model_type is not None:
-        found["type"] = model.model_type
-    found.update({f"param.{key}": value for key, value in model.live_params().items()})
-    found.update({f"tag.{key}": value for key, value in model.live_tags().items()})
-    points = model_points.read(reader, model.number)
-    for key in dict.fromkeys(one.key for one in points):
-        those = [one for one in points if one.key == key]
-        last = max(those, key=lambda one: (one.step, one.timestamp_ms, one.stamp))
-        found[f"metric.{key}"] = f"{last.value:.12g} (step {last.step}, {len(those)} points)"
-    found.update(_artifact_facts(reader, model.number))
-    return found
-
-
-def registered_facts(reader: Reader, model: RegisteredState) -> Facts:
-    """What holds of a registered model and its versions, deleted ones too."""
-    shown = numbers(model.claims)
-    found = {"name": model.name[0], "lifecycle": "active" if model.exists else "deleted"}
-    if model.description[0] is not None:
-        found["description"] = model.description[0]
-    found.update({f"tag.{key}": value for key, value in model.live_tags().items()})
-    for alias, (version_id, _) in sorted(model.aliases.items()):
-        if version_id is not None:
-            found[f"alias.{alias}"] = f"version {shown.get(version_id, version_id)}"
-    for one in registered_state.versions(reader, model):
-        if one.born == BEYOND:
-            continue
-        facts = {
-            "source": one.source,
-            "run": one.run_id,
-            "model": one.model_id,
-            "user": one.user,
-            "stage": one.stage[0],
-            "description": one.description[0],
-            "lifecycle": "active" if one.exists(model) else "deleted",
-            **{f"tag.{key}": value for key, value in one.live_tags().items()},
-        }
-        prefix = f"version.{shown[one.version_id]}"
-        found.update({f"{prefix}.{fact}": text for fact, text in facts.items() if text is not None})
-    return found
-
-
-def _artifact_facts(reader: Reader, owner: int) -> Facts:
-    return {
-        f"artifact.{file.path}": f"{file.size} bytes, sha256 {file.sha256.hex()[:12]}"
-        for file in reader.artifacts(owner)
-    }
-
-
 def compare(subject: str, before: Facts, after: Facts) -> list[Change]:
     """The differences between two sets of facts, sorted by fact."""
     changes: list[Change] = []
@@ -156,22 +57,88 @@ def compare(subject: str, before: Facts, after: Facts) -> list[Change]:
 
 
 def facts_of(entities: EntityReader, reader: Reader, stream: str) -> Facts:
-    """The facts of a stream's entity; none for one that does not exist (yet)."""
+    """The facts of a stream's thing; none for one that does not exist (yet)."""
     kind, _, name = stream.partition("/")
-    if kind == "run":
-        run = reader.run(name)
-        return run_facts(entities, run) if run is not None and run.experiment_id else {}
-    if kind == "trace":
-        trace = find_trace(reader, name)
-        return trace_facts(trace) if trace is not None and trace.experiment_id else {}
-    if kind == "experiment":
-        experiment = reader.experiment(name)
-        return experiment_facts(experiment) if experiment is not None and experiment.exists else {}
-    if kind == "model":
-        model = reader.model(name)
-        return model_facts(reader, model) if model is not None and model.experiment_id else {}
+    noun, state = NOUNS.get(kind), state_of(reader, kind, name)
+    if noun is None or state is None or not is_born(state):
+        return {}
+    shown = numbers(state.claims) if noun is registered.REGISTERED else NO_NUMBERS
+    found = _held(noun, state, shown)
+    for part_id, part in _parts(reader, noun, state):
+        found |= _held_in_part(noun, state, part_id, part, shown)
+    if noun is run.RUN:
+        found["lifecycle"] = entities.lifecycle(state)
+        found |= _run_metrics(state)
+    if noun is model.MODEL:
+        found |= _model_metrics(reader, state.number)
+    for file in reader.artifacts(state.number):
+        found[run.ARTIFACT.called(file.path)] = file_text("", file)
+    return found
+
+
+def run_facts(entities: EntityReader, state: RunState) -> Facts:
+    """The facts of a run. Metrics count their points, so that a longer history differs."""
+    return facts_of(entities, entities.reader, f"run/{state.run_id}")
+
+
+def state_of(reader: Reader, kind: str, name: str) -> Any:
+    """The state of a thing by the name of its noun and its id; None for one never heard of."""
     if kind == "registered":
-        registered = registered_state.model(reader, name)
-        if registered is not None and registered.born != BEYOND:
-            return registered_facts(reader, registered)
-    return {}
+        return registered_state.model(reader, name)
+    if kind == "trace":
+        return find_trace(reader, name)
+    find = {"run": reader.run, "experiment": reader.experiment, "model": reader.model}.get(kind)
+    return None if find is None else find(name)
+
+
+def _held(noun: Noun, state: Any, shown: Numbers) -> Facts:
+    found: Facts = {}
+    for fact in noun.facts:
+        if fact.shown and fact.field and not fact.part:
+            values = held_values(fact, state) if fact.many else {"": held(fact, state)}
+            found |= _texts(fact, "", values, shown)
+    return found
+
+
+def _held_in_part(noun: Noun, state: Any, part_id: str, part: Any, shown: Numbers) -> Facts:
+    found: Facts = {}
+    for fact in noun.facts:
+        if fact.shown and fact.part:
+            values = held_values(fact, part) if fact.many else {"": held_in_part(fact, state, part)}
+            found |= _texts(fact, part_id, values, shown)
+    return found
+
+
+def _texts(fact: Fact, part_id: str, values: dict[str, Any], shown: Numbers) -> Facts:
+    texts = ((key, text_of(fact, key, value, shown)) for key, value in values.items())
+    return {name_of(fact, part_id, key, shown): text for key, text in texts if text is not None}
+
+
+def _parts(reader: Reader, noun: Noun, state: Any) -> Iterator[tuple[str, Any]]:
+    """The parts of a thing whose births were seen, with their ids; deleted ones too."""
+    if noun is registered.REGISTERED:
+        found = {one.version_id: one for one in registered_state.versions(reader, state)}
+    else:
+        found = state.assessments if noun is trace.TRACE else {}
+    return ((name, part) for name, part in found.items() if is_born(part))
+
+
+def _run_metrics(state: RunState) -> Facts:
+    return {
+        run.METRIC.called(key): _counted(metric.value, metric.step, metric.count)
+        for key, metric in sorted(state.metrics.items())
+    }
+
+
+def _model_metrics(reader: Reader, number: int) -> Facts:
+    found: Facts = {}
+    points = model_points.read(reader, number)
+    for key in dict.fromkeys(point.key for point in points):
+        those = [point for point in points if point.key == key]
+        last = max(those, key=lambda point: (point.step, point.timestamp_ms, point.stamp))
+        found[model.METRIC.called(key)] = _counted(last.value, last.step, len(those))
+    return found
+
+
+def _counted(value: float, step: int, count: int) -> str:
+    return f"{point_text(value, step)[:-1]}, {count} points)"

@@ -4,6 +4,8 @@ from collections.abc import Generator, Sequence
 
 from eventtrack.errors import InvalidStateError
 from eventtrack.events.envelope import Cause, Draft
+from eventtrack.events.types import Event
+from eventtrack.facts.run import RUN
 from eventtrack.projections.tables import Reader
 from eventtrack.store import density, subjects
 from eventtrack.store.blame import BlameLine, blame_lines
@@ -18,6 +20,17 @@ from eventtrack.store.sessions import Sessions
 from eventtrack.store.snapshot import Moment, Progress, SnapshotEngine
 from eventtrack.store.subjects import Subject
 from eventtrack.store.undo import inverse
+from eventtrack.views.records import Record
+
+
+class UndoPlan(Record):
+    """The events that would undo an event: type and body of each.
+
+    `stays` has the facts that the event set and that would stay as they are, each with the reason.
+    """
+
+    events: list[EventRecord]
+    stays: dict[str, str]
 
 
 class History:
@@ -56,8 +69,11 @@ class History:
         """
         found = self.subject(subject)
         sessions = {session.session_id: session for session in self._sessions.list()}
+        events = self._of_stream(found.stream)
+        if found.noun is RUN:
+            events += self._of_experiment(found.stream)
         return blame_lines(
-            self._timeline(found), sessions, key, numbers=found.numbers, prefix=found.prefix
+            found.noun, events, sessions, key, numbers=found.numbers, prefix=found.prefix
         )
 
     def subject(self, text: str) -> Subject:
@@ -143,18 +159,23 @@ class History:
             after = run_facts(entities, existing_run(entities.reader, run_b))
         return compare(f"run/{run_b}", before, after)
 
-    def inverse(self, address: str) -> list[EventRecord]:
-        """What `undo` would append, without appending it: type and body of each event.
+    def plan(self, address: str) -> UndoPlan:
+        """What `undo` would do, without doing it.
 
         Raises:
             NotFoundError: There is no such event.
-            InvalidStateError: It cannot be undone; says why.
+            InvalidStateError: Nothing of it can be undone; says why.
         """
         event = self._one(address)
         earlier = self._earlier(event)
         with self._engine.read() as reader:
-            draft = self._draft(reader, event, earlier)
-        return self._events.preview(draft, like=event)
+            found = inverse(reader, event, earlier, self._engine.clock.now_ms())
+        events = self._events.preview(self._draft(event, found.events), like=event)
+        return UndoPlan(events=events, stays=found.stays)
+
+    def inverse(self, address: str) -> list[EventRecord]:
+        """The events of `plan`: type and body of each event that `undo` would append."""
+        return self.plan(address).events
 
     def undo(self, address: str) -> list[EventRecord]:
         """Append the inverse of one event, with it as the cause; both stay on record.
@@ -167,16 +188,17 @@ class History:
         earlier = self._earlier(event)
 
         def decide(reader: Reader) -> tuple[None, list[Draft]]:
-            return None, [self._draft(reader, event, earlier)]
+            found = inverse(reader, event, earlier, now_ms)
+            return None, [self._draft(event, found.events)]
 
+        now_ms = self._engine.clock.now_ms()
         head = self._events.head()
         self._engine.execute(decide)
         self._context.revoke_sinks()  # the inverse of a birth or a restoration is a deletion
         undone = self._events.read(head, stream=event.stream)
         return [one for one in undone if one.cause == event.address]
 
-    def _draft(self, reader: Reader, event: EventRecord, earlier: Sequence[EventRecord]) -> Draft:
-        events = inverse(reader, event, earlier, self._engine.clock.now_ms())
+    def _draft(self, event: EventRecord, events: Sequence[Event]) -> Draft:
         envelope = self._engine.log.get(event.position)
         assert envelope is not None  # it is a record of that envelope
         cause = Cause(envelope.name, event.index, event.offset)
@@ -196,7 +218,7 @@ class History:
         order = (event.recorded, event.replica, event.offset)
         found = [
             (key, one)
-            for one in self._of_stream(event.stream)
+            for one in self._of_stream(event.stream, counted=True)
             if (key := (one.recorded, one.replica, one.offset)) < order
         ]
         return [one for _, one in sorted(found, key=lambda pair: pair[0])]
@@ -206,6 +228,12 @@ class History:
         if subject.version_id is None:
             return events
         return [one for one in events if one.body.get("version_id") == subject.version_id]
+
+    def _of_experiment(self, run_stream: str) -> list[EventRecord]:
+        """The events of a run's experiment, whose deletion is the run's."""
+        with self._engine.read() as reader:
+            run = existing_run(reader, run_stream.partition("/")[2])
+        return self._of_stream(f"experiment/{run.experiment_id}")
 
     def _of_stream(self, stream: str, *, counted: bool = False) -> list[EventRecord]:
         with self._engine.read() as reader:

@@ -9,28 +9,19 @@ which then need not be folded for it.
 import threading
 from collections.abc import Iterable
 
+from eventtrack.events.registry import REGISTRY
+from eventtrack.facts.experiment import EXPERIMENT
+from eventtrack.facts.run import RUN
 from eventtrack.log.protocol import LogReader
 
-# What leaves a run as active, or as deleted, as it was. A type that is missing here, or that this
-# eventtrack does not know, is taken to forbid.
+# Types that leave a run as active, or as deleted, as it was: those of a run, but for its birth and
+# its stages, and those of an experiment but for its stages. A type that this eventtrack does not
+# know is taken to forbid.
 _HARMLESS = frozenset(
-    {
-        "run.updated",
-        "run.params_logged",
-        "run.params_withdrawn",
-        "run.tags_set",
-        "run.tag_deleted",
-        "run.metric_logged",
-        "run.metrics_logged",
-        "run.inputs_logged",
-        "run.outputs_logged",
-        "run.artifacts_logged",
-        "run.artifacts_deleted",
-        "experiment.created",
-        "experiment.renamed",
-        "experiment.tags_set",
-        "experiment.tag_deleted",
-    }
+    entry.name
+    for entry in REGISTRY
+    if (entry.struct in RUN.says and entry.struct not in {*RUN.births, *RUN.stages})
+    or (entry.struct in EXPERIMENT.says and entry.struct not in EXPERIMENT.stages)
 )
 # Streams that have no say in it. Whatever stands in any other, in one that erases or in one of a
 # later day, is taken to forbid everything.

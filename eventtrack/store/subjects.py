@@ -4,12 +4,14 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from eventtrack.errors import NotFoundError
+from eventtrack.facts.fact import Noun
+from eventtrack.facts.nouns import NOUNS
 from eventtrack.projections import names, registered_state
 from eventtrack.projections.registered_state import RegisteredState, numbers
 from eventtrack.projections.state import BEYOND
 from eventtrack.projections.tables import Reader
 from eventtrack.projections.trace_tables import find_trace
-from eventtrack.store.blame_models import NO_NUMBERS
+from eventtrack.store.blame import NO_NUMBERS
 from eventtrack.store.decide import existing_run
 from eventtrack.store.experiments import existing_experiment
 from eventtrack.views.registered import find_by_name
@@ -27,6 +29,11 @@ class Subject(NamedTuple):
     stream: str
     version_id: str | None = None
     numbers: Mapping[str, int] = NO_NUMBERS
+
+    @property
+    def noun(self) -> Noun:
+        """The table of what its events say."""
+        return NOUNS[self.stream.partition("/")[0]]
 
     @property
     def prefix(self) -> str:

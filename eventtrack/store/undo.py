@@ -1,246 +1,183 @@
-"""Undo: the events that take back what an event did. The record keeps both."""
+"""Undo: the events that take back what an event did. The record keeps both.
 
-from collections.abc import Callable, Sequence
-from typing import Any
+For each fact that still has the value which the event gave it, the events that set back the value
+from before; the table of the noun knows them (`eventtrack/facts/`). Two things are special: files
+whose bytes were written over, and names that something else took meanwhile.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 from eventtrack.errors import InvalidStateError
-from eventtrack.events import traces, types
-from eventtrack.events.types import Event
-from eventtrack.projections.state import ExperimentState, RunState
+from eventtrack.events.types import ArtifactStored, Event
+from eventtrack.facts import experiment, registered, run
+from eventtrack.facts.fact import Fact, Noun, Rule
+from eventtrack.facts.nouns import NOUNS, noun_of
+from eventtrack.projections import registered_state
+from eventtrack.projections.merging import held, held_in_part, is_born
 from eventtrack.projections.tables import Reader
-from eventtrack.projections.trace_state import TraceState
-from eventtrack.projections.trace_tables import find_trace
-from eventtrack.store.blame import facts_set_by
+from eventtrack.projections.thing import Thing
+from eventtrack.projections.trace_state import AssessmentState
+from eventtrack.store.blame import name_of, thing_of
 from eventtrack.store.events import EventRecord
-from eventtrack.store.undo_models import inverse_of_model, inverse_of_registered
+from eventtrack.store.facts import state_of
 from eventtrack.tags import RUN_NAME_TAG
-from eventtrack.views.entities import find_by_name
+from eventtrack.views.entities import find_by_name as find_experiment
+from eventtrack.views.registered import find_by_name as find_registered
 
-# The value that a fact had before the event; None when it had none.
-Before = Callable[[str], str | None]
-_OF_MODELS = {"model": inverse_of_model, "registered": inverse_of_registered}
-_OVERTAKEN = "the run was updated again since"
+# A fact and its key.
+_Key = tuple[Fact, str]
+
+
+class Inverse(NamedTuple):
+    """The events that undo an event, and the facts that stay as the event left them, with why."""
+
+    events: list[Event]
+    stays: dict[str, str]
 
 
 def inverse(
     reader: Reader, event: EventRecord, earlier: Sequence[EventRecord], now_ms: int
-) -> list[Event]:
-    """The events that undo one event, given all events of its stream that were recorded before it.
+) -> Inverse:
+    """What undoes one event, given all events of its stream that were recorded before it.
 
     Raises:
-        InvalidStateError: It cannot be undone, or a later event has overtaken it; says why.
+        InvalidStateError: Nothing of it can be undone; says why.
     """
     kind, _, name = event.stream.partition("/")
-    if kind == "run":
-        run = reader.run(name)
-        if run is not None and run.experiment_id:
-            if event.type == "run.artifacts_logged":
-                return _undo_artifacts(reader, run, event, earlier)
-            return _inverse_of_run(run, event, _values(earlier), now_ms)
-    if kind == "experiment":
-        experiment = reader.experiment(name)
-        if experiment is not None:
-            if event.type == "experiment.renamed":
-                return [_undo_rename(reader, experiment, event, earlier, now_ms)]
-            return _inverse_of_experiment(experiment, event, earlier, now_ms)
-    if kind == "trace":
-        trace = find_trace(reader, name)
-        if trace is not None and trace.experiment_id:
-            return _inverse_of_trace(trace, event, _values(earlier), now_ms)
-    model = reader.model(name) if kind == "model" else None
-    if kind == "registered" or (model is not None and model.experiment_id):
-        found = _OF_MODELS[kind](reader, event, earlier, now_ms)
-        _demand(event, found is not None, _reason(event.type))
-        _demand(event, found is not False, "what it did does not hold any more")
-        return found or []
-    raise _impossible(event, f"nothing is known of {event.stream}")
+    state = state_of(reader, kind, name)
+    if state is None or not is_born(state):
+        raise _impossible(event, f"nothing is known of {event.stream}")
+    noun = NOUNS[kind]
+    if event.said is None or noun_of(event.said.event) is not noun:
+        raise _impossible(event, "this eventtrack knows no inverse of it")
+    said = event.said.event
+    if type(said) in noun.final:
+        raise _impossible(event, noun.final[type(said)])
+    part, then = noun.part_of(said), thing_of(noun, earlier)
+    values = _set_by(noun, said, then)
+    if any(fact.part for fact, _ in values):
+        owned = _part(reader, state, part)
+        if owned is None or not is_born(owned):
+            raise _impossible(event, f"nothing is known of {part}")
+    old: dict[_Key, Any] = {}
+    stays: dict[_Key, str] = {}
+    for key, (value, before) in values.items():
+        reason = _obstacle(reader, state, part, key[0], before)
+        if _now(reader, state, key, part) != value:
+            stays[key] = "changed again since"
+        elif before == value:
+            stays[key] = "had the same value before"
+        elif reason:
+            stays[key] = reason
+        else:
+            old[key] = before
+    _settle_name(reader, state, old, stays)
+    reasons = _reasons(state, stays, part)
+    if not old:
+        first = next(iter(reasons.items()), ("it", "sets nothing"))
+        raise _impossible(event, " ".join(first))
+    return Inverse(list(noun.back(old, part, now_ms)), reasons)
 
 
-def _inverse_of_run(run: RunState, event: EventRecord, before: Before, now_ms: int) -> list[Event]:
-    body = event.body
-    if event.type == "run.started":
-        _demand(event, run.lifecycle[0] == "active", "the run is deleted already")
-        return [types.RunDeleted(now_ms)]
-    if event.type == "run.deleted":
-        _demand(event, run.lifecycle[0] == "deleted", "the run is active again already")
-        return [types.RunRestored(now_ms)]
-    if event.type == "run.restored":
-        _demand(event, run.lifecycle[0] == "active", "the run is deleted again already")
-        return [types.RunDeleted(now_ms)]
-    if event.type == "run.tags_set":
-        return _undo_tags(event, run.live_tags(), body["tags"], before)
-    if event.type == "run.tag_deleted":
-        value = before(f"tag.{body['key']}")
-        _demand(event, body["key"] not in run.live_tags(), "the tag was set again since")
-        _demand(event, value is not None, "nothing tells what the tag was")
-        return [types.TagsSet({body["key"]: str(value)})]
-    if event.type == "run.params_logged":
-        live = run.live_params()
-        keys = [key for key, value in body["params"].items() if live.get(key) == value]
-        _demand(event, bool(keys), "these params do not hold any more")
-        return [types.ParamsWithdrawn(keys)]
-    if event.type == "run.params_withdrawn":
-        values = {key: before(f"param.{key}") for key in body["keys"]}
-        known = {key: value for key, value in values.items() if value is not None}
-        free = {key: value for key, value in known.items() if key not in run.live_params()}
-        _demand(event, bool(free), "these params were logged anew since")
-        return [types.ParamsLogged(free)]
-    if event.type == "run.updated":
-        return _undo_update(event, run, before)
-    raise _impossible(event, _reason(event.type))
+def why_final(event: EventRecord) -> str:
+    """Why an event can never be undone; "" where it may be possible."""
+    noun = noun_of(event.said.event) if event.said is not None else None
+    if event.said is None or noun is None:
+        return "it sets no fact that could be set back"
+    return noun.final.get(type(event.said.event), "")
 
 
-def _inverse_of_trace(
-    trace: TraceState, event: EventRecord, before: Before, now_ms: int
-) -> list[Event]:
-    if event.type == "trace.deleted":
-        _demand(event, not trace.shown, "the trace is shown again already")
-        return [traces.TraceRestored(now_ms)]
-    if event.type == "trace.restored":
-        _demand(event, trace.shown, "the trace is deleted again already")
-        return [traces.TraceDeleted(now_ms)]
-    if event.type == "trace.tags_set":
-        tags = _undo_tags(event, trace.live_tags(), event.body["tags"], before)
-        return [_of_trace(one) for one in tags if not isinstance(one, types.RunUpdated)]
-    if event.type == "trace.tag_deleted":
-        key = event.body["key"]
-        value = before(f"tag.{key}")
-        _demand(event, key not in trace.live_tags(), "the tag was set again since")
-        _demand(event, value is not None, "nothing tells what the tag was")
-        return [traces.TraceTagsSet({key: str(value)})]
-    raise _impossible(event, _reason(event.type))
+def _set_by(noun: Noun, event: Event, then: Thing) -> dict[_Key, tuple[Any, Any]]:
+    """The facts that an event set and that can be set back, with their values after and before.
+
+    Before its birth a thing is as good as deleted, so of a birth that is the stage alone.
+    """
+    part, owner = noun.part_of(event), noun.births.get(type(event))
+    if owner is not None and not then.is_born(part if owner else ""):
+        stage = next(one for one in noun.facts if one.name == "lifecycle" and one.part == owner)
+        return {(stage, ""): ("active", "deleted")}
+    found: dict[_Key, tuple[Any, Any]] = {}
+    for fact, key, value in noun.says[type(event)](event):
+        if fact.shown:
+            before = then.value(fact, part if fact.part else "", key)
+            before = fact.initial if before is None else before
+            found[fact, key] = (_as_read(fact, value), before)
+    return found
 
 
-def _of_trace(event: Event) -> Event:
-    """The same change of tags, of a trace."""
-    if isinstance(event, types.TagsSet):
-        return traces.TraceTagsSet(event.tags)
-    assert isinstance(event, types.TagDeleted)
-    return traces.TraceTagDeleted(event.key)
+def _as_read(fact: Fact, value: Any) -> Any:
+    """A claimed value as reads give it: an unlinked run is no value, and the living are active."""
+    if fact.rule is Rule.LIVES and value == registered.ALIVE:
+        return "active"
+    return None if value is False else value
 
 
-def _undo_tags(
-    event: EventRecord, live: dict[str, str], tags: dict[str, str], before: Before
-) -> list[Event]:
-    mine = [key for key, value in tags.items() if live.get(key) == value]
-    _demand(event, bool(mine), "these tags were changed again since")
-    values = {key: before(f"tag.{key}") for key in mine}
-    old = {key: value for key, value in values.items() if value is not None}
-    undone: list[Event] = [types.TagsSet(old)] if old else []
-    if RUN_NAME_TAG in mine and RUN_NAME_TAG not in old:
-        undone.append(types.RunUpdated(name=before("name")))  # it stays when its tag goes
-    return [*undone, *(types.TagDeleted(key) for key in mine if key not in old)]
+def _now(reader: Reader, state: Any, key: _Key, part: str) -> Any:
+    """The value that holds of a fact."""
+    fact, name = key
+    if fact.rule is Rule.ROWS:
+        file = reader.artifact(state.number, name)
+        if file is None or file.deleted:
+            return None
+        return ArtifactStored(file.path, file.size, file.sha256, file.place)
+    if fact.part:
+        found = _part(reader, state, part)
+        return None if found is None else held_in_part(fact, state, found, name)
+    return held(fact, state, name)
 
 
-def _undo_update(event: EventRecord, run: RunState, before: Before) -> list[Event]:
-    body: dict[str, Any] = event.body
-    status = end_ms = name = None
-    first_end = False
-    if body["status"] is not None and run.status[0] == body["status"]:
-        status = before("status")
-    if body["end_ms"] is not None and run.end_ms[0] == body["end_ms"]:
-        old_end = before("end_time")
-        end_ms = int(old_end) if old_end is not None else None
-        first_end = old_end is None
-    if body["name"] is not None and run.name[0] == body["name"]:
-        name = before("name")
-    undone = types.RunUpdated(status, end_ms, name)
-    reason = "an end time can be changed, not removed" if first_end else _OVERTAKEN
-    _demand(event, undone != types.RunUpdated(), reason)
-    if name is not None and before(f"tag.{RUN_NAME_TAG}") is None:
-        return [undone, types.TagDeleted(RUN_NAME_TAG)]
-    return [undone]
+def _part(reader: Reader, state: Any, part: str) -> Any:
+    if isinstance(state, registered_state.RegisteredState):
+        return registered_state.version(reader, state, part)
+    found: dict[str, AssessmentState] = state.assessments
+    return found.get(part)
 
 
-def _undo_artifacts(
-    reader: Reader, run: RunState, event: EventRecord, earlier: Sequence[EventRecord]
-) -> list[Event]:
-    """Take files off the list; where they replaced others, those come back."""
-    mine: list[str] = []
-    for file in event.body["files"]:
-        now = reader.artifact(run.number, file["path"])
-        if now is not None and not now.deleted and now.sha256.hex() == file["sha256"]:
-            mine.append(file["path"])
-    _demand(event, bool(mine), "these files were replaced or deleted since")
-    replaced: dict[str, types.ArtifactStored] = {}
-    for one in earlier:
-        for file in one.body["files"] if one.type == "run.artifacts_logged" else ():
-            stored = {**file, "sha256": bytes.fromhex(file["sha256"])}
-            replaced[file["path"]] = types.ArtifactStored(**stored)
-        for path in one.body["paths"] if one.type == "run.artifacts_deleted" else ():
-            replaced.pop(path, None)
-    back = [replaced[path] for path in mine if path in replaced]
-    gone = [path for path in mine if path not in replaced]
-    kept = all(file.place is None for file in back)
-    _demand(event, kept, "the files that it replaced were written over in the artifact location")
-    undone: list[Event] = [types.ArtifactsLogged(back)] if back else []
-    return [*undone, types.ArtifactsDeleted(gone)] if gone else undone
+def _settle_name(reader: Reader, state: Any, old: dict[_Key, Any], stays: dict[_Key, str]) -> None:
+    """Let a run's name and its tag agree: to set one is to set the other, but the tag may go."""
+    name, tag = (run.NAME, ""), (run.TAG, RUN_NAME_TAG)
+    if name not in old and tag not in old:
+        return
+    called, tagged = (
+        old[key] if key in old else _now(reader, state, key, "") for key in (name, tag)
+    )
+    if tagged in (None, called):
+        if name in old:
+            old[tag] = tagged  # as it is: the name takes the tag along
+        return
+    rest = name if name in old else tag
+    del old[rest]
+    stays[rest] = "cannot be set back by itself: the name and its tag go together"
 
 
-def _inverse_of_experiment(
-    experiment: ExperimentState, event: EventRecord, earlier: Sequence[EventRecord], now_ms: int
-) -> list[Event]:
-    body, stage = event.body, experiment.lifecycle[0]
-    if event.type in ("experiment.created", "experiment.restored"):
-        _demand(event, stage == "active", "the experiment is deleted already")
-        return [types.ExperimentDeleted(now_ms)]
-    if event.type == "experiment.deleted":
-        _demand(event, stage == "deleted", "the experiment is active again already")
-        return [types.ExperimentRestored(now_ms)]
-    if event.type in ("experiment.tags_set", "experiment.tag_deleted"):
-        live = experiment.live_tags()
-        set_by: dict[str, str | None] = body["tags"] if "tags" in body else {body["key"]: None}
-        keys = [key for key, value in set_by.items() if live.get(key) == value]
-        _demand(event, bool(keys), "these tags were changed again since")
-        old: dict[str, str] = {}
-        for one in earlier:
-            old.update(
-                {key: value for key, value in one.body.get("tags", {}).items() if key in keys}
-            )
-            if one.type == "experiment.tag_deleted":
-                old.pop(one.body["key"], None)
-        gone = [key for key in keys if key not in old and key in live]
-        undone: list[Event] = [types.ExperimentTagDeleted(key, now_ms) for key in gone]
-        return [types.ExperimentTagsSet(old, now_ms), *undone] if old else undone
-    raise _impossible(event, _reason(event.type))
+def _obstacle(reader: Reader, state: Any, part: str, fact: Fact, before: Any) -> str:
+    """Why a fact cannot have its value of before again; "" where it can."""
+    if before is None:
+        return fact.lasts
+    if isinstance(before, ArtifactStored) and before.place is not None:
+        return "replaced a file that was written over in the artifact location"
+    is_version = fact is registered.VERSION_LIFECYCLE and before == "active"
+    if is_version and _part(reader, state, part).went_with(state):
+        return "cannot be set back: the registered model was deleted"
+    if fact is experiment.NAME:
+        taken = find_experiment(reader, before)
+        if taken is not None and taken.experiment_id != state.experiment_id:
+            return f"cannot be set back: another experiment is called {before!r} now"
+    if fact is registered.NAME:
+        other = find_registered(reader, before)
+        if other is not None and other.registered_id != state.registered_id:
+            return f"cannot be set back: another registered model is called {before!r} now"
+    return ""
 
 
-def _undo_rename(
-    reader: Reader,
-    experiment: ExperimentState,
-    event: EventRecord,
-    earlier: Sequence[EventRecord],
-    now_ms: int,
-) -> Event:
-    names = [one.body["name"] for one in earlier if "name" in one.body]
-    _demand(event, experiment.name[0] == event.body["name"], "it was renamed again since")
-    _demand(event, bool(names), "nothing tells what it was called before")
-    taken = find_by_name(reader, names[-1])
-    free = taken is None or taken.experiment_id == experiment.experiment_id
-    _demand(event, free, f"another experiment is called {names[-1]!r} now")
-    return types.ExperimentRenamed(names[-1], now_ms)
-
-
-def _values(events: Sequence[EventRecord]) -> Before:
-    values: dict[str, str | None] = {}
-    for event in events:
-        values.update(facts_set_by(event))
-    return values.get
-
-
-def _reason(kind: str) -> str:
-    if kind.startswith("run.metric"):
-        return "points of a metric stay: the history is the measurement"
-    if kind in ("run.inputs_logged", "run.outputs_logged"):
-        return "what a run read or wrote stays on record"
-    if kind == "run.artifacts_deleted":
-        return "log the files again; their bytes may be gone"
-    return "this eventtrack knows no inverse of it"
-
-
-def _demand(event: EventRecord, holds: bool, reason: str) -> None:
-    if not holds:
-        raise _impossible(event, reason)
+def _reasons(state: Any, stays: Mapping[_Key, str], part: str) -> dict[str, str]:
+    """The reasons by the names of the facts."""
+    shown = registered_state.numbers(getattr(state, "claims", {}))
+    return {
+        name_of(fact, part if fact.part else "", key, shown): reason
+        for (fact, key), reason in stays.items()
+    }
 
 
 def _impossible(event: EventRecord, reason: str) -> InvalidStateError:

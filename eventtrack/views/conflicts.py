@@ -1,6 +1,11 @@
 """Conflicts: what was claimed in two ways, which claim counts, and which lost."""
 
+from typing import Any
+
+from eventtrack.facts.fact import Noun
+from eventtrack.facts.run import RUN
 from eventtrack.projections import registered_state
+from eventtrack.projections.merging import held, rivals
 from eventtrack.projections.tables import Reader
 from eventtrack.views import registered
 from eventtrack.views.entities import shown_name
@@ -21,17 +26,8 @@ def find_conflicts(reader: Reader) -> list[Conflict]:
     found: list[Conflict] = []
     for value in reader.txn.cursor(reader.tables["runs"]).iternext(values=False):
         run = reader.run_by_number(int.from_bytes(value, "big"))
-        for key, param in sorted(run.params.items()) if run is not None else ():
-            lost = param.conflicts()
-            if run is not None and lost:
-                found.append(
-                    Conflict(
-                        subject=f"run/{run.run_id}",
-                        fact=f"param.{key}",
-                        kept=param.value or "",
-                        lost=lost,
-                    )
-                )
+        if run is not None:
+            found += _rivals(f"run/{run.run_id}", RUN, run)
     for experiment in reader.experiments():
         name = shown_name(reader, experiment)
         if name != experiment.name[0]:
@@ -39,6 +35,15 @@ def find_conflicts(reader: Reader) -> list[Conflict]:
             lost = [experiment.name[0]]
             found.append(Conflict(subject=subject, fact="name", kept=name, lost=lost))
     return found + _moved_versions(reader)
+
+
+def _rivals(subject: str, noun: Noun, state: Any) -> list[Conflict]:
+    """The facts of a thing of which several values were claimed, each on its own machine."""
+    return [
+        Conflict(subject=subject, fact=fact.called(key), kept=held(fact, state, key), lost=lost)
+        for fact in noun.facts
+        for key, lost in rivals(fact, state).items()
+    ]
 
 
 def _moved_versions(reader: Reader) -> list[Conflict]:

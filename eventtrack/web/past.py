@@ -14,6 +14,7 @@ from eventtrack.store.facts import Change
 from eventtrack.store.queries import Queries, Snapshot
 from eventtrack.store.sessions import Session
 from eventtrack.store.snapshot import Moment
+from eventtrack.store.undo import why_final
 from eventtrack.web.answers import Json, as_of, shortened
 
 # Envelopes looked at in one step back through the log, and steps of one request at most.
@@ -36,7 +37,9 @@ def history(store: Store, subject: str, limit: int, at: str = "") -> Json:
     sessions = {session.session_id: session for session in store.sessions.list()}
     facts: dict[str, list[Json]] = {}
     changes = (event for event in events if event.type not in POINTS)
-    lines = blame_lines(changes, sessions, None, numbers=found.numbers, prefix=found.prefix)
+    lines = blame_lines(
+        found.noun, changes, sessions, None, numbers=found.numbers, prefix=found.prefix
+    )
     for line in lines:
         before, after = (
             None if one is None else shortened(one) for one in (line.before, line.after)
@@ -54,6 +57,7 @@ def history(store: Store, subject: str, limit: int, at: str = "") -> Json:
             "type": event.type,
             "author": _author(sessions.get(event.session)),
             "facts": facts.get(event.address, []),
+            "final": why_final(event),
             **({"points": points} if points else {}),
         }
         for event, points in reversed(stretches[-limit:])

@@ -89,9 +89,12 @@ def test_blame_knows_every_type_of_event_of_a_run(store: Store, run_id: str) -> 
     store.runs.restore(run_id)
     sha256 = "2d711642b726"
     assert rows(store.history.blame(run_id)) == [
-        ("status", None, "RUNNING"),
-        ("name", None, "first"),
         ("experiment", None, "0"),
+        ("user", None, ""),
+        ("start_time", None, str(ManualClock().now_ms())),
+        ("lifecycle", None, "active"),
+        ("name", None, "first"),
+        ("status", None, "RUNNING"),
         ("tag.mlflow.runName", None, "first"),
         ("status", "RUNNING", "FAILED"),
         ("end_time", None, "5"),
@@ -109,7 +112,7 @@ def test_blame_knows_every_type_of_event_of_a_run(store: Store, run_id: str) -> 
         ("output.model.out", None, "out"),
         ("artifact.f", None, f"1 bytes, sha256 {sha256}"),
         ("artifact.f", f"1 bytes, sha256 {sha256}", None),
-        ("lifecycle", None, "deleted"),
+        ("lifecycle", "active", "deleted"),
         ("lifecycle", "deleted", "active"),
     ]
 

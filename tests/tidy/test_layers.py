@@ -34,6 +34,7 @@ ROWS = (
     ("views",),
     ("projections",),
     ("log",),
+    ("facts",),
     ("events",),
     # The floor has two steps: all need bounds, errors and the names of tags.
     ("clock", "ids"),

@@ -122,14 +122,16 @@ def undo(call: Invocation, address: str, yes: bool) -> None:
     store = call.open()
     if call.out.json and not yes:
         raise click.UsageError("--json does not ask; add --yes.")
-    planned = store.history.inverse(address)
+    planned = store.history.plan(address)
     if not call.out.json:
         call.out.line(Styled("The event", "bold"))
         for event in store.events.get(address):
             call.out.line("  ", *event_parts(event, address_width=len(event.address)))
         call.out.line(Styled("would be undone by" if not yes else "is undone by", "bold"))
-        for event in planned:
+        for event in planned.events:
             call.out.line("  ", *event_body(event))
+        for name, reason in planned.stays.items():
+            call.out.note(text.clean(f"{name} {reason}: it stays as it is"))
     if not yes and not click.confirm("Append this?", default=False, err=True):
         call.out.note("Nothing was appended.")
         return
@@ -215,7 +217,7 @@ def _blame_json(line: "BlameLine") -> dict[str, Any]:
 
 
 def _shown(name: str, value: str | None) -> str:
-    if name in {"start_time", "end_time"} and value is not None:
+    if name.endswith("_time") and value is not None:
         return text.local_time(int(value))
     return text.value(value)
 

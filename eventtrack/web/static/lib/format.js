@@ -37,7 +37,7 @@ const clock = new Intl.DateTimeFormat("sv-SE", { dateStyle: "short", timeStyle: 
 export const moment = (ms) => (ms ? clock.format(new Date(ms)) : "");
 
 /** What the log says of a fact; times, which it counts in milliseconds, as times. */
-export const said = (fact, text) => (/^(start|end)_time$/.test(fact) && Number(text) ? moment(Number(text)) : text);
+export const said = (fact, text) => (/_time$/.test(fact) && Number(text) ? moment(Number(text)) : text);
 
 export function duration(ms) {
   if (ms === null || ms === undefined || ms < 0) return "";

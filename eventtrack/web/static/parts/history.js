@@ -46,27 +46,11 @@ export function History({ runId }) {
     }`}<//>`;
 }
 
-const VERBS = {
-  "run.started": "started",
-  "run.updated": "updated",
-  "run.deleted": "deleted",
-  "run.restored": "restored",
-  "run.params_logged": "params logged",
-  "run.params_withdrawn": "params withdrawn",
-  "run.tags_set": "tags set",
-  "run.tag_deleted": "tag removed",
-  "run.inputs_logged": "inputs logged",
-  "run.outputs_logged": "outputs logged",
-  "run.artifacts_logged": "files logged",
-  "run.artifacts_deleted": "files deleted",
-  "run.metric_logged": "points logged",
-  "run.metrics_logged": "points logged",
-};
+/** What an event did, in the words of its type: `tags set`. */
+const worded = (entry) => (entry.points ? "points logged" : entry.type.replace(/^run\./, "").replaceAll("_", " "));
 
-const worded = (entry) => VERBS[entry.type] || entry.type;
-
-/** Points stay as they were logged, and a run that began has begun. */
-const FINAL = ["run.started", "run.metric_logged", "run.metrics_logged"];
+/** A run that began has begun: to delete it is a matter of its own. */
+const BIRTH = "run.started";
 
 function Undo({ entry, reload }) {
   const [state, setState] = useState({});
@@ -80,7 +64,7 @@ function Undo({ entry, reload }) {
       setState({ error });
     }
   };
-  if (!writable.value || FINAL.includes(entry.type)) return null;
+  if (!writable.value || entry.final || entry.type === BIRTH) return null;
   return html`<button class="plain" disabled=${state.busy} aria-label=${`Undo ${worded(entry)}, ${entry.address}`}
     onClick=${undo}>Undo</button>
     ${state.error && html`<span class="problem" role="alert">${state.error.message} ${state.error.hint || ""}</span>`}`;

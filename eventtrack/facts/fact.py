@@ -1,0 +1,176 @@
+"""Facts are the named values of a thing; events claim them, and rules say which claim holds.
+
+A run has the facts `status`, `param.lr` and `tag.stage`, among others. The event `run.tags_set`
+claims a fact for each of its tags. A table for each noun (`run.py`, `trace.py`, ...) has the facts,
+the claims of every type of event, and the events that set facts back. Folds, blame, differences,
+conflicts, undo and permits follow from the tables, so a new event is written there once.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any, Protocol
+
+from eventtrack.events.types import ArtifactStored, Event
+
+
+class Rule(Enum):
+    """The claim that holds, of several claims of one fact. No rule depends on their order."""
+
+    LAST = "the latest claim"
+    FIRST = "the earliest claim"
+    CLAIMED = "the earliest claim since the last withdrawal; the others are kept as its rivals"
+    SEEN = "any claim: there is only one value"
+    GREATEST = "the greatest value"
+    ONCE = "any claim, for ever"
+    BORN = "what the earliest birth says, for all such facts of a thing together"
+    DERIVED = "what follows from other facts: no event claims it"
+    # The special cases. The folds have code of its own for each of these.
+    DATASET = "the earliest claim for each dataset; one name may have several"
+    LIVES = "the latest of births, deletions and restorations, which are kept apart"
+    ROWS = "a row of a table, not a field: files, points of models, spans"
+    POINTS = "points of a series, folded a column at a time"
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Fact:
+    """One fact of a noun, or with `many` one fact for each key: `param` stands for `param.lr`.
+
+    Args:
+        field: Where the noun's state has it; "" where tables have it.
+        part: The kind of part that has the fact, as `version` of a registered model.
+        shown: Whether people are shown it; the others only decide facts that are.
+        initial: What holds from the birth on, until an event claims the fact.
+        decides: Facts that follow from this one.
+        text: The value as people read it, given the key and the value.
+        lasts: Why undo cannot take it away, although it can give it another value.
+    """
+
+    name: str
+    rule: Rule
+    field: str = ""
+    many: bool = False
+    part: str = ""
+    shown: bool = True
+    initial: Any = None
+    decides: tuple["Fact", ...] = ()
+    text: Callable[[str, Any], str] = lambda _, value: str(value)
+    lasts: str = ""
+
+    def called(self, key: str = "") -> str:
+        """The fact's whole name within its thing: `status`, `param.lr`."""
+        return f"{self.name}.{key}" if self.many else self.name
+
+
+# Why undo cannot take a fact away.
+LASTS = "can be changed, not removed"
+
+# A fact, its key ("" where it has none), and the value; None takes the fact away.
+Claim = tuple[Fact, str, Any]
+Says = Callable[[Any], Iterable[Claim]]
+# Values that facts are to have again, by fact and key; None where they had none.
+Old = Mapping[tuple[Fact, str], Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Noun:
+    """The table of one noun: all that its events say.
+
+    Args:
+        name: How its streams begin: `run` for `run/ID`.
+        says: The claims of each type of event, beside what `births` claim.
+        births: The events with which a thing begins, or the part of the given kind; each sets all
+            facts of the rule `BORN` from its fields of the same names. A trace has several types.
+        stages: The events that only delete or restore, with the stage that they set.
+        back: The events that set facts back to old values, given those, the id of the part ("" for
+            none) and the time in milliseconds since 1970.
+        final: Why undo cannot take back events of some types.
+        part: The field that names the part in events of parts: `version_id`.
+    """
+
+    name: str
+    facts: tuple[Fact, ...]
+    says: Mapping[type[Event], Says]
+    back: Callable[[Old, str, int], Iterable[Event]]
+    births: Mapping[type[Event], str] = field(default_factory=dict)
+    stages: Mapping[type[Event], str] = field(default_factory=dict)
+    final: Mapping[type[Event], str] = field(default_factory=dict)
+    part: str = ""
+
+    def born_facts(self, part: str = "") -> tuple[Fact, ...]:
+        """The facts that a birth sets together, of the thing or of a kind of part."""
+        return tuple(fact for fact in self.facts if fact.rule is Rule.BORN and fact.part == part)
+
+    def implied_facts(self, part: str = "") -> tuple[Fact, ...]:
+        """The facts that hold from a birth on without having been claimed, or follow from it."""
+        return tuple(
+            fact
+            for fact in self.facts
+            if fact.part == part and (fact.initial is not None or fact.rule is Rule.DERIVED)
+        )
+
+    def part_of(self, event: Event) -> str:
+        """The id of the part that an event is about; "" for the thing itself."""
+        return getattr(event, self.part, "") if self.part else ""
+
+
+def staged(stage: Fact, value: str, *dated: Fact) -> Says:
+    """The claims of an event that deletes or restores: the stage, and when it was changed."""
+
+    def says(event: Any) -> Iterable[Claim]:
+        yield stage, "", value
+        for fact in dated:
+            yield fact, "", event.at_ms
+
+    return says
+
+
+def each(fact: Fact, values: Mapping[str, Any]) -> Iterable[Claim]:
+    """A claim for each of some values."""
+    return [(fact, key, value) for key, value in values.items()]
+
+
+def files(fact: Fact, stored: Iterable[ArtifactStored]) -> Iterable[Claim]:
+    """A claim for each of some files."""
+    return [(fact, file.path, file) for file in stored]
+
+
+def gone(fact: Fact, keys: Iterable[str]) -> Iterable[Claim]:
+    """Claims that take facts away."""
+    return [(fact, key, None) for key in keys]
+
+
+class File(Protocol):
+    """A file that was logged, in an event or in the views."""
+
+    @property
+    def size(self) -> int:
+        """Bytes."""
+        ...
+
+    @property
+    def sha256(self) -> bytes:
+        """The hash of its bytes."""
+        ...
+
+
+def file_text(_: str, file: File) -> str:
+    """A file as people read it."""
+    return f"{file.size} bytes, sha256 {file.sha256.hex()[:12]}"
+
+
+def point_text(value: float, step: int) -> str:
+    """A point of a metric as people read it."""
+    return f"{value:.12g} (step {step})"
+
+
+def valued(old: Old, fact: Fact) -> dict[str, Any]:
+    """The keys of a fact that are to have values again, with those."""
+    return {
+        key: value for (owner, key), value in old.items() if owner is fact and value is not None
+    }
+
+
+def unvalued(old: Old, fact: Fact) -> list[str]:
+    """The keys of a fact that are to go."""
+    return [key for (owner, key), value in old.items() if owner is fact and value is None]

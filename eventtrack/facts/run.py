@@ -1,0 +1,145 @@
+"""The table of runs."""
+
+from collections.abc import Iterable, Iterator
+
+from eventtrack.events import types
+from eventtrack.events.types import Event
+from eventtrack.facts.fact import (
+    LASTS,
+    Claim,
+    Fact,
+    Noun,
+    Old,
+    Rule,
+    each,
+    file_text,
+    files,
+    gone,
+    point_text,
+    staged,
+    unvalued,
+    valued,
+)
+from eventtrack.tags import RUN_NAME_TAG
+
+EXPERIMENT = Fact("experiment", Rule.BORN, "experiment_id")
+USER = Fact("user", Rule.BORN, "user")
+START = Fact("start_time", Rule.BORN, "start_ms")
+NAME = Fact("name", Rule.LAST, "name", lasts=LASTS)
+STATUS = Fact("status", Rule.LAST, "status", lasts=LASTS)
+END = Fact("end_time", Rule.LAST, "end_ms", lasts=LASTS)
+LIFECYCLE = Fact("lifecycle", Rule.LAST, "lifecycle", initial="active")
+PARAM = Fact("param", Rule.CLAIMED, "params", many=True)
+TAG = Fact("tag", Rule.LAST, "tags", many=True)
+INPUT = Fact("input", Rule.DATASET, "datasets", many=True)
+INPUT_MODEL = Fact("input.model", Rule.SEEN, "models_read", many=True)
+OUTPUT_MODEL = Fact(
+    "output.model", Rule.LAST, "models_written", many=True, text=lambda model_id, _: model_id
+)
+ARTIFACT = Fact("artifact", Rule.ROWS, many=True, text=file_text)
+METRIC = Fact("metric", Rule.POINTS, many=True, text=lambda _, point: point_text(*point))
+
+_POINTS_STAY = "points of a metric stay: the history is the measurement"
+_ON_RECORD = "what a run read or wrote stays on record"
+
+
+def _started(event: types.RunStarted) -> Iterator[Claim]:
+    yield NAME, "", event.name
+    yield STATUS, "", event.status
+    yield from each(TAG, event.tags)
+
+
+def _updated(event: types.RunUpdated) -> Iterator[Claim]:
+    if event.status is not None:
+        yield STATUS, "", event.status
+    if event.end_ms is not None:
+        yield END, "", event.end_ms
+    if event.name is not None:
+        yield NAME, "", event.name
+        yield TAG, RUN_NAME_TAG, event.name
+
+
+def _tags_set(event: types.TagsSet) -> Iterator[Claim]:
+    for key, value in event.tags.items():
+        yield TAG, key, value
+        if key == RUN_NAME_TAG:
+            yield NAME, "", value
+
+
+def _inputs_logged(event: types.InputsLogged) -> Iterator[Claim]:
+    for dataset in event.datasets:
+        yield INPUT, dataset.name, dataset
+    for model_id in event.models:
+        yield INPUT_MODEL, model_id, model_id
+
+
+def _point(event: types.MetricLogged) -> Iterator[Claim]:
+    yield METRIC, event.key, (event.value, event.step)
+
+
+def _points(event: types.MetricsLogged) -> Iterator[Claim]:
+    steps = [event.steps] * len(event.keys) if isinstance(event.steps, int) else event.steps
+    for key, value, step in zip(event.keys, event.values, steps, strict=True):
+        yield METRIC, key, (value, step)
+
+
+def _back(old: Old, _: str, now_ms: int) -> Iterator[Event]:
+    if (stage := old.get((LIFECYCLE, ""))) is not None:
+        yield types.RunDeleted(now_ms) if stage == "deleted" else types.RunRestored(now_ms)
+    tags, name = valued(old, TAG), old.get((NAME, ""))
+    if name is not None and tags.get(RUN_NAME_TAG) == name:
+        del tags[RUN_NAME_TAG]  # the tag comes with the name
+    updated = types.RunUpdated(old.get((STATUS, "")), old.get((END, "")), name)
+    if updated != types.RunUpdated():
+        yield updated
+    if tags:
+        yield types.TagsSet(tags)
+    yield from (types.TagDeleted(key) for key in unvalued(old, TAG))
+    if params := valued(old, PARAM):
+        yield types.ParamsLogged(params)
+    if withdrawn := unvalued(old, PARAM):
+        yield types.ParamsWithdrawn(withdrawn)
+    if stored := valued(old, ARTIFACT):
+        yield types.ArtifactsLogged(list(stored.values()))
+    if paths := unvalued(old, ARTIFACT):
+        yield types.ArtifactsDeleted(paths)
+
+
+def _params_withdrawn(event: types.ParamsWithdrawn) -> Iterable[Claim]:
+    return gone(PARAM, event.keys)
+
+
+_STAGES: dict[type[Event], str] = {types.RunDeleted: "deleted", types.RunRestored: "active"}
+
+RUN = Noun(
+    "run",
+    facts=(
+        *(EXPERIMENT, USER, START, NAME, STATUS, END, LIFECYCLE),
+        *(PARAM, TAG, METRIC, INPUT_MODEL, INPUT, OUTPUT_MODEL, ARTIFACT),
+    ),
+    births={types.RunStarted: ""},
+    stages=_STAGES,
+    says={
+        types.RunStarted: _started,
+        types.RunUpdated: _updated,
+        **{kind: staged(LIFECYCLE, stage) for kind, stage in _STAGES.items()},
+        types.ParamsLogged: lambda event: each(PARAM, event.params),
+        types.ParamsWithdrawn: _params_withdrawn,
+        types.TagsSet: _tags_set,
+        types.TagDeleted: lambda event: [(TAG, event.key, None)],
+        types.MetricLogged: _point,
+        types.MetricsLogged: _points,
+        types.InputsLogged: _inputs_logged,
+        types.OutputsLogged: lambda event: [(OUTPUT_MODEL, *pair) for pair in event.models],
+        types.ArtifactsLogged: lambda event: files(ARTIFACT, event.files),
+        types.ArtifactsDeleted: lambda event: gone(ARTIFACT, event.paths),
+    },
+    back=_back,
+    final={
+        types.MetricLogged: _POINTS_STAY,
+        types.MetricsLogged: _POINTS_STAY,
+        types.InputsLogged: _ON_RECORD,
+        types.OutputsLogged: _ON_RECORD,
+        types.ArtifactsDeleted: "log the files again; their bytes may be gone",
+    },
+)

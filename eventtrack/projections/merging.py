@@ -1,0 +1,213 @@
+"""The rules of facts at work on states: what a claim changes, and what holds.
+
+A state has a fact as `(value, stamp)`, or as a map of such pairs where there is one for each key.
+Folds and blame merge by the same functions, so they cannot disagree.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from eventtrack.events.types import Event
+from eventtrack.facts.fact import Fact, Rule
+from eventtrack.facts.nouns import NOUNS
+from eventtrack.facts.registered import ALIVE, VERSION_LIFECYCLE
+from eventtrack.projections.state import BEYOND, NEVER, ParamState, Stamp, latest
+
+# Changes a state by a claim: of the key ("" for none), the value, and the event's stamp.
+Merge = Callable[[Any, str, Any, Stamp], None]
+
+
+def bear(state: Any, facts: Iterable[Fact], event: Event, stamp: Stamp) -> bool:
+    """Take what a birth says, if no earlier one is known; returns whether it was taken.
+
+    Of births with one stamp, as after a fork, the values decide.
+    """
+    fields = [fact.field for fact in facts]
+    if (stamp, _ranked(event, fields)) >= (state.born, _ranked(state, fields)):
+        return False
+    state.born = stamp
+    for name in fields:
+        setattr(state, name, getattr(event, name))
+    return True
+
+
+def is_born(state: Any) -> bool:
+    """Whether a thing's creation was seen; others are known by hearsay only."""
+    born = getattr(state, "born", None)
+    return bool(state.experiment_id) if born is None else born != BEYOND
+
+
+def held(fact: Fact, state: Any, key: str = "") -> Any:
+    """The value that holds of a fact which a state has; None for none."""
+    if fact.many:
+        return held_values(fact, state, key).get(key)
+    found, stamp = getattr(state, fact.field), None
+    if fact.rule in (Rule.LAST, Rule.FIRST):
+        found, stamp = found
+    elif fact.rule is Rule.ONCE:
+        found, stamp = "deleted", BEYOND if found else NEVER
+    if stamp is None or stamp == NEVER:
+        # Nothing was claimed: the birth alone tells, and what follows from the rest.
+        return (fact.initial if stamp is not None else found) if is_born(state) else None
+    return found
+
+
+def held_in_part(fact: Fact, whole: Any, part: Any, key: str = "") -> Any:
+    """The value that holds of a fact of a part: a version goes with its model."""
+    if fact is VERSION_LIFECYCLE and is_born(part):
+        return "active" if part.exists(whole) else "deleted"
+    return held(fact, part, key)
+
+
+def held_values(fact: Fact, state: Any, only: str | None = None) -> dict[str, Any]:
+    """The values that hold of a fact that has keys, in order of those; `only` of one key."""
+    known = getattr(state, fact.field)
+    if only is not None and fact.rule is not Rule.DATASET:
+        known = {only: known[only]} if only in known else {}
+    known = sorted(known.items())
+    if fact.rule is Rule.DATASET:
+        found: dict[str, list[str]] = {}
+        for dataset, _ in sorted((pair for _, pair in known), key=_first_said):
+            found.setdefault(dataset.name, []).append(dataset.digest)
+        return {name: ", ".join(digests) for name, digests in sorted(found.items())}
+    pairs = ((key, _one(fact, pair, key)) for key, pair in known)
+    return {key: value for key, value in pairs if value is not None}
+
+
+def rivals(fact: Fact, state: Any) -> dict[str, list[str]]:
+    """The values of a fact that were claimed and lost, by key."""
+    if fact.rule is not Rule.CLAIMED:
+        return {}
+    claimed = sorted(getattr(state, fact.field).items())
+    return {key: lost for key, param in claimed if (lost := param.conflicts())}
+
+
+def _one(fact: Fact, known: Any, key: str) -> Any:
+    """The value that holds of one key, given what the state has there."""
+    if fact.rule is Rule.CLAIMED:
+        return known.value
+    if fact.rule is Rule.SEEN:
+        return key
+    return None if known[0] is False else known[0]
+
+
+def _first_said(pair: tuple[Any, Stamp]) -> tuple[Stamp, str]:
+    return pair[1], repr(pair[0])
+
+
+def _ranked(thing: Any, fields: Iterable[str]) -> list[Any]:
+    """Values that compare with those of a rival: None before any text."""
+    return ["" if (value := getattr(thing, name)) is None else value for name in fields]
+
+
+def _last(field: str) -> Merge:
+    def merge(state: Any, _: str, value: Any, stamp: Stamp) -> None:
+        setattr(state, field, latest(getattr(state, field), value, stamp))
+
+    return merge
+
+
+def _last_of_each(field: str) -> Merge:
+    def merge(state: Any, key: str, value: Any, stamp: Stamp) -> None:
+        facts = getattr(state, field)
+        known = facts.get(key)
+        facts[key] = latest(known, value, stamp) if known else (value, stamp)
+
+    return merge
+
+
+def _first(field: str) -> Merge:
+    def merge(state: Any, _: str, value: Any, stamp: Stamp) -> None:
+        known, since = getattr(state, field)
+        if (stamp, value) < (since, known):
+            setattr(state, field, (value, stamp))
+
+    return merge
+
+
+def _first_of_each(field: str) -> Merge:
+    def merge(state: Any, key: str, value: Any, stamp: Stamp) -> None:
+        facts = getattr(state, field)
+        known = facts.get(key)
+        if known is None or (stamp, value) < (known[1], known[0]):
+            facts[key] = (value, stamp)
+
+    return merge
+
+
+def _claimed(field: str) -> Merge:
+    def merge(state: Any, key: str, value: Any, stamp: Stamp) -> None:
+        facts: dict[str, ParamState] = getattr(state, field)
+        param = facts.get(key)
+        if param is None:
+            param = facts[key] = ParamState([])
+        if value is None:
+            param.withdraw(stamp)
+        else:
+            param.add(value, stamp)
+
+    return merge
+
+
+def _seen(field: str) -> Merge:
+    def merge(state: Any, key: str, _: Any, stamp: Stamp) -> None:
+        facts = getattr(state, field)
+        facts[key] = min(facts.get(key, stamp), stamp)
+
+    return merge
+
+
+def _greatest(field: str) -> Merge:
+    def merge(state: Any, _: str, value: Any, __: Stamp) -> None:
+        if value > getattr(state, field):
+            setattr(state, field, value)
+
+    return merge
+
+
+def _once(field: str) -> Merge:
+    def merge(state: Any, _: str, __: Any, ___: Stamp) -> None:
+        setattr(state, field, True)
+
+    return merge
+
+
+def _lives(_: str) -> Merge:
+    fields = {ALIVE: "life", "active": "restored", "deleted": "deleted"}
+
+    def merge(state: Any, _: str, value: Any, stamp: Stamp) -> None:
+        field = fields[value]
+        setattr(state, field, max(getattr(state, field), stamp))
+
+    return merge
+
+
+def _dataset(field: str) -> Merge:
+    def merge(state: Any, _: str, dataset: Any, stamp: Stamp) -> None:
+        facts, key = getattr(state, field), f"{dataset.name}\0{dataset.digest}"
+        known = facts.get(key)
+        if known is None or (stamp, repr(dataset)) < (known[1], repr(known[0])):
+            facts[key] = (dataset, stamp)
+
+    return merge
+
+
+_MAKERS: dict[tuple[Rule, bool], Callable[[str], Merge]] = {
+    (Rule.LAST, False): _last,
+    (Rule.LAST, True): _last_of_each,
+    (Rule.FIRST, False): _first,
+    (Rule.FIRST, True): _first_of_each,
+    (Rule.CLAIMED, True): _claimed,
+    (Rule.SEEN, True): _seen,
+    (Rule.GREATEST, False): _greatest,
+    (Rule.ONCE, False): _once,
+    (Rule.LIVES, False): _lives,
+    (Rule.DATASET, True): _dataset,
+}
+# One function a fact, made at import. Births and rows of tables are not merged one by one.
+MERGES: dict[Fact, Merge] = {
+    fact: _MAKERS[fact.rule, fact.many](fact.field)
+    for noun in NOUNS.values()
+    for fact in noun.facts
+    if (fact.rule, fact.many) in _MAKERS
+}

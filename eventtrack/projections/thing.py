@@ -1,0 +1,96 @@
+"""A thing as its events tell of it, folded in memory one by one: for blame and undo.
+
+Takes events in order of their stamps. Rows that the views keep in tables are kept here in a map:
+files, the points that were logged last, the ids of spans.
+"""
+
+from typing import Any
+
+from eventtrack.events.traces import SpanLogged
+from eventtrack.events.types import ArtifactStored, Event
+from eventtrack.facts import trace
+from eventtrack.facts.fact import Fact, Noun, Rule
+from eventtrack.facts.nouns import Place, touched
+from eventtrack.projections.merging import MERGES, bear, held, held_in_part, is_born
+from eventtrack.projections.registered_state import RegisteredState, VersionState
+from eventtrack.projections.state import NEVER, ExperimentState, ModelState, RunState, Stamp
+from eventtrack.projections.trace_state import AssessmentState, TraceState
+from eventtrack.projections.traces import tell_of_span
+
+_STATES: dict[str, Any] = {
+    "run": RunState,
+    "experiment": ExperimentState,
+    "model": ModelState,
+    "registered": RegisteredState,
+    "trace": TraceState,
+}
+_PARTS: dict[str, Any] = {"registered": VersionState, "trace": AssessmentState}
+
+
+class Thing:
+    """One thing, as far as its events were taken."""
+
+    def __init__(self, noun: Noun) -> None:
+        self.noun = noun
+        self._state: Any = _STATES[noun.name](0, "")
+        self._parts: dict[str, Any] = {}
+        self._rows: dict[tuple[Fact, str], tuple[Any, Stamp]] = {}
+
+    def is_born(self, part: str = "") -> bool:
+        """Whether its creation, or that of a part, was among the events."""
+        return is_born(self._part(part) if part else self._state)
+
+    def value(self, fact: Fact, part: str, key: str) -> Any:
+        """What holds of a fact now; None for nothing.
+
+        Args:
+            part: The id of the part that has the fact; "" for the thing itself.
+        """
+        if fact.rule in (Rule.ROWS, Rule.POINTS):
+            return self._rows.get((fact, key), (None,))[0]
+        if fact.part:
+            return held_in_part(fact, self._state, self._part(part), key)
+        return held(fact, self._state, key)
+
+    def touched(self, event: Event) -> dict[Place, bool]:
+        """The facts that an event may change, as of `nouns.touched`."""
+        known = [name for name, state in self._parts.items() if is_born(state)]
+        return touched(self.noun, event, known)
+
+    def take(self, event: Event, stamp: Stamp) -> None:
+        """Take the next event of the thing's stream."""
+        part = self.noun.part_of(event)
+        if type(event) in self.noun.births:
+            owner = self.noun.births[type(event)]
+            state = self._part(part) if owner else self._state
+            if facts := self.noun.born_facts(owner):
+                bear(state, facts, event, stamp)
+        for fact, key, value in self.noun.says[type(event)](event):
+            if fact is trace.SPAN:
+                self._take_span(key, value, stamp)
+            elif fact.rule in (Rule.ROWS, Rule.POINTS):
+                self._take_row(fact, key, value, stamp)
+            else:
+                MERGES[fact](self._part(part) if fact.part else self._state, key, value, stamp)
+
+    def take_stage(self, fact: Fact, value: str, stamp: Stamp) -> None:
+        """Take the stage that another thing gave to this one, as an experiment to its runs."""
+        MERGES[fact](self._state, "", value, stamp)
+
+    def _take_span(self, span_id: str, placed: tuple[int, SpanLogged], stamp: Stamp) -> None:
+        place, span = placed
+        tell_of_span(self._state, span, stamp + place.to_bytes(4, "big"))
+        self._state.spans += (trace.SPAN, span_id) not in self._rows
+        self._rows[trace.SPAN, span_id] = (span_id, stamp)
+
+    def _take_row(self, fact: Fact, key: str, value: Any, stamp: Stamp) -> None:
+        known, since = self._rows.get((fact, key), (None, NEVER))
+        # Of two files that one event has under one path, the greater hash counts.
+        is_file = isinstance(value, ArtifactStored) and isinstance(known, ArtifactStored)
+        if not (is_file and since == stamp and known.sha256 > value.sha256):
+            self._rows[fact, key] = (value, stamp)
+
+    def _part(self, name: str) -> Any:
+        if name not in self._parts:
+            self._parts[name] = _PARTS[self.noun.name](name)
+        return self._parts[name]
