@@ -17,7 +17,7 @@ PROXY_SCHEME = "mlflow-artifacts"
 _PROXY = "/api/2.0/mlflow-artifacts/artifacts/"
 _CHUNK_BYTES = 2**20
 _PATH_MAX = 4096
-_LISTED_MAX = 1_000_000
+LISTED_MAX = 1_000_000
 _LET_IT_KEEP = (
     "let the server keep them: `mlflow server --artifacts-destination ...`, or use "
     "eventtrack server"
@@ -132,9 +132,9 @@ def bounded(listed: Iterable[FileInfo], folder: str) -> list[FileInfo]:
                 hint="nothing of it was fetched; ask whoever runs the server",
             )
         found.append(one)
-        if len(found) > _LISTED_MAX:
+        if len(found) > LISTED_MAX:
             raise RemoteError(
-                f"the server lists more than {_LISTED_MAX:,} files in the folder {folder[:200]!r}",
+                f"the server lists more than {LISTED_MAX:,} files in the folder {folder[:200]!r}",
                 hint="ask whoever runs the server",
             )
     return found

@@ -26,7 +26,7 @@ Answer = TypeVar("Answer")
 _ASKED_AT_MOST = 8
 _CHUNK_BYTES = 2**20
 # How long one answer is waited for, retries and all: a listing of many pages, a MiB of an artifact.
-_ANSWER_S = 1200.0
+ANSWER_S = 1200.0
 # A part of a large artifact, and how many are on their way at once: what an upload holds in memory.
 # A bucket takes 10,000 parts.
 _PART_BYTES = 8 * 2**20
@@ -167,7 +167,7 @@ class BucketSpace:
         return True
 
     def _asked(
-        self, name: str, work: Callable[[], Answer], within_s: float | None = _ANSWER_S
+        self, name: str, work: Callable[[], Answer], within_s: float | None = ANSWER_S
     ) -> Answer:
         """What the library answers, or an error that says what it is about and what to do.
 

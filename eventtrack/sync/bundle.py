@@ -40,7 +40,7 @@ MAGIC = b"ETBUNDL1"
 _DIGEST_BYTES = 32
 _COPY_BYTES = 2**20
 # Where each part lies is held in memory. An artifact has two, and one for each MiB.
-_PARTS_MAX = 8_000_000
+PARTS_MAX = 8_000_000
 
 
 class BundleInfo(Record):
@@ -304,7 +304,7 @@ def _verified(path: Path) -> Iterator[_Place]:
             except frames.Ended as error:
                 raise _damaged(path, "its last part is not whole") from error
             parts += 1
-            if parts > _PARTS_MAX or (kind == frames.PUT and length != _DIGEST_BYTES):
+            if parts > PARTS_MAX or (kind == frames.PUT and length != _DIGEST_BYTES):
                 raise _damaged(path, f"its part {parts} cannot be one of a bundle")
             yield _Place(kind, start + frames.HEAD_BYTES, length)
             start += frames.HEAD_BYTES + length

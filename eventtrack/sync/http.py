@@ -27,7 +27,7 @@ _CHUNK_BYTES = 2**20
 # Of a selection: a head of a request has 64 KiB at most, and without it all payloads come.
 _QUERY_LENGTH_MAX = 32 * 2**10
 # A server that obeys a redaction folds its views anew before it answers.
-_READ_TIMEOUT_S = 300.0
+READ_TIMEOUT_S = 300.0
 
 
 def open_http(url: str, create: bool) -> "HttpRemote":
@@ -37,7 +37,7 @@ def open_http(url: str, create: bool) -> "HttpRemote":
         InvalidValueError: The URL names no server.
         RemoteError: Nobody answers there, or no eventtrack, or it wants another token.
     """
-    remote = HttpRemote(Connection(address_of(url), _READ_TIMEOUT_S))
+    remote = HttpRemote(Connection(address_of(url), READ_TIMEOUT_S))
     try:
         remote.heads()
     except BaseException:

@@ -31,7 +31,7 @@ _GREETING_BYTES_MAX = 64 * 2**10
 _CLOSE_TIMEOUT_S = 10.0
 _BUFFER_BYTES = 2**18
 # Somebody may have to type a password first, and who obeys a redaction folds the views anew.
-_SILENCE_S = 300.0
+SILENCE_S = 300.0
 # A name, an IPv4 or an IPv6 address. Never a word that ssh would take for an option.
 _HOST = re.compile(r"[A-Za-z0-9_:][A-Za-z0-9_.:%-]*")
 _USER = re.compile(r"[^-\s@\0-\x1f\x7f][^\s@\0-\x1f\x7f]*")
@@ -100,7 +100,7 @@ class PipeRemote:
         name: str,
         *,
         create: bool = False,
-        silence_s: float = _SILENCE_S,
+        silence_s: float = SILENCE_S,
     ) -> None:
         self._name = name
         self._close_timeout_s = min(_CLOSE_TIMEOUT_S, silence_s)

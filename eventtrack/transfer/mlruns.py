@@ -25,7 +25,7 @@ from eventtrack.views.records import Metric
 
 _META = "meta.yaml"
 # MLflow's have some hundred bytes, and a description of an experiment at most.
-_META_BYTES_MAX = 2**20
+META_BYTES_MAX = 2**20
 _TRASH = ".trash"
 # Folders of an experiment that hold no runs.
 _RESERVED = ("tags", "datasets", "traces", "models")
@@ -254,8 +254,8 @@ class FileStore(Source):
         path = folder / _META
         try:
             with path.open("rb") as stream:
-                text = stream.read(_META_BYTES_MAX + 1)
-            if len(text) > _META_BYTES_MAX or _has_aliases(text):
+                text = stream.read(META_BYTES_MAX + 1)
+            if len(text) > META_BYTES_MAX or _has_aliases(text):
                 self.report.damaged(path, None, "no file of MLflow's: it is long, or has aliases")
                 return None
             found = yaml.load(text, _LOADER)  # noqa: S506 - a safe loader, in C where there is

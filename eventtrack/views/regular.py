@@ -13,7 +13,7 @@ from eventtrack import limits
 from eventtrack.errors import FilterSyntaxError
 
 # Of one text. A sensible pattern takes microseconds.
-_WITHIN_S = 0.1
+WITHIN_S = 0.1
 _COUNTED = re.compile(r"\{(\d*),?(\d*)\}")
 # How often counted parts are repeated in all: the library writes each repetition out.
 _REPEATED_MAX = 10_000
@@ -42,7 +42,7 @@ def regular_test(pattern: str) -> Callable[[str], bool]:
 
     def test(text: str) -> bool:
         try:
-            return search(text, timeout=_WITHIN_S, concurrent=True) is not None
+            return search(text, timeout=WITHIN_S, concurrent=True) is not None
         except TimeoutError:
             raise _invalid(pattern, "it takes too long to look for") from None
 

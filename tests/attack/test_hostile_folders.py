@@ -218,7 +218,7 @@ def test_a_bundle_of_countless_parts_is_refused(
 ) -> None:
     record_run(one)
     create_bundle(one, tmp_path / "news.bundle")
-    monkeypatch.setattr("eventtrack.sync.bundle._PARTS_MAX", 1)
+    monkeypatch.setattr("eventtrack.sync.bundle.PARTS_MAX", 1)
     with pytest.raises(ChecksumError, match="part 2"):
         BundleRemote(tmp_path / "news.bundle")
 

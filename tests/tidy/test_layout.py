@@ -5,7 +5,7 @@ from pathlib import Path
 from tests.tidy.tree import ROOT, plant
 
 # Folders of tests that mirror no package: see each one's first file.
-CROSS_CUTTING = ("browser", "compat", "contracts", "crash", "golden", "properties", "tidy")
+CROSS_CUTTING = ("attack", "browser", "compat", "contracts", "crash", "golden", "properties", "tidy")
 
 
 def misplaced_tests(root: Path) -> list[str]:
