@@ -8,6 +8,7 @@ A file is complete and synced before the event that names it is written.
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from io import BufferedReader
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
@@ -277,7 +278,7 @@ class Artifacts:
             raise self._missing(run_id, path)
         return state, owner.experiment_id
 
-    def _opened(self, run_id: str, path: str) -> tuple[ArtifactState, BinaryIO]:
+    def _opened(self, run_id: str, path: str) -> tuple[ArtifactState, BufferedReader]:
         """A file of a run, open; its hash is still to be checked."""
         state, experiment_id = self._existing(run_id, path)
         try:

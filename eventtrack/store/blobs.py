@@ -11,8 +11,8 @@ import hashlib
 import os
 import threading
 from collections.abc import Iterable, Iterator
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO
 
 from eventtrack.errors import ChecksumError, NotFoundError
 from eventtrack.log import files
@@ -101,7 +101,7 @@ class Blobs:
                 swept += path.name.startswith(_DRAFT_PREFIX) and _remove_free(path)
         return swept
 
-    def open(self, digest: bytes, size: int | None = None) -> BinaryIO:
+    def open(self, digest: bytes, size: int | None = None) -> BufferedReader:
         """A blob, open for reading; its hash is still to be checked.
 
         Raises:

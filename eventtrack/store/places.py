@@ -10,8 +10,9 @@ import hashlib
 import os
 import stat
 from collections.abc import Iterator
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import NamedTuple
 
 from eventtrack.errors import ChecksumError, InvalidValueError, NotFoundError
 from eventtrack.store.location import resolve_path
@@ -49,7 +50,7 @@ def outside_root(entities: EntityReader, experiment_id: str, uri: str) -> Path |
     return root
 
 
-def open_place(entities: EntityReader, experiment_id: str, place: str, size: int) -> BinaryIO:
+def open_place(entities: EntityReader, experiment_id: str, place: str, size: int) -> BufferedReader:
     """A file that an event names by its path; its hash is still to be checked.
 
     Raises:
@@ -68,7 +69,7 @@ def open_place(entities: EntityReader, experiment_id: str, place: str, size: int
     return open_regular(path, size)
 
 
-def open_regular(path: Path, size: int | None = None) -> BinaryIO:
+def open_regular(path: Path, size: int | None = None) -> BufferedReader:
     """A regular file, open for reading. Never waits, as for a FIFO, and follows no link.
 
     Raises:
@@ -96,22 +97,19 @@ def open_regular(path: Path, size: int | None = None) -> BinaryIO:
     return file
 
 
-def check(file: BinaryIO, digest: bytes, what: str) -> None:
+def check(file: BufferedReader, digest: bytes, what: str) -> None:
     """Read a file to its end, and stand at its beginning again.
 
     Raises:
         ChecksumError: Its bytes have another hash.
     """
-    hasher = hashlib.sha256()
-    while chunk := file.read(_COPY_BYTES):
-        hasher.update(chunk)
-    if hasher.digest() != digest:
+    if hashlib.file_digest(file, "sha256").digest() != digest:
         file.close()
         raise not_as_logged(what)
     file.seek(0)
 
 
-def checked(file: BinaryIO, digest: bytes, what: str) -> Iterator[bytes]:
+def checked(file: BufferedReader, digest: bytes, what: str) -> Iterator[bytes]:
     """A file's bytes in pieces, for a reader that keeps nothing of them if this raises at the end.
 
     Raises:

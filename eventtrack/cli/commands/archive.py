@@ -177,9 +177,11 @@ def _by_feed(remote: "SegmentRemote", named: set[bytes]) -> "Iterator[tuple[str,
 
 def _check_blobs(folder: Path) -> set[str]:
     """The names of the artifacts that are there, each checked."""
+    from eventtrack.store.places import open_regular
+
     names: set[str] = set()
     for path in sorted(folder.glob("??/[0-9a-f]*")):
-        with path.open("rb") as file:
+        with open_regular(path) as file:  # a pipe there would be waited for
             if hashlib.file_digest(file, "sha256").hexdigest() != path.name:
                 raise ChecksumError(
                     f"{path} does not hold the bytes of its name",
