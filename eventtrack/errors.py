@@ -12,6 +12,7 @@
     │   ├── StoreMissingError
     │   ├── StoreClosedError
     │   ├── StoreReadOnlyError
+    │   ├── StoreLockedError
     │   ├── DiskFullError
     │   ├── FormatTooNewError
     │   └── UnsuitableFileSystemError
@@ -32,6 +33,12 @@ finds what it looks for; `exit_code` is what the command line returns.
 """
 
 from typing import ClassVar
+
+# What to do about a store whose files are damaged.
+RESCUE = (
+    "nothing was changed; `eventtrack check` names what is damaged, `eventtrack salvage OLD NEW` "
+    "makes a new store of all that is whole. Or restore a backup, or clone what was synced"
+)
 
 
 class EventtrackError(Exception):
@@ -126,6 +133,13 @@ class StoreReadOnlyError(StoreError):
     """The store's files or this view of them cannot be written."""
 
     error_code = "PERMISSION_DENIED"
+
+
+class StoreLockedError(StoreError):
+    """Another process keeps a lock of the store and does nothing: it was stopped, say."""
+
+    error_code = "TEMPORARILY_UNAVAILABLE"
+    retryable = True
 
 
 class DiskFullError(StoreError):

@@ -58,6 +58,15 @@ FOLD_ENVELOPES_MAX = 4096
 
 # The log's and the views' first map, doubled when full. Address space, not disk.
 MAP_BYTES_INITIAL = 2**30
+# Pages of a log's or a view's file that an opening examines before LMDB reads it: half a
+# millisecond.
+OPEN_PAGES_MAX = 64
+# Commits of one process after which it frees the slots of readers that were killed while they read.
+READER_CHECKS = 64
+# A lock of another process is waited for silently for so long; then its process is named. It is an
+# error when that process has used no processor time for longer than the second.
+LOCK_TOLD_S = 4.0
+LOCK_WAIT_S_MAX = 60.0
 # Readers LMDB keeps slots for: threads and processes that read at the same instant.
 READERS_MAX = 1024
 

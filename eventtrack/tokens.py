@@ -8,14 +8,12 @@ Once the file `tokens.json` is there, every request needs a token, also when all
 have expired; without the file there are no accounts.
 """
 
-import contextlib
 import enum
-import fcntl
 import hashlib
-import os
 import re
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Literal
 
@@ -31,6 +29,7 @@ from eventtrack.errors import (
 )
 from eventtrack.log.durable import rewrite_file
 from eventtrack.log.filesystem import translate_os_error
+from eventtrack.log.locking import locked
 
 TOKENS_FILE = "tokens.json"
 _VERSION = 1
@@ -160,14 +159,8 @@ class Tokens:
             self._write([one for one in tokens if one is not revoked])
         return revoked
 
-    @contextlib.contextmanager
-    def _locked(self) -> Iterator[None]:
-        folder = os.open(self.path.parent, os.O_RDONLY)
-        try:
-            fcntl.flock(folder, fcntl.LOCK_EX)
-            yield
-        finally:
-            os.close(folder)
+    def _locked(self) -> AbstractContextManager[None]:
+        return locked(self.path.parent, f"write {self.path}")
 
     def _write(self, tokens: Sequence[Token]) -> None:
         """Replace the file in one step: a reader finds the old one or the new one."""

@@ -9,6 +9,7 @@ of the format adds a folder `vN`, with the paragraph of docs/format.md in the sa
 import json
 import sys
 import tempfile
+import zlib
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,14 @@ from eventtrack.events import registered, traces, types  # noqa: E402
 from eventtrack.events.envelope import Cause, Draft, Envelope  # noqa: E402
 from eventtrack.events.registry import REGISTRY  # noqa: E402
 from eventtrack.ids import SeededIds  # noqa: E402
-from eventtrack.log.journal import FRAME, PREAMBLE, Journal, slot_seed  # noqa: E402
+from eventtrack.log.frames import (  # noqa: E402
+    FRAME,
+    OLD_MAGIC,
+    PREAMBLE,
+    scan,
+    slot_seed,
+)
+from eventtrack.log.journal import Journal  # noqa: E402
 from eventtrack.log.memory import MemoryLog  # noqa: E402
 from eventtrack.projections.build import Build  # noqa: E402
 from eventtrack.projections.digest import digest  # noqa: E402
@@ -246,6 +254,21 @@ def journal() -> bytes:
     return data
 
 
+def old_journal() -> bytes:
+    """The same journal as it was laid out before: no length in a checksum, one of each definition.
+
+    Made by the letter of the format, as nothing writes it any more.
+    """
+    data = journal()
+    _, journal_id, session = PREAMBLE.unpack_from(data)
+    parts = [PREAMBLE.pack(OLD_MAGIC, journal_id, session)]
+    # The first definition is of slot 0: the session, which journals then did not repeat.
+    for slot, body in list(dict.fromkeys(scan(data, PREAMBLE.size, len(data)).frames))[1:]:
+        checksum = zlib.crc32(slot.to_bytes(4, "little") + body)
+        parts.append(FRAME.pack(len(body), checksum, slot) + body)
+    return b"".join(parts).ljust(JOURNAL_BYTES, b"\0")
+
+
 def broken_logs() -> dict[str, tuple[list[bytes], str]]:
     """Damaged feeds: what comes in, and the error that must keep it out."""
     first, second, third = (envelope.data for envelope in recorded()[:3])
@@ -266,13 +289,44 @@ def broken_logs() -> dict[str, tuple[list[bytes], str]]:
     }
 
 
-def broken_journals() -> dict[str, tuple[bytes, list[int], str]]:
-    """Damaged journals: the file, the steps that are kept, and what is said (nothing when torn)."""
+# Of a broken journal: the file, the steps that are kept, and what is said (nothing when torn).
+Broken = tuple[bytes, list[int], str]
+
+
+def broken_journals() -> dict[str, Broken]:
+    """Damaged journals of now."""
     whole = journal()
     stop = len(whole.rstrip(b"\0"))
-    starts = [PREAMBLE.size]
-    while starts[-1] < stop:
-        starts.append(starts[-1] + FRAME.size + FRAME.unpack_from(whole, starts[-1])[0])
+    starts = _starts(whole)
+
+    def flipped(place: int, bit: int = 1) -> bytes:
+        changed = bytearray(whole)
+        changed[place] ^= bit
+        return bytes(changed)
+
+    # A process that was killed within a call had not written the header yet.
+    begun = bytearray(whole)
+    begun[starts[8] : starts[8] + 12] = bytes(12)
+    return {
+        "journal-2-torn": (bytes(begun[: stop - 3]), [1, 2], ""),
+        "journal-2-bit-flipped": (flipped(starts[7] + 12), [1, 3], "fails its checksum"),
+        "journal-2-longer-by-a-bit": (flipped(starts[7] + 1, 64), [1, 2, 3], "fails its checksum"),
+        "journal-2-last-frame-flipped": (flipped(stop - 1), [1, 2], "fails its checksum"),
+        "journal-2-definition-flipped": (flipped(starts[2] + 20), [1, 2, 3], "fails its checksum"),
+        "journal-2-beginning-flipped": (flipped(30), [1, 2, 3], "its beginning is damaged"),
+        "journal-2-without-definitions": (
+            whole[: PREAMBLE.size] + whole[starts[6] : stop],
+            [],
+            "slots that it does not define",
+        ),
+    }
+
+
+def broken_old_journals() -> dict[str, Broken]:
+    """Damaged journals of before."""
+    whole = old_journal()
+    stop = len(whole.rstrip(b"\0"))
+    starts = _starts(whole)
     frames = [whole[start:end] for start, end in pairwise(starts)]
     flipped = bytearray(whole)
     flipped[starts[3] + FRAME.size] ^= 1
@@ -280,15 +334,23 @@ def broken_journals() -> dict[str, tuple[bytes, list[int], str]]:
     return {
         "journal-torn": (whole[: starts[4] + 5], [1, 2], ""),
         "journal-torn-in-its-last-byte": (whole[: stop - 1], [1, 2], ""),
-        "journal-bit-flipped": (bytes(flipped), [1], "fails its checksum"),
+        "journal-bit-flipped": (bytes(flipped), [1, 3], "fails its checksum"),
         "journal-with-bytes-behind-its-end": (
             whole[:stop] + bytes(8) + b"!",
             [1, 2, 3],
-            "behind the end",
+            "fails its checksum",
         ),
         "journal-without-a-definition": (reordered, [1, 3], "slots that it does not define"),
         "journal-of-something-else": (b"PNG" + whole[3:], [], "is not a journal"),
     }
+
+
+def _starts(data: bytes) -> list[int]:
+    """Where the frames of a journal begin, and where the last of them ends."""
+    starts, stop = [PREAMBLE.size], len(data.rstrip(b"\0"))
+    while starts[-1] < stop:
+        starts.append(starts[-1] + FRAME.size + FRAME.unpack_from(data, starts[-1])[0])
+    return starts
 
 
 def lines(*values: object) -> str:
@@ -298,7 +360,10 @@ def lines(*values: object) -> str:
 
 def contents() -> dict[str, str]:
     """Every golden file by its path."""
-    made = {"v1/journal.hex": journal().rstrip(b"\0").hex() + "\n"}
+    made = {
+        "v1/journal.hex": old_journal().rstrip(b"\0").hex() + "\n",
+        "v2/journal.hex": journal().rstrip(b"\0").hex() + "\n",
+    }
     for history_name in HISTORIES:
         envelopes = recorded(history_name)
         made[f"v1/{history_name}.jsonl"] = lines(
@@ -307,7 +372,7 @@ def contents() -> dict[str, str]:
         made[f"v1/{history_name}.digest"] = digest_of(envelopes) + "\n"
     for name, (feed, error) in broken_logs().items():
         made[f"broken/{name}.json"] = lines({"error": error, "log": [one.hex() for one in feed]})
-    for name, (data, steps, damage) in broken_journals().items():
+    for name, (data, steps, damage) in {**broken_old_journals(), **broken_journals()}.items():
         answer = {"steps": steps, "damage": damage, "journal": data.rstrip(b"\0").hex()}
         made[f"broken/{name}.json"] = lines(answer)
     return made

@@ -95,10 +95,12 @@ class Auditor:
         Raises:
             InvalidStateError: No head of another machine's feed is here that covers them.
             ConflictError: The log does not match a head that was signed.
+            ChecksumError: An envelope is damaged here.
         """
         proofs = []
         covering: dict[tuple[str, ...], tuple[Feed, Note]] = {}
         for envelope in envelopes:
+            envelope.verify()
             index = envelope.header.index
             holding = {feed.feed: feed for feed in self._feeds.holding(envelope)}
             known = covering.get(tuple(holding))

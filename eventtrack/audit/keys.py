@@ -13,8 +13,9 @@ from cryptography.hazmat.primitives.serialization import (
 from eventtrack.audit.checkpoints import ORIGIN
 from eventtrack.audit.notes import Signer
 from eventtrack.errors import StoreError
-from eventtrack.log.durable import locked_folder, make_folder, rewrite_file
+from eventtrack.log.durable import make_folder, rewrite_file
 from eventtrack.log.filesystem import translate_os_error
+from eventtrack.log.locking import locked
 
 KEYS = "keys"
 
@@ -52,6 +53,6 @@ def _make(path: Path) -> None:
     pem = Ed25519PrivateKey.generate().private_bytes(
         Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()
     )
-    with locked_folder(folder):
+    with locked(folder, f"make the key {path}"):
         if not path.exists():  # whoever is first makes the key; it is never replaced
             rewrite_file(path, pem, 0o600)

@@ -4,7 +4,7 @@ import sys
 
 import click
 
-from eventtrack.cli.base import Lazy, LazyGroup, examples
+from eventtrack.cli.base import Invocation, Lazy, LazyGroup, examples
 
 _LOOK, _EXPLAIN, _CHANGE, _KEEP = "Look", "Explain", "Change", "Keep"
 _SHARE = "Share"
@@ -91,4 +91,4 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         # Names in a store may hold characters that the terminal's encoding has not.
         stream.reconfigure(errors="replace")  # type: ignore[union-attr]
-    cli(prog_name="eventtrack")
+    cli(prog_name="eventtrack", obj=Invocation(supervised=True))

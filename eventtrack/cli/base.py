@@ -28,12 +28,15 @@ EXIT_INTERRUPTED = 130
 class Invocation:
     """One call of the command line: which store it is about, and where its answer goes."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, supervised: bool = False) -> None:
         self.uri: str | None = None
         self.out = Output()
+        self._supervised = supervised
 
     def open(self, *, create: bool = False, source: str = "cli") -> "Store":
         """The store of this call; without `create` a missing one is an error, not a new folder."""
+        if source == "cli":
+            self.go_on_in_a_child()
         from eventtrack.store import open_store
         from eventtrack.store.location import resolve_path
 
@@ -46,6 +49,14 @@ class Invocation:
                 hint="point elsewhere with --store PATH or EVENTTRACK_URI, or make a store with "
                 "`eventtrack demo` or `eventtrack experiments create NAME`",
             ) from error
+
+    def go_on_in_a_child(self) -> None:
+        """In a program of its own: let what follows end with an error instead of a signal."""
+        if self._supervised:
+            from eventtrack.cli.supervise import go_on_in_a_child
+
+            self._supervised = False  # once: a child needs no child
+            go_on_in_a_child()
 
 
 pass_invocation = click.make_pass_decorator(Invocation, ensure=True)

@@ -6,11 +6,9 @@ move a frame twice, and none is skipped.
 """
 
 import contextlib
-import fcntl
-import os
 import threading
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, KeysView
 from pathlib import Path
 
 import msgspec
@@ -23,20 +21,10 @@ from eventtrack.limits import (
     JOURNAL_BACKLOG_BYTES_MAX,
     JOURNAL_DRAIN_INTERVAL_MS,
 )
-from eventtrack.log.filesystem import translate_os_error
-from eventtrack.log.journal import (
-    FAMILY_BYTES,
-    PREAMBLE,
-    SUFFIX,
-    Frame,
-    Journal,
-    JournalFile,
-    OrphanJournal,
-    Scan,
-    Slot,
-    clear_drafts,
-    scan,
-)
+from eventtrack.log.frames import PREAMBLE, Frame, Scan, Slot, scan
+from eventtrack.log.journal import FAMILY_BYTES, SUFFIX, Journal, JournalFile
+from eventtrack.log.locking import locked
+from eventtrack.log.orphans import OrphanJournal, clear_drafts, id_of
 from eventtrack.log.protocol import EventLog, LogTransaction
 
 # How long the drainer waits after a failure (a full disk, say) before it tries again.
@@ -72,8 +60,8 @@ class Drainer:
         for file, stop in self._journal.snapshot():
             start = max(transaction.journal_offset(file.id), file.drained)
             if start < stop:
-                found = scan(file.map, start, stop)
-                if found.stop < stop:
+                found = scan(file.map, start, stop, slots=file.slots.keys())
+                if found.stop < stop or found.damage:
                     _keep_damaged(file, found)
                 append_frames(transaction, found.frames, file.slots.__getitem__, self._session)
                 transaction.set_journal_offset(file.id, stop)
@@ -172,12 +160,21 @@ class SlotLookup:
 
     def __init__(self, frames: Iterable[Frame]) -> None:
         self._slots: dict[int, Slot] = {}
+        self.add(frames)
+
+    def add(self, frames: Iterable[Frame]) -> None:
+        """Take the definitions of further frames."""
         for number, body in frames:
             if number == 0:
                 slot = msgspec.msgpack.decode(body, type=Slot)
                 self._slots[slot.number] = slot
 
-    def __contains__(self, number: int) -> bool:
+    @property
+    def numbers(self) -> KeysView[int]:
+        """The slots that are defined."""
+        return self._slots.keys()
+
+    def __contains__(self, number: object) -> bool:
         return number == 0 or number in self._slots
 
     def __call__(self, number: int) -> Slot:
@@ -208,29 +205,13 @@ def adopt_orphans(log: EventLog, folder: Path) -> int:
     """Move the journals of dead processes into the log; returns how many there were.
 
     Somebody else who is adopting is waited for: when this returns, every call that had returned in
-    a process that is dead is in the log. A journal that cannot be read to its end is set aside as
-    `.damaged`, after what stands before the damage was kept, with a warning.
+    a process that is dead is in the log. A journal that is damaged is set aside as `.damaged`,
+    after every whole frame was kept, with a warning.
     """
     if not any(folder.glob("*" + SUFFIX)):
         return 0
-    with _adopting(folder):
+    with locked(folder, f"adopt the journals in {folder}"):
         return _adopt_all(log, folder)
-
-
-@contextlib.contextmanager
-def _adopting(folder: Path) -> Iterator[None]:
-    """Be the only one to adopt. The lock ends with the process."""
-    try:
-        descriptor = os.open(folder, os.O_RDONLY)
-    except OSError as error:
-        raise translate_os_error(error, f"adopt the journals in {folder}") from error
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        # Not only closed: a child forked meanwhile would hold on to it.
-        fcntl.flock(descriptor, fcntl.LOCK_UN)
-        os.close(descriptor)
 
 
 def _adopt_all(log: EventLog, folder: Path) -> int:
@@ -252,35 +233,38 @@ def _adopt_all(log: EventLog, folder: Path) -> int:
         return 0
     clear_drafts(folder)
     log.transact(
-        lambda txn: txn.forget_journals(
-            lambda: [bytes.fromhex(path.stem) for path in folder.glob("*" + SUFFIX)]
-        )
+        lambda txn: txn.forget_journals(lambda: filter(None, map(id_of, folder.glob("*" + SUFFIX))))
     )
     return adopted
 
 
 def _adopt(log: EventLog, orphan: OrphanJournal) -> None:
+    if not orphan.data.strip(b"\0"):
+        orphan.finish(damaged=False)  # it was being made when its process died
+        return
     try:
-        journal_id, session = orphan.preamble()
+        preamble = orphan.preamble()
     except EventtrackError as error:
-        # A file of zeros was being made when its process died: there is nothing in it.
-        if orphan.data.strip(b"\0"):
-            _warn_damaged(orphan.path, str(error))
-        orphan.finish(damaged=bool(orphan.data.strip(b"\0")))
+        _warn_damaged(orphan.path, str(error))
+        orphan.finish(damaged=True)
         return
 
     def move(transaction: LogTransaction) -> str:
-        start = max(transaction.journal_offset(journal_id), PREAMBLE.size)
-        before = scan(orphan.data, PREAMBLE.size, start)
-        rest = scan(orphan.data, start, len(orphan.data))
-        slots = SlotLookup([*before.frames, *rest.frames])
-        # Damage among frames that were moved earlier may have taken a slot's definition with it.
+        offset = transaction.journal_offset(preamble.journal_id)
+        start = max(offset, PREAMBLE.size)
+        before = scan(orphan.data, PREAMBLE.size, start, old=preamble.old)
+        slots = SlotLookup(before.frames)
+        rest = scan(orphan.data, start, len(orphan.data), slots=slots.numbers, old=preamble.old)
+        slots.add(rest.frames)
         whole = [frame for frame in rest.frames if frame[0] in slots]
-        append_frames(transaction, whole, slots, session)
-        transaction.set_journal_offset(journal_id, rest.stop)
-        if len(whole) < len(rest.frames):
-            return f"{len(rest.frames) - len(whole)} frames are of slots that it does not define"
-        return rest.damage
+        append_frames(transaction, whole, slots, session=preamble.session)
+        transaction.set_journal_offset(preamble.journal_id, rest.stop)
+        problems = [preamble.damage, before.damage, rest.damage]
+        if lost := len(rest.frames) - len(whole):
+            problems.append(f"{lost} frames are of slots that it does not define")
+        if before.stop < start and not before.damage:
+            problems.append(f"{offset} bytes of it are said to be in the log, where no frame ends")
+        return "; ".join(filter(None, problems))
 
     try:
         damage = log.transact(move)
@@ -294,14 +278,15 @@ def _adopt(log: EventLog, orphan: OrphanJournal) -> None:
 
 def _keep_damaged(file: JournalFile, found: Scan) -> None:
     # Somebody else wrote into this process's journal: the process goes on behind the damage.
-    file.path.with_suffix(".damaged").write_bytes(file.map[:])
+    with contextlib.suppress(OSError):  # no room for a copy is no reason to lose what is whole
+        file.path.with_suffix(".damaged").write_bytes(file.map[:])
     _warn_damaged(file.path, found.damage or f"the frame at byte {found.stop} is not whole")
 
 
 def _warn_damaged(path: Path, damage: str) -> None:
     warnings.warn(
-        f"the journal {path.name} is damaged: {damage}; what stands before was kept, the file is "
-        "set aside. `eventtrack check` tells more",
+        f"the journal {path.name} is damaged: {damage}. Every whole frame was kept, the file is "
+        "set aside as .damaged; `eventtrack check` tells more",
         EventtrackWarning,
         stacklevel=2,
     )

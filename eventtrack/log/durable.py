@@ -1,15 +1,15 @@
 """Files that are whole when they have their name."""
 
-import contextlib
 import errno
 import fcntl
 import os
 import secrets
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import BinaryIO
 
 from eventtrack.log.filesystem import sync_folder
+from eventtrack.log.locking import locked
 
 # How the name of a file begins that nobody may read yet.
 DRAFT = ".draft-"
@@ -80,19 +80,8 @@ def make_folder(path: Path, mode: int = 0o777) -> None:
 def rewrite_in_turn(path: Path, data: bytes) -> None:
     """Put a file in the place of the one that is there, durably, one process after the other."""
     make_folder(path.parent)
-    with locked_folder(path.parent):
+    with locked(path.parent, f"write {path}"):
         rewrite_file(path, data)
-
-
-@contextlib.contextmanager
-def locked_folder(path: Path) -> Iterator[None]:
-    """Be the only one who writes certain files of a folder. The lock ends with the process."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
 
 
 def open_draft(path: Path) -> tuple[Path, BinaryIO]:

@@ -8,9 +8,9 @@ transaction passes a gate. And of one file a process opens one environment only 
 otherwise), so they are shared by path.
 """
 
-import fcntl
 import os
 import threading
+import time
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -22,8 +22,11 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 import lmdb
 
 from eventtrack.errors import StoreClosedError
-from eventtrack.limits import MAP_BYTES_INITIAL, READERS_MAX
+from eventtrack.limits import MAP_BYTES_INITIAL, OPEN_PAGES_MAX, READER_CHECKS, READERS_MAX
+from eventtrack.log.filesystem import translate_os_error
 from eventtrack.log.gate import Gate
+from eventtrack.log.locking import FileLock
+from eventtrack.log.structure import refuse_damage
 from eventtrack.log.translation import overtaken, read_only, translate
 
 Result = TypeVar("Result")
@@ -50,7 +53,11 @@ class Environment:
         tables: Names of the tables, made when missing.
         sync: False leaves commits to the operating system: they survive the death of the
             process, not of the machine.
+        create: Whether to make the file where there is none, or an empty one.
         readonly: Open a file that cannot be written, or must not be.
+
+    Raises:
+        CorruptionError: The file is missing, cut or damaged, as far as its first pages tell.
     """
 
     def __init__(
@@ -59,6 +66,7 @@ class Environment:
         tables: tuple[str, ...],
         *,
         sync: bool = True,
+        create: bool = True,
         map_bytes: int = MAP_BYTES_INITIAL,
         readonly: bool = False,
     ) -> None:
@@ -74,8 +82,11 @@ class Environment:
         # Who writes, and how deep. Threads wait for it at the gate, outside: a fork in a write
         # transaction need not wait for them, and none of them has it while a fork makes them wait.
         self._writer = (0, 0)  # guarded by _gate.changed: thread, transactions
-        existing = path / "data.mdb"
-        size = existing.stat().st_size if existing.exists() else 0
+        self._commits = 0  # of this process, by one thread at a time
+        file = path / "data.mdb"
+        size = file.stat().st_size if file.exists() else 0
+        if size or not create:
+            refuse_damage(file, OPEN_PAGES_MAX)
         while map_bytes < 2 * size:
             map_bytes *= 2
         with _turn:
@@ -83,26 +94,29 @@ class Environment:
                 lmdb.open,
                 str(path),
                 max_dbs=len(tables),
-                max_readers=READERS_MAX,
-                max_spare_txns=0,  # a spare one would hold a reader's slot across a fork
                 sync=sync,
                 metasync=sync,
-                writemap=False,
-                readahead=False,
                 readonly=readonly,
                 create=not readonly,
                 lock=self._locked,
+                max_readers=READERS_MAX,
+                max_spare_txns=0,  # a spare one would hold a reader's slot across a fork
+                writemap=False,
+                readahead=False,
             )
             try:
                 self._lmdb = self._open(map_size=map_bytes)
-                if not readonly:
-                    self._lmdb.reader_check()
-                self._lock_file = os.open(path / "data.mdb", os.O_RDONLY if readonly else os.O_RDWR)
+                self._lock = FileLock(file, os.O_RDONLY if readonly else os.O_RDWR)
             except lmdb.Error as error:
                 raise translate(error, f"open {path}") from error
+            except OSError as error:
+                raise translate_os_error(error, f"open {path}") from error
             _open_environments.add(self)
         self.tables: dict[str, Any] = {}
         try:
+            if not readonly and self._lmdb.reader_check():
+                # A process died while it read: killed, or by a page that it met.
+                refuse_damage(file)
             run_growing(lambda: self._open_tables(tables))
         except BaseException:
             self.close()
@@ -116,9 +130,9 @@ class Environment:
                 _gate.changed.wait()
         with _turn:
             _open_environments.discard(self)
-            if self._lock_file >= 0:
+            if not self._abandoned:
                 self._lmdb.close()
-                self._close_lock()
+                self._lock.close()
 
     def _open_tables(self, names: tuple[str, ...]) -> None:
         # In a transaction of ours: without one, `open_db` waits for the writer of another process
@@ -161,7 +175,7 @@ class Environment:
         except lmdb.Error as error:
             raise translate(error, f"write {self.path}") from error
         finally:
-            self._unlock()
+            self._lock.release()
             self._leave(write=True)
 
     @contextmanager
@@ -179,7 +193,7 @@ class Environment:
     def renew(self) -> None:
         """Close the file and open it again, so that LMDB forgets every page it had in memory."""
         self._refuse_closed(write=True)
-        with _turn, self._alone(), _exclusively(self._lock_file):
+        with _turn, self._alone(), self._lock.held():
             size = self._lmdb.info()["map_size"]
             self._lmdb.close()
             self._lmdb = self._open(map_size=size)
@@ -220,14 +234,9 @@ class Environment:
 
     def info(self) -> dict[str, int]:
         """LMDB's figures: map size, last page, last transaction, readers."""
-        info, page_bytes = self._lmdb.info(), self._lmdb.stat()["psize"]
-        return {
-            "map_size": info["map_size"],
-            "last_pgno": info["last_pgno"],
-            "last_txnid": info["last_txnid"],
-            "num_readers": info["num_readers"],
-            "psize": page_bytes,
-        }
+        info: Any = self._lmdb.info()
+        names = ("map_size", "last_pgno", "last_txnid", "num_readers")
+        return {"psize": self._lmdb.stat()["psize"], **{name: info[name] for name in names}}
 
     @property
     def in_use(self) -> bool:
@@ -241,7 +250,7 @@ class Environment:
         reader's slot of the parent; the gate saw to it that no other thread has one.
         """
         self._abandoned = True
-        self._close_lock()  # a lock that the parent has stays the parent's
+        self._lock.close()  # a lock that the parent has stays the parent's
         if self._inside:
             # The thread that forked has one: the child keeps what it can neither use nor close.
             _kept.append(self._lmdb)
@@ -254,26 +263,24 @@ class Environment:
             if write:
                 # Processes wait for each other here, not for LMDB's own lock: when several of them
                 # are killed at once, that one can be free and a survivor not be told.
-                fcntl.flock(self._lock_file, fcntl.LOCK_EX)
+                self._acquire()
             try:
                 return self._lmdb.begin(write=write)
             except lmdb.MapResizedError:
                 # Another process grew the file. Only `begin` reports it, so nothing was done yet.
                 if write:
-                    self._unlock()
+                    self._lock.release()
                 self._leave(write=write)
                 try:
                     self._resize(lambda: 0)
                 finally:
                     self._enter(write=write, again=True)
 
-    def _unlock(self) -> None:
-        if self._lock_file >= 0:
-            fcntl.flock(self._lock_file, fcntl.LOCK_UN)
-
-    def _close_lock(self) -> None:
-        descriptor, self._lock_file = self._lock_file, -1
-        os.close(descriptor)
+    def _acquire(self) -> None:
+        self._lock.acquire()
+        self._commits += 1
+        if self._commits % READER_CHECKS == 0:  # readers that were killed keep pages from new use
+            self._lmdb.reader_check()
 
     def _refuse_closed(self, *, write: bool = False) -> None:
         if write and self._readonly:
@@ -290,7 +297,10 @@ class Environment:
                 or (_gate.forking and not own)
                 or (write and self._writer[0] not in (0, thread))
             ):
+                began = time.monotonic()
                 _gate.changed.wait()
+                if write:  # whoever queued behind one that gave up need not wait as long again
+                    self._lock.refuse_if_given_up(began)
             if not again:  # who left for a moment enters, so as to leave for good
                 self._refuse_closed()
             if write:
@@ -337,16 +347,6 @@ class Environment:
             finally:
                 self._growing = False
                 _gate.changed.notify_all()
-
-
-@contextmanager
-def _exclusively(file: int) -> Iterator[None]:
-    """A block in which no other process writes."""
-    fcntl.flock(file, fcntl.LOCK_EX)
-    try:
-        yield
-    finally:
-        fcntl.flock(file, fcntl.LOCK_UN)
 
 
 class MapFull(Exception):  # noqa: N818 - a signal to try again, not an error for callers

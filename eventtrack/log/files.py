@@ -3,14 +3,25 @@
 import os
 from pathlib import Path
 
-from eventtrack.errors import FormatTooNewError, InvalidValueError, StoreMissingError
+from eventtrack.errors import (
+    CorruptionError,
+    FormatTooNewError,
+    InvalidValueError,
+    StoreMissingError,
+)
 from eventtrack.events.envelope import FORMAT_VERSION as ENVELOPE_FORMAT
-from eventtrack.log.durable import locked_folder, rewrite_file
+from eventtrack.events.envelope import Envelope
+from eventtrack.log.durable import rewrite_file
+from eventtrack.log.environment import Environment
 from eventtrack.log.filesystem import refuse_network_file_system, sync_folder, translate_os_error
+from eventtrack.log.locking import locked
+from eventtrack.log.structure import last_transaction
 
 LOG, JOURNAL, VIEWS, BLOBS, REMOTES = "log", "journal", "views", "blobs", "remotes"
 LOCATIONS = "locations"
 _FORMAT_FILE = "FORMAT"
+# How the names of files end that hold what was damaged, as it was found.
+DAMAGED = ".damaged"
 # A store is of the first format until it holds a feed with branches: who knows only that one would
 # take it for damaged.
 FORMAT_VERSION, FORMAT_WITH_BRANCHES = ENVELOPE_FORMAT, 2
@@ -22,13 +33,15 @@ def prepare(path: Path, *, create: bool) -> None:
     Raises:
         StoreMissingError: There is none and `create` is False.
         InvalidValueError: Something else is there.
+        CorruptionError: `FORMAT` is missing, and the log is there.
         FormatTooNewError: A newer eventtrack made it; it is left as it is.
         UnsuitableFileSystemError: The path is on a network file system.
     """
     file = path / _FORMAT_FILE
     try:
-        text = file.read_text()
+        text = file.read_text(errors="replace")
     except FileNotFoundError:
+        _refuse_orphaned_log(path)
         if not create:
             raise StoreMissingError(
                 f"there is no store at {path}",
@@ -47,24 +60,32 @@ def prepare(path: Path, *, create: bool) -> None:
 def _create(path: Path) -> str:
     try:
         path.mkdir(parents=True, exist_ok=True)
-        present = {entry.name for entry in path.iterdir() if not entry.name.startswith(".")}
-        if _FORMAT_FILE in present:
-            return (path / _FORMAT_FILE).read_text()  # another process was faster
-        if present - {LOG, JOURNAL, VIEWS, BLOBS, REMOTES, LOCATIONS}:
-            raise InvalidValueError(
-                f"cannot make a store at {path}: the folder already holds {min(present)!r}",
-                hint="choose an empty folder or a new name, for example ./.eventtrack",
-            )
-        refuse_network_file_system(path)
-        for name in (LOG, JOURNAL, VIEWS, BLOBS, LOCATIONS):
-            (path / name).mkdir(exist_ok=True)
-        # Last and in one step: a folder with this file is a whole store.
-        _write_format(path, FORMAT_VERSION)
-        sync_folder(path.parent)
+        with locked(path, f"make a store at {path}"):
+            return _create_alone(path)
     except FileExistsError as error:
         raise _not_a_folder(path, error.filename) from error
     except OSError as error:
         raise translate_os_error(error, f"make a store at {path}") from error
+
+
+def _create_alone(path: Path) -> str:
+    present = {entry.name for entry in path.iterdir() if not entry.name.startswith(".")}
+    if _FORMAT_FILE in present:
+        # Another process was faster.
+        return (path / _FORMAT_FILE).read_text(errors="replace")
+    if present - {LOG, JOURNAL, VIEWS, BLOBS, REMOTES, LOCATIONS}:
+        raise InvalidValueError(
+            f"cannot make a store at {path}: the folder already holds {min(present)!r}",
+            hint="choose an empty folder or a new name, for example ./.eventtrack",
+        )
+    refuse_network_file_system(path)
+    for name in (LOG, JOURNAL, VIEWS, BLOBS, LOCATIONS):
+        (path / name).mkdir(exist_ok=True)
+    _make_log(path / LOG)
+    sync_folder(path)
+    # Last and in one step: a folder with this file is a whole store.
+    _write_format(path, FORMAT_VERSION)
+    sync_folder(path.parent)
     return f"{FORMAT_VERSION}\n"
 
 
@@ -75,16 +96,63 @@ def is_writable(path: Path) -> bool:
     return all(os.access(place, os.W_OK) for place in places if place.exists())
 
 
+def _make_log(folder: Path) -> None:
+    """Make an empty log, durably: one that is missing later was lost."""
+    Environment(folder, ()).close()
+    with (folder / "data.mdb").open("rb") as file:
+        os.fsync(file.fileno())
+    sync_folder(folder)
+
+
+def _refuse_orphaned_log(path: Path) -> None:
+    """Refuse a folder with a log but without `FORMAT`, unless nothing was ever recorded there."""
+    if last_transaction(path / LOG / "data.mdb") and not (path / _FORMAT_FILE).exists():
+        raise CorruptionError(
+            f"cannot open {path}: its {_FORMAT_FILE} file is missing, and the log is there",
+            hint=f"put it back from a copy, or write it: `echo {FORMAT_WITH_BRANCHES} > "
+            f"{path / _FORMAT_FILE}`; then run `eventtrack check`",
+        )
+
+
+def refuse_deleted(file: Path, inode: int) -> None:
+    """Refuse to write to a file that has no name any more: nobody would ever read it."""
+    try:
+        found = file.stat().st_ino
+    except FileNotFoundError:
+        found = -1
+    if found != inode:
+        raise StoreMissingError(
+            f"cannot write {file.parent}: it was deleted or replaced while it was open",
+            hint="put the folder back, or begin a new store: close this one and open it again",
+        )
+
+
+def keep_damaged(folder: Path, envelope: Envelope) -> None:
+    """Keep a damaged envelope beside the log that goes on without its payload."""
+    name = f"{envelope.header.replica.hex()}-{envelope.header.index}{DAMAGED}"
+    rewrite_file(folder / name, envelope.data)
+
+
 def note_branches(path: Path) -> None:
     """Mark a store as one that only those can read who know of branches; durable on return."""
     file = path / _FORMAT_FILE
-    if file.exists() and int(file.read_text()) < FORMAT_WITH_BRANCHES:
-        _write_format(path, FORMAT_WITH_BRANCHES)
+    if file.exists() and read_format(path) < FORMAT_WITH_BRANCHES:
+        with locked(path, f"write {file}"):
+            _write_format(path, FORMAT_WITH_BRANCHES)
 
 
 def _write_format(path: Path, number: int) -> None:
-    with locked_folder(path):
-        rewrite_file(path / _FORMAT_FILE, f"{number}\n".encode())
+    """Write the number; for whoever holds the folder's lock."""
+    rewrite_file(path / _FORMAT_FILE, f"{number}\n".encode())
+
+
+def read_format(path: Path) -> int:
+    """The number of a store's format.
+
+    Raises:
+        InvalidValueError: There is no number in the file.
+    """
+    return _number_of(path, (path / _FORMAT_FILE).read_text(errors="replace"))
 
 
 def _not_a_folder(path: Path, file: object) -> InvalidValueError:
@@ -95,15 +163,21 @@ def _not_a_folder(path: Path, file: object) -> InvalidValueError:
 
 
 def _check_format(path: Path, text: str) -> None:
-    number = text.strip()
-    if not number.isdecimal():
-        raise InvalidValueError(
-            f"cannot open {path}: its FORMAT file says {number[:20]!r}, not a number",
-            hint="is this an eventtrack store? If it is, restore FORMAT from a copy",
-        )
-    if int(number) > FORMAT_WITH_BRANCHES:
+    number = _number_of(path, text)
+    if number > FORMAT_WITH_BRANCHES:
         raise FormatTooNewError(
             f"cannot open {path}: it has format {number}, this eventtrack reads "
             f"{FORMAT_WITH_BRANCHES} and older",
             hint="upgrade with `pip install -U eventtrack`; the store has not been touched",
         )
+
+
+def _number_of(path: Path, text: str) -> int:
+    number = text.strip()
+    if not number.isascii() or not number.isdecimal() or not int(number):
+        raise InvalidValueError(
+            f"cannot open {path}: its {_FORMAT_FILE} file says {number[:20]!r}, not a number",
+            hint="is this an eventtrack store? If it is, write it anew: `echo "
+            f"{FORMAT_WITH_BRANCHES} > {path / _FORMAT_FILE}`; then run `eventtrack check`",
+        )
+    return int(number)

@@ -5,7 +5,14 @@ import fcntl
 import os
 from pathlib import Path
 
-from eventtrack.errors import DiskFullError, StoreReadOnlyError, UnsuitableFileSystemError
+from eventtrack.errors import (
+    DiskFullError,
+    EventtrackError,
+    StoreError,
+    StoreMissingError,
+    StoreReadOnlyError,
+    UnsuitableFileSystemError,
+)
 
 # File systems whose mmap and locks do not hold between machines (LMDB manual, "Caveats").
 _NETWORK_FILE_SYSTEM_NAMES = """
@@ -87,8 +94,13 @@ def boot_id() -> str:
         return ""
 
 
-def translate_os_error(error: OSError, doing: str) -> Exception:
-    """The error of ours that says what to do about an `OSError`; the error itself if none does."""
+def translate_os_error(error: OSError, doing: str) -> EventtrackError:
+    """The error of ours that says what to do about an `OSError`.
+
+    Args:
+        doing: What was being done to what, as it follows "cannot".
+    """
+    why = f"{error.strerror or error}" + (f": {error.filename}" if error.filename else "")
     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         return DiskFullError(
             f"cannot {doing}: the disk is full",
@@ -96,10 +108,26 @@ def translate_os_error(error: OSError, doing: str) -> Exception:
         )
     if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
         return StoreReadOnlyError(
-            f"cannot {doing}: {error.strerror}: {error.filename}",
+            f"cannot {doing}: {why}",
             hint="check the owner and permissions of the folder, or choose another one",
         )
-    return error
+    if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ESTALE, errno.ENODEV, errno.ENXIO):
+        return StoreMissingError(
+            f"cannot {doing}: {why}",
+            hint="was it moved, deleted or unmounted? Put it back, then open the store again",
+        )
+    if error.errno in (errno.EMFILE, errno.ENFILE):
+        return StoreError(
+            f"cannot {doing}: too many files are open",
+            hint="close some stores or files, or allow more with `ulimit -n`; then try again",
+        )
+    if error.errno == errno.EIO:
+        return StoreError(
+            f"cannot {doing}: the disk fails to read or write ({why})",
+            hint="look at the system's log (`dmesg`); copy the store to another disk, then run "
+            "`eventtrack check` on the copy",
+        )
+    return StoreError(f"cannot {doing}: {why}", hint="mend that, then try again")
 
 
 def sync_folder(path: Path) -> None:

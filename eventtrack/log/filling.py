@@ -38,6 +38,19 @@ def fill(
     return True
 
 
+def lose(txn: Transaction, tables: dict[str, Any], feed: bytes, index: int) -> Envelope | None:
+    """Take out the payload of an envelope if it is damaged; returns what was there, else None."""
+    name = holder(txn, tables, feed, index) + key_of(index)
+    position = txn.get(name, db=tables["feeds"])
+    envelope = None if position is None else Envelope(txn.get(position, db=tables["events"]) or b"")
+    if position is None or envelope is None or envelope.is_whole:
+        return None
+    txn.put(position, envelope.without_payload, db=tables["events"])
+    if not erasure.is_erased(txn, tables, envelope):
+        txn.put(name, b"", db=tables["bare"])
+    return envelope
+
+
 def unfilled(txn: Transaction, tables: dict[str, Any]) -> dict[bytes, int]:
     """The first index of each feed whose payload is not here and may come."""
     found: dict[bytes, int] = {}

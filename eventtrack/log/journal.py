@@ -9,41 +9,28 @@ import errno
 import fcntl
 import mmap
 import os
-import struct
 import threading
-import time
 import weakref
 import zlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
 
 import msgspec
 
-from eventtrack.errors import ChecksumError, StoreClosedError
+from eventtrack.errors import StoreClosedError
 from eventtrack.limits import JOURNAL_BYTES
 from eventtrack.log.filesystem import translate_os_error
+from eventtrack.log.frames import FRAME, MAGIC, PREAMBLE, Slot, session_slot, slot_seed
 
 SUFFIX = ".journal"
-MAGIC = b"ETJOURN1"
-PREAMBLE = struct.Struct("<8s16s16s")
-FRAME = struct.Struct("<III")
-_SLOT_BYTES = struct.Struct("<I")
 # A journal's id: these many bytes are those of all files of one process, the rest counts them.
 FAMILY_BYTES = 12
+
+_crc32, _pack_into = zlib.crc32, FRAME.pack_into
 
 # The journals that this process writes. A lock belongs to the open file, which a forked child
 # shares: the child lets go of it, or it would keep the lock when its parent has died.
 _own_files: "weakref.WeakSet[JournalFile]" = weakref.WeakSet()
-
-
-class Slot(msgspec.Struct, array_like=True, frozen=True):
-    """What the frames of one slot hold: events of one type for one stream."""
-
-    number: int
-    stream: str
-    type: str
-    version: int
 
 
 class JournalFile:
@@ -132,14 +119,15 @@ class Journal:
         self._closed = False
         self._file = self._make_file(file_bytes)  # guarded by _lock
         self._limit = file_bytes  # guarded by _lock: the size of _file
+        self._define(session_slot(session))
+        self._file.drained = self._file.at
 
     def define(self, stream: str, event_type: str, version: int) -> int:
         """A slot for events of one type and stream, to be given to `append`."""
         with self._lock:
             self._slots_made += 1
             slot = Slot(self._slots_made, stream, event_type, version)
-            self._write(0, msgspec.msgpack.encode(slot), _DEFINITION_SEED)
-            self._file.slots[slot.number] = slot
+            self._define(slot)
             return slot.number
 
     def disown(self) -> None:
@@ -164,12 +152,15 @@ class Journal:
         with self._lock:
             file = self._file
             start = file.at
-            stop = start + 12 + len(body)
+            size = len(body)
+            stop = start + 12 + size
             if stop > self._limit:
                 self._write(slot, body, seed)
             else:
-                FRAME.pack_into(file.map, start, len(body), zlib.crc32(body, seed), slot)
-                file.map[start + 12 : stop] = body
+                # The header goes last: with it the frame is there.
+                data = file.map
+                data[start + 12 : stop] = body
+                _pack_into(data, start, size, _crc32(body, seed + size), slot)
                 file.at = stop
         if not self._awake:
             self._awake = True
@@ -225,9 +216,18 @@ class Journal:
         if self._file.at + size > self._limit:
             self._begin_file(size)
         file = self._file
-        FRAME.pack_into(file.map, file.at, len(body), zlib.crc32(body, seed), slot)
         file.map[file.at + FRAME.size : file.at + size] = body
+        _pack_into(file.map, file.at, len(body), _crc32(body, seed + len(body)), slot)
         file.at += size
+
+    def _define(self, slot: Slot) -> None:
+        self._write_twice(msgspec.msgpack.encode(slot))
+        self._file.slots[slot.number] = slot
+
+    def _write_twice(self, definition: bytes) -> None:
+        # Without it no frame of the slot can be read: one that is damaged must not cost them all.
+        for _ in range(2):
+            self._write(0, definition, _DEFINITION_SEED)
 
     def _begin_file(self, frame_bytes: int) -> None:
         # A frame larger than a file gets a file of its own size: no event is too large to keep.
@@ -236,25 +236,20 @@ class Journal:
         gone = set(retired)
         slots = {key: slot for key, slot in self._file.slots.items() if key not in gone}
         definitions = [msgspec.msgpack.encode(slot) for slot in slots.values()]
-        room += sum(FRAME.size + len(body) for body in definitions)
+        room += sum(2 * (FRAME.size + len(body)) for body in definitions)
         size = max(self._file_bytes, room)
         file = self._make_file(size)
         del self._retired[: len(retired)]  # others may have been added meanwhile
         self._full.append(self._file)
         self._file, self._limit, file.slots = file, size, slots
         for body in definitions:
-            self._write(0, body, _DEFINITION_SEED)
+            self._write_twice(body)
 
     def _make_file(self, size: int) -> JournalFile:
         number = self._files_made.to_bytes(16 - FAMILY_BYTES, "big")
         file = JournalFile(self._folder, self._family + number, self._session, size)
         self._files_made += 1
         return file
-
-
-def slot_seed(slot: int) -> int:
-    """The CRC-32 of a slot's bytes, from which its frames' checksums go on."""
-    return zlib.crc32(_SLOT_BYTES.pack(slot))
 
 
 _DEFINITION_SEED = slot_seed(0)
@@ -272,109 +267,3 @@ def _allocate(descriptor: int, size: int) -> None:
             raise
         if os.write(descriptor, bytes(size)) < size:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from error
-
-
-# One frame of a journal: its slot and the event's body.
-Frame = tuple[int, bytes]
-
-
-class Scan(NamedTuple):
-    """What a journal's bytes hold: frames, where they end, and the slots they use.
-
-    `torn` counts bytes of a last frame that a crash cut; `damage` says why reading stopped early.
-    """
-
-    frames: list[Frame]
-    stop: int
-    torn: int
-    damage: str
-
-
-def scan(data: mmap.mmap | bytes, start: int, stop: int) -> Scan:
-    """Read the frames of `data[start:stop]`, to the first that is not whole."""
-    frames: list[Frame] = []
-    at = start
-    unpack, crc32, header = FRAME.unpack_from, zlib.crc32, FRAME.size
-    seeds: dict[int, int] = {}
-    while at + header <= stop:
-        length, checksum, slot = unpack(data, at)
-        if not length:
-            break
-        body = data[at + header : at + header + length]
-        if slot not in seeds:
-            seeds[slot] = slot_seed(slot)
-        if crc32(body, seeds[slot]) != checksum:
-            end = at + header + length
-            if end <= stop and not data[end:stop].strip(b"\0"):
-                return Scan(frames, at, end - at, "")
-            return Scan(frames, at, 0, f"the frame at byte {at} fails its checksum")
-        frames.append((slot, body))
-        at += header + length
-    if data[at:stop].strip(b"\0"):
-        return Scan(frames, at, 0, f"there are bytes behind the end at byte {at}")
-    return Scan(frames, at, 0, "")
-
-
-class OrphanJournal:
-    """The journal of a dead process, locked by this one for as long as it is open."""
-
-    def __init__(self, path: Path, descriptor: int) -> None:
-        self.path = path
-        self._descriptor = descriptor
-        self.data = b""
-        with open(descriptor, "rb", closefd=False) as file:
-            self.data = file.read()
-
-    @classmethod
-    def claim(cls, path: Path) -> "OrphanJournal | None":
-        """Lock a journal whose owner is gone; None when somebody holds or has finished it."""
-        try:
-            descriptor = os.open(path, os.O_RDWR)
-        except FileNotFoundError:
-            return None
-        except OSError as error:
-            raise translate_os_error(error, f"adopt the journal {path}") from error
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            os.close(descriptor)
-            return None
-        if not os.fstat(descriptor).st_nlink:
-            os.close(descriptor)
-            return None
-        return cls(path, descriptor)
-
-    def preamble(self) -> tuple[bytes, bytes]:
-        """The journal's id and session.
-
-        Raises:
-            ChecksumError: It does not begin as a journal does.
-        """
-        if len(self.data) < PREAMBLE.size or self.data[: len(MAGIC)] != MAGIC:
-            raise ChecksumError(
-                f"{self.path} is not a journal", hint="move it away, then run `eventtrack check`"
-            )
-        _, journal_id, session = PREAMBLE.unpack_from(self.data)
-        return journal_id, session
-
-    def finish(self, *, damaged: bool) -> None:
-        """Delete the journal, or set it aside when some of it could not be read."""
-        if damaged:
-            self.path.rename(self.path.with_suffix(".damaged"))
-        else:
-            self.path.unlink(missing_ok=True)
-        self.close()
-
-    def close(self) -> None:
-        """Unlock the journal and leave it as it is."""
-        os.close(self._descriptor)
-
-
-def clear_drafts(folder: Path, older_than_s: float = 3600.0) -> None:
-    """Remove files that a process died in the middle of making."""
-    for path in folder.glob("*.new"):
-        try:
-            if time.time() - path.stat().st_mtime > older_than_s:
-                path.unlink()
-        except OSError:
-            continue

@@ -18,10 +18,10 @@ TABLE = struct.Struct("=IHHQQQQQ")  # padding, flags, depth, four counts, root
 NUMBER, POINTER = struct.Struct("=Q"), struct.Struct("=H")
 NONE = 2**64 - 1
 META_PAGES = 2
-_META = struct.Struct("=IIQQ")  # magic, version, address, size of the map
-_TAIL = struct.Struct("=QQ")  # last page, transaction
-_MAGIC, _VERSION = 0xBEEFC0DE, 1
-META_BYTES = PAGE.size + _META.size + 2 * TABLE.size + _TAIL.size
+META_HEAD = struct.Struct("=IIQQ")  # magic, version, address, size of the map
+META_TAIL = struct.Struct("=QQ")  # last page, transaction
+MAGIC, VERSION = 0xBEEFC0DE, 1
+META_BYTES = PAGE.size + META_HEAD.size + 2 * TABLE.size + META_TAIL.size
 
 
 class Meta(NamedTuple):
@@ -40,11 +40,11 @@ def read_meta(data: bytes) -> Meta | None:
     """The meta page in the first bytes of `data`; None where there is none of this layout."""
     if len(data) < META_BYTES:
         return None
-    magic, version, _, _ = _META.unpack_from(data, PAGE.size)
-    if (magic, version) != (_MAGIC, _VERSION):
+    magic, version, _, _ = META_HEAD.unpack_from(data, PAGE.size)
+    if (magic, version) != (MAGIC, VERSION):
         return None
-    place = PAGE.size + _META.size
+    place = PAGE.size + META_HEAD.size
     free = TABLE.unpack_from(data, place)
     main = TABLE.unpack_from(data, place + TABLE.size)
-    last, transaction = _TAIL.unpack_from(data, place + 2 * TABLE.size)
+    last, transaction = META_TAIL.unpack_from(data, place + 2 * TABLE.size)
     return Meta(transaction, free[0], (free[-1], main[-1]), last)

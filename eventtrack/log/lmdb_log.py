@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from eventtrack.clock import Clock, SystemClock, next_recorded, observe_recorded
-from eventtrack.errors import ConflictError, CorruptionError, StoreMissingError
+from eventtrack.errors import ConflictError, CorruptionError
 from eventtrack.events.envelope import SALT_BYTES, Draft, Envelope, seal
 from eventtrack.events.redaction import is_redaction
 from eventtrack.ids import IdSource, RandomIds
@@ -30,7 +30,8 @@ class LmdbLog:
     """An `EventLog` in a folder. Every process that uses the folder opens its own.
 
     Args:
-        folder: Must exist; `data.mdb` is made in it when missing, unless it is `readonly`.
+        folder: Must exist.
+        create: Whether to make the log when its file is missing, unless it is `readonly`.
         map_bytes: The first size of the map; doubled whenever it is full.
     """
 
@@ -40,12 +41,13 @@ class LmdbLog:
         *,
         clock: Clock | None = None,
         ids: IdSource | None = None,
+        create: bool = True,
         map_bytes: int | None = None,
         readonly: bool = False,
     ) -> None:
         self._clock, self._ids = clock or SystemClock(), ids or RandomIds()
         options: dict[str, Any] = {} if map_bytes is None else {"map_bytes": map_bytes}
-        self.environment = Environment(folder, TABLES, readonly=readonly, **options)
+        self.environment = Environment(folder, TABLES, create=create, readonly=readonly, **options)
         self._tables, self._file = self.environment.tables, folder / "data.mdb"
         self._inode = self._file.stat().st_ino
         if not readonly:
@@ -81,7 +83,7 @@ class LmdbLog:
     def begin(self) -> Iterator["LmdbTransaction"]:
         """A transaction as the only writer, committed durably when the block ends."""
         with self.environment.write() as txn:
-            self._refuse_deleted()
+            files.refuse_deleted(self._file, self._inode)
             transaction = LmdbTransaction(txn, self._tables, self._clock, self._ids)
             yield transaction
             transaction.finish()
@@ -167,21 +169,20 @@ class LmdbLog:
         with self.environment.read() as txn:
             return erasure.erased_in(txn, self._tables, feed, start, stop)
 
+    def set_aside(self, feed: bytes, index: int) -> None:
+        """Let an envelope go without its payload, which is not what its header says."""
+
+        def work() -> None:
+            with self.environment.write() as txn:
+                lost = filling.lose(txn, self._tables, feed, index)
+                if lost is not None:
+                    files.keep_damaged(self._file.parent, lost)
+
+        run_growing(work)
+
     def close(self) -> None:
         """Release the log's files."""
         self.environment.close()
-
-    def _refuse_deleted(self) -> None:
-        """Refuse to write to a file that has no name any more: nobody would ever read it."""
-        try:
-            found = self._file.stat().st_ino
-        except FileNotFoundError:
-            found = -1
-        if found != self._inode:
-            raise StoreMissingError(
-                f"cannot write {self._file.parent}: it was deleted or replaced while it was open",
-                hint="put the folder back, or begin a new store: close this one and open it again",
-            )
 
     def _settle_replica(self, home: bytes) -> None:
         """Give this copy a replica id: for a new log, and for one that was copied here."""
@@ -206,11 +207,7 @@ class LmdbTransaction:
     """A write in progress; see `LogTransaction`."""
 
     def __init__(
-        self,
-        txn: Transaction,
-        tables: dict[str, Any],
-        clock: Clock,
-        ids: IdSource,
+        self, txn: Transaction, tables: dict[str, Any], clock: Clock, ids: IdSource
     ) -> None:
         self._txn = txn
         self._tables = tables

@@ -217,6 +217,13 @@ class MemoryLog:
             if not one.payload and self._is_erased(one)
         ]
 
+    def set_aside(self, feed: bytes, index: int) -> None:
+        """Let an envelope go without its payload, which is not what its header says."""
+        for place, envelope in enumerate(self._envelopes):
+            named = (self._feeds[place], envelope.header.index) == (feed, index)
+            if named and not envelope.is_whole:
+                self._envelopes[place] = Envelope(envelope.without_payload, envelope.position)
+
     def unfilled(self) -> dict[bytes, int]:
         """The first index of each feed whose payload is not here and may come."""
         found: dict[bytes, int] = {}

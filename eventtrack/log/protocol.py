@@ -197,6 +197,14 @@ class EventLog(LogReader, Protocol):
         """The first index of each feed whose payload was left out and may come (partial sync)."""
         ...
 
+    def set_aside(self, feed: bytes, index: int) -> None:
+        """Let an envelope go without its payload, which is not what its header says.
+
+        It may come again, as one that was left out may. Nothing happens to one that is whole. What
+        was there is kept in a file beside the log, for whoever wants to mend it.
+        """
+        ...
+
     def erased_in(self, feed: bytes, start: int, stop: int) -> list[int]:
         """Which envelopes of a feed lost their payload to a redaction.
 

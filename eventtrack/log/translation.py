@@ -1,10 +1,13 @@
 """What LMDB's errors mean to us: one table at the border, so that they never leave this package."""
 
+import errno
+import os
 from pathlib import Path
 
 import lmdb
 
 from eventtrack.errors import (
+    RESCUE,
     ConflictError,
     CorruptionError,
     DiskFullError,
@@ -13,6 +16,7 @@ from eventtrack.errors import (
     StoreError,
     StoreReadOnlyError,
 )
+from eventtrack.log.filesystem import translate_os_error
 
 
 def translate(error: lmdb.Error, doing: str) -> EventtrackError:
@@ -45,8 +49,11 @@ def translate(error: lmdb.Error, doing: str) -> EventtrackError:
     if isinstance(error, corrupt):
         return CorruptionError(
             f"cannot {doing}: the file is damaged or is no LMDB file ({text})",
-            hint="nothing was changed; run `eventtrack check`, or restore the store from a copy",
+            hint=RESCUE,
         )
+    for number in (errno.EMFILE, errno.ENFILE, errno.ENOENT, errno.ESTALE):
+        if os.strerror(number) in text:
+            return translate_os_error(OSError(number, os.strerror(number)), doing)
     if "closed" in text:
         return StoreClosedError(f"cannot {doing}: the store is closed", hint="open it again")
     return StoreError(f"cannot {doing}: {text}", hint="run `eventtrack check`")

@@ -8,7 +8,8 @@ import msgspec
 
 from eventtrack.errors import EventtrackError
 from eventtrack.log.drain import SlotLookup, append_frames
-from eventtrack.log.journal import PREAMBLE, SUFFIX, Frame, scan
+from eventtrack.log.frames import OLD_MAGIC, PREAMBLE, Frame, scan, session_in
+from eventtrack.log.journal import SUFFIX
 from eventtrack.log.protocol import LogTransaction
 from eventtrack.rescue.damaged import DamagedFile
 from eventtrack.rescue.report import SalvageReport
@@ -39,14 +40,15 @@ def take_journals(folder: Path, store: Store, report: SalvageReport) -> None:
             report.note(f"journal {path.name}: {damage}")
         if frames:
             _, _, session = PREAMBLE.unpack_from(data)
-            report.journal_events += _append(store, frames, session)
+            said = session_in(frames)  # under a checksum, which the beginning is not
+            report.journal_events += _append(store, frames, said or session)
 
 
 def _frames(data: bytes) -> tuple[list[Frame], str]:
     """The whole frames of a journal whose slots are defined in it, and what is wrong with it."""
     if len(data) < PREAMBLE.size:
         return [], "it is shorter than a journal's beginning"
-    found = scan(data, PREAMBLE.size, len(data))
+    found = scan(data, PREAMBLE.size, len(data), old=data.startswith(OLD_MAGIC))
     try:
         slots = SlotLookup(found.frames)
     except (msgspec.DecodeError, UnicodeDecodeError):

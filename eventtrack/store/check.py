@@ -6,12 +6,14 @@ from pathlib import Path
 
 import msgspec
 
-from eventtrack.errors import EventtrackError, NotFoundError, StoreReadOnlyError
+from eventtrack.errors import RESCUE, EventtrackError, NotFoundError, StoreReadOnlyError
 from eventtrack.events.envelope import Envelope
 from eventtrack.log import erasure, files, merkle
 from eventtrack.log.feeds import Branch
-from eventtrack.log.journal import PREAMBLE, OrphanJournal, scan
+from eventtrack.log.frames import PREAMBLE, scan
+from eventtrack.log.orphans import OrphanJournal
 from eventtrack.log.protocol import EventLog, Head
+from eventtrack.log.structure import find_damage
 from eventtrack.projections.digest import digest
 from eventtrack.store.blobs import live_blobs
 from eventtrack.store.engine import Engine
@@ -56,11 +58,17 @@ class CheckReport(Record):
 def check_store(engine: Engine, progress: Progress | None = None) -> CheckReport:
     """Examine a whole store; changes nothing.
 
-    The log: every header and payload hash, dense positions, gapless feeds whose times grow, Merkle
-    frontiers as stored. The journals: frames and checksums. The views: a rebuild gives the same
-    digest. The blobs: each is the bytes of its name, and none that anything names is missing.
+    The files: every page, see `check_files`; where one is damaged the rest is not looked at, as
+    that would end the process. The log: every header and payload hash, dense positions, gapless
+    feeds whose times grow, Merkle frontiers as stored. The journals: frames and checksums. The
+    views: a rebuild gives the same digest. The blobs: each is the bytes of its name, and none that
+    anything names is missing.
     """
+    report = check_files(engine.path)
+    if not report.ok:
+        return report
     report = check_log(engine, progress)
+    _check_set_aside(engine, report)
     _check_journals(engine.path / files.JOURNAL, report)
     if report.ok:
         _check_views(engine, report)
@@ -71,6 +79,25 @@ def check_store(engine: Engine, progress: Progress | None = None) -> CheckReport
             "a redaction was not finished: what it erased may still be in the file's bytes",
             "run `eventtrack redact --finish`",
         )
+    return report
+
+
+def check_files(path: Path) -> CheckReport:
+    """Examine the files of a store that LMDB maps, without LMDB, which dies of a damaged page.
+
+    Every page of the log and of the views: what it says of itself, the order of its keys, and
+    where it leads to. Reads nothing that the events say; costs about 10 us a page.
+    """
+    report = CheckReport()
+    for what in find_damage(path / files.LOG / "data.mdb") if (path / "FORMAT").exists() else ():
+        report.note("log/data.mdb", what, RESCUE)
+    for file in sorted((path / files.VIEWS).glob("*/data.mdb")):
+        for what in find_damage(file):
+            report.note(
+                file.relative_to(path).as_posix(),
+                what,
+                f"delete the folder {path / files.VIEWS}: the views are folded anew from the log",
+            )
     return report
 
 
@@ -207,8 +234,9 @@ def _check_journals(folder: Path, report: CheckReport) -> None:
             continue
         damage = ""
         try:
-            orphan.preamble()
-            damage = scan(orphan.data, PREAMBLE.size, len(orphan.data)).damage
+            preamble = orphan.preamble()
+            found = scan(orphan.data, PREAMBLE.size, len(orphan.data), old=preamble.old)
+            damage = preamble.damage or found.damage
         except EventtrackError as error:
             damage = error.message
         finally:
@@ -218,9 +246,28 @@ def _check_journals(folder: Path, report: CheckReport) -> None:
     for path in sorted(folder.glob("*.damaged")):
         report.note(
             f"journal {path.name}",
-            "it was damaged when its process died; what stood before the damage is in the log",
-            "look at the run's last points, then delete the file",
+            "it was damaged; every whole frame of it is in the log, the others are not",
+            "look at the points of the runs of its time, then delete the file",
         )
+
+
+def _check_set_aside(engine: Engine, report: CheckReport) -> None:
+    """What was found damaged when it was to be sent, and has not come again."""
+    for path in sorted((engine.path / files.LOG).glob(f"*{files.DAMAGED}")):
+        replica, _, index = path.stem.partition("-")
+        for position in engine.log.locate_all(bytes.fromhex(replica), int(index)):
+            envelope = engine.log.get(position)
+            erased = envelope and engine.log.erased_in(
+                bytes.fromhex(replica), int(index), int(index) + 1
+            )
+            if envelope is not None and not envelope.payload and not erased:
+                report.note(
+                    f"log, position {position}",
+                    f"the payload of envelope {index} of replica {replica} was damaged and set "
+                    f"aside as {path.name}",
+                    "pull from a machine that has it; if there is none, `eventtrack redact "
+                    f"{position}` lets what follows it be synced",
+                )
 
 
 def _check_views(engine: Engine, report: CheckReport) -> None:

@@ -238,7 +238,11 @@ class Engine:
         self._journal: Journal | None = None
         self._drainer: Drainer | None = None
         self.log = LmdbLog(
-            self.path / files.LOG, clock=self.clock, ids=self.ids, readonly=self.readonly
+            self.path / files.LOG,
+            clock=self.clock,
+            ids=self.ids,
+            create=False,
+            readonly=self.readonly,
         )
         self._adopt_at = math.inf if self.readonly else 0.0
         self._adopt()

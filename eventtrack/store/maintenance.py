@@ -56,7 +56,7 @@ class Maintenance:
             return StoreStats(
                 path=str(path),
                 replica=engine.log.replica.hex(),
-                format=int((path / "FORMAT").read_text()),
+                format=files.read_format(path),
                 envelopes=engine.log.head(),
                 feeds=len(engine.log.heads()),
                 sessions=table_rows(reader.txn, reader.tables["sessions"]),

@@ -11,7 +11,8 @@ import msgspec
 from eventtrack import limits
 from eventtrack.errors import UsageError
 from eventtrack.events.envelope import Draft
-from eventtrack.log.journal import Journal, JournalDisowned, slot_seed
+from eventtrack.log.frames import slot_seed
+from eventtrack.log.journal import Journal, JournalDisowned
 from eventtrack.projections.points import Points
 from eventtrack.projections.state import RunState
 from eventtrack.store import validate

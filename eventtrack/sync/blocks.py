@@ -14,7 +14,8 @@ from eventtrack.errors import ChecksumError, ConflictError, EventtrackError, For
 from eventtrack.events.envelope import Envelope, Name, Number
 from eventtrack.limits import BLOCK_BYTES_MAX, BLOCK_ENVELOPES_MAX, HEADER_BYTES_MAX
 from eventtrack.log import merkle
-from eventtrack.log.protocol import EventLog
+from eventtrack.log.protocol import EventLog, Head
+from eventtrack.sync.sound import sound
 
 MAGIC = b"ETBLOCK1"
 _LENGTH = struct.Struct(">I")
@@ -146,8 +147,14 @@ def read_header(data: bytes) -> tuple[BlockHeader, int]:
     return header, stop
 
 
-def feed_blocks(log: EventLog, feed: bytes, first: int, stop: int) -> Iterator[Block]:
-    """A feed's envelopes from `first` up to `stop` as blocks of bounded size."""
+def feed_blocks(log: EventLog, feed: bytes, first: int, stop: int, head: Head) -> Iterator[Block]:
+    """A feed's envelopes from `first` up to `stop` as blocks of bounded size.
+
+    They end before the first envelope that is damaged, with a warning: see `sound`.
+
+    Args:
+        head: The feed's head, read before this is called.
+    """
     frontier = log.frontier(feed, first)
     while first < stop:
         found = log.read_feed(feed, first, min(BLOCK_ENVELOPES_MAX, stop - first))
@@ -156,6 +163,11 @@ def feed_blocks(log: EventLog, feed: bytes, first: int, stop: int) -> Iterator[B
                 f"envelope {first} of feed {feed.hex()} is not in the log",
                 hint="run `eventtrack check`",
             )
+        whole = len(found)
+        found = sound(log, feed, found, frontier, head)
+        stop = stop if len(found) == whole else first + len(found)
+        if not found:
+            return
         replica = found[0].header.replica
         part: list[Envelope] = []
         size = 0

@@ -92,24 +92,27 @@ def push(
     done, total = 0, sum(stop - start for start, stop in missing.values())
     moved = report.pushed
     moved.feeds += len(missing)
+    given: dict[bytes, int] = {}
     for whole in blocks_of(source.log, missing):
         block = whole if drops is None else whole.without(drops)
         remote.append(block)
         moved.envelopes += block.header.count
         moved.bytes += len(block.data)
         done += block.header.count
+        replica = block.header.replica
+        given[replica] = max(block.header.stop, given.get(replica, 0))
         if progress is not None:
             progress("pushing events", done, total)
     if missing:
         remote.flush()
-    given: dict[bytes, int] = {}
-    for feed, (_, stop) in missing.items():
-        given[here.replica(feed)] = max(stop, given.get(here.replica(feed), 0))
     return given
 
 
 def blocks_of(log: EventLog, ranges: Ranges) -> Iterator[Block]:
-    """Parts of feeds as blocks, in the order in which their first envelopes arrived here."""
+    """Parts of feeds as blocks, in the order in which their first envelopes arrived here.
+
+    A feed ends before the first envelope that is damaged here; a warning names it.
+    """
     waiting: list[tuple[int, bytes, Block, Iterator[Block]]] = []
 
     def wait_for(feed: bytes, blocks: Iterator[Block]) -> None:
@@ -118,8 +121,9 @@ def blocks_of(log: EventLog, ranges: Ranges) -> Iterator[Block]:
             place = log.locate(feed, block.header.first) or 0
             heapq.heappush(waiting, (place, feed, block, blocks))
 
+    heads = log.heads()
     for feed, (start, stop) in ranges.items():
-        wait_for(feed, feed_blocks(log, feed, start, stop))
+        wait_for(feed, feed_blocks(log, feed, start, stop, heads[feed]))
     while waiting:
         _, feed, block, blocks = heapq.heappop(waiting)
         yield block

@@ -8,7 +8,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
-from eventtrack.errors import ChecksumError, NotFoundError, RemoteError
+from eventtrack.errors import (
+    ChecksumError,
+    DiskFullError,
+    NotFoundError,
+    RemoteError,
+    StoreReadOnlyError,
+)
 from eventtrack.log.durable import DRAFT, create_file, make_folder, replace_file
 from eventtrack.log.filesystem import sync_folder, translate_os_error
 from eventtrack.store.places import open_regular
@@ -171,12 +177,12 @@ class FolderSpace:
             yield
         except OSError as error:
             translated = translate_os_error(error, doing)
-            if translated is error:
-                raise RemoteError(
-                    f"cannot {doing}: {error.strerror or error}",
-                    hint="is the disk still mounted? Then sync again; nothing was lost",
-                ) from error
-            raise translated from error
+            if isinstance(translated, DiskFullError | StoreReadOnlyError):
+                raise translated from error
+            raise RemoteError(
+                f"cannot {doing}: {error.strerror or error}",
+                hint="is the disk still mounted? Then sync again; nothing was lost",
+            ) from error
 
 
 def _is_file(path: Path) -> bool:

@@ -10,6 +10,7 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 
 from eventtrack.errors import (
+    ChecksumError,
     EventtrackWarning,
     NotFoundError,
     RemoteDeniedError,
@@ -132,7 +133,10 @@ def _replace(remote: SegmentRemote, log: EventLog, feed: bytes, group: Sequence[
         return  # somebody else is at it
     if len(group) == 1 and _is_clean(group[0], gone):
         return
-    block = _block_of(log, feed, first, stop, gone)
+    try:
+        block = _block_of(log, feed, first, stop, gone)
+    except ChecksumError:
+        return  # damaged here: others that hold it whole may do it
     name = name_of(block, chain)
     if remote.keep(block, chain) or any(one.name == name for one in remote.segments(chain)):
         remote.drop([one for one in group if one.name != name])
@@ -150,6 +154,8 @@ def _block_of(log: EventLog, feed: bytes, first: int, stop: int, gone: set[int])
     while first + len(envelopes) < stop:
         place = first + len(envelopes)
         envelopes += log.read_feed(feed, place, stop - place)
+    for one in envelopes:
+        one.verify()
     kept = [Envelope(one.without_payload) if one.header.index in gone else one for one in envelopes]
     replica = kept[0].header.replica
     return Block.make(replica, first, log.frontier(feed, first), kept)

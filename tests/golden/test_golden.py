@@ -12,7 +12,7 @@ from eventtrack.events.envelope import Envelope
 from eventtrack.events.registry import REGISTRY
 from eventtrack.events.types import MetricLogged, MetricsLogged
 from eventtrack.log.drain import adopt_orphans
-from eventtrack.log.journal import PREAMBLE, scan
+from eventtrack.log.frames import PREAMBLE, scan
 from eventtrack.log.lmdb_log import LmdbLog
 from eventtrack.log.memory import MemoryLog
 from eventtrack.log.protocol import EventLog
@@ -63,9 +63,10 @@ class TestVersion1:
         digest = (FOLDER / "v1" / f"{name}.digest").read_text("utf-8").strip()
         assert golden.digest_of(ENVELOPES[name]) == digest
 
-    def test_a_journal_is_read_as_it_was_meant(self, tmp_path: Path) -> None:
-        data = bytes.fromhex((FOLDER / "v1" / "journal.hex").read_text("utf-8"))
-        assert scan(data, PREAMBLE.size, len(data)).damage == ""
+    @pytest.mark.parametrize("version", ["v1", "v2"])
+    def test_a_journal_is_read_as_it_was_meant(self, version: str, tmp_path: Path) -> None:
+        data = bytes.fromhex((FOLDER / version / "journal.hex").read_text("utf-8"))
+        assert scan(data, PREAMBLE.size, len(data), old=version == "v1").damage == ""
         log = MemoryLog()
         adopt(log, tmp_path, data)
         [envelope] = log.read(0, 10)
@@ -77,7 +78,7 @@ class TestVersion1:
         ]
 
     def test_the_same_points_give_the_same_journal(self) -> None:
-        data = (FOLDER / "v1" / "journal.hex").read_text("utf-8").strip()
+        data = (FOLDER / "v2" / "journal.hex").read_text("utf-8").strip()
         assert golden.journal().rstrip(b"\0").hex() == data
 
 
@@ -142,7 +143,7 @@ def test_every_golden_file_is_one_that_the_tool_names() -> None:
     """A case that nobody can make any more is a case that nobody understands."""
     found = {
         path.relative_to(FOLDER).as_posix()
-        for pattern in ("v1/*", "broken/*")
+        for pattern in ("v[12]/*", "broken/*")
         for path in FOLDER.glob(pattern)
     }
     assert found == set(golden.contents())

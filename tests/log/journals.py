@@ -11,7 +11,8 @@ import pytest
 from eventtrack.events.types import Event, MetricLogged
 from eventtrack.ids import SeededIds
 from eventtrack.log.drain import adopt_orphans
-from eventtrack.log.journal import PREAMBLE, Frame, Journal, scan, slot_seed
+from eventtrack.log.frames import PREAMBLE, Frame, scan, slot_seed
+from eventtrack.log.journal import Journal
 from eventtrack.log.memory import MemoryLog
 
 SESSION = b"s" * 16
@@ -69,7 +70,7 @@ def points(*steps: int) -> list[MetricLogged]:
 def frame(slot: int, data: bytes) -> bytes:
     """A frame, made by the letter of the format."""
     number = slot.to_bytes(4, "little")
-    checksum = zlib.crc32(number + data)
+    checksum = zlib.crc32(data, zlib.crc32(number) + len(data))
     return len(data).to_bytes(4, "little") + checksum.to_bytes(4, "little") + number + data
 
 

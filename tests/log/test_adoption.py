@@ -8,15 +8,10 @@ import pytest
 
 from eventtrack.errors import ChecksumError, DiskFullError
 from eventtrack.log.drain import adopt_orphans
-from eventtrack.log.journal import (
-    FRAME,
-    MAGIC,
-    Journal,
-    JournalDisowned,
-    OrphanJournal,
-    clear_drafts,
-)
+from eventtrack.log.frames import FRAME, MAGIC
+from eventtrack.log.journal import Journal, JournalDisowned
 from eventtrack.log.memory import MemoryLog
+from eventtrack.log.orphans import OrphanJournal, clear_drafts
 from tests.log.forking import in_child
 from tests.log.journals import (
     RUN,

@@ -3,6 +3,8 @@
 import errno
 import os
 import threading
+import zlib
+from itertools import pairwise
 from pathlib import Path
 
 import msgspec
@@ -11,7 +13,8 @@ import pytest
 from eventtrack.errors import DiskFullError, EventtrackWarning, StoreClosedError
 from eventtrack.ids import SeededIds
 from eventtrack.log.drain import adopt_orphans
-from eventtrack.log.journal import FRAME, MAGIC, PREAMBLE, Journal, Slot
+from eventtrack.log.frames import FRAME, MAGIC, PREAMBLE, Slot, session_in
+from eventtrack.log.journal import Journal
 from eventtrack.log.memory import MemoryLog
 from tests.log.journals import (
     FILE_BYTES,
@@ -37,6 +40,7 @@ class TestWriting:
         [path] = tmp_path.iterdir()
         magic, journal_id, session = PREAMBLE.unpack_from(path.read_bytes())
         assert (magic, journal_id.hex(), session) == (MAGIC, path.stem, SESSION)
+        assert session_in(frames_of(path)) == SESSION
         assert path.stat().st_size == FILE_BYTES
 
     def test_the_blocks_of_a_file_are_there_before_they_are_written(
@@ -52,7 +56,8 @@ class TestWriting:
         slot = journal.define(RUN, "run.metric_logged", 1)
         append(journal, slot, body(1), body(2))
         [path] = tmp_path.iterdir()
-        definition, *events = frames_of(path)
+        of_session, again, definition, and_again, *events = frames_of(path)
+        assert (of_session, definition) == (again, and_again)
         assert definition[0] == 0
         assert msgspec.msgpack.decode(definition[1], type=Slot) == Slot(
             slot, RUN, "run.metric_logged", 1
@@ -66,6 +71,8 @@ class TestWriting:
         [path] = tmp_path.iterdir()
         frame = path.read_bytes()[start : start + 12 + len(body(1))]
         assert int.from_bytes(frame[:4], "little") == len(body(1))
+        seed = zlib.crc32(slot.to_bytes(4, "little")) + len(body(1))
+        assert int.from_bytes(frame[4:8], "little") == zlib.crc32(body(1), seed)
         assert int.from_bytes(frame[8:12], "little") == slot
         assert frame[12:] == body(1)
 
@@ -217,7 +224,7 @@ class TestFullDisk:
             for number, one in frames_of(newest)
             if not number
         ]
-        assert [one.stream for one in slots] == [RUN]
+        assert [one.stream for one in slots[2:]] == [RUN, RUN]
 
     def test_a_file_system_without_preallocation_is_written_to(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -246,7 +253,7 @@ def test_a_damaged_journal_is_set_aside_and_reported(tmp_path: Path) -> None:
     data[data.index(body(2))] ^= 1
     path.write_bytes(data)
     with pytest.warns(EventtrackWarning, match="fails its checksum"):
-        assert adopted_events(tmp_path) == points(1)
+        assert adopted_events(tmp_path) == points(1, 3)
     [aside] = tmp_path.iterdir()
     assert aside == path.with_suffix(".damaged")
     assert aside.read_bytes() == data
@@ -268,10 +275,13 @@ def test_a_journal_that_was_not_begun_goes_without_a_word(tmp_path: Path, size: 
 
 
 def test_damage_among_moved_frames_costs_only_what_cannot_be_named(tmp_path: Path) -> None:
-    """The definition of a slot was damaged after its first frames had been moved."""
+    """Both definitions of a slot were damaged after its first frames had been moved."""
     path = abandoned(tmp_path, 1, 2)
     data = bytearray(path.read_bytes())
-    data[PREAMBLE.size + FRAME.size] ^= 1
+    for (_, first), (_, second) in pairwise(frames_of(path)):
+        if first == second and RUN.encode() in first:
+            data[data.index(first)] ^= 1
+            data[data.index(first)] ^= 1
     path.write_bytes(data)
     log = MemoryLog()
     moved = len(data[: data.index(body(2))]) - FRAME.size
@@ -285,8 +295,7 @@ def test_damage_among_moved_frames_costs_only_what_cannot_be_named(tmp_path: Pat
 def test_one_damaged_journal_does_not_hold_up_the_others(tmp_path: Path) -> None:
     first = abandoned(tmp_path, 1)
     data = bytearray(first.read_bytes())
-    data[PREAMBLE.size + 5] ^= 1
-    data[-1] = 1
+    data[data.index(body(1))] ^= 1
     first.write_bytes(data)
     other = new_journal(tmp_path, ids="other")
     append(other, other.define(RUN, "run.metric_logged", 1), body(2))

@@ -5,7 +5,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eventtrack.log.journal import FRAME, PREAMBLE, scan
+from eventtrack.log.frames import FRAME, PREAMBLE, scan
 from tests.log.journals import (
     abandoned,
     body,
@@ -14,21 +14,28 @@ from tests.log.journals import (
 )
 
 
-def test_a_torn_last_frame_is_cut_off_wherever_it_was_torn(tmp_path: Path) -> None:
+def test_a_call_that_was_killed_anywhere_leaves_nothing_and_damages_nothing(
+    tmp_path: Path,
+) -> None:
     path = abandoned(tmp_path, 1, 2, 300)
     data = path.read_bytes()
     *whole, last = frames_of(path)
     stop = len(data.rstrip(b"\0"))
-    start = scan(data, PREAMBLE.size, len(data)).stop - FRAME.size - len(last[1])
+    start = stop - FRAME.size - len(last[1])
     assert data[start + FRAME.size : stop] == last[1]
-    for cut in range(start, stop):
-        torn = data[:cut].ljust(len(data), b"\0")
-        found = scan(torn, PREAMBLE.size, len(torn))
-        assert (found.frames, found.stop, found.damage) == (whole, start, ""), f"byte {cut}"
+    # The body comes first, then length, checksum and slot one after the other.
+    for copied in range(len(last[1]) + 1):
+        for headed in (0, 4, 8) if copied == len(last[1]) else (0,):
+            torn = bytearray(data[:start].ljust(len(data), b"\0"))
+            torn[start + FRAME.size : start + FRAME.size + copied] = last[1][:copied]
+            torn[start : start + headed] = data[start : start + headed]
+            found = scan(bytes(torn), PREAMBLE.size, len(torn))
+            assert found.damage == "", f"{copied} bytes, {headed} of the header"
+            assert found.frames in (whole, [*whole, last])
 
 
-def test_a_flipped_bit_is_never_read_as_an_event(tmp_path: Path) -> None:
-    path = abandoned(tmp_path, 1, 2)
+def test_a_flipped_bit_is_never_read_as_an_event_and_is_told(tmp_path: Path) -> None:
+    path = abandoned(tmp_path, 1, 2, 3)
     data = path.read_bytes()
     whole = frames_of(path)
     stop = len(data.rstrip(b"\0"))
@@ -36,8 +43,29 @@ def test_a_flipped_bit_is_never_read_as_an_event(tmp_path: Path) -> None:
         damaged = bytearray(data)
         damaged[place // 8] ^= 1 << place % 8
         found = scan(bytes(damaged), PREAMBLE.size, len(damaged))
-        assert found.frames == whole[: len(found.frames)]
-        assert len(found.frames) < len(whole), f"bit {place}"
+        assert len(found.frames) >= len(whole) - 1, f"bit {place}"
+        assert all(one in whole for one in found.frames), f"bit {place}"
+        assert found.damage or found.frames == whole, f"bit {place}"
+
+
+def test_a_longer_length_does_not_swallow_what_follows() -> None:
+    """In the last frame too: what lies behind may be zeros."""
+    for length in (16, 20, 60, 256):
+        data = bytearray(frame(7, b"x" * length) + bytes(70_000))
+        data[1] ^= 0x40
+        found = scan(bytes(data), 0, len(data), slots={7})
+        assert found.frames == [(7, b"x" * length)]
+        assert found.damage
+
+
+def test_a_large_hole_costs_only_what_was_in_it() -> None:
+    frames = [frame(7, body(step)) for step in range(100)]
+    data = bytearray(b"".join(frames) + bytes(1000))
+    start, stop = len(b"".join(frames[:20])), len(b"".join(frames[:40]))
+    data[start:stop] = bytes(stop - start)
+    found = scan(bytes(data), 0, len(data), slots={7})
+    assert found.frames == [(7, body(step)) for step in (*range(20), *range(40, 100))]
+    assert str(stop - start) in found.damage
 
 
 @given(st.lists(st.binary(min_size=1, max_size=50)), st.integers(0, 100))
@@ -52,10 +80,3 @@ def test_a_scan_goes_on_from_where_another_stopped() -> None:
     data = b"".join(frame(7, body(step)) for step in range(10))
     middle = scan(data, 0, len(data) // 10 * 5).stop
     assert scan(data, middle, len(data)).frames == [(7, body(step)) for step in range(5, 10)]
-
-
-def test_bytes_behind_the_end_are_damage() -> None:
-    data = frame(7, body(1)) + bytes(4) + b"something" + bytes(100)
-    found = scan(data, 0, len(data))
-    assert found.frames == [(7, body(1))]
-    assert "behind the end" in found.damage

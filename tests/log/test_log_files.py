@@ -127,14 +127,10 @@ def test_a_file_keeps_its_identity_when_it_is_written_renamed_and_touched(tmp_pa
 class TestPrepare:
     def test_a_new_store_has_its_folders_and_says_its_format(self, tmp_path: Path) -> None:
         files.prepare(tmp_path / "deep" / "store", create=True)
-        assert contents(tmp_path / "deep" / "store") == {
-            "FORMAT": f"{FORMAT_VERSION}\n".encode(),
-            "log": None,
-            "journal": None,
-            "views": None,
-            "blobs": None,
-            "locations": None,
-        }
+        found = contents(tmp_path / "deep" / "store")
+        assert found.pop("FORMAT") == f"{FORMAT_VERSION}\n".encode()
+        made = {"log/data.mdb", "log/lock.mdb"}
+        assert set(found) == {*made, "log", "journal", "views", "blobs", "locations"}
 
     def test_preparing_again_changes_nothing(self, tmp_path: Path) -> None:
         files.prepare(tmp_path / "store", create=True)
@@ -350,6 +346,9 @@ def test_the_systems_errors_become_ours(number: int, kind: str) -> None:
     assert error.hint
 
 
-def test_other_errors_of_the_system_stay_as_they_are() -> None:
-    error = OSError(errno.EIO, "Input/output error")
-    assert filesystem.translate_os_error(error, "try") is error
+@pytest.mark.parametrize("number", sorted(errno.errorcode))
+def test_every_error_of_the_system_becomes_ours_with_what_to_do(number: int) -> None:
+    error = OSError(number, os.strerror(number), "some/file")
+    ours = filesystem.translate_os_error(error, "try")
+    assert ours.message.startswith("cannot try: ")
+    assert ours.hint

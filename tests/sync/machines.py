@@ -62,7 +62,7 @@ def blocks(store: Store) -> list[Block]:
     return [
         block
         for replica, head in sorted(heads.items())
-        for block in feed_blocks(store.replication.log, replica, 0, head.size)
+        for block in feed_blocks(store.replication.log, replica, 0, head.size, head)
     ]
 
 

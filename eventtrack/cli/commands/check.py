@@ -19,16 +19,23 @@ def check(call: Invocation) -> None:
     JSON: an object with ok, counts of envelopes, events, unknown_events, feeds, journals and blobs,
     the views' digest, and problems, each with where, what and hint.
     """
-    store = call.open()
+    call.go_on_in_a_child()
+    from eventtrack.store.check import check_files
+    from eventtrack.store.location import resolve_path
+
+    path = resolve_path(call.uri)
     started = text.now_ms()
-    with call.out.progress("checking") as progress:
-        report = store.maintenance.check(progress)
+    report = check_files(path)
+    if report.ok:
+        store = call.open()
+        with call.out.progress("checking") as progress:
+            report = store.maintenance.check(progress)
     took = text.duration(text.now_ms() - started)
     if call.out.json:
         call.out.document({"ok": report.ok, **report.to_dictionary()})
     else:
         envelopes = text.count(report.envelopes, "envelope")
-        call.out.wrapped(f"Examined {text.clean(str(store.path))} in {took}:")
+        call.out.wrapped(f"Examined {text.clean(str(path))} in {took}:")
         call.out.wrapped(
             f"{envelopes} with {text.count(report.events, 'event')} in "
             f"{text.count(report.feeds, 'feed')}, {text.count(report.journals, 'journal')}, "

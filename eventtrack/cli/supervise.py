@@ -1,0 +1,78 @@
+"""A command goes on in a child process, so that a damaged page ends with an error, not a signal.
+
+LMDB maps its file: a page that is cut off raises SIGBUS, and one that makes no sense SIGABRT or
+SIGSEGV. Nothing can be said in a process that died so. The parent does nothing but wait, hand on
+signals and exit as the child did; forked before anything is opened, that costs a millisecond.
+"""
+
+import fcntl
+import gc
+import os
+import signal
+import sys
+
+from eventtrack.errors import RESCUE, CorruptionError
+
+_DEADLY = (signal.SIGBUS, signal.SIGSEGV, signal.SIGABRT, signal.SIGILL, signal.SIGFPE)
+_HANDED_ON = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
+
+
+def go_on_in_a_child() -> None:
+    """Fork: the child returns, the parent waits for it and exits with its code.
+
+    Only on Linux; elsewhere this returns in the one process there is. The child is killed when the
+    parent dies.
+
+    Raises:
+        CorruptionError: In the parent: the child was killed by what it read of the store.
+    """
+    if sys.platform != "linux":
+        return
+    sys.stdout.flush()
+    sys.stderr.flush()
+    watched = {signal.SIGCHLD, *_HANDED_ON}
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, watched)
+    alive, parents_end = os.pipe()
+    gc.freeze()  # what is there already need not be copied to be looked through
+    parent, child = os.getpid(), os.fork()
+    if not child:
+        os.close(parents_end)
+        _die_when_closed(alive)
+        if os.getppid() != parent:
+            os._exit(1)
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        return
+    os.close(alive)
+    code = _wait(child, watched)
+    if -code in _DEADLY:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        raise CorruptionError(
+            f"the command was killed by {signal.Signals(-code).name} while it read the store: "
+            "a page of a file is damaged or cannot be read",
+            hint=RESCUE,
+        )
+    if code < 0:
+        signal.signal(-code, signal.SIG_DFL) if -code != signal.SIGKILL else None
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        os.kill(parent, -code)
+    os._exit(code)
+
+
+def _die_when_closed(pipe: int) -> None:
+    """Be killed when nobody has the other end of a pipe open any more."""
+    fcntl.fcntl(pipe, fcntl.F_SETOWN, os.getpid())
+    fcntl.fcntl(pipe, fcntl.F_SETSIG, signal.SIGKILL)
+    flags = fcntl.fcntl(pipe, fcntl.F_GETFL)
+    fcntl.fcntl(pipe, fcntl.F_SETFL, flags | os.O_ASYNC)
+
+
+def _wait(child: int, watched: set[signal.Signals]) -> int:
+    """Hand on signals until the child has ended; returns its code, negative for a signal."""
+    while True:
+        found, status = os.waitpid(child, os.WNOHANG)
+        if found:
+            return os.waitstatus_to_exitcode(status)
+        arrived = signal.sigwaitinfo(watched)
+        # What comes from the terminal, whose code is positive, the child has got as well.
+        if arrived.si_signo != signal.SIGCHLD and arrived.si_code <= 0:
+            os.kill(child, arrived.si_signo)

@@ -1,0 +1,214 @@
+"""The bytes of a journal: its beginning, its frames, and how whole ones are found behind damage.
+
+A frame's body is written before its header, so a process that was killed within a call leaves a
+header without a slot, and every other frame that fails its checksum was damaged later
+(docs/format.md, section 7). Journals of before (`ETJOURN1`) wrote the header first, and had the
+length outside of the checksum.
+"""
+
+import mmap
+import struct
+import zlib
+from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
+from typing import NamedTuple
+
+import msgspec
+
+MAGIC, OLD_MAGIC = b"ETJOURN2", b"ETJOURN1"
+# Magic, journal id, session.
+PREAMBLE = struct.Struct("<8s16s16s")
+# Length, checksum, slot; stored in this order, each at once.
+FRAME = struct.Struct("<III")
+_SLOT_BYTES = struct.Struct("<I")
+
+_SESSION = "session/"
+
+# One frame of a journal: its slot and the event's body.
+Frame = tuple[int, bytes]
+
+
+class Slot(msgspec.Struct, array_like=True, frozen=True):
+    """What the frames of one slot hold: events of one type for one stream."""
+
+    number: int
+    stream: str
+    type: str
+    version: int
+
+
+class Scan(NamedTuple):
+    """What a journal's bytes hold: the whole frames, and where the last of them ends.
+
+    `torn` counts bytes of a last frame that a crash cut; `damage` says what else is no whole frame.
+    """
+
+    frames: list[Frame]
+    stop: int
+    torn: int
+    damage: str
+
+
+def slot_seed(slot: int) -> int:
+    """The CRC-32 of a slot's bytes; a frame's checksum goes on from it plus the frame's length."""
+    return zlib.crc32(_SLOT_BYTES.pack(slot))
+
+
+def session_slot(session: bytes) -> Slot:
+    """The definition of slot 0, which says again, under a checksum, whose journal it is."""
+    return Slot(0, f"{_SESSION}{session.hex()}", "", 0)
+
+
+def session_in(frames: Iterable[Frame]) -> bytes | None:
+    """The session that the frames of a journal say, if they do."""
+    for number, body in frames:
+        slot = None if number else decode_slot(body)
+        if slot is not None and slot.number == 0:
+            return bytes.fromhex(slot.stream.removeprefix(_SESSION))
+    return None
+
+
+def decode_slot(body: bytes) -> Slot | None:
+    """The slot that a frame of slot 0 defines; None for another body."""
+    try:
+        return msgspec.msgpack.decode(body, type=Slot)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+
+
+def scan(
+    data: mmap.mmap | bytes,
+    start: int,
+    stop: int,
+    *,
+    slots: AbstractSet[int] = frozenset(),
+    old: bool = False,
+) -> Scan:
+    """Read the whole frames of `data[start:stop]`, those behind damage too.
+
+    Args:
+        slots: Those that frames may be of which `data[start:stop]` does not define.
+        old: Whether it is a journal of before.
+    """
+    reader = _Reader(data, stop, slots, old=old)
+    at, damage = start, _Damage()
+    while True:
+        at = reader.read(at)
+        rest = data[at:stop].rstrip(b"\0")
+        if not rest:
+            return Scan(reader.frames, at, 0, str(damage))
+        if (end := reader.mend(at)) is not None:
+            # Without its slot it was all there, but for that, when its process died in the call.
+            if FRAME.unpack_from(data, at)[2]:
+                damage.note(at, at)
+            at = end
+            continue
+        again = reader.find(at + 1, at + len(rest))
+        if again is None:
+            if reader.is_torn(at):
+                return Scan(reader.frames, at, len(rest), str(damage))
+            damage.note(at, at + len(rest))
+            return Scan(reader.frames, at, 0, str(damage))
+        damage.note(at, again)
+        at = again
+
+
+class _Damage:
+    """Where a journal is damaged, and how much of it."""
+
+    def __init__(self) -> None:
+        self._first = -1
+        self._bytes = 0
+
+    def note(self, start: int, stop: int) -> None:
+        """Add bytes that cannot be read."""
+        self._first = start if self._first < 0 else self._first
+        self._bytes += stop - start
+
+    def __str__(self) -> str:
+        if self._first < 0:
+            return ""
+        lost = f"{self._bytes} bytes there and behind cannot be read" if self._bytes else "mended"
+        return f"the frame at byte {self._first} fails its checksum: {lost}"
+
+
+class _Reader:
+    """Reads frames, and looks for the next whole one."""
+
+    def __init__(
+        self, data: mmap.mmap | bytes, stop: int, slots: AbstractSet[int], *, old: bool
+    ) -> None:
+        self.frames: list[Frame] = []
+        self._data = data
+        self._stop = stop
+        self._slots = slots
+        self._defined = {0}
+        self._seeds: dict[int, int] = {}
+        self._old = old
+
+    def read(self, at: int) -> int:
+        """Take the frames from `at` on; returns where the first is that is not whole."""
+        data, stop, old, frames, seeds = self._data, self._stop, self._old, self.frames, self._seeds
+        unpack, crc32, header = FRAME.unpack_from, zlib.crc32, FRAME.size
+        while at + header <= stop:
+            length, checksum, slot = unpack(data, at)
+            end = at + header + length
+            if not length or end > stop:
+                break
+            body = data[at + header : end]
+            if slot not in seeds:
+                seeds[slot] = slot_seed(slot)
+            if crc32(body, seeds[slot] if old else seeds[slot] + length) != checksum:
+                break
+            frames.append((slot, body))
+            if not slot:
+                self._define(body)
+            at = end
+        return at
+
+    def find(self, start: int, stop: int) -> int | None:
+        """Where the next whole frame of a known slot begins; None where nothing whole follows."""
+        for at in range(start, min(stop, self._stop - FRAME.size)):
+            length, checksum, slot = FRAME.unpack_from(self._data, at)
+            if self._is_whole(at, slot, checksum, length):
+                return at
+        return None
+
+    def mend(self, at: int) -> int | None:
+        """Take a frame with one wrong bit in its length, or without its slot; returns its end."""
+        if at + FRAME.size > self._stop:
+            return None
+        length, checksum, slot = FRAME.unpack_from(self._data, at)
+        size: int
+        lengths = ((length ^ 1 << bit, slot) for bit in range(32))
+        slots = () if slot else ((length, one) for one in (*self._defined, *self._slots))
+        for size, number in (*lengths, *slots):
+            if self._is_whole(at, number, checksum, size):
+                begin = at + FRAME.size
+                self.frames.append((number, self._data[begin : begin + size]))
+                return begin + size
+        return None
+
+    def is_torn(self, at: int) -> bool:
+        """Whether bytes that are no frame, and nothing whole follows, are of a call that died."""
+        if at + FRAME.size > self._stop:
+            return True
+        length, checksum, slot = FRAME.unpack_from(self._data, at)
+        if not self._old:
+            return not checksum and not slot
+        end = at + FRAME.size + length
+        return bool(length) and end <= self._stop and not self._data[end : self._stop].strip(b"\0")
+
+    def _is_whole(self, at: int, slot: int, checksum: int, length: int) -> bool:
+        begin = at + FRAME.size
+        if not length or length > self._stop - begin:
+            return False
+        if slot not in self._defined and slot not in self._slots:
+            return False
+        seed = slot_seed(slot) if self._old else slot_seed(slot) + length
+        return zlib.crc32(self._data[begin : begin + length], seed) == checksum
+
+    def _define(self, body: bytes) -> None:
+        slot = decode_slot(body)
+        if slot is not None:
+            self._defined.add(slot.number)

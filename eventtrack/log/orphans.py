@@ -1,0 +1,102 @@
+"""The journals of dead processes: claimed, read, and taken away once the log has them."""
+
+import fcntl
+import os
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+from eventtrack.errors import ChecksumError
+from eventtrack.log.filesystem import translate_os_error
+from eventtrack.log.frames import MAGIC, OLD_MAGIC, PREAMBLE, scan, session_in
+
+
+class Preamble(NamedTuple):
+    """What a journal says at its beginning; `damage` says what is wrong with it."""
+
+    journal_id: bytes
+    session: bytes
+    old: bool
+    damage: str
+
+
+class OrphanJournal:
+    """The journal of a dead process, locked by this one for as long as it is open."""
+
+    def __init__(self, path: Path, descriptor: int) -> None:
+        self.path = path
+        self._descriptor = descriptor
+        self.data = b""
+        with open(descriptor, "rb", closefd=False) as file:
+            self.data = file.read()
+
+    @classmethod
+    def claim(cls, path: Path) -> "OrphanJournal | None":
+        """Lock a journal whose owner is gone; None when somebody holds or has finished it."""
+        try:
+            descriptor = os.open(path, os.O_RDWR)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise translate_os_error(error, f"adopt the journal {path}") from error
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(descriptor)
+            return None
+        if not os.fstat(descriptor).st_nlink:
+            os.close(descriptor)
+            return None
+        return cls(path, descriptor)
+
+    def preamble(self) -> Preamble:
+        """The journal's id and session, and how it is laid out.
+
+        Where the beginning is damaged, the file's name says the id, and a frame the session.
+
+        Raises:
+            ChecksumError: It is no journal.
+        """
+        named, old = id_of(self.path), self.data.startswith(OLD_MAGIC)
+        if len(self.data) >= PREAMBLE.size:
+            magic, journal_id, session = PREAMBLE.unpack_from(self.data)
+            whole = scan(self.data, PREAMBLE.size, len(self.data), old=old).frames
+            said = session if old else session_in(whole)
+            name = named or journal_id
+            if magic in (MAGIC, OLD_MAGIC) and (name, said) == (journal_id, session):
+                return Preamble(name, session, old=old, damage="")
+            if magic in (MAGIC, OLD_MAGIC) or (named is not None and whole):
+                return Preamble(name, said or session, old=old, damage="its beginning is damaged")
+        raise ChecksumError(
+            f"{self.path} is not a journal", hint="move it away, then run `eventtrack check`"
+        )
+
+    def finish(self, *, damaged: bool) -> None:
+        """Delete the journal, or set it aside when some of it could not be read."""
+        if damaged:
+            self.path.rename(self.path.with_suffix(".damaged"))
+        else:
+            self.path.unlink(missing_ok=True)
+        self.close()
+
+    def close(self) -> None:
+        """Unlock the journal and leave it as it is."""
+        os.close(self._descriptor)
+
+
+def clear_drafts(folder: Path, older_than_s: float = 3600.0) -> None:
+    """Remove files that a process died in the middle of making."""
+    for path in folder.glob("*.new"):
+        try:
+            if time.time() - path.stat().st_mtime > older_than_s:
+                path.unlink()
+        except OSError:
+            continue
+
+
+def id_of(path: Path) -> bytes | None:
+    """The journal id that a file's name says; None for another name."""
+    try:
+        return bytes.fromhex(path.stem) if len(path.stem) == 32 else None
+    except ValueError:
+        return None

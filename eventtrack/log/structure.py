@@ -1,0 +1,355 @@
+"""The structure of an LMDB file, examined without LMDB, which a damaged page makes abort or crash.
+
+Every read here is a `pread` that checks its bounds, so a cut file, a page of zeros or a flipped bit
+gives a text that says where, never a signal. See `layout`. An opening examines the
+first pages of the trees; `eventtrack check` examines all of them.
+"""
+
+import os
+import struct
+import sys
+from collections import deque
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from eventtrack.errors import RESCUE, CorruptionError
+from eventtrack.log.filesystem import translate_os_error
+from eventtrack.log.layout import (
+    BRANCH,
+    DIRTY,
+    IN_OVERFLOW,
+    IS_TABLE,
+    LEAF,
+    MAGIC,
+    META,
+    META_BYTES,
+    META_HEAD,
+    META_PAGES,
+    META_TAIL,
+    NODE,
+    NONE,
+    NUMBER,
+    OVERFLOW,
+    PAGE,
+    TABLE,
+    VERSION,
+)
+from eventtrack.log.locking import FileLock
+
+_KEY_BYTES_MAX = 511
+_PAGE_BYTES = (4096, 8192, 16384, 32768, 65536)
+# Of the two tables that every file has: keys of the free list are numbers.
+_INTEGER_KEYS = 0x08
+# More than any store needs to be told apart from a sound one.
+_PROBLEMS_MAX = 20
+
+
+class _Table(NamedTuple):
+    """A tree as the file describes it."""
+
+    name: str
+    flags: int
+    depth: int
+    root: int
+    entries: int
+
+
+class _Meta(NamedTuple):
+    """One of the two pages that a file begins with."""
+
+    transaction: int
+    page_bytes: int
+    last_page: int
+    free: _Table
+    main: _Table
+
+
+class _Page(NamedTuple):
+    """A page that is due: of which table, between which keys, how deep, where its parent is."""
+
+    table: _Table
+    number: int
+    depth: int
+    low: bytes
+    high: bytes | None
+
+
+class _Damaged(Exception):  # noqa: N818 - a signal within this module
+    """What is wrong with the file, as a clause."""
+
+
+def refuse_damage(path: Path, pages_max: int | None = None) -> None:
+    """Examine the file of an environment: its length, meta pages and trees.
+
+    Args:
+        pages_max: How many pages are read at most, those nearest to the roots. All by default.
+
+    Raises:
+        CorruptionError: It is missing, empty, cut or damaged.
+    """
+    for what in find_damage(path, pages_max):
+        raise CorruptionError(f"cannot open {path}: {what}", hint=RESCUE)
+
+
+def find_damage(path: Path, pages_max: int | None = None) -> list[str]:
+    """What is wrong with the file of an environment, as clauses; see `refuse_damage`."""
+    if not _found(path, pages_max):
+        return []
+    # A commit of another process may have changed pages while they were read: look again, alone.
+    try:
+        lock = FileLock(path)
+    except FileNotFoundError:
+        return ["the file is missing"]
+    except OSError as error:
+        raise translate_os_error(error, f"open {path}") from error
+    try:
+        with lock.held():
+            return _found(path, pages_max)
+    finally:
+        lock.close()
+
+
+def last_transaction(path: Path) -> int:
+    """The number of the newest commit; 0 where there is none, or no file that could say it."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+    except OSError:
+        return 0
+    try:
+        return _Examination(descriptor).transaction
+    except (_Damaged, OSError):
+        return 0
+    finally:
+        os.close(descriptor)
+
+
+def _found(path: Path, pages_max: int | None) -> list[str]:
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+    except FileNotFoundError:
+        return ["the file is missing"]
+    except OSError as error:
+        raise translate_os_error(error, f"open {path}") from error
+    try:
+        return list(_Examination(descriptor).run(pages_max))
+    except _Damaged as damaged:
+        return [str(damaged)]
+    except OSError as error:
+        raise translate_os_error(error, f"read {path}") from error
+    finally:
+        os.close(descriptor)
+
+
+class _Examination:
+    def __init__(self, descriptor: int) -> None:
+        self._file = descriptor
+        self._size = os.fstat(descriptor).st_size
+        self._used: set[int] = set()
+        self._meta = self._newest_meta()
+        self._left: dict[str, int] = {}  # entries of each table that were not met yet
+        self._free: list[bytes] = []
+        self._freed_last = 0
+
+    @property
+    def transaction(self) -> int:
+        """The number of the newest commit."""
+        return self._meta.transaction
+
+    def run(self, pages_max: int | None) -> Iterator[str]:
+        """Problems, of the pages nearest to the roots first."""
+        meta = self._meta
+        # The last pages of a sound file may never have been written, but none that is in use.
+        if self._size < (meta.last_page + 1) * meta.page_bytes:
+            pages_max = None
+        waiting: deque[_Page] = deque()
+        for table in (meta.free, meta.main):
+            self._expect(waiting, table)
+        problems = 0
+        while waiting and problems < _PROBLEMS_MAX:
+            if len(self._used) == pages_max:
+                return
+            page = waiting.popleft()
+            try:
+                self._examine(page, waiting)
+            except _Damaged as damaged:
+                problems += 1
+                yield f"page {page.number}, of {page.table.name}, {damaged}"
+        if not problems:
+            yield from self._miscounted()
+            yield from self._wrongly_free()
+
+    def _newest_meta(self) -> _Meta:
+        if self._size == 0:
+            raise _Damaged("the file is empty")
+        first = self._read_meta(0, _PAGE_BYTES[0])
+        second = self._read_meta(1, first.page_bytes)
+        if first.page_bytes != second.page_bytes:
+            raise _Damaged("its two first pages disagree on the size of a page")
+        older, newer = sorted((first, second))
+        # One transaction after the other writes them in turn.
+        in_turn = newer.transaction - older.transaction == 1 and not first.transaction % 2
+        if not in_turn and newer.transaction:
+            raise _Damaged(
+                f"its two first pages are of the transactions {first.transaction} and "
+                f"{second.transaction}, which do not follow each other"
+            )
+        return newer
+
+    def _read_meta(self, number: int, page_bytes: int) -> _Meta:
+        data = os.pread(self._file, META_BYTES, number * page_bytes)
+        if len(data) < META_BYTES:
+            raise _Damaged(f"the file was cut to {self._size} bytes")
+        place, _, flags, _, _ = PAGE.unpack_from(data)
+        magic, version, _, _ = META_HEAD.unpack_from(data, PAGE.size)
+        if (place, flags & ~DIRTY, magic, version) != (number, META, MAGIC, VERSION):
+            raise _Damaged(
+                f"page {number}, which says what is where, is damaged or no page of LMDB"
+            )
+        at = PAGE.size + META_HEAD.size
+        free = _table("the list of free pages", data, at)
+        main = _table("the list of tables", data, at + TABLE.size)
+        last, transaction = META_TAIL.unpack_from(data, at + 2 * TABLE.size)
+        [page_bytes] = struct.unpack_from("=I", data, at)
+        if page_bytes not in _PAGE_BYTES or free.flags != _INTEGER_KEYS or main.flags:
+            raise _Damaged(f"page {number}, which says what is where, is damaged")
+        return _Meta(transaction, page_bytes, last, free, main)
+
+    def _expect(self, waiting: deque[_Page], table: _Table) -> None:
+        self._left[table.name] = table.entries
+        if table.root != NONE:
+            waiting.append(_Page(table, table.root, 1, b"", None))
+
+    def _examine(self, page: _Page, waiting: deque[_Page]) -> None:
+        width = self._meta.page_bytes
+        data = self._read(page.number)
+        _, _, flags, lower, upper = PAGE.unpack_from(data)
+        kind = flags & ~DIRTY
+        due = LEAF if page.depth == page.table.depth else BRANCH
+        if kind != due or not PAGE.size < lower <= upper <= width or lower % 2:
+            raise _Damaged("is not laid out as one")
+        pointers = memoryview(data)[PAGE.size : lower].cast("H")
+        if min(pointers) < upper or max(pointers) > width - NODE.size:
+            raise _Damaged("has entries outside of itself")
+        reversed_keys = page.table is self._meta.free and sys.byteorder == "little"
+        before = page.low
+        children: list[tuple[bytes, int]] = []
+        for place, node in enumerate(pointers):
+            low, high, more, key_bytes = NODE.unpack_from(data, node)
+            value = node + NODE.size + key_bytes
+            if key_bytes > _KEY_BYTES_MAX or value > width:
+                raise _Damaged("has entries outside of itself")
+            key = data[node + NODE.size : value]
+            if reversed_keys:
+                key = key[::-1]
+            if kind == BRANCH:
+                if place and not before < key:
+                    raise _Damaged("has keys out of order")
+                before = key if place else page.low
+                children.append((before, low | high << 16 | more << 32))
+                continue
+            if not (before < key or (place == 0 and before == key)):
+                raise _Damaged("has keys out of order")
+            before = key
+            self._examine_value(page, data, (value, low | high << 16, more), key, waiting)
+        if page.high is not None and before >= page.high:
+            raise _Damaged("has keys out of order")
+        if kind == LEAF:
+            self._left[page.table.name] -= len(pointers)
+        ends = [*(key for key, _ in children[1:]), page.high]
+        for (first, number), end in zip(children, ends, strict=False):
+            waiting.append(_Page(page.table, number, page.depth + 1, first, end))
+
+    def _examine_value(
+        self,
+        page: _Page,
+        data: bytes,
+        value: tuple[int, int, int],
+        key: bytes,
+        waiting: deque[_Page],
+    ) -> None:
+        place, size, more = value
+        found = b""
+        if more == IN_OVERFLOW and place + NUMBER.size <= len(data):
+            [first] = NUMBER.unpack_from(data, place)
+            found = self._read_long(first, size, whole=page.table is self._meta.free)
+        elif more & IN_OVERFLOW or place + size > len(data):
+            raise _Damaged("has entries outside of itself")
+        else:
+            found = data[place : place + size]
+        if page.table is self._meta.free:
+            self._free.append(found)
+            self._freed_last = max(self._freed_last, int.from_bytes(key, "big"))
+        if more == IS_TABLE and page.table is self._meta.main and size == TABLE.size:
+            table = _table(f"the table {key.decode(errors='replace')!r}", data, place)
+            if table.flags:
+                raise _Damaged("has entries of a kind that is not used")
+            self._expect(waiting, table)
+        elif more & ~IN_OVERFLOW:
+            raise _Damaged("has entries of a kind that is not used")
+
+    def _read(self, number: int) -> bytes:
+        """A page that is due in one place."""
+        width = self._meta.page_bytes
+        self._use(number, 1)
+        data = os.pread(self._file, width, number * width)
+        if PAGE.unpack_from(data)[0] != number:
+            raise _Damaged("is none that was written there")
+        return data
+
+    def _read_long(self, first: int, size: int, *, whole: bool) -> bytes:
+        """A value on pages of its own, or nothing of it where it only has to be there."""
+        width = self._meta.page_bytes
+        needed = -(-(PAGE.size + size) // width)
+        self._use(first, needed)
+        data = os.pread(self._file, PAGE.size + (size if whole else 0), first * width)
+        number, _, flags, low, high = PAGE.unpack_from(data)
+        # A shorter value may have taken the place of a longer one, whose pages it keeps.
+        spare = (low | high << 16) - needed
+        if number != first or flags & ~DIRTY != OVERFLOW or spare < 0:
+            raise _Damaged(f"has a value on page {first}, which is none that was written there")
+        if spare:
+            self._use(first + needed, spare)
+        return data[PAGE.size :]
+
+    def _use(self, first: int, count: int) -> None:
+        if first < META_PAGES or first + count - 1 > self._meta.last_page:
+            raise _Damaged(f"leads to page {first}, which is none of the file's")
+        if (first + count) * self._meta.page_bytes > self._size:
+            raise _Damaged(f"leads behind the end of the file, which was cut to {self._size} bytes")
+        span = range(first, first + count)
+        if not self._used.isdisjoint(span):
+            raise _Damaged(f"leads to page {first}, which is in use elsewhere")
+        self._used.update(span)
+
+    def _miscounted(self) -> Iterator[str]:
+        """Tables whose entries are more or fewer than is written beside their root."""
+        for name, left in self._left.items():
+            if left:
+                yield f"{name[:1].upper()}{name[1:]} lacks {left} entries"
+
+    def _wrongly_free(self) -> Iterator[str]:
+        """What is listed as free and is not, by which the next commit would write over it."""
+        number = NUMBER.size
+        free: set[int] = set()
+        for found in self._free:
+            pages = memoryview(found).cast("Q") if len(found) % number == 0 else memoryview(b"")
+            if not len(pages) or len(pages) <= pages[0]:
+                yield "The list of free pages is damaged"
+                return
+            listed = pages[1 : 1 + pages[0]]
+            if not free.isdisjoint(listed) or not self._used.isdisjoint(listed):
+                yield "The list of free pages has pages that are in use"
+                return
+            free.update(listed)
+        if free and not META_PAGES <= min(free) <= max(free) <= self._meta.last_page:
+            yield "The list of free pages has pages that are none of the file's"
+        # Each commit but the first gives pages back, under its own number.
+        newest = self._meta.transaction
+        if newest > 1 and self._freed_last != newest:
+            yield f"its newest state says that it is of transaction {newest}, and is of another"
+
+
+def _table(name: str, data: bytes, place: int) -> _Table:
+    _, flags, depth, _, _, _, entries, root = TABLE.unpack_from(data, place)
+    return _Table(name, flags, depth, root, entries)
