@@ -177,7 +177,7 @@ def test_deletions_are_undone(store: Store) -> None:
     store.registry.delete("net")
     store.history.undo(address_of(store, "registered.deleted"))
     assert store.registry.get_version("net", 1).source == "s"
-    with pytest.raises(InvalidStateError, match="does not hold any more"):
+    with pytest.raises(InvalidStateError, match="lifecycle changed again since"):
         store.history.undo(address_of(store, "registered.deleted"))
     model_id = store.models.create("0").model_id
     store.models.delete(model_id)

@@ -5,7 +5,10 @@ from pathlib import Path
 from tests.tidy.tree import ROOT, plant
 
 # Folders of tests that mirror no package: see each one's first file.
-CROSS_CUTTING = ("attack", "browser", "compat", "contracts", "crash", "golden", "properties", "tidy")
+CROSS_CUTTING = (
+    *("attack", "browser", "compat", "contracts", "crash", "golden", "matrix", "properties"),
+    "tidy",
+)
 
 
 def misplaced_tests(root: Path) -> list[str]:
