@@ -1,4 +1,4 @@
-"""The developers' one command: `python tools/dev.py setup | check | test | matrix | bench | fix`.
+"""The developers' one command: `python tools/dev.py COMMAND`.
 
 setup   makes .venv-dev with the package (editable) and everything its tests and tools need
 check   lint, formatting and types, of Python and of the pages: changes nothing
@@ -6,6 +6,7 @@ test    check, then every test, on all cores; further arguments go to pytest
 matrix  tests/matrix with old and new versions of MLflow, each in an environment of its own
 bench   every benchmark of tools/bench/
 fix     mends what the linter and the formatter can mend
+torture kills, power cuts and damage for a while: `torture --minutes 30`; stops at what it finds
 
 All but setup and matrix begin with it where .venv-dev is missing or was made for another
 pyproject.toml. This file needs the standard library only, and parses in older Pythons to be able
@@ -132,8 +133,13 @@ def fix() -> int:
     return max(python("-m", "ruff", "format"), biome("format", "--write"))
 
 
+def torture(*arguments: str) -> int:
+    """Do for long what the tests of crashes and damage do in a short form."""
+    return python("-m", "tests.crash.torture", *arguments)
+
+
 def main(arguments: "list[str]") -> int:
-    """Do what the first argument says; the rest belongs to pytest."""
+    """Do what the first argument says; the rest belongs to pytest, or to the torture."""
     if sys.version_info < (3, 11):  # noqa: UP036 (a clone may meet an older Python)
         print("eventtrack needs Python 3.11 or newer; this is", sys.version.split()[0])
         print("hint: run this with a newer one, for example `python3.11 tools/dev.py setup`")
@@ -145,9 +151,10 @@ def main(arguments: "list[str]") -> int:
         "matrix": matrix,
         "bench": bench,
         "fix": fix,
+        "torture": torture,
     }
     command = commands.get(arguments[0]) if arguments else None
-    if command is None or (arguments[1:] and command is not test):
+    if command is None or (arguments[1:] and command not in {test, torture}):
         print(__doc__)
         return 2
     if command not in (setup, matrix) and not is_set_up() and setup() != 0:

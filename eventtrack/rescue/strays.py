@@ -27,6 +27,9 @@ class Strays:
     def __init__(self, store: Store, finds: Finds) -> None:
         self._log = store.replication.log
         self._finds = finds
+        # Asked once: of a store of millions, asking for each would take most of the time.
+        self._heads = self._log.heads()
+        self._forked = {branch.replica for branch in self._log.branches().values()}
         self.count = 0
         # How far each new feed is: its size and its last time. Several where two envelopes of a
         # replica were recorded at one time.
@@ -62,6 +65,9 @@ class Strays:
 
     def _is_here(self, found: Found) -> bool:
         """Whether the new store has it by now: a remote brought it, or one with that payload."""
+        head = self._heads.get(found.replica)
+        if (head is None or found.index >= head.size) and found.replica not in self._forked:
+            return False
         places = self._log.locate_all(found.replica, found.index)
         here = [known for place in places if (known := self._log.get(place)) is not None]
         if not here:

@@ -1,6 +1,9 @@
 """Kills every writing command at its calls to the system, and looks at what it leaves.
 
-Run as a program, with `recorder.c` preloaded: `python -m tests.crash.killing FOLDER POINTS [WORK]`.
+Run as a program, with `recorder.c` preloaded:
+
+    python -m tests.crash.killing FOLDER POINTS [WORK [DICE]]
+
 Each work is done by a forked child that dies just before its n-th call that changes a file. Then
 the store must open, be whole and hold what it held; the work must succeed when it is done again;
 and of the killed one nothing may be left once its leavings have aged. POINTS says how many calls of
@@ -229,7 +232,7 @@ def kill_one(name: str, prepared: Path, folder: Path, kill_at: int) -> bool:
     return code == -9
 
 
-def kill_all(folder: Path, points: int, only: str | None) -> int:
+def kill_all(folder: Path, points: int, only: str = "", dice: str = "") -> int:
     """Kill works at some of their calls, or at all; returns how many were killed."""
     prepared = folder / "prepared"
     code, _ = child(lambda: prepare(prepared))
@@ -242,7 +245,7 @@ def kill_all(folder: Path, points: int, only: str | None) -> int:
         assert code == 0, f"{name} ended with {code}"
         assert total > 2, f"{name} changes nothing"
         shutil.rmtree(case)
-        chance = random.Random(name)
+        chance = random.Random(f"{name}{dice}")
         chosen = range(1, total + 1) if not points else chance.sample(range(1, total), points)
         for kill_at in chosen:
             killed += kill_one(name, prepared, case, kill_at)
@@ -251,5 +254,4 @@ def kill_all(folder: Path, points: int, only: str | None) -> int:
 
 
 if __name__ == "__main__":
-    name = sys.argv[3] if len(sys.argv) > 3 else None
-    sys.stdout.write(f"{kill_all(Path(sys.argv[1]), int(sys.argv[2]), name)}\n")
+    sys.stdout.write(f"{kill_all(Path(sys.argv[1]), int(sys.argv[2]), *sys.argv[3:])}\n")

@@ -89,10 +89,8 @@ def do_all(folder: Path) -> None:
     os._exit(0)
 
 
-@pytest.fixture(scope="module")
-def recorded(tmp_path_factory: pytest.TempPathFactory) -> list[Step]:
-    """What a process did to all files."""
-    folder = tmp_path_factory.mktemp("recorded")
+def record(folder: Path) -> list[Step]:
+    """What a process does to all files while it does everything."""
     library = recording.built(folder)
     (folder / "all").mkdir()
     code = (
@@ -108,29 +106,33 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> list[Step]:
     return list(recording.steps(folder / "record"))
 
 
-@pytest.mark.slow
-def test_after_a_power_cut_every_file_is_what_the_calls_that_had_returned_left(
-    recorded: list[Step], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(build_module, "boot_id", lambda: "another boot")
+def cut_often(recorded: list[Step], folder: Path, chance: random.Random, count: int) -> None:
+    """Cut the power at some of the steps, and look at what is on the disk then."""
     assert [step.data.decode().strip() for step in recorded if step.kind == "R"] == [*WORKS]
-    chance = random.Random(19)
-    cuts = {*chance.sample(range(1, len(recorded)), CUTS), len(recorded) - 1}
+    cuts = {*chance.sample(range(1, len(recorded)), count), len(recorded) - 1}
     disk, returned = Disk(), list[str]()
     for number, step in enumerate(recorded):
         disk.take(step)
         if step.kind == "R":
             returned.append(step.data.decode().strip())
         if number in cuts:
-            folder = tmp_path / f"cut-{number}"
-            folder.mkdir()
-            disk.after_a_cut(folder, chance)
+            image = folder / f"cut-{number}"
+            image.mkdir()
+            disk.after_a_cut(image, chance)
             try:
-                _assert_holds(folder, returned)
+                _assert_holds(image, returned)
             except Exception as error:
                 error.add_note(f"the cut was at {number}, after {returned} and in {step[:5]}")
                 raise
-            shutil.rmtree(folder)
+            shutil.rmtree(image)
+
+
+@pytest.mark.slow
+def test_after_a_power_cut_every_file_is_what_the_calls_that_had_returned_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(build_module, "boot_id", lambda: "another boot")
+    cut_often(record(tmp_path), tmp_path, random.Random(19), CUTS)
 
 
 def _assert_holds(folder: Path, returned: list[str]) -> None:
