@@ -30,6 +30,7 @@ _OUR_POINTS = {"run_id", "key", "step", "timestamp", "value"}
 _OUR_RUNS = {"run_id", "run_name", "experiment_id", "lifecycle_stage", "start_time"}
 _KEYS = ("key", "metric", "tag", "metric_name")
 _PREFIXES = ("params.", "metrics.", "tags.")
+_NAMES_ROLE, _VALUES_ROLE = "names of metrics", "values of metrics"
 _FACTS = {
     "status": "status",
     "state": "status",
@@ -183,6 +184,7 @@ def kind_of_rows(sheet: Sheet) -> Iterator[tuple[str, Sheet]]:
     left = set(range(sheet.count))
     key, value = _key_column(sheet), _column(sheet, "value")
     if key is not None and value is not None:
+        sheet.roles |= {key: _NAMES_ROLE, value: _VALUES_ROLE}
         points = set(sheet.columns[key].rows) & left
         yield from _part("points", sheet, points)
         left -= points
@@ -198,9 +200,8 @@ def kind_of_rows(sheet: Sheet) -> Iterator[tuple[str, Sheet]]:
 
 def take_points(sheet: Sheet, owners: Sequence[TableRun], report: Report, choices: Choices) -> None:
     """Give each row's value to the metric that the row names."""
-    key, value = _key_column(sheet), _column(sheet, "value")
-    assert key is not None
-    assert value is not None
+    by_role = {role: name for name, role in sheet.roles.items()}
+    key, value = by_role[_NAMES_ROLE], by_role[_VALUES_ROLE]
     keys = list(map(str, sheet.columns[key].cells))
     skip = {key, value, *(name for name in sheet.columns if plain(name) in RUN_COLUMNS)}
     ours = set(sheet.columns) <= _OUR_POINTS and {"run_id", "timestamp"} <= set(sheet.columns)
@@ -215,7 +216,7 @@ def take_points(sheet: Sheet, owners: Sequence[TableRun], report: Report, choice
             if time_ms is None or not 0 <= time_ms < 2**63:
                 _odd(sheet, report, row, f"the timestamp {cell!r} is no time")
             read.times[row] = NO_TIME if time_ms is None else time_ms
-    column = sheet.columns[value]
+    column = sheet.columns.get(value, Column())
     found = cells.numbers(column.cells, sheet.habits)
     values = [None] * len(column.cells) if found is None else found.values
     for row, cell, number in zip(column.rows, column.cells, values, strict=True):
@@ -223,7 +224,7 @@ def take_points(sheet: Sheet, owners: Sequence[TableRun], report: Report, choice
             _odd(sheet, report, row, f"the value {cell!r} is no number")
         elif number is not None and row not in read.lost:
             owners[row].columns.point(keys[row], read.steps[row], read.times[row], number)
-    sheet.roles |= {**read.roles, key: "names of metrics", value: "values of metrics"}
+    sheet.roles |= read.roles
     for name, (rows, others) in read.metrics.items():
         for row, number in zip(rows, others, strict=True):
             owners[row].columns.point(name, read.steps[row], read.times[row], number)

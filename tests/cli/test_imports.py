@@ -84,3 +84,47 @@ def test_logs_without_a_tracker_come_in(call: CommandLine, tmp_path: Path) -> No
         "new points"
         not in call("import", "jsonl", str(tmp_path / "log.jsonl"), "-e", "plain").stdout
     )
+
+
+def test_a_dry_run_shows_how_tables_are_read_and_takes_nothing(
+    call: CommandLine, tmp_path: Path
+) -> None:
+    path = tmp_path / "logs" / "log.csv"
+    path.parent.mkdir()
+    path.write_text("Batch;Loss;phase\n10;0,5;a\n20;0,25;b\n")
+    words = ("import", "csv", str(path), "--step-column", "batch", "--dry-run")
+    shown = call(*words).stdout
+    assert "parted by a semicolon" in shown
+    assert "0.5 at step 10, 0.25 at step 20" in shown
+    seen = call(*words, "--json").json
+    [file], [run] = seen["files"], seen["runs"]
+    assert file["columns"] == {
+        "Batch": "step",
+        "Loss": "metric: with decimal commas",
+        "phase": "text",
+    }
+    assert run["metrics"]["Loss"] == {"points": 2, "first": [[10, None, 0.5], [20, None, 0.25]]}
+    assert not call.path.exists()
+    path.write_text("Batch;Loss;phase\n10;0,5;a\n20\n")
+    assert "line 3" in call(*words, code=8).stdout
+    path.write_text("")
+    call(*words, code=3)
+
+
+def test_signs_between_cells_may_be_named(call: CommandLine, tmp_path: Path) -> None:
+    path = tmp_path / "log.csv"
+    path.write_text("step#loss\n1#0.5\n")
+    taken = call("import", "csv", str(path), "--delimiter", "#", "--json").json["taken"]
+    assert (taken["points"], taken["runs"]) == (1, 1)
+    path.write_text("step\tloss\n1\t0.5\n2\t0.25\n")
+    taken = call("import", "csv", str(path), "--delimiter", "tab", "--json").json["taken"]
+    assert taken["points"] == 2
+    assert "name one sign" in call("import", "csv", str(path), "--delimiter", "::", code=2).stderr
+
+
+def test_losses_are_shown_with_their_places(call: CommandLine, tmp_path: Path) -> None:
+    path = tmp_path / "log.csv"
+    path.write_text("step,loss,loss\n1,0.5,1\n2,0.4\n")
+    shown = call("import", "csv", str(path), code=8).stdout
+    assert "line 3" in shown
+    assert "second column loss is loss.1" in shown

@@ -5,6 +5,7 @@ from typing import Any
 
 from eventtrack.store import Store
 from eventtrack.transfer.importer import import_histories
+from eventtrack.transfer.moments import Choices
 from eventtrack.transfer.report import Report
 from eventtrack.transfer.tables import CsvTables, JsonTables
 from tests.transfer.theirs import ORIGIN_TAGS, runs_of
@@ -26,12 +27,18 @@ class Logs:
         path.write_bytes(text if isinstance(text, bytes) else text.encode())
         return path
 
-    def take(self, *paths: Path, experiment: str | None = None) -> Report:
+    def take(
+        self, *paths: Path, experiment: str | None = None, choices: Choices | None = None
+    ) -> Report:
         """Import files, twice: the second time changes nothing."""
         tables = CsvTables if paths[0].suffix in (".csv", ".tsv", ".txt") else JsonTables
-        report = import_histories(self.store, tables(paths, experiment), lambda done, total: None)
-        head = self.store.events.head()
-        again = import_histories(self.store, tables(paths, experiment), lambda done, total: None)
+
+        def once() -> Report:
+            source = tables(paths, experiment, choices or Choices())
+            return import_histories(self.store, source, lambda done, total: None)
+
+        report, head = once(), self.store.events.head()
+        again = once()
         assert (self.store.events.head(), again.kept) == (head, [])
         return report
 
