@@ -118,7 +118,7 @@ def test_signs_between_cells_may_be_named(call: CommandLine, tmp_path: Path) -> 
     assert (taken["points"], taken["runs"]) == (1, 1)
     path.write_text("step\tloss\n1\t0.5\n2\t0.25\n")
     taken = call("import", "csv", str(path), "--delimiter", "tab", "--json").json["taken"]
-    assert taken["points"] == 2
+    assert taken["points"] == 1  # the other is here already
     assert "name one sign" in call("import", "csv", str(path), "--delimiter", "::", code=2).stderr
 
 
