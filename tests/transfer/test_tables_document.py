@@ -64,7 +64,7 @@ def test_every_log_in_the_document_is_tried() -> None:
     assert others <= {"test_fractions_of_epochs_are_metrics_of_numbered_rows"}
 
 
-ODD = {
+ODD: dict[str, str | bytes] = {
     "a row with too many": "step,x\n0,0.5\n1,2,3\n",
     "a step or a time": "step,x\n0,0.5\n1,0.4\nq,0.3\n",
     "a number unlike": "step,x\n0,0.5\n1,0.4\n2,q\n",
