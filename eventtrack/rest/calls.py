@@ -31,8 +31,18 @@ class Calls:
 
 
 def page(answer: Json, name: str, parse: Callable[[Json], T]) -> PagedList[T]:
-    """The records in an answer's list, with the token of the next page."""
-    return PagedList(map(parse, answer.get(name) or ()), answer.get("next_page_token") or None)
+    """The records in an answer's list, with the token of the next page.
+
+    Raises:
+        RemoteError: They are not what they should be.
+    """
+    try:
+        return PagedList(map(parse, answer.get(name) or ()), answer.get("next_page_token") or None)
+    except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
+        raise RemoteError(
+            f"the server's list of {name} cannot be read: {type(error).__name__}: {error}",
+            hint="is this the URL of an MLflow or eventtrack server, and is it recent enough?",
+        ) from error
 
 
 def all_pages(fetch: Callable[[str | None], PagedList[T]]) -> Iterator[T]:

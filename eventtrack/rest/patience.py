@@ -1,8 +1,9 @@
 """How long an answer from elsewhere is waited for: the same rule for servers and for pipes.
 
 An answer may be silent for a while before it begins, for the other side may have to work. From its
-first byte on it has that time once more, and a second for each KiB that came: a slow line gets all
-it needs, and a sender of one byte a second is left after minutes, however much it announced.
+first byte on it is waited for that long once more, and a second for each KiB that came: a slow line
+gets all it needs, and a sender of one byte a second is left after minutes, however much it
+announced. The time in which this side works with what came does not count.
 """
 
 import io
@@ -21,20 +22,18 @@ class Patience:
 
     def __init__(self, silence_s: float) -> None:
         self._silence_s = silence_s
-        self._began: float | None = None
+        self._waited_s = 0.0
         self._bytes = 0
 
     def left_s(self) -> float:
         """How long the next byte may take; 0 or less when the time is over."""
-        if self._began is None:
-            return self._silence_s
-        due = self._began + self._silence_s + self._bytes / _BYTES_A_SECOND
-        return min(self._silence_s, due - time.monotonic())
+        due_s = self._silence_s + self._bytes / _BYTES_A_SECOND
+        return min(self._silence_s, due_s - self._waited_s)
 
-    def note(self, count: int) -> None:
-        """Some bytes came."""
-        if self._began is None:
-            self._began = time.monotonic()
+    def note(self, count: int, waited_s: float) -> None:
+        """Some bytes came, which were waited for."""
+        if self._bytes:
+            self._waited_s += waited_s
         self._bytes += count
 
 
@@ -62,8 +61,9 @@ class PatientReader(io.RawIOBase):
         """
         if self._patience.left_s() <= 0:
             raise TimeoutError("it answers too slowly")
+        began = time.monotonic()
         count = self._raw.readinto(buffer) or 0
-        self._patience.note(count)
+        self._patience.note(count, time.monotonic() - began)
         return count
 
     def fileno(self) -> int:

@@ -96,7 +96,7 @@ def file(source: Json) -> FileInfo:
     is_dir = bool(source.get("is_dir"))
     # An empty file's size is left out of the JSON.
     size = None if is_dir else int(source.get("file_size") or 0)
-    return FileInfo(path=source["path"], is_dir=is_dir, file_size=size)
+    return FileInfo(path=str(source["path"]), is_dir=is_dir, file_size=size)
 
 
 def number(value: float | str) -> float:

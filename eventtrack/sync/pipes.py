@@ -42,10 +42,11 @@ class PipeSource(io.RawIOBase):
             TimeoutError: None came, or they come too slowly.
         """
         left_s = self._patience.left_s()
+        began = time.monotonic()
         if left_s <= 0 or not select.select([self._pipe], [], [], left_s)[0]:
             raise TimeoutError("it answers too slowly, or not at all")
         count = os.readv(self._pipe.fileno(), [buffer])
-        self._patience.note(count)
+        self._patience.note(count, time.monotonic() - began)
         return count
 
     def close(self) -> None:

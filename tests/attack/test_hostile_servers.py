@@ -152,6 +152,19 @@ def test_a_long_answer_that_comes_steadily_is_read(talker: Callable[..., Talker]
     assert len(found) == 200_001
 
 
+def test_a_reader_that_takes_its_time_loses_nothing(talker: Callable[..., Talker]) -> None:
+    """Only waiting counts: what came long ago may be read when this side has the time."""
+
+    def at_once(_: bytes) -> Iterator[bytes]:
+        yield OK + b"Content-Length: 40000\r\n\r\n" + b"a" * 40_000
+
+    found = b""
+    for chunk in connection_to(talker(at_once)).chunks("/file", 10_000):
+        time.sleep(SILENCE_S)
+        found += chunk
+    assert len(found) == 40_000
+
+
 def test_an_endless_answer_is_not_kept_in_memory(
     talker: Callable[..., Talker], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -226,6 +239,15 @@ def answering(talker: Callable[..., Talker], answer: Callable[[bytes], object]) 
 def test_pages_without_an_end_are_given_up(talker: Callable[..., Talker]) -> None:
     server = answering(talker, lambda _: {"files": [], "next_page_token": "again"})
     with pytest.raises(RemoteError, match="without an end"):
+        server.list_artifacts("run")
+
+
+@pytest.mark.parametrize("listed", [[1], ["a"], [{}], [{"path": 1}], [None], {"a": 1}, 7])
+def test_a_listing_of_something_else_is_no_listing(
+    talker: Callable[..., Talker], listed: object
+) -> None:
+    server = answering(talker, lambda _: {"files": listed})
+    with pytest.raises(RemoteError):
         server.list_artifacts("run")
 
 

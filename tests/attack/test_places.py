@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from eventtrack.errors import ChecksumError, EventtrackError, InvalidValueError, NotFoundError
-from eventtrack.events import types
+from eventtrack.events import traces, types
 from eventtrack.store import Store
 from eventtrack.store.places import open_regular
 from tests.attack.planted import Mallory, secret_file, sha256
@@ -120,6 +120,32 @@ def test_a_file_below_the_given_folder_is_shown_to_those_alone_who_know_its_hash
         bytes_of(store, run_id)
     with pytest.raises(ChecksumError):
         store.artifacts.download(run_id, "f", tmp_path / "out")
+
+
+def test_files_of_models_and_traces_are_no_way_out_either(store: Store, tmp_path: Path) -> None:
+    given = tmp_path / "given"
+    given.mkdir()
+    secret_file(tmp_path)
+    experiment_id = store.experiments.create("mine", str(given))
+    model = store.models.create(experiment_id, name="model").model_id
+    trace = "tr-" + "0" * 32
+    store.traces.record(trace, experiment_id, request_time=1, execution_duration=1, state="OK")
+    owners = (
+        (store.models.artifacts, "model", model, types.ModelArtifactsLogged),
+        (store.traces.artifacts, "trace", trace, traces.TraceArtifactsLogged),
+    )
+    for files, kind, owner, logged in owners:
+        files.log_bytes(owner, b"mine", "mine")
+        assert list(given.rglob("mine"))
+        with files.open(owner, "mine") as file:
+            assert file.read() == b"mine"
+        for number, place in enumerate((f"{given}/../secret", f"{tmp_path}/secret", "/dev/zero")):
+            stored = types.ArtifactStored(f"f{number}", len(SECRET), sha256(SECRET), place)
+            Mallory().tell(store, f"{kind}/{owner}", logged([stored]))
+            with pytest.raises(NotFoundError):
+                files.open(owner, f"f{number}")
+            with pytest.raises(NotFoundError):
+                files.download(owner, f"f{number}", tmp_path / "out")
 
 
 def test_what_a_user_of_this_machine_logs_by_reference_is_there(

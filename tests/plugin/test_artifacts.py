@@ -136,3 +136,15 @@ def test_a_figure_and_a_table_come_back(uri: str) -> None:
     assert uri
     table = mlflow.load_table("table.json", run_ids=[run.info.run_id])
     assert list(table["a"]) == [1, 2, 3]
+
+
+@pytest.mark.parametrize("inside", ["", "runs/abc/artifacts"])
+def test_a_location_that_is_no_store_becomes_none(tmp_path: Path, inside: str) -> None:
+    """Whoever names it: an event of another machine may."""
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (tmp_path / "x.txt").write_text("x")
+    repository = StoreArtifactRepository(f"eventtrack:{elsewhere}/{inside}")
+    with pytest.raises(MlflowException):
+        repository.log_artifact(str(tmp_path / "x.txt"), None if inside else "runs/abc/artifacts")
+    assert list(elsewhere.iterdir()) == []
