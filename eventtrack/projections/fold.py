@@ -1,20 +1,37 @@
 """One envelope into the views: which fold takes which event."""
 
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
 from eventtrack.errors import EventtrackError, ProjectionError
 from eventtrack.events.envelope import Envelope, Group
 from eventtrack.events.registry import REGISTRY, Registry
-from eventtrack.events.types import Event
-from eventtrack.projections import experiments, metrics, models, registered, runs, traces
-from eventtrack.projections.state import stamp_of
+from eventtrack.events.types import Event, SessionOpened
+from eventtrack.facts.nouns import NOUNS, WITHOUT_FACTS
+from eventtrack.projections import experiments, metrics, models, opened, registered, runs, traces
+from eventtrack.projections.state import RunState, Stamp, stamp_of
 from eventtrack.projections.tables import Tables
 from eventtrack.projections.timeline import Place
 
-# Events that are read from their streams, as audits do: they change no view.
-_WITHOUT_STATE = {
-    "replica.key_announced",
-    "replica.head_sealed",
-    "replica.head_witnessed",
-    "payloads.redacted",
+_Stamped = Iterable[tuple[Event, Stamp]]
+_OF_NOUNS: dict[str, Callable[[Tables, str, _Stamped], None]] = {
+    "run": runs.fold,
+    "experiment": experiments.fold,
+    "model": models.fold,
+    "registered": registered.fold,
+    "trace": traces.fold,
+}
+# The fold of each type of event that claims facts.
+_FOLDS = {
+    entry.name: _OF_NOUNS[noun.name]
+    for noun in NOUNS.values()
+    for entry in REGISTRY
+    if entry.struct in noun.says
+}
+# Points go a column at a time, and not event by event.
+_POINT_FOLDS: dict[str, Callable[[Tables, RunState, Sequence[Any]], None]] = {
+    "run.metric_logged": metrics.fold_points,
+    "run.metrics_logged": metrics.fold_rows,
 }
 
 
@@ -51,35 +68,17 @@ def apply(tables: Tables, envelope: Envelope, registry: Registry = REGISTRY) -> 
 def _apply_group(
     tables: Tables, envelope: Envelope, group: Group, events: list[Event], offset: int
 ) -> None:
-    stream = envelope.header.stream
-    if group.type == "run.metric_logged":
-        metrics.fold_points(tables, tables.change_run(stream), events)  # type: ignore[arg-type]
-    elif group.type == "run.metrics_logged":
-        metrics.fold_rows(tables, tables.change_run(stream), events)  # type: ignore[arg-type]
-    elif group.type in runs.RUN_FOLDS:
-        run_fold, run = runs.RUN_FOLDS[group.type], tables.change_run(stream)
+    stream, kind = envelope.header.stream, group.type
+    if kind in _POINT_FOLDS:
+        _POINT_FOLDS[kind](tables, tables.change_run(stream), events)
+    elif kind in _FOLDS:
+        places = enumerate(events, offset)
+        _FOLDS[kind](
+            tables, stream, [(event, stamp_of(envelope.header, place)) for place, event in places]
+        )
+    else:
         for place, event in enumerate(events, offset):
-            run_fold(tables, run, event, stamp_of(envelope.header, place))
-    elif group.type in experiments.EXPERIMENT_FOLDS:
-        fold = experiments.EXPERIMENT_FOLDS[group.type]
-        experiment = tables.change_experiment(stream)
-        for place, event in enumerate(events, offset):
-            fold(tables, experiment, event, stamp_of(envelope.header, place))
-    elif group.type in models.MODEL_FOLDS:
-        model_fold, model = models.MODEL_FOLDS[group.type], models.change_model(tables, stream)
-        for place, event in enumerate(events, offset):
-            model_fold(tables, model, event, stamp_of(envelope.header, place))
-        tables.put_model(model)
-    elif group.type in traces.TRACE_FOLDS:
-        trace_fold, trace = traces.TRACE_FOLDS[group.type], tables.traces.change(stream)
-        for place, event in enumerate(events, offset):
-            trace_fold(tables, trace, event, stamp_of(envelope.header, place))
-    elif group.type.startswith("registered."):
-        stamps = (stamp_of(envelope.header, place) for place, _ in enumerate(events, offset))
-        registered.fold(tables, stream, group.type, list(zip(events, stamps, strict=True)))
-    elif group.type == "session.opened":
-        for place, event in enumerate(events, offset):
-            stamp = stamp_of(envelope.header, place)
-            experiments.session_opened(tables, envelope, event, stamp)  # type: ignore[arg-type]
-    elif group.type not in _WITHOUT_STATE:
-        tables.note_unknown(stream, group.type, len(events))
+            if isinstance(event, SessionOpened):
+                opened.fold(tables, envelope, event, stamp_of(envelope.header, place))
+            elif type(event) not in WITHOUT_FACTS:
+                tables.note_unknown(stream, kind, 1)

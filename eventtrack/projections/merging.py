@@ -11,24 +11,22 @@ from eventtrack.events.types import Event
 from eventtrack.facts.fact import Fact, Rule
 from eventtrack.facts.nouns import NOUNS
 from eventtrack.facts.registered import ALIVE, VERSION_LIFECYCLE
-from eventtrack.projections.state import BEYOND, NEVER, ParamState, Stamp, latest
+from eventtrack.projections.state import BEYOND, NEVER, ParamClaim, ParamState, Stamp, latest
 
 # Changes a state by a claim: of the key ("" for none), the value, and the event's stamp.
 Merge = Callable[[Any, str, Any, Stamp], None]
 
 
-def bear(state: Any, facts: Iterable[Fact], event: Event, stamp: Stamp) -> bool:
-    """Take what a birth says, if no earlier one is known; returns whether it was taken.
+def bear(state: Any, event: Event, stamp: Stamp) -> None:
+    """Take what a birth says of a thing or a part of one, if no earlier birth is known.
 
     Of births with one stamp, as after a fork, the values decide.
     """
-    fields = [fact.field for fact in facts]
-    if (stamp, _ranked(event, fields)) >= (state.born, _ranked(state, fields)):
-        return False
-    state.born = stamp
-    for name in fields:
-        setattr(state, name, getattr(event, name))
-    return True
+    fields = _BORN_FIELDS[type(event)]
+    if (stamp, _ranked(event, fields)) < (state.born, _ranked(state, fields)):
+        state.born = stamp
+        for name in fields:
+            setattr(state, name, getattr(event, name))
 
 
 def is_born(state: Any) -> bool:
@@ -139,10 +137,10 @@ def _claimed(field: str) -> Merge:
     def merge(state: Any, key: str, value: Any, stamp: Stamp) -> None:
         facts: dict[str, ParamState] = getattr(state, field)
         param = facts.get(key)
-        if param is None:
-            param = facts[key] = ParamState([])
         if value is None:
-            param.withdraw(stamp)
+            facts.setdefault(key, ParamState([])).withdraw(stamp)
+        elif param is None:
+            facts[key] = ParamState([ParamClaim(stamp, value)])
         else:
             param.add(value, stamp)
 
@@ -210,4 +208,10 @@ MERGES: dict[Fact, Merge] = {
     for noun in NOUNS.values()
     for fact in noun.facts
     if (fact.rule, fact.many) in _MAKERS
+}
+# The fields that each type of birth sets together.
+_BORN_FIELDS: dict[type[Event], tuple[str, ...]] = {
+    kind: tuple(fact.field for fact in noun.born_facts(owner))
+    for noun in NOUNS.values()
+    for kind, owner in noun.births.items()
 }

@@ -63,8 +63,8 @@ class Thing:
         if type(event) in self.noun.births:
             owner = self.noun.births[type(event)]
             state = self._part(part) if owner else self._state
-            if facts := self.noun.born_facts(owner):
-                bear(state, facts, event, stamp)
+            if self.noun.born_facts(owner):
+                bear(state, event, stamp)
         for fact, key, value in self.noun.says[type(event)](event):
             if fact is trace.SPAN:
                 self._take_span(key, value, stamp)
