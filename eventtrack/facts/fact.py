@@ -125,7 +125,26 @@ def staged(stage: Fact, value: str, *dated: Fact) -> Says:
     return says
 
 
-def each(fact: Fact, values: Mapping[str, Any]) -> Iterable[Claim]:
+@dataclass(frozen=True, slots=True)
+class Each:
+    """The claims of an event that has a map of values: a claim for each of them.
+
+    Args:
+        values: The event's field with the map.
+        also: Keys whose values are also those of another fact.
+    """
+
+    fact: Fact
+    values: str
+    also: Mapping[str, Fact] = field(default_factory=dict)
+
+    def __call__(self, event: Any) -> list[Claim]:
+        values = getattr(event, self.values)
+        claims: list[Claim] = [(self.fact, key, value) for key, value in values.items()]
+        return claims + [(self.also[key], "", values[key]) for key in self.also if key in values]
+
+
+def each(fact: Fact, values: Mapping[str, Any]) -> list[Claim]:
     """A claim for each of some values."""
     return [(fact, key, value) for key, value in values.items()]
 

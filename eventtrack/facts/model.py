@@ -6,6 +6,7 @@ from eventtrack.events import types
 from eventtrack.events.types import Event
 from eventtrack.facts.fact import (
     Claim,
+    Each,
     Fact,
     Noun,
     Old,
@@ -78,8 +79,8 @@ MODEL = Noun(
         types.ModelCreated: _created,
         types.ModelFinalized: _finalized,
         **{kind: staged(LIFECYCLE, stage, UPDATED) for kind, stage in _STAGES.items()},
-        types.ModelParamsLogged: lambda event: each(PARAM, event.params),
-        types.ModelTagsSet: lambda event: each(TAG, event.tags),
+        types.ModelParamsLogged: Each(PARAM, "params"),
+        types.ModelTagsSet: Each(TAG, "tags"),
         types.ModelTagDeleted: lambda event: [(TAG, event.key, None)],
         types.ModelMetricsLogged: _metrics_logged,
         types.ModelArtifactsLogged: lambda event: files(ARTIFACT, event.files),

@@ -8,6 +8,7 @@ from eventtrack.events.types import Event
 from eventtrack.facts.fact import (
     LASTS,
     Claim,
+    Each,
     Fact,
     Noun,
     Old,
@@ -124,10 +125,6 @@ def _alias_set(event: types.AliasSet) -> Iterable[Claim]:
     return [(ALIAS, event.alias, event.version_id)]
 
 
-def _version_tags_set(event: types.VersionTagsSet) -> Iterable[Claim]:
-    return each(VERSION_TAG, event.tags)
-
-
 _STAGES: dict[type[Event], str] = {
     types.RegisteredDeleted: "deleted",
     types.RegisteredRestored: "active",
@@ -157,7 +154,7 @@ REGISTERED = Noun(
         types.RegisteredRenamed: _renamed,
         types.RegisteredDescribed: _described,
         **{kind: staged(LIFECYCLE, stage, UPDATED) for kind, stage in _STAGES.items()},
-        types.RegisteredTagsSet: lambda event: each(TAG, event.tags),
+        types.RegisteredTagsSet: Each(TAG, "tags"),
         types.RegisteredTagDeleted: lambda event: [(TAG, event.key, None)],
         types.AliasSet: _alias_set,
         types.AliasDeleted: lambda event: [(ALIAS, event.alias, None)],
@@ -165,7 +162,7 @@ REGISTERED = Noun(
         types.VersionDescribed: _version_described,
         types.VersionStaged: _version_staged,
         **{kind: _version_stage(stage) for kind, stage in _VERSION_STAGES.items()},
-        types.VersionTagsSet: _version_tags_set,
+        types.VersionTagsSet: Each(VERSION_TAG, "tags"),
         types.VersionTagDeleted: lambda event: [(VERSION_TAG, event.key, None)],
     },
     back=_back,

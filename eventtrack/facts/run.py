@@ -7,6 +7,7 @@ from eventtrack.events.types import Event
 from eventtrack.facts.fact import (
     LASTS,
     Claim,
+    Each,
     Fact,
     Noun,
     Old,
@@ -57,13 +58,6 @@ def _updated(event: types.RunUpdated) -> Iterator[Claim]:
     if event.name is not None:
         yield NAME, "", event.name
         yield TAG, RUN_NAME_TAG, event.name
-
-
-def _tags_set(event: types.TagsSet) -> Iterator[Claim]:
-    for key, value in event.tags.items():
-        yield TAG, key, value
-        if key == RUN_NAME_TAG:
-            yield NAME, "", value
 
 
 def _inputs_logged(event: types.InputsLogged) -> Iterator[Claim]:
@@ -123,9 +117,9 @@ RUN = Noun(
         types.RunStarted: _started,
         types.RunUpdated: _updated,
         **{kind: staged(LIFECYCLE, stage) for kind, stage in _STAGES.items()},
-        types.ParamsLogged: lambda event: each(PARAM, event.params),
+        types.ParamsLogged: Each(PARAM, "params"),
         types.ParamsWithdrawn: _params_withdrawn,
-        types.TagsSet: _tags_set,
+        types.TagsSet: Each(TAG, "tags", also={RUN_NAME_TAG: NAME}),
         types.TagDeleted: lambda event: [(TAG, event.key, None)],
         types.MetricLogged: _point,
         types.MetricsLogged: _points,

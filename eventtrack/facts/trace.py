@@ -13,6 +13,7 @@ from eventtrack.events.types import Event
 from eventtrack.facts.fact import (
     LASTS,
     Claim,
+    Each,
     Fact,
     Noun,
     Old,
@@ -189,7 +190,7 @@ TRACE = Noun(
         types.TraceRecorded: _recorded,
         types.SpansLogged: _spans_logged,
         **{kind: staged(LIFECYCLE, stage) for kind, stage in _STAGES.items()},
-        types.TraceTagsSet: lambda event: each(TAG, event.tags),
+        types.TraceTagsSet: Each(TAG, "tags"),
         types.TraceTagDeleted: lambda event: [(TAG, event.key, None)],
         types.TraceRunsLinked: _linked,
         types.TraceRunsUnlinked: _linked,

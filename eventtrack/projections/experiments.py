@@ -1,20 +1,22 @@
 """Experiments in the views, and the names that they hold."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
+from eventtrack.events.envelope import Header
 from eventtrack.events.types import Event, ExperimentCreated
 from eventtrack.facts.experiment import EXPERIMENT
 from eventtrack.projections import names
 from eventtrack.projections.merging import MERGES, bear
-from eventtrack.projections.state import Stamp
+from eventtrack.projections.state import stamp_of
 from eventtrack.projections.tables import Tables
 
 
-def fold(tables: Tables, stream: str, stamped: Iterable[tuple[Event, Stamp]]) -> None:
+def fold(tables: Tables, header: Header, events: Sequence[Event], offset: int) -> None:
     """Fold events of one experiment."""
-    experiment = tables.change_experiment(stream)
+    experiment = tables.change_experiment(header.stream)
     number, identifier = experiment.number, experiment.experiment_id
-    for event, stamp in stamped:
+    for place, event in enumerate(events, offset):
+        stamp = stamp_of(header, place)
         before, since = experiment.name
         if isinstance(event, ExperimentCreated):
             bear(experiment, event, stamp)

@@ -1,6 +1,6 @@
 """One envelope into the views: which fold takes which event."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from eventtrack.errors import EventtrackError, ProjectionError
@@ -8,14 +8,13 @@ from eventtrack.events.envelope import Envelope, Group
 from eventtrack.events.registry import REGISTRY, Registry
 from eventtrack.events.types import Event, SessionOpened
 from eventtrack.facts.nouns import NOUNS, WITHOUT_FACTS
+from eventtrack.facts.run import RUN
 from eventtrack.projections import experiments, metrics, models, opened, registered, runs, traces
-from eventtrack.projections.state import RunState, Stamp, stamp_of
+from eventtrack.projections.state import RunState, stamp_of
 from eventtrack.projections.tables import Tables
 from eventtrack.projections.timeline import Place
 
-_Stamped = Iterable[tuple[Event, Stamp]]
-_OF_NOUNS: dict[str, Callable[[Tables, str, _Stamped], None]] = {
-    "run": runs.fold,
+_OF_NOUNS: dict[str, runs.Fold] = {
     "experiment": experiments.fold,
     "model": models.fold,
     "registered": registered.fold,
@@ -23,7 +22,7 @@ _OF_NOUNS: dict[str, Callable[[Tables, str, _Stamped], None]] = {
 }
 # The fold of each type of event that claims facts.
 _FOLDS = {
-    entry.name: _OF_NOUNS[noun.name]
+    entry.name: runs.fold_of(entry.struct) if noun is RUN else _OF_NOUNS[noun.name]
     for noun in NOUNS.values()
     for entry in REGISTRY
     if entry.struct in noun.says
@@ -72,10 +71,7 @@ def _apply_group(
     if kind in _POINT_FOLDS:
         _POINT_FOLDS[kind](tables, tables.change_run(stream), events)
     elif kind in _FOLDS:
-        places = enumerate(events, offset)
-        _FOLDS[kind](
-            tables, stream, [(event, stamp_of(envelope.header, place)) for place, event in places]
-        )
+        _FOLDS[kind](tables, envelope.header, events, offset)
     else:
         for place, event in enumerate(events, offset):
             if isinstance(event, SessionOpened):

@@ -23,7 +23,9 @@ def bear(state: Any, event: Event, stamp: Stamp) -> None:
     Of births with one stamp, as after a fork, the values decide.
     """
     fields = _BORN_FIELDS[type(event)]
-    if (stamp, _ranked(event, fields)) < (state.born, _ranked(state, fields)):
+    if stamp < state.born or (
+        stamp == state.born and _ranked(event, fields) < _ranked(state, fields)
+    ):
         state.born = stamp
         for name in fields:
             setattr(state, name, getattr(event, name))

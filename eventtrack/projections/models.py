@@ -1,21 +1,23 @@
 """Logged models in the views, with their files and points."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
+from eventtrack.events.envelope import Header
 from eventtrack.events.types import Event, ModelCreated
 from eventtrack.facts.model import ARTIFACT, METRIC, MODEL
 from eventtrack.projections import model_points
 from eventtrack.projections.files import take_file
 from eventtrack.projections.merging import MERGES, bear
-from eventtrack.projections.state import ModelState, Stamp
+from eventtrack.projections.state import ModelState, stamp_of
 from eventtrack.projections.tables import Tables
 
 
-def fold(tables: Tables, stream: str, stamped: Iterable[tuple[Event, Stamp]]) -> None:
+def fold(tables: Tables, header: Header, events: Sequence[Event], offset: int) -> None:
     """Fold events of one logged model."""
-    model_id = stream.partition("/")[2]
-    model = tables.model(model_id) or ModelState(tables.stream_number(stream), model_id)
-    for event, stamp in stamped:
+    model_id = header.stream.partition("/")[2]
+    model = tables.model(model_id) or ModelState(tables.stream_number(header.stream), model_id)
+    for place, event in enumerate(events, offset):
+        stamp = stamp_of(header, place)
         if isinstance(event, ModelCreated):
             bear(model, event, stamp)
         for fact, key, value in MODEL.says[type(event)](event):

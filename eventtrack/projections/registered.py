@@ -1,24 +1,26 @@
 """Registered models in the views, with their versions and the names that they hold."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
+from eventtrack.events.envelope import Header
 from eventtrack.events.registered import RegisteredCreated, VersionCreated
 from eventtrack.events.types import Event
 from eventtrack.facts.registered import REGISTERED
 from eventtrack.projections import names, registered_state
 from eventtrack.projections.merging import MERGES, bear
 from eventtrack.projections.registered_state import PREFIX, RegisteredState, VersionState
-from eventtrack.projections.state import Stamp
+from eventtrack.projections.state import stamp_of
 from eventtrack.projections.tables import Tables
 
 
-def fold(tables: Tables, stream: str, stamped: Iterable[tuple[Event, Stamp]]) -> None:
+def fold(tables: Tables, header: Header, events: Sequence[Event], offset: int) -> None:
     """Fold events of one registered model and its versions."""
-    registered_id = stream.removeprefix(PREFIX)
+    registered_id = header.stream.removeprefix(PREFIX)
     model = registered_state.model(tables, registered_id)
     if model is None:
-        model = RegisteredState(tables.stream_number(stream), registered_id)
-    for event, stamp in stamped:
+        model = RegisteredState(tables.stream_number(header.stream), registered_id)
+    for place, event in enumerate(events, offset):
+        stamp = stamp_of(header, place)
         before, since = model.name
         claims = list(REGISTERED.says[type(event)](event))
         version = None

@@ -6,14 +6,15 @@ its session, its previews) the first of them decides. Deletion hides, and nothin
 """
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from eventtrack.events import traces as types
+from eventtrack.events.envelope import Header
 from eventtrack.events.types import Event
 from eventtrack.facts.trace import ARTIFACT, SPAN, TRACE
 from eventtrack.projections.files import take_file
 from eventtrack.projections.merging import MERGES, bear
-from eventtrack.projections.state import OptionalText, Stamp, latest
+from eventtrack.projections.state import OptionalText, Stamp, latest, stamp_of
 from eventtrack.projections.tables import Tables
 from eventtrack.projections.trace_state import AssessmentState, SpanState, TraceState
 
@@ -23,16 +24,17 @@ USAGE, COST = "usage", "cost"
 _TOLD = ("session", "user", "request_preview", "response_preview")
 
 
-def fold(tables: Tables, stream: str, stamped: Iterable[tuple[Event, Stamp]]) -> None:
+def fold(tables: Tables, header: Header, events: Sequence[Event], offset: int) -> None:
     """Fold events of one trace."""
-    trace = tables.traces.change(stream)
-    for event, stamp in stamped:
+    trace = tables.traces.change(header.stream)
+    for place, event in enumerate(events, offset):
+        stamp = stamp_of(header, place)
         if isinstance(event, types.AssessmentCreated):
             bear(_assessment(trace, event), event, stamp)
         for fact, key, value in TRACE.says[type(event)](event):
             if fact is SPAN:
-                place, span = value
-                _take_span(tables, trace, span, stamp + place.to_bytes(4, "big"))
+                number, span = value
+                _take_span(tables, trace, span, stamp + number.to_bytes(4, "big"))
             elif fact is ARTIFACT:
                 take_file(tables, trace.number, key, value, stamp)
             else:
