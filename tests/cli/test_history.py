@@ -97,6 +97,16 @@ def test_undo_as_json_does_not_ask(run: CommandLine, sample: Sample) -> None:
     assert sample.store.runs.get(sample.deleted).info.lifecycle_stage == "active"
 
 
+def test_undo_names_the_facts_that_stay(run: CommandLine, sample: Sample) -> None:
+    sample.store.runs.set_tags(sample.first, {"a": "1", "b": "1"})
+    [event] = run("log", "--run", sample.first, "--type", "run.tags_set", "--json").json_lines[-1:]
+    sample.store.runs.set_tags(sample.first, {"a": "2"})
+    answer = run("undo", event["address"], "--yes")
+    assert "tag.a changed again since: it stays as it is" in answer.stderr
+    assert sample.store.runs.get(sample.first).data.tags["a"] == "2"
+    assert "b" not in sample.store.runs.get(sample.first).data.tags
+
+
 def test_what_cannot_be_undone_says_why(run: CommandLine) -> None:
     [event, *_] = run("log", "--type", "run.metrics_logged", "--json").json_lines
     answer = run("undo", event["address"], "--yes", code=5)

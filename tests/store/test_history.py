@@ -117,6 +117,40 @@ def test_blame_knows_every_type_of_event_of_a_run(store: Store, run_id: str) -> 
     ]
 
 
+def test_blame_knows_what_a_birth_says(store: Store) -> None:
+    run_id = store.runs.create("0", user_id="ada", start_time=7).info.run_id
+    assert rows(store.history.blame(run_id, "user")) == [("user", None, "ada")]
+    assert rows(store.history.blame(run_id, "start_time")) == [("start_time", None, "7")]
+    experiment_id = store.experiments.create("own", artifact_location="s3://bucket/own")
+    assert rows(store.history.blame(f"experiment/{experiment_id}", "artifact_location")) == [
+        ("artifact_location", None, "s3://bucket/own")
+    ]
+
+
+def test_a_run_goes_with_its_experiment_and_blame_says_so(store: Store) -> None:
+    experiment_id = store.experiments.create("short")
+    run_id = store.runs.create(experiment_id).info.run_id
+    store.experiments.delete(experiment_id)
+    lines = store.history.blame(run_id, "lifecycle")
+    assert rows(lines) == [("lifecycle", None, "active"), ("lifecycle", "active", "deleted")]
+    assert lines[-1].event.type == "experiment.deleted"
+
+
+def test_a_claim_that_lost_changes_nothing_in_blame(
+    store: Store, other: Store, clock: ManualClock
+) -> None:
+    run_id = store.runs.create("0").info.run_id
+    exchange(store, other)
+    for machine in (other, store):
+        clock.advance(1)
+        machine.runs.log_params(run_id, {"p": machine.path.name})
+    exchange(store, other)
+    assert rows(store.history.blame(run_id, "p")) == [
+        ("param.p", None, "other"),
+        ("param.p", "other", "other"),
+    ]
+
+
 def test_blame_names_the_session_and_the_event(store: Store, other: Store) -> None:
     run_id = store.runs.create("0").info.run_id
     exchange(store, other)

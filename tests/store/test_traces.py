@@ -321,6 +321,29 @@ def test_what_was_done_to_a_trace_can_be_undone(store: Store) -> None:
         store.history.undo(last(store))
 
 
+def test_blame_and_differences_agree_about_a_deleted_trace(store: Store) -> None:
+    report(store)
+    before = str(store.events.head())
+    store.traces.delete("0", trace_ids=[TRACE])
+    [change] = store.history.diff(before, "now")
+    line = store.history.blame(f"trace/{TRACE}", "lifecycle")[-1]
+    assert (line.before, line.after) == (change.before, change.after) == ("active", "deleted")
+    assert line.event.address == change.address
+
+
+def test_assessments_of_a_trace_are_blamed_and_undone(store: Store) -> None:
+    report(store)
+    made = store.traces.assessments.create(
+        Assessment(assessment_id="", trace_id=TRACE, kind="feedback", name="good", value=0.5)
+    )
+    store.traces.assessments.update(TRACE, made.assessment_id, value=0.9)
+    fact = f"assessment.{made.assessment_id}.value"
+    line = store.history.blame(f"trace/{TRACE}", fact)[-1]
+    assert (line.before, line.after) == ("0.5", "0.9")
+    store.history.undo(last(store))
+    assert store.history.blame(f"trace/{TRACE}", fact)[-1].after == "0.5"
+
+
 def last(store: Store) -> str:
     """The address of the newest event."""
     return f"{store.events.head()}.0"
