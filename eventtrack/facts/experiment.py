@@ -13,8 +13,7 @@ from eventtrack.facts.fact import (
     Rule,
     each,
     staged,
-    unvalued,
-    valued,
+    tags_back,
 )
 
 CREATED = Fact("creation_time", Rule.BORN, "created_ms")
@@ -52,9 +51,12 @@ def _back(old: Old, _: str, now_ms: int) -> Iterator[Event]:
         yield types.ExperimentDeleted(now_ms) if is_deleted else types.ExperimentRestored(now_ms)
     if (name := old.get((NAME, ""))) is not None:
         yield types.ExperimentRenamed(name, now_ms)
-    if tags := valued(old, TAG):
-        yield types.ExperimentTagsSet(tags, now_ms)
-    yield from (types.ExperimentTagDeleted(key, now_ms) for key in unvalued(old, TAG))
+    yield from tags_back(
+        old,
+        TAG,
+        lambda tags: types.ExperimentTagsSet(tags, now_ms),
+        lambda key: types.ExperimentTagDeleted(key, now_ms),
+    )
 
 
 _STAGES: dict[type[Event], str] = {

@@ -6,7 +6,7 @@ the claims of every type of event, and the events that set facts back. Folds, bl
 conflicts, undo and permits follow from the tables, so a new event is written there once.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Protocol
@@ -193,3 +193,28 @@ def valued(old: Old, fact: Fact) -> dict[str, Any]:
 def unvalued(old: Old, fact: Fact) -> list[str]:
     """The keys of a fact that are to go."""
     return [key for (owner, key), value in old.items() if owner is fact and value is None]
+
+
+def tags_back(
+    old: Old,
+    fact: Fact,
+    put: Callable[[dict[str, str]], Event],
+    remove: Callable[[str], Event],
+) -> Iterator[Event]:
+    """The events that set tags back."""
+    if tags := valued(old, fact):
+        yield put(tags)
+    yield from (remove(key) for key in unvalued(old, fact))
+
+
+def files_back(
+    old: Old,
+    fact: Fact,
+    put: Callable[[list[ArtifactStored]], Event],
+    remove: Callable[[list[str]], Event],
+) -> Iterator[Event]:
+    """The events that put files back on a list, and take others off it."""
+    if stored := valued(old, fact):
+        yield put(list(stored.values()))
+    if paths := unvalued(old, fact):
+        yield remove(paths)

@@ -14,11 +14,11 @@ from eventtrack.facts.fact import (
     each,
     file_text,
     files,
+    files_back,
     gone,
     point_text,
     staged,
-    unvalued,
-    valued,
+    tags_back,
 )
 
 EXPERIMENT = Fact("experiment", Rule.BORN, "experiment_id")
@@ -56,13 +56,8 @@ def _metrics_logged(event: types.ModelMetricsLogged) -> Iterator[Claim]:
 def _back(old: Old, _: str, now_ms: int) -> Iterator[Event]:
     if (stage := old.get((LIFECYCLE, ""))) is not None:
         yield types.ModelDeleted(now_ms) if stage == "deleted" else types.ModelRestored(now_ms)
-    if tags := valued(old, TAG):
-        yield types.ModelTagsSet(tags)
-    yield from (types.ModelTagDeleted(key) for key in unvalued(old, TAG))
-    if stored := valued(old, ARTIFACT):
-        yield types.ModelArtifactsLogged(list(stored.values()))
-    if paths := unvalued(old, ARTIFACT):
-        yield types.ModelArtifactsDeleted(paths)
+    yield from tags_back(old, TAG, types.ModelTagsSet, types.ModelTagDeleted)
+    yield from files_back(old, ARTIFACT, types.ModelArtifactsLogged, types.ModelArtifactsDeleted)
 
 
 _STAGES: dict[type[Event], str] = {types.ModelDeleted: "deleted", types.ModelRestored: "active"}

@@ -1,6 +1,7 @@
 """The table of registered models. Their versions are parts: `version.3.stage` is a fact."""
 
 from collections.abc import Iterable, Iterator
+from functools import partial
 from typing import Any
 
 from eventtrack.events import registered as types
@@ -15,6 +16,7 @@ from eventtrack.facts.fact import (
     Rule,
     each,
     staged,
+    tags_back,
     unvalued,
     valued,
 )
@@ -99,9 +101,7 @@ def _back(old: Old, part: str, now_ms: int) -> Iterator[Event]:
         yield types.RegisteredRenamed(name, now_ms)
     if (DESCRIPTION, "") in old:
         yield types.RegisteredDescribed(old[DESCRIPTION, ""], now_ms)
-    if tags := valued(old, TAG):
-        yield types.RegisteredTagsSet(tags)
-    yield from (types.RegisteredTagDeleted(key) for key in unvalued(old, TAG))
+    yield from tags_back(old, TAG, types.RegisteredTagsSet, types.RegisteredTagDeleted)
     yield from (types.AliasSet(alias, version) for alias, version in valued(old, ALIAS).items())
     yield from (types.AliasDeleted(alias) for alias in unvalued(old, ALIAS))
     yield from _version_back(old, part, now_ms)
@@ -116,9 +116,12 @@ def _version_back(old: Old, part: str, now_ms: int) -> Iterator[Event]:
         yield types.VersionDescribed(part, old[VERSION_DESCRIPTION, ""], now_ms)
     if (stage := old.get((VERSION_STAGE, ""))) is not None:
         yield types.VersionStaged(part, stage, now_ms)
-    if tags := valued(old, VERSION_TAG):
-        yield types.VersionTagsSet(part, tags)
-    yield from (types.VersionTagDeleted(part, key) for key in unvalued(old, VERSION_TAG))
+    yield from tags_back(
+        old,
+        VERSION_TAG,
+        partial(types.VersionTagsSet, part),
+        partial(types.VersionTagDeleted, part),
+    )
 
 
 def _alias_set(event: types.AliasSet) -> Iterable[Claim]:

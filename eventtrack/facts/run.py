@@ -15,6 +15,7 @@ from eventtrack.facts.fact import (
     each,
     file_text,
     files,
+    files_back,
     gone,
     point_text,
     staged,
@@ -93,10 +94,7 @@ def _back(old: Old, _: str, now_ms: int) -> Iterator[Event]:
         yield types.ParamsLogged(params)
     if withdrawn := unvalued(old, PARAM):
         yield types.ParamsWithdrawn(withdrawn)
-    if stored := valued(old, ARTIFACT):
-        yield types.ArtifactsLogged(list(stored.values()))
-    if paths := unvalued(old, ARTIFACT):
-        yield types.ArtifactsDeleted(paths)
+    yield from files_back(old, ARTIFACT, types.ArtifactsLogged, types.ArtifactsDeleted)
 
 
 def _params_withdrawn(event: types.ParamsWithdrawn) -> Iterable[Claim]:

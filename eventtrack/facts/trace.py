@@ -21,8 +21,10 @@ from eventtrack.facts.fact import (
     each,
     file_text,
     files,
+    files_back,
     gone,
     staged,
+    tags_back,
     unvalued,
     valued,
 )
@@ -141,17 +143,12 @@ def _assessment_updated(event: types.AssessmentUpdated) -> Iterator[Claim]:
 def _back(old: Old, part: str, now_ms: int) -> Iterator[Event]:
     if (stage := old.get((LIFECYCLE, ""))) is not None:
         yield types.TraceDeleted(now_ms) if stage == "deleted" else types.TraceRestored(now_ms)
-    if tags := valued(old, TAG):
-        yield types.TraceTagsSet(tags)
-    yield from (types.TraceTagDeleted(key) for key in unvalued(old, TAG))
+    yield from tags_back(old, TAG, types.TraceTagsSet, types.TraceTagDeleted)
     if linked := valued(old, RUN):
         yield types.TraceRunsLinked(list(linked))
     if unlinked := unvalued(old, RUN):
         yield types.TraceRunsUnlinked(unlinked)
-    if stored := valued(old, ARTIFACT):
-        yield types.TraceArtifactsLogged(list(stored.values()))
-    if paths := unvalued(old, ARTIFACT):
-        yield types.TraceArtifactsDeleted(paths)
+    yield from files_back(old, ARTIFACT, types.TraceArtifactsLogged, types.TraceArtifactsDeleted)
     yield from _assessment_back(old, part, now_ms)
 
 
