@@ -63,6 +63,15 @@ class Build:
         self._cache = Cache()
         self.environment = Environment(folder, TABLES, sync=not self._boot)
 
+    @staticmethod
+    def may_be_sound(folder: Path) -> bool:
+        """Whether a build is of this boot or was closed cleanly; no other one is read."""
+        try:
+            boot, current = (folder / "boot").read_text(errors="replace"), boot_id()
+        except OSError:
+            return False
+        return boot == current or not current or (folder / "clean").exists()
+
     @classmethod
     def is_sound(cls, folder: Path) -> bool:
         """Whether a build was left so that it can be trusted: same boot, or closed cleanly."""

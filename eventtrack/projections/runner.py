@@ -254,6 +254,16 @@ class Views:
         return build
 
 
+def builds_in_use(folder: Path) -> list[Path]:
+    """The builds in a store's `views` folder that somebody would read, of all versions.
+
+    Others were left by processes that died or by a power cut, and are thrown away unread.
+    """
+    names = {file.read_text(errors="replace").strip() for file in folder.glob("current-*")}
+    builds = [folder / name for name in sorted(names) if Path(name).name == name]
+    return [build for build in builds if Build.may_be_sound(build)]
+
+
 def _identity(status: os.stat_result) -> PointerFile:
     # The time too: a file may get the inode of one that was deleted.
     return status.st_ino, status.st_mtime_ns

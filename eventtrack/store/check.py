@@ -15,6 +15,7 @@ from eventtrack.log.orphans import OrphanJournal
 from eventtrack.log.protocol import EventLog, Head
 from eventtrack.log.structure import find_damage
 from eventtrack.projections.digest import digest
+from eventtrack.projections.runner import builds_in_use
 from eventtrack.store.blobs import live_blobs
 from eventtrack.store.engine import Engine
 from eventtrack.store.places import open_regular
@@ -91,8 +92,9 @@ def check_files(path: Path) -> CheckReport:
     report = CheckReport()
     for what in find_damage(path / files.LOG / "data.mdb") if (path / "FORMAT").exists() else ():
         report.note("log/data.mdb", what, RESCUE)
-    for file in sorted((path / files.VIEWS).glob("*/data.mdb")):
-        for what in find_damage(file):
+    for build in builds_in_use(path / files.VIEWS):
+        file = build / "data.mdb"
+        for what in find_damage(file) if file.exists() else ():
             report.note(
                 file.relative_to(path).as_posix(),
                 what,

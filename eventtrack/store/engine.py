@@ -36,6 +36,7 @@ from eventtrack.log.drain import Drainer, adopt_orphans
 from eventtrack.log.environment import MapFull, run_growing
 from eventtrack.log.journal import Journal, JournalFile
 from eventtrack.log.lmdb_log import LmdbLog, LmdbTransaction
+from eventtrack.log.orphans import clear_drafts
 from eventtrack.log.temporary import own_folder, remove_folder
 from eventtrack.log.translation import read_only
 from eventtrack.projections.build import Fold, StaleBuild
@@ -245,6 +246,8 @@ class Engine:
             readonly=self.readonly,
         )
         self._adopt_at = math.inf if self.readonly else 0.0
+        if not self.readonly:
+            clear_drafts(self.path / files.JOURNAL)
         self._adopt()
         # Of a store that cannot be written, this process folds views of its own.
         self._own_views = own_folder("eventtrack-views-") if self.readonly else None
