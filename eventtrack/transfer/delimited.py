@@ -15,13 +15,22 @@ from eventtrack.transfer.sheets import Sheet
 
 _DELIMITERS = (",", "\t", ";", "|")
 SPACES = " "  # any number of blanks between two cells
+_NONE = "\x1f"  # where there is a single column
 # Columns of what `eventtrack export` writes: blanks around its names and texts are part of them.
 _OURS = ({"run_id", "lifecycle_stage"}, {"run_id", "key", "timestamp", "value"})
 _SAMPLE_LINES = 60
+_TITLES_MAX = 5
 # Lines of one quoted cell, at most: behind a quote that is never closed they are rows again.
 _QUOTED_LINES_MAX = 2000
 _EXCEL_FIRST_LINE = re.compile(r"sep=(.)\s*")
-_NAMES = {",": "a comma", "\t": "a tab", ";": "a semicolon", "|": "a bar", SPACES: "blanks"}
+_NAMES = {
+    ",": "a comma",
+    "\t": "a tab",
+    ";": "a semicolon",
+    "|": "a bar",
+    SPACES: "blanks",
+    _NONE: "nothing",
+}
 
 
 def read_sheet(path: Path, report: Report, delimiter: str | None = None) -> Sheet:
@@ -45,13 +54,14 @@ class _Reader:
         excel = _EXCEL_FIRST_LINE.fullmatch(self._lines[0]) if self._lines else None
         if excel:
             delimiter, self._first = delimiter or excel[1], 1
-        self._strip_comments()
-        self._delimiter = delimiter or self._sniffed()
         self._names: list[str] = []
         self._header: list[str] = []
         self._known: set[str] = set()
         self._exact = False
         self._rows_of: list[int] = []  # the line of each row
+        self._strip_comments()
+        self._delimiter = delimiter or ","
+        self._delimiter = delimiter or self._sniffed()
 
     def sheet(self) -> Sheet:
         """Everything."""
@@ -88,10 +98,8 @@ class _Reader:
         if self._names_are_numbers(cells):
             self._report.note(f"{self._path}: no line names the columns; they are numbered")
             cells = [f"column_{number}" for number in range(1, len(cells) + 1)]
-        else:
-            wider = [len(_stripped(row)) for _, row in self._following(line)]
-            if wider and all(width == len(cells) + 1 for width in wider):
-                cells = ["", *cells]  # as R and some printers write the numbers of rows
+        elif _numbered([cells, *(_stripped(row) for _, row in self._following(line))]):
+            cells = ["", *cells]  # as R and some printers write the numbers of rows
         self._names = _distinct(cells)
         for name, original in zip(self._names, cells, strict=True):
             if original and name != original:
@@ -182,24 +190,46 @@ class _Reader:
             ):
                 first -= 1
                 self._lines[first] = last
+            if first > self._first:
+                self._report.note(f"{self._path}: comments above the names are left out")
             self._first = first
 
     def _sniffed(self) -> str:
-        """The delimiter by which most rows have as many cells as names, and most cells numbers."""
-        best, best_score = ",", 0.0
+        """The delimiter by which most rows have as many cells as names, and most cells numbers.
+
+        A few lines above the names, as spreadsheets have them, are left out and reported.
+        """
+        begin = self._first
+        for first in range(begin, min(begin + 1 + _TITLES_MAX, len(self._lines))):
+            delimiter = self._sniffed_from(first)
+            if delimiter is not None:
+                titles = sum(bool(line.strip()) for line in self._lines[begin:first])
+                self._report.left_out("lines above the names", titles, place=self._path)
+                self._first = first
+                return delimiter
+        self._delimiter, stop = ",", min(len(self._lines), begin + _SAMPLE_LINES)
+        rows = [cells for _, cells in self._records(begin, stop, quiet=True)]
+        return "," if all(len(_stripped(cells)) < 2 for cells in rows) else _NONE
+
+    def _sniffed_from(self, first: int) -> str | None:
+        """The same for names that stand in this line; None where nothing parts them."""
+        best, best_score = None, 0.0
         for delimiter in (*_DELIMITERS, SPACES):
             self._delimiter, self._names = delimiter, []
-            stop = min(len(self._lines), self._first + _SAMPLE_LINES)
-            rows = [_stripped(cells) for _, cells in self._records(self._first, stop, quiet=True)]
+            stop = min(len(self._lines), first + _SAMPLE_LINES)
+            rows = [_stripped(cells) for _, cells in self._records(first, stop, quiet=True)]
             score = _score(rows)
+            if first > self._first and (score < 1 or self._names_are_numbers(rows[0])):
+                continue  # behind a title all must fit
             # Blanks are within texts too: they count only where nothing else does.
             if score > best_score and (delimiter != SPACES or not best_score):
                 best, best_score = delimiter, score
         return best
 
     def _habits(self, sheet: Sheet) -> Habits:
-        comma = self._delimiter == ","
-        if "," not in self._file.text or (comma and '"' not in self._file.text):
+        comma = self._delimiter in (",", _NONE)
+        quoted = '"' in self._file.text or self._delimiter == _NONE
+        if "," not in self._file.text or (comma and not quoted):
             return Habits(semicolons=not comma)
         cells = (cell for column in sheet.columns.values() for cell in column.cells)
         return habits(cells, semicolons=not comma)
@@ -229,7 +259,7 @@ def _stripped(cells: Sequence[str]) -> list[str]:
 
 def _score(rows: list[list[str]]) -> float:
     """How well rows fit their names; 0 for one column."""
-    if not rows or len(rows[0]) < 2:
+    if not rows or (len(rows[0]) < 2 and not _numbered(rows)):
         return 0
     width, rest = len(rows[0]), rows[1:]
     if not rest:
@@ -240,6 +270,20 @@ def _score(rows: list[list[str]]) -> float:
     read = numbers(cells, Habits(semicolons=True)) if cells else None
     share = (len(cells) - read.odd) / len(cells) if read is not None else 0
     return (same / len(rest)) * (1 + share) + width / 1000 if same else 0
+
+
+def _numbered(rows: list[list[str]]) -> bool:
+    """Whether all rows have one cell more than there are names: a number or a name of the row.
+
+    Whole numbers alone do not show that: `0,91` may be one cell with a decimal comma.
+    """
+    names, *rest = rows
+    cells = [cell for row in rest for cell in row]
+    if not rest or any(len(row) != len(names) + 1 for row in rest):
+        return False
+    read = numbers([cell for row in rest for cell in row[1:] if cell], Habits())
+    whole = all(cell.lstrip("+-").isdigit() for cell in cells)
+    return read is not None and not read.odd and not whole
 
 
 def _distinct(names: Sequence[str]) -> list[str]:

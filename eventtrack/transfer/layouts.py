@@ -116,6 +116,8 @@ def runs_of_pages(sheet: Sheet, report: Report, kept: set[str]) -> dict[str, She
         kept: Columns that belong to all runs: steps and times.
     """
     own = [name for name in sheet.columns if name not in kept]
+    if own and own[0] == next(iter(sheet.columns)) and " - " not in own[0]:
+        kept = {*kept, own.pop(0)}  # another axis, such as `Relative Time (Process)`
     if not own or not all(" - " in name for name in own):
         return None
     found: dict[str, Sheet] = {}

@@ -80,6 +80,11 @@ def holds_steps(sheet: Sheet) -> bool:
     return any(plain(name) in family for name in sheet.columns for family in _STEPS)
 
 
+def holds_axes(sheet: Sheet) -> bool:
+    """Whether a column has a name of steps or of times."""
+    return holds_steps(sheet) or any(plain(name) in _TIMES for name in sheet.columns)
+
+
 def named(sheet: Sheet, name: str) -> str | None:
     """The column that somebody means by a name: exactly, else in another spelling."""
     if name in sheet.columns:

@@ -11,7 +11,7 @@ from eventtrack.tags import RUN_NAME_TAG, USER_TAG
 from eventtrack.transfer import cells
 from eventtrack.transfer.columns import Columns
 from eventtrack.transfer.layouts import Layout
-from eventtrack.transfer.moments import Choices, holds_steps, plain, read_moments
+from eventtrack.transfer.moments import Choices, holds_axes, holds_steps, plain, read_moments
 from eventtrack.transfer.report import Report
 from eventtrack.transfer.settings import param_text
 from eventtrack.transfer.sheets import Column, Sheet
@@ -191,6 +191,8 @@ def kind_of_rows(sheet: Sheet) -> Iterator[tuple[str, Sheet]]:
     marks = [
         name for name in sheet.columns if name.startswith(_PREFIXES) or _fact(name) == "status"
     ]
+    if not marks and sheet.count > 1 and _names_differ(sheet) and not holds_axes(sheet):
+        marks = list(sheet.columns)  # a row for each run
     if marks and left and (not holds_steps(sheet) or _names_differ(sheet)):
         runs = sheet.rows_with(marks) & left
         yield from _part("runs", sheet, runs)
@@ -204,6 +206,7 @@ def take_points(sheet: Sheet, owners: Sequence[TableRun], report: Report, choice
     key, value = by_role[_NAMES_ROLE], by_role[_VALUES_ROLE]
     keys = list(map(str, sheet.columns[key].cells))
     skip = {key, value, *(name for name in sheet.columns if plain(name) in RUN_COLUMNS)}
+    sheet.roles |= dict.fromkeys(skip - {key, value}, "the run")
     ours = set(sheet.columns) <= _OUR_POINTS and {"run_id", "timestamp"} <= set(sheet.columns)
     if ours:
         skip.add("timestamp")

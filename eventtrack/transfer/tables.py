@@ -119,18 +119,31 @@ class Tables(Source):
         probe = Report("columns of steps and times")
         read = read_moments(sheet, probe, self._choices, [0] * sheet.count, set())
         axes = {name for name, role in read.roles.items() if role[:4] in ("step", "time")}
+        axes -= {name for name in axes if " - " in name}
         pages = runs_of_pages(sheet, self.report, axes)
+        axis = next(
+            (name for name in read.roles if read.roles[name] == "step" and name in axes), None
+        )
         for name, part in (pages or {}).items():
             run = self._runs.of_row({"name": name}, part, layout)
-            self._fill(part, [run] * part.count, set(), layout)
+            choices = self._choices if axis is None else Choices(axis, self._choices.time)
+            self._fill(part, [run] * part.count, set(), layout, choices)
+            sheet.roles |= {axis: read.roles[axis] for axis in axes}
             sheet.roles |= {f"{name} - {column}": role for column, role in part.roles.items()}
         if pages is None:
             skip = set(columns_of_runs(sheet, MOMENT_COLUMNS).values())
             self._fill(sheet, self._owners(sheet, layout, MOMENT_COLUMNS), skip, layout)
 
-    def _fill(self, sheet: Sheet, owners: list[TableRun], skip: set[str], layout: Layout) -> None:
+    def _fill(
+        self,
+        sheet: Sheet,
+        owners: list[TableRun],
+        skip: set[str],
+        layout: Layout,
+        choices: Choices | None = None,
+    ) -> None:
         sheet.roles |= dict.fromkeys(skip, "the run")
-        read = read_moments(sheet, self.report, self._choices, owners, skip)
+        read = read_moments(sheet, self.report, choices or self._choices, owners, skip)
         sheet.roles |= read.roles
         for name, (rows, values) in read.metrics.items():
             metric = layout.renamed.get(name, name)

@@ -112,6 +112,7 @@ def test_numbers_as_people_write_them(
         ('step,x\n0,0.5\n1,"0.4\n2,0.3\n3,0.2\n', "line 3"),
         ('step,x\n0,"1,234"\n', "line 2"),
         ("step,x\n0,0.5\n1,50%\n2,0.3\n", "line 3"),
+        ("epoch,x\n0,0,91\n", "line 2"),  # a decimal comma that nothing protects
         (f"step,time,x\n0,{START_S},1\n1,{START_S},2\n2,17,3\n", "line 4"),
     ],
 )
@@ -149,3 +150,9 @@ def test_names_and_columns_without_end(logs: Logs) -> None:
 def test_files_without_rows_are_no_success(logs: Logs, name: str, text: str) -> None:
     assert logs.take(logs.put(f"e/{name}", text)).exit_code != 0
     assert logs.names() == []
+
+
+@pytest.mark.parametrize("text", ["x\n0,5\n1,25\n", "x,\n0.5,\n1.25,\n", '"x"\n"0.5"\n1.25\n'])
+def test_a_single_column(logs: Logs, text: str) -> None:
+    assert logs.take(logs.put("o/log.csv", text)).exit_code == 0
+    assert logs.curves("o/log") == {"x": [(0, 0.5), (1, 1.25)]}

@@ -5,7 +5,7 @@ import math
 
 import pytest
 
-from tests.transfer.logs import START_S, Logs
+from tests.transfer.logs import START_S, Curve, Logs
 from tests.transfer.theirs import runs_of
 
 
@@ -218,6 +218,27 @@ def test_a_panel_of_wandbs_pages(logs: Logs) -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            '"train/global_step","a - _step","a - loss"\n"10","1","0.5"\n"20","2","0.25"\n',
+            {"_step": [(10, 1), (20, 2)], "loss": [(10, 0.5), (20, 0.25)]},
+        ),
+        (
+            '"Relative Time (Process)","a - _step","a - loss"\n"1.5","1","0.5"\n"2.5","2","0.25"\n',
+            {"Relative Time _Process_": [(1, 1.5), (2, 2.5)], "loss": [(1, 0.5), (2, 0.25)]},
+        ),
+        (f'"_timestamp","a - loss"\n"{START_S}.5","0.5"\n', {"loss": [(0, 0.5)]}),
+    ],
+)
+def test_a_panel_of_wandbs_pages_over_any_axis(
+    logs: Logs, text: str, expected: dict[str, Curve]
+) -> None:
+    assert logs.take(logs.put("w/panel.csv", text)).exit_code == 0
+    assert logs.curves("a") == expected
+
+
 def test_the_table_of_runs_of_wandbs_pages(logs: Logs) -> None:
     path = logs.put(
         "w/runs.csv",
@@ -289,3 +310,16 @@ def test_sacred(logs: Logs) -> None:
 def test_the_index_of_pandas_is_no_metric(logs: Logs, text: str) -> None:
     assert logs.take(logs.put("p/log.csv", text)).exit_code == 0
     assert logs.curves("p/log") == {"loss": [(0, 0.5), (1, 0.25)]}
+
+
+def test_a_row_for_each_run(logs: Logs) -> None:
+    path = logs.put("s/sweep.csv", "name,lr,optimizer,acc\na,0.1,adam,0.5\nb,0.2,sgd,0.75\n")
+    assert logs.take(path).exit_code == 0
+    assert logs.run("b").data.params == {"optimizer": "sgd"}
+    assert logs.run("b").data.metrics == {"lr": 0.2, "acc": 0.75}
+
+
+def test_lines_above_the_names_are_told(logs: Logs) -> None:
+    report = logs.take(logs.put("s/log.csv", "My run\n\nstep;loss\n3;0,5\n"))
+    assert logs.curves("s/log") == {"loss": [(3, 0.5)]}
+    assert (report.exit_code, report.not_taken) == (3, {"lines above the names": 1})

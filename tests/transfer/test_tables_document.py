@@ -61,7 +61,12 @@ def test_every_log_in_the_document_is_tried() -> None:
     for name in named:
         assert callable(getattr(test_logs, name))
     others = {name for name in vars(test_logs) if name.startswith("test_")} - set(named)
-    assert others <= {"test_fractions_of_epochs_are_metrics_of_numbered_rows"}
+    assert others <= {
+        "test_fractions_of_epochs_are_metrics_of_numbered_rows",
+        "test_a_panel_of_wandbs_pages_over_any_axis",
+        "test_a_row_for_each_run",
+        "test_lines_above_the_names_are_told",
+    }
 
 
 ODD: dict[str, str | bytes] = {
@@ -71,6 +76,7 @@ ODD: dict[str, str | bytes] = {
     "bytes that are": "step,größe\n0,0.5\n".encode() + b"1,\xff\n",
     "two columns": "step,x,x\n0,0.5,0.4\n",
     "`--step-column`": "step,x\n0,0.5\n",
+    "lines above": "My run\nstep,x\n1,0.5\n",
     "no rows": "step,x\n",
 }
 
