@@ -46,13 +46,13 @@ class Read:
 
     @property
     def odd(self) -> int:
-        """How many cells did not fit."""
+        """The number of cells that did not fit."""
         return self.values.count(None)
 
 
 @dataclass(frozen=True)
 class Habits:
-    """How a whole table writes its numbers: what settles `1,234` in one of its columns."""
+    """The way a whole table writes its numbers: it settles `1,234` in one of its columns."""
 
     comma: bool = False  # some cell can only have a decimal comma
     point: bool = False  # some cell can only have a decimal point
@@ -103,15 +103,15 @@ def is_ambiguous(cell: Any) -> bool:
 
 def durations(cells: Sequence[Any]) -> Read | None:
     """Texts like `1:02:03` and `02:03.5` in seconds; None unless all are such texts."""
-    found = []
+    values = []
     for cell in cells:
         match = _DURATION.fullmatch(cell) if isinstance(cell, str) else None
         if match is None:
             return None
         days, hours, minutes, seconds = match.groups()
         whole = int(days or 0) * 86400 + int(hours or 0) * 3600 + int(minutes) * 60
-        found.append(whole + float(seconds))
-    return Read(found, "durations, in seconds")
+        values.append(whole + float(seconds))
+    return Read(values, "durations, in seconds")
 
 
 def times(cells: Sequence[Any]) -> Read | None:
@@ -121,9 +121,9 @@ def times(cells: Sequence[Any]) -> Read | None:
     in UTC where they name no zone. Small numbers count from something else than 1970.
     """
     units = Counter(_unit(value) for cell in cells if (value := _exact(cell)) is not None)
-    found = [(count, unit) for unit, count in units.items() if unit]
-    if found and 2 * max(found)[0] >= len(cells):
-        _, unit = max(found)
+    by_unit = [(count, unit) for unit, count in units.items() if unit]
+    if by_unit and 2 * max(by_unit)[0] >= len(cells):
+        _, unit = max(by_unit)
         return Read([_of_unit(cell, unit) for cell in cells], f"{unit} since 1970")
     if units and 2 * units.total() >= len(cells):
         return None
@@ -138,9 +138,9 @@ def date(cell: Any) -> int | None:
     text = cell.strip()
     if text.upper().endswith((" UTC", " GMT")):
         text = f"{text[:-4]}+00:00"
-    found = iso_milliseconds(text)
-    if found is not None:
-        return found
+    time_ms = iso_milliseconds(text)
+    if time_ms is not None:
+        return time_ms
     for form in _OTHER_TIMES:
         try:
             return round(datetime.strptime(text, form).replace(tzinfo=UTC).timestamp() * 1000)
@@ -154,16 +154,16 @@ def date(cell: Any) -> int | None:
 
 def milliseconds(cell: Any) -> int | None:
     """A whole number of milliseconds, exactly; None for anything else."""
-    found = _exact(cell)
-    return found if isinstance(found, int) else None if found is None else _whole(found)
+    value = _exact(cell)
+    return value if isinstance(value, int) else None if value is None else _whole(value)
 
 
 def whole(cell: Any, value: float | None) -> int | None:
     """A cell that was read as `value` as a step: a whole number of 64 bits; None for another."""
-    found = _exact(cell)
-    if not isinstance(found, int):
-        found = None if value is None else _whole(value)
-    return found if found is not None and -(2**63) <= found < 2**63 else None
+    exact = _exact(cell)
+    if not isinstance(exact, int):
+        exact = None if value is None else _whole(value)
+    return exact if exact is not None and -(2**63) <= exact < 2**63 else None
 
 
 def _whole(value: float) -> int | None:
@@ -217,8 +217,8 @@ def _cell(cell: Any, text: Callable[[str], float | None]) -> float | None:
 def _point(text: str) -> float | None:
     """A number with a decimal point, perhaps with thousands apart, in per cent, or a word."""
     if text.endswith("%"):
-        found = _point(text[:-1].strip())
-        return None if found is None else found / 100
+        value = _point(text[:-1].strip())
+        return None if value is None else value / 100
     if _POINT.fullmatch(text):
         text = re.sub(f"[,{_GROUP}]", "", text)
     return _plain(text)
@@ -227,8 +227,8 @@ def _point(text: str) -> float | None:
 def _comma(text: str) -> float | None:
     """A number with a decimal comma, perhaps with thousands apart, in per cent, or a word."""
     if text.endswith("%"):
-        found = _comma(text[:-1].strip())
-        return None if found is None else found / 100
+        value = _comma(text[:-1].strip())
+        return None if value is None else value / 100
     if _COMMA.fullmatch(text) or _DOTS.fullmatch(text):
         text = re.sub(f"[.{_GROUP}]", "", text).replace(",", ".")
     return _plain(text)

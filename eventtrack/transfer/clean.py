@@ -79,11 +79,11 @@ class Texts:
         return json.dumps(self._long, ensure_ascii=False, indent=1, sort_keys=True).encode()
 
     def _cut(self, kind: str, pairs: dict[str, str], longest: int) -> dict[str, str]:
-        names, found = Names(self._renamed), {}
+        names, texts = Names(self._renamed), {}
         for key in sorted(pairs, key=lambda one: (clean_key(one) != one, one)):
             name = names(key)
-            found[name] = self._cut_text(kind, name, clean_text(pairs[key]), longest)
-        return found
+            texts[name] = self._cut_text(kind, name, clean_text(pairs[key]), longest)
+        return texts
 
     def _cut_text(self, kind: str, name: str, text: str, longest: int) -> str:
         if len(text) <= longest:

@@ -19,11 +19,11 @@ class Columns:
     def row(self, step: int, timestamp_ms: int, values: Mapping[str, Any]) -> None:
         """Take a row of metrics, which may be nested."""
         for key, value in self._paths.flat(values):
-            found = value if type(value) is float else number(value)
-            if found is None:
+            as_number = value if type(value) is float else number(value)
+            if as_number is None:
                 self.texts[key] = value
             else:
-                self.point(key, step, timestamp_ms, found)
+                self.point(key, step, timestamp_ms, as_number)
 
     def point(self, key: str, step: int, timestamp_ms: int, value: float) -> None:
         """Take one point."""
@@ -55,8 +55,8 @@ class Columns:
             else points.timestamps
             for points in self._points.values()
         ]
-        found = [times for times in named if times]
-        return (min(map(min, found)), max(map(max, found))) if found else None
+        known = [times for times in named if times]
+        return (min(map(min, known)), max(map(max, known))) if known else None
 
     def series(self) -> Series:
         """All series, by name."""

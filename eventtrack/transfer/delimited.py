@@ -251,14 +251,14 @@ class _Reader:
 
 def _stripped(cells: Sequence[str]) -> list[str]:
     """The cells without blanks around them, and without empty ones at the end."""
-    found = [cell.strip() for cell in cells]
-    while found and not found[-1]:
-        found.pop()
-    return found
+    stripped = [cell.strip() for cell in cells]
+    while stripped and not stripped[-1]:
+        stripped.pop()
+    return stripped
 
 
 def _score(rows: list[list[str]]) -> float:
-    """How well rows fit their names; 0 for one column."""
+    """A measure of the fit between rows and their names; 0 for one column."""
     if not rows or (len(rows[0]) < 2 and not _numbered(rows)):
         return 0
     width, rest = len(rows[0]), rows[1:]
@@ -288,13 +288,13 @@ def _numbered(rows: list[list[str]]) -> bool:
 
 def _distinct(names: Sequence[str]) -> list[str]:
     """Names that differ: of two columns of one name the second is `name.1`, as pandas calls it."""
-    found: dict[str, None] = {}
+    distinct: dict[str, None] = {}
     originals = set(names)
     for number, original in enumerate(names):
         name = original if original or not number else f"column_{number + 1}"
         new, again = name, 0
-        while new in found or (again and new in originals):
+        while new in distinct or (again and new in originals):
             again += 1
             new = f"{name}.{again}"
-        found[new] = None
-    return list(found)
+        distinct[new] = None
+    return list(distinct)

@@ -96,11 +96,11 @@ class _Taking:
             with self._guarded(source.place, f"model {model.model.model_id}"):
                 self._take_model(model)
         total = source.count()
-        for found in self._each(source.runs(), "its runs"):
+        for source_run in self._each(source.runs(), "its runs"):
             progress(report.runs_seen, total)
             report.runs_seen += 1
-            with self._guarded(source.place, f"run {found.source_id}"):
-                self._take_run(found)
+            with self._guarded(source.place, f"run {source_run.source_id}"):
+                self._take_run(source_run)
         progress(report.runs_seen, report.runs_seen)
         self._intake.flush()
         if not report.runs_seen and not models:
@@ -153,32 +153,33 @@ class _Taking:
             self._take_experiment(source_id, IncomingExperiment(source_id))
         return self._chosen[source_id]
 
-    def _take_run(self, found: SourceRun) -> None:
-        run, report, source = found.run, self._report, self._source
-        run.experiment_id = self._experiment_of(run.experiment_id, f"run {found.source_id}")
+    def _take_run(self, source_run: SourceRun) -> None:
+        run, report, source = source_run.run, self._report, self._source
+        run.experiment_id = self._experiment_of(run.experiment_id, f"run {source_run.source_id}")
         run.origin = {
             SOURCE_TAG: clean_text(f"{source.kind} {source.place}")[:8000],
-            SOURCE_ID_TAG: clean_text(found.source_id)[:8000],
+            SOURCE_ID_TAG: clean_text(source_run.source_id)[:8000],
         }
         run.run_id = self._run_id(run.run_id)
         texts = Texts(report.renamed)
         run.name = texts.name(run.name) or ids.name_from_bytes(run.run_id.encode()[:16])
         run.user = clean_text(run.user)
         run.params, run.tags = texts.params(run.params), texts.tags(run.tags)
-        first = self._places.setdefault(run.run_id, found.source_id)
-        if first is not found.source_id:
+        if run.run_id in self._places:
             # Facts of both would replace each other each time the import is repeated.
+            first = self._places[run.run_id]
             problem = f"the run is there already, as {first}; only points and files were added"
-            report.damaged(source.place, None, problem, place=f"run {found.source_id}")
+            report.damaged(source.place, None, problem, place=f"run {source_run.source_id}")
         else:
+            self._places[run.run_id] = source_run.source_id
             self._check_datasets(run)
             self._intake.run(run)
         names = Names(report.renamed)
-        for key, points in self._each(found.series, f"metrics of run {found.source_id}"):
-            with self._guarded(source.place, f"metric {key} of run {found.source_id}"):
+        for key, points in self._each(source_run.series, f"metrics of run {source_run.source_id}"):
+            with self._guarded(source.place, f"metric {key} of run {source_run.source_id}"):
                 self._timed(run, key, points)
                 self._intake.series(run.run_id, names(key), points)
-        files = self._each(found.files, f"files of run {found.source_id}")
+        files = self._each(source_run.files, f"files of run {source_run.source_id}")
         for path, reason in self._intake.run_files(run, _with_texts(files, texts)):
             report.missing(f"artifact {path} of run {run.run_id}", reason)
 
@@ -221,13 +222,13 @@ class _Taking:
         )
         points.timestamps = array("q", [max(0, time) for time in points.timestamps])
 
-    def _take_model(self, found: SourceModel) -> None:
-        model, report = found.model, self._report
+    def _take_model(self, source_model: SourceModel) -> None:
+        model, report = source_model.model, self._report
         model.experiment_id = self._experiment_of(model.experiment_id, f"model {model.model_id}")
         texts = Texts(report.renamed)
         model.params, model.tags = texts.params(model.params), texts.tags(model.tags)
         self._intake.model(model)
-        files = self._each(found.files, f"files of model {model.model_id}")
+        files = self._each(source_model.files, f"files of model {model.model_id}")
         for path, reason in self._intake.model_files(model, _with_texts(files, texts)):
             report.missing(f"artifact {path} of model {model.model_id}", reason)
 

@@ -45,9 +45,9 @@ def read_json(path: Path, report: Report) -> Sheet:
         except (TypeError, ValueError, RecursionError) as error:
             values.damaged(place, f"not understood: {error}")
     texts = (cell for column in sheet.columns.values() for cell in column.cells)
-    found = any(isinstance(cell, str) and "," in cell for cell in texts)
+    with_commas = any(isinstance(cell, str) and "," in cell for cell in texts)
     cells = (cell for column in sheet.columns.values() for cell in column.cells)
-    sheet.habits = habits(cells, semicolons=False) if found else Habits()
+    sheet.habits = habits(cells, semicolons=False) if with_commas else Habits()
     return sheet
 
 
@@ -95,8 +95,8 @@ class _Values:
             except (ValueError, RecursionError) as error:
                 message = error.msg if isinstance(error, json.JSONDecodeError) else str(error)
                 self.damaged(place, f"no JSON object: {message}")
-                found = next_of(place)
-                place = end if found is None else found
+                next_place = next_of(place)
+                place = end if next_place is None else next_place
             else:
                 yield place, value
                 place = self._skip(stop)
@@ -127,19 +127,19 @@ class _Values:
 
     def _object(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         """An object; of two values of one name both are kept."""
-        found = dict(pairs)
-        if len(found) == len(pairs):
-            return found
-        found = {}
+        values = dict(pairs)
+        if len(values) == len(pairs):
+            return values
+        values = {}
         for key, value in pairs:
             new, again = key, 0
-            while new in found:
+            while new in values:
                 again += 1
                 new = f"{key}.{again}"
             if again:
                 self._report.note(f"{self._path}: a second value of {key[:80]} is {new[-80:]}")
-            found[new] = value
-        return found
+            values[new] = value
+        return values
 
 
 def _rows(document: Any, *, alone: bool, settings: dict[str, Any]) -> Iterator[Row | None]:

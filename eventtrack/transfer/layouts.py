@@ -36,7 +36,7 @@ _EXTREMES = ("__MIN", "__MAX")
 
 @dataclass
 class Layout:
-    """Which run a file is of when its rows name none.
+    """The run of a file whose rows name none.
 
     Args:
         name: The run's name.
@@ -54,7 +54,7 @@ class Layout:
 
 
 def layout_of(sheet: Sheet) -> Layout:
-    """What a file's place says."""
+    """The run that a file's name and place tell."""
     path = sheet.path.resolve()
     curve = _CURVE.fullmatch(path.stem)
     value = named(sheet, "value")
@@ -90,7 +90,7 @@ def layout_of(sheet: Sheet) -> Layout:
 
 def settings_of(layout: Layout, report: Report) -> dict[str, str]:
     """The params in the files beside a log; files that cannot be read are reported."""
-    found: dict[str, str] = {}
+    params: dict[str, str] = {}
     for path in layout.settings:
         load: Callable[[str], Any] = json.loads if path.suffix == ".json" else _load_yaml
         try:
@@ -99,11 +99,11 @@ def settings_of(layout: Layout, report: Report) -> dict[str, str]:
             report.failed(path, error)
             continue
         if isinstance(values, Mapping):
-            found |= {name: param_text(value) for name, value in flat(values)}
+            params |= {name: param_text(value) for name, value in flat(values)}
             report.note(f"{path}: params")
         elif values is not None:
             report.damaged(path, 0, "no mapping of names to values")
-    return found
+    return params
 
 
 def runs_of_pages(sheet: Sheet, report: Report, kept: set[str]) -> dict[str, Sheet] | None:
@@ -120,7 +120,7 @@ def runs_of_pages(sheet: Sheet, report: Report, kept: set[str]) -> dict[str, She
         kept = {*kept, own.pop(0)}  # another axis, such as `Relative Time (Process)`
     if not own or not all(" - " in name for name in own):
         return None
-    found: dict[str, Sheet] = {}
+    sheets: dict[str, Sheet] = {}
     repeats = 0
     for name in own:
         run, metric = name.rsplit(" - ", 1)
@@ -130,9 +130,9 @@ def runs_of_pages(sheet: Sheet, report: Report, kept: set[str]) -> dict[str, She
             if curve is not None and (curve.rows, curve.cells) == (column.rows, column.cells):
                 repeats += 1
                 continue
-        if run not in found:
-            common = {one: sheet.columns[one] for one in sheet.columns if one in kept}
-            found[run] = Sheet(
+        if run not in sheets:
+            common = {axis: sheet.columns[axis] for axis in sheet.columns if axis in kept}
+            sheets[run] = Sheet(
                 sheet.path,
                 sheet.count,
                 dict[str, Column](common),
@@ -141,10 +141,10 @@ def runs_of_pages(sheet: Sheet, report: Report, kept: set[str]) -> dict[str, She
                 sheet.byte,
                 sheet.way,
             )
-        found[run].columns[metric] = column
+        sheets[run].columns[metric] = column
     if repeats:
         report.note(f"{sheet.path}: {repeats} columns __MIN and __MAX repeat their curves")
-    return found
+    return sheets
 
 
 def _dvclive(path: Path) -> tuple[Path, str] | None:

@@ -1,4 +1,4 @@
-"""Which columns of a log are its steps and its times, and which hold metrics, texts and params.
+"""The roles of a log's columns: steps, times, metrics, texts and params.
 
 Columns are known by their names, in any case and spelling, and by their cells: a column `time` that
 counts seconds from the start is a metric, an `epoch` of 0.25 is no step.
@@ -89,7 +89,7 @@ def named(sheet: Sheet, name: str) -> str | None:
     """The column that somebody means by a name: exactly, else in another spelling."""
     if name in sheet.columns:
         return name
-    return next((one for one in sheet.columns if plain(one) == plain(name)), None)
+    return next((column for column in sheet.columns if plain(column) == plain(name)), None)
 
 
 def read_moments(
@@ -120,16 +120,16 @@ class _Reader:
         self._found = Moments([], [NO_TIME] * sheet.count)
 
     def moments(self) -> Moments:
-        found = self._found
+        moments = self._found
         steps = self._taken(self._step_columns(), "step")
         self._number_rows(steps)
         for row, time_ms in self._taken(self._time_columns(), "time").items():
-            found.times[row] = time_ms
+            moments.times[row] = time_ms
         self._drop_row_numbers()
         for name, column in self._sheet.columns.items():
             if name not in self._skip:
                 self._take(name, self._left_of(name, column))
-        return found
+        return moments
 
     def lost(self, row: int, problem: str) -> None:
         """Report a cell that spoils its row."""
@@ -144,10 +144,10 @@ class _Reader:
     def _candidates(self, names: Sequence[str]) -> list[str]:
         """Columns of these names, in the names' order; `step` before `_step`."""
         known = {name: number for number, name in enumerate(names)}
-        found = [
+        columns = [
             name for name in self._sheet.columns if plain(name) in known and name not in self._skip
         ]
-        return sorted(found, key=lambda name: (known[plain(name)], name.startswith("_")))
+        return sorted(columns, key=lambda name: (known[plain(name)], name.startswith("_")))
 
     def _step_columns(self) -> dict[str, list[int | None]]:
         """The values of the columns that hold steps; the first that a row has counts there."""
@@ -163,8 +163,8 @@ class _Reader:
             values = [None] * len(column.cells) if read is None else read.values
             return {name: list(map(cells.whole, column.cells, values))}
         for family in _STEPS:
-            found = {name: self._steps_in(name) for name in self._candidates(family)}
-            valid = {name: values for name, values in found.items() if values is not None}
+            columns = {name: self._steps_in(name) for name in self._candidates(family)}
+            valid = {name: values for name, values in columns.items() if values is not None}
             if valid:
                 return valid
         return {}
@@ -194,31 +194,31 @@ class _Reader:
                 )
                 return {}
             return {name: read.values}
-        found = {}
+        columns = {}
         for name in self._candidates(_TIMES):
             read = cells.times(self._sheet.columns[name].cells)
             if read is not None and name not in self._used:
-                found[name] = read.values
+                columns[name] = read.values
                 self._ways[name] = f"time: {read.way}"
-        return found
+        return columns
 
     def _taken(self, columns: dict[str, list[Any]], role: str) -> dict[int, Any]:
         """The value of each row that has one, from the first column that the row has."""
-        found: dict[int, Any] = {}
+        taken: dict[int, Any] = {}
         for name, values in columns.items():
             column = self._sheet.columns[name]
             for row, cell, value in zip(column.rows, column.cells, values, strict=True):
-                if row in found or cells.says_nothing(cell):
+                if row in taken or cells.says_nothing(cell):
                     continue
                 self._used[name].add(row)
                 if value is None:
                     what = "whole number" if role == "step" else "time like the others"
                     self.lost(row, f"the {role} {_shown(cell)} of {name[:80]} is no {what}")
                 else:
-                    found[row] = value
+                    taken[row] = value
             if self._used[name]:
                 self._found.roles.setdefault(name, self._ways.get(name, role))
-        return found
+        return taken
 
     def _number_rows(self, steps: dict[int, int]) -> None:
         """Give every row a step: rows without one have the last of their run, or are numbered."""
@@ -302,7 +302,7 @@ def by_owner(owners: Sequence[Hashable], rows: Sequence[int]) -> Iterator[tuple[
     if len(set(owners)) == 1:
         yield owners[0], list(range(len(rows)))
         return
-    found: dict[Hashable, list[int]] = defaultdict(list)
+    places: dict[Hashable, list[int]] = defaultdict(list)
     for place, row in enumerate(rows):
-        found[owners[row]].append(place)
-    yield from found.items()
+        places[owners[row]].append(place)
+    yield from places.items()

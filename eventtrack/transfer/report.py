@@ -1,4 +1,4 @@
-"""What an import or an export took, what it did not, and why."""
+"""The report of an import or an export: what it took, what it did not, and why."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -125,8 +125,8 @@ class Report:
             "source": self.source,
             "runs_seen": self.runs_seen,
             "taken": vars(self.taken),
-            "experiments": [one.to_dictionary() for one in self.experiments],
-            "damage": [one.to_dictionary() for one in self.damage],
+            "experiments": [item.to_dictionary() for item in self.experiments],
+            "damage": [item.to_dictionary() for item in self.damage],
             "damage_count": self.damage_count,
             "unreadable": [{"what": what, "reason": why} for what, why in self.unreadable],
             "unreadable_count": self.unreadable_count,

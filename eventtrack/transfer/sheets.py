@@ -73,9 +73,11 @@ class Sheet:
         columns = {}
         for name, column in self.columns.items():
             pairs = zip(column.rows, column.cells, strict=True)
-            found = [(numbers[row], cell) for row, cell in pairs if row in numbers]
-            if found:
-                columns[name] = Column([row for row, _ in found], [cell for _, cell in found])
+            pairs_kept = [(numbers[row], cell) for row, cell in pairs if row in numbers]
+            if pairs_kept:
+                columns[name] = Column(
+                    [row for row, _ in pairs_kept], [cell for _, cell in pairs_kept]
+                )
         return Sheet(
             self.path,
             len(kept),

@@ -1,4 +1,4 @@
-"""What every source of histories gives: experiments, and runs with their series and files."""
+"""Sources of histories: each gives experiments, and runs with their series and files."""
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -58,7 +58,7 @@ class Source:
         raise NotImplementedError
 
     def count(self) -> int:
-        """How many runs there are, about; for the progress bar."""
+        """The number of runs, about; for the progress bar."""
         raise NotImplementedError
 
     def runs(self) -> Iterator[SourceRun]:
@@ -73,7 +73,7 @@ class Source:
         """Let go of files and connections."""
 
     def preview(self, points: int) -> dict[str, Any]:
-        """What would be taken, as plain values, with the first `points` of each metric."""
+        """Everything that would be taken, in short, with the first `points` of each metric."""
         raise NotImplementedError
 
     def each(
@@ -86,13 +86,13 @@ class Source:
         """
         for item in items:
             try:
-                found = read(item)
+                result = read(item)
             except RemoteUnavailableError:
                 raise
             except Exception as error:
                 self.report.failed(place(item), error)
             else:
-                yield found
+                yield result
 
 
 def run_id_of(*identity: str) -> str:

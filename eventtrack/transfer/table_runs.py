@@ -51,7 +51,7 @@ _STATUSES = {
 
 
 class TableRun:
-    """What the rows say of one run."""
+    """Everything that the rows say of one run."""
 
     def __init__(
         self, run_id: str, source_id: str, name: str, experiment: str, changed_ms: int
@@ -98,12 +98,12 @@ class TableRun:
 
     def preview(self, points: int) -> dict[str, Any]:
         """The run in short, with the first points of each metric."""
-        found = self.finished().run
+        run = self.finished().run
         return {
-            "name": found.name,
+            "name": run.name,
             "experiment": self.experiment,
-            "status": found.status,
-            "start_time": found.start_ms,
+            "status": run.status,
+            "start_time": run.start_ms,
             "params": self.params,
             "tags": self.tags,
             "metrics": {
@@ -152,10 +152,10 @@ class TableRuns:
             again: How many runs of this name are in the file before this one.
         """
         source_id = row.get("run_id", "")
-        name = next((row[one] for one in _NAMES if row.get(one)), "")
+        name = next((row[column] for column in _NAMES if row.get(column)), "")
         if not source_id and not name:
             return self.of_file(sheet, layout)
-        given = next((row[one] for one in _EXPERIMENTS if row.get(one)), "")
+        given = next((row[column] for column in _EXPERIMENTS if row.get(column)), "")
         experiment = self._experiment or given or layout.experiment
         run_id = source_id
         if not _RUN_ID.fullmatch(source_id):
@@ -220,8 +220,8 @@ def take_points(sheet: Sheet, owners: Sequence[TableRun], report: Report, choice
                 _odd(sheet, report, row, f"the timestamp {cell!r} is no time")
             read.times[row] = NO_TIME if time_ms is None else time_ms
     column = sheet.columns.get(value, Column())
-    found = cells.numbers(column.cells, sheet.habits)
-    values = [None] * len(column.cells) if found is None else found.values
+    read_values = cells.numbers(column.cells, sheet.habits)
+    values = [None] * len(column.cells) if read_values is None else read_values.values
     for row, cell, number in zip(column.rows, column.cells, values, strict=True):
         if number is None and not cells.says_nothing(cell):
             _odd(sheet, report, row, f"the value {cell!r} is no number")
@@ -270,7 +270,7 @@ def columns_of_runs(sheet: Sheet, names: Sequence[str]) -> dict[str, str]:
 
 
 def again_of(owners: Sequence[TableRun]) -> list[int]:
-    """How many rows before each are of the same run."""
+    """For each row the number of rows before it that are of the same run."""
     counters: dict[int, Iterator[int]] = {}
     return [next(counters.setdefault(id(run), count())) for run in owners]
 

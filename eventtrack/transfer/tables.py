@@ -60,7 +60,7 @@ class Tables(Source):
             self._sheets.append(sheet)
             list(self.each([sheet], self._take, lambda sheet: str(sheet.path)))
         places = {str(file): number for number, file in enumerate(files)}
-        self.report.damage.sort(key=lambda one: (places.get(one.file, 0), one.offset or 0))
+        self.report.damage.sort(key=lambda damage: (places.get(damage.file, 0), damage.offset or 0))
 
     def sheet(self, path: Path) -> Sheet:
         """The rows of a file; those that cannot be read are reported."""
@@ -72,7 +72,7 @@ class Tables(Source):
         return {name: IncomingExperiment(name) for name in names}
 
     def count(self) -> int:
-        """How many runs the rows name."""
+        """The number of runs that the rows name."""
         return len(self._runs)
 
     def runs(self) -> Iterator[SourceRun]:
@@ -80,7 +80,7 @@ class Tables(Source):
         return self.each(self._runs, TableRun.finished, lambda run: f"run {run.source_id}")
 
     def preview(self, points: int) -> dict[str, Any]:
-        """How the columns of each file are read, and the runs with the beginnings of metrics."""
+        """The roles of each file's columns, and the runs with the beginnings of their metrics."""
         return {
             "files": [
                 {"file": str(sheet.path), "read_as": sheet.way, "rows": sheet.count}
@@ -92,9 +92,13 @@ class Tables(Source):
 
     def _files(self, path: Path) -> list[Path]:
         if path.is_dir():
-            found = sorted(one for one in path.rglob("*") if one.suffix.lower() in self.endings)
-            if found:
-                return [one for one in found if one.is_file()]
+            files = sorted(
+                path_below
+                for path_below in path.rglob("*")
+                if path_below.suffix.lower() in self.endings
+            )
+            if files:
+                return [path_below for path_below in files if path_below.is_file()]
         elif path.exists():
             return [path]
         what = (
@@ -193,8 +197,8 @@ class Tables(Source):
         texts: dict[str, list[str]] = {}
         for name, column in columns.items():
             texts[name] = [""] * sheet.count
-            found = sheet.columns[column]
-            for row, cell in zip(found.rows, found.cells, strict=True):
+            cells = sheet.columns[column]
+            for row, cell in zip(cells.rows, cells.cells, strict=True):
                 texts[name][row] = str(cell)
         rows = [dict(zip(texts, row, strict=True)) for row in zip(*texts.values(), strict=True)]
         owners = [self._runs.of_row(row, sheet, layout) for row in rows]
