@@ -9,7 +9,8 @@ import math
 import re
 import urllib.parse
 from collections.abc import Sequence
-from typing import NoReturn
+from numbers import Number
+from typing import Any, NoReturn
 
 from eventtrack import limits
 from eventtrack.compat import quick
@@ -149,17 +150,7 @@ def metric(source: Fields, path: str = "") -> Metric:
     key, timestamp = source["key"], source["timestamp"]
     if bool(source["dataset_name"]) != bool(source["dataset_digest"]):
         refuse("Both dataset_name and dataset_digest must be provided if one is provided")
-    if not _is_plain(key):
-        validate.metric_key(key, f"{path}name")
-    if timestamp < 0:
-        refuse(
-            invalid_value(
-                f"{path}timestamp",
-                timestamp,
-                f"metric '{key}' (value={source['value']}). "
-                "Timestamp must be a nonnegative long (64-bit integer) ",
-            )
-        )
+    point(key, source["value"], timestamp, source["step"], path)
     return Metric(
         key=key,
         value=source["value"],
@@ -169,6 +160,24 @@ def metric(source: Fields, path: str = "") -> Metric:
         dataset_name=source["dataset_name"] or None,
         dataset_digest=source["dataset_digest"] or None,
     )
+
+
+def point(key: Any, value: Any, timestamp: Any, step: Any, path: str = "") -> None:
+    """Refuse a point of a metric that cannot be one; arguments as `metric` reads them."""
+    if not isinstance(key, str) or not _is_plain(key):
+        validate.metric_key(key, f"{path}name")
+    if value is None:
+        refuse(f"Missing value for required parameter '{path}value'.")
+    if isinstance(value, bool) or not isinstance(value, Number):
+        detail = f"(timestamp={timestamp}). Please specify value as a valid double "
+        refuse(invalid_value(f"{path}value", value, f"{detail}(64-bit floating point)"))
+    about = f"metric '{key}' (value={value})."
+    if not isinstance(timestamp, int | float) or not timestamp >= 0:
+        detail = f"{about} Timestamp must be a nonnegative long (64-bit integer) "
+        refuse(invalid_value(f"{path}timestamp", timestamp, detail))
+    if not isinstance(step, int | float):
+        detail = f"{about} Step must be a valid long (64-bit integer)."
+        refuse(invalid_value(f"{path}step", step, detail))
 
 
 def param(source: Fields, path: str = "") -> Param:

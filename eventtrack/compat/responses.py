@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Protocol
 
 from eventtrack.compat.checks import stored_double
 from eventtrack.compat.requests import MODEL_STATUSES
@@ -24,26 +24,45 @@ MODEL_STATUS_WORDS = {status: word for word, status in MODEL_STATUSES.items()}
 MLFLOW_VERSION = "3.17.2"
 # Files of runs that the server keeps are fetched and sent through it.
 PROXY_SCHEME = "mlflow-artifacts:/"
-_OWN_SCHEME = "eventtrack:"
+OWN_SCHEME = "eventtrack:"
 
 
 def served_by_us(location: str) -> bool:
-    """Whether files at a location of the store's lie in the store itself."""
-    return location.startswith(_OWN_SCHEME)
+    """Whether the server keeps the files of a location: in the store, whatever its name is."""
+    return location.startswith((OWN_SCHEME, PROXY_SCHEME))
 
 
 def experiment_location(experiment: Experiment) -> str:
     """Where a client sends an experiment's files."""
-    if served_by_us(experiment.artifact_location):
+    if experiment.artifact_location.startswith(OWN_SCHEME):
         return f"{PROXY_SCHEME}{experiment.experiment_id}"
     return experiment.artifact_location
 
 
 def run_location(info: RunInfo) -> str:
     """Where a client sends a run's files."""
-    if served_by_us(info.artifact_uri):
-        return f"{PROXY_SCHEME}{info.experiment_id}/{info.run_id}/artifacts"
-    return info.artifact_uri
+    return location_of(info, info.artifact_uri)
+
+
+class OfRun(Protocol):
+    """What has the ids of a run."""
+
+    @property
+    def experiment_id(self) -> str:
+        """The run's experiment."""
+        ...
+
+    @property
+    def run_id(self) -> str:
+        """The run."""
+        ...
+
+
+def location_of(run: OfRun, uri: str) -> str:
+    """Where a client sends the files of a run which the store keeps at `uri`."""
+    if uri.startswith(OWN_SCHEME):
+        return f"{PROXY_SCHEME}{run.experiment_id}/{run.run_id}/artifacts"
+    return uri
 
 
 def experiment(record: Experiment) -> Json:
@@ -101,7 +120,7 @@ def run(record: Run, latest: Iterable[Metric]) -> Json:
 
 def model_location(record: LoggedModel) -> str:
     """Where a client sends a logged model's files."""
-    if served_by_us(record.artifact_location):
+    if record.artifact_location.startswith(OWN_SCHEME):
         return f"{PROXY_SCHEME}{record.experiment_id}/models/{record.model_id}/artifacts"
     return record.artifact_location
 

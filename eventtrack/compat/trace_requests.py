@@ -225,6 +225,16 @@ METRICS = _request(
     max_results=[WHOLE],
     page_token=[STRING],
 )
+CORRELATION = _request(
+    texts("experiment_ids"),
+    text("filter_string1"),
+    text("filter_string2"),
+    text("base_filter"),
+    experiment_ids=[ARRAY, REQUIRED, TEXTS],
+    filter_string1=_NEEDED,
+    filter_string2=_NEEDED,
+    base_filter=[STRING],
+)
 DELETE = _request(
     text("experiment_id"),
     int64("max_timestamp_millis"),

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from eventtrack.compat import spans, trace_tags
-from eventtrack.compat.responses import PROXY_SCHEME, served_by_us
+from eventtrack.compat.responses import OWN_SCHEME, PROXY_SCHEME
 from eventtrack.views.traces import Assessment, AssessmentFailure, Trace, TraceInfo
 
 Json = dict[str, Any]
@@ -19,7 +19,7 @@ _STACK_CUT = "[Stack trace is truncated]\n...\n"
 
 def trace_location(info: TraceInfo) -> str:
     """Where a client sends a trace's files."""
-    if served_by_us(info.artifact_uri):
+    if info.artifact_uri.startswith(OWN_SCHEME):
         return f"{PROXY_SCHEME}{info.experiment_id}/traces/{info.trace_id}/artifacts"
     return info.artifact_uri
 

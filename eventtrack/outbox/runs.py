@@ -74,7 +74,7 @@ class RemoteRuns:
         clean = {validate.tag_key(key): validate.tag_value(key, value) for key, value in pairs}
         name = validate.tag_value(RUN_NAME_TAG, run_name or clean.get(RUN_NAME_TAG, ""))
         start_ms = _clock.now_ms() if start_time is None else start_time
-        start_ms = validate.int64("start_time", start_ms)
+        start_ms = validate.moment_ms("start_time", start_ms)
         run_id = _ids.id128().hex()
         event = types.RunStarted(experiment_id, name, user_id, start_ms, clean)
         if self._outbox.deliverer.outage is None:
@@ -125,7 +125,7 @@ class RemoteRuns:
         if status is not None:
             validate.status(status, RunStatus.ALL)
         if end_time is not None:
-            end_time = validate.int64("end_time", end_time)
+            end_time = validate.moment_ms("end_time", end_time)
         if name:
             name = validate.tag_value(RUN_NAME_TAG, name)
         self._append(run_id, types.RunUpdated(status, end_time, name or None))

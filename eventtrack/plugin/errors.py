@@ -5,11 +5,13 @@ from collections.abc import Callable
 from typing import Any, NoReturn, TypeVar
 
 from mlflow.exceptions import MlflowException
-from mlflow.protos.databricks_pb2 import NOT_IMPLEMENTED, ErrorCode
+from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE, NOT_IMPLEMENTED, ErrorCode
 
 from eventtrack.errors import EventtrackError
 
 Class = TypeVar("Class", bound=type)
+# What Python says of a value that is of another kind than a call expects.
+_ODD = (AttributeError, KeyError, TypeError, ValueError)
 
 
 def translated(error: EventtrackError) -> MlflowException:
@@ -39,6 +41,10 @@ def with_mlflow_errors(method: Callable[..., Any]) -> Callable[..., Any]:
             return method(*arguments, **named)
         except EventtrackError as error:
             raise translated(error) from error
+        except _ODD as error:
+            # As an error of the server's it would be asked again for minutes.
+            text = f"{method.__name__}() cannot take these arguments: {error!r}"
+            raise MlflowException(text, error_code=INVALID_PARAMETER_VALUE) from error
 
     return translating
 
@@ -49,6 +55,7 @@ def translate_errors(owner: Class) -> Class:
         if not base.__module__.startswith(__package__):
             continue
         for name, member in vars(base).items():
-            if callable(member) and not isinstance(member, type) and not name.startswith("__"):
+            ours = name == "__init__" or not name.startswith("__")
+            if callable(member) and not isinstance(member, type) and ours:
                 setattr(owner, name, with_mlflow_errors(member))
     return owner

@@ -7,7 +7,8 @@ from mlflow import entities
 from mlflow.entities import ViewType
 from mlflow.store.entities.paged_list import PagedList
 
-from eventtrack import ids, limits
+from eventtrack import limits
+from eventtrack.compat import checks
 from eventtrack.plugin.base import OpenStore
 from eventtrack.plugin.entities import experiment, pairs
 from eventtrack.views import records
@@ -28,7 +29,8 @@ class ExperimentCalls(OpenStore):
 
     def get_experiment(self, experiment_id: str) -> entities.Experiment:
         """An experiment by its id; "" means `Default`."""
-        known = self.store.experiments.get(str(experiment_id) or ids.DEFAULT_EXPERIMENT_ID)
+        wanted = "" if experiment_id is None else str(experiment_id)
+        known = self.store.experiments.get(checks.experiment_id(wanted))
         return self._experiment(known)
 
     def get_experiment_by_name(self, experiment_name: str) -> entities.Experiment | None:

@@ -7,10 +7,9 @@ traces/<trace_id>/artifacts/<path>    a file of a trace
 
 from typing import NamedTuple
 
+from eventtrack.compat.owners import owner_of
 from eventtrack.store import Store
 from eventtrack.store.artifacts import Artifacts
-
-_KINDS = ("runs", "models", "traces")
 
 
 class Place(NamedTuple):
@@ -29,7 +28,5 @@ class Place(NamedTuple):
 
 def place(inside: str) -> Place | None:
     """What a path below the store's folder names; None for a path that names nobody's files."""
-    parts = [part for part in inside.split("/") if part]
-    if len(parts) < 3 or parts[0] not in _KINDS or parts[2] != "artifacts":
-        return None
-    return Place(parts[0], parts[1], "/".join(parts[3:]))
+    found = owner_of(inside)
+    return None if found is None else Place(*found)

@@ -2,14 +2,19 @@
 
 import json
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from mlflow import entities
 from mlflow.utils.mlflow_tags import MLFLOW_LOGGED_MODELS
 
 from eventtrack import limits
+from eventtrack.compat import checks
 from eventtrack.plugin.base import OpenStore
 from eventtrack.plugin.entities import metric_record, param_record, tag_record
+from eventtrack.store import validate
+from eventtrack.views import records
+
+Named = TypeVar("Named", records.Param, records.RunTag)
 
 
 class RecordingCalls(OpenStore):
@@ -17,7 +22,7 @@ class RecordingCalls(OpenStore):
 
     def log_metric(self, run_id: str, metric: entities.Metric) -> None:
         """Log one point."""
-        point = metric_record(metric)
+        point = _point(metric)
         if point.model_id:
             self.store.runs.log_batch(run_id, [point])
         else:
@@ -47,9 +52,9 @@ class RecordingCalls(OpenStore):
         """Log all of it durably, or nothing."""
         self.store.runs.log_batch(
             run_id,
-            [metric_record(one) for one in metrics],
-            [param_record(one) for one in params],
-            [tag_record(one) for one in tags],
+            [_point(one, f"metrics[{at}].") for at, one in enumerate(metrics)],
+            [_named(param_record(one), f"params[{at}].") for at, one in enumerate(params)],
+            [_named(tag_record(one), f"tags[{at}].") for at, one in enumerate(tags)],
         )
 
     def record_logged_model(self, run_id: str, mlflow_model: Any) -> None:
@@ -59,3 +64,17 @@ class RecordingCalls(OpenStore):
         while len(json.dumps(models)) > limits.TAG_VALUE_LENGTH_MAX and len(models) > 1:
             models.pop(0)
         self.store.runs.set_tags(run_id, {MLFLOW_LOGGED_MODELS: json.dumps(models)})
+
+
+def _point(metric: entities.Metric, path: str = "") -> records.Metric:
+    """A point, refused where MLflow refuses it, in its words; `path` is its place in a batch."""
+    step = 0 if metric.step is None else metric.step
+    checks.point(metric.key, metric.value, metric.timestamp, step, path)
+    return metric_record(metric)
+
+
+def _named(record: Named, path: str) -> Named:
+    """A param or a tag whose name may be one."""
+    check = validate.param_key if isinstance(record, records.Param) else validate.tag_key
+    check(record.key, f"{path}key")
+    return record

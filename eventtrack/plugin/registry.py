@@ -8,7 +8,7 @@ from mlflow.entities import model_registry as entities
 from mlflow.store.entities.paged_list import PagedList
 from mlflow.store.model_registry.abstract_store import AbstractStore
 
-from eventtrack.plugin.errors import translate_errors
+from eventtrack.plugin.errors import not_implemented, translate_errors
 from eventtrack.store import Store, open_store
 from eventtrack.views import records
 
@@ -192,6 +192,48 @@ class RegistryStore(AbstractStore):
         if model_id and not run_id:
             return source, self.store.models.get(model_id).source_run_id, model_id
         return source, run_id, model_id
+
+    # There are no webhooks: MLflow's server asks for them at every change of a model.
+
+    def list_webhooks(
+        self, max_results: int | None = None, page_token: str | None = None
+    ) -> PagedList:
+        """None."""
+        return PagedList([], None)
+
+    def list_webhooks_by_event(
+        self, event: Any, max_results: int | None = None, page_token: str | None = None
+    ) -> PagedList:
+        """None."""
+        return PagedList([], None)
+
+    def get_webhook(self, webhook_id: str) -> Any:
+        """Refused."""
+        not_implemented("a webhook")
+
+    def create_webhook(
+        self,
+        name: str,
+        url: str,
+        events: Sequence[Any],
+        description: str | None = None,
+        secret: str | None = None,
+        status: Any = None,
+    ) -> Any:
+        """Refused."""
+        not_implemented("a webhook", "follow `eventtrack log --follow` instead")
+
+    def update_webhook(self, webhook_id: str, *changes: Any, **named: Any) -> Any:
+        """Refused."""
+        not_implemented("a webhook")
+
+    def delete_webhook(self, webhook_id: str) -> None:
+        """Refused."""
+        not_implemented("a webhook")
+
+    def test_webhook(self, webhook_id: str, event: Any = None) -> Any:
+        """Refused."""
+        not_implemented("a webhook")
 
 
 def _pairs(tags: Iterable[Any] | None) -> dict[str, str]:

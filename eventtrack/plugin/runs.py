@@ -87,6 +87,7 @@ class RunCalls(OpenStore):
             "filter_string": filter_string,
             "view_type": run_view_type or ViewType.ACTIVE_ONLY,
             "order_by": order_by,
+            "shown": lambda _, uri: self.shown(uri),
         }
         if max_results is None:
             found = all_pages(self.store.runs.search, limits.SEARCH_RESULTS_MAX, **where)

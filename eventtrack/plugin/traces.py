@@ -141,6 +141,37 @@ class TraceCalls(OpenStore):
             None,
         )
 
+    def calculate_trace_filter_correlation(
+        self,
+        experiment_ids: Sequence[str],
+        filter_string1: str,
+        filter_string2: str,
+        base_filter: str | None = None,
+    ) -> Any:
+        """How often two filters hold of the same traces."""
+        found = self.store.traces.sets.correlation(
+            experiment_ids, filter_string1, filter_string2, base_filter
+        )
+        return versions.correlation(found)
+
+    def find_completed_sessions(
+        self,
+        experiment_id: str,
+        min_last_trace_timestamp_ms: int,
+        max_last_trace_timestamp_ms: int,
+        max_results: int | None = None,
+        filter_string: str | None = None,
+    ) -> list[Any]:
+        """The sessions whose last trace began in a span of time, oldest first."""
+        found = self.store.traces.sets.completed_sessions(
+            str(experiment_id),
+            min_last_trace_timestamp_ms,
+            max_last_trace_timestamp_ms,
+            max_results,
+            filter_string,
+        )
+        return [versions.completed_session(one) for one in found]
+
     def set_trace_tag(self, trace_id: str, key: str, value: str) -> None:
         """Set a tag of a trace."""
         tag = trace_tag(key, str(value))

@@ -10,6 +10,8 @@ from typing import Any
 
 from mlflow import entities
 
+from eventtrack.store.trace_sets import Correlation, Session
+
 
 def span_content(span: entities.Span) -> dict[str, Any]:
     """A span as MLflow's SQL store keeps it: translated where the version translates (3.7)."""
@@ -44,6 +46,27 @@ def trace_metric(name: str, dimensions: Any, values: Any) -> Any:
     from mlflow.entities.trace_metrics import MetricDataPoint
 
     return MetricDataPoint(name, dimensions, values)
+
+
+def correlation(found: Correlation) -> Any:
+    """How two filters over traces go together (3.5)."""
+    from mlflow.tracing.analysis import TraceFilterCorrelationResult
+
+    return TraceFilterCorrelationResult(
+        npmi=found.npmi,
+        npmi_smoothed=found.npmi_smoothed,
+        filter1_count=found.first,
+        filter2_count=found.second,
+        joint_count=found.joint,
+        total_count=found.total,
+    )
+
+
+def completed_session(found: Session) -> Any:
+    """A session that has ended (3.9)."""
+    from mlflow.genai.scorers.online.entities import CompletedSession
+
+    return CompletedSession(found.session_id, found.first_ms, found.last_ms)
 
 
 def issue_reference(**named: Any) -> Any:

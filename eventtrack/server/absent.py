@@ -20,6 +20,11 @@ def _nothing(store: Store, sent: Values) -> Json:
     return {}
 
 
+def _no_configs(store: Store, sent: Values) -> Json:
+    """The list of configurations is written also where it is empty, as by MLflow's server."""
+    return {"configs": []}
+
+
 def _no_gateway(store: Store, sent: Values) -> Json:
     """As MLflow's server answers without a gateway."""
     return {"endpoints": []}
@@ -47,7 +52,7 @@ ENDPOINTS = (
     _search("POST", "prompt-optimization/jobs/search"),
     _search("GET", "review-queues/list"),
     _search("GET", "scorers/list"),
-    _search("GET", "scorers/online-configs"),
+    Endpoint("GET", "scorers/online-configs", _ANYTHING, _no_configs, prefixes=_3),
     _search("GET", "webhooks", (API_2, AJAX_2)),
     *(
         Endpoint(

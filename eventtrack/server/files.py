@@ -15,6 +15,7 @@ from starlette.responses import FileResponse, Response
 
 from eventtrack.compat import checks, responses
 from eventtrack.compat.errors import NotServedError
+from eventtrack.compat.owners import owner_of
 from eventtrack.errors import NotFoundError
 from eventtrack.server.threads import Services
 from eventtrack.store import Store
@@ -179,14 +180,16 @@ def owned(proxied: str) -> Owned:
     Raises:
         NotFoundError: It names nothing that runs, models or traces have.
     """
-    pieces = [piece for piece in proxied.split("/") if piece not in ("", ".")]
-    kind: Literal["run", "model", "trace"] = "run"
-    if len(pieces) > 2 and pieces[1] in ("models", "traces"):
-        kind, pieces = "model" if pieces[1] == "models" else "trace", pieces[1:]
-    if len(pieces) < 3 or pieces[2] != "artifacts":
+    found = owner_of(proxied)
+    if found is None:
         raise NotFoundError(
             f"No such artifact: '{proxied}'",
             hint="files lie at EXPERIMENT_ID/RUN_ID/artifacts/PATH "
             "and EXPERIMENT_ID/models/MODEL_ID/artifacts/PATH, and so for traces",
         )
-    return Owned(kind, pieces[1], "/".join(pieces[3:]))
+    kinds: dict[str, Literal["run", "model", "trace"]] = {
+        "runs": "run",
+        "models": "model",
+        "traces": "trace",
+    }
+    return Owned(kinds[found.kind], found.owner, found.path)

@@ -57,6 +57,7 @@ def _search(store: Store, sent: Values) -> Json:
         sent["max_results"],
         sent["order_by"],
         sent["page_token"] or None,
+        shown=responses.location_of,
     )
     return responses.page("runs", [_run(store, one) for one in found], found.token)
 

@@ -1,5 +1,7 @@
 """Figures about traces over HTTP: what the Overview of an experiment draws."""
 
+import math
+
 from eventtrack.compat import checks, trace_requests
 from eventtrack.compat.messages import Values
 from eventtrack.compat.responses import Json
@@ -33,7 +35,29 @@ def _point(point: MetricPoint) -> Json:
     return shown | ({"dimensions": point.dimensions} if point.dimensions else {})
 
 
+def _correlation(store: Store, sent: Values) -> Json:
+    found = store.traces.sets.correlation(
+        [checks.experiment_id(one) for one in sent["experiment_ids"]],
+        sent["filter_string1"],
+        sent["filter_string2"],
+        sent.given("base_filter"),
+    )
+    shares = {"npmi": found.npmi, "npmi_smoothed": found.npmi_smoothed}
+    return {
+        **{name: "NaN" if math.isnan(share) else share for name, share in shares.items()},
+        "filter1_count": found.first,
+        "filter2_count": found.second,
+        "joint_count": found.joint,
+        "total_count": found.total,
+    }
+
+
 ENDPOINTS = (
+    Endpoint(
+        *("POST", "traces/calculate-filter-correlation", trace_requests.CORRELATION, _correlation),
+        prefixes=(API_3, AJAX_3),
+        role=Role.READ,
+    ),
     Endpoint(
         *("POST", "traces/metrics", trace_requests.METRICS, _query),
         prefixes=(API_3, AJAX_3),

@@ -196,11 +196,12 @@ class Experiments:
         )
         expression = parse_experiment_filter(filter_string)
         order = parse_experiment_order(order_by)
-        offset = paging.offset_of(page_token)
+        asked = paging.search_of(view_type, filter_string or "", list(order_by or ()))
+        offset = paging.offset_of(page_token, asked)
         with self._context.entities() as entities:
             records = [entities.experiment(state) for state in entities.reader.experiments()]
         found = experiment_search.find(records, expression, view_type, order)
-        return paging.page(found[offset : offset + size + 1], offset, size)
+        return paging.page(found[offset : offset + size + 1], offset, size, asked)
 
     def _set_stage(
         self,

@@ -10,26 +10,30 @@ from eventtrack.store import validate
 from eventtrack.views.records import DatasetInput, LoggedModelInput
 
 
-def inputs_event(
+def inputs_events(
     datasets: Sequence[DatasetInput], models: Sequence[LoggedModelInput]
-) -> types.InputsLogged:
-    """The event that records these inputs.
+) -> list[types.InputsLogged]:
+    """The events that record these inputs, one each: their order is that in which they are shown.
 
     Raises:
         InvalidValueError: A text is missing or longer than MLflow allows.
     """
-    return types.InputsLogged(
-        [_used(one) for one in datasets],
-        [validate.text("model id", one.model_id) for one in models],
-    )
+    used = {(one.name, one.digest): one for one in reversed([_used(one) for one in datasets])}
+    read = dict.fromkeys(validate.text("model id", one.model_id) for one in models)
+    return [
+        *(types.InputsLogged([one], []) for one in reversed(used.values())),
+        *(types.InputsLogged([], [model_id]) for model_id in read),
+    ]
 
 
-def only_new(state: RunState, event: types.InputsLogged) -> types.InputsLogged:
-    """What of an event the run has not said before."""
-    return types.InputsLogged(
-        [one for one in event.datasets if f"{one.name}\0{one.digest}" not in state.datasets],
-        [one for one in event.models if one not in state.models_read],
-    )
+def only_new(state: RunState, events: Sequence[types.InputsLogged]) -> list[types.InputsLogged]:
+    """The events that say what the run has not said before."""
+    return [
+        event
+        for event in events
+        if any(f"{one.name}\0{one.digest}" not in state.datasets for one in event.datasets)
+        or any(one not in state.models_read for one in event.models)
+    ]
 
 
 def _used(one: DatasetInput) -> types.DatasetUsed:

@@ -53,8 +53,8 @@ class Models:
         """
         event = types.ModelCreated(
             str(experiment_id),
-            _name(name) if name else self._engine.ids.words(),
-            None if source_run_id is None else validate.run_id(source_run_id),
+            self._engine.ids.words() if name is None else _name(name),
+            validate.run_id(source_run_id) if source_run_id else None,
             None if model_type is None else validate.text("model type", model_type),
             _clean_params(params or {}),
             _clean_tags(tags or {}),
@@ -113,10 +113,18 @@ class Models:
         expression = parse_filter(filter_string, LOGGED_MODELS)
         wanted = model_search.parse_datasets(datasets)
         order = model_search.parse_order(order_by)
-        offset = paging.offset_of(page_token)
+        asked = paging.search_of(
+            list(map(str, experiment_ids)),
+            filter_string or "",
+            list(datasets or ()),
+            list(order_by or ()),
+        )
+        offset = paging.offset_of(page_token, asked)
+        if max_results is not None:
+            max_results = validate.max_results(max_results, least=0)
         size = max_results or limits.SEARCH_LOGGED_MODELS_RESULTS_DEFAULT
         found = model_search.find(self.list(experiment_ids), expression, wanted, order)
-        return paging.page(found[offset : offset + size + 1], offset, validate.max_results(size))
+        return paging.page(found[offset : offset + size + 1], offset, size, asked)
 
     def finalize(self, model_id: str, status: str) -> LoggedModel:
         """Say that a model's files are all there (READY), or that they are not (FAILED)."""
@@ -229,7 +237,7 @@ def _draft(model_id: str, event: Event) -> Draft:
 
 def _name(name: str) -> str:
     """A model's name, as MLflow allows it: it is part of `models:/` URIs."""
-    if any(letter in name for letter in "/:.%\"'"):
+    if not name or any(letter in name for letter in "/:.%\"'"):
         raise InvalidValueError(
             f"Invalid model name ({name!r}) provided. Model name must be a non-empty string and "
             "cannot contain the following characters: ('/', ':', '.', '%', '\"', \"'\")",

@@ -20,6 +20,8 @@ from eventtrack.views.entities import EntityReader
 from eventtrack.views.locations import is_local
 
 _COPY_BYTES = 2**20
+# A name by which a server is asked for files; it keeps them in the store.
+BY_PROXY = "mlflow-artifacts:"
 _NO_FILE = (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP, errno.ENXIO, errno.EINVAL)
 _RESTORE = "run `eventtrack check`; restore the file from a copy"
 
@@ -38,7 +40,7 @@ def outside_root(entities: EntityReader, experiment_id: str, uri: str) -> Path |
         InvalidValueError: This eventtrack cannot write there, or it leads out of the location.
     """
     location = entities.location(experiment_id)
-    if location is None:
+    if location is None or location.startswith(BY_PROXY):
         return None
     root = resolve_path(uri)
     if is_local(location) and not root.is_relative_to(resolve_path(location)):

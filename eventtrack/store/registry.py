@@ -143,12 +143,13 @@ class Registry:
         _refuse_size(max_results, limits.SEARCH_REGISTERED_RESULTS_MAX)
         expression = parse_filter(filter_string, REGISTERED_MODELS)
         order = parse_order(order_by, REGISTERED_MODELS)
-        offset = paging.offset_of(page_token)
+        asked = paging.search_of(filter_string or "", list(order_by or ()))
+        offset = paging.offset_of(page_token, asked)
         with self._engine.read() as reader:
             models = [model_record(reader, one) for one in registered_state.models(reader)]
         prompts = {one.name for one in models if _is_prompt(one.tags)}
         found = registered_search.find(models, expression, order, prompts)
-        return paging.page(found[offset : offset + max_results + 1], offset, max_results)
+        return paging.page(found[offset : offset + max_results + 1], offset, max_results, asked)
 
     def create_version(
         self,
@@ -318,13 +319,14 @@ class Registry:
         _refuse_size(max_results, limits.SEARCH_VERSIONS_RESULTS_MAX)
         expression = parse_filter(filter_string, MODEL_VERSIONS)
         order = parse_order(order_by or _DEFAULT_ORDER, MODEL_VERSIONS)
-        offset = paging.offset_of(page_token)
+        asked = paging.search_of(filter_string or "", list(order_by or ()))
+        offset = paging.offset_of(page_token, asked)
         with self._engine.read() as reader:
             models = registered_state.models(reader)
             versions = [one for model in models for one in version_records(reader, model)]
         prompts = {one.name for one in versions if _is_prompt(one.tags)}
         found = registered_search.find(versions, expression, order, prompts)
-        return paging.page(found[offset : offset + max_results + 1], offset, max_results)
+        return paging.page(found[offset : offset + max_results + 1], offset, max_results, asked)
 
     def stream(self, name: str) -> str:
         """The stream that holds every event of a registered model and its versions."""

@@ -1,6 +1,6 @@
 """Runs: started, updated, described, deleted, found."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from eventtrack import limits
 from eventtrack.errors import InvalidValueError, NotFoundError
@@ -11,7 +11,13 @@ from eventtrack.projections.state import RunState
 from eventtrack.projections.tables import Reader
 from eventtrack.store import inputs, model_points, validate
 from eventtrack.store.context import StoreContext
-from eventtrack.store.decide import active_run, existing_run, points_allowed
+from eventtrack.store.decide import (
+    active_run,
+    existing_run,
+    new_params,
+    new_tags,
+    points_allowed,
+)
 from eventtrack.store.experiments import active_experiment
 from eventtrack.store.points import PointLike, points_event
 from eventtrack.store.recorder import Prepared
@@ -82,7 +88,7 @@ class Runs:
         name = run_name or tagged or self._engine.ids.words()
         clean[RUN_NAME_TAG] = name
         start_ms = self._engine.clock.now_ms() if start_time is None else start_time
-        start_ms = validate.int64("start_time", start_ms)
+        start_ms = validate.moment_ms("start_time", start_ms)
         new_id = self._engine.ids.id128().hex() if run_id is None else validate.run_id(run_id)
         user = validate.text("user id", user_id or clean.get(USER_TAG, ""))
         event = types.RunStarted(str(experiment_id), clean[RUN_NAME_TAG], user, start_ms, clean)
@@ -134,7 +140,7 @@ class Runs:
         if status is not None:
             validate.status(status, RunStatus.ALL)
         if end_time is not None:
-            end_time = validate.int64("end_time", end_time)
+            end_time = validate.moment_ms("end_time", end_time)
         if name:
             name = validate.tag_value(RUN_NAME_TAG, name)
 
@@ -169,7 +175,7 @@ class Runs:
         clean = _clean_params(params)
 
         def decide(reader: Reader) -> tuple[None, list[Draft]]:
-            new = _new_params(active_run(self._context, reader, run_id), clean)
+            new = new_params(active_run(self._context, reader, run_id), clean)
             return None, [_draft(run_id, types.ParamsLogged(new))] if new else []
 
         self._engine.execute(decide)
@@ -179,7 +185,7 @@ class Runs:
         clean = _clean_tags(tags)
 
         def decide(reader: Reader) -> tuple[None, list[Draft]]:
-            new = _new_tags(active_run(self._context, reader, run_id), clean)
+            new = new_tags(active_run(self._context, reader, run_id), clean)
             return None, [_draft(run_id, types.TagsSet(new))] if new else []
 
         self._engine.execute(decide)
@@ -233,12 +239,12 @@ class Runs:
         def decide(reader: Reader) -> tuple[None, list[Draft]]:
             state = active_run(self._context, reader, run_id)
             events: list[Event] = []
-            if new_params := _new_params(state, clean_params):
-                events.append(types.ParamsLogged(new_params))
+            if added := new_params(state, clean_params):
+                events.append(types.ParamsLogged(added))
             if points is not None:
                 events.append(points)
-            if new_tags := _new_tags(state, clean_tags):
-                events.append(types.TagsSet(new_tags))
+            if changed := new_tags(state, clean_tags):
+                events.append(types.TagsSet(changed))
             return None, [_draft(run_id, *events), *of_models] if events else []
 
         self._engine.execute(decide)
@@ -250,11 +256,11 @@ class Runs:
         models: Sequence[LoggedModelInput] = (),
     ) -> None:
         """Record datasets and models that a run read. A dataset named again changes nothing."""
-        event = inputs.inputs_event(datasets, models)
+        events = inputs.inputs_events(datasets, models)
 
         def decide(reader: Reader) -> tuple[None, list[Draft]]:
-            new = inputs.only_new(active_run(self._context, reader, run_id), event)
-            return None, [_draft(run_id, new)] if new.datasets or new.models else []
+            new = inputs.only_new(active_run(self._context, reader, run_id), events)
+            return None, [_draft(run_id, *new)] if new else []
 
         self._engine.execute(decide)
 
@@ -281,18 +287,29 @@ class Runs:
         max_results: int = limits.SEARCH_RUNS_RESULTS_DEFAULT,
         order_by: Sequence[str] | None = None,
         page_token: str | None = None,
+        shown: Callable[[RunState, str], str] | None = None,
     ) -> PagedList[Run]:
-        """One page of runs; without an order the newest first."""
+        """One page of runs; without an order the newest first.
+
+        Args:
+            shown: Says under which `artifact_uri` a caller knows the files of a run: by that it is
+                found. It gets the URI that the store has.
+        """
         size = validate.max_results(max_results)
-        offset = paging.offset_of(page_token)
-        return self._find(
+        asked = paging.search_of(
+            list(map(str, experiment_ids)), filter_string or "", view_type, list(order_by or ())
+        )
+        offset = paging.offset_of(page_token, asked)
+        page = self._find(
             experiment_ids,
             parse_run_filter(filter_string),
             view_type,
             parse_run_order(order_by),
             offset,
             size,
+            shown,
         )
+        return paging.page(page, offset, size, asked)
 
     def children(self, run_id: str) -> list[Run]:
         """The active runs nested directly in a run, oldest first."""
@@ -335,14 +352,20 @@ class Runs:
         order: Sequence[OrderTerm],
         offset: int,
         size: int,
-    ) -> PagedList[Run]:
+        shown: Callable[[RunState, str], str] | None = None,
+    ) -> list[Run]:
+        """The runs from `offset` on: `size` and one more where there are so many."""
         with self._context.entities() as entities:
             known = [entities.experiment_state(str(one)) for one in dict.fromkeys(experiment_ids)]
             experiments = [state for state in known if state is not None]
-            search = RunSearch(entities.reader, experiments, entities.artifact_uri)
+
+            def location(state: RunState) -> str:
+                uri = entities.artifact_uri(state)
+                return uri if shown is None else shown(state, uri)
+
+            search = RunSearch(entities.reader, experiments, location)
             found = search.find(expression, view_type, order, offset, offset + size + 1)
-            states = paging.page(found, offset, size)
-            return PagedList(map(entities.run, states), states.token)
+            return list(map(entities.run, found))
 
     def _set_stage(self, run_id: str, stage: str) -> None:
         kind = types.RunDeleted if stage == LifecycleStage.DELETED else types.RunRestored
@@ -368,27 +391,3 @@ def _clean_params(params: Mapping[str, object]) -> dict[str, str]:
 def _clean_tags(tags: Mapping[str, object]) -> dict[str, str]:
     pairs = validate.mapping("tags", tags).items()
     return {validate.tag_key(key): validate.tag_value(key, value) for key, value in pairs}
-
-
-def _new_params(state: RunState, params: dict[str, str]) -> dict[str, str]:
-    """The params that were not logged yet; one with another value is refused."""
-    known = state.live_params()
-    for key, value in params.items():
-        if known.get(key, value) != value:
-            raise InvalidValueError(
-                "Changing param values is not allowed. "
-                f"Param with key='{key}' was already logged with value='{known[key]}' for run "
-                f"ID='{state.run_id}'. Attempted logging new value '{value}'.",
-                hint="log it under another name, start a new run, or take the first one back with "
-                "`eventtrack undo`",
-            )
-    return {key: value for key, value in params.items() if key not in known}
-
-
-def _new_tags(state: RunState, tags: dict[str, str]) -> dict[str, str]:
-    """The tags that change something; as in MLflow, no run loses its name to an empty one."""
-    known = state.live_tags()
-    new = {key: value for key, value in tags.items() if known.get(key) != value}
-    if not new.get(RUN_NAME_TAG, "-"):
-        del new[RUN_NAME_TAG]
-    return new

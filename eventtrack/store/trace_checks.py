@@ -54,6 +54,14 @@ def refuse_deleted(state: TraceState | None, trace_id: str) -> None:
         )
 
 
+def not_linked(state: TraceState | None, run_id: str) -> bool:
+    """Whether a link of a trace to a run says something new; None stands for one to come."""
+    if state is None:
+        return True
+    hidden = state.experiment_id and not state.shown
+    return not hidden and not state.runs.get(run_id, (False,))[0]
+
+
 def report_event(event: types.TraceRecorded) -> types.TraceRecorded:
     """The same report, checked."""
     validate.int64("request_time", event.request_ms)

@@ -26,6 +26,7 @@ from eventtrack.store.experiments import active_experiment, existing_experiment
 from eventtrack.store.trace_artifacts import TraceArtifacts
 from eventtrack.store.trace_checks import (
     existing_trace,
+    not_linked,
     refuse_deleted,
     report_event,
     span_event,
@@ -34,6 +35,7 @@ from eventtrack.store.trace_checks import (
 )
 from eventtrack.store.trace_lookup import oldest_traces, shown_traces
 from eventtrack.store.trace_metrics import TraceMetrics
+from eventtrack.store.trace_sets import TraceSets
 from eventtrack.views import paging
 from eventtrack.views.records import PagedList
 from eventtrack.views.trace_fields import parse_trace_filter, parse_trace_order
@@ -58,6 +60,7 @@ class Traces:
         self.assessments = Assessments(context)
         self.artifacts = TraceArtifacts(context)
         self.metrics = TraceMetrics(context)
+        self.sets = TraceSets(context)
 
     def record(
         self,
@@ -236,17 +239,19 @@ class Traces:
         validate.max_results(max_results)
         expression = parse_trace_filter(filter_string)
         order = parse_trace_order(order_by)
-        offset = paging.offset_of(page_token)
+        where = None if experiment_ids is None else list(map(str, experiment_ids))
+        asked = paging.search_of(where, filter_string or "", list(order_by or ()))
+        offset = paging.offset_of(page_token, asked)
         with self._engine.read() as reader:
-            if experiment_ids is None:
+            if where is None:
                 experiments = reader.experiments()
             else:
-                asked = dict.fromkeys(map(str, experiment_ids))
-                found = [reader.experiment(one) for one in asked]
+                found = [reader.experiment(one) for one in dict.fromkeys(where)]
                 experiments = [state for state in found if state is not None]
             search = TraceSearch(reader, experiments, self._blobs.read)
             states = search.find(expression, order, offset, offset + max_results + 1)
-            return paging.page([self._info(reader, one) for one in states], offset, max_results)
+            infos = [self._info(reader, one) for one in states]
+            return paging.page(infos, offset, max_results, asked)
 
     def set_tag(self, trace_id: str, key: str, value: object) -> None:
         """Set a tag.
@@ -282,7 +287,7 @@ class Traces:
         self._engine.execute(decide)
 
     def link_run(self, trace_ids: Sequence[str], run_id: str) -> None:
-        """Say that traces belong to a run; ids of no trace are left out.
+        """Say that traces belong to a run; a trace may come later than its link.
 
         Raises:
             NotFoundError: There is no such run.
@@ -295,13 +300,15 @@ class Traces:
                 hint="link them in several calls",
             )
 
+        ids = [trace_id_of(one) for one in dict.fromkeys(trace_ids)]
+
         def decide(reader: Reader) -> tuple[None, list[Draft]]:
             existing_run(reader, run_id)
             event = types.TraceRunsLinked([run_id])
             return None, [
-                _draft(state.trace_id, event)
-                for state in shown_traces(reader, trace_ids, None)
-                if not state.runs.get(run_id, (False,))[0]
+                _draft(trace_id, event)
+                for trace_id in ids
+                if not_linked(find_trace(reader, trace_id), run_id)
             ]
 
         self._engine.execute(decide)

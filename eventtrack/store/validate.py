@@ -6,6 +6,7 @@ value stands in what was sent, as MLflow's messages do: `key`, `params[3].key`.
 
 import json
 import logging
+import math
 import os
 import posixpath
 import re
@@ -142,6 +143,14 @@ def int64(name: str, value: object) -> int:
     return int(number)
 
 
+def moment_ms(name: str, value: object) -> int:
+    """A moment in milliseconds since 1970; what is less than one is cut."""
+    number = _scalar(value)
+    if isinstance(number, float) and math.isfinite(number):
+        number = int(number)
+    return int64(name, number)
+
+
 def timestamp_ms(value: object) -> int:
     """A metric's time in milliseconds since 1970."""
     number = int64("timestamp", value)
@@ -188,7 +197,7 @@ def experiment_name(name: object) -> str:
     """An experiment's name."""
     if name is None or name == "":
         raise InvalidValueError(
-            f"Invalid experiment name: {name!r}", hint="pass a text that is not empty"
+            f"Invalid experiment name: '{name}'", hint="pass a text that is not empty"
         )
     if not isinstance(name, str):
         raise InvalidValueError(
@@ -233,12 +242,15 @@ def artifact_location(location: str | None) -> str | None:
     return str(Path(location).absolute())  # later calls may come from another folder
 
 
+def may_be_run_id(value: object) -> bool:
+    """Whether any run can have this id: what cannot be one is not found."""
+    return isinstance(value, str) and _ID.match(value) is not None
+
+
 def run_id(value: object) -> str:
-    """A run id as a caller names it."""
-    if not isinstance(value, str) or not _ID.match(value):
-        raise InvalidValueError(
-            f"Invalid run ID: {_excerpt(value)}", hint="run ids are 32 hex digits: run.info.run_id"
-        )
+    """The id of a run that is to be."""
+    if not isinstance(value, str) or not may_be_run_id(value):
+        refuse(invalid_value("run_id", value), "run ids are 32 hex digits: run.info.run_id")
     return value
 
 
@@ -251,15 +263,16 @@ def status(value: object, allowed: tuple[str, ...], what: str = "run status") ->
     return value
 
 
-def max_results(value: object, largest: int = limits.SEARCH_RESULTS_MAX) -> int:
+def max_results(value: object, largest: int = limits.SEARCH_RESULTS_MAX, *, least: int = 1) -> int:
     """The size of a page of search results."""
-    if not isinstance(value, int) or isinstance(value, bool) or not 0 < value <= largest:
-        raise InvalidValueError(
-            f"Invalid value {_excerpt(value)} for parameter 'max_results' supplied. "
-            f"It must be a positive integer and at most {largest}",
-            hint="ask for less and go on with the page's token",
-        )
-    return value
+    if isinstance(value, int) and not isinstance(value, bool) and least <= value <= largest:
+        return value
+    bound = f"at most {largest}" if isinstance(value, int) and value > largest else ""
+    raise InvalidValueError(
+        f"Invalid value {_excerpt(value)} for parameter 'max_results' supplied. "
+        f"It must be {bound or 'a positive integer'}",
+        hint=f"ask for at most {largest}, and go on with the page's token",
+    )
 
 
 def artifact_path(path: str) -> str:

@@ -197,7 +197,7 @@ class _Taking:
         good = []
         for dataset in run.datasets:
             try:
-                inputs.inputs_event([dataset], [])
+                inputs.inputs_events([dataset], [])
                 good.append(dataset)
             except InvalidValueError as error:
                 what = f"dataset {dataset.dataset.name[:100]} of run {run.run_id}"

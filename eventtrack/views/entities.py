@@ -10,7 +10,7 @@ from eventtrack.projections.state import (
     effective_lifecycle,
 )
 from eventtrack.projections.tables import Reader
-from eventtrack.views.locations import is_local
+from eventtrack.views.locations import below, is_local
 from eventtrack.views.records import (
     Dataset,
     DatasetInput,
@@ -77,7 +77,7 @@ class EntityReader:
         location = self.location(state.experiment_id)
         if location is None:
             return f"{self._artifact_root}/runs/{state.run_id}/artifacts"
-        return f"{location.rstrip('/')}/{state.run_id}/artifacts"
+        return below(location, f"{state.run_id}/artifacts")
 
     def location(self, experiment_id: str) -> str | None:
         """Where an experiment keeps its files outside of the store; None for the store itself.
@@ -101,16 +101,16 @@ class EntityReader:
 
     def model_location(self, state: ModelState) -> str:
         """Where a model's files are."""
-        return f"{self._root(state.experiment_id)}/models/{state.model_id}/artifacts"
+        return below(self._root(state.experiment_id), f"models/{state.model_id}/artifacts")
 
     def trace_location(self, experiment_id: str, trace_id: str) -> str:
         """Where a trace's files are."""
-        return f"{self._root(experiment_id)}/traces/{trace_id}/artifacts"
+        return below(self._root(experiment_id), f"traces/{trace_id}/artifacts")
 
     def _root(self, experiment_id: str) -> str:
         """The experiment's location of its own, else the store."""
         location = self.location(experiment_id)
-        return self._artifact_root if location is None else location.rstrip("/")
+        return self._artifact_root if location is None else location
 
     def model_metrics(self, state: ModelState) -> list[Metric]:
         """Every point that describes a logged model, in order of key, time, step and run."""

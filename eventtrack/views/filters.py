@@ -14,7 +14,7 @@ hardly ever means what it does.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TypeAlias
 
 import msgspec
@@ -98,6 +98,17 @@ class Not(msgspec.Struct, frozen=True):
 
 
 Expression: TypeAlias = Comparison | And | Or | Not
+
+
+def comparisons(expression: "Expression | None") -> Iterator[Comparison]:
+    """Every comparison of an expression; none of None."""
+    waiting = [] if expression is None else [expression]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, Comparison):
+            yield part
+        else:
+            waiting += [part.part] if isinstance(part, Not) else part.parts
 
 
 def parse_run_filter(text: str | None) -> Expression | None:

@@ -21,6 +21,14 @@ def is_local(location: str) -> bool:
     return scheme in _LOCAL_SCHEMES or _SCHEME.fullmatch(scheme) is None
 
 
+def below(location: str, path: str) -> str:
+    """A place below a location, whose query (`s3://bucket/files?region=x`) stays at the end."""
+    place, mark, query = location, "", ""
+    if not is_local(location):
+        place, mark, query = location.partition("?")
+    return f"{place.rstrip('/')}/{path}{mark}{query}"
+
+
 def is_folder(location: str) -> bool:
     """Whether a location that `is_local` names a folder of plain files, and no store."""
     try:

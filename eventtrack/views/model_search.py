@@ -16,12 +16,13 @@ from eventtrack.views.records import LifecycleStage, LoggedModel, Metric
 class DatasetFilter(msgspec.Struct, frozen=True):
     """A dataset on which models were measured; without a digest, any of that name."""
 
-    name: str
+    name: str | None = None
     digest: str | None = None
 
     def fits(self, point: Metric) -> bool:
         """Whether a point was measured on it."""
-        return point.dataset_name == self.name and self.digest in (None, point.dataset_digest)
+        named = self.name in (None, point.dataset_name)
+        return named and self.digest in (None, point.dataset_digest)
 
 
 class ModelOrder(msgspec.Struct, frozen=True):
@@ -57,14 +58,14 @@ def parse_order(sources: Sequence[Mapping[str, Any]] | None) -> list[ModelOrder]
     refuse_many_fields(len(sources or ()))
     for one in sources or ():
         name = str(one.get("field_name") or "")
-        dataset = one.get("dataset_name")
+        dataset = DatasetFilter(
+            str(one.get("dataset_name") or "") or None, one.get("dataset_digest") or None
+        )
         found.append(
             ModelOrder(
                 _order_field(name),
                 ascending=bool(one.get("ascending", True)),
-                dataset=DatasetFilter(dataset, one.get("dataset_digest") or None)
-                if dataset
-                else None,
+                dataset=None if dataset == DatasetFilter() else dataset,
             )
         )
     return found

@@ -2,13 +2,21 @@
 
 from collections.abc import Sequence
 
+from eventtrack.errors import FilterSyntaxError
 from eventtrack.views.filter_fields import (
     NUMBER,
     TEXT_OPERATORS,
     FieldType,
     Schema,
 )
-from eventtrack.views.filters import Expression, OrderTerm, parse_filter, parse_order
+from eventtrack.views.filters import (
+    Comparison,
+    Expression,
+    OrderTerm,
+    comparisons,
+    parse_filter,
+    parse_order,
+)
 
 _TEXT = FieldType("text", (*TEXT_OPERATORS, "RLIKE"))
 _ALIKE = FieldType("text", ("LIKE", "ILIKE", "RLIKE"))
@@ -18,6 +26,8 @@ _JUDGEMENT = FieldType(
     ("=", "!=", "LIKE", "ILIKE", "RLIKE", "<", "<=", ">", ">=", "IS NULL", "IS NOT NULL"),
 )
 SPAN_KEYS = ("name", "type", "status")
+# All of a span, in its JSON.
+SPAN_CONTENT = "content"
 SPAN_ATTRIBUTE_PREFIX = "attributes."
 
 TRACES = Schema(
@@ -68,7 +78,7 @@ TRACES = Schema(
         "expectation": _JUDGEMENT,
         "issue": FieldType("text", ("=",)),
     },
-    keys={"span": (*SPAN_KEYS, f"{SPAN_ATTRIBUTE_PREFIX}<name>"), "issue": ("id",)},
+    keys={"span": (*SPAN_KEYS, SPAN_CONTENT, f"{SPAN_ATTRIBUTE_PREFIX}<name>"), "issue": ("id",)},
 )
 
 
@@ -78,7 +88,28 @@ def parse_trace_filter(text: str | None) -> Expression | None:
     Raises:
         FilterSyntaxError: The filter cannot be read; the message shows the place.
     """
-    return parse_filter(text, TRACES)
+    expression = parse_filter(text, TRACES)
+    for comparison in comparisons(expression):
+        _check(comparison)
+    return expression
+
+
+def _check(comparison: Comparison) -> None:
+    """Refuse what the table of fields cannot say, in MLflow's words."""
+    field, operator = comparison.field, comparison.operator
+    if (field.kind, field.key) == ("span", SPAN_CONTENT) and operator not in ("LIKE", "ILIKE"):
+        raise FilterSyntaxError(
+            f"span.content comparator '{operator}' not one of 'LIKE', 'ILIKE'",
+            hint="write span.content LIKE '%...%'",
+        )
+    if (field.kind, field.key) == ("attribute", "prompt"):
+        name, slash, version = str(comparison.value).partition("/")
+        if not (name and slash and version) or "/" in version:
+            raise FilterSyntaxError(
+                f"Invalid prompts filter value '{comparison.value}'. "
+                'Expected format: prompt = "name/version"',
+                hint="name the version too, for example prompt = 'greeting/2'",
+            )
 
 
 def parse_trace_order(order_by: Sequence[str] | None) -> tuple[OrderTerm, ...]:

@@ -26,7 +26,7 @@ from eventtrack.tags import TRACE_NAME_TAG, TRACE_RUN_KEY
 from eventtrack.views.filters import And, Comparison, Expression, Not, Or, OrderTerm
 from eventtrack.views.matching import compare_number
 from eventtrack.views.run_search import text_test
-from eventtrack.views.trace_fields import SPAN_ATTRIBUTE_PREFIX
+from eventtrack.views.trace_fields import SPAN_ATTRIBUTE_PREFIX, SPAN_CONTENT
 from eventtrack.views.traces import decoded, linked_runs, trace_metadata, valid_assessments
 
 Test = Callable[[TraceState], bool]
@@ -176,7 +176,7 @@ class TraceSearch:
         if key == "status":
             return span.status
         body = self._body(state, span)
-        if key == "text":
+        if key in ("text", SPAN_CONTENT):
             return body.decode("utf-8", "replace")
         attributes = msgspec.json.decode(body).get("attributes", {})
         found = attributes.get(key.removeprefix(SPAN_ATTRIBUTE_PREFIX))

@@ -78,9 +78,9 @@ def _check_texts(params: Mapping[str, str], tags: Mapping[str, str]) -> None:
         validate.param_value(validate.param_key(key), text)
 
 
-def _inputs(one: IncomingRun) -> types.InputsLogged:
+def _inputs(one: IncomingRun) -> list[types.InputsLogged]:
     models = [LoggedModelInput(model_id=model_id) for model_id in one.models_read]
-    return inputs.inputs_event(one.datasets, models)
+    return inputs.inputs_events(one.datasets, models)
 
 
 def run_events(news: News, reader: Reader, one: IncomingRun) -> list[Event]:
@@ -128,11 +128,10 @@ def run_events(news: News, reader: Reader, one: IncomingRun) -> list[Event]:
     pairs = list(params.items())
     starts = range(0, len(pairs), _PARAMS_MAX)
     events += [types.ParamsLogged(dict(pairs[start : start + _PARAMS_MAX])) for start in starts]
-    if read.datasets or read.models:
-        events.append(read)
+    events += read
     if written:
         events.append(types.OutputsLogged(list(written)))
-    news.taken.inputs += len(read.datasets) + len(read.models) + len(written)
+    news.taken.inputs += len(read) + len(written)
     if (status, end_ms, renamed) != (None, None, None):
         events.append(types.RunUpdated(status, end_ms, renamed))
     if deleted:

@@ -1,0 +1,33 @@
+"""Whose file a path of MLflow's artifact proxy names.
+
+EXPERIMENT/RUN/artifacts/PATH              a file of a run
+EXPERIMENT/models/MODEL/artifacts/PATH     a file of a logged model, and so for traces
+any/place/RUN/artifacts/PATH               of an experiment at `mlflow-artifacts:/any/place`
+"""
+
+import re
+from typing import Literal, NamedTuple
+
+Kind = Literal["runs", "models", "traces"]
+# Ids as they are drawn, which tell an owner in a place that may have any name.
+_DRAWN = re.compile("(m-|tr-)?[0-9a-f]{32}")
+
+
+class Owner(NamedTuple):
+    """An owner of files, and a path among them ("" for all)."""
+
+    kind: Kind
+    owner: str
+    path: str
+
+
+def owner_of(path: str) -> Owner | None:
+    """The owner that a path names; None where it names none."""
+    pieces = [piece for piece in path.split("/") if piece not in ("", ".")]
+    for at in range(2, len(pieces)):
+        before, owner = pieces[at - 2], pieces[at - 1]
+        kind: Kind = before if before in ("models", "traces") else "runs"  # type: ignore[assignment]
+        usual = at == 2 or (at == 3 and kind != "runs")
+        if pieces[at] == "artifacts" and (usual or _DRAWN.fullmatch(owner)):
+            return Owner(kind, owner, "/".join(pieces[at + 1 :]))
+    return None

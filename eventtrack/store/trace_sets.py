@@ -1,0 +1,120 @@
+"""What traces have in common: how two filters go together, and which sessions have ended."""
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from eventtrack import limits
+from eventtrack.projections.tables import Reader
+from eventtrack.projections.trace_state import TraceState
+from eventtrack.store.blobs import Blobs
+from eventtrack.store.context import StoreContext
+from eventtrack.tags import TRACE_SESSION_KEY
+from eventtrack.views.filters import Expression
+from eventtrack.views.trace_fields import parse_trace_filter
+from eventtrack.views.trace_search import TraceSearch
+from eventtrack.views.traces import trace_metadata
+
+# Jeffreys' prior, with which MLflow smooths small counts.
+_PRIOR = 0.5
+
+
+class Correlation(NamedTuple):
+    """How often two filters hold of the same traces.
+
+    `npmi` is the normalized pointwise mutual information: -1 where they never meet, 1 where they
+    always do, NaN where a filter holds of no trace. `npmi_smoothed` is less sure of small counts.
+    """
+
+    npmi: float
+    npmi_smoothed: float
+    first: int
+    second: int
+    joint: int
+    total: int
+
+
+class Session(NamedTuple):
+    """A session with the moments of its first and last trace, in milliseconds since 1970."""
+
+    session_id: str
+    first_ms: int
+    last_ms: int
+
+
+class TraceSets:
+    """Questions about sets of traces; each reads all traces of its experiments."""
+
+    def __init__(self, context: StoreContext) -> None:
+        self._engine = context.engine
+        self._blobs = Blobs(context.engine)
+
+    def correlation(
+        self, experiment_ids: Sequence[str], first: str, second: str, base: str | None = None
+    ) -> Correlation:
+        """How two filters go together over the traces that `base` finds, by default all.
+
+        Raises:
+            FilterSyntaxError: A filter cannot be read.
+        """
+        texts = [f"({base}) AND ({one})" if base else one for one in (first, second)]
+        parsed = [parse_trace_filter(one) for one in (*texts, base)]
+        with self._engine.read() as reader:
+            one, other, all_of_them = (
+                {state.trace_id for state in self._find(reader, experiment_ids, expression)}
+                for expression in parsed
+            )
+        both, total = one & other, len(all_of_them)
+        counts = (len(both), len(one - other), len(other - one), total - len(one | other))
+        if not one or not other:
+            plain = smoothed = math.nan
+        elif one == other and len(both) == total:
+            plain = smoothed = 1.0
+        else:
+            plain = _npmi(*counts) if both else -1.0
+            smoothed = _npmi(*(count + _PRIOR for count in counts))
+        return Correlation(plain, smoothed, len(one), len(other), len(both), total)
+
+    def completed_sessions(
+        self,
+        experiment_id: str,
+        first_ms: int,
+        last_ms: int,
+        max_results: int | None = None,
+        filter_string: str | None = None,
+    ) -> list[Session]:
+        """The sessions whose last trace began between two moments, both included; oldest first.
+
+        Args:
+            filter_string: Asked of the first trace of each session.
+        """
+        expression = parse_trace_filter(filter_string)
+        sessions: dict[str, list[TraceState]] = {}
+        with self._engine.read() as reader:
+            for state in self._find(reader, [experiment_id], None):
+                session_id = trace_metadata(reader, state).get(TRACE_SESSION_KEY)
+                if session_id is not None:
+                    sessions.setdefault(session_id, []).append(state)
+            allowed = {one.trace_id for one in self._find(reader, [experiment_id], expression)}
+        found = []
+        for session_id, states in sessions.items():
+            earliest = min(states, key=lambda state: (state.request_ms, state.trace_id))
+            latest = max(state.request_ms for state in states)
+            if first_ms <= latest <= last_ms and earliest.trace_id in allowed:
+                found.append(Session(session_id, earliest.request_ms, latest))
+        return sorted(found, key=lambda one: (one.last_ms, one.session_id))[:max_results]
+
+    def _find(
+        self, reader: Reader, experiment_ids: Sequence[str], expression: Expression | None
+    ) -> list[TraceState]:
+        known = [reader.experiment(str(one)) for one in dict.fromkeys(experiment_ids)]
+        experiments = [state for state in known if state is not None]
+        search = TraceSearch(reader, experiments, self._blobs.read)
+        return search.find(expression, (), 0, limits.INT64_MAX)
+
+
+def _npmi(both: float, first: float, second: float, neither: float) -> float:
+    """The normalized pointwise mutual information of a table of counts."""
+    total = both + first + second + neither
+    expected = (both + first) * (both + second) / total
+    return max(-1.0, min(1.0, math.log(both / expected) / -math.log(both / total)))
