@@ -10,6 +10,7 @@ from typing import Literal, NamedTuple
 
 Kind = Literal["runs", "models", "traces"]
 # Ids as they are drawn, which tell an owner in a place that may have any name.
+_RUN = re.compile("[0-9a-f]{32}")
 _DRAWN = re.compile("(m-|tr-)?[0-9a-f]{32}")
 
 
@@ -27,6 +28,8 @@ def owner_of(path: str) -> Owner | None:
     for at in range(2, len(pieces)):
         before, owner = pieces[at - 2], pieces[at - 1]
         kind: Kind = before if before in ("models", "traces") else "runs"  # type: ignore[assignment]
+        if kind == "models" and _RUN.fullmatch(owner):
+            kind = "runs"
         usual = at == 2 or (at == 3 and kind != "runs")
         if pieces[at] == "artifacts" and (usual or _DRAWN.fullmatch(owner)):
             return Owner(kind, owner, "/".join(pieces[at + 1 :]))

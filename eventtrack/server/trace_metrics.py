@@ -44,7 +44,7 @@ def _correlation(store: Store, sent: Values) -> Json:
     )
     shares = {"npmi": found.npmi, "npmi_smoothed": found.npmi_smoothed}
     return {
-        **{name: "NaN" if math.isnan(share) else share for name, share in shares.items()},
+        **{name: share for name, share in shares.items() if not math.isnan(share)},
         "filter1_count": found.first,
         "filter2_count": found.second,
         "joint_count": found.joint,

@@ -18,10 +18,12 @@ def inputs_events(
     Raises:
         InvalidValueError: A text is missing or longer than MLflow allows.
     """
-    used = {(one.name, one.digest): one for one in reversed([_used(one) for one in datasets])}
+    used: dict[tuple[str, str], types.DatasetUsed] = {}
+    for one in map(_used, datasets):
+        used.setdefault((one.name, one.digest), one)
     read = dict.fromkeys(validate.text("model id", one.model_id) for one in models)
     return [
-        *(types.InputsLogged([one], []) for one in reversed(used.values())),
+        *(types.InputsLogged([dataset], []) for dataset in used.values()),
         *(types.InputsLogged([], [model_id]) for model_id in read),
     ]
 
@@ -46,7 +48,7 @@ def _used(one: DatasetInput) -> types.DatasetUsed:
         ("profile", dataset.profile or "", limits.DATASET_PROFILE_LENGTH_MAX),
     )
     for name, text, longest in bounds:
-        _check_length(f"dataset {name}", text, longest)
+        _check_length(name, text, longest)
     validate.text("dataset source_type", dataset.source_type)
     for name in ("name", "digest", "source_type"):
         if not getattr(dataset, name):
@@ -54,8 +56,8 @@ def _used(one: DatasetInput) -> types.DatasetUsed:
                 f"Dataset {name} cannot be empty", hint=f"give the dataset a {name}"
             )
     for tag in one.tags:
-        _check_length("input tag key", tag.key, limits.INPUT_TAG_KEY_LENGTH_MAX)
-        _check_length("input tag value", tag.value, limits.INPUT_TAG_VALUE_LENGTH_MAX)
+        _check_length("key", tag.key, limits.INPUT_TAG_KEY_LENGTH_MAX)
+        _check_length("value", tag.value, limits.INPUT_TAG_VALUE_LENGTH_MAX)
     return types.DatasetUsed(
         dataset.name,
         dataset.digest,
@@ -67,9 +69,5 @@ def _used(one: DatasetInput) -> types.DatasetUsed:
     )
 
 
-def _check_length(what: str, text: str, longest: int) -> None:
-    if len(validate.text(what, text)) > longest:
-        raise InvalidValueError(
-            f"{what} exceeds the maximum length of {longest} (it has {len(text)})",
-            hint="shorten it, or log the long text as an artifact",
-        )
+def _check_length(what: str, text: object, longest: int) -> None:
+    validate.no_longer(what, longest, validate.text(what, text), "an artifact")

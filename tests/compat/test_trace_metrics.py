@@ -273,3 +273,15 @@ def test_filters_that_make_no_sense_are_refused(twin: Twin, wrong: str) -> None:
     }
     found = twin.same("POST", f"{V3}traces/metrics", json=body, own_words=True)
     assert found["error_code"] == "INVALID_PARAMETER_VALUE"
+
+
+def test_filters_go_together_as_often_as_mlflow_says(twin: Twin) -> None:
+    path = "/api/3.0/mlflow/traces/calculate-filter-correlation"
+    twin.new_experiment()
+    for body in (
+        {"filter_string1": "tags.a = '1'", "filter_string2": "tags.b = '1'"},
+        {"filter_string1": "tags.a = '1'"},
+        {"filter_string1": "tags.a = '1'", "filter_string2": 5},
+    ):
+        ours, theirs = twin._ask("POST", path, json={"experiment_ids": ["{experiment}"], **body})
+        assert (ours.status_code, ours.json()) == (theirs.status_code, theirs.json())

@@ -45,12 +45,23 @@ def test_only_what_is_new_is_recorded(store: Store, run_id: str) -> None:
         [dataset("a"), dataset("a", digest="other"), dataset("b")],
         [LoggedModelInput(model_id="m"), LoggedModelInput(model_id="n")],
     )
-    body = store.history.timeline(run_id)[-1].body
-    assert [(one["name"], one["digest"]) for one in body["datasets"]] == [
-        ("a", "other"),
-        ("b", "d"),
+    bodies = [one.body for one in store.history.timeline(run_id)[-3:]]
+    assert [[(one["name"], one["digest"]) for one in body["datasets"]] for body in bodies] == [
+        [("a", "other")],
+        [("b", "d")],
+        [],
     ]
-    assert body["models"] == ["n"]
+    assert [body["models"] for body in bodies] == [[], [], ["n"]]
+
+
+def test_inputs_are_shown_in_the_order_in_which_they_were_logged(store: Store, run_id: str) -> None:
+    models = [LoggedModelInput(model_id=one) for one in ("z", "a", "z", "m")]
+    datasets = [dataset("c"), dataset("a"), dataset("c"), dataset("b")]
+    store.runs.log_inputs(run_id, datasets, models)
+    store.runs.log_inputs(run_id, [dataset("0"), dataset("a")], [LoggedModelInput(model_id="b")])
+    found = store.runs.get(run_id).inputs
+    assert [one.dataset.name for one in found.dataset_inputs] == ["c", "a", "b", "0"]
+    assert [one.model_id for one in found.model_inputs] == ["z", "a", "m", "b"]
 
 
 def test_models_come_back(store: Store, run_id: str) -> None:
