@@ -268,7 +268,7 @@ def _check_set_aside(engine: Engine, report: CheckReport) -> None:
                     f"the payload of envelope {index} of replica {replica} was damaged and set "
                     f"aside as {path.name}",
                     "pull from a machine that has it; if there is none, `eventtrack redact "
-                    f"{position}` lets what follows it be synced",
+                    f"{position}.0` lets what follows it be synced",
                 )
 
 

@@ -49,7 +49,7 @@ class Redaction:
         Raises:
             InvalidStateError: All of them are erased already, or are records of redactions.
         """
-        targets = [one for one in envelopes if one.payload and not is_redaction(one)]
+        targets = [one for one in envelopes if self._may_erase(one) and not is_redaction(one)]
         if not targets:
             raise InvalidStateError(
                 "there is nothing to redact: it is erased already, or is the record of a redaction",
@@ -67,6 +67,11 @@ class Redaction:
         self._engine.execute(lambda reader: (None, drafts))
         self.finish()
         return len(targets)
+
+    def _may_erase(self, envelope: Envelope) -> bool:
+        """Whether an envelope has a payload, or lacks one that may come: damaged, or left out."""
+        replica, index = envelope.header.replica, envelope.header.index
+        return bool(envelope.payload) or not self._engine.log.erased_in(replica, index, index + 1)
 
     def redact_streams(
         self, streams: Iterable[str], reason: str, allowed: Callable[[Reader], set[str]]

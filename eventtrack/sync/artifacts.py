@@ -4,6 +4,7 @@ How far the log was searched for names, and which of them are still wanted, is n
 and direction in a file. It only saves work: without it everything is looked at again.
 """
 
+import contextlib
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -146,10 +147,11 @@ def _searched(
     )
     while page := log.read(ledger.position, _PAGE):
         for envelope in page:
-            if drops is None or not drops(envelope):
-                wanted.update(dict.fromkeys(blobs_named(envelope)))
-            for order in redactions(envelope):
-                (released if order.envelopes else forbidden).update(dict.fromkeys(order.blobs))
+            with contextlib.suppress(ChecksumError):  # damaged: it is named when it is to be sent
+                if drops is None or not drops(envelope):
+                    wanted.update(dict.fromkeys(blobs_named(envelope)))
+                for order in redactions(envelope):
+                    (released if order.envelopes else forbidden).update(dict.fromkeys(order.blobs))
         ledger.position, ledger.leaf = page[-1].position, page[-1].leaf_hash
     ledger.forbidden, ledger.released = [*forbidden], [*released]
     ledger.wanted = [one for one in wanted if one not in forbidden]

@@ -45,7 +45,7 @@ def sound(
                 f"{envelope.position}: its payload is not what was written. It was set aside, and "
                 "the feed stops before it",
                 "Pull from a machine that has it, which heals it; if there is none, "
-                f"`eventtrack redact {envelope.position}` lets what follows go on",
+                f"`eventtrack redact {envelope.position}.0` lets what follows go on",
             )
             return found[:place]
     return found

@@ -124,10 +124,19 @@ def eventtrack(*words: str, **more: str) -> subprocess.CompletedProcess[str]:
 
 def damage_payload(path: Path, position: int) -> None:
     """Change the last byte of an envelope in the log of a store that nobody has open."""
+    _rewrite(path, position, lambda data: data[:-1] + bytes((data[-1] ^ 1,)))
+
+
+def damage_header(path: Path, position: int, old: bytes, new: bytes) -> None:
+    """Change bytes of an envelope's header, in a store that nobody has open."""
+    _rewrite(path, position, lambda data: data.replace(old, new, 1))
+
+
+def _rewrite(path: Path, position: int, change: Callable[[bytes], bytes]) -> None:
     with lmdb.open(str(path / "log"), max_dbs=20) as environment:
         table = environment.open_db(b"events")
         with environment.begin(write=True) as txn:
             key = position.to_bytes(8, "big")
-            data = bytearray(txn.get(key, db=table) or b"")
-            data[-1] ^= 1
-            txn.put(key, bytes(data), db=table)
+            data = bytes(txn.get(key, db=table) or b"")
+            assert change(data) != data
+            txn.put(key, change(data), db=table)

@@ -72,6 +72,9 @@ def redact(
 
 def _find(store: "Store", target: str) -> "list[Envelope]":
     if _ADDRESS.fullmatch(target):
+        envelope = store.feeds.at(int(target.partition(".")[0]))
+        if not envelope.payload:
+            return [envelope]  # it was damaged here, or left out: there is no event to look at
         return [store.feeds.at(store.events.get(target)[0].position)]
     return store.feeds.of_stream(f"run/{find_run(store, target).info.run_id}")
 
