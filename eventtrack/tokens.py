@@ -70,6 +70,8 @@ class Token(msgspec.Struct, frozen=True, kw_only=True):
 class _File(msgspec.Struct):
     version: int
     tokens: list[Token]
+    # SHA-256 of the tokens as JSON; "" in files of before.
+    sha256: str = ""
 
 
 class Tokens:
@@ -100,6 +102,12 @@ class Tokens:
                 hint="restore it from a backup; or delete it and make new tokens with "
                 "`eventtrack token create`",
             ) from error
+        if found.sha256 not in ("", _checksum(found.tokens)):
+            raise CorruptionError(
+                f"cannot read the tokens in {self.path}: they are not what was written",
+                hint="restore it from a backup; or delete it and make new tokens with "
+                "`eventtrack token create`",
+            )
         if found.version > _VERSION:
             raise FormatTooNewError(
                 f"{self.path} has version {found.version}, this eventtrack reads {_VERSION}",
@@ -164,11 +172,18 @@ class Tokens:
 
     def _write(self, tokens: Sequence[Token]) -> None:
         """Replace the file in one step: a reader finds the old one or the new one."""
-        text = msgspec.json.format(msgspec.json.encode(_File(_VERSION, [*tokens]))) + b"\n"
+        text = (
+            msgspec.json.format(msgspec.json.encode(_File(_VERSION, [*tokens], _checksum(tokens))))
+            + b"\n"
+        )
         try:
             rewrite_file(self.path, text, 0o600)
         except OSError as error:
             raise translate_os_error(error, f"write {self.path}") from error
+
+
+def _checksum(tokens: Sequence[Token]) -> str:
+    return hashlib.sha256(msgspec.json.encode(tokens)).hexdigest()
 
 
 def digest(text: str) -> str:

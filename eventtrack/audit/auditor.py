@@ -8,7 +8,13 @@ from eventtrack.audit.checkpoints import Checkpoint, cosign, cosigned_at, origin
 from eventtrack.audit.notes import Note, Signer, VerifierKey
 from eventtrack.audit.proofs import EventProof, HeadProof
 from eventtrack.clock import SystemClock
-from eventtrack.errors import ConflictError, InvalidStateError, NotFoundError, VerificationError
+from eventtrack.errors import (
+    ConflictError,
+    InvalidStateError,
+    NotFoundError,
+    StoreError,
+    VerificationError,
+)
 from eventtrack.events import types
 from eventtrack.events.envelope import Envelope
 from eventtrack.log.merkle import MerkleTree
@@ -30,7 +36,14 @@ class Auditor:
     def key(self) -> VerifierKey:
         """The public key of this store's feed; made, and recorded in the log, on first use."""
         key = self._signer().verifier
-        if key not in self.keys(self._feeds.own):
+        known = self.keys(self._feeds.own)
+        if known and key not in known:
+            raise StoreError(
+                f"the key in {self._store.path / keys.KEYS} is not the one that this feed "
+                "announced: the file was damaged or replaced",
+                hint="put it back from a backup; without it a copy of the store must go on",
+            )
+        if not known:
             self._feeds.record(types.KeyAnnounced(str(key), self._clock.now_ms()))
         return key
 

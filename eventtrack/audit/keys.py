@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
@@ -34,7 +35,7 @@ def signer_of(store: Path, replica: str) -> Signer:
             raise translate_os_error(error, f"make the key {path}") from error
     try:
         private = load_pem_private_key(path.read_bytes(), password=None)
-    except (ValueError, TypeError, OSError) as error:
+    except (ValueError, TypeError, OSError, UnsupportedAlgorithm) as error:
         raise StoreError(
             f"cannot read the key of this store's feed, {path}: {error}",
             hint="put the file back from a backup; without it a copy of the store must go on",

@@ -3,7 +3,10 @@
 import errno
 import fcntl
 import os
+from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
+from typing import Any, TypeVar, cast
 
 from eventtrack.errors import (
     DiskFullError,
@@ -13,6 +16,8 @@ from eventtrack.errors import (
     StoreReadOnlyError,
     UnsuitableFileSystemError,
 )
+
+Work = TypeVar("Work", bound=Callable[..., Any])
 
 # File systems whose mmap and locks do not hold between machines (LMDB manual, "Caveats").
 _NETWORK_FILE_SYSTEM_NAMES = """
@@ -128,6 +133,22 @@ def translate_os_error(error: OSError, doing: str) -> EventtrackError:
             "`eventtrack check` on the copy",
         )
     return StoreError(f"cannot {doing}: {why}", hint="mend that, then try again")
+
+
+def translating(doing: str) -> Callable[[Work], Work]:
+    """A decorator: errors of the system become ours, see `translate_os_error`."""
+
+    def decorate(work: Work) -> Work:
+        @wraps(work)
+        def translated(*arguments: Any, **options: Any) -> Any:
+            try:
+                return work(*arguments, **options)
+            except OSError as error:
+                raise translate_os_error(error, doing) from error
+
+        return cast("Work", translated)
+
+    return decorate
 
 
 def sync_folder(path: Path) -> None:

@@ -18,7 +18,7 @@ from eventtrack.errors import StoreError
 from eventtrack.events.envelope import Envelope
 from eventtrack.limits import FOLD_ENVELOPES_MAX
 from eventtrack.log.environment import Environment, run_growing
-from eventtrack.log.filesystem import boot_id, sync_folder
+from eventtrack.log.filesystem import boot_id, sync_folder, translating
 from eventtrack.log.protocol import LogReader
 from eventtrack.projections import fold
 from eventtrack.projections.cache import Cache
@@ -158,6 +158,7 @@ class Build:
             draft.write_text(self._boot)
             draft.replace(boot)
 
+    @translating("write the views")
     def _forget_clean(self) -> None:
         """Before a commit: from here on the file on disk may be older or newer than its pages."""
         try:

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from eventtrack.errors import CorruptionError, StoreClosedError, StoreError, StoreMissingError
 from eventtrack.facts.trace import TraceReport
+from eventtrack.log.filesystem import translating
 from eventtrack.log.protocol import EventLog
 from eventtrack.projections import state, trace_state
 from eventtrack.projections.build import Build, Fold, StaleBuild, matches
@@ -145,6 +146,7 @@ class Views:
         with self._lock:
             self._replace(build)
 
+    @translating("use the views")
     def close(self) -> None:
         """Close the build in use."""
         with self._lock:
@@ -154,6 +156,7 @@ class Views:
                 build.close()
             self._earlier.clear()
 
+    @translating("use the views")
     def _folded(self, progress: Progress | None) -> Build:
         build = Build(self._folder / f"{self._fingerprint}-{self._new_name()}")
         try:
@@ -168,6 +171,7 @@ class Views:
             raise
         return build
 
+    @translating("use the views")
     def _current(self) -> Build:
         """The build that the pointer names, opened; a new one where there is none to trust."""
         with self._lock:
@@ -231,6 +235,7 @@ class Views:
         except FileNotFoundError:
             return None
 
+    @translating("use the views")
     def _replace(self, build: Build) -> Build:
         before = self._read_pointer()
         draft = self._pointer.with_suffix(f".{build.folder.name[-8:]}")

@@ -34,6 +34,7 @@ from eventtrack.limits import BATCH_MAP_BYTES_FREE
 from eventtrack.log import files
 from eventtrack.log.drain import Drainer, adopt_orphans
 from eventtrack.log.environment import MapFull, run_growing
+from eventtrack.log.filesystem import translating
 from eventtrack.log.journal import Journal, JournalFile
 from eventtrack.log.lmdb_log import LmdbLog, LmdbTransaction
 from eventtrack.log.orphans import clear_drafts
@@ -231,6 +232,7 @@ class Engine:
             if self._journal is not None:
                 self._journal.close()
 
+    @translating("open the store")
     def _open(self) -> None:
         self._local = threading.local()
         self._forked = False
