@@ -18,9 +18,9 @@ from eventtrack.store.intake import (
 )
 from eventtrack.tags import RUN_NAME_TAG
 from eventtrack.transfer.database import Database, open_database, without_password
+from eventtrack.transfer.folders import files_below
 from eventtrack.transfer.mlflow_facts import (
     dataset_input,
-    files_below,
     local_folder,
     milliseconds,
     model_status,
@@ -220,7 +220,7 @@ class SqlStore(Source):
                 f"artifacts of {owner}", f"they are in {uri}: import from the server to take them"
             )
         elif folder is not None:
-            yield from files_below(folder)
+            yield from files_below(folder, self.report)
 
     def _records(
         self, table: str, fields: tuple[str, ...], order: str = "1"

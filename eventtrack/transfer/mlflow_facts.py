@@ -1,11 +1,10 @@
 """What MLflow's own stores have in common: numbers for words, and URIs of files."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from eventtrack.store.intake import IncomingFile
 from eventtrack.views.records import Dataset, DatasetInput, InputTag, ModelStatus, RunStatus
 
 # service.proto and logged_model_status: the numbers on disk.
@@ -43,13 +42,6 @@ def local_folder(uri: str, base: Path) -> Path | None:
         path = Path(uri)
         return path if path.is_absolute() else base / path
     return None
-
-
-def files_below(folder: Path) -> Iterator[IncomingFile]:
-    """Every file below a folder, sorted by path; nothing where there is no folder."""
-    for path in sorted(folder.rglob("*")) if folder.is_dir() else ():
-        if path.is_file():
-            yield IncomingFile(path.relative_to(folder).as_posix(), path)
 
 
 def texts(pairs: Mapping[Any, Any] | None) -> dict[str, str]:

@@ -10,10 +10,9 @@ import yaml
 from eventtrack.errors import NotFoundError
 from eventtrack.projections.points import Points
 from eventtrack.store.intake import IncomingExperiment, IncomingModel, IncomingRun
-from eventtrack.tags import RUN_NAME_TAG
+from eventtrack.transfer.folders import files_below
 from eventtrack.transfer.mlflow_facts import (
     dataset_input,
-    files_below,
     local_folder,
     milliseconds,
     model_status,
@@ -91,7 +90,7 @@ class FileStore(Source):
                     tags=self._texts(place.parent / "tags"),
                     points=list(self._measured(place.parent / "metrics")),
                 )
-                yield SourceModel(model, files_below(place.parent / "artifacts"))
+                yield SourceModel(model, files_below(place.parent / "artifacts", self.report))
 
     def _experiment_folders(self) -> list[Path]:
         places = [self._root, self._root / _TRASH]
@@ -155,7 +154,9 @@ class FileStore(Source):
                 files = elsewhere
             elif elsewhere is None:
                 self.report.missing(f"artifacts of run {run_id}", f"they are in {uri}")
-        return SourceRun(run_id, run, self._series(folder / "metrics"), files_below(files))
+        return SourceRun(
+            run_id, run, self._series(folder / "metrics"), files_below(files, self.report)
+        )
 
     def _inputs(self, folder: Path, run: IncomingRun) -> None:
         for place in sorted((folder / "inputs").glob(f"*/{_META}")):

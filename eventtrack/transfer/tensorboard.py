@@ -1,6 +1,8 @@
 """TensorBoard's log folders: a run for each folder with event files."""
 
 import json
+import math
+import re
 import struct
 from array import array
 from collections.abc import Iterator, Mapping
@@ -12,21 +14,30 @@ from eventtrack.projections.points import Points
 from eventtrack.store.intake import IncomingExperiment, IncomingFile, IncomingRun
 from eventtrack.tags import PARENT_TAG
 from eventtrack.transfer import event_files, wire
+from eventtrack.transfer.folders import walk
 from eventtrack.transfer.source import Series, Source, SourceRun, run_id_of
 from eventtrack.views.records import RunStatus
 
-_PATTERN = "*tfevents*"
+_NAME_PART = "tfevents"
+# Made by TensorFlow's profiler so that its folder is a run; no summary is ever in it.
+_NO_EVENTS_SUFFIX = ".profile-empty"
+_NAME_TIME = re.compile(r"tfevents\.(\d{9,10})\b")
+_PARENT_TAG = "mlflow.parentRunId"
 _TEXT_SUFFIX = "/text_summary"
 _SIMPLE_VALUE = b"\x15"  # the key of field 2, a float
 _WALL = struct.Struct("<d")
 _VALUE = struct.Struct("<f")
+_WALL_MAX = 2**63 / 1000 - 1  # seconds; times are kept in milliseconds, as int64
 # Of `Summary.Value`: fields that there is no place for.
-_KINDS = {3: "obsolete image summaries", 4: "image summaries", 5: "histograms", 6: "audio clips"}
+_KINDS = {3: "histograms", 4: "image summaries", 5: "histograms", 6: "audio clips"}
 _PLUGINS = {"images": "image summaries", "histograms": "histograms", "audio": "audio clips"}
 # Of `Event`.
 _EVENTS = {4: "graphs", 6: "log messages", 8: "run metadata", 9: "graphs"}
 _ENDS = {1: RunStatus.FINISHED, 2: RunStatus.FAILED, 3: RunStatus.RUNNING}
-Columns = tuple[list[int], list[float], list[float]]  # steps, wall times in seconds, values
+# Whole numbers below it are exact as doubles, which TensorBoard keeps all numbers as.
+_WHOLE_MAX = 2**53
+# What odd messages raise; the last: messages that are nested without end.
+_ODD = (ValueError, TypeError, AttributeError, OverflowError, struct.error, RecursionError)
 
 
 class EventFolders(Source):
@@ -42,13 +53,16 @@ class EventFolders(Source):
         self._root = folder.resolve()
         super().__init__(self._root.as_uri())
         self._experiment = experiment or self._root.name
-        found = {path.parent for path in self._root.rglob(_PATTERN) if path.is_file()}
-        if not found:
+        self._folders: list[tuple[Path, list[Path]]] = []
+        for below, paths in walk(self._root, self.report) if self._root.is_dir() else ():
+            files = [path for path in paths if _is_event_file(path.name)]
+            if files:
+                self._folders.append((below, files))
+        if not self._folders:
             raise NotFoundError(
                 f"cannot import {folder}: no file below it is an event file",
                 hint="name the folder that `tensorboard --logdir` is given",
             )
-        self._folders = sorted(found)
         self._ids: dict[Path, str] = {}
 
     def experiments(self) -> Mapping[str, IncomingExperiment]:
@@ -60,9 +74,13 @@ class EventFolders(Source):
         return len(self._folders)
 
     def runs(self) -> Iterator[SourceRun]:
-        """A run for each folder; one within another's is nested in it."""
-        for folder in self._folders:
-            read = _Folder(folder, self)
+        """A run for each folder with events; a run within another's folder is nested in it."""
+        for folder, files in self._folders:
+            read = _Folder(files, self)
+            if read.first_wall is None:
+                # A job that died at once, or has just begun: it is a run when it has an event.
+                self.report.left_out("event files without an event", len(files))
+                continue
             name = folder.relative_to(self._root).as_posix()
             # Neither moving the folders nor naming another root changes what a run is.
             first = read.files[0].name
@@ -70,7 +88,7 @@ class EventFolders(Source):
             if run_id in self._ids.values():
                 run_id = run_id_of("tensorboard", name, first, repr(read.first_wall))
             self._ids[folder] = run_id
-            tags = dict(read.texts)
+            tags = read.last_texts()
             parent = next((self._ids[one] for one in folder.parents if one in self._ids), None)
             if parent is not None:
                 tags[PARENT_TAG] = parent
@@ -79,46 +97,78 @@ class EventFolders(Source):
                 self._experiment,
                 folder.name if name == "." else name,
                 status=read.status,
-                start_ms=_milliseconds(read.first_wall),
-                end_ms=_milliseconds(read.last_wall),
+                start_ms=_milliseconds(read.begin),
+                end_ms=_milliseconds(read.end),
                 params=read.params,
                 tags=tags,
             )
             yield SourceRun(name, run, read.series(), read.text_files())
 
 
+class _Column:
+    """The points of a tag, in the order of the files."""
+
+    def __init__(self) -> None:
+        self.steps: list[int] = []
+        self.walls: list[float] = []
+        self.values: list[float] = []
+        self.of_earlier_files = 0
+
+    def drop(self, step: int, stop: int) -> int:
+        """Drop the points from a step on, of the first `stop`; how many they were."""
+        kept = [n for n, at in enumerate(self.steps) if n >= stop or at < step]
+        dropped = len(self.steps) - len(kept)
+        self.steps[:] = [self.steps[n] for n in kept]
+        self.walls[:] = [self.walls[n] for n in kept]
+        self.values[:] = [self.values[n] for n in kept]
+        self.of_earlier_files = min(self.of_earlier_files, len(kept))
+        return dropped
+
+
 class _Folder:
     """What the event files of one folder say, in order of their names, which begin with a time."""
 
-    def __init__(self, folder: Path, source: EventFolders) -> None:
+    def __init__(self, files: list[Path], source: EventFolders) -> None:
         self.report = source.report
-        self.files = sorted(path for path in folder.glob(_PATTERN) if path.is_file())
+        self.files = files
         self.params: dict[str, str] = {}
-        self.texts: dict[str, str] = {}
-        self.all_texts: dict[str, list[dict[str, Any]]] = {}
         self.status = RunStatus.FINISHED  # TensorBoard knows of no other, but for hparams
-        self.first_wall = self.last_wall = 0.0
-        self._columns: dict[str, Columns] = {}
+        self.first_wall: float | None = None  # as it stands in the file, for the run's identity
+        self.begin = self.end = 0.0
+        self._wall = 0.0  # the last time that an event named
+        self._texts: dict[str, list[dict[str, Any]]] = {}
+        self._columns: dict[str, _Column] = {}
         # The bytes of a scalar's event between its step and its value, which repeat.
-        self._known: dict[bytes, Columns] = {}
-        for path in self.files:
+        self._known: dict[bytes, _Column] = {}
+        self._plugins: dict[str, tuple[str, bytes]] = {}
+        self._version: float | None = None
+        self._last_step = -1
+        self._has_begun = False  # a session of TensorFlow's
+        for path in files:
+            for column in self._columns.values():
+                column.of_earlier_files = len(column.steps)
+            damage = self.report.damage_count
             for record in event_files.records(path, self.report):
                 if not self._quick(record):
-                    self._slow(record, path)
+                    self._slow(record, path, is_whole=damage == self.report.damage_count)
 
     def series(self) -> Series:
         """The scalars, by tag."""
-        for tag, (steps, walls, values) in sorted(self._columns.items()):
+        for tag, column in sorted(self._columns.items()):
             points = Points()
-            points.steps = array("q", steps)
-            points.timestamps = array("q", [round(wall * 1000) for wall in walls])
-            points.values = array("d", values)
+            points.steps = array("q", column.steps)
+            points.timestamps = array("q", [round(wall * 1000) for wall in column.walls])
+            points.values = array("d", column.values)
             yield tag, points
+
+    def last_texts(self) -> dict[str, str]:
+        """The last text of each name."""
+        return {name: texts[-1]["text"] for name, texts in self._texts.items() if texts}
 
     def text_files(self) -> Iterator[IncomingFile]:
         """All texts with their steps; the run's tags have the last of each."""
-        if self.all_texts:
-            data = json.dumps(self.all_texts, ensure_ascii=False, indent=1, sort_keys=True)
+        if self._texts:
+            data = json.dumps(self._texts, ensure_ascii=False, indent=1, sort_keys=True)
             yield IncomingFile("imported/texts.json", data.encode("utf-8", "replace"))
 
     def _quick(self, record: bytes) -> bool:
@@ -130,29 +180,73 @@ class _Folder:
             step, place = record[10], 11
             if step >= 0x80:
                 step, place = wire.varint(record, 10)
-        columns = self._known.get(record[place:-4])
-        if columns is None:
+        column = self._known.get(record[place:-4])
+        wall = _WALL.unpack_from(record, 1)[0]
+        if column is None or not 0 < wall < _WALL_MAX:
             return False
-        columns[0].append(step if step < 2**63 else step - 2**64)
-        columns[1].append(_WALL.unpack_from(record, 1)[0])
-        columns[2].append(_VALUE.unpack_from(record, len(record) - 4)[0])
-        self.last_wall = max(self.last_wall, columns[1][-1])
+        column.steps.append(wire.signed(step))
+        column.walls.append(wall)
+        column.values.append(_VALUE.unpack_from(record, len(record) - 4)[0])
+        self._wall = wall
+        self.end = max(self.end, wall)
         return True
 
-    def _slow(self, record: bytes, path: Path) -> None:
+    def _slow(self, record: bytes, path: Path, *, is_whole: bool) -> None:
         try:
-            wall, step, values, others = event_files.summary_values(record)
-            for number in others:
+            event = event_files.event(record)
+            if event.version is not None:
+                self._version = event.version
+            for number in event.kinds:
                 if number in _EVENTS:
                     self.report.left_out(_EVENTS[number])
-            self.first_wall = self.first_wall or wall
-            self.last_wall = max(self.last_wall, wall)
-            for value in values:
-                self._take(value, wall, step)
-            if len(values) == 1 and values[0][-5:-4] == _SIMPLE_VALUE:
-                self._remember(record, values[0])
-        except (ValueError, struct.error) as error:
+            if self.first_wall is None:
+                self.first_wall = event.wall
+            wall = self._time(event.wall, path)
+            self.begin = self.begin or wall
+            self.end = max(self.end, wall)
+            self._void(event, is_whole=is_whole)
+            for value in event.values:
+                self._take(value, wall, event.step)
+            # Without a version of the format each step is compared with the one before it.
+            if len(event.values) == 1 and event.values[0][-5:-4] == _SIMPLE_VALUE and self._version:
+                self._remember(record, event.values[0])
+        except _ODD as error:
             self.report.damaged(path, None, f"a record that is no event: {error}")
+
+    def _time(self, wall: float, path: Path) -> float:
+        """The event's time; that of the event before it, or of the file, where it has none."""
+        if wall and -_WALL_MAX < wall < _WALL_MAX:
+            self._wall = wall
+            return wall
+        if wall:  # NaN too
+            self.report.damaged(path, None, f"an event at the time {wall}: it has the one before")
+        if not self._wall:
+            named = _NAME_TIME.search(path.name)
+            self._wall = float(named[1]) if named else path.stat().st_mtime
+        return self._wall
+
+    def _void(self, event: event_files.Event, *, is_whole: bool) -> None:
+        """Drop the points that a restart from an earlier step made void, as TensorBoard does.
+
+        Writers of today say that a session begins (`SummaryWriter(purge_step=)` does). The first
+        of a folder voids no points of its own file: TensorFlow's own writer may say it late.
+        Before there was a version of the format, a step below the last one said as much.
+        """
+        dropped = 0
+        if event.restarts and (self._version or 0) >= 2:
+            for column in self._columns.values():
+                stop = len(column.steps) if self._has_begun else column.of_earlier_files
+                dropped += column.drop(event.step, stop)
+            for name, texts in self._texts.items():
+                self._texts[name] = [one for one in texts if one["step"] < event.step]
+            self._has_begun = True
+        elif event.values and not self._version and is_whole:
+            if event.step < self._last_step:
+                for value in event.values:
+                    column = self._columns.get(_tag(event_files.value_fields(value)), _Column())
+                    dropped += column.drop(event.step, len(column.steps))
+            self._last_step = event.step
+        self.report.left_out("points that a restart made void", dropped)
 
     def _remember(self, record: bytes, value: bytes) -> None:
         fields = list(wire.fields(value))
@@ -163,24 +257,26 @@ class _Folder:
 
     def _take(self, value: bytes, wall: float, step: int) -> None:
         fields = event_files.value_fields(value)
-        tag = wire.text(fields.get(1, b""))
-        plugin, content = event_files.plugin_of(fields.get(9, b""))
+        tag = _tag(fields)
+        if 9 in fields:
+            # The first of a tag holds: later ones may come without.
+            self._plugins.setdefault(tag, event_files.plugin_of(fields[9]))
+        plugin, _ = self._plugins.get(tag, ("", b""))
         number = wire.single(fields[2]) if 2 in fields else None
         if number is None and 8 in fields and plugin in ("scalars", ""):
             number = event_files.tensor_number(fields[8])
         if number is not None:
-            steps, walls, values = self._columns.setdefault(tag, ([], [], []))
-            steps.append(step)
-            walls.append(wall)
-            values.append(number)
+            column = self._columns.setdefault(tag, _Column())
+            column.steps.append(step)
+            column.walls.append(wall)
+            column.values.append(number)
         elif plugin == "hparams":
-            self._take_hparams(content)
+            self._take_hparams(event_files.plugin_of(fields.get(9, b""))[1])
         elif plugin == "text" and 8 in fields:
             name = tag.removesuffix(_TEXT_SUFFIX)
             for text in event_files.tensor_texts(fields[8]):
-                self.texts[name] = text
                 entry = {"step": step, "time": wall, "text": text}
-                self.all_texts.setdefault(name, []).append(entry)
+                self._texts.setdefault(name, []).append(entry)
         else:
             kind = next((_KINDS[number] for number in fields if number in _KINDS), None)
             named = _PLUGINS.get(plugin) or (
@@ -195,23 +291,44 @@ class _Folder:
                 for inner, _, pair in wire.fields(data):
                     if inner == 1:
                         fields = event_files.value_fields(pair)
-                        text = _hparam(fields.get(2, b""))
-                        self.params[wire.text(fields.get(1, b""))] = text
+                        name, text = wire.text(fields.get(1, b"")), _hparam(fields.get(2, b""))
+                        # TensorBoard shows those of the first session.
+                        if self.params.setdefault(name, text) != text:
+                            self.report.left_out("hyperparameters of a later session that differ")
             elif number == 4:
                 status = event_files.value_fields(data).get(1, 0)
                 self.status = _ENDS.get(status, RunStatus.FINISHED)
 
 
+def _is_event_file(name: str) -> bool:
+    return _NAME_PART in name and not name.endswith(_NO_EVENTS_SUFFIX)
+
+
+def _tag(fields: Mapping[int, Any]) -> str:
+    """The tag of a `Summary.Value`; the first tensors had the name of their node instead."""
+    return wire.text(fields.get(1) or fields.get(7, b""))
+
+
 def _hparam(value: bytes) -> str:
     """A `google.protobuf.Value` as a text; all its numbers are doubles."""
+    return str(plain) if not isinstance(plain := _plain(value), list | dict) else json.dumps(plain)
+
+
+def _plain(value: bytes) -> Any:
     for number, _, content in wire.fields(value):
         if number == 2:
             found = wire.double(content)
-            return str(int(found)) if found.is_integer() else repr(found)
+            is_whole = math.isfinite(found) and found == int(found) and abs(found) < _WHOLE_MAX
+            return int(found) if is_whole else found
         if number == 3:
             return wire.text(content)
         if number == 4:
-            return str(bool(content))
+            return bool(content)
+        if number == 5:
+            pairs = [event_files.value_fields(one) for n, _, one in wire.fields(content) if n == 1]
+            return {wire.text(pair.get(1, b"")): _plain(pair.get(2, b"")) for pair in pairs}
+        if number == 6:
+            return [_plain(one) for n, _, one in wire.fields(content) if n == 1]
     return ""
 
 

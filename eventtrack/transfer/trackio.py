@@ -11,7 +11,7 @@ from eventtrack.errors import NotFoundError
 from eventtrack.store.intake import IncomingExperiment, IncomingRun
 from eventtrack.transfer.columns import Columns
 from eventtrack.transfer.database import SqliteDatabase
-from eventtrack.transfer.mlflow_facts import files_below
+from eventtrack.transfer.folders import files_below
 from eventtrack.transfer.settings import flat, iso_milliseconds, number, param_text
 from eventtrack.transfer.source import Source, SourceRun, run_id_of
 from eventtrack.views.records import RunStatus
@@ -105,7 +105,7 @@ class _Project:
             params={path: param_text(value) for path, value in flat(config)},
             tags=tags,
         )
-        files = files_below(self.path.parent / "media" / self.name / name)
+        files = files_below(self.path.parent / "media" / self.name / name, self.report)
         return SourceRun(f"{self.name}/{key}", run, columns.series(), files)
 
     def _runs(self) -> Iterator[tuple[str, str]]:

@@ -9,7 +9,7 @@ from eventtrack.store.intake import IncomingExperiment, IncomingRun
 from eventtrack.tags import NOTE_TAG, SOURCE_NAME_TAG, USER_TAG
 from eventtrack.transfer import wandb_file, wire
 from eventtrack.transfer.columns import Columns
-from eventtrack.transfer.mlflow_facts import files_below
+from eventtrack.transfer.folders import files_below
 from eventtrack.transfer.report import Report
 from eventtrack.transfer.settings import flat, int64, param_text
 from eventtrack.transfer.settings import number as number_in
@@ -73,7 +73,7 @@ class RunFolders(Source):
                 params={key: param_text(value) for key, value in flat(one.config)},
                 tags=one.tags,
             )
-            files = files_below(one.path.parent / "files")
+            files = files_below(one.path.parent / "files", self.report)
             yield SourceRun(one.name, run, one.columns.series(), files)
             one.columns = Columns()
 

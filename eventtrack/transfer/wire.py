@@ -61,8 +61,21 @@ def varint(data: bytes, place: int) -> tuple[int, int]:
     raise ValueError("a number is cut off")
 
 
+def varints(data: bytes) -> Iterator[int]:
+    """Numbers that are packed one after the other.
+
+    Raises:
+        ValueError: The last is cut off.
+    """
+    place = 0
+    while place < len(data):
+        value, place = varint(data, place)
+        yield value
+
+
 def signed(value: int) -> int:
-    """A varint as the int64 or int32 that it stands for."""
+    """A varint as the int64 or int32 that it stands for; bits beyond 64 say nothing."""
+    value &= 2**64 - 1
     return value - 2**64 if value >= 2**63 else value
 
 
