@@ -13,63 +13,62 @@ from typing import Any
 
 import msgspec
 
-from eventtrack.errors import InvalidValueError
 from eventtrack.transfer import wire
 from eventtrack.transfer.report import Report
 
 _BLOCK_BYTES = 32_768
-_HEAD = b":W&B"
-_HEAD_BYTES = 7
+_HEAD = b":W&B\xe1\xbe\x00"  # with a number of its own and the format's version
 _CHUNK = struct.Struct("<IHB")
 _WHOLE, _FIRST, _MIDDLE, _LAST = 1, 2, 3, 4
 # The checksum of each kind alone: that of a chunk goes on from it.
 _SUMS = {kind: zlib.crc32(bytes((kind,))) for kind in (_WHOLE, _FIRST, _MIDDLE, _LAST)}
 _decode = msgspec.json.Decoder().decode
 
+Chunk = tuple[int, int]  # its kind, and where it ends
+
 
 def records(path: Path, report: Report) -> Iterator[bytes]:
-    """The records of a file; damage is reported, and reading goes on with the next block.
+    """The records of a file, in order. The checksum of every chunk is checked.
 
-    Raises:
-        InvalidValueError: It is no such file.
+    Damage is reported with its offset. Reading goes on with the next chunk whose checksum is right.
     """
-    data = path.read_bytes()
-    if data[:4] != _HEAD:
-        raise InvalidValueError(
-            f"cannot import {path}: it does not begin as a .wandb file does",
-            hint="name the folder `wandb` that the runs were written to",
-        )
-    place, begun = _HEAD_BYTES, _HEAD_BYTES
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        report.missing(str(path), error.strerror or str(error))
+        return
+    if data[: len(_HEAD)] != _HEAD:
+        report.damaged(path, 0, "it does not begin as a .wandb file does")
+    place = begun = len(_HEAD)
     parts: list[bytes] | None = None  # of a record that has begun; one may begin with nothing
     while place < len(data):
-        left = _BLOCK_BYTES - place % _BLOCK_BYTES
-        if left < _CHUNK.size:
-            place += left
+        block_end = place + _BLOCK_BYTES - place % _BLOCK_BYTES
+        if block_end - place < _CHUNK.size:
+            if data[place:block_end].strip(b"\0"):
+                report.damaged(path, place, "bytes between two blocks")
+            place = block_end
             continue
-        if place + _CHUNK.size > len(data):
-            report.damaged(path, place, "the last record is cut off")
-            return
-        checksum, length, kind = _CHUNK.unpack_from(data, place)
-        start, stop = place + _CHUNK.size, place + _CHUNK.size + length
-        if stop > len(data):
-            report.damaged(path, place, "the last record is cut off")
-            return
-        chunk = data[start:stop]
-        if length + _CHUNK.size > left or zlib.crc32(chunk, _SUMS.get(kind, 0)) != checksum:
-            report.damaged(
-                path, place, "a record whose checksum fails; reading on at the next block"
-            )
-            place, parts = place + left, None
+        chunk = _chunk(data, place, block_end)
+        if chunk is None:
+            lost, parts = place, None
+            place = _next_chunk(data, place + 1, block_end)
+            if place < len(data):
+                report.damaged(path, lost, f"{place - lost} bytes that are no record: left out")
+            else:
+                left = len(data) - lost
+                report.damaged(path, lost, f"the last record is cut off or damaged ({left} bytes)")
             continue
+        kind, stop = chunk
         if kind in (_WHOLE, _FIRST):
             if parts is not None:
                 report.damaged(path, begun, "a record without its end")
             parts, begun = [], place
         elif parts is None:
-            place = stop  # the rest of a record whose begin is damaged, which was reported
+            report.damaged(path, place, "the rest of a record whose begin is lost")
+            place = stop
             continue
+        parts.append(data[place + _CHUNK.size : stop])
         place = stop
-        parts.append(chunk)
         if kind in (_WHOLE, _LAST):
             yield b"".join(parts)
             parts = None
@@ -77,27 +76,52 @@ def records(path: Path, report: Report) -> Iterator[bytes]:
         report.damaged(path, begun, "the last record is cut off")
 
 
-def items(message: bytes, number: int = 1) -> Iterator[tuple[str, Any]]:
-    """Names and values of the items in field `number`: of history, summary, config or stats.
+def _chunk(data: bytes, place: int, block_end: int) -> Chunk | None:
+    """The chunk at a place; None where its checksum is not right, or it is cut off."""
+    if place + _CHUNK.size > len(data):
+        return None
+    checksum, length, kind = _CHUNK.unpack_from(data, place)
+    start, stop = place + _CHUNK.size, place + _CHUNK.size + length
+    if kind not in _SUMS or stop > min(block_end, len(data)):
+        return None
+    is_right = zlib.crc32(data[start:stop], _SUMS[kind]) == checksum
+    return (kind, stop) if is_right else None
 
-    Nested names are joined by dots.
-    """
+
+def _next_chunk(data: bytes, place: int, block_end: int) -> int:
+    """Where the next chunk within the block begins; the block's end if there is none."""
+    for start in range(place, min(block_end, len(data)) - _CHUNK.size):
+        if data[start + 6] in _SUMS and _chunk(data, start, block_end) is not None:
+            return start
+    return block_end
+
+
+def items(message: bytes, number: int = 1) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Paths and values of the items in field `number`: of history, summary, config or stats."""
     for field, _, item in wire.fields(message):
         if field != number:
             continue
         names: list[str] = []
-        value = b"null"
+        value: Any = None
         for inner, _, data in wire.fields(item):
             if inner in (1, 2):
                 names.append(wire.text(data))
-            elif inner == 16:
-                value = data
-        yield ".".join(name for name in names if name), decoded(value)
+            elif inner == 4:
+                value = bool(data)
+            elif inner == 5:
+                value = (data >> 1) ^ -(data & 1)
+            elif inner == 6:
+                value = wire.double(data)
+            elif inner == 7:
+                value = wire.text(data)
+            elif inner in (8, 16):
+                value = decoded(data)
+        yield tuple(names) or ("",), value
 
 
-def removed(message: bytes) -> Iterator[str]:
-    """The names that a config or a summary takes back."""
-    return (name for name, _ in items(message, 2))
+def removed(message: bytes) -> Iterator[tuple[str, ...]]:
+    """The paths that a config or a summary takes back."""
+    return (path for path, _ in items(message, 2))
 
 
 def decoded(value: bytes) -> Any:
@@ -114,6 +138,6 @@ def decoded(value: bytes) -> Any:
 
 
 def timestamp_ms(message: bytes) -> int:
-    """A `google.protobuf.Timestamp` in milliseconds."""
+    """A `google.protobuf.Timestamp` in milliseconds; 0 for none."""
     found = {number: value for number, _, value in wire.fields(message)}
-    return int(found.get(1, 0)) * 1000 + int(found.get(2, 0)) // 1_000_000
+    return int(wire.signed(found.get(1, 0))) * 1000 + int(found.get(2, 0)) // 1_000_000

@@ -116,7 +116,7 @@ def test_a_cut_file_gives_what_it_has(written: Path, store: Store, tmp_path: Pat
     assert len(store.metrics.arrays(run.info.run_id, "loss")) == 2000
 
 
-def test_a_flipped_bit_costs_at_most_a_block(written: Path, store: Store, tmp_path: Path) -> None:
+def test_a_flipped_bit_costs_one_record(written: Path, store: Store, tmp_path: Path) -> None:
     [whole] = written.glob("*/run-good0001.wandb")
     data = bytearray(whole.read_bytes())
     assert len(data) > 3 * 32768
@@ -126,7 +126,7 @@ def test_a_flipped_bit_costs_at_most_a_block(written: Path, store: Store, tmp_pa
     assert report.exit_code == 8
     assert 32_768 < (report.damage[0].offset or 0) <= 40_000
     [run] = runs_of(store)
-    assert 1000 < len(store.metrics.arrays(run.info.run_id, "loss")) < 2000
+    assert len(store.metrics.arrays(run.info.run_id, "loss")) >= 1999
 
 
 def test_a_folder_without_runs_is_refused(tmp_path: Path) -> None:

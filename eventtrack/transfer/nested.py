@@ -1,0 +1,180 @@
+"""Nested names of other trackers as flat ones, and rows of nested values as series and texts.
+
+`{"val": {"loss": 1}}` is `val.loss`. Trackers keep a flat name `val.loss` beside it; it is another.
+"""
+
+import hashlib
+import json
+from array import array
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from eventtrack.projections.points import Points
+from eventtrack.store.intake import IncomingFile
+from eventtrack.transfer.settings import number
+from eventtrack.transfer.source import Series
+
+TEXTS_FILE = "imported/texts.json"
+
+Path = tuple[str, ...]
+# A text with when it was logged: `step`, `time` (milliseconds since 1970), `text`.
+Entry = dict[str, Any]
+
+
+def leaves(values: Mapping[str, Any], above: Path = ()) -> Iterator[tuple[Path, Any]]:
+    """Every value that is no mapping, or an empty one, by its path."""
+    for key, value in values.items():
+        if isinstance(value, Mapping) and value:
+            yield from leaves(value, (*above, key))
+        else:
+            yield (*above, key), value
+
+
+def put(tree: dict[str, Any], path: Path, value: Any) -> None:
+    """Set a value in nested mappings; what was there is replaced."""
+    for key in path[:-1]:
+        below = tree.get(key)
+        if not isinstance(below, dict):
+            below = tree[key] = {}
+        tree = below
+    tree[path[-1]] = value
+
+
+def remove(tree: dict[str, Any], path: Path) -> None:
+    """Take a value out of nested mappings, with all below it."""
+    for key in path[:-1]:
+        below = tree.get(key)
+        if not isinstance(below, dict):
+            return
+        tree = below
+    tree.pop(path[-1], None)
+
+
+class NestedNames:
+    """A flat name for each path; two paths never share a name, and the first keeps the plain one.
+
+    Args:
+        renamed: Gets the names of paths whose plain name was taken.
+    """
+
+    def __init__(self, renamed: dict[str, str]) -> None:
+        self._renamed = renamed
+        self._names: dict[Path, str] = {}
+        self._paths: dict[str, Path] = {}
+
+    def __call__(self, path: Path, plain: str | None = None) -> str:
+        """The name of a path: its parts with dots between them, or `plain`."""
+        name = self._names.get(path)
+        if name is None:
+            name = ".".join(path) if plain is None else plain
+            if self._paths.setdefault(name, path) != path:
+                original = json.dumps(path, ensure_ascii=False)
+                digest = hashlib.sha256(original.encode("utf-8", "replace")).hexdigest()[:8]
+                name = f"{name}-{digest}"
+                self._paths[name] = path
+                self._renamed[original] = name
+            self._names[path] = name
+        return name
+
+    def flat(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """All leaves of a mapping by their names; the deepest are named first."""
+        found = sorted(leaves(values), key=lambda leaf: -len(leaf[0]))
+        named = {path: self(path) for path, _ in found}
+        return {named[path]: value for path, value in leaves(values)}
+
+
+class Rows:
+    """The series and texts of one run, filled row by row."""
+
+    def __init__(self, renamed: dict[str, str]) -> None:
+        self.names = NestedNames(renamed)
+        self._points: dict[str, Points] = {}
+        self._texts: dict[str, list[Entry]] = {}
+
+    def row(self, step: int, time_ms: int, values: Iterable[tuple[Path, Any]]) -> None:
+        """Take a row of values by their paths; all that is no number is a text."""
+        for path, value in sorted(values, key=_depth):
+            found = value if type(value) is float else number(value)
+            if found is None:
+                self.text(self.names(path), {"step": step, "time": time_ms, "text": value})
+            else:
+                self.point(self.names(path), step, time_ms, found)
+
+    def point(self, name: str, step: int, time_ms: int, value: float) -> None:
+        """Take one point."""
+        points = self._points.get(name)
+        if points is None:
+            points = self._points[name] = Points()
+        points.steps.append(step)
+        points.timestamps.append(time_ms)
+        points.values.append(value)
+
+    def text(self, name: str, entry: Entry) -> None:
+        """Take one text."""
+        self._texts.setdefault(name, []).append(entry)
+
+    def copy_to(self, other: "Rows", last_step: int) -> None:
+        """Give the points and texts up to a step to another run."""
+        for name, points in self._points.items():
+            rows = zip(points.steps, points.timestamps, points.values, strict=True)
+            for step, time_ms, value in rows:
+                if step <= last_step:
+                    other.point(name, step, time_ms, value)
+        for name, entries in self._texts.items():
+            for entry in entries:
+                if entry["step"] <= last_step:
+                    other.text(name, entry)
+
+    def drop_behind(self, last_step: int) -> int:
+        """Drop all points and texts behind a step; how many they were."""
+        dropped = 0
+        for points in self._points.values():
+            kept = [place for place, step in enumerate(points.steps) if step <= last_step]
+            dropped += len(points) - len(kept)
+            points.steps = array("q", [points.steps[place] for place in kept])
+            points.timestamps = array("q", [points.timestamps[place] for place in kept])
+            points.values = array("d", [points.values[place] for place in kept])
+        for name, entries in self._texts.items():
+            self._texts[name] = [entry for entry in entries if entry["step"] <= last_step]
+            dropped += len(entries) - len(self._texts[name])
+        return dropped
+
+    def last(self, name: str) -> float | None:
+        """The value that was taken last of a metric."""
+        points = self._points.get(name)
+        return points.values[-1] if points else None
+
+    def last_texts(self) -> dict[str, Any]:
+        """The last text of each name that is something."""
+        found = {}
+        for name, entries in self._texts.items():
+            texts = [entry["text"] for entry in entries if entry["text"] is not None]
+            if texts:
+                found[name] = texts[-1]
+        return found
+
+    def times(self) -> tuple[int, int] | None:
+        """The first and the last time of any point or text; None without any."""
+        found = [time for points in self._points.values() for time in points.timestamps]
+        found += [entry["time"] for entries in self._texts.values() for entry in entries]
+        return (min(found), max(found)) if found else None
+
+    def series(self) -> Series:
+        """All series, by name."""
+        yield from sorted((name, points) for name, points in self._points.items() if points)
+
+    def files(self) -> Iterator[IncomingFile]:
+        """A file with all texts, each with its step and time; none without texts."""
+        yield from texts_file(self._texts)
+
+
+def texts_file(texts: Mapping[str, list[Entry]]) -> Iterator[IncomingFile]:
+    """The file that keeps every logged text; none where there is none."""
+    full = {name: entries for name, entries in texts.items() if entries}
+    if full:
+        data = json.dumps(full, ensure_ascii=False, indent=1, sort_keys=True)
+        yield IncomingFile(TEXTS_FILE, data.encode("utf-8", "replace"))
+
+
+def _depth(leaf: tuple[Path, Any]) -> int:
+    return -len(leaf[0])
