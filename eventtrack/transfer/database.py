@@ -1,16 +1,19 @@
 """Reading a database: SQLite with the standard library, all others with SQLAlchemy."""
 
+import contextlib
+import shutil
 import sqlite3
-from collections.abc import Callable, Iterator
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 from eventtrack.errors import InvalidValueError, NotFoundError, UsageError
+from eventtrack.transfer.report import Report
 
 _ROWS = 20_000  # fetched at a time
-# Told of a file, an offset or None, and what is wrong there.
-Damaged = Callable[[Path, int | None, str], None]
+_PROBLEMS = 20  # of a damaged file that are reported
 
 
 class Database:
@@ -29,32 +32,36 @@ class Database:
 
 
 class SqliteDatabase(Database):
-    """A SQLite file, opened so that it cannot be changed.
+    """A SQLite file, opened so that it cannot be changed; what is damaged in it is reported.
 
     Raises:
         NotFoundError: There is no such file.
-        InvalidValueError: It is no SQLite database.
+        InvalidValueError: It is no SQLite database, or it is locked.
     """
 
-    def __init__(self, path: Path, damaged: Damaged) -> None:
-        self._damaged = damaged
+    def __init__(self, path: Path, report: Report) -> None:
+        self._report = report
         if not path.is_file():
             raise NotFoundError(f"cannot import {path}: there is no such file", hint="check it")
         self._path = path
+        self._copy: tempfile.TemporaryDirectory[str] | None = None
         try:
-            self._connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
-            self._connection.execute("SELECT name FROM sqlite_master LIMIT 1")
+            self._connection = self._opened()
+            self._check()
         except sqlite3.Error as error:
+            self.close()
+            hint = "name the file that the tracker writes, for example mlflow.db"
+            if "locked" in str(error):
+                hint = "import it when the program that writes it has ended, or import a copy"
             raise InvalidValueError(
-                f"cannot read {path} as a SQLite database: {error}",
-                hint="name the file that the tracker writes, for example mlflow.db",
+                f"cannot read {path} as a SQLite database: {error}", hint=hint
             ) from error
-        # Texts that are no UTF-8 are read as well as they can be.
-        self._connection.text_factory = lambda data: data.decode(errors="replace")
+        self._connection.text_factory = self._text
 
     def tables(self) -> dict[str, set[str]]:
-        """The columns of every table, by its name."""
-        names = [row[0] for row in self.rows("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        """The columns of every table and view, by its name."""
+        query = "SELECT name FROM sqlite_master WHERE type IN ('table', 'view')"
+        names = [row[0] for row in self.rows(query)]
         return {
             name: {row[0] for row in self.rows("SELECT name FROM pragma_table_info(:t)", t=name)}
             for name in names
@@ -66,14 +73,61 @@ class SqliteDatabase(Database):
             cursor = self._connection.execute(query, values)
             while page := cursor.fetchmany(_ROWS):
                 yield from page
-        except sqlite3.DatabaseError as error:
-            if isinstance(error, sqlite3.OperationalError):
-                raise
-            self._damaged(self._path, None, f"{error} (rows of: {query})")
+        except sqlite3.Error as error:
+            self._report.damaged(self._path, None, f"{error} (rows of: {query})")
 
     def close(self) -> None:
         """Let go of the file."""
-        self._connection.close()
+        with contextlib.suppress(AttributeError):  # it was not opened
+            self._connection.close()
+        if self._copy is not None:
+            self._copy.cleanup()
+
+    def _opened(self) -> sqlite3.Connection:
+        """A connection that only reads.
+
+        A log beside the file (`-wal`) has what was written last; to read it SQLite needs to write
+        to the folder. If it may not, a copy of both is read.
+        """
+        path = self._path.resolve()
+        connection = sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)
+        try:
+            connection.execute("SELECT name FROM sqlite_master LIMIT 1").fetchall()
+        except sqlite3.OperationalError as error:
+            connection.close()
+            if "locked" in str(error):
+                raise
+            self._copy = tempfile.TemporaryDirectory(prefix="eventtrack-import-")
+            copy = Path(self._copy.name) / path.name
+            for suffix in ("", "-wal"):
+                if path.with_name(path.name + suffix).is_file():
+                    copy_to = copy.with_name(copy.name + suffix)
+                    shutil.copyfile(path.with_name(path.name + suffix), copy_to)
+            connection = sqlite3.connect(copy)
+            connection.execute("SELECT name FROM sqlite_master LIMIT 1").fetchall()
+        return connection
+
+    def _check(self) -> None:
+        """Report what SQLite's own check of the whole file finds."""
+        try:
+            problems = self._connection.execute(f"PRAGMA integrity_check({_PROBLEMS})").fetchall()
+        except sqlite3.DatabaseError as error:
+            if isinstance(error, sqlite3.OperationalError):
+                raise
+            problems = [(str(error),)]
+        for (problem,) in problems:
+            if problem != "ok":
+                self._report.damaged(self._path, None, str(problem))
+
+    def _text(self, data: bytes) -> str:
+        """A text; what is no UTF-8 is replaced and reported."""
+        try:
+            return data.decode()
+        except UnicodeDecodeError:
+            self._report.damaged(
+                self._path, None, f"no UTF-8; what is not was replaced: {data[:80]!r}"
+            )
+            return data.decode(errors="replace")
 
 
 class SqlalchemyDatabase(Database):
@@ -84,7 +138,8 @@ class SqlalchemyDatabase(Database):
         InvalidValueError: The URL names no database that can be opened.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, report: Report) -> None:
+        self._report, self._place = report, without_password(url)
         try:
             import sqlalchemy
         except ImportError as error:
@@ -108,15 +163,19 @@ class SqlalchemyDatabase(Database):
         found = self._sqlalchemy.inspect(self._engine)
         return {
             name: {column["name"] for column in found.get_columns(name)}
-            for name in found.get_table_names()
+            for name in (*found.get_table_names(), *found.get_view_names())
         }
 
     def rows(self, query: str, **values: Any) -> Iterator[tuple[Any, ...]]:
         """The rows of a query, whose `:name`s stand for values."""
         options = {"yield_per": _ROWS}
         statement = self._sqlalchemy.text(query)
-        for row in self._connection.execute(statement, values, execution_options=options):
-            yield tuple(row)
+        try:
+            for row in self._connection.execute(statement, values, execution_options=options):
+                yield tuple(row)
+        except (self._sqlalchemy.exc.SQLAlchemyError, ValueError, TypeError) as error:
+            # The last two: the driver cannot read a value as the column's type.
+            self._report.damaged(self._place, None, f"{error} (rows of: {query})")
 
     def close(self) -> None:
         """Let go of the connection."""
@@ -124,13 +183,16 @@ class SqlalchemyDatabase(Database):
         self._engine.dispose()
 
 
-def open_database(url: str, damaged: Damaged) -> Database:
+def open_database(url: str, report: Report) -> Database:
     """The database that a URL names: `sqlite:///file`, or any other that SQLAlchemy knows."""
     if url.startswith("sqlite:///"):
-        return SqliteDatabase(
-            Path(unquote(url.removeprefix("sqlite:///").partition("?")[0])), damaged
-        )
-    return SqlalchemyDatabase(url)
+        return SqliteDatabase(sqlite_file(url), report)
+    return SqlalchemyDatabase(url, report)
+
+
+def sqlite_file(url: str) -> Path:
+    """The file that `sqlite:///file` names."""
+    return Path(unquote(url.removeprefix("sqlite:///").partition("?")[0]))
 
 
 def without_password(url: str) -> str:

@@ -1,36 +1,35 @@
-"""MLflow's SQL store, as `mlflow server --backend-store-uri sqlite:///mlflow.db` keeps it."""
+"""MLflow's SQL store, as `mlflow server --backend-store-uri sqlite:///mlflow.db` keeps it.
 
-import math
-from array import array
+Of each table only the columns that it has are asked for: schemas of MLflow 0.9 to today differ in
+them, whatever version a database says it has.
+"""
+
+import re
 from collections.abc import Iterator, Mapping
-from itertools import groupby
-from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
 from eventtrack.errors import InvalidValueError
-from eventtrack.projections.points import Points
-from eventtrack.store.intake import (
-    IncomingExperiment,
-    IncomingFile,
-    IncomingModel,
-    IncomingRun,
-)
-from eventtrack.tags import RUN_NAME_TAG
-from eventtrack.transfer.database import Database, open_database, without_password
-from eventtrack.transfer.folders import files_below
+from eventtrack.store.intake import IncomingExperiment, IncomingModel, IncomingRun
+from eventtrack.transfer.database import Database, open_database, sqlite_file, without_password
 from eventtrack.transfer.mlflow_facts import (
+    RUN_NAME_TAG,
+    Artifacts,
     dataset_input,
-    local_folder,
     milliseconds,
     model_status,
+    rounded,
     run_status,
+    source_tags,
+    text_of,
     texts,
+    whole,
 )
+from eventtrack.transfer.mlflow_points import PointRow, measured, series
 from eventtrack.transfer.source import Series, Source, SourceModel, SourceRun
-from eventtrack.views.records import Metric
 
 _DELETED = "deleted"
+_TAKEN = {"experiments", "runs", "metrics", "params", "tags"}
 # Tables with things that have no place here, as they are told.
 _LEFT_OUT = {
     "registered_models": "registered models",
@@ -39,10 +38,42 @@ _LEFT_OUT = {
     "assessments": "assessments of traces",
     "evaluation_datasets": "evaluation datasets",
 }
+# Tables that are taken, that belong to one of those above, or that are MLflow's own bookkeeping.
+_KNOWN = re.compile(
+    r"experiments|experiment_tags|runs|metrics|latest_metrics|params|tags|datasets|inputs"
+    r"|input_tags|logged_model.*|registered_model.*|model_version.*|trace_.*|span.*|assessments"
+    r"|evaluation_dataset.*|entity_associations|alembic_.*|sqlite_.*|sql_.*|workspaces|jobs"
+    r"|job_locks|scheduler_leases"
+)
+_RUN_FIELDS = (
+    *("run_uuid", "experiment_id", "name", "user_id", "status", "start_time", "end_time"),
+    *("lifecycle_stage", "artifact_uri", "deleted_time", "source_type", "source_name"),
+    *("entry_point_name", "source_version"),
+)
+_MODEL_FIELDS = (
+    *("model_id", "experiment_id", "name", "artifact_location", "creation_timestamp_ms"),
+    *("last_updated_timestamp_ms", "status", "lifecycle_stage", "model_type", "source_run_id"),
+)
+_EXPERIMENT_FIELDS = (
+    *("experiment_id", "name", "lifecycle_stage", "creation_time", "last_update_time"),
+    "workspace",
+)
+_MEASURED_FIELDS = (
+    *("metric_name", "metric_timestamp_ms", "metric_step", "metric_value", "run_id"),
+    *("dataset_name", "dataset_digest"),
+)
+_DATASET_FIELDS = {
+    "name": "name",
+    "digest": "digest",
+    "dataset_source_type": "source_type",
+    "dataset_source": "source",
+    "dataset_schema": "schema",
+    "dataset_profile": "profile",
+}
 
 
 class SqlStore(Source):
-    """Everything in a database that MLflow's SQL store wrote, from MLflow 1.0 on."""
+    """Everything in a database that MLflow's SQL store wrote, from MLflow 0.9 on."""
 
     kind = "mlflow"
 
@@ -50,34 +81,53 @@ class SqlStore(Source):
         if "://" not in url:
             url = f"sqlite:///{url}"  # a plain path
         super().__init__(without_password(url))
-        self._database: Database = open_database(url, self.report.damaged)
+        self._database: Database = open_database(url, self.report)
         self._tables = self._database.tables()
-        if not {"experiments", "runs", "metrics", "params", "tags"} <= set(self._tables):
+        if not set(self._tables) >= _TAKEN:
             self.close()
             raise InvalidValueError(
                 f"cannot import {self.place}: it has no tables of MLflow's",
                 hint="name the database of the tracking server (its --backend-store-uri)",
             )
-        path = url.removeprefix("sqlite:///") if url.startswith("sqlite:///") else ""
-        self._base = Path(path).resolve().parent
-        for table, what in _LEFT_OUT.items():
-            if table in self._tables:
+        self._file = sqlite_file(url).resolve() if url.startswith("sqlite:///") else None
+        base = Path.cwd() if self._file is None else self._file.parent
+        self._artifacts = Artifacts(self.report, base)
+        self._created: dict[str, int] = {}  # when experiments were created
+        for table in sorted(self._tables):
+            if table in _LEFT_OUT or not _KNOWN.fullmatch(table):
+                what = _LEFT_OUT.get(table, f"rows of the table {table}")
                 self.report.left_out(what, self._count(table))
 
     def experiments(self) -> Mapping[str, IncomingExperiment]:
         """The experiments by their ids, deleted ones too."""
-        fields = "experiment_id", "name", "lifecycle_stage", "creation_time", "last_update_time"
-        found = {}
-        for row in self._records("experiments", fields):
-            name = str(row["experiment_id"])
-            updated_ms = milliseconds(row["last_update_time"])
-            found[name] = IncomingExperiment(
-                str(row["name"]),
+        found: dict[str, IncomingExperiment] = {}
+        names: set[str] = set()
+        for row in self._records("experiments", _EXPERIMENT_FIELDS):
+            source_id = _id_of(row["experiment_id"])
+            damaged = self._damaged(f"experiment {source_id}")
+            updated_ms = milliseconds(row["last_update_time"], damaged)
+            created_ms = milliseconds(row["creation_time"], damaged)
+            self._created[source_id] = created_ms or updated_ms or 0
+            name = text_of(row["name"]) or source_id
+            if name in names:
+                # Workspaces may each have an experiment of that name.
+                self.report.renamed[name] = name = (
+                    f"{name} ({text_of(row['workspace'])}{source_id})"
+                )
+            names.add(name)
+            found[source_id] = IncomingExperiment(
+                name,
                 tags=self._pairs("experiment_tags", "experiment_id", row["experiment_id"]),
-                created_ms=milliseconds(row["creation_time"]),
+                created_ms=created_ms,
                 updated_ms=updated_ms,
-                deleted_ms=(updated_ms or 0) if row["lifecycle_stage"] == _DELETED else None,
+                deleted_ms=(updated_ms or 0) if _is_deleted(row) else None,
             )
+        for table in ("runs", "logged_models"):
+            for row in self._records(table, ("experiment_id",), distinct=True):
+                source_id = _id_of(row["experiment_id"])
+                if source_id not in found:
+                    self._damaged(table)(f"there is no experiment {source_id}; it is named so here")
+                    found[source_id] = IncomingExperiment(source_id)
         return found
 
     def count(self) -> int:
@@ -86,151 +136,147 @@ class SqlStore(Source):
 
     def runs(self) -> Iterator[SourceRun]:
         """Every run, in order of their ids."""
-        fields = (
-            *("run_uuid", "experiment_id", "name", "user_id", "status", "start_time", "end_time"),
-            *("lifecycle_stage", "artifact_uri", "deleted_time"),
-        )
         # Read at once, since a database may allow one open query; a run is a few hundred bytes.
-        for row in list(self._records("runs", fields, order="run_uuid")):
-            run_id = str(row["run_uuid"])
-            tags = self._pairs("tags", "run_uuid", run_id)
-            end_ms = milliseconds(row["end_time"])
-            start_ms = milliseconds(row["start_time"]) or 0
-            deleted_ms = milliseconds(row["deleted_time"]) or end_ms or start_ms
-            run = IncomingRun(
-                run_id,
-                str(row["experiment_id"]),
-                str(row["name"] or tags.get(RUN_NAME_TAG, "")),
-                user=str(row["user_id"] or ""),
-                status=run_status(row["status"]),
-                start_ms=start_ms,
-                end_ms=end_ms,
-                deleted_ms=deleted_ms if row["lifecycle_stage"] == _DELETED else None,
-                params=self._pairs("params", "run_uuid", run_id),
-                tags=tags,
-            )
-            self._inputs(run)
-            files = self._files(str(row["artifact_uri"] or ""), f"run {run_id}")
-            yield SourceRun(run_id, run, self._series(run_id), files)
+        for row in list(self._records("runs", _RUN_FIELDS, order="run_uuid")):
+            yield self._run(row)
 
     def models(self) -> Iterator[SourceModel]:
         """Every logged model."""
-        fields = (
-            *("model_id", "experiment_id", "name", "artifact_location", "creation_timestamp_ms"),
-            *("last_updated_timestamp_ms", "status", "lifecycle_stage", "model_type"),
-            "source_run_id",
-        )
-        for row in list(self._records("logged_models", fields, order="model_id")):
-            model_id = str(row["model_id"])
-            updated_ms = milliseconds(row["last_updated_timestamp_ms"]) or 0
-            model = IncomingModel(
-                model_id,
-                str(row["experiment_id"]),
-                str(row["name"]),
-                status=model_status(row["status"]),
-                created_ms=milliseconds(row["creation_timestamp_ms"]) or 0,
-                updated_ms=updated_ms,
-                deleted_ms=updated_ms if row["lifecycle_stage"] == _DELETED else None,
-                source_run_id=row["source_run_id"],
-                model_type=row["model_type"],
-                params=self._pairs("logged_model_params", "model_id", model_id, "param_"),
-                tags=self._pairs("logged_model_tags", "model_id", model_id, "tag_"),
-                points=list(self._measured(model_id)),
-            )
-            files = self._files(str(row["artifact_location"] or ""), f"model {model_id}")
-            yield SourceModel(model, files)
+        for row in list(self._records("logged_models", _MODEL_FIELDS, order="model_id")):
+            yield self._model(row)
 
     def close(self) -> None:
         """Let go of the database."""
         self._database.close()
 
-    def _series(self, run_id: str) -> Series:
-        rows = self._database.rows(
-            "SELECT m.key, m.timestamp, m.step, m.value, m.is_nan FROM metrics m "
-            "WHERE m.run_uuid = :run ORDER BY m.key, m.timestamp, m.step",
+    def _run(self, row: Mapping[str, Any]) -> SourceRun:
+        run_id = text_of(row["run_uuid"])
+        experiment_id = _id_of(row["experiment_id"])
+        damaged = self._damaged(f"run {run_id}")
+        tags = source_tags(row) | self._pairs("tags", "run_uuid", row["run_uuid"])
+        end_ms = milliseconds(row["end_time"], damaged)
+        start_ms = milliseconds(row["start_time"], damaged)
+        if start_ms is None:
+            start_ms = (
+                self._first_time(row["run_uuid"]) or end_ms or self._created.get(experiment_id)
+            )
+        if not start_ms:
+            start_ms = 0 if self._file is None else round(self._file.stat().st_mtime * 1000)
+        deleted_ms = milliseconds(row["deleted_time"], damaged) or end_ms or start_ms
+        run = IncomingRun(
+            run_id,
+            experiment_id,
+            text_of(row["name"]) or tags.get(RUN_NAME_TAG, ""),
+            user=text_of(row["user_id"]) or tags.get("mlflow.user", ""),
+            status=run_status(row["status"], damaged),
+            start_ms=start_ms,
+            end_ms=end_ms,
+            deleted_ms=deleted_ms if _is_deleted(row) else None,
+            params=self._pairs("params", "run_uuid", row["run_uuid"]),
+            tags=tags,
+        )
+        self._inputs(run, row["run_uuid"])
+        files = self._artifacts.files(text_of(row["artifact_uri"]), f"run {run_id}", run_id)
+        return SourceRun(run_id, run, self._series(row["run_uuid"], start_ms), files)
+
+    def _model(self, row: Mapping[str, Any]) -> SourceModel:
+        model_id = text_of(row["model_id"])
+        damaged = self._damaged(f"model {model_id}")
+        updated_ms = milliseconds(row["last_updated_timestamp_ms"], damaged)
+        created_ms = milliseconds(row["creation_timestamp_ms"], damaged) or updated_ms or 0
+        updated_ms = updated_ms or created_ms
+        rows = self._records(
+            "logged_model_metrics",
+            _MEASURED_FIELDS,
+            order="metric_name, metric_timestamp_ms, metric_step, run_id",
+            where=("model_id", row["model_id"]),
+        )
+        model = IncomingModel(
+            model_id,
+            _id_of(row["experiment_id"]),
+            text_of(row["name"]),
+            status=model_status(row["status"]),
+            created_ms=created_ms,
+            updated_ms=updated_ms,
+            deleted_ms=updated_ms if _is_deleted(row) else None,
+            source_run_id=text_of(row["source_run_id"]) or None,
+            model_type=text_of(row["model_type"]) or None,
+            params=self._pairs("logged_model_params", "model_id", row["model_id"], "param_"),
+            tags=self._pairs("logged_model_tags", "model_id", row["model_id"], "tag_"),
+            points=list(measured(rows, created_ms, damaged)),
+        )
+        uri = text_of(row["artifact_location"])
+        return SourceModel(model, self._artifacts.files(uri, f"model {model_id}", model_id))
+
+    def _series(self, run_id: object, start_ms: int) -> Series:
+        has = self._tables["metrics"]
+        step = "m.step" if "step" in has else "NULL"
+        nan = "m.is_nan" if "is_nan" in has else "0"
+        rows: Iterator[PointRow] = self._database.rows(
+            f"SELECT m.key, m.timestamp, {step}, m.value, {nan} FROM metrics m "  # noqa: S608
+            "WHERE m.run_uuid = :run ORDER BY m.key, m.timestamp" + (", m.step" * ("step" in has)),
             run=run_id,
         )
-        for key, group in groupby(rows, key=itemgetter(0)):
-            _, timestamps, steps, values, nans = zip(*group, strict=True)
-            points = Points()
-            points.timestamps, points.steps = array("q", timestamps), array("q", steps)
-            points.values = array("d", values)
-            if any(nans):
-                nan = float("nan")
-                points.values = array(
-                    "d", [nan if no else value for value, no in zip(values, nans, strict=True)]
-                )
-            yield str(key), points
+        damaged = self._damaged(f"metrics of run {text_of(run_id)}")
+        return series(rows, start_ms, damaged, has_steps="step" in has)
 
-    def _measured(self, model_id: str) -> Iterator[Metric]:
-        if "logged_model_metrics" not in self._tables:
-            return
-        for key, timestamp, step, value, run_id, dataset, digest in self._database.rows(
-            "SELECT metric_name, metric_timestamp_ms, metric_step, metric_value, run_id, "
-            "dataset_name, dataset_digest FROM logged_model_metrics WHERE model_id = :model "
-            "ORDER BY metric_name, metric_timestamp_ms, metric_step, run_id",
-            model=model_id,
-        ):
-            yield Metric(
-                key=key,
-                value=math.nan if value is None else value,
-                timestamp=timestamp,
-                step=step,
-                run_id=run_id,
-                dataset_name=dataset,
-                dataset_digest=digest,
-            )
+    def _first_time(self, run_id: object) -> int | None:
+        query = "SELECT m.timestamp FROM metrics m WHERE m.run_uuid = :run"
+        times = [whole(row[0]) for row in self._database.rows(query, run=run_id)]
+        return min((time for time in times if time), default=None)
 
-    def _inputs(self, run: IncomingRun) -> None:
+    def _inputs(self, run: IncomingRun, run_id: object) -> None:
         if "inputs" not in self._tables:
             return
+        damaged = self._damaged(f"inputs of run {run.run_id}")
         step = "step" if "step" in self._tables["inputs"] else "0"
         fields = f"input_uuid, source_type, source_id, destination_type, destination_id, {step}"
         query = (
             f"SELECT {fields} FROM inputs WHERE source_id = :run OR destination_id = :run "  # noqa: S608 - our own names
             "ORDER BY input_uuid"
         )
-        links = list(self._database.rows(query, run=run.run_id))
+        links = list(self._database.rows(query, run=run_id))
         for link, source_type, source_id, target_type, target_id, at_step in links:
             if (source_type, target_type) == ("RUN_OUTPUT", "MODEL_OUTPUT"):
-                run.models_written.append((str(target_id), int(at_step or 0)))
+                at = rounded(at_step or 0, "step", damaged) or 0
+                run.models_written.append((text_of(target_id), at))
             elif (source_type, target_type) == ("RUN_INPUT", "MODEL_INPUT"):
-                run.models_read.append(str(target_id))
+                run.models_read.append(text_of(target_id))
             elif (source_type, target_type) == ("DATASET", "RUN"):
-                tags = self._pairs("input_tags", "input_uuid", link, names=("name", "value"))
-                for row in self._database.rows(
-                    "SELECT name, digest, dataset_source_type, dataset_source, dataset_schema, "
-                    "dataset_profile FROM datasets WHERE dataset_uuid = :dataset",
-                    dataset=source_id,
-                ):
-                    names = ("name", "digest", "source_type", "source", "schema", "profile")
-                    run.datasets.append(dataset_input(dict(zip(names, row, strict=True)), tags))
+                self._dataset(run, link, source_id)
+            else:
+                self.report.left_out(f"links from {source_type} to {target_type}")
 
-    def _files(self, uri: str, owner: str) -> Iterator[IncomingFile]:
-        """The files at a URI that leads to a folder here; else that they are elsewhere is told."""
-        folder = local_folder(uri, self._base) if uri else None
-        if uri.startswith("mlflow-artifacts:"):
-            # The server kept them in its --artifacts-destination: by default beside the database.
-            below = uri.removeprefix("mlflow-artifacts:").lstrip("/")
-            folder = self._base / "mlartifacts" / below
-            if not folder.is_dir():
-                folder = None
-        if folder is None and uri:
-            self.report.missing(
-                f"artifacts of {owner}", f"they are in {uri}: import from the server to take them"
-            )
-        elif folder is not None:
-            yield from files_below(folder, self.report)
+    def _dataset(self, run: IncomingRun, link: object, dataset_id: object) -> None:
+        tags = self._pairs("input_tags", "input_uuid", link, names=("name", "value"))
+        where = ("dataset_uuid", dataset_id)
+        found = list(self._records("datasets", tuple(_DATASET_FIELDS), where=where))
+        if not found:
+            what = f"dataset {text_of(dataset_id)} of run {run.run_id}"
+            self.report.missing(what, "the table datasets does not have it")
+        for row in found:
+            used = {name: row[column] for column, name in _DATASET_FIELDS.items()}
+            run.datasets.append(dataset_input(used, tags))
 
     def _records(
-        self, table: str, fields: tuple[str, ...], order: str = "1"
+        self,
+        table: str,
+        fields: tuple[str, ...],
+        order: str = "1",
+        where: tuple[str, object] | None = None,
+        *,
+        distinct: bool = False,
     ) -> Iterator[dict[str, Any]]:
         """Rows by field; a field that this version of MLflow did not have is None."""
         has = self._tables.get(table, set())
-        columns = ", ".join(one if one in has else f"NULL AS {one}" for one in fields)
+        columns = ", ".join(name if name in has else f"NULL AS {name}" for name in fields)
         if has:
-            query = f"SELECT {columns} FROM {table} ORDER BY {order}"  # noqa: S608 - our own names
-            for row in self._database.rows(query):
+            which = "" if where is None else f"WHERE {where[0]} = :value"
+            values = {} if where is None else {"value": where[1]}
+            query = (
+                f"SELECT {'DISTINCT ' * distinct}{columns} FROM {table} {which} ORDER BY {order}"  # noqa: S608 - our own names
+            )
+            for row in self._database.rows(query, **values):
                 yield dict(zip(fields, row, strict=True))
 
     def _pairs(
@@ -249,5 +295,28 @@ class SqlStore(Source):
         return texts(dict(self._database.rows(query, value=value)))
 
     def _count(self, table: str) -> int:
-        counts = list(self._database.rows(f"SELECT count(*) FROM {table}"))  # noqa: S608 - as above
+        counts = list(self._database.rows(f'SELECT count(*) FROM "{table}"'))  # noqa: S608
         return int(counts[0][0]) if counts else 0  # none where the file is damaged
+
+    def _damaged(self, place: str) -> "_Damaged":
+        return _Damaged(self, place)
+
+
+class _Damaged:
+    """Reports what is odd in the rows of one thing."""
+
+    def __init__(self, source: SqlStore, place: str) -> None:
+        self._source, self._place = source, place
+
+    def __call__(self, problem: str) -> None:
+        self._source.report.damaged(self._source.place, None, f"{self._place}: {problem}")
+
+
+def _id_of(value: object) -> str:
+    """An experiment's id, which some rows may have as a number and others as a text."""
+    number = whole(value)
+    return text_of(value) if number is None else str(number)
+
+
+def _is_deleted(row: Mapping[str, Any]) -> bool:
+    return text_of(row["lifecycle_stage"]).lower() == _DELETED

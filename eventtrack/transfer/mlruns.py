@@ -1,35 +1,52 @@
 """MLflow's file store: a folder `mlruns` with a folder for each experiment and run."""
 
-from array import array
+import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from eventtrack.errors import NotFoundError
-from eventtrack.projections.points import Points
+from eventtrack.errors import InvalidValueError, NotFoundError
 from eventtrack.store.intake import IncomingExperiment, IncomingModel, IncomingRun
-from eventtrack.transfer.folders import files_below
 from eventtrack.transfer.mlflow_facts import (
+    RUN_NAME_TAG,
+    Artifacts,
     dataset_input,
-    local_folder,
     milliseconds,
     model_status,
+    rounded,
     run_status,
+    source_tags,
+    text_of,
     texts,
 )
+from eventtrack.transfer.mlruns_files import measured_in, series_in, texts_in
 from eventtrack.transfer.source import Series, Source, SourceModel, SourceRun
-from eventtrack.views.records import Metric
+from eventtrack.transfer.yaml_file import read_mapping
 
 _META = "meta.yaml"
 # MLflow's have some hundred bytes, and a description of an experiment at most.
 META_BYTES_MAX = 2**20
 _TRASH = ".trash"
+_MODELS = "models"
 # Folders of an experiment that hold no runs.
-_RESERVED = ("tags", "datasets", "traces", "models")
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_RESERVED = ("tags", "datasets", "traces", _MODELS)
+# What a run's folder has at least one of.
+_OF_RUNS = (_META, "metrics", "params", "tags")
+_RUN_ID = re.compile("[0-9a-f]{32}")
+_RUN_FACTS = ("status", "start_time")
+_EXPERIMENT_FACTS = ("name", "experiment_id")
 _DELETED = "deleted"
+
+
+@dataclass
+class _Experiment:
+    """A folder of runs."""
+
+    source_id: str  # two folders may have one
+    folder: Path
+    incoming: IncomingExperiment
+    runs: list[Path] = field(default_factory=list)
 
 
 class FileStore(Source):
@@ -40,246 +57,217 @@ class FileStore(Source):
     def __init__(self, folder: Path) -> None:
         self._root = folder.resolve()
         super().__init__(self._root.as_uri())
-        self._folders = self._experiment_folders()
-        if not self._folders:
-            raise NotFoundError(
-                f"cannot import {folder}: no folder in it has a {_META}",
+        if (self._root / _META).is_file():
+            raise InvalidValueError(
+                f"cannot import {folder}: it is the folder of one experiment or run",
                 hint="name the folder `mlruns` itself, the one with a folder for each experiment",
             )
-        self._known = self._read_experiments()
-        registered = list((self._root / "models").glob(f"*/{_META}"))
+        self._artifacts = Artifacts(self.report, self._root, self._root.parent)
+        self._experiments = self._read_experiments()
+        if not self._experiments:
+            raise NotFoundError(
+                f"cannot import {folder}: no folder in it has a {_META}, or runs",
+                hint="name the folder `mlruns` itself, the one with a folder for each experiment",
+            )
+        registered = list((self._root / _MODELS).glob(f"*/{_META}"))
         self.report.left_out("registered models", len(registered))
-        for one in self._folders:
-            self.report.left_out("traces", len(list(one.glob("traces/*/trace_info.yaml"))))
+        versions = list((self._root / _MODELS).glob(f"*/version-*/{_META}"))
+        self.report.left_out("versions of registered models", len(versions))
+        for experiment in self._experiments:
+            traces = list(experiment.folder.glob("traces/*/trace_info.yaml"))
+            self.report.left_out("traces", len(traces))
 
     def experiments(self) -> Mapping[str, IncomingExperiment]:
         """The experiments by their ids, those in the trash too."""
-        return {name: one for name, (_, one) in self._known.items()}
+        return {experiment.source_id: experiment.incoming for experiment in self._experiments}
 
     def count(self) -> int:
         """How many runs there are."""
-        return sum(1 for _ in self._run_folders())
+        return sum(len(experiment.runs) for experiment in self._experiments)
 
     def runs(self) -> Iterator[SourceRun]:
-        """Every run whose meta.yaml can be read."""
-        for experiment_id, folder in self._run_folders():
-            meta = self._meta(folder)
-            if meta is not None:
-                yield self._run(experiment_id, folder, meta)
+        """Every run; one that lies in two folders is taken from the first, and that is reported."""
+        places: dict[str, Path] = {}
+        for experiment in self._experiments:
+            for folder in experiment.runs:
+                meta = self._meta(folder, _RUN_FACTS)
+                run_id = self._run_id(folder, meta)
+                first = places.setdefault(run_id, folder)
+                if first != folder:
+                    self.report.damaged(folder, None, f"a copy of {first}; it was left out")
+                    continue
+                yield self._run(experiment, folder, run_id, meta)
 
     def models(self) -> Iterator[SourceModel]:
-        """Every logged model."""
-        for experiment_id, (folder, _) in self._known.items():
-            for place in sorted((folder / "models").glob(f"*/{_META}")):
-                meta = self._meta(place.parent)
-                if meta is None:
+        """Every logged model; one that lies in two folders is taken from the first."""
+        places: dict[str, Path] = {}
+        for experiment in self._experiments:
+            for folder in _folders(experiment.folder / _MODELS):
+                meta = self._meta(folder, ("creation_timestamp", "status"))
+                model_id = text_of(meta.get("model_id")) or folder.name
+                first = places.setdefault(model_id, folder)
+                if first != folder:
+                    self.report.damaged(folder, None, f"a copy of {first}; it was left out")
                     continue
-                deleted = meta.get("lifecycle_stage") == _DELETED
-                updated_ms = milliseconds(meta.get("last_updated_timestamp")) or 0
-                model = IncomingModel(
-                    str(meta.get("model_id") or place.parent.name),
-                    experiment_id,
-                    str(meta.get("name") or ""),
-                    status=model_status(meta.get("status")),
-                    created_ms=milliseconds(meta.get("creation_timestamp")) or 0,
-                    updated_ms=updated_ms,
-                    deleted_ms=updated_ms if deleted else None,
-                    source_run_id=meta.get("source_run_id"),
-                    model_type=meta.get("model_type"),
-                    params=self._texts(place.parent / "params"),
-                    tags=self._texts(place.parent / "tags"),
-                    points=list(self._measured(place.parent / "metrics")),
-                )
-                yield SourceModel(model, files_below(place.parent / "artifacts", self.report))
+                yield self._model(experiment, folder, model_id, meta)
 
-    def _experiment_folders(self) -> list[Path]:
-        places = [self._root, self._root / _TRASH]
-        return [
-            folder
-            for place in places
-            if place.is_dir()
-            for folder in sorted(place.iterdir())
-            if folder.name not in (_TRASH, "models") and (folder / _META).is_file()
-        ]
-
-    def _read_experiments(self) -> dict[str, tuple[Path, IncomingExperiment]]:
-        found: dict[str, tuple[Path, IncomingExperiment]] = {}
-        for folder in self._folders:
-            # One whose meta.yaml is broken keeps its runs, under its id as a name.
-            meta = self._meta(folder) or {}
-            updated_ms = milliseconds(meta.get("last_update_time"))
-            deleted = meta.get("lifecycle_stage") == _DELETED
-            found[str(meta.get("experiment_id") or folder.name)] = (
-                folder,
-                IncomingExperiment(
-                    str(meta.get("name") or folder.name),
-                    tags=texts(meta.get("tags")) | self._texts(folder / "tags"),
-                    created_ms=milliseconds(meta.get("creation_time")),
-                    updated_ms=updated_ms,
-                    deleted_ms=(updated_ms or 0) if deleted else None,
-                ),
-            )
+    def _read_experiments(self) -> list[_Experiment]:
+        found: list[_Experiment] = []
+        for place in (self._root, self._root / _TRASH):
+            for folder in _folders(place):
+                if folder.name in (_TRASH, _MODELS):
+                    continue
+                runs, others = _runs_in(folder)
+                if (folder / _META).is_file() or runs:
+                    found.append(self._experiment(folder, runs, found))
+                    for other in others:
+                        self.report.missing(str(other), "it has nothing that runs have")
+                else:
+                    self.report.missing(str(folder), f"it has no {_META} and no runs")
         return found
 
-    def _run_folders(self) -> Iterator[tuple[str, Path]]:
-        for experiment_id, (folder, _) in self._known.items():
-            for run in sorted(folder.iterdir()):
-                if run.name not in _RESERVED and run.is_dir():
-                    yield experiment_id, run
+    def _experiment(self, folder: Path, runs: list[Path], others: list[_Experiment]) -> _Experiment:
+        """An experiment; without a meta.yaml it keeps its runs, under its id as a name."""
+        meta = self._meta(folder, _EXPERIMENT_FACTS)
+        source_id = text_of(meta.get("experiment_id")) or folder.name
+        name = text_of(meta.get("name")) or folder.name
+        for other in others:
+            if other.source_id == source_id:
+                # Copied back from the trash, say: its runs may be others.
+                source_id = folder.relative_to(self._root).as_posix()
+            elif other.incoming.name == name:
+                self.report.renamed[name] = name = f"{name} ({source_id})"
+        damaged = self._damaged(folder)
+        updated_ms = milliseconds(meta.get("last_update_time"), damaged)
+        is_deleted = meta.get("lifecycle_stage") == _DELETED
+        incoming = IncomingExperiment(
+            name,
+            tags=texts(meta.get("tags")) | texts_in(folder / "tags", self.report),
+            created_ms=milliseconds(meta.get("creation_time"), damaged),
+            updated_ms=updated_ms,
+            deleted_ms=(updated_ms or 0) if is_deleted else None,
+        )
+        return _Experiment(source_id, folder, incoming, runs)
 
-    def _run(self, experiment_id: str, folder: Path, meta: Mapping[str, Any]) -> SourceRun:
-        run_id = str(meta.get("run_id") or meta.get("run_uuid") or folder.name)
-        tags = self._texts(folder / "tags")
-        end_ms = milliseconds(meta.get("end_time"))
-        start_ms = milliseconds(meta.get("start_time")) or 0
-        deleted_ms = milliseconds(meta.get("deleted_time")) or end_ms or start_ms
+    def _run_id(self, folder: Path, meta: Mapping[str, Any]) -> str:
+        """The run's id: as its folder is named, as MLflow names it; else as it says itself."""
+        own = text_of(meta.get("run_id")) or text_of(meta.get("run_uuid"))
+        if _RUN_ID.fullmatch(folder.name):
+            if own and own != folder.name:
+                self.report.damaged(folder / _META, None, f"it says of itself that it is {own!r}")
+            return folder.name
+        return own or folder.name
+
+    def _run(
+        self, experiment: _Experiment, folder: Path, run_id: str, meta: Mapping[str, Any]
+    ) -> SourceRun:
+        damaged = self._damaged(folder)
+        tags = source_tags(meta) | texts_in(folder / "tags", self.report)
+        series: Series = series_in(folder / "metrics", self.report)
+        end_ms = milliseconds(meta.get("end_time"), damaged)
+        start_ms = milliseconds(meta.get("start_time"), damaged)
+        if start_ms is None:
+            series = list(series)
+            first = min((min(points.timestamps) for _, points in series if points), default=None)
+            start_ms = first or end_ms or experiment.incoming.created_ms or _changed_ms(folder)
+        deleted_ms = milliseconds(meta.get("deleted_time"), damaged) or end_ms or start_ms
         run = IncomingRun(
             run_id,
-            experiment_id,
-            str(meta.get("run_name") or tags.get(RUN_NAME_TAG, "")),
-            user=str(meta.get("user_id") or ""),
-            status=run_status(meta.get("status")),
+            experiment.source_id,
+            text_of(meta.get("run_name")) or tags.get(RUN_NAME_TAG) or text_of(meta.get("name")),
+            user=text_of(meta.get("user_id")) or tags.get("mlflow.user", ""),
+            status=run_status(meta.get("status"), damaged),
             start_ms=start_ms,
             end_ms=end_ms,
             deleted_ms=deleted_ms if meta.get("lifecycle_stage") == _DELETED else None,
-            params=self._texts(folder / "params"),
+            params=texts_in(folder / "params", self.report),
             tags=tags,
         )
         self._inputs(folder, run)
-        files = folder / "artifacts"
-        uri = str(meta.get("artifact_uri") or "")
-        if not files.is_dir() and uri:
-            elsewhere = local_folder(uri, self._root)
-            if elsewhere is not None and elsewhere.is_dir():
-                files = elsewhere
-            elif elsewhere is None:
-                self.report.missing(f"artifacts of run {run_id}", f"they are in {uri}")
-        return SourceRun(
-            run_id, run, self._series(folder / "metrics"), files_below(files, self.report)
-        )
+        uri = text_of(meta.get("artifact_uri"))
+        files = self._artifacts.files(uri, f"run {run_id}", run_id, folder / "artifacts")
+        return SourceRun(run_id, run, series, files)
 
     def _inputs(self, folder: Path, run: IncomingRun) -> None:
-        for place in sorted((folder / "inputs").glob(f"*/{_META}")):
-            meta = self._meta(place.parent) or {}
-            if str(meta.get("source_type")).endswith("MODEL_INPUT"):
-                run.models_read.append(str(meta["source_id"]))
-                continue
-            used = self._meta(folder.parent / "datasets" / str(meta.get("source_id")))
-            if used is not None:
-                run.datasets.append(dataset_input(used, texts(meta.get("tags"))))
-        for place in sorted((folder / "outputs").glob(f"*/{_META}")):
-            meta = self._meta(place.parent) or {}
-            model_id = str(meta.get("destination_id") or place.parent.name)
-            run.models_written.append((model_id, int(meta.get("step") or 0)))
+        for place in _folders(folder / "inputs"):
+            meta = self._meta(place, ("source_id",))
+            source_id = text_of(meta.get("source_id"))
+            if text_of(meta.get("source_type")).endswith("MODEL_INPUT"):
+                run.models_read.append(source_id or place.name)
+            elif source_id:
+                used = self._meta(folder.parent / "datasets" / Path(source_id).name, ("name",))
+                if used:
+                    run.datasets.append(dataset_input(used, texts(meta.get("tags"))))
+        for place in _folders(folder / "outputs"):
+            meta = self._meta(place, ())
+            model_id = text_of(meta.get("destination_id")) or place.name
+            step = rounded(meta.get("step") or 0, "step", self._damaged(place))
+            run.models_written.append((model_id, step or 0))
 
-    def _series(self, folder: Path) -> Series:
-        for path in _files(folder):
-            points = self._points(path)
-            if points is not None:
-                yield path.relative_to(folder).as_posix(), points
+    def _model(
+        self, experiment: _Experiment, folder: Path, model_id: str, meta: Mapping[str, Any]
+    ) -> SourceModel:
+        damaged = self._damaged(folder)
+        updated_ms = milliseconds(meta.get("last_updated_timestamp"), damaged)
+        created_ms = milliseconds(meta.get("creation_timestamp"), damaged)
+        created_ms = created_ms or updated_ms or _changed_ms(folder)
+        updated_ms = updated_ms or created_ms
+        model = IncomingModel(
+            model_id,
+            experiment.source_id,
+            text_of(meta.get("name")),
+            status=model_status(meta.get("status")),
+            created_ms=created_ms,
+            updated_ms=updated_ms,
+            deleted_ms=updated_ms if meta.get("lifecycle_stage") == _DELETED else None,
+            source_run_id=text_of(meta.get("source_run_id")) or None,
+            model_type=text_of(meta.get("model_type")) or None,
+            params=texts_in(folder / "params", self.report),
+            tags=texts_in(folder / "tags", self.report),
+            points=list(measured_in(folder / "metrics", self.report)),
+        )
+        uri = text_of(meta.get("artifact_location"))
+        own = folder / "artifacts"
+        return SourceModel(model, self._artifacts.files(uri, f"model {model_id}", model_id, own))
 
-    def _points(self, path: Path) -> Points | None:
-        """A metric's file: a line `timestamp value step` for each point; old ones have no step."""
-        try:
-            data = path.read_bytes()
-        except OSError as error:
-            self.report.missing(str(path), error.strerror or str(error))
-            return None
-        points = Points()
-        words = data.split()
-        lines = data.count(b"\n")
-        if data.endswith(b"\n") and len(words) == 3 * lines:
-            try:
-                points.timestamps = array("q", list(map(int, words[::3])))
-                points.values = array("d", list(map(float, words[1::3])))
-                points.steps = array("q", list(map(int, words[2::3])))
-                return points
-            except (ValueError, OverflowError):
-                points = Points()  # line by line then, to say where
-        offset = 0
-        for line in data.splitlines(keepends=True):
-            words = line.split()
-            try:
-                whole = line.endswith(b"\n") or len(words) >= 3
-                if not whole:
-                    raise ValueError("the line is cut off")
-                timestamp, value = int(words[0]), float(words[1])
-                step = int(words[2]) if len(words) > 2 else 0
-                row = array("q", (timestamp, step))
-            except (ValueError, IndexError, OverflowError) as error:
-                self.report.damaged(path, offset, f"no point: {error}")
-            else:
-                points.timestamps.append(row[0])
-                points.steps.append(row[1])
-                points.values.append(value)
-            offset += len(line)
-        return points
-
-    def _measured(self, folder: Path) -> Iterator[Metric]:
-        """Points of a logged model: `timestamp value step run [dataset's name, its digest]`."""
-        for path in _files(folder):
-            offset = 0
-            for line in path.read_bytes().splitlines(keepends=True):
-                words = line.decode(errors="replace").split()
-                try:
-                    yield Metric(
-                        key=path.relative_to(folder).as_posix(),
-                        timestamp=int(words[0]),
-                        value=float(words[1]),
-                        step=int(words[2]),
-                        run_id=words[3],
-                        dataset_name=words[4] if len(words) > 4 else None,
-                        dataset_digest=words[5] if len(words) > 5 else None,
-                    )
-                except (ValueError, IndexError) as error:
-                    self.report.damaged(path, offset, f"no point: {error}")
-                offset += len(line)
-
-    def _texts(self, folder: Path) -> dict[str, str]:
-        """Params or tags: a file for each, named by the key."""
-        found = {}
-        for path in _files(folder):
-            try:
-                text = path.read_bytes().decode()
-            except UnicodeDecodeError as error:
-                self.report.damaged(path, error.start, "no UTF-8; what is not was replaced")
-                text = path.read_bytes().decode(errors="replace")
-            except OSError as error:
-                self.report.missing(str(path), error.strerror or str(error))
-                continue
-            found[path.relative_to(folder).as_posix()] = text
-        return found
-
-    def _meta(self, folder: Path) -> dict[str, Any] | None:
-        """A folder's meta.yaml; None, and reported, where it cannot be read."""
+    def _meta(self, folder: Path, facts: tuple[str, ...]) -> dict[str, Any]:
+        """A folder's meta.yaml; what is missing of it is reported, and the rest is taken."""
         path = folder / _META
-        try:
-            with path.open("rb") as stream:
-                text = stream.read(META_BYTES_MAX + 1)
-            if len(text) > META_BYTES_MAX or _has_aliases(text):
-                self.report.damaged(path, None, "no file of MLflow's: it is long, or has aliases")
-                return None
-            found = yaml.load(text, _LOADER)  # noqa: S506 - a safe loader, in C where there is
-        except yaml.YAMLError as error:
-            mark = getattr(error, "problem_mark", None)
-            self.report.damaged(path, getattr(mark, "index", None), f"no YAML: {error}")
-            return None
-        except (OSError, UnicodeDecodeError, RecursionError) as error:
-            self.report.damaged(path, None, str(error))
-            return None
-        if not isinstance(found, dict):
-            self.report.damaged(path, 0, "no mapping of names to values")
-            return None
+        found, is_whole = read_mapping(path, self.report)
+        lacking = [name for name in facts if name not in found]
+        if is_whole and lacking:
+            self.report.damaged(path, None, f"it does not say: {', '.join(lacking)}")
         return found
 
-
-def _has_aliases(text: bytes) -> bool:
-    """Whether YAML repeats parts of itself: a few bytes may then stand for gigabytes of text."""
-    if b"*" not in text or b"&" not in text:
-        return False
-    return any(isinstance(token, yaml.AliasToken) for token in yaml.scan(text, _LOADER))
+    def _damaged(self, folder: Path) -> "_Damaged":
+        return _Damaged(self, folder / _META)
 
 
-def _files(folder: Path) -> Iterator[Path]:
-    if folder.is_dir():
-        yield from (path for path in sorted(folder.rglob("*")) if path.is_file())
+class _Damaged:
+    """Reports what is odd about a file."""
+
+    def __init__(self, source: FileStore, path: Path) -> None:
+        self._report, self._path = source.report, path
+
+    def __call__(self, problem: str) -> None:
+        self._report.damaged(self._path, None, problem)
+
+
+def _folders(place: Path) -> list[Path]:
+    """The folders in a folder, by name; none if it is not there."""
+    return sorted(path for path in place.iterdir() if path.is_dir()) if place.is_dir() else []
+
+
+def _runs_in(experiment: Path) -> tuple[list[Path], list[Path]]:
+    """The folders of runs, and those that are none."""
+    runs: list[Path] = []
+    others: list[Path] = []
+    for folder in _folders(experiment):
+        if folder.name not in _RESERVED:
+            is_run = any((folder / name).exists() for name in _OF_RUNS)
+            (runs if is_run else others).append(folder)
+    return runs, others
+
+
+def _changed_ms(folder: Path) -> int:
+    return round(folder.stat().st_mtime * 1000)

@@ -66,7 +66,7 @@ class _Project:
 
     def __init__(self, path: Path, source: Databases) -> None:
         self.path, self.name, self.report = path, path.stem, source.report
-        self.database = SqliteDatabase(path, source.report.damaged)
+        self.database = SqliteDatabase(path, source.report)
         self.tables = self.database.tables()
         for table, what in _LEFT_OUT.items():
             if table in self.tables:

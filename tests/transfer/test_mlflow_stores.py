@@ -129,13 +129,18 @@ class TestDamage:
         assert list(store.metrics.arrays("a" * 32, "loss").steps) == [1, 3]
         assert len(store.metrics.arrays("b" * 32, "loss")) == 9
 
-    def test_a_broken_meta_file_costs_its_run_only(self, mlruns: Path, store: Store) -> None:
+    def test_a_broken_meta_file_costs_what_is_broken_in_it_only(
+        self, mlruns: Path, store: Store
+    ) -> None:
         path = mlruns / "7" / ("a" * 32) / "meta.yaml"
-        path.write_text("status: 3\nrun_id: [broken\n")
+        path.write_text("status: 4\nrun_id: [broken\n")
         report = import_histories(store, FileStore(mlruns), lambda done, total: None)
         assert [one.file for one in report.damage] == [str(path)]
         assert report.damage[0].offset is not None
-        assert [run.info.run_id for run in runs_of(store)] == ["b" * 32]
+        assert {run.info.run_id for run in runs_of(store)} == {"a" * 32, "b" * 32}
+        broken = store.runs.get("a" * 32)
+        assert (broken.info.status, broken.info.start_time) == ("FAILED", START_MS)
+        assert len(store.metrics.arrays("a" * 32, "loss")) == 9
 
     def test_a_broken_experiment_keeps_its_runs(self, mlruns: Path, store: Store) -> None:
         (mlruns / "7" / "meta.yaml").write_text("{")
@@ -155,5 +160,7 @@ class TestDamage:
         path = mlruns / "7" / ("a" * 32) / "meta.yaml"
         path.write_text(path.read_text() + "artifact_uri: s3://bucket/a\n")
         report = import_histories(store, FileStore(mlruns), lambda done, total: None)
-        assert report.unreadable == [(f"artifacts of run {'a' * 32}", "they are in s3://bucket/a")]
+        [(what, why)] = report.unreadable
+        assert what == f"artifacts of run {'a' * 32}"
+        assert "s3://bucket/a" in why
         assert report.exit_code == 3

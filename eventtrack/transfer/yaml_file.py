@@ -1,0 +1,90 @@
+"""YAML files that others wrote: small mappings, read so that none can cost more than its size."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from eventtrack.transfer.report import Report
+
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_TEXTS_LOADER = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
+# MLflow keeps up to 16 MiB about a dataset in such a file.
+_BYTES_MAX = 2**26
+_DEPTH_MAX = 50
+_LINE = re.compile(r"([A-Za-z_]\w*):(?: +(.*))?")
+_BEGINS = (yaml.events.MappingStartEvent, yaml.events.SequenceStartEvent)
+_ENDS = (yaml.events.MappingEndEvent, yaml.events.SequenceEndEvent)
+# What a value raises that looks like a date or a number and is none.
+_ODD = (yaml.YAMLError, ValueError, OverflowError, RecursionError)
+
+
+def read_mapping(path: Path, report: Report) -> tuple[dict[str, Any], bool]:
+    """The names and values of a file, and whether it is whole.
+
+    A file that is no YAML, has references, or is nested deep is reported as damaged, and gives the
+    values of its lines that are whole by themselves.
+    """
+    try:
+        with path.open("rb") as stream:
+            data = stream.read(_BYTES_MAX + 1)
+    except OSError as error:
+        report.damaged(path, None, error.strerror or str(error))
+        return {}, False
+    if len(data) > _BYTES_MAX:
+        report.damaged(path, None, f"it has more than {_BYTES_MAX} bytes")
+        return {}, False
+    if not data.strip(b"\0 \r\n\t"):
+        report.damaged(path, 0, "the file is empty")
+        return {}, False
+    try:
+        _check(data)
+        found = yaml.load(data, _LOADER)  # noqa: S506 - a safe loader, in C where there is
+    except _ODD as error:
+        mark = getattr(error, "problem_mark", None)
+        report.damaged(path, getattr(mark, "index", None), f"no YAML: {_first_line(error)}")
+        return _by_lines(data), False
+    if not isinstance(found, dict):
+        report.damaged(path, 0, "no mapping of names to values")
+        return {}, False
+    if not data.endswith(b"\n"):
+        # Writers end each line: the last value may be half of one.
+        lost = next(reversed(found))
+        report.damaged(path, len(data), f"the last line is cut off; `{lost}` was left out")
+        del found[lost]
+    return {str(key): value for key, value in found.items()}, data.endswith(b"\n")
+
+
+def _check(data: bytes) -> None:
+    """Refuse what makes much of little: references to other values, and endless nesting."""
+    depth = 0
+    for event in yaml.parse(data, Loader=_LOADER):
+        if getattr(event, "anchor", None) is not None:
+            raise yaml.YAMLError("references between values are not read")
+        depth += isinstance(event, _BEGINS) - isinstance(event, _ENDS)
+        if depth > _DEPTH_MAX:
+            raise yaml.YAMLError(f"values are nested deeper than {_DEPTH_MAX}")
+
+
+def _by_lines(data: bytes) -> dict[str, Any]:
+    """The values of lines that say one each, those that cannot be read as texts."""
+    found: dict[str, Any] = {}
+    for line in data.decode(errors="replace").replace("\0", "").splitlines():
+        match = _LINE.fullmatch(line)
+        if match is None or len(line) > 10_000:
+            continue
+        for loader in (_LOADER, _TEXTS_LOADER):
+            try:
+                _check(line.encode())
+                value = yaml.load(line, loader)  # noqa: S506 - safe loaders
+            except _ODD:
+                continue
+            if isinstance(value, dict):
+                found |= value
+            break
+    return found
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]
