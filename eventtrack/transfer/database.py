@@ -90,11 +90,10 @@ class SqliteDatabase(Database):
         to the folder. If it may not, a copy of both is read.
         """
         path = self._path.resolve()
-        connection = sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)
         try:
+            connection = sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)
             connection.execute("SELECT name FROM sqlite_master LIMIT 1").fetchall()
         except sqlite3.OperationalError as error:
-            connection.close()
             if "locked" in str(error):
                 raise
             self._copy = tempfile.TemporaryDirectory(prefix="eventtrack-import-")

@@ -77,6 +77,9 @@ def _points(path: Path, data: bytes, report: Report) -> Points:
     points = Points()
     words = data.split()
     lines = data.count(b"\n")
+    if not words:
+        report.damaged(path, 0, "a metric's file without a point")
+        return points
     # With two spaces a line at most, and three words a line in all, each line has three words.
     if len(words) == 3 * lines and data.translate(None, _OF_WORDS) == b"  \n" * lines:
         try:
@@ -87,8 +90,6 @@ def _points(path: Path, data: bytes, report: Report) -> Points:
             points = Points()  # line by line then, to say where
         else:
             return points
-    if not words:
-        report.damaged(path, 0, "a metric's file without a point")
     for offset, line in _lines(path, data, report):
         words = line.split()
         if len(words) not in _FIELDS:

@@ -11,56 +11,21 @@ import pytest
 
 from eventtrack.store import Store
 from eventtrack.transfer.importer import import_histories
-from eventtrack.transfer.report import Report
 from eventtrack.transfer.tensorboard import EventFolders
-from tests.transfer.reading import Read, flip, read
+from tests.transfer.events import (
+    NAME,
+    START,
+    begin,
+    hparams,
+    pb,
+    scalar,
+    show,
+    summaries,
+    tensor,
+    write,
+)
+from tests.transfer.reading import flip
 from tests.transfer.theirs import runs_of
-
-START = 1_700_000_000.0
-NAME = "events.out.tfevents.1700000000.host"
-
-writer: Any = pytest.importorskip("tensorboardX.record_writer")
-pb: Any = pytest.importorskip("tensorboardX.proto.event_pb2")
-summaries: Any = pytest.importorskip("tensorboardX.proto.summary_pb2")
-hparams: Any = pytest.importorskip("tensorboardX.proto.plugin_hparams_pb2")
-
-
-def scalar(step: int, wall: float | None = None, **values: float) -> Any:
-    """An event with scalars."""
-    wall = START + step if wall is None else wall
-    pairs = [summaries.Summary.Value(tag=tag, simple_value=one) for tag, one in values.items()]
-    return pb.Event(wall_time=wall, step=step, summary=summaries.Summary(value=pairs))
-
-
-def tensor(tag: str, **fields: Any) -> Any:
-    """An event with a tensor."""
-    value = summaries.Summary.Value(tag=tag)
-    value.tensor.MergeFrom(type(value.tensor)(**fields))
-    return pb.Event(wall_time=START, step=1, summary=summaries.Summary(value=[value]))
-
-
-def begin(step: int, wall: float = START) -> Any:
-    """The event that says that a session begins at a step."""
-    return pb.Event(wall_time=wall, step=step, session_log=pb.SessionLog(status=1))
-
-
-def write(path: Path, *events: Any, version: str = "brain.Event:2", wall: float = START) -> Path:
-    """Write an event file as TensorBoard's writers do; no version where it is empty."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("wb") as file:
-        records = writer.RecordWriter.__new__(writer.RecordWriter)
-        records._writer = file
-        if version:
-            records.write(pb.Event(wall_time=wall, file_version=version).SerializeToString())
-        for event in events:
-            records.write(event.SerializeToString())
-    return path
-
-
-def show(logs: Path) -> tuple[dict[str, Read], Report]:
-    """The runs below a folder, by name."""
-    runs, report = read(EventFolders(logs))
-    return {one.run.name: one for one in runs}, report
 
 
 class TestRestarts:
@@ -329,81 +294,3 @@ class TestValues:
         assert runs["r"].run.status == "FAILED"
         expected = {"n": "3", "lr": "0.001", "huge": "1e+300", "nan": "nan", "on": "True"}
         assert runs["r"].run.params == expected | {"sizes": '[1, 2.5, "x"]', "none": ""}
-
-
-class TestDamage:
-    """A file that is damaged anywhere gives all else, and says where."""
-
-    @pytest.fixture
-    def path(self, tmp_path: Path) -> Path:
-        """A file with small records, and one of 6,000 bytes."""
-        many = {f"layer/{n}": 1.0 for n in range(200)}
-        events = [scalar(n, a=n) for n in range(5)]
-        return write(tmp_path / f"r/{NAME}", *events, scalar(5, **many), scalar(6, a=6))
-
-    def test_at_every_byte_nothing_is_wrong_and_nothing_is_lost_in_silence(
-        self, path: Path, tmp_path: Path
-    ) -> None:
-        whole = path.read_bytes()
-        [(_, expected)] = show(tmp_path)[0].items()
-        places = [
-            *range(500),
-            *range(500, len(whole) - 100, 37),
-            *range(len(whole) - 100, len(whole)),
-        ]
-        for place in places:
-            flip(whole, path, place)
-            runs, report = show(tmp_path)
-            assert report.exit_code == 8, place
-            assert report.damage_count == 1, place
-            assert report.damage[0].offset is not None
-            assert report.damage[0].offset <= place
-            lost = 0
-            for key, points in expected.points.items():
-                found = runs["r"].points.get(key, [])
-                assert set(found) <= set(points), place
-                lost += len(points) - len(found)
-            assert lost in (0, 1, 200), place  # one record
-
-    def test_cut_at_every_byte(self, path: Path, tmp_path: Path) -> None:
-        whole = path.read_bytes()
-        ends = record_ends(whole)
-        for size in range(1, ends[5] + 20):
-            path.write_bytes(whole[:size])
-            runs, report = show(tmp_path)
-            at_an_end = report.damage_count == 0
-            found = len(runs["r"].points.get("a", [])) if runs else 0
-            assert at_an_end == (size in ends), size
-            assert found == max(0, sum(end <= size for end in ends) - 1), size
-
-    @pytest.mark.parametrize("rubbish", [bytes(5000), b"\xff" * 5000, b"\0\1" * 2500, b"x" * 3])
-    def test_rubbish_between_records_is_left_out(
-        self, path: Path, tmp_path: Path, rubbish: bytes
-    ) -> None:
-        whole = path.read_bytes()
-        place = record_ends(whole)[2]
-        path.write_bytes(whole[:place] + rubbish + whole[place:])
-        runs, report = show(tmp_path)
-        [damage] = report.damage
-        assert damage.offset == place
-        assert str(len(rubbish)) in damage.problem
-        assert runs["r"].steps("a") == [0, 1, 2, 3, 4, 6]
-
-    def test_records_are_found_across_the_pages_that_are_read(
-        self, path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr("eventtrack.transfer.event_files._READ_BYTES", 64)
-        whole = path.read_bytes()
-        path.write_bytes(whole[:100] + bytes(range(1, 200)) * 3 + whole[100:])
-        runs, report = show(tmp_path)
-        assert runs["r"].steps("a")[-3:] == [3, 4, 6]
-        assert len(runs["r"].points) == 201
-        assert report.damage_count == 1
-
-
-def record_ends(data: bytes) -> list[int]:
-    """Where records end: each is a head of 12 bytes, its content, a checksum of 4."""
-    ends = [0]
-    while ends[-1] < len(data):
-        ends.append(ends[-1] + 16 + struct.unpack_from("<Q", data, ends[-1])[0])
-    return ends[1:]

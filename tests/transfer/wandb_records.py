@@ -5,7 +5,13 @@ import struct
 from pathlib import Path
 from typing import Any
 
+from eventtrack.transfer.report import Report
+from eventtrack.transfer.wandb import RunFolders
+from tests.transfer.reading import Read, read
 from tests.transfer.test_wandb import framed
+
+START = 1_700_000_000
+FIRST, SECOND = "offline-run-20240101_100000-abc", "offline-run-20240102_100000-abc"
 
 
 def varint(number: int) -> bytes:
@@ -78,3 +84,16 @@ def write(folder: Path, *records: bytes, run_id: str = "abc") -> Path:
     path = folder / f"run-{run_id}.wandb"
     path.write_bytes(framed(list(records)))
     return path
+
+
+def show(folder: Path) -> tuple[dict[str, Read], Report]:
+    """The runs below a folder, by their names."""
+    runs, report = read(RunFolders(folder))
+    assert len({one.run.run_id for one in runs}) == len(runs)
+    return {one.run.name: one for one in runs}, report
+
+
+def only(folder: Path) -> Read:
+    """The one run below a folder, read without a complaint."""
+    [run] = show(folder)[0].values()
+    return run
