@@ -11,9 +11,9 @@ from typing import Any
 
 from eventtrack.errors import InvalidValueError
 from eventtrack.store.intake import IncomingExperiment, IncomingModel, IncomingRun
+from eventtrack.tags import RUN_NAME_TAG, USER_TAG
 from eventtrack.transfer.database import Database, open_database, sqlite_file, without_password
 from eventtrack.transfer.mlflow_facts import (
-    RUN_NAME_TAG,
     Artifacts,
     dataset_input,
     milliseconds,
@@ -96,7 +96,7 @@ class SqlStore(Source):
         for table in sorted(self._tables):
             if table in _LEFT_OUT or not _KNOWN.fullmatch(table):
                 what = _LEFT_OUT.get(table, f"rows of the table {table}")
-                self.report.left_out(what, self._count(table))
+                self.report.left_out(what, self._count(table), place=f"{self.place}: {table}")
 
     def experiments(self) -> Mapping[str, IncomingExperiment]:
         """The experiments by their ids, deleted ones too."""
@@ -167,7 +167,7 @@ class SqlStore(Source):
             run_id,
             experiment_id,
             text_of(row["name"]) or tags.get(RUN_NAME_TAG, ""),
-            user=text_of(row["user_id"]) or tags.get("mlflow.user", ""),
+            user=text_of(row["user_id"]) or tags.get(USER_TAG, ""),
             status=run_status(row["status"], damaged),
             start_ms=start_ms,
             end_ms=end_ms,
@@ -245,7 +245,8 @@ class SqlStore(Source):
             elif (source_type, target_type) == ("DATASET", "RUN"):
                 self._dataset(run, link, source_id)
             else:
-                self.report.left_out(f"links from {source_type} to {target_type}")
+                what = f"links from {source_type} to {target_type}"
+                self.report.left_out(what, place=f"{self.place}: run {run.run_id}")
 
     def _dataset(self, run: IncomingRun, link: object, dataset_id: object) -> None:
         tags = self._pairs("input_tags", "input_uuid", link, names=("name", "value"))
@@ -309,7 +310,7 @@ class _Damaged:
         self._source, self._place = source, place
 
     def __call__(self, problem: str) -> None:
-        self._source.report.damaged(self._source.place, None, f"{self._place}: {problem}")
+        self._source.report.damaged(self._source.place, None, problem, place=self._place)
 
 
 def _id_of(value: object) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from eventtrack.store.intake import IncomingFile
+from eventtrack.tags import ENTRY_POINT_TAG, GIT_COMMIT_TAG, SOURCE_NAME_TAG, SOURCE_TYPE_TAG
 from eventtrack.transfer.folders import files_below
 from eventtrack.transfer.report import Report
 from eventtrack.views.records import Dataset, DatasetInput, InputTag, ModelStatus, RunStatus
@@ -16,13 +17,12 @@ RUN_STATUSES = {1: RunStatus.RUNNING, 2: RunStatus.SCHEDULED, 3: RunStatus.FINIS
 RUN_STATUSES |= {4: RunStatus.FAILED, 5: RunStatus.KILLED}
 MODEL_STATUSES = {0: ModelStatus.UNSPECIFIED, 1: ModelStatus.PENDING, 2: ModelStatus.READY}
 MODEL_STATUSES |= {3: ModelStatus.FAILED}
-RUN_NAME_TAG = "mlflow.runName"
 # What MLflow before 1.0 kept of a run beside its tags, and the tags that say it since.
 _SOURCE_TAGS = {
-    "source_name": "mlflow.source.name",
-    "source_version": "mlflow.source.git.commit",
-    "entry_point_name": "mlflow.project.entryPoint",
-    "source_type": "mlflow.source.type",
+    "source_name": SOURCE_NAME_TAG,
+    "source_version": GIT_COMMIT_TAG,
+    "entry_point_name": ENTRY_POINT_TAG,
+    "source_type": SOURCE_TYPE_TAG,
 }
 _SOURCE_TYPES = {1: "NOTEBOOK", 2: "JOB", 3: "PROJECT", 4: "LOCAL"}
 _UNKNOWN_SOURCE = ("", "1000", "UNKNOWN")

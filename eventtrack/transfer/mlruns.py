@@ -8,8 +8,8 @@ from typing import Any
 
 from eventtrack.errors import InvalidValueError, NotFoundError
 from eventtrack.store.intake import IncomingExperiment, IncomingModel, IncomingRun
+from eventtrack.tags import RUN_NAME_TAG, USER_TAG
 from eventtrack.transfer.mlflow_facts import (
-    RUN_NAME_TAG,
     Artifacts,
     dataset_input,
     milliseconds,
@@ -70,12 +70,12 @@ class FileStore(Source):
                 hint="name the folder `mlruns` itself, the one with a folder for each experiment",
             )
         registered = list((self._root / _MODELS).glob(f"*/{_META}"))
-        self.report.left_out("registered models", len(registered))
+        self._left_out("registered models", registered)
         versions = list((self._root / _MODELS).glob(f"*/version-*/{_META}"))
-        self.report.left_out("versions of registered models", len(versions))
+        self._left_out("versions of registered models", versions)
         for experiment in self._experiments:
             traces = list(experiment.folder.glob("traces/*/trace_info.yaml"))
-            self.report.left_out("traces", len(traces))
+            self._left_out("traces", traces)
 
     def experiments(self) -> Mapping[str, IncomingExperiment]:
         """The experiments by their ids, those in the trash too."""
@@ -175,7 +175,7 @@ class FileStore(Source):
             run_id,
             experiment.source_id,
             text_of(meta.get("run_name")) or tags.get(RUN_NAME_TAG) or text_of(meta.get("name")),
-            user=text_of(meta.get("user_id")) or tags.get("mlflow.user", ""),
+            user=text_of(meta.get("user_id")) or tags.get(USER_TAG, ""),
             status=run_status(meta.get("status"), damaged),
             start_ms=start_ms,
             end_ms=end_ms,
@@ -238,6 +238,9 @@ class FileStore(Source):
         if is_whole and lacking:
             self.report.damaged(path, None, f"it does not say: {', '.join(lacking)}")
         return found
+
+    def _left_out(self, what: str, files: list[Path]) -> None:
+        self.report.left_out(what, len(files), place=files[0] if files else "")
 
     def _damaged(self, folder: Path) -> "_Damaged":
         return _Damaged(self, folder / _META)

@@ -3,7 +3,6 @@
 `{"val": {"loss": 1}}` is `val.loss`. Trackers keep a flat name `val.loss` beside it; it is another.
 """
 
-import hashlib
 import json
 from array import array
 from collections.abc import Iterable, Iterator, Mapping
@@ -11,7 +10,7 @@ from typing import Any
 
 from eventtrack.projections.points import Points
 from eventtrack.store.intake import IncomingFile
-from eventtrack.transfer.settings import number
+from eventtrack.transfer.settings import Paths, number
 from eventtrack.transfer.source import Series
 
 TEXTS_FILE = "imported/texts.json"
@@ -50,44 +49,11 @@ def remove(tree: dict[str, Any], path: Path) -> None:
     tree.pop(path[-1], None)
 
 
-class NestedNames:
-    """A flat name for each path; two paths never share a name, and the first keeps the plain one.
-
-    Args:
-        renamed: Gets the names of paths whose plain name was taken.
-    """
-
-    def __init__(self, renamed: dict[str, str]) -> None:
-        self._renamed = renamed
-        self._names: dict[Path, str] = {}
-        self._paths: dict[str, Path] = {}
-
-    def __call__(self, path: Path, plain: str | None = None) -> str:
-        """The name of a path: its parts with dots between them, or `plain`."""
-        name = self._names.get(path)
-        if name is None:
-            name = ".".join(path) if plain is None else plain
-            if self._paths.setdefault(name, path) != path:
-                original = json.dumps(path, ensure_ascii=False)
-                digest = hashlib.sha256(original.encode("utf-8", "replace")).hexdigest()[:8]
-                name = f"{name}-{digest}"
-                self._paths[name] = path
-                self._renamed[original] = name
-            self._names[path] = name
-        return name
-
-    def flat(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        """All leaves of a mapping by their names; the deepest are named first."""
-        found = sorted(leaves(values), key=lambda leaf: -len(leaf[0]))
-        named = {path: self(path) for path, _ in found}
-        return {named[path]: value for path, value in leaves(values)}
-
-
 class Rows:
     """The series and texts of one run, filled row by row."""
 
-    def __init__(self, renamed: dict[str, str]) -> None:
-        self.names = NestedNames(renamed)
+    def __init__(self) -> None:
+        self.names = Paths()
         self._points: dict[str, Points] = {}
         self._texts: dict[str, list[Entry]] = {}
 
@@ -96,9 +62,9 @@ class Rows:
         for path, value in sorted(values, key=_depth):
             found = value if type(value) is float else number(value)
             if found is None:
-                self.text(self.names(path), {"step": step, "time": time_ms, "text": value})
+                self.text(self.names.name(path), {"step": step, "time": time_ms, "text": value})
             else:
-                self.point(self.names(path), step, time_ms, found)
+                self.point(self.names.name(path), step, time_ms, found)
 
     def point(self, name: str, step: int, time_ms: int, value: float) -> None:
         """Take one point."""

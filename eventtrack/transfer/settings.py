@@ -30,10 +30,14 @@ class Paths:
             if isinstance(value, Mapping) and value:
                 yield from self.flat(value, inner)
             else:
-                yield self._names.get(inner) or self._name(inner), value
+                yield self.name(inner), value
 
-    def _name(self, path: tuple[str, ...]) -> str:
-        name, number = ".".join(path), 1
+    def name(self, path: tuple[str, ...], plain: str | None = None) -> str:
+        """The name of a path: its parts with dots between them, or `plain`, if nobody has that."""
+        known = self._names.get(path)
+        if known is not None:
+            return known
+        name, number = ".".join(path) if plain is None else plain, 1
         while self._paths.setdefault(name, path) != path:
             number += 1
             name = "/".join(path) if number == 2 else f"{'/'.join(path)}-{number}"

@@ -22,7 +22,6 @@ _NAME_PART = "tfevents"
 # Made by TensorFlow's profiler so that its folder is a run; no summary is ever in it.
 _NO_EVENTS_SUFFIX = ".profile-empty"
 _NAME_TIME = re.compile(r"tfevents\.(\d{9,10})\b")
-_PARENT_TAG = "mlflow.parentRunId"
 _TEXT_SUFFIX = "/text_summary"
 _SIMPLE_VALUE = b"\x15"  # the key of field 2, a float
 _WALL = struct.Struct("<d")
@@ -79,7 +78,7 @@ class EventFolders(Source):
             read = _Folder(files, self)
             if read.first_wall is None:
                 # A job that died at once, or has just begun: it is a run when it has an event.
-                self.report.left_out("event files without an event", len(files))
+                self.report.note(f"{folder}: event files without an event, so no run yet")
                 continue
             name = folder.relative_to(self._root).as_posix()
             # Neither moving the folders nor naming another root changes what a run is.
@@ -144,6 +143,7 @@ class _Folder:
         self._version: float | None = None
         self._last_step = -1
         self._has_begun = False  # a session of TensorFlow's
+        self._voided = 0
         for path in files:
             for column in self._columns.values():
                 column.of_earlier_files = len(column.steps)
@@ -151,6 +151,10 @@ class _Folder:
             for record in event_files.records(path, self.report):
                 if not self._quick(record):
                     self._slow(record, path, is_whole=damage == self.report.damage_count)
+        if self._voided:
+            problem = f"{self._voided} points that a restart made void were left out; "
+            problem += "those that an earlier import took stay"
+            self.report.note(f"{files[0].parent}: {problem}")
 
     def series(self) -> Series:
         """The scalars, by tag."""
@@ -198,7 +202,7 @@ class _Folder:
                 self._version = event.version
             for number in event.kinds:
                 if number in _EVENTS:
-                    self.report.left_out(_EVENTS[number])
+                    self.report.left_out(_EVENTS[number], place=path)
             if self.first_wall is None:
                 self.first_wall = event.wall
             wall = self._time(event.wall, path)
@@ -206,7 +210,7 @@ class _Folder:
             self.end = max(self.end, wall)
             self._void(event, is_whole=is_whole)
             for value in event.values:
-                self._take(value, wall, event.step)
+                self._take(value, wall, event.step, path)
             # Without a version of the format each step is compared with the one before it.
             if len(event.values) == 1 and event.values[0][-5:-4] == _SIMPLE_VALUE and self._version:
                 self._remember(record, event.values[0])
@@ -246,7 +250,7 @@ class _Folder:
                     column = self._columns.get(_tag(event_files.value_fields(value)), _Column())
                     dropped += column.drop(event.step, len(column.steps))
             self._last_step = event.step
-        self.report.left_out("points that a restart made void", dropped)
+        self._voided += dropped
 
     def _remember(self, record: bytes, value: bytes) -> None:
         fields = list(wire.fields(value))
@@ -255,7 +259,7 @@ class _Folder:
         place = wire.varint(record, 10)[1] if record[9] == 0x10 else 9
         self._known[record[place:-4]] = self._columns[wire.text(fields[0][2])]
 
-    def _take(self, value: bytes, wall: float, step: int) -> None:
+    def _take(self, value: bytes, wall: float, step: int, path: Path) -> None:
         fields = event_files.value_fields(value)
         tag = _tag(fields)
         if 9 in fields:
@@ -271,7 +275,7 @@ class _Folder:
             column.walls.append(wall)
             column.values.append(number)
         elif plugin == "hparams":
-            self._take_hparams(event_files.plugin_of(fields.get(9, b""))[1])
+            self._take_hparams(event_files.plugin_of(fields.get(9, b""))[1], path)
         elif plugin == "text" and 8 in fields:
             name = tag.removesuffix(_TEXT_SUFFIX)
             for text in event_files.tensor_texts(fields[8]):
@@ -282,9 +286,9 @@ class _Folder:
             named = _PLUGINS.get(plugin) or (
                 f"summaries of the plugin {plugin}" if plugin else None
             )
-            self.report.left_out(kind or named or "tensors")
+            self.report.left_out(kind or named or "tensors", place=path)
 
-    def _take_hparams(self, content: bytes) -> None:
+    def _take_hparams(self, content: bytes, path: Path) -> None:
         """`HParamsPluginData`: what a session began with, and how it ended."""
         for number, _, data in wire.fields(content):
             if number == 3:
@@ -294,7 +298,8 @@ class _Folder:
                         name, text = wire.text(fields.get(1, b"")), _hparam(fields.get(2, b""))
                         # TensorBoard shows those of the first session.
                         if self.params.setdefault(name, text) != text:
-                            self.report.left_out("hyperparameters of a later session that differ")
+                            what = "hyperparameters of a later session that differ"
+                            self.report.left_out(what, place=path)
             elif number == 4:
                 status = event_files.value_fields(data).get(1, 0)
                 self.status = _ENDS.get(status, RunStatus.FINISHED)

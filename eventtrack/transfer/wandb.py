@@ -6,12 +6,12 @@ from pathlib import Path
 
 from eventtrack.errors import NotFoundError
 from eventtrack.store.intake import IncomingExperiment, IncomingFile, IncomingRun
+from eventtrack.tags import USER_TAG
 from eventtrack.transfer.folders import files_below, walk
-from eventtrack.transfer.nested import NestedNames
 from eventtrack.transfer.report import Report
-from eventtrack.transfer.settings import param_text
+from eventtrack.transfer.settings import flat, param_text
 from eventtrack.transfer.source import Source, SourceRun, run_id_of
-from eventtrack.transfer.wandb_run import USER_TAG, Segment, WandbRun, first_look
+from eventtrack.transfer.wandb_run import Segment, WandbRun, first_look
 
 _RUN_FOLDER = re.compile(r"(?:offline-)?run-(\d{8}_\d+)-")
 
@@ -54,7 +54,6 @@ class RunFolders(Source):
             head = segments[0]
             read = WandbRun(segments, self.report)
             self._read(read, {id(segments)})
-            names = NestedNames(self.report.renamed)
             run = IncomingRun(
                 run_id_of("wandb", head.entity, head.project, head.name),
                 self._experiment or head.project,
@@ -63,7 +62,7 @@ class RunFolders(Source):
                 status=read.status,
                 start_ms=read.start_ms,
                 end_ms=read.end_ms,
-                params={name: param_text(value) for name, value in names.flat(read.config).items()},
+                params={name: param_text(value) for name, value in flat(read.config)},
                 tags=read.all_tags(),
             )
             yield SourceRun(head.name, run, read.series(), self._files(segments, read))

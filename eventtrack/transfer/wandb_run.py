@@ -9,6 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from eventtrack.store.intake import IncomingFile
+from eventtrack.tags import (
+    GIT_COMMIT_TAG,
+    GIT_REPOSITORY_TAG,
+    NOTE_TAG,
+    SOURCE_NAME_TAG,
+    USER_TAG,
+)
 from eventtrack.transfer import wandb_file, wire
 from eventtrack.transfer.nested import Rows, leaves, put, remove
 from eventtrack.transfer.report import Report
@@ -17,11 +24,7 @@ from eventtrack.transfer.settings import param_text
 from eventtrack.transfer.source import Series
 from eventtrack.views.records import RunStatus
 
-USER_TAG = "mlflow.user"
 _NO_PROJECT = "uncategorized"  # W&B's own name for it
-_PROGRAM_TAG = "mlflow.source.name"
-_COMMIT_TAG = "mlflow.source.git.commit"
-_REPOSITORY_TAG = "mlflow.source.git.repoURL"
 # Fields of `Record` with things that there is no place for.
 _LEFT_OUT = {
     8: "artifacts of W&B (their files are not here)",
@@ -94,9 +97,9 @@ class WandbRun:
         self.status = RunStatus.RUNNING
         self.config: dict[str, Any] = {}
         self.tags: dict[str, str] = {}
-        self.rows = Rows(report.renamed)
+        self.rows = Rows()
         self.forked_from: tuple[str, int] | None = None  # a run's id, and its last step
-        self._stats = Rows(report.renamed)
+        self._stats = Rows()
         self._report = report
         self._labels: list[str] = []
         self._summary: dict[str, Any] = {}
@@ -116,7 +119,7 @@ class WandbRun:
                 self._take(record)
             self._take_metadata(segment.path.parent / "files" / "wandb-metadata.json")
             if not (segment.path.parent / "files" / "output.log").is_file():
-                self._report.left_out("lines of the console", self._console)
+                self._left_out("lines of the console", self._console)
             if self.status != RunStatus.RUNNING:  # else it may still change, and points stay
                 self._take_summary()
         starts = [segment.start_ms for segment in self.segments if segment.start_ms > 0]
@@ -167,7 +170,7 @@ class WandbRun:
                 elif number in _CONSOLE:
                     self._console += 1
                 elif number in _LEFT_OUT:
-                    self._report.left_out(_LEFT_OUT[number])
+                    self._left_out(_LEFT_OUT[number])
         except _ODD as error:
             problem = f"a record that is not understood: {error}"
             self._report.damaged(self._segment.path, None, problem)
@@ -182,7 +185,7 @@ class WandbRun:
                 labels.append(wire.text(data))
             else:
                 fields[number] = data
-        names = {6: "wandb.group", 7: "wandb.job_type", 9: "mlflow.note.content"}
+        names = {6: "wandb.group", 7: "wandb.job_type", 9: NOTE_TAG}
         names |= {12: "wandb.sweep_id", 13: "wandb.host"}
         self.tags |= {names[n]: wire.text(data) for n, data in fields.items() if n in names}
         self.display_name = wire.text(fields.get(8, b"")) or self.display_name
@@ -203,7 +206,10 @@ class WandbRun:
         if origin == self._segment.name:
             dropped = self.rows.drop_behind(int(last_step))
             self._summary.clear()
-            self._report.left_out("points that a rewind made void", dropped)
+            if dropped:
+                problem = f"{dropped} points that a rewind made void were left out; "
+                problem += "those that an earlier import took stay"
+                self._report.note(f"{self._segment.path}: {problem}")
         elif origin:
             self.forked_from = (origin, int(last_step))
             self.tags["wandb.forked_from"] = f"{origin}?_step={int(last_step)}"
@@ -269,15 +275,15 @@ class WandbRun:
             return self._last[1]
         return self._segment.start_ms or round(self._segment.path.stat().st_mtime * 1000)
 
-    @staticmethod
-    def _without_media(row: Sequence[Leaf], report: Report) -> list[Leaf]:
+    def _without_media(self, row: Sequence[Leaf], report: Report) -> list[Leaf]:
         """The values without histograms, images and others that have a type."""
         media = {}
         for path, value in row:
             if path[-1] == "_type" and len(path) > 1:
                 media[path[:-1]] = value
         for kind in media.values():
-            report.left_out(f"logged media of the type {kind}")
+            what = f"logged media of the type {kind}"
+            report.left_out(what, place=self._segment.path)
         if not media:
             return list(row)
         return [
@@ -293,10 +299,10 @@ class WandbRun:
             found = number_in(value)
             name = ".".join(path)
             if found is not None:
-                unique = self.rows.names(("system", *path), f"system/{name}")
+                unique = self.rows.names.name(("system", *path), f"system/{name}")
                 self._stats.point(unique, 0, time_ms, found)
             else:
-                self._report.left_out("statistics of the system that are no numbers")
+                self._left_out("statistics of the system that are no numbers")
 
     def _take_exit(self, message: bytes) -> None:
         fields = {number: value for number, _, value in wire.fields(message)}
@@ -314,7 +320,7 @@ class WandbRun:
         self.end_ms = max(ends, default=None)
 
     def _take_environment(self, message: bytes) -> None:
-        names = {6: _PROGRAM_TAG, 12: "wandb.host", 13: USER_TAG}
+        names = {6: SOURCE_NAME_TAG, 12: "wandb.host", 13: USER_TAG}
         for number, kind, data in wire.fields(message):
             if number in names and kind == wire.BYTES:
                 self.tags[names[number]] = wire.text(data)
@@ -322,7 +328,7 @@ class WandbRun:
                 self._take_git(data)
 
     def _take_git(self, message: bytes) -> None:
-        names = {1: _REPOSITORY_TAG, 2: _COMMIT_TAG}
+        names = {1: GIT_REPOSITORY_TAG, 2: GIT_COMMIT_TAG}
         for number, _, data in wire.fields(message):
             if number in names:
                 self.tags[names[number]] = wire.text(data)
@@ -332,9 +338,9 @@ class WandbRun:
         try:
             found = json.loads(path.read_bytes())
             git = found.get("git") or {}
-            names = {_PROGRAM_TAG: found.get("program"), "wandb.host": found.get("host")}
+            names = {SOURCE_NAME_TAG: found.get("program"), "wandb.host": found.get("host")}
             names |= {USER_TAG: found.get("username")}
-            names |= {_COMMIT_TAG: git.get("commit"), _REPOSITORY_TAG: git.get("remote")}
+            names |= {GIT_COMMIT_TAG: git.get("commit"), GIT_REPOSITORY_TAG: git.get("remote")}
         except FileNotFoundError:
             return
         except (*_ODD, OSError) as error:
@@ -344,6 +350,9 @@ class WandbRun:
             if isinstance(text, str) and text:
                 self.tags.setdefault(name, text)
 
+    def _left_out(self, what: str, count: int = 1) -> None:
+        self._report.left_out(what, count, place=self._segment.path)
+
     def _take_summary(self) -> None:
         """What the summary says beyond the last row: numbers as metrics, texts as tags."""
         step, time_ms = self._last or (0, self._time({}))
@@ -351,7 +360,7 @@ class WandbRun:
         values = [leaf for leaf in leaves(self._summary) if leaf[0][0] not in _OWN]
         values.sort(key=lambda leaf: -len(leaf[0]))
         for path, value in self._without_media(values, Report("the rows have told")):
-            name, found = self.rows.names(path), number_in(value)
+            name, found = self.rows.names.name(path), number_in(value)
             last = self.rows.last(name)
             if found is None:
                 if value is not None and name not in known:
@@ -362,5 +371,5 @@ class WandbRun:
             elif repr(last) != repr(found) and name in self._of_summary:
                 self.rows.point(name, step, time_ms, found)
             elif repr(last) != repr(found):
-                unique = self.rows.names(("summary", *path), f"summary/{'.'.join(path)}")
+                unique = self.rows.names.name(("summary", *path), f"summary/{'.'.join(path)}")
                 self.rows.point(unique, step, time_ms, found)

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
 from pathlib import Path
 
-import pytest
 import yaml
 
 from eventtrack.store import Store
@@ -185,12 +184,6 @@ class TestMlflowDatabase(OneFile):
         """The database."""
         return SqlStore(f"sqlite:///{folder}/mlflow.db")
 
-    @pytest.mark.slow
-    @pytest.mark.timeout(1200)
-    @pytest.mark.xfail(reason="pages of SQLite are not checked yet")
-    def test_damage_of_any_byte_is_reported_and_spares_the_rest(self) -> None:
-        super().test_damage_of_any_byte_is_reported_and_spares_the_rest()
-
 
 class TestTrackio(OneFile):
     """A database of a project."""
@@ -204,13 +197,3 @@ class TestTrackio(OneFile):
     def source(self, folder: Path) -> Source:
         """The folder of databases."""
         return Databases(folder)
-
-    @pytest.mark.xfail(reason="pages of SQLite are not checked yet")
-    def test_damage_is_reported_and_spares_the_rest(self) -> None:
-        super().test_damage_is_reported_and_spares_the_rest()
-
-    @pytest.mark.slow
-    @pytest.mark.timeout(1200)
-    @pytest.mark.xfail(reason="pages of SQLite are not checked yet")
-    def test_damage_of_any_byte_is_reported_and_spares_the_rest(self) -> None:
-        super().test_damage_of_any_byte_is_reported_and_spares_the_rest()

@@ -144,7 +144,7 @@ class TestOddValues:
             expected.append((point[0], point[1], repr(point[2])))
         assert sorted(runs[A].points["loss"]) == sorted(expected)
         assert report.damage_count == damage
-        assert all(A in one.problem and "loss" in one.problem for one in report.damage)
+        assert all(A in one.place and "loss" in one.problem for one in report.damage)
         assert runs[B].points["loss"] == [(3, START_MS, "0.5")]
 
     @pytest.mark.parametrize(

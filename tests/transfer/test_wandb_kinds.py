@@ -164,7 +164,9 @@ class TestBranches:
         runs, report = show(tmp_path)
         assert runs["abc"].values("a") == [0, 1, 2, 30]
         assert runs["abc"].run.tags["wandb.summary.t"] == "2"
-        assert report.not_taken == {"points that a rewind made void": 6}
+        [note] = report.notes
+        assert "6 points that a rewind made void" in note
+        assert report.exit_code == 0
 
     def test_a_fork_begins_with_the_history_of_its_parent(self, tmp_path: Path) -> None:
         write(
@@ -219,7 +221,7 @@ class TestBranches:
         by_id = {one.run.tags.get("wandb.forked_from", "own"): one for one in runs.values()}
         own, forked = by_id["own"], by_id["one?_step=2"]
         assert own.values("loss") == [0, 1, 2, 20, 21, 6]
-        assert own.run.params == {"opt.lr": "0.1", "opt.lr-6a8c9238": "0.5", "part": "2"}
+        assert own.run.params == {"opt.lr": "0.1", "opt.lr-3": "0.5", "part": "2"}
         assert own.run.status == "FINISHED"
         assert sorted(forked.values("loss")) == [0, 1, 2, 5]
         assert own.run.tags["wandb.step_metric.val/*"] == "epoch"
