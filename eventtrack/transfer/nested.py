@@ -16,6 +16,7 @@ from eventtrack.transfer.source import Series
 TEXTS_FILE = "imported/texts.json"
 
 Path = tuple[str, ...]
+Leaf = tuple[Path, Any]
 # A text with when it was logged: `step`, `time` (milliseconds since 1970), `text`.
 Entry = dict[str, Any]
 
@@ -47,6 +48,23 @@ def remove(tree: dict[str, Any], path: Path) -> None:
             return
         tree = below
     tree.pop(path[-1], None)
+
+
+def without_media(row: Iterable[Leaf]) -> tuple[list[Leaf], list[str]]:
+    """The values that have no type, and the types of the others: images, histograms, tables.
+
+    These are mappings with a `_type`, and all else in them is left out as well.
+    """
+    row = list(row)
+    media = {path[:-1]: str(kind) for path, kind in row if path[-1] == "_type" and len(path) > 1}
+    if not media:
+        return row, []
+    kept = [
+        (path, value)
+        for path, value in row
+        if not any(path[:length] in media for length in range(1, len(path)))
+    ]
+    return kept, list(media.values())
 
 
 class Rows:

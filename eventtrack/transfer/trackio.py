@@ -1,28 +1,38 @@
-"""Trackio's databases: a SQLite file for each project."""
+"""Trackio's databases: a SQLite file for each project, and rows beside them that wait for one."""
 
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
-from eventtrack.errors import NotFoundError
-from eventtrack.store.intake import IncomingExperiment, IncomingRun
-from eventtrack.transfer.columns import Columns
+from eventtrack.errors import InvalidValueError, NotFoundError
+from eventtrack.store.intake import IncomingExperiment, IncomingFile, IncomingRun
 from eventtrack.transfer.database import SqliteDatabase
 from eventtrack.transfer.folders import files_below
+from eventtrack.transfer.mlflow_facts import rounded, text_of
+from eventtrack.transfer.nested import Rows, leaves, without_media
+from eventtrack.transfer.report import Report
 from eventtrack.transfer.settings import flat, iso_milliseconds, number, param_text
-from eventtrack.transfer.source import Source, SourceRun, run_id_of
+from eventtrack.transfer.source import Series, Source, SourceRun, run_id_of
+from eventtrack.transfer.trackio_inbox import INBOX, Row, decoded, rows_in
 from eventtrack.views.records import RunStatus
 
-_decode = msgspec.json.Decoder(dict[str, Any]).decode
 _RUN_ID = re.compile("[0-9a-f]{32}")  # a form that ids have here too
 _LEFT_OUT = {"traces": "traces", "alerts": "alerts", "artifact_versions": "artifacts of Trackio"}
+# Tables that are taken, that belong to one of those above, or that are Trackio's own bookkeeping.
+_KNOWN = re.compile(
+    r"metrics|configs|system_metrics|project_metadata|pending_uploads|artifacts|artifact_.*"
+    r"|(external_)?run_artifact_links|traces.*|sqlite_.*"
+)
+_METRICS, _SYSTEM, _CONFIGS = "metrics", "system_metrics", "configs"
 
 
 class Databases(Source):
-    """The runs of one database, or of all in a folder."""
+    """The runs of one database, or of all in a folder.
+
+    On disks of networks Trackio writes rows to files first; those that no database has yet are
+    read as well.
+    """
 
     kind = "trackio"
 
@@ -30,9 +40,25 @@ class Databases(Source):
         root = place.resolve()
         super().__init__(root.as_uri())
         self._experiment = experiment
-        paths = sorted(root.glob("*.db")) if root.is_dir() else [root]
-        self._projects = [_Project(path, self) for path in paths]
-        self._projects = [one for one in self._projects if "metrics" in one.tables]
+        self._projects: dict[str, _Project] = {}
+        for path in sorted(root.glob("*.db")) if root.is_dir() else [root]:
+            try:
+                project = _Project(path, self.report)
+            except InvalidValueError as error:
+                if not root.is_dir():
+                    raise
+                self.report.damaged(path, None, error.message)
+                continue
+            if project.has_runs:
+                self._projects[project.name] = project
+            else:
+                self.report.missing(str(path), "it has no tables of Trackio's")
+                project.close()
+        folder = root if root.is_dir() else root.parent
+        for row in rows_in(folder / INBOX, self.report):
+            if root.is_dir() or row.project in self._projects:
+                path = folder / f"{row.project}.db"
+                self._projects.setdefault(row.project, _Project(path, self.report)).wait(row)
         if not self._projects:
             raise NotFoundError(
                 f"cannot import {place}: there is no database of Trackio's",
@@ -42,99 +68,195 @@ class Databases(Source):
 
     def experiments(self) -> Mapping[str, IncomingExperiment]:
         """An experiment for each project."""
-        names = {self._experiment or one.name for one in self._projects}
+        names = {self._experiment or name for name in self._projects}
         return {name: IncomingExperiment(name) for name in sorted(names)}
 
     def count(self) -> int:
         """How many runs there are."""
-        return sum(len(one.runs) for one in self._projects)
+        return sum(len(project.runs()) for project in self._projects.values())
 
     def runs(self) -> Iterator[SourceRun]:
         """Every run of every project."""
-        for project in self._projects:
-            for key, name in project.runs:
-                yield project.run(key, name, self._experiment or project.name)
+        for name, project in sorted(self._projects.items()):
+            for key, run_name in project.runs().items():
+                yield _Run(project, key, run_name).source_run(self._experiment or name)
 
     def close(self) -> None:
         """Let go of the files."""
-        for one in self._projects:
-            one.database.close()
+        for project in self._projects.values():
+            project.close()
 
 
 class _Project:
-    """One database. Runs are told apart by `run_id`, in older ones by `run_name`."""
+    """One database, if there is one, and rows that wait for it.
 
-    def __init__(self, path: Path, source: Databases) -> None:
-        self.path, self.name, self.report = path, path.stem, source.report
-        self.database = SqliteDatabase(path, source.report)
-        self.tables = self.database.tables()
-        for table, what in _LEFT_OUT.items():
-            if table in self.tables:
-                for (count,) in self.database.rows(f"SELECT count(*) FROM {table}"):  # noqa: S608
-                    self.report.left_out(what, count)
-        self._key = "run_id" if "run_id" in self.tables.get("metrics", ()) else "run_name"
-        self.runs = list(self._runs()) if "metrics" in self.tables else []
+    Runs are told apart by `run_id`, in older databases by `run_name`.
+    """
 
-    def run(self, key: str, name: str, experiment: str) -> SourceRun:
-        """One run, whose rows are read at once."""
-        columns, times = Columns(), []
-        for row_id, stamp, step, text in self._rows("metrics", "step", key):
-            values = self._decoded(text, row_id, "metrics")
-            times.append(_milliseconds(stamp))
-            columns.row(int(step), times[-1], values)
-        for row_id, stamp, step, text in self._rows("system_metrics", "0", key):
-            values = self._decoded(text, row_id, "system_metrics")
-            system = {f"system/{name}": value for name, value in flat(values)}
-            columns.row(int(step), _milliseconds(stamp), system)
-        config = self._config(key)
-        created = config.pop("_Created", None)
-        begun = _milliseconds(created) if isinstance(created, str) else min(times, default=0)
+    def __init__(self, path: Path, report: Report) -> None:
+        self.path, self.name, self.report = path, path.stem, report
+        self._database = SqliteDatabase(path, report) if path.is_file() else None
+        self._tables = {} if self._database is None else self._database.tables()
+        self._waiting: list[Row] = []
+        self._logged: set[str] | None = None  # ids of the rows that the database has
+        self._runs: dict[str, str] | None = None
+        for table in sorted(self._tables):
+            if self.has_runs and (table in _LEFT_OUT or not _KNOWN.fullmatch(table)):
+                what = _LEFT_OUT.get(table, f"rows of the table {table}")
+                for (count,) in self._rows(f'SELECT count(*) FROM "{table}"'):  # noqa: S608
+                    report.left_out(what, count, place=path)
+
+    @property
+    def has_runs(self) -> bool:
+        """Whether it is a database of Trackio's."""
+        return _METRICS in self._tables
+
+    def wait(self, row: Row) -> None:
+        """Take a row that the database may not have yet."""
+        if self._logged is None:
+            self._logged = set()
+            for table in (_METRICS, _SYSTEM):
+                if "log_id" in self._tables.get(table, ()):
+                    query = f"SELECT log_id FROM {table} WHERE log_id IS NOT NULL"  # noqa: S608
+                    self._logged |= {text_of(log_id) for (log_id,) in self._rows(query)}
+        if not row.log_id or row.log_id not in self._logged:
+            self._logged.add(row.log_id)
+            self._waiting.append(row)
+
+    def runs(self) -> dict[str, str]:
+        """The last name of each run, by its key."""
+        if self._runs is None:
+            self._runs = {}
+            for table in (_CONFIGS, _SYSTEM, _METRICS):
+                if "run_name" in self._tables.get(table, ()):
+                    query = f"SELECT {self._key(table)} k, run_name FROM {table} GROUP BY 1, 2 "  # noqa: S608
+                    for key, name in self._rows(f"{query} ORDER BY max(rowid)"):
+                        self._runs[text_of(key)] = text_of(name)
+            for row in self._waiting:
+                self._runs.setdefault(row.key, row.run)
+        return dict(sorted(self._runs.items()))
+
+    def rows(self, table: str, key: str) -> Iterator[Row]:
+        """The rows of a run in one of the tables, and those that wait for it."""
+        has = self._tables.get(table, set())
+        if has:
+            content = "config" if table == _CONFIGS else "metrics"
+            time = "created_at" if table == _CONFIGS else "timestamp"
+            columns = [name if name in has else "NULL" for name in (time, "step", content)]
+            query = f"SELECT rowid, {', '.join(columns)} FROM {table} "  # noqa: S608
+            query += f"WHERE {self._key(table)} = :key ORDER BY rowid"
+            for number_of_row, stamp, step, text in self._rows(query, key=key):
+                place = f"row {number_of_row} of {table}"
+                values = decoded(text, self.path, place, self.report)
+                yield Row(self.name, "", key, table, stamp, step, values, self.path, place, "")
+        yield from (row for row in self._waiting if (row.kind, row.key) == (table, key))
+        if table == _CONFIGS:
+            for row in self._waiting:
+                if row.key == key and row.config:
+                    yield row._replace(values=row.config)
+
+    def close(self) -> None:
+        """Let go of the file."""
+        if self._database is not None:
+            self._database.close()
+
+    def _key(self, table: str) -> str:
+        """What tells runs apart: their id; in older rows, which have none, their name."""
+        if "run_id" not in self._tables[table]:
+            return "run_name"
+        return "coalesce(nullif(run_id, ''), run_name)"
+
+    def _rows(self, query: str, **values: Any) -> Iterator[tuple[Any, ...]]:
+        if self._database is not None:
+            yield from self._database.rows(query, **values)
+
+
+class _Run:
+    """One run, whose rows are read at once."""
+
+    def __init__(self, project: _Project, key: str, name: str) -> None:
+        self._project, self._key, self._name = project, key, name
+        self._report = project.report
+        self._logged, self._system = Rows(), Rows()
+        self._config: dict[str, Any] = {}
+        self._created: list[int] = []
+        self._times: list[int] = []
+        self._step = -1  # of the row before
+        # A run that is resumed says its configuration, and when it was created, once more.
+        for row in project.rows(_CONFIGS, key):
+            self._config |= row.values
+            for stamp in (row.values.get("_Created"), row.stamp):
+                created = iso_milliseconds(stamp) if isinstance(stamp, str) else None
+                self._created += [] if created is None else [created]
+        rows, system = list(project.rows(_METRICS, key)), list(project.rows(_SYSTEM, key))
+        # The first time there is, for rows that have none of their own.
+        stamps = [row.stamp for row in (*rows, *system) if isinstance(row.stamp, str)]
+        times = [time for time in map(iso_milliseconds, stamps) if time is not None]
+        changed = [round(path.stat().st_mtime * 1000) for path in {row.file for row in rows}]
+        self._last = min(self._created or times[:1] or changed, default=0)
+        for row in rows:
+            self._take(row)
+        for row in system:
+            self._take_system(row)
+
+    def source_run(self, experiment: str) -> SourceRun:
+        """The run as an import takes it."""
+        key, config, project = self._key, dict(self._config), self._project
+        config.pop("_Created", None)
         user, group = config.pop("_Username", None), config.pop("_Group", None)
         tags = {} if group is None else {"trackio.group": str(group)}
-        for name_of_text, value in columns.texts.items():
-            if number(value) is None and value is not None:
-                tags[f"trackio.last.{name_of_text}"] = param_text(value)
+        for name, value in self._logged.last_texts().items():
+            tags[f"trackio.last.{name}"] = param_text(value)
         run = IncomingRun(
-            key if _RUN_ID.fullmatch(key) else run_id_of("trackio", self.name, key),
+            key if _RUN_ID.fullmatch(key) else run_id_of("trackio", project.name, key),
             experiment,
-            name,
+            self._name,
             user=str(user or ""),
             status=RunStatus.FINISHED,  # Trackio does not keep how a run ended
-            start_ms=begun,
-            end_ms=max(times, default=None),
+            start_ms=min([*self._created, *self._times], default=self._last),
+            end_ms=max(self._times, default=None),
             params={path: param_text(value) for path, value in flat(config)},
             tags=tags,
         )
-        files = files_below(self.path.parent / "media" / self.name / name, self.report)
-        return SourceRun(f"{self.name}/{key}", run, columns.series(), files)
+        return SourceRun(f"{project.name}/{key}", run, self._series(), self._files())
 
-    def _runs(self) -> Iterator[tuple[str, str]]:
-        key = self._key
-        tables = [one for one in ("metrics", "configs") if key in self.tables.get(one, ())]
-        parts = [f"SELECT {key} k, run_name n FROM {table}" for table in tables]  # noqa: S608
-        query = f"SELECT k, min(n) FROM ({' UNION ALL '.join(parts)}) GROUP BY k ORDER BY k"  # noqa: S608
-        for found, name in self.database.rows(query):
-            yield str(found), str(name)
+    def _series(self) -> Series:
+        yield from self._logged.series()
+        yield from self._system.series()
 
-    def _rows(self, table: str, step: str, key: str) -> Iterator[tuple[Any, ...]]:
-        if table in self.tables:
-            query = f"SELECT id, timestamp, {step}, metrics FROM {table} WHERE {self._key} = :key"  # noqa: S608
-            yield from self.database.rows(f"{query} ORDER BY id", key=key)
+    def _files(self) -> Iterator[IncomingFile]:
+        media = self._project.path.parent / "media" / self._project.name
+        folder = media / self._name
+        if self._name and media in folder.resolve().parents:
+            yield from files_below(folder, self._report)
+        yield from self._logged.files()
 
-    def _config(self, key: str) -> dict[str, Any]:
-        if "configs" in self.tables:
-            query = f"SELECT id, config FROM configs WHERE {self._key} = :key ORDER BY id"  # noqa: S608
-            for row_id, text in self.database.rows(query, key=key):
-                return self._decoded(text, row_id, "configs")
-        return {}
+    def _take(self, row: Row) -> None:
+        time = self._time(row)
+        step = None if row.step is None else rounded(row.step, "step", row.damaged(self._report))
+        self._step = self._step + 1 if step is None else step
+        values, media = without_media(leaves(row.values))
+        for kind in media:
+            self._report.left_out(f"logged media of the type {kind}", place=row.file)
+        self._logged.row(self._step, time, values)
 
-    def _decoded(self, text: str | bytes, row_id: int, table: str) -> dict[str, Any]:
-        try:
-            return _decode(text)
-        except msgspec.DecodeError as error:
-            self.report.damaged(self.path, None, f"row {row_id} of {table}: {error}")
-            return {}
+    def _take_system(self, row: Row) -> None:
+        time = self._time(row)
+        for path, value in leaves(row.values):
+            found = number(value)
+            if found is None:
+                what = "statistics of the system that are no numbers"
+                self._report.left_out(what, place=row.file)
+                continue
+            name = self._logged.names.name(("system", *path), f"system/{'.'.join(path)}")
+            self._system.point(name, 0, time, found)
 
-
-def _milliseconds(stamp: str) -> int:
-    return iso_milliseconds(stamp) or 0
+    def _time(self, row: Row) -> int:
+        """The row's time in milliseconds; that of the row before it, if it has none."""
+        found = iso_milliseconds(row.stamp) if isinstance(row.stamp, str) else None
+        if found is not None:
+            self._last = found
+        elif row.stamp is not None:
+            row.damaged(self._report)(f"no time: {row.stamp!r:.100}; it has the one before")
+        self._times.append(self._last)
+        return self._last

@@ -17,7 +17,7 @@ from eventtrack.tags import (
     USER_TAG,
 )
 from eventtrack.transfer import wandb_file, wire
-from eventtrack.transfer.nested import Rows, leaves, put, remove
+from eventtrack.transfer.nested import Leaf, Rows, leaves, put, remove, without_media
 from eventtrack.transfer.report import Report
 from eventtrack.transfer.settings import number as number_in
 from eventtrack.transfer.settings import param_text
@@ -38,8 +38,6 @@ _OWN = ("_step", "_timestamp", "_runtime", "_wandb")
 _TIME_MAX = 2**63 / 1000 - 1  # seconds; times are kept in milliseconds, as int64
 # What odd messages raise; the last: messages that are nested without end.
 _ODD = (ValueError, TypeError, AttributeError, OverflowError, struct.error, RecursionError)
-
-Leaf = tuple[tuple[str, ...], Any]
 
 
 @dataclass
@@ -241,7 +239,7 @@ class WandbRun:
             else:
                 row.append((path, value))
         step, time_ms = self._step(own, message), self._time(own)
-        self.rows.row(step, time_ms, self._without_media(row, self._report))
+        self.rows.row(step, time_ms, self._without_media(row))
         self._last = (step, time_ms)
 
     def _step(self, own: dict[str, Any], message: bytes) -> int:
@@ -275,22 +273,11 @@ class WandbRun:
             return self._last[1]
         return self._segment.start_ms or round(self._segment.path.stat().st_mtime * 1000)
 
-    def _without_media(self, row: Sequence[Leaf], report: Report) -> list[Leaf]:
-        """The values without histograms, images and others that have a type."""
-        media = {}
-        for path, value in row:
-            if path[-1] == "_type" and len(path) > 1:
-                media[path[:-1]] = value
-        for kind in media.values():
-            what = f"logged media of the type {kind}"
-            report.left_out(what, place=self._segment.path)
-        if not media:
-            return list(row)
-        return [
-            (path, value)
-            for path, value in row
-            if not any(path[:length] in media for length in range(1, len(path)))
-        ]
+    def _without_media(self, row: Sequence[Leaf]) -> list[Leaf]:
+        values, media = without_media(row)
+        for kind in media:
+            self._left_out(f"logged media of the type {kind}")
+        return values
 
     def _take_stats(self, message: bytes) -> None:
         times = [data for n, _, data in wire.fields(message) if n == 2]
@@ -359,7 +346,7 @@ class WandbRun:
         known = set(self.rows.last_texts())
         values = [leaf for leaf in leaves(self._summary) if leaf[0][0] not in _OWN]
         values.sort(key=lambda leaf: -len(leaf[0]))
-        for path, value in self._without_media(values, Report("the rows have told")):
+        for path, value in without_media(values)[0]:
             name, found = self.rows.names.name(path), number_in(value)
             last = self.rows.last(name)
             if found is None:
