@@ -1,15 +1,16 @@
 """A server that speaks MLflow's REST API: MLflow's own, eventtrack's, or another's."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from eventtrack.errors import EndpointMissingError, EventtrackError, RemoteUnavailableError
+from eventtrack.limits import SEARCH_EXPERIMENTS_RESULTS_DEFAULT, SEARCH_RUNS_RESULTS_DEFAULT
 from eventtrack.projections.points import Points
-from eventtrack.rest import TrackingServer, address_of, records
-from eventtrack.rest.artifacts import bounded
+from eventtrack.rest import TrackingServer, address_of
 from eventtrack.rest.calls import API, all_pages
-from eventtrack.rest.connection import path_text
+from eventtrack.rest.connection import Json, path_text
+from eventtrack.rest.experiments import VIEWS
 from eventtrack.store.intake import (
     IncomingExperiment,
     IncomingFile,
@@ -17,22 +18,32 @@ from eventtrack.store.intake import (
     IncomingRun,
 )
 from eventtrack.tags import RUN_NAME_TAG
-from eventtrack.transfer.mlflow_facts import milliseconds
+from eventtrack.transfer.mlflow_facts import (
+    Damaged,
+    dataset_input,
+    milliseconds,
+    rounded,
+    run_status,
+    text_of,
+)
+from eventtrack.transfer.mlflow_points import measured
+from eventtrack.transfer.mlflow_points import series as point_series
+from eventtrack.transfer.report import error_text
 from eventtrack.transfer.source import Series, Source, SourceModel, SourceRun
 from eventtrack.views.records import (
-    Experiment,
     FileInfo,
     LifecycleStage,
     Metric,
     ModelStatus,
     PagedList,
-    Run,
     ViewType,
 )
 
 _PROXY = "/api/2.0/mlflow-artifacts/artifacts"
 _STATUS_PREFIX = "LOGGED_MODEL_"
 _CHUNK_BYTES = 2**20
+_HISTORY = "metrics/get-history"
+_HISTORY_PAGE = 25_000
 Listing = Callable[[str], list[FileInfo]]
 
 
@@ -48,29 +59,33 @@ class ServerStore(Source):
     def __init__(self, url: str) -> None:
         self._server = TrackingServer(address_of(url))
         super().__init__(self._server.url)
-
-        def fetch(token: str | None) -> PagedList[Experiment]:
-            return self._server.search_experiments(ViewType.ALL, page_token=token)
-
-        self._experiments = list(all_pages(fetch))
-        self._runs: list[Run] = []
-        for one in self._experiments:
-            self._runs += self._runs_of(one.experiment_id)
+        body = {"max_results": SEARCH_EXPERIMENTS_RESULTS_DEFAULT, "view_type": VIEWS[ViewType.ALL]}
+        self._experiments = {
+            text_of(one.get("experiment_id")): one
+            for one in self._pages("experiments/search", body, "experiments")
+        }
+        self._runs: dict[str, Json] = {}
+        for experiment_id in self._experiments:
+            body = {"experiment_ids": [experiment_id], "run_view_type": VIEWS[ViewType.ALL]}
+            body |= {"max_results": SEARCH_RUNS_RESULTS_DEFAULT}
+            for run in self._tried("runs/search", body, "runs", f"experiment {experiment_id}"):
+                info = _mapping(run.get("info"))
+                self._runs[text_of(info.get("run_id") or info.get("run_uuid"))] = run
 
     def experiments(self) -> Mapping[str, IncomingExperiment]:
         """The experiments by their ids, deleted ones too."""
-        return {
-            one.experiment_id: IncomingExperiment(
-                one.name,
-                tags=one.tags,
-                created_ms=milliseconds(one.creation_time),
-                updated_ms=milliseconds(one.last_update_time),
-                deleted_ms=one.last_update_time
-                if one.lifecycle_stage == LifecycleStage.DELETED
-                else None,
+        found = {}
+        for experiment_id, one in self._experiments.items():
+            damaged = self._damaged(f"experiment {experiment_id}")
+            updated_ms = milliseconds(one.get("last_update_time"), damaged)
+            found[experiment_id] = IncomingExperiment(
+                text_of(one.get("name")) or experiment_id,
+                tags=_texts(one.get("tags")),
+                created_ms=milliseconds(one.get("creation_time"), damaged),
+                updated_ms=updated_ms,
+                deleted_ms=(updated_ms or 0) if _is_deleted(one) else None,
             )
-            for one in self._experiments
-        }
+        return found
 
     def count(self) -> int:
         """How many runs there are."""
@@ -78,74 +93,131 @@ class ServerStore(Source):
 
     def runs(self) -> Iterator[SourceRun]:
         """Every run; points and files are asked for when it is its turn."""
-        for found in self._runs:
-            info = found.info
-            deleted = info.lifecycle_stage == LifecycleStage.DELETED
-            run = IncomingRun(
-                info.run_id,
-                info.experiment_id,
-                info.run_name or found.data.tags.get(RUN_NAME_TAG, ""),
-                user=info.user_id,
-                status=info.status,
-                start_ms=info.start_time,
-                end_ms=info.end_time or None,
-                deleted_ms=(info.end_time or info.start_time) if deleted else None,
-                params=found.data.params,
-                tags=found.data.tags,
-                datasets=found.inputs.dataset_inputs,
-                models_read=[one.model_id for one in found.inputs.model_inputs],
-                models_written=[(one.model_id, one.step) for one in found.outputs.model_outputs],
-            )
-            yield SourceRun(info.run_id, run, self._series(found), self._run_files(info.run_id))
+        yield from self.each(self._runs.items(), self._run, lambda item: f"run {item[0]}")
 
     def models(self) -> Iterator[SourceModel]:
         """Every logged model that is not deleted; none where the server does not know of them."""
-        for experiment in self._experiments:
-            token: str | None = ""
-            while token is not None:
-                body: dict[str, Any] = {"experiment_ids": [experiment.experiment_id]}
-                body |= {"page_token": token} if token else {}
-                try:
-                    answer = self._server.connection.post(f"{API}logged-models/search", body)
-                except EndpointMissingError:
-                    return
-                for found in answer.get("models") or ():
-                    yield self._model(found)
-                token = answer.get("next_page_token") or None
+        for experiment_id in self._experiments:
+            body = {"experiment_ids": [experiment_id]}
+            owner = f"models of experiment {experiment_id}"
+            try:
+                found = list(self._tried("logged-models/search", body, "models", owner))
+            except EndpointMissingError:
+                return
+            yield from self.each(found, self._model, lambda _: f"{self.place}: a logged model")
 
     def close(self) -> None:
         """Let go of the connections."""
         self._server.close()
 
-    def _runs_of(self, experiment_id: str) -> Iterator[Run]:
-        def fetch(token: str | None) -> PagedList[Run]:
-            return self._server.search_runs(
-                [experiment_id], view_type=ViewType.ALL, page_token=token
+    def _run(self, item: tuple[str, Json]) -> SourceRun:
+        run_id, source = item
+        info, data = _mapping(source.get("info")), _mapping(source.get("data"))
+        damaged = self._damaged(f"run {run_id}")
+        tags = _texts(data.get("tags"))
+        keys = [text_of(one.get("key")) for one in _mappings(data.get("metrics"))]
+        end_ms = milliseconds(info.get("end_time"), damaged)
+        start_ms = milliseconds(info.get("start_time"), damaged)
+        series: Series = self._series(run_id, keys, start_ms or end_ms or 0)
+        if start_ms is None:
+            series = list(series)
+            first = min((min(points.timestamps) for _, points in series if points), default=None)
+            start_ms = first or end_ms or 0
+        run = IncomingRun(
+            run_id,
+            text_of(info.get("experiment_id")),
+            text_of(info.get("run_name")) or tags.get(RUN_NAME_TAG, ""),
+            user=text_of(info.get("user_id")),
+            status=run_status(info.get("status"), damaged),
+            start_ms=start_ms,
+            end_ms=end_ms,
+            deleted_ms=(end_ms or start_ms) if _is_deleted(info) else None,
+            params=_texts(data.get("params")),
+            tags=tags,
+        )
+        inputs, outputs = _mapping(source.get("inputs")), _mapping(source.get("outputs"))
+        for used in _mappings(inputs.get("dataset_inputs")):
+            dataset = _mapping(used.get("dataset"))
+            run.datasets.append(dataset_input(dataset, _texts(used.get("tags"))))
+        for read in _mappings(inputs.get("model_inputs")):
+            run.models_read.append(text_of(read.get("model_id")))
+        for written in _mappings(outputs.get("model_outputs")):
+            step = rounded(written.get("step") or 0, "step", damaged) or 0
+            run.models_written.append((text_of(written.get("model_id")), step))
+        return SourceRun(run_id, run, series, self._run_files(run_id))
+
+    def _series(self, run_id: str, keys: Iterable[str], start_ms: int) -> Series:
+        """The points of each metric; a metric that the server does not give is reported."""
+        damaged = self._damaged(f"metrics of run {run_id}")
+        for key in keys:
+            query = {"run_id": run_id, "metric_key": key, "max_results": _HISTORY_PAGE}
+            points = self._tried(_HISTORY, query, "metrics", f"metric {key} of run {run_id}")
+            rows = (
+                (key, one.get("timestamp", 0), one.get("step", 0), one.get("value", 0), None)
+                for one in points
             )
+            yield from point_series(rows, start_ms, damaged)
 
-        return all_pages(fetch)
-
-    def _series(self, run: Run) -> Series:
-        for key in run.data.metrics:
-            yield key, history(self._server, run.info.run_id, key)
-
-    def _model(self, found: Mapping[str, Any]) -> SourceModel:
-        info, data = found.get("info") or {}, found.get("data") or {}
+    def _model(self, found: Json) -> SourceModel:
+        info, data = _mapping(found.get("info")), _mapping(found.get("data"))
         model_id = str(info["model_id"])
+        damaged = self._damaged(f"model {model_id}")
+        updated_ms = milliseconds(info.get("last_updated_timestamp_ms"), damaged)
+        created_ms = milliseconds(info.get("creation_timestamp_ms"), damaged) or updated_ms or 0
+        points = [
+            {
+                "metric_name": one.get("key"),
+                "metric_timestamp_ms": one.get("timestamp", 0),
+                "metric_step": one.get("step", 0),
+                "metric_value": one.get("value", 0),
+                "run_id": one.get("run_id"),
+                "dataset_name": one.get("dataset_name"),
+                "dataset_digest": one.get("dataset_digest"),
+            }
+            for one in _mappings(data.get("metrics"))
+            if one.get("run_id")
+        ]
         model = IncomingModel(
             model_id,
             str(info["experiment_id"]),
-            str(info.get("name") or ""),
+            text_of(info.get("name")),
             status=_model_status(str(info.get("status") or "")),
-            created_ms=int(info.get("creation_timestamp_ms") or 0),
-            updated_ms=int(info.get("last_updated_timestamp_ms") or 0),
+            created_ms=created_ms,
+            updated_ms=updated_ms or created_ms,
             source_run_id=info.get("source_run_id") or None,
             model_type=info.get("model_type") or None,
             params=_texts(data.get("params")),
             tags=_texts(info.get("tags")),
-            points=[_model_point(one) for one in data.get("metrics") or () if one.get("run_id")],
+            points=list(measured(points, created_ms, damaged)),
         )
         return SourceModel(model, self._model_files(str(info.get("artifact_uri") or ""), model_id))
+
+    def _pages(self, path: str, body: Json, name: str) -> Iterator[Json]:
+        """The items of all pages, as the server writes them."""
+
+        def fetch(token: str | None) -> PagedList[Json]:
+            asked = body | ({"page_token": token} if token else {})
+            connection = self._server.connection
+            answer = (
+                connection.get(API + path, asked)
+                if path == _HISTORY
+                else connection.post(API + path, asked)
+            )
+            return PagedList(_mappings(answer.get(name)), answer.get("next_page_token") or None)
+
+        return all_pages(fetch)
+
+    def _tried(self, path: str, body: Json, name: str, owner: str) -> Iterator[Json]:
+        """As `_pages`; that the server refuses is reported, and what it gave is taken."""
+        try:
+            yield from self._pages(path, body, name)
+        except (RemoteUnavailableError, EndpointMissingError):
+            raise  # the server has gone: the rest waits for the next import
+        except EventtrackError as error:
+            self.report.missing(f"{name} of {owner}", error.message)
+
+    def _damaged(self, place: str) -> Damaged:
+        return lambda problem: self.report.damaged(self.place, None, problem, place=place)
 
     def _run_files(self, run_id: str) -> Iterator[IncomingFile]:
         def chunks(path: str) -> Iterator[bytes]:
@@ -185,15 +257,18 @@ class ServerStore(Source):
         self, listing: Listing, chunks: Callable[[str], Iterator[bytes]], owner: str
     ) -> Iterator[IncomingFile]:
         """Every file, folder by folder; that a folder cannot be listed is reported."""
-        waiting = [""]
+        waiting, listed = [""], set[str]()
         while waiting:
             folder = waiting.pop()
+            if folder in listed:
+                continue  # a server that lists a folder within itself
+            listed.add(folder)
             try:
                 found = listing(folder)
             except RemoteUnavailableError:
                 raise  # the server has gone: the rest waits for the next import
-            except EventtrackError as error:
-                self.report.missing(f"artifacts {folder or 'of'} {owner}", error.message)
+            except (EventtrackError, KeyError, TypeError, ValueError) as error:
+                self.report.missing(f"artifacts {folder or 'of'} {owner}", error_text(error))
                 continue
             for one in found:
                 if one.is_dir:
@@ -229,12 +304,6 @@ def history(server: TrackingServer, run_id: str, key: str) -> Points:
     return points
 
 
-def _model_point(one: Mapping[str, Any]) -> Metric:
-    point = records.metric(dict(one), str(one["run_id"]))
-    point.dataset_name, point.dataset_digest = one.get("dataset_name"), one.get("dataset_digest")
-    return point
-
-
 def _model_status(status: str) -> str:
     found = status.removeprefix(_STATUS_PREFIX)
     found = {"UPLOAD_FAILED": ModelStatus.FAILED}.get(found, found)
@@ -242,4 +311,18 @@ def _model_status(status: str) -> str:
 
 
 def _texts(pairs: Any) -> dict[str, str]:
-    return {str(one["key"]): str(one.get("value", "")) for one in pairs or ()}
+    """A list of keys and values, the last of each key."""
+    return {text_of(one.get("key")): text_of(one.get("value")) for one in _mappings(pairs)}
+
+
+def _mapping(value: Any) -> Json:
+    return value if isinstance(value, dict) else {}
+
+
+def _mappings(value: Any) -> list[Json]:
+    """The objects in a list; none where it is no list."""
+    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
+
+
+def _is_deleted(facts: Json) -> bool:
+    return facts.get("lifecycle_stage") == LifecycleStage.DELETED
