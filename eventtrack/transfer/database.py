@@ -47,6 +47,7 @@ class SqliteDatabase(Database):
         self._copy: tempfile.TemporaryDirectory[str] | None = None
         try:
             self._connection = self._opened()
+            self._connection.text_factory = self._text
             self._check()
         except sqlite3.Error as error:
             self.close()
@@ -56,7 +57,6 @@ class SqliteDatabase(Database):
             raise InvalidValueError(
                 f"cannot read {path} as a SQLite database: {error}", hint=hint
             ) from error
-        self._connection.text_factory = self._text
 
     def tables(self) -> dict[str, set[str]]:
         """The columns of every table and view, by its name."""

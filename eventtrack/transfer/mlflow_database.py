@@ -45,6 +45,13 @@ _KNOWN = re.compile(
     r"|evaluation_dataset.*|entity_associations|alembic_.*|sqlite_.*|sql_.*|workspaces|jobs"
     r"|job_locks|scheduler_leases"
 )
+# Tables of rows that belong to a row of another.
+_OWNED = (
+    ("metrics", "run_uuid", "runs"),
+    ("params", "run_uuid", "runs"),
+    ("tags", "run_uuid", "runs"),
+    ("experiment_tags", "experiment_id", "experiments"),
+)
 _RUN_FIELDS = (
     *("run_uuid", "experiment_id", "name", "user_id", "status", "start_time", "end_time"),
     *("lifecycle_stage", "artifact_uri", "deleted_time", "source_type", "source_name"),
@@ -139,6 +146,8 @@ class SqlStore(Source):
         # Read at once, since a database may allow one open query; a run is a few hundred bytes.
         for row in list(self._records("runs", _RUN_FIELDS, order="run_uuid")):
             yield self._run(row)
+        for table, column, owners in _OWNED:
+            self._check_owners(table, column, owners)
 
     def models(self) -> Iterator[SourceModel]:
         """Every logged model."""
@@ -258,6 +267,19 @@ class SqlStore(Source):
         for row in found:
             used = {name: row[column] for column, name in _DATASET_FIELDS.items()}
             run.datasets.append(dataset_input(used, tags))
+
+    def _check_owners(self, table: str, column: str, owners: str) -> None:
+        """Report the rows that belong to nothing: they are in no run and no experiment."""
+        query = (
+            f"SELECT t.{column}, count(*) FROM {table} t "  # noqa: S608 - our own names
+            f"LEFT JOIN {owners} o ON o.{column} = t.{column} "
+            f"WHERE o.{column} IS NULL GROUP BY t.{column}"
+        )
+        for owner, count in self._database.rows(query) if table in self._tables else ():
+            problem = (
+                f"{count} rows belong to {column} {owner!r:.100}, which {owners} does not have"
+            )
+            self.report.damaged(self.place, None, problem, place=table, count=count)
 
     def _records(
         self,

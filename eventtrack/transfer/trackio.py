@@ -100,6 +100,8 @@ class _Project:
         self._waiting: list[Row] = []
         self._logged: set[str] | None = None  # ids of the rows that the database has
         self._runs: dict[str, str] | None = None
+        # By table and run: conditions that its rows meet, with the values in them.
+        self._places: dict[tuple[str, str], list[tuple[str, dict[str, Any]]]] = {}
         for table in sorted(self._tables):
             if self.has_runs and (table in _LEFT_OUT or not _KNOWN.fullmatch(table)):
                 what = _LEFT_OUT.get(table, f"rows of the table {table}")
@@ -128,10 +130,7 @@ class _Project:
         if self._runs is None:
             self._runs = {}
             for table in (_CONFIGS, _SYSTEM, _METRICS):
-                if "run_name" in self._tables.get(table, ()):
-                    query = f"SELECT {self._key(table)} k, run_name FROM {table} GROUP BY 1, 2 "  # noqa: S608
-                    for key, name in self._rows(f"{query} ORDER BY max(rowid)"):
-                        self._runs[text_of(key)] = text_of(name)
+                self._find_runs(table, self._runs)
             for row in self._waiting:
                 self._runs.setdefault(row.key, row.run)
         return dict(sorted(self._runs.items()))
@@ -139,16 +138,14 @@ class _Project:
     def rows(self, table: str, key: str) -> Iterator[Row]:
         """The rows of a run in one of the tables, and those that wait for it."""
         has = self._tables.get(table, set())
-        if has:
-            content = "config" if table == _CONFIGS else "metrics"
-            time = "created_at" if table == _CONFIGS else "timestamp"
-            columns = [name if name in has else "NULL" for name in (time, "step", content)]
-            query = f"SELECT rowid, {', '.join(columns)} FROM {table} "  # noqa: S608
-            query += f"WHERE {self._key(table)} = :key ORDER BY rowid"
-            for number_of_row, stamp, step, text in self._rows(query, key=key):
+        content, time = ("config", "created_at") if table == _CONFIGS else ("metrics", "timestamp")
+        columns = [name if name in has else "NULL" for name in (time, "step", content)]
+        for which, values in self._places.get((table, key), ()):
+            query = f"SELECT rowid, {', '.join(columns)} FROM {table} WHERE {which} ORDER BY rowid"  # noqa: S608
+            for number_of_row, stamp, step, text in self._rows(query, **values):
                 place = f"row {number_of_row} of {table}"
-                values = decoded(text, self.path, place, self.report)
-                yield Row(self.name, "", key, table, stamp, step, values, self.path, place, "")
+                found = decoded(text, self.path, place, self.report)
+                yield Row(self.name, "", key, table, stamp, step, found, self.path, place, "")
         yield from (row for row in self._waiting if (row.kind, row.key) == (table, key))
         if table == _CONFIGS:
             for row in self._waiting:
@@ -160,11 +157,26 @@ class _Project:
         if self._database is not None:
             self._database.close()
 
-    def _key(self, table: str) -> str:
-        """What tells runs apart: their id; in older rows, which have none, their name."""
-        if "run_id" not in self._tables[table]:
-            return "run_name"
-        return "coalesce(nullif(run_id, ''), run_name)"
+    def _find_runs(self, table: str, names: dict[str, str]) -> None:
+        """The runs of a table, and which of its rows are theirs.
+
+        A run is told by its id; in older rows, which have none, by its name. One id may be there
+        as a text and as bytes.
+        """
+        has = self._tables.get(table, set())
+        if "run_name" not in has:
+            return
+        run_id = "run_id" if "run_id" in has else "NULL"
+        query = f"SELECT {run_id}, run_name FROM {table} GROUP BY 1, 2 ORDER BY max(rowid)"  # noqa: S608
+        for own_id, name in self._rows(query):
+            key = text_of(own_id) or text_of(name)
+            names[key] = text_of(name)
+            places = self._places.setdefault((table, key), [])
+            place: tuple[str, dict[str, Any]] = ("run_id IS :id", {"id": own_id})
+            if not text_of(own_id):
+                place = (f"{run_id} IS :id AND run_name IS :name", {"id": own_id, "name": name})
+            if place not in places:
+                places.append(place)
 
     def _rows(self, query: str, **values: Any) -> Iterator[tuple[Any, ...]]:
         if self._database is not None:

@@ -222,6 +222,17 @@ class TestOddValues:
         assert runs[A].run.tags == {"k": "a�"}
         assert report.exit_code == 8
 
+    def test_rows_that_belong_to_no_run_are_named(self, path: Path) -> None:
+        for owner in (None, b"a" * 32, "c" * 32):
+            for table in ("params", "tags"):
+                change(path, f"INSERT INTO {table} VALUES ('k', 'v', ?)", owner)
+            row = ("loss", 0.5, START_MS, owner, 3, 0)
+            change(path, "INSERT INTO metrics VALUES (?, ?, ?, ?, ?, ?)", *row)
+        runs, report = show(path)
+        assert runs[A].values("loss") == runs[B].values("loss") == [0.5]
+        assert report.damage_count == 9
+        assert {one.place for one in report.damage} == {"params", "tags", "metrics"}
+
     def test_tables_that_nobody_reads_are_counted(self, path: Path) -> None:
         change(path, "CREATE TABLE registered_models (name TEXT)")
         change(path, "INSERT INTO registered_models VALUES ('net')")

@@ -103,6 +103,13 @@ def test_rows_without_an_id_belong_to_the_run_of_their_name(tmp_path: Path) -> N
     assert {name: one.steps("loss") for name, one in runs.items()} == {"one": [0], "old": [1, 2]}
 
 
+def test_an_id_that_is_kept_as_bytes_is_the_same(tmp_path: Path) -> None:
+    rows = [logged(0), logged(1, run_id=A.encode()), logged(2, run_id=None, run_name=None)]
+    runs, report = show(database(tmp_path / "p.db", metrics=rows))
+    assert {name: one.steps("loss") for name, one in runs.items()} == {"one": [0, 1], "": [2]}
+    assert report.exit_code == 0
+
+
 def test_a_run_that_was_renamed_has_its_last_name(tmp_path: Path) -> None:
     rows = [logged(0, run_name="z first"), logged(1, run_name="a last")]
     runs, _ = show(database(tmp_path / "p.db", metrics=rows))
