@@ -92,7 +92,7 @@ class SqliteDatabase(Database):
         path = self._path.resolve()
         try:
             connection = sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)
-            connection.execute("SELECT name FROM sqlite_master LIMIT 1").fetchall()
+            connection.execute("SELECT count(*) FROM sqlite_master").fetchall()
         except sqlite3.OperationalError as error:
             if "locked" in str(error):
                 raise
@@ -103,7 +103,7 @@ class SqliteDatabase(Database):
                     copy_to = copy.with_name(copy.name + suffix)
                     shutil.copyfile(path.with_name(path.name + suffix), copy_to)
             connection = sqlite3.connect(copy)
-            connection.execute("SELECT name FROM sqlite_master LIMIT 1").fetchall()
+            connection.execute("SELECT count(*) FROM sqlite_master").fetchall()
         return connection
 
     def _check(self) -> None:

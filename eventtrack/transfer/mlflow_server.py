@@ -8,6 +8,7 @@ from eventtrack.errors import EndpointMissingError, EventtrackError, RemoteUnava
 from eventtrack.limits import SEARCH_EXPERIMENTS_RESULTS_DEFAULT, SEARCH_RUNS_RESULTS_DEFAULT
 from eventtrack.projections.points import Points
 from eventtrack.rest import TrackingServer, address_of
+from eventtrack.rest.artifacts import bounded
 from eventtrack.rest.calls import API, all_pages
 from eventtrack.rest.connection import Json, path_text
 from eventtrack.rest.experiments import VIEWS

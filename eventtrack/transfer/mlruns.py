@@ -25,8 +25,6 @@ from eventtrack.transfer.source import Series, Source, SourceModel, SourceRun
 from eventtrack.transfer.yaml_file import read_mapping
 
 _META = "meta.yaml"
-# MLflow's have some hundred bytes, and a description of an experiment at most.
-META_BYTES_MAX = 2**20
 _TRASH = ".trash"
 _MODELS = "models"
 # Folders of an experiment that hold no runs.

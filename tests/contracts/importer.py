@@ -213,9 +213,17 @@ class ImportContract:
 
 def shown(store: Store) -> Facts:
     """What a store shows of every run, by its name."""
+    return {run.info.run_name: _facts_of(store, run) for run in _runs_of(store)}
+
+
+def facts_of_runs(store: Store) -> list[set[Fact]]:
+    """What a store shows of every run, also of those of one name."""
+    return [_facts_of(store, run) for run in _runs_of(store)]
+
+
+def _runs_of(store: Store) -> list[Run]:
     experiments = [one.experiment_id for one in store.experiments.search(view_type=ViewType.ALL)]
-    runs = store.runs.search(experiments, view_type=ViewType.ALL, max_results=1000)
-    return {run.info.run_name: _facts_of(store, run) for run in runs}
+    return list(store.runs.search(experiments, view_type=ViewType.ALL, max_results=1000))
 
 
 def _facts_of(store: Store, run: Run) -> set[Fact]:
