@@ -37,10 +37,8 @@ def tables(title: str) -> list[Table]:
     [section] = re.findall(rf"^## {title}.*?$(.*?)(?=^## |\Z)", TEXT, re.MULTILINE | re.DOTALL)
     found: list[Table] = []
     for lines in re.findall(r"(?:^\|.*\|\n)+", section, re.MULTILINE):
-        rows = [
-            [cell.strip() for cell in line.strip("|").split(" | ")] for line in lines.split("\n")
-        ]
-        found.append([[cell.strip("| ") for cell in cells] for cells in rows[2:] if cells != [""]])
+        rows = [line.removeprefix("|").removesuffix("|").split("|") for line in lines.splitlines()]
+        found.append([[cell.strip() for cell in cells] for cells in rows[2:]])
     return found
 
 
