@@ -14,6 +14,8 @@ from eventtrack.transfer.report import Report
 
 _ROWS = 20_000  # fetched at a time
 _PROBLEMS = 20  # of a damaged file that are reported
+# The last: Python cannot read SQLite's own message, which quotes what is damaged.
+_ERRORS = (sqlite3.Error, UnicodeDecodeError)
 
 
 class Database:
@@ -49,7 +51,7 @@ class SqliteDatabase(Database):
             self._connection = self._opened()
             self._connection.text_factory = self._text
             self._check()
-        except sqlite3.Error as error:
+        except _ERRORS as error:
             self.close()
             hint = "name the file that the tracker writes, for example mlflow.db"
             if "locked" in str(error):
@@ -59,13 +61,11 @@ class SqliteDatabase(Database):
             ) from error
 
     def tables(self) -> dict[str, set[str]]:
-        """The columns of every table and view, by its name."""
-        query = "SELECT name FROM sqlite_master WHERE type IN ('table', 'view')"
+        """The columns of every table and view, by its name; SQLite's names have no case."""
+        query = "SELECT lower(name) FROM sqlite_master WHERE type IN ('table', 'view')"
         names = [row[0] for row in self.rows(query)]
-        return {
-            name: {row[0] for row in self.rows("SELECT name FROM pragma_table_info(:t)", t=name)}
-            for name in names
-        }
+        columns = "SELECT lower(name) FROM pragma_table_info(:table)"
+        return {name: {row[0] for row in self.rows(columns, table=name)} for name in names}
 
     def rows(self, query: str, **values: Any) -> Iterator[tuple[Any, ...]]:
         """The rows of a query, whose `:name`s stand for values."""
@@ -73,7 +73,7 @@ class SqliteDatabase(Database):
             cursor = self._connection.execute(query, values)
             while page := cursor.fetchmany(_ROWS):
                 yield from page
-        except sqlite3.Error as error:
+        except _ERRORS as error:
             self._report.damaged(self._path, None, f"{error} (rows of: {query})")
 
     def close(self) -> None:
@@ -110,7 +110,7 @@ class SqliteDatabase(Database):
         """Report what SQLite's own check of the whole file finds."""
         try:
             problems = self._connection.execute(f"PRAGMA integrity_check({_PROBLEMS})").fetchall()
-        except sqlite3.DatabaseError as error:
+        except _ERRORS as error:
             if isinstance(error, sqlite3.OperationalError):
                 raise
             problems = [(str(error),)]

@@ -164,13 +164,16 @@ class _Project:
         as a text and as bytes.
         """
         has = self._tables.get(table, set())
-        if "run_name" not in has:
+        run_id, run_name = (name if name in has else "NULL" for name in ("run_id", "run_name"))
+        if has and (run_id, run_name) == ("NULL", "NULL"):
+            what = f"rows of the table {table} of {self.path}"
+            self.report.missing(what, "it has neither a column run_id nor run_name")
+        if (run_id, run_name) == ("NULL", "NULL"):
             return
-        run_id = "run_id" if "run_id" in has else "NULL"
-        query = f"SELECT {run_id}, run_name FROM {table} GROUP BY 1, 2 ORDER BY max(rowid)"  # noqa: S608
+        query = f"SELECT {run_id}, {run_name} FROM {table} GROUP BY 1, 2 ORDER BY max(rowid)"  # noqa: S608
         for own_id, name in self._rows(query):
             key = text_of(own_id) or text_of(name)
-            names[key] = text_of(name)
+            names[key] = text_of(name) or names.get(key, "")
             places = self._places.setdefault((table, key), [])
             place: tuple[str, dict[str, Any]] = ("run_id IS :id", {"id": own_id})
             if not text_of(own_id):

@@ -110,6 +110,17 @@ def test_an_id_that_is_kept_as_bytes_is_the_same(tmp_path: Path) -> None:
     assert report.exit_code == 0
 
 
+def test_a_table_without_a_column_for_runs_is_named(tmp_path: Path) -> None:
+    path = database(tmp_path / "p.db", metrics=[logged(0)], configs=[{"config": '{"lr": 1}'}])
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("ALTER TABLE configs RENAME COLUMN run_name TO x")
+        assert show(path)[0]["one"].run.params == {"lr": "1"}
+        connection.execute("ALTER TABLE configs RENAME COLUMN run_id TO y")
+    runs, report = show(path)
+    assert runs["one"].steps("loss") == [0]
+    assert [what for what, _ in report.unreadable] == [f"rows of the table configs of {path}"]
+
+
 def test_a_run_that_was_renamed_has_its_last_name(tmp_path: Path) -> None:
     rows = [logged(0, run_name="z first"), logged(1, run_name="a last")]
     runs, _ = show(database(tmp_path / "p.db", metrics=rows))
