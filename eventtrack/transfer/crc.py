@@ -5,19 +5,21 @@ of 64 steps takes one byte of every piece. A loop over bytes would be some thirt
 
 The algorithm: a checksum without its start value and its end value is linear. Zeros in front of
 data change nothing, so the first piece is filled up with zeros; and the sum of two pieces in a row
-is the sum of the first, moved on by a piece's length, exclusive-or that of the second.
+is the sum of the first, moved on by a piece's length, exclusive-or that of the second. What the two
+values add depends on the length alone.
 """
 
 from collections.abc import Sequence
+from functools import reduce
 from itertools import starmap
+from operator import xor
 
 _POLYNOMIAL = 0x82F63B78
 _MASK_DELTA = 0xA282EAD8  # TFRecord stores checksums turned and moved by this
 _ONES = 0xFFFFFFFF
 _PIECE_BYTES = 64
-# The start value is exclusive-or the first four bytes; shorter records go byte by byte.
-_START_BYTES = 4
-_INVERTED = bytes(range(255, -1, -1))
+_PADDING = [bytes(size) for size in range(_PIECE_BYTES)]
+_SHIFTS = (0, 8, 16, 24)
 
 
 def _table() -> list[int]:
@@ -32,7 +34,7 @@ def _table() -> list[int]:
 
 _TABLE = _table()
 # The table's bytes, the lowest first: what `bytes.translate` looks up for many pieces at once.
-_PLANES = [bytes(value >> shift & 0xFF for value in _TABLE) for shift in (0, 8, 16, 24)]
+_PLANES = [bytes(value >> shift & 0xFF for value in _TABLE) for shift in _SHIFTS]
 
 
 def _moved(value: int) -> int:
@@ -43,7 +45,7 @@ def _moved(value: int) -> int:
 
 
 # `_moved` of each byte of a sum, the lowest first; the whole is their exclusive-or.
-_MOVES = [[_moved(byte << shift) for byte in range(256)] for shift in (0, 8, 16, 24)]
+_MOVES = [[_moved(byte << shift) for byte in range(256)] for shift in _SHIFTS]
 
 
 def masked(data: bytes) -> int:
@@ -58,19 +60,19 @@ def masked_many(records: Sequence[bytes]) -> list[int]:
     """The checksums of records of any lengths."""
     pieces = []
     for record in records:
-        if len(record) >= _START_BYTES:
-            pieces.append(bytes(-len(record) % _PIECE_BYTES))
-            pieces.append(record[:_START_BYTES].translate(_INVERTED))
-            pieces.append(record[_START_BYTES:])
+        pieces.append(_PADDING[-len(record) % _PIECE_BYTES])
+        pieces.append(record)
     sums = iter(_plain_sums(b"".join(pieces)))
     move_0, move_1, move_2, move_3 = _MOVES
+    starts: dict[int, int] = {}  # by length: most records of a file have one of a few
     found = []
     for record in records:
-        if len(record) < _START_BYTES:
-            found.append(masked(record))
-            continue
-        value = next(sums)
-        for _ in range((len(record) - 1) // _PIECE_BYTES):
+        length = len(record)
+        start = starts.get(length)
+        if start is None:
+            start = starts[length] = _start(length)
+        value = next(sums) if length else 0
+        for _ in range((length - 1) // _PIECE_BYTES):
             value = (
                 move_0[value & 0xFF]
                 ^ move_1[value >> 8 & 0xFF]
@@ -78,8 +80,20 @@ def masked_many(records: Sequence[bytes]) -> list[int]:
                 ^ move_3[value >> 24]
                 ^ next(sums)
             )
-        found.append(_mask(value ^ _ONES))
+        value ^= start
+        found.append(((value >> 15 | value << 17) + _MASK_DELTA) & _ONES)
     return found
+
+
+def _start(length: int) -> int:
+    """What the start value and the end value add to the sum of a record: the sum of zeros."""
+    value = _ONES
+    for _ in range(length // _PIECE_BYTES):
+        parts = (table[value >> shift & 0xFF] for table, shift in zip(_MOVES, _SHIFTS, strict=True))
+        value = reduce(xor, parts)
+    for _ in range(length % _PIECE_BYTES):
+        value = _TABLE[value & 0xFF] ^ value >> 8
+    return value ^ _ONES
 
 
 def _plain_sums(joined: bytes) -> list[int]:

@@ -28,8 +28,8 @@ _BFLOAT16, _HALF, _UINT64 = 14, 19, 23
 # tensor.proto: fields with values, and how each is packed; None for varints.
 _VALUES = {5: "<f", 6: "<d", 7: None, 10: None, 11: None, 13: None, 16: None, 17: None}
 
-# Of a record: where its head begins in the data at hand, and where its content ends.
-Frame = tuple[int, int]
+# Of a record: where its head begins in the data at hand, and its content.
+Frame = tuple[int, bytes]
 
 
 def records(path: Path, report: Report) -> Iterator[bytes]:
@@ -64,15 +64,15 @@ def records(path: Path, report: Report) -> Iterator[bytes]:
                     bad = _bad(data, frames)
                     if is_broken:
                         # The record before a broken head may be the one that was cut off.
-                        if frames and frames[-1] in bad:
+                        if frames and frames[-1][0] in bad:
                             place = frames.pop()[0]
                         lost, is_lost_at = begun + place, place + 1
-                    for start, stop in frames:
-                        if (start, stop) in bad:
+                    for start, content in frames:
+                        if start in bad:
                             problem = "a record whose checksum fails: left out"
                             report.damaged(path, begun + start, problem)
                         else:
-                            yield data[start + _HEAD.size : stop]
+                            yield content
                     if not is_broken:
                         break
                     place = is_lost_at
@@ -103,16 +103,19 @@ def _frames(data: bytes, place: int, room: int) -> tuple[list[Frame], int, bool]
             return frames, place, True
         if stop + _FOOT.size > len(data):
             break
-        frames.append((place, stop))
+        frames.append((place, data[place + _HEAD.size : stop]))
         place = stop + _FOOT.size
     return frames, place, False
 
 
-def _bad(data: bytes, frames: list[Frame]) -> set[Frame]:
-    """The records whose checksum fails."""
-    sums = crc.masked_many([data[start + _HEAD.size : stop] for start, stop in frames])
-    expected = [_FOOT.unpack_from(data, stop)[0] for _, stop in frames]
-    return {frame for frame, a, b in zip(frames, sums, expected, strict=True) if a != b}
+def _bad(data: bytes, frames: list[Frame]) -> set[int]:
+    """Where the records begin whose checksum fails."""
+    sums = crc.masked_many([content for _, content in frames])
+    bad = set()
+    for (start, content), right in zip(frames, sums, strict=True):
+        if _FOOT.unpack_from(data, start + _HEAD.size + len(content))[0] != right:
+            bad.add(start)
+    return bad
 
 
 def _next_head(data: bytes, place: int, room: int) -> int | None:
