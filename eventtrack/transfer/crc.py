@@ -10,9 +10,7 @@ values add depends on the length alone.
 """
 
 from collections.abc import Sequence
-from functools import reduce
 from itertools import starmap
-from operator import xor
 
 _POLYNOMIAL = 0x82F63B78
 _MASK_DELTA = 0xA282EAD8  # TFRecord stores checksums turned and moved by this
@@ -88,9 +86,10 @@ def masked_many(records: Sequence[bytes]) -> list[int]:
 def _start(length: int) -> int:
     """What the start value and the end value add to the sum of a record: the sum of zeros."""
     value = _ONES
+    move_0, move_1, move_2, move_3 = _MOVES
     for _ in range(length // _PIECE_BYTES):
-        parts = (table[value >> shift & 0xFF] for table, shift in zip(_MOVES, _SHIFTS, strict=True))
-        value = reduce(xor, parts)
+        low, high = move_0[value & 0xFF] ^ move_1[value >> 8 & 0xFF], value >> 16
+        value = low ^ move_2[high & 0xFF] ^ move_3[high >> 8]
     for _ in range(length % _PIECE_BYTES):
         value = _TABLE[value & 0xFF] ^ value >> 8
     return value ^ _ONES

@@ -11,7 +11,7 @@ from eventtrack.transfer.report import Report
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _TEXTS_LOADER = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
 # MLflow keeps up to 16 MiB about a dataset in such a file.
-_BYTES_MAX = 2**26
+META_BYTES_MAX = 2**25
 _DEPTH_MAX = 50
 _LINE = re.compile(r"([A-Za-z_]\w*):(?: +(.*))?")
 # Nearly all files: a line for each value, without nesting and references.
@@ -30,12 +30,12 @@ def read_mapping(path: Path, report: Report) -> tuple[dict[str, Any], bool]:
     """
     try:
         with path.open("rb") as stream:
-            data = stream.read(_BYTES_MAX + 1)
+            data = stream.read(META_BYTES_MAX + 1)
     except OSError as error:
         report.damaged(path, None, error.strerror or str(error))
         return {}, False
-    if len(data) > _BYTES_MAX:
-        report.damaged(path, None, f"it has more than {_BYTES_MAX} bytes")
+    if len(data) > META_BYTES_MAX:
+        report.damaged(path, None, f"it has more than {META_BYTES_MAX} bytes")
         return {}, False
     if not data.strip(b"\0 \r\n\t"):
         report.damaged(path, 0, "the file is empty")

@@ -6,7 +6,7 @@ from eventtrack import limits
 from eventtrack.rest import artifacts, connection
 from eventtrack.server import application, threads, visits
 from eventtrack.sync import bucket, bundle, http, space, ssh
-from eventtrack.transfer import mlruns
+from eventtrack.transfer import yaml_file
 from eventtrack.views import filters, regular
 from tests.tidy.tree import ROOT
 
@@ -23,7 +23,7 @@ MIB = 2**20
         f"| {space.LISTED_MAX:,} objects; {artifacts.LISTED_MAX:,} |",
         f"| {bucket.ANSWER_S / 60:.0f} minutes |",
         f"| {bundle.PARTS_MAX:,} parts |",
-        f"| {mlruns.META_BYTES_MAX // MIB} MiB, without aliases |",
+        f"| {yaml_file.META_BYTES_MAX // MIB} MiB, without aliases |",
         f"| a request in JSON | {application.BODY_BYTES_MAX // MIB} MiB, also unpacked |",
         f"| a filter | {limits.FILTER_LENGTH_MAX // MIB} MiB, {filters.FILTER_DEPTH_MAX} paren",
         f"{limits.FILTER_COMPARISONS_MAX:,} comparisons, {limits.FILTER_LIST_MAX:,} values",
