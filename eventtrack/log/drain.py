@@ -21,6 +21,7 @@ from eventtrack.limits import (
     JOURNAL_BACKLOG_BYTES_MAX,
     JOURNAL_DRAIN_INTERVAL_MS,
 )
+from eventtrack.log.filesystem import translating
 from eventtrack.log.frames import PREAMBLE, Frame, Scan, Slot, scan
 from eventtrack.log.journal import FAMILY_BYTES, SUFFIX, Journal, JournalFile
 from eventtrack.log.locking import locked
@@ -201,6 +202,7 @@ def _chunks(
         yield chunk
 
 
+@translating("adopt the journals of processes that died")
 def adopt_orphans(log: EventLog, folder: Path) -> int:
     """Move the journals of dead processes into the log; returns how many there were.
 

@@ -282,6 +282,9 @@ def _check_views(engine: Engine, report: CheckReport) -> None:
     except EventtrackError as error:
         report.note("views", error.message, error.hint)
         return
+    except Exception as error:  # they have no checksums: what a wrong bit makes of them may be any
+        report.note("views", f"they cannot be read: {error!r}", "run `eventtrack replay --rebuild`")
+        return
     if rebuilt != report.digest and engine.log.head() == moment.position:
         report.note("views", "they differ from the log", "run `eventtrack replay --rebuild`")
 
@@ -304,6 +307,9 @@ def _check_blobs(engine: Engine, report: CheckReport) -> None:
             named = {digest.hex(): what for digest, what in live_blobs(reader).items()}
     except EventtrackError as error:
         report.note("views", error.message, error.hint)
+        return
+    except Exception as error:  # they have no checksums: what a wrong bit makes of them may be any
+        report.note("views", f"they cannot be read: {error!r}", "run `eventtrack replay --rebuild`")
         return
     for digest_hex in sorted(set(named) - present):
         report.note(

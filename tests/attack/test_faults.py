@@ -6,6 +6,7 @@ import resource
 import shutil
 import subprocess
 import sys
+import warnings
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -131,7 +132,8 @@ def open_and_close(path: Path) -> None:
 
 
 def few_descriptors(path: Path) -> None:
-    """Use a store, and open one, with ever fewer descriptors left."""
+    """Use a store, and open one, with a few descriptors left, or none."""
+    warnings.simplefilter("ignore")
     store = open_store(path)
     run_id = store.runs.create("0").info.run_id
     kept = []
@@ -177,5 +179,5 @@ def test_a_store_that_was_moved_away_is_missed_by_name(tmp_path: Path) -> None:
         with pytest.raises(EventtrackError) as caught:
             work()
         assert caught.value.hint
-    moved = open_store(tmp_path / "moved")
-    assert moved.runs.get(run_id).info.run_id == run_id
+    said = in_child(lambda: len(open_store(tmp_path / "moved").runs.search(["0"])))
+    assert said == 3

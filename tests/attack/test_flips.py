@@ -1,6 +1,6 @@
 """One bit of a file is wrong: that is told, or nothing of what is shown depends on it.
 
-Here some hundred bits chosen by chance; `python tools/dev.py torture` goes on with others.
+Here some bits chosen by chance; `python tools/dev.py torture` goes on with others.
 """
 
 import os

@@ -5,6 +5,7 @@ part that finds something says with which, and ends the torture.
 """
 
 import argparse
+import os
 import random
 import subprocess
 import sys
@@ -58,7 +59,15 @@ def flip(folder: Path, dice: random.Random) -> None:
         vars(salvaging)["note_losses"] = before
 
 
-PARTS: tuple[Callable[[Path, random.Random], None], ...] = (kill, cut, flip)
+def attack(folder: Path, dice: random.Random) -> None:
+    """Bits of every file of a store, and failing calls of a process that writes."""
+    tests = ("tests/attack/test_flips.py", "tests/attack/test_faults.py")
+    chance = {"TORTURE_SEED": str(dice.randrange(10**6)), "TORTURE_COUNT": str(FLIPS)}
+    words = [sys.executable, "-m", "pytest", "--quiet", f"--basetemp={folder / 'tests'}", *tests]
+    subprocess.run(words, check=True, env={**os.environ, **chance})
+
+
+PARTS: tuple[Callable[[Path, random.Random], None], ...] = (kill, cut, flip, attack)
 
 
 def main() -> None:
