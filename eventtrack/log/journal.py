@@ -62,7 +62,12 @@ class JournalFile:
         PREAMBLE.pack_into(self.map, 0, MAGIC, journal_id, session)
         self.at = PREAMBLE.size
         _own_files.add(self)
-        draft.rename(self.path)
+        try:
+            draft.rename(self.path)
+        except OSError as error:
+            draft.unlink(missing_ok=True)
+            self.release()
+            raise translate_os_error(error, f"make a journal in {folder}") from error
 
     def remove(self) -> None:
         """Delete the file. Only for one whose frames are all in the log."""

@@ -61,7 +61,8 @@ class OrphanJournal:
         if len(self.data) >= PREAMBLE.size:
             magic, journal_id, session = PREAMBLE.unpack_from(self.data)
             whole = scan(self.data, PREAMBLE.size, len(self.data), old=old).frames
-            said = session if old else session_in(whole)
+            # One whose process died before it wrote a frame says the session once.
+            said = session if old or not whole else session_in(whole)
             name = named or journal_id
             if magic in (MAGIC, OLD_MAGIC) and (name, said) == (journal_id, session):
                 return Preamble(name, session, old=old, damage="")

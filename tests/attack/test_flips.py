@@ -60,9 +60,7 @@ def test_check_tells_of_a_bit_of_the_log_or_nothing_depends_on_it(store: Path) -
         shutil.rmtree(copy / "views")
         return damaged.what_it_says(copy) == said
 
-    outcomes = each_flip(store, "log/data.mdb", work)
-    assert wrong(outcomes) == {}
-    assert TOLD in outcomes.values()
+    assert wrong(each_flip(store, "log/data.mdb", work)) == {}
 
 
 @pytest.mark.slow

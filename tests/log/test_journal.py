@@ -302,3 +302,13 @@ def test_one_damaged_journal_does_not_hold_up_the_others(tmp_path: Path) -> None
     other.close()
     with pytest.warns(EventtrackWarning, match=first.name):
         assert adopted_events(tmp_path) == points(2)
+
+
+def test_a_journal_whose_process_died_before_its_first_frame_goes_without_a_word(
+    tmp_path: Path,
+) -> None:
+    path = abandoned(tmp_path, 1)
+    data = path.read_bytes()
+    path.write_bytes(data[: PREAMBLE.size].ljust(len(data), b"\0"))
+    assert adopted_events(tmp_path) == []
+    assert list(tmp_path.iterdir()) == []
