@@ -34,11 +34,10 @@ class FileText:
         try:
             self.text = data.decode(self.encoding)
         except UnicodeDecodeError as error:
-            if self.encoding == "utf-8" and _is_one_byte_text(data):
-                # No byte of it is UTF-8 but those of ASCII: an old encoding of one byte each.
-                self.encoding = "cp1252"
+            old = _one_byte_text(data) if self.encoding == "utf-8" else None
+            if old is not None:
+                self.text, self.encoding = old, "cp1252"
                 report.note(f"{path}: read as Windows-1252 (Latin-1), since it is no UTF-8")
-                self.text = data.decode("cp1252", "replace")
             else:
                 problem = f"no {self.encoding.upper()}; what is not was replaced"
                 report.damaged(path, len(mark) + error.start, problem)
@@ -71,7 +70,11 @@ def _by_zeros(data: bytes) -> str:
     return "utf-8"
 
 
-def _is_one_byte_text(data: bytes) -> bool:
-    """Whether no group of bytes above 127 is a character of UTF-8."""
-    shown = data.decode("utf-8", "ignore")
-    return shown.isascii()
+def _one_byte_text(data: bytes) -> str | None:
+    """The text in the old encoding of Windows; None if some of it is UTF-8, or no text at all."""
+    if not data.decode("utf-8", "ignore").isascii():
+        return None  # damaged UTF-8
+    try:
+        return data.decode("cp1252")
+    except UnicodeDecodeError:
+        return None

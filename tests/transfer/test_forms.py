@@ -156,3 +156,9 @@ def test_files_without_rows_are_no_success(logs: Logs, name: str, text: str) -> 
 def test_a_single_column(logs: Logs, text: str) -> None:
     assert logs.take(logs.put("o/log.csv", text)).exit_code == 0
     assert logs.curves("o/log") == {"x": [(0, 0.5), (1, 1.25)]}
+
+
+def test_bytes_of_no_encoding_are_damage(logs: Logs) -> None:
+    report = logs.take(logs.put("o/log.csv", b"step,x,phase\n1,0.5,warm\x8d\n2,0.25,cold\n"))
+    assert [(damage.offset, report.exit_code) for damage in report.damage] == [(23, 8)]
+    assert logs.curves("o/log") == {"x": [(1, 0.5), (2, 0.25)]}

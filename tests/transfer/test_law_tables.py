@@ -110,7 +110,7 @@ class TestCsv(TableContract):
         """All cells of all rows but the first, as Python reads them."""
         lines = io.StringIO(data.decode("latin-1"), newline="")
         for row in list(csv.reader(lines, delimiter=self.form.get("delimiter", ",")))[1:]:
-            yield from (cell.strip() for cell in row)
+            yield from (cell.strip().strip('"') for cell in row)
 
 
 class TestQuotedCsv(TestCsv):
