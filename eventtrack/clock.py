@@ -8,9 +8,12 @@ goes back, so it orders the events of a replica and nearly orders those of sever
 import time
 from typing import Protocol
 
-from eventtrack.limits import CLOCK_DRIFT_MAX_MS
+from eventtrack.limits import CLOCK_DRIFT_MAX_MS, CLOCK_WRONG_MS
 
 _COUNTER_BITS = 16
+# The greatest hybrid time that there is, in the year 6429: whatever the clocks of others say, this
+# one can go on for as long again.
+RECORDED_MAX = 2**63 - 1
 
 
 class Clock(Protocol):
@@ -45,8 +48,11 @@ class ManualClock:
 
 
 def next_recorded(last: int, now_ms: int) -> int:
-    """The hybrid time after `last`: the wall clock's, or one tick more where that is not later."""
-    return max(now_ms << _COUNTER_BITS, last + 1)
+    """The hybrid time after `last`: the wall clock's, or one tick more where that is not later.
+
+    More than `RECORDED_MAX` where `last` is that: its feed cannot go on.
+    """
+    return max(min(now_ms << _COUNTER_BITS, RECORDED_MAX), last + 1)
 
 
 def observe_recorded(last: int, remote: int, now_ms: int) -> int:
@@ -57,6 +63,11 @@ def observe_recorded(last: int, remote: int, now_ms: int) -> int:
     """
     bound = (now_ms + CLOCK_DRIFT_MAX_MS) << _COUNTER_BITS
     return max(last, min(remote, bound))
+
+
+def is_ahead(recorded: int, now_ms: int) -> bool:
+    """Whether a time is so far ahead of a clock that one of the two is wrong."""
+    return recorded_ms(recorded) > now_ms + CLOCK_WRONG_MS
 
 
 def recorded_end(time_ms: int) -> int:

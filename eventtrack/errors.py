@@ -19,6 +19,7 @@
     ├── CorruptionError       stop: nothing was changed
     │   ├── ChecksumError
     │   ├── ForkError
+    │   ├── MalformedError
     │   ├── ProjectionError
     │   └── VerificationError
     └── RemoteError           the other side
@@ -173,6 +174,10 @@ class ChecksumError(CorruptionError):
 
 class ForkError(CorruptionError):
     """Two different envelopes under one name: two copies of a store wrote as one replica."""
+
+
+class MalformedError(CorruptionError):
+    """An envelope that came from elsewhere does not hold what its types promise."""
 
 
 class ProjectionError(CorruptionError):

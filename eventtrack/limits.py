@@ -94,6 +94,9 @@ TRACE_METRICS_RESULTS_DEFAULT = 1000
 
 # How far a remote clock may drag the hybrid clock ahead of the wall clock.
 CLOCK_DRIFT_MAX_MS = 60_000
+# A clock that is off by more than this is wrong: its machine is told, and its feed is left once it
+# is right again.
+CLOCK_WRONG_MS = 10 * 60_000
 
 # Map space made free before a batch, which cannot be run again when the map is full.
 BATCH_MAP_BYTES_FREE = 4 * 2**30

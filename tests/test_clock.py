@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eventtrack.clock import (
+    RECORDED_MAX,
     ManualClock,
     SystemClock,
     next_recorded,
@@ -14,8 +15,8 @@ from eventtrack.clock import (
 )
 from eventtrack.limits import CLOCK_DRIFT_MAX_MS
 
-NOW_MS = st.integers(0, 2**47)
-RECORDED = st.integers(0, 2**63)
+NOW_MS = st.integers(0, 2**47 - 1)
+RECORDED = st.integers(0, RECORDED_MAX)
 
 
 @given(RECORDED, NOW_MS)
@@ -23,6 +24,13 @@ def test_the_next_time_is_later_and_not_before_the_wall_clock(last: int, now_ms:
     following = next_recorded(last, now_ms)
     assert following > last
     assert recorded_ms(following) >= now_ms
+
+
+@given(RECORDED, st.integers(2**47, 2**70))
+def test_a_clock_beyond_the_greatest_time_that_there_is_says_that_time(
+    last: int, now_ms: int
+) -> None:
+    assert last < next_recorded(last, now_ms) <= RECORDED_MAX + 1
 
 
 @given(NOW_MS, st.integers(1, 200))

@@ -22,6 +22,7 @@ sys.path.insert(0, str(ROOT))
 from eventtrack.clock import ManualClock  # noqa: E402 - found through the line above
 from eventtrack.events import registered, traces, types  # noqa: E402
 from eventtrack.events.envelope import Cause, Draft, Envelope  # noqa: E402
+from eventtrack.events.reading import events_of  # noqa: E402
 from eventtrack.events.registry import REGISTRY  # noqa: E402
 from eventtrack.ids import SeededIds  # noqa: E402
 from eventtrack.log.frames import (  # noqa: E402
@@ -213,10 +214,12 @@ def described(envelope: Envelope) -> Json:
     """What an envelope holds, as JSON."""
     events = [
         [REGISTRY.of(event).name, msgspec.to_builtins(event, builtin_types=(bytes,))]
-        for event in envelope.events()
+        for event in events_of(envelope)
         if event is not None
     ]
     header = msgspec.to_builtins(envelope.header, builtin_types=(bytes,))
+    if envelope.header.after is None:
+        header.pop()  # written only where it says something
     described: Json = json.loads(
         json.dumps({"header": header, "events": events}, default=bytes.hex)
     )

@@ -17,6 +17,7 @@ from eventtrack.errors import (
 )
 from eventtrack.events import types
 from eventtrack.events.envelope import Envelope
+from eventtrack.events.reading import events_of
 from eventtrack.log.merkle import MerkleTree
 from eventtrack.store import Store
 from eventtrack.store.feeds import Feed
@@ -232,7 +233,7 @@ class Auditor:
         """What a replica's own feed says about feeds: nobody can speak in another's name."""
         for envelope in self._feeds.of_stream(f"replica/{replica}"):
             if envelope.header.replica.hex() == replica:
-                yield from envelope.events()
+                yield from events_of(envelope)
 
     def _replicas(self) -> list[str]:
         return list(dict.fromkeys(feed.replica for feed in self._feeds.list()))

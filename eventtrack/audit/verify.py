@@ -12,6 +12,7 @@ from eventtrack.audit.proofs import is_head_proof, parse_head_proof, parse_proof
 from eventtrack.clock import recorded_ms
 from eventtrack.errors import VerificationError
 from eventtrack.events.envelope import Envelope
+from eventtrack.events.reading import events_of
 from eventtrack.events.registry import REGISTRY
 from eventtrack.log import merkle
 from eventtrack.views.records import Record
@@ -151,7 +152,7 @@ def _witnessed(note: Note, witnesses: Sequence[VerifierKey]) -> list[int]:
 
 def _events(envelope: Envelope) -> Iterator[ProvedEvent]:
     header = envelope.header
-    for event in envelope.events() or [None]:
+    for event in events_of(envelope) or [None]:
         yield ProvedEvent(
             index=header.index,
             recorded_ms=recorded_ms(header.recorded),

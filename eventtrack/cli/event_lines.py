@@ -62,6 +62,8 @@ def print_event(out: Output, event: "EventRecord", *, address_width: int = 8) ->
 
 def event_content(event: "EventRecord") -> str:
     """What the event says, in a few words."""
+    if event.skipped is not None:
+        return f"(kept, and has no effect) {text.clean(event.skipped)}"
     if not event.known:
         return "(of a newer eventtrack; kept as it is)"
     describe = _CONTENTS.get(event.type)

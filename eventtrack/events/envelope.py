@@ -6,18 +6,21 @@ decoding and encoding again with an older schema would drop the fields it does n
 
 import hashlib
 import struct
+from collections.abc import Sequence
 from typing import Annotated
 
 import msgspec
 
-from eventtrack.errors import ChecksumError, FormatTooNewError
-from eventtrack.events.registry import REGISTRY, Registry
+from eventtrack.errors import ChecksumError, EventtrackError, FormatTooNewError, MalformedError
+from eventtrack.events.registry import REGISTRY
 from eventtrack.events.types import Event
 
 FORMAT_VERSION = 1
 SALT_BYTES = 16
 CODEC_PLAIN = 0
 REPLICA_BYTES, MARK_BYTES = 16, 8
+# Events of an envelope have offsets below this: two bytes of every stamp.
+OFFSETS = 2**16
 
 _HEADER_LENGTH = struct.Struct(">H")
 _LEAF_PREFIX = b"\x00"  # RFC 6962, section 2.1: leaves and nodes hash in different domains.
@@ -39,8 +42,19 @@ class Cause(msgspec.Struct, array_like=True, frozen=True):
     offset: int
 
 
+class After(msgspec.Struct, array_like=True, frozen=True):
+    """The envelope that another one was decided after, by its `Envelope.name` and index."""
+
+    name: bytes
+    index: int
+
+
 class Header(msgspec.Struct, array_like=True, frozen=True):
-    """What is known of an envelope without its payload. `recorded` is a hybrid time (`clock`)."""
+    """What is known of an envelope without its payload. `recorded` is a hybrid time (`clock`).
+
+    `after` is written only where the envelope would not count behind what it was decided after:
+    that one's time lies ahead of the clock.
+    """
 
     format: int
     replica: Name
@@ -53,6 +67,11 @@ class Header(msgspec.Struct, array_like=True, frozen=True):
     codec: int
     payload_length: int
     payload_hash: bytes
+    after: After | None = None
+
+
+# Stands for the header of an envelope whose header the disk lost.
+NO_HEADER = Header(0, bytes(16), 0, 0, bytes(16), "unreadable", 0, None, CODEC_PLAIN, 0, b"")
 
 
 class Group(msgspec.Struct, array_like=True, frozen=True):
@@ -67,16 +86,18 @@ class Group(msgspec.Struct, array_like=True, frozen=True):
 _NOT_READABLE = (msgspec.DecodeError, UnicodeDecodeError)
 _header_decoder = msgspec.msgpack.Decoder(Header)
 _groups_decoder = msgspec.msgpack.Decoder(list[Group])
+_raw_decoder = msgspec.msgpack.Decoder(list[msgspec.Raw])
 _encoder = msgspec.msgpack.Encoder()
 
 
 class Envelope:
     """One envelope as read from a log: the bytes, with the header decoded and the rest on demand.
 
-    `position` is its place in the log it was read from, 0 for none.
+    `position` is its place in the log it was read from, 0 for none. `effective` is the hybrid time
+    by which its facts meet others: the recorded one, unless it was decided `after` another.
     """
 
-    __slots__ = ("_header_stop", "data", "header", "position")
+    __slots__ = ("_header_stop", "data", "effective", "header", "position")
 
     def __init__(self, data: bytes, position: int = 0) -> None:
         self.data = data
@@ -89,12 +110,31 @@ class Envelope:
                 f"cannot read the header of envelope {position}: {error}",
                 hint="run `eventtrack check` to see how far the damage goes",
             ) from error
+        self.effective = self.header.recorded
         if self.header.format > FORMAT_VERSION:
             raise FormatTooNewError(
                 f"cannot read envelope {position}: it has format {self.header.format}, "
                 f"this eventtrack reads {FORMAT_VERSION}",
                 hint="upgrade with `pip install -U eventtrack`; nothing was changed",
             )
+
+    @classmethod
+    def kept(cls, data: bytes, position: int) -> "Envelope":
+        """An envelope as a log keeps it, at its position there.
+
+        One whose header the disk lost has `NO_HEADER` and no payload, and `verify` refuses it: so
+        it keeps nobody from what stands behind it.
+        """
+        try:
+            return cls(data, position)
+        except EventtrackError:
+            envelope = cls.__new__(cls)
+            envelope.data = data
+            envelope.position = position
+            envelope.header = NO_HEADER
+            envelope.effective = 0
+            envelope._header_stop = len(data)  # noqa: SLF001 - of this class
+            return envelope
 
     @property
     def header_bytes(self) -> bytes:
@@ -130,7 +170,9 @@ class Envelope:
     def is_whole(self) -> bool:
         """Whether the payload, if it is here, is what the header says: 1 us, and 0.6 us a KB."""
         payload, header = self.payload, self.header
-        return not payload or (
+        if not payload:
+            return header is not NO_HEADER
+        return (
             len(payload) == header.payload_length
             and hashlib.sha256(payload).digest() == header.payload_hash
         )
@@ -139,8 +181,13 @@ class Envelope:
         """Check the payload against the header. An absent payload is fine, a changed one is not.
 
         Raises:
-            ChecksumError: Length or hash differ.
+            ChecksumError: Length or hash differ, or the header cannot be read.
         """
+        if self.header is NO_HEADER:
+            raise ChecksumError(
+                f"the header of envelope {self.position} cannot be read",
+                hint="run `eventtrack check`; restore the store from a copy or a synced machine",
+            )
         if not self.is_whole:
             raise ChecksumError(
                 f"the payload of envelope {self.position} is not what was written "
@@ -151,40 +198,22 @@ class Envelope:
     def groups(self) -> list[Group]:
         """The payload's groups, bodies undecoded; none where the payload is not here.
 
+        For `reading.read`, which everybody else asks what an envelope says.
+
         Raises:
-            ChecksumError: The body is not the msgpack it should be.
-            FormatTooNewError: The body has a codec that this eventtrack does not know.
+            MalformedError: The body is not the msgpack it should be.
         """
         if self._header_stop == len(self.data):
             return []
-        if self.header.codec != CODEC_PLAIN:
-            raise FormatTooNewError(
-                f"cannot read envelope {self.position}: its codec is {self.header.codec}",
-                hint="upgrade with `pip install -U eventtrack`; nothing was changed",
-            )
         try:
             return _groups_decoder.decode(memoryview(self.data)[self._header_stop + SALT_BYTES :])
         except _NOT_READABLE as error:
-            raise ChecksumError(
-                f"cannot read the payload of envelope {self.position}: {error}",
-                hint="run `eventtrack check`; restore the store from a copy or a synced machine",
-            ) from error
+            raise MalformedError(f"its body cannot be read: {error}") from error
 
-    def count_bodies(self, group: Group) -> int:
-        """How many events a group holds, whatever their type."""
-        return len(msgspec.msgpack.decode(group.bodies, type=list[msgspec.Raw]))
 
-    def events(self, registry: Registry = REGISTRY) -> list[Event | None]:
-        """The payload's events in order; None stands for one of an unknown type or version."""
-        found: list[Event | None] = []
-        for group in self.groups():
-            entry = registry.find(group.type)
-            known = entry.decode_many(group.version, group.bodies) if entry else None
-            if known is None:
-                found.extend([None] * self.count_bodies(group))
-            else:
-                found.extend(known)
-        return found
+def count_bodies(group: Group) -> int:
+    """How many events a group holds, whatever their type."""
+    return len(_raw_decoder.decode(group.bodies))
 
 
 def split_name(name: bytes) -> tuple[bytes, bytes]:
@@ -193,18 +222,32 @@ def split_name(name: bytes) -> tuple[bytes, bytes]:
 
 
 class Draft:
-    """Events of one stream that are about to become an envelope: their encoded body and count."""
+    """Events of one stream that are about to become an envelope: their encoded body and count.
 
-    __slots__ = ("body", "cause", "count", "stream")
+    `beside` are other streams whose facts these are held against: a run's stage against that of
+    its experiment.
+    """
 
-    def __init__(self, stream: str, body: bytes, count: int, cause: Cause | None = None) -> None:
+    __slots__ = ("beside", "body", "cause", "count", "stream")
+
+    def __init__(
+        self,
+        stream: str,
+        body: bytes,
+        count: int,
+        cause: Cause | None = None,
+        beside: Sequence[str] = (),
+    ) -> None:
         self.stream = stream
         self.body = body
         self.count = count
         self.cause = cause
+        self.beside = beside
 
     @classmethod
-    def of(cls, stream: str, *events: Event, cause: Cause | None = None) -> "Draft":
+    def of(
+        cls, stream: str, *events: Event, cause: Cause | None = None, beside: Sequence[str] = ()
+    ) -> "Draft":
         """Encode events, consecutive ones of one type as a group."""
         kinds = [REGISTRY.of(event) for event in events]
         body = encode_groups(
@@ -213,7 +256,7 @@ class Draft:
                 for kind, event in zip(kinds, events, strict=True)
             ]
         )
-        return cls(stream, body, len(events), cause)
+        return cls(stream, body, len(events), cause, beside)
 
 
 def encode_groups(parts: list[tuple[str, int, list[bytes]]]) -> bytes:
@@ -242,26 +285,32 @@ def _array_header(length: int) -> bytes:
 
 
 def seal(
-    draft: Draft, *, replica: bytes, index: int, recorded: int, session: bytes, salt: bytes
+    draft: Draft,
+    *,
+    replica: bytes,
+    index: int,
+    recorded: int,
+    session: bytes,
+    salt: bytes,
+    after: After | None = None,
 ) -> tuple[bytes, bytes]:
     """Turn a draft into an envelope's bytes; returns them and the leaf hash."""
     payload_hash = hashlib.sha256(salt)
     payload_hash.update(draft.body)
-    header = _encoder.encode(
-        (
-            FORMAT_VERSION,
-            replica,
-            index,
-            recorded,
-            session,
-            draft.stream,
-            draft.count,
-            draft.cause,
-            CODEC_PLAIN,
-            len(salt) + len(draft.body),
-            payload_hash.digest(),
-        )
+    fields = (
+        FORMAT_VERSION,
+        replica,
+        index,
+        recorded,
+        session,
+        draft.stream,
+        draft.count,
+        draft.cause,
+        CODEC_PLAIN,
+        len(salt) + len(draft.body),
+        payload_hash.digest(),
     )
+    header = _encoder.encode(fields if after is None else (*fields, after))
     data = b"".join((_HEADER_LENGTH.pack(len(header)), header, salt, draft.body))
     return data, leaf_hash(header)
 

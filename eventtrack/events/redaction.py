@@ -1,7 +1,7 @@
 """Which payloads an envelope's events order to be erased."""
 
 from eventtrack.events.envelope import MARK_BYTES, REPLICA_BYTES, Envelope, split_name
-from eventtrack.events.registry import REGISTRY
+from eventtrack.events.reading import read
 from eventtrack.events.types import PayloadsRedacted
 
 TYPE = "payloads.redacted"
@@ -10,7 +10,7 @@ _NAME = TYPE.encode()
 
 def is_redaction(envelope: Envelope) -> bool:
     """Whether an envelope records a redaction. Cheap for one that does not."""
-    return _NAME in envelope.data and any(group.type == TYPE for group in envelope.groups())
+    return _NAME in envelope.data and any(part.type == TYPE for part in read(envelope).parts)
 
 
 def redacted_by(envelope: Envelope) -> list[tuple[bytes, bytes, int]]:
@@ -29,11 +29,7 @@ def redacted_by(envelope: Envelope) -> list[tuple[bytes, bytes, int]]:
 
 def redactions(envelope: Envelope) -> list[PayloadsRedacted]:
     """The redactions that an envelope records; of a later version of the event, none."""
-    found: list[PayloadsRedacted] = []
-    if is_redaction(envelope):
-        entry = REGISTRY.find(TYPE)
-        for group in envelope.groups():
-            if entry is not None and group.type == TYPE:
-                events = entry.decode_many(group.version, group.bodies) or []
-                found += [event for event in events if isinstance(event, PayloadsRedacted)]
-    return found
+    if _NAME not in envelope.data:
+        return []
+    events = [event for part in read(envelope).parts for event in part.events or ()]
+    return [event for event in events if isinstance(event, PayloadsRedacted)]

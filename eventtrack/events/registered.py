@@ -4,6 +4,7 @@ All events of one registered model, those of its versions too, stand in its stre
 named by an id of its own; the number that people see follows from it (docs/decisions/0014).
 """
 
+from eventtrack.events.bounds import Int64, Natural, VersionNumber
 from eventtrack.events.types import Event
 
 
@@ -13,34 +14,34 @@ class RegisteredCreated(Event, frozen=True):
     name: str
     description: str | None
     tags: dict[str, str]
-    created_ms: int
-    births: int = 0
+    created_ms: Int64
+    births: Natural = 0
 
 
 class RegisteredRenamed(Event, frozen=True):
     """A registered model took another name, and all its versions with it."""
 
     name: str
-    at_ms: int
+    at_ms: Int64
 
 
 class RegisteredDescribed(Event, frozen=True):
     """The description of a registered model changed."""
 
     description: str | None
-    at_ms: int
+    at_ms: Int64
 
 
 class RegisteredDeleted(Event, frozen=True):
     """A registered model was deleted, and all its versions with it."""
 
-    at_ms: int
+    at_ms: Int64
 
 
 class RegisteredRestored(Event, frozen=True):
     """A deleted registered model is there again, with all its versions (only undo writes it)."""
 
-    at_ms: int
+    at_ms: Int64
 
 
 class RegisteredTagsSet(Event, frozen=True):
@@ -72,7 +73,7 @@ class VersionCreated(Event, frozen=True):
     """A version was registered. `number` is what it was given; it may have to yield to another."""
 
     version_id: str
-    number: int
+    number: VersionNumber
     source: str
     location: str
     run_id: str | None
@@ -81,7 +82,7 @@ class VersionCreated(Event, frozen=True):
     user: str | None
     description: str | None
     tags: dict[str, str]
-    created_ms: int
+    created_ms: Int64
 
 
 class VersionDescribed(Event, frozen=True):
@@ -89,7 +90,7 @@ class VersionDescribed(Event, frozen=True):
 
     version_id: str
     description: str | None
-    at_ms: int
+    at_ms: Int64
 
 
 class VersionStaged(Event, frozen=True):
@@ -97,21 +98,21 @@ class VersionStaged(Event, frozen=True):
 
     version_id: str
     stage: str
-    at_ms: int
+    at_ms: Int64
 
 
 class VersionDeleted(Event, frozen=True):
     """A version was deleted; no other takes its number."""
 
     version_id: str
-    at_ms: int
+    at_ms: Int64
 
 
 class VersionRestored(Event, frozen=True):
     """A deleted version is there again (only undo writes it)."""
 
     version_id: str
-    at_ms: int
+    at_ms: Int64
 
 
 class VersionTagsSet(Event, frozen=True):

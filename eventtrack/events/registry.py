@@ -23,16 +23,34 @@ class EventType:
         self.struct = struct
         self.version = version
         self.upcasters: dict[int, Upcaster] = {}
+        self._flaw_of: Callable[[list[types.Event]], str | None] | None
+        self._flaw_of = getattr(struct, "flaw_of", None)
         self._list_decoder = msgspec.msgpack.Decoder(list[struct])  # type: ignore[valid-type]
 
     def decode_many(self, version: int, bodies: msgspec.Raw | bytes) -> list[types.Event] | None:
-        """Decode a msgpack array of bodies of `version`; None for a version that is not known."""
+        """Decode a msgpack array of bodies of `version`; None for a version that is not known.
+
+        Raises:
+            DecodeError: msgspec's: they are not what the type promises.
+        """
         if version == self.version:
-            return self._list_decoder.decode(bodies)
-        if not 1 <= version < self.version:
+            events = self._list_decoder.decode(bodies)
+        elif 1 <= version < self.version:
+            plain: list[Any] = msgspec.msgpack.decode(bodies)
+            events = [self._lifted(version, body) for body in plain]
+        else:
             return None
-        plain: list[list[Any]] = msgspec.msgpack.decode(bodies)
-        return [msgspec.convert(self._lift(version, body), self.struct) for body in plain]
+        flaw = None if self._flaw_of is None else self._flaw_of(events)
+        if flaw is not None:
+            raise msgspec.ValidationError(flaw)
+        return events
+
+    def _lifted(self, version: int, body: Any) -> types.Event:
+        try:
+            return msgspec.convert(self._lift(version, body), self.struct)
+        except (TypeError, ValueError, LookupError) as error:
+            # An upcaster of ours met what its version never was.
+            raise msgspec.ValidationError(str(error)) from error
 
     def _lift(self, version: int, body: list[Any]) -> list[Any]:
         for step in range(version, self.version):

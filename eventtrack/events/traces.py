@@ -6,6 +6,7 @@ in any order, also long after the trace has ended, and one that comes again repl
 
 import msgspec
 
+from eventtrack.events.bounds import Int64, Nanoseconds, Natural
 from eventtrack.events.types import ArtifactStored, Event
 
 
@@ -18,8 +19,8 @@ class TraceRecorded(Event, frozen=True):
     """
 
     experiment_id: str
-    request_ms: int
-    duration_ms: int | None
+    request_ms: Int64
+    duration_ms: Int64 | None
     state: str
     client_request_id: str | None
     request_preview: str | None
@@ -45,9 +46,9 @@ class SpanLogged(msgspec.Struct, array_like=True, frozen=True):
     name: str
     kind: str
     status: str
-    start_ns: int
-    end_ns: int | None
-    size: int
+    start_ns: Nanoseconds
+    end_ns: Nanoseconds | None
+    size: Natural
     sha256: bytes
     body: bytes | None
     about_trace: dict[str, str]
@@ -119,8 +120,8 @@ class AssessmentCreated(Event, frozen=True):
     error: AssessmentError | None
     source_type: str
     source_id: str | None
-    created_ms: int
-    updated_ms: int
+    created_ms: Int64
+    updated_ms: Int64
     span_id: str | None
     run_id: str | None
     rationale: str | None
@@ -132,7 +133,7 @@ class AssessmentUpdated(Event, frozen=True):
     """An assessment changed; None leaves a field as it was, and `error` goes with `value`."""
 
     assessment_id: str
-    at_ms: int
+    at_ms: Int64
     name: str | None = None
     value: str | None = None
     error: AssessmentError | None = None
@@ -161,10 +162,10 @@ class TraceArtifactsDeleted(Event, frozen=True):
 class TraceDeleted(Event, frozen=True):
     """A trace was deleted; whatever is said of it later is kept and not shown."""
 
-    at_ms: int
+    at_ms: Int64
 
 
 class TraceRestored(Event, frozen=True):
     """A deleted trace is shown again, with all that was said of it."""
 
-    at_ms: int
+    at_ms: Int64

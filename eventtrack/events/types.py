@@ -5,7 +5,11 @@ a change of meaning takes a new version and an upcaster in `registry.py`. Times 
 since 1970 as the caller claimed them; when a fact was recorded stands in the envelope's header.
 """
 
+from collections.abc import Sequence
+
 import msgspec
+
+from eventtrack.events.bounds import Int64, Natural
 
 
 class Event(msgspec.Struct, array_like=True, frozen=True, gc=False):
@@ -17,20 +21,20 @@ class SessionOpened(Event, frozen=True):
 
     user: str
     host: str
-    pid: int
+    pid: Int64
     program: str
     cwd: str
     git_commit: str | None
     source: str
     version: str
-    opened_ms: int
+    opened_ms: Int64
 
 
 class KeyAnnounced(Event, frozen=True):
     """The public key under which the heads of this feed will be signed, as a vkey."""
 
     key: str
-    at_ms: int
+    at_ms: Int64
 
 
 class HeadSealed(Event, frozen=True):
@@ -54,7 +58,7 @@ class PayloadsRedacted(Event, frozen=True):
     envelopes: list[tuple[bytes, int]]
     blobs: list[bytes]
     reason: str
-    at_ms: int
+    at_ms: Int64
 
 
 class ExperimentCreated(Event, frozen=True):
@@ -63,41 +67,41 @@ class ExperimentCreated(Event, frozen=True):
     name: str
     artifact_location: str | None
     tags: dict[str, str]
-    created_ms: int
-    births: int = 0
+    created_ms: Int64
+    births: Natural = 0
 
 
 class ExperimentRenamed(Event, frozen=True):
     """An experiment took another name."""
 
     name: str
-    at_ms: int
+    at_ms: Int64
 
 
 class ExperimentDeleted(Event, frozen=True):
     """An experiment was deleted, and all its runs with it; both can be restored."""
 
-    at_ms: int
+    at_ms: Int64
 
 
 class ExperimentRestored(Event, frozen=True):
     """A deleted experiment and all its runs became active again."""
 
-    at_ms: int
+    at_ms: Int64
 
 
 class ExperimentTagsSet(Event, frozen=True):
     """Tags of an experiment were set."""
 
     tags: dict[str, str]
-    at_ms: int
+    at_ms: Int64
 
 
 class ExperimentTagDeleted(Event, frozen=True):
     """A tag of an experiment was removed."""
 
     key: str
-    at_ms: int
+    at_ms: Int64
 
 
 class RunStarted(Event, frozen=True):
@@ -106,7 +110,7 @@ class RunStarted(Event, frozen=True):
     experiment_id: str
     name: str
     user: str
-    start_ms: int
+    start_ms: Int64
     tags: dict[str, str]
     status: str = "RUNNING"
 
@@ -115,20 +119,20 @@ class RunUpdated(Event, frozen=True):
     """A run's status, end time or name changed; None leaves a field as it was."""
 
     status: str | None = None
-    end_ms: int | None = None
+    end_ms: Int64 | None = None
     name: str | None = None
 
 
 class RunDeleted(Event, frozen=True):
     """A run was deleted; it can be restored."""
 
-    at_ms: int
+    at_ms: Int64
 
 
 class RunRestored(Event, frozen=True):
     """A deleted run became active again."""
 
-    at_ms: int
+    at_ms: Int64
 
 
 class ParamsLogged(Event, frozen=True):
@@ -160,8 +164,8 @@ class MetricLogged(Event, frozen=True):
 
     key: str
     value: float
-    step: int
-    timestamp_ms: int
+    step: Int64
+    timestamp_ms: Int64
 
 
 class MetricsLogged(Event, frozen=True):
@@ -169,8 +173,21 @@ class MetricsLogged(Event, frozen=True):
 
     keys: list[str]
     values: list[float]
-    steps: int | list[int]
-    timestamps_ms: int | list[int]
+    steps: Int64 | list[Int64]
+    timestamps_ms: Int64 | list[Int64]
+
+    @staticmethod
+    def flaw_of(rows: "Sequence[MetricsLogged]") -> str | None:
+        """What keeps events from being well-formed beyond their fields' types; None for nothing."""
+        for row in rows:
+            count, steps, times = len(row.keys), row.steps, row.timestamps_ms
+            if (
+                len(row.values) != count
+                or (type(steps) is list and len(steps) != count)
+                or (type(times) is list and len(times) != count)
+            ):
+                return f"{count} keys come with another number of values, steps or timestamps"
+        return None
 
 
 class DatasetUsed(msgspec.Struct, array_like=True, frozen=True):
@@ -195,14 +212,14 @@ class InputsLogged(Event, frozen=True):
 class OutputsLogged(Event, frozen=True):
     """Models that a run wrote, each with its step."""
 
-    models: list[tuple[str, int]]
+    models: list[tuple[str, Int64]]
 
 
 class ArtifactStored(msgspec.Struct, array_like=True, frozen=True):
     """One file, within `ArtifactsLogged`: `place` is None for a blob, else where the file lies."""
 
     path: str
-    size: int
+    size: Natural
     sha256: bytes
     place: str | None = None
 
@@ -233,14 +250,14 @@ class ModelCreated(Event, frozen=True):
     model_type: str | None
     params: dict[str, str]
     tags: dict[str, str]
-    created_ms: int
+    created_ms: Int64
 
 
 class ModelFinalized(Event, frozen=True):
     """A model's files are all there, or could not be stored: READY or FAILED, say."""
 
     status: str
-    at_ms: int
+    at_ms: Int64
 
 
 class ModelParamsLogged(Event, frozen=True):
@@ -266,8 +283,8 @@ class ModelPoint(msgspec.Struct, array_like=True, frozen=True):
 
     key: str
     value: float
-    step: int
-    timestamp_ms: int
+    step: Int64
+    timestamp_ms: Int64
     dataset_name: str | None = None
     dataset_digest: str | None = None
 
@@ -282,13 +299,13 @@ class ModelMetricsLogged(Event, frozen=True):
 class ModelDeleted(Event, frozen=True):
     """A model was deleted."""
 
-    at_ms: int
+    at_ms: Int64
 
 
 class ModelRestored(Event, frozen=True):
     """A deleted model became active again (only undo writes it)."""
 
-    at_ms: int
+    at_ms: Int64
 
 
 class ModelArtifactsLogged(Event, frozen=True):

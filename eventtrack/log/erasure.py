@@ -35,7 +35,7 @@ def obey(txn: Transaction, tables: dict[str, Any], envelope: Envelope) -> None:
     for replica, mark, index in redacted_by(envelope):
         txn.put(replica + rows.key_of(index) + mark, b"", db=tables["erased"])
         for position in feeds.locate_all(txn, tables, replica, index):
-            found = rows.get(txn, tables["events"], position)
+            found = rows.get(txn, tables, position)
             if found is None or not found.payload or is_redaction(found):
                 continue
             if mark in (b"", found.mark):
@@ -68,7 +68,7 @@ def erased_in(
     while more and (name := bytes(cursor.key())) < replica + rows.key_of(stop):
         index = int.from_bytes(name[len(replica) :][: rows.POSITION_BYTES], "big")
         position = feeds.locate(txn, tables, feed, index)
-        envelope = None if position is None else rows.get(txn, tables["events"], position)
+        envelope = None if position is None else rows.get(txn, tables, position)
         # Of several envelopes of that name, the order may mean another one.
         if envelope and not envelope.payload and is_erased(txn, tables, envelope):
             found[index] = None

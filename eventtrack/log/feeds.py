@@ -116,7 +116,7 @@ def read(
             name, position = places.item()
             if name != holder + rows.key_of(start) or start >= stop:
                 break
-            envelope = rows.get(txn, tables["events"], int.from_bytes(position, "big"))
+            envelope = rows.get(txn, tables, int.from_bytes(position, "big"))
             if envelope is None:
                 break
             found.append(envelope)

@@ -8,7 +8,7 @@ changes but the views, which are folded anew.
 from typing import Any
 
 from eventtrack.events.envelope import Envelope
-from eventtrack.log import erasure
+from eventtrack.log import erasure, heights
 from eventtrack.log.environment import Transaction
 from eventtrack.log.feeds import FEED_ID_BYTES, holder
 from eventtrack.log.rows import POSITION_BYTES, key_of, table_rows
@@ -60,7 +60,7 @@ def unfilled(txn: Transaction, tables: dict[str, Any]) -> dict[bytes, int]:
         feed, index = bytes(cursor.key()[:FEED_ID_BYTES]), cursor.key()[FEED_ID_BYTES:]
         position = txn.get(feed + index, db=tables["feeds"])
         assert position is not None  # a name of `bare` is that of an envelope that is here
-        envelope = Envelope(txn.get(position, db=tables["events"]) or b"")
+        envelope = Envelope.kept(txn.get(position, db=tables["events"]) or b"", 0)
         if erasure.is_erased(txn, tables, envelope):
             more = cursor.next()
             continue
@@ -70,8 +70,11 @@ def unfilled(txn: Transaction, tables: dict[str, Any]) -> dict[bytes, int]:
 
 
 def rewrites(txn: Transaction, tables: dict[str, Any]) -> int:
-    """How many payloads were erased or came later: views of another number are stale."""
-    return table_rows(txn, tables["erased"]) + _filled(txn, tables)
+    """How many payloads were erased or came later, and how many envelopes rose later.
+
+    Views of another number are stale.
+    """
+    return table_rows(txn, tables["erased"]) + _filled(txn, tables) + heights.risen(txn, tables)
 
 
 def _filled(txn: Transaction, tables: dict[str, Any]) -> int:

@@ -7,20 +7,21 @@ from typing import Any
 
 import msgspec
 
-from eventtrack.clock import Clock, SystemClock, next_recorded, observe_recorded
+from eventtrack.clock import Clock, SystemClock, is_ahead, next_recorded, observe_recorded
 from eventtrack.errors import ConflictError, CorruptionError
-from eventtrack.events.envelope import SALT_BYTES, Draft, Envelope, seal
+from eventtrack.events.envelope import SALT_BYTES, After, Draft, Envelope, seal
 from eventtrack.events.redaction import is_redaction
 from eventtrack.ids import IdSource, RandomIds
-from eventtrack.log import arrivals, erasure, feeds, files, filling, merkle, rows
+from eventtrack.log import arrivals, erasure, feeds, files, filling, heights, identity, merkle, rows
 from eventtrack.log.environment import Environment, Transaction, run_growing
 from eventtrack.log.feeds import Branch
-from eventtrack.log.filesystem import file_identity, sync_folder
 from eventtrack.log.protocol import Head, Result
 from eventtrack.log.rows import table_rows
 
 TABLES = (
     *("events", "feeds", "heads", "journals", "meta", "tiles", "erased", "bare"),
+    rows.HEIGHTS,
+    heights.ABOVE,
     arrivals.TABLE,
     feeds.TABLE,
 )
@@ -51,7 +52,7 @@ class LmdbLog:
         self._tables, self._file = self.environment.tables, folder / "data.mdb"
         self._inode = self._file.stat().st_ino
         if not readonly:
-            self._settle_replica(file_identity(self._file))
+            identity.settle(self.environment, self._ids, self._file)
 
     @property
     def replica(self) -> bytes:
@@ -67,17 +68,17 @@ class LmdbLog:
     def read(self, after: int, limit: int) -> list[Envelope]:
         """At most `limit` envelopes with positions above `after`, in order."""
         with self.environment.read() as txn:
-            return rows.read(txn, self._tables["events"], after, limit)
+            return rows.read(txn, self._tables, after, limit)
 
     def get(self, position: int) -> Envelope | None:
         """The envelope at a position, None beyond the log."""
         with self.environment.read() as txn:
-            return rows.get(txn, self._tables["events"], position)
+            return rows.get(txn, self._tables, position)
 
     def get_many(self, positions: Sequence[int]) -> list[Envelope]:
         """The envelopes at positions that the log holds, in that order, or the first of them."""
         with self.environment.read() as txn:
-            return rows.get_many(txn, self._tables["events"], positions)
+            return rows.get_many(txn, self._tables, positions)
 
     @contextmanager
     def begin(self) -> Iterator["LmdbTransaction"]:
@@ -184,24 +185,6 @@ class LmdbLog:
         """Release the log's files."""
         self.environment.close()
 
-    def _settle_replica(self, home: bytes) -> None:
-        """Give this copy a replica id: for a new log, and for one that was copied here."""
-        meta = self._tables["meta"]
-        with self.environment.read() as txn:
-            if txn.get(b"home", db=meta) == home:
-                return
-
-        def settle() -> None:
-            with self.environment.write() as txn:
-                found = txn.get(b"home", db=meta)
-                # Until 0.1.0 was out, the inode alone was written down.
-                if found not in (home, str(self._inode).encode()):
-                    txn.put(b"replica", self._ids.id128(), db=meta)
-                txn.put(b"home", home, db=meta)
-
-        run_growing(settle)
-        sync_folder(self._file.parent)  # it may have been made just now
-
 
 class LmdbTransaction:
     """A write in progress; see `LogTransaction`."""
@@ -220,12 +203,13 @@ class LmdbTransaction:
         self._changed = False
         self.redacts = False  # whether the bytes of the file are to be cleaned afterwards
         self.branched = False  # whether a feed was found to have two ends
-        self._position = rows.last_position(txn, tables["events"])
+        self._committed = self._position = rows.last_position(txn, tables["events"])
+        self._has_heights = table_rows(txn, tables[heights.ABOVE]) > 0
         self._recorded = int.from_bytes(txn.get(b"clock", db=tables["meta"]) or b"", "big")
 
     def id(self) -> int:
         """What `change_count` will be once this transaction has committed."""
-        # A commit that changed nothing takes no number: the next writer, anywhere, takes this one.
+        # A commit that changed nothing takes no number: the next writer takes this one.
         return int(self._txn.id()) - (not self._changed)
 
     def head(self) -> int:
@@ -234,11 +218,11 @@ class LmdbTransaction:
 
     def read(self, after: int, limit: int) -> list[Envelope]:
         """At most `limit` envelopes with positions above `after`, in order."""
-        return rows.read(self._txn, self._tables["events"], after, limit)
+        return rows.read(self._txn, self._tables, after, limit)
 
     def get(self, position: int) -> Envelope | None:
         """The envelope at a position, None beyond the log."""
-        return rows.get(self._txn, self._tables["events"], position)
+        return rows.get(self._txn, self._tables, position)
 
     def feed_head(self, feed: bytes) -> Head:
         """A feed as this transaction leaves it; of size 0 for one never seen."""
@@ -260,11 +244,19 @@ class LmdbTransaction:
         """The Merkle frontier of a feed as it was at `size`."""
         return feeds.frontier(self._txn, self._tables, feed, size)
 
-    def append(self, draft: Draft, session: bytes) -> Envelope:
-        """Append a draft to this replica's feed and return the envelope."""
-        head = self.feed_head(self._replica)
+    def next_recorded(self) -> int:
+        """The time by which what is appended next is recorded."""
         now_ms = self._clock.now_ms()
-        self._recorded = next_recorded(max(self._recorded, head.recorded), now_ms)
+        if is_ahead(self.feed_head(self._replica).recorded, now_ms):
+            # This clock was wrong, or somebody said so: nothing is bound to the times of then.
+            self.renew_replica()
+        last = observe_recorded(self.feed_head(self._replica).recorded, self._recorded, now_ms)
+        return next_recorded(last, now_ms)
+
+    def append(self, draft: Draft, session: bytes, after: After | None = None) -> Envelope:
+        """Append a draft to this replica's feed and return the envelope."""
+        self._recorded = self.next_recorded()
+        head = self.feed_head(self._replica)
         data, leaf = seal(
             draft,
             replica=self._replica,
@@ -272,6 +264,7 @@ class LmdbTransaction:
             recorded=self._recorded,
             session=session,
             salt=self._ids.id128()[:SALT_BYTES],
+            after=after,
         )
         return self._store(data, leaf, self._replica, head, self._recorded)
 
@@ -297,8 +290,6 @@ class LmdbTransaction:
             )
         self._recorded = observe_recorded(self._recorded, header.recorded, self._clock.now_ms())
         if header.replica == self._replica:
-            # What this copy wrote itself is before what it writes next, however far ahead.
-            self._recorded = max(self._recorded, header.recorded)
             # Somebody has more of this feed than this copy, which so is not the last to write it.
             self.renew_replica()
         filling.note(self._txn, self._tables, feed, envelope)
@@ -368,6 +359,9 @@ class LmdbTransaction:
         self._position = position
         self._changed = True
         envelope = Envelope(data, position)
+        if envelope.header.after is not None or self._has_heights:
+            self._has_heights = True
+            envelope.effective = heights.note(self._txn, self._tables, envelope, self._committed)
         self._obey(envelope)
         return envelope
 

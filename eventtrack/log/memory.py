@@ -4,9 +4,9 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
-from eventtrack.clock import Clock, SystemClock, next_recorded, observe_recorded
+from eventtrack.clock import Clock, SystemClock, is_ahead, next_recorded, observe_recorded
 from eventtrack.errors import ConflictError
-from eventtrack.events.envelope import Draft, Envelope, seal
+from eventtrack.events.envelope import After, Draft, Envelope, seal
 from eventtrack.events.redaction import is_redaction, redacted_by
 from eventtrack.ids import IdSource, RandomIds
 from eventtrack.log import merkle
@@ -28,7 +28,8 @@ class MemoryLog:
         self._recorded = 0
         self._journals: dict[bytes, int] = {}
         self._commits = 0
-        self._filled = 0
+        self._filled = self._risen = 0
+        self._committed = 0
         self._arrived_ms: dict[int, int] = {}
 
     @property
@@ -61,6 +62,7 @@ class MemoryLog:
                 self._feeds, self._branches = feeds, branches
                 raise
             self._commits += 1
+            self._committed = self.head()
 
     def transact(self, work: Callable[["MemoryLog"], Result]) -> Result:
         """Run `work` as the only writer; undo its appends if it raises."""
@@ -125,10 +127,19 @@ class MemoryLog:
         """A feed as this transaction leaves it; of size 0 for one never seen."""
         return self.heads().get(feed, Head(0, 0, []))
 
-    def append(self, draft: Draft, session: bytes) -> Envelope:
+    def next_recorded(self) -> int:
+        """The time by which what is appended next is recorded."""
+        now_ms = self._clock.now_ms()
+        if is_ahead(self.feed_head(self._replica).recorded, now_ms):
+            # This clock was wrong, or somebody said so: nothing is bound to the times of then.
+            self.renew_replica()
+        last = observe_recorded(self.feed_head(self._replica).recorded, self._recorded, now_ms)
+        return next_recorded(last, now_ms)
+
+    def append(self, draft: Draft, session: bytes, after: After | None = None) -> Envelope:
         """Append a draft to this replica's feed and return the envelope."""
+        self._recorded = self.next_recorded()
         head = self.feed_head(self._replica)
-        self._recorded = next_recorded(max(self._recorded, head.recorded), self._clock.now_ms())
         data, _ = seal(
             draft,
             replica=self._replica,
@@ -136,6 +147,7 @@ class MemoryLog:
             recorded=self._recorded,
             session=session,
             salt=self._ids.id128(),
+            after=after,
         )
         return self._store(data, self._replica)
 
@@ -155,13 +167,14 @@ class MemoryLog:
             if self._is_erased(envelope):
                 return None
             self._filled += 1
+            effective = self._envelopes[known - 1].effective
             self._envelopes[known - 1] = Envelope(data, known)
+            self._envelopes[known - 1].effective = effective
             return envelope
         if header.index != head.size or header.recorded <= head.recorded:
             raise ConflictError(f"envelope {header.index} is not the next of its feed")
         self._recorded = observe_recorded(self._recorded, header.recorded, self._clock.now_ms())
         if header.replica == self._replica:
-            self._recorded = max(self._recorded, header.recorded)
             self.renew_replica()
         self._arrived_ms[self.head() + 1] = self._clock.now_ms()
         return self._store(data, feed)
@@ -203,7 +216,7 @@ class MemoryLog:
 
     def rewrites(self) -> int:
         """How many payloads were erased or came later."""
-        return self.erased() + self._filled
+        return self.erased() + self._filled + self._risen
 
     def arrived_ms(self, position: int) -> int | None:
         """When an envelope of another feed came here; None for one that was recorded here."""
@@ -235,10 +248,25 @@ class MemoryLog:
     def _store(self, data: bytes, feed: bytes) -> Envelope:
         self._envelopes.append(Envelope(data, len(self._envelopes) + 1))
         self._feeds.append(feed)
+        self._measure()
         for place, one in enumerate(self._envelopes if self._ordered() else ()):
             if self._is_erased(one) and not is_redaction(one):
                 self._envelopes[place] = Envelope(one.without_payload, one.position)
+                self._envelopes[place].effective = one.effective
         return self._envelopes[-1]
+
+    def _measure(self) -> None:
+        """Find every envelope's effective time: again and again, until none rises."""
+        changed = True
+        times = {(one.name, one.header.index): one for one in self._envelopes}
+        while changed:
+            changed = False
+            for one in self._envelopes:
+                after = one.header.after
+                below = None if after is None else times.get((after.name, after.index))
+                if below is not None and below.effective >= one.effective:
+                    one.effective, changed = below.effective + 1, True
+                    self._risen += one.position <= self._committed
 
     def _ordered(self) -> set[tuple[bytes, bytes, int]]:
         return {name for envelope in self._envelopes for name in redacted_by(envelope)}

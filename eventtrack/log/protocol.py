@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from typing import NamedTuple, Protocol, TypeVar
 
-from eventtrack.events.envelope import Draft, Envelope
+from eventtrack.events.envelope import After, Draft, Envelope
 from eventtrack.log import merkle
 from eventtrack.log.feeds import Branch
 
@@ -88,8 +88,16 @@ class LogTransaction(LogReader, Protocol):
         """A feed as this transaction leaves it; of size 0 for one never seen."""
         ...
 
-    def append(self, draft: Draft, session: bytes) -> Envelope:
-        """Append a draft to this replica's feed and return the envelope."""
+    def next_recorded(self) -> int:
+        """The time by which what is appended next is recorded."""
+        ...
+
+    def append(self, draft: Draft, session: bytes, after: After | None = None) -> Envelope:
+        """Append a draft to this replica's feed and return the envelope.
+
+        Args:
+            after: An envelope whose facts it is to win over, though their time lies ahead.
+        """
         ...
 
     def append_foreign(self, data: bytes, feed: bytes | None = None) -> Envelope | None:

@@ -8,6 +8,8 @@ from eventtrack.limits import READ_BYTES_MAX
 from eventtrack.log.environment import Transaction
 
 POSITION_BYTES = 8
+# By position, the effective times of envelopes that were decided after others (see `heights`).
+HEIGHTS = "heights"
 
 
 def key_of(number: int) -> bytes:
@@ -28,34 +30,34 @@ def last_position(txn: Transaction, table: Any) -> int:
     return int.from_bytes(cursor.key(), "big") if cursor.last() else 0
 
 
-def get(txn: Transaction, table: Any, position: int) -> Envelope | None:
+def get(txn: Transaction, tables: dict[str, Any], position: int) -> Envelope | None:
     """The envelope at a position; None beyond the log."""
-    data = txn.get(key_of(position), db=table)
-    return None if data is None else Envelope(data, position)
+    data = txn.get(key_of(position), db=tables["events"])
+    return None if data is None else _envelope(txn, tables, data, position)
 
 
-def get_many(txn: Transaction, table: Any, positions: Sequence[int]) -> list[Envelope]:
+def get_many(txn: Transaction, tables: dict[str, Any], positions: Sequence[int]) -> list[Envelope]:
     """The envelopes at positions, in that order: the first of them, to bound memory."""
     found: list[Envelope] = []
     size = 0
     for position in positions:
-        data = txn.get(key_of(position), db=table) or b""
-        found.append(Envelope(data, position))
+        data = txn.get(key_of(position), db=tables["events"]) or b""
+        found.append(_envelope(txn, tables, data, position))
         size += len(data)
         if size > READ_BYTES_MAX:
             break
     return found
 
 
-def read(txn: Transaction, table: Any, after: int, limit: int) -> list[Envelope]:
+def read(txn: Transaction, tables: dict[str, Any], after: int, limit: int) -> list[Envelope]:
     """Envelopes with positions above `after`, in order."""
     found: list[Envelope] = []
-    cursor = txn.cursor(table)
+    cursor = txn.cursor(tables["events"])
     if not cursor.set_range(key_of(after + 1)):
         return found
     size = 0
     for key, value in cursor.iternext():
-        found.append(Envelope(value, int.from_bytes(key, "big")))
+        found.append(_envelope(txn, tables, value, int.from_bytes(key, "big")))
         size += len(value)
         if len(found) >= limit or size > READ_BYTES_MAX:
             break
@@ -65,3 +67,12 @@ def read(txn: Transaction, table: Any, after: int, limit: int) -> list[Envelope]
 def table_rows(txn: Transaction, table: Any) -> int:
     """How many rows a table has."""
     return int(txn.stat(table)["entries"])
+
+
+def _envelope(txn: Transaction, tables: dict[str, Any], data: bytes, position: int) -> Envelope:
+    envelope = Envelope.kept(data, position)
+    if envelope.header.after is not None:
+        height = txn.get(key_of(position), db=tables[HEIGHTS])
+        if height is not None:
+            envelope.effective = int.from_bytes(height, "big")
+    return envelope

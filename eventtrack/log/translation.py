@@ -18,6 +18,9 @@ from eventtrack.errors import (
 )
 from eventtrack.log.filesystem import translate_os_error
 
+# Whatever LMDB raises within a transaction.
+LMDB_ERRORS = (lmdb.Error,)
+
 
 def translate(error: lmdb.Error, doing: str) -> EventtrackError:
     """The error of ours for one of LMDB's.

@@ -4,12 +4,14 @@ The facts of a run commute, as they do in a store, save that a later tag or stat
 window's facts of one kind go together, the start of a run first and its end last.
 """
 
+import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from eventtrack.errors import FormatTooNewError
+from eventtrack.errors import EventtrackWarning, FormatTooNewError
 from eventtrack.events import types
 from eventtrack.events.envelope import Envelope
+from eventtrack.events.reading import events_of, read
 from eventtrack.facts.fact import Fact
 from eventtrack.facts.run import ARTIFACT, PARAM, RUN, TAG
 from eventtrack.views.records import Metric
@@ -97,9 +99,18 @@ def batches_of(envelopes: Iterable[Envelope]) -> Iterator[Batch]:
 
 
 def _parts_of(envelope: Envelope) -> Iterator[Part]:
-    """The parts of an envelope, its points gathered by metric."""
+    """The parts of an envelope, its points gathered by metric; none of one that is damaged."""
     points: dict[str, list[Metric]] = {}
-    for event in envelope.events():
+    fault = read(envelope).fault
+    if fault is not None:
+        warnings.warn(
+            f"envelope {envelope.position} of the outbox is {fault.kind} and cannot be delivered: "
+            f"{fault.what}",
+            EventtrackWarning,
+            stacklevel=2,
+        )
+        return
+    for event in events_of(envelope):
         if event is None:
             raise FormatTooNewError(
                 f"this eventtrack cannot read the event at {envelope.position} of the outbox",
@@ -120,7 +131,7 @@ def _parts_of(envelope: Envelope) -> Iterator[Part]:
 
 def _parts_of_model(envelope: Envelope, model_id: str) -> Iterator[tuple[str, Part]]:
     """Points that name a model, each with its run; the run's own envelope has them without."""
-    for event in envelope.events():
+    for event in events_of(envelope):
         if not isinstance(event, types.ModelMetricsLogged):
             continue
         points: dict[str, list[Metric]] = {}

@@ -9,12 +9,13 @@ commit. After a reboot a build without it is thrown away unread.
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from eventtrack.errors import StoreError
+from eventtrack.errors import ProjectionError, StoreError
 from eventtrack.events.envelope import Envelope
 from eventtrack.limits import FOLD_ENVELOPES_MAX
 from eventtrack.log.environment import Environment, run_growing
@@ -124,15 +125,30 @@ class Build:
 
         Raises:
             StaleBuild: The log does not hold what was folded before.
-            ProjectionError: An event cannot be folded; nothing changed.
         """
+        try:
+            return run_growing(partial(self._advance, log, FOLD_ENVELOPES_MAX))
+        except ProjectionError:
+            return self._advance_singly(log)
 
-        def attempt() -> int:
-            with self.begin() as fold:
-                fold.take_batch(log)
-                return fold.position
+    def _advance(self, log: LogReader, limit: int, aside: str = "") -> int:
+        with self.begin() as fold:
+            fold.take_batch(log, limit, aside)
+            return fold.position
 
-        return run_growing(attempt)
+    def _advance_singly(self, log: LogReader) -> int:
+        """Fold a batch envelope by envelope, and set those aside that no fold can take.
+
+        To set one aside costs the views one envelope; not to would stop the store.
+        """
+        position, head = self.checkpoint().position, log.head()
+        stop = min(position + FOLD_ENVELOPES_MAX, head)
+        while position < stop:
+            try:
+                position = run_growing(partial(self._advance, log, 1))
+            except ProjectionError as error:
+                position = run_growing(partial(self._advance, log, 1, error.message))
+        return position
 
     def close(self) -> None:
         """Close, leaving it so that it can be trusted after a power cut."""
@@ -196,25 +212,53 @@ class Fold:
         while self.position < head:
             self.take_batch(log)
 
-    def take_batch(self, log: LogReader) -> None:
-        """Fold the next batch of the log."""
+    def take_batch(self, log: LogReader, limit: int = FOLD_ENVELOPES_MAX, aside: str = "") -> None:
+        """Fold the next batch of the log: `limit` envelopes, or fewer.
+
+        Args:
+            aside: Set them aside instead, for that reason.
+
+        Raises:
+            StaleBuild: The log does not hold what was folded before.
+            ProjectionError: A fold broke down over an event; the transaction is to be given up.
+        """
         if not self.position:
             self._checkpoint = Checkpoint(rewrites=log.rewrites())
         if not matches(self._checkpoint, log):
             raise StaleBuild(f"another history at position {self.position}")
-        self.apply(log.read(self.position, FOLD_ENVELOPES_MAX))
+        self.apply(log.read(self.position, limit), aside)
 
-    def apply(self, envelopes: list[Envelope]) -> None:
-        """Fold the envelopes that follow; the tables then show them."""
+    def apply(self, envelopes: list[Envelope], aside: str = "", *, own: bool = False) -> None:
+        """Fold the envelopes that follow; the tables then show them.
+
+        Args:
+            aside: As of `take_batch`.
+            own: They are about to be recorded here: refuse what would be skipped.
+
+        Raises:
+            MalformedError: One is `own`, and not well-formed.
+            ProjectionError: As of `take_batch`.
+        """
         if not envelopes:
             return
         # The log's transaction may be open around this one: it is not the log's map that is full.
         with self.build.environment.answering():
             for envelope in envelopes:
                 if self._include is None or self._include(envelope):
-                    fold.apply(self.tables, envelope)
+                    if aside:
+                        fold.set_aside(self.tables, envelope, aside)
+                    else:
+                        fold.apply(self.tables, envelope, own=own)
                     self.last_included = envelope.position
-            self.tables.flush()
+            try:
+                self.tables.flush()
+            except fold.NOT_OF_THE_EVENT:
+                raise
+            except Exception as error:
+                raise ProjectionError(
+                    f"cannot write what was folded up to {envelopes[-1].position}: {error!r}",
+                    hint="upgrade eventtrack, then run `eventtrack replay --rebuild`",
+                ) from error
         last = envelopes[-1]
         self._checkpoint = Checkpoint(last.position, last.leaf_hash, self._checkpoint.rewrites)
 

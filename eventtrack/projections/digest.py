@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from eventtrack.projections import model_points, registered_state
+from eventtrack.projections import model_points, registered_state, skipped
 from eventtrack.projections.points import Points
 from eventtrack.projections.state import ExperimentState, ModelState, RunState, SessionState
 from eventtrack.projections.tables import Reader
@@ -58,6 +58,9 @@ def digest(reader: Reader, progress: Callable[[int, int], None] | None = None) -
     for session in sorted(reader.sessions(), key=_session_name):
         hasher.update(_encode(_session(session)))
     hasher.update(_encode(sorted(reader.unknown_counts().items())))
+    names = skipped.global_names(reader)
+    if names:
+        hasher.update(_encode(names))
     return hasher.hexdigest()
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from eventtrack.events.envelope import Header
+from eventtrack.events.envelope import Envelope
 from eventtrack.events.types import Event, ExperimentCreated
 from eventtrack.facts.experiment import EXPERIMENT
 from eventtrack.projections import names
@@ -11,12 +11,12 @@ from eventtrack.projections.state import stamp_of
 from eventtrack.projections.tables import Tables
 
 
-def fold(tables: Tables, header: Header, events: Sequence[Event], offset: int) -> None:
+def fold(tables: Tables, envelope: Envelope, events: Sequence[Event], offset: int) -> None:
     """Fold events of one experiment."""
-    experiment = tables.change_experiment(header.stream)
+    experiment = tables.change_experiment(envelope.header.stream)
     number, identifier = experiment.number, experiment.experiment_id
     for place, event in enumerate(events, offset):
-        stamp = stamp_of(header, place)
+        stamp = stamp_of(envelope, place)
         before, since = experiment.name
         if isinstance(event, ExperimentCreated):
             bear(experiment, event, stamp)

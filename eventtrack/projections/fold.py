@@ -3,13 +3,25 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from eventtrack.errors import EventtrackError, ProjectionError
-from eventtrack.events.envelope import Envelope, Group
+from eventtrack.errors import EventtrackError, MalformedError, ProjectionError
+from eventtrack.events.envelope import Envelope
+from eventtrack.events.reading import Part, read
 from eventtrack.events.registry import REGISTRY, Registry
 from eventtrack.events.types import Event, SessionOpened
 from eventtrack.facts.nouns import NOUNS, WITHOUT_FACTS
 from eventtrack.facts.run import RUN
-from eventtrack.projections import experiments, metrics, models, opened, registered, runs, traces
+from eventtrack.log.translation import LMDB_ERRORS
+from eventtrack.projections import (
+    experiments,
+    metrics,
+    models,
+    opened,
+    raised,
+    registered,
+    runs,
+    skipped,
+    traces,
+)
 from eventtrack.projections.state import RunState, stamp_of
 from eventtrack.projections.tables import Tables
 from eventtrack.projections.timeline import Place
@@ -32,30 +44,44 @@ _POINT_FOLDS: dict[str, Callable[[Tables, RunState, Sequence[Any]], None]] = {
     "run.metric_logged": metrics.fold_points,
     "run.metrics_logged": metrics.fold_rows,
 }
+# Errors that say nothing about the event that is folded. Any other is a bug of a fold.
+NOT_OF_THE_EVENT = (EventtrackError, MemoryError, OSError, *LMDB_ERRORS)
 
 
-def apply(tables: Tables, envelope: Envelope, registry: Registry = REGISTRY) -> None:
-    """Fold one envelope. Events that nobody knows are counted and skipped.
+def apply(
+    tables: Tables, envelope: Envelope, registry: Registry = REGISTRY, *, own: bool = False
+) -> None:
+    """Fold one envelope. One that is damaged or not well-formed is skipped, and noted as such.
+
+    Events of a type that nobody knows are skipped and counted.
+
+    Args:
+        own: It is about to be recorded here: refuse it rather than skip it.
 
     Raises:
-        ProjectionError: An event cannot be folded. The views are to be rolled back to before
+        MalformedError: It is `own`, and not well-formed.
+        ProjectionError: A fold broke down over an event. The views are to be rolled back to before
             the batch; the event stays in the log.
     """
     stream = envelope.header.stream
     tables.note_envelope(stream, Place.of(envelope))
+    if envelope.effective != envelope.header.recorded:
+        raised.note(tables, envelope)
+    reading = read(envelope, registry)
+    if reading.fault is not None:
+        if own:
+            raise MalformedError(f"cannot record an event of {stream}: {reading.fault.what}")
+        skipped.note(tables, envelope, *reading.fault)
+        return
     offset = 0
     try:
-        for group in envelope.groups():
-            entry = registry.find(group.type)
-            events = entry.decode_many(group.version, group.bodies) if entry else None
-            if events is None:
-                count = envelope.count_bodies(group)
-                tables.note_unknown(stream, group.type, count)
+        for part in reading.parts:
+            if part.events is None:
+                tables.note_unknown(stream, part.type, part.size)
             else:
-                count = len(events)
-                _apply_group(tables, envelope, group, events, offset)
-            offset += count
-    except EventtrackError:
+                _apply_part(tables, envelope, part, part.events, offset)
+            offset += part.size
+    except NOT_OF_THE_EVENT:
         raise
     except Exception as error:
         raise ProjectionError(
@@ -64,17 +90,23 @@ def apply(tables: Tables, envelope: Envelope, registry: Registry = REGISTRY) -> 
         ) from error
 
 
-def _apply_group(
-    tables: Tables, envelope: Envelope, group: Group, events: list[Event], offset: int
+def set_aside(tables: Tables, envelope: Envelope, why: str) -> None:
+    """Note that no fold of this version can take an envelope."""
+    tables.note_envelope(envelope.header.stream, Place.of(envelope))
+    skipped.note(tables, envelope, skipped.FAILED, why)
+
+
+def _apply_part(
+    tables: Tables, envelope: Envelope, part: Part, events: list[Event], offset: int
 ) -> None:
-    stream, kind = envelope.header.stream, group.type
+    stream, kind = envelope.header.stream, part.type
     if kind in _POINT_FOLDS:
         _POINT_FOLDS[kind](tables, tables.change_run(stream), events)
     elif kind in _FOLDS:
-        _FOLDS[kind](tables, envelope.header, events, offset)
+        _FOLDS[kind](tables, envelope, events, offset)
     else:
         for place, event in enumerate(events, offset):
             if isinstance(event, SessionOpened):
-                opened.fold(tables, envelope, event, stamp_of(envelope.header, place))
+                opened.fold(tables, envelope, event, stamp_of(envelope, place))
             elif type(event) not in WITHOUT_FACTS:
                 tables.note_unknown(stream, kind, 1)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from eventtrack.events.envelope import Header
+from eventtrack.events.envelope import Envelope
 from eventtrack.events.types import Event, ModelCreated
 from eventtrack.facts.model import ARTIFACT, METRIC, MODEL
 from eventtrack.projections import model_points
@@ -12,12 +12,14 @@ from eventtrack.projections.state import ModelState, stamp_of
 from eventtrack.projections.tables import Tables
 
 
-def fold(tables: Tables, header: Header, events: Sequence[Event], offset: int) -> None:
+def fold(tables: Tables, envelope: Envelope, events: Sequence[Event], offset: int) -> None:
     """Fold events of one logged model."""
-    model_id = header.stream.partition("/")[2]
-    model = tables.model(model_id) or ModelState(tables.stream_number(header.stream), model_id)
+    model_id = envelope.header.stream.partition("/")[2]
+    model = tables.model(model_id) or ModelState(
+        tables.stream_number(envelope.header.stream), model_id
+    )
     for place, event in enumerate(events, offset):
-        stamp = stamp_of(header, place)
+        stamp = stamp_of(envelope, place)
         if isinstance(event, ModelCreated):
             bear(model, event, stamp)
         for fact, key, value in MODEL.says[type(event)](event):

@@ -16,7 +16,7 @@ from typing import Any
 from eventtrack.limits import FOLD_ENVELOPES_MAX
 from eventtrack.log.environment import Environment, Transaction
 from eventtrack.log.protocol import EventLog
-from eventtrack.projections import fold, timeline
+from eventtrack.projections import fold, skipped, timeline
 from eventtrack.projections.build import Build
 from eventtrack.projections.cache import Cache
 from eventtrack.projections.kept import GONE, came
@@ -123,11 +123,13 @@ class Past:
         # Before: the folds read these streams too, and find what there is of them so far.
         self.folded |= missing
         tables, done = Tables(transaction, _NAMES, Cache(), keeps=False), 0  # type: ignore[arg-type]
+        aside = skipped.failed(standing.live) if positions else set()
         try:
             while done < len(positions):
                 batch = self._log.get_many(positions[done : done + FOLD_ENVELOPES_MAX])
                 for envelope in batch:
-                    fold.apply(tables, envelope)
+                    if envelope.position not in aside:
+                        fold.apply(tables, envelope)
                 tables.flush()
                 done += len(batch)
                 if progress is not None:

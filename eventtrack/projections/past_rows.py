@@ -34,6 +34,8 @@ OWNERS: dict[str, slice | None] = {
     "artifacts": _FIRST,
     "index": _LAST,
     "unknown": _FIRST,
+    "skipped": _FIRST,
+    "raised": _FIRST,
     "traces": _FIRST,
     "traces_by_time": _LAST,
     "spans": _FIRST,

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from eventtrack.events.envelope import Header
+from eventtrack.events.envelope import Envelope
 from eventtrack.events.registered import RegisteredCreated, VersionCreated
 from eventtrack.events.types import Event
 from eventtrack.facts.registered import REGISTERED
@@ -13,14 +13,14 @@ from eventtrack.projections.state import stamp_of
 from eventtrack.projections.tables import Tables
 
 
-def fold(tables: Tables, header: Header, events: Sequence[Event], offset: int) -> None:
+def fold(tables: Tables, envelope: Envelope, events: Sequence[Event], offset: int) -> None:
     """Fold events of one registered model and its versions."""
-    registered_id = header.stream.removeprefix(PREFIX)
+    registered_id = envelope.header.stream.removeprefix(PREFIX)
     model = registered_state.model(tables, registered_id)
     if model is None:
-        model = RegisteredState(tables.stream_number(header.stream), registered_id)
+        model = RegisteredState(tables.stream_number(envelope.header.stream), registered_id)
     for place, event in enumerate(events, offset):
-        stamp = stamp_of(header, place)
+        stamp = stamp_of(envelope, place)
         before, since = model.name
         claims = list(REGISTERED.says[type(event)](event))
         version = None

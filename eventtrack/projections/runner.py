@@ -93,9 +93,6 @@ class Views:
         """Fold what the views lack. Costs a few microseconds when they lack nothing.
 
         Returns the build that was brought up to date: the one in use may be another a moment later.
-
-        Raises:
-            ProjectionError: An event cannot be folded; the views stay before it.
         """
         with self._lock:
             changes = self._log.change_count()

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from operator import attrgetter
 from typing import Any
 
-from eventtrack.events.envelope import Header
+from eventtrack.events.envelope import Envelope
 from eventtrack.events.types import ArtifactStored, Event, RunStarted
 from eventtrack.facts.fact import Each, Fact
 from eventtrack.facts.run import (
@@ -25,8 +25,8 @@ from eventtrack.projections.state import ParamClaim, ParamState, RunState, Stamp
 from eventtrack.projections.tables import Tables
 
 _Take = Callable[[Tables, RunState, str, Any, Stamp], None]
-# Folds events of one stream, given its header and the offset of the first event.
-Fold = Callable[[Tables, Header, Sequence[Event], int], None]
+# Folds events of one stream, given their envelope and the offset of the first event.
+Fold = Callable[[Tables, Envelope, Sequence[Event], int], None]
 _ATTRIBUTES = {
     NAME: "run_name",
     STATUS: "status",
@@ -45,10 +45,10 @@ def fold_of(kind: type[Event]) -> Fold:
     if isinstance(says, Each):
         return _fold_of_map(says)
 
-    def fold(tables: Tables, header: Header, events: Sequence[Event], offset: int) -> None:
-        run = tables.change_run(header.stream)
+    def fold(tables: Tables, envelope: Envelope, events: Sequence[Event], offset: int) -> None:
+        run = tables.change_run(envelope.header.stream)
         for place, event in enumerate(events, offset):
-            stamp = stamp_of(header, place)
+            stamp = stamp_of(envelope, place)
             if kind is RunStarted:
                 for field in _BORN:
                     tables.touch(run, field)
@@ -63,10 +63,10 @@ def _fold_of_map(says: Each) -> Fold:
     """The fold of events that have a map of values."""
     take, also, values_of = _TAKES[says.fact], says.also, attrgetter(says.values)
 
-    def fold(tables: Tables, header: Header, events: Sequence[Event], offset: int) -> None:
-        run = tables.change_run(header.stream)
+    def fold(tables: Tables, envelope: Envelope, events: Sequence[Event], offset: int) -> None:
+        run = tables.change_run(envelope.header.stream)
         for place, event in enumerate(events, offset):
-            stamp, values = stamp_of(header, place), values_of(event)
+            stamp, values = stamp_of(envelope, place), values_of(event)
             for key, value in values.items():
                 take(tables, run, key, value, stamp)
             for key in also:

@@ -1,7 +1,7 @@
 """What the views keep of each entity, and the rules by which facts meet (the merge table).
 
 Every rule is commutative: the same set of facts gives the same state in any order. A fact carries
-a *stamp*, which orders all events of the world: recorded time, replica, place in the envelope.
+a *stamp*, which orders all events of the world: effective time, replica, place in the envelope.
 Last-writer fields keep the greatest stamp, birth facts and params the least.
 """
 
@@ -10,23 +10,24 @@ from typing import TypeVar
 
 import msgspec
 
-from eventtrack.events.envelope import Header
+from eventtrack.events.envelope import Envelope
 from eventtrack.events.types import DatasetUsed
 
-# 16 bytes that compare as (recorded time, replica, offset). Six bytes of the replica suffice to
+# 16 bytes that compare as (effective time, replica, offset). Six bytes of the replica suffice to
 # tell apart replicas that recorded in the same 1/65536 ms; equal stamps fall back on the values.
 Stamp = bytes
 NEVER: Stamp = b""
 BEYOND: Stamp = b"\xff" * 17
 
 
-def stamp_of(header: Header, offset: int) -> Stamp:
+def stamp_of(envelope: Envelope, offset: int) -> Stamp:
     """The stamp of the event at `offset` of an envelope."""
-    return header.recorded.to_bytes(8, "big") + header.replica[:6] + offset.to_bytes(2, "big")
+    replica = envelope.header.replica[:6]
+    return envelope.effective.to_bytes(8, "big") + replica + offset.to_bytes(2, "big")
 
 
 def recorded_of(stamp: Stamp) -> int:
-    """The hybrid time in a stamp; 0 for `NEVER`."""
+    """The hybrid time in a stamp, of what was decided after another its effective one; or 0."""
     return int.from_bytes(stamp[:8], "big")
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from eventtrack.log.environment import Transaction
-from eventtrack.projections import index, kept, keys, points, timeline
+from eventtrack.projections import index, kept, keys, points, skipped, timeline
 from eventtrack.projections.cache import Cache
 from eventtrack.projections.index import FieldName
 from eventtrack.projections.state import (
@@ -48,6 +48,8 @@ TABLES = (
     kept.KEPT,
     kept.GONE,
     "unknown",
+    skipped.TABLE,
+    "raised",
     *TRACE_TABLES,
 )
 
@@ -77,7 +79,9 @@ class Reader:
         start = prefix.encode()
         rows = cursor.iternext(values=False) if cursor.set_range(start) else iter(())
         names = takewhile(lambda name: name.startswith(start), rows)
-        return [name.decode() for name in islice(names, limit)]
+        # Of a longer name the key has only the beginning.
+        whole = (name.decode() for name in names if len(name) <= keys.TEXT_BYTES_MAX)
+        return list(islice(whole, limit))
 
     def run(self, run_id: str) -> RunState | None:
         """A run by its id; None for one never heard of."""
@@ -384,8 +388,7 @@ class Tables(Reader):
         return self._next_number
 
     def _put_many(self, table: str, rows: list[tuple[bytes, bytes]]) -> None:
-        if len(rows) > 1:
-            # Sorted rows land on neighbouring pages; in random order this is several times slower.
+        if len(rows) > 1:  # sorted, as above
             self.txn.cursor(self.tables[table]).putmulti(sorted(rows))
         elif rows:
             self.txn.put(*rows[0], db=self.tables[table])

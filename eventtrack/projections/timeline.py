@@ -15,6 +15,7 @@ from itertools import groupby, takewhile
 from operator import itemgetter
 from typing import Any, NamedTuple, Protocol
 
+from eventtrack.clock import RECORDED_MAX
 from eventtrack.events.envelope import Envelope
 from eventtrack.log.environment import Transaction
 from eventtrack.log.protocol import LogReader
@@ -62,9 +63,10 @@ class Place(NamedTuple):
 
     @classmethod
     def of(cls, envelope: Envelope) -> "Place":
-        """Where an envelope stands. No honest one holds more events than fit into 32 bits."""
+        """Where an envelope stands. What no honest header says is cut: it is skipped anyway."""
         header = envelope.header
-        return cls(envelope.position, header.recorded, min(header.count, _EVENTS_MAX))
+        recorded = header.recorded if header.recorded <= RECORDED_MAX else 0
+        return cls(envelope.position, recorded, max(0, min(header.count, _EVENTS_MAX)))
 
 
 def envelopes_of(source: Source, number: int) -> Iterator[Place]:

@@ -9,7 +9,7 @@ import hashlib
 from collections.abc import Sequence
 
 from eventtrack.events import traces as types
-from eventtrack.events.envelope import Header
+from eventtrack.events.envelope import Envelope
 from eventtrack.events.types import Event
 from eventtrack.facts.trace import ARTIFACT, SPAN, TRACE
 from eventtrack.projections.files import take_file
@@ -24,11 +24,11 @@ USAGE, COST = "usage", "cost"
 _TOLD = ("session", "user", "request_preview", "response_preview")
 
 
-def fold(tables: Tables, header: Header, events: Sequence[Event], offset: int) -> None:
+def fold(tables: Tables, envelope: Envelope, events: Sequence[Event], offset: int) -> None:
     """Fold events of one trace."""
-    trace = tables.traces.change(header.stream)
+    trace = tables.traces.change(envelope.header.stream)
     for place, event in enumerate(events, offset):
-        stamp = stamp_of(header, place)
+        stamp = stamp_of(envelope, place)
         if isinstance(event, types.AssessmentCreated):
             bear(_assessment(trace, event), event, stamp)
         for fact, key, value in TRACE.says[type(event)](event):

@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 
 from eventtrack.errors import EventtrackError
+from eventtrack.events.reading import read
 from eventtrack.log.drain import SlotLookup, append_frames
 from eventtrack.log.frames import OLD_MAGIC, PREAMBLE, Frame, scan, session_in
 from eventtrack.log.journal import SUFFIX
@@ -102,8 +103,8 @@ def _recorded(
             header = envelope.header
             if header.session != session or header.stream not in streams:
                 continue
-            for group in envelope.groups():
-                found = msgspec.msgpack.decode(group.bodies, type=list[msgspec.Raw])
+            for part in read(envelope).parts:
+                found = msgspec.msgpack.decode(part.bodies, type=list[msgspec.Raw])
                 bodies.update((header.stream, bytes(body)) for body in found)
             if not envelope.payload and log.erased_in(
                 header.replica, header.index, header.index + 1

@@ -52,8 +52,8 @@ def text_of(fact: Fact, key: str, value: Any, numbers: Numbers = NO_NUMBERS) -> 
 
 
 def in_order(events: Iterable[EventRecord]) -> list[EventRecord]:
-    """Events in order of recorded time, which decides what holds, not of arrival."""
-    return sorted(events, key=lambda event: (event.recorded, event.replica, event.offset))
+    """Events in the order that decides what holds, not of arrival."""
+    return sorted(events, key=lambda event: event.order)
 
 
 def set_last_by(

@@ -8,6 +8,7 @@ import msgspec
 
 from eventtrack.errors import RESCUE, EventtrackError, NotFoundError, StoreReadOnlyError
 from eventtrack.events.envelope import Envelope
+from eventtrack.events.reading import DAMAGED, read
 from eventtrack.log import erasure, files, merkle
 from eventtrack.log.feeds import Branch
 from eventtrack.log.frames import PREAMBLE, scan
@@ -16,9 +17,11 @@ from eventtrack.log.protocol import EventLog, Head
 from eventtrack.log.structure import find_damage
 from eventtrack.projections.digest import digest
 from eventtrack.projections.runner import builds_in_use
+from eventtrack.projections.skipped import FAILED
 from eventtrack.store.blobs import live_blobs
 from eventtrack.store.engine import Engine
 from eventtrack.store.places import open_regular
+from eventtrack.store.skips import SkippedEnvelope, skipped_envelopes
 from eventtrack.store.snapshot import Moment, folded
 from eventtrack.views.records import Record
 
@@ -35,7 +38,11 @@ class Problem(Record):
 
 
 class CheckReport(Record):
-    """What was examined and what was found."""
+    """What was examined and what was found.
+
+    `skipped` are envelopes that have no effect. Those that are malformed were written so, and are
+    no damage of this store.
+    """
 
     envelopes: int = 0
     events: int = 0
@@ -45,6 +52,7 @@ class CheckReport(Record):
     blobs: int = 0
     digest: str = ""
     problems: list[Problem] = msgspec.field(default_factory=list)
+    skipped: list[SkippedEnvelope] = msgspec.field(default_factory=list)
 
     @property
     def ok(self) -> bool:
@@ -73,6 +81,7 @@ def check_store(engine: Engine, progress: Progress | None = None) -> CheckReport
     _check_journals(engine.path / files.JOURNAL, report)
     if report.ok:
         _check_views(engine, report)
+    _check_skipped(engine, report)
     _check_blobs(engine, report)
     if erasure.marker(engine.path / files.LOG).exists():
         report.note(
@@ -144,6 +153,7 @@ def _check_log(engine: Engine, report: CheckReport, progress: Progress | None) -
 
 _NOTHING = Head(0, 0, [])
 _RESTORE = "restore the store from a copy or from a machine that has synced it"
+_UPGRADE = "upgrade eventtrack, then run `eventtrack replay --rebuild`; the event is kept"
 
 
 def _readable(engine: Engine, position: int, report: CheckReport) -> list[Envelope]:
@@ -209,19 +219,12 @@ def _check_envelope(envelope: Envelope, feeds: _Feeds, report: CheckReport) -> N
     if header.recorded <= head.recorded:
         report.note(where, "its recorded time is not after the one before in its feed", _RESTORE)
     feeds.add(feed, envelope)
-    try:
-        envelope.verify()
-        events = envelope.events()
-    except EventtrackError as error:
-        report.note(where, error.message, error.hint)
-        return
-    except Exception as error:
-        report.note(where, f"its events cannot be decoded: {error!r}", "upgrade eventtrack")
-        return
-    report.events += len(events)
-    report.unknown_events += events.count(None)
-    if envelope.payload and len(events) != header.count:
-        report.note(where, f"{len(events)} events where {header.count} are due", _RESTORE)
+    parts, fault = read(envelope)
+    report.events += sum(part.size for part in parts)
+    report.unknown_events += sum(part.size for part in parts if part.events is None)
+    if fault is not None and fault.kind == DAMAGED:
+        named = f"envelope {header.index} of feed {header.replica.hex()}"
+        report.note(where, f"{named} is damaged and skipped: {fault.what}", _RESTORE)
 
 
 def _check_journals(folder: Path, report: CheckReport) -> None:
@@ -287,6 +290,18 @@ def _check_views(engine: Engine, report: CheckReport) -> None:
         return
     if rebuilt != report.digest and engine.log.head() == moment.position:
         report.note("views", "they differ from the log", "run `eventtrack replay --rebuild`")
+
+
+def _check_skipped(engine: Engine, report: CheckReport) -> None:
+    try:
+        with engine.read() as reader:
+            report.skipped = skipped_envelopes(reader)
+    except EventtrackError as error:
+        report.note("views", error.message, error.hint)
+        return
+    for one in report.skipped:
+        if one.kind == FAILED:
+            report.note(f"views, position {one.position}", str(one), _UPGRADE)
 
 
 def _check_blobs(engine: Engine, report: CheckReport) -> None:

@@ -1,8 +1,11 @@
 """Questions that every decision about a run asks first."""
 
 from collections.abc import Callable
+from itertools import takewhile
 
+from eventtrack.clock import recorded_ms
 from eventtrack.errors import InvalidValueError, NotFoundError
+from eventtrack.projections import index, raised
 from eventtrack.projections.state import RunState
 from eventtrack.projections.tables import Reader
 from eventtrack.store import validate
@@ -41,6 +44,29 @@ def active_run(context: StoreContext, reader: Reader, run_id: str) -> RunState:
             hint=f"restore it first: `eventtrack runs restore {run_id}`",
         )
     return state
+
+
+def beside(reader: Reader, stream: str, now_ms: int) -> list[str]:
+    """The other streams that a run's or an experiment's stage is held against.
+
+    A run shows the later of its own stage and its experiment's. So a decision about an experiment
+    comes after those of its runs, too; only runs matter here whose times lie ahead of the clock.
+    """
+    kind, _, name = stream.partition("/")
+    if kind == "run":
+        run = reader.run(name)
+        return [f"experiment/{run.experiment_id}"] if run is not None and run.experiment_id else []
+    experiment = reader.experiment(name) if kind == "experiment" else None
+    field = reader.field((index.ATTRIBUTE, "lifecycle_stage"))
+    if experiment is None or field is None:
+        return []
+    prefix = index.prefix(experiment.number, field)
+    cursor = reader.txn.cursor(reader.tables["index"])
+    rows = cursor.iternext(values=False) if cursor.set_range(prefix) else iter(())
+    numbers = [index.run_of(row) for row in takewhile(lambda row: row.startswith(prefix), rows)]
+    ahead = [one for one in numbers if recorded_ms(raised.latest(reader, one)) > now_ms]
+    runs = (reader.run_by_number(one) for one in ahead)
+    return [f"run/{run.run_id}" for run in runs if run is not None]
 
 
 def points_allowed(context: StoreContext) -> Callable[[Reader, str], None]:

@@ -25,10 +25,11 @@ from eventtrack.errors import (
     EventtrackError,
     EventtrackWarning,
     InvalidStateError,
+    ProjectionError,
     StoreClosedError,
     StoreError,
 )
-from eventtrack.events.envelope import Draft
+from eventtrack.events.envelope import After, Draft, Envelope
 from eventtrack.ids import IdSource, RandomIds
 from eventtrack.limits import BATCH_MAP_BYTES_FREE
 from eventtrack.log import files
@@ -40,6 +41,7 @@ from eventtrack.log.lmdb_log import LmdbLog, LmdbTransaction
 from eventtrack.log.orphans import clear_drafts
 from eventtrack.log.temporary import own_folder, remove_folder
 from eventtrack.log.translation import read_only
+from eventtrack.projections import raised
 from eventtrack.projections.build import Fold, StaleBuild
 from eventtrack.projections.runner import Views
 from eventtrack.projections.tables import Reader
@@ -103,8 +105,10 @@ class Engine:
 
         try:
             return run_growing(attempt)
-        except StaleBuild:
-            # The log was replaced under us between the catch-up and the decision: once more.
+        except (StaleBuild, ProjectionError):
+            # The log was replaced under us meanwhile, or has an event that the views set aside.
+            if self._drainer is not None:
+                self._drainer.flush()
             self.views.catch_up()
             return run_growing(attempt)
 
@@ -326,9 +330,23 @@ class Engine:
         result, drafts = decide(fold.tables)
         if drafts and decide != self._open_session:
             drafts = [*self._open_session(fold.tables)[1], *drafts]
-        session = self.session
-        fold.apply([transaction.append(draft, session) for draft in drafts])
+        session, pending = self.session, list[Envelope]()
+        for draft in drafts:
+            after = self._superseded(fold, transaction, draft)
+            if after is not None and pending:
+                fold.apply(pending, own=True)  # what this decision wrote comes before, too
+                after, pending = self._superseded(fold, transaction, draft), []
+            pending.append(transaction.append(draft, session, after))
+        fold.apply(pending, own=True)
         return result
+
+    def _superseded(self, fold: Fold, transaction: LmdbTransaction, draft: Draft) -> After | None:
+        """The envelope that a draft was decided after, where its own time would not say so."""
+        now = transaction.next_recorded()
+        found = (raised.beyond(fold.tables, one, now) for one in (draft.stream, *draft.beside))
+        latest = max((one for one in found if one is not None), default=None)
+        envelope = None if latest is None else transaction.get(latest[1])
+        return None if envelope is None else After(envelope.name, envelope.header.index)
 
     def _open_session(self, reader: Reader) -> tuple[None, list[Draft]]:
         """The decision to say who writes, once."""

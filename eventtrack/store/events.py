@@ -3,7 +3,6 @@
 import threading
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from itertools import chain
 from typing import Any, NamedTuple
 
 import msgspec
@@ -11,8 +10,8 @@ import msgspec
 from eventtrack.clock import recorded_ms
 from eventtrack.errors import InvalidValueError, NotFoundError
 from eventtrack.events.envelope import SALT_BYTES, Cause, Draft, Envelope, seal, split_name
-from eventtrack.events.registry import REGISTRY
-from eventtrack.events.types import Event
+from eventtrack.events.reading import Part, Reading, header_flaw, read
+from eventtrack.events.types import Event, MetricLogged, MetricsLogged
 from eventtrack.limits import INT64_MAX
 from eventtrack.projections.state import Stamp, stamp_of
 from eventtrack.store.context import StoreContext
@@ -20,17 +19,10 @@ from eventtrack.views.records import Record
 
 # Envelopes read at a time: no transaction is held while the caller looks at them.
 _PAGE = 512
-# Events that log points, and all that has to be read of one to tell of which metrics.
+# Events that log points.
 POINTS = ("run.metric_logged", "run.metrics_logged")
 # Two numbers of 64 bits with room to spare; positions are numbers of 63 bits.
 _ADDRESS_LENGTH_MAX = 40
-
-
-class _Named(msgspec.Struct, array_like=True, gc=False):
-    keys: str | list[str]
-
-
-_decode_named = msgspec.msgpack.Decoder(list[_Named]).decode
 
 
 class Said(NamedTuple):
@@ -46,10 +38,14 @@ class EventRecord(Record):
     `recorded_ms` is when it was recorded, in milliseconds since 1970, by the clock of the machine
     that did; `arrived_ms` when it came here from there, by the clock here: None for what was
     `recorded_here`, and where it is not known, for arrivals were not always noted. The times in
-    `body` are what the caller claimed. `known` is False for a type that this eventtrack cannot
-    read: `body` then holds its fields as a list. `cause` is the address of the event that this one
-    answers. `said` is the event itself with its stamp, which is in no dictionary; None where it
-    cannot be read, and where points were counted.
+    `body` are what the caller claimed. `effective` is the hybrid time that orders the event among
+    others: `recorded`, unless it was decided after one whose time lies ahead. `known` is False
+    for a type that this eventtrack cannot read: `body` then holds its fields as a list. `cause` is
+    the address of the event that this one answers. `said` is the event itself with its stamp, which
+    is in no dictionary; None where it cannot be read, and where points were counted.
+
+    An envelope that is skipped is one record without a body: its type is `damaged` or `malformed`,
+    and `skipped` says why it has no effect.
     """
 
     position: int
@@ -59,6 +55,7 @@ class EventRecord(Record):
     stream: str
     recorded_ms: int
     recorded: int
+    effective: int
     body: dict[str, Any]
     replica: str
     index: int
@@ -67,6 +64,7 @@ class EventRecord(Record):
     known: bool = True
     arrived_ms: int | None = None
     recorded_here: bool = True
+    skipped: str | None = None
     said: Said | None = None
 
     def __iter__(self) -> Iterator[tuple[str, Any]]:
@@ -76,6 +74,11 @@ class EventRecord(Record):
     def address(self) -> str:
         """`position.offset`, which names the event in this store."""
         return f"{self.position}.{self.offset}"
+
+    @property
+    def order(self) -> tuple[int, str, int]:
+        """What decides, of two events that set one fact, which came later."""
+        return self.effective, self.replica, self.offset
 
     def to_dictionary(self) -> dict[str, Any]:
         """The record as plain values, with its address."""
@@ -187,18 +190,19 @@ class Events:
 
         Args:
             counted: Neighbours that log points are one record, that of the last of them, whose
-                body has but `points`: how many there were of each metric. That takes a twentieth
-                of the time.
+                body has but `points`: how many there were of each metric. That takes a tenth of the
+                time.
         """
         header = envelope.header
         cause = None
-        if header.cause is not None:
+        reading = read(envelope)
+        if header.cause is not None and header_flaw(header) is None:
             cause = f"{self._place_of(header.cause)}.{header.cause.offset}"
         arrived_ms = self._engine.log.arrived_ms(envelope.position)
         is_own = header.replica == self._engine.log.replica or not envelope.position
         found: list[EventRecord] = []
         stop = 0
-        for kind, version, body, known, events, event in _bodies(envelope, counted=counted):
+        for kind, version, body, known, events, event in _bodies(reading, counted=counted):
             stop += events
             found.append(
                 EventRecord(
@@ -209,6 +213,7 @@ class Events:
                     stream=header.stream,
                     recorded_ms=recorded_ms(header.recorded),
                     recorded=header.recorded,
+                    effective=envelope.effective,
                     body=body,
                     replica=header.replica.hex(),
                     index=header.index,
@@ -217,7 +222,8 @@ class Events:
                     known=known,
                     arrived_ms=arrived_ms,
                     recorded_here=is_own,
-                    said=None if event is None else Said(event, stamp_of(header, stop - 1)),
+                    skipped=None if reading.fault is None else reading.fault.what,
+                    said=None if event is None else Said(event, stamp_of(envelope, stop - 1)),
                 )
             )
         return found
@@ -273,41 +279,55 @@ def parse_address(address: str) -> tuple[int, int | None]:
 
 
 def _bodies(
-    envelope: Envelope, *, counted: bool
+    reading: Reading, *, counted: bool
 ) -> Iterator[tuple[str, int, dict[str, Any], bool, int, Event | None]]:
     """Type, version, body, whether it is known, for how many events it stands, the event itself."""
-    for group in envelope.groups():
-        entry = REGISTRY.find(group.type)
-        if counted and group.type in POINTS and entry and group.version == entry.version:
-            named = _decode_named(group.bodies)
-            if named:
-                body = {"points": _count(named)}
-                yield group.type, group.version, body, True, len(named), None
-            continue
-        events = entry.decode_many(group.version, group.bodies) if entry else None
-        if events is None:
-            for body in msgspec.msgpack.decode(group.bodies):
-                yield group.type, group.version, {"fields": _readable(body)}, False, 1, None
+    if reading.fault is not None:
+        yield reading.fault.kind, 0, {}, False, 1, None
+    for part in reading.parts:
+        kind, version = part.type, part.version
+        if part.events is None:
+            for fields in _fields_of(part):
+                yield kind, version, {"fields": fields}, False, 1, None
+        elif counted and kind in POINTS:
+            if part.events:
+                yield kind, version, {"points": _count(part.events)}, True, part.size, None
         else:
-            for event in events:
+            for event in part.events:
                 body = _readable(msgspec.structs.asdict(event))
-                yield group.type, group.version, body, True, 1, event
+                yield kind, version, body, True, 1, event
 
 
-def _count(named: list[_Named]) -> dict[str, int]:
-    singles = [one.keys for one in named if isinstance(one.keys, str)]
-    rows = (one.keys for one in named if not isinstance(one.keys, str))
-    return dict(Counter(chain(singles, chain.from_iterable(rows))))
+def _fields_of(part: Part) -> Iterator[Any]:
+    """The fields of events of an unknown type, whatever they are; None where they are not shown."""
+    try:
+        yield from [_readable(body) for body in msgspec.msgpack.decode(part.bodies)]
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, TypeError):
+        # Of a codec of a later day, nested without an end, or with lists as keys of maps.
+        yield from [None] * part.size
+
+
+def _count(events: list[Event]) -> dict[str, int]:
+    """How many points of each metric some events log."""
+    found: Counter[str] = Counter()
+    for event in events:
+        if isinstance(event, MetricLogged):
+            found[event.key] += 1
+        elif isinstance(event, MetricsLogged):
+            found.update(event.keys)
+    return dict(found)
 
 
 def _readable(value: Any) -> Any:
-    """Plain values: hashes in hex, structs as dictionaries."""
+    """Plain values: hashes in hex, structs as dictionaries, anything odd as a text."""
+    if value is None or isinstance(value, str | int | float):
+        return value
     if isinstance(value, bytes):
         return value.hex()
     if isinstance(value, msgspec.Struct):
         return _readable(msgspec.structs.asdict(value))
     if isinstance(value, dict):
-        return {key: _readable(item) for key, item in value.items()}
+        return {str(_readable(key)): _readable(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [_readable(item) for item in value]
-    return value
+    return str(value)

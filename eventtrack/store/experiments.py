@@ -17,6 +17,7 @@ from eventtrack.projections.state import ExperimentState
 from eventtrack.projections.tables import Reader
 from eventtrack.store import validate
 from eventtrack.store.context import StoreContext
+from eventtrack.store.decide import beside
 from eventtrack.views import experiment_search, paging
 from eventtrack.views.entities import find_by_name
 from eventtrack.views.filters import parse_experiment_filter, parse_experiment_order
@@ -216,7 +217,9 @@ class Experiments:
                     f"No {before} experiment with id={experiment_id} exists",
                     hint=f"it is {state.lifecycle[0]} already",
                 )
-            return None, [_draft(experiment_id, event(self._now_ms()))]
+            stream, now_ms = f"experiment/{experiment_id}", self._now_ms()
+            others = beside(reader, stream, now_ms)
+            return None, [Draft.of(stream, event(now_ms), beside=others)]
 
         self._engine.execute(decide)
         if event is types.ExperimentDeleted:

@@ -10,7 +10,7 @@ from eventtrack.projections.tables import Reader
 from eventtrack.store import density, subjects
 from eventtrack.store.blame import BlameLine, blame_lines
 from eventtrack.store.context import StoreContext
-from eventtrack.store.decide import existing_run
+from eventtrack.store.decide import beside, existing_run
 from eventtrack.store.density import Density
 from eventtrack.store.differences import Differences
 from eventtrack.store.events import EventRecord, Events
@@ -189,7 +189,8 @@ class History:
 
         def decide(reader: Reader) -> tuple[None, list[Draft]]:
             found = inverse(reader, event, earlier, now_ms)
-            return None, [self._draft(event, found.events)]
+            others = beside(reader, event.stream, now_ms)
+            return None, [self._draft(event, found.events, others)]
 
         now_ms = self._engine.clock.now_ms()
         head = self._events.head()
@@ -198,11 +199,13 @@ class History:
         undone = self._events.read(head, stream=event.stream)
         return [one for one in undone if one.cause == event.address]
 
-    def _draft(self, event: EventRecord, events: Sequence[Event]) -> Draft:
+    def _draft(
+        self, event: EventRecord, events: Sequence[Event], others: Sequence[str] = ()
+    ) -> Draft:
         envelope = self._engine.log.get(event.position)
         assert envelope is not None  # it is a record of that envelope
         cause = Cause(envelope.name, event.index, event.offset)
-        return Draft.of(event.stream, *events, cause=cause)
+        return Draft.of(event.stream, *events, cause=cause, beside=others)
 
     def _one(self, address: str) -> EventRecord:
         events = self._events.get(address)
@@ -215,13 +218,9 @@ class History:
 
     def _earlier(self, event: EventRecord) -> list[EventRecord]:
         """The stream's events recorded before one, in the order in which they count."""
-        order = (event.recorded, event.replica, event.offset)
-        found = [
-            (key, one)
-            for one in self._of_stream(event.stream, counted=True)
-            if (key := (one.recorded, one.replica, one.offset)) < order
-        ]
-        return [one for _, one in sorted(found, key=lambda pair: pair[0])]
+        stream = self._of_stream(event.stream, counted=True)
+        earlier = (one for one in stream if one.order < event.order)
+        return sorted(earlier, key=lambda one: one.order)
 
     def _timeline(self, subject: Subject, *, counted: bool = False) -> list[EventRecord]:
         events = self._of_stream(subject.stream, counted=counted)

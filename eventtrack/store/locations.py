@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
 
+from eventtrack.events.reading import events_of
 from eventtrack.events.types import ExperimentCreated
 from eventtrack.log import files
 from eventtrack.log.filesystem import sync_folder, translate_os_error
@@ -112,7 +113,7 @@ class Locations:
             session = reader.session(envelope.header.session)
             if session is None or session.source == _SERVER:
                 continue
-            for event in envelope.events():
+            for event in events_of(envelope):
                 location = isinstance(event, ExperimentCreated) and event.artifact_location
                 if location and is_folder(location):
                     return location

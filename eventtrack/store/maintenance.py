@@ -1,5 +1,6 @@
 """Looking after a store: figures, rebuilding the views, comparing them with the log."""
 
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,6 +9,7 @@ from eventtrack.log.rows import table_rows
 from eventtrack.projections.digest import digest
 from eventtrack.store.check import CheckReport, check_log, check_store
 from eventtrack.store.engine import Engine
+from eventtrack.store.skips import SkippedEnvelope, skipped_envelopes
 from eventtrack.store.snapshot import Moment, folded
 from eventtrack.views.records import Record
 
@@ -15,7 +17,10 @@ Progress = Callable[[int, int], None]
 
 
 class StoreStats(Record):
-    """Counts and sizes of a store. `bytes_*` are what the disk holds."""
+    """Counts and sizes of a store. `bytes_*` are what the disk holds.
+
+    `skipped_envelopes` counts by kind those that have no effect, as of `SkippedEnvelope`.
+    """
 
     path: str
     replica: str
@@ -34,6 +39,7 @@ class StoreStats(Record):
     bytes_journal: int
     bytes_blobs: int
     unknown_events: dict[str, int]
+    skipped_envelopes: dict[str, int]
 
 
 class Maintenance:
@@ -71,7 +77,13 @@ class Maintenance:
                 bytes_journal=_size(path / files.JOURNAL),
                 bytes_blobs=_size(path / files.BLOBS),
                 unknown_events=reader.unknown_counts(),
+                skipped_envelopes=dict(Counter(one.kind for one in skipped_envelopes(reader))),
             )
+
+    def skipped(self) -> list[SkippedEnvelope]:
+        """The envelopes that are here and have no effect, in order of positions."""
+        with self._engine.read() as reader:
+            return skipped_envelopes(reader)
 
     def digest(self, progress: Progress | None = None) -> str:
         """The digest of the live views, in hex: equal on every machine with the same facts."""

@@ -9,6 +9,7 @@ which then need not be folded for it.
 import threading
 from collections.abc import Iterable
 
+from eventtrack.events.reading import read
 from eventtrack.events.registry import REGISTRY
 from eventtrack.facts.experiment import EXPERIMENT
 from eventtrack.facts.run import RUN
@@ -57,8 +58,9 @@ class Permits:
                     position = envelope.position
                     stream = envelope.header.stream
                     kind = stream.partition("/")[0]
-                    types = {group.type for group in envelope.groups()}
-                    if kind in _OTHER_KINDS or (types and types <= _HARMLESS):
+                    reading = read(envelope)
+                    types = {part.type for part in reading.parts}
+                    if kind in _OTHER_KINDS or reading.fault or (types and types <= _HARMLESS):
                         continue
                     if kind == "run":
                         self._streams.discard(stream)

@@ -13,6 +13,7 @@ from eventtrack.errors import EventtrackWarning, InvalidStateError, NotFoundErro
 from eventtrack.events import types
 from eventtrack.events.attachments import blobs_named
 from eventtrack.events.envelope import Draft, Envelope
+from eventtrack.events.reading import is_stream
 from eventtrack.events.redaction import is_redaction, redactions
 from eventtrack.log import erasure, files
 from eventtrack.projections.tables import Reader
@@ -57,7 +58,10 @@ class Redaction:
             )
         streams: dict[str, list[Envelope]] = {}
         for one in targets:
-            streams.setdefault(one.header.stream, []).append(one)
+            stream = one.header.stream
+            # Nothing can be said in a stream whose name is none: it is said in this store's own.
+            name = stream if is_stream(stream) else f"replica/{self._engine.log.replica.hex()}"
+            streams.setdefault(name, []).append(one)
         at_ms = self._engine.clock.now_ms()
         drafts = [
             draft

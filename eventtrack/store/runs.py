@@ -13,6 +13,7 @@ from eventtrack.store import inputs, model_points, validate
 from eventtrack.store.context import StoreContext
 from eventtrack.store.decide import (
     active_run,
+    beside,
     existing_run,
     new_params,
     new_tags,
@@ -374,7 +375,9 @@ class Runs:
             state = existing_run(reader, run_id)
             if self._context.over(reader).lifecycle(state) == stage:
                 return None, []
-            return None, [_draft(run_id, kind(self._engine.clock.now_ms()))]
+            stream, now_ms = f"run/{run_id}", self._engine.clock.now_ms()
+            others = beside(reader, stream, now_ms)
+            return None, [Draft.of(stream, kind(now_ms), beside=others)]
 
         self._engine.execute(decide)
 

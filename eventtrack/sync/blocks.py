@@ -97,6 +97,12 @@ class Block:
             raise _damaged("its envelopes are not those that it announces")
         return cls(header, envelopes, data)
 
+    def before(self, index: int) -> "Block":
+        """The part of this block up to `index`, which lies within it."""
+        header = self.header
+        ones = [Envelope(data) for data in self.envelopes[: index - header.first]]
+        return Block.make(header.replica, header.first, list(header.frontier), ones)
+
     def behind(self, index: int) -> "Block":
         """The part of this block from `index` on, which lies within it."""
         header = self.header

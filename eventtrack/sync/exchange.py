@@ -7,7 +7,13 @@ each time, never of notes about earlier times.
 import heapq
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-from eventtrack.errors import ForkError, RemoteDeniedError, RemoteError, RemoteUnavailableError
+from eventtrack.errors import (
+    CorruptionError,
+    ForkError,
+    RemoteDeniedError,
+    RemoteError,
+    RemoteUnavailableError,
+)
 from eventtrack.events.envelope import Envelope
 from eventtrack.log import merkle
 from eventtrack.log.protocol import EventLog
@@ -84,6 +90,9 @@ def push(
         drops: Whether an envelope goes without its payload; by default none does.
 
     Returns how much it then holds of the feeds that it was given some of, by replica.
+
+    Raises:
+        CorruptionError: The remote refused a feed for what it holds. It took the others.
     """
     here = KnownFeeds(source.log, source.heads())
     strange = {one.replica for one in theirs if here.feeds(one.replica) and not here.find(one)}
@@ -93,9 +102,13 @@ def push(
     moved = report.pushed
     moved.feeds += len(missing)
     given: dict[bytes, int] = {}
+    refused: list[CorruptionError] = []
     for whole in blocks_of(source.log, missing):
         block = whole if drops is None else whole.without(drops)
-        remote.append(block)
+        try:
+            remote.append(block)
+        except CorruptionError as error:
+            refused.append(error)  # of one feed: the others go on
         moved.envelopes += block.header.count
         moved.bytes += len(block.data)
         done += block.header.count
@@ -105,6 +118,8 @@ def push(
             progress("pushing events", done, total)
     if missing:
         remote.flush()
+    if refused:
+        raise refused[0]
     return given
 
 

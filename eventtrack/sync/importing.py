@@ -1,6 +1,6 @@
 """Blocks from elsewhere into the log: verified, and then committed, or nothing of them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 
 from eventtrack.errors import (
@@ -10,8 +10,10 @@ from eventtrack.errors import (
     EventtrackError,
     ForkError,
     FormatTooNewError,
+    MalformedError,
 )
 from eventtrack.events.envelope import Envelope
+from eventtrack.events.reading import refuse_malformed
 from eventtrack.limits import IMPORT_COMMIT_BYTES_MAX
 from eventtrack.log import merkle
 from eventtrack.log.protocol import LogTransaction
@@ -52,8 +54,9 @@ class Importer:
         """Take a block. What is new in it is durable after `flush`, or when enough came."""
         if block.header.replica not in self.refused:
             try:
-                self._waiting.append(block if self._keeps is None else self._stripped(block))
-                self._bytes += len(block.data)
+                for part in self._checked(block):
+                    self._waiting.append(part if self._keeps is None else self._stripped(part))
+                    self._bytes += len(part.data)
             except (CorruptionError, FormatTooNewError) as error:
                 self.refused[block.header.replica] = error
         if self._bytes >= IMPORT_COMMIT_BYTES_MAX:
@@ -77,6 +80,24 @@ class Importer:
             self.received.events += sum(one.header.count for one in new)
             self.received.bytes += sum(len(one.data) for one in new)
             return
+
+    def _checked(self, block: Block) -> Iterator[Block]:
+        """The block, or the part of it before the first envelope that is not well-formed.
+
+        Raises:
+            ChecksumError: An envelope is not what its block says.
+            MalformedError: That envelope, once the part before it was taken.
+        """
+        for place, data in enumerate(block.envelopes):
+            envelope = Envelope(data)
+            envelope.verify()
+            try:
+                refuse_malformed(envelope)
+            except MalformedError:
+                if place:
+                    yield block.before(block.header.first + place)
+                raise
+        yield block
 
     def _stripped(self, block: Block) -> Block:
         """A block without the payloads that are not wanted; decided before the log is locked."""

@@ -10,6 +10,7 @@ import msgspec
 
 from eventtrack.errors import CorruptionError
 from eventtrack.events.envelope import Envelope
+from eventtrack.events.reading import events_of
 from eventtrack.events.redaction import is_redaction
 from eventtrack.ids import experiment_id
 from eventtrack.store.replication import Replication
@@ -86,7 +87,7 @@ class Chooser:
 
     def _says(self, envelope: Envelope) -> bool | None:
         """What the envelope's own events say; None when they name no experiment."""
-        for event in envelope.events():
+        for event in events_of(envelope):
             if getattr(event, "source_run_id", None) in self._runs:
                 return True
             experiment = getattr(event, "experiment_id", None)

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from eventtrack.audit.checkpoints import Checkpoint, origin_of
 from eventtrack.audit.notes import Note, VerifierKey
 from eventtrack.errors import EventtrackError
+from eventtrack.events.reading import events_of
 from eventtrack.events.types import HeadSealed, KeyAnnounced
 from eventtrack.log import merkle
 from eventtrack.store import Store
@@ -129,7 +130,7 @@ def _sealed(store: Store, feed: Feed) -> Json | None:
     )
     # Nobody can speak in another's name.
     own = (one for one in looked_at if one.header.replica.hex() == feed.replica)
-    said = [event for envelope in own for event in envelope.events()]
+    said = [event for envelope in own for event in events_of(envelope)]
     keys = [event.key for event in said if isinstance(event, KeyAnnounced)]
     for event in reversed(said):
         if isinstance(event, HeadSealed):

@@ -1,13 +1,13 @@
 """Any event of any type, for laws that hold for all of them."""
 
 from types import NoneType, UnionType
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
 import msgspec
 from hypothesis import strategies as st
 
 from eventtrack.events.registry import REGISTRY
-from eventtrack.events.types import Event
+from eventtrack.events.types import Event, MetricsLogged
 
 INT64 = st.integers(-(2**63), 2**63 - 1)
 # Whatever can be written as UTF-8.
@@ -19,12 +19,26 @@ PLAIN: dict[object, st.SearchStrategy[Any]] = {
     bytes: st.binary(max_size=40),
     NoneType: st.none(),
 }
+# A stream of each noun that events are about.
+STREAMS = {
+    "session": f"session/{32 * '5'}",
+    "replica": f"replica/{32 * '6'}",
+    "experiment": "experiment/7",
+    "run": f"run/{32 * 'a'}",
+    "model": "model/m-1",
+    "registered": "registered/1",
+    "trace": "trace/tr-1",
+    "payloads": f"run/{32 * 'a'}",
+}
 
 
 def values(hint: Any) -> st.SearchStrategy[Any]:
     """Any value that a field with this annotation holds."""
+    if get_origin(hint) is Annotated:
+        _, bound = get_args(hint)
+        return st.integers(bound.ge, 2**64 - 1 if bound.le is None else bound.le)
     inner = [values(one) for one in get_args(hint)]
-    if get_origin(hint) is UnionType:
+    if get_origin(hint) in (UnionType, Union):
         return st.one_of(inner)
     if get_origin(hint) is list:
         return st.lists(inner[0], max_size=4)
@@ -33,15 +47,43 @@ def values(hint: Any) -> st.SearchStrategy[Any]:
     if get_origin(hint) is tuple:
         return st.tuples(*inner)
     if isinstance(hint, type) and issubclass(hint, msgspec.Struct):
-        return st.builds(hint, **{name: values(one) for name, one in get_type_hints(hint).items()})
+        fields = get_type_hints(hint, include_extras=True)
+        return st.builds(hint, **{name: values(one) for name, one in fields.items()})
     return PLAIN[hint]
 
 
+@st.composite
+def rows(draw: st.DrawFn) -> MetricsLogged:
+    """Points of some metrics: as many values as keys, and one step or as many."""
+    keys = draw(st.lists(TEXT, max_size=4))
+    numbers = INT64 | st.lists(INT64, min_size=len(keys), max_size=len(keys))
+    values = draw(st.lists(st.floats(), min_size=len(keys), max_size=len(keys)))
+    return MetricsLogged(keys, values, draw(numbers), draw(numbers))
+
+
 def events(kind: type[Event]) -> st.SearchStrategy[Event]:
-    """Any event of one type."""
-    return values(kind)
+    """Any event of one type, as it may be written."""
+    return rows() if kind is MetricsLogged else values(kind)
 
 
-any_event: st.SearchStrategy[Event] = st.sampled_from([one.struct for one in REGISTRY]).flatmap(
-    events
+def stream_of(kind: type[Event]) -> str:
+    """A stream in which events of a type stand."""
+    [name] = [entry.name for entry in REGISTRY if entry.struct is kind]
+    return STREAMS[name.partition(".")[0]]
+
+
+any_kind = st.sampled_from([one.struct for one in REGISTRY])
+any_event: st.SearchStrategy[Event] = any_kind.flatmap(events)
+# Events of all types that may stand in one stream, with its name.
+of_one_stream: st.SearchStrategy[tuple[str, list[Event]]] = st.sampled_from(
+    sorted(set(STREAMS.values()))
+).flatmap(
+    lambda stream: st.tuples(
+        st.just(stream),
+        st.lists(
+            st.one_of([events(one.struct) for one in REGISTRY if stream_of(one.struct) == stream]),
+            min_size=1,
+            max_size=20,
+        ),
+    )
 )

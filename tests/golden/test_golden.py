@@ -9,6 +9,7 @@ import pytest
 
 from eventtrack import errors
 from eventtrack.events.envelope import Envelope
+from eventtrack.events.reading import events_of
 from eventtrack.events.registry import REGISTRY
 from eventtrack.events.types import MetricLogged, MetricsLogged
 from eventtrack.log.drain import adopt_orphans
@@ -71,7 +72,7 @@ class TestVersion1:
         adopt(log, tmp_path, data)
         [envelope] = log.read(0, 10)
         assert envelope.header.session == golden.SESSION
-        assert envelope.events() == [
+        assert events_of(envelope) == [
             MetricLogged("loss", 0.5, 1, 10),
             MetricsLogged(["loss"], [0.25], 2, 11),
             MetricLogged("loss", 0.125, 3, 12),
@@ -106,7 +107,7 @@ class TestBroken:
         steps = [
             event.step if isinstance(event, MetricLogged) else event.steps
             for envelope in log.read(0, 10)
-            for event in envelope.events()
+            for event in events_of(envelope)
             if isinstance(event, MetricLogged | MetricsLogged)
         ]
         assert steps == case["steps"]

@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from eventtrack.events.reading import events_of
 from eventtrack.events.types import Event, MetricLogged
 from eventtrack.ids import SeededIds
 from eventtrack.log.drain import adopt_orphans
@@ -60,7 +61,7 @@ def adopted_events(folder: Path) -> list[Event | None]:
     """What the journals of dead processes held."""
     log = MemoryLog()
     adopt_orphans(log, folder)
-    return [event for envelope in log.read(0, 1000) for event in envelope.events()]
+    return [event for envelope in log.read(0, 1000) for event in events_of(envelope)]
 
 
 def points(*steps: int) -> list[MetricLogged]:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from eventtrack.errors import ChecksumError, DiskFullError
+from eventtrack.events.reading import events_of
 from eventtrack.log.drain import adopt_orphans
 from eventtrack.log.frames import FRAME, MAGIC
 from eventtrack.log.journal import Journal, JournalDisowned
@@ -53,7 +54,7 @@ def test_an_adopter_that_died_before_it_deleted_the_journal_moved_it_once(
         with pytest.raises(KeyboardInterrupt):
             adopt_orphans(log, tmp_path)
     assert adopt_orphans(log, tmp_path) == 1
-    assert [one.events() for one in log.read(0, 10)] == [points(1, 2)]
+    assert [events_of(one) for one in log.read(0, 10)] == [points(1, 2)]
     assert list(tmp_path.iterdir()) == []
 
 
@@ -63,7 +64,7 @@ def test_an_adoption_goes_on_behind_what_its_owner_had_moved(tmp_path: Path) -> 
     moved = path.read_bytes().index(body(3)) - FRAME.size
     log.transact(lambda txn: txn.set_journal_offset(bytes.fromhex(path.stem), moved))
     adopt_orphans(log, tmp_path)
-    assert [one.events() for one in log.read(0, 10)] == [points(3)]
+    assert [events_of(one) for one in log.read(0, 10)] == [points(3)]
 
 
 def test_a_failed_adoption_can_be_tried_again(

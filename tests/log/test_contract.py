@@ -18,6 +18,7 @@ from eventtrack.log.lmdb_log import LmdbLog
 from eventtrack.log.memory import MemoryLog
 from eventtrack.log.protocol import EventLog
 from tests.contracts.branches import BranchContract
+from tests.contracts.clocks import ClockContract
 from tests.contracts.event_log import RUN, EventLogContract, append, point
 from tests.contracts.redaction import RedactionContract
 
@@ -31,13 +32,13 @@ def large(number: int, size: int = 3000) -> Draft:
     return Draft.of(RUN, TagsSet({str(number): "x" * size}))
 
 
-class TestMemoryLog(EventLogContract, RedactionContract, BranchContract):
+class TestMemoryLog(EventLogContract, RedactionContract, BranchContract, ClockContract):
     @pytest.fixture
     def log(self, clock: ManualClock) -> EventLog:
         return MemoryLog(clock=clock, ids=SeededIds(1))
 
 
-class TestLmdbLog(EventLogContract, RedactionContract, BranchContract):
+class TestLmdbLog(EventLogContract, RedactionContract, BranchContract, ClockContract):
     @pytest.fixture
     def log(self, tmp_path: Path, clock: ManualClock) -> Iterator[LmdbLog]:
         log = LmdbLog(tmp_path, clock=clock, ids=SeededIds(1))
@@ -60,7 +61,7 @@ class TestLmdbLog(EventLogContract, RedactionContract, BranchContract):
     ) -> None:
         [before] = append(log, point(0))
         log.close()
-        clock.advance(-1_000_000)
+        clock.advance(-100_000)
         again = LmdbLog(tmp_path, clock=clock)
         [after] = append(again, point(1))
         again.close()

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from eventtrack.errors import DiskFullError, EventtrackError, EventtrackWarning
 from eventtrack.events.envelope import Draft, Envelope
+from eventtrack.events.reading import events_of
 from eventtrack.events.types import MetricLogged, MetricsLogged, TagsSet
 from eventtrack.ids import RandomIds, SeededIds
 from eventtrack.limits import ENVELOPE_EVENTS_MAX
@@ -64,7 +65,7 @@ def envelopes_of(log: EventLog) -> list[Envelope]:
 
 
 def steps_of(log: EventLog) -> list[int]:
-    events = [event for envelope in envelopes_of(log) for event in envelope.events()]
+    events = [event for envelope in envelopes_of(log) for event in events_of(envelope)]
     return [event.step for event in events if isinstance(event, MetricLogged)]
 
 
@@ -152,7 +153,7 @@ class TestFlush:
         line.drainer.settle(line.log.transact(work))  # type: ignore[arg-type]
         line.record(3)
         line.drainer.flush()
-        events = [envelope.events() for envelope in envelopes_of(line.log)]
+        events = [events_of(envelope) for envelope in envelopes_of(line.log)]
         assert events == [points(1, 2), [TagsSet({"after": "them"})], points(3)]
 
     def test_frames_committed_but_not_settled_are_not_moved_again(self, line: Line) -> None:
@@ -335,11 +336,11 @@ class TestEnvelopes:
                 one
                 for envelope in log.read(0, 100)
                 if envelope.header.stream == stream
-                for one in envelope.events()
+                for one in events_of(envelope)
             ]
             assert found == [event(slot, step) for slot, step in frames if slot in numbers]
         for envelope in log.read(0, 100):
-            assert envelope.header.count == len(envelope.events())
+            assert envelope.header.count == len(events_of(envelope))
 
     @pytest.mark.parametrize("slots", [1, 2])
     def test_an_envelope_holds_no_more_events_than_it_may(self, slots: int) -> None:

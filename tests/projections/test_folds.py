@@ -6,6 +6,7 @@ import pytest
 
 from eventtrack.errors import ProjectionError
 from eventtrack.events import types
+from eventtrack.events.reading import MALFORMED
 from eventtrack.events.types import (
     ArtifactsDeleted,
     ArtifactsLogged,
@@ -24,7 +25,7 @@ from eventtrack.events.types import (
     TagDeleted,
     TagsSet,
 )
-from eventtrack.projections import index
+from eventtrack.projections import fold, index, skipped
 from eventtrack.projections.state import RunState, effective_lifecycle
 from eventtrack.projections.tables import Reader
 from tests.projections.facts import RUN, RUN_ID, fact, folded, in_every_order, index_of
@@ -345,7 +346,16 @@ class TestEffectiveLifecycle:
 
 
 class TestFailures:
-    def test_an_event_that_cannot_be_folded_stops_the_fold_and_says_where(self) -> None:
-        broken = fact(1, 101, RUN, TagsSet({}), MetricsLogged(["a", "b"], [1.0], 1, 1))
+    def test_an_envelope_that_is_not_well_formed_has_no_effect_at_all(self) -> None:
+        broken = fact(1, 101, RUN, TagsSet({"a": "b"}), MetricsLogged(["a", "b"], [1.0], 1, 1))
+        with folded([STARTED, broken]) as reader:
+            assert "a" not in run_of(reader).live_tags()
+            [one] = skipped.read(reader)
+            assert (one.position, one.kind, one.stream, one.count) == (2, MALFORMED, RUN, 2)
+            assert "2 keys" in one.what
+
+    def test_a_fold_that_breaks_down_says_where(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setitem(fold._FOLDS, "run.tag_deleted", lambda *_: 1 / 0)
+        broken = fact(1, 101, RUN, TagsSet({}), TagDeleted("a"))
         with pytest.raises(ProjectionError, match=r"event 2\.1 of run/"), folded([STARTED, broken]):
             pass

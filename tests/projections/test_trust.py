@@ -5,14 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from eventtrack.errors import ProjectionError
-from eventtrack.events.envelope import Draft
-from eventtrack.events.types import MetricsLogged
+from eventtrack.events.envelope import Draft, Envelope
+from eventtrack.events.types import TagDeleted
 from eventtrack.log.memory import MemoryLog
 from eventtrack.projections import build as build_module
-from eventtrack.projections.build import Build
-from eventtrack.projections.digest import digest
+from eventtrack.projections import fold, skipped
 from eventtrack.projections.runner import Views, fingerprint
+from eventtrack.projections.tables import Tables
 from tests.contracts.event_log import SESSION
 from tests.projections.live import (
     RUN,
@@ -196,32 +195,61 @@ def delete(folder: Path, what: str) -> None:
 
 
 class TestFailures:
-    def test_a_projection_that_fails_stops_before_the_event_and_costs_none(
-        self, views: Views, log: MemoryLog
+    """A fold that breaks down over an event is our bug: it costs that envelope and no other."""
+
+    @pytest.fixture
+    def buggy(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The fold of deleted tags breaks down, behind changes of the run that it made before."""
+
+        def tag_deleted(tables: Tables, envelope: Envelope, *_: object) -> None:
+            tables.change_run(envelope.header.stream).user = "half done"
+            raise ZeroDivisionError
+
+        monkeypatch.setitem(fold._FOLDS, "run.tag_deleted", tag_deleted)
+
+    def test_the_envelope_is_set_aside_and_all_others_are_folded(
+        self, views: Views, log: MemoryLog, buggy: None
     ) -> None:
         record(log, 1)
         assert value(views) == "1"
-        broken = Draft.of(RUN, MetricsLogged(["a", "b"], [1.0], 1, 1))
+        broken = Draft.of(RUN, TagDeleted("a"))
         log.transact(lambda txn: txn.append(broken, SESSION))
         record(log, 2)
         for _ in range(2):
-            with pytest.raises(ProjectionError, match=r"event 2\.0 of run/"):
-                value(views)
-        assert log.head() == 3
+            assert value(views) == "2"
+        with views.read() as reader:
+            [aside] = skipped.read(reader)
+            assert (aside.position, aside.kind, aside.count) == (2, skipped.FAILED, 1)
+            assert "ZeroDivisionError" in aside.what
+            state = reader.run(RUN.partition("/")[2])
+            assert state is not None
+            assert state.user != "half done"
 
-    def test_a_batch_that_fails_leaves_no_trace(self, tmp_path: Path) -> None:
-        log = MemoryLog()
+    def test_it_is_set_aside_by_every_rebuild(
+        self, views: Views, log: MemoryLog, buggy: None
+    ) -> None:
         record(log, 1)
-        build = Build(tmp_path)
-        build.advance(log)
-        with build.read() as reader:
-            before = digest(reader)
-        record(log, 2)
-        broken = Draft.of(RUN, MetricsLogged(["a", "b"], [1.0], 1, 1))
+        broken = Draft.of(RUN, TagDeleted("a"))
         log.transact(lambda txn: txn.append(broken, SESSION))
-        with pytest.raises(ProjectionError):
-            build.advance(log)
-        with build.read() as reader:
-            assert digest(reader) == before
-        assert build.checkpoint().position == 1
-        build.close()
+        record(log, 2)
+        before = digest_of(views)
+        views.rebuild()
+        assert digest_of(views) == before
+
+    def test_a_batch_that_cannot_be_written_loses_nothing_of_what_can(
+        self, views: Views, log: MemoryLog, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The failure shows only when the batch is written, so nobody knows whose it is."""
+
+        def tag_deleted(tables: Tables, envelope: Envelope, *_: object) -> None:
+            # More than any row can hold.
+            tables.change_run(envelope.header.stream).start_ms = 2**70
+
+        monkeypatch.setitem(fold._FOLDS, "run.tag_deleted", tag_deleted)
+        record(log, 1)
+        broken = Draft.of(RUN, TagDeleted("a"))
+        log.transact(lambda txn: txn.append(broken, SESSION))
+        record(log, 2)
+        assert value(views) == "2"
+        with views.read() as reader:
+            assert [one.position for one in skipped.read(reader)] == [2]

@@ -6,6 +6,9 @@ from eventtrack.cli import text
 from eventtrack.cli.base import Invocation, command, pass_invocation
 from eventtrack.cli.tables import Styled
 from eventtrack.errors import CorruptionError
+from eventtrack.events.reading import MALFORMED
+
+_SHOWN_MAX = 20
 
 
 @command("check", "eventtrack check", "eventtrack check --json", "eventtrack check && echo intact")
@@ -14,10 +17,13 @@ def check(call: Invocation) -> None:
     """Look for damage in the log, the journals, the views and the files; change nothing.
 
     Reads every envelope and recomputes its hashes. The exit code is 0 when all is well and 8 when
-    anything is damaged.
+    anything is damaged. Envelopes that are not well-formed are named and are no damage: whoever
+    wrote them wrote them so, and they have no effect.
 
     JSON: an object with ok, counts of envelopes, events, unknown_events, feeds, journals and blobs,
-    the views' digest, and problems, each with where, what and hint.
+    the views' digest, problems, each with where, what and hint, and skipped: envelopes without an
+    effect, each with position, kind (damaged, malformed or not folded), what, stream, feed, index
+    and events.
     """
     call.go_on_in_a_child()
     from eventtrack.store.check import check_files
@@ -47,6 +53,14 @@ def check(call: Invocation) -> None:
             call.out.wrapped(f"  {text.clean(problem.what)}")
             if problem.hint:
                 call.out.wrapped(Styled(f"  hint: {text.clean(problem.hint)}", "cyan"))
+        malformed = [one for one in report.skipped if one.kind == MALFORMED]
+        for one in malformed[:_SHOWN_MAX]:
+            call.out.wrapped(Styled(f"skipped: {text.clean(str(one))}", "yellow"))
+        if malformed:
+            count = text.count(len(malformed), "envelope")
+            call.out.note(
+                f"{count} without an effect. `eventtrack redact POSITION` erases what it says."
+            )
         if report.ok:
             call.out.line(Styled("No damage found.", "green"))
     if not report.ok:

@@ -118,7 +118,9 @@ def _draw_event(call: Invocation, store: "Store", event: "EventRecord") -> None:
         facts.insert(3, ("arrived", "unknown"))
     if event.cause:
         facts.append(("answers", event.cause))
-    if not event.known:
+    if event.skipped is not None:
+        facts.append(("skipped", f"{text.clean(event.skipped)}; it is kept and has no effect"))
+    elif not event.known:
         facts.append(
             ("known", "no: a newer eventtrack wrote it; it is kept and has no effect here")
         )

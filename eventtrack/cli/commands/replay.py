@@ -10,12 +10,15 @@ from eventtrack.cli.base import Invocation, command, pass_invocation
 from eventtrack.cli.run_table import branches, draw_runs
 from eventtrack.cli.tables import Styled
 from eventtrack.errors import CorruptionError
+from eventtrack.events.reading import MALFORMED
+from eventtrack.projections.skipped import FAILED
 from eventtrack.views.records import ViewType
 
 if TYPE_CHECKING:
     from eventtrack.store import Snapshot
 
 _RUNS_SHOWN_MAX = 50
+_DAMAGE_SHOWN_MAX = 20
 
 
 @command(
@@ -34,11 +37,13 @@ def replay(call: Invocation, moment: str | None, rebuild: bool, verify: bool) ->
 
     A moment is a position of the log (what had arrived here), an ISO time (local unless it names a
     zone: what had been recorded by then, by the clock of whoever recorded it, whenever it arrived),
-    or `now`. The exit code is 8 when --verify finds a difference.
+    or `now`. The exit code is 8 when --verify finds a difference, and when --verify or --rebuild
+    meets an envelope that is damaged: it is named, and folded without.
 
     JSON: --at: an object with position, digest, experiments and runs (50,000 at most) as they were
-    then. --rebuild: an object with digest. --verify: an object with equal, live and rebuilt
-    (digests).
+    then. --rebuild: an object with digest and skipped. --verify: an object with equal, live and
+    rebuilt (digests), skipped and damage (texts). skipped are envelopes without an effect, as of
+    `eventtrack check`.
     """
     if (moment is not None) + rebuild + verify != 1:
         raise click.UsageError("Give one of --at, --rebuild and --verify.")
@@ -106,23 +111,45 @@ def _rebuild(call: Invocation) -> None:
     with call.out.progress("folding") as progress:
         digest = store.maintenance.rebuild(progress)
     took = text.duration(text.now_ms() - started)
+    skipped = store.maintenance.skipped()
+    damage = [str(one) for one in skipped if one.kind != MALFORMED]
     if call.out.json:
-        call.out.document({"digest": digest})
+        call.out.document({"digest": digest, "skipped": skipped})
     else:
         envelopes = text.count(store.events.head(), "envelope")
         call.out.line(f"Folded {envelopes} into new views in {took}.")
         call.out.fields([("digest", digest)])
+        _tell(call, damage)
+    if damage:
+        click.get_current_context().exit(CorruptionError.exit_code)
+
+
+def _tell(call: Invocation, damage: list[str]) -> None:
+    for one in damage[:_DAMAGE_SHOWN_MAX]:
+        call.out.wrapped(Styled(f"damage: {text.clean(one)}", "bold red"))
+    if damage:
+        call.out.wrapped(
+            Styled("hint: `eventtrack check` says all about it and what to do", "cyan")
+        )
 
 
 def _verify(call: Invocation) -> None:
     store = call.open()
     with call.out.progress("folding") as progress:
         equal, live, rebuilt = store.maintenance.verify(progress)
+        report = store.maintenance.check_log(progress)
+    skipped = store.maintenance.skipped()
+    damage = [f"{one.where}: {one.what}" for one in report.problems]
+    damage += [str(one) for one in skipped if one.kind == FAILED]
     if call.out.json:
-        call.out.document({"equal": equal, "live": live, "rebuilt": rebuilt})
+        facts = {"equal": equal, "live": live, "rebuilt": rebuilt}
+        call.out.document({**facts, "skipped": skipped, "damage": damage})
     else:
         call.out.fields([("live", live), ("rebuilt", rebuilt)])
-        if equal:
+        _tell(call, damage)
+        if damage and equal:
+            call.out.line(Styled("The views are what is left of the log.", "bold red"))
+        elif equal:
             call.out.line(Styled("The views are what the log says.", "green"))
             for fork in store.feeds.forks():
                 call.out.wrapped(
@@ -132,5 +159,5 @@ def _verify(call: Invocation) -> None:
         else:
             call.out.line(Styled("The views differ from what the log says.", "bold red"))
             call.out.line(Styled("hint: `eventtrack replay --rebuild` makes them anew", "cyan"))
-    if not equal:
+    if damage or not equal:
         click.get_current_context().exit(CorruptionError.exit_code)

@@ -14,7 +14,8 @@ def stats(call: Invocation) -> None:
 
     JSON: an object with path, replica and format, then counts of envelopes, feeds, sessions,
     experiments, runs, points, series, artifacts and journals, bytes_log, bytes_views,
-    bytes_journal and bytes_blobs (on disk), and unknown_events, a count by type.
+    bytes_journal and bytes_blobs (on disk), unknown_events, a count by type, and
+    skipped_envelopes, a count of those without an effect by kind (see `eventtrack check`).
     """
     store = call.open()
     found = store.stats().to_dictionary()

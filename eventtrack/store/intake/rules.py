@@ -37,7 +37,7 @@ class Imports:
                     continue
                 session = reader.session(envelope.header.session)
                 ours = session is not None and session.source == IMPORT_SOURCE
-                self._imported[stamp_of(envelope.header, 0)[:_NAME_BYTES]] = ours
+                self._imported[stamp_of(envelope, 0)[:_NAME_BYTES]] = ours
             self._imported.setdefault(name, waiting)
         return self._imported[name]
 
