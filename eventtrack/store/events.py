@@ -55,7 +55,6 @@ class EventRecord(Record):
     stream: str
     recorded_ms: int
     recorded: int
-    effective: int
     body: dict[str, Any]
     replica: str
     index: int
@@ -64,6 +63,7 @@ class EventRecord(Record):
     known: bool = True
     arrived_ms: int | None = None
     recorded_here: bool = True
+    effective: int = 0
     skipped: str | None = None
     said: Said | None = None
 

@@ -33,6 +33,8 @@ def test_events_are_json_lines(read: CommandLine) -> None:
         "known",
         "arrived_ms",
         "recorded_here",
+        "effective",
+        "skipped",
     ]
 
 

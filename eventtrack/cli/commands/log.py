@@ -55,7 +55,9 @@ def log(
 
     JSON: one event a line, with address, position, offset, type, version, stream, recorded_ms,
     body, replica, index, session, cause, known, arrived_ms (null for what was recorded_here, and
-    where it is not known) and recorded_here.
+    where it is not known), recorded_here, effective (the time by which it counts: recorded, unless
+    it was decided after an event whose time lies ahead) and skipped (why an envelope that is
+    damaged or malformed has no effect; null for all others).
     """
     store = call.open()
     if run is not None:
