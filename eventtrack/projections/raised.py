@@ -6,7 +6,8 @@ ahead: `stream number (u32)` -> the greatest effective time of such ones, and it
 
 import struct
 
-from eventtrack.events.envelope import Envelope
+from eventtrack.events.envelope import After, Draft, Envelope
+from eventtrack.log.protocol import LogTransaction
 from eventtrack.projections import timeline
 from eventtrack.projections.tables import Reader, Tables
 
@@ -20,6 +21,19 @@ def note(tables: Tables, envelope: Envelope) -> None:
     row = _ROW.pack(envelope.effective, envelope.position)
     if row > (tables.txn.get(key, db=tables.tables[TABLE]) or b""):
         tables.txn.put(key, row, db=tables.tables[TABLE])
+
+
+def superseded(reader: Reader, log: LogTransaction, draft: Draft) -> After | None:
+    """The envelope that a draft is decided after, where its own time would not say so.
+
+    Args:
+        log: The transaction to which the draft is about to be appended.
+    """
+    now = log.next_recorded()
+    found = (beyond(reader, stream, now) for stream in (draft.stream, *draft.beside))
+    last = max((one for one in found if one is not None), default=None)
+    envelope = None if last is None else log.get(last[1])
+    return None if envelope is None else After(envelope.name, envelope.header.index)
 
 
 def beyond(reader: Reader, stream: str, time: int) -> tuple[int, int] | None:

@@ -29,7 +29,7 @@ from eventtrack.errors import (
     StoreClosedError,
     StoreError,
 )
-from eventtrack.events.envelope import After, Draft, Envelope
+from eventtrack.events.envelope import Draft, Envelope
 from eventtrack.ids import IdSource, RandomIds
 from eventtrack.limits import BATCH_MAP_BYTES_FREE
 from eventtrack.log import files
@@ -332,21 +332,13 @@ class Engine:
             drafts = [*self._open_session(fold.tables)[1], *drafts]
         session, pending = self.session, list[Envelope]()
         for draft in drafts:
-            after = self._superseded(fold, transaction, draft)
+            after = raised.superseded(fold.tables, transaction, draft)
             if after is not None and pending:
                 fold.apply(pending, own=True)  # what this decision wrote comes before, too
-                after, pending = self._superseded(fold, transaction, draft), []
+                after, pending = raised.superseded(fold.tables, transaction, draft), []
             pending.append(transaction.append(draft, session, after))
         fold.apply(pending, own=True)
         return result
-
-    def _superseded(self, fold: Fold, transaction: LmdbTransaction, draft: Draft) -> After | None:
-        """The envelope that a draft was decided after, where its own time would not say so."""
-        now = transaction.next_recorded()
-        found = (raised.beyond(fold.tables, one, now) for one in (draft.stream, *draft.beside))
-        latest = max((one for one in found if one is not None), default=None)
-        envelope = None if latest is None else transaction.get(latest[1])
-        return None if envelope is None else After(envelope.name, envelope.header.index)
 
     def _open_session(self, reader: Reader) -> tuple[None, list[Draft]]:
         """The decision to say who writes, once."""
