@@ -76,6 +76,8 @@ def print_report(out: Output, report: "SyncReport") -> None:
         out.note(f"The bytes of {text.count(missing, 'artifact')} are on neither side.")
     for what in report.forks.values():
         out.wrapped(Styled(f"fork: {what}", "bold yellow"))
+    for what in report.clocks.values():
+        out.wrapped(Styled(f"clock: {what}", "bold yellow"))
 
 
 def print_trouble(name: str, news: "News") -> None:

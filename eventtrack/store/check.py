@@ -19,6 +19,7 @@ from eventtrack.projections.digest import digest
 from eventtrack.projections.runner import builds_in_use
 from eventtrack.projections.skipped import FAILED
 from eventtrack.store.blobs import live_blobs
+from eventtrack.store.clocks import wrong_clocks
 from eventtrack.store.engine import Engine
 from eventtrack.store.places import open_regular
 from eventtrack.store.skips import SkippedEnvelope, skipped_envelopes
@@ -41,7 +42,7 @@ class CheckReport(Record):
     """What was examined and what was found.
 
     `skipped` are envelopes that have no effect. Those that are malformed were written so, and are
-    no damage of this store.
+    no damage of this store. `clocks` are texts about feeds that are ahead of this machine's clock.
     """
 
     envelopes: int = 0
@@ -53,6 +54,7 @@ class CheckReport(Record):
     digest: str = ""
     problems: list[Problem] = msgspec.field(default_factory=list)
     skipped: list[SkippedEnvelope] = msgspec.field(default_factory=list)
+    clocks: list[str] = msgspec.field(default_factory=list)
 
     @property
     def ok(self) -> bool:
@@ -82,6 +84,8 @@ def check_store(engine: Engine, progress: Progress | None = None) -> CheckReport
     if report.ok:
         _check_views(engine, report)
     _check_skipped(engine, report)
+    told = wrong_clocks(engine.log, engine.log.heads(), engine.clock.now_ms())
+    report.clocks = list(told.values())
     _check_blobs(engine, report)
     if erasure.marker(engine.path / files.LOG).exists():
         report.note(

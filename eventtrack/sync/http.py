@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Iterable, Iterator, Sequence
+from email.utils import parsedate_to_datetime
 from typing import BinaryIO, cast
 from urllib.parse import urlencode
 
@@ -11,9 +12,10 @@ from eventtrack.errors import (
     RemoteError,
     RemoteUnavailableError,
 )
-from eventtrack.limits import FRAME_BYTES_MAX, SYNC_SENT_BYTES
+from eventtrack.limits import CLOCK_WRONG_MS, FRAME_BYTES_MAX, SYNC_SENT_BYTES
 from eventtrack.rest.address import address_of
 from eventtrack.rest.connection import Connection, read_whole
+from eventtrack.store.clocks import span
 from eventtrack.sync import frames
 from eventtrack.sync.blocks import Block
 from eventtrack.sync.protocol import FeedHead
@@ -53,6 +55,7 @@ class HttpRemote:
         self._connection = connection
         self._waiting: list[bytes] = []
         self._waiting_bytes = 0
+        self._date = ""  # when the server answered last, by its clock
         self._query = ""
 
     def choose(self, wanted: Selection) -> None:
@@ -120,6 +123,20 @@ class HttpRemote:
         with self._opened("PUT", f"blobs/{digest.hex()}", chunks) as source:
             self._expect(frames.DONE, self._next(source))
 
+    def clock_told(self, now_ms: int) -> str:
+        """What there is to say where this clock and the server's differ by much; else nothing."""
+        try:
+            there_ms = int(parsedate_to_datetime(self._date).timestamp() * 1000)
+        except ValueError:
+            return ""
+        if abs(there_ms - now_ms) <= CLOCK_WRONG_MS:
+            return ""
+        which = "ahead of" if now_ms > there_ms else "behind"
+        return (
+            f"this machine's clock is {span(abs(there_ms - now_ms))} {which} that of "
+            f"{self._connection.address.url}: one of the two is wrong (docs/sync.md, A wrong clock)"
+        )
+
     def close(self) -> None:
         """Let go of the connection."""
         self._connection.close()
@@ -139,6 +156,7 @@ class HttpRemote:
             with self._connection.opened(method, BASE + path, body, sent) as answer:
                 if answer.headers.get("content-type") != MEDIA_TYPE:
                     raise _no_eventtrack(url)
+                self._date = answer.headers.get("date") or ""
                 yield cast("BinaryIO", answer)
         except EndpointMissingError as error:
             raise _no_eventtrack(url) from error

@@ -28,11 +28,15 @@ class Moved(Record):
 
 
 class SyncReport(Record):
-    """What a sync did. `forks` says of each feed with two histories where they part."""
+    """What a sync did. `forks` says of each feed with two histories where they part.
+
+    `clocks` says of each feed that is ahead of a clock how far, by its replica.
+    """
 
     pulled: Moved = msgspec.field(default_factory=Moved)
     pushed: Moved = msgspec.field(default_factory=Moved)
     forks: dict[str, str] = msgspec.field(default_factory=dict)
+    clocks: dict[str, str] = msgspec.field(default_factory=dict)
 
     @property
     def changed(self) -> bool:

@@ -17,9 +17,11 @@ from eventtrack.errors import (
 from eventtrack.events.envelope import Envelope
 from eventtrack.log import files
 from eventtrack.store import Store, open_store
+from eventtrack.store.clocks import wrong_clocks
 from eventtrack.store.replication import Replication
 from eventtrack.sync.artifacts import pull_artifacts, push_artifacts
 from eventtrack.sync.exchange import pull, push
+from eventtrack.sync.http import HttpRemote
 from eventtrack.sync.protocol import FeedHead, Remote, Selective
 from eventtrack.sync.remotes import (
     DEFAULT_REMOTE,
@@ -110,6 +112,9 @@ def exchange(
         if isinstance(other, SegmentRemote):
             # What only keeps bytes does not obey redactions by itself.
             replace_segments(other, here.log, here.heads())
+    report.clocks = wrong_clocks(here.log, here.heads(), here.now_ms())
+    if isinstance(other, HttpRemote) and (told := other.clock_told(here.now_ms())):
+        report.clocks[here.log.replica.hex()] = told
     if damage is None:
         note_success(remotes, address, report, theirs, next_in_s=next_in_s)
     if report.forks:

@@ -15,12 +15,13 @@ from eventtrack.events.envelope import Draft, Envelope, seal
 from eventtrack.events.registered import RegisteredDescribed
 from eventtrack.limits import CLOCK_DRIFT_MAX_MS
 from eventtrack.store import Store
-from eventtrack.sync import Remotes, Ways
+from eventtrack.sync import Remotes, Ways, synchronize
 from eventtrack.sync.blocks import Block
 from eventtrack.sync.peer import StoreRemote
 from eventtrack.sync.remotes import RemoteAddress
 from eventtrack.sync.service import exchange
 from eventtrack.views.records import ViewType
+from tests.server.running import running
 from tests.sync.machines import NOW_MS, machine
 
 YEAR_MS = 365 * 86_400_000
@@ -167,6 +168,24 @@ def test_a_clock_that_was_wrong_leaves_its_feed_and_its_times(tmp_path: Path) ->
         [newest] = store.events.get(str(store.events.head()))
         assert abs(newest.recorded_ms - NOW_MS) <= CLOCK_DRIFT_MAX_MS
         assert store.maintenance.check().problems == []
+
+
+def test_a_machine_that_has_a_wrong_clock_and_one_that_meets_it_are_told(
+    store: Store, tmp_path: Path
+) -> None:
+    """The clock of a served store is the machine's; the one that pushes is a year behind it."""
+    clock = ManualClock(NOW_MS + YEAR_MS)
+    with contextlib.closing(machine(tmp_path / "ahead", clock=clock)) as ahead:
+        ahead.runs.create("0")
+        feed = ahead.replication.log.replica.hex()
+        address = RemoteAddress(name="", url="x")
+        report = exchange(store, StoreRemote(ahead), Remotes(store.replication), address, Ways())
+        assert "365 days ahead" in report.clocks[feed]
+        assert [what for what in store.maintenance.check().clocks if feed in what]
+        assert store.maintenance.check().ok
+        with running(tmp_path / "served") as server:
+            told = synchronize(ahead, server.url).clocks[feed]
+        assert f"behind that of {server.url}" in told
 
 
 CLOCKS = st.sampled_from([-50 * YEAR_MS, -YEAR_MS, -61_000, 0, 5, 61_000, YEAR_MS, 100 * YEAR_MS])

@@ -23,7 +23,7 @@ def check(call: Invocation) -> None:
     JSON: an object with ok, counts of envelopes, events, unknown_events, feeds, journals and blobs,
     the views' digest, problems, each with where, what and hint, and skipped: envelopes without an
     effect, each with position, kind (damaged, malformed or not folded), what, stream, feed, index
-    and events.
+    and events; and clocks, texts about feeds that are ahead of this machine's clock.
     """
     call.go_on_in_a_child()
     from eventtrack.store.check import check_files
@@ -53,6 +53,8 @@ def check(call: Invocation) -> None:
             call.out.wrapped(f"  {text.clean(problem.what)}")
             if problem.hint:
                 call.out.wrapped(Styled(f"  hint: {text.clean(problem.hint)}", "cyan"))
+        for what in report.clocks:
+            call.out.wrapped(Styled(f"clock: {text.clean(what)}", "yellow"))
         malformed = [one for one in report.skipped if one.kind == MALFORMED]
         for one in malformed[:_SHOWN_MAX]:
             call.out.wrapped(Styled(f"skipped: {text.clean(str(one))}", "yellow"))
