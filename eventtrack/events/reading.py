@@ -97,7 +97,7 @@ def events_of(envelope: Envelope, registry: Registry = REGISTRY) -> list[Event |
 
 
 def refuse_malformed(envelope: Envelope) -> None:
-    """Refuse an envelope that arrives, and whose payload was verified, if it is not well-formed.
+    """Refuse an envelope that arrives if it is not well-formed; its payload is taken as it is.
 
     One that comes without its payload is judged by its header.
 
@@ -158,7 +158,7 @@ def _decoded(envelope: Envelope, registry: Registry) -> list[Part]:
             if isinstance(error, RecursionError):
                 raise
             raise MalformedError(f"{group.type[:40]} cannot be read: {error}") from error
-        if events is not None and group.type.partition(".")[0] not in (noun, _ANYWHERE):
+        if entry and events is not None and entry.noun not in (noun, _ANYWHERE):
             raise MalformedError(f"{group.type} has no place in the stream of a {noun[:40]!r}")
         parts.append(Part(group.type, group.version, count, group.bodies, events))
     return parts

@@ -20,6 +20,7 @@ class EventType:
 
     def __init__(self, name: str, struct: type[types.Event], version: int = 1) -> None:
         self.name = name
+        self.noun = name.partition(".")[0]
         self.struct = struct
         self.version = version
         self.upcasters: dict[int, Upcaster] = {}
