@@ -7,12 +7,19 @@ whole, so a salvage that is killed leaves nothing that could be taken for its re
 import fcntl
 import os
 import shutil
+import sqlite3
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from eventtrack.errors import AlreadyExistsError, EventtrackError, StoreMissingError
+from eventtrack.errors import (
+    AlreadyExistsError,
+    DiskFullError,
+    EventtrackError,
+    InvalidValueError,
+    StoreMissingError,
+)
 from eventtrack.events.envelope import Envelope
 from eventtrack.limits import IMPORT_COMMIT_BYTES_MAX
 from eventtrack.log import files
@@ -48,11 +55,17 @@ def salvage(
     Raises:
         StoreMissingError: Nothing of a store is at `old`.
         AlreadyExistsError: Something is at `new`.
+        InvalidValueError: `new` lies in `old`.
         DiskFullError: Nothing was made.
     """
     if not any((old / name).is_dir() for name in (files.LOG, files.JOURNAL, files.BLOBS)):
         raise StoreMissingError(
             f"nothing of a store is at {old}", hint="name the folder of the damaged store"
+        )
+    if old.resolve() in new.resolve().parents:
+        raise InvalidValueError(
+            f"cannot salvage into {new}: it lies in the damaged store, which is left as it is",
+            hint="name a folder beside it, on another disk if this one is failing",
         )
     report = SalvageReport()
     with _draft(new) as draft, tempfile.TemporaryDirectory(dir=draft.parent) as scratch:
@@ -238,3 +251,8 @@ def _draft(new: Path) -> Iterator[Path]:
         ) from error
     except OSError as error:
         raise translate_os_error(error, f"make a store at {new}") from error
+    except sqlite3.OperationalError as error:
+        raise DiskFullError(
+            f"cannot make a store at {new}: {error}",
+            hint="free some space, or name a folder on another disk; nothing was changed",
+        ) from error

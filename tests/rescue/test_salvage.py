@@ -1,12 +1,18 @@
 """A salvage takes all that survives, invents nothing, and says what is gone."""
 
 import random
+import resource
 import shutil
 from pathlib import Path
 
 import pytest
 
-from eventtrack.errors import AlreadyExistsError, StoreMissingError
+from eventtrack.errors import (
+    AlreadyExistsError,
+    DiskFullError,
+    InvalidValueError,
+    StoreMissingError,
+)
 from eventtrack.rescue import salvage, salvaging
 from eventtrack.store import Store
 from eventtrack.sync import Remotes
@@ -276,9 +282,28 @@ def test_nothing_is_made_over_what_is_there(sample: Sample, tmp_path: Path) -> N
         salvage(sample.path, tmp_path / "file")
     with pytest.raises(StoreMissingError):
         salvage(tmp_path / "nowhere", tmp_path / "new")
+    with pytest.raises(InvalidValueError):
+        salvage(sample.path, sample.path / "saved")
     assert not (tmp_path / "new").exists()
     (tmp_path / "empty").mkdir()
     assert salvage(sample.path, tmp_path / "empty").complete
+
+
+@pytest.mark.parametrize("size", [4096, 2**15, 2**17])
+def test_on_a_full_disk_a_salvage_says_so_and_leaves_nothing(
+    sample: Sample, tmp_path: Path, size: int
+) -> None:
+    """A limit of the size of files is told as a full disk is."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        with pytest.raises(DiskFullError) as caught:
+            salvage(sample.path, tmp_path / "new")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert "space" in caught.value.hint
+    assert list(tmp_path.iterdir()) == []
+    assert salvage(sample.path, tmp_path / "new").complete
 
 
 def test_a_salvage_that_fails_leaves_nothing(
