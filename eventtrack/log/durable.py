@@ -84,6 +84,18 @@ def rewrite_in_turn(path: Path, data: bytes) -> None:
         rewrite_file(path, data)
 
 
+def rewrite_note(path: Path, data: bytes) -> None:
+    """As `rewrite_in_turn`, for a note that only saves work and is asked for often: not synced.
+
+    After a power cut it may be the old one, empty, or have zeros in it: its reader must notice.
+    """
+    make_folder(path.parent)
+    with locked(path.parent, f"write {path}"):
+        draft = path.with_name(f"{DRAFT}{path.name}")
+        draft.write_bytes(data)
+        draft.replace(path)
+
+
 def open_draft(path: Path) -> tuple[Path, BinaryIO]:
     """A draft for `take_name`, empty and locked; one that a killed process left is taken over.
 

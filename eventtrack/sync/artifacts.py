@@ -5,6 +5,7 @@ and direction in a file. It only saves work: without it everything is looked at 
 """
 
 import contextlib
+import zlib
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -15,7 +16,7 @@ from eventtrack.errors import ChecksumError, NotFoundError
 from eventtrack.events.attachments import blobs_named
 from eventtrack.events.envelope import Envelope
 from eventtrack.events.redaction import redactions
-from eventtrack.log.durable import rewrite_in_turn
+from eventtrack.log.durable import rewrite_note
 from eventtrack.log.protocol import EventLog
 from eventtrack.store.replication import Replication
 from eventtrack.sync.protocol import Remote
@@ -25,6 +26,8 @@ from eventtrack.sync.segments import SegmentRemote
 _COPY_BYTES = 2**20
 _PAGE = 1024
 _ASKED_AT_ONCE = 1024
+# Ledgers are not synced: a power cut may leave zeros in one.
+_CHECKSUM_BYTES = 4
 
 
 class Ledger(msgspec.Struct, array_like=True):
@@ -160,7 +163,11 @@ def _searched(
 
 def _read(file: Path) -> Ledger:
     try:
-        return msgspec.msgpack.decode(file.read_bytes(), type=Ledger)
+        data = file.read_bytes()
+        checksum, body = data[:_CHECKSUM_BYTES], data[_CHECKSUM_BYTES:]
+        if zlib.crc32(body).to_bytes(_CHECKSUM_BYTES) != checksum:
+            return Ledger()
+        return msgspec.msgpack.decode(body, type=Ledger)
     except (OSError, msgspec.DecodeError):
         return Ledger()
 
@@ -168,6 +175,7 @@ def _read(file: Path) -> Ledger:
 def _write(file: Path, ledger: Ledger, left: set[bytes]) -> None:
     ledger.wanted = sorted(left)
     data = msgspec.msgpack.encode(ledger)
+    data = zlib.crc32(data).to_bytes(_CHECKSUM_BYTES) + data
     if file.exists() and file.read_bytes() == data:
         return
-    rewrite_in_turn(file, data)
+    rewrite_note(file, data)

@@ -9,7 +9,7 @@ from urllib.parse import unquote, urlsplit
 import msgspec
 
 from eventtrack.errors import AlreadyExistsError, InvalidValueError, NotFoundError
-from eventtrack.log.durable import make_folder, rewrite_in_turn
+from eventtrack.log.durable import make_folder, rewrite_in_turn, rewrite_note
 from eventtrack.log.filesystem import translate_os_error
 from eventtrack.rest.address import SCHEMES
 from eventtrack.store.replication import Replication
@@ -151,6 +151,14 @@ class Remotes:
         known = self.forks()
         if found.items() - known.items():
             self.replace(self._forks, {**known, **found})
+
+    def note(self, file: Path, value: object) -> None:
+        """Write a file of this folder that only saves work: see `rewrite_note`.
+
+        Raises:
+            OSError: It was not written.
+        """
+        rewrite_note(file, msgspec.json.format(msgspec.json.encode(value)))
 
     def _find(self, name: str) -> RemoteAddress | None:
         return next((one for one in self.list() if one.name == name), None)

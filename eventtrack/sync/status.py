@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from eventtrack.errors import EventtrackError
+from eventtrack.errors import EventtrackError, StoreError
 from eventtrack.store import Store
 from eventtrack.store.feeds import ForkEnd
 from eventtrack.sync.protocol import FeedHead
@@ -49,7 +49,7 @@ def status_of(remotes: Remotes, address: RemoteAddress) -> RemoteStatus | None:
     try:
         data = remotes.ledger(address, _KIND).read_bytes()
         return msgspec.json.decode(data, type=RemoteStatus)
-    except (OSError, msgspec.DecodeError):
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError):
         return None
 
 
@@ -59,7 +59,7 @@ def all_statuses(remotes: Remotes) -> list[tuple[RemoteAddress, RemoteStatus | N
     known = {without_secrets(address.url) for address, _ in named}
     others = []
     for file in remotes.ledgers(_KIND):
-        with contextlib.suppress(OSError, msgspec.DecodeError):
+        with contextlib.suppress(OSError, msgspec.DecodeError, UnicodeDecodeError):
             status = msgspec.json.decode(file.read_bytes(), type=RemoteStatus)
             if status.url not in known:
                 others.append((RemoteAddress(name="", url=status.url), status))
@@ -163,5 +163,7 @@ def _told_end(store: Store, end: ForkEnd) -> str:
 
 
 def _write(remotes: Remotes, address: RemoteAddress, status: RemoteStatus) -> None:
-    with contextlib.suppress(OSError):  # a full disk, say: no reason for an exchange to fail
-        remotes.replace(remotes.ledger(address, _KIND), status)
+    with contextlib.suppress(
+        OSError, StoreError
+    ):  # a full disk, say: no reason for an exchange to fail
+        remotes.note(remotes.ledger(address, _KIND), status)

@@ -106,7 +106,10 @@ _DONE_ALREADY = {
 # `check` tells what of these was not finished, and how to do that.
 _FINISHED = (command("redact", "--finish"),)
 # A draft of a file in the clone is taken over by the next who writes that file.
-_NEXT = (command("remote", "add", "next", "{}/next", "--store", "{}/clone"),)
+_NEXT = (
+    command("remote", "add", "next", "{}/next", "--store", "{}/clone"),
+    command("sync", "{}/other-stick", "--store", "{}/clone"),
+)
 _FINISH = {"redact": _FINISHED, "gc": _FINISHED, "clone": _NEXT}
 
 
