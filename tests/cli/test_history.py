@@ -28,6 +28,8 @@ def test_the_views_are_rebuilt_and_verified(run: CommandLine) -> None:
         "equal": True,
         "live": digest,
         "rebuilt": digest,
+        "skipped": [],
+        "damage": [],
     }
     assert digest in run("replay", "--rebuild").stdout
     assert "The views are what the log says" in run("replay", "--verify").stdout
