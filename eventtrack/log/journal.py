@@ -49,16 +49,16 @@ class JournalFile:
         try:
             descriptor = os.open(draft, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o644)
             _allocate(descriptor, size)
+            # Locked before it has its name: an adopter must never find it free. A POSIX lock would
+            # be lost as soon as anything in this process, a backup say, closed a copy of it.
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            self.map = mmap.mmap(descriptor, size)
         except OSError as error:
             draft.unlink(missing_ok=True)
             if descriptor >= 0:
                 os.close(descriptor)
             raise translate_os_error(error, f"make a journal in {folder}") from error
-        # Locked before it has its name: an adopter must never find it free. A POSIX lock would be
-        # lost as soon as anything in this process, a backup say, closed a copy of the descriptor.
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
         self._descriptor = descriptor
-        self.map = mmap.mmap(descriptor, size)
         PREAMBLE.pack_into(self.map, 0, MAGIC, journal_id, session)
         self.at = PREAMBLE.size
         _own_files.add(self)
