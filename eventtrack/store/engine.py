@@ -244,13 +244,8 @@ class Engine:
         self._sessions: dict[str, bytes] = {}
         self._journal: Journal | None = None
         self._drainer: Drainer | None = None
-        self.log = LmdbLog(
-            self.path / files.LOG,
-            clock=self.clock,
-            ids=self.ids,
-            create=False,
-            readonly=self.readonly,
-        )
+        options = {"create": False, "readonly": self.readonly}
+        self.log = LmdbLog(self.path / files.LOG, clock=self.clock, ids=self.ids, **options)
         self._adopt_at = math.inf if self.readonly else 0.0
         if not self.readonly:
             clear_drafts(self.path / files.JOURNAL)
