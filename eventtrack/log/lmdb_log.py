@@ -339,7 +339,7 @@ class LmdbTransaction:
         for feed, head in self._heads.items():
             self._txn.put(feed, msgspec.msgpack.encode(head), db=self._tables["heads"])
         self._txn.put(b"clock", rows.key_of(self._recorded), db=self._tables["meta"])
-        self._arrivals.put(self._txn, self._tables[arrivals.TABLE], self._clock.now_ms())
+        self._arrivals.put(self._txn, self._tables[arrivals.TABLE], max(0, self._clock.now_ms()))
 
     def _store(self, data: bytes, leaf: bytes, feed: bytes, head: Head, recorded: int) -> Envelope:
         position = self._position + 1

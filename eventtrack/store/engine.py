@@ -106,7 +106,6 @@ class Engine:
         try:
             return run_growing(attempt)
         except (StaleBuild, ProjectionError):
-            # The log was replaced under us meanwhile, or has an event that the views set aside.
             if self._drainer is not None:
                 self._drainer.flush()
             self.views.catch_up()
