@@ -46,7 +46,9 @@ def test_a_store_that_holds_any_envelopes_answers_and_writes(
             rebuilt(store)
             assert store.runs.get(honest).data.params == {"lr": "run"}
             write_everything(store)
-            assert store.maintenance.check().problems == []
+            # Files that somebody only claims are not here, and are said to be missing.
+            found = store.maintenance.check().problems
+            assert [one for one in found if not one.where.startswith("blob ")] == []
             rebuilt(store)
             erase_everything(store)
             ask_everything(store)

@@ -69,8 +69,9 @@ def ask_queries(store: Queries) -> None:
     for model in store.models.search(ids):
         store.models.get(model.model_id)
     for registered in store.registry.search():
-        store.registry.versions(registered.name)
-        store.registry.latest_versions(registered.name)
+        with contextlib.suppress(UsageError):  # an empty name cannot be asked for
+            store.registry.versions(registered.name)
+            store.registry.latest_versions(registered.name)
     store.registry.search_versions()
     for info in store.traces.search():
         store.traces.get(info.trace_id)
