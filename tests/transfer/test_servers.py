@@ -1,6 +1,5 @@
 """Out to a server and in from one: MLflow's own, and ours."""
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -30,12 +29,9 @@ POINTS = 2500
 
 @pytest.fixture(scope="session")
 def mlflow_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """MLflow's own server."""
+    """MLflow's own server, of this process alone: an import takes everything that is there."""
     pytest.importorskip("mlflow")
-    base = tmp_path_factory.getbasetemp()
-    shared = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "transfer"
-    shared.mkdir(exist_ok=True)
-    with mlflow_server(shared) as url:
+    with mlflow_server(tmp_path_factory.mktemp("transfer")) as url:
         yield url
 
 
