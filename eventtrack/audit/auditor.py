@@ -1,4 +1,4 @@
-"""What a store can show of its history: keys, signed heads, proofs, countersignatures."""
+"""The evidence that a store gives of its history: keys, signed heads, proofs, countersignatures."""
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -35,7 +35,7 @@ class Auditor:
         self._trees: dict[tuple[str, int], MerkleTree] = {}
 
     def key(self) -> VerifierKey:
-        """The public key of this store's feed; made, and recorded in the log, on first use."""
+        """The public key of this store's feed. The first call makes the key and records it."""
         key = self._signer().verifier
         known = self.keys(self._feeds.own)
         if known and key not in known:
@@ -50,19 +50,19 @@ class Auditor:
 
     def keys(self, replica: str) -> list[VerifierKey]:
         """The public keys that a feed announced for itself, oldest first."""
-        found = [
+        announced = [
             VerifierKey.parse(event.key)
             for event in self._said_by(replica)
             if isinstance(event, types.KeyAnnounced)
         ]
         origin = origin_of(bytes.fromhex(replica))
-        return [key for key in found if key.name == origin]
+        return [key for key in announced if key.name == origin]
 
     def seals(self, replica: str) -> list[Note]:
-        """The signed heads of a feed that are here, oldest first, with all countersignatures.
+        """The signed heads of a feed known here, oldest first, with all countersignatures.
 
         Raises:
-            VerificationError: One is not signed with the feed's key.
+            VerificationError: A head is not signed with the feed's key.
         """
         sealed = [e.note for e in self._said_by(replica) if isinstance(e, types.HeadSealed)]
         notes = [Note.parse(text) for text in sealed]
@@ -76,27 +76,30 @@ class Auditor:
                     witnessed = Note.parse(event.note)
                     lines.get(witnessed.text, []).append(witnessed)
         return [
-            note.with_signatures(line for one in lines[note.text] for line in one.signatures)
+            note.with_signatures(
+                line for witnessed in lines[note.text] for line in witnessed.signatures
+            )
             for note in notes
         ]
 
     def seal(self) -> Note:
-        """Sign the head of this store's feed as of now, and record it.
+        """Sign the head of this store's feed as of now, and record the seal.
 
-        Where nothing but records of sessions and of seals came since, the last seal is the answer.
+        Returns the last seal if only records of sessions and of seals were written since.
 
         Raises:
-            ConflictError: The log does not extend what was signed before; nothing is signed.
+            ConflictError: The log does not extend the last signed head. Nothing is signed.
         """
         self.key()
         own = self._feeds.own
         earlier = self.seals(own)
-        [feed] = self._feeds.of_replica(own)  # one that was written twice is nobody's own any more
+        [feed] = self._feeds.of_replica(own)  # a feed with two ends is no longer any store's own
         if earlier:
             last = Checkpoint.of(earlier[-1])
             self._feed_under(last)
             since = self._feeds.envelopes(own, last.size, feed.size)
-            if all(one.header.stream.startswith(("session/", "replica/")) for one in since):
+            streams = (envelope.header.stream for envelope in since)
+            if all(stream.startswith(("session/", "replica/")) for stream in streams):
                 return earlier[-1]
         head = Checkpoint(origin_of(bytes.fromhex(own)), feed.size, bytes.fromhex(feed.root))
         note = Note(head.text, (self._signer().sign(head.text),))
@@ -104,12 +107,12 @@ class Auditor:
         return note
 
     def prove(self, envelopes: Iterable[Envelope]) -> list[EventProof]:
-        """Proofs that envelopes stand under signed heads; signs the own feed's head if need be.
+        """Prove that envelopes stand under signed heads. Signs this store's own head if needed.
 
         Raises:
-            InvalidStateError: No head of another machine's feed is here that covers them.
-            ConflictError: The log does not match a head that was signed.
-            ChecksumError: An envelope is damaged here.
+            InvalidStateError: No known head of another machine's feed covers its envelopes.
+            ConflictError: The log does not match a signed head.
+            ChecksumError: An envelope is damaged in this store.
         """
         proofs = []
         covering: dict[tuple[str, ...], tuple[Feed, Note]] = {}
@@ -126,11 +129,11 @@ class Auditor:
         return proofs
 
     def consistency(self, older: Note, newer: Note) -> HeadProof:
-        """The proof that `newer` extends `older`, two heads of one feed that is here.
+        """The proof that `newer` extends `older`, two heads of one feed of this store.
 
         Raises:
-            VerificationError: A head is not signed, or they are of two feeds.
-            ConflictError: The log here does not match one of them: the history was rewritten.
+            VerificationError: A head is not signed, or the heads are of two feeds.
+            ConflictError: The log does not match a head: the history was rewritten.
         """
         old, new = Checkpoint.of(older), Checkpoint.of(newer)
         if old.origin != new.origin or old.size > new.size:
@@ -145,18 +148,18 @@ class Auditor:
         if not self._begins_with(feed, old):
             raise ConflictError(
                 f"the head of {new.size} envelopes of {new.origin} does not extend that of "
-                f"{old.size}: they are of two ends of this feed",
+                f"{old.size}: the feed has two ends, and each has one of these heads",
                 hint="two copies of one store wrote under one id: `eventtrack conflicts`",
             )
         path = tuple(self._tree(feed.feed, new.size).consistency(old.size))
         return HeadProof(old.size, path, newer)
 
     def witness(self, replica: str) -> Note:
-        """Countersign the newest sealed head of another feed, after checking it against the log.
+        """Check the newest sealed head of another feed against the log, then countersign it.
 
         Raises:
-            InvalidStateError: That feed has no signed head here, or it is the own one.
-            ConflictError: The envelopes here do not make that head: keep both, and ask why.
+            InvalidStateError: No signed head of that feed is here, or it is this store's own feed.
+            ConflictError: The envelopes here do not make that head. Keep both, and ask why.
         """
         if replica == self._feeds.own:
             raise InvalidStateError(
@@ -173,11 +176,12 @@ class Auditor:
         return newest.with_signatures([line])
 
     def check_heads(self) -> tuple[int, int]:
-        """Hold every signed head that is here against the log: (heads, countersignatures).
+        """Check every known signed head against the log; returns (heads, countersignatures).
 
         Raises:
-            VerificationError: One is not signed with its feed's key, or falsely countersigned.
-            ConflictError: The log is not what was signed.
+            VerificationError: A head is not signed with its feed's key, or a countersignature
+                is false.
+            ConflictError: The log does not match a signed head.
         """
         heads = countersigned = 0
         witnesses = [key for replica in self._replicas() for key in self.keys(replica)]
@@ -194,7 +198,7 @@ class Auditor:
         """Write this store's feed as tlog-tiles; returns files written.
 
         Args:
-            note: A seal of this feed, under which it is written; a fresh one by default.
+            note: The seal of this feed to export up to; by default the feed is sealed now.
         """
         note = note or self.seal()
         own, size = self._feeds.own, Checkpoint.of(note).size
@@ -205,21 +209,21 @@ class Auditor:
         return tiles.export_tiles(folder, note, self._tree(own, size), envelopes, progress)
 
     def _newest_to_witness(self, seals: list[Note]) -> Note:
-        """The newest of signed heads that extends all that this store countersigned of the feed.
+        """The newest signed head that extends every head which this store countersigned.
 
-        A witness vouches for one history: of a feed that has two ends, for the one it saw first.
+        A witness vouches for one history. If the feed has two ends, that is the end seen first.
         """
         for note in seals:
             self._feed_under(Checkpoint.of(note))
-        said = (event for event in self._said_by(self._feeds.own))
-        notes = [Note.parse(one.note) for one in said if isinstance(one, types.HeadWitnessed)]
+        said = self._said_by(self._feeds.own)
+        notes = [Note.parse(event.note) for event in said if isinstance(event, types.HeadWitnessed)]
         heads = [Checkpoint.of(note) for note in notes]
         origin = Checkpoint.of(seals[0]).origin
         seen = [head for head in heads if head.origin == origin]
         for note in reversed(seals):
             head = Checkpoint.of(note)
             feed = self._feed_under(head)
-            if all(one.size <= head.size and self._begins_with(feed, one) for one in seen):
+            if all(old.size <= head.size and self._begins_with(feed, old) for old in seen):
                 return note
         raise ConflictError(
             f"no signed head of {origin} extends what this store countersigned of it",
@@ -230,7 +234,7 @@ class Auditor:
         return keys.signer_of(self._store.path, self._feeds.own)
 
     def _said_by(self, replica: str) -> Iterator[types.Event | None]:
-        """What a replica's own feed says about feeds: nobody can speak in another's name."""
+        """The events about feeds in a replica's own feed: no replica speaks for another."""
         for envelope in self._feeds.of_stream(f"replica/{replica}"):
             if envelope.header.replica.hex() == replica:
                 yield from events_of(envelope)
@@ -239,7 +243,7 @@ class Auditor:
         return list(dict.fromkeys(feed.replica for feed in self._feeds.list()))
 
     def _covering(self, holding: dict[str, Feed], index: int) -> tuple[Feed, Note]:
-        """One of the feeds that hold an envelope, and the newest signed head of it that covers."""
+        """A feed that holds an envelope, and the newest signed head of the feed that covers it."""
         replica = next(iter(holding.values())).replica
         for note in reversed(self.seals(replica)):
             if Checkpoint.of(note).size > index:
@@ -263,7 +267,7 @@ class Auditor:
         return head.size <= feed.size and self._tree(feed.feed, head.size).root() == head.root
 
     def _feed_under(self, head: Checkpoint) -> Feed:
-        """The feed whose beginning a head is: of one that was written twice, the right end."""
+        """The feed that begins with a head; if the feed has two ends, the end with that head."""
         feeds = self._feeds.of_replica(head.replica)
         for feed in feeds:
             if self._begins_with(feed, head):

@@ -24,7 +24,7 @@ _LINES = 3
 
 
 class Checkpoint(NamedTuple):
-    """A feed's head: its origin, how many envelopes, and the root hash over them."""
+    """A feed's head: its origin, its number of envelopes, and the root hash over them."""
 
     origin: str
     size: int
@@ -32,7 +32,7 @@ class Checkpoint(NamedTuple):
 
     @property
     def text(self) -> str:
-        """What is signed."""
+        """The text that is signed."""
         return f"{self.origin}\n{self.size}\n{encode_base64(self.root)}\n"
 
     @property
@@ -45,11 +45,11 @@ class Checkpoint(NamedTuple):
         """Read a note's text.
 
         Raises:
-            VerificationError: It is no checkpoint, or has lines that we cannot vouch for.
+            VerificationError: The text is no checkpoint, or has further lines, which nobody checks.
         """
         lines = note.text[:-1].split("\n")
         if len(lines) != _LINES or not lines[0]:
-            raise VerificationError("this is no signed head: it has not the three lines of one")
+            raise VerificationError("this is no signed head: it does not have exactly three lines")
         root = decode_base64(lines[2], "the root hash")
         if len(root) != HASH_BYTES:
             raise VerificationError("this is no signed head: its root is no SHA-256")
@@ -57,15 +57,18 @@ class Checkpoint(NamedTuple):
 
 
 def origin_of(replica: bytes) -> str:
-    """The origin of a feed's heads, which is the name of its key too."""
+    """The origin of a feed's heads. The feed's key has the same name."""
     return ORIGIN + replica.hex()
 
 
 def parse_number(text: str, what: str) -> int:
-    """A number in its one decimal spelling.
+    """Read a number in its only valid decimal spelling.
+
+    Args:
+        what: The name of the number in error messages.
 
     Raises:
-        VerificationError: It is none.
+        VerificationError: `text` is no such number.
     """
     if not _NUMBER.fullmatch(text):
         raise VerificationError(f"{what} is no number: {text[:40]!r}")
@@ -73,17 +76,17 @@ def parse_number(text: str, what: str) -> int:
 
 
 def cosign(note: Note, witness: Signer, at_s: int) -> Signature:
-    """The line of a witness that saw this head at `at_s`, seconds since 1970."""
+    """The signature line of a witness that saw this head at `at_s`, seconds since 1970."""
     key = witness.verifier.of_kind(COSIGNATURE)
     signature = witness.private.sign(_cosigned(note.text, at_s))
     return Signature(witness.name, key.key_id, _TIME.pack(at_s) + signature)
 
 
 def cosigned_at(note: Note, witness: VerifierKey) -> int | None:
-    """When the witness countersigned, in seconds since 1970; None when it did not.
+    """The time of the witness's countersignature in seconds since 1970; None without one.
 
     Raises:
-        VerificationError: A line in its name is false.
+        VerificationError: A line in the witness's name is false.
     """
     key = witness.of_kind(COSIGNATURE)
     for line in note.signatures:

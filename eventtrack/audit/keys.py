@@ -22,7 +22,7 @@ KEYS = "keys"
 
 
 def signer_of(store: Path, replica: str) -> Signer:
-    """The key of a feed, made on first use. Two processes that ask at once get the same one.
+    """The key of a feed, made on first use. Two processes that ask at once get the same key.
 
     Raises:
         StoreError: The file holds no Ed25519 key, or cannot be read.
@@ -55,5 +55,5 @@ def _make(path: Path) -> None:
         Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()
     )
     with locked(folder, f"make the key {path}"):
-        if not path.exists():  # whoever is first makes the key; it is never replaced
+        if not path.exists():  # the first process makes the key; nobody replaces it
             rewrite_file(path, pem, 0o600)

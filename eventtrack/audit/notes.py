@@ -15,9 +15,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import (
 
 from eventtrack.errors import VerificationError
 
-# The kinds of signature that signed-note assigns numbers to, as far as we use them.
+# The numbers that signed-note assigns to the two kinds of signature used here.
 ED25519, COSIGNATURE = 1, 4
-# A note of a hundred kilobytes is none of ours, nor of anybody's log.
+# No log writes longer notes, so a longer text is refused unread.
 NOTE_LENGTH_MAX = 100_000
 
 _SIGNATURE_MARK = "\u2014 "
@@ -29,7 +29,7 @@ _CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f]")
 
 
 class VerifierKey(NamedTuple):
-    """A public key with its owner's name: what a verifier is given. `kind` says what it signs."""
+    """A public key with its owner's name, as verifiers get it. `kind` says what the key signs."""
 
     name: str
     public: bytes
@@ -50,7 +50,7 @@ class VerifierKey(NamedTuple):
         """Read `NAME+KEYID+BASE64`.
 
         Raises:
-            VerificationError: That is no such key, or one of another algorithm.
+            VerificationError: The text is no such key, or the key is of another algorithm.
         """
         name, _, rest = text.strip().partition("+")
         key_id, _, encoded = rest.partition("+")
@@ -69,7 +69,7 @@ class VerifierKey(NamedTuple):
         return key
 
     def of_kind(self, kind: int) -> "VerifierKey":
-        """The same key for signatures of another kind, as witnesses sign with their own."""
+        """The same key for signatures of another kind: witnesses cosign with their feed's key."""
         return self._replace(kind=kind)
 
     def holds(self, signature: bytes, message: bytes) -> bool:
@@ -98,7 +98,7 @@ class Signer(NamedTuple):
 
 
 class Signature(NamedTuple):
-    """One line under a note: who, which key, and the bytes that the key's kind gives sense to."""
+    """A line under a note: signer, key, and bytes to be read as the key's kind demands."""
 
     name: str
     key_id: bytes
@@ -108,7 +108,7 @@ class Signature(NamedTuple):
         return f"{_SIGNATURE_MARK}{self.name} {encode_base64(self.key_id + self.data)}"
 
     def is_of(self, key: VerifierKey) -> bool:
-        """Whether the line claims to be of this key."""
+        """Whether the line claims to be made with this key."""
         return (self.name, self.key_id) == (key.name, key.key_id)
 
 
@@ -126,7 +126,7 @@ class Note(NamedTuple):
         """Read a note.
 
         Raises:
-            VerificationError: It is none.
+            VerificationError: The text is no note.
         """
         text, blank, lines = source.rpartition("\n\n")
         if (
@@ -139,10 +139,10 @@ class Note(NamedTuple):
         return cls(text + "\n", tuple(map(_signature, lines[:-1].split("\n"))))
 
     def verify(self, keys: Iterable[VerifierKey]) -> VerifierKey:
-        """The first of the keys that signed the text; lines of unknown keys are passed over.
+        """The first of the keys that signed the text. Lines of unknown keys are ignored.
 
         Raises:
-            VerificationError: None of them did, or a line in the name of one is false.
+            VerificationError: No key signed the text, or a line in a key's name is false.
         """
         signers = []
         for key in keys:
@@ -165,7 +165,7 @@ class Note(NamedTuple):
         return signers[0]
 
     def with_signatures(self, more: Iterable[Signature]) -> "Note":
-        """The note with further lines; those that are there already are not repeated."""
+        """The note with further lines; lines already there are not repeated."""
         return Note(self.text, tuple(dict.fromkeys([*self.signatures, *more])))
 
 
@@ -175,10 +175,13 @@ def encode_base64(data: bytes) -> str:
 
 
 def decode_base64(text: str, what: str) -> bytes:
-    """Standard base64, in its one canonical spelling.
+    """Read standard base64 in its only canonical spelling.
+
+    Args:
+        what: The name of the thing in error messages.
 
     Raises:
-        VerificationError: It is not; `what` names the thing in the message.
+        VerificationError: `text` is not spelled so.
     """
     try:
         data = base64.b64decode(text.encode("ascii"), validate=True)

@@ -16,7 +16,7 @@ _HASHES_MAX = 64
 
 
 class EventProof(msgspec.Struct, frozen=True):
-    """That one envelope stands at `index` of the feed whose head the note signs."""
+    """A proof that an envelope stands at `index` of the feed whose head the note signs."""
 
     envelope: bytes
     index: int
@@ -28,10 +28,10 @@ class EventProof(msgspec.Struct, frozen=True):
         return "\n".join([*lines, *map(encode_base64, self.path), "", str(self.note)])
 
     def verify(self, keys: Iterable[VerifierKey]) -> tuple[Envelope, Checkpoint]:
-        """The envelope and the head it stands under, both proved.
+        """The envelope and the head that covers it, both proved.
 
         Raises:
-            VerificationError: Something does not hold; the message says what.
+            VerificationError: A check failed; the message says which.
         """
         self.note.verify(keys)
         head = Checkpoint.of(self.note)
@@ -49,8 +49,8 @@ class EventProof(msgspec.Struct, frozen=True):
                 f"the proof speaks of envelope {self.index} of {head.origin}, but shows envelope "
                 f"{header.index} of {origin_of(header.replica)}"
             )
-        found = root_from_inclusion(envelope.leaf_hash, self.index, head.size, self.path)
-        if found != head.root:
+        root = root_from_inclusion(envelope.leaf_hash, self.index, head.size, self.path)
+        if root != head.root:
             raise VerificationError(
                 f"envelope {self.index} is not under the signed head of {head.size} envelopes",
                 hint="the envelope or its path was changed; do not trust it",
@@ -59,7 +59,7 @@ class EventProof(msgspec.Struct, frozen=True):
 
 
 class HeadProof(msgspec.Struct, frozen=True):
-    """That the head which the note signs extends the feed's first `old` envelopes."""
+    """A proof that the head in the note extends the head of the feed's first `old` envelopes."""
 
     old: int
     path: tuple[bytes, ...]
@@ -73,7 +73,7 @@ class HeadProof(msgspec.Struct, frozen=True):
         """The newer head, proved to extend `older`.
 
         Raises:
-            VerificationError: It does not, or it is not signed.
+            VerificationError: The newer head does not extend `older`, or is not signed.
         """
         self.note.verify(keys)
         newer = Checkpoint.of(self.note)
@@ -94,7 +94,7 @@ def parse_proofs(text: str) -> list[EventProof]:
     """Read a file of tlog-proofs.
 
     Raises:
-        VerificationError: It is none.
+        VerificationError: The text is no such file.
     """
     before, *parts = f"\n{text}".split(f"\n{_FIRST_LINE}\n")
     if before or not parts:
@@ -102,7 +102,7 @@ def parse_proofs(text: str) -> list[EventProof]:
             f"this is no proof: it does not begin with {_FIRST_LINE}",
             hint="`eventtrack audit prove RUN` writes one",
         )
-    # The newline in front of each first line is the last one of the proof before it.
+    # The newline in front of each first line ends the proof before that line.
     return [*(_event_proof(f"{part}\n") for part in parts[:-1]), _event_proof(parts[-1])]
 
 
@@ -110,7 +110,7 @@ def parse_head_proof(text: str) -> HeadProof:
     """Read a proof between two heads.
 
     Raises:
-        VerificationError: It is none.
+        VerificationError: The text is no such file.
     """
     top, _, note = text.partition("\n\n")
     first, *hashes = top.split("\n")
@@ -141,6 +141,6 @@ def _hashes(lines: Sequence[str]) -> tuple[bytes, ...]:
     if len(lines) > _HASHES_MAX:
         raise VerificationError(f"the proof has {len(lines)} hashes, more than any tree needs")
     hashes = tuple(decode_base64(line, "a hash of the path") for line in lines)
-    if any(len(one) != HASH_BYTES for one in hashes):
+    if any(len(sha256) != HASH_BYTES for sha256 in hashes):
         raise VerificationError("the path has something that is no SHA-256")
     return hashes

@@ -1,4 +1,4 @@
-"""A feed as static files, from which other people's tools compute proofs (c2sp.org/tlog-tiles)."""
+"""A feed as static files, for other tools to compute proofs with (c2sp.org/tlog-tiles)."""
 
 import os
 from collections.abc import Callable
@@ -22,10 +22,10 @@ def export_tiles(
     envelopes: Callable[[int, int], list[Envelope]],
     progress: Progress | None = None,
 ) -> int:
-    """Write the tiles and entries that are missing, then the signed head; returns files written.
+    """Write the missing tiles and entries, then the signed head; returns files written.
 
     Args:
-        envelopes: Those of the feed from an index to before another.
+        envelopes: Reads the feed's envelopes `[start, stop)`.
     """
     size = Checkpoint.of(note).size
     written = 0

@@ -1,4 +1,4 @@
-"""Checking a proof offline: with the file and public keys, and nothing else."""
+"""Check a proof offline: the file and public keys are enough."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
@@ -19,7 +19,7 @@ from eventtrack.views.records import Record
 
 
 class ProvedEvent(Record):
-    """One event that a proof shows; `type` is None where its payload was erased or is unknown."""
+    """An event that a proof shows; `type` is None if the payload was erased or is unknown."""
 
     index: int
     recorded_ms: int
@@ -29,7 +29,7 @@ class ProvedEvent(Record):
 
 
 class Verified(Record):
-    """What was shown. `witnessed_s`: when each witness countersigned, in seconds since 1970."""
+    """The outcome. `witnessed_s`: times of the countersignatures, in seconds since 1970."""
 
     summary: str
     origin: str
@@ -48,10 +48,10 @@ def verify_file(
 
     Args:
         witnesses: Keys that must have countersigned each head.
-        older: The older signed head, which a proof of consistency begins from.
+        older: The older signed head; a proof of consistency needs it.
 
     Raises:
-        VerificationError: Anything does not hold; the message says what.
+        VerificationError: A check failed; the message says which.
     """
     if is_head_proof(text):
         return _head_proof(text, keys, witnesses, older)
@@ -80,11 +80,11 @@ def verify_file(
 def verify_feed(
     note: Note, keys: Sequence[VerifierKey], envelopes: Iterable[Envelope]
 ) -> Checkpoint:
-    """Check that a feed's envelopes, from its first on, are those under a signed head.
+    """Check that a feed's envelopes, from the first on, are those under a signed head.
 
     Raises:
-        ChecksumError: A payload is not what its header says.
-        VerificationError: The head is not signed, or is not of these envelopes.
+        ChecksumError: A payload does not match its header.
+        VerificationError: The head is not signed, or covers other envelopes.
     """
     note.verify(keys)
     head = Checkpoint.of(note)
@@ -94,7 +94,9 @@ def verify_feed(
         merkle.append_leaf(frontier, index, envelope.leaf_hash)
         named = (envelope.header.replica.hex(), envelope.header.index)
         if named != (head.replica, index):
-            raise VerificationError(f"envelope {index} is another one: {named[1]} of {named[0]}")
+            raise VerificationError(
+                f"envelope {index} is out of place: it is {named[1]} of {named[0]}"
+            )
     if merkle.root(frontier) != head.root:
         raise VerificationError(
             f"these are not the {head.size} envelopes of {head.origin} that were signed",
