@@ -1,9 +1,9 @@
-"""The watcher: folds what other processes append, within milliseconds of their commit.
+"""The watcher: folds events of other processes within milliseconds of their commit.
 
-The file's change is a wake-up, not the truth. LMDB writes pages, and with them moves the file's
-time, before the commit can be seen: a reader that looks once per wake-up misses commits and finds
-them at the next, which may never come. So after a wake-up the watcher looks again until the log's
-transaction number has moved, for a bounded time, and once a second in any case.
+A change of the file only wakes the watcher up. LMDB writes pages, which changes the file's time,
+before readers can see the commit. A reader that looks once per wake-up would miss that commit
+until the next wake-up, which may never come. So after a wake-up the watcher looks again until the
+log's transaction number has moved, for a bounded time. In any case it looks once a second.
 """
 
 import threading
@@ -16,12 +16,12 @@ import watchfiles
 from eventtrack.errors import EventtrackWarning
 from eventtrack.store import Store
 
-# How long file changes are gathered into one wake-up, and how quiet it must be to end it: as often
-# does watchfiles look up. Every 2 ms cost 1 % of a core while nothing happened, this 0.3 %.
+# A wake-up gathers file changes for at most _GATHER_MS and ends after _QUIET_MS without a change.
+# watchfiles also wakes every _QUIET_MS: 10 ms cost 0.3 % of an idle core, 2 ms cost 1 %.
 _GATHER_MS = 20
 _QUIET_MS = 10
 _IDLE_MS = 1000
-# How long a wake-up is believed: a commit's sync lies between the first page and its visibility.
+# After a wake-up the watcher looks for the commit this long: readers see it only once it is synced.
 _BELIEVE_S = 0.25
 _LOOK_S = 0.001
 _POLL_S = 0.02
@@ -30,21 +30,22 @@ _POLL_S = 0.02
 def watch(store: Store, *, stop: threading.Event | None = None) -> Iterator[int]:
     """Keep the views current until `stop` is set; yields the log's head after each fold.
 
-    Yields at once for what is there already. Where files cannot be watched (no inotify watches
-    left, say) it warns and looks every 20 ms instead.
+    Folds existing events first and yields at once. If files cannot be watched (no inotify watches
+    left, say), warns and looks every 20 ms instead.
     """
     head = -1
-    # A process that was killed wakes nobody: each second without a commit, look for what it left.
+    # A killed process wakes nobody. So fold after each second without a commit too: its journal may
+    # hold events.
     for _ in commits(store, stop=stop or threading.Event()):
-        if (found := store.catch_up()) != head:
-            head = found
+        if (folded := store.catch_up()) != head:
+            head = folded
             yield head
 
 
 def commits(store: Store, *, stop: threading.Event) -> Iterator[bool]:
-    """True after commits of any process, once they can be read; False for a second without any.
+    """Yield True after commits that can now be read, of any process; False per second without one.
 
-    Folds nothing. Begins with True; otherwise as `watch`.
+    Begins with True, folds nothing, and otherwise behaves as `watch`.
     """
     seen = -1
     for woken in _wake_ups(store, stop):
@@ -66,7 +67,7 @@ def commits(store: Store, *, stop: threading.Event) -> Iterator[bool]:
 
 
 def _wake_ups(store: Store, stop: threading.Event) -> Iterator[bool]:
-    """True for each change of the log's folder, False for each second without one."""
+    """True for each change of the log's folder, False for each second without a change."""
     yield False
     try:
         for changes in watchfiles.watch(
