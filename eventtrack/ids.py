@@ -1,7 +1,7 @@
-"""Identities: who writes, which run, which experiment.
+"""Identities of writers, runs, experiments and registered models.
 
-Run ids are random; experiment ids follow from the name, so that two machines which both make
-"mnist" mean the same experiment when they meet.
+Run ids are random. Experiment ids follow from the name: two machines that both create "mnist" have
+the same experiment when they sync.
 """
 
 import hashlib
@@ -11,15 +11,15 @@ from typing import Protocol
 DEFAULT_EXPERIMENT_ID = "0"
 DEFAULT_EXPERIMENT_NAME = "Default"
 
-# Experiment ids are texts of positive integers below 2**63: MLflow's own stores take nothing else.
+# Experiment ids are texts of positive integers below 2**63, as MLflow's own stores demand.
 _EXPERIMENT_ID_MODULUS = 10**18
 
 
 class IdSource(Protocol):
-    """Where identities come from; tests inject a seeded one."""
+    """A source of identities; tests inject a seeded source."""
 
     def id128(self) -> bytes:
-        """16 bytes that nobody else has drawn or will draw."""
+        """16 bytes that no other call, here or elsewhere, ever returns."""
         ...
 
     def words(self) -> str:
@@ -60,9 +60,9 @@ class SeededIds:
 
 
 def experiment_id(name: str, births: int) -> str:
-    """The id of the experiment born under `name` after `births` earlier ones of that name.
+    """The id of the experiment created as `name` after `births` earlier experiments of that name.
 
-    Returns decimal digits without a leading zero; "0" is only ever the first `Default`.
+    Returns decimal digits without a leading zero. Only the first `Default` has the id "0".
     """
     if name == DEFAULT_EXPERIMENT_NAME and births == 0:
         return DEFAULT_EXPERIMENT_ID
@@ -71,7 +71,7 @@ def experiment_id(name: str, births: int) -> str:
 
 
 def registered_id(name: str, births: int) -> str:
-    """The id of the registered model born under `name` after `births` earlier ones of that name."""
+    """The id of the registered model created as `name` after `births` earlier ones of that name."""
     return hashlib.sha256(f"registered:{births}:{name}".encode()).hexdigest()[:32]
 
 
@@ -82,7 +82,7 @@ def name_from_bytes(drawn: bytes) -> str:
     return f"{_ADJECTIVES[rest % len(_ADJECTIVES)]}-{_ANIMALS[animal]}-{number}"
 
 
-# At most eight and seven letters, so that a name with its number stays within MLflow's 20.
+# Adjectives have at most 8 letters and animals 7: a name with its number stays within MLflow's 20.
 _ADJECTIVES_TEXT = """
     able agile amber ample apt azure bold brave breezy bright brisk calm candid casual charming
     chill clean clever cosmic crisp curious dapper daring deft dreamy eager earnest easy elated

@@ -1,11 +1,11 @@
 """Tokens: who may use a store's server, and for what.
 
-A token is 32 random bytes, shown once, when it is made. The store's folder keeps the SHA-256 of
-each, so that who reads the file cannot use it. A slow, salted hash, as for passwords, would add
-nothing: nobody can try 2^256 tokens, and each request would pay for it.
+A token is 32 random bytes, shown once, at its creation. The store's folder keeps only the SHA-256,
+so a reader of the file cannot use the tokens. A slow, salted hash, as for passwords, would add
+nothing: nobody can try 2^256 tokens, and each request would pay for the hash.
 
-Once the file `tokens.json` is there, every request needs a token, also when all were revoked or
-have expired; without the file there are no accounts.
+Once the file `tokens.json` exists, every request needs a token, even after all tokens were revoked
+or expired. Without the file the server asks for no token.
 """
 
 import enum
@@ -33,15 +33,15 @@ from eventtrack.log.locking import locked
 
 TOKENS_FILE = "tokens.json"
 _VERSION = 1
-# What scanners of leaked secrets can look for.
+# Scanners of leaked secrets can look for this prefix.
 _PREFIX = "eventtrack_"
 _SECRET_BYTES = 32
-# It stands in the log as the author, and in tables.
+# The name appears as the author in the log, and in tables.
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@-]{0,63}")
 
 
 class Role(enum.IntEnum):
-    """What somebody may do; each role may also do what the ones before it may."""
+    """The rights of a user; each role includes the rights of the roles before it."""
 
     NOBODY = 0
     READ = 1
@@ -54,7 +54,7 @@ ROLE_NAMES: tuple[RoleName, ...] = ("read", "write", "admin")
 
 
 class Token(msgspec.Struct, frozen=True, kw_only=True):
-    """What is kept of a token. `sha256` is in hex; `expires_ms` is None for never."""
+    """The stored part of a token. `sha256` is in hex; `expires_ms` is None for never."""
 
     name: str
     role: RoleName
@@ -63,14 +63,14 @@ class Token(msgspec.Struct, frozen=True, kw_only=True):
     expires_ms: int | None = None
 
     def expired(self, now_ms: int) -> bool:
-        """Whether its time is over."""
+        """Whether the token has expired."""
         return self.expires_ms is not None and now_ms >= self.expires_ms
 
 
 class _File(msgspec.Struct):
     version: int
     tokens: list[Token]
-    # SHA-256 of the tokens as JSON; "" in files of before.
+    # SHA-256 of the tokens as JSON; "" in files of older versions.
     sha256: str = ""
 
 
@@ -82,10 +82,10 @@ class Tokens:
         self._clock = clock or SystemClock()
 
     def list(self) -> list[Token]:
-        """All tokens that were not revoked, expired ones too, in the order of their making.
+        """All tokens that were not revoked, also expired tokens, oldest first.
 
         Raises:
-            CorruptionError: The file is none of ours.
+            CorruptionError: The file is damaged, or no file of eventtrack.
             FormatTooNewError: A newer eventtrack wrote it.
         """
         try:
@@ -95,36 +95,36 @@ class Tokens:
         except OSError as error:
             raise translate_os_error(error, f"read {self.path}") from error
         try:
-            found = msgspec.json.decode(text, type=_File)
+            file = msgspec.json.decode(text, type=_File)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise CorruptionError(
                 f"cannot read the tokens in {self.path}: {error}",
                 hint="restore it from a backup; or delete it and make new tokens with "
                 "`eventtrack token create`",
             ) from error
-        if found.sha256 not in ("", _checksum(found.tokens)):
+        if file.sha256 not in ("", _checksum(file.tokens)):
             raise CorruptionError(
                 f"cannot read the tokens in {self.path}: they are not what was written",
                 hint="restore it from a backup; or delete it and make new tokens with "
                 "`eventtrack token create`",
             )
-        if found.version > _VERSION:
+        if file.version > _VERSION:
             raise FormatTooNewError(
-                f"{self.path} has version {found.version}, this eventtrack reads {_VERSION}",
+                f"{self.path} has version {file.version}, this eventtrack reads {_VERSION}",
                 hint="upgrade with `pip install -U eventtrack`; the file has not been touched",
             )
-        return found.tokens
+        return file.tokens
 
     def create(self, name: str, role: RoleName, expires_ms: int | None = None) -> str:
-        """Make a token; returns its text, which is kept nowhere. Durable on return.
+        """Make a token; returns its text, which is stored nowhere. Durable on return.
 
         Args:
-            name: Under it the log names whoever writes with it. An expired token gives its name
-                free.
-            expires_ms: Since 1970; None for never.
+            name: The author that the log names for writes with this token. The name of an expired
+                token may be used again.
+            expires_ms: Milliseconds since 1970; None for never.
 
         Raises:
-            InvalidValueError: The name is not allowed, or it would have expired already.
+            InvalidValueError: The name is not allowed, or the token would have expired already.
             AlreadyExistsError: Another token has the name.
         """
         if not _NAME.fullmatch(name):
@@ -143,35 +143,35 @@ class Tokens:
         )
         with self._locked():
             others = self.list()
-            if any(one.name == name and not one.expired(now_ms) for one in others):
+            if any(token.name == name and not token.expired(now_ms) for token in others):
                 raise AlreadyExistsError(
                     f"there is a token called {name} already",
                     hint=f"choose another name, or revoke it with `eventtrack token revoke {name}`",
                 )
-            self._write([*(one for one in others if one.name != name), made])
+            self._write([*(token for token in others if token.name != name), made])
         return text
 
     def revoke(self, name: str) -> Token:
         """Take a token back; running servers refuse it from now on.
 
         Raises:
-            NotFoundError: There is none of that name.
+            NotFoundError: No token has that name.
         """
         with self._locked():
             tokens = self.list()
-            revoked = next((one for one in tokens if one.name == name), None)
+            revoked = next((token for token in tokens if token.name == name), None)
             if revoked is None:
                 raise NotFoundError(
                     f"there is no token called {name}", hint="`eventtrack token list` names them"
                 )
-            self._write([one for one in tokens if one is not revoked])
+            self._write([token for token in tokens if token is not revoked])
         return revoked
 
     def _locked(self) -> AbstractContextManager[None]:
         return locked(self.path.parent, f"write {self.path}")
 
     def _write(self, tokens: Sequence[Token]) -> None:
-        """Replace the file in one step: a reader finds the old one or the new one."""
+        """Replace the file in one step: a reader sees the old file or the new file."""
         text = (
             msgspec.json.format(msgspec.json.encode(_File(_VERSION, [*tokens], _checksum(tokens))))
             + b"\n"

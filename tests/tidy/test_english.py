@@ -25,7 +25,7 @@ PROSE_COLUMNS_MAX = 100
 NONE: frozenset[str] = frozenset()
 UNREVISED = frozenset(
     {
-        *("audit", "cli", "compat", "events", "fluent", "ids", "log", "outbox", "plugin"),
+        *("cli", "compat", "events", "fluent", "log", "outbox", "plugin"),
         *(
             "projections",
             "rescue",
@@ -33,11 +33,10 @@ UNREVISED = frozenset(
             "server",
             "store",
             "sync",
-            "tokens",
             "transfer",
             "views",
         ),
-        *("watch", "web"),
+        *("web",),
     }
 )
 
