@@ -1,7 +1,7 @@
-"""What the pages are told about experiments and runs, as plain values for JSON.
+"""Answers to the pages about experiments and runs, as plain values for JSON.
 
-`docs/web-api.md` describes each. JSON has no NaN and no infinities: they are the texts "NaN",
-"Infinity" and "-Infinity".
+`docs/web-api.md` describes each answer. JSON has no NaN and no infinities: the answers hold the
+texts "NaN", "Infinity" and "-Infinity" instead.
 """
 
 import math
@@ -16,50 +16,50 @@ from eventtrack.views.records import Run, RunInfo
 
 Json = dict[str, Any]
 
-# What a page shows of a long text; the whole of it is in the run.
+# Pages get at most so many characters of a text; the whole text is in the run's own answer.
 TEXT_LENGTH_MAX = 2000
 _KINDS = ("metrics", "params", "tags")
 
 
 def as_of(store: Store, moment: str) -> AbstractContextManager[Queries]:
-    """What answers for a moment, kept open for its neighbours in time; the store itself for now.
+    """The store as of a moment, kept open for nearby moments; the store itself for now.
 
     Args:
         moment: A position or an ISO time; empty or `now` for now.
 
     Raises:
-        InvalidValueError: It is no moment.
+        InvalidValueError: `moment` is no moment.
     """
     return nullcontext(store) if moment in ("", "now") else store.moments.at(moment)
 
 
 def about(store: Store) -> Json:
-    """Which store this is, and how far its log goes."""
+    """The version, the path of the store, and the head of its log."""
     return {"version": __version__, "store": str(store.path), "position": store.events.head()}
 
 
 def experiments(store: Queries) -> Json:
     """Every experiment with its counts."""
-    found = []
-    for one in store.overview.experiments():
-        record = one.experiment
-        found.append(
+    entries = []
+    for overview in store.overview.experiments():
+        record = overview.experiment
+        entries.append(
             {
                 "experiment_id": record.experiment_id,
                 "name": record.name,
                 "lifecycle_stage": record.lifecycle_stage,
                 "creation_time": record.creation_time,
-                "last_activity": one.last_activity,
-                "runs": one.runs,
-                "running": one.running,
+                "last_activity": overview.last_activity,
+                "runs": overview.runs,
+                "running": overview.running,
                 "tags": {key: shortened(value) for key, value in record.tags.items()},
             }
         )
-    return {"experiments": found}
+    return {"experiments": entries}
 
 
 def columns(store: Queries, experiment_ids: Sequence[str]) -> Json:
-    """Which columns a table of these experiments may have."""
+    """The columns that a table of these experiments may have."""
     return store.overview.columns(experiment_ids).to_dictionary()
 
 
@@ -69,52 +69,52 @@ def table(
     """Some rows of a table, column by column.
 
     Args:
-        names: Columns as `metrics.loss`, `params.lr`, `tags.team`; others stay empty.
-        asked: As of `Overview.table`.
+        names: Columns as `metrics.loss`, `params.lr`, `tags.team`; unknown kinds are left out.
+        asked: Further arguments of `Overview.table`.
     """
     pairs = [(kind, key) for kind, _, key in (name.partition(".") for name in names)]
     known = [pair for pair in pairs if pair[0] in _KINDS]
-    found = store.overview.table(experiment_ids, known, **asked)
-    cells = zip(*(row.cells for row in found.rows), strict=True) if found.rows else ()
+    part = store.overview.table(experiment_ids, known, **asked)
+    cells = zip(*(row.cells for row in part.rows), strict=True) if part.rows else ()
     values = {
         f"{kind}.{key}": [_cell(cell) for cell in column]
         for (kind, key), column in zip(known, cells, strict=False)
     }
-    rows = [_with_life(store, row.info) for row in found.rows]
+    rows = [_with_life(store, row.info) for row in part.rows]
     return {
-        "total": found.total,
+        "total": part.total,
         "runs": {field: [row[field] for row in rows] for field in rows[0]} if rows else {},
-        "parents": [row.parent_run_id for row in found.rows],
+        "parents": [row.parent_run_id for row in part.rows],
         "values": values,
     }
 
 
 def run(store: Queries, run_id: str) -> Json:
-    """A run with all that it has but its points, its files and its past."""
-    found = store.runs.get(run_id)
-    experiment = store.experiments.get(found.info.experiment_id)
+    """A run without its points, its files and its past."""
+    record = store.runs.get(run_id)
+    experiment = store.experiments.get(record.info.experiment_id)
     return {
-        "info": _with_life(store, found.info),
+        "info": _with_life(store, record.info),
         "experiment": {"experiment_id": experiment.experiment_id, "name": experiment.name},
-        "params": found.data.params,
-        "tags": found.data.tags,
+        "params": record.data.params,
+        "tags": record.data.tags,
         "metrics": [
             {
-                "key": one.key,
-                "value": number(one.value),
-                "step": one.step,
-                "timestamp": one.timestamp,
+                "key": metric.key,
+                "value": number(metric.value),
+                "step": metric.step,
+                "timestamp": metric.timestamp,
             }
-            for one in store.metrics.latest(run_id)
+            for metric in store.metrics.latest(run_id)
         ],
-        "inputs": found.inputs.to_dictionary(),
-        "outputs": found.outputs.to_dictionary(),
-        "children": [_child(store, one) for one in store.runs.children(run_id)],
+        "inputs": record.inputs.to_dictionary(),
+        "outputs": record.outputs.to_dictionary(),
+        "children": [_child(store, child) for child in store.runs.children(run_id)],
     }
 
 
 def info_of(info: RunInfo) -> Json:
-    """What a run is."""
+    """The identity and the state of a run."""
     return {
         "run_id": info.run_id,
         "run_name": info.run_name,
@@ -128,19 +128,19 @@ def info_of(info: RunInfo) -> Json:
 
 
 def number(value: float) -> float | str:
-    """A number, or a text for one that JSON has not."""
+    """A number; a text for NaN and the infinities, which JSON lacks."""
     if math.isfinite(value):
         return value
     return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
 
 
 def shortened(text: str) -> str:
-    """A text as a table or a list shows it."""
+    """A text, cut to the length that tables and lists show."""
     return text if len(text) <= TEXT_LENGTH_MAX else text[:TEXT_LENGTH_MAX] + "…"
 
 
 def _with_life(store: Queries, info: RunInfo) -> Json:
-    """What a run is and, while it runs, whether somebody runs it: of the past nobody can say."""
+    """A run and, while it is RUNNING, whether its process lives; `life` is None in the past."""
     life = None
     if info.status == "RUNNING" and isinstance(store, Store):
         life = store.liveness.of(info.run_id)

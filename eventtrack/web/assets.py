@@ -1,4 +1,4 @@
-"""The files of the pages as a browser gets them: under names that change with their content."""
+"""The files of the pages for a browser, under paths that change with the content."""
 
 import base64
 import gzip
@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 STATIC = Path(__file__).parent / "static"
-# Below it stand the files, behind a piece that is another one in another version of them.
+# The files stand below this path and a digest of all files, which changes with any file.
 PREFIX = "/static/"
 _TYPES = {
     ".css": "text/css; charset=utf-8",
@@ -21,9 +21,9 @@ _TYPES = {
     ".svg": "image/svg+xml",
 }
 _IMPORT_MAP = re.compile(r'<script type="importmap">(.*?)</script>', re.DOTALL)
-# Nothing leaves the machine, and nothing runs that is not one of the files: no inline script but
-# the import map, no inline style, no code made out of text. What somebody logged as an image is
-# shown from memory (`blob:`), where an SVG's scripts do not run.
+# Nothing leaves the machine, and only the files run: no inline script but the import map, no inline
+# style, no code made out of text. Logged images are shown from memory (`blob:`), where an SVG's
+# scripts do not run.
 _POLICY = (
     "default-src 'none'; script-src 'self' '{}'; style-src 'self'; connect-src 'self'; "
     "img-src 'self' data: blob:; media-src 'self'; "
@@ -32,7 +32,7 @@ _POLICY = (
 
 
 class Asset(NamedTuple):
-    """A file, also compressed, and its type."""
+    """A file: its bytes, the same compressed with gzip, and its type."""
 
     body: bytes
     compressed: bytes
@@ -40,7 +40,7 @@ class Asset(NamedTuple):
 
 
 class Assets(NamedTuple):
-    """All files by their paths below `PREFIX`, the page that loads them, and its policy."""
+    """All files by their paths below `PREFIX`; the page that loads them, and its policy."""
 
     files: dict[str, Asset]
     page: Asset
@@ -49,7 +49,7 @@ class Assets(NamedTuple):
 
 @cache
 def load() -> Assets:
-    """Read and compress the files: some 20 ms, once."""
+    """Read and compress the files; cached. The first call costs some 20 ms."""
     paths = sorted(path for path in STATIC.rglob("*") if path.suffix in _TYPES)
     bodies = {path.relative_to(STATIC).as_posix(): path.read_bytes() for path in paths}
     digest = hashlib.sha256()
@@ -69,7 +69,7 @@ def load() -> Assets:
 
 
 def _preload(names: Iterable[str]) -> str:
-    """What has a browser fetch all modules at once, not each when another names it."""
+    """Links that let a browser fetch all modules at once, not one import after the other."""
     modules = [name for name in names if name.endswith((".js", ".mjs"))]
     return "\n".join(f'<link rel="modulepreload" href="{{{{base}}}}/{name}">' for name in modules)
 

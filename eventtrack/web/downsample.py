@@ -1,12 +1,12 @@
-"""Curves for a screen: what a bucket of points leaves is its minimum, its maximum and its last.
+"""Curves for a screen: each bucket of points keeps its minimum, its maximum and its last point.
 
-So no spike is lost at any size, and a curve ends where it ends. NaN and the infinities are no part
-of that: of each kind a bucket keeps its first, so that a page can show where they are, and an
+So no spike is lost at any size, and a curve keeps its end. NaN and the infinities are kept apart: a
+bucket also keeps its first point of each of these kinds. So a page can show their places, and an
 infinity hides no finite extreme.
 
-All curves of a chart share one grid. Its buckets are as wide as a power of two and begin at
-multiples of that: a curve that grows keeps the buckets that it has, and those of a finer grid lie
-within those of a coarser one. (Why there are no rollups: decision 0017.)
+All curves of a chart share one grid. The width of its buckets is a power of two, and buckets begin
+at multiples of the width. So a growing curve keeps its buckets, and the buckets of a finer grid lie
+within the buckets of a coarser grid. (Why there are no rollups: decision 0017.)
 """
 
 from array import array
@@ -15,35 +15,35 @@ from collections.abc import Sequence
 from math import ceil, inf, isfinite, isnan
 
 POINTS_A_BUCKET = 3
-# A curve that reaches further than the grid was made for gets buckets of its own, of twice the
-# width or more, so that it has no more than this many times those that were asked for.
+# A curve longer than the grid's stretch gets wider buckets (of 2, 4, ... times the width),
+# so that it has at most this many times the buckets asked for.
 _REACH_MAX = 2
 
 
 def width_of(low: float, high: float, buckets: int) -> int:
-    """How wide buckets are so that about as many cover a stretch: a power of two, at least 1."""
-    # No two steps or times are further apart than 64 bits go.
+    """The width of buckets so that about `buckets` cover a stretch: a power of two, at least 1."""
+    # Steps and times are 64-bit integers, so no stretch is longer than 2^64.
     least = ceil(min(max((high - low) / buckets, 1.0), 2.0**64))
     return 1 << (least - 1).bit_length()
 
 
 class Thinner:
-    """Picks the points of curves that draw the same picture as all of them.
+    """Picks few points of a curve that draw the same picture as all its points.
 
-    Runs of a sweep mostly share their steps: what follows from the x of a curve is kept for the
-    next.
+    Runs of a sweep mostly share their steps, so all work on the x of a curve is kept for the next
+    curve with the same x.
 
     Args:
-        width: Of the buckets, from `width_of`.
-        buckets: How many were asked for. A curve of at most `POINTS_A_BUCKET` times as many points
-            is left as it is.
+        width: The width of the buckets, from `width_of`.
+        buckets: The number of buckets asked for. A curve of at most `POINTS_A_BUCKET` times as
+            many points keeps all of them.
     """
 
     def __init__(self, width: int, buckets: int) -> None:
         self._width = width
         self._buckets = buckets
         self._known: tuple[array[int], int, float, float] | None = None
-        self._order: list[int] | None = None  # where x is not in order: the places sorted by it
+        self._order: list[int] | None = None  # places sorted by x; None if x is in order
         self._spans: list[tuple[int, int]] = []
         self._edges = (0, 0, 0, 0)
         self.width = 0
@@ -56,14 +56,14 @@ class Thinner:
         high: float = inf,
         origin: int = 0,
     ) -> list[int]:
-        """The places of the points to draw, in order of x; `width` is then that of their buckets.
+        """The places of the points to draw, in order of x. Sets `width` to that of the buckets.
 
-        One point to each side of `[low, high]` comes along, so that lines go on to the edges.
-        `width` is 0 where all points of the stretch are there.
+        Includes one point on each side of `[low, high]`, so that lines reach the edges. `width` is
+        0 if the answer has all points of the stretch.
 
         Args:
-            x: In any order.
-            origin: Where a bucket begins.
+            x: The steps or times, in any order.
+            origin: A place at which a bucket begins.
         """
         if self._known is None or self._known[1:] != (origin, low, high) or self._known[0] != x:
             self._look(x, low, high, origin)
@@ -72,13 +72,13 @@ class Thinner:
         if not self._spans:
             return list(range(before, beyond)) if order is None else order[before:beyond]
         values = y.tolist() if order is None else list(map(y.__getitem__, order))
-        # A sum is infinite or NaN if anything in it is; or, rarely, if it is merely large.
+        # A sum is infinite or NaN if a value is; rarely also if finite values are very large.
         pick = _pick_finite if isfinite(sum(values)) else _pick
         places = [*range(before, first), *pick(values, self._spans), *range(stop, beyond)]
         return places if order is None else list(map(order.__getitem__, places))
 
     def _look(self, x: "array[int]", low: float, high: float, origin: int) -> None:
-        """Take apart the x of a curve."""
+        """Find the order, the edges and the buckets of the x of a curve."""
         self._known = (x, origin, low, high)
         as_logged = x.tolist()
         sorted_x = sorted(as_logged)
@@ -98,18 +98,18 @@ class Thinner:
 def _spans(
     x: Sequence[int], first: int, stop: int, width: int, origin: int
 ) -> "list[tuple[int, int]]":
-    """Where the points of each bucket stand that has some: half-open."""
-    found = []
+    """The half-open range of places of each bucket that has points."""
+    spans = []
     while first < stop:
         edge = x[first] - (x[first] - origin) % width + width
-        # Buckets are much alike: the end is looked for near by, then everywhere.
+        # Most buckets end near by: search there first, then everywhere.
         near = min(first + 2 * width, stop)
         end = bisect_left(x, edge, first + 1, near)
         if end == near < stop:
             end = bisect_left(x, edge, near, stop)
-        found.append((first, end))
+        spans.append((first, end))
         first = end
-    return found
+    return spans
 
 
 def _pick_finite(values: list[float], spans: list[tuple[int, int]]) -> list[int]:
@@ -117,19 +117,19 @@ def _pick_finite(values: list[float], spans: list[tuple[int, int]]) -> list[int]
     places: list[int] = []
     for start, end in spans:
         part = values[start:end]
-        one, two = start + part.index(min(part)), start + part.index(max(part))
-        if one > two:
-            one, two = two, one
-        places.append(one)
-        if two != one:
-            places.append(two)
-        if end - 1 != two:
+        first, second = start + part.index(min(part)), start + part.index(max(part))
+        if first > second:
+            first, second = second, first
+        places.append(first)
+        if second != first:
+            places.append(second)
+        if end - 1 != second:
             places.append(end - 1)
     return places
 
 
 def _pick(values: list[float], spans: list[tuple[int, int]]) -> list[int]:
-    """The same of the finite values of each span, with its first NaN and infinities."""
+    """As `_pick_finite` for the finite values, and each span's first NaN and infinities."""
     places: list[int] = []
     for start, end in spans:
         finite = [place for place in range(start, end) if isfinite(values[place])]

@@ -1,4 +1,4 @@
-"""The past as the pages show it: who changed what of a run, and the tail of the log."""
+"""The past for the pages: the authors of a run's changes, and the tail of the log."""
 
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -17,32 +17,32 @@ from eventtrack.store.snapshot import Moment
 from eventtrack.store.undo import why_final
 from eventtrack.web.answers import Json, as_of, shortened
 
-# Envelopes looked at in one step back through the log, and steps of one request at most.
+# One step back through the log reads this many envelopes; one request makes at most so many steps.
 _WINDOW = 512
 _WINDOWS_MAX = 40
 
 
 def history(store: Store, subject: str, limit: int, at: str = "") -> Json:
-    """The newest changes of a run, or of another subject, newest first: by whom, when, what was.
+    """The newest changes of a run or of another subject, newest first: author, time, old values.
 
-    Points are told of by the stretch: which metrics, how many. Costs a read of all events of the
-    run, a second for some millions of points.
+    Points are summed up by stretch: which metrics, how many. Costs a read of all events of the
+    run: a second for some millions of points.
 
     Args:
-        subject: As of `History.timeline`.
-        at: Only what had happened by this moment; "" for now.
+        subject: A subject of `History.timeline`.
+        at: Leaves out changes after this moment; "" for now.
     """
-    found = store.history.subject(subject)
+    target = store.history.subject(subject)
     events = list(_happened(store, store.history.timeline(subject, counted=True), at))
     sessions = {session.session_id: session for session in store.sessions.list()}
     facts: dict[str, list[Json]] = {}
     changes = (event for event in events if event.type not in POINTS)
     lines = blame_lines(
-        found.noun, changes, sessions, None, numbers=found.numbers, prefix=found.prefix
+        target.noun, changes, sessions, None, numbers=target.numbers, prefix=target.prefix
     )
     for line in lines:
         before, after = (
-            None if one is None else shortened(one) for one in (line.before, line.after)
+            None if value is None else shortened(value) for value in (line.before, line.after)
         )
         facts.setdefault(line.event.address, []).append(
             {"fact": line.fact, "before": before, "after": after}
@@ -75,22 +75,22 @@ def log(
 ) -> Json:
     """Events below a position that had happened by a moment, the newest first.
 
-    `before` of the answer is where to go on; None at the beginning of the log.
+    `before` of the answer asks for the next page; None at the beginning of the log.
 
     Args:
-        kind: A type of events, or the beginning of one: `run.`.
+        kind: A type of events, or the beginning of a type: `run.`.
     """
     with as_of(store, at) as then:
         top = 1 + (then.position if isinstance(then, Snapshot) else store.events.head())
     top = top if before is None else min(top, before)
-    found: deque[EventRecord] = deque(maxlen=limit)
+    newest: deque[EventRecord] = deque(maxlen=limit)
     bottom = top
     if stream:
         for event in _matching(_happened(store, store.events.read(stream=stream), at), kind):
             if event.position < top:
-                found.append(event)
-        bottom = found[0].position if len(found) == limit else 1
-        events = list(found)[::-1]
+                newest.append(event)
+        bottom = newest[0].position if len(newest) == limit else 1
+        events = list(newest)[::-1]
     else:
         events = []
         for _ in range(_WINDOWS_MAX):
@@ -113,30 +113,31 @@ def log(
 
 
 def diff(store: Store, older: str, newer: str, subject: str | None, limit: int) -> Json:
-    """What differs between two moments, with who made each change; `more` where not all is shown.
+    """The changes between two moments, each with its author; `more` if changes were left out.
 
-    `names` has what the runs and experiments that differ were called at the newer moment.
+    `names` has the names of the changed runs and experiments at the newer moment.
 
     Args:
-        subject: Only this one: `run/ID` or `experiment/ID`.
-        limit: After so many changes no further subject is looked at.
+        subject: Compares only this subject: `run/ID` or `experiment/ID`.
+        limit: After so many changes no further subject is compared.
     """
-    found: list[Json] = []
+    changes: list[Json] = []
     more = False
     with closing(store.history.changes(older, newer, subject=subject)) as groups:
         for group in groups:
-            if len(found) >= limit and group:
+            if len(changes) >= limit and group:
                 more = True
                 break
-            found += map(_change, group)
+            changes += map(_change, group)
     with as_of(store, newer) as then:
-        names = {one: _name(then, one) for one in {change["subject"] for change in found}}
-    known = {one: name for one, name in names.items() if name}
-    return {"changes": found, "more": more, "names": known}
+        subjects = {change["subject"] for change in changes}
+        names = {subject: _name(then, subject) for subject in subjects}
+    known = {subject: name for subject, name in names.items() if name}
+    return {"changes": changes, "more": more, "names": known}
 
 
 def _name(then: Queries, subject: str) -> str | None:
-    """What a run or an experiment is called; None for everything else."""
+    """The name of a run or of an experiment; None for every other subject."""
     kind, _, identity = subject.partition("/")
     with suppress(NotFoundError):
         if kind == "run":
@@ -162,7 +163,7 @@ def _change(change: Change) -> Json:
 
 
 def _stretches(events: Iterable[EventRecord]) -> Iterator[tuple[EventRecord, Json | None]]:
-    """Each change, and of each stretch of points by one session the last event and its sum."""
+    """Each change; for a stretch of points by one session its last event and the counts by key."""
     last: EventRecord | None = None
     keys: dict[str, int] = {}
     for event in events:
@@ -181,7 +182,7 @@ def _stretches(events: Iterable[EventRecord]) -> Iterator[tuple[EventRecord, Jso
 
 
 def _happened(store: Store, events: Iterable[EventRecord], at: str) -> Iterable[EventRecord]:
-    """Those of the events that had happened by a moment."""
+    """The events that had happened by a moment."""
     if at in ("", "now"):
         return events
     bounds = Moment.of(at).bounds(store.events.head())

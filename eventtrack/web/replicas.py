@@ -1,4 +1,4 @@
-"""Which machines write to this store, how exchanges go, and what was disagreed on."""
+"""The replicas that write to this store, the state of its exchanges, and its conflicts."""
 
 from collections.abc import Iterable
 
@@ -14,7 +14,8 @@ from eventtrack.sync import Remotes, RemoteStatus, all_conflicts, all_statuses, 
 from eventtrack.sync.remotes import without_secrets
 from eventtrack.web.answers import Json, shortened
 
-# Envelopes of what a feed says of itself that are searched for its keys, and for its newest head.
+# A feed's events about itself are searched for keys and the newest head: this many envelopes from
+# the first on, and this many of the newest.
 _LOOKED_AT = 64
 
 
@@ -24,10 +25,10 @@ def sync(store: Store) -> Json:
     statuses = all_statuses(remotes)
     feeds = store.feeds.list()
     sizes = {feed.replica: feed.size for feed in feeds}
-    told: dict[str, int] = {}
+    reported: dict[str, int] = {}
     for _, status in statuses:
         for replica, size in status.feeds.items() if status is not None else ():
-            told[replica] = max(size, told.get(replica, 0))
+            reported[replica] = max(size, reported.get(replica, 0))
     forks = forks_told(store)
     return {
         "now_ms": remotes.now_ms(),
@@ -40,36 +41,36 @@ def sync(store: Store) -> Json:
             }
             for address, status in statuses
         ],
-        "replicas": _replicas(store, feeds, told, forks)
-        # Of what was only told nothing is known but that it is there.
+        "replicas": _replicas(store, feeds, reported, forks)
+        # Feeds that only remotes report: no more than their sizes is known.
         + [
             {"replica": replica, "own": False, "size": 0, "behind": size}
-            for replica, size in sorted(told.items())
+            for replica, size in sorted(reported.items())
             if replica not in sizes
         ],
     }
 
 
 def conflicts(store: Store, offset: int, limit: int) -> Json:
-    """Some of what writers disagreed on, and how many there are. Reads the params of all runs."""
-    found = all_conflicts(store)
+    """Some of the conflicts, and the number of all. Reads the params of all runs."""
+    disputes = all_conflicts(store)
     return {
-        "total": len(found),
+        "total": len(disputes),
         "conflicts": [
             {
-                "subject": one.subject,
-                "fact": one.fact,
-                "rule": _rule(one.fact),
-                "kept": shortened(one.kept),
-                "lost": [shortened(value) for value in one.lost],
+                "subject": conflict.subject,
+                "fact": conflict.fact,
+                "rule": _rule(conflict.fact),
+                "kept": shortened(conflict.kept),
+                "lost": [shortened(value) for value in conflict.lost],
             }
-            for one in found[offset : offset + limit]
+            for conflict in disputes[offset : offset + limit]
         ],
     }
 
 
 def _rule(fact: str) -> str:
-    """By which rule the conflict was settled: docs/format.md has them."""
+    """The rule that settled the conflict (docs/format.md)."""
     kind = fact.partition(".")[0]
     return {
         "param": "the earliest value is kept",
@@ -80,19 +81,19 @@ def _rule(fact: str) -> str:
 
 
 def _status(status: RemoteStatus, sizes: dict[str, int]) -> Json:
-    """What is known of a remote, and how far this store and it are apart, in envelopes."""
-    found = status.to_dictionary()
-    feeds = found.pop("feeds")
-    found.pop("url")
+    """The state of a remote, and how many envelopes each side has that the other lacks."""
+    fields = status.to_dictionary()
+    feeds = fields.pop("feeds")
+    fields.pop("url")
     return {
-        **found,
+        **fields,
         "ahead": sum(max(size - feeds.get(replica, 0), 0) for replica, size in sizes.items()),
         "behind": sum(max(size - sizes.get(replica, 0), 0) for replica, size in feeds.items()),
     }
 
 
 def _replicas(
-    store: Store, feeds: Iterable[Feed], told: dict[str, int], forks: dict[str, str]
+    store: Store, feeds: Iterable[Feed], reported: dict[str, int], forks: dict[str, str]
 ) -> list[Json]:
     unfilled = store.replication.log.unfilled()
     return [
@@ -102,7 +103,7 @@ def _replicas(
             "size": feed.size,
             "root": feed.root,
             "recorded_ms": feed.recorded_ms,
-            "behind": max(told.get(feed.replica, 0) - feed.size, 0),
+            "behind": max(reported.get(feed.replica, 0) - feed.size, 0),
             "whole": unfilled.get(bytes.fromhex(feed.feed), feed.size) == feed.size,
             "forked": forks.get(feed.replica),
             "author": _author(store, feed),
@@ -113,7 +114,7 @@ def _replicas(
 
 
 def _author(store: Store, feed: Feed) -> Json | None:
-    """Who wrote the newest envelope of a feed, and where; None where that is not known here."""
+    """The author of a feed's newest envelope, and the author's host; None if not known here."""
     newest = next(iter(store.feeds.envelopes(feed.feed, feed.size - 1, feed.size)), None)
     session = None if newest is None else store.sessions.find(newest.header.session.hex())
     if session is None:
@@ -122,14 +123,14 @@ def _author(store: Store, feed: Feed) -> Json | None:
 
 
 def _sealed(store: Store, feed: Feed) -> Json | None:
-    """The newest signed head of a feed, and what is wrong with it: "" for one that holds."""
+    """The newest signed head of a feed, and its problem: "" for a head that holds."""
     stream = f"replica/{feed.replica}"
     looked_at = (
         *store.replication.beginning(stream, _LOOKED_AT),
         *store.feeds.of_stream(stream, _LOOKED_AT),
     )
-    # Nobody can speak in another's name.
-    own = (one for one in looked_at if one.header.replica.hex() == feed.replica)
+    # A replica's events count only in its own feed.
+    own = (envelope for envelope in looked_at if envelope.header.replica.hex() == feed.replica)
     said = [event for envelope in own for event in events_of(envelope)]
     keys = [event.key for event in said if isinstance(event, KeyAnnounced)]
     for event in reversed(said):
@@ -148,8 +149,8 @@ def _held_against(store: Store, feed: Feed, text: str, keys: Iterable[str]) -> J
     except EventtrackError as error:
         return {"size": 0, "root": "", "problem": error.message}
     problem, log = "", store.replication.log
-    # Of a feed that two copies wrote to, the head is of one end.
-    ends = [one.feed for one in store.feeds.of_replica(feed.replica) if one.size >= head.size]
+    # If two copies wrote to the feed, it has two ends: the head belongs to one of them.
+    ends = [end.feed for end in store.feeds.of_replica(feed.replica) if end.size >= head.size]
     roots = [merkle.root(log.frontier(bytes.fromhex(end), head.size)) for end in ends]
     if not roots:
         problem = f"it is of {head.size} envelopes, and {feed.size} are here"

@@ -1,9 +1,8 @@
 """Curves of many runs and metrics at once, as a JSON header and raw arrays of numbers.
 
 The bytes: the header's length (u32, little-endian), the header, zeros up to a multiple of 8, then
-all x and then all y of all curves as little-endian float64. `start` and `count` in the header say
-which of them belong to a curve. An answer has as many curves as it can be given at once, and says
-where to go on.
+all x and then all y of all curves as little-endian float64. `start` and `count` in the header name
+the numbers of a curve. A large answer ends early: `next` in the header is the curve to go on with.
 """
 
 from array import array
@@ -19,27 +18,27 @@ from eventtrack.store.series import Series
 from eventtrack.web.answers import Json, as_of
 from eventtrack.web.downsample import Thinner, width_of
 
-# Curves of one request: what a chart of a thousand runs, or a page of charts of a few, asks for.
+# Curves of one request: enough for a chart of a thousand runs, or for a page of charts of few runs.
 CURVES_MAX = 5000
 BUCKETS_MAX = 4000
 AXES = ("step", "time", "relative")
-# An answer ends with the curve with which it has read so many points, or gives so many: a fifth of
-# a second, so that a page draws the first curves while the next are made, and nobody waits long.
+# An answer ends after the curve that reaches one of these counts: a fifth of a second. So a page
+# draws the first curves while the next are made, and nobody waits long.
 READ_POINTS_MAX = 4_000_000
 GIVEN_POINTS_MAX = 250_000
 _SECOND_MS = 1000
 
 
 class Asked(msgspec.Struct, forbid_unknown_fields=True):
-    """Which curves, over which stretch of x, for how many pixels.
+    """A request: the curves, the stretch of x, and the number of buckets.
 
     Args:
         x: `step`, `time` (milliseconds since 1970) or `relative` (seconds since the run began).
-        low: Where the stretch begins; by default where the first curve does.
-        high: Where it ends.
-        start: With which curve to go on: `next` of the answer before.
-        width: Of the buckets, as the answer before said.
-        at: The moment as of which they are; by default now.
+        low: The beginning of the stretch; by default the first x of all curves.
+        high: The end of the stretch; by default the last x of all curves.
+        start: The number of the curve to go on with: `next` of the answer before.
+        width: The width of the buckets: `width` of the answer before.
+        at: The moment to look at; by default now.
     """
 
     run_ids: list[str]
@@ -54,17 +53,17 @@ class Asked(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class _Few:
-    """The points of a curve that are given."""
+    """The points of a curve that the answer has."""
 
-    def __init__(self, one: Series, x: "array[float]", y: "array[float]", width: int) -> None:
-        self.one = one
+    def __init__(self, series: Series, x: "array[float]", y: "array[float]", width: int) -> None:
+        self.series = series
         self.x = x
         self.y = y
         self.width = width
 
 
 def answer(store: Store, body: bytes) -> bytes:
-    """The bytes that answer a request in JSON. Runs that are not there have no curves.
+    """Answer a request in JSON with bytes. Runs that do not exist have no curves.
 
     Raises:
         InvalidValueError: The request cannot be read, or asks for too much.
@@ -75,16 +74,16 @@ def answer(store: Store, body: bytes) -> bytes:
     done, read, size = asked.start, 0, 0
     with (
         as_of(store, asked.at) as queries,
-        queries.metrics.series(pairs[asked.start :]) as found,
+        queries.metrics.series(pairs[asked.start :]) as curves,
     ):
-        width = asked.width or _width(asked, found)
+        width = asked.width or _width(asked, curves)
         thinner = Thinner(width, asked.buckets)
-        for one in found:
+        for series in curves:
             done += 1
-            if one is None:
+            if series is None:
                 continue
-            given.append(_thinned(one, asked, thinner))
-            read, size = read + one.count, size + len(given[-1].x)
+            given.append(_thinned(series, asked, thinner))
+            read, size = read + series.count, size + len(given[-1].x)
             if read >= READ_POINTS_MAX or size >= GIVEN_POINTS_MAX:
                 break
     header = {
@@ -120,52 +119,52 @@ def _read(body: bytes) -> Asked:
     return asked
 
 
-def _width(asked: Asked, found: Sequence[Series | None]) -> int:
-    """The width of the buckets that all curves share, from where each begins and ends."""
+def _width(asked: Asked, curves: Sequence[Series | None]) -> int:
+    """The width of the buckets that all curves share, from the first and last x of all."""
     scale = _SECOND_MS if asked.x == "relative" else 1
     low = None if asked.low is None else asked.low * scale
     high = None if asked.high is None else asked.high * scale
     if low is None or high is None:
-        reaches = [_reach(one, asked.x) for one in found if one is not None]
-        low = min((one[0] for one in reaches), default=0) if low is None else low
-        high = max((one[1] for one in reaches), default=0) if high is None else high
+        reaches = [_reach(series, asked.x) for series in curves if series is not None]
+        low = min((first for first, _ in reaches), default=0) if low is None else low
+        high = max((last for _, last in reaches), default=0) if high is None else high
     return width_of(low, high, asked.buckets)
 
 
-def _reach(one: Series, axis: str) -> tuple[int, int]:
-    """About where a curve begins and ends: exactly so where its points came in order."""
-    step, time = one.first()
+def _reach(series: Series, axis: str) -> tuple[int, int]:
+    """About the first and the last x of a curve; exact if its points came in order."""
+    step, time = series.first()
     if axis == "step":
-        return step, one.last_step
-    began = _began(one, time) if axis == "relative" else 0
-    return time - began, one.last_ms - began
+        return step, series.last_step
+    began = _began(series, time) if axis == "relative" else 0
+    return time - began, series.last_ms - began
 
 
-def _began(one: Series, first_ms: int) -> int:
-    """What relative times count from: the start of the run, unless that is not known."""
-    return one.began_ms if 0 < one.began_ms <= first_ms else first_ms
+def _began(series: Series, first_ms: int) -> int:
+    """The zero of relative times: the start of the run; the first point if that is unknown."""
+    return series.began_ms if 0 < series.began_ms <= first_ms else first_ms
 
 
-def _thinned(one: Series, asked: Asked, thinner: Thinner) -> _Few:
-    points = one.points()
+def _thinned(series: Series, asked: Asked, thinner: Thinner) -> _Few:
+    points = series.points()
     low = -inf if asked.low is None else asked.low
     high = inf if asked.high is None else asked.high
     column, origin = (points.steps, 0) if asked.x == "step" else (points.timestamps, 0)
     if asked.x == "relative":
-        origin = _began(one, points.timestamps[0])
+        origin = _began(series, points.timestamps[0])
         low, high = low * _SECOND_MS + origin, high * _SECOND_MS + origin
     places = thinner(column, points.values, low, high, origin)
     x = array("d", map(column.__getitem__, places))
     if asked.x == "relative":
         x = array("d", ((time - origin) / _SECOND_MS for time in x))
-    return _Few(one, x, array("d", map(points.values.__getitem__, places)), thinner.width)
+    return _Few(series, x, array("d", map(points.values.__getitem__, places)), thinner.width)
 
 
-def _bound(asked: float | None, choose: object, found: Iterable[float]) -> float:
+def _bound(asked: float | None, choose: object, edges: Iterable[float]) -> float:
     if asked is not None:
         return asked
     assert callable(choose)
-    return float(choose(found, default=0.0))
+    return float(choose(edges, default=0.0))
 
 
 def _packed(header: Json, given: Sequence[_Few]) -> bytes:
@@ -173,9 +172,9 @@ def _packed(header: Json, given: Sequence[_Few]) -> bytes:
     for few in given:
         described.append(
             {
-                "run_id": few.one.run_id,
-                "key": few.one.key,
-                "points": few.one.count,
+                "run_id": few.series.run_id,
+                "key": few.series.key,
+                "points": few.series.count,
                 "width": few.width,
                 "start": start,
                 "count": len(few.x),

@@ -36,7 +36,6 @@ UNREVISED = frozenset(
             "transfer",
             "views",
         ),
-        *("web",),
     }
 )
 
