@@ -1,4 +1,4 @@
-"""From folded state to records: what a run and an experiment look like to a caller."""
+"""Builds records for callers from the folded state of runs, experiments, models and traces."""
 
 from collections.abc import Callable
 
@@ -29,12 +29,12 @@ from eventtrack.views.records import (
 
 
 class EntityReader:
-    """Builds records out of one reader's states; experiments are read once.
+    """Builds records from the states of a reader; reads each experiment once.
 
     Args:
-        artifact_root: The URI under which the store keeps the files of runs that have no
-            location of their own.
-        given: The folder that this machine gave to an experiment, by its id, if it gave one.
+        artifact_root: The URI below which the store keeps files of experiments without a location
+            of their own.
+        given: Returns the folder that this machine gave to the experiment with that id, if any.
     """
 
     def __init__(
@@ -50,13 +50,13 @@ class EntityReader:
         self._locations: dict[str, str | None] = {}
 
     def experiment_state(self, experiment_id: str) -> ExperimentState | None:
-        """The state of an experiment; None for one never heard of."""
+        """The state of an experiment; None if the store does not know the experiment."""
         if experiment_id not in self._experiments:
             self._experiments[experiment_id] = self.reader.experiment(experiment_id)
         return self._experiments[experiment_id]
 
     def experiment(self, state: ExperimentState) -> Experiment:
-        """An experiment as a record, under the name it shows."""
+        """An experiment as a record, with the name that it shows."""
         return Experiment(
             experiment_id=state.experiment_id,
             name=shown_name(self.reader, state),
@@ -69,20 +69,20 @@ class EntityReader:
         )
 
     def lifecycle(self, state: RunState) -> str:
-        """A run's stage, which an experiment's deletion or restoration may have set."""
+        """A run's lifecycle stage; deleting or restoring its experiment may have set the stage."""
         return effective_lifecycle(state, self.experiment_state(state.experiment_id))
 
     def artifact_uri(self, state: RunState) -> str:
-        """Where a run's files are."""
+        """The URI of a run's files."""
         location = self.location(state.experiment_id)
         if location is None:
             return f"{self._artifact_root}/runs/{state.run_id}/artifacts"
         return below(location, f"{state.run_id}/artifacts")
 
     def location(self, experiment_id: str) -> str | None:
-        """Where an experiment keeps its files outside of the store; None for the store itself.
+        """The URI of an experiment's files outside the store; None if the store keeps them.
 
-        A folder counts only where this machine gave it: another one's event cannot name a folder
+        A folder counts only if this machine gave it: no other machine's event can name a folder
         to read from or to write to.
         """
         state = self.experiment_state(experiment_id)
@@ -100,34 +100,34 @@ class EntityReader:
         return self._locations[experiment_id]
 
     def model_location(self, state: ModelState) -> str:
-        """Where a model's files are."""
+        """The URI of a model's files."""
         return below(self._root(state.experiment_id), f"models/{state.model_id}/artifacts")
 
     def trace_location(self, experiment_id: str, trace_id: str) -> str:
-        """Where a trace's files are."""
+        """The URI of a trace's files."""
         return below(self._root(experiment_id), f"traces/{trace_id}/artifacts")
 
     def _root(self, experiment_id: str) -> str:
-        """The experiment's location of its own, else the store."""
+        """The experiment's own location, or else the store's."""
         location = self.location(experiment_id)
         return self._artifact_root if location is None else location
 
     def model_metrics(self, state: ModelState) -> list[Metric]:
         """Every point that describes a logged model, in order of key, time, step and run."""
-        found = model_points.read(self.reader, state.number)
-        found.sort(key=lambda one: (one.key, one.timestamp_ms, one.step, one.run_id))
+        points = model_points.read(self.reader, state.number)
+        points.sort(key=lambda point: (point.key, point.timestamp_ms, point.step, point.run_id))
         return [
             Metric(
-                key=one.key,
-                value=one.value,
-                timestamp=one.timestamp_ms,
-                step=one.step,
+                key=point.key,
+                value=point.value,
+                timestamp=point.timestamp_ms,
+                step=point.step,
                 model_id=state.model_id,
-                dataset_name=one.dataset_name,
-                dataset_digest=one.dataset_digest,
-                run_id=one.run_id,
+                dataset_name=point.dataset_name,
+                dataset_digest=point.dataset_digest,
+                run_id=point.run_id,
             )
-            for one in found
+            for point in points
         ]
 
     def model(self, state: ModelState) -> LoggedModel:
@@ -149,7 +149,7 @@ class EntityReader:
         )
 
     def run_info(self, state: RunState) -> RunInfo:
-        """What a run is."""
+        """The identity and state of a run as a record."""
         return RunInfo(
             run_id=state.run_id,
             run_name=state.name[0],
@@ -163,7 +163,7 @@ class EntityReader:
         )
 
     def run(self, state: RunState) -> Run:
-        """A run with all it recorded."""
+        """A run as a record."""
         metrics = state.metrics
         run = Run(
             info=self.run_info(state),
@@ -180,7 +180,7 @@ class EntityReader:
                 model_outputs=[
                     LoggedModelOutput(model_id=model_id, step=step)
                     for model_id, (step, _) in sorted(
-                        state.models_written.items(), key=lambda one: (one[1][1], one[0])
+                        state.models_written.items(), key=lambda item: (item[1][1], item[0])
                     )
                 ]
             )
@@ -188,24 +188,24 @@ class EntityReader:
 
 
 def shown_name(reader: Reader, state: ExperimentState) -> str:
-    """The name an experiment shows: its own, with its replica behind it if an older one has it."""
+    """The shown name of an experiment: `NAME~REPLICA` if an older experiment has its name."""
     name = state.name[0]
     holders = names.find(reader, names.EXPERIMENTS, name).holders
     if len(holders) < 2:
         return name
-    known = [one for one in map(reader.experiment, holders) if one is not None]
+    known = [experiment for experiment in map(reader.experiment, holders) if experiment is not None]
     oldest, *others = sorted(known, key=_age)
     if oldest.experiment_id == state.experiment_id:
         return name
     replica = state.born[8:12]
-    rivals = [one.experiment_id for one in others if one.born[8:12] == replica]
+    rivals = [experiment.experiment_id for experiment in others if experiment.born[8:12] == replica]
     place = rivals.index(state.experiment_id)
-    # Rarely does one replica have two of them: the younger is counted.
+    # Rarely a replica has several such experiments: then a number tells the younger apart.
     return f"{name}~{replica.hex()}" + (f".{place + 1}" if place else "")
 
 
 def find_by_name(reader: Reader, name: str) -> ExperimentState | None:
-    """The experiment that shows `name`, deleted ones too; None when none does."""
+    """The experiment that shows `name`, deleted or not; None without such an experiment."""
     plain = name.rpartition("~")[0]
     for candidate in (name, plain) if plain else (name,):
         for experiment_id in names.find(reader, names.EXPERIMENTS, candidate).holders:
@@ -234,7 +234,7 @@ def _inputs(state: RunState) -> RunInputs:
         )
         for used, _ in sorted(state.datasets.values(), key=lambda pair: (pair[1], repr(pair[0])))
     ]
-    # In the order in which they were said, which is the same on every machine; arrival is not.
-    read = sorted(state.models_read.items(), key=lambda one: (one[1], one[0]))
+    # In the order of recording, which is the same on every machine; the order of arrival is not.
+    read = sorted(state.models_read.items(), key=lambda item: (item[1], item[0]))
     models = [LoggedModelInput(model_id=model_id) for model_id, _ in read]
     return RunInputs(dataset_inputs=datasets, model_inputs=models)

@@ -1,4 +1,4 @@
-"""Search over experiments: there are few, so each is looked at."""
+"""Search over experiments. A store has few, so each is tested."""
 
 from collections.abc import Callable, Sequence
 
@@ -13,20 +13,24 @@ def find(
     view_type: int,
     order: Sequence[OrderTerm],
 ) -> list[Experiment]:
-    """The matches in order; without one, the newest first and equally old ones by id."""
-    found = [
+    """The matches in order; without `order` the newest first, and those of one time by id."""
+    matching = [
         experiment
         for experiment in experiments
         if _viewed(experiment, view_type)
         and (expression is None or matches(expression, _test(experiment)))
     ]
     if not order:
-        return sorted(found, key=lambda one: (-one.creation_time, _id_order(one)))
-    # As MLflow: the last tie-break is the id, descending.
-    found.sort(key=_id_order, reverse=True)
+        return sorted(
+            matching, key=lambda experiment: (-experiment.creation_time, _id_order(experiment))
+        )
+    # As in MLflow, the last tie-break is the id, descending.
+    matching.sort(key=_id_order, reverse=True)
     for term in reversed(order):
-        found.sort(key=lambda one: _sort_key(one, term), reverse=not term.ascending)
-    return found
+        matching.sort(
+            key=lambda experiment: _sort_key(experiment, term), reverse=not term.ascending
+        )
+    return matching
 
 
 def _viewed(experiment: Experiment, view_type: int) -> bool:
@@ -37,18 +41,18 @@ def _viewed(experiment: Experiment, view_type: int) -> bool:
 
 
 def _test(experiment: Experiment) -> Callable[[Comparison], bool]:
-    return lambda one: compare_value(_value(experiment, one.field), one)
+    return lambda comparison: compare_value(_value(experiment, comparison.field), comparison)
 
 
 def _value(experiment: Experiment, field: Field) -> str | int | None:
     if field.kind == "tag":
         return experiment.tags.get(field.key)
-    found: str | int = getattr(experiment, field.key)
-    return found
+    value: str | int = getattr(experiment, field.key)
+    return value
 
 
 def _id_order(experiment: Experiment) -> tuple[int, str]:
-    # Ids are numbers written out; as texts "10" would come before "9".
+    # Ids are numbers as texts; a plain text order would put "10" before "9".
     return len(experiment.experiment_id), experiment.experiment_id
 
 

@@ -1,8 +1,8 @@
-"""Which fields a search knows, under which names, and what each may be compared with.
+"""The fields of each search: their names, and the operators and values of each.
 
-The names, aliases and refusals are those of MLflow 3.17's `SearchUtils` and of its SQL store, which
-is stricter than the parser in places. Beyond MLflow every field but an experiment's id may be
-tested with IN, NOT IN, BETWEEN, IS NULL and IS NOT NULL.
+The names, aliases and refusals come from MLflow 3.17: from `SearchUtils` and from its SQL store,
+which is stricter in places. Beyond MLflow, every field but an experiment's id may be tested with
+IN, NOT IN, BETWEEN, IS NULL and IS NOT NULL.
 """
 
 from collections.abc import Mapping
@@ -29,20 +29,20 @@ IDENTIFIER_OPERATORS = ("=", "!=", "IN", "NOT IN")
 
 
 class Field(msgspec.Struct, frozen=True):
-    """What a comparison or an order looks at. For attributes `key` is the real name, no alias."""
+    """The field of a comparison or an order. For attributes `key` is the real name, no alias."""
 
     kind: FieldKind
     key: str
 
 
 class FieldType(msgspec.Struct, frozen=True):
-    """What a field may be compared with, and how: "either" is a number where it is ordered."""
+    """The values and operators of a field. "either": a number for < and >, a text otherwise."""
 
     value: Literal["text", "number", "integer", "either"]
     operators: tuple[str, ...]
 
     def token_kind(self, operator: str) -> Literal["text", "number"]:
-        """How a value is written that an operator compares with."""
+        """The kind of token that stands for a value behind an operator."""
         if self.value == "either":
             return "number" if operator in ("<", "<=", ">", ">=") else "text"
         return "text" if self.value == "text" else "number"
@@ -58,17 +58,17 @@ class Schema(msgspec.Struct, frozen=True):
     """The fields of one kind of search: a run's, an experiment's or a trace's."""
 
     entities: Mapping[str, FieldKind]  # the word before the dot -> kind
-    entity_words: str  # how MLflow lists them in its message
+    entity_words: str  # the list of entities in MLflow's message
     attributes: Mapping[str, FieldType]
     aliases: Mapping[str, str]  # another name MLflow accepts -> attribute
     advice: Mapping[str, str]  # a likely wrong name, in small letters -> the hint
     order_kinds: tuple[FieldKind, ...]
-    kinds: Mapping[FieldKind, FieldType] = {}  # what is neither a number nor a plain text
-    # The keys of kinds that have only some; `prefix.<name>` stands for any name behind the prefix.
+    kinds: Mapping[FieldKind, FieldType] = {}  # kinds that are neither numbers nor plain texts
+    # The only keys of some kinds; `prefix.<name>` allows any name behind the prefix.
     keys: Mapping[FieldKind, tuple[str, ...]] = {}
 
     def type_of(self, field: Field) -> FieldType:
-        """What `field` may be compared with."""
+        """The type of a field."""
         if field.kind == "attribute":
             return self.attributes[field.key]
         plain = NUMBER if field.kind == "metric" else TEXT
@@ -79,7 +79,9 @@ class Schema(msgspec.Struct, frozen=True):
         known = self.keys.get(kind)
         if known is None or key in known:
             return True
-        prefixes = tuple(one.removesuffix("<name>") for one in known if one.endswith("<name>"))
+        prefixes = tuple(
+            pattern.removesuffix("<name>") for pattern in known if pattern.endswith("<name>")
+        )
         return key.startswith(prefixes) and key not in prefixes
 
 
@@ -207,13 +209,13 @@ def resolve_field(schema: Schema, token: Token, text: str) -> Field:
     """The field that `token` of `text` names.
 
     Raises:
-        FilterSyntaxError: No such kind of field, no such attribute, or an empty key.
+        FilterSyntaxError: The kind of field or the attribute does not exist, or the key is empty.
     """
     name = unquote(token.text) if token.key is None else ""
     if token.key is not None:
         entity, key = unquote(token.entity), unquote(token.key)
     elif "." in name:
-        # MLflow reads `metrics.my key`, with the dot inside the quotes, in some orders: so do we.
+        # In some orders MLflow accepts the dot inside the quotes, as in `metrics.my key`; so do we.
         entity, _, key = name.partition(".")
     else:
         return _attribute(schema, name, token, text)
@@ -233,7 +235,7 @@ def resolve_field(schema: Schema, token: Token, text: str) -> Field:
             f"Invalid {kind} key '{clipped(key)}' specified. Valid keys are '{', '.join(known)}'",
             text,
             token.start,
-            hint="write " + " or ".join(f"{entity}.{one}" for one in known),
+            hint="write " + " or ".join(f"{entity}.{allowed}" for allowed in known),
         )
     if not key:
         raise syntax_error(
@@ -249,14 +251,14 @@ def value_error(
     field: Field, field_type: FieldType, token: Token, text: str, operator: str
 ) -> FilterSyntaxError:
     """The error for a value that `field` cannot be compared with, in MLflow's words."""
-    found = clipped(token.text) if token.kind != "end" else "nothing"
+    shown = clipped(token.text) if token.kind != "end" else "nothing"
     if field_type.value == "either":
         wanted = "numeric" if field_type.token_kind(operator) == "number" else "quoted string"
-        message = f"Expected a {wanted} value for {field.kind}. Got value {found}"
+        message = f"Expected a {wanted} value for {field.kind}. Got value {shown}"
         hint = f"a number goes with < or >, a text as in {field.kind}.{field.key} = 'yes'"
     elif field_type.value != "text":
         noun = "metric" if field.kind == "metric" else f"numeric attribute: {field.key}"
-        message = f"Expected numeric value type for {noun}. Found {found}"
+        message = f"Expected numeric value type for {noun}. Found {shown}"
         if field.kind == "metric":
             hint = "write a number without quotes, as in metrics.loss < 0.5"
         else:
@@ -264,7 +266,7 @@ def value_error(
     elif token.kind == "field":
         message = (
             "Parameter value is either not quoted or unidentified quote types used for string "
-            f"value {found}. Use either single or double quotes."
+            f"value {shown}. Use either single or double quotes."
         )
         inner = unquote(token.text).replace("'", "''")
         hint = f"write '{clipped(inner)}'"
@@ -272,12 +274,12 @@ def value_error(
         nouns = {"param": "parameter (e.g. 'my-value')", "tag": "tag (e.g. 'my-value')"}
         nouns |= {"attribute": "attributes", "dataset": "dataset attributes"}
         noun = nouns.get(field.kind, f"{field.kind} (e.g. 'my-value')")
-        message = f"Expected a quoted string value for {noun}. Got value {found}"
+        message = f"Expected a quoted string value for {noun}. Got value {shown}"
         hint = "a list needs IN, as in IN ('a', 'b')" if token.text == "(" else "write 'my-value'"
         if token.kind == "number":
-            hint = f"write '{found}': params, tags and names are texts"
+            hint = f"write '{shown}': params, tags and names are texts"
     if operator in ("IN", "NOT IN"):
-        # MLflow's words for what stands inside the parentheses.
+        # MLflow's words for a value inside the parentheses.
         message = f"While parsing a list in the query, {message[:1].lower()}{message[1:]}"
     return syntax_error(message, text, token.start, hint=hint)
 
@@ -285,7 +287,7 @@ def value_error(
 def comparator_error(
     field_type: FieldType, operator: str, text: str, position: int
 ) -> FilterSyntaxError:
-    """The error for an operator that the field does not have, in MLflow's words."""
+    """The error for an operator that is not of the field's type, in MLflow's words."""
     allowed = ", ".join(field_type.operators)
     word = operator.upper()
     likely = {"==": "=", "<>": "!=", "=<": "<=", "=>": ">=", "=!": "!="}.get(operator)

@@ -1,4 +1,4 @@
-"""Reads MLflow's `order_by` clauses: a field each, then ASC, DESC or nothing."""
+"""Reads MLflow's `order_by` clauses: each is a field, then ASC, DESC or nothing."""
 
 from collections.abc import Sequence
 
@@ -28,7 +28,7 @@ def parse_experiment_order(order_by: Sequence[str] | None) -> tuple[OrderTerm, .
 
 
 def parse_order(order_by: Sequence[str] | None, schema: Schema) -> tuple[OrderTerm, ...]:
-    """The fields to sort by, the first one first; ascending unless DESC is written.
+    """The fields to sort by, most important first; ascending unless DESC is written.
 
     Raises:
         FilterSyntaxError: A clause cannot be read, or two clauses name the same field.
@@ -56,10 +56,10 @@ def parse_order(order_by: Sequence[str] | None, schema: Schema) -> tuple[OrderTe
 
 
 def refuse_many_fields(count: int) -> None:
-    """Refuse to sort by more fields than anybody looks at: each is another walk of an index.
+    """Refuse to sort by too many fields: each costs another walk of an index.
 
     Raises:
-        FilterSyntaxError: With the bound.
+        FilterSyntaxError: `count` is beyond the bound.
     """
     if count > limits.ORDER_FIELDS_MAX:
         raise FilterSyntaxError(

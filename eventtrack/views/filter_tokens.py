@@ -1,7 +1,7 @@
-"""Cuts a filter or an order into tokens, and says where in the text a fault lies.
+"""Cuts a filter or an order into tokens, and shows the place of a fault in the text.
 
-Quotes inside quotes are doubled, as in SQL, in texts and in keys alike; a backslash is an ordinary
-character. MLflow has no escape at all, so there a text with both kinds of quotes cannot be written.
+A quote inside quotes is doubled, as in SQL, in texts and in keys; a backslash is an ordinary
+character. MLflow has no escape at all, so its filters cannot hold a text with both kinds of quotes.
 """
 
 import re
@@ -18,8 +18,8 @@ KEYWORDS = frozenset({"AND", "OR", "NOT", "IN", "BETWEEN", "IS", "NULL", "LIKE",
 # Characters of the text shown on either side of a fault.
 _EXCERPT_CHARACTERS = 40
 
-# Quantifiers are possessive, so that no text, however odd, makes the search go back over it. An
-# unquoted key takes the characters MLflow allows in keys, but for the space.
+# Quantifiers are possessive, so matching never backtracks, whatever the text. An unquoted key may
+# have the characters that MLflow allows in keys, except the space.
 _TOKEN = re.compile(
     r"""
     (?P<field>
@@ -43,8 +43,8 @@ _TOKEN = re.compile(
 class Token(msgspec.Struct, frozen=True):
     """One token; `start` counts characters from 0. A keyword's text is in capitals.
 
-    `entity` and `key` are set for a field only and as written, quotes included; `key` is None where
-    there is no dot.
+    Only fields have an `entity` and a `key`, as written, with their quotes; `key` is None without a
+    dot.
     """
 
     kind: TokenKind
@@ -55,44 +55,44 @@ class Token(msgspec.Struct, frozen=True):
 
 
 def tokenize(text: str, *, refusal: str = "") -> list[Token]:
-    """All tokens of `text`, closed by one of kind "end".
+    """All tokens of `text`; the last token is of kind "end".
 
     Args:
-        refusal: What to say of a text that cannot be read; the words for a filter when empty.
+        refusal: The message for a text that cannot be read; if empty, the message for filters.
 
     Raises:
-        FilterSyntaxError: A quote is not closed, or a character has no meaning here.
+        FilterSyntaxError: A quote is not closed, or a character has no meaning there.
     """
     tokens = []
     for match in _TOKEN.finditer(text):
         kind = match.lastgroup
-        found = match.group()
+        written = match.group()
         start = match.start()
         if kind == "space":
             continue
         if kind == "field":
             entity = match["entity"]
-            keyword = found.upper()
+            keyword = written.upper()
             if keyword in KEYWORDS:
                 tokens.append(Token("keyword", keyword, start))
             else:
-                tokens.append(Token("field", found, start, entity, match["key"]))
+                tokens.append(Token("field", written, start, entity, match["key"]))
         elif kind == "text":
-            tokens.append(Token("text", found, start))
+            tokens.append(Token("text", written, start))
         elif kind == "number":
-            tokens.append(Token("number", found, start))
+            tokens.append(Token("number", written, start))
         elif kind == "operator":
-            tokens.append(Token("operator", found, start))
+            tokens.append(Token("operator", written, start))
         elif kind == "mark":
-            tokens.append(Token("mark", found, start))
+            tokens.append(Token("mark", written, start))
         else:
-            raise _unreadable(text, found, start, refusal)
+            raise _unreadable(text, written, start, refusal)
     tokens.append(Token("end", "", len(text)))
     return tokens
 
 
 def unquote(text: str) -> str:
-    """What stands between the quotes, doubled ones made single; unquoted text as it is.
+    """The text between the quotes, with doubled quotes made single; unquoted text unchanged.
 
     In `span.attributes.`my key`` only the end of the key is quoted.
     """
@@ -107,7 +107,7 @@ def unquote(text: str) -> str:
 
 
 def syntax_error(message: str, text: str, position: int, *, hint: str = "") -> FilterSyntaxError:
-    """The error for a fault at `position` of `text`: what it is, and a caret under the place."""
+    """The error for a fault at `position` of `text`: the message, and a caret under the place."""
     start = max(0, position - _EXCERPT_CHARACTERS)
     stop = position + _EXCERPT_CHARACTERS
     before = "..." if start > 0 else ""
@@ -118,19 +118,19 @@ def syntax_error(message: str, text: str, position: int, *, hint: str = "") -> F
     return FilterSyntaxError(f"{message}\n  {before}{shown}{after}\n  {caret}", hint=hint)
 
 
-def _unreadable(text: str, found: str, start: int, refusal: str) -> FilterSyntaxError:
-    message = refusal or f"Invalid clause(s) in filter string: {clipped(found)!r}"
-    first = found.lstrip(".")[:1]
+def _unreadable(text: str, written: str, start: int, refusal: str) -> FilterSyntaxError:
+    message = refusal or f"Invalid clause(s) in filter string: {clipped(written)!r}"
+    first = written.lstrip(".")[:1]
     if first in ("'", '"', "`"):
         message = refusal or f"{message} opens a quote and does not close it"
         hint = f"close it with {first}; a {first} inside is written twice: {first}{first}"
-    elif ";" in found and not refusal:
+    elif ";" in written and not refusal:
         message = (
             f"Search filter contained multiple expression {clipped(text)!r}. "
             "Provide AND-ed expression list."
         )
         hint = "join the comparisons with AND or OR instead of ;"
-    elif found[0] == ".":
+    elif written[0] == ".":
         hint = "write the key right behind the dot; an unusual one goes in backticks"
     else:
         hint = "a text goes in single quotes, an unusual key in backticks"

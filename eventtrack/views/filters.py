@@ -1,4 +1,4 @@
-"""Reads MLflow's filter strings into a small tree; the search evaluates it.
+"""Reads MLflow's filter strings into small trees, which the searches evaluate.
 
     expression  = conjunction {OR conjunction}
     conjunction = negation {AND negation}
@@ -8,9 +8,9 @@
                 | field BETWEEN value AND value
                 | field IS [NOT] NULL
 
-MLflow knows only comparisons joined by AND; the rest is ours. Where MLflow's SQL library lets a
-slip pass (a missing, doubled or dangling AND, an empty key), it is refused here: such a filter
-hardly ever means what it does.
+MLflow knows only comparisons joined by AND; all other forms are eventtrack's. MLflow's SQL library
+lets some slips pass: a missing, doubled or dangling AND, an empty key. They are refused here, since
+such a filter hardly ever means what it does.
 """
 
 import re
@@ -57,7 +57,7 @@ __all__ = [
     "parse_run_order",
 ]
 
-# Parentheses and NOTs inside one another: bounds the recursion here and in whoever evaluates.
+# Nested parentheses and NOTs: bounds the recursion of the parser and of every evaluation.
 FILTER_DEPTH_MAX = 50
 _TWO_STEPS = "search in two steps"
 _PATTERNS = ("LIKE", "ILIKE", "RLIKE")
@@ -69,9 +69,9 @@ class Comparison(msgspec.Struct, frozen=True):
     """One test of one field.
 
     `operator` is one of = != < <= > >= LIKE ILIKE IN, NOT IN, BETWEEN, IS NULL, IS NOT NULL, in
-    capitals. `value` is None for the last two, a tuple for IN and NOT IN, the pair (lowest,
-    highest), both included, for BETWEEN. A metric's value is a float; a time's is an int where it
-    was written without a fraction.
+    capitals. `value` is None for the last two, a tuple for IN and NOT IN, and for BETWEEN the pair
+    (lowest, highest), both included. A metric is compared with a float, a time with an int if the
+    filter has no fraction.
     """
 
     field: Field
@@ -80,19 +80,19 @@ class Comparison(msgspec.Struct, frozen=True):
 
 
 class And(msgspec.Struct, frozen=True):
-    """True where all parts are. Two parts at least, none of them an `And`."""
+    """True if all parts are true. Has at least two parts, none of them an `And`."""
 
     parts: tuple["Expression", ...]
 
 
 class Or(msgspec.Struct, frozen=True):
-    """True where any part is. Two parts at least, none of them an `Or`."""
+    """True if any part is true. Has at least two parts, none of them an `Or`."""
 
     parts: tuple["Expression", ...]
 
 
 class Not(msgspec.Struct, frozen=True):
-    """True where the part is not."""
+    """True if the part is false."""
 
     part: "Expression"
 
@@ -101,7 +101,7 @@ Expression: TypeAlias = Comparison | And | Or | Not
 
 
 def comparisons(expression: "Expression | None") -> Iterator[Comparison]:
-    """Every comparison of an expression; none of None."""
+    """Every comparison of an expression; nothing for None."""
     waiting = [] if expression is None else [expression]
     while waiting:
         part = waiting.pop()
@@ -122,10 +122,10 @@ def parse_experiment_filter(text: str | None) -> Expression | None:
 
 
 def like_matcher(pattern: str, case_sensitive: bool) -> Callable[[str], bool]:
-    """A test for SQL's LIKE (ILIKE, where not `case_sensitive`) over whole texts.
+    """A test of whole texts for SQL's LIKE, or for ILIKE if not `case_sensitive`.
 
-    % stands for any characters, line breaks too, _ for exactly one; there is no escape. A call
-    takes at most time proportional to the text times the pattern.
+    `%` matches any characters, also line breaks; `_` matches one character; there is no escape. A
+    test takes at most time proportional to the text times the pattern.
     """
     first, *rest = [
         "".join("." if letter == "_" else re.escape(letter) for letter in piece)
@@ -133,8 +133,8 @@ def like_matcher(pattern: str, case_sensitive: bool) -> Callable[[str], bool]:
     ]
     source = first
     if rest:
-        # The earliest place for a middle piece is never worse than a later one, so the atomic
-        # groups lose no match, and without them patterns of many % would take exponential time.
+        # The earliest place for a middle piece is never worse than a later place, so the atomic
+        # groups lose no match. Without them patterns of many % would take exponential time.
         middle = [f"(?>.*?{piece})" for piece in rest[:-1] if piece]
         source = f"{first}{''.join(middle)}.*{rest[-1]}"
     expression = re.compile(source, re.DOTALL if case_sensitive else re.DOTALL | re.IGNORECASE)
@@ -143,7 +143,7 @@ def like_matcher(pattern: str, case_sensitive: bool) -> Callable[[str], bool]:
 
 
 def parse_filter(text: str | None, schema: Schema) -> Expression | None:
-    """The tree of a filter over what `schema` describes; None for None or the empty text.
+    """The tree of a filter over the fields of `schema`; None for None or the empty text.
 
     Raises:
         FilterSyntaxError: The filter cannot be read; the message shows the place.
@@ -173,7 +173,7 @@ def parse_filter(text: str | None, schema: Schema) -> Expression | None:
 
 
 class _Parser:
-    """Recursive descent over the tokens; `token` is the next one not yet taken."""
+    """Recursive descent over the tokens; `token` is the next token not yet taken."""
 
     def __init__(self, text: str, schema: Schema) -> None:
         self.text = text
@@ -304,7 +304,7 @@ class _Parser:
         )
 
     def pattern(self, value: str, operator: str, start: int) -> str:
-        """A text as it is, unless it is a pattern that costs too much to look for."""
+        """The text unchanged; refuses a pattern that costs too much to match."""
         long = len(value) > limits.FILTER_PATTERN_LENGTH_MAX
         if operator in _PATTERNS and (
             long or value.count("%") > limits.FILTER_PATTERN_PERCENTS_MAX
@@ -343,13 +343,13 @@ class _Parser:
 
     def unexpected(self, hint: str) -> FilterSyntaxError:
         token = self.token
-        found = f"'{clipped(token.text)}'" if token.kind != "end" else "it ends too early"
-        message = f"Invalid clause(s) in filter string: {found}"
+        fault = f"'{clipped(token.text)}'" if token.kind != "end" else "it ends too early"
+        message = f"Invalid clause(s) in filter string: {fault}"
         return syntax_error(message, self.text, token.start, hint=hint)
 
 
 def _flat(parts: list[Expression], kind: type[And] | type[Or]) -> tuple[Expression, ...]:
-    """The parts, with those of inner nodes of the same kind in their place."""
+    """The parts; inner nodes of the same kind are replaced by their parts."""
     flat: list[Expression] = []
     for part in parts:
         if isinstance(part, kind):

@@ -1,6 +1,6 @@
-r"""Whether an artifact location is a folder of some machine, or a place that has a name everywhere.
+r"""Tells artifact locations on one machine from locations that mean the same everywhere.
 
-`/data/files`, `file:///data/files` and `C:\files` name folders: another one on each machine.
+`/data/files`, `file:///data/files` and `C:\files` name another folder on each machine.
 `eventtrack:/data/store` names a store in a folder. `s3://bucket/files` means the same everywhere.
 """
 
@@ -13,7 +13,7 @@ _SCHEME = re.compile(r"[a-z][a-z0-9+.-]+")
 
 
 def is_local(location: str) -> bool:
-    """Whether a location is a path, a `file:` URI or a store, or cannot be read as a URI at all."""
+    """Whether a location is a path, a `file:` URI, a store, or no URI that can be read."""
     try:
         scheme = urlsplit(location).scheme
     except ValueError:
@@ -22,7 +22,7 @@ def is_local(location: str) -> bool:
 
 
 def below(location: str, path: str) -> str:
-    """A place below a location, whose query (`s3://bucket/files?region=x`) stays at the end."""
+    """The location of `path` below a location; a query (`s3://bucket/files?a=b`) stays last."""
     place, mark, query = location, "", ""
     if not is_local(location):
         place, mark, query = location.partition("?")
@@ -30,7 +30,7 @@ def below(location: str, path: str) -> str:
 
 
 def is_folder(location: str) -> bool:
-    """Whether a location that `is_local` names a folder of plain files, and no store."""
+    """Whether a location names a local folder of plain files, and no store."""
     try:
         return is_local(location) and urlsplit(location).scheme != "eventtrack"
     except ValueError:

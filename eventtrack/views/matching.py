@@ -1,4 +1,4 @@
-"""Filters over things of which there are few: each is looked at."""
+"""Filters over few things (models, experiments, ...): each thing is tested."""
 
 from collections.abc import Callable
 
@@ -7,7 +7,7 @@ from eventtrack.views.run_search import text_test
 
 
 def matches(expression: Expression, compare: Callable[[Comparison], bool]) -> bool:
-    """Whether a filter is true of a thing, given what each of its comparisons is."""
+    """Whether a filter is true of a thing; `compare` decides each comparison."""
     if isinstance(expression, And):
         return all(matches(part, compare) for part in expression.parts)
     if isinstance(expression, Or):
@@ -17,35 +17,35 @@ def matches(expression: Expression, compare: Callable[[Comparison], bool]) -> bo
     return compare(expression)
 
 
-def compare_value(found: str | float | None, comparison: Comparison) -> bool:
-    """Whether a comparison is true of a value; None is what the thing does not have.
+def compare_value(value: str | float | None, comparison: Comparison) -> bool:
+    """Whether a comparison is true of a value; None if the thing has no value.
 
-    Numbers are compared as numbers, texts as texts: `found` has the type that the field has.
+    Numbers are compared as numbers, texts as texts: `value` has the type of the field.
     """
     operator, wanted = comparison.operator, comparison.value
     if operator == "IS NULL":
-        return found is None
-    if found is None or operator == "IS NOT NULL":
-        return found is not None
-    if isinstance(found, str):
-        return text_test(operator, wanted)(found)
-    return compare_number(float(found), operator, wanted)
+        return value is None
+    if value is None or operator == "IS NOT NULL":
+        return value is not None
+    if isinstance(value, str):
+        return text_test(operator, wanted)(value)
+    return compare_number(float(value), operator, wanted)
 
 
-def compare_number(found: float, operator: str, wanted: object) -> bool:
-    """Whether a number passes the test that an operator with its value stands for."""
+def compare_number(number: float, operator: str, wanted: object) -> bool:
+    """Whether a number passes the test of an operator and its value."""
     if operator in ("IN", "NOT IN"):
-        inside = found in wanted if isinstance(wanted, tuple) else False
+        inside = number in wanted if isinstance(wanted, tuple) else False
         return inside == (operator == "IN")
     low, high = wanted if isinstance(wanted, tuple) else (wanted, wanted)
     assert isinstance(low, int | float)
     assert isinstance(high, int | float)
     return {
-        "=": found == low,
-        "!=": found != low,
-        "<": found < low,
-        "<=": found <= low,
-        ">": found > low,
-        ">=": found >= low,
-        "BETWEEN": low <= found <= high,
+        "=": number == low,
+        "!=": number != low,
+        "<": number < low,
+        "<=": number <= low,
+        ">": number > low,
+        ">=": number >= low,
+        "BETWEEN": low <= number <= high,
     }[operator]

@@ -1,4 +1,4 @@
-"""Search over logged models: there are few, so each is looked at."""
+"""Search over logged models. A store has few, so each is tested."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -14,19 +14,19 @@ from eventtrack.views.records import LifecycleStage, LoggedModel, Metric
 
 
 class DatasetFilter(msgspec.Struct, frozen=True):
-    """A dataset on which models were measured; without a digest, any of that name."""
+    """A dataset on which models were measured; without a digest, every dataset of that name."""
 
     name: str | None = None
     digest: str | None = None
 
     def fits(self, point: Metric) -> bool:
-        """Whether a point was measured on it."""
+        """Whether a point was measured on the dataset."""
         named = self.name in (None, point.dataset_name)
         return named and self.digest in (None, point.dataset_digest)
 
 
 class ModelOrder(msgspec.Struct, frozen=True):
-    """One thing to sort by: an attribute, or a metric's latest point, perhaps on a dataset."""
+    """An order: by an attribute, or by a metric's latest point, perhaps on a dataset."""
 
     field: Field
     ascending: bool
@@ -34,41 +34,41 @@ class ModelOrder(msgspec.Struct, frozen=True):
 
 
 def parse_datasets(sources: Sequence[Mapping[str, Any]] | None) -> list[DatasetFilter]:
-    """MLflow's list of datasets.
+    """Read MLflow's list of datasets.
 
     Raises:
-        InvalidValueError: One has no name.
+        InvalidValueError: A dataset has no name.
     """
-    found = [
-        DatasetFilter(str(one.get("dataset_name") or ""), one.get("dataset_digest") or None)
-        for one in sources or ()
+    filters = [
+        DatasetFilter(str(source.get("dataset_name") or ""), source.get("dataset_digest") or None)
+        for source in sources or ()
     ]
-    if not all(one.name for one in found):
+    if not all(dataset.name for dataset in filters):
         raise InvalidValueError("`dataset_name` in the `datasets` clause must be specified.")
-    return found
+    return filters
 
 
 def parse_order(sources: Sequence[Mapping[str, Any]] | None) -> list[ModelOrder]:
-    """MLflow's list of things to sort by.
+    """Read MLflow's list of orders.
 
     Raises:
-        InvalidValueError: One names no field that models are sorted by.
+        InvalidValueError: An order names no field that models can be sorted by.
     """
-    found = []
+    terms = []
     refuse_many_fields(len(sources or ()))
-    for one in sources or ():
-        name = str(one.get("field_name") or "")
+    for source in sources or ():
+        name = str(source.get("field_name") or "")
         dataset = DatasetFilter(
-            str(one.get("dataset_name") or "") or None, one.get("dataset_digest") or None
+            str(source.get("dataset_name") or "") or None, source.get("dataset_digest") or None
         )
-        found.append(
+        terms.append(
             ModelOrder(
                 _order_field(name),
-                ascending=bool(one.get("ascending", True)),
+                ascending=bool(source.get("ascending", True)),
                 dataset=None if dataset == DatasetFilter() else dataset,
             )
         )
-    return found
+    return terms
 
 
 def find(
@@ -77,20 +77,20 @@ def find(
     datasets: Sequence[DatasetFilter],
     order: Sequence[ModelOrder],
 ) -> list[LoggedModel]:
-    """The active models that match in order; equally placed ones newest first, then by id."""
-    found = [
-        one
-        for one in models
-        if one.lifecycle_stage != LifecycleStage.DELETED and _matches(one, expression, datasets)
+    """The active models that match, in order; among equals the newest first, then by id."""
+    matching = [
+        model
+        for model in models
+        if model.lifecycle_stage != LifecycleStage.DELETED and _matches(model, expression, datasets)
     ]
-    found.sort(key=lambda one: (-one.creation_timestamp, one.model_id))
+    matching.sort(key=lambda model: (-model.creation_timestamp, model.model_id))
     for term in reversed(order):
-        values = {one.model_id: _sort_value(one, term) for one in found}
-        without = [one for one in found if values[one.model_id] is None]
-        found = [one for one in found if values[one.model_id] is not None]
-        found.sort(key=lambda one: values[one.model_id], reverse=not term.ascending)  # type: ignore[arg-type, return-value]
-        found += without
-    return found
+        values = {model.model_id: _sort_value(model, term) for model in matching}
+        without = [model for model in matching if values[model.model_id] is None]
+        matching = [model for model in matching if values[model.model_id] is not None]
+        matching.sort(key=lambda model: values[model.model_id], reverse=not term.ascending)  # type: ignore[arg-type, return-value]
+        matching += without
+    return matching
 
 
 def _matches(
@@ -109,7 +109,7 @@ def _matches(
         if field.kind != "metric":
             return compare_value(_value(model, field), comparison)
         values = [point.value for point in points if point.key == field.key]
-        # As in MLflow, any point will do, not only the latest.
+        # As in MLflow any point may match, not only the latest.
         return any(compare_value(value, comparison) for value in values or (None,))
 
     return expression is None or matches(expression, compare)
@@ -120,8 +120,8 @@ def _value(model: LoggedModel, field: Field) -> str | int | None:
         return model.params.get(field.key)
     if field.kind == "tag":
         return model.tags.get(field.key)
-    found: str | int | None = getattr(model, field.key)
-    return found
+    value: str | int | None = getattr(model, field.key)
+    return value
 
 
 def _order_field(name: str) -> Field:
@@ -151,7 +151,7 @@ def _sort_value(model: LoggedModel, term: ModelOrder) -> str | float | None:
     ]
     if not points:
         return None
-    # MLflow's latest point of a model: by time, then by step, then that of the lesser run.
+    # MLflow's latest point of a model: by time, then by step, then by the smallest run id.
     latest = max((point.timestamp, point.step) for point in points)
     runs = {
         point.run_id or "": point.value

@@ -1,6 +1,6 @@
-"""Pages of results and the tokens that ask for the next one.
+"""Pages of results, and tokens that ask for the next page.
 
-A token carries a hash of its search: of another search it would skip results that nobody saw.
+A token carries a hash of its search: in another search it would skip results that nobody saw.
 """
 
 import base64
@@ -15,26 +15,26 @@ from eventtrack.errors import InvalidValueError
 from eventtrack.views.records import PagedList
 
 T = TypeVar("T")
-# Far beyond any result, and small enough that a page's end still is a 64-bit integer.
+# Beyond the number of all results, yet the end of a page stays within 64 bits.
 _OFFSET_MAX = 2**62
 
 
 class _Token(msgspec.Struct):
     offset: int
-    # Of the search that it goes on with; "" where any will do.
+    # The hash of the search; "" if the token is good for any search.
     search: str = ""
 
 
 def search_of(*asked: object) -> str:
-    """What identifies a search in its tokens: where it looks, for what, in which order."""
+    """The hash that names a search in tokens: of its place, its filter and its order."""
     return hashlib.sha256(repr(asked).encode("utf-8", "replace")).hexdigest()[:12]
 
 
 def offset_of(token: str | None, search: str = "") -> int:
-    """How many results the pages before took; 0 without a token.
+    """The number of results on earlier pages; 0 without a token.
 
     Raises:
-        InvalidValueError: The token is none of ours, or belongs to another search.
+        InvalidValueError: eventtrack made no such token, or made it for another search.
     """
     if not token:
         return 0
@@ -57,13 +57,13 @@ def offset_of(token: str | None, search: str = "") -> int:
     return known.offset
 
 
-def page(found: Sequence[T], offset: int, size: int, search: str = "") -> PagedList[T]:
+def page(results: Sequence[T], offset: int, size: int, search: str = "") -> PagedList[T]:
     """The first `size` results as a page, with a token if there are more.
 
     Args:
-        found: Results from `offset` on: `size` and one more where there are so many.
+        results: The results from `offset` on: `size` and one more, if there are so many.
     """
     token = None
-    if len(found) > size:
+    if len(results) > size:
         token = base64.b64encode(msgspec.json.encode(_Token(offset + size, search))).decode()
-    return PagedList(found[:size], token)
+    return PagedList(results[:size], token)

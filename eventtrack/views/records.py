@@ -1,7 +1,7 @@
-"""What queries return: plain records under MLflow's attribute names.
+"""Records: the answers to queries, with MLflow's attribute names.
 
 Code written for MLflow reads `run.info.run_id`, `run.data.metrics["loss"]`, `experiment.name`;
-the same expressions work here. Records are values: changing one changes nothing in the store.
+the same expressions work here. A record is a copy: changing it changes nothing in the store.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 
 class ViewType:
-    """Which lifecycle stages a search returns. The numbers are MLflow's."""
+    """The lifecycle stages that a search returns. The numbers are MLflow's."""
 
     ACTIVE_ONLY = 1
     DELETED_ONLY = 2
@@ -21,14 +21,14 @@ class ViewType:
 
 
 class LifecycleStage:
-    """A run or an experiment is active or deleted; deleted ones can be restored."""
+    """The stages of a run or an experiment. A deleted run or experiment can be restored."""
 
     ACTIVE = "active"
     DELETED = "deleted"
 
 
 class RunStatus:
-    """The states of a run, spelled as `run.info.status` spells them."""
+    """The states of a run, as `run.info.status` spells them."""
 
     RUNNING = "RUNNING"
     SCHEDULED = "SCHEDULED"
@@ -40,12 +40,12 @@ class RunStatus:
 
     @staticmethod
     def is_terminated(status: str) -> bool:
-        """True for a status that a run does not leave by itself."""
+        """Whether a run with that status has ended."""
         return status in RunStatus.TERMINATED
 
     @staticmethod
     def to_string(status: str) -> str:
-        """The status as text, which it is already."""
+        """The status itself: here a status is a text already."""
         return status
 
     @staticmethod
@@ -53,7 +53,7 @@ class RunStatus:
         """The status that a text names.
 
         Raises:
-            ValueError: None does.
+            ValueError: The text names no status.
         """
         if text not in RunStatus.ALL:
             raise ValueError(f"{text!r} is no run status; use one of {', '.join(RunStatus.ALL)}")
@@ -61,7 +61,7 @@ class RunStatus:
 
 
 class PagedList(list[T], Generic[T]):
-    """One page of results; `token` asks for the next page and is None on the last."""
+    """A page of results; `token` asks for the next page and is None on the last page."""
 
     def __init__(self, items: Iterable[T] = (), token: str | None = None) -> None:
         super().__init__(items)
@@ -73,7 +73,7 @@ class PagedList(list[T], Generic[T]):
 
 
 class Record(msgspec.Struct, kw_only=True):
-    """Base of all records: comparable, printable, and a mapping of its fields on demand."""
+    """The base of all records: comparable, printable, and convertible to a dictionary."""
 
     def __iter__(self) -> Iterator[tuple[str, Any]]:
         for name in self.__struct_fields__:
@@ -108,7 +108,7 @@ class Experiment(Record):
 
 
 class RunInfo(Record):
-    """What a run is: identity, state, and times in milliseconds since 1970 (no end while open)."""
+    """The identity and state of a run. Times are milliseconds since 1970; no end while open."""
 
     run_id: str
     run_name: str
@@ -127,7 +127,7 @@ class RunInfo(Record):
 
 
 class RunData(Record):
-    """What a run recorded: the latest value of each metric, params and tags."""
+    """The recorded data of a run: the latest value of each metric, params and tags."""
 
     metrics: dict[str, float]
     params: dict[str, str]
@@ -135,7 +135,7 @@ class RunData(Record):
 
 
 class Dataset(Record):
-    """A dataset a run read; `schema` and `profile` are JSON texts."""
+    """A dataset that a run read; `schema` and `profile` are JSON texts."""
 
     name: str
     digest: str
@@ -186,7 +186,7 @@ class RunOutputs(Record):
 
 
 class Run(Record):
-    """One run: what it is (`info`), what it recorded (`data`), read (`inputs`) and wrote."""
+    """A run: identity and state (`info`), recorded `data`, `inputs` read, and `outputs` written."""
 
     info: RunInfo
     data: RunData
@@ -210,7 +210,7 @@ class Metric(Record):
 class LoggedModel(Record):
     """A model with files of its own. Times are milliseconds since 1970.
 
-    `metrics` are all points that runs logged for it, in order of key, time, step and run.
+    `metrics` are all points that runs logged for the model, in order of key, time, step and run.
     """
 
     model_id: str
@@ -270,7 +270,8 @@ class FileInfo(Record):
 class ModelVersion(Record):
     """One version of a registered model. Times are milliseconds since 1970.
 
-    `version` is the number it shows; `given` the one it was given, which another may have had.
+    `version` is the number it shows, `given` the number it was created with. They differ if another
+    version already had that number.
     """
 
     name: str

@@ -9,20 +9,22 @@ STAGES = ("None", "Staging", "Production", "Archived")
 
 
 def shown_name(reader: Reader, state: RegisteredState) -> str:
-    """The name a model shows: its own, with its id behind it if an older one has it."""
+    """The shown name of a model: with its id behind it if an older model has the same name."""
     name = state.name[0]
     rivals = (
-        registered_state.model(reader, one)
-        for one in names.find(reader, names.REGISTERED, name).holders
+        registered_state.model(reader, registered_id)
+        for registered_id in names.find(reader, names.REGISTERED, name).holders
     )
-    living = [(one.born, one.registered_id) for one in rivals if one is not None and one.exists]
+    living = [
+        (rival.born, rival.registered_id) for rival in rivals if rival is not None and rival.exists
+    ]
     if not living or min(living)[1] == state.registered_id:
         return name
     return f"{name}~{state.registered_id[:8]}"
 
 
 def find_by_name(reader: Reader, name: str) -> RegisteredState | None:
-    """The registered model that shows `name`; None when none does."""
+    """The registered model that shows `name`; None without such a model."""
     plain = name.rpartition("~")[0]
     for candidate in (name, plain) if plain else (name,):
         for registered_id in names.find(reader, names.REGISTERED, candidate).holders:
@@ -33,14 +35,14 @@ def find_by_name(reader: Reader, name: str) -> RegisteredState | None:
 
 
 def living_versions(reader: Reader, model: RegisteredState) -> dict[int, VersionState]:
-    """The versions of a model that exist, by the numbers they show, ascending."""
+    """The existing versions of a model by their shown numbers, ascending."""
     shown = numbers(model.claims)
-    found = {
-        shown[one.version_id]: one
-        for one in registered_state.versions(reader, model)
-        if one.exists(model)
+    living = {
+        shown[version.version_id]: version
+        for version in registered_state.versions(reader, model)
+        if version.exists(model)
     }
-    return dict(sorted(found.items()))
+    return dict(sorted(living.items()))
 
 
 def version_record(
@@ -72,8 +74,8 @@ def version_record(
 def version_records(reader: Reader, model: RegisteredState) -> list[ModelVersion]:
     """Every version of a model, in order of their numbers."""
     name = shown_name(reader, model)
-    found = living_versions(reader, model).items()
-    return [version_record(name, model, number, state) for number, state in found]
+    living = living_versions(reader, model).items()
+    return [version_record(name, model, number, state) for number, state in living]
 
 
 def model_record(reader: Reader, model: RegisteredState) -> RegisteredModel:
@@ -86,6 +88,6 @@ def model_record(reader: Reader, model: RegisteredState) -> RegisteredModel:
         last_updated_timestamp=model.updated_ms,
         description=model.description[0],
         tags=model.live_tags(),
-        aliases={alias: one.version for one in versions for alias in one.aliases},
-        latest_versions=list({one.current_stage: one for one in versions}.values()),
+        aliases={alias: version.version for version in versions for alias in version.aliases},
+        latest_versions=list({version.current_stage: version for version in versions}.values()),
     )

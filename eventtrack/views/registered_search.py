@@ -1,6 +1,6 @@
-"""Search over registered models and their versions: there are few, so each is looked at.
+"""Search over registered models and their versions. A store has few, so each is tested.
 
-Prompts are registered models with a tag; as in MLflow they are found only by those who ask for it.
+A prompt is a registered model with a tag. As in MLflow, only a filter on that tag matches prompts.
 """
 
 from collections.abc import Callable, Sequence
@@ -29,16 +29,16 @@ def find(
         prompts: The names of registered models that are prompts.
     """
     asked = expression is not None and _asks_for_prompts(expression)
-    found = [
-        one
-        for one in items
-        if (asked or one.name not in prompts)
-        and (expression is None or matches(expression, _test(one, asked=asked)))
+    matching = [
+        item
+        for item in items
+        if (asked or item.name not in prompts)
+        and (expression is None or matches(expression, _test(item, asked=asked)))
     ]
-    found.sort(key=lambda one: (one.name, -getattr(one, "version", 0)))
+    matching.sort(key=lambda item: (item.name, -getattr(item, "version", 0)))
     for term in reversed(order):
-        found.sort(key=attrgetter(_attribute(term.field)), reverse=not term.ascending)
-    return found
+        matching.sort(key=attrgetter(_attribute(term.field)), reverse=not term.ascending)
+    return matching
 
 
 def _attribute(field: Field) -> str:
@@ -61,7 +61,7 @@ def _test(item: RegisteredModel | ModelVersion, *, asked: bool) -> Callable[[Com
     def compare(comparison: Comparison) -> bool:
         field = comparison.field
         if field == _PROMPT and not asked:
-            return True  # prompts are left out already
+            return True  # `find` has left out all prompts
         if field.kind == "tag":
             return compare_value(item.tags.get(field.key), comparison)
         return compare_value(getattr(item, _attribute(field)), comparison)

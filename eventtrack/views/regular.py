@@ -1,7 +1,7 @@
-"""RLIKE: regular expressions of strangers, which may not keep the process busy without an end.
+"""RLIKE: regular expressions from strangers, matched within a bounded time.
 
 Python's own `re` takes time exponential in the text for a pattern like `(a|a)*$`. The library
-`regex` reads the same patterns and can be told when to give up.
+`regex` reads the same patterns and gives up after a timeout.
 """
 
 import math
@@ -12,22 +12,22 @@ from functools import lru_cache
 from eventtrack import limits
 from eventtrack.errors import FilterSyntaxError
 
-# Of one text. A sensible pattern takes microseconds.
+# The time for each text. A sensible pattern takes microseconds.
 WITHIN_S = 0.1
 _COUNTED = re.compile(r"\{(\d*),?(\d*)\}")
-# How often counted parts are repeated in all: the library writes each repetition out.
+# The product of all repetition counts: the library compiles each repetition of its own.
 _REPEATED_MAX = 10_000
 _PLAIN = "LIKE '%text%' finds a plain text"
 
 
 @lru_cache(64)
 def regular_test(pattern: str) -> Callable[[str], bool]:
-    """A test whether a regular expression is met anywhere in a text.
+    """A test whether a regular expression matches anywhere in a text.
 
-    The test raises `FilterSyntaxError` when it takes too long.
+    The test raises `FilterSyntaxError` if it takes longer than `WITHIN_S`.
 
     Raises:
-        FilterSyntaxError: It is none, or one that is too large.
+        FilterSyntaxError: The pattern is no regular expression, or is too large.
     """
     import regex
 

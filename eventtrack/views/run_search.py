@@ -1,7 +1,7 @@
 """Search over runs: filters become sets by index scans, orders become walks of an index.
 
-No run is decoded to be tested: the index holds every value that a filter can ask for (save long
-texts, which are looked up). Runs are named by their 4-byte numbers, just as the rows end.
+No run is decoded to be tested: the index holds every value that a filter can ask for. Only long
+texts are read from the run. A run is named by its 4-byte number, which also ends each index row.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -29,8 +29,8 @@ from eventtrack.views.records import LifecycleStage, ViewType
 from eventtrack.views.regular import regular_test
 
 Number = bytes
-# Matches as few as this are decoded and sorted; more are met in order by walking the index, and
-# so are fewer of not many runs: to decode a run takes as long as to walk this many rows.
+# Up to this many matches are decoded and sorted; larger sets are read in index order. In small
+# stores the limit is lower: decoding one run costs as much as walking ROWS_A_RUN index rows.
 SORTED_MAX = 512
 ROWS_A_RUN = 64
 _KINDS = {
@@ -49,8 +49,8 @@ class RunSearch:
     """One search, within one read of the views.
 
     Args:
-        experiments: Where to look; runs elsewhere are never seen.
-        artifact_uri: Says where a run's files are, the one attribute that is in no index.
+        experiments: The experiments to search; no other runs are read.
+        artifact_uri: Gives the URI of a run's files: that attribute is in no index.
     """
 
     def __init__(
@@ -73,20 +73,20 @@ class RunSearch:
         stop: int,
     ) -> list[RunState]:
         """The matches `[start, stop)`, ordered as asked, then newest first, then by run id."""
-        found = self._viewed(view_type, None if expression is None else self._matches(expression))
+        matches = self._viewed(view_type, None if expression is None else self._matches(expression))
         terms = list(order)
         if all(term.field != _NEWEST_FIRST.field for term in terms):
             terms.append(_NEWEST_FIRST)
-        numbers = self._ordered(found, terms)
+        numbers = self._ordered(matches, terms)
         return [self._state(number) for number in islice(numbers, start, stop)]
 
     def count(self, expression: Expression | None, view_type: int) -> int:
-        """How many runs match: the length of what `find` would walk, without decoding any."""
-        found = self._viewed(view_type, None if expression is None else self._matches(expression))
-        return len(self._all() if found is None else found)
+        """The number of all matches that `find` can return. Decodes no run."""
+        matches = self._viewed(view_type, None if expression is None else self._matches(expression))
+        return len(self._all() if matches is None else matches)
 
     def newest(self, attribute: str) -> int | None:
-        """The greatest `start_time` or `end_time`, in milliseconds; None where no run has one."""
+        """The greatest `start_time` or `end_time`, in milliseconds; None if no run has any."""
         walk = self._walk(
             (index.ATTRIBUTE, attribute), OrderTerm(Field("attribute", attribute), False)
         )
@@ -97,14 +97,14 @@ class RunSearch:
         return state.start_ms if attribute == "start_time" else state.end_ms[0]
 
     def oldest_start(self) -> float | None:
-        """The first moment after 1970 at which a run began, in milliseconds; None without one."""
+        """The earliest start of a run after 1970, in milliseconds; None without such a run."""
         rows = self._rows(_STARTS, index.encode_number(1.0), index.NUMBER + b"\xff" * 8)
         return min(
             (index.decode_number(index.value_of(key)) for key in islice(rows, 1)), default=None
         )
 
     def starts(self, low: float, high: float) -> list[float]:
-        """When the runs began that began in `[low, high]`, deleted ones too. Decodes none."""
+        """The starts of runs within `[low, high]`, deleted runs too. Decodes no run."""
         rows = self._rows(_STARTS, index.encode_number(low), index.encode_number(high))
         return [index.decode_number(index.value_of(key)) for key in rows]
 
@@ -143,7 +143,7 @@ class RunSearch:
     def _compare_number(self, name: FieldName, operator: str, value: object) -> set[Number]:
         if operator in ("IN", "NOT IN", "!="):
             wanted = value if isinstance(value, tuple) else (value,)
-            equal = {_encoded(one) for one in wanted}
+            equal = {_encoded(number) for number in wanted}
             inside = operator == "IN"
             return {
                 key[-4:] for key in self._rows(name) if (index.value_of(key) in equal) == inside
@@ -164,7 +164,7 @@ class RunSearch:
 
     def _equal_text(self, name: FieldName, text: str) -> set[Number]:
         value = index.encode_text(text)
-        # The rows that begin with the value; a longer one belongs to a text that goes on.
+        # All rows that begin with the value; a longer row belongs to a longer text.
         size = len(index.row(0, 0, value, 0))
         rows = self._rows(name, value, value)
         if value[-1:] == index.WHOLE:
@@ -177,7 +177,7 @@ class RunSearch:
 
     def _compare_unindexed(self, comparison: Comparison) -> set[Number]:
         operator, value = comparison.operator, comparison.value
-        if value is None:  # every run has an id and a place for files
+        if value is None:  # every run has an id and a URI for its files
             return self._all() if operator == "IS NOT NULL" else set()
         if comparison.field.key == "run_id" and operator in ("=", "IN"):
             wanted = value if isinstance(value, tuple) else (value,)
@@ -189,16 +189,16 @@ class RunSearch:
             return {number for number in self._all() if test(self._state(number).run_id)}
         return {number for number in self._all() if test(self._artifact_uri(self._state(number)))}
 
-    def _viewed(self, view_type: int, found: set[Number] | None) -> set[Number] | None:
-        """Reduce `found` (None: all) to the stages that are asked for."""
+    def _viewed(self, view_type: int, matches: set[Number] | None) -> set[Number] | None:
+        """Reduce `matches` (None: all runs) to the lifecycle stages asked for."""
         if view_type == ViewType.ALL:
-            return found
+            return matches
         deleted = self._deleted()
         if view_type == ViewType.DELETED_ONLY:
-            return deleted if found is None else deleted & found
+            return deleted if matches is None else deleted & matches
         if not deleted:
-            return found
-        return (self._all() if found is None else found) - deleted
+            return matches
+        return (self._all() if matches is None else matches) - deleted
 
     def _deleted(self) -> set[Number]:
         name = (index.ATTRIBUTE, "lifecycle_stage")
@@ -207,35 +207,35 @@ class RunSearch:
         if len(plain) == len(self._experiments):
             return self._equal_text(name, LifecycleStage.DELETED) if own else set()
         by_id = {state.experiment_id: state for state in self._experiments.values()}
-        found: set[Number] = set()
+        numbers: set[Number] = set()
         for number in self._all():
             state = self._state(number)
             if effective_lifecycle(state, by_id.get(state.experiment_id)) == LifecycleStage.DELETED:
-                found.add(number)
-        return found
+                numbers.add(number)
+        return numbers
 
     def _all(self) -> set[Number]:
         return {key[-4:] for key in self._rows((index.ATTRIBUTE, "start_time"))}
 
-    # Orders: every term is a walk of an index, and equal values are ordered by the terms behind.
+    # Orders: every term is a walk of an index; the next terms order runs of equal value.
 
-    def _ordered(self, found: set[Number] | None, terms: list[OrderTerm]) -> Iterator[Number]:
+    def _ordered(self, matches: set[Number] | None, terms: list[OrderTerm]) -> Iterator[Number]:
         if not terms:
-            yield from sorted(found or (), key=lambda number: self._state(number).run_id)
-        elif found is not None and (self._are_few(found) or not is_indexed(terms[0].field)):
-            yield from self._sorted(found, terms)
+            yield from sorted(matches or (), key=lambda number: self._state(number).run_id)
+        elif matches is not None and (self._are_few(matches) or not is_indexed(terms[0].field)):
+            yield from self._sorted(matches, terms)
         elif not is_indexed(terms[0].field):
             yield from self._sorted(self._all(), terms)
         else:
-            yield from self._walked(found, terms)
+            yield from self._walked(matches, terms)
 
-    def _are_few(self, found: set[Number]) -> bool:
-        """Whether decoding and sorting these costs less than walking an index to meet them."""
+    def _are_few(self, matches: set[Number]) -> bool:
+        """Whether decoding and sorting the matches costs less than walking an index."""
         runs = table_rows(self._reader.txn, self._reader.tables["runs"])
-        return len(found) <= min(SORTED_MAX, runs // ROWS_A_RUN)
+        return len(matches) <= min(SORTED_MAX, runs // ROWS_A_RUN)
 
-    def _sorted(self, found: set[Number], terms: list[OrderTerm]) -> Iterator[Number]:
-        numbers = sorted(found, key=lambda number: self._state(number).run_id)
+    def _sorted(self, matches: set[Number], terms: list[OrderTerm]) -> Iterator[Number]:
+        numbers = sorted(matches, key=lambda number: self._state(number).run_id)
         for term in reversed(terms):
             keys = {number: self._sort_key(number, term.field) for number in numbers}
             numbers.sort(key=lambda number: keys[number][1], reverse=not term.ascending)
@@ -243,7 +243,7 @@ class RunSearch:
         return iter(numbers)
 
     def _sort_key(self, number: Number, field: Field) -> tuple[int, bytes]:
-        """Class (0 a value, 1 NaN, 2 none) and the value; only values turn with the direction."""
+        """Class (0 a value, 1 NaN, 2 none) and value. Only values follow the direction."""
         state, name = self._state(number), (_KINDS[field.kind], field.key)
         if not is_indexed(field):
             text = state.run_id if field.key == "run_id" else self._artifact_uri(state)
@@ -255,13 +255,13 @@ class RunSearch:
             return (1 if values[0] == index.NAN else 0), values[0]
         return 0, texts_of(state, name)[0].encode("utf-8", "surrogatepass")
 
-    def _walked(self, found: set[Number] | None, terms: list[OrderTerm]) -> Iterator[Number]:
+    def _walked(self, matches: set[Number] | None, terms: list[OrderTerm]) -> Iterator[Number]:
         term = terms[0]
         name = (_KINDS[term.field.kind], term.field.key)
         seen: set[Number] = set()
         walk = self._walk(name, term)
-        if found is not None:
-            walk = (key for key in walk if key[-4:] in found)
+        if matches is not None:
+            walk = (key for key in walk if key[-4:] in matches)
         for value, rows in groupby(walk, key=index.value_of):
             numbers = {key[-4:] for key in rows}
             seen |= numbers
@@ -271,7 +271,7 @@ class RunSearch:
                 yield from self._sorted(numbers, terms)
             else:
                 yield from self._ordered(numbers, terms[1:])
-        missing = (self._all() if found is None else found) - seen
+        missing = (self._all() if matches is None else matches) - seen
         if missing:
             yield from self._ordered(missing, terms[1:])
 
@@ -305,14 +305,14 @@ class RunSearch:
     ) -> Iterator[bytes]:
         """The rows of a field with values in `[first, last]`, both included.
 
-        No Python runs for a row: that is a third of the time that a search takes.
+        Runs no Python code per row: that would take a third of a search's time.
         """
         field = self._reader.field(name)
         if field is None:
             return iter(())
         prefix = index.prefix(experiment, field)
         cursor = self._reader.txn.cursor(self._reader.tables["index"])
-        # Whatever follows `last` with a run number behind it is smaller than this.
+        # Greater than every row of `last`: 5 bytes of 0xff, where a run number has 4.
         beyond = prefix + last + b"\xff" * 5
         if not reverse:
             if not cursor.set_range(prefix + first):
@@ -346,12 +346,12 @@ def is_numeric(field: Field) -> bool:
 
 
 def is_indexed(field: Field) -> bool:
-    """Whether a field stands in the index."""
+    """Whether the index has the field."""
     return not (field.kind == "attribute" and field.key in ("run_id", "artifact_uri"))
 
 
 def texts_of(state: RunState, name: FieldName) -> list[str]:
-    """The whole texts of a run under a field, where the index holds only their beginnings."""
+    """The whole texts of a run under a field; the index holds only the beginnings of long texts."""
     kind, key = name
     if kind == index.PARAM:
         return [text] if (text := state.params[key].value) is not None else []
@@ -360,8 +360,12 @@ def texts_of(state: RunState, name: FieldName) -> list[str]:
     if kind == index.DATASET:
         used = [dataset for dataset, _ in state.datasets.values()]
         if key == "context":
-            return [text for one in used if (text := one.tags.get(DATASET_CONTEXT_TAG)) is not None]
-        return [one.name if key == "name" else one.digest for one in used]
+            return [
+                text
+                for dataset in used
+                if (text := dataset.tags.get(DATASET_CONTEXT_TAG)) is not None
+            ]
+        return [dataset.name if key == "name" else dataset.digest for dataset in used]
     attributes = {
         "status": state.status[0],
         "run_name": state.name[0],
@@ -372,7 +376,7 @@ def texts_of(state: RunState, name: FieldName) -> list[str]:
 
 
 def text_test(operator: str, value: object) -> Callable[[str], bool]:
-    """The test of a text that an operator with its value stands for."""
+    """The test of a text for an operator and its value."""
     if operator in ("LIKE", "ILIKE"):
         return like_matcher(str(value), operator == "LIKE")
     if operator == "RLIKE":

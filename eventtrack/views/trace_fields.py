@@ -1,4 +1,4 @@
-"""Which fields a search for traces knows, under MLflow's names (`SearchTraceUtils`)."""
+"""The fields of a search for traces, under MLflow's names (`SearchTraceUtils`)."""
 
 from collections.abc import Sequence
 
@@ -20,13 +20,13 @@ from eventtrack.views.filters import (
 
 _TEXT = FieldType("text", (*TEXT_OPERATORS, "RLIKE"))
 _ALIKE = FieldType("text", ("LIKE", "ILIKE", "RLIKE"))
-# A text where it is compared as one, a number where it is ordered.
+# A number for < and >, a text otherwise.
 _JUDGEMENT = FieldType(
     "either",
     ("=", "!=", "LIKE", "ILIKE", "RLIKE", "<", "<=", ">", ">=", "IS NULL", "IS NOT NULL"),
 )
 SPAN_KEYS = ("name", "type", "status")
-# All of a span, in its JSON.
+# The key for the whole JSON of a span.
 SPAN_CONTENT = "content"
 SPAN_ATTRIBUTE_PREFIX = "attributes."
 
@@ -95,7 +95,7 @@ def parse_trace_filter(text: str | None) -> Expression | None:
 
 
 def _check(comparison: Comparison) -> None:
-    """Refuse what the table of fields cannot say, in MLflow's words."""
+    """Refuse, in MLflow's words, faults that the table of fields cannot express."""
     field, operator = comparison.field, comparison.operator
     if (field.kind, field.key) == ("span", SPAN_CONTENT) and operator not in ("LIKE", "ILIKE"):
         raise FilterSyntaxError(
@@ -113,7 +113,7 @@ def _check(comparison: Comparison) -> None:
 
 
 def parse_trace_order(order_by: Sequence[str] | None) -> tuple[OrderTerm, ...]:
-    """The fields to sort traces by, the first one first; ascending unless DESC is written.
+    """The fields to sort traces by, most important first; ascending unless DESC is written.
 
     Raises:
         FilterSyntaxError: A clause cannot be read, or two clauses name the same field.

@@ -1,4 +1,4 @@
-"""Filters of figures about traces: each is one comparison, such as `trace.tag.team = 'blue'`."""
+"""Filters of figures about traces: comparisons such as `trace.tag.team = 'blue'`."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -7,13 +7,13 @@ from typing import NamedTuple
 from eventtrack.errors import FilterSyntaxError
 from eventtrack.views.filter_tokens import unquote
 
-# By view: what can be compared, and whether a key has to follow (MLflow, tracing/constant.py).
+# By view: the entities to compare, and whether a key has to follow (MLflow, tracing/constant.py).
 _ENTITIES: Mapping[str, Mapping[str, bool]] = {
     "trace": {"status": False, "tag": True, "metadata": True},
     "span": {"name": False, "status": False, "type": False},
     "assessment": {"name": False, "type": False},
 }
-# Possessive, so that no text makes the search go back over it.
+# Possessive, so matching never backtracks.
 _QUOTED = r"""'[^']*+(?:''[^']*+)*+' | "[^"]*+(?:""[^"]*+)*+" """
 _COMPARISON = re.compile(
     rf"""
@@ -26,7 +26,10 @@ _COMPARISON = re.compile(
 
 
 class MetricFilter(NamedTuple):
-    """What has to equal `value`: `of` is trace, span or assessment; `key` is "" for none."""
+    """A demand that an entity of a trace, span or assessment (`of`) equals `value`.
+
+    `key` is "" for entities without keys.
+    """
 
     of: str
     entity: str
@@ -35,22 +38,22 @@ class MetricFilter(NamedTuple):
 
 
 def parse_metric_filters(texts: Sequence[str], view: str) -> tuple[MetricFilter, ...]:
-    """Filters over the rows of a view, all of which have to hold.
+    """Read the filters over the rows of a view; a row counts if all filters hold.
 
     Raises:
-        FilterSyntaxError: One cannot be read, or is about other rows than the view's.
+        FilterSyntaxError: A filter cannot be read, or is about other rows than the view's.
     """
     return tuple(_parse(text, view) for text in texts)
 
 
 def _parse(text: str, view: str) -> MetricFilter:
-    found = _COMPARISON.fullmatch(text)
-    if found is None:
+    parts = _COMPARISON.fullmatch(text)
+    if parts is None:
         raise FilterSyntaxError(
             f"Invalid filter: '{text}'. Expected one filter clause.",
             hint="write one comparison with a quoted value, as in trace.status = 'OK'",
         )
-    of, entity, key = unquote(found["of"]), found["entity"], unquote(found["key"] or "")
+    of, entity, key = unquote(parts["of"]), parts["entity"], unquote(parts["key"] or "")
     if of not in _ENTITIES:
         raise FilterSyntaxError(f"Invalid view type '{of}'. Valid values are {list(_ENTITIES)}")
     if entity not in _ENTITIES[of]:
@@ -66,12 +69,12 @@ def _parse(text: str, view: str) -> MetricFilter:
         raise FilterSyntaxError(
             f"Filtering by {entity} does not require a key, use '{of}.{entity}' instead"
         )
-    if found["operator"] != "=":
+    if parts["operator"] != "=":
         raise FilterSyntaxError(
-            f"Invalid comparator: '{found['operator']}', only '=' operator is supported"
+            f"Invalid comparator: '{parts['operator']}', only '=' operator is supported"
         )
     if of != "trace" and view != f"{of.upper()}S":
         raise FilterSyntaxError(
             f"Filtering by {of} is only supported for {of.upper()}S view type, got {view}"
         )
-    return MetricFilter(of, entity, key, unquote(found["value"]))
+    return MetricFilter(of, entity, key, unquote(parts["value"]))

@@ -1,7 +1,7 @@
-"""The rows that figures about traces are made of, read from the views.
+"""Reads from the views the rows that figures about traces are computed from.
 
-A walk over the traces of some experiments. Spans are read where they are counted, and their bodies
-only for the names of models, which stand nowhere else.
+The search walks the traces of some experiments. It reads spans only if the figure is about spans,
+and bodies of spans only for the names of models, which stand nowhere else.
 """
 
 import contextlib
@@ -38,10 +38,10 @@ _decode_body = msgspec.json.Decoder(dict[str, Any]).decode
 
 
 class MetricRows:
-    """The rows of one question, within one read of the views.
+    """The rows of one query, within one read of the views.
 
     Args:
-        read_blob: Reads the bodies of large spans; those that are not here have no model.
+        read_blob: Reads the bodies of large spans. A span whose body is not here has no model.
     """
 
     def __init__(
@@ -57,20 +57,20 @@ class MetricRows:
     def find(self, query: MetricQuery) -> Iterator[Row]:
         """All rows that count, in no order."""
         of_view = {"TRACES": self._traces, "SPANS": self._spans, "ASSESSMENTS": self._assessments}
-        of_trace = [one for one in query.filters if one.of == "trace"]
-        # Costs go by the time of their span, all else by that of the trace.
+        of_trace = [asked for asked in query.filters if asked.of == "trace"]
+        # A cost counts at the time of its span, all else at the time of the trace.
         by_span = query.metric in _COSTS
         first, last = (INT64_MIN, INT64_MAX) if by_span else (query.first_ms, query.last_ms)
         for experiment in self._experiments:
             for _, number in newest_traces(self._reader, experiment, first, last):
                 state = trace_by_number(self._reader, number)
-                if state is not None and all(self._holds(state, one) for one in of_trace):
+                if state is not None and all(self._holds(state, asked) for asked in of_trace):
                     yield from of_view[query.view](query, state)
 
     def _traces(self, query: MetricQuery, state: TraceState) -> Iterator[Row]:
         value = self._trace_value(query.metric, state)
-        found = {"trace_name": state.live_tags().get(TRACE_NAME_TAG), "trace_status": state.state}
-        groups = _groups(found.get, query.dimensions)
+        texts = {"trace_name": state.live_tags().get(TRACE_NAME_TAG), "trace_status": state.state}
+        groups = _groups(texts.get, query.dimensions)
         if value is not None and groups is not None:
             yield Row(state.request_ms, value, groups)
 
@@ -86,12 +86,12 @@ class MetricRows:
 
     def _spans(self, query: MetricQuery, state: TraceState) -> Iterator[Row]:
         by_span = query.metric in _COSTS
-        own = [one for one in query.filters if one.of == "span"]
+        own = [asked for asked in query.filters if asked.of == "span"]
         for span in spans_of(self._reader, state.number):
             time_ms = span.start_ns // _NS_PER_MS
             if by_span and not query.first_ms <= time_ms <= query.last_ms:
                 continue
-            if not all(_span_field(span, one.entity) == one.value for one in own):
+            if not all(_span_field(span, asked.entity) == asked.value for asked in own):
                 continue
             value = _span_value(query.metric, span)
             if value is None:
@@ -111,20 +111,20 @@ class MetricRows:
             if dimension not in _MODELS:
                 return _span_field(span, dimension.removeprefix("span_"))
             sent = attributes.get(_MODELS[dimension])
-            found = decoded(sent) if isinstance(sent, str) else None
-            return found[:_MODEL_LENGTH_MAX] if isinstance(found, str) else None
+            name = decoded(sent) if isinstance(sent, str) else None
+            return name[:_MODEL_LENGTH_MAX] if isinstance(name, str) else None
 
         return _groups(text_of, dimensions)
 
     def _assessments(self, query: MetricQuery, state: TraceState) -> Iterator[Row]:
-        own = [one for one in query.filters if one.of == "assessment"]
-        for one in valid_assessments(state):
-            fields = {"name": one.name[0], "type": one.kind}
-            value = _assessment_value(query.metric, one)
+        own = [asked for asked in query.filters if asked.of == "assessment"]
+        for assessment in valid_assessments(state):
+            fields = {"name": assessment.name[0], "type": assessment.kind}
+            value = _assessment_value(query.metric, assessment)
             if value is None or any(fields[asked.entity] != asked.value for asked in own):
                 continue
-            shown = json.dumps(decoded(one.value[0][0]))
-            named = {"assessment_name": one.name[0], "assessment_value": shown}
+            shown = json.dumps(decoded(assessment.value[0][0]))
+            named = {"assessment_name": assessment.name[0], "assessment_value": shown}
             groups = _groups(named.get, query.dimensions)
             if groups is not None:
                 yield Row(state.request_ms, value, groups)
@@ -139,7 +139,7 @@ class MetricRows:
         return self._metadata(state, asked.key) == asked.value
 
     def _metadata(self, state: TraceState, key: str) -> str | None:
-        """The metadata under a key, summed up from spans only where none was reported."""
+        """The metadata under a key; summed up from spans only if none was reported."""
         reported = state.metadata.get(key, (None,))[0]
         return trace_metadata(self._reader, state).get(key) if reported is None else reported
 
@@ -154,9 +154,9 @@ class MetricRows:
 def _groups(
     text_of: Callable[[str], str | None], dimensions: Sequence[str]
 ) -> tuple[str, ...] | None:
-    """A text for each dimension; None where there is none for one of them."""
-    found = [text for one in dimensions if (text := text_of(one)) is not None]
-    return tuple(found) if len(found) == len(dimensions) else None
+    """A text for each dimension; None if a dimension has no text."""
+    texts = [text for dimension in dimensions if (text := text_of(dimension)) is not None]
+    return tuple(texts) if len(texts) == len(dimensions) else None
 
 
 def _span_field(span: SpanState, name: str) -> str | None:
@@ -172,11 +172,11 @@ def _span_value(metric: str, span: SpanState) -> Value | None:
     return _finite(cost.get(metric)) if isinstance(cost, dict) else None
 
 
-def _assessment_value(metric: str, one: AssessmentState) -> Value | None:
-    """Numbers as they are; true and yes are 1, false and no are 0; of all else there is none."""
+def _assessment_value(metric: str, assessment: AssessmentState) -> Value | None:
+    """A number as it is; 1 for true and yes, 0 for false and no; None for all else."""
     if metric == "assessment_count":
-        return one.assessment_id
-    value = decoded(one.value[0][0])
+        return assessment.assessment_id
+    value = decoded(assessment.value[0][0])
     if isinstance(value, bool):
         return float(value)
     if isinstance(value, str):
@@ -195,7 +195,7 @@ def _finite(value: object) -> float | None:
 
 
 def _whole(value: object) -> int | None:
-    """A count of tokens, also one that was sent as a text or as 3.0."""
+    """A count of tokens; it may have been sent as a text or as 3.0."""
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return None
     try:

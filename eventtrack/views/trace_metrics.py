@@ -1,8 +1,8 @@
-"""Figures about traces: which there are, under MLflow's names, and how rows become points.
+"""Figures about traces: the metrics on offer, under MLflow's names, and points from rows.
 
-A row is one trace, one span or one assessment: its time, its value and what it is grouped by. The
-figures of a group are those of all its values; percentiles lie between two values where they have
-to (numpy's default).
+A row is a trace, a span or an assessment: its time, its value and its groups. The figures of a
+group are computed from all its values. Percentiles interpolate between two values (numpy's
+default).
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -20,7 +20,7 @@ Value = str | float
 
 
 class Offer(NamedTuple):
-    """What can be asked of one metric."""
+    """The kinds of figures and the dimensions that a metric has."""
 
     kinds: tuple[str, ...]
     dimensions: tuple[str, ...]
@@ -58,14 +58,14 @@ OFFERS: Mapping[str, Mapping[str, Offer]] = {
 
 
 class Aggregation(Record):
-    """One figure of each group: `COUNT`, `SUM`, `AVG`, `MIN`, `MAX`, or a `PERCENTILE` (0-100)."""
+    """A kind of figure: `COUNT`, `SUM`, `AVG`, `MIN`, `MAX`, or a `PERCENTILE` (0-100)."""
 
     kind: str
     percentile: float | None = None
 
     @property
     def label(self) -> str:
-        """What it is called in a point, as `AVG` or `P50.0`."""
+        """The name of the figure in a point, as `AVG` or `P50.0`."""
         return f"P{self.percentile}" if self.kind == "PERCENTILE" else self.kind
 
 
@@ -78,10 +78,10 @@ class MetricPoint(Record):
 
 
 class MetricQuery(NamedTuple):
-    """A question that can be answered. Times are milliseconds since 1970, both ends belong to it.
+    """A valid query. Times are milliseconds since 1970; both ends are included.
 
     Args:
-        interval_ms: Groups by spans of time of this length; 0 for one group.
+        interval_ms: The length of the time buckets to group by; 0 for no buckets.
     """
 
     view: str
@@ -95,7 +95,7 @@ class MetricQuery(NamedTuple):
 
 
 class Row(NamedTuple):
-    """One trace, span or assessment that counts. `groups` has a text for each dimension."""
+    """A trace, span or assessment to count. `groups` has a text for each dimension."""
 
     time_ms: int
     value: Value
@@ -113,11 +113,11 @@ def metric_query(
     start_time_ms: int | None = None,
     end_time_ms: int | None = None,
 ) -> MetricQuery:
-    """Check a question, in MLflow's words.
+    """Check a query; errors have MLflow's words.
 
     Raises:
-        InvalidValueError: There is no such metric, or it has no such figure or dimension.
-        FilterSyntaxError: A filter cannot be read, or does not apply here.
+        InvalidValueError: No such metric exists, or it has no such figure or dimension.
+        FilterSyntaxError: A filter cannot be read, or does not apply to the view.
     """
     _check(view, metric, aggregations, dimensions)
     if time_interval_seconds and (start_time_ms is None or end_time_ms is None):
@@ -139,7 +139,8 @@ def metric_query(
 def metric_points(query: MetricQuery, rows: Iterable[Row]) -> list[MetricPoint]:
     """The points of all groups in order of time, then of their dimensions.
 
-    Without groups there is one point, also of no rows where the figure is a count.
+    A query without groups has one point. With no rows it has that point only if the figure is a
+    count.
 
     Raises:
         InvalidValueError: A group lies beyond the years that a date has.
@@ -173,9 +174,9 @@ def _check(
     offer = OFFERS[view][metric]
     if not aggregations:
         raise InvalidValueError(f"aggregations must name at least one of {list(offer.kinds)}")
-    for one in aggregations:
-        _check_percentile(one)
-    if wrong := sorted({one.kind for one in aggregations} - set(offer.kinds)):
+    for aggregation in aggregations:
+        _check_percentile(aggregation)
+    if wrong := sorted({aggregation.kind for aggregation in aggregations} - set(offer.kinds)):
         raise InvalidValueError(
             f"Found invalid aggregation_type(s): {wrong}. "
             f"Supported aggregation types: {list(offer.kinds)}"
@@ -186,31 +187,34 @@ def _check(
         )
 
 
-def _check_percentile(one: Aggregation) -> None:
-    wanted = one.kind == "PERCENTILE"
-    if wanted and one.percentile is None:
+def _check_percentile(aggregation: Aggregation) -> None:
+    wanted = aggregation.kind == "PERCENTILE"
+    if wanted and aggregation.percentile is None:
         raise InvalidValueError("Percentile value is required for PERCENTILE aggregation")
-    if wanted and one.percentile is not None and not 0 <= one.percentile <= 100:
-        raise InvalidValueError(f"Percentile value must be between 0 and 100, got {one.percentile}")
-    if not wanted and one.percentile is not None:
+    if wanted and aggregation.percentile is not None and not 0 <= aggregation.percentile <= 100:
         raise InvalidValueError(
-            f"Percentile value is only allowed for PERCENTILE aggregation type, got {one.kind}"
+            f"Percentile value must be between 0 and 100, got {aggregation.percentile}"
+        )
+    if not wanted and aggregation.percentile is not None:
+        raise InvalidValueError(
+            "Percentile value is only allowed for PERCENTILE aggregation type, "
+            f"got {aggregation.kind}"
         )
 
 
 def _figures(query: MetricQuery, values: Sequence[Value]) -> dict[str, float]:
     if query.aggregations[0].kind == "COUNT":
-        # The rows of sessions are one for each trace.
+        # A session has a row for each of its traces.
         count = len(set(values)) if query.metric == "session_count" else len(values)
-        return {one.label: float(count) for one in query.aggregations}
+        return {aggregation.label: float(count) for aggregation in query.aggregations}
     numbers = sorted(value for value in values if not isinstance(value, str))
     if not numbers:
         return {}
     return {
-        one.label: _percentile(numbers, one.percentile)
-        if one.percentile is not None
-        else _FIGURES[one.kind](numbers)
-        for one in query.aggregations
+        aggregation.label: _percentile(numbers, aggregation.percentile)
+        if aggregation.percentile is not None
+        else _FIGURES[aggregation.kind](numbers)
+        for aggregation in query.aggregations
     }
 
 

@@ -1,7 +1,7 @@
-"""Search over traces: a walk of an experiment's traces from the newest, each tested as it comes.
+"""Search over traces: walks the traces of some experiments from the newest on and tests each.
 
-A page of the newest matches costs only what it passes over. A filter by time bounds the walk; any
-other order looks at all of them. Spans, and their bodies, are read only when a filter asks.
+A page of the newest matches costs only the traces that the walk passes. A filter by time bounds
+the walk; any other order reads all traces. Spans and bodies are read only if a filter asks.
 """
 
 import contextlib
@@ -41,7 +41,7 @@ class TraceSearch:
     """One search, within one read of the views.
 
     Args:
-        experiments: Where to look; traces elsewhere are never seen.
+        experiments: The experiments to search; no other traces are read.
         read_blob: Reads the bodies of large spans.
     """
 
@@ -57,12 +57,12 @@ class TraceSearch:
     ) -> list[TraceState]:
         """The matches `[start, stop)`, ordered as asked, then newest first, then by trace id."""
         test = self._test(expression) if expression is not None else None
-        found: Iterator[TraceState] = (
+        states: Iterator[TraceState] = (
             state for state in self._newest(*_times(expression)) if test is None or test(state)
         )
         if order and not _is_natural(order):
-            found = iter(self._sorted(list(found), order))
-        return list(islice(found, start, stop))
+            states = iter(self._sorted(list(states), order))
+        return list(islice(states, start, stop))
 
     def _newest(self, first_ms: int, last_ms: int) -> Iterator[TraceState]:
         walks = [
@@ -80,7 +80,7 @@ class TraceSearch:
                 state.number: self._value(state, term.field.kind, term.field.key)
                 for state in states
             }
-            # Numbers and texts never meet under one field; whatever has no value comes last.
+            # A field has numbers or texts, never both. Traces without a value come last.
             states.sort(key=lambda state: _sort_key(keys[state.number]), reverse=not term.ascending)
             states.sort(key=lambda state: keys[state.number] is None)
         return states
@@ -101,7 +101,7 @@ class TraceSearch:
         return self._compare(expression)
 
     def _all(self, parts: Sequence[Expression]) -> Test:
-        """All parts hold; those about spans hold of one and the same span."""
+        """A test that all parts hold; the parts about spans have to hold for the same span."""
         tests = [self._test(part) for part in parts if not _is_of_spans(part)]
         of_span = [self._span_test(part) for part in parts if _is_of_spans(part)]
 
@@ -137,7 +137,7 @@ class TraceSearch:
         return lambda state: _passes(test, self._value(state, kind, key))
 
     def _value(self, state: TraceState, kind: str, key: str) -> str | int | None:
-        """The value of a trace under a field; None where it has none."""
+        """The value of a trace under a field; None without a value."""
         if kind == "tag":
             return state.tags.get(key, (None,))[0]
         if kind == "metadata":
@@ -149,7 +149,7 @@ class TraceSearch:
         if key == "end_time_ms":
             return state.request_ms + (state.duration_ms or 0)
         report = state.report[0]
-        found: dict[str, str | int | None] = {
+        values: dict[str, str | int | None] = {
             "request_id": state.trace_id,
             "timestamp_ms": state.request_ms,
             "execution_time_ms": state.duration_ms,
@@ -157,7 +157,7 @@ class TraceSearch:
             "client_request_id": None if report is None else report.client_request_id,
             "experiment_id": state.experiment_id,
         }
-        return found.get(key)
+        return values.get(key)
 
     def _span_test(self, expression: Expression) -> SpanTest:
         assert isinstance(expression, Comparison)
@@ -179,14 +179,14 @@ class TraceSearch:
         if key in ("text", SPAN_CONTENT):
             return body.decode("utf-8", "replace")
         attributes = msgspec.json.decode(body).get("attributes", {})
-        found = attributes.get(key.removeprefix(SPAN_ATTRIBUTE_PREFIX))
-        value = decoded(found) if isinstance(found, str) else found
+        sent = attributes.get(key.removeprefix(SPAN_ATTRIBUTE_PREFIX))
+        value = decoded(sent) if isinstance(sent, str) else sent
         if value is None or isinstance(value, str):
             return value
         return msgspec.json.encode(value).decode()
 
     def _body(self, state: TraceState, span: SpanState) -> bytes:
-        """The JSON of a span; of one whose bytes are not on this machine an empty object."""
+        """The JSON of a span; an empty object if its bytes are not on this machine."""
         if not span.in_blob:
             return span_body(self._reader, state.number, span.span_id) or b"{}"
         with contextlib.suppress(NotFoundError):
@@ -199,11 +199,16 @@ def _assessment_test(comparison: Comparison) -> Test:
     operator, wanted = comparison.operator, comparison.value
     if kind == "issue":
         return lambda state: any(
-            one.kind == kind and one.name[0] == wanted for one in state.live_assessments()
+            assessment.kind == kind and assessment.name[0] == wanted
+            for assessment in state.live_assessments()
         )
 
     def named(state: TraceState) -> list[AssessmentState]:
-        return [one for one in valid_assessments(state) if one.kind == kind and one.name[0] == name]
+        return [
+            assessment
+            for assessment in valid_assessments(state)
+            if assessment.kind == kind and assessment.name[0] == name
+        ]
 
     if operator == "IS NULL":
         return lambda state: not named(state)
@@ -211,24 +216,24 @@ def _assessment_test(comparison: Comparison) -> Test:
         return lambda state: bool(named(state))
     if operator[0] in "<>":
         return lambda state: any(
-            _compare_number(_number(one), operator, wanted) for one in named(state)
+            _compare_number(_number(assessment), operator, wanted) for assessment in named(state)
         )
     test = text_test(operator, wanted)
     # `= 'true'` means the boolean as well as the text.
     either = any if operator != "!=" else all
     return lambda state: any(
-        either(map(test, {str(one.value[0][0]), str(decoded(one.value[0][0]))}))
-        for one in named(state)
+        either(map(test, {str(assessment.value[0][0]), str(decoded(assessment.value[0][0]))}))
+        for assessment in named(state)
     )
 
 
-def _number(one: AssessmentState) -> float | None:
-    found = decoded(one.value[0][0])
-    return found if isinstance(found, int | float) and not isinstance(found, bool) else None
+def _number(assessment: AssessmentState) -> float | None:
+    value = decoded(assessment.value[0][0])
+    return value if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
-def _compare_number(found: object, operator: str, wanted: object) -> bool:
-    return isinstance(found, int | float) and compare_number(found, operator, wanted)
+def _compare_number(value: object, operator: str, wanted: object) -> bool:
+    return isinstance(value, int | float) and compare_number(value, operator, wanted)
 
 
 def _passes(test: Callable[[str], bool], value: object) -> bool:
@@ -243,7 +248,7 @@ def _is_of_spans(expression: Expression) -> bool:
 
 
 def _is_natural(order: Sequence[OrderTerm]) -> bool:
-    """Whether an order is the one in which traces are walked."""
+    """Whether an order is the order of the walk."""
     term = order[0]
     return (
         term.field.kind == "attribute"
@@ -254,7 +259,7 @@ def _is_natural(order: Sequence[OrderTerm]) -> bool:
 
 
 def _times(expression: Expression | None) -> tuple[int, int]:
-    """The least and the greatest time that a trace can have that matches."""
+    """The least and the greatest time of a trace that can match."""
     first, last = INT64_MIN, INT64_MAX
     parts = expression.parts if isinstance(expression, And) else (expression,)
     for part in parts:

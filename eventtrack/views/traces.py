@@ -1,4 +1,4 @@
-"""Traces as records: what a program did for one request, step by step, and how it was judged."""
+"""Traces as records: the steps of a program for one request, and assessments of them."""
 
 import json
 import math
@@ -20,8 +20,7 @@ from eventtrack.tags import (
 from eventtrack.views.entities import EntityReader
 from eventtrack.views.records import Record
 
-# MLflow's names (tracing/constant.py) for what is known of a trace beside its fields.
-
+# MLflow's names (tracing/constant.py) of the sums over spans.
 _TOKENS = ("input_tokens", "output_tokens", "total_tokens")
 _CACHE_TOKENS = (
     "cache_read_input_tokens",
@@ -42,7 +41,7 @@ class TraceStatus:
 
 
 class AssessmentFailure(Record):
-    """Why an assessment could not be made."""
+    """The reason for which an assessment failed."""
 
     error_code: str
     error_message: str | None = None
@@ -50,11 +49,11 @@ class AssessmentFailure(Record):
 
 
 class Assessment(Record):
-    """What somebody says of a trace, or of one of its spans. Times are milliseconds since 1970.
+    """A judgement about a trace or a span of it. Times are milliseconds since 1970.
 
     Args:
         kind: `feedback`, `expectation` or `issue`.
-        value: Anything that JSON can say.
+        value: Any value that JSON can hold.
         valid: False while another assessment overrides this one.
     """
 
@@ -77,12 +76,13 @@ class Assessment(Record):
 
 
 class TraceInfo(Record):
-    """A trace without its spans. Times are milliseconds, the first one since 1970.
+    """A trace without its spans. `request_time` and `execution_duration` are milliseconds.
 
     Args:
-        run_ids: The runs it was linked to, beside the one that its metadata may name.
-        span_count: How many spans are there.
-        artifact_uri: Where its files are.
+        request_time: The begin, since 1970.
+        run_ids: The runs that the trace was linked to; its metadata may name a further run.
+        span_count: The number of stored spans.
+        artifact_uri: The URI of the trace's files.
     """
 
     trace_id: str
@@ -102,7 +102,7 @@ class TraceInfo(Record):
 
     @property
     def complete(self) -> bool:
-        """Whether there are spans, and as many as its program said it made."""
+        """Whether there are spans, and at least as many as the metadata announce."""
         try:
             due = msgspec.json.decode(self.trace_metadata.get(TRACE_SIZE_KEY, "{}")).get(
                 "num_spans", 0
@@ -113,11 +113,11 @@ class TraceInfo(Record):
 
 
 class Span(Record):
-    """One step of a trace. Times are nanoseconds since 1970.
+    """A step of a trace. Times are nanoseconds since 1970.
 
     Args:
         body: The whole span as JSON (docs/format.md, section 9).
-        about_trace: What it tells of its whole trace; only when it is logged.
+        about_trace: Facts about the whole trace that the span carries; only when it is logged.
     """
 
     trace_id: str
@@ -133,12 +133,12 @@ class Span(Record):
 
     def content(self) -> dict[str, Any]:
         """The whole span, decoded."""
-        found: dict[str, Any] = msgspec.json.decode(self.body)
-        return found
+        content: dict[str, Any] = msgspec.json.decode(self.body)
+        return content
 
 
 class Trace(Record):
-    """A trace with its spans: the root first, then in order of their starts."""
+    """A trace with its spans: the root first, then the others in order of start."""
 
     info: TraceInfo
     spans: list[Span]
@@ -165,21 +165,21 @@ def trace_info(entities: EntityReader, state: TraceState) -> TraceInfo:
 
 
 def trace_metadata(reader: Reader, state: TraceState) -> dict[str, str]:
-    """What was reported of a trace, and where nothing was, what its spans tell."""
-    found: dict[str, str] = {}
+    """The metadata of a trace: reported values, or else values taken from its spans."""
+    derived: dict[str, str] = {}
     if "session" in state.told:
-        found[TRACE_SESSION_KEY] = state.told["session"][0]
+        derived[TRACE_SESSION_KEY] = state.told["session"][0]
     if "user" in state.told:
-        found[TRACE_USER_KEY] = state.told["user"][0]
+        derived[TRACE_USER_KEY] = state.told["user"][0]
     reported = state.live_metadata()
     if state.sums and not (TRACE_USAGE_KEY in reported and TRACE_COST_KEY in reported):
         spans = spans_of(reader, state.number)
-        found |= {
+        derived |= {
             key: json.dumps(sums)
             for key, sums in ((TRACE_USAGE_KEY, token_usage(spans)), (TRACE_COST_KEY, cost(spans)))
             if sums
         }
-    return found | reported
+    return derived | reported
 
 
 def linked_runs(state: TraceState) -> list[str]:
@@ -190,25 +190,28 @@ def linked_runs(state: TraceState) -> list[str]:
 def assessments(state: TraceState) -> list[Assessment]:
     """The assessments of a trace, oldest first."""
     live = state.live_assessments()
-    replaced = {one.overrides for one in live}
-    return [_assessment(state, one, one.assessment_id not in replaced) for one in live]
+    replaced = {assessment.overrides for assessment in live}
+    return [
+        _assessment(state, assessment, assessment.assessment_id not in replaced)
+        for assessment in live
+    ]
 
 
 def valid_assessments(state: TraceState) -> list[AssessmentState]:
-    """The assessments that no other one overrides."""
+    """The assessments that no other assessment overrides."""
     live = state.live_assessments()
-    replaced = {one.overrides for one in live}
-    return [one for one in live if one.assessment_id not in replaced]
+    replaced = {assessment.overrides for assessment in live}
+    return [assessment for assessment in live if assessment.assessment_id not in replaced]
 
 
 def token_usage(spans: Sequence[SpanState]) -> dict[str, float]:
-    """The tokens that the spans of a trace used together."""
-    return _sums(spans, {one.span_id: one.usage for one in spans}, _TOKENS, _CACHE_TOKENS)
+    """The sums of tokens that the spans of a trace used."""
+    return _sums(spans, {span.span_id: span.usage for span in spans}, _TOKENS, _CACHE_TOKENS)
 
 
 def cost(spans: Sequence[SpanState]) -> dict[str, float]:
-    """What the spans of a trace cost together, in US dollars."""
-    return _sums(spans, {one.span_id: one.cost for one in spans}, _COSTS, ())
+    """The sums of costs of the spans of a trace, in US dollars."""
+    return _sums(spans, {span.span_id: span.cost for span in spans}, _COSTS, ())
 
 
 def _sums(
@@ -217,29 +220,29 @@ def _sums(
     keys: Iterable[str],
     optional: Iterable[str],
 ) -> dict[str, float]:
-    """Sums over the tree: a span that tells a sum speaks for all spans below it."""
-    told = {span_id: found for span_id, text in texts.items() if (found := _numbers(text))}
-    parents = {one.span_id: one.parent_id for one in spans}
-    sums: dict[str, float] = dict.fromkeys(keys, 0) if told else {}
-    spoken_for: dict[str | None, bool] = {None: False}
-    for span_id, found in told.items():
-        if not _is_below(parents.get(span_id), parents, told, spoken_for):
-            for key in (*keys, *(one for one in optional if one in found)):
-                sums[key] = sums.get(key, 0) + found.get(key, 0)
+    """Sums over the tree of spans: the numbers of a span include all spans below it."""
+    given = {span_id: numbers for span_id, text in texts.items() if (numbers := _numbers(text))}
+    parents = {span.span_id: span.parent_id for span in spans}
+    sums: dict[str, float] = dict.fromkeys(keys, 0) if given else {}
+    known: dict[str | None, bool] = {None: False}
+    for span_id, numbers in given.items():
+        if not _is_below(parents.get(span_id), parents, given, known):
+            for key in (*keys, *(key for key in optional if key in numbers)):
+                sums[key] = sums.get(key, 0) + numbers.get(key, 0)
     return sums
 
 
 def _is_below(
     span_id: str | None,
     parents: Mapping[str, str | None],
-    told: Mapping[str, object],
+    given: Mapping[str, object],
     known: dict[str | None, bool],
 ) -> bool:
-    """Whether a span or one above it tells a sum; what is found out is noted for the path."""
+    """Whether a span or a span above it has numbers; notes the answer for the path in `known`."""
     path: list[str] = []
     while span_id is not None and span_id not in known:
         path.append(span_id)
-        known[span_id] = span_id in told  # also ends a ring
+        known[span_id] = span_id in given  # also ends a ring
         if known[span_id]:
             break
         span_id = parents.get(span_id)
@@ -249,34 +252,34 @@ def _is_below(
 
 
 def _numbers(text: str) -> dict[str, float]:
-    """The finite numbers of a JSON object; nothing for a text that is none."""
+    """The finite numbers of a JSON object; nothing if the text is no JSON object."""
     try:
-        found = msgspec.json.decode(text or "{}")
+        content = msgspec.json.decode(text or "{}")
     except msgspec.DecodeError:
         return {}
-    if not isinstance(found, dict):
+    if not isinstance(content, dict):
         return {}
     return {
         key: number
-        for key, number in found.items()
+        for key, number in content.items()
         if isinstance(number, int | float)
         and not isinstance(number, bool)
         and math.isfinite(number)
     }
 
 
-def _assessment(trace: TraceState, one: AssessmentState, valid: bool) -> Assessment:
-    (value, error), _ = one.value
+def _assessment(trace: TraceState, assessment: AssessmentState, valid: bool) -> Assessment:
+    (value, error), _ = assessment.value
     return Assessment(
-        assessment_id=one.assessment_id,
+        assessment_id=assessment.assessment_id,
         trace_id=trace.trace_id,
-        kind=one.kind,
-        name=one.name[0],
+        kind=assessment.kind,
+        name=assessment.name[0],
         value=decoded(value),
-        source_type=one.source_type,
-        source_id=one.source_id,
-        create_time_ms=one.created_ms,
-        last_update_time_ms=one.updated_ms,
+        source_type=assessment.source_type,
+        source_id=assessment.source_id,
+        create_time_ms=assessment.created_ms,
+        last_update_time_ms=assessment.updated_ms,
         error=None
         if error is None
         else AssessmentFailure(
@@ -284,17 +287,17 @@ def _assessment(trace: TraceState, one: AssessmentState, valid: bool) -> Assessm
             error_message=error.message,
             stack_trace=error.stack_trace,
         ),
-        span_id=one.span_id,
-        run_id=one.run_id,
-        rationale=one.rationale[0],
-        metadata={key: text for key, (text, _) in one.metadata.items() if text is not None},
-        overrides=one.overrides,
+        span_id=assessment.span_id,
+        run_id=assessment.run_id,
+        rationale=assessment.rationale[0],
+        metadata={key: text for key, (text, _) in assessment.metadata.items() if text is not None},
+        overrides=assessment.overrides,
         valid=valid,
     )
 
 
 def decoded(value: str) -> Any:
-    """The value of a JSON text; a text of others that is no JSON stands for itself."""
+    """The value of a JSON text; a text of other programs that is no JSON stands as it is."""
     try:
         return msgspec.json.decode(value)
     except msgspec.DecodeError:

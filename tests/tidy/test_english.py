@@ -34,7 +34,6 @@ UNREVISED = frozenset(
             "store",
             "sync",
             "transfer",
-            "views",
         ),
     }
 )
