@@ -5,8 +5,6 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-import msgspec
-
 from eventtrack.errors import EventtrackError
 from eventtrack.log import files
 from eventtrack.log.durable import create_file
@@ -14,7 +12,7 @@ from eventtrack.rescue.damaged import WINDOW_BYTES, DamagedFile
 from eventtrack.rescue.report import SalvageReport
 from eventtrack.store import Store
 from eventtrack.sync import RemoteAddress, Remotes
-from eventtrack.sync.remotes import REMOTES_FILE
+from eventtrack.sync.remotes import REMOTES_FILE, decode_remotes
 from eventtrack.tokens import TOKENS_FILE, Tokens
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
@@ -50,8 +48,8 @@ def take_files(old: Path, store: Store, report: SalvageReport) -> list[str]:
         for address in _read_remotes(old):
             remotes.add(address.name, address.url, address.wanted)
             urls.append(address.url)
-    except (EventtrackError, msgspec.DecodeError) as error:
-        report.note(f"the names of remotes cannot be read: {error}")
+    except EventtrackError as error:
+        report.note(f"the names of remotes: {error.message}")
     _take_locations(old, store, report)
     tokens = Tokens(old)
     try:
@@ -83,7 +81,7 @@ def _read_remotes(old: Path) -> list[RemoteAddress]:
     if not path.exists():
         return []
     with DamagedFile(path) as file:
-        return msgspec.json.decode(file.read(0, _SMALL_BYTES_MAX), type=list[RemoteAddress])
+        return decode_remotes(file.read(0, _SMALL_BYTES_MAX), path)
 
 
 def _blob_files(folder: Path) -> Iterator[Path]:

@@ -6,7 +6,13 @@ from pathlib import Path
 
 import msgspec
 
-from eventtrack.errors import RESCUE, EventtrackError, NotFoundError, StoreReadOnlyError
+from eventtrack.errors import (
+    RESCUE,
+    CorruptionError,
+    EventtrackError,
+    NotFoundError,
+    StoreReadOnlyError,
+)
 from eventtrack.events.envelope import Envelope
 from eventtrack.events.reading import DAMAGED, read
 from eventtrack.log import erasure, files, merkle
@@ -21,6 +27,7 @@ from eventtrack.projections.skipped import FAILED
 from eventtrack.store.blobs import live_blobs
 from eventtrack.store.clocks import wrong_clocks
 from eventtrack.store.engine import Engine
+from eventtrack.store.locations import read_note
 from eventtrack.store.places import open_regular
 from eventtrack.store.skips import SkippedEnvelope, skipped_envelopes
 from eventtrack.store.snapshot import Moment, folded
@@ -80,6 +87,7 @@ def check_store(engine: Engine, progress: Progress | None = None) -> CheckReport
         return report
     report = check_log(engine, progress)
     _check_set_aside(engine, report)
+    _check_locations(engine.path / files.LOCATIONS, report)
     _check_journals(engine.path / files.JOURNAL, report)
     if report.ok:
         _check_views(engine, report)
@@ -277,6 +285,16 @@ def _check_set_aside(engine: Engine, report: CheckReport) -> None:
                     "pull from a machine that has it; if there is none, `eventtrack redact "
                     f"{position}.0` lets what follows it be synced",
                 )
+
+
+def _check_locations(folder: Path, report: CheckReport) -> None:
+    for note in sorted(folder.glob("[0-9a-f]*")):
+        try:
+            read_note(note)
+        except OSError as error:
+            report.note(f"location {note.name}", f"it cannot be read: {error}", _RESTORE)
+        except CorruptionError as error:
+            report.note(f"location {note.name}", error.message, error.hint)
 
 
 def _check_views(engine: Engine, report: CheckReport) -> None:

@@ -10,13 +10,16 @@ import contextlib
 import hashlib
 import os
 import secrets
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
 
+from eventtrack.errors import CorruptionError, EventtrackWarning
 from eventtrack.events.reading import events_of
 from eventtrack.events.types import ExperimentCreated
 from eventtrack.log import files
+from eventtrack.log.checked import UNREADABLE, decode_checked, encode_checked
 from eventtrack.log.filesystem import sync_folder, translate_os_error
 from eventtrack.log.protocol import EventLog
 from eventtrack.projections.tables import Reader
@@ -67,11 +70,15 @@ class Locations:
 
     def given(self, reader: Reader, experiment_id: str) -> str | None:
         """The folder that an experiment was given here; None for an experiment without one."""
+        note = self._folder / _name(experiment_id)
         try:
-            return (self._folder / _name(experiment_id)).read_text("utf-8")
+            return read_note(note)
         except FileNotFoundError:
             return None if self._folder.is_dir() else self._born_here(reader, experiment_id)
-        except (OSError, UnicodeDecodeError):
+        except OSError:
+            return None
+        except CorruptionError as error:  # its files are not to be had; all else of it is
+            warnings.warn(str(error), EventtrackWarning, stacklevel=2)
             return None
 
     def adopt(self) -> None:
@@ -120,11 +127,29 @@ class Locations:
         return None
 
 
+def read_note(note: Path) -> str:
+    """The folder that a note says.
+
+    Raises:
+        OSError: It cannot be read, or is not there.
+        CorruptionError: It is not what was written.
+    """
+    data = note.read_bytes()
+    try:
+        # Notes of before are a path alone, which no wrong bit makes of the lines of a later one.
+        return data.decode() if data[:1] == b"/" or b"\n" not in data else decode_checked(data, str)
+    except UNREADABLE as error:
+        raise CorruptionError(
+            f"cannot read {note}, which says where files of an experiment lie: {error}",
+            hint="restore it from a backup, or write the folder's path into it, and nothing else",
+        ) from error
+
+
 def _write(folder: Path, experiment_id: str, location: str) -> None:
     draft = folder / f".{secrets.token_hex(8)}"
     try:
-        with draft.open("x", encoding="utf-8") as file:
-            file.write(location)
+        with draft.open("xb") as file:
+            file.write(encode_checked(location))
             file.flush()
             os.fsync(file.fileno())
         draft.replace(folder / _name(experiment_id))

@@ -8,7 +8,13 @@ from urllib.parse import unquote, urlsplit
 
 import msgspec
 
-from eventtrack.errors import AlreadyExistsError, InvalidValueError, NotFoundError
+from eventtrack.errors import (
+    AlreadyExistsError,
+    CorruptionError,
+    InvalidValueError,
+    NotFoundError,
+)
+from eventtrack.log.checked import UNREADABLE, decode_checked, encode_checked
 from eventtrack.log.durable import make_folder, rewrite_in_turn, rewrite_note
 from eventtrack.log.filesystem import translate_os_error
 from eventtrack.rest.address import SCHEMES
@@ -52,12 +58,7 @@ class Remotes:
             return []
         except OSError as error:
             raise translate_os_error(error, f"read {self._file}") from error
-        try:
-            return msgspec.json.decode(data, type=list[RemoteAddress])
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            raise InvalidValueError(
-                f"cannot read {self._file}: {error}", hint="mend it, or delete it and add them anew"
-            ) from error
+        return decode_remotes(data, self._file)
 
     def add(self, name: str, url: str, wanted: Selection | None = None) -> RemoteAddress:
         """Remember a remote.
@@ -150,7 +151,7 @@ class Remotes:
         """Remember feeds with two histories."""
         known = self.forks()
         if found.items() - known.items():
-            self.replace(self._forks, {**known, **found})
+            self._replace(self._forks, msgspec.json.format(msgspec.json.encode({**known, **found})))
 
     def note(self, file: Path, value: object) -> None:
         """Write a file of this folder that only saves work: see `rewrite_note`.
@@ -164,14 +165,29 @@ class Remotes:
         return next((one for one in self.list() if one.name == name), None)
 
     def _write(self, remotes: Sequence[RemoteAddress]) -> None:
-        self.replace(self._file, sorted(remotes, key=_name_of))
+        self._replace(self._file, encode_checked(sorted(remotes, key=_name_of)))
 
-    def replace(self, file: Path, value: object) -> None:
+    def _replace(self, file: Path, data: bytes) -> None:
         """Write a file of this folder anew: whoever reads it sees the old one or the new one."""
         try:
-            rewrite_in_turn(file, msgspec.json.format(msgspec.json.encode(value)))
+            rewrite_in_turn(file, data)
         except OSError as error:
             raise translate_os_error(error, f"write {file}") from error
+
+
+def decode_remotes(data: bytes, file: Path) -> list[RemoteAddress]:
+    """The remotes in the bytes of a store's `remotes.json`.
+
+    Raises:
+        CorruptionError: They are not what was written.
+    """
+    try:
+        return decode_checked(data, list[RemoteAddress])
+    except UNREADABLE as error:
+        raise CorruptionError(
+            f"cannot read {file}: {error}",
+            hint="restore it from a backup; or delete it and add the remotes anew",
+        ) from error
 
 
 def open_remote(url: str, *, create: bool = False) -> Remote:

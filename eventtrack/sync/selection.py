@@ -13,6 +13,7 @@ from eventtrack.events.envelope import Envelope
 from eventtrack.events.reading import events_of
 from eventtrack.events.redaction import is_redaction
 from eventtrack.ids import experiment_id
+from eventtrack.log.checked import UNREADABLE, decode_checked
 from eventtrack.store.replication import Replication
 from eventtrack.views.records import Record
 
@@ -39,8 +40,8 @@ def leaves_out(store: Replication) -> bool:
 
 def _noted(note: Path) -> Selection:
     try:
-        return msgspec.json.decode(note.read_bytes(), type=Selection)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        return decode_checked(note.read_bytes(), Selection)
+    except UNREADABLE as error:
         raise CorruptionError(
             f"cannot read {note}, which says what was last pulled: {error}",
             hint="delete it, and pull with --experiment or --run again if only a part is wanted",

@@ -16,6 +16,7 @@ from eventtrack.errors import (
 )
 from eventtrack.events.envelope import Envelope
 from eventtrack.log import files
+from eventtrack.log.checked import encode_checked
 from eventtrack.store import Store, open_store
 from eventtrack.store.clocks import wrong_clocks
 from eventtrack.store.replication import Replication
@@ -179,7 +180,7 @@ def _pull(
 ) -> None:
     """Pull what is wanted; what was left out before is asked for again if other things were."""
     wanted = address.wanted if ways.wanted is None else ways.wanted
-    note, said = remotes.ledger(address, "wanted"), msgspec.json.encode(wanted)
+    note, said = remotes.ledger(address, "wanted"), encode_checked(wanted)
     if not wanted:
         pull(here, other, theirs, report, progress)
     else:

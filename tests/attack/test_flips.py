@@ -9,12 +9,16 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from eventtrack.audit.auditor import Auditor
-from eventtrack.errors import EventtrackError
+from eventtrack.errors import EventtrackError, EventtrackWarning
+from eventtrack.log import files
 from eventtrack.store import Store, open_store
-from eventtrack.sync import synchronize
+from eventtrack.store.locations import read_note
+from eventtrack.sync import Remotes, Ways, synchronize
+from eventtrack.sync.selection import Selection, leaves_out
 from eventtrack.tokens import Tokens
 from tests.attack import damaged
 from tests.attack.damaged import OTHER, SAME, TOLD, copied, flip, in_child, some_bits, told_or
@@ -121,6 +125,56 @@ def test_a_bit_of_the_tokens_is_told_or_refuses_the_token(store: Path) -> None:
                 told += 1
             flip(made / "tokens.json", bit)
         assert told
+
+
+def test_a_bit_of_the_small_files_is_told_or_changes_nothing(store: Path, tmp_path: Path) -> None:
+    with copied(store) as made:
+        opened = open_store(made)
+        opened.experiments.create("elsewhere", str(tmp_path / "files"))
+        remotes = Remotes(opened.replication)
+        added = remotes.add("lab", "ssh://lab/data/runs", Selection(runs=["a"]))
+        for wanted in (None, Selection(runs=["a"])):
+            synchronize(opened, str(tmp_path / "remote"), Ways(wanted=wanted))
+        [location], [part] = made.glob("locations/*"), made.glob("remotes/*.wanted")
+        reads: dict[Path, tuple[Callable[[], object], object]] = {
+            made / "remotes" / "remotes.json": (remotes.list, [added]),
+            location: (partial(read_note, location), str(tmp_path / "files")),
+            part: (partial(leaves_out, opened.replication), True),
+            made / "FORMAT": (partial(files.prepare, made, create=False), None),
+        }
+        for file, (work, whole) in reads.items():
+            told = 0
+            for bit in range(8 * file.stat().st_size):
+                flip(file, bit)
+                try:
+                    assert work() == whole, f"bit {bit} of {file}"
+                except EventtrackError:
+                    told += 1
+                flip(file, bit)
+            assert told, file
+        opened.close()
+
+
+def test_small_files_of_before_are_read(store: Path, tmp_path: Path) -> None:
+    with copied(store) as made:
+        opened = open_store(made)
+        experiment_id = opened.experiments.create("elsewhere", str(tmp_path / "files"))
+        remotes = Remotes(opened.replication)
+        added = remotes.add("lab", "ssh://lab/data/runs")
+        [location] = made.glob("locations/*")
+        location.write_text(str(tmp_path / "files"))
+        (made / "remotes" / "remotes.json").write_bytes(msgspec.json.encode([added]))
+        (made / "remotes" / "0123456789abcdef.wanted").write_bytes(b'{"experiments":[],"runs":[]}')
+        assert remotes.list() == [added]
+        assert read_note(location) == str(tmp_path / "files")
+        assert leaves_out(opened.replication) is False
+        assert opened.maintenance.check().ok
+        location.write_text('["00", "/elsewhere"]\n')
+        [problem] = opened.maintenance.check().problems
+        assert problem.where == f"location {location.name}"
+        with pytest.warns(EventtrackWarning, match="where files of an experiment lie"):
+            assert opened.experiments.get(experiment_id).name == "elsewhere"
+        opened.close()
 
 
 def test_a_bit_of_a_key_is_told(store: Path) -> None:
