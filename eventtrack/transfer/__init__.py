@@ -1,1 +1,1 @@
-"""Histories of other trackers, brought in; ours, taken out (docs/imports.md)."""
+"""Imports histories of other trackers and exports ours (docs/imports.md)."""

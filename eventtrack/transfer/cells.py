@@ -36,9 +36,9 @@ _OTHER_TIMES = ("%Y-%m-%d_%H-%M-%S", "%Y/%m/%d %H:%M:%S", "%Y/%m/%d %H:%M", "%a 
 
 @dataclass
 class Read:
-    """A column as it was read: a number or a time in milliseconds for each cell, None for odd ones.
+    """A column as it was read: a number or a time in ms for each cell, None for odd cells.
 
-    `way` says how, where that is not plain.
+    `way` says how the column was read if other ways were possible.
     """
 
     values: list[Any]
@@ -52,7 +52,7 @@ class Read:
 
 @dataclass(frozen=True)
 class Habits:
-    """The way a whole table writes its numbers: it settles `1,234` in one of its columns."""
+    """The way a whole table writes its numbers; it decides how `1,234` in a column is read."""
 
     comma: bool = False  # some cell can only have a decimal comma
     point: bool = False  # some cell can only have a decimal point
@@ -86,7 +86,7 @@ def numbers(cells: Sequence[Any], table: Habits) -> Read | None:
         return None
     best = min(plain, comma, key=lambda read: read.odd)
     if plain.odd == comma.odd and repr(plain.values) != repr(comma.values):
-        # `1,234` and `1.234`: the rest of the table tells, else nobody can.
+        # `1,234` and `1.234`: only the rest of the table can decide.
         if table.comma and not table.point:
             best = comma
         elif table.point or not any(map(is_ambiguous, cells)):
@@ -97,7 +97,7 @@ def numbers(cells: Sequence[Any], table: Habits) -> Read | None:
 
 
 def is_ambiguous(cell: Any) -> bool:
-    """Whether a cell alone may be a number with thousands and one with decimals, like `1,234`."""
+    """Whether a cell like `1,234` can be read both with thousands and with decimals."""
     return isinstance(cell, str) and bool(_EITHER.fullmatch(cell.removesuffix("%").strip()))
 
 
@@ -115,10 +115,11 @@ def durations(cells: Sequence[Any]) -> Read | None:
 
 
 def times(cells: Sequence[Any]) -> Read | None:
-    """A column of times in milliseconds since 1970; None if fewer than half of its cells are.
+    """A column of times in milliseconds since 1970; None if fewer than half of its cells are times.
 
-    Numbers are seconds, milliseconds, microseconds or nanoseconds by their size; texts are dates,
-    in UTC where they name no zone. Small numbers count from something else than 1970.
+    The size of a number decides whether it is in seconds, milliseconds, microseconds or
+    nanoseconds. Texts are dates, in UTC unless they name a zone. A small number is no time: it
+    counts from another moment than 1970.
     """
     units = Counter(_unit(value) for cell in cells if (value := _exact(cell)) is not None)
     by_unit = [(count, unit) for unit, count in units.items() if unit]
@@ -132,7 +133,7 @@ def times(cells: Sequence[Any]) -> Read | None:
 
 
 def date(cell: Any) -> int | None:
-    """A date in milliseconds since 1970, UTC where it names no zone; None for anything else."""
+    """A date in milliseconds since 1970, UTC unless it names a zone; None for anything else."""
     if not isinstance(cell, str) or len(cell) < len("20240503"):
         return None
     text = cell.strip()
@@ -159,7 +160,7 @@ def milliseconds(cell: Any) -> int | None:
 
 
 def whole(cell: Any, value: float | None) -> int | None:
-    """A cell that was read as `value` as a step: a whole number of 64 bits; None for another."""
+    """The step in a cell that was read as `value`; None unless it is a whole number of 64 bits."""
     exact = _exact(cell)
     if not isinstance(exact, int):
         exact = None if value is None else _whole(value)
@@ -171,7 +172,7 @@ def _whole(value: float) -> int | None:
 
 
 def _exact(cell: Any) -> int | float | None:
-    """A plain number, an integer as such: a float would round nanoseconds."""
+    """A plain number; integers stay integers, since a float would round nanoseconds."""
     if isinstance(cell, bool):
         return None
     if isinstance(cell, int | float):
@@ -201,12 +202,12 @@ def _of_unit(cell: Any, unit: str) -> int | None:
 
 
 def _all_plain(cells: Sequence[Any]) -> list[float] | None:
-    """The quick road for columns that need no thought."""
+    """The quick road: the numbers of a column that Python reads as they are, else None."""
     try:
         values = list(map(float, cells))
     except (TypeError, ValueError, OverflowError):
         return None
-    # Python reads `1_0`, which no table means.
+    # Python reads `1_0` as ten; no table means that.
     return None if any(isinstance(cell, str) and "_" in cell for cell in cells) else values
 
 
@@ -215,7 +216,7 @@ def _cell(cell: Any, text: Callable[[str], float | None]) -> float | None:
 
 
 def _point(text: str) -> float | None:
-    """A number with a decimal point, perhaps with thousands apart, in per cent, or a word."""
+    """A number with a decimal point; also with separated thousands, in per cent, or `nan`."""
     if text.endswith("%"):
         value = _point(text[:-1].strip())
         return None if value is None else value / 100
@@ -225,7 +226,7 @@ def _point(text: str) -> float | None:
 
 
 def _comma(text: str) -> float | None:
-    """A number with a decimal comma, perhaps with thousands apart, in per cent, or a word."""
+    """A number with a decimal comma; also with separated thousands, in per cent, or `nan`."""
     if text.endswith("%"):
         value = _comma(text[:-1].strip())
         return None if value is None else value / 100
@@ -251,7 +252,7 @@ def _unless_either(cell: Any) -> float | None:
 
 
 def _one_way(cells: Sequence[Any], read: Read) -> Read:
-    """Cells in per cent among others, or others among those, do not fit."""
+    """The column without its minority: cells in per cent do not mix with plain numbers."""
     marked = [isinstance(cell, str) and cell.rstrip().endswith("%") for cell in cells]
     if not any(marked):
         return read

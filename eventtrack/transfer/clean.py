@@ -1,4 +1,4 @@
-"""Foreign names and texts, made such as a store takes; what changes is told."""
+"""Foreign names and texts, changed to what a store takes; every change is reported."""
 
 import hashlib
 import json
@@ -23,7 +23,7 @@ def clean_key(text: str) -> str:
 
 
 def clean_text(text: str) -> str:
-    """The text with what UTF-8 cannot encode replaced."""
+    """The text; characters that UTF-8 cannot encode are replaced."""
     return text.encode("utf-8", "replace").decode()
 
 
@@ -54,7 +54,7 @@ class Names:
 
 
 class Texts:
-    """Params and tags with clean names and values; what is too long is kept for a file."""
+    """Params and tags with clean names and values; values that are too long go to a file."""
 
     def __init__(self, renamed: dict[str, str]) -> None:
         self._renamed = renamed
@@ -73,14 +73,14 @@ class Texts:
         return self._cut("tags", pairs, limits.TAG_VALUE_LENGTH_MAX)
 
     def long_values(self) -> bytes | None:
-        """The values that were cut, whole, as a JSON text; None where none was."""
+        """The uncut texts of all cut values, as a JSON text; None if no value was cut."""
         if not self._long:
             return None
         return json.dumps(self._long, ensure_ascii=False, indent=1, sort_keys=True).encode()
 
     def _cut(self, kind: str, pairs: dict[str, str], longest: int) -> dict[str, str]:
         names, texts = Names(self._renamed), {}
-        for key in sorted(pairs, key=lambda one: (clean_key(one) != one, one)):
+        for key in sorted(pairs, key=lambda text: (clean_key(text) != text, text)):
             name = names(key)
             texts[name] = self._cut_text(kind, name, clean_text(pairs[key]), longest)
         return texts

@@ -9,7 +9,7 @@ from eventtrack.transfer.source import NO_TIME, Series
 
 
 class Columns:
-    """The series of one run, filled row by row. `texts` has the last of what is no number."""
+    """The series of one run, filled row by row. `texts` has the last text of each name."""
 
     def __init__(self) -> None:
         self._points: dict[str, Points] = {}
@@ -44,7 +44,7 @@ class Columns:
         points.values.extend(values)
 
     def last(self, key: str) -> float | None:
-        """The value that was taken last of a metric."""
+        """The last value that was taken for a metric."""
         return self._points[key].values[-1] if key in self._points else None
 
     def times(self) -> tuple[int, int] | None:

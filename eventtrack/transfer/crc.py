@@ -1,12 +1,12 @@
-"""CRC-32C, which TFRecord files carry and Python does not come with (RFC 3720, appendix B.4).
+"""CRC-32C (RFC 3720, appendix B.4), the checksum of TFRecord files; Python has none of its own.
 
 Records are checked many at a time: cut into pieces of 64 bytes that lie side by side, so that each
 of 64 steps takes one byte of every piece. A loop over bytes would be some thirty times slower.
 
 The algorithm: a checksum without its start value and its end value is linear. Zeros in front of
-data change nothing, so the first piece is filled up with zeros; and the sum of two pieces in a row
-is the sum of the first, moved on by a piece's length, exclusive-or that of the second. What the two
-values add depends on the length alone.
+data change nothing, so the first piece is filled up with zeros. The sum of two pieces in a row is
+the sum of the first, moved on by a piece's length, exclusive-or the sum of the second. The part
+that the start value and the end value add depends on the length alone.
 """
 
 from collections.abc import Sequence
@@ -31,7 +31,7 @@ def _table() -> list[int]:
 
 
 _TABLE = _table()
-# The table's bytes, the lowest first: what `bytes.translate` looks up for many pieces at once.
+# The table's bytes, the lowest first: `bytes.translate` looks up many pieces at once in them.
 _PLANES = [bytes(value >> shift & 0xFF for value in _TABLE) for shift in _SHIFTS]
 
 
@@ -62,8 +62,8 @@ def masked_many(records: Sequence[bytes]) -> list[int]:
         pieces.append(record)
     sums = iter(_plain_sums(b"".join(pieces)))
     move_0, move_1, move_2, move_3 = _MOVES
-    starts: dict[int, int] = {}  # by length: most records of a file have one of a few
-    found = []
+    starts: dict[int, int] = {}  # by length: a file has few different lengths
+    checksums = []
     for record in records:
         length = len(record)
         start = starts.get(length)
@@ -79,12 +79,12 @@ def masked_many(records: Sequence[bytes]) -> list[int]:
                 ^ next(sums)
             )
         value ^= start
-        found.append(((value >> 15 | value << 17) + _MASK_DELTA) & _ONES)
-    return found
+        checksums.append(((value >> 15 | value << 17) + _MASK_DELTA) & _ONES)
+    return checksums
 
 
 def _start(length: int) -> int:
-    """What the start value and the end value add to the sum of a record: the sum of zeros."""
+    """The sum of zeros: the start value and the end value add it to the sum of a record."""
     value = _ONES
     move_0, move_1, move_2, move_3 = _MOVES
     for _ in range(length // _PIECE_BYTES):

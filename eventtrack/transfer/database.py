@@ -14,7 +14,7 @@ from eventtrack.transfer.report import Report
 
 _ROWS = 20_000  # fetched at a time
 _PROBLEMS = 20  # of a damaged file that are reported
-# The last: Python cannot read SQLite's own message, which quotes what is damaged.
+# The last: SQLite's own message quotes damaged bytes, and Python cannot decode them.
 _ERRORS = (sqlite3.Error, UnicodeDecodeError)
 
 
@@ -34,7 +34,7 @@ class Database:
 
 
 class SqliteDatabase(Database):
-    """A SQLite file, opened so that it cannot be changed; what is damaged in it is reported.
+    """A SQLite file, opened so that it cannot be changed; its damage is reported.
 
     Raises:
         NotFoundError: There is no such file.
@@ -86,8 +86,8 @@ class SqliteDatabase(Database):
     def _opened(self) -> sqlite3.Connection:
         """A connection that only reads.
 
-        A log beside the file (`-wal`) has what was written last; to read it SQLite needs to write
-        to the folder. If it may not, a copy of both is read.
+        A log beside the file (`-wal`) has the last writes; to read the log, SQLite needs to write
+        to the folder. If it may not, a copy of both files is read.
         """
         path = self._path.resolve()
         try:
@@ -107,7 +107,7 @@ class SqliteDatabase(Database):
         return connection
 
     def _check(self) -> None:
-        """Report what SQLite's own check of the whole file finds."""
+        """Report all damage that SQLite's own check of the whole file finds."""
         try:
             problems = self._connection.execute(f"PRAGMA integrity_check({_PROBLEMS})").fetchall()
         except _ERRORS as error:
@@ -119,7 +119,7 @@ class SqliteDatabase(Database):
                 self._report.damaged(self._path, None, str(problem))
 
     def _text(self, data: bytes) -> str:
-        """A text; what is no UTF-8 is replaced and reported."""
+        """A text; bytes that are no UTF-8 are replaced and reported."""
         try:
             return data.decode()
         except UnicodeDecodeError:
@@ -159,10 +159,10 @@ class SqlalchemyDatabase(Database):
 
     def tables(self) -> dict[str, set[str]]:
         """The columns of every table, by its name."""
-        found = self._sqlalchemy.inspect(self._engine)
+        inspector = self._sqlalchemy.inspect(self._engine)
         return {
-            name: {column["name"] for column in found.get_columns(name)}
-            for name in (*found.get_table_names(), *found.get_view_names())
+            name: {column["name"] for column in inspector.get_columns(name)}
+            for name in (*inspector.get_table_names(), *inspector.get_view_names())
         }
 
     def rows(self, query: str, **values: Any) -> Iterator[tuple[Any, ...]]:

@@ -20,8 +20,8 @@ _SAMPLE_BYTES = 4096
 class FileText:
     """A file as lines of text, each with its end, and each line's place in bytes.
 
-    Bytes that are no text in the file's encoding are reported; in their places stand characters
-    that no name and no number has.
+    Bytes that are no text in the file's encoding are reported and replaced by characters that no
+    name and no number has.
     """
 
     def __init__(self, path: Path, report: Report) -> None:
@@ -62,7 +62,7 @@ class FileText:
 
 
 def _by_zeros(data: bytes) -> str:
-    """UTF-16 without a mark: every second byte of what is mostly ASCII is zero."""
+    """The encoding of UTF-16 without a mark: every second byte of mostly ASCII text is zero."""
     sample = data[:_SAMPLE_BYTES]
     even, odd = sample[::2].count(0), sample[1::2].count(0)
     if 4 * max(even, odd) > len(sample):

@@ -16,11 +16,11 @@ from eventtrack.transfer.sheets import Sheet
 _DELIMITERS = (",", "\t", ";", "|")
 SPACES = " "  # any number of blanks between two cells
 _NONE = "\x1f"  # where there is a single column
-# Columns of what `eventtrack export` writes: blanks around its names and texts are part of them.
+# Columns that `eventtrack export` writes: blanks around its names and texts are part of them.
 _OURS = ({"run_id", "lifecycle_stage"}, {"run_id", "key", "timestamp", "value"})
 _SAMPLE_LINES = 60
 _TITLES_MAX = 5
-# Lines of one quoted cell, at most: behind a quote that is never closed they are rows again.
+# Lines of one quoted cell, at most: after an unclosed quote, longer text is read as rows again.
 _QUOTED_LINES_MAX = 2000
 _EXCEL_FIRST_LINE = re.compile(r"sep=(.)\s*")
 _NAMES = {
@@ -34,10 +34,10 @@ _NAMES = {
 
 
 def read_sheet(path: Path, report: Report, delimiter: str | None = None) -> Sheet:
-    """The rows of a file; what cannot be read is reported.
+    """The rows of a file; rows that cannot be read are reported.
 
     Args:
-        delimiter: Between two cells; found out by default.
+        delimiter: The character between two cells; detected by default.
     """
     return _Reader(path, report, delimiter).sheet()
 
@@ -49,7 +49,7 @@ class _Reader:
         self._lines = list(io.StringIO(self._file.text, newline=""))
         self._first = 0  # the line of the names
         self._starts: list[int] = []  # of lines, in characters
-        # The module refuses longer cells; a name may be as long as it likes.
+        # By default the csv module refuses long cells; names may have any length.
         csv.field_size_limit(sys.maxsize)
         excel = _EXCEL_FIRST_LINE.fullmatch(self._lines[0]) if self._lines else None
         if excel:
@@ -114,7 +114,7 @@ class _Reader:
         return read is not None and not read.odd
 
     def _is_header(self, cells: list[str]) -> bool:
-        """Whether names stand in the middle: the same, or others of which half are known."""
+        """Whether a row in the middle has names: the same, or others of which half are known."""
         if cells[0].strip() not in self._known and cells[-1].strip() not in self._known:
             return False  # so nearly all rows
         cells = cells if self._exact else _stripped(cells)
@@ -140,7 +140,7 @@ class _Reader:
     def _records(
         self, line: int, stop: int, *, quiet: bool = False
     ) -> Iterator[tuple[int, list[str]]]:
-        """The cells of each row, with its first line; blank lines are none."""
+        """The cells of each row, with the row's first line; blank lines are no rows."""
         width = len(self._names)
         while line < stop:
             text, used = self._lines[line], 1
@@ -151,7 +151,7 @@ class _Reader:
                 cells, used = self._quoted(line, stop)
                 width = len(self._names) or width
                 if used > 1 and cells is not None and width and len(cells) != width:
-                    cells, used = None, 1  # a quote too many: its row alone is lost
+                    cells, used = None, 1  # a quote too many: only this row is lost
                 if cells is None and not quiet:
                     self._damaged(line, "a quote that is never closed, or closed too early")
             if cells and any(cell.strip() for cell in cells):
@@ -163,7 +163,7 @@ class _Reader:
         return text.split() if self._delimiter == SPACES else text.split(self._delimiter)
 
     def _quoted(self, line: int, stop: int) -> tuple[list[str] | None, int]:
-        """The cells of a row with quotes, which may go on in the next lines; how many it takes."""
+        """The cells of a row with quotes, and its number of lines: a quoted cell may have many."""
         lines = islice(self._lines, line, min(stop, line + _QUOTED_LINES_MAX))
         form = {"delimiter": self._delimiter, "skipinitialspace": True}
         reader = csv.reader(lines, strict=True, **form)  # type: ignore[arg-type]
@@ -195,7 +195,7 @@ class _Reader:
             self._first = first
 
     def _sniffed(self) -> str:
-        """The delimiter by which most rows have as many cells as names, and most cells numbers.
+        """The delimiter that fits best: as many cells in a row as names, and most cells numbers.
 
         A few lines above the names, as spreadsheets have them, are left out and reported.
         """
@@ -212,7 +212,7 @@ class _Reader:
         return "," if all(len(_stripped(cells)) < 2 for cells in rows) else _NONE
 
     def _sniffed_from(self, first: int) -> str | None:
-        """The same for names that stand in this line; None where nothing parts them."""
+        """The best delimiter if the names are in this line; None if no delimiter parts them."""
         best, best_score = None, 0.0
         for delimiter in (*_DELIMITERS, SPACES):
             self._delimiter, self._names = delimiter, []
@@ -221,7 +221,7 @@ class _Reader:
             score = _score(rows)
             if first > self._first and (score < 1 or self._names_are_numbers(rows[0])):
                 continue  # behind a title all must fit
-            # Blanks are within texts too: they count only where nothing else does.
+            # Texts have blanks too: blanks count only if no other delimiter fits.
             if score > best_score and (delimiter != SPACES or not best_score):
                 best, best_score = delimiter, score
         return best
@@ -273,7 +273,7 @@ def _score(rows: list[list[str]]) -> float:
 
 
 def _numbered(rows: list[list[str]]) -> bool:
-    """Whether all rows have one cell more than there are names: a number or a name of the row.
+    """Whether all rows have one more cell than there are names: a number or a name of the row.
 
     Whole numbers alone do not show that: `0,91` may be one cell with a decimal comma.
     """
@@ -287,7 +287,7 @@ def _numbered(rows: list[list[str]]) -> bool:
 
 
 def _distinct(names: Sequence[str]) -> list[str]:
-    """Names that differ: of two columns of one name the second is `name.1`, as pandas calls it."""
+    """Names that differ: a second column `name` is called `name.1`, as in pandas."""
     distinct: dict[str, None] = {}
     originals = set(names)
     for number, original in enumerate(names):

@@ -17,7 +17,7 @@ from eventtrack.transfer.report import Report
 _HEAD = struct.Struct("<QI")
 _FOOT = struct.Struct("<I")
 _READ_BYTES = 2**24
-# Lengths below 4 GiB end with four zeros; the last byte before them that is not 0 is one of four.
+# Lengths below 4 GiB end with four zeros; the last byte that is not 0 is one of the four before.
 _MAYBE_LENGTH = re.compile(rb"[^\0]\0{4}")
 _VERSION = re.compile(r"brain\.Event:(\d+(?:\.\d+)?)")
 _SESSION_START = 1
@@ -28,7 +28,7 @@ _BFLOAT16, _HALF, _UINT64 = 14, 19, 23
 # tensor.proto: fields with values, and how each is packed; None for varints.
 _VALUES = {5: "<f", 6: "<d", 7: None, 10: None, 11: None, 13: None, 16: None, 17: None}
 
-# Of a record: where its head begins in the data at hand, and its content.
+# A record: the place of its head in the data at hand, and its content.
 Frame = tuple[int, bytes]
 
 
@@ -40,7 +40,7 @@ def records(path: Path, report: Report) -> Iterator[bytes]:
     """
     try:
         with path.open("rb") as stream:
-            # A file may grow while it is read: what it had at the beginning is read.
+            # A file may grow while it is read: only the bytes that it had at first are read.
             size = os.fstat(stream.fileno()).st_size
             begun, data = 0, b""  # `data` begins at the offset `begun`
             lost: int | None = None  # the offset from which on nothing could be read
@@ -86,10 +86,10 @@ def records(path: Path, report: Report) -> Iterator[bytes]:
 
 
 def _frames(data: bytes, place: int, room: int) -> tuple[list[Frame], int, bool]:
-    """The whole records from `place` on, where they end, and whether a broken head ends them.
+    """The whole records from `place` on, their end, and whether a broken head ends them.
 
     Args:
-        room: How many bytes there are from the begin of `data` to the file's end.
+        room: The number of bytes from the begin of `data` to the file's end.
     """
     frames: list[Frame] = []
     lengths: dict[bytes, bool] = {}  # lengths with their checksums repeat
@@ -109,7 +109,7 @@ def _frames(data: bytes, place: int, room: int) -> tuple[list[Frame], int, bool]
 
 
 def _bad(data: bytes, frames: list[Frame]) -> set[int]:
-    """Where the records begin whose checksum fails."""
+    """The places of the records whose checksum fails."""
     sums = crc.masked_many([content for _, content in frames])
     bad = set()
     for (start, content), right in zip(frames, sums, strict=True):
@@ -119,7 +119,7 @@ def _bad(data: bytes, frames: list[Frame]) -> set[int]:
 
 
 def _next_head(data: bytes, place: int, room: int) -> int | None:
-    """Where the next head of a record is whose checksum is right; None if there is none."""
+    """The place of the next head with a right checksum; None if there is none."""
     for match in _MAYBE_LENGTH.finditer(data, place):
         for start in range(max(place, match.start() - 3), match.start() + 1):
             if start + _HEAD.size <= len(data):
@@ -131,7 +131,7 @@ def _next_head(data: bytes, place: int, room: int) -> int | None:
 
 
 class Event(NamedTuple):
-    """What of an `Event` is read. `kinds` are the numbers of its other fields."""
+    """The fields of an `Event` that are read. `kinds` are the numbers of its other fields."""
 
     wall: float  # seconds; 0 where it names no time
     step: int
@@ -145,7 +145,7 @@ def event(data: bytes) -> Event:
     """An event from its bytes.
 
     Raises:
-        ValueError: It is no event.
+        ValueError: The bytes are no event.
     """
     wall, step, version, restarts = 0.0, 0, None, False
     values: list[bytes] = []
@@ -159,7 +159,7 @@ def event(data: bytes) -> Event:
             match = _VERSION.fullmatch(wire.text(value))
             version = float(match[1]) if match else None
         elif number == 5 and kind == wire.BYTES:
-            values += [one for n, k, one in wire.fields(value) if (n, k) == (1, wire.BYTES)]
+            values += [content for n, k, content in wire.fields(value) if (n, k) == (1, wire.BYTES)]
         elif number == 7 and kind == wire.BYTES:
             restarts = value_fields(value).get(1) == _SESSION_START
         else:
@@ -173,7 +173,7 @@ def value_fields(value: bytes) -> dict[int, Any]:
 
 
 def plugin_of(metadata: bytes) -> tuple[str, bytes]:
-    """The plugin that a `SummaryMetadata` names, and what it keeps there."""
+    """The plugin that a `SummaryMetadata` names, and the content for that plugin."""
     name, content = "", b""
     for number, _, data in wire.fields(metadata):
         if number == 1:
@@ -184,10 +184,10 @@ def plugin_of(metadata: bytes) -> tuple[str, bytes]:
 
 
 def tensor_number(tensor: bytes) -> float | None:
-    """The number in a tensor that has a single one; None for any other.
+    """The number in a tensor with a single number; None for any other tensor.
 
     Raises:
-        ValueError: It is no tensor.
+        ValueError: The bytes are no tensor.
     """
     kind, size, numbers = 0, 1, []
     for number, wire_type, value in wire.fields(tensor):
@@ -223,7 +223,7 @@ def _content(kind: int, data: bytes) -> list[float]:
 
 
 def _whole(kind: int, value: int) -> float:
-    """A number that is kept as a whole one: 16-bit floats by their bits."""
+    """A number that is stored as an integer; a 16-bit float is stored by its bits."""
     if kind == _HALF:
         return float(struct.unpack("<e", struct.pack("<H", value & 0xFFFF))[0])
     if kind == _BFLOAT16:
@@ -237,4 +237,4 @@ def _bfloat16(bits: int) -> float:
 
 def tensor_texts(tensor: bytes) -> list[str]:
     """The texts in a tensor."""
-    return [wire.text(one) for number, _, one in wire.fields(tensor) if number == 8]
+    return [wire.text(content) for number, _, content in wire.fields(tensor) if number == 8]

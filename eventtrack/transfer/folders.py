@@ -1,4 +1,4 @@
-"""Folders of a source: every file below one, with links followed as the trackers follow them."""
+"""Folders of a source: every file below a folder; links are followed as the trackers do."""
 
 import os
 from collections.abc import Iterator
@@ -14,8 +14,9 @@ _FOLDERS_MAX = 200_000
 def walk(top: Path, report: Report) -> Iterator[tuple[Path, list[Path]]]:
     """Each folder from `top` down with its files, sorted by path.
 
-    A link to a folder is that folder under the link's name, except within itself. Folders that
-    cannot be listed, links that lead nowhere and files of other kinds are reported.
+    A link to a folder is walked like a folder with the link's name, unless it lies within that
+    folder. Folders that cannot be listed, links that lead nowhere and files of other kinds are
+    reported.
     """
     waiting: list[tuple[Path, tuple[str, ...]]] = [(top, ())]
     for _ in range(_FOLDERS_MAX):

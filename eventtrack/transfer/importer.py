@@ -1,8 +1,8 @@
 """From a source to a store: every run through the same steps, whatever tracker it came from.
 
 The law: everything in a source is either in the store with its value, or in the report with its
-place. So an odd run, metric or file is reported, and the rest is taken. Only trouble of the store
-itself, or a server that has gone away, ends an import; repeating it goes on.
+place. So an odd run, metric or file is reported, and the rest is taken. Only a store that cannot be
+written, or a server that has gone away, ends an import; a repeated import goes on from there.
 """
 
 import errno
@@ -32,7 +32,7 @@ LONG_VALUES_FILE = "imported/long-values.json"
 
 _EXPERIMENT_TAG_LENGTH_MAX = 20_000
 _NAME_LENGTH_MAX = 250
-# What no other run would be spared: the store cannot be written, or the server has gone.
+# Errors that would hit every other run too: the store cannot be written, or the server has gone.
 _FATAL = (StoreError, CorruptionError, RemoteUnavailableError)
 _DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
@@ -41,10 +41,10 @@ Item = TypeVar("Item")
 
 
 def import_histories(store: Store, source: Source, progress: Progress) -> Report:
-    """Take everything of a source that the store does not hold yet; says what was taken.
+    """Take everything of a source that the store does not hold yet; the report says what was taken.
 
-    May be repeated, and interrupted at any instant and repeated: what is recorded stays, and only
-    what is missing is added.
+    An import may be interrupted at any instant and repeated: recorded facts stay, and only missing
+    facts are added.
 
     Raises:
         StoreError: The store cannot be written.
@@ -62,7 +62,7 @@ def opened(make: Callable[[], Source]) -> Source:
     """The source that a call makes.
 
     Raises:
-        EventtrackError: There is nothing to import, or nothing of it can be read.
+        EventtrackError: There is nothing to import, or nothing can be read.
     """
     try:
         return make()
@@ -109,7 +109,7 @@ class _Taking:
 
     @contextmanager
     def _guarded(self, file: str, place: str) -> Iterator[None]:
-        """Report what goes wrong within, and go on behind it."""
+        """Report an error in the block and go on after the block."""
         try:
             yield
         except _FATAL:
@@ -120,7 +120,7 @@ class _Taking:
             self._report.failed(file, error, place=place)
 
     def _each(self, items: Iterable[Item], what: str) -> Iterator[Item]:
-        """The items; an error between two of them is reported, and is the end."""
+        """The items; an error between two items is reported and ends them."""
         with self._guarded(self._source.place, what):
             yield from items
 
@@ -184,7 +184,7 @@ class _Taking:
             report.missing(f"artifact {path} of run {run.run_id}", reason)
 
     def _run_id(self, run_id: str) -> str:
-        """The id, or a new one where it has a form that ids have not here."""
+        """The id; a new id if ours never have that form."""
         try:
             return validate.run_id(run_id)
         except InvalidValueError:
@@ -205,7 +205,7 @@ class _Taking:
         run.datasets = good
 
     def _timed(self, run: IncomingRun, key: str, points: Points) -> None:
-        """Give every point a time: those without one get the run's start, as the store has it."""
+        """Give every point a time: points without a time get the run's start from the store."""
         if not len(points) or min(points.timestamps) >= 0:
             return
         if NO_TIME in points.timestamps:
@@ -234,7 +234,7 @@ class _Taking:
 
 
 def _with_texts(files: Iterable[IncomingFile], texts: Texts) -> Iterator[IncomingFile]:
-    """The files, and behind them the values that were cut."""
+    """The files, and after them a file with the uncut texts of values that were cut."""
     yield from files
     long_values = texts.long_values()
     if long_values is not None:

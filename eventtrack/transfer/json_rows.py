@@ -1,8 +1,8 @@
 """JSON files as rows: an object on each line, or any other way in which programs write their logs.
 
-Read are objects one behind the other, on a line each or not; an array of objects; an array of
-`[wall time, step, value]`, as TensorBoard's pages give a curve; objects with an array for each
-column; tables of pandas; `log_history` of the Hugging Face trainer; metrics of Sacred. NaN and
+The forms that are read: objects one after the other, on a line each or not; an array of objects; an
+array of `[wall time, step, value]`, as TensorBoard's pages give a curve; objects with an array for
+each column; tables of pandas; `log_history` of the Hugging Face trainer; metrics of Sacred. NaN and
 Infinity may be bare words, as Python writes them.
 """
 
@@ -27,7 +27,7 @@ Place = int  # of a character
 
 
 def read_json(path: Path, report: Report) -> Sheet:
-    """The rows of a file; what cannot be read is reported."""
+    """The rows of a file; damaged parts are reported."""
     values = _Values(path, report)
     sheet = Sheet(
         path, place=values.line_of_row, byte=values.byte_of_row, way=f"{values.encoding}, JSON"
@@ -52,7 +52,7 @@ def read_json(path: Path, report: Report) -> Sheet:
 
 
 class _Values:
-    """The values of a file one behind the other, each with its place."""
+    """The values of a file one after the other, each with its place."""
 
     def __init__(self, path: Path, report: Report) -> None:
         self._path, self._report = path, report
@@ -85,7 +85,7 @@ class _Values:
     def _until(
         self, place: Place, next_of: Callable[[Place], Place | None]
     ) -> Iterator[tuple[Place, Any]]:
-        """Values up to the end; behind damage from the next place that begins one."""
+        """Values up to the end; after damage, reading goes on at the next begin of a value."""
         end = len(self._text.rstrip())
         while place < end:
             try:
@@ -126,7 +126,7 @@ class _Values:
         return place if match is None else match.end()
 
     def _object(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        """An object; of two values of one name both are kept."""
+        """An object; two values with the same name are both kept."""
         values = dict(pairs)
         if len(values) == len(pairs):
             return values
@@ -143,7 +143,7 @@ class _Values:
 
 
 def _rows(document: Any, *, alone: bool, settings: dict[str, Any]) -> Iterator[Row | None]:
-    """The rows of a document; None for what is none."""
+    """The rows of a document; None for each item that is no row."""
     if isinstance(document, list):
         if alone and len(document) > len(_CURVE) and all(map(_is_scalar, document)):
             yield from ({"value": value} for value in document)
@@ -170,7 +170,7 @@ def _row_of_list(cells: Sequence[Any]) -> Row | None:
 
 
 def _rows_of_table(document: Mapping[str, Any]) -> Iterator[Row]:
-    """The rows of a file that is one object: of a table in one of several forms, or one row."""
+    """The rows of a file that is one object: a table in one of several forms, or a single row."""
     values = list(document.values())
     if all(isinstance(value, list) and all(map(_is_scalar, value)) for value in values):
         for cells in zip_longest(*values):
@@ -211,7 +211,7 @@ def _is_series(value: Any) -> bool:
 
 
 def _flat(paths: Paths, row: Mapping[str, Any]) -> Row:
-    """A row without values within values; arrays are texts."""
+    """A flat row: nested values get names with dots; arrays become texts."""
     return {
         name: param_text(value) if isinstance(value, list) else value
         for name, value in paths.flat(row)

@@ -1,8 +1,8 @@
-"""Files whose name or place says more than their rows: which run they are of, and its settings.
+"""Files whose name or place says more than their rows: their run, and its settings.
 
-Known are curves from TensorBoard's pages, tables from W&B's pages, DVCLive's folders, checkpoints
-of the Hugging Face trainer, and the settings that Lightning, YOLO, Ray Tune and others write beside
-their logs.
+The known layouts: curves from TensorBoard's pages, tables from W&B's pages, DVCLive's folders,
+checkpoints of the Hugging Face trainer, and the settings that Lightning, YOLO, Ray Tune and others
+write beside their logs.
 """
 
 import json
@@ -40,8 +40,8 @@ class Layout:
 
     Args:
         name: The run's name.
-        experiment: The experiment's, where nothing else names it.
-        identity: What makes it the same run at the next import.
+        experiment: The experiment's name, unless something else names it.
+        identity: The facts that make it the same run at the next import.
         renamed: Metrics with other names than their columns.
         settings: Files with its params.
     """
@@ -109,8 +109,8 @@ def settings_of(layout: Layout, report: Report) -> dict[str, str]:
 def runs_of_pages(sheet: Sheet, report: Report, kept: set[str]) -> dict[str, Sheet] | None:
     """A sheet for each run of a table from W&B's pages; None for any other table.
 
-    Its columns are called `RUN - METRIC`, with `__MIN` and `__MAX` for what a page drew around a
-    curve: where these only repeat the curve they are left out.
+    Its columns are called `RUN - METRIC`; `__MIN` and `__MAX` are the band that a page drew around
+    a curve. A band that only repeats the curve is left out.
 
     Args:
         kept: Columns that belong to all runs: steps and times.
@@ -162,7 +162,7 @@ def _there(folder: Path, *names: str) -> list[Path]:
 
 
 class _AnyLoader(yaml.SafeLoader):
-    """Reads objects of other programs as what they hold; nothing of them is run."""
+    """Reads objects of other programs as plain values; none of their code is run."""
 
 
 def _construct(loader: yaml.SafeLoader, suffix: str, node: yaml.Node) -> Any:

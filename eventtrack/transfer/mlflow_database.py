@@ -1,7 +1,7 @@
 """MLflow's SQL store, as `mlflow server --backend-store-uri sqlite:///mlflow.db` keeps it.
 
-Of each table only the columns that it has are asked for: schemas of MLflow 0.9 to today differ in
-them, whatever version a database says it has.
+Only columns that a table really has are read: the schemas of MLflow 0.9 to today differ in their
+columns, and the version that a database states does not tell which it has.
 """
 
 import re
@@ -30,7 +30,7 @@ from eventtrack.transfer.source import Series, Source, SourceModel, SourceRun
 
 _DELETED = "deleted"
 _TAKEN = {"experiments", "runs", "metrics", "params", "tags"}
-# Tables with things that have no place here, as they are told.
+# Tables with things that have no place here, with the words for the report.
 _LEFT_OUT = {
     "registered_models": "registered models",
     "model_versions": "versions of registered models",
@@ -38,7 +38,7 @@ _LEFT_OUT = {
     "assessments": "assessments of traces",
     "evaluation_datasets": "evaluation datasets",
 }
-# Tables that are taken, that belong to one of those above, or that are MLflow's own bookkeeping.
+# Tables that are taken, that belong to a table above, or that are MLflow's own bookkeeping.
 _KNOWN = re.compile(
     r"experiments|experiment_tags|runs|metrics|latest_metrics|params|tags|datasets|inputs"
     r"|input_tags|logged_model.*|registered_model.*|model_version.*|trace_.*|span.*|assessments"
@@ -107,7 +107,7 @@ class SqlStore(Source):
 
     def experiments(self) -> Mapping[str, IncomingExperiment]:
         """The experiments by their ids, deleted ones too."""
-        found: dict[str, IncomingExperiment] = {}
+        experiments: dict[str, IncomingExperiment] = {}
         names: set[str] = set()
         for row in self._records("experiments", _EXPERIMENT_FIELDS):
             source_id = _id_of(row["experiment_id"])
@@ -122,7 +122,7 @@ class SqlStore(Source):
                     f"{name} ({text_of(row['workspace'])}{source_id})"
                 )
             names.add(name)
-            found[source_id] = IncomingExperiment(
+            experiments[source_id] = IncomingExperiment(
                 name,
                 tags=self._pairs("experiment_tags", "experiment_id", row["experiment_id"]),
                 created_ms=created_ms,
@@ -132,13 +132,13 @@ class SqlStore(Source):
         for table in ("runs", "logged_models"):
             for row in self._records(table, ("experiment_id",), distinct=True):
                 source_id = _id_of(row["experiment_id"])
-                if source_id not in found:
+                if source_id not in experiments:
                     self._damaged(table)(f"there is no experiment {source_id}; it is named so here")
-                    found[source_id] = IncomingExperiment(source_id)
-        return found
+                    experiments[source_id] = IncomingExperiment(source_id)
+        return experiments
 
     def count(self) -> int:
-        """How many runs there are."""
+        """The number of runs."""
         return self._count("runs")
 
     def runs(self) -> Iterator[SourceRun]:
@@ -260,16 +260,16 @@ class SqlStore(Source):
     def _dataset(self, run: IncomingRun, link: object, dataset_id: object) -> None:
         tags = self._pairs("input_tags", "input_uuid", link, names=("name", "value"))
         where = ("dataset_uuid", dataset_id)
-        found = list(self._records("datasets", tuple(_DATASET_FIELDS), where=where))
-        if not found:
+        rows = list(self._records("datasets", tuple(_DATASET_FIELDS), where=where))
+        if not rows:
             what = f"dataset {text_of(dataset_id)} of run {run.run_id}"
             self.report.missing(what, "the table datasets does not have it")
-        for row in found:
+        for row in rows:
             used = {name: row[column] for column, name in _DATASET_FIELDS.items()}
             run.datasets.append(dataset_input(used, tags))
 
     def _check_owners(self, table: str, column: str, owners: str) -> None:
-        """Report the rows that belong to nothing: they are in no run and no experiment."""
+        """Report rows without an owner: no run or experiment has them."""
         query = (
             f"SELECT t.{column}, count(*) FROM {table} t "  # noqa: S608 - our own names
             f"LEFT JOIN {owners} o ON o.{column} = t.{column} "
@@ -313,7 +313,7 @@ class SqlStore(Source):
         if table not in self._tables:
             return {}
         key, text = (prefix + name for name in names)
-        # Behind a dot, for databases to which `key` alone is a word of their own.
+        # After a dot, for databases in which `key` alone is a reserved word.
         query = f"SELECT t.{key}, t.{text} FROM {table} t WHERE t.{column} = :value"  # noqa: S608
         return texts(dict(self._database.rows(query, value=value)))
 
@@ -326,7 +326,7 @@ class SqlStore(Source):
 
 
 class _Damaged:
-    """Reports what is odd in the rows of one thing."""
+    """Reports odd values in the rows of one run, model or table."""
 
     def __init__(self, source: SqlStore, place: str) -> None:
         self._source, self._place = source, place
@@ -336,7 +336,7 @@ class _Damaged:
 
 
 def _id_of(value: object) -> str:
-    """An experiment's id, which some rows may have as a number and others as a text."""
+    """An experiment's id as a text; some rows have it as a number."""
     number = whole(value)
     return text_of(value) if number is None else str(number)
 

@@ -1,7 +1,8 @@
 """Runs of ours on a server that speaks MLflow's REST API.
 
-A server of MLflow's gives runs ids of its own, so each is tagged with its id here: by that tag a
-later export finds it, compares, and adds what is new. An export that stopped goes on when repeated.
+A server of MLflow's gives runs ids of its own, so each exported run is tagged with its id here. By
+that tag a later export recognizes the run, compares, and adds new facts. A stopped export goes on
+when it is repeated.
 """
 
 import math
@@ -51,36 +52,38 @@ class Export:
                 goes on from there.
         """
         by_experiment: dict[str, list[Run]] = {}
-        for one in runs:
-            by_experiment.setdefault(one.info.experiment_id, []).append(one)
-        chosen = [one for one in experiments if one.experiment_id in by_experiment]
+        for run in runs:
+            by_experiment.setdefault(run.info.experiment_id, []).append(run)
+        chosen = [
+            experiment for experiment in experiments if experiment.experiment_id in by_experiment
+        ]
         for experiment in chosen:
             self._begin(experiment, by_experiment[experiment.experiment_id])
         done = 0
         for experiment in chosen:
-            for one in by_experiment[experiment.experiment_id]:
+            for run in by_experiment[experiment.experiment_id]:
                 progress(done, len(runs))
                 done += 1
                 self.report.runs_seen += 1
-                if one.info.run_id in self._theirs:
-                    self._bring(one, self._theirs[one.info.run_id])
+                if run.info.run_id in self._theirs:
+                    self._bring(run, self._theirs[run.info.run_id])
         progress(done, max(done, 1))
         return self.report
 
     def _begin(self, experiment: Experiment, runs: Sequence[Run]) -> None:
         """Find or make the experiment and its runs there, so that all new ids are known."""
         name, taken = experiment.name, self.report.taken
-        found = self._server.get_experiment_by_name(name)
-        if found is not None and found.lifecycle_stage == LifecycleStage.DELETED:
+        theirs = self._server.get_experiment_by_name(name)
+        if theirs is not None and theirs.lifecycle_stage == LifecycleStage.DELETED:
             self.report.missing(f"experiment {name}", "the server's is deleted; restore it there")
             return
-        if found is None:
+        if theirs is None:
             experiment_id = self._server.create_experiment(name, tags=experiment.tags)
             taken.experiments += 1
         else:
-            experiment_id = found.experiment_id
+            experiment_id = theirs.experiment_id
             for key, text in experiment.tags.items():
-                if found.tags.get(key) != text:
+                if theirs.tags.get(key) != text:
                     self._server.set_experiment_tag(experiment_id, key, text)
                     taken.tags += 1
         self.report.experiments.append(
@@ -88,39 +91,39 @@ class Export:
                 source_id=experiment.experiment_id, experiment_id=experiment_id, name=name
             )
         )
-        known = self._known(experiment_id) if found is not None else {}
-        for one in runs:
-            run_id = one.info.run_id
+        known = self._known(experiment_id) if theirs is not None else {}
+        for run in runs:
+            run_id = run.info.run_id
             if run_id in known:
                 self._theirs[run_id] = known[run_id]
                 continue
             self._theirs[run_id] = self._server.create_run(
                 experiment_id,
-                user_id=one.info.user_id,
-                start_time=one.info.start_time,
-                tags={EXPORT_ID_TAG: run_id, RUN_NAME_TAG: one.info.run_name},
-                run_name=one.info.run_name,
+                user_id=run.info.user_id,
+                start_time=run.info.start_time,
+                tags={EXPORT_ID_TAG: run_id, RUN_NAME_TAG: run.info.run_name},
+                run_name=run.info.run_name,
                 run_id=run_id,  # kept by eventtrack's server; MLflow's gives its own
             )
             taken.runs += 1
 
     def _known(self, experiment_id: str) -> dict[str, Run]:
-        """Their runs by our ids."""
+        """The server's runs by our ids."""
 
         def fetch(token: str | None) -> PagedList[Run]:
             ids = [experiment_id]
             return self._server.search_runs(ids, view_type=ViewType.ALL, page_token=token)
 
-        found = list(all_pages(fetch))
-        known = {run.info.run_id: run for run in found}
-        tagged = {run.data.tags.get(EXPORT_ID_TAG, run.info.run_id): run for run in found}
+        runs = list(all_pages(fetch))
+        known = {run.info.run_id: run for run in runs}
+        tagged = {run.data.tags.get(EXPORT_ID_TAG, run.info.run_id): run for run in runs}
         return known | tagged
 
     def _bring(self, ours: Run, theirs: Run) -> None:
         was_deleted = theirs.info.lifecycle_stage == LifecycleStage.DELETED
         to_delete = ours.info.lifecycle_stage == LifecycleStage.DELETED
         if was_deleted:
-            # What is deleted takes nothing: it is restored for as long as it takes.
+            # A deleted run takes no facts: it is restored while the export writes to it.
             self._server.restore_run(theirs.info.run_id)
         try:
             self._texts(ours, theirs)
@@ -175,11 +178,11 @@ class Export:
             batch.clear()
 
     def _inputs(self, ours: Run, theirs: Run) -> None:
-        known = {(one.dataset.name, one.dataset.digest) for one in theirs.inputs.dataset_inputs}
+        known = {(use.dataset.name, use.dataset.digest) for use in theirs.inputs.dataset_inputs}
         new = [
-            one
-            for one in ours.inputs.dataset_inputs
-            if (one.dataset.name, one.dataset.digest) not in known
+            use
+            for use in ours.inputs.dataset_inputs
+            if (use.dataset.name, use.dataset.digest) not in known
         ]
         if new:
             self._server.log_inputs(theirs.info.run_id, new)
@@ -207,15 +210,15 @@ class Export:
                 self.report.missing(f"artifact {entry.path} of run {run_id}", reason)
 
     def _listed(self, run_id: str) -> dict[str, int | None]:
-        found: dict[str, int | None] = {}
+        sizes: dict[str, int | None] = {}
         waiting = [""]
         while waiting:
-            for one in self._server.list_artifacts(run_id, waiting.pop()):
-                if one.is_dir:
-                    waiting.append(one.path)
+            for entry in self._server.list_artifacts(run_id, waiting.pop()):
+                if entry.is_dir:
+                    waiting.append(entry.path)
                 else:
-                    found[one.path] = one.file_size
-        return found
+                    sizes[entry.path] = entry.file_size
+        return sizes
 
     def _end(self, ours: Run, theirs: Run) -> None:
         mine, there = ours.info, theirs.info
@@ -234,9 +237,9 @@ def _parts(texts: Mapping[str, str]) -> Iterable[dict[str, str]]:
 
 
 def _rows(points: Points) -> Iterable[tuple[int, int, float | None]]:
-    """Points such that those are equal which a server of MLflow's stores as one.
+    """Points in a form in which equal points are those that MLflow's server stores as equal.
 
-    It keeps infinities as the greatest numbers, and knows one zero; None stands for NaN.
+    The server keeps infinities as the greatest numbers, and knows one zero; None stands for NaN.
     """
     values = [_stored(value) for value in points.values]
     return zip(points.timestamps, points.steps, values, strict=True)

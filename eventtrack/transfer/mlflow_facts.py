@@ -1,4 +1,4 @@
-"""What MLflow's own stores have in common: numbers for words, odd numbers, and places of files."""
+"""Facts in all of MLflow's own stores: numbers that stand for words, odd numbers, file places."""
 
 import math
 from collections.abc import Callable, Iterator, Mapping
@@ -17,7 +17,7 @@ RUN_STATUSES = {1: RunStatus.RUNNING, 2: RunStatus.SCHEDULED, 3: RunStatus.FINIS
 RUN_STATUSES |= {4: RunStatus.FAILED, 5: RunStatus.KILLED}
 MODEL_STATUSES = {0: ModelStatus.UNSPECIFIED, 1: ModelStatus.PENDING, 2: ModelStatus.READY}
 MODEL_STATUSES |= {3: ModelStatus.FAILED}
-# What MLflow before 1.0 kept of a run beside its tags, and the tags that say it since.
+# Fields of a run beside its tags in MLflow before 1.0, and the tags that replaced them.
 _SOURCE_TAGS = {
     "source_name": SOURCE_NAME_TAG,
     "source_version": GIT_COMMIT_TAG,
@@ -34,7 +34,7 @@ Damaged = Callable[[str], None]
 
 
 def run_status(value: object, damaged: Damaged) -> str:
-    """A run's status from its number or its word; RUNNING where there is none."""
+    """A run's status from its number or its word; RUNNING if there is neither."""
     known = whole(value)
     if known in RUN_STATUSES:
         return RUN_STATUSES[known]
@@ -55,7 +55,7 @@ def model_status(value: object) -> str:
 
 
 def whole(value: object) -> int | None:
-    """A whole number of 64 bits from a number or a text, `50.0` too; None for any other."""
+    """A whole number of 64 bits from a number or a text, `50.0` too; None for other values."""
     if isinstance(value, bytes):
         value = value.decode(errors="replace")
     if isinstance(value, str):
@@ -74,23 +74,23 @@ def whole(value: object) -> int | None:
 
 
 def rounded(value: object, what: str, damaged: Damaged) -> int | None:
-    """A step or a time; a fraction loses what is behind its point, which is reported.
+    """A step or a time; a fraction is cut to its whole part, and that is reported.
 
-    None, and reported, for what is no number of 64 bits.
+    A value that is no number of 64 bits gives None and is reported.
     """
-    found = whole(value)
-    if found is None:
+    exact = whole(value)
+    if exact is None:
         number = real(value)
         if number is None or not math.isfinite(number) or abs(number) >= 2**63:
             damaged(f"no {what}: {_shown(value)}")
             return None
-        found = math.floor(number)
-        damaged(f"the {what} {_shown(value)} is no whole number; {found} was taken")
-    return found
+        exact = math.floor(number)
+        damaged(f"the {what} {_shown(value)} is no whole number; {exact} was taken")
+    return exact
 
 
 def real(value: object) -> float | None:
-    """A number from a number or a text; None for any other."""
+    """A number from a number or a text; None for other values."""
     if isinstance(value, bytes):
         value = value.decode(errors="replace")
     if not isinstance(value, int | float | str):
@@ -104,17 +104,17 @@ def real(value: object) -> float | None:
 
 
 def milliseconds(value: object, damaged: Damaged | None = None) -> int | None:
-    """A time as MLflow keeps it; None for none, and, reported, for what is no time."""
+    """A time as MLflow keeps it; None if there is none. A value that is no time is reported."""
     if value in (None, "", 0, b""):
         return None
-    found = whole(value)
-    if found is None:
+    time = whole(value)
+    if time is None:
         number = real(value)
         if number is not None and math.isfinite(number) and abs(number) < 2**63:
             return math.floor(number)  # less than a millisecond is lost
         if damaged is not None:
             damaged(f"no time: {_shown(value)}")
-    return found or None
+    return time or None
 
 
 def in_milliseconds(time: int) -> int:
@@ -123,22 +123,22 @@ def in_milliseconds(time: int) -> int:
 
 
 def source_tags(facts: Mapping[str, Any]) -> dict[str, str]:
-    """What MLflow before 1.0 said of a run's program, as the tags that say it since."""
-    found: dict[str, str] = {}
+    """The program of a run as MLflow before 1.0 kept it, as the tags of later versions."""
+    tags: dict[str, str] = {}
     if not facts.get("source_name"):
-        return found  # since then the others say nothing
+        return tags  # without a source's name the other fields say nothing
     for field, tag in _SOURCE_TAGS.items():
         value = facts.get(field)
         text = "" if value is None else str(value)
         if field == "source_type":
             text = _SOURCE_TYPES.get(whole(value) or 0, text)
         if text not in _UNKNOWN_SOURCE:
-            found[tag] = text
-    return found
+            tags[tag] = text
+    return tags
 
 
 def texts(pairs: object) -> dict[str, str]:
-    """Pairs as texts; a missing value is an empty one, and what is no mapping has none."""
+    """Pairs as texts; a missing value is an empty text, and anything but a mapping is empty."""
     if not isinstance(pairs, Mapping):
         return {}
     return {text_of(key): text_of(value) for key, value in pairs.items()}
@@ -167,14 +167,14 @@ def dataset_input(used: Mapping[str, Any], tags: Mapping[str, str]) -> DatasetIn
 
 
 class Artifacts:
-    """Finds the folders that artifact URIs name, and reports those that are not here.
+    """Resolves artifact URIs to folders, and reports folders that are not here.
 
-    A run that never logged a file has no folder, which says nothing. But where the folder of all
-    runs is not here either, the files are elsewhere.
+    A run that never logged a file has no folder, so a missing folder alone is no fault. But if the
+    folder of all runs is missing too, the files are elsewhere.
 
     Args:
-        bases: Folders that relative paths begin at. A project may have been moved to them: its
-            artifacts are looked for below them by the end of their path.
+        bases: The folders at which relative paths begin. A project may have been moved to them: its
+            artifacts are also looked up below them, by the end of their path.
     """
 
     def __init__(self, report: Report, *bases: Path) -> None:
@@ -186,14 +186,14 @@ class Artifacts:
         """The files of a run or a model.
 
         Args:
-            owner: As the report names it.
-            owner_id: Its id, which its folder's path has.
+            owner: The run or model, as the report names it.
+            owner_id: Its id, which is part of its folder's path.
             own: A folder beside its facts, which may have files as well.
         """
         taken = set()
         folders = self._named(uri)
         moved = self._moved(uri, owner_id)
-        folder = next((one for one in (*folders, *moved) if _is_folder(one)), None)
+        folder = next((place for place in (*folders, *moved) if _is_folder(place)), None)
         for place in (folder, own):
             if place is not None:
                 for file in files_below(place, self._report):
@@ -201,8 +201,10 @@ class Artifacts:
                         taken.add(file.path)
                         yield file
         is_here = folder is not None or (own is not None and _is_named(uri, own))
-        above = [_above(one, owner_id) for one in folders]
-        above += [one for one in (_above(one, owner_id) for one in moved) if one not in self._bases]
+        above = [_above(place, owner_id) for place in folders]
+        above += [
+            path for path in (_above(place, owner_id) for place in moved) if path not in self._bases
+        ]
         if uri and not is_here and not any(map(_is_folder, above)):
             self._report.missing(f"artifacts of {owner}", _why(uri))
 
@@ -254,7 +256,7 @@ def _scheme(uri: str) -> str:
 
 
 def _is_named(uri: str, folder: Path) -> bool:
-    """Whether a URI ends with the folder's path: of its experiment, its run, and its own."""
+    """Whether a URI ends as the folder's path does: with experiment, run and folder name."""
     return unquote(uri).replace("\\", "/").rstrip("/").split("/")[-3:] == list(folder.parts[-3:])
 
 

@@ -1,6 +1,7 @@
-"""Points in tables of MLflow's: numbers of the types they should have, and of any other.
+"""Points in tables of MLflow's, whether their values have the right types or others.
 
-SQLite keeps what it is given: a float or a text in a column of whole numbers, a NULL for NaN.
+SQLite keeps any value that it is given: a float or a text in a column of whole numbers, a NULL for
+NaN.
 """
 
 import math
@@ -15,7 +16,7 @@ from eventtrack.transfer.mlflow_facts import Damaged, in_milliseconds, real, rou
 from eventtrack.transfer.source import Series
 from eventtrack.views.records import Metric
 
-# Its key, time, step (None in tables without steps), value, and whether that is NaN.
+# Key, time, step (None in tables without steps), value, and whether the value is NaN.
 PointRow = tuple[Any, ...]
 
 
@@ -25,15 +26,15 @@ def series(
     """The series of a run from its rows, which are in order of their keys.
 
     Args:
-        start_ms: When the run began: the time of points that have none.
+        start_ms: The start of the run: it is the time of points that have none.
         has_steps: Tables of MLflow before 1.0 have none; their times are seconds.
     """
     for key, group in groupby(rows, key=itemgetter(0)):
-        found = list(group)
-        points = _quick(found) if has_steps else None
+        of_key = list(group)
+        points = _quick(of_key) if has_steps else None
         if points is None:
             points = Points()
-            for row in found:
+            for row in of_key:
                 _take(points, row, text_of(key), start_ms, damaged, has_steps=has_steps)
         yield text_of(key), points
 
@@ -41,7 +42,7 @@ def series(
 def measured(
     rows: Iterable[Mapping[str, Any]], created_ms: int, damaged: Damaged
 ) -> Iterator[Metric]:
-    """What runs measured of a logged model."""
+    """The metrics of a logged model that runs measured."""
     for row in rows:
         key = text_of(row["metric_name"])
         points = Points()
@@ -60,7 +61,7 @@ def measured(
 
 
 def _quick(rows: list[PointRow]) -> Points | None:
-    """The points of rows as they should be; None if one is not."""
+    """The points of rows if all rows are as they should be; else None."""
     _, timestamps, steps, values, nans = zip(*rows, strict=True)
     points = Points()
     try:
@@ -77,7 +78,7 @@ def _quick(rows: list[PointRow]) -> Points | None:
 def _take(
     points: Points, row: PointRow, key: str, start_ms: int, damaged: Damaged, *, has_steps: bool
 ) -> None:
-    """Take a point as far as it can be read, and report what cannot."""
+    """Take the readable parts of a point, and report the others."""
 
     def odd(problem: str) -> None:
         damaged(f"metric {key}: {problem}")

@@ -62,8 +62,8 @@ class ServerStore(Source):
         super().__init__(self._server.url)
         body = {"max_results": SEARCH_EXPERIMENTS_RESULTS_DEFAULT, "view_type": VIEWS[ViewType.ALL]}
         self._experiments = {
-            text_of(one.get("experiment_id")): one
-            for one in self._pages("experiments/search", body, "experiments")
+            text_of(experiment.get("experiment_id")): experiment
+            for experiment in self._pages("experiments/search", body, "experiments")
         }
         self._runs: dict[str, Json] = {}
         for experiment_id in self._experiments:
@@ -75,37 +75,37 @@ class ServerStore(Source):
 
     def experiments(self) -> Mapping[str, IncomingExperiment]:
         """The experiments by their ids, deleted ones too."""
-        found = {}
-        for experiment_id, one in self._experiments.items():
+        experiments = {}
+        for experiment_id, facts in self._experiments.items():
             damaged = self._damaged(f"experiment {experiment_id}")
-            updated_ms = milliseconds(one.get("last_update_time"), damaged)
-            found[experiment_id] = IncomingExperiment(
-                text_of(one.get("name")) or experiment_id,
-                tags=_texts(one.get("tags")),
-                created_ms=milliseconds(one.get("creation_time"), damaged),
+            updated_ms = milliseconds(facts.get("last_update_time"), damaged)
+            experiments[experiment_id] = IncomingExperiment(
+                text_of(facts.get("name")) or experiment_id,
+                tags=_texts(facts.get("tags")),
+                created_ms=milliseconds(facts.get("creation_time"), damaged),
                 updated_ms=updated_ms,
-                deleted_ms=(updated_ms or 0) if _is_deleted(one) else None,
+                deleted_ms=(updated_ms or 0) if _is_deleted(facts) else None,
             )
-        return found
+        return experiments
 
     def count(self) -> int:
-        """How many runs there are."""
+        """The number of runs."""
         return len(self._runs)
 
     def runs(self) -> Iterator[SourceRun]:
-        """Every run; points and files are asked for when it is its turn."""
+        """Every run; its points and files are fetched when its turn comes."""
         yield from self.each(self._runs.items(), self._run, lambda item: f"run {item[0]}")
 
     def models(self) -> Iterator[SourceModel]:
-        """Every logged model that is not deleted; none where the server does not know of them."""
+        """Every logged model that is not deleted; none if the server has no logged models."""
         for experiment_id in self._experiments:
             body = {"experiment_ids": [experiment_id]}
             owner = f"models of experiment {experiment_id}"
             try:
-                found = list(self._tried("logged-models/search", body, "models", owner))
+                models = list(self._tried("logged-models/search", body, "models", owner))
             except EndpointMissingError:
                 return
-            yield from self.each(found, self._model, lambda _: f"{self.place}: a logged model")
+            yield from self.each(models, self._model, lambda _: f"{self.place}: a logged model")
 
     def close(self) -> None:
         """Let go of the connections."""
@@ -116,7 +116,7 @@ class ServerStore(Source):
         info, data = _mapping(source.get("info")), _mapping(source.get("data"))
         damaged = self._damaged(f"run {run_id}")
         tags = _texts(data.get("tags"))
-        keys = [text_of(one.get("key")) for one in _mappings(data.get("metrics"))]
+        keys = [text_of(metric.get("key")) for metric in _mappings(data.get("metrics"))]
         end_ms = milliseconds(info.get("end_time"), damaged)
         start_ms = milliseconds(info.get("start_time"), damaged)
         series: Series = self._series(run_id, keys, start_ms or end_ms or 0)
@@ -154,29 +154,29 @@ class ServerStore(Source):
             query = {"run_id": run_id, "metric_key": key, "max_results": _HISTORY_PAGE}
             points = self._tried(_HISTORY, query, "metrics", f"metric {key} of run {run_id}")
             rows = (
-                (key, one.get("timestamp", 0), one.get("step", 0), one.get("value", 0), None)
-                for one in points
+                (key, point.get("timestamp", 0), point.get("step", 0), point.get("value", 0), None)
+                for point in points
             )
             yield from point_series(rows, start_ms, damaged)
 
-    def _model(self, found: Json) -> SourceModel:
-        info, data = _mapping(found.get("info")), _mapping(found.get("data"))
+    def _model(self, answer: Json) -> SourceModel:
+        info, data = _mapping(answer.get("info")), _mapping(answer.get("data"))
         model_id = str(info["model_id"])
         damaged = self._damaged(f"model {model_id}")
         updated_ms = milliseconds(info.get("last_updated_timestamp_ms"), damaged)
         created_ms = milliseconds(info.get("creation_timestamp_ms"), damaged) or updated_ms or 0
         points = [
             {
-                "metric_name": one.get("key"),
-                "metric_timestamp_ms": one.get("timestamp", 0),
-                "metric_step": one.get("step", 0),
-                "metric_value": one.get("value", 0),
-                "run_id": one.get("run_id"),
-                "dataset_name": one.get("dataset_name"),
-                "dataset_digest": one.get("dataset_digest"),
+                "metric_name": metric.get("key"),
+                "metric_timestamp_ms": metric.get("timestamp", 0),
+                "metric_step": metric.get("step", 0),
+                "metric_value": metric.get("value", 0),
+                "run_id": metric.get("run_id"),
+                "dataset_name": metric.get("dataset_name"),
+                "dataset_digest": metric.get("dataset_digest"),
             }
-            for one in _mappings(data.get("metrics"))
-            if one.get("run_id")
+            for metric in _mappings(data.get("metrics"))
+            if metric.get("run_id")
         ]
         model = IncomingModel(
             model_id,
@@ -209,7 +209,7 @@ class ServerStore(Source):
         return all_pages(fetch)
 
     def _tried(self, path: str, body: Json, name: str, owner: str) -> Iterator[Json]:
-        """As `_pages`; that the server refuses is reported, and what it gave is taken."""
+        """As `_pages`, but a refusal of the server is reported; the items before it are taken."""
         try:
             yield from self._pages(path, body, name)
         except (RemoteUnavailableError, EndpointMissingError):
@@ -239,11 +239,11 @@ class ServerStore(Source):
             answer = self._server.connection.get(_PROXY, {"path": folder})
             listed = (
                 FileInfo(
-                    path=f"{path}/{one['path'].rpartition('/')[2]}".lstrip("/"),
-                    is_dir=bool(one.get("is_dir")),
-                    file_size=int(one.get("file_size") or 0),
+                    path=f"{path}/{file['path'].rpartition('/')[2]}".lstrip("/"),
+                    is_dir=bool(file.get("is_dir")),
+                    file_size=int(file.get("file_size") or 0),
                 )
-                for one in answer.get("files") or ()
+                for file in answer.get("files") or ()
             )
             return bounded(listed, path)
 
@@ -257,7 +257,7 @@ class ServerStore(Source):
     def _files(
         self, listing: Listing, chunks: Callable[[str], Iterator[bytes]], owner: str
     ) -> Iterator[IncomingFile]:
-        """Every file, folder by folder; that a folder cannot be listed is reported."""
+        """Every file, folder by folder; folders that cannot be listed are reported."""
         waiting, listed = [""], set[str]()
         while waiting:
             folder = waiting.pop()
@@ -265,18 +265,18 @@ class ServerStore(Source):
                 continue  # a server that lists a folder within itself
             listed.add(folder)
             try:
-                found = listing(folder)
+                entries = listing(folder)
             except RemoteUnavailableError:
                 raise  # the server has gone: the rest waits for the next import
             except (EventtrackError, KeyError, TypeError, ValueError) as error:
                 self.report.missing(f"artifacts {folder or 'of'} {owner}", error_text(error))
                 continue
-            for one in found:
-                if one.is_dir:
-                    waiting.append(one.path)
+            for entry in entries:
+                if entry.is_dir:
+                    waiting.append(entry.path)
                 else:
-                    fetch = _Fetch(chunks, one.path)
-                    yield IncomingFile(one.path, fetch=fetch, size=one.file_size)
+                    fetch = _Fetch(chunks, entry.path)
+                    yield IncomingFile(entry.path, fetch=fetch, size=entry.file_size)
 
 
 class _Fetch:
@@ -298,22 +298,22 @@ def history(server: TrackingServer, run_id: str, key: str) -> Points:
         return server.metric_history(run_id, key, token)
 
     points = Points()
-    for one in all_pages(fetch):
-        points.steps.append(one.step)
-        points.timestamps.append(one.timestamp)
-        points.values.append(one.value)
+    for point in all_pages(fetch):
+        points.steps.append(point.step)
+        points.timestamps.append(point.timestamp)
+        points.values.append(point.value)
     return points
 
 
 def _model_status(status: str) -> str:
-    found = status.removeprefix(_STATUS_PREFIX)
-    found = {"UPLOAD_FAILED": ModelStatus.FAILED}.get(found, found)
-    return found if found in ModelStatus.ALL else ModelStatus.UNSPECIFIED
+    word = status.removeprefix(_STATUS_PREFIX)
+    word = {"UPLOAD_FAILED": ModelStatus.FAILED}.get(word, word)
+    return word if word in ModelStatus.ALL else ModelStatus.UNSPECIFIED
 
 
 def _texts(pairs: Any) -> dict[str, str]:
-    """A list of keys and values, the last of each key."""
-    return {text_of(one.get("key")): text_of(one.get("value")) for one in _mappings(pairs)}
+    """A list of keys and values as a mapping; the last value of a key counts."""
+    return {text_of(pair.get("key")): text_of(pair.get("value")) for pair in _mappings(pairs)}
 
 
 def _mapping(value: Any) -> Json:
@@ -321,8 +321,8 @@ def _mapping(value: Any) -> Json:
 
 
 def _mappings(value: Any) -> list[Json]:
-    """The objects in a list; none where it is no list."""
-    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
+    """The objects in a list; none if the value is no list."""
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
 def _is_deleted(facts: Json) -> bool:

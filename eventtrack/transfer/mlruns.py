@@ -29,7 +29,7 @@ _TRASH = ".trash"
 _MODELS = "models"
 # Folders of an experiment that hold no runs.
 _RESERVED = ("tags", "datasets", "traces", _MODELS)
-# What a run's folder has at least one of.
+# Names of which every run's folder has at least one.
 _OF_RUNS = (_META, "metrics", "params", "tags")
 _RUN_ID = re.compile("[0-9a-f]{32}")
 _RUN_FACTS = ("status", "start_time")
@@ -80,11 +80,11 @@ class FileStore(Source):
         return {experiment.source_id: experiment.incoming for experiment in self._experiments}
 
     def count(self) -> int:
-        """How many runs there are."""
+        """The number of runs."""
         return sum(len(experiment.runs) for experiment in self._experiments)
 
     def runs(self) -> Iterator[SourceRun]:
-        """Every run; one that lies in two folders is taken from the first, and that is reported."""
+        """Every run; a run in two folders is taken from the first folder and reported."""
         places: dict[str, Path] = {}
         for experiment in self._experiments:
             for folder in experiment.runs:
@@ -97,7 +97,7 @@ class FileStore(Source):
                 yield self._run(experiment, folder, run_id, meta)
 
     def models(self) -> Iterator[SourceModel]:
-        """Every logged model; one that lies in two folders is taken from the first."""
+        """Every logged model; a model in two folders is taken from the first folder."""
         places: dict[str, Path] = {}
         for experiment in self._experiments:
             for folder in _folders(experiment.folder / _MODELS):
@@ -110,28 +110,28 @@ class FileStore(Source):
                 yield self._model(experiment, folder, model_id, meta)
 
     def _read_experiments(self) -> list[_Experiment]:
-        found: list[_Experiment] = []
+        experiments: list[_Experiment] = []
         for place in (self._root, self._root / _TRASH):
             for folder in _folders(place):
                 if folder.name in (_TRASH, _MODELS):
                     continue
                 runs, others = _runs_in(folder)
                 if (folder / _META).is_file() or runs:
-                    found.append(self._experiment(folder, runs, found))
+                    experiments.append(self._experiment(folder, runs, experiments))
                     for other in others:
                         self.report.missing(str(other), "it has nothing that runs have")
                 else:
                     self.report.missing(str(folder), f"it has no {_META} and no runs")
-        return found
+        return experiments
 
     def _experiment(self, folder: Path, runs: list[Path], others: list[_Experiment]) -> _Experiment:
-        """An experiment; without a meta.yaml it keeps its runs, under its id as a name."""
+        """An experiment; without a meta.yaml its id is its name, and its runs are still taken."""
         meta = self._meta(folder, _EXPERIMENT_FACTS)
         source_id = text_of(meta.get("experiment_id")) or folder.name
         name = text_of(meta.get("name")) or folder.name
         for other in others:
             if other.source_id == source_id:
-                # Copied back from the trash, say: its runs may be others.
+                # A copy from the trash, say: its runs may differ.
                 source_id = folder.relative_to(self._root).as_posix()
             elif other.incoming.name == name:
                 self.report.renamed[name] = name = f"{name} ({source_id})"
@@ -148,7 +148,7 @@ class FileStore(Source):
         return _Experiment(source_id, folder, incoming, runs)
 
     def _run_id(self, folder: Path, meta: Mapping[str, Any]) -> str:
-        """The run's id: as its folder is named, as MLflow names it; else as it says itself."""
+        """The run's id: the folder's name if it has MLflow's form, else the id in its meta.yaml."""
         own = text_of(meta.get("run_id")) or text_of(meta.get("run_uuid"))
         if _RUN_ID.fullmatch(folder.name):
             if own and own != folder.name:
@@ -229,13 +229,13 @@ class FileStore(Source):
         return SourceModel(model, self._artifacts.files(uri, f"model {model_id}", model_id, own))
 
     def _meta(self, folder: Path, facts: tuple[str, ...]) -> dict[str, Any]:
-        """A folder's meta.yaml; what is missing of it is reported, and the rest is taken."""
+        """A folder's meta.yaml; missing facts are reported, and the rest is taken."""
         path = folder / _META
-        found, is_whole = read_mapping(path, self.report)
-        lacking = [name for name in facts if name not in found]
+        meta, is_whole = read_mapping(path, self.report)
+        lacking = [name for name in facts if name not in meta]
         if is_whole and lacking:
             self.report.damaged(path, None, f"it does not say: {', '.join(lacking)}")
-        return found
+        return meta
 
     def _left_out(self, what: str, files: list[Path]) -> None:
         self.report.left_out(what, len(files), place=files[0] if files else "")
@@ -245,7 +245,7 @@ class FileStore(Source):
 
 
 class _Damaged:
-    """Reports what is odd about a file."""
+    """Reports odd values in a file."""
 
     def __init__(self, source: FileStore, path: Path) -> None:
         self._report, self._path = source.report, path
@@ -260,7 +260,7 @@ def _folders(place: Path) -> list[Path]:
 
 
 def _runs_in(experiment: Path) -> tuple[list[Path], list[Path]]:
-    """The folders of runs, and those that are none."""
+    """The folders of runs, and the folders that are no runs."""
     runs: list[Path] = []
     others: list[Path] = []
     for folder in _folders(experiment):

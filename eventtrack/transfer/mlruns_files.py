@@ -20,7 +20,7 @@ Point = tuple[int, int, float]  # time, step, value
 
 
 def files_in(folder: Path, report: Report) -> Iterator[Path]:
-    """All files below a folder, whose paths there are names with slashes."""
+    """All files below a folder; their relative paths are names with slashes."""
     if folder.is_dir():
         for _, files in walk(folder, report):
             yield from files
@@ -28,7 +28,7 @@ def files_in(folder: Path, report: Report) -> Iterator[Path]:
 
 def texts_in(folder: Path, report: Report) -> dict[str, str]:
     """Params or tags: a file for each, named by the key."""
-    found = {}
+    texts = {}
     for path in files_in(folder, report):
         data = _bytes_of(path, report)
         if data is None:
@@ -36,10 +36,10 @@ def texts_in(folder: Path, report: Report) -> dict[str, str]:
         try:
             text = data.decode()
         except UnicodeDecodeError as error:
-            report.damaged(path, error.start, "no UTF-8; what is not was replaced")
+            report.damaged(path, error.start, "no UTF-8; the bytes that are not were replaced")
             text = data.decode(errors="replace")
-        found[path.relative_to(folder).as_posix()] = text
-    return found
+        texts[path.relative_to(folder).as_posix()] = text
+    return texts
 
 
 def series_in(folder: Path, report: Report) -> Series:
@@ -73,7 +73,7 @@ def measured_in(folder: Path, report: Report) -> Iterator[Metric]:
 
 
 def _points(path: Path, data: bytes, report: Report) -> Points:
-    """A metric's file: a line `timestamp value step` for each point; old ones have no step."""
+    """A metric's file: a line `timestamp value step` for each point; old files have no step."""
     points = Points()
     words = data.split()
     lines = data.count(b"\n")
@@ -104,7 +104,7 @@ def _points(path: Path, data: bytes, report: Report) -> Points:
 
 
 def _lines(path: Path, data: bytes, report: Report) -> Iterator[tuple[int, bytes]]:
-    """Lines with their offsets. A line that does not end may be half of one: it is left out."""
+    """Lines with their offsets. A last line without an end may be cut off: it is left out."""
     offset = 0
     for line in data.splitlines(keepends=True):
         if not line.endswith((b"\n", b"\r")):

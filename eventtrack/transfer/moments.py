@@ -15,7 +15,7 @@ from eventtrack.transfer.report import Report
 from eventtrack.transfer.sheets import Column, Sheet
 from eventtrack.transfer.source import NO_TIME
 
-# Names of steps, as `plain` gives them. The first family that a table has is taken.
+# Names of steps, as `plain` gives them. A table's steps are in the first family that it has.
 _STEPS = (
     (
         *("step", "steps", "global_step", "globalstep", "current_step", "current_steps"),
@@ -43,7 +43,7 @@ _CONFIGS = re.compile(r"(?:config|params|hparams|hyperparameters)[./](.+)", re.D
 
 @dataclass(frozen=True)
 class Choices:
-    """Columns that somebody chose by name; None: they are found out."""
+    """Columns that the caller chose by name; None: the role is detected."""
 
     step: str | None = None
     time: str | None = None
@@ -86,7 +86,7 @@ def holds_axes(sheet: Sheet) -> bool:
 
 
 def named(sheet: Sheet, name: str) -> str | None:
-    """The column that somebody means by a name: exactly, else in another spelling."""
+    """The column with this name, else with another spelling of it."""
     if name in sheet.columns:
         return name
     return next((column for column in sheet.columns if plain(column) == plain(name)), None)
@@ -150,7 +150,7 @@ class _Reader:
         return sorted(columns, key=lambda name: (known[plain(name)], name.startswith("_")))
 
     def _step_columns(self) -> dict[str, list[int | None]]:
-        """The values of the columns that hold steps; the first that a row has counts there."""
+        """The values of the columns that hold steps; a row's first value counts."""
         if self._choices.step is not None:
             name = named(self._sheet, self._choices.step)
             if name is None:
@@ -180,7 +180,7 @@ class _Reader:
         if plain(name) in _EPOCHS and any(not value.is_integer() for value in numbers):
             return None
         if plain(name).startswith(("num_", "total_")) and len(set(steps)) == 1 < len(steps):
-            return None  # how many there will be
+            return None  # the number of rows with a step
         return steps if 2 * steps.count(None) <= len(steps) else None
 
     def _time_columns(self) -> dict[str, list[int | None]]:
@@ -203,7 +203,7 @@ class _Reader:
         return columns
 
     def _taken(self, columns: dict[str, list[Any]], role: str) -> dict[int, Any]:
-        """The value of each row that has one, from the first column that the row has."""
+        """The value of each row, from the first of these columns that has a cell in the row."""
         taken: dict[int, Any] = {}
         for name, values in columns.items():
             column = self._sheet.columns[name]
@@ -221,7 +221,7 @@ class _Reader:
         return taken
 
     def _number_rows(self, steps: dict[int, int]) -> None:
-        """Give every row a step: rows without one have the last of their run, or are numbered."""
+        """Give every row a step: a row without a step has its run's last, or its number."""
         last: dict[Hashable, int] = defaultdict(lambda: 0 if steps else -1)
         without = 0
         for row, owner in enumerate(self._owners):
@@ -250,7 +250,7 @@ class _Reader:
                 self._found.roles[name] = "numbers of rows"
 
     def _left_of(self, name: str, column: Column) -> Column:
-        """The cells that say something and were not used up."""
+        """The cells that hold a value and were not used up by another role."""
         used, lost = self._used.get(name, set()), self._found.lost
         if not used and not lost and not any(map(cells.says_nothing, column.cells)):
             return column

@@ -1,6 +1,7 @@
 """Nested names of other trackers as flat ones, and rows of nested values as series and texts.
 
-`{"val": {"loss": 1}}` is `val.loss`. Trackers keep a flat name `val.loss` beside it; it is another.
+`{"val": {"loss": 1}}` is `val.loss`. A tracker may also have a flat name `val.loss`: that is
+another metric.
 """
 
 import json
@@ -22,7 +23,7 @@ Entry = dict[str, Any]
 
 
 def leaves(values: Mapping[str, Any], above: Path = ()) -> Iterator[tuple[Path, Any]]:
-    """Every value that is no mapping, or an empty one, by its path."""
+    """Every value that is no mapping or an empty mapping, by its path."""
     for key, value in values.items():
         if isinstance(value, Mapping) and value:
             yield from leaves(value, (*above, key))
@@ -31,7 +32,7 @@ def leaves(values: Mapping[str, Any], above: Path = ()) -> Iterator[tuple[Path, 
 
 
 def put(tree: dict[str, Any], path: Path, value: Any) -> None:
-    """Set a value in nested mappings; what was there is replaced."""
+    """Set a value in nested mappings; it replaces the value that was there."""
     for key in path[:-1]:
         below = tree.get(key)
         if not isinstance(below, dict):
@@ -51,9 +52,9 @@ def remove(tree: dict[str, Any], path: Path) -> None:
 
 
 def without_media(row: Iterable[Leaf]) -> tuple[list[Leaf], list[str]]:
-    """The values that have no type, and the types of the others: images, histograms, tables.
+    """The values that are no media, and the types of media: images, histograms, tables.
 
-    These are mappings with a `_type`, and all else in them is left out as well.
+    Media are mappings with a `_type`; everything else in such a mapping is left out as well.
     """
     row = list(row)
     media = {path[:-1]: str(kind) for path, kind in row if path[-1] == "_type" and len(path) > 1}
@@ -76,13 +77,13 @@ class Rows:
         self._texts: dict[str, list[Entry]] = {}
 
     def row(self, step: int, time_ms: int, values: Iterable[tuple[Path, Any]]) -> None:
-        """Take a row of values by their paths; all that is no number is a text."""
+        """Take a row of values by their paths; every value that is no number is a text."""
         for path, value in sorted(values, key=_depth):
-            found = value if type(value) is float else number(value)
-            if found is None:
+            point = value if type(value) is float else number(value)
+            if point is None:
                 self.text(self.names.name(path), {"step": step, "time": time_ms, "text": value})
             else:
-                self.point(self.names.name(path), step, time_ms, found)
+                self.point(self.names.name(path), step, time_ms, point)
 
     def point(self, name: str, step: int, time_ms: int, value: float) -> None:
         """Take one point."""
@@ -110,7 +111,7 @@ class Rows:
                     other.text(name, entry)
 
     def drop_behind(self, last_step: int) -> int:
-        """Drop all points and texts behind a step; how many they were."""
+        """Drop all points and texts after a step; the answer is their number."""
         dropped = 0
         for points in self._points.values():
             kept = [place for place, step in enumerate(points.steps) if step <= last_step]
@@ -124,24 +125,24 @@ class Rows:
         return dropped
 
     def last(self, name: str) -> float | None:
-        """The value that was taken last of a metric."""
+        """The last value that was taken for a metric."""
         points = self._points.get(name)
         return points.values[-1] if points else None
 
     def last_texts(self) -> dict[str, Any]:
-        """The last text of each name that is something."""
-        found = {}
+        """The last text of each name that is not None."""
+        last = {}
         for name, entries in self._texts.items():
             texts = [entry["text"] for entry in entries if entry["text"] is not None]
             if texts:
-                found[name] = texts[-1]
-        return found
+                last[name] = texts[-1]
+        return last
 
     def times(self) -> tuple[int, int] | None:
         """The first and the last time of any point or text; None without any."""
-        found = [time for points in self._points.values() for time in points.timestamps]
-        found += [entry["time"] for entries in self._texts.values() for entry in entries]
-        return (min(found), max(found)) if found else None
+        times = [time for points in self._points.values() for time in points.timestamps]
+        times += [entry["time"] for entries in self._texts.values() for entry in entries]
+        return (min(times), max(times)) if times else None
 
     def series(self) -> Series:
         """All series, by name."""
@@ -153,7 +154,7 @@ class Rows:
 
 
 def texts_file(texts: Mapping[str, list[Entry]]) -> Iterator[IncomingFile]:
-    """The file that keeps every logged text; none where there is none."""
+    """The file that keeps every logged text; no file if there are no texts."""
     full = {name: entries for name, entries in texts.items() if entries}
     if full:
         data = json.dumps(full, ensure_ascii=False, indent=1, sort_keys=True)

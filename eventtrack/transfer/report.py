@@ -9,15 +9,15 @@ from eventtrack.errors import CorruptionError, EventtrackError, NotFoundError
 from eventtrack.store.intake import Taken
 from eventtrack.views.records import Record
 
-# Lines of each list that are kept; all are counted.
+# Each list keeps so many lines; further lines are only counted.
 _LINES_MAX = 1000
 
 
 class Damage(Record):
     """A place in a source that could not be read.
 
-    `offset` counts bytes of the file, and is None where it says nothing. `place` is the same place
-    in the format's own words: `line 12`, `record 3`, `row 7 of metrics`.
+    `offset` counts bytes of the file; it is None if a byte says nothing of the place. `place` is
+    the same place in the format's own words: `line 12`, `record 3`, `row 7 of metrics`.
     """
 
     file: str
@@ -27,7 +27,7 @@ class Damage(Record):
 
 
 class ExperimentTaken(Record):
-    """Under which id and name an experiment of the source is here."""
+    """The id and the name here of an experiment of the source."""
 
     source_id: str
     experiment_id: str
@@ -38,8 +38,9 @@ class ExperimentTaken(Record):
 class Report:
     """Filled while an import runs; `exit_code` says how it went.
 
-    All that a source has is either in the store or stands here: as damage, as unreadable, or as
-    not taken. `notes` say how a source was read where it leaves a choice; nothing is lost there.
+    Everything in a source is either in the store or listed here: as damage, as unreadable, or as
+    not taken. `notes` say how a source was read if it could be read in several ways; nothing is
+    lost by these choices.
     """
 
     source: str
@@ -66,42 +67,42 @@ class Report:
         place: str = "",
         count: int = 1,
     ) -> None:
-        """A part of the source is not what it should be; the rest of it was taken.
+        """Report that a part of the source is not as it should be; the rest was taken.
 
         Args:
             place: The place in the format's own words, such as `line 12`.
-            count: How many items of the source are lost there.
+            count: The number of items of the source that are lost there.
         """
         self.damage_count += count
         if len(self.damage) < _LINES_MAX:
             self.damage.append(Damage(file=str(file), offset=offset, problem=problem, place=place))
 
     def failed(self, file: Path | str, error: Exception, *, place: str = "") -> None:
-        """Reading a part of the source raised an error; the rest of it was taken."""
+        """Report that reading a part of the source raised an error; the rest was taken."""
         self.damaged(file, None, error_text(error), place=place)
 
     def note(self, text: str) -> None:
-        """Tell how something was read, once."""
+        """Say how something was read; the same text is noted once."""
         if text not in self.notes and len(self.notes) < _LINES_MAX:
             self.notes.append(text)
 
     def missing(self, what: str, reason: str) -> None:
-        """Something that the source names could not be read from here."""
+        """Report that something that the source names could not be read from here."""
         self.unreadable_count += 1
         if len(self.unreadable) < _LINES_MAX:
             self.unreadable.append((what, reason))
 
     def differs(self, fact: str) -> None:
-        """Something that is otherwise where it goes to, and stays so."""
+        """Report a fact that is different at the destination, and stays so."""
         self.kept_count += 1
         if len(self.kept) < _LINES_MAX:
             self.kept.append(fact)
 
     def left_out(self, what: str, count: int = 1, *, place: Path | str = "") -> None:
-        """Something that there is no place for here, as a kind: `image summaries`, say.
+        """Report items of a kind that has no place here: `image summaries`, say.
 
         Args:
-            place: Where it is: of each kind the first place is kept.
+            place: The place of the items; the first place of each kind is kept.
         """
         if count:
             self.not_taken[what] += count
@@ -140,7 +141,7 @@ class Report:
 
 
 def error_text(error: Exception) -> str:
-    """An error in a line; one that nobody foresaw with its type."""
+    """An error in a line; errors that are not eventtrack's own come with their type."""
     if isinstance(error, EventtrackError):
         return error.message
     if isinstance(error, OSError) and error.strerror:

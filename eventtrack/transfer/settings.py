@@ -6,15 +6,15 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-# What trackers without numbers for it write for values that JSON has no word for.
+# Words that trackers write for values that JSON cannot express.
 _WORDS = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
 
 class Paths:
     """Names for values within values: `{"a": {"b": 1}}` is `a.b`.
 
-    Two paths never share a name: where `a.b` is a name by itself too, the second of the two that is
-    met is called otherwise. Keep one object for all rows of a run.
+    Two paths never share a name: if `a.b` is a flat name too, the later of the two gets another
+    name. Use the same object for all rows of a run.
     """
 
     def __init__(self) -> None:
@@ -33,7 +33,7 @@ class Paths:
                 yield self.name(inner), value
 
     def name(self, path: tuple[str, ...], plain: str | None = None) -> str:
-        """The name of a path: its parts with dots between them, or `plain`, if nobody has that."""
+        """The name of a path: its parts joined by dots, or `plain`, unless that name is taken."""
         known = self._names.get(path)
         if known is not None:
             return known
@@ -51,7 +51,7 @@ def flat(values: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
 
 
 def param_text(value: Any) -> str:
-    """A setting as a param: texts as they are, all else as Python writes it, lists as JSON."""
+    """A setting as a param: texts as they are, lists as JSON, all else as Python writes it."""
     if isinstance(value, str):
         return value
     if isinstance(value, list | dict):
@@ -60,7 +60,7 @@ def param_text(value: Any) -> str:
 
 
 def number(value: Any) -> float | None:
-    """A logged value as a number; None for what is none."""
+    """A logged value as a number; None if it is no number."""
     if isinstance(value, bool):
         return float(value)
     if isinstance(value, int | float):
@@ -78,9 +78,9 @@ def int64(value: Any) -> bool:
 
 
 def iso_milliseconds(text: str) -> int | None:
-    """An ISO time in milliseconds since 1970, UTC where it names no zone; None for no such time."""
+    """An ISO time in milliseconds since 1970, UTC unless it names a zone; None if it is no time."""
     try:
-        found = datetime.fromisoformat(text)
+        moment = datetime.fromisoformat(text)
     except ValueError:
         return None
-    return round((found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp() * 1000)
+    return round((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)

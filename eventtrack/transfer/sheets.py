@@ -12,7 +12,7 @@ Row = dict[str, Any]
 
 @dataclass
 class Column:
-    """The cells of a column that are there, and the numbers of their rows, from 0."""
+    """The existing cells of a column, and the numbers of their rows, from 0."""
 
     rows: list[int] = field(default_factory=list)
     cells: list[Any] = field(default_factory=list)
@@ -22,9 +22,9 @@ class Column:
 class Sheet:
     """Rows of one file. A row that has no cell in a column is not in that column.
 
-    `place` and `byte` say where a row stood, in words and in bytes. `way` says how the file was
-    read: its encoding and delimiter; `roles`, what each column was taken as. `settings` are what
-    the file says beside its rows.
+    `place` and `byte` give the place of a row, in words and in bytes. `way` says how the file was
+    read: its encoding and delimiter. `roles` gives the role of each column. `settings` are the
+    facts that the file states beside its rows.
     """
 
     path: Path
@@ -38,7 +38,7 @@ class Sheet:
     roles: dict[str, str] = field(default_factory=dict)
 
     def add(self, row: Row) -> None:
-        """One more row, as its cells by column."""
+        """Add a row, given as its cells by column."""
         for name, cell in row.items():
             column = self.columns.get(name)
             if column is None:
@@ -48,7 +48,7 @@ class Sheet:
         self.count += 1
 
     def add_rows(self, names: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-        """Many rows at once, with a cell, perhaps an empty one, in each of these columns."""
+        """Add many rows at once; each has a cell, which may be empty, in each of these columns."""
         for name in names:
             self.columns.setdefault(name, Column())
         for name, cells in zip(names, zip(*rows, strict=True), strict=True) if rows else ():
@@ -67,7 +67,7 @@ class Sheet:
         return set().union(*(self.columns[name].rows for name in names if name in self.columns))
 
     def only(self, wanted: set[int]) -> "Sheet":
-        """The same sheet with some of its rows only, numbered anew."""
+        """The same sheet with the wanted rows only, numbered anew."""
         kept = sorted(wanted)
         numbers = {row: number for number, row in enumerate(kept)}
         columns = {}

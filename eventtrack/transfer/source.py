@@ -22,8 +22,8 @@ NO_TIME = -(2**63)
 class SourceRun:
     """One run as its source has it; `run.experiment_id` names one of the source's experiments.
 
-    A source gives each run once: parts of one run are put together by the source. Series and files
-    are read once, when it is this run's turn.
+    A source gives each run once, even if its parts lie in several places. Series and files are read
+    once, when the run's turn comes.
     """
 
     source_id: str
@@ -41,10 +41,10 @@ class SourceModel:
 
 
 class Source:
-    """A place with histories. Damage is reported, not raised, and the rest is read on.
+    """A place with histories. Damage is reported, not raised, and the rest is read.
 
     Raises:
-        EventtrackError: From the constructor, when there is nothing of its kind.
+        EventtrackError: From the constructor, if the place has no histories of this kind.
     """
 
     kind = ""
@@ -54,7 +54,7 @@ class Source:
         self.report = Report(f"{self.kind} {place}")
 
     def experiments(self) -> Mapping[str, IncomingExperiment]:
-        """The experiments by the ids that runs name them by."""
+        """The experiments by the ids that runs use for them."""
         raise NotImplementedError
 
     def count(self) -> int:
@@ -73,7 +73,7 @@ class Source:
         """Let go of files and connections."""
 
     def preview(self, points: int) -> dict[str, Any]:
-        """Everything that would be taken, in short, with the first `points` of each metric."""
+        """A summary of everything to import, with the first `points` points of each metric."""
         raise NotImplementedError
 
     def each(
@@ -96,5 +96,5 @@ class Source:
 
 
 def run_id_of(*identity: str) -> str:
-    """The id of a run whose tracker has ids of another form: the same for the same identity."""
+    """The id of a run whose tracker has other ids: the same identity gives the same id."""
     return hashlib.sha256("\0".join(identity).encode("utf-8", "replace")).hexdigest()[:32]

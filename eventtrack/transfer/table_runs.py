@@ -1,4 +1,4 @@
-"""The runs that rows of tables are gathered to, and rows that are points or runs themselves."""
+"""The runs that rows of tables belong to, and rows that are points or runs themselves."""
 
 import json
 import re
@@ -25,7 +25,7 @@ _EXPERIMENTS = ("experiment", "experiment_name", "experiment_id")
 # Columns by which rows name their runs. A moment's `experiment_id` is a text like others.
 RUN_COLUMNS = ("run_id", *_NAMES, *_EXPERIMENTS)
 MOMENT_COLUMNS = RUN_COLUMNS[:-1]
-# What `eventtrack export` writes: its times are milliseconds, however small.
+# Columns that `eventtrack export` writes: its times are milliseconds, however small.
 _OUR_POINTS = {"run_id", "key", "step", "timestamp", "value"}
 _OUR_RUNS = {"run_id", "run_name", "experiment_id", "lifecycle_stage", "start_time"}
 _KEYS = ("key", "metric", "tag", "metric_name")
@@ -51,7 +51,7 @@ _STATUSES = {
 
 
 class TableRun:
-    """Everything that the rows say of one run."""
+    """All facts of one run that the rows state."""
 
     def __init__(
         self, run_id: str, source_id: str, name: str, experiment: str, changed_ms: int
@@ -78,7 +78,7 @@ class TableRun:
         start_ms = facts.get("start", first)
         end_ms = facts.get("end", None if "status" in facts else last)
         for key, value in self.latest.items():
-            # Only the value is known, unless points of it are among the rows.
+            # Only the last value is known, unless points of the metric are among the rows.
             if self.columns.last(key) is None:
                 self.columns.point(key, 0, facts.get("start", NO_TIME), value)
         deleted = facts.get("stage") == LifecycleStage.DELETED
@@ -113,7 +113,7 @@ class TableRun:
         }
 
     def _files(self) -> Iterator[IncomingFile]:
-        """All texts with their steps, where a column has several; the tags have the last."""
+        """All texts with their steps, if a column has several; the tags have the last."""
         several = {
             name: entries
             for name, entries in self._texts.items()
@@ -125,7 +125,7 @@ class TableRun:
 
 
 class TableRuns:
-    """All runs, by what makes each the same run again."""
+    """All runs, by the identity that makes each the same run at the next import."""
 
     def __init__(self, experiment: str | None) -> None:
         self._experiment = experiment
@@ -138,7 +138,7 @@ class TableRuns:
         return len(self._runs)
 
     def of_file(self, sheet: Sheet, layout: Layout) -> TableRun:
-        """The run of all rows of a file that name none."""
+        """The run for all rows of a file that name no run."""
         experiment = self._experiment or layout.experiment
         run_id = run_id_of("table", experiment, *layout.identity)
         return self._run(run_id, layout.name, layout.name, experiment, sheet)
@@ -146,10 +146,10 @@ class TableRuns:
     def of_row(
         self, row: Mapping[str, str], sheet: Sheet, layout: Layout, again: int = 0
     ) -> TableRun:
-        """The run that a row names by an id or a name, or that of its file.
+        """The run that a row names by an id or a name, else the run of its file.
 
         Args:
-            again: How many runs of this name are in the file before this one.
+            again: The number of earlier runs in the file with the same name.
         """
         source_id = row.get("run_id", "")
         name = next((row[column] for column in _NAMES if row.get(column)), "")
@@ -180,7 +180,7 @@ class TableRuns:
 
 
 def kind_of_rows(sheet: Sheet) -> Iterator[tuple[str, Sheet]]:
-    """The rows that are points, runs and moments."""
+    """The rows by kind: points, runs and moments."""
     left = set(range(sheet.count))
     key, value = _key_column(sheet), _column(sheet, "value")
     if key is not None and value is not None:
@@ -270,7 +270,7 @@ def columns_of_runs(sheet: Sheet, names: Sequence[str]) -> dict[str, str]:
 
 
 def again_of(owners: Sequence[TableRun]) -> list[int]:
-    """For each row the number of rows before it that are of the same run."""
+    """For each row the number of earlier rows of the same run."""
     counters: dict[int, Iterator[int]] = {}
     return [next(counters.setdefault(id(run), count())) for run in owners]
 
@@ -339,7 +339,7 @@ def _column(sheet: Sheet, wanted: str) -> str | None:
 
 
 def _key_column(sheet: Sheet) -> str | None:
-    """The column with the names of metrics in a table that has a row for each point."""
+    """The column of metric names in a table with a row for each point."""
     for wanted in _KEYS:
         name = _column(sheet, wanted)
         if name is not None and (

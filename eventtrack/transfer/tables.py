@@ -1,7 +1,7 @@
-"""CSV and JSON files: what `eventtrack export` writes, and the logs of training programs.
+"""CSV and JSON files: those that `eventtrack export` writes, and the logs of training programs.
 
-A row is one of three things, by its columns: a point (`key` and `value`), a run (`status`,
-`params.*`, `tags.*` or `metrics.*`), or one moment of a run, whose numbers are metrics.
+The columns of a row tell what it is: a point (`key` and `value`), a run (`status`, `params.*`,
+`tags.*` or `metrics.*`), or a moment of a run, whose numbers are metrics.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -35,12 +35,12 @@ from eventtrack.transfer.table_runs import (
 class Tables(Source):
     """The runs in one or several files, read together.
 
-    So the points of one file are those of the runs in another. A folder stands for all files below
-    it whose names end as files of this kind do.
+    So one file may have the runs, and another their points. A folder stands for all files below it
+    with an ending of this kind of file.
 
     Args:
-        experiment: The experiment that everything goes to; by default the one that a row names,
-            else one with the name of the file's folder.
+        experiment: The experiment for everything; by default the experiment that a row names, else
+            an experiment with the name of the file's folder.
     """
 
     endings: tuple[str, ...] = ()
@@ -63,7 +63,7 @@ class Tables(Source):
         self.report.damage.sort(key=lambda damage: (places.get(damage.file, 0), damage.offset or 0))
 
     def sheet(self, path: Path) -> Sheet:
-        """The rows of a file; those that cannot be read are reported."""
+        """The rows of a file; rows that cannot be read are reported."""
         raise NotImplementedError
 
     def experiments(self) -> Mapping[str, IncomingExperiment]:
@@ -185,7 +185,7 @@ class Tables(Source):
 
         Args:
             names: The columns by which rows may name their runs.
-            each: Whether each row is a run, so that two with one name are two runs.
+            each: Whether each row is a run, so that two rows with the same name are two runs.
         """
         columns = columns_of_runs(sheet, names)
         if not columns:

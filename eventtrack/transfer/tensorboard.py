@@ -27,15 +27,15 @@ _SIMPLE_VALUE = b"\x15"  # the key of field 2, a float
 _WALL = struct.Struct("<d")
 _VALUE = struct.Struct("<f")
 _WALL_MAX = 2**63 / 1000 - 1  # seconds; times are kept in milliseconds, as int64
-# Of `Summary.Value`: fields that there is no place for.
+# Fields of `Summary.Value` that have no place here.
 _KINDS = {3: "histograms", 4: "image summaries", 5: "histograms", 6: "audio clips"}
 _PLUGINS = {"images": "image summaries", "histograms": "histograms", "audio": "audio clips"}
 # Of `Event`.
 _EVENTS = {4: "graphs", 6: "log messages", 8: "run metadata", 9: "graphs"}
 _ENDS = {1: RunStatus.FINISHED, 2: RunStatus.FAILED, 3: RunStatus.RUNNING}
-# Whole numbers below it are exact as doubles, which TensorBoard keeps all numbers as.
+# Smaller whole numbers are exact as doubles; TensorBoard keeps all numbers as doubles.
 _WHOLE_MAX = 2**53
-# What odd messages raise; the last: messages that are nested without end.
+# Errors that odd messages raise; the last comes from endless nesting.
 _ODD = (ValueError, TypeError, AttributeError, OverflowError, struct.error, RecursionError)
 
 
@@ -43,7 +43,7 @@ class EventFolders(Source):
     """All runs below a folder.
 
     Args:
-        experiment: The experiment they go to; by default the folder's name.
+        experiment: The name of the experiment for all runs; by default the folder's name.
     """
 
     kind = "tensorboard"
@@ -65,11 +65,11 @@ class EventFolders(Source):
         self._ids: dict[Path, str] = {}
 
     def experiments(self) -> Mapping[str, IncomingExperiment]:
-        """The one experiment."""
+        """The experiment of all runs."""
         return {self._experiment: IncomingExperiment(self._experiment)}
 
     def count(self) -> int:
-        """How many folders have event files."""
+        """The number of folders with event files."""
         return len(self._folders)
 
     def runs(self) -> Iterator[SourceRun]:
@@ -77,18 +77,21 @@ class EventFolders(Source):
         for folder, files in self._folders:
             read = _Folder(files, self)
             if read.first_wall is None:
-                # A job that died at once, or has just begun: it is a run when it has an event.
+                # A job that died at once, or has just begun: it becomes a run with its first event.
                 self.report.note(f"{folder}: event files without an event, so no run yet")
                 continue
             name = folder.relative_to(self._root).as_posix()
-            # Neither moving the folders nor naming another root changes what a run is.
+            # A run's id stays the same if the folders are moved or another root is named.
             first = read.files[0].name
             run_id = run_id_of("tensorboard", folder.name, first, repr(read.first_wall))
             if run_id in self._ids.values():
                 run_id = run_id_of("tensorboard", name, first, repr(read.first_wall))
             self._ids[folder] = run_id
             tags = read.last_texts()
-            parent = next((self._ids[one] for one in folder.parents if one in self._ids), None)
+            parent = next(
+                (self._ids[above] for above in folder.parents if above in self._ids),
+                None,
+            )
             if parent is not None:
                 tags[PARENT_TAG] = parent
             run = IncomingRun(
@@ -114,7 +117,7 @@ class _Column:
         self.of_earlier_files = 0
 
     def drop(self, step: int, stop: int) -> int:
-        """Drop the points from a step on, of the first `stop`; how many they were."""
+        """Drop the points from a step on among the first `stop`; the answer is their number."""
         kept = [n for n, at in enumerate(self.steps) if n >= stop or at < step]
         dropped = len(self.steps) - len(kept)
         self.steps[:] = [self.steps[n] for n in kept]
@@ -125,19 +128,19 @@ class _Column:
 
 
 class _Folder:
-    """What the event files of one folder say, in order of their names, which begin with a time."""
+    """The facts in the event files of one folder, read by name: names begin with a time."""
 
     def __init__(self, files: list[Path], source: EventFolders) -> None:
         self.report = source.report
         self.files = files
         self.params: dict[str, str] = {}
-        self.status = RunStatus.FINISHED  # TensorBoard knows of no other, but for hparams
+        self.status = RunStatus.FINISHED  # TensorBoard has no other params than hparams
         self.first_wall: float | None = None  # as it stands in the file, for the run's identity
         self.begin = self.end = 0.0
         self._wall = 0.0  # the last time that an event named
         self._texts: dict[str, list[dict[str, Any]]] = {}
         self._columns: dict[str, _Column] = {}
-        # The bytes of a scalar's event between its step and its value, which repeat.
+        # The bytes between a scalar's step and its value; they repeat from event to event.
         self._known: dict[bytes, _Column] = {}
         self._plugins: dict[str, tuple[str, bytes]] = {}
         self._version: float | None = None
@@ -170,13 +173,13 @@ class _Folder:
         return {name: texts[-1]["text"] for name, texts in self._texts.items() if texts}
 
     def text_files(self) -> Iterator[IncomingFile]:
-        """All texts with their steps; the run's tags have the last of each."""
+        """All texts with their steps; the run's tags have the last text of each name."""
         if self._texts:
             data = json.dumps(self._texts, ensure_ascii=False, indent=1, sort_keys=True)
             yield IncomingFile("imported/texts.json", data.encode("utf-8", "replace"))
 
     def _quick(self, record: bytes) -> bool:
-        """Take one more scalar of a tag that was met before, by what does not change in it."""
+        """Take a scalar of a known tag, recognized by its bytes that do not change."""
         if len(record) < 20 or record[0] != 0x09:
             return False
         step, place = 0, 9
@@ -218,7 +221,7 @@ class _Folder:
             self.report.damaged(path, None, f"a record that is no event: {error}")
 
     def _time(self, wall: float, path: Path) -> float:
-        """The event's time; that of the event before it, or of the file, where it has none."""
+        """The event's time; else the time of the event before it, or of the file."""
         if wall and -_WALL_MAX < wall < _WALL_MAX:
             self._wall = wall
             return wall
@@ -232,9 +235,9 @@ class _Folder:
     def _void(self, event: event_files.Event, *, is_whole: bool) -> None:
         """Drop the points that a restart from an earlier step made void, as TensorBoard does.
 
-        Writers of today say that a session begins (`SummaryWriter(purge_step=)` does). The first
-        of a folder voids no points of its own file: TensorFlow's own writer may say it late.
-        Before there was a version of the format, a step below the last one said as much.
+        Today's writers mark the begin of a session (`SummaryWriter(purge_step=)` does). The first
+        mark in a folder voids no points of its own file: TensorFlow's own writer may write the mark
+        late. In files without a version of the format, a step below the last step is the mark.
         """
         dropped = 0
         if event.restarts and (self._version or 0) >= 2:
@@ -242,7 +245,7 @@ class _Folder:
                 stop = len(column.steps) if self._has_begun else column.of_earlier_files
                 dropped += column.drop(event.step, stop)
             for name, texts in self._texts.items():
-                self._texts[name] = [one for one in texts if one["step"] < event.step]
+                self._texts[name] = [entry for entry in texts if entry["step"] < event.step]
             self._has_begun = True
         elif event.values and not self._version and is_whole:
             if event.step < self._last_step:
@@ -263,7 +266,7 @@ class _Folder:
         fields = event_files.value_fields(value)
         tag = _tag(fields)
         if 9 in fields:
-            # The first of a tag holds: later ones may come without.
+            # The first metadata of a tag counts: later values may come without.
             self._plugins.setdefault(tag, event_files.plugin_of(fields[9]))
         plugin, _ = self._plugins.get(tag, ("", b""))
         number = wire.single(fields[2]) if 2 in fields else None
@@ -289,14 +292,14 @@ class _Folder:
             self.report.left_out(kind or named or "tensors", place=path)
 
     def _take_hparams(self, content: bytes, path: Path) -> None:
-        """`HParamsPluginData`: what a session began with, and how it ended."""
+        """Take `HParamsPluginData`: the settings of a session, and how it ended."""
         for number, _, data in wire.fields(content):
             if number == 3:
                 for inner, _, pair in wire.fields(data):
                     if inner == 1:
                         fields = event_files.value_fields(pair)
                         name, text = wire.text(fields.get(1, b"")), _hparam(fields.get(2, b""))
-                        # TensorBoard shows those of the first session.
+                        # TensorBoard shows the hparams of the first session.
                         if self.params.setdefault(name, text) != text:
                             what = "hyperparameters of a later session that differ"
                             self.report.left_out(what, place=path)
@@ -310,7 +313,7 @@ def _is_event_file(name: str) -> bool:
 
 
 def _tag(fields: Mapping[int, Any]) -> str:
-    """The tag of a `Summary.Value`; the first tensors had the name of their node instead."""
+    """The tag of a `Summary.Value`; the oldest tensors have the name of their node instead."""
     return wire.text(fields.get(1) or fields.get(7, b""))
 
 
@@ -322,18 +325,20 @@ def _hparam(value: bytes) -> str:
 def _plain(value: bytes) -> Any:
     for number, _, content in wire.fields(value):
         if number == 2:
-            found = wire.double(content)
-            is_whole = math.isfinite(found) and found == int(found) and abs(found) < _WHOLE_MAX
-            return int(found) if is_whole else found
+            double = wire.double(content)
+            is_whole = math.isfinite(double) and double == int(double) and abs(double) < _WHOLE_MAX
+            return int(double) if is_whole else double
         if number == 3:
             return wire.text(content)
         if number == 4:
             return bool(content)
         if number == 5:
-            pairs = [event_files.value_fields(one) for n, _, one in wire.fields(content) if n == 1]
+            pairs = [
+                event_files.value_fields(pair) for n, _, pair in wire.fields(content) if n == 1
+            ]
             return {wire.text(pair.get(1, b"")): _plain(pair.get(2, b"")) for pair in pairs}
         if number == 6:
-            return [_plain(one) for n, _, one in wire.fields(content) if n == 1]
+            return [_plain(item) for n, _, item in wire.fields(content) if n == 1]
     return ""
 
 

@@ -1,4 +1,4 @@
-"""Trackio's databases: a SQLite file for each project, and rows beside them that wait for one."""
+"""Trackio's databases: a SQLite file for each project, and files of rows that wait for one."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -19,7 +19,7 @@ from eventtrack.views.records import RunStatus
 
 _RUN_ID = re.compile("[0-9a-f]{32}")  # a form that ids have here too
 _LEFT_OUT = {"traces": "traces", "alerts": "alerts", "artifact_versions": "artifacts of Trackio"}
-# Tables that are taken, that belong to one of those above, or that are Trackio's own bookkeeping.
+# Tables that are taken, that belong to a table above, or that are Trackio's own bookkeeping.
 _KNOWN = re.compile(
     r"metrics|configs|system_metrics|project_metadata|pending_uploads|artifacts|artifact_.*"
     r"|(external_)?run_artifact_links|traces.*|sqlite_.*"
@@ -30,8 +30,8 @@ _METRICS, _SYSTEM, _CONFIGS = "metrics", "system_metrics", "configs"
 class Databases(Source):
     """The runs of one database, or of all in a folder.
 
-    On disks of networks Trackio writes rows to files first; those that no database has yet are
-    read as well.
+    On network disks Trackio writes rows to files first; rows that no database has yet are read as
+    well.
     """
 
     kind = "trackio"
@@ -72,7 +72,7 @@ class Databases(Source):
         return {name: IncomingExperiment(name) for name in sorted(names)}
 
     def count(self) -> int:
-        """How many runs there are."""
+        """The number of runs."""
         return sum(len(project.runs()) for project in self._projects.values())
 
     def runs(self) -> Iterator[SourceRun]:
@@ -88,9 +88,9 @@ class Databases(Source):
 
 
 class _Project:
-    """One database, if there is one, and rows that wait for it.
+    """The database of a project, if there is one, and the rows that wait for it.
 
-    Runs are told apart by `run_id`, in older databases by `run_name`.
+    The identity of a run is its `run_id`, in older databases its `run_name`.
     """
 
     def __init__(self, path: Path, report: Report) -> None:
@@ -100,7 +100,7 @@ class _Project:
         self._waiting: list[Row] = []
         self._logged: set[str] | None = None  # ids of the rows that the database has
         self._runs: dict[str, str] | None = None
-        # By table and run: conditions that its rows meet, with the values in them.
+        # By table and run: the SQL conditions for its rows, with their values.
         self._places: dict[tuple[str, str], list[tuple[str, dict[str, Any]]]] = {}
         for table in sorted(self._tables):
             if self.has_runs and (table in _LEFT_OUT or not _KNOWN.fullmatch(table)):
@@ -136,7 +136,7 @@ class _Project:
         return dict(sorted(self._runs.items()))
 
     def rows(self, table: str, key: str) -> Iterator[Row]:
-        """The rows of a run in one of the tables, and those that wait for it."""
+        """The rows of a run in a table, and the rows that wait for that table."""
         has = self._tables.get(table, set())
         content, time = ("config", "created_at") if table == _CONFIGS else ("metrics", "timestamp")
         columns = [name if name in has else "NULL" for name in (time, "step", content)]
@@ -144,8 +144,8 @@ class _Project:
             query = f"SELECT rowid, {', '.join(columns)} FROM {table} WHERE {which} ORDER BY rowid"  # noqa: S608
             for number_of_row, stamp, step, text in self._rows(query, **values):
                 place = f"row {number_of_row} of {table}"
-                found = decoded(text, self.path, place, self.report)
-                yield Row(self.name, "", key, table, stamp, step, found, self.path, place, "")
+                row_values = decoded(text, self.path, place, self.report)
+                yield Row(self.name, "", key, table, stamp, step, row_values, self.path, place, "")
         yield from (row for row in self._waiting if (row.kind, row.key) == (table, key))
         if table == _CONFIGS:
             for row in self._waiting:
@@ -158,10 +158,10 @@ class _Project:
             self._database.close()
 
     def _find_runs(self, table: str, names: dict[str, str]) -> None:
-        """The runs of a table, and which of its rows are theirs.
+        """Collect the runs of a table, and the conditions for their rows.
 
-        A run is told by its id; in older rows, which have none, by its name. One id may be there
-        as a text and as bytes.
+        The identity of a run is its id; in older rows, which have no id, its name. The same id may
+        be there as a text and as bytes.
         """
         has = self._tables.get(table, set())
         run_id, run_name = (name if name in has else "NULL" for name in ("run_id", "run_name"))
@@ -197,14 +197,14 @@ class _Run:
         self._created: list[int] = []
         self._times: list[int] = []
         self._step = -1  # of the row before
-        # A run that is resumed says its configuration, and when it was created, once more.
+        # A resumed run states its configuration and its creation time once more.
         for row in project.rows(_CONFIGS, key):
             self._config |= row.values
             for stamp in (row.values.get("_Created"), row.stamp):
                 created = iso_milliseconds(stamp) if isinstance(stamp, str) else None
                 self._created += [] if created is None else [created]
         rows, system = list(project.rows(_METRICS, key)), list(project.rows(_SYSTEM, key))
-        # The first time there is, for rows that have none of their own.
+        # The first time of all rows, for rows without a time.
         stamps = [row.stamp for row in (*rows, *system) if isinstance(row.stamp, str)]
         times = [time for time in map(iso_milliseconds, stamps) if time is not None]
         changed = [round(path.stat().st_mtime * 1000) for path in {row.file for row in rows}]
@@ -258,19 +258,19 @@ class _Run:
     def _take_system(self, row: Row) -> None:
         time = self._time(row)
         for path, value in leaves(row.values):
-            found = number(value)
-            if found is None:
+            point = number(value)
+            if point is None:
                 what = "statistics of the system that are no numbers"
                 self._report.left_out(what, place=row.file)
                 continue
             name = self._logged.names.name(("system", *path), f"system/{'.'.join(path)}")
-            self._system.point(name, 0, time, found)
+            self._system.point(name, 0, time, point)
 
     def _time(self, row: Row) -> int:
-        """The row's time in milliseconds; that of the row before it, if it has none."""
-        found = iso_milliseconds(row.stamp) if isinstance(row.stamp, str) else None
-        if found is not None:
-            self._last = found
+        """The row's time in milliseconds; else the time of the row before it."""
+        time = iso_milliseconds(row.stamp) if isinstance(row.stamp, str) else None
+        if time is not None:
+            self._last = time
         elif row.stamp is not None:
             row.damaged(self._report)(f"no time: {row.stamp!r:.100}; it has the one before")
         self._times.append(self._last)

@@ -1,7 +1,7 @@
-"""Rows of Trackio, as its databases have them and as files have them that wait for a database.
+"""Rows of Trackio, in its databases and in files that wait for a database.
 
 Below `inbox` each writing process has a folder with files of JSON lines; a dashboard of Trackio's
-puts them into the databases and deletes them. A row has the same `log_id` in both.
+moves their rows into the databases and deletes the files. A row has the same `log_id` in both.
 """
 
 import json
@@ -18,12 +18,12 @@ _KINDS = {"metric": "metrics", "system_metric": "system_metrics"}
 
 
 class Row(NamedTuple):
-    """One logged row of a run, with the place that it is at."""
+    """A logged row of a run, with its place in the source."""
 
     project: str  # as its database is named
     run: str
-    key: str  # what tells runs apart: an id, or a name
-    kind: str  # the table that it is in, or will be in
+    key: str  # the run's identity: an id, or a name
+    kind: str  # the row's table, now or after the move
     stamp: object
     step: object
     values: dict[str, Any]
@@ -33,24 +33,24 @@ class Row(NamedTuple):
     config: dict[str, Any] | None = None
 
     def damaged(self, report: Report) -> Callable[[str], None]:
-        """Reports what is odd about the row."""
+        """A function that reports damage in the row."""
         return lambda problem: report.damaged(self.file, None, problem, place=self.place)
 
 
 def decoded(text: object, file: Path, place: str, report: Report) -> dict[str, Any]:
-    """The values in a JSON text; none, and reported, where it is no JSON object."""
+    """The values in a JSON text; anything but a JSON object is reported and gives no values."""
     try:
-        found = json.loads(text if isinstance(text, str | bytes) else "null")
-        if not isinstance(found, dict):
+        values = json.loads(text if isinstance(text, str | bytes) else "null")
+        if not isinstance(values, dict):
             raise ValueError("no object of names and values")  # noqa: TRY004 - as the others
     except (ValueError, RecursionError) as error:
         report.damaged(file, None, str(error), place=place)
         return {}
-    return found
+    return values
 
 
 def rows_in(inbox: Path, report: Report) -> Iterator[Row]:
-    """All rows that wait."""
+    """All rows that wait for a database."""
     for _, files in walk(inbox, report) if inbox.is_dir() else ():
         for path in files:
             if path.suffix == ".jsonl":
@@ -67,25 +67,25 @@ def _rows_of(path: Path, report: Report) -> Iterator[Row]:
         place = f"line {number}"
         if not line.strip():
             continue
-        found = decoded(line, path, place, report)
-        kind = found.get("kind")
+        entry = decoded(line, path, place, report)
+        kind = entry.get("kind")
         if kind == "alert":
             report.left_out("alerts", place=path)
         elif kind in _KINDS:
-            project = "".join(c for c in text_of(found.get("project")) if c.isalnum() or c in "-_")
-            values, config = found.get("metrics"), found.get("config")
+            project = "".join(c for c in text_of(entry.get("project")) if c.isalnum() or c in "-_")
+            values, config = entry.get("metrics"), entry.get("config")
             yield Row(
                 project or "default",
-                text_of(found.get("run")),
-                text_of(found.get("run_id")) or text_of(found.get("run")),
+                text_of(entry.get("run")),
+                text_of(entry.get("run_id")) or text_of(entry.get("run")),
                 _KINDS[kind],
-                found.get("timestamp"),
-                found.get("step"),
+                entry.get("timestamp"),
+                entry.get("step"),
                 values if isinstance(values, dict) else {},
                 path,
                 place,
-                text_of(found.get("log_id")),
+                text_of(entry.get("log_id")),
                 config if isinstance(config, dict) else None,
             )
-        elif found:
+        elif entry:
             report.damaged(path, None, f"a row of the kind {kind!r:.50}", place=place)

@@ -17,10 +17,10 @@ _RUN_FOLDER = re.compile(r"(?:offline-)?run-(\d{8}_\d+)-")
 
 
 class RunFolders(Source):
-    """All runs below a folder: `wandb`, or that of one run.
+    """All runs below a folder: `wandb`, or the folder of one run.
 
     Args:
-        experiment: The experiment they go to; by default the project of each.
+        experiment: The experiment for all runs; by default each run's project.
     """
 
     kind = "wandb"
@@ -28,7 +28,7 @@ class RunFolders(Source):
     def __init__(self, folder: Path, experiment: str | None = None) -> None:
         root = folder.resolve()
         super().__init__(root.as_uri())
-        # `latest-run` links to a folder that is there under its own name as well.
+        # `latest-run` is a link to a folder that is listed under its own name as well.
         files = {path.resolve() for path in self._wandb_files(root)}
         if not files:
             raise NotFoundError(
@@ -45,11 +45,11 @@ class RunFolders(Source):
         return {name: IncomingExperiment(name) for name in sorted(names)}
 
     def count(self) -> int:
-        """How many runs there are."""
+        """The number of runs."""
         return len(self._runs)
 
     def runs(self) -> Iterator[SourceRun]:
-        """Every run; a run that was resumed is put together from its folders."""
+        """Every run; a resumed run is joined from its folders."""
         for segments in self._runs:
             head = segments[0]
             read = WandbRun(segments, self.report)
@@ -68,7 +68,7 @@ class RunFolders(Source):
             yield SourceRun(head.name, run, read.series(), self._files(segments, read))
 
     def _read(self, run: WandbRun, begun: set[int]) -> None:
-        """Read a run. A forked one begins with the history of its parent up to the fork."""
+        """Read a run. A forked run begins with the history of its parent up to the fork."""
         run.read()
         if run.forked_from is None:
             return
@@ -87,7 +87,7 @@ class RunFolders(Source):
         )
 
     def _files(self, segments: Sequence[Segment], read: WandbRun) -> Iterator[IncomingFile]:
-        """The files of all folders; of several under one path the last folder's has that path."""
+        """The files of all folders; if several have the same path, the last folder's has it."""
         taken: set[str] = set()
         for segment in reversed(segments):
             folder = segment.path.parent
@@ -103,32 +103,35 @@ class RunFolders(Source):
             yield root
             return
         for folder, paths in walk(root, self.report) if root.is_dir() else ():
-            found = [path for path in paths if path.suffix == ".wandb"]
-            yield from found
-            if not found and _RUN_FOLDER.match(folder.name):
+            files = [path for path in paths if path.suffix == ".wandb"]
+            yield from files
+            if not files and _RUN_FOLDER.match(folder.name):
                 self.report.missing(str(folder), "no .wandb file is in it")
 
 
 def _together(segments: Sequence[Segment]) -> list[list[Segment]]:
     """The segments of each run, in the order in which they were written."""
-    found: dict[tuple[str, str], list[Segment]] = {}
+    by_id: dict[tuple[str, str], list[Segment]] = {}
     for segment in segments:
         _complete(segment, segments)
-        found.setdefault((segment.project, segment.name), []).append(segment)
+        by_id.setdefault((segment.project, segment.name), []).append(segment)
     runs = []
-    for together in found.values():
+    for together in by_id.values():
         together.sort(key=_order)
-        # Offline the entity may not be known yet; two that are known are two runs.
+        # Offline the entity may be unknown; two known entities are two runs.
         entities = {segment.entity for segment in together}
         if len(entities - {""}) > 1:
-            runs += [[one for one in together if one.entity == name] for name in sorted(entities)]
+            runs += [
+                [segment for segment in together if segment.entity == name]
+                for name in sorted(entities)
+            ]
         else:
             runs.append(together)
     return sorted(runs, key=lambda run: run[0].path)
 
 
 def _complete(segment: Segment, others: Sequence[Segment]) -> None:
-    """Give a segment whose head is lost the head of another with its id."""
+    """Give a segment that lost its head the head of another segment with its id."""
     if not segment.has_head:
         for other in others:
             if other.has_head and other.name == segment.name:

@@ -1,8 +1,9 @@
 """The `.wandb` file that a run of Weights & Biases writes beside its files.
 
-Seven bytes of head, then blocks of 32 KiB as in LevelDB's log: chunks of a checksum (CRC-32 of kind
-and data), a length and a kind (whole, first, middle, last), zeros where a block has no room for
-another chunk. The chunks of a record joined are one `Record` of wandb_internal.proto.
+The file has seven bytes of head, then blocks of 32 KiB as in LevelDB's log. A block has chunks: a
+checksum (CRC-32 of kind and data), a length, a kind (whole, first, middle, last), and data. Zeros
+fill a block that has no room for another chunk. The joined chunks of a record are one `Record` of
+wandb_internal.proto.
 """
 
 import struct
@@ -20,11 +21,11 @@ _BLOCK_BYTES = 32_768
 _HEAD = b":W&B\xe1\xbe\x00"  # with a number of its own and the format's version
 _CHUNK = struct.Struct("<IHB")
 _WHOLE, _FIRST, _MIDDLE, _LAST = 1, 2, 3, 4
-# The checksum of each kind alone: that of a chunk goes on from it.
+# The checksum of each kind alone: the checksum of a chunk continues from it.
 _SUMS = {kind: zlib.crc32(bytes((kind,))) for kind in (_WHOLE, _FIRST, _MIDDLE, _LAST)}
 _decode = msgspec.json.Decoder().decode
 
-Chunk = tuple[int, int]  # its kind, and where it ends
+Chunk = tuple[int, int]  # its kind, and its end
 
 
 def records(path: Path, report: Report) -> Iterator[bytes]:
@@ -40,7 +41,7 @@ def records(path: Path, report: Report) -> Iterator[bytes]:
     if data[: len(_HEAD)] != _HEAD:
         report.damaged(path, 0, "it does not begin as a .wandb file does")
     place = begun = len(_HEAD)
-    parts: list[bytes] | None = None  # of a record that has begun; one may begin with nothing
+    parts: list[bytes] | None = None  # of a record that has begun; the first part may be empty
     while place < len(data):
         block_end = place + _BLOCK_BYTES - place % _BLOCK_BYTES
         if block_end - place < _CHUNK.size:
@@ -77,7 +78,7 @@ def records(path: Path, report: Report) -> Iterator[bytes]:
 
 
 def _chunk(data: bytes, place: int, block_end: int) -> Chunk | None:
-    """The chunk at a place; None where its checksum is not right, or it is cut off."""
+    """The chunk at a place; None if its checksum is wrong, or it is cut off."""
     if place + _CHUNK.size > len(data):
         return None
     checksum, length, kind = _CHUNK.unpack_from(data, place)
@@ -89,7 +90,7 @@ def _chunk(data: bytes, place: int, block_end: int) -> Chunk | None:
 
 
 def _next_chunk(data: bytes, place: int, block_end: int) -> int:
-    """Where the next chunk within the block begins; the block's end if there is none."""
+    """The place of the next chunk within the block; the block's end if there is none."""
     for start in range(place, min(block_end, len(data)) - _CHUNK.size):
         if data[start + 6] in _SUMS and _chunk(data, start, block_end) is not None:
             return start
@@ -120,12 +121,12 @@ def items(message: bytes, number: int = 1) -> Iterator[tuple[tuple[str, ...], An
 
 
 def removed(message: bytes) -> Iterator[tuple[str, ...]]:
-    """The paths that a config or a summary takes back."""
+    """The paths that a config or a summary removes."""
     return (path for path, _ in items(message, 2))
 
 
 def decoded(value: bytes) -> Any:
-    """A value from its JSON, in which NaN and infinities stand as they do in Python's."""
+    """A value from its JSON; NaN and infinities are bare words, as in Python's JSON."""
     try:
         return _decode(value)
     except msgspec.DecodeError:
@@ -139,5 +140,5 @@ def decoded(value: bytes) -> Any:
 
 def timestamp_ms(message: bytes) -> int:
     """A `google.protobuf.Timestamp` in milliseconds; 0 for none."""
-    found = {number: value for number, _, value in wire.fields(message)}
-    return int(wire.signed(found.get(1, 0))) * 1000 + int(found.get(2, 0)) // 1_000_000
+    values = {number: value for number, _, value in wire.fields(message)}
+    return int(wire.signed(values.get(1, 0))) * 1000 + int(values.get(2, 0)) // 1_000_000

@@ -1,4 +1,4 @@
-"""What the `.wandb` files of one run say: each is `Record`s of wandb_internal.proto, in order."""
+"""A run of W&B, read from its `.wandb` files, which hold `Record`s of wandb_internal.proto."""
 
 import json
 import math
@@ -25,7 +25,7 @@ from eventtrack.transfer.source import Series
 from eventtrack.views.records import RunStatus
 
 _NO_PROJECT = "uncategorized"  # W&B's own name for it
-# Fields of `Record` with things that there is no place for.
+# Fields of `Record` with things that have no place here.
 _LEFT_OUT = {
     8: "artifacts of W&B (their files are not here)",
     9: "folders of TensorBoard that W&B points to",
@@ -36,13 +36,13 @@ _LEFT_OUT = {
 _CONSOLE = (4, 13)
 _OWN = ("_step", "_timestamp", "_runtime", "_wandb")
 _TIME_MAX = 2**63 / 1000 - 1  # seconds; times are kept in milliseconds, as int64
-# What odd messages raise; the last: messages that are nested without end.
+# Errors that odd messages raise; the last comes from endless nesting.
 _ODD = (ValueError, TypeError, AttributeError, OverflowError, struct.error, RecursionError)
 
 
 @dataclass
 class Segment:
-    """One file of a run: each time that the run is resumed a new one begins."""
+    """A file of a run: a resumed run begins a new file."""
 
     path: Path
     name: str  # the run's id
@@ -53,7 +53,7 @@ class Segment:
 
 
 def first_look(path: Path, report: Report) -> Segment | None:
-    """Whose file it is; None, and damage is reported, where no record of it can be read."""
+    """The run of a file; None, and damage is reported, if no record can be read."""
     segment, is_empty = Segment(path, path.stem.removeprefix("run-")), True
     for record in wandb_file.records(path, Report("it is read again")):
         is_empty = False
@@ -85,7 +85,7 @@ def _take_head(segment: Segment, message: bytes) -> None:
 
 
 class WandbRun:
-    """A run that is read from its segments, in order; the last says how it ended."""
+    """A run that is read from its segments, in order; the last segment says how it ended."""
 
     def __init__(self, segments: Sequence[Segment], report: Report) -> None:
         self.segments = segments
@@ -106,7 +106,7 @@ class WandbRun:
         self._segment = segments[0]
         self._has_branched = False
         self._console = 0
-        self._runtime = 0  # seconds, of the segments before, as the segment itself has it
+        self._runtime = 0  # seconds: of the segments before, and of this segment
 
     def read(self) -> None:
         """Read everything."""
@@ -118,7 +118,9 @@ class WandbRun:
             self._take_metadata(segment.path.parent / "files" / "wandb-metadata.json")
             if not (segment.path.parent / "files" / "output.log").is_file():
                 self._left_out("lines of the console", self._console)
-            if self.status != RunStatus.RUNNING:  # else it may still change, and points stay
+            if (
+                self.status != RunStatus.RUNNING
+            ):  # else the summary may still change, and points are permanent
                 self._take_summary()
         starts = [segment.start_ms for segment in self.segments if segment.start_ms > 0]
         times = self.rows.times() or self._stats.times()
@@ -128,7 +130,7 @@ class WandbRun:
             self.end_ms = self._last[1]
 
     def series(self) -> Series:
-        """All metrics: of the history, and of the system."""
+        """All metrics: those of the history, and those of the system."""
         yield from self.rows.series()
         yield from self._stats.series()
 
@@ -196,7 +198,7 @@ class WandbRun:
             self._take_branch(fields[23])
 
     def _take_branch(self, message: bytes) -> None:
-        """A run that goes on from a step: of another run (a fork), or its own (a rewind)."""
+        """Take a branch: the run goes on from a step of another run (fork) or its own (rewind)."""
         fields = {number: data for number, _, data in wire.fields(message)}
         origin, last_step = wire.text(fields.get(1, b"")), wire.double(fields.get(2, bytes(8)))
         if not math.isfinite(last_step):
@@ -213,7 +215,7 @@ class WandbRun:
             self.tags["wandb.forked_from"] = f"{origin}?_step={int(last_step)}"
 
     def _take_pairs(self, tree: dict[str, Any], message: bytes) -> None:
-        """What a config or a summary sets and takes back."""
+        """Apply the changes of a config or a summary to a tree: values set and values removed."""
         for path, value in wandb_file.items(message):
             if path[0] != "_wandb":
                 put(tree, path, value)
@@ -243,7 +245,7 @@ class WandbRun:
         self._last = (step, time_ms)
 
     def _step(self, own: dict[str, Any], message: bytes) -> int:
-        """The row's step: as an item of its own, or beside the items; else the next."""
+        """The row's step: an item of its own, or a field beside the items; else the next step."""
         step = own.get("_step")
         if isinstance(step, float) and step.is_integer():
             step = int(step)
@@ -259,7 +261,7 @@ class WandbRun:
         return self._last[0] + 1 if self._last else 0
 
     def _time(self, own: dict[str, Any]) -> int:
-        """The row's time in milliseconds; without one the last that there was."""
+        """The row's time in milliseconds; else the last time."""
         seconds = number_in(own.get("_timestamp"))
         if seconds is None and self._segment.start_ms:
             runtime = number_in(own.get("_runtime"))
@@ -283,11 +285,11 @@ class WandbRun:
         times = [data for n, _, data in wire.fields(message) if n == 2]
         time_ms = wandb_file.timestamp_ms(times[0]) if times else self._time({})
         for path, value in wandb_file.items(message, 3):
-            found = number_in(value)
+            point = number_in(value)
             name = ".".join(path)
-            if found is not None:
+            if point is not None:
                 unique = self.rows.names.name(("system", *path), f"system/{name}")
-                self._stats.point(unique, 0, time_ms, found)
+                self._stats.point(unique, 0, time_ms, point)
             else:
                 self._left_out("statistics of the system that are no numbers")
 
@@ -301,7 +303,7 @@ class WandbRun:
         ends = [self._last[1]] if self._last else []
         if 2 in fields:
             runtime = wire.signed(fields[2])
-            # Where a run was resumed online, its runtime is that of all its parts.
+            # The runtime of a run that was resumed online covers all its parts.
             runtime -= self._runtime if runtime >= self._runtime else 0
             ends.append(self._segment.start_ms + 1000 * runtime)
         self.end_ms = max(ends, default=None)
@@ -321,12 +323,12 @@ class WandbRun:
                 self.tags[names[number]] = wire.text(data)
 
     def _take_metadata(self, path: Path) -> None:
-        """What older versions wrote beside the records, of which those of today are sure."""
+        """Take the file of metadata that older versions of W&B wrote; the records come first."""
         try:
-            found = json.loads(path.read_bytes())
-            git = found.get("git") or {}
-            names = {SOURCE_NAME_TAG: found.get("program"), "wandb.host": found.get("host")}
-            names |= {USER_TAG: found.get("username")}
+            metadata = json.loads(path.read_bytes())
+            git = metadata.get("git") or {}
+            names = {SOURCE_NAME_TAG: metadata.get("program"), "wandb.host": metadata.get("host")}
+            names |= {USER_TAG: metadata.get("username")}
             names |= {GIT_COMMIT_TAG: git.get("commit"), GIT_REPOSITORY_TAG: git.get("remote")}
         except FileNotFoundError:
             return
@@ -341,22 +343,22 @@ class WandbRun:
         self._report.left_out(what, count, place=self._segment.path)
 
     def _take_summary(self) -> None:
-        """What the summary says beyond the last row: numbers as metrics, texts as tags."""
+        """Take the summary's values that the last row lacks: numbers as metrics, texts as tags."""
         step, time_ms = self._last or (0, self._time({}))
         known = set(self.rows.last_texts())
         values = [leaf for leaf in leaves(self._summary) if leaf[0][0] not in _OWN]
         values.sort(key=lambda leaf: -len(leaf[0]))
         for path, value in without_media(values)[0]:
-            name, found = self.rows.names.name(path), number_in(value)
+            name, point = self.rows.names.name(path), number_in(value)
             last = self.rows.last(name)
-            if found is None:
+            if point is None:
                 if value is not None and name not in known:
                     self.tags[f"wandb.summary.{name}"] = param_text(value)
             elif last is None:
                 self._of_summary.add(name)
-                self.rows.point(name, step, time_ms, found)
-            elif repr(last) != repr(found) and name in self._of_summary:
-                self.rows.point(name, step, time_ms, found)
-            elif repr(last) != repr(found):
+                self.rows.point(name, step, time_ms, point)
+            elif repr(last) != repr(point) and name in self._of_summary:
+                self.rows.point(name, step, time_ms, point)
+            elif repr(last) != repr(point):
                 unique = self.rows.names.name(("summary", *path), f"summary/{'.'.join(path)}")
-                self.rows.point(unique, step, time_ms, found)
+                self.rows.point(unique, step, time_ms, point)

@@ -1,4 +1,4 @@
-"""Protocol buffers as bytes: enough to read a few fields without anybody's schema compiler."""
+"""Protocol buffers as bytes: a reader for a few fields that needs no schema compiler."""
 
 import struct
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ def fields(data: bytes) -> Iterator[tuple[int, int, Any]]:
     A varint is an int without sign; all others are bytes.
 
     Raises:
-        ValueError: That is no message, or it is cut off.
+        ValueError: The bytes are no message, or the message is cut off.
     """
     place, size = 0, len(data)
     while place < size:
@@ -46,10 +46,10 @@ def fields(data: bytes) -> Iterator[tuple[int, int, Any]]:
 
 
 def varint(data: bytes, place: int) -> tuple[int, int]:
-    """The number at `place`, and where the next thing begins.
+    """The number at `place`, and the place after it.
 
     Raises:
-        ValueError: It is cut off, or longer than ten bytes.
+        ValueError: The number is cut off, or longer than ten bytes.
     """
     value = shift = 0
     for stop in range(place, min(place + 10, len(data))):
@@ -65,7 +65,7 @@ def varints(data: bytes) -> Iterator[int]:
     """Numbers that are packed one after the other.
 
     Raises:
-        ValueError: The last is cut off.
+        ValueError: The last number is cut off.
     """
     place = 0
     while place < len(data):
@@ -74,7 +74,7 @@ def varints(data: bytes) -> Iterator[int]:
 
 
 def signed(value: int) -> int:
-    """A varint as the int64 or int32 that it stands for; bits beyond 64 say nothing."""
+    """A varint as the int64 or int32 that it stands for; bits beyond 64 are ignored."""
     value &= 2**64 - 1
     return value - 2**64 if value >= 2**63 else value
 
@@ -90,5 +90,5 @@ def single(data: bytes) -> float:
 
 
 def text(data: bytes) -> str:
-    """Bytes as a text; what is no UTF-8 is replaced."""
+    """Bytes as a text; bytes that are no UTF-8 are replaced."""
     return data.decode(errors="replace")

@@ -1,4 +1,4 @@
-"""YAML files that others wrote: small mappings, read so that none can cost more than its size."""
+"""YAML files that others wrote: small mappings, read at a cost that is bounded by their size."""
 
 import re
 from pathlib import Path
@@ -18,15 +18,15 @@ _LINE = re.compile(r"([A-Za-z_]\w*):(?: +(.*))?")
 _PLAIN = re.compile(rb"(?:[A-Za-z_]\w*:[^&*\[{\r\n]*(?:\[\])?\n)+")
 _BEGINS = (yaml.events.MappingStartEvent, yaml.events.SequenceStartEvent)
 _ENDS = (yaml.events.MappingEndEvent, yaml.events.SequenceEndEvent)
-# What a value raises that looks like a date or a number and is none.
+# Errors from values that look like a date or a number and are none.
 _ODD = (yaml.YAMLError, ValueError, OverflowError, RecursionError)
 
 
 def read_mapping(path: Path, report: Report) -> tuple[dict[str, Any], bool]:
     """The names and values of a file, and whether it is whole.
 
-    A file that is no YAML, has references, or is nested deep is reported as damaged, and gives the
-    values of its lines that are whole by themselves.
+    A file that is no YAML, has references, or is nested deep is reported as damaged; the values
+    of its lines that can be read alone are kept.
     """
     try:
         with path.open("rb") as stream:
@@ -42,24 +42,24 @@ def read_mapping(path: Path, report: Report) -> tuple[dict[str, Any], bool]:
         return {}, False
     try:
         _check(data)
-        found = yaml.load(data, _LOADER)  # noqa: S506 - a safe loader, in C where there is
+        mapping = yaml.load(data, _LOADER)  # noqa: S506 - a safe loader, in C where there is
     except _ODD as error:
         mark = getattr(error, "problem_mark", None)
         report.damaged(path, getattr(mark, "index", None), f"no YAML: {_first_line(error)}")
         return _by_lines(data), False
-    if not isinstance(found, dict):
+    if not isinstance(mapping, dict):
         report.damaged(path, 0, "no mapping of names to values")
         return {}, False
     if not data.endswith(b"\n"):
         # Writers end each line: the last value may be half of one.
-        lost = next(reversed(found))
+        lost = next(reversed(mapping))
         report.damaged(path, len(data), f"the last line is cut off; `{lost}` was left out")
-        del found[lost]
-    return {str(key): value for key, value in found.items()}, data.endswith(b"\n")
+        del mapping[lost]
+    return {str(key): value for key, value in mapping.items()}, data.endswith(b"\n")
 
 
 def _check(data: bytes) -> None:
-    """Refuse what makes much of little: references to other values, and endless nesting."""
+    """Refuse small files with huge values: references to other values, and endless nesting."""
     if _PLAIN.fullmatch(data):
         return
     depth = 0
@@ -72,8 +72,8 @@ def _check(data: bytes) -> None:
 
 
 def _by_lines(data: bytes) -> dict[str, Any]:
-    """The values of lines that say one each, those that cannot be read as texts."""
-    found: dict[str, Any] = {}
+    """The values of lines with one value each; a value that cannot be parsed is a text."""
+    values: dict[str, Any] = {}
     for line in data.decode(errors="replace").replace("\0", "").splitlines():
         match = _LINE.fullmatch(line)
         if match is None or len(line) > 10_000:
@@ -85,9 +85,9 @@ def _by_lines(data: bytes) -> dict[str, Any]:
             except _ODD:
                 continue
             if isinstance(value, dict):
-                found |= value
+                values |= value
             break
-    return found
+    return values
 
 
 def _first_line(error: Exception) -> str:
