@@ -1,7 +1,7 @@
-"""When envelopes of other feeds came here, by this machine's clock: one row a commit.
+"""Arrival times: when envelopes of other feeds came here, by this machine's clock; a row a commit.
 
-When something was recorded its header says, by the clock of whoever recorded it. When it was known
-here is a fact of this copy alone, so it is kept beside the envelopes and never leaves the machine.
+An envelope's header says when it was recorded, by the writer's clock. The arrival is a fact of this
+copy alone, so it is kept beside the envelopes and never leaves the machine.
 """
 
 import struct
@@ -15,26 +15,26 @@ _LAST_AND_MS = struct.Struct(">QQ")
 
 
 class Arrivals:
-    """What one transaction brings from elsewhere."""
+    """The positions of the envelopes that one transaction brings from other feeds."""
 
     def __init__(self) -> None:
         self._spans: list[list[int]] = []
 
     def note(self, position: int) -> None:
-        """An envelope of another feed was stored at a position."""
+        """Note that an envelope of another feed was stored at a position."""
         if self._spans and self._spans[-1][1] == position - 1:
             self._spans[-1][1] = position
         else:
             self._spans.append([position, position])
 
     def put(self, txn: Transaction, table: Any, now_ms: int) -> None:
-        """Write down when they came."""
+        """Write the arrival time of every noted envelope."""
         for first, last in self._spans:
             txn.put(rows.key_of(first), _LAST_AND_MS.pack(last, now_ms), db=table)
 
 
 def find(txn: Transaction, table: Any, position: int) -> int | None:
-    """When the envelope at a position came here, in ms; None for one that was recorded here."""
+    """The arrival time of the envelope at a position, in ms; None if it was recorded here."""
     cursor, key = txn.cursor(table), rows.key_of(position)
     beyond = cursor.set_range(key)
     if not (beyond and cursor.key() == key) and not (cursor.prev() if beyond else cursor.last()):

@@ -1,8 +1,8 @@
-"""From journal to log: many frames, one durable commit, each frame exactly once.
+"""Moves frames from the journal to the log: many in one durable commit, each exactly once.
 
-The count of moved bytes is committed with the envelopes, and is read back inside the same
-transaction before frames are taken. So two threads, or a crash between commit and clean-up, never
-move a frame twice, and none is skipped.
+The count of moved bytes is committed together with the envelopes, and every transaction reads it
+before it takes frames. So neither two threads nor a crash between commit and clean-up can move a
+frame twice or skip a frame.
 """
 
 import contextlib
@@ -28,7 +28,7 @@ from eventtrack.log.locking import locked
 from eventtrack.log.orphans import OrphanJournal, clear_drafts, id_of
 from eventtrack.log.protocol import EventLog, LogTransaction
 
-# How long the drainer waits after a failure (a full disk, say) before it tries again.
+# The drainer's pause after a failure (a full disk, say) before it tries again.
 _RETRY_S = 1.0
 
 
@@ -53,18 +53,18 @@ class Drainer:
     def take(
         self, transaction: LogTransaction, bytes_max: int | None = None
     ) -> list[tuple[JournalFile, int]]:
-        """Append undrained frames in a transaction of the caller's.
+        """Append undrained frames in the caller's transaction.
 
-        Returns what to give to `settle` once the transaction has committed.
+        Returns the argument for `settle`, which the caller calls after the commit.
         """
         marks: list[tuple[JournalFile, int]] = []
         for file, stop in self._journal.snapshot():
             start = max(transaction.journal_offset(file.id), file.drained)
             if start < stop:
-                found = scan(file.map, start, stop, slots=file.slots.keys())
-                if found.stop < stop or found.damage:
-                    _keep_damaged(file, found)
-                append_frames(transaction, found.frames, file.slots.__getitem__, self._session)
+                whole = scan(file.map, start, stop, slots=file.slots.keys())
+                if whole.stop < stop or whole.damage:
+                    _keep_damaged(file, whole)
+                append_frames(transaction, whole.frames, file.slots.__getitem__, self._session)
                 transaction.set_journal_offset(file.id, stop)
                 bytes_max = None if bytes_max is None else bytes_max - (stop - start)
             marks.append((file, stop))
@@ -73,30 +73,30 @@ class Drainer:
         return marks
 
     def settle(self, marks: list[tuple[JournalFile, int]]) -> None:
-        """Note that what `take` returned is durable, and delete files that are done."""
+        """Note that the frames of a `take` are durable, and delete files that are drained."""
         for file, stop in marks:
             file.drained = max(file.drained, stop)
         if len(marks) > 1:
             self._journal.drop_drained()
 
     def flush(self) -> None:
-        """Move everything appended so far into the log. Durable when this returns.
+        """Move every frame appended so far into the log, durably.
 
         Raises:
             DiskFullError: The frames stay in the journal, which survives the process.
         """
-        # What is appended from now on is not waited for: others may log without a pause.
+        # Frames appended from now on are not waited for: other threads may log without a pause.
         wanted = self._journal.snapshot()
         while any(file.drained < stop for file, stop in wanted):
             self.settle(self._log.transact(lambda txn: self.take(txn, COMMIT_PAYLOAD_BYTES_MAX)))
 
     def relieve(self) -> None:
-        """Help from the logging thread when the backlog has grown beyond its bound."""
+        """Flush from the logging thread if the backlog has grown beyond its bound."""
         if self._journal.backlog_bytes() > JOURNAL_BACKLOG_BYTES_MAX:
             self.flush()
 
     def close(self) -> None:
-        """Stop the thread; flush first, or an adopter will find what is left."""
+        """Stop the thread. Flush before, or the remaining frames wait for an adopter."""
         self._stop.set()
         self._wake.set()
         if self._thread is not threading.current_thread():
@@ -116,7 +116,7 @@ class Drainer:
             self.flush()
             self._warned = False
         except Exception as error:
-            # Whatever it is, the thread goes on trying: nothing else moves the journal on.
+            # The thread goes on trying after any error: nothing else moves the journal's frames.
             if not self._warned:
                 self._warned = True
                 with contextlib.suppress(EventtrackWarning):  # where warnings are errors
@@ -135,7 +135,7 @@ def append_frames(
     slot_of: Callable[[int], Slot],
     session: bytes,
 ) -> None:
-    """Append a journal's frames as envelopes: one a stream, split where it gets too large."""
+    """Append a journal's frames as envelopes: one for each stream, split if it gets too large."""
     streams: dict[str, list[tuple[str, int, list[bytes]]]] = {}
     slot, slot_number = Slot(0, "", "", 0), 0
     bodies: list[bytes] = []
@@ -157,7 +157,7 @@ def append_frames(
 
 
 class SlotLookup:
-    """The slots that a journal's own frames define; callable with a slot's number."""
+    """The slots that a journal's own frames define. Call it with a slot's number."""
 
     def __init__(self, frames: Iterable[Frame]) -> None:
         self._slots: dict[int, Slot] = {}
@@ -179,7 +179,7 @@ class SlotLookup:
         return number == 0 or number in self._slots
 
     def __call__(self, number: int) -> Slot:
-        """What the slot holds."""
+        """The definition of a slot."""
         return self._slots[number]
 
 
@@ -204,11 +204,11 @@ def _chunks(
 
 @translating("adopt the journals of processes that died")
 def adopt_orphans(log: EventLog, folder: Path) -> int:
-    """Move the journals of dead processes into the log; returns how many there were.
+    """Move the journals of dead processes into the log; returns the number of journals.
 
-    Somebody else who is adopting is waited for: when this returns, every call that had returned in
-    a process that is dead is in the log. A journal that is damaged is set aside as `.damaged`,
-    after every whole frame was kept, with a warning.
+    Waits for another process that is adopting. So afterwards the log holds every call that had
+    returned in a process that is dead. A damaged journal is set aside as `.damaged`, with a
+    warning, after all its whole frames were moved.
     """
     if not any(folder.glob("*" + SUFFIX)):
         return 0
@@ -220,8 +220,8 @@ def _adopt_all(log: EventLog, folder: Path) -> int:
     adopted = 0
     waiting = ""
     for path in sorted(folder.glob("*" + SUFFIX)):
-        # The files of one process go one after the other: not the second while somebody else,
-        # or their owner, still has the first.
+        # The files of a process are moved in order: the second must wait while another process,
+        # or the owner, still holds the first.
         family = path.stem[: 2 * FAMILY_BYTES]
         if family == waiting:
             continue
@@ -242,7 +242,7 @@ def _adopt_all(log: EventLog, folder: Path) -> int:
 
 def _adopt(log: EventLog, orphan: OrphanJournal) -> None:
     if not orphan.data.strip(b"\0"):
-        orphan.finish(damaged=False)  # it was being made when its process died
+        orphan.finish(damaged=False)  # its process died while it made the file
         return
     try:
         preamble = orphan.preamble()
@@ -278,11 +278,11 @@ def _adopt(log: EventLog, orphan: OrphanJournal) -> None:
     orphan.finish(damaged=bool(damage))
 
 
-def _keep_damaged(file: JournalFile, found: Scan) -> None:
-    # Somebody else wrote into this process's journal: the process goes on behind the damage.
-    with contextlib.suppress(OSError):  # no room for a copy is no reason to lose what is whole
+def _keep_damaged(file: JournalFile, whole: Scan) -> None:
+    # Another program wrote into this process's journal. The process goes on behind the damage.
+    with contextlib.suppress(OSError):  # no room for a copy is no reason to lose whole frames
         file.path.with_suffix(".damaged").write_bytes(file.map[:])
-    _warn_damaged(file.path, found.damage or f"the frame at byte {found.stop} is not whole")
+    _warn_damaged(file.path, whole.damage or f"the frame at byte {whole.stop} is not whole")
 
 
 def _warn_damaged(path: Path, damage: str) -> None:

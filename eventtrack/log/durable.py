@@ -1,4 +1,4 @@
-"""Files that are whole when they have their name."""
+"""Writes files so that a file which has its name is whole: a draft is written, then renamed."""
 
 import errno
 import fcntl
@@ -11,14 +11,14 @@ from typing import BinaryIO
 from eventtrack.log.filesystem import sync_folder
 from eventtrack.log.locking import locked
 
-# How the name of a file begins that nobody may read yet.
+# The beginning of the name of an unfinished file, which nobody may read yet.
 DRAFT = ".draft-"
 _RENAME_NOREPLACE = 1  # linux/fs.h
 _AT_FDCWD = -100
 
 
 def create_file(path: Path, parts: Iterable[bytes]) -> bool:
-    """Make a file that is whole and durable when it has its name; False when the name is taken."""
+    """Make a file that is whole and durable once it has its name; False if the name is taken."""
     draft = path.with_name(f"{DRAFT}{secrets.token_hex(16)}")
     try:
         with draft.open("xb") as file:
@@ -37,7 +37,7 @@ def create_file(path: Path, parts: Iterable[bytes]) -> bool:
 
 
 def replace_file(path: Path, data: bytes) -> None:
-    """Make a file, or put it in the place of the one that is there, durably and at once."""
+    """Write a file, or replace the present file, durably and in one step."""
     draft = path.with_name(f"{DRAFT}{secrets.token_hex(16)}")
     try:
         with draft.open("xb") as file:
@@ -51,9 +51,9 @@ def replace_file(path: Path, data: bytes) -> None:
 
 
 def rewrite_file(path: Path, data: bytes, mode: int = 0o644) -> None:
-    """Put a file in the place of the one that is there, durably and at once; see `replace_file`.
+    """As `replace_file`, for a file whose writers all hold one lock.
 
-    For a file whose writers hold one lock: a draft that a killed one left is taken by the next.
+    The draft has a fixed name, so the next writer removes a draft that a killed writer left.
     """
     draft = path.with_name(f"{DRAFT}{path.name}")
     draft.unlink(missing_ok=True)
@@ -71,23 +71,23 @@ def rewrite_file(path: Path, data: bytes, mode: int = 0o644) -> None:
 
 
 def make_folder(path: Path, mode: int = 0o777) -> None:
-    """Make a folder, durably; nothing happens where there is one, made by another process say."""
+    """Make a folder, durably. Nothing happens if it is there: another process may have made it."""
     if not path.is_dir():
         path.mkdir(mode=mode, exist_ok=True)
         sync_folder(path.parent)
 
 
 def rewrite_in_turn(path: Path, data: bytes) -> None:
-    """Put a file in the place of the one that is there, durably, one process after the other."""
+    """As `rewrite_file`, under the lock of the file's folder: one process after the other."""
     make_folder(path.parent)
     with locked(path.parent, f"write {path}"):
         rewrite_file(path, data)
 
 
 def rewrite_note(path: Path, data: bytes) -> None:
-    """As `rewrite_in_turn`, for a note that only saves work and is asked for often: not synced.
+    """As `rewrite_in_turn`, but not synced: for a note that only saves work and is written often.
 
-    After a power cut it may be the old one, empty, or have zeros in it: its reader must notice.
+    After a power cut the note may be old, empty or full of zeros; its reader must notice that.
     """
     make_folder(path.parent)
     with locked(path.parent, f"write {path}"):
@@ -97,39 +97,43 @@ def rewrite_note(path: Path, data: bytes) -> None:
 
 
 def open_draft(path: Path) -> tuple[Path, BinaryIO]:
-    """A draft for `take_name`, empty and locked; one that a killed process left is taken over.
+    """A draft for `take_name`, empty and locked. A draft of a killed process is taken over.
 
     Raises:
-        FileExistsError: Another process writes a file of that name.
+        FileExistsError: Another process is writing a file of that name.
     """
     draft = path.with_name(f"{DRAFT}{path.name}")
     while True:
         descriptor = os.open(draft, os.O_RDWR | os.O_CREAT, 0o644)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            found = os.fstat(descriptor)
-            if found.st_nlink == 1 and os.path.samestat(found, draft.stat()):
+            status = os.fstat(descriptor)
+            if status.st_nlink == 1 and os.path.samestat(status, draft.stat()):
                 os.ftruncate(descriptor, 0)
                 return draft, os.fdopen(descriptor, "r+b")
-            if found.st_nlink > 1:
-                draft.unlink()  # it has its name already, and was killed just then
+            if status.st_nlink > 1:
+                draft.unlink()  # its writer was killed right after it gave the file its name
         except BlockingIOError as error:
             os.close(descriptor)
             raise FileExistsError(f"another process writes {path}") from error
         except FileNotFoundError:
-            pass  # another process finished it between the two calls
+            pass  # another process finished the draft between the two calls
         os.close(descriptor)
 
 
 def take_name(draft: Path, path: Path) -> None:
-    """Give a draft its name unless that is taken: what is there is never replaced."""
+    """Give a draft its name. A file that already has the name is never replaced.
+
+    Raises:
+        FileExistsError: The name is taken.
+    """
     try:
         os.link(draft, path)
     except FileExistsError:
         raise
     except OSError:
         # A file system without links, as on most sticks: Linux can rename without replacing.
-        import ctypes  # with what it imports it would be a twentieth of everybody's start
+        import ctypes  # not imported at start: it costs a twentieth of everybody's
 
         rename = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
         names = os.fsencode(draft), os.fsencode(path)

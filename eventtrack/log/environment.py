@@ -1,11 +1,14 @@
 """One LMDB environment, tamed: it grows, survives fork, and speaks our errors.
 
-Three rules of LMDB are kept here so that nobody above has to know them. An environment must not
-cross `fork()` (a child that reads through its parent's seems to work and is wrong), so each
-process opens its own, and a fork waits until no other thread is in a transaction. A map is only
-resized, and an environment only closed, while this process has no transaction open in it. So every
-transaction passes a gate. And of one file a process opens one environment only (py-lmdb raises
-otherwise), so they are shared by path.
+This module keeps three rules of LMDB, so that nobody above has to know them:
+
+- An environment must not cross `fork()`: a child that reads through its parent's environment seems
+  to work, and reads wrong data. So each process opens its own, and a fork waits until no other
+  thread is in a transaction.
+- A map may be resized, and an environment closed, only while this process has no transaction open
+  in it. So every transaction passes a gate.
+- A process may open a file only once (py-lmdb raises otherwise). So environments are shared by
+  path.
 """
 
 import os
@@ -38,8 +41,8 @@ else:
 
 
 _gate = Gate()
-# Held while an environment is opened or closed, and during a fork: a child must find each of them
-# either whole and listed, or not at all.
+# Held while an environment is opened or closed, and during a fork: to a child, every environment
+# must be either whole and listed, or absent.
 _turn = threading.Lock()
 
 
@@ -51,13 +54,13 @@ class Environment:
     Args:
         path: Folder of `data.mdb`; it must exist.
         tables: Names of the tables, made when missing.
-        sync: False leaves commits to the operating system: they survive the death of the
-            process, not of the machine.
-        create: Whether to make the file where there is none, or an empty one.
-        readonly: Open a file that cannot be written, or must not be.
+        sync: False leaves commits to the operating system: they survive a crash of the process,
+            not of the machine.
+        create: Whether to make the file if it is missing or empty.
+        readonly: Whether the file cannot be written, or must not be.
 
     Raises:
-        CorruptionError: The file is missing, cut or damaged, as far as its first pages tell.
+        CorruptionError: The file is missing, cut or damaged, as far as its first pages show.
     """
 
     def __init__(
@@ -79,8 +82,9 @@ class Environment:
         self._closed = False  # guarded by _gate.changed
         self._abandoned = False
         self._depth = threading.local()  # transactions of this thread: a nested one must not wait
-        # Who writes, and how deep. Threads wait for it at the gate, outside: a fork in a write
-        # transaction need not wait for them, and none of them has it while a fork makes them wait.
+        # The thread that writes, and its number of nested transactions. Other writers wait outside
+        # the gate: a fork within a write transaction need not wait for them, and no thread that a
+        # fork makes wait is the writer.
         self._writer = (0, 0)  # guarded by _gate.changed: thread, transactions
         self._commits = 0  # of this process, by one thread at a time
         file = path / "data.mdb"
@@ -100,7 +104,7 @@ class Environment:
                 create=not readonly,
                 lock=self._locked,
                 max_readers=READERS_MAX,
-                max_spare_txns=0,  # a spare one would hold a reader's slot across a fork
+                max_spare_txns=0,  # a spare transaction would hold a reader's slot across a fork
                 writemap=False,
                 readahead=False,
             )
@@ -115,7 +119,7 @@ class Environment:
         self.tables: dict[str, Any] = {}
         try:
             if not readonly and self._lmdb.reader_check():
-                # A process died while it read: killed, or by a page that it met.
+                # A process died while it read. Perhaps a damaged page killed it.
                 refuse_damage(file)
             run_growing(lambda: self._open_tables(tables))
         except BaseException:
@@ -123,7 +127,7 @@ class Environment:
             raise
 
     def close(self) -> None:
-        """Close once the transactions of other threads have ended; nothing may be used after."""
+        """Wait for the transactions of other threads, then close. Later use raises."""
         with _gate.changed:
             self._closed = True
             while self._inside:
@@ -135,8 +139,8 @@ class Environment:
                 self._lock.close()
 
     def _open_tables(self, names: tuple[str, ...]) -> None:
-        # In a transaction of ours: without one, `open_db` waits for the writer of another process
-        # and keeps Python's own lock meanwhile, which that writer may be waiting for.
+        # Within our own transaction: without it, `open_db` waits for the writer of another process
+        # and meanwhile keeps Python's own lock, which that writer may be waiting for.
         if names and self._readonly:
             for name in names:
                 self.tables[name] = self._lmdb.open_db(name.encode(), create=False)
@@ -147,13 +151,13 @@ class Environment:
 
     @contextmanager
     def read(self) -> Iterator[Transaction]:
-        """A read transaction: a stable snapshot. Keep it short: it holds back the file's reuse."""
+        """A read transaction: a stable snapshot. Keep it short: it holds back reuse of pages."""
         self._enter()
         try:
             with self._begin(write=False) as txn:
                 yield txn
                 if not self._locked and self._lmdb.info()["last_txnid"] > txn.id() + 1:
-                    # Two commits later at the earliest, pages that were read are used again.
+                    # Pages that were read are used again two commits later at the earliest.
                     raise overtaken(self.path)
         except lmdb.Error as error:
             raise translate(error, f"read {self.path}") from error
@@ -164,8 +168,8 @@ class Environment:
     def write(self) -> Iterator[Transaction]:
         """A write transaction, committed at the end of the block unless it raises.
 
-        Other writers wait, in this process and in others. When the map is full the block raises
-        `MapFull` and has written nothing; `run_growing` is the way to have it tried again.
+        Other writers wait, in this process and in others. If the map is full, the block raises
+        `MapFull` and has written nothing; `run_growing` runs it again.
         """
         self._refuse_closed(write=True)
         self._enter(write=True)
@@ -180,7 +184,7 @@ class Environment:
 
     @contextmanager
     def answering(self) -> Iterator[None]:
-        """In the block a full map is this environment's, whichever transactions are around it."""
+        """A block whose full map is this environment's, whatever transactions are around it."""
         try:
             yield
         except lmdb.MapFullError as error:
@@ -191,7 +195,7 @@ class Environment:
         self._resize(lambda: 2 * int(self._lmdb.info()["map_size"]))
 
     def renew(self) -> None:
-        """Close the file and open it again, so that LMDB forgets every page it had in memory."""
+        """Close the file and open it again, so that LMDB forgets every page in its memory."""
         self._refuse_closed(write=True)
         with _turn, self._alone(), self._lock.held():
             size = self._lmdb.info()["map_size"]
@@ -202,14 +206,14 @@ class Environment:
                     self.tables[name] = self._lmdb.open_db(name.encode(), txn=txn)
 
     def oldest_reader(self) -> int | None:
-        """The oldest transaction that any process reads now; None where nobody reads."""
+        """The oldest transaction that any process reads now; None if nobody reads."""
         self._lmdb.reader_check()
-        # Lines of process, thread and transaction below a heading; "-" is a reader at rest.
+        # Below a heading, each line has process, thread and transaction; "-" is an idle reader.
         last = [line.split()[-1] for line in self._lmdb.readers().splitlines() if line.split()]
         return min((int(word) for word in last if word.isdecimal()), default=None)
 
     def make_room(self, free_bytes: int) -> None:
-        """Grow until that much of the map is free, for work that cannot be run again."""
+        """Grow until `free_bytes` of the map are free: for work that cannot be run again."""
         while True:
             info = self.info()
             if info["map_size"] - (info["last_pgno"] + 1) * info["psize"] >= free_bytes:
@@ -217,10 +221,11 @@ class Environment:
             self.grow()
 
     def last_transaction(self) -> int:
-        """Number of the newest commit of any process, as soon as reads can see it.
+        """The number of the newest commit of any process that a read can see.
 
-        A reader's own number, not that of `info`: LMDB announces a commit there before its disk
-        has it, and readers who then look see the one before, and would believe they had seen it.
+        This is a reader's own number, not the number of `info`: LMDB announces a commit in `info`
+        before it is on disk. A reader who looks then still sees the commit before, and would
+        believe that it had seen the new one.
         """
         with self.read() as txn:
             return int(txn.id())
@@ -244,15 +249,15 @@ class Environment:
         return self._inside > 0
 
     def abandon(self) -> None:
-        """After a fork, in the child: let go of what is the parent's.
+        """Let go of the parent's environment, in the child after a fork.
 
-        LMDB forbids using an environment across a fork, and closing one there frees every
-        reader's slot of the parent; the gate saw to it that no other thread has one.
+        LMDB forbids the use of an environment across a fork, and closing it in the child frees
+        every reader's slot of the parent. The gate ensured that no other thread has a slot.
         """
         self._abandoned = True
-        self._lock.close()  # a lock that the parent has stays the parent's
+        self._lock.close()  # a lock that the parent holds stays with the parent
         if self._inside:
-            # The thread that forked has one: the child keeps what it can neither use nor close.
+            # The forking thread is in a transaction, so the child can neither use nor close this.
             _kept.append(self._lmdb)
         else:
             self._lmdb.close()
@@ -261,13 +266,13 @@ class Environment:
         while True:
             self._refuse_closed()
             if write:
-                # Processes wait for each other here, not for LMDB's own lock: when several of them
-                # are killed at once, that one can be free and a survivor not be told.
+                # Processes wait here, not at LMDB's own lock: if several are killed at once, LMDB's
+                # lock can be free without a survivor hearing of it.
                 self._acquire()
             try:
                 return self._lmdb.begin(write=write)
             except lmdb.MapResizedError:
-                # Another process grew the file. Only `begin` reports it, so nothing was done yet.
+                # Another process grew the file. Only `begin` reports that, so nothing is done yet.
                 if write:
                     self._lock.release()
                 self._leave(write=write)
@@ -279,7 +284,7 @@ class Environment:
     def _acquire(self) -> None:
         self._lock.acquire()
         self._commits += 1
-        if self._commits % READER_CHECKS == 0:  # readers that were killed keep pages from new use
+        if self._commits % READER_CHECKS == 0:  # slots of killed readers keep pages from reuse
             self._lmdb.reader_check()
 
     def _refuse_closed(self, *, write: bool = False) -> None:
@@ -299,9 +304,9 @@ class Environment:
             ):
                 began = time.monotonic()
                 _gate.changed.wait()
-                if write:  # whoever queued behind one that gave up need not wait as long again
+                if write:  # behind a thread that gave up, nobody waits as long again
                     self._lock.refuse_if_given_up(began)
-            if not again:  # who left for a moment enters, so as to leave for good
+            if not again:  # a thread that left for a resize must enter, to leave for good
                 self._refuse_closed()
             if write:
                 self._writer = (thread, self._writer[1] + 1)
@@ -350,7 +355,7 @@ class Environment:
 
 
 class MapFull(Exception):  # noqa: N818 - a signal to try again, not an error for callers
-    """The map has no room: the transaction was undone, and can be run again after `grow`."""
+    """The map has no room. The transaction was undone and can be run again after `grow`."""
 
     def __init__(self, environment: Environment) -> None:
         super().__init__(str(environment.path))
@@ -392,7 +397,7 @@ os.register_at_fork(
 
 
 def run_growing(work: Callable[[], Result]) -> Result:
-    """Run `work`, which opens write transactions, again after each growth of a full map."""
+    """Run `work`, which opens write transactions. Whenever the map is full, grow it and retry."""
     while True:
         try:
             return work()

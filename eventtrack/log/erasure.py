@@ -1,9 +1,9 @@
-"""Erasing payloads: out of the log's tables, and then out of the bytes of its file.
+"""Erases payloads: first from the log's tables, then from the bytes of its file.
 
-A payload is taken out in the transaction that appends the event which says so, or brings it here.
-LMDB leaves what it removed where it was: in pages that are free now, in the gaps of pages that are
-not, and in its own memory, from where it comes back into gaps. `scrub` clears all three. Until it
-is done, the file `erasing` stands beside the log.
+The transaction that appends a redaction, or brings it here, takes the payloads out of the tables.
+LMDB leaves removed bytes where they were: in free pages, in the gaps of used pages, and in its own
+memory, from where they come back into gaps. `scrub` clears all three. The file `erasing` stands
+beside the log until that is done.
 """
 
 import os
@@ -17,29 +17,29 @@ from eventtrack.log import feeds, rows
 from eventtrack.log.environment import Environment, Transaction
 from eventtrack.log.pages import clear_unused
 
-# Readers come and go within milliseconds; one that stays longer is somebody's long walk.
+# Readers come and go within milliseconds. A reader that stays longer is on a long walk.
 _READERS_WAIT_S = 5.0
 
 
 def marker(log: Path) -> Path:
-    """The file that says that erased bytes may still be in the log's file."""
+    """The path of the file whose presence says that erased bytes may still be in the log's file."""
     return log / "erasing"
 
 
 def obey(txn: Transaction, tables: dict[str, Any], envelope: Envelope) -> None:
-    """Take out the payloads that an envelope says are redacted.
+    """Take out the payloads that an envelope redacts.
 
-    What is not here yet is noted, and loses its payload when it comes. The record of a redaction
-    is never taken out.
+    An envelope that is not here yet is noted, and loses its payload when it comes. The payload of
+    a redaction itself is never taken out.
     """
     for replica, mark, index in redacted_by(envelope):
         txn.put(replica + rows.key_of(index) + mark, b"", db=tables["erased"])
         for position in feeds.locate_all(txn, tables, replica, index):
-            found = rows.get(txn, tables, position)
-            if found is None or not found.payload or is_redaction(found):
+            target = rows.get(txn, tables, position)
+            if target is None or not target.payload or is_redaction(target):
                 continue
-            if mark in (b"", found.mark):
-                txn.put(rows.key_of(position), found.without_payload, db=tables["events"])
+            if mark in (b"", target.mark):
+                txn.put(rows.key_of(position), target.without_payload, db=tables["events"])
 
 
 def is_erased(txn: Transaction, tables: dict[str, Any], envelope: Envelope) -> bool:
@@ -50,7 +50,7 @@ def is_erased(txn: Transaction, tables: dict[str, Any], envelope: Envelope) -> b
 
 
 def arriving(txn: Transaction, tables: dict[str, Any], envelope: Envelope) -> bytes:
-    """The bytes to store for an envelope that comes in: without its payload if that is erased."""
+    """The bytes to store for an envelope that arrives: without its payload if that is erased."""
     if is_redaction(envelope) or not is_erased(txn, tables, envelope):
         return envelope.data
     return envelope.without_payload
@@ -59,8 +59,8 @@ def arriving(txn: Transaction, tables: dict[str, Any], envelope: Envelope) -> by
 def erased_in(
     txn: Transaction, tables: dict[str, Any], feed: bytes, start: int, stop: int
 ) -> list[int]:
-    """Which envelopes of a feed are here without the payload that was ordered to be erased."""
-    found: dict[int, None] = {}
+    """The indexes of a feed, from `start` to before `stop`, whose payloads were redacted."""
+    indexes: dict[int, None] = {}
     branch = feeds.find_branch(txn, tables, feed)
     replica = feed if branch is None else branch.replica
     cursor = txn.cursor(tables["erased"])
@@ -69,18 +69,18 @@ def erased_in(
         index = int.from_bytes(name[len(replica) :][: rows.POSITION_BYTES], "big")
         position = feeds.locate(txn, tables, feed, index)
         envelope = None if position is None else rows.get(txn, tables, position)
-        # Of several envelopes of that name, the order may mean another one.
+        # Several envelopes may share the name, and the redaction may mean another of them.
         if envelope and not envelope.payload and is_erased(txn, tables, envelope):
-            found[index] = None
+            indexes[index] = None
         more = cursor.next()
-    return list(found)
+    return list(indexes)
 
 
 def scrub(environment: Environment) -> bool:
-    """Write over everything in the file that no table holds any more.
+    """Write zeros over everything in the file that no table holds any more.
 
-    Returns False where another process still reads an older state: nothing was done. What
-    processes that are open now have in their memory is theirs until they end.
+    Returns False, with nothing done, if another process still reads an older state. Erased bytes in
+    the memory of other open processes stay there until those end.
     """
     environment.renew()
     with environment.write():

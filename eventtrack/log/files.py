@@ -20,21 +20,21 @@ from eventtrack.log.structure import last_transaction
 LOG, JOURNAL, VIEWS, BLOBS, REMOTES = "log", "journal", "views", "blobs", "remotes"
 LOCATIONS = "locations"
 _FORMAT_FILE = "FORMAT"
-# How the names of files end that hold what was damaged, as it was found.
+# The end of the name of a file that keeps damaged bytes as they were.
 DAMAGED = ".damaged"
-# A store is of the first format until it holds a feed with branches: who knows only that one would
-# take it for damaged.
+# A store has the first format until it holds a feed with branches. An eventtrack that knows only
+# the first format would take such a store for damaged.
 FORMAT_VERSION, FORMAT_WITH_BRANCHES = ENVELOPE_FORMAT, 2
 
 
 def prepare(path: Path, *, create: bool) -> None:
-    """Check that a store can live at `path`, and make its folders when it is new.
+    """Check that a store can live at `path`, and make its folders if it is new.
 
     Raises:
-        StoreMissingError: There is none and `create` is False.
+        StoreMissingError: There is no store and `create` is False.
         InvalidValueError: Something else is there.
-        CorruptionError: `FORMAT` is missing, and the log is there.
-        FormatTooNewError: A newer eventtrack made it; it is left as it is.
+        CorruptionError: `FORMAT` is missing, but the log is there.
+        FormatTooNewError: A newer eventtrack made the store; it is left as it is.
         UnsuitableFileSystemError: The path is on a network file system.
     """
     file = path / _FORMAT_FILE
@@ -83,21 +83,21 @@ def _create_alone(path: Path) -> str:
         (path / name).mkdir(exist_ok=True)
     _make_log(path / LOG)
     sync_folder(path)
-    # Last and in one step: a folder with this file is a whole store.
+    # Written last and in one step: a folder with this file is a whole store.
     _write_format(path, FORMAT_VERSION)
     sync_folder(path.parent)
     return f"{FORMAT_VERSION}\n"
 
 
 def is_writable(path: Path) -> bool:
-    """Whether this process may write to a store: its medium and the permissions of its files."""
+    """Whether the medium and the permissions of a store's files let this process write to it."""
     log = path / LOG
     places = [path, log, path / JOURNAL, path / VIEWS, *log.glob("*.mdb")]
     return all(os.access(place, os.W_OK) for place in places if place.exists())
 
 
 def _make_log(folder: Path) -> None:
-    """Make an empty log, durably: one that is missing later was lost."""
+    """Make an empty log, durably. So a log that is missing later was lost."""
     Environment(folder, ()).close()
     with (folder / "data.mdb").open("rb") as file:
         os.fsync(file.fileno())
@@ -108,19 +108,19 @@ def _refuse_orphaned_log(path: Path) -> None:
     """Refuse a folder with a log but without `FORMAT`, unless nothing was ever recorded there."""
     if last_transaction(path / LOG / "data.mdb") and not (path / _FORMAT_FILE).exists():
         raise CorruptionError(
-            f"cannot open {path}: its {_FORMAT_FILE} file is missing, and the log is there",
+            f"cannot open {path}: its {_FORMAT_FILE} file is missing, but the log is there",
             hint=f"put it back from a copy, or write it: `echo {FORMAT_WITH_BRANCHES} > "
             f"{path / _FORMAT_FILE}`; then run `eventtrack check`",
         )
 
 
 def refuse_deleted(file: Path, inode: int) -> None:
-    """Refuse to write to a file that has no name any more: nobody would ever read it."""
+    """Refuse to write to a file that was deleted or replaced: nobody would ever read the data."""
     try:
-        found = file.stat().st_ino
+        present = file.stat().st_ino
     except FileNotFoundError:
-        found = -1
-    if found != inode:
+        present = -1
+    if present != inode:
         raise StoreMissingError(
             f"cannot write {file.parent}: it was deleted or replaced while it was open",
             hint="put the folder back, or begin a new store: close this one and open it again",
@@ -128,13 +128,13 @@ def refuse_deleted(file: Path, inode: int) -> None:
 
 
 def keep_damaged(folder: Path, envelope: Envelope) -> None:
-    """Keep a damaged envelope beside the log that goes on without its payload."""
+    """Keep a damaged envelope in a file beside the log, which goes on without its payload."""
     name = f"{envelope.header.replica.hex()}-{envelope.header.index}{DAMAGED}"
     rewrite_file(folder / name, envelope.data)
 
 
 def note_branches(path: Path) -> None:
-    """Mark a store as one that only those can read who know of branches; durable on return."""
+    """Give a store the format with branches, which older eventtracks refuse; durable on return."""
     file = path / _FORMAT_FILE
     if file.exists() and read_format(path) < FORMAT_WITH_BRANCHES:
         with locked(path, f"write {file}"):
@@ -142,7 +142,7 @@ def note_branches(path: Path) -> None:
 
 
 def _write_format(path: Path, number: int) -> None:
-    """Write the number; for whoever holds the folder's lock."""
+    """Write the number. The caller holds the folder's lock."""
     rewrite_file(path / _FORMAT_FILE, f"{number}\n".encode())
 
 
@@ -150,7 +150,7 @@ def read_format(path: Path) -> int:
     """The number of a store's format.
 
     Raises:
-        InvalidValueError: There is no number in the file.
+        InvalidValueError: The file holds no number.
     """
     return _number_of(path, (path / _FORMAT_FILE).read_text(errors="replace"))
 

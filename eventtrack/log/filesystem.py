@@ -1,4 +1,4 @@
-"""What the log asks of the file system and the machine: locality, room, and which boot this is."""
+"""The log's questions to the file system and the machine: locality, identity, boot, errors."""
 
 import errno
 import fcntl
@@ -33,10 +33,10 @@ _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 def refuse_network_file_system(path: Path) -> None:
     """Refuse a folder on a network file system, where memory maps and locks cannot be trusted.
 
-    Only Linux tells (from /proc); elsewhere nothing is refused.
+    Only Linux names file systems (in /proc); on other systems nothing is refused.
 
     Raises:
-        UnsuitableFileSystemError: With the way out.
+        UnsuitableFileSystemError: The folder is on one; the hint names the way out.
     """
     kind = file_system_kind(path)
     if kind in _NETWORK_FILE_SYSTEMS:
@@ -66,10 +66,11 @@ def file_system_kind(path: Path) -> str:
 
 
 def file_identity(path: Path) -> bytes:
-    """Names a file so that its copy has another name, and itself the same after a move or a mount.
+    """A name of a file that survives a move and a remount, and that no copy of the file shares.
 
-    The inode; its generation, a random number of most file systems, because a copy on another disk
-    can have the same inode; and the id of the file system, because a snapshot has the same of both.
+    It joins three numbers: the inode; the inode's generation, random on most file systems, because
+    a copy on another disk can have the same inode; and the id of the file system, because a
+    snapshot has the same inode and generation.
     """
     status = path.stat()
     descriptor = os.open(path, os.O_RDONLY)
@@ -77,21 +78,21 @@ def file_identity(path: Path) -> bytes:
         generation = fcntl.ioctl(descriptor, _FS_IOC_GETVERSION, bytes(8))[:4].hex()
         system = os.fstatvfs(descriptor).f_fsid
     except OSError:
-        # None in memory, say, where the device's number lasts as long as the files.
+        # A file system in memory, say, has no generations. Its device number lasts as long as it.
         generation, system = "", status.st_dev
     finally:
         os.close(descriptor)
-    # Some make that id of the device's number, which changes from mount to mount.
+    # Some file systems use the device number as their id, and it changes from mount to mount.
     if generation and system == status.st_dev:
         system = 0
     return f"{status.st_ino}.{generation}.{system:x}".encode()
 
 
 def boot_id() -> str:
-    """Names the machine's current boot; "" when the system does not tell.
+    """The name of the machine's current boot; "" if the system does not say.
 
-    What was written without a sync survives every crash but one of the machine itself, and such
-    a crash changes this name.
+    Data written without a sync is lost only when the machine itself crashes, and such a crash
+    changes this name.
     """
     try:
         return _BOOT_ID.read_text(encoding="ascii").strip()
@@ -100,10 +101,10 @@ def boot_id() -> str:
 
 
 def translate_os_error(error: OSError, doing: str) -> EventtrackError:
-    """The error of ours that says what to do about an `OSError`.
+    """Our error for an `OSError`, with a hint that says what to do about it.
 
     Args:
-        doing: What was being done to what, as it follows "cannot".
+        doing: The act that failed and its object, in words that follow "cannot".
     """
     why = f"{error.strerror or error}" + (f": {error.filename}" if error.filename else "")
     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
@@ -136,7 +137,7 @@ def translate_os_error(error: OSError, doing: str) -> EventtrackError:
 
 
 def translating(doing: str) -> Callable[[Work], Work]:
-    """A decorator: errors of the system become ours, see `translate_os_error`."""
+    """A decorator that turns errors of the system into ours; see `translate_os_error`."""
 
     def decorate(work: Work) -> Work:
         @wraps(work)

@@ -1,8 +1,8 @@
-"""Envelopes that came without their payloads, and get them later: partial sync.
+"""Envelopes that came without their payloads, and may get them later: partial sync.
 
-The headers of a feed always come whole, so its tree can be checked; which payloads were left out
-is kept in the table `bare`. A payload that comes later is what its header says, so nothing else
-changes but the views, which are folded anew.
+A sync always brings the headers of a feed, so its Merkle tree can be checked. The table `bare`
+names the envelopes whose payloads were left out. A payload that comes later matches its header, so
+only the views change: they are folded anew.
 """
 
 from typing import Any
@@ -17,7 +17,7 @@ _FILLED = b"filled"
 
 
 def note(txn: Transaction, tables: dict[str, Any], feed: bytes, envelope: Envelope) -> None:
-    """Remember an envelope of a feed that is stored without its payload, unless that was erased."""
+    """Note an envelope of a feed that is stored without its payload, unless that was erased."""
     if not envelope.payload and not erasure.is_erased(txn, tables, envelope):
         txn.put(feed + key_of(envelope.header.index), b"", db=tables["bare"])
 
@@ -25,7 +25,7 @@ def note(txn: Transaction, tables: dict[str, Any], feed: bytes, envelope: Envelo
 def fill(
     txn: Transaction, tables: dict[str, Any], feed: bytes, envelope: Envelope, position: int
 ) -> bool:
-    """Give an envelope of a feed the payload that it lacks; returns whether it lacked it."""
+    """Give an envelope of a feed its missing payload; returns whether it was missing."""
     index = envelope.header.index
     name = holder(txn, tables, feed, index) + key_of(index)
     if not envelope.payload or txn.get(name, db=tables["bare"]) is None:
@@ -39,7 +39,7 @@ def fill(
 
 
 def lose(txn: Transaction, tables: dict[str, Any], feed: bytes, index: int) -> Envelope | None:
-    """Take out the payload of an envelope if it is damaged; returns what was there, else None."""
+    """Take out the payload of an envelope if it is damaged; returns the damaged one, else None."""
     name = holder(txn, tables, feed, index) + key_of(index)
     position = txn.get(name, db=tables["feeds"])
     envelope = None if position is None else Envelope(txn.get(position, db=tables["events"]) or b"")
@@ -52,27 +52,27 @@ def lose(txn: Transaction, tables: dict[str, Any], feed: bytes, index: int) -> E
 
 
 def unfilled(txn: Transaction, tables: dict[str, Any]) -> dict[bytes, int]:
-    """The first index of each feed whose payload is not here and may come."""
-    found: dict[bytes, int] = {}
+    """For each feed, the first index whose payload is missing and may still come."""
+    firsts: dict[bytes, int] = {}
     cursor = txn.cursor(tables["bare"])
     more = cursor.first()
     while more:
         feed, index = bytes(cursor.key()[:FEED_ID_BYTES]), cursor.key()[FEED_ID_BYTES:]
         position = txn.get(feed + index, db=tables["feeds"])
-        assert position is not None  # a name of `bare` is that of an envelope that is here
+        assert position is not None  # `bare` only names envelopes that are here
         envelope = Envelope.kept(txn.get(position, db=tables["events"]) or b"", 0)
         if erasure.is_erased(txn, tables, envelope):
             more = cursor.next()
             continue
-        found[feed] = int.from_bytes(index, "big")
+        firsts[feed] = int.from_bytes(index, "big")
         more = cursor.set_range(feed + b"\xff" * (POSITION_BYTES + 1))
-    return found
+    return firsts
 
 
 def rewrites(txn: Transaction, tables: dict[str, Any]) -> int:
-    """How many payloads were erased or came later, and how many envelopes rose later.
+    """The number of payloads that were erased or came later, and of envelopes that rose later.
 
-    Views of another number are stale.
+    Views that were folded at another number are stale.
     """
     return table_rows(txn, tables["erased"]) + _filled(txn, tables) + heights.risen(txn, tables)
 

@@ -1,9 +1,9 @@
-"""The bytes of a journal: its beginning, its frames, and how whole ones are found behind damage.
+"""The bytes of a journal: its beginning, its frames, and the search for whole frames behind damage.
 
-A frame's body is written before its header, so a process that was killed within a call leaves a
-header without a slot, and every other frame that fails its checksum was damaged later
-(docs/format.md, section 7). Journals of before (`ETJOURN1`) wrote the header first, and had the
-length outside of the checksum.
+A frame's body is written before its header. So a process that was killed within a call leaves a
+header without a slot; any other frame that fails its checksum was damaged later (docs/format.md,
+section 7). Journals of the older format (`ETJOURN1`) wrote the header first, and their checksum
+does not cover the length.
 """
 
 import mmap
@@ -18,7 +18,7 @@ import msgspec
 MAGIC, OLD_MAGIC = b"ETJOURN2", b"ETJOURN1"
 # Magic, journal id, session.
 PREAMBLE = struct.Struct("<8s16s16s")
-# Length, checksum, slot; stored in this order, each at once.
+# Length, checksum, slot; stored in this order, each in one step.
 FRAME = struct.Struct("<III")
 _SLOT_BYTES = struct.Struct("<I")
 
@@ -29,7 +29,7 @@ Frame = tuple[int, bytes]
 
 
 class Slot(msgspec.Struct, array_like=True, frozen=True):
-    """What the frames of one slot hold: events of one type for one stream."""
+    """The definition of a slot: its frames hold events of one type for one stream."""
 
     number: int
     stream: str
@@ -38,9 +38,10 @@ class Slot(msgspec.Struct, array_like=True, frozen=True):
 
 
 class Scan(NamedTuple):
-    """What a journal's bytes hold: the whole frames, and where the last of them ends.
+    """The whole frames in a journal's bytes, and the end of the last of them.
 
-    `torn` counts bytes of a last frame that a crash cut; `damage` says what else is no whole frame.
+    `torn` counts the bytes of a last frame that a crash cut. `damage` describes all other bytes
+    that are no whole frame.
     """
 
     frames: list[Frame]
@@ -50,17 +51,17 @@ class Scan(NamedTuple):
 
 
 def slot_seed(slot: int) -> int:
-    """The CRC-32 of a slot's bytes; a frame's checksum goes on from it plus the frame's length."""
+    """The CRC-32 of a slot's bytes. A frame's checksum starts from it plus the frame's length."""
     return zlib.crc32(_SLOT_BYTES.pack(slot))
 
 
 def session_slot(session: bytes) -> Slot:
-    """The definition of slot 0, which says again, under a checksum, whose journal it is."""
+    """The definition of slot 0. It repeats the journal's session under a checksum."""
     return Slot(0, f"{_SESSION}{session.hex()}", "", 0)
 
 
 def session_in(frames: Iterable[Frame]) -> bytes | None:
-    """The session that the frames of a journal say, if they do."""
+    """The session that the frames of a journal name; None if they name none."""
     for number, body in frames:
         slot = None if number else decode_slot(body)
         if slot is not None and slot.number == 0:
@@ -84,11 +85,11 @@ def scan(
     slots: AbstractSet[int] = frozenset(),
     old: bool = False,
 ) -> Scan:
-    """Read the whole frames of `data[start:stop]`, those behind damage too.
+    """Read the whole frames of `data[start:stop]`, including those behind damage.
 
     Args:
-        slots: Those that frames may be of which `data[start:stop]` does not define.
-        old: Whether it is a journal of before.
+        slots: Known slots that `data[start:stop]` does not define itself.
+        old: Whether the journal has the older format.
     """
     reader = _Reader(data, stop, slots, old=old)
     at, damage = start, _Damage()
@@ -98,7 +99,7 @@ def scan(
         if not rest:
             return Scan(reader.frames, at, 0, str(damage))
         if (end := reader.mend(at)) is not None:
-            # Without its slot it was all there, but for that, when its process died in the call.
+            # A whole frame without its slot is no damage: its process died within the call.
             if FRAME.unpack_from(data, at)[2]:
                 damage.note(at, at)
             at = end
@@ -114,7 +115,7 @@ def scan(
 
 
 class _Damage:
-    """Where a journal is damaged, and how much of it."""
+    """The damage of a journal: its first place and its size."""
 
     def __init__(self) -> None:
         self._first = -1
@@ -147,7 +148,7 @@ class _Reader:
         self._old = old
 
     def read(self, at: int) -> int:
-        """Take the frames from `at` on; returns where the first is that is not whole."""
+        """Take the frames from `at` on; returns the place of the first that is not whole."""
         data, stop, old, frames, seeds = self._data, self._stop, self._old, self.frames, self._seeds
         unpack, crc32, header = FRAME.unpack_from, zlib.crc32, FRAME.size
         while at + header <= stop:
@@ -167,7 +168,7 @@ class _Reader:
         return at
 
     def find(self, start: int, stop: int) -> int | None:
-        """Where the next whole frame of a known slot begins; None where nothing whole follows."""
+        """The place of the next whole frame of a known slot; None if no whole frame follows."""
         for at in range(start, min(stop, self._stop - FRAME.size)):
             length, checksum, slot = FRAME.unpack_from(self._data, at)
             if self._is_whole(at, slot, checksum, length):
@@ -175,13 +176,16 @@ class _Reader:
         return None
 
     def mend(self, at: int) -> int | None:
-        """Take a frame with one wrong bit in its length, or without its slot; returns its end."""
+        """Take a frame with a wrong bit in its length, or without its slot; returns its end.
+
+        None if the frame at `at` is neither.
+        """
         if at + FRAME.size > self._stop:
             return None
         length, checksum, slot = FRAME.unpack_from(self._data, at)
         size: int
         lengths = ((length ^ 1 << bit, slot) for bit in range(32))
-        slots = () if slot else ((length, one) for one in (*self._defined, *self._slots))
+        slots = () if slot else ((length, known) for known in (*self._defined, *self._slots))
         for size, number in (*lengths, *slots):
             if self._is_whole(at, number, checksum, size):
                 begin = at + FRAME.size
@@ -190,7 +194,7 @@ class _Reader:
         return None
 
     def is_torn(self, at: int) -> bool:
-        """Whether bytes that are no frame, and nothing whole follows, are of a call that died."""
+        """Whether a process died within the call that wrote the last bytes, which are no frame."""
         if at + FRAME.size > self._stop:
             return True
         length, checksum, slot = FRAME.unpack_from(self._data, at)

@@ -1,12 +1,12 @@
-"""What every transaction of a process passes, so that a fork can wait for those inside."""
+"""The gate that every transaction of a process passes, so that a fork can wait for those inside."""
 
 import threading
 
 
 class Gate:
-    """The gate of one process: a fork closes it and waits until nobody else is inside.
+    """The gate of one process. A fork closes it and waits until nobody else is inside.
 
-    A thread that is inside already passes a closed gate, or the fork would wait for it for ever.
+    A thread that is already inside may pass a closed gate; else the fork would wait for ever.
     """
 
     def __init__(self) -> None:
@@ -16,6 +16,6 @@ class Gate:
         self.own = threading.local()  # .count: open transactions of this thread
 
     def own_count(self) -> int:
-        """How many transactions this thread is in."""
+        """The number of transactions that this thread is in."""
         count: int = getattr(self.own, "count", 0)
         return count

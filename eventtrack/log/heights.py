@@ -1,9 +1,11 @@
-"""Envelopes that were decided after others whose times lie ahead: what each of them counts as.
+"""Effective times: the times of envelopes that were decided after others whose times lie ahead.
 
-The time by which facts meet is an envelope's *effective* time. It is the recorded one, unless the
-header names an envelope that it was decided after: then it is a tick more than that one's, where
-that is more. `heights` has it by position, `above` who names whom. An envelope that names one which
-is not here counts by its recorded time, and rises when that comes (docs/format.md, section 4).
+Facts are compared by the *effective* time of their envelope. It is the recorded time, unless the
+header names an envelope that this one was decided after. Then it is the greater of the recorded
+time and a tick more than the named envelope's effective time. The table `heights` has effective
+times by position; the table `above` has, for each named envelope, the positions that name it. While
+the named envelope is not here, the recorded time counts; the envelope *rises* when the named one
+comes (docs/format.md, section 4).
 """
 
 from itertools import takewhile
@@ -20,11 +22,11 @@ _GREATEST = 2**64 - 1
 
 
 def note(txn: Transaction, tables: dict[str, Any], envelope: Envelope, seen: int) -> int:
-    """Take an envelope that was stored, and raise those above it; returns its effective time.
+    """Note a stored envelope and raise the envelopes above it; returns its effective time.
 
     Args:
-        seen: Up to which position the log was committed before. When one of those rises, views
-            that hold it are stale.
+        seen: The last position that was committed before. If an envelope up to there rises, the
+            views that hold it are stale.
     """
     after = envelope.header.after
     if after is not None:
@@ -45,7 +47,7 @@ def effective(txn: Transaction, tables: dict[str, Any], envelope: Envelope) -> i
 
 
 def risen(txn: Transaction, tables: dict[str, Any]) -> int:
-    """How often envelopes rose after they had been committed."""
+    """The number of times that a committed envelope rose."""
     return int.from_bytes(txn.get(_RISEN, db=tables["meta"]) or b"", "big")
 
 
@@ -60,7 +62,7 @@ def _effective(txn: Transaction, tables: dict[str, Any], after: After) -> int | 
 
 
 def _raise(txn: Transaction, tables: dict[str, Any], envelope: Envelope, below: int) -> bool:
-    """Put an envelope a tick above an effective time; returns whether that changed anything."""
+    """Put an envelope a tick above an effective time; returns whether its own time changed."""
     height = min(below + 1, _GREATEST)
     if height <= effective(txn, tables, envelope):
         return False
@@ -69,7 +71,7 @@ def _raise(txn: Transaction, tables: dict[str, Any], envelope: Envelope, below: 
 
 
 def _raise_above(txn: Transaction, tables: dict[str, Any], came: Envelope, seen: int) -> None:
-    """Raise what is above an envelope that came, and what is above that in turn."""
+    """Raise the envelopes above an envelope that came, and those above them in turn."""
     risen_now = [came]
     while risen_now:
         lower = risen_now.pop()
@@ -84,7 +86,7 @@ def _raise_above(txn: Transaction, tables: dict[str, Any], came: Envelope, seen:
 
 
 def _above(txn: Transaction, tables: dict[str, Any], prefix: bytes) -> list[int]:
-    """The positions of the envelopes that name one."""
+    """The positions of the envelopes that name an envelope; `prefix` is its name and index."""
     cursor = txn.cursor(tables[ABOVE])
     rows = cursor.iternext(values=False) if cursor.set_range(prefix) else iter(())
     keys = takewhile(lambda key: key.startswith(prefix), rows)

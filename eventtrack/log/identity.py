@@ -1,4 +1,4 @@
-"""Whose feed a copy of a log writes: an id that no other copy has."""
+"""The replica id: names the feed that a copy of a log writes. No two copies share an id."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from eventtrack.log.filesystem import file_identity, sync_folder
 
 
 def settle(environment: Environment, ids: IdSource, file: Path) -> None:
-    """Give this copy a replica id: for a new log, and for one that was copied here."""
+    """Give this copy a new replica id if the log is new or was copied here."""
     home, inode, meta = file_identity(file), file.stat().st_ino, environment.tables["meta"]
     with environment.read() as txn:
         if txn.get(b"home", db=meta) == home:
@@ -16,11 +16,11 @@ def settle(environment: Environment, ids: IdSource, file: Path) -> None:
 
     def work() -> None:
         with environment.write() as txn:
-            found = txn.get(b"home", db=meta)
-            # Until 0.1.0 was out, the inode alone was written down.
-            if found not in (home, str(inode).encode()):
+            noted_home = txn.get(b"home", db=meta)
+            # Before 0.1.0 only the inode was noted.
+            if noted_home not in (home, str(inode).encode()):
                 txn.put(b"replica", ids.id128(), db=meta)
             txn.put(b"home", home, db=meta)
 
     run_growing(work)
-    sync_folder(file.parent)  # it may have been made just now
+    sync_folder(file.parent)  # the file may have been made just now

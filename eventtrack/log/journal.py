@@ -1,8 +1,8 @@
-"""The journal: where a logged metric is safe before the log has it (docs/format.md, section 7).
+"""The journal keeps a logged metric safe until the log has it (docs/format.md, section 7).
 
 A call that returned must survive `kill -9`, and must not wait for a disk. A copy into a shared,
-preallocated map does both for a tenth of a microsecond: the pages belong to the kernel, not to the
-process. A durable commit for many frames at a time follows from a thread (`drain.py`).
+preallocated map does both within a tenth of a microsecond: its pages belong to the kernel, not to
+the process. A thread then commits many frames at a time, durably (`drain.py`).
 """
 
 import errno
@@ -23,13 +23,13 @@ from eventtrack.log.filesystem import translate_os_error
 from eventtrack.log.frames import FRAME, MAGIC, PREAMBLE, Slot, session_slot, slot_seed
 
 SUFFIX = ".journal"
-# A journal's id: these many bytes are those of all files of one process, the rest counts them.
+# The first bytes of a journal's id are common to all files of one process; the rest counts them.
 FAMILY_BYTES = 12
 
 _crc32, _pack_into = zlib.crc32, FRAME.pack_into
 
 # The journals that this process writes. A lock belongs to the open file, which a forked child
-# shares: the child lets go of it, or it would keep the lock when its parent has died.
+# shares. The child closes its copy; else it would keep the lock after its parent's death.
 _own_files: "weakref.WeakSet[JournalFile]" = weakref.WeakSet()
 
 
@@ -43,7 +43,7 @@ class JournalFile:
         self.id = journal_id
         self.path = folder / (journal_id.hex() + SUFFIX)
         self.drained = PREAMBLE.size
-        self.slots: dict[int, Slot] = {}  # those its frames may use
+        self.slots: dict[int, Slot] = {}  # the slots that its frames may use
         draft = self.path.with_suffix(".new")
         descriptor = -1
         try:
@@ -70,12 +70,12 @@ class JournalFile:
             raise translate_os_error(error, f"make a journal in {folder}") from error
 
     def remove(self) -> None:
-        """Delete the file. Only for one whose frames are all in the log."""
+        """Delete the file. Only for a file whose frames are all in the log."""
         self.path.unlink(missing_ok=True)
         self.release()
 
     def release(self) -> None:
-        """Let go of the file and its lock, leaving it to an adopter if it still exists."""
+        """Let go of the file and its lock. An adopter takes the file if it still exists."""
         _own_files.discard(self)
         self.map.close()
         os.close(self._descriptor)
@@ -94,9 +94,11 @@ class JournalDisowned(Exception):  # noqa: N818 - a signal to take a new journal
 
 
 class Journal:
-    """This process's journal: appends frames, begins a new file when one is full.
+    """This process's journal: appends frames, and begins a new file when a file is full.
 
-    Thread-safe. Args:
+    Thread-safe.
+
+    Args:
         wake: Called when the journal goes from drained to not drained.
     """
 
@@ -128,7 +130,7 @@ class Journal:
         self._file.drained = self._file.at
 
     def define(self, stream: str, event_type: str, version: int) -> int:
-        """A slot for events of one type and stream, to be given to `append`."""
+        """Define a slot for events of one type and stream; returns its number, for `append`."""
         with self._lock:
             self._slots_made += 1
             slot = Slot(self._slots_made, stream, event_type, version)
@@ -136,23 +138,23 @@ class Journal:
             return slot.number
 
     def disown(self) -> None:
-        """In a forked child: the files are the parent's, so every use raises `JournalDisowned`."""
+        """Make every use raise `JournalDisowned`: in a forked child the files are the parent's."""
         self._lock = threading.Lock()
         self._limit = 0
         self._disowned = True
 
     def retire(self, number: int) -> None:
-        """Say that nobody will append to a slot any more; files to come do without it.
+        """Retire a slot that nobody will append to any more; new files do not define it.
 
-        Takes no lock: a sink that is garbage-collected calls this, wherever that happens.
+        Takes no lock: the garbage collector calls this through a sink, at any place in the code.
         """
         self._retired.append(number)
 
     def append(self, slot: int, body: bytes, seed: int) -> None:
-        """Append one event's body. When this returns, `kill -9` cannot lose it.
+        """Append the body of an event. When this returns, `kill -9` cannot lose it.
 
         Args:
-            seed: `slot_seed(slot)`, kept by the caller: this is the hottest path there is.
+            seed: `slot_seed(slot)`, kept by the caller: this is the hottest path of all.
         """
         with self._lock:
             file = self._file
@@ -162,7 +164,7 @@ class Journal:
             if stop > self._limit:
                 self._write(slot, body, seed)
             else:
-                # The header goes last: with it the frame is there.
+                # The header is written last: it makes the frame valid.
                 data = file.map
                 data[start + 12 : stop] = body
                 _pack_into(data, start, size, _crc32(body, seed + size), slot)
@@ -172,16 +174,16 @@ class Journal:
             self._wake()
 
     def rest(self) -> None:
-        """Tell the journal that its drainer is about to sleep: the next append wakes it."""
+        """Tell the journal that its drainer goes to sleep, so that the next append wakes it."""
         self._awake = False
 
     def snapshot(self) -> list[tuple[JournalFile, int]]:
-        """The files that may hold undrained frames, oldest first, each with where it ends now."""
+        """The files that may hold undrained frames, oldest first, each with its present end."""
         with self._lock:
             return [(file, file.at) for file in (*self._full, self._file)]
 
     def backlog_bytes(self) -> int:
-        """Bytes that no drain has moved yet."""
+        """The number of bytes that no drain has moved yet."""
         return sum(stop - file.drained for file, stop in self.snapshot())
 
     def drop_drained(self) -> None:
@@ -193,13 +195,13 @@ class Journal:
             file.remove()
 
     def seal(self) -> None:
-        """Refuse every further event; what was appended can still be drained."""
+        """Refuse every further event. Frames that were appended can still be drained."""
         with self._lock:
             self._limit = 0
             self._closed = True
 
     def close(self) -> None:
-        """Let go of the files; what is drained is deleted, the rest is left to an adopter."""
+        """Let go of the files: drained ones are deleted, the others are left to an adopter."""
         self.seal()
         with self._lock:
             for file in (*self._full, self._file):
@@ -230,12 +232,12 @@ class Journal:
         self._file.slots[slot.number] = slot
 
     def _write_twice(self, definition: bytes) -> None:
-        # Without it no frame of the slot can be read: one that is damaged must not cost them all.
+        # No frame of a slot can be read without its definition, so it stands there twice.
         for _ in range(2):
             self._write(0, definition, _DEFINITION_SEED)
 
     def _begin_file(self, frame_bytes: int) -> None:
-        # A frame larger than a file gets a file of its own size: no event is too large to keep.
+        # A frame larger than a file gets a larger file: no event is too large to keep.
         room = PREAMBLE.size + frame_bytes
         retired = self._retired.copy()
         gone = set(retired)
@@ -244,7 +246,7 @@ class Journal:
         room += sum(2 * (FRAME.size + len(body)) for body in definitions)
         size = max(self._file_bytes, room)
         file = self._make_file(size)
-        del self._retired[: len(retired)]  # others may have been added meanwhile
+        del self._retired[: len(retired)]  # more may have been added meanwhile
         self._full.append(self._file)
         self._file, self._limit, file.slots = file, size, slots
         for body in definitions:
@@ -264,7 +266,7 @@ _NOT_SUPPORTED = (errno.EOPNOTSUPP, errno.EINVAL)
 
 
 def _allocate(descriptor: int, size: int) -> None:
-    # Real blocks, not a hole: writing to a hole of a full disk through a map kills the process.
+    # Real blocks, not a hole: on a full disk, a write to a hole through a map kills the process.
     try:
         os.posix_fallocate(descriptor, 0, size)
     except (AttributeError, OSError) as error:

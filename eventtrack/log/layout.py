@@ -1,16 +1,17 @@
-"""How LMDB 0.9 lays out its file: the structures that `pages` and a salvage read.
+"""The layout of an LMDB 0.9 file: the structures that `pages`, `structure` and a salvage read.
 
-From lmdb.h and mdb.c of 0.9.36, data version 1, on a 64-bit machine with its own byte order. A file
-is pages of one width. The first two are *meta pages*, written in turn: the newer valid one names
-the roots of two trees, of free pages and of the table of tables. A *branch* page lists pages below
-it, a *leaf* page keys with their values; a value too long for a leaf lies on *overflow* pages.
+Taken from lmdb.h and mdb.c of 0.9.36, data version 1, on a 64-bit machine in its own byte order. A
+file is pages of one width. The first two are *meta pages*, written in turn: the newer valid one
+names the roots of two trees, that of the free pages and that of the table of tables. A *branch*
+page lists the pages below it. A *leaf* page lists keys with their values. A value that is too long
+for a leaf lies on *overflow* pages.
 """
 
 import struct
 from typing import NamedTuple
 
 BRANCH, LEAF, OVERFLOW, META = 1, 2, 4, 8
-DIRTY = 0x10  # only means something in memory
+DIRTY = 0x10  # has a meaning in memory only
 IN_OVERFLOW, IS_TABLE = 1, 2
 PAGE = struct.Struct("=QHHHH")  # number, padding, flags; lower and upper, or a count of pages
 NODE = struct.Struct("=HHHH")  # size of the data, low and high half; flags; size of the key
@@ -25,9 +26,9 @@ META_BYTES = PAGE.size + META_HEAD.size + 2 * TABLE.size + META_TAIL.size
 
 
 class Meta(NamedTuple):
-    """A meta page: which transaction wrote it, and where the trees begin that it made.
+    """A meta page: the transaction that wrote it, and the roots of the trees after it.
 
-    `roots` are those of the free list and of the table of tables.
+    `roots` are the root pages of the free list and of the table of tables.
     """
 
     transaction: int
@@ -37,7 +38,7 @@ class Meta(NamedTuple):
 
 
 def read_meta(data: bytes) -> Meta | None:
-    """The meta page in the first bytes of `data`; None where there is none of this layout."""
+    """The meta page in the first bytes of `data`; None if there is none of this layout."""
     if len(data) < META_BYTES:
         return None
     magic, version, _, _ = META_HEAD.unpack_from(data, PAGE.size)

@@ -56,7 +56,7 @@ class LmdbLog:
 
     @property
     def replica(self) -> bytes:
-        """Whose feed this log's own appends extend."""
+        """The id of the feed that this log's own appends extend."""
         with self.environment.read() as txn:
             return rows.replica_of(txn, self._tables["meta"])
 
@@ -76,7 +76,7 @@ class LmdbLog:
             return rows.get(txn, self._tables, position)
 
     def get_many(self, positions: Sequence[int]) -> list[Envelope]:
-        """The envelopes at positions that the log holds, in that order, or the first of them."""
+        """The envelopes at positions that the log holds, in that order; perhaps only the first."""
         with self.environment.read() as txn:
             return rows.get_many(txn, self._tables, positions)
 
@@ -111,17 +111,17 @@ class LmdbLog:
             }
 
     def branches(self) -> dict[bytes, Branch]:
-        """Every feed that is another end of one that was written twice, by its id."""
+        """Every branch: the second end of a feed that two copies wrote to, by the branch's id."""
         with self.environment.read() as txn:
             return feeds.branches(txn, self._tables)
 
     def locate(self, feed: bytes, index: int) -> int | None:
-        """The position here of an envelope of any feed; None when it is not here."""
+        """The position here of an envelope of any feed; None if it is not here."""
         with self.environment.read() as txn:
             return feeds.locate(txn, self._tables, feed, index)
 
     def locate_all(self, replica: bytes, index: int) -> list[int]:
-        """The positions of all envelopes of that name: several where a feed has branches."""
+        """The positions of all envelopes of that name: several if the feed has branches."""
         with self.environment.read() as txn:
             return feeds.locate_all(txn, self._tables, replica, index)
 
@@ -140,38 +140,38 @@ class LmdbLog:
         return self.environment.last_transaction()
 
     def journals(self) -> dict[bytes, int]:
-        """How many bytes of each journal are in the log, by journal id."""
+        """The number of bytes of each journal that are in the log, by journal id."""
         with self.environment.read() as txn:
             cursor = txn.cursor(self._tables["journals"])
             return {bytes(key): int.from_bytes(value, "big") for key, value in cursor}
 
     def erased(self) -> int:
-        """How many payloads were ordered to be erased."""
+        """The number of payloads that were ordered to be erased."""
         with self.environment.read() as txn:
             return table_rows(txn, self._tables["erased"])
 
     def rewrites(self) -> int:
-        """How many payloads were erased or came later."""
+        """The number of payloads that were erased or came later."""
         with self.environment.read() as txn:
             return filling.rewrites(txn, self._tables)
 
     def arrived_ms(self, position: int) -> int | None:
-        """When an envelope of another feed came here; None for one that was recorded here."""
+        """The arrival time of an envelope of another feed, in ms; None if it was recorded here."""
         with self.environment.read() as txn:
             return arrivals.find(txn, self._tables[arrivals.TABLE], position)
 
     def unfilled(self) -> dict[bytes, int]:
-        """The first index of each feed whose payload is not here and may come."""
+        """For each feed, the first index whose payload is missing and may still come."""
         with self.environment.read() as txn:
             return filling.unfilled(txn, self._tables)
 
     def erased_in(self, feed: bytes, start: int, stop: int) -> list[int]:
-        """Which envelopes of a feed lost their payload to a redaction."""
+        """The indexes of a feed, from `start` to before `stop`, whose payloads were redacted."""
         with self.environment.read() as txn:
             return erasure.erased_in(txn, self._tables, feed, start, stop)
 
     def set_aside(self, feed: bytes, index: int) -> None:
-        """Let an envelope go without its payload, which is not what its header says."""
+        """Take out an envelope's payload, which does not match its header."""
 
         def work() -> None:
             with self.environment.write() as txn:
@@ -194,22 +194,22 @@ class LmdbTransaction:
     ) -> None:
         self._txn = txn
         self._tables = tables
-        # Read in each transaction: another process may have had to take a new one.
+        # Read in each transaction: another process may have taken a new replica id.
         self._replica = rows.replica_of(txn, tables["meta"])
         self._clock = clock
         self._ids = ids
         self._heads: dict[bytes, Head] = {}  # feeds touched by this transaction
         self._arrivals = arrivals.Arrivals()
         self._changed = False
-        self.redacts = False  # whether the bytes of the file are to be cleaned afterwards
-        self.branched = False  # whether a feed was found to have two ends
+        self.redacts = False  # whether the file's bytes have to be scrubbed afterwards
+        self.branched = False  # whether this transaction began a branch
         self._committed = self._position = rows.last_position(txn, tables["events"])
         self._has_heights = table_rows(txn, tables[heights.ABOVE]) > 0
         self._recorded = int.from_bytes(txn.get(b"clock", db=tables["meta"]) or b"", "big")
 
     def id(self) -> int:
-        """What `change_count` will be once this transaction has committed."""
-        # A commit that changed nothing takes no number: the next writer takes this one.
+        """The value of `change_count` after the commit of this transaction."""
+        # A commit that changed nothing takes no number; the next writer gets the same number.
         return int(self._txn.id()) - (not self._changed)
 
     def head(self) -> int:
@@ -225,7 +225,7 @@ class LmdbTransaction:
         return rows.get(self._txn, self._tables, position)
 
     def feed_head(self, feed: bytes) -> Head:
-        """A feed as this transaction leaves it; of size 0 for one never seen."""
+        """The head of a feed as this transaction leaves it; of size 0 for an unknown feed."""
         head = self._heads.get(feed)
         if head is None:
             value = self._txn.get(feed, db=self._tables["heads"])
@@ -233,7 +233,7 @@ class LmdbTransaction:
         return head
 
     def branches(self) -> dict[bytes, Branch]:
-        """Every branch, with those that this transaction began."""
+        """Every branch, including those that this transaction began."""
         return feeds.branches(self._txn, self._tables)
 
     def read_feed(self, feed: bytes, start: int, limit: int) -> list[Envelope]:
@@ -245,10 +245,10 @@ class LmdbTransaction:
         return feeds.frontier(self._txn, self._tables, feed, size)
 
     def next_recorded(self) -> int:
-        """The time by which what is appended next is recorded."""
+        """The recorded time of the next append."""
         now_ms = self._clock.now_ms()
         if is_ahead(self.feed_head(self._replica).recorded, now_ms):
-            # This clock was wrong, or somebody said so: nothing is bound to the times of then.
+            # This clock was wrong. A new feed is not bound to the times of the old one.
             self.renew_replica()
         last = observe_recorded(self.feed_head(self._replica).recorded, self._recorded, now_ms)
         return next_recorded(last, now_ms)
@@ -269,7 +269,7 @@ class LmdbTransaction:
         return self._store(data, leaf, self._replica, head, self._recorded)
 
     def append_foreign(self, data: bytes, feed: bytes | None = None) -> Envelope | None:
-        """Append another replica's envelope, bytes unchanged; None when it is already here."""
+        """Append another replica's envelope, bytes unchanged; None if it is already here."""
         envelope = Envelope(data)
         header = envelope.header
         envelope.verify()
@@ -280,7 +280,7 @@ class LmdbTransaction:
             if not filling.fill(self._txn, self._tables, feed, envelope, position):
                 return None
             self._changed = True
-            self._obey(envelope)  # whoever left the payload of a redaction out was wrong to
+            self._obey(envelope)  # in case a partial sync left out the payload of a redaction
             return envelope
         if header.index > head.size or header.recorded <= head.recorded:
             raise ConflictError(
@@ -290,7 +290,7 @@ class LmdbTransaction:
             )
         self._recorded = observe_recorded(self._recorded, header.recorded, self._clock.now_ms())
         if header.replica == self._replica:
-            # Somebody has more of this feed than this copy, which so is not the last to write it.
+            # Another copy has more of this feed, so this copy was not the last to write to it.
             self.renew_replica()
         filling.note(self._txn, self._tables, feed, envelope)
         stored = erasure.arriving(self._txn, self._tables, envelope)
@@ -298,7 +298,7 @@ class LmdbTransaction:
         return self._store(stored, envelope.leaf_hash, feed, head, header.recorded)
 
     def begin_branch(self, stem: bytes, data: bytes) -> bytes:
-        """Begin another end of a feed with an envelope that differs from the one at its index."""
+        """Begin a branch of a feed with an envelope that differs from the feed's at its index."""
         envelope = Envelope(data)
         header, frontier = envelope.header, self.frontier(stem, envelope.header.index)
         feed = feeds.add_branch(self._txn, self._tables, stem, frontier, envelope)
@@ -309,17 +309,17 @@ class LmdbTransaction:
         return feed
 
     def renew_replica(self) -> None:
-        """Write under a new replica id from here on."""
+        """Write under a new replica id from now on."""
         self._replica = self._ids.id128()
         self._txn.put(b"replica", self._replica, db=self._tables["meta"])
         self._changed = True
 
     def journal_offset(self, journal_id: bytes) -> int:
-        """How many bytes of a journal are in the log; 0 for one never seen."""
+        """The number of bytes of a journal that are in the log; 0 for an unknown journal."""
         return int.from_bytes(self._txn.get(journal_id, db=self._tables["journals"]) or b"", "big")
 
     def set_journal_offset(self, journal_id: bytes, offset: int) -> None:
-        """Record how many bytes of a journal are in the log once this transaction commits."""
+        """Record the number of bytes of a journal that are in the log after this commit."""
         self._txn.put(journal_id, rows.key_of(offset), db=self._tables["journals"])
         self._changed = True
 
@@ -333,7 +333,7 @@ class LmdbTransaction:
                 self._changed = True
 
     def finish(self) -> None:
-        """Write what is kept once a transaction: the heads of the touched feeds and the clock."""
+        """Write the rows that a transaction writes once: heads of touched feeds, and the clock."""
         if not self._heads:
             return
         for feed, head in self._heads.items():
@@ -371,21 +371,21 @@ class LmdbTransaction:
             self.redacts = True
 
     def erased(self) -> int:
-        """How many payloads were ordered to be erased."""
+        """The number of payloads that were ordered to be erased."""
         return table_rows(self._txn, self._tables["erased"])
 
     def rewrites(self) -> int:
-        """How many payloads were erased or came later."""
+        """The number of payloads that were erased or came later."""
         return filling.rewrites(self._txn, self._tables)
 
     def _known_position(self, feed: bytes, envelope: Envelope) -> int:
-        """Where the envelope is that a feed holds already."""
+        """The position of an envelope that a feed already holds."""
         header = envelope.header
         position = feeds.locate(self._txn, self._tables, feed, header.index)
         known = None if position is None else self.get(position)
         if known is None or known.header_bytes != envelope.header_bytes:
             raise ConflictError(
                 f"replica {header.replica.hex()} has two different envelopes {header.index}",
-                hint="two copies of one store have written under the same name; a sync keeps both",
+                hint="two copies of one store wrote under the same name; a sync keeps both",
             )
         return known.position

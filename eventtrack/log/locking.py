@@ -1,8 +1,8 @@
-"""File locks that do not wait for ever: the holder is named after seconds, then it is an error.
+"""File locks that do not wait for ever: after seconds a warning names the holder, then an error.
 
-flock(2) queues those who wait, so many writers take fair turns; but it has no time limit, and a
+flock(2) queues those who wait, so many writers take fair turns. But it has no time limit, and a
 process that is stopped within a commit (Ctrl-Z, a debugger, a frozen container) keeps its lock. So
-a thread waits in the kernel's queue while the one that wants the lock watches the clock.
+a helper thread waits in the kernel's queue, and the thread that wants the lock watches the clock.
 """
 
 import contextlib
@@ -26,7 +26,7 @@ _POLL_S = 0.005
 class FileLock:
     """The exclusive lock of a file or folder, taken and given back many times.
 
-    Not for two threads at once. A forked child must close its copy before the parent's is used.
+    Not for two threads at once. A forked child must close its copy before the parent uses its own.
 
     Raises:
         OSError: The file cannot be opened.
@@ -42,7 +42,7 @@ class FileLock:
         """Take the lock.
 
         Raises:
-            StoreLockedError: Another process keeps it, and did nothing for `LOCK_WAIT_S_MAX`.
+            StoreLockedError: Another process holds it and did nothing for `LOCK_WAIT_S_MAX`.
         """
         try:
             if not _try(self._descriptor):
@@ -54,17 +54,17 @@ class FileLock:
             raise translate_os_error(error, f"lock {self._path}") from error
 
     def refuse_if_given_up(self, since: float) -> None:
-        """Raise the error of an `acquire` that gave up after a moment of `time.monotonic`."""
+        """Raise the error of an `acquire` that gave up since `since`, by `time.monotonic`."""
         if self._given_up is not None and self._given_up[0] >= since:
             raise self._given_up[1]
 
     def release(self) -> None:
-        """Give the lock back, if it was not closed."""
+        """Give the lock back, unless the lock is closed."""
         if self._descriptor >= 0:
             fcntl.flock(self._descriptor, fcntl.LOCK_UN)
 
     def close(self) -> None:
-        """Let go of the file. In a forked child, what the parent has locked stays locked."""
+        """Let go of the file. In a forked child, the parent's lock stays locked."""
         descriptor, self._descriptor = self._descriptor, -1
         if descriptor >= 0:
             os.close(descriptor)
@@ -75,7 +75,7 @@ class FileLock:
             _watch(wait, self._path)
         except BaseException:
             if wait.leave():
-                # The old open file still waits; its thread lets go of it when it has the lock.
+                # The helper thread still waits on the old open file, and closes it in its turn.
                 self.close()
                 self._descriptor = os.open(self._path, self._flags)
             else:
@@ -97,18 +97,18 @@ def locked(path: Path, doing: str) -> Iterator[None]:
     """A block in which this process has the lock of a file or folder.
 
     Args:
-        doing: What for, as it follows "cannot".
+        doing: The purpose, in words that follow "cannot".
 
     Raises:
-        StoreLockedError: Another process keeps it, and did nothing for `LOCK_WAIT_S_MAX`.
-        StoreError: It cannot be opened.
+        StoreLockedError: Another process holds it and did nothing for `LOCK_WAIT_S_MAX`.
+        StoreError: The file or folder cannot be opened.
     """
     try:
         lock = FileLock(path)
     except OSError as error:
         raise translate_os_error(error, doing) from error
     try:
-        with lock.held():  # given back first: a child forked meanwhile has a copy of the file
+        with lock.held():  # unlocked before it is closed: a forked child may have a copy open
             yield
     finally:
         lock.close()
@@ -131,7 +131,7 @@ class _Wait:
             self._thread = None
 
     def has_come(self, timeout_s: float) -> bool:
-        """Whether the lock is there, within that time."""
+        """Wait for the lock, for at most that time; returns whether it came."""
         if self._thread is not None:
             return self._got.wait(timeout_s)
         until = time.monotonic() + timeout_s
@@ -143,7 +143,7 @@ class _Wait:
         return True
 
     def leave(self) -> bool:
-        """Give the place up. False if the lock came meanwhile: then the caller has it."""
+        """Give up the place. Returns False if the lock came meanwhile: then the caller holds it."""
         with self._turn:
             self._left = not self._got.is_set()
             if self._thread is None:
@@ -170,7 +170,7 @@ def _try(descriptor: int) -> bool:
 
 
 def _watch(wait: _Wait, path: Path) -> None:
-    """Return when the lock has come; say who has it where that takes long, and then give up."""
+    """Return when the lock has come. After a while name its holder, later give up."""
     if wait.has_come(LOCK_TOLD_S):
         return
     holder = find_holder(path)
@@ -183,7 +183,7 @@ def _watch(wait: _Wait, path: Path) -> None:
     while idle_s < LOCK_WAIT_S_MAX:
         if wait.has_come(LOCK_TOLD_S):
             return
-        # A long batch is no reason to give up: its process works.
+        # A holder that uses processor time is in a long batch: no reason to give up.
         now = find_holder(path)
         works = now is not None and (holder is None or now[:2] != holder[:2])
         idle_s = 0.0 if works else idle_s + LOCK_TOLD_S
@@ -195,7 +195,7 @@ def _watch(wait: _Wait, path: Path) -> None:
 
 
 class Holder(NamedTuple):
-    """The process that has a lock."""
+    """The process that holds a lock."""
 
     pid: int
     ticks: int  # of processor time that it has used
@@ -204,11 +204,11 @@ class Holder(NamedTuple):
 
 
 def find_holder(path: Path) -> Holder | None:
-    """Who has the flock of a file; None where nobody has it, or the system does not tell."""
+    """The holder of a file's flock; None if nobody holds it, or the system does not say."""
     try:
         inode = path.stat().st_ino
         for line in _LOCKS.read_text().splitlines():
-            # "1: FLOCK  ADVISORY  WRITE 4711 08:01:1234 0 EOF"; "->" stands in those that wait.
+            # "1: FLOCK  ADVISORY  WRITE 4711 08:01:1234 0 EOF"; lines of waiters have a "->".
             words = line.split()
             if words[1] == "FLOCK" and words[5].rpartition(":")[2] == str(inode):
                 return _process(int(words[4]))

@@ -23,7 +23,7 @@ class MemoryLog:
         self._replica = self._ids.id128()
         self._lock = threading.RLock()
         self._envelopes: list[Envelope] = []
-        self._feeds: list[bytes] = []  # whose each of them is, in the same order
+        self._feeds: list[bytes] = []  # the feed of each envelope, in the same order
         self._branches: dict[bytes, Branch] = {}
         self._recorded = 0
         self._journals: dict[bytes, int] = {}
@@ -34,11 +34,11 @@ class MemoryLog:
 
     @property
     def replica(self) -> bytes:
-        """Whose feed this log's own appends extend."""
+        """The id of the feed that this log's own appends extend."""
         return self._replica
 
     def head(self) -> int:
-        """How many envelopes there are."""
+        """The position of the newest envelope, which is the number of envelopes."""
         return len(self._envelopes)
 
     def read(self, after: int, limit: int) -> list[Envelope]:
@@ -70,36 +70,36 @@ class MemoryLog:
             return work(transaction)
 
     def id(self) -> int:
-        """What `change_count` will be once this transaction has committed."""
+        """The value of `change_count` after the commit of this transaction."""
         return self._commits + 1
 
     def heads(self) -> dict[bytes, Head]:
         """Every feed known here, computed from the envelopes."""
-        found: dict[bytes, Head] = {}
+        heads: dict[bytes, Head] = {}
         for feed in dict.fromkeys((*self._feeds, *self._branches)):
             frontier: list[bytes] = []
             envelopes = self._feed(feed)
             for envelope in envelopes:
                 merkle.append_leaf(frontier, envelope.header.index, envelope.leaf_hash)
             recorded = envelopes[-1].header.recorded if envelopes else 0
-            found[feed] = Head(len(envelopes), recorded, frontier)
-        return found
+            heads[feed] = Head(len(envelopes), recorded, frontier)
+        return heads
 
     def branches(self) -> dict[bytes, Branch]:
         """Every branch."""
         return dict(self._branches)
 
     def locate(self, feed: bytes, index: int) -> int | None:
-        """The position here of an envelope of any feed; None when it is not here."""
+        """The position here of an envelope of any feed; None if it is not here."""
         envelopes = self._feed(feed)
         return envelopes[index].position if index < len(envelopes) else None
 
     def locate_all(self, replica: bytes, index: int) -> list[int]:
         """The positions of all envelopes of that name."""
         return [
-            one.position
-            for one in self._envelopes
-            if (one.header.replica, one.header.index) == (replica, index)
+            envelope.position
+            for envelope in self._envelopes
+            if (envelope.header.replica, envelope.header.index) == (replica, index)
         ]
 
     def read_feed(self, feed: bytes, start: int, limit: int) -> list[Envelope]:
@@ -108,7 +108,7 @@ class MemoryLog:
 
     def frontier(self, feed: bytes, size: int) -> list[bytes]:
         """The Merkle frontier of a feed as it was at `size`."""
-        return merkle.frontier_of([], [one.leaf_hash for one in self._feed(feed)[:size]])
+        return merkle.frontier_of([], [envelope.leaf_hash for envelope in self._feed(feed)[:size]])
 
     def _feed(self, feed: bytes) -> list[Envelope]:
         branch = self._branches.get(feed)
@@ -117,21 +117,21 @@ class MemoryLog:
         return [*shared, *(envelope for name, envelope in own if name == feed)]
 
     def change_count(self) -> int:
-        """How many transactions have committed."""
+        """The number of committed transactions."""
         return self._commits
 
     def close(self) -> None:
         """Nothing to release."""
 
     def feed_head(self, feed: bytes) -> Head:
-        """A feed as this transaction leaves it; of size 0 for one never seen."""
+        """The head of a feed as this transaction leaves it; of size 0 for an unknown feed."""
         return self.heads().get(feed, Head(0, 0, []))
 
     def next_recorded(self) -> int:
-        """The time by which what is appended next is recorded."""
+        """The recorded time of the next append."""
         now_ms = self._clock.now_ms()
         if is_ahead(self.feed_head(self._replica).recorded, now_ms):
-            # This clock was wrong, or somebody said so: nothing is bound to the times of then.
+            # This clock was wrong. A new feed is not bound to the times of the old one.
             self.renew_replica()
         last = observe_recorded(self.feed_head(self._replica).recorded, self._recorded, now_ms)
         return next_recorded(last, now_ms)
@@ -152,7 +152,7 @@ class MemoryLog:
         return self._store(data, self._replica)
 
     def append_foreign(self, data: bytes, feed: bytes | None = None) -> Envelope | None:
-        """Append another replica's envelope, bytes unchanged; None when it is already here."""
+        """Append another replica's envelope, bytes unchanged; None if it is already here."""
         envelope = Envelope(data)
         envelope.verify()
         header = envelope.header
@@ -180,24 +180,24 @@ class MemoryLog:
         return self._store(data, feed)
 
     def begin_branch(self, stem: bytes, data: bytes) -> bytes:
-        """Begin another end of a feed with an envelope that differs from the one at its index."""
+        """Begin a branch of a feed with an envelope that differs from the feed's at its index."""
         header = Envelope(data).header
-        leaves = [one.leaf_hash for one in self._feed(stem)[: header.index]]
+        leaves = [envelope.leaf_hash for envelope in self._feed(stem)[: header.index]]
         root = merkle.root(merkle.frontier_of([], [*leaves, Envelope(data).leaf_hash]))
         feed = branch_id(header.replica, header.index, root)
         self._branches[feed] = Branch(header.replica, stem, header.index)
         return feed
 
     def renew_replica(self) -> None:
-        """Write under a new replica id from here on."""
+        """Write under a new replica id from now on."""
         self._replica = self._ids.id128()
 
     def journal_offset(self, journal_id: bytes) -> int:
-        """How many bytes of a journal are in the log; 0 for one never seen."""
+        """The number of bytes of a journal that are in the log; 0 for an unknown journal."""
         return self._journals.get(journal_id, 0)
 
     def set_journal_offset(self, journal_id: bytes, offset: int) -> None:
-        """Record how many bytes of a journal are in the log."""
+        """Record the number of bytes of a journal that are in the log."""
         self._journals[journal_id] = offset
 
     def forget_journals(self, present: Callable[[], Iterable[bytes]]) -> None:
@@ -211,62 +211,62 @@ class MemoryLog:
         return [self._envelopes[position - 1] for position in positions]
 
     def erased(self) -> int:
-        """How many payloads were ordered to be erased."""
+        """The number of payloads that were ordered to be erased."""
         return len(self._ordered())
 
     def rewrites(self) -> int:
-        """How many payloads were erased or came later."""
+        """The number of payloads that were erased or came later."""
         return self.erased() + self._filled + self._risen
 
     def arrived_ms(self, position: int) -> int | None:
-        """When an envelope of another feed came here; None for one that was recorded here."""
+        """The arrival time of an envelope of another feed, in ms; None if it was recorded here."""
         return self._arrived_ms.get(position)
 
     def erased_in(self, feed: bytes, start: int, stop: int) -> list[int]:
-        """Which envelopes of a feed lost their payload to a redaction."""
+        """The indexes of a feed, from `start` to before `stop`, whose payloads were redacted."""
         return [
-            one.header.index
-            for one in self.read_feed(feed, start, max(0, stop - start))
-            if not one.payload and self._is_erased(one)
+            envelope.header.index
+            for envelope in self.read_feed(feed, start, max(0, stop - start))
+            if not envelope.payload and self._is_erased(envelope)
         ]
 
     def set_aside(self, feed: bytes, index: int) -> None:
-        """Let an envelope go without its payload, which is not what its header says."""
+        """Take out an envelope's payload, which does not match its header."""
         for place, envelope in enumerate(self._envelopes):
             named = (self._feeds[place], envelope.header.index) == (feed, index)
             if named and not envelope.is_whole:
                 self._envelopes[place] = Envelope(envelope.without_payload, envelope.position)
 
     def unfilled(self) -> dict[bytes, int]:
-        """The first index of each feed whose payload is not here and may come."""
-        found: dict[bytes, int] = {}
+        """For each feed, the first index whose payload is missing and may still come."""
+        firsts: dict[bytes, int] = {}
         for feed, envelope in zip(self._feeds, self._envelopes, strict=True):
             if not envelope.payload and not self._is_erased(envelope):
-                found.setdefault(feed, envelope.header.index)
-        return found
+                firsts.setdefault(feed, envelope.header.index)
+        return firsts
 
     def _store(self, data: bytes, feed: bytes) -> Envelope:
         self._envelopes.append(Envelope(data, len(self._envelopes) + 1))
         self._feeds.append(feed)
         self._measure()
-        for place, one in enumerate(self._envelopes if self._ordered() else ()):
-            if self._is_erased(one) and not is_redaction(one):
-                self._envelopes[place] = Envelope(one.without_payload, one.position)
-                self._envelopes[place].effective = one.effective
+        for place, envelope in enumerate(self._envelopes if self._ordered() else ()):
+            if self._is_erased(envelope) and not is_redaction(envelope):
+                self._envelopes[place] = Envelope(envelope.without_payload, envelope.position)
+                self._envelopes[place].effective = envelope.effective
         return self._envelopes[-1]
 
     def _measure(self) -> None:
-        """Find every envelope's effective time: again and again, until none rises."""
+        """Raise every envelope to its effective time: repeat until no envelope rises."""
         changed = True
-        times = {(one.name, one.header.index): one for one in self._envelopes}
+        times = {(envelope.name, envelope.header.index): envelope for envelope in self._envelopes}
         while changed:
             changed = False
-            for one in self._envelopes:
-                after = one.header.after
+            for envelope in self._envelopes:
+                after = envelope.header.after
                 below = None if after is None else times.get((after.name, after.index))
-                if below is not None and below.effective >= one.effective:
-                    one.effective, changed = below.effective + 1, True
-                    self._risen += one.position <= self._committed
+                if below is not None and below.effective >= envelope.effective:
+                    envelope.effective, changed = below.effective + 1, True
+                    self._risen += envelope.position <= self._committed
 
     def _ordered(self) -> set[tuple[bytes, bytes, int]]:
         return {name for envelope in self._envelopes for name in redacted_by(envelope)}

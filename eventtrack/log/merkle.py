@@ -1,8 +1,8 @@
 """The Merkle tree of a feed: its frontier, and the proofs about it (RFC 6962, section 2.1).
 
-The frontier is the list of roots of complete subtrees, largest first: one for each bit set in
-the tree's size, so 64 hashes describe any feed. It is all that an append needs. Proofs are made
-from the leaves when they are asked for, and checked as RFC 9162, section 2.1, has it.
+The frontier is the list of roots of complete subtrees, largest first: one for each bit that is set
+in the tree's size. So 64 hashes describe any feed. An append needs nothing else. Proofs are made
+from the leaves on demand, and checked as in RFC 9162, section 2.1.
 """
 
 import hashlib
@@ -11,15 +11,16 @@ from collections.abc import Callable, Iterable, Sequence
 # RFC 6962: the root of the empty tree is the hash of nothing.
 EMPTY_ROOT = hashlib.sha256(b"").digest()
 _NODE_PREFIX = b"\x01"
-# Complete subtrees of this many leaves are worth remembering; smaller ones are made anew.
+# Roots of complete subtrees of this many leaves are kept; smaller subtrees are hashed anew.
 TILE_LEAVES = 256
 _TILE_LEVEL = TILE_LEAVES.bit_length() - 1
 
 
 def append_leaf(frontier: list[bytes], size: int, leaf: bytes) -> bytes | None:
-    """Add the leaf of index `size` to `frontier`, in place. Amortised two hashes.
+    """Add the leaf of index `size` to `frontier`, in place. Costs two hashes, amortised.
 
-    Returns the root of the `TILE_LEAVES` leaves that it completes, None when it completes none.
+    Returns the root of the tile of `TILE_LEAVES` leaves that the leaf completes; None if it
+    completes none.
     """
     node, tile, level = leaf, None, 0
     while size & 1:
@@ -33,11 +34,11 @@ def append_leaf(frontier: list[bytes], size: int, leaf: bytes) -> bytes | None:
 
 
 def frontier_of(tiles: Iterable[bytes], leaves: Iterable[bytes]) -> list[bytes]:
-    """The frontier of a tree that begins with complete subtrees of `TILE_LEAVES` leaves.
+    """The frontier of a tree, from tiles (complete subtrees of `TILE_LEAVES` leaves) and leaves.
 
     Args:
-        tiles: Their roots, in order.
-        leaves: The leaf hashes behind them, in order.
+        tiles: The roots of the tree's first tiles, in order.
+        leaves: The leaf hashes behind those tiles, in order.
     """
     frontier: list[bytes] = []
     size = 0
@@ -65,11 +66,11 @@ def hash_children(left: bytes, right: bytes) -> bytes:
 
 
 class MerkleTree:
-    """The tree of a feed, for proofs: its hashes are made from leaves when they are asked for.
+    """The tree of a feed, for proofs. Its hashes are made from the leaves on demand.
 
     `leaves(start, stop)` yields the leaf hashes of that interval, in order. Roots of complete
-    subtrees of `TILE_LEAVES` leaves or more are kept, so that many proofs of one tree read each
-    leaf about once.
+    subtrees of `TILE_LEAVES` leaves or more are kept, so many proofs of one tree read each leaf
+    about once.
     """
 
     def __init__(self, size: int, leaves: Callable[[int, int], Iterable[bytes]]) -> None:
@@ -116,13 +117,13 @@ class MerkleTree:
         return path[::-1]
 
     def consistency(self, old: int) -> list[bytes]:
-        """The proof that the tree of the first `old` leaves is a part (RFC 6962, section 2.1.2)."""
+        """The proof that the first `old` leaves begin this tree (RFC 6962, section 2.1.2)."""
         if not 0 <= old <= self.size:
             message = f"the first {old} leaves of a tree of {self.size}"
             raise IndexError(message)
         path = []
         start, stop, whole = 0, self.size, True
-        # An empty tree is a part of any, and a tree of itself, without proof.
+        # An empty tree is a part of any tree, and a tree a part of itself, without proof.
         while 0 < old < stop:
             middle = start + _split(stop - start)
             if old <= middle:
@@ -143,7 +144,7 @@ class MerkleTree:
 
 
 def root_from_inclusion(leaf: bytes, index: int, size: int, path: Sequence[bytes]) -> bytes | None:
-    """The root that an audit path leads to, or None for a path that fits no such tree."""
+    """The root that an audit path leads to; None for a path that fits no such tree."""
     if not 0 <= index < size:
         return None
     node, last = leaf, size - 1
@@ -198,5 +199,5 @@ def is_consistent(
 
 
 def _split(width: int) -> int:
-    """The largest power of two below `width`: where RFC 6962 divides a tree."""
+    """The largest power of two below `width`, at which RFC 6962 divides a tree."""
     return 1 << ((width - 1).bit_length() - 1)

@@ -1,4 +1,4 @@
-"""The journals of dead processes: claimed, read, and taken away once the log has them."""
+"""The journals of dead processes: claimed, read, and deleted once the log has their frames."""
 
 import fcntl
 import os
@@ -12,7 +12,7 @@ from eventtrack.log.frames import MAGIC, OLD_MAGIC, PREAMBLE, scan, session_in
 
 
 class Preamble(NamedTuple):
-    """What a journal says at its beginning; `damage` says what is wrong with it."""
+    """The beginning of a journal; `damage` describes its damage, "" for none."""
 
     journal_id: bytes
     session: bytes
@@ -21,7 +21,7 @@ class Preamble(NamedTuple):
 
 
 class OrphanJournal:
-    """The journal of a dead process, locked by this one for as long as it is open."""
+    """The journal of a dead process. This process holds its lock for as long as it is open."""
 
     def __init__(self, path: Path, descriptor: int) -> None:
         self.path = path
@@ -32,7 +32,7 @@ class OrphanJournal:
 
     @classmethod
     def claim(cls, path: Path) -> "OrphanJournal | None":
-        """Lock a journal whose owner is gone; None when somebody holds or has finished it."""
+        """Lock a journal whose owner is gone; None if a process holds it or has finished it."""
         try:
             descriptor = os.open(path, os.O_RDWR)
         except FileNotFoundError:
@@ -50,18 +50,18 @@ class OrphanJournal:
         return cls(path, descriptor)
 
     def preamble(self) -> Preamble:
-        """The journal's id and session, and how it is laid out.
+        """The journal's id, session and layout.
 
-        Where the beginning is damaged, the file's name says the id, and a frame the session.
+        If the beginning is damaged, the id comes from the file's name, the session from a frame.
 
         Raises:
-            ChecksumError: It is no journal.
+            ChecksumError: The file is no journal.
         """
         named, old = id_of(self.path), self.data.startswith(OLD_MAGIC)
         if len(self.data) >= PREAMBLE.size:
             magic, journal_id, session = PREAMBLE.unpack_from(self.data)
             whole = scan(self.data, PREAMBLE.size, len(self.data), old=old).frames
-            # One whose process died before it wrote a frame says the session once.
+            # A process that died before it wrote a frame has said its session only once.
             said = session if old or not whole else session_in(whole)
             name = named or journal_id
             if magic in (MAGIC, OLD_MAGIC) and (name, said) == (journal_id, session):
@@ -73,7 +73,7 @@ class OrphanJournal:
         )
 
     def finish(self, *, damaged: bool) -> None:
-        """Delete the journal, or set it aside when some of it could not be read."""
+        """Delete the journal, or set it aside if a part of it could not be read."""
         if damaged:
             self.path.rename(self.path.with_suffix(".damaged"))
         else:
@@ -81,12 +81,12 @@ class OrphanJournal:
         self.close()
 
     def close(self) -> None:
-        """Unlock the journal and leave it as it is."""
+        """Unlock the journal and leave the file as it is."""
         os.close(self._descriptor)
 
 
 def clear_drafts(folder: Path, older_than_s: float = 3600.0) -> None:
-    """Remove files that a process died in the middle of making."""
+    """Remove unfinished journal files of processes that died while they made them."""
     for path in folder.glob("*.new"):
         try:
             if time.time() - path.stat().st_mtime > older_than_s:
@@ -96,7 +96,7 @@ def clear_drafts(folder: Path, older_than_s: float = 3600.0) -> None:
 
 
 def id_of(path: Path) -> bytes | None:
-    """The journal id that a file's name says; None for another name."""
+    """The journal id in a file's name; None if the name is no id."""
     try:
         return bytes.fromhex(path.stem) if len(path.stem) == 32 else None
     except ValueError:

@@ -1,7 +1,7 @@
-"""The pages of an LMDB file: which bytes of it hold something, and zeros over all others.
+"""Writes zeros over the unused bytes of an LMDB file.
 
-LMDB leaves old bytes where they were: in free pages, and in the gaps of pages in use. This walks
-the trees from the newest meta page (`layout`).
+LMDB leaves old bytes where they were: in free pages, and in the gaps of pages in use. This module
+walks the trees from the newest meta page (`layout`) to learn which bytes are in use.
 """
 
 import mmap
@@ -15,12 +15,12 @@ from eventtrack.log.layout import Meta
 
 
 def clear_unused(file: int) -> int:
-    """Write zeros over all bytes that no table holds; returns how many pages were changed.
+    """Write zeros over all bytes that no table holds; returns the number of changed pages.
 
-    Nobody may write meanwhile, nor read an older state of the file than its newest.
+    Meanwhile nobody may write, or read an older state of the file than its newest.
 
     Raises:
-        StoreError: The file is of another layout; nothing was changed.
+        StoreError: The file has another layout; nothing was changed.
     """
     size = os.fstat(file).st_size
     with mmap.mmap(file, size, access=mmap.ACCESS_READ) as data:
@@ -49,13 +49,13 @@ def _newest(data: mmap.mmap) -> Meta:
 
 
 def _meta(data: mmap.mmap, place: int) -> Meta:
-    found = layout.read_meta(data[place : place + layout.META_BYTES])
-    if found is None or sys.maxsize < layout.NONE // 2:
+    meta = layout.read_meta(data[place : place + layout.META_BYTES])
+    if meta is None or sys.maxsize < layout.NONE // 2:
         raise StoreError(
             "cannot clean the log's file: it is not laid out as LMDB 0.9 does",
             hint="sync into a new store and delete this one",
         )
-    return found
+    return meta
 
 
 def _pages(data: mmap.mmap, meta: Meta) -> Iterator[tuple[int, tuple[list[tuple[int, int]], int]]]:
@@ -65,9 +65,9 @@ def _pages(data: mmap.mmap, meta: Meta) -> Iterator[tuple[int, tuple[list[tuple[
     while waiting:
         number = waiting.pop()
         place = number * width
-        found, _, flags, lower, upper = layout.PAGE.unpack_from(data, place)
+        own_number, _, flags, lower, upper = layout.PAGE.unpack_from(data, place)
         kind = flags & ~layout.DIRTY
-        if found != number or kind not in {layout.BRANCH, layout.LEAF}:
+        if own_number != number or kind not in {layout.BRANCH, layout.LEAF}:
             raise StoreError(
                 f"cannot clean the log's file: page {number} is none that LMDB 0.9 writes there",
                 hint="run `eventtrack check`; nothing was changed",

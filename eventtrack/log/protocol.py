@@ -1,4 +1,4 @@
-"""What every log promises. `lmdb_log` keeps the promises on disk, `memory` in a list for tests."""
+"""The promises of every log. `lmdb_log` keeps them on disk, `memory` in a list for tests."""
 
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
@@ -12,7 +12,7 @@ Result = TypeVar("Result")
 
 
 class Head(NamedTuple):
-    """A feed as far as it is known here: its size, last recorded time and Merkle frontier."""
+    """A feed as far as this log knows it: its size, last recorded time and Merkle frontier."""
 
     size: int
     recorded: int
@@ -27,8 +27,8 @@ class Head(NamedTuple):
 class LogReader(Protocol):
     """Reads of a log. Positions are 1-based; 0 is before everything.
 
-    A feed's id is that of its replica; one that two copies wrote to has branches with ids of their
-    own (`feeds`). Any index of a branch may be named: what stands before it is its stem's.
+    A feed has the id of its replica. A feed that two copies wrote to has branches with ids of their
+    own (`feeds`). Any index of a branch may be named: indexes before its first are the stem's.
     """
 
     def head(self) -> int:
@@ -47,19 +47,23 @@ class LogReader(Protocol):
         ...
 
     def rewrites(self) -> int:
-        """How many payloads were erased or came later: views of another number are stale."""
+        """The number of payloads that were erased or came later.
+
+        Views that were folded at another number are stale.
+        """
         ...
 
     def erased(self) -> int:
-        """How many payloads were ordered to be erased. Grows only; views folded before are stale.
+        """The number of payloads that were ordered to be erased. It only grows.
 
-        An appended `payloads.redacted` takes the payloads that it names out of the log in its own
-        transaction, and those that arrive later as they come.
+        Views that were folded at a smaller number are stale. An appended `payloads.redacted` takes
+        the payloads that it names out of the log in its own transaction; a payload that arrives
+        later is taken out on arrival.
         """
         ...
 
     def branches(self) -> dict[bytes, Branch]:
-        """Every feed that is another end of one that was written twice, by its id."""
+        """Every branch: the second end of a feed that two copies wrote to, by the branch's id."""
         ...
 
     def read_feed(self, feed: bytes, start: int, limit: int) -> list[Envelope]:
@@ -72,74 +76,74 @@ class LogReader(Protocol):
     def frontier(self, feed: bytes, size: int) -> list[bytes]:
         """The Merkle frontier of a feed as it was at `size`, at most its size here.
 
-        Reads one hash for each 256 envelopes, and the headers of the last 255 at most.
+        Costs the read of a hash for every 256 envelopes, and of at most 255 headers.
         """
         ...
 
 
 class LogTransaction(LogReader, Protocol):
-    """A write in progress: what it appends is seen by its own reads, and by others once it ends."""
+    """A write in progress. Its own reads see its appends; others see them once it has ended."""
 
     def id(self) -> int:
-        """What the log's `change_count` will be once this transaction has committed."""
+        """The value of the log's `change_count` after the commit of this transaction."""
         ...
 
     def feed_head(self, feed: bytes) -> Head:
-        """A feed as this transaction leaves it; of size 0 for one never seen."""
+        """The head of a feed as this transaction leaves it; of size 0 for an unknown feed."""
         ...
 
     def next_recorded(self) -> int:
-        """The time by which what is appended next is recorded."""
+        """The recorded time of the next append."""
         ...
 
     def append(self, draft: Draft, session: bytes, after: After | None = None) -> Envelope:
         """Append a draft to this replica's feed and return the envelope.
 
         Args:
-            after: An envelope whose facts it is to win over, though their time lies ahead.
+            after: An envelope whose facts the new one must win over, though their time lies ahead.
         """
         ...
 
     def append_foreign(self, data: bytes, feed: bytes | None = None) -> Envelope | None:
-        """Append another replica's envelope, bytes unchanged; None when it is already here.
+        """Append another replica's envelope, bytes unchanged; None if it is already here.
 
-        It goes into the feed of its replica, or into a branch of that.
+        The envelope goes into the feed of its replica, or into a branch of that feed.
 
-        One that came without its payload gets it, when it comes again with it.
+        An envelope that is here without its payload gets the payload, if it comes with one now.
 
-        One of this replica's own feed that is not here was lost with a restored backup: it is
-        taken back, and from then on this copy writes under a new replica id.
+        An envelope of this replica's own feed that is not here was lost when a backup was restored.
+        It is taken back, and from then on this copy writes under a new replica id.
 
         Raises:
-            ConflictError: It is not the next of its feed, or differs from the one here.
-            ChecksumError: Its payload does not match its header.
+            ConflictError: The envelope is not the next of its feed, or differs from the one here.
+            ChecksumError: The payload does not match the header.
         """
         ...
 
     def begin_branch(self, stem: bytes, data: bytes) -> bytes:
-        """Begin another end of a feed with an envelope that differs from the one at its index.
+        """Begin a branch of a feed with an envelope that differs from the feed's at its index.
 
-        Returns the id of the branch, which then holds what the feed does up to that index; the
-        envelope and those that follow it are for `append_foreign`.
+        Returns the id of the branch. It shares the feed's envelopes before that index; append this
+        envelope and those that follow it with `append_foreign`.
         """
         ...
 
     def renew_replica(self) -> None:
-        """Write under a new replica id from here on; the feed so far becomes a foreign one."""
+        """Write under a new replica id from now on; the feed so far becomes a foreign feed."""
         ...
 
     def journal_offset(self, journal_id: bytes) -> int:
-        """How many bytes of a journal are in the log; 0 for one never seen."""
+        """The number of bytes of a journal that are in the log; 0 for an unknown journal."""
         ...
 
     def set_journal_offset(self, journal_id: bytes, offset: int) -> None:
-        """Record how many bytes of a journal are in the log once this transaction commits."""
+        """Record the number of bytes of a journal that are in the log after this commit."""
         ...
 
     def forget_journals(self, present: Callable[[], Iterable[bytes]]) -> None:
         """Drop the offsets of journals that no longer exist.
 
-        `present` is asked after the offsets were read: a journal made meanwhile has its file.
+        `present` is called after the offsets were read, so it knows a journal made meanwhile.
         """
         ...
 
@@ -149,25 +153,25 @@ class EventLog(LogReader, Protocol):
 
     @property
     def replica(self) -> bytes:
-        """Whose feed this log's own appends extend: 16 bytes.
+        """The id of the feed that this log's own appends extend: 16 bytes.
 
-        It changes when this turns out not to be the only copy that wrote under that name.
+        It changes when another copy turns out to have written under the same id.
         """
         ...
 
     def begin(self) -> AbstractContextManager[LogTransaction]:
-        """A transaction for a block, as `transact` makes it, but without a second attempt.
+        """A transaction for a block, as in `transact`, but without a second attempt.
 
         Raises:
-            MapFull: Nothing was written; `environment.run_growing` runs the block again.
+            MapFull: Nothing was written; `environment.run_growing` can run the block again.
         """
         ...
 
     def transact(self, work: Callable[[LogTransaction], Result]) -> Result:
         """Run `work` as the only writer, then commit durably: all of its appends, or none.
 
-        Returns what `work` returns, when everything it appended survives a power cut. `work` may
-        run more than once (the log grows in between), so it has no effect but through the
+        Returns the result of `work`, once all of its appends survive a power cut. `work` may run
+        more than once (the log grows in between), so its only effects must be through the
         transaction. If it raises, nothing was written.
 
         Raises:
@@ -180,48 +184,48 @@ class EventLog(LogReader, Protocol):
         ...
 
     def locate(self, feed: bytes, index: int) -> int | None:
-        """The position here of an envelope of any feed; None when it is not here."""
+        """The position here of an envelope of any feed; None if it is not here."""
         ...
 
     def locate_all(self, replica: bytes, index: int) -> list[int]:
-        """The positions of all envelopes of that name: several where a feed has branches."""
+        """The positions of all envelopes of that name: several if the feed has branches."""
         ...
 
     def get_many(self, positions: Sequence[int]) -> list[Envelope]:
         """The envelopes at positions that the log holds, in that order.
 
-        May return fewer than were asked for, to bound memory: the first of them, and at least one.
+        May return only the first of them, to bound memory, but at least one.
         """
         ...
 
     def arrived_ms(self, position: int) -> int | None:
-        """When an envelope of another feed came here, by this machine's clock, in ms since 1970.
+        """The arrival of an envelope of another feed, by this machine's clock, in ms since 1970.
 
-        None for one that was recorded here, or that came before arrivals were kept.
+        None for an envelope that was recorded here, or that came before arrivals were kept.
         """
         ...
 
     def unfilled(self) -> dict[bytes, int]:
-        """The first index of each feed whose payload was left out and may come (partial sync)."""
+        """For each feed, the first index whose payload was left out and may come (partial sync)."""
         ...
 
     def set_aside(self, feed: bytes, index: int) -> None:
-        """Let an envelope go without its payload, which is not what its header says.
+        """Take out an envelope's payload, which does not match its header.
 
-        It may come again, as one that was left out may. Nothing happens to one that is whole. What
-        was there is kept in a file beside the log, for whoever wants to mend it.
+        The payload may come again, as one that was left out may. Nothing happens to a whole
+        envelope. The damaged envelope is kept in a file beside the log, for those who may mend it.
         """
         ...
 
     def erased_in(self, feed: bytes, start: int, stop: int) -> list[int]:
-        """Which envelopes of a feed lost their payload to a redaction.
+        """The indexes of a feed, from `start` to before `stop`, whose payloads were redacted.
 
-        Costs microseconds where none from index `start` to before `stop` did.
+        Costs microseconds if there are none.
         """
         ...
 
     def change_count(self) -> int:
-        """A number that grows with each commit of any process: cheap to ask, for watchers."""
+        """A number that grows with each commit of any process. Cheap, for watchers."""
         ...
 
     def close(self) -> None:

@@ -18,7 +18,7 @@ def key_of(number: int) -> bytes:
 
 
 def replica_of(txn: Transaction, meta: Any) -> bytes:
-    """Whose feed this copy's own appends extend."""
+    """The id of the feed that this copy's own appends extend: 16 bytes."""
     replica = txn.get(b"replica", db=meta)
     assert replica is not None  # settled when the log was opened
     return bytes(replica)
@@ -37,35 +37,38 @@ def get(txn: Transaction, tables: dict[str, Any], position: int) -> Envelope | N
 
 
 def get_many(txn: Transaction, tables: dict[str, Any], positions: Sequence[int]) -> list[Envelope]:
-    """The envelopes at positions, in that order: the first of them, to bound memory."""
-    found: list[Envelope] = []
+    """The envelopes at positions, in that order; only the first of them where memory asks for it.
+
+    Stops behind the envelope that exceeds `READ_BYTES_MAX`.
+    """
+    envelopes: list[Envelope] = []
     size = 0
     for position in positions:
         data = txn.get(key_of(position), db=tables["events"]) or b""
-        found.append(_envelope(txn, tables, data, position))
+        envelopes.append(_envelope(txn, tables, data, position))
         size += len(data)
         if size > READ_BYTES_MAX:
             break
-    return found
+    return envelopes
 
 
 def read(txn: Transaction, tables: dict[str, Any], after: int, limit: int) -> list[Envelope]:
-    """Envelopes with positions above `after`, in order."""
-    found: list[Envelope] = []
+    """Envelopes with positions above `after`, in order; stops as `get_many` does."""
+    envelopes: list[Envelope] = []
     cursor = txn.cursor(tables["events"])
     if not cursor.set_range(key_of(after + 1)):
-        return found
+        return envelopes
     size = 0
     for key, value in cursor.iternext():
-        found.append(_envelope(txn, tables, value, int.from_bytes(key, "big")))
+        envelopes.append(_envelope(txn, tables, value, int.from_bytes(key, "big")))
         size += len(value)
-        if len(found) >= limit or size > READ_BYTES_MAX:
+        if len(envelopes) >= limit or size > READ_BYTES_MAX:
             break
-    return found
+    return envelopes
 
 
 def table_rows(txn: Transaction, table: Any) -> int:
-    """How many rows a table has."""
+    """The number of rows of a table."""
     return int(txn.stat(table)["entries"])
 
 

@@ -1,8 +1,8 @@
-"""The structure of an LMDB file, examined without LMDB, which a damaged page makes abort or crash.
+"""Examines the structure of an LMDB file without LMDB, which a damaged page makes abort or crash.
 
-Every read here is a `pread` that checks its bounds, so a cut file, a page of zeros or a flipped bit
-gives a text that says where, never a signal. See `layout`. An opening examines the
-first pages of the trees; `eventtrack check` examines all of them.
+Every read here is a `pread` that checks its bounds. So a cut file, a page of zeros or a flipped bit
+gives a text that says where the damage is, never a signal. Opening a store examines the first pages
+of the trees; `eventtrack check` examines all of them. `layout` describes the file.
 """
 
 import os
@@ -39,9 +39,9 @@ from eventtrack.log.locking import FileLock
 
 _KEY_BYTES_MAX = 511
 _PAGE_BYTES = (4096, 8192, 16384, 32768, 65536)
-# Of the two tables that every file has: keys of the free list are numbers.
+# The flag of the list of free pages: its keys are numbers.
 _INTEGER_KEYS = 0x08
-# More than any store needs to be told apart from a sound one.
+# The examination stops after this many problems: the file is damaged beyond doubt.
 _PROBLEMS_MAX = 20
 
 
@@ -56,7 +56,7 @@ class _Table(NamedTuple):
 
 
 class _Meta(NamedTuple):
-    """One of the two pages that a file begins with."""
+    """One of the two meta pages at the beginning of a file."""
 
     transaction: int
     page_bytes: int
@@ -66,7 +66,7 @@ class _Meta(NamedTuple):
 
 
 class _Page(NamedTuple):
-    """A page that is due: of which table, between which keys, how deep, where its parent is."""
+    """A page to examine: its table, number and depth, and the bounds of its keys."""
 
     table: _Table
     number: int
@@ -76,27 +76,27 @@ class _Page(NamedTuple):
 
 
 class _Damaged(Exception):  # noqa: N818 - a signal within this module
-    """What is wrong with the file, as a clause."""
+    """The fault of the file, as a clause of a sentence."""
 
 
 def refuse_damage(path: Path, pages_max: int | None = None) -> None:
     """Examine the file of an environment: its length, meta pages and trees.
 
     Args:
-        pages_max: How many pages are read at most, those nearest to the roots. All by default.
+        pages_max: The most pages to read, those nearest to the roots. All by default.
 
     Raises:
-        CorruptionError: It is missing, empty, cut or damaged.
+        CorruptionError: The file is missing, empty, cut or damaged.
     """
-    for what in find_damage(path, pages_max):
-        raise CorruptionError(f"cannot open {path}: {what}", hint=RESCUE)
+    for fault in find_damage(path, pages_max):
+        raise CorruptionError(f"cannot open {path}: {fault}", hint=RESCUE)
 
 
 def find_damage(path: Path, pages_max: int | None = None) -> list[str]:
-    """What is wrong with the file of an environment, as clauses; see `refuse_damage`."""
-    if not _found(path, pages_max):
+    """The faults of an environment's file, each a clause of a sentence; see `refuse_damage`."""
+    if not _faults(path, pages_max):
         return []
-    # A commit of another process may have changed pages while they were read: look again, alone.
+    # Another process may have committed while the pages were read. Look again, under the lock.
     try:
         lock = FileLock(path)
     except FileNotFoundError:
@@ -105,13 +105,13 @@ def find_damage(path: Path, pages_max: int | None = None) -> list[str]:
         raise translate_os_error(error, f"open {path}") from error
     try:
         with lock.held():
-            return _found(path, pages_max)
+            return _faults(path, pages_max)
     finally:
         lock.close()
 
 
 def last_transaction(path: Path) -> int:
-    """The number of the newest commit; 0 where there is none, or no file that could say it."""
+    """The number of the newest commit; 0 if there is none, or no file that can be read."""
     try:
         descriptor = os.open(path, os.O_RDONLY)
     except OSError:
@@ -124,7 +124,7 @@ def last_transaction(path: Path) -> int:
         os.close(descriptor)
 
 
-def _found(path: Path, pages_max: int | None) -> list[str]:
+def _faults(path: Path, pages_max: int | None) -> list[str]:
     try:
         descriptor = os.open(path, os.O_RDONLY)
     except FileNotFoundError:
@@ -147,7 +147,7 @@ class _Examination:
         self._size = os.fstat(descriptor).st_size
         self._used: set[int] = set()
         self._meta = self._newest_meta()
-        self._left: dict[str, int] = {}  # entries of each table that were not met yet
+        self._left: dict[str, int] = {}  # entries of each table that were not examined yet
         self._free: list[bytes] = []
         self._freed_last = 0
 
@@ -157,9 +157,9 @@ class _Examination:
         return self._meta.transaction
 
     def run(self, pages_max: int | None) -> Iterator[str]:
-        """Problems, of the pages nearest to the roots first."""
+        """The problems, beginning with the pages nearest to the roots."""
         meta = self._meta
-        # The last pages of a sound file may never have been written, but none that is in use.
+        # A sound file may be short of last pages, but never of a page in use. Examine all of them.
         if self._size < (meta.last_page + 1) * meta.page_bytes:
             pages_max = None
         waiting: deque[_Page] = deque()
@@ -187,7 +187,7 @@ class _Examination:
         if first.page_bytes != second.page_bytes:
             raise _Damaged("its two first pages disagree on the size of a page")
         older, newer = sorted((first, second))
-        # One transaction after the other writes them in turn.
+        # Consecutive transactions write the two meta pages in turn.
         in_turn = newer.transaction - older.transaction == 1 and not first.transaction % 2
         if not in_turn and newer.transaction:
             raise _Damaged(
@@ -269,16 +269,16 @@ class _Examination:
         waiting: deque[_Page],
     ) -> None:
         place, size, more = value
-        found = b""
+        content = b""
         if more == IN_OVERFLOW and place + NUMBER.size <= len(data):
             [first] = NUMBER.unpack_from(data, place)
-            found = self._read_long(first, size, whole=page.table is self._meta.free)
+            content = self._read_long(first, size, whole=page.table is self._meta.free)
         elif more & IN_OVERFLOW or place + size > len(data):
             raise _Damaged("has entries outside of itself")
         else:
-            found = data[place : place + size]
+            content = data[place : place + size]
         if page.table is self._meta.free:
-            self._free.append(found)
+            self._free.append(content)
             self._freed_last = max(self._freed_last, int.from_bytes(key, "big"))
         if more == IS_TABLE and page.table is self._meta.main and size == TABLE.size:
             table = _table(f"the table {key.decode(errors='replace')!r}", data, place)
@@ -289,7 +289,7 @@ class _Examination:
             raise _Damaged("has entries of a kind that is not used")
 
     def _read(self, number: int) -> bytes:
-        """A page that is due in one place."""
+        """A page that may be used only here."""
         width = self._meta.page_bytes
         self._use(number, 1)
         data = os.pread(self._file, width, number * width)
@@ -298,13 +298,13 @@ class _Examination:
         return data
 
     def _read_long(self, first: int, size: int, *, whole: bool) -> bytes:
-        """A value on pages of its own, or nothing of it where it only has to be there."""
+        """A value on overflow pages; empty unless `whole`, which only checks that it is there."""
         width = self._meta.page_bytes
         needed = -(-(PAGE.size + size) // width)
         self._use(first, needed)
         data = os.pread(self._file, PAGE.size + (size if whole else 0), first * width)
         number, _, flags, low, high = PAGE.unpack_from(data)
-        # A shorter value may have taken the place of a longer one, whose pages it keeps.
+        # A shorter value may have replaced a longer one, and keeps its pages.
         spare = (low | high << 16) - needed
         if number != first or flags & ~DIRTY != OVERFLOW or spare < 0:
             raise _Damaged(f"has a value on page {first}, which is none that was written there")
@@ -323,17 +323,17 @@ class _Examination:
         self._used.update(span)
 
     def _miscounted(self) -> Iterator[str]:
-        """Tables whose entries are more or fewer than is written beside their root."""
+        """Tables whose number of entries differs from the number beside their root."""
         for name, left in self._left.items():
             if left:
                 yield f"{name[:1].upper()}{name[1:]} lacks {left} entries"
 
     def _wrongly_free(self) -> Iterator[str]:
-        """What is listed as free and is not, by which the next commit would write over it."""
+        """Faults of the list of free pages. A commit writes over every page that is listed."""
         number = NUMBER.size
         free: set[int] = set()
-        for found in self._free:
-            pages = memoryview(found).cast("Q") if len(found) % number == 0 else memoryview(b"")
+        for row in self._free:
+            pages = memoryview(row).cast("Q") if len(row) % number == 0 else memoryview(b"")
             if not len(pages) or len(pages) <= pages[0]:
                 yield "The list of free pages is damaged"
                 return
@@ -344,7 +344,7 @@ class _Examination:
             free.update(listed)
         if free and not META_PAGES <= min(free) <= max(free) <= self._meta.last_page:
             yield "The list of free pages has pages that are none of the file's"
-        # Each commit but the first gives pages back, under its own number.
+        # Each commit but the first frees pages, and lists them under its own number.
         newest = self._meta.transaction
         if newest > 1 and self._freed_last != newest:
             yield f"its newest state says that it is of transaction {newest}, and is of another"

@@ -4,15 +4,15 @@ from pathlib import Path
 
 
 def own_folder(prefix: str) -> Path:
-    """A new folder where the system keeps what is temporary; see `remove_folder`."""
-    # With what it imports, this would take as long as a seventh of this package: not at start.
+    """A new folder in the system's folder for temporary files; see `remove_folder`."""
+    # Not imported at start: with its own imports, `tempfile` costs a seventh of this package.
     import tempfile
 
     return Path(tempfile.mkdtemp(prefix=prefix))
 
 
 def remove_folder(folder: Path) -> None:
-    """Remove a folder with all that is in it, as far as that is possible."""
+    """Remove a folder and everything in it, as far as possible; never raises."""
     import shutil
 
     shutil.rmtree(folder, ignore_errors=True)

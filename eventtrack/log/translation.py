@@ -1,4 +1,4 @@
-"""What LMDB's errors mean to us: one table at the border, so that they never leave this package."""
+"""Turns LMDB's errors into ours: one table at the border, so that they never leave this package."""
 
 import errno
 import os
@@ -18,18 +18,18 @@ from eventtrack.errors import (
 )
 from eventtrack.log.filesystem import translate_os_error
 
-# Whatever LMDB raises within a transaction.
+# The errors that LMDB raises within a transaction.
 LMDB_ERRORS = (lmdb.Error,)
 
 
 def translate(error: lmdb.Error, doing: str) -> EventtrackError:
-    """The error of ours for one of LMDB's.
+    """Our error for an error of LMDB's.
 
     Args:
-        doing: What was being done to what, as it follows "cannot".
+        doing: The act that failed and its object, in words that follow "cannot".
     """
     text = str(error)
-    # The last is what LMDB says when the disk took a part of a write: most often it is full.
+    # LMDB says the last of these when the disk took only a part of a write; most often it is full.
     full = ("No space left", "quota", "File too large", "Input/output error")
     if isinstance(error, lmdb.DiskError) or any(words in text for words in full):
         what = "full or failing" if full[-1] in text else "full"
@@ -63,16 +63,16 @@ def translate(error: lmdb.Error, doing: str) -> EventtrackError:
 
 
 def read_only(path: Path) -> StoreReadOnlyError:
-    """What there is to say to who would write to a store that can only be read."""
+    """The error for a write to a store that can only be read."""
     return StoreReadOnlyError(
-        f"cannot write to {path}: its medium, or its permissions, only let it be read",
+        f"cannot write to {path}: its medium or its permissions only allow reading",
         hint="make a store of your own of it: `eventtrack bundle create all.bundle` here, and "
         "`eventtrack bundle apply all.bundle` there",
     )
 
 
 def overtaken(path: Path) -> ConflictError:
-    """What there is to say of a read without a lock, of pages that may be others by now."""
+    """The error for a read without a lock whose pages a writer may have used again meanwhile."""
     return ConflictError(
         f"{path} was written while it was read, and its lock file cannot be used",
         hint="try again, or let the owner of the store make log/lock.mdb writable",

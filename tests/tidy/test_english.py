@@ -29,7 +29,6 @@ UNREVISED: frozenset[str] = frozenset(
         "compat",
         "events",
         "fluent",
-        "log",
         "outbox",
         "plugin",
         "projections",
