@@ -1,1 +1,1 @@
-"""What may be written: event types, their registry, and the envelope that carries them."""
+"""The data that may be written: event types, their registry, and the envelope around them."""

@@ -1,4 +1,4 @@
-"""Which blobs an envelope names: asked of the structs of its events, whatever their types.
+"""The blobs that an envelope names, as the structs of its events say, whatever their types.
 
 A struct within an event that names a blob has a property `blob`: its SHA-256, or None.
 """
@@ -19,25 +19,24 @@ _HASH_BYTES = 32
 def blobs_named(envelope: Envelope, registry: Registry = REGISTRY) -> list[bytes]:
     """SHA-256 hashes of the blobs that an envelope's events name.
 
-    Of types that this eventtrack does not know, and of envelopes that are skipped, none; nor what
-    is no hash, whoever wrote it.
+    Events of unknown types and skipped envelopes name none. A value that is no hash is left out.
     """
-    found: list[bytes] = []
-    # Sync asks this of every envelope: decoding is only for those that may name a blob.
+    hashes: list[bytes] = []
+    # Sync calls this for every envelope, so only those that may name a blob are decoded.
     if not any(name in envelope.data for name in _names(registry)):
-        return found
+        return hashes
     for part in read(envelope, registry).parts:
         entry = registry.find(part.type)
         names = [] if entry is None else _fields_with_blobs(entry)
         for event in (part.events or ()) if names else ():
             parts = [part for name in names for part in getattr(event, name)]
-            found += [part.blob for part in parts if len(part.blob or b"") == _HASH_BYTES]
-    return found
+            hashes += [part.blob for part in parts if len(part.blob or b"") == _HASH_BYTES]
+    return hashes
 
 
 @lru_cache
 def _names(registry: Registry) -> list[bytes]:
-    """The names of the types whose events may name blobs, as payloads have them."""
+    """The names of the types whose events may name blobs, as bytes of a payload."""
     return [entry.name.encode() for entry in registry if _fields_with_blobs(entry)]
 
 
@@ -45,7 +44,7 @@ _fields: dict[type[Event], list[str]] = {}
 
 
 def _fields_with_blobs(entry: EventType) -> list[str]:
-    """The names of those fields of an event's struct that list structs which name blobs."""
+    """The fields of an event's struct that list structs with a blob."""
     if entry.struct not in _fields:
         _fields[entry.struct] = [
             field.name

@@ -1,7 +1,7 @@
 """The envelope: a header and a payload, as bytes and as values (docs/format.md, sections 4, 5).
 
-An envelope is encoded once. Whoever forwards, hashes or proves it uses the original bytes:
-decoding and encoding again with an older schema would drop the fields it does not know.
+An envelope is encoded once. Forwarding, hashing and proofs use the original bytes: an older schema
+that decoded and encoded them again would drop the fields that it does not know.
 """
 
 import hashlib
@@ -19,22 +19,22 @@ FORMAT_VERSION = 1
 SALT_BYTES = 16
 CODEC_PLAIN = 0
 REPLICA_BYTES, MARK_BYTES = 16, 8
-# Events of an envelope have offsets below this: two bytes of every stamp.
+# Offsets of events in an envelope are below this: they take two bytes of every stamp.
 OFFSETS = 2**16
 
 _HEADER_LENGTH = struct.Struct(">H")
 _LEAF_PREFIX = b"\x00"  # RFC 6962, section 2.1: leaves and nodes hash in different domains.
 
 
-# What a header may hold: names of 16 bytes, and numbers that fit into the log's keys.
+# A header holds names of 16 bytes, and numbers that fit into the log's keys.
 Name = Annotated[bytes, msgspec.Meta(min_length=16, max_length=16)]
 Number = Annotated[int, msgspec.Meta(ge=0)]
 
 
 class Cause(msgspec.Struct, array_like=True, frozen=True):
-    """The event that an envelope answers, by its name in the whole world.
+    """The event that an envelope answers, by its globally unique name.
 
-    `replica` is followed by the envelope's mark, but for those written before there were any.
+    The envelope's mark follows the replica id in `replica`; envelopes from before marks have none.
     """
 
     replica: bytes
@@ -43,17 +43,17 @@ class Cause(msgspec.Struct, array_like=True, frozen=True):
 
 
 class After(msgspec.Struct, array_like=True, frozen=True):
-    """The envelope that another one was decided after, by its `Envelope.name` and index."""
+    """The envelope that another envelope was decided after: its `Envelope.name` and index."""
 
     name: bytes
     index: int
 
 
 class Header(msgspec.Struct, array_like=True, frozen=True):
-    """What is known of an envelope without its payload. `recorded` is a hybrid time (`clock`).
+    """The part of an envelope that survives an erasure. `recorded` is a hybrid time (`clock`).
 
-    `after` is written only where the envelope would not count behind what it was decided after:
-    that one's time lies ahead of the clock.
+    `after` is set only if the envelope would otherwise count before the envelope that it was
+    decided after: if the time of that envelope lies ahead of this machine's clock.
     """
 
     format: int
@@ -70,7 +70,7 @@ class Header(msgspec.Struct, array_like=True, frozen=True):
     after: After | None = None
 
 
-# Stands for the header of an envelope whose header the disk lost.
+# In place of a header that the disk lost.
 NO_HEADER = Header(0, bytes(16), 0, 0, bytes(16), "unreadable", 0, None, CODEC_PLAIN, 0, b"")
 
 
@@ -91,10 +91,10 @@ _encoder = msgspec.msgpack.Encoder()
 
 
 class Envelope:
-    """One envelope as read from a log: the bytes, with the header decoded and the rest on demand.
+    """One envelope as read from a log: its bytes, its decoded header, and the rest on demand.
 
     `position` is its place in the log it was read from, 0 for none. `effective` is the hybrid time
-    by which its facts meet others: the recorded one, unless it was decided `after` another.
+    by which its facts are compared: the recorded time, unless it was decided `after` another.
     """
 
     __slots__ = ("_header_stop", "data", "effective", "header", "position")
@@ -122,8 +122,8 @@ class Envelope:
     def kept(cls, data: bytes, position: int) -> "Envelope":
         """An envelope as a log keeps it, at its position there.
 
-        One whose header the disk lost has `NO_HEADER` and no payload, and `verify` refuses it: so
-        it keeps nobody from what stands behind it.
+        If the disk lost the header, the envelope has `NO_HEADER` and no payload, and `verify`
+        refuses it. So readers can go on to the envelopes behind it.
         """
         try:
             return cls(data, position)
@@ -138,17 +138,17 @@ class Envelope:
 
     @property
     def header_bytes(self) -> bytes:
-        """The header as it was encoded first: what the Merkle leaf covers."""
+        """The header as it was first encoded: the bytes that the Merkle leaf covers."""
         return self.data[_HEADER_LENGTH.size : self._header_stop]
 
     @property
     def payload(self) -> bytes:
-        """Salt and body as they were encoded first; empty where the payload is not here."""
+        """Salt and body as they were first encoded; empty if the payload is not here."""
         return self.data[self._header_stop :]
 
     @property
     def without_payload(self) -> bytes:
-        """The envelope's bytes as they are once its payload has been erased."""
+        """The envelope's bytes after its payload has been erased."""
         return self.data[: self._header_stop]
 
     @property
@@ -158,17 +158,17 @@ class Envelope:
 
     @property
     def mark(self) -> bytes:
-        """8 bytes that tell apart envelopes of one replica and index: two copies wrote there."""
+        """8 bytes that tell apart two envelopes of one replica and index, if two copies wrote."""
         return self.leaf_hash[:MARK_BYTES]
 
     @property
     def name(self) -> bytes:
-        """Replica and mark, as events call an envelope, together with its index."""
+        """Replica and mark. Events refer to an envelope by this name and its index."""
         return self.header.replica + self.mark
 
     @property
     def is_whole(self) -> bool:
-        """Whether the payload, if it is here, is what the header says: 1 us, and 0.6 us a KB."""
+        """Whether the payload, if it is here, matches the header. Costs 1 us, and 0.6 us a KB."""
         payload, header = self.payload, self.header
         if not payload:
             return header is not NO_HEADER
@@ -178,7 +178,7 @@ class Envelope:
         )
 
     def verify(self) -> None:
-        """Check the payload against the header. An absent payload is fine, a changed one is not.
+        """Check the payload against the header. It may be absent, but not changed.
 
         Raises:
             ChecksumError: Length or hash differ, or the header cannot be read.
@@ -196,9 +196,9 @@ class Envelope:
             )
 
     def groups(self) -> list[Group]:
-        """The payload's groups, bodies undecoded; none where the payload is not here.
+        """The payload's groups, bodies undecoded; none if the payload is not here.
 
-        For `reading.read`, which everybody else asks what an envelope says.
+        Only for `reading.read`, through which everybody else reads an envelope.
 
         Raises:
             MalformedError: The body is not the msgpack it should be.
@@ -212,20 +212,20 @@ class Envelope:
 
 
 def count_bodies(group: Group) -> int:
-    """How many events a group holds, whatever their type."""
+    """The number of events in a group, whatever their type."""
     return len(_raw_decoder.decode(group.bodies))
 
 
 def split_name(name: bytes) -> tuple[bytes, bytes]:
-    """Replica and mark of an `Envelope.name`; the mark is empty in old ones."""
+    """The replica and mark of an `Envelope.name`; the mark is empty in old names."""
     return name[:REPLICA_BYTES], name[REPLICA_BYTES:]
 
 
 class Draft:
     """Events of one stream that are about to become an envelope: their encoded body and count.
 
-    `beside` are other streams whose facts these are held against: a run's stage against that of
-    its experiment.
+    `beside` names other streams whose facts count together with these: a run's stage depends on the
+    stage of its experiment.
     """
 
     __slots__ = ("beside", "body", "cause", "count", "stream")
@@ -248,7 +248,7 @@ class Draft:
     def of(
         cls, stream: str, *events: Event, cause: Cause | None = None, beside: Sequence[str] = ()
     ) -> "Draft":
-        """Encode events, consecutive ones of one type as a group."""
+        """Encode events. Consecutive events of one type become a group."""
         kinds = [REGISTRY.of(event) for event in events]
         body = encode_groups(
             [
@@ -260,9 +260,9 @@ class Draft:
 
 
 def encode_groups(parts: list[tuple[str, int, list[bytes]]]) -> bytes:
-    """A payload's body from type names, versions and encoded event bodies.
+    """The body of a payload, from type names, versions and encoded event bodies.
 
-    Neighbours of one type and version are joined into one group.
+    Neighbouring parts of one type and version are joined into one group.
     """
     groups: list[tuple[str, int, list[bytes]]] = []
     for name, version, bodies in parts:
@@ -294,7 +294,7 @@ def seal(
     salt: bytes,
     after: After | None = None,
 ) -> tuple[bytes, bytes]:
-    """Turn a draft into an envelope's bytes; returns them and the leaf hash."""
+    """Turn a draft into an envelope; returns its bytes and its leaf hash."""
     payload_hash = hashlib.sha256(salt)
     payload_hash.update(draft.body)
     fields = (

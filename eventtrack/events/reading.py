@@ -1,9 +1,9 @@
-"""What an envelope says, or why it says nothing: the rule that every reader follows.
+"""Reads the events of an envelope, or the reason to skip it: the rule that every reader follows.
 
-An envelope whose payload is not what its header promises is *damaged*: the disk lost it. One that
-is not *well-formed* was written so: its body does not hold what its types promise, its stream is
-none, or its numbers are out of range. Both are kept, and skipped whole. Whether an envelope is
-well-formed follows from its bytes alone, so it is skipped by every machine or by none
+An envelope is *damaged* if its payload does not match its header: the disk lost it. It is not
+*well-formed* if it was written wrongly: its body breaks the promises of its types, its stream is no
+stream, or its numbers are out of range. Both kinds are kept, and skipped whole. An envelope's bytes
+alone decide whether it is well-formed, so either every machine skips it or none does
 (docs/format.md, section 5; decision 0020).
 """
 
@@ -30,7 +30,7 @@ from eventtrack.limits import INT64_MAX
 
 DAMAGED, MALFORMED = "damaged", "malformed"
 STREAM_LENGTH_MAX = 512
-# Streams of the nouns that events are about. A stream of any other noun is of a later version.
+# The streams of the nouns that events are about. Other nouns belong to later versions.
 _STREAMS = {
     "run": re.compile(r"[a-zA-Z0-9][\w\-]{0,255}"),
     "experiment": re.compile(r"[^/\x00-\x1f\x7f]{1,256}"),
@@ -49,8 +49,8 @@ _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 class Part(NamedTuple):
     """Neighbouring events of one type and version.
 
-    There are `size` of them; `bodies` is their msgpack array. `events` is None where this
-    eventtrack knows no such type or version.
+    `size` is their number, `bodies` their msgpack array. `events` is None if this eventtrack does
+    not know the type or the version.
     """
 
     type: str
@@ -61,21 +61,21 @@ class Part(NamedTuple):
 
 
 class Fault(NamedTuple):
-    """Why an envelope is skipped: `DAMAGED` or `MALFORMED`, and what is wrong with it."""
+    """The reason to skip an envelope: `DAMAGED` or `MALFORMED`, and its fault in words."""
 
     kind: str
     what: str
 
 
 class Reading(NamedTuple):
-    """What an envelope says. Without parts where its payload is not here, or with a fault."""
+    """The parts of an envelope; none if its payload is not here, or if it has a fault."""
 
     parts: list[Part]
     fault: Fault | None = None
 
 
 def read(envelope: Envelope, registry: Registry = REGISTRY) -> Reading:
-    """What an envelope says. Never raises: costs a hash of the payload and its decoding."""
+    """Read an envelope. Never raises. Costs a hash of the payload and its decoding."""
     try:
         envelope.verify()
         return Reading(_parts(envelope, registry))
@@ -86,23 +86,23 @@ def read(envelope: Envelope, registry: Registry = REGISTRY) -> Reading:
 
 
 def events_of(envelope: Envelope, registry: Registry = REGISTRY) -> list[Event | None]:
-    """An envelope's events in order; None stands for one that cannot be read, or has no effect."""
+    """An envelope's events in order; None for an event that cannot be read or has no effect."""
     reading = read(envelope, registry)
     if reading.fault is not None:
         return [None]
-    found: list[Event | None] = []
+    events: list[Event | None] = []
     for part in reading.parts:
-        found.extend([None] * part.size if part.events is None else part.events)
-    return found
+        events.extend([None] * part.size if part.events is None else part.events)
+    return events
 
 
 def refuse_malformed(envelope: Envelope) -> None:
-    """Refuse an envelope that arrives if it is not well-formed; its payload is taken as it is.
+    """Refuse an arriving envelope that is not well-formed. Its payload's hash is not checked here.
 
-    One that comes without its payload is judged by its header.
+    An envelope that comes without its payload is judged by its header.
 
     Raises:
-        MalformedError: It is not well-formed; says which and why.
+        MalformedError: The envelope is not well-formed; the message names it and the fault.
     """
     try:
         if envelope.payload:
@@ -114,8 +114,8 @@ def refuse_malformed(envelope: Envelope) -> None:
         raise MalformedError(
             f"cannot take envelope {header.index} of replica {header.replica.hex()}: "
             f"{error.message}",
-            hint="that feed came up to there, and others came whole; whoever has that envelope can "
-            "erase what it says (`eventtrack redact`), and the feed goes on with the next sync",
+            hint="the feed was taken up to there, other feeds whole; erase that envelope's payload "
+            "where it was written (`eventtrack redact`): the next sync then goes on",
         ) from error
 
 
@@ -136,7 +136,7 @@ def _parts(envelope: Envelope, registry: Registry) -> list[Part]:
         try:
             parts = _decoded(envelope, registry)
         except RecursionError:
-            # How deep a body may be nested must not depend on how deep the caller is.
+            # The depth of a body that can be read must not depend on the depth of the caller.
             parts = _on_empty_stack(envelope, registry)
     except _UNREADABLE as error:
         raise MalformedError(f"its body cannot be read: {error}") from error
@@ -192,7 +192,7 @@ def is_stream(name: str) -> bool:
 
 
 def header_flaw(header: Header) -> str | None:
-    """What keeps an envelope from being well-formed that its header says; None for nothing."""
+    """The fault of a header that makes its envelope not well-formed; None for a good header."""
     if not is_stream(header.stream):
         return f"{header.stream[:80]!r} is no name of a stream"
     if not 1 <= header.count < OFFSETS:

@@ -1,7 +1,7 @@
-"""What may be written of the model registry: one struct for each type of event, version 1.
+"""The events of the model registry: one struct for each type of event, version 1.
 
-All events of one registered model, those of its versions too, stand in its stream. A version is
-named by an id of its own; the number that people see follows from it (docs/decisions/0014).
+The stream of a registered model holds all its events, including those of its versions. A version
+has an id of its own; the number that people see follows from it (docs/decisions/0014).
 """
 
 from eventtrack.events.bounds import Int64, Natural, VersionNumber
@@ -19,7 +19,7 @@ class RegisteredCreated(Event, frozen=True):
 
 
 class RegisteredRenamed(Event, frozen=True):
-    """A registered model took another name, and all its versions with it."""
+    """A registered model and all its versions took another name."""
 
     name: str
     at_ms: Int64
@@ -33,13 +33,13 @@ class RegisteredDescribed(Event, frozen=True):
 
 
 class RegisteredDeleted(Event, frozen=True):
-    """A registered model was deleted, and all its versions with it."""
+    """A registered model and all its versions were deleted."""
 
     at_ms: Int64
 
 
 class RegisteredRestored(Event, frozen=True):
-    """A deleted registered model is there again, with all its versions (only undo writes it)."""
+    """A deleted registered model and all its versions are back (only undo writes it)."""
 
     at_ms: Int64
 
@@ -70,7 +70,7 @@ class AliasDeleted(Event, frozen=True):
 
 
 class VersionCreated(Event, frozen=True):
-    """A version was registered. `number` is what it was given; it may have to yield to another."""
+    """A version was registered. Its `number` may have to yield to another version's."""
 
     version_id: str
     number: VersionNumber
@@ -102,14 +102,14 @@ class VersionStaged(Event, frozen=True):
 
 
 class VersionDeleted(Event, frozen=True):
-    """A version was deleted; no other takes its number."""
+    """A version was deleted; no other version takes its number."""
 
     version_id: str
     at_ms: Int64
 
 
 class VersionRestored(Event, frozen=True):
-    """A deleted version is there again (only undo writes it)."""
+    """A deleted version is back (only undo writes it)."""
 
     version_id: str
     at_ms: Int64

@@ -1,8 +1,8 @@
-"""Which type names exist, which struct reads each version, and how old versions are lifted.
+"""The registry of event types: their names, the struct of each, and upcasters for old versions.
 
 Names on disk are plain strings, never Python paths, so code can be renamed and history stays
-readable. A version that is not the newest is decoded as plain values and lifted by its upcaster,
-one version at a time; the stored bytes stay as they are.
+readable. An older version is decoded as plain values, and its upcasters lift it one version at a
+time; the stored bytes stay as they are.
 """
 
 from collections.abc import Callable, Iterator
@@ -16,7 +16,7 @@ Upcaster = Callable[[list[Any]], list[Any]]
 
 
 class EventType:
-    """One registered type: its name on disk, newest version, struct, and a decoder for both."""
+    """One registered type: its name on disk, newest version, struct and decoders."""
 
     def __init__(self, name: str, struct: type[types.Event], version: int = 1) -> None:
         self.name = name
@@ -32,7 +32,7 @@ class EventType:
         """Decode a msgpack array of bodies of `version`; None for a version that is not known.
 
         Raises:
-            DecodeError: msgspec's: they are not what the type promises.
+            DecodeError: msgspec's own: the bodies break a promise of the type.
         """
         if version == self.version:
             events = self._list_decoder.decode(bodies)
@@ -50,7 +50,7 @@ class EventType:
         try:
             return msgspec.convert(self._lift(version, body), self.struct)
         except (TypeError, ValueError, LookupError) as error:
-            # An upcaster of ours met what its version never was.
+            # An upcaster got a body that its version never had.
             raise msgspec.ValidationError(str(error)) from error
 
     def _lift(self, version: int, body: list[Any]) -> list[Any]:
@@ -84,7 +84,7 @@ class Registry:
         self._by_struct[struct] = entry
 
     def find(self, name: str) -> EventType | None:
-        """The type of that name, None when this eventtrack does not know it."""
+        """The type of that name; None if this eventtrack does not know it."""
         return self._by_name.get(name)
 
     def of(self, event: types.Event) -> EventType:

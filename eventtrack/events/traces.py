@@ -1,7 +1,7 @@
-"""What may be written about traces: the steps of one request, as programs report them.
+"""The events of traces: the steps of one request, as programs report them.
 
-Everything about a trace stands in the stream `trace/<trace id>`, assessments included. Spans come
-in any order, also long after the trace has ended, and one that comes again replaces itself.
+The stream `trace/<trace id>` holds everything about a trace, including assessments. Spans come in
+any order, also long after the trace has ended. A span that comes again replaces its older self.
 """
 
 import msgspec
@@ -11,11 +11,11 @@ from eventtrack.events.types import ArtifactStored, Event
 
 
 class TraceRecorded(Event, frozen=True):
-    """A trace as a whole, as the caller tells it: when, how long, how it ended.
+    """A trace as a whole, as the caller reports it: its beginning, duration and end.
 
     Args:
-        duration_ms: None while it is in progress.
-        metadata: Facts that do not change afterwards; `tags` may.
+        duration_ms: None while the trace is in progress.
+        metadata: Facts that do not change afterwards, unlike `tags`.
     """
 
     experiment_id: str
@@ -34,11 +34,11 @@ class SpanLogged(msgspec.Struct, array_like=True, frozen=True):
 
     Args:
         span_id: Unique within its trace: 16 hex digits.
-        kind: What it did: LLM, TOOL, ...; "" when nobody says.
-        start_ns: Nanoseconds since 1970, as is `end_ns`, which is None while it runs.
-        size: Bytes of the whole span as JSON.
-        body: That JSON; None when it is in the blob of that SHA-256.
-        about_trace: What it tells of its whole trace: session, user, usage, cost, previews.
+        kind: The kind of work: LLM, TOOL, ...; "" if not reported.
+        start_ns: Nanoseconds since 1970, like `end_ns`, which is None while the span runs.
+        size: The number of bytes of the whole span as JSON.
+        body: That JSON; None if a blob holds it.
+        about_trace: Facts of the whole trace: session, user, usage, cost, previews.
     """
 
     span_id: str
@@ -55,12 +55,12 @@ class SpanLogged(msgspec.Struct, array_like=True, frozen=True):
 
     @property
     def blob(self) -> bytes | None:
-        """The SHA-256 of the blob that holds the JSON; None where that is here."""
+        """The SHA-256 of the blob that holds the JSON; None if `body` holds it."""
         return self.sha256 if self.body is None else None
 
 
 class SpansLogged(Event, frozen=True):
-    """Spans of a trace; `experiment_id` counts where no `TraceRecorded` names another."""
+    """Spans of a trace. `experiment_id` counts unless a `TraceRecorded` names an experiment."""
 
     experiment_id: str
     spans: list[SpanLogged]
@@ -79,7 +79,7 @@ class TraceTagDeleted(Event, frozen=True):
 
 
 class TraceRunsLinked(Event, frozen=True):
-    """A trace belongs to these runs, beside the one that its metadata may name."""
+    """A trace belongs to these runs, besides the run that its metadata may name."""
 
     run_ids: list[str]
 
@@ -97,7 +97,7 @@ class TracePromptsLinked(Event, frozen=True):
 
 
 class AssessmentError(msgspec.Struct, array_like=True, frozen=True):
-    """Why an assessment could not be made."""
+    """The reason why an assessment could not be made."""
 
     code: str
     message: str | None = None
@@ -105,12 +105,12 @@ class AssessmentError(msgspec.Struct, array_like=True, frozen=True):
 
 
 class AssessmentCreated(Event, frozen=True):
-    """Somebody judged a trace, or said what it should have answered.
+    """A person or program judged a trace, or said what it should have answered.
 
     Args:
         kind: `feedback`, `expectation` or `issue`.
         value: As JSON.
-        overrides: The id of the assessment that this one replaces.
+        overrides: The id of the assessment that this assessment replaces.
     """
 
     assessment_id: str
@@ -130,7 +130,7 @@ class AssessmentCreated(Event, frozen=True):
 
 
 class AssessmentUpdated(Event, frozen=True):
-    """An assessment changed; None leaves a field as it was, and `error` goes with `value`."""
+    """An assessment changed. None leaves a field as it was; `error` changes with `value`."""
 
     assessment_id: str
     at_ms: Int64
@@ -160,12 +160,12 @@ class TraceArtifactsDeleted(Event, frozen=True):
 
 
 class TraceDeleted(Event, frozen=True):
-    """A trace was deleted; whatever is said of it later is kept and not shown."""
+    """A trace was deleted. Later events about it are kept, but not shown."""
 
     at_ms: Int64
 
 
 class TraceRestored(Event, frozen=True):
-    """A deleted trace is shown again, with all that was said of it."""
+    """A deleted trace is shown again, with everything recorded about it."""
 
     at_ms: Int64

@@ -1,8 +1,8 @@
-"""What may be written: one struct for each type of event, version 1 (docs/format.md, section 5).
+"""The events: one struct for each type of event, version 1 (docs/format.md, section 5).
 
-Facts in the past tense, encoded as msgpack arrays. Fields are only ever appended, with a default;
-a change of meaning takes a new version and an upcaster in `registry.py`. Times are milliseconds
-since 1970 as the caller claimed them; when a fact was recorded stands in the envelope's header.
+Events are facts in the past tense, encoded as msgpack arrays. A new field is appended and has a
+default. A change of meaning takes a new version, with an upcaster in `registry.py`. Times are
+milliseconds since 1970 as the caller claimed them; the recorded time is in the envelope's header.
 """
 
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ class Event(msgspec.Struct, array_like=True, frozen=True, gc=False):
 
 
 class SessionOpened(Event, frozen=True):
-    """A process began to write: who, where, and running what."""
+    """A process began to write: its user, machine and program."""
 
     user: str
     host: str
@@ -31,7 +31,7 @@ class SessionOpened(Event, frozen=True):
 
 
 class KeyAnnounced(Event, frozen=True):
-    """The public key under which the heads of this feed will be signed, as a vkey."""
+    """The public key for signatures of this feed's heads was announced, as a vkey."""
 
     key: str
     at_ms: Int64
@@ -44,15 +44,16 @@ class HeadSealed(Event, frozen=True):
 
 
 class HeadWitnessed(Event, frozen=True):
-    """A head of another feed was checked and countersigned: the note with that line alone."""
+    """A head of another feed was checked and countersigned: the note with only that signature."""
 
     note: str
 
 
 class PayloadsRedacted(Event, frozen=True):
-    """Payloads of envelopes, named by `Envelope.name` and index, and blobs are to be erased.
+    """Payloads and blobs were ordered to be erased everywhere.
 
-    Everywhere. A replica alone, without a mark behind it, means all envelopes of that index.
+    `Envelope.name` and index name an envelope. A replica without a mark behind it means all
+    envelopes of that index.
     """
 
     envelopes: list[tuple[bytes, int]]
@@ -79,7 +80,7 @@ class ExperimentRenamed(Event, frozen=True):
 
 
 class ExperimentDeleted(Event, frozen=True):
-    """An experiment was deleted, and all its runs with it; both can be restored."""
+    """An experiment and all its runs were deleted; both can be restored."""
 
     at_ms: Int64
 
@@ -116,7 +117,7 @@ class RunStarted(Event, frozen=True):
 
 
 class RunUpdated(Event, frozen=True):
-    """A run's status, end time or name changed; None leaves a field as it was."""
+    """A run's status, end time or name changed. None leaves a field as it was."""
 
     status: str | None = None
     end_ms: Int64 | None = None
@@ -142,7 +143,7 @@ class ParamsLogged(Event, frozen=True):
 
 
 class ParamsWithdrawn(Event, frozen=True):
-    """Params that were logged by mistake were taken back (undo); they may be logged anew."""
+    """Params that were logged by mistake were taken back (undo). They may be logged anew."""
 
     keys: list[str]
 
@@ -178,7 +179,7 @@ class MetricsLogged(Event, frozen=True):
 
     @staticmethod
     def flaw_of(rows: "Sequence[MetricsLogged]") -> str | None:
-        """What keeps events from being well-formed beyond their fields' types; None for nothing."""
+        """The fault that makes events not well-formed, beyond their fields' types; None if good."""
         for row in rows:
             count, steps, times = len(row.keys), row.steps, row.timestamps_ms
             if (
@@ -216,7 +217,7 @@ class OutputsLogged(Event, frozen=True):
 
 
 class ArtifactStored(msgspec.Struct, array_like=True, frozen=True):
-    """One file, within `ArtifactsLogged`: `place` is None for a blob, else where the file lies."""
+    """One file, within `ArtifactsLogged`. `place` is the file's URI, None for a blob."""
 
     path: str
     size: Natural
@@ -230,7 +231,7 @@ class ArtifactStored(msgspec.Struct, array_like=True, frozen=True):
 
 
 class ArtifactsLogged(Event, frozen=True):
-    """Files of a run; their bytes lie beside the log, named by their hash."""
+    """Files of a run were logged. Their bytes lie beside the log, named by their hash."""
 
     files: list[ArtifactStored]
 
@@ -254,7 +255,7 @@ class ModelCreated(Event, frozen=True):
 
 
 class ModelFinalized(Event, frozen=True):
-    """A model's files are all there, or could not be stored: READY or FAILED, say."""
+    """A model's files are all there, or could not be stored: its status, READY or FAILED say."""
 
     status: str
     at_ms: Int64
@@ -290,7 +291,7 @@ class ModelPoint(msgspec.Struct, array_like=True, frozen=True):
 
 
 class ModelMetricsLogged(Event, frozen=True):
-    """A run measured a model; the run's own history has the points as well."""
+    """A run measured a model. The run's own history has the points as well."""
 
     run_id: str
     points: list[ModelPoint]
@@ -303,7 +304,7 @@ class ModelDeleted(Event, frozen=True):
 
 
 class ModelRestored(Event, frozen=True):
-    """A deleted model became active again (only undo writes it)."""
+    """A deleted model is back (only undo writes it)."""
 
     at_ms: Int64
 

@@ -27,7 +27,6 @@ UNREVISED: frozenset[str] = frozenset(
     {
         "cli",
         "compat",
-        "events",
         "fluent",
         "outbox",
         "plugin",
