@@ -89,6 +89,6 @@ def cli() -> None:
 def main() -> None:
     """Run the command line with this process's arguments and exit with its code."""
     for stream in (sys.stdout, sys.stderr):
-        # Names in a store may hold characters that the terminal's encoding has not.
+        # Names in a store may hold characters that the terminal's encoding lacks.
         stream.reconfigure(errors="replace")  # type: ignore[union-attr]
     cli(prog_name="eventtrack", obj=Invocation(supervised=True))

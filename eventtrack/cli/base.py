@@ -1,8 +1,8 @@
-"""What all commands share: the options --store and --json, lazy groups, and the error border.
+"""The base of all commands: the options --store and --json, lazy groups, and the error border.
 
 Both options are accepted before and after the command's name: each level declares them and writes
-what it was given into the one `Invocation`. Errors are translated here, once: an `EventtrackError`
-becomes a message, a hint and an exit code, never a traceback.
+the given value into the call's `Invocation`. Only this module translates errors: an
+`EventtrackError` becomes a message, a hint and an exit code, never a traceback.
 """
 
 import contextlib
@@ -26,7 +26,7 @@ EXIT_INTERRUPTED = 130
 
 
 class Invocation:
-    """One call of the command line: which store it is about, and where its answer goes."""
+    """A call of the command line: its store and its output."""
 
     def __init__(self, *, supervised: bool = False) -> None:
         self.uri: str | None = None
@@ -34,7 +34,7 @@ class Invocation:
         self._supervised = supervised
 
     def open(self, *, create: bool = False, source: str = "cli") -> "Store":
-        """The store of this call; without `create` a missing one is an error, not a new folder."""
+        """Open the store of this call. A missing store is an error unless `create`."""
         if source == "cli":
             self.go_on_in_a_child()
         from eventtrack.store import open_store
@@ -51,7 +51,10 @@ class Invocation:
             ) from error
 
     def go_on_in_a_child(self) -> None:
-        """In a program of its own: let what follows end with an error instead of a signal."""
+        """Let all further code of a program end with an error instead of a signal.
+
+        Does nothing if the call is not `supervised`, that is, within another program.
+        """
         if self._supervised:
             from eventtrack.cli.supervise import go_on_in_a_child
 
@@ -98,7 +101,7 @@ def _shared_options() -> list[click.Parameter]:
 
 
 def _with_shared(parameters: list[click.Parameter]) -> list[click.Parameter]:
-    """The shared options behind a command's own, and before --help."""
+    """A command's own options, then the shared options, then --help."""
     own = [parameter for parameter in parameters if "--help" not in parameter.opts]
     rest = [parameter for parameter in parameters if "--help" in parameter.opts]
     return [*own, *_shared_options(), *rest]
@@ -113,7 +116,7 @@ class Command(click.Command):
 
 
 class Group(click.Group):
-    """A group with the shared options, which suggests the command that was meant."""
+    """A group with the shared options. For an unknown command it suggests the nearest name."""
 
     command_class = Command
 
@@ -122,7 +125,7 @@ class Group(click.Group):
         return _with_shared(super().get_params(ctx))
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """All names, in the order of their definition: what is used most stands first."""
+        """All names, in the order of their definition: the most used first."""
         return list(self.commands)
 
     def resolve_command(
@@ -131,7 +134,7 @@ class Group(click.Group):
         """The command that the first argument names.
 
         Raises:
-            click.UsageError: There is none; the message names the nearest.
+            click.UsageError: No command has the name; the message suggests the nearest.
         """
         name = args[0]
         if self.get_command(ctx, name) is None and not name.startswith("-"):
@@ -149,23 +152,23 @@ Group.group_class = Group
 
 
 class LazyNames(Group):
-    """A group that also holds commands by name, imported when one of them is asked for."""
+    """A group with further commands by name, each imported on first use."""
 
     lazy_targets: ClassVar[Mapping[str, str]] = {}
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """All names: those that only read, which are the lazy ones, before those that write."""
+        """All names; `delete` and `restore` last."""
         own = super().list_commands(ctx)
         return sorted([*own, *self.lazy_targets], key=lambda name: name in {"delete", "restore"})
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """The command, imported now when it is lazy; None when there is none of that name."""
+        """The command, imported now if it is lazy; None without a command of that name."""
         target = self.lazy_targets.get(cmd_name)
         return load(target) if target else super().get_command(ctx, cmd_name)
 
 
 class Lazy(NamedTuple):
-    """A command that has not been imported: `module:attribute`, and its line in the help."""
+    """A command not yet imported: `module:attribute`, and its section and line in the help."""
 
     target: str
     section: str
@@ -175,12 +178,12 @@ class Lazy(NamedTuple):
 def load(target: str) -> click.Command:
     """Import the command that `module:attribute` names."""
     module, _, attribute = target.partition(":")
-    found: click.Command = getattr(import_module(module), attribute)
-    return found
+    loaded: click.Command = getattr(import_module(module), attribute)
+    return loaded
 
 
 class LazyGroup(Group):
-    """The root: knows its commands by name, and imports a command's module when it is called."""
+    """The root group: knows its commands by name, and imports a command's module on first use."""
 
     def __init__(self, *arguments: Any, lazy: Mapping[str, Lazy], **options: Any) -> None:
         super().__init__(*arguments, **options)
@@ -191,12 +194,12 @@ class LazyGroup(Group):
         return list(self.lazy)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import and return the command; None when there is none of that name."""
-        found = self.lazy.get(cmd_name)
-        return load(found.target) if found else None
+        """Import and return the command; None without a command of that name."""
+        lazy = self.lazy.get(cmd_name)
+        return load(lazy.target) if lazy else None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the commands by section, without importing any."""
+        """Write the commands by section, without importing them."""
         sections: dict[str, list[tuple[str, str]]] = {}
         width = max(map(len, self.lazy))
         for name, lazy in self.lazy.items():
@@ -226,12 +229,12 @@ class LazyGroup(Group):
 
 
 class Failure(click.ClickException):
-    """An error as the command line shows it: on standard error, with its hint below it."""
+    """An error as the command line shows it: on standard error, with its hint below."""
 
     def __init__(self, message: str, hint: str, exit_code: int) -> None:
         super().__init__(message)
         self.hint = hint
-        # click declares the code for the class; ours differs with the error that was translated.
+        # click declares the code for the class; here it depends on the translated error.
         vars(self)["exit_code"] = exit_code
 
     def show(self, file: IO[str] | None = None) -> None:
@@ -241,13 +244,13 @@ class Failure(click.ClickException):
         for label, words, colour in (("error", self.message, "red"), ("hint", self.hint, "cyan")):
             if words:
                 shown = click.style(label, fg=colour, bold=True) if styled else label
-                # Names that someone else chose may stand in it: see `text.clean`.
+                # The words may hold names from other machines: see `text.clean`.
                 safe = "\n".join(map(text.clean, words.split("\n")))
                 click.echo(f"{shown}: {safe}", file=stream, color=styled)
 
 
 def _silence(stream: IO[str]) -> None:
-    """Point a stream whose reader has gone at nothing, so that Python's exit does not complain."""
+    """Point a stream without a reader at /dev/null, so that Python's exit does not complain."""
     with contextlib.suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 

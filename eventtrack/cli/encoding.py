@@ -1,7 +1,7 @@
 """JSON as the command line prints it.
 
-JSON has no NaN and no infinity, and a tracker must not lose them: they are printed as the strings
-"NaN", "Infinity" and "-Infinity", as protobuf's JSON does. Bytes are printed in hex.
+JSON has no NaN and no infinities, and a tracker must not lose them: they become the strings "NaN",
+"Infinity" and "-Infinity", as in protobuf's JSON. Bytes become hex.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""One event on one line: shared by log, inspect, undo and watch."""
+"""An event as a line of text, for log, inspect, undo and watch."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from eventtrack.store.sessions import Session
 
 _FAMILY_STYLES = {"session": "blue", "experiment": "magenta", "run": "green", "trace": "cyan"}
-# The width of the frequent names: rarer ones may push their line's rest to the right.
+# The width of frequent names: a longer name pushes the rest of its line to the right.
 _TYPE_WIDTH, _STREAM_WIDTH = 20, 12
 _NAMES_MAX = 6
 
@@ -24,10 +24,10 @@ Body = Mapping[str, Any]
 def event_parts(
     event: "EventRecord", *, address_width: int = 8, with_stream: bool = True, brief: bool = False
 ) -> list[Cell]:
-    """The parts of one line: address, time recorded, type, stream, content.
+    """The parts of a line: address, time recorded, type, stream, content.
 
     Args:
-        brief: Leave the date out when it is today's, for terminals.
+        brief: Leave today's date out, for terminals.
     """
     recorded = text.local_time(event.recorded_ms)
     if brief and recorded[:10] == time.strftime("%Y-%m-%d"):
@@ -48,12 +48,12 @@ def event_parts(
 
 
 def event_body(event: "EventRecord") -> list[Cell]:
-    """The parts of one line for an event that is not in the log: type, stream, content."""
+    """The parts of a line for an event that is not in the log: type, stream, content."""
     return [_type(event), "  ", short_stream(event.stream), "  ", event_content(event)]
 
 
 def print_event(out: Output, event: "EventRecord", *, address_width: int = 8) -> None:
-    """Print one event: a JSON line, or a line of text."""
+    """Print an event: a JSON line, or a line of text."""
     if out.json:
         out.json_line(event.to_dictionary())
     else:
@@ -61,7 +61,7 @@ def print_event(out: Output, event: "EventRecord", *, address_width: int = 8) ->
 
 
 def event_content(event: "EventRecord") -> str:
-    """What the event says, in a few words."""
+    """The content of an event in a few words."""
     if event.skipped is not None:
         return f"(kept, and has no effect) {text.clean(event.skipped)}"
     if not event.known:
@@ -75,7 +75,7 @@ def event_content(event: "EventRecord") -> str:
 
 
 def fact(key: str, value: Any) -> Any:
-    """A field's value for people: times of fields that end in `_ms` as local times."""
+    """A field's value for people: a field that ends in `_ms` becomes a local time."""
     if key == "duration_ms":
         return text.duration(value)
     if key.endswith("_ms") and isinstance(value, int):
@@ -84,13 +84,13 @@ def fact(key: str, value: Any) -> Any:
 
 
 def short_stream(stream: str) -> str:
-    """`run/3f2a91bc`: a stream with its id cut to what is shown elsewhere."""
+    """A stream with its id shortened as everywhere in the output: `run/3f2a91bc`."""
     family, _, identifier = stream.partition("/")
     return text.clean(f"{family}/{text.short_id(identifier)}")
 
 
 def session_line(session: "Session | None", *, brief: bool = False) -> str:
-    """`ada@ship train.py (pid 123, python) at 2f3e91a`: who wrote, and running what."""
+    """The author and program of a session: `ada@ship train.py (pid 123, python) at 2f3e91a`."""
     if session is None:
         return "unknown session"
     commit = f" at {text.clean(session.git_commit)[:7]}" if session.git_commit else ""
@@ -100,7 +100,7 @@ def session_line(session: "Session | None", *, brief: bool = False) -> str:
 
 
 def _program(path: str) -> str:
-    """The last part of a path that tells something: a package for its `__main__.py`."""
+    """The name of a program by its path: for `__main__.py` the name of its package."""
     *folders, name = path.split("/")
     return text.clean(folders[-1] if name == "__main__.py" and folders else name)
 
@@ -133,12 +133,12 @@ def _started(body: Body) -> str:
 
 
 def _inputs(body: Body) -> str:
-    return _names([*(one["name"] for one in body["datasets"]), *body["models"]])
+    return _names([*(dataset["name"] for dataset in body["datasets"]), *body["models"]])
 
 
 def _spans(body: Body) -> str:
-    found = [f"{span['name']} ({text.size(span['size'])})" for span in body["spans"]]
-    return f"{text.count(len(found), 'span')}: {_names(found)}"
+    names = [f"{span['name']} ({text.size(span['size'])})" for span in body["spans"]]
+    return f"{text.count(len(names), 'span')}: {_names(names)}"
 
 
 def _reported(body: Body) -> str:

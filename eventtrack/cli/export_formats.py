@@ -28,12 +28,12 @@ _RUN_COLUMNS = (
     "end_time",
 )
 METRIC_COLUMNS = ("run_id", "key", "step", "timestamp", "value")
-# Rows of one Parquet row group: enough to compress well, little enough to hold.
+# Rows of a Parquet row group: enough to compress well, few enough to hold in memory.
 _PARQUET_GROUP_ROWS = 100_000
 
 
 def columns_of_runs(runs: Iterable[Run]) -> list[str]:
-    """The fixed columns, then every param, metric and tag that any of the runs has, sorted."""
+    """The fixed columns, then each param, metric and tag of any run, sorted."""
     params: set[str] = set()
     metrics: set[str] = set()
     tags: set[str] = set()
@@ -50,7 +50,7 @@ def columns_of_runs(runs: Iterable[Run]) -> list[str]:
 
 
 def run_rows(runs: Iterable[Run], experiments: Mapping[str, str]) -> Iterator[Row]:
-    """A row for each run; it has only the params, metrics and tags of that run."""
+    """A row for each run, with only the run's own params, metrics and tags."""
     for run in runs:
         info = run.info
         fixed = {name: getattr(info, name) for name in _RUN_COLUMNS if name != "experiment"}
@@ -77,7 +77,7 @@ def metric_rows(store: "Store", runs: Iterable[Run]) -> Iterator[Row]:
 def _write_csv(stream: IO[bytes], columns: Sequence[str], rows: Iterable[Row]) -> int:
     lines = io.TextIOWrapper(stream, encoding="utf-8", errors="replace", newline="")
     writer = csv.writer(lines, lineterminator="\n")
-    # A carriage return alone is not quoted by itself, and then ends the line for whoever reads it.
+    # `csv` does not quote a lone carriage return, and then readers take it for the end of a line.
     quoting = csv.writer(lines, lineterminator="\n", quoting=csv.QUOTE_ALL)
     writer.writerow(columns)
     written = 0

@@ -1,7 +1,7 @@
-"""Which of its possible meanings an argument has: a moment, an event's address, a run, ...
+"""Tells the meanings of an argument apart: a moment, an event's address, a run, ...
 
-A prefix settles it (`run/3f2a`, `event/12`, `session/9c`, `experiment/iris`); without one the forms
-are tried in an order that `inspect --help` and `diff --help` state.
+A prefix settles the meaning (`run/3f2a`, `event/12`, `session/9c`, `experiment/iris`). Without a
+prefix the commands try the meanings in the order that `inspect --help` and `diff --help` state.
 """
 
 import re
@@ -15,12 +15,12 @@ _ADDRESS = re.compile(r"\d+(\.\d+)?")
 
 
 def is_address(typed: str) -> bool:
-    """True for `12` and `12.0`: an envelope, or one event in it."""
+    """Whether a text is the address of an envelope (`12`) or of an event in it (`12.0`)."""
     return _ADDRESS.fullmatch(typed) is not None
 
 
 def is_moment(store: "Store", typed: str) -> bool:
-    """True for `now`, a position that the log has, or an ISO time."""
+    """Whether a text is `now`, a position that the log has, or an ISO time."""
     if typed == "now":
         return True
     if typed.isdecimal():

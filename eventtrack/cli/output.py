@@ -1,7 +1,7 @@
-"""Where commands print: one object that knows JSON, plain text and terminals.
+"""The output of commands: an object that prints JSON, plain text and to terminals.
 
-Three audiences, one call each: `--json` for programs (documents or lines), aligned plain columns
-for pipes (no rich, so they start fast), and rich tables for people at a terminal.
+It serves three audiences: programs with `--json` (documents or lines), pipes with aligned plain
+columns (without rich, so they start fast), and people at a terminal with rich tables.
 """
 
 import os
@@ -30,7 +30,7 @@ STATUS_STYLES = {
 
 
 def is_terminal(stream: IO[str]) -> bool:
-    """True when a person reads the stream; a closed stream is none."""
+    """Whether a stream is a terminal; a closed stream is none."""
     try:
         return stream.isatty()
     except ValueError:
@@ -38,7 +38,7 @@ def is_terminal(stream: IO[str]) -> bool:
 
 
 def colours_allowed(stream: IO[str]) -> bool:
-    """True for terminals, unless NO_COLOR is set (https://no-color.org)."""
+    """Whether to print colours: on terminals, unless NO_COLOR is set (https://no-color.org)."""
     return is_terminal(stream) and not os.environ.get("NO_COLOR")
 
 
@@ -48,7 +48,7 @@ def status_cell(status: str) -> Styled:
 
 
 class Output:
-    """Prints for whoever reads: programs (`json`), pipes, or a person at a terminal."""
+    """Prints for the reader: a program (`json`), a pipe, or a person at a terminal."""
 
     def __init__(self, *, json: bool = False) -> None:
         self.json = json
@@ -58,7 +58,7 @@ class Output:
 
     @property
     def console(self) -> "Console":
-        """Rich's console on standard output, made when the first thing is drawn."""
+        """Rich's console on standard output, made on first use."""
         if self._console is None:
             from rich.console import Console
 
@@ -67,30 +67,30 @@ class Output:
 
     @property
     def width(self) -> int:
-        """Cells in a line of the terminal; 80 when nothing says otherwise."""
+        """The cells in a line of the terminal; 80 without a terminal."""
         if self.is_terminal:
             return self.console.width
         return 80
 
     def document(self, value: Any) -> None:
-        """Print one JSON value: the whole answer of a command that does not stream."""
+        """Print a JSON value: the whole answer of a command that does not stream."""
         from eventtrack.cli.encoding import to_json
 
         self.verbatim(to_json(value, indent=2 if self.is_terminal else None))
 
     def json_line(self, value: Any) -> None:
-        """Print one JSON value on a line of its own and hand it on at once."""
+        """Print a JSON value on a line of its own and flush it."""
         from eventtrack.cli.encoding import to_json
 
         self.verbatim(to_json(value))
         self.stream.flush()
 
     def verbatim(self, words: str) -> None:
-        """Print text as it is to a pipe; to a terminal, without what that would obey."""
+        """Print text unchanged to a pipe; to a terminal with control characters escaped."""
         self._write(text.harmless(words) if self.is_terminal else words)
 
     def line(self, *parts: Cell) -> None:
-        """Print one line of styled parts; a terminal cuts it at its width, a pipe does not."""
+        """Print a line of styled parts, cut to the width of a terminal, but never in a pipe."""
         if not self.is_terminal:
             self._write("".join(tables.cell_text(part) for part in parts).rstrip())
             return
@@ -104,7 +104,7 @@ class Output:
         self.console.print(_assemble(parts))
 
     def note(self, sentence: str) -> None:
-        """Print a remark beside the answer; it goes to standard error when the answer is piped."""
+        """Print a remark about the answer; to standard error if the answer is piped."""
         if self.is_terminal:
             self.console.print(_assemble([Styled(sentence, DIM)]))
         elif not self.json:
@@ -124,7 +124,7 @@ class Output:
     def table(
         self, columns: Sequence[Column], rows: Sequence[Sequence[Cell]], *, indent: int = 0
     ) -> int:
-        """Print a table and return how many columns a narrow terminal had no room for."""
+        """Print a table; returns the number of columns left out on a narrow terminal."""
         if not self.is_terminal:
             for line in tables.plain_lines(columns, rows):
                 self._write(" " * indent + line)
@@ -163,9 +163,9 @@ class Output:
 
     @contextmanager
     def progress(self, label: str) -> Iterator[Progress]:
-        """A progress bar on standard error; gives a callable of (done, total) that moves it.
+        """A progress bar on standard error; yields a callable of (done, total) that moves the bar.
 
-        Shows nothing when standard error is not a terminal.
+        Shows nothing if standard error is no terminal.
         """
         if not is_terminal(sys.stderr):
             yield lambda done, total: None

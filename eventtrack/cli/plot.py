@@ -1,8 +1,8 @@
-"""A line plot of text: braille dots, eight to a cell, and an axis on either side.
+"""A line plot of text: braille dots, eight to a cell, and two axes.
 
-Several series lie over each other in colours; where there are none, each is drawn with a letter of
-its own. However many points a series has, each column of dots spans the least and the greatest
-value that falls into it, so no spike is ever lost to downsampling.
+Several series share the canvas, each in a colour, or without colours each drawn with a letter. Each
+column of dots spans the least and the greatest of its values, so no spike is lost, however many
+points a series has.
 """
 
 import math
@@ -29,7 +29,7 @@ Label = Callable[[float], str]
 
 
 class Series(NamedTuple):
-    """One named line: `xs` and `ys` of equal length, in any order of x."""
+    """A named line: `xs` and `ys` of equal length, in any order of x."""
 
     name: str
     xs: Sequence[float]
@@ -37,7 +37,7 @@ class Series(NamedTuple):
 
 
 class Plot(NamedTuple):
-    """The lines of a plot, and how many points could not be drawn (not finite, or log of <= 0)."""
+    """The lines of a plot, and the number of points left out (not finite, or log of <= 0)."""
 
     lines: list[list[Cell]]
     left_out: int
@@ -73,23 +73,23 @@ def draw(
     """Draw all series into `width` by `height` cells, axes included.
 
     Args:
-        log: The y axis is logarithmic; values that are not positive are left out.
+        log: Draw a logarithmic y axis and leave out values that are not positive.
         letters: Draw each series with a letter instead of dots, for places without colours.
-        x_label: How the ends of the x axis are written.
+        x_label: Turns a value at an end of the x axis into its label.
     """
-    drawable = [_drawable(one, log) for one in series]
-    left_out = sum(len(one.ys) for one in series) - sum(len(one.ys) for one in drawable)
-    if not any(len(one.ys) for one in drawable):
+    drawable = [_drawable(line, log) for line in series]
+    left_out = sum(len(line.ys) for line in series) - sum(len(line.ys) for line in drawable)
+    if not any(len(line.ys) for line in drawable):
         return Plot([], left_out)
-    y_scale = _scale([bound for one in drawable for bound in _bounds(one.ys)], log)
-    x_low = min(min(one.xs) for one in drawable if len(one.xs))
-    x_high = max(max(one.xs) for one in drawable if len(one.xs))
+    y_scale = _scale([bound for line in drawable for bound in _bounds(line.ys)], log)
+    x_low = min(min(line.xs) for line in drawable if len(line.xs))
+    x_high = max(max(line.xs) for line in drawable if len(line.xs))
     rows = max(2, height - 2)
     labels = _y_labels(y_scale, rows)
     margin = max(len(label) for label in labels)
     canvas = _Canvas(max(2, width - margin - 2), rows)
-    for index, one in enumerate(drawable):
-        canvas.draw(one, index, _Scale(x_low, x_high), y_scale)
+    for index, line in enumerate(drawable):
+        canvas.draw(line, index, _Scale(x_low, x_high), y_scale)
     lines = [
         [Styled(text.pad(label, margin, right=True) + (" ┤" if label else " │"), "dim"), *cells]
         for label, cells in zip(labels, canvas.lines(letters=letters), strict=True)
@@ -101,7 +101,7 @@ def draw(
 def legend(
     names: Sequence[str], remarks: Sequence[str], *, letters: bool = False
 ) -> list[list[Cell]]:
-    """One line a series: its colour or letter, its name, and a remark."""
+    """A line for each series: its colour or letter, its name, and a remark."""
     width = max((text.cell_width(name) for name in names), default=0)
     return [
         [
@@ -114,12 +114,12 @@ def legend(
 
 
 def colour(index: int) -> str:
-    """The colour of the series of that place."""
+    """The colour of the series with that index."""
     return COLOURS[index % len(COLOURS)]
 
 
 def marker(index: int) -> str:
-    """The letter of the series of that place."""
+    """The letter of the series with that index."""
     return LETTERS[index % len(LETTERS)]
 
 
@@ -150,7 +150,7 @@ def _scale(bounds: list[float], log: bool) -> _Scale:
 
 
 def _y_labels(scale: _Scale, rows: int) -> list[str]:
-    """A label for each row: the extremes on the outer rows, and some between."""
+    """A label for each row: the extremes on the outer rows, some values between, the rest empty."""
     labels = [""] * rows
     parts = 4 if rows >= 11 else 2 if rows >= 5 else 1
     for part in range(parts + 1):
@@ -168,7 +168,7 @@ def _x_axis(margin: int, columns: int, low: str, high: str) -> list[list[Cell]]:
 
 
 class _Canvas:
-    """A grid of dots; each cell belongs to the series that drew into it last."""
+    """A grid of dots; each cell belongs to the series that drew it last."""
 
     def __init__(self, columns: int, rows: int) -> None:
         self.columns = columns
@@ -177,7 +177,7 @@ class _Canvas:
         self._owners = [[-1] * columns for _ in range(rows)]
 
     def draw(self, series: Series, owner: int, x_scale: _Scale, y_scale: _Scale) -> None:
-        """Draw one line: a bar from least to greatest in each column, joined to the next one."""
+        """Draw a line: a bar from least to greatest in each column, joined to the next bar."""
         dots_wide = self.columns * _DOT_COLUMNS
         before: tuple[int, int] | None = None
         start, total = 0, len(series.xs)

@@ -1,7 +1,7 @@
-"""From what a person types to the thing meant: runs by prefix or name, experiments, sessions.
+"""Finds the thing that a person typed: runs by prefix or name, experiments, sessions, traces.
 
-An id may be cut to any prefix that only one has. What is not found is answered with the nearest
-ids and names, and what is ambiguous with the candidates.
+An id may be cut to any unique prefix. Errors name the nearest ids and names if nothing matches, and
+the candidates if several match.
 """
 
 import re
@@ -25,7 +25,7 @@ else:
     _TextType = click.ParamType  # not generic in older releases of click
 
 _CANDIDATES_MAX = 8
-# Names are compared with the newest runs only: near misses are a courtesy, not a search.
+# Suggestions come from this many of the newest runs only: they are a courtesy, not a search.
 _NEAR_RUNS_MAX = 500
 _RUN_ID = re.compile(r"[0-9a-f]{1,32}")
 _WHOLE_RUN_ID = re.compile(r"[0-9a-f]{32}")
@@ -33,40 +33,44 @@ _WHOLE_RUN_ID = re.compile(r"[0-9a-f]{32}")
 
 def experiment_ids(store: "Store", *, view_type: int = ViewType.ALL) -> list[str]:
     """The ids of all experiments."""
-    return [one.experiment_id for one in all_experiments(store, view_type=view_type)]
+    return [experiment.experiment_id for experiment in all_experiments(store, view_type=view_type)]
 
 
 def all_experiments(store: "Store", *, view_type: int = ViewType.ALL) -> list[Experiment]:
-    """All experiments, newest first, however many pages they fill."""
-    found: list[Experiment] = []
+    """All experiments, newest first, from all pages."""
+    experiments: list[Experiment] = []
     token: str | None = None
     while True:
         page = store.experiments.search(view_type=view_type, max_results=1000, page_token=token)
-        found.extend(page)
+        experiments.extend(page)
         token = page.token
         if token is None:
-            return found
+            return experiments
 
 
 def find_experiment(store: "Store", typed: str) -> Experiment:
-    """The experiment of that id, name, or unique id prefix; deleted ones too.
+    """The experiment of that id, name, or unique id prefix; deleted or not.
 
     Raises:
-        NotFoundError: None matches; the hint names the nearest.
+        NotFoundError: No experiment matches; the hint names the nearest.
         InvalidValueError: Several ids begin with the prefix.
     """
     typed = typed.removeprefix("experiment/")
     experiments = all_experiments(store)
     for attribute in ("experiment_id", "name"):
-        for one in experiments:
-            if getattr(one, attribute) == typed:
-                return one
-    starting = [one for one in experiments if typed and one.experiment_id.startswith(typed)]
+        for experiment in experiments:
+            if getattr(experiment, attribute) == typed:
+                return experiment
+    starting = [
+        experiment
+        for experiment in experiments
+        if typed and experiment.experiment_id.startswith(typed)
+    ]
     if len(starting) == 1:
         return starting[0]
     if starting:
         raise _ambiguous("experiment", typed, [f"{e.experiment_id} {e.name}" for e in starting])
-    names = [one.name for one in experiments]
+    names = [experiment.name for experiment in experiments]
     raise NotFoundError(
         f"No experiment has the id or name {typed!r}",
         hint=_near(typed, names, "`eventtrack experiments list` shows all"),
@@ -74,11 +78,11 @@ def find_experiment(store: "Store", typed: str) -> Experiment:
 
 
 def find_run(store: "Store", typed: str) -> Run:
-    """The run of that id, unique id prefix, or name that only one run has; deleted ones too.
+    """The run of that id, unique id prefix, or unique name; deleted or not.
 
     Raises:
-        NotFoundError: None matches; the hint names the nearest.
-        InvalidValueError: Several match.
+        NotFoundError: No run matches; the hint names the nearest.
+        InvalidValueError: Several runs match.
     """
     typed = typed.removeprefix("run/")
     if _WHOLE_RUN_ID.fullmatch(typed):
@@ -96,7 +100,7 @@ def find_run(store: "Store", typed: str) -> Run:
     cut = max(len(typed), text.ID_SHOWN)
     raise NotFoundError(
         f"Run with id={typed} not found",
-        hint=_near(typed, [one[:cut] for one in near], "`eventtrack runs list` shows them"),
+        hint=_near(typed, [name[:cut] for name in near], "`eventtrack runs list` shows them"),
     )
 
 
@@ -104,11 +108,13 @@ def find_session(store: "Store", typed: str) -> "Session":
     """The session of that id or unique id prefix.
 
     Raises:
-        NotFoundError: None matches.
+        NotFoundError: No session matches.
         InvalidValueError: Several ids begin with the prefix.
     """
     typed = typed.removeprefix("session/")
-    starting = [one for one in store.sessions.list() if one.session_id.startswith(typed)]
+    starting = [
+        session for session in store.sessions.list() if session.session_id.startswith(typed)
+    ]
     if len(starting) == 1:
         return starting[0]
     if starting:
@@ -122,10 +128,10 @@ def find_session(store: "Store", typed: str) -> "Session":
 
 
 def find_trace(store: "Store", typed: str) -> str:
-    """The whole id of the trace of that id or unique id prefix.
+    """The whole id of the trace with that id or unique id prefix.
 
     Raises:
-        NotFoundError: None matches.
+        NotFoundError: No trace matches.
         InvalidValueError: Several ids begin with the prefix.
     """
     typed = typed.removeprefix("trace/")
@@ -142,10 +148,10 @@ def find_trace(store: "Store", typed: str) -> str:
 
 
 def find_subject(store: "Store", typed: str) -> str:
-    """What has a history, as `History.timeline` names it: a run where nothing else is said.
+    """The subject of a history, as `History.timeline` names it; a name without a prefix is a run.
 
     Raises:
-        NotFoundError: There is no such thing.
+        NotFoundError: No such run, experiment or trace exists.
     """
     family, separator, name = typed.partition("/")
     if not separator or family == "run":
@@ -158,9 +164,9 @@ def find_subject(store: "Store", typed: str) -> str:
 
 
 def chosen_experiments(store: "Store", typed: Sequence[str], *, view_type: int) -> list[Experiment]:
-    """The experiments named on the command line; all of that view type when none was."""
+    """The experiments named on the command line; if none is named, all of the view type."""
     if typed:
-        return [find_experiment(store, one) for one in typed]
+        return [find_experiment(store, name) for name in typed]
     return all_experiments(store, view_type=view_type)
 
 
@@ -194,7 +200,7 @@ def _described(run: Run) -> str:
 
 
 def _ambiguous(noun: str, typed: str, candidates: Sequence[str]) -> InvalidValueError:
-    shown = "".join(f"\n  {text.clean(one)}" for one in candidates[:_CANDIDATES_MAX])
+    shown = "".join(f"\n  {text.clean(candidate)}" for candidate in candidates[:_CANDIDATES_MAX])
     more = "\n  ..." if len(candidates) > _CANDIDATES_MAX else ""
     return InvalidValueError(
         f"More than one {noun} matches {typed!r}:{shown}{more}",
@@ -208,7 +214,7 @@ def _near(typed: str, names: Iterable[str], otherwise: str) -> str:
     near = list(dict.fromkeys(difflib.get_close_matches(typed, list(names), n=6, cutoff=0.6)))[:3]
     if not near:
         return otherwise
-    return f"did you mean {' or '.join(text.clean(one) for one in near)}? {otherwise}"
+    return f"did you mean {' or '.join(text.clean(name) for name in near)}? {otherwise}"
 
 
 class RunType(_TextType):
@@ -219,7 +225,7 @@ class RunType(_TextType):
     def shell_complete(
         self, ctx: click.Context, param: click.Parameter, incomplete: str
     ) -> list[CompletionItem]:
-        """Ids of the newest runs that begin with what was typed."""
+        """The ids of the newest runs that begin with the typed text."""
         try:
             store = invocation_of(ctx).open()
             runs = _runs_starting_with(store, incomplete) if incomplete else _search(store, "", 30)
@@ -236,12 +242,16 @@ class ExperimentType(_TextType):
     def shell_complete(
         self, ctx: click.Context, param: click.Parameter, incomplete: str
     ) -> list[CompletionItem]:
-        """Names that begin with what was typed."""
+        """The names of experiments that begin with the typed text."""
         try:
             experiments = all_experiments(invocation_of(ctx).open(), view_type=ViewType.ACTIVE_ONLY)
         except EventtrackError:
             return []
-        return [CompletionItem(one.name) for one in experiments if one.name.startswith(incomplete)]
+        return [
+            CompletionItem(experiment.name)
+            for experiment in experiments
+            if experiment.name.startswith(incomplete)
+        ]
 
 
 RUN = RunType()

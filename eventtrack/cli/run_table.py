@@ -1,4 +1,4 @@
-"""Tables of runs: which metrics and params become columns, and a tree of parents and children."""
+"""Tables of runs: columns for frequent metrics and params, and the tree of child runs."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -8,9 +8,9 @@ from eventtrack.cli.output import Output, status_cell
 from eventtrack.cli.tables import Cell, Column, Styled
 from eventtrack.views.records import LifecycleStage, Run
 
-# Columns beyond these say little: a wide table is read by nobody, and --json has everything.
+# Nobody reads wider tables, and --json has everything.
 _METRICS_MAX, _PARAMS_MAX = 6, 6
-# Three metrics matter more than the first param; then they take turns.
+# The first three metrics matter more than the first param; the others take turns with params.
 _METRIC_RANKS = (10, 11, 12, 14, 16, 18)
 _PARAM_RANKS = (13, 15, 17, 19, 21, 23)
 
@@ -23,11 +23,11 @@ def draw_runs(
     trees: Sequence[str] | None = None,
     indent: int = 0,
 ) -> None:
-    """Draw one row a run.
+    """Draw a row for each run.
 
     Args:
-        experiments: Names by id; adds a column that says where each run belongs.
-        trees: The branch before each run's name, for nested runs.
+        experiments: Names by id; adds a column with each run's experiment.
+        trees: The branch to draw before each run's name, for nested runs.
     """
     metrics = _most_common((run.data.metrics for run in runs), _METRICS_MAX)
     params = _most_common((run.data.params for run in runs), _PARAMS_MAX)
@@ -66,7 +66,7 @@ def draw_runs(
 
 
 def run_status(run: Run) -> Cell:
-    """The run's status in its colour; a deleted run says so."""
+    """The run's status in its colour; `deleted` for a deleted run."""
     if run.info.lifecycle_stage == LifecycleStage.DELETED:
         return Styled("deleted", "red")
     return status_cell(run.info.status)
@@ -75,7 +75,7 @@ def run_status(run: Run) -> Cell:
 def branches(depths: Sequence[int]) -> list[str]:
     """The branch drawn before each row of a depth-first tree: `├─ `, `└─ `, `│  `."""
     drawn = [""] * len(depths)
-    # Whether a later row of that depth hangs under the same parent, seen from below.
+    # By depth: whether a row further below hangs under the same parent.
     open_below: list[bool] = []
     for index in range(len(depths) - 1, -1, -1):
         depth = depths[index]

@@ -1,8 +1,8 @@
-"""A command goes on in a child process, so that a damaged page ends with an error, not a signal.
+"""Runs a command in a child process, so that a damaged page ends with an error, not a signal.
 
-LMDB maps its file: a page that is cut off raises SIGBUS, and one that makes no sense SIGABRT or
-SIGSEGV. Nothing can be said in a process that died so. The parent does nothing but wait, hand on
-signals and exit as the child did; forked before anything is opened, that costs a millisecond.
+LMDB maps its file: a missing page raises SIGBUS, a damaged page SIGABRT or SIGSEGV. A process that
+dies of them can report nothing. So the parent only waits, hands on signals, and exits as the child
+did. Forking before anything is opened costs a millisecond.
 """
 
 import fcntl
@@ -20,11 +20,11 @@ _HANDED_ON = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, sign
 def go_on_in_a_child() -> None:
     """Fork: the child returns, the parent waits for it and exits with its code.
 
-    Only on Linux; elsewhere this returns in the one process there is. The child is killed when the
+    Forks only on Linux; on other systems this returns at once. The child is killed when the
     parent dies.
 
     Raises:
-        CorruptionError: In the parent: the child was killed by what it read of the store.
+        CorruptionError: In the parent: damage in the store killed the child.
     """
     if sys.platform != "linux":
         return
@@ -33,7 +33,7 @@ def go_on_in_a_child() -> None:
     watched = {signal.SIGCHLD, *_HANDED_ON}
     before = signal.pthread_sigmask(signal.SIG_BLOCK, watched)
     alive, parents_end = os.pipe()
-    gc.freeze()  # what is there already need not be copied to be looked through
+    gc.freeze()  # collections in the child then copy no page of existing objects
     parent, child = os.getpid(), os.fork()
     if not child:
         os.close(parents_end)
@@ -59,7 +59,7 @@ def go_on_in_a_child() -> None:
 
 
 def _die_when_closed(pipe: int) -> None:
-    """Be killed when nobody has the other end of a pipe open any more."""
+    """Have the kernel kill this process once the other end of a pipe is closed everywhere."""
     fcntl.fcntl(pipe, fcntl.F_SETOWN, os.getpid())
     fcntl.fcntl(pipe, fcntl.F_SETSIG, signal.SIGKILL)
     flags = fcntl.fcntl(pipe, fcntl.F_GETFL)
@@ -69,10 +69,10 @@ def _die_when_closed(pipe: int) -> None:
 def _wait(child: int, watched: set[signal.Signals]) -> int:
     """Hand on signals until the child has ended; returns its code, negative for a signal."""
     while True:
-        found, status = os.waitpid(child, os.WNOHANG)
-        if found:
+        ended, status = os.waitpid(child, os.WNOHANG)
+        if ended:
             return os.waitstatus_to_exitcode(status)
         arrived = signal.sigwaitinfo(watched)
-        # What comes from the terminal, whose code is positive, the child has got as well.
+        # The terminal signals the child too (a positive code); only other signals are handed on.
         if arrived.si_signo != signal.SIGCHLD and arrived.si_code <= 0:
             os.kill(child, arrived.si_signo)

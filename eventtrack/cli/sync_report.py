@@ -1,4 +1,4 @@
-"""What `sync` and its like print: progress while they go on, and a report at the end."""
+"""The output of `sync` and similar commands: progress bars, and a report at the end."""
 
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
@@ -19,7 +19,7 @@ PULLED = "Pull only what is in this experiment, and of all else the headers"
 
 
 def selection_options(what: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Decorate a command with --experiment and --run; `what` says what the first one does."""
+    """Decorate a command with --experiment and --run; `what` is the help of --experiment."""
 
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
         function = click.option(
@@ -38,16 +38,16 @@ def selection_options(what: str) -> Callable[[Callable[..., Any]], Callable[...,
 
 
 def selection(experiments: Sequence[str], runs: Sequence[str]) -> "Selection | None":
-    """What was wanted by those options; None where none was given."""
+    """The selection by --experiment and --run; None without these options."""
     from eventtrack.sync import Selection
 
-    found = Selection(experiments=list(experiments), runs=list(runs))
-    return found or None
+    chosen = Selection(experiments=list(experiments), runs=list(runs))
+    return chosen or None
 
 
 @contextmanager
 def progress_bars(out: Output) -> Iterator[Callable[[str, int, int], None]]:
-    """A bar for each thing that is moved, one after the other."""
+    """Progress bars, one after the other: each label that is reported gets a bar."""
     with contextlib.ExitStack() as stack:
         shown: dict[str, Callable[[int, int], None]] = {}
 
@@ -62,7 +62,7 @@ def progress_bars(out: Output) -> Iterator[Callable[[str, int, int], None]]:
 
 
 def print_report(out: Output, report: "SyncReport") -> None:
-    """Say what was moved, or that nothing was missing."""
+    """Print the envelopes and artifacts moved, or that neither side lacked any."""
     if out.json:
         out.document(report.to_dictionary())
         return
@@ -81,7 +81,7 @@ def print_report(out: Output, report: "SyncReport") -> None:
 
 
 def print_trouble(name: str, news: "News") -> None:
-    """Say on standard error that an exchange fails, or no longer does, or met a forked feed."""
+    """Say on standard error that an exchange failed, works again, or met a forked feed."""
     from eventtrack.sync import Mended, Trouble
 
     if isinstance(news, Trouble):

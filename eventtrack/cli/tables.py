@@ -1,7 +1,7 @@
-"""Which columns of a table fit a width, and how wide each becomes.
+"""The layout of tables: the columns that fit a width, and their widths.
 
-The terminal and the plain renderer share this: a narrow terminal first shortens long cells, then
-drops the columns that matter least, so that a row never wraps.
+Both the terminal and the plain renderer use it. For a narrow terminal it first shortens long cells,
+then drops the columns that matter least, so that a row never wraps.
 """
 
 from collections.abc import Sequence
@@ -10,7 +10,8 @@ from typing import NamedTuple
 from eventtrack.cli import text
 
 GAP = 2
-# What a column keeps before an optional one is dropped for it: names must stay readable.
+# Cells that a column keeps at least; before it gets fewer, optional columns are dropped. Names must
+# stay readable.
 _KEPT_MAX, _OPTIONAL_MAX = 24, 12
 
 
@@ -25,10 +26,10 @@ Cell = str | Styled
 
 
 class Column(NamedTuple):
-    """How one column is titled and drawn.
+    """The title and the style of a column.
 
-    Columns of rank 0 always stay; of the others the highest rank leaves first. `width_max` bounds a
-    cell on a terminal only: pipes get whole values.
+    Columns of rank 0 always stay; of all others the highest rank is dropped first. `width_max`
+    bounds cells on a terminal only: pipes get whole values.
     """
 
     title: str
@@ -39,7 +40,7 @@ class Column(NamedTuple):
 
 
 class Layout(NamedTuple):
-    """The columns kept (their indices), the width of each, and how many were dropped."""
+    """The indices and widths of the kept columns, and the number of dropped columns."""
 
     kept: list[int]
     widths: list[int]
@@ -47,7 +48,7 @@ class Layout(NamedTuple):
 
 
 def cell_text(cell: Cell) -> str:
-    """The text of a cell, without its style, and without what a terminal would obey.
+    """The text of a cell without its style, and with control characters escaped.
 
     Names come from other machines: they may hold sequences that move the cursor, or worse.
     """
@@ -55,7 +56,7 @@ def cell_text(cell: Cell) -> str:
 
 
 def fit(columns: Sequence[Column], rows: Sequence[Sequence[Cell]], width: int | None) -> Layout:
-    """Choose columns and widths so that a row fills at most `width` cells; None is no bound."""
+    """Choose columns and widths so that a row fills at most `width` cells; None for any width."""
     kept = list(range(len(columns)))
     titles = [text.cell_width(column.title) for column in columns]
     values = [max((text.cell_width(cell_text(row[i])) for row in rows), default=0) for i in kept]
@@ -65,7 +66,7 @@ def fit(columns: Sequence[Column], rows: Sequence[Sequence[Cell]], width: int | 
     wanted, least = [], []
     for column, title, value in zip(columns, titles, values, strict=True):
         wanted.append(max(title, min(value, column.width_max)))
-        # A long title may be cut down to its values, a value only when the column has to stay.
+        # A title may be cut to the width of its values; rank 0 keeps more of a value.
         bound = _OPTIONAL_MAX if column.rank else _KEPT_MAX
         least.append(max(min(title, bound), min(value, bound)))
     while sum(least[i] + GAP for i in kept) - GAP > width:
@@ -92,7 +93,7 @@ def _shrink(widths: list[int], least: list[int], gap: int, total: int) -> list[i
 
 
 def plain_lines(columns: Sequence[Column], rows: Sequence[Sequence[Cell]]) -> list[str]:
-    """The table as aligned text: a line of titles, then one line a row; nothing is cut."""
+    """The table as aligned text: a line of titles, then a line for each row; nothing is cut."""
     kept, widths, _ = fit(columns, rows, None)
     lines = [[columns[i].title for i in kept]]
     lines += [[cell_text(row[i]) for i in kept] for row in rows]

@@ -1,7 +1,7 @@
-"""How values become words: times, durations, sizes, numbers, and text that fits a width.
+"""Values as words: times, durations, sizes, numbers, and text that fits a width.
 
-Names and values come from whoever logged them, so nothing is printed before `clean` has taken the
-control characters out: a run's name must not be able to move the cursor or change the colours.
+Names and values come from other people and machines, so `clean` escapes control characters before
+anything is printed: a run's name must not move the cursor or change the colours.
 """
 
 import math
@@ -17,7 +17,7 @@ _SECOND = 1000
 _MINUTE = 60 * _SECOND
 _HOUR = 60 * _MINUTE
 _DAY = 24 * _HOUR
-# Older than this, "12 d ago" says less than the date.
+# For older times the date says more than "15 d ago".
 _RELATIVE_MAX = 14 * _DAY
 
 
@@ -36,7 +36,7 @@ def clean(text: str) -> str:
 
 
 def harmless(text: str) -> str:
-    """`text` on its lines, with everything else that a terminal would obey shown as escapes."""
+    """`text` with its lines, and all other control characters shown as escapes."""
     if text.isprintable():
         return text
     return "\n".join(map(clean, text.split("\n")))
@@ -62,7 +62,7 @@ def _character_width(character: str) -> int:
 
 
 def shorten(text: str, width: int) -> str:
-    """`text`, cut with an ellipsis when it fills more than `width` cells."""
+    """`text`, cut with an ellipsis if it fills more than `width` cells."""
     if cell_width(text) <= width:
         return text
     if width <= 0:
@@ -77,7 +77,7 @@ def shorten(text: str, width: int) -> str:
 
 
 def shorten_middle(text: str, width: int) -> str:
-    """`text`, with its middle replaced by an ellipsis when it is too wide: both ends tell."""
+    """`text`, with an ellipsis for its middle if it is too wide: both ends matter."""
     if cell_width(text) <= width or not text.isascii() or width < 5:
         return shorten(text, width)
     head = width // 2
@@ -107,7 +107,7 @@ def local_time(milliseconds: int | None, *, exact: bool = False) -> str:
 
 
 def relative_time(milliseconds: int | None, now: int | None = None) -> str:
-    """How long ago: `3 min ago`, `in 2 h`; a date when that says more; `-` for None."""
+    """The distance from now: `3 min ago`, `in 2 h`; the date if it is far; `-` for None."""
     if milliseconds is None:
         return "-"
     elapsed = (now_ms() if now is None else now) - milliseconds
@@ -127,7 +127,7 @@ def _largest_unit(milliseconds: int) -> str:
 
 
 def moment(milliseconds: int | None, now: int | None = None) -> str:
-    """The local time and how long ago it was, for places with room for both."""
+    """The local time and its distance from now, for places with room for both."""
     if milliseconds is None:
         return "-"
     relative = relative_time(milliseconds, now)
@@ -182,7 +182,7 @@ def number(value: float | None) -> str:
 
 
 def count(amount: int, noun: str = "") -> str:
-    """`1 run`, `12,345 runs`: a number with separators and its noun in the right form."""
+    """A number with separators, and its noun in the right form: `1 run`, `12,345 runs`."""
     if not noun:
         return f"{amount:,}"
     if amount != 1:
@@ -215,7 +215,7 @@ def value(anything: Any) -> str:
 
 
 def summary(body: Mapping[str, Any]) -> str:
-    """A mapping as `key=value key=value`; nested mappings lose their own name when alone."""
+    """A mapping as `key=value key=value`; a single nested mapping loses its own name."""
     if len(body) == 1:
         (only,) = body.values()
         if isinstance(only, Mapping):
@@ -228,7 +228,7 @@ def summary(body: Mapping[str, Any]) -> str:
 
 
 def sparkline(values: list[float], width: int) -> str:
-    """The course of a series in `width` block characters, without points that are not finite."""
+    """The course of a series in at most `width` block characters; only finite points count."""
     finite = [number for number in values if math.isfinite(number)]
     if not finite:
         return ""

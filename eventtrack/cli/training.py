@@ -1,8 +1,8 @@
 """A small neural network, trained for real on Fisher's iris flowers, in plain Python.
 
-The demonstration needs something honest to log without asking for numpy: 150 flowers, four measures
-each, three species; one hidden layer, softmax, mini-batches and momentum. Everything is seeded, so
-two machines record the same numbers.
+The demonstration has to log real numbers without numpy: 150 flowers with four measures each, three
+species; one hidden layer, softmax, mini-batches and momentum. Everything is seeded, so two machines
+record the same numbers.
 
 The data set (`iris.csv`) is R. A. Fisher's, "The use of multiple measurements in taxonomic
 problems", Annals of Eugenics 7 (1936), in the public domain.
@@ -27,14 +27,14 @@ class Flower(NamedTuple):
 
 
 class Split(NamedTuple):
-    """The flowers to learn from and the flowers to judge by, standardized by the former's means."""
+    """The flowers to train and to validate with, standardized by the means of the former."""
 
     training: list[Flower]
     validation: list[Flower]
 
 
 class Epoch(NamedTuple):
-    """What one pass over the training flowers gave; losses are mean cross-entropies in nats."""
+    """The result of a pass over the training flowers; losses are mean cross-entropies in nats."""
 
     number: int
     train_loss: float
@@ -43,7 +43,7 @@ class Epoch(NamedTuple):
 
 
 def iris_text() -> str:
-    """The data set as it is shipped: a line of names and 150 flowers."""
+    """The data set as shipped: a line of names and 150 flowers."""
     return files("eventtrack.cli").joinpath("iris.csv").read_text(encoding="ascii")
 
 
@@ -57,7 +57,7 @@ def load_iris() -> list[Flower]:
 
 
 def split(flowers: list[Flower], *, seed: int, validation_share: float = 0.4) -> Split:
-    """Shuffle within each species, so that both parts hold all three in equal shares."""
+    """Shuffle within each species, so that both parts have equal shares of all three."""
     chance = random.Random(seed)
     training: list[Flower] = []
     validation: list[Flower] = []
@@ -89,7 +89,7 @@ class Network:
 
     def __init__(self, hidden_units: int, *, seed: int) -> None:
         chance = random.Random(seed)
-        # One row of weights a unit; the last weight of each row is the bias.
+        # A row of weights for each unit; the last weight of a row is the bias.
         self.hidden = [
             [chance.gauss(0, 0.5) for _ in range(4)] + [0.0] for _ in range(hidden_units)
         ]
@@ -102,7 +102,7 @@ class Network:
         self._output_speed = [[0.0] * len(row) for row in self.output]
 
     def probabilities(self, flower: Flower) -> list[float]:
-        """How likely the flower is of each species."""
+        """The probability of each species for a flower."""
         return self._forward(flower)[1]
 
     def epochs(self, data: Split, *, epochs: int, learning_rate: float) -> Iterator[Epoch]:
@@ -116,7 +116,7 @@ class Network:
             yield Epoch(number, train_loss, *self.judge(data.validation))
 
     def judge(self, flowers: list[Flower]) -> tuple[float, float]:
-        """The mean loss and the share of flowers whose species is the most likely one."""
+        """The mean loss, and the share of flowers whose species got the highest probability."""
         loss, right = 0.0, 0
         for flower in flowers:
             likely = self.probabilities(flower)
@@ -148,7 +148,7 @@ class Network:
             for row in self.hidden
         ]
         scores = [
-            sum(map(float.__mul__, row, units)) + row[-1]  # the bias has no unit to meet
+            sum(map(float.__mul__, row, units)) + row[-1]  # the bias has no unit
             for row in self.output
         ]
         greatest = max(scores)

@@ -1,4 +1,4 @@
-"""The report of an import or an export, as people read it."""
+"""Prints the report of an import or an export for people."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -10,9 +10,9 @@ from eventtrack.cli.tables import Cell, Column, Styled
 if TYPE_CHECKING:
     from eventtrack.transfer.report import Damage, Report
 
-# Lines of each list that are shown; --json has more.
+# Lines shown of each list; --json has more.
 _LINES_SHOWN = 20
-# Characters of a name in a table.
+# Characters shown of a name in a table.
 _TEXT_SHOWN = 60
 
 
@@ -25,12 +25,12 @@ def show_report(
     owner: str = "The store",
     columns: tuple[str, str] = ("id there", "id here"),
 ) -> None:
-    """Print a report: what was new, and all that was not taken.
+    """Print a report: everything new, and everything not taken.
 
     Args:
-        took: How long it took, as a text.
-        owner: Who has everything when nothing was new.
-        columns: Titles of the experiments' ids, those of where they come from first.
+        took: The duration as a text.
+        owner: The side that has everything if nothing was new.
+        columns: Titles of the experiments' ids: in the source, then in the target.
     """
     out, taken = call.out, vars(report.taken)
     seen = text.count(report.runs_seen, "run")
@@ -43,7 +43,8 @@ def show_report(
         out.line(Styled(f"{owner} had everything already.", "green"))
     if report.taken.experiments:
         rows: list[list[Cell]] = [
-            [one.source_id, one.experiment_id, text.clean(one.name)] for one in report.experiments
+            [pair.source_id, pair.experiment_id, text.clean(pair.name)]
+            for pair in report.experiments
         ]
         out.title("Experiments")
         titles = [Column(title) for title in (*columns, "name")]
@@ -53,7 +54,7 @@ def show_report(
 
 
 def show_preview(call: Invocation, seen: Mapping[str, Any], report: "Report") -> None:
-    """Print how files would be read: their columns, and the runs with the first points."""
+    """Print a preview of files: their columns, and the runs with their first points."""
     out = call.out
     for file in seen["files"]:
         rows = text.count(file["rows"], "row")

@@ -55,7 +55,7 @@ def test_an_export_and_a_store_without_others(
 ) -> None:
     assert run("audit", "export", str(tmp_path / "tiles"), "--json").json["files"] == 3
     assert (tmp_path / "tiles" / "checkpoint").exists()
-    assert "sync with one" in run("audit", "witness").stderr
+    assert "audit seal" in run("audit", "witness").stderr
     assert run("audit", "witness", "--json").json == []
     run("audit", "witness", "5d", code=2)
     run("audit", "prove", "experiment/none", code=2)

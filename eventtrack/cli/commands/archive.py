@@ -1,4 +1,4 @@
-"""`eventtrack archive`: the whole history in a folder, to be verified with a public key alone."""
+"""`eventtrack archive`: the whole history in a folder, verifiable with a public key alone."""
 
 import hashlib
 from collections.abc import Iterator
@@ -40,7 +40,7 @@ def archive() -> None:
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
 @pass_invocation
 def write(call: Invocation, folder: Path) -> None:
-    """Write all that is new since the last time: events, artifacts, tiles and a signed head.
+    """Write everything new since the last time: events, artifacts, tiles and a signed head.
 
     Nothing is taken out of the store.
 
@@ -55,7 +55,7 @@ def write(call: Invocation, folder: Path) -> None:
     auditor = Auditor(store)
     note = auditor.seal()
     with progress_bars(call.out) as progress:
-        # The segments first: a head without what it signs would be a false promise.
+        # Segments first: a head without the envelopes that it signs would be a false promise.
         moved = synchronize(store, str(folder.absolute()), Ways(pull=False), progress).pushed
     auditor.export(folder, note=note)
     head = Checkpoint.of(note)
@@ -90,7 +90,7 @@ def verify(call: Invocation, folder: Path, key: str) -> None:
 
     The exit code is 0 when everything holds.
 
-    Bytes of artifacts that are not there are counted: the store may not have had them either.
+    Artifacts without their bytes are counted, not refused: the store may have lacked them too.
 
     JSON: an object with verified, origin, size, artifacts and missing (numbers).
     """
@@ -110,7 +110,9 @@ def verify(call: Invocation, folder: Path, key: str) -> None:
     named: set[bytes] = set()
     feeds = _by_feed(SegmentRemote(FolderSpace(folder)), named)
     replica = Checkpoint.of(note).replica
-    head = verify_feed(note, read_keys(key), (one for name, one in feeds if name == replica))
+    head = verify_feed(
+        note, read_keys(key), (envelope for name, envelope in feeds if name == replica)
+    )
     for _ in feeds:
         pass  # the rest of the segments: each is checked as it is read
     present = _check_blobs(folder / "blobs")
@@ -138,10 +140,10 @@ def verify(call: Invocation, folder: Path, key: str) -> None:
 
 
 def _by_feed(remote: "SegmentRemote", named: set[bytes]) -> "Iterator[tuple[str, Envelope]]":
-    """Every envelope, with its feed, once; notes the blobs they name in `named`.
+    """Every envelope once, with its feed; adds the blobs that envelopes name to `named`.
 
     Raises:
-        ChecksumError: A segment does not follow the last, or is not what its header says.
+        ChecksumError: A segment does not follow the last segment, or does not match its header.
     """
     from eventtrack.events.attachments import blobs_named
     from eventtrack.events.envelope import Envelope
@@ -152,7 +154,7 @@ def _by_feed(remote: "SegmentRemote", named: set[bytes]) -> "Iterator[tuple[str,
     for block in remote.read([]):
         header, frontier = block.header, list(block.header.frontier)
         before = FeedHead(header.replica, header.first, merkle.root(frontier))
-        # Else the other end of a feed that two copies wrote to: it begins within what is there.
+        # If two copies wrote to the feed, its other end begins within the segments already read.
         if header.first and before not in ends and not remote.known([before]):
             raise ChecksumError(
                 f"the segment from {header.first} of replica {header.replica.hex()} does not "
@@ -176,12 +178,12 @@ def _by_feed(remote: "SegmentRemote", named: set[bytes]) -> "Iterator[tuple[str,
 
 
 def _check_blobs(folder: Path) -> set[str]:
-    """The names of the artifacts that are there, each checked."""
+    """The names of the artifacts in the archive, after checking each."""
     from eventtrack.store.places import open_regular
 
     names: set[str] = set()
     for path in sorted(folder.glob("??/[0-9a-f]*")):
-        with open_regular(path) as file:  # a pipe there would be waited for
+        with open_regular(path) as file:  # opening a pipe would block
             if hashlib.file_digest(file, "sha256").hexdigest() != path.name:
                 raise ChecksumError(
                     f"{path} does not hold the bytes of its name",

@@ -46,10 +46,10 @@ def list_artifacts(call: Invocation, run: str, path: str | None) -> None:
     """
     store = call.open()
     run_id = find_run(store, run).info.run_id
-    found = store.artifacts.entries(run_id, path)
+    files = store.artifacts.entries(run_id, path)
     if call.out.json:
-        call.out.document(list(found))
-    elif not found:
+        call.out.document(list(files))
+    elif not files:
         where = f"below {text.clean(path)}" if path else "in this run"
         call.out.note(f"No files {where}. Log one with eventtrack.log_artifact(PATH).")
     else:
@@ -59,7 +59,7 @@ def list_artifacts(call: Invocation, run: str, path: str | None) -> None:
             Column("sha256", style="dim", width_max=16, rank=1),
         ]
         rows: list[list[Cell]] = [
-            [text.clean(one.path), text.size(one.size), one.sha256] for one in found
+            [text.clean(file.path), text.size(file.size), file.sha256] for file in files
         ]
         call.out.table(columns, rows)
 
@@ -84,7 +84,7 @@ def list_artifacts(call: Invocation, run: str, path: str | None) -> None:
 def get(call: Invocation, run: str, path: str, output: Path | None) -> None:
     """Copy a file, or a folder with all below it, out of the store.
 
-    A file goes into OUTPUT when that is a folder, else to that name.
+    If OUTPUT is a folder, a file goes into it; otherwise OUTPUT is the name of the copy.
 
     JSON: a list of the files written, each with path and written_to.
     """
@@ -92,10 +92,10 @@ def get(call: Invocation, run: str, path: str, output: Path | None) -> None:
     run_id = find_run(store, run).info.run_id
     written = _fetch(store, run_id, path.strip("/"), output or Path())
     if call.out.json:
-        call.out.document([{"path": one, "written_to": str(place)} for one, place in written])
+        call.out.document([{"path": name, "written_to": str(place)} for name, place in written])
         return
-    for one, place in written:
-        call.out.line(f"{text.clean(one)} -> {text.clean(str(place))}")
+    for name, place in written:
+        call.out.line(f"{text.clean(name)} -> {text.clean(str(place))}")
 
 
 @artifacts.command("cat", epilog=examples("eventtrack artifacts cat 3f2a confusion.txt"))
@@ -111,10 +111,10 @@ def cat(call: Invocation, run: str, path: str) -> None:
 
 
 def _fetch(store: "Store", run_id: str, path: str, output: Path) -> list[tuple[str, Path]]:
-    """Copy the file `path`, or every file below it, checked; returns what was written where.
+    """Copy and check the file `path`, or every file below it; returns paths and places.
 
     Raises:
-        NotFoundError: There is nothing at `path`.
+        NotFoundError: Nothing exists at `path`.
     """
     folder = "" if path == "." else path
     entries = store.artifacts.entries(run_id, folder or None)
@@ -122,7 +122,7 @@ def _fetch(store: "Store", run_id: str, path: str, output: Path) -> list[tuple[s
     if is_file and output.is_dir():
         output /= Path(folder).name
     output.parent.mkdir(parents=True, exist_ok=True)
-    # Files appear under their names only when they are complete and their hashes are right.
+    # A file appears under its name only once it is complete and its hash is right.
     with tempfile.TemporaryDirectory(dir=output.parent, prefix=".eventtrack-") as draft:
         fetched = store.artifacts.download(run_id, folder, draft)
         written = []

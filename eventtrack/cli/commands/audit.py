@@ -1,4 +1,4 @@
-"""`eventtrack audit`: signed heads, and proofs that others can check without the store."""
+"""`eventtrack audit`: signed heads, and proofs that hold without the store."""
 
 import re
 from itertools import groupby
@@ -62,8 +62,9 @@ def _auditor(store: "Store") -> "Auditor":
 def key(call: Invocation) -> None:
     """Show the public keys of feeds.
 
-    The own one stands first, and is made by the first call: hand it to whoever is to check your
-    proofs. Then come those of other stores: compare them once with what their machines show.
+    This store's own key stands first; the first call makes it. Give it to everybody who should
+    check your proofs. Then come the keys of other stores: compare each once with the key that its
+    own machine shows.
 
     JSON: a list of objects with replica, own, size and keys (a list).
     """
@@ -97,7 +98,7 @@ def seal(call: Invocation, output: Path | None) -> None:
 
     The signature is recorded in the log as well.
 
-    Keep the signed head, or give it to somebody: it fixes everything recorded until now.
+    Keep the signed head, or give it to somebody: it fixes everything recorded so far.
 
     JSON: an object with origin, size, root (hex) and note.
     """
@@ -119,7 +120,7 @@ def prove(call: Invocation, target: str, output: Path | None) -> None:
     """Prove a run's events under a signed head.
 
     TARGET is a run, the address of an event, or a stream as `eventtrack log --json` names it. The
-    proof holds the events themselves: who gets it can read them.
+    proof holds the events themselves: everybody who gets the proof can read them.
 
     JSON: an object with subject, envelopes (a number) and proof (the file's text).
     """
@@ -163,11 +164,11 @@ def verify(
     The exit code is 0 when everything holds and 8 when anything does not.
 
     JSON: an object with verified, origin, size, witnessed_s, and events (a list with index,
-    recorded_ms, stream, type and body; type is null where the payload was erased).
+    recorded_ms, stream, type and body; type is null if the payload was erased).
     """
     from eventtrack.audit.verify import verify_file
 
-    given = [one for source in keys for one in read_keys(source)]
+    given = [key for source in keys for key in read_keys(source)]
     if not given:
         raise click.UsageError("Give the signer's public key with --key.")
     witnesses = read_keys(witness) if witness is not None else []
@@ -201,7 +202,7 @@ def verify(
 def consistency(call: Invocation, older: Path, newer: Path, output: Path | None) -> None:
     """Show that one signed head extends another.
 
-    Then nothing was changed or taken out in between.
+    Then nothing that the older head covers was changed or taken out.
 
     OLDER and NEWER are files with signed heads of a feed that this store has. With --output the
     proof is written for `eventtrack audit verify FILE --old OLDER`.
@@ -232,8 +233,8 @@ def consistency(call: Invocation, older: Path, newer: Path, output: Path | None)
 def witness(call: Invocation, replica: str | None) -> None:
     """Countersign another store's signed head.
 
-    It is checked first: its signature, every envelope under it, and that it extends all that were
-    signed before. The countersignature reaches the other store with the next sync.
+    The command first checks the head's signature, every envelope under the head, and that the head
+    extends all earlier signed heads. The next sync brings the countersignature to the other store.
 
     JSON: a list of objects with origin, size, root (hex) and note.
     """
@@ -241,17 +242,19 @@ def witness(call: Invocation, replica: str | None) -> None:
     auditor = _auditor(store)
     others = list(dict.fromkeys(feed.replica for feed in store.feeds.list() if not feed.own))
     if replica is not None:
-        chosen = [one for one in others if one.startswith(replica)]
+        chosen = [other for other in others if other.startswith(replica)]
         if len(chosen) != 1:
             raise InvalidValueError(
                 f"{text.count(len(chosen), 'feed')} of another store begin with {replica!r}",
                 hint="`eventtrack audit key` lists the feeds",
             )
     else:
-        chosen = [one for one in others if auditor.seals(one)]
+        chosen = [other for other in others if auditor.seals(other)]
     if not chosen:
-        call.out.note("No other store's signed head is here: sync with one that has sealed.")
-    notes = [auditor.witness(one) for one in chosen]
+        call.out.note(
+            "No other store's signed head is here: seal there (`eventtrack audit seal`), then sync."
+        )
+    notes = [auditor.witness(other) for other in chosen]
     if call.out.json:
         call.out.document([_note_fields(note) for note in notes])
     else:
@@ -265,8 +268,8 @@ def witness(call: Invocation, replica: str | None) -> None:
 def export(call: Invocation, folder: Path) -> None:
     """Write the feed as static files.
 
-    They are those of a transparency log (tlog-tiles). They hold headers, not payloads: sessions,
-    streams and times. Into the same folder again it adds what is new.
+    The files are those of a transparency log (tlog-tiles). They hold headers (sessions, streams and
+    times), and no payloads. A second export into the same folder adds what is new.
 
     JSON: an object with folder and files (a number).
     """
@@ -295,7 +298,7 @@ def _find(store: "Store", target: str) -> tuple[str, "list[Envelope]"]:
 
 
 def read_keys(source: str) -> "list[VerifierKey]":
-    """The public keys that an option names: one, or a file of them."""
+    """The public keys that an option gives: a key itself, or a file of keys."""
     from eventtrack.audit.notes import VerifierKey
 
     path = Path(source)
@@ -329,7 +332,7 @@ def _show_note(call: Invocation, note: "Note", output: Path | None) -> None:
 
 
 def _row(events: "list[ProvedEvent]") -> list[Cell]:
-    """One line for the events of one type in an envelope: points come by the thousand."""
+    """A row for all events of a type in an envelope: points come by the thousand."""
     first = events[0]
     what: Cell = Styled("(erased)", "dim")
     if first.type is not None and len(events) == 1:

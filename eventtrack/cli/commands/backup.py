@@ -19,12 +19,12 @@ from eventtrack.cli.sync_report import progress_bars
 def backup(call: Invocation, folder: Path) -> None:
     """Copy into FOLDER all that the store holds and FOLDER lacks, while others go on writing.
 
-    The first time that is everything, later only what is new. `eventtrack clone FOLDER PATH` makes
-    a store of it again. Private keys do not come along; the names of remotes and the hashes of
-    tokens do.
+    The first backup has everything, later ones add only what is new. `eventtrack clone FOLDER PATH`
+    makes a store of the backup. Private keys are not copied; the names of remotes and the hashes of
+    tokens are.
 
-    JSON: an object with made_ms, heads (the sizes of all feeds that are in it, by replica), and
-    counts of envelopes, artifacts and bytes that this call copied, and artifacts_missing.
+    JSON: an object with made_ms, heads (the sizes of all feeds in the backup, by replica), counts
+    of envelopes, artifacts and bytes copied by this call, and artifacts_missing.
     """
     from eventtrack.rescue import back_up
 

@@ -1,4 +1,4 @@
-"""`eventtrack bundle`: what another machine lacks, in one file."""
+"""`eventtrack bundle`: all that another machine lacks, in one file."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     ),
 )
 def bundle() -> None:
-    """Put into one file what another machine lacks: for mail, or for what is carried by hand."""
+    """Put into one file what another machine lacks, to mail it or to carry it by hand."""
 
 
 _file = click.argument("file", type=click.Path(path_type=Path))
@@ -42,12 +42,12 @@ _file = click.argument("file", type=click.Path(path_type=Path))
 )
 @_file
 @click.option(
-    "--since", metavar="BUNDLE|REMOTE", help="Leave out what that bundle, or that remote, has."
+    "--since", metavar="BUNDLE|REMOTE", help="Leave out all that this bundle or this remote has."
 )
 @click.option("--no-artifacts", is_flag=True, help="Leave files out.")
 @pass_invocation
 def create(call: Invocation, file: Path, since: str | None, no_artifacts: bool) -> None:
-    """Write a new FILE with everything that this store holds, or that is new since another.
+    """Write a new FILE with everything that this store holds, or with all that is new.
 
     JSON: as of `eventtrack bundle inspect`.
     """
@@ -64,9 +64,9 @@ def create(call: Invocation, file: Path, since: str | None, no_artifacts: bool) 
 @_file
 @pass_invocation
 def apply(call: Invocation, file: Path) -> None:
-    """Take what FILE brings and this store lacks. Again changes nothing.
+    """Take what FILE brings and this store lacks. Applying it again changes nothing.
 
-    All of the file is verified before anything of it is taken.
+    The whole file is verified before anything of it is taken.
 
     JSON: as of `eventtrack sync`.
     """
@@ -82,7 +82,7 @@ def apply(call: Invocation, file: Path) -> None:
 @_file
 @pass_invocation
 def inspect(call: Invocation, file: Path) -> None:
-    """Say what FILE holds and what a store must have before it can be applied; verify all of it.
+    """Verify FILE; show its contents, and what a store must have before FILE can be applied.
 
     JSON: an object with created_ms, needs and brings (sizes of feeds by replica), and counts of
     envelopes, artifacts and bytes.
@@ -93,7 +93,7 @@ def inspect(call: Invocation, file: Path) -> None:
 
 
 def _known(store: "Store", since: str) -> "list[FeedHead]":
-    """The heads of a bundle that was made before, or of a remote."""
+    """The heads of an earlier bundle, or of a remote."""
     import contextlib
 
     from eventtrack.sync import BundleRemote, Remotes, open_remote

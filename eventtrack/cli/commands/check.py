@@ -17,8 +17,8 @@ def check(call: Invocation) -> None:
     """Look for damage in the log, the journals, the views and the files; change nothing.
 
     Reads every envelope and recomputes its hashes. The exit code is 0 when all is well and 8 when
-    anything is damaged. Envelopes that are not well-formed are named and are no damage: whoever
-    wrote them wrote them so, and they have no effect.
+    anything is damaged. Envelopes that are not well-formed are listed, but are no damage: their
+    writers wrote them so, and they have no effect.
 
     JSON: an object with ok, counts of envelopes, events, unknown_events, feeds, journals and blobs,
     the views' digest, problems, each with where, what and hint, and skipped: envelopes without an
@@ -55,9 +55,9 @@ def check(call: Invocation) -> None:
                 call.out.wrapped(Styled(f"  hint: {text.clean(problem.hint)}", "cyan"))
         for what in report.clocks:
             call.out.wrapped(Styled(f"clock: {text.clean(what)}", "yellow"))
-        malformed = [one for one in report.skipped if one.kind == MALFORMED]
-        for one in malformed[:_SHOWN_MAX]:
-            call.out.wrapped(Styled(f"skipped: {text.clean(str(one))}", "yellow"))
+        malformed = [envelope for envelope in report.skipped if envelope.kind == MALFORMED]
+        for envelope in malformed[:_SHOWN_MAX]:
+            call.out.wrapped(Styled(f"skipped: {text.clean(str(envelope))}", "yellow"))
         if malformed:
             count = text.count(len(malformed), "envelope")
             call.out.note(

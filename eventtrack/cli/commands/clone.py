@@ -31,9 +31,9 @@ def clone(
 ) -> None:
     """Make a new store at PATH with all that the remote at URL has, and call that remote origin.
 
-    PATH is --store or its defaults where it is not given. What is logged there is the new store's
-    own: `eventtrack sync` gives it back to the remote. With --experiment or --run only that comes,
-    now and with later syncs; `eventtrack pull --all` brings the rest.
+    PATH is by default that of --store. Runs logged in the new store are its own: `eventtrack sync`
+    gives them to the remote. With --experiment or --run only that part comes, now and with later
+    syncs; `eventtrack pull --all` brings the rest.
 
     JSON: as of `eventtrack sync`.
     """

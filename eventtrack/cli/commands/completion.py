@@ -17,15 +17,15 @@ _VARIABLE = "_EVENTTRACK_COMPLETE"
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 @pass_invocation
 def completion(call: Invocation, shell: str) -> None:
-    """Print what makes SHELL complete commands, options, run ids and experiment names.
+    """Print a script that makes SHELL complete commands, options, run ids and experiment names.
 
     JSON: an object with shell and script.
     """
-    found = get_completion_class(shell)
+    completer = get_completion_class(shell)
     root = click.get_current_context().find_root().command
-    if found is None:  # click knows all three shells; the type checker does not know that
+    if completer is None:  # for the type checker: click knows all three shells
         raise click.UsageError(f"click cannot complete for {shell}.")
-    script = found(root, {}, "eventtrack", _VARIABLE).source()
+    script = completer(root, {}, "eventtrack", _VARIABLE).source()
     if call.out.json:
         call.out.document({"shell": shell, "script": script})
     else:

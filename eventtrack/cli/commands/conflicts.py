@@ -9,20 +9,20 @@ from eventtrack.cli.tables import Cell, Column, Styled
 @command("conflicts", "eventtrack conflicts", "eventtrack conflicts --json")
 @pass_invocation
 def conflicts(call: Invocation) -> None:
-    """List facts that writers disagreed on: what was kept, and what lost.
+    """List facts that writers disagreed on, with the kept and the lost values.
 
-    Merging never loses a value in silence: of a param the earliest value is kept, and the others
-    stay visible here. Feeds that two copies of a store wrote to are listed too: from which envelope
-    on they differ (history.17), and what each copy wrote. All of it is kept.
+    Merging never loses a value in silence: a param keeps its earliest value, and the other values
+    stay visible here. The list also has feeds that two copies of a store wrote to: the envelope
+    from which on they differ (history.17), and what each copy wrote. All of it is kept.
 
     JSON: a list of conflicts with subject, fact, kept, and lost (a list).
     """
     from eventtrack.sync import all_conflicts
 
-    found = all_conflicts(call.open())
+    disputes = all_conflicts(call.open())
     if call.out.json:
-        call.out.document(found)
-    elif not found:
+        call.out.document(disputes)
+    elif not disputes:
         call.out.note("No conflicts: nobody disagreed.")
     else:
         columns = [
@@ -33,11 +33,11 @@ def conflicts(call: Invocation) -> None:
         ]
         rows: list[list[Cell]] = [
             [
-                text.clean(short_stream(one.subject)),
-                text.clean(one.fact),
-                text.value(one.kept),
-                Styled(", ".join(map(text.value, one.lost)), "red"),
+                text.clean(short_stream(conflict.subject)),
+                text.clean(conflict.fact),
+                text.value(conflict.kept),
+                Styled(", ".join(map(text.value, conflict.lost)), "red"),
             ]
-            for one in found
+            for conflict in disputes
         ]
         call.out.table(columns, rows)

@@ -1,4 +1,4 @@
-"""`eventtrack demo`: log a real small training, then show what was recorded."""
+"""`eventtrack demo`: log a real small training, then show the record."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -28,7 +28,7 @@ def demo(call: Invocation) -> None:
 
     Six networks are trained for real, in plain Python, as child runs of one sweep: params, tags,
     loss and accuracy of each epoch, and the best model as an artifact. The numbers shown come from
-    the store. Takes a few seconds and is seeded: everybody gets the same curves.
+    the store. The demo takes a few seconds and is seeded: everybody gets the same curves.
 
     JSON: an object with store, experiment_id, run_id (the sweep) and best_run_id.
     """
@@ -68,7 +68,7 @@ def demo(call: Invocation) -> None:
 def run_sweep(tracker: Any, progress: Progress) -> tuple[str, str]:
     """Train and log the whole sweep with `tracker`, a module with MLflow's fluent names.
 
-    Returns the ids of the sweep's run and of its best child: the least validation loss at the end.
+    Returns the ids of the sweep's run and of its best child, by the validation loss at the end.
     """
     data = training.split(training.load_iris(), seed=SEED)
     settings = [(rate, units) for rate in LEARNING_RATES for units in HIDDEN_UNITS]
@@ -124,7 +124,7 @@ def _confusion(network: training.Network, data: training.Split) -> str:
 
 
 def _show(out: Output, store: "Store", sweep: Run, best: Run, took: str, option: str) -> None:
-    """Draw what the store now says: the tree, the curves, and where to look next."""
+    """Draw the record in the store: the tree, the curves, and commands to try next."""
     children = store.runs.children(sweep.info.run_id)
     points = sum(
         len(store.metrics.arrays(run.info.run_id, key).values)

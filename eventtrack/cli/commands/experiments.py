@@ -31,8 +31,10 @@ def experiments() -> None:
     "list",
     epilog=examples("eventtrack experiments list", "eventtrack experiments list --all --json"),
 )
-@click.option("--deleted", "view", flag_value=ViewType.DELETED_ONLY, help="Only deleted ones.")
-@click.option("--all", "view", flag_value=ViewType.ALL, help="Deleted ones too.")
+@click.option(
+    "--deleted", "view", flag_value=ViewType.DELETED_ONLY, help="Only deleted experiments."
+)
+@click.option("--all", "view", flag_value=ViewType.ALL, help="Deleted experiments too.")
 @pass_invocation
 def list_experiments(call: Invocation, view: int | None) -> None:
     """List experiments, newest first.
@@ -40,13 +42,13 @@ def list_experiments(call: Invocation, view: int | None) -> None:
     JSON: a list of experiments with experiment_id, name, artifact_location, lifecycle_stage, tags,
     creation_time, last_update_time.
     """
-    found = all_experiments(call.open(), view_type=view or ViewType.ACTIVE_ONLY)
+    matches = all_experiments(call.open(), view_type=view or ViewType.ACTIVE_ONLY)
     if call.out.json:
-        call.out.document([_as_json(one) for one in found])
-    elif not found:
+        call.out.document([_as_json(experiment) for experiment in matches])
+    elif not matches:
         call.out.note(NO_EXPERIMENTS if view is None else "No such experiments.")
     else:
-        _draw_table(call.out, found)
+        _draw_table(call.out, matches)
 
 
 @experiments.command(
@@ -62,29 +64,29 @@ def show(call: Invocation, experiment: str) -> None:
     from eventtrack.cli.run_table import draw_runs
 
     store = call.open()
-    found = find_experiment(store, experiment)
+    record = find_experiment(store, experiment)
     if call.out.json:
-        call.out.document(_as_json(found))
+        call.out.document(_as_json(record))
         return
     out = call.out
-    out.line(Styled(text.clean(found.name), "bold"))
-    tags = text.summary(found.tags)
+    out.line(Styled(text.clean(record.name), "bold"))
+    tags = text.summary(record.tags)
     pairs: list[tuple[str, Cell]] = [
-        ("id", Styled(found.experiment_id, "cyan")),
-        ("state", _stage(found)),
-        ("created", text.moment(found.creation_time)),
-        ("updated", text.moment(found.last_update_time)),
-        ("artifacts", text.clean(found.artifact_location)),
+        ("id", Styled(record.experiment_id, "cyan")),
+        ("state", _stage(record)),
+        ("created", text.moment(record.creation_time)),
+        ("updated", text.moment(record.last_update_time)),
+        ("artifacts", text.clean(record.artifact_location)),
     ]
     out.fields([*pairs, ("tags", tags)] if tags else pairs)
-    runs = store.runs.search([found.experiment_id], max_results=10)
+    runs = store.runs.search([record.experiment_id], max_results=10)
     if not runs:
         out.note("No active runs in this experiment.")
         return
     out.title("newest runs")
     draw_runs(out, runs)
     if runs.token is not None:
-        out.note(f"There are more: eventtrack runs list -e {found.experiment_id}")
+        out.note(f"There are more: eventtrack runs list -e {record.experiment_id}")
 
 
 @experiments.command(
@@ -96,14 +98,14 @@ def show(call: Invocation, experiment: str) -> None:
 )
 @click.argument("name")
 @click.option("--tag", "tags", multiple=True, metavar="KEY=VALUE", help="A tag; may be repeated.")
-@click.option("--artifact-location", metavar="URI", help="Where files of its runs are put.")
+@click.option("--artifact-location", metavar="URI", help="The place for files of its runs.")
 @pass_invocation
 def create(
     call: Invocation, name: str, tags: tuple[str, ...], artifact_location: str | None
 ) -> None:
     """Create an experiment.
 
-    Makes the store when there is none.
+    Makes the store if it does not exist.
 
     JSON: the experiment, as in `experiments list`.
     """
@@ -184,7 +186,7 @@ def _stage(experiment: Experiment) -> Cell:
     return Styled(experiment.lifecycle_stage, "green" if active else "red")
 
 
-def _draw_table(out: Output, found: list[Experiment]) -> None:
+def _draw_table(out: Output, experiments: list[Experiment]) -> None:
     columns = [
         Column("id", style="cyan"),
         Column("name", style="bold", width_max=60),
@@ -196,13 +198,13 @@ def _draw_table(out: Output, found: list[Experiment]) -> None:
     time = text.relative_time if out.is_terminal else text.local_time
     rows: list[list[Cell]] = [
         [
-            one.experiment_id,
-            text.clean(one.name),
-            _stage(one),
-            time(one.creation_time),
-            time(one.last_update_time),
-            text.summary(one.tags),
+            experiment.experiment_id,
+            text.clean(experiment.name),
+            _stage(experiment),
+            time(experiment.creation_time),
+            time(experiment.last_update_time),
+            text.summary(experiment.tags),
         ]
-        for one in found
+        for experiment in experiments
     ]
     out.table(columns, rows)

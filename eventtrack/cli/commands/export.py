@@ -1,4 +1,4 @@
-"""`eventtrack export`: runs or metric points as CSV, JSON lines or Parquet."""
+"""`eventtrack export`: runs or metric points as CSV, JSON lines or Parquet, or to a server."""
 
 import os
 import sys
@@ -67,7 +67,7 @@ def export(
     filter_string: str,
     everything: bool,
 ) -> None:
-    """Write runs (a row each) or metrics (a row each point) to a file, or all to a server.
+    """Write runs (a row each) or points of metrics (a row each) to a file, or all to a server.
 
     Columns of runs: run_id, run_name, experiment_id, experiment, status, lifecycle_stage, user_id,
     start_time, end_time, then params.*, metrics.*, tags.*. Columns of metrics: run_id, key, step,
@@ -76,11 +76,11 @@ def export(
     `mlflow URL` brings runs with params, tags, every point, datasets, files and nesting to a server
     that speaks MLflow's REST API. Repeating it adds only what is new.
 
-    JSON: --json is --format jsonl: one row a line, named by the columns; runs keep only the
-    columns they have. Of `mlflow`: a report, as of `eventtrack import`.
+    JSON: --json is --format jsonl: one row a line, an object by column; a run has only the columns
+    with a value. For `mlflow`: a report, as of `eventtrack import`.
     """
     if (what == "mlflow") != (url is not None):
-        raise click.UsageError("A server's URL goes with `mlflow`, and only with that.")
+        raise click.UsageError("A server's URL goes with `mlflow`, and with nothing else.")
     if url is not None:
         if form or output:
             raise click.UsageError("--format and --output are for files.")
@@ -92,7 +92,7 @@ def export(
     store = call.open()
     view = ViewType.ALL if everything else ViewType.ACTIVE_ONLY
     chosen = chosen_experiments(store, experiments, view_type=ViewType.ALL)
-    names = {one.experiment_id: one.name for one in chosen}
+    names = {experiment.experiment_id: experiment.name for experiment in chosen}
 
     def runs() -> Iterator[Run]:
         return all_runs(store, list(names), filter_string, view)
@@ -127,10 +127,11 @@ def _to_server(
     store = call.open()
     view = ViewType.ALL if everything else ViewType.ACTIVE_ONLY
     chosen = chosen_experiments(store, names, view_type=ViewType.ALL)
-    found = list(all_runs(store, [one.experiment_id for one in chosen], filter_string, view))
+    ids = [experiment.experiment_id for experiment in chosen]
+    runs = list(all_runs(store, ids, filter_string, view))
     started = text.now_ms()
     with call.out.progress("exporting") as progress:
-        report = Export(store, server).run(chosen, found, progress)
+        report = Export(store, server).run(chosen, runs, progress)
     server.close()
     if call.out.json:
         call.out.document(report.to_dictionary())
@@ -165,7 +166,7 @@ def _by_suffix(output: Path | None) -> str:
 
 @contextmanager
 def _target(output: Path | None) -> Iterator[IO[bytes]]:
-    """Standard output, or a file that appears under its name only when it is complete."""
+    """Standard output, or a file that appears under its name only once it is complete."""
     if output is None:
         yield sys.stdout.buffer
         sys.stdout.buffer.flush()

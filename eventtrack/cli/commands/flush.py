@@ -1,4 +1,4 @@
-"""`eventtrack flush`: deliver what programs logged for servers while these did not answer."""
+"""`eventtrack flush`: deliver calls that programs logged while a server did not answer."""
 
 import click
 
@@ -18,29 +18,30 @@ from eventtrack.store.location import chosen_uri
     "eventtrack flush --retry --json",
 )
 @click.argument("uri", required=False)
-@click.option("--retry", is_flag=True, help="Send again what a server refused.")
-@click.option("--forget", is_flag=True, help="Drop what a server refused from the list, for good.")
+@click.option("--retry", is_flag=True, help="Send refused calls again.")
+@click.option("--forget", is_flag=True, help="Drop refused calls from the list, for good.")
 @pass_invocation
 def flush(call: Invocation, uri: str | None, retry: bool, forget: bool) -> None:
-    """Deliver what waits on this machine for the server at URI, by default for every server.
+    """Deliver calls that wait on this machine for the server at URI, by default for every server.
 
-    Programs deliver by themselves; this is for what was left when they ended without a server. It
-    also lists the calls that a server refused, with its reasons. The exit code is 0 when all has
-    arrived, 9 when a server does not answer, and 10 when one refused calls.
+    Programs deliver their calls themselves; this command delivers the calls of programs that ended
+    while their server did not answer. It also lists refused calls with the server's reasons. The
+    exit code is 0 when all has arrived, 9 when a server does not answer, and 10 when a server
+    refused calls.
 
     JSON: a list of objects with url, folder, delivered and waiting (counts of calls), error, and
     refused: objects with number, position, run_id, kind, label, error and at_ms.
     """
     import logging
 
-    # What a program would be told while it goes on stands in the report.
+    # The report says all that the log would tell a running program.
     logging.getLogger("eventtrack").setLevel(logging.ERROR)
     if uri is not None:
         addresses = [address_of(uri)]
     else:
         chosen = chosen_uri()
         addresses = waiting_servers(chosen if is_server_uri(chosen) else None)
-    reports = [flush_outbox(one, retry=retry, forget=forget) for one in addresses]
+    reports = [flush_outbox(address, retry=retry, forget=forget) for address in addresses]
     if call.out.json:
         call.out.document([report.to_dictionary() for report in reports])
     else:
@@ -63,6 +64,6 @@ def _show(call: Invocation, report: FlushReport) -> None:
     if report.error:
         for line in report.error.split("\n"):
             call.out.wrapped(Styled(f"  {text.clean(line)}", "red"))
-    for one in report.refused:
-        what = text.clean(f"{one.kind} {one.label}".strip())
-        call.out.wrapped(f"  run {one.run_id}  {what}: {text.clean(one.error)}")
+    for refusal in report.refused:
+        what = text.clean(f"{refusal.kind} {refusal.label}".strip())
+        call.out.wrapped(f"  run {refusal.run_id}  {what}: {text.clean(refusal.error)}")

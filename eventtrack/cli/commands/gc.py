@@ -14,7 +14,7 @@ from eventtrack.cli.tables import Column
 if TYPE_CHECKING:
     from eventtrack.store.garbage import Deleted, Found, Freed
 
-# As `mlflow gc` writes them, and weeks.
+# The ages of `mlflow gc`, and weeks.
 _AGE = re.compile(r"(?:(\d+)w)?(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
 _UNITS_MS = (604_800_000, 86_400_000, 3_600_000, 60_000, 1000)
 _SHOWN_MAX = 20
@@ -23,10 +23,10 @@ _NOUNS = {"registered": "registered model", "model": "logged model"}
 
 def _age(context: click.Context, parameter: click.Parameter, value: str | None) -> int:
     """An age such as `30d` or `1d12h` in milliseconds."""
-    found = _AGE.fullmatch(value or "")
-    if value is not None and (not value or found is None):
+    match = _AGE.fullmatch(value or "")
+    if value is not None and (not value or match is None):
         raise click.BadParameter("write an age as 30d, 12h or 1d12h30m")
-    parts = found.groups() if found is not None else ()
+    parts = match.groups() if match is not None else ()
     return sum(int(part or 0) * unit for part, unit in zip(parts, _UNITS_MS, strict=False))
 
 
@@ -41,7 +41,7 @@ def _age(context: click.Context, parameter: click.Parameter, value: str | None) 
     metavar="AGE",
     default=None,
     callback=_age,
-    help="Only what was deleted that long ago, for example 30d or 12h.",
+    help="Only things deleted at least that long ago, for example 30d or 12h.",
 )
 @click.option("--run", "runs", multiple=True, type=RUN, help="Only this run; may be repeated.")
 @click.option(
@@ -49,7 +49,7 @@ def _age(context: click.Context, parameter: click.Parameter, value: str | None) 
     "experiments",
     multiple=True,
     type=EXPERIMENT,
-    help="Only this experiment, and what is in it; may be repeated.",
+    help="Only this experiment and its contents; may be repeated.",
 )
 @click.option("--dry-run", is_flag=True, help="Show what would go, and erase nothing.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
@@ -64,33 +64,33 @@ def gc(
 ) -> None:
     """Erase what was deleted, for good; it cannot be restored afterwards.
 
-    Runs, experiments with all that is in them, logged and registered models, traces: their contents
-    are erased as `eventtrack redact` does it, here and on other machines when they sync, and so are
-    files that nothing else names. What a version of a registered model needs stays, and so does an
-    experiment in which something stays. Children of an erased run stay too. Other processes that
-    have the store open should be ended first.
+    Erases deleted runs, experiments with their contents, logged and registered models, and traces,
+    as `eventtrack redact` does: here, and on other machines when they sync. Files that nothing else
+    names are erased too. Everything that a version of a registered model needs stays, and so does
+    an experiment in which something stays. Children of an erased run stay too. End other processes
+    that have the store open first.
 
     JSON: an object with garbage (a list of objects with kind, id, name, deleted_ms, children, bytes
     and elsewhere), kept (a list of objects with kind, id, name and reason), erased (a boolean),
     envelopes, payload_bytes, files and file_bytes (numbers: what was freed).
     """
     store = call.open()
-    only = [f"run/{find_run(store, one).info.run_id}" for one in runs]
-    only += [f"experiment/{find_experiment(store, one).experiment_id}" for one in experiments]
-    found = store.garbage.find(older_than_ms=older_than, only=only or None)
+    only = [f"run/{find_run(store, typed).info.run_id}" for typed in runs]
+    only += [f"experiment/{find_experiment(store, typed).experiment_id}" for typed in experiments]
+    finding = store.garbage.find(older_than_ms=older_than, only=only or None)
     if not call.out.json:
-        _preview(call, found)
+        _preview(call, finding)
     freed: Freed | None = None
-    if found.garbage and not dry_run:
+    if finding.garbage and not dry_run:
         if not yes:
-            question = f"Erase {_counted(found.garbage)} for good?"
+            question = f"Erase {_counted(finding.garbage)} for good?"
             click.confirm(question, abort=True, err=True)
-        freed = store.garbage.erase(found.garbage)
-    _report(call, found, freed)
+        freed = store.garbage.erase(finding.garbage)
+    _report(call, finding, freed)
 
 
-def _preview(call: Invocation, found: "Found") -> None:
-    if not found.garbage:
+def _preview(call: Invocation, finding: "Found") -> None:
+    if not finding.garbage:
         call.out.note("Nothing that was deleted is to be erased.")
     else:
         columns = [
@@ -102,18 +102,18 @@ def _preview(call: Invocation, found: "Found") -> None:
         ]
         rows = [
             [
-                _NOUNS.get(one.kind, one.kind),
-                text.short_id(one.id),
-                text.clean(one.name),
-                text.moment(one.deleted_ms),
-                text.size(one.bytes),
+                _NOUNS.get(item.kind, item.kind),
+                text.short_id(item.id),
+                text.clean(item.name),
+                text.moment(item.deleted_ms),
+                text.size(item.bytes),
             ]
-            for one in found.garbage[:_SHOWN_MAX]
+            for item in finding.garbage[:_SHOWN_MAX]
         ]
         call.out.table(columns, rows)
-        if len(found.garbage) > _SHOWN_MAX:
-            call.out.note(f"and {len(found.garbage) - _SHOWN_MAX} more")
-    for item in found.garbage:
+        if len(finding.garbage) > _SHOWN_MAX:
+            call.out.note(f"and {len(finding.garbage) - _SHOWN_MAX} more")
+    for item in finding.garbage:
         if item.children:
             children = text.count(item.children, "run")
             call.out.note(f"run {text.short_id(item.id)} is the parent of {children}: those stay")
@@ -123,21 +123,21 @@ def _preview(call: Invocation, found: "Found") -> None:
                 f"{item.kind} {text.short_id(item.id)} has {elsewhere} in an artifact location "
                 "outside of the store: delete those there"
             )
-    for kept in found.kept:
+    for kept in finding.kept:
         noun = _NOUNS.get(kept.kind, kept.kind)
         call.out.note(f"{noun} {text.short_id(kept.id)} stays: {text.clean(kept.reason)}")
 
 
-def _report(call: Invocation, found: "Found", freed: "Freed | None") -> None:
+def _report(call: Invocation, finding: "Found", freed: "Freed | None") -> None:
     if call.out.json:
         numbers = {} if freed is None else freed.to_dictionary()
         numbers.pop("erased", None)
         fallback = dict.fromkeys(("envelopes", "payload_bytes", "files", "file_bytes"), 0)
-        garbage = found.garbage if freed is None else freed.erased
+        garbage = finding.garbage if freed is None else freed.erased
         call.out.document(
             {
-                "garbage": [one.to_dictionary() for one in garbage],
-                "kept": [one.to_dictionary() for one in found.kept],
+                "garbage": [item.to_dictionary() for item in garbage],
+                "kept": [item.to_dictionary() for item in finding.kept],
                 "erased": freed is not None,
                 **fallback,
                 **numbers,
@@ -152,5 +152,5 @@ def _report(call: Invocation, found: "Found", freed: "Freed | None") -> None:
 
 
 def _counted(garbage: "list[Deleted]") -> str:
-    kinds = Counter(_NOUNS.get(one.kind, one.kind) for one in garbage)
+    kinds = Counter(_NOUNS.get(item.kind, item.kind) for item in garbage)
     return ", ".join(text.count(amount, noun) for noun, amount in kinds.items())

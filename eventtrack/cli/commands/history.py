@@ -1,4 +1,4 @@
-"""`eventtrack diff`, `blame` and `undo`: what changed, who did it, and the way back."""
+"""`eventtrack diff`, `blame` and `undo`: changes, their authors, and the way back."""
 
 from collections.abc import Callable
 from itertools import groupby
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from eventtrack.store.blame import BlameLine
     from eventtrack.store.facts import Change
 
-# Tags that surfaces set by themselves: rarely what one looks for.
+# Tags that surfaces set by themselves: people rarely look for them.
 _TRACKER_TAGS = "tag.mlflow."
 _SIGNS = {"added": ("+", "green"), "removed": ("-", "red"), "changed": ("~", "yellow")}
 
@@ -37,12 +37,12 @@ _SIGNS = {"added": ("+", "green"), "removed": ("-", "red"), "changed": ("~", "ye
 def diff(call: Invocation, older: str, newer: str) -> None:
     """Show what differs between two moments of the store, or between two runs.
 
-    A moment is a position of the log, an ISO time (local unless it names a zone), or `now`; what
-    is no moment is a run. A prefix settles it: run/3f2a.
+    A moment is a position of the log, an ISO time (local unless it names a zone), or `now`; any
+    other argument is a run. A prefix settles it: run/3f2a.
 
-    A time means what was recorded by then, by the clock of whoever recorded it; a position, what
-    had arrived here. Between moments each change names the event that made it, who recorded it,
-    when, and when that arrived here if it was recorded elsewhere.
+    A time covers all events recorded by then, by the clocks of their writers; a position covers
+    all events that had arrived here. Between moments each change names its event, who recorded the
+    event, when, and when the event arrived here if it was recorded elsewhere.
 
     JSON: a list of changes with kind (added, removed, changed), subject, fact, before, after, and
     address, recorded_ms, arrived_ms, recorded_here and session (null between runs).
@@ -53,7 +53,7 @@ def diff(call: Invocation, older: str, newer: str) -> None:
         with call.out.progress("folding") as progress:
             changes = store.history.diff(older, newer, progress)
     else:
-        runs = [find_run(store, one).info.run_id for one in (older, newer)]
+        runs = [find_run(store, typed).info.run_id for typed in (older, newer)]
         changes = store.history.diff_runs(*runs)
         subject = " → ".join(map(text.short_id, runs))
     if call.out.json:
@@ -75,19 +75,19 @@ def diff(call: Invocation, older: str, newer: str) -> None:
 @click.argument("key", required=False)
 @pass_invocation
 def blame(call: Invocation, subject: str, key: str | None) -> None:
-    """Show who set each fact of a run or of something else, when, and with which program.
+    """Show who set each fact of a run or another subject, when, and with which program.
 
     SUBJECT is a run, experiment/NAME, a registered model (models:/NAME), one of its versions
     (models:/NAME/3, models:/NAME@alias), a logged model (model/m-...) or trace/ID. A registered
     model has the facts of its versions as version.3.stage.
 
     KEY is a fact as the first column shows it (param.lr, tag.stage, status), or its last part.
-    Without it the tracker's own tags and all but the newest point of each metric are left out;
-    JSON has everything.
+    Without KEY the list leaves out the tracker's own tags and all but the newest point of each
+    metric; JSON has everything.
 
-    JSON: a list of facts with fact, before, after, address, recorded_ms (there), arrived_ms (here;
-    null for what was recorded here, and where it is not known), recorded_here, and session (an
-    object, or null when it is not known).
+    JSON: a list of facts with fact, before, after, address, recorded_ms, arrived_ms (null if
+    the event was recorded here or its arrival is not known), recorded_here, and session (an
+    object, or null if it is not known).
     """
     store = call.open()
     name = find_subject(store, subject)
@@ -114,8 +114,8 @@ def blame(call: Invocation, subject: str, key: str | None) -> None:
 def undo(call: Invocation, address: str, yes: bool) -> None:
     """Append the inverse of an event: the tag's old value, a restore for a delete.
 
-    Nothing is taken out of the log: it keeps the event and its inverse. Not everything can be
-    undone, and the error says why.
+    The log keeps both the event and its inverse. Some events cannot be undone; the error says
+    why.
 
     JSON: a list of the events appended, as in `log` (needs --yes).
     """
@@ -145,14 +145,14 @@ def undo(call: Invocation, address: str, yes: bool) -> None:
 
 def _draw_changes(out: Output, changes: list["Change"], title: str | None) -> None:
     """Draw the changes under their subjects; `title` stands for the subject of two runs."""
-    told = [change for change in changes if not change.fact.startswith(_TRACKER_TAGS)]
-    width = max((text.cell_width(text.clean(change.fact)) for change in told), default=0)
-    for place, (subject, group) in enumerate(groupby(told, key=attrgetter("subject"))):
+    shown = [change for change in changes if not change.fact.startswith(_TRACKER_TAGS)]
+    width = max((text.cell_width(text.clean(change.fact)) for change in shown), default=0)
+    for place, (subject, group) in enumerate(groupby(shown, key=attrgetter("subject"))):
         if place:
             out.line("")
         below = list(group)
-        # Every run and experiment has a lifecycle, so it is added only with the thing itself.
-        born = any(one.kind == "added" and one.fact == "lifecycle" for one in below)
+        # Every run and experiment has a lifecycle: it is added when the run or experiment is.
+        born = any(change.kind == "added" and change.fact == "lifecycle" for change in below)
         name = title or short_stream(subject)
         out.line(Styled(text.clean(name), "bold"), Styled("  new" if born else "", "green"))
         for change in below:
@@ -160,13 +160,13 @@ def _draw_changes(out: Output, changes: list["Change"], title: str | None) -> No
             fact = text.pad(text.clean(change.fact), min(width, 40))
             author = Styled(f"  {_author(out, change)}" if change.address else "", "dim")
             out.line(Styled(f"  {sign} {fact}  ", style), *_before_and_after(change), author)
-    if len(told) < len(changes):
-        hidden = text.count(len(changes) - len(told), "change")
+    if len(shown) < len(changes):
+        hidden = text.count(len(changes) - len(shown), "change")
         out.note(f"{hidden} of the tracker's own tags left out; --json has them")
 
 
 def _author(out: Output, change: "Change") -> str:
-    """Who made a change and when: `ada@ship train.py, 2 h ago (arrived 5 min ago), 41.0`."""
+    """The author and time of a change: `ada@ship train.py, 2 h ago (arrived 5 min ago), 41.0`."""
     time = text.relative_time if out.is_terminal else text.local_time
     when = time(change.recorded_ms) if change.recorded_ms is not None else "?"
     arrived = ""
@@ -194,7 +194,7 @@ def _of_key(lines: list["BlameLine"], key: str | None) -> list["BlameLine"]:
 
 
 def _telling(lines: list["BlameLine"]) -> list["BlameLine"]:
-    """Without the tracker's own tags, and of each metric only the newest point."""
+    """The lines without the tracker's own tags, and with only the newest point of each metric."""
     newest = {line.fact: line for line in lines if line.fact.startswith("metric.")}
     return [
         line

@@ -28,18 +28,18 @@ _POINTS_SHOWN = 3
     ),
 )
 def imports() -> None:
-    """Bring in histories of other trackers; what this store has already is left alone.
+    """Bring in histories of other trackers; all that this store already has stays as it is.
 
-    An import may be repeated at any time: it adds what is new in the source, and nothing else. One
-    that was interrupted goes on when it is repeated. Nothing of the source is changed. Runs are
-    tagged with where they came from, and the log says who imported them.
+    An import may be repeated at any time: it adds what is new in the source, and nothing else. An
+    interrupted import continues when it is repeated. The source is never changed. Runs get tags
+    that name their source, and the log says who imported them.
 
     The exit code is 0 only when the store has everything of the source. It is 8 when something in
-    the source was damaged, and 3 when something could not be read, has no place here, or when there
-    was nothing to take; all the rest was taken.
+    the source was damaged, and 3 when something could not be read or has no place here, or the
+    source was empty; all the rest was taken.
 
     JSON: an object with source, runs_seen, taken (experiments, runs, params, tags, points, inputs,
-    files, models: how many were new; updates of runs that were here), experiments (source_id,
+    files, models: counts of new ones; updates of runs that were here), experiments (source_id,
     experiment_id, name), damage (file, offset, place, problem), damage_count, unreadable (what,
     reason), unreadable_count, renamed, notes, kept, kept_count, not_taken, not_taken_places.
     """
@@ -210,7 +210,7 @@ def csv(
     with status, params.*, tags.* or metrics.* are runs. In all other rows each number is a metric,
     at the row's step (step, global_step, iteration, epoch, in any spelling; else the row's number)
     and its time (timestamp, wall_time, time, date: a date, or seconds to nanoseconds since 1970).
-    A folder stands for all .csv and .tsv files below it.
+    A folder means all .csv and .tsv files below it.
 
     JSON: the report, as `eventtrack import --help` says. With --dry-run: files (file, read_as,
     rows, columns: how each is taken), runs (name, experiment, status, start_time, params, tags,
@@ -253,9 +253,9 @@ def jsonl(
     *,
     dry_run: bool,
 ) -> None:
-    """Import JSON: an object on each line, or in any other way; names and rows as of `import csv`.
+    """Import JSON: an object on each line or otherwise laid out; names and rows as of `import csv`.
 
-    A folder stands for all .jsonl, .ndjson and .json files below it.
+    A folder means all .jsonl, .ndjson and .json files below it.
 
     JSON: the report, as `eventtrack import --help` says; with --dry-run as of `import csv`.
     """
@@ -273,7 +273,7 @@ def _import(call: Invocation, source_of: Callable[[], "Source"], *, dry_run: boo
     from eventtrack.store.intake import IMPORT_SOURCE
     from eventtrack.transfer.importer import import_histories, opened
 
-    source = opened(source_of)  # before a store is made: there may be nothing to import
+    source = opened(source_of)  # before the store is made: the source may not exist
     if dry_run:
         _preview(call, source)
         return
@@ -290,7 +290,7 @@ def _import(call: Invocation, source_of: Callable[[], "Source"], *, dry_run: boo
 
 
 def _preview(call: Invocation, source: "Source") -> None:
-    """Show what would be taken; the exit code is that of the import as far as it is known."""
+    """Show what an import would take, and exit with its code as far as it is known."""
     seen, report = source.preview(_POINTS_SHOWN), source.report.to_dictionary()
     problems = ("damage", "damage_count", "unreadable", "unreadable_count", "notes", "not_taken")
     if call.out.json:

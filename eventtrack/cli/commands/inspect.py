@@ -1,4 +1,4 @@
-"""`eventtrack inspect`: all about whatever the argument names."""
+"""`eventtrack inspect`: all about the thing that the argument names."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -38,9 +38,9 @@ def inspect(call: Invocation, thing: str) -> None:
 
     THING is an event's address (12.0, or 12 for all events of one envelope), a run or a session
     (id, unique prefix; a run's name), or an experiment (id or name), tried in this order. A prefix
-    settles it: event/12, run/3f2a, session/9c41, experiment/iris. A feed, all that one replica
-    wrote, is named by feed/ and a unique prefix of the replica's id: where two copies of a store
-    wrote under it, the ends are shown.
+    settles it: event/12, run/3f2a, session/9c41, experiment/iris. A feed holds all events that a
+    replica wrote: name it by feed/ and a unique prefix of the replica's id. If two copies of a
+    store wrote under that id, both ends are shown.
 
     JSON: an object with kind (events, run, session, experiment or feed) and, under that name, the
     thing itself; a run and an experiment also have events: its stream, in log order. A feed has
@@ -57,12 +57,12 @@ def inspect(call: Invocation, thing: str) -> None:
         find, show = _KINDS[kind]
         show(call, store, find(store, name))
     else:
-        found, show = _find_first(store, name)
-        show(call, store, found)
+        named, show = _find_first(store, name)
+        show(call, store, named)
 
 
 def _split(store: "Store", thing: str) -> tuple[str | None, str]:
-    """What the argument says it names, None when it may be several things; and the bare name."""
+    """The kind that the argument names (None if several are possible) and the bare name."""
     family, separator, name = thing.partition("/")
     if separator and family in {"event", "feed", *_KINDS}:
         return family, name
@@ -72,10 +72,10 @@ def _split(store: "Store", thing: str) -> tuple[str | None, str]:
 
 
 def _find_first(store: "Store", name: str) -> tuple[Any, "Show"]:
-    """The first kind of thing that has the name, and how it is shown.
+    """The first thing with that name, in the order of `_KINDS`, and the function that shows it.
 
     Raises:
-        NotFoundError: Nothing of any kind has it.
+        NotFoundError: Nothing of any kind has the name.
     """
     for find, show in _KINDS.values():
         try:
@@ -91,7 +91,7 @@ def _find_first(store: "Store", name: str) -> tuple[Any, "Show"]:
 def _inspect_events(call: Invocation, store: "Store", address: str) -> None:
     events = store.events.get(address)
     if call.out.json:
-        call.out.document({"kind": "events", "events": [one.to_dictionary() for one in events]})
+        call.out.document({"kind": "events", "events": [event.to_dictionary() for event in events]})
         return
     for index, event in enumerate(events):
         if index:
@@ -128,12 +128,15 @@ def _draw_event(call: Invocation, store: "Store", event: "EventRecord") -> None:
     if event.body:
         out.title("body")
         out.fields(
-            [(text.clean(str(key)), text.value(fact(key, one))) for key, one in event.body.items()]
+            [
+                (text.clean(str(key)), text.value(fact(key, value)))
+                for key, value in event.body.items()
+            ]
         )
 
 
 def _place(store: "Store", event: "EventRecord") -> str:
-    """The event's name in the whole world, and whether another envelope has it too."""
+    """The event's globally unique name, and positions of other envelopes with the same name."""
     positions = store.replication.log.locate_all(bytes.fromhex(event.replica), event.index)
     others = [str(position) for position in positions if position != event.position]
     also = f", as position {', '.join(others)}: it forked" if others else ""
@@ -151,12 +154,12 @@ def _inspect_feed(call: Invocation, store: "Store", name: str) -> None:
     forks = [fork for fork in store.feeds.forks() if fork.replica in replicas]
     if call.out.json:
         ends = [
-            {"feed": one.feed, "size": one.size, "root": one.root, "first": one.first}
-            for one in feeds
+            {"feed": feed.feed, "size": feed.size, "root": feed.root, "first": feed.first}
+            for feed in feeds
         ]
         own = any(feed.own for feed in feeds)
-        told = {"replica": feeds[0].replica, "own": own, "ends": ends, "forks": forks}
-        call.out.document({"kind": "feed", "feed": told})
+        described = {"replica": feeds[0].replica, "own": own, "ends": ends, "forks": forks}
+        call.out.document({"kind": "feed", "feed": described})
         return
     call.out.line(Styled(f"feed {feeds[0].replica}", "bold"))
     for feed in feeds:
@@ -177,7 +180,7 @@ def _inspect_run(call: Invocation, store: "Store", run: Run) -> None:
     events = store.history.timeline(run.info.run_id)
     if call.out.json:
         call.out.document(
-            {"kind": "run", "run": run, "events": [one.to_dictionary() for one in events]}
+            {"kind": "run", "run": run, "events": [event.to_dictionary() for event in events]}
         )
         return
     draw_run(call.out, store, run)
@@ -188,12 +191,14 @@ def _inspect_experiment(call: Invocation, store: "Store", experiment: Experiment
     stream = f"experiment/{experiment.experiment_id}"
     events = list(store.events.read(0, stream=stream))
     if call.out.json:
-        rows = [one.to_dictionary() for one in events]
+        rows = [event.to_dictionary() for event in events]
         call.out.document({"kind": "experiment", "experiment": experiment, "events": rows})
         return
     out = call.out
     out.line(Styled(text.clean(experiment.name), "bold"))
-    out.fields([(name, text.value(one)) for name, one in experiment if name != "name" and one])
+    out.fields(
+        [(name, text.value(value)) for name, value in experiment if name != "name" and value]
+    )
     _draw_timeline(call, store, events, f"eventtrack log --stream {stream}")
 
 
@@ -213,17 +218,17 @@ def _inspect_session(call: Invocation, store: "Store", session: "Session") -> No
 def _draw_timeline(
     call: Invocation, store: "Store", events: list["EventRecord"], everything: str
 ) -> None:
-    """The stream's events, metric points counted instead of listed."""
+    """Draw the events of a stream; metric points are counted, not listed."""
     quiet = ("run.metric_logged", "run.metrics_logged")
-    told = [event for event in events if event.type not in quiet]
+    listed = [event for event in events if event.type not in quiet]
     call.out.title("timeline")
-    width = max((len(event.address) for event in told), default=0)
-    for event in told[:_TIMELINE_SHOWN_MAX]:
+    width = max((len(event.address) for event in listed), default=0)
+    for event in listed[:_TIMELINE_SHOWN_MAX]:
         parts = event_parts(
             event, address_width=width, with_stream=False, brief=call.out.is_terminal
         )
         call.out.line(*parts)
-    rest = len(events) - len(told[:_TIMELINE_SHOWN_MAX])
+    rest = len(events) - len(listed[:_TIMELINE_SHOWN_MAX])
     if rest:
         call.out.note(f"and {text.count(rest, 'more event')}: {everything}")
 
@@ -237,7 +242,7 @@ def _session(store: "Store", session_id: str) -> "Session | None":
 
 Find = Callable[["Store", str], Any]
 Show = Callable[[Invocation, "Store", Any], None]
-# In the order in which a bare name is tried.
+# A bare name is tried in this order.
 _KINDS: dict[str, tuple[Find, Show]] = {
     "run": (find_run, _inspect_run),
     "session": (find_session, _inspect_session),

@@ -30,8 +30,10 @@ _TERMINAL_LIMIT = 50
 @click.option("--stream", metavar="STREAM", help="Only this stream, such as run/ID.")
 @click.option("--type", "types", multiple=True, metavar="TYPE", help="Only this type; * matches.")
 @click.option("--run", type=RUN, help="Only this run's stream.")
-@click.option("--session", metavar="SESSION", help="Only what this session recorded.")
-@click.option("--after", type=click.IntRange(0), metavar="POSITION", help="Start behind it.")
+@click.option("--session", metavar="SESSION", help="Only events that this session recorded.")
+@click.option(
+    "--after", type=click.IntRange(0), metavar="POSITION", help="Start behind this position."
+)
 @click.option(
     "-n",
     "--limit",
@@ -54,10 +56,10 @@ def log(
     """Print the log's events, oldest first: address, time recorded, type, stream, content.
 
     JSON: one event a line, with address, position, offset, type, version, stream, recorded_ms,
-    body, replica, index, session, cause, known, arrived_ms (null for what was recorded_here, and
-    where it is not known), recorded_here, effective (the time by which it counts: recorded, unless
-    it was decided after an event whose time lies ahead) and skipped (why an envelope that is
-    damaged or malformed has no effect; null for all others).
+    body, replica, index, session, cause, known, arrived_ms (null if recorded_here or not known),
+    recorded_here, effective (the time that counts: recorded, unless the event was decided after an
+    event whose time lies ahead) and skipped (why a damaged or malformed envelope has no effect;
+    null for all others).
     """
     store = call.open()
     if run is not None:
@@ -71,8 +73,8 @@ def log(
     head = store.events.head()
 
     def read(start: int) -> Iterator["EventRecord"]:
-        found = store.events.read(start, stream=stream, types=exact, session=session)
-        return filter(wanted, found)
+        events = store.events.read(start, stream=stream, types=exact, session=session)
+        return filter(wanted, events)
 
     filtered = bool(stream or types or session)
     shown = 0
@@ -97,7 +99,7 @@ def _page(
     *,
     filtered: bool,
 ) -> Iterable["EventRecord"]:
-    """The first `limit` events behind `after`, or the newest ones when there is no `after`."""
+    """The first `limit` events behind `after`; without `after` the newest `limit` events."""
     if after is not None:
         return islice(read(after), limit or None)
     if not limit:
@@ -127,7 +129,7 @@ def _filter(
         return (
             (stream is None or event.stream == stream)
             and (session is None or event.session == session)
-            and (not types or any(fnmatch.fnmatchcase(event.type, one) for one in types))
+            and (not types or any(fnmatch.fnmatchcase(event.type, pattern) for pattern in types))
         )
 
     return wanted

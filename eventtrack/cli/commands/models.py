@@ -1,4 +1,4 @@
-"""`eventtrack models`: the registered models, their versions, and what happened to them."""
+"""`eventtrack models`: registered models, their versions, and their history."""
 
 import click
 
@@ -20,25 +20,25 @@ def models() -> None:
 @models.command("list", epilog=examples("eventtrack models list", "eventtrack models list --json"))
 @pass_invocation
 def list_models(call: Invocation) -> None:
-    """List registered models by name; prompts are not among them.
+    """List registered models by name, without prompts.
 
     JSON: a list of models with name, registered_id, creation_timestamp, last_updated_timestamp,
     description, tags, aliases, latest_versions.
     """
-    found = list(call.open().registry.search(max_results=1000))
+    registered = list(call.open().registry.search(max_results=1000))
     if call.out.json:
-        call.out.document(found)
-    elif not found:
+        call.out.document(registered)
+    elif not registered:
         call.out.note("No registered models yet: mlflow.register_model() makes one.")
     else:
         columns = [Column("name", style="bold"), Column("latest"), Column("aliases")]
         rows: list[list[Cell]] = [
             [
-                text.clean(one.name),
-                str(max((version.version for version in one.latest_versions), default="-")),
-                ", ".join(f"{alias}={of}" for alias, of in sorted(one.aliases.items())),
+                text.clean(model.name),
+                str(max((version.version for version in model.latest_versions), default="-")),
+                ", ".join(f"{alias}={of}" for alias, of in sorted(model.aliases.items())),
             ]
-            for one in found
+            for model in registered
         ]
         call.out.table(columns, rows)
 
@@ -54,9 +54,9 @@ def show(call: Invocation, name: str) -> None:
     JSON: a list of versions with name, version, version_id, given, current_stage, source, location,
     run_id, model_id, tags, aliases and more.
     """
-    found = call.open().registry.versions(name)
+    versions = call.open().registry.versions(name)
     if call.out.json:
-        call.out.document(found)
+        call.out.document(versions)
         return
     columns = [
         Column("version", style="bold"),
@@ -66,12 +66,12 @@ def show(call: Invocation, name: str) -> None:
     ]
     rows: list[list[Cell]] = [
         [
-            str(one.version),
-            one.current_stage,
-            Styled(", ".join(one.aliases), "cyan"),
-            text.clean(one.source),
+            str(version.version),
+            version.current_stage,
+            Styled(", ".join(version.aliases), "cyan"),
+            text.clean(version.source),
         ]
-        for one in found
+        for version in versions
     ]
     call.out.table(columns, rows)
 
@@ -90,7 +90,7 @@ def history(call: Invocation, name: str) -> None:
     store = call.open()
     events = list(store.events.read(stream=store.registry.stream(name)))
     if call.out.json:
-        call.out.document([one.to_dictionary() for one in events])
+        call.out.document([event.to_dictionary() for event in events])
         return
     for event in events:
         print_event(call.out, event)

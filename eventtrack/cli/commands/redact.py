@@ -27,7 +27,7 @@ _SHOWN_MAX = 10
 )
 @click.argument("target", required=False)
 @click.option("--artifact", metavar="PATH", help="Only this file of the run.")
-@click.option("--reason", help="Why; it stays on record.")
+@click.option("--reason", help="The reason; it stays on record.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.option("--finish", is_flag=True, help="Finish redactions that were interrupted.")
 @pass_invocation
@@ -41,11 +41,11 @@ def redact(
 ) -> None:
     """Erase a run, an event or a file for good; it cannot be undone.
 
-    TARGET is a run, or the address of an event: the whole envelope goes in which it was recorded.
+    TARGET is a run, or the address of an event: the whole envelope with that event is erased.
     The contents are erased here, in the views and in the bytes of the files, and on other machines
-    when they sync. What stays is the record of this act, and headers without contents, so that
-    proofs still hold. Other processes that have the store open should be ended first: what
-    they hold in memory, and in their journals, is theirs until then.
+    when they sync. The record of the redaction and headers without contents stay, so that proofs
+    still hold. End other processes that have the store open first: they keep contents in memory
+    and in their journals until then.
 
     JSON: an object with redacted (a number of envelopes) and files (a number).
     """
@@ -74,7 +74,7 @@ def _find(store: "Store", target: str) -> "list[Envelope]":
     if _ADDRESS.fullmatch(target):
         envelope = store.feeds.at(int(target.partition(".")[0]))
         if not envelope.payload:
-            return [envelope]  # it was damaged here, or left out: there is no event to look at
+            return [envelope]  # damaged, or left out by a sync: no event can be read
         return [store.feeds.at(store.events.get(target)[0].position)]
     return store.feeds.of_stream(f"run/{find_run(store, target).info.run_id}")
 

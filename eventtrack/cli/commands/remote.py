@@ -21,19 +21,19 @@ def remote() -> None:
 def list_remotes(call: Invocation) -> None:
     """List the remotes of this store.
 
-    JSON: a list of objects with name, url and wanted: the experiments and runs that are pulled, all
-    where none is named.
+    JSON: a list of objects with name, url and wanted: the experiments and runs that are pulled; all
+    if it names none.
     """
     from eventtrack.sync import Remotes
 
-    found = Remotes(call.open().replication).list()
+    remotes = Remotes(call.open().replication).list()
     if call.out.json:
-        call.out.document([one.to_dictionary() for one in found])
-    elif not found:
+        call.out.document([address.to_dictionary() for address in remotes])
+    elif not remotes:
         call.out.note("No remotes. `eventtrack remote add origin URL` names one.")
     else:
         columns = [Column("name"), Column("url", width_max=200)]
-        call.out.table(columns, [[one.name, text.clean(one.url)] for one in found])
+        call.out.table(columns, [[address.name, text.clean(address.url)] for address in remotes])
 
 
 @remote.command(
@@ -48,7 +48,7 @@ def list_remotes(call: Invocation) -> None:
 @click.argument("url")
 @pass_invocation
 def add(call: Invocation, name: str, url: str) -> None:
-    r"""Remember a remote under a name. Nothing is exchanged yet, and it need not be there.
+    r"""Remember a remote under a name. Nothing is exchanged yet; the remote need not exist.
 
     \b
     URLs:

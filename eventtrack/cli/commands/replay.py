@@ -35,13 +35,13 @@ _DAMAGE_SHOWN_MAX = 20
 def replay(call: Invocation, moment: str | None, rebuild: bool, verify: bool) -> None:
     """Fold the log again: up to a moment, to rebuild the views, or to verify them.
 
-    A moment is a position of the log (what had arrived here), an ISO time (local unless it names a
-    zone: what had been recorded by then, by the clock of whoever recorded it, whenever it arrived),
-    or `now`. The exit code is 8 when --verify finds a difference, and when --verify or --rebuild
-    meets an envelope that is damaged: it is named, and folded without.
+    A moment is a position of the log, an ISO time (local unless it names a zone), or `now`. A
+    position covers all events that had arrived here. A time covers all events recorded by then, by
+    the clocks of their writers, whenever they arrived. The exit code is 8 when --verify finds a
+    difference, and when --verify or --rebuild meets a damaged envelope: it is named and left out.
 
-    JSON: --at: an object with position, digest, experiments and runs (50,000 at most) as they were
-    then. --rebuild: an object with digest and skipped. --verify: an object with equal, live and
+    JSON: --at: an object with position, digest, experiments and runs (50,000 at most) at that
+    moment. --rebuild: an object with digest and skipped. --verify: an object with equal, live and
     rebuilt (digests), skipped and damage (texts). skipped are envelopes without an effect, as of
     `eventtrack check`.
     """
@@ -68,7 +68,7 @@ def _show_at(call: Invocation, moment: str) -> None:
 
 def _print_json(call: Invocation, then: "Snapshot") -> None:
     experiments = then.experiments.search(view_type=ViewType.ALL, max_results=50_000)
-    ids = [one.experiment_id for one in experiments]
+    ids = [experiment.experiment_id for experiment in experiments]
     runs = then.runs.search(ids, view_type=ViewType.ALL, max_results=50_000) if ids else []
     call.out.document(
         {
@@ -85,18 +85,18 @@ def _draw(call: Invocation, then: "Snapshot") -> None:
     out.fields([("position", Styled(f"{then.position:,}", "cyan"))])
     experiments = then.experiments.search(view_type=ViewType.ACTIVE_ONLY, max_results=50_000)
     empty = []
-    for one in experiments:
-        # A tree needs every run; of many, only the newest are looked at.
-        newest = then.runs.search([one.experiment_id], max_results=_RUNS_SHOWN_MAX)
+    for experiment in experiments:
+        # A tree needs every run; if there are too many, show the newest as a list.
+        newest = then.runs.search([experiment.experiment_id], max_results=_RUNS_SHOWN_MAX)
         if not newest:
-            empty.append(text.clean(one.name))
+            empty.append(text.clean(experiment.name))
             continue
-        out.title(text.clean(one.name))
+        out.title(text.clean(experiment.name))
         if newest.token:
             draw_runs(out, newest)
             out.note(f"the newest {_RUNS_SHOWN_MAX} runs; all with --json")
         else:
-            rows = then.runs.tree(one.experiment_id)
+            rows = then.runs.tree(experiment.experiment_id)
             draw_runs(out, [run for run, _ in rows], trees=branches([depth for _, depth in rows]))
     if empty:
         out.line("")
@@ -112,7 +112,7 @@ def _rebuild(call: Invocation) -> None:
         digest = store.maintenance.rebuild(progress)
     took = text.duration(text.now_ms() - started)
     skipped = store.maintenance.skipped()
-    damage = [str(one) for one in skipped if one.kind != MALFORMED]
+    damage = [str(envelope) for envelope in skipped if envelope.kind != MALFORMED]
     if call.out.json:
         call.out.document({"digest": digest, "skipped": skipped})
     else:
@@ -125,8 +125,8 @@ def _rebuild(call: Invocation) -> None:
 
 
 def _tell(call: Invocation, damage: list[str]) -> None:
-    for one in damage[:_DAMAGE_SHOWN_MAX]:
-        call.out.wrapped(Styled(f"damage: {text.clean(one)}", "bold red"))
+    for problem in damage[:_DAMAGE_SHOWN_MAX]:
+        call.out.wrapped(Styled(f"damage: {text.clean(problem)}", "bold red"))
     if damage:
         call.out.wrapped(
             Styled("hint: `eventtrack check` says all about it and what to do", "cyan")
@@ -139,8 +139,8 @@ def _verify(call: Invocation) -> None:
         equal, live, rebuilt = store.maintenance.verify(progress)
         report = store.maintenance.check_log(progress)
     skipped = store.maintenance.skipped()
-    damage = [f"{one.where}: {one.what}" for one in report.problems]
-    damage += [str(one) for one in skipped if one.kind == FAILED]
+    damage = [f"{problem.where}: {problem.what}" for problem in report.problems]
+    damage += [str(envelope) for envelope in skipped if envelope.kind == FAILED]
     if call.out.json:
         facts = {"equal": equal, "live": live, "rebuilt": rebuilt}
         call.out.document({**facts, "skipped": skipped, "damage": damage})

@@ -43,7 +43,7 @@ _ALL_OPTION = click.option("--all", "view", flag_value=ViewType.ALL, help="Delet
 
 
 class RunsGroup(LazyNames):
-    """The group, with its larger commands in modules of their own."""
+    """The group of commands about runs; its larger commands have modules of their own."""
 
     lazy_targets: ClassVar[Mapping[str, str]] = {
         "show": "eventtrack.cli.commands.runs_show:show",
@@ -134,17 +134,17 @@ def tree(call: Invocation, experiment: str | None) -> None:
         if experiment
         else all_experiments(store, view_type=ViewType.ACTIVE_ONLY)
     )
-    trees = [(one, store.runs.tree(one.experiment_id)) for one in chosen]
+    trees = [(record, store.runs.tree(record.experiment_id)) for record in chosen]
     if call.out.json:
         call.out.document([_tree_json(*row) for _, rows in trees for row in rows])
         return
-    drawn = [(one, rows) for one, rows in trees if rows]
+    drawn = [(record, rows) for record, rows in trees if rows]
     if not drawn:
         _say_nothing_found(call, chosen, filtered=False)
-    for index, (one, rows) in enumerate(drawn):
+    for index, (record, rows) in enumerate(drawn):
         if index:
             call.out.line("")
-        call.out.line(Styled(text.clean(one.name), "bold"))
+        call.out.line(Styled(text.clean(record.name), "bold"))
         draw_runs(call.out, [run for run, _ in rows], trees=branches([depth for _, depth in rows]))
 
 
@@ -154,15 +154,15 @@ def tree(call: Invocation, experiment: str | None) -> None:
 def delete(call: Invocation, run: tuple[str, ...]) -> None:
     """Delete runs.
 
-    `restore` brings them back, and the log keeps what happened.
+    `restore` brings them back. The log keeps both events.
 
     JSON: a list of runs, as in `runs list`.
     """
     store = call.open()
-    found = [find_run(store, one) for one in run]
-    for one in found:
-        store.runs.delete(one.info.run_id)
-    _answer(call, [store.runs.get(one.info.run_id) for one in found], "Deleted")
+    targets = [find_run(store, typed) for typed in run]
+    for target in targets:
+        store.runs.delete(target.info.run_id)
+    _answer(call, [store.runs.get(target.info.run_id) for target in targets], "Deleted")
 
 
 @runs.command("restore", epilog=examples("eventtrack runs restore 3f2a"))
@@ -174,10 +174,10 @@ def restore(call: Invocation, run: tuple[str, ...]) -> None:
     JSON: a list of runs, as in `runs list`.
     """
     store = call.open()
-    found = [find_run(store, one) for one in run]
-    for one in found:
-        store.runs.restore(one.info.run_id)
-    _answer(call, [store.runs.get(one.info.run_id) for one in found], "Restored")
+    targets = [find_run(store, typed) for typed in run]
+    for target in targets:
+        store.runs.restore(target.info.run_id)
+    _answer(call, [store.runs.get(target.info.run_id) for target in targets], "Restored")
 
 
 def _print_runs(
@@ -190,30 +190,34 @@ def _print_runs(
 ) -> None:
     store = call.open()
     experiments = chosen_experiments(store, typed, view_type=ViewType.ALL)
-    found: PagedList[Run] = PagedList()
+    page: PagedList[Run] = PagedList()
     if experiments:
-        found = store.runs.search(
-            [one.experiment_id for one in experiments],
+        page = store.runs.search(
+            [experiment.experiment_id for experiment in experiments],
             filter_string=filter_string,
             view_type=view or ViewType.ACTIVE_ONLY,
             max_results=limit,
             order_by=list(order_by),
         )
     if call.out.json:
-        call.out.document(list(found))
-    elif not found:
+        call.out.document(list(page))
+    elif not page:
         _say_nothing_found(call, experiments, filtered=bool(filter_string or view))
     else:
-        several = len({run.info.experiment_id for run in found}) > 1
-        names = {one.experiment_id: one.name for one in experiments} if several else None
-        draw_runs(call.out, found, experiments=names)
-        if found.token is not None:
+        several = len({run.info.experiment_id for run in page}) > 1
+        names = (
+            {experiment.experiment_id: experiment.name for experiment in experiments}
+            if several
+            else None
+        )
+        draw_runs(call.out, page, experiments=names)
+        if page.token is not None:
             call.out.note(f"These are the first {limit:,}; --limit shows more.")
 
 
 def _say_nothing_found(call: Invocation, experiments: list[Experiment], *, filtered: bool) -> None:
     if filtered:
-        call.out.note("No runs match. `eventtrack runs list` shows all active ones.")
+        call.out.note("No runs match. `eventtrack runs list` shows all active runs.")
     elif len(experiments) == 1:
         name = text.clean(experiments[0].name)
         call.out.note(f"No runs in {name} yet. Log one with eventtrack.start_run().")

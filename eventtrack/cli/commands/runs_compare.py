@@ -13,7 +13,7 @@ from eventtrack.views.records import Run
 
 
 class Comparison(NamedTuple):
-    """One param, metric or tag over all compared runs; None where a run has none."""
+    """A param, metric or tag of all compared runs; None for a run without a value."""
 
     kind: str
     key: str
@@ -21,7 +21,7 @@ class Comparison(NamedTuple):
 
     @property
     def differs(self) -> bool:
-        """True when not all runs say the same."""
+        """Whether the values differ."""
         return len({repr(value) for value in self.values}) > 1
 
 
@@ -31,25 +31,25 @@ class Comparison(NamedTuple):
     "eventtrack runs compare 3f2a 91bc 77d0 --all",
 )
 @click.argument("run", nargs=-1, required=True, type=RUN)
-@click.option("--all", "everything", is_flag=True, help="Also what all runs have in common.")
+@click.option("--all", "everything", is_flag=True, help="Also rows in which all runs agree.")
 @pass_invocation
 def compare(call: Invocation, run: tuple[str, ...], everything: bool) -> None:
     """Compare runs side by side.
 
-    Shows the params, metrics and tags in which they differ.
+    Shows the params, metrics and tags in which the runs differ.
 
     JSON: an object with runs (their ids) and rows, each with kind, key, values (in the order of
-    the runs, null where there is none) and differs; always all rows.
+    the runs, null for no value) and differs; always all rows.
     """
     if len(run) < 2:
         raise click.UsageError("Give two or more runs to compare.")
     store = call.open()
-    found = [find_run(store, one) for one in run]
-    rows = compare_runs(found)
+    runs = [find_run(store, typed) for typed in run]
+    rows = compare_runs(runs)
     if call.out.json:
         call.out.document(
             {
-                "runs": [one.info.run_id for one in found],
+                "runs": [compared.info.run_id for compared in runs],
                 "rows": [{**row._asdict(), "differs": row.differs} for row in rows],
             }
         )
@@ -58,9 +58,16 @@ def compare(call: Invocation, run: tuple[str, ...], everything: bool) -> None:
     columns = [
         Column("", style="dim"),
         Column("", width_max=28),
-        *(Column(text.short_id(one.info.run_id), right=True, width_max=24) for one in found),
+        *(
+            Column(text.short_id(compared.info.run_id), right=True, width_max=24)
+            for compared in runs
+        ),
     ]
-    names: list[Cell] = ["", "", *(Styled(text.clean(one.info.run_name), "cyan") for one in found)]
+    names: list[Cell] = [
+        "",
+        "",
+        *(Styled(text.clean(compared.info.run_name), "cyan") for compared in runs),
+    ]
     call.out.table(columns, [names, *(_cells(row) for row in shown)])
     same = len(rows) - len(shown)
     if same:
@@ -68,7 +75,7 @@ def compare(call: Invocation, run: tuple[str, ...], everything: bool) -> None:
 
 
 def compare_runs(runs: list[Run]) -> list[Comparison]:
-    """Every param, metric and tag that any of the runs has, tags of the tracker itself excepted."""
+    """Every param, metric and tag of any run, except the tracker's own tags."""
     rows = []
     for kind, mappings in (
         ("param", [run.data.params for run in runs]),
@@ -88,7 +95,7 @@ def _cells(row: Comparison) -> list[Cell]:
     values: list[Cell] = [text.value(value) for value in row.values]
     if row.kind == "metric" and row.differs:
         numbers = [value for value in row.values if isinstance(value, float) and not isnan(value)]
-        # Whether less or more is better is not ours to say: both ends are marked, neither judged.
+        # Nobody told which end is better: mark both, judge neither.
         for index, value in enumerate(row.values):
             if len(numbers) < 2:
                 break

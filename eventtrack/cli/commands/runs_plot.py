@@ -21,7 +21,7 @@ _METRICS_MAX = 6
 
 
 class Line(NamedTuple):
-    """One metric of one run, in the order of its timestamps."""
+    """A metric of a run, in the order of timestamps."""
 
     run: Run
     key: str
@@ -45,7 +45,7 @@ class Line(NamedTuple):
     type=click.Choice(["step", "time"]),
     default="step",
     show_default=True,
-    help="What the x axis shows; time counts from each run's first point.",
+    help="The x axis; time counts from each run's first point.",
 )
 @click.option("--height", type=click.IntRange(5, 100), default=16, show_default=True, help="Lines.")
 @pass_invocation
@@ -65,8 +65,8 @@ def plot(
     (ms) and value.
     """
     store = call.open()
-    found = [find_run(store, one) for one in run]
-    plotted = [(key, lines_of(store, found, key)) for key in keys or _default_keys(store, found)]
+    runs = [find_run(store, typed) for typed in run]
+    plotted = [(key, lines_of(store, runs, key)) for key in keys or _default_keys(store, runs)]
     if call.out.json:
         call.out.document([_as_json(line) for _, lines in plotted for line in lines])
         return
@@ -77,15 +77,15 @@ def plot(
 
 
 def lines_of(store: "Store", runs: list[Run], key: str) -> list[Line]:
-    """The metric's lines of those runs, or of the children of a run that has none itself.
+    """The metric's lines of the runs; for a run without the metric the lines of its children.
 
     Raises:
-        NotFoundError: None of them has the metric; the hint names those there are.
+        NotFoundError: No run has the metric; the hint names the existing metrics.
     """
     chosen: list[Run] = []
     for run in runs:
         family = [run] if key in run.data.metrics else store.runs.children(run.info.run_id)
-        chosen += [one for one in family if key in one.data.metrics]
+        chosen += [member for member in family if key in member.data.metrics]
     if not chosen:
         there_are = _metric_keys(store, runs)
         known = f"there are: {', '.join(map(text.clean, there_are))}" if there_are else ""
@@ -107,7 +107,7 @@ def draw_metric(
     x_axis: str = "step",
     height: int = 16,
 ) -> None:
-    """Draw one metric's lines with title, axes and legend."""
+    """Draw the lines of a metric with title, axes and legend."""
     letters = len(lines) > 1 and not colours_allowed(out.stream)
     by_time = x_axis == "time"
     series = [
@@ -131,7 +131,7 @@ def draw_metric(
         kind = "not finite or not positive" if log else "not finite"
         out.note(f"{text.count(drawn.left_out, 'point')} {kind}: left out")
     remarks = [_remark(line) for line in lines]
-    for parts in drawing.legend([one.name for one in series], remarks, letters=letters):
+    for parts in drawing.legend([line.name for line in series], remarks, letters=letters):
         out.line("  ", *parts)
 
 

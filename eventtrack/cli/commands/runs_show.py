@@ -1,4 +1,4 @@
-"""`eventtrack runs show`: one run on one page."""
+"""`eventtrack runs show`: a run on one page."""
 
 import math
 from collections.abc import Sequence
@@ -29,22 +29,22 @@ _COURSE_WIDTH = 16
 @click.argument("run", type=RUN)
 @pass_invocation
 def show(call: Invocation, run: str) -> None:
-    """Show one run on one page.
+    """Show a run on one page.
 
-    Its state, params, metrics with their course, tags, files and child runs.
+    The page has its state, params, metrics with their course, tags, files and child runs.
 
     JSON: one run, as in `runs list`.
     """
     store = call.open()
-    found = find_run(store, run)
+    record = find_run(store, run)
     if call.out.json:
-        call.out.document(found)
+        call.out.document(record)
         return
-    draw_run(call.out, store, found)
+    draw_run(call.out, store, record)
 
 
 def draw_run(out: Output, store: "Store", run: Run) -> None:
-    """Draw everything about a run that fits a page."""
+    """Draw the facts of a run, as far as they fit on a page."""
     out.line(Styled(text.clean(run.info.run_name) or run.info.run_id, "bold"))
     out.fields(_facts(store, run))
     _draw_params(out, run)
@@ -77,7 +77,10 @@ def _facts(store: "Store", run: Run) -> list[tuple[str, Cell]]:
     if parent:
         facts.append(("parent", Styled(text.clean(parent), "cyan")))
     datasets = [used.dataset for used in run.inputs.dataset_inputs]
-    return [*facts, *(("dataset", text.clean(f"{one.name} ({one.digest})")) for one in datasets)]
+    return [
+        *facts,
+        *(("dataset", text.clean(f"{dataset.name} ({dataset.digest})")) for dataset in datasets),
+    ]
 
 
 def _draw_params(out: Output, run: Run) -> None:
@@ -131,6 +134,6 @@ def _draw_files(out: Output, files: "Sequence[ArtifactEntry]") -> None:
     if not files:
         return
     out.title("artifacts")
-    out.fields([(text.clean(one.path), text.size(one.size)) for one in files[:_FILES_SHOWN_MAX]])
+    out.fields([(text.clean(file.path), text.size(file.size)) for file in files[:_FILES_SHOWN_MAX]])
     if len(files) > _FILES_SHOWN_MAX:
         out.note(f"{len(files) - _FILES_SHOWN_MAX:,} more: eventtrack artifacts list RUN")

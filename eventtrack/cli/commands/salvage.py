@@ -1,4 +1,4 @@
-"""`eventtrack salvage`: a new store of what is whole in a damaged one."""
+"""`eventtrack salvage`: makes a new store of the whole parts of a damaged store."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from eventtrack.cli.tables import Cell
     from eventtrack.rescue import Gap, Loss, SalvageReport
 
-# Lines of each list that are shown; --json has more.
+# Lines shown of each list; --json has more.
 _LINES_SHOWN = 20
 _path = click.Path(path_type=Path)
 
@@ -29,24 +29,24 @@ _path = click.Path(path_type=Path)
 @click.argument("old", type=_path)
 @click.argument("new", type=_path)
 @click.option(
-    "--from", "remotes", multiple=True, metavar="URL", help="Ask that remote for the rest."
+    "--from", "remotes", multiple=True, metavar="URL", help="Ask this remote for the rest."
 )
 @pass_invocation
 def salvage(call: Invocation, old: Path, new: Path, remotes: tuple[str, ...]) -> None:
-    """Make a store NEW of all that is whole in the damaged store OLD, and of what remotes have.
+    """Make a store NEW of all that is whole in the damaged store OLD, and the rest from remotes.
 
-    OLD is only read, page by page, whatever of its file is left. Every envelope whose payload has
-    its hash is taken, every point in its journals and every artifact that is what its name says.
-    Then the remotes of --from are asked for the rest, and those that OLD knew. NEW must not exist,
-    or be empty.
+    OLD is only read, page by page, however little of its file is left. NEW gets every envelope
+    whose payload has its hash, every point in the journals, and every artifact whose bytes match
+    its name. Then the remotes of --from and those that OLD knew are asked for the rest. NEW must be
+    empty or not exist.
 
-    The exit code is 0 when all that OLD ever held is in NEW, and 8 when something is gone or its
-    newest state cannot be known.
+    The exit code is 0 when NEW has all that OLD ever held, and 8 when something is gone or the
+    newest state of OLD cannot be known.
 
     JSON: an object with complete; counts of envelopes, events, moved, repaired, journal_events,
-    artifacts, remote_envelopes and remote_artifacts; gaps, envelopes that are nowhere, each with
+    artifacts, remote_envelopes and remote_artifacts; gaps, lost envelopes, each with
     replica, first, stop and streams (events by stream); losses, each with kind, stream, name, key,
-    had, has and value; gap_count and loss_count, where the lists were cut; is_end_known; and notes.
+    had, has and value; gap_count and loss_count (the lists may be cut); is_end_known; and notes.
     """
     from eventtrack.rescue import salvage as salvage_store
 

@@ -37,19 +37,19 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
     type=click.Choice(["eventtrack", "mlflow"]),
     default="eventtrack",
     show_default=True,
-    help="Which web pages to show; MLflow's are there where its package is installed in full.",
+    help="Which web pages to show; MLflow's need its full package.",
 )
 @click.option(
     "--allowed-host",
     "allowed_hosts",
     metavar="NAME",
     multiple=True,
-    help="A name the server goes by, as in the browser's address line; refuse requests to others.",
+    help="A name of the server, as in the browser's address line; refuses requests to other names.",
 )
 @click.option(
     "--tls-cert", type=_FILE, help="Speak HTTPS with this certificate (PEM, with its chain)."
 )
-@click.option("--tls-key", type=_FILE, help="The certificate's key, where it is in another file.")
+@click.option("--tls-key", type=_FILE, help="The certificate's key, if it is in another file.")
 @click.option(
     "--sync",
     "remotes",

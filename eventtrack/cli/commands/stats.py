@@ -18,13 +18,13 @@ def stats(call: Invocation) -> None:
     skipped_envelopes, a count of those without an effect by kind (see `eventtrack check`).
     """
     store = call.open()
-    found = store.stats().to_dictionary()
+    figures = store.stats().to_dictionary()
     if call.out.json:
-        call.out.document(found)
+        call.out.document(figures)
         return
     rows: list[tuple[str, Cell]] = [
         (name.replace("_", " "), _shown(name, value))
-        for name, value in found.items()
+        for name, value in figures.items()
         if value != {}
     ]
     call.out.fields(rows)

@@ -53,14 +53,14 @@ def sync(
 ) -> None:
     """Exchange with REMOTE what either side lacks: pull, then push.
 
-    REMOTE is a name (`eventtrack remote list`) or a URL; without it the store's only remote, or the
-    one called origin. May be interrupted at any instant and done again: run ids stay, nothing is
-    doubled, and where nothing is missing nothing happens.
+    REMOTE is a name (`eventtrack remote list`) or a URL; by default the store's only remote, or the
+    remote called origin. A sync may be interrupted at any instant and repeated: run ids stay,
+    nothing is doubled, and if nothing is missing nothing happens.
 
     JSON: an object with pulled and pushed, each with feeds, envelopes, events, bytes, artifacts,
-    artifact_bytes and artifacts_missing; and forks, what is known of feeds with two histories.
-    With --follow one such object a line, for the first round and each that moved something. Trouble
-    is then told on standard error, once when it begins and once when it ends, and ends nothing.
+    artifact_bytes and artifacts_missing; and forks, texts about feeds with two histories.
+    With --follow one such object a line, for the first round and each round that moved something.
+    Trouble then ends nothing: standard error tells when it begins and when it ends.
     """
     if stdio:
         _serve(call)
@@ -78,7 +78,7 @@ def sync(
 @_remote
 @_no_artifacts
 @selection_options(PULLED)
-@click.option("--all", "everything", is_flag=True, help="Also what was left out so far.")
+@click.option("--all", "everything", is_flag=True, help="Also all that was left out so far.")
 @pass_invocation
 def pull(
     call: Invocation,
@@ -90,7 +90,7 @@ def pull(
 ) -> None:
     """Take from REMOTE what it has and this store lacks.
 
-    What --experiment and --run leave out can be pulled later: by naming more, or by --all.
+    A later pull can bring the rest: name more experiments and runs, or use --all.
 
     JSON: as of `eventtrack sync`.
     """
@@ -118,10 +118,10 @@ def push(
     experiments: tuple[str, ...],
     runs: tuple[str, ...],
 ) -> None:
-    """Give REMOTE what this store has and it lacks. A folder is made where there is none.
+    """Give REMOTE what this store has and REMOTE lacks. Makes a folder that does not exist.
 
-    What --experiment and --run leave out goes with the next push without them. A part can be given
-    to a store only (ssh:// and https://): a folder and a bucket keep what they are given.
+    The next push without --experiment and --run brings the rest. Only a store (ssh:// and https://)
+    can be given a part: a folder or a bucket could not be given the rest later.
 
     JSON: as of `eventtrack sync`.
     """
@@ -157,12 +157,12 @@ def _follow(call: Invocation, remote: str | None, ways: "Ways") -> None:
 
 
 def _serve(call: Invocation) -> None:
-    """What ssh runs on the other machine."""
+    """Serve a peer on standard input and output: ssh starts this on the other machine."""
     from eventtrack.store import Store, open_store
     from eventtrack.store.location import resolve_path
     from eventtrack.sync import serve
 
-    # Messages have standard output to themselves; what anything prints goes beside it.
+    # Only messages of the protocol go to standard output; all prints go to standard error.
     with os.fdopen(os.dup(1), "wb") as sink, os.fdopen(os.dup(0), "rb") as source:
         os.dup2(2, 1)
 

@@ -1,4 +1,4 @@
-"""`eventtrack token`: who may use the server of a store."""
+"""`eventtrack token`: tokens for the server of a store."""
 
 import re
 import time
@@ -31,7 +31,7 @@ _HOURS = {"h": 1, "d": 24, "w": 7 * 24}
 def token() -> None:
     """Make, list and revoke tokens for `eventtrack server`.
 
-    Once there is one, every request to the store's servers needs one. They notice at once.
+    Once a token exists, every request to the store's servers needs one. Servers notice at once.
     """
 
 
@@ -41,7 +41,7 @@ class _Expiry(click.ParamType[int]):
     name = "when"
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        """The moment that is meant."""
+        """The moment in milliseconds since 1970."""
         span = _SPAN.fullmatch(value)
         try:
             if span:
@@ -68,15 +68,15 @@ class _Expiry(click.ParamType[int]):
     type=click.Choice(ROLE_NAMES),
     default="write",
     show_default=True,
-    help="read: look at everything. write: also log, change and delete. admin: also what is kept "
-    "for those who run the server.",
+    help="read: look at everything. write: also log, change and delete. admin: also all that is "
+    "kept for those who run the server.",
 )
 @click.option("--expires", type=_Expiry(), help="90d, 12h, 2w or an ISO time.  [default: never]")
 @pass_invocation
 def create(call: Invocation, name: str, role: RoleName, expires: int | None) -> None:
-    """Make a token and print it, this once: the store keeps only its hash.
+    """Make a token and print it, only this once: the store keeps its hash.
 
-    NAME stands in the log as the author of what is written with the token. Programs that use mlflow
+    NAME is the author in the log of all that is written with the token. Programs that use mlflow
     take the token from MLFLOW_TRACKING_TOKEN; a browser asks for it as the password of any user.
 
     JSON: one object with name, role, token, created_ms and expires_ms.
@@ -85,7 +85,7 @@ def create(call: Invocation, name: str, role: RoleName, expires: int | None) -> 
     tokens = Tokens(path)
     made = tokens.create(name, role, expires)
     if call.out.json:
-        kept = next(one for one in tokens.list() if one.name == name)
+        kept = next(stored for stored in tokens.list() if stored.name == name)
         call.out.document({**_as_json(kept), "token": made})
         return
     call.out.line(made)
@@ -98,16 +98,16 @@ def create(call: Invocation, name: str, role: RoleName, expires: int | None) -> 
 @token.command("list", epilog=examples("eventtrack token list", "eventtrack token list --json"))
 @pass_invocation
 def list_tokens(call: Invocation) -> None:
-    """List the tokens that were not revoked, in the order of their making.
+    """List the tokens that were not revoked, oldest first.
 
     JSON: a list of tokens with name, role, created_ms, expires_ms and expired.
     """
     path = call.open().path
-    found = Tokens(path).list()
+    tokens = Tokens(path).list()
     if call.out.json:
-        call.out.document([_as_json(one) for one in found])
-    elif found:
-        _draw(call.out, found)
+        call.out.document([_as_json(listed) for listed in tokens])
+    elif tokens:
+        _draw(call.out, tokens)
     elif Tokens(path).path.exists():
         call.out.note(f"No token is left, so nobody may use a server. {_ways_out(path)}")
     else:
@@ -120,7 +120,7 @@ def list_tokens(call: Invocation) -> None:
 def revoke(call: Invocation, name: str) -> None:
     """Take a token back. Running servers refuse it from the next request on.
 
-    What was written with it stays, and so does its name in the log.
+    Everything written with the token stays, and so does its name in the log.
 
     JSON: the token, as in `token list`.
     """
@@ -136,28 +136,28 @@ def revoke(call: Invocation, name: str) -> None:
         )
 
 
-def _draw(out: "Output", found: list[Token]) -> None:
+def _draw(out: "Output", tokens: list[Token]) -> None:
     rows: list[list[Cell]] = [
-        [one.name, one.role, text.moment(one.created_ms), _expiry(one)] for one in found
+        [token.name, token.role, text.moment(token.created_ms), _expiry(token)] for token in tokens
     ]
     columns = [Column("name", style="cyan"), Column("role"), Column("created"), Column("expires")]
     out.table(columns, rows)
 
 
-def _expiry(one: Token) -> Cell:
-    if one.expires_ms is None:
+def _expiry(token: Token) -> Cell:
+    if token.expires_ms is None:
         return "never"
-    when = text.local_time(one.expires_ms)
-    return Styled(f"{when} (expired)", "red") if one.expired(_now_ms()) else when
+    when = text.local_time(token.expires_ms)
+    return Styled(f"{when} (expired)", "red") if token.expired(_now_ms()) else when
 
 
-def _as_json(one: Token) -> dict[str, object]:
+def _as_json(token: Token) -> dict[str, object]:
     return {
-        "name": one.name,
-        "role": one.role,
-        "created_ms": one.created_ms,
-        "expires_ms": one.expires_ms,
-        "expired": one.expired(_now_ms()),
+        "name": token.name,
+        "role": token.role,
+        "created_ms": token.created_ms,
+        "expires_ms": token.expires_ms,
+        "expired": token.expired(_now_ms()),
     }
 
 

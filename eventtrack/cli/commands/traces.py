@@ -1,4 +1,4 @@
-"""`eventtrack traces`: list and show."""
+"""`eventtrack traces`: list and show traces."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -28,7 +28,7 @@ _NS_PER_MS = 1_000_000
     ),
 )
 def traces() -> None:
-    """List and show traces: what programs did for one request each, step by step."""
+    """List and show traces: the steps of a program for a request."""
 
 
 @traces.command(
@@ -45,7 +45,7 @@ def traces() -> None:
     "experiments",
     multiple=True,
     type=EXPERIMENT,
-    help="Only of this experiment; may be repeated.",
+    help="Only this experiment; may be repeated.",
 )
 @click.option(
     "-n",
@@ -66,11 +66,11 @@ def list_traces(
     """
     store = call.open()
     chosen = chosen_experiments(store, experiments, view_type=ViewType.ALL)
-    ids = [one.experiment_id for one in chosen]
-    found = list(store.traces.search(ids, filter_string, limit))
+    ids = [experiment.experiment_id for experiment in chosen]
+    infos = list(store.traces.search(ids, filter_string, limit))
     if call.out.json:
-        call.out.document(found)
-    elif not found:
+        call.out.document(infos)
+    elif not infos:
         call.out.note("No such traces." if filter_string else "No traces yet.")
     else:
         columns = [
@@ -82,7 +82,7 @@ def list_traces(
             Column("spans", right=True, rank=1),
             Column("request", rank=2),
         ]
-        call.out.table(columns, [_row(one) for one in found])
+        call.out.table(columns, [_row(info) for info in infos])
 
 
 @traces.command(
@@ -92,16 +92,16 @@ def list_traces(
 @click.argument("trace")
 @pass_invocation
 def show(call: Invocation, trace: str) -> None:
-    """Show one trace: its facts, its spans as a tree, and how it was judged.
+    """Show a trace: its facts, its spans as a tree, and its assessments.
 
     JSON: the trace as in `traces list`, and spans, each as it is stored.
     """
     store = call.open()
-    found = store.traces.read(find_trace(store, trace))
+    record = store.traces.read(find_trace(store, trace))
     if call.out.json:
-        call.out.document(_as_json(found))
+        call.out.document(_as_json(record))
         return
-    info, out = found.info, call.out
+    info, out = record.info, call.out
     out.line(Styled(_name(info), "bold"))
     facts: list[tuple[str, Cell]] = [
         ("trace id", Styled(info.trace_id, "cyan")),
@@ -116,10 +116,10 @@ def show(call: Invocation, trace: str) -> None:
         ("runs", ", ".join(map(text.clean, info.run_ids))),
     ]
     out.fields([(name, cell) for name, cell in facts if cell])
-    if found.spans:
-        out.title(text.count(len(found.spans), "span"))
+    if record.spans:
+        out.title(text.count(len(record.spans), "span"))
         columns = [Column("span"), Column("kind"), Column("status"), Column("took", right=True)]
-        out.table(columns, _tree(found.spans))
+        out.table(columns, _tree(record.spans))
     if info.assessments:
         out.title("assessments")
         columns = [Column("name", style="bold"), Column("value"), Column("by"), Column("because")]
@@ -127,15 +127,15 @@ def show(call: Invocation, trace: str) -> None:
             columns,
             [
                 [
-                    text.clean(one.name),
-                    text.value(one.value)
-                    if one.error is None
-                    else text.clean(one.error.error_code),
-                    text.clean(one.source_id or one.source_type),
-                    text.clean(one.rationale or ""),
+                    text.clean(assessment.name),
+                    text.value(assessment.value)
+                    if assessment.error is None
+                    else text.clean(assessment.error.error_code),
+                    text.clean(assessment.source_id or assessment.source_type),
+                    text.clean(assessment.rationale or ""),
                 ]
-                for one in info.assessments
-                if one.valid
+                for assessment in info.assessments
+                if assessment.valid
             ],
         )
 
@@ -157,7 +157,7 @@ def _name(info: "TraceInfo") -> str:
 
 
 def _tree(spans: list["Span"]) -> list[list[Cell]]:
-    """Each span below its parent, in the order of their starts; those without one at the left."""
+    """Each span below its parent, in the order of start; spans without a parent at the left."""
     known = {span.span_id for span in spans}
     below: dict[str | None, list[Span]] = {}
     for span in spans:
@@ -175,7 +175,7 @@ def _tree(spans: list["Span"]) -> list[list[Cell]]:
                 text.duration(None if took is None else took // _NS_PER_MS),
             ]
         )
-        waiting += [(one, depth + 1) for one in reversed(below.get(span.span_id, []))]
+        waiting += [(child, depth + 1) for child in reversed(below.get(span.span_id, []))]
     return rows
 
 

@@ -1,4 +1,4 @@
-"""`eventtrack ui`: the pages of a store in the browser, with a server where none runs yet."""
+"""`eventtrack ui`: opens the pages of a store in the browser; starts a server if none runs."""
 
 import errno
 import os
@@ -29,20 +29,20 @@ _PORT = 5000
 @click.option(
     "--port",
     type=click.IntRange(0, 65535),
-    help=f"The port to listen on.  [default: {_PORT}, or a free one where that is taken]",
+    help=f"The port to listen on.  [default: {_PORT}, or a free one if that is taken]",
 )
 @click.option("--no-browser", is_flag=True, help="Only print the address.")
 @pass_invocation
 def ui(call: Invocation, named: str | None, port: int | None, no_browser: bool) -> None:
-    """Open the pages of a store in the browser; Ctrl-C ends the server that they come from.
+    """Open the pages of a store in the browser; Ctrl-C ends the server behind them.
 
-    STORE is a folder or the URL of a server; without it --store, EVENTTRACK_URI,
-    MLFLOW_TRACKING_URI or ./.eventtrack. If a server of the store runs on this machine already, its
-    pages are opened and the command leaves. The server here is for this machine alone, and programs
-    may log to it; `eventtrack server` has more options.
+    STORE is a folder or the URL of a server; by default --store, EVENTTRACK_URI,
+    MLFLOW_TRACKING_URI or ./.eventtrack. If a server of the store already runs on this machine, the
+    command opens its pages and ends. Otherwise it starts a server for this machine alone, to which
+    programs may log; `eventtrack server` has more options.
 
-    JSON: one object, with url, store (null for a server's URL) and started (whether a server runs
-    until it is interrupted), once the pages can be opened.
+    JSON: one object, with url, store (null for a server's URL) and started (whether this command
+    runs a server until it is interrupted), once the pages can be opened.
     """
     if named is not None and call.uri is not None:
         raise click.UsageError("name the store once: as STORE, or with --store")
@@ -55,7 +55,7 @@ def ui(call: Invocation, named: str | None, port: int | None, no_browser: bool) 
     from eventtrack.store.location import resolve_path
 
     path = resolve_path(uri)
-    ours = [one.url for one in present(path) if one.pages == "eventtrack"]
+    ours = [server.url for server in present(path) if server.pages == "eventtrack"]
     ours = [url for url in ours if port in (None, urlsplit(url).port)]
     if ours:
         _tell(call, ours[0], str(path), browse=not no_browser)
@@ -85,7 +85,7 @@ def _serve(call: Invocation, path: str, port: int | None, *, browse: bool) -> No
 def _tell(
     call: Invocation, url: str, path: str | None, *, browse: bool, started: bool = False
 ) -> None:
-    """Print where the pages are, and open them where there is a browser to do so."""
+    """Print the address of the pages, and open them if a browser can show them."""
     remote = bool(os.environ.get("SSH_CONNECTION"))
     opens = browse and _has_browser(remote=remote)
     if call.out.json:
@@ -99,15 +99,15 @@ def _tell(
             call.out.note(_hint(url, remote=remote))
         call.out.stream.flush()
     if opens:
-        # In a thread: some browsers run in the foreground, and the server has to answer them. Where
-        # there is nothing to go on with, the command waits until the browser has taken the address.
+        # In a thread: some browsers run in the foreground, and the server has to answer them.
+        # Without a server of its own the command waits until the browser has the address.
         opener = threading.Thread(target=_open, args=(url,), daemon=started)
         opener.start()
 
 
 def _has_browser(*, remote: bool) -> bool:
-    """Whether a browser would appear before whoever typed the command."""
-    if os.environ.get("BROWSER"):  # said on purpose; editors that work over ssh set it too
+    """Whether a browser would appear in front of the person who typed the command."""
+    if os.environ.get("BROWSER"):  # set on purpose; editors that work over ssh set it too
         return True
     if remote:
         return False

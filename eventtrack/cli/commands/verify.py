@@ -13,8 +13,8 @@ from eventtrack.errors import CorruptionError
 def verify(call: Invocation) -> None:
     """Prove the whole log: every envelope, every feed, every signed head.
 
-    Says where the first damage is, and then ends with exit code 8. `eventtrack check` looks at
-    journals, views and files as well.
+    Names the place of the first damage, and then ends with exit code 8. `eventtrack check` also
+    looks at journals, views and files.
 
     JSON: an object with ok, envelopes, feeds, heads, countersignatures, and damage (null, or an
     object with where, what and hint).

@@ -1,4 +1,4 @@
-"""`eventtrack watch`: keep the views current, and say what happens."""
+"""`eventtrack watch`: keeps the views current and prints each change."""
 
 from collections import Counter
 from typing import TYPE_CHECKING
@@ -13,7 +13,7 @@ from eventtrack.cli.tables import Styled
 if TYPE_CHECKING:
     from eventtrack.store import Store
 
-# A burst of thousands of events is summed up, not read out.
+# Of a burst only the newest events are read and counted.
 _EVENTS_READ_MAX = 2000
 _STREAMS_NAMED_MAX = 3
 
@@ -24,11 +24,11 @@ _STREAMS_NAMED_MAX = 3
 def watch(call: Invocation, limit: int | None) -> None:
     """Keep the views current and print a line at each change, until interrupted.
 
-    Other processes' queries are then answered from views that are already up to date. A watcher
-    that dies makes queries slower, never wrong.
+    Queries of other processes then find views that are already up to date. If the watcher dies,
+    queries get slower, never wrong.
 
-    JSON: one object a line, with time_ms, head (the newest position), envelopes (how many are
-    new), and types (events by type, of the newest 2,000 events).
+    JSON: one object a line, with time_ms, head (the newest position), envelopes (the number of
+    new envelopes), and types (events by type, of the newest 2,000 events).
     """
     from eventtrack.watch import watch as heads
 
