@@ -5,6 +5,7 @@ texts "NaN", "Infinity" and "-Infinity" instead.
 """
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
@@ -34,8 +35,13 @@ def as_of(store: Store, moment: str) -> AbstractContextManager[Queries]:
 
 
 def about(store: Store) -> Json:
-    """The version, the path of the store, and the head of its log."""
-    return {"version": __version__, "store": str(store.path), "position": store.events.head()}
+    """The version, the path of the store, the head of its log, and counts of skipped envelopes."""
+    return {
+        "version": __version__,
+        "store": str(store.path),
+        "position": store.events.head(),
+        "skipped": dict(Counter(envelope.kind for envelope in store.maintenance.skipped())),
+    }
 
 
 def experiments(store: Queries) -> Json:

@@ -13,8 +13,10 @@ from eventtrack.store.events import POINTS, EventRecord
 from eventtrack.store.facts import Change
 from eventtrack.store.queries import Queries, Snapshot
 from eventtrack.store.sessions import Session
+from eventtrack.store.skips import SkippedEnvelope
 from eventtrack.store.snapshot import Moment
 from eventtrack.store.undo import why_final
+from eventtrack.web import skips
 from eventtrack.web.answers import Json, as_of, shortened
 
 # One step back through the log reads this many envelopes; one request makes at most so many steps.
@@ -47,7 +49,7 @@ def history(store: Store, subject: str, limit: int, at: str = "") -> Json:
         facts.setdefault(line.event.address, []).append(
             {"fact": line.fact, "before": before, "after": after}
         )
-    stretches = list(_stretches(events))
+    stretches, broken = list(_stretches(events)), skips.failed(store)
     entries = [
         {
             "address": event.address,
@@ -58,6 +60,7 @@ def history(store: Store, subject: str, limit: int, at: str = "") -> Json:
             "author": _author(sessions.get(event.session)),
             "facts": facts.get(event.address, []),
             "final": why_final(event),
+            **skips.effect(event, broken),
             **({"points": points} if points else {}),
         }
         for event, points in reversed(stretches[-limit:])
@@ -106,9 +109,10 @@ def log(
             events = [event for event in events if event.position >= last]
             bottom = last
     sessions = {session.session_id: session for session in store.sessions.list()}
+    broken = skips.failed(store)
     return {
         "before": bottom if bottom > 1 else None,
-        "events": [_event(event, sessions) for event in events],
+        "events": [_event(event, sessions, broken) for event in events],
     }
 
 
@@ -200,7 +204,9 @@ def _matching(events: Iterable[EventRecord], kind: str | None) -> Iterator[Event
     return (event for event in events if not kind or event.type.startswith(kind))
 
 
-def _event(event: EventRecord, sessions: dict[str, Session]) -> Json:
+def _event(
+    event: EventRecord, sessions: dict[str, Session], broken: dict[int, SkippedEnvelope]
+) -> Json:
     return {
         "address": event.address,
         "recorded_ms": event.recorded_ms,
@@ -213,6 +219,7 @@ def _event(event: EventRecord, sessions: dict[str, Session]) -> Json:
         "cause": event.cause,
         "body": shortened(msgspec.json.encode(event.body, enc_hook=repr).decode()),
         "author": _author(sessions.get(event.session)),
+        **skips.effect(event, broken),
     }
 
 

@@ -7,11 +7,13 @@ from eventtrack.audit.notes import Note, VerifierKey
 from eventtrack.errors import EventtrackError
 from eventtrack.events.reading import events_of
 from eventtrack.events.types import HeadSealed, KeyAnnounced
+from eventtrack.limits import CLOCK_WRONG_MS
 from eventtrack.log import merkle
 from eventtrack.store import Store
 from eventtrack.store.feeds import Feed
 from eventtrack.sync import Remotes, RemoteStatus, all_conflicts, all_statuses, forks_told
 from eventtrack.sync.remotes import without_secrets
+from eventtrack.web import skips
 from eventtrack.web.answers import Json, shortened
 
 # A feed's events about itself are searched for keys and the newest head: this many envelopes from
@@ -29,9 +31,9 @@ def sync(store: Store) -> Json:
     for _, status in statuses:
         for replica, size in status.feeds.items() if status is not None else ():
             reported[replica] = max(size, reported.get(replica, 0))
-    forks = forks_told(store)
+    forks, now_ms = forks_told(store), remotes.now_ms()
     return {
-        "now_ms": remotes.now_ms(),
+        "now_ms": now_ms,
         "remotes": [
             {
                 "name": address.name,
@@ -41,13 +43,14 @@ def sync(store: Store) -> Json:
             }
             for address, status in statuses
         ],
-        "replicas": _replicas(store, feeds, reported, forks)
+        "replicas": _replicas(store, feeds, reported, forks, now_ms)
         # Feeds that only remotes report: no more than their sizes is known.
         + [
             {"replica": replica, "own": False, "size": 0, "behind": size}
             for replica, size in sorted(reported.items())
             if replica not in sizes
         ],
+        "skipped": skips.listing(store),
     }
 
 
@@ -93,7 +96,11 @@ def _status(status: RemoteStatus, sizes: dict[str, int]) -> Json:
 
 
 def _replicas(
-    store: Store, feeds: Iterable[Feed], reported: dict[str, int], forks: dict[str, str]
+    store: Store,
+    feeds: Iterable[Feed],
+    reported: dict[str, int],
+    forks: dict[str, str],
+    now_ms: int,
 ) -> list[Json]:
     unfilled = store.replication.log.unfilled()
     return [
@@ -103,6 +110,7 @@ def _replicas(
             "size": feed.size,
             "root": feed.root,
             "recorded_ms": feed.recorded_ms,
+            "ahead_ms": _wrong(feed.recorded_ms - now_ms),
             "behind": max(reported.get(feed.replica, 0) - feed.size, 0),
             "whole": unfilled.get(bytes.fromhex(feed.feed), feed.size) == feed.size,
             "forked": forks.get(feed.replica),
@@ -111,6 +119,11 @@ def _replicas(
         }
         for feed in feeds
     ]
+
+
+def _wrong(ahead_ms: int) -> int | None:
+    """How far a feed is ahead of the clock here; None if both clocks may be right."""
+    return ahead_ms if ahead_ms > CLOCK_WRONG_MS else None
 
 
 def _author(store: Store, feed: Feed) -> Json | None:

@@ -18,13 +18,13 @@ class Mallory:
         self._index = 0
         self._frontier: list[bytes] = []
 
-    def tell(self, store: Store, stream: str, *events: types.Event) -> None:
-        """Give a store one more envelope of this replica's feed."""
+    def tell(self, store: Store, stream: str, *events: types.Event, ahead_ms: int = 0) -> None:
+        """Give a store one more envelope of this replica's feed, from a clock that is ahead."""
         data, _ = seal(
             Draft.of(stream, *events),
             replica=self.replica,
             index=self._index,
-            recorded=store.replication.now_ms() << 16,
+            recorded=(store.replication.now_ms() + ahead_ms) << 16,
             session=os.urandom(16),
             salt=os.urandom(16),
         )

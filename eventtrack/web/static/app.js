@@ -6,6 +6,7 @@ import { go, link, route } from "./lib/route.js";
 import { theme, toggleTheme } from "./lib/theme.js";
 import { at, backToNow } from "./lib/past.js";
 import { playing, said, step, TimeBar, togglePlay, useMoment } from "./parts/timebar.js";
+import { Notice } from "./parts/skipped.js";
 import { Empty, Failed, Loading } from "./parts/states.js";
 import { Experiments } from "./pages/experiments.js";
 import { Runs } from "./pages/runs.js";
@@ -102,6 +103,7 @@ function App() {
         )
       }
       </nav>
+      ${!locked.value && me.value && html`<${Notice} />`}
       ${
         !locked.value &&
         html`<span class="live" data-on=${connected.value && !at.value} title=${

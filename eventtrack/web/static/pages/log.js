@@ -6,6 +6,7 @@ import { useLive } from "../lib/live.js";
 import { link, route, setQuery } from "../lib/route.js";
 import { moment } from "../lib/format.js";
 import { Author } from "../parts/history.js";
+import { Counts, NoEffect } from "../parts/skipped.js";
 import { Empty, Loaded } from "../parts/states.js";
 
 const KINDS = [
@@ -20,7 +21,12 @@ const KINDS = [
   "registered.",
   "trace.",
   "session.",
+  "malformed",
+  "damaged",
 ];
+
+// The body of an envelope that says nothing, for it is skipped.
+const NOTHING = "{}";
 
 export function Log() {
   const { type = "", stream = "", before = "" } = route.value.query;
@@ -88,10 +94,11 @@ function Event({ event }) {
         <td class="mono nowrap">
           <button class="plain" aria-expanded=${open} aria-label=${`All of the event ${event.address}`}
           onClick=${() => setOpen(!open)}>${open ? "▾" : "▸"}</button>${event.address}</td><td class="quiet nowrap">
-          ${moment(event.recorded_ms)}</td><td>${event.type}</td>
+          ${moment(event.recorded_ms)}${event.effective_ms && html`<br /><${Counts} event=${event} />`}</td><td>${event.type}</td>
         <td class="mono"><a href=${addressOf(event.stream)}>
           ${event.stream.slice(0, 16)}${event.stream.length > 16 ? "…" : ""}</a></td>
-        <td class="value mono">${event.body.slice(0, 240)}${event.body.length > 240 ? "…" : ""}</td>
+        <td class="value mono"><${NoEffect} event=${event} />
+          ${event.body !== NOTHING && ` ${event.body.slice(0, 240)}${event.body.length > 240 ? "…" : ""}`}</td>
         <td class="wide quiet"><${Author} author=${event.author} /></td></tr>
       ${
         open &&
@@ -104,8 +111,20 @@ function Event({ event }) {
           html`<dt>Arrived</dt><dd>
           ${moment(event.arrived_ms)}</dd>`
         }${event.cause && html`<dt>Answers</dt><dd class="mono">${event.cause}</dd>`}
-        <dt>Author</dt><dd><${Author} author=${event.author} /></dd></dl><pre tabindex="0">
-          ${pretty(event.body)}</pre></td></tr>`
+        ${
+          event.effective_ms &&
+          html`<dt>Counts</dt><dd>
+          as of ${moment(event.effective_ms)}: it was decided after an event whose time lies ahead, and comes after that
+          one</dd>`
+        }
+        ${
+          event.skipped &&
+          html`<dt>No effect</dt><dd>
+          ${event.skipped.kind}: ${event.skipped.what}. <a href=${link(["sync"], { at: "" })}>What to do</a></dd>`
+        }
+        <dt>Author</dt><dd><${Author} author=${event.author} /></dd></dl>${
+          event.body !== NOTHING && html`<pre tabindex="0">${pretty(event.body)}</pre>`
+        }</td></tr>`
       }<//>`;
 }
 

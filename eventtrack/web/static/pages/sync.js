@@ -5,6 +5,7 @@ import { useData } from "../lib/data.js";
 import { useLive } from "../lib/live.js";
 import { link, route, setQuery } from "../lib/route.js";
 import { ago, bytes, moment, number } from "../lib/format.js";
+import { Clocks, Skipped, who } from "../parts/skipped.js";
 import { Empty, Loaded } from "../parts/states.js";
 import { Verification } from "../parts/verification.js";
 
@@ -25,6 +26,8 @@ export function Sync() {
     <h1>Sync</h1>
     <${Loaded} asked=${state} what="Asking who is in step">${(data) => html`
       <${Forks} replicas=${data.replicas} />
+      <${Skipped} skipped=${data.skipped} replicas=${data.replicas} />
+      <${Clocks} replicas=${data.replicas} />
       <section aria-label="Remotes"><h2>Remotes</h2><${Remotes} remotes=${data.remotes} now=${data.now_ms} /></section>
       <section aria-label="Replicas"><h2>Replicas</h2>
         <${Replicas} replicas=${data.replicas} now=${data.now_ms} /></section>`}<//>
@@ -122,7 +125,7 @@ const Replicas = ({ replicas, now }) =>
         }</td>
       <td>${
         replica.author
-          ? `${replica.author.user}@${replica.author.host}`
+          ? who(replica.author)
           : html`<span
         class="quiet">not known</span>`
       }</td>

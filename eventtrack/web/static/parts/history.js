@@ -6,6 +6,7 @@ import { useData } from "../lib/data.js";
 import { useLive } from "../lib/live.js";
 import { ago, moment, number, said } from "../lib/format.js";
 import { route, setQuery } from "../lib/route.js";
+import { Counts, NoEffect } from "./skipped.js";
 import { Loaded } from "./states.js";
 
 // More metrics than this in one stretch are counted, not named.
@@ -64,7 +65,7 @@ function Undo({ entry, reload }) {
       setState({ error });
     }
   };
-  if (!writable.value || entry.final || entry.type === BIRTH) return null;
+  if (!writable.value || entry.skipped || entry.final || entry.type === BIRTH) return null;
   return html`<button class="plain" disabled=${state.busy} aria-label=${`Undo ${worded(entry)}, ${entry.address}`}
     onClick=${undo}>Undo</button>
     ${state.error && html`<span class="problem" role="alert">${state.error.message} ${state.error.hint || ""}</span>`}`;
@@ -74,7 +75,9 @@ const Entry = ({ entry, reload }) => html`
   <div class="change">
     <div class="head"><strong>${worded(entry)}</strong>
       <span title=${moment(entry.recorded_ms)}>${moment(entry.recorded_ms)}, ${ago(entry.recorded_ms)}</span>
-      <${Author} author=${entry.author} /><code>${entry.address}</code><${Undo} entry=${entry} reload=${reload} /></div>
+      <${Counts} event=${entry} /><${Author} author=${entry.author} /><code>${entry.address}</code>
+      <${Undo} entry=${entry} reload=${reload} /></div>
+    <${NoEffect} event=${entry} />${entry.skipped && html`<span class="quiet">: ${entry.skipped.what}</span>`}
     ${entry.points && html`<${Points} keys=${entry.points.keys} />`}
     ${
       entry.facts.length > 0 &&

@@ -6,6 +6,7 @@ import { useLive } from "../lib/live.js";
 import { at, backToNow, moveTo, pending, wanted } from "../lib/past.js";
 import { moment, number } from "../lib/format.js";
 import { ends, Strip } from "./strip.js";
+import { skips } from "./skipped.js";
 
 const BUCKETS = 240;
 // A whole log is played in so many steps at speed 1, of so many milliseconds each if the server keeps up.
@@ -57,6 +58,7 @@ export function TimeBar() {
         get("density", { by, buckets: BUCKETS, at: "" }, options),
         get("about", { at: "" }, options),
       ]);
+      skips.value = about.skipped;
       return { strip, by, head: about.position };
     },
     { always: true },
