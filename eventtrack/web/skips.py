@@ -12,11 +12,11 @@ from eventtrack.web.answers import Json, shortened
 _SHOWN_MAX = 100
 _HINTS = {
     MALFORMED: "It was written so, and every machine skips it. A sync refuses it, and what follows "
-    "it in its feed: `eventtrack redact POSITION --reason ...` erases what it says, and the feed goes on "
-    "with the next sync.",
-    DAMAGED: "This disk lost what it says. `eventtrack sync` with a machine that has it whole "
-    "brings it back; where none has, `eventtrack redact POSITION --reason ...` gives it up. "
-    "`eventtrack check` says what else is damaged.",
+    "it in its feed: `eventtrack redact POSITION --reason ...` erases what it says, and the feed "
+    "goes on with the next sync.",
+    DAMAGED: "This disk lost what it says. Restore the store from a copy, or with a machine that "
+    "has synced it: `eventtrack salvage STORE NEW --from REMOTE`. Where no machine has it, "
+    "`eventtrack redact POSITION --reason ...` gives it up. `eventtrack check` names all damage.",
     FAILED: "This version breaks down over it; the event is kept. Upgrade eventtrack, then run "
     "`eventtrack replay --rebuild`.",
 }
@@ -41,7 +41,8 @@ def listing(store: Store) -> Json:
 
 def failed(store: Store) -> dict[int, SkippedEnvelope]:
     """By position, the envelopes that this version cannot fold: their events read well."""
-    return {one.position: one for one in store.maintenance.skipped() if one.kind == FAILED}
+    skipped = store.maintenance.skipped()
+    return {envelope.position: envelope for envelope in skipped if envelope.kind == FAILED}
 
 
 def effect(event: EventRecord, broken: dict[int, SkippedEnvelope]) -> Json:

@@ -44,8 +44,8 @@ def test_damage_is_noticed_on_every_page_and_leads_to_what_to_do(
     expect(skipped).to_contain_text("2 envelopes are kept, and have no effect.")
     rows = skipped.get_by_role("row")
     expect(rows).to_have_count(3)
-    expect(rows.nth(1)).to_contain_text("not well-formed, has no effect")
-    expect(rows.nth(2)).to_contain_text("damaged on this disk, has no effect")
+    expect(rows.nth(1)).to_contain_text("malformed: not well-formed, has no effect")
+    expect(rows.nth(2)).to_contain_text("damaged: the disk lost what it said, has no effect")
     expect(skipped).to_contain_text("eventtrack redact POSITION --reason")
     rows.nth(1).get_by_role("link").click()
     expect(page.get_by_role("row").nth(1)).to_contain_text("not well-formed")
@@ -68,7 +68,9 @@ def test_the_log_says_what_has_no_effect_and_what_counts_later(
     visit.open(f"{served.server.url}/#/log")
     malformed = page.get_by_role("row").filter(has_text=f"{sample.malformed}.0")
     expect(malformed).to_contain_text("not well-formed, has no effect")
-    expect(page.get_by_role("row").filter(has_text="damaged on this disk")).to_have_count(1)
+    expect(page.get_by_role("row").filter(has_text="the disk lost what it said")).to_have_count(1)
+    unknown = page.get_by_role("row").filter(has_text=f"{sample.unknown}.0")
+    expect(unknown).to_contain_text("of a newer eventtrack, has no effect here")
     later = page.get_by_role("row").filter(has_text=re.compile("counts as of"))
     expect(later).to_have_count(1)
     expect(later).to_contain_text(f"{sample.after}.0")
@@ -85,7 +87,7 @@ def test_a_run_s_history_marks_them_and_offers_no_undo(served: Served, visit: Vi
     visit.open(f"{served.server.url}/#/runs/{sample.run_id}?tab=history")
     for position, reason in (
         (sample.malformed, "not well-formed, has no effect"),
-        (sample.damaged, "damaged on this disk, has no effect"),
+        (sample.damaged, "the disk lost what it said, has no effect"),
     ):
         entry = page.locator(".change").filter(has=page.get_by_text(f"{position}.0", exact=True))
         expect(entry).to_contain_text(reason)

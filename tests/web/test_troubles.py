@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from eventtrack.projections import fold
 from eventtrack.store import Store
 from eventtrack.web import answers, past, replicas
 from tests.sync.machines import machine, record_run
@@ -61,7 +62,28 @@ def test_the_log_and_a_history_mark_what_has_no_effect_or_counts_later(
         later = {position for position, event in found.items() if event["effective_ms"]}
         assert later == {sample.after}
         assert found[sample.after]["effective_ms"] >= found[sample.ahead]["recorded_ms"]
-        assert all(event["known"] for event in events)
+        unknown = [position for position, event in found.items() if not event["known"]]
+        assert unknown == [sample.unknown]
+
+
+def test_an_event_that_this_version_breaks_down_over_is_marked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: object) -> None:
+        raise ZeroDivisionError
+
+    with closing(machine(tmp_path / "store")) as store:
+        run_id = record_run(store)
+        monkeypatch.setitem(fold._FOLDS, "run.tags_set", fails)
+        store.maintenance.rebuild()
+        marked = [
+            (event["type"], event["skipped"]["kind"])
+            for event in past.history(store, f"run/{run_id}", 200)["entries"]
+            if event["skipped"] is not None
+        ]
+        assert marked == [("run.tags_set", "not folded")]
+        skipped = replicas.sync(store)["skipped"]
+        assert "Upgrade eventtrack" in skipped["hints"]["not folded"]
 
 
 def test_nothing_is_said_where_all_is_well(tmp_path: Path) -> None:

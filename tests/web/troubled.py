@@ -23,20 +23,22 @@ class Troubled:
     store: Path
     run_id: str
     malformed: int
+    unknown: int
     damaged: int
     ahead: int
     after: int
 
 
 def troubled(path: Path) -> Troubled:
-    """A run with a malformed and a damaged envelope, a tag of next year, and a decision after it."""
+    """A run with a malformed and a damaged envelope, a tag of next year, a decision after it."""
     store = Store(path)
     run_id = store.runs.create("0", run_name="troubled").info.run_id
     stream = f"run/{run_id}"
     # A list where a map is promised.
-    body = encode_groups([("run.tags_set", 1, [msgspec.msgpack.encode([["not", "a map"]])])])
-    store.replication.log.transact(lambda txn: txn.append(Draft(stream, body, 1, None), bytes(16)))
+    hold(store, stream, "run.tags_set", [["not", "a map"]])
     malformed = store.events.head()
+    hold(store, stream, "run.teleported", ["home"])
+    unknown = store.events.head()
     store.runs.set_tags(run_id, {"lost": "by the disk"})
     damaged = store.events.head()
     Mallory(STRANGER).tell(store, stream, TagsSet({"team": "theirs"}), ahead_ms=AHEAD_MS)
@@ -48,4 +50,10 @@ def troubled(path: Path) -> Troubled:
     store = Store(path)
     store.maintenance.rebuild()
     store.close()
-    return Troubled(path, run_id, malformed, damaged, ahead, after)
+    return Troubled(path, run_id, malformed, unknown, damaged, ahead, after)
+
+
+def hold(store: Store, stream: str, kind: str, fields: list[object]) -> None:
+    """Put an event into a log as it is: another eventtrack wrote it, say."""
+    body = encode_groups([(kind, 1, [msgspec.msgpack.encode(fields)])])
+    store.replication.log.transact(lambda txn: txn.append(Draft(stream, body, 1), bytes(16)))

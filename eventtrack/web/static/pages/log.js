@@ -6,7 +6,7 @@ import { useLive } from "../lib/live.js";
 import { link, route, setQuery } from "../lib/route.js";
 import { moment } from "../lib/format.js";
 import { Author } from "../parts/history.js";
-import { Counts, NoEffect } from "../parts/skipped.js";
+import { Counts, NoEffect, reason } from "../parts/skipped.js";
 import { Empty, Loaded } from "../parts/states.js";
 
 const KINDS = [
@@ -94,11 +94,13 @@ function Event({ event }) {
         <td class="mono nowrap">
           <button class="plain" aria-expanded=${open} aria-label=${`All of the event ${event.address}`}
           onClick=${() => setOpen(!open)}>${open ? "▾" : "▸"}</button>${event.address}</td><td class="quiet nowrap">
-          ${moment(event.recorded_ms)}${event.effective_ms && html`<br /><${Counts} event=${event} />`}</td><td>${event.type}</td>
+          ${moment(event.recorded_ms)}${event.effective_ms && html`<br /><${Counts} event=${event} />`}</td>
+        <td>${event.type}</td>
         <td class="mono"><a href=${addressOf(event.stream)}>
           ${event.stream.slice(0, 16)}${event.stream.length > 16 ? "…" : ""}</a></td>
-        <td class="value mono"><${NoEffect} event=${event} />
-          ${event.body !== NOTHING && ` ${event.body.slice(0, 240)}${event.body.length > 240 ? "…" : ""}`}</td>
+        <td class="value mono"><${NoEffect} event=${event} />${reason(event) && " "}${
+          event.body !== NOTHING && html`${event.body.slice(0, 240)}${event.body.length > 240 ? "…" : ""}`
+        }</td>
         <td class="wide quiet"><${Author} author=${event.author} /></td></tr>
       ${
         open &&

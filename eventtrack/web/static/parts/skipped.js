@@ -8,7 +8,7 @@ export const skips = signal({});
 
 const REASONS = {
   malformed: "not well-formed, has no effect",
-  damaged: "damaged on this disk, has no effect",
+  damaged: "the disk lost what it said, has no effect",
   "not folded": "this version breaks down over it, has no effect",
 };
 
@@ -60,7 +60,7 @@ export function Skipped({ skipped, replicas }) {
         (envelope) => html`<tr key=${envelope.position}>
         <td class="num"><a href=${link(["log"], { before: envelope.position + 1, at: "" })}>
           ${number(envelope.position)}</a></td>
-        <td class="value"><${Reason} kind=${envelope.kind}>${REASONS[envelope.kind]}<//><div class="quiet">
+        <td class="value"><${Reason} kind=${envelope.kind}>${envelope.kind}: ${REASONS[envelope.kind]}<//><div class="quiet">
           ${envelope.what}</div></td>
         <td>${writers.get(envelope.feed)}<div><code title=${envelope.feed}>${envelope.feed.slice(0, 12)}</code></div></td>
         <td class="num">${number(envelope.index)}</td>
