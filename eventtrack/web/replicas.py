@@ -122,7 +122,7 @@ def _replicas(
 
 
 def _wrong(ahead_ms: int) -> int | None:
-    """How far a feed is ahead of the clock here; None if both clocks may be right."""
+    """A feed's lead on the clock here; None if both clocks may be right."""
     return ahead_ms if ahead_ms > CLOCK_WRONG_MS else None
 
 

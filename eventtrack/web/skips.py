@@ -1,4 +1,4 @@
-"""What the pages are told of envelopes that are here and have no effect."""
+"""Answers to the pages about envelopes that are here and have no effect."""
 
 from eventtrack.clock import recorded_ms
 from eventtrack.events.reading import DAMAGED, MALFORMED
@@ -8,7 +8,7 @@ from eventtrack.store.events import EventRecord
 from eventtrack.store.skips import SkippedEnvelope
 from eventtrack.web.answers import Json, shortened
 
-# Envelopes that a page lists; `eventtrack check` prints all.
+# Envelopes that a page lists; `eventtrack check --json` names all.
 _SHOWN_MAX = 100
 _HINTS = {
     MALFORMED: "It was written so, and every machine skips it. A sync refuses it, and what follows "
@@ -23,7 +23,7 @@ _HINTS = {
 
 
 def listing(store: Store) -> Json:
-    """How many envelopes have no effect, the first of them, and by kind what to do about them."""
+    """The number of envelopes without an effect, the first of them, and by kind a way to go on."""
     skipped = store.maintenance.skipped()
     return {
         "total": len(skipped),
@@ -46,7 +46,7 @@ def failed(store: Store) -> dict[int, SkippedEnvelope]:
 
 
 def effect(event: EventRecord, broken: dict[int, SkippedEnvelope]) -> Json:
-    """What keeps an event from its effect, and when it counts.
+    """The reason why an event has no effect, if so, and the time by which it counts.
 
     `skipped` has the `kind` and `what` is wrong, or is null. `effective_ms` is the time by which
     the event counts, null where that is when it was recorded.

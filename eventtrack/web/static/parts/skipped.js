@@ -60,15 +60,17 @@ export function Skipped({ skipped, replicas }) {
         (envelope) => html`<tr key=${envelope.position}>
         <td class="num"><a href=${link(["log"], { before: envelope.position + 1, at: "" })}>
           ${number(envelope.position)}</a></td>
-        <td class="value"><${Reason} kind=${envelope.kind}>${envelope.kind}: ${REASONS[envelope.kind]}<//><div class="quiet">
-          ${envelope.what}</div></td>
-        <td>${writers.get(envelope.feed)}<div><code title=${envelope.feed}>${envelope.feed.slice(0, 12)}</code></div></td>
+        <td class="value"><${Reason} kind=${envelope.kind}>${envelope.kind}: ${REASONS[envelope.kind]}<//>
+          <div class="quiet">${envelope.what}</div></td>
+        <td>${writers.get(envelope.feed)}
+          <div><code title=${envelope.feed}>${envelope.feed.slice(0, 12)}</code></div></td>
         <td class="num">${number(envelope.index)}</td>
         <td class="mono" title=${envelope.stream}>${envelope.stream.slice(0, 16)}</td></tr>`,
       )}</tbody></table></div>
     ${
       skipped.total > skipped.envelopes.length &&
-      html`<p class="quiet">The first ${number(skipped.envelopes.length)}: <code>eventtrack check</code> prints all.</p>`
+      html`<p class="quiet">The first ${number(skipped.envelopes.length)}: <code>eventtrack check --json</code>${" "}
+        names all.</p>`
     }
     <dl class="facts">${Object.entries(skipped.hints).map(
       ([kind, hint]) => html`<dt>${kind}</dt><dd><${Coded} text=${hint} /></dd>`,
@@ -98,8 +100,8 @@ export function Clocks({ replicas }) {
         (feed <code title=${replica.replica}>${replica.replica.slice(0, 12)}</code>) is${" "}
         <span class="noted">${span(replica.ahead_ms)} ahead</span> of this machine's clock</li>`,
       )}</ul>
-      <p>The clock of the machine that wrote it is or was wrong, or this one's is. Set the clock that is wrong. Nothing else
-        is needed: with its next write the machine begins a new feed, whose times are right, and what is decided from then on
-        holds. What was recorded before keeps its times.</p></section>`
+      <p>The clock of the machine that wrote it is or was wrong, or this one's is. Set the clock that is wrong.
+        Nothing else is needed: with its next write the machine begins a new feed, whose times are right, and what
+        is decided from then on holds. What was recorded before keeps its times.</p></section>`
   );
 }
