@@ -6,9 +6,11 @@ from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 
-from eventtrack.events.envelope import Envelope
+from eventtrack.events.envelope import Envelope, split_name
+from eventtrack.events.reading import DAMAGED
 from eventtrack.log import files
 from eventtrack.log.protocol import EventLog, Head, LogTransaction
+from eventtrack.projections import skipped
 from eventtrack.projections.tables import Reader
 from eventtrack.store.blobs import Blobs, live_blobs
 from eventtrack.store.engine import Engine
@@ -45,6 +47,21 @@ class Replication:
         """Every feed, by replica, with everything that this process logged before."""
         self._engine.flush()
         return self._engine.log.heads()
+
+    def set_damage_aside(self) -> None:
+        """Turn payloads that this disk lost into payloads that are not here, so that they may come.
+
+        Knows of those that the views have met so far, without folding anything new.
+        """
+        with self._engine.views.in_use().read() as reader:
+            rows = [row for row in skipped.read(reader) if row.kind == DAMAGED]
+        for row in rows:
+            replica = split_name(row.name)[0]
+            feeds = [feed for feed, end in self.log.branches().items() if end.replica == replica]
+            for feed in (replica, *feeds):
+                if self.log.locate(feed, row.index) == row.position:
+                    self.log.set_aside(feed, row.index)
+                    break
 
     def begins_whole(self, stream: str) -> bool | None:
         """Whether the first envelope of a stream here has its payload; None where there is none."""

@@ -44,6 +44,8 @@ def pull(
     Raises:
         CorruptionError: What came of some feed is damaged. That feed is as it was, others came.
     """
+    if fill:
+        target.set_damage_aside()
     here = KnownFeeds(target.log, target.heads())
     stops = target.log.unfilled() if fill else {}
     have = here.tips(stops)

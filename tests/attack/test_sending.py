@@ -74,6 +74,24 @@ def test_a_damaged_payload_is_named_stays_here_and_comes_back_from_others(
     assert store.maintenance.check().ok
 
 
+def test_a_payload_that_was_missed_while_reading_comes_back_with_a_pull(
+    hurt: Path, tmp_path: Path
+) -> None:
+    whole = open_store(hurt)
+    synchronize(whole, str(tmp_path / "between"))
+    before = payloads(whole)
+    whole.close()
+    damage_payload(hurt, 5)
+    store = open_store(hurt)
+    store.maintenance.rebuild()
+    assert [(row.position, row.kind) for row in store.maintenance.skipped()] == [(5, "damaged")]
+    # Nothing is to be sent: the folder has this feed already.
+    synchronize(store, str(tmp_path / "between"))
+    assert payloads(store) == before
+    assert store.maintenance.skipped() == []
+    assert store.maintenance.check().ok
+
+
 def test_a_damaged_header_stops_its_feed_before_it(hurt: Path, tmp_path: Path) -> None:
     damage_header(hurt, 5, b"run/", b"rum/")
     store = open_store(hurt)
