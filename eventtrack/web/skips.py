@@ -14,9 +14,9 @@ _HINTS = {
     MALFORMED: "It was written so, and every machine skips it. A sync refuses it, and what follows "
     "it in its feed: `eventtrack redact POSITION --reason ...` erases what it says, and the feed "
     "goes on with the next sync.",
-    DAMAGED: "This disk lost what it says. Restore the store from a copy, or with a machine that "
-    "has synced it: `eventtrack salvage STORE NEW --from REMOTE`. Where no machine has it, "
-    "`eventtrack redact POSITION --reason ...` gives it up. `eventtrack check` names all damage.",
+    DAMAGED: "This disk lost what it says. `eventtrack pull REMOTE` brings it back from a machine "
+    "that has it. Where none has it, `eventtrack redact POSITION --reason ...` gives it up. "
+    "`eventtrack check` names all damage.",
     FAILED: "This version breaks down over it; the event is kept. Upgrade eventtrack, then run "
     "`eventtrack replay --rebuild`.",
 }
