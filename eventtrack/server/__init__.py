@@ -1,7 +1,7 @@
 """The server: MLflow's REST API over a store, for MLflow's clients and pages.
 
-A request is read and refused in `compat`'s words, decided by the store, and answered when what it
-changed is durable. One module per noun; `routes` puts them together.
+`compat` reads a request and words its refusal, the store decides, and the answer follows when the
+change is durable. One module per noun; `routes` puts them together.
 """
 
 from eventtrack.server.followers import Followers

@@ -1,7 +1,7 @@
-"""What MLflow's pages look for and this server has none of: they are told so.
+"""Empty answers for the features of MLflow's pages that this server does not have.
 
-An answer that there is nothing is a page without it; an error would be a red box, and is asked for
-again up to a dozen times.
+A page that gets an empty answer leaves the feature out. A page that gets an error shows a red box,
+and asks again up to a dozen times.
 """
 
 from eventtrack.compat.messages import Message, Values
@@ -16,22 +16,22 @@ _3 = (API_3, AJAX_3)
 
 
 def _nothing(store: Store, sent: Values) -> Json:
-    """Searches leave their list out where it is empty."""
+    """A search that matches nothing leaves its list out."""
     return {}
 
 
 def _no_configs(store: Store, sent: Values) -> Json:
-    """The list of configurations is written also where it is empty, as by MLflow's server."""
+    """MLflow's server writes an empty list of configurations too."""
     return {"configs": []}
 
 
 def _no_gateway(store: Store, sent: Values) -> Json:
-    """As MLflow's server answers without a gateway."""
+    """The answer of MLflow's server without a gateway."""
     return {"endpoints": []}
 
 
 def _no_telemetry(store: Store, sent: Values) -> Json:
-    """As MLflow's server answers where it was told not to tell anybody."""
+    """The answer of MLflow's server with telemetry switched off."""
     return {"disable_ui_telemetry": True, "disable_ui_events": [], "ui_rollout_percentage": 0}
 
 

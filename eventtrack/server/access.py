@@ -1,4 +1,4 @@
-"""Who asks, and whether they may: the one place where roles are enforced."""
+"""The one place that enforces roles: tells who sends a request, and whether they may."""
 
 import base64
 import binascii
@@ -8,7 +8,7 @@ from eventtrack.clock import Clock, SystemClock
 from eventtrack.compat.errors import PermissionDeniedError, UnauthenticatedError
 from eventtrack.tokens import Role, Token, Tokens, digest
 
-# Browsers ask for a name and a password, of which the token is the latter.
+# Browsers ask for a name and a password. The token is the password.
 CHALLENGE = 'Basic realm="eventtrack", charset="UTF-8"'
 
 
@@ -21,7 +21,7 @@ class Asked(Protocol):
 
 
 class Visitor(NamedTuple):
-    """Who asks: the name of the token, None without one, and what it is good for."""
+    """The sender of a request: the name of the token, None without a token, and its role."""
 
     name: str | None
     role: Role
@@ -30,31 +30,31 @@ class Visitor(NamedTuple):
 class Access:
     """Lets requests through by their token, and says for whom they are recorded.
 
-    Not thread-safe: it belongs to a server's loop. Costs a look at the file's times and one at a
-    dictionary, some microseconds; the file is read again when it has changed.
+    Not thread-safe: it belongs to a server's loop. A check costs some microseconds: one `stat` of
+    the file of tokens and one look-up. The file is read again when it has changed.
     """
 
     def __init__(self, tokens: Tokens, clock: Clock | None = None) -> None:
         self._tokens = tokens
         self._clock = clock or SystemClock()
         self._seen: tuple[int, int, int] | None = None
-        # By digest. Who asks cannot choose a digest, so how long a look-up takes gives nothing of
-        # the others away. None: there are no accounts, and never were while this server ran.
+        # By digest. A client cannot choose a digest, so the time of a look-up reveals nothing about
+        # other tokens. None: there are no accounts, and never were while this server ran.
         self._known: dict[str, Token] | None = None
 
     @property
     def required(self) -> bool:
-        """Whether requests need a token: from the first one that was made, and then always."""
+        """Whether requests need a token: always, once the first token was made."""
         return self._current() is not None
 
     def admit(self, role: Role, headers: Asked) -> Visitor:
-        """Who a request comes from; without accounts, somebody who may do everything.
+        """The sender of a request; without accounts, a visitor who may do everything.
 
         Args:
-            role: What the request needs. `Role.NOBODY` lets everybody through, unnamed.
+            role: The role that the request needs. `Role.NOBODY` lets everybody through, unnamed.
 
         Raises:
-            UnauthenticatedError: It brought no token, or one that does not count.
+            UnauthenticatedError: The request brought no token, or an unknown or expired token.
             PermissionDeniedError: The token's role is not enough.
         """
         if role is Role.NOBODY:
@@ -85,20 +85,20 @@ class Access:
 
     @staticmethod
     def sent(headers: Asked) -> str:
-        """The token that a request brought, "" for none: in `Authorization`, else in a cookie."""
+        """The token of a request: from `Authorization`, else from a cookie; "" without a token."""
         return _authorized(headers.get("authorization")) or _in_cookie(headers)
 
     def _current(self) -> dict[str, Token] | None:
         try:
             status = self._tokens.path.stat()
         except FileNotFoundError:
-            # Deleted under a running server: whoever did it wanted no token to count.
+            # Deleted under a running server: no token is to count any more.
             if self._known is not None:
                 self._known, self._seen = {}, None
             return self._known
         seen = (status.st_mtime_ns, status.st_ino, status.st_size)
         if seen != self._seen:
-            self._known = {one.sha256: one for one in self._tokens.list()}
+            self._known = {token.sha256: token for token in self._tokens.list()}
             self._seen = seen
         return self._known
 
@@ -106,8 +106,8 @@ class Access:
 def cookie_name(headers: Asked) -> str:
     """The cookie in which the pages of this server keep a token.
 
-    Browsers share cookies between all ports of a host, so it names the port: two servers on one
-    machine would else sign each other's visitors out.
+    Browsers share cookies between all ports of a host, so the cookie names the port. Otherwise two
+    servers on one machine would sign each other's visitors out.
     """
     port = (headers.get("host") or "").rpartition(":")[2]
     return f"eventtrack_{port}" if port.isascii() and port.isdigit() else "eventtrack"

@@ -35,7 +35,7 @@ BODY_BYTES_MAX = 64 * 2**20
 class Application:
     """Answers MLflow's requests from a store.
 
-    Its threads start with the `lifespan` that servers open, and finish what they have with its end.
+    Its threads start when the server opens the `lifespan`. At its end they finish their work.
     """
 
     def __init__(self, store: Store, routes: Routes, access: Access) -> None:
@@ -61,7 +61,7 @@ class Application:
                 await visit.lasting(response(scope, receive, visit.sending(send)))
 
     def end_streams(self) -> None:
-        """End the streams that would have no end: those that tell of changes."""
+        """End the streams of changes, which would never end by themselves."""
         if self._services is not None:
             self._services.ending.set()
 
@@ -76,24 +76,24 @@ class Application:
         await send({"type": "lifespan.shutdown.complete"})
 
     async def _answer(self, request: HttpRequest) -> Response | None:
-        """The answer to a request, whatever happens; None when nobody waits for it any more."""
+        """The answer to a request, whatever happens; None when the client has gone."""
         assert self._services is not None
         try:
             _check_text(request.scope)
             # Not the path of `request.url`, which ends at a question mark that belongs to a name.
-            found = self._routes.find(request.method, request.scope["path"])
-            if isinstance(found.entry, Response):
-                return found.entry
-            visit = Visit(self._access, found.entry.needs, request.headers)
+            match = self._routes.find(request.method, request.scope["path"])
+            if isinstance(match.entry, Response):
+                return match.entry
+            visit = Visit(self._access, match.entry.needs, request.headers)
             request.state.role = visit.visitor.role
             AUTHOR.set(visit.visitor.name)
-            if isinstance(found.entry, Streamed):
-                rest = found.rest or "".join(found.pieces.values())
-                work = found.entry.answer(self._services, request, rest)
+            if isinstance(match.entry, Streamed):
+                rest = match.rest or "".join(match.pieces.values())
+                work = match.entry.answer(self._services, request, rest)
                 response = await visit.lasting(work)
                 request.state.lasting = visit
                 return response
-            return await self._json(visit, found.entry, request, found.pieces)
+            return await self._json(visit, match.entry, request, match.pieces)
         except EventtrackError as error:
             answer = refusal(error)
         except bodies.TooLargeError as error:
@@ -149,7 +149,7 @@ async def _make(services: Services, change: Json | Change) -> bytes:
 
 
 def _check_text(scope: Scope) -> None:
-    """Refuse bytes that are no text: decoded as far as they go, two names would be one."""
+    """Refuse bytes that are no text: decoded with replacements, two names would become equal."""
     for part in (scope.get("raw_path") or b"", scope["query_string"]):
         if b"%" in part:
             try:
@@ -162,7 +162,7 @@ def _check_text(scope: Scope) -> None:
 
 
 def _by_script(request: HttpRequest) -> bool:
-    """Whether a script of our pages asks: they show a form, where browsers would open a dialog."""
+    """Whether a script of our pages asks: the pages show a form, a browser would open a dialog."""
     headers = request.headers
     return "x-requested-with" in headers or "text/event-stream" in headers.get("accept", "")
 

@@ -1,4 +1,4 @@
-"""Artifacts over HTTP: of a run by its id, and by path through the `mlflow-artifacts` proxy."""
+"""Artifacts over HTTP: by the id of a run, and by path through the `mlflow-artifacts` proxy."""
 
 import posixpath
 
@@ -16,7 +16,7 @@ from eventtrack.server.threads import Services
 from eventtrack.store import Store
 from eventtrack.tokens import Role
 
-# MLflow (server/handlers.py): what its pages may upload.
+# MLflow (server/handlers.py): the largest upload from its pages.
 _UPLOAD_BYTES_MAX = 10 * 2**20
 _TOO_LARGE = "Artifact size is too large. Max size is 10MB."
 
@@ -24,12 +24,12 @@ _TOO_LARGE = "Artifact size is too large. Max size is 10MB."
 def _list(store: Store, sent: Values) -> Json:
     path = checks.artifact_path(sent["path"]) if sent.has("path") else ""
     info = store.runs.get(checks.run_of(sent)).info
-    found = store.artifacts.list(info.run_id, path or None)
-    if not found and not path:
+    entries = store.artifacts.list(info.run_id, path or None)
+    if not entries and not path:
         files.refuse_elsewhere(store, Owned("run", info.run_id, ""))
     answer: Json = {"root_uri": responses.run_location(info)}
-    if found:
-        answer["files"] = [responses.file(one) for one in found]
+    if entries:
+        answer["files"] = [responses.file(entry) for entry in entries]
     return answer
 
 
@@ -64,13 +64,13 @@ def _list_proxied(store: Store, sent: Values) -> Json:
     path = checks.artifact_path(sent["path"]) if sent.has("path") else ""
     try:
         below = files.owned(path)
-        found = below.files(store).list(below.owner, below.path or None)
+        entries = below.files(store).list(below.owner, below.path or None)
     except NotFoundError:
         return {}  # a folder that does not exist is an empty one, as in MLflow
     listed = []
-    for one in found:
-        shown = responses.file(one)
-        shown["path"] = posixpath.basename(one.path)
+    for entry in entries:
+        shown = responses.file(entry)
+        shown["path"] = posixpath.basename(entry.path)
         listed.append(shown)
     return {"files": listed} if listed else {}
 

@@ -16,13 +16,13 @@ _ONE = f"{_ALL}/<assessment_id>"
 
 
 def _create(store: Store, sent: Values) -> Json:
-    one = trace_checks.assessment(sent["assessment"], sent["trace_id"])
-    return {"assessment": trace_responses.assessment(store.traces.assessments.create(one))}
+    assessment = trace_checks.assessment(sent["assessment"], sent["trace_id"])
+    return {"assessment": trace_responses.assessment(store.traces.assessments.create(assessment))}
 
 
 def _get(store: Store, sent: Values) -> Json:
-    found = store.traces.assessments.get(sent["trace_id"], sent["assessment_id"])
-    return {"assessment": trace_responses.assessment(found)}
+    assessment = store.traces.assessments.get(sent["trace_id"], sent["assessment_id"])
+    return {"assessment": trace_responses.assessment(assessment)}
 
 
 def _update(store: Store, sent: Values) -> Json:
@@ -41,8 +41,8 @@ def _update(store: Store, sent: Values) -> Json:
         changes["rationale"] = given["rationale"]
     if "metadata" in asked:
         changes["metadata"] = given["metadata"]
-    found = store.traces.assessments.update(sent["trace_id"], sent["assessment_id"], **changes)
-    return {"assessment": trace_responses.assessment(found)}
+    assessment = store.traces.assessments.update(sent["trace_id"], sent["assessment_id"], **changes)
+    return {"assessment": trace_responses.assessment(assessment)}
 
 
 def _delete(store: Store, sent: Values) -> Json:

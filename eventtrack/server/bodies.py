@@ -1,4 +1,4 @@
-"""Bodies of requests that are read whole, packed or not, and how long they may be."""
+"""Bodies of requests that are read whole, packed or not, up to a bound."""
 
 import zlib
 
@@ -15,7 +15,7 @@ class TooLargeError(Exception):
     """A body is longer than any request of its kind needs.
 
     Args:
-        size_max: How many bytes it may have.
+        size_max: The most bytes that a body may have.
     """
 
     def __init__(self, size_max: int) -> None:
@@ -26,9 +26,9 @@ async def read(request: Request, size_max: int) -> bytes:
     """The whole body, unpacked.
 
     Raises:
-        TooLargeError: It has more than `size_max` bytes, as it came or unpacked; the rest was
+        TooLargeError: The body has more than `size_max` bytes, packed or unpacked. The rest was
             neither read nor unpacked.
-        InvalidValueError: It is packed in a way that is not known, or its end is missing.
+        InvalidValueError: The packing is not known, or the end of the body is missing.
     """
     if int(request.headers.get("content-length", 0)) > size_max:
         raise TooLargeError(size_max)
@@ -45,7 +45,7 @@ async def read(request: Request, size_max: int) -> bytes:
 
 
 async def _unpacked(request: Request, packing: str, size_max: int) -> bytes:
-    """A packed body. A bomb is noticed at the first byte too many, whatever else it holds."""
+    """A packed body, unpacked. A bomb is noticed at the first byte over the limit."""
     if packing not in _PACKINGS:
         raise InvalidValueError(
             f"Content-Encoding {packing[:50]!r} is not known here",
@@ -54,7 +54,7 @@ async def _unpacked(request: Request, packing: str, size_max: int) -> bytes:
     unpacker, chunks, size = zlib.decompressobj(_GZIP_OR_ZLIB), [], 0
     try:
         async for chunk in request.stream():
-            # At most one byte too many is asked for; what is left over then need not be looked at.
+            # Unpacks at most one byte over the limit: that byte is enough to refuse the body.
             unpacked = unpacker.decompress(chunk, size_max - size + 1)
             size += len(unpacked)
             if size > size_max:

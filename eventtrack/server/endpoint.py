@@ -1,4 +1,4 @@
-"""What one endpoint is: where it stands, what it is asked with, and who answers."""
+"""The description of an endpoint: its path, its request, the function that answers, its role."""
 
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
@@ -14,33 +14,33 @@ from eventtrack.store import Store
 from eventtrack.store.recorder import Prepared
 from eventtrack.tokens import Role
 
-# MLflow serves its clients under the first and its pages under both.
+# MLflow serves its clients under `/api` and its pages under both.
 API_2, AJAX_2 = "/api/2.0/mlflow/", "/ajax-api/2.0/mlflow/"
 API_3, AJAX_3 = "/api/3.0/mlflow/", "/ajax-api/3.0/mlflow/"
 BOTH = (API_2, AJAX_2)
 PAGES_ONLY = (AJAX_2,)
 PROXY_PREFIXES = ("/api/2.0/mlflow-artifacts/", "/ajax-api/2.0/mlflow-artifacts/")
 
-# A change for the writer's thread: points, or anything else.
+# A change for the writer's thread: points, or a function that makes any other change.
 Change = Prepared | Callable[[], Json]
-# Of `Values`, or of `Fields` where the request may be read in a quicker way. Gives the `Json` that
-# is answered or, where the endpoint prepares, a `Change`.
+# Takes `Values`, or `Fields` for a request that has a quicker reader. Returns the `Json` of the
+# answer; an endpoint that prepares returns a `Change`.
 Answer = Callable[[Store, Any], Any]
 
 
 @dataclass(frozen=True)
 class Endpoint:
-    """An endpoint that is asked in JSON, or by a query, and answers in JSON.
+    """An endpoint that takes JSON, or a query, and answers in JSON.
 
     Args:
-        path: Below each of the prefixes. A name in angle brackets is one piece of it, which
-            `answer` reads as a field of that name.
+        path: The path below each of the prefixes. A name in angle brackets stands for one piece of
+            the path; `answer` reads the piece as a field of that name.
         answer: Asks or changes the store. It makes at most one change, so that a refusal leaves no
             trace in a commit shared with others.
-        writes: Whether it changes something, on the writer's thread.
-        prepares: Whether `answer` only checks the request, and gives back the change to make.
-        role: What a token has to be good for. By default to write, save for a GET; so a POST that
-            only reads has to say so.
+        writes: Whether `answer` changes the store; it then runs on the writer's thread.
+        prepares: Whether `answer` only checks the request, and returns the change to make.
+        role: The role that a token needs. None: to read for a GET, else to write. A POST that only
+            reads therefore names its role.
     """
 
     method: str
@@ -66,9 +66,9 @@ class Streamed:
     """An endpoint that reads or sends bytes as they come.
 
     Args:
-        path: Whole; with a slash at its end for everything below it, or with one name in angle
-            brackets for any piece, which `answer` gets.
-        role: As of an `Endpoint`.
+        path: The whole path. A slash at its end stands for everything below it, one name in angle
+            brackets for any piece; `answer` gets that rest or that piece.
+        role: As for an `Endpoint`.
     """
 
     method: str

@@ -31,27 +31,31 @@ def _create(store: Store, sent: Values) -> Json:
 
 
 def _get(store: Store, sent: Values) -> Json:
-    found = store.experiments.get(checks.experiment_id(sent["experiment_id"]))
-    return {"experiment": responses.experiment(found)}
+    experiment = store.experiments.get(checks.experiment_id(sent["experiment_id"]))
+    return {"experiment": responses.experiment(experiment)}
 
 
 def _get_by_name(store: Store, sent: Values) -> Json:
     name = sent["experiment_name"]
-    found = store.experiments.get_by_name(name)
-    if found is None:
+    experiment = store.experiments.get_by_name(name)
+    if experiment is None:
         raise NotFoundError(f"Could not find experiment with name '{name}'")
-    return {"experiment": responses.experiment(found)}
+    return {"experiment": responses.experiment(experiment)}
 
 
 def _search(store: Store, sent: Values) -> Json:
-    found = store.experiments.search(
+    experiments = store.experiments.search(
         VIEWS[sent["view_type"]],
         sent["max_results"],
         sent["filter"],
         sent["order_by"],
         sent["page_token"] or None,
     )
-    return responses.page("experiments", [responses.experiment(one) for one in found], found.token)
+    return responses.page(
+        "experiments",
+        [responses.experiment(experiment) for experiment in experiments],
+        experiments.token,
+    )
 
 
 def _update(store: Store, sent: Values) -> Json:
@@ -97,11 +101,11 @@ def _search_datasets(store: Store, sent: Values) -> Json:
             f"SearchDatasets request cannot specify more than {_DATASET_EXPERIMENTS_MAX} "
             f"experiment_ids. Received {len(asked)} experiment_ids."
         )
-    found: dict[tuple[str, str, str, str | None], None] = {}
+    datasets: dict[tuple[str, str, str, str | None], None] = {}
     for experiment_id in dict.fromkeys(map(checks.experiment_id, asked)):
-        _collect_datasets(store, experiment_id, found)
+        _collect_datasets(store, experiment_id, datasets)
     summaries = []
-    for experiment_id, name, digest, context in list(found)[:_DATASETS_MAX]:
+    for experiment_id, name, digest, context in list(datasets)[:_DATASETS_MAX]:
         summary = {"experiment_id": experiment_id, "name": name, "digest": digest}
         if context:
             summary["context"] = context
@@ -110,17 +114,17 @@ def _search_datasets(store: Store, sent: Values) -> Json:
 
 
 def _collect_datasets(
-    store: Store, experiment_id: str, found: dict[tuple[str, str, str, str | None], None]
+    store: Store, experiment_id: str, datasets: dict[tuple[str, str, str, str | None], None]
 ) -> None:
-    """Add the datasets that an experiment's runs read, each once for every context."""
+    """Add the datasets that an experiment's runs read: each dataset once for every context."""
     token: str | None = None
-    while len(found) < _DATASETS_MAX:
+    while len(datasets) < _DATASETS_MAX:
         runs = store.runs.search([experiment_id], "", ViewType.ALL, _RUNS_PAGE, page_token=token)
         for run in runs:
             for used in run.inputs.dataset_inputs:
                 tags = {tag.key: tag.value for tag in used.tags}
                 dataset = used.dataset
-                found[
+                datasets[
                     experiment_id, dataset.name, dataset.digest, tags.get(DATASET_CONTEXT_TAG)
                 ] = None
         token = runs.token

@@ -21,9 +21,9 @@ from eventtrack.server.threads import Services
 from eventtrack.store import Store
 from eventtrack.store.artifacts import Artifacts, ArtifactUpload
 
-# Bytes that go to a thread at once: twice as fast as the 64 KiB in which they arrive.
+# Bytes that go to a thread at once: twice as fast as single arrivals of 64 KiB.
 _CHUNK_BYTES = 2**20
-# Shown in a browser's tab as they are; by extension, or whole name where there is none.
+# Files that browsers show as text: by extension, or by the whole name of a file without extension.
 _TEXT = """
     bash cfg conda conf css csv env html ini js json jsonl log md MLmodel MLproject py r
     requirements rst scala sh sql toml tsv txt xml yaml yml
@@ -39,13 +39,13 @@ class Owned(NamedTuple):
     path: str
 
     def files(self, store: Store) -> Artifacts:
-        """What keeps the files of owners of this kind."""
+        """The keeper of the files of this kind of owner."""
         if self.kind == "trace":
             return store.traces.artifacts
         return store.artifacts if self.kind == "run" else store.models.artifacts
 
     def location(self, store: Store) -> str:
-        """Where the owner's files are.
+        """The location of the owner's files.
 
         Raises:
             NotFoundError: There is no such owner.
@@ -64,13 +64,13 @@ class BlobResponse(FileResponse):
 
 
 async def send(services: Services, request: Request, owned: Owned) -> Response:
-    """A file as an attachment: no page of ours is to run what somebody logged."""
+    """A file as an attachment, so that no page of ours runs a logged file."""
     store, (kind, owner, path) = services.store, owned
     if kind == "run":
         checks.known_run_id(owner)
 
     def find() -> tuple[Path, str]:
-        # By its hash alone: the log may name any file of this machine, and others may write to it.
+        # By its hash alone: others write to the log, and could name any file of this machine in it.
         try:
             place, digest = owned.files(store).blob(owner, path)
         except NotFoundError:
@@ -82,22 +82,22 @@ async def send(services: Services, request: Request, owned: Owned) -> Response:
     headers = {
         "content-disposition": _attachment(posixpath.basename(path)),
         "x-content-type-options": "nosniff",
-        # For a browser that shows it all the same: no script, no form, no origin.
+        # For a browser that shows the file all the same: no script, no form, no origin.
         "content-security-policy": "default-src 'none'; sandbox",
         "etag": f'"{digest}"',
     }
     known = request.headers.get("if-none-match", "")
-    if headers["etag"] in (one.strip().removeprefix("W/") for one in known.split(",")):
+    if headers["etag"] in (tag.strip().removeprefix("W/") for tag in known.split(",")):
         return Response(status_code=304, headers=headers)
     return BlobResponse(place, headers=headers, media_type=media_type(path))
 
 
 async def receive(services: Services, request: Request, owned: Owned) -> None:
-    """Store a request's body as somebody's file; durable on return.
+    """Store a request's body as a file of its owner; durable on return.
 
     Raises:
         NotFoundError: There is no such run, model or trace.
-        NotServedError: Its files are kept elsewhere.
+        NotServedError: The owner's files lie elsewhere.
         InvalidValueError: No file can have such a path.
     """
     store, (_, owner, path) = services.store, owned
@@ -115,7 +115,7 @@ async def receive(services: Services, request: Request, owned: Owned) -> None:
 
 
 def refuse_elsewhere(store: Store, owned: Owned) -> None:
-    """Refuse what would need files that this server does not keep."""
+    """Refuse a request for files that this server does not keep."""
     location = owned.location(store)
     if not responses.served_by_us(location):
         raise NotServedError(
@@ -126,7 +126,7 @@ def refuse_elsewhere(store: Store, owned: Owned) -> None:
 
 
 def media_type(path: str) -> str:
-    """What kind of file it is, by its name."""
+    """The media type of a file, by its name."""
     name = posixpath.basename(path)
     extension = posixpath.splitext(name)[1].removeprefix(".") or name
     if extension in _TEXT_NAMES:
@@ -135,7 +135,7 @@ def media_type(path: str) -> str:
 
 
 def _attachment(name: str) -> str:
-    """RFC 6266: the name in ASCII for old clients, and as it is for all others."""
+    """The header of RFC 6266: the name in ASCII for old clients, and unchanged for all others."""
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode() or "download"
     quoted = plain.replace("\\", "\\\\").replace('"', '\\"')
     quoted = "".join(letter for letter in quoted if letter.isprintable())
@@ -152,7 +152,7 @@ async def hand_on(services: Services, request: Request, write: Callable[[bytearr
         if writing is not None:
             await writing
         writing = asyncio.create_task(services.read(partial(write, chunk)))
-        writing.add_done_callback(_note_seen)  # when the client breaks off, nobody waits for it
+        writing.add_done_callback(_note_seen)  # when the client breaks off, nobody awaits the task
     if writing is not None:
         await writing
 
@@ -163,7 +163,7 @@ def _note_seen(written: "asyncio.Task[None]") -> None:
 
 
 async def _large_chunks(request: Request) -> AsyncIterator[bytearray]:
-    """A request's body in pieces that are worth a thread's while."""
+    """A request's body in pieces that are large enough to be worth a thread."""
     waiting = bytearray()
     async for chunk in request.stream():
         waiting += chunk
@@ -175,13 +175,13 @@ async def _large_chunks(request: Request) -> AsyncIterator[bytearray]:
 
 
 def owned(proxied: str) -> Owned:
-    """Whose file a path of the proxy names.
+    """The owner and the file that a path of the proxy names.
 
     Raises:
-        NotFoundError: It names nothing that runs, models or traces have.
+        NotFoundError: The path names no file of runs, models or traces.
     """
-    found = owner_of(proxied)
-    if found is None:
+    place = owner_of(proxied)
+    if place is None:
         raise NotFoundError(
             f"No such artifact: '{proxied}'",
             hint="files lie at EXPERIMENT_ID/RUN_ID/artifacts/PATH "
@@ -192,4 +192,4 @@ def owned(proxied: str) -> Owned:
         "models": "model",
         "traces": "trace",
     }
-    return Owned(kinds[found.kind], found.owner, found.path)
+    return Owned(kinds[place.kind], place.owner, place.path)

@@ -1,8 +1,8 @@
 """Threads that keep the served store in step with remotes, beside the requests.
 
-Each waits for the network on its own, off the event loop and off the writer's thread. What comes is
-committed through the server's one open store, some megabytes at a time, as what other stores send
-to it is: writers wait for one of those commits at most.
+Each thread waits for the network on its own, off the event loop and off the writer's thread. It
+commits arriving events through the server's one open store, some megabytes at a time, as for
+events that other stores send. So writers wait for at most one such commit.
 """
 
 import logging
@@ -16,10 +16,10 @@ from eventtrack.sync.remotes import without_secrets
 
 _log = logging.getLogger("eventtrack.server")
 
-# How long the end waits for rounds that are under way. One that hangs on the network is left where
-# it is: what it committed is whole, and what it did not comes with the next round.
+# The end of the server waits this long for rounds under way. A round that hangs on the network is
+# abandoned: its commits are whole, and the next round brings the rest.
 _END_S = 1.0
-# After an error of our own: it is in the server's log, and may be gone with what caused it.
+# The pause after an error of our own, which is in the server's log. Its cause may be gone by then.
 _AFTER_A_BUG_S = 60.0
 
 Tell = Callable[[str, News], None]
@@ -30,10 +30,10 @@ class Followers:
 
     Args:
         remotes: Names or URLs.
-        tell: Called from those threads with the name and what is to be said.
+        tell: Called from those threads with the name of the remote and its news.
 
     Raises:
-        NotFoundError: There is no remote of some name.
+        NotFoundError: One of the names belongs to no remote.
     """
 
     def __init__(self, store: Store, remotes: Sequence[str], tell: Tell) -> None:
@@ -58,7 +58,7 @@ class Followers:
         self._stop.set()
 
     def wait(self) -> None:
-        """Wait a moment for those who stop."""
+        """Wait for the threads to end, for each at most a second."""
         for thread in self._threads:
             if thread.is_alive():
                 thread.join(_END_S)

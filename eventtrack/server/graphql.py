@@ -1,8 +1,8 @@
 """GraphQL: MLflow's pages ask for a run, its experiment and more in one request.
 
-Each question is one of the REST endpoints' under another name: its answer is the same, and what a
-request selects of it is `graphql-core`'s work, the library that MLflow's own server uses. It comes
-with the `mlflow` package, so it is there wherever its pages are.
+Each question is a REST endpoint under another name, with the same answer. `graphql-core`, the
+library that MLflow's own server uses, selects the requested fields. It comes with the `mlflow`
+package, so it is installed wherever MLflow's pages are.
 """
 
 import functools
@@ -29,10 +29,10 @@ from eventtrack.tokens import Role
 if TYPE_CHECKING:
     from graphql import DocumentNode, GraphQLError, GraphQLOutputType, GraphQLSchema
 
-# The largest that MLflow's pages send has 190 tokens. The schema has no ring, so that this bounds
-# the answer's depth and the number of questions as well.
+# The largest request of MLflow's pages has 190 tokens. The schema has no ring, so this limit also
+# bounds the depth of the answer and the number of questions.
 _TOKENS_MAX = 1000
-# As in MLflow: questions in one request, each of which may be a search.
+# As in MLflow: questions in one request. Each may be a search.
 _QUESTIONS_MAX = 10
 _BODY_BYTES_MAX = 2**20
 _QUESTIONS = {
@@ -44,23 +44,23 @@ _QUESTIONS = {
     "mlflowSearchModelVersions": "model-versions/search",
     "mlflowSearchRuns": "runs/search",
 }
-# What a field reads as where a REST answer leaves it out, by its type.
+# The value of a field that a REST answer leaves out, by the field's type.
 _UNSET = {"String": "", "LongString": 0, "Boolean": False, "Float": 0.0}
 
-# What answers one field: what is known of its object, and what it is asked with.
+# Answers one field, from the object that it belongs to and the arguments of the question.
 _Resolver = Callable[..., Any]
 
 
 @dataclass(frozen=True)
 class _Source:
-    """Where the answers come from: the REST endpoints, by their paths, and the store they ask."""
+    """The source of the answers: the REST endpoints by their paths, and the store they ask."""
 
     store: Store
     endpoints: Mapping[str, Endpoint]
 
 
 class _Asked(msgspec.Struct):
-    """A request in GraphQL; what is not known of it is left alone, as everywhere."""
+    """A request in GraphQL; unknown fields are ignored, as everywhere."""
 
     query: str
     variables: dict[str, Any] | None = None
@@ -68,14 +68,14 @@ class _Asked(msgspec.Struct):
 
 
 def streamed(endpoints: Iterable[Endpoint]) -> tuple[Streamed, ...]:
-    """What answers GraphQL from the answers of REST endpoints."""
+    """The endpoints of GraphQL, which answer from the answers of REST endpoints."""
     by_path = {endpoint.path: endpoint for endpoint in endpoints}
 
     async def answer(services: Services, request: Request, _: str) -> Response:
         body = await bodies.read(request, _BODY_BYTES_MAX)
         return await services.read(lambda: _answer(_Source(services.store, by_path), body))
 
-    # Also its mutations only ask.
+    # Its mutations only read, too.
     return tuple(Streamed(method, "/graphql", answer, role=Role.READ) for method in ("GET", "POST"))
 
 
@@ -117,7 +117,7 @@ def _answer(source: _Source, body: bytes) -> Response:
 
 
 def _response(data: Json | None, errors: list[str], status: int = 200) -> Response:
-    """An answer as MLflow's pages read it: of each error its text alone, and 200 with most."""
+    """An answer as MLflow's pages read it: errors as plain texts, and status 200 with most."""
     body = msgspec.json.encode({"data": data, "errors": errors or None})
     return Response(body, status, media_type="application/json")
 
@@ -127,21 +127,21 @@ def _too_many(document: "DocumentNode") -> "list[GraphQLError]":
     import graphql
 
     class Count(graphql.Visitor):
-        """How often a field of `Query` or `Mutation` stands somewhere."""
+        """Counts the fields of `Query` and `Mutation`."""
 
-        found = 0
+        questions = 0
 
         def enter_field(self, node: graphql.FieldNode, *_: Any) -> None:
-            self.found += node.name.value in _QUESTIONS
+            self.questions += node.name.value in _QUESTIONS
 
     count = Count()
     graphql.visit(document, count)
-    if count.found <= _QUESTIONS_MAX:
+    if count.questions <= _QUESTIONS_MAX:
         return []
     return [
         graphql.GraphQLError(
             f"GraphQL queries should have at most {_QUESTIONS_MAX} root fields, "
-            f"got {count.found} root fields."
+            f"got {count.questions} root fields."
         )
     ]
 
@@ -162,14 +162,14 @@ def _schema() -> "GraphQLSchema":
 
 
 def _resolver(kind: str, name: str, answer: "GraphQLOutputType") -> _Resolver:
-    """What answers a field of a type: a question to the store, or what an answer to one holds."""
+    """The resolver of a field: it asks the store, or takes the field out of an answer."""
     if name in _QUESTIONS:
         return lambda _, info, **sent: _ask(info.context, _QUESTIONS[name], sent.get("input"))
     if (kind, name) == ("MlflowRunExtension", "experiment"):
         return lambda run, info: _experiment(info.context, run)
     if (kind, name) == ("MlflowRunExtension", "modelVersions"):
         return lambda run, info: _model_versions(info.context, run)
-    key = re.sub("[A-Z]", lambda found: f"_{found[0].lower()}", name)
+    key = re.sub("[A-Z]", lambda letter: f"_{letter[0].lower()}", name)
     unset = _unset(answer)
     if str(answer) == "Float":
         return lambda source, _: _number(source.get(key, unset))
@@ -189,7 +189,7 @@ def _unset(answer: "GraphQLOutputType") -> Any:
 
 
 def _number(value: Any) -> Any:
-    """GraphQL has no NaN: MLflow answers null."""
+    """A number as GraphQL writes it. GraphQL has no NaN: null, as in MLflow."""
     return None if value == "NaN" else value
 
 
@@ -197,7 +197,7 @@ def _ask(source: _Source, path: str, sent: Any) -> Json:
     """The answer of a REST endpoint.
 
     Raises:
-        GraphQLError: It refuses; the message is the same.
+        GraphQLError: The endpoint refuses; the message is the endpoint's.
     """
     import graphql
 

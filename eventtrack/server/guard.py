@@ -1,9 +1,9 @@
-"""Which pages may ask a server from within somebody's browser: its own.
+"""The guard against foreign pages: in a browser, only the server's own pages may ask it.
 
-A page from elsewhere, open in a browser that reaches the server, can send requests there, and the
-browser adds the password that it was once given. Two checks keep it out: the Host header has to be
-a name of the server (else a foreign name was made to point here), and a request that changes
-something must not come from another origin. Whatever is no browser sends no Origin.
+A foreign page, open in a browser that reaches the server, can send requests to the server, and the
+browser adds the password that it remembers. Two checks keep the page out. The Host header has to be
+a name of the server; otherwise somebody made a foreign name point here. And a request that changes
+something must not come from another origin. Programs that are no browsers send no Origin.
 """
 
 import ipaddress
@@ -17,7 +17,7 @@ from eventtrack.compat.errors import refuse
 from eventtrack.server.access import Access
 
 _SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
-# Asked by monitors under whatever name they know.
+# Monitors may ask for these paths under any name.
 _OPEN_PATHS = ("/health", "/version")
 
 
@@ -25,9 +25,9 @@ class Guard:
     """Refuses requests that a foreign page may have sent.
 
     Args:
-        allowed_hosts: Names under which the server may be asked, beside those of this machine, each
-            with its port where browsers show one. None: under any, for it was put on a network on
-            purpose, under names it cannot know.
+        allowed_hosts: Names under which clients may ask the server, beside the names of this
+            machine; each with its port where browsers show a port. None allows all names: the
+            server was put on a network on purpose, under names that it cannot know.
     """
 
     def __init__(
@@ -71,8 +71,8 @@ class Guard:
         place = _place(origin.lower())
         if place and (place == host or place in self._places):
             return None
-        # Another port of this machine is not ours, but without tokens what runs there can write
-        # anyway.
+        # Another port of this machine is not ours; but without tokens, the program there can write
+        # to the server anyway.
         is_local = self._names is not None and is_loopback(host_name(place))
         if is_local and not self._access.required:
             return None
@@ -80,7 +80,7 @@ class Guard:
 
 
 def _place(origin: str) -> str:
-    """`host:port` of an origin, "" where it has none."""
+    """`host:port` of an origin; "" for an origin without a host."""
     try:
         return urllib.parse.urlsplit(origin).netloc
     except ValueError:

@@ -1,4 +1,4 @@
-"""What a server says about itself."""
+"""The server's answers about itself: its features, health and version."""
 
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
@@ -13,7 +13,7 @@ from eventtrack.tokens import Role
 
 
 def _server_info(store: Store, sent: Values) -> Json:
-    """What clients and pages may ask for; MLflow's own kinds of store are none of ours."""
+    """The features of this server. It names no store type: MLflow's types do not include ours."""
     return {
         "store_type": None,
         "workspaces_enabled": False,
@@ -23,7 +23,8 @@ def _server_info(store: Store, sent: Values) -> Json:
         "presigned_upload_run_id_supported": False,
         "presigned_upload_model_id_supported": False,
         "features_enabled": {"gateway": False},
-        # Ours: a client may name the run that it begins, and so ask twice without a second run.
+        # Ours: a client may choose the id of a new run, so that a repeated request makes no second
+        # run.
         "eventtrack": {"runs_take_ids": True},
     }
 
@@ -41,7 +42,7 @@ ENDPOINTS = (
         "GET", "server-info", JsonRequest(Message(())), _server_info, prefixes=(API_3, AJAX_3)
     ),
 )
-# Asked by monitors and by clients before they have a token.
+# Monitors ask for these, and clients that have no token yet.
 STREAMED = (
     Streamed("GET", "/health", _health, role=Role.NOBODY),
     Streamed("GET", "/version", _version, role=Role.NOBODY),

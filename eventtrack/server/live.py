@@ -1,9 +1,9 @@
-"""Which streams changed, told to pages as it happens (server-sent events).
+"""Live news for pages: the names of the streams that changed (server-sent events).
 
-An id is a position of the log: a page that comes back with the last one it saw (browsers do so by
-themselves) misses nothing. However many pages are open, one watcher waits for commits and the log
-is read once; without a page there is no watcher. What was told lately is kept: a page that reads
-slowly holds nobody up, and one that fell behind further than that reads the log for itself.
+The id of an event is a position of the log. A page that reconnects sends the last id it saw, as
+browsers do by themselves, and misses nothing. For any number of pages, one watcher waits for
+commits and the log is read once; without a page there is no watcher. The latest news are kept, so a
+slow page delays no other page. A page that fell behind further reads the log for itself.
 """
 
 import asyncio
@@ -27,18 +27,18 @@ from eventtrack.watch import commits
 
 _log = logging.getLogger("eventtrack.server")
 
-# Changes are told of this often at most: a page draws no faster, and folds share the interpreter.
+# The shortest time between two news: a page draws no faster, and folds share the interpreter.
 _TELL_EVERY_S = 0.1
 # A comment now and then keeps proxies from taking the stream for dead.
 _BEAT_S = 15.0
-# How soon a browser comes back to a server that has gone.
+# The time after which a browser reconnects to a server that has gone.
 _RETRY_MS = 1000
 _ENVELOPES_MAX = 4096
 _KEPT = 64
 
 
-class _Told(NamedTuple):
-    """What happened after one position up to another, as it is sent."""
+class _News(NamedTuple):
+    """The changes after position `after` up to `position`, encoded for pages."""
 
     after: int
     position: int
@@ -46,21 +46,21 @@ class _Told(NamedTuple):
 
 
 class _Tidings:
-    """What was told lately, for all pages of a server. Only the loop may touch it."""
+    """The latest news, for all pages of a server. Only the loop may touch them."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
-        self._kept: deque[_Told] = deque(maxlen=_KEPT)
+        self._kept: deque[_News] = deque(maxlen=_KEPT)
         self._readers = 0
         self._position = 0
         self._watcher: _Watcher | None = None
         self._task: asyncio.Task[None] | None = None
-        self.news = asyncio.Event()  # another one after each time that it was set
+        self.news = asyncio.Event()  # replaced by a new event each time it was set
         services.closing.callback(self._end)
 
     @contextlib.contextmanager
     def following(self, head: int) -> Iterator[None]:
-        """Watch for as long as somebody listens. `head` is the log's, as it was just read."""
+        """Watch while somebody listens. `head` is the head of the log, read just before."""
         self._readers += 1
         if self._readers == 1:
             self._position = head
@@ -77,47 +77,49 @@ class _Tidings:
                 self._task.cancel()
 
     async def since(self, position: int) -> tuple[int, bytes]:
-        """All that happened after a position, and where that leads; nothing if nothing did."""
+        """The position that all news after `position` lead to, and these news; b"" for none."""
         events = []
         while position < self._position:
-            told = next((one for one in self._kept if one.after <= position < one.position), None)
-            if told is None:
-                told = await self._read(position)
-                if told is None:
+            news = next(
+                (kept for kept in self._kept if kept.after <= position < kept.position), None
+            )
+            if news is None:
+                news = await self._read(position)
+                if news is None:
                     break
-            events.append(told.event)
-            position = told.position
+            events.append(news.event)
+            position = news.position
         return position, b"".join(events)
 
     async def _tell(self, woken: asyncio.Event) -> None:
-        """Read what is new after each commit, and wake the pages."""
+        """Read the changes after each commit, and wake the pages."""
         while True:
             await woken.wait()
             woken.clear()
             try:
-                told = await self._read(self._position)
-            except EventtrackError:  # whoever asks the store for more is told
+                news = await self._read(self._position)
+            except EventtrackError:  # the next query of the store says the same
                 _log.exception("cannot read what is new in %s", self._services.store.path)
-                told = None
-            if told is not None:
-                self._kept.append(told)
-                self._position = told.position
-                news, self.news = self.news, asyncio.Event()
-                news.set()
+                news = None
+            if news is not None:
+                self._kept.append(news)
+                self._position = news.position
+                previous, self.news = self.news, asyncio.Event()
+                previous.set()
                 await asyncio.sleep(_TELL_EVERY_S)
 
-    async def _read(self, after: int) -> _Told | None:
+    async def _read(self, after: int) -> _News | None:
         return await self._services.read(lambda: _changes(self._services.store, after))
 
     def _end(self) -> None:
-        """Before the store is closed: nobody looks at it any more."""
+        """Stop the watcher before the store is closed."""
         if self._watcher is not None:
             self._watcher.stop.set()
             self._watcher.thread.join()
 
 
 class _Watcher:
-    """A thread that sets an event of this loop after each commit to the log, by any process."""
+    """A thread that sets an event of this loop after each commit of any process to the log."""
 
     def __init__(self, store: Store, woken: asyncio.Event) -> None:
         self.stop = threading.Event()
@@ -128,21 +130,23 @@ class _Watcher:
         self.thread.start()
 
     def _run(self) -> None:
-        # Also when nothing was committed for a second: a look costs little, and misses no wake-up.
+        # Also wakes after a second without commits: a look costs little, and no wake-up is missed.
         for _ in commits(self._store, stop=self.stop):
             self._loop.call_soon_threadsafe(self._woken.set)
 
 
-def _changes(store: Store, after: int) -> _Told | None:
-    """The position up to which changes are told, and the streams that they are of."""
+def _changes(store: Store, after: int) -> _News | None:
+    """The news after a position: the streams that changed, or `all` where they are many."""
     envelopes = store.events.envelopes(after, _ENVELOPES_MAX)
     if not envelopes:
         return None
     position = envelopes[-1].position
-    what: dict[str, object] = {"streams": sorted({one.header.stream for one in envelopes})}
+    what: dict[str, object] = {
+        "streams": sorted({envelope.header.stream for envelope in envelopes})
+    }
     if len(envelopes) == _ENVELOPES_MAX:
         position, what = max(store.events.head(), position), {"all": True}
-    return _Told(after, position, _event(position, what))
+    return _News(after, position, _event(position, what))
 
 
 async def _live(services: Services, request: Request, _: str) -> Response:
@@ -161,7 +165,7 @@ async def _stream(services: Services, after: int | None) -> AsyncIterator[bytes]
         position = head if after is None else after
         hello = f"retry: {_RETRY_MS}\nid: {min(position, head)}\nevent: hello\ndata: {{}}\n\n"
         yield hello.encode()
-        if position > head:  # of another log, or one that was restored from a copy: all may differ
+        if position > head:  # another log, or a log restored from a copy: everything may differ
             position = head
             yield _event(position, {"all": True})
         while not services.ending.is_set():
@@ -175,13 +179,13 @@ async def _stream(services: Services, after: int | None) -> AsyncIterator[bytes]
 
 
 async def _any(*events: asyncio.Event) -> bool:
-    """Whether one of them is set before the next beat is due."""
+    """Whether an event is set before the next beat is due."""
     waiting = [asyncio.ensure_future(event.wait()) for event in events]
     try:
         done, _ = await asyncio.wait(waiting, timeout=_BEAT_S, return_when=asyncio.FIRST_COMPLETED)
     finally:
-        for one in waiting:
-            one.cancel()
+        for task in waiting:
+            task.cancel()
     return bool(done)
 
 

@@ -13,7 +13,7 @@ from eventtrack.store.metrics import MetricArrays
 from eventtrack.views import paging
 from eventtrack.views.records import Metric
 
-# MLflow (server/handlers.py): points that the pages' bulk request may get.
+# MLflow (server/handlers.py): the most points in an answer to the pages' bulk request.
 _BULK_POINTS_MAX = 25_000
 
 
@@ -44,12 +44,12 @@ def _bulk(store: Store, sent: Values) -> Json:
     if key is None:
         checks.refuse("GetMetricHistoryBulk request must specify a metric_key.")
     most = min(sent.given("max_results") or _BULK_POINTS_MAX, _BULK_POINTS_MAX)
-    found: list[Json] = []
+    points: list[Json] = []
     for run_id in sorted(set(run_ids)):
         history = _History(store, run_id, key)
-        found += [history.point_of_run(at) for at in history.by_time()[: most - len(found)]]
-    # This one answers an empty list where the others leave it out.
-    return {"metrics": found}
+        points += [history.point_of_run(at) for at in history.by_time()[: most - len(points)]]
+    # This endpoint answers an empty list; the others leave an empty list out.
+    return {"metrics": points}
 
 
 def _interval(store: Store, sent: Values) -> Json:
@@ -62,11 +62,11 @@ def _interval(store: Store, sent: Values) -> Json:
     if (start is None) != (end is None):
         checks.refuse("If either start step or end step are specified, both must be specified.")
     size = sent.given("max_results") or requests.INTERVAL_POINTS_MAX
-    found: list[Json] = []
+    points: list[Json] = []
     for run_id in sent["run_ids"]:
         history = _History(store, run_id, sent["metric_key"])
-        found += [history.point_of_run(at) for at in _thinned(history.by_step(start, end), size)]
-    return {"metrics": found} if found else {}
+        points += [history.point_of_run(at) for at in _thinned(history.by_step(start, end), size)]
+    return {"metrics": points} if points else {}
 
 
 class _History:
@@ -89,7 +89,7 @@ class _History:
         return sorted(places, key=lambda at: (self._times[at], self._steps[at], *self._value(at)))
 
     def by_step(self, start: int | None, end: int | None) -> Sequence[int]:
-        """The places of the points from one step to another, both included, in order of them."""
+        """The places of the points from step `start` to `end`, both included, in order of steps."""
         places = [
             at
             for at, step in enumerate(self._steps)
@@ -114,7 +114,7 @@ class _History:
         return {**self.point(at), "run_id": self._run_id}
 
     def _value(self, at: int) -> tuple[float, bool]:
-        """What MLflow's SQL store sorts by: it keeps NaN as 0, with a mark."""
+        """The sorting key of MLflow's SQL store, which keeps NaN as 0 with a mark."""
         value = self._values[at]
         return (0.0, True) if math.isnan(value) else (value, False)
 
@@ -122,7 +122,7 @@ class _History:
 def _thinned(places: Sequence[int], size: int) -> Sequence[int]:
     """The first point of each of `size` stretches of equal length, and the last point of all.
 
-    What does not divide evenly makes the first stretches longer, as SQL's NTILE has it.
+    Points that do not divide evenly make the first stretches longer, as in SQL's NTILE.
     """
     if len(places) <= size:
         return places

@@ -61,15 +61,15 @@ def _delete_tag(store: Store, sent: Values) -> Json:
 
 
 def _search(store: Store, sent: Values) -> Json:
-    found = store.models.search(
+    models = store.models.search(
         list(map(checks.experiment_id, sent["experiment_ids"])),
         sent["filter"],
-        [one.plain() for one in sent["datasets"]],
+        [dataset.plain() for dataset in sent["datasets"]],
         sent["max_results"],
-        [one.plain() for one in sent["order_by"]],
+        [order.plain() for order in sent["order_by"]],
         sent["page_token"] or None,
     )
-    return responses.page("models", [responses.logged_model(one) for one in found], found.token)
+    return responses.page("models", list(map(responses.logged_model, models)), models.token)
 
 
 def _list_artifacts(store: Store, sent: Values) -> Json:
@@ -77,12 +77,12 @@ def _list_artifacts(store: Store, sent: Values) -> Json:
     if sent.has("artifact_directory_path"):
         path = checks.artifact_path(sent["artifact_directory_path"])
     known = _model(store, sent["model_id"])
-    found = store.models.artifacts.list(known.model_id, path or None)
-    if not found and not path:
+    entries = store.models.artifacts.list(known.model_id, path or None)
+    if not entries and not path:
         files.refuse_elsewhere(store, Owned("model", known.model_id, ""))
     answer: Json = {"root_uri": responses.model_location(known)}
-    if found:
-        answer["files"] = [responses.file(one) for one in found]
+    if entries:
+        answer["files"] = [responses.file(entry) for entry in entries]
     return answer
 
 

@@ -1,9 +1,9 @@
-"""Files that come in parts, as MLflow's client sends large ones when it is told to.
+"""Uploads in parts: MLflow's client can be set to send large files so.
 
-The parts wait in a folder of the store, `.upload-<id>`, until they are put together. Its file
-`done` stands for a file that was: to complete an upload twice, for want of an answer, changes
-nothing. MLflow's client sends parts without its own credentials, with what it was told to send
-instead; so it is told to send what it came with.
+The parts wait in a folder of the store, `.upload-<id>`, until they are put together. After that
+the folder holds a file `done`, so that a client that missed the answer may complete the upload
+again without effect. MLflow's client sends parts without its own credentials, but with the headers
+that the server gave for them; so the server gives back the credentials that the client came with.
 """
 
 import contextlib
@@ -35,9 +35,9 @@ from eventtrack.store.artifacts import ArtifactUpload
 from eventtrack.store.blobs import BlobDraft
 from eventtrack.tokens import Role
 
-# Of our own: MLflow leaves it to the server where parts go.
+# A path of our own: MLflow lets the server choose where parts go.
 PARTS = "/eventtrack/artifact-parts/"
-# As S3, which set the example.
+# As in S3, which set the example.
 PARTS_MAX = 10_000
 # A name and an etag for each part.
 _BODY_BYTES_MAX = 4 * 2**20
@@ -64,7 +64,7 @@ class _Upload:
         return (self.folder / "done").exists()
 
     def check_place(self, owned: files.Owned) -> None:
-        """Refuse to go on with it for another file than that for which it was begun.
+        """Refuse to go on with the upload for another file than the file it was begun for.
 
         Raises:
             NotFoundError: There is no such upload.
@@ -77,29 +77,29 @@ class _Upload:
             raise _unknown(self.id)
 
     def parts(self) -> dict[int, dict[str, Path]]:
-        """The parts that arrived: by number and etag, for one may have come twice."""
-        found: dict[int, dict[str, Path]] = {}
+        """The parts that arrived, by number and etag: a part may have come twice."""
+        parts: dict[int, dict[str, Path]] = {}
         for path in self.folder.iterdir():
             number, _, etag = path.name.partition("-")
             if number.isdecimal():
-                found.setdefault(int(number), {})[etag] = path
-        return found
+                parts.setdefault(int(number), {})[etag] = path
+        return parts
 
     def chosen(self, named: Sequence[Any]) -> list[Path]:
         """The files of the parts that a client names, in order of their numbers.
 
         Raises:
-            InvalidValueError: One is not here, or one that is here is not named.
+            InvalidValueError: A named part has not arrived, or an arrived part is not named.
         """
         arrived = self.parts()
         chosen = {}
-        for one in named:
-            files_of_part = arrived.get(one["part_number"], {})
-            etag = one["etag"].strip('"')
+        for part in named:
+            files_of_part = arrived.get(part["part_number"], {})
+            etag = part["etag"].strip('"')
             if etag in files_of_part:
-                chosen[one["part_number"]] = files_of_part[etag]
+                chosen[part["part_number"]] = files_of_part[etag]
             elif not etag and len(files_of_part) == 1:
-                (chosen[one["part_number"]],) = files_of_part.values()
+                (chosen[part["part_number"]],) = files_of_part.values()
         if len(chosen) != len(named) or set(chosen) != set(arrived):
             raise InvalidValueError(
                 f"cannot complete upload {self.id}: {len(named)} parts are named and "
@@ -110,7 +110,7 @@ class _Upload:
 
     @contextlib.contextmanager
     def alone(self) -> Iterator[None]:
-        """Be the only one to put it together, or to throw it away.
+        """Lock the upload, to put its parts together or to throw it away.
 
         Raises:
             NotFoundError: There is no such upload.
@@ -139,7 +139,7 @@ async def create(services: Services, request: Request, folder: str) -> Response:
     def begin() -> None:
         sweep(store)
         files.refuse_elsewhere(store, owned)
-        # Refused now rather than after all its parts.
+        # Refuses a bad path now rather than after all parts.
         owned.files(store).begin(owned.owner, owned.path).abandon()
         upload.folder.mkdir()
         (upload.folder / "place").write_bytes(msgspec.json.encode(owned))
@@ -160,13 +160,13 @@ async def create(services: Services, request: Request, folder: str) -> Response:
 
 
 def _scheme(request: Request) -> str:
-    """What the client speaks: a proxy that ends TLS says so. Who lies misleads itself alone."""
-    told = request.headers.get("x-forwarded-proto", "").partition(",")[0].strip().lower()
-    return told if told in ("http", "https") else request.url.scheme
+    """The client's scheme. A proxy that ends TLS names it; a client that lies harms only itself."""
+    forwarded = request.headers.get("x-forwarded-proto", "").partition(",")[0].strip().lower()
+    return forwarded if forwarded in ("http", "https") else request.url.scheme
 
 
 async def put_part(services: Services, request: Request, rest: str) -> Response:
-    """Take one part; one that is sent again replaces the first."""
+    """Take one part. A part that is sent again replaces the first."""
     upload_id, _, number = rest.partition("/")
     upload = _Upload(services.store, upload_id)
     if not (number.isdecimal() and 1 <= int(number) <= PARTS_MAX):
@@ -240,7 +240,7 @@ def sweep(store: Store) -> None:
     """Throw away uploads that nobody went on with."""
     for folder in store.path.glob(f"{_FOLDER_PREFIX}*"):
         with contextlib.suppress(OSError):
-            newest = max(one.stat().st_mtime for one in (folder, *folder.iterdir()))
+            newest = max(path.stat().st_mtime for path in (folder, *folder.iterdir()))
             if newest < time.time() - _IDLE_MAX_S:
                 shutil.rmtree(folder)
 
@@ -254,9 +254,10 @@ def _join(joined: ArtifactUpload, parts: list[Path]) -> None:
 
 
 def _owned(folder: str, local_file: str) -> files.Owned:
-    """The place of a file that is sent to a folder, by its name on the machine it comes from.
+    """The place in `folder` of a file that a client sends, by the file's path on its machine.
 
-    That may be Windows, whose paths have backslashes; elsewhere these are letters of a name.
+    The client may run on Windows, whose paths have backslashes; elsewhere a backslash is a letter
+    of a name.
     """
     windows = ntpath.splitdrive(local_file)[0] or "/" not in local_file
     name = (ntpath if windows else posixpath).basename(local_file)

@@ -1,7 +1,7 @@
-"""The server in OpenAPI 3.1, made from the table of its routes: what there is, not what was meant.
+"""The server's description in OpenAPI 3.1, made from the table of its routes, so it is never stale.
 
-Requests are described field by field. Answers are MLflow's own, of which its documentation tells;
-here they are objects.
+Requests are described field by field. Answers are MLflow's and described by its documentation; here
+they are objects.
 """
 
 import re
@@ -19,7 +19,7 @@ from eventtrack.tokens import Role
 Schema = dict[str, Any]
 
 _PIECE = re.compile("<([a-z_]+)>")
-# protobuf's JSON takes numbers as texts too, and has words for those that JSON has not.
+# protobuf's JSON takes numbers as texts too, and has words for the numbers that JSON lacks.
 _SCHEMAS: dict[Kind, Schema] = {
     "text": {"type": "string"},
     "truth": {"type": "boolean"},
@@ -100,9 +100,9 @@ def _json_content(schema: Schema) -> Schema:
 def _query(request: Request, pieces: set[str]) -> list[Schema]:
     required = _required(request)
     return [
-        _parameter("query", one.name, _field(one), required=one.name in required)
-        for one in request.message.fields
-        if one.name not in pieces
+        _parameter("query", field.name, _field(field), required=field.name in required)
+        for field in request.message.fields
+        if field.name not in pieces
     ]
 
 
@@ -111,24 +111,27 @@ def _parameter(place: str, name: str, schema: Schema, *, required: bool = True) 
 
 
 def _required(request: Request) -> set[str]:
-    return {name for name, rules in request.rules.items() if any(one.required for one in rules)}
+    return {name for name, rules in request.rules.items() if any(rule.required for rule in rules)}
 
 
 def _object(message: Message, required: set[str], without: set[str]) -> Schema:
-    fields = [one for one in message.fields if one.name not in without]
-    found: Schema = {"type": "object", "properties": {one.name: _field(one) for one in fields}}
-    needed = sorted(required & {one.name for one in fields})
-    return {**found, "required": needed} if needed else found
+    fields = [field for field in message.fields if field.name not in without]
+    schema: Schema = {
+        "type": "object",
+        "properties": {field.name: _field(field) for field in fields},
+    }
+    needed = sorted(required & {field.name for field in fields})
+    return {**schema, "required": needed} if needed else schema
 
 
-def _field(one: Field) -> Schema:
-    if one.message is not None:
-        schema = _object(one.message, set(), set())
-    elif one.kind == "one_of":
-        schema = {"type": "string", "enum": list(one.names)}
+def _field(field: Field) -> Schema:
+    if field.message is not None:
+        schema = _object(field.message, set(), set())
+    elif field.kind == "one_of":
+        schema = {"type": "string", "enum": list(field.names)}
     else:
-        schema = _SCHEMAS[one.kind]
-    return {"type": "array", "items": schema} if one.repeated else schema
+        schema = _SCHEMAS[field.kind]
+    return {"type": "array", "items": schema} if field.repeated else schema
 
 
 def _template(path: str) -> str:

@@ -1,4 +1,4 @@
-"""Spans as any OpenTelemetry exporter sends them, and the files of traces that pages ask for."""
+"""Spans from any OpenTelemetry exporter, and the files of traces for the pages."""
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -12,7 +12,7 @@ from eventtrack.server.traces import read_trace
 from eventtrack.store.traces import KeptSpans
 from eventtrack.tokens import Role
 
-# MLflow (tracing/utils/otlp.py): where the spans belong.
+# MLflow (tracing/utils/otlp.py): the experiment and the run of the spans.
 _EXPERIMENT, _RUN = "x-mlflow-experiment-id", "x-mlflow-run-id"
 _TRACE_FILE = "traces.json"
 
@@ -47,12 +47,12 @@ async def _artifact(services: Services, request: Request, _: str) -> Response:
         place = f"attachments/{checks.artifact_path(path)}"
         return await files.send(services, request, files.Owned("trace", trace_id, place))
     store = services.store
-    found = await services.read(lambda: read_trace(store, trace_id, allow_partial=True))
+    trace = await services.read(lambda: read_trace(store, trace_id, allow_partial=True))
     headers = {
         "content-disposition": f"attachment; filename={_TRACE_FILE}",
         "x-content-type-options": "nosniff",
     }
-    data = trace_responses.trace_data(found)
+    data = trace_responses.trace_data(trace)
     return Response(data, headers=headers, media_type="application/octet-stream")
 
 

@@ -1,7 +1,7 @@
-"""MLflow's own pages: the files it was built with, served as its server serves them.
+"""MLflow's own pages: the files of its build, served as its server serves them.
 
-They come with the full package only (`mlflow-skinny` leaves them out), which is looked for and
-never imported: that takes seconds.
+Only the full package has them; `mlflow-skinny` leaves them out. The package is located and never
+imported: an import takes seconds.
 """
 
 import importlib.util
@@ -19,21 +19,21 @@ from eventtrack.server.threads import Services
 
 # Four weeks, as in MLflow (server/__init__.py): the names of the files change with their content.
 _FILES_AGE_MAX_S = 2419200
-# What notebooks show a trace in; the one page that others may frame, as in MLflow.
+# Notebooks show a trace in this page, the only page that others may frame, as in MLflow.
 _NOTEBOOK_PAGES = "lib/notebook-trace-renderer/"
-# No page from elsewhere may frame one of these, and no browser may take it for what it is not.
+# No foreign page may frame these pages, and no browser may guess another type for them.
 _CLOSED = {"x-frame-options": "SAMEORIGIN", "x-content-type-options": "nosniff"}
-# The types that Python does not know by itself on a machine without a table of them.
+# Types that Python does not know on a machine without a table of types.
 _TYPES = {
     ".eot": "application/vnd.ms-fontobject",
     ".ttf": "font/ttf",
     ".woff": "font/woff",
     ".woff2": "font/woff2",
 }
-# Nothing of a page leaves the machine, but for what a figure that somebody logged as HTML asks for:
-# it is shown in a sandbox of its own, yet under the page's policy, with its script inline and the
-# library for it from where `log_figure` points to. Charts make code out of text, and styles stand
-# wherever they are used.
+# Pages load nothing from other machines, with one exception: figures logged as HTML. A figure is
+# shown in a sandbox of its own, yet under the page's policy; its script is inline, and its library
+# comes from the address that `log_figure` wrote. Charts make code out of text (`unsafe-eval`), and
+# styles stand in the elements that use them.
 _POLICY = (
     "default-src 'self'; "
     "script-src 'self' 'unsafe-inline' 'unsafe-eval' https://cdn.plot.ly; "
@@ -54,28 +54,28 @@ def find() -> Path:
     """The folder of MLflow's built pages.
 
     Raises:
-        InvalidValueError: MLflow, or the part of it that has them, is not installed.
+        InvalidValueError: MLflow is not installed, or only `mlflow-skinny` is.
     """
     spec = importlib.util.find_spec("mlflow")
     for place in (spec.submodule_search_locations or ()) if spec is not None else ():
         folder = Path(place) / "server" / "js" / "build"
         if (folder / "index.html").is_file():
             return folder
-    found = "mlflow is not installed" if spec is None else "the installed mlflow has none"
+    cause = "mlflow is not installed" if spec is None else "the installed mlflow has none"
     raise InvalidValueError(
-        f"cannot serve MLflow's pages: {found}",
+        f"cannot serve MLflow's pages: {cause}",
         hint='`pip install "eventtrack[mlflow]"` brings them; mlflow-skinny is mlflow without them',
     )
 
 
 def endpoints(folder: Path) -> tuple[Streamed, ...]:
-    """What serves the pages of a folder: `/` and everything below `/static-files/`."""
-    # Some installers link the files of a package to a cache of theirs.
+    """The endpoints of the pages in a folder: `/` and everything below `/static-files/`."""
+    # Some installers make the files of a package links into their cache.
     files = StaticFiles(directory=folder, follow_symlink=True)
 
     async def index(services: Services, request: Request, _: str) -> Response:
         response = await files.get_response("index.html", request.scope)
-        # The one name that stays when MLflow is updated: asked for again at each visit.
+        # This name stays when MLflow is updated, so browsers ask for it again at each visit.
         response.headers["cache-control"] = "no-cache"
         response.headers["content-security-policy"] = _POLICY
         response.headers.update(_CLOSED)

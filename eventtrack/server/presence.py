@@ -1,7 +1,7 @@
-"""Where a store is served: each server leaves a file in the store's folder, and a lock on it.
+"""The servers of a store: each leaves a file in the store's folder, and holds a lock on it.
 
-The lock goes with its process, however that ends, so nobody is sent to a server that has died, and
-no process id is taken for another's. A copy of the folder has the files and not the locks.
+The lock ends with its process, however the process ends. So nobody is sent to a server that has
+died, and no reused process id misleads. A copy of the folder has the files, but not the locks.
 """
 
 import contextlib
@@ -17,7 +17,7 @@ SERVERS_FOLDER = "servers"
 
 
 class Presence(msgspec.Struct, frozen=True, kw_only=True):
-    """A server that answers. `pages` is whose pages it shows: "eventtrack" or "mlflow"."""
+    """A server that answers. `pages` names the pages that it shows: "eventtrack" or "mlflow"."""
 
     url: str
     pages: str
@@ -25,9 +25,9 @@ class Presence(msgspec.Struct, frozen=True, kw_only=True):
 
 @contextlib.contextmanager
 def announced(store: Path, presence: Presence) -> Iterator[None]:
-    """Let others find this server for as long as the context lasts, or the process.
+    """Let others find this server while the context, or the process, lasts.
 
-    Nobody finds one of a store that can only be read.
+    The server of a read-only store cannot be found.
     """
     folder = store / SERVERS_FOLDER
     if not os.access(folder if folder.exists() else store, os.W_OK):
@@ -38,7 +38,7 @@ def announced(store: Path, presence: Presence) -> Iterator[None]:
     path = folder / f"{secrets.token_hex(8)}.json"
     draft = path.with_suffix(".draft")
     with draft.open("xb") as file:
-        # Locked before it has the name under which others look for it, and sweep it.
+        # Locked before it gets its name: under that name others look for it, and sweep it.
         fcntl.flock(file, fcntl.LOCK_EX)
         file.write(msgspec.json.encode(presence))
         file.flush()
@@ -51,12 +51,12 @@ def announced(store: Path, presence: Presence) -> Iterator[None]:
 
 def present(store: Path) -> list[Presence]:
     """The servers of a store that run on this machine now."""
-    found = []
+    presences = []
     for path in sorted((store / SERVERS_FOLDER).glob("*.json")):
         with contextlib.suppress(FileNotFoundError, msgspec.DecodeError), path.open("rb") as file:
             if not _is_left_behind(file.fileno()):
-                found.append(msgspec.json.decode(file.read(), type=Presence))
-    return found
+                presences.append(msgspec.json.decode(file.read(), type=Presence))
+    return presences
 
 
 def _sweep(folder: Path) -> None:
@@ -67,7 +67,7 @@ def _sweep(folder: Path) -> None:
 
 
 def _is_left_behind(descriptor: int) -> bool:
-    """Whether nobody holds the lock; whoever looks lets go of it with the file."""
+    """Whether nobody holds the lock. This look takes the lock; closing the file releases it."""
     try:
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except OSError:

@@ -25,12 +25,13 @@ from eventtrack.server.tls import TlsFiles
 from eventtrack.store import Store
 from eventtrack.tokens import Tokens
 
-# Requests that run when the signal comes have this long; what was answered is durable in any case.
+# Requests that run when the signal comes get this long. Answered requests are durable in any case.
 _DRAIN_S = 1.0
-# What is left then is cut off, and has this long to notice before uvicorn cancels it and complains.
+# Requests still running then are cut off. They get this long to notice, before uvicorn cancels them
+# and complains.
 _NOTICE_S = 1.0
-# How long a query or a fold keeps the interpreter when the loop wants it: it passes through several
-# threads for each answer, and Python's 5 ms a time would add up.
+# The longest that a query or a fold keeps the interpreter while the loop wants it. Each answer
+# passes through several threads, and Python's default of 5 ms for each would add up.
 _SWITCH_S = 0.0005
 # Connections that may wait to be accepted: a thousand jobs of a sweep that start at once.
 _BACKLOG = 2048
@@ -50,15 +51,15 @@ def serve(
     followers: Followers | None = None,
     on_ready: Callable[[str], None],
 ) -> None:
-    """Serve a store until a signal says otherwise. SIGTERM and SIGINT drain, then return.
+    """Serve a store until a signal ends it: SIGTERM and SIGINT drain, then this returns.
 
     Args:
-        port: 0 takes a free one.
+        port: 0 takes a free port.
         allow_remote: Serve other machines also without tokens: then anybody who reaches the port
             may read and write.
-        mlflow_pages: Serve the pages that the installed MLflow brings, in place of our own.
-        allowed_hosts: Names under which the server may be asked; see `Guard`. Without any: those of
-            this machine when it listens there, else all.
+        mlflow_pages: Serve the pages of the installed MLflow in place of our own.
+        allowed_hosts: Names under which clients may ask the server; see `Guard`. Empty: the names
+            of this machine if the server listens only there, else all names.
         tls: Speak HTTPS.
         followers: Keep the store in step with others while it is served.
         on_ready: Gets the server's URL once it answers.
@@ -107,7 +108,7 @@ def serve(
         application = Application(store, Routes(shown), access)
         config = _configuration(Guard(application, access, names), tls)
         server = _Server(config, ready, ending)
-        # uvicorn raises the signal again once it is through; by then there is nothing left to end.
+        # uvicorn raises the signal again when it has ended; by then nothing is left to end.
         before = signal.signal(signal.SIGTERM, lambda *_: None)
         try:
             with contextlib.suppress(KeyboardInterrupt):
@@ -125,11 +126,11 @@ def _configuration(application: ASGIApp, tls: TlsFiles | None) -> uvicorn.Config
         ws="none",
         loop="asyncio",
         lifespan="on",
-        # Its warnings are of single bad requests, a line for each: any passer-by could fill a disk.
+        # It warns of each single bad request, so any passer-by could fill a disk with warnings.
         log_level="error",
         access_log=False,
         server_header=False,
-        # Nothing here asks who forwarded a request, so nobody is believed about it.
+        # Nothing here asks who forwarded a request, so headers about that are ignored.
         proxy_headers=False,
         ssl_certfile=tls.certificate if tls is not None else None,
         ssl_keyfile=tls.key if tls is not None else None,
@@ -162,7 +163,7 @@ class _Server(uvicorn.Server):
         await super().shutdown(sockets)
 
     def _cut_off(self) -> None:
-        """Let those go who have not taken, or not sent, their last byte: streams, above all."""
+        """Abort the connections that have not finished: streams, above all."""
         for connection in list(self.server_state.connections):
             assert isinstance(connection, BoundedProtocol)
             connection.transport.abort()
@@ -178,7 +179,7 @@ class _Server(uvicorn.Server):
 
 def _listening(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # Named in full: asyncio sends small answers at once (TCP_NODELAY) where it knows it is TCP.
+    # TCP is named: asyncio sends small answers at once (TCP_NODELAY) only on a known TCP socket.
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -1,8 +1,8 @@
-"""One connection: how much it may send before it is understood, and how long it may take.
+"""The bounds of one connection: on the size of a request's head, and on the time it may take.
 
-uvicorn bounds neither the head of a request nor the time that a client takes over it, so that a few
-hundred connections that send a byte now and then would keep everybody else out. Nothing here costs
-a timer for each request: the server looks at all connections once a second (`patrol`).
+uvicorn bounds neither, so a few hundred connections that send a byte now and then would keep
+everybody else out. No request costs a timer: the server looks at all connections once a second
+(`patrol`).
 """
 
 import asyncio
@@ -14,22 +14,23 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from eventtrack.server.transport import JoiningTransport
 
-# The request line and all headers: what proxies commonly take, and eight times what browsers send.
+# The request line and all headers: the usual limit of proxies, eight times what browsers send.
 HEAD_BYTES_MAX = 64 * 2**10
 HEADERS_MAX = 100
-# From the first byte of a head, or from the connection, to its last.
+# The time from the connection, or from the first byte of a head, to the last byte of the head.
 HEAD_S = 20
-# A body, or an answer, has to move on by this much in this time. A laptop that sleeps or a network
-# that is gone is found out; the slowest modem is not.
+# A body, or an answer, has to advance by this many bytes in this time. This ends the connection of
+# a sleeping laptop or a lost network, but not that of the slowest modem.
 STALL_S = 30
 STALL_BYTES = 1024
-# A request that was refused before its end may go on for so long, that its client finds the answer.
+# A request that was refused before its end may go on for this long, so that its client sees the
+# answer.
 LINGER_S = 5
-# Longer than the clients' pools keep idle connections, so that they close them and not we.
+# Longer than clients' pools keep idle connections, so that the clients close them, not the server.
 KEEP_ALIVE_S = 75
-# Connections at once: some thousands of jobs, of which each keeps one.
+# Connections at once: some thousands of jobs with one connection each.
 CONNECTIONS_MAX = 4096
-# Of the files that this process may have open, those that are no connections.
+# File descriptors kept free for everything but connections.
 _FILES_KEPT = 256
 
 _TEXTS = {
@@ -47,10 +48,10 @@ class _Phase(Enum):
 
 
 class BoundedProtocol(HttpToolsProtocol):
-    """uvicorn's protocol, which gives up on clients that send too much or too slowly."""
+    """uvicorn's protocol, with an end for clients that send too much or too slowly."""
 
     _phase = _Phase.HEAD
-    # When the phase began, or something last moved on, by the monotonic clock.
+    # The time when the phase began or data last moved, by the monotonic clock.
     _since = 0.0
     _received = 0
     _received_then = 0
@@ -60,7 +61,7 @@ class BoundedProtocol(HttpToolsProtocol):
     _head_too_large = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Take a connection, if there is room for one more."""
+        """Take the connection if there is room."""
         super().connection_made(JoiningTransport(transport, self.loop))
         self._since = time.monotonic()
         if len(self.connections) > connections_max():
@@ -72,7 +73,7 @@ class BoundedProtocol(HttpToolsProtocol):
             return
         self._received += len(data)
         if self._phase is not _Phase.BODY:
-            # Between two heads or within one: what the parser still holds is counted as well.
+            # Between two heads or within a head: bytes that the parser still holds count as well.
             self._head_bytes += len(data)
         super().data_received(data)
         if self._phase is _Phase.HEAD and self._head_bytes > HEAD_BYTES_MAX:
@@ -119,15 +120,15 @@ class BoundedProtocol(HttpToolsProtocol):
         super().on_response_complete()
 
     def send_400_response(self, msg: str) -> None:
-        """Refuse what cannot be understood."""
+        """Refuse a request that cannot be parsed."""
         self._refuse(431 if self._head_too_large else 400)
 
     def patrol(self, now: float) -> None:
-        """Give up on the connection if its client took too long. Asked about once a second."""
+        """Give up on the connection if its client took too long. Called about once a second."""
         if self._stuck_in_writing(now):
             self.transport.abort()
         elif self._phase is _Phase.HEAD:
-            if self.flow.read_paused:  # it is we who do not read
+            if self.flow.read_paused:  # the server is not reading, so the client is not late
                 self._since = now
             elif now - self._since > HEAD_S:
                 self._refuse(408)
@@ -157,7 +158,7 @@ class BoundedProtocol(HttpToolsProtocol):
         raise ValueError("the head of a request is too large")  # for the parser, which stops
 
     def _refuse(self, status: int) -> None:
-        """Answer without the application, and close. Nothing is said into an answer that began."""
+        """Answer without the application, and close. An answer that began is left as it is."""
         if self.transport.is_closing():
             return
         silent = (
@@ -176,7 +177,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
 
 def connections_max() -> int:
-    """How many connections there may be at once: bounded by the files this process may open."""
+    """The most connections at once, bounded by the number of files this process may open."""
     return max(min(CONNECTIONS_MAX, resource.getrlimit(resource.RLIMIT_NOFILE)[0] - _FILES_KEPT), 1)
 
 

@@ -1,4 +1,4 @@
-"""What runs record, over HTTP: metrics, params, tags, batches, inputs and outputs."""
+"""Recording of runs over HTTP: metrics, params, tags, batches, inputs and outputs."""
 
 import json
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ _MODEL_NEEDED = ("artifact_path", "flavors", "utc_time_created", "run_id")
 
 
 def _log_metric(store: Store, sent: Values) -> Change:
-    # Not through the journal: an answer promises that it is on disk.
+    # Not through the journal: an answer promises that the point is on disk.
     metric, run_id = checks.metric(sent), checks.run_of(sent)
     if metric.model_id:
         return lambda: _log_facts(store, run_id, [metric], [], [])
@@ -46,7 +46,7 @@ def _delete_tag(store: Store, sent: Values) -> Json:
 def _log_batch(store: Store, sent: Fields) -> Change:
     run_id = checks.run_id(sent["run_id"])
     points, params, tags = checks.batch(sent)
-    of_models = any(isinstance(one, Metric) and one.model_id for one in points)
+    of_models = any(isinstance(point, Metric) and point.model_id for point in points)
     if points and not params and not tags and not of_models:
         return store.metrics.prepare(run_id, points)
     return lambda: _log_facts(store, run_id, points, params, tags)
@@ -64,9 +64,9 @@ def _log_facts(
     except InvalidValueError:
         logged = store.runs.get(run_id).data.params
         changed = [
-            {"key": one.key, "old_value": logged[one.key], "new_value": one.value}
-            for one in params
-            if logged.get(one.key, one.value) != one.value
+            {"key": param.key, "old_value": logged[param.key], "new_value": param.value}
+            for param in params
+            if logged.get(param.key, param.value) != param.value
         ]
         if not changed:
             raise
@@ -79,22 +79,23 @@ def _log_facts(
 
 def _log_inputs(store: Store, sent: Values) -> Json:
     run_id = checks.run_id(sent["run_id"])
-    datasets = [checks.dataset_input(one) for one in sent["datasets"]]
-    models = [LoggedModelInput(model_id=one["model_id"]) for one in sent["models"]]
+    datasets = [checks.dataset_input(dataset) for dataset in sent["datasets"]]
+    models = [LoggedModelInput(model_id=model["model_id"]) for model in sent["models"]]
     store.runs.log_inputs(run_id, datasets, models)
     return {}
 
 
 def _log_outputs(store: Store, sent: Values) -> Json:
     models = [
-        LoggedModelOutput(model_id=one["model_id"], step=one["step"]) for one in sent["models"]
+        LoggedModelOutput(model_id=output["model_id"], step=output["step"])
+        for output in sent["models"]
     ]
     store.runs.log_outputs(checks.known_run_id(sent["run_id"]), models)
     return {}
 
 
 def _log_model(store: Store, sent: Values) -> Json:
-    """Note a model in a tag, as clients older than logged models do."""
+    """Note a model in a tag, for clients older than logged models."""
     text = sent["model_json"]
     try:
         model: Any = json.loads(text)

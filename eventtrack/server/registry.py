@@ -47,15 +47,15 @@ def _delete(store: Store, sent: Values) -> Json:
 
 
 def _search(store: Store, sent: Values) -> Json:
-    found = store.registry.search(
+    models = store.registry.search(
         sent["filter"], sent["max_results"], sent["order_by"], sent["page_token"] or None
     )
-    return page("registered_models", [_model(store, one) for one in found], found.token)
+    return page("registered_models", [_model(store, model) for model in models], models.token)
 
 
 def _latest(store: Store, sent: Values) -> Json:
-    found = store.registry.latest_versions(sent["name"], sent["stages"])
-    return page("model_versions", [_version(store, one) for one in found], None)
+    versions = store.registry.latest_versions(sent["name"], sent["stages"])
+    return page("model_versions", [_version(store, version) for version in versions], None)
 
 
 def _set_tag(store: Store, sent: Values) -> Json:
@@ -79,8 +79,8 @@ def _delete_alias(store: Store, sent: Values) -> Json:
 
 
 def _get_by_alias(store: Store, sent: Values) -> Json:
-    found = store.registry.version_by_alias(sent["name"], sent["alias"])
-    return {"model_version": _version(store, found)}
+    version = store.registry.version_by_alias(sent["name"], sent["alias"])
+    return {"model_version": _version(store, version)}
 
 
 def _create_version(store: Store, sent: Values) -> Json:
@@ -116,24 +116,24 @@ def _note_version(store: Store, model_id: str, made: ModelVersion) -> None:
 
 
 def _get_version(store: Store, sent: Values) -> Json:
-    found = store.registry.get_version(sent["name"], sent["version"])
-    return {"model_version": _version(store, found)}
+    version = store.registry.get_version(sent["name"], sent["version"])
+    return {"model_version": _version(store, version)}
 
 
 def _update_version(store: Store, sent: Values) -> Json:
     text = sent.given("description")
-    found = store.registry.describe_version(sent["name"], sent["version"], text)
-    return {"model_version": _version(store, found)}
+    version = store.registry.describe_version(sent["name"], sent["version"], text)
+    return {"model_version": _version(store, version)}
 
 
 def _set_stage(store: Store, sent: Values) -> Json:
-    found = store.registry.set_stage(
+    version = store.registry.set_stage(
         sent["name"],
         sent["version"],
         sent["stage"],
         archive_existing=sent["archive_existing_versions"],
     )
-    return {"model_version": _version(store, found)}
+    return {"model_version": _version(store, version)}
 
 
 def _delete_version(store: Store, sent: Values) -> Json:
@@ -153,16 +153,16 @@ def _delete_version_tag(store: Store, sent: Values) -> Json:
 
 
 def _search_versions(store: Store, sent: Values) -> Json:
-    found = store.registry.search_versions(
+    versions = store.registry.search_versions(
         sent["filter"], sent["max_results"], sent["order_by"], sent["page_token"] or None
     )
-    items = [_version(store, one, aliases=False) for one in found]
-    return page("model_versions", items, found.token)
+    items = [_version(store, version, aliases=False) for version in versions]
+    return page("model_versions", items, versions.token)
 
 
 def _download_uri(store: Store, sent: Values) -> Json:
-    found = store.registry.get_version(sent["name"], sent["version"])
-    return {"artifact_uri": sources.shown(store, found.location)}
+    version = store.registry.get_version(sent["name"], sent["version"])
+    return {"artifact_uri": sources.shown(store, version.location)}
 
 
 async def _get_file(services: Services, request: Request, _: str) -> Response:
@@ -172,8 +172,8 @@ async def _get_file(services: Services, request: Request, _: str) -> Response:
     path = checks.artifact_path(query["path"])
 
     def find() -> str:
-        found = store.registry.get_version(query.get("name", ""), query.get("version", ""))
-        return sources.shown(store, found.location)
+        version = store.registry.get_version(query.get("name", ""), query.get("version", ""))
+        return sources.shown(store, version.location)
 
     location = await services.read(find)
     if location.startswith("runs:/"):
@@ -188,25 +188,25 @@ async def _get_file(services: Services, request: Request, _: str) -> Response:
 
 
 def _tags(sent: Values) -> dict[str, str]:
-    return dict(checks.registry_tag(one["key"], one["value"]) for one in sent["tags"])
+    return dict(checks.registry_tag(tag["key"], tag["value"]) for tag in sent["tags"])
 
 
 def _model(store: Store, known: RegisteredModel) -> Json:
-    found: Json = {
+    answer: Json = {
         "name": known.name,
         "creation_timestamp": known.creation_timestamp,
         "last_updated_timestamp": known.last_updated_timestamp,
     }
     if known.description:
-        found["description"] = known.description
-    latest = [_version(store, one, aliases=False) for one in known.latest_versions]
+        answer["description"] = known.description
+    latest = [_version(store, version, aliases=False) for version in known.latest_versions]
     aliases = [{"alias": name, "version": str(of)} for name, of in sorted(known.aliases.items())]
     lists = {"latest_versions": latest, "tags": pairs(known.tags), "aliases": aliases}
-    return {**found, **{name: items for name, items in lists.items() if items}}
+    return {**answer, **{name: items for name, items in lists.items() if items}}
 
 
 def _version(store: Store, known: ModelVersion, *, aliases: bool = True) -> Json:
-    found: Json = {
+    answer: Json = {
         "name": known.name,
         "version": str(known.version),
         "creation_timestamp": known.creation_timestamp,
@@ -217,12 +217,12 @@ def _version(store: Store, known: ModelVersion, *, aliases: bool = True) -> Json
     }
     for name in ("description", "user_id", "run_id", "run_link"):
         if (text := getattr(known, name)) is not None:
-            found[name] = text
+            answer[name] = text
     if known.tags:
-        found["tags"] = pairs(known.tags)
+        answer["tags"] = pairs(known.tags)
     if aliases and known.aliases:
-        found["aliases"] = known.aliases
-    return found
+        answer["aliases"] = known.aliases
+    return answer
 
 
 _ALIAS, _MODELS, _VERSIONS = "registered-models/alias", "registered-models", "model-versions"

@@ -1,4 +1,4 @@
-"""Which endpoint stands behind which path, and what is said where there is none."""
+"""The table of paths and endpoints, and the refusal of paths without an endpoint."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -75,7 +75,7 @@ STREAMED: tuple[Streamed, ...] = (
 
 
 def served() -> Iterator[tuple[str, str, Served]]:
-    """Every method and whole path that is served; a path with a slash at its end has more below."""
+    """Every served method and whole path. A slash at the end stands for everything below."""
     for endpoint in ENDPOINTS:
         for prefix in endpoint.prefixes:
             yield endpoint.method, f"{prefix}{endpoint.path}", endpoint
@@ -83,8 +83,8 @@ def served() -> Iterator[tuple[str, str, Served]]:
         yield streamed.method, streamed.path, streamed
 
 
-class Found(NamedTuple):
-    """What answers a request, the rest of the path below it, and the pieces that have names."""
+class Match(NamedTuple):
+    """The entry that answers a request, the rest of the path below it, and its named pieces."""
 
     entry: Served | Response
     rest: str = ""
@@ -95,7 +95,7 @@ class Routes:
     """The table of paths. A lookup costs a dictionary access, or a match for each pattern.
 
     Args:
-        pages: What is served beside the endpoints.
+        pages: Served beside the endpoints.
     """
 
     def __init__(self, pages: Iterable[Streamed] = ()) -> None:
@@ -111,17 +111,17 @@ class Routes:
             table.setdefault(path, {})[method] = entry
         self._patterns = [(_pattern(path), methods) for path, methods in patterns.items()]
 
-    def find(self, method: str, path: str) -> Found:
-        """What answers a request.
+    def find(self, method: str, path: str) -> Match:
+        """The entry that answers a request, or a response that names the allowed methods.
 
         Raises:
             NotServedError: MLflow has the endpoint, this server does not yet.
-            NoSuchEndpointError: MLflow has none either.
+            NoSuchEndpointError: Neither has the endpoint.
         """
         asked = "GET" if method == "HEAD" else method
         methods, rest, pieces = self._look_up(path)
         if methods is not None and asked in methods:
-            return Found(methods[asked], rest, pieces)
+            return Match(methods[asked], rest, pieces)
         if catalogue.is_mlflows(asked, path):
             raise NotServedError(
                 f"{method} {path} is not served by eventtrack yet",
@@ -131,7 +131,7 @@ class Routes:
             _refuse_unknown(method, path)
         allowed = ", ".join(sorted(methods))
         wrong = refuse("BAD_REQUEST", f"{path} takes {allowed}, not {method}", status=405)
-        return Found(Response(wrong.body, 405, {"allow": allowed}, "application/json"))
+        return Match(Response(wrong.body, 405, {"allow": allowed}, "application/json"))
 
     def _look_up(self, path: str) -> tuple[dict[str, Served] | None, str, dict[str, str]]:
         """The entries of a path by method, the rest of the path, and its named pieces."""

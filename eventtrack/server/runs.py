@@ -19,10 +19,10 @@ def _create(store: Store, sent: Values) -> Json:
         run_name=sent["run_name"] or None,
         run_id=sent["run_id"] or None,
     )
-    found = responses.run(created, ())
-    # A new run has no outputs to speak of: MLflow leaves them out here, and here only.
-    del found["outputs"]
-    return {"run": found}
+    shown = responses.run(created, ())
+    # A new run has no outputs yet. MLflow leaves them out of this answer, and of no other.
+    del shown["outputs"]
+    return {"run": shown}
 
 
 def _get(store: Store, sent: Values) -> Json:
@@ -50,7 +50,7 @@ def _restore(store: Store, sent: Values) -> Json:
 
 
 def _search(store: Store, sent: Values) -> Json:
-    found = store.runs.search(
+    runs = store.runs.search(
         list(map(checks.experiment_id, sent["experiment_ids"])),
         sent["filter"],
         VIEWS[sent["run_view_type"]],
@@ -59,7 +59,7 @@ def _search(store: Store, sent: Values) -> Json:
         sent["page_token"] or None,
         shown=responses.location_of,
     )
-    return responses.page("runs", [_run(store, one) for one in found], found.token)
+    return responses.page("runs", [_run(store, run) for run in runs], runs.token)
 
 
 def _run(store: Store, run: Run) -> Json:

@@ -1,9 +1,9 @@
-"""Signing in at the pages: a token that is pasted once, and a cookie that brings it along.
+"""Signing in at the pages: somebody pastes a token once, and a cookie keeps it.
 
-A cookie, for streams of events and links to files send no headers of ours; and one that no script
-can read (`HttpOnly`) and that no page from elsewhere makes the browser send (`SameSite=Strict`).
-It holds the token itself, so there are no sessions to keep: a token that is revoked or expires
-counts no more in cookies either.
+Why a cookie: streams of events and links to files cannot send headers of ours. No script can read
+the cookie (`HttpOnly`), and no foreign page makes the browser send it (`SameSite=Strict`). It holds
+the token itself, so the server keeps no sessions, and a token that expires or is revoked stops
+counting in cookies too.
 """
 
 import msgspec
@@ -19,21 +19,21 @@ from eventtrack.server.threads import Services
 from eventtrack.server.web_api import PREFIX
 from eventtrack.tokens import Role
 
-# How long "remember on this computer" lasts; without it, until the browser is closed.
+# Duration of "remember on this computer". Without it, the cookie ends with the browser.
 _REMEMBERED_S = 90 * 24 * 3600
 _BODY_BYTES_MAX = 4096
 _PRIVATE = {"cache-control": "no-store"}
 
 
 class Pasted(msgspec.Struct):
-    """What the page sends."""
+    """The message that the page sends."""
 
     token: str
     remember: bool = False
 
 
 def endpoints(access: Access) -> tuple[Streamed, ...]:
-    """What the pages ask: who somebody is to this server, and to be let in and out."""
+    """The endpoints with which the pages ask who is signed in, sign in, and sign out."""
 
     async def me(services: Services, request: Request, _: str) -> Response:
         return Response(_described(access, request.headers), 200, _PRIVATE, "application/json")
@@ -63,15 +63,15 @@ def endpoints(access: Access) -> tuple[Streamed, ...]:
 
 
 def _described(access: Access, headers: Asked) -> bytes:
-    """Whether one has to sign in, and who one is; `problem` says why what was sent is no good."""
+    """Whether a token is required, and whose token was sent; `problem` says why it is refused."""
     name, role, problem = None, None, None
     try:
         visitor = access.admit(Role.READ, headers)
         name, role = visitor.name, visitor.role.name.lower()
     except UnauthenticatedError as error:
         problem = error.message if access.sent(headers) else None
-    found = {"required": access.required, "name": name, "role": role, "problem": problem}
-    return msgspec.json.encode(found)
+    answer = {"required": access.required, "name": name, "role": role, "problem": problem}
+    return msgspec.json.encode(answer)
 
 
 def _read(body: bytes) -> Pasted:
@@ -85,9 +85,9 @@ def _cookie(request: Request, token: str, age_s: int | None) -> str:
     """A cookie with a token.
 
     Args:
-        age_s: None for one that ends with the browser, 0 to end it now.
+        age_s: None for a cookie that ends with the browser, 0 to end it now.
     """
-    # A proxy may speak TLS in front of us: where the browser is, is what counts.
+    # A proxy may speak TLS in front of the server: the browser's own scheme counts.
     is_secure = request.headers.get("origin", request.url.scheme).startswith("https")
     attributes = ["Path=/", "HttpOnly", "SameSite=Strict"]
     if age_s is not None:

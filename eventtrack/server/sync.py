@@ -1,4 +1,4 @@
-"""Other stores exchange with the served one (docs/wire.md, section 11)."""
+"""The endpoints for stores that sync with the served store (docs/wire.md, section 11)."""
 
 import contextlib
 import io
@@ -56,7 +56,7 @@ async def _heads_asked(request: Request) -> list[FeedHead]:
 
 
 async def _framed(services: Services, blocks: Iterator[Block]) -> AsyncIterator[bytes]:
-    """Blocks as messages; each is made when the one before was taken, and no read stays open."""
+    """Blocks as messages. Each is read when the client took the last; no transaction stays open."""
     try:
         while (block := await services.read(lambda: next(blocks, None))) is not None:
             yield frames.frame(frames.BLOCK, block.data)
@@ -76,7 +76,7 @@ async def _append(services: Services, request: Request, _: str) -> Response:
 
 
 def _take(store: Store, body: bytes, *, may_erase: bool) -> None:
-    """Verify and commit the blocks of a body; a feed that is refused keeps no other out."""
+    """Verify and commit the blocks of a body. A refused feed does not stop other feeds."""
     remote, source = StoreRemote(store), io.BytesIO(body)
     refused: dict[bytes, EventtrackError] = {}
     try:
@@ -109,12 +109,12 @@ def _block(kind: bytes, body: bytes) -> bytes:
 
 
 def _erases(store: Store, block: Block) -> bool:
-    """Whether a block brings a redaction that is new to a store."""
+    """Whether a block brings a redaction that is new to the store."""
     log = store.replication.log
-    for order in (one for data in block.envelopes if is_redaction(one := Envelope(data))):
+    for order in filter(is_redaction, map(Envelope, block.envelopes)):
         places = log.locate_all(order.header.replica, order.header.index)
         known = [envelope for place in places if (envelope := log.get(place)) is not None]
-        # One that is here without its payload was not obeyed.
+        # A redaction that is here without its payload was not obeyed.
         obeyed = [envelope.header_bytes for envelope in known if envelope.payload]
         if order.header_bytes not in obeyed:
             return True
@@ -128,15 +128,15 @@ async def _present(services: Services, request: Request, _: str) -> Response:
     if any(len(digest) != _DIGEST_BYTES for digest in asked):
         raise _no_hash()
     remote = StoreRemote(services.store)
-    found = await services.read(lambda: remote.present_blobs(asked))
-    return _message(frames.encode(sorted(found)))
+    present = await services.read(lambda: remote.present_blobs(asked))
+    return _message(frames.encode(sorted(present)))
 
 
 async def _get(services: Services, request: Request, name: str) -> Response:
     """An artifact, or a range of it."""
     digest, blobs = _digest(name), services.store.replication.blobs
     try:
-        # Who asks for it by its hash checks that.
+        # The client asks by hash and checks the hash itself.
         (await services.read(lambda: blobs.open(digest))).close()
     except NotFoundError as error:
         raise NotFoundError(
@@ -161,7 +161,7 @@ async def _put(services: Services, request: Request, name: str) -> Response:
 
 @contextlib.contextmanager
 def _understood() -> Iterator[None]:
-    """In the block, a message that cannot be read is the client's mistake, and nothing of ours."""
+    """Turn a damaged message, in the block, into a refusal: the mistake is the client's."""
     try:
         yield
     except ChecksumError as error:

@@ -1,8 +1,8 @@
 """The threads that work for the event loop: one writes, some read, and none blocks the loop.
 
-Writes that arrive while the disk is busy with others wait in a queue and then share one durable
-commit. Each is a change of its own all the same: one that is refused leaves the others alone, and
-each runs in the context of its request, so that it is recorded for who asked.
+Writes that arrive while the disk is busy wait in a queue and then share one durable commit. Each
+stays a change of its own: a refused write leaves the others alone. Each runs in the context of its
+request, so that it is recorded for the user who asked.
 """
 
 import asyncio
@@ -21,19 +21,20 @@ from eventtrack.store.recorder import Prepared
 
 Result = TypeVar("Result")
 
-# Writes that share a commit at most: bounds how long the first of them waits.
+# The most writes in one commit: bounds the wait of the first write.
 GROUP_MAX = 256
-# How long a change waits for company when the one before had some: a fraction of a disk's sync.
+# A change waits this long for others to share its commit, if the last commit was shared: a fraction
+# of a disk's sync.
 _LINGER_S = 0.002
-# Threads that answer queries and copy files. Queries hold the interpreter, so few are enough.
+# Threads for queries and copies of files. Queries hold the interpreter, so few threads are enough.
 READERS = 8
-# How long points may wait to be folded: the more at once, the less each of them costs. Ten times as
-# often made the slowest hundredth of writes five times as slow, for they share the interpreter.
+# The longest that points wait to be folded: the more at once, the less each costs. Folding ten
+# times as often made the slowest 1 % of writes five times slower, as both share the interpreter.
 WARM_EVERY_S = 2.0
 
 
 class _Pending:
-    """One change that waits for its turn, and then for its commit: points, or anything else."""
+    """One change that waits for its turn, then for its commit: points, or any other change."""
 
     def __init__(
         self,
@@ -49,7 +50,7 @@ class _Pending:
         self.error: Exception | None = None
 
     def attempt(self) -> None:
-        """Do the work; keep a refusal for whoever asked, let everything else out."""
+        """Do the work. Keep a refusal for the client that asked; raise every other error."""
         self.result, self.error = None, None
         assert not isinstance(self.work, Prepared)
         try:
@@ -58,7 +59,7 @@ class _Pending:
             self.error = error
 
     def settle(self) -> None:
-        """On the loop: hand over what came out, unless nobody waits any more."""
+        """Hand over the result or the error, unless nobody waits any more. Runs on the loop."""
         if self.future.done():
             return
         if self.error is not None:
@@ -78,20 +79,20 @@ class Writer:
         self._thread.start()
 
     async def submit(self, work: Callable[[], Result]) -> Result:
-        """What `work` returns, once what it changed is durable; or what it raised.
+        """The result of `work`, once its change is durable; raises what `work` raises.
 
         Args:
-            work: Makes at most one change, and raises a `UsageError` only before it.
+            work: Makes at most one change, and raises a `UsageError` only before the change.
         """
         result: Result = await self._wait(work)
         return result
 
     async def record(self, points: Prepared) -> None:
-        """Log points, or raise why they are refused; they are durable on return."""
+        """Log points, or raise the reason of a refusal; the points are durable on return."""
         await self._wait(points)
 
     def close(self) -> None:
-        """Finish what was submitted, then end."""
+        """Finish all submitted work, then end."""
         self._closed = True
         self._queue.put(None)
         self._thread.join()
@@ -108,25 +109,27 @@ class Writer:
         crowded = False
         while (first := self._queue.get()) is not None:
             group = [first]
-            # Clients that were answered together come back together: not without the others.
+            # Clients that were answered together come back together, so wait for all of them.
             deadline = time.monotonic() + (_LINGER_S if crowded else 0)
             while len(group) < GROUP_MAX and (following := self._next(deadline)) is not None:
                 group.append(following)
-            # No client has two of them under way, so it does not matter which come first.
-            points = [one for one in group if isinstance(one.work, Prepared)]
+            # No client has two changes under way, so points may go before the others.
+            points = [pending for pending in group if isinstance(pending.work, Prepared)]
             self._record(points)
-            self._commit([one for one in group if one not in points] if points else group)
+            self._commit(
+                [pending for pending in group if pending not in points] if points else group
+            )
             crowded = len(group) > 1
             first.loop.call_soon_threadsafe(_settle, group)
 
     def _next(self, deadline: float) -> _Pending | None:
-        """The next change, if one comes in time; None also when the end has come."""
+        """The next change, if it comes in time; else None, and None when the writer is to end."""
         try:
             following = self._queue.get(timeout=max(deadline - time.monotonic(), 0))
         except queue.Empty:
             return None
         if following is None:
-            self._queue.put(None)  # for the loop that waits without an end
+            self._queue.put(None)  # for `_run`, which reads it next and ends
         return following
 
     def _record(self, group: list[_Pending]) -> None:
@@ -134,7 +137,9 @@ class Writer:
             return
         refused: Sequence[Exception | None]
         try:
-            refused = self._store.metrics.record([cast("Prepared", one.work) for one in group])
+            refused = self._store.metrics.record(
+                [cast("Prepared", pending.work) for pending in group]
+            )
         except Exception as error:
             refused = [error] * len(group)
         for pending, problem in zip(group, refused, strict=True):
@@ -165,8 +170,8 @@ class Services:
     """The store and the threads that work on it.
 
     Attributes:
-        ending: Set when the server is about to end: what streams without an end goes first.
-        closing: What is to be done before the threads end.
+        ending: Set when the server is about to end: streams without an end stop first.
+        closing: Callbacks to run before the threads end.
     """
 
     def __init__(self, store: Store) -> None:
@@ -176,15 +181,15 @@ class Services:
         self._shared: dict[Callable[[Services], Any], Any] = {}
         self._writer = Writer(store)
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="eventtrack-reader")
-        # Not the writer: what it does shares a transaction with others, and this has its own.
+        # Not the writer: its changes share a transaction, and arriving blocks need their own.
         self._receiver = ThreadPoolExecutor(1, thread_name_prefix="eventtrack-receiver")
 
     def shared(self, make: "Callable[[Services], Result]") -> Result:
-        """What all requests of one kind share: made when the first of them asks for it."""
+        """The object of `make` that all requests share; made when the first request asks for it."""
         if make not in self._shared:
             self._shared[make] = make(self)
-        found: Result = self._shared[make]
-        return found
+        service: Result = self._shared[make]
+        return service
 
     async def write(self, work: Callable[[], Result]) -> Result:
         """Change the store durably; see `Writer.submit`."""
@@ -200,21 +205,21 @@ class Services:
         return await asyncio.get_running_loop().run_in_executor(self._readers, run, work)
 
     async def receive(self, work: Callable[[], Result]) -> Result:
-        """Take in what another store sends, one after the other.
+        """Take in blocks from other stores, one request after the other.
 
-        Writers wait for one of its commits at most, as for those of other processes.
+        Writers wait for at most one of its commits, as for the commits of other processes.
         """
         return await asyncio.get_running_loop().run_in_executor(self._receiver, work)
 
     async def keep_warm(self) -> None:
-        """Fold what was logged, again and again, so that no query finds very much to fold."""
+        """Fold new events every `WARM_EVERY_S` seconds, so that no query has much to fold."""
         while True:
             await asyncio.sleep(WARM_EVERY_S)
-            with contextlib.suppress(EventtrackError):  # whoever asks next is told
+            with contextlib.suppress(EventtrackError):  # the next query raises the same
                 await self.read(self.store.catch_up)
 
     def close(self) -> None:
-        """Finish all changes that were asked for; wait for no reader."""
+        """Finish all changes that were submitted; wait for no reader."""
         self.closing.close()
         self._writer.close()
         self._receiver.shutdown(cancel_futures=True)

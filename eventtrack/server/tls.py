@@ -10,20 +10,20 @@ from eventtrack.errors import InvalidValueError
 
 @dataclass(frozen=True)
 class TlsFiles:
-    """Files in PEM: the certificate with those that vouch for it, and its key.
+    """Files in PEM: the certificate with its chain, and its key.
 
     Args:
-        key: None where the certificate's file holds it too.
+        key: None if the certificate's file holds the key too.
     """
 
     certificate: Path
     key: Path | None = None
 
     def check(self) -> None:
-        """Try them out.
+        """Load the files once, to refuse bad ones early.
 
         Raises:
-            InvalidValueError: One cannot be read, the key is encrypted, or they are no pair.
+            InvalidValueError: A file cannot be read, the key is encrypted, or the two do not match.
         """
         shown = f"{self.certificate} and {self.key}" if self.key else str(self.certificate)
         try:
@@ -37,5 +37,5 @@ class TlsFiles:
 
 
 def _no_password() -> NoReturn:
-    """OpenSSL would ask on the terminal, which services have not."""
+    """Refuse an encrypted key. OpenSSL would ask on the terminal, and services have none."""
     raise ssl.SSLError("the key is encrypted")

@@ -1,4 +1,4 @@
-"""Figures about traces over HTTP: what the Overview of an experiment draws."""
+"""Figures about traces over HTTP, for the Overview of an experiment."""
 
 import math
 
@@ -12,13 +12,13 @@ from eventtrack.views.trace_metrics import Aggregation, MetricPoint
 
 
 def _query(store: Store, sent: Values) -> Json:
-    found = store.traces.metrics.query(
-        [checks.experiment_id(one) for one in sent["experiment_ids"]],
+    points = store.traces.metrics.query(
+        list(map(checks.experiment_id, sent["experiment_ids"])),
         sent["view_type"],
         sent["metric_name"],
         [
-            Aggregation(kind=one["aggregation_type"], percentile=one.given("percentile_value"))
-            for one in sent["aggregations"]
+            Aggregation(kind=asked["aggregation_type"], percentile=asked.given("percentile_value"))
+            for asked in sent["aggregations"]
         ],
         dimensions=sent["dimensions"],
         filters=sent["filters"],
@@ -27,7 +27,7 @@ def _query(store: Store, sent: Values) -> Json:
         end_time_ms=sent.given("end_time_ms"),
         max_results=sent["max_results"],
     )
-    return {"data_points": [_point(one) for one in found]} if found else {}
+    return {"data_points": list(map(_point, points))} if points else {}
 
 
 def _point(point: MetricPoint) -> Json:
@@ -36,19 +36,19 @@ def _point(point: MetricPoint) -> Json:
 
 
 def _correlation(store: Store, sent: Values) -> Json:
-    found = store.traces.sets.correlation(
-        [checks.experiment_id(one) for one in sent["experiment_ids"]],
+    correlation = store.traces.sets.correlation(
+        list(map(checks.experiment_id, sent["experiment_ids"])),
         sent["filter_string1"],
         sent["filter_string2"],
         sent.given("base_filter"),
     )
-    shares = {"npmi": found.npmi, "npmi_smoothed": found.npmi_smoothed}
+    shares = {"npmi": correlation.npmi, "npmi_smoothed": correlation.npmi_smoothed}
     return {
         **{name: share for name, share in shares.items() if not math.isnan(share)},
-        "filter1_count": found.first,
-        "filter2_count": found.second,
-        "joint_count": found.joint,
-        "total_count": found.total,
+        "filter1_count": correlation.first,
+        "filter2_count": correlation.second,
+        "joint_count": correlation.joint,
+        "total_count": correlation.total,
     }
 
 

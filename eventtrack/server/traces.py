@@ -12,8 +12,8 @@ from eventtrack.tokens import Role
 from eventtrack.views.traces import Trace
 
 V3 = (API_3, AJAX_3)
-# A program sends spans and reports in the background, so the rest of a trace that is asked for may
-# be on its way: how long it is waited for, as by MLflow's server.
+# A program sends spans and reports in the background, so the rest of a trace may still be on its
+# way. The server waits this long for it, as MLflow's does.
 _WAIT_S = 3.0
 _LOOK_S = 0.1
 
@@ -30,12 +30,12 @@ def _get_info(store: Store, sent: Values) -> Json:
 
 
 def _get(store: Store, sent: Values) -> Json:
-    found = read_trace(store, sent["trace_id"], allow_partial=sent["allow_partial"])
-    return {"trace": trace_responses.trace(found)}
+    trace = read_trace(store, sent["trace_id"], allow_partial=sent["allow_partial"])
+    return {"trace": trace_responses.trace(trace)}
 
 
 def read_trace(store: Store, trace_id: str, *, allow_partial: bool) -> Trace:
-    """A trace with its spans; without `allow_partial`, waits a little for all to be there."""
+    """A trace with its spans; without `allow_partial`, waits a little for all its spans."""
     if not store.traces.infos([trace_id]):
         raise NotFoundError(f"Trace with ID {trace_id} is not found.")
     deadline = time.monotonic() + _WAIT_S
@@ -47,25 +47,25 @@ def read_trace(store: Store, trace_id: str, *, allow_partial: bool) -> Trace:
 
 
 def _get_many(store: Store, sent: Values) -> Json:
-    found = store.traces.read_many(sent["trace_ids"], sent.given("experiment_ids"))
-    return {"traces": [trace_responses.trace(one) for one in found]} if found else {}
+    traces = store.traces.read_many(sent["trace_ids"], sent.given("experiment_ids"))
+    return {"traces": [trace_responses.trace(trace) for trace in traces]} if traces else {}
 
 
 def _get_infos(store: Store, sent: Values) -> Json:
-    found = store.traces.infos(sent["trace_ids"], sent.given("experiment_ids"))
-    return {"trace_infos": [trace_responses.trace_info(one) for one in found]} if found else {}
+    infos = store.traces.infos(sent["trace_ids"], sent.given("experiment_ids"))
+    return {"trace_infos": [trace_responses.trace_info(info) for info in infos]} if infos else {}
 
 
 def _search(store: Store, sent: Values) -> Json:
-    places = [trace_checks.experiment_of(one) for one in sent["locations"]]
-    found = store.traces.search(
-        [checks.experiment_id(one) for one in places if one is not None],
+    places = map(trace_checks.experiment_of, sent["locations"])
+    infos = store.traces.search(
+        [checks.experiment_id(place) for place in places if place is not None],
         sent["filter"],
         sent["max_results"],
         sent["order_by"],
         sent["page_token"] or None,
     )
-    return page("traces", [trace_responses.trace_info(one) for one in found], found.token)
+    return page("traces", list(map(trace_responses.trace_info, infos)), infos.token)
 
 
 def _delete(store: Store, sent: Values) -> Json:
@@ -88,9 +88,9 @@ def _delete_tag(store: Store, sent: Values) -> Json:
 
 
 def _id(sent: Values) -> str:
-    """The trace that a path names, by the name of today or of long ago."""
-    found: str = sent["trace_id"] if sent.has("trace_id") else sent["request_id"]
-    return found
+    """The trace that a path names, as `trace_id` or by its old name `request_id`."""
+    trace_id: str = sent["trace_id"] if sent.has("trace_id") else sent["request_id"]
+    return trace_id
 
 
 def _link_run(store: Store, sent: Values) -> Json:
@@ -99,7 +99,7 @@ def _link_run(store: Store, sent: Values) -> Json:
 
 
 def _link_prompts(store: Store, sent: Values) -> Json:
-    named = [(one["name"], one["version"]) for one in sent["prompt_versions"]]
+    named = [(prompt["name"], prompt["version"]) for prompt in sent["prompt_versions"]]
     store.traces.link_prompts(sent["trace_id"], named)
     return {}
 

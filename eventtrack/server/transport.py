@@ -1,18 +1,18 @@
 """A connection's way out: an answer's head and its body leave in one piece.
 
-uvicorn writes them one after the other, and each write is a system call, often a packet, and a
-chance for another thread to take the interpreter.
+uvicorn writes head and body one after the other. Each write is a system call, often a packet, and
+a chance for another thread to take the interpreter.
 """
 
 import asyncio
 from typing import Any
 
-# What is written beyond this goes out at once, or nobody would notice that the client is too slow.
+# More than this goes out at once; otherwise nobody would notice a client that is too slow.
 _HELD_BYTES_MAX = 2**16
 
 
 class JoiningTransport(asyncio.Transport):
-    """Holds what is written until the loop's next turn, and passes on everything else."""
+    """Holds written data until the loop's next turn; passes every other call on."""
 
     def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__()
@@ -22,7 +22,7 @@ class JoiningTransport(asyncio.Transport):
         self._held_bytes = 0
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
-        """Send `data` behind all that was written before."""
+        """Send `data` after everything written before."""
         if not self._held:
             self._loop.call_soon(self._flush)
         self._held.append(data)
@@ -41,7 +41,7 @@ class JoiningTransport(asyncio.Transport):
         self._transport.abort()
 
     def is_closing(self) -> bool:
-        """Whether it is closed, or about to be."""
+        """Whether the connection is closed, or about to be."""
         return self._transport.is_closing()
 
     def get_write_buffer_size(self) -> int:
@@ -49,7 +49,7 @@ class JoiningTransport(asyncio.Transport):
         return self._held_bytes + self._transport.get_write_buffer_size()
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
-        """What asyncio knows of the connection."""
+        """A fact that asyncio knows about the connection."""
         return self._transport.get_extra_info(name, default)
 
     def is_reading(self) -> bool:

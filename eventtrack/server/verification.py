@@ -1,4 +1,4 @@
-"""Verifying the log on the server, on request: one look at a time, told of while it goes on."""
+"""Verification of the log on request: one at a time, with its progress."""
 
 import asyncio
 
@@ -12,19 +12,19 @@ from eventtrack.server.threads import Services
 from eventtrack.server.web_api import PREFIX
 from eventtrack.tokens import Role
 
-# Problems that an answer names; a log with more is broken all over.
+# The most problems that an answer names; a log with more is broken all over.
 _NAMED_MAX = 20
 
 
 class Verification(msgspec.Struct):
-    """What this server has verified since it started.
+    """The state of the verification since this server started.
 
     Attributes:
-        running: Whether it looks now, and has read `done` of `total` envelopes.
-        verified: Up to which position every header, hash and Merkle root was right, when last
-            looked at; None before.
-        problems: What was not right then.
-        failed: Why the last look came to no end.
+        running: Whether a verification runs now; it has read `done` of `total` envelopes.
+        verified: Every header, hash and Merkle root up to this position was right at the last
+            verification; None before the first, and after one with problems.
+        problems: The problems of the last verification.
+        failed: Why the last verification broke off.
     """
 
     running: bool = False
@@ -37,38 +37,40 @@ class Verification(msgspec.Struct):
 
 
 def endpoints() -> tuple[Streamed, ...]:
-    """What tells of it, and what begins it."""
-    found = Verification()
+    """The endpoints that tell the state of the verification, and begin one."""
+    state = Verification()
     under_way: set[asyncio.Task[None]] = set()
 
     def note(done: int, total: int) -> None:
-        found.done, found.total = done, total
+        state.done, state.total = done, total
 
     async def look(services: Services) -> None:
         try:
             report = await services.read(lambda: services.store.maintenance.check_log(note))
-            found.problems = [f"{one.where}: {one.what}" for one in report.problems[:_NAMED_MAX]]
-            found.verified = None if report.problems else report.envelopes
-            found.finished_ms, found.failed = SystemClock().now_ms(), None
+            state.problems = [
+                f"{problem.where}: {problem.what}" for problem in report.problems[:_NAMED_MAX]
+            ]
+            state.verified = None if report.problems else report.envelopes
+            state.finished_ms, state.failed = SystemClock().now_ms(), None
         except Exception as error:
-            found.failed = str(error)
+            state.failed = str(error)
             raise
         finally:
-            found.running = False
+            state.running = False
 
     async def tell(services: Services, request: Request, _: str) -> Response:
-        return Response(msgspec.json.encode(found), media_type="application/json")
+        return Response(msgspec.json.encode(state), media_type="application/json")
 
     async def begin(services: Services, request: Request, _: str) -> Response:
-        if not found.running:
-            found.running, found.done, found.total = True, 0, 0
+        if not state.running:
+            state.running, state.done, state.total = True, 0, 0
             task = asyncio.create_task(look(services))
             under_way.add(task)
             task.add_done_callback(under_way.discard)
-        return Response(msgspec.json.encode(found), 202, media_type="application/json")
+        return Response(msgspec.json.encode(state), 202, media_type="application/json")
 
     return (
         Streamed("GET", f"{PREFIX}verification", tell, role=Role.READ),
-        # It changes nothing, but reads the whole log: not for everybody who may look.
+        # It changes nothing, but reads the whole log, so the role to read is not enough.
         Streamed("POST", f"{PREFIX}verify", begin, role=Role.WRITE),
     )

@@ -1,4 +1,4 @@
-"""Requests that last: an upload, a download, a stream of changes. Each ends with its token."""
+"""Long requests: uploads, downloads, streams of changes. Each ends when its token expires."""
 
 import asyncio
 import contextlib
@@ -12,19 +12,19 @@ from eventtrack.tokens import Role
 
 Result = TypeVar("Result")
 
-# How often it is asked again whether somebody may: docs/security.md promises 15 seconds.
+# The time between two checks of a token: docs/security.md promises 15 seconds.
 RECHECK_S = 5.0
 
 
 class Visit:
-    """One request, from somebody who was admitted when it began.
+    """One request, whose sender was admitted when it began.
 
     Args:
         needs: The role that the request needs.
-        headers: The headers that it brought.
+        headers: The headers of the request.
 
     Raises:
-        UnauthenticatedError, PermissionDeniedError: It may not begin.
+        UnauthenticatedError, PermissionDeniedError: The request may not begin.
     """
 
     def __init__(self, access: Access, needs: Role, headers: Asked) -> None:
@@ -35,10 +35,10 @@ class Visit:
         self.visitor: Visitor = access.admit(needs, headers)
 
     def renew(self) -> None:
-        """Ask again, unless that was done a moment ago.
+        """Check the token again, unless that was done in the last `RECHECK_S` seconds.
 
         Raises:
-            UnauthenticatedError, PermissionDeniedError: It may not go on.
+            UnauthenticatedError, PermissionDeniedError: The request may not go on.
         """
         now = asyncio.get_running_loop().time()
         if now - self._asked >= RECHECK_S:
@@ -46,7 +46,7 @@ class Visit:
             self._access.admit(self._needs, self._headers)
 
     def sending(self, send: Send) -> Send:
-        """The same way to the client, which is closed as soon as the token counts no more."""
+        """`send`, which raises as soon as the token counts no more."""
 
         async def send_if_admitted(message: Message) -> None:
             self._access.admit(self._needs, self._headers)
@@ -55,10 +55,10 @@ class Visit:
         return send_if_admitted
 
     async def lasting(self, work: Coroutine[Any, Any, Result]) -> Result:
-        """What the work gives, which is broken off when the token counts no more.
+        """The result of the work, which is broken off when the token counts no more.
 
         Raises:
-            UnauthenticatedError, PermissionDeniedError: It was broken off.
+            UnauthenticatedError, PermissionDeniedError: The work was broken off.
         """
         task = asyncio.create_task(work)
         try:

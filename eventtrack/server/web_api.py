@@ -1,6 +1,6 @@
-"""What eventtrack's own pages ask for; `docs/web-api.md` describes each answer.
+"""The endpoints of eventtrack's own pages; `docs/web-api.md` describes each answer.
 
-All of it reads but `undo`, for which MLflow has no request.
+All only read, except `undo`: MLflow has no request for it.
 """
 
 from starlette.requests import Request as HttpRequest
@@ -21,7 +21,7 @@ from eventtrack.tokens import Role
 from eventtrack.web import answers, past, replicas, series
 
 PREFIX = "/api/eventtrack/1/"
-# Rows and events of one answer.
+# The most rows and events in one answer.
 _ROWS_MAX = 1000
 _ENTRIES_MAX = 10_000
 _CHANGES_MAX = 10_000
@@ -101,8 +101,8 @@ def _undo(store: Store, sent: Values) -> Json:
 
 async def _series(services: Services, request: HttpRequest, _: str) -> Response:
     body = await bodies.read(request, _SERIES_BODY_BYTES_MAX)
-    found = await services.read(lambda: series.answer(services.store, body))
-    return Response(found, media_type="application/octet-stream")
+    answer = await services.read(lambda: series.answer(services.store, body))
+    return Response(answer, media_type="application/octet-stream")
 
 
 _NOTHING = Request(Message(()))

@@ -17,23 +17,23 @@ _CLOSED = {"x-content-type-options": "nosniff", "referrer-policy": "no-referrer"
 
 
 def endpoints() -> tuple[Streamed, ...]:
-    """What serves the pages: `/`, and the files that it loads below `/static/`."""
-    found = assets.load()
-    etag = f'"{hashlib.sha256(found.page.body).hexdigest()[:16]}"'
+    """The endpoints of the pages: `/`, and the files that it loads from `/static/`."""
+    built = assets.load()
+    etag = f'"{hashlib.sha256(built.page.body).hexdigest()[:16]}"'
 
     async def index(services: Services, request: Request, _: str) -> Response:
         headers = {
             "cache-control": "no-cache",
-            "content-security-policy": found.policy,
+            "content-security-policy": built.policy,
             "etag": etag,
             **_CLOSED,
         }
         if etag in request.headers.get("if-none-match", ""):
             return Response(status_code=304, headers=headers)
-        return _answer(request, found.page, headers)
+        return _answer(request, built.page, headers)
 
     async def file(services: Services, request: Request, path: str) -> Response:
-        asset = found.files.get(path)
+        asset = built.files.get(path)
         if asset is None:
             raise NoSuchEndpointError(
                 f"the pages have no file {path[:200]!r}",
@@ -42,7 +42,7 @@ def endpoints() -> tuple[Streamed, ...]:
         kept = {"cache-control": f"public, max-age={_FILES_AGE_MAX_S}, immutable", **_CLOSED}
         return _answer(request, asset, kept)
 
-    # They hold nothing of the store: whoever has no token yet is shown where to paste one.
+    # The pages hold nothing of the store; a visitor without a token gets a form for pasting it.
     return (
         Streamed("GET", "/", index, role=Role.NOBODY),
         Streamed("GET", assets.PREFIX, file, role=Role.NOBODY),

@@ -32,7 +32,6 @@ UNREVISED: frozenset[str] = frozenset(
         "projections",
         "rescue",
         "rest",
-        "server",
         "store",
         "sync",
     }
