@@ -1,4 +1,4 @@
-"""Sync: stores that were apart exchange what they lack, over anything that can hold bytes."""
+"""Sync: stores send each other the events and artifacts they lack, over any transport."""
 
 from eventtrack.sync.bundle import BundleInfo, BundleRemote, apply_bundle, create_bundle
 from eventtrack.sync.following import Mended, News, Trouble, follow

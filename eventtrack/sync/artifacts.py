@@ -1,7 +1,7 @@
 """Artifacts follow the events that name them, by hash (docs/wire.md, section 7).
 
-How far the log was searched for names, and which of them are still wanted, is noted for each remote
-and direction in a file. It only saves work: without it everything is looked at again.
+A file for each remote and direction notes how far the log was searched for names, and which named
+artifacts are still wanted. The file only saves work: without it the whole log is searched again.
 """
 
 import contextlib
@@ -31,10 +31,13 @@ _CHECKSUM_BYTES = 4
 
 
 class Ledger(msgspec.Struct, array_like=True):
-    """How far the log was searched, checked by the hash of what is there, and what is wanted.
+    """The state of a search of the log for artifacts.
 
-    `rewrites` is how many payloads had been erased or filled in then: others name other blobs.
-    Redactions ordered `forbidden` to be deleted, whoever names them, and `released` if nobody does.
+    The log was searched up to `position`; `leaf`, the hash of the envelope there, tells whether it
+    is still the same log. `wanted` are the named artifacts that have not been moved. `rewrites`
+    counts the payloads that had been erased or filled in by then: such a payload names other blobs.
+    Redactions ordered `forbidden` to be deleted in any case, and `released` unless another event
+    names them.
     """
 
     position: int = 0
@@ -51,10 +54,10 @@ def pull_artifacts(
     """Fetch the artifacts that events here name, that are not here, and that the remote holds.
 
     Raises:
-        ChecksumError: One of them is damaged there; the others have come.
+        ChecksumError: An artifact is damaged there; the others have come.
     """
     ledger = _searched(target.log, _read(file))
-    absent = [one for one in ledger.wanted if not target.blobs.holds(one)]
+    absent = [digest for digest in ledger.wanted if not target.blobs.holds(digest)]
     left = set(absent)
     damage: ChecksumError | None = None
     for start in range(0, len(absent), _ASKED_AT_ONCE):
@@ -65,7 +68,7 @@ def pull_artifacts(
             except NotFoundError:
                 continue  # deleted there in between
             except ChecksumError as error:
-                damage = damage or error  # told when the others have come
+                damage = damage or error  # raised when the others have come
                 continue
             left.discard(digest)
             moved.artifacts += 1
@@ -90,14 +93,14 @@ def push_artifacts(
     """Give the remote the artifacts that events here name, that are here, and that it lacks.
 
     Args:
-        drops: Whose artifacts stay here; each choice has a file of its own.
+        drops: Whether the artifacts of an envelope stay here; each choice has a file of its own.
 
     Raises:
-        ChecksumError: One of them is damaged here; the others were given.
+        ChecksumError: An artifact is damaged here; the others were given.
     """
     damage: ChecksumError | None = None
     ledger = _searched(source.log, _read(file), drops)
-    here = [one for one in ledger.wanted if source.blobs.holds(one)]
+    here = [digest for digest in ledger.wanted if source.blobs.holds(digest)]
     left = set(ledger.wanted).difference(here)
     done = 0
     for start in range(0, len(here), _ASKED_AT_ONCE):
@@ -109,11 +112,11 @@ def push_artifacts(
                 continue
             try:
                 with source.blobs.open(digest) as stream:
-                    # The other end keeps it only if it has the hash.
+                    # The other end keeps the artifact only if its bytes have the hash.
                     remote.put_blob(digest, iter(partial(stream.read, _COPY_BYTES), b""))
                     moved.artifact_bytes += stream.tell()
             except ChecksumError as error:
-                damage = damage or error  # told when the others were given
+                damage = damage or error  # raised when the others were given
                 left.add(digest)
                 continue
             moved.artifacts += 1
@@ -128,36 +131,40 @@ def push_artifacts(
 
 
 def _drop_redacted(source: Replication, remote: SegmentRemote, ledger: Ledger) -> None:
-    """Delete what was ordered to go from a place that only keeps bytes, and obeys nobody."""
+    """Delete redacted artifacts from a place that only keeps bytes and obeys no redaction."""
     there = remote.present_blobs([*ledger.forbidden, *ledger.released])
     if there:
         forbidden = there.intersection(ledger.forbidden)
         others = there - forbidden - source.live_blobs()
-        remote.drop_blobs([*forbidden, *(one for one in others if not source.blobs.holds(one))])
+        remote.drop_blobs(
+            [*forbidden, *(digest for digest in others if not source.blobs.holds(digest))]
+        )
 
 
 def _searched(
     log: EventLog, ledger: Ledger, drops: Callable[[Envelope], bool] | None = None
 ) -> Ledger:
-    """The ledger with what the log names behind the place where it ended."""
+    """The ledger, brought up to the end of the log."""
     known = log.get(ledger.position) if ledger.position else None
     rewrites = log.rewrites()
     if known is None or (known.leaf_hash, rewrites) != (ledger.leaf, ledger.rewrites):
-        ledger = Ledger()  # none yet, or of another history
+        ledger = Ledger()  # there is none yet, or it belongs to another history
     ledger.rewrites = rewrites
     wanted, forbidden, released = map(
         dict.fromkeys, (ledger.wanted, ledger.forbidden, ledger.released)
     )
     while page := log.read(ledger.position, _PAGE):
         for envelope in page:
-            with contextlib.suppress(ChecksumError):  # damaged: it is named when it is to be sent
+            with contextlib.suppress(
+                ChecksumError
+            ):  # a damaged envelope is reported when it is sent
                 if drops is None or not drops(envelope):
                     wanted.update(dict.fromkeys(blobs_named(envelope)))
                 for order in redactions(envelope):
                     (released if order.envelopes else forbidden).update(dict.fromkeys(order.blobs))
         ledger.position, ledger.leaf = page[-1].position, page[-1].leaf_hash
     ledger.forbidden, ledger.released = [*forbidden], [*released]
-    ledger.wanted = [one for one in wanted if one not in forbidden]
+    ledger.wanted = [digest for digest in wanted if digest not in forbidden]
     return ledger
 
 

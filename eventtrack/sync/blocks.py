@@ -1,7 +1,7 @@
 """Blocks: contiguous envelopes of one feed as one piece of bytes (docs/wire.md, section 3).
 
-The same bytes are a message between processes, a segment in a folder and a part of a bundle, so a
-block is encoded once and handed on as it is.
+The same bytes are a message between processes, a segment in a folder and a part of a bundle. So a
+block is encoded once and passed on unchanged.
 """
 
 import hashlib
@@ -20,16 +20,16 @@ from eventtrack.sync.sound import sound
 MAGIC = b"ETBLOCK1"
 _LENGTH = struct.Struct(">I")
 _DIGEST_BYTES = 32
-# What `read_header` needs of a block's beginning.
+# Bytes of a block's beginning that are enough for `read_header`.
 PREFIX_BYTES = len(MAGIC) + _LENGTH.size + HEADER_BYTES_MAX
 
 
 class BlockHeader(msgspec.Struct, array_like=True, frozen=True):
-    """What a block holds: `count` envelopes of a feed from index `first` on.
+    """The header of a block that holds `count` envelopes of a feed, from index `first` on.
 
-    `frontier` is the feed's Merkle frontier before the first of them, `root` its root behind the
-    last: whoever has the feed up to `first` sees whether it is the same feed, and whether
-    everything that came is in it.
+    `frontier` is the feed's Merkle frontier before the first envelope, `root` its root behind the
+    last. A store that has the feed up to `first` sees by `frontier` whether the block belongs to
+    the same feed, and by `root` whether the envelopes are unchanged and complete.
     """
 
     replica: Name
@@ -48,10 +48,10 @@ _header_decoder = msgspec.msgpack.Decoder(BlockHeader)
 
 
 class Block:
-    """Contiguous envelopes of one feed, with what proves that they are.
+    """Contiguous envelopes of one feed, with hashes that prove it.
 
     Args:
-        data: The encoded block, kept so that it can be handed on unchanged.
+        data: The encoded block, kept to be passed on unchanged.
     """
 
     __slots__ = ("data", "envelopes", "header")
@@ -63,25 +63,25 @@ class Block:
 
     @classmethod
     def make(
-        cls, replica: bytes, first: int, frontier: list[bytes], ones: Sequence[Envelope]
+        cls, replica: bytes, first: int, frontier: list[bytes], envelopes: Sequence[Envelope]
     ) -> "Block":
-        """A block of envelopes that follow a feed's first ones, whose frontier is given.
+        """A block of envelopes that follow the first `first` envelopes of a feed.
 
-        `frontier` is moved on behind them.
+        `frontier` is the feed's frontier there; this call moves it behind the last envelope.
         """
         before = list(frontier)
-        for place, envelope in enumerate(ones, first):
+        for place, envelope in enumerate(envelopes, first):
             merkle.append_leaf(frontier, place, envelope.leaf_hash)
-        header = BlockHeader(replica, first, len(ones), before, merkle.root(frontier))
-        envelopes = [envelope.data for envelope in ones]
-        return cls(header, envelopes, _encode(header, envelopes))
+        header = BlockHeader(replica, first, len(envelopes), before, merkle.root(frontier))
+        data = [envelope.data for envelope in envelopes]
+        return cls(header, data, _encode(header, data))
 
     @classmethod
     def decode(cls, data: bytes) -> "Block":
-        """The block that `data` is, whole and unchanged.
+        """The block in `data`, whole and unchanged.
 
         Raises:
-            ChecksumError: It is cut, changed, or something else.
+            ChecksumError: The block is cut or changed, or `data` is no block.
             FormatTooNewError: A later eventtrack made it.
         """
         header, start = read_header(data)
@@ -98,25 +98,27 @@ class Block:
         return cls(header, envelopes, data)
 
     def before(self, index: int) -> "Block":
-        """The part of this block up to `index`, which lies within it."""
+        """The part of this block up to `index`, which must lie within the block."""
         header = self.header
-        ones = [Envelope(data) for data in self.envelopes[: index - header.first]]
-        return Block.make(header.replica, header.first, list(header.frontier), ones)
+        envelopes = [Envelope(data) for data in self.envelopes[: index - header.first]]
+        return Block.make(header.replica, header.first, list(header.frontier), envelopes)
 
     def behind(self, index: int) -> "Block":
-        """The part of this block from `index` on, which lies within it."""
+        """The part of this block from `index` on, which must lie within the block."""
         header = self.header
         frontier = list(header.frontier)
-        ones = [Envelope(data) for data in self.envelopes]
+        envelopes = [Envelope(data) for data in self.envelopes]
         skipped = index - header.first
-        for place, envelope in enumerate(ones[:skipped], header.first):
+        for place, envelope in enumerate(envelopes[:skipped], header.first):
             merkle.append_leaf(frontier, place, envelope.leaf_hash)
-        return Block.make(header.replica, index, frontier, ones[skipped:])
+        return Block.make(header.replica, index, frontier, envelopes[skipped:])
 
     def without(self, drops: Callable[[Envelope], bool]) -> "Block":
-        """The block without the payloads that `drops` names; it proves the same headers."""
-        ones = [Envelope(data) for data in self.envelopes]
-        kept = [one.without_payload if drops(one) else one.data for one in ones]
+        """The block without the payloads for which `drops` is true; it proves the same headers."""
+        envelopes = [Envelope(data) for data in self.envelopes]
+        kept = [
+            envelope.without_payload if drops(envelope) else envelope.data for envelope in envelopes
+        ]
         return Block(self.header, kept, _encode(self.header, kept))
 
     def frontier_at(self, size: int) -> list[bytes]:
@@ -129,7 +131,7 @@ class Block:
 
 
 def read_header(data: bytes) -> tuple[BlockHeader, int]:
-    """The header at the beginning of a block, and where the envelopes begin; nothing is verified.
+    """The header of a block, and the offset of its first envelope; nothing is verified.
 
     `data` may end anywhere behind the header: `PREFIX_BYTES` are always enough.
     """
@@ -156,28 +158,28 @@ def read_header(data: bytes) -> tuple[BlockHeader, int]:
 def feed_blocks(log: EventLog, feed: bytes, first: int, stop: int, head: Head) -> Iterator[Block]:
     """A feed's envelopes from `first` up to `stop` as blocks of bounded size.
 
-    They end before the first envelope that is damaged, with a warning: see `sound`.
+    The blocks end before the first damaged envelope, with a warning: see `sound`.
 
     Args:
-        head: The feed's head, read before this is called.
+        head: The feed's head, read before this call.
     """
     frontier = log.frontier(feed, first)
     while first < stop:
-        found = log.read_feed(feed, first, min(BLOCK_ENVELOPES_MAX, stop - first))
-        if not found:
+        envelopes = log.read_feed(feed, first, min(BLOCK_ENVELOPES_MAX, stop - first))
+        if not envelopes:
             raise ConflictError(
                 f"envelope {first} of feed {feed.hex()} is not in the log",
                 hint="run `eventtrack check`",
             )
-        whole = len(found)
-        found = sound(log, feed, found, frontier, head)
-        stop = stop if len(found) == whole else first + len(found)
-        if not found:
+        whole = len(envelopes)
+        envelopes = sound(log, feed, envelopes, frontier, head)
+        stop = stop if len(envelopes) == whole else first + len(envelopes)
+        if not envelopes:
             return
-        replica = found[0].header.replica
+        replica = envelopes[0].header.replica
         part: list[Envelope] = []
         size = 0
-        for envelope in found:
+        for envelope in envelopes:
             if part and size + len(envelope.data) > BLOCK_BYTES_MAX:
                 yield Block.make(replica, first, frontier, part)
                 first, part, size = first + len(part), [], 0

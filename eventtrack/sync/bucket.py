@@ -22,17 +22,17 @@ if TYPE_CHECKING:
     from obstore.store import ClientConfig, RetryConfig, S3Store
 
 Answer = TypeVar("Answer")
-# Up to so many names are asked for one by one; for more, what is there is listed.
+# Up to this many names are looked up one by one; for more, the folder is listed.
 _ASKED_AT_MOST = 8
 _CHUNK_BYTES = 2**20
-# How long one answer is waited for, retries and all: a listing of many pages, a MiB of an artifact.
+# The longest wait for one answer, retries included: a listing of many pages, a MiB of an artifact.
 ANSWER_S = 1200.0
-# A part of a large artifact, and how many are on their way at once: what an upload holds in memory.
-# A bucket takes 10,000 parts.
+# The size of a part of a large artifact, and the parts on their way at once. Their product is the
+# memory of an upload. A bucket takes 10,000 parts.
 _PART_BYTES = 8 * 2**20
 _PARTS_AT_ONCE = 3
-# A network that is away is told within seconds; a slow one is waited for where much is sent: it may
-# be that long before all parts of an artifact that are on their way have arrived.
+# An absent network is reported within seconds. Uploads and downloads of artifacts wait longer
+# (`_PATIENT_CLIENT`): on a slow network, the parts on their way may take that long to arrive.
 _RETRIES: "RetryConfig" = {
     "max_retries": 4,
     "retry_timeout": timedelta(seconds=12),
@@ -55,11 +55,11 @@ class BucketSpace:
     """A `Space` in a bucket, below a prefix.
 
     Args:
-        url: `s3://BUCKET/PREFIX`. Endpoint, region and credentials are those of the environment
+        url: `s3://BUCKET/PREFIX`. Endpoint, region and credentials come from the environment
             (`AWS_ENDPOINT_URL` and so on).
 
     Raises:
-        InvalidValueError: The URL or the environment's settings cannot be right, or `obstore` is
+        InvalidValueError: The URL or a setting in the environment cannot be right, or `obstore` is
             not installed.
     """
 
@@ -75,26 +75,26 @@ class BucketSpace:
         return self._url
 
     def make(self) -> None:
-        """Nothing to do: a prefix needs no making, and buckets are somebody's who pays for them."""
+        """Nothing to do: a prefix exists by itself, and a bucket is made by its owner, who pays."""
 
     def roots(self) -> set[str]:
-        """What lies below the prefix."""
-        found = self._asked("", lambda: self._store.list_with_delimiter(None))
-        names = [*found["common_prefixes"], *(one["path"] for one in found["objects"])]
+        """The first parts of all names below the prefix."""
+        listing = self._asked("", lambda: self._store.list_with_delimiter(None))
+        names = [*listing["common_prefixes"], *(entry["path"] for entry in listing["objects"])]
         return {name.strip("/").partition("/")[0] for name in names}
 
     def list(self, folder: str) -> list[Entry]:
-        """Every object below a folder: a request for each thousand."""
+        """Every object below a folder: one request for a thousand objects."""
         pages = self._store.list(folder, chunk_size=1000)
-        names = (Entry(one["path"], one["size"]) for page in pages for one in page)
-        return self._asked(folder, lambda: bounded(names, f"{self._url}/{folder}"))
+        entries = (Entry(entry["path"], entry["size"]) for page in pages for entry in page)
+        return self._asked(folder, lambda: bounded(entries, f"{self._url}/{folder}"))
 
     def read(self, name: str, limit: int | None = None) -> bytes:
         """An object's bytes, or the first of them."""
         if limit is None:
-            found = self._asked(name, lambda: self._store.get(name))
-            refuse_long(found.meta["size"], f"{self._url}/{name}")
-            return self._asked(name, lambda: found.bytes().to_bytes())
+            answer = self._asked(name, lambda: self._store.get(name))
+            refuse_long(answer.meta["size"], f"{self._url}/{name}")
+            return self._asked(name, lambda: answer.bytes().to_bytes())
         return self._asked(name, lambda: self._store.get_range(name, start=0, end=limit).to_bytes())
 
     def create(self, name: str, data: bytes) -> bool:
@@ -111,7 +111,7 @@ class BucketSpace:
         return self._asked(name, put)
 
     def replace(self, name: str, data: bytes) -> None:
-        """Make an object, or put it in the place of the one that is there."""
+        """Make an object, or replace the object of that name."""
         self._asked(name, lambda: self._patient.put(name, data, use_multipart=False))
 
     def delete(self, names: Sequence[str]) -> None:
@@ -120,11 +120,11 @@ class BucketSpace:
             self._asked(names[0], lambda: self._store.delete([*names]))
 
     def present(self, names: Sequence[str]) -> set[str]:
-        """Those of the names that objects have."""
+        """The names among `names` that objects have."""
         if len(names) <= _ASKED_AT_MOST:
             return {name for name in names if self._holds(name)}
         folders = {name.partition("/")[0] for name in names}
-        return {one.name for folder in folders for one in self.list(folder)}.intersection(names)
+        return {entry.name for folder in folders for entry in self.list(folder)}.intersection(names)
 
     def stream(self, name: str) -> Iterator[bytes]:
         """An object's bytes in pieces."""
@@ -135,7 +135,7 @@ class BucketSpace:
             yield bytes(piece)
 
     def upload(self, name: str, chunks: Iterable[bytes]) -> None:
-        """Make an object of pieces; a large one is sent in parts."""
+        """Make an object of pieces; a large object is sent in parts."""
         source = iter(chunks)
         begin: list[bytes] = []
         while sum(map(len, begin)) < _PART_BYTES:
@@ -153,11 +153,11 @@ class BucketSpace:
                 chunk_size=_PART_BYTES,
                 max_concurrency=_PARTS_AT_ONCE,
             ),
-            within_s=None,  # the library's own limits: how much there is nobody knows yet
+            within_s=None,  # only the library's own limits: the size of the artifact is not known
         )
 
     def close(self) -> None:
-        """Nothing to do: connections end with the process, and what was half sent is not there."""
+        """Nothing to do: connections end with the process, and half an upload leaves no object."""
 
     def _holds(self, name: str) -> bool:
         try:
@@ -169,9 +169,10 @@ class BucketSpace:
     def _asked(
         self, name: str, work: Callable[[], Answer], within_s: float | None = ANSWER_S
     ) -> Answer:
-        """What the library answers, or an error that says what it is about and what to do.
+        """The library's answer, or an error that names the object, the cause and the next step.
 
-        The library waits without hearing interrupts, so it does in a thread that may be left alone.
+        The library does not hear interrupts while it waits, so it runs in a thread that may be
+        abandoned.
         """
         from concurrent.futures import Future
 
@@ -198,10 +199,10 @@ class BucketSpace:
 
 
 def refuse_bad_url(url: str) -> None:
-    """Refuse a URL that names no bucket, or more than one may keep readable.
+    """Refuse a URL that names no bucket, or that holds keys: URLs are kept readable.
 
     Raises:
-        InvalidValueError: With the form that it should have.
+        InvalidValueError: The hint gives the right form.
     """
     parts = urlsplit(url)
     if "@" in parts.netloc:
@@ -231,7 +232,7 @@ def _opened(url: str, client: "ClientConfig") -> "S3Store":
             )
     options: ClientConfig = {
         **client,
-        # The library reads these only where it is given no options at all.
+        # The library reads these variables only if it gets no options at all.
         "allow_http": _is_set("AWS_ALLOW_HTTP"),
         "allow_invalid_certificates": _is_set("AWS_ALLOW_INVALID_CERTIFICATES"),
     }

@@ -1,7 +1,8 @@
-"""Bundles: one file with what somebody lacks (docs/wire.md, section 6).
+"""Bundles: one file with the events and artifacts that a store lacks (docs/wire.md, section 6).
 
-For machines that share nothing but what a person carries or mails. A bundle says what whoever
-applies it must have already, and everything in it is verified before anything of it is taken.
+Bundles serve machines that share only files that a person carries or mails. A bundle names the
+feeds that a store must already have to apply it. Everything in it is verified before any part is
+taken.
 """
 
 import hashlib
@@ -39,14 +40,15 @@ from eventtrack.views.records import Record
 MAGIC = b"ETBUNDL1"
 _DIGEST_BYTES = 32
 _COPY_BYTES = 2**20
-# Where each part lies is held in memory. An artifact has two, and one for each MiB.
+# The place of each part is held in memory. An artifact has two parts, and one for each MiB.
 PARTS_MAX = 8_000_000
 
 
 class BundleInfo(Record):
-    """What a bundle holds. Feeds are named by replica, in hex, with their sizes.
+    """The contents of a bundle, in figures. Feeds are named by replica, in hex, with their sizes.
 
-    `needs` is what whoever applies it must have of each feed; `brings` what they have then.
+    `needs` is the part of each feed that a store must have to apply the bundle, `brings` the part
+    that it has afterwards.
     """
 
     created_ms: int
@@ -133,17 +135,17 @@ def create_bundle(
 
 
 def _with_forked(here: KnownFeeds, since: Sequence[FeedHead]) -> list[FeedHead]:
-    """Heads to go on from; feeds that have another end here are brought from their beginning."""
-    found = []
+    """Heads to start from. A feed that has another end here starts from its beginning."""
+    heads = []
     for head in since:
         sizes = [here.heads[feed].size for feed in here.feeds(head.replica)]
         forked = here.find(head) is None and head.size <= max(sizes, default=0)
-        found.append(FeedHead(head.replica, 0, merkle.EMPTY_ROOT) if forked else head)
-    return found
+        heads.append(FeedHead(head.replica, 0, merkle.EMPTY_ROOT) if forked else head)
+    return heads
 
 
 def _needs(here: KnownFeeds, since: Sequence[FeedHead], ranges: Ranges) -> list[FeedHead]:
-    """Which of the heads whoever applies a bundle must have: those behind which its parts begin."""
+    """The heads that a store must have to apply a bundle: its parts begin behind these heads."""
     held = [head for head in since if head.size and here.find(head) is not None]
     return [
         head
@@ -153,12 +155,12 @@ def _needs(here: KnownFeeds, since: Sequence[FeedHead], ranges: Ranges) -> list[
 
 
 def apply_bundle(store: Store, path: Path, progress: Progress | None = None) -> SyncReport:
-    """Take everything that a bundle brings and this store lacks. Again changes nothing.
+    """Take everything that a bundle brings and this store lacks. A second call changes nothing.
 
     Raises:
-        ConflictError: The store lacks what the bundle is based on.
-        CorruptionError: The bundle is damaged, and nothing of it was taken; or one of its
-            artifacts was damaged where it was made, and all else was taken.
+        ConflictError: The store lacks envelopes that the bundle is based on.
+        CorruptionError: The bundle is damaged, and nothing of it was taken; or an artifact was
+            damaged before it came into the bundle, and all else was taken.
     """
     bundle = BundleRemote(path)
     target, report = store.replication, SyncReport()
@@ -170,7 +172,7 @@ def apply_bundle(store: Store, path: Path, progress: Progress | None = None) -> 
         try:
             size = target.blobs.receive(digest, bundle.get_blob(digest))
         except ChecksumError as error:
-            damage = damage or error  # it was damaged where the bundle was made
+            damage = damage or error  # it was damaged before it came into the bundle
             continue
         report.pulled.artifacts += 1
         report.pulled.artifact_bytes += size
@@ -182,7 +184,7 @@ def apply_bundle(store: Store, path: Path, progress: Progress | None = None) -> 
 
 
 class BundleRemote:
-    """What a bundle holds, verified when it is opened. It can be read from, not written to."""
+    """A bundle as a source of feeds, verified when it is opened. It cannot be written to."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -199,7 +201,7 @@ class BundleRemote:
         self.created_ms = contents.created_ms
         self.needs = frames.decode_heads(bytes(contents.needs))
         self._brings = frames.decode_heads(bytes(contents.brings))
-        # Where each artifact's pieces begin in the list of frames.
+        # By digest: the place in the list of frames of an artifact's first piece.
         self.blobs = {
             self._body(place): number + 1
             for number, place in enumerate(self._frames)
@@ -207,7 +209,7 @@ class BundleRemote:
         }
 
     def info(self) -> BundleInfo:
-        """What it holds, in figures."""
+        """The bundle's contents, in figures."""
         blocks = [place for place in self._frames if place.kind == frames.BLOCK]
         return BundleInfo(
             created_ms=self.created_ms,
@@ -219,15 +221,15 @@ class BundleRemote:
         )
 
     def heads(self) -> list[FeedHead]:
-        """What one has of each feed when it has been applied."""
+        """The head of each feed in a store that has applied the bundle."""
         return self._brings
 
     def known(self, heads: Sequence[FeedHead]) -> list[FeedHead]:
-        """None: it gives all that it has in any case."""
+        """No head: `read` gives all blocks in any case."""
         return []
 
     def read(self, have: Sequence[FeedHead]) -> Iterator[Block]:
-        """All its blocks: what is here already is left out when they are taken."""
+        """All blocks of the bundle: the importer leaves out known envelopes."""
         for place in self._frames:
             if place.kind == frames.BLOCK:
                 yield Block.decode(self._body(place))
@@ -240,10 +242,10 @@ class BundleRemote:
             number += 1
 
     def refuse_unmet(self, own: KnownFeeds) -> None:
-        """Refuse a bundle that is based on what is not here.
+        """Refuse a bundle that is based on envelopes that are not here.
 
         Raises:
-            ConflictError: It names what is missing.
+            ConflictError: The message names the missing envelopes.
         """
         missing = []
         for head in self.needs:
@@ -269,7 +271,7 @@ class BundleRemote:
 
 
 def _by_name(heads: Sequence[FeedHead]) -> dict[str, int]:
-    """Sizes by replica in hex; ends of one feed are told apart by the beginnings of their roots."""
+    """Sizes by replica in hex. Two ends of one feed are told apart by the start of their roots."""
     ids = [head.replica for head in heads]
     return {
         head.replica.hex()
@@ -279,7 +281,7 @@ def _by_name(heads: Sequence[FeedHead]) -> dict[str, int]:
 
 
 def _verified(path: Path) -> Iterator[_Place]:
-    """Where a bundle's frames are, once its checksum is found to be that of its bytes."""
+    """The places of a bundle's frames, once its checksum matches its bytes."""
     with _opened(path) as file:
         size = os.fstat(file.fileno()).st_size
         magic = file.read(len(MAGIC))
@@ -313,12 +315,12 @@ def _verified(path: Path) -> Iterator[_Place]:
 
 
 def _opened(path: Path) -> BinaryIO:
-    """A bundle that a user names, also by a link; never a pipe, which would be waited for."""
+    """A bundle that a user names, also by a link; never a pipe, which could block forever."""
     return open_regular(Path(os.path.realpath(path)))
 
 
 class _Hashed:
-    """Writes to a file and keeps the hash of what was written."""
+    """Writes to a file and hashes the written bytes."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file

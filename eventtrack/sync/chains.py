@@ -1,7 +1,8 @@
 """Chains of segments: one for each feed, and one for each other end of a feed (docs/wire.md, 4).
 
-A chain that branches off begins where it differs from the one that was there before. Which of two
-ends came first is a matter of the place; the same end has the same name wherever it branches off.
+A chain that branches off begins at the first envelope that differs from the chain that was there
+before. Each remote may have seen another of two ends first; but an end that branches off has the
+same name in every remote.
 """
 
 from collections.abc import Sequence
@@ -18,15 +19,15 @@ from eventtrack.sync.protocol import FeedHead
 
 
 class Segments(Protocol):
-    """What keeps segments, as far as chains concern it."""
+    """A remote that keeps segments, as far as chains need it."""
 
     @property
     def place(self) -> str:
-        """Where it is, for messages."""
+        """The address of the remote, for messages."""
         ...
 
     def feeds(self) -> list[Chain]:
-        """All chains, those that branch off behind the others of their replica."""
+        """All chains. The chains of a replica that branch off come after its others."""
         ...
 
     def segments(self, chain: Chain) -> list[Segment]:
@@ -34,22 +35,22 @@ class Segments(Protocol):
         ...
 
     def end(self, chain: Chain) -> tuple[int, bytes]:
-        """Up to which index a chain reaches, and the feed's root there."""
+        """The index up to which a chain reaches, and the feed's root there."""
         ...
 
     def load(self, segment: Segment) -> Block:
-        """The block that a segment is, verified."""
+        """The block of a segment, verified."""
         ...
 
 
 def place_of(remote: Segments, block: Block) -> tuple[Chain, int]:
-    """The chain that a block belongs to, and up to which index the two hold the same.
+    """The chain that a block belongs to, and the index up to which both hold the same envelopes.
 
-    The chain is a new one where the block differs from all that is there.
+    The chain is new if the block differs from all chains there.
 
     Raises:
-        ConflictError: What comes before the block is not there.
-        ForkError: What is there before the block is of another history.
+        ConflictError: The remote lacks envelopes before the block.
+        ForkError: The remote's envelopes before the block belong to another history.
     """
     first, stop = block.header.first, block.header.stop
     chain = _beginning(remote, block)
@@ -63,7 +64,7 @@ def place_of(remote: Segments, block: Block) -> tuple[Chain, int]:
 
 
 def known_heads(remote: Segments, heads: Sequence[FeedHead]) -> list[FeedHead]:
-    """Those of the heads that stand for what is there."""
+    """The heads among `heads` that stand for envelopes of the remote."""
     return [
         head
         for head in heads
@@ -72,27 +73,27 @@ def known_heads(remote: Segments, heads: Sequence[FeedHead]) -> list[FeedHead]:
 
 
 def starts(remote: Segments, have: Sequence[FeedHead]) -> dict[Chain, int]:
-    """From which index on somebody lacks what each chain holds.
+    """For each chain, the first index that the owner of the heads `have` lacks.
 
-    A chain is left out of whose feed they have some, but nothing that is known here.
+    A chain is left out if they have a part of its feed, but none of these heads is known here.
     """
-    found: dict[Chain, int] = {}
+    indexes: dict[Chain, int] = {}
     for chain in remote.feeds():
         heads = [head for head in have if head.replica == chain.replica]
         if heads and len(_chains(remote, heads[0])) == 1 and len(heads) == 1:
             size, end = heads[0].size, remote.end(chain)[0]
-            # The next one is read and verified by whoever asks: no need to look into this one.
+            # The reader verifies the next segment anyway, so this segment need not be opened.
             if size >= end or _holds(remote, chain, heads[0]):
-                found[chain] = size
+                indexes[chain] = size
         elif not heads or not all(_is_strange(remote, head) for head in heads):
-            found[chain] = _start(remote, chain, heads)
-    return found
+            indexes[chain] = _start(remote, chain, heads)
+    return indexes
 
 
 def _start(remote: Segments, chain: Chain, heads: Sequence[FeedHead]) -> int:
     sizes = [head.size for head in heads if head.size and _holds(remote, chain, head)]
     for other in remote.feeds():
-        # Who has some of a branch has what it left, up to there.
+        # The owner of a part of a branch also has the chain it left, up to the branch.
         if other.replica == chain.replica and chain.first < other.first:
             root = _first_root(remote, other)
             branched = any(head.size and _holds(remote, other, head) for head in heads)
@@ -114,7 +115,7 @@ def _holds(remote: Segments, chain: Chain, head: FeedHead) -> bool:
 
 
 def _beginning(remote: Segments, block: Block) -> Chain:
-    """A chain that a block goes on with or overlaps."""
+    """A chain that a block continues or overlaps."""
     first, replica = block.header.first, block.header.replica
     root = merkle.root(block.header.frontier)
     chains = [chain for chain in remote.feeds() if chain.replica == replica]
@@ -134,7 +135,7 @@ def _beginning(remote: Segments, block: Block) -> Chain:
 
 
 def _shared(remote: Segments, chain: Chain, block: Block, index: int) -> int:
-    """Up to which index a chain holds the envelopes of a block, which it does before `index`."""
+    """The index up to which a chain holds the envelopes of a block; it does so up to `index`."""
     for segment in cover(remote.segments(chain), index):
         there = remote.load(segment)
         for place in range(index, min(segment.stop, block.header.stop)):
@@ -149,20 +150,20 @@ def _shared(remote: Segments, chain: Chain, block: Block, index: int) -> int:
 
 
 def _branch(block: Block, index: int) -> Chain:
-    """The chain of the end to which an envelope of a block belongs, which differs there."""
+    """The chain that branches off with the envelope of a block at `index`."""
     root = merkle.root(block.frontier_at(index + 1))
     return Chain(block.header.replica, index, branch_id(block.header.replica, index, root))
 
 
 def _first_root(remote: Segments, chain: Chain) -> bytes | None:
-    """The root of what comes before a chain's first segment."""
+    """The feed's root before a chain's first segment."""
     for segment in cover(remote.segments(chain), chain.first):
         return merkle.root(remote.load(segment).header.frontier)
     return None
 
 
 def _root_at(remote: Segments, chain: Chain, size: int) -> bytes | None:
-    """The root of a feed at a size that a chain holds; None for one that it does not."""
+    """The root of a feed at a size; None if the chain does not hold that size."""
     end, root = remote.end(chain)
     if size == end and size > chain.first:
         return root

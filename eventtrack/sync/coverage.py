@@ -1,4 +1,4 @@
-"""Segments by their names: what each holds, and which make up a feed (docs/wire.md, section 4)."""
+"""Segments by their names: their contents, and the cover of a feed (docs/wire.md, section 4)."""
 
 import hashlib
 import re
@@ -9,14 +9,14 @@ SEGMENT = ".segment"
 _NAME = re.compile(
     r"feeds/([0-9a-f]{32})(?:-([0-9a-f]{16})-([0-9a-f]{32}))?/([0-9a-f]{16})-([0-9a-f]{16})-([0-9a-f]{64})(?:-([0-9a-f]{16}))?\.segment"
 )
-# Version 1: the header says where such a one ends.
+# A name of version 1: only the header says where the segment ends.
 _OLD_NAME = re.compile(r"feeds/([0-9a-f]{32})/([0-9a-f]{16})\.segment")
 
 
 class Chain(NamedTuple):
     """The segments of a feed, or of another end of it.
 
-    Such an end has the id `branch`, and begins with the index `first`: what stands before it is in
+    Another end has the id `branch`, and begins with the index `first`: earlier envelopes are in
     another chain. See `log.feeds`.
     """
 
@@ -26,15 +26,15 @@ class Chain(NamedTuple):
 
     @property
     def folder(self) -> str:
-        """What its folder is called."""
+        """The name of the chain's folder."""
         name = self.replica.hex()
         return f"{name}-{self.first:016x}-{self.branch.hex()}" if self.branch else name
 
 
 class Segment(NamedTuple):
-    """A block that is kept: envelopes `first` up to `stop` of a feed, whose root there is `root`.
+    """A kept block: envelopes `first` up to `stop` of a feed, whose root at `stop` is `root`.
 
-    `erased` is `erased_mark` of the payloads that it lacks; None where the name does not tell.
+    `erased` is the `erased_mark` of its missing payloads; None if the name does not tell.
     """
 
     chain: Chain
@@ -47,16 +47,16 @@ class Segment(NamedTuple):
 
     @property
     def envelopes(self) -> int:
-        """How many envelopes it holds."""
+        """The number of envelopes."""
         return self.stop - self.first
 
     def within(self, other: "Segment") -> bool:
-        """Whether the other holds all envelopes of this one."""
+        """Whether the other segment holds all envelopes of this segment."""
         return other.first <= self.first and self.stop <= other.stop
 
 
 def parse_name(name: str, size: int) -> Segment | None:
-    """The segment of a name; None where it is the name of something else."""
+    """The segment of a name; None if it is no name of a segment."""
     match = _NAME.fullmatch(name)
     if match is None:
         return None
@@ -83,14 +83,17 @@ def segment_name(chain: Chain, first: int, stop: int, root: bytes, erased: str) 
 
 
 def erased_mark(indexes: Iterable[int]) -> str:
-    """What a name says of the payloads that a segment lacks; empty where it lacks none."""
+    """The mark in a name for the payloads that a segment lacks; empty if it lacks none."""
     data = b"".join(index.to_bytes(8, "big") for index in sorted(indexes))
     return hashlib.sha256(data).hexdigest()[:16] if data else ""
 
 
 def cover(segments: Sequence[Segment], start: int = 0) -> Iterator[Segment]:
-    """Segments that hold a feed from index `start` on without a gap, the fewest that do."""
-    waiting = sorted(segments, key=lambda one: (one.first, one.stop, one.erased or "", one.name))
+    """The fewest segments that hold a feed from index `start` on without a gap."""
+    waiting = sorted(
+        segments,
+        key=lambda segment: (segment.first, segment.stop, segment.erased or "", segment.name),
+    )
     best: Segment | None = None
     place = 0
     while True:

@@ -1,7 +1,7 @@
-"""Pull, push, sync: compare heads, move what is missing, say what was moved.
+"""Pull, push, sync: compare heads, move the missing envelopes, report what was moved.
 
-All of it may be stopped at any instant and done again: what is missing is asked of the two sides
-each time, never of notes about earlier times.
+A sync may be stopped at any instant and done again. Each time the two sides themselves tell what is
+missing, never notes about earlier syncs.
 """
 
 import heapq
@@ -42,7 +42,7 @@ def pull(
         fill: Whether to ask again for payloads that were left out before.
 
     Raises:
-        CorruptionError: What came of some feed is damaged. That feed is as it was, others came.
+        CorruptionError: A feed came damaged. That feed is as it was; the others came.
     """
     if fill:
         target.set_damage_aside()
@@ -59,7 +59,7 @@ def pull(
         for block in blocks:
             importer.add(block)
     finally:
-        # What came before something failed is as good as if all had come.
+        # Blocks that came before a failure are as good as if all had come.
         importer.flush()
         moved, received = report.pulled, importer.received
         moved.feeds += len({head.replica for head in missing} - importer.refused.keys())
@@ -91,13 +91,13 @@ def push(
     Args:
         drops: Whether an envelope goes without its payload; by default none does.
 
-    Returns how much it then holds of the feeds that it was given some of, by replica.
+    Returns the size that each feed has there afterwards, by replica; only feeds that moved.
 
     Raises:
-        CorruptionError: The remote refused a feed for what it holds. It took the others.
+        CorruptionError: The remote refused the contents of a feed. It took the others.
     """
     here = KnownFeeds(source.log, source.heads())
-    strange = {one.replica for one in theirs if here.feeds(one.replica) and not here.find(one)}
+    strange = {head.replica for head in theirs if here.feeds(head.replica) and not here.find(head)}
     common = _common(remote, here, strange, report) if strange else []
     missing = ranges_beyond(source.log, here, [*theirs, *common])
     done, total = 0, sum(stop - start for start, stop in missing.values())
@@ -110,7 +110,7 @@ def push(
         try:
             remote.append(block)
         except CorruptionError as error:
-            refused.append(error)  # of one feed: the others go on
+            refused.append(error)  # concerns one feed: the others go on
         moved.envelopes += block.header.count
         moved.bytes += len(block.data)
         done += block.header.count
@@ -128,7 +128,7 @@ def push(
 def blocks_of(log: EventLog, ranges: Ranges) -> Iterator[Block]:
     """Parts of feeds as blocks, in the order in which their first envelopes arrived here.
 
-    A feed ends before the first envelope that is damaged here; a warning names it.
+    A feed ends before the first envelope that is damaged here; a warning names that envelope.
     """
     waiting: list[tuple[int, bytes, Block, Iterator[Block]]] = []
 
@@ -148,7 +148,7 @@ def blocks_of(log: EventLog, ranges: Ranges) -> Iterator[Block]:
 
 
 def _told(replica: bytes, shared: str) -> str:
-    """What there is to say of a feed that has two ends, both of which are kept."""
+    """The message about a feed that has two ends, both of which are kept."""
     return (
         f"two copies of one store wrote under the replica id {replica.hex()}: they share {shared} "
         "envelopes, and what each wrote then is kept (`eventtrack conflicts`)"
@@ -158,15 +158,16 @@ def _told(replica: bytes, shared: str) -> str:
 def _missing(
     here: KnownFeeds, have: Sequence[FeedHead], theirs: Sequence[FeedHead]
 ) -> dict[FeedHead, int]:
-    """Those of their heads that stand for more than is here, and for about how much more."""
+    """The heads of `theirs` that stand for more than is here, with the rough number missing."""
     held = here.held(have)
-    found = {}
+    missing = {}
     for head in theirs:
         feed = here.find(head)
-        sizes = [held.get(one, 0) for one in (here.feeds(head.replica) if feed is None else [feed])]
+        candidates = here.feeds(head.replica) if feed is None else [feed]
+        sizes = [held.get(candidate, 0) for candidate in candidates]
         if feed is None or held.get(feed, 0) < head.size:
-            found[head] = max(1, head.size - max(sizes, default=0))
-    return found
+            missing[head] = max(1, head.size - max(sizes, default=0))
+    return missing
 
 
 def _counted(
@@ -188,7 +189,7 @@ def _asked(
     importer: Importer,
     report: SyncReport,
 ) -> Iterator[Block]:
-    """What a remote holds beyond `have`, and then the other ends of feeds that are here."""
+    """The blocks of a remote beyond `have`, then those of other ends of feeds that are here."""
     yield from remote.read(have)
     importer.flush()
     here = KnownFeeds(target.log, target.heads())
@@ -201,22 +202,24 @@ def _asked(
     apart = {head.replica for head in common if not head.size}
     if apart:
         shared = [head for head in common if head.replica in apart]
-        yield from remote.read([*(one for one in here.tips() if one.replica not in apart), *shared])
+        tips = [head for head in here.tips() if head.replica not in apart]
+        yield from remote.read([*tips, *shared])
 
 
 def _common(
     remote: Source, here: KnownFeeds, replicas: set[bytes], report: SyncReport
 ) -> list[FeedHead]:
-    """Heads of feeds here that a remote has too: the newest, else the newest of older ones.
+    """Heads of feeds here that a remote has too: the newest, else the newest older heads it knows.
 
-    A feed of which it has none of the newest has another end there; the head of size 0 marks it.
+    If the remote has none of a feed's newest heads, the feed has another end there; a head of size
+    0 marks such a feed.
     """
     tips = [head for head in here.tips() if head.replica in replicas]
     try:
         known = remote.known(tips) if tips else []
         apart = replicas.intersection(map(_replica, tips)).difference(map(_replica, known))
         rungs = [rung for replica in sorted(apart) for rung in here.rungs(replica)]
-        found = remote.known(rungs) if rungs else []
+        older = remote.known(rungs) if rungs else []
     except (RemoteUnavailableError, RemoteDeniedError):
         raise
     except RemoteError as error:
@@ -226,9 +229,9 @@ def _common(
                 f"{error.message}"
             )
         return []
-    common = [*known, *found]
+    common = [*known, *older]
     for replica in apart:
-        size = max((head.size for head in found if head.replica == replica), default=0)
+        size = max((head.size for head in older if head.replica == replica), default=0)
         report.forks.setdefault(replica.hex(), _told(replica, f"at least the first {size}"))
         common.append(FeedHead(replica, 0, merkle.EMPTY_ROOT))
     return common

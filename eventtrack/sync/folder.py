@@ -20,17 +20,17 @@ from eventtrack.log.filesystem import sync_folder, translate_os_error
 from eventtrack.store.places import open_regular
 from eventtrack.sync.space import OBJECT_BYTES_MAX, Entry, bounded, refuse_long
 
-# A draft this old was left by a process that died: no block takes that long to write.
+# A draft older than this was left by a process that died: no block takes that long to write.
 _DRAFT_LEFT_OVER_S = 24 * 3600.0
 _COPY_BYTES = 2**20
-# Folders in folders: a feed's, or that of a first byte, lies in one that is listed.
+# Folders in folders: a feed's folder, or that of a digest's first byte, lies in a listed folder.
 _DEPTH_MAX = 4
-# How often to list a folder anew in which files vanish meanwhile.
+# Attempts to list a folder whose files vanish meanwhile.
 _LISTINGS = 10
 
 
 class FolderSpace:
-    """A `Space` in a folder: objects are files, of which each is synced before it has its name."""
+    """A `Space` in a folder: objects are files, and each is synced before it gets its name."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -41,24 +41,24 @@ class FolderSpace:
         return str(self._path)
 
     def make(self) -> None:
-        """Make the folder, beside others that are there, and those in it."""
+        """Make the folder and its folders; its parent must be there."""
         with self._named(""):
             for path in (self._path, self._path / "feeds", self._path / "blobs"):
                 make_folder(path)
 
     def roots(self) -> set[str]:
-        """What lies in the folder; hidden files belong to somebody else."""
+        """The names in the folder. Hidden files are left out: they belong to somebody else."""
         with self._named(""), contextlib.suppress(FileNotFoundError, NotADirectoryError):
-            return {one.name for one in self._path.iterdir() if not one.name.startswith(".")}
+            return {path.name for path in self._path.iterdir() if not path.name.startswith(".")}
         return set()
 
     def list(self, folder: str) -> list[Entry]:
-        """Every file below a folder that has its name."""
+        """Every file below a folder, without drafts."""
         path = self._path / folder
         if "/" in folder and not path.is_dir():
             return []
         with self._named(folder):
-            # What a file that vanished was replaced with may have come behind the listing's back.
+            # A vanished file was replaced; the listing may have missed its replacement.
             for _ in range(_LISTINGS - 1):
                 with contextlib.suppress(FileNotFoundError):
                     return bounded(self._files(folder), str(path))
@@ -79,12 +79,12 @@ class FolderSpace:
         """Make a file."""
         path = self._path / name
         with self._named(name):
-            make_folder(path.parent)  # not those above: the disk may have been taken out
+            make_folder(path.parent)  # not the folders above: the disk may have been taken out
             self._refuse_links(path)
             return create_file(path, [data])
 
     def replace(self, name: str, data: bytes) -> None:
-        """Make a file, or put it in the place of the one that is there."""
+        """Make a file, or replace the file of that name."""
         with self._named(name):
             self._refuse_links(self._path / name)
             replace_file(self._path / name, data)
@@ -100,7 +100,7 @@ class FolderSpace:
                 sync_folder(folder)
 
     def present(self, names: Sequence[str]) -> set[str]:
-        """Those of the names that files have."""
+        """The names among `names` that files have."""
         with self._named(""):
             return {name for name in names if _is_file(self._path / name)}
 
@@ -111,7 +111,7 @@ class FolderSpace:
                 yield chunk
 
     def upload(self, name: str, chunks: Iterable[bytes]) -> None:
-        """Make a file of pieces; one that is there is left alone."""
+        """Make a file of pieces; a file that is there is left alone."""
         path = self._path / name
         with self._named(name):
             make_folder(path.parent)
@@ -142,7 +142,7 @@ class FolderSpace:
             ) from error
 
     def _refuse_links(self, path: Path) -> None:
-        """Refuse a path that a link in the folder leads out of it."""
+        """Refuse a path that leads out of the folder by a link."""
         root = os.path.realpath(self._path)
         parent = os.path.realpath(path.parent)
         if parent != root and not parent.startswith(f"{root.rstrip('/')}/"):
@@ -152,10 +152,10 @@ class FolderSpace:
             )
 
     def _files(self, folder: str, depth: int = 0) -> Iterator[Entry]:
-        """The files below a folder. Links and pipes are among them: whoever reads one is told.
+        """The files below a folder. Links and pipes are among them; `read` refuses those.
 
         Raises:
-            FileNotFoundError: One of them vanished meanwhile.
+            FileNotFoundError: A file vanished meanwhile.
         """
         self._refuse_links(self._path / folder / "any")
         with os.scandir(self._path / folder) as entries:
@@ -171,7 +171,7 @@ class FolderSpace:
 
     @contextlib.contextmanager
     def _named(self, name: str) -> Iterator[None]:
-        """In the block, errors of the system say of what they are and what to do about it."""
+        """In the block, errors of the system name the file and the next step."""
         doing = f"use {self._path / name}"
         try:
             yield
@@ -186,7 +186,7 @@ class FolderSpace:
 
 
 def _is_file(path: Path) -> bool:
-    """Whether a file is there, and no link to one."""
+    """Whether a regular file is there; a link is none."""
     try:
         return stat.S_ISREG(path.lstat().st_mode)
     except (FileNotFoundError, NotADirectoryError):

@@ -1,7 +1,7 @@
-"""In step with a remote: exchange again and again, through whatever goes wrong meanwhile.
+"""Following a remote: exchange again and again, through all failures in between.
 
-Whoever follows asks the store itself whether something was committed, by any process: that costs a
-microsecond, needs no watch on files, and is what a watch would have to ask anyway.
+The follower asks the store itself whether any process committed something. That costs a
+microsecond and needs no watch on files; a watch would have to ask the same.
 """
 
 import contextlib
@@ -18,10 +18,10 @@ from eventtrack.sync.report import SyncReport
 from eventtrack.sync.service import BOTH_WAYS, Ways, exchange
 from eventtrack.sync.status import note_failure
 
-# How often the log is looked at for something new.
+# The time between two looks at the log.
 _LOOK_S = 0.05
-# Pauses after a failure double up to this, and are shortened by up to half: many machines that lost
-# one server do not all come back in one instant.
+# Pauses after failures double from the first value up to the second, and are shortened at random by
+# up to half: so many machines that lost one server do not all come back in one instant.
 _RETRY_S_MIN, _RETRY_S_MAX = 1.0, 60.0
 _jitter = secrets.SystemRandom()
 # An interrupt at the terminal ends ssh too, a moment before this process hears of it.
@@ -29,7 +29,7 @@ _SETTLE_S = 0.2
 
 
 class Trouble(NamedTuple):
-    """The exchange fails, and is tried again until it does not."""
+    """The exchange fails, and is tried again until it succeeds."""
 
     error: EventtrackError
 
@@ -44,17 +44,18 @@ News = SyncReport | Trouble | Mended
 
 
 class _Pace(NamedTuple):
-    """How often a remote is asked for news, and how long what is new here is gathered for it."""
+    """The time between two questions to a remote, and the time in which local news are gathered."""
 
     ask_s: float
     gather_s: float
 
 
-# A process answers; a folder keeps a file for each push, and a bucket asks money for each question.
+# A process answers quickly; a folder keeps a file for each push, and a bucket costs money for each
+# question.
 _ALIVE, _AT_REST = _Pace(1.0, 0.1), _Pace(3.0, 3.0)
 
 
-class _Stopped(Exception):  # noqa: N818 - a signal between the rounds and who runs them
+class _Stopped(Exception):  # noqa: N818 - a signal from the rounds to `follow`
     """The stop was set within a round."""
 
 
@@ -67,10 +68,10 @@ def follow(
 ) -> Iterator[News]:
     """Exchange again and again, until `stop` is set: at each change here, and every few seconds.
 
-    Yields a report of the first round, and of each that moved something or met a new fork. Yields
-    `Trouble` when an exchange fails, and is silent about it until it fails in another way, or until
-    `Mended` says that it is over.
-    What was exchanged is durable, so it may be left at any instant.
+    Yields a report of the first round, and of each round that moved something or met a new fork.
+    Yields `Trouble` when an exchange fails; then nothing until it fails in another way, or until
+    `Mended` when it succeeds again.
+    Everything exchanged is durable, so the caller may leave at any instant.
 
     Raises:
         NotFoundError: There is no such remote.
@@ -113,7 +114,7 @@ def follow(
 def _rounds(
     store: Store, remotes: Remotes, address: RemoteAddress, ways: Ways, stop: threading.Event
 ) -> Iterator[SyncReport]:
-    """Exchange over one connection until that fails or the stop is set."""
+    """Exchange over one connection until the connection fails or `stop` is set."""
 
     def check(*_: object) -> None:
         if stop.is_set():
@@ -128,7 +129,7 @@ def _rounds(
 
 
 def _wait_for_change(store: Store, change: int, pace: _Pace, stop: threading.Event) -> None:
-    """Return when something was committed here, or when the remote is to be asked again."""
+    """Return after a commit here, or when it is time to ask the remote again."""
     until = time.monotonic() + pace.ask_s
     stop.wait(pace.gather_s)
     while time.monotonic() < until and not stop.wait(_LOOK_S):

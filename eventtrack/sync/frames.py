@@ -1,4 +1,4 @@
-"""Frames: how messages follow each other in a pipe or a bundle (docs/wire.md, sections 5 and 6)."""
+"""Frames: messages one after the other in a pipe or a bundle (docs/wire.md, sections 5 and 6)."""
 
 import struct
 from collections.abc import Iterable, Iterator
@@ -20,7 +20,7 @@ BLOCK, CHUNK, END, DONE, FAILED = b"B", b"C", b"E", b"K", b"X"
 _HEAD = struct.Struct(">cI")
 HEAD_BYTES = _HEAD.size
 _COPY_BYTES = 2**20
-# Characters of what the other side says of an error.
+# Characters of an error's message from the other side.
 _MESSAGE_MAX = 4000
 _encode = msgspec.msgpack.encode
 T = TypeVar("T")
@@ -33,15 +33,15 @@ class _Head(msgspec.Struct, array_like=True):
     whole: Number | None = None
 
 
-class Ended(Exception):  # noqa: N818 - what it means depends on where the frames come from
-    """The frames stopped, between two of them or within one."""
+class Ended(Exception):  # noqa: N818 - its meaning depends on the source of the frames
+    """The frames stopped, between two frames or within a frame."""
 
 
 class Sink(Protocol):
-    """What frames are written to."""
+    """A stream that frames are written to."""
 
     def write(self, data: bytes, /) -> Any:
-        """Write all of it."""
+        """Write all of `data`."""
         ...
 
 
@@ -60,8 +60,8 @@ def read_frame(source: BinaryIO) -> tuple[bytes, bytes]:
     """The next frame: its kind and its body.
 
     Raises:
-        Ended: There is none, or not all of it.
-        ChecksumError: It is larger than any frame is.
+        Ended: There is no frame, or only a part.
+        ChecksumError: Its length is more than a frame can have.
     """
     kind, length = read_head(source)
     body = source.read(length)
@@ -74,8 +74,8 @@ def read_head(source: BinaryIO) -> tuple[bytes, int]:
     """The next frame's kind and the length of its body, which follows.
 
     Raises:
-        Ended: There is none.
-        ChecksumError: It is larger than any frame is.
+        Ended: There is no frame.
+        ChecksumError: Its length is more than a frame can have.
     """
     head = source.read(HEAD_BYTES)
     if len(head) < HEAD_BYTES:
@@ -106,22 +106,22 @@ def read_chunks(source: BinaryIO) -> Iterator[bytes]:
 
 
 def encode_heads(heads: Iterable[FeedHead]) -> bytes:
-    """Heads as msgpack: `[[replica, size, root], ...]`, with `whole` behind where it is known."""
-    return _encode([one if one.whole is not None else one[:3] for one in heads])
+    """Heads as msgpack: `[[replica, size, root], ...]`; a head with `whole` has it as fourth."""
+    return _encode([head if head.whole is not None else head[:3] for head in heads])
 
 
 def decode_heads(body: bytes) -> list[FeedHead]:
     """Heads from msgpack."""
-    return [FeedHead(*msgspec.structs.astuple(one)) for one in decode(body, list[_Head])]
+    return [FeedHead(*msgspec.structs.astuple(head)) for head in decode(body, list[_Head])]
 
 
 def encode_failure(error: EventtrackError) -> bytes:
-    """An error as it is told to the other side: msgpack `[name, message, hint]`."""
+    """An error for the other side: msgpack `[name, message, hint]`."""
     return _encode((type(error).__name__, error.message, error.hint))
 
 
 def decode_failure(body: bytes) -> EventtrackError:
-    """The error that the other side met, as if it had been met here."""
+    """The error that the other side met, as an error of this side."""
     name, message, hint = decode(body, tuple[str, str, str])
     kind = getattr(errors, name, errors.RemoteError)
     if not (isinstance(kind, type) and issubclass(kind, EventtrackError)):
@@ -134,7 +134,7 @@ def decode(body: bytes, kind: type[T]) -> T:
     """A message's body.
 
     Raises:
-        ChecksumError: It is something else.
+        ChecksumError: The body does not decode as `kind`.
     """
     try:
         return msgspec.msgpack.decode(body, type=kind)

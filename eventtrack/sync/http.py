@@ -1,4 +1,4 @@
-"""A remote that is served by `eventtrack server` (docs/wire.md, section 11)."""
+"""The remote behind an `eventtrack server` (docs/wire.md, section 11)."""
 
 import contextlib
 from collections.abc import Iterable, Iterator, Sequence
@@ -21,23 +21,24 @@ from eventtrack.sync.blocks import Block
 from eventtrack.sync.protocol import FeedHead
 from eventtrack.sync.selection import Selection
 
-# The number counts versions of what is said below it.
+# The number is the version of the protocol below this path.
 BASE = "/api/eventtrack/1/sync/"
-# Only an eventtrack answers with this: neither MLflow nor a proxy's page to log in.
+# Only an eventtrack answers with this type: neither MLflow nor the login page of a proxy.
 MEDIA_TYPE = "application/x-eventtrack-sync"
 _CHUNK_BYTES = 2**20
-# Of a selection: a head of a request has 64 KiB at most, and without it all payloads come.
+# The longest selection in a URL: the head of a request has at most 64 KiB. A longer selection is
+# not sent, and all payloads come.
 _QUERY_LENGTH_MAX = 32 * 2**10
-# A server that obeys a redaction folds its views anew before it answers.
+# Long, for a server that obeys a redaction folds its views anew before it answers.
 READ_TIMEOUT_S = 300.0
 
 
 def open_http(url: str, create: bool) -> "HttpRemote":
-    """The store that the server at a URL serves; tokens and TLS are set up as for its REST API.
+    """The store behind the server at a URL. Tokens and TLS are set up as for its REST API.
 
     Raises:
         InvalidValueError: The URL names no server.
-        RemoteError: Nobody answers there, or no eventtrack, or it wants another token.
+        RemoteError: Nobody answers, the program there is no eventtrack, or it refuses the token.
     """
     remote = HttpRemote(Connection(address_of(url), READ_TIMEOUT_S))
     try:
@@ -55,41 +56,41 @@ class HttpRemote:
         self._connection = connection
         self._waiting: list[bytes] = []
         self._waiting_bytes = 0
-        self._date = ""  # when the server answered last, by its clock
+        self._date = ""  # the time of the last answer, by the server's clock
         self._query = ""
 
     def choose(self, wanted: Selection) -> None:
-        """Ask for the payloads of a selection only; a server that is too old for it sends all."""
+        """Ask only for the payloads of a selection; a server too old for selections sends all."""
         query = urlencode({"experiment": wanted.experiments, "run": wanted.runs}, doseq=True)
         self._query = f"?{query}" if query and len(query) < _QUERY_LENGTH_MAX else ""
 
     def heads(self) -> list[FeedHead]:
-        """Every feed that it holds."""
+        """Every feed of the remote."""
         with self._opened("GET", "heads") as source:
             return frames.decode_heads(self._whole(source))
 
     def known(self, heads: Sequence[FeedHead]) -> list[FeedHead]:
-        """Those of the heads that stand for what it holds."""
+        """The heads among `heads` that stand for envelopes of the remote."""
         with self._opened("POST", "known", frames.encode_heads(heads)) as source:
             return frames.decode_heads(self._whole(source))
 
     def read(self, have: Sequence[FeedHead]) -> Iterator[Block]:
-        """What it holds beyond `have`, in the order in which it arrived there."""
+        """The remote's blocks beyond `have`, in the order of their arrival there."""
         with self._opened("POST", f"read{self._query}", frames.encode_heads(have)) as source:
             while (message := self._next(source))[0] == frames.BLOCK:
                 yield Block.decode(message[1])
             self._expect(frames.END, message)
-            source.read(1)  # only what was read to its end leaves the connection to the next
+            source.read(1)  # only an answer read to its end frees the connection for the next
 
     def append(self, block: Block) -> None:
-        """Send a block, together with others; some MiB of them are one durable commit there."""
+        """Send a block, together with others. Some MiB of blocks make one durable commit there."""
         self._waiting.append(frames.frame(frames.BLOCK, block.data))
         self._waiting_bytes += len(block.data)
         if self._waiting_bytes >= SYNC_SENT_BYTES:
             self.flush()
 
     def flush(self) -> None:
-        """Return when what was sent is durable there."""
+        """Return when all sent blocks are durable there."""
         if not self._waiting:
             return
         body = b"".join((*self._waiting, frames.frame(frames.END)))
@@ -98,12 +99,12 @@ class HttpRemote:
             self._expect(frames.DONE, self._next(source))
 
     def present_blobs(self, digests: Sequence[bytes]) -> set[bytes]:
-        """Those of the artifacts that it holds."""
+        """The artifacts among `digests` that the remote holds."""
         with self._opened("POST", "present", frames.encode(list(digests))) as source:
             return set(frames.decode(self._whole(source), list[bytes]))
 
     def get_blob(self, digest: bytes) -> Iterator[bytes]:
-        """An artifact's bytes. Where the connection breaks, a new one goes on from there."""
+        """An artifact's bytes. After a broken connection, a new connection fetches the rest."""
         size, before = 0, -1
         while True:
             headers = {"range": f"bytes={size}-"} if size else {}
@@ -124,7 +125,7 @@ class HttpRemote:
             self._expect(frames.DONE, self._next(source))
 
     def clock_told(self, now_ms: int) -> str:
-        """What there is to say where this clock and the server's differ by much; else nothing."""
+        """The message that this clock and the server's differ by much; "" if they do not."""
         try:
             there_ms = int(parsedate_to_datetime(self._date).timestamp() * 1000)
         except ValueError:
@@ -138,7 +139,7 @@ class HttpRemote:
         )
 
     def close(self) -> None:
-        """Let go of the connection."""
+        """Close the connection."""
         self._connection.close()
 
     @contextlib.contextmanager
@@ -149,7 +150,7 @@ class HttpRemote:
         body: Iterable[bytes] | bytes | None = None,
         headers: dict[str, str] | None = None,
     ) -> Iterator[BinaryIO]:
-        """Ask, and read the answer in the block."""
+        """Ask; the block reads the answer."""
         url = self._connection.address.url
         sent = {"content-type": MEDIA_TYPE, **(headers or {})}
         try:

@@ -1,4 +1,4 @@
-"""Blocks from elsewhere into the log: verified, and then committed, or nothing of them."""
+"""Import of blocks into the log: verified first, then committed, wholly or not at all."""
 
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -25,7 +25,7 @@ Keeps = Callable[[Envelope], bool]
 
 
 class Received(Record):
-    """What came in and was new."""
+    """The amount of new data that came in."""
 
     envelopes: int = 0
     events: int = 0
@@ -35,8 +35,8 @@ class Received(Record):
 class Importer:
     """Takes blocks in the order in which they come, and commits some megabytes of them at once.
 
-    A feed whose blocks cannot be taken stays as it is, named in `refused` with the reason, and does
-    not keep the others out.
+    A feed whose blocks cannot be taken stays as it is; `refused` names it with the reason. The
+    other feeds go on.
 
     Args:
         keeps: Whether an envelope is stored with its payload; by default all are.
@@ -51,7 +51,7 @@ class Importer:
         self.refused: dict[bytes, EventtrackError] = {}
 
     def add(self, block: Block) -> None:
-        """Take a block. What is new in it is durable after `flush`, or when enough came."""
+        """Take a block. Its new envelopes are durable after `flush`, or when enough blocks came."""
         if block.header.replica not in self.refused:
             try:
                 for part in self._checked(block):
@@ -63,10 +63,10 @@ class Importer:
             self.flush()
 
     def flush(self) -> None:
-        """Commit what waits, durably, once all of it is verified.
+        """Commit the waiting blocks, durably, once all are verified.
 
         Raises:
-            StoreError: It cannot be written. Nothing of it was.
+            StoreError: The blocks cannot be written. None of them was.
         """
         blocks, self._waiting, self._bytes = self._waiting, [], 0
         while blocks:
@@ -74,35 +74,35 @@ class Importer:
                 new = self._target.receive(partial(_take_all, blocks=blocks))
             except _Refused as refusal:
                 self.refused[refusal.replica] = refusal.error
-                blocks = [one for one in blocks if one.header.replica != refusal.replica]
+                blocks = [block for block in blocks if block.header.replica != refusal.replica]
                 continue
             self.received.envelopes += len(new)
-            self.received.events += sum(one.header.count for one in new)
-            self.received.bytes += sum(len(one.data) for one in new)
+            self.received.events += sum(block.header.count for block in new)
+            self.received.bytes += sum(len(block.data) for block in new)
             return
 
     def _checked(self, block: Block) -> Iterator[Block]:
-        """The block, or the part of it before the first envelope that is not well-formed.
+        """The block, or its part before the first envelope that is not well-formed.
 
-        Hashes of payloads are verified as they are committed.
+        Hashes of payloads are verified at the commit.
 
         Raises:
             ChecksumError: The payload of that envelope is damaged.
-            MalformedError: That envelope, once the part before it was taken.
+            MalformedError: The envelope is malformed; raised after the part before it was yielded.
         """
         for place, data in enumerate(block.envelopes):
             envelope = Envelope(data)
             try:
                 refuse_malformed(envelope)
             except MalformedError:
-                envelope.verify()  # what is damaged is no more than that
+                envelope.verify()  # a damaged envelope is reported as damaged, not as malformed
                 if place:
                     yield block.before(block.header.first + place)
                 raise
         yield block
 
     def _stripped(self, block: Block) -> Block:
-        """A block without the payloads that are not wanted; decided before the log is locked."""
+        """A block without unwanted payloads. The choice is made before the log is locked."""
         assert self._keeps is not None
         kept = []
         for data in block.envelopes:
@@ -112,7 +112,7 @@ class Importer:
         return Block(block.header, kept, block.data)
 
 
-class _Refused(Exception):  # noqa: N818 - a signal to go on without that feed
+class _Refused(Exception):  # noqa: N818 - a signal to go on without this feed
     def __init__(self, replica: bytes, error: EventtrackError) -> None:
         super().__init__(str(error))
         self.replica = replica
@@ -130,16 +130,16 @@ def _take_all(transaction: LogTransaction, blocks: list[Block]) -> list[Envelope
 
 
 def take(transaction: LogTransaction, block: Block) -> list[Envelope]:
-    """Append those envelopes of a block that are new here, and check that they make its root.
+    """Append the envelopes of a block that are new here, and check that they make its root.
 
-    One that differs from what is here at its index begins a branch: both are kept. The transaction
-    must be given up if this raises.
+    An envelope that differs from the envelope here at its index begins a branch: both are kept. If
+    this raises, the transaction must be given up.
 
     Raises:
         ConflictError: Envelopes before the block are missing here.
-        ForkError: It goes on from a history of the feed that is not here.
-        ChecksumError: What is in it is not what it says.
-        FormatTooNewError: A later eventtrack wrote an envelope in a way that this one cannot check.
+        ForkError: The block continues a history of the feed that is not here.
+        ChecksumError: The block's envelopes do not match its header.
+        FormatTooNewError: A later eventtrack wrote an envelope that this version cannot check.
     """
     header = block.header
     _check_names(block)
@@ -166,7 +166,7 @@ def take(transaction: LogTransaction, block: Block) -> list[Envelope]:
 
 
 def fork_error(replica: bytes, index: int) -> ForkError:
-    """What there is to say of a part of a feed whose beginning is not here."""
+    """The refusal of a part of a feed that continues a history that is not here."""
     return ForkError(
         f"replica {replica.hex()} has two histories, which differ before envelope {index}",
         hint="two copies of one store wrote under one name; sync with a machine that has both",
@@ -186,11 +186,13 @@ def _check_names(block: Block) -> None:
 
 
 def _place(transaction: LogTransaction, block: Block) -> tuple[bytes, int]:
-    """The feed here that a block goes on with, and up to which index the two are the same."""
+    """The feed here that a block continues, and the index up to which both are the same."""
     replica, first = block.header.replica, block.header.first
     branches = transaction.branches()
-    # Stems before what branches off, so that ends which part in one place have one stem.
-    others = sorted((one.first, feed) for feed, one in branches.items() if one.replica == replica)
+    # Stems before their branches, so that ends that part in one place get the same stem.
+    others = sorted(
+        (branch.first, feed) for feed, branch in branches.items() if branch.replica == replica
+    )
     root = merkle.root(block.header.frontier)
     farthest, best = 0, None
     for feed in (replica, *(feed for _, feed in others)):
@@ -217,29 +219,29 @@ def _place(transaction: LogTransaction, block: Block) -> tuple[bytes, int]:
 
 
 def _shared(transaction: LogTransaction, feed: bytes, block: Block) -> int:
-    """Up to which index a block holds the envelopes of a feed, which it does before it begins."""
+    """The index up to which a block and a feed are the same; they are so before the block."""
     index = block.header.first
     while index < block.header.stop:
-        found = transaction.read_feed(feed, index, block.header.stop - index)
-        for envelope in found:
+        envelopes = transaction.read_feed(feed, index, block.header.stop - index)
+        for envelope in envelopes:
             other = Envelope(block.envelopes[index - block.header.first])
             if envelope.header_bytes != other.header_bytes:
                 return index
             index += 1
-        if not found:
+        if not envelopes:
             return index
     return index
 
 
 def _refuse_damage(transaction: LogTransaction, feed: bytes, index: int) -> None:
-    """Make sure that what is here differs because it was written so, not because it decayed."""
+    """Refuse a fork whose cause is damage here: the envelope here may have decayed on the disk."""
     head = transaction.feed_head(feed)
     start = index - index % merkle.TILE_LEAVES
     stop = min(start + merkle.TILE_LEAVES, head.size)
     written = head.frontier if stop == head.size else transaction.frontier(feed, stop)
     frontier = transaction.frontier(feed, start)
-    while start < stop and (found := transaction.read_feed(feed, start, stop - start)):
-        for envelope in found:
+    while start < stop and (envelopes := transaction.read_feed(feed, start, stop - start)):
+        for envelope in envelopes:
             merkle.append_leaf(frontier, start, envelope.leaf_hash)
             start += 1
     if merkle.root(frontier) != merkle.root(written):

@@ -1,7 +1,7 @@
-"""What two sides have in common of their feeds: heads are told apart by their roots.
+"""The common part of the feeds of two sides: heads are told apart by their roots.
 
-A feed that two copies wrote to has several ends under one replica id (`log.feeds`). Which of them
-somebody means is never said by a name: a head is here if some feed here had its root at its size.
+A feed that two copies wrote to has several ends under one replica id (`log.feeds`). No name tells
+the ends apart on the wire: a head is known here if a feed here had its root at its size.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,7 +10,7 @@ from eventtrack.log import merkle
 from eventtrack.log.protocol import EventLog, Head
 from eventtrack.sync.protocol import FeedHead
 
-# Of each feed, by its id, from which index to which.
+# By feed: the first index and the index behind the last.
 Ranges = dict[bytes, tuple[int, int]]
 
 
@@ -18,30 +18,30 @@ class KnownFeeds:
     """The feeds of a log as they are now.
 
     Args:
-        heads: What `Replication.heads` says: it flushes first.
+        heads: From `Replication.heads`, which flushes first.
     """
 
     def __init__(self, log: EventLog, heads: Mapping[bytes, Head]) -> None:
         self._log = log
         self.heads = heads
-        # Read after the heads, so that no branch among those is taken for a feed of its own.
+        # Read after the heads, so that no branch among them is taken for a feed of its own.
         self._branches = log.branches()
         self._of: dict[bytes, list[bytes]] = {}
         for feed in sorted(heads, key=lambda feed: (self.first(feed), feed in self._branches)):
             self._of.setdefault(self.replica(feed), []).append(feed)
 
     def replica(self, feed: bytes) -> bytes:
-        """Whose id the envelopes of a feed bear."""
+        """The replica whose id the envelopes of a feed bear."""
         branch = self._branches.get(feed)
         return feed if branch is None else branch.replica
 
     def first(self, feed: bytes) -> int:
-        """The index of a feed's first envelope that is not its stem's."""
+        """The index of a feed's first envelope that does not belong to its stem."""
         branch = self._branches.get(feed)
         return 0 if branch is None else branch.first
 
     def stem(self, feed: bytes) -> bytes | None:
-        """What a feed branched off from."""
+        """The feed that a feed branched off from; None for a feed that is no branch."""
         branch = self._branches.get(feed)
         return None if branch is None else branch.stem
 
@@ -57,9 +57,9 @@ class KnownFeeds:
         """The heads of all feeds.
 
         Args:
-            whole: From where on payloads of some feeds are welcome, to be said with their heads.
-            stops: Up to where of some feeds the payloads are here. A branch that begins behind
-                that of its stem is left out, as its head would say that the stem is here.
+            whole: By feed: the first index whose payload is welcome, to be sent with the head.
+            stops: By feed: the index up to which payloads are here. A branch that begins behind
+                the stop of its stem is left out, as its head would claim the whole stem.
         """
         stops = stops or {}
         return [
@@ -71,7 +71,7 @@ class KnownFeeds:
         ]
 
     def find(self, head: FeedHead) -> bytes | None:
-        """A feed here that begins with what a head stands for; None where there is none."""
+        """A feed here that begins with the envelopes of a head; None if there is none."""
         if head.size == 0:
             return head.replica
         for feed in self.feeds(head.replica):
@@ -81,45 +81,46 @@ class KnownFeeds:
         return None
 
     def held(self, theirs: Iterable[FeedHead]) -> dict[bytes, int]:
-        """How much of each feed here somebody has, as far as their heads are known here.
+        """The size that the other side has of each feed here, as far as its heads are known here.
 
-        A feed is not in it where none of their heads is one of its own or of a branch of it.
+        A feed is left out if no known head belongs to it or to one of its branches.
         """
-        found: dict[bytes, int] = {}
+        sizes: dict[bytes, int] = {}
         for head in theirs:
             feed, size = self.find(head), head.size
             while feed is not None:
-                found[feed] = max(found.get(feed, 0), size)
+                sizes[feed] = max(sizes.get(feed, 0), size)
                 size, feed = self.first(feed), self.stem(feed)
-        return found
+        return sizes
 
     def lacked(self, theirs: Iterable[FeedHead]) -> dict[bytes, int]:
-        """From which index on somebody lacks payloads of feeds here that they hold, and wants them.
+        """By feed, the first index whose payload the other side lacks and wants.
 
-        They name the first; what branches off behind it may lack some too.
+        The other side names the index for one feed. It holds for the feeds that this branched off
+        from, too, if the branch begins behind the index.
         """
-        found: dict[bytes, int] = {}
+        indexes: dict[bytes, int] = {}
         for head in theirs:
             feed = None if head.whole is None else self.find(head)
             while feed is not None and head.whole is not None:
                 index = max(head.whole, self.first(feed))
-                found[feed] = min(found.get(feed, index), index)
+                indexes[feed] = min(indexes.get(feed, index), index)
                 feed = self.stem(feed) if head.whole < self.first(feed) else None
-        return found
+        return indexes
 
     def rungs(self, replica: bytes) -> list[FeedHead]:
         """Heads of a replica's feeds at sizes that grow sparser from the newest backwards.
 
-        Whoever is told which of them the other side knows has found where the two part, to within
-        as much again as is behind that: some 20 heads for a million envelopes.
+        The other side's answer, which of them it knows, tells where the two feeds part: the error
+        is at most as large as the part behind that point. A million envelopes need some 20 heads.
         """
-        found = []
+        heads = []
         for feed in self.feeds(replica):
             size, step = self.heads[feed].size, 1
             while size > self.first(feed):
-                found.append(self._head(feed, size))
+                heads.append(self._head(feed, size))
                 size, step = size - step, step * 2
-        return found
+        return heads
 
     def _head(self, feed: bytes, size: int) -> FeedHead:
         return FeedHead(self.replica(feed), size, self._root(feed, size))
@@ -136,15 +137,15 @@ class KnownFeeds:
 
 
 def ranges_beyond(log: EventLog, here: KnownFeeds, theirs: Sequence[FeedHead]) -> Ranges:
-    """Of each feed here what somebody lacks: from where to where.
+    """The part of each feed here that the other side lacks.
 
-    Nothing of a feed of which they have some and none of their heads is known here: they are ahead,
-    or have another end of it (`rungs`).
+    A feed is left out if the other side has a part of it but none of its heads is known here: the
+    other side is ahead, or has another end of the feed (`rungs`).
     """
-    # Who has envelopes without their payloads does not hand them on: others would miss those.
+    # Envelopes whose payloads are missing here are not sent on: others would miss the payloads.
     unfilled, held, lacked = log.unfilled(), here.held(theirs), here.lacked(theirs)
     named = {head.replica for head in theirs}
-    found: Ranges = {}
+    ranges: Ranges = {}
     reached: dict[bytes, int] = {}
     for replica in dict.fromkeys(map(here.replica, here.heads)):
         feeds = here.feeds(replica)
@@ -152,12 +153,12 @@ def ranges_beyond(log: EventLog, here: KnownFeeds, theirs: Sequence[FeedHead]) -
             continue
         for feed in feeds:
             stem, first, size = here.stem(feed), here.first(feed), here.heads[feed].size
-            # What was left out there, and is welcome now, lies before the end of what it has.
+            # Payloads that were left out there and are welcome now lie before the end it has.
             start = max(first, min(held.get(feed, 0), lacked.get(feed, size)))
             stop = min(size, unfilled.get(feed, size))
             reached[feed] = max(held.get(feed, 0), stop)
             if stem is not None and feed not in held and reached[stem] < first:
-                reached[feed] = 0  # nobody can take a branch before what it left
+                reached[feed] = 0  # nobody can take a branch before its stem
             elif start < stop:
-                found[feed] = (start, stop)
-    return found
+                ranges[feed] = (start, stop)
+    return ranges

@@ -17,7 +17,7 @@ from eventtrack.sync.protocol import FeedHead, Remote, Selective
 from eventtrack.sync.selection import Selection, SendersChooser, leaves_out
 
 PROTOCOL = 1
-# What a serving process says first, so that a greeting of the login shell is told from it.
+# The first words of a serving process: they end the greeting of the login shell.
 GREETING = b"eventtrack sync 1\n"
 _COPY_BYTES = 2**20
 
@@ -31,39 +31,39 @@ class StoreRemote:
         self._wanted = Selection()
 
     def choose(self, wanted: Selection) -> None:
-        """Bring the payloads of a selection only."""
+        """Bring only the payloads of a selection."""
         self._wanted = wanted
 
     def heads(self) -> list[FeedHead]:
-        """Every end of every feed of the store, and which payloads others kept from it."""
+        """Every end of every feed of the store, with the first payload that others left out."""
         chosen = leaves_out(self._source)
         known = self._known()
         return known.tips(whole={} if chosen else self._source.log.unfilled())
 
     def known(self, heads: Sequence[FeedHead]) -> list[FeedHead]:
-        """Those of the heads that stand for what the store holds."""
+        """The heads among `heads` that stand for envelopes of the store."""
         known = self._known()
         return [head for head in heads if known.find(head) is not None]
 
     def read(self, have: Sequence[FeedHead]) -> Iterator[Block]:
-        """What the store holds beyond `have`, in the order of arrival."""
+        """The store's blocks beyond `have`, in the order of arrival."""
         log = self._source.log
         blocks = blocks_of(log, ranges_beyond(log, self._known(), have))
         if not self._wanted:
             return blocks
         keeps = SendersChooser(self._source, self._wanted)
-        return (block.without(lambda one: not keeps(one)) for block in blocks)
+        return (block.without(lambda envelope: not keeps(envelope)) for block in blocks)
 
     def append(self, block: Block) -> None:
         """Take a block; it is verified before it is committed."""
         self._importer.add(block)
 
     def flush(self) -> None:
-        """Commit what was taken.
+        """Commit the taken blocks.
 
         Raises:
-            ConflictError: What came before some block is missing here.
-            CorruptionError: Some block is damaged or of another history.
+            ConflictError: Envelopes before a block are missing here.
+            CorruptionError: A block is damaged or of another history.
         """
         importer, self._importer = self._importer, Importer(self._source)
         importer.flush()
@@ -71,7 +71,7 @@ class StoreRemote:
             raise error
 
     def present_blobs(self, digests: Sequence[bytes]) -> set[bytes]:
-        """Those of the artifacts that the store holds."""
+        """The artifacts among `digests` that the store holds."""
         return {digest for digest in digests if self._source.blobs.holds(digest)}
 
     def get_blob(self, digest: bytes) -> Iterator[bytes]:
@@ -85,7 +85,7 @@ class StoreRemote:
         self._source.blobs.receive(digest, chunks)
 
     def close(self) -> None:
-        """The store stays open: it is somebody else's."""
+        """Nothing to do: the store belongs to the caller and stays open."""
 
     def _known(self) -> KnownFeeds:
         return KnownFeeds(self._source.log, self._source.heads())
@@ -95,7 +95,7 @@ def serve(open_store: Callable[[bool], Store], source: BinaryIO, sink: BinaryIO)
     """Answer a peer's messages until it goes away.
 
     Args:
-        open_store: Opens the store; called with whether the peer wants it made if it is not there.
+        open_store: Opens the store; called with whether to make it if it is not there.
     """
     sink.write(GREETING)
     sink.flush()
@@ -115,7 +115,7 @@ def serve(open_store: Callable[[bool], Store], source: BinaryIO, sink: BinaryIO)
         while session.remote is not None:
             session.serve_one(session.remote)
     except (frames.Ended, BrokenPipeError):
-        return  # the peer has what it came for, or will come again
+        return  # the peer has got everything, or will come again
 
 
 class _Session:
@@ -125,7 +125,7 @@ class _Session:
         self.remote: Remote | None = None
         self._source = source
         self._sink = sink
-        # Blocks come without waiting for answers: what is wrong with one is told when they end.
+        # Blocks come without waiting for answers: the error of a block is sent at the flush.
         self._failed: EventtrackError | None = None
 
     def serve_one(self, remote: Remote) -> None:
@@ -154,8 +154,8 @@ class _Session:
                     raise failed
                 self.answer(frames.DONE)
             elif kind == frames.PRESENT:
-                found = remote.present_blobs(frames.decode(body, list[bytes]))
-                self.answer(frames.PRESENT, frames.encode(sorted(found)))
+                present = remote.present_blobs(frames.decode(body, list[bytes]))
+                self.answer(frames.PRESENT, frames.encode(sorted(present)))
             elif kind == frames.GET:
                 frames.write_chunks(self._sink, remote.get_blob(body))
                 self._sink.flush()
@@ -167,13 +167,13 @@ class _Session:
                 )
 
     def answer(self, kind: bytes, body: bytes = b"") -> None:
-        """Send a message on its way."""
+        """Send a message at once."""
         frames.write_frame(self._sink, kind, body)
         self._sink.flush()
 
     @contextmanager
     def told(self) -> Iterator[None]:
-        """In the block, errors go to the peer, whose request then has failed."""
+        """In the block, an error goes to the peer as the failure of its request."""
         try:
             yield
         except EventtrackError as error:
@@ -191,6 +191,6 @@ class _Session:
         try:
             remote.put_blob(digest, chunks)
         finally:
-            for _ in chunks:  # the rest is on its way whatever became of the beginning
+            for _ in chunks:  # read the rest, which is on its way even after a failure
                 pass
         self.answer(frames.DONE)

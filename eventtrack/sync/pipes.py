@@ -1,7 +1,7 @@
-"""The two pipes to another process, neither of which is waited for without an end.
+"""The two pipes to another process: every wait on them ends.
 
-The process may have stopped, or may answer a byte a second. The rule is that of answers of servers
-(`rest/patience.py`); it begins anew with each message that is sent.
+The process may have stopped, or may answer a byte a second. The rule is the same as for answers of
+servers (`rest/patience.py`); it begins anew with each sent message.
 """
 
 import io
@@ -28,18 +28,18 @@ class PipeSource(io.RawIOBase):
         self._patience = Patience(silence_s)
 
     def renew(self) -> None:
-        """Another answer is due."""
+        """Begin the wait anew: another answer is due."""
         self._patience = Patience(self._silence_s)
 
     def readable(self) -> bool:
-        """It is."""
+        """True."""
         return True
 
     def readinto(self, buffer: bytearray | memoryview, /) -> int:  # type: ignore[override]
         """The next bytes; 0 at the end.
 
         Raises:
-            TimeoutError: None came, or they come too slowly.
+            TimeoutError: No bytes came, or they come too slowly.
         """
         left_s = self._patience.left_s()
         began = time.monotonic()
@@ -61,7 +61,7 @@ class PipeSink(io.RawIOBase):
 
     Args:
         pipe: Unbuffered; its descriptor no longer blocks.
-        silence_s: How long the other side may take nothing. May be changed.
+        silence_s: The longest time in which the other side may take nothing. May be changed.
     """
 
     def __init__(self, pipe: BinaryIO, silence_s: float) -> None:
@@ -71,7 +71,7 @@ class PipeSink(io.RawIOBase):
         self.silence_s = silence_s
 
     def writable(self) -> bool:
-        """It is."""
+        """True."""
         return True
 
     def write(self, data: bytes | memoryview, /) -> int:  # type: ignore[override]
@@ -79,7 +79,7 @@ class PipeSink(io.RawIOBase):
 
         Raises:
             TimeoutError: The other side takes nothing.
-            BrokenPipeError: It is gone.
+            BrokenPipeError: The other side is gone.
         """
         until = time.monotonic() + self.silence_s
         while True:
@@ -91,7 +91,7 @@ class PipeSink(io.RawIOBase):
                     raise TimeoutError("it takes nothing of what is sent to it") from None
 
     def close(self) -> None:
-        """Close the pipe: the other side then comes to its end."""
+        """Close the pipe: the other side then reads the end."""
         if not self.closed:
             super().close()
             self._pipe.close()

@@ -1,7 +1,7 @@
-"""The port behind which every way to another store lies: a folder, a file, a pipe (docs/wire.md).
+"""The port for all ways to another store: a folder, a file, a pipe, a server (docs/wire.md).
 
-A remote holds blocks of feeds and artifacts by their hash. It need not understand either, so a
-folder or a bucket will do. What comes from one is never trusted: `importing` verifies it.
+A remote holds blocks of feeds, and artifacts by their hash. It need not understand either, so a
+folder or a bucket will do. Nothing from a remote is trusted: `importing` verifies it.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -12,9 +12,9 @@ from eventtrack.sync.selection import Selection
 
 
 class FeedHead(NamedTuple):
-    """How much of a feed somebody has: its first `size` envelopes, whose Merkle root is `root`.
+    """The part of a feed that a side has: its first `size` envelopes, with Merkle root `root`.
 
-    `whole` is the first index whose payload was left out and is welcome; None where none is.
+    `whole` is the first index whose payload was left out and is welcome; None if there is none.
     """
 
     replica: bytes
@@ -24,30 +24,30 @@ class FeedHead(NamedTuple):
 
 
 class Source(Protocol):
-    """Where feeds come from.
+    """A place that feeds come from.
 
     Raises:
         RemoteError: From any call: the other side cannot be reached, or refuses.
     """
 
     def heads(self) -> list[FeedHead]:
-        """Every feed that it holds, as far as it holds it; of one that forked, each end.
+        """The head of every feed that the source holds; for a forked feed, of each end.
 
         Costs a few hundred bytes a feed.
         """
         ...
 
     def known(self, heads: Sequence[FeedHead]) -> list[FeedHead]:
-        """Those of the heads that stand for what it holds, or for a beginning of that."""
+        """The heads among `heads` that stand for the beginning, or all, of a feed of the source."""
         ...
 
     def read(self, have: Sequence[FeedHead]) -> Iterator[Block]:
-        """What it holds beyond `have`, feed by feed without gaps.
+        """The blocks beyond `have`, without gaps within a feed.
 
-        Several heads may have one replica: a feed that two copies wrote to has several ends. One of
-        size 0 asks for all of a feed. Where it knows none of a replica's heads, it gives nothing.
-        Blocks may begin before what `have` names; they may be in any order of feeds, and should
-        be in the order in which their first envelopes arrived there.
+        Several heads may have one replica: a feed that two copies wrote to has several ends. A head
+        of size 0 asks for all of a feed. For a replica with no known head the source gives nothing.
+        Blocks may begin before the end that `have` names. Feeds may come in any order; the best is
+        the order in which the first envelopes of the blocks arrived there.
         """
         ...
 
@@ -57,9 +57,9 @@ class Selective(Protocol):
     """A remote that is a store: it can leave payloads out, and take them in later."""
 
     def choose(self, wanted: Selection) -> None:
-        """Let later reads bring the payloads of this selection only; of all else the headers.
+        """Let later reads bring payloads only of this selection, and headers of all else.
 
-        That saves bytes on the way, no more: whoever reads decides again. It may do nothing.
+        This only saves bytes on the way: the reader decides again. It may do nothing.
         """
         ...
 
@@ -72,34 +72,34 @@ class Remote(Source, Protocol):
     """
 
     def append(self, block: Block) -> None:
-        """Give it a block of a feed that it holds up to `block.header.first` or further.
+        """Give the remote a block of a feed that it holds up to `block.header.first` or further.
 
-        Where the block differs from what is there, both are kept.
+        If the block differs from the envelopes there, both are kept.
 
-        Doing it again changes nothing. Durable after `flush`.
+        A second call with the same block changes nothing. Durable after `flush`.
         """
         ...
 
     def flush(self) -> None:
-        """Return when everything that was given is durable there."""
+        """Return when all given blocks are durable there."""
         ...
 
     def present_blobs(self, digests: Sequence[bytes]) -> set[bytes]:
-        """Those of the artifacts, named by SHA-256, that it holds."""
+        """The artifacts among `digests` (SHA-256) that the remote holds."""
         ...
 
     def get_blob(self, digest: bytes) -> Iterator[bytes]:
         """An artifact's bytes, in pieces; the caller verifies them.
 
         Raises:
-            NotFoundError: It does not hold it.
+            NotFoundError: The remote does not hold the artifact.
         """
         ...
 
     def put_blob(self, digest: bytes, chunks: Iterable[bytes]) -> None:
-        """Give it an artifact, whole and durable when this returns. Again changes nothing."""
+        """Give the remote an artifact; durable on return. A second call changes nothing."""
         ...
 
     def close(self) -> None:
-        """Let go of it."""
+        """Close the connection to the remote."""
         ...

@@ -1,4 +1,4 @@
-"""Which remotes a store has, by name, and what their addresses mean."""
+"""The remotes of a store, by name, and the meaning of their addresses."""
 
 import hashlib
 import re
@@ -34,7 +34,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 
 
 class RemoteAddress(Record):
-    """A remote: the name by which this store knows it, its URL, and what is wanted of it."""
+    """A remote: its name in this store, its URL, and the selection that is pulled from it."""
 
     name: str
     url: str
@@ -51,7 +51,7 @@ class Remotes:
         self._forks = store.folder / "forks.json"
 
     def list(self) -> list[RemoteAddress]:
-        """All of them, by name."""
+        """All remotes, in order of their names."""
         try:
             data = self._file.read_bytes()
         except FileNotFoundError:
@@ -64,8 +64,8 @@ class Remotes:
         """Remember a remote.
 
         Raises:
-            AlreadyExistsError: There is one of that name.
-            InvalidValueError: The name or the URL cannot be one.
+            AlreadyExistsError: There is a remote of that name.
+            InvalidValueError: The name or the URL is not valid.
         """
         known = self.list()
         if not _NAME.fullmatch(name):
@@ -73,7 +73,7 @@ class Remotes:
                 f"{name!r} cannot be the name of a remote",
                 hint="use letters, digits, '-', '_' and '.', for example `origin`",
             )
-        if any(one.name == name for one in known):
+        if any(address.name == name for address in known):
             raise AlreadyExistsError(
                 f"there is a remote {name!r} already",
                 hint=f"`eventtrack remote remove {name}` first, or choose another name",
@@ -90,32 +90,32 @@ class Remotes:
         return address
 
     def remove(self, name: str) -> RemoteAddress:
-        """Forget a remote; what was exchanged with it stays on both sides."""
+        """Forget a remote. Everything exchanged with it stays on both sides."""
         address = self._find(name)
         if address is None:
             raise NotFoundError(f"there is no remote {name!r}", hint="see `eventtrack remote list`")
-        self._write([one for one in self.list() if one != address])
+        self._write([other for other in self.list() if other != address])
         self.ledger(address, "status").unlink(missing_ok=True)
         return address
 
     def resolve(self, remote: str | None) -> RemoteAddress:
-        """The remote of a name or a URL; without one, the only one there is, or `origin`.
+        """The remote of a name or a URL; None means the store's only remote, or `origin`.
 
         Raises:
-            NotFoundError: There is none of that name.
+            NotFoundError: There is no such remote.
         """
         if remote is None:
             known = self.list()
-            found = known[0] if len(known) == 1 else self._find(DEFAULT_REMOTE)
-            if found is None:
+            address = known[0] if len(known) == 1 else self._find(DEFAULT_REMOTE)
+            if address is None:
                 raise NotFoundError(
                     "no remote is named, and this store has " + ("several" if known else "none"),
                     hint="name one, or `eventtrack remote add origin URL`",
                 )
-            return found
-        found = self._find(remote)
-        if found is not None:
-            return found
+            return address
+        address = self._find(remote)
+        if address is not None:
+            return address
         if _NAME.fullmatch(remote) and not Path(remote).exists():
             raise NotFoundError(
                 f"there is no remote {remote!r}",
@@ -125,7 +125,7 @@ class Remotes:
         return RemoteAddress(name="", url=absolute_url(remote))
 
     def ledger(self, address: RemoteAddress, direction: str) -> Path:
-        """The file that notes how far artifacts were exchanged with a remote."""
+        """The file with the notes of one kind about a remote, such as the artifacts exchanged."""
         try:
             make_folder(self._folder)
         except OSError as error:
@@ -133,7 +133,7 @@ class Remotes:
         return self._folder / f"{hashlib.sha256(address.url.encode()).hexdigest()[:16]}.{direction}"
 
     def ledgers(self, kind: str) -> Iterable[Path]:
-        """The files of that kind, of all remotes that there ever were."""
+        """The files of a kind, of all remotes that there ever were."""
         return sorted(self._folder.glob(f"{'[0-9a-f]' * 16}.{kind}"))
 
     def now_ms(self) -> int:
@@ -141,17 +141,17 @@ class Remotes:
         return self._store.now_ms()
 
     def forks(self) -> dict[str, str]:
-        """What is known of each feed, by replica in hex, that was met with two histories."""
+        """The message about each feed that was met with two histories, by replica in hex."""
         try:
             return msgspec.json.decode(self._forks.read_bytes(), type=dict[str, str])
         except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return {}
 
-    def note_forks(self, found: dict[str, str]) -> None:
+    def note_forks(self, forks: dict[str, str]) -> None:
         """Remember feeds with two histories."""
         known = self.forks()
-        if found.items() - known.items():
-            self._replace(self._forks, msgspec.json.format(msgspec.json.encode({**known, **found})))
+        if forks.items() - known.items():
+            self._replace(self._forks, msgspec.json.format(msgspec.json.encode({**known, **forks})))
 
     def note(self, file: Path, value: object) -> None:
         """Write a file of this folder that only saves work: see `rewrite_note`.
@@ -162,13 +162,13 @@ class Remotes:
         rewrite_note(file, msgspec.json.format(msgspec.json.encode(value)))
 
     def _find(self, name: str) -> RemoteAddress | None:
-        return next((one for one in self.list() if one.name == name), None)
+        return next((address for address in self.list() if address.name == name), None)
 
     def _write(self, remotes: Sequence[RemoteAddress]) -> None:
         self._replace(self._file, encode_checked(sorted(remotes, key=_name_of)))
 
     def _replace(self, file: Path, data: bytes) -> None:
-        """Write a file of this folder anew: whoever reads it sees the old one or the new one."""
+        """Replace a file of this folder: readers see the old file or the new file."""
         try:
             rewrite_in_turn(file, data)
         except OSError as error:
@@ -194,11 +194,11 @@ def open_remote(url: str, *, create: bool = False) -> Remote:
     """The remote at a URL.
 
     Args:
-        create: Whether to make it where that is possible: for a push.
+        create: Whether to make the remote, if that is possible: for a push.
 
     Raises:
-        InvalidValueError: There is no way to such URLs.
-        RemoteError: It cannot be opened.
+        InvalidValueError: URLs of this scheme are not supported.
+        RemoteError: The remote cannot be opened.
     """
     scheme = _scheme(url)
     opener = _OPENERS.get(scheme)
@@ -233,7 +233,7 @@ def _scheme(url: str) -> str:
 
 
 def absolute_url(url: str) -> str:
-    """The URL as every process will read it: a folder's whole path, whatever the working folder."""
+    """The URL in a form that every process reads alike: a folder becomes an absolute path."""
     scheme = _scheme(url)
     if scheme == "file":
         url, scheme = unquote(urlsplit(url).path), ""
@@ -248,7 +248,7 @@ def absolute_url(url: str) -> str:
 
 
 def without_secrets(url: str) -> str:
-    """A URL as it may be shown and kept: without the password that may stand in it."""
+    """The URL without its password, fit to be shown and kept."""
     parts = urlsplit(url) if _scheme(url) else None
     if parts is None or parts.password is None:
         return url

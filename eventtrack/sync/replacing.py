@@ -1,8 +1,8 @@
-"""Segments that stand in for others: without what was erased, or one for many (docs/wire.md, 4).
+"""Segments that replace others: without erased payloads, or one for many (docs/wire.md, 4).
 
-They are made of what this store holds, never of what lies there, and made before the others are
-deleted. One that stands in for another has a larger span, or the same and more erased: so machines
-that do this at once cannot each delete what another one relies on.
+A replacement is made of this store's own envelopes, never of segments there, and is written before
+the replaced segments are deleted. It has a larger span than each of them, or the same span with
+more erased. So machines that replace at the same time cannot delete each other's replacements.
 """
 
 import bisect
@@ -26,16 +26,16 @@ from eventtrack.sync.known import KnownFeeds
 from eventtrack.sync.protocol import FeedHead
 from eventtrack.sync.segments import SegmentRemote, lacking, name_of
 
-# So many segments of one class at the end of a feed become one; the classes are bounded by bytes.
-# Each envelope is written anew a few times at most, and few small ones are ever left.
+# This many segments of one class at the end of a feed become one; classes are bounded by bytes.
+# Each envelope is written anew at most a few times, and only few small segments ever remain.
 _MERGED_MIN = 8
 _CLASS_BYTES = (32 * 2**10, 256 * 2**10, 2 * 2**20)
 
 
 def replace_segments(remote: SegmentRemote, log: EventLog, own: Mapping[bytes, Head]) -> None:
-    """Erase there what redactions ordered to go, and merge small segments of feeds that grew.
+    """Erase redacted payloads in the remote, and merge small segments of feeds that grew.
 
-    Feeds, and ends of feeds, that are not here whole are left to others.
+    Feeds, and ends of feeds, that this store does not hold whole are left to other stores.
     """
     unfilled, erased = log.unfilled(), log.erased() > 0
     grown, remote.grown = remote.grown, set()
@@ -44,7 +44,7 @@ def replace_segments(remote: SegmentRemote, log: EventLog, own: Mapping[bytes, H
         for chain in remote.feeds():
             feed, size = _feed_of(remote, chain, here)
             size = min(size, unfilled.get(feed, size))
-            known = [one for one in remote.segments(chain) if one.stop <= size]
+            known = [segment for segment in remote.segments(chain) if segment.stop <= size]
             for group in _groups(known, chain.first, merge=chain in grown):
                 if erased or len(group) > 1:
                     _replace(remote, log, feed, group)
@@ -58,7 +58,7 @@ def replace_segments(remote: SegmentRemote, log: EventLog, own: Mapping[bytes, H
 
 
 def _feed_of(remote: SegmentRemote, chain: Chain, here: KnownFeeds) -> tuple[bytes, int]:
-    """The feed here that a chain is, and how much of that is here."""
+    """The feed here that matches a chain, and the size of it that is here."""
     if here.feeds(chain.replica) == [chain.replica] and not chain.branch:
         return chain.replica, here.heads[chain.replica].size
     for segment in sorted(remote.segments(chain), key=_stop_of, reverse=True):
@@ -73,40 +73,40 @@ def _stop_of(segment: Segment) -> int:
 
 
 def _groups(segments: Sequence[Segment], first: int, *, merge: bool) -> Iterator[list[Segment]]:
-    """Which segments are to become one each, with those that lie within them."""
+    """Groups of segments, each to become one segment, with the segments that lie within it."""
     chain = [*cover(segments, first)]
-    parts = [*(_merged(chain) if merge else ([one] for one in chain))]
-    taken = {one.name for one in chain}
+    parts = [*(_merged(chain) if merge else ([segment] for segment in chain))]
+    taken = {segment.name for segment in chain}
     firsts = [part[0].first for part in parts]
-    for one in (one for one in segments if one.name not in taken):
-        place = bisect.bisect_right(firsts, one.first) - 1
-        if place >= 0 and one.stop <= parts[place][len(parts[place]) - 1].stop:
-            parts[place].insert(0, one)
+    for segment in (segment for segment in segments if segment.name not in taken):
+        place = bisect.bisect_right(firsts, segment.first) - 1
+        if place >= 0 and segment.stop <= parts[place][len(parts[place]) - 1].stop:
+            parts[place].insert(0, segment)
         else:
-            yield [one]
+            yield [segment]
     yield from parts
 
 
 def _merged(chain: Sequence[Segment]) -> Iterator[list[Segment]]:
-    """The segments of a feed one by one, but for small ones at its end if there are many."""
+    """The segments of a feed one by one; many small segments at its end form one group."""
     start = stop = len(chain)
     for place in range(len(_CLASS_BYTES)):
         first = len(chain)
         while first and _class(chain[first - 1]) <= place:
             first -= 1
-        if sum(_class(one) == place for one in chain[first:]) >= _MERGED_MIN:
+        if sum(_class(segment) == place for segment in chain[first:]) >= _MERGED_MIN:
             start = stop = first
             size = envelopes = 0
-            for one in chain[first:]:
-                size, envelopes = size + one.size, envelopes + one.envelopes
+            for segment in chain[first:]:
+                size, envelopes = size + segment.size, envelopes + segment.envelopes
                 if size > BLOCK_BYTES_MAX or envelopes > BLOCK_ENVELOPES_MAX:
                     break
                 stop += 1
             break
-    yield from ([one] for one in chain[:start])
+    yield from ([segment] for segment in chain[:start])
     if start < stop:
         yield [*chain[start:stop]]
-    yield from ([one] for one in chain[stop:])
+    yield from ([segment] for segment in chain[stop:])
 
 
 def _class(segment: Segment) -> int:
@@ -118,28 +118,28 @@ def _class(segment: Segment) -> int:
 
 def _replace(remote: SegmentRemote, log: EventLog, feed: bytes, group: Sequence[Segment]) -> None:
     chain = group[0].chain
-    first, stop = min(one.first for one in group), max(one.stop for one in group)
+    first, stop = min(segment.first for segment in group), max(segment.stop for segment in group)
     gone = set(log.erased_in(feed, first, stop))
     if len(group) == 1 and _is_clean(group[0], gone):
         return
-    if any(merkle.root(log.frontier(feed, one.stop)) != one.root for one in group):
-        return  # another history: it is told of elsewhere, and nothing of it is touched
+    if any(merkle.root(log.frontier(feed, segment.stop)) != segment.root for segment in group):
+        return  # another history: it is left alone here, and reported elsewhere
     try:
-        for one in group:
-            if not _is_clean(one, gone):
-                # Somebody knows of other orders: what is gone there stays gone.
-                gone.update(lacking(remote.load(one)) if one.erased != "" else ())
+        for segment in group:
+            if not _is_clean(segment, gone):
+                # Another store knows of more redactions: payloads erased there stay erased.
+                gone.update(lacking(remote.load(segment)) if segment.erased != "" else ())
     except NotFoundError:
-        return  # somebody else is at it
+        return  # another machine is replacing it
     if len(group) == 1 and _is_clean(group[0], gone):
         return
     try:
         block = _block_of(log, feed, first, stop, gone)
     except ChecksumError:
-        return  # damaged here: others that hold it whole may do it
+        return  # damaged here: other stores that hold it whole may replace it
     name = name_of(block, chain)
-    if remote.keep(block, chain) or any(one.name == name for one in remote.segments(chain)):
-        remote.drop([one for one in group if one.name != name])
+    if remote.keep(block, chain) or any(segment.name == name for segment in remote.segments(chain)):
+        remote.drop([segment for segment in group if segment.name != name])
 
 
 def _is_clean(segment: Segment, gone: set[int]) -> bool:
@@ -154,8 +154,11 @@ def _block_of(log: EventLog, feed: bytes, first: int, stop: int, gone: set[int])
     while first + len(envelopes) < stop:
         place = first + len(envelopes)
         envelopes += log.read_feed(feed, place, stop - place)
-    for one in envelopes:
-        one.verify()
-    kept = [Envelope(one.without_payload) if one.header.index in gone else one for one in envelopes]
+    for envelope in envelopes:
+        envelope.verify()
+    kept = [
+        Envelope(envelope.without_payload) if envelope.header.index in gone else envelope
+        for envelope in envelopes
+    ]
     replica = kept[0].header.replica
     return Block.make(replica, first, log.frontier(feed, first), kept)

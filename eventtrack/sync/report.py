@@ -1,4 +1,4 @@
-"""What a sync says of itself, while it goes on and when it is done."""
+"""Reports of a sync: its progress, and its result."""
 
 from collections.abc import Callable
 
@@ -6,12 +6,12 @@ import msgspec
 
 from eventtrack.views.records import Record
 
-# Called with what is being moved, how much of it has been, and how much there is.
+# Called with a text for the current step, the amount done, and the total.
 Progress = Callable[[str, int, int], None]
 
 
 class Moved(Record):
-    """What went one way, and what of the artifacts could not because neither side has it."""
+    """The amounts that moved one way, and the number of artifacts that neither side has."""
 
     feeds: int = 0
     envelopes: int = 0
@@ -22,15 +22,16 @@ class Moved(Record):
     artifacts_missing: int = 0
 
     def plus(self, other: "Moved") -> "Moved":
-        """The sum of both; what is missing now is what the other says."""
+        """The sum of both; `artifacts_missing` is the other's, which is newer."""
         sums = {name: getattr(self, name) + getattr(other, name) for name in self.__struct_fields__}
         return Moved(**{**sums, "artifacts_missing": other.artifacts_missing})
 
 
 class SyncReport(Record):
-    """What a sync did. `forks` says of each feed with two histories where they part.
+    """The result of a sync.
 
-    `clocks` says of each feed that is ahead of a clock how far, by its replica.
+    `forks` has a message for each feed with two histories, and says where they part. `clocks` has a
+    message for each feed that is ahead of a clock, and says how far. Both are by replica, in hex.
     """
 
     pulled: Moved = msgspec.field(default_factory=Moved)
@@ -41,4 +42,4 @@ class SyncReport(Record):
     @property
     def changed(self) -> bool:
         """Whether anything was moved."""
-        return any(one.envelopes or one.artifacts for one in (self.pulled, self.pushed))
+        return any(moved.envelopes or moved.artifacts for moved in (self.pulled, self.pushed))

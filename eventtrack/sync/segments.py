@@ -1,8 +1,9 @@
 """A remote that only keeps bytes: feeds as segments, artifacts by hash (docs/wire.md, section 4).
 
-Many machines may use it at once, and any of them may die at any instant. So nothing in it is ever
-changed: what has a name is whole, and says in its name what it holds. Who finds a name taken lists
-again, and goes on behind what is there. `replacing` makes room without breaking that.
+Many machines may use the remote at once, and each may die at any instant. So no object is ever
+changed: an object with a name is whole, and its name says what it holds. A machine that finds a
+name taken lists again, and continues behind the segments there. `replacing` makes room without
+breaking these rules.
 """
 
 import hashlib
@@ -36,8 +37,8 @@ FORMAT = "eventtrack remote 2\n"
 _OLD_FORMAT = "eventtrack remote 1\n"
 _FORMAT_NAME = "REMOTE"
 _FEEDS = "feeds"
-# How often to list again when segments vanish while they are read, or names that are taken are not
-# there: others replace them, and that comes to an end.
+# Attempts to list again when segments vanish during a read, or when a taken name is not listed:
+# other machines replace segments, and that comes to an end.
 _ATTEMPTS = 10
 
 
@@ -45,59 +46,59 @@ class SegmentRemote:
     """A `Remote` in a `Space`.
 
     Args:
-        create: Whether to make it where there is none, for a push.
+        create: Whether to make a remote in an empty place, for a push.
 
     Raises:
-        RemoteError: There is none, or something else is there.
-        FormatTooNewError: A later eventtrack made it.
+        RemoteError: There is no remote, or the place holds something else.
+        FormatTooNewError: A later eventtrack made the remote.
     """
 
     def __init__(self, space: Space, *, create: bool = False) -> None:
         self.space = space
-        # What the last listing showed, and what was added since.
+        # The segments of the last listing, and those added since.
         self._feeds: dict[Chain, dict[str, Segment]] | None = None
         self._ends: dict[Chain, tuple[int, bytes]] = {}
         self._old: dict[str, Segment] = {}
-        # Feeds that grew through this object and were not looked through for small segments since.
+        # Feeds that grew through this object and were not searched for small segments since.
         self.grown: set[Chain] = set()
         _prepare(space, create=create)
 
     @property
     def place(self) -> str:
-        """Where it is, for messages: a path or a URL."""
+        """The address of the remote, for messages: a path or a URL."""
         return self.space.place
 
     def heads(self) -> list[FeedHead]:
-        """Every feed that it holds: by the names of its segments."""
+        """Every feed of the remote, by the names of its segments."""
         self._feeds = None
         ends = ((chain, self.end(chain)) for chain in self.feeds())
         return [FeedHead(chain.replica, *end) for chain, end in ends if end[0] > chain.first]
 
     def known(self, heads: Sequence[FeedHead]) -> list[FeedHead]:
-        """Those of the heads that stand for what it holds, or for a beginning of that."""
+        """The heads among `heads` that stand for the beginning, or all, of a feed of the remote."""
         return chains.known_heads(self, heads)
 
     def feeds(self) -> list[Chain]:
-        """The feeds of which segments are there, as far as it was seen, the whole ones first."""
+        """The chains that have listed segments; the feed of a replica comes before its branches."""
         return sorted(self._listed())
 
     def segments(self, chain: Chain) -> list[Segment]:
-        """The segments of a feed that were seen, those that others stand in for included."""
+        """The listed segments of a chain, replaced segments included."""
         return [*self._listed().get(chain, {}).values()]
 
     def read(self, have: Sequence[FeedHead]) -> Iterator[Block]:
-        """What it holds beyond `have`, feed by feed, from the segment in which that ends."""
+        """The blocks beyond `have`, feed by feed, from the segment in which `have` ends."""
         damage: ChecksumError | None = None
         for chain, start in chains.starts(self, have).items():
             try:
                 yield from self._blocks(chain, start)
             except ChecksumError as error:
-                damage = damage or error  # told when the other feeds have come
+                damage = damage or error  # raised when the other feeds have come
         if damage is not None:
             raise damage
 
     def append(self, block: Block) -> None:
-        """Add a segment behind those that are there; what they hold already is left out."""
+        """Add a segment behind those there; envelopes that they hold already are left out."""
         for _ in range(_ATTEMPTS):
             chain, size = chains.place_of(self, block)
             if block.header.stop <= size:
@@ -107,14 +108,14 @@ class SegmentRemote:
             if self.keep(block, chain):
                 self.grown.add(chain)
                 return
-            # What is there by now is the same feed, so go on behind it.
+            # The segments there by now belong to the same feed, so go on behind them.
         raise RemoteError(
             f"{self.space.place} says that a segment is there and does not list it",
             hint="does it list what was just written, as S3 does? Then sync again",
         )
 
     def keep(self, block: Block, chain: Chain) -> bool:
-        """Make a segment of a block. False if somebody else was faster, and then lists again."""
+        """Make a segment of a block. If another machine was faster, list again and return False."""
         name = name_of(block, chain)
         if not self.space.create(name, block.data):
             self._look(chain)
@@ -125,17 +126,17 @@ class SegmentRemote:
         return True
 
     def drop(self, segments: Sequence[Segment]) -> None:
-        """Delete segments: those that others stand in for."""
-        self.space.delete([one.name for one in segments])
-        for one in segments:
-            self._listed().get(one.chain, {}).pop(one.name, None)
+        """Delete replaced segments."""
+        self.space.delete([segment.name for segment in segments])
+        for segment in segments:
+            self._listed().get(segment.chain, {}).pop(segment.name, None)
 
     def load(self, segment: Segment) -> Block:
-        """The block that a segment is, verified.
+        """The block of a segment, verified.
 
         Raises:
-            NotFoundError: Another one stands in for it by now.
-            ChecksumError: It is damaged, or is not what its name says.
+            NotFoundError: Another segment has replaced it by now.
+            ChecksumError: The segment is damaged, or its contents do not match its name.
         """
         try:
             block = Block.decode(self.space.read(segment.name))
@@ -150,10 +151,10 @@ class SegmentRemote:
         return block
 
     def flush(self) -> None:
-        """Nothing to do: each segment was durable before it had its name."""
+        """Nothing to do: each segment was durable before it got its name."""
 
     def present_blobs(self, digests: Sequence[bytes]) -> set[bytes]:
-        """Those of the artifacts that it holds."""
+        """The artifacts among `digests` that the remote holds."""
         names = {_blob(digest): digest for digest in digests}
         return {names[name] for name in self.space.present(list(names))} if names else set()
 
@@ -170,20 +171,20 @@ class SegmentRemote:
         self.space.delete([_blob(digest) for digest in digests])
 
     def close(self) -> None:
-        """Let go of it."""
+        """Close the space."""
         self.space.close()
 
     def end(self, chain: Chain) -> tuple[int, bytes]:
-        """How much of a feed is there, and its root."""
+        """The size of a feed in the remote, and its root."""
         size, root = self._ends.get(chain, (chain.first, merkle.EMPTY_ROOT))
-        beyond = [one for one in self.segments(chain) if one.stop > size]
+        beyond = [segment for segment in self.segments(chain) if segment.stop > size]
         for segment in cover(beyond, size):
             size, root = segment.stop, segment.root
         self._ends[chain] = size, root
         return size, root
 
     def _blocks(self, chain: Chain, size: int) -> Iterator[Block]:
-        """A feed from the segment in which `size` lies, without overlaps behind that."""
+        """The blocks of a chain from the segment that holds `size` on, without later overlaps."""
         place, attempts = size, 0
         while True:
             try:
@@ -213,14 +214,14 @@ class SegmentRemote:
         """List a feed's segments again."""
         entries = self.space.list(f"{_FEEDS}/{chain.folder}")
         known = [self._known(entry) for entry in entries]
-        self._listed()[chain] = {one.name: one for one in known if one is not None}
+        self._listed()[chain] = {segment.name: segment for segment in known if segment is not None}
         self._ends.pop(chain, None)
 
     def _known(self, entry: Entry) -> Segment | None:
-        found = parse_name(*entry) or self._old.get(entry.name)
-        named = parse_old_name(entry.name) if found is None else None
+        segment = parse_name(*entry) or self._old.get(entry.name)
+        named = parse_old_name(entry.name) if segment is None else None
         if named is None:
-            return found
+            return segment
         try:
             header, _ = read_header(self.space.read(entry.name, PREFIX_BYTES))
         except NotFoundError:
@@ -247,14 +248,14 @@ def _extent(block: Block) -> tuple[int, int, bytes]:
 
 
 def name_of(block: Block, chain: Chain) -> str:
-    """The name of the segment that a block is in a chain."""
+    """The name of a block's segment in a chain."""
     return segment_name(chain, *_extent(block), erased_mark(lacking(block)))
 
 
 def lacking(block: Block) -> list[int]:
-    """Which envelopes of a block have no payload, by their indexes."""
+    """The indexes of the envelopes of a block that have no payload."""
     envelopes = (Envelope(data) for data in block.envelopes)
-    return [one.header.index for one in envelopes if not one.payload]
+    return [envelope.header.index for envelope in envelopes if not envelope.payload]
 
 
 def _prepare(space: Space, *, create: bool) -> None:
@@ -282,7 +283,7 @@ def _prepare(space: Space, *, create: bool) -> None:
             hint="upgrade with `pip install -U eventtrack`; nothing was changed",
         )
     if text == _OLD_FORMAT and create:
-        # Before anything that an older eventtrack would not see: it is told to upgrade.
+        # Before adding names that an older eventtrack would not see: so it asks for an upgrade.
         space.replace(_FORMAT_NAME, FORMAT.encode())
 
 
@@ -292,7 +293,7 @@ def _blob(digest: bytes) -> str:
 
 
 def _verified(digest: bytes, chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """The pieces of a blob; raises behind the last one if they have another hash."""
+    """The pieces of a blob; raises behind the last piece if they have another hash."""
     hasher = hashlib.sha256()
     for chunk in chunks:
         hasher.update(chunk)

@@ -1,7 +1,7 @@
-"""Partial sync: of which runs the payloads come; of all others the headers only.
+"""Partial sync: the payloads of chosen runs come, and only the headers of all others.
 
-The headers are what a feed's hashes are made of, so a partial copy is verified like a whole one,
-and can be filled later. What belongs to no run, model or trace comes in any case: it is small.
+A feed's hashes are made of headers, so a partial copy is verified like a whole copy, and can be
+filled later. Events that belong to no run, model or trace always come: they are small.
 """
 
 from pathlib import Path
@@ -17,14 +17,14 @@ from eventtrack.log.checked import UNREADABLE, decode_checked
 from eventtrack.store.replication import Replication
 from eventtrack.views.records import Record
 
-# How many experiments may have been born under one name before the one that is meant.
+# The most experiments that may have been born under one name before the chosen experiment.
 _BIRTHS_MAX = 16
-# How many envelopes of a stream are searched for the experiment that it belongs to.
+# The number of envelopes searched for the experiment that a stream belongs to.
 _BEGINNING = 64
 
 
 class Selection(Record):
-    """Experiments, by name or id, and runs, by id, that are wanted; without any, all are."""
+    """The wanted experiments, by name or id, and runs, by id; an empty selection wants all."""
 
     experiments: list[str] = msgspec.field(default_factory=list)
     runs: list[str] = msgspec.field(default_factory=list)
@@ -34,7 +34,7 @@ class Selection(Record):
 
 
 def leaves_out(store: Replication) -> bool:
-    """Whether a store itself chose to be a part, by what it last pulled from some remote."""
+    """Whether a store is a partial copy by choice: its last pull from a remote had a selection."""
     return any(map(_noted, sorted(store.folder.glob("*.wanted"))))
 
 
@@ -49,10 +49,10 @@ def _noted(note: Path) -> Selection:
 
 
 class Chooser:
-    """Decides of each envelope whether its payload is wanted; callable with it.
+    """Decides for each envelope whether its payload is wanted; callable with the envelope.
 
-    A stream belongs to the experiment that the first event says which names one. Nothing is known
-    of one whose beginning came from elsewhere and was left out: that it was is seen in the log.
+    The first event of a stream that names an experiment decides where the stream belongs. If the
+    beginning of a stream came without payloads, nothing is known about it; the log shows that.
     """
 
     def __init__(self, target: Replication, selection: Selection) -> None:
@@ -72,7 +72,7 @@ class Chooser:
         if known is None:
             known = self._decide(envelope)
             if known is None:
-                # Said of a run that nobody has told us of yet: kept, but asked again.
+                # The run's beginning has not come yet: keep the payload, and decide again later.
                 return True
             self._wanted[stream] = known
         return known or is_redaction(envelope)
@@ -87,7 +87,7 @@ class Chooser:
         return self._from_the_stream(envelope.header.stream) if said is None else said
 
     def _says(self, envelope: Envelope) -> bool | None:
-        """What the envelope's own events say; None when they name no experiment."""
+        """The decision by the envelope's own events; None if they name no experiment."""
         for event in events_of(envelope):
             if getattr(event, "source_run_id", None) in self._runs:
                 return True
@@ -101,7 +101,7 @@ class Chooser:
 
 
 class SendersChooser(Chooser):
-    """Decides for somebody else, who lacks payloads: by what this log holds of each stream."""
+    """Decides for another store, which lacks payloads, by the beginning of each stream here."""
 
     def _from_the_stream(self, stream: str) -> bool | None:
         for envelope in self._target.beginning(stream, _BEGINNING):

@@ -1,4 +1,4 @@
-"""Sync as one calls it: a store, a remote by its name or URL, and which way."""
+"""The calls that sync: a store with a remote, by its name or URL, in one or both directions."""
 
 import contextlib
 import hashlib
@@ -39,9 +39,10 @@ from eventtrack.sync.status import note_failure, note_success
 
 
 class Ways(NamedTuple):
-    """What a sync is to move.
+    """The things that a sync moves.
 
-    `wanted` is whose payloads are pulled: None for the remote's own. `given` is whose are pushed.
+    `wanted` selects the payloads to pull; None uses the selection kept with the remote. `given`
+    selects the payloads to push.
     """
 
     pull: bool = True
@@ -60,18 +61,18 @@ def synchronize(
     ways: Ways = BOTH_WAYS,
     progress: Progress | None = None,
 ) -> SyncReport:
-    """Exchange what either side lacks with a remote, named or by its URL.
+    """Exchange with a remote everything that either side lacks.
 
-    What was exchanged is durable on both sides. May be stopped at any instant and called again; if
-    nothing is missing it moves nothing.
+    Everything exchanged is durable on both sides. The call may be stopped at any instant and
+    repeated; if nothing is missing, it moves nothing.
 
     Args:
-        remote: None for the store's only remote, or the one called `origin`.
+        remote: A name or a URL. None for the store's only remote, or the remote `origin`.
 
     Raises:
         NotFoundError: There is no such remote.
-        RemoteError: The other side failed. What was exchanged before stays.
-        CorruptionError: What came is damaged. Nothing of it was taken.
+        RemoteError: The other side failed. Everything exchanged before stays.
+        CorruptionError: A feed or an artifact came damaged. It was not taken; the others were.
     """
     remotes = Remotes(store.replication)
     address = remotes.resolve(remote)
@@ -79,7 +80,7 @@ def synchronize(
         with contextlib.closing(open_remote(address.url, create=ways.push)) as other:
             return exchange(store, other, remotes, address, ways, progress)
     except EventtrackError as error:
-        if not isinstance(error, UsageError):  # a mistyped address is no remote that fails
+        if not isinstance(error, UsageError):  # a mistyped address is no failing remote
             note_failure(remotes, address, error)
         raise
 
@@ -94,7 +95,7 @@ def exchange(
     *,
     next_in_s: float | None = None,
 ) -> SyncReport:
-    """One round with a remote that is open; `next_in_s` says when there is to be another."""
+    """Do one round with an open remote; the next round is due in `next_in_s` seconds."""
     report = SyncReport()
     here = store.replication
     theirs = other.heads()
@@ -103,7 +104,7 @@ def exchange(
         try:
             _pull(here, other, theirs, remotes, address, ways, report, progress)
         except CorruptionError as error:
-            damage = error  # of some feed: that is no reason to keep what is here to ourselves
+            damage = error  # concerns some feed: the rest of the round goes on
         if ways.artifacts:
             file = remotes.ledger(address, "pulled")
             pull_artifacts(here, other, file, report.pulled, progress)
@@ -111,17 +112,17 @@ def exchange(
         given = _push(here, other, theirs, remotes, address, ways, report, progress)
         theirs = [*theirs, *(FeedHead(replica, size, b"") for replica, size in given.items())]
         if isinstance(other, SegmentRemote):
-            # What only keeps bytes does not obey redactions by itself.
+            # A place that only keeps bytes does not obey redactions by itself.
             replace_segments(other, here.log, here.heads())
     report.clocks = wrong_clocks(here.log, here.heads(), here.now_ms())
-    if isinstance(other, HttpRemote) and (told := other.clock_told(here.now_ms())):
-        report.clocks[here.log.replica.hex()] = told
+    if isinstance(other, HttpRemote) and (warning := other.clock_told(here.now_ms())):
+        report.clocks[here.log.replica.hex()] = warning
     if damage is None:
         note_success(remotes, address, report, theirs, next_in_s=next_in_s)
     if report.forks:
         remotes.note_forks(report.forks)
         if here.log.replica.hex() in report.forks:
-            # Nobody takes any more of this copy's feed, so what comes next goes into another.
+            # Another copy writes to the same feed, so this copy's next events go into a new feed.
             here.receive(lambda transaction: transaction.renew_replica())
     if damage is not None:
         raise damage
@@ -138,7 +139,7 @@ def _push(
     report: SyncReport,
     progress: Progress | None,
 ) -> dict[bytes, int]:
-    """Push what is given. What it left out before is only given again if other things are now."""
+    """Push the selection `given`. Payloads left out before go again only if it has changed."""
     drops, kind = None, "pushed"
     note, said = remotes.ledger(address, "given"), msgspec.json.encode(ways.given)
     if ways.given:
@@ -156,11 +157,11 @@ def _push(
         def drops(envelope: Envelope) -> bool:
             return not keeps(envelope)
 
-    # Files go before the events that name them: whoever has the event can have the file.
+    # Files go before the events that name them: a store that has the event can get the file.
     if ways.artifacts:
         file = remotes.ledger(address, kind)
         if not theirs:
-            file.unlink(missing_ok=True)  # an empty place, perhaps where another one was
+            file.unlink(missing_ok=True)  # an empty place; the notes may be about an earlier one
         push_artifacts(here, other, file, report.pushed, progress, drops=drops)
     given = push(here, other, theirs, report, progress, drops=drops)
     if ways.given or note.exists():
@@ -178,7 +179,7 @@ def _pull(
     report: SyncReport,
     progress: Progress | None,
 ) -> None:
-    """Pull what is wanted; what was left out before is asked for again if other things were."""
+    """Pull the wanted selection. Ask again for payloads left out before if it has changed."""
     wanted = address.wanted if ways.wanted is None else ways.wanted
     note, said = remotes.ledger(address, "wanted"), encode_checked(wanted)
     if not wanted:
@@ -196,9 +197,9 @@ def _pull(
 def clone(
     url: str, folder: Path, ways: Ways = BOTH_WAYS, progress: Progress | None = None
 ) -> tuple[Store, SyncReport]:
-    """A new store in a folder with everything that a remote holds, which becomes its `origin`.
+    """Make a new store with everything that a remote holds; the remote becomes its `origin`.
 
-    The new store writes a feed of its own. If this is stopped, `synchronize` goes on with it.
+    The new store writes a feed of its own. If this call is stopped, `synchronize` continues it.
 
     Raises:
         AlreadyExistsError: There is a store in that folder.

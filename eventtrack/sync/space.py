@@ -1,7 +1,7 @@
-"""The port behind which a place that only keeps bytes lies: a folder, a bucket (docs/wire.md, 4).
+"""The port for a place that only keeps bytes: a folder, a bucket (docs/wire.md, section 4).
 
-Objects have names of parts with slashes between them, and are whole when they have them. What
-feeds and artifacts are, `segments` knows.
+A name has parts with slashes between them; an object that has its name is whole. `segments` knows
+which objects make feeds and artifacts.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -10,14 +10,14 @@ from typing import NamedTuple, Protocol
 from eventtrack.errors import ChecksumError, RemoteError
 from eventtrack.limits import FRAME_BYTES_MAX
 
-# Of an object that is read whole. Segments are blocks, and artifacts are streamed.
+# The largest object that is read whole. Segments are blocks, and artifacts are streamed.
 OBJECT_BYTES_MAX = FRAME_BYTES_MAX
-# Of one listing, which is held in memory: some hundred MiB.
+# The most entries in one listing, which is held in memory: some hundred MiB.
 LISTED_MAX = 2_000_000
 
 
 class Entry(NamedTuple):
-    """An object that is there: its name and how many bytes it has."""
+    """An object in a space: its name and its size in bytes."""
 
     name: str
     size: int
@@ -32,15 +32,15 @@ class Space(Protocol):
 
     @property
     def place(self) -> str:
-        """Where it is, for messages: a path or a URL."""
+        """The address of the space, for messages: a path or a URL."""
         ...
 
     def make(self) -> None:
-        """Make it where there is nothing yet; nothing happens where there is."""
+        """Make the space, unless it is there."""
         ...
 
     def roots(self) -> set[str]:
-        """The first parts of all names; none where there is no such place yet."""
+        """The first parts of all names; empty if the space is not there yet."""
         ...
 
     def list(self, folder: str) -> list[Entry]:
@@ -54,8 +54,8 @@ class Space(Protocol):
         """An object's bytes, or the first `limit` of them.
 
         Raises:
-            NotFoundError: There is none of that name, or no longer.
-            ChecksumError: It is longer than `OBJECT_BYTES_MAX`, or nothing with bytes in it.
+            NotFoundError: There is no object of that name, or no longer.
+            ChecksumError: The object is longer than `OBJECT_BYTES_MAX`, or is no regular file.
         """
         ...
 
@@ -64,34 +64,35 @@ class Space(Protocol):
         ...
 
     def replace(self, name: str, data: bytes) -> None:
-        """Make an object, or put it in the place of the one that is there, at once."""
+        """Make an object, or replace the object of that name, in one step."""
         ...
 
     def delete(self, names: Sequence[str]) -> None:
-        """Delete objects; one that is gone already is as good."""
+        """Delete objects; an object that is gone already is no error."""
         ...
 
     def present(self, names: Sequence[str]) -> set[str]:
-        """Those of the names that objects have."""
+        """The names among `names` that objects have."""
         ...
 
     def stream(self, name: str) -> Iterator[bytes]:
         """An object's bytes in pieces, in bounded memory.
 
         Raises:
-            NotFoundError: There is none of that name.
+            NotFoundError: There is no object of that name.
         """
         ...
 
     def upload(self, name: str, chunks: Iterable[bytes]) -> None:
-        """Make an object of pieces, in bounded memory; one that is there may be left or replaced.
+        """Make an object of pieces, in bounded memory.
 
-        If `chunks` raises, so does this, and there is no object.
+        An object of that name may be left or replaced. If `chunks` raises, so does this, and no new
+        object is made.
         """
         ...
 
     def close(self) -> None:
-        """Sweep up after processes that died, and let go of it."""
+        """Sweep up after processes that died, and close the space."""
         ...
 
 
@@ -99,24 +100,24 @@ def bounded(entries: Iterable[Entry], place: str) -> list[Entry]:
     """A listing in memory.
 
     Raises:
-        RemoteError: It has more than `LISTED_MAX` entries.
+        RemoteError: The listing has more than `LISTED_MAX` entries.
     """
-    found = []
+    listing = []
     for entry in entries:
-        found.append(entry)
-        if len(found) > LISTED_MAX:
+        listing.append(entry)
+        if len(listing) > LISTED_MAX:
             raise RemoteError(
                 f"{place} holds more than {LISTED_MAX:,} objects",
                 hint="is this the address of a remote? `eventtrack push` makes a new one elsewhere",
             )
-    return found
+    return listing
 
 
 def refuse_long(size: int, name: str) -> None:
-    """Refuse an object that is longer than any that is read whole.
+    """Refuse an object that is too long to be read whole.
 
     Raises:
-        ChecksumError: It is.
+        ChecksumError: The object has more than `OBJECT_BYTES_MAX` bytes.
     """
     if size > OBJECT_BYTES_MAX:
         raise ChecksumError(

@@ -24,27 +24,28 @@ from eventtrack.sync.pipes import PipeSink, PipeSource
 from eventtrack.sync.protocol import FeedHead
 from eventtrack.sync.selection import Selection
 
-# Which command reaches another machine, as GIT_SSH_COMMAND does for git: words as for a shell.
+# The command that reaches another machine, in words as for a shell: like GIT_SSH_COMMAND of git.
 COMMAND_VARIABLE = "EVENTTRACK_SSH_COMMAND"
-# What a login shell may say before our own greeting.
+# The most bytes that a login shell may print before our own greeting.
 _GREETING_BYTES_MAX = 64 * 2**10
 _CLOSE_TIMEOUT_S = 10.0
 _BUFFER_BYTES = 2**18
-# Somebody may have to type a password first, and who obeys a redaction folds the views anew.
+# Long: a user may have to type a password first, and a redaction makes the other side fold its
+# views anew.
 SILENCE_S = 300.0
-# A name, an IPv4 or an IPv6 address. Never a word that ssh would take for an option.
+# A name, an IPv4 or an IPv6 address; never a word that ssh would take for an option.
 _HOST = re.compile(r"[A-Za-z0-9_:][A-Za-z0-9_.:%-]*")
 _USER = re.compile(r"[^-\s@\0-\x1f\x7f][^\s@\0-\x1f\x7f]*")
 
 
 def open_ssh(url: str, create: bool) -> "PipeRemote":
-    """The store at `ssh://[USER@]HOST[:PORT]/PATH`, by `eventtrack sync --stdio` over there.
+    """The store at `ssh://[USER@]HOST[:PORT]/PATH`, through `eventtrack sync --stdio` there.
 
     `/~/PATH` is below the home folder. `?program=PATH` names an eventtrack that is not on the PATH.
 
     Raises:
         InvalidValueError: The URL cannot be read.
-        RemoteUnavailableError: Nobody answers there, or something else does.
+        RemoteUnavailableError: Nobody answers there, or no eventtrack does.
     """
     return PipeRemote(ssh_command(url), url, create=create)
 
@@ -69,7 +70,7 @@ def ssh_command(url: str) -> list[str]:
     words = _chosen_command()
     if port is not None:
         words += ["-p", str(port)]
-    # As one word: a folder that is called `--help` is no option either.
+    # `--store=` and the folder are one word, so a folder called `--help` is no option.
     there = shlex.join([program, f"--store={path.removeprefix('/~/')}", "sync", "--stdio"])
     return [*words, "--", f"{user}@{host}" if user else host, there]
 
@@ -89,9 +90,9 @@ class PipeRemote:
     """A `Remote` that is another process, which answers on its standard output.
 
     Args:
-        command: Starts it; its standard error is this process's own.
-        name: What errors call it.
-        silence_s: How long an answer may take to begin; see `rest/patience.py`.
+        command: Starts the process; its standard error is this process's own.
+        name: The name of the remote in errors.
+        silence_s: The longest time until an answer begins; see `rest/patience.py`.
     """
 
     def __init__(
@@ -126,21 +127,21 @@ class PipeRemote:
             raise
 
     def choose(self, wanted: Selection) -> None:
-        """Ask for the payloads of a selection only; one that is too old for it sends all."""
+        """Ask only for the payloads of a selection; a peer too old for selections sends all."""
         with contextlib.suppress(RemoteError):
             self._ask(frames.CHOOSE, frames.encode(wanted), frames.DONE)
 
     def heads(self) -> list[FeedHead]:
-        """Every feed that it holds."""
+        """Every feed of the remote."""
         return frames.decode_heads(self._ask(frames.HEADS, b"", frames.HEADS))
 
     def known(self, heads: Sequence[FeedHead]) -> list[FeedHead]:
-        """Those of the heads that stand for what it holds."""
+        """The heads among `heads` that stand for envelopes of the remote."""
         body = self._ask(frames.KNOWN, frames.encode_heads(heads), frames.KNOWN)
         return frames.decode_heads(body)
 
     def read(self, have: Sequence[FeedHead]) -> Iterator[Block]:
-        """What it holds beyond `have`, in the order in which it arrived there."""
+        """The remote's blocks beyond `have`, in the order of their arrival there."""
         self._send(frames.READ, frames.encode_heads(have))
         while True:
             kind, body = self._receive()
@@ -151,21 +152,21 @@ class PipeRemote:
             yield Block.decode(body)
 
     def append(self, block: Block) -> None:
-        """Send a block; what is wrong with it is told by `flush`."""
+        """Send a block; `flush` raises the error of a bad block."""
         with self._connected():
             frames.write_frame(self._sink, frames.APPEND, block.data)
 
     def flush(self) -> None:
-        """Wait until what was sent is durable there."""
+        """Wait until all sent blocks are durable there."""
         self._ask(frames.FLUSH, b"", frames.DONE)
 
     def present_blobs(self, digests: Sequence[bytes]) -> set[bytes]:
-        """Those of the artifacts that it holds."""
+        """The artifacts among `digests` that the remote holds."""
         body = self._ask(frames.PRESENT, frames.encode(list(digests)), frames.PRESENT)
         return set(frames.decode(body, list[bytes]))
 
     def get_blob(self, digest: bytes) -> Iterator[bytes]:
-        """An artifact's bytes; the next message waits until all of them were read."""
+        """An artifact's bytes; read all of them before the next call."""
         self._send(frames.GET, digest)
         while True:
             kind, body = self._receive()
@@ -183,7 +184,7 @@ class PipeRemote:
         self._expect(frames.DONE)
 
     def close(self) -> None:
-        """End the other process: it goes when nobody writes to it any more."""
+        """End the other process: it ends when its input is closed."""
         self._taking.silence_s = self._close_timeout_s
         with contextlib.suppress(OSError):
             self._sink.close()
@@ -195,7 +196,7 @@ class PipeRemote:
         self._source.close()
 
     def _greet(self) -> None:
-        """Skip what the login shell says."""
+        """Skip the output of the login shell."""
         said = b""
         while not said.endswith(GREETING):
             with self._connected():

@@ -1,7 +1,7 @@
-"""How the exchanges with each remote went: the last success, what fails now, what it has.
+"""The state of each remote: the last success, the current failure, the feeds that it has.
 
-Notes for people, a small file for each remote: no exchange depends on one. So they are written
-without a sync of the disk, and of two processes that exchange with one remote the later one's stay.
+These are notes for people, a small file for each remote; no exchange depends on them. So they are
+written without a sync of the disk, and the last of several processes to write wins.
 """
 
 import contextlib
@@ -19,16 +19,17 @@ from eventtrack.views.conflicts import Conflict
 from eventtrack.views.records import Record
 
 _KIND = "status"
-# A follower exchanges once a second; where nothing happens, that is written down this often.
+# A follower exchanges once a second; rounds without changes are noted only this often.
 _QUIET_MS = 5_000
 
 
 class RemoteStatus(Record):
-    """What is known of one remote. Times are in milliseconds since 1970, by this machine's clock.
+    """The state of one remote. Times are in milliseconds since 1970, by this machine's clock.
 
-    `error` and `hint` say what fails now, since `failing_since_ms`, in `failures` tries. `next_ms`
-    is when somebody who follows the remote tries again. `pulled` and `pushed` are sums over all
-    exchanges. `feeds` is how much it said, or was given, of each feed, by replica in hex.
+    `error` and `hint` describe the current failure, which began at `failing_since_ms` and took
+    `failures` tries. `next_ms` is the time of the next try by a process that follows the remote.
+    `pulled` and `pushed` are sums over all exchanges. `feeds` is the size of each feed that the
+    remote said it has, or was given, by replica in hex.
     """
 
     url: str
@@ -45,7 +46,7 @@ class RemoteStatus(Record):
 
 
 def status_of(remotes: Remotes, address: RemoteAddress) -> RemoteStatus | None:
-    """What is known of a remote; None for one that was never tried."""
+    """The state of a remote; None if it was never tried."""
     try:
         data = remotes.ledger(address, _KIND).read_bytes()
         return msgspec.json.decode(data, type=RemoteStatus)
@@ -54,7 +55,7 @@ def status_of(remotes: Remotes, address: RemoteAddress) -> RemoteStatus | None:
 
 
 def all_statuses(remotes: Remotes) -> list[tuple[RemoteAddress, RemoteStatus | None]]:
-    """Every remote that has a name, and every other place that was ever tried."""
+    """Every remote that has a name, and every other address that was ever tried."""
     named = [(address, status_of(remotes, address)) for address in remotes.list()]
     known = {without_secrets(address.url) for address, _ in named}
     others = []
@@ -63,7 +64,7 @@ def all_statuses(remotes: Remotes) -> list[tuple[RemoteAddress, RemoteStatus | N
             status = msgspec.json.decode(file.read_bytes(), type=RemoteStatus)
             if status.url not in known:
                 others.append((RemoteAddress(name="", url=status.url), status))
-    return named + sorted(others, key=lambda one: one[1].url)
+    return named + sorted(others, key=lambda pair: pair[1].url)
 
 
 def note_success(
@@ -74,10 +75,10 @@ def note_success(
     *,
     next_in_s: float | None = None,
 ) -> None:
-    """Note an exchange that came to its end; `feeds` is what the remote holds now."""
+    """Note an exchange that succeeded; `feeds` are the heads of the remote now."""
     now, known = remotes.now_ms(), status_of(remotes, address)
     sizes: dict[str, int] = {}
-    for head in feeds:  # several of one replica, where two copies wrote under its id
+    for head in feeds:  # a replica has several heads if two copies wrote under its id
         sizes[head.replica.hex()] = max(head.size, sizes.get(head.replica.hex(), 0))
     if (
         known is not None
@@ -108,7 +109,7 @@ def note_failure(
     *,
     next_in_s: float | None = None,
 ) -> None:
-    """Note an exchange that failed; what it had moved by then is in no sum."""
+    """Note an exchange that failed. The sums leave out what it had moved by then."""
     now = remotes.now_ms()
     status = status_of(remotes, address) or RemoteStatus(
         url=without_secrets(address.url), tried_ms=now
@@ -122,14 +123,15 @@ def note_failure(
 
 
 def all_conflicts(store: Store) -> list[Conflict]:
-    """What `Store.conflicts` finds, and the feeds that two copies of a store wrote to."""
+    """The conflicts of `Store.conflicts`, and the feeds that two copies of a store wrote to."""
     return store.conflicts() + _forks(store)
 
 
 def forks_told(store: Store) -> dict[str, str]:
-    """What there is to say of each feed, by replica in hex, that two copies wrote to."""
+    """The message about each feed that two copies wrote to, by replica in hex."""
     return {
-        one.subject.removeprefix("feed/"): "; ".join([one.kept, *one.lost]) for one in _forks(store)
+        conflict.subject.removeprefix("feed/"): "; ".join([conflict.kept, *conflict.lost])
+        for conflict in _forks(store)
     }
 
 
@@ -165,5 +167,5 @@ def _told_end(store: Store, end: ForkEnd) -> str:
 def _write(remotes: Remotes, address: RemoteAddress, status: RemoteStatus) -> None:
     with contextlib.suppress(
         OSError, StoreError
-    ):  # a full disk, say: no reason for an exchange to fail
+    ):  # a full disk, for example, is no reason for an exchange to fail
         remotes.note(remotes.ledger(address, _KIND), status)

@@ -33,7 +33,6 @@ UNREVISED: frozenset[str] = frozenset(
         "rescue",
         "rest",
         "store",
-        "sync",
     }
 )
 
