@@ -1,4 +1,4 @@
-"""For the day on which a disk lies: what survived is taken out of a damaged store."""
+"""Backup of a store, and salvage: a new store from everything that survived in a damaged one."""
 
 from eventtrack.rescue.backup import BackupReport, back_up
 from eventtrack.rescue.report import Gap, Loss, SalvageReport

@@ -1,4 +1,4 @@
-"""Backups: a folder with all that a live store holds, and again only with what is new."""
+"""Backups: a folder with everything that a live store holds. Later backups copy only new data."""
 
 from pathlib import Path
 
@@ -18,10 +18,11 @@ _PUSH = Ways(pull=False)
 
 
 class BackupReport(Record):
-    """What a backup holds now, and what of it was new.
+    """The contents of a backup, and the new part of it.
 
-    `heads` are the sizes of all feeds, by replica in hex, that it held when it began: all of them
-    are in it. `envelopes`, `artifacts` and `bytes` are what this call copied.
+    `heads` are the sizes of all feeds of the store when the backup began, by replica in hex; the
+    backup holds all of these envelopes. `envelopes`, `artifacts` and `bytes` count the new part,
+    copied by this call.
     """
 
     made_ms: int
@@ -33,20 +34,21 @@ class BackupReport(Record):
 
 
 def back_up(store: Store, folder: Path, progress: Progress | None = None) -> BackupReport:
-    """Copy what a store holds and a backup in `folder` lacks; others may write meanwhile.
+    """Copy everything that a store holds and the backup in `folder` lacks.
 
-    Everything that is in the log when this begins, and all of this process, is in the backup,
-    durably, when it returns. (Points reach the log within a fraction of a second.) The folder is a
-    remote that keeps bytes: what is in it is never changed, and a call that was stopped leaves what
-    was there before, and some of what is new. Only the file `BACKUP.json`, written last, says that
-    a backup is whole, and as of when.
+    Others may write meanwhile. On return, the backup durably holds everything that was in the log
+    at the start, and everything that this process logged before the call. (Points of other
+    processes reach the log within a fraction of a second.) The folder is a remote that keeps
+    bytes: nothing in it is ever changed. A call that is stopped leaves the earlier contents and
+    some of the new. Only the file `BACKUP.json`, written last, says that a backup is whole, and
+    as of when.
 
-    The names of remotes and the hashes of tokens come along; private keys do not.
+    The names of remotes and the hashes of tokens are copied too; private keys are not.
 
     Raises:
         InvalidValueError: The folder is the store, lies in it, or is another store.
-        DiskFullError: The backup is as it was, with some of what is new.
-        CorruptionError: The store is damaged: what is whole of it was copied.
+        DiskFullError: The backup is as it was, with a part of the new data.
+        CorruptionError: The store is damaged: its whole parts were copied.
     """
     folder = folder.expanduser().absolute()
     target, own = folder.resolve(), store.path.resolve()
@@ -55,7 +57,7 @@ def back_up(store: Store, folder: Path, progress: Progress | None = None) -> Bac
             f"cannot keep a backup in {folder}: it is a store's own folder",
             hint="name a folder on another disk, for example /mnt/backup/runs",
         )
-    store.catch_up()  # takes in what processes left that have died
+    store.catch_up()  # takes in the journals of processes that have died
     heads = {feed.hex(): head.size for feed, head in store.replication.heads().items()}
     made_ms = store.replication.now_ms()
     try:

@@ -1,4 +1,4 @@
-"""What a store has beside its log: artifacts, and the small files that are not made of events."""
+"""Salvage of a store's files beside its log: artifacts, and small files not made of events."""
 
 import os
 import re
@@ -21,7 +21,7 @@ _SMALL_BYTES_MAX = 16 * 2**20
 
 
 def take_blobs(old: Path, store: Store, report: SalvageReport) -> None:
-    """Copy the artifacts whose bytes have the hash that they are named by."""
+    """Copy the artifacts whose bytes have the hash in their names."""
     blobs = store.replication.blobs
     for path in _blob_files(old / files.BLOBS):
         digest = bytes.fromhex(path.name)
@@ -36,11 +36,11 @@ def take_blobs(old: Path, store: Store, report: SalvageReport) -> None:
 
 
 def take_files(old: Path, store: Store, report: SalvageReport) -> list[str]:
-    """Copy the names of remotes, the tokens and the folders that were given to experiments.
+    """Copy the names of remotes, the tokens and the locations that were given to experiments.
 
     Returns the URLs of the remotes.
 
-    Private keys stay behind: they sign feeds that the new store does not go on with.
+    Private keys stay behind: they sign feeds that the new store does not continue.
     """
     urls = []
     remotes = Remotes(store.replication)
@@ -65,7 +65,7 @@ def take_files(old: Path, store: Store, report: SalvageReport) -> list[str]:
 
 
 def _take_locations(old: Path, store: Store, report: SalvageReport) -> None:
-    """Copy the notes of folders outside of the store: it still lies beside them."""
+    """Copy the notes of folders outside of the store; those folders are still in their places."""
     for path in (old / files.LOCATIONS).glob("*"):
         if _DIGEST.fullmatch(path.name):
             try:
@@ -85,7 +85,7 @@ def _read_remotes(old: Path) -> list[RemoteAddress]:
 
 
 def _blob_files(folder: Path) -> Iterator[Path]:
-    """The files that are named as artifacts are, each where an artifact of that name lies."""
+    """The files with the name and the place of an artifact."""
     for path in folder.glob("??/*"):
         if _DIGEST.fullmatch(path.name) and path.parent.name == path.name[:2]:
             yield path

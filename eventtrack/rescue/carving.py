@@ -1,8 +1,8 @@
-"""Envelopes in any bytes, found by how they begin and proved by the hash that they carry.
+"""The search for envelopes in any bytes: by their beginning, proved by the hash that they carry.
 
-An envelope lies in one piece wherever LMDB puts it, also across overflow pages. So no page, no
-tree and no key is needed to find one: a header begins with an array of its fields, the number of
-the format and the 16 bytes of a replica's id; it says how long the payload is and what hash it has.
+LMDB keeps an envelope in one piece, also across overflow pages. So the search needs no page, no
+tree and no key. A header begins with an array of its fields, the number of the format and the 16
+bytes of a replica's id; it also holds the length and the hash of the payload.
 """
 
 import re
@@ -14,19 +14,19 @@ from eventtrack.events.envelope import Envelope
 from eventtrack.limits import FRAME_BYTES_MAX
 from eventtrack.rescue.damaged import WINDOW_BYTES, DamagedFile
 
-# Format 1, and that 16 bytes follow. Before it stands the length of the header, 2 bytes, and how a
-# msgpack array of 11 fields or more begins: one byte, or three.
+# Format 1, and the mark of 16 bytes. Before these stand the length of the header, 2 bytes, and the
+# beginning of a msgpack array of 11 fields or more: one byte, or three.
 _BEGINNING = re.compile(rb"\x01\xc4\x10")
 _SHORT, _LONG = range(0x9B, 0xA0), 0xDC
 _HEADER_BYTES_MAX = 2 + 2**16
-# What looks like an envelope and is none costs a hash of what it claims to be. That much of it is
-# borne for each byte of the file; who plants more gets no more than that looked at.
+# A false beginning costs a hash of the payload that it claims. The total of wasted bytes is bounded
+# by this factor of the file's size; planted beginnings beyond it are not hashed.
 _WASTE_FACTOR = 4
 _WASTE_BYTES_MIN = 64 * 2**20
 
 
 class Piece(NamedTuple):
-    """An envelope in a file, and where. `is_whole` says that its payload has the header's hash."""
+    """An envelope at a place of a file; `is_whole`: its payload has the hash in its header."""
 
     start: int
     envelope: Envelope
@@ -36,7 +36,7 @@ class Piece(NamedTuple):
 def envelopes_in(file: DamagedFile) -> Iterator[Piece]:
     """Every envelope of a file whose header can be read, in order.
 
-    Nothing is looked for inside an envelope that is whole: a payload may hold what looks like one.
+    The search skips the inside of a whole envelope: a payload may look like an envelope.
     """
     stop, waste = 0, _WASTE_FACTOR * file.size + _WASTE_BYTES_MIN
     for begin, window in file.windows(_HEADER_BYTES_MAX):
@@ -58,7 +58,7 @@ def envelopes_in(file: DamagedFile) -> Iterator[Piece]:
 
 
 def _beginnings(window: bytes, width: int) -> Iterator[int]:
-    """Where an envelope may begin in the first `width` bytes of a window."""
+    """The places in the first `width` bytes of a window at which an envelope may begin."""
     for match in _BEGINNING.finditer(window):
         before = match.start()
         is_long = before >= 5 and window[before - 3] == _LONG
@@ -69,12 +69,12 @@ def _beginnings(window: bytes, width: int) -> Iterator[int]:
 
 
 def _bare(header: bytes, size: int) -> Envelope | None:
-    """The envelope whose header these bytes are; None where they are no header."""
+    """The envelope with this header, without payload; None if the bytes are no header."""
     try:
-        found = Envelope(header)
+        envelope = Envelope(header)
     except EventtrackError:
         return None
-    return found if len(header) == size and is_possible(found) else None
+    return envelope if len(header) == size and is_possible(envelope) else None
 
 
 def is_possible(envelope: Envelope) -> bool:
@@ -85,10 +85,10 @@ def is_possible(envelope: Envelope) -> bool:
 
 
 def _whole(bare: Envelope, payload: bytes) -> Envelope | None:
-    """The envelope with its payload; None where that is not the one that was written."""
-    found = Envelope(bare.data + payload)
+    """The envelope with its payload; None if the payload is not as it was written."""
+    envelope = Envelope(bare.data + payload)
     try:
-        found.verify()
+        envelope.verify()
     except EventtrackError:
         return None
-    return found if payload else None
+    return envelope if payload else None

@@ -1,4 +1,4 @@
-"""Files on a disk that lies, read without trusting it: never through a map, never past an error."""
+"""Files on a failing disk, read without trust: no memory map, and no stop at unreadable bytes."""
 
 import os
 import stat
@@ -9,16 +9,16 @@ from typing import Self
 from eventtrack.errors import NotFoundError
 from eventtrack.log.filesystem import translate_os_error
 
-# What a disk that fails gives up on at once: the smallest piece that is read again alone.
+# A failing disk gives up on this many bytes at once: the smallest piece that is read again alone.
 _SECTOR_BYTES = 4096
 WINDOW_BYTES = 8 * 2**20
 
 
 class DamagedFile:
-    """A file that is read by position. Bytes that the disk does not give are zeros.
+    """A file that is read by position. Bytes that the disk cannot read are zeros.
 
-    `unreadable` counts them. Links, pipes and devices are refused: a store has none, and reading
-    one could lead anywhere or never end.
+    `unreadable` counts these bytes. Links, pipes and devices are refused: a store has none, and
+    reading them could lead anywhere or never end.
 
     Raises:
         NotFoundError: There is no regular file of that name.
@@ -60,9 +60,9 @@ class DamagedFile:
         return data.ljust(length, b"\0")
 
     def windows(self, overlap: int) -> Iterator[tuple[int, bytes]]:
-        """The whole file, piece by piece, each with where it begins.
+        """The whole file, piece by piece, each with its start.
 
-        Each piece goes on for `overlap` bytes into the next.
+        Each piece extends `overlap` bytes into the next.
         """
         for start in range(0, self.size, WINDOW_BYTES):
             yield start, self.read(start, WINDOW_BYTES + overlap)

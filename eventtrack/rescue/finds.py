@@ -1,4 +1,4 @@
-"""What was found in a damaged log, in a temporary database: a store may be larger than memory."""
+"""The envelopes of a damaged log, in a temporary database: a store may be larger than memory."""
 
 import sqlite3
 from collections.abc import Iterable, Iterator
@@ -34,11 +34,11 @@ ON CONFLICT (replica, idx, leaf) DO UPDATE SET
 _FIELDS = "id, replica, idx, leaf, place, size, header, stream, events, whole, live, bare"
 
 
-class Found(msgspec.Struct, frozen=True):
-    """One envelope: where it is, and what is known of it.
+class Find(msgspec.Struct, frozen=True):
+    """One envelope of a damaged file: its place, and the facts known about it.
 
-    `is_live`: it stands on a page of the log's newest state. `is_bare`: it was there without its
-    payload before anything was damaged. `header` is set where it had to be repaired.
+    `is_live`: it stands on a page of the log's newest state. `is_bare`: it had no payload before
+    anything was damaged. `header` is set if the header had to be repaired.
     """
 
     id: int
@@ -56,10 +56,10 @@ class Found(msgspec.Struct, frozen=True):
 
 
 class Finds:
-    """Envelopes that were found in a file, by name. Used by one thread.
+    """The envelopes of a file, by name. Used by one thread.
 
     Args:
-        folder: Where the temporary database is made.
+        folder: The folder of the temporary database.
     """
 
     def __init__(self, folder: Path, file: DamagedFile) -> None:
@@ -71,7 +71,7 @@ class Finds:
         )
 
     def close(self) -> None:
-        """Let go of the database; its folder can be deleted."""
+        """Close the database; its folder can be deleted."""
         self._database.close()
 
     def add(
@@ -98,11 +98,11 @@ class Finds:
         )
 
     def replicas(self) -> list[bytes]:
-        """All whose envelopes were found."""
+        """The replicas of all envelopes."""
         return [row[0] for row in self._database.execute("SELECT DISTINCT replica FROM found")]
 
     def size(self, replica: bytes) -> int:
-        """One more than the greatest index of a whole envelope of a replica; 0 where none is."""
+        """One more than the greatest index of a replica's whole envelopes; 0 without any."""
         query = "SELECT max(idx) + 1 FROM found WHERE replica = ? AND whole = 1"
         [(size,)] = self._database.execute(query, (replica,))
         return size or 0
@@ -113,33 +113,33 @@ class Finds:
         for (index,) in self._database.execute(f"{query} ORDER BY idx", (replica, start)):
             yield index
 
-    def by_index(self, replica: bytes, start: int) -> Iterator[tuple[int, list[Found]]]:
-        """The envelopes of a replica from an index on: all that bear one index together."""
+    def by_index(self, replica: bytes, start: int) -> Iterator[tuple[int, list[Find]]]:
+        """The envelopes of a replica from an index on, in groups of equal index."""
         rows = self._select("replica = ? AND idx >= ? ORDER BY idx", replica, start)
         for index, group in groupby(rows, key=attrgetter("index")):
             yield index, list(group)
 
-    def has_double(self, found: Found) -> bool:
-        """Whether an envelope with the same payload was found under another name.
+    def has_double(self, find: Find) -> bool:
+        """Whether the file holds an envelope with the same payload under another name.
 
-        One of the two has a damaged header: a payload begins with random bytes.
+        If so, one of the two headers is damaged: payloads begin with random bytes.
         """
         query = (
             "SELECT count(*) FROM found JOIN found AS other USING (payload)"
             " WHERE found.id = ? AND other.id <> found.id"
         )
-        [(count,)] = self._database.execute(query, (found.id,))
+        [(count,)] = self._database.execute(query, (find.id,))
         return bool(count)
 
-    def of_id(self, number: int) -> Found:
-        """The envelope of an id that `Found` named."""
-        [found] = self._select("id = ?", number)
-        return found
+    def of_id(self, number: int) -> Find:
+        """The envelope with the id of a `Find`."""
+        [find] = self._select("id = ?", number)
+        return find
 
-    def repair(self, found: Found, header: bytes) -> None:
-        """Give an envelope the header that it was written with."""
+    def repair(self, find: Find, header: bytes) -> None:
+        """Give an envelope back its original header."""
         self.repaired += 1
-        payload_at = found.place + len(self.envelope(found).without_payload)
+        payload_at = find.place + len(self.envelope(find).without_payload)
         bare = Envelope(len(header).to_bytes(2, "big") + header)
         whole = Envelope(bare.data + self._file.read(payload_at, bare.header.payload_length))
         try:
@@ -148,7 +148,7 @@ class Finds:
         except ChecksumError:
             is_whole = False
         self._database.execute(
-            "DELETE FROM found WHERE leaf = ? AND id <> ?", (bare.leaf_hash, found.id)
+            "DELETE FROM found WHERE leaf = ? AND id <> ?", (bare.leaf_hash, find.id)
         )
         named, size = bare.header, len((whole if is_whole else bare).data)
         self._database.execute(
@@ -162,29 +162,29 @@ class Finds:
                 named.stream,
                 size,
                 is_whole,
-                found.id,
+                find.id,
             ),
         )
 
     def take(self, ids: Iterable[int]) -> None:
-        """Mark envelopes as those that their feeds are made of."""
+        """Mark envelopes as parts of their feeds."""
         self._database.executemany(
             "UPDATE found SET taken = 1 WHERE id = ?", ((number,) for number in ids)
         )
 
-    def taken(self) -> Iterator[Found]:
-        """What was marked and is not yet in the new store, in the order of its recording."""
+    def taken(self) -> Iterator[Find]:
+        """The marked envelopes that are not yet in the new store, in the order of recording."""
         return self._select("taken = 1 ORDER BY recorded, replica, idx")
 
     def settle(self) -> None:
-        """Note that what was marked is in the new store."""
+        """Note that all marked envelopes are in the new store."""
         self._database.execute("UPDATE found SET taken = 2 WHERE taken = 1")
 
-    def left(self) -> Iterator[Found]:
-        """Whole envelopes that are no part of a feed, without doubles, as they were recorded.
+    def left(self) -> Iterator[Find]:
+        """Whole envelopes that are no part of a feed, without doubles, in the order of recording.
 
         A damaged header may make one envelope look like two. The payload tells: it begins with
-        random bytes, so no two are equal.
+        random bytes, so two envelopes never have the same payload.
         """
         return self._select(
             "whole = 1 AND NOT EXISTS (SELECT 1 FROM found AS other WHERE"
@@ -193,20 +193,20 @@ class Finds:
             " AND taken = 0 ORDER BY recorded, replica, idx"
         )
 
-    def broken(self) -> Iterator[Found]:
-        """Envelopes whose payload is damaged: the header says what is gone."""
+    def broken(self) -> Iterator[Find]:
+        """Envelopes with damaged payloads: their headers tell which events are gone."""
         return self._select("whole = 0 AND bare = 0 ORDER BY replica, idx")
 
-    def envelope(self, found: Found) -> Envelope:
-        """The envelope, read again; without its payload where that did not survive."""
-        data = self._file.read(found.place, found.size)
-        if found.header is not None:
-            # The damaged header is as long as the one that was written.
-            start = 2 + len(found.header)
-            data = len(found.header).to_bytes(2, "big") + found.header + data[start:]
+    def envelope(self, find: Find) -> Envelope:
+        """The envelope, read again; without its payload if that did not survive."""
+        data = self._file.read(find.place, find.size)
+        if find.header is not None:
+            # The damaged header is as long as the original.
+            start = 2 + len(find.header)
+            data = len(find.header).to_bytes(2, "big") + find.header + data[start:]
         return Envelope(data)
 
-    def _select(self, where: str, *values: object) -> Iterator[Found]:
+    def _select(self, where: str, *values: object) -> Iterator[Find]:
         query = f"SELECT {_FIELDS} FROM found WHERE {where}"  # noqa: S608 - none of it is a value
         for row in self._database.execute(query, values):
-            yield Found(*row)
+            yield Find(*row)

@@ -1,4 +1,4 @@
-"""The journals of a damaged store: points that had returned and may be nowhere else."""
+"""Salvage of journals: they may hold points that were acknowledged and are nowhere else."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -16,15 +16,15 @@ from eventtrack.rescue.damaged import DamagedFile
 from eventtrack.rescue.report import SalvageReport
 from eventtrack.store import Store
 
-# A journal holds at most this much; more in a file of that name is not a journal's.
+# The largest journal; bytes beyond this in a file of that name belong to no journal.
 _JOURNAL_BYTES_MAX = 256 * 2**20
 _PAGE = 1024
 
 
 def take_journals(folder: Path, store: Store, report: SalvageReport) -> None:
-    """Append the frames of all journals in a folder that no envelope of their session holds.
+    """Append the journals' frames that no envelope of their session holds.
 
-    The files that were set aside as damaged are read too, up to the damage and behind it.
+    Files that were set aside as damaged are read too, up to the damage and behind it.
     """
     for path in sorted([*folder.glob("*" + SUFFIX), *folder.glob("*.damaged")]):
         try:
@@ -41,29 +41,29 @@ def take_journals(folder: Path, store: Store, report: SalvageReport) -> None:
             report.note(f"journal {path.name}: {damage}")
         if frames:
             _, _, session = PREAMBLE.unpack_from(data)
-            said = session_in(frames)  # under a checksum, which the beginning is not
+            said = session_in(frames)  # protected by a checksum, unlike the journal's beginning
             report.journal_events += _append(store, frames, said or session)
 
 
 def _frames(data: bytes) -> tuple[list[Frame], str]:
-    """The whole frames of a journal whose slots are defined in it, and what is wrong with it."""
+    """The whole frames of a journal whose slots are defined in it, and its damage ("": none)."""
     if len(data) < PREAMBLE.size:
         return [], "it is shorter than a journal's beginning"
-    found = scan(data, PREAMBLE.size, len(data), old=data.startswith(OLD_MAGIC))
+    journal = scan(data, PREAMBLE.size, len(data), old=data.startswith(OLD_MAGIC))
     try:
-        slots = SlotLookup(found.frames)
+        slots = SlotLookup(journal.frames)
     except (msgspec.DecodeError, UnicodeDecodeError):
         return [], "what its frames are for cannot be read"
-    known = [frame for frame in found.frames if frame[0] and frame[0] in slots]
-    definitions = [frame for frame in found.frames if not frame[0]]
-    return [*definitions, *known], found.damage
+    known = [frame for frame in journal.frames if frame[0] and frame[0] in slots]
+    definitions = [frame for frame in journal.frames if not frame[0]]
+    return [*definitions, *known], journal.damage
 
 
 def _append(store: Store, frames: list[Frame], session: bytes) -> int:
     slots = SlotLookup(frames)
     streams = {slots(number).stream for number, _ in frames if number}
-    # The log of the damaged store counted which frames it had moved. That count may be gone or the
-    # moved ones may be, so what counts is which bodies the session's envelopes hold.
+    # The damaged store's log counted the frames that it had moved out of the journal. The count, or
+    # the moved frames, may be gone. So the bodies in the session's envelopes decide.
     there, erased = _recorded(store, session, streams)
     missing: list[Frame] = []
     for number, body in (frame for frame in frames if frame[0]):
@@ -89,9 +89,9 @@ def _appender(
 def _recorded(
     store: Store, session: bytes, streams: set[str]
 ) -> tuple[Counter[tuple[str, bytes]], set[str]]:
-    """How often a session recorded each body for each of these streams, and which were redacted.
+    """The number of records of each body in a session, by stream, and the redacted streams.
 
-    What was redacted must not come back from a journal.
+    Redacted events must not come back from a journal.
     """
     log = store.replication.log
     bodies: Counter[tuple[str, bytes]] = Counter()
@@ -104,8 +104,8 @@ def _recorded(
             if header.session != session or header.stream not in streams:
                 continue
             for part in read(envelope).parts:
-                found = msgspec.msgpack.decode(part.bodies, type=list[msgspec.Raw])
-                bodies.update((header.stream, bytes(body)) for body in found)
+                recorded = msgspec.msgpack.decode(part.bodies, type=list[msgspec.Raw])
+                bodies.update((header.stream, bytes(body)) for body in recorded)
             if not envelope.payload and log.erased_in(
                 header.replica, header.index, header.index + 1
             ):

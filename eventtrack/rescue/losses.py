@@ -1,8 +1,8 @@
-"""What the views of a damaged store knew and the new store does not: losses with names.
+"""Losses with names: facts that the views of a damaged store knew and the new store does not.
 
-The views are a cache, and another file than the log: often they are whole where the log is not. A
-damaged one can end the process that reads it, so a child reads a copy of it and writes what it
-held to a file: this module, run as a program.
+The views are a cache in a file of its own, so they are often whole when the log is not. Damaged
+views can end the process that reads them. So a child process, this module run as a program, reads a
+copy of them and writes the facts to a file.
 """
 
 import shutil
@@ -23,15 +23,15 @@ from eventtrack.rescue.report import Loss, SalvageReport
 from eventtrack.store import Store
 from eventtrack.store.blobs import live_blobs
 
-# Beyond, the child hangs: a damaged tree may have rings.
+# A child that runs longer hangs: a damaged tree may have rings.
 _CHILD_S_MAX = 600.0
 _LENGTH = 4
-# Of these it is only asked whether anything of them is there.
+# For streams of these kinds, only their presence is compared.
 _OTHERS = ("model", "registered", "trace")
 
 
 class _Known(msgspec.Struct, array_like=True):
-    """What views hold of one stream. A count stands for each metric, a text for all else."""
+    """The facts that views hold about one stream: a count for each metric, a text for the rest."""
 
     kind: str
     stream: str
@@ -42,7 +42,7 @@ class _Known(msgspec.Struct, array_like=True):
 
 
 def note_losses(old: Path, store: Store, scratch: Path, report: SalvageReport) -> None:
-    """Compare the views of the damaged store in a folder with those of the new one."""
+    """Compare the views of the damaged store in the folder `old` with those of the new store."""
     listing = scratch / "known"
     if not any(_list(build, scratch, listing) for build in _builds(old / files.VIEWS)):
         report.note(
@@ -57,7 +57,7 @@ def note_losses(old: Path, store: Store, scratch: Path, report: SalvageReport) -
 
 
 def note_lost_artifacts(store: Store, report: SalvageReport) -> None:
-    """Note the files that something in the new store names and whose bytes are not in it."""
+    """Note the artifacts that the new store names without having their bytes."""
     holds = store.replication.blobs.holds
     with store.replication.views() as reader:
         lost = {digest: what for digest, what in live_blobs(reader).items() if not holds(digest)}
@@ -78,18 +78,18 @@ def _lost_artifact(stream: str, name: str, key: str) -> Loss:
 
 
 def _builds(views: Path) -> list[Path]:
-    """The folded views of this version's schema, those in use first."""
+    """The folded views of this version's schema, the views in use first."""
     mine = fingerprint()
     try:
         used = (views / f"current-{mine}").read_text(errors="replace").strip()
     except OSError:
         used = ""
-    found = [path for path in views.glob(f"{mine}-*") if not path.is_symlink()]
-    return sorted(found, key=lambda path: (path.name != used, path.name))
+    builds = [path for path in views.glob(f"{mine}-*") if not path.is_symlink()]
+    return sorted(builds, key=lambda path: (path.name != used, path.name))
 
 
 def _list(build: Path, scratch: Path, listing: Path) -> bool:
-    """Let a child write down what a build holds; returns whether it came to its end."""
+    """Let a child write down the facts of a build; returns whether it succeeded."""
     copy = scratch / "views"
     copy.mkdir(exist_ok=True)
     try:
@@ -116,7 +116,7 @@ def _read(listing: Path) -> Iterator[_Known]:
 
 
 def _write(folder: Path, listing: Path) -> None:
-    """The child's work."""
+    """Do the child's work: write the facts of the build in `folder` to `listing`."""
     build = Build(folder)
     with build.read() as reader, listing.open("wb") as file:
         for known in _all(reader):

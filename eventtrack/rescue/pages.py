@@ -1,8 +1,8 @@
-"""An LMDB file page by page, whatever of it is whole.
+"""A damaged LMDB file, read page by page.
 
-LMDB itself follows pointers and ends the process where a page is not what it must be. This looks
-at every page there is, those that are free now included: LMDB writes changed pages elsewhere, so
-an older copy of a damaged page often survives.
+LMDB itself follows pointers, and ends the process at a bad page. This module looks at every page,
+free pages included: LMDB writes changed pages elsewhere, so an older copy of a damaged page often
+survives.
 """
 
 from collections.abc import Iterator
@@ -12,14 +12,14 @@ from eventtrack.log import layout
 from eventtrack.log.layout import Meta, read_meta
 from eventtrack.rescue.damaged import DamagedFile
 
-# LMDB takes the page of the system, at most 32 KiB; some machines have pages of 16 or 64.
+# LMDB uses the page size of the system, at most 32 KiB; some systems have pages of 16 or 64 KiB.
 _WIDTHS = (4096, 8192, 16384, 32768, 65536)
-_NODES, _VALUE = 1, 2  # what a page of the newest state holds
-_VOTERS = 2048  # pages that are looked at to find the width, where no meta page says it
+_NODES, _VALUE = 1, 2  # the contents of a page of the newest state
+_VOTERS = 2048  # pages that are looked at to find the width if no meta page tells it
 
 
 class Row(NamedTuple):
-    """A key with its value on a leaf page, where the value begins, and whether it is the newest."""
+    """A key and its value on a leaf page; `place` is the value's, `is_live` means newest state."""
 
     place: int
     is_live: bool
@@ -28,10 +28,10 @@ class Row(NamedTuple):
 
 
 class Pages:
-    """The pages of a file. `broken` are numbers of pages that the newest state needs and lacks.
+    """The pages of a file. `broken` are the numbers of pages that the newest state needs and lacks.
 
-    `is_whole` is False where pages of the newest state are broken, or where it is not known which
-    state is the newest: then nobody can say that there was nothing more.
+    `is_whole` is False if pages of the newest state are broken, or if the newest state is not
+    known: then nobody can say that there was nothing more.
     """
 
     def __init__(self, file: DamagedFile) -> None:
@@ -45,7 +45,7 @@ class Pages:
         self.is_whole = len(metas) == layout.META_PAGES and not self.broken
 
     def rows(self) -> Iterator[Row]:
-        """The rows of all leaf pages whose values lie in the page."""
+        """The rows of all leaf pages, without values on overflow pages."""
         for number in range(layout.META_PAGES, self.count):
             data = self._file.read(number * self.width, self.width)
             if _kind(data, number) == layout.LEAF:
@@ -55,12 +55,12 @@ class Pages:
                         yield Row(place, bool(self._live[number]), node.key, node.value)
 
     def is_live_overflow(self, place: int) -> bool:
-        """Whether a value of the newest state begins there, on pages of its own."""
+        """Whether a value of the newest state begins at `place`, on pages of its own."""
         number, offset = divmod(place, self.width)
         return offset == layout.PAGE.size and self._live[number] == _VALUE
 
     def _walk(self, meta: Meta) -> None:
-        """Visit the pages of the newest state; a page is visited once, whatever points to it."""
+        """Visit the pages of the newest state, each once, however many pointers lead to it."""
         waiting = [root for root in meta.roots if root != layout.NONE]
         while waiting:
             number = waiting.pop()
@@ -91,7 +91,7 @@ class Pages:
 
 
 def _kind(data: bytes, number: int) -> int:
-    """What a page says it is, if it says that it is this page; else 0."""
+    """The kind that a page says it is; 0 if it does not bear its own number."""
     if len(data) < layout.PAGE.size:
         return 0
     named, _, flags, _, _ = layout.PAGE.unpack_from(data)
@@ -108,7 +108,7 @@ class _Node(NamedTuple):
 def _nodes(data: bytes) -> Iterator[_Node]:
     """The nodes of a leaf page that lie within the page.
 
-    The value of one on overflow pages is the number of the first of them.
+    For a value on overflow pages, the node holds the number of the first such page.
     """
     for node in _places(data):
         low, high, flags, key_bytes = layout.NODE.unpack_from(data, node)
@@ -125,7 +125,7 @@ def _children(data: bytes) -> Iterator[int]:
 
 
 def _places(data: bytes) -> Iterator[int]:
-    """Where the nodes of a page begin."""
+    """The places of the nodes of a page."""
     _, _, _, lower, _ = layout.PAGE.unpack_from(data)
     stop = min(lower, len(data) - 1)
     for pointer in range(layout.PAGE.size, stop, layout.POINTER.size):
@@ -135,10 +135,10 @@ def _places(data: bytes) -> Iterator[int]:
 
 
 def _width(file: DamagedFile) -> tuple[int, list[Meta]]:
-    """Bytes of a page, and the meta pages that can be read."""
+    """The bytes of a page, and the readable meta pages."""
     first = read_meta(file.read(0, layout.META_BYTES))
     metas = [first] if first is not None and first.page_bytes in _WIDTHS else []
-    # Where the first meta page is gone, the second lies one page behind it and says so.
+    # The second meta page lies one page behind the first. If that is gone, each width is tried.
     for width in [meta.page_bytes for meta in metas] or _WIDTHS:
         second = read_meta(file.read(width, layout.META_BYTES))
         if second is not None and second.page_bytes == width:
@@ -149,7 +149,7 @@ def _width(file: DamagedFile) -> tuple[int, list[Meta]]:
 
 
 def _votes(file: DamagedFile, width: int) -> float:
-    """The share of the first pages of that width that bear their own number."""
+    """The share of pages that bear their own number, if pages have this width."""
     count = min(_VOTERS, file.size // width)
     named = sum(
         _kind(file.read(number * width, layout.PAGE.size), number) in {1, 2, 4}

@@ -1,17 +1,17 @@
-"""What a salvage says: what it took, what is gone, and of which runs."""
+"""The report of a salvage: the things it took, the things that are gone, and their runs."""
 
 import msgspec
 
 from eventtrack.views.records import Record
 
-# Lists of a report are cut at so many entries; the counts beside them are not.
+# The most entries in a list of a report; the counts beside the lists go on.
 LISTED_MAX = 1000
 
 
 class Gap(Record):
-    """Envelopes of a feed that were written and are nowhere: from index `first` to before `stop`.
+    """Envelopes of a feed that were written and are lost: from index `first` to before `stop`.
 
-    `streams` says how many events they held for which stream, as far as that is known.
+    `streams` counts their events by stream, as far as that is known.
     """
 
     replica: str
@@ -21,10 +21,11 @@ class Gap(Record):
 
 
 class Loss(Record):
-    """Something that the views of the damaged store knew, and the new store does not.
+    """A fact that the views of the damaged store knew, and the new store does not.
 
-    `kind` is `metric`, `param`, `tag`, `run`, `experiment` or `artifact`. Of a metric, `had` and
-    `has` count points; of all else they are 1 and 0. `value` is the one of a param or a tag.
+    `kind` is `metric`, `param`, `tag`, `artifact`, or the kind of a whole stream, for example `run`
+    or `experiment`. For a metric, `had` and `has` count points; for all else they are 1 and 0.
+    `value` is the value of a param or a tag.
     """
 
     kind: str
@@ -37,10 +38,10 @@ class Loss(Record):
 
 
 class SalvageReport(Record):
-    """What a salvage took out of a damaged store, and what is gone.
+    """The result of a salvage.
 
-    `moved` are envelopes that stood behind a gap and came into feeds of their own. `repaired` are
-    headers in which one bit had flipped. `notes` say what was damaged, and what could not be known.
+    `moved` counts envelopes that stood behind a gap and came into new feeds, `repaired` headers in
+    which one bit had flipped. `notes` name the damage, and facts that could not be known.
     """
 
     envelopes: int = 0
@@ -60,7 +61,7 @@ class SalvageReport(Record):
 
     @property
     def complete(self) -> bool:
-        """Whether the new store holds all that the damaged one ever held."""
+        """Whether the new store holds everything that the damaged store ever held."""
         return self.is_end_known and not self.gap_count and not self.loss_count
 
     def add_gap(self, gap: Gap) -> None:
@@ -76,6 +77,6 @@ class SalvageReport(Record):
             self.losses.append(loss)
 
     def note(self, sentence: str) -> None:
-        """Note what was damaged."""
+        """Note damage."""
         if len(self.notes) < LISTED_MAX and sentence not in self.notes:
             self.notes.append(sentence)

@@ -1,7 +1,7 @@
-"""A new store from a damaged one: all that can be proved, and what remotes still have.
+"""A new store from a damaged store: everything that can be proved, and the contents of remotes.
 
-The damaged store is only read. The new one is made beside its place and gets its name when it is
-whole, so a salvage that is killed leaves nothing that could be taken for its result.
+The damaged store is only read. The new store is made beside its future place and gets its name when
+it is whole. So a killed salvage leaves nothing that could be mistaken for its result.
 """
 
 import fcntl
@@ -27,7 +27,7 @@ from eventtrack.log.filesystem import sync_folder, translate_os_error
 from eventtrack.log.protocol import LogTransaction
 from eventtrack.rescue.belongings import take_blobs, take_files
 from eventtrack.rescue.damaged import DamagedFile
-from eventtrack.rescue.finds import Finds, Found
+from eventtrack.rescue.finds import Find, Finds
 from eventtrack.rescue.journals import take_journals
 from eventtrack.rescue.losses import note_losses, note_lost_artifacts
 from eventtrack.rescue.report import Gap, SalvageReport
@@ -43,12 +43,12 @@ _PULL = Ways(push=False)
 def salvage(
     old: Path, new: Path, remotes: Sequence[str] = (), progress: Progress | None = None
 ) -> SalvageReport:
-    """Make a store at `new` of all that survives of the damaged one at `old`, and of remotes.
+    """Make a store at `new` from the damaged store at `old`, and from remotes.
 
-    Every envelope whose payload has the hash in its header is taken, from its feed's beginning on
-    under its own name, and behind a gap under the name of a feed of its own. The points in journals
-    come too, and all artifacts whose bytes have their hash. Then `remotes` are asked, by URL, and
-    those that the damaged store knew.
+    Every envelope whose payload has the hash in its header is taken. Up to the first gap of its
+    feed it keeps its name; behind a gap it comes into a new feed. The points in journals come too,
+    and all artifacts whose bytes have their hash. The rest is pulled from `remotes`, by URL, and
+    from the remotes that the damaged store knew.
 
     Needs memory for about 100 bytes an envelope, and disk for the new store and a third of it more.
 
@@ -96,7 +96,7 @@ class _Salvage:
         self._progress = progress
 
     def run(self, remotes: Sequence[str]) -> None:
-        """All of it."""
+        """Do the whole salvage."""
         names = take_files(self._old, self._store, self._report)
         take_blobs(self._old, self._store, self._report)
         data = self._old / files.LOG / "data.mdb"
@@ -120,13 +120,13 @@ class _Salvage:
         note_lost_artifacts(self._store, self._report)
 
     def _rebuild(self, finds: Finds, roots: Roots, remotes: Sequence[str]) -> None:
-        # Before remotes are asked, so that they only bring what is missing; and after, because
-        # what they brought may close a gap.
+        # Trunks are taken before the pull, so that remotes only send missing envelopes; and after
+        # the pull, because these may close a gap.
         self._take_trunks(finds, roots)
         self._ask(remotes)
         self._take_trunks(finds, roots)
         strays = Strays(self._store, finds)
-        self._append(strays.found())
+        self._append(strays.renamed())
         self._report.moved = strays.count
         self._note_gaps(finds, roots)
 
@@ -137,29 +137,29 @@ class _Salvage:
             start, frontier = (head.size, head.frontier) if head is not None else (0, [])
             finds.take(trunk_of(finds, replica, roots, start, frontier).ids)
         self._report.repaired = finds.repaired
-        self._append((found, finds.envelope(found).data) for found in finds.taken())
+        self._append((find, finds.envelope(find).data) for find in finds.taken())
         finds.settle()
 
-    def _append(self, found: Iterator[tuple[Found, bytes]]) -> None:
+    def _append(self, envelopes: Iterator[tuple[Find, bytes]]) -> None:
         """Put envelopes into the new store, some megabytes in one commit.
 
-        Nothing of a feed can follow an envelope that the log refuses.
+        A feed ends before an envelope that the log refuses.
         """
         stopped: set[bytes] = set()
-        batch: list[tuple[Found, bytes]] = []
+        batch: list[tuple[Find, bytes]] = []
 
-        def work(transaction: LogTransaction) -> list[Found]:
-            return [one for one, data in batch if self._taken(transaction, data, stopped)]
+        def work(transaction: LogTransaction) -> list[Find]:
+            return [find for find, data in batch if self._taken(transaction, data, stopped)]
 
         def commit() -> None:
             taken = self._store.replication.receive(work)
             self._report.envelopes += len(taken)
-            self._report.events += sum(one.events for one in taken)
+            self._report.events += sum(find.events for find in taken)
             batch.clear()
 
         size = 0
-        for one, data in found:
-            batch.append((one, data))
+        for find, data in envelopes:
+            batch.append((find, data))
             size += len(data)
             if size > IMPORT_COMMIT_BYTES_MAX:
                 commit()
@@ -177,7 +177,7 @@ class _Salvage:
             return False
 
     def _ask(self, remotes: Sequence[str]) -> None:
-        """Pull what remotes have and the new store lacks; one that fails is no reason to stop."""
+        """Pull missing envelopes and artifacts from remotes. A failing remote is noted, no more."""
         for url in dict.fromkeys(remotes):
             try:
                 pulled = synchronize(self._store, url, _PULL, self._progress).pulled
@@ -188,13 +188,13 @@ class _Salvage:
             self._report.remote_artifacts += pulled.artifacts
 
     def _note_gaps(self, finds: Finds, roots: Roots) -> None:
-        """Say which envelopes were written and are nowhere."""
+        """Report the envelopes that were written and are lost."""
         heads, log = self._store.replication.heads(), self._store.replication.log
-        lost: dict[bytes, dict[int, Found]] = {}
-        for found in finds.broken():
-            known = log.get(log.locate(found.replica, found.index) or 0)
+        lost: dict[bytes, dict[int, Find]] = {}
+        for find in finds.broken():
+            known = log.get(log.locate(find.replica, find.index) or 0)
             if known is None or not known.payload:
-                lost.setdefault(found.replica, {})[found.index] = found
+                lost.setdefault(find.replica, {})[find.index] = find
         for feed in sorted({*finds.replicas(), *roots.feeds()} - roots.branches):
             here = heads[feed].size if feed in heads else 0
             whole = finds.indexes(feed, here)
@@ -210,19 +210,19 @@ class _Salvage:
                 first = max(first, index + 1)
 
 
-def _gap(feed: bytes, first: int, stop: int, headers: dict[int, Found]) -> Gap:
+def _gap(feed: bytes, first: int, stop: int, headers: dict[int, Find]) -> Gap:
     streams: dict[str, int] = {}
     for index in (index for index in headers if first <= index < stop):
-        found = headers[index]
-        streams[found.stream] = streams.get(found.stream, 0) + found.events
+        find = headers[index]
+        streams[find.stream] = streams.get(find.stream, 0) + find.events
     return Gap(replica=feed.hex(), first=first, stop=stop, streams=streams)
 
 
 @contextmanager
 def _draft(new: Path) -> Iterator[Path]:
-    """A folder that gets the name `new` when the block ends well, and is removed when it does not.
+    """A folder that gets the name `new` if the block succeeds, and else is removed.
 
-    One that a killed salvage left is made anew.
+    A folder that a killed salvage left is emptied first.
     """
     draft = new.with_name(f".{new.name}.salvage")
     try:

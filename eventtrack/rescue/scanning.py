@@ -1,4 +1,4 @@
-"""The scan of a damaged log's file: every envelope in it, and the rows that help to order them."""
+"""The scan of a damaged log's file: its envelopes, and the rows that help to order them."""
 
 import msgspec
 
@@ -35,7 +35,7 @@ def scan_log(
     report: SalvageReport,
     progress: Progress | None = None,
 ) -> None:
-    """Note every envelope of a log's file and every frontier of a feed, on whatever page."""
+    """Note every envelope and every frontier of a feed on all pages of a log's file."""
     pages = Pages(file)
     for piece in envelopes_in(file):
         finds.add(
@@ -62,8 +62,8 @@ def scan_log(
 def _add_row(row: Row, finds: Finds) -> None:
     """Note an envelope at its place in a table.
 
-    There it also tells that it is the newest copy, and whether it had no payload before anything
-    was damaged: that was redacted, or left out by a sync.
+    The row tells two more facts: whether the envelope belongs to the newest state, and whether it
+    had no payload before anything was damaged, because of a redaction or a partial sync.
     """
     try:
         envelope = Envelope(row.value)

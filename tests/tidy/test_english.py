@@ -30,7 +30,6 @@ UNREVISED: frozenset[str] = frozenset(
         "outbox",
         "plugin",
         "projections",
-        "rescue",
         "rest",
         "store",
     }
