@@ -76,6 +76,8 @@ def add_branch(
 ) -> bytes:
     """Write down a branch that begins with an envelope; returns the branch's id.
 
+    A branch that was written down before keeps its stem.
+
     Args:
         frontier: The stem's Merkle frontier before that envelope.
     """
@@ -83,7 +85,7 @@ def add_branch(
     merkle.append_leaf(with_first, header.index, envelope.leaf_hash)
     feed = branch_id(header.replica, header.index, merkle.root(with_first))
     branch = Branch(header.replica, stem, header.index)
-    txn.put(feed, msgspec.msgpack.encode(branch), db=tables[TABLE])
+    txn.put(feed, msgspec.msgpack.encode(branch), db=tables[TABLE], overwrite=False)
     return feed
 
 

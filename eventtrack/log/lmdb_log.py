@@ -302,6 +302,8 @@ class LmdbTransaction:
         envelope = Envelope(data)
         header, frontier = envelope.header, self.frontier(stem, envelope.header.index)
         feed = feeds.add_branch(self._txn, self._tables, stem, frontier, envelope)
+        if self.feed_head(feed).size:
+            return feed
         before = self.read_feed(stem, header.index - 1, 1) if header.index else []
         recorded = before[0].header.recorded if before else 0
         self._heads[feed] = Head(header.index, recorded, frontier)

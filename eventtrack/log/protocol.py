@@ -124,7 +124,8 @@ class LogTransaction(LogReader, Protocol):
         """Begin a branch of a feed with an envelope that differs from the feed's at its index.
 
         Returns the id of the branch. It shares the feed's envelopes before that index; append this
-        envelope and those that follow it with `append_foreign`.
+        envelope and those that follow it with `append_foreign`. A branch that exists already stays
+        as it is.
         """
         ...
 

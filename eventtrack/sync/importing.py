@@ -194,20 +194,22 @@ def _place(transaction: LogTransaction, block: Block) -> tuple[bytes, int]:
         (branch.first, feed) for feed, branch in branches.items() if branch.replica == replica
     )
     root = merkle.root(block.header.frontier)
-    farthest, best = 0, None
+    farthest = 0
+    shared: dict[bytes, int] = {}
     for feed in (replica, *(feed for _, feed in others)):
-        head = transaction.feed_head(feed)
-        begins = branches[feed].first if feed in branches else 0
+        head, branch = transaction.feed_head(feed), branches.get(feed)
         farthest = max(farthest, head.size)
-        if not begins <= first <= head.size:
-            continue
-        here = head.frontier if first == head.size else transaction.frontier(feed, first)
-        if merkle.root(here) == root:
-            shared = _shared(transaction, feed, block)
-            if best is None or shared > best[1]:
-                best = (feed, shared)
-    if best is not None:
-        return best
+        if branch is not None and branch.first > first:
+            # The block begins in the stem, and may leave it where this branch does.
+            if shared.get(branch.stem) == branch.first:
+                shared[feed] = _shared(transaction, feed, block, branch.first)
+        elif first <= head.size:
+            here = head.frontier if first == head.size else transaction.frontier(feed, first)
+            if merkle.root(here) == root:
+                shared[feed] = _shared(transaction, feed, block, first)
+    if shared:
+        best = max(shared, key=lambda feed: shared[feed])  # of equals the first
+        return best, shared[best]
     if first > farthest:
         raise ConflictError(
             f"cannot take envelope {first} of replica {replica.hex()}: {farthest} of that feed "
@@ -218,9 +220,8 @@ def _place(transaction: LogTransaction, block: Block) -> tuple[bytes, int]:
     raise fork_error(replica, first)
 
 
-def _shared(transaction: LogTransaction, feed: bytes, block: Block) -> int:
-    """The index up to which a block and a feed are the same; they are so before the block."""
-    index = block.header.first
+def _shared(transaction: LogTransaction, feed: bytes, block: Block, index: int) -> int:
+    """The index up to which a block and a feed are the same; they are so before `index`."""
     while index < block.header.stop:
         envelopes = transaction.read_feed(feed, index, block.header.stop - index)
         for envelope in envelopes:

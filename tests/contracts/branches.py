@@ -44,6 +44,24 @@ class BranchContract:
         with pytest.raises(ConflictError):
             log.transact(lambda txn: txn.append_foreign(first[301], feed))
 
+    def test_a_branch_that_is_begun_again_stays_as_it_is(
+        self, log: EventLog, clock: ManualClock
+    ) -> None:
+        first = foreign_feed(20, clock=clock)
+        other = Envelope(first[0]).header.replica
+        second = [rewritten(data) for data in first[10:]]
+        receive(log, *first)
+
+        def branch(txn: LogTransaction) -> list[Envelope | None]:
+            feed = txn.begin_branch(other, second[0])
+            return [txn.append_foreign(data, feed) for data in second]
+
+        assert all(log.transact(branch))
+        heads = log.heads()
+        assert not any(log.transact(branch))
+        assert log.heads() == heads
+        assert log.head() == 30
+
 
 def every(log: EventLog, feed: bytes) -> list[Envelope]:
     """A whole feed, however much of it is read at a time."""
@@ -53,8 +71,8 @@ def every(log: EventLog, feed: bytes) -> list[Envelope]:
     return found
 
 
-def rewritten(data: bytes) -> bytes:
-    """What another copy might have written in an envelope's place."""
+def rewritten(data: bytes, copy: int = 0) -> bytes:
+    """What another copy, told from others by its number, might have written in its place."""
     header = Envelope(data).header
     found, _ = seal(
         point(-header.index),
@@ -62,6 +80,6 @@ def rewritten(data: bytes) -> bytes:
         index=header.index,
         recorded=header.recorded,
         session=header.session,
-        salt=bytes(SALT_BYTES),
+        salt=copy.to_bytes(SALT_BYTES, "big"),
     )
     return found

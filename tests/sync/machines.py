@@ -20,6 +20,12 @@ PULL, PUSH = Ways(push=False), Ways(pull=False)
 NOW_MS = 1_700_000_000_000
 
 
+def memory() -> str | None:
+    """A file system in memory, if there is one, for hundreds of stores that are thrown away."""
+    folder = Path("/dev/shm")
+    return str(folder) if folder.is_dir() else None
+
+
 def machine(folder: Path, *, clock: ManualClock | None = None) -> Store:
     """A store in a folder, with ids that follow from the folder's name."""
     return Store(folder, clock=clock or ManualClock(NOW_MS), ids=SeededIds(folder.name))
@@ -49,11 +55,11 @@ def sync(store: Store, remote: Path | str, ways: Ways | None = None) -> SyncRepo
 
 
 def envelopes(store: Store) -> dict[tuple[bytes, int, bytes], bytes]:
-    """Every envelope of a store by its name in the world."""
-    return {
-        (one.header.replica, one.header.index, one.mark): one.data
-        for one in store.replication.log.read(0, 10**6)
-    }
+    """Every envelope of a store by its name in the world; none is there twice."""
+    every = store.replication.log.read(0, 10**6)
+    named = {(one.header.replica, one.header.index, one.mark): one.data for one in every}
+    assert len(named) == len(every)
+    return named
 
 
 def blocks(store: Store) -> list[Block]:

@@ -43,7 +43,7 @@ from eventtrack.sync.space import Space
 from eventtrack.tokens import Tokens
 from tests.properties.replicas import DRAFT
 from tests.sync.flaky import Flaky, FlakySpace
-from tests.sync.machines import envelopes, restore, snapshot_of, told
+from tests.sync.machines import envelopes, memory, restore, snapshot_of, told
 from tools import golden
 
 MACHINES = 3
@@ -63,7 +63,7 @@ class Fleet(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.folder = Path(tempfile.mkdtemp(dir=_memory()))
+        self.folder = Path(tempfile.mkdtemp(dir=memory()))
         self.names = (f"m{number}" for number in itertools.count())
         self.clocks = [ManualClock() for _ in range(MACHINES)]
         self.stores = [self.opened(next(self.names), which) for which in range(MACHINES)]
@@ -289,12 +289,6 @@ class Fleet(RuleBasedStateMachine):
 def ends(store: Store) -> set[FeedHead]:
     """The heads of a store: which of two ends bears which id is a matter of each machine."""
     return {head._replace(whole=None) for head in StoreRemote(store).heads()}
-
-
-def _memory() -> str | None:
-    """A file system in memory, where there is one: hundreds of stores are made and thrown away."""
-    folder = Path("/dev/shm")
-    return str(folder) if folder.is_dir() else None
 
 
 class BucketFleet(Fleet):

@@ -1,16 +1,28 @@
 """What comes from elsewhere is verified before any of it is committed."""
 
+import contextlib
+import tempfile
+from collections import Counter
+from functools import partial
 from pathlib import Path
 
 import msgspec
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from eventtrack.clock import ManualClock
 from eventtrack.errors import ChecksumError, ConflictError, EventtrackError, ForkError
+from eventtrack.events.envelope import Envelope
+from eventtrack.log import merkle
+from eventtrack.log.lmdb_log import LmdbLog
 from eventtrack.store import Store
+from eventtrack.sync import importing
 from eventtrack.sync.blocks import Block, _encode
 from eventtrack.sync.importing import Importer
-from tests.sync.machines import block_of, envelopes, machine, record_run
+from tests.contracts.branches import rewritten
+from tests.contracts.event_log import foreign_feed
+from tests.sync.machines import block_of, envelopes, machine, memory, record_run
 
 
 def rebuilt(block: Block, **changes: object) -> Block:
@@ -113,3 +125,59 @@ def test_a_machine_with_a_clock_far_ahead_is_taken(one: Store, tmp_path: Path) -
     take(one, *[block_of(ahead, 0, 4)])
     assert one.runs.get(run_id).info.run_name == "run"
     ahead.close()
+
+
+# The ends of a feed that was written several times: how much of which end each shares.
+FEED_SIZE = 12
+FORKS = st.lists(
+    st.tuples(st.integers(0, 3), st.integers(0, FEED_SIZE - 1)), min_size=1, max_size=4
+)
+PARTS = st.lists(
+    st.tuples(
+        st.integers(0, 4), st.integers(0, FEED_SIZE - 1), st.integers(1, FEED_SIZE), st.booleans()
+    ),
+    max_size=8,
+)
+
+
+def ends_of(forks: list[tuple[int, int]]) -> list[list[bytes]]:
+    """Every end of a feed, each whole from its beginning."""
+    ends = [foreign_feed(FEED_SIZE)]
+    for number, (other, shared) in enumerate(forks, 1):
+        end = ends[other % len(ends)]
+        ends.append([*end[:shared], *(rewritten(data, number) for data in end[shared:])])
+    return ends
+
+
+def part_of(
+    end: list[bytes], first: int = 0, count: int = FEED_SIZE, *, bare: bool = False
+) -> Block:
+    """Some envelopes of an end as one block, or only their headers."""
+    ones = [Envelope(data) for data in end]
+    if bare:
+        ones = [Envelope(one.without_payload) for one in ones]
+    frontier = merkle.frontier_of([], [one.leaf_hash for one in ones[:first]])
+    return Block.make(ones[0].header.replica, first, frontier, ones[first : first + count])
+
+
+@settings(max_examples=60)
+@given(forks=FORKS, parts=PARTS, order=st.permutations(range(5)))
+def test_ends_that_come_in_any_parts_and_order_are_stored_once(
+    forks: list[tuple[int, int]], parts: list[tuple[int, int, int, bool]], order: list[int]
+) -> None:
+    ends = ends_of(forks)
+    with tempfile.TemporaryDirectory(dir=memory()) as folder:
+        log = LmdbLog(Path(folder))
+        for end, first, count, bare in parts:
+            block = part_of(ends[end % len(ends)], first, count, bare=bare)
+            with contextlib.suppress(ConflictError, ForkError):  # what comes before is not here
+                log.transact(partial(importing.take, block=block))
+        whole = [part_of(ends[end]) for end in order if end < len(ends)]
+        for block in whole:
+            log.transact(partial(importing.take, block=block))
+        stored = [one.data for one in log.read(0, 10**6)]
+        assert Counter(stored) == Counter({data for end in ends for data in end})
+        roots = {block.header.root for block in whole}
+        assert {head.root for head in log.heads().values()} == roots
+        assert not log.unfilled()
+        log.close()
