@@ -130,7 +130,8 @@ class FolderSpace:
     def _opened(self, name: str) -> BinaryIO:
         path = self._path / name
         self._refuse_links(path)
-        if os.path.lexists(path) and not stat.S_ISREG(path.lstat().st_mode):
+        mode = _mode(path)
+        if mode is not None and not stat.S_ISREG(mode):
             raise ChecksumError(
                 f"{path} is a link, a pipe or a device and no file", hint="delete it there"
             )
@@ -187,7 +188,13 @@ class FolderSpace:
 
 def _is_file(path: Path) -> bool:
     """Whether a regular file is there; a link is none."""
+    mode = _mode(path)
+    return mode is not None and stat.S_ISREG(mode)
+
+
+def _mode(path: Path) -> int | None:
+    """The mode of a file or a link, asked in one step: others may delete it; None if it is gone."""
     try:
-        return stat.S_ISREG(path.lstat().st_mode)
+        return path.lstat().st_mode
     except (FileNotFoundError, NotADirectoryError):
-        return False
+        return None

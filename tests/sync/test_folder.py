@@ -1,11 +1,15 @@
 """A folder as a place for objects, while others change it."""
 
+import contextlib
 import os
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from eventtrack.errors import NotFoundError
 from eventtrack.sync.folder import FolderSpace
 
 
@@ -37,3 +41,23 @@ def test_what_replaces_a_file_while_it_is_listed_is_listed(
 
     monkeypatch.setattr(os, "scandir", Overtaken)
     assert [one.name for one in space.list("feeds")] == ["feeds/a/1-2"]
+
+
+def test_a_file_that_others_delete_and_make_again_is_whole_or_missing(tmp_path: Path) -> None:
+    space = FolderSpace(tmp_path)
+    done = threading.Event()
+
+    def replace_again_and_again() -> None:
+        while not done.is_set():
+            (tmp_path / "object").write_bytes(b"whole")
+            (tmp_path / "object").unlink()
+
+    with ThreadPoolExecutor(1) as pool:
+        replacing = pool.submit(replace_again_and_again)
+        try:
+            for _ in range(3000):
+                with contextlib.suppress(NotFoundError):
+                    assert space.read("object") in (b"", b"whole")
+        finally:
+            done.set()
+        replacing.result()
