@@ -28,8 +28,8 @@ _SCHEMAS: dict[Kind, Schema] = {
     "double": {"type": ["number", "string"], "format": "double"},
 }
 _DESCRIPTION = """MLflow's REST API over an eventtrack store. Fields may be spelled in camelCase as
-well, unknown ones are ignored, and what is unset is left out of answers. Where a path ends in
-`{below}`, it may have slashes. MLflow's documentation describes the answers."""
+well, unknown fields are ignored, and unset fields are left out of answers. A path that ends in
+`{below}` may have slashes there. MLflow's documentation describes the answers."""
 
 
 class Error(msgspec.Struct, forbid_unknown_fields=True):

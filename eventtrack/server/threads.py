@@ -152,7 +152,7 @@ class Writer:
                     for pending in group:
                         pending.attempt()
                 return
-            except Exception:  # noqa: S110 - nothing of the group was written: one by one tells whose it is
+            except Exception:  # noqa: S110 - nothing was written; the changes are tried one by one below
                 pass
         for pending in group:
             try:
