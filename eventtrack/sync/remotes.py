@@ -179,7 +179,7 @@ def decode_remotes(data: bytes, file: Path) -> list[RemoteAddress]:
     """The remotes in the bytes of a store's `remotes.json`.
 
     Raises:
-        CorruptionError: They are not what was written.
+        CorruptionError: The bytes are not as they were written.
     """
     try:
         return decode_checked(data, list[RemoteAddress])
