@@ -1,7 +1,7 @@
 """A client of servers that speak MLflow's REST API: eventtrack's own and MLflow's.
 
-`TrackingServer` has one method for each call and returns the records that a store returns. It asks
-once and tells what happened: whether to ask again is for its callers to decide.
+`TrackingServer` has a method for each call and returns the same records as a store. It asks once
+and reports the outcome: its callers decide whether to ask again.
 """
 
 from eventtrack.rest.address import Address, address_of, is_server_uri

@@ -1,4 +1,4 @@
-"""Where a server is and who asks: a URL, with credentials from it or from the environment."""
+"""Addresses of servers: a URL, with credentials from the URL or from the environment."""
 
 import base64
 import os
@@ -8,7 +8,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 from eventtrack.errors import InvalidValueError
 
 SCHEMES = ("http", "https")
-# MLflow's names; who has set them up for its client need not do it again.
+# MLflow's names: a user who has set them for MLflow's client need not set others.
 USERNAME_VARIABLE = "MLFLOW_TRACKING_USERNAME"
 PASSWORD_VARIABLE = "MLFLOW_TRACKING_PASSWORD"  # noqa: S105 - the name, not the secret
 TOKEN_VARIABLE = "MLFLOW_TRACKING_TOKEN"  # noqa: S105 - the name, not the secret
@@ -19,15 +19,15 @@ CLIENT_CERTIFICATE_VARIABLE = "MLFLOW_TRACKING_CLIENT_CERT_PATH"
 
 @dataclass(frozen=True)
 class Address:
-    """A server as it is to be asked. Printing it shows no secret.
+    """A server's URL and the credentials for it. Printing an address shows no secret.
 
     Args:
         url: Scheme, host, port and path, without credentials and without a slash at the end: two
             addresses of one server have one `url`.
         authorization: The header's value, or None.
-        verify: Whether the server has to prove that it is who it says.
+        verify: Whether the server has to prove its identity by a certificate.
         authorities: A file of certificates to trust instead of the system's, or None.
-        client_certificate: A file with a certificate and key that say who asks, or None.
+        client_certificate: A file with the client's own certificate and key, or None.
     """
 
     url: str
@@ -48,7 +48,7 @@ def address_of(uri: str) -> Address:
     A user with a password is sent as Basic, a token as Bearer, as MLflow's client does.
 
     Raises:
-        InvalidValueError: It names no server.
+        InvalidValueError: The URI names no server.
     """
     try:
         parts = urlsplit(uri)

@@ -1,4 +1,4 @@
-"""Calls about files. Listing and reading go by the run; writing goes to the run's location."""
+"""Calls about files. Listing and reading name the run; writing names the run's location."""
 
 import ipaddress
 import posixpath
@@ -31,7 +31,7 @@ class ArtifactCalls(Calls):
         """The files and folders directly below a folder of a run; "" or None for the topmost.
 
         Raises:
-            RemoteError: The server lists what cannot lie there, or without an end.
+            RemoteError: The server lists impossible paths, or far too many.
         """
 
         def fetch(token: str | None) -> PagedList[FileInfo]:
@@ -52,11 +52,11 @@ class ArtifactCalls(Calls):
     def write_artifact(self, artifact_uri: str, path: str, source: IO[bytes]) -> None:
         """Store bytes as the file `path` below a run's `artifact_uri`. May be done twice.
 
-        The server takes them where it keeps the files. A folder is written to as it is, if a
-        server of this machine named it.
+        If the server keeps the run's files, the bytes are uploaded to it. If a server of this
+        machine named a folder, the file is written there directly.
 
         Raises:
-            UsageError: The files lie where only another program can write.
+            UsageError: Only another program can write to the place of the files.
         """
         below = self.proxied(artifact_uri)
         if below is not None:
@@ -76,7 +76,7 @@ class ArtifactCalls(Calls):
             shutil.copyfileobj(source, sink, _CHUNK_BYTES)
 
     def _is_here(self) -> bool:
-        """Whether the server runs on this machine: none elsewhere may choose a folder here."""
+        """Whether the server runs on this machine: another's may not choose a folder here."""
         host = urlsplit(self.connection.address.url).hostname or ""
         try:
             return host == "localhost" or ipaddress.ip_address(host).is_loopback
@@ -84,7 +84,7 @@ class ArtifactCalls(Calls):
             return False
 
     def delete_artifacts(self, artifact_uri: str, path: str) -> None:
-        """Take a file or a folder off a run whose files the server keeps."""
+        """Delete a file or a folder of a run whose files the server keeps."""
         below = self.proxied(artifact_uri)
         if below is None:
             raise _no_way(artifact_uri)
@@ -92,7 +92,7 @@ class ArtifactCalls(Calls):
 
     @staticmethod
     def proxied(artifact_uri: str) -> str | None:
-        """The path under which the server keeps a run's files, None where others do."""
+        """The path under which the server keeps a run's files; None if the files are elsewhere."""
         parts = urlsplit(artifact_uri)
         if parts.scheme != PROXY_SCHEME:
             return None
@@ -117,24 +117,24 @@ def _no_way(artifact_uri: str) -> UsageError:
 
 
 def bounded(listed: Iterable[FileInfo], folder: str) -> list[FileInfo]:
-    """What a server lists in a folder: each is to lie directly in it.
+    """The entries that a server lists in a folder; all must lie directly in the folder.
 
     Raises:
-        RemoteError: Something does not, or there is more than anybody logs.
+        RemoteError: An entry lies elsewhere, or there are more entries than anybody logs.
     """
-    found = []
-    for one in listed:
-        parent, _, name = one.path.rpartition("/")
-        if parent != folder.strip("/") or name in ("", ".", "..") or len(one.path) > _PATH_MAX:
+    entries = []
+    for entry in listed:
+        parent, _, name = entry.path.rpartition("/")
+        if parent != folder.strip("/") or name in ("", ".", "..") or len(entry.path) > _PATH_MAX:
             raise RemoteError(
-                f"the server lists {one.path[:200]!r} in the folder {folder[:200]!r}, where no "
+                f"the server lists {entry.path[:200]!r} in the folder {folder[:200]!r}, where no "
                 "such file can be",
                 hint="nothing of it was fetched; ask whoever runs the server",
             )
-        found.append(one)
-        if len(found) > LISTED_MAX:
+        entries.append(entry)
+        if len(entries) > LISTED_MAX:
             raise RemoteError(
                 f"the server lists more than {LISTED_MAX:,} files in the folder {folder[:200]!r}",
                 hint="ask whoever runs the server",
             )
-    return found
+    return entries

@@ -1,4 +1,4 @@
-"""What all groups of calls share: the connection, and paging."""
+"""The common base of all groups of calls: the connection, and paging."""
 
 import itertools
 from collections.abc import Callable, Iterator
@@ -11,7 +11,7 @@ from eventtrack.views.records import PagedList
 T = TypeVar("T")
 
 API = "/api/2.0/mlflow/"
-# A server that filters after it has read a page may have few of them.
+# A server that filters after it has read a page may send empty pages, but few in a row.
 _EMPTY_PAGES_MAX = 1000
 
 
@@ -34,7 +34,7 @@ def page(answer: Json, name: str, parse: Callable[[Json], T]) -> PagedList[T]:
     """The records in an answer's list, with the token of the next page.
 
     Raises:
-        RemoteError: They are not what they should be.
+        RemoteError: The records are not in MLflow's form.
     """
     try:
         return PagedList(map(parse, answer.get(name) or ()), answer.get("next_page_token") or None)
@@ -53,13 +53,13 @@ def all_pages(fetch: Callable[[str | None], PagedList[T]]) -> Iterator[T]:
     """
     token: str | None = None
     for number in itertools.count():
-        found = fetch(token)
-        yield from found
-        if found.token is None:
+        records = fetch(token)
+        yield from records
+        if records.token is None:
             return
-        if found.token == token or (not found and number > _EMPTY_PAGES_MAX):
+        if records.token == token or (not records and number > _EMPTY_PAGES_MAX):
             raise RemoteError(
                 "the server sends pages without an end, with nothing new on them",
                 hint="is this the URL of an MLflow or eventtrack server? Its log may say more",
             )
-        token = found.token
+        token = records.token

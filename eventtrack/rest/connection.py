@@ -1,7 +1,7 @@
-"""Requests to one server, and what each answer means in our errors.
+"""Requests to one server, and the translation of its answers into our errors.
 
-An answer counts only if it is MLflow's JSON: behind a server's name may stand a proxy that says 200
-and shows a page to log in. What is not understood is taken as no answer, never as success.
+An answer counts only if it is MLflow's JSON: a proxy in front of the server may say 200 and show a
+page to log in. An answer that is not understood counts as no answer, never as success.
 """
 
 import contextlib
@@ -36,14 +36,15 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 
-# Seconds. A server on the same continent accepts within one; a dead one must not stop a program.
+# Seconds. A server on the same continent accepts within one second; a dead server must not stop a
+# program.
 CONNECT_TIMEOUT_S = 5.0
 READ_TIMEOUT_S = 60.0
-# Of an answer in JSON, which is held in memory: many times the largest page of runs.
+# The bound of an answer in JSON, which is held in memory: many times the largest page of runs.
 ANSWER_BYTES_MAX = 256 * 2**20
-# Characters of an answer that is none of ours, shown to whoever wonders what it is.
+# Characters of an unknown answer that an error shows.
 _SHOWN = 200
-# Characters of a message of the server's.
+# Characters of the server's message that an error shows.
 _MESSAGE_MAX = 4000
 
 # MLflow's codes that say what is wrong with the call.
@@ -71,14 +72,14 @@ class Connection:
 
     Args:
         address: The server.
-        read_timeout_s: How long a silent server is waited for.
+        read_timeout_s: The longest wait for a silent server.
     """
 
     def __init__(self, address: Address, read_timeout_s: float = READ_TIMEOUT_S) -> None:
         self.address = address
         self._read_timeout_s = read_timeout_s
         self._pool: urllib3.PoolManager | None = None
-        # Of a parent process, which goes on using them: neither used nor closed here.
+        # Pools of a parent process, which goes on using them: neither used nor closed here.
         self._inherited: list[urllib3.PoolManager] = []
         self._opening = threading.Lock()
         _connections.add(self)
@@ -90,15 +91,15 @@ class Connection:
         return self._json("GET", path, None)
 
     def post(self, path: str, body: Json, *, read_timeout_s: float | None = None) -> Json:
-        """Send JSON; NaN and infinities in it have to be texts already."""
+        """Send JSON; NaN and infinities in the body must be texts already."""
         return self._json("POST", path, msgspec.json.encode(body), read_timeout_s)
 
     def delete(self, path: str) -> None:
-        """Remove what is at a path."""
+        """Remove the thing at a path."""
         self._json("DELETE", path, None)
 
     def put(self, path: str, body: IO[bytes] | bytes) -> None:
-        """Upload bytes, read from a stream as they are sent; an answer may have any body."""
+        """Upload bytes; a stream is read while it is sent. The answer may have any body."""
         with self._answer("PUT", path, body) as answer:
             self._check(answer, "PUT", path, self._whole(answer, "PUT", path))
 
@@ -106,7 +107,7 @@ class Connection:
         """Download bytes, `size` at a time.
 
         Raises:
-            RemoteUnavailableError: The connection broke; what came so far is not all.
+            RemoteUnavailableError: The connection broke; the bytes so far are not all.
         """
         with self.opened("GET", path) as answer:
             yield from answer.stream(size)
@@ -119,7 +120,7 @@ class Connection:
         body: Iterable[bytes] | bytes | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> "Iterator[urllib3.BaseHTTPResponse]":
-        """Ask, and read the answer in the block, as it comes.
+        """Send a request; the answer is read in the block, as it comes.
 
         Raises:
             RemoteUnavailableError: The connection broke, also while the answer was read.
@@ -135,13 +136,13 @@ class Connection:
                 raise self._broken(method, path, error) from error
 
     def close(self) -> None:
-        """Let go of open connections; the next request opens one anew."""
+        """Close all connections; the next request opens a new connection."""
         pool, self._pool = self._pool, None
         if pool is not None:
             pool.clear()
 
     def after_fork_in_child(self) -> None:
-        """Open connections of one's own: two processes on one would read each other's answers."""
+        """Make a child open its own connections: on shared ones it reads its parent's answers."""
         self._opening = threading.Lock()
         if self._pool is not None:
             self._inherited.append(self._pool)
@@ -153,15 +154,15 @@ class Connection:
         with self._answer(method, path, body, timeout_s=read_timeout_s) as answer:
             data = self._whole(answer, method, path)
             self._check(answer, method, path, data)
-        found = _decoded(data)
-        if found is None:
+        document = _decoded(data)
+        if document is None:
             raise RemoteUnavailableError(
                 f"{self.address.url} does not answer {method} {path} as a tracking server does: "
                 f"{_shown(data)}",
                 hint="is this the URL of an MLflow or eventtrack server?",
                 sent=True,
             )
-        return found
+        return document
 
     def _answer(
         self,
@@ -191,7 +192,7 @@ class Connection:
                 redirect=False,
                 retries=False,
                 preload_content=False,
-                # None was asked for in a packing, and a few packed bytes may be many.
+                # No compression was asked for, and a few compressed bytes may unpack to many.
                 decode_content=False,
             )
         except urllib3.exceptions.HTTPError as error:
@@ -202,7 +203,7 @@ class Connection:
 
         Raises:
             RemoteUnavailableError: The connection broke.
-            RemoteError: It is longer than any answer is.
+            RemoteError: The body is longer than any real answer.
         """
         import urllib3
 
@@ -228,7 +229,7 @@ class Connection:
         return pool
 
     def _broken(self, method: str, path: str, error: Exception) -> RemoteUnavailableError:
-        """No answer: whether the server may have done what it was asked stands in `sent`."""
+        """The error for a missing answer; `sent` says if the server may have done the request."""
         from urllib3 import exceptions
 
         never_sent = (
@@ -253,11 +254,11 @@ class Connection:
     def _check(
         self, answer: "urllib3.BaseHTTPResponse", method: str, path: str, data: bytes
     ) -> None:
-        """Raise what an answer other than success means."""
+        """Raise the error that an answer other than success stands for."""
         if 200 <= answer.status < 300:
             return
-        found = _decoded(data) or {}
-        code, message = str(found.get("error_code", "")), str(found.get("message", ""))
+        details = _decoded(data) or {}
+        code, message = str(details.get("error_code", "")), str(details.get("message", ""))
         message = message[:_MESSAGE_MAX]
         asked = f"{method} {path.partition('?')[0]}"
         said = message or _shown(data) or "no reason given"
@@ -267,7 +268,7 @@ class Connection:
                 hint="set MLFLOW_TRACKING_USERNAME and _PASSWORD, or MLFLOW_TRACKING_TOKEN",
             )
         if code in _ERRORS:
-            raise _ERRORS[code](message, hint=str(found.get("hint", ""))[:_MESSAGE_MAX])
+            raise _ERRORS[code](message, hint=str(details.get("hint", ""))[:_MESSAGE_MAX])
         self._refuse_status(answer, asked, code, said)
 
     def _refuse_status(
@@ -310,7 +311,7 @@ os.register_at_fork(after_in_child=_after_fork_in_child)
 def read_whole(answer: "urllib3.BaseHTTPResponse | BinaryIO", bytes_max: int) -> bytes | None:
     """The rest of an answer's body; None if it is longer than `bytes_max`."""
     parts, left = [], bytes_max + 1
-    # Up to the read that gives nothing: only that one finds out whether the end is missing.
+    # Read until nothing comes: only the empty read detects a missing end.
     while left > 0 and (part := answer.read(left)):
         parts.append(part)
         left -= len(part)
@@ -318,16 +319,16 @@ def read_whole(answer: "urllib3.BaseHTTPResponse | BinaryIO", bytes_max: int) ->
 
 
 def path_text(text: str) -> str:
-    """A text as one or more pieces of a path."""
+    """A text as one or more segments of a URL's path, quoted."""
     return quote(text, safe="/")
 
 
 def _decoded(data: bytes) -> Json | None:
     try:
-        found = msgspec.json.decode(data)
+        document = msgspec.json.decode(data)
     except (msgspec.DecodeError, RecursionError):
         return None
-    return found if isinstance(found, dict) else None
+    return document if isinstance(document, dict) else None
 
 
 def _shown(data: bytes) -> str:

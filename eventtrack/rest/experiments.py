@@ -16,7 +16,7 @@ VIEWS = {
 
 
 class ExperimentCalls(Calls):
-    """Experiments: made, named, tagged, deleted, found."""
+    """Creates, names, tags, deletes and searches experiments."""
 
     def create_experiment(
         self,

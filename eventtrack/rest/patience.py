@@ -1,15 +1,15 @@
-"""How long an answer from elsewhere is waited for: the same rule for servers and for pipes.
+"""The time limit of an answer from elsewhere: the same rule for servers and for pipes.
 
-An answer may be silent for a while before it begins, for the other side may have to work. From its
-first byte on it is waited for that long once more, and a second for each KiB that came: a slow line
-gets all it needs, and a sender of one byte a second is left after minutes, however much it
-announced. The time in which this side works with what came does not count.
+An answer may be silent for a while before it begins, for the other side may have to work. From the
+first byte on, the limit is the same time once more, and a second for each KiB that came. So a slow
+line gets all the time that it needs, and a sender of one byte a second is given up after minutes,
+however much it announced. The time in which this side works with the bytes does not count.
 """
 
 import io
 import time
 
-# Slower than any line over which a store is worth syncing.
+# Bytes per second: slower than any line over which a store is worth syncing.
 _BYTES_A_SECOND = 1024
 
 
@@ -17,7 +17,7 @@ class Patience:
     """The time that is left for one answer.
 
     Args:
-        silence_s: How long it may be silent at a time, and what it has beside the time for bytes.
+        silence_s: The longest silence, and the time that the answer has beside that for its bytes.
     """
 
     def __init__(self, silence_s: float) -> None:
@@ -26,12 +26,12 @@ class Patience:
         self._bytes = 0
 
     def left_s(self) -> float:
-        """How long the next byte may take; 0 or less when the time is over."""
+        """The time that the next byte may take; 0 or less when the time is over."""
         due_s = self._silence_s + self._bytes / _BYTES_A_SECOND
         return min(self._silence_s, due_s - self._waited_s)
 
     def note(self, count: int, waited_s: float) -> None:
-        """Some bytes came, which were waited for."""
+        """Count bytes that came, and the time spent waiting for them."""
         if self._bytes:
             self._waited_s += waited_s
         self._bytes += count
@@ -41,7 +41,7 @@ class PatientReader(io.RawIOBase):
     """Reads a socket's stream for as long as there is patience.
 
     Args:
-        raw: Has a time limit of its own for one silence.
+        raw: The socket's stream; it has a time limit of its own for a silence.
     """
 
     def __init__(self, raw: io.RawIOBase, patience: Patience) -> None:
@@ -50,14 +50,14 @@ class PatientReader(io.RawIOBase):
         self._patience = patience
 
     def readable(self) -> bool:
-        """It is."""
+        """Whether the stream can be read: always."""
         return True
 
     def readinto(self, buffer: bytearray | memoryview, /) -> int:  # type: ignore[override]
         """The next bytes.
 
         Raises:
-            TimeoutError: They come too slowly.
+            TimeoutError: The bytes come too slowly.
         """
         if self._patience.left_s() <= 0:
             raise TimeoutError("it answers too slowly")
@@ -71,7 +71,7 @@ class PatientReader(io.RawIOBase):
         return self._raw.fileno()
 
     def close(self) -> None:
-        """Close the stream below as well."""
+        """Close this stream and the stream below."""
         if not self.closed:
             super().close()
             self._raw.close()

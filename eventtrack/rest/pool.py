@@ -1,4 +1,4 @@
-"""Connections of urllib3 that end an answer which comes too slowly; see `patience`."""
+"""Connections of urllib3 that give up an answer that comes too slowly; see `patience`."""
 
 import functools
 import io
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def pool_of(address: Address) -> "urllib3.PoolManager":
-    """A pool of connections to a server, through the proxy that the environment names for it."""
+    """A pool of connections to a server, through the environment's proxy if there is one."""
     import urllib3
 
     settings: dict[str, Any] = {"maxsize": 4, "block": False}
@@ -43,13 +43,13 @@ def _proxy(url: str) -> str | None:
 
 @functools.cache
 def _patient_pools() -> dict[str, Any]:
-    """Pools by scheme. Made when they are needed: these modules take long to import."""
+    """Pools by scheme, made at the first need: their modules take long to import."""
     from http.client import HTTPResponse
 
     from urllib3 import connection, connectionpool
 
     class PatientResponse(HTTPResponse):
-        """Also its head may not take for ever: `http.client` waits for each byte of it anew."""
+        """Limits the time of the head as well: `http.client` waits anew for each of its bytes."""
 
         def __init__(self, sock: Any, *arguments: Any, **options: Any) -> None:
             super().__init__(sock, *arguments, **options)

@@ -8,7 +8,7 @@ from eventtrack.views.records import DatasetInput, LoggedModelInput, LoggedModel
 
 
 class RecordingCalls(Calls):
-    """What runs record. All of these may be asked twice: the second time changes nothing."""
+    """Records facts of runs. Each call may be repeated: the second time changes nothing."""
 
     def log_batch(
         self,
@@ -24,7 +24,7 @@ class RecordingCalls(Calls):
         self._post(
             "runs/log-batch",
             run_id=run_id,
-            metrics=[records.metric_json(one) for one in metrics],
+            metrics=[records.metric_json(metric) for metric in metrics],
             params=records.pairs(params or {}),
             tags=records.pairs(tags or {}),
         )
@@ -47,8 +47,8 @@ class RecordingCalls(Calls):
         self._post(
             "runs/log-inputs",
             run_id=run_id,
-            datasets=[records.dataset_input_json(one) for one in datasets],
-            models=[{"model_id": one.model_id} for one in models],
+            datasets=[records.dataset_input_json(dataset) for dataset in datasets],
+            models=[{"model_id": model.model_id} for model in models],
         )
 
     def log_outputs(self, run_id: str, models: Sequence[LoggedModelOutput]) -> None:
@@ -56,5 +56,5 @@ class RecordingCalls(Calls):
         self._post(
             "runs/outputs",
             run_id=run_id,
-            models=[{"model_id": one.model_id, "step": one.step} for one in models],
+            models=[{"model_id": model.model_id, "step": model.step} for model in models],
         )

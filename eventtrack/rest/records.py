@@ -38,7 +38,7 @@ def experiment(source: Json) -> Experiment:
 
 
 def run_info(source: Json) -> RunInfo:
-    """What a run is."""
+    """The basic facts of a run."""
     end = source.get("end_time")
     return RunInfo(
         run_id=source.get("run_id") or source["run_uuid"],
@@ -60,21 +60,23 @@ def run(source: Json) -> Run:
     return Run(
         info=run_info(source["info"]),
         data=RunData(
-            metrics={one["key"]: number(one.get("value", 0)) for one in data.get("metrics") or ()},
+            metrics={
+                point["key"]: number(point.get("value", 0)) for point in data.get("metrics") or ()
+            },
             params=_texts(data.get("params")),
             tags=_texts(data.get("tags")),
         ),
         inputs=RunInputs(
-            dataset_inputs=[_dataset_input(one) for one in inputs.get("dataset_inputs") or ()],
+            dataset_inputs=[_dataset_input(used) for used in inputs.get("dataset_inputs") or ()],
             model_inputs=[
-                LoggedModelInput(model_id=one["model_id"])
-                for one in inputs.get("model_inputs") or ()
+                LoggedModelInput(model_id=model["model_id"])
+                for model in inputs.get("model_inputs") or ()
             ],
         ),
         outputs=RunOutputs(
             model_outputs=[
-                LoggedModelOutput(model_id=one["model_id"], step=int(one.get("step") or 0))
-                for one in outputs.get("model_outputs") or ()
+                LoggedModelOutput(model_id=model["model_id"], step=int(model.get("step") or 0))
+                for model in outputs.get("model_outputs") or ()
             ]
         ),
     )
@@ -100,7 +102,7 @@ def file(source: Json) -> FileInfo:
 
 
 def number(value: float | str) -> float:
-    """A number, also from the words that JSON has no literal for."""
+    """A number, also from the words `NaN` and `Infinity`, for which JSON has no literals."""
     return float(value)
 
 
@@ -117,8 +119,8 @@ def pairs(texts: Mapping[str, str]) -> list[Json]:
 
 
 def metric_json(point: Metric) -> Json:
-    """One point of a metric as it is sent."""
-    found: Json = {
+    """A point of a metric in the form of a request."""
+    fields: Json = {
         "key": point.key,
         "value": number_json(point.value),
         "timestamp": point.timestamp,
@@ -126,12 +128,12 @@ def metric_json(point: Metric) -> Json:
     }
     for name in ("model_id", "dataset_name", "dataset_digest"):
         if (text := getattr(point, name)) is not None:
-            found[name] = text
-    return found
+            fields[name] = text
+    return fields
 
 
 def dataset_input_json(used: DatasetInput) -> Json:
-    """A run's use of a dataset as it is sent."""
+    """A run's use of a dataset in the form of a request."""
     dataset = used.dataset
     described = {name: value for name, value in dataset if value is not None}
     return {
@@ -141,7 +143,7 @@ def dataset_input_json(used: DatasetInput) -> Json:
 
 
 def _texts(source: Iterable[Json] | None) -> dict[str, str]:
-    return {one["key"]: one.get("value", "") for one in source or ()}
+    return {pair["key"]: pair.get("value", "") for pair in source or ()}
 
 
 def _dataset_input(source: Json) -> DatasetInput:

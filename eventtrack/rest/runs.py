@@ -9,12 +9,12 @@ from eventtrack.rest.calls import Calls, page
 from eventtrack.rest.experiments import VIEWS
 from eventtrack.views.records import Metric, PagedList, Run, RunInfo, ViewType
 
-# Points that MLflow's server gives out at once.
+# Points in a page of MLflow's server.
 _HISTORY_PAGE = 25_000
 
 
 class RunCalls(Calls):
-    """Runs: started, read, ended, deleted, found."""
+    """Starts, reads, ends, deletes and searches runs."""
 
     def create_run(
         self,
@@ -28,11 +28,11 @@ class RunCalls(Calls):
     ) -> Run:
         """Start a run.
 
-        Not to be asked twice: a server makes a second run.
+        Do not repeat the call: a server would make a second run.
 
         Args:
-            run_id: The id that eventtrack's server gives the run (MLflow's draws its own): asked
-                twice, it refuses the second.
+            run_id: The id for the run. eventtrack's server uses it and refuses a second run with
+                the same id; MLflow's server draws its own.
         """
         answer = self._post(
             "runs/create",
@@ -46,7 +46,7 @@ class RunCalls(Calls):
         return records.run(answer["run"])
 
     def takes_run_ids(self) -> bool:
-        """Whether the server gives a new run the id that its client names, as eventtrack's does."""
+        """Whether the server gives a new run the client's id, as eventtrack's server does."""
         try:
             answer = self.connection.get("/api/3.0/mlflow/server-info")
         except (EndpointMissingError, NotFoundError):
@@ -55,7 +55,7 @@ class RunCalls(Calls):
         return isinstance(extension, dict) and extension.get("runs_take_ids") is True
 
     def get_run(self, run_id: str) -> Run:
-        """A run with all it recorded, deleted ones too."""
+        """A run with everything that it recorded; also a deleted run."""
         return records.run(self._get("runs/get", run_id=run_id)["run"])
 
     def update_run(
@@ -66,7 +66,7 @@ class RunCalls(Calls):
         end_time: int | None = None,
         name: str | None = None,
     ) -> RunInfo:
-        """Change a run's status, end time or name; None leaves each."""
+        """Change a run's status, end time or name; None leaves a field as it is."""
         answer = self._post(
             "runs/update", run_id=run_id, status=status, end_time=end_time, run_name=name
         )
@@ -112,4 +112,4 @@ class RunCalls(Calls):
             max_results=_HISTORY_PAGE,
             page_token=page_token,
         )
-        return page(answer, "metrics", lambda one: records.metric(one, run_id))
+        return page(answer, "metrics", lambda point: records.metric(point, run_id))

@@ -1,4 +1,4 @@
-"""One tracking server, one method for each of its calls."""
+"""A tracking server, with a method for each of its calls."""
 
 from eventtrack.rest.address import Address
 from eventtrack.rest.artifacts import ArtifactCalls
@@ -11,12 +11,12 @@ from eventtrack.rest.runs import RunCalls
 class TrackingServer(ExperimentCalls, RunCalls, RecordingCalls, ArtifactCalls):
     """A server that speaks MLflow's REST API. Safe from any thread; opens nothing until asked.
 
-    Each method asks once. It raises what the server's answer means (`NotFoundError`,
-    `InvalidValueError`, ...), or a `RemoteError` for what is not the call's fault.
+    Each method asks once. It raises the error that the server's answer stands for (`NotFoundError`,
+    `InvalidValueError`, ...), or a `RemoteError` if the call is not at fault.
 
     Args:
-        address: Where it is, from `address_of(uri)`.
-        read_timeout_s: How long a silent server is waited for.
+        address: The server's address, from `address_of(uri)`.
+        read_timeout_s: The longest wait for a silent server, in seconds.
     """
 
     def __init__(self, address: Address, read_timeout_s: float = READ_TIMEOUT_S) -> None:
@@ -28,5 +28,5 @@ class TrackingServer(ExperimentCalls, RunCalls, RecordingCalls, ArtifactCalls):
         return self.connection.address.url
 
     def close(self) -> None:
-        """Let go of open connections."""
+        """Close all connections."""
         self.connection.close()
