@@ -36,92 +36,92 @@ class StoreArtifactRepository(ArtifactRepository):
     ) -> None:
         super().__init__(artifact_uri, tracking_uri, registry_uri)
         folder = resolve_path(artifact_uri)
-        root = next((one for one in (folder, *folder.parents) if _is_store(one)), folder)
+        root = next((above for above in (folder, *folder.parents) if _is_store(above)), folder)
         self._root = root
         self._prefix = folder.relative_to(root).as_posix().removeprefix(".")
 
     def log_artifact(self, local_file: str, artifact_path: str | None = None) -> None:
         """Store a copy of a file under its own name."""
-        found = self._place(artifact_path)
-        found.files(self._store).log_file(found.owner, local_file, found.path or None)
+        located = self._place(artifact_path)
+        located.files(self._store).log_file(located.owner, local_file, located.path or None)
 
     def log_artifacts(self, local_dir: str, artifact_path: str | None = None) -> None:
         """Store a copy of every file below a folder, in one event."""
-        found = self._place(artifact_path)
-        found.files(self._store).log_folder(found.owner, local_dir, found.path or None)
+        located = self._place(artifact_path)
+        located.files(self._store).log_folder(located.owner, local_dir, located.path or None)
 
     def list_artifacts(self, path: str | None = None) -> list[Any]:
-        """The files and folders directly in a folder, sorted; nothing where there is none."""
-        found = place(self._inside(path))
-        if found is None:
+        """The files and folders directly in a folder, sorted; nothing if there is no folder."""
+        located = place(self._inside(path))
+        if located is None:
             return []
-        below = len(found.path) + 1 if found.path else 0
+        below = len(located.path) + 1 if located.path else 0
         return [
             entities.FileInfo(
-                posixpath.join(path or "", one.path[below:]), one.is_dir, one.file_size
+                posixpath.join(path or "", entry.path[below:]), entry.is_dir, entry.file_size
             )
-            for one in found.files(self._store).list(found.owner, found.path or None)
+            for entry in located.files(self._store).list(located.owner, located.path or None)
         ]
 
     def delete_artifacts(self, artifact_path: str | None = None) -> None:
-        """Take files off a list; nothing happens where there are none.
+        """Delete files; nothing happens if there are none.
 
-        All those of a deleted run or model stay as well: `mlflow gc` asks for this before it erases
-        the run, and what is erased takes its files along.
+        A call for all files of a deleted run or model does nothing: `mlflow gc` makes it before it
+        erases the run, and the erasure takes the files along.
         """
-        found = self._place(artifact_path)
-        if not found.path and self._is_deleted(found):
+        located = self._place(artifact_path)
+        if not located.path and self._is_deleted(located):
             return
-        files_of = found.files(self._store)
-        if files_of.entries(found.owner, found.path or None):
-            files_of.delete(found.owner, found.path)
+        files_of = located.files(self._store)
+        if files_of.entries(located.owner, located.path or None):
+            files_of.delete(located.owner, located.path)
 
     def upload_trace_data(self, trace_data: str) -> None:
-        """Keep a trace's spans in a file, where they are not in the log already."""
-        found = self._place(None)
-        if found.kind != "traces" or not self._store.traces.get(found.owner).complete:
+        """Keep a trace's spans in a file, unless they are in the log already."""
+        located = self._place(None)
+        if located.kind != "traces" or not self._store.traces.get(located.owner).complete:
             super().upload_trace_data(trace_data)
 
     def download_trace_data(self) -> dict[str, Any]:
         """The spans of a trace: from the log, or from a file that an old client left."""
-        found = self._place(None)
-        spans = self._store.traces.read(found.owner).spans if found.kind == "traces" else ()
+        located = self._place(None)
+        spans = self._store.traces.read(located.owner).spans if located.kind == "traces" else ()
         if spans:
             return {"spans": [json.loads(span.body) for span in spans]}
         written: dict[str, Any] = super().download_trace_data()
         return written
 
     def _download_file(self, remote_file_path: str, local_path: str) -> None:
-        found = self._place(remote_file_path)
+        located = self._place(remote_file_path)
         target = Path(local_path)
         with tempfile.TemporaryDirectory(dir=target.parent) as draft:
-            downloaded = found.files(self._store).download(found.owner, found.path, draft)
+            downloaded = located.files(self._store).download(located.owner, located.path, draft)
             shutil.move(downloaded, target)
 
     @property
     def _store(self) -> Store:
-        # Asked for each time: it is shared in this process, and another one after a fork.
+        # Asked for each time: the store is shared in this process, and replaced after a fork.
         return open_store(self._root, source="mlflow", create=False)
 
     def _inside(self, path: str | None) -> str:
         return f"{self._prefix}/{path or ''}"
 
     def _place(self, path: str | None) -> Place:
-        found = place(self._inside(path))
-        if found is None:
+        located = place(self._inside(path))
+        if located is None:
             raise MlflowException(
                 f"No file can be at {self.artifact_uri}/{path or ''}: a store has those of runs, "
                 "logged models and traces, below runs/<run_id>/artifacts, models/<model_id>/... "
                 "and traces/<trace_id>/...",
                 error_code=INVALID_PARAMETER_VALUE,
             )
-        return found
+        return located
 
-    def _is_deleted(self, found: Place) -> bool:
-        if found.kind == "runs":
-            stage = self._store.runs.get(found.owner).info.lifecycle_stage
-        elif found.kind == "models":
-            stage = self._store.models.get(found.owner).lifecycle_stage
+    def _is_deleted(self, located: Place) -> bool:
+        if located.kind == "runs":
+            stage = self._store.runs.get(located.owner).info.lifecycle_stage
+        elif located.kind == "models":
+            stage = self._store.models.get(located.owner).lifecycle_stage
         else:
             return False  # a deleted trace is not found
         return stage == LifecycleStage.DELETED

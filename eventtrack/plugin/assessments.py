@@ -12,7 +12,7 @@ from eventtrack.plugin.trace_entities import assessment, assessment_record, fail
 
 
 class AssessmentCalls(OpenStore):
-    """Feedback and expectations: made, changed, overridden, taken back."""
+    """Makes, changes, overrides and deletes feedback and expectations."""
 
     def create_assessment(self, assessment: entities.Assessment) -> entities.Assessment:
         """Assess a trace."""
@@ -33,7 +33,7 @@ class AssessmentCalls(OpenStore):
         rationale: str | None = None,
         metadata: Mapping[str, str] | None = None,
     ) -> entities.Assessment:
-        """Change an assessment; what is None stays."""
+        """Change an assessment; an argument of None leaves its field as it is."""
         if expectation is not None and feedback is not None:
             raise MlflowException.invalid_parameter_value(
                 "Cannot specify both `expectation` and `feedback` parameters."

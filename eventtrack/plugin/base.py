@@ -1,4 +1,4 @@
-"""What every noun's methods share: the open store, and where files are shown to be."""
+"""The common base of all calls: the open store, and the locations of files as clients see them."""
 
 import os
 from pathlib import Path
@@ -16,7 +16,7 @@ from eventtrack.store.location import resolve_path
 
 SCHEME = "eventtrack:"
 PROXY = "mlflow-artifacts:"
-# `mlflow server` tells its workers by this where its artifact proxy keeps files.
+# `mlflow server` names its artifact proxy's folder to its workers by this variable.
 _DESTINATION_VARIABLE = "_MLFLOW_SERVER_ARTIFACT_DESTINATION"
 
 
@@ -25,9 +25,9 @@ class OpenStore:
 
     Args:
         store_uri: `eventtrack:PATH`.
-        artifact_uri: None in a client. In `mlflow server` the artifact root: its proxy
-            (`mlflow-artifacts:/`), through which the store's own files are then shown; or a place
-            below which every new experiment gets a folder.
+        artifact_uri: None in a client. In `mlflow server` the artifact root. If that is the proxy
+            (`mlflow-artifacts:/`), clients see the store's own files through it; below any other
+            root every new experiment gets a folder.
     """
 
     def __init__(self, store_uri: str, artifact_uri: str | None = None) -> None:
@@ -44,13 +44,13 @@ class OpenStore:
     def store(self) -> Store:
         """The store, asked for by each call.
 
-        When the interpreter exits, MLflow ends open runs after the store was closed: it is then
-        opened once more.
+        At the interpreter's exit MLflow ends open runs after the store was closed: the store is
+        then opened once more.
         """
         return open_store(self._path, source="mlflow")
 
     def new_location(self, asked_for: str | None) -> str | None:
-        """Where a new experiment keeps its files; None for the store itself."""
+        """The place for a new experiment's files; None for the store itself."""
         if asked_for:
             return str(resolve_uri_if_local(asked_for))
         if self._new_root is None:
@@ -60,9 +60,9 @@ class OpenStore:
     def shown(self, uri: str) -> str:
         """A location of ours as this process's clients can use it.
 
-        Behind MLflow's server they cannot open the store: they go through its artifact proxy.
-        Files that are in the store, while the proxy keeps its own elsewhere, are shown where they
-        are, for the server itself can read them.
+        Clients of MLflow's server cannot open the store: they go through its artifact proxy. If the
+        proxy keeps its files outside the store, the store's files are shown at their own place,
+        for the server itself can read them there.
         """
         if self._proxy is None or not uri.startswith(self._own_root):
             return uri
@@ -72,16 +72,16 @@ class OpenStore:
         return str(append_to_uri_path(self._proxy, inside))
 
     def _has_files(self, inside: str) -> bool:
-        found = place(inside)
-        return found is not None and bool(found.files(self.store).list(found.owner))
+        folder = place(inside)
+        return folder is not None and bool(folder.files(self.store).list(folder.owner))
 
     def _proxies_own_files(self) -> bool:
         """Whether MLflow's artifact proxy writes into this very store."""
-        destination = _told_by_server(_DESTINATION_VARIABLE)
+        destination = _set_by_server(_DESTINATION_VARIABLE)
         return destination.startswith(SCHEME) and _folder(destination) == self._path
 
 
-def _told_by_server(name: str) -> str:
+def _set_by_server(name: str) -> str:
     """A variable that MLflow's server sets for its workers, never a user; "" in a client."""
     return os.environ.get(name, "")
 
@@ -94,10 +94,10 @@ def _folder(uri: str) -> Path | None:
 
 
 def all_pages(search: Any, size: int, **arguments: Any) -> list[Any]:
-    """Everything that a paged search finds."""
+    """The results of all pages of a search."""
     page = search(max_results=size, **arguments)
-    found = list(page)
+    records = list(page)
     while page.token:
         page = search(max_results=size, page_token=page.token, **arguments)
-        found += page
-    return found
+        records += page
+    return records

@@ -1,4 +1,4 @@
-"""Between our records and MLflow's entities, both ways."""
+"""Translation between our records and MLflow's entities, both ways."""
 
 from collections.abc import Iterable, Mapping
 from math import inf
@@ -8,7 +8,7 @@ from mlflow.entities.dataset_summary import _DatasetSummary
 
 from eventtrack.views import records
 
-# What MLflow's SQL store reads back for an infinity, which its databases cannot hold.
+# MLflow's SQL store reads this back for an infinity, which its databases cannot hold.
 _LARGEST = 1.7976931348623157e308
 
 DatasetSummary = _DatasetSummary
@@ -23,7 +23,7 @@ def experiment(record: records.Experiment, location: str) -> entities.Experiment
     """An experiment as MLflow's entity.
 
     Args:
-        location: Where its files are, which a server shows otherwise than a client.
+        location: The place of its files; a server and a client show different places.
     """
     return entities.Experiment(
         experiment_id=record.experiment_id,
@@ -37,7 +37,7 @@ def experiment(record: records.Experiment, location: str) -> entities.Experiment
 
 
 def run_info(info: records.RunInfo, artifact_uri: str) -> entities.RunInfo:
-    """What a run is, as MLflow's entity."""
+    """The basic facts of a run as MLflow's entity."""
     return entities.RunInfo(
         run_id=info.run_id,
         experiment_id=info.experiment_id,
@@ -62,13 +62,13 @@ def run(record: records.Run, latest: Iterable[records.Metric], uri: str) -> enti
         run_info(record.info, uri),
         data,
         entities.RunInputs(
-            [_dataset_input(one) for one in record.inputs.dataset_inputs],
-            [entities.LoggedModelInput(one.model_id) for one in record.inputs.model_inputs],
+            [_dataset_input(used) for used in record.inputs.dataset_inputs],
+            [entities.LoggedModelInput(model.model_id) for model in record.inputs.model_inputs],
         ),
         entities.RunOutputs(
             [
-                entities.LoggedModelOutput(one.model_id, one.step)
-                for one in record.outputs.model_outputs
+                entities.LoggedModelOutput(model.model_id, model.step)
+                for model in record.outputs.model_outputs
             ]
         ),
     )
@@ -134,13 +134,13 @@ def tag_record(tag: entities.RunTag) -> records.RunTag:
 
 
 def pairs(tags: Iterable[entities.RunTag] | None) -> Mapping[str, str]:
-    """MLflow's list of tags or params as a dictionary; the last of one key counts."""
+    """MLflow's list of tags or params as a dictionary; the last value of a key counts."""
     return {tag.key: tag.value for tag in tags or ()}
 
 
-def dataset_input_record(one: entities.DatasetInput) -> records.DatasetInput:
+def dataset_input_record(used: entities.DatasetInput) -> records.DatasetInput:
     """A run's use of a dataset as our record."""
-    dataset = one.dataset
+    dataset = used.dataset
     return records.DatasetInput(
         dataset=records.Dataset(
             name=dataset.name,
@@ -150,12 +150,12 @@ def dataset_input_record(one: entities.DatasetInput) -> records.DatasetInput:
             schema=dataset.schema,
             profile=dataset.profile,
         ),
-        tags=[records.InputTag(key=tag.key, value=tag.value) for tag in one.tags],
+        tags=[records.InputTag(key=tag.key, value=tag.value) for tag in used.tags],
     )
 
 
-def _dataset_input(one: records.DatasetInput) -> entities.DatasetInput:
-    dataset = one.dataset
+def _dataset_input(used: records.DatasetInput) -> entities.DatasetInput:
+    dataset = used.dataset
     return entities.DatasetInput(
         entities.Dataset(
             name=dataset.name,
@@ -165,7 +165,7 @@ def _dataset_input(one: records.DatasetInput) -> entities.DatasetInput:
             schema=dataset.schema,
             profile=dataset.profile,
         ),
-        [entities.InputTag(tag.key, tag.value) for tag in one.tags],
+        [entities.InputTag(tag.key, tag.value) for tag in used.tags],
     )
 
 

@@ -1,4 +1,4 @@
-"""What MLflow's callers get instead of our errors, decided in one place."""
+"""The table of MLflow's errors that callers get instead of ours."""
 
 import functools
 from collections.abc import Callable
@@ -10,20 +10,20 @@ from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE, NOT_IMPLEMENTE
 from eventtrack.errors import EventtrackError
 
 Class = TypeVar("Class", bound=type)
-# What Python says of a value that is of another kind than a call expects.
+# Errors that Python raises for a value of another kind than a call expects.
 _ODD = (AttributeError, KeyError, TypeError, ValueError)
 
 
 def translated(error: EventtrackError) -> MlflowException:
-    """The same failure as MLflow tells it: our message and hint under MLflow's code."""
+    """The same failure in MLflow's form: our message and hint under MLflow's code."""
     return MlflowException(str(error), error_code=ErrorCode.Value(error.error_code))
 
 
 def not_implemented(what: str, instead: str = "") -> NoReturn:
-    """Refuse what eventtrack does not keep.
+    """Refuse a call about something that eventtrack does not keep.
 
-    `NotImplementedError` would be a bare 500 in MLflow's server, which its client asks for again
-    and again for minutes; code 501 is told to the user at once.
+    `NotImplementedError` would be a bare 500 in MLflow's server, and MLflow's client repeats such a
+    call for minutes. The user sees code 501 at once.
 
     Raises:
         MlflowException: Always, with `NOT_IMPLEMENTED`.
@@ -42,7 +42,7 @@ def with_mlflow_errors(method: Callable[..., Any]) -> Callable[..., Any]:
         except EventtrackError as error:
             raise translated(error) from error
         except _ODD as error:
-            # As an error of the server's it would be asked again for minutes.
+            # As an error of the server, MLflow's client would repeat the call for minutes.
             text = f"{method.__name__}() cannot take these arguments: {error!r}"
             raise MlflowException(text, error_code=INVALID_PARAMETER_VALUE) from error
 

@@ -15,7 +15,7 @@ from eventtrack.views import records
 
 
 class ExperimentCalls(OpenStore):
-    """Experiments: made, named, tagged, deleted, found."""
+    """Creates, names, tags, deletes and searches experiments."""
 
     def create_experiment(
         self,
@@ -50,7 +50,7 @@ class ExperimentCalls(OpenStore):
         page = self.store.experiments.search(
             view_type, max_results, filter_string, order_by, page_token
         )
-        return PagedList([self._experiment(one) for one in page], page.token)
+        return PagedList([self._experiment(experiment) for experiment in page], page.token)
 
     def rename_experiment(self, experiment_id: str, new_name: str) -> None:
         """Give an active experiment another name."""

@@ -1,4 +1,4 @@
-"""MLflow's calls about what runs read and wrote."""
+"""MLflow's calls about the inputs and outputs of runs."""
 
 from collections.abc import Sequence
 
@@ -23,34 +23,34 @@ class InputCalls(OpenStore):
         datasets: Sequence[entities.DatasetInput] | None = None,
         models: Sequence[entities.LoggedModelInput] | None = None,
     ) -> None:
-        """Record datasets and models that a run read; one named again changes nothing."""
+        """Record datasets and models that a run read; naming a dataset again changes nothing."""
         self.store.runs.log_inputs(
             run_id,
-            [dataset_input_record(one) for one in datasets or ()],
-            [records.LoggedModelInput(model_id=one.model_id) for one in models or ()],
+            [dataset_input_record(dataset) for dataset in datasets or ()],
+            [records.LoggedModelInput(model_id=model.model_id) for model in models or ()],
         )
 
     def log_outputs(self, run_id: str, models: Sequence[entities.LoggedModelOutput]) -> None:
         """Record models that a run wrote."""
         written = [
-            records.LoggedModelOutput(model_id=one.model_id, step=one.step) for one in models
+            records.LoggedModelOutput(model_id=model.model_id, step=model.step) for model in models
         ]
         self.store.runs.log_outputs(run_id, written)
 
     def _search_datasets(self, experiment_ids: Sequence[str]) -> list[DatasetSummary]:
-        """Each dataset of each experiment once per context it was used in, the newest run first."""
+        """Each dataset of each experiment, once for each context of its use, newest run first."""
         runs = all_pages(
             self.store.runs.search,
             limits.SEARCH_RESULTS_MAX,
-            experiment_ids=[str(one) for one in experiment_ids],
+            experiment_ids=[str(experiment_id) for experiment_id in experiment_ids],
             filter_string="datasets.name LIKE '%'",
             view_type=records.ViewType.ALL,
         )
-        found: dict[tuple[str, str, str, str | None], None] = {}
+        uses: dict[tuple[str, str, str, str | None], None] = {}
         for run in runs:
-            for one in run.inputs.dataset_inputs:
-                contexts = [tag.value for tag in one.tags if tag.key == MLFLOW_DATASET_CONTEXT]
-                name = (run.info.experiment_id, one.dataset.name, one.dataset.digest)
+            for used in run.inputs.dataset_inputs:
+                contexts = [tag.value for tag in used.tags if tag.key == MLFLOW_DATASET_CONTEXT]
+                name = (run.info.experiment_id, used.dataset.name, used.dataset.digest)
                 for context in contexts or [None]:
-                    found[*name, context] = None
-        return [DatasetSummary(*one) for one in list(found)[:_SUMMARIES_MAX]]
+                    uses[*name, context] = None
+        return [DatasetSummary(*use) for use in list(uses)[:_SUMMARIES_MAX]]

@@ -14,7 +14,7 @@ from eventtrack.store.metrics import MetricArrays
 
 
 class MetricCalls(OpenStore):
-    """Histories, whole, paged and sampled. A run that does not exist has an empty one."""
+    """Histories, whole, paged and sampled. A run that does not exist has an empty history."""
 
     def get_metric_history(
         self,
@@ -33,13 +33,13 @@ class MetricCalls(OpenStore):
     def get_metric_history_bulk(
         self, run_ids: Sequence[str], metric_key: str, max_results: int
     ) -> list[MetricWithRunId]:
-        """The first `max_results` points of several runs, by run id, then as one run's history."""
-        found: list[MetricWithRunId] = []
+        """The first `max_results` points of several runs, by run id, then as in a history."""
+        points_of_runs: list[MetricWithRunId] = []
         for run_id in sorted(set(run_ids)):
             points = self._points(run_id, metric_key)
-            wanted = range(len(points))[: max_results - len(found)]
-            found += _with_run_id(run_id, metric_key, points, wanted)
-        return found
+            wanted = range(len(points))[: max_results - len(points_of_runs)]
+            points_of_runs += _with_run_id(run_id, metric_key, points, wanted)
+        return points_of_runs
 
     def get_metric_history_bulk_interval_from_steps(
         self, run_id: str, metric_key: str, steps: Iterable[int], max_results: int
@@ -57,7 +57,7 @@ class MetricCalls(OpenStore):
         start_step: int | None,
         end_step: int | None,
     ) -> list[MetricWithRunId]:
-        """Of each run at most `max_results` points, evenly sampled, always with the last.
+        """At most `max_results` points of each run, evenly sampled, always with the last point.
 
         Args:
             start_step: First step of the range; None for all, then `end_step` is None too.
@@ -67,17 +67,21 @@ class MetricCalls(OpenStore):
                 "Both start_step and end_step must be specified together, "
                 "or neither may be specified."
             )
-        found: list[MetricWithRunId] = []
+        points_of_runs: list[MetricWithRunId] = []
         for run_id in run_ids:
             points = self._points(run_id, metric_key)
             places = _by_step(points)
             if start_step is not None and end_step is not None:
-                places = [one for one in places if start_step <= points.steps[one] <= end_step]
-            found += _with_run_id(run_id, metric_key, points, _sampled(places, max_results))
-        return found
+                places = [
+                    place for place in places if start_step <= points.steps[place] <= end_step
+                ]
+            points_of_runs += _with_run_id(
+                run_id, metric_key, points, _sampled(places, max_results)
+            )
+        return points_of_runs
 
     def get_max_step_for_metric(self, run_id: str, metric_key: str) -> int:
-        """The greatest step of a metric; 0 for one that was never logged."""
+        """The greatest step of a metric; 0 for a metric that was never logged."""
         return max(self._points(run_id, metric_key).steps, default=0)
 
     def _points(self, run_id: str, key: str) -> MetricArrays:
@@ -88,21 +92,24 @@ class MetricCalls(OpenStore):
 
 
 def _by_step(points: MetricArrays) -> list[int]:
-    """The places of all points in order of (step, timestamp, value); they come by timestamp."""
+    """The places of all points in order of (step, timestamp, value); `points` are by timestamp."""
     return sorted(range(len(points)), key=points.steps.__getitem__)
 
 
 def _sampled(places: Sequence[int], size: int) -> list[int]:
-    """The first of each of `size` equal parts (the earlier parts take the rest), and the last."""
+    """The first place of each of `size` equal parts, and the last place of all.
+
+    The earlier parts take the remainder of the division.
+    """
     size = max(1, size)
     each, rest = divmod(len(places), size)
     starts = [part * each + min(part, rest) for part in range(size if each else rest)]
-    found = [places[start] for start in starts]
-    if found and found[-1] != places[-1]:
-        if len(found) >= size:
-            found.pop()
-        found.append(places[-1])
-    return found
+    sampled = [places[start] for start in starts]
+    if sampled and sampled[-1] != places[-1]:
+        if len(sampled) >= size:
+            sampled.pop()
+        sampled.append(places[-1])
+    return sampled
 
 
 def _with_run_id(

@@ -13,7 +13,7 @@ from eventtrack.views import records
 
 
 class ModelCalls(OpenStore):
-    """Logged models: made, finalized, tagged, deleted, found."""
+    """Creates, finalizes, tags, deletes and searches logged models."""
 
     def create_logged_model(
         self,
@@ -36,7 +36,7 @@ class ModelCalls(OpenStore):
         return self._model(made)
 
     def get_logged_model(self, model_id: str, allow_deleted: bool = False) -> entities.LoggedModel:
-        """A model by its id; a deleted one only when it is allowed."""
+        """A model by its id; a deleted model only with `allow_deleted`."""
         known = self.store.models.get(model_id)
         if known.lifecycle_stage == records.LifecycleStage.DELETED and not allow_deleted:
             raise NotFoundError(f"Logged model with ID '{model_id}' not found.")
@@ -45,7 +45,7 @@ class ModelCalls(OpenStore):
     def finalize_logged_model(
         self, model_id: str, status: entities.LoggedModelStatus
     ) -> entities.LoggedModel:
-        """Say that the model's files are all there, or that they are not."""
+        """Set a model's status: READY if all its files are there, or FAILED."""
         finalized = self.store.models.finalize(model_id, entities.LoggedModelStatus(status).value)
         return self._model(finalized)
 
@@ -64,7 +64,7 @@ class ModelCalls(OpenStore):
         self.store.models.delete_tag(model_id, key)
 
     def delete_logged_model(self, model_id: str) -> None:
-        """Delete a model; the record of it stays."""
+        """Delete a model; its record stays."""
         self.store.models.delete(model_id)
 
     def search_logged_models(
@@ -78,14 +78,14 @@ class ModelCalls(OpenStore):
     ) -> PagedList:
         """One page of models; without an order the newest first."""
         page = self.store.models.search(
-            [str(one) for one in experiment_ids],
+            [str(experiment_id) for experiment_id in experiment_ids],
             filter_string,
             datasets,
             max_results,
             order_by,
             page_token,
         )
-        return PagedList([self._model(one) for one in page], page.token)
+        return PagedList([self._model(model) for model in page], page.token)
 
     def _model(self, record: records.LoggedModel) -> Any:
         return logged_model(record, self.shown(record.artifact_location))

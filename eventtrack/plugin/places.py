@@ -13,20 +13,20 @@ from eventtrack.store.artifacts import Artifacts
 
 
 class Place(NamedTuple):
-    """Whose file it is, and under which path ("" for all of them)."""
+    """The owner of a file, and the file's path ("" for all files of the owner)."""
 
     kind: str
     owner: str
     path: str
 
     def files(self, store: Store) -> Artifacts:
-        """What keeps the files of owners of this kind."""
+        """The keeper of files for owners of this kind."""
         if self.kind == "traces":
             return store.traces.artifacts
         return store.artifacts if self.kind == "runs" else store.models.artifacts
 
 
 def place(inside: str) -> Place | None:
-    """What a path below the store's folder names; None for a path that names nobody's files."""
-    found = owner_of(inside)
-    return None if found is None else Place(*found)
+    """The place that a path below the store's folder names; None if it names nobody's files."""
+    owner_and_path = owner_of(inside)
+    return None if owner_and_path is None else Place(*owner_and_path)

@@ -1,4 +1,4 @@
-"""MLflow's calls that record something of a run: metrics, params, tags, alone and in batches."""
+"""MLflow's calls that record metrics, params and tags of a run, alone and in batches."""
 
 import json
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ Named = TypeVar("Named", records.Param, records.RunTag)
 
 
 class RecordingCalls(OpenStore):
-    """What is recorded has survived `kill -9` when the call returns."""
+    """Records facts of runs; they survive `kill -9` once the call has returned."""
 
     def log_metric(self, run_id: str, metric: entities.Metric) -> None:
         """Log one point."""
@@ -29,7 +29,7 @@ class RecordingCalls(OpenStore):
             self.store.metrics.log(run_id, point.key, point.value, point.step, point.timestamp)
 
     def log_param(self, run_id: str, param: entities.Param) -> None:
-        """Log one param; another value for one that is logged is refused."""
+        """Log one param; another value for a logged param is refused."""
         record = param_record(param)
         self.store.runs.log_params(run_id, {record.key: record.value})
 
@@ -49,16 +49,16 @@ class RecordingCalls(OpenStore):
         params: Sequence[entities.Param],
         tags: Sequence[entities.RunTag],
     ) -> None:
-        """Log all of it durably, or nothing."""
+        """Log the whole batch durably, or nothing."""
         self.store.runs.log_batch(
             run_id,
-            [_point(one, f"metrics[{at}].") for at, one in enumerate(metrics)],
-            [_named(param_record(one), f"params[{at}].") for at, one in enumerate(params)],
-            [_named(tag_record(one), f"tags[{at}].") for at, one in enumerate(tags)],
+            [_point(metric, f"metrics[{at}].") for at, metric in enumerate(metrics)],
+            [_named(param_record(param), f"params[{at}].") for at, param in enumerate(params)],
+            [_named(tag_record(tag), f"tags[{at}].") for at, tag in enumerate(tags)],
         )
 
     def record_logged_model(self, run_id: str, mlflow_model: Any) -> None:
-        """Add a model to the run's tag that lists them; the oldest give way when it is full."""
+        """Add a model to the run's tag that lists models; a full tag loses its oldest models."""
         known = self.store.runs.get(run_id).data.tags.get(MLFLOW_LOGGED_MODELS, "[]")
         models = [*json.loads(known), mlflow_model.get_tags_dict()]
         while len(json.dumps(models)) > limits.TAG_VALUE_LENGTH_MAX and len(models) > 1:
@@ -67,14 +67,14 @@ class RecordingCalls(OpenStore):
 
 
 def _point(metric: entities.Metric, path: str = "") -> records.Metric:
-    """A point, refused where MLflow refuses it, in its words; `path` is its place in a batch."""
+    """A point as our record, refused as MLflow does, in its words; `path` is its batch place."""
     step = 0 if metric.step is None else metric.step
     checks.point(metric.key, metric.value, metric.timestamp, step, path)
     return metric_record(metric)
 
 
 def _named(record: Named, path: str) -> Named:
-    """A param or a tag whose name may be one."""
+    """The param or tag, if its name is allowed; `path` is its place in a batch."""
     check = validate.param_key if isinstance(record, records.Param) else validate.tag_key
     check(record.key, f"{path}key")
     return record

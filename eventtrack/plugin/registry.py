@@ -1,4 +1,4 @@
-"""MLflow's calls about the model registry, on the store that keeps the runs as well."""
+"""MLflow's calls about the model registry; the store that keeps the runs keeps it too."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -17,8 +17,8 @@ from eventtrack.views import records
 class RegistryStore(AbstractStore):
     """The registered models of an eventtrack store behind MLflow's `eventtrack:PATH`.
 
-    Safe from any thread and process. What it does not write itself, MLflow's base class builds from
-    it: prompts are registered models with a tag.
+    Safe from any thread and process. MLflow's base class builds the other calls from these: prompts
+    are registered models with a tag.
     """
 
     def __init__(self, store_uri: str, tracking_uri: str | None = None) -> None:
@@ -136,7 +136,7 @@ class RegistryStore(AbstractStore):
         return _version(self.store.registry.get_version(name, version))
 
     def get_model_version_download_uri(self, name: str, version: str) -> str:
-        """Where a version's files are."""
+        """The location of a version's files."""
         return self.store.registry.get_version(name, version).location
 
     def search_model_versions(
@@ -146,7 +146,7 @@ class RegistryStore(AbstractStore):
         order_by: Sequence[str] | None = None,
         page_token: str | None = None,
     ) -> PagedList:
-        """One page of versions, the last changed first."""
+        """One page of versions, the most recently changed first."""
         sizes = {} if max_results is None else {"max_results": max_results}
         page = self.store.registry.search_versions(
             filter_string, order_by=_texts(order_by), page_token=page_token, **sizes
@@ -166,7 +166,7 @@ class RegistryStore(AbstractStore):
         self.store.registry.set_alias(name, alias, version)
 
     def delete_registered_model_alias(self, name: str, alias: str) -> None:
-        """Take an alias away."""
+        """Remove an alias."""
         self.store.registry.delete_alias(name, alias)
 
     def get_model_version_by_alias(self, name: str, alias: str) -> entities.ModelVersion:
@@ -174,12 +174,12 @@ class RegistryStore(AbstractStore):
         return _version(self.store.registry.version_by_alias(name, alias))
 
     def _await_model_version_creation(self, mv: Any, await_creation_for: int) -> None:
-        """A version is ready at once."""
+        """Return at once: a version is ready when it is created."""
 
     def _resolved(
         self, source: str, run_id: str | None, model_id: str | None
     ) -> tuple[str, str | None, str | None]:
-        """Where a source's files are, and what it is a version of."""
+        """The location of a source's files, and the run and the model that made them."""
         if urlparse(source).scheme == "models":
             from mlflow.store.artifact.utils.models import _parse_model_uri
 
@@ -241,7 +241,7 @@ def _pairs(tags: Iterable[Any] | None) -> dict[str, str]:
 
 
 def _texts(order_by: Sequence[str] | None) -> list[str]:
-    return [str(one) for one in order_by or ()]
+    return [str(column) for column in order_by or ()]
 
 
 def _model(known: records.RegisteredModel) -> entities.RegisteredModel:

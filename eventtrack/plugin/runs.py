@@ -14,7 +14,7 @@ from eventtrack.views import records
 
 
 class RunCalls(OpenStore):
-    """Runs: started, ended, deleted, found."""
+    """Starts, ends, deletes and searches runs."""
 
     def create_run(
         self,
@@ -35,7 +35,7 @@ class RunCalls(OpenStore):
         return self._run(started)
 
     def get_run(self, run_id: str) -> entities.Run:
-        """A run with all it recorded, deleted ones too."""
+        """A run with everything that it recorded; also a deleted run."""
         return self._run(self.store.runs.get(run_id))
 
     def update_run_info(
@@ -45,7 +45,7 @@ class RunCalls(OpenStore):
         end_time: int | None,
         run_name: str | None,
     ) -> entities.RunInfo:
-        """Change status, end time or name; None leaves each."""
+        """Change status, end time or name; None leaves a field as it is."""
         status = None if run_status is None else RunStatus.to_string(run_status)
         info = self.store.runs.update(run_id, status=status, end_time=end_time, name=run_name)
         return run_info(info, self.shown(info.artifact_uri))
@@ -68,10 +68,10 @@ class RunCalls(OpenStore):
         page_token: str | None = None,
     ) -> PagedList:
         """One page of runs; without an order the newest first."""
-        found, token = self._search_runs(
+        runs, token = self._search_runs(
             experiment_ids, filter_string, run_view_type, max_results, order_by, page_token
         )
-        return PagedList(found, token)
+        return PagedList(runs, token)
 
     def _search_runs(
         self,
@@ -83,17 +83,17 @@ class RunCalls(OpenStore):
         page_token: str | None,
     ) -> tuple[list[Any], str | None]:
         where: dict[str, Any] = {
-            "experiment_ids": [str(one) for one in experiment_ids],
+            "experiment_ids": [str(experiment_id) for experiment_id in experiment_ids],
             "filter_string": filter_string,
             "view_type": run_view_type or ViewType.ACTIVE_ONLY,
             "order_by": order_by,
             "shown": lambda _, uri: self.shown(uri),
         }
         if max_results is None:
-            found = all_pages(self.store.runs.search, limits.SEARCH_RESULTS_MAX, **where)
-            return [self._run(one) for one in found], None
+            runs = all_pages(self.store.runs.search, limits.SEARCH_RESULTS_MAX, **where)
+            return [self._run(run) for run in runs], None
         page = self.store.runs.search(max_results=max_results, page_token=page_token, **where)
-        return [self._run(one) for one in page], page.token
+        return [self._run(run) for run in page], page.token
 
     def _run(self, record: records.Run) -> Any:
         run_id = record.info.run_id

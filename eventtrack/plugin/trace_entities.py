@@ -1,4 +1,4 @@
-"""Between our records of traces and MLflow's entities, both ways."""
+"""Translation between our records of traces and MLflow's entities, both ways."""
 
 import json
 from typing import Any
@@ -20,7 +20,7 @@ def trace_info(record: records.TraceInfo, location: str) -> Any:
     """A trace as MLflow's entity.
 
     Args:
-        location: Where its files are, which a server shows otherwise than a client.
+        location: The place of its files; a server and a client show different places.
     """
     return entities.TraceInfo(
         trace_id=record.trace_id,
@@ -33,7 +33,7 @@ def trace_info(record: records.TraceInfo, location: str) -> Any:
         client_request_id=record.client_request_id,
         trace_metadata=dict(record.trace_metadata),
         tags=trace_tags.shown(record, location),
-        assessments=[assessment(one) for one in record.assessments],
+        assessments=[assessment(given) for given in record.assessments],
     )
 
 
@@ -74,37 +74,37 @@ def assessment(record: records.Assessment) -> Any:
     return made
 
 
-def assessment_record(one: Any, trace_id: str) -> records.Assessment:
+def assessment_record(given: Any, trace_id: str) -> records.Assessment:
     """MLflow's assessment as our record."""
     kind, value, error = "issue", None, None
-    if one.feedback is not None:
-        kind, value = "feedback", one.feedback.value
-        error = failure(one.feedback.error)
-    elif one.expectation is not None:
-        kind, value = "expectation", one.expectation.value
+    if given.feedback is not None:
+        kind, value = "feedback", given.feedback.value
+        error = failure(given.feedback.error)
+    elif given.expectation is not None:
+        kind, value = "expectation", given.expectation.value
     else:
-        value = one.issue.to_dictionary()
+        value = given.issue.to_dictionary()
     return records.Assessment(
-        assessment_id=one.assessment_id or "",
+        assessment_id=given.assessment_id or "",
         trace_id=trace_id,
         kind=kind,
-        name=one.name,
+        name=given.name,
         value=plain(value),
-        source_type=one.source.source_type,
-        source_id=one.source.source_id,
-        create_time_ms=one.create_time_ms or 0,
-        last_update_time_ms=one.last_update_time_ms or 0,
+        source_type=given.source.source_type,
+        source_id=given.source.source_id,
+        create_time_ms=given.create_time_ms or 0,
+        last_update_time_ms=given.last_update_time_ms or 0,
         error=error,
-        span_id=one.span_id,
-        run_id=one.run_id,
-        rationale=one.rationale,
-        metadata={str(key): str(text) for key, text in (one.metadata or {}).items()},
-        overrides=one.overrides,
+        span_id=given.span_id,
+        run_id=given.run_id,
+        rationale=given.rationale,
+        metadata={str(key): str(text) for key, text in (given.metadata or {}).items()},
+        overrides=given.overrides,
     )
 
 
 def failure(error: Any) -> records.AssessmentFailure | None:
-    """Why an assessment could not be made, as our record."""
+    """The reason why an assessment could not be made, as our record."""
     if error is None:
         return None
     return records.AssessmentFailure(
@@ -115,7 +115,7 @@ def failure(error: Any) -> records.AssessmentFailure | None:
 
 
 def plain(value: Any) -> Any:
-    """A value as JSON can say it."""
+    """A value in a form that JSON can express."""
     try:
         return json.loads(json.dumps(value))
     except (TypeError, ValueError) as error:

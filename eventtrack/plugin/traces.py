@@ -19,14 +19,14 @@ from eventtrack.plugin.trace_entities import assessment_record, trace_info
 from eventtrack.views import traces as records
 from eventtrack.views.trace_metrics import Aggregation
 
-# Programs send spans and reports in the background, so what is asked for may be on its way: how
-# long it is waited for, as MLflow's own store does.
+# Programs send spans and reports in the background, so the rest of a trace may be on its way: the
+# time to wait for it, as in MLflow's own store.
 _WAIT_S = 3.0
 _LOOK_S = 0.05
 
 
 class TraceCalls(OpenStore):
-    """Traces: reported, logged span by span, tagged, linked, found, deleted."""
+    """Reports traces, logs their spans, and tags, links, searches and deletes them."""
 
     def start_trace(self, trace_info: entities.TraceInfo) -> entities.TraceInfo:
         """Record a trace as a whole; MLflow calls this when it has ended."""
@@ -42,7 +42,7 @@ class TraceCalls(OpenStore):
             metadata={key: str(text) for key, text in trace_info.trace_metadata.items()},
             tags=trace_tags.without_ours({key: str(text) for key, text in trace_info.tags.items()}),
             assessments=[
-                assessment_record(one, trace_info.trace_id) for one in trace_info.assessments
+                assessment_record(given, trace_info.trace_id) for given in trace_info.assessments
             ],
         )
         return self._info(recorded)
@@ -59,7 +59,7 @@ class TraceCalls(OpenStore):
         return self._info(self.store.traces.get(trace_id))
 
     def get_trace(self, trace_id: str, *, allow_partial: bool = False) -> entities.Trace:
-        """A trace with its spans; without `allow_partial`, waits a little for all to be there."""
+        """A trace with its spans; without `allow_partial`, waits a little for missing spans."""
         deadline = time.monotonic() + _WAIT_S
         while not (allow_partial or self.store.traces.get(trace_id).complete):
             if time.monotonic() > deadline:
@@ -77,8 +77,8 @@ class TraceCalls(OpenStore):
         experiment_ids: Sequence[str] | None = None,
     ) -> list[entities.Trace]:
         """The complete traces of some ids, with their spans."""
-        found = self.store.traces.read_many(trace_ids, experiment_ids)
-        return [self._trace(one) for one in found]
+        traces = self.store.traces.read_many(trace_ids, experiment_ids)
+        return [self._trace(trace) for trace in traces]
 
     def batch_get_trace_infos(
         self,
@@ -87,7 +87,7 @@ class TraceCalls(OpenStore):
         experiment_ids: Sequence[str] | None = None,
     ) -> list[entities.TraceInfo]:
         """The traces of some ids, without their spans."""
-        return [self._info(one) for one in self.store.traces.infos(trace_ids, experiment_ids)]
+        return [self._info(trace) for trace in self.store.traces.infos(trace_ids, experiment_ids)]
 
     def search_traces(
         self,
@@ -99,12 +99,12 @@ class TraceCalls(OpenStore):
         model_id: str | None = None,
         locations: Sequence[str] | None = None,
     ) -> tuple[list[entities.TraceInfo], str | None]:
-        """One page of traces, newest first; and the token of the next."""
+        """One page of traces, newest first, and the token of the next page."""
         where = locations if locations is not None else experiment_ids
         page = self.store.traces.search(
             where, filter_string, max_results, order_by, page_token or None
         )
-        return [self._info(one) for one in page], page.token
+        return [self._info(trace) for trace in page], page.token
 
     def query_trace_metrics(
         self,
@@ -121,13 +121,15 @@ class TraceCalls(OpenStore):
         page_token: str | None = None,
     ) -> PagedList[Any]:
         """Figures about traces, spans or assessments, all on one page."""
-        found = self.store.traces.metrics.query(
-            [str(one) for one in experiment_ids],
+        figures = self.store.traces.metrics.query(
+            [str(experiment_id) for experiment_id in experiment_ids],
             view_type.value,
             metric_name,
             [
-                Aggregation(kind=one.aggregation_type.value, percentile=one.percentile_value)
-                for one in aggregations
+                Aggregation(
+                    kind=aggregation.aggregation_type.value, percentile=aggregation.percentile_value
+                )
+                for aggregation in aggregations
             ],
             dimensions=dimensions or (),
             filters=filters or (),
@@ -137,7 +139,10 @@ class TraceCalls(OpenStore):
             max_results=max_results,
         )
         return PagedList(
-            [versions.trace_metric(one.metric_name, one.dimensions, one.values) for one in found],
+            [
+                versions.trace_metric(figure.metric_name, figure.dimensions, figure.values)
+                for figure in figures
+            ],
             None,
         )
 
@@ -148,11 +153,11 @@ class TraceCalls(OpenStore):
         filter_string2: str,
         base_filter: str | None = None,
     ) -> Any:
-        """How often two filters hold of the same traces."""
-        found = self.store.traces.sets.correlation(
+        """The correlation of two filters: how often the same traces match both."""
+        correlation = self.store.traces.sets.correlation(
             experiment_ids, filter_string1, filter_string2, base_filter
         )
-        return versions.correlation(found)
+        return versions.correlation(correlation)
 
     def find_completed_sessions(
         self,
@@ -163,14 +168,14 @@ class TraceCalls(OpenStore):
         filter_string: str | None = None,
     ) -> list[Any]:
         """The sessions whose last trace began in a span of time, oldest first."""
-        found = self.store.traces.sets.completed_sessions(
+        sessions = self.store.traces.sets.completed_sessions(
             str(experiment_id),
             min_last_trace_timestamp_ms,
             max_last_trace_timestamp_ms,
             max_results,
             filter_string,
         )
-        return [versions.completed_session(one) for one in found]
+        return [versions.completed_session(session) for session in sessions]
 
     def set_trace_tag(self, trace_id: str, key: str, value: str) -> None:
         """Set a tag of a trace."""
@@ -201,32 +206,32 @@ class TraceCalls(OpenStore):
             self.store.traces.link_run(trace_ids, run_id)
 
     def unlink_traces_from_run(self, trace_ids: Sequence[str], run_id: str) -> None:
-        """Take that back."""
+        """Say that traces no longer belong to a run."""
         self.store.traces.unlink_run(trace_ids, run_id)
 
     def link_prompts_to_trace(self, trace_id: str, prompt_versions: Sequence[Any]) -> None:
         """Say which versions of prompts a trace used."""
-        named = [(one.name, str(one.version)) for one in prompt_versions]
+        named = [(version.name, str(version.version)) for version in prompt_versions]
         if named:
             self.store.traces.link_prompts(trace_id, named)
 
     def _log_spans(self, location: str, logged: Sequence[entities.Span]) -> None:
-        found: list[records.Span] = []
+        span_records: list[records.Span] = []
         tags: dict[str, dict[str, str]] = {}
         for span in logged:
             content = versions.span_content(span)
-            found.append(spans.span_record(content))
-            own = tags.setdefault(found[-1].trace_id, {})
+            span_records.append(spans.span_record(content))
+            own = tags.setdefault(span_records[-1].trace_id, {})
             resource = getattr(span._span, "resource", None)  # noqa: SLF001 - as MLflow's store does
             if resource is not None:
                 for key, value in spans.resource_tags(dict(resource.attributes)).items():
                     own.setdefault(key, value)
             own.update(spans.trace_tags(content))
-        self.store.traces.log_spans(str(location), found, tags=trace_tags.valid(tags))
+        self.store.traces.log_spans(str(location), span_records, tags=trace_tags.valid(tags))
 
     def _info(self, record: records.TraceInfo) -> Any:
         return trace_info(record, self.shown(record.artifact_uri))
 
     def _trace(self, record: records.Trace) -> Any:
-        data = TraceData([versions.stored_span(one.body) for one in record.spans])
+        data = TraceData([versions.stored_span(span.body) for span in record.spans])
         return entities.Trace(info=self._info(record.info), data=data)

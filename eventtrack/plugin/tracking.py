@@ -1,4 +1,4 @@
-"""The tracking store: MLflow's one wide class, put together from a small one for each noun."""
+"""The tracking store: MLflow's wide class, joined from a small class for each noun."""
 
 from mlflow.store.tracking.abstract_store import AbstractStore
 
@@ -32,7 +32,8 @@ class TrackingStore(
 ):
     """An eventtrack store behind MLflow's `eventtrack:PATH`; safe from any thread and process.
 
-    Every failure is a `MlflowException`, and what is not kept has the code `NOT_IMPLEMENTED`.
+    Every failure is a `MlflowException`; a call about things that eventtrack does not keep has the
+    code `NOT_IMPLEMENTED`.
     """
 
     DEFAULT_EXPERIMENT_ID = ids.DEFAULT_EXPERIMENT_ID

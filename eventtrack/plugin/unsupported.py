@@ -1,4 +1,4 @@
-"""Every other call of MLflow's wide interface, refused in words instead of answered with None.
+"""Refuses every other call of MLflow's wide interface in words, instead of answering None.
 
 MLflow's base class enforces nothing: a method that is not written returns None or raises
 `NotImplementedError`, depending on its age.
@@ -13,7 +13,7 @@ from eventtrack.plugin.errors import not_implemented
 
 Class = TypeVar("Class", bound=type)
 
-# What of the base class works as it is: it only calls what we have.
+# Methods of the base class that work as they are: they only call methods that we have.
 INHERITED = frozenset(
     {
         "delete_traces",
@@ -33,7 +33,7 @@ UNDECLARED = ("deprecated_start_trace_v2", "deprecated_end_trace_v2")
 
 
 def refuse_the_rest(owner: Class) -> Class:
-    """Class decorator: whatever `owner` inherits from MLflow and does not know is refused."""
+    """Class decorator: `owner` refuses each method that it inherits from MLflow unwritten."""
     declared = [
         name
         for name in dir(AbstractStore)

@@ -1,8 +1,8 @@
-"""What MLflow's versions call differently: everything that the plugin asks for by version.
+"""The differences between MLflow's versions: everything that the plugin looks up by version.
 
 pyproject.toml admits MLflow 3.5 and newer. Names that came later are looked up here when they are
-needed, never at import: the plugin has to load everywhere. `tools/dev.py matrix` runs it with the
-oldest, a middle and the newest version.
+needed, never at import: the plugin has to load with every version. `tools/dev.py matrix` runs the
+plugin with the oldest, a middle and the newest version.
 """
 
 import json
@@ -14,21 +14,21 @@ from eventtrack.store.trace_sets import Correlation, Session
 
 
 def span_content(span: entities.Span) -> dict[str, Any]:
-    """A span as MLflow's SQL store keeps it: translated where the version translates (3.7)."""
+    """A span as MLflow's SQL store keeps it; MLflow 3.7 and newer translate it first."""
     try:
-        # Imports translators of a dozen libraries: only when spans come.
+        # This import loads translators of a dozen libraries: so only when spans come.
         from mlflow.tracing.otel.translation import translate_span_when_storing
     except ImportError:
         content: dict[str, Any] = span.to_dict()
         for event in content["events"]:
             event["attributes"] = dict(event["attributes"] or {})
         return content
-    found: dict[str, Any] = translate_span_when_storing(span)
-    return found
+    stored: dict[str, Any] = translate_span_when_storing(span)
+    return stored
 
 
 def stored_span(body: bytes) -> entities.Span:
-    """A span from its stored bytes; read when it is looked at, where the version can (3.16)."""
+    """A span from its stored bytes; MLflow 3.16 and newer decode it when it is first used."""
     from mlflow.entities import span
 
     if hasattr(span, "LazySpan"):
@@ -48,29 +48,29 @@ def trace_metric(name: str, dimensions: Any, values: Any) -> Any:
     return MetricDataPoint(name, dimensions, values)
 
 
-def correlation(found: Correlation) -> Any:
-    """How two filters over traces go together (3.5)."""
+def correlation(counts: Correlation) -> Any:
+    """The correlation of two filters over traces (3.5)."""
     from mlflow.tracing.analysis import TraceFilterCorrelationResult
 
     return TraceFilterCorrelationResult(
-        npmi=found.npmi,
-        npmi_smoothed=found.npmi_smoothed,
-        filter1_count=found.first,
-        filter2_count=found.second,
-        joint_count=found.joint,
-        total_count=found.total,
+        npmi=counts.npmi,
+        npmi_smoothed=counts.npmi_smoothed,
+        filter1_count=counts.first,
+        filter2_count=counts.second,
+        joint_count=counts.joint,
+        total_count=counts.total,
     )
 
 
-def completed_session(found: Session) -> Any:
+def completed_session(session: Session) -> Any:
     """A session that has ended (3.9)."""
     from mlflow.genai.scorers.online.entities import CompletedSession
 
-    return CompletedSession(found.session_id, found.first_ms, found.last_ms)
+    return CompletedSession(session.session_id, session.first_ms, session.last_ms)
 
 
 def issue_reference(**named: Any) -> Any:
-    """An assessment that names an issue (3.10): a feedback where the version has none."""
+    """An assessment that names an issue (3.10); older versions get a feedback instead."""
     from mlflow.entities import assessment
 
     if hasattr(assessment, "IssueReference"):
