@@ -1,1 +1,1 @@
-"""MLflow's vocabulary, in one place: requests, refusals, answers and the list of its endpoints."""
+"""MLflow's REST vocabulary: requests, refusals, answers and the list of its endpoints."""

@@ -1,4 +1,4 @@
-"""Every endpoint of MLflow's server, served by us or not: what is missing is said, not guessed.
+"""Every endpoint of MLflow's server, served by us or not, so that errors can name missing ones.
 
 Read from MLflow 3.17.2 (`mlflow.server.handlers.get_endpoints` and the routes beside them); a test
 compares the two where MLflow is installed.
@@ -8,9 +8,9 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-# Of each group: `methods path`, where `api/` also stands for `ajax-api/`, which MLflow's pages ask,
-# and `ajax-api/` for itself. A name in angle brackets is one piece of the path; `<artifact_path>`
-# and everything behind it may have more.
+# The endpoints of each group as `methods path`. `api/` also stands for `ajax-api/`, which MLflow's
+# pages ask; `ajax-api/` stands for itself. A name in angle brackets is one segment of the path;
+# `<artifact_path>` and everything after it may have more.
 _TEXT = {
     "The server itself": """
         GET /health
@@ -228,14 +228,14 @@ _TEXT = {
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """One endpoint of MLflow's, under the name it has in its group."""
+    """An endpoint of MLflow's, under its name in its group."""
 
     group: str
     method: str
     path: str
 
     def paths(self) -> tuple[str, ...]:
-        """The whole paths it stands for."""
+        """The full paths of the endpoint."""
         if self.path.startswith("/api/"):
             return self.path, f"/ajax-api/{self.path.removeprefix('/api/')}"
         return (self.path,)
@@ -260,4 +260,4 @@ def _pattern(path: str) -> re.Pattern[str]:
     return re.compile(re.sub("<[a-z_]+>", "[^/]+", whole))
 
 
-_PATTERNS = [(one.method, _pattern(path)) for one in known() for path in one.paths()]
+_PATTERNS = [(endpoint.method, _pattern(path)) for endpoint in known() for path in endpoint.paths()]

@@ -1,7 +1,7 @@
-"""What MLflow's tracking store refuses of a request, in its own words.
+"""The checks of MLflow's tracking store on a request, with its own words of refusal.
 
-The store below checks names and lengths again, by the same rules (`store/validate.py`); only here
-is it known where in the request a value stands.
+The store below checks names and lengths again, by the same rules (`store/validate.py`); only these
+checks know the place of a value in the request.
 """
 
 import functools
@@ -33,7 +33,7 @@ from eventtrack.views.records import (
 
 _PLAIN_KEY = re.compile(r"[\w\-][\w.\- :]*")
 _RUN_ID = re.compile(r"^[a-zA-Z0-9][\w\-]{0,255}$")
-# MLflow (utils/validation.py): what one batch may hold.
+# MLflow (utils/validation.py): the bounds of a batch.
 BATCH_METRICS_MAX = 1000
 BATCH_PARAMS_MAX = 100
 BATCH_TAGS_MAX = 100
@@ -49,7 +49,7 @@ def refuse(message: str, hint: str = "") -> NoReturn:
 
 
 def experiment_id(text: str) -> str:
-    """An experiment's id: a whole number; none means the default experiment."""
+    """An experiment's id: a whole number; "" means the default experiment."""
     try:
         return str(int(text or "0"))
     except ValueError:
@@ -57,14 +57,14 @@ def experiment_id(text: str) -> str:
 
 
 def run_id(text: str) -> str:
-    """A run's id, where MLflow looks at its form at all."""
+    """A run's id, for requests in which MLflow checks its form."""
     if _RUN_ID.match(text) is None:
         refuse(invalid_value("run_id", text))
     return text
 
 
 def known_run_id(text: str) -> str:
-    """A run's id that is about to be looked up: what cannot be one is not found.
+    """A run's id for a lookup: a text that cannot be an id is a run that does not exist.
 
     Raises:
         NotFoundError: No run has such an id.
@@ -75,7 +75,7 @@ def known_run_id(text: str) -> str:
 
 
 def run_of(source: Fields) -> str:
-    """The run that a request names, by the name of today or of long ago."""
+    """The run that a request names, by today's field `run_id` or the old `run_uuid`."""
     return known_run_id(source["run_id"] or source["run_uuid"])
 
 
@@ -88,10 +88,10 @@ def experiment_name(name: str) -> str:
 
 
 def artifact_location(location: str) -> str | None:
-    """Where an experiment's files go; None where the server keeps them.
+    """The location of an experiment's files; None if the server keeps them.
 
     Folders are refused, though MLflow takes them: a path of the client's machine would name a
-    folder of the server's, and `eventtrack:` any store of it.
+    folder of the server's machine, and `eventtrack:` any store of that machine.
     """
     if not location:
         return None
@@ -122,11 +122,11 @@ def artifact_location(location: str) -> str | None:
 
 def experiment_tags(tags: Sequence[Fields]) -> dict[str, str]:
     """The tags of a new experiment."""
-    found = [experiment_tag(one["key"], one["value"]) for one in tags]
-    views = sum(tag.key.startswith(CUSTOM_VIEW_PREFIX) for tag in found)
+    tag_records = [experiment_tag(sent["key"], sent["value"]) for sent in tags]
+    views = sum(tag.key.startswith(CUSTOM_VIEW_PREFIX) for tag in tag_records)
     if views > CUSTOM_VIEWS_MAX:
         too_many_views("")
-    return {tag.key: tag.value for tag in found}
+    return {tag.key: tag.value for tag in tag_records}
 
 
 def too_many_views(of: str) -> NoReturn:
@@ -146,7 +146,7 @@ def experiment_tag(key: str, value: str) -> ExperimentTag:
 
 
 def metric(source: Fields, path: str = "") -> Metric:
-    """A point of a metric; `path` leads to it in the request, with a dot at its end."""
+    """A point of a metric; `path` is its place in the request, with a dot at its end."""
     key, timestamp = source["key"], source["timestamp"]
     if bool(source["dataset_name"]) != bool(source["dataset_digest"]):
         refuse("Both dataset_name and dataset_digest must be provided if one is provided")
@@ -163,7 +163,7 @@ def metric(source: Fields, path: str = "") -> Metric:
 
 
 def point(key: Any, value: Any, timestamp: Any, step: Any, path: str = "") -> None:
-    """Refuse a point of a metric that cannot be one; arguments as `metric` reads them."""
+    """Refuse an impossible point of a metric; the arguments are as `metric` reads them."""
     if not isinstance(key, str) or not _is_plain(key):
         validate.metric_key(key, f"{path}name")
     if value is None:
@@ -193,8 +193,8 @@ def run_tag(source: Fields, path: str = "") -> RunTag:
 
 
 def pairs(sources: Sequence[Fields]) -> dict[str, str]:
-    """Params or tags by key, as they were sent; the last of one key counts."""
-    return {one["key"]: one["value"] for one in sources}
+    """Params or tags by key, as they were sent; the last value of a key counts."""
+    return {pair["key"]: pair["value"] for pair in sources}
 
 
 def trace_tag(key: str, value: str) -> RunTag:
@@ -214,25 +214,25 @@ def registry_tag(key: str, value: str) -> tuple[str, str]:
 
 def new_run_tags(tags: Sequence[Fields]) -> dict[str, str]:
     """The tags of a new run."""
-    found = [run_tag(one) for one in tags]
-    return {tag.key: tag.value for tag in found}
+    tag_records = [run_tag(sent) for sent in tags]
+    return {tag.key: tag.value for tag in tag_records}
 
 
 def batch(source: Fields) -> tuple[Sequence[PointLike], list[Param], list[RunTag]]:
-    """All of a batch, checked as a whole."""
+    """The points, params and tags of a batch, checked as a whole."""
     metrics: Sequence[PointLike]
     if isinstance(source, quick.Batch) and _all_plain(source.metrics):
         metrics = source.metrics
     else:
-        metrics = [metric(one, f"metrics[{at}].") for at, one in enumerate(source["metrics"])]
-    params = [param(one, f"params[{at}].") for at, one in enumerate(source["params"])]
-    tags = [run_tag(one, f"tags[{at}].") for at, one in enumerate(source["tags"])]
+        metrics = [metric(sent, f"metrics[{at}].") for at, sent in enumerate(source["metrics"])]
+    params = [param(sent, f"params[{at}].") for at, sent in enumerate(source["params"])]
+    tags = [run_tag(sent, f"tags[{at}].") for at, sent in enumerate(source["tags"])]
     _at_most("metrics", BATCH_METRICS_MAX, len(metrics))
     _at_most("params", BATCH_PARAMS_MAX, len(params))
     _at_most("tags", BATCH_TAGS_MAX, len(tags))
     together = len(metrics) + len(params) + len(tags)
     _at_most("metrics, params, and tags", BATCH_MAX, together)
-    keys = [one.key for one in params]
+    keys = [param_record.key for param_record in params]
     twice = [key for at, key in enumerate(keys) if key in keys[:at]]
     if twice:
         refuse(
@@ -253,7 +253,7 @@ def dataset_input(source: Fields) -> DatasetInput:
         ("profile", limits.DATASET_PROFILE_LENGTH_MAX),
     ):
         no_longer(name, longest, sent[name])
-    tags = [InputTag(key=one["key"], value=one["value"]) for one in source["tags"]]
+    tags = [InputTag(key=tag["key"], value=tag["value"]) for tag in source["tags"]]
     for tag in tags:
         no_longer("key", limits.INPUT_TAG_KEY_LENGTH_MAX, tag.key)
         no_longer("value", limits.INPUT_TAG_VALUE_LENGTH_MAX, tag.value)
@@ -274,13 +274,13 @@ def stored_double(value: float) -> float:
 
 
 def artifact_path(path: str) -> str:
-    """A path below a run's artifacts, decoded once, as everything in a request is.
+    """A path below a run's artifacts, decoded once like everything in a request.
 
-    Every name means one file. So what is still encoded belongs to the name: `%2e` is no dot. The
+    Every name means one file. So an escape that is left belongs to the name: `%2e` is no dot. The
     store opens no file by such a path; its files lie under the names of their digests.
 
     Raises:
-        InvalidValueError: It leads outside.
+        InvalidValueError: The path leads outside.
     """
     if path.startswith("/") or "\0" in path or ".." in path.split("/"):
         refuse("Invalid path")
@@ -288,10 +288,10 @@ def artifact_path(path: str) -> str:
 
 
 def fully_decoded(text: str) -> str:
-    """A text without percent signs that could be decoded once more: `%252e` is `.`.
+    """A text decoded until no escape is left: `%252e` is `.`.
 
     Raises:
-        InvalidValueError: It does not come to an end.
+        InvalidValueError: The text is encoded too many times.
     """
     for _ in range(10):
         decoded = urllib.parse.unquote(text)
@@ -304,14 +304,13 @@ def fully_decoded(text: str) -> str:
 _DOUBLE_MAX = 1.7976931348623157e308
 
 
-# Names of metrics in which `metric` found nothing to refuse: a program logs under few, again and
-# again.
+# Names of metrics that `metric` has accepted: a program logs under few names, again and again.
 _plain_names: set[str] = set()
 _PLAIN_NAMES_MAX = 10_000
 
 
 def _all_plain(points: Sequence[quick.Point]) -> bool:
-    """Whether there is nothing that `metric` would refuse, or would have to keep beside it."""
+    """Whether `metric` would take all points as they are, and has nothing to add to them."""
     if not points or min([point.timestamp for point in points]) < 0:
         return False
     if any(point.model_id or point.dataset_name or point.dataset_digest for point in points):
@@ -329,7 +328,7 @@ def _all_plain(points: Sequence[quick.Point]) -> bool:
 
 @functools.lru_cache(maxsize=4096)
 def _is_plain(key: str) -> bool:
-    """Whether a key needs no closer look; a program logs under few names, again and again."""
+    """Whether a key is allowed; accepted keys are remembered, since few names come often."""
     return len(key) <= limits.KEY_LENGTH_MAX and _PLAIN_KEY.fullmatch(key) is not None
 
 

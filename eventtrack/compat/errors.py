@@ -6,7 +6,7 @@ import msgspec
 
 from eventtrack.errors import EventtrackError
 
-# MLflow 3.17, exceptions.py: by error code. What is not listed is 500.
+# MLflow 3.17, exceptions.py: the status by error code. A code that is not listed has 500.
 STATUS = {
     "INTERNAL_ERROR": 500,
     "INVALID_STATE": 500,
@@ -27,7 +27,7 @@ STATUS = {
     "INVALID_PARAMETER_VALUE": 400,
 }
 
-# SQLSTATE and class that MLflow gives beside some of the codes.
+# SQLSTATE and class that MLflow sends with some of the codes.
 _INTERNAL = ("XXM00", "CLIENT_INTERNAL_ERROR")
 _MISSING = ("KAM00", "RESOURCE_NOT_FOUND")
 _INVALID = ("KAM00", "INVALID_PARAMETER_VALUE")
@@ -58,20 +58,20 @@ class NoSuchEndpointError(EventtrackError):
 
 
 class UnauthenticatedError(EventtrackError):
-    """A request that needs a token came without one that counts."""
+    """A request that needs a token came without a valid token."""
 
     error_code = "UNAUTHENTICATED"
 
 
 class PermissionDeniedError(EventtrackError):
-    """Who asks is known, and may not do this."""
+    """The client is known, and may not do this."""
 
     error_code = "PERMISSION_DENIED"
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """An error as it is answered."""
+    """An error in the form of an HTTP answer."""
 
     status: int
     body: bytes
@@ -83,7 +83,7 @@ def refusal(error: EventtrackError) -> Refusal:
 
 
 def refuse(error_code: str, message: str, *, hint: str = "", status: int | None = None) -> Refusal:
-    """An answer with an error code, and the status that MLflow gives it unless another is named."""
+    """An answer with an error code, and with MLflow's status for it unless `status` is given."""
     body = {"error_code": error_code, "message": message}
     if error_code in _CLASSES:
         body["sqlstate"], body["error_class"] = _CLASSES[error_code]

@@ -1,7 +1,7 @@
-"""MLflow's GraphQL schema: what its pages may ask for in one request, and how it is shaped.
+"""MLflow's GraphQL schema: the questions and answers of MLflow's pages.
 
-The fields are those of the REST answers in camelCase; the two that a run has beside them,
-`experiment` and `modelVersions`, are further questions.
+The fields are those of the REST answers in camelCase. A run has two more fields, `experiment` and
+`modelVersions`, which are further questions.
 """
 
 SCHEMA = """

@@ -1,9 +1,9 @@
-"""Requests as MLflow reads them: JSON against a description of its fields.
+"""Requests as MLflow reads them: JSON read by a description of its fields.
 
 A value is read as MLflow's protobuf reads it: field by field in the order of the JSON, numbers also
-as texts, enumerations by name or number. Where protobuf stops, at a fraction for an integer say,
-MLflow's server goes on with what it has read so far, and answers 200. Here such a request is
-refused: the rest of it would be lost.
+as texts, enumerations by name or number. If protobuf stops, at a fraction for an integer say,
+MLflow's server goes on with the fields that it has read so far, and answers 200. Here such a
+request is refused: the other fields would be lost.
 """
 
 import math
@@ -16,7 +16,7 @@ from eventtrack import limits
 from eventtrack.errors import InvalidValueError
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
-# Protobuf takes such a name for an extension, which none of the messages has.
+# Protobuf takes such a name as an extension, and none of the messages has extensions.
 _EXTENSION = re.compile(r"^\[[a-zA-Z0-9._]*\]$")
 _DIGIT = re.compile("[0-9]")
 _INT32_MIN, _INT32_MAX = -(2**31), 2**31 - 1
@@ -25,14 +25,15 @@ _INT32_MIN, _INT32_MAX = -(2**31), 2**31 - 1
 class ParseStoppedError(Exception):
     """A field could not be read; everything after it is left out.
 
-    `path` leads to the field and `value` is what stands there, once the reading has ended.
+    `path` leads to the field, and `value` is its value in the request. Both are complete when the
+    reading has ended.
     """
 
     path: str = ""
     value: object = None
 
     def within(self, name: str, value: object) -> None:
-        """Note where it happened, from the innermost place outwards."""
+        """Add a step to the path, from the innermost place outwards."""
         if not self.path:
             self.value = value
         joint = "" if not self.path or name[-1] == self.path[0] or self.path[1].isdecimal() else "."
@@ -44,7 +45,7 @@ Kind = Literal["text", "int32", "int64", "double", "truth", "one_of"]
 
 
 class Fields(Protocol):
-    """The fields of a request, or of a part of it, by name; an unset one reads as its default."""
+    """The fields of a request, or of a part of it, by name; an unset field reads as its default."""
 
     def __getitem__(self, name: str) -> Any:
         """A field's value."""
@@ -52,7 +53,7 @@ class Fields(Protocol):
 
 
 class Values:
-    """The fields of one message that were sent; those that were not read as protobuf's defaults."""
+    """The fields of a message that were sent; other fields read as protobuf's defaults."""
 
     def __init__(self, message: "Message") -> None:
         self._message = message
@@ -67,7 +68,7 @@ class Values:
         return name in self._sent
 
     def given(self, name: str) -> Any:
-        """A field's value, None when it was not sent."""
+        """A field's value; None if it was not sent."""
         return self._sent.get(name)
 
     def put(self, name: str, value: Any) -> None:
@@ -79,7 +80,7 @@ class Values:
         self._sent.pop(name, None)
 
     def plain(self) -> dict[str, Any]:
-        """What was sent, as dictionaries and lists."""
+        """The sent fields as dictionaries and lists."""
         return {
             name: [item.plain() if isinstance(item, Values) else item for item in value]
             if isinstance(value, list)
@@ -92,13 +93,13 @@ class Values:
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One field: its name and how its JSON becomes a value.
+    """A field: its name and the conversion of its JSON to a value.
 
     Args:
-        convert: Of a scalar; None for a message.
-        default: What the field reads as when it was not sent.
-        kind: What a scalar is, for those who describe it.
-        names: Of one of several names, all of them.
+        convert: The conversion of a scalar; None for a message.
+        default: The value of the field when it was not sent.
+        kind: The type of a scalar, for descriptions of the field.
+        names: All allowed names, if the value is one of several names.
     """
 
     name: str
@@ -132,7 +133,7 @@ class Field:
         return values[0].lower() == "true"
 
     def unset(self) -> Any:
-        """What the field reads as when it was not sent."""
+        """The value of the field when it was not sent."""
         if self.repeated:
             return []
         return Values(self.message) if self.message is not None else self.default
@@ -147,12 +148,12 @@ class Message:
     spelled: Mapping[str, Field] = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "named", {one.name: one for one in self.fields})
-        spelled = {one.json_name: one for one in self.fields}
+        object.__setattr__(self, "named", {field.name: field for field in self.fields})
+        spelled = {field.json_name: field for field in self.fields}
         object.__setattr__(self, "spelled", {**self.named, **spelled})
 
     def parse(self, source: object) -> tuple[Values, ParseStoppedError | None]:
-        """Read a JSON object; returns what was read and, if that is not all, where it stopped."""
+        """Read a JSON object; returns the fields, and the place if the reading stopped early."""
         values = Values(self)
         try:
             _fill(values, self, source)
@@ -161,18 +162,22 @@ class Message:
         return values, None
 
     def doubly_spelled(self, source: object) -> tuple[str, str] | None:
-        """A field that an object names in both spellings, at any depth; None when there is none."""
+        """A field that an object names in both spellings, at any depth; None if there is none."""
         if not isinstance(source, dict):
             return None
-        for one in self.fields:
-            if one.name != one.json_name and one.name in source and one.json_name in source:
-                return one.name, one.json_name
-            if one.message is None:
+        for member in self.fields:
+            if (
+                member.name != member.json_name
+                and member.name in source
+                and member.json_name in source
+            ):
+                return member.name, member.json_name
+            if member.message is None:
                 continue
-            below = source.get(one.name, source.get(one.json_name))
+            below = source.get(member.name, source.get(member.json_name))
             for item in below if isinstance(below, list) else [below]:
-                if (found := one.message.doubly_spelled(item)) is not None:
-                    return found
+                if (twice := member.message.doubly_spelled(item)) is not None:
+                    return twice
         return None
 
 
@@ -275,12 +280,12 @@ def _integer(least: int, largest: int) -> Convert:
 
 
 def _double(value: Any) -> float:
-    # The words "NaN" and "Infinity" are numbers, the JSON literals are not.
+    # The texts "NaN" and "Infinity" are numbers; bare words in the JSON are not.
     if (isinstance(value, float) and not math.isfinite(value)) or value == "nan":
         raise ParseStoppedError
     number = float(value)
     if math.isinf(number) and _DIGIT.search(str(value)):
-        raise ParseStoppedError  # finite, and too large
+        raise ParseStoppedError  # a finite number, but too large
     return number
 
 
@@ -340,7 +345,7 @@ def truth(name: str) -> Field:
 
 def one_of(name: str, names: Sequence[str], *, first: int = 1) -> Field:
     """One of several names, numbered from `first`; the first when unset."""
-    numbered = {one: number for number, one in enumerate(names, first)}
+    numbered = {word: number for number, word in enumerate(names, first)}
     return Field(name, _one_of(numbered), default=names[0], kind="one_of", names=tuple(names))
 
 

@@ -1,6 +1,6 @@
 """Spans as OpenTelemetry's exporters send them: protobuf or JSON over HTTP.
 
-The messages are those of the package `opentelemetry-proto`, imported when the first spans come.
+The package `opentelemetry-proto` has the messages; it is imported when the first spans come.
 """
 
 import base64
@@ -17,7 +17,7 @@ from eventtrack.views.traces import Span
 PROTOBUF, JSON = "application/x-protobuf", "application/json"
 _IDS = ("traceId", "spanId", "parentSpanId")
 _INVALID = "Invalid OpenTelemetry format"
-# Of a request, unpacked: a batch of 512 spans with 128 KiB each.
+# The bound of an unpacked request: a batch of 512 spans with 128 KiB each.
 BODY_BYTES_MAX = 64 * 2**20
 
 
@@ -30,7 +30,7 @@ class Export:
 
     @property
     def completed(self) -> bool:
-        """Whether a root is among them."""
+        """Whether a root span is among the spans."""
         return any(span.parent_id is None for span in self.spans)
 
 
@@ -38,7 +38,7 @@ def read(body: bytes, media_type: str | None) -> Export:
     """The spans of a request, whose body is unpacked already.
 
     Raises:
-        InvalidValueError: It is no export of traces.
+        InvalidValueError: The body is no export of traces.
         NotServedError: The package that knows the format is missing.
     """
     kind = media_type.split(";")[0].strip() if media_type else None
@@ -60,7 +60,7 @@ def read(body: bytes, media_type: str | None) -> Export:
 
 
 def answer() -> bytes:
-    """The protobuf of an answer that says that all went well: an empty message has no bytes."""
+    """The protobuf answer of a success: an empty message, which has no bytes."""
     return b""
 
 
@@ -94,7 +94,7 @@ def _parsed(body: bytes, *, as_json: bool) -> Any:
 
 
 def _with_base64_ids(request: Any) -> Any:
-    """OpenTelemetry's JSON has ids in hex, where protobuf's has all bytes in base64."""
+    """A request with ids in base64, as protobuf's JSON has them; OpenTelemetry's are in hex."""
     for resource_spans in request.get("resourceSpans", []):
         for scope in resource_spans.get("scopeSpans", []):
             for span in scope.get("spans", []):
@@ -119,7 +119,7 @@ def _take(export: Export, span: Any, resource: Mapping[str, Any]) -> None:
 
 
 def _content(span: Any) -> spans.Json:
-    """A span of protobuf in the JSON that MLflow stores."""
+    """A protobuf span in the JSON that MLflow stores."""
     attributes = {key: _dumped(value) for key, value in _attributes(span.attributes).items()}
     attributes[spans.TRACE_ID_KEY] = json.dumps(spans.trace_id_of(span.trace_id))
     code = {1: "STATUS_CODE_OK", 2: "STATUS_CODE_ERROR"}.get(span.status.code, "STATUS_CODE_UNSET")
@@ -152,13 +152,13 @@ def _content(span: Any) -> spans.Json:
 
 
 def _dumped(value: Any) -> str:
-    """An attribute as MLflow stores it; what is JSON of a text, list or object already stays so."""
+    """An attribute as MLflow stores it; a text that is JSON of a text, list or object stays."""
     if isinstance(value, str):
         try:
-            found = json.loads(value)
+            document = json.loads(value)
         except ValueError:
-            found = None
-        if isinstance(found, str | dict | list):
+            document = None
+        if isinstance(document, str | dict | list):
             return value
     return json.dumps(value, ensure_ascii=False)
 
@@ -175,10 +175,10 @@ def _value(value: Any) -> Any:
         return [_value(item) for item in value.array_value.values]
     if kind == "kvlist_value":
         return _attributes(value.kvlist_value.values)
-    found = getattr(value, kind)
-    if isinstance(found, bytes):
-        return base64.b64encode(found).decode("ascii")
-    return str(found) if isinstance(found, float) and not math.isfinite(found) else found
+    content = getattr(value, kind)
+    if isinstance(content, bytes):
+        return base64.b64encode(content).decode("ascii")
+    return str(content) if isinstance(content, float) and not math.isfinite(content) else content
 
 
 def _base64(data: bytes, length: int) -> str:

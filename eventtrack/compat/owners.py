@@ -1,15 +1,15 @@
-"""Whose file a path of MLflow's artifact proxy names.
+"""Owners of files in the paths of MLflow's artifact proxy.
 
 EXPERIMENT/RUN/artifacts/PATH              a file of a run
 EXPERIMENT/models/MODEL/artifacts/PATH     a file of a logged model, and so for traces
-any/place/RUN/artifacts/PATH               of an experiment at `mlflow-artifacts:/any/place`
+any/place/RUN/artifacts/PATH               a file of an experiment at `mlflow-artifacts:/any/place`
 """
 
 import re
 from typing import Literal, NamedTuple
 
 Kind = Literal["runs", "models", "traces"]
-# Ids as they are drawn, which tell an owner in a place that may have any name.
+# Ids in the form in which they are drawn: they show the owner in a place with any name.
 _RUN = re.compile("[0-9a-f]{32}")
 _DRAWN = re.compile("(m-|tr-)?[0-9a-f]{32}")
 
@@ -23,7 +23,7 @@ class Owner(NamedTuple):
 
 
 def owner_of(path: str) -> Owner | None:
-    """The owner that a path names; None where it names none."""
+    """The owner that a path names; None if it names no owner."""
     pieces = [piece for piece in path.split("/") if piece not in ("", ".")]
     for at in range(2, len(pieces)):
         before, owner = pieces[at - 2], pieces[at - 1]

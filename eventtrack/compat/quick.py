@@ -1,7 +1,7 @@
-"""The one request that is worth a way of its own: a batch in which nothing is odd.
+"""The quick way for the most frequent request: a batch in which nothing is odd.
 
-Training programs send little else. Whatever this does not take word for word (a number as a text,
-another spelling, a field that is not known) is read the slow way, which decides what it means.
+Training programs send little else. Any other body (a number as a text, another spelling, an unknown
+field) is read the slow way, which decides its meaning.
 """
 
 from typing import Annotated, Any
@@ -15,7 +15,7 @@ _Int64 = Annotated[int, msgspec.Meta(ge=limits.INT64_MIN, le=limits.INT64_MAX)]
 
 
 class _Fields(msgspec.Struct, forbid_unknown_fields=True):
-    """Fields that are read by name, as those of `Values` are."""
+    """Fields that are read by name, like the fields of `Values`."""
 
     def __getitem__(self, name: str) -> Any:
         return getattr(self, name)
@@ -52,7 +52,7 @@ _decoder = msgspec.json.Decoder(Batch)
 
 
 def batch(body: bytes) -> Batch | None:
-    """A batch, or None when the body has to be read the slow way."""
+    """A batch; None if the body has to be read the slow way."""
     try:
         return _decoder.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError):

@@ -39,10 +39,10 @@ INTERVAL_POINTS_MAX = 2500
 
 @dataclass(frozen=True)
 class Request:
-    """What one endpoint is asked with.
+    """The request of an endpoint.
 
     Args:
-        quick: Reads bodies in which nothing is odd, and leaves all others.
+        quick: Reads bodies in which nothing is odd; gives None for all others.
     """
 
     message: Message
@@ -55,8 +55,8 @@ class Request:
         Raises:
             InvalidValueError: A field is spelled twice, missing or of the wrong type.
         """
-        found = self.quick(body) if self.quick is not None else None
-        return self.from_json(decode(body)) if found is None else found
+        read = self.quick(body) if self.quick is not None else None
+        return self.from_json(decode(body)) if read is None else read
 
     def from_json(self, source: object) -> Values:
         """Read a decoded body.
@@ -86,18 +86,22 @@ class Request:
         Raises:
             InvalidValueError: A field is missing or of the wrong type.
         """
-        found: dict[str, Any] = {}
-        for one in self.message.fields:
-            sent = [value for name, value in pairs if name == one.name]
+        source: dict[str, Any] = {}
+        for member in self.message.fields:
+            sent = [value for name, value in pairs if name == member.name]
             if sent:
-                found[one.name] = one.of_query(sent)
-        values, stopped = self.message.parse(found)
-        return self._whole(values, found, stopped)
+                source[member.name] = member.of_query(sent)
+        values, stopped = self.message.parse(source)
+        return self._whole(values, source, stopped)
 
     def _whole(
         self, values: Values, source: Mapping[str, Any], stopped: ParseStoppedError | None
     ) -> Values:
-        """What was read, if it is all that was sent and keeps the rules."""
+        """The values, if they are all that was sent and keep the rules.
+
+        Raises:
+            InvalidValueError: The reading stopped early, or a rule is broken.
+        """
         rules.apply(self.rules, source, all_read=stopped is None)
         if stopped is not None:
             raise InvalidValueError(rules.unreadable(stopped.path, stopped.value))
@@ -105,10 +109,10 @@ class Request:
 
 
 def decode(body: str | bytes) -> object:
-    """A body's JSON; None for an empty body. Of a name that stands twice the last counts.
+    """A body's JSON; None for an empty body. The last value of a repeated name counts.
 
     Raises:
-        InvalidValueError: It is no JSON. NaN is no number in JSON, nor is 1e400 one of 64 bits.
+        InvalidValueError: The body is no JSON. Neither NaN nor 1e400 is a number here.
     """
     try:
         return msgspec.json.decode(body) if body else None
@@ -141,7 +145,7 @@ _DATASET = Message(
 )
 _DATASET_INPUT = Message((many("tags", _TAG), below("dataset", _DATASET)))
 _NEEDED = (REQUIRED, STRING)
-# A run under its name of today and of long ago; clients send both.
+# A run's id under its names of today and of long ago; clients send both.
 _RUN = (text("run_id"), text("run_uuid"))
 _RUN_NEEDED: Mapping[str, Sequence[rules.Rule]] = {"run_id": _NEEDED}
 
@@ -192,7 +196,7 @@ CREATE_RUN = _request(
     text("run_name"),
     int64("start_time"),
     many("tags", _TAG),
-    # Not MLflow's: the id of a run that was begun while its program could not reach the server.
+    # Not MLflow's: the id of a run that began while its program could not reach the server.
     text("run_id"),
     experiment_id=[STRING],
     start_time=[WHOLE],
@@ -312,7 +316,7 @@ METRIC_INTERVAL = _request(
     ],
 )
 
-# What the protobuf calls the states of a logged model, numbered from 0.
+# The protobuf's names for the states of a logged model, numbered from 0.
 MODEL_STATUSES = dict(
     zip(
         (

@@ -1,4 +1,4 @@
-"""Answers in MLflow's JSON: lists that are empty and fields that are not set are left out."""
+"""Answers in MLflow's JSON: empty lists and unset fields are left out."""
 
 import math
 from collections.abc import Iterable, Mapping
@@ -20,9 +20,9 @@ Json = dict[str, Any]
 
 MODEL_STATUS_WORDS = {status: word for word, status in MODEL_STATUSES.items()}
 
-# The version whose words and shapes these are; clients choose what to ask for by it.
+# The version of MLflow with these words and shapes; clients decide by it which calls to make.
 MLFLOW_VERSION = "3.17.2"
-# Files of runs that the server keeps are fetched and sent through it.
+# Clients read and write the files that the server keeps through this proxy.
 PROXY_SCHEME = "mlflow-artifacts:/"
 OWN_SCHEME = "eventtrack:"
 
@@ -33,19 +33,19 @@ def served_by_us(location: str) -> bool:
 
 
 def experiment_location(experiment: Experiment) -> str:
-    """Where a client sends an experiment's files."""
+    """The location to which a client sends an experiment's files."""
     if experiment.artifact_location.startswith(OWN_SCHEME):
         return f"{PROXY_SCHEME}{experiment.experiment_id}"
     return experiment.artifact_location
 
 
 def run_location(info: RunInfo) -> str:
-    """Where a client sends a run's files."""
+    """The location to which a client sends a run's files."""
     return location_of(info, info.artifact_uri)
 
 
 class OfRun(Protocol):
-    """What has the ids of a run."""
+    """A record with the ids of a run and of its experiment."""
 
     @property
     def experiment_id(self) -> str:
@@ -59,7 +59,7 @@ class OfRun(Protocol):
 
 
 def location_of(run: OfRun, uri: str) -> str:
-    """Where a client sends the files of a run which the store keeps at `uri`."""
+    """The location to which a client sends the files of a run that the store keeps at `uri`."""
     if uri.startswith(OWN_SCHEME):
         return f"{PROXY_SCHEME}{run.experiment_id}/{run.run_id}/artifacts"
     return uri
@@ -67,7 +67,7 @@ def location_of(run: OfRun, uri: str) -> str:
 
 def experiment(record: Experiment) -> Json:
     """An experiment."""
-    found: Json = {
+    answer: Json = {
         "experiment_id": record.experiment_id,
         "name": record.name,
         "artifact_location": experiment_location(record),
@@ -75,14 +75,14 @@ def experiment(record: Experiment) -> Json:
         "last_update_time": record.last_update_time,
         "creation_time": record.creation_time,
     }
-    _add_list(found, "tags", pairs(record.tags))
-    found["workspace"] = "default"
-    return found
+    _add_list(answer, "tags", pairs(record.tags))
+    answer["workspace"] = "default"
+    return answer
 
 
 def run_info(info: RunInfo) -> Json:
-    """What a run is."""
-    found: Json = {
+    """The basic facts of a run."""
+    answer: Json = {
         "run_uuid": info.run_id,
         "experiment_id": info.experiment_id,
         "run_name": info.run_name,
@@ -91,11 +91,11 @@ def run_info(info: RunInfo) -> Json:
         "start_time": info.start_time,
     }
     if info.end_time is not None:
-        found["end_time"] = info.end_time
-    found["artifact_uri"] = run_location(info)
-    found["lifecycle_stage"] = info.lifecycle_stage
-    found["run_id"] = info.run_id
-    return found
+        answer["end_time"] = info.end_time
+    answer["artifact_uri"] = run_location(info)
+    answer["lifecycle_stage"] = info.lifecycle_stage
+    answer["run_id"] = info.run_id
+    return answer
 
 
 def run(record: Run, latest: Iterable[Metric]) -> Json:
@@ -107,19 +107,24 @@ def run(record: Run, latest: Iterable[Metric]) -> Json:
     inputs: Json = {}
     _add_list(inputs, "dataset_inputs", [_dataset_input(i) for i in record.inputs.dataset_inputs])
     _add_list(
-        inputs, "model_inputs", [{"model_id": one.model_id} for one in record.inputs.model_inputs]
+        inputs,
+        "model_inputs",
+        [{"model_id": model.model_id} for model in record.inputs.model_inputs],
     )
     outputs: Json = {}
     _add_list(
         outputs,
         "model_outputs",
-        [{"model_id": one.model_id, "step": one.step} for one in record.outputs.model_outputs],
+        [
+            {"model_id": model.model_id, "step": model.step}
+            for model in record.outputs.model_outputs
+        ],
     )
     return {"info": run_info(record.info), "data": data, "inputs": inputs, "outputs": outputs}
 
 
 def model_location(record: LoggedModel) -> str:
-    """Where a client sends a logged model's files."""
+    """The location to which a client sends a logged model's files."""
     if record.artifact_location.startswith(OWN_SCHEME):
         return f"{PROXY_SCHEME}{record.experiment_id}/models/{record.model_id}/artifacts"
     return record.artifact_location
@@ -146,8 +151,8 @@ def logged_model(record: LoggedModel) -> Json:
 
 
 def metric(point: Metric) -> Json:
-    """One point of a metric, with what it describes if that is known."""
-    found: Json = {
+    """A point of a metric, with the model and the dataset that it describes if they are known."""
+    answer: Json = {
         "key": point.key,
         "value": double(point.value),
         "timestamp": point.timestamp,
@@ -156,8 +161,8 @@ def metric(point: Metric) -> Json:
     if point.model_id:
         for name in ("dataset_name", "dataset_digest", "model_id", "run_id"):
             if text := getattr(point, name):
-                found[name] = text
-    return found
+                answer[name] = text
+    return answer
 
 
 def double(value: float) -> float | str:
@@ -167,19 +172,19 @@ def double(value: float) -> float | str:
 
 def file(info: FileInfo) -> Json:
     """A file or a folder; an empty file has no size, as in MLflow."""
-    found: Json = {"path": info.path, "is_dir": info.is_dir}
+    answer: Json = {"path": info.path, "is_dir": info.is_dir}
     if info.file_size:
-        found["file_size"] = info.file_size
-    return found
+        answer["file_size"] = info.file_size
+    return answer
 
 
 def page(name: str, items: list[Json], token: str | None) -> Json:
     """A page of results."""
-    found: Json = {}
-    _add_list(found, name, items)
+    answer: Json = {}
+    _add_list(answer, name, items)
     if token:
-        found["next_page_token"] = token
-    return found
+        answer["next_page_token"] = token
+    return answer
 
 
 def pairs(texts: Mapping[str, str]) -> list[Json]:
@@ -188,8 +193,8 @@ def pairs(texts: Mapping[str, str]) -> list[Json]:
 
 
 def _dataset_input(used: DatasetInput) -> Json:
-    found: Json = {}
-    _add_list(found, "tags", [{"key": tag.key, "value": tag.value} for tag in used.tags])
+    answer: Json = {}
+    _add_list(answer, "tags", [{"key": tag.key, "value": tag.value} for tag in used.tags])
     dataset = used.dataset
     described: Json = {
         "name": dataset.name,
@@ -200,8 +205,8 @@ def _dataset_input(used: DatasetInput) -> Json:
     for name, text in (("schema", dataset.schema), ("profile", dataset.profile)):
         if text:
             described[name] = text
-    found["dataset"] = described
-    return found
+    answer["dataset"] = described
+    return answer
 
 
 def _add_list(target: Json, name: str, items: list[Json]) -> None:

@@ -1,7 +1,7 @@
-"""What an endpoint asks of its request's fields beside their types, and the words it refuses with.
+"""The rules of an endpoint for its request's fields beside their types, and its words of refusal.
 
-MLflow looks at the JSON as it was sent: a required field has to be there under its snake_case name.
-Rules about types only count when the request could not be read as a whole.
+MLflow checks the JSON as it was sent: a required field must be there under its snake_case name.
+Rules about types only count if the request could not be read as a whole.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -20,12 +20,12 @@ class RuleBrokenError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A question to one field of the JSON.
+    """A check of a field of the JSON.
 
     Args:
         check: Raises `RuleBrokenError`, or any of Python's conversion errors.
-        of_type: Not asked when the request could be read as a whole.
-        required: Asked also when the field was not sent.
+        of_type: The rule is skipped if the request could be read as a whole.
+        required: The rule also applies if the field was not sent.
     """
 
     check: Callable[[Any], None]
@@ -48,10 +48,10 @@ def unreadable(path: str, value: object) -> str:
 
 
 def apply(rules: Rules, source: Mapping[str, Any], *, all_read: bool) -> None:
-    """Ask all rules.
+    """Apply all rules.
 
     Raises:
-        InvalidValueError: One is broken.
+        InvalidValueError: A rule is broken.
     """
     for name, asked in rules.items():
         if name not in source and not any(rule.required for rule in asked):
@@ -132,7 +132,7 @@ def between(least: int, largest: int, message: str) -> Rule:
 
 
 def no_more_than(most: int, message: str) -> Rule:
-    """A list has a greatest length; `{}` in the message is how long it is."""
+    """A list has a greatest length; `{}` in the message stands for its real length."""
 
     def check(value: Any) -> None:
         if len(value) > most:

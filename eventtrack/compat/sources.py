@@ -1,7 +1,7 @@
-"""Where a version of a registered model comes from: what a client may name, and where that lies.
+"""Sources of versions of registered models: those that a client may name, and their locations.
 
-A server that took any source would read any file of its machine for whoever asks: a source has to
-lie within what the request says it came from, as MLflow demands.
+A server that took any source would read any file of its machine for any client. So a source must
+lie within the run or model that the request names, as MLflow demands.
 """
 
 import re
@@ -14,13 +14,13 @@ from eventtrack.store import Store
 from eventtrack.views.locations import is_local
 from eventtrack.views.records import LoggedModel
 
-# MLflow (prompt/constants.py): what clients send as the source of a prompt, which has none.
+# MLflow (prompt/constants.py): words that clients send as the source of a prompt, which has none.
 _PROMPT_SOURCES = ("dummy-source", "prompt-template")
 _OWN_FILES = re.compile(r"/(runs|models)/([^/]+)/artifacts(?=/|$)")
 
 
 class Origin(NamedTuple):
-    """The source of a version, where its files are, and what it is a version of."""
+    """The source of a version, the location of its files, and the run and model that made it."""
 
     source: str
     location: str
@@ -32,7 +32,7 @@ def prompt_origin(source: str) -> Origin:
     """The origin of a prompt's version: none.
 
     Raises:
-        InvalidValueError: It is not one of the words that stand for none.
+        InvalidValueError: The source is none of the words that stand for no source.
     """
     if source not in _PROMPT_SOURCES:
         raise InvalidValueError(
@@ -42,11 +42,11 @@ def prompt_origin(source: str) -> Origin:
 
 
 def origin(store: Store, source: str, run_id: str | None, model_id: str | None) -> Origin:
-    """The origin of a version that a request describes; None for what it does not say.
+    """The origin of a version that a request describes; its unknown fields are None.
 
     Raises:
-        InvalidValueError: The source is not within the run or the model that is named.
-        NotFoundError: It is a version that does not exist.
+        InvalidValueError: The source is not within the named run or model.
+        NotFoundError: The source is a version that does not exist.
     """
     parts = urllib.parse.urlsplit(source)
     pieces = [piece for piece in parts.path.split("/") if piece]
@@ -79,24 +79,24 @@ def origin(store: Store, source: str, run_id: str | None, model_id: str | None) 
 
 def shown(store: Store, location: str) -> str:
     """A location as clients of the server can read it: files of the store go through its proxy."""
-    found = _OWN_FILES.search(location) if responses.served_by_us(location) else None
-    if found is None:
+    match = _OWN_FILES.search(location) if responses.served_by_us(location) else None
+    if match is None:
         return location
     try:
         root = (
-            responses.run_location(store.runs.get(found[2]).info)
-            if found[1] == "runs"
-            else responses.model_location(store.models.get(found[2]))
+            responses.run_location(store.runs.get(match[2]).info)
+            if match[1] == "runs"
+            else responses.model_location(store.models.get(match[2]))
         )
     except NotFoundError:
         return location
-    return root + location[found.end() :]
+    return root + location[match.end() :]
 
 
 def _of_version(
     store: Store, source: str, name: str, version: str, asked: tuple[str | None, str | None]
 ) -> Origin:
-    """The origin of a copy of another version: that of the other one."""
+    """The origin of a copy of another version: the origin of that version."""
     store.registry.get(name)
     if "@" in source:
         known = store.registry.version_by_alias(name, version)
@@ -104,12 +104,13 @@ def _of_version(
         known = store.registry.get_version(name, version)
     else:
         stages = [] if version.lower() == "latest" else [version]
-        found = store.registry.latest_versions(name, stages)
-        if not found:
+        versions = store.registry.latest_versions(name, stages)
+        if not versions:
             raise NotFoundError(f"No versions of model with name '{name}' and stage '{version}'")
-        known = max(found, key=lambda one: one.version)
+        known = max(versions, key=lambda candidate: candidate.version)
     given = (known.run_id or "", known.model_id or "")
-    if any(one is not None and one != of for one, of in zip(asked, given, strict=True)):
+    pairs = zip(asked, given, strict=True)
+    if any(wanted is not None and wanted != actual for wanted, actual in pairs):
         raise InvalidValueError(
             f"Invalid model version source: '{source}'. The run_id and model_id request parameters "
             "must match the referenced model version."

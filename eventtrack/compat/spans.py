@@ -1,8 +1,8 @@
-"""Spans as MLflow stores them, and what they tell of their trace.
+"""Spans as MLflow stores them, and the facts of a trace that its spans carry.
 
-MLflow keeps a span as JSON in the names of OpenTelemetry, with ids in base64; the value of every
-attribute is once more JSON, in a text. Those bytes are what our store keeps (docs/format.md), and
-they go out as they are to whoever takes that form.
+MLflow keeps a span as JSON with OpenTelemetry's names and ids in base64; the value of every
+attribute is JSON again, in a text. Our store keeps those bytes (docs/format.md), and sends them
+unchanged to clients that take this form.
 """
 
 import base64
@@ -26,7 +26,7 @@ _USAGE, _COST = "mlflow.chat.tokenUsage", "mlflow.llm.cost"
 _SESSIONS = ("session.id", "gen_ai.conversation.id")
 _USER = "user.id"
 _STATUS_PREFIX = "STATUS_CODE_"
-# MLflow: how much of a trace's inputs and outputs stands in lists.
+# MLflow: the length of a trace's inputs and outputs in lists, in characters.
 PREVIEW_LENGTH_MAX = 1000
 
 
@@ -39,7 +39,7 @@ def span_record(content: Mapping[str, Any]) -> Span:
     """The record of a span in MLflow's JSON.
 
     Raises:
-        InvalidValueError: It has no id, no trace, or no start.
+        InvalidValueError: The span has no id, no trace, or no start.
     """
     attributes: Mapping[str, Any] = content.get("attributes") or {}
     try:
@@ -67,7 +67,7 @@ def span_record(content: Mapping[str, Any]) -> Span:
 
 
 def trace_tags(content: Mapping[str, Any]) -> dict[str, str]:
-    """The tags of its trace that a root span carries."""
+    """The tags for its trace that a root span carries."""
     if content.get("parent_span_id"):
         return {}
     attributes: Mapping[str, Any] = content.get("attributes") or {}
@@ -91,7 +91,7 @@ def otlp_json(body: bytes) -> Json:
     """A stored span as the JSON of OpenTelemetry's protobuf, as MLflow's server writes it."""
     content = msgspec.json.decode(body)
     status = content["status"]
-    found: Json = {
+    span: Json = {
         "trace_id": content["trace_id"],
         "span_id": content["span_id"],
         "name": content["name"],
@@ -99,20 +99,20 @@ def otlp_json(body: bytes) -> Json:
         "status": {"code": status["code"]} if status["code"] != "STATUS_CODE_UNSET" else {},
     }
     if content.get("parent_span_id"):
-        found["parent_span_id"] = content["parent_span_id"]
+        span["parent_span_id"] = content["parent_span_id"]
     if content.get("end_time_unix_nano"):
-        found["end_time_unix_nano"] = int(content["end_time_unix_nano"])
+        span["end_time_unix_nano"] = int(content["end_time_unix_nano"])
     if status.get("message"):
-        found["status"]["message"] = status["message"]
+        span["status"]["message"] = status["message"]
     attributes = content.get("attributes") or {}
-    _add(found, "attributes", _key_values(attributes, attribute_value))
-    _add(found, "events", [_event(one) for one in content.get("events") or ()])
-    _add(found, "links", [_link(one) for one in content.get("links") or ()])
-    return found
+    _add(span, "attributes", _key_values(attributes, attribute_value))
+    _add(span, "events", [_event(event) for event in content.get("events") or ()])
+    _add(span, "links", [_link(link) for link in content.get("links") or ()])
+    return span
 
 
 def attribute_value(text: Any) -> Any:
-    """The value of an attribute: what its JSON says, or the text itself."""
+    """The value of an attribute: its decoded JSON, or the text itself if it is no JSON."""
     if not isinstance(text, str):
         return text
     try:
@@ -122,16 +122,16 @@ def attribute_value(text: Any) -> Any:
 
 
 def preview(text: Any, role: str) -> str:
-    """What a list shows of inputs or outputs: the last message of a role, or the start."""
+    """The text for inputs or outputs in a list: the last message of a role, or the start."""
     plain = text if isinstance(text, str) else json.dumps(text, default=str)
     try:
-        found = json.loads(plain)
+        document = json.loads(plain)
     except ValueError:
-        found = None
-    messages = _messages(found)
+        document = None
+    messages = _messages(document)
     content = ""
     if messages:
-        spoken = [one for one in messages if one.get("role") == role] or messages
+        spoken = [message for message in messages if message.get("role") == role] or messages
         content = _text_of(spoken[-1].get("content"))
     shown = content or plain
     if len(shown) <= PREVIEW_LENGTH_MAX:
@@ -140,49 +140,51 @@ def preview(text: Any, role: str) -> str:
 
 
 def _about_trace(attributes: Mapping[str, Any]) -> dict[str, str]:
-    found: dict[str, Any] = {
+    facts: dict[str, Any] = {
         "session": next((attributes[key] for key in _SESSIONS if attributes.get(key)), None),
         "user": attributes.get(_USER),
     }
-    told = {name: str(_plain(value)) for name, value in found.items() if value}
+    tags = {name: str(_plain(value)) for name, value in facts.items() if value}
     for name, key in (("usage", _USAGE), ("cost", _COST)):
         if attributes.get(key):
             value = attribute_value(attributes[key])
-            told[name] = json.dumps(attribute_value(value))
+            tags[name] = json.dumps(attribute_value(value))
     if attributes.get(_INPUTS):
-        told["request_preview"] = preview(attributes[_INPUTS], "user")
+        tags["request_preview"] = preview(attributes[_INPUTS], "user")
     if attributes.get(_OUTPUTS):
-        told["response_preview"] = preview(attributes[_OUTPUTS], "assistant")
-    return told
+        tags["response_preview"] = preview(attributes[_OUTPUTS], "assistant")
+    return tags
 
 
 def _plain(value: Any) -> Any:
-    """A text in JSON as the text; anything else as it is."""
-    found = attribute_value(value)
-    return found if isinstance(found, str) else value
+    """The text, if the value is JSON of a text; any other value as it is."""
+    plain = attribute_value(value)
+    return plain if isinstance(plain, str) else value
 
 
 def _bytes(text: str) -> bytes:
     return base64.b64decode(text, validate=True)
 
 
-def _messages(found: Any) -> list[Json]:
+def _messages(document: Any) -> list[Json]:
     """The messages in the inputs or outputs of a language model, in the forms MLflow knows."""
-    if not isinstance(found, dict):
+    if not isinstance(document, dict):
         return []
-    if isinstance(found.get("messages"), list) and found["messages"]:
-        return _only_messages(found["messages"])
-    choices = found.get("choices")
+    if isinstance(document.get("messages"), list) and document["messages"]:
+        return _only_messages(document["messages"])
+    choices = document.get("choices")
     if isinstance(choices, list) and choices and isinstance(choices[0], dict):
         return _only_messages([choices[0].get("message")])
     for key in ("input", "output"):
-        if isinstance(found.get(key), list) and found[key]:
-            return _only_messages(found[key])
-    return _messages(found.get("request"))
+        if isinstance(document.get(key), list) and document[key]:
+            return _only_messages(document[key])
+    return _messages(document.get("request"))
 
 
 def _only_messages(items: list[Any]) -> list[Json]:
-    return [one for one in items if isinstance(one, dict) and "role" in one and "content" in one]
+    return [
+        item for item in items if isinstance(item, dict) and "role" in item and "content" in item
+    ]
 
 
 def _text_of(content: Any) -> str:
@@ -197,19 +199,19 @@ def _text_of(content: Any) -> str:
 
 
 def _event(event: Mapping[str, Any]) -> Json:
-    found: Json = {"time_unix_nano": int(event["time_unix_nano"]), "name": event["name"]}
-    _add(found, "attributes", _key_values(event.get("attributes") or {}, lambda value: value))
-    return found
+    answer: Json = {"time_unix_nano": int(event["time_unix_nano"]), "name": event["name"]}
+    _add(answer, "attributes", _key_values(event.get("attributes") or {}, lambda value: value))
+    return answer
 
 
 def _link(link: Mapping[str, Any]) -> Json:
     trace_id = str(link["trace_id"]).removeprefix("tr-")
-    found: Json = {
+    answer: Json = {
         "trace_id": base64.b64encode(bytes.fromhex(trace_id)).decode(),
         "span_id": base64.b64encode(bytes.fromhex(link["span_id"])).decode(),
     }
-    _add(found, "attributes", _key_values(link.get("attributes") or {}, lambda value: value))
-    return found
+    _add(answer, "attributes", _key_values(link.get("attributes") or {}, lambda value: value))
+    return answer
 
 
 def _key_values(pairs: Mapping[str, Any], decode: Callable[[Any], Any]) -> list[Json]:

@@ -1,4 +1,4 @@
-"""From requests about traces to what the store takes, refused in MLflow's words."""
+"""Turns requests about traces into calls of the store, and refuses bad ones in MLflow's words."""
 
 import json
 from collections.abc import Mapping
@@ -10,20 +10,20 @@ from eventtrack.compat.messages import Values
 from eventtrack.errors import InvalidValueError, NotFoundError
 from eventtrack.views.traces import Assessment, AssessmentFailure
 
-# How clients send an expectation that is no plain value.
+# The format in which clients send an expectation that is no plain value.
 _JSON_FORMAT = "JSON_FORMAT"
 
 
 def experiment_of(location: Values) -> str | None:
-    """The experiment that a location names; None for a place that is none."""
+    """The experiment that a location names; None if the location is no experiment."""
     if not location.has("mlflow_experiment"):
         return None
-    found: str = location["mlflow_experiment"]["experiment_id"]
-    return found
+    experiment: str = location["mlflow_experiment"]["experiment_id"]
+    return experiment
 
 
 def report(sent: Values) -> dict[str, Any]:
-    """What `Traces.record` takes, from a request's `trace_info`."""
+    """The arguments of `Traces.record`, from a request's `trace_info`."""
     return {
         "trace_id": sent["trace_id"],
         "experiment_id": experiment_of(sent["trace_location"]) or "",
@@ -35,7 +35,7 @@ def report(sent: Values) -> dict[str, Any]:
         "response_preview": sent.given("response_preview"),
         "metadata": sent["trace_metadata"],
         "tags": trace_tags.without_ours(sent["tags"]),
-        "assessments": [assessment(one, sent["trace_id"]) for one in sent["assessments"]],
+        "assessments": [assessment(item, sent["trace_id"]) for item in sent["assessments"]],
     }
 
 
@@ -43,9 +43,9 @@ def assessment(sent: Values, trace_id: str) -> Assessment:
     """An assessment from a request.
 
     Raises:
-        InvalidValueError: It is neither feedback nor an expectation nor about an issue.
+        InvalidValueError: The assessment has neither feedback nor an expectation nor an issue.
     """
-    kind = next((one for one in ("expectation", "feedback", "issue") if sent.has(one)), None)
+    kind = next((word for word in ("expectation", "feedback", "issue") if sent.has(word)), None)
     if kind is None:
         refuse("Unknown assessment type: None")
     value: Any = {"issue_name": sent["issue"]["issue_name"]}
@@ -90,7 +90,7 @@ def value_of(sent: Values, kind: str) -> Any:
 
 
 def failure(sent: Values) -> AssessmentFailure | None:
-    """Why an assessment's feedback could not be given."""
+    """The reason why an assessment's feedback could not be given."""
     judged: Values = sent["feedback"]
     if not judged.has("error"):
         return None
@@ -103,7 +103,7 @@ def failure(sent: Values) -> AssessmentFailure | None:
 
 
 def deletion(sent: Values) -> dict[str, Any]:
-    """What `Traces.delete` takes: by ids, or the oldest up to a time, never both."""
+    """The arguments of `Traces.delete`: ids, or the oldest traces up to a time, never both."""
     ids, latest, most = sent["request_ids"], sent.given("max_timestamp_millis"), None
     if sent.has("max_traces"):
         most = sent["max_traces"]
@@ -119,13 +119,13 @@ def deletion(sent: Values) -> dict[str, Any]:
 
 
 def refuse_reserved(key: str, doing: str) -> None:
-    """Refuse to change a tag that says where things are kept."""
+    """Refuse to change a tag that states the location of spans or files."""
     if trace_tags.is_reserved(key, deleting=doing == "deleted"):
         refuse(f"Tag '{key}' is immutable and cannot be {doing} on a trace.")
 
 
 def incomplete(trace_id: str) -> NotFoundError:
-    """The error for a trace of which not all has come yet."""
+    """The error for a trace whose spans have not all come yet."""
     return NotFoundError(
         f"Trace with ID {trace_id} is not fully exported yet, please try again later."
     )

@@ -42,15 +42,15 @@ def _time(name: str) -> Field:
 
 
 def _to_milliseconds(value: Any) -> int:
-    found = _TIME.fullmatch(value) if isinstance(value, str) else None
-    if found is None:
+    match = _TIME.fullmatch(value) if isinstance(value, str) else None
+    if match is None:
         raise ParseStoppedError
-    zone = "+00:00" if found[3] == "Z" else found[3]
+    zone = "+00:00" if match[3] == "Z" else match[3]
     try:
-        moment = datetime.fromisoformat(found[1] + zone).astimezone(UTC)
+        moment = datetime.fromisoformat(match[1] + zone).astimezone(UTC)
     except (ValueError, OverflowError) as error:
         raise ParseStoppedError from error
-    return int(moment.timestamp()) * 1000 + int((found[2] or "").ljust(3, "0")[:3])
+    return int(moment.timestamp()) * 1000 + int((match[2] or "").ljust(3, "0")[:3])
 
 
 def _duration(name: str) -> Field:
@@ -59,12 +59,12 @@ def _duration(name: str) -> Field:
 
 
 def _duration_ms(value: Any) -> int:
-    found = _DURATION.fullmatch(value) if isinstance(value, str) else None
-    if found is None:
+    match = _DURATION.fullmatch(value) if isinstance(value, str) else None
+    if match is None:
         raise ParseStoppedError
-    part = int((found[2] or "").ljust(3, "0")[:3])
-    whole = int(found[1]) * 1000
-    return whole - part if found[1].startswith("-") else whole + part
+    part = int((match[2] or "").ljust(3, "0")[:3])
+    whole = int(match[1]) * 1000
+    return whole - part if match[1].startswith("-") else whole + part
 
 
 def _pairs(name: str) -> Field:
@@ -80,19 +80,19 @@ def _texts_by_name(value: Any) -> dict[str, str]:
 
 
 def _anything(name: str) -> Field:
-    """Any JSON; null is a value, and reads as one, unlike anywhere else."""
+    """Any JSON; here null is a value, unlike in all other fields."""
     return Field(name, lambda value: value)
 
 
 def _enum(name: str, names: tuple[str, ...]) -> Field:
-    """One of several names, numbered from 0; the first when unset."""
+    """One of several names, numbered from 0; the first name when unset."""
     numbered = one_of(name, names)
 
     def convert(value: Any) -> str:
         assert numbered.convert is not None
         is_number = isinstance(value, int) and not isinstance(value, bool)
-        found: str = numbered.convert(value + 1 if is_number else value)
-        return found
+        word: str = numbered.convert(value + 1 if is_number else value)
+        return word
 
     return Field(name, convert, default=names[0])
 

@@ -10,7 +10,7 @@ from eventtrack.views.traces import Assessment, AssessmentFailure, Trace, TraceI
 
 Json = dict[str, Any]
 
-# MLflow (entities/trace_info_v2.py) cuts what it answers.
+# MLflow (entities/trace_info_v2.py) cuts the texts of its answers to these lengths.
 _METADATA_LENGTH_MAX = 250
 _TAG_KEY_LENGTH_MAX, _TAG_VALUE_LENGTH_MAX = 250, 4096
 _STACK_LENGTH_MAX = 10_000
@@ -18,7 +18,7 @@ _STACK_CUT = "[Stack trace is truncated]\n...\n"
 
 
 def trace_location(info: TraceInfo) -> str:
-    """Where a client sends a trace's files."""
+    """The location to which a client sends a trace's files."""
     if info.artifact_uri.startswith(OWN_SCHEME):
         return f"{PROXY_SCHEME}{info.experiment_id}/traces/{info.trace_id}/artifacts"
     return info.artifact_uri
@@ -26,7 +26,7 @@ def trace_location(info: TraceInfo) -> str:
 
 def trace_info(info: TraceInfo) -> Json:
     """A trace without its spans."""
-    found: Json = {
+    answer: Json = {
         "trace_id": info.trace_id,
         "trace_location": {
             "type": "MLFLOW_EXPERIMENT",
@@ -45,55 +45,55 @@ def trace_info(info: TraceInfo) -> Json:
         ("response_preview", info.response_preview),
     ):
         if value is not None:
-            found[name] = value
+            answer[name] = value
     if info.execution_duration is not None:
-        found["execution_duration"] = duration(info.execution_duration)
+        answer["execution_duration"] = duration(info.execution_duration)
     if info.trace_metadata:
-        found["trace_metadata"] = {
+        answer["trace_metadata"] = {
             key[:_METADATA_LENGTH_MAX]: value[:_METADATA_LENGTH_MAX]
             for key, value in info.trace_metadata.items()
         }
     if info.assessments:
-        found["assessments"] = [assessment(one) for one in info.assessments]
-    return found
+        answer["assessments"] = [assessment(record) for record in info.assessments]
+    return answer
 
 
 def trace(record: Trace) -> Json:
     """A trace with its spans."""
-    found: Json = {"trace_info": trace_info(record.info)}
+    answer: Json = {"trace_info": trace_info(record.info)}
     if record.spans:
-        found["spans"] = [spans.otlp_json(one.body) for one in record.spans]
-    return found
+        answer["spans"] = [spans.otlp_json(span.body) for span in record.spans]
+    return answer
 
 
 def trace_data(record: Trace) -> bytes:
     """The spans of a trace as MLflow's file `traces.json`."""
-    return b'{"spans":[' + b",".join(one.body for one in record.spans) + b"]}"
+    return b'{"spans":[' + b",".join(span.body for span in record.spans) + b"]}"
 
 
-def assessment(one: Assessment) -> Json:
+def assessment(record: Assessment) -> Json:
     """An assessment."""
-    found: Json = {
-        "assessment_id": one.assessment_id,
-        "assessment_name": one.name,
-        "trace_id": one.trace_id,
-        "source": {"source_type": one.source_type},
-        "create_time": timestamp(one.create_time_ms),
-        "last_update_time": timestamp(one.last_update_time_ms),
-        one.kind: _value(one),
-        "valid": one.valid,
+    answer: Json = {
+        "assessment_id": record.assessment_id,
+        "assessment_name": record.name,
+        "trace_id": record.trace_id,
+        "source": {"source_type": record.source_type},
+        "create_time": timestamp(record.create_time_ms),
+        "last_update_time": timestamp(record.last_update_time_ms),
+        record.kind: _value(record),
+        "valid": record.valid,
     }
-    if one.source_id is not None:
-        found["source"]["source_id"] = one.source_id
+    if record.source_id is not None:
+        answer["source"]["source_id"] = record.source_id
     for name, value in (
-        ("span_id", one.span_id),
-        ("rationale", one.rationale),
-        ("metadata", one.metadata or None),
-        ("overrides", one.overrides or None),
+        ("span_id", record.span_id),
+        ("rationale", record.rationale),
+        ("metadata", record.metadata or None),
+        ("overrides", record.overrides or None),
     ):
         if value is not None:
-            found[name] = value
-    return found
+            answer[name] = value
+    return answer
 
 
 def timestamp(milliseconds: int) -> str:
@@ -109,34 +109,34 @@ def duration(milliseconds: int) -> str:
     return f"{sign}{seconds}.{part:03}s" if part else f"{sign}{seconds}s"
 
 
-def _value(one: Assessment) -> Json:
-    if one.kind == "issue":
-        return dict(one.value)
-    if one.kind == "expectation":
-        if isinstance(one.value, int | float | bool | str):
-            return {"value": _number(one.value)}
-        serialized = {"serialization_format": "JSON_FORMAT", "value": json.dumps(one.value)}
+def _value(record: Assessment) -> Json:
+    if record.kind == "issue":
+        return dict(record.value)
+    if record.kind == "expectation":
+        if isinstance(record.value, int | float | bool | str):
+            return {"value": _number(record.value)}
+        serialized = {"serialization_format": "JSON_FORMAT", "value": json.dumps(record.value)}
         return {"serialized_value": serialized}
-    found: Json = {"value": _number(one.value)}
-    if one.error is not None:
-        found["error"] = _failure(one.error)
-    return found
+    answer: Json = {"value": _number(record.value)}
+    if record.error is not None:
+        answer["error"] = _failure(record.error)
+    return answer
 
 
 def _failure(error: AssessmentFailure) -> Json:
-    found: Json = {"error_code": error.error_code}
+    answer: Json = {"error_code": error.error_code}
     if error.error_message:
-        found["error_message"] = error.error_message
+        answer["error_message"] = error.error_message
     if error.stack_trace:
         stack = error.stack_trace
         if len(stack) > _STACK_LENGTH_MAX:
             stack = _STACK_CUT + stack[len(_STACK_CUT) - _STACK_LENGTH_MAX :]
-        found["stack_trace"] = stack
-    return found
+        answer["stack_trace"] = stack
+    return answer
 
 
 def _number(value: Any) -> Any:
-    """Protobuf knows floats only: whole ones are written without a fraction, it adds one."""
+    """A number as protobuf writes it: protobuf knows only floats, and adds `.0` to integers."""
     if isinstance(value, bool) or not isinstance(value, int):
         return value
     return float(value)

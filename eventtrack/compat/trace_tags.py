@@ -1,4 +1,4 @@
-"""The tags that MLflow's clients look for on a trace, beside those that were set."""
+"""The tags that MLflow's clients expect on a trace, beside the tags that callers set."""
 
 from collections.abc import Mapping
 
@@ -8,7 +8,7 @@ from eventtrack.tags import ARTIFACT_LOCATION_TAG, SPANS_LOCATION_TAG
 from eventtrack.views.traces import TraceInfo
 
 # MLflow (tracing/constant.py).
-# Spans are always taken by the store: no client has to keep them as a file.
+# The store takes all spans: no client has to keep them as a file.
 TRACKING_STORE = "TRACKING_STORE"
 # Set by stores, never by callers.
 _RESERVED = (SPANS_LOCATION_TAG, "mlflow.trace.archiveLocation", "mlflow.trace.archivalFailure")
@@ -16,12 +16,12 @@ _RESERVED_BUT_DELETABLE = ("mlflow.trace.archivalFailure",)
 
 
 def shown(record: TraceInfo, location: str) -> dict[str, str]:
-    """The tags of a trace, with where its spans and its files are."""
+    """The tags of a trace, with the locations of its spans and files."""
     return {**record.tags, SPANS_LOCATION_TAG: TRACKING_STORE, ARTIFACT_LOCATION_TAG: location}
 
 
 def without_ours(tags: dict[str, str]) -> dict[str, str]:
-    """The tags that a caller sends, without those that say where things are kept."""
+    """The tags that a caller sends, without the tags that state locations."""
     return {
         key: text
         for key, text in tags.items()
@@ -35,16 +35,16 @@ def is_reserved(key: str, *, deleting: bool = False) -> bool:
 
 
 def valid(tags: Mapping[str, Mapping[str, str]]) -> dict[str, dict[str, str]]:
-    """Of tags that spans carry, by trace, those that can be set; MLflow skips the others."""
-    return {trace_id: _valid(found) for trace_id, found in tags.items()}
+    """The tags of spans, by trace, that can be set; MLflow skips the others."""
+    return {trace_id: _valid(given) for trace_id, given in tags.items()}
 
 
 def _valid(tags: Mapping[str, str]) -> dict[str, str]:
-    found: dict[str, str] = {}
+    settable: dict[str, str] = {}
     for key, value in tags.items():
         try:
             tag = trace_tag(key, value)
         except InvalidValueError:
             continue
-        found[tag.key] = tag.value
-    return found
+        settable[tag.key] = tag.value
+    return settable

@@ -25,12 +25,9 @@ PROSE_COLUMNS_MAX = 100
 NONE: frozenset[str] = frozenset()
 UNREVISED: frozenset[str] = frozenset(
     {
-        "compat",
         "fluent",
         "outbox",
-        "plugin",
         "projections",
-        "rest",
         "store",
     }
 )
