@@ -38,7 +38,7 @@ def log_artifacts(
     artifact_path: str | None = None,
     run_id: str | None = None,
 ) -> None:
-    """Copy what is in a folder into the run, below `artifact_path` if given."""
+    """Copy the content of a folder into the run, below `artifact_path` if given."""
     client, target_id = target(run_id)
     client.log_artifacts(target_id, local_dir, artifact_path)
 
@@ -50,13 +50,13 @@ def log_text(text: str, artifact_file: str, run_id: str | None = None) -> None:
 
 
 def log_dict(dictionary: Any, artifact_file: str, run_id: str | None = None) -> None:
-    """Keep a dictionary or list as JSON, or as YAML where the file's name says so."""
+    """Keep a dictionary or list as JSON, or as YAML if the file's name says so."""
     client, target_id = target(run_id)
     client.log_dict(target_id, dictionary, artifact_file)
 
 
 def log_stream(stream: IO[bytes], artifact_file: str, run_id: str | None = None) -> None:
-    """Keep what a binary stream yields as the file `artifact_file`."""
+    """Keep the bytes of a binary stream as the file `artifact_file`."""
     client, target_id = target(run_id)
     client.log_stream(target_id, stream, artifact_file)
 
@@ -77,7 +77,7 @@ def log_image(
     timestamp: int | None = None,
     synchronous: bool | None = False,
 ) -> None:
-    """Keep an image: as one file, or under `key` as one of a series of steps."""
+    """Keep an image: as one file, or under `key` as a step of a series."""
     client, run_id = target(None)
     client.log_image(run_id, image, artifact_file, key, step, timestamp, synchronous)
 
@@ -95,14 +95,14 @@ def load_table(
     run_ids: Sequence[str] | None = None,
     extra_columns: Sequence[str] | None = None,
 ) -> "pd.DataFrame":
-    """The rows of one table in the runs of the current experiment; needs pandas."""
+    """The rows of a table in the runs of the current experiment; needs pandas."""
     client = current_client()
     experiment_id = current_experiment_id(client)
     return client.load_table(experiment_id, artifact_file, run_ids, extra_columns)
 
 
 def get_artifact_uri(artifact_path: str | None = None) -> str:
-    """The URI of the active run's artifacts, or of one of them; `artifacts.*` can read it."""
+    """The URI of the active run's artifacts, or of a single artifact, for `artifacts.*`."""
     client, run_id = target(None)
     root = client.get_run(run_id).info.artifact_uri
     return f"{root.rstrip('/')}/{artifact_path.lstrip('/')}" if artifact_path else root
@@ -115,14 +115,14 @@ def download_artifacts(
     dst_path: str | None = None,
     tracking_uri: str | None = None,
 ) -> str:
-    """Copy a file or folder of a run to `dst_path` and return where it is now.
+    """Copy a file or folder of a run to `dst_path` and return the path of the copy.
 
     Args:
-        artifact_uri: `runs:/RUN_ID/PATH`, or what `get_artifact_uri` returned.
+        artifact_uri: `runs:/RUN_ID/PATH`, or a URI from `get_artifact_uri`.
         run_id: The run, instead of a URI.
         artifact_path: Path within the run; None means all its files.
-        dst_path: A folder; None means a new temporary one.
-        tracking_uri: The store; None means the current one.
+        dst_path: A folder; None means a new temporary folder.
+        tracking_uri: The store; None means the current store.
     """
     client, found_id, path = _locate(artifact_uri, run_id, artifact_path, tracking_uri)
     return client.download_artifacts(found_id, path, dst_path)
@@ -143,7 +143,7 @@ def load_text(artifact_uri: str) -> str:
     """A text file of a run.
 
     Raises:
-        UsageError: It is not UTF-8.
+        UsageError: The file is not UTF-8.
     """
     data = _read(artifact_uri)
     try:
@@ -159,7 +159,7 @@ def load_dict(artifact_uri: str) -> Any:
     """A JSON file of a run as a dictionary.
 
     Raises:
-        UsageError: It is not JSON.
+        UsageError: The file is not JSON.
     """
     try:
         return json.loads(load_text(artifact_uri))
@@ -170,7 +170,7 @@ def load_dict(artifact_uri: str) -> Any:
 
 
 def load_image(artifact_uri: str) -> Any:
-    """An image of a run as Pillow knows it; needs Pillow."""
+    """An image of a run as a Pillow image; needs Pillow."""
     import io
 
     try:
@@ -201,7 +201,7 @@ def _locate(
     artifact_path: str | None,
     tracking_uri: str | None,
 ) -> tuple[EventtrackClient, str, str]:
-    """The store, the run and the path within it that the arguments of a call mean."""
+    """The store, the run and the path within the run that a call's arguments mean."""
     if (artifact_uri is None) == (run_id is None):
         raise InvalidValueError("Exactly one of `run_id` or `artifact_uri` must be specified")
     if artifact_uri is not None and artifact_path is not None:
@@ -215,7 +215,7 @@ def _locate(
         run_id, path = _parse(artifact_uri)
     client = EventtrackClient(tracking_uri) if tracking_uri else client_of(run_id)
     if artifact_uri is not None and not artifact_uri.startswith("runs:"):
-        # The run's id was only a guess from the URI's shape.
+        # The run's id was only guessed from the URI's shape.
         root = client.get_run(run_id).info.artifact_uri.rstrip("/")
         if not artifact_uri.startswith(root):
             raise _not_ours(artifact_uri)

@@ -1,4 +1,4 @@
-"""What a new run says about where it comes from: user, program and git commit, as MLflow tags."""
+"""The origin of a new run as MLflow tags: user, program and git commit."""
 
 import sys
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from eventtrack.tags import GIT_COMMIT_TAG, NOTE_TAG, SOURCE_NAME_TAG, SOURCE_TY
 
 
 def source_tags() -> dict[str, str]:
-    """The tags that every run started by this program gets, unless its caller sets them."""
+    """The tags for every run that this program starts, unless the caller sets them."""
     program = sys.argv[0] if getattr(sys, "argv", None) and sys.argv[0] else "<console>"
     tags = {USER_TAG: current_user(), SOURCE_NAME_TAG: program, SOURCE_TYPE_TAG: "LOCAL"}
     start = Path(program).parent if Path(program).is_file() else Path()
@@ -24,7 +24,7 @@ def user_tags(tags: Mapping[str, object] | None, description: str | None) -> dic
     """The caller's tags as text, with `description` as the note.
 
     Raises:
-        InvalidValueError: `tags` is no mapping, or holds a note beside `description`.
+        InvalidValueError: `tags` is no mapping, or has a note although `description` is given.
     """
     if tags is not None and not isinstance(tags, Mapping):
         raise InvalidValueError(

@@ -1,7 +1,7 @@
-"""Datasets that runs read: a name, where the data came from, and a digest of what it was.
+"""Datasets that runs read: a name, the source of the data, and a digest of its content.
 
-Digests (of data frames and of arrays of real numbers), schemas and profiles are those of MLflow, so
-that the same data is the same dataset whichever package logged it.
+Digests (of data frames and of arrays of real numbers), schemas and profiles are computed as MLflow
+does, so the same data is the same dataset whichever package logged it.
 """
 
 import hashlib
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 
     Arrays = np.ndarray[Any, Any] | Mapping[str, np.ndarray[Any, Any]]
 
-# Data beyond this many rows does not change a digest (MLflow's bound).
+# Only the first rows, up to this number, enter a digest (MLflow's bound).
 DIGEST_ROWS_MAX = 10_000
 
 
 class AnyDataset(Protocol):
-    """What `log_input` takes: ours, and those of the `mlflow` package."""
+    """A dataset that `log_input` takes: ours, or a dataset of the `mlflow` package."""
 
     def to_dict(self) -> dict[str, Any]:
         """Name, digest, source, source_type, and perhaps schema and profile, as texts."""
@@ -33,7 +33,7 @@ class AnyDataset(Protocol):
 
 
 class DatasetSource:
-    """Where data came from: its kind (`local`, `http`, `s3`, `code`, ...) and how to find it."""
+    """The source of data: its kind (`local`, `http`, `s3`, `code`, ...) and its address."""
 
     def __init__(self, source_type: str, fields: Mapping[str, Any]) -> None:
         self.source_type = source_type
@@ -41,15 +41,15 @@ class DatasetSource:
 
     @property
     def uri(self) -> str | None:
-        """The file or address, None where the data was made by code."""
+        """The file or address; None if code made the data."""
         return self.fields.get("uri") or self.fields.get("url")
 
     def to_dict(self) -> dict[str, Any]:
-        """How to find the data."""
+        """The address of the data, as a dictionary."""
         return dict(self.fields)
 
     def to_json(self) -> str:
-        """How to find the data, as the store keeps it."""
+        """The address of the data, as the JSON text that the store keeps."""
         return json.dumps(self.fields)
 
 
@@ -93,7 +93,7 @@ class DictDataset(Dataset):
 
 
 class PandasDataset(Dataset):
-    """A data frame; `targets` and `predictions` name columns of it."""
+    """A data frame; `targets` and `predictions` name two of its columns."""
 
     df: "pd.DataFrame"
     targets: str | None
@@ -113,13 +113,13 @@ def from_dict(
     name: str | None = None,
     digest: str | None = None,
 ) -> DictDataset:
-    """A dataset of columns in plain Python, all of one length.
+    """A dataset of columns in plain Python, all of the same length.
 
     Args:
         data: Sequences of equal length by name.
         source: A path, a URL or a `DatasetSource`; None means this program.
         name: None means `dataset`.
-        digest: None computes it from the data.
+        digest: None computes the digest from the data.
     """
     lengths = {len(column) for column in data.values()}
     if len(lengths) > 1:
@@ -192,7 +192,7 @@ def from_numpy(
 
 
 def get_source(dataset: Any) -> DatasetSource:
-    """Where the data of a dataset, or of a run's dataset input, came from."""
+    """The source of the data of a dataset, or of a run's dataset input."""
     if isinstance(dataset, records.DatasetInput):
         dataset = dataset.dataset
     if isinstance(dataset, Dataset):
@@ -232,13 +232,13 @@ def _source_of(source: Any) -> DatasetSource:
     if source is None:
         return DatasetSource("code", {"tags": source_tags()})
     if hasattr(source, "to_json") and hasattr(source, "_get_source_type"):
-        # A source of the `mlflow` package.
+        # A source from the `mlflow` package.
         return DatasetSource(source._get_source_type(), json.loads(source.to_json()))  # noqa: SLF001
     text = str(source)
     scheme = urlsplit(text).scheme.lower()
     if scheme in {"http", "https"}:
         return DatasetSource("http", {"url": text})
-    # A scheme of one letter is a drive.
+    # A scheme of a single letter is a drive of Windows.
     return DatasetSource(scheme if len(scheme) > 1 and scheme != "file" else "local", {"uri": text})
 
 
@@ -284,7 +284,7 @@ def _frame_schema(df: "pd.DataFrame") -> dict[str, Any] | None:
 
 
 def _column_type(series: Any) -> str | None:
-    """MLflow's name for the type of a column; None where it has none."""
+    """MLflow's name for the type of a column; None if MLflow has no name for it."""
     dtype = series.dtype
     size = getattr(dtype, "itemsize", 8)
     match getattr(dtype, "kind", "O"):
@@ -347,7 +347,7 @@ def _array_pieces(array: "np.ndarray[Any, Any]") -> Iterator[Any]:
 def _mixed(array: "np.ndarray[Any, Any]") -> "np.ndarray[Any, Any]":
     """The bits of each number, well mixed: the finalizer of splitmix64, as pandas hashes numbers.
 
-    Written out here so that digests do not depend on whether pandas is installed.
+    The finalizer is written out here, so that digests are the same without pandas.
     """
     bits = _bits(array).astype("u8")
     bits ^= bits >> 30

@@ -1,4 +1,4 @@
-"""Experiments, and which of them new runs go to."""
+"""Experiments, and the choice of the experiment for new runs."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -13,14 +13,14 @@ from eventtrack.views.records import Experiment, LifecycleStage, ViewType
 NAME_VARIABLE = "MLFLOW_EXPERIMENT_NAME"
 ID_VARIABLE = "MLFLOW_EXPERIMENT_ID"
 
-# What `set_experiment` chose, for all threads of this process, as in MLflow.
+# The choice of `set_experiment`, for all threads of this process, as in MLflow.
 _chosen_id: str | None = None
 
 
 def set_experiment(
     experiment_name: str | None = None, experiment_id: str | None = None
 ) -> Experiment:
-    """Send runs started from now on to this experiment; a name that is new creates it.
+    """Choose the experiment for runs started from now on; an unknown name creates it.
 
     The choice is also written to MLFLOW_EXPERIMENT_ID, so that processes started later share it.
 
@@ -47,7 +47,7 @@ def set_experiment(
         )
     _chosen_id = experiment.experiment_id
     os.environ[ID_VARIABLE] = _chosen_id
-    # A name left there would contradict the id in a process started later.
+    # An old name in the environment would contradict the id in a process started later.
     os.environ.pop(NAME_VARIABLE, None)
     return experiment
 
@@ -55,7 +55,7 @@ def set_experiment(
 def create_experiment(
     name: str, artifact_location: str | None = None, tags: Mapping[str, Any] | None = None
 ) -> str:
-    """Create an experiment and return its id; `set_experiment` makes it the current one.
+    """Create an experiment and return its id; call `set_experiment` to make it current.
 
     Raises:
         AlreadyExistsError: The name is taken, perhaps by a deleted experiment.
@@ -64,16 +64,16 @@ def create_experiment(
 
 
 def get_experiment(experiment_id: str) -> Experiment:
-    """The experiment with this id, deleted ones too.
+    """The experiment with this id, even if it is deleted.
 
     Raises:
-        NotFoundError: There is none.
+        NotFoundError: There is no such experiment.
     """
     return current_client().get_experiment(experiment_id)
 
 
 def get_experiment_by_name(name: str) -> Experiment | None:
-    """The experiment of this name, deleted ones too; None if there is none."""
+    """The experiment of this name, even if it is deleted; None if there is none."""
     return current_client().get_experiment_by_name(name)
 
 
@@ -83,7 +83,7 @@ def search_experiments(
     filter_string: str | None = None,
     order_by: Sequence[str] | None = None,
 ) -> list[Experiment]:
-    """All experiments that match, newest first unless `order_by` says otherwise.
+    """All matching experiments, newest first unless `order_by` says otherwise.
 
     Args:
         view_type: `ViewType.ACTIVE_ONLY`, `DELETED_ONLY` or `ALL`.
@@ -93,16 +93,18 @@ def search_experiments(
     """
     client = current_client()
     page_size = 1000
-    found: list[Experiment] = []
+    experiments: list[Experiment] = []
     token: str | None = None
-    while max_results is None or len(found) < max_results:
-        wanted = page_size if max_results is None else min(page_size, max_results - len(found))
+    while max_results is None or len(experiments) < max_results:
+        wanted = (
+            page_size if max_results is None else min(page_size, max_results - len(experiments))
+        )
         page = client.search_experiments(view_type, wanted, filter_string, order_by, token)
-        found.extend(page)
+        experiments.extend(page)
         token = page.token
         if token is None:
             break
-    return found
+    return experiments
 
 
 def delete_experiment(experiment_id: str) -> None:
@@ -138,22 +140,22 @@ def delete_experiment_tag(key: str) -> None:
 
 
 def current_client() -> EventtrackClient:
-    """A client of the store that the next run goes to."""
+    """A client of the store for the next run."""
     return EventtrackClient(store=store_at(current_place()))
 
 
 def chosen_experiment_id() -> str | None:
-    """What `set_experiment` chose in this process."""
+    """The experiment that `set_experiment` chose in this process; None without a choice."""
     return _chosen_id
 
 
 def current_experiment_id(client: EventtrackClient) -> str:
-    """Where a new run goes: chosen by `set_experiment`, by the environment, else the default.
+    """The experiment of a new run: of `set_experiment`, else of the environment, else the default.
 
-    A name in MLFLOW_EXPERIMENT_NAME that is new creates the experiment.
+    An unknown name in MLFLOW_EXPERIMENT_NAME creates the experiment.
 
     Raises:
-        InvalidValueError: The environment names an experiment that is not there, or two of them.
+        InvalidValueError: The environment names a missing experiment, or two experiments.
     """
     if _chosen_id is not None:
         return _chosen_id
@@ -180,6 +182,6 @@ def current_experiment_id(client: EventtrackClient) -> str:
 
 
 def forget_choice() -> None:
-    """Back to the state after import, without touching the environment: for tests."""
+    """Go back to the state after import, without touching the environment: for tests."""
     global _chosen_id
     _chosen_id = None

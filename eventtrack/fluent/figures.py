@@ -14,10 +14,10 @@ _PLOTLY_PICTURES = ("png", "jpeg", "webp", "svg", "pdf")
 def figure_bytes(figure: Any, artifact_file: str, options: Mapping[str, Any]) -> bytes:
     """The figure in the format that the file's name asks for.
 
-    Neither library is imported: a figure of it cannot exist unless its maker imported it.
+    Neither library is imported here: the maker of a figure has imported its library already.
 
     Raises:
-        InvalidValueError: It is a figure of neither library, or the format is not to be had.
+        InvalidValueError: The figure is of neither library, or its library cannot write the format.
     """
     suffix = PurePosixPath(artifact_file).suffix.removeprefix(".").lower()
     if _is_a(figure, "matplotlib.figure", "Figure"):

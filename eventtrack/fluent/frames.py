@@ -1,4 +1,4 @@
-"""Runs as the rows of a data frame: what `search_runs` returns where pandas is installed."""
+"""Runs as the rows of a data frame, as `search_runs` returns them if pandas is installed."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -16,7 +16,8 @@ def require_pandas(call: str, way_out: str) -> ModuleType:
     """The module `pandas`.
 
     Raises:
-        UsageError: It is not installed; `call` says what needs it, `way_out` what else would do.
+        UsageError: pandas is not installed; `call` is the call that needs it, `way_out` names an
+            alternative.
     """
     try:
         import pandas as pd
@@ -29,9 +30,9 @@ def require_pandas(call: str, way_out: str) -> ModuleType:
 
 
 def runs_frame(pandas: ModuleType, runs: Sequence[Run]) -> "pd.DataFrame":
-    """One row a run, with MLflow's columns: its info, then `metrics.*`, `params.*`, `tags.*`.
+    """A row for each run, with MLflow's columns: its info, then `metrics.*`, `params.*`, `tags.*`.
 
-    Times are moments in UTC. What a run does not have is NaN for a metric, None otherwise.
+    Times are moments in UTC. A missing metric is NaN; any other missing value is None.
     """
     columns: dict[str, Any] = {
         name: [getattr(run.info, name) for run in runs]

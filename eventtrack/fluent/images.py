@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import numpy as np
     from PIL import Image as PillowModule
 
-# The longer side of the small copy that pages show first (MLflow's size), in pixels.
+# The longer side, in pixels, of the small copy that pages show first (MLflow's size).
 THUMBNAIL_PIXELS = 256
 
 _KEY = re.compile(r"[a-zA-Z0-9_\-./ ]+")
@@ -25,7 +25,7 @@ class Image:
     """An image to log or to put into a table, made from an array, a Pillow image or a file.
 
     Raises:
-        InvalidValueError: It cannot be read as an image.
+        InvalidValueError: The argument cannot be read as an image.
     """
 
     def __init__(self, image: Any) -> None:
@@ -44,7 +44,7 @@ class Image:
         self.size = self.image.size
 
     def to_pil(self) -> "PillowModule.Image":
-        """The image as Pillow knows it."""
+        """The image as a Pillow image."""
         return self.image
 
     def to_array(self) -> "np.ndarray[Any, Any]":
@@ -60,7 +60,7 @@ class Image:
         return [tuple(pixel) if isinstance(pixel, list) else pixel for pixel in rows]
 
     def save(self, path: str) -> None:
-        """Write the image to a file; the name decides on the format."""
+        """Write the image to a file; the name decides the format."""
         self.image.save(path)
 
     def resize(self, size: tuple[int, int]) -> "Image":
@@ -74,8 +74,8 @@ def pillow_image(image: Any) -> "PillowModule.Image":
         return image.image
     pillow = _pillow()
     if isinstance(image, pillow.Image):
-        found: PillowModule.Image = image
-        return found
+        of_pillow: PillowModule.Image = image
+        return of_pillow
     if hasattr(image, "ndim") and hasattr(image, "dtype"):
         return _image_of_array(image)
     raise InvalidValueError(
@@ -109,10 +109,10 @@ def thumbnail(image: "PillowModule.Image") -> "PillowModule.Image":
 
 
 def series_file(key: str | None, step: int | None, timestamp: int | None) -> str:
-    """Where one image of a series is kept, without its suffix: MLflow's pages read the name.
+    """The path of an image of a series, without its suffix: MLflow's pages parse this name.
 
     Raises:
-        InvalidValueError: There is no key, or it holds what a file's name must not.
+        InvalidValueError: There is no key, or the key has characters that a file's name may not.
     """
     if key is None:
         raise InvalidValueError(
@@ -162,7 +162,7 @@ def _image_of_array(array: "np.ndarray[Any, Any]") -> "PillowModule.Image":
 
 
 def _bytes_of_array(array: "np.ndarray[Any, Any]") -> "np.ndarray[Any, Any]":
-    """Pixels as 0 to 255: integers are taken as they are, numbers from 0 to 1 are scaled."""
+    """Pixels as 0 to 255: integers stay as they are, numbers from 0 to 1 are scaled."""
     low, high = array.min(), array.max()
     if array.dtype.kind in "iu":
         if low < 0 or high > 255:

@@ -1,4 +1,4 @@
-"""What a run read: datasets and models."""
+"""The inputs and outputs of the active run: datasets and models."""
 
 from collections.abc import Mapping, Sequence
 
@@ -19,7 +19,7 @@ def log_input(
 
     Args:
         dataset: From `eventtrack.data`, or a dataset of the `mlflow` package.
-        context: What for, for example `training`.
+        context: The purpose of the use, for example `training`.
         tags: Tags on this use of the dataset.
         model: The model that was read.
     """

@@ -1,4 +1,4 @@
-"""Which store the fluent calls talk to: the program's choice, the environment's, the default."""
+"""The store of the fluent calls: the program's choice, else the environment's, else the default."""
 
 import os
 from pathlib import Path
@@ -8,25 +8,25 @@ from eventtrack.rest.address import Address, address_of, is_server_uri
 from eventtrack.store import Store, open_store
 from eventtrack.store.location import ENVIRONMENT_VARIABLES, resolve_path, uri_of
 
-# A folder, or a server: they have the same nouns.
+# A store in a folder, or behind a server: both have the same nouns.
 AnyStore = Store | RemoteStore
 Place = Path | Address
 
-# What `set_tracking_uri` was told, and the place it named then: a later `os.chdir` moves nothing.
+# The argument of `set_tracking_uri`, and its place at that time: `os.chdir` does not move it.
 _chosen: tuple[str, Place] | None = None
 
-# Every store this process opened through the fluent API, so that `flush` need not open one.
+# Every store that this process opened through the fluent API, so that `flush` opens no store.
 _opened: dict[Place, AnyStore] = {}
 
 
 def set_tracking_uri(uri: str | os.PathLike[str] | None) -> None:
-    """Choose the store for runs started from now on; runs that are open stay where they are.
+    """Choose the store for runs started from now on; open runs stay in their store.
 
     The choice is also written to `EVENTTRACK_URI`, so that processes started later share it.
 
     Args:
-        uri: A folder, `eventtrack:FOLDER`, `file:...`, or the `http(s)://` URL of a server, which
-            is not asked yet; None or "" forgets the choice.
+        uri: A folder, `eventtrack:FOLDER`, `file:...`, or the `http(s)://` URL of a server. No
+            request is sent yet. None or "" forgets the choice.
 
     Raises:
         InvalidValueError: The URI names neither a folder nor a server.
@@ -43,7 +43,7 @@ def set_tracking_uri(uri: str | os.PathLike[str] | None) -> None:
 
 
 def get_tracking_uri() -> str:
-    """The URI as it was set, else as the environment has it, else that of the default folder."""
+    """The URI that was set, else the environment's, else the URI of the default folder."""
     if _chosen is not None:
         return _chosen[0]
     return _uri_of_environment() or uri_of(resolve_path(None))
@@ -60,7 +60,7 @@ def place_of(uri: str) -> Place:
 
 
 def current_place() -> Place:
-    """The place of the store that the next run goes to."""
+    """The place of the store for the next run."""
     return _chosen[1] if _chosen is not None else place_of(_uri_of_environment() or "")
 
 
@@ -74,9 +74,9 @@ def store_at(place: Place) -> AnyStore:
 def flush() -> None:
     """Return once everything logged so far is durable in the log, in every store in use.
 
-    What was logged survives the death of this process without it; `flush` is for the death of
-    the machine, and for readers that look at the log's files themselves. For a server: return once
-    all has arrived there.
+    Logged facts survive the death of this process without `flush`; it protects against the death
+    of the machine, and serves readers that open the log's files themselves. For a server: return
+    once everything has arrived there.
 
     Raises:
         RemoteError: A server does not answer, or has refused calls since the last `flush`.
@@ -85,7 +85,7 @@ def flush() -> None:
         store.flush()
 
 
-# MLflow's names for it: nothing is queued here, so there is nothing else to wait for.
+# MLflow's names for `flush`: nothing is queued here, so there is nothing else to wait for.
 flush_async_logging = flush
 flush_artifact_async_logging = flush
 

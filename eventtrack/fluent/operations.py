@@ -1,4 +1,4 @@
-"""What a logging call gives back when it is told not to wait."""
+"""The answer of a logging call that was made with `synchronous=False`."""
 
 import warnings
 from collections.abc import Callable
@@ -9,8 +9,8 @@ from eventtrack.errors import EventtrackError, UsageError
 class RunOperations:
     """The outcome of a call made with `synchronous=False`.
 
-    The call has been carried out already: logging here is faster than handing work to a thread.
-    Only its failure waits, until `wait` is called, as in MLflow.
+    The call is already done: logging here is faster than handing work to a thread. Only its error
+    is kept back until `wait` is called, as in MLflow.
     """
 
     def __init__(self, error: EventtrackError | None = None) -> None:
@@ -20,7 +20,7 @@ class RunOperations:
         """Return at once if the call succeeded.
 
         Raises:
-            UsageError: It failed; the cause is the error that the call would have raised.
+            UsageError: The call failed; the cause is the error that it would have raised.
         """
         if self._error is not None:
             raise UsageError(
@@ -31,9 +31,9 @@ class RunOperations:
 
 
 def perform(action: Callable[[], object], synchronous: bool | None) -> RunOperations | None:
-    """Carry out `action`; with `synchronous=False` its failure becomes a warning and the outcome.
+    """Do `action`; with `synchronous=False` a failure becomes a warning and part of the outcome.
 
-    The warning is there because a caller who does not wait would never hear of the failure.
+    The warning is needed because a caller that never calls `wait` would not hear of the failure.
     """
     if synchronous is None or synchronous:
         action()

@@ -33,9 +33,9 @@ def log_metric(
         step: Any integer of 64 bits; None means 0.
         synchronous: False returns an outcome to wait for instead of raising.
         timestamp: Milliseconds since 1970; None means now.
-        run_id: Another run than the active one.
+        run_id: A run; None means the active run.
         model_id: The model that the metric describes.
-        dataset: The dataset that it was measured on.
+        dataset: The dataset on which the value was measured.
 
     Raises:
         InvalidValueError: Key, value, step or timestamp cannot be recorded; nothing was written.
@@ -134,7 +134,7 @@ def _log_described(
     model_id: str | None,
     dataset: AnyDataset | None,
 ) -> None:
-    """Log points that name a model or a dataset, and both as inputs of the run if they are new."""
+    """Log points that name a model or a dataset; record these as inputs of the run if new."""
     record = dataset_record(dataset) if dataset is not None else None
     if timestamp is None:
         timestamp = time.time_ns() // 1_000_000

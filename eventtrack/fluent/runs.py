@@ -31,11 +31,11 @@ def start_run(
     """Start a run, or resume one, and make it the active run of this thread, or of this task.
 
     Args:
-        run_id: A run to resume; without it the variable MLFLOW_RUN_ID is looked at, once.
-        experiment_id: Where a new run goes; without it, to the experiment that was set.
-        run_name: The name; a new run without one gets a random one.
-        nested: Start it below the active run.
-        parent_run_id: Start it below this run, which may belong to another thread or process.
+        run_id: A run to resume; None reads the variable MLFLOW_RUN_ID, once.
+        experiment_id: The experiment of a new run; None means the experiment that was set.
+        run_name: The name; None draws a random name for a new run.
+        nested: Start the run below the active run.
+        parent_run_id: Start the run below this one, which may belong to another thread or process.
         tags: Tags to set; the values are stored as text.
         description: A text for people, kept as the tag `mlflow.note.content`.
         log_system_metrics: Record the machine's load beside the run (needs psutil).
@@ -72,7 +72,7 @@ def start_run(
 
 
 def end_run(status: str = RunStatus.FINISHED) -> None:
-    """End the active run that this thread or task started with `status`; without one, do nothing.
+    """End the active run of this thread or task with `status`; without an active run, do nothing.
 
     Raises:
         InvalidValueError: There is no such status; the run stays active.
@@ -86,16 +86,16 @@ def end_run(status: str = RunStatus.FINISHED) -> None:
 
 
 def active_run() -> ActiveRun | None:
-    """The innermost open run as it was started, or None. `get_run` tells its state.
+    """The innermost open run as it was at its start, or None. `get_run` gives its state now.
 
-    A task of asyncio sees the run of the code that created it until it starts one of its own.
+    A task of asyncio sees the run of the code that created the task, until it starts its own run.
     """
     frame = stack.innermost()
     return None if frame is None else frame.run
 
 
 def last_active_run() -> Run | None:
-    """The active run, else the run that this task or thread ended last, as it is now; or None."""
+    """The present state of the active run, else of the last run of this task or thread, or None."""
     active = active_run()
     if active is not None:
         return active
@@ -116,7 +116,7 @@ def active_frame() -> Frame:
 def target(run_id: str | None) -> tuple[EventtrackClient, str]:
     """The run that a call means, with the client of its store.
 
-    Without `run_id` that is the active run, which is started if need be.
+    Without `run_id` that is the active run; a run is started if there is none.
     """
     if run_id is None:
         frame = active_frame()
@@ -125,7 +125,7 @@ def target(run_id: str | None) -> tuple[EventtrackClient, str]:
 
 
 def sink_of(run_id: str | None) -> MetricSink:
-    """Where points of the run that a call means go; arguments as `target`."""
+    """The sink for points of the run that a call means; arguments as `target`."""
     if run_id is None:
         return active_frame()
     frame = stack.frame_of(run_id)
@@ -133,7 +133,7 @@ def sink_of(run_id: str | None) -> MetricSink:
 
 
 def client_of(run_id: str) -> EventtrackClient:
-    """The client for a run: that of its store if the run is open here, else the current one."""
+    """The client for a run: the client of its store if it is open here, else the current client."""
     frame = stack.frame_of(run_id)
     return current_client() if frame is None else frame.client
 
@@ -148,7 +148,7 @@ def get_run(run_id: str) -> Run:
 
 
 def get_parent_run(run_id: str) -> Run | None:
-    """The run that `run_id` was started below, None for a run at the top."""
+    """The parent of a run; None for a run without a parent."""
     return client_of(run_id).get_parent_run(run_id)
 
 

@@ -12,7 +12,7 @@ from eventtrack.views.records import Run, ViewType
 if TYPE_CHECKING:
     import pandas as pd
 
-# MLflow's bound on one answer of the fluent call.
+# MLflow's bound on an answer of the fluent call.
 RESULTS_DEFAULT = 100_000
 _PAGE_SIZE = 10_000
 
@@ -54,17 +54,17 @@ def search_runs(
     search_all_experiments: bool = False,
     experiment_names: Sequence[str] | None = None,
 ) -> "list[Run] | pd.DataFrame":
-    """The runs that match, newest first unless `order_by` says otherwise.
+    """The matching runs, newest first unless `order_by` says otherwise.
 
     Args:
-        experiment_ids: Where to look; without ids and names, in the current experiment.
+        experiment_ids: The experiments to search; without ids and names, the current experiment.
         filter_string: For example `metrics.loss < 0.1 AND params.lr = '0.01'`.
         run_view_type: `ViewType.ACTIVE_ONLY`, `DELETED_ONLY` or `ALL`.
         max_results: At most this many.
         order_by: For example `["metrics.loss ASC"]`.
         output_format: `pandas` for a data frame, `list` for the runs themselves.
-        search_all_experiments: Look in all active experiments, if neither ids nor names are given.
-        experiment_names: Where to look, by name; names that are not there are passed over.
+        search_all_experiments: Search all active experiments, if neither ids nor names are given.
+        experiment_names: The experiments to search, by name; unknown names are skipped.
 
     Raises:
         InvalidValueError: Ids and names were both given, or an argument cannot be read.
@@ -83,7 +83,7 @@ def search_runs(
     if experiment_ids and experiment_names:
         raise InvalidValueError("Only experiment_ids or experiment_names can be used, but not both")
     if output_format == "pandas":
-        # Before the search: it may take a while.
+        # Checked before the search, which may take a while.
         pandas = require_pandas(
             "search_runs(output_format='pandas')", ', or pass output_format="list"'
         )
@@ -107,19 +107,19 @@ def _all_pages(
     max_results: int,
     order_by: Sequence[str] | None,
 ) -> list[Run]:
-    found: list[Run] = []
+    runs: list[Run] = []
     token: str | None = None
-    while experiment_ids and len(found) < max_results:
+    while experiment_ids and len(runs) < max_results:
         page = client.search_runs(
             experiment_ids,
             filter_string,
             run_view_type,
-            min(_PAGE_SIZE, max_results - len(found)),
+            min(_PAGE_SIZE, max_results - len(runs)),
             order_by,
             token,
         )
-        found.extend(page)
+        runs.extend(page)
         token = page.token
         if token is None:
             break
-    return found
+    return runs

@@ -2,12 +2,12 @@
 
 A `ContextVar` names the innermost run; each run names the run below it. So every thread has a stack
 of its own. A task of asyncio, and a function that `asyncio.to_thread` calls, begin with the stack
-of the code that started them: what they log without starting a run goes to that run, and
-`nested=True` starts below it. They neither end such an inherited run nor does a run that they
-start show anywhere else.
+of the code that started them: without a run of their own they log to that run, and `nested=True`
+starts a run below it. They cannot end such an inherited run, and the runs that they start are
+visible in no other code.
 
-A forked child starts with no run: its parent's runs stay its parent's. The runs that are open when
-the program ends are ended then.
+A forked child starts with no run: its parent's runs stay with the parent. Runs that are open at the
+end of the program are ended then.
 """
 
 import atexit
@@ -30,7 +30,7 @@ RUN_ID_VARIABLE = "MLFLOW_RUN_ID"
 
 
 class MetricSink(Protocol):
-    """The part of the store's sink that an open run needs."""
+    """The methods of the store's sink that an open run needs."""
 
     def log(self, key: str, value: float, step: int, timestamp: int | None) -> None:
         """Journal one point."""
@@ -42,7 +42,7 @@ class MetricSink(Protocol):
 
 
 class ActiveRun(Run):
-    """A run as it was when it was started; as a context manager it ends the run.
+    """A run as it was at its start; as a context manager it ends the run.
 
     Leaving the block ends the run as FINISHED, or as FAILED if an exception passes through.
     """
@@ -60,9 +60,9 @@ class ActiveRun(Run):
 
 
 class Frame:
-    """One open run, with the client of the store that it was started in.
+    """An open run, with the client of its store.
 
-    `log` and `log_many` are those of the run's sink, kept here because `log_metric` is called in
+    `log` and `log_many` are methods of the run's sink, kept here because `log_metric` is called in
     inner loops.
     """
 
@@ -86,20 +86,20 @@ class Frame:
         return self.run.info.run_id
 
 
-# The frame that was pushed last in this context. It may have been closed elsewhere since:
-# `innermost` looks further down.
+# The last frame that was pushed in this context. Other code may have closed it since: `innermost`
+# then looks further down the stack.
 top: ContextVar[Frame | None] = ContextVar("eventtrack_run", default=None)
 _last_run_id: ContextVar[str | None] = ContextVar("eventtrack_last_run", default=None)
-# For code that starts tasks and asks after their end: it does not see what they set.
+# For code that starts tasks and asks after their end: it does not see their context variables.
 _of_thread = threading.local()
 
-# Every open run of this process, oldest first, for the end of the program. A dictionary's single
-# operations are atomic, so it needs no lock.
+# Every open run of this process, oldest first, for the end of the program. Single operations of a
+# dictionary are atomic, so there is no lock.
 _open: dict[Frame, None] = {}
 
 
 def innermost() -> Frame | None:
-    """The innermost open run that this code sees: its own, or an inherited one."""
+    """The innermost open run that this code sees: its own run, or an inherited run."""
     frame = top.get()
     while frame is not None and not frame.is_open:
         frame = frame.below
@@ -127,7 +127,7 @@ def frame_of(run_id: str) -> Frame | None:
 
 
 def last_run_id() -> str | None:
-    """The run that was ended last in this task, else in this thread."""
+    """The last run that ended in this task, else in this thread."""
     return _last_run_id.get() or getattr(_of_thread, "last_run_id", None)
 
 
@@ -135,16 +135,16 @@ def push(frame: Frame) -> None:
     """Make `frame` the innermost run."""
     top.set(frame)
     _open[frame] = None
-    # Handlers run last in, first out: registered anew, this one comes before that of any store
-    # opened so far, which would otherwise be closed when the run is to be ended.
+    # Handlers run last in, first out. Registered anew, this handler runs before the handlers of all
+    # stores opened so far, which would otherwise be closed before their runs are ended.
     atexit.unregister(_end_open_runs)
     atexit.register(_end_open_runs)
 
 
 def pop(status: str) -> None:
-    """End the innermost run that was started here; without one, do nothing.
+    """End the innermost run that was started here; if there is none, do nothing.
 
-    An inherited run stays open, with a word in the log: other tasks may work in it.
+    An inherited run stays open, with a message in the log: other tasks may work in it.
     """
     frame = own_innermost()
     if frame is not None:
@@ -159,13 +159,13 @@ def pop(status: str) -> None:
 
 
 def leave(run: ActiveRun, status: str) -> None:
-    """End a run at the end of its block, and what this code started above it and never ended.
+    """End a run at the end of its block, and all open runs that this code started above it.
 
-    Nothing happens if it was ended before, or belongs to the parent of a forked child.
+    Nothing happens if the run has ended already, or belongs to the parent of a forked child.
     """
     frame = frame_of(run.info.run_id)
     if frame is None:
-        # A generator may be closed, and a fixture torn down, by another task than began it.
+        # The task that closes a generator or tears down a fixture may be another than began it.
         for elsewhere in [frame for frame in _open if frame.run is run]:
             _take_off(elsewhere, status)
         return
@@ -189,15 +189,15 @@ def forget() -> None:
 
 
 def _take_off(frame: Frame, status: str) -> None:
-    """End a run.
+    """Take a run off the stack and end it.
 
-    It is off the stack even if the store refuses the new status (say, because the run was
-    deleted meanwhile): a run that cannot be ended must not stand in the way of the next.
+    The run leaves the stack even if the store refuses the new status (say, because the run was
+    deleted meanwhile): a run that cannot be ended must not block the next run.
     """
-    # It named this run to a process that was to resume it; the next run is another one.
+    # The variable named this run for a process that resumes it; the next run is another run.
     os.environ.pop(RUN_ID_VARIABLE, None)
     frame.is_open = False
-    # Closed frames are let go of, or a program of many runs would keep all of them.
+    # Closed frames are dropped; otherwise a program of many runs would keep all of them.
     top.set(innermost())
     _last_run_id.set(frame.run_id)
     _of_thread.last_run_id = frame.run_id
@@ -205,7 +205,7 @@ def _take_off(frame: Frame, status: str) -> None:
 
 
 def _owner() -> object:
-    """What runs this code: a task of asyncio, else the thread. Equal while it is the same."""
+    """The task of asyncio that runs this code, else the thread; equal for the same runner."""
     asyncio = sys.modules.get("asyncio")
     if asyncio is not None:
         try:
@@ -225,14 +225,14 @@ def _end(frame: Frame, status: str) -> None:
 
 
 def _end_open_runs() -> None:
-    # The interpreter keeps the exception that it reported before it ended; at a prompt that may
-    # be any old one, which says nothing about the runs.
+    # The interpreter keeps the last exception that it reported; at a prompt that may be an old
+    # exception, which says nothing about the runs.
     failed = getattr(sys, "last_value", None) is not None and not hasattr(sys, "ps1")
     for frame in reversed(list(_open)):
         try:
             _end(frame, RunStatus.FAILED if failed else RunStatus.FINISHED)
         except EventtrackError as error:
-            # Nobody is left to catch it, and the other runs want to be ended too.
+            # Nobody is left to catch the error, and the other runs have to be ended too.
             warnings.warn(
                 f"run {frame.run_id} was not ended: {error}", RuntimeWarning, stacklevel=1
             )

@@ -1,4 +1,4 @@
-"""The machine's load beside a run: one thread that looks every few seconds.
+"""The machine's load during a run: a thread samples it every few seconds.
 
 Needs psutil. The settings live in MLflow's environment variables, so that processes started
 later share them.
@@ -35,12 +35,12 @@ def disable_system_metrics_logging() -> None:
 
 
 def set_system_metrics_sampling_interval(interval: float | None) -> None:
-    """Look every `interval` seconds; None means every 10."""
+    """Take a sample every `interval` seconds; None means every 10 seconds."""
     _set_variable(INTERVAL_VARIABLE, interval)
 
 
 def set_system_metrics_samples_before_logging(samples: int | None) -> None:
-    """Log the mean of this many samples; None means 1."""
+    """Log the mean of so many samples as one point; None means 1."""
     _set_variable(SAMPLES_VARIABLE, samples)
 
 
@@ -50,7 +50,7 @@ def set_system_metrics_node_id(node_id: str | None) -> None:
 
 
 class Settings(NamedTuple):
-    """How a run is monitored: seconds between samples, samples to a point, names' beginning."""
+    """The settings of monitoring: seconds between samples, samples per point, prefix of names."""
 
     interval_seconds: float
     samples: int
@@ -58,7 +58,7 @@ class Settings(NamedTuple):
 
 
 def settings(asked: bool | None) -> Settings | None:
-    """How to monitor a run that its caller, or else the environment, wants monitored; or None.
+    """The settings for a run, if its caller or else the environment wants monitoring; or None.
 
     Raises:
         InvalidValueError: A variable cannot be read.
@@ -82,7 +82,7 @@ def settings(asked: bool | None) -> Settings | None:
 class SystemMetricsMonitor:
     """Logs `system/...` metrics of one run from a thread of its own until `finish` is called.
 
-    It never fails the run: trouble ends the monitoring with a warning.
+    It never fails the run: an error ends the monitoring with a warning.
     """
 
     def __init__(self, store: AnyStore, run_id: str, settings: Settings) -> None:
@@ -95,11 +95,11 @@ class SystemMetricsMonitor:
         )
 
     def start(self) -> None:
-        """Begin; the first points come after one interval."""
+        """Start the thread; the first points come after one interval."""
         self._thread.start()
 
     def finish(self) -> None:
-        """Stop, and return when the last point is logged."""
+        """Stop the thread, and return when the last point is logged."""
         self._stop.set()
         self._thread.join()
 
@@ -107,7 +107,7 @@ class SystemMetricsMonitor:
         try:
             import psutil
 
-            # The first reading of the processor's load has nothing to compare with.
+            # The first reading of the processor's load means nothing: it compares two readings.
             psutil.cpu_percent()
             sent, received = _network(psutil)
             samples: list[dict[str, float]] = []
@@ -122,7 +122,7 @@ class SystemMetricsMonitor:
 
 
 def _next_step(store: AnyStore, run_id: str) -> int:
-    """Where a resumed run's system metrics go on."""
+    """The step at which a resumed run's system metrics continue."""
     steps = [
         max(store.metrics.arrays(run_id, key).steps, default=-1)
         for key in store.metrics.keys(run_id)

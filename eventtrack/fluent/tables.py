@@ -19,14 +19,14 @@ from eventtrack.views.records import Run
 if TYPE_CHECKING:
     import pandas as pd
 
-# MLflow refuses these in the names of tables, because it searches for the name within JSON.
+# MLflow refuses these characters in names of tables, because it searches for the name in JSON.
 _FORBIDDEN = "\"',:[]{}"
 
 
 def log_table(
     store: AnyStore, run_id: str, data: "Mapping[str, Any] | pd.DataFrame", artifact_file: str
 ) -> None:
-    """Append `data` to the table `artifact_file` of a run and note the table in the run's tags."""
+    """Append `data` to the table `artifact_file` of a run, and list the table in the run's tags."""
     pandas = require_pandas("log_table", ", or keep the rows with log_dict")
     _require_name(artifact_file)
     if not artifact_file.endswith((".json", ".parquet")):
@@ -56,7 +56,7 @@ def load_table(
     run_ids: Sequence[str] | None,
     extra_columns: Sequence[str] | None,
 ) -> "pd.DataFrame":
-    """The table's rows in all runs of the experiment that have it, or only in `run_ids`."""
+    """The table's rows in all runs of the experiment that have the table, or in `run_ids`."""
     pandas = require_pandas("load_table", ", or read the file with artifacts.load_dict")
     _require_name(artifact_file)
     entry = {"path": artifact_file, "type": "table"}
@@ -105,7 +105,7 @@ def _frame_of(pandas: ModuleType, data: Any) -> Any:
 
 
 def _with_images_stored(store: AnyStore, run_id: str, frame: Any, artifact_file: str) -> Any:
-    """The frame with each image replaced by the names of the two files that now hold it."""
+    """The frame with each image replaced by the names of the two files that hold it."""
     stem = PurePosixPath(artifact_file).with_suffix("")
 
     def kept(image: Any) -> dict[str, str]:
@@ -160,7 +160,7 @@ def _encode(frame: Any, artifact_file: str) -> bytes:
         frame.to_parquet(buffer, index=False)
         return buffer.getvalue()
     except Exception as error:
-        # pandas and pyarrow raise whatever a cell's own methods raise.
+        # pandas and pyarrow pass on any error that a cell's own methods raise.
         raise InvalidValueError(
             f"Failed to save {frame} as table as the data is not JSON serializable. Error: {error}"
         ) from error
@@ -170,7 +170,7 @@ def _noted_tables(run: Run) -> list[Any]:
     try:
         noted = json.loads(run.data.tags.get(LOGGED_ARTIFACTS_TAG, "[]"))
     except ValueError:
-        # Somebody else's text under this key: keep nothing of it, as the key is MLflow's.
+        # The key holds another program's text: it is dropped, since the key is MLflow's.
         return []
     return noted if isinstance(noted, list) else []
 

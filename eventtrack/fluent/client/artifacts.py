@@ -1,4 +1,4 @@
-"""The client's calls about files. Everything goes through memory or straight from its file."""
+"""The client's calls about files. Content comes from memory or straight from a file."""
 
 import importlib
 import json
@@ -36,7 +36,7 @@ class ArtifactCalls(StoreCalls):
     def log_artifacts(
         self, run_id: str, local_dir: str | os.PathLike[str], artifact_path: str | None = None
     ) -> None:
-        """Copy what is in a folder into the run, below `artifact_path` if given."""
+        """Copy the content of a folder into the run, below `artifact_path` if given."""
         self.store.artifacts.log_folder(run_id, Path(local_dir), artifact_path)
 
     def log_text(self, run_id: str, text: str, artifact_file: str) -> None:
@@ -50,11 +50,11 @@ class ArtifactCalls(StoreCalls):
         self.store.artifacts.log_bytes(run_id, text.encode(), artifact_file)
 
     def log_dict(self, run_id: str, dictionary: Any, artifact_file: str) -> None:
-        """Keep a dictionary or list as JSON, or as YAML where the file's name says so."""
+        """Keep a dictionary or list as JSON, or as YAML if the file's name says so."""
         self.store.artifacts.log_bytes(run_id, _document(dictionary, artifact_file), artifact_file)
 
     def log_stream(self, run_id: str, stream: IO[bytes], artifact_file: str) -> None:
-        """Keep what a binary stream yields as the file `artifact_file`."""
+        """Keep the bytes of a binary stream as the file `artifact_file`."""
         self.store.artifacts.log_bytes(run_id, stream.read(), artifact_file)
 
     def log_figure(
@@ -79,12 +79,12 @@ class ArtifactCalls(StoreCalls):
         timestamp: int | None = None,
         synchronous: bool | None = None,
     ) -> None:
-        """Keep an image: as one file, or under `key` as one of a series of steps.
+        """Keep an image: as one file, or under `key` as a step of a series.
 
         Args:
             run_id: The run.
             image: An array, an image of Pillow or an `eventtrack.Image`.
-            artifact_file: The file's name, which decides on the format; excludes the rest.
+            artifact_file: The file's name, which decides the format; excludes key, step and time.
             key: The name of the series.
             step: The step in the series; None means 0.
             timestamp: Milliseconds since 1970; None means now.
@@ -132,13 +132,13 @@ class ArtifactCalls(StoreCalls):
         run_ids: Sequence[str] | None = None,
         extra_columns: Sequence[str] | None = None,
     ) -> "pd.DataFrame":
-        """The rows of one table in several runs, one below the other; needs pandas.
+        """The rows of a table in several runs, appended to each other; needs pandas.
 
         Args:
-            experiment_id: Where to look.
+            experiment_id: The experiment to search.
             artifact_file: The table's file.
             run_ids: Only these runs; None takes every run of the experiment that has the table.
-            extra_columns: What to add from `search_runs`' columns, for example `run_id`.
+            extra_columns: Further columns, as `search_runs` has them, for example `run_id`.
 
         Raises:
             NotFoundError: No run has the table.
@@ -150,12 +150,12 @@ class ArtifactCalls(StoreCalls):
         return list(self.store.artifacts.list(run_id, path))
 
     def download_artifacts(self, run_id: str, path: str, dst_path: str | None = None) -> str:
-        """Copy a file or folder of a run to `dst_path` and return where it is now.
+        """Copy a file or folder of a run to `dst_path` and return the path of the copy.
 
-        Without `dst_path` it goes to a new temporary folder, which the caller may remove.
+        Without `dst_path` the copy goes to a new temporary folder, which the caller may remove.
         """
         if dst_path is None:
-            import tempfile  # slower to import than all else here, and rarely needed
+            import tempfile  # the slowest import of this module, and rarely needed
 
             dst_path = tempfile.mkdtemp()
         destination = Path(dst_path)

@@ -1,4 +1,4 @@
-"""What all parts of the client share: the store they talk to."""
+"""The common base of all parts of the client: the store."""
 
 from functools import cached_property
 
@@ -14,11 +14,11 @@ from eventtrack.store.location import uri_of
 
 
 class StoreCalls:
-    """Holds the store; it is opened on the first call that needs it.
+    """Holds the store, and opens it on the first call that needs it.
 
     Args:
         tracking_uri: A folder, `eventtrack:FOLDER`, `file:...` or the URL of a server; None takes
-            the one that is set.
+            the current tracking URI.
         registry_uri: Accepted for MLflow's sake: the fluent API has no model registry.
         store: An open store, instead of a URI.
     """
@@ -47,5 +47,5 @@ class StoreCalls:
 
     @cached_property
     def store(self) -> AnyStore:
-        """The store itself, for what MLflow has no call for."""
+        """The store itself, for everything that MLflow has no call for."""
         return store_at(self._place)

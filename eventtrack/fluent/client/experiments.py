@@ -19,7 +19,7 @@ class ExperimentCalls(StoreCalls):
         order_by: Sequence[str] | None = None,
         page_token: str | None = None,
     ) -> PagedList[Experiment]:
-        """One page of the experiments that match; `token` of the answer asks for the next."""
+        """A page of the matching experiments; the answer's `token` asks for the next page."""
         if max_results is None:
             max_results = SEARCH_EXPERIMENTS_RESULTS_DEFAULT
         return self.store.experiments.search(
@@ -31,15 +31,15 @@ class ExperimentCalls(StoreCalls):
         )
 
     def get_experiment(self, experiment_id: str) -> Experiment:
-        """The experiment with this id, deleted ones too.
+        """The experiment with this id, even if it is deleted.
 
         Raises:
-            NotFoundError: There is none.
+            NotFoundError: There is no such experiment.
         """
         return self.store.experiments.get(str(experiment_id))
 
     def get_experiment_by_name(self, name: str) -> Experiment | None:
-        """The experiment of this name, deleted ones too; None if there is none."""
+        """The experiment of this name, even if it is deleted; None if there is none."""
         return self.store.experiments.get_by_name(name)
 
     def create_experiment(
@@ -66,7 +66,7 @@ class ExperimentCalls(StoreCalls):
         self.store.experiments.restore(str(experiment_id))
 
     def rename_experiment(self, experiment_id: str, new_name: str) -> None:
-        """Give an active experiment a name that no other has."""
+        """Give an active experiment another name, which no other experiment may have."""
         self.store.experiments.rename(str(experiment_id), new_name)
 
     def set_experiment_tag(self, experiment_id: str, key: str, value: Any) -> None:

@@ -17,7 +17,7 @@ from eventtrack.views.records import (
 
 
 class RecordingCalls(StoreCalls):
-    """What a run records while it is running."""
+    """Records facts of active runs."""
 
     def log_metric(
         self,
@@ -40,8 +40,8 @@ class RecordingCalls(StoreCalls):
             timestamp: Milliseconds since 1970; None means now.
             step: Any integer of 64 bits; None means 0.
             synchronous: False returns an outcome to wait for instead of raising.
-            dataset_name: The dataset that it was measured on; goes with `dataset_digest`.
-            dataset_digest: As above.
+            dataset_name: The dataset on which the value was measured; needs `dataset_digest`.
+            dataset_digest: The digest of that dataset.
             model_id: The model that the metric describes.
         """
         step = 0 if step is None else step
@@ -93,9 +93,9 @@ class RecordingCalls(StoreCalls):
         datasets: Sequence[DatasetInput] | None = None,
         models: Sequence[LoggedModelInput] | None = None,
     ) -> None:
-        """Record which datasets and models a run read."""
+        """Record datasets and models that a run read."""
         self.store.runs.log_inputs(run_id, datasets or (), models or ())
 
     def log_outputs(self, run_id: str, models: Sequence[LoggedModelOutput]) -> None:
-        """Record which models a run wrote."""
+        """Record models that a run wrote."""
         self.store.runs.log_outputs(run_id, models)

@@ -22,7 +22,7 @@ class RunCalls(StoreCalls):
         return self.store.runs.get(run_id)
 
     def get_parent_run(self, run_id: str) -> Run | None:
-        """The run that `run_id` was started below, None for a run at the top."""
+        """The parent of a run; None for a run without a parent."""
         parent_id = self.get_run(run_id).data.tags.get(PARENT_TAG)
         return self.get_run(parent_id) if parent_id is not None else None
 
@@ -33,13 +33,13 @@ class RunCalls(StoreCalls):
         tags: Mapping[str, Any] | None = None,
         run_name: str | None = None,
     ) -> Run:
-        """Create a run, in state RUNNING, without making it anybody's active run.
+        """Create a run with the status RUNNING; it does not become an active run.
 
         Args:
             experiment_id: An active experiment.
             start_time: Milliseconds since 1970; None means now.
             tags: Tags; the values are stored as text. `mlflow.user` names the run's user.
-            run_name: The name; without one it gets a random one.
+            run_name: The name; None draws a random name.
         """
         texts = {key: str(value) for key, value in (tags or {}).items()}
         return self.store.runs.create(
@@ -51,7 +51,7 @@ class RunCalls(StoreCalls):
         )
 
     def update_run(self, run_id: str, status: str | None = None, name: str | None = None) -> None:
-        """Change a run's status, its name or both; None leaves one as it is."""
+        """Change a run's status, its name or both; None leaves a field as it is."""
         if status is not None or name is not None:
             self.store.runs.update(run_id, status=status, name=name)
 
@@ -88,14 +88,14 @@ class RunCalls(StoreCalls):
         order_by: Sequence[str] | None = None,
         page_token: str | None = None,
     ) -> PagedList[Run]:
-        """One page of the runs that match; `token` of the answer asks for the next.
+        """A page of the matching runs; the answer's `token` asks for the next page.
 
         Args:
-            experiment_ids: Where to look; one id or several.
+            experiment_ids: The experiments to search; one id or several.
             filter_string: For example `metrics.loss < 0.1 AND params.lr = '0.01'`.
             run_view_type: `ViewType.ACTIVE_ONLY`, `DELETED_ONLY` or `ALL`.
             max_results: 1 to 50,000.
-            order_by: For example `["metrics.loss ASC"]`; ties and the rest: newest first.
+            order_by: For example `["metrics.loss ASC"]`; runs that are equal in this: newest first.
             page_token: The `token` of the page before.
         """
         if isinstance(experiment_ids, str | int):
@@ -110,5 +110,5 @@ class RunCalls(StoreCalls):
         )
 
     def get_metric_history(self, run_id: str, key: str) -> PagedList[Metric]:
-        """Every point of one metric, in order of time, step and value; empty if there is none."""
+        """All points of a metric, in order of time, step and value."""
         return self.store.metrics.history(run_id, key)
