@@ -1,6 +1,6 @@
 """Logging to a server without waiting for it (docs/remote-logging.md).
 
-What a program logs for a server goes into a store of its own on this machine, the outbox, and from
-there to the server: by a thread of this program, by another program that logs to the same server,
-or by `eventtrack flush`. Each fact is delivered once, however often the connection broke.
+A program that logs to a server writes into a separate store on this machine, the outbox. A thread
+of this program, another program that logs to the same server, or `eventtrack flush` delivers the
+facts to the server. Each fact takes effect once, however often the connection breaks.
 """

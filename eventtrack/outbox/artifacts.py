@@ -12,7 +12,7 @@ from eventtrack.rest import TrackingServer
 from eventtrack.store import validate
 from eventtrack.views.records import FileInfo
 
-# Bytes of a file that is read as a stream and kept in memory; a larger one goes to a temporary one.
+# Bytes: a file up to this size is opened in memory; a larger file goes to a temporary file.
 _MEMORY_BYTES = 2**24
 
 
@@ -27,19 +27,19 @@ class RemoteArtifacts:
     def log_file(
         self, run_id: str, local_path: str | os.PathLike[str], artifact_path: str | None = None
     ) -> None:
-        """Take a copy of a file, to be uploaded under its own name into `artifact_path`."""
+        """Copy a file to the outbox, for an upload under its own name into `artifact_path`."""
         self._runs.ensure(run_id)
         self._outbox.store.artifacts.log_file(run_id, local_path, artifact_path)
 
     def log_folder(
         self, run_id: str, local_dir: str | os.PathLike[str], artifact_path: str | None = None
     ) -> None:
-        """Take a copy of every file below a folder, to be uploaded."""
+        """Copy every file below a folder to the outbox, for an upload."""
         self._runs.ensure(run_id)
         self._outbox.store.artifacts.log_folder(run_id, local_dir, artifact_path)
 
     def log_bytes(self, run_id: str, data: bytes, artifact_file: str) -> None:
-        """Keep bytes, to be uploaded as the file `artifact_file`."""
+        """Keep bytes in the outbox, for an upload as the file `artifact_file`."""
         self._runs.ensure(run_id)
         self._outbox.store.artifacts.log_bytes(run_id, data, artifact_file)
 
@@ -49,27 +49,27 @@ class RemoteArtifacts:
         return self._list(run_id, validate.artifact_path(path) if path else None)
 
     def open(self, run_id: str, path: str) -> BinaryIO:
-        """A file of a run, open for reading: a copy that goes when it is closed.
+        """A file of a run, open for reading: a copy that is removed when it is closed.
 
         Raises:
             NotFoundError: The run has no such file.
         """
-        import tempfile  # slower to import than all else here
+        import tempfile  # the slowest import of this module
 
         self._outbox.deliverer.push()
         clean = validate.artifact_path(path)
-        found = tempfile.SpooledTemporaryFile(max_size=_MEMORY_BYTES)  # noqa: SIM115 - the caller's
+        copy = tempfile.SpooledTemporaryFile(max_size=_MEMORY_BYTES)  # noqa: SIM115 - the caller's
         try:
             for chunk in self._server.read_artifact(self._runs.server_id(run_id), clean):
-                found.write(chunk)
+                copy.write(chunk)
         except BaseException:
-            found.close()
+            copy.close()
             raise
-        found.seek(0)
-        return found  # type: ignore[return-value]
+        copy.seek(0)
+        return copy  # type: ignore[return-value]
 
     def download(self, run_id: str, path: str, destination: str | os.PathLike[str]) -> Path:
-        """Copy a file, or all files below a folder, into `destination`; returns where it is.
+        """Copy a file, or all files below a folder, into `destination`; returns the copy's path.
 
         Raises:
             NotFoundError: There is nothing at `path`.
@@ -79,7 +79,7 @@ class RemoteArtifacts:
         files = list(self._files(run_id, clean))
         if not files and clean:
             parent = clean.rpartition("/")[0]
-            if clean not in {one.path for one in self._list(run_id, parent or None)}:
+            if clean not in {entry.path for entry in self._list(run_id, parent or None)}:
                 raise NotFoundError(
                     f"run {run_id} has no artifact '{path}'",
                     hint="list_artifacts(...) shows what it has",
@@ -98,12 +98,12 @@ class RemoteArtifacts:
     def _files(self, run_id: str, folder: str) -> Iterator[str]:
         waiting = [folder]
         while waiting:
-            for one in self._list(run_id, waiting.pop() or None):
-                if one.is_dir:
-                    waiting.append(one.path)
+            for entry in self._list(run_id, waiting.pop() or None):
+                if entry.is_dir:
+                    waiting.append(entry.path)
                 else:
-                    yield one.path
+                    yield entry.path
 
     def _list(self, run_id: str, path: str | None) -> Sequence[FileInfo]:
-        found = self._server.list_artifacts(self._runs.server_id(run_id), path)
-        return sorted(found, key=lambda one: one.path)
+        entries = self._server.list_artifacts(self._runs.server_id(run_id), path)
+        return sorted(entries, key=lambda entry: entry.path)

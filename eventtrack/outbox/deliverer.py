@@ -1,7 +1,7 @@
-"""Who delivers, and when: a thread of each program that logs to a server, one of them at a time.
+"""The threads that deliver: each program that logs to a server has one, and one works at a time.
 
-The lock on the outbox's `deliver.lock` is held while there is something to send and a server to
-send it to, and let go of during an outage, so that whoever comes next can try.
+A thread holds the lock on the outbox's `deliver.lock` while it has facts to send and a server that
+answers. During an outage it releases the lock, so that the next program can try.
 """
 
 import contextlib
@@ -25,26 +25,26 @@ from eventtrack.store import Store
 
 # Seconds between looks at the outbox: a look at an idle one costs a microsecond.
 _LOOK_S = 0.1
-# Seconds between looks for journals that programs left when they died, while there is no news.
+# Seconds between looks for journals of dead programs, while there are no new facts.
 _ADOPT_S = 5.0
-# Seconds between attempts in an outage: doubled from the first to the second.
+# Seconds between attempts in an outage: the first pause, doubled each time up to the second value.
 _RETRY_FIRST_S, _RETRY_LONGEST_S = 1.0, 60.0
-# Seconds for which a server that did not answer is not asked again while a caller waits.
+# Seconds after a missing answer in which no caller has to wait for the server again.
 _FRESH_S = 10.0
-# Envelopes read at a time to count them.
+# Envelopes that are read at a time when they are counted.
 _PAGE = 512
-# Seconds for which a read waits until what this machine logged before has arrived.
+# Seconds for which a read waits until this machine's earlier facts have arrived.
 PUSH_TIMEOUT_S = 60.0
 
 
 class Deliverer:
-    """Brings what is in an outbox to its server. Safe from any thread; for one process.
+    """Delivers the facts of an outbox to its server. Safe from any thread; for one process.
 
     Args:
         folder: The outbox's folder.
         store: The outbox's store.
         ledger: The outbox's ledger.
-        server: Where to deliver.
+        server: The server that gets the facts.
     """
 
     def __init__(self, folder: Path, store: Store, ledger: Ledger, server: TrackingServer) -> None:
@@ -58,7 +58,7 @@ class Deliverer:
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         self._descriptor: int | None = None
-        self._said_refused = max((one.number for one in ledger.refused()), default=0)
+        self._said_refused = max((call.number for call in ledger.refused()), default=0)
         self._outage: RemoteError | None = None
         self._outage_began = self._failed_at = 0.0
         self._attempts_failed = 0
@@ -67,30 +67,30 @@ class Deliverer:
 
     @property
     def outage(self) -> RemoteError | None:
-        """Why the server did not answer a moment ago: then nobody need wait for it again."""
+        """The error of a missing answer a moment ago, or None: callers then need not wait again."""
         return self._outage if time.monotonic() < self._failed_at + _FRESH_S else None
 
     def start(self) -> None:
-        """Deliver from a thread of its own from now on."""
+        """Start a thread that delivers from now on."""
         if self._thread is None:
             self._thread = threading.Thread(target=self._run, name="eventtrack-outbox", daemon=True)
             self._thread.start()
 
     def waiting(self) -> int:
-        """How many calls have not been delivered; points that lie together count as one."""
+        """The number of calls that wait for delivery; points in the same envelope count as one."""
         self._store.catch_up()
         after, count = self._ledger.number("delivered"), 0
         while envelopes := self._store.events.envelopes(after, _PAGE):
-            count += sum(one.header.stream.startswith("run/") for one in envelopes)
+            count += sum(envelope.header.stream.startswith("run/") for envelope in envelopes)
             after = envelopes[-1].position
         return count
 
     def push(self, timeout_s: float = PUSH_TIMEOUT_S) -> None:
-        """Return when all that was logged on this machine before has arrived, or was refused.
+        """Return when all facts logged on this machine so far have arrived, or were refused.
 
         Raises:
             RemoteError: The server does not answer.
-            RemoteUnavailableError: It did not all arrive within `timeout_s`.
+            RemoteUnavailableError: Not everything arrived within `timeout_s`.
         """
         upto = self._store.catch_up()
         deadline = time.monotonic() + timeout_s
@@ -109,13 +109,13 @@ class Deliverer:
             finally:
                 self._working.release()
             if not advanced:
-                time.sleep(min(0.02, max(left, 0)))  # another process is at it
+                time.sleep(min(0.02, max(left, 0)))  # another process delivers
 
     def retry_refused(self, timeout_s: float) -> None:
-        """Send again what the server refused; what it refuses again stays on the list.
+        """Send refused calls again; a call that is refused again stays on the list.
 
         Raises:
-            RemoteError: The server does not answer, or another process went on delivering.
+            RemoteError: The server does not answer, or another process delivers all the time.
         """
         deadline = time.monotonic() + timeout_s
         while time.monotonic() < deadline:
@@ -128,16 +128,16 @@ class Deliverer:
         raise RemoteUnavailableError("another process is delivering", hint="try again later")
 
     def wait(self, seconds: float) -> int:
-        """Wait so long at most until all has arrived, as a program ends; returns what has not.
+        """Wait at most so long for the delivery at a program's end; returns the waiting calls.
 
-        In an outage one more attempt is waited for. The thread sends, this only waits: a server
-        that is silent in the middle of a request does not keep the program from ending.
+        In an outage the method waits for one more attempt. The thread sends, this method only
+        waits: a server that is silent in the middle of a request does not hold up the program.
         """
         upto, attempts = self._store.catch_up(), self._attempts_failed
         deadline = time.monotonic() + seconds
         self._retry_at = 0.0
         if self._thread is None:
-            # Nobody would send: this program logged nothing, or was forked from one that did.
+            # No thread would send: this program logged nothing, or its parent did before a fork.
             with contextlib.suppress(RemoteError):
                 self.push(seconds)
             return self.waiting()
@@ -149,7 +149,7 @@ class Deliverer:
         return self.waiting()
 
     def note_outage(self, error: RemoteError) -> None:
-        """Somebody found that the server does not answer: say so once, and wait before the next."""
+        """Note that the server did not answer: say so once, and wait before the next attempt."""
         if self._outage is None:
             self._outage_began = time.monotonic()
             self._retry_s = _RETRY_FIRST_S
@@ -164,7 +164,7 @@ class Deliverer:
         self._retry_s = min(self._retry_s * 2, _RETRY_LONGEST_S)
 
     def stop(self) -> None:
-        """End the thread; what it was sending may or may not have arrived, and is sent again."""
+        """End the thread; its last request may or may not have arrived, and is sent again."""
         self._stop.set()
         self._wake.set()
         thread, self._thread = self._thread, None
@@ -172,7 +172,7 @@ class Deliverer:
             thread.join(timeout=1.0)
 
     def forget_parent(self) -> None:
-        """In a forked child: the thread and the lock are the parent's."""
+        """Drop the thread and the lock in a forked child: they are the parent's."""
         if self._descriptor is not None:
             with contextlib.suppress(OSError):
                 os.close(self._descriptor)
@@ -184,7 +184,7 @@ class Deliverer:
 
     @contextlib.contextmanager
     def exclusively(self) -> Iterator[Delivery | None]:
-        """The delivery for a block, None while another process has it. Hold it briefly."""
+        """The delivery for a block; None while another process has it. Hold it briefly."""
         descriptor = os.open(self._lock_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         self._descriptor = descriptor
         try:
@@ -198,7 +198,7 @@ class Deliverer:
             os.close(descriptor)
 
     def _deliver(self, deadline: float) -> bool:
-        """Send until nothing is left or time is up; returns whether anything was done."""
+        """Send until nothing is left or time is up; returns whether anything was sent."""
         with self.exclusively() as delivery:
             if delivery is None:
                 return False
@@ -222,7 +222,7 @@ class Deliverer:
         return moved
 
     def note_answer(self) -> None:
-        """Somebody found that the server answers: if it did not before, say so."""
+        """Note that the server answers: after an outage, say so."""
         if self._outage is None:
             return
         seconds = time.monotonic() - self._outage_began
@@ -239,7 +239,7 @@ class Deliverer:
         new = self._ledger.refused(self._said_refused)
         if not new:
             return
-        self._said_refused = max(one.number for one in new)
+        self._said_refused = max(call.number for call in new)
         tell(
             "%s refused %d of the calls that were delivered; the first: %s %s of run "
             "%s: %s. `eventtrack flush %s` lists all",

@@ -1,10 +1,11 @@
-"""Bringing the outbox's facts to the server: each arrives once, none gets lost in silence.
+"""The delivery of the outbox's facts to the server: each counts once, and none is lost silently.
 
-A window of events is sent, then the ledger says so. After a crash in between, the window is sent
-again: metrics are sets, params do not change, tags, inputs and files are what they were, so the
-second time changes nothing. Only the start of a run is no such call; `runs.py` sees to it.
+A window of events is sent, then the ledger notes it. After a crash in between, the window is sent
+again. Metrics are sets, params do not change, and tags, inputs and files have the same content, so
+the second time changes nothing. Only the start of a run may not be repeated: `starting.py` makes
+each run once.
 
-What the server refuses stays in the outbox, with the reason in the ledger, and is passed over.
+A refused call stays in the outbox, with the reason in the ledger, and the delivery goes on.
 """
 
 from collections.abc import Sequence
@@ -34,18 +35,18 @@ from eventtrack.views.records import (
     LoggedModelOutput,
 )
 
-# What one window holds: so much is sent again after a crash at most, and held in memory.
+# The bounds of a window: at most so much is sent again after a crash, and held in memory.
 _WINDOW_ENVELOPES = 256
 _WINDOW_EVENTS = 20_000
-# A request over which the server breaks down is tried so often before the rest goes on without it.
+# A request over which the server breaks down is tried so often; then the delivery skips it.
 FAILURES_MAX = 6
 
-# What says that the call itself is wrong: to send it again would be answered the same.
+# Errors that blame the call itself: the same call would get the same answer again.
 _REFUSALS = (
     UsageError,
     ConflictError,
     EndpointMissingError,
-    # The folder for files, where no server keeps them, is not for this user.
+    # If no server keeps the files: this user may not write to their folder.
     PermissionError,
     FileNotFoundError,
     NotADirectoryError,
@@ -55,9 +56,9 @@ _REFUSALS = (
 
 @dataclass
 class Window:
-    """Batches that are sent before the ledger is told: the facts above `after`, up to `upto`.
+    """Batches that are sent before the ledger notes them: the facts above `after`, up to `upto`.
 
-    `sent` counts those that arrived before the connection broke: they are not sent again.
+    `sent` counts batches that arrived before the connection broke: they are not sent again.
     """
 
     after: int
@@ -68,7 +69,7 @@ class Window:
 
 
 class Delivery:
-    """Sends what is in an outbox. Not for several threads or processes at once."""
+    """Sends the facts of an outbox. Not for several threads or processes at once."""
 
     def __init__(self, store: Store, ledger: Ledger, server: TrackingServer) -> None:
         self._store = store
@@ -78,9 +79,10 @@ class Delivery:
         self._window: Window | None = None
 
     def deliver_next(self, after: int) -> int:
-        """Send the facts of the next window above `after`; returns up to where all has arrived.
+        """Send the facts of the next window above `after`; returns the position of its last one.
 
-        That is `after` itself when there is nothing left.
+        Everything up to that position has arrived or was refused. The answer is `after` itself if
+        there is nothing left.
 
         Raises:
             RemoteError: The server does not answer, or not to us; call again later.
@@ -124,7 +126,7 @@ class Delivery:
         return Window(after, upto, list(batches_of(envelopes)))
 
     def _deliver(self, window: Window, batch: Batch) -> None:
-        """Send a batch; of one that is refused as a whole, find the part that is to blame."""
+        """Send a batch; if the server refuses it as a whole, find the parts that are to blame."""
         run_id, parts = batch
         try:
             self._send(run_id, parts)
@@ -145,7 +147,7 @@ class Delivery:
                 self._refuse(batch, error)
 
     def _require_tracking_server(self, error: Exception) -> None:
-        """Do not take a missing endpoint for a refusal where no tracking server stands at all."""
+        """Raise unless a tracking server answers: elsewhere a missing endpoint is no refusal."""
         if not isinstance(error, EndpointMissingError):
             return
         try:
@@ -154,7 +156,7 @@ class Delivery:
             raise RemoteUnavailableError(missing.message, hint=missing.hint) from missing
 
     def _run_is_to_blame(self, run_id: str, error: Exception) -> bool:
-        """Whether the server would refuse all of a run: then its parts are not tried one by one."""
+        """Whether the server would refuse everything of a run: then its parts are not tried."""
         server_run = self._ledger.run(run_id)
         if isinstance(error, NotFoundError | EndpointMissingError) or server_run is None:
             return True
@@ -169,7 +171,7 @@ class Delivery:
                 self._ledger.note_run(batch.run_id, REFUSED_RUN)
 
     def _send(self, run_id: str, batch: Sequence[Part]) -> None:
-        """One request for parts of one kind."""
+        """Send parts of the same kind in a single request."""
         if batch[0].kind == START:
             self._starter.start(run_id, batch[0].content)
             return
@@ -179,7 +181,7 @@ class Delivery:
         target_id = server_run.run_id
         match batch[0].kind:
             case "points":
-                server.log_batch(target_id, [one for part in batch for one in part.content])
+                server.log_batch(target_id, [point for part in batch for point in part.content])
             case "param":
                 server.log_batch(target_id, params={part.label: part.content for part in batch})
             case "tag":
@@ -189,13 +191,16 @@ class Delivery:
                 server.log_batch(target_id, tags=tags)
             case "inputs":
                 event: types.InputsLogged = batch[0].content
-                models = [LoggedModelInput(model_id=one) for one in event.models]
+                models = [LoggedModelInput(model_id=model_id) for model_id in event.models]
                 server.log_inputs(target_id, list(map(_dataset_input, event.datasets)), models)
             case "outputs":
                 written: types.OutputsLogged = batch[0].content
                 server.log_outputs(
                     target_id,
-                    [LoggedModelOutput(model_id=one, step=step) for one, step in written.models],
+                    [
+                        LoggedModelOutput(model_id=model_id, step=step)
+                        for model_id, step in written.models
+                    ],
                 )
             case "file":
                 location = server_run.location or server.get_run(target_id).info.artifact_uri

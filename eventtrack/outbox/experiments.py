@@ -1,4 +1,4 @@
-"""Experiments of a server. Those that were met before are known also while it does not answer."""
+"""Experiments of a server. Experiments seen before are known while the server does not answer."""
 
 from collections.abc import Mapping, Sequence
 
@@ -13,7 +13,7 @@ from eventtrack.views.records import Experiment, LifecycleStage, PagedList, View
 
 
 class RemoteExperiments:
-    """The experiments of a server. Changes are made there at once, or not at all."""
+    """The experiments of a server. Changes are made on the server at once, or not at all."""
 
     def __init__(self, outbox: Outbox, server: TrackingServer, starter: Starter) -> None:
         self._outbox = outbox
@@ -29,8 +29,8 @@ class RemoteExperiments:
         """Make an experiment and return its id.
 
         Raises:
-            AlreadyExistsError: One of that name exists, active or deleted.
-            RemoteUnavailableError: No answer. `get_or_create` does without.
+            AlreadyExistsError: An experiment of that name exists, active or deleted.
+            RemoteUnavailableError: No answer. `get_or_create` works without an answer.
         """
         name = validate.experiment_name(name)
         pairs = dict(validate.experiment_tag(key, value) for key, value in (tags or {}).items())
@@ -41,8 +41,8 @@ class RemoteExperiments:
     def get_or_create(self, name: str) -> Experiment:
         """The experiment of this name, made if there is none.
 
-        Without an answer: the one that was met before under this name, else one that the server
-        will be asked for when it answers, with an id of this machine's until then.
+        Without an answer, it is the experiment that had this name before. If there was none, it is
+        an experiment with a local id, which the server is asked for when it answers again.
         """
         name = validate.experiment_name(name)
         if self._outbox.deliverer.outage is None:
@@ -59,12 +59,12 @@ class RemoteExperiments:
         return _hearsay(experiment_id, name)
 
     def get(self, experiment_id: str) -> Experiment:
-        """An experiment by its id, deleted ones too.
+        """An experiment by its id, even if it is deleted.
 
-        Without an answer: what was met before of it, which is its name.
+        Without an answer, only the name of an experiment seen before is known.
 
         Raises:
-            NotFoundError: There is none.
+            NotFoundError: There is no such experiment.
         """
         try:
             return self._noted(
@@ -74,9 +74,9 @@ class RemoteExperiments:
             return self._met_before(experiment_id, error)
 
     def get_by_name(self, name: str) -> Experiment | None:
-        """An experiment by its name, deleted ones too; None when there is none."""
-        found = self._server.get_experiment_by_name(name)
-        return None if found is None else self._noted(found)
+        """An experiment by its name, even if it is deleted; None if there is none."""
+        experiment = self._server.get_experiment_by_name(name)
+        return None if experiment is None else self._noted(experiment)
 
     def search(
         self,
@@ -122,20 +122,22 @@ class RemoteExperiments:
         self._server.delete_experiment_tag(server_id, key)
 
     def _get_or_create_there(self, name: str) -> Experiment:
-        found = self._server.get_experiment_by_name(name)
-        if found is None:
+        experiment = self._server.get_experiment_by_name(name)
+        if experiment is None:
             try:
-                found = self._server.get_experiment(self._server.create_experiment(name))
+                experiment = self._server.get_experiment(self._server.create_experiment(name))
             except AlreadyExistsError:
-                # Another program created it between the two calls.
-                found = self._server.get_experiment_by_name(name)
-                if found is None:
+                # Another program created the experiment between the two calls.
+                experiment = self._server.get_experiment_by_name(name)
+                if experiment is None:
                     raise
-        return self._noted(found)
+        return self._noted(experiment)
 
-    def _noted(self, found: Experiment) -> Experiment:
-        self._outbox.ledger.note_experiment(found.experiment_id, found.name, found.experiment_id)
-        return found
+    def _noted(self, experiment: Experiment) -> Experiment:
+        self._outbox.ledger.note_experiment(
+            experiment.experiment_id, experiment.name, experiment.experiment_id
+        )
+        return experiment
 
     def _met_before(self, experiment_id: str, error: RemoteError) -> Experiment:
         known = self._outbox.ledger.experiment(experiment_id)

@@ -1,4 +1,4 @@
-"""Delivering what is left, on somebody's request: what `eventtrack flush` does."""
+"""Delivery on request: the work of `eventtrack flush`."""
 
 from pathlib import Path
 
@@ -9,14 +9,14 @@ from eventtrack.outbox.outbox import Outbox
 from eventtrack.rest import Address, TrackingServer, address_of
 from eventtrack.views.records import Record
 
-# Seconds: a week. Whoever asks for it waits for it, and may interrupt at any moment.
+# Seconds: a week. The user who asks for a flush waits for it, and may interrupt at any moment.
 _PATIENCE_S = 7 * 86_400.0
 
 
 class FlushReport(Record):
-    """What became of one outbox: counts of calls (an envelope each), and why not more.
+    """The outcome for an outbox: counts of calls (an envelope each), and the error if any.
 
-    `error` is None when all that waited has arrived or was refused.
+    `error` is None if all waiting calls have arrived or were refused.
     """
 
     url: str
@@ -28,12 +28,12 @@ class FlushReport(Record):
 
 
 def flush_outbox(address: Address, *, retry: bool = False, forget: bool = False) -> FlushReport:
-    """Deliver all that waits for a server.
+    """Deliver everything that waits for a server.
 
     Args:
         address: The server.
-        retry: Send again what it refused.
-        forget: Drop what it refused from the list, for good.
+        retry: Send refused calls again.
+        forget: Drop refused calls from the list, for good.
     """
     folder = outbox_folder(address.url)
     if not list(folder.glob("store-*")):
@@ -51,7 +51,7 @@ def flush_outbox(address: Address, *, retry: bool = False, forget: bool = False)
         problem = str(error)
     finally:
         if forget:
-            outbox.ledger.forgive([one.number for one in outbox.ledger.refused()])
+            outbox.ledger.forgive([call.number for call in outbox.ledger.refused()])
         left = outbox.deliverer.waiting()
         refused = outbox.ledger.refused()
         outbox.close(0)
@@ -69,15 +69,17 @@ def waiting_servers(chosen_uri: str | None) -> list[Address]:
     """The servers for which this user has an outbox.
 
     Args:
-        chosen_uri: The tracking URI of now: for its server, with the credentials that it holds.
+        chosen_uri: The current tracking URI: its credentials are used for its own server.
     """
     chosen = address_of(chosen_uri) if chosen_uri else None
-    found = []
+    addresses = []
     for folder in outbox_folders():
         url = _url_of(folder)
         if url is not None:
-            found.append(chosen if chosen is not None and chosen.url == url else address_of(url))
-    return found
+            addresses.append(
+                chosen if chosen is not None and chosen.url == url else address_of(url)
+            )
+    return addresses
 
 
 def _url_of(folder: Path) -> str | None:

@@ -1,4 +1,4 @@
-"""Where outboxes lie: one folder for each server, below the user's state folder."""
+"""The folders of outboxes: one for each server, below the user's state folder."""
 
 import hashlib
 import os
@@ -8,7 +8,7 @@ from pathlib import Path
 from eventtrack.errors import StoreError
 from eventtrack.log.filesystem import refuse_network_file_system, translate_os_error
 
-# A folder on a disk of this machine, for those whose home directory is on a network file system.
+# A folder on a disk of this machine, for users whose home directory is on a network file system.
 STATE_VARIABLE = "EVENTTRACK_STATE"
 
 
@@ -18,25 +18,25 @@ def state_folder() -> Path:
     if chosen:
         return Path(chosen).expanduser().absolute()
     base = os.environ.get("XDG_STATE_HOME")
-    # The standard has relative paths ignored: they would move with the working directory.
+    # The standard ignores relative paths: they would change with the working directory.
     if base and Path(base).is_absolute():
         return Path(base) / "eventtrack"
     return Path.home() / ".local" / "state" / "eventtrack"
 
 
 def outbox_folder(url: str) -> Path:
-    """The folder of the outbox for a server; its name tells people which server that is."""
+    """The folder of the outbox for a server; its name shows people the server."""
     readable = re.sub(r"[^A-Za-z0-9.-]+", "_", url.partition("://")[2])[:80]
     digest = hashlib.sha256(url.encode()).hexdigest()[:8]
     return _all_outboxes() / f"{readable}-{digest}"
 
 
 def make_folder(folder: Path) -> None:
-    """Make the folder of an outbox, for this user's eyes only.
+    """Make the folder of an outbox; only this user may read it.
 
     Raises:
-        UnsuitableFileSystemError: It would lie on a network file system.
-        StoreError: It cannot be made.
+        UnsuitableFileSystemError: The folder would lie on a network file system.
+        StoreError: The folder cannot be made.
     """
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -1,7 +1,7 @@
-"""What is known of an outbox's delivery: how far it is, what ids stand for, what was refused.
+"""The ledger of an outbox's delivery: its position, the server's ids, and the refused calls.
 
-A small SQLite database beside the outbox's store. What it says may be a moment old after a power
-cut: then a little is delivered again, which changes nothing.
+The ledger is a small SQLite database beside the outbox's store. After a power cut it may be a
+moment old: then a few facts are delivered again, which changes nothing.
 """
 
 import os
@@ -34,14 +34,14 @@ _BUSY_S = 30.0
 
 
 class ServerRun(Record):
-    """A run as the server knows it: its id and where its files go."""
+    """A run as the server knows it: its id and the location of its files."""
 
     run_id: str
     location: str
 
 
 class KnownExperiment(Record):
-    """An experiment that was met before; `server_id` is None until the server has it."""
+    """An experiment seen before; `server_id` is None until the server has it."""
 
     experiment_id: str
     name: str
@@ -51,7 +51,7 @@ class KnownExperiment(Record):
 class RefusedCall(Record):
     """A call that the server refused when it was delivered.
 
-    `kind` and `label` say what it was: `points`, `param lr`, `file plots/loss.png`, ...
+    `kind` and `label` name its content: `points`, `param lr`, `file plots/loss.png`, ...
     """
 
     number: int
@@ -70,7 +70,7 @@ class Ledger:
         self._path = path
         self._lock = threading.Lock()
         self._open: tuple[int, sqlite3.Connection] | None = None
-        # Connections of a parent process: to close them here would take its locks away.
+        # Connections of a parent process: closing them here would release the parent's locks.
         self._inherited: list[sqlite3.Connection] = []
 
     def fact(self, name: str) -> str | None:
@@ -85,11 +85,11 @@ class Ledger:
             connection.executemany("REPLACE INTO facts VALUES (?, ?)", list(facts.items()))
 
     def number(self, name: str) -> int:
-        """A remembered number, 0 if there is none."""
+        """A remembered number; 0 if there is none."""
         return int(self.fact(name) or 0)
 
     def run(self, run_id: str) -> ServerRun | None:
-        """What the server calls a run; None when that is not known."""
+        """The server's id of a run and the location of its files; None if they are unknown."""
         with self._connection() as connection:
             row = connection.execute(
                 "SELECT server_id, location FROM runs WHERE run_id = ?", (run_id,)
@@ -97,13 +97,13 @@ class Ledger:
         return None if row is None else ServerRun(run_id=row[0], location=row[1])
 
     def note_run(self, run_id: str, server: ServerRun) -> None:
-        """Remember what the server calls a run."""
+        """Remember the server's id of a run and the location of its files."""
         with self._connection() as connection:
             row = (run_id, server.run_id, server.location)
             connection.execute("REPLACE INTO runs VALUES (?, ?, ?)", row)
 
     def experiment(self, id_or_name: str, *, by_name: bool = False) -> KnownExperiment | None:
-        """An experiment that was met before; of several with one name, one that the server has."""
+        """An experiment seen before; among several of a name, an experiment of the server's."""
         query = (
             "SELECT experiment_id, name, server_id FROM experiments"
             " WHERE CASE WHEN ? THEN name ELSE experiment_id END = ? ORDER BY server_id IS NULL"
@@ -130,7 +130,7 @@ class Ledger:
             )
 
     def refused(self, after: int = 0) -> list[RefusedCall]:
-        """What was refused, oldest first; `after` leaves out numbers up to it."""
+        """The refused calls, oldest first; `after` leaves out numbers up to it."""
         with self._connection() as connection:
             rows = connection.execute(
                 "SELECT number, position, run_id, kind, label, error, at_ms FROM refused"
@@ -141,30 +141,30 @@ class Ledger:
         return [RefusedCall(**dict(zip(names, row, strict=True))) for row in rows]
 
     def forget_run(self, run_id: str) -> None:
-        """Forget what the server calls a run."""
+        """Forget the server's id of a run."""
         with self._connection() as connection:
             connection.execute("DELETE FROM runs WHERE run_id = ?", (run_id,))
 
     def forgive_unless_refused_again(self, call: RefusedCall) -> None:
-        """Drop a refused call that was delivered after all: a new refusal has a new number."""
+        """Drop a refused call that was sent again: a new refusal has a new number and stays."""
         self.forgive([call.number])
 
     def forgive(self, numbers: list[int]) -> None:
-        """Drop refused calls: they were delivered after all, or nobody wants them."""
+        """Drop refused calls: they were delivered later, or nobody wants them."""
         with self._connection() as connection:
             connection.executemany(
                 "DELETE FROM refused WHERE number = ?", [(number,) for number in numbers]
             )
 
     def close(self) -> None:
-        """Let go of the file; the next call opens it anew."""
+        """Close the file; the next call opens it again."""
         with self._lock:
             opened, self._open = self._open, None
             if opened is not None and opened[0] == os.getpid():
                 opened[1].close()
 
     def forget_parent(self) -> None:
-        """In a forked child: leave the parent's connection alone."""
+        """Leave the parent's connection alone in a forked child."""
         self._lock = threading.Lock()
         if self._open is not None:
             self._inherited.append(self._open[1])
@@ -193,7 +193,7 @@ def _connected(path: Path) -> "sqlite3.Connection":
     import sqlite3
 
     connection = sqlite3.connect(path, timeout=_BUSY_S, check_same_thread=False)
-    # Commits reach the disk a moment later; the order in which they happened is kept.
+    # Commits reach the disk a moment later, in their order.
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = NORMAL")
     connection.executescript(_SCHEMA)

@@ -18,7 +18,7 @@ class RemoteMetrics:
         self._runs = runs
 
     def sink(self, run_id: str) -> MetricSink:
-        """Where points of a run go: as fast as those of a store on a path."""
+        """The sink for points of a run: as fast as the sink of a store in a folder."""
         self._runs.ensure(run_id)
         return self._outbox.store.metrics.sink(run_id)
 
@@ -34,20 +34,22 @@ class RemoteMetrics:
         self.sink(run_id).log(key, value, step, timestamp)
 
     def history(self, run_id: str, key: str) -> PagedList[Metric]:
-        """Every point of one metric, by (timestamp, step, value); empty if there is none."""
+        """All points of a metric, in order of (timestamp, step, value)."""
         self._outbox.deliverer.push()
         server_id = self._runs.server_id(run_id)
         points = all_pages(lambda token: self._server.metric_history(server_id, key, token))
-        return PagedList(sorted(points, key=lambda one: (one.timestamp, one.step, one.value)))
+        return PagedList(
+            sorted(points, key=lambda point: (point.timestamp, point.step, point.value))
+        )
 
     def arrays(self, run_id: str, key: str) -> Points:
-        """The points of one metric as columns."""
-        found = Points()
+        """The points of a metric as columns."""
+        points = Points()
         for point in self.history(run_id, key):
-            found.steps.append(point.step)
-            found.timestamps.append(point.timestamp)
-            found.values.append(point.value)
-        return found
+            points.steps.append(point.step)
+            points.timestamps.append(point.timestamp)
+            points.values.append(point.value)
+        return points
 
     def keys(self, run_id: str) -> list[str]:
         """The names of all metrics of a run, sorted."""

@@ -1,11 +1,12 @@
-"""What a program's user is told while it goes on: by the logger `eventtrack`, so on standard error.
+"""Notices for the user of a running program, from the logger `eventtrack`.
 
-Whoever sets up logging decides where it goes; nobody has to catch it.
+They go to standard error, unless the program's own setup of logging sends them elsewhere. Nobody
+has to catch them.
 """
 
 
 def tell(message: str, *arguments: object) -> None:
-    """Say something that needs no action now, or whose hint says what to do."""
+    """Show a message that needs no action now, or that says what to do."""
     import logging
 
     logging.getLogger("eventtrack").warning("eventtrack: %s", message % arguments)

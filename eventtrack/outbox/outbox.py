@@ -1,12 +1,13 @@
-"""One outbox, opened: its store, its ledger, its deliverer, and when its folder may be emptied.
+"""An open outbox: its store, its ledger, its deliverer, and the rule for emptying its folder.
 
     <state>/outbox/<server>-<hash>/
-        ledger.db       how far the delivery is, ids, what was refused
+        ledger.db       the delivery's position, the server's ids, the refused calls
         deliver.lock    held by the process that delivers
         users.lock      held, shared, by every process that logs
-        store-<n>/      what was logged: a store as any other (docs/format.md)
+        store-<n>/      the logged facts: a store like any other (docs/format.md)
 
-When everything has arrived and nobody logs, the store goes, and the next one has the next number.
+When everything has arrived and nobody logs, the store is removed; the next store has the next
+number.
 """
 
 import contextlib
@@ -28,7 +29,7 @@ EXIT_WAIT_S = 30.0
 
 
 class Outbox:
-    """What waits on this machine for one server. Safe from any thread and in a forked child.
+    """The facts on this machine that wait for a server. Safe from any thread and in a forked child.
 
     Args:
         folder: From `outbox_folder(url)`.
@@ -41,8 +42,8 @@ class Outbox:
         self.server = server
         self.ledger = Ledger(folder / "ledger.db")
         self._users = os.open(folder / "users.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        # A child shares this lock for as long as it lives: only who never forked may conclude from
-        # having the lock alone that nobody else uses the store.
+        # A child shares this lock for as long as it lives. So only a process that never forked may
+        # conclude from holding the lock alone that nobody else uses the store.
         self._forked = False
         self._closed = False
         try:
@@ -62,7 +63,7 @@ class Outbox:
         return self._closed
 
     def close(self, wait_s: float = EXIT_WAIT_S) -> None:
-        """Deliver what can be delivered within `wait_s`, say what is left, and let go."""
+        """Deliver as much as possible within `wait_s`, say how much is left, and close all."""
         if self._closed:
             return
         self._closed = True
@@ -81,7 +82,7 @@ class Outbox:
                 self.folder,
                 self.server.url,
             )
-        with contextlib.suppress(EventtrackError):  # it stays in its journal
+        with contextlib.suppress(EventtrackError):  # the rest stays in its journal
             self.store.close()
         if not self._forked and not left:
             with contextlib.suppress(EventtrackError, OSError):
@@ -91,11 +92,11 @@ class Outbox:
         os.close(self._users)
 
     def before_fork(self) -> None:
-        """From now on others may use the store under this process's lock."""
+        """Note that from now on a child may use the store under this process's lock."""
         self._forked = True
 
     def after_fork_in_child(self) -> None:
-        """Leave the parent's thread, locks and connections alone; deliver with own ones."""
+        """Leave the parent's thread, locks and connections alone; the child opens its own."""
         self.ledger.forget_parent()
         self.deliverer.forget_parent()
 
@@ -103,7 +104,7 @@ class Outbox:
         return self.folder / f"store-{self.ledger.number('generation')}"
 
     def _empty_if_unused(self) -> None:
-        """Remove the store if all of it has arrived and no process has it open."""
+        """Remove the store if all its facts have arrived and no process has it open."""
         try:
             fcntl.flock(self._users, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -117,7 +118,7 @@ class Outbox:
         finally:
             store.close()
         if delivered:
-            # First the number, in one step: from here on nobody opens the old store.
+            # The number changes first, in one step: from here on nobody opens the old store.
             generation = self.ledger.number("generation") + 1
             self.ledger.remember(generation=str(generation), delivered="0")
             import shutil

@@ -1,7 +1,7 @@
-"""What there is to deliver: the outbox's events as parts of requests, grouped by run.
+"""The outbox's events as parts of requests, grouped by run.
 
-The facts of a run commute, as they do in a store, save that a later tag or status wins. So all of a
-window's facts of one kind go together, the start of a run first and its end last.
+The facts of a run commute, as they do in a store, except that a later tag or status wins. So all
+facts of the same kind in a window go together, the start of a run first and its end last.
 """
 
 import warnings
@@ -30,21 +30,21 @@ START, PARAMS, POINTS, TAGS, INPUTS, OUTPUTS, FILE, UPDATE = (
 KINDS = (START, PARAMS, POINTS, TAGS, INPUTS, OUTPUTS, FILE, UPDATE)
 
 # Tags by which an outbox marks its runs; they are not delivered. A run that the server had first
-# is only mirrored in the outbox, to hang facts on; one that it has not names its experiment.
+# is only mirrored in the outbox, to hold its facts. A run that began here names its experiment.
 MIRROR_MARK = "eventtrack.outbox.mirror"
 EXPERIMENT_MARK = "eventtrack.outbox.experiment"
 MARKS = frozenset((MIRROR_MARK, EXPERIMENT_MARK))
-# By this tag a run is found again on a server that draws the ids of runs itself.
+# This tag identifies a run on a server that draws the ids of runs itself.
 OUTBOX_ID_TAG = "eventtrack.outbox_id"
 
 
-# MLflow (utils/validation.py): what one batch may hold.
+# MLflow (utils/validation.py): the bounds of a batch.
 BATCH_POINTS_MAX = 1000
 BATCH_TEXTS_MAX = 100
 # A fifth of MLflow's megabyte, because a letter may take several bytes once it is encoded.
 BATCH_LETTERS_MAX = 200_000
-# The events that go as they are, and the facts that go one by one. Nothing else can be delivered:
-# an outbox cannot delete what may be on the server alone.
+# The events that are sent as they are, and the facts that are sent one by one. Nothing else can be
+# delivered: an outbox cannot delete things that only the server may have.
 _WHOLE: dict[type[types.Event], str] = {
     types.RunStarted: START,
     types.RunUpdated: UPDATE,
@@ -55,10 +55,10 @@ _SINGLE: dict[Fact, str] = {PARAM: PARAMS, TAG: TAGS, ARTIFACT: FILE}
 
 
 class Part(NamedTuple):
-    """One fact to deliver: where in the outbox it stands, and what it says.
+    """A fact to deliver: its position in the outbox, and its content.
 
     Args:
-        label: Which of the kind: the metric's, param's or tag's key, the file's path; else "".
+        label: The metric's, param's or tag's key, or the file's path; else "".
         content: For points a list of `Metric`, for params and tags the text, else the event.
     """
 
@@ -69,7 +69,7 @@ class Part(NamedTuple):
 
     @property
     def name(self) -> tuple[str, str]:
-        """What the part is called within its envelope."""
+        """The name of the part within its envelope."""
         return self.kind, self.label
 
 
@@ -81,7 +81,7 @@ class Batch(NamedTuple):
 
 
 def batches_of(envelopes: Iterable[Envelope]) -> Iterator[Batch]:
-    """What to send for some envelopes: by run, in the order of the runs' first appearance."""
+    """The batches for some envelopes: by run, in the order of the runs' first appearance."""
     by_run: dict[str, dict[str, list[Part]]] = {}
     for envelope in envelopes:
         kind, _, name = envelope.header.stream.partition("/")
@@ -99,7 +99,7 @@ def batches_of(envelopes: Iterable[Envelope]) -> Iterator[Batch]:
 
 
 def _parts_of(envelope: Envelope) -> Iterator[Part]:
-    """The parts of an envelope, its points gathered by metric; none of one that is damaged."""
+    """The parts of an envelope, its points gathered by metric; a damaged envelope has none."""
     points: dict[str, list[Metric]] = {}
     fault = read(envelope).fault
     if fault is not None:
@@ -130,22 +130,22 @@ def _parts_of(envelope: Envelope) -> Iterator[Part]:
 
 
 def _parts_of_model(envelope: Envelope, model_id: str) -> Iterator[tuple[str, Part]]:
-    """Points that name a model, each with its run; the run's own envelope has them without."""
+    """Points that name a model, each with its run; the run's own envelope omits the model."""
     for event in events_of(envelope):
         if not isinstance(event, types.ModelMetricsLogged):
             continue
         points: dict[str, list[Metric]] = {}
-        for one in event.points:
+        for logged in event.points:
             point = Metric(
-                key=one.key,
-                value=one.value,
-                timestamp=one.timestamp_ms,
-                step=one.step,
+                key=logged.key,
+                value=logged.value,
+                timestamp=logged.timestamp_ms,
+                step=logged.step,
                 model_id=model_id,
-                dataset_name=one.dataset_name,
-                dataset_digest=one.dataset_digest,
+                dataset_name=logged.dataset_name,
+                dataset_digest=logged.dataset_digest,
             )
-            points.setdefault(one.key, []).append(point)
+            points.setdefault(logged.key, []).append(point)
         for part in _pieces(envelope.position, points):
             yield event.run_id, part
 
@@ -157,9 +157,9 @@ def _pieces(position: int, points: Mapping[str, list[Metric]]) -> Iterator[Part]
 
 
 def _portions(kind: str, parts: Sequence[Part]) -> Iterator[list[Part]]:
-    """Parts of one kind and one run as requests: in order, none larger than MLflow takes."""
+    """Parts of a kind and a run, cut into requests: in order, each within MLflow's bounds."""
     if kind in (PARAMS, TAGS):
-        # Of several texts under one key the last: the others would be overwritten at once.
+        # Only the last text of a key is sent: the others would be overwritten at once.
         yield from _portioned({part.label: part for part in parts}.values(), BATCH_TEXTS_MAX)
     elif kind == POINTS:
         yield from _portioned(parts, BATCH_POINTS_MAX)

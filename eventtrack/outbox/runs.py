@@ -1,4 +1,4 @@
-"""Runs of a server: begun there at once if it answers, else on this machine; logged here first."""
+"""Runs of a server: they begin there if it answers, else here; all facts are logged here first."""
 
 import os
 import threading
@@ -38,7 +38,7 @@ from eventtrack.views.records import (
 )
 
 NO_ANSWER = (RemoteUnavailableError, RemoteFailedError)
-# Every run of an outbox hangs on this experiment of its store; a mark names the real one.
+# Every run of an outbox is in this experiment of its store; a mark names the real experiment.
 _EXPERIMENT = DEFAULT_EXPERIMENT_ID
 _ids = RandomIds()
 _clock = SystemClock()
@@ -67,8 +67,8 @@ class RemoteRuns:
     ) -> Run:
         """Start a run: on the server, or on this machine while the server does not answer.
 
-        The run's id is the server's. While there is no answer it is drawn here: eventtrack's server
-        takes it over later, MLflow's gives the run one of its own and a tag with this one.
+        The run's id is the server's. Without an answer the id is drawn here: eventtrack's server
+        takes it over later; MLflow's server gives the run another id, and a tag with this id.
         """
         pairs = validate.mapping("tags", tags or {}).items()
         clean = {validate.tag_key(key): validate.tag_value(key, value) for key, value in pairs}
@@ -88,12 +88,12 @@ class RemoteRuns:
         return self._local(run_id)
 
     def get(self, run_id: str) -> Run:
-        """A run as the server has it, or, while there is no answer, as this machine logged it.
+        """A run as the server has it, or, without an answer, as this machine logged it.
 
         Raises:
-            NotFoundError: There is none.
+            NotFoundError: There is no such run.
             RemoteUnavailableError: No answer, and this machine has logged nothing to the run since
-                all was delivered.
+                everything was delivered.
         """
         validate.run_id(run_id)
         try:
@@ -109,7 +109,7 @@ class RemoteRuns:
                 raise error from None
 
     def at_hand(self, run_id: str) -> Run:
-        """A run as this machine logged it: of one that was begun elsewhere, only what it added."""
+        """A run as this machine logged it; for a run that began elsewhere, only the added facts."""
         self.ensure(run_id)
         return self._local(run_id)
 
@@ -121,7 +121,7 @@ class RemoteRuns:
         end_time: int | None = None,
         name: str | None = None,
     ) -> None:
-        """Change a run's status, end time or name; None leaves each."""
+        """Change a run's status, end time or name; None leaves a field as it is."""
         if status is not None:
             validate.status(status, RunStatus.ALL)
         if end_time is not None:
@@ -148,13 +148,13 @@ class RemoteRuns:
         """Log params: texts that do not change once logged. All of them, or none.
 
         Raises:
-            InvalidValueError: This machine logged one with another value.
+            InvalidValueError: This machine logged one of the params with another value.
         """
         self.ensure(run_id)
         self._outbox.store.runs.log_params(run_id, params)
 
     def set_tags(self, run_id: str, tags: Mapping[str, object]) -> None:
-        """Set tags, whatever they were: somebody else may have changed them meanwhile."""
+        """Set tags, even to their known values: another program may have changed them meanwhile."""
         pairs = validate.mapping("tags", tags).items()
         clean = {validate.tag_key(key): validate.tag_value(key, value) for key, value in pairs}
         if clean:
@@ -208,13 +208,13 @@ class RemoteRuns:
     ) -> PagedList[Run]:
         """One page of runs; the server reads the filter."""
         self._outbox.deliverer.push()
-        ids = [self._starter.server_experiment(one) for one in experiment_ids]
+        ids = [self._starter.server_experiment(experiment_id) for experiment_id in experiment_ids]
         return self._server.search_runs(
             ids, filter_string or "", view_type, max_results, order_by, page_token
         )
 
     def server_id(self, run_id: str) -> str:
-        """What the server calls a run that may have been begun while it did not answer."""
+        """The server's id of a run, which may have begun while the server did not answer."""
         known = self._outbox.ledger.run(run_id)
         if known == REFUSED_RUN:
             raise NotFoundError(
@@ -224,10 +224,10 @@ class RemoteRuns:
         return run_id if known is None else known.run_id
 
     def ensure(self, run_id: str) -> None:
-        """See to it that facts of a run can be logged here.
+        """Make sure that facts of a run can be logged here.
 
-        A run that this machine does not know is asked for, once; without an answer it is taken on
-        trust, and what the server says when its facts arrive stands in the list of refusals.
+        The server is asked once for a run that this machine does not know. Without an answer the
+        run is taken on trust: if the server later refuses its facts, the list of refusals has them.
 
         Raises:
             NotFoundError: The server has no such run.
@@ -243,24 +243,24 @@ class RemoteRuns:
             self._known.add(run_id)
 
     def after_fork_in_child(self) -> None:
-        """Another thread of the parent may have held the lock."""
+        """Make a new lock: another thread of the parent may have held the old one."""
         self._mirroring = threading.Lock()
 
     def _ask(self, run_id: str) -> Run | None:
         if self._outbox.deliverer.outage is not None:
             return None
         try:
-            found = self._server.get_run(self.server_id(run_id))
+            run = self._server.get_run(self.server_id(run_id))
         except NO_ANSWER as error:
             self._outbox.deliverer.note_outage(error)
             return None
-        stage = found.info.lifecycle_stage
+        stage = run.info.lifecycle_stage
         if stage != LifecycleStage.ACTIVE:
             raise InvalidValueError(
                 f"The run {run_id} must be in the 'active' state. Current state is {stage}.",
                 hint=f'call restore_run("{run_id}") first',
             )
-        return found
+        return run
 
     def _begin_there(self, run_id: str, event: types.RunStarted) -> Run:
         if self._takes_ids is None:
@@ -282,7 +282,7 @@ class RemoteRuns:
         self._known.add(run_id)
 
     def _mirror(self, run_id: str, run: Run | None) -> None:
-        """Let the outbox have a run of the server's, to hang facts on."""
+        """Put a run of the server's into the outbox, to hold its facts."""
         tags = {MIRROR_MARK: "1", EXPERIMENT_MARK: DEFAULT_EXPERIMENT_ID}
         location = ""
         if run is not None:
@@ -309,7 +309,7 @@ class RemoteRuns:
         return True
 
     def _local(self, run_id: str) -> Run:
-        """A run as this machine logged it: all of it, if it was begun here."""
+        """A run as this machine logged it: complete if it began here."""
         run = self._outbox.store.runs.get(run_id)
         run.info.experiment_id = run.data.tags[EXPERIMENT_MARK]
         run.info.artifact_uri = f"runs:/{run_id}"

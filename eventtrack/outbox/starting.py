@@ -1,8 +1,8 @@
-"""Runs that began while the server could not be reached: made there once, under which id?
+"""The start of runs on the server, once each, for runs that began while it could not be reached.
 
-Eventtrack's server takes the id that the program drew; asked twice, it refuses the second. MLflow's
-draws its own, so the run carries a tag with the id that the program knows, and before a run is
-made, it is looked for. Whatever happened to an earlier request, the answer lies on the server.
+Eventtrack's server takes the id that the program drew, and refuses a second run with the same id.
+MLflow's server draws its own ids. So the run carries a tag with the program's id, and the server is
+searched for it before the run is made: only the server knows what became of an earlier request.
 """
 
 from eventtrack.errors import AlreadyExistsError, InvalidValueError, NotFoundError
@@ -13,7 +13,7 @@ from eventtrack.rest import TrackingServer
 from eventtrack.tags import PARENT_TAG
 from eventtrack.views.records import Run, ViewType
 
-# What the ledger has for a run that the server did not want.
+# The ledger's entry for a run that the server refused.
 REFUSED_RUN = ServerRun(run_id="", location="")
 
 
@@ -25,31 +25,31 @@ class Starter:
         self._server = server
 
     def start(self, run_id: str, event: types.RunStarted) -> None:
-        """See to it that the server has the run, and that the ledger knows under which id."""
+        """Make sure that the server has the run, and that the ledger has the server's id of it."""
         if MIRROR_MARK in event.tags:
             if self._ledger.run(run_id) is None:
                 self._ledger.note_run(run_id, ServerRun(run_id=run_id, location=""))
             return
         experiment_id = self.server_experiment(event.tags[EXPERIMENT_MARK])
         own_ids = self._server.takes_run_ids()
-        found = self._find(run_id, experiment_id, own_ids=own_ids)
-        if found is None:
+        run = self._find(run_id, experiment_id, own_ids=own_ids)
+        if run is None:
             try:
-                found = self.create(run_id, experiment_id, event, own_ids=own_ids)
+                run = self.create(run_id, experiment_id, event, own_ids=own_ids)
             except InvalidValueError:
                 # An earlier request, given up long ago, may have come through in between.
-                found = self._find(run_id, experiment_id, own_ids=own_ids)
-                if found is None:
+                run = self._find(run_id, experiment_id, own_ids=own_ids)
+                if run is None:
                     raise
-        self.note(run_id, found)
+        self.note(run_id, run)
 
     def create(
         self, run_id: str, experiment_id: str, event: types.RunStarted, *, own_ids: bool
     ) -> Run:
-        """Make the run on the server. Not to be asked twice without looking in between.
+        """Make the run on the server. Before a second attempt, search the server for the run.
 
         Args:
-            own_ids: Whether the server takes the ids that clients draw.
+            own_ids: Whether the server takes ids that clients draw.
         """
         tags = {
             key: self.tag_value(key, text) for key, text in event.tags.items() if key not in MARKS
@@ -66,32 +66,32 @@ class Starter:
         )
 
     def note(self, run_id: str, run: Run) -> None:
-        """Remember what the server calls a run."""
+        """Remember the server's id of a run and the location of its files."""
         known = ServerRun(run_id=run.info.run_id, location=run.info.artifact_uri)
         self._ledger.note_run(run_id, known)
 
     def tag_value(self, key: str, text: str) -> str:
-        """A tag's value as the server understands it: a parent goes by the server's id."""
+        """A tag's value for the server: the id of a parent run becomes the server's id."""
         parent = self._ledger.run(text) if key == PARENT_TAG else None
         return parent.run_id if parent is not None and parent.run_id else text
 
     def server_experiment(self, experiment_id: str) -> str:
-        """The server's id of an experiment that was chosen by name while it was out of reach."""
+        """The server's id of an experiment that was chosen by name without an answer."""
         known = self._ledger.experiment(experiment_id)
         if known is None or known.server_id is not None:
             return experiment_id if known is None or known.server_id is None else known.server_id
-        found = self._server.get_experiment_by_name(known.name)
-        if found is not None:
-            server_id = found.experiment_id
+        experiment = self._server.get_experiment_by_name(known.name)
+        if experiment is not None:
+            server_id = experiment.experiment_id
         else:
             try:
                 server_id = self._server.create_experiment(known.name)
             except AlreadyExistsError:
-                # Somebody else made it in between.
-                found = self._server.get_experiment_by_name(known.name)
-                if found is None:
+                # Another program made the experiment in between.
+                experiment = self._server.get_experiment_by_name(known.name)
+                if experiment is None:
                     raise
-                server_id = found.experiment_id
+                server_id = experiment.experiment_id
         self._ledger.note_experiment(experiment_id, known.name, server_id)
         return server_id
 

@@ -15,35 +15,35 @@ from eventtrack.outbox.runs import RemoteRuns
 from eventtrack.outbox.starting import Starter
 from eventtrack.rest import Address, TrackingServer
 
-# Seconds for which `flush` waits until all has arrived.
+# Seconds for which `flush` waits until everything has arrived.
 FLUSH_TIMEOUT_S = 600.0
-# Seconds that a call which needs the server's answer waits for one.
+# Seconds that a call waits for the server's answer if it needs an answer.
 READ_TIMEOUT_S = 30.0
 
 
 class RemoteStore:
-    """What is logged to a server. Safe from any thread, and usable in a forked child.
+    """The store behind a server. Safe from any thread, and usable in a forked child.
 
-    Logging goes to the outbox and never waits for the server. Reading asks the server, after all
-    that this machine has logged has arrived there. Take it from `open_remote`.
+    Logging goes to the outbox and never waits for the server. Reading first delivers everything
+    that this machine has logged, and then asks the server. `open_remote` makes these stores.
 
     Args:
-        address: The server, and who asks.
-        outbox: One that is open already, for others who ask the same server.
+        address: The server, and the client's credentials.
+        outbox: An outbox that is open already with other credentials for the same server.
     """
 
     def __init__(self, address: Address, outbox: Outbox | None = None) -> None:
         if outbox is None:
             outbox = Outbox(outbox_folder(address.url), TrackingServer(address))
         self.outbox = outbox
-        # With a shorter patience than deliveries have: somebody waits for its answers.
+        # Its time limit is shorter than that of deliveries: a caller waits for its answers.
         self.server = TrackingServer(address, READ_TIMEOUT_S)
         starter = Starter(self.outbox.ledger, self.server)
         self.experiments = RemoteExperiments(self.outbox, self.server, starter)
         self.runs = RemoteRuns(self.outbox, self.server, starter)
         self.metrics = RemoteMetrics(self.outbox, self.server, self.runs)
         self.artifacts = RemoteArtifacts(self.outbox, self.server, self.runs)
-        self._told_refused = max((one.number for one in self.outbox.ledger.refused()), default=0)
+        self._told_refused = max((call.number for call in self.outbox.ledger.refused()), default=0)
 
     @property
     def url(self) -> str:
@@ -51,20 +51,21 @@ class RemoteStore:
         return self.server.url
 
     def batch(self) -> AbstractContextManager[None]:
-        """Let all that a block logs, on this thread, share one durable commit in the outbox."""
+        """Let all facts that a block logs, on this thread, share one durable commit."""
         return self.outbox.store.batch()
 
     def flush(self) -> None:
-        """Wait until all that was logged on this machine has arrived at the server.
+        """Wait until everything logged on this machine has arrived at the server.
 
         Raises:
-            RemoteError: The server does not answer; what was logged stays in the outbox.
-            RemoteRefusedError: The server refused calls since the last `flush`; they stay there.
+            RemoteError: The server does not answer; the facts stay in the outbox.
+            RemoteRefusedError: The server refused calls since the last `flush`; they stay in the
+                outbox.
         """
         self.outbox.deliverer.push(FLUSH_TIMEOUT_S)
         new = self.outbox.ledger.refused(self._told_refused)
         if new:
-            self._told_refused = max(one.number for one in new)
+            self._told_refused = max(call.number for call in new)
             raise RemoteRefusedError(
                 f"{self.url} refused {len(new)} calls; the first: {new[0].kind} {new[0].label} of "
                 f"run {new[0].run_id}: {new[0].error}",
@@ -77,7 +78,7 @@ class RemoteStore:
         return self.outbox.closed
 
     def close(self, wait_s: float = EXIT_WAIT_S) -> None:
-        """Deliver what can be delivered within `wait_s`, and let go of all files."""
+        """Deliver as much as possible within `wait_s`, and close all files."""
         with _opening:
             if _remotes.get(self.server.connection.address) is self:
                 del _remotes[self.server.connection.address]
@@ -93,14 +94,14 @@ _opening = threading.Lock()
 
 
 def open_remote(address: Address) -> RemoteStore:
-    """The store behind a server, shared by everyone in this process; nothing is asked yet."""
+    """The store behind a server, shared by the whole process; no request is sent yet."""
     remote = _remotes.get(address)
     if remote is not None:
         return remote
     with _opening:
         remote = _remotes.get(address)
         if remote is None:
-            same = (one.outbox for one in _remotes.values() if one.url == address.url)
+            same = (other.outbox for other in _remotes.values() if other.url == address.url)
             remote = _remotes[address] = RemoteStore(address, next(same, None))
             atexit.register(_close_all)
         return remote

@@ -25,7 +25,6 @@ PROSE_COLUMNS_MAX = 100
 NONE: frozenset[str] = frozenset()
 UNREVISED: frozenset[str] = frozenset(
     {
-        "outbox",
         "projections",
         "store",
     }
