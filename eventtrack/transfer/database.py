@@ -124,7 +124,7 @@ class SqliteDatabase(Database):
             return data.decode()
         except UnicodeDecodeError:
             self._report.damaged(
-                self._path, None, f"no UTF-8; what is not was replaced: {data[:80]!r}"
+                self._path, None, f"no UTF-8; the bytes that are not were replaced: {data[:80]!r}"
             )
             return data.decode(errors="replace")
 

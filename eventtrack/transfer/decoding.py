@@ -39,7 +39,7 @@ class FileText:
                 self.text, self.encoding = old, "cp1252"
                 report.note(f"{path}: read as Windows-1252 (Latin-1), since it is no UTF-8")
             else:
-                problem = f"no {self.encoding.upper()}; what is not was replaced"
+                problem = f"no {self.encoding.upper()}; the bytes that are not were replaced"
                 report.damaged(path, len(mark) + error.start, problem)
                 errors = "surrogateescape" if self.encoding == "utf-8" else "replace"
                 self.text = data.decode(self.encoding, errors)
