@@ -97,11 +97,7 @@ class Request:
     def _whole(
         self, values: Values, source: Mapping[str, Any], stopped: ParseStoppedError | None
     ) -> Values:
-        """The values, if they are all that was sent and keep the rules.
-
-        Raises:
-            InvalidValueError: The reading stopped early, or a rule is broken.
-        """
+        """The values; refused if the reading stopped early or a rule is broken."""
         rules.apply(self.rules, source, all_read=stopped is None)
         if stopped is not None:
             raise InvalidValueError(rules.unreadable(stopped.path, stopped.value))
