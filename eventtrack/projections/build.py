@@ -101,6 +101,16 @@ class Build:
         with self.environment.read() as txn:
             return _checkpoint(txn, self.environment.tables["meta"])
 
+    def note_doubt(self, doubt: str) -> None:
+        """Keep why what was folded cannot be trusted."""
+        with self.environment.write() as txn:
+            txn.put(b"doubt", doubt.encode(), db=self.environment.tables["meta"])
+
+    def doubt(self) -> str:
+        """Why what was folded cannot be trusted; "" where nothing is known."""
+        with self.environment.read() as txn:
+            return (txn.get(b"doubt", db=self.environment.tables["meta"]) or b"").decode()
+
     @contextmanager
     def begin(self) -> Iterator["Fold"]:
         """Be the only one to fold; what was folded is committed when the block ends."""

@@ -10,14 +10,22 @@ import hashlib
 import os
 import threading
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from eventtrack.errors import CorruptionError, StoreClosedError, StoreError, StoreMissingError
+from eventtrack.errors import (
+    CorruptionError,
+    EventtrackWarning,
+    StoreClosedError,
+    StoreError,
+    StoreMissingError,
+)
 from eventtrack.facts.trace import TraceReport
 from eventtrack.log.filesystem import translating
 from eventtrack.log.protocol import EventLog
+from eventtrack.log.soundness import unsound_headers
 from eventtrack.projections import state, trace_state
 from eventtrack.projections.build import Build, Fold, StaleBuild, matches
 from eventtrack.projections.tables import TABLES, Reader
@@ -106,6 +114,8 @@ class Views:
                     raise StaleBuild(str(build.folder))
                 while build.checkpoint().position < head:
                     build.advance(self._log)
+                if not checkpoint.position:
+                    self._doubt(build)
             except StaleBuild:
                 build = self._replace(self._folded(None))
             self._seen = (build, changes)
@@ -162,11 +172,19 @@ class Views:
                 position = build.advance(self._log)
                 if progress is not None:
                     progress(min(position, head), head)
+            self._doubt(build)
         except BaseException:
             build.close()
             _remove(build.folder)
             raise
         return build
+
+    def _doubt(self, build: Build) -> None:
+        """Hold the headers that a new build was folded from against the roots of their feeds."""
+        doubts = "; ".join(unsound_headers(self._log))
+        if doubts:
+            build.note_doubt(doubts)
+            _warn(doubts)
 
     @translating("use the views")
     def _current(self) -> Build:
@@ -185,6 +203,8 @@ class Views:
                 self._pointer_seen, name = pointer
                 self._build = self._opened(self._folder / name)
                 if self._build is not None:
+                    if doubts := self._build.doubt():
+                        _warn(doubts)
                     return self._build
                 earlier, pointer = pointer, self._read_pointer()
                 if pointer == earlier:
@@ -264,6 +284,11 @@ def builds_in_use(folder: Path) -> list[Path]:
     names = {file.read_text(errors="replace").strip() for file in folder.glob("current-*")}
     builds = [folder / name for name in sorted(names) if Path(name).name == name]
     return [build for build in builds if Build.may_be_sound(build)]
+
+
+def _warn(doubts: str) -> None:
+    hint = "run `eventtrack check`; `eventtrack salvage` finds the bit, or takes it from a remote"
+    warnings.warn(f"{doubts}; {hint}", EventtrackWarning, stacklevel=4)
 
 
 def _identity(status: os.stat_result) -> PointerFile:

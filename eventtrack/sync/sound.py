@@ -9,8 +9,8 @@ import warnings
 
 from eventtrack.errors import ChecksumError, EventtrackWarning
 from eventtrack.events.envelope import Envelope
-from eventtrack.log import merkle
 from eventtrack.log.protocol import EventLog, Head
+from eventtrack.log.soundness import headers_hold
 
 
 def sound(
@@ -27,7 +27,7 @@ def sound(
         head: The feed's head, read before the envelopes.
     """
     first = envelopes[0].header.index
-    if not _headers_hold(log, feed, envelopes, frontier, head):
+    if not headers_hold(log, feed, envelopes, frontier, head):
         _warn(
             f"cannot send envelopes {first} to {first + len(envelopes) - 1} of feed {feed.hex()}, "
             f"positions {envelopes[0].position} and behind: they do not have the root that they "
@@ -49,25 +49,6 @@ def sound(
             )
             return envelopes[:place]
     return envelopes
-
-
-def _headers_hold(
-    log: EventLog, feed: bytes, envelopes: list[Envelope], frontier: list[bytes], head: Head
-) -> bool:
-    made, size = list(frontier), envelopes[0].header.index
-    stop = size + len(envelopes)
-    # The envelopes behind these are hashed too, up to the next place with a stored root.
-    stored = min(-(-stop // merkle.TILE_LEAVES) * merkle.TILE_LEAVES, head.size)
-    page = envelopes
-    while page:
-        for envelope in page:
-            if envelope.header.index != size:
-                return False
-            merkle.append_leaf(made, size, envelope.leaf_hash)
-            size += 1
-        page = log.read_feed(feed, size, stored - size) if size < stored else []
-    written = head.frontier if size == head.size else log.frontier(feed, size)
-    return merkle.root(made) == merkle.root(written)
 
 
 def _warn(what: str, hint: str) -> None:

@@ -1,6 +1,7 @@
 """A payload that the disk lost is named, counted and skipped, and never taken for what was said."""
 
 import json
+import shutil
 from pathlib import Path
 
 import lmdb
@@ -8,7 +9,9 @@ import pytest
 from click.testing import CliRunner
 
 from eventtrack.cli import cli
+from eventtrack.errors import EventtrackWarning
 from eventtrack.events.reading import DAMAGED
+from eventtrack.log.soundness import unsound_headers
 from eventtrack.store import Store
 from tests.sync.machines import machine, record_run
 
@@ -45,6 +48,12 @@ def reopened(folder: Path) -> Store:
     return store
 
 
+def read_runs(folder: Path) -> None:
+    store = machine(folder)
+    store.runs.search(["0"])
+    store.close()
+
+
 def run(folder: Path, *words: str) -> tuple[int, str]:
     result = CliRunner().invoke(cli, ["--store", str(folder), *words])
     return result.exit_code, result.output
@@ -72,7 +81,8 @@ def test_it_is_named_and_all_else_is_read(damaged: Path) -> None:
 @pytest.mark.parametrize("place", [0, 1, 3], ids=lambda place: f"byte {place}")
 def test_a_header_that_cannot_be_read_keeps_nobody_from_the_rest(damaged: Path, place: int) -> None:
     rot(damaged, 3, place)
-    store = reopened(damaged)
+    with pytest.warns(EventtrackWarning, match="header of envelopes 0 to"):
+        store = reopened(damaged)
     assert 3 in [one.position for one in store.maintenance.skipped()]
     list(store.events.read())
     record_run(store, "third")
@@ -83,10 +93,39 @@ def test_a_header_that_cannot_be_read_keeps_nobody_from_the_rest(damaged: Path, 
 def test_a_header_that_reads_well_and_is_not_what_was_written_is_found(damaged: Path) -> None:
     """Only the tree of its feed knows."""
     rot(damaged, 3, 40)
-    reopened(damaged).close()
-    code, said = run(damaged, "replay", "--verify")
-    assert code == 8
-    assert "Merkle" in said
+    with pytest.warns(EventtrackWarning, match="header of envelopes 0 to"):
+        reopened(damaged).close()
+    for words in (["replay", "--verify"], ["replay", "--rebuild"]):
+        with pytest.warns(EventtrackWarning, match="header of envelopes 0 to"):
+            code, said = run(damaged, *words)
+        assert code == 8
+        assert "Merkle" in said
+
+
+def test_every_process_is_told_what_views_were_folded_from(damaged: Path) -> None:
+    rot(damaged, 3, 40)
+    shutil.rmtree(damaged / "views")
+    for _ in range(2):  # the second finds the views that the first folded
+        with pytest.warns(EventtrackWarning, match="header of envelopes 0 to"):
+            read_runs(damaged)
+
+
+def test_each_header_of_a_feed_of_several_tiles_is_looked_at(tmp_path: Path) -> None:
+    store = machine(tmp_path / "long")
+    run_id = record_run(store, "long")
+    for number in range(300):
+        store.runs.set_tags(run_id, {"number": str(number)})
+    head = store.events.head()
+    store.close()
+    for position in (2, 258, head):
+        rot(tmp_path / "long", position, 40)
+        store = machine(tmp_path / "long")
+        assert len(list(unsound_headers(store.replication.log))) == 1
+        store.close()
+        rot(tmp_path / "long", position, 40)
+    store = machine(tmp_path / "long")
+    assert list(unsound_headers(store.replication.log)) == []
+    store.close()
 
 
 def test_replay_does_not_call_it_fine(damaged: Path) -> None:

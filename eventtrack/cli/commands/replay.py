@@ -10,7 +10,6 @@ from eventtrack.cli.base import Invocation, command, pass_invocation
 from eventtrack.cli.run_table import branches, draw_runs
 from eventtrack.cli.tables import Styled
 from eventtrack.errors import CorruptionError
-from eventtrack.events.reading import MALFORMED
 from eventtrack.projections.skipped import FAILED
 from eventtrack.views.records import ViewType
 
@@ -38,7 +37,8 @@ def replay(call: Invocation, moment: str | None, rebuild: bool, verify: bool) ->
     A moment is a position of the log, an ISO time (local unless it names a zone), or `now`. A
     position covers all events that had arrived here. A time covers all events recorded by then, by
     the clocks of their writers, whenever they arrived. The exit code is 8 when --verify finds a
-    difference, and when --verify or --rebuild meets a damaged envelope: it is named and left out.
+    difference, and when --verify or --rebuild meets a damaged envelope: it is named and left out. Both
+    hold every header against the Merkle tree of its feed.
 
     JSON: --at: an object with position, digest, experiments and runs (50,000 at most) at that
     moment. --rebuild: an object with digest and skipped. --verify: an object with equal, live and
@@ -110,9 +110,11 @@ def _rebuild(call: Invocation) -> None:
     started = text.now_ms()
     with call.out.progress("folding") as progress:
         digest = store.maintenance.rebuild(progress)
+        report = store.maintenance.check_log(progress)
     took = text.duration(text.now_ms() - started)
     skipped = store.maintenance.skipped()
-    damage = [str(envelope) for envelope in skipped if envelope.kind != MALFORMED]
+    damage = [f"{problem.where}: {problem.what}" for problem in report.problems]
+    damage += [str(envelope) for envelope in skipped if envelope.kind == FAILED]
     if call.out.json:
         call.out.document({"digest": digest, "skipped": skipped})
     else:
