@@ -55,6 +55,24 @@ def what_it_says(path: Path) -> str:
         store.close()
 
 
+def numbers_shown(path: Path) -> set[tuple[object, ...]]:
+    """Every param and point that a store shows, each with its run."""
+    store = open_store(path, create=False)
+    try:
+        return {
+            shown
+            for run in store.runs.search(["0"], max_results=100)
+            for run_id in [run.info.run_id]
+            for found in [store.metrics.arrays(run_id, "loss")]
+            for shown in [
+                *((run_id, key, value) for key, value in run.data.params.items()),
+                *((run_id, *point) for point in zip(found.steps, found.values, strict=True)),
+            ]
+        }
+    finally:
+        store.close()
+
+
 def in_child(work: Callable[[], object]) -> int:
     """Do `work` in a forked child; returns its code, negative for the signal that killed it.
 

@@ -46,6 +46,18 @@ def each_flip(
     return outcomes
 
 
+def position_of(copy: Path, run_id: str) -> int:
+    """The last envelope of a run."""
+
+    def work() -> int:
+        opened = open_store(copy, create=False)
+        position = opened.feeds.of_stream(f"run/{run_id}", newest=1)[-1].position
+        opened.close()
+        return position
+
+    return in_child(work)
+
+
 def wrong(outcomes: dict[int, int]) -> dict[int, int]:
     """Those that were neither told nor harmless: other answers, signals, Python's own errors."""
     return {bit: code for bit, code in outcomes.items() if code not in (SAME, TOLD)}
@@ -68,10 +80,23 @@ def test_check_tells_of_a_bit_of_the_log_or_nothing_depends_on_it(store: Path) -
 
 
 @pytest.mark.slow
-def test_no_bit_of_the_log_kills_who_reads_it(store: Path) -> None:
+@pytest.mark.parametrize("views", ["kept", "folded anew"])
+def test_no_bit_of_the_log_kills_who_reads_it_or_makes_a_number_wrong(
+    store: Path, views: str
+) -> None:
+    with copied(store) as copy:
+        whole = damaged.numbers_shown(copy)
+    assert len(whole) == 18
+
     def work(copy: Path) -> bool:
-        damaged.what_it_says(copy)
-        return True
+        if views == "folded anew":
+            shutil.rmtree(copy / "views")
+        shown = damaged.numbers_shown(copy)
+        opened = open_store(copy, create=False)
+        skipped = opened.maintenance.skipped()
+        opened.close()
+        # What a damaged envelope said is missing, and that envelope is named.
+        return shown == whole or bool(skipped and shown < whole)
 
     assert wrong(each_flip(store, "log/data.mdb", work)) == {}
 
@@ -193,6 +218,21 @@ def test_a_bit_of_a_key_is_told(store: Path) -> None:
         assert told
         assert len(Auditor(opened).keys(opened.feeds.own)) == 1
         opened.close()
+
+
+def test_a_wrong_stream_in_a_header_is_told_where_it_is_folded(store: Path) -> None:
+    with copied(store) as copy:
+        whole = damaged.numbers_shown(copy)
+        [first, second, *_] = sorted({str(shown[0]) for shown in whole})
+
+        def work() -> bool:
+            return damaged.numbers_shown(copy) == whole
+
+        damaged.damage_header(copy, position_of(copy, first), first.encode(), second.encode())
+        assert in_child(partial(told_or, work)) == SAME  # the views were folded before
+        shutil.rmtree(copy / "views")
+        for _ in range(2):
+            assert in_child(partial(told_or, work)) == TOLD
 
 
 def test_other_outcomes_would_be_seen() -> None:
