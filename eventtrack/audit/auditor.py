@@ -199,9 +199,13 @@ class Auditor:
 
         Args:
             note: The seal of this feed to export up to; by default the feed is sealed now.
+
+        Raises:
+            ConflictError: The headers here do not make the root of that seal; nothing is written.
         """
         note = note or self.seal()
         own, size = self._feeds.own, Checkpoint.of(note).size
+        self._feed_under(Checkpoint.of(note))
 
         def envelopes(start: int, stop: int) -> list[Envelope]:
             return list(self._feeds.envelopes(own, start, stop))

@@ -25,6 +25,7 @@ from eventtrack.events.envelope import Envelope
 from eventtrack.events.types import HeadSealed
 from eventtrack.log.merkle import is_consistent
 from eventtrack.store import Store
+from tests.attack.damaged import damage_header
 from tests.store.machines import send
 
 
@@ -319,6 +320,19 @@ class TestExport:
         assert b"".join(tree.get_leaf(n + 1) for n in range(head.size)) == leaves
         above = (folder / "tile/1/000.p/2").read_bytes()
         assert above[:32] == tree.get_root(256)
+
+    def test_headers_that_are_not_what_was_signed_are_not_exported(
+        self, store: Store, run_id: str, tmp_path: Path
+    ) -> None:
+        note = Auditor(store).seal()
+        envelope = store.feeds.of_stream(f"run/{run_id}")[0]
+        store.close()
+        damage_header(store.path, envelope.position, run_id[:8].encode(), b"deadbeef")
+        again = Store(store.path)
+        with pytest.raises(ConflictError, match="not those that were signed"):
+            Auditor(again).export(tmp_path / "tiles", note=note)
+        assert not (tmp_path / "tiles").exists()
+        again.close()
 
     def test_a_second_export_adds_what_is_new(
         self, store: Store, run_id: str, tmp_path: Path
