@@ -114,11 +114,29 @@ def locked(path: Path, doing: str) -> Iterator[None]:
         lock.close()
 
 
+def share(descriptor: int, path: Path) -> None:
+    """Take the shared lock of an open file; whoever fails closes the file.
+
+    Raises:
+        StoreLockedError: Another process keeps it for itself, and did nothing for
+            `LOCK_WAIT_S_MAX`.
+    """
+    if _try(descriptor, fcntl.LOCK_SH):
+        return
+    wait = _Wait(descriptor, fcntl.LOCK_SH)
+    try:
+        _watch(wait, path)
+    except BaseException:
+        wait.leave()
+        raise
+
+
 class _Wait:
     """A place in the queue for a lock."""
 
-    def __init__(self, descriptor: int) -> None:
+    def __init__(self, descriptor: int, kind: int = fcntl.LOCK_EX) -> None:
         self._descriptor = os.dup(descriptor)
+        self._kind = kind
         self._got = threading.Event()
         self._turn = threading.Lock()
         self._left = False  # guarded by _turn
@@ -135,7 +153,7 @@ class _Wait:
         if self._thread is not None:
             return self._got.wait(timeout_s)
         until = time.monotonic() + timeout_s
-        while not _try(self._descriptor):
+        while not _try(self._descriptor, self._kind):
             if time.monotonic() > until:
                 return False
             time.sleep(_POLL_S)
@@ -152,7 +170,7 @@ class _Wait:
 
     def _run(self) -> None:
         try:
-            fcntl.flock(self._descriptor, fcntl.LOCK_EX)
+            fcntl.flock(self._descriptor, self._kind)
         finally:
             with self._turn:
                 if self._left:
@@ -161,9 +179,9 @@ class _Wait:
                 self._got.set()
 
 
-def _try(descriptor: int) -> bool:
+def _try(descriptor: int, kind: int = fcntl.LOCK_EX) -> bool:
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     return True

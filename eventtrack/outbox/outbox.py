@@ -17,6 +17,7 @@ import weakref
 from pathlib import Path
 
 from eventtrack.errors import EventtrackError
+from eventtrack.log.locking import share
 from eventtrack.outbox.deliverer import Deliverer
 from eventtrack.outbox.folder import make_folder
 from eventtrack.outbox.ledger import Ledger
@@ -48,7 +49,7 @@ class Outbox:
         self._closed = False
         try:
             self._empty_if_unused()
-            fcntl.flock(self._users, fcntl.LOCK_SH)
+            share(self._users, folder / "users.lock")
             self.ledger.remember(url=server.url)
             self.store = open_store(self._store_path(), source="outbox")
         except BaseException:

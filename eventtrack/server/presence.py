@@ -38,8 +38,8 @@ def announced(store: Path, presence: Presence) -> Iterator[None]:
     path = folder / f"{secrets.token_hex(8)}.json"
     draft = path.with_suffix(".draft")
     with draft.open("xb") as file:
-        # Locked before it gets its name: under that name others look for it, and sweep it.
-        fcntl.flock(file, fcntl.LOCK_EX)
+        # Locked before it has the name under which others look for it, and sweep it.
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # nobody else has the new file open
         file.write(msgspec.json.encode(presence))
         file.flush()
         draft.rename(path)

@@ -16,6 +16,9 @@ import pytest
 from eventtrack.errors import EventtrackWarning, StoreLockedError
 from eventtrack.log import environment, locking
 from eventtrack.log.locking import FileLock, find_holder, locked
+from eventtrack.outbox.outbox import Outbox
+from eventtrack.rest import TrackingServer
+from eventtrack.rest.address import address_of
 from eventtrack.store import open_store
 from eventtrack.tokens import Tokens
 from tests.attack.damaged import ROOT, in_child
@@ -87,6 +90,20 @@ class TestStopped:
         # The lock that was waited for in vain is nobody's now, and is taken as ever.
         store.runs.set_tags(run_id, {"a": "b"})
         assert store.runs.get(run_id).data.tags["a"] == "b"
+
+    def test_who_empties_an_outbox_is_waited_for_no_longer_than_a_limit(
+        self, tmp_path: Path
+    ) -> None:
+        (tmp_path / "users.lock").touch()
+        server = TrackingServer(address_of("http://127.0.0.1:9"))
+        with holder(tmp_path / "users.lock") as process:
+            os.kill(process.pid, signal.SIGSTOP)
+            with (
+                pytest.warns(EventtrackWarning, match=f"process {process.pid}"),
+                pytest.raises(StoreLockedError, match=str(process.pid)),
+            ):
+                Outbox(tmp_path, server)
+        Outbox(tmp_path, server).close(0)
 
     def test_reads_go_on(self, tmp_path: Path) -> None:
         store = open_store(tmp_path / "store")
