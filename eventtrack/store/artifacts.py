@@ -12,7 +12,7 @@ from io import BufferedReader
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
-from eventtrack.errors import ChecksumError, InvalidStateError, InvalidValueError, NotFoundError
+from eventtrack.errors import ChecksumError, InvalidStateError, NotFoundError
 from eventtrack.events import types
 from eventtrack.events.envelope import Draft
 from eventtrack.log.filesystem import translate_os_error
@@ -350,16 +350,8 @@ def _target(folder: str | None, name: str) -> str:
 
 
 def _sound(states: Iterable[ArtifactState]) -> Iterator[ArtifactState]:
-    """Files whose paths stay below the folder that they are copied to.
-
-    Every surface refuses other paths, but an event of another machine may hold one.
-    """
-    for state in states:
-        try:
-            if validate.artifact_path(state.path) == state.path:
-                yield state
-        except InvalidValueError:
-            continue
+    """Files whose paths stay below the folder that they are copied to."""
+    return (state for state in states if validate.is_sound_path(state.path))
 
 
 def _refuse_clash(reader: Reader, number: int, path: str) -> None:

@@ -21,6 +21,7 @@ from eventtrack.projections.tables import Reader
 from eventtrack.projections.trace_tables import spans_in_blobs
 from eventtrack.store.engine import Engine
 from eventtrack.store.places import check, checked, open_regular
+from eventtrack.store.validate import is_sound_path
 
 _COPY_BYTES = 2**20
 _DRAFT_PREFIX = ".draft-"
@@ -293,4 +294,18 @@ def live_blobs(reader: Reader) -> dict[bytes, str]:
     }
     for span in spans_in_blobs(reader):
         found[span.sha256] = f"span {span.span_id}"
+    return found
+
+
+def hidden_files(reader: Reader) -> list[str]:
+    """The files that no list shows, as their paths lead out of the folder, each with its owner."""
+    owners = {"run": ("runs", reader.run_by_number), "model": ("models", reader.model_by_number)}
+    found = []
+    for noun, (table, state_of) in owners.items():
+        for key in reader.txn.cursor(reader.tables[table]).iternext(values=False):
+            number = int.from_bytes(key, "big")
+            hidden = [one for one in reader.artifacts(number) if not is_sound_path(one.path)]
+            owner = state_of(number) if hidden else None
+            name = getattr(owner, f"{noun}_id", number)
+            found += [f"file {one.path!r} of {noun} {name}" for one in hidden]
     return found

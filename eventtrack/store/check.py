@@ -24,7 +24,7 @@ from eventtrack.log.structure import find_damage
 from eventtrack.projections.digest import digest
 from eventtrack.projections.runner import builds_in_use
 from eventtrack.projections.skipped import FAILED
-from eventtrack.store.blobs import live_blobs
+from eventtrack.store.blobs import hidden_files, live_blobs
 from eventtrack.store.clocks import wrong_clocks
 from eventtrack.store.engine import Engine
 from eventtrack.store.locations import read_note
@@ -49,7 +49,8 @@ class CheckReport(Record):
     """What was examined and what was found.
 
     `skipped` are envelopes that have no effect. Those that are malformed were written so, and are
-    no damage of this store. `clocks` are texts about feeds that are ahead of this machine's clock.
+    no damage of this store. `clocks` are texts about feeds that are ahead of this machine's clock;
+    `hidden` about files that are in no list, as their paths lead out: no damage either.
     """
 
     envelopes: int = 0
@@ -62,6 +63,7 @@ class CheckReport(Record):
     problems: list[Problem] = msgspec.field(default_factory=list)
     skipped: list[SkippedEnvelope] = msgspec.field(default_factory=list)
     clocks: list[str] = msgspec.field(default_factory=list)
+    hidden: list[str] = msgspec.field(default_factory=list)
 
     @property
     def ok(self) -> bool:
@@ -342,6 +344,7 @@ def _check_blobs(engine: Engine, report: CheckReport) -> None:
     try:
         with engine.read() as reader:
             named = {digest.hex(): what for digest, what in live_blobs(reader).items()}
+            report.hidden = hidden_files(reader)
     except EventtrackError as error:
         report.note("views", error.message, error.hint)
         return

@@ -7,7 +7,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from eventtrack.cli import cli
 from eventtrack.errors import ChecksumError, EventtrackError, InvalidValueError, NotFoundError
 from eventtrack.events import traces, types
 from eventtrack.store import Store
@@ -253,9 +255,17 @@ def test_a_path_that_leads_out_of_a_download_is_not_listed(
     Mallory().log_file(store, run_id, types.ArtifactStored(path, size, digest, None))
     assert [one.path for one in store.artifacts.entries(run_id)] == ["good"]
     assert [one.path for one in store.artifacts.list(run_id)] == ["good"]
+    report = store.maintenance.check()
+    assert report.ok
+    assert report.hidden == [f"file {path!r} of run {run_id}"]
     store.artifacts.download(run_id, "", tmp_path / "a" / "b")
     found = [one for one in tmp_path.rglob("*") if one.is_file() and one.read_bytes() == b"owned"]
     assert [one.parent.parent.name for one in found] == ["blobs"]
+    store.close()
+    said = CliRunner().invoke(cli, ["--store", str(store.path), "check"])
+    assert said.exit_code == 0
+    assert "hidden: file" in said.output
+    assert "1 file in no list" in said.output
 
 
 def test_erasing_a_run_deletes_no_file_outside_of_the_store(store: Store, tmp_path: Path) -> None:

@@ -23,7 +23,8 @@ def check(call: Invocation) -> None:
     JSON: an object with ok, counts of envelopes, events, unknown_events, feeds, journals and blobs,
     the views' digest, problems, each with where, what and hint, and skipped: envelopes without an
     effect, each with position, kind (damaged, malformed or not folded), what, stream, feed, index
-    and events; and clocks, texts about feeds that are ahead of this machine's clock.
+    and events; clocks, texts about feeds that are ahead of this machine's clock; and hidden, texts
+    about files in no list, as their paths lead out of every folder.
     """
     call.go_on_in_a_child()
     from eventtrack.store.check import check_files
@@ -55,6 +56,13 @@ def check(call: Invocation) -> None:
                 call.out.wrapped(Styled(f"  hint: {text.clean(problem.hint)}", "cyan"))
         for what in report.clocks:
             call.out.wrapped(Styled(f"clock: {text.clean(what)}", "yellow"))
+        for what in report.hidden[:_SHOWN_MAX]:
+            call.out.wrapped(Styled(f"hidden: {text.clean(what)}", "yellow"))
+        if report.hidden:
+            count = text.count(len(report.hidden), "file")
+            call.out.note(
+                f"{count} in no list, as paths lead out of the folder they are copied to."
+            )
         malformed = [envelope for envelope in report.skipped if envelope.kind == MALFORMED]
         for envelope in malformed[:_SHOWN_MAX]:
             call.out.wrapped(Styled(f"skipped: {text.clean(str(envelope))}", "yellow"))
