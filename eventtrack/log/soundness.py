@@ -14,20 +14,20 @@ _PAGE = 4 * merkle.TILE_LEAVES
 
 
 def headers_hold(
-    log: EventLog, feed: bytes, found: list[Envelope], frontier: list[bytes], head: Head
+    log: EventLog, feed: bytes, following: list[Envelope], frontier: list[bytes], head: Head
 ) -> bool:
     """Whether envelopes have the root that was stored when they were appended.
 
     Args:
-        found: Contiguous envelopes of the feed.
+        following: Contiguous envelopes of the feed.
         frontier: The feed's Merkle frontier before the first of them; not changed.
         head: The feed's head, read before they were.
     """
-    made, size = list(frontier), found[0].header.index
-    stop = size + len(found)
+    made, size = list(frontier), following[0].header.index
+    stop = size + len(following)
     # What stands behind them is looked at too, to the next place of which the root was stored.
     stored = min(-(-stop // merkle.TILE_LEAVES) * merkle.TILE_LEAVES, head.size)
-    envelopes = found
+    envelopes = following
     while envelopes:
         for envelope in envelopes:
             if envelope.header.index != size:
@@ -47,10 +47,10 @@ def unsound_headers(log: EventLog) -> Iterator[str]:
     for feed, head in log.heads().items():
         start = 0
         while start < head.size:
-            found = log.read_feed(feed, start, min(_PAGE, head.size - start))
-            last = start + len(found) - 1
+            page = log.read_feed(feed, start, min(_PAGE, head.size - start))
+            last = start + len(page) - 1
             frontier = log.frontier(feed, start)
-            if not found or not headers_hold(log, feed, found, frontier, head):
+            if not page or not headers_hold(log, feed, page, frontier, head):
                 yield (
                     f"a header of envelopes {start} to {max(start, last)} of feed {feed.hex()} is "
                     "not what was recorded: a stream, a time or a count may be wrong"

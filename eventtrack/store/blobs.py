@@ -304,8 +304,8 @@ def hidden_files(reader: Reader) -> list[str]:
     for noun, (table, state_of) in owners.items():
         for key in reader.txn.cursor(reader.tables[table]).iternext(values=False):
             number = int.from_bytes(key, "big")
-            hidden = [one for one in reader.artifacts(number) if not is_sound_path(one.path)]
+            hidden = [file for file in reader.artifacts(number) if not is_sound_path(file.path)]
             owner = state_of(number) if hidden else None
             name = getattr(owner, f"{noun}_id", number)
-            found += [f"file {one.path!r} of {noun} {name}" for one in hidden]
+            found += [f"file {file.path!r} of {noun} {name}" for file in hidden]
     return found

@@ -37,8 +37,8 @@ def replay(call: Invocation, moment: str | None, rebuild: bool, verify: bool) ->
     A moment is a position of the log, an ISO time (local unless it names a zone), or `now`. A
     position covers all events that had arrived here. A time covers all events recorded by then, by
     the clocks of their writers, whenever they arrived. The exit code is 8 when --verify finds a
-    difference, and when --verify or --rebuild meets a damaged envelope: it is named and left out. Both
-    hold every header against the Merkle tree of its feed.
+    difference, and when --verify or --rebuild meets a damaged envelope: it is named and left out.
+    Both hold every header against the Merkle tree of its feed.
 
     JSON: --at: an object with position, digest, experiments and runs (50,000 at most) at that
     moment. --rebuild: an object with digest and skipped. --verify: an object with equal, live and
