@@ -1,14 +1,12 @@
 """One LMDB environment, tamed: it grows, survives fork, and speaks our errors.
 
-This module keeps three rules of LMDB, so that nobody above has to know them:
+Nobody above has to know the three rules of LMDB that this module keeps:
 
-- An environment must not cross `fork()`: a child that reads through its parent's environment seems
-  to work, and reads wrong data. So each process opens its own, and a fork waits until no other
-  thread is in a transaction.
-- A map may be resized, and an environment closed, only while this process has no transaction open
-  in it. So every transaction passes a gate.
-- A process may open a file only once (py-lmdb raises otherwise). So environments are shared by
-  path.
+- An environment must not cross `fork()`: a child that reads through its parent's seems to work, and
+  is wrong. So each process opens its own, and a fork waits until no other thread is in one.
+- A map may be resized, and an environment closed, only while this process has no transaction in it.
+  So every transaction passes a gate.
+- A process may open a file only once (py-lmdb raises otherwise). `open_store` sees to it.
 """
 
 import os
@@ -41,8 +39,7 @@ else:
 
 
 _gate = Gate()
-# Held while an environment is opened or closed, and during a fork: to a child, every environment
-# must be either whole and listed, or absent.
+# Held during a fork, and while an environment is opened or closed: a child must find it whole.
 _turn = threading.Lock()
 
 
@@ -82,10 +79,9 @@ class Environment:
         self._closed = False  # guarded by _gate.changed
         self._abandoned = False
         self._depth = threading.local()  # transactions of this thread: a nested one must not wait
-        # The thread that writes, and its number of nested transactions. Other writers wait outside
-        # the gate: a fork within a write transaction need not wait for them, and no thread that a
-        # fork makes wait is the writer.
-        self._writer = (0, 0)  # guarded by _gate.changed: thread, transactions
+        # The writer. Others wait outside the gate: a fork within a write transaction need not wait
+        # for them, and no thread that a fork makes wait is the writer.
+        self._writer = (0, 0)  # guarded by _gate.changed: thread, number of nested transactions
         self._commits = 0  # of this process, by one thread at a time
         file = path / "data.mdb"
         size = file.stat().st_size if file.exists() else 0
@@ -139,8 +135,8 @@ class Environment:
                 self._lock.close()
 
     def _open_tables(self, names: tuple[str, ...]) -> None:
-        # Within our own transaction: without it, `open_db` waits for the writer of another process
-        # and meanwhile keeps Python's own lock, which that writer may be waiting for.
+        # Within our own transaction: else `open_db` waits for another process's writer while it
+        # keeps Python's own lock, which that writer may be waiting for.
         if names and self._readonly:
             for name in names:
                 self.tables[name] = self._lmdb.open_db(name.encode(), create=False)
@@ -223,9 +219,8 @@ class Environment:
     def last_transaction(self) -> int:
         """The number of the newest commit of any process that a read can see.
 
-        This is a reader's own number, not the number of `info`: LMDB announces a commit in `info`
-        before it is on disk. A reader who looks then still sees the commit before, and would
-        believe that it had seen the new one.
+        It is a reader's own number. LMDB announces a commit in `info` before it is on disk; a
+        reader who looked then would see the commit before, and believe to have seen the new one.
         """
         with self.read() as txn:
             return int(txn.id())

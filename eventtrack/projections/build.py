@@ -1,9 +1,9 @@
-"""One folded copy of the views: an LMDB environment, a checkpoint, and the way to move both on.
+"""A build: one folded copy of the views. It is an LMDB environment with a checkpoint.
 
-A build is never the truth, so its commits are not synced: they survive every crash but the
-machine's own. The file `boot` names the boot of the machine under which it is
-written, and `clean` the transaction that was synced last; it is gone before the next
-commit. After a reboot a build without it is thrown away unread.
+A build is never the truth, so its commits are not synced: they survive every crash except the
+machine's own. The file `boot` names the boot of the machine that writes it. The file `clean` names
+the last synced transaction, and is deleted before the next commit. After a reboot a build without
+`clean` is thrown away unread.
 """
 
 import os
@@ -30,9 +30,9 @@ Include = Callable[[Envelope], bool]
 
 
 class Checkpoint(msgspec.Struct, array_like=True, frozen=True):
-    """The position folded last and the leaf hash of the header there; 0 for nothing yet.
+    """The last folded position, 0 for none, and the leaf hash of the envelope there.
 
-    `rewrites` is how many payloads had been erased, or had come later, when folding began.
+    `rewrites` is the log's count of erased and late payloads when folding began.
     """
 
     position: int = 0
@@ -41,7 +41,7 @@ class Checkpoint(msgspec.Struct, array_like=True, frozen=True):
 
 
 class StaleBuild(Exception):  # noqa: N818 - a signal to rebuild, not an error for callers
-    """The checkpoint does not match the log: this was folded from another history."""
+    """The checkpoint does not match the log: the build was folded from another history."""
 
 
 class Build:
@@ -49,7 +49,7 @@ class Build:
 
     Args:
         folder: Made when missing.
-        include: Only envelopes it accepts are folded; all by default.
+        include: Says which envelopes to fold; all by default.
     """
 
     def __init__(self, folder: Path, include: Include | None = None) -> None:
@@ -57,7 +57,7 @@ class Build:
         self.folder = folder
         self._include = include
         self.last_included = 0  # the last position folded by this object
-        # How streams stood to the moment that was asked about last, and in which transaction.
+        # The live transaction and the standing of the streams of the last question about a moment.
         self.looked_at: tuple[int, Standing | None] = (-1, None)
         self._boot = boot_id()
         self._note_boot()
@@ -66,7 +66,7 @@ class Build:
 
     @staticmethod
     def may_be_sound(folder: Path) -> bool:
-        """Whether a build is of this boot or was closed cleanly; no other one is read."""
+        """Whether a build may be read: it is of this boot, or may have been closed cleanly."""
         try:
             boot, current = (folder / "boot").read_text(errors="replace"), boot_id()
         except OSError:
@@ -75,7 +75,7 @@ class Build:
 
     @classmethod
     def is_sound(cls, folder: Path) -> bool:
-        """Whether a build was left so that it can be trusted: same boot, or closed cleanly."""
+        """Whether a build can be trusted: it is of this boot, or was closed cleanly."""
         try:
             boot, current = (folder / "boot").read_text(), boot_id()
             if boot == current or not current:
@@ -97,7 +97,7 @@ class Build:
             yield Reader(txn, self.environment.tables)
 
     def checkpoint(self) -> Checkpoint:
-        """How far this build is."""
+        """The checkpoint of this build."""
         with self.environment.read() as txn:
             return _checkpoint(txn, self.environment.tables["meta"])
 
@@ -113,7 +113,7 @@ class Build:
 
     @contextmanager
     def begin(self) -> Iterator["Fold"]:
-        """Be the only one to fold; what was folded is committed when the block ends."""
+        """A block in which nobody else folds; its folds are committed when it ends."""
         try:
             with self.environment.write() as txn:
                 if self._cache.as_of != txn.id() - 1:
@@ -134,7 +134,7 @@ class Build:
         """Fold the next batch of the log, all of it or nothing; returns the position reached.
 
         Raises:
-            StaleBuild: The log does not hold what was folded before.
+            StaleBuild: The log does not hold the history that was folded before.
         """
         try:
             return run_growing(partial(self._advance, log, FOLD_ENVELOPES_MAX))
@@ -147,9 +147,9 @@ class Build:
             return fold.position
 
     def _advance_singly(self, log: LogReader) -> int:
-        """Fold a batch envelope by envelope, and set those aside that no fold can take.
+        """Fold a batch envelope by envelope, and set aside each envelope that breaks its fold.
 
-        To set one aside costs the views one envelope; not to would stop the store.
+        That costs the views one envelope; otherwise the store would stop.
         """
         position, head = self.checkpoint().position, log.head()
         stop = min(position + FOLD_ENVELOPES_MAX, head)
@@ -161,18 +161,18 @@ class Build:
         return position
 
     def close(self) -> None:
-        """Close, leaving it so that it can be trusted after a power cut."""
+        """Close the build, so that it can be trusted after a power cut."""
         try:
             self._note_clean()
         except (OSError, StoreError):
-            pass  # on a full disk, say: it costs a rebuild after the next boot
+            pass  # on a full disk, say: the next boot then costs a rebuild
         finally:
             self.environment.close()
 
     def _note_clean(self) -> None:
         clean = self.folder / "clean"
         if self._boot and self.folder.exists() and not clean.exists():
-            # As the only writer: `clean` must not name a transaction that is followed by others.
+            # As the only writer: `clean` must name the last transaction.
             with self.environment.write():
                 self.environment.sync()
                 clean.write_text(str(self.environment.last_transaction()))
@@ -186,7 +186,7 @@ class Build:
 
     @translating("write the views")
     def _forget_clean(self) -> None:
-        """Before a commit: from here on the file on disk may be older or newer than its pages."""
+        """Delete `clean` before a commit: from now on the disk may lack some of the pages."""
         try:
             (self.folder / "clean").unlink()
         except FileNotFoundError:
@@ -207,14 +207,14 @@ class Fold:
 
     @property
     def position(self) -> int:
-        """The position folded last."""
+        """The last folded position."""
         return self._checkpoint.position
 
     def catch_up(self, log: LogReader) -> None:
-        """Fold everything that the log holds; the tables then answer for its head.
+        """Fold up to the log's head.
 
         Raises:
-            StaleBuild: The log does not hold what was folded before.
+            StaleBuild: The log does not hold the history that was folded before.
         """
         head = log.head()
         if self.position > head:
@@ -226,11 +226,11 @@ class Fold:
         """Fold the next batch of the log: `limit` envelopes, or fewer.
 
         Args:
-            aside: Set them aside instead, for that reason.
+            aside: The reason to set the envelopes aside instead; "" to fold them.
 
         Raises:
-            StaleBuild: The log does not hold what was folded before.
-            ProjectionError: A fold broke down over an event; the transaction is to be given up.
+            StaleBuild: The log does not hold the history that was folded before.
+            ProjectionError: A fold broke down over an event; roll the transaction back.
         """
         if not self.position:
             self._checkpoint = Checkpoint(rewrites=log.rewrites())
@@ -239,19 +239,19 @@ class Fold:
         self.apply(log.read(self.position, limit), aside)
 
     def apply(self, envelopes: list[Envelope], aside: str = "", *, own: bool = False) -> None:
-        """Fold the envelopes that follow; the tables then show them.
+        """Fold the next envelopes; the tables then show them.
 
         Args:
-            aside: As of `take_batch`.
-            own: They are about to be recorded here: refuse what would be skipped.
+            aside: See `take_batch`.
+            own: Whether the envelopes are about to be recorded here: then refuse to skip any.
 
         Raises:
-            MalformedError: One is `own`, and not well-formed.
-            ProjectionError: As of `take_batch`.
+            MalformedError: An `own` envelope is not well-formed.
+            ProjectionError: See `take_batch`.
         """
         if not envelopes:
             return
-        # The log's transaction may be open around this one: it is not the log's map that is full.
+        # The log's transaction may be open around this one, but the full map is this build's.
         with self.build.environment.answering():
             for envelope in envelopes:
                 if self._include is None or self._include(envelope):
@@ -273,7 +273,7 @@ class Fold:
         self._checkpoint = Checkpoint(last.position, last.leaf_hash, self._checkpoint.rewrites)
 
     def finish(self) -> bool:
-        """Write the checkpoint if it moved; returns whether it did."""
+        """Write the checkpoint if it moved; returns whether it moved."""
         if self._checkpoint == self._found:
             return False
         value = msgspec.msgpack.encode(self._checkpoint)
@@ -282,7 +282,7 @@ class Fold:
 
 
 def matches(checkpoint: Checkpoint, log: LogReader) -> bool:
-    """Whether the log still holds what was folded, at the checkpoint's position and before."""
+    """Whether the log still holds the history that was folded, up to the checkpoint."""
     if not checkpoint.position:
         return True
     if checkpoint.rewrites != log.rewrites():

@@ -1,4 +1,4 @@
-"""What a fold remembers between its transactions, as long as nobody else folds."""
+"""The memory of a fold between its transactions, valid as long as nobody else folds."""
 
 from eventtrack.projections.index import FieldName
 from eventtrack.projections.state import ExperimentState, RunState
@@ -7,7 +7,7 @@ _ENTITIES_CACHED_MAX = 20_000
 
 
 class Cache:
-    """Decoded entities as of the views' transaction `as_of`; emptied when others have folded."""
+    """Decoded entities as of the views' transaction `as_of`. Cleared when others have folded."""
 
     def __init__(self) -> None:
         self.as_of = -1
@@ -23,6 +23,6 @@ class Cache:
         self.__init__()  # type: ignore[misc]
 
     def trim(self) -> None:
-        """Forget entities when there are very many; they are read again when needed."""
+        """Forget the entities if there are very many; they are read again when needed."""
         if len(self.runs) + len(self.streams) > _ENTITIES_CACHED_MAX:
             self.clear()

@@ -1,7 +1,7 @@
-"""The whole state of the views as one hash, the same on every machine that holds the same facts.
+"""The digest: a hash of the whole state of the views, equal on machines that hold the same facts.
 
-Local numbers and positions are left out, everything is taken in order of its global name, and
-NaN is always the same NaN.
+Local numbers and positions are left out. Everything is hashed in the order of its global name, and
+every NaN as the same NaN.
 """
 
 import hashlib
@@ -25,7 +25,7 @@ _encode = msgspec.msgpack.Encoder(order="deterministic").encode
 def digest(reader: Reader, progress: Callable[[int, int], None] | None = None) -> str:
     """SHA-256, in hex, over every session and every entity in order of their names.
 
-    Costs a read of the whole views: about 50 ns a point and 50 us a run.
+    Costs a read of all views: about 50 ns a point and 50 us a run.
     """
     hasher = hashlib.sha256()
     table = reader.tables["streams"]
@@ -108,12 +108,12 @@ def _run(reader: Reader, run: RunState) -> list[Any]:
 
 def _model(reader: Reader, model: ModelState) -> list[Any]:
     fields = msgspec.structs.astuple(model)[1:]
-    found = ["model", *fields, _artifacts(reader, model.number)]
+    values = ["model", *fields, _artifacts(reader, model.number)]
     points = [
         [*msgspec.structs.astuple(point)[:-1], _canonical(point.value)]
         for point in model_points.read(reader, model.number)
     ]
-    return [*found, points] if points else found
+    return [*values, points] if points else values
 
 
 def _trace(reader: Reader, trace: TraceState) -> list[Any]:
@@ -123,9 +123,9 @@ def _trace(reader: Reader, trace: TraceState) -> list[Any]:
 
 def _registered(reader: Reader, model: registered_state.RegisteredState) -> list[Any]:
     versions = registered_state.versions(reader, model)
-    versions.sort(key=lambda one: one.version_id)
+    versions.sort(key=lambda version: version.version_id)
     fields = msgspec.structs.astuple(model)[1:]
-    return ["registered", *fields, [msgspec.structs.astuple(one) for one in versions]]
+    return ["registered", *fields, [msgspec.structs.astuple(version) for version in versions]]
 
 
 def _artifacts(reader: Reader, owner: int) -> list[Any]:
@@ -140,7 +140,7 @@ def _experiment(experiment: ExperimentState) -> list[Any]:
 
 
 def _session(session: SessionState) -> list[Any]:
-    hidden = ("position", "born")  # where it is here, and what settled it
+    hidden = ("position", "born")  # facts of this machine: its position, and its stamp
     return ["session", *(value for name, value in _items(session) if name not in hidden)]
 
 

@@ -1,4 +1,4 @@
-"""Rows of files, of runs, models and traces alike."""
+"""The rows of files: runs, models and traces share them."""
 
 from eventtrack.events.types import ArtifactStored
 from eventtrack.projections.state import ArtifactState, Stamp
@@ -8,10 +8,13 @@ from eventtrack.projections.tables import Tables
 def take_file(
     tables: Tables, owner: int, path: str, file: ArtifactStored | None, stamp: Stamp
 ) -> None:
-    """A file of a thing, named by its number, appears or is replaced; None takes it off the list.
+    """Put a file under a path of a thing, or take it off the list (None).
 
-    Of two files under one path the later counts, and of two of one event the greater hash. A row
-    remembers that a file left, so that the order of arrival does not matter.
+    Of two files under one path the later counts; of two in one event, the greater hash. The row of
+    a file that left stays, marked as deleted, so that the order of arrival does not matter.
+
+    Args:
+        owner: The local number of the thing.
     """
     known = tables.artifact(owner, path)
     if file is None:

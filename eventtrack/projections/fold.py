@@ -1,4 +1,4 @@
-"""One envelope into the views: which fold takes which event."""
+"""Folds one envelope into the views: gives each event to the fold of its type."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -39,29 +39,29 @@ _FOLDS = {
     for entry in REGISTRY
     if entry.struct in noun.says
 }
-# Points go a column at a time, and not event by event.
+# Points are folded a column at a time, not event by event.
 _POINT_FOLDS: dict[str, Callable[[Tables, RunState, Sequence[Any]], None]] = {
     "run.metric_logged": metrics.fold_points,
     "run.metrics_logged": metrics.fold_rows,
 }
-# Errors that say nothing about the event that is folded. Any other is a bug of a fold.
+# Errors that have nothing to do with the folded event. Any other error is a bug of a fold.
 NOT_OF_THE_EVENT = (EventtrackError, MemoryError, OSError, *LMDB_ERRORS)
 
 
 def apply(
     tables: Tables, envelope: Envelope, registry: Registry = REGISTRY, *, own: bool = False
 ) -> None:
-    """Fold one envelope. One that is damaged or not well-formed is skipped, and noted as such.
+    """Fold one envelope. If it is damaged or not well-formed, skip it and note that.
 
-    Events of a type that nobody knows are skipped and counted.
+    Events of unknown types are skipped and counted.
 
     Args:
-        own: It is about to be recorded here: refuse it rather than skip it.
+        own: Whether the envelope is about to be recorded here: then refuse it rather than skip it.
 
     Raises:
-        MalformedError: It is `own`, and not well-formed.
-        ProjectionError: A fold broke down over an event. The views are to be rolled back to before
-            the batch; the event stays in the log.
+        MalformedError: An `own` envelope is not well-formed.
+        ProjectionError: A fold broke down over an event. Roll the views back to before the batch;
+            the event stays in the log.
     """
     stream = envelope.header.stream
     tables.note_envelope(stream, Place.of(envelope))
@@ -91,7 +91,7 @@ def apply(
 
 
 def set_aside(tables: Tables, envelope: Envelope, why: str) -> None:
-    """Note that no fold of this version can take an envelope."""
+    """Note that the folds of this version cannot take an envelope."""
     tables.note_envelope(envelope.header.stream, Place.of(envelope))
     skipped.note(tables, envelope, skipped.FAILED, why)
 

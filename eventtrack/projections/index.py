@@ -1,9 +1,9 @@
 """The search index: for each experiment and field, run numbers in order of the field's value.
 
-A key is `experiment number (u32) ‖ field number (u32) ‖ value ‖ run number (u32)`, the row is
-empty. Values are encoded so that byte order is the order of search: numbers ascending with NaN
-behind all of them, texts by their UTF-8 bytes. A long text is cut, and says so, so that whoever
-needs the rest looks at the run.
+A key is `experiment number (u32) ‖ field number (u32) ‖ value ‖ run number (u32)`; `kept` says what
+the value of the row holds. Values are encoded so that byte order is the order of search: numbers
+ascending with NaN behind them, texts by their UTF-8 bytes. A long text is cut and marked as cut, so
+that a search looks at the run for the rest.
 """
 
 import math
@@ -21,7 +21,7 @@ _SIGN = 1 << 63
 _ALL = (1 << 64) - 1
 _PREFIX = struct.Struct(">II")
 
-# One letter a kind of field, as in search: metric, param, tag, attribute, dataset.
+# A letter for each kind of field, as in search: metric, param, tag, attribute, dataset.
 METRIC, PARAM, TAG, ATTRIBUTE, DATASET = "m", "p", "t", "a", "d"
 RUN_ATTRIBUTES = ("status", "start_time", "end_time", "run_name", "user_id", "lifecycle_stage")
 DATASET_FIELDS = ("name", "digest", "context")
@@ -50,7 +50,7 @@ def value_of(key: bytes) -> bytes:
 
 def encode_text(text: str) -> bytes:
     """A text as an ordered value, cut at `TEXT_BYTES_MAX` bytes."""
-    # A NUL is followed by a byte that UTF-8 never has: the one that ends a text stays the lesser.
+    # 0xff follows each NUL within a text. UTF-8 never has it, so the NUL that ends a text is less.
     data = text.encode("utf-8", "surrogatepass").replace(b"\0", b"\0\xff")
     if len(data) <= TEXT_BYTES_MAX:
         return data + WHOLE
@@ -58,7 +58,7 @@ def encode_text(text: str) -> bytes:
 
 
 def decode_text(value: bytes) -> tuple[str, bool]:
-    """The text of an ordered value, and whether it is all of it."""
+    """The text of an ordered value, and whether it is the whole text."""
     data = value[:-1].replace(b"\0\xff", b"\0")
     return data.decode("utf-8", "replace"), value[-1:] == WHOLE
 
@@ -68,7 +68,8 @@ def encode_number(number: float) -> bytes:
     if math.isnan(number):
         return NAN
     bits = int.from_bytes(_DOUBLE.pack(number + 0.0), "big")
-    # The usual trick: flip all bits of negatives and the sign of the rest; order becomes unsigned.
+    # The usual trick: flip all bits of negative numbers, and the sign bit of others. The unsigned
+    # order is then the order of the numbers.
     ordered = bits ^ _ALL if bits & _SIGN else bits | _SIGN
     return NUMBER + ordered.to_bytes(8, "big")
 
@@ -84,7 +85,7 @@ def decode_number(value: bytes) -> float:
 
 
 def values(state: RunState, field: FieldName) -> tuple[bytes, ...]:
-    """The encoded values under which a run stands in the index for a field: none, one, or many."""
+    """The encoded values of a run in the index of a field: none, one or many."""
     kind, key = field
     if kind == METRIC:
         metric = state.metrics.get(key)
@@ -102,12 +103,12 @@ def values(state: RunState, field: FieldName) -> tuple[bytes, ...]:
 
 
 def entries(state: RunState) -> list[tuple[FieldName, bytes]]:
-    """Every field and encoded value under which a run stands in the index."""
-    found: list[tuple[FieldName, bytes]] = [
+    """Every field and encoded value of a run in the index."""
+    rows: list[tuple[FieldName, bytes]] = [
         ((PARAM, key), encode_text(text)) for key, text in state.live_params().items()
     ]
-    found += [((TAG, key), encode_text(text)) for key, text in state.live_tags().items()]
-    found += [
+    rows += [((TAG, key), encode_text(text)) for key, text in state.live_tags().items()]
+    rows += [
         ((METRIC, key), encode_number(metric.value))
         for key, metric in state.metrics.items()
         if metric.count
@@ -115,19 +116,19 @@ def entries(state: RunState) -> list[tuple[FieldName, bytes]]:
     others = [(ATTRIBUTE, name) for name in RUN_ATTRIBUTES]
     if state.datasets:
         others += [(DATASET, name) for name in DATASET_FIELDS]
-    found += [(field, value) for field in others for value in values(state, field)]
-    return found
+    rows += [(field, value) for field in others for value in values(state, field)]
+    return rows
 
 
 def fields(state: RunState) -> list[FieldName]:
-    """Every field under which a run stands in the index."""
-    found: list[FieldName] = [(ATTRIBUTE, name) for name in RUN_ATTRIBUTES]
-    found += [(METRIC, key) for key in state.metrics]
-    found += [(PARAM, key) for key in state.params]
-    found += [(TAG, key) for key in state.tags]
+    """Every field with a value of a run in the index."""
+    names: list[FieldName] = [(ATTRIBUTE, name) for name in RUN_ATTRIBUTES]
+    names += [(METRIC, key) for key in state.metrics]
+    names += [(PARAM, key) for key in state.params]
+    names += [(TAG, key) for key in state.tags]
     if state.datasets:
-        found += [(DATASET, name) for name in DATASET_FIELDS]
-    return found
+        names += [(DATASET, name) for name in DATASET_FIELDS]
+    return names
 
 
 def _attribute_values(state: RunState, name: str) -> tuple[bytes, ...]:
@@ -137,19 +138,19 @@ def _attribute_values(state: RunState, name: str) -> tuple[bytes, ...]:
         end_ms = state.end_ms[0]
         return () if end_ms is None else (encode_number(end_ms),)
     if name == "lifecycle_stage":
-        # Only runs with a deletion or restoration of their own: the rest follow the experiment.
+        # Only for runs with a deletion or restoration of their own; others follow the experiment.
         return (encode_text(state.lifecycle[0]),) if state.lifecycle[1] else ()
     texts = {"status": state.status[0], "run_name": state.name[0], "user_id": state.user}
     return (encode_text(texts[name]),)
 
 
 def _dataset_values(state: RunState, name: str) -> tuple[bytes, ...]:
-    found: set[bytes] = set()
+    encoded: set[bytes] = set()
     for dataset, _ in state.datasets.values():
         if name == "context":
             text = dataset.tags.get(DATASET_CONTEXT_TAG)
         else:
             text = dataset.name if name == "name" else dataset.digest
         if text is not None:
-            found.add(encode_text(text))
-    return tuple(sorted(found))
+            encoded.add(encode_text(text))
+    return tuple(sorted(encoded))

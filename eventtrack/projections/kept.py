@@ -1,13 +1,20 @@
-"""Rows of runs as they were before they changed again after a rest: the past without a fold.
+"""Kept rows: rows of runs as they were before an envelope touched them again after a rest.
 
-`kept_runs` has for a run that was left alone for a while, and then touched again, the row it had:
-`run number (u32) ‖ position (u64) of what touched it` -> the position before, the greatest recorded
-time before, the recorded time at the position (u64 each), then the row. `gone_index` has the
-rows that left the search index since: `row ‖ position at which it left (u64)` -> the position at
-which it had come. So has a row of the index that came later than its run; the others are empty.
+A question about a moment reads them instead of folding the run anew (docs/past.md). The folds write
+two tables:
 
-What is touched again soon keeps nothing: a training would keep a row for each of its steps. At most
-so many runs are in the middle of something at any moment, and those are folded anew (`past`).
+- `kept_runs`: `run number (u32) ‖ position (u64) of the envelope that touched the run` -> the
+  position of the run's envelope before that one, the greatest recorded time before that one, the
+  touching envelope's recorded time (u64 each), then the run's row as it was.
+- `gone_index`, rows that left the search index: `index row ‖ position at which it left (u64)` ->
+  the position at which it had come.
+
+A row of the search index itself has as its value the position at which it came, if it came later
+than its run; else it is empty.
+
+A run that is touched again soon keeps no row: else a training would keep one for each of its steps.
+So at any moment at most `REST_POSITIONS` runs are in the middle of something, and `past` folds
+those anew.
 """
 
 import struct
@@ -21,31 +28,31 @@ from eventtrack.projections import timeline
 from eventtrack.projections.timeline import Place
 
 KEPT, GONE = "kept_runs", "gone_index"
-# A run rests when so many envelopes of others came behind its last: as many as a batch holds, so
-# that what is not kept lies within a batch, or as near.
+# A run rests once this many envelopes came behind its last one. It is the size of a fold's batch:
+# so runs without a kept row have all their envelopes around the moment within about a batch.
 REST_POSITIONS = FOLD_ENVELOPES_MAX
 POSITION_BYTES = 8
 _HEADER = struct.Struct(">3Q")
 
 
 class Source(Protocol):
-    """Where tables are read and written: the views."""
+    """The views, to read and write their tables."""
 
     txn: Transaction
     tables: dict[str, Any]
 
 
 class Kept(NamedTuple):
-    """When a run was touched whose row was kept, and when it had been touched last before."""
+    """The times around a kept row: of the envelope that touched the run, and of those before it."""
 
-    position: int
-    last: int
-    latest: int
-    recorded: int
+    position: int  # of the envelope that touched the run, at which the row was kept
+    last: int  # position of the run's envelope before it
+    latest: int  # greatest recorded time of the run's envelopes before it
+    recorded: int  # recorded time of the envelope that touched the run
 
 
 def versions(source: Source, block: bytes) -> Iterator[tuple[bytes, Kept]]:
-    """What was kept of the runs of a block of numbers: in order of numbers, then of positions."""
+    """The kept rows of a block of runs, in order of run numbers, then of positions."""
     cursor = source.txn.cursor(source.tables[KEPT])
     rows = cursor.iternext() if cursor.set_range(block) else iter(())
     for key, value in takewhile(lambda row: row[0].startswith(block), rows):
@@ -54,15 +61,15 @@ def versions(source: Source, block: bytes) -> Iterator[tuple[bytes, Kept]]:
 
 
 def row_of(source: Source, number: bytes, position: int) -> bytes:
-    """The row that was kept of a run when it was touched at a position."""
+    """The row that a run had before it was touched at a position."""
     key = number + position.to_bytes(POSITION_BYTES, "big")
     value = source.txn.get(key, db=source.tables[KEPT])
-    assert value is not None, "what was kept is there"
+    assert value is not None, "a kept row is there"
     return bytes(value[_HEADER.size :])
 
 
 def came(value: bytes | None) -> int:
-    """The position at which a row of the index came; 0 for one that is as old as its run."""
+    """The position at which a row of the index came; 0 for a row that is as old as its run."""
     return int.from_bytes(value, "big") if value else 0
 
 
@@ -70,7 +77,7 @@ class Keeper:
     """Keeps rows within one write transaction of a fold.
 
     Args:
-        last: Of runs, the position for which a row was kept last; shared by transactions.
+        last: For each run, the position at which a row was kept last; shared by transactions.
     """
 
     def __init__(self, source: Source, last: dict[int, int]) -> None:
@@ -78,7 +85,7 @@ class Keeper:
         self._last = last
 
     def keep(self, number: int, touched: Place) -> None:
-        """Keep a run's row, if it rested, before what touches it now is written."""
+        """Keep the row of a run that rested. Call this before the touching envelope is folded."""
         extent = timeline.extent_of(self._source, number)
         if extent is None or touched.position - extent.last < REST_POSITIONS:
             return
@@ -92,7 +99,7 @@ class Keeper:
         self._last[number] = touched.position
 
     def remove(self, row: bytes, number: int, position: int) -> None:
-        """Take a row out of the index; one that a kept state of its run needs is kept too."""
+        """Take a row out of the index. If a kept row of its run needs it, it moves to `GONE`."""
         txn, tables = self._source.txn, self._source.tables
         value = txn.pop(row, db=tables["index"])
         if value is not None and came(value) < self._last_kept(number):
@@ -108,7 +115,7 @@ class Keeper:
     def _find_last(self, number: bytes) -> int:
         cursor = self._source.txn.cursor(self._source.tables[KEPT])
         beyond = number + b"\xff" * POSITION_BYTES
-        found = cursor.prev() if cursor.set_range(beyond) else cursor.last()
-        if not found or cursor.key()[:4] != number:
+        has_row = cursor.prev() if cursor.set_range(beyond) else cursor.last()
+        if not has_row or cursor.key()[:4] != number:
             return 0
         return int.from_bytes(cursor.key()[4:], "big")

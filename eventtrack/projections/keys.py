@@ -4,13 +4,13 @@ import hashlib
 
 from eventtrack.projections.index import FieldName
 
-# Of a longer text a key holds as much, and the text's hash.
+# A key holds at most this much of a text; a longer text is cut, and its hash follows.
 TEXT_BYTES_MAX = 400
 
 
 def stream(name: str) -> bytes:
     """The key of a stream's local number."""
-    key = name.encode("utf-8", "surrogatepass")  # whoever asks may ask for any text
+    key = name.encode("utf-8", "surrogatepass")  # a question may name any text
     return key if len(key) <= TEXT_BYTES_MAX else key[:TEXT_BYTES_MAX] + hashed(name)
 
 
@@ -29,10 +29,10 @@ def event_type(name: str) -> bytes:
 
 
 def artifact(run: int, path: str) -> bytes:
-    """The key of an artifact, behind those of lesser paths of its run."""
+    """The key of an artifact; keys of a run are in the order of their paths."""
     return run.to_bytes(4, "big") + path.encode()[:TEXT_BYTES_MAX] + b"\0" + hashed(path)[:8]
 
 
 def hashed(text: str) -> bytes:
-    """A key for a text of any length, in no order."""
+    """A key for a text of any length; the keys are in no order."""
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()

@@ -1,6 +1,6 @@
-"""The rules of facts at work on states: what a claim changes, and what holds.
+"""Merges claims of facts into states, and reads the values that hold.
 
-A state has a fact as `(value, stamp)`, or as a map of such pairs where there is one for each key.
+A state has a fact as `(value, stamp)`, or as a map from key to such a pair if the fact has keys.
 Folds and blame merge by the same functions, so they cannot disagree.
 """
 
@@ -13,14 +13,14 @@ from eventtrack.facts.nouns import NOUNS
 from eventtrack.facts.registered import ALIVE, VERSION_LIFECYCLE
 from eventtrack.projections.state import BEYOND, NEVER, ParamClaim, ParamState, Stamp, latest
 
-# Changes a state by a claim: of the key ("" for none), the value, and the event's stamp.
+# Changes a state by a claim, given the key ("" for none), the value, and the event's stamp.
 Merge = Callable[[Any, str, Any, Stamp], None]
 
 
 def bear(state: Any, event: Event, stamp: Stamp) -> None:
-    """Take what a birth says of a thing or a part of one, if no earlier birth is known.
+    """Take the facts that the birth of a thing or a part sets, if no earlier birth is known.
 
-    Of births with one stamp, as after a fork, the values decide.
+    Between births with one stamp, as after a fork, the values decide.
     """
     fields = _BORN_FIELDS[type(event)]
     if stamp < state.born or (
@@ -32,50 +32,50 @@ def bear(state: Any, event: Event, stamp: Stamp) -> None:
 
 
 def is_born(state: Any) -> bool:
-    """Whether a thing's creation was seen; others are known by hearsay only."""
+    """Whether a thing's creation was seen; otherwise it is known by hearsay only."""
     born = getattr(state, "born", None)
     return bool(state.experiment_id) if born is None else born != BEYOND
 
 
 def held(fact: Fact, state: Any, key: str = "") -> Any:
-    """The value that holds of a fact which a state has; None for none."""
+    """The value that holds of a fact, by a state; None for none."""
     if fact.many:
         return held_values(fact, state, key).get(key)
-    found, stamp = getattr(state, fact.field), None
+    value, stamp = getattr(state, fact.field), None
     if fact.rule in (Rule.LAST, Rule.FIRST):
-        found, stamp = found
+        value, stamp = value
     elif fact.rule is Rule.ONCE:
-        found, stamp = "deleted", BEYOND if found else NEVER
+        value, stamp = "deleted", BEYOND if value else NEVER
     if stamp is None or stamp == NEVER:
-        # Nothing was claimed: the birth alone tells, and what follows from the rest.
-        return (fact.initial if stamp is not None else found) if is_born(state) else None
-    return found
+        # Nobody claimed a value. A thing that was born has the initial one, or a derived one.
+        return (fact.initial if stamp is not None else value) if is_born(state) else None
+    return value
 
 
 def held_in_part(fact: Fact, whole: Any, part: Any, key: str = "") -> Any:
-    """The value that holds of a fact of a part: a version goes with its model."""
+    """The value that holds of a fact of a part. A version is deleted with its model."""
     if fact is VERSION_LIFECYCLE and is_born(part):
         return "active" if part.exists(whole) else "deleted"
     return held(fact, part, key)
 
 
 def held_values(fact: Fact, state: Any, only: str | None = None) -> dict[str, Any]:
-    """The values that hold of a fact that has keys, in order of those; `only` of one key."""
+    """The values that hold of a fact with keys, in order of the keys; `only` that of one key."""
     known = getattr(state, fact.field)
     if only is not None and fact.rule is not Rule.DATASET:
         known = {only: known[only]} if only in known else {}
     known = sorted(known.items())
     if fact.rule is Rule.DATASET:
-        found: dict[str, list[str]] = {}
+        digests_by_name: dict[str, list[str]] = {}
         for dataset, _ in sorted((pair for _, pair in known), key=_first_said):
-            found.setdefault(dataset.name, []).append(dataset.digest)
-        return {name: ", ".join(digests) for name, digests in sorted(found.items())}
+            digests_by_name.setdefault(dataset.name, []).append(dataset.digest)
+        return {name: ", ".join(digests) for name, digests in sorted(digests_by_name.items())}
     pairs = ((key, _one(fact, pair, key)) for key, pair in known)
     return {key: value for key, value in pairs if value is not None}
 
 
 def rivals(fact: Fact, state: Any) -> dict[str, list[str]]:
-    """The values of a fact that were claimed and lost, by key."""
+    """The values of a fact that were claimed but do not hold, by key."""
     if fact.rule is not Rule.CLAIMED:
         return {}
     claimed = sorted(getattr(state, fact.field).items())
@@ -83,7 +83,7 @@ def rivals(fact: Fact, state: Any) -> dict[str, list[str]]:
 
 
 def _one(fact: Fact, known: Any, key: str) -> Any:
-    """The value that holds of one key, given what the state has there."""
+    """The value that holds of a key, given the state's entry for it."""
     if fact.rule is Rule.CLAIMED:
         return known.value
     if fact.rule is Rule.SEEN:
@@ -96,7 +96,7 @@ def _first_said(pair: tuple[Any, Stamp]) -> tuple[Stamp, str]:
 
 
 def _ranked(thing: Any, fields: Iterable[str]) -> list[Any]:
-    """Values that compare with those of a rival: None before any text."""
+    """Values that can be compared with those of a rival: None comes before any text."""
     return ["" if (value := getattr(thing, name)) is None else value for name in fields]
 
 
@@ -204,7 +204,7 @@ _MAKERS: dict[tuple[Rule, bool], Callable[[str], Merge]] = {
     (Rule.LIVES, False): _lives,
     (Rule.DATASET, True): _dataset,
 }
-# One function a fact, made at import. Births and rows of tables are not merged one by one.
+# A function for each fact, made at import. Births and rows of tables are merged elsewhere.
 MERGES: dict[Fact, Merge] = {
     fact: _MAKERS[fact.rule, fact.many](fact.field)
     for noun in NOUNS.values()

@@ -1,4 +1,4 @@
-"""The folds of metric events: from bodies to columns, with as little Python per point as can be."""
+"""The folds of metric events: from bodies to columns, with little Python for each point."""
 
 from array import array
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from eventtrack.projections.tables import Tables
 
 
 def fold_points(tables: Tables, run: RunState, events: Sequence[MetricLogged]) -> None:
-    """Single points, in the order in which they were logged."""
+    """Fold single points, in the order in which they were logged."""
     series: dict[str, Sequence[MetricLogged]] = {event.key: events for event in events}
     if len(series) > 1:
         groups: dict[str, list[MetricLogged]] = {key: [] for key in series}
@@ -26,7 +26,7 @@ def fold_points(tables: Tables, run: RunState, events: Sequence[MetricLogged]) -
 
 
 def fold_rows(tables: Tables, run: RunState, events: Sequence[MetricsLogged]) -> None:
-    """Rows of several metrics; neighbours that name the same metrics are taken column by column."""
+    """Fold rows of several metrics. Neighbours with the same metrics are taken column by column."""
     for keys, group in groupby(events, key=attrgetter("keys")):
         rows = list(group)
         plain = all(type(row.steps) is int and type(row.timestamps_ms) is int for row in rows)
@@ -71,8 +71,7 @@ def _extend(
     steps: "array[int]",
     timestamps: "array[int]",
 ) -> None:
-    # An array is made from a list, and extended by an array, several times faster than from
-    # anything else.
+    # Arrays are made from lists, and extended by arrays: anything else is several times slower.
     points = tables.points_of(run, key)
     points.values.fromlist(values)
     points.steps.extend(steps)

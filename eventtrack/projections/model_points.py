@@ -1,7 +1,7 @@
-"""The points of metrics that describe a model: few, so each is a row of its own.
+"""The points of metrics that describe a model. They are few, so each is a row of its own.
 
-A run may log one point of a metric at one time and step for a model, as in MLflow's tables; of
-several that claim the place, the first counts on every machine.
+A run may log one point of a metric for a model at each time and step, as in MLflow's tables. If
+several points claim the same place, the first counts on every machine.
 """
 
 import hashlib
@@ -19,7 +19,7 @@ _ALL = (1 << 64) - 1
 
 
 class ModelPointState(msgspec.Struct, array_like=True, gc=False):
-    """One point. `value` stands last: it alone may be NaN, which equals nothing."""
+    """One point. `value` is the last field: it alone may be NaN, which equals nothing."""
 
     key: str
     run_id: str
@@ -49,7 +49,7 @@ def keep(tables: Tables, model: int, run_id: str, point: ModelPoint, stamp: Stam
     )
     key, encoded = _key(model, new), _encode(new)
     known = tables.txn.get(key, db=tables.tables[TABLE])
-    # Of equal stamps, two points of one event: any rule will do that is the same everywhere.
+    # Points with equal stamps come from one event. Any rule will do that all machines share.
     if known is None or (stamp, encoded) < (_decode(known).stamp, bytes(known)):
         tables.txn.put(key, encoded, db=tables.tables[TABLE])
 
@@ -58,17 +58,17 @@ def read(reader: Reader, model: int) -> list[ModelPointState]:
     """All points of a model: each metric of each run in order of (timestamp, step)."""
     prefix = model.to_bytes(4, "big")
     cursor = reader.txn.cursor(reader.tables[TABLE])
-    found: list[ModelPointState] = []
+    points: list[ModelPointState] = []
     if cursor.set_range(prefix):
         for key, value in cursor.iternext():
             if not key.startswith(prefix):
                 break
-            found.append(_decode(value))
-    return found
+            points.append(_decode(value))
+    return points
 
 
 def _key(model: int, point: ModelPointState) -> bytes:
     series = hashlib.sha256(f"{point.run_id}\0{point.key}".encode("utf-8", "surrogatepass"))
     numbers = (point.timestamp_ms, point.step)
-    ordered = b"".join(((one + _SIGN) & _ALL).to_bytes(8, "big") for one in numbers)
+    ordered = b"".join(((number + _SIGN) & _ALL).to_bytes(8, "big") for number in numbers)
     return model.to_bytes(4, "big") + series.digest()[:16] + ordered

@@ -1,7 +1,7 @@
-"""Who claims a name: a row for each thing that holds it now, or was born under it.
+"""Claims of names: a row for each thing that holds a name now, or was born under it.
 
-A row is `hash of the name (32 bytes) ‖ stream number (u32)` -> its id, whether it holds the name,
-whether it was born under it. Each belongs to one stream, so that a past state can leave it out.
+A row is `hash of the name (32 bytes) ‖ stream number (u32)` -> the thing's id, whether it holds the
+name, whether it was born under it. A row belongs to one stream, so a moment can leave it out.
 """
 
 from itertools import takewhile
@@ -16,7 +16,7 @@ EXPERIMENTS, REGISTERED = "names", "registered_names"
 
 
 class NameState(msgspec.Struct):
-    """The ids of those who hold a name now, and of all who were ever born under it; sorted."""
+    """The ids of the things that hold a name now, and of all that were born under it; sorted."""
 
     holders: list[str]
     births: list[str]
@@ -33,7 +33,7 @@ _decode = msgspec.msgpack.Decoder(_Claim).decode
 
 
 def find(reader: Reader, table: str, name: str) -> NameState:
-    """Who claims a name."""
+    """The things that claim a name."""
     prefix = keys.hashed(name)
     cursor = reader.txn.cursor(reader.tables[table])
     rows = cursor.iternext() if cursor.set_range(prefix) else iter(())
@@ -45,7 +45,7 @@ def find(reader: Reader, table: str, name: str) -> NameState:
 
 
 def bear(tables: Tables, table: str, name: str, number: int, identifier: str) -> None:
-    """Something was born under a name."""
+    """Note that a thing was born under a name."""
     claim = _claim(tables, table, name, number, identifier)
     claim.born = True
     _put(tables, table, name, number, claim)
@@ -54,7 +54,7 @@ def bear(tables: Tables, table: str, name: str, number: int, identifier: str) ->
 def move(
     tables: Tables, table: str, names: tuple[str | None, str], number: int, identifier: str
 ) -> None:
-    """Something lets go of the first name, where it had one, and holds the second."""
+    """Note that a thing lets go of the first name, if it had one, and holds the second."""
     for name, holds in zip(names, (False, True), strict=True):
         if name is not None:
             claim = _claim(tables, table, name, number, identifier)

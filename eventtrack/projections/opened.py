@@ -1,4 +1,4 @@
-"""Sessions in the views: who writes."""
+"""Folds sessions into the views: they say who writes."""
 
 import msgspec
 
@@ -9,7 +9,7 @@ from eventtrack.projections.tables import Tables
 
 
 def fold(tables: Tables, envelope: Envelope, event: SessionOpened, stamp: Stamp) -> None:
-    """A session is known by name; should it be opened twice, the first time counts."""
+    """Fold the opening of a session. If a session was opened twice, the first opening counts."""
     session = bytes.fromhex(envelope.header.stream.partition("/")[2])
     known = tables.session(session)
     fields = msgspec.structs.asdict(event)

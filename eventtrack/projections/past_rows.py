@@ -1,6 +1,7 @@
-"""Rows of a past state: those of the live views that were so then, and those folded anew, as one.
+"""The rows of a moment as one sorted table: live rows that count, gone rows, rows folded anew.
 
-Every table says whose its rows are: which bytes of a key are the number of the stream.
+`past` decides which rows count (docs/past.md). `OWNERS` says for each table which bytes of a key
+are the number of the stream that the row belongs to.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -9,7 +10,7 @@ from operator import itemgetter
 from typing import Any, Protocol
 
 _FIRST, _LAST = slice(0, 4), slice(-4, None)
-# Rows without an owner only give numbers to names, or are found by a number that only one has.
+# Rows without an owner give numbers to names, or are reached only through the row of a stream.
 OWNERS: dict[str, slice | None] = {
     "meta": None,
     "streams": None,
@@ -47,24 +48,24 @@ Row = tuple[bytes, bytes]
 
 
 class Needs(Protocol):
-    """Folds what rows are about to be met of."""
+    """Folds streams before their rows are read."""
 
     def need(self, number: bytes) -> None:
-        """Fold one stream."""
+        """Fold a stream, if its rows of the moment are not there yet."""
         ...
 
     def need_table(self, db: str) -> None:
-        """Fold all that has rows in a table."""
+        """Fold every stream with rows in a table whose rows of the moment are not there yet."""
         ...
 
 
 class Walk:
-    """One of the sorted tables that a past table is made of.
+    """One of the sorted tables that together make a table of the moment.
 
     Args:
-        cursor: LMDB's.
-        shown: Those of some rows that were there then; by default all.
-        cut: So many bytes at the end of a key are no part of the row's.
+        cursor: LMDB's cursor of the table.
+        shown: Filters the rows that were there at the moment; all by default.
+        cut: The number of bytes at the end of a key that do not belong to the row's own key.
     """
 
     def __init__(
@@ -84,24 +85,24 @@ class Walk:
         return self._shown(rows)
 
     def backward(self, start: bytes | None) -> Iterator[Row]:
-        """The rows that are not above a key, or all, from the last to the first."""
+        """The rows up to a key, from the last to the first; all rows for None."""
         if start is not None and self._cut:
             start += b"\xff" * self._cut
         rows = self._cursor.iterprev() if _go_back(self._cursor, start) else iter(())
         return self._shown(rows)
 
     def _shown(self, rows: Iterator[Row]) -> Iterator[Row]:
-        found, cut = rows if self._filter is None else self._filter(rows), self._cut
-        return ((row[0][:-cut], row[1]) for row in found) if cut else found
+        shown, cut = rows if self._filter is None else self._filter(rows), self._cut
+        return ((row[0][:-cut], row[1]) for row in shown) if cut else shown
 
 
 class PastCursor:
     """As much of LMDB's cursor as the readers and folds of the views use.
 
     Args:
-        owner: Which bytes of a key are the number of the stream; None where rows are met that
-            belong to nobody, or to those who are folded beforehand.
-        walks: What is shown, and written, is in the first of them before it is in the others.
+        owner: The bytes of a key that are the number of the stream. None if the rows have no
+            owner, or if all owners are folded beforehand.
+        walks: Of rows with one key, the row of the earliest walk is shown. The first is written to.
     """
 
     def __init__(self, needs: Needs, db: str, owner: slice | None, walks: Sequence[Walk]) -> None:
@@ -112,7 +113,7 @@ class PastCursor:
         self._row: Row | None = None
 
     def set_range(self, key: bytes) -> bool:
-        """Go to the first row that is not below a key; False where there is none."""
+        """Go to the first row that is not below a key; False if there is none."""
         if self._owner == _FIRST and len(key) >= 4:
             self._needs.need(key[:4])
         else:
@@ -125,21 +126,21 @@ class PastCursor:
         return self._go(self._backward(None))
 
     def prev(self) -> bool:
-        """Go to the row before."""
+        """Go to the row before the present row."""
         below = self._backward(self.key())
         next(below, None)
         return self._go(below)
 
     def key(self) -> bytes:
-        """The key of the row that the cursor is at; empty for none."""
+        """The key of the present row; empty for none."""
         return self._row[0] if self._row is not None else b""
 
     def value(self) -> bytes:
-        """The value of that row."""
+        """The value of the present row; empty for none."""
         return self._row[1] if self._row is not None else b""
 
     def iternext(self, *, keys: bool = True, values: bool = True) -> Iterator[Any]:
-        """This row, or the first, and those behind it."""
+        """The present row, or else the first, and all rows behind it."""
         if self._row is None:
             self._needs.need_table(self._db)
         return _parts(self._forward(self.key()), keys, values)
@@ -147,7 +148,7 @@ class PastCursor:
     __iter__ = iternext
 
     def iterprev(self, *, values: bool = True) -> Iterator[Any]:
-        """This row and those before it."""
+        """The present row and all rows before it, backwards."""
         return _parts(self._backward(self.key()), True, values)
 
     def putmulti(self, rows: Iterable[Row]) -> None:
@@ -173,20 +174,20 @@ def _parts(rows: Iterator[Row], keys: bool, values: bool) -> Iterator[Any]:
 
 
 def _go_back(cursor: Any, start: bytes | None) -> bool:
-    """Go to the last row that is not above a key; None stands for the last of all."""
+    """Go to the last row that is not above a key; to the last of all for None."""
     if start is None or not cursor.set_range(start):
         return bool(cursor.last())
     return True if cursor.key() == start else bool(cursor.prev())
 
 
 def _merged(walks: Sequence[Iterator[Row]], *, reverse: bool) -> Iterator[Row]:
-    """Sorted walks as one. Of rows with one key that of the earliest walk is shown."""
+    """Sorted walks merged into one. Of rows with one key, the earliest walk's is shown."""
     rows: Iterator[Row] | None = None
     for walk in reversed(walks):
         head = next(walk, None)
         if head is not None:
-            those = chain((head,), walk)
-            rows = those if rows is None else _interleaved(those, rows, reverse)
+            kept = chain((head,), walk)
+            rows = kept if rows is None else _interleaved(kept, rows, reverse)
     return iter(()) if rows is None else rows
 
 

@@ -1,9 +1,9 @@
 """Metric histories: packed columns in chunks, cheap to extend and fast to read.
 
-A row of the table `points` is `series (u32) ‖ index of its first point (u32)` -> all steps, then
-all timestamps, then all values, 8 bytes each, little-endian. A series is full chunks of
-`CHUNK_POINTS` and a tail of small ones, joined when they make up a full one: a live series
-rewrites at most one small chunk with each append, and a million points are 245 rows to read.
+A row of the table `points` is a chunk: `series (u32) ‖ index of its first point (u32)` -> all
+steps, then all timestamps, then all values, 8 bytes each, little-endian. A series has full chunks
+of `CHUNK_POINTS` and a tail of small chunks, which are joined once they make up a full one. So an
+append rewrites at most one small chunk, and a million points are 245 rows to read.
 """
 
 import struct
@@ -21,7 +21,7 @@ CHUNK_POINTS = 4096
 # A tail chunk below this is extended in place; 128 points are 3 KiB, still within a page.
 SMALL_CHUNK_POINTS = 128
 POINT_BYTES = 24
-# How far back late points are sorted in on arrival, rather than by each reader.
+# Late points are sorted in on arrival up to this far back; beyond that, each reader sorts.
 LATE_POINTS_MAX = 2 * CHUNK_POINTS
 _KEY = struct.Struct(">II")
 
@@ -65,8 +65,8 @@ class Points:
         self.values = array("d", [row[2] for row in kept])
 
     def in_order(self) -> bool:
-        """Whether time never goes back and the step always grows: then order is settled."""
-        # As lists, whose walk makes no new numbers; an array's does.
+        """Whether time never goes back and the step always grows: then the points are sorted."""
+        # As lists: a walk through an array makes new numbers.
         steps = self.steps.tolist()
         if not all(map(lt, steps, islice(steps, 1, None))):
             return False
@@ -83,7 +83,7 @@ class Points:
 
 
 def latest_order(point: tuple[int, int, float]) -> tuple[int, int, bool, float, float]:
-    """What makes a point (step, timestamp, value) later than another: NaN counts above all."""
+    """The key that orders points (step, timestamp, value) by lateness: NaN counts above all."""
     step, timestamp, value = point
     return step, timestamp, *_value_order(value)
 
@@ -93,14 +93,15 @@ def _point_order(row: tuple[int, int, float]) -> tuple[int, int, bool, float, fl
 
 
 def _value_order(value: float) -> tuple[bool, float, float]:
-    # A total order, or two machines would disagree: NaN equals itself, and -0.0 comes before 0.0.
+    # A total order, so that machines agree: NaN equals itself, and -0.0 comes before 0.0.
     return (True, 0.0, 0.0) if isnan(value) else (False, value, copysign(1.0, value))
 
 
 class OrderCheck:
-    """Says which points are in order.
+    """Says which points are in order, and remembers the last answer.
 
-    Series often share their steps and times: those of the one before are only compared.
+    Series often share their steps and times. So these are first compared with those of the series
+    before, which is faster than a check.
     """
 
     def __init__(self) -> None:
@@ -117,7 +118,7 @@ class OrderCheck:
 
 
 def append(txn: Any, table: Any, state: MetricState, points: Points, in_order: OrderCheck) -> None:
-    """Append points to a series and bring `state` up to date. `points` is the caller's to lose."""
+    """Append points to a series and bring `state` up to date. Uses up `points`."""
     if in_order(points):
         latest = points.steps[-1], points.timestamps[-1], points.values[-1]
     else:
@@ -139,13 +140,13 @@ def append(txn: Any, table: Any, state: MetricState, points: Points, in_order: O
 
 def read(txn: Any, table: Any, state: MetricState) -> Points:
     """All points of a series in order of (timestamp, step, value), without repeats."""
-    # Made in their full size: arrays that grow chunk by chunk are moved again and again.
+    # Made in their full size: arrays that grow by chunks are moved again and again.
     points = Points()
     points.steps = array("q", (0,)) * state.count
     points.timestamps = array("q", (0,)) * state.count
     points.values = array("d", (0.0,)) * state.count
     columns = [
-        memoryview(one).cast("B") for one in (points.steps, points.timestamps, points.values)
+        memoryview(column).cast("B") for column in (points.steps, points.timestamps, points.values)
     ]
     stop = 0
     for _, data in _chunks(txn, table, state.series):
@@ -160,7 +161,7 @@ def read(txn: Any, table: Any, state: MetricState) -> Points:
 
 
 def first(txn: Any, table: Any, state: MetricState) -> tuple[int, int]:
-    """Step and timestamp of the point that is stored first."""
+    """The step and timestamp of the point that is stored first."""
     data = memoryview(txn.get(_KEY.pack(state.series, 0), db=table))
     size = len(data) // 3
     return int.from_bytes(data[:8], "little", signed=True), int.from_bytes(
@@ -169,7 +170,7 @@ def first(txn: Any, table: Any, state: MetricState) -> tuple[int, int]:
 
 
 def _with_tail(txn: Any, table: Any, state: MetricState, points: Points) -> Points:
-    """The points, behind those of the last chunks where they are to be stored with these."""
+    """The points to store: the given ones, behind those of tail chunks that they are joined to."""
     full = state.count - state.count % CHUNK_POINTS
     if state.count - full + len(points) >= CHUNK_POINTS:
         return _join(_take(txn, table, state, full), points)
@@ -180,10 +181,10 @@ def _with_tail(txn: Any, table: Any, state: MetricState, points: Points) -> Poin
 
 
 def _merge_late(txn: Any, table: Any, state: MetricState, points: Points) -> None:
-    """Sort points that come late in among the newest chunks.
+    """Sort late points into the newest chunks.
 
-    Points without steps often share a millisecond, so a little lateness is the rule. Where it
-    reaches back beyond `LATE_POINTS_MAX` the series is left out of order, for readers to sort.
+    Points without steps often share a millisecond, so a little lateness is common. If points are
+    late by more than `LATE_POINTS_MAX`, the series stays out of order, and readers sort it.
     """
     first = (points.timestamps[0], points.steps[0])
     if first > (state.last_timestamp_ms, state.last_step):
@@ -222,8 +223,8 @@ def _take(txn: Any, table: Any, state: MetricState, first: int) -> Points:
 def _last_chunk(txn: Any, table: Any, state: MetricState) -> tuple[int, bytes] | None:
     """The newest chunk's first index and bytes; None for an empty series."""
     cursor = txn.cursor(table)
-    found = cursor.prev() if cursor.set_range(_KEY.pack(state.series + 1, 0)) else cursor.last()
-    if not found:
+    has_row = cursor.prev() if cursor.set_range(_KEY.pack(state.series + 1, 0)) else cursor.last()
+    if not has_row:
         return None
     series, first = _KEY.unpack(cursor.key())
     return (first, bytes(cursor.value())) if series == state.series else None

@@ -1,7 +1,8 @@
-"""Which envelope of a stream counts as its latest, where that is not the one recorded last.
+"""Raised envelopes: they count as later than their recorded time (`log.heights`).
 
-`raised` has a row for each stream with an envelope that was decided after another, whose time lies
-ahead: `stream number (u32)` -> the greatest effective time of such ones, and its position.
+An envelope is raised if it was decided after an envelope whose time lies ahead. `raised` has a row
+for each stream with such envelopes: `stream number (u32)` -> their greatest effective time, and the
+position of that envelope.
 """
 
 import struct
@@ -16,7 +17,7 @@ _ROW = struct.Struct(">QQ")
 
 
 def note(tables: Tables, envelope: Envelope) -> None:
-    """Record that an envelope counts as of a later time than its own."""
+    """Record that an envelope counts as later than its recorded time."""
     key = tables.stream_number(envelope.header.stream).to_bytes(4, "big")
     row = _ROW.pack(envelope.effective, envelope.position)
     if row > (tables.txn.get(key, db=tables.tables[TABLE]) or b""):
@@ -24,20 +25,20 @@ def note(tables: Tables, envelope: Envelope) -> None:
 
 
 def superseded(reader: Reader, log: LogTransaction, draft: Draft) -> After | None:
-    """The envelope that a draft is decided after, where its own time would not say so.
+    """The envelope that a draft is decided after, if the draft's own time would not come after it.
 
     Args:
         log: The transaction to which the draft is about to be appended.
     """
     now = log.next_recorded()
-    found = (beyond(reader, stream, now) for stream in (draft.stream, *draft.beside))
-    last = max((one for one in found if one is not None), default=None)
+    candidates = (beyond(reader, stream, now) for stream in (draft.stream, *draft.beside))
+    last = max((latest for latest in candidates if latest is not None), default=None)
     envelope = None if last is None else log.get(last[1])
     return None if envelope is None else After(envelope.name, envelope.header.index)
 
 
 def beyond(reader: Reader, stream: str, time: int) -> tuple[int, int] | None:
-    """The effective time and position of the latest envelope of a stream, if not before `time`."""
+    """The effective time and position of a stream's latest envelope, unless it is before `time`."""
     number = reader.number(stream)
     if number is None:
         return None
@@ -46,11 +47,11 @@ def beyond(reader: Reader, stream: str, time: int) -> tuple[int, int] | None:
         return None
     if recorded <= height:
         return height, position
-    return max((one.recorded, one.position) for one in timeline.envelopes_of(reader, number))
+    return max((place.recorded, place.position) for place in timeline.envelopes_of(reader, number))
 
 
 def latest(reader: Reader, number: int) -> int:
-    """The latest effective time of a stream, by its local number; 0 for one never touched."""
+    """The latest effective time of a stream, by its local number; 0 for one without envelopes."""
     recorded, (height, _) = _latest(reader, number)
     return max(recorded, height)
 

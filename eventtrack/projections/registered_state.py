@@ -1,8 +1,8 @@
-"""What the views keep of a registered model and its versions, and where.
+"""The state of registered models and their versions in the views, and their tables.
 
-Aliases, tags, stages, descriptions and names: the last writer wins. A deletion takes all that was
-registered before it, in recorded time; a version that another machine registered later, not
-knowing, is not lost with it. Numbers of versions follow from what they were given (`numbers`).
+For aliases, tags, stages, descriptions and names the last writer wins. A deletion takes everything
+that was registered before it, in recorded time. A version that another machine registered later,
+not knowing of the deletion, survives it. `numbers` settles which version shows which number.
 """
 
 from collections.abc import Mapping
@@ -27,9 +27,9 @@ Claim = tuple[int, Stamp]
 
 
 class RegisteredState(msgspec.Struct, array_like=True):
-    """One registered model. `life` is the last sign of it: a birth of it or of a version.
+    """One registered model. `life` is the stamp of its last sign of life: its birth or a version's.
 
-    `claims` are the number that each version was given, and when, deleted ones too.
+    `claims` has the number that each version was given, with its stamp; deleted versions too.
     """
 
     number: int
@@ -63,7 +63,7 @@ class RegisteredState(msgspec.Struct, array_like=True):
 
 
 class VersionState(msgspec.Struct, array_like=True):
-    """One version. `born` is `BEYOND` for one that is known by hearsay only."""
+    """One version. `born` is `BEYOND` if it is known by hearsay only."""
 
     version_id: str
     born: Stamp = BEYOND
@@ -96,13 +96,13 @@ class VersionState(msgspec.Struct, array_like=True):
 
 
 def numbers(claims: Mapping[str, Claim]) -> dict[str, int]:
-    """The number that each version shows, by version id: no two show the same.
+    """The number that each version shows, by version id. No two versions show the same number.
 
-    Of versions that were given one number the first keeps it. The others, in order of their births,
-    take the next number above it that nobody was given or took.
+    If several versions were given one number, the first keeps it. The others, in order of their
+    births, take the next number above it that no version was given or took.
     """
-    ordered = sorted(claims, key=lambda one: (claims[one][1], one))
-    found: dict[str, int] = {}
+    ordered = sorted(claims, key=lambda version_id: (claims[version_id][1], version_id))
+    shown: dict[str, int] = {}
     owners: dict[int, str] = {}
     for version_id in ordered:
         owners.setdefault(claims[version_id][0], version_id)
@@ -110,8 +110,8 @@ def numbers(claims: Mapping[str, Claim]) -> dict[str, int]:
         number = claims[version_id][0]
         while owners.setdefault(number, version_id) != version_id:
             number += 1
-        found[version_id] = number
-    return found
+        shown[version_id] = number
+    return shown
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -120,7 +120,7 @@ _decode_version = msgspec.msgpack.Decoder(VersionState).decode
 
 
 def model(reader: Reader, registered_id: str) -> RegisteredState | None:
-    """A registered model by its id; None for one never heard of."""
+    """A registered model by its id; None if no event names it."""
     number = reader.number(PREFIX + registered_id)
     return None if number is None else by_number(reader, number)
 
@@ -138,14 +138,14 @@ def models(reader: Reader) -> list[RegisteredState]:
 
 
 def deleted_models(reader: Reader) -> list[RegisteredState]:
-    """Every registered model that was made and does not exist any more."""
+    """Every registered model that was created and does not exist any more."""
     rows = reader.txn.cursor(reader.tables[MODELS]).iternext(keys=False)
     known = (_decode_model(value) for value in rows)
     return [state for state in known if state.born != BEYOND and not state.exists]
 
 
 def version(reader: Reader, of: RegisteredState, version_id: str) -> VersionState | None:
-    """A version by its id; None for one never heard of."""
+    """A version by its id; None if no event names it."""
     key = _version_key(of.number, version_id)
     value = reader.txn.get(key, db=reader.tables[VERSIONS])
     return None if value is None else _decode_version(value)
@@ -155,13 +155,13 @@ def versions(reader: Reader, of: RegisteredState) -> list[VersionState]:
     """Every version of a model, those known by hearsay and deleted ones too, in no order."""
     prefix = _model_key(of.number)
     cursor = reader.txn.cursor(reader.tables[VERSIONS])
-    found: list[VersionState] = []
+    states: list[VersionState] = []
     if cursor.set_range(prefix):
         for key, value in cursor.iternext():
             if not key.startswith(prefix):
                 break
-            found.append(_decode_version(value))
-    return found
+            states.append(_decode_version(value))
+    return states
 
 
 def put_model(tables: Tables, state: RegisteredState) -> None:

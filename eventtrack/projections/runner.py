@@ -1,8 +1,8 @@
-"""The live views: which build is in use, kept up with the log, rebuilt beside itself.
+"""The live views: the build in use, kept up with the log, and rebuilt beside itself.
 
-Any process may fold; LMDB lets one at a time, and each goes on from the checkpoint it finds. The
-file `current-FINGERPRINT` names the build in use and is replaced in one step, so a rebuild never
-disturbs readers, and two versions of eventtrack on one store keep a build each.
+Any process may fold. LMDB lets in one at a time, and each goes on from the checkpoint. The file
+`current-FINGERPRINT` names the build in use. It is replaced in one step, so a rebuild never
+disturbs readers, and each version of eventtrack on a store keeps a build of its own.
 """
 
 import contextlib
@@ -34,16 +34,17 @@ from eventtrack.projections.tables import TABLES, Reader
 PROJECTIONS_VERSION = 5
 Progress = Callable[[int, int], None]
 PointerFile = tuple[int, int]
-# Begins the name of a build that is being deleted.
+# The beginning of the name of a build that is being deleted.
 _GONE = "gone-"
-# A build that nobody points to and nobody wrote to for this long was left by a process that died.
+# A build that no pointer names, and nobody wrote to for this long, was left by a dead process.
 _LEFT_OVER_S = 3600.0
-# Whoever took a build to read it begins within this time; it is closed afterwards if nobody reads.
+# A reader begins within this time after it took a build. An old build without readers is then
+# closed.
 _UNUSED_S = 60.0
 
 
 def fingerprint() -> str:
-    """Names the schema of the views: changes with every table and field of theirs."""
+    """The name of the views' schema: it changes with every table and every field."""
     entities = (
         state.ParamState,
         state.ParamClaim,
@@ -61,7 +62,7 @@ def fingerprint() -> str:
     shape = [
         PROJECTIONS_VERSION,
         *TABLES,
-        *(name for one in entities for name in one.__struct_fields__),
+        *(name for entity in entities for name in entity.__struct_fields__),
     ]
     return hashlib.sha256(repr(shape).encode()).hexdigest()[:12]
 
@@ -71,7 +72,7 @@ class Views:
 
     Args:
         folder: The store's `views` folder, made when missing.
-        log: Where the events come from.
+        log: The source of the events.
         new_name: Draws names for builds.
     """
 
@@ -83,11 +84,11 @@ class Views:
         self._fingerprint = fingerprint()
         self._pointer = folder / f"current-{self._fingerprint}"
         self._lock = threading.RLock()
-        # The build, and log.change_count() when it was last fully folded. Replaced as one.
+        # The build, and log.change_count() when it was last fully folded. Replaced together.
         self._seen: tuple[Build | None, int] = (None, -1)
         self._pointer_seen = (0, 0)  # guarded by _lock: the pointer's inode and time
         self._build: Build | None = None  # guarded by _lock
-        # Builds that were in use before, and until when. Queries may still read them.
+        # Builds that were in use before, which queries may still read, and the time to close them.
         self._earlier: list[tuple[float, Build]] = []  # guarded by _lock
         self._closed = False  # guarded by _lock
 
@@ -98,9 +99,9 @@ class Views:
             yield reader
 
     def catch_up(self) -> Build:
-        """Fold what the views lack. Costs a few microseconds when they lack nothing.
+        """Fold the envelopes that the views lack. Costs a few microseconds if they lack none.
 
-        Returns the build that was brought up to date: the one in use may be another a moment later.
+        Returns the build that was brought up to date. A moment later, another may be in use.
         """
         with self._lock:
             changes = self._log.change_count()
@@ -127,16 +128,16 @@ class Views:
 
     @contextmanager
     def begin(self) -> Iterator[Fold]:
-        """Be the only one to fold, for a decision that must see the newest state.
+        """A block in which nobody else folds, for a decision that must see the newest state.
 
-        Take this before the log's own transaction, never after it: everybody does, so nobody
-        waits in a ring.
+        Enter it before the log's own transaction, never after: the same order everywhere means no
+        deadlock.
         """
         with self._current().begin() as fold:
             yield fold
 
     def note_caught_up(self, fold: Fold, change: int) -> None:
-        """Say that what was folded holds everything up to the log's transaction `change`."""
+        """Note that a fold holds everything up to the log's transaction `change`."""
         self._seen = (fold.build, change)
 
     def make_room(self, free_bytes: int) -> None:
@@ -147,7 +148,7 @@ class Views:
         """Fold the whole log anew beside the live views, then put the new build in their place.
 
         Args:
-            progress: Called with the positions folded and the head.
+            progress: Called with the number of folded positions and the head.
         """
         build = self._folded(progress)
         with self._lock:
@@ -188,7 +189,7 @@ class Views:
 
     @translating("use the views")
     def _current(self) -> Build:
-        """The build that the pointer names, opened; a new one where there is none to trust."""
+        """The build that the pointer names, opened; a new build if there is none to trust."""
         with self._lock:
             if self._closed:
                 raise StoreClosedError(
@@ -196,7 +197,7 @@ class Views:
                 )
             if self._build is not None and self._pointer_file() == self._pointer_seen:
                 return self._build
-            # Another process has put a rebuilt copy in place; how far that is, is not known.
+            # Another process has put a rebuilt copy in place. Its checkpoint is not known here.
             self._let_go()
             pointer = self._read_pointer()
             while pointer is not None:
@@ -227,25 +228,25 @@ class Views:
         self._build, self._seen = None, (None, -1)
 
     def _opened(self, folder: Path) -> Build | None:
-        """The build in a folder; None when it is damaged or was deleted meanwhile."""
+        """The build in a folder; None if it is damaged or was deleted meanwhile."""
         try:
             return Build(folder) if Build.is_sound(folder) else None
         except CorruptionError:
-            return None  # a cache is not mended but made anew
+            return None  # the views are a cache: made anew, not mended
         except (FileNotFoundError, FileExistsError, StoreError):
             if folder.exists():
                 raise
             return None
 
     def _pointer_file(self) -> PointerFile | None:
-        """Which file the pointer is now: it is replaced, never rewritten."""
+        """The identity of the pointer's file, which is replaced, never rewritten."""
         try:
             return _identity(self._pointer.stat())
         except FileNotFoundError:
             return None
 
     def _read_pointer(self) -> tuple[PointerFile, str] | None:
-        """Which file the pointer is now, and the name of the build in it."""
+        """The identity of the pointer's file, and the name of the build in it."""
         try:
             with self._pointer.open() as file:
                 return _identity(os.fstat(file.fileno())), file.read().strip()
@@ -264,8 +265,7 @@ class Views:
         for folder in self._folder.glob(f"{self._fingerprint}-*"):
             was_in_use = before is not None and folder.name == before[1]
             if folder != build.folder and (was_in_use or _is_left_over(folder)):
-                # In one step: whoever is opening it finds all of it or nothing, never the one file
-                # without the other.
+                # Renamed in one step: a process that opens it sees the whole build or nothing.
                 with contextlib.suppress(OSError):
                     folder.rename(folder.with_name(f"{_GONE}{folder.name}"))
         for folder in self._folder.glob(f"{_GONE}*"):
@@ -277,9 +277,9 @@ class Views:
 
 
 def builds_in_use(folder: Path) -> list[Path]:
-    """The builds in a store's `views` folder that somebody would read, of all versions.
+    """The builds in a store's `views` folder that a version of eventtrack would read.
 
-    Others were left by processes that died or by a power cut, and are thrown away unread.
+    Other builds were left by dead processes or a power cut, and are thrown away unread.
     """
     names = {file.read_text(errors="replace").strip() for file in folder.glob("current-*")}
     builds = [folder / name for name in sorted(names) if Path(name).name == name]
@@ -292,12 +292,12 @@ def _warn(doubts: str) -> None:
 
 
 def _identity(status: os.stat_result) -> PointerFile:
-    # The time too: a file may get the inode of one that was deleted.
+    # The time too: a new file may get the inode of a deleted one.
     return status.st_ino, status.st_mtime_ns
 
 
 def _is_left_over(path: Path) -> bool:
-    """Whether a build, or a draft, is of a process which died; a living one writes to it."""
+    """Whether a dead process left a build or a draft; a living process would write to it."""
     try:
         data = path / "data.mdb"
         written = (data if data.exists() else path).stat().st_mtime
@@ -307,7 +307,7 @@ def _is_left_over(path: Path) -> bool:
 
 
 def _remove(folder: Path) -> None:
-    # Only a rebuild needs it; with what it imports it would be a tenth of everybody's start.
+    # Only a rebuild needs it. Imported at start it would cost a tenth of everybody's.
     import shutil
 
     shutil.rmtree(folder, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""Runs in the views: facts merge by their rules, and the search index learns what changes."""
+"""Folds runs into the views: merges facts by their rules, and tells the search index of changes."""
 
 from collections.abc import Callable, Sequence
 from operator import attrgetter

@@ -1,7 +1,7 @@
-"""Envelopes that the views hold nothing of, though they are here: which, and why.
+"""Skipped envelopes: they are in the log, but the views hold nothing of them.
 
-`skipped` has a row for each: `stream number (u32) ‖ position (u64)` -> `Skipped`, as msgpack.
-Events of types that this eventtrack does not know are counted elsewhere: in the table `unknown`.
+`skipped` has a row for each: `stream number (u32) ‖ position (u64)` -> `Skipped`, as msgpack, which
+says why. Events of unknown types are counted in another table, `unknown`.
 """
 
 from collections.abc import Iterator
@@ -14,15 +14,14 @@ from eventtrack.events.reading import DAMAGED
 from eventtrack.log.environment import Transaction
 
 TABLE = "skipped"
-# Its fold raised an error: a bug of this version, which the envelope shows and a later one mends.
+# The fold of the envelope raised an error: a bug of this version, which a later version mends.
 FAILED = "not folded"
 
 
 class Skipped(msgspec.Struct, array_like=True):
-    """One envelope: its kind is `DAMAGED`, `MALFORMED` or `FAILED`.
+    """One envelope. Its kind is `DAMAGED`, `MALFORMED` or `FAILED`.
 
-    `name` and `index` are what it is called in the whole world; `count` is how many events it says
-    it holds.
+    `name` and `index` are its globally unique name; `count` is the number of events by its header.
     """
 
     position: int
@@ -35,17 +34,17 @@ class Skipped(msgspec.Struct, array_like=True):
 
 
 class Source(Protocol):
-    """Where tables are read: the views."""
+    """The views, to read their tables."""
 
     txn: Transaction
     tables: dict[str, Any]
 
 
 class Numbering(Source, Protocol):
-    """Where tables are written: the views of a fold."""
+    """The views within a fold, to write their tables."""
 
     def stream_number(self, stream: str) -> int:
-        """The local number of a stream, given now if it has none."""
+        """The local number of a stream; a new number if it has none."""
         ...
 
 
@@ -70,14 +69,14 @@ def read(source: Source) -> list[Skipped]:
 
 
 def global_names(source: Source) -> list[tuple[bytes, int]]:
-    """The names of those that every machine skips which has them; damage is of one disk."""
-    found = (one for one in _all(source) if one.kind != DAMAGED)
-    return sorted((one.name, one.index) for one in found)
+    """The names of skipped envelopes without damaged ones: damage is a matter of one disk."""
+    everywhere = (skipped for skipped in _all(source) if skipped.kind != DAMAGED)
+    return sorted((skipped.name, skipped.index) for skipped in everywhere)
 
 
 def failed(source: Source) -> set[int]:
-    """The positions of those whose fold raised an error."""
-    return {one.position for one in _all(source) if one.kind == FAILED}
+    """The positions of the envelopes whose fold raised an error."""
+    return {skipped.position for skipped in _all(source) if skipped.kind == FAILED}
 
 
 def _all(source: Source) -> Iterator[Skipped]:

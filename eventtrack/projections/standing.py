@@ -1,7 +1,9 @@
-"""How each stream of now stands to a moment: as it was, not begun, kept as it was, or in between.
+"""The standing of each stream to a moment: wholly before it, wholly after it, or across it.
 
-Whole blocks of streams are settled at once; of the others each is looked at when somebody asks for
-it. So a moment costs little before the first question, however much has happened since.
+`past` asks this to decide whether live rows show the moment; docs/past.md has a picture. Streams
+are classified in blocks of 256. A block that lies wholly before or after the moment is settled
+without a look at its streams; any other block is classified when a question first touches it. So a
+moment costs little before the first question, however much has happened since.
 """
 
 from collections.abc import Iterator
@@ -14,144 +16,154 @@ from eventtrack.projections.tables import Reader
 from eventtrack.projections.timeline import BLOCK_BYTES, LOG_BLOCK, Extent
 
 _RUN = "run/"
-# Two envelopes of a run of which only one belongs to a moment, and between which nothing was kept,
-# lie within so many blocks of the log.
+# Take a run across a moment without a kept row. Between its last envelope of the moment and its
+# next one lie at most this many blocks of the log, or the next one would have kept a row.
 _NEAR_BLOCKS = kept.REST_POSITIONS // LOG_BLOCK + 1
 
 
 class Bounds(NamedTuple):
-    """Envelopes up to a position here that were recorded by a hybrid time, both included."""
+    """A moment: envelopes up to a position here and up to a recorded hybrid time, both included."""
 
     position: int
     recorded: int
 
     def include(self, position: int, recorded: int) -> bool:
-        """Whether an envelope is one of them."""
+        """Whether an envelope belongs to the moment."""
         return position <= self.position and recorded <= self.recorded
 
     def hold(self, extent: Extent) -> bool:
-        """Whether all of an extent is within."""
+        """Whether all envelopes of an extent belong to the moment."""
         return self.include(extent.last, extent.latest)
 
     def touch(self, extent: Extent) -> bool:
-        """Whether anything of an extent may be within."""
+        """Whether an envelope of an extent may belong to the moment."""
         return self.include(extent.first, extent.earliest)
 
 
-# The bound of a stream that is now as it was: every row of it is older.
-SAME = 2**64
+# The bound of a stream that lies wholly before the moment: all its rows came below it.
+BEFORE = 2**64
 
 
 class Standing:
-    """The streams of one transaction of the live views, as they stand to a moment.
+    """The standing of all streams to a moment, in one transaction of the live views.
 
-    Each has a bound: its rows of the moment are those that came at a position below. It is `SAME`
-    for what is as it was, 0 for what had not begun or has to be folded, and for a run of which
-    a row was kept the position that this one was kept at.
+    Each stream has a *bound*: its rows at the moment are those that came at a position below the
+    bound. The bound is
+
+    - `BEFORE` for a stream wholly before the moment;
+    - for a run across the moment with a kept row, the position at which that row was kept;
+    - 0 for all others: those wholly after the moment, and those that have to be folded anew.
 
     Args:
-        live: The views of now. To be replaced by a later reader of the same.
+        live: The live views. A later reader of the same transaction may replace it.
     """
 
     def __init__(self, live: Reader, log: LogReader, until: Bounds) -> None:
         self.live = live
         self._log = log
         self._until = until
-        # The first bytes of the numbers of blocks of which all streams are as they were, or of
-        # which none had begun.
-        self.same: set[bytes] = set()
-        self._later: set[bytes] = set()
+        # Blocks of streams, by the first bytes of the streams' numbers: those wholly before the
+        # moment, and those wholly after it.
+        self.blocks_before: set[bytes] = set()
+        self._blocks_after: set[bytes] = set()
         for block, whole in timeline.blocks(live):
             if until.hold(whole):
-                self.same.add(block)
+                self.blocks_before.add(block)
             elif not until.touch(whole):
-                self._later.add(block)
+                self._blocks_after.add(block)
         self._bounds: dict[bytes, int] = {}
-        self._bare: set[bytes] = set()  # had begun, were touched since, and nothing was kept
+        self._to_fold: set[bytes] = set()  # streams across the moment without a kept row
         self._unkept: set[bytes] | None = None
 
     def take_over(self, neighbour: "Standing") -> None:
-        """Know of the streams what a moment near this one knows, within the same transaction.
+        """Reuse the answers of a near moment of the same transaction.
 
-        A stream stands to both alike if both hold the same of its envelopes. What is asked about is
-        so found out but once, when many moments are looked at one after the other.
+        A stream has the same standing to both moments if both hold the same of its envelopes. So
+        walking through many moments classifies each stream once. If the moments are not near,
+        nothing is reused.
         """
-        blocks = [one for one in timeline.log_blocks(self.live) if self._may_differ(neighbour, one)]
+        blocks = [
+            block for block in timeline.log_blocks(self.live) if self._may_differ(neighbour, block)
+        ]
         if len(blocks) > _NEAR_BLOCKS:
             return
-        one, two = self._until, neighbour._until  # noqa: SLF001 - of the same class
+        ours, theirs = self._until, neighbour._until  # noqa: SLF001 - of the same class
         names = {
             envelope.header.stream
             for block in blocks
             for envelope in timeline.envelopes_between(self._log, block.first, block.last)
-            if one.include(envelope.position, envelope.header.recorded)
-            != two.include(envelope.position, envelope.header.recorded)
+            if ours.include(envelope.position, envelope.header.recorded)
+            != theirs.include(envelope.position, envelope.header.recorded)
         }
         numbers = {(self.live.number(name) or 0).to_bytes(4, "big") for name in names}
-        # In this order: another thread may be looking at the neighbour, and adds in the other.
+        # Another thread may be classifying for the neighbour. It adds to these two in the other
+        # order, so every bound copied here has its mark in the second copy.
         self._bounds = neighbour._bounds.copy()  # noqa: SLF001
-        self._bare = neighbour._bare.copy()  # noqa: SLF001
-        # Whole blocks are known or not: of those where something differs nothing is taken over.
+        self._to_fold = neighbour._to_fold.copy()  # noqa: SLF001
+        # A block is classified as a whole, so a block with a difference is forgotten as a whole.
         for block in {number[:BLOCK_BYTES] for number in numbers}:
             for number, _ in timeline.extents(self.live, block):
                 self._bounds.pop(number, None)
-                self._bare.discard(number)
+                self._to_fold.discard(number)
 
     def _may_differ(self, neighbour: "Standing", block: Extent) -> bool:
-        bounds = self._until, neighbour._until  # noqa: SLF001
-        both_hold = all(one.hold(block) for one in bounds)
-        return not both_hold and any(one.touch(block) for one in bounds)
+        """Whether two moments may hold different envelopes of a block of the log."""
+        moments = self._until, neighbour._until  # noqa: SLF001
+        both_hold = all(moment.hold(block) for moment in moments)
+        return not both_hold and any(moment.touch(block) for moment in moments)
 
     def bound(self, number: bytes) -> int:
-        """The bound of a stream."""
+        """The bound of a stream; classifies the stream's block if that is not done yet."""
         known = self._bounds.get(number)
         if known is not None:
             return known
         block = number[:BLOCK_BYTES]
-        if block in self.same:
-            return SAME
-        if block in self._later:
+        if block in self.blocks_before:
+            return BEFORE
+        if block in self._blocks_after:
             return 0
         self._classify(block)
-        # Nothing has touched a stream that is only spoken of.
-        return self._bounds.setdefault(number, SAME)
+        # A stream without envelopes, which others only name, has no row that could be newer.
+        return self._bounds.setdefault(number, BEFORE)
 
-    def is_same(self, number: bytes) -> bool:
-        """Whether a stream is now as it was then."""
-        return self.bound(number) == SAME
+    def is_before(self, number: bytes) -> bool:
+        """Whether a stream lies wholly before the moment: its live rows show it as it was."""
+        return self.bound(number) == BEFORE
 
-    def is_between(self, number: bytes) -> bool:
-        """Whether a stream had begun, and was touched since."""
-        return 0 < self.bound(number) < SAME or number in self._bare
+    def is_across(self, number: bytes) -> bool:
+        """Whether a stream has envelopes of the moment and envelopes beyond it."""
+        return 0 < self.bound(number) < BEFORE or number in self._to_fold
 
     def kept(self, number: bytes) -> bytes | None:
-        """The row of a run that was touched since, as it was. None where nothing was kept.
+        """The kept row of a run across the moment: the run as it was. None if there is none.
 
-        That is, it had no row then, or is one of `unkept`.
+        Without a kept row, the run either had no row at the moment, or is in `unkept`.
         """
         bound = self.bound(number)
-        return kept.row_of(self.live, number, bound) if 0 < bound < SAME else None
+        return kept.row_of(self.live, number, bound) if 0 < bound < BEFORE else None
 
     def unkept(self) -> set[bytes]:
-        """The numbers of the runs of which nothing tells the state of then but their envelopes."""
+        """The numbers of runs across the moment without a kept row, which a search folds anew."""
         if self._unkept is None:
-            found = {number for number in self._near() if self.is_between(number)}
-            found |= {one for one in timeline.disordered(self.live) if self.is_between(one)}
-            self._unkept = {number for number in found if not self.bound(number)}
+            across = {number for number in self._near() if self.is_across(number)}
+            across |= {
+                number for number in timeline.disordered(self.live) if self.is_across(number)
+            }
+            self._unkept = {number for number in across if not self.bound(number)}
         return self._unkept
 
-    def all_between(self) -> set[bytes]:
-        """The numbers of all streams that had begun and were touched since."""
+    def all_across(self) -> set[bytes]:
+        """The numbers of all streams across the moment, with a kept row or without."""
         return {
             number
             for block, _ in timeline.blocks(self.live)
-            if block not in self.same and block not in self._later
+            if block not in self.blocks_before and block not in self._blocks_after
             for number, _ in timeline.extents(self.live, block)
-            if self.is_between(number)
+            if self.is_across(number)
         }
 
     def positions(self, number: bytes) -> Iterator[int]:
-        """Where the envelopes of a stream are that belong to the moment."""
+        """The positions of a stream's envelopes that belong to the moment."""
         for place in timeline.envelopes_of(self.live, int.from_bytes(number, "big")):
             if self._until.include(place.position, place.recorded):
                 yield place.position
@@ -162,54 +174,65 @@ class Standing:
             if self._until.hold(block):
                 return block.last
             if self._until.touch(block):
-                found = [one.position for one in self._within(block)]
-                if found:
-                    return found[-1]
+                envelopes = self._within(block)
+                if envelopes:
+                    return envelopes[-1].position
         return 0
 
     def _classify(self, block: bytes) -> None:
         """Find the bounds of all streams of a block."""
         bounds: dict[bytes, int] = {}
-        touched: dict[bytes, Extent] = {}
+        across: dict[bytes, Extent] = {}
         for number, extent in timeline.extents(self.live, block):
             if self._until.hold(extent):
-                bounds[number] = SAME
+                bounds[number] = BEFORE
             else:
                 bounds[number] = 0
                 if self._has_begun(number, extent):
-                    touched[number] = extent
-        bare = set(touched)
-        for number, one in kept.versions(self.live, block):
-            whole = touched.get(number)
-            if whole is None or self._until.include(one.position, one.recorded):
+                    across[number] = extent
+        to_fold = set(across)
+        # Per stream, kept rows come in order of their positions. The first that was kept beyond the
+        # moment decides; later ones show later states.
+        for number, row in kept.versions(self.live, block):
+            whole = across.get(number)
+            if whole is None or self._until.include(row.position, row.recorded):
                 continue
-            del touched[number]  # what was kept later is of later
-            # What belongs to the moment has to be what came first, for the row is of that.
-            came_first = whole.ordered or whole.latest <= self._until.recorded
-            if came_first and self._until.include(one.last, one.latest):
-                bounds[number] = one.position
-                bare.discard(number)
-        # Each at once, and in this order: see `take_over`.
-        self._bare |= bare
+            del across[number]
+            # The kept row covers the stream's first envelopes. Use it only if the moment includes
+            # exactly those.
+            is_prefix = whole.ordered or whole.latest <= self._until.recorded
+            if is_prefix and self._until.include(row.last, row.latest):
+                bounds[number] = row.position
+                to_fold.discard(number)
+        # Each in one step, and in this order: see `take_over`.
+        self._to_fold |= to_fold
         self._bounds.update(bounds)
 
     def _has_begun(self, number: bytes, extent: Extent) -> bool:
+        """Whether an envelope of a stream belongs to the moment."""
         if not self._until.touch(extent):
             return False
+        # If only the position or only the time cuts the stream, its first or earliest envelope
+        # belongs to the moment. If both cut it, no single envelope may fulfil both: look.
         one_cut = self._until.position >= extent.last or self._until.recorded >= extent.latest
         return one_cut or next(self.positions(number), 0) > 0
 
     def _near(self) -> Iterator[bytes]:
-        """The numbers of runs with an envelope of the moment that one beyond it may follow soon."""
+        """The numbers of all runs that may be in `unkept`, as far as their envelopes came in order.
+
+        These are the runs with an envelope of the moment in a block of the log that a block with
+        envelopes beyond the moment follows within `_NEAR_BLOCKS`.
+        """
         blocks = list(timeline.log_blocks(self.live))
         names: set[str] = set()
-        beyond = -_NEAR_BLOCKS - 1  # how far back the next block is that has such a one
+        # Walking backwards: the place of the nearest block ahead with envelopes beyond the moment.
+        beyond = -_NEAR_BLOCKS - 1
         for place in reversed(range(len(blocks))):
             block = blocks[place]
             if not self._until.hold(block):
                 beyond = place
             if beyond >= 0 and beyond - place <= _NEAR_BLOCKS and self._until.touch(block):
-                names.update(one.header.stream for one in self._within(block))
+                names.update(envelope.header.stream for envelope in self._within(block))
         for name in names:
             number = self.live.number(name) if name.startswith(_RUN) else None
             if number is not None:
@@ -218,7 +241,7 @@ class Standing:
     def _within(self, block: Extent) -> list[Envelope]:
         """The envelopes of a block of the log that belong to the moment."""
         return [
-            one
-            for one in timeline.envelopes_between(self._log, block.first, block.last)
-            if self._until.include(one.position, one.header.recorded)
+            envelope
+            for envelope in timeline.envelopes_between(self._log, block.first, block.last)
+            if self._until.include(envelope.position, envelope.header.recorded)
         ]

@@ -1,4 +1,4 @@
-"""What the views keep of each entity, and the rules by which facts meet (the merge table).
+"""The state of each entity in the views, and the rules that merge facts (the merge table).
 
 Every rule is commutative: the same set of facts gives the same state in any order. A fact carries
 a *stamp*, which orders all events of the world: effective time, replica, place in the envelope.
@@ -14,7 +14,7 @@ from eventtrack.events.envelope import Envelope
 from eventtrack.events.types import DatasetUsed
 
 # 16 bytes that compare as (effective time, replica, offset). Six bytes of the replica suffice to
-# tell apart replicas that recorded in the same 1/65536 ms; equal stamps fall back on the values.
+# tell apart replicas that recorded in the same 1/65536 ms. Between equal stamps, values decide.
 Stamp = bytes
 NEVER: Stamp = b""
 BEYOND: Stamp = b"\xff" * 17
@@ -27,7 +27,7 @@ def stamp_of(envelope: Envelope, offset: int) -> Stamp:
 
 
 def recorded_of(stamp: Stamp) -> int:
-    """The hybrid time in a stamp, of what was decided after another its effective one; or 0."""
+    """The hybrid time in a stamp, which is the envelope's effective time; 0 for none."""
     return int.from_bytes(stamp[:8], "big")
 
 
@@ -45,7 +45,7 @@ class ParamClaim(msgspec.Struct, array_like=True, gc=False):
 
 
 class ParamState(msgspec.Struct, array_like=True):
-    """All that was ever said of one param: the first claim after the last withdrawal counts."""
+    """All claims and withdrawals of a param. The first claim after the last withdrawal counts."""
 
     claims: list[ParamClaim]
     withdrawn: Stamp = NEVER
@@ -57,20 +57,20 @@ class ParamState(msgspec.Struct, array_like=True):
         return claims[0].value if claims else None
 
     def live(self) -> list[ParamClaim]:
-        """The claims since the last withdrawal, the one that counts first."""
+        """The claims since the last withdrawal. The first of them counts."""
         return [claim for claim in self.claims if claim.stamp > self.withdrawn]
 
     def add(self, value: str, stamp: Stamp) -> None:
-        """Take one more claim."""
+        """Add a claim."""
         self.claims.append(ParamClaim(stamp, value))
         self.claims.sort(key=_claim_order)
 
     def withdraw(self, stamp: Stamp) -> None:
-        """Take back what was claimed before `stamp`."""
+        """Withdraw the claims before `stamp`."""
         self.withdrawn = max(self.withdrawn, stamp)
 
     def conflicts(self) -> list[str]:
-        """Values that were claimed and lost, without repeats."""
+        """The values that were claimed but do not count, without repeats."""
         live = self.live()
         return sorted({claim.value for claim in live[1:]} - {live[0].value}) if live else []
 
@@ -80,9 +80,9 @@ def _claim_order(claim: ParamClaim) -> tuple[Stamp, str]:
 
 
 class MetricState(msgspec.Struct, array_like=True, gc=False):
-    """The latest point of a metric, and what an append to its history must know.
+    """The latest point of a metric, and the facts that an append to its history needs.
 
-    While `ordered`, the points of `series` stand in order of (timestamp, step, value) without
+    While `ordered`, the points of `series` are stored in order of (timestamp, step, value) without
     repeats, and the last of them is at `last_timestamp_ms`, `last_step`. Otherwise readers sort.
     """
 
@@ -97,7 +97,7 @@ class MetricState(msgspec.Struct, array_like=True, gc=False):
 
 
 class RunState(msgspec.Struct, array_like=True):
-    """One run. `experiment_id` is "" for one that is known by hearsay only."""
+    """One run. `experiment_id` is "" if the run is known by hearsay only."""
 
     number: int
     run_id: str
@@ -118,8 +118,8 @@ class RunState(msgspec.Struct, array_like=True):
 
     def live_params(self) -> dict[str, str]:
         """The params that count, in order of their keys."""
-        found = sorted(self.params.items())
-        return {key: text for key, param in found if (text := param.value) is not None}
+        claimed = sorted(self.params.items())
+        return {key: text for key, param in claimed if (text := param.value) is not None}
 
     def live_tags(self) -> dict[str, str]:
         """The tags that are set, in order of their keys."""
@@ -127,7 +127,7 @@ class RunState(msgspec.Struct, array_like=True):
 
 
 class ModelState(msgspec.Struct, array_like=True):
-    """One logged model. `experiment_id` is "" for one that is known by hearsay only."""
+    """One logged model. `experiment_id` is "" if the model is known by hearsay only."""
 
     number: int
     model_id: str
@@ -153,7 +153,7 @@ class ModelState(msgspec.Struct, array_like=True):
 
 
 class ExperimentState(msgspec.Struct, array_like=True):
-    """One experiment. `born` is `BEYOND` for one that is known by hearsay only."""
+    """One experiment. `born` is `BEYOND` if it is known by hearsay only."""
 
     number: int
     experiment_id: str
@@ -176,7 +176,7 @@ class ExperimentState(msgspec.Struct, array_like=True):
 
 
 class ArtifactState(msgspec.Struct, array_like=True):
-    """One artifact path of a run; `deleted` ones are remembered so that order does not matter."""
+    """One artifact path of a run. `deleted` paths stay, so the order of arrival does not matter."""
 
     path: str
     size: int
@@ -187,7 +187,7 @@ class ArtifactState(msgspec.Struct, array_like=True):
 
 
 class SessionState(msgspec.Struct, array_like=True):
-    """Who wrote, and the position at which the session was opened here."""
+    """One session: who wrote, and the position at which it was opened here."""
 
     session: bytes
     position: int
@@ -206,7 +206,7 @@ class SessionState(msgspec.Struct, array_like=True):
 def merge_tags(
     tags: dict[str, OptionalText], changes: Mapping[str, str | None], stamp: Stamp
 ) -> None:
-    """Set tags, or take those away that change to None; the last writer of each key wins."""
+    """Set tags; None takes a tag away. The last writer of each key wins."""
     for key, value in changes.items():
         known = tags.get(key)
         tags[key] = latest(known, value, stamp) if known else (value, stamp)
@@ -225,7 +225,7 @@ def latest(old: tuple[T, Stamp], value: T, stamp: Stamp) -> tuple[T, Stamp]:
 
 
 def effective_lifecycle(run: RunState, experiment: ExperimentState | None) -> str:
-    """A run's stage: from its own or its experiment's last deletion or restoration, the later."""
+    """A run's stage, by the later of its own and its experiment's last deletion or restoration."""
     if experiment is not None and experiment.lifecycle[1] > run.lifecycle[1]:
         return experiment.lifecycle[0]
     return run.lifecycle[0]

@@ -1,8 +1,8 @@
 """The views' tables, as the folds see them: entities by name, changed in place, written at the end.
 
-`Tables` lives for one write transaction. Entities are decoded on first use and encoded once when
-the batch ends, however many events touched them; index rows follow from what changed.
-Decoded entities are kept in a `Cache` for the next batch, as long as nobody else folded meanwhile.
+`Tables` lives for one write transaction. An entity is decoded on first use and encoded once when
+the batch ends, however many events touched it; index rows follow from the changes. A `Cache` keeps
+decoded entities for the next batch, as long as nobody else folds meanwhile.
 """
 
 from itertools import islice, repeat, takewhile
@@ -69,7 +69,7 @@ class Reader:
         self.tables = tables
 
     def number(self, stream: str) -> int | None:
-        """The local number of a stream; None for one never seen."""
+        """The local number of a stream; None for an unknown stream."""
         value = self.txn.get(keys.stream(stream), db=self.tables["streams"])
         return None if value is None else int.from_bytes(value, "big")
 
@@ -79,12 +79,12 @@ class Reader:
         start = prefix.encode()
         rows = cursor.iternext(values=False) if cursor.set_range(start) else iter(())
         names = takewhile(lambda name: name.startswith(start), rows)
-        # Of a longer name the key has only the beginning.
+        # The key of a longer name has only its beginning.
         whole = (name.decode() for name in names if len(name) <= keys.TEXT_BYTES_MAX)
         return list(islice(whole, limit))
 
     def run(self, run_id: str) -> RunState | None:
-        """A run by its id; None for one never heard of."""
+        """A run by its id; None if no event names it."""
         number = self.number("run/" + run_id)
         return None if number is None else self.run_by_number(number)
 
@@ -94,7 +94,7 @@ class Reader:
         return None if value is None else _decode_run(value)
 
     def experiment(self, experiment_id: str) -> ExperimentState | None:
-        """An experiment by its id; None for one never heard of."""
+        """An experiment by its id; None if no event names it."""
         number = self.number("experiment/" + experiment_id)
         return None if number is None else self.experiment_by_number(number)
 
@@ -109,7 +109,7 @@ class Reader:
         return [state for value in rows if (state := _decode_experiment(value)).exists]
 
     def model(self, model_id: str) -> ModelState | None:
-        """A logged model by its id; None for one never heard of."""
+        """A logged model by its id; None if no event names it."""
         number = self.number("model/" + model_id)
         return None if number is None else self.model_by_number(number)
 
@@ -124,7 +124,7 @@ class Reader:
         return [state for value in rows if (state := _decode_model(value)).experiment_id]
 
     def session(self, session: bytes) -> SessionState | None:
-        """A session by its id; None for one whose opening was not seen."""
+        """A session by its id; None if its opening was not seen."""
         number = self.number("session/" + session.hex())
         key = b"" if number is None else number.to_bytes(4, "big")
         value = self.txn.get(key, db=self.tables["sessions"]) if key else None
@@ -144,16 +144,16 @@ class Reader:
         """The artifacts of a run whose paths begin with `prefix`, sorted, without deleted ones."""
         cursor = self.txn.cursor(self.tables["artifacts"])
         start = run.to_bytes(4, "big") + prefix.encode()[: keys.TEXT_BYTES_MAX]
-        found: list[ArtifactState] = []
+        states: list[ArtifactState] = []
         if not cursor.set_range(start):
-            return found
+            return states
         for key, value in cursor.iternext():
             if not key.startswith(start):
                 break
             state = _decode_artifact(value)
             if not state.deleted and state.path.startswith(prefix):
-                found.append(state)
-        return found
+                states.append(state)
+        return states
 
     def timeline(self, stream: str) -> list[int]:
         """The positions of all envelopes of a stream, in order."""
@@ -163,7 +163,7 @@ class Reader:
         return [place.position for place in timeline.envelopes_of(self, number)]
 
     def field(self, field: FieldName) -> int | None:
-        """The number of an indexed field; None for one that no run ever had."""
+        """The number of an indexed field; None if no run ever had it."""
         value = self.txn.get(keys.field(field), db=self.tables["fields"])
         return None if value is None else int.from_bytes(value, "big")
 
@@ -172,26 +172,26 @@ class Reader:
         return points.read(self.txn, self.tables["points"], state)
 
     def first_point(self, state: MetricState) -> tuple[int, int]:
-        """Step and timestamp of the point of a series that is stored first."""
+        """The step and timestamp of the point of a series that is stored first."""
         return points.first(self.txn, self.tables["points"], state)
 
     def unknown_counts(self) -> dict[str, int]:
-        """How many events of each type were kept but could not be folded.
+        """The number of events of each type that are kept but could not be folded.
 
-        The name of a type is shortened where it is too long for a key.
+        The name of a type is cut if it is too long for a key.
         """
-        found: dict[str, int] = {}
+        counts: dict[str, int] = {}
         for key, value in self.txn.cursor(self.tables["unknown"]):
             name = key[4:].decode()
-            found[name] = found.get(name, 0) + int.from_bytes(value, "big")
-        return found
+            counts[name] = counts.get(name, 0) + int.from_bytes(value, "big")
+        return counts
 
 
 class Tables(Reader):
     """The views within one write transaction of a fold.
 
     Args:
-        keeps: Whether rows that change are kept for those who ask for the past.
+        keeps: Whether to keep rows of runs before they change, for questions about moments.
     """
 
     def __init__(
@@ -203,7 +203,7 @@ class Tables(Reader):
         self._new: set[int] = set()  # runs that have no row yet
         self._runs: dict[int, RunState] = {}  # changed in this batch
         self._experiments: dict[int, ExperimentState] = {}  # changed in this batch
-        # Of each changed run: its old index values by field, or None when it was not indexed.
+        # The old index values of each changed run, by field; None for a run without index rows.
         self._before: dict[int, dict[FieldName, tuple[bytes, ...]] | None] = {}
         self._moved_from: dict[int, str] = {}
         self._points: dict[tuple[int, str], points.Points] = {}
@@ -213,7 +213,7 @@ class Tables(Reader):
         self.traces = ChangedTraces(self)
 
     def stream_number(self, stream: str) -> int:
-        """The local number of a stream, given now if it has none."""
+        """The local number of a stream; a new number if it has none."""
         number = self._cache.streams.get(stream) or self.number(stream)
         if number is None:
             number = self._take_number()
@@ -231,7 +231,7 @@ class Tables(Reader):
         self._unknown[key] = self._unknown.get(key, 0) + count
 
     def change_run(self, stream: str) -> RunState:
-        """A run that is about to change, made when it was never heard of."""
+        """A run that is about to change; a new state if no event named it before."""
         number = self.stream_number(stream)
         state = self._runs.get(number)
         if state is None:
@@ -245,13 +245,13 @@ class Tables(Reader):
         return state
 
     def touch(self, state: RunState, field: FieldName) -> None:
-        """Say that an indexed field of a run is about to change."""
+        """Note that an indexed field of a run is about to change."""
         before = self._before[state.number]
         if before is not None and field not in before:
             before[field] = index.values(state, field)
 
     def change_experiment(self, stream: str) -> ExperimentState:
-        """An experiment that is about to change, made when it was never heard of."""
+        """An experiment that is about to change; a new state if no event named it before."""
         number = self.stream_number(stream)
         state = self._experiments.get(number)
         if state is None:
@@ -284,7 +284,7 @@ class Tables(Reader):
         return buffer
 
     def flush(self) -> None:
-        """Write everything that changed; reads of this transaction then see it."""
+        """Write all changes; reads of this transaction then see them."""
         in_order = points.OrderCheck()
         for (number, key), buffer in self._points.items():
             state = self._runs[number]
@@ -311,7 +311,7 @@ class Tables(Reader):
         self._unknown.clear()
 
     def _flush_index(self) -> None:
-        # Rows of new runs by themselves: nothing is to be said of them, so they take less time.
+        # Rows of new runs are written apart: they are empty, so they take less time.
         first: list[bytes] = []
         rows: list[tuple[bytes, bytes]] = []
         for number, state in self._runs.items():
@@ -344,7 +344,7 @@ class Tables(Reader):
                     for value in old:
                         self._remove_row(prefix + value + run, number)
                     rows.extend([(prefix + value + run, since) for value in new])
-        # Sorted rows land on neighbouring pages; in random order this is several times slower.
+        # Sorted rows land on neighbouring pages. In random order this is several times slower.
         first.sort()
         rows.sort()
         self.txn.cursor(self.tables["index"]).putmulti(zip(first, repeat(b"")))
@@ -354,7 +354,7 @@ class Tables(Reader):
     def _remove_rows(
         self, experiment_id: str, state: RunState, before: dict[FieldName, tuple[bytes, ...]]
     ) -> None:
-        """Take a run out of the index of the experiment it turned out not to be born in."""
+        """Take a run out of the index of an experiment, if it turned out to be born in another."""
         experiment = self.stream_number("experiment/" + experiment_id)
         for field in {*index.fields(state), *before}:
             for value in before.get(field, index.values(state, field)):

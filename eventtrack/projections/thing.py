@@ -1,7 +1,7 @@
-"""A thing as its events tell of it, folded in memory one by one: for blame and undo.
+"""The state of one thing, folded in memory event by event: for blame and undo.
 
-Takes events in order of their stamps. Rows that the views keep in tables are kept here in a map:
-files, the points that were logged last, the ids of spans.
+It takes events in order of their stamps. A map holds the rows that the views keep in tables: files,
+the points that were logged last, the ids of spans.
 """
 
 from typing import Any
@@ -28,7 +28,7 @@ _PARTS: dict[str, Any] = {"registered": VersionState, "trace": AssessmentState}
 
 
 class Thing:
-    """One thing, as far as its events were taken."""
+    """One thing, by the events that it has taken so far."""
 
     def __init__(self, noun: Noun) -> None:
         self.noun = noun
@@ -37,11 +37,11 @@ class Thing:
         self._rows: dict[tuple[Fact, str], tuple[Any, Stamp]] = {}
 
     def is_born(self, part: str = "") -> bool:
-        """Whether its creation, or that of a part, was among the events."""
+        """Whether the events include the creation of the thing, or of a part."""
         return is_born(self._part(part) if part else self._state)
 
     def value(self, fact: Fact, part: str, key: str) -> Any:
-        """What holds of a fact now; None for nothing.
+        """The value that holds of a fact now; None for none.
 
         Args:
             part: The id of the part that has the fact; "" for the thing itself.
@@ -53,7 +53,7 @@ class Thing:
         return held(fact, self._state, key)
 
     def touched(self, event: Event) -> dict[Place, bool]:
-        """The facts that an event may change, as of `nouns.touched`."""
+        """The facts that an event may change; see `nouns.touched`."""
         known = [name for name, state in self._parts.items() if is_born(state)]
         return touched(self.noun, event, known)
 
@@ -74,7 +74,7 @@ class Thing:
                 MERGES[fact](self._part(part) if fact.part else self._state, key, value, stamp)
 
     def take_stage(self, fact: Fact, value: str, stamp: Stamp) -> None:
-        """Take the stage that another thing gave to this one, as an experiment to its runs."""
+        """Take a stage that another thing gives to this thing, as an experiment to its runs."""
         MERGES[fact](self._state, "", value, stamp)
 
     def _take_span(self, span_id: str, placed: tuple[int, SpanLogged], stamp: Stamp) -> None:
@@ -85,7 +85,7 @@ class Thing:
 
     def _take_row(self, fact: Fact, key: str, value: Any, stamp: Stamp) -> None:
         known, since = self._rows.get((fact, key), (None, NEVER))
-        # Of two files that one event has under one path, the greater hash counts.
+        # If one event has two files under one path, the greater hash counts.
         is_file = isinstance(value, ArtifactStored) and isinstance(known, ArtifactStored)
         if not (is_file and since == stamp and known.sha256 > value.sha256):
             self._rows[fact, key] = (value, stamp)

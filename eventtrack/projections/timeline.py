@@ -1,12 +1,17 @@
-"""Which envelopes touch each stream, and between which moments.
+"""The timeline of each stream: its envelopes' positions and times, and the extent of them all.
 
-`timeline` has a row for each envelope: `stream number (u32) ‖ position (u64)` -> its recorded time
-(u64) and how many events it holds (u32). `extents` has one for each stream: its first and last
-position, its least and greatest recorded time, its number of events (u64 each, in the machine's own
-order), and whether they were recorded in the order in which they came; `extent_blocks` the same of
-whole blocks of streams, `log_blocks` of blocks of the log. `disordered` has the others' numbers.
-From these follows which streams are now as they were at a moment, what the others have to be folded
-from (`past`), and how much happened when (`store.density`).
+The folds write these tables:
+
+- `timeline`, a row for each envelope: `stream number (u32) ‖ position (u64)` -> its recorded time
+  (u64) and its number of events (u32).
+- `extents`, a row for each stream: its first and last position, its least and greatest recorded
+  time, its number of events (u64 each, in the machine's own order), and whether its envelopes came
+  here in the order of their recorded times.
+- `extent_blocks` and `log_blocks`: extents of whole blocks of streams, and of blocks of the log.
+- `disordered`: the numbers of streams whose envelopes came in another order than their times.
+
+`standing` learns from them how each stream stands to a moment, `past` which envelopes to fold
+anew, and `store.density` how much happened when.
 """
 
 import struct
@@ -22,9 +27,9 @@ from eventtrack.log.protocol import LogReader
 
 TIMELINE, EXTENTS, BLOCKS = "timeline", "extents", "extent_blocks"
 LOG_BLOCKS, DISORDERED = "log_blocks", "disordered"
-# Streams whose numbers have so many first bytes in common are a block: 256 numbers.
+# Streams whose numbers share this many first bytes are a block: 256 streams.
 BLOCK_BYTES = 3
-# Positions of the log that are a block: 1 to 256 is the first.
+# The number of positions in a block of the log: the first block is 1 to 256.
 LOG_BLOCK = 256
 _NUMBER_AND_POSITION = struct.Struct(">IQ")
 _TIME_AND_EVENTS = struct.Struct(">QI")
@@ -33,17 +38,17 @@ _EVENTS_MAX = 2**32 - 1
 
 
 class Source(Protocol):
-    """Where tables are read and written: the views."""
+    """The views, to read and write their tables."""
 
     txn: Transaction
     tables: dict[str, Any]
 
 
 class Extent(NamedTuple):
-    """From where to where a stream reaches, positions here and hybrid times, with how much.
+    """The bounds of some envelopes, in positions here and hybrid times, and their number of events.
 
-    `ordered` says of a stream, not of a block, that no envelope was recorded before one that came
-    here earlier.
+    `ordered` has a meaning for streams only, not for blocks: no envelope has an earlier recorded
+    time than an envelope that came here before it.
     """
 
     first: int
@@ -63,7 +68,7 @@ class Place(NamedTuple):
 
     @classmethod
     def of(cls, envelope: Envelope) -> "Place":
-        """Where an envelope stands. What no honest header says is cut: it is skipped anyway."""
+        """The place of an envelope. Numbers out of range are cut: such an envelope is skipped."""
         header = envelope.header
         recorded = header.recorded if header.recorded <= RECORDED_MAX else 0
         return cls(envelope.position, recorded, max(0, min(header.count, _EVENTS_MAX)))
@@ -79,13 +84,13 @@ def envelopes_of(source: Source, number: int) -> Iterator[Place]:
 
 
 def extent_of(source: Source, number: int) -> Extent | None:
-    """The extent of one stream; None for one that nothing touched."""
+    """The extent of a stream; None for a stream without envelopes."""
     value = source.txn.get(number.to_bytes(4, "big"), db=source.tables[EXTENTS])
     return None if value is None else Extent(*_EXTENT.unpack(value))
 
 
 def disordered(source: Source) -> Iterator[bytes]:
-    """The numbers of the streams whose envelopes did not come in the order of their times."""
+    """The numbers of streams whose envelopes did not come in the order of their times."""
     yield from source.txn.cursor(source.tables[DISORDERED]).iternext(values=False)
 
 
@@ -104,7 +109,7 @@ def extents(source: Source, block: bytes) -> Iterator[tuple[bytes, Extent]]:
 
 
 def blocks(source: Source) -> Iterator[tuple[bytes, Extent]]:
-    """The first bytes of the numbers of each block of streams, and the extent of all of it."""
+    """Each block of streams: the first bytes of its numbers, and its whole extent."""
     for key, value in source.txn.cursor(source.tables[BLOCKS]).iternext():
         yield key, Extent(*_EXTENT.unpack(value))
 
@@ -112,20 +117,20 @@ def blocks(source: Source) -> Iterator[tuple[bytes, Extent]]:
 def envelopes_between(log: LogReader, first: int, last: int) -> Iterator[Envelope]:
     """The envelopes at positions from `first` to `last`, both included."""
     while first <= last:
-        found = log.read(first - 1, last - first + 1)
-        if not found:
+        envelopes = log.read(first - 1, last - first + 1)
+        if not envelopes:
             return
-        yield from found
-        first = found[-1].position + 1
+        yield from envelopes
+        first = envelopes[-1].position + 1
 
 
 class Timeline:
-    """The envelopes of a batch of a fold, written when it ends."""
+    """The places of the envelopes in a fold's batch, written when the batch ends."""
 
     def __init__(self, source: Source) -> None:
         self._source = source
         self._rows: list[tuple[int, Place]] = []
-        self.first: dict[int, Place] = {}  # of each stream that was noted
+        self.first: dict[int, Place] = {}  # the first noted place of each stream
 
     def note(self, number: int, place: Place) -> None:
         """Record that an envelope touches a stream."""
@@ -133,25 +138,28 @@ class Timeline:
         self.first.setdefault(number, place)
 
     def flush(self) -> None:
-        """Write what was noted."""
+        """Write the noted places, and join them to the extents."""
         if not self._rows:
             return
         rows = sorted(self._rows)
         places = [place for _, place in self._rows]
         self._rows.clear()
         self.first.clear()
-        in_log = {block: _extent(list(group)) for block, group in groupby(places, key=_block_of)}
-        found = {
-            number: _extent([place for _, place in group])
+        in_log = {
+            block.to_bytes(8, "big"): _extent(list(group))
+            for block, group in groupby(places, key=_block_of)
+        }
+        of_streams = {
+            number.to_bytes(4, "big"): _extent([place for _, place in group])
             for number, group in groupby(rows, key=itemgetter(0))
         }
         whole: dict[bytes, Extent] = {}
-        for number, extent in found.items():
-            first = number.to_bytes(4, "big")[:BLOCK_BYTES]
-            whole[first] = _joined(whole[first], extent) if first in whole else extent
-        self._put(EXTENTS, {number.to_bytes(4, "big"): one for number, one in found.items()})
+        for number, extent in of_streams.items():
+            block = number[:BLOCK_BYTES]
+            whole[block] = _joined(whole[block], extent) if block in whole else extent
+        self._put(EXTENTS, of_streams)
         self._put(BLOCKS, whole)
-        self._put(LOG_BLOCKS, {block.to_bytes(8, "big"): one for block, one in in_log.items()})
+        self._put(LOG_BLOCKS, in_log)
         txn = self._source.txn
         txn.cursor(self._source.tables[TIMELINE]).putmulti(
             [
@@ -183,17 +191,18 @@ def _extent(places: list[Place]) -> Extent:
         return Extent(position, position, recorded, recorded, events)
     times = [place.recorded for place in places]
     ordered = sorted(times)
-    first, last, events = places[0].position, places[-1].position, sum(one[2] for one in places)
+    first, last = places[0].position, places[-1].position
+    events = sum(place.events for place in places)
     return Extent(first, last, ordered[0], ordered[-1], events, times == ordered)
 
 
-def _joined(one: Extent, two: Extent) -> Extent:
-    """Both of them as one; `two` came here later."""
+def _joined(extent: Extent, later: Extent) -> Extent:
+    """The extent of both; the envelopes of `later` came here later."""
     return Extent(
-        min(one.first, two.first),
-        max(one.last, two.last),
-        min(one.earliest, two.earliest),
-        max(one.latest, two.latest),
-        one.events + two.events,
-        one.ordered and two.ordered and one.latest <= two.earliest,
+        min(extent.first, later.first),
+        max(extent.last, later.last),
+        min(extent.earliest, later.earliest),
+        max(extent.latest, later.latest),
+        extent.events + later.events,
+        extent.ordered and later.ordered and extent.latest <= later.earliest,
     )

@@ -1,7 +1,7 @@
-"""What the views keep of traces, spans and assessments.
+"""The state of traces, spans and assessments in the views.
 
-What a program reports of a trace as a whole stands beside what follows from its spans; which of
-the two is shown is decided when it is read. So they may arrive in any order, and late.
+The report of a whole trace and the facts that follow from its spans are kept side by side. A read
+decides which of the two is shown, so they may arrive late and in any order.
 """
 
 import msgspec
@@ -22,7 +22,7 @@ _NS_PER_MS = 1_000_000
 
 
 class AssessmentState(msgspec.Struct, array_like=True):
-    """One assessment. `born` is `BEYOND` for one that is known by hearsay only."""
+    """One assessment. `born` is `BEYOND` if it is known by hearsay only."""
 
     assessment_id: str
     born: Stamp = BEYOND
@@ -42,7 +42,7 @@ class AssessmentState(msgspec.Struct, array_like=True):
 
     @property
     def live(self) -> bool:
-        """Whether it was made and not taken back."""
+        """Whether the assessment was made and not taken back."""
         return self.born != BEYOND and not self.deleted
 
 
@@ -67,9 +67,9 @@ class SpanState(msgspec.Struct, array_like=True):
 class TraceState(msgspec.Struct, array_like=True):
     """One trace.
 
-    `report` is None while only spans, or only hearsay, tell of it. `placed` is the experiment that
-    its first spans named, `first_ns` and `last_ns` the span of time of all of them, `told` what
-    they say of the trace: the first to say it counts.
+    `report` is None while only spans or hearsay are known. `placed` is the experiment that the
+    first spans named. `first_ns` and `last_ns` are the beginning and end of all spans together.
+    `from_spans` has facts of the whole trace that spans report; the first to report a fact counts.
     """
 
     number: int
@@ -81,7 +81,7 @@ class TraceState(msgspec.Struct, array_like=True):
     spans: int = 0
     sums: bool = False
     root_status: OptionalText = (None, NEVER)
-    told: dict[str, Text] = {}
+    from_spans: dict[str, Text] = {}
     request_preview: OptionalText = (None, NEVER)
     response_preview: OptionalText = (None, NEVER)
     metadata: dict[str, OptionalText] = {}
@@ -93,24 +93,24 @@ class TraceState(msgspec.Struct, array_like=True):
 
     @property
     def experiment_id(self) -> str:
-        """Where it belongs; "" for one that is known by hearsay only."""
+        """The id of the trace's experiment; "" if the trace is known by hearsay only."""
         report = self.report[0]
         return self.placed[0] if report is None else report.experiment_id
 
     @property
     def shown(self) -> bool:
-        """Whether it exists and is not deleted."""
+        """Whether the trace exists and is not deleted."""
         return bool(self.experiment_id) and self.lifecycle[0] == "active"
 
     @property
     def request_ms(self) -> int:
-        """When it began, in milliseconds since 1970."""
+        """The beginning of the trace, in milliseconds since 1970."""
         report = self.report[0]
         return (self.first_ns or 0) // _NS_PER_MS if report is None else report.request_ms
 
     @property
     def duration_ms(self) -> int | None:
-        """How long it took; None while nobody can tell."""
+        """The duration of the trace; None while it is unknown."""
         report = self.report[0]
         if report is not None:
             return report.duration_ms
@@ -120,7 +120,7 @@ class TraceState(msgspec.Struct, array_like=True):
 
     @property
     def state(self) -> str:
-        """How it ended. A report from before the end gives way to the root span's."""
+        """The state at the end. A report from before the end gives way to the root span's."""
         report = self.report[0]
         if report is not None and report.state not in UNFINISHED:
             return report.state
@@ -130,34 +130,34 @@ class TraceState(msgspec.Struct, array_like=True):
 
     @property
     def client_request_id(self) -> str | None:
-        """The id that the caller's client gave to the request; None where none was reported."""
+        """The id that the caller's client gave to the request; None if none was reported."""
         report = self.report[0]
         return None if report is None else report.client_request_id
 
     @property
     def shown_request(self) -> str | None:
-        """The preview of the request, as of `preview`."""
+        """The preview of the request; see `preview`."""
         return self.preview("request_preview")
 
     @property
     def shown_response(self) -> str | None:
-        """The preview of the response, as of `preview`."""
+        """The preview of the response; see `preview`."""
         return self.preview("response_preview")
 
     def preview(self, name: str) -> str | None:
-        """`request_preview` or `response_preview`: as reported, else as the root span tells it."""
+        """The `request_preview` or `response_preview`: as reported, else from the root span."""
         reported: OptionalText = getattr(self, name)
-        return reported[0] if reported[1] else self.told.get(name, (None, NEVER))[0]
+        return reported[0] if reported[1] else self.from_spans.get(name, (None, NEVER))[0]
 
     def live_tags(self) -> dict[str, str]:
         """The tags that are set, in order of their keys."""
         return live_tags(self.tags)
 
     def live_metadata(self) -> dict[str, str]:
-        """The metadata that was reported, in order of their keys."""
+        """The reported metadata, in order of their keys."""
         return live_tags(self.metadata)
 
     def live_assessments(self) -> list[AssessmentState]:
         """The assessments that hold or were overridden, oldest first."""
-        found = [one for one in self.assessments.values() if one.live]
-        return sorted(found, key=lambda one: (one.born, one.assessment_id))
+        live = [assessment for assessment in self.assessments.values() if assessment.live]
+        return sorted(live, key=lambda assessment: (assessment.born, assessment.assessment_id))

@@ -1,7 +1,7 @@
 """The views' tables of traces: states by number, spans, their bodies, and an order by time.
 
-`traces_by_time` has a row for each trace that is shown: `experiment number (u32) ‖ request time
-(u64, the sign bit flipped) ‖ trace number (u32)`, so that a page of the newest is a short walk.
+`traces_by_time` has a row for each shown trace: `experiment number (u32) ‖ request time (u64, the
+sign bit flipped) ‖ trace number (u32)`. So a page of the newest traces is a short walk.
 """
 
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ _decode_span = msgspec.msgpack.Decoder(SpanState).decode
 
 
 class Source(Protocol):
-    """Where tables are read: the views' reader."""
+    """The views, to read their tables."""
 
     txn: Transaction
     tables: dict[str, Any]
@@ -34,15 +34,15 @@ class Source(Protocol):
 
 
 class Numbering(Source, Protocol):
-    """Where tables are written: the views of a fold."""
+    """The views within a fold, to write their tables."""
 
     def stream_number(self, stream: str) -> int:
-        """The local number of a stream, given now if it has none."""
+        """The local number of a stream; a new number if it has none."""
         ...
 
 
 def find_trace(source: Source, trace_id: str) -> TraceState | None:
-    """A trace by its id, deleted or known by hearsay too; None for one never heard of."""
+    """A trace by its id, even if deleted or known by hearsay; None if no event names it."""
     number = source.number("trace/" + trace_id)
     return None if number is None else trace_by_number(source, number)
 
@@ -54,13 +54,13 @@ def trace_by_number(source: Source, number: int) -> TraceState | None:
 
 
 def spans_of(source: Source, trace: int) -> list[SpanState]:
-    """The spans of a trace, the root first, then by start."""
-    found = [_decode_span(value) for _, value in _rows(source, "spans", trace)]
-    return sorted(found, key=_span_order)
+    """The spans of a trace: the root first, the others by start."""
+    spans = [_decode_span(value) for _, value in _rows(source, "spans", trace)]
+    return sorted(spans, key=_span_order)
 
 
 def span_body(source: Source, trace: int, span_id: str) -> bytes | None:
-    """The JSON of a span; None where it is in a blob."""
+    """The JSON of a span; None if it is in a blob."""
     value = source.txn.get(_span_key(trace, span_id), db=source.tables["span_bodies"])
     return None if value is None else bytes(value)
 
@@ -76,7 +76,7 @@ def spans_in_blobs(source: Source) -> Iterator[SpanState]:
 def newest_traces(
     source: Source, experiment: int, first_ms: int, last_ms: int
 ) -> Iterator[tuple[int, int]]:
-    """(request time, number) of the traces that are shown, newest first, in `[first, last]`."""
+    """The shown traces in `[first_ms, last_ms]` as (request time, number), newest first."""
     prefix = experiment.to_bytes(4, "big")
     cursor = source.txn.cursor(source.tables["traces_by_time"])
     beyond = prefix + _ordered(last_ms) + b"\xff" * 5
@@ -88,7 +88,7 @@ def newest_traces(
 
 
 class ChangedTraces:
-    """The traces that a batch of a fold changes, written when it ends; spans at once."""
+    """The traces that a fold's batch changes, written when it ends. Spans are written at once."""
 
     def __init__(self, tables: Numbering) -> None:
         self._tables = tables
@@ -96,7 +96,7 @@ class ChangedTraces:
         self._rows: dict[int, bytes | None] = {}
 
     def change(self, stream: str) -> TraceState:
-        """A trace that is about to change, made when it was never heard of."""
+        """A trace that is about to change; a new state if no event named it before."""
         number = self._tables.stream_number(stream)
         state = self._traces.get(number)
         if state is None:
@@ -108,7 +108,7 @@ class ChangedTraces:
         return state
 
     def span(self, trace: int, span_id: str) -> SpanState | None:
-        """A span as it is known."""
+        """The state of a span; None for an unknown span."""
         value = self._tables.txn.get(_span_key(trace, span_id), db=self._tables.tables["spans"])
         return None if value is None else _decode_span(value)
 
@@ -122,7 +122,7 @@ class ChangedTraces:
             txn.put(key, body, db=tables["span_bodies"])
 
     def flush(self) -> None:
-        """Write everything that changed."""
+        """Write all changes."""
         txn, tables = self._tables.txn, self._tables.tables
         for number, state in sorted(self._traces.items()):
             txn.put(number.to_bytes(4, "big"), _encode(state), db=tables["traces"])
@@ -136,7 +136,7 @@ class ChangedTraces:
         self._rows.clear()
 
     def _row(self, state: TraceState) -> bytes | None:
-        """The row in order of time; None for a trace that is not shown."""
+        """The trace's row in `traces_by_time`; None for a trace that is not shown."""
         if not state.shown:
             return None
         experiment = self._tables.stream_number("experiment/" + state.experiment_id)

@@ -1,8 +1,8 @@
-"""Traces in the views: what their program reported, spans, and what people made of them.
+"""Folds traces into the views: reports of whole traces, spans, and assessments.
 
-A report of the whole trace and each of its spans meet by their own rules: of two reports the later
-counts, of two bodies of one span the later, and what spans tell of their trace (where it belongs,
-its session, its previews) the first of them decides. Deletion hides, and nothing else.
+Reports and spans merge by their own rules. Of two reports the later counts; so does the later of
+two bodies of one span. Facts of the whole trace that spans report (its experiment, its session, its
+previews) are decided by the first span. A deletion only hides.
 """
 
 import hashlib
@@ -18,10 +18,10 @@ from eventtrack.projections.state import OptionalText, Stamp, latest, stamp_of
 from eventtrack.projections.tables import Tables
 from eventtrack.projections.trace_state import AssessmentState, SpanState, TraceState
 
-# What a span may tell of its trace: sums over the whole tree, made when they are read, ...
+# Facts of the whole trace that a span may report. These are summed over the whole tree by reads ...
 USAGE, COST = "usage", "cost"
-# ... and the rest, where the first span to tell it counts.
-_TOLD = ("session", "user", "request_preview", "response_preview")
+# ... and of these the first report counts.
+_OF_TRACE = ("session", "user", "request_preview", "response_preview")
 
 
 def fold(tables: Tables, envelope: Envelope, events: Sequence[Event], offset: int) -> None:
@@ -42,17 +42,17 @@ def fold(tables: Tables, envelope: Envelope, events: Sequence[Event], offset: in
 
 
 def tell_of_span(trace: TraceState, span: types.SpanLogged, stamp: Stamp) -> None:
-    """Take what a span tells of its whole trace."""
+    """Take the facts that a span reports of its whole trace."""
     trace.first_ns = _least(trace.first_ns, span.start_ns)
     if span.end_ns is not None:
         trace.last_ns = max(trace.last_ns or 0, span.end_ns)
     if span.parent_id is None:
         trace.root_status = latest(trace.root_status, span.status, stamp)
-    for name in _TOLD:
+    for name in _OF_TRACE:
         text = span.about_trace.get(name)
         if text is not None and (span.parent_id is None or not name.endswith("_preview")):
-            trace.told[name] = min(
-                trace.told.get(name, (text, stamp)), (text, stamp), key=_claim_order
+            trace.from_spans[name] = min(
+                trace.from_spans.get(name, (text, stamp)), (text, stamp), key=_claim_order
             )
     if span.about_trace.get(USAGE) or span.about_trace.get(COST):
         trace.sums = True

@@ -167,10 +167,10 @@ def trace_info(entities: EntityReader, state: TraceState) -> TraceInfo:
 def trace_metadata(reader: Reader, state: TraceState) -> dict[str, str]:
     """The metadata of a trace: reported values, or else values taken from its spans."""
     derived: dict[str, str] = {}
-    if "session" in state.told:
-        derived[TRACE_SESSION_KEY] = state.told["session"][0]
-    if "user" in state.told:
-        derived[TRACE_USER_KEY] = state.told["user"][0]
+    if "session" in state.from_spans:
+        derived[TRACE_SESSION_KEY] = state.from_spans["session"][0]
+    if "user" in state.from_spans:
+        derived[TRACE_USER_KEY] = state.from_spans["user"][0]
     reported = state.live_metadata()
     if state.sums and not (TRACE_USAGE_KEY in reported and TRACE_COST_KEY in reported):
         spans = spans_of(reader, state.number)
