@@ -84,9 +84,9 @@ class Artifacts:
             raise NotFoundError(
                 f"cannot log {source}: there is no such folder", hint="check the path"
             )
-        found = sorted(path for path in source.rglob("*") if path.is_file())
+        paths = sorted(path for path in source.rglob("*") if path.is_file())
         pairs = [
-            (_target(artifact_path, path.relative_to(source).as_posix()), path) for path in found
+            (_target(artifact_path, path.relative_to(source).as_posix()), path) for path in paths
         ]
         self._log(run_id, pairs)
 
@@ -121,12 +121,12 @@ class Artifacts:
         prefix = f"{validate.artifact_path(path)}/" if path else ""
         with self._engine.read() as reader:
             entries = _sound(reader.artifacts(self._owner(reader, run_id).number, prefix))
-        found: dict[str, FileInfo] = {}
+        infos: dict[str, FileInfo] = {}
         for entry in entries:
             name, below, _ = entry.path[len(prefix) :].partition("/")
             size = None if below else entry.size
-            found[name] = FileInfo(path=prefix + name, is_dir=bool(below), file_size=size)
-        return [found[name] for name in sorted(found)]
+            infos[name] = FileInfo(path=prefix + name, is_dir=bool(below), file_size=size)
+        return [infos[name] for name in sorted(infos)]
 
     def entries(self, run_id: str, path: str | None = None) -> Sequence[ArtifactEntry]:
         """Every file of a run at or below a path, sorted."""
@@ -240,11 +240,11 @@ class Artifacts:
 
         def decide(reader: Reader) -> tuple[None, list[Draft]]:
             number = self._place_of(self._context.over(reader), run_id).number
-            for one in stored:
-                _refuse_clash(reader, number, one.path)
-                if one.place is None and not self.blobs.holds(one.sha256):
+            for file in stored:
+                _refuse_clash(reader, number, file.path)
+                if file.place is None and not self.blobs.holds(file.sha256):
                     raise InvalidStateError(
-                        f"the bytes of {one.path!r} were erased while they were logged: the only "
+                        f"the bytes of {file.path!r} were erased while they were logged: the only "
                         "other file that had them was redacted",
                         hint="log it again",
                     )
@@ -358,7 +358,7 @@ def _refuse_clash(reader: Reader, number: int, path: str) -> None:
     """Refuse a file below a file, or in the place of a folder: nobody could download both."""
     parents = [path[:place] for place, letter in enumerate(path) if letter == "/"]
     known = (reader.artifact(number, parent) for parent in parents)
-    clash = next((one.path for one in known if one is not None and not one.deleted), None)
+    clash = next((state.path for state in known if state is not None and not state.deleted), None)
     if clash is not None or reader.artifacts(number, f"{path}/"):
         validate.refuse(
             f"cannot log artifact '{path}': "

@@ -64,7 +64,11 @@ class Assessments:
         with self._engine.read() as reader:
             state = _judged(reader, trace_id)
             _existing(state, assessment_id)
-            return next(one for one in assessments(state) if one.assessment_id == assessment_id)
+            return next(
+                assessment
+                for assessment in assessments(state)
+                if assessment.assessment_id == assessment_id
+            )
 
     def update(
         self,
@@ -123,29 +127,29 @@ class Assessments:
         self._engine.execute(decide)
 
 
-def assessment_event(one: Assessment, engine: Engine) -> types.AssessmentCreated:
+def assessment_event(assessment: Assessment, engine: Engine) -> types.AssessmentCreated:
     """The event that records an assessment.
 
     Raises:
         InvalidValueError: A text is no text, or all of them are too long.
     """
     now = engine.clock.now_ms()
-    metadata = _texts(one.metadata)
+    metadata = _texts(assessment.metadata)
     event = types.AssessmentCreated(
-        one.assessment_id or ID_PREFIX + engine.ids.id128().hex(),
-        validate.status(one.kind, KINDS, "kind of assessment"),
-        validate.text("assessment name", one.name),
-        _as_json(one.value),
-        None if one.error is None else _failure(one.error),
-        one.source_type,
-        one.source_id,
-        one.create_time_ms or now,
-        one.last_update_time_ms or now,
-        one.span_id,
-        one.run_id or metadata.get(ASSESSMENT_RUN_KEY),
-        one.rationale,
+        assessment.assessment_id or ID_PREFIX + engine.ids.id128().hex(),
+        validate.status(assessment.kind, KINDS, "kind of assessment"),
+        validate.text("assessment name", assessment.name),
+        _as_json(assessment.value),
+        None if assessment.error is None else _failure(assessment.error),
+        assessment.source_type,
+        assessment.source_id,
+        assessment.create_time_ms or now,
+        assessment.last_update_time_ms or now,
+        assessment.span_id,
+        assessment.run_id or metadata.get(ASSESSMENT_RUN_KEY),
+        assessment.rationale,
         metadata,
-        one.overrides,
+        assessment.overrides,
     )
     error = event.error or types.AssessmentError("")
     texts = (

@@ -60,13 +60,13 @@ def set_last_by(
     events: Iterable[EventRecord], numbers: Numbers = NO_NUMBERS
 ) -> dict[str, EventRecord]:
     """The event that was the last to touch a fact, by the fact's name."""
-    found: dict[str, EventRecord] = {}
+    latest: dict[str, EventRecord] = {}
     for event in in_order(events):
         noun = noun_of(event.said.event) if event.said is not None else None
         if event.said is not None and noun is not None:
             for fact, part, key in touched(noun, event.said.event, numbers):
-                found[name_of(fact, part, key, numbers)] = event
-    return found
+                latest[name_of(fact, part, key, numbers)] = event
+    return latest
 
 
 def blame_lines(

@@ -274,18 +274,18 @@ def _note_verified(digest: bytes, seen: tuple[int, ...]) -> None:
     _verified[digest] = seen
 
 
-def not_as_named(digest: bytes, found: bytes) -> ChecksumError:
+def not_as_named(digest: bytes, actual: bytes) -> ChecksumError:
     """What there is to say of bytes that do not have the hash under which they came."""
     return ChecksumError(
         f"the blob {digest.hex()} did not come as it was logged: its bytes have the hash "
-        f"{found.hex()}",
+        f"{actual.hex()}",
         hint="run `eventtrack check` on the machine that it came from",
     )
 
 
 def live_blobs(reader: Reader) -> dict[bytes, str]:
     """The SHA-256 of every blob that something names now, and what does."""
-    found = {
+    holders = {
         state.sha256: f"artifact '{state.path}'"
         for table in ("runs", "models", "traces")
         for owner in reader.txn.cursor(reader.tables[table]).iternext(values=False)
@@ -293,19 +293,19 @@ def live_blobs(reader: Reader) -> dict[bytes, str]:
         if state.place is None
     }
     for span in spans_in_blobs(reader):
-        found[span.sha256] = f"span {span.span_id}"
-    return found
+        holders[span.sha256] = f"span {span.span_id}"
+    return holders
 
 
 def hidden_files(reader: Reader) -> list[str]:
     """The files that no list shows, as their paths lead out of the folder, each with its owner."""
     owners = {"run": ("runs", reader.run_by_number), "model": ("models", reader.model_by_number)}
-    found = []
+    files = []
     for noun, (table, state_of) in owners.items():
         for key in reader.txn.cursor(reader.tables[table]).iternext(values=False):
             number = int.from_bytes(key, "big")
             hidden = [file for file in reader.artifacts(number) if not is_sound_path(file.path)]
             owner = state_of(number) if hidden else None
             name = getattr(owner, f"{noun}_id", number)
-            found += [f"file {file.path!r} of {noun} {name}" for file in hidden]
-    return found
+            files += [f"file {file.path!r} of {noun} {name}" for file in hidden]
+    return files

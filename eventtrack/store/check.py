@@ -94,8 +94,8 @@ def check_store(engine: Engine, progress: Progress | None = None) -> CheckReport
     if report.ok:
         _check_views(engine, report)
     _check_skipped(engine, report)
-    told = wrong_clocks(engine.log, engine.log.heads(), engine.clock.now_ms())
-    report.clocks = list(told.values())
+    warnings_by_feed = wrong_clocks(engine.log, engine.log.heads(), engine.clock.now_ms())
+    report.clocks = list(warnings_by_feed.values())
     _check_blobs(engine, report)
     if erasure.marker(engine.path / files.LOG).exists():
         report.note(
@@ -173,8 +173,8 @@ _UPGRADE = "upgrade eventtrack, then run `eventtrack replay --rebuild`; the even
 def _readable(engine: Engine, position: int, report: CheckReport) -> list[Envelope]:
     """The next envelope alone, or a problem in its place."""
     try:
-        found = engine.log.get(position + 1)
-        return [found] if found is not None else []
+        envelope = engine.log.get(position + 1)
+        return [envelope] if envelope is not None else []
     except EventtrackError as error:
         report.note(f"log, position {position + 1}", error.message, _RESTORE)
         return []
@@ -254,8 +254,8 @@ def _check_journals(folder: Path, report: CheckReport) -> None:
         damage = ""
         try:
             preamble = orphan.preamble()
-            found = scan(orphan.data, PREAMBLE.size, len(orphan.data), old=preamble.old)
-            damage = preamble.damage or found.damage
+            whole = scan(orphan.data, PREAMBLE.size, len(orphan.data), old=preamble.old)
+            damage = preamble.damage or whole.damage
         except EventtrackError as error:
             damage = error.message
         finally:
@@ -323,9 +323,9 @@ def _check_skipped(engine: Engine, report: CheckReport) -> None:
     except EventtrackError as error:
         report.note("views", error.message, error.hint)
         return
-    for one in report.skipped:
-        if one.kind == FAILED:
-            report.note(f"views, position {one.position}", str(one), _UPGRADE)
+    for skipped in report.skipped:
+        if skipped.kind == FAILED:
+            report.note(f"views, position {skipped.position}", str(skipped), _UPGRADE)
 
 
 def _check_blobs(engine: Engine, report: CheckReport) -> None:

@@ -11,17 +11,17 @@ _UNITS = ((86_400_000, "days"), (3_600_000, "hours"), (60_000, "minutes"))
 def wrong_clocks(log: EventLog, heads: Mapping[bytes, Head], now_ms: int) -> dict[str, str]:
     """What there is to say of each feed that is ahead of a clock, by its replica's id in hex."""
     branches = log.branches()
-    found: dict[str, str] = {}
+    warnings: dict[str, str] = {}
     for feed, head in heads.items():
         if is_ahead(head.recorded, now_ms):
             replica = (branches[feed].replica if feed in branches else feed).hex()
             ahead = span(recorded_ms(head.recorded) - now_ms)
-            found[replica] = (
+            warnings[replica] = (
                 f"feed {replica} is {ahead} ahead of this machine's clock: the clock of the "
                 "machine that wrote it is or was wrong, or this one is (docs/sync.md, A wrong "
                 "clock)"
             )
-    return found
+    return warnings
 
 
 def span(milliseconds: int) -> str:

@@ -64,8 +64,8 @@ def beside(reader: Reader, stream: str, now_ms: int) -> list[str]:
     cursor = reader.txn.cursor(reader.tables["index"])
     rows = cursor.iternext(values=False) if cursor.set_range(prefix) else iter(())
     numbers = [index.run_of(row) for row in takewhile(lambda row: row.startswith(prefix), rows)]
-    ahead = [one for one in numbers if recorded_ms(raised.latest(reader, one)) > now_ms]
-    runs = (reader.run_by_number(one) for one in ahead)
+    ahead = [number for number in numbers if recorded_ms(raised.latest(reader, number)) > now_ms]
+    runs = (reader.run_by_number(number) for number in ahead)
     return [f"run/{run.run_id}" for run in runs if run is not None]
 
 

@@ -79,7 +79,7 @@ class Strip:
             width=self.width,
             events=sum(self.counts),
             counts=self.counts,
-            latest_ms=[recorded_ms(one) if one else None for one in self.latest],
+            latest_ms=[recorded_ms(recorded) if recorded else None for recorded in self.latest],
         )
 
     def _add(self, bucket: int, events: int, recorded: int) -> None:
@@ -108,11 +108,11 @@ class Asked(NamedTuple):
                 hint="ask for fewer buckets, or for a shorter stretch with low and high",
             )
         if self.by == "position":
-            first = min((one.first for one in extents), default=1)
-            last = max((one.last for one in extents), default=0)
+            first = min((extent.first for extent in extents), default=1)
+            last = max((extent.last for extent in extents), default=0)
         else:
-            first = min((recorded_ms(one.earliest) for one in extents), default=0)
-            last = max((recorded_ms(one.latest) for one in extents), default=-1)
+            first = min((recorded_ms(extent.earliest) for extent in extents), default=0)
+            last = max((recorded_ms(extent.latest) for extent in extents), default=-1)
         low = first if self.low is None else self.low
         return Strip(self.by, low, last + 1 if self.high is None else self.high, self.buckets)
 

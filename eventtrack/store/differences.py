@@ -38,18 +38,20 @@ class Differences:
     ) -> Generator[list[Change]]:
         """The changes of one subject after the other, in order of their names; see `History`."""
         with closing(before), closing(after), before.read() as old, after.read() as new:
-            found = self._touched(before, after, subject)
-            decided = self._deciding(found, old, new, subject)
-            subjects = sorted({*found, *decided} if subject is None else {subject})
+            touched_by_stream = self._touched(before, after, subject)
+            decided = self._deciding(touched_by_stream, old, new, subject)
+            subjects = sorted({*touched_by_stream, *decided} if subject is None else {subject})
             past, present = self._context.over(old), self._context.over(new)
             for done, stream in enumerate(subjects):
                 known, now = facts_of(past, old, stream), facts_of(present, new, stream)
                 changes = compare(stream, known, now)
                 if changes:
-                    events = list(self._events.of_positions(found.get(stream, ())))
+                    events = list(self._events.of_positions(touched_by_stream.get(stream, ())))
                     self._attribute(changes, events, _numbers(new, stream))
                 if stream in decided:
-                    self._attribute_lifecycle(changes, found.get(stream, ()), decided[stream])
+                    self._attribute_lifecycle(
+                        changes, touched_by_stream.get(stream, ()), decided[stream]
+                    )
                 yield changes
                 if progress is not None:
                     progress(done, len(subjects))
@@ -62,23 +64,24 @@ class Differences:
             if subject is not None and subject.startswith(_RUN):
                 run = live.run(subject.removeprefix(_RUN))
                 streams += [_EXPERIMENT + run.experiment_id] if run is not None else []
-            only = [number for one in streams if (number := live.number(one)) is not None]
+            only = [number for name in streams if (number := live.number(name)) is not None]
             groups = touched(
                 live, before.bounds, after.bounds, only if subject is not None else None
             )
         first = ((self._engine.log.get(group[0]), group) for group in groups)
-        return {one.header.stream: group for one, group in first if one is not None}
+        return {envelope.header.stream: group for envelope, group in first if envelope is not None}
 
     def _deciding(
-        self, found: Touched, old: Reader, new: Reader, subject: str | None
+        self, touched_by_stream: Touched, old: Reader, new: Reader, subject: str | None
     ) -> dict[str, Sequence[int]]:
         """For each run whose experiment was deleted or restored in between, positions of that."""
         decided: dict[str, Sequence[int]] = {}
-        for stream, positions in found.items():
+        for stream, positions in touched_by_stream.items():
             if not stream.startswith(_EXPERIMENT):
                 continue
-            states = [one.experiment(stream.removeprefix(_EXPERIMENT)) for one in (old, new)]
-            stages = {"active" if one is None else one.lifecycle[0] for one in states}
+            experiment_id = stream.removeprefix(_EXPERIMENT)
+            states = [reader.experiment(experiment_id) for reader in (old, new)]
+            stages = {"active" if state is None else state.lifecycle[0] for state in states}
             if len(stages) == 1:
                 continue
             if subject is not None:

@@ -149,15 +149,15 @@ class Events:
         """
         position, offset = parse_address(address)
         envelope = self._engine.log.get(position) if position <= self.head() else None
-        found = [] if envelope is None else self.records(envelope)
+        records = [] if envelope is None else self.records(envelope)
         if offset is not None:
-            found = [event for event in found if event.offset == offset]
-        if not found:
+            records = [event for event in records if event.offset == offset]
+        if not records:
             raise NotFoundError(
                 f"there is no event {address}: the log ends at {self.head()}",
                 hint="`eventtrack log --limit 20` shows addresses",
             )
-        return found
+        return records
 
     def follow(self, after: int, *, stop: threading.Event | None = None) -> Iterator[EventRecord]:
         """Events above `after`, then new ones as they are recorded, until `stop` is set.
@@ -200,11 +200,11 @@ class Events:
             cause = f"{self._place_of(header.cause)}.{header.cause.offset}"
         arrived_ms = self._engine.log.arrived_ms(envelope.position)
         is_own = header.replica == self._engine.log.replica or not envelope.position
-        found: list[EventRecord] = []
+        records: list[EventRecord] = []
         stop = 0
         for kind, version, body, known, events, event in _bodies(reading, counted=counted):
             stop += events
-            found.append(
+            records.append(
                 EventRecord(
                     position=envelope.position,
                     offset=stop - 1,
@@ -226,7 +226,7 @@ class Events:
                     said=None if event is None else Said(event, stamp_of(envelope, stop - 1)),
                 )
             )
-        return found
+        return records
 
     def _place_of(self, cause: Cause) -> str:
         """The position of the envelope that a cause names, or its name where it is not here."""
@@ -243,10 +243,10 @@ class Events:
         data, _ = seal(
             draft, replica=nobody, index=0, recorded=0, session=nobody, salt=bytes(SALT_BYTES)
         )
-        found = self.records(Envelope(data))
-        for event in found:
+        records = self.records(Envelope(data))
+        for event in records:
             event.cause = like.address
-        return found
+        return records
 
     def _envelopes(self, after: int, stream: str | None) -> Iterator[Envelope]:
         if stream is not None:
@@ -309,13 +309,13 @@ def _fields_of(part: Part) -> Iterator[Any]:
 
 def _count(events: list[Event]) -> dict[str, int]:
     """How many points of each metric some events log."""
-    found: Counter[str] = Counter()
+    counts: Counter[str] = Counter()
     for event in events:
         if isinstance(event, MetricLogged):
-            found[event.key] += 1
+            counts[event.key] += 1
         elif isinstance(event, MetricsLogged):
-            found.update(event.keys)
-    return dict(found)
+            counts.update(event.keys)
+    return dict(counts)
 
 
 def _readable(value: Any) -> Any:

@@ -80,17 +80,17 @@ class Experiments:
 
     def get_or_create(self, name: str) -> Experiment:
         """The experiment of this name, deleted ones too; made if there is none."""
-        found = self.get_by_name(name)
-        if found is not None:
-            return found
+        experiment = self.get_by_name(name)
+        if experiment is not None:
+            return experiment
         try:
             return self.get(self.create(name))
         except AlreadyExistsError:
             # Another process created it between the two calls.
-            found = self.get_by_name(name)
-            if found is None:
+            experiment = self.get_by_name(name)
+            if experiment is None:
                 raise
-            return found
+            return experiment
 
     def ensure_default(self) -> str:
         """Make the experiment `Default`, id "0", if it was never made; return its id."""
@@ -201,8 +201,8 @@ class Experiments:
         offset = paging.offset_of(page_token, asked)
         with self._context.entities() as entities:
             records = [entities.experiment(state) for state in entities.reader.experiments()]
-        found = experiment_search.find(records, expression, view_type, order)
-        return paging.page(found[offset : offset + size + 1], offset, size, asked)
+        matches = experiment_search.find(records, expression, view_type, order)
+        return paging.page(matches[offset : offset + size + 1], offset, size, asked)
 
     def _set_stage(
         self,

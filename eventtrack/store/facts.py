@@ -63,17 +63,17 @@ def facts_of(entities: EntityReader, reader: Reader, stream: str) -> Facts:
     if noun is None or state is None or not is_born(state):
         return {}
     shown = numbers(state.claims) if noun is registered.REGISTERED else NO_NUMBERS
-    found = _held(noun, state, shown)
+    facts = _held(noun, state, shown)
     for part_id, part in _parts(reader, noun, state):
-        found |= _held_in_part(noun, state, part_id, part, shown)
+        facts |= _held_in_part(noun, state, part_id, part, shown)
     if noun is run.RUN:
-        found["lifecycle"] = entities.lifecycle(state)
-        found |= _run_metrics(state)
+        facts["lifecycle"] = entities.lifecycle(state)
+        facts |= _run_metrics(state)
     if noun is model.MODEL:
-        found |= _model_metrics(reader, state.number)
+        facts |= _model_metrics(reader, state.number)
     for file in reader.artifacts(state.number):
-        found[run.ARTIFACT.called(file.path)] = file_text("", file)
-    return found
+        facts[run.ARTIFACT.called(file.path)] = file_text("", file)
+    return facts
 
 
 def run_facts(entities: EntityReader, state: RunState) -> Facts:
@@ -92,21 +92,21 @@ def state_of(reader: Reader, kind: str, name: str) -> Any:
 
 
 def _held(noun: Noun, state: Any, shown: Numbers) -> Facts:
-    found: Facts = {}
+    facts: Facts = {}
     for fact in noun.facts:
         if fact.shown and fact.field and not fact.part:
             values = held_values(fact, state) if fact.many else {"": held(fact, state)}
-            found |= _texts(fact, "", values, shown)
-    return found
+            facts |= _texts(fact, "", values, shown)
+    return facts
 
 
 def _held_in_part(noun: Noun, state: Any, part_id: str, part: Any, shown: Numbers) -> Facts:
-    found: Facts = {}
+    facts: Facts = {}
     for fact in noun.facts:
         if fact.shown and fact.part:
             values = held_values(fact, part) if fact.many else {"": held_in_part(fact, state, part)}
-            found |= _texts(fact, part_id, values, shown)
-    return found
+            facts |= _texts(fact, part_id, values, shown)
+    return facts
 
 
 def _texts(fact: Fact, part_id: str, values: dict[str, Any], shown: Numbers) -> Facts:
@@ -117,10 +117,11 @@ def _texts(fact: Fact, part_id: str, values: dict[str, Any], shown: Numbers) -> 
 def _parts(reader: Reader, noun: Noun, state: Any) -> Iterator[tuple[str, Any]]:
     """The parts of a thing whose births were seen, with their ids; deleted ones too."""
     if noun is registered.REGISTERED:
-        found = {one.version_id: one for one in registered_state.versions(reader, state)}
+        versions = registered_state.versions(reader, state)
+        parts = {version.version_id: version for version in versions}
     else:
-        found = state.assessments if noun is trace.TRACE else {}
-    return ((name, part) for name, part in found.items() if is_born(part))
+        parts = state.assessments if noun is trace.TRACE else {}
+    return ((name, part) for name, part in parts.items() if is_born(part))
 
 
 def _run_metrics(state: RunState) -> Facts:
@@ -131,13 +132,13 @@ def _run_metrics(state: RunState) -> Facts:
 
 
 def _model_metrics(reader: Reader, number: int) -> Facts:
-    found: Facts = {}
+    facts: Facts = {}
     points = model_points.read(reader, number)
     for key in dict.fromkeys(point.key for point in points):
         those = [point for point in points if point.key == key]
         last = max(those, key=lambda point: (point.step, point.timestamp_ms, point.stamp))
-        found[model.METRIC.called(key)] = _counted(last.value, last.step, len(those))
-    return found
+        facts[model.METRIC.called(key)] = _counted(last.value, last.step, len(those))
+    return facts
 
 
 def _counted(value: float, step: int, count: int) -> str:

@@ -73,13 +73,13 @@ class Feeds:
         Raises:
             NotFoundError: Nothing of it is here.
         """
-        found = [feed for feed in self.list() if feed.replica == replica]
-        if not found:
+        feeds = [feed for feed in self.list() if feed.replica == replica]
+        if not feeds:
             raise NotFoundError(
                 f"there is no feed of a replica {replica} here",
                 hint="`eventtrack audit key` lists the feeds of this store; sync to get others",
             )
-        return found
+        return feeds
 
     def holding(self, envelope: Envelope) -> list[Feed]:
         """The feeds that an envelope of this store is in: all that branch off behind it too."""
@@ -99,16 +99,16 @@ class Feeds:
 
         def behind(feed: bytes, index: int) -> tuple[int, int]:
             size = heads[feed].size
-            found = [(size - index, size)]
+            ends = [(size - index, size)]
             for name, branch in branches.items():
                 if branch.stem == feed and branch.first > index:
-                    found.append(behind(name, branch.first))
-            return sum(count for count, _ in found), max(one for _, one in found)
+                    ends.append(behind(name, branch.first))
+            return sum(count for count, _ in ends), max(size_of_end for _, size_of_end in ends)
 
         points: dict[tuple[bytes, int], list[bytes]] = {}
         for feed, branch in branches.items():
             points.setdefault((branch.stem, branch.first), [branch.stem]).append(feed)
-        found = []
+        forks = []
         for (stem, index), feeds in points.items():
             ends = []
             for feed in feeds:
@@ -126,8 +126,8 @@ class Feeds:
                 )
             ends.sort(key=lambda end: (end.recorded_ms, end.mark))
             replica = branches[stem].replica if stem in branches else stem
-            found.append(Fork(replica=replica.hex(), index=index, ends=ends))
-        return sorted(found, key=lambda fork: (fork.replica, fork.index, fork.ends[0].mark))
+            forks.append(Fork(replica=replica.hex(), index=index, ends=ends))
+        return sorted(forks, key=lambda fork: (fork.replica, fork.index, fork.ends[0].mark))
 
     def tree(self, feed: str, size: int) -> MerkleTree:
         """The tree over the first `size` envelopes of a feed, for proofs."""
@@ -141,11 +141,11 @@ class Feeds:
         """The envelopes of a feed from index `start` to before `stop`, as far as there are any."""
         name = bytes.fromhex(feed)
         while start < stop:
-            found = self._engine.log.read_feed(name, start, min(stop - start, _PAGE))
-            if not found:
+            envelopes = self._engine.log.read_feed(name, start, min(stop - start, _PAGE))
+            if not envelopes:
                 return
-            yield from found
-            start += len(found)
+            yield from envelopes
+            start += len(envelopes)
 
     def of_stream(self, stream: str, newest: int = 0) -> list[Envelope]:
         """The envelopes of a stream such as `run/<run id>`, in order of their positions.
@@ -156,8 +156,8 @@ class Feeds:
         self._engine.flush()
         with self._engine.read() as reader:
             positions = list(reader.timeline(stream))[-newest:]
-        found = (self._engine.log.get(position) for position in positions)
-        return [envelope for envelope in found if envelope is not None]
+        envelopes = (self._engine.log.get(position) for position in positions)
+        return [envelope for envelope in envelopes if envelope is not None]
 
     def at(self, position: int) -> Envelope:
         """The envelope at a position.
@@ -184,11 +184,11 @@ class Feeds:
         self._engine.flush()
         log, own = self._engine.log, self.own
         heads, branches = log.heads(), log.branches()
-        found = []
+        known = []
         for name, head in heads.items():
             branch = branches.get(name)
             replica = (name if branch is None else branch.replica).hex()
-            found.append(
+            known.append(
                 Feed(
                     replica=replica,
                     size=head.size,
@@ -199,5 +199,7 @@ class Feeds:
                     first=0 if branch is None else branch.first,
                 )
             )
-        found.sort(key=lambda one: (one.replica, one.first, one.feed != one.replica, one.feed))
-        return sorted(found, key=lambda one: not one.own)
+        known.sort(
+            key=lambda feed: (feed.replica, feed.first, feed.feed != feed.replica, feed.feed)
+        )
+        return sorted(known, key=lambda feed: not feed.own)

@@ -91,13 +91,13 @@ class Garbage:
         before_ms = self._engine.clock.now_ms() - older_than_ms
         with self._engine.read() as reader:
             search = _Search(reader, before_ms)
-            found = search.found()
+            result = search.result()
             if only is not None:
-                found.garbage = [one for one in found.garbage if search.is_of(one, only)]
-                found.kept = [one for one in found.kept if search.is_of(one, only)]
-            for one in found.garbage:
-                self._measure(reader, one)
-        return found
+                result.garbage = [thing for thing in result.garbage if search.is_of(thing, only)]
+                result.kept = [thing for thing in result.kept if search.is_of(thing, only)]
+            for thing in result.garbage:
+                self._measure(reader, thing)
+        return result
 
     def erase(self, garbage: Collection[Deleted]) -> Freed:
         """Erase what `find` found, in one redaction with the reason "gc".
@@ -110,32 +110,32 @@ class Garbage:
 
         def still(reader: Reader) -> set[str]:
             now = _Search(reader, self._engine.clock.now_ms())
-            return {one.stream for one in now.found().garbage}
+            return {thing.stream for thing in now.result().garbage}
 
-        done = self._redaction.redact_streams([one.stream for one in garbage], REASON, still)
+        done = self._redaction.redact_streams([thing.stream for thing in garbage], REASON, still)
         if not done.streams:
             raise InvalidStateError(
                 "nothing of this is deleted any more: there is nothing to erase",
                 hint="`eventtrack gc --dry-run` shows what there is",
             )
         return Freed(
-            erased=[one for one in garbage if one.stream in done.streams],
+            erased=[thing for thing in garbage if thing.stream in done.streams],
             envelopes=done.envelopes,
             payload_bytes=done.payload_bytes,
             files=done.files,
             file_bytes=done.file_bytes,
         )
 
-    def _measure(self, reader: Reader, one: Deleted) -> None:
-        for position in reader.timeline(one.stream):
+    def _measure(self, reader: Reader, thing: Deleted) -> None:
+        for position in reader.timeline(thing.stream):
             envelope = self._engine.log.get(position)
-            one.bytes += len(envelope.payload) if envelope is not None else 0
-        number = reader.number(one.stream)
+            thing.bytes += len(envelope.payload) if envelope is not None else 0
+        number = reader.number(thing.stream)
         for file in reader.artifacts(number) if number is not None else ():
             if file.place is None:
-                one.bytes += file.size
+                thing.bytes += file.size
             else:
-                one.elsewhere += 1
+                thing.elsewhere += 1
 
 
 class _Search:
@@ -150,36 +150,36 @@ class _Search:
         self._before_ms = before_ms
         self._holders = dict(_held(reader))
         self._children: dict[str, int] = {}
-        self._experiments = {one.experiment_id: one for one in reader.experiments()}
+        self._experiments = {state.experiment_id: state for state in reader.experiments()}
         self._gone = {
-            key: self._time(one.lifecycle[1])
-            for key, one in self._experiments.items()
-            if one.lifecycle[0] == LifecycleStage.DELETED and self._is_old(one.lifecycle[1])
+            key: self._time(state.lifecycle[1])
+            for key, state in self._experiments.items()
+            if state.lifecycle[0] == LifecycleStage.DELETED and self._is_old(state.lifecycle[1])
         }
         self._inhabited: dict[str, str] = {}  # experiments that cannot go, and what is in them
         self._of: dict[str, str] = {}  # the experiment of each stream found
 
-    def found(self) -> Found:
+    def result(self) -> Found:
         """All that may go, and all that is deleted and stays."""
-        found = Found()
+        result = Found()
         for run in self._runs():
             self._put(
-                found, "run", run.run_id, run.experiment_id, run.name[0], self._run_stage(run)
+                result, "run", run.run_id, run.experiment_id, run.name[0], self._run_stage(run)
             )
         models = self._reader.models()
         for model in models:
             stage = self._model_stage(model)
-            self._put(found, "model", model.model_id, model.experiment_id, model.name, stage)
-        for one in found.garbage:
-            one.children = self._children.get(one.id, 0)
-        self._put_experiments(found)
-        self._put_traces(found)
-        self._put_registered(found)
-        return found
+            self._put(result, "model", model.model_id, model.experiment_id, model.name, stage)
+        for thing in result.garbage:
+            thing.children = self._children.get(thing.id, 0)
+        self._put_experiments(result)
+        self._put_traces(result)
+        self._put_registered(result)
+        return result
 
-    def is_of(self, one: Deleted | Kept, streams: Collection[str]) -> bool:
+    def is_of(self, thing: Deleted | Kept, streams: Collection[str]) -> bool:
         """Whether something is one of some streams, or is in an experiment that is."""
-        stream = f"{one.kind}/{one.id}"
+        stream = f"{thing.kind}/{thing.id}"
         return stream in streams or f"experiment/{self._of.get(stream)}" in streams
 
     def _runs(self) -> Iterator[RunState]:
@@ -210,7 +210,7 @@ class _Search:
 
     def _put(
         self,
-        found: Found,
+        result: Found,
         kind: str,
         identifier: str,
         experiment: str,
@@ -222,30 +222,34 @@ class _Search:
             holder = self._holders.get(identifier)
             if holder is None:
                 when = self._time(stage)
-                found.garbage.append(Deleted(kind=kind, id=identifier, name=name, deleted_ms=when))
+                result.garbage.append(Deleted(kind=kind, id=identifier, name=name, deleted_ms=when))
                 return
             reason = f"{holder} names it"
-            found.kept.append(Kept(kind=kind, id=identifier, name=name, reason=reason))
+            result.kept.append(Kept(kind=kind, id=identifier, name=name, reason=reason))
         self._inhabited.setdefault(experiment, f"{kind} {identifier} stays in it")
 
-    def _put_experiments(self, found: Found) -> None:
+    def _put_experiments(self, result: Found) -> None:
         # A model that would have gone only with its experiment stays where that stays.
-        own = {one.model_id for one in self._reader.models() if one.lifecycle[0] == "deleted"}
-        found.garbage = [
-            one
-            for one in found.garbage
-            if one.kind != "model" or one.id in own or self._of[one.stream] not in self._inhabited
+        own = {model.model_id for model in self._reader.models() if model.lifecycle[0] == "deleted"}
+        result.garbage = [
+            thing
+            for thing in result.garbage
+            if thing.kind != "model"
+            or thing.id in own
+            or self._of[thing.stream] not in self._inhabited
         ]
         for key, when in self._gone.items():
             self._of[f"experiment/{key}"] = key
             name = self._experiments[key].name[0]
             if key in self._inhabited:
                 reason = self._inhabited[key]
-                found.kept.append(Kept(kind="experiment", id=key, name=name, reason=reason))
+                result.kept.append(Kept(kind="experiment", id=key, name=name, reason=reason))
             else:
-                found.garbage.append(Deleted(kind="experiment", id=key, name=name, deleted_ms=when))
+                result.garbage.append(
+                    Deleted(kind="experiment", id=key, name=name, deleted_ms=when)
+                )
 
-    def _put_traces(self, found: Found) -> None:
+    def _put_traces(self, result: Found) -> None:
         cursor = self._reader.txn.cursor(self._reader.tables["traces"])
         for key in cursor.iternext(values=False):
             trace = trace_by_number(self._reader, int.from_bytes(key, "big"))
@@ -260,12 +264,12 @@ class _Search:
                 name = trace.live_tags().get(TRACE_NAME_TAG, "")
                 gone = Deleted(kind="trace", id=trace.trace_id, name=name, deleted_ms=when)
                 self._of[gone.stream] = experiment
-                found.garbage.append(gone)
+                result.garbage.append(gone)
 
-    def _put_registered(self, found: Found) -> None:
+    def _put_registered(self, result: Found) -> None:
         for model in registered_state.deleted_models(self._reader):
             if self._is_old(model.deleted):
-                found.garbage.append(
+                result.garbage.append(
                     Deleted(
                         kind="registered",
                         id=model.registered_id,

@@ -67,13 +67,13 @@ class History:
         Raises:
             NotFoundError: There is no such thing.
         """
-        found = self.subject(subject)
+        about = self.subject(subject)
         sessions = {session.session_id: session for session in self._sessions.list()}
-        events = self._of_stream(found.stream)
-        if found.noun is RUN:
-            events += self._of_experiment(found.stream)
+        events = self._of_stream(about.stream)
+        if about.noun is RUN:
+            events += self._of_experiment(about.stream)
         return blame_lines(
-            found.noun, events, sessions, key, numbers=found.numbers, prefix=found.prefix
+            about.noun, events, sessions, key, numbers=about.numbers, prefix=about.prefix
         )
 
     def subject(self, text: str) -> Subject:
@@ -169,9 +169,9 @@ class History:
         event = self._one(address)
         earlier = self._earlier(event)
         with self._engine.read() as reader:
-            found = inverse(reader, event, earlier, self._engine.clock.now_ms())
-        events = self._events.preview(self._draft(event, found.events), like=event)
-        return UndoPlan(events=events, stays=found.stays)
+            undoing = inverse(reader, event, earlier, self._engine.clock.now_ms())
+        events = self._events.preview(self._draft(event, undoing.events), like=event)
+        return UndoPlan(events=events, stays=undoing.stays)
 
     def inverse(self, address: str) -> list[EventRecord]:
         """The events of `plan`: type and body of each event that `undo` would append."""
@@ -188,16 +188,16 @@ class History:
         earlier = self._earlier(event)
 
         def decide(reader: Reader) -> tuple[None, list[Draft]]:
-            found = inverse(reader, event, earlier, now_ms)
+            undoing = inverse(reader, event, earlier, now_ms)
             others = beside(reader, event.stream, now_ms)
-            return None, [self._draft(event, found.events, others)]
+            return None, [self._draft(event, undoing.events, others)]
 
         now_ms = self._engine.clock.now_ms()
         head = self._events.head()
         self._engine.execute(decide)
         self._context.revoke_sinks()  # the inverse of a birth or a restoration is a deletion
         undone = self._events.read(head, stream=event.stream)
-        return [one for one in undone if one.cause == event.address]
+        return [record for record in undone if record.cause == event.address]
 
     def _draft(
         self, event: EventRecord, events: Sequence[Event], others: Sequence[str] = ()
@@ -219,14 +219,14 @@ class History:
     def _earlier(self, event: EventRecord) -> list[EventRecord]:
         """The stream's events recorded before one, in the order in which they count."""
         stream = self._of_stream(event.stream, counted=True)
-        earlier = (one for one in stream if one.order < event.order)
-        return sorted(earlier, key=lambda one: one.order)
+        earlier = (other for other in stream if other.order < event.order)
+        return sorted(earlier, key=lambda other: other.order)
 
     def _timeline(self, subject: Subject, *, counted: bool = False) -> list[EventRecord]:
         events = self._of_stream(subject.stream, counted=counted)
         if subject.version_id is None:
             return events
-        return [one for one in events if one.body.get("version_id") == subject.version_id]
+        return [event for event in events if event.body.get("version_id") == subject.version_id]
 
     def _of_experiment(self, run_stream: str) -> list[EventRecord]:
         """The events of a run's experiment, whose deletion is the run's."""

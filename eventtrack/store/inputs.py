@@ -19,9 +19,9 @@ def inputs_events(
         InvalidValueError: A text is missing or longer than MLflow allows.
     """
     used: dict[tuple[str, str], types.DatasetUsed] = {}
-    for one in map(_used, datasets):
-        used.setdefault((one.name, one.digest), one)
-    read = dict.fromkeys(validate.text("model id", one.model_id) for one in models)
+    for dataset in map(_used, datasets):
+        used.setdefault((dataset.name, dataset.digest), dataset)
+    read = dict.fromkeys(validate.text("model id", model.model_id) for model in models)
     return [
         *(types.InputsLogged([dataset], []) for dataset in used.values()),
         *(types.InputsLogged([], [model_id]) for model_id in read),
@@ -33,13 +33,13 @@ def only_new(state: RunState, events: Sequence[types.InputsLogged]) -> list[type
     return [
         event
         for event in events
-        if any(f"{one.name}\0{one.digest}" not in state.datasets for one in event.datasets)
-        or any(one not in state.models_read for one in event.models)
+        if any(f"{used.name}\0{used.digest}" not in state.datasets for used in event.datasets)
+        or any(model_id not in state.models_read for model_id in event.models)
     ]
 
 
-def _used(one: DatasetInput) -> types.DatasetUsed:
-    dataset = one.dataset
+def _used(used: DatasetInput) -> types.DatasetUsed:
+    dataset = used.dataset
     bounds = (
         ("name", dataset.name, limits.DATASET_NAME_LENGTH_MAX),
         ("digest", dataset.digest, limits.DATASET_DIGEST_LENGTH_MAX),
@@ -55,7 +55,7 @@ def _used(one: DatasetInput) -> types.DatasetUsed:
             raise InvalidValueError(
                 f"Dataset {name} cannot be empty", hint=f"give the dataset a {name}"
             )
-    for tag in one.tags:
+    for tag in used.tags:
         _check_length("key", tag.key, limits.INPUT_TAG_KEY_LENGTH_MAX)
         _check_length("value", tag.value, limits.INPUT_TAG_VALUE_LENGTH_MAX)
     return types.DatasetUsed(
@@ -65,7 +65,7 @@ def _used(one: DatasetInput) -> types.DatasetUsed:
         dataset.source,
         dataset.schema,
         dataset.profile,
-        {tag.key: tag.value for tag in one.tags},
+        {tag.key: tag.value for tag in used.tags},
     )
 
 

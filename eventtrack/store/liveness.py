@@ -64,7 +64,7 @@ class Liveness:
             _, first = _header(self._engine.log, positions[0])
             states = [reader.session(name) for name in dict.fromkeys((last, first))]
         writers = [session_record(state) for state in states if state is not None]
-        own = [one for one in writers if one.source not in _NOT_THE_TRAINING]
+        own = [session for session in writers if session.source not in _NOT_THE_TRAINING]
         return judge(own, last_ms, self._clock.now_ms())
 
 
@@ -76,7 +76,7 @@ def judge(writers: list[Session], last_ms: int, now_ms: int) -> Life:
         last_ms: When its last event was recorded.
     """
     here = os.uname().nodename
-    local = [one for one in writers if one.host == here]
+    local = [session for session in writers if session.host == here]
     state: State
     if now_ms - last_ms < _FRESH_MS or any(map(_runs, local)):
         state = "alive"
@@ -86,8 +86,10 @@ def judge(writers: list[Session], last_ms: int, now_ms: int) -> Life:
         state = "quiet" if now_ms - last_ms >= QUIET_MS else "alive"
     if not writers:
         return Life(state=state, last_ms=last_ms)
-    one = writers[0]
-    return Life(state=state, last_ms=last_ms, host=one.host, pid=one.pid, program=one.program)
+    latest = writers[0]
+    return Life(
+        state=state, last_ms=last_ms, host=latest.host, pid=latest.pid, program=latest.program
+    )
 
 
 def _header(log: EventLog, position: int) -> tuple[int, bytes]:

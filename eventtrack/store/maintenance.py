@@ -77,7 +77,9 @@ class Maintenance:
                 bytes_journal=_size(path / files.JOURNAL),
                 bytes_blobs=_size(path / files.BLOBS),
                 unknown_events=reader.unknown_counts(),
-                skipped_envelopes=dict(Counter(one.kind for one in skipped_envelopes(reader))),
+                skipped_envelopes=dict(
+                    Counter(skipped.kind for skipped in skipped_envelopes(reader))
+                ),
             )
 
     def skipped(self) -> list[SkippedEnvelope]:

@@ -250,7 +250,7 @@ class Metrics:
         meanwhile cannot take the place of what it holds.
         """
         with self._context.engine.read() as reader:
-            found: list[Series | None] = []
+            many: list[Series | None] = []
             run: RunState | None = None
             asked = ""
             for run_id, key in wanted:
@@ -258,10 +258,10 @@ class Metrics:
                     run, asked = reader.run(run_id), run_id
                 metric = run.metrics.get(key) if run is not None and run.experiment_id else None
                 if run is None or metric is None:
-                    found.append(None)
+                    many.append(None)
                 else:
-                    found.append(Series(reader, run, key, metric))
-            yield found
+                    many.append(Series(reader, run, key, metric))
+            yield many
 
     def history(
         self,
@@ -277,7 +277,7 @@ class Metrics:
         offset = paging.offset_of(page_token)
         size = len(points) if max_results is None else max_results
         wanted: Sequence[int] = range(len(points))[offset : offset + size + 1]
-        found = [
+        metrics = [
             Metric(
                 key=key,
                 value=points.values[place],
@@ -287,7 +287,7 @@ class Metrics:
             )
             for place in wanted
         ]
-        return paging.page(found, offset, max(size, 1))
+        return paging.page(metrics, offset, max(size, 1))
 
     def latest(self, run_id: str) -> list[Metric]:
         """The latest point of each metric of a run, by (step, timestamp, value), sorted by key."""

@@ -82,12 +82,12 @@ class Models:
         """Every model of some experiments (by default of all), deleted ones too, newest first."""
         wanted = None if experiment_ids is None else set(map(str, experiment_ids))
         with self._context.entities() as entities:
-            found = [
+            models = [
                 entities.model(state)
                 for state in entities.reader.models()
                 if wanted is None or state.experiment_id in wanted
             ]
-        return sorted(found, key=lambda one: (-one.creation_timestamp, one.model_id))
+        return sorted(models, key=lambda model: (-model.creation_timestamp, model.model_id))
 
     def search(
         self,
@@ -123,8 +123,8 @@ class Models:
         if max_results is not None:
             max_results = validate.max_results(max_results, least=0)
         size = max_results or limits.SEARCH_LOGGED_MODELS_RESULTS_DEFAULT
-        found = model_search.find(self.list(experiment_ids), expression, wanted, order)
-        return paging.page(found[offset : offset + size + 1], offset, size, asked)
+        matches = model_search.find(self.list(experiment_ids), expression, wanted, order)
+        return paging.page(matches[offset : offset + size + 1], offset, size, asked)
 
     def finalize(self, model_id: str, status: str) -> LoggedModel:
         """Say that a model's files are all there (READY), or that they are not (FAILED)."""

@@ -77,7 +77,7 @@ class Moments:
             self._close_replaced()
 
     def _close_replaced(self) -> None:
-        for entry in [one for one in self._replaced if not one.users]:
+        for entry in [entry for entry in self._replaced if not entry.users]:
             self._replaced.remove(entry)
             entry.snapshot.close()
 

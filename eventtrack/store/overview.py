@@ -81,12 +81,14 @@ class Overview:
         """
         with self._context.entities() as entities:
             states = [state for state in entities.reader.experiments() if state.exists]
-            found = [
+            summaries = [
                 _summary(entities.experiment(state), _search(entities, [state.experiment_id]))
                 for state in states
             ]
-        found.sort(key=lambda one: (-one.last_activity, one.experiment.experiment_id))
-        return found
+        summaries.sort(
+            key=lambda summary: (-summary.last_activity, summary.experiment.experiment_id)
+        )
+        return summaries
 
     def activity(self, now_ms: int, buckets: int = 30) -> Activity:
         """How many runs began when, up to now: over the last day, week, month, quarter or year.
@@ -100,7 +102,9 @@ class Overview:
                 state.experiment_id: _search(entities, [state.experiment_id]) for state in states
             }
             oldest = [
-                one for search in searches.values() if (one := search.oldest_start()) is not None
+                start
+                for search in searches.values()
+                if (start := search.oldest_start()) is not None
             ]
             age = now_ms - min(oldest, default=now_ms)
             span = next((span for span in _SPANS_MS if age < span), _SPANS_MS[-1])
@@ -149,12 +153,14 @@ class Overview:
         with self._context.entities() as entities:
             states = map(entities.experiment_state, experiment_ids)
             numbers = [state.number for state in states if state is not None]
-            found = {kind: _names(entities.reader, kind, numbers) for kind in _KINDS}
-        return Columns(**found)
+            names = {kind: _names(entities.reader, kind, numbers) for kind in _KINDS}
+        return Columns(**names)
 
 
 def _search(entities: EntityReader, experiment_ids: Sequence[str]) -> RunSearch:
-    known = [entities.experiment_state(one) for one in dict.fromkeys(experiment_ids)]
+    known = [
+        entities.experiment_state(experiment_id) for experiment_id in dict.fromkeys(experiment_ids)
+    ]
     present = [state for state in known if state is not None]
     return RunSearch(entities.reader, present, entities.artifact_uri)
 
@@ -188,7 +194,7 @@ def _row(entities: EntityReader, state: RunState, columns: Sequence[tuple[str, s
 def _names(reader: Reader, kind: str, experiments: Sequence[int]) -> list[str]:
     letter = _KINDS[kind].encode()
     index_rows = reader.txn.cursor(reader.tables["index"])
-    found = []
+    names = []
     for key, number in reader.txn.cursor(reader.tables["fields"]):
         name = bytes(key)
         if not name.startswith(letter) or len(name) > keys.TEXT_BYTES_MAX:
@@ -196,6 +202,6 @@ def _names(reader: Reader, kind: str, experiments: Sequence[int]) -> list[str]:
         for experiment in experiments:
             prefix = index.prefix(experiment, int.from_bytes(number, "big"))
             if index_rows.set_range(prefix) and bytes(index_rows.key()).startswith(prefix):
-                found.append(name[1:].decode("utf-8", "replace"))
+                names.append(name[1:].decode("utf-8", "replace"))
                 break
-    return found
+    return names

@@ -47,7 +47,7 @@ class Recorder:
             StoreError: Of several, some may be in the log.
         """
         if self._engine.in_batch:
-            return [self._decide(one, allow) for one in points]
+            return [self._decide(each, allow) for each in points]
         self._begin_anew_in_child()
         refused: list[UsageError | None] = [None] * len(points)
         left = set(range(len(points)))
@@ -62,8 +62,8 @@ class Recorder:
                 for place in sorted(left):
                     refused[place] = self._decide(points[place], allow)
             written = [points[place] for place in left if refused[place] is None]
-            self._permits.grant([one.draft.stream for one in written], head)
-            self._authors.update(one.author for one in written)
+            self._permits.grant([each.draft.stream for each in written], head)
+            self._authors.update(each.author for each in written)
         return refused
 
     def _begin_anew_in_child(self) -> None:
@@ -81,8 +81,8 @@ class Recorder:
         with engine.appending() as (transaction, head):
             self._permits.follow(transaction, head)
             written = list(map(self._is_permitted, points))
-            for one in compress(points, written):
-                transaction.append(one.draft, engine.session_of(one.author))
+            for each in compress(points, written):
+                transaction.append(each.draft, engine.session_of(each.author))
             stop = transaction.head()
         self._permits.pass_own(head, stop)
         return written

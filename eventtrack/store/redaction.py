@@ -50,23 +50,27 @@ class Redaction:
         Raises:
             InvalidStateError: All of them are erased already, or are records of redactions.
         """
-        targets = [one for one in envelopes if self._may_erase(one) and not is_redaction(one)]
+        targets = [
+            envelope
+            for envelope in envelopes
+            if self._may_erase(envelope) and not is_redaction(envelope)
+        ]
         if not targets:
             raise InvalidStateError(
                 "there is nothing to redact: it is erased already, or is the record of a redaction",
                 hint="`eventtrack log` shows what is left",
             )
         streams: dict[str, list[Envelope]] = {}
-        for one in targets:
-            stream = one.header.stream
+        for envelope in targets:
+            stream = envelope.header.stream
             # Nothing can be said in a stream whose name is none: it is said in this store's own.
             name = stream if is_stream(stream) else f"replica/{self._engine.log.replica.hex()}"
-            streams.setdefault(name, []).append(one)
+            streams.setdefault(name, []).append(envelope)
         at_ms = self._engine.clock.now_ms()
         drafts = [
             draft
-            for stream, found in streams.items()
-            for draft in _orders(stream, found, reason, at_ms)
+            for stream, those in streams.items()
+            for draft in _orders(stream, those, reason, at_ms)
         ]
         self._engine.execute(lambda reader: (None, drafts))
         self.finish()
@@ -91,14 +95,16 @@ class Redaction:
 
         def decide(reader: Reader) -> tuple[Erased, list[Draft]]:
             done, drafts, may = Erased(), [], allowed(reader)
-            for stream in [one for one in dict.fromkeys(streams) if one in may]:
+            for stream in [name for name in dict.fromkeys(streams) if name in may]:
                 positions = reader.timeline(stream)
-                known = [one for place in positions if (one := log.get(place)) is not None]
-                targets = [one for one in known if not is_redaction(one)]
+                known = [
+                    envelope for place in positions if (envelope := log.get(place)) is not None
+                ]
+                targets = [envelope for envelope in known if not is_redaction(envelope)]
                 drafts += _orders(stream, targets, reason, at_ms)
                 done.streams.add(stream)
-                done.envelopes += sum(bool(one.payload) for one in targets)
-                done.payload_bytes += sum(len(one.payload) for one in targets)
+                done.envelopes += sum(bool(envelope.payload) for envelope in targets)
+                done.payload_bytes += sum(len(envelope.payload) for envelope in targets)
             return done, drafts
 
         done = self._engine.execute(decide)
@@ -117,19 +123,19 @@ class Redaction:
         with self._engine.read() as reader:
             run = reader.run(run_id)
             number = run.number if run is not None else -1
-            found = [one for one in reader.artifacts(number, path) if one.path == path]
-            if not found or found[0].place is not None:
+            files = [file for file in reader.artifacts(number, path) if file.path == path]
+            if not files or files[0].place is not None:
                 raise NotFoundError(
                     f"run {run_id} has no file {path!r} of this store's own",
                     hint="`eventtrack artifacts list RUN` shows them",
                 )
-            digest = found[0].sha256
+            digest = files[0].sha256
             drafts = [
-                Draft.of(f"run/{holder.run_id}", types.ArtifactsDeleted([one.path]))
+                Draft.of(f"run/{holder.run_id}", types.ArtifactsDeleted([file.path]))
                 for key in reader.txn.cursor(reader.tables["runs"]).iternext(values=False)
                 if (holder := reader.run_by_number(int.from_bytes(key, "big"))) is not None
-                for one in reader.artifacts(holder.number)
-                if one.sha256 == digest and one.place is None
+                for file in reader.artifacts(holder.number)
+                if file.sha256 == digest and file.place is None
             ]
         order = types.PayloadsRedacted([], [digest], reason, self._engine.clock.now_ms())
         drafts.append(Draft.of(f"run/{run_id}", order))
@@ -172,9 +178,9 @@ class Redaction:
         position = 0
         while envelopes := self._engine.log.read(position, _PAGE):
             position = envelopes[-1].position
-            for event in (event for one in envelopes for event in redactions(one)):
+            for event in (event for envelope in envelopes for event in redactions(envelope)):
                 (unused if event.envelopes else always).update(event.blobs)
-        here = {one for one in always | unused if self._blobs.holds(one)}
+        here = {digest for digest in always | unused if self._blobs.holds(digest)}
         if not here:
             return 0, 0
         sizes = {digest: self._blobs.path(digest).stat().st_size for digest in here}
@@ -196,8 +202,8 @@ def _orders(stream: str, targets: list[Envelope], reason: str, at_ms: int) -> li
     drafts: list[Draft] = []
     for first in range(0, len(targets), _NAMES_MAX):
         part = targets[first : first + _NAMES_MAX]
-        names = [(one.name, one.header.index) for one in part]
-        blobs = sorted({digest for one in part for digest in blobs_named(one)})
+        names = [(envelope.name, envelope.header.index) for envelope in part]
+        blobs = sorted({digest for envelope in part for digest in blobs_named(envelope)})
         for start in range(0, max(1, len(blobs)), _NAMES_MAX):
             order = types.PayloadsRedacted(
                 names[:1] if start else names, blobs[start : start + _NAMES_MAX], reason, at_ms

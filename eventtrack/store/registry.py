@@ -118,7 +118,7 @@ class Registry:
         checks.model_name(name)
         alias = checks.new_alias(alias)
         self._change_version(
-            name, version, lambda found: [events.AliasSet(alias, found.version_id)]
+            name, version, lambda state: [events.AliasSet(alias, state.version_id)]
         )
 
     def delete_alias(self, name: str, alias: str) -> None:
@@ -146,10 +146,10 @@ class Registry:
         asked = paging.search_of(filter_string or "", list(order_by or ()))
         offset = paging.offset_of(page_token, asked)
         with self._engine.read() as reader:
-            models = [model_record(reader, one) for one in registered_state.models(reader)]
-        prompts = {one.name for one in models if _is_prompt(one.tags)}
-        found = registered_search.find(models, expression, order, prompts)
-        return paging.page(found[offset : offset + max_results + 1], offset, max_results, asked)
+            models = [model_record(reader, state) for state in registered_state.models(reader)]
+        prompts = {model.name for model in models if _is_prompt(model.tags)}
+        matches = registered_search.find(models, expression, order, prompts)
+        return paging.page(matches[offset : offset + max_results + 1], offset, max_results, asked)
 
     def create_version(
         self,
@@ -201,8 +201,8 @@ class Registry:
             NotFoundError: There is none.
         """
         with self._engine.read() as reader:
-            model, number, found = checks.existing_version(reader, name, version)
-            return version_record(checks.model_name(name), model, number, found)
+            model, number, state = checks.existing_version(reader, name, version)
+            return version_record(checks.model_name(name), model, number, state)
 
     def version_by_alias(self, name: str, alias: str) -> ModelVersion:
         """The version that an alias names; `latest` is the one with the greatest number.
@@ -218,9 +218,9 @@ class Registry:
             if not versions:
                 raise NotFoundError(f"Latest version not found for model {name}.")
             return versions[-1]
-        for one in versions:
-            if alias in one.aliases:
-                return one
+        for version in versions:
+            if alias in version.aliases:
+                return version
         raise InvalidValueError(
             f"Registered model alias {alias} not found.",
             hint=f"`eventtrack models show {name}` lists its aliases",
@@ -234,9 +234,9 @@ class Registry:
     def latest_versions(self, name: str, stages: Sequence[str] = ()) -> list[ModelVersion]:
         """The version with the greatest number in each of some stages, by default of all."""
         with self._engine.read() as reader:
-            found = model_record(reader, checks.existing(reader, name)).latest_versions
-        wanted = [checks.stage(one) for one in stages] or STAGES
-        return [one for one in found if one.current_stage in wanted]
+            latest = model_record(reader, checks.existing(reader, name)).latest_versions
+        wanted = [checks.stage(stage) for stage in stages] or STAGES
+        return [version for version in latest if version.current_stage in wanted]
 
     def describe_version(
         self, name: str, version: int | str, description: str | None
@@ -246,7 +246,7 @@ class Registry:
         self._change_version(
             name,
             version,
-            lambda found: [events.VersionDescribed(found.version_id, description, at_ms)],
+            lambda state: [events.VersionDescribed(state.version_id, description, at_ms)],
         )
         return self.get_version(name, version)
 
@@ -270,7 +270,7 @@ class Registry:
             )
 
         def decide(reader: Reader) -> tuple[None, list[Draft]]:
-            model, number, found = checks.existing_version(reader, name, version)
+            model, number, state = checks.existing_version(reader, name, version)
             at_ms = self._now_ms()
             others = living_versions(reader, model).items() if archive_existing else ()
             moved: list[Event] = [
@@ -278,7 +278,7 @@ class Registry:
                 for place, other in others
                 if place != number and other.stage[0] == wanted
             ]
-            staged = events.VersionStaged(found.version_id, wanted, at_ms)
+            staged = events.VersionStaged(state.version_id, wanted, at_ms)
             return None, [_draft(model.registered_id, *moved, staged)]
 
         self._engine.execute(decide)
@@ -288,23 +288,23 @@ class Registry:
         """Delete a version; no other takes its number, and its aliases name nothing."""
         at_ms = self._now_ms()
         self._change_version(
-            name, version, lambda found: [events.VersionDeleted(found.version_id, at_ms)]
+            name, version, lambda state: [events.VersionDeleted(state.version_id, at_ms)]
         )
 
     def set_version_tag(self, name: str, version: int | str, key: str, value: object) -> None:
         """Set a tag of a version."""
         key, text = checks.tag(key, value)
         self._change_version(
-            name, version, lambda found: [events.VersionTagsSet(found.version_id, {key: text})]
+            name, version, lambda state: [events.VersionTagsSet(state.version_id, {key: text})]
         )
 
     def delete_version_tag(self, name: str, version: int | str, key: str) -> None:
         """Remove a tag of a version; nothing happens where there is none."""
         key = validate.tag_key(key)
 
-        def answer(found: VersionState) -> list[Event]:
-            known = key in found.live_tags()
-            return [events.VersionTagDeleted(found.version_id, key)] if known else []
+        def answer(state: VersionState) -> list[Event]:
+            known = key in state.live_tags()
+            return [events.VersionTagDeleted(state.version_id, key)] if known else []
 
         self._change_version(name, version, answer)
 
@@ -323,10 +323,10 @@ class Registry:
         offset = paging.offset_of(page_token, asked)
         with self._engine.read() as reader:
             models = registered_state.models(reader)
-            versions = [one for model in models for one in version_records(reader, model)]
-        prompts = {one.name for one in versions if _is_prompt(one.tags)}
-        found = registered_search.find(versions, expression, order, prompts)
-        return paging.page(found[offset : offset + max_results + 1], offset, max_results, asked)
+            versions = [version for model in models for version in version_records(reader, model)]
+        prompts = {version.name for version in versions if _is_prompt(version.tags)}
+        matches = registered_search.find(versions, expression, order, prompts)
+        return paging.page(matches[offset : offset + max_results + 1], offset, max_results, asked)
 
     def stream(self, name: str) -> str:
         """The stream that holds every event of a registered model and its versions."""
@@ -338,8 +338,8 @@ class Registry:
     ) -> None:
         def decide(reader: Reader) -> tuple[None, list[Draft]]:
             state = checks.existing(reader, name)
-            found = answer(reader, state)
-            return None, [_draft(state.registered_id, *found)] if found else []
+            changes = answer(reader, state)
+            return None, [_draft(state.registered_id, *changes)] if changes else []
 
         self._engine.execute(decide)
 
@@ -348,8 +348,8 @@ class Registry:
     ) -> None:
         def decide(reader: Reader) -> tuple[None, list[Draft]]:
             model, _, state = checks.existing_version(reader, name, version)
-            found = answer(state)
-            return None, [_draft(model.registered_id, *found)] if found else []
+            changes = answer(state)
+            return None, [_draft(model.registered_id, *changes)] if changes else []
 
         self._engine.execute(decide)
 
@@ -357,8 +357,8 @@ class Registry:
         return self._engine.clock.now_ms()
 
 
-def _draft(registered_id: str, *found: Event) -> Draft:
-    return Draft.of(PREFIX + registered_id, *found)
+def _draft(registered_id: str, *changes: Event) -> Draft:
+    return Draft.of(PREFIX + registered_id, *changes)
 
 
 def _clean_tags(tags: Mapping[str, object]) -> dict[str, str]:
@@ -374,7 +374,7 @@ def _refuse_taken(reader: Reader, name: str, tags: Mapping[str, str]) -> None:
     if taken is None:
         return
     old, new = (
-        "Prompt" if _is_prompt(one) else "Registered Model" for one in (taken.live_tags(), tags)
+        "Prompt" if _is_prompt(those) else "Registered Model" for those in (taken.live_tags(), tags)
     )
     if old == new:
         raise AlreadyExistsError(f"{new} (name={name}) already exists.")

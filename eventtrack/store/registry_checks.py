@@ -123,13 +123,13 @@ def existing_version(
     """
     text, number = model_name(name), version_number(version)
     model = find_by_name(reader, text)
-    found = None if model is None else living_versions(reader, model).get(number)
-    if model is None or found is None:
+    state = None if model is None else living_versions(reader, model).get(number)
+    if model is None or state is None:
         raise NotFoundError(
             f"Model Version (name={text}, version={version}) not found",
             hint=f"`eventtrack models show {text}` lists its versions",
         )
-    return model, number, found
+    return model, number, state
 
 
 def _no_longer(what: str, longest: int, text: str) -> None:

@@ -334,16 +334,16 @@ class Runs:
         for run in runs:
             parent = run.data.tags.get(PARENT_TAG, "")
             nested.setdefault(parent if parent in present else "", []).append(run)
-        found: list[tuple[Run, int]] = []
+        rows: list[tuple[Run, int]] = []
         waiting = [(run, 0) for run in reversed(nested.get("", []))]
         left = dict(present)
         while left:
             # Runs that claim to be their own ancestors hang from no root: the newest becomes one.
             run, depth = waiting.pop() if waiting else (next(iter(left.values())), 0)
             if left.pop(run.info.run_id, None) is not None:
-                found.append((run, depth))
+                rows.append((run, depth))
                 waiting.extend((child, depth + 1) for child in nested.pop(run.info.run_id, []))
-        return found
+        return rows
 
     def _find(
         self,
@@ -357,7 +357,10 @@ class Runs:
     ) -> list[Run]:
         """The runs from `offset` on: `size` and one more where there are so many."""
         with self._context.entities() as entities:
-            known = [entities.experiment_state(str(one)) for one in dict.fromkeys(experiment_ids)]
+            known = [
+                entities.experiment_state(str(experiment_id))
+                for experiment_id in dict.fromkeys(experiment_ids)
+            ]
             experiments = [state for state in known if state is not None]
 
             def location(state: RunState) -> str:
@@ -365,8 +368,8 @@ class Runs:
                 return uri if shown is None else shown(state, uri)
 
             search = RunSearch(entities.reader, experiments, location)
-            found = search.find(expression, view_type, order, offset, offset + size + 1)
-            return list(map(entities.run, found))
+            matches = search.find(expression, view_type, order, offset, offset + size + 1)
+            return list(map(entities.run, matches))
 
     def _set_stage(self, run_id: str, stage: str) -> None:
         kind = types.RunDeleted if stage == LifecycleStage.DELETED else types.RunRestored

@@ -33,13 +33,13 @@ def skipped_envelopes(reader: Reader) -> list[SkippedEnvelope]:
     """Every envelope that is skipped, in order of positions."""
     return [
         SkippedEnvelope(
-            position=one.position,
-            kind=one.kind,
-            what=one.what,
-            stream=one.stream,
-            feed=one.name[:16].hex(),
-            index=one.index,
-            events=one.count,
+            position=row.position,
+            kind=row.kind,
+            what=row.what,
+            stream=row.stream,
+            feed=row.name[:16].hex(),
+            index=row.index,
+            events=row.count,
         )
-        for one in skipped.read(reader)
+        for row in skipped.read(reader)
     ]

@@ -64,8 +64,8 @@ def find(reader: Reader, text: str) -> Subject:
             return _of_registered(registered)
     model = reader.model(name) if kind == "model" else None
     trace = find_trace(reader, name) if kind == "trace" else None
-    found = model or trace
-    if found is None or not found.experiment_id:
+    state = model or trace
+    if state is None or not state.experiment_id:
         raise NotFoundError(
             f"There is no {text!r}",
             hint="a history is of a run (its id), experiment/ID, model/ID, trace/ID, models:/NAME",
@@ -85,18 +85,18 @@ def _of_uri(reader: Reader, rest: str) -> Subject:
             f"Registered Model with name={name} not found",
             hint="`eventtrack models list` shows those of this store; is it the right store?",
         )
-    found = _of_registered(model)
+    subject = _of_registered(model)
     if not number and not alias:
-        return found
+        return subject
     version_id = model.aliases.get(alias, (None,))[0] if alias else None
-    versions = {str(shown): one for one, shown in found.numbers.items()}
+    versions = {str(shown): version_id for version_id, shown in subject.numbers.items()}
     version_id = versions.get(number, version_id)
-    if version_id not in found.numbers:
+    if version_id not in subject.numbers:
         raise NotFoundError(
             f"Model Version ({REGISTRY_URI}{rest}) not found",
             hint=f"`eventtrack models show {name}` lists its versions",
         )
-    return found._replace(version_id=version_id)
+    return subject._replace(version_id=version_id)
 
 
 def _of_registered(model: RegisteredState) -> Subject:
@@ -107,5 +107,7 @@ def _of_registered(model: RegisteredState) -> Subject:
 def _deleted(reader: Reader, name: str) -> RegisteredState | None:
     """The last model of a name that none has now."""
     holders = names.find(reader, names.REGISTERED, name).holders
-    known = [registered_state.model(reader, one) for one in holders]
-    return max((one for one in known if one is not None), key=lambda one: one.born, default=None)
+    known = [registered_state.model(reader, registered_id) for registered_id in holders]
+    return max(
+        (model for model in known if model is not None), key=lambda model: model.born, default=None
+    )

@@ -53,8 +53,10 @@ class TraceMetrics:
             end_time_ms=end_time_ms,
         )
         with self._engine.read() as reader:
-            found = [reader.experiment(one) for one in dict.fromkeys(experiment_ids)]
-            known = [state for state in found if state is not None]
+            states = [
+                reader.experiment(experiment_id) for experiment_id in dict.fromkeys(experiment_ids)
+            ]
+            known = [state for state in states if state is not None]
             rows = MetricRows(reader, known, self._blobs.read)
             points = metric_points(asked, rows.find(asked))
         return points if max_results < 0 else points[:max_results]

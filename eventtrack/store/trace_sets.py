@@ -57,23 +57,23 @@ class TraceSets:
         Raises:
             FilterSyntaxError: A filter cannot be read.
         """
-        texts = [f"({base}) AND ({one})" if base else one for one in (first, second)]
-        parsed = [parse_trace_filter(one) for one in (*texts, base)]
+        texts = [f"({base}) AND ({text})" if base else text for text in (first, second)]
+        parsed = [parse_trace_filter(text) for text in (*texts, base)]
         with self._engine.read() as reader:
-            one, other, all_of_them = (
+            here, there, all_of_them = (
                 {state.trace_id for state in self._find(reader, experiment_ids, expression)}
                 for expression in parsed
             )
-        both, total = one & other, len(all_of_them)
-        counts = (len(both), len(one - other), len(other - one), total - len(one | other))
-        if not one or not other:
+        both, total = here & there, len(all_of_them)
+        counts = (len(both), len(here - there), len(there - here), total - len(here | there))
+        if not here or not there:
             plain = smoothed = math.nan
-        elif one == other and len(both) == total:
+        elif here == there and len(both) == total:
             plain = smoothed = 1.0
         else:
             plain = _npmi(*counts) if both else -1.0
             smoothed = _npmi(*(count + _PRIOR for count in counts))
-        return Correlation(plain, smoothed, len(one), len(other), len(both), total)
+        return Correlation(plain, smoothed, len(here), len(there), len(both), total)
 
     def completed_sessions(
         self,
@@ -95,19 +95,23 @@ class TraceSets:
                 session_id = trace_metadata(reader, state).get(TRACE_SESSION_KEY)
                 if session_id is not None:
                     sessions.setdefault(session_id, []).append(state)
-            allowed = {one.trace_id for one in self._find(reader, [experiment_id], expression)}
-        found = []
+            allowed = {trace.trace_id for trace in self._find(reader, [experiment_id], expression)}
+        ended = []
         for session_id, states in sessions.items():
             earliest = min(states, key=lambda state: (state.request_ms, state.trace_id))
             latest = max(state.request_ms for state in states)
             if first_ms <= latest <= last_ms and earliest.trace_id in allowed:
-                found.append(Session(session_id, earliest.request_ms, latest))
-        return sorted(found, key=lambda one: (one.last_ms, one.session_id))[:max_results]
+                ended.append(Session(session_id, earliest.request_ms, latest))
+        return sorted(ended, key=lambda session: (session.last_ms, session.session_id))[
+            :max_results
+        ]
 
     def _find(
         self, reader: Reader, experiment_ids: Sequence[str], expression: Expression | None
     ) -> list[TraceState]:
-        known = [reader.experiment(str(one)) for one in dict.fromkeys(experiment_ids)]
+        known = [
+            reader.experiment(str(experiment_id)) for experiment_id in dict.fromkeys(experiment_ids)
+        ]
         experiments = [state for state in known if state is not None]
         search = TraceSearch(reader, experiments, self._blobs.read)
         return search.find(expression, (), 0, limits.INT64_MAX)

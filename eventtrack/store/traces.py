@@ -103,7 +103,7 @@ class Traces:
             )
         )
         clean_id = trace_id_of(trace_id)
-        judged = [assessment_event(one, self._engine) for one in assessments]
+        judged = [assessment_event(assessment, self._engine) for assessment in assessments]
 
         def decide(reader: Reader) -> tuple[None, list[Draft]]:
             active_experiment(reader, report.experiment_id)
@@ -205,7 +205,8 @@ class Traces:
         """The traces of some ids that exist, in that order, each once, of some experiments only."""
         with self._engine.read() as reader:
             return [
-                self._info(reader, one) for one in shown_traces(reader, trace_ids, experiment_ids)
+                self._info(reader, state)
+                for state in shown_traces(reader, trace_ids, experiment_ids)
             ]
 
     def read_many(
@@ -215,13 +216,13 @@ class Traces:
 
         One with a large span whose bytes are not on this machine is not complete here.
         """
-        found: list[Trace] = []
+        traces: list[Trace] = []
         with self._engine.read() as reader:
             for state in shown_traces(reader, trace_ids, experiment_ids):
                 if self._info(reader, state).complete:
                     with contextlib.suppress(NotFoundError):
-                        found.append(self._trace(reader, state))
-        return found
+                        traces.append(self._trace(reader, state))
+        return traces
 
     def search(
         self,
@@ -246,11 +247,11 @@ class Traces:
             if where is None:
                 experiments = reader.experiments()
             else:
-                found = [reader.experiment(one) for one in dict.fromkeys(where)]
-                experiments = [state for state in found if state is not None]
+                known = [reader.experiment(experiment_id) for experiment_id in dict.fromkeys(where)]
+                experiments = [state for state in known if state is not None]
             search = TraceSearch(reader, experiments, self._blobs.read)
             states = search.find(expression, order, offset, offset + max_results + 1)
-            infos = [self._info(reader, one) for one in states]
+            infos = [self._info(reader, state) for state in states]
             return paging.page(infos, offset, max_results, asked)
 
     def set_tag(self, trace_id: str, key: str, value: object) -> None:
@@ -300,7 +301,7 @@ class Traces:
                 hint="link them in several calls",
             )
 
-        ids = [trace_id_of(one) for one in dict.fromkeys(trace_ids)]
+        ids = [trace_id_of(trace_id) for trace_id in dict.fromkeys(trace_ids)]
 
         def decide(reader: Reader) -> tuple[None, list[Draft]]:
             existing_run(reader, run_id)
@@ -336,7 +337,7 @@ class Traces:
 
         def decide(reader: Reader) -> tuple[None, list[Draft]]:
             known = existing_trace(reader, trace_id).prompts
-            new = [one for one in dict.fromkeys(named) if one not in known]
+            new = [prompt for prompt in dict.fromkeys(named) if prompt not in known]
             return None, [_draft(trace_id, types.TracePromptsLinked(new))] if new else []
 
         self._engine.execute(decide)
@@ -376,18 +377,18 @@ class Traces:
         spans = [
             Span(
                 trace_id=state.trace_id,
-                span_id=one.span_id,
-                parent_id=one.parent_id,
-                name=one.name,
-                kind=one.kind,
-                status=one.status,
-                start_time_ns=one.start_ns,
-                end_time_ns=one.end_ns,
-                body=self._blobs.read(one.sha256)
-                if one.in_blob
-                else span_body(reader, state.number, one.span_id) or b"{}",
+                span_id=span.span_id,
+                parent_id=span.parent_id,
+                name=span.name,
+                kind=span.kind,
+                status=span.status,
+                start_time_ns=span.start_ns,
+                end_time_ns=span.end_ns,
+                body=self._blobs.read(span.sha256)
+                if span.in_blob
+                else span_body(reader, state.number, span.span_id) or b"{}",
             )
-            for one in spans_of(reader, state.number)
+            for span in spans_of(reader, state.number)
         ]
         return Trace(info=self._info(reader, state), spans=spans)
 

@@ -95,15 +95,15 @@ def _set_by(noun: Noun, event: Event, then: Thing) -> dict[_Key, tuple[Any, Any]
     """
     part, owner = noun.part_of(event), noun.births.get(type(event))
     if owner is not None and not then.is_born(part if owner else ""):
-        stage = next(one for one in noun.facts if one.name == "lifecycle" and one.part == owner)
+        stage = next(fact for fact in noun.facts if fact.name == "lifecycle" and fact.part == owner)
         return {(stage, ""): ("active", "deleted")}
-    found: dict[_Key, tuple[Any, Any]] = {}
+    values: dict[_Key, tuple[Any, Any]] = {}
     for fact, key, value in noun.says[type(event)](event):
         if fact.shown:
             before = then.value(fact, part if fact.part else "", key)
             before = fact.initial if before is None else before
-            found[fact, key] = (_as_read(fact, value), before)
-    return found
+            values[fact, key] = (_as_read(fact, value), before)
+    return values
 
 
 def _as_read(fact: Fact, value: Any) -> Any:
@@ -122,16 +122,16 @@ def _now(reader: Reader, state: Any, key: _Key, part: str) -> Any:
             return None
         return ArtifactStored(file.path, file.size, file.sha256, file.place)
     if fact.part:
-        found = _part(reader, state, part)
-        return None if found is None else held_in_part(fact, state, found, name)
+        state_of_part = _part(reader, state, part)
+        return None if state_of_part is None else held_in_part(fact, state, state_of_part, name)
     return held(fact, state, name)
 
 
 def _part(reader: Reader, state: Any, part: str) -> Any:
     if isinstance(state, registered_state.RegisteredState):
         return registered_state.version(reader, state, part)
-    found: dict[str, AssessmentState] = state.assessments
-    return found.get(part)
+    parts: dict[str, AssessmentState] = state.assessments
+    return parts.get(part)
 
 
 def _settle_name(reader: Reader, state: Any, old: dict[_Key, Any], stays: dict[_Key, str]) -> None:

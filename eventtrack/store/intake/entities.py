@@ -22,14 +22,14 @@ _POINTS_MAX = 1000
 
 
 def experiment_events(
-    news: News, reader: Reader, one: IncomingExperiment, now_ms: int
+    news: News, reader: Reader, incoming: IncomingExperiment, now_ms: int
 ) -> tuple[str, list[Event]]:
     """The id of the experiment of that name, and what is news of it."""
-    name = validate.experiment_name(one.name)
-    tags = dict(validate.experiment_tag(key, value) for key, value in one.tags.items())
+    name = validate.experiment_name(incoming.name)
+    tags = dict(validate.experiment_tag(key, value) for key, value in incoming.tags.items())
     known = find_by_name(reader, name)
-    created_ms = now_ms if one.created_ms is None else one.created_ms
-    updated_ms = max(created_ms, one.updated_ms or 0)
+    created_ms = now_ms if incoming.created_ms is None else incoming.created_ms
+    updated_ms = max(created_ms, incoming.updated_ms or 0)
     events: list[Event] = []
     if known is None:
         births = len(names.find(reader, names.EXPERIMENTS, name).births)
@@ -45,30 +45,30 @@ def experiment_events(
         events.append(types.ExperimentTagsSet(new, updated_ms))
         news.taken.tags += len(new)
     # One that was here already keeps its stage: runs of others may be in it.
-    if known is None and one.deleted_ms is not None:
-        events.append(types.ExperimentDeleted(one.deleted_ms))
+    if known is None and incoming.deleted_ms is not None:
+        events.append(types.ExperimentDeleted(incoming.deleted_ms))
     return experiment_id, events
 
 
-def check_run(one: IncomingRun) -> None:
+def check_run(run: IncomingRun) -> None:
     """Refuse a run that could not be recorded, before it waits together with others.
 
     Raises:
         InvalidValueError: A text, a number or a status of it is not allowed.
     """
-    validate.run_id(one.run_id)
-    validate.tag_value(RUN_NAME_TAG, one.name)
-    validate.text("user id", one.user)
-    validate.status(one.status, RunStatus.ALL)
+    validate.run_id(run.run_id)
+    validate.tag_value(RUN_NAME_TAG, run.name)
+    validate.text("user id", run.user)
+    validate.status(run.status, RunStatus.ALL)
     for what in ("start_ms", "end_ms", "deleted_ms"):
-        if getattr(one, what) is not None:
-            setattr(one, what, validate.int64(what, getattr(one, what)))
-    _check_texts(one.params, one.tags)
-    one.models_written = [
+        if getattr(run, what) is not None:
+            setattr(run, what, validate.int64(what, getattr(run, what)))
+    _check_texts(run.params, run.tags)
+    run.models_written = [
         (validate.text("model id", model_id), validate.int64("step", step))
-        for model_id, step in one.models_written
+        for model_id, step in run.models_written
     ]
-    _inputs(one)
+    _inputs(run)
 
 
 def _check_texts(params: Mapping[str, str], tags: Mapping[str, str]) -> None:
@@ -78,44 +78,44 @@ def _check_texts(params: Mapping[str, str], tags: Mapping[str, str]) -> None:
         validate.param_value(validate.param_key(key), text)
 
 
-def _inputs(one: IncomingRun) -> list[types.InputsLogged]:
-    models = [LoggedModelInput(model_id=model_id) for model_id in one.models_read]
-    return inputs.inputs_events(one.datasets, models)
+def _inputs(run: IncomingRun) -> list[types.InputsLogged]:
+    models = [LoggedModelInput(model_id=model_id) for model_id in run.models_read]
+    return inputs.inputs_events(run.datasets, models)
 
 
-def run_events(news: News, reader: Reader, one: IncomingRun) -> list[Event]:
+def run_events(news: News, reader: Reader, run: IncomingRun) -> list[Event]:
     """What is news of a run that `check_run` has seen; all but its metrics and files."""
-    stream, name, read = f"run/{one.run_id}", one.name, _inputs(one)
-    tags, params = dict(one.tags), dict(one.params)
+    stream, name, read = f"run/{run.run_id}", run.name, _inputs(run)
+    tags, params = dict(run.tags), dict(run.params)
     tags.pop(RUN_NAME_TAG, None)  # the name says it
-    state = reader.run(one.run_id)
+    state = reader.run(run.run_id)
     events: list[Event] = []
     if state is None or not state.experiment_id:
-        tags = {**one.origin, **tags, RUN_NAME_TAG: name}
-        started = types.RunStarted(one.experiment_id, name, one.user, one.start_ms, tags)
+        tags = {**run.origin, **tags, RUN_NAME_TAG: name}
+        started = types.RunStarted(run.experiment_id, name, run.user, run.start_ms, tags)
         events.append(started)
         news.taken.runs += 1
         news.taken.tags += len(tags)
-        status = one.status if one.status != RunStatus.RUNNING else None
-        end_ms, renamed, deleted = one.end_ms, None, one.deleted_ms is not None
-        written = one.models_written
+        status = run.status if run.status != RunStatus.RUNNING else None
+        end_ms, renamed, deleted = run.end_ms, None, run.deleted_ms is not None
+        written = run.models_written
     else:
         new_tags = news.new_tags(stream, state.tags, tags)
         renamed = name if news.replaces(stream, "name", state.name, name) else None
         if new_tags:
             events.append(types.TagsSet(new_tags))
             news.taken.tags += len(new_tags)
-        differs = news.replaces(stream, "status", state.status, one.status)
-        status = one.status if differs else None
-        differs = news.replaces(stream, "end_time", state.end_ms, one.end_ms)
-        end_ms = one.end_ms if differs else None
-        stage = LifecycleStage.ACTIVE if one.deleted_ms is None else LifecycleStage.DELETED
+        differs = news.replaces(stream, "status", state.status, run.status)
+        status = run.status if differs else None
+        differs = news.replaces(stream, "end_time", state.end_ms, run.end_ms)
+        end_ms = run.end_ms if differs else None
+        stage = LifecycleStage.ACTIVE if run.deleted_ms is None else LifecycleStage.DELETED
         # Of a run that was never deleted the stage has no stamp: its birth says it is active.
         stage_known = (state.lifecycle[0], state.lifecycle[1] or NEVER)
         deleted = news.replaces(stream, "lifecycle", stage_known, stage)
         news.taken.updates += (status, end_ms, renamed, deleted) != (None, None, None, False)
         read = inputs.only_new(state, read)
-        written = [pair for pair in one.models_written if pair[0] not in state.models_written]
+        written = [pair for pair in run.models_written if pair[0] not in state.models_written]
         params = {
             key: text
             for key, text in params.items()
@@ -135,9 +135,9 @@ def run_events(news: News, reader: Reader, one: IncomingRun) -> list[Event]:
     if (status, end_ms, renamed) != (None, None, None):
         events.append(types.RunUpdated(status, end_ms, renamed))
     if deleted:
-        at_ms = one.deleted_ms
-        events.append(types.RunRestored(one.start_ms) if at_ms is None else types.RunDeleted(at_ms))
-    news.deletes = one.deleted_ms is not None
+        at_ms = run.deleted_ms
+        events.append(types.RunRestored(run.start_ms) if at_ms is None else types.RunDeleted(at_ms))
+    news.deletes = run.deleted_ms is not None
     return events
 
 
@@ -148,20 +148,20 @@ def _claim(state: RunState, key: str) -> tuple[str | None, Stamp]:
     return (claims[0].value, claims[0].stamp) if claims else (None, param.withdrawn)
 
 
-def check_model(one: IncomingModel) -> None:
+def check_model(model: IncomingModel) -> None:
     """Refuse a logged model that could not be recorded, before it waits together with others.
 
     Raises:
         InvalidValueError: A text, a number or a status of it is not allowed.
     """
-    validate.text("model id", one.model_id)
-    validate.text("model name", one.name)
-    validate.status(one.status, ModelStatus.ALL)
+    validate.text("model id", model.model_id)
+    validate.text("model name", model.name)
+    validate.status(model.status, ModelStatus.ALL)
     for what in ("created_ms", "updated_ms", "deleted_ms"):
-        if getattr(one, what) is not None:
-            setattr(one, what, validate.int64(what, getattr(one, what)))
-    _check_texts(one.params, one.tags)
-    for metric in one.points:
+        if getattr(model, what) is not None:
+            setattr(model, what, validate.int64(what, getattr(model, what)))
+    _check_texts(model.params, model.tags)
+    for metric in model.points:
         validate.run_id(metric.run_id)
         validate.metric_key(metric.key)
         validate.metric_value(metric.key, metric.value)
@@ -169,16 +169,16 @@ def check_model(one: IncomingModel) -> None:
         validate.timestamp_ms(metric.timestamp)
 
 
-def model_events(news: News, reader: Reader, one: IncomingModel) -> list[Event]:
+def model_events(news: News, reader: Reader, model: IncomingModel) -> list[Event]:
     """What is news of a logged model that `check_model` has seen; all but its files."""
-    stream, tags, params = f"model/{one.model_id}", one.tags, one.params
-    state = reader.model(one.model_id)
+    stream, tags, params = f"model/{model.model_id}", model.tags, model.params
+    state = reader.model(model.model_id)
     events: list[Event] = []
     if state is None or not state.experiment_id:
-        fixed = (one.experiment_id, one.name, one.source_run_id, one.model_type)
-        events.append(types.ModelCreated(*fixed, params, tags, one.created_ms))
+        fixed = (model.experiment_id, model.name, model.source_run_id, model.model_type)
+        events.append(types.ModelCreated(*fixed, params, tags, model.created_ms))
         news.taken.models += 1
-        status, deleted = one.status != ModelStatus.PENDING, one.deleted_ms is not None
+        status, deleted = model.status != ModelStatus.PENDING, model.deleted_ms is not None
     else:
         new_tags = news.new_tags(stream, state.tags, tags)
         if new_tags:
@@ -188,26 +188,26 @@ def model_events(news: News, reader: Reader, one: IncomingModel) -> list[Event]:
         if new_params:
             events.append(types.ModelParamsLogged(new_params))
             news.taken.params += len(new_params)
-        status = news.replaces(stream, "status", state.status, one.status)
-        stage = LifecycleStage.DELETED if one.deleted_ms is not None else state.lifecycle[0]
+        status = news.replaces(stream, "status", state.status, model.status)
+        stage = LifecycleStage.DELETED if model.deleted_ms is not None else state.lifecycle[0]
         deleted = news.replaces(stream, "lifecycle", state.lifecycle, stage)
         news.taken.updates += status or deleted
-    events += _measured(reader, state, one)
+    events += _measured(reader, state, model)
     if status:
-        events.append(types.ModelFinalized(one.status, one.updated_ms))
+        events.append(types.ModelFinalized(model.status, model.updated_ms))
     if deleted:
-        events.append(types.ModelDeleted(one.deleted_ms or one.updated_ms))
+        events.append(types.ModelDeleted(model.deleted_ms or model.updated_ms))
     return events
 
 
 def _measured(
-    reader: Reader, state: ModelState | None, one: IncomingModel
+    reader: Reader, state: ModelState | None, model: IncomingModel
 ) -> Iterator[types.ModelMetricsLogged]:
     """The points of a model whose place is not taken yet, run by run."""
     known = () if state is None else model_points.read(reader, state.number)
     places = {(point.run_id, point.key, point.timestamp_ms, point.step) for point in known}
     of_runs: dict[str, list[types.ModelPoint]] = {}
-    for metric in one.points:
+    for metric in model.points:
         run_id = validate.run_id(metric.run_id)
         place = (run_id, metric.key, metric.timestamp, metric.step)
         if place not in places:

@@ -91,9 +91,9 @@ class Taken:
 
     def add(self, more: "Taken") -> None:
         """Count what a decision recorded."""
-        for one in fields(self):
-            setattr(self, one.name, getattr(self, one.name) + getattr(more, one.name))
+        for count in fields(self):
+            setattr(self, count.name, getattr(self, count.name) + getattr(more, count.name))
 
     def total(self) -> int:
         """All of it; 0 says that the store had everything."""
-        return sum(getattr(self, one.name) for one in fields(self))
+        return sum(getattr(self, count.name) for count in fields(self))

@@ -70,12 +70,12 @@ class Intake:
         self.kept: list[str] = []
         self.kept_count = 0
 
-    def experiment(self, one: IncomingExperiment) -> str:
+    def experiment(self, incoming: IncomingExperiment) -> str:
         """The id of the experiment of that name, which is made if there is none."""
 
         def decide(reader: Reader) -> tuple[tuple[str, News], list[Draft]]:
             news = News(self._imports, reader)
-            experiment_id, events = experiment_events(news, reader, one, now_ms)
+            experiment_id, events = experiment_events(news, reader, incoming, now_ms)
             return (experiment_id, news), _drafts(f"experiment/{experiment_id}", events)
 
         now_ms = self._engine.clock.now_ms()
@@ -83,18 +83,18 @@ class Intake:
         self._note([news])
         return experiment_id
 
-    def run(self, one: IncomingRun) -> None:
+    def run(self, run: IncomingRun) -> None:
         """Take a run: its birth, params, tags and inputs, and how it ended.
 
         Raises:
             InvalidValueError: A part of it cannot be recorded; nothing of it is.
         """
-        check_run(one)
+        check_run(run)
 
         def decide(reader: Reader) -> tuple[News, list[Draft]]:
             news = News(self._imports, reader)
-            events = run_events(news, reader, one)
-            return news, _drafts(f"run/{one.run_id}", events)
+            events = run_events(news, reader, run)
+            return news, _drafts(f"run/{run.run_id}", events)
 
         self._put_off(decide)
 
@@ -117,33 +117,33 @@ class Intake:
             state = reader.run(run_id)
         return None if state is None or not state.experiment_id else state.start_ms
 
-    def run_files(self, one: IncomingRun, files: Iterable[IncomingFile]) -> list[Failure]:
+    def run_files(self, run: IncomingRun, files: Iterable[IncomingFile]) -> list[Failure]:
         """Take a run's files, and say which could not be read, each with the reason.
 
         Their bytes are copied, hashed and synced here and now; they are recorded with its facts.
         """
-        place = f"{one.run_id}/artifacts"
-        return self._files(f"run/{one.run_id}", one.experiment_id, place, files)
+        place = f"{run.run_id}/artifacts"
+        return self._files(f"run/{run.run_id}", run.experiment_id, place, files)
 
-    def model(self, one: IncomingModel) -> None:
+    def model(self, model: IncomingModel) -> None:
         """Take a logged model.
 
         Raises:
             InvalidValueError: A part of it cannot be recorded; nothing of it is.
         """
-        check_model(one)
+        check_model(model)
 
         def decide(reader: Reader) -> tuple[News, list[Draft]]:
             news = News(self._imports, reader)
-            events = model_events(news, reader, one)
-            return news, _drafts(f"model/{one.model_id}", events)
+            events = model_events(news, reader, model)
+            return news, _drafts(f"model/{model.model_id}", events)
 
         self._put_off(decide)
 
-    def model_files(self, one: IncomingModel, files: Iterable[IncomingFile]) -> list[Failure]:
+    def model_files(self, model: IncomingModel, files: Iterable[IncomingFile]) -> list[Failure]:
         """Take a model's files; see `run_files`."""
-        place = f"models/{one.model_id}/artifacts"
-        return self._files(f"model/{one.model_id}", one.experiment_id, place, files)
+        place = f"models/{model.model_id}/artifacts"
+        return self._files(f"model/{model.model_id}", model.experiment_id, place, files)
 
     def flush(self) -> None:
         """Record what waits, in one durable commit."""
@@ -200,9 +200,9 @@ class Intake:
             if known is None:
                 return True
             digest = known.sha256 if file.fetch is not None else _digest(file)
-            found = (known.size, known.sha256)
+            content = (known.size, known.sha256)
             same = (known.size if file.size is None else file.size, digest)
-            fact = ("" if known.deleted else repr(found), known.stamp)
+            fact = ("" if known.deleted else repr(content), known.stamp)
             news = News(self._imports, reader)
             wanted = news.replaces(stream, f"artifact.{path}", fact, repr(same))
         self._note([news])
