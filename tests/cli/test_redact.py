@@ -21,7 +21,7 @@ def test_an_event_and_a_file_are_erased(run: CommandLine, sample: Sample) -> Non
                    "--json").json_lines[:1]  # fmt: skip
     erased = run("redact", params["address"], "--reason", "a test", "--yes", "--json").json
     assert erased == {"redacted": 1, "files": 0}
-    run("redact", params["address"], "--reason", "again", "--yes", code=3)
+    run("redact", params["address"], "--reason", "again", "--yes", code=5)
     path = run("artifacts", "list", sample.first, "--json").json[0]["path"]
     words = ("redact", sample.first, "--artifact", path, "--reason", "x", "--yes")
     assert run(*words, "--json").json == {"redacted": 0, "files": 1}

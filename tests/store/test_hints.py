@@ -59,10 +59,10 @@ MISTAKES: list[tuple[type[EventtrackError], str, Call]] = [
     (InvalidValueError, "address", lambda s, r: s.events.get("x")),
     (InvalidValueError, "moment", lambda s, r: s.history.diff("x", "now")),
     (InvalidValueError, "other moment", lambda s, r: s.history.diff("now", "x")),
-    (InvalidValueError, "run id", lambda s, r: s.runs.get("not an id!")),
+    (NotFoundError, "run id", lambda s, r: s.runs.get("not an id!")),
     (InvalidValueError, "given run id", lambda s, r: s.runs.create("0", run_id="no id!")),
     (InvalidValueError, "run id twice", lambda s, r: s.runs.create("0", run_id=r)),
-    (InvalidValueError, "start", lambda s, r: s.runs.create("0", start_time=1.5)),  # type: ignore[arg-type]
+    (InvalidValueError, "start", lambda s, r: s.runs.create("0", start_time="1")),  # type: ignore[arg-type]
     (InvalidValueError, "end", lambda s, r: s.runs.update(r, end_time="now")),  # type: ignore[arg-type]
     (InvalidValueError, "user", lambda s, r: s.runs.create("0", user_id=5)),  # type: ignore[arg-type]
     (InvalidValueError, "params of none", lambda s, r: s.runs.log_params(r, None)),  # type: ignore[arg-type]
