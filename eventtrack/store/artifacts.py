@@ -1,8 +1,8 @@
 """Artifacts: files of runs, stored once however often they are logged.
 
-The bytes lie in `blobs/`, named by their SHA-256; the log says which run has which file under which
-path. Where an experiment has a location of its own, its runs' files lie there as plain files.
-A file is complete and synced before the event that names it is written.
+The bytes lie in `blobs/`, named by their SHA-256; the log has the list of each run's paths and
+files. If an experiment has a location of its own, its runs' files lie there as plain files. A file
+is complete and synced before the event that names it is written.
 """
 
 import os
@@ -36,16 +36,16 @@ class ArtifactEntry(Record):
 
 
 class Owner(Protocol):
-    """The state of a run, a logged model or a trace, as far as its files go."""
+    """The part of the state of a run, a logged model or a trace that its files need."""
 
     @property
     def number(self) -> int:
-        """Under which the views keep its files."""
+        """The local number under which the views keep its files."""
         ...
 
     @property
     def experiment_id(self) -> str:
-        """Where it belongs."""
+        """The id of the owner's experiment."""
         ...
 
 
@@ -102,11 +102,11 @@ class Artifacts:
     def begin(self, run_id: str, artifact_file: str) -> "ArtifactUpload":
         """Begin to store bytes, as they come, as the file `artifact_file` of the run.
 
-        Nothing is stored until `finish`; `abandon` has to be called in any case.
+        Nothing is stored until `finish`. Call `abandon` in any case.
 
         Raises:
             NotFoundError: There is no such run.
-            InvalidValueError: It is deleted, or the path leads outside.
+            InvalidValueError: The run is deleted, or the path leads outside.
         """
         path = validate.artifact_path(artifact_file)
         with self._context.entities() as entities:
@@ -149,7 +149,7 @@ class Artifacts:
         return ArtifactEntry(path=state.path, size=state.size, sha256=state.sha256.hex())
 
     def open(self, run_id: str, path: str) -> BinaryIO:
-        """A file of a run, open for reading. It was read once to check its hash.
+        """A file of a run, open for reading, after a first read has checked its hash.
 
         Raises:
             NotFoundError: The run has no such file, or its bytes are not on this machine.
@@ -160,7 +160,7 @@ class Artifacts:
         return file
 
     def blob(self, run_id: str, path: str) -> tuple[Path, bytes]:
-        """Where a file of a run lies among the blobs, and its SHA-256. Its hash was checked.
+        """The path of a run's file among the blobs, and its SHA-256, which was checked.
 
         Raises:
             NotFoundError: The run has no such file, or the store does not keep it.
@@ -176,7 +176,7 @@ class Artifacts:
     def download(self, run_id: str, path: str, destination: str | os.PathLike[str]) -> Path:
         """Copy a file, or all files below a folder, into `destination`, checked by their hashes.
 
-        `path` "" means all files. Returns where the file or the folder now is.
+        `path` "" means all files. Returns the path of the copied file or folder.
 
         Raises:
             NotFoundError: There is nothing at `path`.
@@ -225,17 +225,17 @@ class Artifacts:
 
     @contextmanager
     def translating(self, run_id: str) -> Iterator[None]:
-        """Raise an error of ours for one of the disk."""
+        """Turn the disk's errors within a block into ours."""
         try:
             yield
         except OSError as error:
             raise translate_os_error(error, f"store artifacts of {self._kind} {run_id}") from error
 
     def record(self, run_id: str, stored: Sequence[types.ArtifactStored]) -> None:
-        """Put files that are in their place on a run's list.
+        """Put files whose bytes are in their place on a run's list.
 
         Raises:
-            InvalidValueError: One would be below a file, or in the place of a folder.
+            InvalidValueError: A file would be below a file, or in the place of a folder.
         """
 
         def decide(reader: Reader) -> tuple[None, list[Draft]]:
@@ -253,11 +253,11 @@ class Artifacts:
         self._engine.execute(decide)
 
     def _owner(self, reader: Reader, run_id: str) -> Owner:
-        """Whose files they are: also one that is deleted has its files still."""
+        """The owner of the files. A deleted owner still has them."""
         return existing_run(reader, run_id)
 
     def _place_of(self, entities: EntityReader, run_id: str) -> Place:
-        """Where new files go; asked only of what may be written to."""
+        """The place for new files; refuses an owner that may not be written to."""
         state = active_run(self._context, entities.reader, run_id)
         uri = entities.artifact_uri(state)
         return Place(state.number, outside_root(entities, state.experiment_id, uri))
@@ -309,7 +309,7 @@ class Artifacts:
 
 
 class ArtifactUpload:
-    """A file on its way into a store; see `Artifacts.begin`. Of threads, see `BlobDraft`."""
+    """A file on its way into a store; see `Artifacts.begin`, and `BlobDraft` about threads."""
 
     def __init__(self, artifacts: Artifacts, run_id: str, path: str, target: Path | None) -> None:
         self._artifacts = artifacts
@@ -329,10 +329,10 @@ class ArtifactUpload:
             self._draft.write(data)
 
     def finish(self) -> None:
-        """Put the file on the run's list, durably, in place of one of that path.
+        """Put the file on the run's list, durably; it replaces a file of the same path.
 
         Raises:
-            NotFoundError, InvalidValueError: It may not be there; nothing was listed.
+            NotFoundError, InvalidValueError: The run does not take the file; nothing was listed.
         """
         with self._artifacts.translating(self._run_id):
             digest, size = self._draft.finish()
@@ -341,7 +341,7 @@ class ArtifactUpload:
         self._artifacts.record(self._run_id, [stored])
 
     def abandon(self) -> None:
-        """Leave nothing behind, unless it was finished. Waits for nobody."""
+        """Leave nothing behind, unless the file was finished. Waits for nobody."""
         self._draft.abandon()
 
 
@@ -350,12 +350,12 @@ def _target(folder: str | None, name: str) -> str:
 
 
 def _sound(states: Iterable[ArtifactState]) -> Iterator[ArtifactState]:
-    """Files whose paths stay below the folder that they are copied to."""
+    """The files whose paths stay below the folder that they are copied to."""
     return (state for state in states if validate.is_sound_path(state.path))
 
 
 def _refuse_clash(reader: Reader, number: int, path: str) -> None:
-    """Refuse a file below a file, or in the place of a folder: nobody could download both."""
+    """Refuse a file below a file, or in the place of a folder: they cannot both be downloaded."""
     parents = [path[:place] for place, letter in enumerate(path) if letter == "/"]
     known = (reader.artifact(number, parent) for parent in parents)
     clash = next((state.path for state in known if state is not None and not state.deleted), None)

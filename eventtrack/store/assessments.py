@@ -20,9 +20,9 @@ from eventtrack.tags import ASSESSMENT_RUN_KEY
 from eventtrack.views.traces import Assessment, AssessmentFailure, assessments
 
 KINDS = ("feedback", "expectation", "issue")
-# MLflow's ids of assessments begin so.
+# The beginning of MLflow's ids of assessments.
 ID_PREFIX = "a-"
-# MLflow (server/auth and genai): which run made an assessment.
+# MLflow's key (server/auth and genai) for the run that made an assessment.
 
 
 class Assessments:
@@ -32,7 +32,7 @@ class Assessments:
         self._engine = context.engine
 
     def create(self, assessment: Assessment) -> Assessment:
-        """Assess a trace; without an id of its own it gets one. One that it overrides is not valid.
+        """Assess a trace. An assessment without an id gets one; the overridden one turns invalid.
 
         Raises:
             NotFoundError: There is no such trace, or nothing to override.
@@ -82,11 +82,11 @@ class Assessments:
         rationale: str | None = None,
         metadata: Mapping[str, str] | None = None,
     ) -> Assessment:
-        """Change an assessment; what is not given stays, and metadata adds to what it has.
+        """Change an assessment. Fields that are not given stay; metadata is added.
 
         Args:
-            value: With `error`, in the place of both.
-            kind: What the caller takes it for; another kind is refused.
+            value: Replaces value and error, as does `error`.
+            kind: The kind that the caller expects; another kind is refused.
         """
         event = types.AssessmentUpdated(
             assessment_id,
@@ -112,9 +112,9 @@ class Assessments:
         return self.get(trace_id, assessment_id)
 
     def delete(self, trace_id: str, assessment_id: str) -> None:
-        """Take an assessment back; one that it overrode is valid again.
+        """Take an assessment back. An assessment that it overrode is valid again.
 
-        Repeating it changes nothing, nor does the id of none.
+        A repetition changes nothing, and neither does an unknown id.
         """
 
         def decide(reader: Reader) -> tuple[None, list[Draft]]:
@@ -131,7 +131,7 @@ def assessment_event(assessment: Assessment, engine: Engine) -> types.Assessment
     """The event that records an assessment.
 
     Raises:
-        InvalidValueError: A text is no text, or all of them are too long.
+        InvalidValueError: A text is no text, or the texts together are too long.
     """
     now = engine.clock.now_ms()
     metadata = _texts(assessment.metadata)

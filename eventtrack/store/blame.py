@@ -1,7 +1,7 @@
-"""Blame: for each fact of a run, or of anything else, every event that touched it.
+"""Blame: for each fact of a run, or of any other thing, every event that touched it.
 
-The events are taken one by one into the thing that they tell of (`projections/thing.py`); what
-held before and after each is compared.
+The events are folded one by one into their thing (`projections/thing.py`). The values that hold
+before and after each event are compared.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -24,9 +24,10 @@ NO_NUMBERS: Numbers = MappingProxyType({})
 
 
 class BlameLine(Record):
-    """One event's effect on one fact; `session` is who recorded it.
+    """The effect of one event on one fact; `session` recorded the event.
 
-    `before` and `after` are what held: they are equal where a claim lost, or changed nothing.
+    `before` and `after` are the values that held. They are equal if a claim lost, or changed
+    nothing.
     """
 
     fact: str
@@ -52,14 +53,14 @@ def text_of(fact: Fact, key: str, value: Any, numbers: Numbers = NO_NUMBERS) -> 
 
 
 def in_order(events: Iterable[EventRecord]) -> list[EventRecord]:
-    """Events in the order that decides what holds, not of arrival."""
+    """Events in the order that decides which value holds, not in the order of arrival."""
     return sorted(events, key=lambda event: event.order)
 
 
 def set_last_by(
     events: Iterable[EventRecord], numbers: Numbers = NO_NUMBERS
 ) -> dict[str, EventRecord]:
-    """The event that was the last to touch a fact, by the fact's name."""
+    """The last event that touched each fact, by the fact's name."""
     latest: dict[str, EventRecord] = {}
     for event in in_order(events):
         noun = noun_of(event.said.event) if event.said is not None else None
@@ -103,7 +104,7 @@ def blame_lines(
 
 
 def thing_of(noun: Noun, events: Iterable[EventRecord]) -> Thing:
-    """A thing as some events of its stream tell of it."""
+    """A thing, folded from some events of its stream."""
     thing = Thing(noun)
     for event in in_order(events):
         if event.said is not None and noun_of(event.said.event) is noun:
@@ -112,7 +113,7 @@ def thing_of(noun: Noun, events: Iterable[EventRecord]) -> Thing:
 
 
 class _Effect(NamedTuple):
-    """What an event did to a fact; the values as of `Thing.value`."""
+    """The effect of an event on a fact; for its values see `Thing.value`."""
 
     event: EventRecord
     fact: Fact
@@ -124,7 +125,7 @@ class _Effect(NamedTuple):
 
 def _effects(noun: Noun, events: Iterable[EventRecord]) -> Iterator[_Effect]:
     thing = Thing(noun)
-    # What a run's experiment did to it before it was born: its birth shows that.
+    # Stages that a run got from its experiment before it was born: its birth shows them.
     waiting: list[tuple[str, Stamp]] = []
     for event in events:
         if event.said is None:
@@ -134,7 +135,7 @@ def _effects(noun: Noun, events: Iterable[EventRecord]) -> Iterator[_Effect]:
         if noun_of(said) is noun:
             places = thing.touched(said)
         elif noun is run.RUN and type(said) in EXPERIMENT.stages:
-            # A run goes with its experiment, and comes back with it.
+            # A run is deleted with its experiment, and restored with it.
             stages = [(EXPERIMENT.stages[type(said)], stamp)]
             places = {(run.LIFECYCLE, "", ""): True}
         else:

@@ -1,8 +1,8 @@
 """Bytes that are stored once however often they are logged: `blobs/ab/<SHA-256>`, read-only.
 
-A blob is complete and synced, and so is its name, before the event that names it is written. Until
-then it is a draft beside the others, locked by the process that writes it: one whose lock is free
-was left by a process that died.
+A blob and its name are complete and synced before the event that names it is written. Until then it
+is a draft beside the others, locked by the process that writes it. So a draft with a free lock was
+left by a process that died.
 """
 
 import contextlib
@@ -25,7 +25,7 @@ from eventtrack.store.validate import is_sound_path
 
 _COPY_BYTES = 2**20
 _DRAFT_PREFIX = ".draft-"
-# Blobs whose hash this process computed, by digest: it need not do so before each time that it
+# Blobs whose hash this process computed, by digest, so that it need not before each time that it
 # sends them. Changed by single, atomic calls, from any thread.
 _verified: dict[bytes, tuple[int, ...]] = {}
 _VERIFIED_MAX = 65_536
@@ -39,12 +39,12 @@ class Blobs:
         self._folder = engine.path / files.BLOBS
 
     def path(self, digest: bytes) -> Path:
-        """Where the blob of a SHA-256 is, or would be."""
+        """The path of the blob of a SHA-256, whether it is there or not."""
         name = digest.hex()
         return self._folder / name[:2] / name
 
     def keep(self, source: Path | bytes) -> tuple[bytes, int]:
-        """Store a file's bytes durably; returns their SHA-256 and how many there are.
+        """Store a file's bytes durably; returns their SHA-256 and their number.
 
         Raises:
             OSError: The disk is full, say; nothing is left behind.
@@ -52,7 +52,7 @@ class Blobs:
         return self.bring(source, None)
 
     def bring(self, source: Path | bytes, target: Path | None) -> tuple[bytes, int]:
-        """Copy durably to `target`, replacing what is there, or to its place among the blobs."""
+        """Copy durably to `target`, replacing a file there; without one, to the blobs."""
         draft = self.draft(target)
         try:
             if isinstance(source, bytes):
@@ -66,7 +66,7 @@ class Blobs:
             draft.abandon()
 
     def draft(self, target: Path | None = None) -> "BlobDraft":
-        """Begin to write what will be at `target`, replacing what is there, or among the blobs."""
+        """Begin to write a file for `target`, replacing a file there; without one, a blob."""
         folder = self._folder if target is None else target.parent
         folder.mkdir(parents=True, exist_ok=True)
         name = f"{_DRAFT_PREFIX}{self._engine.ids.id128().hex()}"
@@ -77,10 +77,10 @@ class Blobs:
         return self.path(digest).is_file()
 
     def receive(self, digest: bytes, chunks: Iterable[bytes]) -> int:
-        """Store a blob that comes from elsewhere, in pieces; returns its size.
+        """Store a blob that comes from elsewhere in pieces; returns its size.
 
         Raises:
-            ChecksumError: The bytes have another hash; nothing was kept.
+            ChecksumError: The bytes do not have the hash `digest`; nothing was kept.
             DiskFullError: Nothing was kept.
         """
         try:
@@ -95,7 +95,7 @@ class Blobs:
             raise translate_os_error(error, f"store the blob {digest.hex()}") from error
 
     def sweep(self) -> int:
-        """Remove the drafts of processes that died; returns how many there were."""
+        """Remove the drafts of processes that died; returns their number."""
         swept = 0
         with contextlib.suppress(OSError):  # a store that may only be read stays as it is
             for path in self._folder.iterdir():
@@ -106,8 +106,8 @@ class Blobs:
         """A blob, open for reading; its hash is still to be checked.
 
         Raises:
-            NotFoundError: It is not on this machine.
-            ChecksumError: It has another size than `size`.
+            NotFoundError: The blob is not on this machine.
+            ChecksumError: Its size is not `size`.
         """
         return open_regular(self.path(digest), size)
 
@@ -115,17 +115,17 @@ class Blobs:
         """The bytes of a blob.
 
         Raises:
-            NotFoundError: They are not on this machine.
-            ChecksumError: They are not what was logged.
+            NotFoundError: The bytes are not on this machine.
+            ChecksumError: The bytes are not those that were logged.
         """
         return b"".join(self.chunks(digest))
 
     def chunks(self, digest: bytes) -> Iterator[bytes]:
-        """A blob's bytes in pieces, for a reader that keeps nothing of them if this raises.
+        """A blob's bytes in pieces. A reader must throw them away if this raises.
 
         Raises:
-            NotFoundError: It is not on this machine.
-            ChecksumError: After the last piece: they are not what was logged.
+            NotFoundError: The blob is not on this machine.
+            ChecksumError: After the last piece: the bytes are not those that were logged.
         """
         try:
             file = self.open(digest)
@@ -137,11 +137,11 @@ class Blobs:
         yield from checked(file, digest, f"the blob {digest.hex()}")
 
     def verify(self, digest: bytes, size: int | None = None) -> None:
-        """Check a blob's hash, unless this process did so and the file was not changed since.
+        """Check a blob's hash, unless this process did so and the file has not changed since.
 
         Raises:
-            NotFoundError: It is not on this machine.
-            ChecksumError: It is not what was logged.
+            NotFoundError: The blob is not on this machine.
+            ChecksumError: The bytes are not those that were logged.
         """
         with self.open(digest, size) as file:
             seen = _seen(file.fileno())
@@ -154,8 +154,7 @@ class Blobs:
 class BlobDraft:
     """Bytes on their way to the disk: written, then finished or abandoned.
 
-    Its calls may come from several threads, one after the other; only `abandon` may come at any
-    time.
+    Several threads may call it, one after the other. Only `abandon` may be called at any time.
     """
 
     def __init__(self, blobs: Blobs, path: Path, target: Path | None) -> None:
@@ -183,11 +182,11 @@ class BlobDraft:
         self._close_abandoned()
 
     def digest(self) -> bytes:
-        """SHA-256 of what was written so far."""
+        """The SHA-256 of the bytes written so far."""
         return self._hasher.digest()
 
     def finish(self) -> tuple[bytes, int]:
-        """Put the bytes in their place, durably; returns their SHA-256 and how many there are.
+        """Put the bytes in their place, durably; returns their SHA-256 and their number.
 
         Raises:
             OSError: Nothing was put there.
@@ -210,12 +209,10 @@ class BlobDraft:
         return digest, self._size
 
     def finish_as(self, digest: bytes) -> int:
-        """Put the bytes in their place if they have the hash under which they came.
-
-        Returns how many there are.
+        """Put the bytes in their place if they have the hash `digest`; returns their number.
 
         Raises:
-            ChecksumError: They have another; nothing was put there.
+            ChecksumError: They have another hash; nothing was put there.
             OSError: Nothing was put there.
         """
         if self.digest() != digest:
@@ -223,14 +220,14 @@ class BlobDraft:
         return self.finish()[1]
 
     def abandon(self) -> None:
-        """Leave nothing behind, unless it was finished before. Waits for nobody."""
+        """Leave nothing behind, unless the draft was finished. Waits for nobody."""
         self._abandoned = True
         with contextlib.suppress(OSError):
             self._path.unlink(missing_ok=True)
         self._close_abandoned()
 
     def _close_abandoned(self) -> None:
-        """Close the file once nobody uses it: whoever does comes by here afterwards."""
+        """Close the file once nobody uses it. A thread that uses it calls this afterwards."""
         if self._abandoned and self._busy.acquire(blocking=False):
             self._file.close()
             self._busy.release()
@@ -243,15 +240,15 @@ def _make_locked(path: Path) -> int:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         if os.fstat(descriptor).st_nlink:
             return descriptor
-        os.close(descriptor)  # swept between the two calls
+        os.close(descriptor)  # another process swept it between the two calls
 
 
 def _remove_free(path: Path) -> bool:
-    """Remove a draft that nobody has locked; returns whether it was one."""
+    """Remove a file if it is a draft that nobody has locked; returns whether it was."""
     try:
         descriptor = os.open(path, os.O_WRONLY)
     except OSError:
-        return False  # finished meanwhile, or made by somebody else
+        return False  # finished meanwhile, or made by another user
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         path.unlink()
@@ -263,7 +260,7 @@ def _remove_free(path: Path) -> bool:
 
 
 def _seen(descriptor: int) -> tuple[int, ...]:
-    """What changes when a file's bytes do."""
+    """Facts of an open file that change whenever its bytes change."""
     status = os.fstat(descriptor)
     return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
@@ -275,7 +272,7 @@ def _note_verified(digest: bytes, seen: tuple[int, ...]) -> None:
 
 
 def not_as_named(digest: bytes, actual: bytes) -> ChecksumError:
-    """What there is to say of bytes that do not have the hash under which they came."""
+    """The error for bytes that do not have the hash under which they came."""
     return ChecksumError(
         f"the blob {digest.hex()} did not come as it was logged: its bytes have the hash "
         f"{actual.hex()}",
@@ -284,7 +281,7 @@ def not_as_named(digest: bytes, actual: bytes) -> ChecksumError:
 
 
 def live_blobs(reader: Reader) -> dict[bytes, str]:
-    """The SHA-256 of every blob that something names now, and what does."""
+    """The SHA-256 of every blob that is named now, and a thing that names it."""
     holders = {
         state.sha256: f"artifact '{state.path}'"
         for table in ("runs", "models", "traces")

@@ -1,4 +1,4 @@
-"""The store's fsck: envelopes, feeds, journals, views and blobs, held against what they must be."""
+"""The store's fsck: checks envelopes, feeds, journals, views and blobs."""
 
 import hashlib
 from collections.abc import Callable
@@ -38,7 +38,7 @@ _PAGE = 1024
 
 
 class Problem(Record):
-    """One thing that is not as it must be, where, and what to do."""
+    """One fault: its place, what it is, and what to do."""
 
     where: str
     what: str
@@ -46,11 +46,11 @@ class Problem(Record):
 
 
 class CheckReport(Record):
-    """What was examined and what was found.
+    """Counts of the examined things, and the problems.
 
-    `skipped` are envelopes that have no effect. Those that are malformed were written so, and are
-    no damage of this store. `clocks` are texts about feeds that are ahead of this machine's clock;
-    `hidden` about files that are in no list, as their paths lead out: no damage either.
+    `skipped` has the envelopes without effect. Malformed ones were written so, which is no damage
+    of this store. `clocks` has texts about feeds that are ahead of this machine's clock; `hidden`,
+    about files that no list shows because their paths lead out, which is no damage either.
     """
 
     envelopes: int = 0
@@ -67,7 +67,7 @@ class CheckReport(Record):
 
     @property
     def ok(self) -> bool:
-        """Whether nothing was found."""
+        """Whether there are no problems."""
         return not self.problems
 
     def note(self, where: str, what: str, hint: str) -> None:
@@ -78,11 +78,13 @@ class CheckReport(Record):
 def check_store(engine: Engine, progress: Progress | None = None) -> CheckReport:
     """Examine a whole store; changes nothing.
 
-    The files: every page, see `check_files`; where one is damaged the rest is not looked at, as
-    that would end the process. The log: every header and payload hash, dense positions, gapless
-    feeds whose times grow, Merkle frontiers as stored. The journals: frames and checksums. The
-    views: a rebuild gives the same digest. The blobs: each is the bytes of its name, and none that
-    anything names is missing.
+    - The files: every page, see `check_files`. If a page is damaged, the examination ends there: to
+      read on could end the process.
+    - The log: every header and payload hash, dense positions, gapless feeds whose times grow, and
+      the stored Merkle frontiers.
+    - The journals: frames and checksums.
+    - The views: a rebuild gives the same digest.
+    - The blobs: each has the bytes of its name, and none that is named is missing.
     """
     report = check_files(engine.path)
     if not report.ok:
@@ -109,8 +111,8 @@ def check_store(engine: Engine, progress: Progress | None = None) -> CheckReport
 def check_files(path: Path) -> CheckReport:
     """Examine the files of a store that LMDB maps, without LMDB, which dies of a damaged page.
 
-    Every page of the log and of the views: what it says of itself, the order of its keys, and
-    where it leads to. Reads nothing that the events say; costs about 10 us a page.
+    It checks every page of the log and of the views: its header, the order of its keys, and its
+    pointers. It does not read events. Costs about 10 us a page.
     """
     report = CheckReport()
     for what in find_damage(path / files.LOG / "data.mdb") if (path / "FORMAT").exists() else ():
@@ -136,8 +138,8 @@ def check_log(engine: Engine, progress: Progress | None = None) -> CheckReport:
 def _check_log(engine: Engine, report: CheckReport, progress: Progress | None) -> None:
     feeds = _Feeds(engine.log)
     position = 0
-    # Others may append meanwhile: the stored frontiers are compared once none did since they were
-    # read.
+    # Other processes may append meanwhile. The stored frontiers are compared once nobody has
+    # appended since they were read.
     stored = engine.log.heads()
     while position < (total := engine.log.head()):
         try:
@@ -171,7 +173,7 @@ _UPGRADE = "upgrade eventtrack, then run `eventtrack replay --rebuild`; the even
 
 
 def _readable(engine: Engine, position: int, report: CheckReport) -> list[Envelope]:
-    """The next envelope alone, or a problem in its place."""
+    """The next envelope alone; if it cannot be read, none, and a problem is noted."""
     try:
         envelope = engine.log.get(position + 1)
         return [envelope] if envelope is not None else []
@@ -181,7 +183,7 @@ def _readable(engine: Engine, position: int, report: CheckReport) -> list[Envelo
 
 
 class _Feeds:
-    """The feeds as the envelopes make them, one after the other, with their branches."""
+    """The feeds and branches, computed from the envelopes one after the other."""
 
     def __init__(self, log: EventLog) -> None:
         self._log = log
@@ -190,7 +192,7 @@ class _Feeds:
         self.look()
 
     def look(self) -> None:
-        """Take note of branches that others began meanwhile."""
+        """Take note of branches that other processes began meanwhile."""
         for name, branch in self._log.branches().items():
             if name in self._branches:
                 continue
@@ -202,7 +204,7 @@ class _Feeds:
                 self.heads[name] = Head(branch.first, recorded, frontier)
 
     def of(self, envelope: Envelope) -> bytes:
-        """The feed of an envelope: its replica's, or that branch of it that holds its position."""
+        """The feed of an envelope: its replica's, or the branch that holds its position."""
         header = envelope.header
         for feed, branch in self._branches.items():
             mayhap = branch.replica == header.replica and branch.first <= header.index
@@ -211,7 +213,7 @@ class _Feeds:
         return header.replica
 
     def add(self, feed: bytes, envelope: Envelope) -> None:
-        """Move a feed's head on; a branch that leaves it there begins with the same."""
+        """Move a feed's head on. A branch that leaves the feed there begins with the same head."""
         head, header = self.heads.get(feed, _NOTHING), envelope.header
         frontier = list(head.frontier)
         merkle.append_leaf(frontier, head.size, envelope.leaf_hash)
@@ -244,11 +246,11 @@ def _check_envelope(envelope: Envelope, feeds: _Feeds, report: CheckReport) -> N
 def _check_journals(folder: Path, report: CheckReport) -> None:
     for path in sorted(folder.glob("*.journal")):
         report.journals += 1
-        # Only journals nobody writes can be read to their end; theirs is checked by their owner.
+        # Only a journal that nobody writes can be read to its end; others are their owner's matter.
         try:
             orphan = OrphanJournal.claim(path)
         except StoreReadOnlyError:
-            continue  # in a store that can only be read it cannot be told from a living one's
+            continue  # in a store that can only be read, it may be a living process's
         if orphan is None:
             continue
         damage = ""
@@ -271,7 +273,7 @@ def _check_journals(folder: Path, report: CheckReport) -> None:
 
 
 def _check_set_aside(engine: Engine, report: CheckReport) -> None:
-    """What was found damaged when it was to be sent, and has not come again."""
+    """Note the payloads that were set aside as damaged and have not come again."""
     for path in sorted((engine.path / files.LOG).glob(f"*{files.DAMAGED}")):
         replica, _, index = path.stem.partition("-")
         for position in engine.log.locate_all(bytes.fromhex(replica), int(index)):

@@ -9,7 +9,7 @@ _UNITS = ((86_400_000, "days"), (3_600_000, "hours"), (60_000, "minutes"))
 
 
 def wrong_clocks(log: EventLog, heads: Mapping[bytes, Head], now_ms: int) -> dict[str, str]:
-    """What there is to say of each feed that is ahead of a clock, by its replica's id in hex."""
+    """A text about each feed that is ahead of a clock, by its replica's id in hex."""
     branches = log.branches()
     warnings: dict[str, str] = {}
     for feed, head in heads.items():
@@ -25,7 +25,7 @@ def wrong_clocks(log: EventLog, heads: Mapping[bytes, Head], now_ms: int) -> dic
 
 
 def span(milliseconds: int) -> str:
-    """A span of time of minutes or more, roughly."""
+    """A span of time of minutes or more, rounded, in words."""
     for size, name in _UNITS:
         if milliseconds >= 2 * size:
             return f"{milliseconds // size} {name}"

@@ -1,4 +1,4 @@
-"""Questions that every decision about a run asks first."""
+"""The questions that every decision about a run asks first."""
 
 from collections.abc import Callable
 from itertools import takewhile
@@ -18,7 +18,7 @@ def existing_run(reader: Reader, run_id: str) -> RunState:
     """The state of a run.
 
     Raises:
-        NotFoundError: There is none, or it is known by hearsay only.
+        NotFoundError: There is no such run, or it is known by hearsay only.
     """
     state = reader.run(run_id) if validate.may_be_run_id(run_id) else None
     if state is None or not state.experiment_id:
@@ -33,8 +33,8 @@ def active_run(context: StoreContext, reader: Reader, run_id: str) -> RunState:
     """The state of a run that may be written to.
 
     Raises:
-        NotFoundError: There is none.
-        InvalidValueError: It is deleted, or its experiment is.
+        NotFoundError: There is no such run.
+        InvalidValueError: The run or its experiment is deleted.
     """
     state = existing_run(reader, run_id)
     stage = context.over(reader).lifecycle(state)
@@ -47,10 +47,11 @@ def active_run(context: StoreContext, reader: Reader, run_id: str) -> RunState:
 
 
 def beside(reader: Reader, stream: str, now_ms: int) -> list[str]:
-    """The other streams that a run's or an experiment's stage is held against.
+    """The other streams whose stages count together with a run's or an experiment's.
 
     A run shows the later of its own stage and its experiment's. So a decision about an experiment
-    comes after those of its runs, too; only runs matter here whose times lie ahead of the clock.
+    must also come after the decisions about its runs. Only runs whose times lie ahead of the clock
+    matter here.
     """
     kind, _, name = stream.partition("/")
     if kind == "run":
@@ -70,7 +71,7 @@ def beside(reader: Reader, stream: str, now_ms: int) -> list[str]:
 
 
 def points_allowed(context: StoreContext) -> Callable[[Reader, str], None]:
-    """The check that `Recorder.record` makes of a run's stream: the run may be written to."""
+    """The check by which `Recorder.record` refuses a run that may not be written to."""
 
     def allow(reader: Reader, stream: str) -> None:
         active_run(context, reader, stream.partition("/")[2])
@@ -79,7 +80,7 @@ def points_allowed(context: StoreContext) -> Callable[[Reader, str], None]:
 
 
 def new_params(state: RunState, params: dict[str, str]) -> dict[str, str]:
-    """The params that were not logged yet; one with another value is refused."""
+    """The params that were not logged yet. A param with another value is refused."""
     known = state.live_params()
     for key, value in params.items():
         if known.get(key, value) != value:
@@ -94,7 +95,7 @@ def new_params(state: RunState, params: dict[str, str]) -> dict[str, str]:
 
 
 def new_tags(state: RunState, tags: dict[str, str]) -> dict[str, str]:
-    """The tags that change something; as in MLflow, no run loses its name to an empty one."""
+    """The tags that change something. As in MLflow, an empty name does not replace a run's name."""
     known = state.live_tags()
     new = {key: value for key, value in tags.items() if known.get(key) != value}
     if not new.get(RUN_NAME_TAG, "-"):

@@ -1,7 +1,7 @@
-"""How much happened when: events counted in equal stretches of the log, or of time.
+"""Density: numbers of events in equal stretches of the log, or of time.
 
-Whole blocks of the log, and whole streams, are counted at once where they lie within one stretch;
-only what reaches over an edge is looked at envelope by envelope.
+A block of the log, or a stream, that lies within one stretch is counted at once. Only those that
+reach over an edge are counted envelope by envelope.
 """
 
 from collections.abc import Iterable, Iterator
@@ -20,11 +20,11 @@ BUCKETS_MAX = 4000
 
 
 class Density(Record):
-    """How many events each stretch holds: the one at `i` begins at `low + i * width`.
+    """The number of events in each stretch. Stretch `i` begins at `low + i * width`.
 
-    `by` is `position`, or `time` in milliseconds since 1970, as recorded where it happened.
-    `latest_ms` has when the last event of each stretch was recorded, None where there is none.
-    `events` counts those within all stretches.
+    `by` is `position`, or `time`: the recorded time in milliseconds since 1970, by the writer's
+    clock. `latest_ms` is the recorded time of the last event of each stretch, None for an empty
+    stretch. `events` counts the events of all stretches together.
     """
 
     by: str
@@ -51,7 +51,7 @@ class Strip:
         self.high = low + size * self.width
 
     def takes(self, extent: Extent) -> bool:
-        """Whether all of an extent is counted now; False where it reaches over an edge."""
+        """Count a whole extent if it lies within a stretch; returns whether it did."""
         first, last = (
             (extent.first, extent.last)
             if self.by == "position"
@@ -72,7 +72,7 @@ class Strip:
             self._add((at - self.low) // self.width, place.events, place.recorded)
 
     def density(self) -> Density:
-        """What was counted."""
+        """The density counted so far."""
         return Density(
             by=self.by,
             low=self.low,
@@ -88,7 +88,7 @@ class Strip:
 
 
 class Asked(NamedTuple):
-    """What is drawn: see `History.density`."""
+    """The axis and stretches that were asked for; see `History.density`."""
 
     by: str
     buckets: int
@@ -96,7 +96,7 @@ class Asked(NamedTuple):
     high: int | None = None
 
     def strip(self, extents: list[Extent]) -> Strip:
-        """An empty strip that reaches over all of these, or over what was asked for.
+        """An empty strip over all these extents, or from `low` to `high` if those are given.
 
         Raises:
             InvalidValueError: There is no such axis, or there are too many stretches.
@@ -141,7 +141,7 @@ def of_streams(reader: Reader, numbers: Iterable[int], asked: Asked) -> Density:
 
 
 def streams_of_experiment(reader: Reader, experiment: int) -> Iterator[int]:
-    """The numbers of an experiment's own stream, which is given, and of those of its runs."""
+    """The stream numbers of an experiment, which is given, and of its runs."""
     yield experiment
     field = reader.field((index.ATTRIBUTE, "start_time"))
     if field is None:

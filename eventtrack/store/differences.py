@@ -1,4 +1,4 @@
-"""What differs between two moments, subject by subject, and who made it so."""
+"""The differences between two moments, subject by subject, and who made them."""
 
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing
@@ -74,7 +74,7 @@ class Differences:
     def _deciding(
         self, touched_by_stream: Touched, old: Reader, new: Reader, subject: str | None
     ) -> dict[str, Sequence[int]]:
-        """For each run whose experiment was deleted or restored in between, positions of that."""
+        """The runs whose experiment was deleted or restored in between, with the positions."""
         decided: dict[str, Sequence[int]] = {}
         for stream, positions in touched_by_stream.items():
             if not stream.startswith(_EXPERIMENT):
@@ -95,7 +95,7 @@ class Differences:
     def _attribute(
         self, changes: list[Change], events: list[EventRecord], numbers: Mapping[str, int]
     ) -> None:
-        """Name for each change the event that made it: the last to set its fact, or the newest."""
+        """Name the event of each change: the last event that set its fact, or else the newest."""
         setters, newest = set_last_by(events, numbers), in_order(events)[-1:]
         for change in changes:
             event = setters.get(change.fact) or (newest[0] if newest else None)
@@ -105,7 +105,7 @@ class Differences:
     def _attribute_lifecycle(
         self, changes: list[Change], own: Sequence[int], of_experiment: Sequence[int]
     ) -> None:
-        """Name the later of what was done to a run and what was done to its experiment."""
+        """Name the later event: of those about a run's stage and those about its experiment's."""
         for change in changes:
             if change.fact == "lifecycle" and change.kind == "changed":
                 events = [

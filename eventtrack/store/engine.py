@@ -1,8 +1,8 @@
 """The machine under a store: decisions go down into the log once, reads come up from the views.
 
-A decision runs as the only writer. It sees views that are caught up with the log, says which
-events follow, and those are appended and synced before the call returns; so of two processes that
-decide at once, the second sees what the first did. Points take the journal instead.
+A decision runs as the only writer. It sees views that are caught up with the log, and returns the
+events that follow. These are appended and synced before the call returns. So if two processes
+decide at the same time, the second sees the events of the first. Points take the journal instead.
 """
 
 import contextlib
@@ -83,11 +83,11 @@ class Engine:
 
     @property
     def session(self) -> bytes:
-        """The session of whoever acts now; it stands in the log from the first event on."""
+        """The session of the present author; the log has it from the first event on."""
         return self.session_of(AUTHOR.get())
 
     def execute(self, decide: Decision[Result]) -> Result:
-        """Decide as the only writer and append what follows durably, or raise and write nothing.
+        """Decide as the only writer and append the events durably, or raise and write nothing.
 
         Raises:
             StoreReadOnlyError: The store cannot be written.
@@ -106,6 +106,7 @@ class Engine:
         try:
             return run_growing(attempt)
         except (StaleBuild, ProjectionError):
+            # The log was replaced meanwhile, or has an event that the views set aside.
             if self._drainer is not None:
                 self._drainer.flush()
             self.views.catch_up()
@@ -119,9 +120,9 @@ class Engine:
 
     @contextmanager
     def appending(self) -> Iterator[tuple[LmdbTransaction, int]]:
-        """The log's writer alone, for what changes no decision: the views are left behind.
+        """A write transaction of the log alone, with the head before it. Not within a batch.
 
-        Not within a batch. Gives the transaction and the head that was committed before it.
+        For events that change no decision: the views are left behind.
         """
         self._check_writable()
         with self.log.begin() as transaction:
@@ -158,7 +159,7 @@ class Engine:
 
     @contextmanager
     def read(self) -> Iterator[Reader]:
-        """The views as of now: everything that this process logged before is in them."""
+        """The present views; they hold everything that this process has logged."""
         self._check_open()
         batch = getattr(self._local, "batch", None)
         if batch is not None:
@@ -176,7 +177,7 @@ class Engine:
         journal = self._journal
         if journal is None:
             self._check_writable()
-            # Points are no decisions, so the session that names their author opens here.
+            # Points are no decisions, so the session of their author is opened here.
             copy_context().run(self._open_own_session)
             with self._opening:
                 self._check_open()
@@ -187,15 +188,12 @@ class Engine:
         return journal
 
     def relieve(self) -> None:
-        """Help to drain when points are logged faster than the disk takes them."""
+        """Help to drain if points are logged faster than the disk takes them."""
         if self._drainer is not None and getattr(self._local, "batch", None) is None:
             self._drainer.relieve()
 
     def flush(self) -> None:
-        """Everything logged so far by this process is in the log, durably.
-
-        Within a batch of this thread it is durable when the batch ends.
-        """
+        """Put all that this process has logged into the log, durably; in a batch, when it ends."""
         self._check_open()
         batch = getattr(self._local, "batch", None)
         if batch is not None:
@@ -204,10 +202,10 @@ class Engine:
             self._drainer.flush()
 
     def close(self) -> None:
-        """Flush and let go of all files, once what other threads have begun is done.
+        """Wait for the calls of other threads, flush, and let go of all files.
 
-        The engine cannot be used afterwards. What returned before is in the log or, when that
-        cannot be written, in a journal that the next to open the store adopts.
+        The engine cannot be used afterwards. Everything logged is then in the log or, if the log
+        cannot be written, in a journal that the next process to open the store adopts.
 
         Raises:
             InvalidStateError: Within a batch of this thread.
@@ -227,7 +225,7 @@ class Engine:
                 self._drainer.close()
                 self._drainer.flush()
         finally:
-            # These wait for transactions of other threads, which may still read the journal.
+            # These wait for other threads, whose transactions may still read the journal.
             self.views.close()
             self.log.close()
             if self._own_views is not None:
@@ -249,20 +247,20 @@ class Engine:
         if not self.readonly:
             clear_drafts(self.path / files.JOURNAL)
         self._adopt()
-        # Of a store that cannot be written, this process folds views of its own.
+        # If the store cannot be written, this process folds views of its own.
         self._own_views = own_folder("eventtrack-views-") if self.readonly else None
         views = self._own_views or self.path / files.VIEWS
         self.views = Views(views, self.log, lambda: self.ids.id128().hex()[:8])
-        # A process that multiprocessing forked ends without exit handlers, save its own. This only
-        # flushes: threads of that process are waited for later, and may still log.
+        # A process forked by multiprocessing runs no exit handlers except multiprocessing's own.
+        # This only flushes: that process waits for its threads later, and they may still log.
         endings = sys.modules.get("multiprocessing.util")
         if endings is not None:
             endings.Finalize(self, _flush_at_exit, (weakref.ref(self),), exitpriority=0)
 
     def _adopt(self) -> None:
-        """Move what processes left that have died since into the log, without looking too often.
+        """Move the journals of processes that have died into the log, but do not look too often.
 
-        A look costs some microseconds for each writing process; a twentieth of the time at most.
+        A look costs microseconds for each writing process; all looks, a twentieth of the time.
         """
         began = time.monotonic()
         if began < self._adopt_at:
@@ -271,7 +269,7 @@ class Engine:
         try:
             adopted = adopt_orphans(self.log, self.path / files.JOURNAL)
         except StoreError as error:
-            # On a full disk, say. It stays where it is, and what the log has can still be read.
+            # On a full disk, say. The journals stay, and the log can still be read.
             warnings.warn(
                 f"the journals of processes that died stay as they are for now: {error}",
                 EventtrackWarning,
@@ -288,15 +286,15 @@ class Engine:
 
     @contextmanager
     def _writing(self) -> Iterator[tuple[Fold, LmdbTransaction]]:
-        """The views' and then the log's writer, caught up; the log commits first.
+        """Write transactions of the views and then of the log, caught up.
 
-        So the views can be behind the log after a crash, never ahead of it.
+        The log commits first: after a crash the views can be behind the log, never ahead of it.
         """
         committed = False
         try:
             with self.views.begin() as fold:
                 with self.log.begin() as transaction:
-                    # What this process logged before goes first: its own events keep their order.
+                    # Earlier points of this process go first: its events keep their order.
                     marks = self._take(fold, transaction)
                     yield fold, transaction
                     marks = self._take(fold, transaction) or marks
@@ -304,8 +302,8 @@ class Engine:
                 committed = True
             self.views.note_caught_up(fold, change)
         except (MapFull, StoreError) as error:
-            # The log has it: to raise would be to say that nothing was written, and to try again
-            # would be to write it twice. The views catch up, or say why not, when they are read.
+            # The log has the events. Raising would say that nothing was written, and a retry would
+            # write them twice. The next read lets the views catch up, or says why they cannot.
             if not committed:
                 raise
             if isinstance(error, MapFull):
@@ -314,7 +312,7 @@ class Engine:
             self._drainer.settle(marks)
 
     def _take(self, fold: Fold, transaction: LmdbTransaction) -> Marks:
-        """Take the journal into a transaction and fold all that it then holds."""
+        """Take the journal into a transaction, and fold the transaction's envelopes."""
         marks = self._drainer.take(transaction) if self._drainer is not None else []
         if transaction.head() > fold.position:
             fold.catch_up(transaction)
@@ -328,14 +326,14 @@ class Engine:
         for draft in drafts:
             after = raised.superseded(fold.tables, transaction, draft)
             if after is not None and pending:
-                fold.apply(pending, own=True)  # what this decision wrote comes before, too
+                fold.apply(pending, own=True)  # earlier drafts of this decision come before, too
                 after, pending = raised.superseded(fold.tables, transaction, draft), []
             pending.append(transaction.append(draft, session, after))
         fold.apply(pending, own=True)
         return result
 
     def _open_session(self, reader: Reader) -> tuple[None, list[Draft]]:
-        """The decision to say who writes, once."""
+        """The decision that opens the session of the present author, once."""
         session = self.session
         if reader.session(session) is not None:
             return None, []
@@ -347,7 +345,7 @@ class Engine:
         self.execute(self._open_session)
 
     def session_of(self, author: str | None) -> bytes:
-        """The session of an author, None for this process: one for each, and atomically made."""
+        """The session of an author, or of this process for None; each has one, made atomically."""
         if author is None:
             return self._session
         return self._sessions.get(author) or self._sessions.setdefault(author, self.ids.id128())
@@ -368,7 +366,7 @@ class Engine:
             raise read_only(self.path)
 
     def _forget_parent(self) -> None:
-        """In a forked child: let go of what belongs to the parent; open anew on first use."""
+        """Let go of the parent's files, in a forked child; the first use opens them anew."""
         if self._journal is not None:
             self._journal.disown()
         self._journal = self._drainer = None
@@ -380,7 +378,7 @@ class Engine:
 def _flush_at_exit(reference: "weakref.ref[Engine]") -> None:
     engine = reference()
     if engine is not None and not engine.closed and not engine._forked:  # noqa: SLF001 - ours
-        with contextlib.suppress(EventtrackError):  # it stays in the journal
+        with contextlib.suppress(EventtrackError):  # the points stay in the journal
             engine.flush()
 
 

@@ -1,4 +1,4 @@
-"""The log as records: read, filtered, followed."""
+"""Reads, filters and follows the log, as records."""
 
 import threading
 from collections import Counter
@@ -17,16 +17,16 @@ from eventtrack.projections.state import Stamp, stamp_of
 from eventtrack.store.context import StoreContext
 from eventtrack.views.records import Record
 
-# Envelopes read at a time: no transaction is held while the caller looks at them.
+# Envelopes are read in portions: no transaction is held while the caller looks at them.
 _PAGE = 512
 # Events that log points.
 POINTS = ("run.metric_logged", "run.metrics_logged")
-# Two numbers of 64 bits with room to spare; positions are numbers of 63 bits.
+# The length of two numbers of 64 bits, with room to spare; positions have 63 bits.
 _ADDRESS_LENGTH_MAX = 40
 
 
 class Said(NamedTuple):
-    """An event as its type, and its stamp (`projections/state.py`)."""
+    """A decoded event and its stamp (`projections/state.py`)."""
 
     event: Event
     stamp: Stamp
@@ -35,17 +35,17 @@ class Said(NamedTuple):
 class EventRecord(Record):
     """One event with its header.
 
-    `recorded_ms` is when it was recorded, in milliseconds since 1970, by the clock of the machine
-    that did; `arrived_ms` when it came here from there, by the clock here: None for what was
-    `recorded_here`, and where it is not known, for arrivals were not always noted. The times in
-    `body` are what the caller claimed. `effective` is the hybrid time that orders the event among
-    others: `recorded`, unless it was decided after one whose time lies ahead. `known` is False
-    for a type that this eventtrack cannot read: `body` then holds its fields as a list. `cause` is
-    the address of the event that this one answers. `said` is the event itself with its stamp, which
-    is in no dictionary; None where it cannot be read, and where points were counted.
+    Times are in milliseconds since 1970. `recorded_ms` is the recorded time, by the writer's clock.
+    `arrived_ms` is the arrival here, by this machine's clock; None if the event was
+    `recorded_here`, or if the arrival was not noted. The times in `body` are claims of the caller.
+    `effective` is the hybrid time that orders events: `recorded`, unless the event was decided
+    after another whose time lies ahead. `known` is False for a type that this eventtrack cannot
+    read; `body` then has its fields as a list. `cause` is the address of the event that this event
+    answers. `said` is the event itself with its stamp, and is in no dictionary; None if the event
+    cannot be read, or if points were counted.
 
-    An envelope that is skipped is one record without a body: its type is `damaged` or `malformed`,
-    and `skipped` says why it has no effect.
+    A skipped envelope is one record without a body. Its type is `damaged` or `malformed`, and
+    `skipped` says why it has no effect.
     """
 
     position: int
@@ -77,7 +77,7 @@ class EventRecord(Record):
 
     @property
     def order(self) -> tuple[int, str, int]:
-        """What decides, of two events that set one fact, which came later."""
+        """The key by which the later of two events that set one fact is decided."""
         return self.effective, self.replica, self.offset
 
     def to_dictionary(self) -> dict[str, Any]:
@@ -108,10 +108,11 @@ class Events:
         """Events with positions above `after`, in order, filtered.
 
         Args:
-            stream: For example `run/<run id>`; asked of an index, so it costs only what it finds.
+            stream: For example `run/<run id>`. An index has the events of a stream, so only those
+                are read.
             types: Type names, for example `run.metric_logged`.
             session: A session id in hex.
-            limit: How many events at most.
+            limit: The most events to give.
         """
         self._engine.flush()
         wanted = None if types is None else set(types)
@@ -134,9 +135,9 @@ class Events:
         return self._engine.log.read(after, limit)
 
     def append(self, draft: Draft) -> None:
-        """Record events as they are, durably, without asking whether they change anything.
+        """Record events as they are, durably, even if they change nothing.
 
-        For a store whose runs have their truth elsewhere: an outbox. The caller has checked them.
+        For an outbox, whose runs have their truth in another store. The caller has checked them.
         """
         self._engine.execute(lambda reader: (None, [draft]))
 
@@ -144,7 +145,7 @@ class Events:
         """The event at `position.offset`, or all events of the envelope at `position`.
 
         Raises:
-            InvalidValueError: That is no address.
+            InvalidValueError: The text is no address.
             NotFoundError: There is no such event.
         """
         position, offset = parse_address(address)
@@ -160,9 +161,9 @@ class Events:
         return records
 
     def follow(self, after: int, *, stop: threading.Event | None = None) -> Iterator[EventRecord]:
-        """Events above `after`, then new ones as they are recorded, until `stop` is set.
+        """Events above `after`, then new events as they are recorded, until `stop` is set.
 
-        Waits by looking at the log's transaction number, a microsecond each 50 ms.
+        To wait, it looks at the log's transaction number: a microsecond every 50 ms.
         """
         stop = stop or threading.Event()
         seen = -1
@@ -179,7 +180,7 @@ class Events:
     def of_positions(
         self, positions: Iterable[int], *, counted: bool = False
     ) -> Iterator[EventRecord]:
-        """The events of the envelopes at these positions; `counted` as of `records`."""
+        """The events of the envelopes at these positions; for `counted` see `records`."""
         for position in positions:
             envelope = self._engine.log.get(position)
             if envelope is not None:
@@ -189,9 +190,9 @@ class Events:
         """The events of an envelope as records.
 
         Args:
-            counted: Neighbours that log points are one record, that of the last of them, whose
-                body has but `points`: how many there were of each metric. That takes a tenth of the
-                time.
+            counted: Neighbouring events that log points make one record, that of the last of them.
+                Its body has only `points`: the number of points of each metric. That takes a tenth
+                of the time.
         """
         header = envelope.header
         cause = None
@@ -229,7 +230,7 @@ class Events:
         return records
 
     def _place_of(self, cause: Cause) -> str:
-        """The position of the envelope that a cause names, or its name where it is not here."""
+        """The position of the envelope that a cause names; its name if it is not here."""
         replica, mark = split_name(cause.replica)
         for position in self._engine.log.locate_all(replica, cause.index):
             envelope = self._engine.log.get(position)
@@ -238,7 +239,7 @@ class Events:
         return f"{replica.hex()}/{cause.index}"
 
     def preview(self, draft: Draft, like: EventRecord) -> list[EventRecord]:
-        """What a draft's events would look like: no position, no replica, caused by `like`."""
+        """The records that a draft's events would make: without place, caused by `like`."""
         nobody = bytes(16)
         data, _ = seal(
             draft, replica=nobody, index=0, recorded=0, session=nobody, salt=bytes(SALT_BYTES)
@@ -266,7 +267,7 @@ def parse_address(address: str) -> tuple[int, int | None]:
     """`position.offset` or `position` as numbers.
 
     Raises:
-        InvalidValueError: That is no address.
+        InvalidValueError: The text is no address.
     """
     position, dot, offset = address.partition(".")
     short = len(address) <= _ADDRESS_LENGTH_MAX
@@ -281,7 +282,7 @@ def parse_address(address: str) -> tuple[int, int | None]:
 def _bodies(
     reading: Reading, *, counted: bool
 ) -> Iterator[tuple[str, int, dict[str, Any], bool, int, Event | None]]:
-    """Type, version, body, whether it is known, for how many events it stands, the event itself."""
+    """For each record: type, version, body, whether it is known, number of events, the event."""
     if reading.fault is not None:
         yield reading.fault.kind, 0, {}, False, 1, None
     for part in reading.parts:
@@ -299,16 +300,16 @@ def _bodies(
 
 
 def _fields_of(part: Part) -> Iterator[Any]:
-    """The fields of events of an unknown type, whatever they are; None where they are not shown."""
+    """The fields of events of an unknown type; None for an event that cannot be shown."""
     try:
         yield from [_readable(body) for body in msgspec.msgpack.decode(part.bodies)]
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, TypeError):
-        # Of a codec of a later day, nested without an end, or with lists as keys of maps.
+        # The body has a later codec, is nested too deep, or has lists as keys of maps.
         yield from [None] * part.size
 
 
 def _count(events: list[Event]) -> dict[str, int]:
-    """How many points of each metric some events log."""
+    """The number of points that some events log, by metric."""
     counts: Counter[str] = Counter()
     for event in events:
         if isinstance(event, MetricLogged):
@@ -319,7 +320,7 @@ def _count(events: list[Event]) -> dict[str, int]:
 
 
 def _readable(value: Any) -> Any:
-    """Plain values: hashes in hex, structs as dictionaries, anything odd as a text."""
+    """Plain values: hashes become hex, structs dictionaries, other odd values texts."""
     if value is None or isinstance(value, str | int | float):
         return value
     if isinstance(value, bytes):

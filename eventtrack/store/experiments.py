@@ -1,4 +1,4 @@
-"""Experiments: made, named, tagged, deleted, found."""
+"""Experiments: creates, names, tags, deletes and finds them."""
 
 from collections.abc import Mapping, Sequence
 
@@ -41,7 +41,7 @@ class Experiments:
         """Make an experiment and return its id.
 
         Raises:
-            AlreadyExistsError: One of that name exists, active or deleted.
+            AlreadyExistsError: An experiment of that name exists, active or deleted.
         """
         name = validate.experiment_name(name)
         location = validate.artifact_location(artifact_location)
@@ -64,22 +64,22 @@ class Experiments:
         return self._engine.execute(decide)
 
     def get(self, experiment_id: str) -> Experiment:
-        """An experiment by its id, deleted ones too.
+        """An experiment by its id, even if it is deleted.
 
         Raises:
-            NotFoundError: There is none.
+            NotFoundError: There is no such experiment.
         """
         with self._context.entities() as entities:
             return entities.experiment(existing_experiment(entities.reader, experiment_id))
 
     def get_by_name(self, name: str) -> Experiment | None:
-        """An experiment by its name, deleted ones too; None when there is none."""
+        """An experiment by its name, even if it is deleted; None if there is none."""
         with self._context.entities() as entities:
             state = find_by_name(entities.reader, name)
             return None if state is None else entities.experiment(state)
 
     def get_or_create(self, name: str) -> Experiment:
-        """The experiment of this name, deleted ones too; made if there is none."""
+        """The experiment of this name, even if it is deleted; made if there is none."""
         experiment = self.get_by_name(name)
         if experiment is not None:
             return experiment
@@ -106,8 +106,8 @@ class Experiments:
         """Give an active experiment another name.
 
         Raises:
-            InvalidStateError: It is deleted.
-            AlreadyExistsError: Another one has the name.
+            InvalidStateError: The experiment is deleted.
+            AlreadyExistsError: Another experiment has the name.
         """
         name = validate.experiment_name(name)
 
@@ -128,7 +128,7 @@ class Experiments:
         self._engine.execute(decide)
 
     def delete(self, experiment_id: str) -> None:
-        """Delete an experiment and with it all its runs. Everything can be restored.
+        """Delete an experiment and all its runs. Everything can be restored.
 
         Raises:
             NotFoundError: There is no such active experiment.
@@ -191,7 +191,7 @@ class Experiments:
         order_by: Sequence[str] | None = None,
         page_token: str | None = None,
     ) -> PagedList[Experiment]:
-        """One page of experiments; without an order the newest first."""
+        """One page of experiments; by default the newest first."""
         size = validate.max_results(
             limits.SEARCH_EXPERIMENTS_RESULTS_DEFAULT if max_results is None else max_results
         )
@@ -247,7 +247,7 @@ def existing_experiment(reader: Reader, experiment_id: str) -> ExperimentState:
     """The state of an experiment, active or deleted.
 
     Raises:
-        NotFoundError: There is none.
+        NotFoundError: There is no such experiment.
     """
     state = _state(reader, str(experiment_id))
     if state is None:
@@ -262,8 +262,8 @@ def active_experiment(reader: Reader, experiment_id: str) -> ExperimentState:
     """The state of an active experiment.
 
     Raises:
-        NotFoundError: There is none.
-        InvalidValueError: It is deleted.
+        NotFoundError: There is no such experiment.
+        InvalidValueError: The experiment is deleted.
     """
     state = existing_experiment(reader, experiment_id)
     if state.lifecycle[0] != LifecycleStage.ACTIVE:

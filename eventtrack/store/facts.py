@@ -1,4 +1,4 @@
-"""The state of things as flat facts, so that two moments or two runs can be compared.
+"""The state of things as flat facts, to compare two moments or two runs.
 
 A fact is a name such as `param.lr`, `metric.loss` or `status`, with a value as text. Names, rules
 and texts are those of `eventtrack/facts/`.
@@ -27,10 +27,10 @@ Facts = dict[str, str]
 class Change(Record):
     """One difference: `kind` is added, removed or changed; `before` and `after` may be None.
 
-    Between moments it names the event that set the fact last, of those that only one of them holds,
-    when that was recorded there and when it arrived here (None where it was `recorded_here`, or
-    where that is not known), and who recorded it. Where no single
-    event sets a fact, a count of points for example, it is the newest that touched the subject.
+    Between two moments it names an event: of those that only one moment holds, the last that set
+    the fact, with its recorded time, its arrival here (None if it was `recorded_here`, or if that
+    is not known) and its session. If no single event sets the fact, as for a count of points, it
+    is the newest event that touched the subject.
     """
 
     kind: str
@@ -57,7 +57,7 @@ def compare(subject: str, before: Facts, after: Facts) -> list[Change]:
 
 
 def facts_of(entities: EntityReader, reader: Reader, stream: str) -> Facts:
-    """The facts of a stream's thing; none for one that does not exist (yet)."""
+    """The facts of a stream's thing; none if it does not exist (yet)."""
     kind, _, name = stream.partition("/")
     noun, state = NOUNS.get(kind), state_of(reader, kind, name)
     if noun is None or state is None or not is_born(state):
@@ -77,12 +77,12 @@ def facts_of(entities: EntityReader, reader: Reader, stream: str) -> Facts:
 
 
 def run_facts(entities: EntityReader, state: RunState) -> Facts:
-    """The facts of a run. Metrics count their points, so that a longer history differs."""
+    """The facts of a run. Those of metrics count the points, so that a longer history differs."""
     return facts_of(entities, entities.reader, f"run/{state.run_id}")
 
 
 def state_of(reader: Reader, kind: str, name: str) -> Any:
-    """The state of a thing by the name of its noun and its id; None for one never heard of."""
+    """The state of a thing, by the name of its noun and its id; None if no event names it."""
     if kind == "registered":
         return registered_state.model(reader, name)
     if kind == "trace":
@@ -115,7 +115,7 @@ def _texts(fact: Fact, part_id: str, values: dict[str, Any], shown: Numbers) -> 
 
 
 def _parts(reader: Reader, noun: Noun, state: Any) -> Iterator[tuple[str, Any]]:
-    """The parts of a thing whose births were seen, with their ids; deleted ones too."""
+    """The parts of a thing whose births were seen, with their ids, even if deleted."""
     if noun is registered.REGISTERED:
         versions = registered_state.versions(reader, state)
         parts = {version.version_id: version for version in versions}

@@ -1,4 +1,4 @@
-"""The feeds of a store: what each replica wrote, as envelopes and as a Merkle tree."""
+"""The feeds of a store: the envelopes of each replica, and their Merkle trees."""
 
 from collections.abc import Iterator
 
@@ -14,12 +14,12 @@ _PAGE = 512
 
 
 class Feed(Record):
-    """One replica's feed as far as it is here. `root` is RFC 6962's root hash over `size` leaves.
+    """One feed as far as it is here. `root` is RFC 6962's root hash over `size` leaves.
 
-    `feed` is its id: the replica's, or that of a branch, whose envelopes bear the replica's id and
-    whose first `first` are another feed's too. `recorded_ms` is when its newest envelope was
-    recorded, in milliseconds since 1970 by the clock of the machine that wrote it; `own` marks the
-    feed that this store's own events extend.
+    `feed` is its id: the replica's id, or a branch's. A branch's envelopes bear the replica's id,
+    and it shares its first `first` envelopes with its stem. `recorded_ms` is the recorded time of
+    its newest envelope, in milliseconds since 1970 by the writer's clock. `own` marks the feed that
+    this store's own events extend.
     """
 
     replica: str
@@ -32,12 +32,12 @@ class Feed(Record):
 
 
 class ForkEnd(Record):
-    """What one of the copies that wrote under one id wrote after they parted.
+    """One end of a fork: the envelopes that one of the copies wrote after they parted.
 
-    `mark` are the first 8 bytes, in hex, of the leaf hash of its first envelope, which tell the
-    ends apart on every machine. `size` is that of the longest feed with it, `envelopes` how many
-    are behind the fork. Of the first of them: its position here, when and in which session it was
-    recorded.
+    `mark` is the first 8 bytes, in hex, of the leaf hash of its first envelope; it tells the ends
+    apart on every machine. `size` is the size of the longest feed with this end, `envelopes` the
+    number of envelopes behind the fork. The other fields are of the first envelope: its position
+    here, its recorded time and its session.
     """
 
     mark: str
@@ -49,7 +49,7 @@ class ForkEnd(Record):
 
 
 class Fork(Record):
-    """Copies of one store wrote under one replica id: they differ from `index` on. All is kept."""
+    """A fork: copies of a store wrote under one replica id, and differ from `index` on."""
 
     replica: str
     index: int
@@ -64,14 +64,14 @@ class Feeds:
 
     @property
     def own(self) -> str:
-        """The replica whose feed this store extends."""
+        """The id of the replica whose feed this store extends, in hex."""
         return self._engine.log.replica.hex()
 
     def of_replica(self, replica: str) -> list[Feed]:
-        """A replica's feed, and its branches where two copies wrote it.
+        """A replica's feed, with its branches if two copies wrote to it.
 
         Raises:
-            NotFoundError: Nothing of it is here.
+            NotFoundError: No envelope of it is here.
         """
         feeds = [feed for feed in self.list() if feed.replica == replica]
         if not feeds:
@@ -82,7 +82,7 @@ class Feeds:
         return feeds
 
     def holding(self, envelope: Envelope) -> list[Feed]:
-        """The feeds that an envelope of this store is in: all that branch off behind it too."""
+        """The feeds that hold an envelope of this store, with all that branch off behind it."""
         header = envelope.header
         return [
             feed
@@ -91,9 +91,9 @@ class Feeds:
         ]
 
     def forks(self) -> list[Fork]:
-        """Where feeds have several ends, in order of replica and index. The same on all machines.
+        """The forks of feeds, in order of replica and index.
 
-        But for positions, and as far as they hold the same envelopes.
+        Except for positions, they are the same on all machines that hold the same envelopes.
         """
         heads, branches = self._engine.log.heads(), self._engine.log.branches()
 
@@ -138,7 +138,7 @@ class Feeds:
         return MerkleTree(size, leaves)
 
     def envelopes(self, feed: str, start: int, stop: int) -> Iterator[Envelope]:
-        """The envelopes of a feed from index `start` to before `stop`, as far as there are any."""
+        """The envelopes of a feed from index `start` to before `stop`, as far as they are here."""
         name = bytes.fromhex(feed)
         while start < stop:
             envelopes = self._engine.log.read_feed(name, start, min(stop - start, _PAGE))
@@ -151,7 +151,7 @@ class Feeds:
         """The envelopes of a stream such as `run/<run id>`, in order of their positions.
 
         Args:
-            newest: How many of the last ones; 0 for all of them.
+            newest: Only this many of the last ones; 0 for all of them.
         """
         self._engine.flush()
         with self._engine.read() as reader:
@@ -180,7 +180,7 @@ class Feeds:
         self._engine.execute(lambda reader: (None, [draft]))
 
     def list(self) -> list[Feed]:
-        """All feeds; the own one first, then in order of replica, each branch behind the whole."""
+        """All feeds: this store's own first, then in order of replicas, stems before branches."""
         self._engine.flush()
         log, own = self._engine.log, self.own
         heads, branches = log.heads(), log.branches()

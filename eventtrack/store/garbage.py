@@ -1,4 +1,4 @@
-"""Garbage: what was deleted, found and erased for good, with one cleaning of the files for all."""
+"""Garbage: finds deleted things and erases them for good, with one cleaning of the files."""
 
 from collections.abc import Collection, Iterator
 
@@ -17,16 +17,18 @@ from eventtrack.views.records import LifecycleStage, Record
 from eventtrack.views.registered import living_versions, shown_name
 
 REASON = "gc"
-# Where a version's files are: `models:/m-...`, `runs:/ID/...`, `.../ID/artifacts/...`.
+# They separate the parts of a version's source: `models:/m-...`, `runs:/ID/...`,
+# `.../ID/artifacts/...`.
 _SEPARATORS = str.maketrans(":?#", "///")
 
 
 class Deleted(Record):
-    """Something in the deleted stage. `kind` is the first part of its stream.
+    """A deleted thing. `kind` is the first part of its stream.
 
-    `deleted_ms` is when, in milliseconds since 1970, by the clock of whoever deleted it. `children`
-    counts the runs that name it as their parent and are not deleted. `bytes` is what its payloads
-    and files take up; `elsewhere` counts its files in an artifact location outside of the store.
+    `deleted_ms` is the time of the deletion, in milliseconds since 1970, by the clock of the
+    machine that deleted it. `children` counts the runs that name it as their parent and are not
+    deleted. `bytes` is the size of its payloads and files. `elsewhere` counts its files in an
+    artifact location outside of the store.
     """
 
     kind: str
@@ -44,7 +46,7 @@ class Deleted(Record):
 
 
 class Kept(Record):
-    """Something that is deleted and stays nevertheless, and why."""
+    """A deleted thing that is not erased, and the reason."""
 
     kind: str
     id: str
@@ -53,14 +55,14 @@ class Kept(Record):
 
 
 class Found(Record):
-    """What there is to erase, and what of the deleted stays."""
+    """The deleted things that can be erased, and those that stay."""
 
     garbage: list[Deleted] = msgspec.field(default_factory=list)
     kept: list[Kept] = msgspec.field(default_factory=list)
 
 
 class Freed(Record):
-    """What was erased: streams, envelopes and bytes of payloads, and files with their bytes."""
+    """The erased things: streams, envelopes and bytes of payloads, and files with their bytes."""
 
     erased: list[Deleted]
     envelopes: int
@@ -70,7 +72,7 @@ class Freed(Record):
 
 
 class Garbage:
-    """Erases what is deleted: runs, experiments, models, traces, and files that only they have."""
+    """Erases deleted runs, experiments, models and traces, and the files that only they have."""
 
     def __init__(self, context: StoreContext, redaction: Redaction) -> None:
         self._context = context
@@ -78,14 +80,14 @@ class Garbage:
         self._redaction = redaction
 
     def find(self, *, older_than_ms: int = 0, only: Collection[str] | None = None) -> Found:
-        """What `erase` would take, and what of the deleted it would not.
+        """The deleted things that `erase` would erase, and those that it would not.
 
-        A run or model that a registered version names stays, and an experiment in which something
-        stays.
+        A run or model that a registered version names stays, and so does an experiment in which
+        something stays.
 
         Args:
-            older_than_ms: How long ago it must have been deleted.
-            only: Only what has one of these streams, or is in an experiment that has.
+            older_than_ms: Only things that were deleted at least this long ago.
+            only: Only things with one of these streams, or in an experiment with one of them.
         """
         self._engine.flush()
         before_ms = self._engine.clock.now_ms() - older_than_ms
@@ -100,12 +102,12 @@ class Garbage:
         return result
 
     def erase(self, garbage: Collection[Deleted]) -> Freed:
-        """Erase what `find` found, in one redaction with the reason "gc".
+        """Erase things that `find` gave, in one redaction with the reason "gc".
 
-        What was restored meanwhile, or is named by a registered version now, stays.
+        A thing that was restored meanwhile, or that a registered version names now, stays.
 
         Raises:
-            InvalidStateError: Nothing of it is deleted.
+            InvalidStateError: None of them is deleted any more.
         """
 
         def still(reader: Reader) -> set[str]:
@@ -139,10 +141,10 @@ class Garbage:
 
 
 class _Search:
-    """One look at all that is deleted.
+    """One look at all deleted things.
 
     Args:
-        before_ms: What was deleted later stays.
+        before_ms: Things that were deleted later stay.
     """
 
     def __init__(self, reader: Reader, before_ms: int) -> None:
@@ -156,11 +158,11 @@ class _Search:
             for key, state in self._experiments.items()
             if state.lifecycle[0] == LifecycleStage.DELETED and self._is_old(state.lifecycle[1])
         }
-        self._inhabited: dict[str, str] = {}  # experiments that cannot go, and what is in them
-        self._of: dict[str, str] = {}  # the experiment of each stream found
+        self._inhabited: dict[str, str] = {}  # experiments that must stay, and the reason
+        self._of: dict[str, str] = {}  # the experiment of each deleted thing, by its stream
 
     def result(self) -> Found:
-        """All that may go, and all that is deleted and stays."""
+        """All deleted things: those that may be erased, and those that stay."""
         result = Found()
         for run in self._runs():
             self._put(
@@ -178,7 +180,7 @@ class _Search:
         return result
 
     def is_of(self, thing: Deleted | Kept, streams: Collection[str]) -> bool:
-        """Whether something is one of some streams, or is in an experiment that is."""
+        """Whether a thing has one of some streams, or is in an experiment with one of them."""
         stream = f"{thing.kind}/{thing.id}"
         return stream in streams or f"experiment/{self._of.get(stream)}" in streams
 
@@ -189,7 +191,7 @@ class _Search:
                 yield run
 
     def _run_stage(self, run: RunState) -> Stamp | None:
-        """When it was deleted; None for an active one."""
+        """The stamp of a run's deletion; None for an active run."""
         lifecycle, experiment = run.lifecycle, self._experiments.get(run.experiment_id)
         if experiment is not None:
             lifecycle = latest(lifecycle, *experiment.lifecycle)
@@ -201,7 +203,7 @@ class _Search:
         return None
 
     def _model_stage(self, model: ModelState) -> Stamp | None:
-        """When it was deleted, by itself or, at the latest, with its experiment."""
+        """The stamp of a model's deletion: its own, or else its experiment's."""
         if model.lifecycle[0] == LifecycleStage.DELETED:
             return model.lifecycle[1]
         experiment = self._experiments.get(model.experiment_id)
@@ -229,7 +231,7 @@ class _Search:
         self._inhabited.setdefault(experiment, f"{kind} {identifier} stays in it")
 
     def _put_experiments(self, result: Found) -> None:
-        # A model that would have gone only with its experiment stays where that stays.
+        # A model that is deleted only with its experiment stays if the experiment stays.
         own = {model.model_id for model in self._reader.models() if model.lifecycle[0] == "deleted"}
         result.garbage = [
             thing
@@ -287,7 +289,7 @@ class _Search:
 
 
 def _held(reader: Reader) -> Iterator[tuple[str, str]]:
-    """Each run and model that a registered version needs, by id, and which version."""
+    """Each run and model that a registered version needs, by id, with that version."""
     for model in registered_state.models(reader):
         name = shown_name(reader, model)
         for number, version in living_versions(reader, model).items():

@@ -1,4 +1,4 @@
-"""What happened: timelines, blame, differences between moments and runs, undo."""
+"""History: timelines, blame, differences between moments and runs, undo."""
 
 from collections.abc import Generator, Sequence
 
@@ -26,7 +26,7 @@ from eventtrack.views.records import Record
 class UndoPlan(Record):
     """The events that would undo an event: type and body of each.
 
-    `stays` has the facts that the event set and that would stay as they are, each with the reason.
+    `stays` has the facts that the event set, but that would stay as they are, with the reasons.
     """
 
     events: list[EventRecord]
@@ -47,7 +47,7 @@ class History:
         """Every event of a run or of another subject, in the order of this machine's log.
 
         Args:
-            counted: Points are not told of one by one, but counted, as of `Events.records`.
+            counted: Whether to count points instead of listing them; see `Events.records`.
             subject: A run's id, or the name of anything else that has a history: `experiment/ID`,
                 `model/ID`, `trace/ID`, and MLflow's `models:/NAME` and `models:/NAME/3`.
 
@@ -57,11 +57,11 @@ class History:
         return self._timeline(self.subject(subject), counted=counted)
 
     def blame(self, subject: str, key: str | None = None) -> list[BlameLine]:
-        """For each fact of a subject, every event that touched it, by whom, oldest first.
+        """For each fact of a subject, every event that touched it, with its author, oldest first.
 
         Args:
-            subject: As of `timeline`. A registered model has its versions' facts as
-                `version.3.stage`; asked about one version, they are `stage`.
+            subject: See `timeline`. A registered model has the facts of its versions, as
+                `version.3.stage`. If the subject is a version, the fact is `stage`.
             key: A fact such as `param.lr`, or a name such as `lr`; all facts by default.
 
         Raises:
@@ -77,7 +77,7 @@ class History:
         )
 
     def subject(self, text: str) -> Subject:
-        """What a name stands for, as of `timeline`.
+        """The subject of a name; see `timeline`.
 
         Raises:
             NotFoundError: There is no such thing.
@@ -88,9 +88,10 @@ class History:
     def diff(
         self, older: Moment | str, newer: Moment | str, progress: Progress | None = None
     ) -> list[Change]:
-        """What differs between two moments, run by run and experiment by experiment, and by whom.
+        """The differences between two moments, run by run and experiment by experiment.
 
-        Costs what was touched in between, and what else has changed of that since.
+        Each names its author. Costs a look at the things that were touched in between, and at their
+        later events.
         """
         return [
             change for group in self.changes(older, newer, progress=progress) for change in group
@@ -104,13 +105,13 @@ class History:
         subject: str | None = None,
         progress: Progress | None = None,
     ) -> Generator[list[Change]]:
-        """What differs between two moments, for one subject after the other, in order of names.
+        """The differences between two moments, one subject after the other, in order of names.
 
-        Costs what was touched in between and is asked for. Close it, or read it to its end, soon:
-        it holds transactions.
+        Costs a look at the things that were touched in between, or at `subject` alone. Read it to
+        its end soon, or close it: it holds transactions.
 
         Args:
-            subject: Only this one, named as of `timeline`.
+            subject: Only this subject; for its name see `timeline`.
         """
         stream = None if subject is None else self.subject(subject).stream
         before = SnapshotEngine(self._engine, Moment.of(older))
@@ -127,19 +128,20 @@ class History:
         experiment_id: str | None = None,
         run_id: str | None = None,
     ) -> Density:
-        """How many events there are in each stretch of the log, or of time, now.
+        """The present number of events in each stretch of the log, or of time.
 
         Args:
-            by: `position`, or `time` in milliseconds since 1970 as recorded where it happened.
-            buckets: At most so many stretches, all of one width.
-            low: Where the first begins; by default with the first event.
-            high: Where the last ends; by default behind the last event.
+            by: `position`, or `time`: the recorded time in milliseconds since 1970, by the writer's
+                clock.
+            buckets: The most stretches to give, all of one width.
+            low: The beginning of the first stretch; by default the first event.
+            high: The end of the last stretch; by default behind the last event.
             experiment_id: Only the events of an experiment and its runs.
-            run_id: Only those of a run.
+            run_id: Only the events of a run.
 
         Raises:
             NotFoundError: There is no such experiment or run.
-            InvalidValueError: `by` or `buckets` cannot be.
+            InvalidValueError: `by` or `buckets` is not allowed.
         """
         asked = density.Asked(by, buckets, low, high)
         with self._engine.read() as reader:
@@ -153,18 +155,18 @@ class History:
             return density.of_log(reader, self._engine.log, asked)
 
     def diff_runs(self, run_a: str, run_b: str) -> list[Change]:
-        """What differs between two runs as they are now."""
+        """The differences between two runs as they are now."""
         with self._context.entities() as entities:
             before = run_facts(entities, existing_run(entities.reader, run_a))
             after = run_facts(entities, existing_run(entities.reader, run_b))
         return compare(f"run/{run_b}", before, after)
 
     def plan(self, address: str) -> UndoPlan:
-        """What `undo` would do, without doing it.
+        """The plan of an `undo`, without doing it.
 
         Raises:
             NotFoundError: There is no such event.
-            InvalidStateError: Nothing of it can be undone; says why.
+            InvalidStateError: No fact of the event can be undone; the message says why.
         """
         event = self._one(address)
         earlier = self._earlier(event)
@@ -178,11 +180,12 @@ class History:
         return self.plan(address).events
 
     def undo(self, address: str) -> list[EventRecord]:
-        """Append the inverse of one event, with it as the cause; both stay on record.
+        """Append the inverse of an event, with the event as its cause; both stay on record.
 
         Raises:
             NotFoundError: There is no such event.
-            InvalidStateError: It cannot be undone, or a later event has overtaken it; says why.
+            InvalidStateError: The event cannot be undone, or a later event has overtaken it; the
+                message says why.
         """
         event = self._one(address)
         earlier = self._earlier(event)
@@ -203,7 +206,7 @@ class History:
         self, event: EventRecord, events: Sequence[Event], others: Sequence[str] = ()
     ) -> Draft:
         envelope = self._engine.log.get(event.position)
-        assert envelope is not None  # it is a record of that envelope
+        assert envelope is not None  # the record comes from this envelope
         cause = Cause(envelope.name, event.index, event.offset)
         return Draft.of(event.stream, *events, cause=cause, beside=others)
 
@@ -217,7 +220,7 @@ class History:
         return events[0]
 
     def _earlier(self, event: EventRecord) -> list[EventRecord]:
-        """The stream's events recorded before one, in the order in which they count."""
+        """The stream's events that count before an event, in the order in which they count."""
         stream = self._of_stream(event.stream, counted=True)
         earlier = (other for other in stream if other.order < event.order)
         return sorted(earlier, key=lambda other: other.order)
@@ -229,7 +232,7 @@ class History:
         return [event for event in events if event.body.get("version_id") == subject.version_id]
 
     def _of_experiment(self, run_stream: str) -> list[EventRecord]:
-        """The events of a run's experiment, whose deletion is the run's."""
+        """The events of a run's experiment, whose deletion deletes the run."""
         with self._engine.read() as reader:
             run = existing_run(reader, run_stream.partition("/")[2])
         return self._of_stream(f"experiment/{run.experiment_id}")

@@ -1,4 +1,4 @@
-"""Datasets and models that runs read: checked, and only what is new."""
+"""Datasets and models that runs read: checks them, and picks the new ones."""
 
 from collections.abc import Sequence
 
@@ -13,7 +13,7 @@ from eventtrack.views.records import DatasetInput, LoggedModelInput
 def inputs_events(
     datasets: Sequence[DatasetInput], models: Sequence[LoggedModelInput]
 ) -> list[types.InputsLogged]:
-    """The events that record these inputs, one each: their order is that in which they are shown.
+    """The events that record these inputs, one for each, in the order in which they are shown.
 
     Raises:
         InvalidValueError: A text is missing or longer than MLflow allows.
@@ -29,7 +29,7 @@ def inputs_events(
 
 
 def only_new(state: RunState, events: Sequence[types.InputsLogged]) -> list[types.InputsLogged]:
-    """The events that say what the run has not said before."""
+    """The events with an input that the run has not recorded before."""
     return [
         event
         for event in events

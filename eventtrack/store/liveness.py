@@ -1,8 +1,8 @@
-"""Whether a run that counts as running still has somebody who runs it: judged anew, never recorded.
+"""Judges whether a run with the status RUNNING still runs. The verdict is never recorded.
 
-On the machine of its writers that is a question about processes; of others only the silence of the
-log speaks. A verdict is no event: when the machine of a run comes back to a network, its end may
-still arrive.
+If its writers ran on this machine, their processes decide. For other machines, only the silence of
+the log tells something. A verdict is no event: when a run's machine comes back to the network, the
+run's end may still arrive.
 """
 
 import os
@@ -16,25 +16,26 @@ from eventtrack.store.context import StoreContext
 from eventtrack.store.sessions import Session, session_record
 from eventtrack.views.records import Record
 
-# Surfaces that write for a training elsewhere, or about it: that they run says nothing of it.
+# Surfaces that write for a training elsewhere, or about it. Their processes say nothing about it.
 _NOT_THE_TRAINING = ("server", "cli", "sync", "import", "outbox")
-# So lately nobody can have died: also a process whose id means nothing here, in a container, say.
+# After this short a time a run counts as alive, even if its process id means nothing here, as in a
+# container.
 _FRESH_MS = 15_000
-# Longer than most trainings are silent between two points.
+# Most trainings are silent for less than this between two points.
 QUIET_MS = 10 * 60_000
-# A session opens after its process started; clocks are read in different places.
+# A session opens after its process has started, and the two clocks are read in different places.
 _SLACK_MS = 2_000
 
 State = Literal["alive", "gone", "quiet"]
 
 
 class Life(Record):
-    """How a running run fares.
+    """The verdict on a running run.
 
     `alive`: its process runs, or something was recorded lately. `gone`: every process that wrote
     to it ran on this machine, and none of them runs any more. `quiet`: nothing was recorded for ten
-    minutes, and whether its process runs cannot be seen from here. `last_ms` is when the last event
-    was recorded; `host`, `pid` and `program` are of the last process that wrote to it, if known.
+    minutes, and this machine cannot see whether the process runs. `last_ms` is the recorded time of
+    the last event; `host`, `pid` and `program` are those of the last process that wrote, if known.
     """
 
     state: State
@@ -52,9 +53,10 @@ class Liveness:
         self._clock = clock
 
     def of(self, run_id: str) -> Life | None:
-        """How a run fares whose status is running; None where nothing of it is recorded.
+        """The verdict on a run with the status RUNNING; None if nothing of it is recorded.
 
-        Costs a look at two envelopes and at two processes. Whoever wrote only in between is missed.
+        Costs a look at two envelopes and two processes. A process that wrote only in between is
+        missed.
         """
         with self._engine.read() as reader:
             positions = reader.timeline(f"run/{run_id}")
@@ -73,7 +75,7 @@ def judge(writers: list[Session], last_ms: int, now_ms: int) -> Life:
 
     Args:
         writers: The sessions of its training, the latest first.
-        last_ms: When its last event was recorded.
+        last_ms: The recorded time of its last event.
     """
     here = os.uname().nodename
     local = [session for session in writers if session.host == here]
@@ -99,21 +101,21 @@ def _header(log: EventLog, position: int) -> tuple[int, bytes]:
 
 
 def _runs(session: Session) -> bool:
-    """Whether a process of this machine runs that is the session's, and no later one of its id."""
+    """Whether a session's process still runs on this machine, and not a later one with its id."""
     try:
         os.kill(session.pid, 0)
     except ProcessLookupError:
         return False
     except OSError:
-        pass  # somebody else's: it runs
+        pass  # it runs, for another user
     started_ms = _started_ms(session.pid)
     return started_ms is None or started_ms <= session.opened_ms + _SLACK_MS
 
 
 def _started_ms(pid: int) -> int | None:
-    """When a process started; None if the system does not say. Far ahead: it is dead."""
+    """The start time of a process; None if the system does not say; far ahead if it is dead."""
     try:
-        # The name in brackets may have spaces and brackets of its own.
+        # The name in brackets may itself have spaces and brackets.
         fields = Path(f"/proc/{pid}/stat").read_text("ascii", "replace").rpartition(")")[2].split()
         boot = _pairs(Path("/proc/stat").read_text("ascii"))["btime"]
         if fields[0] in ("Z", "X"):

@@ -1,4 +1,4 @@
-"""Where a store is: from a tracking URI, or the environment, to a folder."""
+"""Finds a store's folder from a tracking URI, or from the environment."""
 
 import os
 from pathlib import Path
@@ -7,7 +7,7 @@ from urllib.parse import quote, unquote, urlsplit
 from eventtrack.errors import InvalidValueError
 
 DEFAULT_FOLDER = ".eventtrack"
-# The first that is set counts.
+# The first of these variables that is set counts.
 ENVIRONMENT_VARIABLES = ("EVENTTRACK_URI", "MLFLOW_TRACKING_URI")
 
 
@@ -50,12 +50,12 @@ def resolve_path(uri: str | os.PathLike[str] | None = None) -> Path:
         raise InvalidValueError(
             f"cannot open {text}: {error}", hint="write the folder out, without a ~"
         ) from error
-    # One name for each folder, whatever links lead to it: a process opens a store only once.
+    # Links are resolved, so each folder has one name: a process opens a store only once.
     return Path(os.path.realpath(folder))
 
 
 def chosen_uri() -> str:
-    """What the environment names: a folder, a URI or a server's URL; "" where it names nothing."""
+    """The folder, URI or server's URL that the environment names; "" if it names none."""
     for name in ENVIRONMENT_VARIABLES:
         if value := os.environ.get(name):
             return value

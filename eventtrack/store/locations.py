@@ -1,9 +1,9 @@
-"""Which folders outside of the store it gave to experiments: kept beside the log, never sent.
+"""Notes of the outside folders that this store gave to experiments. They are never sent.
 
-An experiment's artifact location stands in its first event, which may come from any machine. So a
-folder counts only if it was chosen on this machine: `locations/` has a file for each experiment
-that got one here, named by the SHA-256 of its id, with the location in it. Nothing that comes by a
-sync, a bundle or over HTTP writes there.
+The first event of an experiment has its artifact location, and may come from any machine. So a
+folder counts only if it was chosen on this machine. `locations/` has a file for each experiment
+that got a folder here: its name is the SHA-256 of the experiment's id, its content the location.
+No sync, bundle or HTTP request writes there.
 """
 
 import contextlib
@@ -25,12 +25,12 @@ from eventtrack.log.protocol import EventLog
 from eventtrack.projections.tables import Reader
 from eventtrack.views.locations import is_folder
 
-# Events of those who ask a server are in the server's feed, but no user of this machine made them.
+# A server's clients write into the server's feed, but no user of this machine made their events.
 _SERVER = "server"
 
 
 class Views(Protocol):
-    """The part of an engine that says what the log holds."""
+    """The part of an engine that reads the log and the views."""
 
     @property
     def path(self) -> Path:
@@ -43,24 +43,24 @@ class Views(Protocol):
         ...
 
     def read(self) -> contextlib.AbstractContextManager[Reader]:
-        """The views as of now."""
+        """The present views."""
         ...
 
 
 class Locations:
-    """The folders outside of one store that it gave to its experiments."""
+    """The outside folders that one store gave to its experiments."""
 
     def __init__(self, engine: Views) -> None:
         self._engine = engine
         self._folder = engine.path / files.LOCATIONS
 
     def give(self, experiment_id: str, location: str) -> None:
-        """Note that an experiment gets a folder, before its first event says so. Durable.
+        """Note durably that an experiment gets a folder, before its first event is written.
 
-        Call `adopt` first: this may run while a decision is made, which must not read the views.
+        Call `adopt` first: this may run within a decision, which must not read the views.
 
         Raises:
-            DiskFullError, StoreReadOnlyError: It cannot be noted.
+            DiskFullError, StoreReadOnlyError: The note cannot be written.
         """
         try:
             _write(self._folder, experiment_id, location)
@@ -82,9 +82,9 @@ class Locations:
             return None
 
     def adopt(self) -> None:
-        """Note what a store gave before it kept notes, as far as its own feed proves that.
+        """Note the folders that a store gave before it kept notes, as far as its own feed proves.
 
-        To be called before events of others arrive: they may claim to be of this feed.
+        Call it before events of others arrive, which may claim to be of this feed.
         """
         if self._folder.is_dir():
             return
@@ -110,7 +110,7 @@ class Locations:
                     yield state.experiment_id, location
 
     def _born_here(self, reader: Reader, experiment_id: str) -> str | None:
-        """The folder with which a user of this machine made an experiment."""
+        """The folder that a user of this machine gave to an experiment when making it."""
         log = self._engine.log
         replica = log.replica
         for position in reader.timeline(f"experiment/{experiment_id}"):
@@ -162,7 +162,7 @@ def _name(experiment_id: str) -> str:
 
 
 def _remove(folder: Path) -> None:
-    """Remove a folder of notes that did not become the store's."""
+    """Remove a folder of notes that did not become the store's folder of notes."""
     with contextlib.suppress(OSError):
         for path in folder.iterdir():
             path.unlink()

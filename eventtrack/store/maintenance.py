@@ -1,4 +1,4 @@
-"""Looking after a store: figures, rebuilding the views, comparing them with the log."""
+"""Maintenance of a store: figures, rebuilds of the views, comparisons of views and log."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -17,9 +17,9 @@ Progress = Callable[[int, int], None]
 
 
 class StoreStats(Record):
-    """Counts and sizes of a store. `bytes_*` are what the disk holds.
+    """Counts and sizes of a store. `bytes_*` are sizes on the disk.
 
-    `skipped_envelopes` counts by kind those that have no effect, as of `SkippedEnvelope`.
+    `skipped_envelopes` counts the envelopes without effect by their kind; see `SkippedEnvelope`.
     """
 
     path: str
@@ -83,7 +83,7 @@ class Maintenance:
             )
 
     def skipped(self) -> list[SkippedEnvelope]:
-        """The envelopes that are here and have no effect, in order of positions."""
+        """The envelopes without effect, in order of positions."""
         with self._engine.read() as reader:
             return skipped_envelopes(reader)
 
@@ -99,7 +99,7 @@ class Maintenance:
         return self.digest()
 
     def verify(self, progress: Progress | None = None) -> tuple[bool, str, str]:
-        """Whether the live views are what the log says: (equal, live digest, rebuilt digest).
+        """Whether the live views match the log, as (equal, live digest, rebuilt digest).
 
         Folds the whole log into a temporary folder and changes nothing.
         """
@@ -122,5 +122,5 @@ class Maintenance:
 
 
 def _size(folder: Path) -> int:
-    """Bytes that the disk holds for a folder: preallocated or sparse files by their blocks."""
+    """The bytes of a folder on the disk: preallocated and sparse files count by their blocks."""
     return sum(path.stat().st_blocks * 512 for path in folder.rglob("*") if path.is_file())

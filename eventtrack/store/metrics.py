@@ -29,13 +29,13 @@ MetricArrays = Points
 
 _encode = msgspec.msgpack.Encoder().encode
 _now_ns = time.time_ns
-# Logged points between looks at the backlog.
+# The number of logged points between two looks at the backlog.
 _RELIEVE_EVERY = 65_536
-# Sinks kept for callers who name the run with each point, as MlflowClient's do.
+# The number of sinks kept for callers who name the run with each point, as MlflowClient's do.
 SINKS_MAX = 1024
 
 
-_attaching = threading.Lock()  # threads of a forked child find a journal for a sink one by one
+_attaching = threading.Lock()  # one thread of a forked child at a time finds a journal for a sink
 
 
 def _after_fork_in_child() -> None:
@@ -134,7 +134,7 @@ class MetricSink:
             self._append(self._slot_many, _encode((keys, values, step, at_ms)), self._seed_many)
 
     def revoke(self) -> None:
-        """The run may have been deleted: calls ask first, until one finds it active."""
+        """Note that the run may have been deleted: calls ask, until the run turns out active."""
         self._append = self._append_if_active
 
     def __del__(self) -> None:
@@ -160,7 +160,7 @@ class MetricSink:
         self._slot = journal.define(stream, "run.metric_logged", 1)
         self._slot_many = journal.define(stream, "run.metrics_logged", 1)
         self._seed, self._seed_many = slot_seed(self._slot), slot_seed(self._slot_many)
-        # Last: another thread that finds the new journal's method finds the slots to go with it.
+        # Set last: a thread that sees the new journal's method also sees the slots to go with it.
         self._journal, self._append = journal, journal.append
 
     def _relieve(self) -> None:
@@ -178,11 +178,11 @@ class Metrics:
         context.note_sink(self)
 
     def sink(self, run_id: str) -> MetricSink:
-        """The sink of an active run, shared by all who ask for it.
+        """The sink of an active run, shared by all callers.
 
         Raises:
             NotFoundError: There is no such run.
-            InvalidValueError: It is deleted.
+            InvalidValueError: The run is deleted.
         """
         sinks = self._sinks
         sink = sinks.get(run_id)
@@ -195,7 +195,7 @@ class Metrics:
         return sink
 
     def revoke(self) -> None:
-        """After something was deleted: no sink is handed out unasked."""
+        """Hand out no sink without a decision, after a deletion."""
         self._sinks.clear()
 
     def log(
@@ -210,10 +210,10 @@ class Metrics:
         self.sink(run_id).log(key, value, step, timestamp)
 
     def prepare(self, run_id: str, points: Sequence[PointLike]) -> Prepared:
-        """Points of one run, at least one, checked and ready for `record`.
+        """Check points of one run, at least one, and make them ready for `record`.
 
         Raises:
-            InvalidValueError: One of them is not allowed.
+            InvalidValueError: A point is not allowed.
         """
         return Prepared(
             Draft.of(f"run/{validate.run_id(run_id)}", points_event(points)), AUTHOR.get()
@@ -222,7 +222,7 @@ class Metrics:
     def record(self, prepared: Sequence[Prepared]) -> list[UsageError | None]:
         """Log the points of several calls in one durable commit, each call by itself.
 
-        Returns for each why it was refused (no such run, or a deleted one), None for one whose
+        Returns for each call the reason of its refusal (no such run, or a deleted run); None if its
         points are in the log.
         """
         return self._context.recorder.record(prepared, points_allowed(self._context))
@@ -245,9 +245,8 @@ class Metrics:
     def series(self, wanted: Iterable[tuple[str, str]]) -> Iterator[list[Series | None]]:
         """The series of pairs of a run's id and a key, in one look at the store.
 
-        None stands for a run that is not there, and for a metric that it has not. Points are
-        read one series at a time, within the block, which should not last: what is written
-        meanwhile cannot take the place of what it holds.
+        An unknown run or metric gives None. Points are read one series at a time, within the block.
+        Keep the block short: until it ends, the views cannot reuse the pages that it may read.
         """
         with self._context.engine.read() as reader:
             many: list[Series | None] = []

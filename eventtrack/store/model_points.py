@@ -1,4 +1,4 @@
-"""Points that describe a model besides their run: recorded with both, in one change."""
+"""Points that describe a model besides their run. One change records them with both."""
 
 from collections.abc import Iterable
 
@@ -10,13 +10,14 @@ from eventtrack.views.records import Metric
 
 
 def drafts(run_id: str, metrics: Iterable[PointLike]) -> list[Draft]:
-    """What is to be recorded with the models that points name: one draft for each model.
+    """Drafts that record points with the models that they name: one for each model.
 
     Args:
-        metrics: Of one run; names, values and times are checked by whoever logs them for the run.
+        metrics: Points of one run. The caller, who logs them for the run, has checked names, values
+            and times.
 
     Raises:
-        InvalidValueError: The id of a model or a dataset's name or digest is no text.
+        InvalidValueError: The id of a model, or a dataset's name or digest, is no text.
     """
     of_models: dict[str, list[types.ModelPoint]] = {}
     for metric in metrics:

@@ -1,4 +1,4 @@
-"""Logged models: made, given files, finalized, tagged, deleted, listed."""
+"""Logged models: creates, finalizes, tags, deletes and finds them, and keeps their files."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -21,12 +21,12 @@ from eventtrack.views.filter_fields import LOGGED_MODELS
 from eventtrack.views.filters import parse_filter
 from eventtrack.views.records import LifecycleStage, LoggedModel, ModelStatus, PagedList
 
-# MLflow's ids of logged models begin so, which tells them from names in `models:/` URIs.
+# The beginning of MLflow's ids of logged models; it tells ids from names in `models:/` URIs.
 ID_PREFIX = "m-"
 
 
 class Models:
-    """The logged models of a store; `artifacts` are their files, asked for by model id."""
+    """The logged models of a store. `artifacts` has their files, by model id."""
 
     def __init__(self, context: StoreContext) -> None:
         self._context = context
@@ -43,10 +43,10 @@ class Models:
         params: Mapping[str, object] | None = None,
         tags: Mapping[str, object] | None = None,
     ) -> LoggedModel:
-        """Make a model in an active experiment; it is PENDING until it is finalized.
+        """Make a model in an active experiment. It is PENDING until it is finalized.
 
         Args:
-            name: Drawn by default. May not be unique.
+            name: Drawn at random by default. It need not be unique.
 
         Raises:
             InvalidValueError: The experiment is deleted, or a name, param or tag is not allowed.
@@ -70,16 +70,16 @@ class Models:
         return self.get(model_id)
 
     def get(self, model_id: str) -> LoggedModel:
-        """A model by its id, deleted ones too.
+        """A model by its id, even if it is deleted.
 
         Raises:
-            NotFoundError: There is none.
+            NotFoundError: There is no such model.
         """
         with self._context.entities() as entities:
             return entities.model(_existing(entities.reader, model_id))
 
     def list(self, experiment_ids: Sequence[str] | None = None) -> Sequence[LoggedModel]:
-        """Every model of some experiments (by default of all), deleted ones too, newest first."""
+        """Every model of some experiments (all by default), even deleted ones, newest first."""
         wanted = None if experiment_ids is None else set(map(str, experiment_ids))
         with self._context.entities() as entities:
             models = [
@@ -101,11 +101,11 @@ class Models:
         """One page of the active models of some experiments that match.
 
         Args:
-            datasets: Only points that were measured on one of these count, and only models that
-                have such points: `dataset_name` and perhaps `dataset_digest` of each.
+            datasets: Each has a `dataset_name` and perhaps a `dataset_digest`. Only points measured
+                on one of these count, and only models with such points match.
             max_results: 100 by default.
-            order_by: Of each: `field_name` (an attribute, or `metrics.KEY` for its latest point),
-                `ascending` and perhaps `dataset_name`, `dataset_digest`. Then newest first.
+            order_by: Each has a `field_name` (an attribute, or `metrics.KEY` for its latest point),
+                `ascending` and perhaps `dataset_name` and `dataset_digest`. At last newest first.
 
         Raises:
             InvalidValueError: The filter, a dataset or the order cannot be read.
@@ -127,7 +127,7 @@ class Models:
         return paging.page(matches[offset : offset + size + 1], offset, size, asked)
 
     def finalize(self, model_id: str, status: str) -> LoggedModel:
-        """Say that a model's files are all there (READY), or that they are not (FAILED)."""
+        """Record that a model's files are all there (READY), or that they are not (FAILED)."""
         validate.status(status, ModelStatus.ALL)
 
         def decide(reader: Reader) -> tuple[None, list[Draft]]:
@@ -143,7 +143,7 @@ class Models:
         """Log params: texts that do not change once logged. All of them, or none.
 
         Raises:
-            InvalidValueError: One was logged with another value.
+            InvalidValueError: A param was logged with another value.
         """
         clean = _clean_params(params)
 
@@ -190,7 +190,7 @@ class Models:
         self._engine.execute(decide)
 
     def delete(self, model_id: str) -> None:
-        """Delete a model; the record of it and its files stay. Repeating it changes nothing."""
+        """Delete a model; its record and its files stay. A repetition changes nothing."""
 
         def decide(reader: Reader) -> tuple[None, list[Draft]]:
             if _existing(reader, model_id).lifecycle[0] == LifecycleStage.DELETED:
@@ -201,7 +201,7 @@ class Models:
 
 
 class ModelArtifacts(Artifacts):
-    """The files of a store's logged models; methods take a model's id for a run's."""
+    """The files of a store's logged models; methods take a model's id in place of a run's."""
 
     _kind = "model"
     _logged = types.ModelArtifactsLogged
@@ -236,7 +236,7 @@ def _draft(model_id: str, event: Event) -> Draft:
 
 
 def _name(name: str) -> str:
-    """A model's name, as MLflow allows it: it is part of `models:/` URIs."""
+    """A model's name, checked by MLflow's rules: it is a part of `models:/` URIs."""
     if not name or any(letter in name for letter in "/:.%\"'"):
         raise InvalidValueError(
             f"Invalid model name ({name!r}) provided. Model name must be a non-empty string and "

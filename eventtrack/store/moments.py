@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from eventtrack.store.queries import Snapshot
 from eventtrack.store.snapshot import Moment
 
-# Each keeps what was folded for it in a temporary folder.
+# The number of open moments. Each keeps the streams folded for it in a temporary folder.
 OPEN_MAX = 4
 
 
@@ -20,10 +20,10 @@ class _Entry:
 
 
 class Moments:
-    """The moments that were asked for last. Safe from any thread.
+    """The moments of the last questions. Safe from any thread.
 
     Args:
-        open_at: Opens one.
+        open_at: Opens a moment.
         head: The log's last position.
     """
 
@@ -32,14 +32,14 @@ class Moments:
         self._head = head
         self._lock = threading.Lock()
         self._entries: OrderedDict[str, _Entry] = OrderedDict()  # guarded by _lock
-        self._replaced: list[_Entry] = []  # guarded by _lock: somebody reads them still
+        self._replaced: list[_Entry] = []  # guarded by _lock: they still have readers
 
     @contextmanager
     def at(self, moment: Moment | str) -> Iterator[Snapshot]:
         """A moment, opened now or a short while ago; see `Store.at`.
 
         Raises:
-            InvalidValueError: It is no moment.
+            InvalidValueError: The text is no moment.
         """
         entry = self._lease(Moment.of(moment))
         try:
@@ -48,7 +48,7 @@ class Moments:
             self._release(entry)
 
     def close(self) -> None:
-        """Let go of all of them."""
+        """Let go of all moments."""
         with self._lock:
             for entry in (*self._entries.values(), *self._replaced):
                 entry.snapshot.close()
@@ -83,5 +83,5 @@ class Moments:
 
 
 def _holds(moment: Moment, opened_at: int, head: int) -> bool:
-    """Whether what has arrived since a moment was opened is no part of it."""
+    """Whether no envelope that arrived after a moment was opened belongs to it."""
     return opened_at == head or (moment.position is not None and moment.position <= opened_at)

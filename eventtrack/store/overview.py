@@ -1,4 +1,4 @@
-"""Many runs at a glance: counts, tables of chosen columns, and which columns there are."""
+"""Many runs at a glance: counts, tables of chosen columns, and the names of columns."""
 
 from collections.abc import Sequence
 
@@ -12,16 +12,16 @@ from eventtrack.views.filters import Comparison, Field, parse_run_filter, parse_
 from eventtrack.views.records import Experiment, Record, RunInfo, RunStatus, ViewType
 from eventtrack.views.run_search import RunSearch
 
-# MLflow's tag that names the run in which another is nested.
+# MLflow's tag that names the run in which a run is nested.
 _KINDS = {"metrics": index.METRIC, "params": index.PARAM, "tags": index.TAG}
 Cell = float | str | None
 _DAY_MS = 86_400_000
-# What the activity of experiments is shown over.
+# The spans of time over which the activity of experiments is shown.
 _SPANS_MS = tuple(days * _DAY_MS for days in (1, 7, 30, 90, 360))
 
 
 class ExperimentSummary(Record):
-    """An experiment, how many active runs it has, how many of them run, and when one last moved.
+    """An experiment with counts of its active runs and of those that run, and its last activity.
 
     `last_activity` is the latest start or end of a run, or the experiment's own last change, in
     milliseconds since 1970.
@@ -34,7 +34,7 @@ class ExperimentSummary(Record):
 
 
 class RunRow(Record):
-    """A run in a table: what it is, the run it is nested in, and one cell for each column."""
+    """A run in a table, with the run that it is nested in, and a cell for each column."""
 
     info: RunInfo
     parent_run_id: str | None
@@ -49,10 +49,10 @@ class RunTable(Record):
 
 
 class Activity(Record):
-    """How many runs began in each of equal stretches of time, by experiment.
+    """The number of runs that began in each of equal stretches of time, by experiment.
 
-    Stretch `i` begins at `low + i * width`, in milliseconds since 1970. Experiments without a run
-    in any of them are left out.
+    Stretch `i` begins at `low + i * width`, in milliseconds since 1970. Experiments that began no
+    run in any stretch are left out.
     """
 
     low: int
@@ -61,7 +61,7 @@ class Activity(Record):
 
 
 class Columns(Record):
-    """The names under which the runs of some experiments have something, each list sorted."""
+    """The names of metrics, params and tags of the runs of some experiments, each list sorted."""
 
     metrics: list[str]
     params: list[str]
@@ -69,15 +69,15 @@ class Columns(Record):
 
 
 class Overview:
-    """What lists show of a store's experiments and runs."""
+    """Lists and tables of a store's experiments and runs."""
 
     def __init__(self, context: StoreContext) -> None:
         self._context = context
 
     def experiments(self) -> list[ExperimentSummary]:
-        """Every experiment, deleted ones too, the one with the latest activity first.
+        """Every experiment, even deleted ones, by latest activity first.
 
-        Costs a walk of two index fields for each.
+        Costs a walk of two index fields for each experiment.
         """
         with self._context.entities() as entities:
             states = [state for state in entities.reader.experiments() if state.exists]
@@ -91,10 +91,10 @@ class Overview:
         return summaries
 
     def activity(self, now_ms: int, buckets: int = 30) -> Activity:
-        """How many runs began when, up to now: over the last day, week, month, quarter or year.
+        """The numbers of runs that began in the last day, week, month, quarter or year.
 
-        The shortest of them that holds every run; a year where none does. Costs a walk of the index
-        over the runs of that time.
+        It takes the shortest of these spans that holds every run, else a year. Costs a walk of the
+        index over the runs of that time.
         """
         with self._context.entities() as entities:
             states = [state for state in entities.reader.experiments() if state.exists]
@@ -129,10 +129,10 @@ class Overview:
         offset: int = 0,
         limit: int = 200,
     ) -> RunTable:
-        """Some rows of the runs that match, and how many there are in all.
+        """Some rows of the matching runs, and the number of all of them.
 
         Args:
-            columns: Kind (`metrics`, `params` or `tags`) and key of each cell.
+            columns: The kind (`metrics`, `params` or `tags`) and key of each cell.
 
         Raises:
             FilterSyntaxError: The filter or the order cannot be read.
@@ -146,9 +146,9 @@ class Overview:
         return RunTable(total=total, rows=rows)
 
     def columns(self, experiment_ids: Sequence[str]) -> Columns:
-        """The metrics, params and tags that runs of some experiments have, deleted ones too.
+        """The names of metrics, params and tags of the runs of some experiments, even deleted runs.
 
-        Names of more than 400 bytes are left out: the index keeps a hash of them only.
+        Names of more than 400 bytes are left out: the index keeps only their hash.
         """
         with self._context.entities() as entities:
             states = map(entities.experiment_state, experiment_ids)

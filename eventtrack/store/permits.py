@@ -1,9 +1,9 @@
-"""Which streams may take points without being asked about: allowed once, and nothing since forbids.
+"""Permits: streams that may take points without a look at the views.
 
-Points change no decision. Whether a run may take them is decided by its own life and by its
-experiment's, so a run that was found active stays so until an envelope says something else of
-either, whoever wrote it. To look at the few envelopes since is much cheaper than at the views,
-which then need not be folded for it.
+Points change no decision. A run may take them if it and its experiment are active. So a run that
+was active once stays active until an envelope, of any writer, says something else about the run or
+its experiment. A look at the few envelopes since then is much cheaper than a look at the views,
+which would have to be folded first.
 """
 
 import threading
@@ -15,19 +15,18 @@ from eventtrack.facts.experiment import EXPERIMENT
 from eventtrack.facts.run import RUN
 from eventtrack.log.protocol import LogReader
 
-# Types that leave a run as active, or as deleted, as it was: those of a run, but for its birth and
-# its stages, and those of an experiment but for its stages. A type that this eventtrack does not
-# know is taken to forbid.
+# Types that do not change the stage of a run: those of a run except its birth and its stages, and
+# those of an experiment except its stages. An unknown type counts as forbidding.
 _HARMLESS = frozenset(
     entry.name
     for entry in REGISTRY
     if (entry.struct in RUN.says and entry.struct not in {*RUN.births, *RUN.stages})
     or (entry.struct in EXPERIMENT.says and entry.struct not in EXPERIMENT.stages)
 )
-# Streams that have no say in it. Whatever stands in any other, in one that erases or in one of a
-# later day, is taken to forbid everything.
+# Streams that cannot change a run's stage. An envelope of any other stream, one that erases or one
+# of a later version say, counts as forbidding everything.
 _OTHER_KINDS = frozenset({"session", "model", "trace"})
-# Envelopes of others that are looked at one by one; after more than that the views are asked anew.
+# Up to this many envelopes are looked at one by one; after more of them the views are asked anew.
 _GAP_MAX = 1024
 _STREAMS_MAX = 100_000
 
@@ -38,14 +37,14 @@ class Permits:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._streams: set[str] = set()  # guarded by _lock
-        self._position = 0  # guarded by _lock: everything up to there was looked at
-        self._rewrites = 0  # guarded by _lock: what was there before may say something else now
+        self._position = 0  # guarded by _lock: all envelopes up to there were looked at
+        self._rewrites = 0  # guarded by _lock: at another number, older envelopes may have changed
 
     def __contains__(self, stream: str) -> bool:
         return stream in self._streams
 
     def follow(self, log: LogReader, head: int) -> None:
-        """Look at what was committed since, up to `head`."""
+        """Look at the envelopes committed since the last look, up to `head`."""
         with self._lock:
             position, rewrites = self._position, log.rewrites()
             if rewrites != self._rewrites:
@@ -68,13 +67,13 @@ class Permits:
                         self._streams.clear()
 
     def pass_own(self, start: int, stop: int) -> None:
-        """The envelopes `(start, stop]` were committed by this process and hold points only."""
+        """Pass the envelopes `(start, stop]`: this process committed them, and they hold points."""
         with self._lock:
             if self._position == start:
                 self._position = stop
 
     def grant(self, streams: Iterable[str], position: int) -> None:
-        """Allow streams that were found active in the state at `position`."""
+        """Allow streams that were active in the state at `position`."""
         with self._lock:
             if self._position <= position:
                 self._streams.update(streams)

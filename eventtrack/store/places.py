@@ -1,8 +1,8 @@
-"""Files outside of a store: in the folder that an experiment was given on this machine.
+"""Files outside of a store, in the folder that an experiment was given on this machine.
 
-An event names such a file by its whole path, its *place*. Any machine may have written the event,
-so a place is opened only below the folder that this store gave (`locations.py`), after all links
-are followed, if it is a regular file of the size and the hash that were logged.
+An event names such a file by its whole path, its *place*. Any machine may have written the event.
+So a place is opened only if, after all links are followed, it lies below the folder that this store
+gave (`locations.py`), and is a regular file of the logged size and hash.
 """
 
 import errno
@@ -20,14 +20,14 @@ from eventtrack.views.entities import EntityReader
 from eventtrack.views.locations import is_local
 
 _COPY_BYTES = 2**20
-# A name by which a server is asked for files; it keeps them in the store.
+# The scheme of URIs by which a server is asked for files; it keeps them in the store.
 BY_PROXY = "mlflow-artifacts:"
 _NO_FILE = (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP, errno.ENXIO, errno.EINVAL)
 _RESTORE = "run `eventtrack check`; restore the file from a copy"
 
 
 class Place(NamedTuple):
-    """Where files of a run or a model go: `root` is None for the store's own blobs."""
+    """The place for files of a run or a model; `root` is None for the store's own blobs."""
 
     number: int
     root: Path | None
@@ -37,7 +37,7 @@ def outside_root(entities: EntityReader, experiment_id: str, uri: str) -> Path |
     """The folder that `uri` names if the experiment has a location of its own, else None.
 
     Raises:
-        InvalidValueError: This eventtrack cannot write there, or it leads out of the location.
+        InvalidValueError: This eventtrack cannot write there, or the URI leads out of the location.
     """
     location = entities.location(experiment_id)
     if location is None or location.startswith(BY_PROXY):
@@ -56,9 +56,9 @@ def open_place(entities: EntityReader, experiment_id: str, place: str, size: int
     """A file that an event names by its path; its hash is still to be checked.
 
     Raises:
-        NotFoundError: It is not below the folder that the experiment was given here, or is not
+        NotFoundError: The file is not below the folder that the experiment was given here, is not
             there, or is no regular file.
-        ChecksumError: It has another size.
+        ChecksumError: The file has another size.
     """
     folder = entities.folder(experiment_id)
     path = Path(os.path.realpath(place)) if "\0" not in place else None
@@ -72,14 +72,14 @@ def open_place(entities: EntityReader, experiment_id: str, place: str, size: int
 
 
 def open_regular(path: Path, size: int | None = None) -> BufferedReader:
-    """A regular file, open for reading. Never waits, as for a FIFO, and follows no link.
+    """A regular file, open for reading. Never waits, as it would for a FIFO, and follows no link.
 
     Raises:
-        NotFoundError: There is no such file, or something else has its name.
-        ChecksumError: It has another size than `size`.
+        NotFoundError: There is no such file, or the path is no regular file.
+        ChecksumError: The file has another size than `size`.
     """
     try:
-        # Looked at first: to open a device may already do something.
+        # The type is checked first: opening a device may already do something.
         regular = stat.S_ISREG(os.lstat(path).st_mode)
         flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
         descriptor = os.open(path, flags) if regular else -1
@@ -100,7 +100,7 @@ def open_regular(path: Path, size: int | None = None) -> BufferedReader:
 
 
 def check(file: BufferedReader, digest: bytes, what: str) -> None:
-    """Read a file to its end, and stand at its beginning again.
+    """Check the hash of an open file, and go back to its beginning.
 
     Raises:
         ChecksumError: Its bytes have another hash.
@@ -112,7 +112,7 @@ def check(file: BufferedReader, digest: bytes, what: str) -> None:
 
 
 def checked(file: BufferedReader, digest: bytes, what: str) -> Iterator[bytes]:
-    """A file's bytes in pieces, for a reader that keeps nothing of them if this raises at the end.
+    """A file's bytes in pieces. A reader must throw them away if this raises at the end.
 
     Raises:
         ChecksumError: After the last piece: the bytes have another hash.

@@ -1,4 +1,4 @@
-"""Points that come many at once: checked in bulk, as long as nothing is odd about them."""
+"""Checks many points at once: in bulk if all are ordinary, else one by one."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -7,13 +7,13 @@ from eventtrack import limits
 from eventtrack.events.types import MetricsLogged
 from eventtrack.store import validate
 
-# Names that passed validation: a program logs under few names, again and again.
+# Names that passed validation: a program logs under the same few names again and again.
 _names: set[str] = set()
 _NAMES_MAX = 10_000
 
 
 class PointLike(Protocol):
-    """What a point is read from: `Metric`, or whatever has its fields."""
+    """A point of any type: `Metric`, or another type with its fields."""
 
     @property
     def key(self) -> str:
@@ -40,7 +40,7 @@ def points_event(points: Sequence[PointLike]) -> MetricsLogged:
     """One event for all points.
 
     Raises:
-        InvalidValueError: One of them is not allowed.
+        InvalidValueError: A point is not allowed.
     """
     keys = [point.key for point in points]
     values = [point.value for point in points]

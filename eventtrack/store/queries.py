@@ -1,4 +1,4 @@
-"""The nouns of a store: the same for what is and for what was."""
+"""The nouns of a store: the same for the present and for the past."""
 
 from eventtrack.store.artifacts import Artifacts
 from eventtrack.store.context import StoreContext
@@ -14,7 +14,7 @@ from eventtrack.store.traces import Traces
 
 
 class Queries:
-    """What can be asked of a store, as it is or as it was: one attribute for each noun."""
+    """The queries of a store, as it is or as it was: an attribute for each noun."""
 
     def __init__(self, context: StoreContext) -> None:
         self._context = context
@@ -32,7 +32,7 @@ class Queries:
 class Snapshot(Queries):
     """The store as it was at a moment.
 
-    Its nouns answer; what would change something raises `StoreReadOnlyError`.
+    Its nouns answer questions; calls that would change something raise `StoreReadOnlyError`.
     """
 
     def __init__(self, engine: SnapshotEngine) -> None:
@@ -41,13 +41,13 @@ class Snapshot(Queries):
 
     @property
     def position(self) -> int:
-        """The last position that had happened by then, 0 for none."""
+        """The last position that belongs to the moment, 0 for none."""
         return self._snapshot.position
 
     def digest(self) -> str:
-        """The digest of the whole state, as of then."""
+        """The digest of the whole state at the moment."""
         return self._snapshot.digest()
 
     def close(self) -> None:
-        """Let go of what was folded for it."""
+        """Let go of the streams that were folded for the moment."""
         self._snapshot.close()

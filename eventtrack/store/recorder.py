@@ -1,7 +1,7 @@
-"""Points that are durable when the call returns, many calls to a commit, none folded yet.
+"""Records points durably, many calls in a commit, without folding them.
 
 The slow half of logging a point durably is to bring its series in the views up to date. Points
-change no decision, so that can wait for the next who reads, who then folds those of many calls
+change no decision, so that can wait for the next reader, who then folds the points of many calls
 together.
 """
 
@@ -36,15 +36,16 @@ class Recorder:
         self._engine = engine
         self._session = b""
         self._permits = Permits()
-        self._authors: set[str | None] = set()  # those whose sessions are in the log
+        self._authors: set[str | None] = set()  # authors whose sessions are in the log
 
     def record(self, points: Sequence[Prepared], allow: Allow) -> list[UsageError | None]:
-        """Append points, all that are not refused durably: in one commit, save at a run's first.
+        """Append all points that are not refused, durably, in one commit.
 
-        Returns for each why it was refused, None for what is in the log.
+        Only the first points of a run take a commit of their own. Returns for each element the
+        reason of its refusal, None if it is in the log.
 
         Raises:
-            StoreError: Of several, some may be in the log.
+            StoreError: If there were several elements, some may be in the log.
         """
         if self._engine.in_batch:
             return [self._decide(each, allow) for each in points]
@@ -67,7 +68,7 @@ class Recorder:
         return refused
 
     def _begin_anew_in_child(self) -> None:
-        # A forked child has a session of its own, and may have got the lock of the permits taken.
+        # A forked child has a session of its own, and may have inherited the permits' lock taken.
         session = self._engine.session_of(None)
         if session != self._session:
             self._permits, self._authors, self._session = Permits(), set(), session
@@ -76,7 +77,7 @@ class Recorder:
         return points.author in self._authors and points.draft.stream in self._permits
 
     def _append(self, points: Sequence[Prepared]) -> list[bool]:
-        """Append what may be appended without a look at the views; returns what was."""
+        """Append the points that need no look at the views; returns which were appended."""
         engine = self._engine
         with engine.appending() as (transaction, head):
             self._permits.follow(transaction, head)

@@ -1,7 +1,7 @@
-"""Redaction: what must not be kept is erased here, and wherever this history is synced to.
+"""Redaction: erases payloads and files here, and wherever this history is synced to.
 
-The event that orders it, its reason and its author stay on record, and so do the headers: every
-proof still holds.
+The event that orders it stays on record, with its reason and its author. So do the headers, and
+every proof still holds.
 """
 
 import warnings
@@ -20,12 +20,12 @@ from eventtrack.projections.tables import Reader
 from eventtrack.store.blobs import Blobs, live_blobs
 from eventtrack.store.context import StoreContext
 
-# A redaction names at most so many payloads in one event, far below what an event may hold.
+# The most payloads that one event of a redaction names, far below the bound of an event.
 _NAMES_MAX = 100_000
 
 
 class Erased(msgspec.Struct):
-    """What one redaction of streams took: envelopes that had a payload here, and blobs."""
+    """The result of a redaction of streams: envelopes that had a payload here, and blobs."""
 
     streams: set[str] = msgspec.field(default_factory=set)
     envelopes: int = 0
@@ -43,9 +43,10 @@ class Redaction:
         self._blobs = Blobs(context.engine)
 
     def redact_envelopes(self, envelopes: Iterable[Envelope], reason: str) -> int:
-        """Erase the payloads of envelopes, and the files that only they name; returns how many.
+        """Erase the payloads of envelopes, and the files that only they name.
 
-        An envelope is erased whole: of its events nothing is left but how many there were.
+        Returns the number of erased envelopes. An envelope is erased as a whole: only the number of
+        its events is left.
 
         Raises:
             InvalidStateError: All of them are erased already, or are records of redactions.
@@ -63,7 +64,7 @@ class Redaction:
         streams: dict[str, list[Envelope]] = {}
         for envelope in targets:
             stream = envelope.header.stream
-            # Nothing can be said in a stream whose name is none: it is said in this store's own.
+            # No event can stand in a stream whose name is not well-formed; it goes to our own.
             name = stream if is_stream(stream) else f"replica/{self._engine.log.replica.hex()}"
             streams.setdefault(name, []).append(envelope)
         at_ms = self._engine.clock.now_ms()
@@ -77,7 +78,7 @@ class Redaction:
         return len(targets)
 
     def _may_erase(self, envelope: Envelope) -> bool:
-        """Whether an envelope has a payload, or lacks one that may come: damaged, or left out."""
+        """Whether an envelope has a payload, or may get one: it was damaged, or left out."""
         replica, index = envelope.header.replica, envelope.header.index
         return bool(envelope.payload) or not self._engine.log.erased_in(replica, index, index + 1)
 
@@ -87,7 +88,7 @@ class Redaction:
         """Erase whole streams, and the files that only they name, in one commit and one cleaning.
 
         Args:
-            allowed: Says which streams may be erased, at the moment in which it is decided: the
+            allowed: Gives the streams that may be erased, by the state that the decision sees; the
                 others stay.
         """
         at_ms = self._engine.clock.now_ms()
@@ -115,7 +116,7 @@ class Redaction:
     def redact_artifact(self, run_id: str, path: str, reason: str) -> str:
         """Erase the bytes of a run's file, wherever else they were logged; returns their SHA-256.
 
-        The record that there was such a file stays; the file goes off the list of every run.
+        The record of the file stays; the list of every run loses it.
 
         Raises:
             NotFoundError: The run has no such file.
@@ -145,17 +146,17 @@ class Redaction:
 
     @property
     def unfinished(self) -> bool:
-        """Whether erased bytes may still be in the log's file: a process was killed at it, say."""
+        """Whether erased bytes may still be in the log's file, as after a kill in a `finish`."""
         return erasure.marker(self._engine.path / files.LOG).exists()
 
     def finish(self) -> tuple[int, int]:
-        """Take what redactions ordered out of the views, the blobs and the bytes of the files.
+        """Take redacted data out of the views, the blobs and the bytes of the files.
 
-        Can be called again at any time; the log itself obeyed when the order was written. Stays
+        Can be called again at any time. The log itself obeyed when the order was written. Stays
         `unfinished`, with a warning, while another process reads an older state of the log.
 
         Returns:
-            How many blobs were deleted, and how many bytes they had.
+            The number of deleted blobs, and of their bytes.
         """
         marker = erasure.marker(self._engine.path / files.LOG)
         self._engine.views.rebuild()
@@ -172,7 +173,7 @@ class Redaction:
         return freed
 
     def _delete_blobs(self) -> tuple[int, int]:
-        """Delete the blobs that were ordered to go: alone always, beside envelopes when unused."""
+        """Delete redacted blobs: those named alone always, those beside envelopes if unused."""
         always: set[bytes] = set()
         unused: set[bytes] = set()
         position = 0
@@ -186,8 +187,8 @@ class Redaction:
         sizes = {digest: self._blobs.path(digest).stat().st_size for digest in here}
 
         def delete(reader: Reader) -> tuple[set[bytes], list[Draft]]:
-            # As the only writer: an event that names a blob is recorded before, or finds it gone.
-            # May run twice, and then deletes and answers the same.
+            # As the only writer: an event that names a blob is recorded before this, or finds the
+            # blob gone. This may run twice, and then deletes and returns the same.
             gone = here - (live_blobs(reader).keys() - always)
             for digest in gone:
                 self._blobs.path(digest).unlink(missing_ok=True)
@@ -198,7 +199,7 @@ class Redaction:
 
 
 def _orders(stream: str, targets: list[Envelope], reason: str, at_ms: int) -> list[Draft]:
-    """The events that erase envelopes of a stream and, unless others name them, their files."""
+    """The events that erase envelopes of a stream, and their files unless others name them."""
     drafts: list[Draft] = []
     for first in range(0, len(targets), _NAMES_MAX):
         part = targets[first : first + _NAMES_MAX]

@@ -46,7 +46,7 @@ class Registry:
         """Make a registered model without versions.
 
         Raises:
-            AlreadyExistsError: One of that name exists, or a prompt.
+            AlreadyExistsError: A registered model or a prompt of that name exists.
         """
         name = checks.model_name(name)
         clean = _clean_tags(tags or {})
@@ -66,7 +66,7 @@ class Registry:
         """A registered model by its name.
 
         Raises:
-            NotFoundError: There is none.
+            NotFoundError: There is no such model.
         """
         with self._engine.read() as reader:
             return model_record(reader, checks.existing(reader, name))
@@ -75,7 +75,7 @@ class Registry:
         """Give a registered model and all its versions another name.
 
         Raises:
-            AlreadyExistsError: Another one has it.
+            AlreadyExistsError: Another model has the new name.
         """
         wanted = checks.model_name(new_name, "new_name")
 
@@ -108,7 +108,7 @@ class Registry:
         self._change(name, lambda reader, state: [events.RegisteredTagsSet({key: text})])
 
     def delete_tag(self, name: str, key: str) -> None:
-        """Remove a tag of a registered model; nothing happens where there is none."""
+        """Remove a tag of a registered model. An unknown tag changes nothing."""
         key = validate.tag_key(key)
         event = events.RegisteredTagDeleted(key)
         self._change(name, lambda reader, state: [event] if key in state.live_tags() else [])
@@ -122,7 +122,7 @@ class Registry:
         )
 
     def delete_alias(self, name: str, alias: str) -> None:
-        """Take an alias away; nothing happens where there is none."""
+        """Take an alias away. An unknown alias changes nothing."""
         checks.model_name(name)
         alias = checks.alias(alias)
 
@@ -139,7 +139,7 @@ class Registry:
         order_by: Sequence[str] | None = None,
         page_token: str | None = None,
     ) -> PagedList[RegisteredModel]:
-        """One page of registered models, by name; prompts only where the filter asks for them."""
+        """One page of registered models, by name; prompts only if the filter asks for them."""
         _refuse_size(max_results, limits.SEARCH_REGISTERED_RESULTS_MAX)
         expression = parse_filter(filter_string, REGISTERED_MODELS)
         order = parse_order(order_by, REGISTERED_MODELS)
@@ -164,11 +164,11 @@ class Registry:
         description: str | None = None,
         tags: Mapping[str, object] | None = None,
     ) -> ModelVersion:
-        """Register a version; it is ready at once.
+        """Register a version. It is ready at once.
 
         Args:
-            source: Where it came from, as the caller said.
-            location: Where its files are; by default the source.
+            source: The origin of the version, as the caller names it.
+            location: The place of its files; by default the source.
         """
         checks.model_name(name)
         clean = _clean_tags(tags or {})
@@ -198,14 +198,14 @@ class Registry:
         """A version by its model's name and its number.
 
         Raises:
-            NotFoundError: There is none.
+            NotFoundError: There is no such version.
         """
         with self._engine.read() as reader:
             model, number, state = checks.existing_version(reader, name, version)
             return version_record(checks.model_name(name), model, number, state)
 
     def version_by_alias(self, name: str, alias: str) -> ModelVersion:
-        """The version that an alias names; `latest` is the one with the greatest number.
+        """The version that an alias names; `latest` means the greatest number.
 
         Raises:
             InvalidValueError: There is no such alias.
@@ -232,7 +232,7 @@ class Registry:
             return version_records(reader, checks.existing(reader, name))
 
     def latest_versions(self, name: str, stages: Sequence[str] = ()) -> list[ModelVersion]:
-        """The version with the greatest number in each of some stages, by default of all."""
+        """The version with the greatest number in each of some stages; all stages by default."""
         with self._engine.read() as reader:
             latest = model_record(reader, checks.existing(reader, name)).latest_versions
         wanted = [checks.stage(stage) for stage in stages] or STAGES
@@ -256,7 +256,7 @@ class Registry:
         """Move a version to a stage.
 
         Args:
-            archive_existing: Whether versions that are in the stage move to `Archived`.
+            archive_existing: Whether the versions already in the stage move to `Archived`.
 
         Raises:
             InvalidValueError: `archive_existing` with a stage that is not active.
@@ -285,7 +285,7 @@ class Registry:
         return self.get_version(name, version)
 
     def delete_version(self, name: str, version: int | str) -> None:
-        """Delete a version; no other takes its number, and its aliases name nothing."""
+        """Delete a version. No other takes its number, and its aliases name nothing."""
         at_ms = self._now_ms()
         self._change_version(
             name, version, lambda state: [events.VersionDeleted(state.version_id, at_ms)]
@@ -299,7 +299,7 @@ class Registry:
         )
 
     def delete_version_tag(self, name: str, version: int | str, key: str) -> None:
-        """Remove a tag of a version; nothing happens where there is none."""
+        """Remove a tag of a version. An unknown tag changes nothing."""
         key = validate.tag_key(key)
 
         def answer(state: VersionState) -> list[Event]:
@@ -315,7 +315,7 @@ class Registry:
         order_by: Sequence[str] | None = None,
         page_token: str | None = None,
     ) -> PagedList[ModelVersion]:
-        """One page of versions, the last changed first; those of prompts only where asked for."""
+        """One page of versions, the last changed first; prompts only if the filter asks."""
         _refuse_size(max_results, limits.SEARCH_VERSIONS_RESULTS_MAX)
         expression = parse_filter(filter_string, MODEL_VERSIONS)
         order = parse_order(order_by or _DEFAULT_ORDER, MODEL_VERSIONS)

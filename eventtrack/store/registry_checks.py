@@ -1,4 +1,4 @@
-"""What the model registry refuses, in MLflow's words, and what it looks up before it decides."""
+"""Checks and look-ups of the model registry; refusals are in MLflow's words."""
 
 import posixpath
 import re
@@ -40,7 +40,7 @@ def model_name(name: object, field: str = "name") -> str:
 
 
 def alias(name: object) -> str:
-    """An alias of a version, as somebody asks for it."""
+    """An alias of a version, for a question."""
     if name is None or name == "":
         _refuse("Registered model alias name cannot be empty.", "give the alias a name")
     text = validate.text("alias", name)
@@ -55,7 +55,7 @@ def alias(name: object) -> str:
 
 
 def new_alias(name: object) -> str:
-    """An alias that is about to be given."""
+    """An alias that is about to be given to a version."""
     text = alias(name)
     if text.lower() == "latest":
         _refuse("'latest' alias name (case insensitive) is reserved.", "choose another name")
@@ -72,7 +72,7 @@ def tag(key: str, value: object) -> tuple[str, str]:
 
 
 def stage(name: str) -> str:
-    """A stage as it is spelled.
+    """A stage in its canonical spelling.
 
     Raises:
         InvalidValueError: There is no such stage.
@@ -101,7 +101,7 @@ def existing(reader: Reader, name: object) -> RegisteredState:
     """The registered model of a name.
 
     Raises:
-        NotFoundError: There is none.
+        NotFoundError: There is no such model.
     """
     text = model_name(name)
     state = find_by_name(reader, text)

@@ -1,4 +1,4 @@
-"""The store as other machines see it: feeds of envelopes, and artifacts by their hash."""
+"""The store for other machines: feeds of envelopes, and artifacts by their hash."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -21,7 +21,7 @@ Result = TypeVar("Result")
 
 
 class Replication:
-    """What sync needs of a store and nobody else does."""
+    """The part of a store that only sync needs."""
 
     def __init__(self, engine: Engine, redaction: Redaction) -> None:
         self._engine = engine
@@ -31,7 +31,7 @@ class Replication:
 
     @property
     def folder(self) -> Path:
-        """Where this store keeps what it knows of its remotes."""
+        """The folder with this store's notes about its remotes."""
         return self._engine.path / files.REMOTES
 
     @property
@@ -44,7 +44,7 @@ class Replication:
         return self._engine.clock.now_ms()
 
     def heads(self) -> dict[bytes, Head]:
-        """Every feed, by replica, with everything that this process logged before."""
+        """Every feed by its id, with everything that this process has logged."""
         self._engine.flush()
         return self._engine.log.heads()
 
@@ -64,26 +64,26 @@ class Replication:
                     break
 
     def begins_whole(self, stream: str) -> bool | None:
-        """Whether the first envelope of a stream here has its payload; None where there is none."""
+        """Whether the first envelope of a stream here has its payload; None for no envelope."""
         with self._engine.read() as reader:
             position = next(iter(reader.timeline(stream)), None)
         envelope = None if position is None else self._engine.log.get(position)
         return None if envelope is None else bool(envelope.payload)
 
     def beginning(self, stream: str, limit: int) -> list[Envelope]:
-        """The first envelopes of a stream that are here."""
+        """The first envelopes of a stream here, at most `limit`."""
         with self._engine.read() as reader:
             positions = list(islice(reader.timeline(stream), limit))
         return self._engine.log.get_many(positions) if positions else []
 
     @contextmanager
     def views(self) -> Iterator[Reader]:
-        """The views as of now."""
+        """The present views."""
         with self._engine.read() as reader:
             yield reader
 
     def live_blobs(self) -> set[bytes]:
-        """Every artifact that something names now, by its SHA-256."""
+        """The SHA-256 of every artifact that is named now."""
         with self._engine.read() as reader:
             return set(live_blobs(reader))
 

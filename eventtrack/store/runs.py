@@ -1,4 +1,4 @@
-"""Runs: started, updated, described, deleted, found."""
+"""Runs: starts, updates, describes, deletes and finds them."""
 
 from collections.abc import Callable, Mapping, Sequence
 
@@ -107,20 +107,20 @@ class Runs:
         return self.get(new_id)
 
     def get(self, run_id: str) -> Run:
-        """A run with all it recorded, deleted ones too.
+        """A run with all its data, even if it is deleted.
 
         Raises:
-            NotFoundError: There is none.
+            NotFoundError: There is no such run.
         """
         with self._context.entities() as entities:
             return entities.run(existing_run(entities.reader, run_id))
 
     def at_hand(self, run_id: str) -> Run:
-        """A run as this machine knows it, without asking anybody: for a store, as `get`."""
+        """A run as this machine knows it, without asking a server; in a store, as `get`."""
         return self.get(run_id)
 
     def ids_starting_with(self, prefix: str, limit: int = 10) -> list[str]:
-        """At most `limit` run ids that begin with `prefix`, sorted: to complete what was typed."""
+        """At most `limit` run ids that begin with `prefix`, sorted, to complete typed ids."""
         with self._engine.read() as reader:
             ids = [name.partition("/")[2] for name in reader.streams(f"run/{prefix}", limit)]
             runs = [(run_id, reader.run(run_id)) for run_id in ids]
@@ -134,7 +134,7 @@ class Runs:
         end_time: int | None = None,
         name: str | None = None,
     ) -> RunInfo:
-        """Change a run's status, end time (milliseconds since 1970) or name; None leaves each.
+        """Change a run's status, end time (milliseconds since 1970) or name; None leaves a field.
 
         Any status may follow any other: resuming a finished run makes it RUNNING again.
         """
@@ -171,7 +171,7 @@ class Runs:
         """Log params: texts that do not change once logged. All of them, or none.
 
         Raises:
-            InvalidValueError: One was logged with another value.
+            InvalidValueError: A param was logged with another value.
         """
         clean = _clean_params(params)
 
@@ -290,11 +290,11 @@ class Runs:
         page_token: str | None = None,
         shown: Callable[[RunState, str], str] | None = None,
     ) -> PagedList[Run]:
-        """One page of runs; without an order the newest first.
+        """One page of runs; by default the newest first.
 
         Args:
-            shown: Says under which `artifact_uri` a caller knows the files of a run: by that it is
-                found. It gets the URI that the store has.
+            shown: Turns the store's `artifact_uri` of a run into the URI that the caller knows; the
+                filter compares with that.
         """
         size = validate.max_results(max_results)
         asked = paging.search_of(
@@ -338,7 +338,7 @@ class Runs:
         waiting = [(run, 0) for run in reversed(nested.get("", []))]
         left = dict(present)
         while left:
-            # Runs that claim to be their own ancestors hang from no root: the newest becomes one.
+            # Runs that claim to be their own ancestors have no root: the newest becomes the root.
             run, depth = waiting.pop() if waiting else (next(iter(left.values())), 0)
             if left.pop(run.info.run_id, None) is not None:
                 rows.append((run, depth))
@@ -355,7 +355,7 @@ class Runs:
         size: int,
         shown: Callable[[RunState, str], str] | None = None,
     ) -> list[Run]:
-        """The runs from `offset` on: `size` and one more where there are so many."""
+        """The runs from `offset` on: `size`, and one more if there are more."""
         with self._context.entities() as entities:
             known = [
                 entities.experiment_state(str(experiment_id))

@@ -1,4 +1,4 @@
-"""Many series at once: what is known of each before its points are read, and then these."""
+"""Reads many series at once: first the figures of each, then its points."""
 
 from eventtrack.projections.points import Points
 from eventtrack.projections.state import MetricState, RunState
@@ -11,11 +11,11 @@ class Series:
     Attributes:
         run_id: The run.
         key: The metric.
-        began_ms: When the run began, in milliseconds since 1970.
-        count: How many points were logged. Of a series that is out of order they are read with
-            their repeats gone, and then may be fewer.
+        began_ms: The start time of the run, in milliseconds since 1970.
+        count: The number of logged points. If the series is out of order, reading drops repeats, so
+            there may be fewer points.
         last_step: The greatest step.
-        last_ms: The latest time, where the series is in order.
+        last_ms: The latest time, if the series is in order.
     """
 
     __slots__ = ("_reader", "_state", "began_ms", "count", "key", "last_ms", "last_step", "run_id")
@@ -31,7 +31,7 @@ class Series:
         self.last_ms = state.last_timestamp_ms
 
     def first(self) -> tuple[int, int]:
-        """Step and time of the first point that is stored, of a series in order the earliest."""
+        """The step and time of the point stored first; in an ordered series, the earliest."""
         return self._reader.first_point(self._state)
 
     def points(self) -> Points:

@@ -1,4 +1,4 @@
-"""Who is writing: the facts that open a session."""
+"""The facts that open a session: they say who writes."""
 
 import getpass
 import os
@@ -9,9 +9,9 @@ from pathlib import Path
 from eventtrack._version import __version__
 from eventtrack.events.types import SessionOpened
 
-# Whom this thread or task changes a store for: a name that a server vouches for, None for the user
-# of this process. Each name has a session of its own. Points that go through the journal are always
-# the process's: a journal file names one session.
+# The author for whom this thread or task changes a store: a name that a server vouches for, None
+# for the user of this process. Each name has a session of its own. Points that go through the
+# journal always belong to the process's session: a journal file names only one.
 AUTHOR: ContextVar[str | None] = ContextVar("eventtrack_author", default=None)
 
 
@@ -19,8 +19,8 @@ def describe(source: str, now_ms: int, author: str | None = None) -> SessionOpen
     """This process as a session: user, host, pid, program, folder, git commit.
 
     Args:
-        source: Which surface writes: "python", "cli", "server", "import", ...
-        author: For whom it writes; None for its own user.
+        source: The surface that writes: "python", "cli", "server", "import", ...
+        author: The name for whom it writes; None for the user of this process.
     """
     return SessionOpened(
         user=author or current_user(),
@@ -36,7 +36,7 @@ def describe(source: str, now_ms: int, author: str | None = None) -> SessionOpen
 
 
 def current_user() -> str:
-    """The name of the user who runs this process; "unknown" where the system knows none."""
+    """The name of the user who runs this process; "unknown" if the system knows none."""
     try:
         return getpass.getuser()
     except (OSError, KeyError, ImportError):
@@ -44,7 +44,7 @@ def current_user() -> str:
 
 
 def program() -> str:
-    """The script or command that runs: `sys.argv[0]` in full, or "python" for a prompt."""
+    """The running script or command: `sys.argv[0]` in full, or "python" for a prompt."""
     name = sys.argv[0] if sys.argv else ""
     return str(Path(name).absolute()) if name and name not in ("-c", "-m") else "python"
 
@@ -52,8 +52,8 @@ def program() -> str:
 def git_commit(folder: Path) -> str | None:
     """The commit that is checked out in the repository around `folder`, read from its files.
 
-    Spawning git would cost more than everything else at start. None outside a repository or
-    where the repository is kept in a way that this does not know.
+    Spawning git would cost more than everything else at start. None outside of a repository, or if
+    the layout of the repository is unknown.
     """
     for place in (folder, *folder.parents):
         git = place / ".git"

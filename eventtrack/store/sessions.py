@@ -1,4 +1,4 @@
-"""Sessions: who wrote, from where, with what."""
+"""Sessions: the processes that wrote, with their machines and programs."""
 
 from collections.abc import Sequence
 
@@ -34,7 +34,7 @@ class Sessions:
         """A session by its id in hex.
 
         Raises:
-            NotFoundError: There is none.
+            NotFoundError: There is no such session.
         """
         try:
             name = bytes.fromhex(session_id)
@@ -49,7 +49,7 @@ class Sessions:
         return session_record(state)
 
     def find(self, session_id: str) -> Session | None:
-        """A session by its id in hex; None for one whose opening is not known."""
+        """A session by its id in hex; None if its opening is not known."""
         with self._engine.read() as reader:
             state = reader.session(bytes.fromhex(session_id))
         return None if state is None else session_record(state)

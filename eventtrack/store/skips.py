@@ -1,4 +1,4 @@
-"""Envelopes that are here and have no effect, as `check`, `stats` and `replay` tell of them."""
+"""Records of skipped envelopes, for `check`, `stats` and `replay`."""
 
 from eventtrack.projections import skipped
 from eventtrack.projections.tables import Reader
@@ -6,11 +6,11 @@ from eventtrack.views.records import Record
 
 
 class SkippedEnvelope(Record):
-    """One envelope that the views hold nothing of, though it is here.
+    """One envelope that is in the log, but has no effect on the views.
 
-    `kind` is `damaged` (this disk lost what it said), `malformed` (it was written so; every machine
-    skips it) or `not folded` (this version breaks down over it). `events` is how many it says it
-    holds; `feed` is the replica that wrote it.
+    `kind` is `damaged` (this disk lost its payload), `malformed` (it was written so; every machine
+    skips it) or `not folded` (this version breaks down over it). `events` is its number of events,
+    by its header. `feed` is the replica that wrote it.
     """
 
     position: int
@@ -22,7 +22,7 @@ class SkippedEnvelope(Record):
     events: int
 
     def __str__(self) -> str:
-        """Its place, its name and what is wrong."""
+        """The envelope's position, its name and its fault."""
         return (
             f"position {self.position}, envelope {self.index} of feed {self.feed}, in "
             f"{self.stream[:80]}: {self.kind}: {self.what}"

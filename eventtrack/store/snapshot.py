@@ -1,7 +1,8 @@
-"""The store as it was: up to a position of the log, or all that was recorded by some time.
+"""The store as it was at a moment: up to a position of the log, or up to a recorded time.
 
-Every query of the store answers for then. `SnapshotEngine` reads what is as it was from the live
-views and folds the rest; `folded` folds everything anew, which is how the views are verified.
+Every query of the store answers for the moment. `SnapshotEngine` answers from the live views and
+folds only the streams that need it (docs/past.md). `folded` folds everything anew: that verifies
+the views.
 """
 
 import threading
@@ -29,10 +30,10 @@ _EVER = 2**64 - 1
 
 
 class Moment:
-    """A place in history: everything up to a position, or everything recorded by a time.
+    """A place in history: everything up to a position, or everything recorded up to a time.
 
-    A position means arrival here. A time means what had been recorded by then, by the hybrid clock
-    of whoever recorded it, in whatever order it arrived: over merged histories the better question.
+    A position means arrival here. A time means everything recorded up to then, by the writers'
+    hybrid clocks, in whatever order it arrived: over merged histories the better question.
     """
 
     def __init__(self, *, position: int | None = None, time_ms: int | None = None) -> None:
@@ -41,15 +42,15 @@ class Moment:
 
     @classmethod
     def of(cls, moment: "Moment | str") -> "Moment":
-        """A moment as it is, or parsed."""
+        """The moment itself, or the moment that a text names."""
         return cls.parse(moment) if isinstance(moment, str) else moment
 
     @classmethod
     def parse(cls, text: str) -> "Moment":
-        """A moment from `123` (a position), `now`, or an ISO date and time (local unless it says).
+        """A moment from `123` (a position), `now`, or an ISO date and time (local by default).
 
         Raises:
-            InvalidValueError: It is none of these.
+            InvalidValueError: The text is none of these.
         """
         if text == "now":
             return cls()
@@ -64,9 +65,9 @@ class Moment:
             ) from error
 
     def bounds(self, head: int) -> Bounds:
-        """What had happened by then, of what a log holds up to `head`."""
+        """The bounds of the moment, in a log that ends at `head`."""
         position = head if self.position is None else min(self.position, head)
-        # The whole of its millisecond: hybrid times count within it.
+        # The whole millisecond belongs to the moment: hybrid times count within it.
         recorded = _EVER if self.time_ms is None else recorded_end(self.time_ms)
         return Bounds(position, recorded)
 
@@ -79,7 +80,7 @@ class Moment:
 
 
 class SnapshotEngine:
-    """Stands in for the engine under a store's queries, and refuses every decision."""
+    """In place of the engine under a store's queries; it refuses every decision."""
 
     def __init__(self, engine: Engine, moment: Moment) -> None:
         engine.flush()
@@ -88,9 +89,9 @@ class SnapshotEngine:
         self.clock = engine.clock
         self.moment = moment
         self._views = engine.views
-        # What arrives from now on is no part of it, also where it was recorded before.
+        # Envelopes that arrive from now on do not belong to it, even if recorded before.
         self.bounds = moment.bounds(engine.log.head())
-        # Closed at the end, not when replaced: a thread may be reading, perhaps this one.
+        # Closed at the end, not when replaced: a thread, perhaps this one, may be reading.
         self._opened = ExitStack()
         self._lock = threading.Lock()
         self._past: Past | None = None  # replaced under _lock
@@ -99,16 +100,16 @@ class SnapshotEngine:
 
     @contextmanager
     def read(self) -> Iterator[Reader]:
-        """The views as they were."""
+        """The views as they were at the moment."""
         with self._current().read() as reader:
             yield reader
 
     def fold(self, progress: Progress) -> None:
-        """Fold at once what a search needs, and say how far that is."""
+        """Fold the streams that a search needs now, and report the progress."""
         self._current().fold_unkept(progress)
 
     def close(self) -> None:
-        """Let go of what was folded."""
+        """Let go of the folded streams."""
         with self._lock:
             self._past = None
             self._opened.close()
@@ -118,7 +119,7 @@ class SnapshotEngine:
         is_sound = past is not None and not past.broken and rewrites == self._rewrites
         if past is not None and is_sound and past.live is self._views.in_use():
             return past
-        # The views were made anew meanwhile, with other numbers, or are to be: payloads were erased
+        # The views were made anew meanwhile, with other numbers, or will be: payloads were erased
         # or came later.
         build = self._views.catch_up()
         with self._lock:
@@ -138,7 +139,7 @@ class SnapshotEngine:
 
     @property
     def in_batch(self) -> NoReturn:
-        """Refuse: whoever asks is about to log points."""
+        """Refuse: the caller is about to log points."""
         self.execute(None)
 
     def journal(self) -> NoReturn:
@@ -147,19 +148,19 @@ class SnapshotEngine:
 
     @property
     def ids(self) -> IdSource:
-        """Refuse: whoever draws an id is about to make something."""
+        """Refuse: a caller who draws an id is about to make something."""
         self.execute(None)
 
     def flush(self) -> None:
-        """Nothing is pending in the past."""
+        """Do nothing: the past has nothing pending."""
 
     @property
     def position(self) -> int:
-        """The last position that had happened by then, 0 for none."""
+        """The last position that belongs to the moment, 0 for none."""
         return self._current().last_included()
 
     def digest(self) -> str:
-        """The digest of the whole state, as of then."""
+        """The digest of the whole state at the moment."""
         self._current().fold_all()
         with self.read() as reader:
             return digest(reader)

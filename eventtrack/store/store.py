@@ -30,8 +30,8 @@ from eventtrack.views.conflicts import Conflict, find_conflicts
 class Store(Queries):
     """An open store. Safe from any thread, and usable in a forked child.
 
-    Several processes may have one store open and write to it at once. Take it from `open_store`,
-    which shares one `Store` for each folder in a process.
+    Several processes may have a store open and write to it at the same time. Get a `Store` from
+    `open_store`, which shares one for each folder within a process.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class Store(Queries):
         """Wait until everything this process logged is in the log, durably.
 
         Raises:
-            DiskFullError: It stays in the journal, which is kept.
+            DiskFullError: The points stay in the journal, which is kept.
         """
         self._engine.flush()
 
@@ -84,13 +84,14 @@ class Store(Queries):
     def at(self, moment: Moment | str, progress: Progress | None = None) -> Iterator[Snapshot]:
         """The store as it was: at a position ("120"), a time (ISO), or "now".
 
-        A position means arrival here; a time means what had been recorded by then, by the clock of
-        whoever recorded it, whenever it arrived. What changed since then is folded anew when it is
-        asked for, into a temporary folder that is removed at the end of the block. `moments.at`
-        keeps the last few open, for whoever walks through time.
+        A position means arrival here. A time means everything recorded up to then, by the writers'
+        clocks, whenever it arrived. The answers come from the live views (docs/past.md). Streams
+        that must be folded anew are folded when a question needs them, into a temporary folder that
+        is removed at the end of the block. `moments.at` keeps the last few moments open, for walks
+        through time.
 
         Args:
-            progress: Fold at once what a search needs of that, and say how far it is.
+            progress: Fold the streams that a search needs at once, and report the progress.
         """
         engine = SnapshotEngine(self._engine, Moment.of(moment))
         try:
@@ -101,7 +102,7 @@ class Store(Queries):
             engine.close()
 
     def conflicts(self) -> list[Conflict]:
-        """Facts that were claimed in two ways on two machines, what was kept and what lost."""
+        """Facts with different claims on two machines: the values that hold and those that lost."""
         with self._engine.read() as reader:
             return find_conflicts(reader)
 
@@ -110,18 +111,18 @@ class Store(Queries):
         return self.maintenance.stats()
 
     def catch_up(self) -> int:
-        """Fold what other processes appended into the views; returns the log's head."""
+        """Fold the envelopes of other processes into the views; returns the log's head."""
         with self._engine.read():
             return self._engine.log.head()
 
     def change_count(self) -> int:
-        """A number that grows with every commit to the log by any process. A microsecond to ask."""
+        """A number that grows with every commit to the log by any process. Costs a microsecond."""
         return self._engine.log.change_count()
 
     def close(self) -> None:
         """Flush and let go of all files. `open_store` opens the folder anew afterwards."""
         with _stores_lock:
-            # Within the lock: nobody opens the folder anew before it is let go of.
+            # Within the lock, so that nobody opens the folder anew before its files are closed.
             if _stores.get(self.path) is self:
                 del _stores[self.path]
             self.moments.close()
@@ -140,16 +141,16 @@ _stores_lock = threading.RLock()
 def open_store(
     path: str | os.PathLike[str] | None = None, *, source: str = "python", create: bool = True
 ) -> Store:
-    """The store at a path or URI (see `resolve_path`), shared by everyone in this process.
+    """The store at a path or URI (see `resolve_path`), shared by all callers in this process.
 
     Args:
-        source: Which surface writes; it stands in the session of every event.
-        create: Whether to make a store where there is none.
+        source: The surface that writes; the session of every event names it.
+        create: Whether to make a store if there is none.
 
     Raises:
-        StoreMissingError: There is none and `create` is False.
+        StoreMissingError: There is no store and `create` is False.
         UnsuitableFileSystemError: The folder lies on a network file system.
-        FormatTooNewError: A newer eventtrack made it.
+        FormatTooNewError: A newer eventtrack made the store.
     """
     folder = resolve_path(path)
     store = _stores.get(folder)
@@ -163,8 +164,8 @@ def open_store(
 
 
 def _close_all() -> None:
-    """Close every open store when the interpreter exits: what was logged reaches the log."""
-    with contextlib.ExitStack() as stack:  # all of them, also after one that cannot be written
+    """Close every open store when the interpreter exits, so that all points reach the log."""
+    with contextlib.ExitStack() as stack:  # closes all, even after one fails
         for store in list(_stores.values()):
             stack.callback(store.close)
 

@@ -1,4 +1,4 @@
-"""What a history is asked about: from the names that people use to streams."""
+"""The subjects of histories: turns the names that people use into streams."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -20,7 +20,7 @@ REGISTRY_URI = "models:/"
 
 
 class Subject(NamedTuple):
-    """A stream, or of the stream of a registered model the events of one version.
+    """A stream, or the events of one version in the stream of a registered model.
 
     Args:
         numbers: The number that each version of a registered model shows, by version id.
@@ -32,24 +32,24 @@ class Subject(NamedTuple):
 
     @property
     def noun(self) -> Noun:
-        """The table of what its events say."""
+        """The noun of the stream: the table of its facts."""
         return NOUNS[self.stream.partition("/")[0]]
 
     @property
     def prefix(self) -> str:
-        """How the facts that are asked about begin."""
+        """The beginning of the names of the subject's facts."""
         return "" if self.version_id is None else f"version.{self.numbers[self.version_id]}."
 
 
 def find(reader: Reader, text: str) -> Subject:
-    """The subject of a name; deleted ones too.
+    """The subject of a name, even if it is deleted.
 
     Args:
         text: A run's id; or `run/ID`, `experiment/ID`, `model/ID` (a logged model), `trace/ID`; or
             MLflow's `models:/NAME`, `models:/NAME/3`, `models:/NAME@alias`, `models:/m-ID`.
 
     Raises:
-        NotFoundError: There is nothing of that name.
+        NotFoundError: No thing has that name.
     """
     if text.startswith(REGISTRY_URI):
         return _of_uri(reader, text.removeprefix(REGISTRY_URI))
@@ -105,7 +105,7 @@ def _of_registered(model: RegisteredState) -> Subject:
 
 
 def _deleted(reader: Reader, name: str) -> RegisteredState | None:
-    """The last model of a name that none has now."""
+    """The last model that had a name which no model has now."""
     holders = names.find(reader, names.REGISTERED, name).holders
     known = [registered_state.model(reader, registered_id) for registered_id in holders]
     return max(

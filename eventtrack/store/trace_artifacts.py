@@ -1,4 +1,4 @@
-"""Files of traces: what a program was given or made beside texts, pictures say."""
+"""Files of traces: inputs and outputs of a program that are no texts, as pictures."""
 
 from eventtrack.events import traces as types
 from eventtrack.projections.tables import Reader
@@ -10,7 +10,7 @@ from eventtrack.views.entities import EntityReader
 
 
 class TraceArtifacts(Artifacts):
-    """The files of a store's traces; methods take a trace's id for a run's."""
+    """The files of a store's traces; methods take a trace's id in place of a run's."""
 
     _kind = "trace"
     _logged = types.TraceArtifactsLogged

@@ -1,4 +1,4 @@
-"""What is refused of traces, spans and their texts, before anything is written."""
+"""Checks of traces, spans and their texts, made before anything is written."""
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -35,7 +35,7 @@ def existing_trace(reader: Reader, trace_id: str) -> TraceState:
     """The state of a trace.
 
     Raises:
-        NotFoundError: There is none, it was deleted, or is known by hearsay only.
+        NotFoundError: There is no such trace, it was deleted, or it is known by hearsay only.
     """
     state = find_trace(reader, validate.text("trace ID", trace_id))
     if state is None or not state.shown:
@@ -47,7 +47,7 @@ def existing_trace(reader: Reader, trace_id: str) -> TraceState:
 
 
 def refuse_deleted(state: TraceState | None, trace_id: str) -> None:
-    """Refuse to say more of a trace that was deleted; None stands for one never heard of."""
+    """Refuse to write to a deleted trace; None stands for an unknown trace, which is fine."""
     if state is not None and state.experiment_id and not state.shown:
         raise NotFoundError(
             f"Cannot log to trace '{trace_id}': it was deleted", hint="log a new trace"
@@ -55,7 +55,7 @@ def refuse_deleted(state: TraceState | None, trace_id: str) -> None:
 
 
 def not_linked(state: TraceState | None, run_id: str) -> bool:
-    """Whether a link of a trace to a run says something new; None stands for one to come."""
+    """Whether a link of a trace to a run is new; None stands for a trace that is yet to come."""
     if state is None:
         return True
     hidden = state.experiment_id and not state.shown
@@ -63,7 +63,7 @@ def not_linked(state: TraceState | None, run_id: str) -> bool:
 
 
 def report_event(event: types.TraceRecorded) -> types.TraceRecorded:
-    """The same report, checked."""
+    """Check a report; returns it."""
     validate.int64("request_time", event.request_ms)
     if event.duration_ms is not None:
         validate.int64("execution_duration", event.duration_ms)
@@ -76,7 +76,7 @@ def report_event(event: types.TraceRecorded) -> types.TraceRecorded:
 
 
 def span_event(span: Span, blobs: Blobs) -> types.SpanLogged:
-    """A span as it is recorded, its body in a blob where it is large."""
+    """The event form of a span; a large body goes into a blob."""
     for name, value in (("span ID", span.span_id), ("parent ID", span.parent_id)):
         if value is not None and _SPAN_ID.fullmatch(value) is None:
             raise InvalidValueError(
@@ -108,7 +108,7 @@ def span_event(span: Span, blobs: Blobs) -> types.SpanLogged:
 
 
 def span_portions(spans: Sequence[types.SpanLogged]) -> Iterator[list[types.SpanLogged]]:
-    """Spans in portions, each small enough for an envelope."""
+    """Split spans into portions, each small enough for an envelope."""
     part: list[types.SpanLogged] = []
     size = 0
     for span in spans:

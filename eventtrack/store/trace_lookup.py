@@ -1,4 +1,4 @@
-"""Which traces a call means: those of some ids, or the oldest of an experiment."""
+"""Looks up the traces that a call means: by ids, or the oldest of an experiment."""
 
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -11,7 +11,7 @@ from eventtrack.projections.trace_tables import find_trace, newest_traces, trace
 def shown_traces(
     reader: Reader, trace_ids: Iterable[str], experiment_ids: Sequence[str] | None
 ) -> Iterator[TraceState]:
-    """The traces of some ids that are shown, each once."""
+    """The shown traces of some ids, without repeats."""
     for trace_id in dict.fromkeys(trace_ids):
         state = find_trace(reader, trace_id)
         if state is None or not state.shown:
@@ -21,7 +21,7 @@ def shown_traces(
 
 
 def oldest_traces(reader: Reader, experiment_id: str, last_ms: int | None) -> list[TraceState]:
-    """The traces of an experiment that began by a time, oldest first."""
+    """The traces of an experiment that began up to a time, oldest first."""
     experiment = reader.experiment(experiment_id)
     if experiment is None:
         return []

@@ -33,10 +33,10 @@ class TraceMetrics:
         """At most `max_results` points in order of time, then of their dimensions.
 
         Args:
-            view_type: `TRACES`, `SPANS` or `ASSESSMENTS`; which metrics each has, with which
-                figures and dimensions, stands in `views.trace_metrics.OFFERS`.
-            filters: Comparisons that all hold, such as `trace.status = 'OK'`.
-            time_interval_seconds: Groups by spans of time; needs a start and an end.
+            view_type: `TRACES`, `SPANS` or `ASSESSMENTS`. `views.trace_metrics.OFFERS` lists the
+                metrics of each, with their figures and dimensions.
+            filters: Comparisons that must all hold, such as `trace.status = 'OK'`.
+            time_interval_seconds: Groups by intervals of this length; needs a start and an end.
 
         Raises:
             InvalidValueError: There is no such metric, figure or dimension.

@@ -1,4 +1,4 @@
-"""What traces have in common: how two filters go together, and which sessions have ended."""
+"""Questions about sets of traces: the correlation of two filters, and sessions that have ended."""
 
 import math
 from collections.abc import Sequence
@@ -20,10 +20,10 @@ _PRIOR = 0.5
 
 
 class Correlation(NamedTuple):
-    """How often two filters hold of the same traces.
+    """The correlation of two filters: how often both match the same traces.
 
-    `npmi` is the normalized pointwise mutual information: -1 where they never meet, 1 where they
-    always do, NaN where a filter holds of no trace. `npmi_smoothed` is less sure of small counts.
+    `npmi` is the normalized pointwise mutual information: -1 if they never match together, 1 if
+    they always do, NaN if a filter matches no trace. `npmi_smoothed` trusts small counts less.
     """
 
     npmi: float
@@ -52,7 +52,7 @@ class TraceSets:
     def correlation(
         self, experiment_ids: Sequence[str], first: str, second: str, base: str | None = None
     ) -> Correlation:
-        """How two filters go together over the traces that `base` finds, by default all.
+        """The correlation of two filters over the traces that `base` matches; all by default.
 
         Raises:
             FilterSyntaxError: A filter cannot be read.
@@ -86,7 +86,7 @@ class TraceSets:
         """The sessions whose last trace began between two moments, both included; oldest first.
 
         Args:
-            filter_string: Asked of the first trace of each session.
+            filter_string: Must match the first trace of a session.
         """
         expression = parse_trace_filter(filter_string)
         sessions: dict[str, list[TraceState]] = {}

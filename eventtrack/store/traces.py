@@ -1,4 +1,4 @@
-"""Traces: reported as a whole, span by span, tagged, linked to runs, found, deleted."""
+"""Traces: records them whole and span by span, tags, links, finds and deletes them."""
 
 import contextlib
 from collections.abc import Iterable, Mapping, Sequence
@@ -44,14 +44,14 @@ from eventtrack.views.traces import Assessment, Span, Trace, TraceInfo, TraceSta
 
 
 class KeptSpans(NamedTuple):
-    """Spans of which the large ones lie in blobs already: what is left is to record them."""
+    """Spans that are checked and still to be recorded; the large ones lie in blobs already."""
 
     experiment_id: str
     by_trace: dict[str, list[types.SpanLogged]]
 
 
 class Traces:
-    """The traces of a store; `artifacts` are their files, `metrics` figures about them."""
+    """The traces of a store. `artifacts` has their files, `metrics` figures about them."""
 
     def __init__(self, context: StoreContext) -> None:
         self._context = context
@@ -77,13 +77,13 @@ class Traces:
         tags: Mapping[str, str] | None = None,
         assessments: Sequence[Assessment] = (),
     ) -> TraceInfo:
-        """Report a trace as a whole, usually when it ends; a later report of it counts instead.
+        """Report a trace as a whole, usually when it ends. A later report replaces an earlier one.
 
-        Its spans may have come before, and may come after. Tags and metadata add to those it has.
+        Spans may come before or after the report. Tags and metadata add to those of the trace.
 
         Args:
             request_time: Milliseconds since 1970.
-            execution_duration: Milliseconds; None while it is in progress.
+            execution_duration: Milliseconds; None while the trace is in progress.
 
         Raises:
             InvalidValueError: The experiment is deleted, or a text is too long.
@@ -121,12 +121,12 @@ class Traces:
         tags: Mapping[str, Mapping[str, str]] | None = None,
         run_id: str | None = None,
     ) -> None:
-        """Log spans, all of them or none, in the place of those that have their ids.
+        """Log spans, all of them or none. They replace spans with the same ids.
 
         Args:
-            experiment_id: Where a trace belongs that nobody has reported yet.
-            tags: By trace id: tags that are set with the spans.
-            run_id: A run to which their traces belong; unknown ones are left out.
+            experiment_id: The experiment of traces that have not been reported yet.
+            tags: Tags to set with the spans, by trace id.
+            run_id: A run to which the traces belong; an unknown run is left out.
         """
         self.record_spans(self.keep_spans(experiment_id, spans), tags=tags, run_id=run_id)
 
@@ -148,7 +148,7 @@ class Traces:
         tags: Mapping[str, Mapping[str, str]] | None = None,
         run_id: str | None = None,
     ) -> None:
-        """The other half of `log_spans`: one decision, one commit."""
+        """The other half of `log_spans`: one decision and one commit."""
 
         def decide(reader: Reader) -> tuple[None, list[Draft]]:
             drafts: list[Draft] = []
@@ -178,7 +178,7 @@ class Traces:
         """A trace without its spans.
 
         Raises:
-            NotFoundError: There is none.
+            NotFoundError: There is no such trace.
         """
         with self._engine.read() as reader:
             return self._info(reader, existing_trace(reader, trace_id))
@@ -187,13 +187,13 @@ class Traces:
         """A trace with the spans that have come so far (see `TraceInfo.complete`).
 
         Raises:
-            NotFoundError: There is none.
+            NotFoundError: There is no such trace.
         """
         with self._engine.read() as reader:
             return self._trace(reader, existing_trace(reader, trace_id))
 
     def starting_with(self, prefix: str, limit: int) -> list[str]:
-        """At most `limit` ids of traces that begin so, sorted."""
+        """At most `limit` ids of traces that begin with `prefix`, sorted."""
         with self._engine.read() as reader:
             names = reader.streams(f"trace/{prefix}", limit)
             ids = [name.partition("/")[2] for name in names]
@@ -202,7 +202,7 @@ class Traces:
     def infos(
         self, trace_ids: Iterable[str], experiment_ids: Sequence[str] | None = None
     ) -> list[TraceInfo]:
-        """The traces of some ids that exist, in that order, each once, of some experiments only."""
+        """The existing traces of some ids, in that order, without repeats; of some experiments."""
         with self._engine.read() as reader:
             return [
                 self._info(reader, state)
@@ -212,9 +212,9 @@ class Traces:
     def read_many(
         self, trace_ids: Iterable[str], experiment_ids: Sequence[str] | None = None
     ) -> list[Trace]:
-        """The complete traces of some ids, with their spans, as `infos` finds them.
+        """The complete traces of some ids, with their spans; see `infos`.
 
-        One with a large span whose bytes are not on this machine is not complete here.
+        A trace is not complete if the bytes of a large span are not on this machine.
         """
         traces: list[Trace] = []
         with self._engine.read() as reader:
@@ -232,7 +232,7 @@ class Traces:
         order_by: Sequence[str] | None = None,
         page_token: str | None = None,
     ) -> PagedList[TraceInfo]:
-        """One page of traces of some experiments, by default of all; newest first.
+        """One page of traces of some experiments (all by default), newest first.
 
         Raises:
             FilterSyntaxError: The filter or the order cannot be read.
@@ -288,11 +288,11 @@ class Traces:
         self._engine.execute(decide)
 
     def link_run(self, trace_ids: Sequence[str], run_id: str) -> None:
-        """Say that traces belong to a run; a trace may come later than its link.
+        """Link traces to a run. A trace may come later than its link.
 
         Raises:
             NotFoundError: There is no such run.
-            InvalidValueError: There are more than `TRACE_LINKS_MAX`.
+            InvalidValueError: There are more traces than `TRACE_LINKS_MAX`.
         """
         if len(trace_ids) > limits.TRACE_LINKS_MAX:
             raise InvalidValueError(
@@ -315,7 +315,7 @@ class Traces:
         self._engine.execute(decide)
 
     def unlink_run(self, trace_ids: Sequence[str], run_id: str) -> None:
-        """Take links to a run back; the run that a trace's metadata names stays."""
+        """Take back links to a run. A run that a trace's metadata names stays linked."""
 
         def decide(reader: Reader) -> tuple[None, list[Draft]]:
             event = types.TraceRunsUnlinked([run_id])
@@ -328,7 +328,7 @@ class Traces:
         self._engine.execute(decide)
 
     def link_prompts(self, trace_id: str, prompts: Sequence[tuple[str, str]]) -> None:
-        """Say which prompts, as (name, version), a trace used.
+        """Record the prompts, as (name, version), that a trace used.
 
         Raises:
             NotFoundError: There is no such trace.
@@ -350,14 +350,14 @@ class Traces:
         max_timestamp_millis: int | None = None,
         max_traces: int | None = None,
     ) -> int:
-        """Delete traces of an experiment, by id or the oldest ones; the record of them stays.
+        """Delete traces of an experiment, by ids or the oldest ones. Their record stays.
 
         Args:
-            max_timestamp_millis: Those that began at this time or before.
-            max_traces: How many at most, the oldest first.
+            max_timestamp_millis: Delete traces that began at this time or before.
+            max_traces: The most traces to delete, the oldest first.
 
         Returns:
-            How many were deleted.
+            The number of deleted traces.
         """
 
         def decide(reader: Reader) -> tuple[int, list[Draft]]:

@@ -1,8 +1,8 @@
-"""Undo: the events that take back what an event did. The record keeps both.
+"""Undo: the events that take back the effect of an event. The record keeps both.
 
-For each fact that still has the value which the event gave it, the events that set back the value
-from before; the table of the noun knows them (`eventtrack/facts/`). Two things are special: files
-whose bytes were written over, and names that something else took meanwhile.
+For each fact that still has the event's value, undo sets back the value from before; the table of
+the noun has the events for that (`eventtrack/facts/`). Two cases are special: files whose bytes
+were written over, and names that another thing took meanwhile.
 """
 
 from collections.abc import Mapping, Sequence
@@ -30,7 +30,7 @@ _Key = tuple[Fact, str]
 
 
 class Inverse(NamedTuple):
-    """The events that undo an event, and the facts that stay as the event left them, with why."""
+    """The events that undo an event, and the facts that stay as it left them, with the reasons."""
 
     events: list[Event]
     stays: dict[str, str]
@@ -39,10 +39,10 @@ class Inverse(NamedTuple):
 def inverse(
     reader: Reader, event: EventRecord, earlier: Sequence[EventRecord], now_ms: int
 ) -> Inverse:
-    """What undoes one event, given all events of its stream that were recorded before it.
+    """The inverse of an event, given all events of its stream that were recorded before it.
 
     Raises:
-        InvalidStateError: Nothing of it can be undone; says why.
+        InvalidStateError: No fact of the event can be undone; the message says why.
     """
     kind, _, name = event.stream.partition("/")
     state = state_of(reader, kind, name)
@@ -81,7 +81,7 @@ def inverse(
 
 
 def why_final(event: EventRecord) -> str:
-    """Why an event can never be undone; "" where it may be possible."""
+    """The reason why an event can never be undone; "" if it may be possible."""
     noun = noun_of(event.said.event) if event.said is not None else None
     if event.said is None or noun is None:
         return "it sets no fact that could be set back"
@@ -91,7 +91,7 @@ def why_final(event: EventRecord) -> str:
 def _set_by(noun: Noun, event: Event, then: Thing) -> dict[_Key, tuple[Any, Any]]:
     """The facts that an event set and that can be set back, with their values after and before.
 
-    Before its birth a thing is as good as deleted, so of a birth that is the stage alone.
+    Before its birth a thing counts as deleted. So undoing a birth sets back the stage alone.
     """
     part, owner = noun.part_of(event), noun.births.get(type(event))
     if owner is not None and not then.is_born(part if owner else ""):
@@ -107,7 +107,7 @@ def _set_by(noun: Noun, event: Event, then: Thing) -> dict[_Key, tuple[Any, Any]
 
 
 def _as_read(fact: Fact, value: Any) -> Any:
-    """A claimed value as reads give it: an unlinked run is no value, and the living are active."""
+    """A claimed value as reads give it: None for an unlinked run, `active` for a living thing."""
     if fact.rule is Rule.LIVES and value == registered.ALIVE:
         return "active"
     return None if value is False else value
@@ -135,7 +135,7 @@ def _part(reader: Reader, state: Any, part: str) -> Any:
 
 
 def _settle_name(reader: Reader, state: Any, old: dict[_Key, Any], stays: dict[_Key, str]) -> None:
-    """Let a run's name and its tag agree: to set one is to set the other, but the tag may go."""
+    """Make a run's name and its tag agree: setting one sets the other, but the tag may go away."""
     name, tag = (run.NAME, ""), (run.TAG, RUN_NAME_TAG)
     if name not in old and tag not in old:
         return
@@ -144,7 +144,7 @@ def _settle_name(reader: Reader, state: Any, old: dict[_Key, Any], stays: dict[_
     )
     if tagged in (None, called):
         if name in old:
-            old[tag] = tagged  # as it is: the name takes the tag along
+            old[tag] = tagged  # the present value: setting the name also sets the tag
         return
     rest = name if name in old else tag
     del old[rest]
@@ -152,7 +152,7 @@ def _settle_name(reader: Reader, state: Any, old: dict[_Key, Any], stays: dict[_
 
 
 def _obstacle(reader: Reader, state: Any, part: str, fact: Fact, before: Any) -> str:
-    """Why a fact cannot have its value of before again; "" where it can."""
+    """The reason why a fact cannot get its value from before again; "" if it can."""
     if before is None:
         return fact.lasts
     if isinstance(before, ArtifactStored) and before.place is not None:
@@ -172,7 +172,7 @@ def _obstacle(reader: Reader, state: Any, part: str, fact: Fact, before: Any) ->
 
 
 def _reasons(state: Any, stays: Mapping[_Key, str], part: str) -> dict[str, str]:
-    """The reasons by the names of the facts."""
+    """The reasons, by the names of the facts."""
     shown = registered_state.numbers(getattr(state, "claims", {}))
     return {
         name_of(fact, part if fact.part else "", key, shown): reason

@@ -1,7 +1,7 @@
-"""What MLflow's validation refuses or cuts, in MLflow's words, with what to do instead.
+"""Validates and cuts values by MLflow's rules, in MLflow's words, with hints that say what to do.
 
-Every check raises `InvalidValueError` and is made before anything is written. `path` says where a
-value stands in what was sent, as MLflow's messages do: `key`, `params[3].key`.
+Every check raises `InvalidValueError` and is made before anything is written. `path` names the
+place of a value in the request, as in MLflow's messages: `key`, `params[3].key`.
 """
 
 import json
@@ -20,9 +20,9 @@ from eventtrack.views.locations import is_folder, is_local
 
 _KEY = re.compile(r"^[/\w.\- :]*$")
 _ID = re.compile(r"^[a-zA-Z0-9][\w\-]{0,255}$")
-# MLflow's: whether params and tags that are too long are cut (the default) or refused.
+# MLflow's variable: whether params and tags that are too long are cut (the default) or refused.
 CUT_VARIABLE = "MLFLOW_TRUNCATE_LONG_VALUES"
-# Characters of a value that a message shows.
+# The number of characters of a value that a message shows.
 _SHOWN_MAX = 1000
 _BAD_LETTERS = (
     "Names may only contain alphanumerics, underscores (_), dashes (-), periods (.), spaces ( ), "
@@ -43,7 +43,7 @@ def invalid_value(path: str, value: object, detail: str = "") -> str:
 
 
 def no_longer(what: str, longest: int, text: str, instead: str = "") -> None:
-    """A text has a longest length in characters; `instead` says where a longer text may go."""
+    """Refuse a text of more than `longest` characters; `instead` names a place for longer ones."""
     if len(text) > longest:
         hint = f"; the long text may go to {instead}" if instead else ""
         raise InvalidValueError(
@@ -53,10 +53,10 @@ def no_longer(what: str, longest: int, text: str, instead: str = "") -> None:
 
 
 def fitting(what: str, longest: int, text: str) -> str:
-    """A param's or a tag's value as it is stored: cut where it is too long, with a warning.
+    """A param's or a tag's value as it is stored: cut if it is too long, with a warning.
 
-    With MLFLOW_TRUNCATE_LONG_VALUES=false such a value is refused. This is the one rule for every
-    way in: the fluent API, the client, the outbox, the server and the plugin.
+    With MLFLOW_TRUNCATE_LONG_VALUES=false, such a value is refused. All ways in share this rule:
+    the fluent API, the client, the outbox, the server and the plugin.
     """
     if len(text) <= longest:
         return text
@@ -74,7 +74,7 @@ def fitting(what: str, longest: int, text: str) -> str:
 
 
 def truth_of_environment(variable: str, *, default: bool) -> bool:
-    """A variable of the environment that is true or false."""
+    """The truth value of a variable of the environment."""
     text = os.environ.get(variable, "").lower()
     if text not in ("", "true", "false", "1", "0"):
         raise InvalidValueError(
@@ -144,7 +144,7 @@ def int64(name: str, value: object) -> int:
 
 
 def moment_ms(name: str, value: object) -> int:
-    """A moment in milliseconds since 1970; what is less than one is cut."""
+    """A moment in milliseconds since 1970; fractions of a millisecond are cut."""
     number = _scalar(value)
     if isinstance(number, float) and math.isfinite(number):
         number = int(number)
@@ -185,7 +185,7 @@ def mapping(name: str, value: object) -> Mapping[Any, Any]:
 
 
 def text(name: str, value: object) -> str:
-    """Any other text: a user, an id of a model, a part of a dataset."""
+    """Any other text: a user, the id of a model, a part of a dataset."""
     if not isinstance(value, str):
         raise InvalidValueError(
             f"{name} must be a text, but it is {_excerpt(value)}", hint=f"pass a text as the {name}"
@@ -209,7 +209,7 @@ def experiment_name(name: object) -> str:
 
 
 def experiment_tag(key: object, value: object) -> tuple[str, str]:
-    """An experiment's tag, both sides."""
+    """An experiment's tag: its key and its value."""
     name = tag_key(key)
     text = str(value)
     no_longer("value", limits.EXPERIMENT_TAG_VALUE_LENGTH_MAX, text, "a file")
@@ -217,7 +217,7 @@ def experiment_tag(key: object, value: object) -> tuple[str, str]:
 
 
 def artifact_location(location: str | None) -> str | None:
-    """Where an experiment's files go: a folder or a `file:` URI; None for the store itself."""
+    """The place for an experiment's files: a folder or a `file:` URI; None for the store itself."""
     if location is None or location == "":
         return None
     location = text("Artifact location", location)
@@ -239,23 +239,23 @@ def artifact_location(location: str | None) -> str | None:
         )
     if ":" in location.partition("/")[0] or Path(location).is_absolute():
         return location
-    return str(Path(location).absolute())  # later calls may come from another folder
+    return str(Path(location).absolute())  # the working folder may change later
 
 
 def may_be_run_id(value: object) -> bool:
-    """Whether any run can have this id: what cannot be one is not found."""
+    """Whether a value can be a run's id; if it cannot, the run is not found."""
     return isinstance(value, str) and _ID.match(value) is not None
 
 
 def run_id(value: object) -> str:
-    """The id of a run that is to be."""
+    """The id for a run that is about to be made."""
     if not isinstance(value, str) or not may_be_run_id(value):
         refuse(invalid_value("run_id", value), "run ids are 32 hex digits: run.info.run_id")
     return value
 
 
 def status(value: object, allowed: tuple[str, ...], what: str = "run status") -> str:
-    """A run's status, or another word of a few."""
+    """A run's status, or another word out of `allowed`."""
     if not isinstance(value, str) or value not in allowed:
         raise InvalidValueError(
             f"Invalid {what} {_excerpt(value)}", hint=f"use one of {', '.join(allowed)}"
@@ -320,7 +320,7 @@ def _key(key: object, path: str, what: str) -> str:
 
 
 def _scalar(value: Any) -> Any:
-    """The number in a zero-dimensional array or tensor; everything else as it is."""
+    """The number in a zero-dimensional array or tensor; any other value as it is."""
     try:
         return value.item() if hasattr(value, "item") else value
     except Exception:  # numpy and torch each have an error of their own for more than one number

@@ -1,4 +1,4 @@
-"""The events that record what is new of an incoming experiment, run or model."""
+"""The events that record the news of an incoming experiment, run or model."""
 
 from collections.abc import Iterator, Mapping
 
@@ -16,7 +16,7 @@ from eventtrack.views.entities import find_by_name
 from eventtrack.views.records import LifecycleStage, LoggedModelInput, ModelStatus, RunStatus
 
 _UNKNOWN = ParamState([])
-# Params of one event, at most: an event is decoded whole.
+# The most params of one event: an event is decoded as a whole.
 _PARAMS_MAX = 1000
 _POINTS_MAX = 1000
 
@@ -24,7 +24,7 @@ _POINTS_MAX = 1000
 def experiment_events(
     news: News, reader: Reader, incoming: IncomingExperiment, now_ms: int
 ) -> tuple[str, list[Event]]:
-    """The id of the experiment of that name, and what is news of it."""
+    """The id of the experiment of that name, and the events that record its news."""
     name = validate.experiment_name(incoming.name)
     tags = dict(validate.experiment_tag(key, value) for key, value in incoming.tags.items())
     known = find_by_name(reader, name)
@@ -41,10 +41,10 @@ def experiment_events(
         experiment_id = known.experiment_id
         new = news.new_tags(f"experiment/{experiment_id}", known.tags, tags)
     if new or (known is None and updated_ms > created_ms):
-        # Also without tags: the event says when it was changed last.
+        # Also without tags: the event has the time of the last change.
         events.append(types.ExperimentTagsSet(new, updated_ms))
         news.taken.tags += len(new)
-    # One that was here already keeps its stage: runs of others may be in it.
+    # An experiment that was here already keeps its stage: it may have other runs.
     if known is None and incoming.deleted_ms is not None:
         events.append(types.ExperimentDeleted(incoming.deleted_ms))
     return experiment_id, events
@@ -54,7 +54,7 @@ def check_run(run: IncomingRun) -> None:
     """Refuse a run that could not be recorded, before it waits together with others.
 
     Raises:
-        InvalidValueError: A text, a number or a status of it is not allowed.
+        InvalidValueError: A text, a number or the status is not allowed.
     """
     validate.run_id(run.run_id)
     validate.tag_value(RUN_NAME_TAG, run.name)
@@ -84,10 +84,10 @@ def _inputs(run: IncomingRun) -> list[types.InputsLogged]:
 
 
 def run_events(news: News, reader: Reader, run: IncomingRun) -> list[Event]:
-    """What is news of a run that `check_run` has seen; all but its metrics and files."""
+    """The events that record a run's news, without metrics and files. `check_run` comes before."""
     stream, name, read = f"run/{run.run_id}", run.name, _inputs(run)
     tags, params = dict(run.tags), dict(run.params)
-    tags.pop(RUN_NAME_TAG, None)  # the name says it
+    tags.pop(RUN_NAME_TAG, None)  # the same as the name
     state = reader.run(run.run_id)
     events: list[Event] = []
     if state is None or not state.experiment_id:
@@ -110,7 +110,7 @@ def run_events(news: News, reader: Reader, run: IncomingRun) -> list[Event]:
         differs = news.replaces(stream, "end_time", state.end_ms, run.end_ms)
         end_ms = run.end_ms if differs else None
         stage = LifecycleStage.ACTIVE if run.deleted_ms is None else LifecycleStage.DELETED
-        # Of a run that was never deleted the stage has no stamp: its birth says it is active.
+        # The stage of a run that was never deleted has no stamp: its birth makes it active.
         stage_known = (state.lifecycle[0], state.lifecycle[1] or NEVER)
         deleted = news.replaces(stream, "lifecycle", stage_known, stage)
         news.taken.updates += (status, end_ms, renamed, deleted) != (None, None, None, False)
@@ -142,7 +142,7 @@ def run_events(news: News, reader: Reader, run: IncomingRun) -> list[Event]:
 
 
 def _claim(state: RunState, key: str) -> tuple[str | None, Stamp]:
-    """A param's value and when it was said; after a withdrawal none, and when that was."""
+    """A param's value and its stamp; after a withdrawal, None and the withdrawal's stamp."""
     param = state.params.get(key, _UNKNOWN)
     claims = param.live()
     return (claims[0].value, claims[0].stamp) if claims else (None, param.withdrawn)
@@ -152,7 +152,7 @@ def check_model(model: IncomingModel) -> None:
     """Refuse a logged model that could not be recorded, before it waits together with others.
 
     Raises:
-        InvalidValueError: A text, a number or a status of it is not allowed.
+        InvalidValueError: A text, a number or the status is not allowed.
     """
     validate.text("model id", model.model_id)
     validate.text("model name", model.name)
@@ -170,7 +170,7 @@ def check_model(model: IncomingModel) -> None:
 
 
 def model_events(news: News, reader: Reader, model: IncomingModel) -> list[Event]:
-    """What is news of a logged model that `check_model` has seen; all but its files."""
+    """The events that record a model's news, without files. `check_model` comes before."""
     stream, tags, params = f"model/{model.model_id}", model.tags, model.params
     state = reader.model(model.model_id)
     events: list[Event] = []
@@ -203,7 +203,7 @@ def model_events(news: News, reader: Reader, model: IncomingModel) -> list[Event
 def _measured(
     reader: Reader, state: ModelState | None, model: IncomingModel
 ) -> Iterator[types.ModelMetricsLogged]:
-    """The points of a model whose place is not taken yet, run by run."""
+    """The points of a model that are new, run by run: no other point has their place."""
     known = () if state is None else model_points.read(reader, state.number)
     places = {(point.run_id, point.key, point.timestamp_ms, point.step) for point in known}
     of_runs: dict[str, list[types.ModelPoint]] = {}

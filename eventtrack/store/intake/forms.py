@@ -1,4 +1,4 @@
-"""What every foreign history is turned into before it is taken. Times: milliseconds since 1970."""
+"""The common form of foreign histories. Importers make it; times are milliseconds since 1970."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
@@ -22,7 +22,7 @@ class IncomingExperiment:
 class IncomingFile:
     """One file of a run or a model.
 
-    `fetch` brings a file that is not here to a path; `size` then tells whether that is needed.
+    `fetch` brings a file that is not here to a path; `size` tells before whether that is needed.
     """
 
     path: str
@@ -35,7 +35,7 @@ class IncomingFile:
 class IncomingRun:
     """A run without its metrics and files, in one of our experiments.
 
-    `origin` are tags that say where it came from; only a run that is new here gets them.
+    `origin` has tags that name the source; only a run that is new here gets them.
     """
 
     run_id: str
@@ -58,7 +58,7 @@ class IncomingRun:
 class IncomingModel:
     """A logged model without its files, in one of our experiments.
 
-    `points` are what runs, which they name, measured of it; the runs' series have them as well.
+    `points` are measurements of the model by runs, which they name; the runs' series have them too.
     """
 
     model_id: str
@@ -77,7 +77,7 @@ class IncomingModel:
 
 @dataclass
 class Taken:
-    """How much was new here and is now recorded."""
+    """Counts of the things that were new here and are now recorded."""
 
     experiments: int = 0
     runs: int = 0
@@ -90,10 +90,10 @@ class Taken:
     updates: int = 0  # of a name, a status, an end, a stage
 
     def add(self, more: "Taken") -> None:
-        """Count what a decision recorded."""
+        """Add the counts of a decision."""
         for count in fields(self):
             setattr(self, count.name, getattr(self, count.name) + getattr(more, count.name))
 
     def total(self) -> int:
-        """All of it; 0 says that the store had everything."""
+        """The sum of all counts; 0 if the store had everything."""
         return sum(getattr(self, count.name) for count in fields(self))

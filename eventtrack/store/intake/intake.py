@@ -1,9 +1,9 @@
 """The one way by which foreign histories enter: only what the store does not hold yet.
 
-Everything is compared with the views, as the only writer, and what is missing is appended. So
-whatever is offered twice is recorded once, an import that was interrupted goes on where it stopped,
-and a source that has grown adds what is new. Facts that somebody changed here since they were
-imported stay as they are: `kept` names them.
+A decision, as the only writer, compares everything with the views and appends only the news. So a
+fact that is offered twice is recorded once, an interrupted import goes on where it stopped, and a
+source that has grown adds its news. Facts that were changed here after their import stay as they
+are: `kept` names them.
 """
 
 import hashlib
@@ -38,24 +38,24 @@ from eventtrack.store.intake.rules import Imports, News
 from eventtrack.store.places import outside_root
 from eventtrack.store.store import Store
 
-# Decisions wait until they are worth a commit: other writers wait for as long as it takes.
+# Decisions wait until they are worth a commit. Bounded, because other writers wait for the commit.
 _WAITING_WEIGHT_MAX = 250_000
-# What a decision weighs beside its points.
+# The weight of a decision besides its points.
 _DECISION_WEIGHT = 200
-# Of one envelope: an event holds up to 4,096 points, 1,000 params or 500 files.
+# The most events of an envelope: each holds up to 4,096 points, 1,000 params or 500 files.
 _ENVELOPE_EVENTS = 8
 _EVENT_FILES = 500
 _KEPT_MAX = 1000
 
-# A path and why it could not be taken.
+# A path and the reason why it could not be taken.
 Failure = tuple[str, str]
 
 
 class Intake:
-    """Takes histories into a store. Call `flush` at the end: until then the last ones wait.
+    """Takes histories into a store. Call `flush` at the end, or the last of them are not recorded.
 
     Args:
-        store: Opened with the source `import`, so that the record says how they came.
+        store: Opened with the source `import`, which the sessions of the events then name.
     """
 
     def __init__(self, store: Store) -> None:
@@ -66,12 +66,12 @@ class Intake:
         self._waiting: list[Decision[News]] = []
         self._weight = 0
         self.taken = Taken()
-        # Facts that differ from the source's and stay, because somebody decided so here: the first.
+        # The first facts that differ from the source's and stay, because they were changed here.
         self.kept: list[str] = []
         self.kept_count = 0
 
     def experiment(self, incoming: IncomingExperiment) -> str:
-        """The id of the experiment of that name, which is made if there is none."""
+        """The id of the experiment of that name; makes one if there is none."""
 
         def decide(reader: Reader) -> tuple[tuple[str, News], list[Draft]]:
             news = News(self._imports, reader)
@@ -84,10 +84,10 @@ class Intake:
         return experiment_id
 
     def run(self, run: IncomingRun) -> None:
-        """Take a run: its birth, params, tags and inputs, and how it ended.
+        """Take a run: its birth, params, tags, inputs and end.
 
         Raises:
-            InvalidValueError: A part of it cannot be recorded; nothing of it is.
+            InvalidValueError: A part cannot be recorded, so nothing is.
         """
         check_run(run)
 
@@ -99,7 +99,7 @@ class Intake:
         self._put_off(decide)
 
     def series(self, run_id: str, key: str, points: Points) -> None:
-        """Take a metric's points; those that the run has already change nothing."""
+        """Take a metric's points. Points that the run already has change nothing."""
         key = validate.metric_key(key)
 
         def decide(reader: Reader) -> tuple[News, list[Draft]]:
@@ -112,15 +112,16 @@ class Intake:
             self._put_off(decide, len(points))
 
     def started_ms(self, run_id: str) -> int | None:
-        """When a run began, as the store has it; None for a run that it does not have yet."""
+        """The start time of a run in the store; None if the store does not have the run yet."""
         with self._engine.read() as reader:
             state = reader.run(run_id)
         return None if state is None or not state.experiment_id else state.start_ms
 
     def run_files(self, run: IncomingRun, files: Iterable[IncomingFile]) -> list[Failure]:
-        """Take a run's files, and say which could not be read, each with the reason.
+        """Take a run's files; returns those that could not be read, each with the reason.
 
-        Their bytes are copied, hashed and synced here and now; they are recorded with its facts.
+        The bytes are copied, hashed and synced before this returns. The record waits, as the run's
+        facts do.
         """
         place = f"{run.run_id}/artifacts"
         return self._files(f"run/{run.run_id}", run.experiment_id, place, files)
@@ -129,7 +130,7 @@ class Intake:
         """Take a logged model.
 
         Raises:
-            InvalidValueError: A part of it cannot be recorded; nothing of it is.
+            InvalidValueError: A part cannot be recorded, so nothing is.
         """
         check_model(model)
 
@@ -146,7 +147,7 @@ class Intake:
         return self._files(f"model/{model.model_id}", model.experiment_id, place, files)
 
     def flush(self) -> None:
-        """Record what waits, in one durable commit."""
+        """Record all waiting decisions, in one durable commit."""
         waiting, self._waiting, self._weight = self._waiting, [], 0
         if waiting:
             with self._engine.batch():
@@ -154,7 +155,7 @@ class Intake:
             self._note(recorded)
 
     def _note(self, recorded: Iterable[News]) -> None:
-        """Count what decisions recorded, once it is in the log."""
+        """Count the news of decisions, once they are in the log."""
         for news in recorded:
             self.taken.add(news.taken)
             self.kept_count += len(news.kept)
@@ -193,7 +194,7 @@ class Intake:
         return failures
 
     def _wanted(self, stream: str, path: str, file: IncomingFile) -> bool:
-        """Whether a file's bytes are news: the owner has none there, or other ones of an import."""
+        """Whether a file's bytes are news: the owner has no file there, or another imported one."""
         with self._engine.read() as reader:
             number = reader.number(stream)
             known = None if number is None else reader.artifact(number, path)

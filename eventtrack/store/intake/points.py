@@ -1,4 +1,4 @@
-"""Which points of a series are new, and the events that record them."""
+"""Finds the new points of a series, and makes the events that record them."""
 
 from array import array
 from collections.abc import Iterator
@@ -7,12 +7,12 @@ from eventtrack.events import types
 from eventtrack.projections.points import Points
 from eventtrack.projections.tables import Reader
 
-# Of one event: it is decoded whole, and a chunk of the views holds as many.
+# The points of one event: it is decoded as a whole, and a chunk of the views holds as many.
 _EVENT_POINTS = 4096
 
 
 def new_points(reader: Reader, run_id: str, key: str, points: Points) -> Points:
-    """The points that a run's series lacks, in order of (timestamp, step, value), each once."""
+    """The points that a run's series lacks, without repeats, by (timestamp, step, value)."""
     if not points.in_order():
         points.sort()
     state = reader.run(run_id)

@@ -8,23 +8,23 @@ from eventtrack.projections.tables import Reader
 from eventtrack.store.engine import Engine
 from eventtrack.store.intake.forms import Taken
 
-# The source of sessions that import; facts of any other session are somebody's own decisions.
+# The source of sessions that import. Facts of any other session were decided here.
 IMPORT_SOURCE = "import"
-_NAME_BYTES = 14  # of a stamp: recorded time and replica, which name an envelope
+_NAME_BYTES = 14  # the part of a stamp that names an envelope: recorded time and replica
 _NAMES_KEPT_MAX = 100_000
 
 Fact = TypeVar("Fact", str, int, str | None, int | None)
 
 
 class Imports:
-    """Knows which envelopes were imported, and remembers the answers."""
+    """Tells which envelopes were imported, and remembers the answers."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._imported: dict[bytes, bool] = {}
 
     def include(self, reader: Reader, stream: str, stamp: Stamp) -> bool:
-        """Whether the event of a stream that has this stamp was imported."""
+        """Whether the event of a stream with this stamp was imported."""
         name = stamp[:_NAME_BYTES]
         if name not in self._imported:
             if len(self._imported) > _NAMES_KEPT_MAX:
@@ -33,7 +33,7 @@ class Imports:
             for position in reader.timeline(stream):
                 envelope = self._engine.log.get(position)
                 if envelope is None:
-                    waiting = True  # it is in the batch that is being written: this import's own
+                    waiting = True  # the envelope is in the batch that this import is writing
                     continue
                 session = reader.session(envelope.header.session)
                 ours = session is not None and session.source == IMPORT_SOURCE
@@ -43,7 +43,7 @@ class Imports:
 
 
 class News:
-    """One decision about one stream: judges each fact, and counts what is new and what stays.
+    """One decision about one stream: judges each fact, and counts new facts and those that stay.
 
     Made anew whenever the decision runs, so that a decision that runs twice counts once.
     """
@@ -56,7 +56,7 @@ class News:
         self.deletes = False
 
     def replaces(self, stream: str, fact: str, known: tuple[Fact, Stamp], value: Fact) -> bool:
-        """Whether a value is new: it differs, and nobody here has decided otherwise."""
+        """Whether a value is new: it differs, and the present value was not decided here."""
         if known[0] == value:
             return False
         if known[1] == NEVER or self._imports.include(self._reader, stream, known[1]):
