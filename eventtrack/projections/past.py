@@ -58,9 +58,7 @@ class Past:
         self._reader: tuple[int, PastReader] | None = None  # the reading thread and its reader
         self._as_of = -1  # the live transaction of `_standing`
         self._standing: Standing | None = None
-        self.folded: set[bytes] = (
-            set()
-        )  # streams whose rows are in `_own`; their others don't count
+        self.folded: set[bytes] = set()  # streams whose rows are in `_own`, and only there count
         self.broken = False  # whether a fold failed: this object must not be used any more
 
     @contextmanager

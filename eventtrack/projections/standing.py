@@ -220,8 +220,8 @@ class Standing:
     def _near(self) -> Iterator[bytes]:
         """The numbers of all runs that may be in `unkept`, as far as their envelopes came in order.
 
-        These are the runs with an envelope of the moment in a block of the log that a block with
-        envelopes beyond the moment follows within `_NEAR_BLOCKS`.
+        Such a run has an envelope of the moment in a block of the log, and at most `_NEAR_BLOCKS`
+        further on comes a block with envelopes beyond the moment.
         """
         blocks = list(timeline.log_blocks(self.live))
         names: set[str] = set()
