@@ -239,7 +239,7 @@ def restored_by_undo(event: EventRecord, lines: list[BlameLine]) -> dict[str, st
             return {f"{owner}lifecycle": "deleted"}
     is_of_part = "version_id" in event.body or "assessment_id" in event.body
     return {
-        line.fact: line.before or INITIAL.get(line.fact.split(".")[-1])
+        line.fact: INITIAL.get(line.fact.split(".")[-1]) if line.before is None else line.before
         for line in lines
         if is_of_part or not line.fact.startswith("version.")
     }
