@@ -363,16 +363,11 @@ _kept: list[lmdb.Environment] = []
 
 def _before_fork() -> None:
     _turn.acquire()
-    with _gate.changed:
-        _gate.forking = True
-        while _gate.inside > _gate.own_count():
-            _gate.changed.wait()
+    _gate.close()
 
 
 def _after_fork_in_parent() -> None:
-    with _gate.changed:
-        _gate.forking = False
-        _gate.changed.notify_all()
+    _gate.open()
     _turn.release()
 
 

@@ -19,3 +19,16 @@ class Gate:
         """The number of transactions that this thread is in."""
         count: int = getattr(self.own, "count", 0)
         return count
+
+    def close(self) -> None:
+        """Let no other thread in, and wait until all others are outside: a fork begins."""
+        with self.changed:
+            self.forking = True
+            while self.inside > self.own_count():
+                self.changed.wait()
+
+    def open(self) -> None:
+        """Let threads in again: the fork is over."""
+        with self.changed:
+            self.forking = False
+            self.changed.notify_all()
