@@ -175,6 +175,7 @@ def test_a_flipped_byte_of_a_payload_is_found(filled: Store, from_end: int) -> N
     assert any(problem.where == f"log, position {position}" for problem in report.problems)
 
 
+@pytest.mark.filterwarnings("ignore:a header of envelopes:eventtrack.errors.EventtrackWarning")
 def test_every_flipped_byte_of_an_envelope_is_found(tmp_path: Path) -> None:
     store = Store(tmp_path / "store", clock=ManualClock(), ids=SeededIds("flip"))
     store.runs.create("0", run_name="n", run_id="1" * 32)
