@@ -32,6 +32,8 @@ SEARCH_REGISTERED_RESULTS_DEFAULT = 100
 SEARCH_REGISTERED_RESULTS_MAX = 1000
 SEARCH_VERSIONS_RESULTS_DEFAULT = 10_000
 SEARCH_VERSIONS_RESULTS_MAX = 200_000
+SEARCH_DATASETS_RESULTS_DEFAULT = 1000
+DATASET_RECORDS_RESULTS_DEFAULT = 1000
 
 # Our own, of what a search may ask: MLflow has no bounds here, and a client of a server could keep
 # it busy with a single request.
@@ -84,6 +86,10 @@ SPANS_ENVELOPE_BYTES_MAX = 4 * 2**20
 SPANS_ENVELOPE_MAX = 1024
 # Texts of a trace's report, or of an assessment, all together.
 TRACE_TEXTS_BYTES_MAX = 2**20
+# Of an evaluation dataset: a record as JSON, and what one envelope has of them.
+RECORD_BYTES_MAX = 4 * 2**20
+RECORDS_ENVELOPE_BYTES_MAX = 4 * 2**20
+RECORDS_ENVELOPE_MAX = 4096
 # MLflow (tracing/constant.py, store/tracking/__init__.py).
 TRACE_ID_LENGTH_MAX = 50
 TRACE_NAME_LENGTH_MAX = 4096

@@ -146,6 +146,21 @@ def _reported(body: Body) -> str:
     return f"{name} {body['state']} in {text.duration(body['duration_ms'])}"
 
 
+def _evaluation(body: Body) -> str:
+    return f"{text.clean(body['name'])} in {_names(body['experiment_ids']) or 'no experiment'}"
+
+
+def _records(body: Body) -> str:
+    new = sum(record["is_new"] for record in body["records"])
+    known = len(body["records"]) - new
+    parts = [f"{new} new"] * bool(new) + [f"{known} known"] * bool(known)
+    return f"{text.count(len(body['records']), 'record')} ({', '.join(parts) or 'none'})"
+
+
+def _records_deleted(body: Body) -> str:
+    return f"{text.count(len(body['record_ids']), 'record')}: {_names(body['record_ids'])}"
+
+
 def _names(names: list[str]) -> str:
     more = ", ..." if len(names) > _NAMES_MAX else ""
     return text.clean(", ".join(names[:_NAMES_MAX])) + more
@@ -160,4 +175,7 @@ _CONTENTS: dict[str, Callable[[Body], str]] = {
     "session.opened": _session,
     "trace.spans_logged": _spans,
     "trace.recorded": _reported,
+    "dataset.created": _evaluation,
+    "dataset.records_merged": _records,
+    "dataset.records_deleted": _records_deleted,
 }

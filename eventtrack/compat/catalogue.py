@@ -126,12 +126,7 @@ _TEXT = {
         POST /api/3.0/mlflow/traces/metrics
         POST /api/3.0/mlflow/traces/search
     """,
-    "Everything else": """
-        GET,POST /graphql
-        GET,POST /ajax-api/2.0/mlflow/gateway-proxy
-        GET,POST /api/2.0/mlflow/webhooks
-        DELETE,GET,PATCH /api/2.0/mlflow/webhooks/<webhook_id>
-        POST /api/2.0/mlflow/webhooks/<webhook_id>/test
+    "Evaluation datasets": """
         DELETE,GET /api/3.0/mlflow/datasets/<dataset_id>
         POST /api/3.0/mlflow/datasets/<dataset_id>/add-experiments
         GET /api/3.0/mlflow/datasets/<dataset_id>/experiment-ids
@@ -141,6 +136,13 @@ _TEXT = {
         DELETE /api/3.0/mlflow/datasets/<dataset_id>/tags/<key>
         POST /api/3.0/mlflow/datasets/create
         GET,POST /api/3.0/mlflow/datasets/search
+    """,
+    "Everything else": """
+        GET,POST /graphql
+        GET,POST /ajax-api/2.0/mlflow/gateway-proxy
+        GET,POST /api/2.0/mlflow/webhooks
+        DELETE,GET,PATCH /api/2.0/mlflow/webhooks/<webhook_id>
+        POST /api/2.0/mlflow/webhooks/<webhook_id>/test
         POST /ajax-api/3.0/mlflow/demo/delete
         POST /ajax-api/3.0/mlflow/demo/generate
         POST /api/3.0/mlflow/gateway/budgets/create

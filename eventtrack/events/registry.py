@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from eventtrack.events import registered, traces, types
+from eventtrack.events import datasets, registered, traces, types
 
 Upcaster = Callable[[list[Any]], list[Any]]
 
@@ -164,6 +164,17 @@ _TYPES |= {
     "registered.version_restored": registered.VersionRestored,
     "registered.version_tags_set": registered.VersionTagsSet,
     "registered.version_tag_deleted": registered.VersionTagDeleted,
+}
+_TYPES |= {
+    "dataset.created": datasets.DatasetCreated,
+    "dataset.deleted": datasets.DatasetDeleted,
+    "dataset.restored": datasets.DatasetRestored,
+    "dataset.tags_set": datasets.DatasetTagsSet,
+    "dataset.tag_deleted": datasets.DatasetTagDeleted,
+    "dataset.experiments_added": datasets.ExperimentsAdded,
+    "dataset.experiments_removed": datasets.ExperimentsRemoved,
+    "dataset.records_merged": datasets.RecordsMerged,
+    "dataset.records_deleted": datasets.RecordsDeleted,
 }
 for _name, _struct in _TYPES.items():
     REGISTRY.add(_name, _struct)

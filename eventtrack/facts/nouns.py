@@ -5,6 +5,7 @@ from types import MappingProxyType
 
 from eventtrack.events import types
 from eventtrack.events.types import Event
+from eventtrack.facts.dataset import DATASET
 from eventtrack.facts.experiment import EXPERIMENT
 from eventtrack.facts.fact import Fact, Noun, Rule
 from eventtrack.facts.model import MODEL
@@ -13,7 +14,7 @@ from eventtrack.facts.run import RUN
 from eventtrack.facts.trace import TRACE
 
 NOUNS: Mapping[str, Noun] = MappingProxyType(
-    {noun.name: noun for noun in (RUN, EXPERIMENT, MODEL, REGISTERED, TRACE)}
+    {noun.name: noun for noun in (RUN, EXPERIMENT, MODEL, REGISTERED, TRACE, DATASET)}
 )
 _NOUN_OF = {kind: noun for noun in NOUNS.values() for kind in noun.says}
 

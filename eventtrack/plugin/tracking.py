@@ -4,6 +4,7 @@ from mlflow.store.tracking.abstract_store import AbstractStore
 
 from eventtrack import ids
 from eventtrack.plugin.assessments import AssessmentCalls
+from eventtrack.plugin.datasets import DatasetCalls
 from eventtrack.plugin.erasure import ErasureCalls
 from eventtrack.plugin.errors import translate_errors
 from eventtrack.plugin.experiments import ExperimentCalls
@@ -23,6 +24,7 @@ class TrackingStore(
     RunCalls,
     RecordingCalls,
     MetricCalls,
+    DatasetCalls,
     ModelCalls,
     InputCalls,
     TraceCalls,

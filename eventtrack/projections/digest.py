@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from eventtrack.projections import model_points, registered_state, skipped
+from eventtrack.projections import dataset_state, model_points, registered_state, skipped
 from eventtrack.projections.points import Points
 from eventtrack.projections.state import ExperimentState, ModelState, RunState, SessionState
 from eventtrack.projections.tables import Reader
@@ -53,6 +53,10 @@ def digest(reader: Reader, progress: Callable[[int, int], None] | None = None) -
             trace = trace_by_number(reader, place)
             if trace is not None:
                 hasher.update(_encode(_trace(reader, trace)))
+        elif kind == b"dataset":
+            dataset = dataset_state.by_number(reader, place)
+            if dataset is not None:
+                hasher.update(_encode(_dataset(reader, dataset)))
         if progress is not None and done % 256 == 0:
             progress(done, total)
     for session in sorted(reader.sessions(), key=_session_name):
@@ -126,6 +130,12 @@ def _registered(reader: Reader, model: registered_state.RegisteredState) -> list
     versions.sort(key=lambda version: version.version_id)
     fields = msgspec.structs.astuple(model)[1:]
     return ["registered", *fields, [msgspec.structs.astuple(version) for version in versions]]
+
+
+def _dataset(reader: Reader, dataset: dataset_state.DatasetState) -> list[Any]:
+    records = sorted(dataset_state.records(reader, dataset), key=lambda one: one.record_id)
+    fields = msgspec.structs.astuple(dataset)[1:]
+    return ["dataset", *fields, [msgspec.structs.astuple(one) for one in records]]
 
 
 def _artifacts(reader: Reader, owner: int) -> list[Any]:

@@ -12,6 +12,7 @@ from eventtrack.facts.nouns import NOUNS, WITHOUT_FACTS
 from eventtrack.facts.run import RUN
 from eventtrack.log.translation import LMDB_ERRORS
 from eventtrack.projections import (
+    datasets,
     experiments,
     metrics,
     models,
@@ -31,6 +32,7 @@ _OF_NOUNS: dict[str, runs.Fold] = {
     "model": models.fold,
     "registered": registered.fold,
     "trace": traces.fold,
+    "dataset": datasets.fold,
 }
 # The fold of each type of event that claims facts.
 _FOLDS = {

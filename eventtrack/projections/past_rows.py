@@ -41,6 +41,9 @@ OWNERS: dict[str, slice | None] = {
     "traces_by_time": _LAST,
     "spans": _FIRST,
     "span_bodies": _FIRST,
+    "datasets": _FIRST,
+    "dataset_records": _FIRST,
+    "dataset_order": _FIRST,
 }
 
 

@@ -26,7 +26,7 @@ from eventtrack.facts.trace import TraceReport
 from eventtrack.log.filesystem import translating
 from eventtrack.log.protocol import EventLog
 from eventtrack.log.soundness import unsound_headers
-from eventtrack.projections import state, trace_state
+from eventtrack.projections import dataset_state, state, trace_state
 from eventtrack.projections.build import Build, Fold, StaleBuild, matches
 from eventtrack.projections.tables import TABLES, Reader
 
@@ -58,6 +58,9 @@ def fingerprint() -> str:
         trace_state.SpanState,
         TraceReport,
         trace_state.TraceState,
+        dataset_state.DatasetState,
+        dataset_state.Merged,
+        dataset_state.RecordState,
     )
     shape = [
         PROJECTIONS_VERSION,

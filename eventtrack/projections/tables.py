@@ -13,6 +13,7 @@ import msgspec
 from eventtrack.log.environment import Transaction
 from eventtrack.projections import index, kept, keys, points, skipped, timeline
 from eventtrack.projections.cache import Cache
+from eventtrack.projections.dataset_state import DATASET_TABLES
 from eventtrack.projections.index import FieldName
 from eventtrack.projections.state import (
     ArtifactState,
@@ -47,9 +48,8 @@ TABLES = (
     "index",
     kept.KEPT,
     kept.GONE,
-    "unknown",
-    skipped.TABLE,
-    "raised",
+    *("unknown", skipped.TABLE, "raised"),
+    *DATASET_TABLES,
     *TRACE_TABLES,
 )
 

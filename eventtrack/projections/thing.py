@@ -8,9 +8,11 @@ from typing import Any
 
 from eventtrack.events.traces import SpanLogged
 from eventtrack.events.types import ArtifactStored, Event
-from eventtrack.facts import trace
+from eventtrack.facts import dataset, trace
 from eventtrack.facts.fact import Fact, Noun, Rule
 from eventtrack.facts.nouns import Place, touched
+from eventtrack.projections.dataset_state import DatasetState, RecordState
+from eventtrack.projections.datasets import take_record
 from eventtrack.projections.merging import MERGES, bear, held, held_in_part, is_born
 from eventtrack.projections.registered_state import RegisteredState, VersionState
 from eventtrack.projections.state import NEVER, ExperimentState, ModelState, RunState, Stamp
@@ -23,6 +25,7 @@ _STATES: dict[str, Any] = {
     "model": ModelState,
     "registered": RegisteredState,
     "trace": TraceState,
+    "dataset": DatasetState,
 }
 _PARTS: dict[str, Any] = {"registered": VersionState, "trace": AssessmentState}
 
@@ -34,6 +37,7 @@ class Thing:
         self.noun = noun
         self._state: Any = _STATES[noun.name](0, "")
         self._parts: dict[str, Any] = {}
+        self._records: dict[str, RecordState] = {}
         self._rows: dict[tuple[Fact, str], tuple[Any, Stamp]] = {}
 
     def is_born(self, part: str = "") -> bool:
@@ -46,6 +50,9 @@ class Thing:
         Args:
             part: The id of the part that has the fact; "" for the thing itself.
         """
+        if fact is dataset.RECORD:
+            record = self._records.get(key)
+            return None if record is None else record.held()
         if fact.rule in (Rule.ROWS, Rule.POINTS):
             return self._rows.get((fact, key), (None,))[0]
         if fact.part:
@@ -68,6 +75,9 @@ class Thing:
         for fact, key, value in self.noun.says[type(event)](event):
             if fact is trace.SPAN:
                 self._take_span(key, value, stamp)
+            elif fact is dataset.RECORD:
+                record = self._records.setdefault(key, RecordState(key))
+                take_record(record, event, value, stamp)
             elif fact.rule in (Rule.ROWS, Rule.POINTS):
                 self._take_row(fact, key, value, stamp)
             else:

@@ -44,8 +44,6 @@ def _search(method: str, path: str, prefixes: tuple[str, ...] = _3) -> Endpoint:
 
 
 ENDPOINTS = (
-    _search("GET", "datasets/search"),
-    _search("POST", "datasets/search"),
     _search("POST", "issues/search"),
     _search("GET", "label-schemas/list"),
     _search("GET", "prompt-optimization/jobs/search"),

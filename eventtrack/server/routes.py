@@ -16,6 +16,7 @@ from eventtrack.server import (
     absent,
     artifacts,
     assessments,
+    datasets,
     experiments,
     graphql,
     information,
@@ -46,6 +47,7 @@ async def _describe(services: Services, request: HttpRequest, _: str) -> Respons
 
 ENDPOINTS: tuple[Endpoint, ...] = (
     *absent.ENDPOINTS,
+    *datasets.ENDPOINTS,
     *experiments.ENDPOINTS,
     *runs.ENDPOINTS,
     *recording.ENDPOINTS,

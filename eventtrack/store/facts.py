@@ -7,10 +7,10 @@ and texts are those of `eventtrack/facts/`.
 from collections.abc import Iterator
 from typing import Any
 
-from eventtrack.facts import model, registered, run, trace
+from eventtrack.facts import dataset, model, registered, run, trace
 from eventtrack.facts.fact import Fact, Noun, file_text, point_text
 from eventtrack.facts.nouns import NOUNS
-from eventtrack.projections import model_points, registered_state
+from eventtrack.projections import dataset_state, model_points, registered_state
 from eventtrack.projections.merging import held, held_in_part, held_values, is_born
 from eventtrack.projections.registered_state import numbers
 from eventtrack.projections.state import RunState
@@ -71,6 +71,8 @@ def facts_of(entities: EntityReader, reader: Reader, stream: str) -> Facts:
         facts |= _run_metrics(state)
     if noun is model.MODEL:
         facts |= _model_metrics(reader, state.number)
+    if noun is dataset.DATASET:
+        facts |= _records(reader, state)
     for file in reader.artifacts(state.number):
         facts[run.ARTIFACT.called(file.path)] = file_text("", file)
     return facts
@@ -87,6 +89,8 @@ def state_of(reader: Reader, kind: str, name: str) -> Any:
         return registered_state.model(reader, name)
     if kind == "trace":
         return find_trace(reader, name)
+    if kind == "dataset":
+        return dataset_state.dataset(reader, name)
     find = {"run": reader.run, "experiment": reader.experiment, "model": reader.model}.get(kind)
     return None if find is None else find(name)
 
@@ -122,6 +126,15 @@ def _parts(reader: Reader, noun: Noun, state: Any) -> Iterator[tuple[str, Any]]:
     else:
         parts = state.assessments if noun is trace.TRACE else {}
     return ((name, part) for name, part in parts.items() if is_born(part))
+
+
+def _records(reader: Reader, state: Any) -> Facts:
+    held = ((one.record_id, one.held()) for one in dataset_state.records(reader, state))
+    return {
+        dataset.RECORD.called(key): dataset.record_text(key, record)
+        for key, record in held
+        if record is not None
+    }
 
 
 def _run_metrics(state: RunState) -> Facts:

@@ -6,7 +6,7 @@ import msgspec
 
 from eventtrack.clock import recorded_ms
 from eventtrack.errors import InvalidStateError
-from eventtrack.projections import registered_state
+from eventtrack.projections import dataset_state, registered_state
 from eventtrack.projections.state import ModelState, RunState, Stamp, latest, recorded_of
 from eventtrack.projections.tables import Reader
 from eventtrack.projections.trace_tables import trace_by_number
@@ -72,7 +72,7 @@ class Freed(Record):
 
 
 class Garbage:
-    """Erases deleted runs, experiments, models and traces, and the files that only they have."""
+    """Erases deleted runs, experiments, models, traces and datasets, and the files that only they have."""
 
     def __init__(self, context: StoreContext, redaction: Redaction) -> None:
         self._context = context
@@ -177,6 +177,7 @@ class _Search:
         self._put_experiments(result)
         self._put_traces(result)
         self._put_registered(result)
+        self._put_datasets(result)
         return result
 
     def is_of(self, thing: Deleted | Kept, streams: Collection[str]) -> bool:
@@ -277,6 +278,19 @@ class _Search:
                         id=model.registered_id,
                         name=model.name[0],
                         deleted_ms=self._time(model.deleted),
+                    )
+                )
+
+    def _put_datasets(self, result: Found) -> None:
+        for dataset in dataset_state.datasets(self._reader):
+            stage, stamp = dataset.lifecycle
+            if stage == LifecycleStage.DELETED and self._is_old(stamp):
+                result.garbage.append(
+                    Deleted(
+                        kind="dataset",
+                        id=dataset.dataset_id,
+                        name=dataset.name,
+                        deleted_ms=self._time(stamp),
                     )
                 )
 

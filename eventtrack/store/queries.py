@@ -2,6 +2,7 @@
 
 from eventtrack.store.artifacts import Artifacts
 from eventtrack.store.context import StoreContext
+from eventtrack.store.datasets import Datasets
 from eventtrack.store.experiments import Experiments
 from eventtrack.store.metrics import Metrics
 from eventtrack.store.models import Models
@@ -18,6 +19,7 @@ class Queries:
 
     def __init__(self, context: StoreContext) -> None:
         self._context = context
+        self.datasets = Datasets(context)
         self.experiments = Experiments(context)
         self.metrics = Metrics(context)
         self.runs = Runs(context)

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from eventtrack.errors import NotFoundError
 from eventtrack.facts.fact import Noun
 from eventtrack.facts.nouns import NOUNS
-from eventtrack.projections import names, registered_state
+from eventtrack.projections import dataset_state, names, registered_state
 from eventtrack.projections.registered_state import RegisteredState, numbers
 from eventtrack.projections.state import BEYOND
 from eventtrack.projections.tables import Reader
@@ -45,7 +45,8 @@ def find(reader: Reader, text: str) -> Subject:
     """The subject of a name, even if it is deleted.
 
     Args:
-        text: A run's id; or `run/ID`, `experiment/ID`, `model/ID` (a logged model), `trace/ID`; or
+        text: A run's id; or `run/ID`, `experiment/ID`, `model/ID` (a logged model), `trace/ID`,
+            `dataset/ID` (an evaluation dataset); or
             MLflow's `models:/NAME`, `models:/NAME/3`, `models:/NAME@alias`, `models:/m-ID`.
 
     Raises:
@@ -62,13 +63,17 @@ def find(reader: Reader, text: str) -> Subject:
         registered = registered_state.model(reader, name)
         if registered is not None and registered.born != BEYOND:
             return _of_registered(registered)
+    dataset = dataset_state.dataset(reader, name) if kind == "dataset" else None
+    if dataset is not None and dataset.born != BEYOND:
+        return Subject(text)
     model = reader.model(name) if kind == "model" else None
     trace = find_trace(reader, name) if kind == "trace" else None
     state = model or trace
     if state is None or not state.experiment_id:
         raise NotFoundError(
             f"There is no {text!r}",
-            hint="a history is of a run (its id), experiment/ID, model/ID, trace/ID, models:/NAME",
+            hint="a history is of a run (its id), experiment/ID, model/ID, trace/ID, "
+            "dataset/ID, models:/NAME",
         )
     return Subject(text)
 

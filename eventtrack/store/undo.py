@@ -9,11 +9,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from eventtrack.errors import InvalidStateError
+from eventtrack.events.datasets import RecordMerged
 from eventtrack.events.types import ArtifactStored, Event
-from eventtrack.facts import experiment, registered, run
+from eventtrack.facts import dataset, experiment, registered, run
 from eventtrack.facts.fact import Fact, Noun, Rule
 from eventtrack.facts.nouns import NOUNS, noun_of
-from eventtrack.projections import registered_state
+from eventtrack.projections import dataset_state, registered_state
 from eventtrack.projections.merging import held, held_in_part, is_born
 from eventtrack.projections.tables import Reader
 from eventtrack.projections.thing import Thing
@@ -64,7 +65,9 @@ def inverse(
     stays: dict[_Key, str] = {}
     for key, (value, before) in values.items():
         reason = _obstacle(reader, state, part, key[0], before)
-        if _now(reader, state, key, part) != value:
+        if isinstance(value, RecordMerged) and (before is not None or not value.is_new):
+            stays[key] = "was there before: merge once more what it is to have"
+        elif _now(reader, state, key, part) != value:
             stays[key] = "changed again since"
         elif before == value:
             stays[key] = "had the same value before"
@@ -116,6 +119,9 @@ def _as_read(fact: Fact, value: Any) -> Any:
 def _now(reader: Reader, state: Any, key: _Key, part: str) -> Any:
     """The value that holds of a fact."""
     fact, name = key
+    if fact is dataset.RECORD:
+        record = dataset_state.record(reader, state, name)
+        return None if record is None else record.held()
     if fact.rule is Rule.ROWS:
         file = reader.artifact(state.number, name)
         if file is None or file.deleted:

@@ -204,6 +204,21 @@ MODEL_VERSIONS = Schema(
     order_kinds=("attribute",),
 )
 
+DATASETS = Schema(
+    entities=REGISTERED_MODELS.entities,
+    entity_words=REGISTERED_MODELS.entity_words,
+    attributes={
+        "name": TEXT,
+        "created_time": INTEGER,
+        "last_update_time": INTEGER,
+        "created_by": TEXT,
+        "last_updated_by": TEXT,
+    },
+    aliases={},
+    advice={"id": "a dataset's id is asked for without a search"},
+    order_kinds=("attribute",),
+)
+
 
 def resolve_field(schema: Schema, token: Token, text: str) -> Field:
     """The field that `token` of `text` names.

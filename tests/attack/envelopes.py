@@ -20,7 +20,17 @@ EXTREME: list[Any] = [
 STREAM = st.one_of(
     st.sampled_from(sorted(set(STREAMS.values()))),
     st.sampled_from(
-        ["run/", "run/../x", "/", "x", "run/" + "r" * 600, "session/zz", "dataset/1", "trace/\n"]
+        [
+            "run/",
+            "run/../x",
+            "/",
+            "x",
+            "run/" + "r" * 600,
+            "session/zz",
+            "later/1",
+            "dataset/a/b",
+            "trace/\n",
+        ]
     ),
     st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=9),
 )

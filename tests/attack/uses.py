@@ -73,6 +73,8 @@ def ask_queries(store: Queries) -> None:
             store.registry.versions(registered.name)
             store.registry.latest_versions(registered.name)
     store.registry.search_versions()
+    for dataset in store.datasets.search():
+        store.datasets.records(dataset.dataset_id)
     for info in store.traces.search():
         store.traces.get(info.trace_id)
         store.traces.read(info.trace_id)

@@ -17,6 +17,7 @@ PLAIN: dict[object, st.SearchStrategy[Any]] = {
     str: TEXT,
     float: st.floats(),
     bytes: st.binary(max_size=40),
+    bool: st.booleans(),
     NoneType: st.none(),
 }
 # A stream of each noun that events are about.
@@ -28,6 +29,7 @@ STREAMS = {
     "model": "model/m-1",
     "registered": "registered/1",
     "trace": "trace/tr-1",
+    "dataset": "dataset/d-1",
     "payloads": f"run/{32 * 'a'}",
 }
 

@@ -18,6 +18,7 @@ from eventtrack.log.lmdb_log import LmdbLog
 from eventtrack.log.memory import MemoryLog
 from eventtrack.log.protocol import EventLog
 from tools import golden
+from tools.golden_histories import SESSION
 
 FOLDER = Path(__file__).parent
 HISTORIES: dict[str, list[dict[str, Any]]] = {
@@ -71,7 +72,7 @@ class TestVersion1:
         log = MemoryLog()
         adopt(log, tmp_path, data)
         [envelope] = log.read(0, 10)
-        assert envelope.header.session == golden.SESSION
+        assert envelope.header.session == SESSION
         assert events_of(envelope) == [
             MetricLogged("loss", 0.5, 1, 10),
             MetricsLogged(["loss"], [0.25], 2, 11),

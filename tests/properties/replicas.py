@@ -8,18 +8,21 @@ from pathlib import Path
 from hypothesis import strategies as st
 
 from eventtrack.clock import ManualClock
-from eventtrack.events import registered, traces, types
+from eventtrack.events import datasets, registered, traces, types
 from eventtrack.events.envelope import Draft, Envelope
 from eventtrack.events.types import Event
 from eventtrack.ids import SeededIds
 from eventtrack.log.lmdb_log import LmdbLog
 from eventtrack.log.memory import MemoryLog
 from eventtrack.log.protocol import EventLog
-from eventtrack.projections import registered_state
+from eventtrack.projections import dataset_state, registered_state
 from eventtrack.projections.build import Build
+from eventtrack.projections.dataset_state import DatasetState
 from eventtrack.projections.digest import digest
 from eventtrack.projections.past import Past
 from eventtrack.projections.standing import Bounds
+from eventtrack.projections.tables import Reader
+from eventtrack.views.datasets import dataset_record, record_of
 from eventtrack.views.entities import EntityReader, shown_name
 from eventtrack.views.registered import model_record
 from tests.projections.facts import index_of, traces_by_time
@@ -29,6 +32,7 @@ EXPERIMENTS = ["experiment/1", "experiment/2"]
 MODELS = ["model/m-1"]
 REGISTERED = ["registered/1", "registered/2"]
 TRACES = ["trace/tr-1"]
+DATASETS = ["dataset/d-1"]
 
 # Few different names and values: replicas are to disagree about the same things.
 KEY = st.sampled_from(["a", "b", "mlflow.runName"])
@@ -206,6 +210,38 @@ REGISTERED_EVENT: st.SearchStrategy[Event] = st.one_of(
     st.builds(registered.VersionTagDeleted, VERSION, KEY),
 )
 
+JSON = st.sampled_from(["{}", '{"a": 1}', '{"a": "x"}', '"y"', "null", "no JSON"])
+JSON_BY_KEY = st.dictionaries(st.sampled_from(["a", "mlflow.user"]), JSON, max_size=2)
+RECORD_ID = st.sampled_from(["dr-1", "dr-2"])
+MERGED = st.builds(
+    datasets.RecordMerged,
+    record_id=RECORD_ID,
+    inputs=JSON,
+    outputs=st.none() | JSON,
+    expectations=st.none() | JSON_BY_KEY,
+    tags=JSON_BY_KEY,
+    source=st.none() | JSON,
+    is_new=st.booleans(),
+)
+DATASET_EVENT: st.SearchStrategy[Event] = st.one_of(
+    st.builds(
+        datasets.DatasetCreated,
+        NAME,
+        TAGS,
+        st.lists(EXPERIMENT_ID, max_size=2),
+        st.none() | TEXT,
+        NUMBER,
+    ),
+    st.builds(datasets.DatasetDeleted, NUMBER),
+    st.builds(datasets.DatasetRestored, NUMBER),
+    st.builds(datasets.DatasetTagsSet, TAGS),
+    st.builds(datasets.DatasetTagDeleted, KEY),
+    st.builds(datasets.ExperimentsAdded, st.lists(EXPERIMENT_ID, max_size=2), NUMBER),
+    st.builds(datasets.ExperimentsRemoved, st.lists(EXPERIMENT_ID, max_size=2), NUMBER),
+    st.builds(datasets.RecordsMerged, st.lists(MERGED, max_size=2), NUMBER, st.none() | TEXT),
+    st.builds(datasets.RecordsDeleted, st.lists(RECORD_ID, max_size=2), NUMBER),
+)
+
 
 def _drafts(streams: list[str], event: st.SearchStrategy[Event]) -> st.SearchStrategy[Draft]:
     return st.builds(
@@ -223,6 +259,7 @@ DRAFT: st.SearchStrategy[Draft] = st.one_of(
     _drafts(MODELS, MODEL_EVENT),
     _drafts(TRACES, TRACE_EVENT),
     _drafts(REGISTERED, REGISTERED_EVENT),
+    _drafts(DATASETS, DATASET_EVENT),
     _drafts(SESSIONS, SESSION_EVENT),
 )
 
@@ -244,9 +281,15 @@ def state_of(build: Build | Past) -> State:
         lists = repr([(one.inputs, one.outputs) for one in records])
         registry = [model_record(reader, one) for one in registered_state.models(reader)]
         registry.sort(key=lambda one: one.registered_id)
-        shown = repr((by_id, registry))
+        evaluation = [_evaluation(reader, one) for one in dataset_state.datasets(reader)]
+        shown = repr((by_id, registry, evaluation))
         # The digest last: of a past it folds what could be shown without.
         return index, shown, repr(traces_by_time(reader)), lists, digest(reader)
+
+
+def _evaluation(reader: Reader, state: DatasetState) -> tuple[object, ...]:
+    rows = dataset_state.records_in_order(reader, state)
+    return dataset_record(state), [record_of(state.dataset_id, row) for row in rows]
 
 
 @dataclass

@@ -1,5 +1,6 @@
 """Blame, differences, undo and records agree on what holds, whatever happened and wherever."""
 
+import json
 from collections.abc import Container, Iterator
 from contextlib import contextmanager
 
@@ -11,9 +12,10 @@ from eventtrack.clock import ManualClock
 from eventtrack.errors import InvalidStateError
 from eventtrack.events.envelope import Draft, seal
 from eventtrack.events.registry import REGISTRY
+from eventtrack.facts.dataset import record_text
 from eventtrack.facts.nouns import NOUNS
 from eventtrack.ids import SeededIds
-from eventtrack.projections import registered_state
+from eventtrack.projections import dataset_state, registered_state
 from eventtrack.projections.registered_state import numbers
 from eventtrack.projections.trace_tables import find_trace
 from eventtrack.store import Store
@@ -21,6 +23,7 @@ from eventtrack.store.blame import BlameLine
 from eventtrack.store.events import EventRecord
 from eventtrack.store.facts import Facts
 from eventtrack.store.history import UndoPlan
+from eventtrack.views.datasets import dataset_record
 from eventtrack.views.entities import EntityReader
 from eventtrack.views.records import Run
 from eventtrack.views.registered import version_record
@@ -166,12 +169,34 @@ def of_trace(entities: EntityReader, trace_id: str) -> Facts:
     return {name: text for name, text in found.items() if text is not None}
 
 
+def of_dataset(entities: EntityReader, dataset_id: str) -> Facts:
+    state = dataset_state.dataset(entities.reader, dataset_id)
+    assert state is not None
+    record = dataset_record(state)
+    rows = list(dataset_state.records_in_order(entities.reader, state))
+    assert json.loads(record.profile or "null") == ({"num_records": len(rows)} if rows else None)
+    found = {
+        "name": record.name,
+        "user": record.created_by,
+        "creation_time": str(record.created_time),
+        "lifecycle": "active" if state.shown else "deleted",
+        **{f"tag.{key}": value for key, value in record.tags.items()},
+        **{f"experiment.{one}": one for one in record.experiment_ids},
+        **{
+            f"record.{row.record_id}": record_text("", held) for row in rows if (held := row.held())
+        },
+    }
+    return {name: text for name, text in found.items() if text is not None}
+
+
 def shown(entities: EntityReader, stream: str) -> Facts:
     """The facts of a thing as its record has them."""
     kind, _, name = stream.partition("/")
     reader = entities.reader
     if kind == "registered":
         return of_registered(entities, name)
+    if kind == "dataset":
+        return of_dataset(entities, name)
     if kind == "trace":
         return of_trace(entities, name)
     if run := reader.run(name) if kind == "run" else None:

@@ -44,11 +44,11 @@ from eventtrack.tokens import Tokens
 from tests.properties.replicas import DRAFT
 from tests.sync.flaky import Flaky, FlakySpace
 from tests.sync.machines import envelopes, memory, restore, snapshot_of, told
-from tools import golden
+from tools.golden_histories import HISTORIES
 
 MACHINES = 3
 WHICH = st.integers(0, MACHINES - 1)
-SAMPLES = [draft for history in golden.HISTORIES.values() for draft in history()]
+SAMPLES = [draft for history in HISTORIES.values() for draft in history()]
 FUTURE = Draft(
     "dataset/1",
     encode_groups([("dataset.versioned", 1, [msgspec.msgpack.encode(["from", "later"])])]),

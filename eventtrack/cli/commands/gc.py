@@ -18,7 +18,11 @@ if TYPE_CHECKING:
 _AGE = re.compile(r"(?:(\d+)w)?(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
 _UNITS_MS = (604_800_000, 86_400_000, 3_600_000, 60_000, 1000)
 _SHOWN_MAX = 20
-_NOUNS = {"registered": "registered model", "model": "logged model"}
+_NOUNS = {
+    "registered": "registered model",
+    "model": "logged model",
+    "dataset": "evaluation dataset",
+}
 
 
 def _age(context: click.Context, parameter: click.Parameter, value: str | None) -> int:

@@ -78,8 +78,8 @@ def blame(call: Invocation, subject: str, key: str | None) -> None:
     """Show who set each fact of a run or another subject, when, and with which program.
 
     SUBJECT is a run, experiment/NAME, a registered model (models:/NAME), one of its versions
-    (models:/NAME/3, models:/NAME@alias), a logged model (model/m-...) or trace/ID. A registered
-    model has the facts of its versions as version.3.stage.
+    (models:/NAME/3, models:/NAME@alias), a logged model (model/m-...), trace/ID or
+    dataset/ID. A registered model has the facts of its versions as version.3.stage.
 
     KEY is a fact as the first column shows it (param.lr, tag.stage, status), or its last part.
     Without KEY the list leaves out the tracker's own tags and all but the newest point of each

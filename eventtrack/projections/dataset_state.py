@@ -1,0 +1,276 @@
+"""What the views keep of evaluation datasets and their records, and where.
+
+A record is a row, so that a dataset of many costs by what is new. `dataset_order` has a row for
+each record that is there: `dataset number (u32) ‖ created ms (u64, the sign bit flipped) ‖ record
+id`, so that a page of them is a short walk.
+"""
+
+from collections.abc import Iterator, Mapping
+from itertools import takewhile
+from typing import Any, Protocol
+
+import msgspec
+
+from eventtrack.events.datasets import RecordMerged
+from eventtrack.log.environment import Transaction
+from eventtrack.projections import keys
+from eventtrack.projections.state import (
+    BEYOND,
+    NEVER,
+    OptionalText,
+    Stamp,
+    Text,
+    latest,
+    live_tags,
+)
+from eventtrack.tags import USER_TAG
+
+PREFIX = "dataset/"
+DATASETS, RECORDS, ORDER = DATASET_TABLES = ("datasets", "dataset_records", "dataset_order")
+_SIGN = 1 << 63
+_ID_BYTES_MAX = 64
+
+
+class Source(Protocol):
+    """Where tables are read: the views' reader."""
+
+    txn: Transaction
+    tables: dict[str, Any]
+
+    def number(self, stream: str) -> int | None:
+        """The local number of a stream."""
+        ...
+
+
+class DatasetState(msgspec.Struct, array_like=True):
+    """One dataset. `records` are there now, `known` were there at some time."""
+
+    number: int
+    dataset_id: str
+    born: Stamp = BEYOND
+    name: str = ""
+    user: str | None = None
+    created_ms: int = 0
+    updated_ms: int = 0
+    merged_ms: int = 0
+    merged_by: OptionalText = (None, NEVER)
+    lifecycle: Text = ("active", NEVER)
+    tags: dict[str, OptionalText] = {}
+    experiments: dict[str, tuple[bool, Stamp]] = {}
+    columns: dict[str, tuple[tuple[int, str], Stamp]] = {}
+    records: int = 0
+    known: int = 0
+
+    @property
+    def shown(self) -> bool:
+        """Whether its creation was seen and it is not deleted."""
+        return self.born != BEYOND and self.lifecycle[0] == "active"
+
+    def live_tags(self) -> dict[str, str]:
+        """The tags that are set, in order of their keys."""
+        return live_tags(self.tags)
+
+    def live_experiments(self) -> list[str]:
+        """The ids of the experiments it belongs to, in order of when they were added."""
+        found = [(stamp, key) for key, (there, stamp) in self.experiments.items() if there]
+        return [key for _, key in sorted(found)]
+
+
+class Merged(msgspec.Struct, array_like=True, order=True, frozen=True):
+    """That a record was merged: when, by whom, from where; `expects` as of `RecordMerged`."""
+
+    stamp: Stamp
+    at_ms: int
+    user: str = ""
+    source: str = ""
+    expects: bool = False
+
+
+class RecordState(msgspec.Struct, array_like=True):
+    """One record. What was said before its last deletion does not count any more.
+
+    `births` are the merges since then whose writers knew no such record, `last` is the last of all
+    merges. A record is there while that came after the deletion: so a merge by a machine that did
+    not know of the deletion brings it back.
+    """
+
+    record_id: str
+    inputs: Text = ("", BEYOND)
+    deleted: Stamp = NEVER
+    births: list[Merged] = []
+    last: Merged | None = None
+    outputs: OptionalText = (None, NEVER)
+    expectations: dict[str, Text] = {}
+    tags: dict[str, Text] = {}
+
+    @property
+    def born(self) -> Merged | None:
+        """The merge that made it; None while it is not there."""
+        if self.last is None or self.last.stamp <= self.deleted:
+            return None
+        return self.births[0] if self.births else self.last
+
+    def take(self, record: RecordMerged, at_ms: int, stamp: Stamp) -> None:
+        """Take what an event says of the record; in any order."""
+        user = _text_of(record.tags.get(USER_TAG))
+        expects = record.expectations is not None
+        merged = Merged(stamp, at_ms, user, record.source or "", expects)
+        self.inputs = min(self.inputs, (record.inputs, stamp), key=_first)
+        self.last = merged if self.last is None else max(self.last, merged)
+        if record.is_new:
+            self.births = sorted([*self.births, merged])
+        if record.outputs is not None:
+            self.outputs = latest(self.outputs, record.outputs, stamp)
+        _take_texts(self.expectations, record.expectations or {}, stamp)
+        _take_texts(self.tags, record.tags, stamp)
+        self._forget()
+
+    def delete(self, stamp: Stamp) -> None:
+        """Take a deletion."""
+        self.deleted = max(self.deleted, stamp)
+        self._forget()
+
+    def held(self) -> RecordMerged | None:
+        """The record as it is now, as an event would tell all of it; None for one not there."""
+        born = self.born
+        if born is None:
+            return None
+        expectations = {key: text for key, (text, _) in sorted(self.expectations.items())}
+        return RecordMerged(
+            self.record_id,
+            self.inputs[0],
+            self.outputs[0],
+            expectations if expectations or born.expects else None,
+            {key: text for key, (text, _) in sorted(self.tags.items())},
+            born.source or None,
+            is_new=True,
+        )
+
+    def _forget(self) -> None:
+        """Let go of what the last deletion took."""
+        if not self.deleted:
+            return
+        self.births = [one for one in self.births if one.stamp > self.deleted]
+        if self.outputs[1] <= self.deleted:
+            self.outputs = (None, NEVER)
+        self.expectations = _since(self.expectations, self.deleted)
+        self.tags = _since(self.tags, self.deleted)
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode_dataset = msgspec.msgpack.Decoder(DatasetState).decode
+_decode_record = msgspec.msgpack.Decoder(RecordState).decode
+
+
+def dataset(source: Source, dataset_id: str) -> DatasetState | None:
+    """A dataset by its id; None for one never heard of."""
+    number = source.number(PREFIX + dataset_id)
+    return None if number is None else by_number(source, number)
+
+
+def by_number(source: Source, number: int) -> DatasetState | None:
+    """A dataset by its local number."""
+    value = source.txn.get(_number(number), db=source.tables[DATASETS])
+    return None if value is None else _decode_dataset(value)
+
+
+def datasets(source: Source) -> list[DatasetState]:
+    """Every dataset whose creation was seen, deleted ones too."""
+    rows = source.txn.cursor(source.tables[DATASETS]).iternext(keys=False)
+    return [state for value in rows if (state := _decode_dataset(value)).born != BEYOND]
+
+
+def record(source: Source, of: DatasetState, record_id: str) -> RecordState | None:
+    """A record by its id, deleted or not; None for one never heard of."""
+    value = source.txn.get(_record_key(of.number, record_id), db=source.tables[RECORDS])
+    return None if value is None else _decode_record(value)
+
+
+def records(source: Source, of: DatasetState) -> Iterator[RecordState]:
+    """Every record, deleted ones too, in no order."""
+    cursor, prefix = source.txn.cursor(source.tables[RECORDS]), _number(of.number)
+    if cursor.set_range(prefix):
+        rows = takewhile(lambda row: row[0].startswith(prefix), cursor.iternext())
+        yield from (_decode_record(value) for _, value in rows)
+
+
+def records_in_order(
+    source: Source, of: DatasetState, after: tuple[int, str] | None = None
+) -> Iterator[RecordState]:
+    """The records that are there, by when they were made, then by id.
+
+    Args:
+        after: The time in milliseconds, and the id, of the record behind which to begin.
+    """
+    cursor, prefix = source.txn.cursor(source.tables[ORDER]), _number(of.number)
+    start = prefix if after is None else _order_key(of.number, *after)
+    if not cursor.set_range(start):
+        return
+    for key, value in cursor.iternext():
+        if not key.startswith(prefix):
+            return
+        if after is None or key > start:
+            found = source.txn.get(value, db=source.tables[RECORDS])
+            assert found is not None, "a row of the order is of a record"
+            yield _decode_record(found)
+
+
+def put_dataset(source: Source, state: DatasetState) -> None:
+    """Store a dataset."""
+    source.txn.put(_number(state.number), _encode(state), db=source.tables[DATASETS])
+
+
+def put_record(
+    source: Source, of: DatasetState, state: RecordState, before: tuple[Merged | None, bool]
+) -> None:
+    """Store a record, its place in the order, and what the dataset counts.
+
+    Args:
+        before: What made it, and whether it was ever merged, as of the row that is replaced.
+    """
+    txn, tables, key = source.txn, source.tables, _record_key(of.number, state.record_id)
+    txn.put(key, _encode(state), db=tables[RECORDS])
+    old, born = before[0], state.born
+    if old != born:
+        if old is not None:
+            txn.delete(_order_key(of.number, old.at_ms, state.record_id), db=tables[ORDER])
+        if born is not None:
+            txn.put(_order_key(of.number, born.at_ms, state.record_id), key, db=tables[ORDER])
+    of.records += (born is not None) - (old is not None)
+    of.known += (state.last is not None) - before[1]
+
+
+def _number(number: int) -> bytes:
+    return number.to_bytes(4, "big")
+
+
+def _record_key(number: int, record_id: str) -> bytes:
+    return _number(number) + keys.hashed(record_id)[:16]
+
+
+def _order_key(number: int, at_ms: int, record_id: str) -> bytes:
+    name = record_id.encode("utf-8", "surrogatepass")[:_ID_BYTES_MAX]
+    when = (at_ms + _SIGN).to_bytes(8, "big")
+    return _number(number) + when + name + b"\0" + keys.hashed(record_id)[:8]
+
+
+def _take_texts(known: dict[str, Text], new: Mapping[str, str], stamp: Stamp) -> None:
+    for key, text in new.items():
+        known[key] = latest(known.get(key, ("", NEVER)), text, stamp)
+
+
+def _since(facts: dict[str, Text], deleted: Stamp) -> dict[str, Text]:
+    return {key: fact for key, fact in facts.items() if fact[1] > deleted}
+
+
+def _first(claim: Text) -> tuple[Stamp, str]:
+    return claim[1], claim[0]
+
+
+def _text_of(json_text: str | None) -> str:
+    """The text that some JSON stands for; "" where it is none."""
+    try:
+        found = "" if json_text is None else msgspec.json.decode(json_text)
+    except (msgspec.MsgspecError, UnicodeError, RecursionError):
+        return ""
+    return found if isinstance(found, str) else str(json_text)

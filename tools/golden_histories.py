@@ -1,0 +1,187 @@
+"""The histories of which `golden.py` makes the golden files: one for each noun that was added."""
+
+from eventtrack.events import datasets, registered, traces, types
+from eventtrack.events.envelope import Cause, Draft
+
+SESSION = bytes(range(16))
+RUN, EXPERIMENT, MODEL = "run/" + "a1" * 16, "experiment/12", "model/m-0a1b"
+TRACE = "trace/tr-" + "b2" * 16
+
+
+def history() -> list[Draft]:
+    """A small history of sessions, experiments, runs and logged models."""
+    stored = types.ArtifactStored("model/weights.bin", 3, bytes(range(32)))
+    placed = types.ArtifactStored("data.csv", 9, bytes(32), "s3://bucket/data.csv")
+    dataset = types.DatasetUsed("iris", "d1", "local", "{}", "schema", None, {"context": "train"})
+    opened = types.SessionOpened(
+        "ada", "host", 42, "train.py", "home", "0" * 40, "python", "0.1.0", 1_700_000_000_000
+    )
+    return [
+        Draft.of("session/" + SESSION.hex(), opened),
+        Draft.of(EXPERIMENT, types.ExperimentCreated("mnist", None, {"team": "ä"}, 1, 2)),
+        Draft.of(EXPERIMENT, types.ExperimentTagsSet({"a": "1", "b": "2"}, 2)),
+        Draft.of(EXPERIMENT, types.ExperimentTagDeleted("a", 3)),
+        Draft.of(EXPERIMENT, types.ExperimentRenamed("MNIST", 4)),
+        Draft.of(EXPERIMENT, types.ExperimentDeleted(5), types.ExperimentRestored(6)),
+        Draft.of(RUN, types.RunStarted("12", "brisk-otter-417", "ada", 7, {"x": ""}, "RUNNING")),
+        Draft.of(RUN, types.ParamsLogged({"lr": "0.1", "depth": "3"})),
+        Draft.of(RUN, types.ParamsWithdrawn(["depth"]), cause=Cause(b"c" * 16, 7, 1)),
+        Draft.of(RUN, types.TagsSet({"y": "1"}), types.TagDeleted("y")),
+        Draft.of(
+            RUN,
+            types.MetricLogged("loss", 0.5, 1, 1_700_000_000_000),
+            types.MetricLogged("loss", -0.0, -(2**63), 2**63 - 1),
+            types.MetricLogged("loss", float("inf"), 2, -1),
+            types.MetricsLogged(["loss", "acc"], [0.25, 0.9], 3, 10),
+            types.MetricsLogged(["loss", "acc"], [0.125, 1.0], [4, 5], [11, 12]),
+        ),
+        Draft.of(RUN, types.InputsLogged([dataset], ["m-0a1b"])),
+        Draft.of(RUN, types.OutputsLogged([("m-0a1b", 3)])),
+        Draft.of(
+            RUN, types.ArtifactsLogged([stored, placed]), types.ArtifactsDeleted(["data.csv"])
+        ),
+        Draft.of(RUN, types.RunUpdated("FINISHED", 99, "renamed"), types.RunUpdated(end_ms=100)),
+        Draft.of(RUN, types.RunDeleted(101), types.RunRestored(102)),
+        Draft.of(MODEL, types.ModelCreated("12", "net", "a1" * 16, None, {"p": "1"}, {}, 8)),
+        Draft.of(MODEL, types.ModelParamsLogged({"q": "2"}), types.ModelTagsSet({"t": "u"})),
+        Draft.of(MODEL, types.ModelTagDeleted("t"), types.ModelArtifactsLogged([stored])),
+        Draft.of(MODEL, types.ModelArtifactsDeleted(["model/weights.bin"])),
+        Draft.of(MODEL, types.ModelFinalized("READY", 9), types.ModelDeleted(10)),
+    ]
+
+
+def traced() -> list[Draft]:
+    """A trace with a small span and a large one, judged, linked, deleted and restored."""
+    stored = types.ArtifactStored("attachments/cat.png", 3, bytes(range(32)))
+    root = traces.SpanLogged(
+        *("c3" * 8, None, "answer", "AGENT", "OK", 10**18, 10**18 + 5, 2, b"", b"{}"),
+        {"session": "s-1", "usage": '{"total_tokens":3}', "request_preview": "why?"},
+    )
+    child = traces.SpanLogged(
+        *("d4" * 8, "c3" * 8, "search", "TOOL", "ERROR", 10**18 + 1, None, 70_000),
+        bytes(32),
+        None,
+        {},
+    )
+    error = traces.AssessmentError("TIMEOUT", "too slow")
+    return [
+        Draft.of(TRACE, traces.SpansLogged("12", [root, child])),
+        Draft.of(
+            TRACE,
+            traces.TraceRecorded(
+                *("12", 10**12, 5, "OK", "c-1", "why?", "because"),
+                {"mlflow.user": "ada"},
+                {"a": "1"},
+            ),
+        ),
+        Draft.of(TRACE, traces.TraceTagsSet({"b": "2"}), traces.TraceTagDeleted("a")),
+        Draft.of(TRACE, traces.TraceRunsLinked(["a1" * 16]), traces.TraceRunsUnlinked(["e5"])),
+        Draft.of(TRACE, traces.TracePromptsLinked(["greeting/1"])),
+        Draft.of(
+            TRACE,
+            traces.AssessmentCreated(
+                *("a-1", "feedback", "good", "true", error, "HUMAN", "ada", 20, 21),
+                *("c3" * 8, None, "it is", {"k": "v"}, None),
+            ),
+            traces.AssessmentUpdated("a-1", 22, None, "false", None, "it is not", {"k": "w"}),
+            traces.AssessmentDeleted("a-2"),
+        ),
+        Draft.of(
+            TRACE,
+            traces.TraceArtifactsLogged([stored]),
+            traces.TraceArtifactsDeleted(["attachments/cat.png"]),
+        ),
+        Draft.of(TRACE, traces.TraceDeleted(30), traces.TraceRestored(31)),
+    ]
+
+
+def audited() -> list[Draft]:
+    """Keys and signed heads; the notes are as texts here, not as signatures."""
+    note = "eventtrack/00\n1\nAAAA\n\n\u2014 eventtrack/00 AAAAAAA=\n"
+    return [
+        Draft.of("replica/00", types.KeyAnnounced("eventtrack/00+00000000+AQ==", 8)),
+        Draft.of("replica/00", types.HeadSealed(note), types.HeadWitnessed(note)),
+    ]
+
+
+def measured() -> list[Draft]:
+    """The events of logged models that came later than the first ones."""
+    points = [
+        types.ModelPoint("acc", 0.75, -1, 2**40),
+        types.ModelPoint("loss", float("-inf"), 2**63 - 1, 0, "iris", "d1"),
+    ]
+    return [
+        Draft.of(MODEL, types.ModelCreated("12", "net", None, "agent", {}, {}, 8)),
+        Draft.of(MODEL, types.ModelMetricsLogged("a1" * 16, points)),
+        Draft.of(MODEL, types.ModelDeleted(10), types.ModelRestored(11)),
+    ]
+
+
+def redacted() -> list[Draft]:
+    """A point, and the order to erase it."""
+    order = types.PayloadsRedacted([(b"r" * 16, 5)], [bytes(32)], "it held a name", 9)
+    return [Draft.of(RUN, types.MetricLogged("loss", 0.5, 1, 10)), Draft.of(RUN, order)]
+
+
+def registered_model() -> list[Draft]:
+    """A registered model with a version that is staged, named, deleted and restored."""
+    stream = "registered/" + "0a" * 16
+    one, two = "1b" * 16, "2c" * 16
+    born = registered.VersionCreated(
+        *(one, 1, "runs:/a1/net", "s3://bucket/net", "a1" * 16, "http://run", "m-0a1b", "ada"),
+        *("first", {"a": "1"}, 20),
+    )
+    rival = registered.VersionCreated(two, 1, "s", "s", None, None, None, None, None, {}, 21)
+    return [
+        Draft.of(stream, registered.RegisteredCreated("net", "a net", {"team": "ä"}, 19)),
+        Draft.of(stream, born, rival),
+        Draft.of(stream, registered.RegisteredRenamed("NET", 22)),
+        Draft.of(stream, registered.RegisteredDescribed(None, 23)),
+        Draft.of(stream, registered.RegisteredTagsSet({"b": "2"})),
+        Draft.of(stream, registered.RegisteredTagDeleted("team")),
+        Draft.of(stream, registered.AliasSet("best", one), registered.AliasDeleted("worst")),
+        Draft.of(stream, registered.VersionDescribed(one, "better", 24)),
+        Draft.of(stream, registered.VersionStaged(one, "Production", 25)),
+        Draft.of(stream, registered.VersionTagsSet(one, {"c": "3"})),
+        Draft.of(stream, registered.VersionTagDeleted(one, "a")),
+        Draft.of(stream, registered.VersionDeleted(one, 26), registered.VersionRestored(one, 27)),
+        Draft.of(stream, registered.RegisteredDeleted(28), registered.RegisteredRestored(29)),
+    ]
+
+
+def evaluated() -> list[Draft]:
+    """An evaluation dataset with records that are merged, merged again and deleted."""
+    stream = "dataset/d-" + "3d" * 16
+    first = datasets.RecordMerged(
+        *("dr-" + "4e" * 16, '{"question": "wh\u00e4t?"}', '{"answer": 1}', {"expected": "42"}),
+        *({"mlflow.user": '"ada"'}, '{"source_type": "HUMAN", "source_data": {}}', True),
+    )
+    again = datasets.RecordMerged(
+        *("dr-" + "4e" * 16, '{"question": "wh\u00e4t?"}', "null", None, {}, None, False)
+    )
+    second = datasets.RecordMerged("dr-" + "5f" * 16, "{}", "{}", {}, {}, None, is_new=True)
+    return [
+        Draft.of(stream, datasets.DatasetCreated("q\u00e4", {"team": "a"}, ["12"], "ada", 30)),
+        Draft.of(stream, datasets.RecordsMerged([first, second], 31, "ada")),
+        Draft.of(stream, datasets.RecordsMerged([again], 32, None)),
+        Draft.of(stream, datasets.RecordsDeleted(["dr-" + "5f" * 16], 33)),
+        Draft.of(stream, datasets.DatasetTagsSet({"b": "2"}), datasets.DatasetTagDeleted("team")),
+        Draft.of(
+            stream,
+            datasets.ExperimentsAdded(["13", "14"], 34),
+            datasets.ExperimentsRemoved(["12"], 35),
+        ),
+        Draft.of(stream, datasets.DatasetDeleted(36), datasets.DatasetRestored(37)),
+    ]
+
+
+# A new noun brings a history of its own: the bytes of the others stay as they are.
+HISTORIES = {
+    "log": history,
+    "audit": audited,
+    "redaction": redacted,
+    "traces": traced,
+    "models": measured,
+    "registry": registered_model,
+    "datasets": evaluated,
+}
