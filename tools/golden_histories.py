@@ -1,6 +1,6 @@
 """The histories of which `golden.py` makes the golden files: one for each noun that was added."""
 
-from eventtrack.events import datasets, registered, traces, types
+from eventtrack.events import datasets, registered, scorers, traces, types
 from eventtrack.events.envelope import Cause, Draft
 
 SESSION = bytes(range(16))
@@ -175,6 +175,17 @@ def evaluated() -> list[Draft]:
     ]
 
 
+def scored() -> list[Draft]:
+    """A scorer of which two machines registered a version under one number."""
+    stream = "scorer/" + "6a" * 16
+    one, two = "7b" * 16, "8c" * 16
+    return [
+        Draft.of(stream, scorers.ScorerRegistered("12", "right", one, 1, '{"a": 1}', 40)),
+        Draft.of(stream, scorers.ScorerRegistered("12", "right", two, 1, "{}", 41)),
+        Draft.of(stream, scorers.ScorerDeleted(one, 42), scorers.ScorerRestored(one, 43)),
+    ]
+
+
 # A new noun brings a history of its own: the bytes of the others stay as they are.
 HISTORIES = {
     "log": history,
@@ -184,4 +195,5 @@ HISTORIES = {
     "models": measured,
     "registry": registered_model,
     "datasets": evaluated,
+    "scorers": scored,
 }

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from eventtrack.events import datasets, registered, traces, types
+from eventtrack.events import datasets, registered, scorers, traces, types
 
 Upcaster = Callable[[list[Any]], list[Any]]
 
@@ -175,6 +175,9 @@ _TYPES |= {
     "dataset.experiments_removed": datasets.ExperimentsRemoved,
     "dataset.records_merged": datasets.RecordsMerged,
     "dataset.records_deleted": datasets.RecordsDeleted,
+    "scorer.registered": scorers.ScorerRegistered,
+    "scorer.version_deleted": scorers.ScorerDeleted,
+    "scorer.version_restored": scorers.ScorerRestored,
 }
 for _name, _struct in _TYPES.items():
     REGISTRY.add(_name, _struct)

@@ -11,10 +11,11 @@ from eventtrack.facts.fact import Fact, Noun, Rule
 from eventtrack.facts.model import MODEL
 from eventtrack.facts.registered import REGISTERED
 from eventtrack.facts.run import RUN
+from eventtrack.facts.scorer import SCORER
 from eventtrack.facts.trace import TRACE
 
 NOUNS: Mapping[str, Noun] = MappingProxyType(
-    {noun.name: noun for noun in (RUN, EXPERIMENT, MODEL, REGISTERED, TRACE, DATASET)}
+    {noun.name: noun for noun in (RUN, EXPERIMENT, MODEL, REGISTERED, TRACE, DATASET, SCORER)}
 )
 _NOUN_OF = {kind: noun for noun in NOUNS.values() for kind in noun.says}
 

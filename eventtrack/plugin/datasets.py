@@ -23,9 +23,9 @@ class DatasetCalls(OpenStore):
     ) -> EvaluationDataset:
         """Make a dataset without records."""
         made = self.store.datasets.create(name, tags=tags, experiment_ids=experiment_ids or ())
-        found = _dataset(made)
-        found.experiment_ids = made.experiment_ids
-        return found
+        dataset = _dataset(made)
+        dataset.experiment_ids = made.experiment_ids
+        return dataset
 
     def get_dataset(self, dataset_id: str) -> EvaluationDataset:
         """A dataset by its id; its records are loaded when they are asked for."""
@@ -44,10 +44,10 @@ class DatasetCalls(OpenStore):
         page_token: str | None = None,
     ) -> PagedList:
         """One page of datasets, by default the newest first."""
-        found = self.store.datasets.search(
+        page = self.store.datasets.search(
             experiment_ids, filter_string, max_results, order_by, page_token
         )
-        return PagedList([_dataset(one) for one in found], found.token)
+        return PagedList([_dataset(dataset) for dataset in page], page.token)
 
     def upsert_dataset_records(
         self, dataset_id: str, records: Sequence[Mapping[str, Any]]
@@ -74,8 +74,8 @@ class DatasetCalls(OpenStore):
     def _load_dataset_records(
         self, dataset_id: str, max_results: int | None = None, page_token: str | None = None
     ) -> tuple[list[DatasetRecord], str | None]:
-        found = self.store.datasets.records(dataset_id, max_results, page_token)
-        return [_record(one) for one in found], found.token
+        page = self.store.datasets.records(dataset_id, max_results, page_token)
+        return [_record(record) for record in page], page.token
 
     def add_dataset_to_experiments(
         self, dataset_id: str, experiment_ids: Sequence[str]

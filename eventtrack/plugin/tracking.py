@@ -13,6 +13,7 @@ from eventtrack.plugin.metrics import MetricCalls
 from eventtrack.plugin.models import ModelCalls
 from eventtrack.plugin.recording import RecordingCalls
 from eventtrack.plugin.runs import RunCalls
+from eventtrack.plugin.scorers import ScorerCalls
 from eventtrack.plugin.traces import TraceCalls
 from eventtrack.plugin.unsupported import refuse_the_rest
 
@@ -25,6 +26,7 @@ class TrackingStore(
     RecordingCalls,
     MetricCalls,
     DatasetCalls,
+    ScorerCalls,
     ModelCalls,
     InputCalls,
     TraceCalls,

@@ -12,7 +12,13 @@ from typing import Any
 
 import msgspec
 
-from eventtrack.projections import dataset_state, model_points, registered_state, skipped
+from eventtrack.projections import (
+    dataset_state,
+    model_points,
+    registered_state,
+    scorer_state,
+    skipped,
+)
 from eventtrack.projections.points import Points
 from eventtrack.projections.state import ExperimentState, ModelState, RunState, SessionState
 from eventtrack.projections.tables import Reader
@@ -57,6 +63,10 @@ def digest(reader: Reader, progress: Callable[[int, int], None] | None = None) -
             dataset = dataset_state.by_number(reader, place)
             if dataset is not None:
                 hasher.update(_encode(_dataset(reader, dataset)))
+        elif kind == b"scorer":
+            scorer = scorer_state.by_number(reader, place)
+            if scorer is not None:
+                hasher.update(_encode(["scorer", *msgspec.structs.astuple(scorer)[1:]]))
         if progress is not None and done % 256 == 0:
             progress(done, total)
     for session in sorted(reader.sessions(), key=_session_name):

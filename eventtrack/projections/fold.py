@@ -20,6 +20,7 @@ from eventtrack.projections import (
     raised,
     registered,
     runs,
+    scorers,
     skipped,
     traces,
 )
@@ -33,6 +34,7 @@ _OF_NOUNS: dict[str, runs.Fold] = {
     "registered": registered.fold,
     "trace": traces.fold,
     "dataset": datasets.fold,
+    "scorer": scorers.fold,
 }
 # The fold of each type of event that claims facts.
 _FOLDS = {

@@ -44,6 +44,8 @@ def held(fact: Fact, state: Any, key: str = "") -> Any:
     value, stamp = getattr(state, fact.field), None
     if fact.rule in (Rule.LAST, Rule.FIRST):
         value, stamp = value
+    if fact.rule is Rule.FIRST and stamp == BEYOND:
+        stamp = NEVER
     elif fact.rule is Rule.ONCE:
         value, stamp = "deleted", BEYOND if value else NEVER
     if stamp is None or stamp == NEVER:

@@ -44,6 +44,7 @@ OWNERS: dict[str, slice | None] = {
     "datasets": _FIRST,
     "dataset_records": _FIRST,
     "dataset_order": _FIRST,
+    "scorers": _FIRST,
 }
 
 

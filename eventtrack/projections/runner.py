@@ -26,7 +26,7 @@ from eventtrack.facts.trace import TraceReport
 from eventtrack.log.filesystem import translating
 from eventtrack.log.protocol import EventLog
 from eventtrack.log.soundness import unsound_headers
-from eventtrack.projections import dataset_state, state, trace_state
+from eventtrack.projections import dataset_state, scorer_state, state, trace_state
 from eventtrack.projections.build import Build, Fold, StaleBuild, matches
 from eventtrack.projections.tables import TABLES, Reader
 
@@ -61,6 +61,8 @@ def fingerprint() -> str:
         dataset_state.DatasetState,
         dataset_state.Merged,
         dataset_state.RecordState,
+        scorer_state.ScorerState,
+        scorer_state.ScorerVersionState,
     )
     shape = [
         PROJECTIONS_VERSION,

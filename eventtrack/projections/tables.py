@@ -49,7 +49,7 @@ TABLES = (
     kept.KEPT,
     kept.GONE,
     *("unknown", skipped.TABLE, "raised"),
-    *DATASET_TABLES,
+    *(*DATASET_TABLES, "scorers"),
     *TRACE_TABLES,
 )
 

@@ -15,6 +15,7 @@ from eventtrack.projections.dataset_state import DatasetState, RecordState
 from eventtrack.projections.datasets import take_record
 from eventtrack.projections.merging import MERGES, bear, held, held_in_part, is_born
 from eventtrack.projections.registered_state import RegisteredState, VersionState
+from eventtrack.projections.scorer_state import ScorerState, ScorerVersionState
 from eventtrack.projections.state import NEVER, ExperimentState, ModelState, RunState, Stamp
 from eventtrack.projections.trace_state import AssessmentState, TraceState
 from eventtrack.projections.traces import tell_of_span
@@ -26,8 +27,13 @@ _STATES: dict[str, Any] = {
     "registered": RegisteredState,
     "trace": TraceState,
     "dataset": DatasetState,
+    "scorer": ScorerState,
 }
-_PARTS: dict[str, Any] = {"registered": VersionState, "trace": AssessmentState}
+_PARTS: dict[str, Any] = {
+    "registered": VersionState,
+    "trace": AssessmentState,
+    "scorer": ScorerVersionState,
+}
 
 
 class Thing:

@@ -27,7 +27,7 @@ from eventtrack.store.blobs import live_blobs
 _CHILD_S_MAX = 600.0
 _LENGTH = 4
 # For streams of these kinds, only their presence is compared.
-_OTHERS = ("model", "registered", "trace", "dataset")
+_OTHERS = ("model", "registered", "trace", "dataset", "scorer")
 
 
 class _Known(msgspec.Struct, array_like=True):

@@ -49,7 +49,6 @@ ENDPOINTS = (
     _search("GET", "prompt-optimization/jobs/search"),
     _search("POST", "prompt-optimization/jobs/search"),
     _search("GET", "review-queues/list"),
-    _search("GET", "scorers/list"),
     Endpoint("GET", "scorers/online-configs", _ANYTHING, _no_configs, prefixes=_3),
     _search("GET", "webhooks", (API_2, AJAX_2)),
     *(

@@ -34,14 +34,14 @@ def _delete(store: Store, sent: Values) -> Json:
 
 
 def _search(store: Store, sent: Values) -> Json:
-    found = store.datasets.search(
+    known = store.datasets.search(
         sent["experiment_ids"],
         sent["filter_string"] or None,
         sent["max_results"],
         sent["order_by"],
         sent["page_token"] or None,
     )
-    return page("datasets", [_dataset(one) for one in found], found.token)
+    return page("datasets", [_dataset(dataset) for dataset in known], known.token)
 
 
 def _set_tags(store: Store, sent: Values) -> Json:
@@ -62,10 +62,10 @@ def _merge(store: Store, sent: Values) -> Json:
 
 def _records(store: Store, sent: Values) -> Json:
     size = sent["max_results"] or limits.DATASET_RECORDS_RESULTS_DEFAULT
-    found = store.datasets.records(sent["dataset_id"], size, sent["page_token"] or None)
-    answer: Json = {"records": json.dumps(list(map(_record, found)))}
-    if found.token:
-        answer["next_page_token"] = found.token
+    known = store.datasets.records(sent["dataset_id"], size, sent["page_token"] or None)
+    answer: Json = {"records": json.dumps(list(map(_record, known)))}
+    if known.token:
+        answer["next_page_token"] = known.token
     return answer
 
 
@@ -75,29 +75,29 @@ def _delete_records(store: Store, sent: Values) -> Json:
 
 
 def _experiment_ids(store: Store, sent: Values) -> Json:
-    found = store.datasets.experiment_ids(sent["dataset_id"])
-    return {"experiment_ids": found} if found else {}
+    known = store.datasets.experiment_ids(sent["dataset_id"])
+    return {"experiment_ids": known} if known else {}
 
 
 def _add(store: Store, sent: Values) -> Json:
-    found = store.datasets.add_to_experiments(sent["dataset_id"], sent["experiment_ids"])
-    return {"dataset": _dataset(found)}
+    known = store.datasets.add_to_experiments(sent["dataset_id"], sent["experiment_ids"])
+    return {"dataset": _dataset(known)}
 
 
 def _remove(store: Store, sent: Values) -> Json:
-    found = store.datasets.remove_from_experiments(sent["dataset_id"], sent["experiment_ids"])
-    return {"dataset": _dataset(found)}
+    known = store.datasets.remove_from_experiments(sent["dataset_id"], sent["experiment_ids"])
+    return {"dataset": _dataset(known)}
 
 
 def _within(name: str, text: str, kind: type) -> Any:
     """The JSON in a field."""
     try:
-        found = json.loads(text)
+        known = json.loads(text)
     except (ValueError, RecursionError) as error:
         _unreadable(name, f"it is no JSON: {error}")
-    if not isinstance(found, kind):
+    if not isinstance(known, kind):
         _unreadable(name, f"its JSON is no {'object' if kind is dict else 'list'}")
-    return found
+    return known
 
 
 def _unreadable(name: str, why: str) -> NoReturn:
@@ -106,7 +106,7 @@ def _unreadable(name: str, why: str) -> NoReturn:
 
 def _dataset(known: EvaluationDataset, *, placed: bool = False) -> Json:
     """A dataset; its experiments are told of one that was just made, and asked for of others."""
-    found: Json = {
+    fields: Json = {
         "dataset_id": known.dataset_id,
         "name": known.name,
         "digest": known.digest,
@@ -119,14 +119,14 @@ def _dataset(known: EvaluationDataset, *, placed: bool = False) -> Json:
         "last_updated_by": known.last_updated_by,
         "experiment_ids": known.experiment_ids if placed else None,
     }
-    return {name: value for name, value in found.items() if value not in (None, [])}
+    return {name: value for name, value in fields.items() if value not in (None, [])}
 
 
 def _record(known: DatasetRecord) -> Json:
     source: Json = known.source or {}
     data = source.get("source_data") or {}
     kind = source.get("source_type")
-    found: Json = {
+    fields: Json = {
         "dataset_record_id": known.dataset_record_id,
         "dataset_id": known.dataset_id,
         "inputs": known.inputs,
@@ -141,7 +141,7 @@ def _record(known: DatasetRecord) -> Json:
         "created_by": known.created_by,
         "last_updated_by": known.last_updated_by,
     }
-    return {name: value for name, value in found.items() if value is not None}
+    return {name: value for name, value in fields.items() if value is not None}
 
 
 ENDPOINTS = (

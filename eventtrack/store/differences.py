@@ -3,7 +3,7 @@
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing
 
-from eventtrack.projections import registered_state
+from eventtrack.projections import registered_state, scorer_state
 from eventtrack.projections.past import touched
 from eventtrack.projections.registered_state import numbers
 from eventtrack.projections.tables import Reader
@@ -129,6 +129,9 @@ def _runs_of(reader: Reader, experiment: int) -> Iterator[str]:
 
 
 def _numbers(reader: Reader, stream: str) -> dict[str, int]:
+    if stream.startswith(scorer_state.PREFIX):
+        scorer = scorer_state.scorer(reader, stream.removeprefix(scorer_state.PREFIX))
+        return {} if scorer is None else numbers(scorer.claims)
     if not stream.startswith(registered_state.PREFIX):
         return {}
     model = registered_state.model(reader, stream.removeprefix(registered_state.PREFIX))

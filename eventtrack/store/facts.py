@@ -7,10 +7,10 @@ and texts are those of `eventtrack/facts/`.
 from collections.abc import Iterator
 from typing import Any
 
-from eventtrack.facts import dataset, model, registered, run, trace
+from eventtrack.facts import dataset, model, registered, run, scorer, trace
 from eventtrack.facts.fact import Fact, Noun, file_text, point_text
 from eventtrack.facts.nouns import NOUNS
-from eventtrack.projections import dataset_state, model_points, registered_state
+from eventtrack.projections import dataset_state, model_points, registered_state, scorer_state
 from eventtrack.projections.merging import held, held_in_part, held_values, is_born
 from eventtrack.projections.registered_state import numbers
 from eventtrack.projections.state import RunState
@@ -22,6 +22,8 @@ from eventtrack.views.entities import EntityReader
 from eventtrack.views.records import Record
 
 Facts = dict[str, str]
+# Nouns whose versions show numbers that follow from what they were given.
+_NUMBERED = (registered.REGISTERED, scorer.SCORER)
 
 
 class Change(Record):
@@ -62,7 +64,7 @@ def facts_of(entities: EntityReader, reader: Reader, stream: str) -> Facts:
     noun, state = NOUNS.get(kind), state_of(reader, kind, name)
     if noun is None or state is None or not is_born(state):
         return {}
-    shown = numbers(state.claims) if noun is registered.REGISTERED else NO_NUMBERS
+    shown = numbers(state.claims) if noun in _NUMBERED else NO_NUMBERS
     facts = _held(noun, state, shown)
     for part_id, part in _parts(reader, noun, state):
         facts |= _held_in_part(noun, state, part_id, part, shown)
@@ -89,6 +91,8 @@ def state_of(reader: Reader, kind: str, name: str) -> Any:
         return registered_state.model(reader, name)
     if kind == "trace":
         return find_trace(reader, name)
+    if kind == "scorer":
+        return scorer_state.scorer(reader, name)
     if kind == "dataset":
         return dataset_state.dataset(reader, name)
     find = {"run": reader.run, "experiment": reader.experiment, "model": reader.model}.get(kind)
@@ -123,6 +127,8 @@ def _parts(reader: Reader, noun: Noun, state: Any) -> Iterator[tuple[str, Any]]:
     if noun is registered.REGISTERED:
         versions = registered_state.versions(reader, state)
         parts = {version.version_id: version for version in versions}
+    elif noun is scorer.SCORER:
+        parts = state.versions
     else:
         parts = state.assessments if noun is trace.TRACE else {}
     return ((name, part) for name, part in parts.items() if is_born(part))

@@ -25,7 +25,7 @@ _HARMLESS = frozenset(
 )
 # Streams that cannot change a run's stage. An envelope of any other stream, one that erases or one
 # of a later version say, counts as forbidding everything.
-_OTHER_KINDS = frozenset({"session", "model", "trace", "dataset"})
+_OTHER_KINDS = frozenset({"session", "model", "trace", "dataset", "scorer"})
 # Up to this many envelopes are looked at one by one; after more of them the views are asked anew.
 _GAP_MAX = 1024
 _STREAMS_MAX = 100_000

@@ -9,6 +9,7 @@ from eventtrack.store.models import Models
 from eventtrack.store.overview import Overview
 from eventtrack.store.registry import Registry
 from eventtrack.store.runs import Runs
+from eventtrack.store.scorers import Scorers
 from eventtrack.store.sessions import Sessions
 from eventtrack.store.snapshot import SnapshotEngine
 from eventtrack.store.traces import Traces
@@ -27,6 +28,7 @@ class Queries:
         self.models = Models(context)
         self.overview = Overview(context)
         self.registry = Registry(context)
+        self.scorers = Scorers(context)
         self.sessions = Sessions(context)
         self.traces = Traces(context)
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from eventtrack.errors import NotFoundError
 from eventtrack.facts.fact import Noun
 from eventtrack.facts.nouns import NOUNS
-from eventtrack.projections import dataset_state, names, registered_state
+from eventtrack.projections import dataset_state, names, registered_state, scorer_state
 from eventtrack.projections.registered_state import RegisteredState, numbers
 from eventtrack.projections.state import BEYOND
 from eventtrack.projections.tables import Reader
@@ -63,6 +63,9 @@ def find(reader: Reader, text: str) -> Subject:
         registered = registered_state.model(reader, name)
         if registered is not None and registered.born != BEYOND:
             return _of_registered(registered)
+    scorer = scorer_state.scorer(reader, name) if kind == "scorer" else None
+    if scorer is not None and scorer.born != BEYOND:
+        return Subject(text, numbers=numbers(scorer.claims))
     dataset = dataset_state.dataset(reader, name) if kind == "dataset" else None
     if dataset is not None and dataset.born != BEYOND:
         return Subject(text)

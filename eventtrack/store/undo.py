@@ -16,6 +16,7 @@ from eventtrack.facts.fact import Fact, Noun, Rule
 from eventtrack.facts.nouns import NOUNS, noun_of
 from eventtrack.projections import dataset_state, registered_state
 from eventtrack.projections.merging import held, held_in_part, is_born
+from eventtrack.projections.scorer_state import ScorerState
 from eventtrack.projections.tables import Reader
 from eventtrack.projections.thing import Thing
 from eventtrack.projections.trace_state import AssessmentState
@@ -136,6 +137,8 @@ def _now(reader: Reader, state: Any, key: _Key, part: str) -> Any:
 def _part(reader: Reader, state: Any, part: str) -> Any:
     if isinstance(state, registered_state.RegisteredState):
         return registered_state.version(reader, state, part)
+    if isinstance(state, ScorerState):
+        return state.versions.get(part)
     parts: dict[str, AssessmentState] = state.assessments
     return parts.get(part)
 

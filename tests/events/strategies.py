@@ -30,6 +30,7 @@ STREAMS = {
     "registered": "registered/1",
     "trace": "trace/tr-1",
     "dataset": "dataset/d-1",
+    "scorer": "scorer/1",
     "payloads": f"run/{32 * 'a'}",
 }
 

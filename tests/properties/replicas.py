@@ -8,7 +8,7 @@ from pathlib import Path
 from hypothesis import strategies as st
 
 from eventtrack.clock import ManualClock
-from eventtrack.events import datasets, registered, traces, types
+from eventtrack.events import datasets, registered, scorers, traces, types
 from eventtrack.events.envelope import Draft, Envelope
 from eventtrack.events.types import Event
 from eventtrack.ids import SeededIds
@@ -33,6 +33,7 @@ MODELS = ["model/m-1"]
 REGISTERED = ["registered/1", "registered/2"]
 TRACES = ["trace/tr-1"]
 DATASETS = ["dataset/d-1"]
+SCORERS = ["scorer/1"]
 
 # Few different names and values: replicas are to disagree about the same things.
 KEY = st.sampled_from(["a", "b", "mlflow.runName"])
@@ -242,6 +243,12 @@ DATASET_EVENT: st.SearchStrategy[Event] = st.one_of(
     st.builds(datasets.RecordsDeleted, st.lists(RECORD_ID, max_size=2), NUMBER),
 )
 
+SCORER_EVENT: st.SearchStrategy[Event] = st.one_of(
+    st.builds(scorers.ScorerRegistered, EXPERIMENT_ID, NAME, VERSION, NUMBER, TEXT, NUMBER),
+    st.builds(scorers.ScorerDeleted, VERSION, NUMBER),
+    st.builds(scorers.ScorerRestored, VERSION, NUMBER),
+)
+
 
 def _drafts(streams: list[str], event: st.SearchStrategy[Event]) -> st.SearchStrategy[Draft]:
     return st.builds(
@@ -260,6 +267,7 @@ DRAFT: st.SearchStrategy[Draft] = st.one_of(
     _drafts(TRACES, TRACE_EVENT),
     _drafts(REGISTERED, REGISTERED_EVENT),
     _drafts(DATASETS, DATASET_EVENT),
+    _drafts(SCORERS, SCORER_EVENT),
     _drafts(SESSIONS, SESSION_EVENT),
 )
 

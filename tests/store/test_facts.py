@@ -15,7 +15,7 @@ from eventtrack.events.registry import REGISTRY
 from eventtrack.facts.dataset import record_text
 from eventtrack.facts.nouns import NOUNS
 from eventtrack.ids import SeededIds
-from eventtrack.projections import dataset_state, registered_state
+from eventtrack.projections import dataset_state, registered_state, scorer_state
 from eventtrack.projections.registered_state import numbers
 from eventtrack.projections.trace_tables import find_trace
 from eventtrack.store import Store
@@ -189,12 +189,31 @@ def of_dataset(entities: EntityReader, dataset_id: str) -> Facts:
     return {name: text for name, text in found.items() if text is not None}
 
 
+def of_scorer(entities: EntityReader, scorer_id: str) -> Facts:
+    state = scorer_state.scorer(entities.reader, scorer_id)
+    assert state is not None
+    if not state.claims:
+        return {}
+    found = {"experiment": state.experiment[0], "name": state.name[0]}
+    for version_id, number in numbers(state.claims).items():
+        version = state.versions[version_id]
+        facts = {
+            "serialized": version.serialized,
+            "creation_time": str(version.created_ms),
+            "lifecycle": "active" if version.is_there else "deleted",
+        }
+        found |= {f"version.{number}.{name}": text for name, text in facts.items()}
+    return found
+
+
 def shown(entities: EntityReader, stream: str) -> Facts:
     """The facts of a thing as its record has them."""
     kind, _, name = stream.partition("/")
     reader = entities.reader
     if kind == "registered":
         return of_registered(entities, name)
+    if kind == "scorer":
+        return of_scorer(entities, name)
     if kind == "dataset":
         return of_dataset(entities, name)
     if kind == "trace":

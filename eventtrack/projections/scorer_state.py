@@ -1,0 +1,74 @@
+"""What the views keep of scorers and their versions: a row for each scorer."""
+
+import msgspec
+
+from eventtrack.projections.dataset_state import Source
+from eventtrack.projections.registered_state import Claim, numbers
+from eventtrack.projections.state import BEYOND, NEVER, Stamp, Text
+
+PREFIX = "scorer/"
+TABLE = "scorers"
+
+
+class ScorerVersionState(msgspec.Struct, array_like=True):
+    """One version. `born` is `BEYOND` for one that is known by hearsay only."""
+
+    version_id: str
+    born: Stamp = BEYOND
+    serialized: str = ""
+    created_ms: int = 0
+    lifecycle: Text = ("active", NEVER)
+
+    @property
+    def is_there(self) -> bool:
+        """Whether it was registered and not deleted."""
+        return self.born != BEYOND and self.lifecycle[0] == "active"
+
+
+class ScorerState(msgspec.Struct, array_like=True):
+    """One scorer. `claims` are the number that each version was given, and when."""
+
+    number: int
+    scorer_id: str
+    experiment: Text = ("", BEYOND)
+    name: Text = ("", BEYOND)
+    claims: dict[str, Claim] = {}
+    versions: dict[str, ScorerVersionState] = {}
+
+    @property
+    def born(self) -> Stamp:
+        """When its first version was registered; `BEYOND` where none is known."""
+        return self.name[1]
+
+    def living(self) -> dict[int, ScorerVersionState]:
+        """The versions that are there, by the numbers that they show, in order of those."""
+        shown = numbers(self.claims)
+        found = {shown[key]: one for key, one in self.versions.items() if one.is_there}
+        return dict(sorted(found.items()))
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(ScorerState).decode
+
+
+def scorer(source: Source, scorer_id: str) -> ScorerState | None:
+    """A scorer by its id; None for one never heard of."""
+    number = source.number(PREFIX + scorer_id)
+    return None if number is None else by_number(source, number)
+
+
+def by_number(source: Source, number: int) -> ScorerState | None:
+    """A scorer by its local number."""
+    value = source.txn.get(number.to_bytes(4, "big"), db=source.tables[TABLE])
+    return None if value is None else _decode(value)
+
+
+def scorers(source: Source) -> list[ScorerState]:
+    """Every scorer that has a version."""
+    rows = source.txn.cursor(source.tables[TABLE]).iternext(keys=False)
+    return [state for value in rows if (state := _decode(value)).living()]
+
+
+def put(source: Source, state: ScorerState) -> None:
+    """Store a scorer."""
+    source.txn.put(state.number.to_bytes(4, "big"), _encode(state), db=source.tables[TABLE])
