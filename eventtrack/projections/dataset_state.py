@@ -1,4 +1,4 @@
-"""What the views keep of evaluation datasets and their records, and where.
+"""The rows of evaluation datasets and their records in the views.
 
 A record is a row, so that a dataset of many costs by what is new. `dataset_order` has a row for
 each record that is there: `dataset number (u32) ‖ created ms (u64, the sign bit flipped) ‖ record
@@ -32,7 +32,7 @@ _ID_BYTES_MAX = 64
 
 
 class Source(Protocol):
-    """Where tables are read: the views' reader."""
+    """The views' reader, as these functions use it."""
 
     txn: Transaction
     tables: dict[str, Any]
@@ -72,8 +72,8 @@ class DatasetState(msgspec.Struct, array_like=True):
 
     def live_experiments(self) -> list[str]:
         """The ids of the experiments it belongs to, in order of when they were added."""
-        found = [(stamp, key) for key, (there, stamp) in self.experiments.items() if there]
-        return [key for _, key in sorted(found)]
+        result = [(stamp, key) for key, (there, stamp) in self.experiments.items() if there]
+        return [key for _, key in sorted(result)]
 
 
 class Merged(msgspec.Struct, array_like=True, order=True, frozen=True):
@@ -150,7 +150,7 @@ class RecordState(msgspec.Struct, array_like=True):
         """Let go of what the last deletion took."""
         if not self.deleted:
             return
-        self.births = [one for one in self.births if one.stamp > self.deleted]
+        self.births = [item for item in self.births if item.stamp > self.deleted]
         if self.outputs[1] <= self.deleted:
             self.outputs = (None, NEVER)
         self.expectations = _since(self.expectations, self.deleted)
@@ -210,9 +210,9 @@ def records_in_order(
         if not key.startswith(prefix):
             return
         if after is None or key > start:
-            found = source.txn.get(value, db=source.tables[RECORDS])
-            assert found is not None, "a row of the order is of a record"
-            yield _decode_record(found)
+            result = source.txn.get(value, db=source.tables[RECORDS])
+            assert result is not None, "a row of the order is of a record"
+            yield _decode_record(result)
 
 
 def put_dataset(source: Source, state: DatasetState) -> None:
@@ -270,7 +270,7 @@ def _first(claim: Text) -> tuple[Stamp, str]:
 def _text_of(json_text: str | None) -> str:
     """The text that some JSON stands for; "" where it is none."""
     try:
-        found = "" if json_text is None else msgspec.json.decode(json_text)
+        result = "" if json_text is None else msgspec.json.decode(json_text)
     except (msgspec.MsgspecError, UnicodeError, RecursionError):
         return ""
-    return found if isinstance(found, str) else str(json_text)
+    return result if isinstance(result, str) else str(json_text)

@@ -143,9 +143,9 @@ def _registered(reader: Reader, model: registered_state.RegisteredState) -> list
 
 
 def _dataset(reader: Reader, dataset: dataset_state.DatasetState) -> list[Any]:
-    records = sorted(dataset_state.records(reader, dataset), key=lambda one: one.record_id)
+    records = sorted(dataset_state.records(reader, dataset), key=lambda item: item.record_id)
     fields = msgspec.structs.astuple(dataset)[1:]
-    return ["dataset", *fields, [msgspec.structs.astuple(one) for one in records]]
+    return ["dataset", *fields, [msgspec.structs.astuple(item) for item in records]]
 
 
 def _artifacts(reader: Reader, owner: int) -> list[Any]:

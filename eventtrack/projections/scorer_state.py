@@ -1,4 +1,4 @@
-"""What the views keep of scorers and their versions: a row for each scorer."""
+"""The rows of scorers in the views, each with its versions."""
 
 import msgspec
 
@@ -43,8 +43,8 @@ class ScorerState(msgspec.Struct, array_like=True):
     def living(self) -> dict[int, ScorerVersionState]:
         """The versions that are there, by the numbers that they show, in order of those."""
         shown = numbers(self.claims)
-        found = {shown[key]: one for key, one in self.versions.items() if one.is_there}
-        return dict(sorted(found.items()))
+        result = {shown[key]: item for key, item in self.versions.items() if item.is_there}
+        return dict(sorted(result.items()))
 
 
 _encode = msgspec.msgpack.Encoder().encode

@@ -1,4 +1,4 @@
-"""What is asked of the records of a dataset before they are recorded."""
+"""The checks of a dataset's records before they are recorded."""
 
 import hashlib
 import json
@@ -58,18 +58,18 @@ def records_of(dataset_id: str, sources: Sequence[Any]) -> list[RecordMerged]:
     Raises:
         InvalidValueError: One is no record, or is too large.
     """
-    found: dict[str, RecordMerged] = {}
+    result: dict[str, RecordMerged] = {}
     for place, source in enumerate(sources):
         record = _record(dataset_id, place, source)
-        known = found.get(record.record_id)
-        found[record.record_id] = record if known is None else _together(known, record)
-    return list(found.values())
+        known = result.get(record.record_id)
+        result[record.record_id] = record if known is None else _together(known, record)
+    return list(result.values())
 
 
 def user_of(sources: Sequence[Any]) -> str | None:
-    """Who merges records, by the last of them that tells it."""
+    """The user who merges records, by the last record that has one."""
     tags = (source.get("tags") for source in reversed(sources) if isinstance(source, Mapping))
-    users = (one[USER_TAG] for one in tags if isinstance(one, Mapping) and USER_TAG in one)
+    users = (item[USER_TAG] for item in tags if isinstance(item, Mapping) and USER_TAG in item)
     user = next(users, None)
     return None if user is None else validate.text("user", str(user))
 
@@ -150,16 +150,16 @@ def _mapping(what: str, value: object) -> Mapping[str, Any]:
 
 
 def _texts(what: str, place: int, values: object) -> dict[str, str]:
-    found = _mapping(f"{what} of record {place}", values)
-    return {validate.text("key", str(key)): as_json(what, value) for key, value in found.items()}
+    result = _mapping(f"{what} of record {place}", values)
+    return {validate.text("key", str(key)): as_json(what, value) for key, value in result.items()}
 
 
 def _source(place: int, source: Any) -> str | None:
-    """Where a record came from, as MLflow writes it: `{"source_type": ..., "source_data": ...}`."""
+    """A record's origin as MLflow writes it: `{"source_type": ..., "source_data": ...}`."""
     if not source:
         return None
-    found = source.to_dict() if hasattr(source, "to_dict") else source
-    known = _mapping(f"source of record {place}", found)
+    result = source.to_dict() if hasattr(source, "to_dict") else source
+    known = _mapping(f"source of record {place}", result)
     kind = str(known.get("source_type", "")).upper()
     if kind not in SOURCE_TYPES:
         raise InvalidValueError(
@@ -169,18 +169,18 @@ def _source(place: int, source: Any) -> str | None:
     return as_json("source", {"source_type": kind, "source_data": known.get("source_data") or {}})
 
 
-def _together(one: RecordMerged, two: RecordMerged) -> RecordMerged:
+def _together(item: RecordMerged, two: RecordMerged) -> RecordMerged:
     """Two records of the same inputs, the second merged into the first."""
-    expectations = one.expectations
+    expectations = item.expectations
     if two.expectations:
         expectations = {**(expectations or {}), **two.expectations}
     return RecordMerged(
-        one.record_id,
-        one.inputs,
-        one.outputs if two.outputs is None else two.outputs,
+        item.record_id,
+        item.inputs,
+        item.outputs if two.outputs is None else two.outputs,
         expectations,
-        {**one.tags, **two.tags},
-        one.source,
+        {**item.tags, **two.tags},
+        item.source,
         is_new=False,
     )
 

@@ -34,7 +34,7 @@ _OF_TAGS = "Could not find evaluation dataset with ID {}"
 
 
 class Counts(NamedTuple):
-    """How many records a merge made, and how many were there before."""
+    """The number of records that a merge made, and of those that were there before."""
 
     inserted: int
     updated: int
@@ -107,17 +107,17 @@ class Datasets:
         validate.max_results(max_results)
         expression = parse_filter(filter_string, DATASETS)
         order = parse_order(order_by or None, DATASETS)
-        wanted = {str(one) for one in experiment_ids or ()}
+        wanted = {str(item) for item in experiment_ids or ()}
         asked = paging.search_of(sorted(wanted), filter_string or "", list(order_by or ()))
         offset = paging.offset_of(page_token, asked)
         with self._engine.read() as reader:
             states = [
-                one
-                for one in dataset_state.datasets(reader)
-                if one.shown and (not wanted or wanted.intersection(one.live_experiments()))
+                item
+                for item in dataset_state.datasets(reader)
+                if item.shown and (not wanted or wanted.intersection(item.live_experiments()))
             ]
-        found = views.find(list(map(views.dataset_record, states)), expression, order)
-        return paging.page(found[offset : offset + max_results + 1], offset, max_results, asked)
+        result = views.find(list(map(views.dataset_record, states)), expression, order)
+        return paging.page(result[offset : offset + max_results + 1], offset, max_results, asked)
 
     def set_tags(self, dataset_id: str, tags: Mapping[str, object]) -> None:
         """Set tags of a dataset; a value of None leaves its tag as it is."""
@@ -159,15 +159,15 @@ class Datasets:
         wanted = _ids(experiment_ids)
 
         def answer(reader: Reader, state: DatasetState) -> list[Event]:
-            for one in wanted:
-                experiment = reader.experiment(one)
+            for item in wanted:
+                experiment = reader.experiment(item)
                 if experiment is None or not experiment.exists:
                     raise NotFoundError(
-                        f"No Experiment with id={one}",
+                        f"No Experiment with id={item}",
                         hint="`eventtrack experiments list` shows the ids",
                     )
             known = state.live_experiments()
-            new = [one for one in wanted if one not in known]
+            new = [item for item in wanted if item not in known]
             return [events.ExperimentsAdded(new, self._now_ms())]
 
         self._change(dataset_id, answer, _OF_EXPERIMENTS)
@@ -185,7 +185,7 @@ class Datasets:
 
         def answer(_: Reader, state: DatasetState) -> list[Event]:
             known = state.live_experiments()
-            gone = [one for one in unwanted if one in known]
+            gone = [item for item in unwanted if item in known]
             return [events.ExperimentsRemoved(gone, self._now_ms())] if gone else []
 
         self._change(dataset_id, answer, _OF_EXPERIMENTS)
@@ -205,13 +205,13 @@ class Datasets:
             NotFoundError: There is no such dataset.
         """
         sources = checks.listed(records)
-        found = checks.records_of(dataset_id, sources)
+        result = checks.records_of(dataset_id, sources)
         user, now_ms = checks.user_of(sources), self._now_ms()
 
         def decide(reader: Reader) -> tuple[Counts, list[Draft]]:
             state = checks.existing_dataset(reader, dataset_id)
-            settled = [_settled(reader, state, one) for one in found]
-            inserted = sum(one.is_new for one in settled)
+            settled = [_settled(reader, state, item) for item in result]
+            inserted = sum(item.is_new for item in settled)
             drafts = [
                 _draft(dataset_id, events.RecordsMerged(part, now_ms, user))
                 for part in checks.portions(settled)
@@ -227,7 +227,7 @@ class Datasets:
         def decide(reader: Reader) -> tuple[int, list[Draft]]:
             state = checks.existing_dataset(reader, dataset_id)
             known = ((key, dataset_state.record(reader, state, key)) for key in wanted)
-            gone = [key for key, one in known if one is not None and one.born is not None]
+            gone = [key for key, item in known if item is not None and item.born is not None]
             event = events.RecordsDeleted(gone, self._now_ms())
             return len(gone), [_draft(dataset_id, event)] if gone else []
 
@@ -249,16 +249,16 @@ class Datasets:
             state = checks.existing_dataset(reader, dataset_id)
             rows = dataset_state.records_in_order(reader, state, after)
             most = None if max_results is None else max_results + 1
-            found = [
-                one
+            result = [
+                item
                 for row in islice(rows, most)
-                if (one := views.record_of(dataset_id, row)) is not None
+                if (item := views.record_of(dataset_id, row)) is not None
             ]
-        if max_results is None or len(found) <= max_results:
-            return PagedList(found)
-        last = found[max_results - 1]
+        if max_results is None or len(result) <= max_results:
+            return PagedList(result)
+        last = result[max_results - 1]
         place = f"{last.created_time}:{last.dataset_record_id}"
-        return PagedList(found[:max_results], base64.b64encode(place.encode()).decode())
+        return PagedList(result[:max_results], base64.b64encode(place.encode()).decode())
 
     def _change(
         self,
@@ -267,8 +267,8 @@ class Datasets:
         missing: str,
     ) -> None:
         def decide(reader: Reader) -> tuple[None, list[Draft]]:
-            found = answer(reader, checks.existing_dataset(reader, dataset_id, missing))
-            return None, [_draft(dataset_id, *found)] if found else []
+            result = answer(reader, checks.existing_dataset(reader, dataset_id, missing))
+            return None, [_draft(dataset_id, *result)] if result else []
 
         self._engine.execute(decide)
 
@@ -276,8 +276,8 @@ class Datasets:
         return self._engine.clock.now_ms()
 
 
-def _draft(dataset_id: str, *found: Event) -> Draft:
-    return Draft.of(PREFIX + dataset_id, *found)
+def _draft(dataset_id: str, *result: Event) -> Draft:
+    return Draft.of(PREFIX + dataset_id, *result)
 
 
 def _settled(reader: Reader, state: DatasetState, record: RecordMerged) -> RecordMerged:
@@ -299,7 +299,7 @@ def _clean_tags(tags: Mapping[str, object]) -> dict[str, str]:
 def _ids(experiment_ids: Iterable[object]) -> list[str]:
     if isinstance(experiment_ids, str):
         experiment_ids = [experiment_ids]
-    return list(dict.fromkeys(validate.text("experiment id", str(one)) for one in experiment_ids))
+    return list(dict.fromkeys(validate.text("experiment id", str(item)) for item in experiment_ids))
 
 
 def _place_of(token: str | None) -> tuple[int, str] | None:

@@ -135,7 +135,7 @@ def _parts(reader: Reader, noun: Noun, state: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _records(reader: Reader, state: Any) -> Facts:
-    held = ((one.record_id, one.held()) for one in dataset_state.records(reader, state))
+    held = ((item.record_id, item.held()) for item in dataset_state.records(reader, state))
     return {
         dataset.RECORD.called(key): dataset.record_text(key, record)
         for key, record in held

@@ -72,7 +72,7 @@ class Freed(Record):
 
 
 class Garbage:
-    """Erases deleted runs, experiments, models, traces and datasets, and the files that only they have."""
+    """Erases deleted runs, experiments, models, traces and datasets, and their own files."""
 
     def __init__(self, context: StoreContext, redaction: Redaction) -> None:
         self._context = context

@@ -100,7 +100,7 @@ class Scorers:
                 if experiment_ids is None or state.experiment[0] in experiment_ids
             ]
         newest = [_record(state, max(state.living())) for state in states]
-        return sorted(newest, key=lambda one: (one.experiment_id, one.scorer_name))
+        return sorted(newest, key=lambda item: (item.experiment_id, item.scorer_name))
 
     def delete(self, experiment_id: str, name: str, version: int | None = None) -> None:
         """Delete a version of a scorer, by default all of them.
@@ -116,7 +116,7 @@ class Scorers:
             if version is not None and version not in living:
                 raise _missing(experiment_id, name, version)
             gone = list(living.values()) if version is None else [living[version]]
-            deleted = [events.ScorerDeleted(one.version_id, now_ms) for one in gone]
+            deleted = [events.ScorerDeleted(item.version_id, now_ms) for item in gone]
             return None, [Draft.of(PREFIX + state.scorer_id, *deleted)]
 
         self._engine.execute(decide)
