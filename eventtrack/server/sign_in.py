@@ -77,7 +77,7 @@ def _described(access: Access, headers: Asked) -> bytes:
 def _read(body: bytes) -> Pasted:
     try:
         return msgspec.json.decode(body, type=Pasted)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise InvalidValueError(f"cannot read what was pasted: {error}") from error
 
 

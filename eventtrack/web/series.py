@@ -98,7 +98,7 @@ def answer(store: Store, body: bytes) -> bytes:
 def _read(body: bytes) -> Asked:
     try:
         asked = msgspec.json.decode(body, type=Asked)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise InvalidValueError(f"cannot read which curves are asked for: {error}") from error
     if asked.x not in AXES or not 0 < asked.buckets <= BUCKETS_MAX:
         raise InvalidValueError(

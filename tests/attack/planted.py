@@ -16,15 +16,19 @@ class Mallory:
     def __init__(self, replica: bytes | None = None) -> None:
         self.replica = replica or os.urandom(16)
         self._index = 0
+        self._recorded = 0
         self._frontier: list[bytes] = []
 
     def tell(self, store: Store, stream: str, *events: types.Event, ahead_ms: int = 0) -> None:
         """Give a store one more envelope of this replica's feed, from a clock that is ahead."""
+        # Times of a feed increase, also within one millisecond.
+        now = (store.replication.now_ms() + ahead_ms) << 16
+        self._recorded = max(self._recorded + 1, now)
         data, _ = seal(
             Draft.of(stream, *events),
             replica=self.replica,
             index=self._index,
-            recorded=(store.replication.now_ms() + ahead_ms) << 16,
+            recorded=self._recorded,
             session=os.urandom(16),
             salt=os.urandom(16),
         )

@@ -229,7 +229,8 @@ def test_a_wrong_stream_in_a_header_is_told_where_it_is_folded(store: Path) -> N
             return damaged.numbers_shown(copy) == whole
 
         damaged.damage_header(copy, position_of(copy, first), first.encode(), second.encode())
-        assert in_child(partial(told_or, work)) == SAME  # the views were folded before
+        # Views of before show what they did, unless their last envelope is the one that differs.
+        assert in_child(partial(told_or, work)) in (SAME, TOLD)
         shutil.rmtree(copy / "views")
         for _ in range(2):
             assert in_child(partial(told_or, work)) == TOLD

@@ -19,7 +19,7 @@ PROXY = "/api/2.0/mlflow-artifacts/artifacts"
         ("GET", "/favicon.ico", 404, "ENDPOINT_NOT_FOUND"),
         ("GET", f"{API}runs/create", 405, "BAD_REQUEST"),
         ("POST", f"{API}webhooks", 501, "NOT_IMPLEMENTED"),
-        ("POST", "/ajax-api/3.0/mlflow/scorers/register", 501, "NOT_IMPLEMENTED"),
+        ("POST", "/ajax-api/3.0/mlflow/issues", 501, "NOT_IMPLEMENTED"),
         ("PUT", f"{PROXY}/0/traces/t-1/artifacts/x", 404, "RESOURCE_DOES_NOT_EXIST"),
         ("PUT", f"{PROXY}/somewhere/else", 404, "RESOURCE_DOES_NOT_EXIST"),
     ],

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from eventtrack.store import Store, open_store
+from eventtrack.store import open_store
 from tests.contracts.file_names import NAMES
 from tests.server.running import Running
 from tests.server.test_protocol import connect, rest_of
@@ -137,13 +137,10 @@ def test_a_link_in_the_way_of_an_upload_leads_nowhere(server: Running, tmp_path:
 
 def test_a_file_that_was_logged_elsewhere_is_not_sent(server: Running, tmp_path: Path) -> None:
     """Its place stands in the log, which other machines may write."""
-    store = Store(server.store)
-    try:
-        experiment_id = store.experiments.create("outside", f"{tmp_path}/files")
-        found = store.runs.create(experiment_id).info.run_id
-        store.artifacts.log_bytes(found, b"secret", "a.txt")
-    finally:
-        store.close()
+    store = open_store(server.store)
+    experiment_id = store.experiments.create("outside", f"{tmp_path}/files")
+    found = store.runs.create(experiment_id).info.run_id
+    store.artifacts.log_bytes(found, b"secret", "a.txt")
     assert list((tmp_path / "files").iterdir())
     for target in (
         f"{PROXY}/{experiment_id}/{found}/artifacts/a.txt",
