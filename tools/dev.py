@@ -111,7 +111,7 @@ def matrix() -> int:
 
 def with_mlflow(wheel: str, version: str) -> int:
     """Install a version of MLflow with the package, run tests/matrix, say how that went."""
-    folder = MATRIX / version.strip("=>.*")
+    folder = MATRIX / version.replace("==", "is-").replace(">=", "from-").strip(".*")
     venv.create(str(folder), with_pip=True)
     run = [str(folder / BIN / "python"), "-m"]
     needs = [wheel, f"mlflow-skinny{version}", *MATRIX_NEEDS]

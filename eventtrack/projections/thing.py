@@ -103,7 +103,7 @@ class Thing:
         known, since = self._rows.get((fact, key), (None, NEVER))
         # If one event has two files under one path, the greater hash counts.
         is_file = isinstance(value, ArtifactStored) and isinstance(known, ArtifactStored)
-        if not (is_file and since == stamp and known.sha256 > value.sha256):
+        if not (is_file and since == stamp and known.sha256 >= value.sha256):
             self._rows[fact, key] = (value, stamp)
 
     def _part(self, name: str) -> Any:
