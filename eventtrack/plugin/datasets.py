@@ -3,8 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from mlflow.entities import DatasetRecord, EvaluationDataset
+from mlflow.entities.dataset_record import DatasetRecord
 from mlflow.entities.dataset_record_source import DatasetRecordSource
+from mlflow.entities.evaluation_dataset import EvaluationDataset
 from mlflow.store.entities.paged_list import PagedList
 
 from eventtrack import limits
