@@ -1,16 +1,18 @@
 """MLflow's calls about evaluation datasets."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mlflow.entities.dataset_record import DatasetRecord
 from mlflow.entities.dataset_record_source import DatasetRecordSource
-from mlflow.entities.evaluation_dataset import EvaluationDataset
 from mlflow.store.entities.paged_list import PagedList
 
 from eventtrack import limits
 from eventtrack.plugin.base import OpenStore
 from eventtrack.views import datasets as records
+
+if TYPE_CHECKING:
+    from mlflow.entities.evaluation_dataset import EvaluationDataset
 
 
 class DatasetCalls(OpenStore):
@@ -21,14 +23,14 @@ class DatasetCalls(OpenStore):
         name: str,
         tags: Mapping[str, str] | None = None,
         experiment_ids: Sequence[str] | None = None,
-    ) -> EvaluationDataset:
+    ) -> "EvaluationDataset":
         """Make a dataset without records."""
         made = self.store.datasets.create(name, tags=tags, experiment_ids=experiment_ids or ())
         dataset = _dataset(made)
         dataset.experiment_ids = made.experiment_ids
         return dataset
 
-    def get_dataset(self, dataset_id: str) -> EvaluationDataset:
+    def get_dataset(self, dataset_id: str) -> "EvaluationDataset":
         """A dataset by its id; its records are loaded when they are asked for."""
         return _dataset(self.store.datasets.get(dataset_id))
 
@@ -80,18 +82,21 @@ class DatasetCalls(OpenStore):
 
     def add_dataset_to_experiments(
         self, dataset_id: str, experiment_ids: Sequence[str]
-    ) -> EvaluationDataset:
+    ) -> "EvaluationDataset":
         """Let a dataset belong to further experiments."""
         return _dataset(self.store.datasets.add_to_experiments(dataset_id, experiment_ids))
 
     def remove_dataset_from_experiments(
         self, dataset_id: str, experiment_ids: Sequence[str]
-    ) -> EvaluationDataset:
+    ) -> "EvaluationDataset":
         """Take a dataset out of experiments."""
         return _dataset(self.store.datasets.remove_from_experiments(dataset_id, experiment_ids))
 
 
-def _dataset(known: records.EvaluationDataset) -> EvaluationDataset:
+def _dataset(known: records.EvaluationDataset) -> "EvaluationDataset":
+    # In MLflow 3.5 this module imports the registry of stores, which loads this plugin.
+    from mlflow.entities.evaluation_dataset import EvaluationDataset
+
     return EvaluationDataset(
         dataset_id=known.dataset_id,
         name=known.name,
