@@ -55,9 +55,10 @@ class Replication:
         """
         with self._engine.views.in_use().read() as reader:
             rows = [row for row in skipped.read(reader) if row.kind == DAMAGED]
+        branches = self.log.branches() if rows else {}
         for row in rows:
             replica = split_name(row.name)[0]
-            feeds = [feed for feed, end in self.log.branches().items() if end.replica == replica]
+            feeds = [feed for feed, end in branches.items() if end.replica == replica]
             for feed in (replica, *feeds):
                 if self.log.locate(feed, row.index) == row.position:
                     self.log.set_aside(feed, row.index)
