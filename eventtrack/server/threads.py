@@ -23,8 +23,8 @@ Result = TypeVar("Result")
 
 # The most writes in one commit: bounds the wait of the first write.
 GROUP_MAX = 256
-# A change waits this long for others to share its commit, if the last commit was shared: a fraction
-# of a disk's sync.
+# A change waits this long for the clients whose changes shared the last commit: a fraction of a
+# disk's sync.
 _LINGER_S = 0.002
 # Threads for queries and copies of files. Queries hold the interpreter, so few threads are enough.
 READERS = 8
@@ -106,12 +106,16 @@ class Writer:
         return pending.future
 
     def _run(self) -> None:
-        crowded = False
+        company = 1
         while (first := self._queue.get()) is not None:
             group = [first]
-            # Clients that were answered together come back together, so wait for all of them.
-            deadline = time.monotonic() + (_LINGER_S if crowded else 0)
-            while len(group) < GROUP_MAX and (following := self._next(deadline)) is not None:
+            # Clients that were answered together come back together. When all are back, nobody is
+            # left to wait for; who waits in the queue besides comes along.
+            deadline = time.monotonic() + _LINGER_S
+            while len(group) < GROUP_MAX:
+                following = self._next(deadline if len(group) < company else 0)
+                if following is None:
+                    break
                 group.append(following)
             # No client has two changes under way, so points may go before the others.
             points = [pending for pending in group if isinstance(pending.work, Prepared)]
@@ -119,7 +123,7 @@ class Writer:
             self._commit(
                 [pending for pending in group if pending not in points] if points else group
             )
-            crowded = len(group) > 1
+            company = len(group)
             first.loop.call_soon_threadsafe(_settle, group)
 
     def _next(self, deadline: float) -> _Pending | None:

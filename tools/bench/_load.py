@@ -10,6 +10,7 @@ import os
 import socket
 import statistics
 import time
+from collections.abc import Callable
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,6 +19,7 @@ CLIENTS = 16
 POINTS = 100
 _API = "/api/2.0/mlflow/"
 _STEP = b"7777777"
+_POINT = {"value": 0.25, "timestamp": 1_700_000_000_000, "step": int(_STEP)}
 _WARM_UP_S = 0.5
 _fork = get_context("fork")
 
@@ -98,16 +100,29 @@ class Connection:
 
 
 def log_batches(port: int, server: int, run_s: float) -> Load:
-    """`log-batch` of 100 metrics at one step from 16 clients, each into a run of its own.
+    """`log-batch` of 100 metrics at one step from 16 clients, each into a run of its own."""
+    return load(port, server, run_s, CLIENTS, "runs/log-batch", batch)
+
+
+def load(
+    port: int,
+    server: int,
+    run_s: float,
+    count: int,
+    path: str,
+    body: Callable[[str], dict[str, Any]],
+) -> Load:
+    """The same request again and again from some clients, each with a run of its own.
 
     Args:
         server: The process whose processor time, with that of its children, is counted.
+        count: How many clients.
+        body: The request's body for a run with a step that is replaced each time.
     """
-    ready, stop = _fork.Barrier(CLIENTS + 1), _fork.Value("b", 0, lock=False)
+    ready, stop = _fork.Barrier(count + 1), _fork.Value("b", 0, lock=False)
     taken = _fork.Queue()
-    clients = [
-        _fork.Process(target=_client, args=(port, ready, stop, taken)) for _ in range(CLIENTS)
-    ]
+    work = (port, path, body, ready, stop, taken)
+    clients = [_fork.Process(target=_client, args=work) for _ in range(count)]
     for client in clients:
         client.start()
     ready.wait(60)
@@ -132,11 +147,21 @@ def log_batches(port: int, server: int, run_s: float) -> Load:
     return Load(rate, statistics.median(within), centiles[98], each, problems)
 
 
-def batch(run_id: str) -> dict[str, Any]:
+def batch(run_id: str, points: int = POINTS) -> dict[str, Any]:
     """A batch with a step that is to be replaced."""
-    names = [f"metric-{place}" for place in range(POINTS)]
-    point = {"value": 0.25, "timestamp": 1_700_000_000_000, "step": int(_STEP)}
-    return {"run_id": run_id, "metrics": [{"key": name, **point} for name in names]}
+    names = [f"metric-{place}" for place in range(points)]
+    return {"run_id": run_id, "metrics": [{"key": name, **_POINT} for name in names]}
+
+
+def metric(run_id: str) -> dict[str, Any]:
+    """One point with a step that is to be replaced."""
+    return {"run_id": run_id, "key": "loss", **_POINT}
+
+
+def search(run_id: str) -> dict[str, Any]:
+    """A page of 100 runs, the best first."""
+    best = ["metrics.loss ASC"]
+    return {"experiment_ids": ["0"], "max_results": 100, "order_by": best}
 
 
 def cpu_s(process: int) -> float:
@@ -161,10 +186,17 @@ def peak_mb(process: int) -> float:
     return int(status.partition("VmHWM:")[2].split()[0]) * 1024 / 1e6
 
 
-def _client(port: int, ready: Any, stop: Any, taken: Any) -> None:
+def _client(
+    port: int,
+    path: str,
+    body: Callable[[str], dict[str, Any]],
+    ready: Any,
+    stop: Any,
+    taken: Any,
+) -> None:
     connection = Connection(port)
     run = connection.post("runs/create", {"experiment_id": "0"})["run"]["info"]
-    request = connection.request("runs/log-batch", batch(run["run_id"]))
+    request = connection.request(path, body(run["run_id"]))
     step, clock, calls = os.getpid() % 1000 + 1_000_000, time.perf_counter, []
     ready.wait(60)
     problem = ""

@@ -11,19 +11,33 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import msgspec
 from _harness import Report, Samples, environment, measure, seconds
 from _limits import fdatasync_ms
-from _load import CLIENTS, Connection, Load, batch, forget_peak, log_batches, peak_mb
+from _load import (
+    CLIENTS,
+    Connection,
+    Load,
+    batch,
+    forget_peak,
+    load,
+    log_batches,
+    metric,
+    peak_mb,
+    search,
+)
 from _peers import Peers
 
 RUN_S = 3.0
 # The peer answers a few requests a second.
 PEER_RUN_S = 12.0
+# Runs in the store that is searched.
+SEARCHED = 10_000
 FILE_BYTES = 10**9
 FILE_ROUNDS = 3
 _BLOCK_BYTES = 2**20
@@ -93,8 +107,8 @@ def batches(report: Report, peers: Peers, folder: Path) -> None:
     limit = report.limit("msgspec decodes a request", decode.scaled(1e3), "us")
     with server(folder) as (port, process):
         loads = [log_batches(port, process, RUN_S) for _ in range(report.rounds)]
-    for load in loads:
-        assert not load.problems, load.problems
+    for each in loads:
+        assert not each.problems, each.problems
     theirs = mlflow_loads(report, peers, folder)
     name = f"log-batch of 100 metrics, {CLIENTS} clients"
     goals = (2000.0, None, 30.0, None)
@@ -109,7 +123,38 @@ def batches(report: Report, peers: Peers, folder: Path) -> None:
 
 
 def _column(loads: list[Load], place: int) -> Samples:
-    return Samples([float(load[place]) for load in loads])  # type: ignore[arg-type]
+    return Samples([float(each[place]) for each in loads])  # type: ignore[arg-type]
+
+
+def small_requests(report: Report, folder: Path) -> None:
+    """Requests of other sizes and from other numbers of clients, all durable."""
+    kinds: tuple[tuple[str, int, str, Callable[[str], dict[str, Any]], float], ...] = (
+        ("log-metric, 1 client", 1, "runs/log-metric", metric, 2500),
+        ("log-metric, 8 clients", 8, "runs/log-metric", metric, 8000),
+        ("log-batch of 1,000, 4 clients", 4, "runs/log-batch", partial(batch, points=1000), 900),
+        ("search of 10,000 runs, pages of 100, 4 clients", 4, "runs/search", search, 400),
+    )
+    with server(folder, "small") as (port, process):
+        _fill(Connection(port), SEARCHED)
+        for name, count, path, body, goal in kinds:
+            loads = [load(port, process, RUN_S, count, path, body) for _ in range(report.rounds)]
+            for each in loads:
+                assert not each.problems, each.problems
+            report.figure(name, _column(loads, 0), "requests/s", goal=goal)
+            report.figure(f"{name}, p99", _column(loads, 2), "ms")
+            title = f"{name}, the server's processor time a request"
+            report.figure(title, _column(loads, 3), "us")
+
+
+def _fill(connection: Connection, runs: int) -> None:
+    """Make runs with 10 params and 5 metrics each."""
+    params = [{"key": f"param-{place}", "value": str(place)} for place in range(10)]
+    point = {"timestamp": 1_700_000_000_000, "step": 1}
+    for number in range(runs):
+        run = connection.post("runs/create", {"experiment_id": "0"})["run"]["info"]["run_id"]
+        names = ["loss", *(f"metric-{place}" for place in range(4))]
+        metrics = [{"key": name, "value": number / runs, **point} for name in names]
+        connection.post("runs/log-batch", {"run_id": run, "metrics": metrics, "params": params})
 
 
 def mlflow_loads(report: Report, peers: Peers, folder: Path) -> list[Load]:
@@ -123,7 +168,7 @@ def mlflow_loads(report: Report, peers: Peers, folder: Path) -> list[Load]:
     except (OSError, subprocess.SubprocessError) as error:
         report.note(f"mlflow's server failed: {error}")
         return []
-    for problem in {problem for load in loads for problem in load.problems}:
+    for problem in {problem for each in loads for problem in each.problems}:
         report.note(f"a client of mlflow's server gave up: {problem[:300]}")
     return loads
 
@@ -174,6 +219,7 @@ def main() -> None:
     peers = Peers(report, ("mlflow",))
     with report.folder() as folder:
         batches(report, peers, folder)
+        small_requests(report, folder)
         large_files(report, folder)
     report.note(
         f"{CLIENTS} clients are processes of their own on this machine, with raw sockets kept "
