@@ -12,7 +12,7 @@ from typing import Any
 from eventtrack.compat import spans, trace_tags
 from eventtrack.compat.errors import NotServedError
 from eventtrack.errors import InvalidValueError
-from eventtrack.views.traces import Span
+from eventtrack.views.traces.records import Span
 
 PROTOBUF, JSON = "application/x-protobuf", "application/json"
 _IDS = ("traceId", "spanId", "parentSpanId")

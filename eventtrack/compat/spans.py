@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from eventtrack.errors import InvalidValueError
-from eventtrack.views.traces import Span
+from eventtrack.views.traces.records import Span
 
 Json = dict[str, Any]
 

@@ -8,7 +8,7 @@ from eventtrack.compat import trace_tags
 from eventtrack.compat.checks import refuse
 from eventtrack.compat.messages import Values
 from eventtrack.errors import InvalidValueError, NotFoundError
-from eventtrack.views.traces import Assessment, AssessmentFailure
+from eventtrack.views.traces.records import Assessment, AssessmentFailure
 
 # The format in which clients send an expectation that is no plain value.
 _JSON_FORMAT = "JSON_FORMAT"

@@ -26,8 +26,8 @@ from eventtrack.compat.messages import (
 )
 from eventtrack.compat.requests import Request
 from eventtrack.compat.rules import ARRAY, REQUIRED, STRING, TEXTS, WHOLE
-from eventtrack.views.trace_metrics import OFFERS
-from eventtrack.views.traces import TraceStatus
+from eventtrack.views.traces.metrics import OFFERS
+from eventtrack.views.traces.records import TraceStatus
 
 # MLflow (server/handlers.py): traces of one page.
 SEARCH_MAX = 500

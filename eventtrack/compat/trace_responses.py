@@ -6,7 +6,7 @@ from typing import Any
 
 from eventtrack.compat import spans, trace_tags
 from eventtrack.compat.responses import OWN_SCHEME, PROXY_SCHEME
-from eventtrack.views.traces import Assessment, AssessmentFailure, Trace, TraceInfo
+from eventtrack.views.traces.records import Assessment, AssessmentFailure, Trace, TraceInfo
 
 Json = dict[str, Any]
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from eventtrack.compat.checks import trace_tag
 from eventtrack.errors import InvalidValueError
 from eventtrack.tags import ARTIFACT_LOCATION_TAG, SPANS_LOCATION_TAG
-from eventtrack.views.traces import TraceInfo
+from eventtrack.views.traces.records import TraceInfo
 
 # MLflow (tracing/constant.py).
 # The store takes all spans: no client has to keep them as a file.

@@ -13,7 +13,7 @@ from mlflow.exceptions import MlflowException
 
 from eventtrack.compat import trace_tags
 from eventtrack.plugin import versions
-from eventtrack.views import traces as records
+from eventtrack.views.traces import records
 
 
 def trace_info(record: records.TraceInfo, location: str) -> Any:

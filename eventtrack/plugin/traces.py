@@ -16,8 +16,8 @@ from eventtrack.compat.checks import trace_tag
 from eventtrack.plugin import versions
 from eventtrack.plugin.base import OpenStore
 from eventtrack.plugin.trace_entities import assessment_record, trace_info
-from eventtrack.views import traces as records
-from eventtrack.views.trace_metrics import Aggregation
+from eventtrack.views.traces import records
+from eventtrack.views.traces.metrics import Aggregation
 
 # Programs send spans and reports in the background, so the rest of a trace may be on its way: the
 # time to wait for it, as in MLflow's own store.

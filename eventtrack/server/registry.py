@@ -19,7 +19,7 @@ from eventtrack.store import Store
 from eventtrack.tags import MODEL_VERSIONS_TAG
 from eventtrack.tokens import Role
 from eventtrack.views.records import ModelVersion, RegisteredModel
-from eventtrack.views.registered_search import PROMPT_TAG
+from eventtrack.views.search.registered import PROMPT_TAG
 
 
 def _create(store: Store, sent: Values) -> Json:

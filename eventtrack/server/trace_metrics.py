@@ -8,7 +8,7 @@ from eventtrack.compat.responses import Json
 from eventtrack.server.endpoint import AJAX_3, API_3, Endpoint
 from eventtrack.store import Store
 from eventtrack.tokens import Role
-from eventtrack.views.trace_metrics import Aggregation, MetricPoint
+from eventtrack.views.traces.metrics import Aggregation, MetricPoint
 
 
 def _query(store: Store, sent: Values) -> Json:

@@ -9,7 +9,7 @@ from eventtrack.errors import NotFoundError
 from eventtrack.server.endpoint import AJAX_3, API_3, BOTH, Endpoint
 from eventtrack.store import Store
 from eventtrack.tokens import Role
-from eventtrack.views.traces import Trace
+from eventtrack.views.traces.records import Trace
 
 V3 = (API_3, AJAX_3)
 # A program sends spans and reports in the background, so the rest of a trace may still be on its

@@ -17,7 +17,7 @@ from eventtrack.store.context import StoreContext
 from eventtrack.store.engine import Engine
 from eventtrack.store.trace_checks import check_texts, existing_trace
 from eventtrack.tags import ASSESSMENT_RUN_KEY
-from eventtrack.views.traces import Assessment, AssessmentFailure, assessments
+from eventtrack.views.traces.records import Assessment, AssessmentFailure, assessments
 
 KINDS = ("feedback", "expectation", "issue")
 # The beginning of MLflow's ids of assessments.

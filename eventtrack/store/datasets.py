@@ -24,8 +24,8 @@ from eventtrack.tags import USER_TAG
 from eventtrack.views import datasets as views
 from eventtrack.views import paging
 from eventtrack.views.datasets import DatasetRecord, EvaluationDataset
-from eventtrack.views.filter_fields import DATASETS
-from eventtrack.views.filters import parse_filter, parse_order
+from eventtrack.views.filters.fields import DATASETS
+from eventtrack.views.filters.trees import parse_filter, parse_order
 from eventtrack.views.records import PagedList
 
 # MLflow's words of calls about experiments and tags.

@@ -18,11 +18,12 @@ from eventtrack.projections.tables import Reader
 from eventtrack.store import validate
 from eventtrack.store.context import StoreContext
 from eventtrack.store.decide import beside
-from eventtrack.views import experiment_search, paging
+from eventtrack.views import paging
 from eventtrack.views.entities import find_by_name
-from eventtrack.views.filters import parse_experiment_filter, parse_experiment_order
+from eventtrack.views.filters.trees import parse_experiment_filter, parse_experiment_order
 from eventtrack.views.locations import is_local
 from eventtrack.views.records import Experiment, LifecycleStage, PagedList, ViewType
+from eventtrack.views.search import experiments as experiment_search
 
 
 class Experiments:

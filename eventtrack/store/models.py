@@ -15,11 +15,12 @@ from eventtrack.store.artifacts import Artifacts
 from eventtrack.store.context import StoreContext
 from eventtrack.store.experiments import active_experiment
 from eventtrack.store.places import Place, outside_root
-from eventtrack.views import model_search, paging
+from eventtrack.views import paging
 from eventtrack.views.entities import EntityReader
-from eventtrack.views.filter_fields import LOGGED_MODELS
-from eventtrack.views.filters import parse_filter
+from eventtrack.views.filters.fields import LOGGED_MODELS
+from eventtrack.views.filters.trees import parse_filter
 from eventtrack.views.records import LifecycleStage, LoggedModel, ModelStatus, PagedList
+from eventtrack.views.search import models as model_search
 
 # The beginning of MLflow's ids of logged models; it tells ids from names in `models:/` URIs.
 ID_PREFIX = "m-"

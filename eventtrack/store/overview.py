@@ -8,9 +8,9 @@ from eventtrack.projections.tables import Reader
 from eventtrack.store.context import StoreContext
 from eventtrack.tags import PARENT_TAG
 from eventtrack.views.entities import EntityReader
-from eventtrack.views.filters import Comparison, Field, parse_run_filter, parse_run_order
+from eventtrack.views.filters.trees import Comparison, Field, parse_run_filter, parse_run_order
 from eventtrack.views.records import Experiment, Record, RunInfo, RunStatus, ViewType
-from eventtrack.views.run_search import RunSearch
+from eventtrack.views.search.runs import RunSearch
 
 # MLflow's tag that names the run in which a run is nested.
 _KINDS = {"metrics": index.METRIC, "params": index.PARAM, "tags": index.TAG}

@@ -17,9 +17,9 @@ from eventtrack.projections.tables import Reader
 from eventtrack.store import registry_checks as checks
 from eventtrack.store import validate
 from eventtrack.store.context import StoreContext
-from eventtrack.views import paging, registered_search
-from eventtrack.views.filter_fields import MODEL_VERSIONS, REGISTERED_MODELS
-from eventtrack.views.filters import parse_filter, parse_order
+from eventtrack.views import paging
+from eventtrack.views.filters.fields import MODEL_VERSIONS, REGISTERED_MODELS
+from eventtrack.views.filters.trees import parse_filter, parse_order
 from eventtrack.views.records import ModelVersion, PagedList, RegisteredModel
 from eventtrack.views.registered import (
     STAGES,
@@ -29,6 +29,7 @@ from eventtrack.views.registered import (
     version_record,
     version_records,
 )
+from eventtrack.views.search import registered as registered_search
 
 _DEFAULT_ORDER = ("last_updated_timestamp DESC", "name ASC", "version_number DESC")
 _LATEST = "latest"

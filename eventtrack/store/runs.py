@@ -25,7 +25,7 @@ from eventtrack.store.recorder import Prepared
 from eventtrack.store.session import AUTHOR
 from eventtrack.tags import PARENT_TAG, RUN_NAME_TAG, USER_TAG
 from eventtrack.views import paging
-from eventtrack.views.filters import (
+from eventtrack.views.filters.trees import (
     Comparison,
     Expression,
     Field,
@@ -46,7 +46,7 @@ from eventtrack.views.records import (
     RunTag,
     ViewType,
 )
-from eventtrack.views.run_search import RunSearch
+from eventtrack.views.search.runs import RunSearch
 
 
 class Runs:

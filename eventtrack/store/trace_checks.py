@@ -12,7 +12,7 @@ from eventtrack.projections.trace_tables import find_trace
 from eventtrack.store import validate
 from eventtrack.store.blobs import Blobs
 from eventtrack.tags import TRACE_NAME_TAG, TRACE_SESSION_KEY
-from eventtrack.views.traces import Span, TraceStatus
+from eventtrack.views.traces.records import Span, TraceStatus
 
 _SPAN_ID = re.compile("[0-9a-f]{16}")
 _SPAN_STATES = ("UNSET", "OK", "ERROR")

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Sequence
 from eventtrack import limits
 from eventtrack.store.blobs import Blobs
 from eventtrack.store.context import StoreContext
-from eventtrack.views.trace_metric_rows import MetricRows
-from eventtrack.views.trace_metrics import Aggregation, MetricPoint, metric_points, metric_query
+from eventtrack.views.traces.metric_rows import MetricRows
+from eventtrack.views.traces.metrics import Aggregation, MetricPoint, metric_points, metric_query
 
 
 class TraceMetrics:
@@ -33,7 +33,7 @@ class TraceMetrics:
         """At most `max_results` points in order of time, then of their dimensions.
 
         Args:
-            view_type: `TRACES`, `SPANS` or `ASSESSMENTS`. `views.trace_metrics.OFFERS` lists the
+            view_type: `TRACES`, `SPANS` or `ASSESSMENTS`. `views.traces.metrics.OFFERS` lists the
                 metrics of each, with their figures and dimensions.
             filters: Comparisons that must all hold, such as `trace.status = 'OK'`.
             time_interval_seconds: Groups by intervals of this length; needs a start and an end.

@@ -10,10 +10,10 @@ from eventtrack.projections.trace_state import TraceState
 from eventtrack.store.blobs import Blobs
 from eventtrack.store.context import StoreContext
 from eventtrack.tags import TRACE_SESSION_KEY
-from eventtrack.views.filters import Expression
-from eventtrack.views.trace_fields import parse_trace_filter
-from eventtrack.views.trace_search import TraceSearch
-from eventtrack.views.traces import trace_metadata
+from eventtrack.views.filters.trees import Expression
+from eventtrack.views.traces.fields import parse_trace_filter
+from eventtrack.views.traces.records import trace_metadata
+from eventtrack.views.traces.search import TraceSearch
 
 # Jeffreys' prior, with which MLflow smooths small counts.
 _PRIOR = 0.5

@@ -12,11 +12,7 @@ from eventtrack.events.types import Event
 from eventtrack.log.filesystem import translate_os_error
 from eventtrack.projections.tables import Reader
 from eventtrack.projections.trace_state import TraceState
-from eventtrack.projections.trace_tables import (
-    find_trace,
-    span_body,
-    spans_of,
-)
+from eventtrack.projections.trace_tables import find_trace, span_body, spans_of
 from eventtrack.store import validate
 from eventtrack.store.assessments import Assessments, assessment_event
 from eventtrack.store.blobs import Blobs
@@ -38,9 +34,16 @@ from eventtrack.store.trace_metrics import TraceMetrics
 from eventtrack.store.trace_sets import TraceSets
 from eventtrack.views import paging
 from eventtrack.views.records import PagedList
-from eventtrack.views.trace_fields import parse_trace_filter, parse_trace_order
-from eventtrack.views.trace_search import TraceSearch
-from eventtrack.views.traces import Assessment, Span, Trace, TraceInfo, TraceStatus, trace_info
+from eventtrack.views.traces.fields import parse_trace_filter, parse_trace_order
+from eventtrack.views.traces.records import (
+    Assessment,
+    Span,
+    Trace,
+    TraceInfo,
+    TraceStatus,
+    trace_info,
+)
+from eventtrack.views.traces.search import TraceSearch
 
 
 class KeptSpans(NamedTuple):

@@ -11,9 +11,9 @@ import msgspec
 from eventtrack.facts.dataset import EXPECTATIONS, INPUTS, OUTPUTS
 from eventtrack.projections.dataset_state import DatasetState, RecordState
 from eventtrack.tags import USER_TAG
-from eventtrack.views.filters import Comparison, Expression, OrderTerm
-from eventtrack.views.matching import compare_value, matches
+from eventtrack.views.filters.trees import Comparison, Expression, OrderTerm
 from eventtrack.views.records import Record
+from eventtrack.views.search.matching import compare_value, matches
 
 # MLflow's version of what a schema says.
 _SCHEMA_VERSION = "1.0"

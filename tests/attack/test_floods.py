@@ -8,8 +8,8 @@ import pytest
 
 from eventtrack import limits
 from eventtrack.errors import FilterSyntaxError
-from eventtrack.views.filters import parse_run_filter
-from eventtrack.views.regular import regular_test
+from eventtrack.views.filters.regular import regular_test
+from eventtrack.views.filters.trees import parse_run_filter
 from tests.server.running import Running, running
 
 FIELDS = [f"metrics.m{number}" for number in range(3000)]

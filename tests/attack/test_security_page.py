@@ -7,7 +7,8 @@ from eventtrack.rest import artifacts, connection
 from eventtrack.server import application, threads, visits
 from eventtrack.sync import bucket, bundle, http, space, ssh
 from eventtrack.transfer import yaml_file
-from eventtrack.views import filters, regular
+from eventtrack.views.filters import regular
+from eventtrack.views.filters import trees as filters
 from tests.tidy.tree import ROOT
 
 PAGE = (ROOT / "eventtrack" / "docs" / "security.md").read_text(encoding="utf-8")

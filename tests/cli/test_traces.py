@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from eventtrack.store import open_store
-from eventtrack.views.traces import Assessment, Span
+from eventtrack.views.traces.records import Assessment, Span
 from tests.cli.harness import CommandLine
 
 FIRST, SECOND = "tr-11" + "0" * 30, "tr-12" + "0" * 30

@@ -27,7 +27,7 @@ from eventtrack.views.datasets import dataset_record
 from eventtrack.views.entities import EntityReader
 from eventtrack.views.records import Run
 from eventtrack.views.registered import version_record
-from eventtrack.views.traces import linked_runs, trace_info
+from eventtrack.views.traces.records import linked_runs, trace_info
 from tests.properties.replicas import DRAFT
 from tests.store.operations import all_facts
 

@@ -9,7 +9,7 @@ import pytest
 from eventtrack import limits
 from eventtrack.errors import InvalidStateError, InvalidValueError, NotFoundError
 from eventtrack.store import Store
-from eventtrack.views.traces import Assessment, AssessmentFailure, Span, TraceInfo
+from eventtrack.views.traces.records import Assessment, AssessmentFailure, Span, TraceInfo
 
 MS = 1_000_000
 T0 = 1_700_000_000_000

@@ -1,6 +1,6 @@
 """Expressions written out as filters."""
 
-from eventtrack.views.filters import And, Expression, Not, Or
+from eventtrack.views.filters.trees import And, Expression, Not, Or
 
 
 def rendered(expression: Expression) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any
 
-from eventtrack.views.filters import And, Comparison, Expression, Field, Not, Or, OrderTerm
+from eventtrack.views.filters.trees import And, Comparison, Expression, Field, Not, Or, OrderTerm
 from eventtrack.views.records import LifecycleStage, Run, ViewType
 
 TIMES = ("start_time", "end_time")

@@ -13,7 +13,7 @@ from eventtrack.clock import ManualClock
 from eventtrack.errors import FilterSyntaxError, InvalidValueError
 from eventtrack.ids import SeededIds
 from eventtrack.store import Store
-from eventtrack.views.filters import And, Comparison, Expression, Field, Not, Or, OrderTerm
+from eventtrack.views.filters.trees import And, Comparison, Expression, Field, Not, Or, OrderTerm
 from eventtrack.views.records import Experiment, ViewType
 from tests.views import oracle
 from tests.views.expressions import rendered

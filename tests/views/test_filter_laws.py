@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eventtrack.errors import FilterSyntaxError
-from eventtrack.views.filters import (
+from eventtrack.views.filters.trees import (
     And,
     Comparison,
     Expression,

@@ -3,7 +3,7 @@
 import pytest
 
 from eventtrack.errors import FilterSyntaxError
-from eventtrack.views.filters import Field, OrderTerm, parse_experiment_order, parse_run_order
+from eventtrack.views.filters.trees import Field, OrderTerm, parse_experiment_order, parse_run_order
 
 
 @pytest.mark.parametrize(

@@ -3,8 +3,8 @@
 import pytest
 
 from eventtrack.errors import FilterSyntaxError
-from eventtrack.views.filter_fields import FieldKind
-from eventtrack.views.filters import (
+from eventtrack.views.filters.fields import FieldKind
+from eventtrack.views.filters.trees import (
     FILTER_DEPTH_MAX,
     And,
     Comparison,

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from eventtrack.errors import FilterSyntaxError
-from eventtrack.views.filters import (
+from eventtrack.views.filters.trees import (
     And,
     Comparison,
     Expression,

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eventtrack.views.filters import like_matcher
+from eventtrack.views.filters.trees import like_matcher
 
 
 @pytest.mark.parametrize(

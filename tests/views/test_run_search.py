@@ -14,8 +14,7 @@ from hypothesis import strategies as st
 from eventtrack.clock import ManualClock
 from eventtrack.ids import SeededIds
 from eventtrack.store import Store
-from eventtrack.views import run_search
-from eventtrack.views.filters import And, Comparison, Expression, Field, Not, Or, OrderTerm
+from eventtrack.views.filters.trees import And, Comparison, Expression, Field, Not, Or, OrderTerm
 from eventtrack.views.records import (
     Dataset,
     DatasetInput,
@@ -27,6 +26,7 @@ from eventtrack.views.records import (
     RunTag,
     ViewType,
 )
+from eventtrack.views.search import runs as run_search
 from tests.views import oracle
 from tests.views.expressions import quoted, rendered
 

@@ -13,7 +13,7 @@ from eventtrack.tags import TRACE_NAME_TAG
 from eventtrack.views.records import ViewType
 
 if TYPE_CHECKING:
-    from eventtrack.views.traces import Span, Trace, TraceInfo
+    from eventtrack.views.traces.records import Span, Trace, TraceInfo
 
 _NS_PER_MS = 1_000_000
 

@@ -11,7 +11,7 @@ from typing import Literal
 import msgspec
 
 from eventtrack.errors import FilterSyntaxError
-from eventtrack.views.filter_tokens import Token, clipped, syntax_error, unquote
+from eventtrack.views.filters.tokens import Token, clipped, syntax_error, unquote
 
 RunFieldKind = Literal["metric", "param", "tag", "attribute", "dataset"]
 TraceFieldKind = Literal["metadata", "span", "feedback", "expectation", "issue"]

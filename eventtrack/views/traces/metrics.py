@@ -12,7 +12,7 @@ from typing import NamedTuple
 from eventtrack import limits
 from eventtrack.errors import InvalidValueError
 from eventtrack.views.records import Record
-from eventtrack.views.trace_metric_filters import MetricFilter, parse_metric_filters
+from eventtrack.views.traces.metric_filters import MetricFilter, parse_metric_filters
 
 TIME_BUCKET = "time_bucket"
 

@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 from operator import attrgetter
 from typing import TypeVar
 
-from eventtrack.views.filters import And, Comparison, Expression, Field, Not, Or, OrderTerm
-from eventtrack.views.matching import compare_value, matches
+from eventtrack.views.filters.trees import And, Comparison, Expression, Field, Not, Or, OrderTerm
 from eventtrack.views.records import ModelVersion, RegisteredModel
+from eventtrack.views.search.matching import compare_value, matches
 
 PROMPT_TAG = "mlflow.prompt.is_prompt"
 _PROMPT = Field("tag", PROMPT_TAG)

@@ -6,8 +6,8 @@ import msgspec
 
 from eventtrack import limits
 from eventtrack.errors import FilterSyntaxError
-from eventtrack.views.filter_fields import EXPERIMENTS, RUNS, Field, Schema, resolve_field
-from eventtrack.views.filter_tokens import clipped, syntax_error, tokenize
+from eventtrack.views.filters.fields import EXPERIMENTS, RUNS, Field, Schema, resolve_field
+from eventtrack.views.filters.tokens import clipped, syntax_error, tokenize
 
 
 class OrderTerm(msgspec.Struct, frozen=True):

@@ -21,7 +21,7 @@ import msgspec
 
 from eventtrack import limits
 from eventtrack.errors import FilterSyntaxError
-from eventtrack.views.filter_fields import (
+from eventtrack.views.filters.fields import (
     EXPERIMENTS,
     RUNS,
     Field,
@@ -31,13 +31,13 @@ from eventtrack.views.filter_fields import (
     resolve_field,
     value_error,
 )
-from eventtrack.views.filter_orders import (
+from eventtrack.views.filters.orders import (
     OrderTerm,
     parse_experiment_order,
     parse_order,
     parse_run_order,
 )
-from eventtrack.views.filter_tokens import Token, clipped, syntax_error, tokenize, unquote
+from eventtrack.views.filters.tokens import Token, clipped, syntax_error, tokenize, unquote
 
 __all__ = [
     "And",

@@ -23,11 +23,11 @@ from eventtrack.projections.trace_tables import (
     trace_by_number,
 )
 from eventtrack.tags import TRACE_NAME_TAG, TRACE_RUN_KEY
-from eventtrack.views.filters import And, Comparison, Expression, Not, Or, OrderTerm
-from eventtrack.views.matching import compare_number
-from eventtrack.views.run_search import text_test
-from eventtrack.views.trace_fields import SPAN_ATTRIBUTE_PREFIX, SPAN_CONTENT
-from eventtrack.views.traces import decoded, linked_runs, trace_metadata, valid_assessments
+from eventtrack.views.filters.trees import And, Comparison, Expression, Not, Or, OrderTerm
+from eventtrack.views.search.matching import compare_number
+from eventtrack.views.search.runs import text_test
+from eventtrack.views.traces.fields import SPAN_ATTRIBUTE_PREFIX, SPAN_CONTENT
+from eventtrack.views.traces.records import decoded, linked_runs, trace_metadata, valid_assessments
 
 Test = Callable[[TraceState], bool]
 SpanTest = Callable[[TraceState, SpanState], bool]

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from eventtrack.errors import FilterSyntaxError
-from eventtrack.views.filter_tokens import unquote
+from eventtrack.views.filters.tokens import unquote
 
 # By view: the entities to compare, and whether a key has to follow (MLflow, tracing/constant.py).
 _ENTITIES: Mapping[str, Mapping[str, bool]] = {

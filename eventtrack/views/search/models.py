@@ -6,11 +6,11 @@ from typing import Any
 import msgspec
 
 from eventtrack.errors import InvalidValueError
-from eventtrack.views.filter_fields import LOGGED_MODELS
-from eventtrack.views.filter_orders import refuse_many_fields
-from eventtrack.views.filters import Comparison, Expression, Field
-from eventtrack.views.matching import compare_value, matches
+from eventtrack.views.filters.fields import LOGGED_MODELS
+from eventtrack.views.filters.orders import refuse_many_fields
+from eventtrack.views.filters.trees import Comparison, Expression, Field
 from eventtrack.views.records import LifecycleStage, LoggedModel, Metric
+from eventtrack.views.search.matching import compare_value, matches
 
 
 class DatasetFilter(msgspec.Struct, frozen=True):

@@ -25,9 +25,9 @@ from eventtrack.projections.trace_tables import (
     trace_by_number,
 )
 from eventtrack.tags import TRACE_NAME_TAG, TRACE_RUN_KEY, TRACE_SESSION_KEY, TRACE_USAGE_KEY
-from eventtrack.views.trace_metric_filters import MetricFilter
-from eventtrack.views.trace_metrics import MetricQuery, Row, Value
-from eventtrack.views.traces import decoded, linked_runs, trace_metadata, valid_assessments
+from eventtrack.views.traces.metric_filters import MetricFilter
+from eventtrack.views.traces.metrics import MetricQuery, Row, Value
+from eventtrack.views.traces.records import decoded, linked_runs, trace_metadata, valid_assessments
 
 _NS_PER_MS = 1_000_000
 _COSTS = ("input_cost", "output_cost", "total_cost")

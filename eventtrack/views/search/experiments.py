@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Sequence
 
-from eventtrack.views.filters import Comparison, Expression, Field, OrderTerm
-from eventtrack.views.matching import compare_value, matches
+from eventtrack.views.filters.trees import Comparison, Expression, Field, OrderTerm
 from eventtrack.views.records import Experiment, LifecycleStage, ViewType
+from eventtrack.views.search.matching import compare_value, matches
 
 
 def find(

@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 
 from eventtrack.errors import FilterSyntaxError
-from eventtrack.views.filter_fields import (
+from eventtrack.views.filters.fields import (
     NUMBER,
     TEXT_OPERATORS,
     FieldType,
     Schema,
 )
-from eventtrack.views.filters import (
+from eventtrack.views.filters.trees import (
     Comparison,
     Expression,
     OrderTerm,

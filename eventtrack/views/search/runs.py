@@ -15,7 +15,8 @@ from eventtrack.projections.index import FieldName
 from eventtrack.projections.state import ExperimentState, RunState, effective_lifecycle
 from eventtrack.projections.tables import Reader
 from eventtrack.tags import DATASET_CONTEXT_TAG
-from eventtrack.views.filters import (
+from eventtrack.views.filters.regular import regular_test
+from eventtrack.views.filters.trees import (
     And,
     Comparison,
     Expression,
@@ -26,7 +27,6 @@ from eventtrack.views.filters import (
     like_matcher,
 )
 from eventtrack.views.records import LifecycleStage, ViewType
-from eventtrack.views.regular import regular_test
 
 Number = bytes
 # Up to this many matches are decoded and sorted; larger sets are read in index order. In small

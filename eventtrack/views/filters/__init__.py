@@ -1,0 +1,1 @@
+"""Filters and orders: strings in, small trees out."""

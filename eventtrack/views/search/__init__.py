@@ -1,0 +1,1 @@
+"""Searches: filters and orders evaluated over the views."""

@@ -1,0 +1,1 @@
+"""Traces as records, their search, and figures about them."""
