@@ -6,11 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import watchfiles
 
 from eventtrack.errors import EventtrackWarning
 from eventtrack.store import Store, open_store
-from eventtrack.watch import watch
+from eventtrack.watch import watch, watcher
 from tests.crash import workers
 from tests.crash.workers import opened
 
@@ -128,7 +127,7 @@ def test_without_file_events_it_warns_and_looks_again_and_again(
     def fail(*_: object, **__: object) -> None:
         raise error
 
-    monkeypatch.setattr(watchfiles, "watch", fail)
+    monkeypatch.setattr(watcher, "RustNotify", fail)
     stop = threading.Event()
     seen: list[int] = []
     process = workers.start(append, store.path, 20, 0.001, tmp_path / "notes")

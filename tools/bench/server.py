@@ -146,6 +146,31 @@ def small_requests(report: Report, folder: Path) -> None:
             report.figure(title, _column(loads, 3), "us")
 
 
+def wake_ups(report: Report, folder: Path) -> None:
+    """How often the server's threads wake while a page is open and nothing happens."""
+    with server(folder, "quiet") as (port, process), socket.socket() as page:
+        page.connect(("127.0.0.1", port))
+        head = f"GET /api/eventtrack/1/live HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n"
+        page.sendall(head.encode())
+        time.sleep(RUN_S)
+        rates = []
+        for _ in range(report.rounds):
+            before = _switches(process)
+            time.sleep(RUN_S)
+            rates.append((_switches(process) - before) / RUN_S)
+    title = "wake-ups with an open page while nothing happens"
+    report.figure(title, Samples(rates), "a second", goal=20)
+
+
+def _switches(process: int) -> int:
+    """How often the threads of a process gave up their processor by themselves."""
+    count = 0
+    for task in Path(f"/proc/{process}/task").iterdir():
+        status = (task / "status").read_text()
+        count += int(status.partition("\nvoluntary_ctxt_switches:")[2].split()[0])
+    return count
+
+
 def _fill(connection: Connection, runs: int) -> None:
     """Make runs with 10 params and 5 metrics each."""
     params = [{"key": f"param-{place}", "value": str(place)} for place in range(10)]
@@ -220,6 +245,7 @@ def main() -> None:
     with report.folder() as folder:
         batches(report, peers, folder)
         small_requests(report, folder)
+        wake_ups(report, folder)
         large_files(report, folder)
     report.note(
         f"{CLIENTS} clients are processes of their own on this machine, with raw sockets kept "
