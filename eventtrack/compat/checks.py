@@ -1,6 +1,6 @@
 """The checks of MLflow's tracking store on a request, with its own words of refusal.
 
-The store below checks names and lengths again, by the same rules (`store/validate.py`); only these
+The store below checks names and lengths again, by the same rules (`validate.py`); only these
 checks know the place of a value in the request.
 """
 
@@ -12,15 +12,14 @@ from collections.abc import Sequence
 from numbers import Number
 from typing import Any, NoReturn
 
-from eventtrack import limits
+from eventtrack import limits, validate
 from eventtrack.compat import quick
 from eventtrack.compat.messages import Fields
 from eventtrack.errors import InvalidValueError, NotFoundError
-from eventtrack.store import validate
+from eventtrack.locations import is_local
 from eventtrack.store.points import PointLike
-from eventtrack.store.validate import invalid_value, no_longer
 from eventtrack.tags import TRACE_NAME_TAG
-from eventtrack.views.locations import is_local
+from eventtrack.validate import invalid_value, no_longer
 from eventtrack.views.records import (
     Dataset,
     DatasetInput,

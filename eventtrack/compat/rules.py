@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from eventtrack.errors import InvalidValueError
-from eventtrack.store.validate import invalid_value
+from eventtrack.validate import invalid_value
 
 _SEE_DOCS = " See the API docs for more information about request parameters."
 

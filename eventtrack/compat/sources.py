@@ -10,8 +10,8 @@ from typing import NamedTuple, NoReturn
 
 from eventtrack.compat import responses
 from eventtrack.errors import InvalidValueError, NotFoundError
+from eventtrack.locations import is_local
 from eventtrack.store import Store
-from eventtrack.views.locations import is_local
 from eventtrack.views.records import LoggedModel
 
 # MLflow (prompt/constants.py): words that clients send as the source of a prompt, which has none.

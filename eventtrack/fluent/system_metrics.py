@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from eventtrack.errors import EventtrackError, InvalidValueError, UsageError
 from eventtrack.fluent.location import AnyStore
-from eventtrack.store.validate import truth_of_environment
+from eventtrack.validate import truth_of_environment
 
 ENABLED_VARIABLE = "MLFLOW_ENABLE_SYSTEM_METRICS_LOGGING"
 INTERVAL_VARIABLE = "MLFLOW_SYSTEM_METRICS_SAMPLING_INTERVAL"

@@ -5,11 +5,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
+from eventtrack import validate
 from eventtrack.errors import NotFoundError
 from eventtrack.outbox.outbox import Outbox
 from eventtrack.outbox.runs import RemoteRuns
 from eventtrack.rest import TrackingServer
-from eventtrack.store import validate
 from eventtrack.views.records import FileInfo
 
 # Bytes: a file up to this size is opened in memory; a larger file goes to a temporary file.

@@ -2,13 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 
-from eventtrack import ids, limits
+from eventtrack import ids, limits, validate
 from eventtrack.errors import AlreadyExistsError, RemoteError
 from eventtrack.outbox.outbox import Outbox
 from eventtrack.outbox.runs import NO_ANSWER
 from eventtrack.outbox.starting import Starter
 from eventtrack.rest import TrackingServer
-from eventtrack.store import validate
 from eventtrack.views.records import Experiment, LifecycleStage, PagedList, ViewType
 
 

@@ -5,7 +5,7 @@ import threading
 import weakref
 from collections.abc import Mapping, Sequence
 
-from eventtrack import limits
+from eventtrack import limits, validate
 from eventtrack.clock import SystemClock
 from eventtrack.errors import (
     InvalidValueError,
@@ -21,7 +21,6 @@ from eventtrack.outbox.outbox import Outbox
 from eventtrack.outbox.parts import EXPERIMENT_MARK, MARKS, MIRROR_MARK
 from eventtrack.outbox.starting import REFUSED_RUN, Starter
 from eventtrack.rest import TrackingServer
-from eventtrack.store import validate
 from eventtrack.tags import RUN_NAME_TAG
 from eventtrack.views.records import (
     DatasetInput,

@@ -7,11 +7,10 @@ from typing import Any, TypeVar
 from mlflow import entities
 from mlflow.utils.mlflow_tags import MLFLOW_LOGGED_MODELS
 
-from eventtrack import limits
+from eventtrack import limits, validate
 from eventtrack.compat import checks
 from eventtrack.plugin.base import OpenStore
 from eventtrack.plugin.entities import metric_record, param_record, tag_record
-from eventtrack.store import validate
 from eventtrack.views import records
 
 Named = TypeVar("Named", records.Param, records.RunTag)

@@ -12,13 +12,13 @@ from io import BufferedReader
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
+from eventtrack import validate
 from eventtrack.errors import ChecksumError, InvalidStateError, NotFoundError
 from eventtrack.events import types
 from eventtrack.events.envelope import Draft
 from eventtrack.log.filesystem import translate_os_error
 from eventtrack.projections.state import ArtifactState
 from eventtrack.projections.tables import Reader
-from eventtrack.store import validate
 from eventtrack.store.blobs import Blobs
 from eventtrack.store.context import StoreContext
 from eventtrack.store.decide import active_run, existing_run

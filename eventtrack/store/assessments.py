@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 
+from eventtrack import validate
 from eventtrack.errors import InvalidValueError, NotFoundError
 from eventtrack.events import traces as types
 from eventtrack.events.envelope import Draft
@@ -12,7 +13,6 @@ from eventtrack.events.types import Event
 from eventtrack.projections.tables import Reader
 from eventtrack.projections.trace_state import AssessmentState, TraceState
 from eventtrack.projections.trace_tables import find_trace
-from eventtrack.store import validate
 from eventtrack.store.context import StoreContext
 from eventtrack.store.engine import Engine
 from eventtrack.store.trace_checks import check_texts, existing_trace

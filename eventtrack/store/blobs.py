@@ -21,7 +21,7 @@ from eventtrack.projections.tables import Reader
 from eventtrack.projections.trace_tables import spans_in_blobs
 from eventtrack.store.engine import Engine
 from eventtrack.store.places import check, checked, open_regular
-from eventtrack.store.validate import is_sound_path
+from eventtrack.validate import is_sound_path
 
 _COPY_BYTES = 2**20
 _DRAFT_PREFIX = ".draft-"

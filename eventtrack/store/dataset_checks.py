@@ -5,13 +5,12 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from eventtrack import limits
+from eventtrack import limits, validate
 from eventtrack.errors import InvalidValueError, NotFoundError
 from eventtrack.events.datasets import RecordMerged
 from eventtrack.projections import dataset_state
 from eventtrack.projections.dataset_state import DatasetState
 from eventtrack.projections.tables import Reader
-from eventtrack.store import validate
 from eventtrack.tags import USER_TAG
 
 SOURCE_TYPES = ("UNSPECIFIED", "TRACE", "HUMAN", "DOCUMENT", "CODE")

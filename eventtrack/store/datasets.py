@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from eventtrack import limits
+from eventtrack import limits, validate
 from eventtrack.errors import InvalidValueError, NotFoundError
 from eventtrack.events import datasets as events
 from eventtrack.events.datasets import RecordMerged
@@ -18,7 +18,6 @@ from eventtrack.projections import dataset_state
 from eventtrack.projections.dataset_state import PREFIX, DatasetState
 from eventtrack.projections.tables import Reader
 from eventtrack.store import dataset_checks as checks
-from eventtrack.store import validate
 from eventtrack.store.context import StoreContext
 from eventtrack.tags import USER_TAG
 from eventtrack.views import datasets as views

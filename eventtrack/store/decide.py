@@ -3,12 +3,12 @@
 from collections.abc import Callable
 from itertools import takewhile
 
+from eventtrack import validate
 from eventtrack.clock import recorded_ms
 from eventtrack.errors import InvalidValueError, NotFoundError
 from eventtrack.projections import index, raised
 from eventtrack.projections.state import RunState
 from eventtrack.projections.tables import Reader
-from eventtrack.store import validate
 from eventtrack.store.context import StoreContext
 from eventtrack.tags import RUN_NAME_TAG
 from eventtrack.views.records import LifecycleStage

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from eventtrack import ids, limits
+from eventtrack import ids, limits, validate
 from eventtrack.errors import (
     AlreadyExistsError,
     InvalidStateError,
@@ -12,16 +12,15 @@ from eventtrack.errors import (
 from eventtrack.events import types
 from eventtrack.events.envelope import Draft
 from eventtrack.events.types import Event
+from eventtrack.locations import is_local
 from eventtrack.projections import names
 from eventtrack.projections.state import ExperimentState
 from eventtrack.projections.tables import Reader
-from eventtrack.store import validate
 from eventtrack.store.context import StoreContext
 from eventtrack.store.decide import beside
 from eventtrack.views import paging
 from eventtrack.views.entities import find_by_name
 from eventtrack.views.filters.trees import parse_experiment_filter, parse_experiment_order
-from eventtrack.views.locations import is_local
 from eventtrack.views.records import Experiment, LifecycleStage, PagedList, ViewType
 from eventtrack.views.search import experiments as experiment_search
 

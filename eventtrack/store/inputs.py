@@ -2,11 +2,10 @@
 
 from collections.abc import Sequence
 
-from eventtrack import limits
+from eventtrack import limits, validate
 from eventtrack.errors import InvalidValueError
 from eventtrack.events import types
 from eventtrack.projections.state import RunState
-from eventtrack.store import validate
 from eventtrack.views.records import DatasetInput, LoggedModelInput
 
 

@@ -18,12 +18,12 @@ from typing import Protocol
 from eventtrack.errors import CorruptionError, EventtrackWarning
 from eventtrack.events.reading import events_of
 from eventtrack.events.types import ExperimentCreated
+from eventtrack.locations import is_folder
 from eventtrack.log import files
 from eventtrack.log.checked import UNREADABLE, decode_checked, encode_checked
 from eventtrack.log.filesystem import sync_folder, translate_os_error
 from eventtrack.log.protocol import EventLog
 from eventtrack.projections.tables import Reader
-from eventtrack.views.locations import is_folder
 
 # A server's clients write into the server's feed, but no user of this machine made their events.
 _SERVER = "server"

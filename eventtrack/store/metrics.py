@@ -8,14 +8,13 @@ from contextlib import contextmanager
 
 import msgspec
 
-from eventtrack import limits
+from eventtrack import limits, validate
 from eventtrack.errors import UsageError
 from eventtrack.events.envelope import Draft
 from eventtrack.log.frames import slot_seed
 from eventtrack.log.journal import Journal, JournalDisowned
 from eventtrack.projections.points import Points
 from eventtrack.projections.state import RunState
-from eventtrack.store import validate
 from eventtrack.store.context import StoreContext
 from eventtrack.store.decide import active_run, existing_run, points_allowed
 from eventtrack.store.points import PointLike, points_event

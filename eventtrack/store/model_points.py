@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable
 
+from eventtrack import validate
 from eventtrack.events import types
 from eventtrack.events.envelope import Draft
-from eventtrack.store import validate
 from eventtrack.store.points import PointLike
 from eventtrack.views.records import Metric
 

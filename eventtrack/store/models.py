@@ -3,14 +3,13 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from eventtrack import limits
+from eventtrack import limits, validate
 from eventtrack.errors import InvalidValueError, NotFoundError
 from eventtrack.events import types
 from eventtrack.events.envelope import Draft
 from eventtrack.events.types import Event
 from eventtrack.projections.state import ModelState
 from eventtrack.projections.tables import Reader
-from eventtrack.store import validate
 from eventtrack.store.artifacts import Artifacts
 from eventtrack.store.context import StoreContext
 from eventtrack.store.experiments import active_experiment

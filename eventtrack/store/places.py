@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from eventtrack.errors import ChecksumError, InvalidValueError, NotFoundError
+from eventtrack.locations import is_local
 from eventtrack.store.location import resolve_path
 from eventtrack.views.entities import EntityReader
-from eventtrack.views.locations import is_local
 
 _COPY_BYTES = 2**20
 # The scheme of URIs by which a server is asked for files; it keeps them in the store.

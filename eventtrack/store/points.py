@@ -3,9 +3,8 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from eventtrack import limits
+from eventtrack import limits, validate
 from eventtrack.events.types import MetricsLogged
-from eventtrack.store import validate
 
 # Names that passed validation: a program logs under the same few names again and again.
 _names: set[str] = set()

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
-from eventtrack import ids, limits
+from eventtrack import ids, limits, validate
 from eventtrack.errors import (
     AlreadyExistsError,
     InvalidValueError,
@@ -15,7 +15,6 @@ from eventtrack.projections import names, registered_state
 from eventtrack.projections.registered_state import PREFIX, RegisteredState, VersionState, numbers
 from eventtrack.projections.tables import Reader
 from eventtrack.store import registry_checks as checks
-from eventtrack.store import validate
 from eventtrack.store.context import StoreContext
 from eventtrack.views import paging
 from eventtrack.views.filters.fields import MODEL_VERSIONS, REGISTERED_MODELS

@@ -4,11 +4,10 @@ import posixpath
 import re
 from typing import NoReturn
 
-from eventtrack import limits
+from eventtrack import limits, validate
 from eventtrack.errors import InvalidValueError, NotFoundError
 from eventtrack.projections.registered_state import RegisteredState, VersionState
 from eventtrack.projections.tables import Reader
-from eventtrack.store import validate
 from eventtrack.views.registered import STAGES, find_by_name, living_versions
 
 ACTIVE_STAGES = ("Staging", "Production")

@@ -2,14 +2,14 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
-from eventtrack import limits
+from eventtrack import limits, validate
 from eventtrack.errors import InvalidValueError, NotFoundError
 from eventtrack.events import types
 from eventtrack.events.envelope import Draft
 from eventtrack.events.types import Event
 from eventtrack.projections.state import RunState
 from eventtrack.projections.tables import Reader
-from eventtrack.store import inputs, model_points, validate
+from eventtrack.store import inputs, model_points
 from eventtrack.store.context import StoreContext
 from eventtrack.store.decide import (
     active_run,

@@ -3,6 +3,7 @@
 import hashlib
 import json
 
+from eventtrack import validate
 from eventtrack.errors import InvalidValueError, NotFoundError
 from eventtrack.events import scorers as events
 from eventtrack.events.envelope import Draft
@@ -10,7 +11,6 @@ from eventtrack.projections import scorer_state
 from eventtrack.projections.registered_state import numbers
 from eventtrack.projections.scorer_state import PREFIX, ScorerState
 from eventtrack.projections.tables import Reader
-from eventtrack.store import validate
 from eventtrack.store.context import StoreContext
 from eventtrack.store.experiments import active_experiment
 from eventtrack.views.records import Record

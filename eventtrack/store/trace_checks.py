@@ -3,13 +3,12 @@
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
-from eventtrack import limits
+from eventtrack import limits, validate
 from eventtrack.errors import InvalidValueError, NotFoundError
 from eventtrack.events import traces as types
 from eventtrack.projections.tables import Reader
 from eventtrack.projections.trace_state import TraceState
 from eventtrack.projections.trace_tables import find_trace
-from eventtrack.store import validate
 from eventtrack.store.blobs import Blobs
 from eventtrack.tags import TRACE_NAME_TAG, TRACE_SESSION_KEY
 from eventtrack.views.traces.records import Span, TraceStatus

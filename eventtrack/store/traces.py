@@ -4,7 +4,7 @@ import contextlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from eventtrack import limits
+from eventtrack import limits, validate
 from eventtrack.errors import InvalidValueError, NotFoundError
 from eventtrack.events import traces as types
 from eventtrack.events.envelope import Draft
@@ -13,7 +13,6 @@ from eventtrack.log.filesystem import translate_os_error
 from eventtrack.projections.tables import Reader
 from eventtrack.projections.trace_state import TraceState
 from eventtrack.projections.trace_tables import find_trace, span_body, spans_of
-from eventtrack.store import validate
 from eventtrack.store.assessments import Assessments, assessment_event
 from eventtrack.store.blobs import Blobs
 from eventtrack.store.context import StoreContext

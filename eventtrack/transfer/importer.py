@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
-from eventtrack import ids
+from eventtrack import ids, validate
 from eventtrack.errors import (
     CorruptionError,
     EventtrackError,
@@ -20,7 +20,7 @@ from eventtrack.errors import (
     StoreError,
 )
 from eventtrack.projections.points import Points
-from eventtrack.store import Store, inputs, validate
+from eventtrack.store import Store, inputs
 from eventtrack.store.intake import IncomingExperiment, IncomingFile, IncomingRun, Intake
 from eventtrack.transfer.clean import Names, Texts, clean_experiment_name, clean_key, clean_text
 from eventtrack.transfer.report import ExperimentTaken, Report, error_text

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from eventtrack.locations import below, is_local
 from eventtrack.projections import model_points, names
 from eventtrack.projections.state import (
     ExperimentState,
@@ -10,7 +11,6 @@ from eventtrack.projections.state import (
     effective_lifecycle,
 )
 from eventtrack.projections.tables import Reader
-from eventtrack.views.locations import below, is_local
 from eventtrack.views.records import (
     Dataset,
     DatasetInput,

@@ -37,8 +37,8 @@ ROWS = (
     ("facts",),
     ("events",),
     # The floor has two steps: all need bounds, errors and the names of tags.
-    ("clock", "ids"),
-    ("_version", "errors", "limits", "tags"),
+    ("clock", "ids", "validate"),
+    ("_version", "errors", "limits", "locations", "tags"),
 )
 RANKS = {part: rank for rank, row in enumerate(ROWS) for part in row}
 # Start-up time is what a command line is judged by first: here an import may wait for its command.

@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator, Mapping
 
-from eventtrack import ids
+from eventtrack import ids, validate
 from eventtrack.events import types
 from eventtrack.events.types import Event
 from eventtrack.projections import model_points, names
 from eventtrack.projections.state import NEVER, ModelState, ParamState, RunState, Stamp
 from eventtrack.projections.tables import Reader
-from eventtrack.store import inputs, validate
+from eventtrack.store import inputs
 from eventtrack.store.intake.forms import IncomingExperiment, IncomingModel, IncomingRun
 from eventtrack.store.intake.rules import News
 from eventtrack.tags import RUN_NAME_TAG

@@ -11,13 +11,13 @@ import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from eventtrack import validate
 from eventtrack.errors import EventtrackError, NotFoundError
 from eventtrack.events import types
 from eventtrack.events.envelope import Draft
 from eventtrack.events.types import Event
 from eventtrack.projections.points import Points
 from eventtrack.projections.tables import Reader
-from eventtrack.store import validate
 from eventtrack.store.engine import Decision
 from eventtrack.store.intake.entities import (
     check_model,

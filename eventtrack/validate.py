@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 
 from eventtrack import limits
 from eventtrack.errors import InvalidValueError
-from eventtrack.views.locations import is_folder, is_local
+from eventtrack.locations import is_folder, is_local
 
 _KEY = re.compile(r"^[/\w.\- :]*$")
 _ID = re.compile(r"^[a-zA-Z0-9][\w\-]{0,255}$")
