@@ -18,12 +18,12 @@ from eventtrack.errors import (
 from eventtrack.events.envelope import Envelope
 from eventtrack.events.redaction import is_redaction
 from eventtrack.limits import SYNC_BODY_BYTES_MAX
+from eventtrack.log.blocks import Block
 from eventtrack.server import bodies, files
 from eventtrack.server.endpoint import Streamed
 from eventtrack.server.threads import Services
 from eventtrack.store import Store
 from eventtrack.sync import Selection, StoreRemote, frames, http
-from eventtrack.sync.blocks import Block
 from eventtrack.sync.protocol import FeedHead
 from eventtrack.tokens import Role
 

@@ -25,12 +25,12 @@ from eventtrack.errors import (
 from eventtrack.events.attachments import blobs_named
 from eventtrack.events.envelope import Envelope
 from eventtrack.log import merkle
+from eventtrack.log.blocks import Block, read_header
 from eventtrack.log.durable import open_draft, take_name
 from eventtrack.log.filesystem import sync_folder, translate_os_error
 from eventtrack.store import Store
 from eventtrack.store.places import open_regular
 from eventtrack.sync import frames
-from eventtrack.sync.blocks import Block, read_header
 from eventtrack.sync.exchange import blocks_of, pull
 from eventtrack.sync.known import KnownFeeds, Ranges, ranges_beyond
 from eventtrack.sync.protocol import FeedHead

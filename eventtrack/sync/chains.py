@@ -11,8 +11,8 @@ from typing import Protocol
 from eventtrack.errors import ConflictError
 from eventtrack.events.envelope import Envelope
 from eventtrack.log import merkle
+from eventtrack.log.blocks import Block
 from eventtrack.log.feeds import branch_id
-from eventtrack.sync.blocks import Block
 from eventtrack.sync.coverage import Chain, Segment, cover
 from eventtrack.sync.importing import fork_error
 from eventtrack.sync.protocol import FeedHead

@@ -16,9 +16,10 @@ from eventtrack.errors import (
 )
 from eventtrack.events.envelope import Envelope
 from eventtrack.log import merkle
+from eventtrack.log.blocks import Block
 from eventtrack.log.protocol import EventLog
 from eventtrack.store.replication import Replication
-from eventtrack.sync.blocks import Block, feed_blocks
+from eventtrack.sync.blocks import feed_blocks
 from eventtrack.sync.importing import Importer, Keeps
 from eventtrack.sync.known import KnownFeeds, Ranges, ranges_beyond
 from eventtrack.sync.protocol import FeedHead, Remote, Source

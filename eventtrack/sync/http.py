@@ -13,11 +13,11 @@ from eventtrack.errors import (
     RemoteUnavailableError,
 )
 from eventtrack.limits import CLOCK_WRONG_MS, FRAME_BYTES_MAX, SYNC_SENT_BYTES
+from eventtrack.log.blocks import Block
 from eventtrack.rest.address import address_of
 from eventtrack.rest.connection import Connection, read_whole
 from eventtrack.store.clocks import span
 from eventtrack.sync import frames
-from eventtrack.sync.blocks import Block
 from eventtrack.sync.protocol import FeedHead
 from eventtrack.sync.selection import Selection
 

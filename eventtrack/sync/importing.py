@@ -16,9 +16,9 @@ from eventtrack.events.envelope import Envelope
 from eventtrack.events.reading import refuse_malformed
 from eventtrack.limits import IMPORT_COMMIT_BYTES_MAX
 from eventtrack.log import merkle
+from eventtrack.log.blocks import Block
 from eventtrack.log.protocol import LogTransaction
 from eventtrack.store.replication import Replication
-from eventtrack.sync.blocks import Block
 from eventtrack.views.records import Record
 
 Keeps = Callable[[Envelope], bool]

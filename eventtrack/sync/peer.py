@@ -6,10 +6,10 @@ from typing import BinaryIO
 
 from eventtrack._version import __version__
 from eventtrack.errors import EventtrackError, RemoteError
+from eventtrack.log.blocks import Block
 from eventtrack.store import Store
 from eventtrack.store.replication import Replication
 from eventtrack.sync import frames
-from eventtrack.sync.blocks import Block
 from eventtrack.sync.exchange import blocks_of
 from eventtrack.sync.importing import Importer
 from eventtrack.sync.known import KnownFeeds, ranges_beyond

@@ -7,7 +7,7 @@ folder or a bucket will do. Nothing from a remote is trusted: `importing` verifi
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple, Protocol, runtime_checkable
 
-from eventtrack.sync.blocks import Block
+from eventtrack.log.blocks import Block
 from eventtrack.sync.selection import Selection
 
 

@@ -19,8 +19,8 @@ from eventtrack.errors import (
 from eventtrack.events.envelope import Envelope
 from eventtrack.limits import BLOCK_BYTES_MAX, BLOCK_ENVELOPES_MAX
 from eventtrack.log import merkle
+from eventtrack.log.blocks import Block
 from eventtrack.log.protocol import EventLog, Head
-from eventtrack.sync.blocks import Block
 from eventtrack.sync.coverage import Chain, Segment, cover, erased_mark
 from eventtrack.sync.known import KnownFeeds
 from eventtrack.sync.protocol import FeedHead

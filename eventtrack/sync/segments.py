@@ -18,9 +18,9 @@ from eventtrack.errors import (
 )
 from eventtrack.events.envelope import Envelope
 from eventtrack.log import merkle
+from eventtrack.log.blocks import PREFIX_BYTES, Block, read_header
 from eventtrack.store.blobs import not_as_named
 from eventtrack.sync import chains
-from eventtrack.sync.blocks import PREFIX_BYTES, Block, read_header
 from eventtrack.sync.coverage import (
     Chain,
     Segment,

@@ -17,8 +17,8 @@ from eventtrack.errors import (
     RemoteError,
     RemoteUnavailableError,
 )
+from eventtrack.log.blocks import Block
 from eventtrack.sync import frames
-from eventtrack.sync.blocks import Block
 from eventtrack.sync.peer import GREETING, PROTOCOL
 from eventtrack.sync.pipes import PipeSink, PipeSource
 from eventtrack.sync.protocol import FeedHead

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from eventtrack.events import types
 from eventtrack.events.envelope import Draft, Envelope, seal
+from eventtrack.log.blocks import Block
 from eventtrack.store import Store
-from eventtrack.sync.blocks import Block
 from eventtrack.sync.peer import StoreRemote
 
 

@@ -11,9 +11,9 @@ from eventtrack.clock import RECORDED_MAX
 from eventtrack.errors import ChecksumError, CorruptionError, MalformedError
 from eventtrack.events.envelope import Draft, Envelope, encode_groups, seal
 from eventtrack.events.types import TagsSet
+from eventtrack.log.blocks import Block
 from eventtrack.store import Store
 from eventtrack.sync import Remotes, Ways, apply_bundle, create_bundle
-from eventtrack.sync.blocks import Block
 from eventtrack.sync.peer import StoreRemote
 from eventtrack.sync.remotes import RemoteAddress
 from eventtrack.sync.service import exchange

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from eventtrack.clock import RECORDED_MAX, ManualClock
 from eventtrack.errors import EventtrackError
 from eventtrack.events.envelope import Draft, Envelope, seal
+from eventtrack.log.blocks import Block
 from eventtrack.store import Store
-from eventtrack.sync.blocks import Block
 from eventtrack.sync.peer import StoreRemote
 from tests.attack.envelopes import hostile
 from tests.attack.test_wild_clocks import YEAR_MS, meet

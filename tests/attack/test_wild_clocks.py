@@ -14,9 +14,9 @@ from eventtrack.events import types
 from eventtrack.events.envelope import Draft, Envelope, seal
 from eventtrack.events.registered import RegisteredDescribed
 from eventtrack.limits import CLOCK_DRIFT_MAX_MS
+from eventtrack.log.blocks import Block
 from eventtrack.store import Store
 from eventtrack.sync import Remotes, Ways, synchronize
-from eventtrack.sync.blocks import Block
 from eventtrack.sync.peer import StoreRemote
 from eventtrack.sync.remotes import RemoteAddress
 from eventtrack.sync.service import exchange

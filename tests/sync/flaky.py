@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from eventtrack.errors import RemoteUnavailableError
-from eventtrack.sync.blocks import Block
+from eventtrack.log.blocks import Block
 from eventtrack.sync.protocol import FeedHead, Remote
 from eventtrack.sync.space import Space
 

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import pytest
 
 from eventtrack.errors import ChecksumError, EventtrackError, FormatTooNewError
+from eventtrack.log.blocks import MAGIC, Block, read_header
 from eventtrack.store import Store
-from eventtrack.sync.blocks import MAGIC, Block, read_header
 from tests.sync.machines import block_of
 
 

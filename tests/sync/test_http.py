@@ -20,10 +20,10 @@ from eventtrack.errors import (
     RemoteDeniedError,
     RemoteUnavailableError,
 )
+from eventtrack.log.blocks import Block
 from eventtrack.rest.address import TOKEN_VARIABLE
 from eventtrack.store import Store, open_store
 from eventtrack.sync import Remotes, clone, frames, synchronize
-from eventtrack.sync.blocks import Block
 from eventtrack.sync.http import BASE, HttpRemote, open_http
 from eventtrack.tokens import Tokens
 from tests.server.running import Running, running

@@ -15,10 +15,10 @@ from eventtrack.clock import ManualClock
 from eventtrack.errors import ChecksumError, ConflictError, EventtrackError, ForkError
 from eventtrack.events.envelope import Envelope
 from eventtrack.log import merkle
+from eventtrack.log.blocks import Block, _encode
 from eventtrack.log.lmdb_log import LmdbLog
 from eventtrack.store import Store
 from eventtrack.sync import importing
-from eventtrack.sync.blocks import Block, _encode
 from eventtrack.sync.importing import Importer
 from tests.contracts.branches import rewritten
 from tests.contracts.event_log import foreign_feed

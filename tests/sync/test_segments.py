@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from eventtrack.errors import ChecksumError, ConflictError, FormatTooNewError, RemoteError
+from eventtrack.log.blocks import Block
 from eventtrack.store import Store
-from eventtrack.sync.blocks import Block
 from eventtrack.sync.protocol import FeedHead
 from tests.sync.machines import PULL, PUSH, block_of, envelopes, record_run, sync
 from tests.sync.places import FolderPlace, Place, remote_of, segments_of

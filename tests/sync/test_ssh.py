@@ -16,9 +16,9 @@ from eventtrack.errors import (
     RemoteUnavailableError,
     StoreMissingError,
 )
+from eventtrack.log.blocks import Block
 from eventtrack.store import Store, open_store
 from eventtrack.sync import clone, synchronize
-from eventtrack.sync.blocks import Block
 from eventtrack.sync.ssh import COMMAND_VARIABLE, PipeRemote, open_ssh, ssh_command
 from tests.sync.machines import PULL, block_of, envelopes, machine, plain_ssh, record_run
 

@@ -28,8 +28,8 @@ ROWS = (
     # Damaged stores and backups: what sync exchanges, with places that cannot be trusted.
     ("rescue",),
     ("audit", "compat", "sync", "tokens", "watch"),
-    # A client of other servers: surfaces, importers and sync use it.
-    ("rest",),
+    # Clients of other servers, and of the engines that carry a shared log.
+    ("rest", "sharedlog"),
     ("store",),
     ("views",),
     ("projections",),

@@ -1,0 +1,1 @@
+"""The log that several servers share: one port, and the engines that carry it (docs/cluster.md)."""

@@ -1,0 +1,164 @@
+"""The port for a log that servers and writers share (docs/wire.md, section 12).
+
+A shared log is totally ordered: each block has a place, and all readers meet the blocks in the
+order of their places. An engine that people run anyway carries it: PostgreSQL, NATS JetStream, a
+bucket. The engine need not understand a block, and is not trusted: readers verify each feed.
+
+    seen = 0
+    while (page := log.read(seen)).through < log.end():      # catch up
+        seen = page.through
+    log.append(block, last=last, seen=seen)                  # or ConflictError: read, decide again
+"""
+
+from typing import NamedTuple, Protocol
+
+import msgspec
+
+from eventtrack.log.blocks import Block
+
+# The version of the layout that an engine's tables, stream or objects have.
+LOG_FORMAT = 1
+# Blocks of one page, unless the caller wants fewer.
+PAGE_BLOCKS = 512
+
+
+class Description(msgspec.Struct, frozen=True):
+    """The facts that stand beside a log from its making on.
+
+    `id` is random, in hex: a log that was made anew under an old address has another id, so places
+    that were noted before mean nothing in it. `artifacts` is the address of the artifacts; None if
+    the log's engine keeps them itself.
+    """
+
+    id: str
+    created_ms: int
+    format: int = LOG_FORMAT
+    artifacts: str | None = None
+
+
+class Entry(NamedTuple):
+    """A block and its place. The bytes are as the engine gave them: nothing is verified yet."""
+
+    place: int
+    data: bytes
+
+
+class Page(NamedTuple):
+    """A part of the log: every block behind the asked place, up to the place `through`, in order.
+
+    `through` may lie behind the last entry, as not every number is the place of a block. It equals
+    the asked place if there is nothing behind it.
+    """
+
+    entries: list[Entry]
+    through: int
+
+
+class SharedLog(Protocol):
+    """A log of blocks that any number of processes append to and read. Safe from any thread.
+
+    Places are positive and only grow. They have gaps in some engines, so a place is no count. Place
+    0 is before everything.
+
+    Raises:
+        RemoteUnavailableError: From any call: the engine, or its majority, does not answer.
+        RemoteDeniedError: From any call: these credentials may not do that.
+        StoreClosedError: From any call after `close`.
+    """
+
+    @property
+    def url(self) -> str:
+        """The address of the log without its password, for messages."""
+        ...
+
+    @property
+    def description(self) -> Description:
+        """The description as it was when this log was opened."""
+        ...
+
+    @property
+    def block_bytes_max(self) -> int:
+        """The size of the largest block that the engine takes, in bytes."""
+        ...
+
+    def append(self, block: Block, *, last: int, seen: int | None = None) -> int:
+        """Append a block and return its place, once a majority of the engine has it durably.
+
+        Nothing is appended if there is news that the caller should know first:
+
+        * behind `last`, another block of the same replica: its feed went on elsewhere;
+        * behind `seen`, another block that decides.
+
+        A block *decides* if `seen` is given with it. It depends on what others did not do: a name
+        was free, a run was not deleted. Facts that need no decision, such as metric points, are
+        appended without `seen`: no other replica's block is in their way.
+
+        The call may be repeated with the same arguments, after any error and in any process. It
+        reads before it writes: a block that is there already is not appended again, and its place
+        is returned. So a caller that does not know the outcome repeats the call. It must not make
+        other blocks of these indexes until it has an answer.
+
+        Both conditions are checked by the engine in one step with the append, with one exception:
+        in JetStream a block that decides and a block that does not, of one replica and at the same
+        instant, may both be appended. The feed then has two ends (docs/wire.md, section 10).
+
+        Args:
+            block: At most `block_bytes_max` bytes.
+            last: The place of the replica's last block; 0 if it has none.
+            seen: The place up to which the caller has read the log before it decided; it may lie
+                before `last`. None for facts that need no decision.
+
+        Raises:
+            ConflictError: There is such news. Nothing was appended. Read on, and decide again; if
+                the news is of the block's own replica, go on as a new replica.
+            InvalidValueError: The block is too large. Nothing was appended.
+            RemoteUnavailableError: If its `sent` is true, the outcome is unknown.
+        """
+        ...
+
+    def tail(self, replica: bytes) -> Entry | None:
+        """The last block of a replica; None if there is none. May lag behind, as `read` may.
+
+        Costs one question; in a bucket, as many as there are blocks of others behind it.
+        """
+        ...
+
+    def read(self, after: int, limit: int = PAGE_BLOCKS) -> Page:
+        """The next blocks behind a place: at most `limit`, and fewer to bound memory.
+
+        May lag behind `end` if another node answers; `through` never passes over a block that
+        becomes visible later.
+        """
+        ...
+
+    def end(self) -> int:
+        """A place at or behind every block whose `append` returned before this call began.
+
+        A majority vouches for the answer, so that a deposed leader cannot give an old one. Costs as
+        much as an append in some engines: let requests that wait share one call.
+        """
+        ...
+
+    def wait(self, after: int, timeout_s: float) -> None:
+        """Return when there may be a block behind `after`, or after `timeout_s` seconds.
+
+        A hint that saves polling, and no promise: it may return early, and news may come late.
+        """
+        ...
+
+    def replace(self, place: int, block: Block | None) -> None:
+        """Let a block stand at a place instead of what is there, durably on a majority.
+
+        For erasures (the same block without payloads), repairs (a block that the engine lost or
+        altered) and doubled blocks (None empties the place). The bytes before are erased from the
+        engine's live data; its backups and archives are the operator's. Readers meet the new block
+        at the same place. Needs more rights than `append`.
+
+        Args:
+            place: At most the log's end. A gap may be filled too.
+        """
+        ...
+
+    def close(self) -> None:
+        """Release the connections. The log stays."""
+        ...
