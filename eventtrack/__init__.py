@@ -88,6 +88,7 @@ if TYPE_CHECKING:
         set_system_metrics_samples_before_logging,
         set_system_metrics_sampling_interval,
     )
+    from eventtrack.store.reasons import reason
     from eventtrack.tracking import MlflowClient
 
 # Where each name lives. The imports above say the same to type checkers and editors; a test
@@ -163,6 +164,7 @@ _HOMES = {
         "set_system_metrics_samples_before_logging",
         "set_system_metrics_sampling_interval",
     ),
+    "eventtrack.store.reasons": ("reason",),
     "eventtrack.tracking": ("MlflowClient",),
 }
 _MODULES = ("artifacts", "client", "config", "data", "entities", "exceptions", "tracking")
@@ -219,6 +221,7 @@ __all__ = [
     "log_stream",
     "log_table",
     "log_text",
+    "reason",
     "restore_experiment",
     "restore_run",
     "search_experiments",

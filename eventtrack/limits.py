@@ -35,6 +35,10 @@ SEARCH_VERSIONS_RESULTS_MAX = 200_000
 SEARCH_DATASETS_RESULTS_DEFAULT = 1000
 DATASET_RECORDS_RESULTS_DEFAULT = 1000
 
+# Our own: characters of the reason for a change. It has to fit into a header of HTTP, of which many
+# proxies take 8 KiB: a letter may take 12 bytes there.
+REASON_LENGTH_MAX = 500
+
 # Our own, of what a search may ask: MLflow has no bounds here, and a client of a server could keep
 # it busy with a single request.
 FILTER_LENGTH_MAX = 2 * 2**20

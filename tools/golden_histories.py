@@ -186,6 +186,17 @@ def scored() -> list[Draft]:
     ]
 
 
+def explained() -> list[Draft]:
+    """Changes with reasons, alone and with other events."""
+    run = "run/" + "9d" * 16
+    return [
+        Draft.of(run, types.RunStarted("12", "calm-heron-1", "ada", 50, {}, "RUNNING")),
+        Draft.of(run, types.TagsSet({"label": "cat"})).explained("the label was wr\u00f6ng"),
+        Draft.of(run, types.TagsSet({"label": "dog"}), types.RunDeleted(51)).explained("no"),
+        Draft.of(run, types.Explained("nothing beside it")),
+    ]
+
+
 # A new noun brings a history of its own: the bytes of the others stay as they are.
 HISTORIES = {
     "log": history,
@@ -196,4 +207,5 @@ HISTORIES = {
     "registry": registered_model,
     "datasets": evaluated,
     "scorers": scored,
+    "reasons": explained,
 }

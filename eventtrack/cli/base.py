@@ -260,6 +260,22 @@ def examples(*lines: str) -> str:
     return "\b\nExamples:\n" + "\n".join(f"  {line}" for line in lines)
 
 
+def _give_reason(context: click.Context, parameter: click.Parameter, value: str | None) -> None:
+    if value is not None:
+        from eventtrack.store.reasons import reason
+
+        context.with_resource(reason(value))
+
+
+# For commands that change something. The reason is given until the command ends.
+reason_option = click.option(
+    "--reason",
+    metavar="TEXT",
+    expose_value=False,
+    callback=_give_reason,
+    help="The reason for the change; it stays on record beside the change.",
+)
+
 CommandDecorator = Callable[[Callable[..., Any]], click.Command]
 
 

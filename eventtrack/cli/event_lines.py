@@ -24,7 +24,7 @@ Body = Mapping[str, Any]
 def event_parts(
     event: "EventRecord", *, address_width: int = 8, with_stream: bool = True, brief: bool = False
 ) -> list[Cell]:
-    """The parts of a line: address, time recorded, type, stream, content.
+    """The parts of a line: address, time recorded, type, stream, content, reason.
 
     Args:
         brief: Leave today's date out, for terminals.
@@ -44,7 +44,10 @@ def event_parts(
         parts += [text.pad(short_stream(event.stream), _STREAM_WIDTH), "  "]
     if event.cause:
         parts.append(Styled(f"answers {event.cause}  ", "dim"))
-    return [*parts, event_content(event)]
+    parts.append(event_content(event))
+    if event.reason is not None:
+        parts.append(Styled(f"  because: {text.clean(event.reason)}", "dim"))
+    return parts
 
 
 def event_body(event: "EventRecord") -> list[Cell]:

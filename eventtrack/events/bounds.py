@@ -1,10 +1,10 @@
-"""The numbers that an event may hold. Decoding checks them, in C (docs/format.md, section 5)."""
+"""The numbers and bounded texts of events, which decoding checks (docs/format.md, section 5)."""
 
 from typing import Annotated
 
 import msgspec
 
-from eventtrack.limits import INT64_MAX, INT64_MIN
+from eventtrack.limits import INT64_MAX, INT64_MIN, REASON_LENGTH_MAX
 
 # Steps, and claimed times in milliseconds since 1970.
 Int64 = Annotated[int, msgspec.Meta(ge=INT64_MIN, le=INT64_MAX)]
@@ -14,3 +14,5 @@ Natural = Annotated[int, msgspec.Meta(ge=0, le=INT64_MAX)]
 Nanoseconds = Annotated[int, msgspec.Meta(ge=0)]
 # Numbers of versions. The bound leaves room above it for versions that have to yield.
 VersionNumber = Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1)]
+# The reason for a change.
+Reason = Annotated[str, msgspec.Meta(min_length=1, max_length=REASON_LENGTH_MAX)]

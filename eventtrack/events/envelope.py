@@ -13,7 +13,7 @@ import msgspec
 
 from eventtrack.errors import ChecksumError, EventtrackError, FormatTooNewError, MalformedError
 from eventtrack.events.registry import REGISTRY
-from eventtrack.events.types import Event
+from eventtrack.events.types import Event, Explained
 
 FORMAT_VERSION = 1
 SALT_BYTES = 16
@@ -257,6 +257,20 @@ class Draft:
             ]
         )
         return cls(stream, body, len(events), cause, beside)
+
+    def explained(self, reason: str) -> "Draft":
+        """The same events with the reason for them behind, so that their offsets stay."""
+        groups = _groups_decoder.decode(self.body)
+        kind = REGISTRY.of(Explained(reason))
+        head = len(_array_header(len(groups)))
+        added = (
+            b"\x93"
+            + _encoder.encode(kind.name)
+            + _encoder.encode(kind.version)
+            + _encoder.encode([Explained(reason)])
+        )
+        body = _array_header(len(groups) + 1) + self.body[head:] + added
+        return Draft(self.stream, body, self.count + 1, self.cause, self.beside)
 
 
 def encode_groups(parts: list[tuple[str, int, list[bytes]]]) -> bytes:

@@ -25,7 +25,7 @@ from eventtrack.events.envelope import (
     count_bodies,
 )
 from eventtrack.events.registry import REGISTRY, Registry
-from eventtrack.events.types import Event
+from eventtrack.events.types import Event, Explained
 from eventtrack.limits import INT64_MAX
 
 DAMAGED, MALFORMED = "damaged", "malformed"
@@ -43,8 +43,9 @@ _STREAMS = {
     "replica": re.compile(r"(?:[0-9a-f]{2}){1,64}"),
 }
 _HASH_BYTES = 32
-# Types that may stand in any stream.
-_ANYWHERE = "payloads"
+# The nouns of types that may stand in any stream.
+_ANYWHERE = ("payloads", "events")
+EXPLAINED = "events.explained"
 _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
@@ -96,6 +97,16 @@ def events_of(envelope: Envelope, registry: Registry = REGISTRY) -> list[Event |
     for part in reading.parts:
         events.extend([None] * part.size if part.events is None else part.events)
     return events
+
+
+def reason_of(reading: Reading) -> str | None:
+    """The reason that was given for the events of an envelope; None for none."""
+    for part in reading.parts:
+        if part.type == EXPLAINED:
+            for event in part.events or ():
+                if isinstance(event, Explained):
+                    return event.reason
+    return None
 
 
 def refuse_malformed(envelope: Envelope) -> None:
@@ -160,7 +171,7 @@ def _decoded(envelope: Envelope, registry: Registry) -> list[Part]:
             if isinstance(error, RecursionError):
                 raise
             raise MalformedError(f"{group.type[:40]} cannot be read: {error}") from error
-        if entry and events is not None and entry.noun not in (noun, _ANYWHERE):
+        if entry and events is not None and entry.noun not in (noun, *_ANYWHERE):
             raise MalformedError(f"{group.type} has no place in the stream of a {noun[:40]!r}")
         parts.append(Part(group.type, group.version, count, group.bodies, events))
     return parts

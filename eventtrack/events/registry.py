@@ -102,6 +102,7 @@ _TYPES: dict[str, type[types.Event]] = {
     "replica.head_sealed": types.HeadSealed,
     "replica.head_witnessed": types.HeadWitnessed,
     "payloads.redacted": types.PayloadsRedacted,
+    "events.explained": types.Explained,
     "experiment.created": types.ExperimentCreated,
     "experiment.renamed": types.ExperimentRenamed,
     "experiment.deleted": types.ExperimentDeleted,

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from eventtrack.events.bounds import Int64, Natural
+from eventtrack.events.bounds import Int64, Natural, Reason
 
 
 class Event(msgspec.Struct, array_like=True, frozen=True, gc=False):
@@ -60,6 +60,12 @@ class PayloadsRedacted(Event, frozen=True):
     blobs: list[bytes]
     reason: str
     at_ms: Int64
+
+
+class Explained(Event, frozen=True):
+    """The reason for the other events of its envelope was given."""
+
+    reason: Reason
 
 
 class ExperimentCreated(Event, frozen=True):

@@ -26,6 +26,7 @@ WITHOUT_FACTS: Mapping[type[Event], str] = MappingProxyType(
         types.HeadSealed: "a proof, which audits read from its stream",
         types.HeadWitnessed: "a proof, which audits read from its stream",
         types.PayloadsRedacted: "erases what other events said",
+        types.Explained: "gives the reason for the events beside it",
     }
 )
 

@@ -26,6 +26,7 @@ from eventtrack.outbox.parts import START, Batch, Part, batches_of
 from eventtrack.outbox.starting import REFUSED_RUN, Starter
 from eventtrack.rest import TrackingServer
 from eventtrack.store import Store
+from eventtrack.store.reasons import reason
 from eventtrack.views.records import (
     Dataset,
     DatasetInput,
@@ -129,7 +130,8 @@ class Delivery:
         """Send a batch; if the server refuses it as a whole, find the parts that are to blame."""
         run_id, parts = batch
         try:
-            self._send(run_id, parts)
+            with reason(batch.reason):
+                self._send(run_id, parts)
         except RemoteFailedError as error:
             # Where it cannot even be asked, it is not the request that it breaks down over.
             self._server.search_experiments(max_results=1)

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from eventtrack.errors import EventtrackWarning, FormatTooNewError
 from eventtrack.events import types
 from eventtrack.events.envelope import Envelope
-from eventtrack.events.reading import events_of, read
+from eventtrack.events.reading import events_of, read, reason_of
 from eventtrack.facts.fact import Fact
 from eventtrack.facts.run import ARTIFACT, PARAM, RUN, TAG
 from eventtrack.views.records import Metric
@@ -55,7 +55,7 @@ _SINGLE: dict[Fact, str] = {PARAM: PARAMS, TAG: TAGS, ARTIFACT: FILE}
 
 
 class Part(NamedTuple):
-    """A fact to deliver: its position in the outbox, and its content.
+    """A fact to deliver: its position in the outbox, its content, and the reason that was given.
 
     Args:
         label: The metric's, param's or tag's key, or the file's path; else "".
@@ -66,6 +66,7 @@ class Part(NamedTuple):
     kind: str
     label: str
     content: Any
+    reason: str | None = None
 
     @property
     def name(self) -> tuple[str, str]:
@@ -74,10 +75,15 @@ class Part(NamedTuple):
 
 
 class Batch(NamedTuple):
-    """Parts of one run and one kind that go into one request."""
+    """Parts of one run, one kind and one reason that go into one request."""
 
     run_id: str
     parts: Sequence[Part]
+
+    @property
+    def reason(self) -> str | None:
+        """The reason that was given for all parts; None for none."""
+        return self.parts[0].reason
 
 
 def batches_of(envelopes: Iterable[Envelope]) -> Iterator[Batch]:
@@ -101,7 +107,8 @@ def batches_of(envelopes: Iterable[Envelope]) -> Iterator[Batch]:
 def _parts_of(envelope: Envelope) -> Iterator[Part]:
     """The parts of an envelope, its points gathered by metric; a damaged envelope has none."""
     points: dict[str, list[Metric]] = {}
-    fault = read(envelope).fault
+    reading = read(envelope)
+    fault, reason = reading.fault, reason_of(reading)
     if fault is not None:
         warnings.warn(
             f"envelope {envelope.position} of the outbox is {fault.kind} and cannot be delivered: "
@@ -125,7 +132,7 @@ def _parts_of(envelope: Envelope) -> Iterator[Part]:
             for point in _points(event):
                 points.setdefault(point.key, []).append(point)
         else:
-            yield from _parts(envelope.position, event)
+            yield from _parts(envelope.position, event, reason)
     yield from _pieces(envelope.position, points)
 
 
@@ -173,7 +180,8 @@ def _portioned(parts: Iterable[Part], most: int) -> Iterator[list[Part]]:
     for part in parts:
         is_text = isinstance(part.content, str)
         more, size = (1, len(part.label) + len(part.content)) if is_text else (len(part.content), 0)
-        if portion and (count + more > most or letters + size > BATCH_LETTERS_MAX):
+        full = count + more > most or letters + size > BATCH_LETTERS_MAX
+        if portion and (full or part.reason != portion[0].reason):
             yield portion
             portion, count, letters = [], 0, 0
         portion.append(part)
@@ -182,15 +190,15 @@ def _portioned(parts: Iterable[Part], most: int) -> Iterator[list[Part]]:
         yield portion
 
 
-def _parts(position: int, event: types.Event) -> Iterator[Part]:
+def _parts(position: int, event: types.Event, reason: str | None) -> Iterator[Part]:
     """The parts of an event of a run that logs no points."""
     kind, says = _WHOLE.get(type(event)), RUN.says.get(type(event))
     if kind is not None:
-        yield Part(position, kind, "", event)
+        yield Part(position, kind, "", event, reason)
     elif says is not None:
         for fact, key, value in says(event):
             if value is not None and fact in _SINGLE:
-                yield Part(position, _SINGLE[fact], key, value)
+                yield Part(position, _SINGLE[fact], key, value, reason)
 
 
 def _points(event: types.MetricsLogged) -> Iterator[Metric]:

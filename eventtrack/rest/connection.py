@@ -30,6 +30,7 @@ from eventtrack.errors import (
 )
 from eventtrack.rest.address import Address
 from eventtrack.rest.pool import pool_of
+from eventtrack.store.reasons import HEADER, REASON, header_of
 
 if TYPE_CHECKING:
     import urllib3
@@ -179,6 +180,8 @@ class Connection:
         if isinstance(body, bytes):
             sent["content-type"] = "application/json"
         sent.update(headers or {})
+        if (reason := REASON.get()) is not None:
+            sent[HEADER] = header_of(reason)
         if self.address.authorization is not None:
             sent["authorization"] = self.address.authorization
         timeout = urllib3.Timeout(connect=CONNECT_TIMEOUT_S, read=timeout_s or self._read_timeout_s)

@@ -23,6 +23,7 @@ from eventtrack.server.routes import Routes
 from eventtrack.server.threads import Services
 from eventtrack.server.visits import Visit
 from eventtrack.store import Store
+from eventtrack.store.reasons import HEADER, REASON, from_header
 from eventtrack.store.recorder import Prepared
 from eventtrack.store.session import AUTHOR
 
@@ -87,6 +88,7 @@ class Application:
             visit = Visit(self._access, match.entry.needs, request.headers)
             request.state.role = visit.visitor.role
             AUTHOR.set(visit.visitor.name)
+            REASON.set(from_header(request.headers.get(HEADER)))
             if isinstance(match.entry, Streamed):
                 rest = match.rest or "".join(match.pieces.values())
                 work = match.entry.answer(self._services, request, rest)

@@ -119,6 +119,7 @@ class Differences:
         change.recorded_ms, change.arrived_ms = event.recorded_ms, event.arrived_ms
         change.recorded_here = event.recorded_here
         change.session = self._sessions.find(event.session)
+        change.reason = event.reason
 
 
 def _runs_of(reader: Reader, experiment: int) -> Iterator[str]:

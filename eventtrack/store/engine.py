@@ -45,6 +45,7 @@ from eventtrack.projections import raised
 from eventtrack.projections.build import Fold, StaleBuild
 from eventtrack.projections.runner import Views
 from eventtrack.projections.tables import Reader
+from eventtrack.store.reasons import REASON
 from eventtrack.store.session import AUTHOR, describe
 
 Result = TypeVar("Result")
@@ -320,6 +321,8 @@ class Engine:
 
     def _decide(self, decide: Decision[Result], fold: Fold, transaction: LmdbTransaction) -> Result:
         result, drafts = decide(fold.tables)
+        if (reason := REASON.get()) is not None:
+            drafts = [draft.explained(reason) for draft in drafts]
         if drafts and decide != self._open_session:
             drafts = [*self._open_session(fold.tables)[1], *drafts]
         session, pending = self.session, list[Envelope]()
@@ -342,6 +345,7 @@ class Engine:
 
     def _open_own_session(self) -> None:
         AUTHOR.set(None)
+        REASON.set(None)
         self.execute(self._open_session)
 
     def session_of(self, author: str | None) -> bytes:

@@ -10,7 +10,7 @@ import msgspec
 from eventtrack.clock import recorded_ms
 from eventtrack.errors import InvalidValueError, NotFoundError
 from eventtrack.events.envelope import SALT_BYTES, Cause, Draft, Envelope, seal, split_name
-from eventtrack.events.reading import Part, Reading, header_flaw, read
+from eventtrack.events.reading import EXPLAINED, Part, Reading, header_flaw, read, reason_of
 from eventtrack.events.types import Event, MetricLogged, MetricsLogged
 from eventtrack.limits import INT64_MAX
 from eventtrack.projections.state import Stamp, stamp_of
@@ -41,8 +41,9 @@ class EventRecord(Record):
     `effective` is the hybrid time that orders events: `recorded`, unless the event was decided
     after another whose time lies ahead. `known` is False for a type that this eventtrack cannot
     read; `body` then has its fields as a list. `cause` is the address of the event that this event
-    answers. `said` is the event itself with its stamp, and is in no dictionary; None if the event
-    cannot be read, or if points were counted.
+    answers. `reason` is the reason that was given for the event and the others of its envelope; an
+    event that only gives the reason has no record. `said` is the event itself with its stamp, and
+    is in no dictionary; None if the event cannot be read, or if points were counted.
 
     A skipped envelope is one record without a body. Its type is `damaged` or `malformed`, and
     `skipped` says why it has no effect.
@@ -65,6 +66,7 @@ class EventRecord(Record):
     recorded_here: bool = True
     effective: int = 0
     skipped: str | None = None
+    reason: str | None = None
     said: Said | None = None
 
     def __iter__(self) -> Iterator[tuple[str, Any]]:
@@ -202,9 +204,12 @@ class Events:
         arrived_ms = self._engine.log.arrived_ms(envelope.position)
         is_own = header.replica == self._engine.log.replica or not envelope.position
         records: list[EventRecord] = []
+        reason = reason_of(reading)
         stop = 0
         for kind, version, body, known, events, event in _bodies(reading, counted=counted):
             stop += events
+            if kind == EXPLAINED and len(reading.parts) > 1:
+                continue
             records.append(
                 EventRecord(
                     position=envelope.position,
@@ -224,6 +229,7 @@ class Events:
                     arrived_ms=arrived_ms,
                     recorded_here=is_own,
                     skipped=None if reading.fault is None else reading.fault.what,
+                    reason=reason,
                     said=None if event is None else Said(event, stamp_of(envelope, stop - 1)),
                 )
             )

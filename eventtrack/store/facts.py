@@ -31,8 +31,8 @@ class Change(Record):
 
     Between two moments it names an event: of those that only one moment holds, the last that set
     the fact, with its recorded time, its arrival here (None if it was `recorded_here`, or if that
-    is not known) and its session. If no single event sets the fact, as for a count of points, it
-    is the newest event that touched the subject.
+    is not known), its session and its reason. If no single event sets the fact, as for a count of
+    points, it is the newest event that touched the subject.
     """
 
     kind: str
@@ -45,6 +45,7 @@ class Change(Record):
     arrived_ms: int | None = None
     recorded_here: bool | None = None
     session: Session | None = None
+    reason: str | None = None
 
 
 def compare(subject: str, before: Facts, after: Facts) -> list[Change]:

@@ -9,7 +9,7 @@ which would have to be folded first.
 import threading
 from collections.abc import Iterable
 
-from eventtrack.events.reading import read
+from eventtrack.events.reading import EXPLAINED, read
 from eventtrack.events.registry import REGISTRY
 from eventtrack.facts.experiment import EXPERIMENT
 from eventtrack.facts.run import RUN
@@ -22,6 +22,7 @@ _HARMLESS = frozenset(
     for entry in REGISTRY
     if (entry.struct in RUN.says and entry.struct not in {*RUN.births, *RUN.stages})
     or (entry.struct in EXPERIMENT.says and entry.struct not in EXPERIMENT.stages)
+    or entry.name == EXPLAINED
 )
 # Streams that cannot change a run's stage. An envelope of any other stream, one that erases or one
 # of a later version say, counts as forbidding everything.

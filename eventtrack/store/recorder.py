@@ -16,6 +16,7 @@ from eventtrack.log.environment import run_growing
 from eventtrack.projections.tables import Reader
 from eventtrack.store.engine import Engine
 from eventtrack.store.permits import Permits
+from eventtrack.store.reasons import REASON
 from eventtrack.store.session import AUTHOR
 
 # Raises a `UsageError` unless a stream may take points.
@@ -95,11 +96,12 @@ class Recorder:
             allow(reader, points.draft.stream)
             return None, [points.draft]
 
-        author = AUTHOR.set(points.author)
+        author, reason = AUTHOR.set(points.author), REASON.set(None)
         try:
             self._engine.execute(decide)
         except UsageError as error:
             return error
         finally:
             AUTHOR.reset(author)
+            REASON.reset(reason)
         return None

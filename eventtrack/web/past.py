@@ -58,6 +58,7 @@ def history(store: Store, subject: str, limit: int, at: str = "") -> Json:
             "recorded_here": event.recorded_here,
             "type": event.type,
             "author": _author(sessions.get(event.session)),
+            "reason": event.reason,
             "facts": facts.get(event.address, []),
             "final": why_final(event),
             **skips.effect(event, broken),
@@ -163,6 +164,7 @@ def _change(change: Change) -> Json:
         "arrived_ms": change.arrived_ms,
         "recorded_here": change.recorded_here,
         "author": _author(change.session),
+        "reason": change.reason,
     }
 
 
@@ -219,6 +221,7 @@ def _event(
         "cause": event.cause,
         "body": shortened(msgspec.json.encode(event.body, enc_hook=repr).decode()),
         "author": _author(sessions.get(event.session)),
+        "reason": event.reason,
         **skips.effect(event, broken),
     }
 

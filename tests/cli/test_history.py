@@ -66,7 +66,7 @@ def test_each_fact_has_an_author(read: CommandLine) -> None:
     [rate] = [one for one in lines if one["fact"] == "param.lr"]
     assert list(rate) == [
         *("fact", "before", "after"),
-        *("address", "recorded_ms", "arrived_ms", "recorded_here", "session"),
+        *("address", "recorded_ms", "arrived_ms", "recorded_here", "session", "reason"),
     ]
     assert rate["after"] == "0.1"
     assert rate["session"]["pid"] > 0
@@ -170,3 +170,24 @@ def test_what_came_from_another_machine_says_when(
     assert line.split() == ["arrived", "unknown"]
     [event] = run("log", "--after", str(before), "--type", "run.tags_set", "--json").json_lines
     assert (event["arrived_ms"], event["recorded_here"]) == (None, False)
+
+
+def test_changes_say_their_reasons(run: CommandLine, sample: Sample) -> None:
+    before = str(sample.store.events.head())
+    run("runs", "delete", sample.first, "--reason", "wrong split")
+    head = sample.store.events.head()
+    assert run("log", "--after", before, "--json").json_lines[-1]["reason"] == "wrong split"
+    assert "because: wrong split" in run("log", "--after", before).stdout
+    assert "wrong split" in run("inspect", str(head)).stdout
+    assert "wrong split" in run("blame", sample.first, "lifecycle").stdout
+    assert run("blame", sample.first, "lifecycle", "--json").json[-1]["reason"] == "wrong split"
+    assert ": wrong split" in run("diff", before).stdout
+    [undone] = run("undo", f"{head}.0", "--yes", "--json", "--reason", "it was right").json
+    assert undone["reason"] == "it was right"
+    run("experiments", "rename", "flowers", "roses", "--reason", "only roses")
+    assert run("log", "-n", "1", "--json").json_lines[0]["reason"] == "only roses"
+    long = run("runs", "restore", sample.deleted, "--reason", "x" * 501, code=2).stderr
+    assert "at most 500 characters" in long
+    # A reason ends with its command.
+    run("runs", "restore", sample.deleted)
+    assert run("log", "-n", "1", "--json").json_lines[0]["reason"] is None

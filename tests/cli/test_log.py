@@ -35,6 +35,7 @@ def test_events_are_json_lines(read: CommandLine) -> None:
         "recorded_here",
         "effective",
         "skipped",
+        "reason",
     ]
 
 

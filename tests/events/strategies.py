@@ -32,13 +32,17 @@ STREAMS = {
     "dataset": "dataset/d-1",
     "scorer": "scorer/1",
     "payloads": f"run/{32 * 'a'}",
+    "events": f"run/{32 * 'a'}",
 }
 
 
 def values(hint: Any) -> st.SearchStrategy[Any]:
     """Any value that a field with this annotation holds."""
     if get_origin(hint) is Annotated:
-        _, bound = get_args(hint)
+        plain, bound = get_args(hint)
+        if plain is str:
+            letters = st.characters(exclude_categories=["Cs"])
+            return st.text(letters, min_size=bound.min_length, max_size=bound.max_length)
         return st.integers(bound.ge, 2**64 - 1 if bound.le is None else bound.le)
     inner = [values(one) for one in get_args(hint)]
     if get_origin(hint) in (UnionType, Union):

@@ -250,11 +250,17 @@ SCORER_EVENT: st.SearchStrategy[Event] = st.one_of(
 )
 
 
+def _draft(stream: str, events: list[Event], reason: str | None) -> Draft:
+    draft = Draft.of(stream, *events)
+    return draft if reason is None else draft.explained(reason)
+
+
 def _drafts(streams: list[str], event: st.SearchStrategy[Event]) -> st.SearchStrategy[Draft]:
     return st.builds(
-        lambda stream, events: Draft.of(stream, *events),
+        _draft,
         st.sampled_from(streams),
         st.lists(event, min_size=1, max_size=4),
+        st.none() | st.just("because"),
     )
 
 

@@ -3,7 +3,7 @@
 import click
 
 from eventtrack.cli import text
-from eventtrack.cli.base import Group, Invocation, examples, pass_invocation
+from eventtrack.cli.base import Group, Invocation, examples, pass_invocation, reason_option
 from eventtrack.cli.output import Output
 from eventtrack.cli.resolve import EXPERIMENT, all_experiments, find_experiment
 from eventtrack.cli.tables import Cell, Column, Styled
@@ -118,6 +118,7 @@ def create(
 @experiments.command("rename", epilog=examples("eventtrack experiments rename iris iris-2026"))
 @click.argument("experiment", type=EXPERIMENT)
 @click.argument("name")
+@reason_option
 @pass_invocation
 def rename(call: Invocation, experiment: str, name: str) -> None:
     """Give an experiment another name.
@@ -132,6 +133,7 @@ def rename(call: Invocation, experiment: str, name: str) -> None:
 
 @experiments.command("delete", epilog=examples("eventtrack experiments delete iris"))
 @click.argument("experiment", type=EXPERIMENT)
+@reason_option
 @pass_invocation
 def delete(call: Invocation, experiment: str) -> None:
     """Delete an experiment and its runs.
@@ -148,6 +150,7 @@ def delete(call: Invocation, experiment: str) -> None:
 
 @experiments.command("restore", epilog=examples("eventtrack experiments restore iris"))
 @click.argument("experiment", type=EXPERIMENT)
+@reason_option
 @pass_invocation
 def restore(call: Invocation, experiment: str) -> None:
     """Make a deleted experiment and its runs active again.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from eventtrack.cli import text
-from eventtrack.cli.base import Invocation, command, pass_invocation
+from eventtrack.cli.base import Invocation, command, pass_invocation, reason_option
 from eventtrack.cli.event_lines import event_body, event_parts, session_line, short_stream
 from eventtrack.cli.moments import is_moment
 from eventtrack.cli.output import Output
@@ -45,7 +45,7 @@ def diff(call: Invocation, older: str, newer: str) -> None:
     event, when, and when the event arrived here if it was recorded elsewhere.
 
     JSON: a list of changes with kind (added, removed, changed), subject, fact, before, after, and
-    address, recorded_ms, arrived_ms, recorded_here and session (null between runs).
+    address, recorded_ms, arrived_ms, recorded_here, session and reason (null between runs).
     """
     store = call.open()
     subject = None
@@ -86,8 +86,8 @@ def blame(call: Invocation, subject: str, key: str | None) -> None:
     metric; JSON has everything.
 
     JSON: a list of facts with fact, before, after, address, recorded_ms, arrived_ms (null if
-    the event was recorded here or its arrival is not known), recorded_here, and session (an
-    object, or null if it is not known).
+    the event was recorded here or its arrival is not known), recorded_here, session (an object,
+    or null if it is not known) and reason (null if none was given).
     """
     store = call.open()
     name = find_subject(store, subject)
@@ -107,9 +107,10 @@ def blame(call: Invocation, subject: str, key: str | None) -> None:
             call.out.note(f"{hidden}: earlier points and tags of the tracker; with a KEY or --json")
 
 
-@command("undo", "eventtrack undo 41.0", "eventtrack undo 41.0 --yes")
+@command("undo", "eventtrack undo 41.0", 'eventtrack undo 41.0 --yes --reason "wrong run"')
 @click.argument("address")
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+@reason_option
 @pass_invocation
 def undo(call: Invocation, address: str, yes: bool) -> None:
     """Append the inverse of an event: the tag's old value, a restore for a delete.
@@ -174,7 +175,9 @@ def _author(out: Output, change: "Change") -> str:
         arrived = f" (arrived {time(change.arrived_ms)})"
     elif change.recorded_here is False:
         arrived = " (arrival unknown)"
-    return f"{session_line(change.session, brief=True)}, {when}{arrived}, {change.address}"
+    because = f": {text.clean(change.reason)}" if change.reason is not None else ""
+    who = session_line(change.session, brief=True)
+    return f"{who}, {when}{arrived}, {change.address}{because}"
 
 
 def _before_and_after(change: "Change") -> list[Cell]:
@@ -213,6 +216,7 @@ def _blame_json(line: "BlameLine") -> dict[str, Any]:
         "arrived_ms": line.event.arrived_ms,
         "recorded_here": line.event.recorded_here,
         "session": line.session,
+        "reason": line.event.reason,
     }
 
 
@@ -230,6 +234,7 @@ def _arrived(line: "BlameLine", time: Callable[[int], str]) -> str:
 
 def _draw_blame(out: Output, lines: list["BlameLine"]) -> None:
     from_elsewhere = not all(line.event.recorded_here for line in lines)
+    explained = any(line.event.reason is not None for line in lines)
     columns = [
         Column("fact", style="bold", width_max=30),
         Column("value", width_max=30),
@@ -238,6 +243,7 @@ def _draw_blame(out: Output, lines: list["BlameLine"]) -> None:
         Column("recorded", rank=1),
         *([Column("arrived", rank=3)] if from_elsewhere else []),
         Column("by", width_max=60),
+        *([Column("reason", width_max=60)] if explained else []),
     ]
     time = text.relative_time if out.is_terminal else text.local_time
     rows: list[list[Cell]] = [
@@ -249,6 +255,7 @@ def _draw_blame(out: Output, lines: list["BlameLine"]) -> None:
             time(line.event.recorded_ms),
             *([_arrived(line, time)] if from_elsewhere else []),
             session_line(line.session, brief=True),
+            *([text.clean(line.event.reason or "")] if explained else []),
         ]
         for line in lines
     ]

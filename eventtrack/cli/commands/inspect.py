@@ -116,6 +116,8 @@ def _draw_event(call: Invocation, store: "Store", event: "EventRecord") -> None:
         facts.insert(3, ("arrived", f"{exact} ({text.relative_time(event.arrived_ms)})"))
     elif not event.recorded_here:
         facts.insert(3, ("arrived", "unknown"))
+    if event.reason is not None:
+        facts.append(("reason", text.clean(event.reason)))
     if event.cause:
         facts.append(("answers", event.cause))
     if event.skipped is not None:

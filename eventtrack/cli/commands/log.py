@@ -55,11 +55,13 @@ def log(
 ) -> None:
     """Print the log's events, oldest first: address, time recorded, type, stream, content.
 
+    Behind the content stands the reason, if one was given.
+
     JSON: one event a line, with address, position, offset, type, version, stream, recorded_ms,
     body, replica, index, session, cause, known, arrived_ms (null if recorded_here or not known),
     recorded_here, effective (the time that counts: recorded, unless the event was decided after an
-    event whose time lies ahead) and skipped (why a damaged or malformed envelope has no effect;
-    null for all others).
+    event whose time lies ahead), skipped (why a damaged or malformed envelope has no effect; null
+    for all others) and reason (null if none was given).
     """
     store = call.open()
     if run is not None:

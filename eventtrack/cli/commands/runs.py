@@ -6,7 +6,7 @@ from typing import ClassVar
 import click
 
 from eventtrack.cli import text
-from eventtrack.cli.base import Invocation, LazyNames, examples, pass_invocation
+from eventtrack.cli.base import Invocation, LazyNames, examples, pass_invocation, reason_option
 from eventtrack.cli.resolve import (
     EXPERIMENT,
     RUN,
@@ -150,6 +150,7 @@ def tree(call: Invocation, experiment: str | None) -> None:
 
 @runs.command("delete", epilog=examples("eventtrack runs delete 3f2a 91bc"))
 @click.argument("run", nargs=-1, required=True, type=RUN)
+@reason_option
 @pass_invocation
 def delete(call: Invocation, run: tuple[str, ...]) -> None:
     """Delete runs.
@@ -167,6 +168,7 @@ def delete(call: Invocation, run: tuple[str, ...]) -> None:
 
 @runs.command("restore", epilog=examples("eventtrack runs restore 3f2a"))
 @click.argument("run", nargs=-1, required=True, type=RUN)
+@reason_option
 @pass_invocation
 def restore(call: Invocation, run: tuple[str, ...]) -> None:
     """Make deleted runs active again.

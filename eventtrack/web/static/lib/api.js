@@ -45,9 +45,12 @@ function query(fields) {
   return new URLSearchParams(pairs).toString();
 }
 
-const sent = (body) => ({
+/** The header with the reason for a change, if the reason says something. */
+const explained = (reason) => (reason?.trim() ? { "x-eventtrack-reason": encodeURIComponent(reason.trim()) } : {});
+
+const sent = (body, reason) => ({
   method: "POST",
-  headers: { "content-type": "application/json" },
+  headers: { "content-type": "application/json", ...explained(reason) },
   body: JSON.stringify(body),
 });
 
@@ -75,10 +78,13 @@ export const post = (path, body, options) => {
   return counted(asked, async () => (await ask(`${OWN}${path}`, { ...sent(asked), ...options })).json());
 };
 
+/** A change that MLflow has no request for. */
+export const change = async (path, body, reason) => (await ask(`${OWN}${path}`, sent(body, reason))).json();
+
 /** MLflow's own endpoints: changes above all, so that there is one way to make them. */
 export const mlflow = {
   get: async (path, fields) => (await ask(`${MLFLOW}${path}?${query(fields)}`)).json(),
-  post: async (path, body) => (await ask(`${MLFLOW}${path}`, sent(body))).json(),
+  post: async (path, body, reason) => (await ask(`${MLFLOW}${path}`, sent(body, reason))).json(),
   post3: async (path, body) => (await ask(`/api/3.0/mlflow/${path}`, sent(body))).json(),
 };
 

@@ -165,9 +165,9 @@ function Create() {
     <button disabled=${busy || !name.trim()}>Create</button>${problem}</form><//>`;
 }
 
-/** Each is experiment request to MLflow's endpoints, and experiment event with its author. */
+/** Each change is a request to MLflow's endpoints, and an event with its author and reason. */
 function Changes({ experiment, reload }) {
-  const { change, problem, busy } = useChange(reload);
+  const { change, problem, busy, why } = useChange(reload);
   const body = { experiment_id: experiment.experiment_id };
   if (experiment.lifecycle_stage === "deleted") {
     return html`<button disabled=${busy} aria-label=${`Restore ${experiment.name}`}
@@ -175,12 +175,12 @@ function Changes({ experiment, reload }) {
   }
   return html`<${Popup} label=${html`<span aria-hidden="true">⋯</span>
     <span class="unseen">Change ${experiment.name}</span>`} title=${`Changes of ${experiment.name}`}>${(close) => html`
-    <${Edit} experiment=${experiment} busy=${busy}
+    <${Edit} experiment=${experiment} busy=${busy} why=${why}
       change=${(path, fields) => change(path, { ...body, ...fields }, close)} />
       ${problem}`}<//>`;
 }
 
-function Edit({ experiment, busy, change }) {
+function Edit({ experiment, busy, why, change }) {
   const [name, setName] = useState(experiment.name);
   const [note, setNote] = useState(experiment.tags[NOTE] || "");
   const [asked, setAsked] = useState(false);
@@ -193,6 +193,7 @@ function Edit({ experiment, busy, change }) {
     change("experiments/set-experiment-tag", { key: NOTE, value: note });
   };
   return html`
+    <p class="fields"><label>Reason ${why}</label></p>
     <form class="fields" onSubmit=${rename}>
       <label>Name <input type="text" value=${name} onInput=${(event) => setName(event.target.value)} /></label>
       <button disabled=${busy || !name.trim() || name === experiment.name}>Rename</button></form>

@@ -8,6 +8,7 @@ import { moment } from "../lib/format.js";
 import { Author } from "../parts/history.js";
 import { Counts, NoEffect, reason } from "../parts/skipped.js";
 import { Empty, Loaded } from "../parts/states.js";
+import { Because } from "../parts/why.js";
 
 const KINDS = [
   "",
@@ -100,7 +101,7 @@ function Event({ event }) {
           ${event.stream.slice(0, 16)}${event.stream.length > 16 ? "…" : ""}</a></td>
         <td class="value mono"><${NoEffect} event=${event} />${reason(event) && " "}${
           event.body !== NOTHING && html`${event.body.slice(0, 240)}${event.body.length > 240 ? "…" : ""}`
-        }</td>
+        } <${Because} reason=${event.reason} /></td>
         <td class="wide quiet"><${Author} author=${event.author} /></td></tr>
       ${
         open &&

@@ -7,6 +7,7 @@ import { backToNow, at } from "../lib/past.js";
 import { link, route, setQuery } from "../lib/route.js";
 import { moment, number, said } from "../lib/format.js";
 import { Author } from "../parts/history.js";
+import { Because } from "../parts/why.js";
 import { ends, Strip } from "../parts/strip.js";
 import { Empty, Failed, Loaded, Loading } from "../parts/states.js";
 
@@ -222,7 +223,8 @@ function Subject({ subject, name, changes, newer }) {
               })} title="As it was just then"><code>
             ${change.address}</code></a>`
             }</td>
-          <td class="wide quiet">${change.address && html`<${Author} author=${change.author} />`}</td></tr>`,
+          <td class="wide quiet">${change.address && html`<${Author} author=${change.author} />`}${" "}
+            <${Because} reason=${change.reason} /></td></tr>`,
         )}</tbody></table></div>
       ${
         changes.length > FACTS &&

@@ -4,14 +4,17 @@ import { writable } from "../lib/access.js";
 import { mlflow } from "../lib/api.js";
 import { ago, moment } from "../lib/format.js";
 import { Markdown } from "../lib/markdown.js";
+import { Why } from "./why.js";
 
-/** Runs a change, tells of a refusal, and asks for the run anew. */
+/** Runs a change, tells of a refusal, and asks for the run anew; `why` is the field for its reason. */
 export function useChange(reload) {
   const [state, setState] = useState({ busy: false, error: null });
+  const [reason, setReason] = useState("");
   const change = async (path, body, done = () => {}) => {
     setState({ busy: true, error: null });
     try {
-      done(await mlflow.post(path, body));
+      done(await mlflow.post(path, body, reason));
+      setReason("");
       setState({ busy: false, error: null });
       reload();
     } catch (error) {
@@ -20,7 +23,7 @@ export function useChange(reload) {
   };
   const problem =
     state.error && html`<p class="problem" role="alert">${state.error.message} ${state.error.hint || ""}</p>`;
-  return { change, problem, busy: state.busy };
+  return { change, problem, busy: state.busy, why: html`<${Why} value=${reason} onWhy=${setReason} />` };
 }
 
 const deleted = (info) => info.lifecycle_stage === "deleted";
@@ -30,7 +33,7 @@ const editable = (info) => writable.value && !deleted(info);
 
 export function Name({ info, reload }) {
   const [text, setText] = useState(null);
-  const { change, problem, busy } = useChange(reload);
+  const { change, problem, busy, why } = useChange(reload);
   if (text === null || !editable(info)) {
     return html`<h1>${info.run_name || info.run_id} ${
       editable(info) &&
@@ -44,7 +47,7 @@ export function Name({ info, reload }) {
   };
   return html`<form class="bar" onSubmit=${save}>
     <input type="text" aria-label="Name of the run" value=${text} autofocus
-      onInput=${(event) => setText(event.target.value)} />
+      onInput=${(event) => setText(event.target.value)} />${why}
     <button disabled=${busy || !text.trim()}>Save</button>
       <button type="button" onClick=${() => setText(null)}>Cancel</button>${problem}
   </form>`;
@@ -52,7 +55,7 @@ export function Name({ info, reload }) {
 
 export function Actions({ info, reload }) {
   const [asked, setAsked] = useState(false);
-  const { change, problem, busy } = useChange(reload);
+  const { change, problem, busy, why } = useChange(reload);
   const body = { run_id: info.run_id };
   if (!writable.value) return null;
   if (deleted(info)) {
@@ -61,7 +64,7 @@ export function Actions({ info, reload }) {
   }
   return html`<p class="bar">${
     asked
-      ? html`<span>Delete this run? It can be restored.</span>
+      ? html`<span>Delete this run? It can be restored.</span>${why}
         <button class="danger" disabled=${busy}
           onClick=${() => change("runs/delete", body, () => setAsked(false))}>Delete</button>
         <button onClick=${() => setAsked(false)}>Keep</button>`
@@ -88,7 +91,7 @@ export function Lost({ info, reload }) {
 
 export function Note({ info, text, reload }) {
   const [draft, setDraft] = useState(null);
-  const { change, problem, busy } = useChange(reload);
+  const { change, problem, busy, why } = useChange(reload);
   const save = (event) => {
     event.preventDefault();
     change("runs/set-tag", { run_id: info.run_id, key: "mlflow.note.content", value: draft }, () => setDraft(null));
@@ -98,7 +101,7 @@ export function Note({ info, text, reload }) {
       <textarea aria-label="Note, in Markdown" value=${draft}
         onInput=${(event) => setDraft(event.target.value)}></textarea>
       <p class="bar"><button disabled=${busy}>Save</button>
-        <button type="button" onClick=${() => setDraft(null)}>Cancel</button>
+        <button type="button" onClick=${() => setDraft(null)}>Cancel</button>${why}
         <span class="quiet">Markdown; HTML stays text</span></p>${problem}</form>`;
   }
   return html`
@@ -118,7 +121,7 @@ export function TagEditor({ info, tags, reload }) {
   const [all, setAll] = useState(false);
   const [key, setKey] = useState("");
   const [value, setValue] = useState("");
-  const { change, problem, busy } = useChange(reload);
+  const { change, problem, busy, why } = useChange(reload);
   const [find, setFind] = useState("");
   const listed = Object.entries(tags).filter(([name]) => all || !theirs(name));
   const shown = listed.filter((pair) => pair.join(" ").toLowerCase().includes(find.toLowerCase()));
@@ -156,7 +159,7 @@ export function TagEditor({ info, tags, reload }) {
       <input type="text" placeholder="tag" aria-label="Name of a tag" value=${key}
         onInput=${(event) => setKey(event.target.value)} />
       <input type="text" placeholder="value" id="tag-value" aria-label="Value of the tag" value=${value}
-        onInput=${(event) => setValue(event.target.value)} />
+        onInput=${(event) => setValue(event.target.value)} />${why}
       <button disabled=${busy || !key.trim()}>Set tag</button></form>`
     }
     ${problem}

@@ -1,13 +1,14 @@
 /** Who changed what of a run, when, and from where. The record itself cannot be edited. */
 import { html, useState } from "../lib/ui.js";
 import { writable } from "../lib/access.js";
-import { get, post } from "../lib/api.js";
+import { change, get } from "../lib/api.js";
 import { useData } from "../lib/data.js";
 import { useLive } from "../lib/live.js";
 import { ago, moment, number, said } from "../lib/format.js";
 import { route, setQuery } from "../lib/route.js";
 import { Counts, NoEffect } from "./skipped.js";
 import { Loaded } from "./states.js";
+import { Because, Why } from "./why.js";
 
 // More metrics than this in one stretch are counted, not named.
 const NAMED = 8;
@@ -18,6 +19,7 @@ const LIMIT_MAX = 10_000;
 
 export function History({ runId }) {
   const [limit, setLimit] = useState(SHOWN);
+  const [why, setWhy] = useState("");
   const asked = useData(["history", runId, limit], (options) => get("history", { run_id: runId, limit }, options));
   useLive((stream) => stream === `run/${runId}`, asked.reload, 1000);
   const { what = "" } = route.value.query;
@@ -30,12 +32,13 @@ export function History({ runId }) {
         <option value="">all</option>${[...new Set([...entries.map(worded), what])]
           .filter(Boolean)
           .sort()
-          .map((kind) => html`<option value=${kind}>${kind}</option>`)}</select></label></p>
+          .map((kind) => html`<option value=${kind}>${kind}</option>`)}</select></label>
+      ${writable.value && html`<label class="check">undo with a <${Why} value=${why} onWhy=${setWhy} /></label>`}</p>
     ${entries
       .filter((entry) => !what || worded(entry) === what)
       .map(
         (entry) => html`<${Entry} key=${entry.address}
-      entry=${entry} reload=${asked.reload} />`,
+      entry=${entry} why=${why} reload=${asked.reload} />`,
       )}
     ${
       total > entries.length &&
@@ -53,12 +56,12 @@ const worded = (entry) => (entry.points ? "points logged" : entry.type.replace(/
 /** A run that began has begun: to delete it is a matter of its own. */
 const BIRTH = "run.started";
 
-function Undo({ entry, reload }) {
+function Undo({ entry, why, reload }) {
   const [state, setState] = useState({});
   const undo = async () => {
     setState({ busy: true });
     try {
-      await post("undo", { address: entry.address });
+      await change("undo", { address: entry.address }, why);
       setState({});
       reload();
     } catch (error) {
@@ -71,12 +74,13 @@ function Undo({ entry, reload }) {
     ${state.error && html`<span class="problem" role="alert">${state.error.message} ${state.error.hint || ""}</span>`}`;
 }
 
-const Entry = ({ entry, reload }) => html`
+const Entry = ({ entry, why, reload }) => html`
   <div class="change">
     <div class="head"><strong>${worded(entry)}</strong>
       <span title=${moment(entry.recorded_ms)}>${moment(entry.recorded_ms)}, ${ago(entry.recorded_ms)}</span>
       <${Counts} event=${entry} /><${Author} author=${entry.author} /><code>${entry.address}</code>
-      <${Undo} entry=${entry} reload=${reload} /></div>
+      <${Undo} entry=${entry} why=${why} reload=${reload} /></div>
+    <${Because} reason=${entry.reason} />
     <${NoEffect} event=${entry} />${entry.skipped && html`<span class="quiet">: ${entry.skipped.what}</span>`}
     ${entry.points && html`<${Points} keys=${entry.points.keys} />`}
     ${

@@ -6,6 +6,7 @@ import { go } from "../lib/route.js";
 import { writable } from "../lib/access.js";
 import { COMPARED_MAX } from "./differences.js";
 import { Popup } from "./popup.js";
+import { Why } from "./why.js";
 
 const AT_ONCE = 4;
 
@@ -27,6 +28,7 @@ export async function forEachRun(ids, change, tell) {
 /** @param {{ids: string[], view: string, onDone: (cleared: boolean) => void}} props */
 export function Selection({ ids, view, onDone, onClear }) {
   const [state, setState] = useState({ busy: "", error: "" });
+  const [why, setWhy] = useState("");
   const none = !ids.length;
   const what = count(ids.length, "run");
   const all = async (doing, change, cleared) => {
@@ -41,6 +43,7 @@ export function Selection({ ids, view, onDone, onClear }) {
         ? `${number(refused.length)} of ${what} could not be changed: ${first.message} ${first.hint || ""}`
         : "",
     });
+    setWhy("");
     onDone(cleared && !first);
   };
   const busy = state.busy !== "";
@@ -54,17 +57,18 @@ export function Selection({ ids, view, onDone, onClear }) {
         writable.value &&
         html`
         <${Popup} label="Tag" title="Tag the selected runs" disabled=${none || busy}>${(close) => html`
-          <${TagForm} what=${what} onTag=${(key, value) => {
+          <${TagForm} what=${what} why=${why} onWhy=${setWhy} onTag=${(key, value) => {
             close();
-            all("Tagging", (id) => mlflow.post("runs/set-tag", { run_id: id, key, value }), false);
+            all("Tagging", (id) => mlflow.post("runs/set-tag", { run_id: id, key, value }, why), false);
           }} />`}<//>
         ${
           view !== "DELETED_ONLY" &&
           html`<${Popup} label="Delete" title="Delete the selected runs" disabled=${none || busy}>${(close) => html`
           <p>Delete ${what}? Nothing is lost: deleted runs can be restored.</p>
+          <p><${Why} value=${why} onWhy=${setWhy} /></p>
           <p class="bar"><button class="danger" onClick=${() => {
             close();
-            all("Deleting", (id) => mlflow.post("runs/delete", { run_id: id }), true);
+            all("Deleting", (id) => mlflow.post("runs/delete", { run_id: id }, why), true);
           }}>Delete ${what}</button>
             <button onClick=${close}>Keep</button></p>`}<//>`
         }
@@ -82,7 +86,7 @@ export function Selection({ ids, view, onDone, onClear }) {
   `;
 }
 
-function TagForm({ what, onTag }) {
+function TagForm({ what, why, onWhy, onTag }) {
   const [key, setKey] = useState("");
   const [value, setValue] = useState("");
   const send = (event) => {
@@ -92,5 +96,6 @@ function TagForm({ what, onTag }) {
   return html`<form class="fields" onSubmit=${send}>
     <label>Tag <input type="text" value=${key} onInput=${(event) => setKey(event.target.value)} /></label>
     <label>Value <input type="text" value=${value} onInput=${(event) => setValue(event.target.value)} /></label>
+    <label>Reason <${Why} value=${why} onWhy=${onWhy} /></label>
     <button disabled=${!key.trim()}>Tag ${what}</button></form>`;
 }
