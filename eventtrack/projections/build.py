@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
@@ -23,6 +22,7 @@ from eventtrack.log.filesystem import boot_id, sync_folder, translating
 from eventtrack.log.protocol import LogReader
 from eventtrack.projections import fold
 from eventtrack.projections.cache import Cache
+from eventtrack.projections.rows import LmdbRows, Rows
 from eventtrack.projections.standing import Standing
 from eventtrack.projections.tables import TABLES, Reader, Tables
 
@@ -94,22 +94,22 @@ class Build:
     def read(self) -> Iterator[Reader]:
         """A stable view of the tables."""
         with self.environment.read() as txn:
-            yield Reader(txn, self.environment.tables)
+            yield Reader(LmdbRows(txn, self.environment.tables))
 
     def checkpoint(self) -> Checkpoint:
         """The checkpoint of this build."""
-        with self.environment.read() as txn:
-            return _checkpoint(txn, self.environment.tables["meta"])
+        with self.read() as reader:
+            return _checkpoint(reader.rows)
 
     def note_doubt(self, doubt: str) -> None:
         """Keep why what was folded cannot be trusted."""
         with self.environment.write() as txn:
-            txn.put(b"doubt", doubt.encode(), db=self.environment.tables["meta"])
+            LmdbRows(txn, self.environment.tables).put("meta", b"doubt", doubt.encode())
 
     def doubt(self) -> str:
         """Why what was folded cannot be trusted; "" where nothing is known."""
-        with self.environment.read() as txn:
-            return (txn.get(b"doubt", db=self.environment.tables["meta"]) or b"").decode()
+        with self.read() as reader:
+            return (reader.rows.get("meta", b"doubt") or b"").decode()
 
     @contextmanager
     def begin(self) -> Iterator["Fold"]:
@@ -119,7 +119,7 @@ class Build:
                 if self._cache.as_of != txn.id() - 1:
                     self._cache.clear()
                 self._cache.trim()
-                tables = Tables(txn, self.environment.tables, self._cache)
+                tables = Tables(LmdbRows(txn, self.environment.tables), self._cache)
                 fold = Fold(self, tables, self._include)
                 yield fold
                 self.last_included = fold.last_included or self.last_included
@@ -202,8 +202,7 @@ class Fold:
         self.tables = tables
         self.last_included = 0
         self._include = include
-        self._meta = tables.tables["meta"]
-        self._found = self._checkpoint = _checkpoint(tables.txn, self._meta)
+        self._found = self._checkpoint = _checkpoint(tables.rows)
 
     @property
     def position(self) -> int:
@@ -277,7 +276,7 @@ class Fold:
         if self._checkpoint == self._found:
             return False
         value = msgspec.msgpack.encode(self._checkpoint)
-        self.tables.txn.put(b"checkpoint", value, db=self._meta)
+        self.tables.rows.put("meta", b"checkpoint", value)
         return True
 
 
@@ -291,6 +290,6 @@ def matches(checkpoint: Checkpoint, log: LogReader) -> bool:
     return envelope is not None and envelope.leaf_hash == checkpoint.leaf
 
 
-def _checkpoint(txn: Any, meta: Any) -> Checkpoint:
-    value = txn.get(b"checkpoint", db=meta)
+def _checkpoint(rows: Rows) -> Checkpoint:
+    value = rows.get("meta", b"checkpoint")
     return Checkpoint() if value is None else msgspec.msgpack.decode(value, type=Checkpoint)

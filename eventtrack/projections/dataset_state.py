@@ -6,14 +6,12 @@ id`, so that a page of them is a short walk.
 """
 
 from collections.abc import Iterator, Mapping
-from itertools import takewhile
-from typing import Any, Protocol
 
 import msgspec
 
 from eventtrack.events.datasets import RecordMerged
-from eventtrack.log.environment import Transaction
 from eventtrack.projections import keys
+from eventtrack.projections.rows import View, Writer, below, end_of
 from eventtrack.projections.state import (
     BEYOND,
     NEVER,
@@ -29,17 +27,6 @@ PREFIX = "dataset/"
 DATASETS, RECORDS, ORDER = DATASET_TABLES = ("datasets", "dataset_records", "dataset_order")
 _SIGN = 1 << 63
 _ID_BYTES_MAX = 64
-
-
-class Source(Protocol):
-    """The views' reader, as these functions use it."""
-
-    txn: Transaction
-    tables: dict[str, Any]
-
-    def number(self, stream: str) -> int | None:
-        """The local number of a stream."""
-        ...
 
 
 class DatasetState(msgspec.Struct, array_like=True):
@@ -162,80 +149,74 @@ _decode_dataset = msgspec.msgpack.Decoder(DatasetState).decode
 _decode_record = msgspec.msgpack.Decoder(RecordState).decode
 
 
-def dataset(source: Source, dataset_id: str) -> DatasetState | None:
+def dataset(view: View, dataset_id: str) -> DatasetState | None:
     """A dataset by its id; None for one never heard of."""
-    number = source.number(PREFIX + dataset_id)
-    return None if number is None else by_number(source, number)
+    number = view.number(PREFIX + dataset_id)
+    return None if number is None else by_number(view, number)
 
 
-def by_number(source: Source, number: int) -> DatasetState | None:
+def by_number(view: View, number: int) -> DatasetState | None:
     """A dataset by its local number."""
-    value = source.txn.get(_number(number), db=source.tables[DATASETS])
+    value = view.rows.get(DATASETS, _number(number))
     return None if value is None else _decode_dataset(value)
 
 
-def datasets(source: Source) -> list[DatasetState]:
+def datasets(view: View) -> list[DatasetState]:
     """Every dataset whose creation was seen, deleted ones too."""
-    rows = source.txn.cursor(source.tables[DATASETS]).iternext(keys=False)
-    return [state for value in rows if (state := _decode_dataset(value)).born != BEYOND]
+    rows = view.rows.scan(DATASETS)
+    return [state for _, value in rows if (state := _decode_dataset(value)).born != BEYOND]
 
 
-def record(source: Source, of: DatasetState, record_id: str) -> RecordState | None:
+def record(view: View, of: DatasetState, record_id: str) -> RecordState | None:
     """A record by its id, deleted or not; None for one never heard of."""
-    value = source.txn.get(_record_key(of.number, record_id), db=source.tables[RECORDS])
+    value = view.rows.get(RECORDS, _record_key(of.number, record_id))
     return None if value is None else _decode_record(value)
 
 
-def records(source: Source, of: DatasetState) -> Iterator[RecordState]:
+def records(view: View, of: DatasetState) -> Iterator[RecordState]:
     """Every record, deleted ones too, in no order."""
-    cursor, prefix = source.txn.cursor(source.tables[RECORDS]), _number(of.number)
-    if cursor.set_range(prefix):
-        rows = takewhile(lambda row: row[0].startswith(prefix), cursor.iternext())
-        yield from (_decode_record(value) for _, value in rows)
+    for _, value in below(view.rows, RECORDS, _number(of.number)):
+        yield _decode_record(value)
 
 
 def records_in_order(
-    source: Source, of: DatasetState, after: tuple[int, str] | None = None
+    view: View, of: DatasetState, after: tuple[int, str] | None = None
 ) -> Iterator[RecordState]:
     """The records that are there, by when they were made, then by id.
 
     Args:
         after: The time in milliseconds, and the id, of the record behind which to begin.
     """
-    cursor, prefix = source.txn.cursor(source.tables[ORDER]), _number(of.number)
+    prefix = _number(of.number)
     start = prefix if after is None else _order_key(of.number, *after)
-    if not cursor.set_range(start):
-        return
-    for key, value in cursor.iternext():
-        if not key.startswith(prefix):
-            return
+    for key, value in view.rows.scan(ORDER, start, end_of(prefix)):
         if after is None or key > start:
-            result = source.txn.get(value, db=source.tables[RECORDS])
+            result = view.rows.get(RECORDS, value)
             assert result is not None, "a row of the order is of a record"
             yield _decode_record(result)
 
 
-def put_dataset(source: Source, state: DatasetState) -> None:
+def put_dataset(tables: Writer, state: DatasetState) -> None:
     """Store a dataset."""
-    source.txn.put(_number(state.number), _encode(state), db=source.tables[DATASETS])
+    tables.rows.put(DATASETS, _number(state.number), _encode(state))
 
 
 def put_record(
-    source: Source, of: DatasetState, state: RecordState, before: tuple[Merged | None, bool]
+    tables: Writer, of: DatasetState, state: RecordState, before: tuple[Merged | None, bool]
 ) -> None:
     """Store a record, its place in the order, and what the dataset counts.
 
     Args:
         before: What made it, and whether it was ever merged, as of the row that is replaced.
     """
-    txn, tables, key = source.txn, source.tables, _record_key(of.number, state.record_id)
-    txn.put(key, _encode(state), db=tables[RECORDS])
+    rows, key = tables.rows, _record_key(of.number, state.record_id)
+    rows.put(RECORDS, key, _encode(state))
     old, born = before[0], state.born
     if old != born:
         if old is not None:
-            txn.delete(_order_key(of.number, old.at_ms, state.record_id), db=tables[ORDER])
+            rows.delete(ORDER, _order_key(of.number, old.at_ms, state.record_id))
         if born is not None:
-            txn.put(_order_key(of.number, born.at_ms, state.record_id), key, db=tables[ORDER])
+            rows.put(ORDER, _order_key(of.number, born.at_ms, state.record_id), key)
     of.records += (born is not None) - (old is not None)
     of.known += (state.last is not None) - before[1]
 

@@ -34,9 +34,8 @@ def digest(reader: Reader, progress: Callable[[int, int], None] | None = None) -
     Costs a read of all views: about 50 ns a point and 50 us a run.
     """
     hasher = hashlib.sha256()
-    table = reader.tables["streams"]
-    total = int(reader.txn.stat(table)["entries"])
-    for done, (stream, number) in enumerate(reader.txn.cursor(table)):
+    total = reader.rows.count("streams")
+    for done, (stream, number) in enumerate(reader.rows.scan("streams")):
         kind = bytes(stream).partition(b"/")[0]
         place = int.from_bytes(number, "big")
         if kind == b"run":

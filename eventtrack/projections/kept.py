@@ -19,12 +19,11 @@ those anew.
 
 import struct
 from collections.abc import Iterator
-from itertools import takewhile
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple
 
 from eventtrack.limits import FOLD_ENVELOPES_MAX
-from eventtrack.log.environment import Transaction
 from eventtrack.projections import timeline
+from eventtrack.projections.rows import Rows, WritableRows, below, end_of
 from eventtrack.projections.timeline import Place
 
 KEPT, GONE = "kept_runs", "gone_index"
@@ -33,13 +32,6 @@ KEPT, GONE = "kept_runs", "gone_index"
 REST_POSITIONS = FOLD_ENVELOPES_MAX
 POSITION_BYTES = 8
 _HEADER = struct.Struct(">3Q")
-
-
-class Source(Protocol):
-    """The views, to read and write their tables."""
-
-    txn: Transaction
-    tables: dict[str, Any]
 
 
 class Kept(NamedTuple):
@@ -51,19 +43,16 @@ class Kept(NamedTuple):
     recorded: int  # recorded time of the envelope that touched the run
 
 
-def versions(source: Source, block: bytes) -> Iterator[tuple[bytes, Kept]]:
+def versions(rows: Rows, block: bytes) -> Iterator[tuple[bytes, Kept]]:
     """The kept rows of a block of runs, in order of run numbers, then of positions."""
-    cursor = source.txn.cursor(source.tables[KEPT])
-    rows = cursor.iternext() if cursor.set_range(block) else iter(())
-    for key, value in takewhile(lambda row: row[0].startswith(block), rows):
+    for key, value in below(rows, KEPT, block):
         position = int.from_bytes(key[4:], "big")
         yield key[:4], Kept(position, *_HEADER.unpack_from(value))
 
 
-def row_of(source: Source, number: bytes, position: int) -> bytes:
+def row_of(rows: Rows, number: bytes, position: int) -> bytes:
     """The row that a run had before it was touched at a position."""
-    key = number + position.to_bytes(POSITION_BYTES, "big")
-    value = source.txn.get(key, db=source.tables[KEPT])
+    value = rows.get(KEPT, number + position.to_bytes(POSITION_BYTES, "big"))
     assert value is not None, "a kept row is there"
     return bytes(value[_HEADER.size :])
 
@@ -80,31 +69,28 @@ class Keeper:
         last: For each run, the position at which a row was kept last; shared by transactions.
     """
 
-    def __init__(self, source: Source, last: dict[int, int]) -> None:
-        self._source = source
+    def __init__(self, rows: WritableRows, last: dict[int, int]) -> None:
+        self._rows = rows
         self._last = last
 
     def keep(self, number: int, touched: Place) -> None:
         """Keep the row of a run that rested. Call this before the touching envelope is folded."""
-        extent = timeline.extent_of(self._source, number)
+        extent = timeline.extent_of(self._rows, number)
         if extent is None or touched.position - extent.last < REST_POSITIONS:
             return
-        txn, tables = self._source.txn, self._source.tables
-        row = txn.get(number.to_bytes(4, "big"), db=tables["runs"])
+        row = self._rows.get("runs", number.to_bytes(4, "big"))
         if row is None:
             return
         key = number.to_bytes(4, "big") + touched.position.to_bytes(POSITION_BYTES, "big")
         value = _HEADER.pack(extent.last, extent.latest, touched.recorded) + row
-        txn.put(key, value, db=tables[KEPT])
+        self._rows.put(KEPT, key, value)
         self._last[number] = touched.position
 
     def remove(self, row: bytes, number: int, position: int) -> None:
         """Take a row out of the index. If a kept row of its run needs it, it moves to `GONE`."""
-        txn, tables = self._source.txn, self._source.tables
-        value = txn.pop(row, db=tables["index"])
+        value = self._rows.pop("index", row)
         if value is not None and came(value) < self._last_kept(number):
-            key = row + position.to_bytes(POSITION_BYTES, "big")
-            txn.put(key, bytes(value), db=tables[GONE])
+            self._rows.put(GONE, row + position.to_bytes(POSITION_BYTES, "big"), value)
 
     def _last_kept(self, number: int) -> int:
         known = self._last.get(number)
@@ -113,9 +99,5 @@ class Keeper:
         return known
 
     def _find_last(self, number: bytes) -> int:
-        cursor = self._source.txn.cursor(self._source.tables[KEPT])
-        beyond = number + b"\xff" * POSITION_BYTES
-        has_row = cursor.prev() if cursor.set_range(beyond) else cursor.last()
-        if not has_row or cursor.key()[:4] != number:
-            return 0
-        return int.from_bytes(cursor.key()[4:], "big")
+        key = next(self._rows.keys(KEPT, number, end_of(number), reverse=True), None)
+        return 0 if key is None else int.from_bytes(key[4:], "big")

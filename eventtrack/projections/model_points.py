@@ -9,6 +9,7 @@ import hashlib
 import msgspec
 
 from eventtrack.events.types import ModelPoint
+from eventtrack.projections.rows import below
 from eventtrack.projections.state import Stamp
 from eventtrack.projections.tables import Reader, Tables
 
@@ -48,23 +49,16 @@ def keep(tables: Tables, model: int, run_id: str, point: ModelPoint, stamp: Stam
         point.value,
     )
     key, encoded = _key(model, new), _encode(new)
-    known = tables.txn.get(key, db=tables.tables[TABLE])
+    known = tables.rows.get(TABLE, key)
     # Points with equal stamps come from one event. Any rule will do that all machines share.
     if known is None or (stamp, encoded) < (_decode(known).stamp, bytes(known)):
-        tables.txn.put(key, encoded, db=tables.tables[TABLE])
+        tables.rows.put(TABLE, key, encoded)
 
 
 def read(reader: Reader, model: int) -> list[ModelPointState]:
     """All points of a model: each metric of each run in order of (timestamp, step)."""
-    prefix = model.to_bytes(4, "big")
-    cursor = reader.txn.cursor(reader.tables[TABLE])
-    points: list[ModelPointState] = []
-    if cursor.set_range(prefix):
-        for key, value in cursor.iternext():
-            if not key.startswith(prefix):
-                break
-            points.append(_decode(value))
-    return points
+    rows = below(reader.rows, TABLE, model.to_bytes(4, "big"))
+    return [_decode(value) for _, value in rows]
 
 
 def _key(model: int, point: ModelPointState) -> bytes:

@@ -4,11 +4,10 @@ A row is `hash of the name (32 bytes) ‖ stream number (u32)` -> the thing's id
 name, whether it was born under it. A row belongs to one stream, so a moment can leave it out.
 """
 
-from itertools import takewhile
-
 import msgspec
 
 from eventtrack.projections import keys
+from eventtrack.projections.rows import below
 from eventtrack.projections.tables import Reader, Tables
 
 # The tables: names of experiments, and of registered models.
@@ -34,10 +33,7 @@ _decode = msgspec.msgpack.Decoder(_Claim).decode
 
 def find(reader: Reader, table: str, name: str) -> NameState:
     """The things that claim a name."""
-    prefix = keys.hashed(name)
-    cursor = reader.txn.cursor(reader.tables[table])
-    rows = cursor.iternext() if cursor.set_range(prefix) else iter(())
-    claims = [_decode(value) for _, value in takewhile(lambda row: row[0].startswith(prefix), rows)]
+    claims = [_decode(value) for _, value in below(reader.rows, table, keys.hashed(name))]
     return NameState(
         sorted(claim.identifier for claim in claims if claim.holds),
         sorted(claim.identifier for claim in claims if claim.born),
@@ -63,12 +59,12 @@ def move(
 
 
 def _claim(tables: Tables, table: str, name: str, number: int, identifier: str) -> _Claim:
-    value = tables.txn.get(_key(name, number), db=tables.tables[table])
+    value = tables.rows.get(table, _key(name, number))
     return _Claim(identifier) if value is None else _decode(value)
 
 
 def _put(tables: Tables, table: str, name: str, number: int, claim: _Claim) -> None:
-    tables.txn.put(_key(name, number), _encode(claim), db=tables.tables[table])
+    tables.rows.put(table, _key(name, number), _encode(claim))
 
 
 def _key(name: str, number: int) -> bytes:

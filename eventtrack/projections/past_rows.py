@@ -1,15 +1,25 @@
-"""The rows of a moment as one sorted table: live rows that count, gone rows, rows folded anew.
+"""The rows of a moment: for each stream its live rows, its kept rows, or rows folded anew.
 
-`past` decides which rows count (docs/past.md). `OWNERS` says for each table which bytes of a key
-are the number of the stream that the row belongs to.
+`MomentRows` reads three sorted sources as one table:
+
+- the live rows of streams before the moment, where they are;
+- for the search index also `gone_index`: index rows that were there at the moment and left since;
+- the rows of streams that were folded anew, in the environment beside the live one.
+
+The standing of a row's stream decides which source counts. `OWNERS` says for each table which bytes
+of a key are the number of that stream. docs/past.md draws an example.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
 from operator import itemgetter
-from typing import Any, Protocol
 
-_FIRST, _LAST = slice(0, 4), slice(-4, None)
+from eventtrack.projections.kept import GONE, came
+from eventtrack.projections.rows import Row, Rows, end_of
+from eventtrack.projections.standing import Standing
+from eventtrack.projections.timeline import BLOCK_BYTES
+
+FIRST, LAST = slice(0, 4), slice(-4, None)
 # Rows without an owner give numbers to names, or are reached only through the row of a stream.
 OWNERS: dict[str, slice | None] = {
     "meta": None,
@@ -18,180 +28,169 @@ OWNERS: dict[str, slice | None] = {
     "points": None,
     "extent_blocks": None,
     "log_blocks": None,
-    "disordered": _FIRST,
-    "kept_runs": _FIRST,
+    "disordered": FIRST,
+    "kept_runs": FIRST,
     "gone_index": slice(-12, -8),
-    "timeline": _FIRST,
-    "extents": _FIRST,
-    "experiments": _FIRST,
-    "names": _LAST,
-    "runs": _FIRST,
-    "models": _FIRST,
-    "model_points": _FIRST,
-    "registered": _FIRST,
-    "registered_names": _LAST,
-    "registered_versions": _FIRST,
-    "sessions": _FIRST,
-    "artifacts": _FIRST,
-    "index": _LAST,
-    "unknown": _FIRST,
-    "skipped": _FIRST,
-    "raised": _FIRST,
-    "traces": _FIRST,
-    "traces_by_time": _LAST,
-    "spans": _FIRST,
-    "span_bodies": _FIRST,
-    "datasets": _FIRST,
-    "dataset_records": _FIRST,
-    "dataset_order": _FIRST,
-    "scorers": _FIRST,
+    "timeline": FIRST,
+    "extents": FIRST,
+    "experiments": FIRST,
+    "names": LAST,
+    "runs": FIRST,
+    "models": FIRST,
+    "model_points": FIRST,
+    "registered": FIRST,
+    "registered_names": LAST,
+    "registered_versions": FIRST,
+    "sessions": FIRST,
+    "artifacts": FIRST,
+    "index": LAST,
+    "unknown": FIRST,
+    "skipped": FIRST,
+    "raised": FIRST,
+    "traces": FIRST,
+    "traces_by_time": LAST,
+    "spans": FIRST,
+    "span_bodies": FIRST,
+    "datasets": FIRST,
+    "dataset_records": FIRST,
+    "dataset_order": FIRST,
+    "scorers": FIRST,
 }
+# The position at the end of a key of `gone_index`.
+_POSITION_BYTES = 8
+# Folds the streams with some numbers anew, except for those that are folded already.
+FoldAnew = Callable[[set[bytes]], object]
 
 
-Row = tuple[bytes, bytes]
-
-
-class Needs(Protocol):
-    """Folds streams before their rows are read."""
-
-    def need(self, number: bytes) -> None:
-        """Fold a stream, if its rows of the moment are not there yet."""
-        ...
-
-    def need_table(self, db: str) -> None:
-        """Fold every stream with rows in a table whose rows of the moment are not there yet."""
-        ...
-
-
-class Walk:
-    """One of the sorted tables that together make a table of the moment.
+class MomentRows:
+    """The rows of the tables as they were at a moment. Reading folds the streams that it needs.
 
     Args:
-        cursor: LMDB's cursor of the table.
-        shown: Filters the rows that were there at the moment; all by default.
-        cut: The number of bytes at the end of a key that do not belong to the row's own key.
+        live: The live views.
+        beside: The rows of the streams that were folded anew.
+        folded: The numbers of these streams; `fold` adds to it.
     """
 
     def __init__(
         self,
-        cursor: Any,
-        shown: Callable[[Iterator[Row]], Iterator[Row]] | None = None,
-        cut: int = 0,
+        live: Rows,
+        beside: Rows,
+        standing: Standing,
+        folded: set[bytes],
+        fold: FoldAnew,
     ) -> None:
-        self._cursor = cursor
-        self._filter = shown
-        self._cut = cut
-        self.putmulti = cursor.putmulti
+        self.live = live
+        self.standing = standing
+        self._beside = beside
+        self._folded = folded
+        self._fold = fold
 
-    def forward(self, start: bytes) -> Iterator[Row]:
-        """The rows from a key on."""
-        rows = self._cursor.iternext() if self._cursor.set_range(start) else iter(())
-        return self._shown(rows)
+    def get(self, table: str, key: bytes) -> bytes | None:
+        """See `Rows`."""
+        owner = OWNERS[table]
+        if owner is None:
+            value = self._beside.get(table, key)
+            return self.live.get(table, key) if value is None else value
+        number = key[owner]
+        if number not in self._folded:
+            if self.standing.is_before(number):
+                return self.live.get(table, key)
+            if not self.standing.is_across(number):
+                return None
+            if table == "runs":
+                row = self.standing.kept(number)
+                if row is not None or number not in self.standing.unkept():
+                    return row
+            self.need(number)
+        return self._beside.get(table, key)
 
-    def backward(self, start: bytes | None) -> Iterator[Row]:
-        """The rows up to a key, from the last to the first; all rows for None."""
-        if start is not None and self._cut:
-            start += b"\xff" * self._cut
-        rows = self._cursor.iterprev() if _go_back(self._cursor, start) else iter(())
-        return self._shown(rows)
-
-    def _shown(self, rows: Iterator[Row]) -> Iterator[Row]:
-        shown, cut = rows if self._filter is None else self._filter(rows), self._cut
-        return ((row[0][:-cut], row[1]) for row in shown) if cut else shown
-
-
-class PastCursor:
-    """As much of LMDB's cursor as the readers and folds of the views use.
-
-    Args:
-        owner: The bytes of a key that are the number of the stream. None if the rows have no
-            owner, or if all owners are folded beforehand.
-        walks: Of rows with one key, the row of the earliest walk is shown. The first is written to.
-    """
-
-    def __init__(self, needs: Needs, db: str, owner: slice | None, walks: Sequence[Walk]) -> None:
-        self._needs = needs
-        self._db = db
-        self._owner = owner
-        self._walks = walks
-        self._row: Row | None = None
-
-    def set_range(self, key: bytes) -> bool:
-        """Go to the first row that is not below a key; False if there is none."""
-        if self._owner == _FIRST and len(key) >= 4:
-            self._needs.need(key[:4])
+    def scan(
+        self, table: str, start: bytes = b"", stop: bytes | None = None, *, reverse: bool = False
+    ) -> Iterator[Row]:
+        """See `Rows`."""
+        self._need_range(table, start, stop)
+        sources = [self._beside.scan(table, start, stop, reverse=reverse)]
+        live = self.live.scan(table, start, stop, reverse=reverse)
+        owner = OWNERS[table]
+        if table == "index":
+            gone = self.live.scan(GONE, start, stop, reverse=reverse)
+            sources += [self._of_index(live), self._of_gone(gone)]
         else:
-            self._needs.need_table(self._db)
-        return self._go(self._forward(key))
+            sources.append(live if owner is None else self._of_live(owner, live))
+        return _merged(sources, reverse=reverse)
 
-    def last(self) -> bool:
-        """Go to the last row."""
-        self._needs.need_table(self._db)
-        return self._go(self._backward(None))
+    def keys(
+        self, table: str, start: bytes = b"", stop: bytes | None = None, *, reverse: bool = False
+    ) -> Iterator[bytes]:
+        """See `Rows`."""
+        return map(itemgetter(0), self.scan(table, start, stop, reverse=reverse))
 
-    def prev(self) -> bool:
-        """Go to the row before the present row."""
-        below = self._backward(self.key())
-        next(below, None)
-        return self._go(below)
+    def count(self, table: str) -> int:
+        """An upper bound of the number of rows."""
+        return self.live.count(table) + self._beside.count(table)
 
-    def key(self) -> bytes:
-        """The key of the present row; empty for none."""
-        return self._row[0] if self._row is not None else b""
+    def need(self, number: bytes) -> None:
+        """Fold a stream anew if it lies across the moment."""
+        if number not in self._folded and self.standing.is_across(number):
+            self._fold({number})
 
-    def value(self) -> bytes:
-        """The value of the present row; empty for none."""
-        return self._row[1] if self._row is not None else b""
+    def _need_range(self, table: str, start: bytes, stop: bytes | None) -> None:
+        """Fold anew the streams across the moment that may have rows in a range of a table."""
+        owner = OWNERS[table]
+        if table == "index":
+            self._fold(self.standing.unkept())  # kept rows and gone rows show the other runs
+        elif owner == FIRST and _is_of_one_stream(start, stop):
+            self.need(start[:4])
+        elif owner is not None:
+            # A deleted trace has no row in the order of traces, but still one in `traces`.
+            whole = "traces" if table == "traces_by_time" else table
+            numbers = {key[OWNERS[whole] or FIRST] for key in self.live.keys(whole)}
+            self._fold({number for number in numbers if self.standing.is_across(number)})
 
-    def iternext(self, *, keys: bool = True, values: bool = True) -> Iterator[Any]:
-        """The present row, or else the first, and all rows behind it."""
-        if self._row is None:
-            self._needs.need_table(self._db)
-        return _parts(self._forward(self.key()), keys, values)
+    def _of_live(self, owner: slice, rows: Iterator[Row]) -> Iterator[Row]:
+        """The live rows of streams before the moment."""
+        before, is_before = self.standing.blocks_before, self.standing.is_before
+        folded = self._folded
+        block = slice(owner.start, owner.start + BLOCK_BYTES)
+        for row in rows:
+            key = row[0]
+            if key[block] in before or (is_before(key[owner]) and key[owner] not in folded):
+                yield row
 
-    __iter__ = iternext
+    def _of_index(self, rows: Iterator[Row]) -> Iterator[Row]:
+        """The live rows of the search index that were there at the moment."""
+        before, bound_of = self.standing.blocks_before, self.standing.bound
+        folded = self._folded
+        for row in rows:
+            number = row[0][-4:]
+            is_before = number[:BLOCK_BYTES] in before
+            if is_before or (came(row[1]) < bound_of(number) and number not in folded):
+                yield row
 
-    def iterprev(self, *, values: bool = True) -> Iterator[Any]:
-        """The present row and all rows before it, backwards."""
-        return _parts(self._backward(self.key()), True, values)
-
-    def putmulti(self, rows: Iterable[Row]) -> None:
-        """Write rows of streams that are folded anew."""
-        self._walks[0].putmulti(rows)
-
-    def _go(self, rows: Iterator[Row]) -> bool:
-        self._row = next(rows, None)
-        return self._row is not None
-
-    def _forward(self, start: bytes) -> Iterator[Row]:
-        return _merged([walk.forward(start) for walk in self._walks], reverse=False)
-
-    def _backward(self, start: bytes | None) -> Iterator[Row]:
-        return _merged([walk.backward(start) for walk in self._walks], reverse=True)
-
-
-def _parts(rows: Iterator[Row], keys: bool, values: bool) -> Iterator[Any]:
-    """Keys, values or both."""
-    if keys and values:
-        return rows
-    return map(itemgetter(0 if keys else 1), rows)
-
-
-def _go_back(cursor: Any, start: bytes | None) -> bool:
-    """Go to the last row that is not above a key; to the last of all for None."""
-    if start is None or not cursor.set_range(start):
-        return bool(cursor.last())
-    return True if cursor.key() == start else bool(cursor.prev())
+    def _of_gone(self, rows: Iterator[Row]) -> Iterator[Row]:
+        """The rows that left the search index since, but were there at the moment."""
+        bound_of, folded = self.standing.bound, self._folded
+        for key, value in rows:
+            row, left = key[:-_POSITION_BYTES], int.from_bytes(key[-_POSITION_BYTES:], "big")
+            number = row[-4:]
+            if came(value) < bound_of(number) <= left and number not in folded:
+                yield row, value
 
 
-def _merged(walks: Sequence[Iterator[Row]], *, reverse: bool) -> Iterator[Row]:
-    """Sorted walks merged into one. Of rows with one key, the earliest walk's is shown."""
+def _is_of_one_stream(start: bytes, stop: bytes | None) -> bool:
+    """Whether all keys of a range begin with the same stream number."""
+    stream_end = end_of(start[:4])
+    return len(start) >= 4 and stop is not None and (stream_end is None or stop <= stream_end)
+
+
+def _merged(sources: Sequence[Iterator[Row]], *, reverse: bool) -> Iterator[Row]:
+    """Sorted sources merged into one. Of rows with one key, the first source's is shown."""
     rows: Iterator[Row] | None = None
-    for walk in reversed(walks):
-        head = next(walk, None)
+    for source in reversed(sources):
+        head = next(source, None)
         if head is not None:
-            kept = chain((head,), walk)
-            rows = kept if rows is None else _interleaved(kept, rows, reverse)
+            whole = chain((head,), source)
+            rows = whole if rows is None else _interleaved(whole, rows, reverse)
     return iter(()) if rows is None else rows
 
 

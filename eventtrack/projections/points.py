@@ -13,10 +13,11 @@ from collections.abc import Iterator
 from itertools import groupby, islice
 from math import copysign, isnan
 from operator import lt
-from typing import Any
 
+from eventtrack.projections.rows import Row, Rows, WritableRows
 from eventtrack.projections.state import MetricState
 
+TABLE = "points"
 CHUNK_POINTS = 4096
 # A tail chunk below this is extended in place; 128 points are 3 KiB, still within a page.
 SMALL_CHUNK_POINTS = 128
@@ -117,7 +118,7 @@ class OrderCheck:
         return True
 
 
-def append(txn: Any, table: Any, state: MetricState, points: Points, in_order: OrderCheck) -> None:
+def append(rows: WritableRows, state: MetricState, points: Points, in_order: OrderCheck) -> None:
     """Append points to a series and bring `state` up to date. Uses up `points`."""
     if in_order(points):
         latest = points.steps[-1], points.timestamps[-1], points.values[-1]
@@ -129,16 +130,16 @@ def append(txn: Any, table: Any, state: MetricState, points: Points, in_order: O
         state.step, state.timestamp_ms, state.value = latest
     if state.count:
         if state.ordered:
-            _merge_late(txn, table, state, points)
-        points = _with_tail(txn, table, state, points)
+            _merge_late(rows, state, points)
+        points = _with_tail(rows, state, points)
     for offset in range(0, len(points), CHUNK_POINTS):
         key = _KEY.pack(state.series, state.count + offset)
-        txn.put(key, points.to_bytes(offset, offset + CHUNK_POINTS), db=table)
+        rows.put(TABLE, key, points.to_bytes(offset, offset + CHUNK_POINTS))
     state.count += len(points)
     state.last_timestamp_ms, state.last_step = points.timestamps[-1], points.steps[-1]
 
 
-def read(txn: Any, table: Any, state: MetricState) -> Points:
+def read(rows: Rows, state: MetricState) -> Points:
     """All points of a series in order of (timestamp, step, value), without repeats."""
     # Made in their full size: arrays that grow by chunks are moved again and again.
     points = Points()
@@ -149,7 +150,7 @@ def read(txn: Any, table: Any, state: MetricState) -> Points:
         memoryview(column).cast("B") for column in (points.steps, points.timestamps, points.values)
     ]
     stop = 0
-    for _, data in _chunks(txn, table, state.series):
+    for _, data in _chunks(rows, state.series):
         chunk, size = memoryview(data), len(data) // 3
         start, stop = stop, stop + size
         for place, column in enumerate(columns):
@@ -160,27 +161,29 @@ def read(txn: Any, table: Any, state: MetricState) -> Points:
     return points
 
 
-def first(txn: Any, table: Any, state: MetricState) -> tuple[int, int]:
+def first(rows: Rows, state: MetricState) -> tuple[int, int]:
     """The step and timestamp of the point that is stored first."""
-    data = memoryview(txn.get(_KEY.pack(state.series, 0), db=table))
+    value = rows.get(TABLE, _KEY.pack(state.series, 0))
+    assert value is not None, "a series has a first chunk"
+    data = memoryview(value)
     size = len(data) // 3
     return int.from_bytes(data[:8], "little", signed=True), int.from_bytes(
         data[size : size + 8], "little", signed=True
     )
 
 
-def _with_tail(txn: Any, table: Any, state: MetricState, points: Points) -> Points:
+def _with_tail(rows: WritableRows, state: MetricState, points: Points) -> Points:
     """The points to store: the given ones, behind those of tail chunks that they are joined to."""
     full = state.count - state.count % CHUNK_POINTS
     if state.count - full + len(points) >= CHUNK_POINTS:
-        return _join(_take(txn, table, state, full), points)
-    last = _last_chunk(txn, table, state)
+        return _join(_take(rows, state, full), points)
+    last = _last_chunk(rows, state)
     if last is not None and len(last[1]) < SMALL_CHUNK_POINTS * POINT_BYTES:
-        return _join(_take(txn, table, state, last[0]), points)
+        return _join(_take(rows, state, last[0]), points)
     return points
 
 
-def _merge_late(txn: Any, table: Any, state: MetricState, points: Points) -> None:
+def _merge_late(rows: WritableRows, state: MetricState, points: Points) -> None:
     """Sort late points into the newest chunks.
 
     Points without steps often share a millisecond, so a little lateness is common. If points are
@@ -190,8 +193,8 @@ def _merge_late(txn: Any, table: Any, state: MetricState, points: Points) -> Non
     if first > (state.last_timestamp_ms, state.last_step):
         return
     taken = Points()
-    while (last := _last_chunk(txn, table, state)) is not None:
-        taken = _join(_take(txn, table, state, last[0]), taken)
+    while (last := _last_chunk(rows, state)) is not None:
+        taken = _join(_take(rows, state, last[0]), taken)
         if (taken.timestamps[0], taken.steps[0]) < first:
             break
         if len(taken) > LATE_POINTS_MAX:
@@ -210,32 +213,22 @@ def _join(before: Points, after: Points) -> Points:
     return before
 
 
-def _take(txn: Any, table: Any, state: MetricState, first: int) -> Points:
+def _take(rows: WritableRows, state: MetricState, first: int) -> Points:
     """Remove the chunks from the point `first` on and return their points."""
     taken = Points()
-    for key, data in list(_chunks(txn, table, state.series, first)):
+    for key, data in list(_chunks(rows, state.series, first)):
         taken.extend_bytes(data)
-        txn.delete(key, db=table)
+        rows.delete(TABLE, key)
     state.count = first
     return taken
 
 
-def _last_chunk(txn: Any, table: Any, state: MetricState) -> tuple[int, bytes] | None:
+def _last_chunk(rows: Rows, state: MetricState) -> tuple[int, bytes] | None:
     """The newest chunk's first index and bytes; None for an empty series."""
-    cursor = txn.cursor(table)
-    has_row = cursor.prev() if cursor.set_range(_KEY.pack(state.series + 1, 0)) else cursor.last()
-    if not has_row:
-        return None
-    series, first = _KEY.unpack(cursor.key())
-    return (first, bytes(cursor.value())) if series == state.series else None
+    start, stop = _KEY.pack(state.series, 0), _KEY.pack(state.series + 1, 0)
+    row = next(rows.scan(TABLE, start, stop, reverse=True), None)
+    return None if row is None else (_KEY.unpack(row[0])[1], row[1])
 
 
-def _chunks(txn: Any, table: Any, series: int, first: int = 0) -> Iterator[tuple[bytes, bytes]]:
-    cursor = txn.cursor(table)
-    if not cursor.set_range(_KEY.pack(series, first)):
-        return
-    prefix = _KEY.pack(series, 0)[:4]
-    for key, value in cursor.iternext():
-        if key[:4] != prefix:
-            return
-        yield key, value
+def _chunks(rows: Rows, series: int, first: int = 0) -> Iterator[Row]:
+    return rows.scan(TABLE, _KEY.pack(series, first), _KEY.pack(series + 1, 0))

@@ -20,8 +20,8 @@ def note(tables: Tables, envelope: Envelope) -> None:
     """Record that an envelope counts as later than its recorded time."""
     key = tables.stream_number(envelope.header.stream).to_bytes(4, "big")
     row = _ROW.pack(envelope.effective, envelope.position)
-    if row > (tables.txn.get(key, db=tables.tables[TABLE]) or b""):
-        tables.txn.put(key, row, db=tables.tables[TABLE])
+    if row > (tables.rows.get(TABLE, key) or b""):
+        tables.rows.put(TABLE, key, row)
 
 
 def superseded(reader: Reader, log: LogTransaction, draft: Draft) -> After | None:
@@ -47,7 +47,9 @@ def beyond(reader: Reader, stream: str, time: int) -> tuple[int, int] | None:
         return None
     if recorded <= height:
         return height, position
-    return max((place.recorded, place.position) for place in timeline.envelopes_of(reader, number))
+    return max(
+        (place.recorded, place.position) for place in timeline.envelopes_of(reader.rows, number)
+    )
 
 
 def latest(reader: Reader, number: int) -> int:
@@ -57,6 +59,6 @@ def latest(reader: Reader, number: int) -> int:
 
 
 def _latest(reader: Reader, number: int) -> tuple[int, tuple[int, int]]:
-    extent = timeline.extent_of(reader, number)
-    row = reader.txn.get(number.to_bytes(4, "big"), db=reader.tables[TABLE])
+    extent = timeline.extent_of(reader.rows, number)
+    row = reader.rows.get(TABLE, number.to_bytes(4, "big"))
     return 0 if extent is None else extent.latest, (0, 0) if row is None else _ROW.unpack(row)

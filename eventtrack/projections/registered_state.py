@@ -10,6 +10,7 @@ from collections.abc import Mapping
 import msgspec
 
 from eventtrack.projections import keys
+from eventtrack.projections.rows import below
 from eventtrack.projections.state import (
     BEYOND,
     NEVER,
@@ -127,52 +128,42 @@ def model(reader: Reader, registered_id: str) -> RegisteredState | None:
 
 def by_number(reader: Reader, number: int) -> RegisteredState | None:
     """A registered model by its local number."""
-    value = reader.txn.get(_model_key(number), db=reader.tables[MODELS])
+    value = reader.rows.get(MODELS, _model_key(number))
     return None if value is None else _decode_model(value)
 
 
 def models(reader: Reader) -> list[RegisteredState]:
     """Every registered model that exists."""
-    rows = reader.txn.cursor(reader.tables[MODELS]).iternext(keys=False)
-    return [state for value in rows if (state := _decode_model(value)).exists]
+    rows = reader.rows.scan(MODELS)
+    return [state for _, value in rows if (state := _decode_model(value)).exists]
 
 
 def deleted_models(reader: Reader) -> list[RegisteredState]:
     """Every registered model that was created and does not exist any more."""
-    rows = reader.txn.cursor(reader.tables[MODELS]).iternext(keys=False)
-    known = (_decode_model(value) for value in rows)
+    known = (_decode_model(value) for _, value in reader.rows.scan(MODELS))
     return [state for state in known if state.born != BEYOND and not state.exists]
 
 
 def version(reader: Reader, of: RegisteredState, version_id: str) -> VersionState | None:
     """A version by its id; None if no event names it."""
-    key = _version_key(of.number, version_id)
-    value = reader.txn.get(key, db=reader.tables[VERSIONS])
+    value = reader.rows.get(VERSIONS, _version_key(of.number, version_id))
     return None if value is None else _decode_version(value)
 
 
 def versions(reader: Reader, of: RegisteredState) -> list[VersionState]:
     """Every version of a model, those known by hearsay and deleted ones too, in no order."""
-    prefix = _model_key(of.number)
-    cursor = reader.txn.cursor(reader.tables[VERSIONS])
-    states: list[VersionState] = []
-    if cursor.set_range(prefix):
-        for key, value in cursor.iternext():
-            if not key.startswith(prefix):
-                break
-            states.append(_decode_version(value))
-    return states
+    rows = below(reader.rows, VERSIONS, _model_key(of.number))
+    return [_decode_version(value) for _, value in rows]
 
 
 def put_model(tables: Tables, state: RegisteredState) -> None:
     """Store a registered model."""
-    tables.txn.put(_model_key(state.number), _encode(state), db=tables.tables[MODELS])
+    tables.rows.put(MODELS, _model_key(state.number), _encode(state))
 
 
 def put_version(tables: Tables, of: RegisteredState, state: VersionState) -> None:
     """Store a version."""
-    key = _version_key(of.number, state.version_id)
-    tables.txn.put(key, _encode(state), db=tables.tables[VERSIONS])
+    tables.rows.put(VERSIONS, _version_key(of.number, state.version_id), _encode(state))
 
 
 def _model_key(number: int) -> bytes:

@@ -2,8 +2,8 @@
 
 import msgspec
 
-from eventtrack.projections.dataset_state import Source
 from eventtrack.projections.registered_state import Claim, numbers
+from eventtrack.projections.rows import View, Writer
 from eventtrack.projections.state import BEYOND, NEVER, Stamp, Text
 
 PREFIX = "scorer/"
@@ -51,24 +51,24 @@ _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(ScorerState).decode
 
 
-def scorer(source: Source, scorer_id: str) -> ScorerState | None:
+def scorer(view: View, scorer_id: str) -> ScorerState | None:
     """A scorer by its id; None for one never heard of."""
-    number = source.number(PREFIX + scorer_id)
-    return None if number is None else by_number(source, number)
+    number = view.number(PREFIX + scorer_id)
+    return None if number is None else by_number(view, number)
 
 
-def by_number(source: Source, number: int) -> ScorerState | None:
+def by_number(view: View, number: int) -> ScorerState | None:
     """A scorer by its local number."""
-    value = source.txn.get(number.to_bytes(4, "big"), db=source.tables[TABLE])
+    value = view.rows.get(TABLE, number.to_bytes(4, "big"))
     return None if value is None else _decode(value)
 
 
-def scorers(source: Source) -> list[ScorerState]:
+def scorers(view: View) -> list[ScorerState]:
     """Every scorer that has a version."""
-    rows = source.txn.cursor(source.tables[TABLE]).iternext(keys=False)
-    return [state for value in rows if (state := _decode(value)).living()]
+    rows = view.rows.scan(TABLE)
+    return [state for _, value in rows if (state := _decode(value)).living()]
 
 
-def put(source: Source, state: ScorerState) -> None:
+def put(tables: Writer, state: ScorerState) -> None:
     """Store a scorer."""
-    source.txn.put(state.number.to_bytes(4, "big"), _encode(state), db=source.tables[TABLE])
+    tables.rows.put(TABLE, state.number.to_bytes(4, "big"), _encode(state))

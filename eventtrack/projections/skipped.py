@@ -5,13 +5,12 @@ says why. Events of unknown types are counted in another table, `unknown`.
 """
 
 from collections.abc import Iterator
-from typing import Any, Protocol
 
 import msgspec
 
 from eventtrack.events.envelope import OFFSETS, Envelope
 from eventtrack.events.reading import DAMAGED
-from eventtrack.log.environment import Transaction
+from eventtrack.projections.rows import View, Writer
 
 TABLE = "skipped"
 # The fold of the envelope raised an error: a bug of this version, which a later version mends.
@@ -33,26 +32,11 @@ class Skipped(msgspec.Struct, array_like=True):
     count: int
 
 
-class Source(Protocol):
-    """The views, to read their tables."""
-
-    txn: Transaction
-    tables: dict[str, Any]
-
-
-class Numbering(Source, Protocol):
-    """The views within a fold, to write their tables."""
-
-    def stream_number(self, stream: str) -> int:
-        """The local number of a stream; a new number if it has none."""
-        ...
-
-
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Skipped).decode
 
 
-def note(tables: Numbering, envelope: Envelope, kind: str, what: str) -> None:
+def note(tables: Writer, envelope: Envelope, kind: str, what: str) -> None:
     """Record that an envelope is skipped."""
     header = envelope.header
     key = tables.stream_number(header.stream).to_bytes(4, "big") + envelope.position.to_bytes(8)
@@ -60,27 +44,27 @@ def note(tables: Numbering, envelope: Envelope, kind: str, what: str) -> None:
     skipped = Skipped(
         envelope.position, kind, what, header.stream, envelope.name, header.index, count
     )
-    tables.txn.put(key, _encode(skipped), db=tables.tables[TABLE])
+    tables.rows.put(TABLE, key, _encode(skipped))
 
 
-def read(source: Source) -> list[Skipped]:
+def read(view: View) -> list[Skipped]:
     """Every envelope that is skipped, in order of positions."""
-    return sorted(_all(source), key=_position)
+    return sorted(_all(view), key=_position)
 
 
-def global_names(source: Source) -> list[tuple[bytes, int]]:
+def global_names(view: View) -> list[tuple[bytes, int]]:
     """The names of skipped envelopes without damaged ones: damage is a matter of one disk."""
-    everywhere = (skipped for skipped in _all(source) if skipped.kind != DAMAGED)
+    everywhere = (skipped for skipped in _all(view) if skipped.kind != DAMAGED)
     return sorted((skipped.name, skipped.index) for skipped in everywhere)
 
 
-def failed(source: Source) -> set[int]:
+def failed(view: View) -> set[int]:
     """The positions of the envelopes whose fold raised an error."""
-    return {skipped.position for skipped in _all(source) if skipped.kind == FAILED}
+    return {skipped.position for skipped in _all(view) if skipped.kind == FAILED}
 
 
-def _all(source: Source) -> Iterator[Skipped]:
-    for value in source.txn.cursor(source.tables[TABLE]).iternext(keys=False):
+def _all(view: View) -> Iterator[Skipped]:
+    for _, value in view.rows.scan(TABLE):
         yield _decode(value)
 
 

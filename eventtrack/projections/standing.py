@@ -66,7 +66,7 @@ class Standing:
         # moment, and those wholly after it.
         self.blocks_before: set[bytes] = set()
         self._blocks_after: set[bytes] = set()
-        for block, whole in timeline.blocks(live):
+        for block, whole in timeline.blocks(live.rows):
             if until.hold(whole):
                 self.blocks_before.add(block)
             elif not until.touch(whole):
@@ -83,7 +83,9 @@ class Standing:
         nothing is reused.
         """
         blocks = [
-            block for block in timeline.log_blocks(self.live) if self._may_differ(neighbour, block)
+            block
+            for block in timeline.log_blocks(self.live.rows)
+            if self._may_differ(neighbour, block)
         ]
         if len(blocks) > _NEAR_BLOCKS:
             return
@@ -102,7 +104,7 @@ class Standing:
         self._to_fold = neighbour._to_fold.copy()  # noqa: SLF001
         # A block is classified as a whole, so a block with a difference is forgotten as a whole.
         for block in {number[:BLOCK_BYTES] for number in numbers}:
-            for number, _ in timeline.extents(self.live, block):
+            for number, _ in timeline.extents(self.live.rows, block):
                 self._bounds.pop(number, None)
                 self._to_fold.discard(number)
 
@@ -140,14 +142,14 @@ class Standing:
         Without a kept row, the run either had no row at the moment, or is in `unkept`.
         """
         bound = self.bound(number)
-        return kept.row_of(self.live, number, bound) if 0 < bound < BEFORE else None
+        return kept.row_of(self.live.rows, number, bound) if 0 < bound < BEFORE else None
 
     def unkept(self) -> set[bytes]:
         """The numbers of runs across the moment without a kept row, which a search folds anew."""
         if self._unkept is None:
             across = {number for number in self._near() if self.is_across(number)}
             across |= {
-                number for number in timeline.disordered(self.live) if self.is_across(number)
+                number for number in timeline.disordered(self.live.rows) if self.is_across(number)
             }
             self._unkept = {number for number in across if not self.bound(number)}
         return self._unkept
@@ -156,21 +158,21 @@ class Standing:
         """The numbers of all streams across the moment, with a kept row or without."""
         return {
             number
-            for block, _ in timeline.blocks(self.live)
+            for block, _ in timeline.blocks(self.live.rows)
             if block not in self.blocks_before and block not in self._blocks_after
-            for number, _ in timeline.extents(self.live, block)
+            for number, _ in timeline.extents(self.live.rows, block)
             if self.is_across(number)
         }
 
     def positions(self, number: bytes) -> Iterator[int]:
         """The positions of a stream's envelopes that belong to the moment."""
-        for place in timeline.envelopes_of(self.live, int.from_bytes(number, "big")):
+        for place in timeline.envelopes_of(self.live.rows, int.from_bytes(number, "big")):
             if self._until.include(place.position, place.recorded):
                 yield place.position
 
     def last_position(self) -> int:
         """The last position that belongs to the moment, 0 for none."""
-        for block in sorted(timeline.log_blocks(self.live), reverse=True):
+        for block in sorted(timeline.log_blocks(self.live.rows), reverse=True):
             if self._until.hold(block):
                 return block.last
             if self._until.touch(block):
@@ -183,7 +185,7 @@ class Standing:
         """Find the bounds of all streams of a block."""
         bounds: dict[bytes, int] = {}
         across: dict[bytes, Extent] = {}
-        for number, extent in timeline.extents(self.live, block):
+        for number, extent in timeline.extents(self.live.rows, block):
             if self._until.hold(extent):
                 bounds[number] = BEFORE
             else:
@@ -193,7 +195,7 @@ class Standing:
         to_fold = set(across)
         # Per stream, kept rows come in order of their positions. The first that was kept beyond the
         # moment decides; later ones show later states.
-        for number, row in kept.versions(self.live, block):
+        for number, row in kept.versions(self.live.rows, block):
             whole = across.get(number)
             if whole is None or self._until.include(row.position, row.recorded):
                 continue
@@ -223,7 +225,7 @@ class Standing:
         Such a run has an envelope of the moment in a block of the log, and at most `_NEAR_BLOCKS`
         further on comes a block with envelopes beyond the moment.
         """
-        blocks = list(timeline.log_blocks(self.live))
+        blocks = list(timeline.log_blocks(self.live.rows))
         names: set[str] = set()
         # Walking backwards: the place of the nearest block ahead with envelopes beyond the moment.
         beyond = -_NEAR_BLOCKS - 1

@@ -5,16 +5,15 @@ the batch ends, however many events touched it; index rows follow from the chang
 decoded entities for the next batch, as long as nobody else folds meanwhile.
 """
 
-from itertools import islice, repeat, takewhile
-from typing import Any
+from itertools import islice, repeat
 
 import msgspec
 
-from eventtrack.log.environment import Transaction
 from eventtrack.projections import index, kept, keys, points, skipped, timeline
 from eventtrack.projections.cache import Cache
 from eventtrack.projections.dataset_state import DATASET_TABLES
 from eventtrack.projections.index import FieldName
+from eventtrack.projections.rows import View, WritableRows, below, end_of
 from eventtrack.projections.state import (
     ArtifactState,
     ExperimentState,
@@ -61,24 +60,13 @@ _decode_artifact = msgspec.msgpack.Decoder(ArtifactState).decode
 _decode_session = msgspec.msgpack.Decoder(SessionState).decode
 
 
-class Reader:
+class Reader(View):
     """Reads of the views within one transaction, read or write."""
-
-    def __init__(self, txn: Transaction, tables: dict[str, Any]) -> None:
-        self.txn = txn
-        self.tables = tables
-
-    def number(self, stream: str) -> int | None:
-        """The local number of a stream; None for an unknown stream."""
-        value = self.txn.get(keys.stream(stream), db=self.tables["streams"])
-        return None if value is None else int.from_bytes(value, "big")
 
     def streams(self, prefix: str, limit: int) -> list[str]:
         """At most `limit` streams whose names begin with `prefix`, sorted."""
-        cursor = self.txn.cursor(self.tables["streams"])
         start = prefix.encode()
-        rows = cursor.iternext(values=False) if cursor.set_range(start) else iter(())
-        names = takewhile(lambda name: name.startswith(start), rows)
+        names = self.rows.keys("streams", start, end_of(start))
         # The key of a longer name has only its beginning.
         whole = (name.decode() for name in names if len(name) <= keys.TEXT_BYTES_MAX)
         return list(islice(whole, limit))
@@ -90,7 +78,7 @@ class Reader:
 
     def run_by_number(self, number: int) -> RunState | None:
         """A run by its local number."""
-        value = self.txn.get(number.to_bytes(4, "big"), db=self.tables["runs"])
+        value = self.rows.get("runs", number.to_bytes(4, "big"))
         return None if value is None else _decode_run(value)
 
     def experiment(self, experiment_id: str) -> ExperimentState | None:
@@ -100,13 +88,13 @@ class Reader:
 
     def experiment_by_number(self, number: int) -> ExperimentState | None:
         """An experiment by its local number."""
-        value = self.txn.get(number.to_bytes(4, "big"), db=self.tables["experiments"])
+        value = self.rows.get("experiments", number.to_bytes(4, "big"))
         return None if value is None else _decode_experiment(value)
 
     def experiments(self) -> list[ExperimentState]:
         """Every experiment whose creation was seen."""
-        rows = self.txn.cursor(self.tables["experiments"]).iternext(keys=False)
-        return [state for value in rows if (state := _decode_experiment(value)).exists]
+        rows = self.rows.scan("experiments")
+        return [state for _, value in rows if (state := _decode_experiment(value)).exists]
 
     def model(self, model_id: str) -> ModelState | None:
         """A logged model by its id; None if no event names it."""
@@ -115,65 +103,56 @@ class Reader:
 
     def model_by_number(self, number: int) -> ModelState | None:
         """A logged model by its local number."""
-        value = self.txn.get(number.to_bytes(4, "big"), db=self.tables["models"])
+        value = self.rows.get("models", number.to_bytes(4, "big"))
         return None if value is None else _decode_model(value)
 
     def models(self) -> list[ModelState]:
         """Every logged model whose creation was seen."""
-        rows = self.txn.cursor(self.tables["models"]).iternext(keys=False)
-        return [state for value in rows if (state := _decode_model(value)).experiment_id]
+        rows = self.rows.scan("models")
+        return [state for _, value in rows if (state := _decode_model(value)).experiment_id]
 
     def session(self, session: bytes) -> SessionState | None:
         """A session by its id; None if its opening was not seen."""
         number = self.number("session/" + session.hex())
         key = b"" if number is None else number.to_bytes(4, "big")
-        value = self.txn.get(key, db=self.tables["sessions"]) if key else None
+        value = self.rows.get("sessions", key) if key else None
         return None if value is None else _decode_session(value)
 
     def sessions(self) -> list[SessionState]:
         """Every session."""
-        rows = self.txn.cursor(self.tables["sessions"]).iternext(keys=False)
-        return [_decode_session(value) for value in rows]
+        rows = self.rows.scan("sessions")
+        return [_decode_session(value) for _, value in rows]
 
     def artifact(self, run: int, path: str) -> ArtifactState | None:
         """An artifact of a run, deleted or not."""
-        value = self.txn.get(keys.artifact(run, path), db=self.tables["artifacts"])
+        value = self.rows.get("artifacts", keys.artifact(run, path))
         return None if value is None else _decode_artifact(value)
 
     def artifacts(self, run: int, prefix: str = "") -> list[ArtifactState]:
         """The artifacts of a run whose paths begin with `prefix`, sorted, without deleted ones."""
-        cursor = self.txn.cursor(self.tables["artifacts"])
         start = run.to_bytes(4, "big") + prefix.encode()[: keys.TEXT_BYTES_MAX]
-        states: list[ArtifactState] = []
-        if not cursor.set_range(start):
-            return states
-        for key, value in cursor.iternext():
-            if not key.startswith(start):
-                break
-            state = _decode_artifact(value)
-            if not state.deleted and state.path.startswith(prefix):
-                states.append(state)
-        return states
+        states = [_decode_artifact(value) for _, value in below(self.rows, "artifacts", start)]
+        return [state for state in states if not state.deleted and state.path.startswith(prefix)]
 
     def timeline(self, stream: str) -> list[int]:
         """The positions of all envelopes of a stream, in order."""
         number = self.number(stream)
         if number is None:
             return []
-        return [place.position for place in timeline.envelopes_of(self, number)]
+        return [place.position for place in timeline.envelopes_of(self.rows, number)]
 
     def field(self, field: FieldName) -> int | None:
         """The number of an indexed field; None if no run ever had it."""
-        value = self.txn.get(keys.field(field), db=self.tables["fields"])
+        value = self.rows.get("fields", keys.field(field))
         return None if value is None else int.from_bytes(value, "big")
 
     def history(self, state: MetricState) -> points.Points:
         """All points of a series in order of (timestamp, step, value), without repeats."""
-        return points.read(self.txn, self.tables["points"], state)
+        return points.read(self.rows, state)
 
     def first_point(self, state: MetricState) -> tuple[int, int]:
         """The step and timestamp of the point of a series that is stored first."""
-        return points.first(self.txn, self.tables["points"], state)
+        return points.first(self.rows, state)
 
     def unknown_counts(self) -> dict[str, int]:
         """The number of events of each type that are kept but could not be folded.
@@ -181,7 +160,7 @@ class Reader:
         The name of a type is cut if it is too long for a key.
         """
         counts: dict[str, int] = {}
-        for key, value in self.txn.cursor(self.tables["unknown"]):
+        for key, value in self.rows.scan("unknown"):
             name = key[4:].decode()
             counts[name] = counts.get(name, 0) + int.from_bytes(value, "big")
         return counts
@@ -194,12 +173,12 @@ class Tables(Reader):
         keeps: Whether to keep rows of runs before they change, for questions about moments.
     """
 
-    def __init__(
-        self, txn: Transaction, tables: dict[str, Any], cache: Cache, *, keeps: bool = True
-    ) -> None:
-        super().__init__(txn, tables)
+    rows: WritableRows
+
+    def __init__(self, rows: WritableRows, cache: Cache, *, keeps: bool = True) -> None:
+        super().__init__(rows)
         self._cache = cache
-        self._keeper = kept.Keeper(self, cache.kept) if keeps else None
+        self._keeper = kept.Keeper(rows, cache.kept) if keeps else None
         self._new: set[int] = set()  # runs that have no row yet
         self._runs: dict[int, RunState] = {}  # changed in this batch
         self._experiments: dict[int, ExperimentState] = {}  # changed in this batch
@@ -207,7 +186,7 @@ class Tables(Reader):
         self._before: dict[int, dict[FieldName, tuple[bytes, ...]] | None] = {}
         self._moved_from: dict[int, str] = {}
         self._points: dict[tuple[int, str], points.Points] = {}
-        self._timeline = timeline.Timeline(self)
+        self._timeline = timeline.Timeline(rows)
         self._unknown: dict[bytes, int] = {}
         self._next_number = 0
         self.traces = ChangedTraces(self)
@@ -217,7 +196,7 @@ class Tables(Reader):
         number = self._cache.streams.get(stream) or self.number(stream)
         if number is None:
             number = self._take_number()
-            self.txn.put(keys.stream(stream), number.to_bytes(4, "big"), db=self.tables["streams"])
+            self.rows.put("streams", keys.stream(stream), number.to_bytes(4, "big"))
         self._cache.streams[stream] = number
         return number
 
@@ -263,16 +242,16 @@ class Tables(Reader):
 
     def put_model(self, state: ModelState) -> None:
         """Store a logged model."""
-        self.txn.put(state.number.to_bytes(4, "big"), _encode(state), db=self.tables["models"])
+        self.rows.put("models", state.number.to_bytes(4, "big"), _encode(state))
 
     def put_session(self, state: SessionState) -> None:
         """Store a session."""
         number = self.stream_number("session/" + state.session.hex())
-        self.txn.put(number.to_bytes(4, "big"), _encode(state), db=self.tables["sessions"])
+        self.rows.put("sessions", number.to_bytes(4, "big"), _encode(state))
 
     def put_artifact(self, run: int, state: ArtifactState) -> None:
         """Store an artifact of a run."""
-        self.txn.put(keys.artifact(run, state.path), _encode(state), db=self.tables["artifacts"])
+        self.rows.put("artifacts", keys.artifact(run, state.path), _encode(state))
 
     def points_of(self, state: RunState, key: str) -> points.Points:
         """The buffer of new points of a metric, appended to its series when the batch ends."""
@@ -289,7 +268,7 @@ class Tables(Reader):
         for (number, key), buffer in self._points.items():
             state = self._runs[number]
             self.touch(state, (index.METRIC, key))
-            points.append(self.txn, self.tables["points"], state.metrics[key], buffer, in_order)
+            points.append(self.rows, state.metrics[key], buffer, in_order)
         self._put_many("experiments", _encoded(self._experiments))
         if self._keeper is not None:
             for number, touched in self._timeline.first.items():
@@ -300,11 +279,10 @@ class Tables(Reader):
         self._put_many("runs", _encoded(self._runs))
         self.traces.flush()
         for name, count in self._unknown.items():
-            table = self.tables["unknown"]
-            known = int.from_bytes(self.txn.get(name, db=table) or b"", "big")
-            self.txn.put(name, (known + count).to_bytes(8, "big"), db=table)
+            known = int.from_bytes(self.rows.get("unknown", name) or b"", "big")
+            self.rows.put("unknown", name, (known + count).to_bytes(8, "big"))
         if self._next_number:
-            self.txn.put(b"numbers", self._next_number.to_bytes(4, "big"), db=self.tables["meta"])
+            self.rows.put("meta", b"numbers", self._next_number.to_bytes(4, "big"))
         self._points.clear()
         self._experiments.clear()
         self._runs.clear()
@@ -347,8 +325,8 @@ class Tables(Reader):
         # Sorted rows land on neighbouring pages. In random order this is several times slower.
         first.sort()
         rows.sort()
-        self.txn.cursor(self.tables["index"]).putmulti(zip(first, repeat(b"")))
-        self.txn.cursor(self.tables["index"]).putmulti(rows)
+        self.rows.put_many("index", zip(first, repeat(b"")))
+        self.rows.put_many("index", rows)
         self._new.clear()
 
     def _remove_rows(
@@ -363,7 +341,7 @@ class Tables(Reader):
 
     def _remove_row(self, row: bytes, number: int) -> None:
         if self._keeper is None:
-            self.txn.delete(row, db=self.tables["index"])
+            self.rows.delete("index", row)
         else:
             self._keeper.remove(row, number, self._timeline.first[number].position)
 
@@ -376,22 +354,22 @@ class Tables(Reader):
         number = self._cache.fields.get(field) or self.field(field)
         if number is None:
             number = self._take_number()
-            self.txn.put(keys.field(field), number.to_bytes(4, "big"), db=self.tables["fields"])
+            self.rows.put("fields", keys.field(field), number.to_bytes(4, "big"))
         self._cache.fields[field] = number
         return number
 
     def _take_number(self) -> int:
         if not self._next_number:
-            value = self.txn.get(b"numbers", db=self.tables["meta"])
+            value = self.rows.get("meta", b"numbers")
             self._next_number = int.from_bytes(value, "big") if value else 0
         self._next_number += 1
         return self._next_number
 
     def _put_many(self, table: str, rows: list[tuple[bytes, bytes]]) -> None:
         if len(rows) > 1:  # sorted, as above
-            self.txn.cursor(self.tables[table]).putmulti(sorted(rows))
+            self.rows.put_many(table, sorted(rows))
         elif rows:
-            self.txn.put(*rows[0], db=self.tables[table])
+            self.rows.put(table, *rows[0])
 
 
 def _encoded(

@@ -16,14 +16,14 @@ anew, and `store.density` how much happened when.
 
 import struct
 from collections.abc import Iterator
-from itertools import groupby, takewhile
+from itertools import groupby
 from operator import itemgetter
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple
 
 from eventtrack.clock import RECORDED_MAX
 from eventtrack.events.envelope import Envelope
-from eventtrack.log.environment import Transaction
 from eventtrack.log.protocol import LogReader
+from eventtrack.projections.rows import Rows, WritableRows, below
 
 TIMELINE, EXTENTS, BLOCKS = "timeline", "extents", "extent_blocks"
 LOG_BLOCKS, DISORDERED = "log_blocks", "disordered"
@@ -35,13 +35,6 @@ _NUMBER_AND_POSITION = struct.Struct(">IQ")
 _TIME_AND_EVENTS = struct.Struct(">QI")
 _EXTENT = struct.Struct("=5Q?")
 _EVENTS_MAX = 2**32 - 1
-
-
-class Source(Protocol):
-    """The views, to read and write their tables."""
-
-    txn: Transaction
-    tables: dict[str, Any]
 
 
 class Extent(NamedTuple):
@@ -74,43 +67,38 @@ class Place(NamedTuple):
         return cls(envelope.position, recorded, max(0, min(header.count, _EVENTS_MAX)))
 
 
-def envelopes_of(source: Source, number: int) -> Iterator[Place]:
+def envelopes_of(rows: Rows, number: int) -> Iterator[Place]:
     """The place of each envelope of a stream, in order of arrival."""
-    prefix = number.to_bytes(4, "big")
-    cursor = source.txn.cursor(source.tables[TIMELINE])
-    if cursor.set_range(prefix):
-        for key, value in takewhile(lambda row: row[0].startswith(prefix), cursor.iternext()):
-            yield Place(int.from_bytes(key[4:], "big"), *_TIME_AND_EVENTS.unpack(value))
+    for key, value in below(rows, TIMELINE, number.to_bytes(4, "big")):
+        yield Place(int.from_bytes(key[4:], "big"), *_TIME_AND_EVENTS.unpack(value))
 
 
-def extent_of(source: Source, number: int) -> Extent | None:
+def extent_of(rows: Rows, number: int) -> Extent | None:
     """The extent of a stream; None for a stream without envelopes."""
-    value = source.txn.get(number.to_bytes(4, "big"), db=source.tables[EXTENTS])
+    value = rows.get(EXTENTS, number.to_bytes(4, "big"))
     return None if value is None else Extent(*_EXTENT.unpack(value))
 
 
-def disordered(source: Source) -> Iterator[bytes]:
+def disordered(rows: Rows) -> Iterator[bytes]:
     """The numbers of streams whose envelopes did not come in the order of their times."""
-    yield from source.txn.cursor(source.tables[DISORDERED]).iternext(values=False)
+    yield from rows.keys(DISORDERED)
 
 
-def log_blocks(source: Source) -> Iterator[Extent]:
+def log_blocks(rows: Rows) -> Iterator[Extent]:
     """The extent of each block of the log."""
-    for value in source.txn.cursor(source.tables[LOG_BLOCKS]).iternext(keys=False):
+    for _, value in rows.scan(LOG_BLOCKS):
         yield Extent(*_EXTENT.unpack(value))
 
 
-def extents(source: Source, block: bytes) -> Iterator[tuple[bytes, Extent]]:
+def extents(rows: Rows, block: bytes) -> Iterator[tuple[bytes, Extent]]:
     """The number, as 4 bytes, and the extent of every stream of a block."""
-    cursor = source.txn.cursor(source.tables[EXTENTS])
-    rows = cursor.iternext() if cursor.set_range(block) else iter(())
-    for key, value in takewhile(lambda row: row[0].startswith(block), rows):
+    for key, value in below(rows, EXTENTS, block):
         yield key, Extent(*_EXTENT.unpack(value))
 
 
-def blocks(source: Source) -> Iterator[tuple[bytes, Extent]]:
+def blocks(rows: Rows) -> Iterator[tuple[bytes, Extent]]:
     """Each block of streams: the first bytes of its numbers, and its whole extent."""
-    for key, value in source.txn.cursor(source.tables[BLOCKS]).iternext():
+    for key, value in rows.scan(BLOCKS):
         yield key, Extent(*_EXTENT.unpack(value))
 
 
@@ -127,8 +115,8 @@ def envelopes_between(log: LogReader, first: int, last: int) -> Iterator[Envelop
 class Timeline:
     """The places of the envelopes in a fold's batch, written when the batch ends."""
 
-    def __init__(self, source: Source) -> None:
-        self._source = source
+    def __init__(self, rows: WritableRows) -> None:
+        self._written = rows
         self._rows: list[tuple[int, Place]] = []
         self.first: dict[int, Place] = {}  # the first noted place of each stream
 
@@ -160,24 +148,23 @@ class Timeline:
         self._put(EXTENTS, of_streams)
         self._put(BLOCKS, whole)
         self._put(LOG_BLOCKS, in_log)
-        txn = self._source.txn
-        txn.cursor(self._source.tables[TIMELINE]).putmulti(
+        self._written.put_many(
+            TIMELINE,
             [
                 (_NUMBER_AND_POSITION.pack(number, position), _TIME_AND_EVENTS.pack(*rest))
                 for number, (position, *rest) in rows
-            ]
+            ],
         )
 
     def _put(self, name: str, changed: dict[bytes, Extent]) -> None:
-        txn, table = self._source.txn, self._source.tables[name]
         rows: list[tuple[bytes, bytes]] = []
         for key, extent in changed.items():
-            value = txn.get(key, db=table)
+            value = self._written.get(name, key)
             joined = extent if value is None else _joined(Extent(*_EXTENT.unpack(value)), extent)
             rows.append((key, _EXTENT.pack(*joined)))
             if name == EXTENTS and not joined.ordered:
-                txn.put(key, b"", db=self._source.tables[DISORDERED])
-        txn.cursor(table).putmulti(rows)
+                self._written.put(DISORDERED, key, b"")
+        self._written.put_many(name, rows)
 
 
 def _block_of(place: Place) -> int:

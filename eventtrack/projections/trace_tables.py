@@ -5,13 +5,11 @@ sign bit flipped) ‖ trace number (u32)`. So a page of the newest traces is a s
 """
 
 from collections.abc import Iterator
-from itertools import takewhile
-from typing import Any, Protocol
 
 import msgspec
 
-from eventtrack.log.environment import Transaction
 from eventtrack.projections import keys
+from eventtrack.projections.rows import Rows, View, Writer, below
 from eventtrack.projections.trace_state import SpanState, TraceState
 
 TRACE_TABLES = ("traces", "traces_by_time", "spans", "span_bodies")
@@ -22,75 +20,54 @@ _decode_trace = msgspec.msgpack.Decoder(TraceState).decode
 _decode_span = msgspec.msgpack.Decoder(SpanState).decode
 
 
-class Source(Protocol):
-    """The views, to read their tables."""
-
-    txn: Transaction
-    tables: dict[str, Any]
-
-    def number(self, stream: str) -> int | None:
-        """The local number of a stream."""
-        ...
-
-
-class Numbering(Source, Protocol):
-    """The views within a fold, to write their tables."""
-
-    def stream_number(self, stream: str) -> int:
-        """The local number of a stream; a new number if it has none."""
-        ...
-
-
-def find_trace(source: Source, trace_id: str) -> TraceState | None:
+def find_trace(view: View, trace_id: str) -> TraceState | None:
     """A trace by its id, even if deleted or known by hearsay; None if no event names it."""
-    number = source.number("trace/" + trace_id)
-    return None if number is None else trace_by_number(source, number)
+    number = view.number("trace/" + trace_id)
+    return None if number is None else trace_by_number(view, number)
 
 
-def trace_by_number(source: Source, number: int) -> TraceState | None:
+def trace_by_number(view: View, number: int) -> TraceState | None:
     """A trace by its local number."""
-    value = source.txn.get(number.to_bytes(4, "big"), db=source.tables["traces"])
-    return None if value is None else _decode_trace(value)
+    return _trace_by_number(view.rows, number)
 
 
-def spans_of(source: Source, trace: int) -> list[SpanState]:
+def spans_of(view: View, trace: int) -> list[SpanState]:
     """The spans of a trace: the root first, the others by start."""
-    spans = [_decode_span(value) for _, value in _rows(source, "spans", trace)]
+    spans = [
+        _decode_span(value) for _, value in below(view.rows, "spans", trace.to_bytes(4, "big"))
+    ]
     return sorted(spans, key=_span_order)
 
 
-def span_body(source: Source, trace: int, span_id: str) -> bytes | None:
+def span_body(view: View, trace: int, span_id: str) -> bytes | None:
     """The JSON of a span; None if it is in a blob."""
-    value = source.txn.get(_span_key(trace, span_id), db=source.tables["span_bodies"])
+    value = view.rows.get("span_bodies", _span_key(trace, span_id))
     return None if value is None else bytes(value)
 
 
-def spans_in_blobs(source: Source) -> Iterator[SpanState]:
+def spans_in_blobs(view: View) -> Iterator[SpanState]:
     """Every span whose body is in a blob; reads all spans."""
-    for value in source.txn.cursor(source.tables["spans"]).iternext(keys=False):
+    for _, value in view.rows.scan("spans"):
         state = _decode_span(value)
         if state.in_blob:
             yield state
 
 
 def newest_traces(
-    source: Source, experiment: int, first_ms: int, last_ms: int
+    view: View, experiment: int, first_ms: int, last_ms: int
 ) -> Iterator[tuple[int, int]]:
     """The shown traces in `[first_ms, last_ms]` as (request time, number), newest first."""
     prefix = experiment.to_bytes(4, "big")
-    cursor = source.txn.cursor(source.tables["traces_by_time"])
     beyond = prefix + _ordered(last_ms) + b"\xff" * 5
     first = prefix + _ordered(first_ms)
-    if not (cursor.prev() if cursor.set_range(beyond) else cursor.last()):
-        return
-    for key in takewhile(first.__le__, cursor.iterprev(values=False)):
+    for key in view.rows.keys("traces_by_time", first, beyond, reverse=True):
         yield int.from_bytes(key[4:12], "big") - _SIGN, int.from_bytes(key[12:], "big")
 
 
 class ChangedTraces:
     """The traces that a fold's batch changes, written when it ends. Spans are written at once."""
 
-    def __init__(self, tables: Numbering) -> None:
+    def __init__(self, tables: Writer) -> None:
         self._tables = tables
         self._traces: dict[int, TraceState] = {}
         self._rows: dict[int, bytes | None] = {}
@@ -100,7 +77,7 @@ class ChangedTraces:
         number = self._tables.stream_number(stream)
         state = self._traces.get(number)
         if state is None:
-            state = trace_by_number(self._tables, number)
+            state = _trace_by_number(self._tables.rows, number)
             if state is None:
                 state = TraceState(number, stream.partition("/")[2])
             self._traces[number] = state
@@ -109,29 +86,29 @@ class ChangedTraces:
 
     def span(self, trace: int, span_id: str) -> SpanState | None:
         """The state of a span; None for an unknown span."""
-        value = self._tables.txn.get(_span_key(trace, span_id), db=self._tables.tables["spans"])
+        value = self._tables.rows.get("spans", _span_key(trace, span_id))
         return None if value is None else _decode_span(value)
 
     def put_span(self, trace: int, state: SpanState, body: bytes | None) -> None:
         """Store a span and its body in the place of an older one."""
-        txn, tables, key = self._tables.txn, self._tables.tables, _span_key(trace, state.span_id)
-        txn.put(key, _encode(state), db=tables["spans"])
+        rows, key = self._tables.rows, _span_key(trace, state.span_id)
+        rows.put("spans", key, _encode(state))
         if body is None:
-            txn.delete(key, db=tables["span_bodies"])
+            rows.delete("span_bodies", key)
         else:
-            txn.put(key, body, db=tables["span_bodies"])
+            rows.put("span_bodies", key, body)
 
     def flush(self) -> None:
         """Write all changes."""
-        txn, tables = self._tables.txn, self._tables.tables
+        rows = self._tables.rows
         for number, state in sorted(self._traces.items()):
-            txn.put(number.to_bytes(4, "big"), _encode(state), db=tables["traces"])
+            rows.put("traces", number.to_bytes(4, "big"), _encode(state))
             before, after = self._rows[number], self._row(state)
             if before != after:
                 if before is not None:
-                    txn.delete(before, db=tables["traces_by_time"])
+                    rows.delete("traces_by_time", before)
                 if after is not None:
-                    txn.put(after, b"", db=tables["traces_by_time"])
+                    rows.put("traces_by_time", after, b"")
         self._traces.clear()
         self._rows.clear()
 
@@ -144,11 +121,9 @@ class ChangedTraces:
         return experiment.to_bytes(4, "big") + _ordered(state.request_ms) + number
 
 
-def _rows(source: Source, table: str, trace: int) -> Iterator[tuple[bytes, bytes]]:
-    prefix = trace.to_bytes(4, "big")
-    cursor = source.txn.cursor(source.tables[table])
-    if cursor.set_range(prefix):
-        yield from takewhile(lambda row: row[0].startswith(prefix), cursor.iternext())
+def _trace_by_number(rows: Rows, number: int) -> TraceState | None:
+    value = rows.get("traces", number.to_bytes(4, "big"))
+    return None if value is None else _decode_trace(value)
 
 
 def _span_key(trace: int, span_id: str) -> bytes:

@@ -61,7 +61,7 @@ def note_lost_artifacts(store: Store, report: SalvageReport) -> None:
     holds = store.replication.blobs.holds
     with store.replication.views() as reader:
         lost = {digest: what for digest, what in live_blobs(reader).items() if not holds(digest)}
-        for key in reader.txn.cursor(reader.tables["runs"]).iternext(values=False):
+        for key in reader.rows.keys("runs"):
             run = reader.run_by_number(int.from_bytes(key, "big"))
             if run is None or not lost:
                 continue
@@ -128,7 +128,7 @@ def _all(reader: Reader) -> Iterator[_Known]:
     for experiment in reader.experiments():
         stream = f"experiment/{experiment.experiment_id}"
         yield _Known("experiment", stream, experiment.name[0], tags=experiment.live_tags())
-    for key in reader.txn.cursor(reader.tables["runs"]).iternext(values=False):
+    for key in reader.rows.keys("runs"):
         run = _run(reader, int.from_bytes(key, "big"))
         if run is not None:
             yield run

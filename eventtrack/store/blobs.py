@@ -285,7 +285,7 @@ def live_blobs(reader: Reader) -> dict[bytes, str]:
     holders = {
         state.sha256: f"artifact '{state.path}'"
         for table in ("runs", "models", "traces")
-        for owner in reader.txn.cursor(reader.tables[table]).iternext(values=False)
+        for owner in reader.rows.keys(table)
         for state in reader.artifacts(int.from_bytes(owner, "big"))
         if state.place is None
     }
@@ -299,7 +299,7 @@ def hidden_files(reader: Reader) -> list[str]:
     owners = {"run": ("runs", reader.run_by_number), "model": ("models", reader.model_by_number)}
     files = []
     for noun, (table, state_of) in owners.items():
-        for key in reader.txn.cursor(reader.tables[table]).iternext(values=False):
+        for key in reader.rows.keys(table):
             number = int.from_bytes(key, "big")
             hidden = [file for file in reader.artifacts(number) if not is_sound_path(file.path)]
             owner = state_of(number) if hidden else None

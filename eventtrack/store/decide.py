@@ -1,12 +1,12 @@
 """The questions that every decision about a run asks first."""
 
 from collections.abc import Callable
-from itertools import takewhile
 
 from eventtrack import validate
 from eventtrack.clock import recorded_ms
 from eventtrack.errors import InvalidValueError, NotFoundError
 from eventtrack.projections import index, raised
+from eventtrack.projections.rows import end_of
 from eventtrack.projections.state import RunState
 from eventtrack.projections.tables import Reader
 from eventtrack.store.context import StoreContext
@@ -62,9 +62,7 @@ def beside(reader: Reader, stream: str, now_ms: int) -> list[str]:
     if experiment is None or field is None:
         return []
     prefix = index.prefix(experiment.number, field)
-    cursor = reader.txn.cursor(reader.tables["index"])
-    rows = cursor.iternext(values=False) if cursor.set_range(prefix) else iter(())
-    numbers = [index.run_of(row) for row in takewhile(lambda row: row.startswith(prefix), rows)]
+    numbers = [index.run_of(row) for row in reader.rows.keys("index", prefix, end_of(prefix))]
     ahead = [number for number in numbers if recorded_ms(raised.latest(reader, number)) > now_ms]
     runs = (reader.run_by_number(number) for number in ahead)
     return [f"run/{run.run_id}" for run in runs if run is not None]

@@ -11,6 +11,7 @@ from eventtrack.clock import recorded_ms
 from eventtrack.errors import InvalidValueError
 from eventtrack.log.protocol import LogReader
 from eventtrack.projections import index, timeline
+from eventtrack.projections.rows import end_of
 from eventtrack.projections.tables import Reader
 from eventtrack.projections.timeline import LOG_BLOCK, Extent, Place
 from eventtrack.views.records import Record
@@ -119,7 +120,7 @@ class Asked(NamedTuple):
 
 def of_log(reader: Reader, log: LogReader, asked: Asked) -> Density:
     """The density of the whole log."""
-    blocks = list(timeline.log_blocks(reader))
+    blocks = list(timeline.log_blocks(reader.rows))
     strip = asked.strip(blocks)
     for block in blocks:
         if not strip.takes(block):
@@ -130,12 +131,12 @@ def of_log(reader: Reader, log: LogReader, asked: Asked) -> Density:
 
 def of_streams(reader: Reader, numbers: Iterable[int], asked: Asked) -> Density:
     """The density of some streams, by their numbers."""
-    known = ((number, timeline.extent_of(reader, number)) for number in numbers)
+    known = ((number, timeline.extent_of(reader.rows, number)) for number in numbers)
     extents = [(number, extent) for number, extent in known if extent is not None]
     strip = asked.strip([extent for _, extent in extents])
     for number, extent in extents:
         if not strip.takes(extent):
-            for place in timeline.envelopes_of(reader, number):
+            for place in timeline.envelopes_of(reader.rows, number):
                 strip.take(place)
     return strip.density()
 
@@ -147,9 +148,4 @@ def streams_of_experiment(reader: Reader, experiment: int) -> Iterator[int]:
     if field is None:
         return
     prefix = index.prefix(experiment, field)
-    cursor = reader.txn.cursor(reader.tables["index"])
-    if cursor.set_range(prefix):
-        for key in cursor.iternext(values=False):
-            if not key.startswith(prefix):
-                return
-            yield index.run_of(key)
+    yield from map(index.run_of, reader.rows.keys("index", prefix, end_of(prefix)))

@@ -186,7 +186,7 @@ class _Search:
         return stream in streams or f"experiment/{self._of.get(stream)}" in streams
 
     def _runs(self) -> Iterator[RunState]:
-        for key in self._reader.txn.cursor(self._reader.tables["runs"]).iternext(values=False):
+        for key in self._reader.rows.keys("runs"):
             run = self._reader.run_by_number(int.from_bytes(key, "big"))
             if run is not None and run.experiment_id:
                 yield run
@@ -253,8 +253,7 @@ class _Search:
                 )
 
     def _put_traces(self, result: Found) -> None:
-        cursor = self._reader.txn.cursor(self._reader.tables["traces"])
-        for key in cursor.iternext(values=False):
+        for key in self._reader.rows.keys("traces"):
             trace = trace_by_number(self._reader, int.from_bytes(key, "big"))
             if trace is None or not trace.experiment_id:
                 continue

@@ -5,7 +5,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 from eventtrack.log import files
-from eventtrack.log.rows import table_rows
 from eventtrack.projections.digest import digest
 from eventtrack.store.check import CheckReport, check_log, check_store
 from eventtrack.store.engine import Engine
@@ -53,7 +52,7 @@ class Maintenance:
         engine, path = self._engine, self._engine.path
         with engine.read() as reader:
             runs = points = series = 0
-            for key in reader.txn.cursor(reader.tables["runs"]).iternext(values=False):
+            for key in reader.rows.keys("runs"):
                 run = reader.run_by_number(int.from_bytes(key, "big"))
                 if run is not None and run.experiment_id:
                     runs += 1
@@ -65,12 +64,12 @@ class Maintenance:
                 format=files.read_format(path),
                 envelopes=engine.log.head(),
                 feeds=len(engine.log.heads()),
-                sessions=table_rows(reader.txn, reader.tables["sessions"]),
+                sessions=reader.rows.count("sessions"),
                 experiments=len(reader.experiments()),
                 runs=runs,
                 points=points,
                 series=series,
-                artifacts=table_rows(reader.txn, reader.tables["artifacts"]),
+                artifacts=reader.rows.count("artifacts"),
                 journals=len(list((path / files.JOURNAL).glob("*.journal"))),
                 bytes_log=_size(path / files.LOG),
                 bytes_views=_size(path / files.VIEWS),

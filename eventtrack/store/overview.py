@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from eventtrack.projections import index, keys
+from eventtrack.projections.rows import end_of
 from eventtrack.projections.state import RunState
 from eventtrack.projections.tables import Reader
 from eventtrack.store.context import StoreContext
@@ -193,15 +194,14 @@ def _row(entities: EntityReader, state: RunState, columns: Sequence[tuple[str, s
 
 def _names(reader: Reader, kind: str, experiments: Sequence[int]) -> list[str]:
     letter = _KINDS[kind].encode()
-    index_rows = reader.txn.cursor(reader.tables["index"])
     names = []
-    for key, number in reader.txn.cursor(reader.tables["fields"]):
+    for key, number in reader.rows.scan("fields"):
         name = bytes(key)
         if not name.startswith(letter) or len(name) > keys.TEXT_BYTES_MAX:
             continue
         for experiment in experiments:
             prefix = index.prefix(experiment, int.from_bytes(number, "big"))
-            if index_rows.set_range(prefix) and bytes(index_rows.key()).startswith(prefix):
+            if next(reader.rows.keys("index", prefix, end_of(prefix)), None) is not None:
                 names.append(name[1:].decode("utf-8", "replace"))
                 break
     return names

@@ -133,7 +133,7 @@ class Redaction:
             digest = files[0].sha256
             drafts = [
                 Draft.of(f"run/{holder.run_id}", types.ArtifactsDeleted([file.path]))
-                for key in reader.txn.cursor(reader.tables["runs"]).iternext(values=False)
+                for key in reader.rows.keys("runs")
                 if (holder := reader.run_by_number(int.from_bytes(key, "big"))) is not None
                 for file in reader.artifacts(holder.number)
                 if file.sha256 == digest and file.place is None

@@ -24,7 +24,7 @@ class Conflict(Record):
 def find_conflicts(reader: Reader) -> list[Conflict]:
     """Params with several values, things that share a name, and versions that share a number."""
     conflicts: list[Conflict] = []
-    for value in reader.txn.cursor(reader.tables["runs"]).iternext(values=False):
+    for value in reader.rows.keys("runs"):
         run = reader.run_by_number(int.from_bytes(value, "big"))
         if run is not None:
             conflicts += _rivals(f"run/{run.run_id}", RUN, run)

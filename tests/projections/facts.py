@@ -74,14 +74,14 @@ def in_every_order(facts: Sequence[bytes], ask: Callable[[Reader], Answer]) -> A
 
 def index_of(reader: Reader) -> dict[str, dict[str, list[tuple[str, str]]]]:
     """The search index, without local numbers: {experiment: {field: [(value, run)]}}."""
-    rows = list(reader.txn.cursor(reader.tables["index"]))  # first: a past gives numbers meanwhile
+    rows = list(reader.rows.scan("index"))  # first: a past gives numbers meanwhile
     streams = {
         int.from_bytes(number, "big"): bytes(stream).decode()
-        for stream, number in reader.txn.cursor(reader.tables["streams"])
+        for stream, number in reader.rows.scan("streams")
     }
     fields = {
         int.from_bytes(number, "big"): bytes(name).decode()
-        for name, number in reader.txn.cursor(reader.tables["fields"])
+        for name, number in reader.rows.scan("fields")
     }
     found: dict[str, dict[str, list[tuple[str, str]]]] = {}
     for key, _ in rows:
@@ -97,10 +97,10 @@ def index_of(reader: Reader) -> dict[str, dict[str, list[tuple[str, str]]]]:
 
 def traces_by_time(reader: Reader) -> list[tuple[str, str, str]]:
     """The order of traces, without local numbers: (experiment, time, trace)."""
-    rows = list(reader.txn.cursor(reader.tables["traces_by_time"]))
+    rows = list(reader.rows.scan("traces_by_time"))
     streams = {
         int.from_bytes(number, "big"): bytes(stream).decode()
-        for stream, number in reader.txn.cursor(reader.tables["streams"])
+        for stream, number in reader.rows.scan("streams")
     }
     return sorted(
         (streams[int.from_bytes(key[:4], "big")], key[4:12].hex(), streams[index.run_of(key)])

@@ -22,6 +22,7 @@ from eventtrack.projections.points import (
     Points,
     latest_order,
 )
+from eventtrack.projections.rows import LmdbRows
 from eventtrack.projections.state import MetricState
 
 Row = tuple[int, int, float]  # timestamp, step, value
@@ -82,12 +83,12 @@ class Series:
 
     def append(self, rows: Sequence[Row]) -> None:
         with self.shelf.environment.write() as txn:
-            table, in_order = self.shelf.environment.tables["points"], self.shelf.in_order
-            points.append(txn, table, self.state, columns(rows), in_order)
+            written = LmdbRows(txn, self.shelf.environment.tables)
+            points.append(written, self.state, columns(rows), self.shelf.in_order)
 
     def rows(self) -> list[tuple[int, int, str]]:
         with self.shelf.environment.read() as txn:
-            found = points.read(txn, self.shelf.environment.tables["points"], self.state)
+            found = points.read(LmdbRows(txn, self.shelf.environment.tables), self.state)
         return [shown(row) for row in zip(found.timestamps, found.steps, found.values, strict=True)]
 
     def chunks(self) -> list[tuple[int, int]]:
@@ -253,16 +254,16 @@ class TestManyPoints:
         series = shelf.series()
         total, chance, start = 1_000_000, random.Random(7), 0
         with shelf.environment.write() as txn:
-            table = shelf.environment.tables["points"]
+            rows = LmdbRows(txn, shelf.environment.tables)
             while start < total:
                 stop = min(total, start + chance.choice([1, 100, 5000, 50_000]))
                 batch = Points()
                 batch.steps.extend(range(start, stop))
                 batch.timestamps.extend(range(1000 + start, 1000 + stop))
                 batch.values.extend(float(step) for step in range(start, stop))
-                points.append(txn, table, series.state, batch, shelf.in_order)
+                points.append(rows, series.state, batch, shelf.in_order)
                 start = stop
-            found = points.read(txn, table, series.state)
+            found = points.read(rows, series.state)
         assert found.steps.tolist() == list(range(total))
         assert found.values.tolist() == [float(step) for step in range(total)]
         assert found.timestamps[0] == 1000

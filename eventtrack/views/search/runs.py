@@ -6,10 +6,9 @@ texts are read from the run. A run is named by its 4-byte number, which also end
 
 from collections.abc import Callable, Iterator, Sequence
 from heapq import merge
-from itertools import chain, groupby, islice, takewhile
+from itertools import chain, groupby, islice
 from math import inf
 
-from eventtrack.log.rows import table_rows
 from eventtrack.projections import index
 from eventtrack.projections.index import FieldName
 from eventtrack.projections.state import ExperimentState, RunState, effective_lifecycle
@@ -231,7 +230,7 @@ class RunSearch:
 
     def _are_few(self, matches: set[Number]) -> bool:
         """Whether decoding and sorting the matches costs less than walking an index."""
-        runs = table_rows(self._reader.txn, self._reader.tables["runs"])
+        runs = self._reader.rows.count("runs")
         return len(matches) <= min(SORTED_MAX, runs // ROWS_A_RUN)
 
     def _sorted(self, matches: set[Number], terms: list[OrderTerm]) -> Iterator[Number]:
@@ -311,16 +310,9 @@ class RunSearch:
         if field is None:
             return iter(())
         prefix = index.prefix(experiment, field)
-        cursor = self._reader.txn.cursor(self._reader.tables["index"])
         # Greater than every row of `last`: 5 bytes of 0xff, where a run number has 4.
         beyond = prefix + last + b"\xff" * 5
-        if not reverse:
-            if not cursor.set_range(prefix + first):
-                return iter(())
-            return takewhile(beyond.__gt__, cursor.iternext(values=False))
-        if not (cursor.prev() if cursor.set_range(beyond) else cursor.last()):
-            return iter(())
-        return takewhile((prefix + first).__le__, cursor.iterprev(values=False))
+        return self._reader.rows.keys("index", prefix + first, beyond, reverse=reverse)
 
     def _state(self, number: Number) -> RunState:
         state = self._states.get(number)
