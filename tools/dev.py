@@ -4,13 +4,14 @@ setup   makes .venv-dev with the package (editable) and everything its tests and
 check   lint, formatting and types, of Python and of the pages: changes nothing
 test    check, then every test, on all cores; further arguments go to pytest
 matrix  tests/matrix with old and new versions of MLflow, each in an environment of its own
+integrations  tests/integrations with training frameworks, in an environment of their own
 bench   every benchmark of tools/bench/
 fix     mends what the linter and the formatter can mend
 torture kills, power cuts and damage for a while: `torture --minutes 30`; stops at what it finds
 
-All but setup and matrix begin with it where .venv-dev is missing or was made for another
-pyproject.toml. This file needs the standard library only, and parses in older Pythons to be able
-to say what it needs.
+All but setup, matrix and integrations begin with it where .venv-dev is missing or was made for
+another pyproject.toml. This file needs the standard library only, and parses in older Pythons to
+be able to say what it needs.
 """
 
 import os
@@ -33,6 +34,16 @@ MLFLOWS = ("==2.9.*", "==2.22.*", "==3.5.*", "==3.9.*", ">=3.5")
 MATRIX = ROOT / ".venv-matrix"
 # What tests/matrix needs beside the package and MLflow.
 MATRIX_NEEDS = ("hypothesis", "httpx", "pytest", "pytest-timeout")
+INTEGRATIONS = ROOT / ".venv-integrations"
+# The frameworks of eventtrack/integrations/, with MLflow, whose own loggers ours are compared with,
+# and what the tests need. PyTorch stands first and exactly, for it is the largest by far, and has
+# builds without GPU libraries in some places; so has XGBoost, as a package of its own.
+FRAMEWORKS = (
+    *("torch==2.13.0", "accelerate", "catboost", "hydra-core", "ipython", "keras", "lightgbm"),
+    *("lightning", "mlflow", "optuna", "optuna-dashboard", "ray[tune]", "scikit-learn", "skops"),
+    *("tensorboard", "tensorboardx", "transformers", "wandb", "xgboost-cpu"),
+    *("hypothesis", "pytest", "pytest-timeout", "pytest-xdist"),
+)
 
 
 def python(*arguments: str) -> int:
@@ -129,6 +140,29 @@ def with_mlflow(wheel: str, version: str) -> int:
     return failed
 
 
+def integrations() -> int:
+    """Run tests/integrations in .venv-integrations, which is made where it is missing.
+
+    The package is not installed there, only what it needs: the tests import it from the clone, and
+    a build would meet that of the matrix, which may run at the same time.
+    """
+    import tomllib  # older Pythons, which parse this file, have none
+
+    own = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["dependencies"]
+    run = [str(INTEGRATIONS / BIN / "python"), "-m"]
+    made_for, needs = INTEGRATIONS / "made-for.txt", sorted([*own, *FRAMEWORKS])
+    if not made_for.exists() or made_for.read_text("utf-8") != "\n".join(needs):
+        print("$ making", INTEGRATIONS, flush=True)
+        venv.create(str(INTEGRATIONS), clear=True, with_pip=True)
+        # Compiling tens of thousands of files takes longer than the tests save by it.
+        install = [*run, "pip", "install", "--quiet", "--no-compile", *needs]
+        if failed := subprocess.call(install):
+            return failed
+        made_for.write_text("\n".join(needs), "utf-8")
+    tests = [*run, "pytest", "--quiet", "--numprocesses=2", "-p", "no:cacheprovider"]
+    return subprocess.call([*tests, "tests/integrations"], cwd=str(ROOT))
+
+
 def bench() -> int:
     """Run each script of tools/bench/; a leading underscore marks what they share."""
     scripts = sorted((ROOT / "tools" / "bench").glob("[!_]*.py"))
@@ -157,6 +191,7 @@ def main(arguments: "list[str]") -> int:
         "check": check,
         "test": test,
         "matrix": matrix,
+        "integrations": integrations,
         "bench": bench,
         "fix": fix,
         "torture": torture,
@@ -165,7 +200,7 @@ def main(arguments: "list[str]") -> int:
     if command is None or (arguments[1:] and command not in {test, torture}):
         print(__doc__)
         return 2
-    if command not in (setup, matrix) and not is_set_up() and setup() != 0:
+    if command not in (setup, matrix, integrations) and not is_set_up() and setup() != 0:
         return 1
     return command(*arguments[1:])
 

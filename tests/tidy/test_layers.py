@@ -18,6 +18,8 @@ ROWS = (
     ("eventtrack",),
     # Where MLflow's code looks for what the fluent API has: names only.
     ("artifacts", "client", "config", "data", "entities", "exceptions", "tracking"),
+    # Callbacks of training frameworks: each calls the fluent API.
+    ("integrations",),
     ("fluent", "plugin", "server"),
     # The pages and what they ask for, without HTTP: the server puts them on it.
     ("web",),
