@@ -110,6 +110,8 @@ CLOCK_WRONG_MS = 10 * 60_000
 
 # Map space made free before a batch, which cannot be run again when the map is full.
 BATCH_MAP_BYTES_FREE = 4 * 2**30
+# Map space that a commit must find free once its envelopes were published: more than any takes.
+COMMIT_MAP_BYTES_FREE = 256 * 2**20
 
 # One block of envelopes between machines: held in memory whole at both ends. An envelope that is
 # larger has a block of its own.

@@ -24,6 +24,7 @@ import lmdb
 
 from eventtrack.errors import StoreClosedError
 from eventtrack.limits import MAP_BYTES_INITIAL, OPEN_PAGES_MAX, READER_CHECKS, READERS_MAX
+from eventtrack.log.again import TryAgain, run_again
 from eventtrack.log.filesystem import translate_os_error
 from eventtrack.log.gate import Gate
 from eventtrack.log.locking import FileLock
@@ -117,7 +118,7 @@ class Environment:
             if not readonly and self._lmdb.reader_check():
                 # A process died while it read. Perhaps a damaged page killed it.
                 refuse_damage(file)
-            run_growing(lambda: self._open_tables(tables))
+            run_again(lambda: self._open_tables(tables))
         except BaseException:
             self.close()
             raise
@@ -165,7 +166,7 @@ class Environment:
         """A write transaction, committed at the end of the block unless it raises.
 
         Other writers wait, in this process and in others. If the map is full, the block raises
-        `MapFull` and has written nothing; `run_growing` runs it again.
+        `MapFull` and has written nothing; `run_again` runs it again.
         """
         self._refuse_closed(write=True)
         self._enter(write=True)
@@ -210,11 +211,13 @@ class Environment:
 
     def make_room(self, free_bytes: int) -> None:
         """Grow until `free_bytes` of the map are free: for work that cannot be run again."""
-        while True:
-            info = self.info()
-            if info["map_size"] - (info["last_pgno"] + 1) * info["psize"] >= free_bytes:
-                return
+        while self.free_bytes() < free_bytes:
             self.grow()
+
+    def free_bytes(self) -> int:
+        """The part of the map that no commit has used yet."""
+        info = self.info()
+        return info["map_size"] - (info["last_pgno"] + 1) * info["psize"]
 
     def last_transaction(self) -> int:
         """The number of the newest commit of any process that a read can see.
@@ -349,12 +352,16 @@ class Environment:
                 _gate.changed.notify_all()
 
 
-class MapFull(Exception):  # noqa: N818 - a signal to try again, not an error for callers
-    """The map has no room. The transaction was undone and can be run again after `grow`."""
+class MapFull(TryAgain):
+    """The map has no room."""
 
     def __init__(self, environment: Environment) -> None:
         super().__init__(str(environment.path))
         self.environment = environment
+
+    def prepare(self) -> None:
+        """Double the map."""
+        self.environment.grow()
 
 
 _open_environments: "weakref.WeakSet[Environment]" = weakref.WeakSet()
@@ -384,12 +391,3 @@ os.register_at_fork(
     after_in_parent=_after_fork_in_parent,
     after_in_child=_after_fork_in_child,
 )
-
-
-def run_growing(work: Callable[[], Result]) -> Result:
-    """Run `work`, which opens write transactions. Whenever the map is full, grow it and retry."""
-    while True:
-        try:
-            return work()
-        except MapFull as full:
-            full.environment.grow()

@@ -19,6 +19,8 @@ from eventtrack.log.structure import last_transaction
 
 LOG, JOURNAL, VIEWS, BLOBS, REMOTES = "log", "journal", "views", "blobs", "remotes"
 LOCATIONS = "locations"
+# In the folder of a server of a cluster, which is a cache of the cluster's log.
+CACHE = "cache.json"
 _FORMAT_FILE = "FORMAT"
 # The end of the name of a file that keeps damaged bytes as they were.
 DAMAGED = ".damaged"
@@ -94,6 +96,11 @@ def is_writable(path: Path) -> bool:
     log = path / LOG
     places = [path, log, path / JOURNAL, path / VIEWS, *log.glob("*.mdb")]
     return all(os.access(place, os.W_OK) for place in places if place.exists())
+
+
+def is_cache(path: Path) -> bool:
+    """Whether a store's folder is a cache of a cluster's log, which only its server may write."""
+    return (path / CACHE).exists()
 
 
 def _make_log(folder: Path) -> None:

@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from eventtrack.ids import IdSource
-from eventtrack.log.environment import Environment, run_growing
+from eventtrack.log.again import run_again
+from eventtrack.log.environment import Environment
 from eventtrack.log.filesystem import file_identity, sync_folder
 
 
@@ -22,5 +23,5 @@ def settle(environment: Environment, ids: IdSource, file: Path) -> None:
                 txn.put(b"replica", ids.id128(), db=meta)
             txn.put(b"home", home, db=meta)
 
-    run_growing(work)
+    run_again(work)
     sync_folder(file.parent)  # the file may have been made just now

@@ -149,6 +149,52 @@ class LogTransaction(LogReader, Protocol):
         ...
 
 
+class Part(NamedTuple):
+    """Contiguous envelopes of one feed, as a transaction appended them.
+
+    `frontier` is the Merkle frontier of the feed before the first of them.
+    """
+
+    feed: bytes
+    frontier: list[bytes]
+    envelopes: list[Envelope]
+
+
+class Publisher(Protocol):
+    """Makes the envelopes of a log known elsewhere before they are committed here.
+
+    A server of a cluster has one: the shared log holds an envelope before any server does.
+    """
+
+    def publish(self, transaction: "PublishedTransaction") -> None:
+        """Called once at the end of each transaction, before its commit.
+
+        If it raises, the transaction is undone: nothing was written here.
+
+        Raises:
+            TryAgain: Somebody else was first. Read the news, then decide again.
+            RemoteError: The envelopes are nowhere, or nobody knows whether they are somewhere.
+        """
+        ...
+
+
+class PublishedTransaction(LogTransaction, Protocol):
+    """A write in progress of a log that has a publisher."""
+
+    @property
+    def parts(self) -> list[Part]:
+        """The envelopes that this transaction appended, in order. Cleared, they stay here only."""
+        ...
+
+    def note(self, name: bytes) -> bytes:
+        """A small value that was kept beside the log; b"" if there is none."""
+        ...
+
+    def set_note(self, name: bytes, value: bytes) -> None:
+        """Keep a small value, in the same commit as the envelopes."""
+        ...
+
+
 class EventLog(LogReader, Protocol):
     """An append-only log of envelopes from any number of feeds. Safe from any thread."""
 
@@ -164,7 +210,7 @@ class EventLog(LogReader, Protocol):
         """A transaction for a block, as in `transact`, but without a second attempt.
 
         Raises:
-            MapFull: Nothing was written; `environment.run_growing` can run the block again.
+            MapFull: Nothing was written; `again.run_again` can run the block again.
         """
         ...
 

@@ -17,7 +17,8 @@ import msgspec
 from eventtrack.errors import ProjectionError, StoreError
 from eventtrack.events.envelope import Envelope
 from eventtrack.limits import FOLD_ENVELOPES_MAX
-from eventtrack.log.environment import Environment, run_growing
+from eventtrack.log.again import run_again
+from eventtrack.log.environment import Environment
 from eventtrack.log.filesystem import boot_id, sync_folder, translating
 from eventtrack.log.protocol import LogReader
 from eventtrack.projections import fold
@@ -137,7 +138,7 @@ class Build:
             StaleBuild: The log does not hold the history that was folded before.
         """
         try:
-            return run_growing(partial(self._advance, log, FOLD_ENVELOPES_MAX))
+            return run_again(partial(self._advance, log, FOLD_ENVELOPES_MAX))
         except ProjectionError:
             return self._advance_singly(log)
 
@@ -155,9 +156,9 @@ class Build:
         stop = min(position + FOLD_ENVELOPES_MAX, head)
         while position < stop:
             try:
-                position = run_growing(partial(self._advance, log, 1))
+                position = run_again(partial(self._advance, log, 1))
             except ProjectionError as error:
-                position = run_growing(partial(self._advance, log, 1, error.message))
+                position = run_again(partial(self._advance, log, 1, error.message))
         return position
 
     def close(self) -> None:

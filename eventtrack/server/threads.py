@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from typing import Any, TypeVar, cast
 
-from eventtrack.errors import EventtrackError, StoreClosedError, UsageError
+from eventtrack.errors import EventtrackError, RemoteError, StoreClosedError, UsageError
 from eventtrack.store import Store
 from eventtrack.store.recorder import Prepared
 
@@ -150,19 +150,23 @@ class Writer:
             pending.error = problem
 
     def _commit(self, group: list[_Pending]) -> None:
-        if len(group) > 1:
-            try:
-                with self._store.batch():
-                    for pending in group:
-                        pending.attempt()
-                return
-            except Exception:  # noqa: S110 - nothing was written; the changes are tried one by one below
-                pass
-        for pending in group:
-            try:
+        if not group:
+            return
+
+        def attempt_all() -> None:
+            for pending in group:
                 pending.attempt()
-            except Exception as error:
-                pending.error = error
+
+        try:
+            self._store.batched(attempt_all)
+        except Exception as error:
+            # Nothing was written. If the cluster's log cannot be reached, no change can be.
+            if len(group) == 1 or isinstance(error, RemoteError):
+                for pending in group:
+                    pending.error = error
+            else:
+                for pending in group:
+                    self._commit([pending])
 
 
 def _settle(group: list[_Pending]) -> None:
@@ -174,12 +178,14 @@ class Services:
     """The store and the threads that work on it.
 
     Attributes:
+        clustered: This server's part in a cluster; None for a server of its own.
         ending: Set when the server is about to end: streams without an end stop first.
         closing: Callbacks to run before the threads end.
     """
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, clustered: Clustered | None = None) -> None:
         self.store = store
+        self.clustered = clustered
         self.ending = asyncio.Event()
         self.closing = contextlib.ExitStack()
         self._shared: dict[Callable[[Services], Any], Any] = {}
@@ -221,6 +227,20 @@ class Services:
             await asyncio.sleep(WARM_EVERY_S)
             with contextlib.suppress(EventtrackError):  # the next query raises the same
                 await self.read(self.store.catch_up)
+
+    async def current(self, *, reads: bool) -> float:
+        """Let a request go on once the store is as new as the request.
+
+        Returns 0, or the age of the store in seconds if it may be behind.
+
+        Args:
+            reads: Whether the request only reads.
+
+        Raises:
+            RemoteUnavailableError: The cluster's log does not answer, and the request changes
+                something, or the operator wants no old answers.
+        """
+        return 0.0 if self.clustered is None else await self.clustered.current(reads=reads)
 
     def close(self) -> None:
         """Finish all changes that were submitted; wait for no reader."""

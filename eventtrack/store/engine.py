@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import copy_context
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from eventtrack.clock import Clock, SystemClock
 from eventtrack.errors import (
@@ -33,13 +33,16 @@ from eventtrack.events.envelope import Draft, Envelope
 from eventtrack.ids import IdSource, RandomIds
 from eventtrack.limits import BATCH_MAP_BYTES_FREE
 from eventtrack.log import files
+from eventtrack.log.again import run_again
 from eventtrack.log.drain import Drainer, adopt_orphans
-from eventtrack.log.environment import MapFull, run_growing
+from eventtrack.log.environment import MapFull
 from eventtrack.log.filesystem import translating
 from eventtrack.log.journal import Journal, JournalFile
-from eventtrack.log.lmdb_log import LmdbLog, LmdbTransaction
+from eventtrack.log.lmdb_log import LmdbLog
 from eventtrack.log.orphans import clear_drafts
+from eventtrack.log.protocol import Publisher
 from eventtrack.log.temporary import own_folder, remove_folder
+from eventtrack.log.transaction import LmdbTransaction
 from eventtrack.log.translation import read_only
 from eventtrack.projections import raised
 from eventtrack.projections.build import Fold, StaleBuild
@@ -65,13 +68,16 @@ class Engine:
         create: bool,
         clock: Clock | None = None,
         ids: IdSource | None = None,
+        publisher: Publisher | None = None,
     ) -> None:
         files.prepare(path, create=create)
+        self._publisher = publisher
         self.path = path
         self.source = source
         self.clock = clock or SystemClock()
         self.ids = ids or RandomIds()
-        self.readonly = not files.is_writable(path)
+        # A cache of a cluster is written by its server alone: nothing else would be published.
+        self.readonly = not files.is_writable(path) or (files.is_cache(path) and not publisher)
         self._closed = False
         self._opening = threading.RLock()
         self._open()
@@ -105,13 +111,13 @@ class Engine:
                 return self._decide(decide, fold, transaction)
 
         try:
-            return run_growing(attempt)
+            return run_again(attempt)
         except (StaleBuild, ProjectionError):
             # The log was replaced meanwhile, or has an event that the views set aside.
             if self._drainer is not None:
                 self._drainer.flush()
             self.views.catch_up()
-            return run_growing(attempt)
+            return run_again(attempt)
 
     @property
     def in_batch(self) -> bool:
@@ -242,7 +248,7 @@ class Engine:
         self._sessions: dict[str, bytes] = {}
         self._journal: Journal | None = None
         self._drainer: Drainer | None = None
-        options = {"create": False, "readonly": self.readonly}
+        options: Any = {"readonly": self.readonly, "publisher": self._publisher, "create": False}
         self.log = LmdbLog(self.path / files.LOG, clock=self.clock, ids=self.ids, **options)
         self._adopt_at = math.inf if self.readonly else 0.0
         if not self.readonly:

@@ -6,13 +6,12 @@ together.
 """
 
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
 from itertools import compress
 from typing import NamedTuple
 
 from eventtrack.errors import UsageError
 from eventtrack.events.envelope import Draft
-from eventtrack.log.environment import run_growing
+from eventtrack.log.again import run_again
 from eventtrack.projections.tables import Reader
 from eventtrack.store.engine import Engine
 from eventtrack.store.permits import Permits
@@ -55,14 +54,18 @@ class Recorder:
         left = set(range(len(points)))
         known = [place for place in left if self._is_permitted(points[place])]
         if known:
-            done = run_growing(lambda: self._append([points[place] for place in known]))
+            done = run_again(lambda: self._append([points[place] for place in known]))
             left.difference_update(compress(known, done))
         if left:
             head = self._engine.log.head()
             self._permits.follow(self._engine.log, head)
-            with self._engine.batch() if len(left) > 1 else nullcontext():
-                for place in sorted(left):
-                    refused[place] = self._decide(points[place], allow)
+
+            def decide() -> None:
+                with self._engine.batch():
+                    for place in sorted(left):
+                        refused[place] = self._decide(points[place], allow)
+
+            run_again(decide)
             written = [points[place] for place in left if refused[place] is None]
             self._permits.grant([each.draft.stream for each in written], head)
             self._authors.update(each.author for each in written)

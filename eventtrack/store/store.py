@@ -4,12 +4,15 @@ import atexit
 import contextlib
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 from eventtrack.clock import Clock, SystemClock
 from eventtrack.ids import IdSource
+from eventtrack.log.again import run_again
+from eventtrack.log.protocol import Publisher
 from eventtrack.store.context import StoreContext
 from eventtrack.store.engine import Engine
 from eventtrack.store.events import Events
@@ -25,6 +28,8 @@ from eventtrack.store.redaction import Redaction
 from eventtrack.store.replication import Replication
 from eventtrack.store.snapshot import Moment, Progress, SnapshotEngine
 from eventtrack.views.conflicts import Conflict, find_conflicts
+
+Result = TypeVar("Result")
 
 
 class Store(Queries):
@@ -42,8 +47,11 @@ class Store(Queries):
         create: bool = True,
         clock: Clock | None = None,
         ids: IdSource | None = None,
+        publisher: Publisher | None = None,
     ) -> None:
-        self._engine = Engine(path, source=source, create=create, clock=clock, ids=ids)
+        self._engine = Engine(
+            path, source=source, create=create, clock=clock, ids=ids, publisher=publisher
+        )
         super().__init__(StoreContext(self._engine))
         self.events = Events(self._context)
         self.feeds = Feeds(self._context)
@@ -57,8 +65,8 @@ class Store(Queries):
         )
         self.replication = Replication(self._engine, self.redaction)
         self.artifacts.blobs.sweep()
-        if create and not self._engine.readonly and not self._engine.log.head():
-            self.experiments.ensure_default()
+        if create and publisher is None and not self._engine.readonly:
+            self.begin()
 
     @property
     def path(self) -> Path:
@@ -72,6 +80,25 @@ class Store(Queries):
             DiskFullError: The points stay in the journal, which is kept.
         """
         self._engine.flush()
+
+    def begin(self) -> None:
+        """Make the experiment that every store has, if nothing was ever recorded here."""
+        if not self._engine.log.head():
+            self.experiments.ensure_default()
+
+    def batched(self, work: Callable[[], Result]) -> Result:
+        """The result of `work`, whose changes share one durable commit, as in `batch`.
+
+        Args:
+            work: Runs again, as if for the first time, when its changes were undone because another
+                server decided first.
+        """
+
+        def attempt() -> Result:
+            with self._engine.batch():
+                return work()
+
+        return run_again(attempt)
 
     def batch(self) -> AbstractContextManager[None]:
         """Let all changes of a `with` block, on this thread, share one durable commit.

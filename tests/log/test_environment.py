@@ -17,7 +17,8 @@ from eventtrack.errors import (
     StoreError,
     StoreReadOnlyError,
 )
-from eventtrack.log.environment import Environment, MapFull, run_growing
+from eventtrack.log.again import run_again
+from eventtrack.log.environment import Environment, MapFull
 from eventtrack.log.rows import table_rows
 from eventtrack.log.translation import translate
 from tests.log.forking import in_child
@@ -112,7 +113,7 @@ class TestGrowth:
             put(environment, "a", 100 * PAGE_BYTES)
             return "done"
 
-        assert run_growing(work) == "done"
+        assert run_again(work) == "done"
         assert attempts == [TINY_MAP_BYTES << doubled for doubled in range(len(attempts))]
         assert len(attempts) > 2
 
@@ -169,7 +170,7 @@ class TestGrowth:
     def test_an_environment_is_opened_with_room_to_write(
         self, environment: Environment, tmp_path: Path
     ) -> None:
-        run_growing(lambda: put(environment, "a", 100 * PAGE_BYTES))
+        run_again(lambda: put(environment, "a", 100 * PAGE_BYTES))
         environment.close()
         again = Environment(tmp_path, TABLES, map_bytes=TINY_MAP_BYTES)
         put(again, "b", 50 * PAGE_BYTES)
@@ -227,7 +228,7 @@ class TestForks:
                 while not stop.wait(0.001):
                     if write:
                         key = f"{name} {place:05}"
-                        run_growing(lambda key=key: put(environment, key, 300))  # type: ignore[misc]
+                        run_again(lambda key=key: put(environment, key, 300))  # type: ignore[misc]
                         written.append(key)
                         place += 1
                     else:
