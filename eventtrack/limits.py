@@ -113,6 +113,10 @@ BATCH_MAP_BYTES_FREE = 4 * 2**30
 # Map space that a commit must find free once its envelopes were published: more than any takes.
 COMMIT_MAP_BYTES_FREE = 256 * 2**20
 
+# One block of facts in a shared log (docs/wire.md, section 12). A block that decides is whole.
+SHARED_BLOCK_BYTES_MAX = 256 * 2**10
+SHARED_BLOCK_ENVELOPES_MAX = 500
+
 # One block of envelopes between machines: held in memory whole at both ends. An envelope that is
 # larger has a block of its own.
 BLOCK_ENVELOPES_MAX = 8192

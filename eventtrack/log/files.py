@@ -21,7 +21,7 @@ LOG, JOURNAL, VIEWS, BLOBS, REMOTES = "log", "journal", "views", "blobs", "remot
 LOCATIONS = "locations"
 # In the folder of a server of a cluster, which is a cache of the cluster's log.
 CACHE = "cache.json"
-_FORMAT_FILE = "FORMAT"
+FORMAT = "FORMAT"
 # The end of the name of a file that keeps damaged bytes as they were.
 DAMAGED = ".damaged"
 # A store has the first format until it holds a feed with branches. An eventtrack that knows only
@@ -39,7 +39,7 @@ def prepare(path: Path, *, create: bool) -> None:
         FormatTooNewError: A newer eventtrack made the store; it is left as it is.
         UnsuitableFileSystemError: The path is on a network file system.
     """
-    file = path / _FORMAT_FILE
+    file = path / FORMAT
     try:
         text = file.read_text(errors="replace")
     except FileNotFoundError:
@@ -72,10 +72,10 @@ def _create(path: Path) -> str:
 
 def _create_alone(path: Path) -> str:
     present = {entry.name for entry in path.iterdir() if not entry.name.startswith(".")}
-    if _FORMAT_FILE in present:
+    if FORMAT in present:
         # Another process was faster.
-        return (path / _FORMAT_FILE).read_text(errors="replace")
-    if present - {LOG, JOURNAL, VIEWS, BLOBS, REMOTES, LOCATIONS}:
+        return (path / FORMAT).read_text(errors="replace")
+    if present - {LOG, JOURNAL, VIEWS, BLOBS, REMOTES, LOCATIONS, CACHE}:
         raise InvalidValueError(
             f"cannot make a store at {path}: the folder already holds {min(present)!r}",
             hint="choose an empty folder or a new name, for example ./.eventtrack",
@@ -98,6 +98,11 @@ def is_writable(path: Path) -> bool:
     return all(os.access(place, os.W_OK) for place in places if place.exists())
 
 
+def is_store(path: Path) -> bool:
+    """Whether a folder holds a store, of whatever format."""
+    return (path / FORMAT).exists()
+
+
 def is_cache(path: Path) -> bool:
     """Whether a store's folder is a cache of a cluster's log, which only its server may write."""
     return (path / CACHE).exists()
@@ -113,11 +118,11 @@ def _make_log(folder: Path) -> None:
 
 def _refuse_orphaned_log(path: Path) -> None:
     """Refuse a folder with a log but without `FORMAT`, unless nothing was ever recorded there."""
-    if last_transaction(path / LOG / "data.mdb") and not (path / _FORMAT_FILE).exists():
+    if last_transaction(path / LOG / "data.mdb") and not (path / FORMAT).exists():
         raise CorruptionError(
-            f"cannot open {path}: its {_FORMAT_FILE} file is missing, but the log is there",
+            f"cannot open {path}: its {FORMAT} file is missing, but the log is there",
             hint=f"put it back from a copy, or write it: `echo {FORMAT_WITH_BRANCHES} > "
-            f"{path / _FORMAT_FILE}`; then run `eventtrack check`",
+            f"{path / FORMAT}`; then run `eventtrack check`",
         )
 
 
@@ -142,7 +147,7 @@ def keep_damaged(folder: Path, envelope: Envelope) -> None:
 
 def note_branches(path: Path) -> None:
     """Give a store the format with branches, which older eventtracks refuse; durable on return."""
-    file = path / _FORMAT_FILE
+    file = path / FORMAT
     if file.exists() and read_format(path) < FORMAT_WITH_BRANCHES:
         with locked(path, f"write {file}"):
             _write_format(path, FORMAT_WITH_BRANCHES)
@@ -150,7 +155,7 @@ def note_branches(path: Path) -> None:
 
 def _write_format(path: Path, number: int) -> None:
     """Write the number. The caller holds the folder's lock."""
-    rewrite_file(path / _FORMAT_FILE, f"{number}\n".encode())
+    rewrite_file(path / FORMAT, f"{number}\n".encode())
 
 
 def read_format(path: Path) -> int:
@@ -159,7 +164,7 @@ def read_format(path: Path) -> int:
     Raises:
         InvalidValueError: The file holds no number.
     """
-    return _number_of(path, (path / _FORMAT_FILE).read_text(errors="replace"))
+    return _number_of(path, (path / FORMAT).read_text(errors="replace"))
 
 
 def _not_a_folder(path: Path, file: object) -> InvalidValueError:
@@ -183,8 +188,8 @@ def _number_of(path: Path, text: str) -> int:
     number = text.strip()
     if not number.isascii() or not number.isdecimal() or not int(number):
         raise InvalidValueError(
-            f"cannot open {path}: its {_FORMAT_FILE} file says {number[:20]!r}, not a number",
+            f"cannot open {path}: its {FORMAT} file says {number[:20]!r}, not a number",
             hint="is this an eventtrack store? If it is, write it anew: `echo "
-            f"{FORMAT_WITH_BRANCHES} > {path / _FORMAT_FILE}`; then run `eventtrack check`",
+            f"{FORMAT_WITH_BRANCHES} > {path / FORMAT}`; then run `eventtrack check`",
         )
     return int(number)

@@ -17,7 +17,7 @@ from eventtrack.log.environment import Environment, MapFull
 from eventtrack.log.feeds import Branch
 from eventtrack.log.protocol import Head, Publisher, Result
 from eventtrack.log.rows import table_rows
-from eventtrack.log.transaction import LmdbTransaction
+from eventtrack.log.transaction import LmdbTransaction, note
 
 TABLES = (
     *("events", "feeds", "heads", "journals", "meta", "tiles", "erased", "bare"),
@@ -88,14 +88,19 @@ class LmdbLog:
             return rows.get_many(txn, self._tables, positions)
 
     @contextmanager
-    def begin(self) -> Iterator[LmdbTransaction]:
-        """A transaction as the only writer, committed durably when the block ends."""
+    def begin(self, *, decides: bool = False) -> Iterator[LmdbTransaction]:
+        """A transaction as the only writer, committed durably when the block ends.
+
+        Args:
+            decides: For the publisher: see `PublishedTransaction`.
+        """
         with self.environment.write() as txn:
             files.refuse_deleted(self._file, self._inode)
             publishes = self._publisher is not None
             transaction = LmdbTransaction(
                 txn, self._tables, self._clock, self._ids, publishes=publishes
             )
+            transaction.decides = decides
             yield transaction
             transaction.finish()
             if self._publisher is not None:
@@ -153,6 +158,11 @@ class LmdbLog:
     def change_count(self) -> int:
         """The number of the newest LMDB transaction that can be read."""
         return self.environment.last_transaction()
+
+    def note(self, name: bytes) -> bytes:
+        """A small value that a publisher keeps beside the log; b"" if there is none."""
+        with self.environment.read() as txn:
+            return note(txn, self._tables, name)
 
     def journals(self) -> dict[bytes, int]:
         """The number of bytes of each journal that are in the log, by journal id."""

@@ -181,6 +181,14 @@ class Publisher(Protocol):
 class PublishedTransaction(LogTransaction, Protocol):
     """A write in progress of a log that has a publisher."""
 
+    decides: bool
+    """Whether the envelopes depend on what others did not do: a name was free, say."""
+
+    @property
+    def replica(self) -> bytes:
+        """The id of the feed that `append` extends."""
+        ...
+
     @property
     def parts(self) -> list[Part]:
         """The envelopes that this transaction appended, in order. Cleared, they stay here only."""

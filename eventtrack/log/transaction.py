@@ -44,10 +44,16 @@ class LmdbTransaction:
         self.redacts = False  # whether the file's bytes have to be scrubbed afterwards
         self.branched = False  # whether this transaction began a branch
         self._publishes = publishes
+        self.decides = False
         self.parts: list[Part] = []  # the appended envelopes, if they are to be published
         self._committed = self._position = rows.last_position(txn, tables["events"])
         self._has_heights = table_rows(txn, tables[heights.ABOVE]) > 0
         self._recorded = int.from_bytes(txn.get(b"clock", db=tables["meta"]) or b"", "big")
+
+    @property
+    def replica(self) -> bytes:
+        """The id of the feed that `append` extends."""
+        return self._replica
 
     def id(self) -> int:
         """The value of `change_count` after the commit of this transaction."""
@@ -178,7 +184,7 @@ class LmdbTransaction:
 
     def note(self, name: bytes) -> bytes:
         """A small value that was kept beside the log; b"" if there is none."""
-        return self._txn.get(_NOTES + name, db=self._tables["meta"]) or b""
+        return note(self._txn, self._tables, name)
 
     def set_note(self, name: bytes, value: bytes) -> None:
         """Keep a small value, in the same commit as the envelopes."""
@@ -246,3 +252,8 @@ class LmdbTransaction:
                 hint="two copies of one store wrote under the same name; a sync keeps both",
             )
         return known.position
+
+
+def note(txn: Transaction, tables: dict[str, Any], name: bytes) -> bytes:
+    """A note that a publisher keeps beside the log; b"" if there is none."""
+    return txn.get(_NOTES + name, db=tables["meta"]) or b""

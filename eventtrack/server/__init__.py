@@ -4,8 +4,9 @@
 change is durable. One module per noun; `routes` puts them together.
 """
 
+from eventtrack.server.clustered import Clustered
 from eventtrack.server.followers import Followers
 from eventtrack.server.process import serve
 from eventtrack.server.tls import TlsFiles
 
-__all__ = ["Followers", "TlsFiles", "serve"]
+__all__ = ["Clustered", "Followers", "TlsFiles", "serve"]

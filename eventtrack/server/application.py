@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import math
 from collections.abc import Mapping
 from urllib.parse import unquote_to_bytes
 
@@ -18,6 +19,7 @@ from eventtrack.compat.responses import Json
 from eventtrack.errors import EventtrackError, InvalidValueError
 from eventtrack.server import bodies
 from eventtrack.server.access import CHALLENGE, Access
+from eventtrack.server.clustered import Clustered
 from eventtrack.server.endpoint import Change, Endpoint, Streamed
 from eventtrack.server.routes import Routes
 from eventtrack.server.threads import Services
@@ -26,20 +28,29 @@ from eventtrack.store import Store
 from eventtrack.store.reasons import HEADER, REASON, from_header
 from eventtrack.store.recorder import Prepared
 from eventtrack.store.session import AUTHOR
+from eventtrack.tokens import Role
 
 _log = logging.getLogger("eventtrack.server")
 
 # A request in JSON: the largest is a dataset with a profile of 16 MiB, escaped.
 BODY_BYTES_MAX = 64 * 2**20
+# For clients of a server that cannot answer for a moment.
+_RETRY_AFTER_S = "1"
 
 
 class Application:
     """Answers MLflow's requests from a store.
 
     Its threads start when the server opens the `lifespan`. At its end they finish their work.
+
+    Args:
+        clustered: The server's part in a cluster; None for a server of its own.
     """
 
-    def __init__(self, store: Store, routes: Routes, access: Access) -> None:
+    def __init__(
+        self, store: Store, routes: Routes, access: Access, clustered: Clustered | None = None
+    ) -> None:
+        self._clustered = clustered
         self._store = store
         self._routes = routes
         self._access = access
@@ -68,7 +79,9 @@ class Application:
 
     async def _live(self, receive: Receive, send: Send) -> None:
         await receive()
-        self._services = Services(self._store)
+        self._services = Services(self._store, self._clustered)
+        if self._clustered is not None:
+            self._clustered.start()
         warming = asyncio.create_task(self._services.keep_warm())
         await send({"type": "lifespan.startup.complete"})
         await receive()
@@ -89,13 +102,19 @@ class Application:
             request.state.role = visit.visitor.role
             AUTHOR.set(visit.visitor.name)
             REASON.set(from_header(request.headers.get(HEADER)))
+            needs = match.entry.needs
+            # Pages and /health hold nothing of the store.
+            age = await self._services.current(reads=needs <= Role.READ) if needs else 0.0
             if isinstance(match.entry, Streamed):
                 rest = match.rest or "".join(match.pieces.values())
                 work = match.entry.answer(self._services, request, rest)
                 response = await visit.lasting(work)
                 request.state.lasting = visit
-                return response
-            return await self._json(visit, match.entry, request, match.pieces)
+            else:
+                response = await self._json(visit, match.entry, request, match.pieces)
+            if age:
+                response.headers["age"] = str(math.ceil(age))
+            return response
         except EventtrackError as error:
             answer = refusal(error)
         except bodies.TooLargeError as error:
@@ -106,7 +125,9 @@ class Application:
             _log.exception("cannot answer %s %r", request.method, request.scope["path"])
             answer = refuse("INTERNAL_ERROR", "Internal server error; the server's log says more.")
         asks = answer.status == 401 and not _by_script(request)
-        headers = {"www-authenticate": CHALLENGE} if asks else None
+        headers = {"www-authenticate": CHALLENGE} if asks else {}
+        if answer.status == 503:
+            headers["retry-after"] = _RETRY_AFTER_S
         return Response(answer.body, answer.status, headers, "application/json")
 
     async def _json(

@@ -30,6 +30,9 @@ def _server_info(store: Store, sent: Values) -> Json:
 
 
 async def _health(services: Services, request: Request, _: str) -> Response:
+    problem = "" if services.clustered is None else services.clustered.problem()
+    if problem:
+        return PlainTextResponse(problem, 503, {"retry-after": "1"})
     return PlainTextResponse("OK")
 
 

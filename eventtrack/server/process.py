@@ -16,6 +16,7 @@ from eventtrack.errors import InvalidValueError
 from eventtrack.server import multipart, pages, sign_in, verification, web_pages
 from eventtrack.server.access import Access
 from eventtrack.server.application import Application
+from eventtrack.server.clustered import Clustered
 from eventtrack.server.followers import Followers
 from eventtrack.server.guard import Guard, is_loopback
 from eventtrack.server.presence import Presence, announced
@@ -51,6 +52,7 @@ def serve(
     allowed_hosts: Sequence[str] = (),
     tls: TlsFiles | None = None,
     followers: Followers | None = None,
+    clustered: Clustered | None = None,
     on_ready: Callable[[str], None],
 ) -> None:
     """Serve a store until a signal ends it: SIGTERM and SIGINT drain, then this returns.
@@ -64,6 +66,7 @@ def serve(
             of this machine if the server listens only there, else all names.
         tls: Speak HTTPS.
         followers: Keep the store in step with others while it is served.
+        clustered: Makes this one of several servers, which share a log.
         on_ready: Gets the server's URL once it answers.
 
     Raises:
@@ -107,7 +110,7 @@ def serve(
             if followers is not None:
                 followers.stop()
 
-        application = Application(store, Routes(shown), access)
+        application = Application(store, Routes(shown), access, clustered)
         config = _configuration(Guard(application, access, names), tls)
         server = _Server(config, ready, ending)
         # uvicorn raises the signal again when it has ended; by then nothing is left to end.

@@ -16,6 +16,7 @@ from contextvars import copy_context
 from typing import Any, TypeVar, cast
 
 from eventtrack.errors import EventtrackError, RemoteError, StoreClosedError, UsageError
+from eventtrack.server.clustered import Clustered
 from eventtrack.store import Store
 from eventtrack.store.recorder import Prepared
 
@@ -248,3 +249,5 @@ class Services:
         self._writer.close()
         self._receiver.shutdown(cancel_futures=True)
         self._readers.shutdown(wait=False, cancel_futures=True)
+        if self.clustered is not None:
+            self.clustered.close()

@@ -6,12 +6,9 @@ decide at the same time, the second sees the events of the first. Points take th
 """
 
 import contextlib
-import math
 import os
 import sys
 import threading
-import time
-import warnings
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -23,7 +20,6 @@ from eventtrack.clock import Clock, SystemClock
 from eventtrack.errors import (
     DiskFullError,
     EventtrackError,
-    EventtrackWarning,
     InvalidStateError,
     ProjectionError,
     StoreClosedError,
@@ -33,13 +29,13 @@ from eventtrack.events.envelope import Draft, Envelope
 from eventtrack.ids import IdSource, RandomIds
 from eventtrack.limits import BATCH_MAP_BYTES_FREE
 from eventtrack.log import files
+from eventtrack.log.adopting import Adopter
 from eventtrack.log.again import run_again
-from eventtrack.log.drain import Drainer, adopt_orphans
+from eventtrack.log.drain import Drainer
 from eventtrack.log.environment import MapFull
 from eventtrack.log.filesystem import translating
 from eventtrack.log.journal import Journal, JournalFile
 from eventtrack.log.lmdb_log import LmdbLog
-from eventtrack.log.orphans import clear_drafts
 from eventtrack.log.protocol import Publisher
 from eventtrack.log.temporary import own_folder, remove_folder
 from eventtrack.log.transaction import LmdbTransaction
@@ -250,9 +246,7 @@ class Engine:
         self._drainer: Drainer | None = None
         options: Any = {"readonly": self.readonly, "publisher": self._publisher, "create": False}
         self.log = LmdbLog(self.path / files.LOG, clock=self.clock, ids=self.ids, **options)
-        self._adopt_at = math.inf if self.readonly else 0.0
-        if not self.readonly:
-            clear_drafts(self.path / files.JOURNAL)
+        self._adopter = None if self.readonly else Adopter(self.log, self.path / files.JOURNAL)
         self._adopt()
         # If the store cannot be written, this process folds views of its own.
         self._own_views = own_folder("eventtrack-views-") if self.readonly else None
@@ -265,25 +259,8 @@ class Engine:
             endings.Finalize(self, _flush_at_exit, (weakref.ref(self),), exitpriority=0)
 
     def _adopt(self) -> None:
-        """Move the journals of processes that have died into the log, but do not look too often.
-
-        A look costs microseconds for each writing process; all looks, a twentieth of the time.
-        """
-        began = time.monotonic()
-        if began < self._adopt_at:
-            return
-        adopted = 0
-        try:
-            adopted = adopt_orphans(self.log, self.path / files.JOURNAL)
-        except StoreError as error:
-            # On a full disk, say. The journals stay, and the log can still be read.
-            warnings.warn(
-                f"the journals of processes that died stay as they are for now: {error}",
-                EventtrackWarning,
-                stacklevel=2,
-            )
-        ended = time.monotonic()
-        self._adopt_at = ended + (0.0 if adopted else 20 * (ended - began))
+        if self._adopter is not None:
+            self._adopter.look()
 
     def _start_journal(self) -> None:
         wake = threading.Event()
@@ -300,7 +277,7 @@ class Engine:
         committed = False
         try:
             with self.views.begin() as fold:
-                with self.log.begin() as transaction:
+                with self.log.begin(decides=True) as transaction:
                     # Earlier points of this process go first: its events keep their order.
                     marks = self._take(fold, transaction)
                     yield fold, transaction

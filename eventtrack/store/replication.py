@@ -9,7 +9,7 @@ from typing import TypeVar
 from eventtrack.events.envelope import Envelope, split_name
 from eventtrack.events.reading import DAMAGED
 from eventtrack.log import files
-from eventtrack.log.protocol import EventLog, Head, LogTransaction
+from eventtrack.log.protocol import EventLog, Head, PublishedTransaction
 from eventtrack.projections import skipped
 from eventtrack.projections.tables import Reader
 from eventtrack.store.blobs import Blobs, live_blobs
@@ -88,7 +88,11 @@ class Replication:
         with self._engine.read() as reader:
             return set(live_blobs(reader))
 
-    def receive(self, work: Callable[[LogTransaction], Result]) -> Result:
+    def note(self, name: bytes) -> bytes:
+        """A small value that a publisher keeps beside the log; b"" if there is none."""
+        return self._engine.log.note(name)
+
+    def receive(self, work: Callable[[PublishedTransaction], Result]) -> Result:
         """Append other replicas' envelopes in one durable commit; see `EventLog.transact`.
 
         Redactions among them are obeyed before this returns.

@@ -100,6 +100,10 @@ class Store(Queries):
 
         return run_again(attempt)
 
+    def sync(self) -> None:
+        """Bring the log to the disk, for a store whose commits do not wait for that."""
+        self._engine.log.environment.sync()
+
     def batch(self) -> AbstractContextManager[None]:
         """Let all changes of a `with` block, on this thread, share one durable commit.
 

@@ -29,6 +29,8 @@ ROWS = (
     ("outbox",),
     # Damaged stores and backups: what sync exchanges, with places that cannot be trusted.
     ("rescue",),
+    # Stores that are kept equal to a shared log, by what sync checks and takes in.
+    ("cluster",),
     ("audit", "compat", "sync", "tokens", "watch"),
     # Clients of other servers, and of the engines that carry a shared log.
     ("rest", "sharedlog"),

@@ -1,0 +1,232 @@
+"""One server of a cluster: its decisions go to the shared log first, then into its own log.
+
+The server's folder is a cache of the shared log. Its log holds the shared log up to a place, which
+stands beside the envelopes, in the same commit. A decision is made on that state. Its envelopes are
+appended to the shared log on condition that no other decision stands behind that place; only then
+is the decision committed here. So of servers that decide at the same time one is first, and the
+others read its envelopes and decide again (docs/decisions/0048-a-server-is-a-cache.md).
+
+    requests --> decide --> shared log: append, unless it has news --> commit here --> answer
+                    ^                          | it has news
+                    +----- take in the news <--+
+"""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import NamedTuple
+
+import msgspec
+
+from eventtrack.errors import (
+    ConflictError,
+    CorruptionError,
+    FormatTooNewError,
+    RemoteUnavailableError,
+    VerificationError,
+)
+from eventtrack.events.envelope import Envelope
+from eventtrack.limits import SHARED_BLOCK_BYTES_MAX, SHARED_BLOCK_ENVELOPES_MAX
+from eventtrack.log.again import TryAgain
+from eventtrack.log.blocks import Block, read_header
+from eventtrack.log.protocol import Part, PublishedTransaction
+from eventtrack.sharedlog.protocol import Entry, Page, SharedLog
+from eventtrack.store.replication import Replication
+from eventtrack.sync.importing import take
+
+# The longest that a change waits for the shared log. An engine replaces a dead leader in seconds.
+PATIENCE_S = 10.0
+# The pause between two questions to a shared log that does not answer, or lags behind.
+_RETRY_S = 0.1
+_PLACES = b"cluster"
+_LAST = b"cluster/"
+
+Progress = Callable[[int, int], None]
+
+
+class Places(NamedTuple):
+    """How far a store knows a shared log, by places of that log.
+
+    `log` is the log's id. Everything up to `through` is here. Every block that decides is here up
+    to `seen`, which may lie further: facts of others may stand before a decision of one's own.
+    """
+
+    log: str
+    through: int = 0
+    seen: int = 0
+
+
+class Overtaken(TryAgain):
+    """Somebody else decided first: the envelopes have to be read before the next decision."""
+
+    def __init__(self, member: "Member") -> None:
+        super().__init__()
+        self._member = member
+
+    def prepare(self) -> None:
+        """Take in the news."""
+        self._member.catch_up()
+
+
+class Member:
+    """Keeps a store equal to a shared log. Safe from any thread.
+
+    It is the publisher of the store's log. Open the store with it, then call `join`.
+    """
+
+    def __init__(self, log: SharedLog) -> None:
+        self.log = log
+        self._store: Replication | None = None
+        self._taking = threading.Lock()  # one thread at a time reads news
+        self._unsure = False  # whether a block of the present feed may be in the shared log unseen
+
+    def join(self, store: Replication) -> None:
+        """Keep this store, whose log publishes to this member."""
+        self._store = store
+
+    def publish(self, transaction: PublishedTransaction) -> None:
+        """Append a transaction's envelopes to the shared log.
+
+        Raises:
+            Overtaken: It holds news that the transaction has not seen. Nothing was appended.
+            RemoteUnavailableError: It does not answer. If `sent` is true, the envelopes may be
+                there, and then come with the news: nothing was committed here.
+            InvalidValueError: The envelopes are more than the engine takes at once.
+        """
+        if not transaction.parts:
+            return
+        if self._unsure:
+            raise Overtaken(self)  # the news settle it
+        places = self._places_of(transaction)
+        for part in transaction.parts:
+            for block in _blocks(part, whole=transaction.decides):
+                name = _LAST + block.header.replica
+                last = int.from_bytes(transaction.note(name), "big")
+                seen = places.seen if transaction.decides else None
+                place = self._append(block, last, seen)
+                transaction.set_note(name, place.to_bytes(8, "big"))
+                if transaction.decides:
+                    places = places._replace(seen=place)
+        transaction.set_note(_PLACES, msgspec.msgpack.encode(places))
+
+    def catch_up(self, progress: Progress | None = None) -> int:
+        """Take in all that the shared log holds at the time of the call; returns its end.
+
+        Args:
+            progress: Called with the place reached and the end.
+
+        Raises:
+            RemoteUnavailableError: The shared log does not answer.
+            CorruptionError: It holds a block that is damaged or does not belong there.
+        """
+        assert self._store is not None
+        end = self.log.end()
+        with self._taking:
+            if self._unsure:
+                # The block may still appear, so the envelopes of its indexes must not differ.
+                self._store.receive(lambda transaction: transaction.renew_replica())
+                self._unsure = False
+            behind_since = time.monotonic()
+            while (through := self.places().through) < end:
+                page = self.log.read(through)
+                if page.through > through:
+                    self._store.receive(partial(self._take, page=page))
+                    behind_since = time.monotonic()
+                elif time.monotonic() - behind_since > PATIENCE_S:
+                    raise RemoteUnavailableError(
+                        f"{self.log.url} ends at {end}, but gives nothing behind {through}",
+                        hint="`eventtrack cluster status` shows its nodes",
+                    )
+                else:  # another node answers, which lags behind
+                    self.log.wait(through, _RETRY_S)
+                if progress is not None:
+                    progress(page.through, end)
+        return end
+
+    def wait(self, timeout_s: float) -> None:
+        """Return when there may be news, or after that time."""
+        self.log.wait(self.places().through, timeout_s)
+
+    def places(self) -> Places:
+        """How far the store knows the shared log.
+
+        Raises:
+            ConflictError: The store is a cache of another log.
+        """
+        assert self._store is not None
+        return self._read_places(self._store.note(_PLACES))
+
+    def _places_of(self, transaction: PublishedTransaction) -> Places:
+        return self._read_places(transaction.note(_PLACES))
+
+    def _read_places(self, note: bytes) -> Places:
+        name = self.log.description.id
+        places = Places(*msgspec.msgpack.decode(note)) if note else Places(name)
+        if places.log != name:
+            raise ConflictError(
+                f"this folder is a cache of the log {places.log}, and {self.log.url} is the log "
+                f"{name}",
+                hint="give the server another folder; or delete this one, which fills itself anew",
+            )
+        return places
+
+    def _append(self, block: Block, last: int, seen: int | None) -> int:
+        """Append a block, and ask again while nobody knows whether it is there."""
+        deadline, sent = time.monotonic() + PATIENCE_S, False
+        while True:
+            try:
+                return self.log.append(block, last=last, seen=seen)
+            except ConflictError as error:
+                raise Overtaken(self) from error
+            except RemoteUnavailableError as error:
+                sent = sent or error.sent
+                if time.monotonic() > deadline:
+                    self._unsure = sent
+                    raise RemoteUnavailableError(
+                        error.message, hint=error.hint, sent=sent
+                    ) from error
+            time.sleep(_RETRY_S)
+
+    def _take(self, transaction: PublishedTransaction, page: Page) -> None:
+        places = self._places_of(transaction)
+        for entry in page.entries:
+            if entry.place > places.through:
+                self._take_entry(transaction, entry)
+        through = max(places.through, page.through)
+        places = places._replace(through=through, seen=max(places.seen, through))
+        transaction.set_note(_PLACES, msgspec.msgpack.encode(places))
+        transaction.parts.clear()  # they come from there
+
+    def _take_entry(self, transaction: PublishedTransaction, entry: Entry) -> None:
+        place = f"the block at place {entry.place} of {self.log.url}"
+        try:
+            header = read_header(entry.data)[0]
+            replica = header.replica
+            own = replica == transaction.replica
+            if not (own and header.stop <= transaction.feed_head(replica).size):
+                take(transaction, Block.decode(entry.data))
+        except FormatTooNewError as error:
+            raise FormatTooNewError(f"{place}: {error.message}", hint=error.hint) from error
+        except (ConflictError, CorruptionError) as error:
+            raise VerificationError(
+                f"{place} is not what was appended there: {error.message}",
+                hint="this server answers no more; `eventtrack cluster check` says what is "
+                "damaged, `eventtrack cluster repair` restores it",
+            ) from error
+        transaction.set_note(_LAST + replica, entry.place.to_bytes(8, "big"))
+
+
+def _blocks(part: Part, *, whole: bool) -> Iterator[Block]:
+    """The blocks of a part: one block if they decide, for half a decision must not be there."""
+    index, frontier = part.envelopes[0].header.index, list(part.frontier)
+    replica, size = part.envelopes[0].header.replica, 0
+    waiting: list[Envelope] = []
+    for envelope in part.envelopes:
+        size += len(envelope.data)
+        is_full = size > SHARED_BLOCK_BYTES_MAX or len(waiting) >= SHARED_BLOCK_ENVELOPES_MAX
+        if waiting and is_full and not whole:
+            yield Block.make(replica, index, frontier, waiting)
+            index, waiting, size = index + len(waiting), [], len(envelope.data)
+        waiting.append(envelope)
+    yield Block.make(replica, index, frontier, waiting)
