@@ -46,7 +46,7 @@ Progress = Callable[[int, int], None]
 
 
 class Places(NamedTuple):
-    """How far a store knows a shared log, by places of that log.
+    """The extent to which a store knows a shared log, by places of that log.
 
     `log` is the log's id. Everything up to `through` is here. Every block that decides is here up
     to `seen`, which may lie further: facts of others may stand before a decision of one's own.
@@ -149,7 +149,7 @@ class Member:
         self.log.wait(self.places().through, timeout_s)
 
     def places(self) -> Places:
-        """How far the store knows the shared log.
+        """The extent to which the store knows the shared log.
 
         Raises:
             ConflictError: The store is a cache of another log.
