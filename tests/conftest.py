@@ -2,8 +2,10 @@
 
 import os
 import signal
+import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -67,3 +69,30 @@ def _forget_fluent_state() -> None:
     location = sys.modules.get("eventtrack.fluent.location")
     if location is not None:
         location.close_all()
+
+
+@pytest.fixture(scope="session")
+def s3_process() -> Iterator[str]:
+    """The URL of a server with buckets, one for all tests of this process."""
+    words = [sys.executable, str(Path(__file__).parents[1] / "tools" / "s3_server.py")]
+    with subprocess.Popen(
+        words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as server:
+        assert server.stdout is not None
+        yield server.stdout.readline().strip()
+        server.kill()
+
+
+@pytest.fixture
+def s3_server(s3_process: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The URL of a server with buckets, which the environment names as well."""
+    settings = {
+        "AWS_ENDPOINT_URL": s3_process,
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_REGION": "us-east-1",
+        "AWS_ALLOW_HTTP": "true",
+    }
+    for name, text in settings.items():
+        monkeypatch.setenv(name, text)
+    return s3_process

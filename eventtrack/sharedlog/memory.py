@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from eventtrack.log.blocks import Block
-from eventtrack.sharedlog.protocol import PAGE_BLOCKS, Description, Entry, Page
+from eventtrack.sharedlog.protocol import PAGE_BLOCKS, Description, EngineState, Entry, Page
 from eventtrack.sharedlog.refusals import closed, conflict, is_same, missing_place, refuse_large
 
 
@@ -91,6 +91,13 @@ class MemorySharedLog:
             if not 0 < place <= len(places):
                 raise missing_place(self.url, place, len(places))
             places[place - 1] = (block, places[place - 1][1])
+
+    def state(self) -> EngineState:
+        """The number and the size of the blocks, which end with the process."""
+        with self._places() as places:
+            blocks = [block for block, _ in places if block is not None]
+        size = sum(len(block.data) for block in blocks)
+        return EngineState("memory", len(blocks), size, [], ["it ends with the process"])
 
     def close(self) -> None:
         """Refuse further calls."""

@@ -54,6 +54,28 @@ class Page(NamedTuple):
     through: int
 
 
+class Node(msgspec.Struct, frozen=True):
+    """A machine of an engine: its name, what it does there, and what is wrong with it, if known."""
+
+    name: str
+    role: str
+    trouble: str = ""
+
+
+class EngineState(msgspec.Struct, frozen=True):
+    """An engine as it is now, for people.
+
+    `bytes` are those of live blocks on one node. `risks` are settings with which the engine may
+    lose blocks that it acknowledged; each says how to mend it.
+    """
+
+    engine: str
+    blocks: int
+    bytes: int
+    nodes: list[Node]
+    risks: list[str]
+
+
 class SharedLog(Protocol):
     """A log of blocks that any number of processes append to and read. Safe from any thread.
 
@@ -157,6 +179,10 @@ class SharedLog(Protocol):
         Args:
             place: At most the log's end. A gap may be filled too.
         """
+        ...
+
+    def state(self) -> EngineState:
+        """The engine's version, nodes, size and risks, as far as it tells these credentials."""
         ...
 
     def close(self) -> None:

@@ -1,8 +1,11 @@
 """The refusals that all engines share, in the same words, and the question behind them."""
 
+from collections.abc import Sequence
+
 from eventtrack.errors import (
     ConflictError,
     EventtrackError,
+    InvalidStateError,
     InvalidValueError,
     NotFoundError,
     StoreClosedError,
@@ -40,6 +43,19 @@ def refuse_large(block: Block, limit: int, url: str, hint: str = "") -> None:
             f"cannot append a block of {len(block.data):,} bytes to {url}, which takes at most "
             f"{limit:,} bytes",
             hint=hint or "log less in one call",
+        )
+
+
+def refuse_risks(risks: Sequence[str], url: str, *, risky: bool) -> None:
+    """Refuse an engine that may lose what it acknowledges.
+
+    Raises:
+        InvalidStateError: There are risks, and nobody wants to run them.
+    """
+    if risks and not risky:
+        raise InvalidStateError(
+            f"{url} may lose what it acknowledged: {'; '.join(risks)}",
+            hint="mend the settings; for a trial, --risky makes the log all the same",
         )
 
 

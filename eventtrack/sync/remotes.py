@@ -18,9 +18,9 @@ from eventtrack.log.checked import UNREADABLE, decode_checked, encode_checked
 from eventtrack.log.durable import make_folder, rewrite_in_turn, rewrite_note
 from eventtrack.log.filesystem import translate_os_error
 from eventtrack.rest.address import SCHEMES
+from eventtrack.spaces.bucket import BucketSpace, refuse_bad_url
+from eventtrack.spaces.folder import FolderSpace
 from eventtrack.store.replication import Replication
-from eventtrack.sync.bucket import BucketSpace, refuse_bad_url
-from eventtrack.sync.folder import FolderSpace
 from eventtrack.sync.http import open_http
 from eventtrack.sync.protocol import Remote
 from eventtrack.sync.segments import SegmentRemote

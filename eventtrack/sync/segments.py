@@ -19,6 +19,7 @@ from eventtrack.errors import (
 from eventtrack.events.envelope import Envelope
 from eventtrack.log import merkle
 from eventtrack.log.blocks import PREFIX_BYTES, Block, read_header
+from eventtrack.spaces.space import Entry, Space
 from eventtrack.store.blobs import not_as_named
 from eventtrack.sync import chains
 from eventtrack.sync.coverage import (
@@ -31,7 +32,6 @@ from eventtrack.sync.coverage import (
     segment_name,
 )
 from eventtrack.sync.protocol import FeedHead
-from eventtrack.sync.space import Entry, Space
 
 FORMAT = "eventtrack remote 2\n"
 _OLD_FORMAT = "eventtrack remote 1\n"

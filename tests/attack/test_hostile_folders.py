@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 
 from eventtrack.errors import ChecksumError, EventtrackError, NotFoundError, RemoteError
+from eventtrack.spaces.folder import FolderSpace
+from eventtrack.spaces.space import OBJECT_BYTES_MAX, Entry, bounded
 from eventtrack.store import Store
 from eventtrack.sync import Ways, synchronize
 from eventtrack.sync.bundle import BundleRemote, apply_bundle, create_bundle
-from eventtrack.sync.folder import FolderSpace
 from eventtrack.sync.remotes import Remotes
 from eventtrack.sync.selection import leaves_out
-from eventtrack.sync.space import OBJECT_BYTES_MAX, Entry, bounded
 from tests.attack.planted import sha256
 from tests.sync.machines import machine, record_run, sync
 
@@ -163,7 +163,7 @@ def test_a_damaged_artifact_of_ones_own_stops_no_other(one: Store, tmp_path: Pat
 
 
 def test_listings_and_objects_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("eventtrack.sync.space.LISTED_MAX", 10)
+    monkeypatch.setattr("eventtrack.spaces.space.LISTED_MAX", 10)
     with pytest.raises(RemoteError, match="holds more than 10"):
         bounded((Entry(str(number), 1) for number in range(10**9)), "there")
     deep = tmp_path / "feeds"

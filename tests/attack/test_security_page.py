@@ -5,7 +5,8 @@ import pytest
 from eventtrack import limits
 from eventtrack.rest import artifacts, connection
 from eventtrack.server import application, threads, visits
-from eventtrack.sync import bucket, bundle, http, space, ssh
+from eventtrack.spaces import bucket, space
+from eventtrack.sync import bundle, http, ssh
 from eventtrack.transfer import yaml_file
 from eventtrack.views.filters import regular
 from eventtrack.views.filters import trees as filters

@@ -1,7 +1,5 @@
 """Two or three machines and a place between them: a folder, or a bucket on a real server."""
 
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,7 +8,6 @@ import pytest
 from eventtrack.store import Store
 from tests.sync.machines import machine
 from tests.sync.places import BucketPlace, FolderPlace, Place
-from tests.tidy.tree import ROOT
 
 
 @pytest.fixture
@@ -41,33 +38,6 @@ def three(tmp_path: Path) -> Iterator[Store]:
 def stick(tmp_path: Path) -> Path:
     """Where the folder between them will be."""
     return tmp_path / "stick"
-
-
-@pytest.fixture(scope="session")
-def s3_process() -> Iterator[str]:
-    """The URL of a server with buckets, one for all tests of this process."""
-    words = [sys.executable, str(ROOT / "tools" / "s3_server.py")]
-    with subprocess.Popen(
-        words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as server:
-        assert server.stdout is not None
-        yield server.stdout.readline().strip()
-        server.kill()
-
-
-@pytest.fixture
-def s3_server(s3_process: str, monkeypatch: pytest.MonkeyPatch) -> str:
-    """The URL of a server with buckets, which the environment names as well."""
-    settings = {
-        "AWS_ENDPOINT_URL": s3_process,
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
-        "AWS_REGION": "us-east-1",
-        "AWS_ALLOW_HTTP": "true",
-    }
-    for name, text in settings.items():
-        monkeypatch.setenv(name, text)
-    return s3_process
 
 
 @pytest.fixture

@@ -5,8 +5,8 @@ from typing import Any
 
 from eventtrack.errors import RemoteUnavailableError
 from eventtrack.log.blocks import Block
+from eventtrack.spaces.space import Space
 from eventtrack.sync.protocol import FeedHead, Remote
-from eventtrack.sync.space import Space
 
 
 class Flaky:

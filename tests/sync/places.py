@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Protocol
 from urllib.parse import urlsplit
 
-from eventtrack.sync.bucket import BucketSpace
-from eventtrack.sync.folder import FolderSpace
+from eventtrack.spaces.bucket import BucketSpace
+from eventtrack.spaces.folder import FolderSpace
+from eventtrack.spaces.space import Space
 from eventtrack.sync.segments import SegmentRemote
-from eventtrack.sync.space import Space
 
 
 class Place(Protocol):

@@ -191,7 +191,7 @@ def test_a_url_that_names_no_bucket_or_holds_keys_is_not_kept(one: Store, url: s
 
 _UPLOAD = """
 import hashlib, resource, sys
-from eventtrack.sync.bucket import BucketSpace
+from eventtrack.spaces.bucket import BucketSpace
 from eventtrack.sync.segments import SegmentRemote
 
 remote = SegmentRemote(BucketSpace(sys.argv[1]), create=True)

@@ -6,9 +6,9 @@ import warnings
 import pytest
 
 from eventtrack.errors import EventtrackWarning, RemoteDeniedError
+from eventtrack.spaces.space import Space
 from eventtrack.store import Store
 from eventtrack.sync import Ways
-from eventtrack.sync.space import Space
 from tests.sync.machines import PULL, PUSH, envelopes, record_run, sync
 from tests.sync.places import Place, remote_of, segments_of
 

@@ -29,17 +29,17 @@ from eventtrack.ids import SeededIds
 from eventtrack.server.access import Access
 from eventtrack.server.application import Application
 from eventtrack.server.routes import Routes
+from eventtrack.spaces.bucket import BucketSpace
+from eventtrack.spaces.folder import FolderSpace
+from eventtrack.spaces.space import Space
 from eventtrack.store import Store
 from eventtrack.sync import Remotes, Selection, SyncReport, Ways, apply_bundle, create_bundle
-from eventtrack.sync.bucket import BucketSpace
-from eventtrack.sync.folder import FolderSpace
 from eventtrack.sync.http import open_http
 from eventtrack.sync.peer import StoreRemote
 from eventtrack.sync.protocol import FeedHead, Remote
 from eventtrack.sync.remotes import RemoteAddress
 from eventtrack.sync.segments import SegmentRemote
 from eventtrack.sync.service import clone, exchange
-from eventtrack.sync.space import Space
 from eventtrack.tokens import Tokens
 from tests.properties.replicas import DRAFT
 from tests.sync.flaky import Flaky, FlakySpace

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from eventtrack.errors import NotFoundError
-from eventtrack.sync.folder import FolderSpace
+from eventtrack.spaces.folder import FolderSpace
 
 
 def test_what_replaces_a_file_while_it_is_listed_is_listed(

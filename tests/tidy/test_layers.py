@@ -34,6 +34,8 @@ ROWS = (
     ("audit", "compat", "sync", "tokens", "watch"),
     # Clients of other servers, and of the engines that carry a shared log.
     ("rest", "sharedlog"),
+    # Folders and buckets.
+    ("spaces",),
     ("store",),
     ("views",),
     ("projections",),

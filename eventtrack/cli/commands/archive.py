@@ -97,7 +97,7 @@ def verify(call: Invocation, folder: Path, key: str) -> None:
     from eventtrack.audit.checkpoints import Checkpoint
     from eventtrack.audit.notes import Note
     from eventtrack.audit.verify import verify_feed
-    from eventtrack.sync.folder import FolderSpace
+    from eventtrack.spaces.folder import FolderSpace
     from eventtrack.sync.segments import SegmentRemote
 
     file = folder / _CHECKPOINT

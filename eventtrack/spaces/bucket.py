@@ -16,7 +16,7 @@ from eventtrack.errors import (
     RemoteError,
     RemoteUnavailableError,
 )
-from eventtrack.sync.space import Entry, bounded, refuse_long
+from eventtrack.spaces.space import Entry, bounded, refuse_long
 
 if TYPE_CHECKING:
     from obstore.store import ClientConfig, RetryConfig, S3Store
@@ -52,7 +52,7 @@ _PATIENT_CLIENT: "ClientConfig" = {
 
 
 class BucketSpace:
-    """A `Space` in a bucket, below a prefix.
+    """A `Space` in a bucket, below a prefix. Safe from any thread.
 
     Args:
         url: `s3://BUCKET/PREFIX`. Endpoint, region and credentials come from the environment
@@ -82,6 +82,19 @@ class BucketSpace:
         listing = self._asked("", lambda: self._store.list_with_delimiter(None))
         names = [*listing["common_prefixes"], *(entry["path"] for entry in listing["objects"])]
         return {name.strip("/").partition("/")[0] for name in names}
+
+    def list_behind(self, folder: str, name: str, limit: int) -> list[Entry]:
+        """At most `limit` objects below a folder whose names come after `name`, in their order."""
+
+        def first() -> list[Entry]:
+            entries: list[Entry] = []
+            for page in self._store.list(folder, offset=name, chunk_size=min(limit, 1000)):
+                entries += [Entry(entry["path"], entry["size"]) for entry in page]
+                if len(entries) >= limit:
+                    break
+            return entries[:limit]
+
+        return self._asked(folder, first)
 
     def list(self, folder: str) -> list[Entry]:
         """Every object below a folder: one request for a thousand objects."""

@@ -1,0 +1,294 @@
+"""A shared log in a stream of NATS JetStream. A place is a sequence of the stream.
+
+Blocks that decide have the subject `et.NAME.d.REPLICA`, all others `et.NAME.f.REPLICA`. The leader
+checks the last sequence of some subjects in one step with the append: those of a replica for facts,
+those of all decisions for a decision. Message ids would not do: they are forgotten after a while.
+
+The subject `et.NAME.end` has barriers, messages without content that the stream drops after a
+while. A majority acknowledges a barrier, so its sequence is an end that no deposed leader can tell.
+
+A stream cannot change a message. A block that stands for another is kept in a second stream; the
+first block is deleted and overwritten.
+"""
+
+import threading
+import time
+
+from eventtrack.errors import (
+    RemoteUnavailableError,
+)
+from eventtrack.log.blocks import Block, read_header
+from eventtrack.sharedlog.nats_client import NatsClient, Refused, refused
+from eventtrack.sharedlog.nats_state import engine_state
+from eventtrack.sharedlog.nats_streams import Names, description_of, stream_of
+from eventtrack.sharedlog.protocol import (
+    PAGE_BLOCKS,
+    EngineState,
+    Entry,
+    Page,
+)
+from eventtrack.sharedlog.refusals import (
+    conflict,
+    is_same,
+    missing_place,
+    refuse_large,
+)
+
+# A new leader is there within six seconds; the caller of an append need not hear of it.
+RESOLVE_S = 12.0
+_PAUSE_S = 0.1
+_QUIET_S = 1.0
+# Headers of a message and its acknowledgement, roughly.
+_HEADER_BYTES = 2048
+_BARRIER_LIVES = "2m"
+# JetStream's numbers of errors.
+_NO_MESSAGE = (10037, 10043, 10057)
+_WRONG_SEQUENCE, _IN_PROCESS = 10071, 10164
+_FULL = (10077, 10047, 10023, 10122)
+_NOT_NOW = (10008, 10009, 10013)
+
+
+class NatsLog:
+    """A `SharedLog` in a stream.
+
+    Args:
+        url: `nats://HOST:PORT,HOST:PORT/NAME`; `?monitor=PORT` names the nodes' monitoring port.
+
+    Raises:
+        NotFoundError: There is no log of that name.
+        FormatTooNewError: A later eventtrack made the log.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._client = NatsClient(url)
+        self.url = self._client.shown
+        self._names = Names(self._client.address.name)
+        self._bell = threading.Condition()
+        self._rung = 0  # guarded by the bell
+        self._listens = False
+        self._lock = threading.Lock()
+        # Guarded by the lock: the last barrier that was told to a caller, the last decision that is
+        # known, the last own block of each replica, the sequence in the second stream of each block
+        # that stands for another, and how far that stream was read.
+        self._told = 0
+        self._decided = 0
+        self._own: dict[bytes, int] = {}
+        self._replaced: dict[int, int] = {}
+        self._replaced_read = 0
+        try:
+            config = stream_of(self._client, self._names.stream)["config"]
+            self.description = description_of(config, self.url)
+        except BaseException:
+            self._client.close()
+            raise
+        limit = config.get("max_msg_size", -1)
+        self.block_bytes_max = (
+            min(self._client.payload_max, limit if limit > 0 else 2**62) - _HEADER_BYTES
+        )
+
+    def append(self, block: Block, *, last: int, seen: int | None = None) -> int:
+        """Append a block, unless there is news behind `last` or `seen`."""
+        refuse_large(
+            block, self.block_bytes_max, self.url, "raise max_payload in the configuration of NATS"
+        )
+        replica = block.header.replica
+        with self._lock:
+            expected = last if seen is None else min(self._decided, seen)
+            is_known = self._own.get(replica) == last
+        if seen is not None and not is_known and (place := self._refuse_news(block, last)):
+            return place
+        deadline, was_sent = time.monotonic() + RESOLVE_S, False
+        while True:
+            try:
+                place = self._publish(block, expected, decides=seen is not None)
+                break
+            except RemoteUnavailableError as error:
+                was_sent = was_sent or error.sent
+                if time.monotonic() > deadline:
+                    error.sent = was_sent
+                    raise
+                time.sleep(_PAUSE_S)
+            except Refused as answer:
+                if answer.code == _IN_PROCESS or answer.code in _NOT_NOW:
+                    if time.monotonic() > deadline:
+                        raise refused(self.url, answer) from answer
+                    time.sleep(_PAUSE_S / 20)
+                    continue
+                expected = self._expected_next(answer)
+                if expected > (last if seen is None else seen):
+                    place = self._refuse_news(block, last) or self._conflict(block, expected)
+                    break
+        with self._lock:
+            self._own[replica] = place
+            if seen is not None:
+                self._decided = max(self._decided, place)
+        self._client.tell(self._names.news)
+        return place
+
+    def tail(self, replica: bytes) -> Entry | None:
+        """The last block of a replica."""
+        message = self._client.get_last(self._names.stream, self._names.of_replica(replica))
+        place = 0 if message is None else message.sequence
+        self._read_replaced()
+        with self._lock:
+            later = sorted((each for each in self._replaced if each > place), reverse=True)
+        for replaced in later:
+            data = self._replacement(replaced)
+            if data and read_header(data)[0].replica == replica:
+                return Entry(replaced, data)
+        if message is None:
+            return None
+        data = self._replacement(place) if place in self._replaced else message.data
+        return Entry(place, data or message.data)
+
+    def read(self, after: int, limit: int = PAGE_BLOCKS) -> Page:
+        """The next blocks behind a place; barriers count too."""
+        messages, is_all = self._client.get(self._names.stream, after, self._names.all, limit)
+        through = messages[-1].sequence if messages else after
+        with self._lock:
+            barrier = self._told
+        if is_all and through < barrier:
+            # The barrier is no longer there, or this node lags behind: a new barrier shows which.
+            self._barrier()
+            time.sleep(_PAUSE_S / 20)
+        self._read_replaced()
+        blocks = {
+            message.sequence: message.data
+            for message in messages
+            if message.subject != self._names.barrier
+        }
+        with self._lock:
+            places = [place for place in self._replaced if after < place <= through]
+            decided = [each.sequence for each in messages if each.subject.startswith(self._names.d)]
+            self._decided = max([self._decided, *decided])
+        for place in places:
+            data = self._replacement(place)
+            if data:
+                blocks[place] = data
+            else:
+                blocks.pop(place, None)
+        return Page([Entry(place, blocks[place]) for place in sorted(blocks)], through)
+
+    def end(self) -> int:
+        """The sequence of a new barrier."""
+        deadline = time.monotonic() + RESOLVE_S
+        while True:
+            try:
+                return self._barrier()
+            except (RemoteUnavailableError, Refused) as error:
+                if time.monotonic() > deadline:
+                    if isinstance(error, Refused):
+                        raise refused(self.url, error) from error
+                    raise
+                time.sleep(_PAUSE_S)
+
+    def wait(self, after: int, timeout_s: float) -> None:
+        """Wait for a hint of a writer, at most a second."""
+        if not self._listens:
+            self._listens = True
+            self._client.listen(self._names.news, self._ring)
+        with self._bell:
+            rung = self._rung
+        if not self._client.get(self._names.stream, after, self._names.blocks, 1)[0]:
+            with self._bell:
+                self._bell.wait_for(lambda: self._rung > rung, min(timeout_s, _QUIET_S))
+
+    def replace(self, place: int, block: Block | None) -> None:
+        """Keep a block for a place in the second stream, and delete the block there."""
+        end = self.end()
+        if not 0 < place < end:
+            raise missing_place(self.url, place, end - 1)
+        data = b"" if block is None else block.data
+        subject = self._names.replaced(place)
+        before = self._client.get_last(self._names.second, subject)
+        try:
+            self._client.publish(subject, data, {})
+            self._delete(self._names.stream, place)
+            if before is not None:
+                self._delete(self._names.second, before.sequence)
+        except Refused as answer:
+            raise refused(self.url, answer) from answer
+
+    def state(self) -> EngineState:
+        """The stream's nodes, size and risks."""
+        return engine_state(self._client, self._names.stream, self._names.barrier)
+
+    def close(self) -> None:
+        """End the connection."""
+        self._client.close()
+
+    def _publish(self, block: Block, expected: int, *, decides: bool) -> int:
+        names, replica = self._names, block.header.replica
+        filtered = f"{names.d}*" if decides else names.of_replica(replica)
+        headers = {
+            "Nats-Expected-Last-Subject-Sequence": str(expected),
+            "Nats-Expected-Last-Subject-Sequence-Subject": filtered,
+        }
+        subject = f"{names.d if decides else names.f}{replica.hex()}"
+        return self._client.publish(subject, block.data, headers)
+
+    def _expected_next(self, answer: Refused) -> int:
+        """The last sequence that an answer names in place of the expected sequence."""
+        number = answer.text.rpartition(" ")[2]
+        if answer.code == _WRONG_SEQUENCE and number.isdecimal():
+            return int(number)
+        if answer.code in _FULL:
+            raise RemoteUnavailableError(
+                f"{self.url} has no room: {answer.text}",
+                hint="make room on its disks or raise its limits; nothing was lost",
+            )
+        raise refused(self.url, answer)
+
+    def _refuse_news(self, block: Block, last: int) -> int:
+        """The place of the block if it is behind `last`, 0 if nothing of its replica is there.
+
+        Raises:
+            ConflictError: Other blocks of the replica are there.
+        """
+        subjects = self._names.of_replica(block.header.replica)
+        messages, _ = self._client.get(self._names.stream, last, subjects, PAGE_BLOCKS)
+        for message in messages:
+            if is_same(read_header(message.data)[0], block.header):
+                return message.sequence
+        return self._conflict(block, messages[0].sequence) if messages else 0
+
+    def _conflict(self, block: Block, place: int) -> int:
+        raise conflict(self.url, block, place)
+
+    def _ring(self) -> None:
+        with self._bell:
+            self._rung += 1
+            self._bell.notify_all()
+
+    def _barrier(self) -> int:
+        place = self._client.publish(self._names.barrier, b"", {"Nats-TTL": _BARRIER_LIVES})
+        with self._lock:
+            self._told = max(self._told, place)
+        return place
+
+    def _read_replaced(self) -> None:
+        """Learn which blocks stand for others. Read after the blocks: deletions come last."""
+        while True:
+            with self._lock:
+                after = self._replaced_read
+            messages, is_all = self._client.get(
+                self._names.second, after, self._names.replaced("*"), PAGE_BLOCKS
+            )
+            with self._lock:
+                for message in messages:
+                    place = int(message.subject.rpartition(".")[2])
+                    self._replaced[place] = message.sequence
+                    self._replaced_read = message.sequence
+            if is_all or not messages:
+                return
+
+    def _replacement(self, place: int) -> bytes | None:
+        message = self._client.get_last(self._names.second, self._names.replaced(place))
+        return None if message is None else message.data
+
+    def _delete(self, stream: str, sequence: int) -> None:
+        try:
+            self._client.ask(f"STREAM.MSG.DELETE.{stream}", {"seq": sequence, "no_erase": False})
+        except Refused as answer:
+            if answer.code not in _NO_MESSAGE:
+                raise

@@ -1,0 +1,363 @@
+"""A client of JetStream for threads: the driver runs in an event loop of its own thread.
+
+Requests of JetStream's API are subjects with JSON. An answer names its error by a number; `Refused`
+carries it to the log, which knows what to do about it.
+"""
+
+import asyncio
+import contextlib
+import json
+import os
+import threading
+import time
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from eventtrack.errors import (
+    InvalidValueError,
+    RemoteDeniedError,
+    RemoteError,
+    RemoteUnavailableError,
+)
+from eventtrack.limits import READ_BYTES_MAX
+from eventtrack.sharedlog.addresses import without_password
+from eventtrack.sharedlog.refusals import closed
+
+if TYPE_CHECKING:
+    pass
+
+Answer = TypeVar("Answer")
+# The longest wait for one answer; an append asks again until `nats.RESOLVE_S` is over.
+ANSWER_S = 3.0
+_CONNECT_S = 6.0
+# Spelled as NATS's own command line does, so that one who has set them need not set others.
+_CREDENTIALS, _AUTHORITIES = "NATS_CREDS", "NATS_CA"
+_CERTIFICATE, _KEY = "NATS_CERT", "NATS_KEY"
+
+
+class Refused(Exception):  # noqa: N818 - an answer, which the log understands
+    """JetStream's answer is an error."""
+
+    def __init__(self, code: int, text: str) -> None:
+        super().__init__(text)
+        self.code = code
+        self.text = text
+
+
+class Message(NamedTuple):
+    """A message of a stream."""
+
+    sequence: int
+    subject: str
+    data: bytes
+
+
+class NatsAddress(NamedTuple):
+    """A `nats://` URL: `nats://USER@HOST:PORT,HOST:PORT/NAME?monitor=PORT`."""
+
+    servers: list[str]
+    name: str
+    monitors: list[str]
+
+    @classmethod
+    def parse(cls, url: str) -> "NatsAddress":
+        """Read a URL.
+
+        Raises:
+            InvalidValueError: It names no host or no log.
+        """
+        shown = without_password(url)
+        parts = urlsplit(url)
+        user, at, places = parts.netloc.rpartition("@")
+        hosts = [place for place in places.split(",") if place]
+        name = unquote(parts.path.strip("/"))
+        if not hosts or not name.replace("-", "").replace("_", "").isalnum():
+            raise InvalidValueError(
+                f"cannot use {shown!r} as a shared log: it needs a host, and a name of letters, "
+                "digits, '-' and '_'",
+                hint="write nats://HOST:4222/NAME, with a comma between several hosts",
+            )
+        ports = ",".join(parse_qs(parts.query).get("monitor", [])).split(",")
+        try:
+            names = [urlsplit(f"//{host}").hostname or "" for host in hosts]
+            servers = [f"{parts.scheme}://{user}{at}{host}" for host in hosts]
+            for server in servers:
+                urlsplit(server).port  # noqa: B018 - raises
+        except ValueError as error:
+            raise InvalidValueError(
+                f"cannot use {shown!r} as a shared log: {error}",
+                hint="write nats://HOST:4222/NAME",
+            ) from error
+        known = [port for port in ports if port.isdecimal()]
+        if len(known) not in (0, 1, len(names)):
+            raise InvalidValueError(
+                f"cannot use {shown!r}: it has {len(names)} hosts and {len(known)} ports to watch",
+                hint="write monitor=8222, or as many ports as there are hosts",
+            )
+        each = known * len(names) if len(known) == 1 else known
+        monitors = [f"{host}:{port}" for host, port in zip(names, each, strict=False)]
+        return cls(servers, name, monitors)
+
+
+class NatsClient:
+    """A connection to a NATS cluster, for any number of threads.
+
+    Raises:
+        InvalidValueError: The driver is not installed.
+        RemoteUnavailableError: No server answers.
+        RemoteDeniedError: The servers refuse the credentials.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.shown = without_password(url)
+        self.address = NatsAddress.parse(url)
+        try:
+            from nats.aio.client import Client
+        except ImportError as error:
+            raise InvalidValueError(
+                f"cannot reach {self.shown}: nats-py is not installed",
+                hint='pip install "eventtrack[nats]"',
+            ) from error
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self._client = Client()
+        self._is_open = True
+        # The last trouble that the driver told, and the last refusal of a subject.
+        self._trouble = ""
+        self._denied: tuple[float, str] = (0.0, "")
+        self._thread.start()
+        try:
+            self.run(self._connect(), _CONNECT_S)
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def payload_max(self) -> int:
+        """The size of the largest message that the servers take, headers included."""
+        return self._client.max_payload
+
+    @property
+    def version(self) -> str:
+        """The version of the server that is connected."""
+        return str(self._client.connected_server_version)
+
+    def run(self, work: Coroutine[Any, Any, Answer], within_s: float = ANSWER_S) -> Answer:
+        """The result of a coroutine of the client's loop.
+
+        Raises:
+            RemoteUnavailableError: No answer came in time. `sent` is true if it may come yet.
+        """
+        from nats.errors import Error, NoRespondersError, OutboundBufferLimitError
+
+        if not self._is_open:
+            work.close()
+            raise closed(self.shown)
+        began = time.monotonic()
+        answer = asyncio.run_coroutine_threadsafe(asyncio.wait_for(work, within_s), self._loop)
+        try:
+            return answer.result(within_s + 1)
+        except NoRespondersError as error:
+            raise self._unavailable("no leader answers", sent=False) from error
+        except OutboundBufferLimitError as error:
+            raise self._unavailable(self._trouble or "no connection", sent=False) from error
+        except (TimeoutError, asyncio.CancelledError, Error, OSError, EOFError) as error:
+            answer.cancel()
+            when, text = self._denied
+            if when > began:
+                raise denied(self.shown, text) from error
+            if "authorization" in f"{error} {self._trouble}".lower() and not self.is_connected:
+                raise denied(self.shown, f"{error}" or self._trouble) from error
+            text = str(error).removeprefix("nats: ") or self._trouble or "no answer came"
+            raise self._unavailable(text, sent=True) from error
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether there is a connection now."""
+        return bool(self._client.is_connected)
+
+    def publish(self, subject: str, data: bytes, headers: Mapping[str, str]) -> int:
+        """Store a message in a stream; returns its sequence once a majority has it.
+
+        Raises:
+            Refused: It was not stored.
+        """
+        return int(self.run(self._ask(subject, data, headers))["seq"])
+
+    def ask(self, subject: str, request: Mapping[str, object] | None = None) -> dict[str, Any]:
+        """The answer of JetStream's API.
+
+        Raises:
+            Refused: The answer is an error.
+        """
+        data = b"" if request is None else json.dumps(request).encode()
+        return self.run(self._ask(f"$JS.API.{subject}", data, None))
+
+    def get(self, stream: str, after: int, subjects: str, limit: int) -> tuple[list[Message], bool]:
+        """Messages of a stream behind a sequence, and whether there were no more on that node."""
+        return self.run(self._get(stream, after, subjects, limit), 4 * ANSWER_S)
+
+    def get_last(self, stream: str, subjects: str) -> Message | None:
+        """The last message of some subjects."""
+        return self.run(self._get_direct(stream, {"last_by_subj": subjects}))
+
+    def get_at(self, stream: str, sequence: int) -> Message | None:
+        """The message of a sequence."""
+        return self.run(self._get_direct(stream, {"seq": sequence}))
+
+    def tell(self, subject: str) -> None:
+        """Send a hint to whoever listens; nobody need hear it."""
+        with contextlib.suppress(RuntimeError):
+            asyncio.run_coroutine_threadsafe(self._client.publish(subject), self._loop)
+
+    def listen(self, subject: str, ring: Callable[[], None]) -> None:
+        """Call `ring` at each hint, in the client's thread."""
+
+        async def called(message: object) -> None:
+            ring()
+
+        async def subscribe() -> None:
+            await self._client.subscribe(subject, cb=called)
+
+        self.run(subscribe())
+
+    def close(self) -> None:
+        """End the connection and the thread."""
+        if not self._is_open:
+            return
+        self._is_open = False
+        with contextlib.suppress(Exception):
+            asyncio.run_coroutine_threadsafe(self._client.close(), self._loop).result(2)
+        asyncio.run_coroutine_threadsafe(_cancel_rest(), self._loop).result(2)
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(2)
+        if not self._thread.is_alive():
+            self._loop.close()
+
+    async def _connect(self) -> None:
+        await self._client.connect(
+            servers=self.address.servers,
+            name="eventtrack",
+            error_cb=self._told,
+            connect_timeout=2,
+            reconnect_time_wait=1,
+            max_reconnect_attempts=-1,
+            user_credentials=os.environ.get(_CREDENTIALS) or None,
+            tls=_tls(self.address.servers),
+            # What waits here while no server is there would arrive late: let it fail instead.
+            pending_size=0,
+        )
+
+    async def _told(self, error: Exception) -> None:
+        self._trouble = str(error).removeprefix("nats: ")
+        if "permissions violation" in self._trouble.lower():
+            self._denied = (time.monotonic(), self._trouble)
+
+    async def _ask(
+        self, subject: str, data: bytes, headers: Mapping[str, str] | None
+    ) -> dict[str, Any]:
+        answer = await self._client.request(
+            subject, data, timeout=ANSWER_S, headers=dict(headers) if headers else None
+        )
+        try:
+            fields: dict[str, Any] = json.loads(answer.data)
+        except ValueError as error:
+            raise Refused(0, "the answer is no JSON") from error
+        if trouble := fields.get("error"):
+            raise Refused(int(trouble.get("err_code", 0)), str(trouble.get("description", "")))
+        return fields
+
+    async def _get(
+        self, stream: str, after: int, subjects: str, limit: int
+    ) -> tuple[list[Message], bool]:
+        request = {
+            "seq": after + 1,
+            "next_by_subj": subjects,
+            "batch": limit,
+            "max_bytes": READ_BYTES_MAX,
+        }
+        inbox = self._client.new_inbox()
+        subscription = await self._client.subscribe(inbox)
+        messages: list[Message] = []
+        try:
+            await self._client.publish(
+                f"$JS.API.DIRECT.GET.{stream}", json.dumps(request).encode(), reply=inbox
+            )
+            while True:
+                answer = await subscription.next_msg(timeout=ANSWER_S)
+                headers = answer.headers or {}
+                status = headers.get("Status")
+                if status == "204":
+                    return messages, headers.get("Nats-Num-Pending") == "0"
+                if status == "404":
+                    return messages, True
+                if status is not None:
+                    raise refused(self.shown, Refused(int(status), headers.get("Description", "")))
+                before = messages[-1].sequence if messages else None
+                if before is not None and int(headers["Nats-Last-Sequence"]) != before:
+                    return messages, False  # a message was lost on its way
+                messages.append(_message(headers, answer.data))
+        finally:
+            with contextlib.suppress(Exception):
+                await subscription.unsubscribe()
+
+    async def _get_direct(self, stream: str, request: Mapping[str, object]) -> Message | None:
+        answer = await self._client.request(
+            f"$JS.API.DIRECT.GET.{stream}", json.dumps(request).encode(), timeout=ANSWER_S
+        )
+        headers = answer.headers or {}
+        status = headers.get("Status")
+        if status == "404":
+            return None
+        if status is not None:
+            raise refused(self.shown, Refused(int(status), headers.get("Description", "")))
+        return _message(headers, answer.data)
+
+    def _unavailable(self, text: str, *, sent: bool) -> RemoteUnavailableError:
+        return RemoteUnavailableError(
+            f"{self.shown} does not answer: {text}",
+            hint="is a majority of its nodes there? Try again",
+            sent=sent,
+        )
+
+
+def denied(url: str, text: str) -> RemoteDeniedError:
+    """The servers do not let these credentials do something."""
+    return RemoteDeniedError(
+        f"{url} does not let these credentials do that: {text}",
+        hint=f"see the URL's user and {_CREDENTIALS}; docs/cluster.md lists the permissions that a "
+        "server and a writer need",
+    )
+
+
+def refused(url: str, answer: Refused) -> RemoteError:
+    """An error of JetStream that no log expects."""
+    return RemoteError(
+        f"{url} refused a call: {answer.text} (JetStream's error {answer.code})",
+        hint="see the log of its servers",
+    )
+
+
+def _message(headers: Mapping[str, str], data: bytes) -> Message:
+    return Message(int(headers["Nats-Sequence"]), headers["Nats-Subject"], data)
+
+
+def _tls(servers: Sequence[str]) -> Any:
+    names = (_AUTHORITIES, _CERTIFICATE, _KEY)
+    authorities, certificate, key = (os.environ.get(name) or None for name in names)
+    if not (authorities or certificate or servers[0].startswith("tls:")):
+        return None
+    import ssl
+
+    context = ssl.create_default_context(cafile=authorities)
+    if certificate:
+        context.load_cert_chain(certificate, key)
+    return context
+
+
+async def _cancel_rest() -> None:
+    rest = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+    for task in rest:
+        task.cancel()
+    await asyncio.gather(*rest, return_exceptions=True)

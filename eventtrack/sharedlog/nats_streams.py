@@ -1,0 +1,129 @@
+"""The two streams of a shared log in JetStream: their names, their making, their description."""
+
+import contextlib
+from typing import Any
+
+from eventtrack.errors import AlreadyExistsError, FormatTooNewError, NotFoundError, RemoteError
+from eventtrack.sharedlog.nats_client import NatsClient, Refused, refused
+from eventtrack.sharedlog.nats_state import risks_of
+from eventtrack.sharedlog.protocol import LOG_FORMAT, Description
+from eventtrack.sharedlog.refusals import refuse_risks
+
+_NO_STREAM = 10059
+
+
+class Names:
+    """The streams and the subjects of a log."""
+
+    def __init__(self, name: str) -> None:
+        self.stream = f"eventtrack_{name}"
+        self.second = f"eventtrack_{name}_replaced"
+        self.all = f"et.{name}.>"
+        self.blocks = f"et.{name}.*.*"
+        self.barrier = f"et.{name}.end"
+        self.d = f"et.{name}.d."
+        self.f = f"et.{name}.f."
+        self.news = f"et-news.{name}"
+        self._name = name
+
+    def of_replica(self, replica: bytes) -> str:
+        """All blocks of a replica."""
+        return f"et.{self._name}.*.{replica.hex()}"
+
+    def replaced(self, place: int | str) -> str:
+        """The block that stands for the block at a place."""
+        return f"et-replaced.{self._name}.{place}"
+
+
+def make(url: str, description: Description, replicas: int, *, risky: bool) -> None:
+    """Make the two streams of a new log.
+
+    Raises:
+        AlreadyExistsError: There is a log of that name, or another program's stream.
+        InvalidStateError: The cluster may lose what it acknowledges, and `risky` is false.
+    """
+    client = NatsClient(url)
+    names = Names(client.address.name)
+    try:
+        refuse_risks(risks_of(client, replicas), client.shown, risky=risky)
+        shared = {
+            "storage": "file",
+            "retention": "limits",
+            "discard": "new",
+            "num_replicas": replicas,
+            "allow_direct": True,
+            "deny_purge": True,
+            "max_age": 0,
+            "max_bytes": -1,
+            "max_msgs": -1,
+        }
+        facts = {"eventtrack.format": str(description.format), "eventtrack.id": description.id}
+        facts["eventtrack.created_ms"] = str(description.created_ms)
+        if description.artifacts is not None:
+            facts["eventtrack.artifacts"] = description.artifacts
+        second = {**shared, "name": names.second, "subjects": [names.replaced("*")]}
+        first = {**shared, "name": names.stream, "subjects": [names.all], "metadata": facts}
+        _create(client, second)
+        _create(client, {**first, "allow_msg_ttl": True})
+    finally:
+        client.close()
+
+
+def _create(client: NatsClient, config: dict[str, Any]) -> None:
+    name = config["name"]
+    with contextlib.suppress(NotFoundError):
+        stream_of(client, name)
+        raise AlreadyExistsError(
+            f"{client.shown} has a stream {name} already",
+            hint="`eventtrack cluster status` shows it; choose another name for a second log",
+        )
+    try:
+        client.ask(f"STREAM.CREATE.{name}", config)
+    except Refused as answer:
+        raise refused(client.shown, answer) from answer
+
+
+def stream_of(client: NatsClient, name: str) -> dict[str, Any]:
+    """A stream's configuration and state.
+
+    Raises:
+        NotFoundError: There is no such stream.
+    """
+    try:
+        return client.ask(f"STREAM.INFO.{name}")
+    except Refused as answer:
+        if answer.code == _NO_STREAM:
+            raise NotFoundError(
+                f"there is no shared log at {client.shown}",
+                hint=f"make it: eventtrack cluster init {client.shown}",
+            ) from answer
+        raise refused(client.shown, answer) from answer
+
+
+def description_of(config: dict[str, Any], url: str) -> Description:
+    """The description in a stream's configuration.
+
+    Raises:
+        FormatTooNewError: A later eventtrack made the log.
+        RemoteError: The stream belongs to another program.
+    """
+    facts = config.get("metadata") or {}
+    try:
+        number = int(facts["eventtrack.format"])
+        if number > LOG_FORMAT:
+            raise FormatTooNewError(
+                f"cannot open the shared log at {url}: it has format {number}, this eventtrack "
+                f"reads {LOG_FORMAT}",
+                hint="upgrade with `pip install -U eventtrack`; nothing was changed",
+            )
+        return Description(
+            facts["eventtrack.id"],
+            int(facts["eventtrack.created_ms"]),
+            number,
+            facts.get("eventtrack.artifacts"),
+        )
+    except (KeyError, ValueError) as error:
+        raise RemoteError(
+            f"the stream {config.get('name')} of {url} is not a shared log",
+            hint="another program made it; choose another name",
+        ) from error
