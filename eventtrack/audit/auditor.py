@@ -20,7 +20,7 @@ from eventtrack.events.envelope import Envelope
 from eventtrack.events.reading import events_of
 from eventtrack.log.merkle import MerkleTree
 from eventtrack.store import Store
-from eventtrack.store.feeds import Feed
+from eventtrack.views.history.feeds import Feed
 
 _SYNC_HINT = "run `eventtrack audit seal` on the machine that writes that feed, then sync"
 

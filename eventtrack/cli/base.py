@@ -37,8 +37,8 @@ class Invocation:
         """Open the store of this call. A missing store is an error unless `create`."""
         if source == "cli":
             self.go_on_in_a_child()
+        from eventtrack.folders import resolve_path
         from eventtrack.store import open_store
-        from eventtrack.store.location import resolve_path
 
         path = resolve_path(self.uri)
         try:

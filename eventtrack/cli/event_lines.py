@@ -10,8 +10,8 @@ from eventtrack.cli.tables import Cell, Styled
 from eventtrack.tags import TRACE_NAME_TAG
 
 if TYPE_CHECKING:
-    from eventtrack.store.events import EventRecord
-    from eventtrack.store.sessions import Session
+    from eventtrack.views.history.events import EventRecord
+    from eventtrack.views.queries.sessions import Session
 
 _FAMILY_STYLES = {"session": "blue", "experiment": "magenta", "run": "green", "trace": "cyan"}
 # The width of frequent names: a longer name pushes the rest of its line to the right.

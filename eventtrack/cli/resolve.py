@@ -18,7 +18,7 @@ from eventtrack.views.records import Experiment, Run, ViewType
 
 if TYPE_CHECKING:
     from eventtrack.store import Store
-    from eventtrack.store.sessions import Session
+    from eventtrack.views.queries.sessions import Session
 
     _TextType = click.ParamType[str]
 else:

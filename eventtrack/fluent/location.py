@@ -3,10 +3,10 @@
 import os
 from pathlib import Path
 
+from eventtrack.folders import ENVIRONMENT_VARIABLES, resolve_path, uri_of
 from eventtrack.outbox.store import RemoteStore, open_remote
 from eventtrack.rest.address import Address, address_of, is_server_uri
 from eventtrack.store import Store, open_store
-from eventtrack.store.location import ENVIRONMENT_VARIABLES, resolve_path, uri_of
 
 # A store in a folder, or behind a server: both have the same nouns.
 AnyStore = Store | RemoteStore

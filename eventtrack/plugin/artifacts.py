@@ -16,11 +16,11 @@ from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE
 from mlflow.store.artifact.artifact_repo import ArtifactRepository
 
+from eventtrack.folders import resolve_path
 from eventtrack.log import files
 from eventtrack.plugin.errors import translate_errors
 from eventtrack.plugin.places import Place, place
 from eventtrack.store import Store, open_store
-from eventtrack.store.location import resolve_path
 from eventtrack.views.records import LifecycleStage
 
 

@@ -10,9 +10,9 @@ from mlflow.store.tracking import DEFAULT_LOCAL_FILE_AND_ARTIFACT_PATH as _TOLD_
 from mlflow.utils.uri import append_to_uri_path, resolve_uri_if_local
 
 from eventtrack.errors import EventtrackError
+from eventtrack.folders import resolve_path
 from eventtrack.plugin.places import place
 from eventtrack.store import Store, open_store
-from eventtrack.store.location import resolve_path
 
 SCHEME = "eventtrack:"
 PROXY = "mlflow-artifacts:"

@@ -10,7 +10,7 @@ from mlflow.store.entities.paged_list import PagedList
 from eventtrack.errors import NotFoundError
 from eventtrack.plugin.base import OpenStore
 from eventtrack.plugin.entities import finite, metric
-from eventtrack.store.metrics import MetricArrays
+from eventtrack.views.queries.metrics import MetricArrays
 
 
 class MetricCalls(OpenStore):

@@ -3,7 +3,7 @@
 from mlflow.entities.scorer import ScorerVersion
 
 from eventtrack.plugin.base import OpenStore
-from eventtrack.store import scorers as records
+from eventtrack.views.queries import scorers as records
 
 
 class ScorerCalls(OpenStore):

@@ -10,7 +10,7 @@ from typing import Any
 
 from mlflow import entities
 
-from eventtrack.store.trace_sets import Correlation, Session
+from eventtrack.views.queries.trace_sets import Correlation, Session
 
 
 def span_content(span: entities.Span) -> dict[str, Any]:

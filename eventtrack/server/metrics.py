@@ -9,8 +9,8 @@ from eventtrack.compat.responses import Json
 from eventtrack.errors import NotFoundError
 from eventtrack.server.endpoint import PAGES_ONLY, Endpoint
 from eventtrack.store import Store
-from eventtrack.store.metrics import MetricArrays
 from eventtrack.views import paging
+from eventtrack.views.queries.metrics import MetricArrays
 from eventtrack.views.records import Metric
 
 # MLflow (server/handlers.py): the most points in an answer to the pages' bulk request.

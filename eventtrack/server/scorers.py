@@ -6,7 +6,7 @@ from eventtrack.compat.messages import Values
 from eventtrack.compat.responses import Json, page
 from eventtrack.server.endpoint import AJAX_3, API_3, Endpoint
 from eventtrack.store import Store
-from eventtrack.store.scorers import ScorerVersion
+from eventtrack.views.queries.scorers import ScorerVersion
 from eventtrack.views.records import LifecycleStage
 
 _3 = (API_3, AJAX_3)

@@ -18,7 +18,7 @@ from eventtrack.errors import (
 from eventtrack.log.durable import DRAFT, create_file, make_folder, replace_file
 from eventtrack.log.filesystem import sync_folder, translate_os_error
 from eventtrack.spaces.space import OBJECT_BYTES_MAX, Entry, bounded, refuse_long
-from eventtrack.store.places import open_regular
+from eventtrack.views.places import open_regular
 
 # A draft older than this was left by a process that died: no block takes that long to write.
 _DRAFT_LEFT_OVER_S = 24 * 3600.0

@@ -6,18 +6,23 @@ from typing import Any
 import msgspec
 
 from eventtrack import validate
-from eventtrack.errors import InvalidValueError, NotFoundError
+from eventtrack.errors import InvalidValueError
 from eventtrack.events import traces as types
 from eventtrack.events.envelope import Draft
 from eventtrack.events.types import Event
 from eventtrack.projections.tables import Reader
-from eventtrack.projections.trace_state import AssessmentState, TraceState
 from eventtrack.projections.trace_tables import find_trace
 from eventtrack.store.context import StoreContext
 from eventtrack.store.engine import Engine
-from eventtrack.store.trace_checks import check_texts, existing_trace
+from eventtrack.store.trace_checks import check_texts
 from eventtrack.tags import ASSESSMENT_RUN_KEY
-from eventtrack.views.traces.records import Assessment, AssessmentFailure, assessments
+from eventtrack.views.queries.assessments import (
+    AssessmentQueries,
+    existing_assessment,
+    judged_trace,
+)
+from eventtrack.views.traces.lookup import existing_trace
+from eventtrack.views.traces.records import Assessment, AssessmentFailure
 
 KINDS = ("feedback", "expectation", "issue")
 # The beginning of MLflow's ids of assessments.
@@ -25,10 +30,11 @@ ID_PREFIX = "a-"
 # MLflow's key (server/auth and genai) for the run that made an assessment.
 
 
-class Assessments:
+class Assessments(AssessmentQueries):
     """The assessments of a store's traces."""
 
     def __init__(self, context: StoreContext) -> None:
+        super().__init__(context)
         self._engine = context.engine
 
     def create(self, assessment: Assessment) -> Assessment:
@@ -43,7 +49,7 @@ class Assessments:
         def decide(reader: Reader) -> tuple[None, list[Draft]]:
             state = existing_trace(reader, trace_id)
             if event.overrides is not None:
-                _existing(state, event.overrides, found_by="overrides")
+                existing_assessment(state, event.overrides, found_by="overrides")
             if event.assessment_id in state.assessments:
                 raise InvalidValueError(
                     f"Failed to create assessment for trace '{trace_id}': "
@@ -54,21 +60,6 @@ class Assessments:
 
         self._engine.execute(decide)
         return self.get(trace_id, event.assessment_id)
-
-    def get(self, trace_id: str, assessment_id: str) -> Assessment:
-        """An assessment by its id.
-
-        Raises:
-            NotFoundError: There is no such trace, or it has no such assessment.
-        """
-        with self._engine.read() as reader:
-            state = _judged(reader, trace_id)
-            _existing(state, assessment_id)
-            return next(
-                assessment
-                for assessment in assessments(state)
-                if assessment.assessment_id == assessment_id
-            )
 
     def update(
         self,
@@ -100,7 +91,7 @@ class Assessments:
         check_texts("assessment", [(name, event.value, rationale), *event.metadata.items()])
 
         def decide(reader: Reader) -> tuple[None, list[Draft]]:
-            known = _existing(_judged(reader, trace_id), assessment_id)
+            known = existing_assessment(judged_trace(reader, trace_id), assessment_id)
             if kind is not None and known.kind != kind:
                 raise InvalidValueError(
                     f"Cannot update {kind} value on {_with_article(known.kind)} assessment.",
@@ -159,25 +150,6 @@ def assessment_event(assessment: Assessment, engine: Engine) -> types.Assessment
     )
     check_texts("assessment", [texts, *metadata.items()])
     return event
-
-
-def _judged(reader: Reader, trace_id: str) -> TraceState:
-    state = find_trace(reader, validate.text("trace ID", trace_id))
-    if state is None or not state.shown:
-        raise NotFoundError(
-            f"Trace with request_id '{trace_id}' not found", hint="check the trace's id"
-        )
-    return state
-
-
-def _existing(state: TraceState, assessment_id: str, found_by: str = "") -> AssessmentState:
-    known = state.assessments.get(assessment_id)
-    if known is None or not known.live:
-        raise NotFoundError(
-            f"Assessment with ID '{assessment_id}' not found for trace '{state.trace_id}'",
-            hint=f"the trace's `assessments` lists them{'; see ' + found_by if found_by else ''}",
-        )
-    return known
 
 
 def _draft(trace_id: str, event: Event) -> Draft:

@@ -10,38 +10,27 @@ import fcntl
 import hashlib
 import os
 import threading
-from collections.abc import Iterable, Iterator
-from io import BufferedReader
+from collections.abc import Iterable
 from pathlib import Path
 
-from eventtrack.errors import ChecksumError, NotFoundError
-from eventtrack.log import files
+from eventtrack.errors import ChecksumError
 from eventtrack.log.filesystem import sync_folder, translate_os_error
 from eventtrack.projections.tables import Reader
 from eventtrack.projections.trace_tables import spans_in_blobs
 from eventtrack.store.engine import Engine
-from eventtrack.store.places import check, checked, open_regular
 from eventtrack.validate import is_sound_path
+from eventtrack.views.blobs import BlobFiles, note_verified, seen_of
 
 _COPY_BYTES = 2**20
 _DRAFT_PREFIX = ".draft-"
-# Blobs whose hash this process computed, by digest, so that it need not before each time that it
-# sends them. Changed by single, atomic calls, from any thread.
-_verified: dict[bytes, tuple[int, ...]] = {}
-_VERIFIED_MAX = 65_536
 
 
-class Blobs:
-    """The blobs of a store."""
+class Blobs(BlobFiles):
+    """The blobs of a store, to read and to write."""
 
     def __init__(self, engine: Engine) -> None:
+        super().__init__(engine.path)
         self._engine = engine
-        self._folder = engine.path / files.BLOBS
-
-    def path(self, digest: bytes) -> Path:
-        """The path of the blob of a SHA-256, whether it is there or not."""
-        name = digest.hex()
-        return self._folder / name[:2] / name
 
     def keep(self, source: Path | bytes) -> tuple[bytes, int]:
         """Store a file's bytes durably; returns their SHA-256 and their number.
@@ -72,10 +61,6 @@ class Blobs:
         name = f"{_DRAFT_PREFIX}{self._engine.ids.id128().hex()}"
         return BlobDraft(self, folder / name, target)
 
-    def holds(self, digest: bytes) -> bool:
-        """Whether the blob is here."""
-        return self.path(digest).is_file()
-
     def receive(self, digest: bytes, chunks: Iterable[bytes]) -> int:
         """Store a blob that comes from elsewhere in pieces; returns its size.
 
@@ -101,54 +86,6 @@ class Blobs:
             for path in self._folder.iterdir():
                 swept += path.name.startswith(_DRAFT_PREFIX) and _remove_free(path)
         return swept
-
-    def open(self, digest: bytes, size: int | None = None) -> BufferedReader:
-        """A blob, open for reading; its hash is still to be checked.
-
-        Raises:
-            NotFoundError: The blob is not on this machine.
-            ChecksumError: Its size is not `size`.
-        """
-        return open_regular(self.path(digest), size)
-
-    def read(self, digest: bytes) -> bytes:
-        """The bytes of a blob.
-
-        Raises:
-            NotFoundError: The bytes are not on this machine.
-            ChecksumError: The bytes are not those that were logged.
-        """
-        return b"".join(self.chunks(digest))
-
-    def chunks(self, digest: bytes) -> Iterator[bytes]:
-        """A blob's bytes in pieces. A reader must throw them away if this raises.
-
-        Raises:
-            NotFoundError: The blob is not on this machine.
-            ChecksumError: After the last piece: the bytes are not those that were logged.
-        """
-        try:
-            file = self.open(digest)
-        except NotFoundError as error:
-            raise NotFoundError(
-                f"the bytes of blob {digest.hex()} are not here: {error.message}",
-                hint="copy them from the machine that logged them; `eventtrack check` lists all",
-            ) from error
-        yield from checked(file, digest, f"the blob {digest.hex()}")
-
-    def verify(self, digest: bytes, size: int | None = None) -> None:
-        """Check a blob's hash, unless this process did so and the file has not changed since.
-
-        Raises:
-            NotFoundError: The blob is not on this machine.
-            ChecksumError: The bytes are not those that were logged.
-        """
-        with self.open(digest, size) as file:
-            seen = _seen(file.fileno())
-            if _verified.get(digest) == seen:
-                return
-            check(file, digest, f"the blob {digest.hex()}")
-        _note_verified(digest, seen)
 
 
 class BlobDraft:
@@ -203,7 +140,7 @@ class BlobDraft:
             if self._target is not None or not place.exists():
                 self._path.replace(place)
                 if self._target is None:
-                    _note_verified(digest, _seen(descriptor))
+                    note_verified(digest, seen_of(descriptor))
             sync_folder(place.parent)
         self.abandon()
         return digest, self._size
@@ -257,18 +194,6 @@ def _remove_free(path: Path) -> bool:
     finally:
         os.close(descriptor)
     return True
-
-
-def _seen(descriptor: int) -> tuple[int, ...]:
-    """Facts of an open file that change whenever its bytes change."""
-    status = os.fstat(descriptor)
-    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
-
-
-def _note_verified(digest: bytes, seen: tuple[int, ...]) -> None:
-    if len(_verified) >= _VERIFIED_MAX:
-        _verified.clear()
-    _verified[digest] = seen
 
 
 def not_as_named(digest: bytes, actual: bytes) -> ChecksumError:

@@ -27,11 +27,11 @@ from eventtrack.projections.skipped import FAILED
 from eventtrack.store.blobs import hidden_files, live_blobs
 from eventtrack.store.clocks import wrong_clocks
 from eventtrack.store.engine import Engine
-from eventtrack.store.locations import read_note
-from eventtrack.store.places import open_regular
-from eventtrack.store.skips import SkippedEnvelope, skipped_envelopes
-from eventtrack.store.snapshot import Moment, folded
+from eventtrack.views.given import read_note
+from eventtrack.views.moments import Moment, folded
+from eventtrack.views.places import open_regular
 from eventtrack.views.records import Record
+from eventtrack.views.skips import SkippedEnvelope, skipped_envelopes
 
 Progress = Callable[[int, int], None]
 _PAGE = 1024

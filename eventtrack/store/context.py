@@ -1,16 +1,12 @@
-"""The context that the nouns of a store share: the engine, and readers of its views."""
+"""The context that the nouns of a store share: the engine, its recorder and its sinks."""
 
 import weakref
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Protocol
-from urllib.parse import quote
 
-from eventtrack.projections.tables import Reader
 from eventtrack.store.engine import Engine
 from eventtrack.store.locations import Locations
 from eventtrack.store.recorder import Recorder
-from eventtrack.views.entities import EntityReader
+from eventtrack.views.context import ReadContext
 
 
 class Revocable(Protocol):
@@ -21,24 +17,17 @@ class Revocable(Protocol):
         ...
 
 
-class StoreContext:
-    """The engine, and readers that build records."""
+class StoreContext(ReadContext):
+    """The engine, and what its commands share beside the reads."""
 
     def __init__(self, engine: Engine) -> None:
+        super().__init__(engine)
         self.engine = engine
         self.recorder = Recorder(engine)
-        # Quoted, as `resolve_path` unquotes it: a folder may be called `50%`, `#1` or `what?`.
-        self.artifact_root = f"eventtrack://{quote(str(engine.path))}"
         self.locations = Locations(engine)
         # By id(). Changed by single, atomic calls, without a lock: a forked child might find it
         # taken for ever.
         self._sinks: dict[int, weakref.ref[Revocable]] = {}
-
-    @contextmanager
-    def entities(self) -> Iterator[EntityReader]:
-        """A reader of the present views that builds records."""
-        with self.engine.read() as reader:
-            yield self.over(reader)
 
     def note_sink(self, sink: Revocable) -> None:
         """Note a sink, which writes without decisions, for as long as it lives."""
@@ -51,7 +40,3 @@ class StoreContext:
             sink = reference()
             if sink is not None:
                 sink.revoke()
-
-    def over(self, reader: Reader) -> EntityReader:
-        """A builder of records over an open reader."""
-        return EntityReader(reader, self.artifact_root, self.locations.given)

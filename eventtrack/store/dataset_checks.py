@@ -6,35 +6,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from eventtrack import limits, validate
-from eventtrack.errors import InvalidValueError, NotFoundError
+from eventtrack.errors import InvalidValueError
 from eventtrack.events.datasets import RecordMerged
-from eventtrack.projections import dataset_state
-from eventtrack.projections.dataset_state import DatasetState
-from eventtrack.projections.tables import Reader
 from eventtrack.tags import USER_TAG
 
 SOURCE_TYPES = ("UNSPECIFIED", "TRACE", "HUMAN", "DOCUMENT", "CODE")
 _SURROGATES = ("\ud800", "\udfff")
-
-
-def existing_dataset(
-    reader: Reader, dataset_id: str, message: str = "Evaluation dataset with id '{}' not found"
-) -> DatasetState:
-    """The state of a dataset that is not deleted.
-
-    Args:
-        message: MLflow's words of the call that asks.
-
-    Raises:
-        NotFoundError: There is none.
-    """
-    state = dataset_state.dataset(reader, str(dataset_id))
-    if state is None or not state.shown:
-        raise NotFoundError(
-            message.format(dataset_id),
-            hint="a search of datasets lists those of this store; is it the right store?",
-        )
-    return state
 
 
 def listed(sources: object) -> list[Any]:

@@ -1,9 +1,6 @@
 """Evaluation datasets: made, tagged, placed in experiments, found; and their records."""
 
-import base64
-import binascii
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from itertools import islice
 from typing import Any, NamedTuple
 
 import msgspec
@@ -20,12 +17,8 @@ from eventtrack.projections.tables import Reader
 from eventtrack.store import dataset_checks as checks
 from eventtrack.store.context import StoreContext
 from eventtrack.tags import USER_TAG
-from eventtrack.views import datasets as views
-from eventtrack.views import paging
-from eventtrack.views.datasets import DatasetRecord, EvaluationDataset
-from eventtrack.views.filters.fields import DATASETS
-from eventtrack.views.filters.trees import parse_filter, parse_order
-from eventtrack.views.records import PagedList
+from eventtrack.views.datasets import EvaluationDataset
+from eventtrack.views.queries.datasets import DatasetQueries, existing_dataset
 
 # MLflow's words of calls about experiments and tags.
 _OF_EXPERIMENTS = "Dataset '{}' not found"
@@ -39,10 +32,11 @@ class Counts(NamedTuple):
     updated: int
 
 
-class Datasets:
+class Datasets(DatasetQueries):
     """The evaluation datasets of a store."""
 
     def __init__(self, context: StoreContext) -> None:
+        super().__init__(context)
         self._engine = context.engine
 
     def create(
@@ -70,15 +64,6 @@ class Datasets:
         self._engine.execute(lambda _: (None, [_draft(dataset_id, event)]))
         return self.get(dataset_id)
 
-    def get(self, dataset_id: str) -> EvaluationDataset:
-        """A dataset by its id.
-
-        Raises:
-            NotFoundError: There is none.
-        """
-        with self._engine.read() as reader:
-            return views.dataset_record(checks.existing_dataset(reader, dataset_id))
-
     def delete(self, dataset_id: str) -> None:
         """Delete a dataset with its records; nothing happens where there is none."""
         event = events.DatasetDeleted(self._now_ms())
@@ -89,34 +74,6 @@ class Datasets:
             return None, [_draft(dataset_id, event)] if is_there else []
 
         self._engine.execute(decide)
-
-    def search(
-        self,
-        experiment_ids: Sequence[str] | None = None,
-        filter_string: str | None = None,
-        max_results: int = limits.SEARCH_DATASETS_RESULTS_DEFAULT,
-        order_by: Sequence[str] | None = None,
-        page_token: str | None = None,
-    ) -> PagedList[EvaluationDataset]:
-        """One page of datasets, by default the newest first.
-
-        Args:
-            experiment_ids: Only those that belong to one of these; by default all.
-        """
-        validate.max_results(max_results)
-        expression = parse_filter(filter_string, DATASETS)
-        order = parse_order(order_by or None, DATASETS)
-        wanted = {str(item) for item in experiment_ids or ()}
-        asked = paging.search_of(sorted(wanted), filter_string or "", list(order_by or ()))
-        offset = paging.offset_of(page_token, asked)
-        with self._engine.read() as reader:
-            states = [
-                item
-                for item in dataset_state.datasets(reader)
-                if item.shown and (not wanted or wanted.intersection(item.live_experiments()))
-            ]
-        result = views.find(list(map(views.dataset_record, states)), expression, order)
-        return paging.page(result[offset : offset + max_results + 1], offset, max_results, asked)
 
     def set_tags(self, dataset_id: str, tags: Mapping[str, object]) -> None:
         """Set tags of a dataset; a value of None leaves its tag as it is."""
@@ -140,12 +97,6 @@ class Datasets:
             return None, [_draft(dataset_id, event)] if is_there else []
 
         self._engine.execute(decide)
-
-    def experiment_ids(self, dataset_id: str) -> list[str]:
-        """The experiments that a dataset belongs to; none of one that there is not."""
-        with self._engine.read() as reader:
-            state = dataset_state.dataset(reader, dataset_id)
-            return state.live_experiments() if state is not None and state.shown else []
 
     def add_to_experiments(
         self, dataset_id: str, experiment_ids: Iterable[object]
@@ -208,7 +159,7 @@ class Datasets:
         user, now_ms = checks.user_of(sources), self._now_ms()
 
         def decide(reader: Reader) -> tuple[Counts, list[Draft]]:
-            state = checks.existing_dataset(reader, dataset_id)
+            state = existing_dataset(reader, dataset_id)
             settled = [_settled(reader, state, item) for item in result]
             inserted = sum(item.is_new for item in settled)
             drafts = [
@@ -224,40 +175,13 @@ class Datasets:
         wanted = list(dict.fromkeys(map(str, record_ids)))
 
         def decide(reader: Reader) -> tuple[int, list[Draft]]:
-            state = checks.existing_dataset(reader, dataset_id)
+            state = existing_dataset(reader, dataset_id)
             known = ((key, dataset_state.record(reader, state, key)) for key in wanted)
             gone = [key for key, item in known if item is not None and item.born is not None]
             event = events.RecordsDeleted(gone, self._now_ms())
             return len(gone), [_draft(dataset_id, event)] if gone else []
 
         return self._engine.execute(decide)
-
-    def records(
-        self, dataset_id: str, max_results: int | None = None, page_token: str | None = None
-    ) -> PagedList[DatasetRecord]:
-        """One page of records, by when they were made, then by id; by default all of them.
-
-        Raises:
-            InvalidValueError: The token is none of ours.
-            NotFoundError: There is no such dataset.
-        """
-        if max_results is not None:
-            validate.max_results(max_results)
-        after = _place_of(page_token)
-        with self._engine.read() as reader:
-            state = checks.existing_dataset(reader, dataset_id)
-            rows = dataset_state.records_in_order(reader, state, after)
-            most = None if max_results is None else max_results + 1
-            result = [
-                item
-                for row in islice(rows, most)
-                if (item := views.record_of(dataset_id, row)) is not None
-            ]
-        if max_results is None or len(result) <= max_results:
-            return PagedList(result)
-        last = result[max_results - 1]
-        place = f"{last.created_time}:{last.dataset_record_id}"
-        return PagedList(result[:max_results], base64.b64encode(place.encode()).decode())
 
     def _change(
         self,
@@ -266,7 +190,7 @@ class Datasets:
         missing: str,
     ) -> None:
         def decide(reader: Reader) -> tuple[None, list[Draft]]:
-            result = answer(reader, checks.existing_dataset(reader, dataset_id, missing))
+            result = answer(reader, existing_dataset(reader, dataset_id, missing))
             return None, [_draft(dataset_id, *result)] if result else []
 
         self._engine.execute(decide)
@@ -299,21 +223,3 @@ def _ids(experiment_ids: Iterable[object]) -> list[str]:
     if isinstance(experiment_ids, str):
         experiment_ids = [experiment_ids]
     return list(dict.fromkeys(validate.text("experiment id", str(item)) for item in experiment_ids))
-
-
-def _place_of(token: str | None) -> tuple[int, str] | None:
-    """The record behind which a page begins, of its token; None for the first page."""
-    if not token:
-        return None
-    try:
-        text = base64.b64decode(token, validate=True).decode()
-        at_ms, _, record_id = text.partition(":")
-        place = int(at_ms)
-        if not limits.INT64_MIN <= place <= limits.INT64_MAX:
-            raise ValueError(text)
-    except (TypeError, binascii.Error, ValueError) as error:
-        raise InvalidValueError(
-            f"Invalid page token: {str(token)[:40]!r}",
-            hint="pass the `token` of the page before, unchanged",
-        ) from error
-    return place, record_id

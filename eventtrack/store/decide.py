@@ -2,31 +2,16 @@
 
 from collections.abc import Callable
 
-from eventtrack import validate
 from eventtrack.clock import recorded_ms
-from eventtrack.errors import InvalidValueError, NotFoundError
+from eventtrack.errors import InvalidValueError
 from eventtrack.projections import index, raised
 from eventtrack.projections.rows import end_of
 from eventtrack.projections.state import RunState
 from eventtrack.projections.tables import Reader
 from eventtrack.store.context import StoreContext
 from eventtrack.tags import RUN_NAME_TAG
+from eventtrack.views.queries.runs import existing_run
 from eventtrack.views.records import LifecycleStage
-
-
-def existing_run(reader: Reader, run_id: str) -> RunState:
-    """The state of a run.
-
-    Raises:
-        NotFoundError: There is no such run, or it is known by hearsay only.
-    """
-    state = reader.run(run_id) if validate.may_be_run_id(run_id) else None
-    if state is None or not state.experiment_id:
-        raise NotFoundError(
-            f"Run with id={run_id} not found",
-            hint="`eventtrack runs list` shows the ids of this store; is it the right store?",
-        )
-    return state
 
 
 def active_run(context: StoreContext, reader: Reader, run_id: str) -> RunState:

@@ -1,12 +1,11 @@
 """Experiments: creates, names, tags, deletes and finds them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
-from eventtrack import ids, limits, validate
+from eventtrack import ids, validate
 from eventtrack.errors import (
     AlreadyExistsError,
     InvalidStateError,
-    InvalidValueError,
     NotFoundError,
 )
 from eventtrack.events import types
@@ -18,18 +17,23 @@ from eventtrack.projections.state import ExperimentState
 from eventtrack.projections.tables import Reader
 from eventtrack.store.context import StoreContext
 from eventtrack.store.decide import beside
-from eventtrack.views import paging
 from eventtrack.views.entities import find_by_name
-from eventtrack.views.filters.trees import parse_experiment_filter, parse_experiment_order
-from eventtrack.views.records import Experiment, LifecycleStage, PagedList, ViewType
-from eventtrack.views.search import experiments as experiment_search
+from eventtrack.views.queries.experiments import (
+    ExperimentQueries,
+    active_experiment,
+    existing_experiment,
+    known_experiment,
+)
+from eventtrack.views.records import Experiment, LifecycleStage
 
 
-class Experiments:
+class Experiments(ExperimentQueries):
     """The experiments of a store."""
 
+    _context: StoreContext
+
     def __init__(self, context: StoreContext) -> None:
-        self._context = context
+        super().__init__(context)
         self._engine = context.engine
 
     def create(
@@ -63,21 +67,6 @@ class Experiments:
 
         return self._engine.execute(decide)
 
-    def get(self, experiment_id: str) -> Experiment:
-        """An experiment by its id, even if it is deleted.
-
-        Raises:
-            NotFoundError: There is no such experiment.
-        """
-        with self._context.entities() as entities:
-            return entities.experiment(existing_experiment(entities.reader, experiment_id))
-
-    def get_by_name(self, name: str) -> Experiment | None:
-        """An experiment by its name, even if it is deleted; None if there is none."""
-        with self._context.entities() as entities:
-            state = find_by_name(entities.reader, name)
-            return None if state is None else entities.experiment(state)
-
     def get_or_create(self, name: str) -> Experiment:
         """The experiment of this name, even if it is deleted; made if there is none."""
         experiment = self.get_by_name(name)
@@ -95,7 +84,7 @@ class Experiments:
     def ensure_default(self) -> str:
         """Make the experiment `Default`, id "0", if it was never made; return its id."""
         with self._engine.read() as reader:
-            if _state(reader, ids.DEFAULT_EXPERIMENT_ID) is not None:
+            if known_experiment(reader, ids.DEFAULT_EXPERIMENT_ID) is not None:
                 return ids.DEFAULT_EXPERIMENT_ID
         try:
             return self.create(ids.DEFAULT_EXPERIMENT_NAME)
@@ -183,27 +172,6 @@ class Experiments:
 
         self._engine.execute(decide)
 
-    def search(
-        self,
-        view_type: int = ViewType.ACTIVE_ONLY,
-        max_results: int | None = limits.SEARCH_EXPERIMENTS_RESULTS_DEFAULT,
-        filter_string: str | None = None,
-        order_by: Sequence[str] | None = None,
-        page_token: str | None = None,
-    ) -> PagedList[Experiment]:
-        """One page of experiments; by default the newest first."""
-        size = validate.max_results(
-            limits.SEARCH_EXPERIMENTS_RESULTS_DEFAULT if max_results is None else max_results
-        )
-        expression = parse_experiment_filter(filter_string)
-        order = parse_experiment_order(order_by)
-        asked = paging.search_of(view_type, filter_string or "", list(order_by or ()))
-        offset = paging.offset_of(page_token, asked)
-        with self._context.entities() as entities:
-            records = [entities.experiment(state) for state in entities.reader.experiments()]
-        matches = experiment_search.find(records, expression, view_type, order)
-        return paging.page(matches[offset : offset + size + 1], offset, size, asked)
-
     def _set_stage(
         self,
         experiment_id: str,
@@ -236,43 +204,6 @@ def _draft(experiment_id: str, event: Event) -> Draft:
 def _clean_tags(tags: Mapping[str, object]) -> dict[str, str]:
     pairs = validate.mapping("tags", tags).items()
     return dict(validate.experiment_tag(key, value) for key, value in pairs)
-
-
-def _state(reader: Reader, experiment_id: str) -> ExperimentState | None:
-    state = reader.experiment(experiment_id)
-    return state if state is not None and state.exists else None
-
-
-def existing_experiment(reader: Reader, experiment_id: str) -> ExperimentState:
-    """The state of an experiment, active or deleted.
-
-    Raises:
-        NotFoundError: There is no such experiment.
-    """
-    state = _state(reader, str(experiment_id))
-    if state is None:
-        raise NotFoundError(
-            f"No Experiment with id={experiment_id} exists",
-            hint="`eventtrack experiments list` shows the ids",
-        )
-    return state
-
-
-def active_experiment(reader: Reader, experiment_id: str) -> ExperimentState:
-    """The state of an active experiment.
-
-    Raises:
-        NotFoundError: There is no such experiment.
-        InvalidValueError: The experiment is deleted.
-    """
-    state = existing_experiment(reader, experiment_id)
-    if state.lifecycle[0] != LifecycleStage.ACTIVE:
-        raise InvalidValueError(
-            f"The experiment {experiment_id} must be in the 'active' state. "
-            f"Current state is {state.lifecycle[0]}.",
-            hint="restore it first",
-        )
-    return state
 
 
 def _name_taken(name: str, taken: ExperimentState) -> AlreadyExistsError:

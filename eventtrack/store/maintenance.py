@@ -8,9 +8,9 @@ from eventtrack.log import files
 from eventtrack.projections.digest import digest
 from eventtrack.store.check import CheckReport, check_log, check_store
 from eventtrack.store.engine import Engine
-from eventtrack.store.skips import SkippedEnvelope, skipped_envelopes
-from eventtrack.store.snapshot import Moment, folded
+from eventtrack.views.moments import Moment, folded
 from eventtrack.views.records import Record
+from eventtrack.views.skips import SkippedEnvelope, skipped_envelopes
 
 Progress = Callable[[int, int], None]
 

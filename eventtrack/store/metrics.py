@@ -3,28 +3,21 @@
 import os
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from eventtrack import limits, validate
+from eventtrack import validate
 from eventtrack.errors import UsageError
 from eventtrack.events.envelope import Draft
 from eventtrack.log.frames import slot_seed
 from eventtrack.log.journal import Journal, JournalDisowned
-from eventtrack.projections.points import Points
-from eventtrack.projections.state import RunState
 from eventtrack.store.context import StoreContext
-from eventtrack.store.decide import active_run, existing_run, points_allowed
+from eventtrack.store.decide import active_run, points_allowed
 from eventtrack.store.points import PointLike, points_event
 from eventtrack.store.recorder import Prepared
-from eventtrack.store.series import Series
 from eventtrack.store.session import AUTHOR
-from eventtrack.views import paging
-from eventtrack.views.records import Metric, PagedList
-
-MetricArrays = Points
+from eventtrack.views.queries.metrics import MetricQueries
 
 _encode = msgspec.msgpack.Encoder().encode
 _now_ns = time.time_ns
@@ -167,11 +160,13 @@ class MetricSink:
         self._context.engine.relieve()
 
 
-class Metrics:
+class Metrics(MetricQueries):
     """The metrics of a store's runs."""
 
+    _context: StoreContext
+
     def __init__(self, context: StoreContext) -> None:
-        self._context = context
+        super().__init__(context)
         # By run id, the oldest first. Changed by single, atomic dictionary calls.
         self._sinks: dict[str, MetricSink] = {}
         context.note_sink(self)
@@ -225,84 +220,3 @@ class Metrics:
         points are in the log.
         """
         return self._context.recorder.record(prepared, points_allowed(self._context))
-
-    def arrays(self, run_id: str, key: str) -> MetricArrays:
-        """The whole history of a metric as three arrays of 8-byte numbers.
-
-        `steps` and `timestamps` (milliseconds since 1970) are `array('q')`, `values` `array('d')`,
-        in order of (timestamp, step, value); numpy takes them with `numpy.asarray`, without a copy.
-        Empty for a metric that was never logged.
-
-        Raises:
-            NotFoundError: There is no such run.
-        """
-        with self._context.engine.read() as reader:
-            metric = existing_run(reader, run_id).metrics.get(key)
-            return Points() if metric is None else reader.history(metric)
-
-    @contextmanager
-    def series(self, wanted: Iterable[tuple[str, str]]) -> Iterator[list[Series | None]]:
-        """The series of pairs of a run's id and a key, in one look at the store.
-
-        An unknown run or metric gives None. Points are read one series at a time, within the block.
-        Keep the block short: until it ends, the views cannot reuse the pages that it may read.
-        """
-        with self._context.engine.read() as reader:
-            many: list[Series | None] = []
-            run: RunState | None = None
-            asked = ""
-            for run_id, key in wanted:
-                if run_id != asked:
-                    run, asked = reader.run(run_id), run_id
-                metric = run.metrics.get(key) if run is not None and run.experiment_id else None
-                if run is None or metric is None:
-                    many.append(None)
-                else:
-                    many.append(Series(reader, run, key, metric))
-            yield many
-
-    def history(
-        self,
-        run_id: str,
-        key: str,
-        max_results: int | None = None,
-        page_token: str | None = None,
-    ) -> PagedList[Metric]:
-        """One page (by default all) of a metric's history, by (timestamp, step, value)."""
-        if max_results is not None:
-            validate.max_results(max_results, limits.INT64_MAX)
-        points = self.arrays(run_id, key)
-        offset = paging.offset_of(page_token)
-        size = len(points) if max_results is None else max_results
-        wanted: Sequence[int] = range(len(points))[offset : offset + size + 1]
-        metrics = [
-            Metric(
-                key=key,
-                value=points.values[place],
-                timestamp=points.timestamps[place],
-                step=points.steps[place],
-                run_id=run_id,
-            )
-            for place in wanted
-        ]
-        return paging.page(metrics, offset, max(size, 1))
-
-    def latest(self, run_id: str) -> list[Metric]:
-        """The latest point of each metric of a run, by (step, timestamp, value), sorted by key."""
-        with self._context.engine.read() as reader:
-            metrics = existing_run(reader, run_id).metrics
-        return [
-            Metric(
-                key=key,
-                value=metrics[key].value,
-                timestamp=metrics[key].timestamp_ms,
-                step=metrics[key].step,
-                run_id=run_id,
-            )
-            for key in sorted(metrics)
-        ]
-
-    def keys(self, run_id: str) -> list[str]:
-        """The names of all metrics of a run, sorted."""
-        with self._context.engine.read() as reader:
-            return sorted(existing_run(reader, run_id).metrics)

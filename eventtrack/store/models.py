@@ -1,35 +1,32 @@
 """Logged models: creates, finalizes, tags, deletes and finds them, and keeps their files."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping
 
-from eventtrack import limits, validate
+from eventtrack import validate
 from eventtrack.errors import InvalidValueError, NotFoundError
 from eventtrack.events import types
 from eventtrack.events.envelope import Draft
 from eventtrack.events.types import Event
-from eventtrack.projections.state import ModelState
 from eventtrack.projections.tables import Reader
 from eventtrack.store.artifacts import Artifacts
 from eventtrack.store.context import StoreContext
-from eventtrack.store.experiments import active_experiment
-from eventtrack.store.places import Place, outside_root
-from eventtrack.views import paging
 from eventtrack.views.entities import EntityReader
-from eventtrack.views.filters.fields import LOGGED_MODELS
-from eventtrack.views.filters.trees import parse_filter
-from eventtrack.views.records import LifecycleStage, LoggedModel, ModelStatus, PagedList
-from eventtrack.views.search import models as model_search
+from eventtrack.views.places import Place, outside_root
+from eventtrack.views.queries.experiments import active_experiment
+from eventtrack.views.queries.models import ModelArtifactQueries, ModelQueries, existing_model
+from eventtrack.views.records import LifecycleStage, LoggedModel, ModelStatus
 
 # The beginning of MLflow's ids of logged models; it tells ids from names in `models:/` URIs.
 ID_PREFIX = "m-"
 
 
-class Models:
+class Models(ModelQueries):
     """The logged models of a store. `artifacts` has their files, by model id."""
 
+    artifacts: "ModelArtifacts"
+
     def __init__(self, context: StoreContext) -> None:
-        self._context = context
+        super().__init__(context)
         self._engine = context.engine
         self.artifacts = ModelArtifacts(context)
 
@@ -69,69 +66,12 @@ class Models:
         self._engine.execute(decide)
         return self.get(model_id)
 
-    def get(self, model_id: str) -> LoggedModel:
-        """A model by its id, even if it is deleted.
-
-        Raises:
-            NotFoundError: There is no such model.
-        """
-        with self._context.entities() as entities:
-            return entities.model(_existing(entities.reader, model_id))
-
-    def list(self, experiment_ids: Sequence[str] | None = None) -> Sequence[LoggedModel]:
-        """Every model of some experiments (all by default), even deleted ones, newest first."""
-        wanted = None if experiment_ids is None else set(map(str, experiment_ids))
-        with self._context.entities() as entities:
-            models = [
-                entities.model(state)
-                for state in entities.reader.models()
-                if wanted is None or state.experiment_id in wanted
-            ]
-        return sorted(models, key=lambda model: (-model.creation_timestamp, model.model_id))
-
-    def search(
-        self,
-        experiment_ids: Sequence[str],
-        filter_string: str | None = None,
-        datasets: Sequence[Mapping[str, Any]] | None = None,
-        max_results: int | None = None,
-        order_by: Sequence[Mapping[str, Any]] | None = None,
-        page_token: str | None = None,
-    ) -> PagedList[LoggedModel]:
-        """One page of the active models of some experiments that match.
-
-        Args:
-            datasets: Each has a `dataset_name` and perhaps a `dataset_digest`. Only points measured
-                on one of these count, and only models with such points match.
-            max_results: 100 by default.
-            order_by: Each has a `field_name` (an attribute, or `metrics.KEY` for its latest point),
-                `ascending` and perhaps `dataset_name` and `dataset_digest`. At last newest first.
-
-        Raises:
-            InvalidValueError: The filter, a dataset or the order cannot be read.
-        """
-        expression = parse_filter(filter_string, LOGGED_MODELS)
-        wanted = model_search.parse_datasets(datasets)
-        order = model_search.parse_order(order_by)
-        asked = paging.search_of(
-            list(map(str, experiment_ids)),
-            filter_string or "",
-            list(datasets or ()),
-            list(order_by or ()),
-        )
-        offset = paging.offset_of(page_token, asked)
-        if max_results is not None:
-            max_results = validate.max_results(max_results, least=0)
-        size = max_results or limits.SEARCH_LOGGED_MODELS_RESULTS_DEFAULT
-        matches = model_search.find(self.list(experiment_ids), expression, wanted, order)
-        return paging.page(matches[offset : offset + size + 1], offset, size, asked)
-
     def finalize(self, model_id: str, status: str) -> LoggedModel:
         """Record that a model's files are all there (READY), or that they are not (FAILED)."""
         validate.status(status, ModelStatus.ALL)
 
         def decide(reader: Reader) -> tuple[None, list[Draft]]:
-            if _existing(reader, model_id).status[0] == status:
+            if existing_model(reader, model_id).status[0] == status:
                 return None, []
             event = types.ModelFinalized(status, self._engine.clock.now_ms())
             return None, [_draft(model_id, event)]
@@ -148,7 +88,7 @@ class Models:
         clean = _clean_params(params)
 
         def decide(reader: Reader) -> tuple[None, list[Draft]]:
-            known = _existing(reader, model_id).live_params()
+            known = existing_model(reader, model_id).live_params()
             for key, value in clean.items():
                 if known.get(key, value) != value:
                     raise InvalidValueError(
@@ -166,7 +106,7 @@ class Models:
         clean = _clean_tags(tags)
 
         def decide(reader: Reader) -> tuple[None, list[Draft]]:
-            known = _existing(reader, model_id).live_tags()
+            known = existing_model(reader, model_id).live_tags()
             new = {key: value for key, value in clean.items() if known.get(key) != value}
             return None, [_draft(model_id, types.ModelTagsSet(new))] if new else []
 
@@ -180,7 +120,7 @@ class Models:
         """
 
         def decide(reader: Reader) -> tuple[None, list[Draft]]:
-            if key not in _existing(reader, model_id).live_tags():
+            if key not in existing_model(reader, model_id).live_tags():
                 raise NotFoundError(
                     f"No tag with key {key!r} found for model with ID {model_id!r}.",
                     hint="the model's `tags` lists them",
@@ -193,25 +133,21 @@ class Models:
         """Delete a model; its record and its files stay. A repetition changes nothing."""
 
         def decide(reader: Reader) -> tuple[None, list[Draft]]:
-            if _existing(reader, model_id).lifecycle[0] == LifecycleStage.DELETED:
+            if existing_model(reader, model_id).lifecycle[0] == LifecycleStage.DELETED:
                 return None, []
             return None, [_draft(model_id, types.ModelDeleted(self._engine.clock.now_ms()))]
 
         self._engine.execute(decide)
 
 
-class ModelArtifacts(Artifacts):
+class ModelArtifacts(ModelArtifactQueries, Artifacts):
     """The files of a store's logged models; methods take a model's id in place of a run's."""
 
-    _kind = "model"
     _logged = types.ModelArtifactsLogged
     _deleted = types.ModelArtifactsDeleted
 
-    def _owner(self, reader: Reader, run_id: str) -> ModelState:
-        return _existing(reader, run_id)
-
     def _place_of(self, entities: EntityReader, run_id: str) -> Place:
-        state = _existing(entities.reader, run_id)
+        state = existing_model(entities.reader, run_id)
         if state.lifecycle[0] == LifecycleStage.DELETED:
             raise InvalidValueError(
                 f"The model {run_id} must be in the 'active' state. Current state is deleted.",
@@ -219,16 +155,6 @@ class ModelArtifacts(Artifacts):
             )
         uri = entities.model_location(state)
         return Place(state.number, outside_root(entities, state.experiment_id, uri))
-
-
-def _existing(reader: Reader, model_id: str) -> ModelState:
-    state = reader.model(validate.text("model id", model_id))
-    if state is None or not state.experiment_id:
-        raise NotFoundError(
-            f"Logged model with ID '{model_id}' not found.",
-            hint="is it the right store? mlflow.search_logged_models() lists its models",
-        )
-    return state
 
 
 def _draft(model_id: str, event: Event) -> Draft:

@@ -2,42 +2,35 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
-from eventtrack import ids, limits, validate
+from eventtrack import ids, validate
 from eventtrack.errors import (
     AlreadyExistsError,
     InvalidValueError,
-    NotFoundError,
 )
 from eventtrack.events import registered as events
 from eventtrack.events.envelope import Draft
 from eventtrack.events.types import Event
-from eventtrack.projections import names, registered_state
+from eventtrack.projections import names
 from eventtrack.projections.registered_state import PREFIX, RegisteredState, VersionState, numbers
 from eventtrack.projections.tables import Reader
-from eventtrack.store import registry_checks as checks
 from eventtrack.store.context import StoreContext
-from eventtrack.views import paging
-from eventtrack.views.filters.fields import MODEL_VERSIONS, REGISTERED_MODELS
-from eventtrack.views.filters.trees import parse_filter, parse_order
-from eventtrack.views.records import ModelVersion, PagedList, RegisteredModel
+from eventtrack.views.queries import registry_checks as checks
+from eventtrack.views.queries.registry import (
+    RegistryQueries,
+    is_prompt,
+)
+from eventtrack.views.records import ModelVersion, RegisteredModel
 from eventtrack.views.registered import (
-    STAGES,
     find_by_name,
     living_versions,
-    model_record,
-    version_record,
-    version_records,
 )
-from eventtrack.views.search import registered as registered_search
-
-_DEFAULT_ORDER = ("last_updated_timestamp DESC", "name ASC", "version_number DESC")
-_LATEST = "latest"
 
 
-class Registry:
+class Registry(RegistryQueries):
     """The registered models of a store, by name, and their versions, by number."""
 
     def __init__(self, context: StoreContext) -> None:
+        super().__init__(context)
         self._engine = context.engine
 
     def create(
@@ -61,15 +54,6 @@ class Registry:
 
         self._engine.execute(decide)
         return self.get(name)
-
-    def get(self, name: str) -> RegisteredModel:
-        """A registered model by its name.
-
-        Raises:
-            NotFoundError: There is no such model.
-        """
-        with self._engine.read() as reader:
-            return model_record(reader, checks.existing(reader, name))
 
     def rename(self, name: str, new_name: str) -> RegisteredModel:
         """Give a registered model and all its versions another name.
@@ -132,25 +116,6 @@ class Registry:
 
         self._change(name, answer)
 
-    def search(
-        self,
-        filter_string: str | None = None,
-        max_results: int = limits.SEARCH_REGISTERED_RESULTS_DEFAULT,
-        order_by: Sequence[str] | None = None,
-        page_token: str | None = None,
-    ) -> PagedList[RegisteredModel]:
-        """One page of registered models, by name; prompts only if the filter asks for them."""
-        _refuse_size(max_results, limits.SEARCH_REGISTERED_RESULTS_MAX)
-        expression = parse_filter(filter_string, REGISTERED_MODELS)
-        order = parse_order(order_by, REGISTERED_MODELS)
-        asked = paging.search_of(filter_string or "", list(order_by or ()))
-        offset = paging.offset_of(page_token, asked)
-        with self._engine.read() as reader:
-            models = [model_record(reader, state) for state in registered_state.models(reader)]
-        prompts = {model.name for model in models if _is_prompt(model.tags)}
-        matches = registered_search.find(models, expression, order, prompts)
-        return paging.page(matches[offset : offset + max_results + 1], offset, max_results, asked)
-
     def create_version(
         self,
         name: str,
@@ -193,50 +158,6 @@ class Registry:
             return number, [_draft(state.registered_id, event)]
 
         return self.get_version(name, self._engine.execute(decide))
-
-    def get_version(self, name: str, version: int | str) -> ModelVersion:
-        """A version by its model's name and its number.
-
-        Raises:
-            NotFoundError: There is no such version.
-        """
-        with self._engine.read() as reader:
-            model, number, state = checks.existing_version(reader, name, version)
-            return version_record(checks.model_name(name), model, number, state)
-
-    def version_by_alias(self, name: str, alias: str) -> ModelVersion:
-        """The version that an alias names; `latest` means the greatest number.
-
-        Raises:
-            InvalidValueError: There is no such alias.
-        """
-        checks.model_name(name)
-        alias = checks.alias(alias)
-        with self._engine.read() as reader:
-            versions = version_records(reader, checks.existing(reader, name))
-        if alias.lower() == _LATEST:
-            if not versions:
-                raise NotFoundError(f"Latest version not found for model {name}.")
-            return versions[-1]
-        for version in versions:
-            if alias in version.aliases:
-                return version
-        raise InvalidValueError(
-            f"Registered model alias {alias} not found.",
-            hint=f"`eventtrack models show {name}` lists its aliases",
-        )
-
-    def versions(self, name: str) -> list[ModelVersion]:
-        """Every version of a registered model, in order of their numbers."""
-        with self._engine.read() as reader:
-            return version_records(reader, checks.existing(reader, name))
-
-    def latest_versions(self, name: str, stages: Sequence[str] = ()) -> list[ModelVersion]:
-        """The version with the greatest number in each of some stages; all stages by default."""
-        with self._engine.read() as reader:
-            latest = model_record(reader, checks.existing(reader, name)).latest_versions
-        wanted = [checks.stage(stage) for stage in stages] or STAGES
-        return [version for version in latest if version.current_stage in wanted]
 
     def describe_version(
         self, name: str, version: int | str, description: str | None
@@ -308,31 +229,6 @@ class Registry:
 
         self._change_version(name, version, answer)
 
-    def search_versions(
-        self,
-        filter_string: str | None = None,
-        max_results: int = limits.SEARCH_VERSIONS_RESULTS_DEFAULT,
-        order_by: Sequence[str] | None = None,
-        page_token: str | None = None,
-    ) -> PagedList[ModelVersion]:
-        """One page of versions, the last changed first; prompts only if the filter asks."""
-        _refuse_size(max_results, limits.SEARCH_VERSIONS_RESULTS_MAX)
-        expression = parse_filter(filter_string, MODEL_VERSIONS)
-        order = parse_order(order_by or _DEFAULT_ORDER, MODEL_VERSIONS)
-        asked = paging.search_of(filter_string or "", list(order_by or ()))
-        offset = paging.offset_of(page_token, asked)
-        with self._engine.read() as reader:
-            models = registered_state.models(reader)
-            versions = [version for model in models for version in version_records(reader, model)]
-        prompts = {version.name for version in versions if _is_prompt(version.tags)}
-        matches = registered_search.find(versions, expression, order, prompts)
-        return paging.page(matches[offset : offset + max_results + 1], offset, max_results, asked)
-
-    def stream(self, name: str) -> str:
-        """The stream that holds every event of a registered model and its versions."""
-        with self._engine.read() as reader:
-            return PREFIX + checks.existing(reader, name).registered_id
-
     def _change(
         self, name: str, answer: Callable[[Reader, RegisteredState], Sequence[Event]]
     ) -> None:
@@ -365,16 +261,12 @@ def _clean_tags(tags: Mapping[str, object]) -> dict[str, str]:
     return dict(checks.tag(key, value) for key, value in validate.mapping("tags", tags).items())
 
 
-def _is_prompt(tags: Mapping[str, str]) -> bool:
-    return tags.get(registered_search.PROMPT_TAG, "").lower() == "true"
-
-
 def _refuse_taken(reader: Reader, name: str, tags: Mapping[str, str]) -> None:
     taken = find_by_name(reader, name)
     if taken is None:
         return
     old, new = (
-        "Prompt" if _is_prompt(those) else "Registered Model" for those in (taken.live_tags(), tags)
+        "Prompt" if is_prompt(those) else "Registered Model" for those in (taken.live_tags(), tags)
     )
     if old == new:
         raise AlreadyExistsError(f"{new} (name={name}) already exists.")
@@ -382,13 +274,3 @@ def _refuse_taken(reader: Reader, name: str, tags: Mapping[str, str]) -> None:
         f"Tried to create a {new.lower()} with name {name!r}, but the name is already taken by a "
         f"{old.lower()}. MLflow does not allow creating a model and a prompt with the same name."
     )
-
-
-def _refuse_size(max_results: int, largest: int) -> None:
-    if max_results > largest:
-        raise InvalidValueError(
-            "Invalid value for request parameter max_results. It must be at most "
-            f"{largest}, but got value {max_results}",
-            hint="ask for less and go on with the page's token",
-        )
-    validate.max_results(max_results, largest)

@@ -1,59 +1,42 @@
 """Runs: starts, updates, describes, deletes and finds them."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
-from eventtrack import limits, validate
+from eventtrack import validate
 from eventtrack.errors import InvalidValueError, NotFoundError
 from eventtrack.events import types
 from eventtrack.events.envelope import Draft
 from eventtrack.events.types import Event
-from eventtrack.projections.state import RunState
 from eventtrack.projections.tables import Reader
 from eventtrack.store import inputs, model_points
 from eventtrack.store.context import StoreContext
-from eventtrack.store.decide import (
-    active_run,
-    beside,
-    existing_run,
-    new_params,
-    new_tags,
-    points_allowed,
-)
-from eventtrack.store.experiments import active_experiment
+from eventtrack.store.decide import active_run, beside, new_params, new_tags, points_allowed
 from eventtrack.store.points import PointLike, points_event
 from eventtrack.store.recorder import Prepared
 from eventtrack.store.session import AUTHOR
-from eventtrack.tags import PARENT_TAG, RUN_NAME_TAG, USER_TAG
-from eventtrack.views import paging
-from eventtrack.views.filters.trees import (
-    Comparison,
-    Expression,
-    Field,
-    OrderTerm,
-    parse_run_filter,
-    parse_run_order,
-)
+from eventtrack.tags import RUN_NAME_TAG, USER_TAG
+from eventtrack.views.queries.experiments import active_experiment
+from eventtrack.views.queries.runs import RunQueries, existing_run
 from eventtrack.views.records import (
     DatasetInput,
     LifecycleStage,
     LoggedModelInput,
     LoggedModelOutput,
-    PagedList,
     Param,
     Run,
     RunInfo,
     RunStatus,
     RunTag,
-    ViewType,
 )
-from eventtrack.views.search.runs import RunSearch
 
 
-class Runs:
+class Runs(RunQueries):
     """The runs of a store."""
 
+    _context: StoreContext
+
     def __init__(self, context: StoreContext) -> None:
-        self._context = context
+        super().__init__(context)
         self._engine = context.engine
 
     def create(
@@ -105,26 +88,6 @@ class Runs:
 
         self._engine.execute(decide)
         return self.get(new_id)
-
-    def get(self, run_id: str) -> Run:
-        """A run with all its data, even if it is deleted.
-
-        Raises:
-            NotFoundError: There is no such run.
-        """
-        with self._context.entities() as entities:
-            return entities.run(existing_run(entities.reader, run_id))
-
-    def at_hand(self, run_id: str) -> Run:
-        """A run as this machine knows it, without asking a server; in a store, as `get`."""
-        return self.get(run_id)
-
-    def ids_starting_with(self, prefix: str, limit: int = 10) -> list[str]:
-        """At most `limit` run ids that begin with `prefix`, sorted, to complete typed ids."""
-        with self._engine.read() as reader:
-            ids = [name.partition("/")[2] for name in reader.streams(f"run/{prefix}", limit)]
-            runs = [(run_id, reader.run(run_id)) for run_id in ids]
-        return [run_id for run_id, run in runs if run is not None and run.experiment_id]
 
     def update(
         self,
@@ -279,97 +242,6 @@ class Runs:
             return None, [_draft(run_id, event)] if event.models else []
 
         self._engine.execute(decide)
-
-    def search(
-        self,
-        experiment_ids: Sequence[str],
-        filter_string: str | None = "",
-        view_type: int = ViewType.ACTIVE_ONLY,
-        max_results: int = limits.SEARCH_RUNS_RESULTS_DEFAULT,
-        order_by: Sequence[str] | None = None,
-        page_token: str | None = None,
-        shown: Callable[[RunState, str], str] | None = None,
-    ) -> PagedList[Run]:
-        """One page of runs; by default the newest first.
-
-        Args:
-            shown: Turns the store's `artifact_uri` of a run into the URI that the caller knows; the
-                filter compares with that.
-        """
-        size = validate.max_results(max_results)
-        asked = paging.search_of(
-            list(map(str, experiment_ids)), filter_string or "", view_type, list(order_by or ())
-        )
-        offset = paging.offset_of(page_token, asked)
-        page = self._find(
-            experiment_ids,
-            parse_run_filter(filter_string),
-            view_type,
-            parse_run_order(order_by),
-            offset,
-            size,
-            shown,
-        )
-        return paging.page(page, offset, size, asked)
-
-    def children(self, run_id: str) -> list[Run]:
-        """The active runs nested directly in a run, oldest first."""
-        experiment_id = self.get(run_id).info.experiment_id
-        nested = Comparison(Field("tag", PARENT_TAG), "=", run_id)
-        oldest = (OrderTerm(Field("attribute", "start_time"), True),)
-        return self._find(
-            [experiment_id], nested, ViewType.ACTIVE_ONLY, oldest, 0, limits.SEARCH_RESULTS_MAX
-        )
-
-    def tree(self, experiment_id: str) -> list[tuple[Run, int]]:
-        """The active runs of an experiment, each with its depth, as a tree read downwards.
-
-        Roots come newest first; each is followed by the runs nested in it, oldest first.
-        """
-        runs = self._find(
-            [experiment_id], None, ViewType.ACTIVE_ONLY, (), 0, limits.SEARCH_RESULTS_MAX
-        )
-        present = {run.info.run_id: run for run in runs}
-        nested: dict[str, list[Run]] = {}
-        for run in runs:
-            parent = run.data.tags.get(PARENT_TAG, "")
-            nested.setdefault(parent if parent in present else "", []).append(run)
-        rows: list[tuple[Run, int]] = []
-        waiting = [(run, 0) for run in reversed(nested.get("", []))]
-        left = dict(present)
-        while left:
-            # Runs that claim to be their own ancestors have no root: the newest becomes the root.
-            run, depth = waiting.pop() if waiting else (next(iter(left.values())), 0)
-            if left.pop(run.info.run_id, None) is not None:
-                rows.append((run, depth))
-                waiting.extend((child, depth + 1) for child in nested.pop(run.info.run_id, []))
-        return rows
-
-    def _find(
-        self,
-        experiment_ids: Sequence[str],
-        expression: Expression | None,
-        view_type: int,
-        order: Sequence[OrderTerm],
-        offset: int,
-        size: int,
-        shown: Callable[[RunState, str], str] | None = None,
-    ) -> list[Run]:
-        """The runs from `offset` on: `size`, and one more if there are more."""
-        with self._context.entities() as entities:
-            known = [
-                entities.experiment_state(str(experiment_id))
-                for experiment_id in dict.fromkeys(experiment_ids)
-            ]
-            experiments = [state for state in known if state is not None]
-
-            def location(state: RunState) -> str:
-                uri = entities.artifact_uri(state)
-                return uri if shown is None else shown(state, uri)
-
-            search = RunSearch(entities.reader, experiments, location)
-            matches = search.find(expression, view_type, order, offset, offset + size + 1)
-            return list(map(entities.run, matches))
 
     def _set_stage(self, run_id: str, stage: str) -> None:
         kind = types.RunDeleted if stage == LifecycleStage.DELETED else types.RunRestored

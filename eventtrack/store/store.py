@@ -10,24 +10,33 @@ from pathlib import Path
 from typing import TypeVar
 
 from eventtrack.clock import Clock, SystemClock
+from eventtrack.folders import resolve_path
 from eventtrack.ids import IdSource
 from eventtrack.log.again import run_again
 from eventtrack.log.protocol import Publisher
+from eventtrack.store.artifacts import Artifacts
 from eventtrack.store.context import StoreContext
+from eventtrack.store.datasets import Datasets
 from eventtrack.store.engine import Engine
 from eventtrack.store.events import Events
+from eventtrack.store.experiments import Experiments
 from eventtrack.store.feeds import Feeds
 from eventtrack.store.garbage import Garbage
 from eventtrack.store.history import History
-from eventtrack.store.liveness import Liveness
-from eventtrack.store.location import resolve_path
 from eventtrack.store.maintenance import Maintenance, StoreStats
-from eventtrack.store.moments import Moments
-from eventtrack.store.queries import Queries, Snapshot
+from eventtrack.store.metrics import Metrics
+from eventtrack.store.models import Models
 from eventtrack.store.redaction import Redaction
+from eventtrack.store.registry import Registry
 from eventtrack.store.replication import Replication
-from eventtrack.store.snapshot import Moment, Progress, SnapshotEngine
+from eventtrack.store.runs import Runs
+from eventtrack.store.scorers import Scorers
+from eventtrack.store.traces import Traces
 from eventtrack.views.conflicts import Conflict, find_conflicts
+from eventtrack.views.moments import Moment, MomentSource, Progress
+from eventtrack.views.open_moments import Moments
+from eventtrack.views.queries.liveness import Liveness
+from eventtrack.views.queries.nouns import Queries, Snapshot
 
 Result = TypeVar("Result")
 
@@ -38,6 +47,16 @@ class Store(Queries):
     Several processes may have a store open and write to it at the same time. Get a `Store` from
     `open_store`, which shares one for each folder within a process.
     """
+
+    artifacts: Artifacts
+    datasets: Datasets
+    experiments: Experiments
+    metrics: Metrics
+    models: Models
+    registry: Registry
+    runs: Runs
+    scorers: Scorers
+    traces: Traces
 
     def __init__(
         self,
@@ -52,16 +71,26 @@ class Store(Queries):
         self._engine = Engine(
             path, source=source, create=create, clock=clock, ids=ids, publisher=publisher
         )
-        super().__init__(StoreContext(self._engine))
-        self.events = Events(self._context)
-        self.feeds = Feeds(self._context)
+        self._context = StoreContext(self._engine)
+        super().__init__(self._context)
+        self.artifacts = Artifacts(self._context)
+        self.datasets = Datasets(self._context)
+        self.experiments = Experiments(self._context)
+        self.metrics = Metrics(self._context)
+        self.models = Models(self._context)
+        self.registry = Registry(self._context)
+        self.runs = Runs(self._context)
+        self.scorers = Scorers(self._context)
+        self.traces = Traces(self._context)
+        self.events = Events(self._engine)
+        self.feeds = Feeds(self._engine)
         self.history = History(self._context, self.events, self.sessions)
         self.liveness = Liveness(self._context, clock or SystemClock())
         self.maintenance = Maintenance(self._engine)
         self.redaction = Redaction(self._context)
         self.garbage = Garbage(self._context, self.redaction)
         self.moments = Moments(
-            lambda moment: Snapshot(SnapshotEngine(self._engine, moment)), self._engine.log.head
+            lambda moment: Snapshot(MomentSource(self._engine, moment)), self._engine.log.head
         )
         self.replication = Replication(self._engine, self.redaction)
         self.artifacts.blobs.sweep()
@@ -124,13 +153,13 @@ class Store(Queries):
         Args:
             progress: Fold the streams that a search needs at once, and report the progress.
         """
-        engine = SnapshotEngine(self._engine, Moment.of(moment))
+        source = MomentSource(self._engine, Moment.of(moment))
         try:
             if progress is not None:
-                engine.fold(progress)
-            yield Snapshot(engine)
+                source.fold(progress)
+            yield Snapshot(source)
         finally:
-            engine.close()
+            source.close()
 
     def conflicts(self) -> list[Conflict]:
         """Facts with different claims on two machines: the values that hold and those that lost."""

@@ -6,9 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from eventtrack import limits, validate
 from eventtrack.errors import InvalidValueError, NotFoundError
 from eventtrack.events import traces as types
-from eventtrack.projections.tables import Reader
 from eventtrack.projections.trace_state import TraceState
-from eventtrack.projections.trace_tables import find_trace
 from eventtrack.store.blobs import Blobs
 from eventtrack.tags import TRACE_NAME_TAG, TRACE_SESSION_KEY
 from eventtrack.views.traces.records import Span, TraceStatus
@@ -28,21 +26,6 @@ def trace_id_of(value: object) -> str:
             hint="trace ids are 'tr-' and 32 hex digits",
         )
     return text
-
-
-def existing_trace(reader: Reader, trace_id: str) -> TraceState:
-    """The state of a trace.
-
-    Raises:
-        NotFoundError: There is no such trace, it was deleted, or it is known by hearsay only.
-    """
-    state = find_trace(reader, validate.text("trace ID", trace_id))
-    if state is None or not state.shown:
-        raise NotFoundError(
-            f"Trace with ID '{trace_id}' not found.",
-            hint="is it the right store? mlflow.search_traces() lists its traces",
-        )
-    return state
 
 
 def refuse_deleted(state: TraceState | None, trace_id: str) -> None:

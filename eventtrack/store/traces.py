@@ -1,7 +1,6 @@
 """Traces: records them whole and span by span, tags, links, finds and deletes them."""
 
-import contextlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from eventtrack import limits, validate
@@ -11,16 +10,12 @@ from eventtrack.events.envelope import Draft
 from eventtrack.events.types import Event
 from eventtrack.log.filesystem import translate_os_error
 from eventtrack.projections.tables import Reader
-from eventtrack.projections.trace_state import TraceState
-from eventtrack.projections.trace_tables import find_trace, span_body, spans_of
+from eventtrack.projections.trace_tables import find_trace
 from eventtrack.store.assessments import Assessments, assessment_event
 from eventtrack.store.blobs import Blobs
 from eventtrack.store.context import StoreContext
-from eventtrack.store.decide import existing_run
-from eventtrack.store.experiments import active_experiment, existing_experiment
 from eventtrack.store.trace_artifacts import TraceArtifacts
 from eventtrack.store.trace_checks import (
-    existing_trace,
     not_linked,
     refuse_deleted,
     report_event,
@@ -28,21 +23,16 @@ from eventtrack.store.trace_checks import (
     span_portions,
     trace_id_of,
 )
-from eventtrack.store.trace_lookup import oldest_traces, shown_traces
-from eventtrack.store.trace_metrics import TraceMetrics
-from eventtrack.store.trace_sets import TraceSets
-from eventtrack.views import paging
-from eventtrack.views.records import PagedList
-from eventtrack.views.traces.fields import parse_trace_filter, parse_trace_order
+from eventtrack.views.queries.experiments import active_experiment, existing_experiment
+from eventtrack.views.queries.runs import existing_run
+from eventtrack.views.queries.traces import TraceQueries
+from eventtrack.views.traces.lookup import existing_trace, oldest_traces, shown_traces
 from eventtrack.views.traces.records import (
     Assessment,
     Span,
-    Trace,
     TraceInfo,
     TraceStatus,
-    trace_info,
 )
-from eventtrack.views.traces.search import TraceSearch
 
 
 class KeptSpans(NamedTuple):
@@ -52,17 +42,18 @@ class KeptSpans(NamedTuple):
     by_trace: dict[str, list[types.SpanLogged]]
 
 
-class Traces:
+class Traces(TraceQueries):
     """The traces of a store. `artifacts` has their files, `metrics` figures about them."""
 
+    assessments: Assessments
+    artifacts: TraceArtifacts
+
     def __init__(self, context: StoreContext) -> None:
-        self._context = context
+        super().__init__(context)
         self._engine = context.engine
         self._blobs = Blobs(context.engine)
         self.assessments = Assessments(context)
         self.artifacts = TraceArtifacts(context)
-        self.metrics = TraceMetrics(context)
-        self.sets = TraceSets(context)
 
     def record(
         self,
@@ -175,86 +166,6 @@ class Traces:
 
         if kept.by_trace:
             self._engine.execute(decide)
-
-    def get(self, trace_id: str) -> TraceInfo:
-        """A trace without its spans.
-
-        Raises:
-            NotFoundError: There is no such trace.
-        """
-        with self._engine.read() as reader:
-            return self._info(reader, existing_trace(reader, trace_id))
-
-    def read(self, trace_id: str) -> Trace:
-        """A trace with the spans that have come so far (see `TraceInfo.complete`).
-
-        Raises:
-            NotFoundError: There is no such trace.
-        """
-        with self._engine.read() as reader:
-            return self._trace(reader, existing_trace(reader, trace_id))
-
-    def starting_with(self, prefix: str, limit: int) -> list[str]:
-        """At most `limit` ids of traces that begin with `prefix`, sorted."""
-        with self._engine.read() as reader:
-            names = reader.streams(f"trace/{prefix}", limit)
-            ids = [name.partition("/")[2] for name in names]
-            return [state.trace_id for state in shown_traces(reader, ids, None)]
-
-    def infos(
-        self, trace_ids: Iterable[str], experiment_ids: Sequence[str] | None = None
-    ) -> list[TraceInfo]:
-        """The existing traces of some ids, in that order, without repeats; of some experiments."""
-        with self._engine.read() as reader:
-            return [
-                self._info(reader, state)
-                for state in shown_traces(reader, trace_ids, experiment_ids)
-            ]
-
-    def read_many(
-        self, trace_ids: Iterable[str], experiment_ids: Sequence[str] | None = None
-    ) -> list[Trace]:
-        """The complete traces of some ids, with their spans; see `infos`.
-
-        A trace is not complete if the bytes of a large span are not on this machine.
-        """
-        traces: list[Trace] = []
-        with self._engine.read() as reader:
-            for state in shown_traces(reader, trace_ids, experiment_ids):
-                if self._info(reader, state).complete:
-                    with contextlib.suppress(NotFoundError):
-                        traces.append(self._trace(reader, state))
-        return traces
-
-    def search(
-        self,
-        experiment_ids: Sequence[str] | None = None,
-        filter_string: str | None = None,
-        max_results: int = limits.SEARCH_TRACES_RESULTS_DEFAULT,
-        order_by: Sequence[str] | None = None,
-        page_token: str | None = None,
-    ) -> PagedList[TraceInfo]:
-        """One page of traces of some experiments (all by default), newest first.
-
-        Raises:
-            FilterSyntaxError: The filter or the order cannot be read.
-        """
-        validate.max_results(max_results)
-        expression = parse_trace_filter(filter_string)
-        order = parse_trace_order(order_by)
-        where = None if experiment_ids is None else list(map(str, experiment_ids))
-        asked = paging.search_of(where, filter_string or "", list(order_by or ()))
-        offset = paging.offset_of(page_token, asked)
-        with self._engine.read() as reader:
-            if where is None:
-                experiments = reader.experiments()
-            else:
-                known = [reader.experiment(experiment_id) for experiment_id in dict.fromkeys(where)]
-                experiments = [state for state in known if state is not None]
-            search = TraceSearch(reader, experiments, self._blobs.read)
-            states = search.find(expression, order, offset, offset + max_results + 1)
-            infos = [self._info(reader, state) for state in states]
-            return paging.page(infos, offset, max_results, asked)
 
     def set_tag(self, trace_id: str, key: str, value: object) -> None:
         """Set a tag.
@@ -371,28 +282,6 @@ class Traces:
             return len(known), [_draft(state.trace_id, event) for state in known]
 
         return self._engine.execute(decide)
-
-    def _info(self, reader: Reader, state: TraceState) -> TraceInfo:
-        return trace_info(self._context.over(reader), state)
-
-    def _trace(self, reader: Reader, state: TraceState) -> Trace:
-        spans = [
-            Span(
-                trace_id=state.trace_id,
-                span_id=span.span_id,
-                parent_id=span.parent_id,
-                name=span.name,
-                kind=span.kind,
-                status=span.status,
-                start_time_ns=span.start_ns,
-                end_time_ns=span.end_ns,
-                body=self._blobs.read(span.sha256)
-                if span.in_blob
-                else span_body(reader, state.number, span.span_id) or b"{}",
-            )
-            for span in spans_of(reader, state.number)
-        ]
-        return Trace(info=self._info(reader, state), spans=spans)
 
 
 def _draft(trace_id: str, *events: Event) -> Draft:

@@ -20,11 +20,11 @@ from eventtrack.projections.scorer_state import ScorerState
 from eventtrack.projections.tables import Reader
 from eventtrack.projections.thing import Thing
 from eventtrack.projections.trace_state import AssessmentState
-from eventtrack.store.blame import name_of, thing_of
-from eventtrack.store.events import EventRecord
-from eventtrack.store.facts import state_of
 from eventtrack.tags import RUN_NAME_TAG
 from eventtrack.views.entities import find_by_name as find_experiment
+from eventtrack.views.history.blame import name_of, thing_of
+from eventtrack.views.history.events import EventRecord
+from eventtrack.views.history.facts import state_of
 from eventtrack.views.registered import find_by_name as find_registered
 
 # A fact and its key.

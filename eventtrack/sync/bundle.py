@@ -29,12 +29,12 @@ from eventtrack.log.blocks import Block, read_header
 from eventtrack.log.durable import open_draft, take_name
 from eventtrack.log.filesystem import sync_folder, translate_os_error
 from eventtrack.store import Store
-from eventtrack.store.places import open_regular
 from eventtrack.sync import frames
 from eventtrack.sync.exchange import blocks_of, pull
 from eventtrack.sync.known import KnownFeeds, Ranges, ranges_beyond
 from eventtrack.sync.protocol import FeedHead
 from eventtrack.sync.report import Progress, SyncReport
+from eventtrack.views.places import open_regular
 from eventtrack.views.records import Record
 
 MAGIC = b"ETBUNDL1"

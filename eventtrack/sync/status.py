@@ -11,11 +11,11 @@ import msgspec
 
 from eventtrack.errors import EventtrackError, StoreError
 from eventtrack.store import Store
-from eventtrack.store.feeds import ForkEnd
 from eventtrack.sync.protocol import FeedHead
 from eventtrack.sync.remotes import RemoteAddress, Remotes, without_secrets
 from eventtrack.sync.report import Moved, SyncReport
 from eventtrack.views.conflicts import Conflict
+from eventtrack.views.history.feeds import ForkEnd
 from eventtrack.views.records import Record
 
 _KIND = "status"

@@ -12,7 +12,7 @@ from typing import Any
 
 from eventtrack._version import __version__
 from eventtrack.store import Queries, Store
-from eventtrack.store.overview import Cell
+from eventtrack.views.queries.overview import Cell
 from eventtrack.views.records import Run, RunInfo
 
 Json = dict[str, Any]

@@ -8,14 +8,14 @@ import msgspec
 
 from eventtrack.errors import NotFoundError
 from eventtrack.store import Store
-from eventtrack.store.blame import blame_lines
-from eventtrack.store.events import POINTS, EventRecord
-from eventtrack.store.facts import Change
-from eventtrack.store.queries import Queries, Snapshot
-from eventtrack.store.sessions import Session
-from eventtrack.store.skips import SkippedEnvelope
-from eventtrack.store.snapshot import Moment
 from eventtrack.store.undo import why_final
+from eventtrack.views.history.blame import blame_lines
+from eventtrack.views.history.events import POINTS, EventRecord
+from eventtrack.views.history.facts import Change
+from eventtrack.views.moments import Moment
+from eventtrack.views.queries.nouns import Queries, Snapshot
+from eventtrack.views.queries.sessions import Session
+from eventtrack.views.skips import SkippedEnvelope
 from eventtrack.web import skips
 from eventtrack.web.answers import Json, as_of, shortened
 

@@ -10,9 +10,9 @@ from eventtrack.events.types import HeadSealed, KeyAnnounced
 from eventtrack.limits import CLOCK_WRONG_MS
 from eventtrack.log import merkle
 from eventtrack.store import Store
-from eventtrack.store.feeds import Feed
 from eventtrack.sync import Remotes, RemoteStatus, all_conflicts, all_statuses, forks_told
 from eventtrack.sync.remotes import without_secrets
+from eventtrack.views.history.feeds import Feed
 from eventtrack.web import skips
 from eventtrack.web.answers import Json, shortened
 

@@ -14,7 +14,7 @@ import msgspec
 
 from eventtrack.errors import InvalidValueError
 from eventtrack.store import Store
-from eventtrack.store.series import Series
+from eventtrack.views.queries.series import Series
 from eventtrack.web.answers import Json, as_of
 from eventtrack.web.downsample import Thinner, width_of
 

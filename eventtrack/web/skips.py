@@ -4,8 +4,8 @@ from eventtrack.clock import recorded_ms
 from eventtrack.events.reading import DAMAGED, MALFORMED
 from eventtrack.projections.skipped import FAILED
 from eventtrack.store import Store
-from eventtrack.store.events import EventRecord
-from eventtrack.store.skips import SkippedEnvelope
+from eventtrack.views.history.events import EventRecord
+from eventtrack.views.skips import SkippedEnvelope
 from eventtrack.web.answers import Json, shortened
 
 # Envelopes that a page lists; `eventtrack check --json` names all.

@@ -16,10 +16,10 @@ from eventtrack.audit.auditor import Auditor
 from eventtrack.errors import EventtrackError, EventtrackWarning
 from eventtrack.log import files
 from eventtrack.store import Store, open_store
-from eventtrack.store.locations import read_note
 from eventtrack.sync import Remotes, Ways, synchronize
 from eventtrack.sync.selection import Selection, leaves_out
 from eventtrack.tokens import Tokens
+from eventtrack.views.given import read_note
 from tests.attack import damaged
 from tests.attack.damaged import OTHER, SAME, TOLD, copied, flip, in_child, some_bits, told_or
 

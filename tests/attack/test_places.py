@@ -13,7 +13,7 @@ from eventtrack.cli import cli
 from eventtrack.errors import ChecksumError, EventtrackError, InvalidValueError, NotFoundError
 from eventtrack.events import traces, types
 from eventtrack.store import Store
-from eventtrack.store.places import open_regular
+from eventtrack.views.places import open_regular
 from tests.attack.planted import Mallory, secret_file, sha256
 
 SECRET = b"TOP SECRET"

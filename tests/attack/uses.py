@@ -7,7 +7,7 @@ from eventtrack.cli.encoding import to_json
 from eventtrack.cli.event_lines import event_parts
 from eventtrack.errors import UsageError
 from eventtrack.store import Store
-from eventtrack.store.queries import Queries
+from eventtrack.views.queries.nouns import Queries
 from eventtrack.views.records import ViewType
 from eventtrack.web import answers
 

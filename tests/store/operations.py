@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from eventtrack.clock import ManualClock
 from eventtrack.errors import EventtrackError
 from eventtrack.store import Store
-from eventtrack.store.facts import Facts, facts_of
+from eventtrack.views.history.facts import Facts, facts_of
 from eventtrack.views.records import (
     LoggedModelInput,
     LoggedModelOutput,

@@ -12,8 +12,8 @@ from eventtrack.events.envelope import Draft
 from eventtrack.events.types import RunStarted, TagsSet
 from eventtrack.ids import SeededIds
 from eventtrack.store import Store
-from eventtrack.store.density import BUCKETS_MAX, Density
-from eventtrack.store.events import EventRecord
+from eventtrack.views.history.density import BUCKETS_MAX, Density
+from eventtrack.views.history.events import EventRecord
 from tests.store.machines import send
 
 RUNS = [f"{place:032x}" for place in range(5)]

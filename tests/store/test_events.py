@@ -7,7 +7,7 @@ import pytest
 from eventtrack.errors import InvalidValueError, NotFoundError
 from eventtrack.events.envelope import Draft, encode_groups
 from eventtrack.store import Store
-from eventtrack.store.events import EventRecord
+from eventtrack.views.history.events import EventRecord
 from eventtrack.views.records import Metric, Param, RunTag
 from tests.store.machines import refused
 

@@ -19,12 +19,12 @@ from eventtrack.projections import dataset_state, registered_state, scorer_state
 from eventtrack.projections.registered_state import numbers
 from eventtrack.projections.trace_tables import find_trace
 from eventtrack.store import Store
-from eventtrack.store.blame import BlameLine
-from eventtrack.store.events import EventRecord
-from eventtrack.store.facts import Facts
 from eventtrack.store.history import UndoPlan
 from eventtrack.views.datasets import dataset_record
 from eventtrack.views.entities import EntityReader
+from eventtrack.views.history.blame import BlameLine
+from eventtrack.views.history.events import EventRecord
+from eventtrack.views.history.facts import Facts
 from eventtrack.views.records import Run
 from eventtrack.views.registered import version_record
 from eventtrack.views.traces.records import linked_runs, trace_info

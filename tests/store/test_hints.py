@@ -13,7 +13,6 @@ from eventtrack.errors import (
     InvalidStateError,
     InvalidValueError,
     NotFoundError,
-    StoreReadOnlyError,
 )
 from eventtrack.store import Store
 from eventtrack.views.records import Metric, Param, RunTag
@@ -99,13 +98,7 @@ MISTAKES: list[tuple[type[EventtrackError], str, Call]] = [
         "experiments' order",
         lambda s, r: s.experiments.search(order_by=["tags.x"]),
     ),
-    (StoreReadOnlyError, "the past", lambda s, r: past(s)),
 ]
-
-
-def past(store: Store) -> None:
-    with store.at("now") as then:
-        then.runs.create("0")
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from eventtrack.clock import ManualClock
 from eventtrack.errors import NotFoundError
 from eventtrack.ids import SeededIds
 from eventtrack.store import Store
-from eventtrack.store.blame import BlameLine
+from eventtrack.views.history.blame import BlameLine
 from eventtrack.views.records import LoggedModelInput, LoggedModelOutput
 from tests.store.machines import dataset, exchange, refused, types_of
 from tests.store.operations import (

@@ -10,8 +10,9 @@ from eventtrack.clock import ManualClock
 from eventtrack.errors import EventtrackError, InvalidStateError, NotFoundError
 from eventtrack.ids import SeededIds
 from eventtrack.store import Store
-from eventtrack.store.blame import BlameLine
-from eventtrack.store.facts import facts_of
+from eventtrack.views.context import ReadContext
+from eventtrack.views.history.blame import BlameLine
+from eventtrack.views.history.facts import facts_of
 from tests.store.machines import exchange, refused
 from tests.store.operations import all_facts
 
@@ -220,7 +221,7 @@ def test_undoing_the_last_event_brings_back_the_facts_before_it(
     if not last[-1].type.endswith(kinds) or len(last) > 1:
         store.close()
         return
-    with store.at(str(head - 1)) as then, then._context.entities() as entities:
+    with store.at(str(head - 1)) as then, ReadContext(then._source).entities() as entities:
         wanted = facts_of(entities, entities.reader, last[0].stream)
     try:
         store.history.undo(last[0].address)

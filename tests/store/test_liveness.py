@@ -8,8 +8,8 @@ from pathlib import Path
 
 from eventtrack.clock import ManualClock
 from eventtrack.store import Store, open_store
-from eventtrack.store.liveness import QUIET_MS, judge
-from eventtrack.store.sessions import Session
+from eventtrack.views.queries.liveness import QUIET_MS, judge
+from eventtrack.views.queries.sessions import Session
 from tests.crash import workers
 
 NOW = 1_790_000_000_000

@@ -16,8 +16,8 @@ from eventtrack.errors import InvalidStateError
 from eventtrack.ids import SeededIds
 from eventtrack.projections.digest import digest
 from eventtrack.store import Moment, Store
-from eventtrack.store.snapshot import folded
 from eventtrack.sync import Ways, synchronize
+from eventtrack.views.moments import folded
 from tests.store.machines import exchange, send
 from tests.store.operations import EVERYTHING, Operation, operations, perform
 
@@ -138,7 +138,7 @@ def test_views_made_anew_under_a_reader_of_a_moment_change_nothing(
     store.runs.set_tags(run_id, {"t": "1"})
     with store.at(str(head)) as then:
         tags = then.runs.get(run_id).data.tags
-        with then._snapshot.read() as reader:
+        with then._source.read() as reader:
             store.maintenance.rebuild()
             assert then.runs.get(run_id).data.tags == tags
             found = reader.run(run_id)

@@ -13,8 +13,8 @@ from eventtrack.events.reading import MALFORMED, read, reason_of
 from eventtrack.events.types import Explained, TagsSet
 from eventtrack.limits import ENVELOPE_EVENTS_MAX, REASON_LENGTH_MAX
 from eventtrack.store import Store
-from eventtrack.store.facts import run_facts
 from eventtrack.store.reasons import from_header, header_of, reason
+from eventtrack.views.history.facts import run_facts
 from tests.store.machines import exchange, refused
 
 

@@ -8,8 +8,8 @@ from eventtrack.errors import InvalidStateError, InvalidValueError, NotFoundErro
 from eventtrack.events.envelope import Draft, encode_groups
 from eventtrack.ids import SeededIds
 from eventtrack.store import Store
-from eventtrack.store.events import EventRecord
-from eventtrack.store.facts import Facts
+from eventtrack.views.history.events import EventRecord
+from eventtrack.views.history.facts import Facts
 from eventtrack.views.records import LoggedModelOutput
 from tests.store.machines import dataset, refused
 from tests.store.operations import (

@@ -12,9 +12,9 @@ from eventtrack.ids import SeededIds
 from eventtrack.log.blocks import Block
 from eventtrack.log.filesystem import file_identity
 from eventtrack.store import Store
-from eventtrack.store.feeds import ForkEnd
 from eventtrack.sync import SyncReport, Ways, synchronize
 from eventtrack.sync.blocks import feed_blocks
+from eventtrack.views.history.feeds import ForkEnd
 from eventtrack.views.records import Metric
 
 PULL, PUSH = Ways(push=False), Ways(pull=False)

@@ -43,7 +43,7 @@ ROWS = (
     ("facts",),
     ("events",),
     # The floor has two steps: all need bounds, errors and the names of tags.
-    ("clock", "ids", "validate"),
+    ("clock", "folders", "ids", "validate"),
     ("_version", "errors", "limits", "locations", "tags"),
 )
 RANKS = {part: rank for rank, row in enumerate(ROWS) for part in row}

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from eventtrack.store import Store, open_store
-from eventtrack.store.events import POINTS
+from eventtrack.views.history.events import POINTS
 from eventtrack.views.records import Metric
 from eventtrack.web import past
 

@@ -9,7 +9,7 @@ from _work import store_of_one_series, store_of_runs, store_of_training
 from eventtrack.events.envelope import Envelope
 from eventtrack.events.registry import REGISTRY
 from eventtrack.store import Moment, Store
-from eventtrack.store.snapshot import folded
+from eventtrack.views.moments import folded
 
 RUNS = 2_000
 POINTS = 500_000

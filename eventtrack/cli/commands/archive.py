@@ -179,7 +179,7 @@ def _by_feed(remote: "SegmentRemote", named: set[bytes]) -> "Iterator[tuple[str,
 
 def _check_blobs(folder: Path) -> set[str]:
     """The names of the artifacts in the archive, after checking each."""
-    from eventtrack.store.places import open_regular
+    from eventtrack.views.places import open_regular
 
     names: set[str] = set()
     for path in sorted(folder.glob("??/[0-9a-f]*")):

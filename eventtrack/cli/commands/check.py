@@ -27,8 +27,8 @@ def check(call: Invocation) -> None:
     about files in no list, as their paths lead out of every folder.
     """
     call.go_on_in_a_child()
+    from eventtrack.folders import resolve_path
     from eventtrack.store.check import check_files
-    from eventtrack.store.location import resolve_path
 
     path = resolve_path(call.uri)
     started = text.now_ms()

@@ -37,7 +37,7 @@ def clone(
 
     JSON: as of `eventtrack sync`.
     """
-    from eventtrack.store.location import resolve_path
+    from eventtrack.folders import resolve_path
     from eventtrack.sync import Ways
     from eventtrack.sync import clone as clone_store
 

@@ -33,7 +33,7 @@ def demo(call: Invocation) -> None:
     JSON: an object with store, experiment_id, run_id (the sweep) and best_run_id.
     """
     import eventtrack
-    from eventtrack.store.location import resolve_path
+    from eventtrack.folders import resolve_path
 
     out = call.out
     path = resolve_path(call.uri)

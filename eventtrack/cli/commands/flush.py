@@ -6,9 +6,9 @@ from eventtrack.cli import text
 from eventtrack.cli.base import Invocation, command, pass_invocation
 from eventtrack.cli.tables import Styled
 from eventtrack.errors import RemoteRefusedError, RemoteUnavailableError
+from eventtrack.folders import chosen_uri
 from eventtrack.outbox.flushing import FlushReport, flush_outbox, waiting_servers
 from eventtrack.rest import address_of, is_server_uri
-from eventtrack.store.location import chosen_uri
 
 
 @command(

@@ -17,8 +17,8 @@ from eventtrack.cli.tables import Cell, Column, Styled
 from eventtrack.errors import NotFoundError
 
 if TYPE_CHECKING:
-    from eventtrack.store.blame import BlameLine
-    from eventtrack.store.facts import Change
+    from eventtrack.views.history.blame import BlameLine
+    from eventtrack.views.history.facts import Change
 
 # Tags that surfaces set by themselves: people rarely look for them.
 _TRACKER_TAGS = "tag.mlflow."

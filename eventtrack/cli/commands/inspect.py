@@ -17,8 +17,8 @@ from eventtrack.views.records import Experiment, Run
 
 if TYPE_CHECKING:
     from eventtrack.store import Store
-    from eventtrack.store.events import EventRecord
-    from eventtrack.store.sessions import Session
+    from eventtrack.views.history.events import EventRecord
+    from eventtrack.views.queries.sessions import Session
 
 _TIMELINE_SHOWN_MAX = 30
 

@@ -14,7 +14,7 @@ from eventtrack.cli.resolve import RUN, find_run, find_session
 
 if TYPE_CHECKING:
     from eventtrack.store import Store
-    from eventtrack.store.events import EventRecord
+    from eventtrack.views.history.events import EventRecord
 
 # A person at a terminal wants the newest page; a pipe gets everything.
 _TERMINAL_LIMIT = 50

@@ -17,7 +17,7 @@ from eventtrack.views.records import Run
 
 if TYPE_CHECKING:
     from eventtrack.store import Store
-    from eventtrack.store.artifacts import ArtifactEntry
+    from eventtrack.views.queries.artifacts import ArtifactEntry
 
 _METRICS_SHOWN_MAX = 40
 _CHILDREN_SHOWN_MAX = 20

@@ -158,8 +158,8 @@ def _follow(call: Invocation, remote: str | None, ways: "Ways") -> None:
 
 def _serve(call: Invocation) -> None:
     """Serve a peer on standard input and output: ssh starts this on the other machine."""
+    from eventtrack.folders import resolve_path
     from eventtrack.store import Store, open_store
-    from eventtrack.store.location import resolve_path
     from eventtrack.sync import serve
 
     # Only messages of the protocol go to standard output; all prints go to standard error.

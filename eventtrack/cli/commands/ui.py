@@ -11,8 +11,8 @@ import click
 from eventtrack.cli import text
 from eventtrack.cli.base import Invocation, command, pass_invocation
 from eventtrack.errors import InvalidValueError
+from eventtrack.folders import chosen_uri
 from eventtrack.rest.address import address_of, is_server_uri
-from eventtrack.store.location import chosen_uri
 
 _HOST = "127.0.0.1"
 _PORT = 5000
@@ -51,8 +51,8 @@ def ui(call: Invocation, named: str | None, port: int | None, no_browser: bool) 
     if is_server_uri(uri):
         _tell(call, address_of(uri).url, None, browse=not no_browser)
         return
+    from eventtrack.folders import resolve_path
     from eventtrack.server.presence import present
-    from eventtrack.store.location import resolve_path
 
     path = resolve_path(uri)
     ours = [server.url for server in present(path) if server.pages == "eventtrack"]

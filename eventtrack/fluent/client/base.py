@@ -9,8 +9,8 @@ from eventtrack.fluent.location import (
     place_of,
     store_at,
 )
+from eventtrack.folders import uri_of
 from eventtrack.store import Store
-from eventtrack.store.location import uri_of
 
 
 class StoreCalls:

@@ -35,8 +35,8 @@ from eventtrack.store.intake.forms import (
 )
 from eventtrack.store.intake.points import metric_events, new_points
 from eventtrack.store.intake.rules import Imports, News
-from eventtrack.store.places import outside_root
 from eventtrack.store.store import Store
+from eventtrack.views.places import outside_root
 
 # Decisions wait until they are worth a commit. Bounded, because other writers wait for the commit.
 _WAITING_WEIGHT_MAX = 250_000

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Sequence
 
 from eventtrack import limits
-from eventtrack.store.blobs import Blobs
-from eventtrack.store.context import StoreContext
+from eventtrack.views.blobs import BlobFiles
+from eventtrack.views.context import ReadContext
 from eventtrack.views.traces.metric_rows import MetricRows
 from eventtrack.views.traces.metrics import Aggregation, MetricPoint, metric_points, metric_query
 
@@ -12,9 +12,9 @@ from eventtrack.views.traces.metrics import Aggregation, MetricPoint, metric_poi
 class TraceMetrics:
     """Counts, sums and percentiles over the traces of some experiments."""
 
-    def __init__(self, context: StoreContext) -> None:
-        self._engine = context.engine
-        self._blobs = Blobs(context.engine)
+    def __init__(self, context: ReadContext) -> None:
+        self._context = context
+        self._blobs = BlobFiles(context.source.path)
 
     def query(
         self,
@@ -52,7 +52,7 @@ class TraceMetrics:
             start_time_ms=start_time_ms,
             end_time_ms=end_time_ms,
         )
-        with self._engine.read() as reader:
+        with self._context.read() as reader:
             states = [
                 reader.experiment(experiment_id) for experiment_id in dict.fromkeys(experiment_ids)
             ]

@@ -7,9 +7,9 @@ from typing import NamedTuple
 from eventtrack import limits
 from eventtrack.projections.tables import Reader
 from eventtrack.projections.trace_state import TraceState
-from eventtrack.store.blobs import Blobs
-from eventtrack.store.context import StoreContext
 from eventtrack.tags import TRACE_SESSION_KEY
+from eventtrack.views.blobs import BlobFiles
+from eventtrack.views.context import ReadContext
 from eventtrack.views.filters.trees import Expression
 from eventtrack.views.traces.fields import parse_trace_filter
 from eventtrack.views.traces.records import trace_metadata
@@ -45,9 +45,9 @@ class Session(NamedTuple):
 class TraceSets:
     """Questions about sets of traces; each reads all traces of its experiments."""
 
-    def __init__(self, context: StoreContext) -> None:
-        self._engine = context.engine
-        self._blobs = Blobs(context.engine)
+    def __init__(self, context: ReadContext) -> None:
+        self._context = context
+        self._blobs = BlobFiles(context.source.path)
 
     def correlation(
         self, experiment_ids: Sequence[str], first: str, second: str, base: str | None = None
@@ -59,7 +59,7 @@ class TraceSets:
         """
         texts = [f"({base}) AND ({text})" if base else text for text in (first, second)]
         parsed = [parse_trace_filter(text) for text in (*texts, base)]
-        with self._engine.read() as reader:
+        with self._context.read() as reader:
             here, there, all_of_them = (
                 {state.trace_id for state in self._find(reader, experiment_ids, expression)}
                 for expression in parsed
@@ -90,7 +90,7 @@ class TraceSets:
         """
         expression = parse_trace_filter(filter_string)
         sessions: dict[str, list[TraceState]] = {}
-        with self._engine.read() as reader:
+        with self._context.read() as reader:
             for state in self._find(reader, [experiment_id], None):
                 session_id = trace_metadata(reader, state).get(TRACE_SESSION_KEY)
                 if session_id is not None:

@@ -1,8 +1,7 @@
 """The store as it was at a moment: up to a position of the log, or up to a recorded time.
 
-Every query of the store answers for the moment. `SnapshotEngine` answers from the live views and
-folds only the streams that need it (docs/past.md). `folded` folds everything anew: that verifies
-the views.
+`MomentSource` answers from the live views, and folds only the streams that need it (docs/past.md).
+`folded` folds everything anew: that verifies the views.
 """
 
 import threading
@@ -10,12 +9,10 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import NoReturn
 
 from eventtrack.clock import recorded_end
-from eventtrack.errors import InvalidValueError, StoreReadOnlyError
+from eventtrack.errors import InvalidValueError
 from eventtrack.events.envelope import Envelope
-from eventtrack.ids import IdSource
 from eventtrack.log.protocol import EventLog
 from eventtrack.log.temporary import own_folder, remove_folder
 from eventtrack.projections.build import Build
@@ -23,7 +20,7 @@ from eventtrack.projections.digest import digest
 from eventtrack.projections.past import Past
 from eventtrack.projections.standing import Bounds
 from eventtrack.projections.tables import Reader
-from eventtrack.store.engine import Engine
+from eventtrack.views.source import LiveSource
 
 Progress = Callable[[int, int], None]
 _EVER = 2**64 - 1
@@ -79,24 +76,32 @@ class Moment:
         return datetime.fromtimestamp(self.time_ms / 1000).astimezone().isoformat()
 
 
-class SnapshotEngine:
-    """In place of the engine under a store's queries; it refuses every decision."""
+class MomentSource:
+    """The store as it was at a moment: a `Source` for queries.
 
-    def __init__(self, engine: Engine, moment: Moment) -> None:
-        engine.flush()
-        self.path = engine.path
-        self.log = engine.log
-        self.clock = engine.clock
+    Args:
+        live: The present store. Everything that this process has logged is part of it.
+    """
+
+    def __init__(self, live: LiveSource, moment: Moment) -> None:
+        live.flush()
+        self.path = live.path
+        self.log = live.log
         self.moment = moment
-        self._views = engine.views
+        self._views = live.views
         # Envelopes that arrive from now on do not belong to it, even if recorded before.
-        self.bounds = moment.bounds(engine.log.head())
+        self.bounds = moment.bounds(live.log.head())
         # Closed at the end, not when replaced: a thread, perhaps this one, may be reading.
         self._opened = ExitStack()
         self._lock = threading.Lock()
         self._past: Past | None = None  # replaced under _lock
         self._rewrites = 0
         self._current()
+
+    @property
+    def position(self) -> int:
+        """The last position that belongs to the moment, 0 for none."""
+        return self._current().last_included()
 
     @contextmanager
     def read(self) -> Iterator[Reader]:
@@ -107,6 +112,12 @@ class SnapshotEngine:
     def fold(self, progress: Progress) -> None:
         """Fold the streams that a search needs now, and report the progress."""
         self._current().fold_unkept(progress)
+
+    def digest(self) -> str:
+        """The digest of the whole state at the moment."""
+        self._current().fold_all()
+        with self.read() as reader:
+            return digest(reader)
 
     def close(self) -> None:
         """Let go of the folded streams."""
@@ -130,40 +141,6 @@ class SnapshotEngine:
                 self._opened.callback(self._past.close)
             assert self._past is not None
             return self._past
-
-    def execute(self, decide: object) -> NoReturn:
-        """Refuse: the past does not change."""
-        raise StoreReadOnlyError(
-            f"cannot change the store as it was at {self.moment}", hint="change it as it is now"
-        )
-
-    @property
-    def in_batch(self) -> NoReturn:
-        """Refuse: the caller is about to log points."""
-        self.execute(None)
-
-    def journal(self) -> NoReturn:
-        """Refuse, as `execute` does."""
-        self.execute(None)
-
-    @property
-    def ids(self) -> IdSource:
-        """Refuse: a caller who draws an id is about to make something."""
-        self.execute(None)
-
-    def flush(self) -> None:
-        """Do nothing: the past has nothing pending."""
-
-    @property
-    def position(self) -> int:
-        """The last position that belongs to the moment, 0 for none."""
-        return self._current().last_included()
-
-    def digest(self) -> str:
-        """The digest of the whole state at the moment."""
-        self._current().fold_all()
-        with self.read() as reader:
-            return digest(reader)
 
 
 @contextmanager

@@ -12,8 +12,8 @@ from typing import Literal
 
 from eventtrack.clock import Clock, recorded_ms
 from eventtrack.log.protocol import EventLog
-from eventtrack.store.context import StoreContext
-from eventtrack.store.sessions import Session, session_record
+from eventtrack.views.context import ReadContext
+from eventtrack.views.queries.sessions import Session, session_record
 from eventtrack.views.records import Record
 
 # Surfaces that write for a training elsewhere, or about it. Their processes say nothing about it.
@@ -48,8 +48,8 @@ class Life(Record):
 class Liveness:
     """Judges runs of a store by their events and by this machine's processes."""
 
-    def __init__(self, context: StoreContext, clock: Clock) -> None:
-        self._engine = context.engine
+    def __init__(self, context: ReadContext, clock: Clock) -> None:
+        self._source = context.source
         self._clock = clock
 
     def of(self, run_id: str) -> Life | None:
@@ -58,12 +58,12 @@ class Liveness:
         Costs a look at two envelopes and two processes. A process that wrote only in between is
         missed.
         """
-        with self._engine.read() as reader:
+        with self._source.read() as reader:
             positions = reader.timeline(f"run/{run_id}")
             if not positions:
                 return None
-            last_ms, last = _header(self._engine.log, positions[-1])
-            _, first = _header(self._engine.log, positions[0])
+            last_ms, last = _header(self._source.log, positions[-1])
+            _, first = _header(self._source.log, positions[0])
             states = [reader.session(name) for name in dict.fromkeys((last, first))]
         writers = [session_record(state) for state in states if state is not None]
         own = [session for session in writers if session.source not in _NOT_THE_TRAINING]

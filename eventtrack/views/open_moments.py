@@ -5,8 +5,8 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from eventtrack.store.queries import Snapshot
-from eventtrack.store.snapshot import Moment
+from eventtrack.views.moments import Moment
+from eventtrack.views.queries.nouns import Snapshot
 
 # The number of open moments. Each keeps the streams folded for it in a temporary folder.
 OPEN_MAX = 4

@@ -11,9 +11,9 @@ from eventtrack.projections.registered_state import RegisteredState, numbers
 from eventtrack.projections.state import BEYOND
 from eventtrack.projections.tables import Reader
 from eventtrack.projections.trace_tables import find_trace
-from eventtrack.store.blame import NO_NUMBERS
-from eventtrack.store.decide import existing_run
-from eventtrack.store.experiments import existing_experiment
+from eventtrack.views.history.blame import NO_NUMBERS
+from eventtrack.views.queries.experiments import existing_experiment
+from eventtrack.views.queries.runs import existing_run
 from eventtrack.views.registered import find_by_name
 
 REGISTRY_URI = "models:/"

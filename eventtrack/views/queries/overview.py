@@ -6,8 +6,8 @@ from eventtrack.projections import index, keys
 from eventtrack.projections.rows import end_of
 from eventtrack.projections.state import RunState
 from eventtrack.projections.tables import Reader
-from eventtrack.store.context import StoreContext
 from eventtrack.tags import PARENT_TAG
+from eventtrack.views.context import ReadContext
 from eventtrack.views.entities import EntityReader
 from eventtrack.views.filters.trees import Comparison, Field, parse_run_filter, parse_run_order
 from eventtrack.views.records import Experiment, Record, RunInfo, RunStatus, ViewType
@@ -72,7 +72,7 @@ class Columns(Record):
 class Overview:
     """Lists and tables of a store's experiments and runs."""
 
-    def __init__(self, context: StoreContext) -> None:
+    def __init__(self, context: ReadContext) -> None:
         self._context = context
 
     def experiments(self) -> list[ExperimentSummary]:

@@ -14,8 +14,8 @@ from eventtrack.facts.fact import Fact, Noun
 from eventtrack.facts.nouns import noun_of, touched
 from eventtrack.projections.state import Stamp
 from eventtrack.projections.thing import Thing
-from eventtrack.store.events import EventRecord
-from eventtrack.store.sessions import Session
+from eventtrack.views.history.events import EventRecord
+from eventtrack.views.queries.sessions import Session
 from eventtrack.views.records import Record
 
 # The number that each version of a registered model shows, by version id.

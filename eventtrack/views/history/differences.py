@@ -7,13 +7,13 @@ from eventtrack.projections import registered_state, scorer_state
 from eventtrack.projections.past import touched
 from eventtrack.projections.registered_state import numbers
 from eventtrack.projections.tables import Reader
-from eventtrack.store.blame import in_order, set_last_by
-from eventtrack.store.context import StoreContext
-from eventtrack.store.density import streams_of_experiment
-from eventtrack.store.events import EventRecord, Events
-from eventtrack.store.facts import Change, compare, facts_of
-from eventtrack.store.sessions import Sessions
-from eventtrack.store.snapshot import Progress, SnapshotEngine
+from eventtrack.views.context import ReadContext
+from eventtrack.views.history.blame import in_order, set_last_by
+from eventtrack.views.history.density import streams_of_experiment
+from eventtrack.views.history.events import EventQueries, EventRecord
+from eventtrack.views.history.facts import Change, compare, facts_of
+from eventtrack.views.moments import MomentSource, Progress
+from eventtrack.views.queries.sessions import Sessions
 
 _RUN, _EXPERIMENT = "run/", "experiment/"
 # Positions of envelopes that only one of the moments holds, by stream.
@@ -23,16 +23,16 @@ Touched = dict[str, Sequence[int]]
 class Differences:
     """Two moments of a store, compared."""
 
-    def __init__(self, context: StoreContext, events: Events, sessions: Sessions) -> None:
+    def __init__(self, context: ReadContext, events: EventQueries, sessions: Sessions) -> None:
         self._context = context
-        self._engine = context.engine
+        self._source = context.source
         self._events = events
         self._sessions = sessions
 
     def between(
         self,
-        before: SnapshotEngine,
-        after: SnapshotEngine,
+        before: MomentSource,
+        after: MomentSource,
         subject: str | None,
         progress: Progress | None,
     ) -> Generator[list[Change]]:
@@ -56,10 +56,8 @@ class Differences:
                 if progress is not None:
                     progress(done, len(subjects))
 
-    def _touched(
-        self, before: SnapshotEngine, after: SnapshotEngine, subject: str | None
-    ) -> Touched:
-        with self._engine.read() as live:
+    def _touched(self, before: MomentSource, after: MomentSource, subject: str | None) -> Touched:
+        with self._source.read() as live:
             streams = [subject] if subject is not None else []
             if subject is not None and subject.startswith(_RUN):
                 run = live.run(subject.removeprefix(_RUN))
@@ -68,7 +66,7 @@ class Differences:
             groups = touched(
                 live, before.bounds, after.bounds, only if subject is not None else None
             )
-        first = ((self._engine.log.get(group[0]), group) for group in groups)
+        first = ((self._source.log.get(group[0]), group) for group in groups)
         return {envelope.header.stream: group for envelope, group in first if envelope is not None}
 
     def _deciding(

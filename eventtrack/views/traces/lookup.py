@@ -2,10 +2,26 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from eventtrack import limits
+from eventtrack import limits, validate
+from eventtrack.errors import NotFoundError
 from eventtrack.projections.tables import Reader
 from eventtrack.projections.trace_state import TraceState
 from eventtrack.projections.trace_tables import find_trace, newest_traces, trace_by_number
+
+
+def existing_trace(reader: Reader, trace_id: str) -> TraceState:
+    """The state of a trace.
+
+    Raises:
+        NotFoundError: There is no such trace, it was deleted, or it is known by hearsay only.
+    """
+    state = find_trace(reader, validate.text("trace ID", trace_id))
+    if state is None or not state.shown:
+        raise NotFoundError(
+            f"Trace with ID '{trace_id}' not found.",
+            hint="is it the right store? mlflow.search_traces() lists its traces",
+        )
+    return state
 
 
 def shown_traces(

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from eventtrack.errors import ChecksumError, InvalidValueError, NotFoundError
+from eventtrack.folders import resolve_path
 from eventtrack.locations import is_local
-from eventtrack.store.location import resolve_path
 from eventtrack.views.entities import EntityReader
 
 _COPY_BYTES = 2**20

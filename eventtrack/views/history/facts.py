@@ -16,9 +16,9 @@ from eventtrack.projections.registered_state import numbers
 from eventtrack.projections.state import RunState
 from eventtrack.projections.tables import Reader
 from eventtrack.projections.trace_tables import find_trace
-from eventtrack.store.blame import NO_NUMBERS, Numbers, name_of, text_of
-from eventtrack.store.sessions import Session
 from eventtrack.views.entities import EntityReader
+from eventtrack.views.history.blame import NO_NUMBERS, Numbers, name_of, text_of
+from eventtrack.views.queries.sessions import Session
 from eventtrack.views.records import Record
 
 Facts = dict[str, str]

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from eventtrack.errors import NotFoundError
 from eventtrack.projections.state import SessionState
-from eventtrack.store.context import StoreContext
+from eventtrack.views.context import ReadContext
 from eventtrack.views.records import Record
 
 
@@ -27,8 +27,8 @@ class Session(Record):
 class Sessions:
     """The sessions of a store."""
 
-    def __init__(self, context: StoreContext) -> None:
-        self._engine = context.engine
+    def __init__(self, context: ReadContext) -> None:
+        self._context = context
 
     def get(self, session_id: str) -> Session:
         """A session by its id in hex.
@@ -40,7 +40,7 @@ class Sessions:
             name = bytes.fromhex(session_id)
         except (TypeError, ValueError):
             name = b""
-        with self._engine.read() as reader:
+        with self._context.read() as reader:
             state = reader.session(name) if name else None
         if state is None:
             raise NotFoundError(
@@ -50,13 +50,13 @@ class Sessions:
 
     def find(self, session_id: str) -> Session | None:
         """A session by its id in hex; None if its opening is not known."""
-        with self._engine.read() as reader:
+        with self._context.read() as reader:
             state = reader.session(bytes.fromhex(session_id))
         return None if state is None else session_record(state)
 
     def list(self) -> Sequence[Session]:
         """Every session, in the order in which they were opened here."""
-        with self._engine.read() as reader:
+        with self._context.read() as reader:
             states = reader.sessions()
         return [session_record(state) for state in sorted(states, key=_position)]
 

@@ -1,0 +1,1 @@
+"""History: events as records, blame, facts of a thing, and differences."""
