@@ -197,6 +197,12 @@ def explained() -> list[Draft]:
     ]
 
 
+def compressed() -> list[Draft]:
+    """A body that is large enough to be compressed."""
+    points = [types.MetricLogged("train/loss", 1 / step, step, 10 * step) for step in range(1, 65)]
+    return [Draft.of(RUN, *points)]
+
+
 # A new noun brings a history of its own: the bytes of the others stay as they are.
 HISTORIES = {
     "log": history,
@@ -208,4 +214,5 @@ HISTORIES = {
     "datasets": evaluated,
     "scorers": scored,
     "reasons": explained,
+    "compressed": compressed,
 }

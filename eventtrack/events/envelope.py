@@ -12,12 +12,14 @@ from typing import Annotated
 import msgspec
 
 from eventtrack.errors import ChecksumError, EventtrackError, FormatTooNewError, MalformedError
+from eventtrack.events.compression import compress, decompress
 from eventtrack.events.registry import REGISTRY
 from eventtrack.events.types import Event, Explained
 
 FORMAT_VERSION = 1
 SALT_BYTES = 16
-CODEC_PLAIN = 0
+CODEC_PLAIN, CODEC_ZSTD = 0, 1
+CODECS = (CODEC_PLAIN, CODEC_ZSTD)
 REPLICA_BYTES, MARK_BYTES = 16, 8
 # Offsets of events in an envelope are below this: they take two bytes of every stamp.
 OFFSETS = 2**16
@@ -143,7 +145,7 @@ class Envelope:
 
     @property
     def payload(self) -> bytes:
-        """Salt and body as they were first encoded; empty if the payload is not here."""
+        """Salt and encoded body as they were first written; empty if the payload is not here."""
         return self.data[self._header_stop :]
 
     @property
@@ -205,8 +207,11 @@ class Envelope:
         """
         if self._header_stop == len(self.data):
             return []
+        body = memoryview(self.data)[self._header_stop + SALT_BYTES :]
         try:
-            return _groups_decoder.decode(memoryview(self.data)[self._header_stop + SALT_BYTES :])
+            return _groups_decoder.decode(
+                decompress(body) if self.header.codec == CODEC_ZSTD else body
+            )
         except _NOT_READABLE as error:
             raise MalformedError(f"its body cannot be read: {error}") from error
 
@@ -309,8 +314,10 @@ def seal(
     after: After | None = None,
 ) -> tuple[bytes, bytes]:
     """Turn a draft into an envelope; returns its bytes and its leaf hash."""
+    frame = compress(draft.body)
+    body, codec = (draft.body, CODEC_PLAIN) if frame is None else (frame, CODEC_ZSTD)
     payload_hash = hashlib.sha256(salt)
-    payload_hash.update(draft.body)
+    payload_hash.update(body)
     fields = (
         FORMAT_VERSION,
         replica,
@@ -320,12 +327,12 @@ def seal(
         draft.stream,
         draft.count,
         draft.cause,
-        CODEC_PLAIN,
-        len(salt) + len(draft.body),
+        codec,
+        len(salt) + len(body),
         payload_hash.digest(),
     )
     header = _encoder.encode(fields if after is None else (*fields, after))
-    data = b"".join((_HEADER_LENGTH.pack(len(header)), header, salt, draft.body))
+    data = b"".join((_HEADER_LENGTH.pack(len(header)), header, salt, body))
     return data, leaf_hash(header)
 
 

@@ -16,7 +16,7 @@ import msgspec
 from eventtrack.clock import RECORDED_MAX
 from eventtrack.errors import ChecksumError, EventtrackError, MalformedError
 from eventtrack.events.envelope import (
-    CODEC_PLAIN,
+    CODECS,
     MARK_BYTES,
     OFFSETS,
     REPLICA_BYTES,
@@ -142,7 +142,7 @@ def _parts(envelope: Envelope, registry: Registry) -> list[Part]:
     if not envelope.payload:
         return []
     _check_header(header)
-    if header.codec != CODEC_PLAIN:
+    if header.codec not in CODECS:
         kind = f"codec {header.codec}"
         return [Part(kind, header.codec, header.count, msgspec.Raw(b"\x90"), None)]
     try:

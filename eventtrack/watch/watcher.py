@@ -22,7 +22,7 @@ from eventtrack.store import Store
 # a store where nothing happens leaves a laptop asleep. A change after a pause is seen in two steps.
 _GATHER_MS = 20
 _BUSY_STEP_MS = 10
-_IDLE_STEP_MS = 100
+_IDLE_STEP_MS = 120
 _BUSY_S = 2.0
 _TIMEOUT_MS = 1000
 # After a wake-up the watcher looks for the commit this long: readers see it only once it is synced.

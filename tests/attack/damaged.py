@@ -3,6 +3,7 @@
 import os
 import random
 import shutil
+import string
 import subprocess
 import sys
 import tempfile
@@ -31,7 +32,9 @@ def make_store(path: Path, runs: int = 3, points: int = 5) -> None:
         for number in range(runs):
             run_id = store.runs.create("0", run_name=f"run {number}").info.run_id
             store.runs.log_params(run_id, {"lr": number / 8})
-            store.runs.set_tags(run_id, {"note": "x" * 40 * number})
+            # Letters that cannot be compressed much: the log is to have many pages.
+            note = "".join(random.Random(number).choices(string.printable, k=40 * number))
+            store.runs.set_tags(run_id, {"note": note})
             for step in range(points):
                 store.metrics.log(run_id, "loss", step + number / 4, step, 1)
         store.close()

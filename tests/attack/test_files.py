@@ -65,7 +65,7 @@ def test_a_page_behind_those_that_an_opening_examines_ends_a_command_with_an_err
 ) -> None:
     """LMDB aborts on it; the command went on in a child, and its parent says what that means."""
     path = tmp_path / "store"
-    damaged.make_store(path, runs=150, points=1)
+    damaged.make_store(path, runs=180, points=1)
     file = path / "log" / "data.mdb"
     good = file.read_bytes()
     # The last leaves of the table of events: few openings would get there.

@@ -228,11 +228,11 @@ def test_a_header_from_the_future_is_refused_with_the_way_out(data: bytes) -> No
 def test_a_body_in_an_unknown_codec_is_verified_and_its_events_are_unknown(data: bytes) -> None:
     """Whoever only forwards it need not know how it is compressed."""
     fields = header_fields(data)
-    fields[8] = 1
+    fields[8] = 2
     envelope = Envelope(with_header(data, *fields))
     envelope.verify()
     assert events_of(envelope) == [None] * envelope.header.count
-    assert [part.type for part in read(envelope).parts] == ["codec 1"]
+    assert [part.type for part in read(envelope).parts] == ["codec 2"]
 
 
 def test_a_body_that_is_no_msgpack_is_malformed() -> None:

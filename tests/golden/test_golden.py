@@ -43,7 +43,8 @@ class TestVersion1:
         expected = {key: value for key, value in line.items() if key != "bytes"}
         assert golden.described(envelope) == expected
 
-    @pytest.mark.parametrize("name", HISTORIES)
+    # Compressed bytes depend on the version of the library.
+    @pytest.mark.parametrize("name", sorted(HISTORIES.keys() - {"compressed"}))
     def test_the_same_history_gives_the_same_bytes(self, name: str) -> None:
         lines = HISTORIES[name]
         assert [one.data.hex() for one in golden.recorded(name)] == [one["bytes"] for one in lines]
