@@ -1,13 +1,13 @@
 """The views as they were at a moment, answered from the live views (docs/past.md has a picture).
 
-Nearly every row belongs to one stream, and folds are commutative. So each stream can be answered by
-itself, by its standing to the moment (`standing`):
+`Past.read` gives a `Reader` like that of the live views, over the rows of the moment (`past_rows`).
+Where a stream's rows are depends on its standing (`standing`):
 
-- wholly before it: its live rows are read where they are;
-- wholly after it: its rows are left out;
-- across it, a run with a kept row: the kept row and its index rows are read (`kept`);
-- across it without one: the stream is folded anew from its own envelopes, when a question needs
-  it, into an environment beside the live one.
+- before the moment: its live rows, where they are;
+- across it with a kept row (`kept`): that row, and the index rows of its time;
+- across it without: rows of the stream folded anew from its envelopes of the moment. A question
+  that needs them folds them, into an environment beside the live one;
+- after the moment: none.
 """
 
 import threading
@@ -24,7 +24,7 @@ from eventtrack.projections.cache import Cache
 from eventtrack.projections.past_rows import MomentRows
 from eventtrack.projections.points import Points
 from eventtrack.projections.rows import LmdbRows, WritableRows
-from eventtrack.projections.standing import Bounds, Standing
+from eventtrack.projections.standing import Bounds, Standing, may_differ
 from eventtrack.projections.state import MetricState, RunState
 from eventtrack.projections.tables import TABLES, Reader, Tables
 
@@ -71,12 +71,12 @@ class Past:
     def fold_all(self, progress: Progress | None = None) -> None:
         """Fold every stream across the moment now: for questions about everything."""
         with self._begin() as reading:
-            reading.fold(reading.rows.standing.all_across(), progress)
+            reading.fold(reading.rows.standing.streams_across(), progress)
 
-    def fold_unkept(self, progress: Progress | None = None) -> None:
+    def fold_for_search(self, progress: Progress | None = None) -> None:
         """Fold every run across the moment without a kept row now: a search needs them."""
         with self._begin() as reading:
-            reading.fold(reading.rows.standing.unkept(), progress)
+            reading.fold(reading.rows.standing.runs_to_fold(), progress)
 
     def last_included(self) -> int:
         """The last position that belongs to the moment, 0 for none."""
@@ -116,7 +116,7 @@ class Past:
             self._standing, self._as_of = Standing(live, self._log, self._until), as_of
             known_as_of, neighbour = self.live.looked_at
             if neighbour is not None and known_as_of == as_of:
-                self._standing.take_over(neighbour)
+                self._standing.reuse(neighbour)
             self.live.looked_at = as_of, self._standing
         self._standing.live = live
         return self._standing
@@ -133,11 +133,10 @@ class _Anew:
     def fold(
         self, tables: Tables, standing: Standing, numbers: set[bytes], progress: Progress | None
     ) -> None:
-        """Fold the streams with some numbers, except for those that are folded already."""
-        missing = numbers - self.numbers
-        positions = sorted(place for number in missing for place in standing.positions(number))
+        """Fold the streams with some numbers."""
+        positions = sorted(place for number in numbers for place in standing.positions(number))
         # Set before the fold: it reads these streams too, and must find their rows so far.
-        self.numbers |= missing
+        self.numbers |= numbers
         aside = skipped.failed(standing.live) if positions else set()
         done = 0
         try:
@@ -167,8 +166,10 @@ class _Reading:
 
     def fold(self, numbers: set[bytes], progress: Progress | None = None) -> None:
         """Fold the streams with some numbers anew, except for those that are folded already."""
-        tables = Tables(_FoldingRows(self.rows, self._beside), Cache(), keeps=False)
-        self._anew.fold(tables, self.rows.standing, numbers, progress)
+        missing = numbers - self._anew.numbers
+        if missing:
+            tables = Tables(_FoldingRows(self.rows, self._beside), Cache(), keeps=False)
+            self._anew.fold(tables, self.rows.standing, missing, progress)
 
 
 class _FoldingRows:
@@ -220,24 +221,19 @@ class PastReader(Reader):
 def touched(
     live: Reader, before: Bounds, after: Bounds, only: Iterable[int] | None = None
 ) -> list[list[int]]:
-    """The positions of the envelopes that only one of two moments holds, stream by stream.
+    """The positions of the envelopes that only one of two moments includes, stream by stream.
 
     Streams without such an envelope are left out.
 
     Args:
         only: The numbers of the streams in question; all of them by default.
     """
-
-    def may_differ(extent: timeline.Extent) -> bool:
-        both_hold = before.hold(extent) and after.hold(extent)
-        return not both_hold and (before.touch(extent) or after.touch(extent))
-
     streams: Iterable[int] = (
         int.from_bytes(number, "big")
         for block, whole in timeline.blocks(live.rows)
-        if may_differ(whole)
+        if may_differ(before, after, whole)
         for number, extent in timeline.extents(live.rows, block)
-        if may_differ(extent)
+        if may_differ(before, after, extent)
     )
     groups: list[list[int]] = []
     for number in streams if only is None else only:

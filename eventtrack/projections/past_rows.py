@@ -98,8 +98,8 @@ class MomentRows:
             if not self.standing.is_across(number):
                 return None
             if table == "runs":
-                row = self.standing.kept(number)
-                if row is not None or number not in self.standing.unkept():
+                row = self.standing.kept_row(number)
+                if row is not None or number not in self.standing.runs_to_fold():
                     return row
             self.need(number)
         return self._beside.get(table, key)
@@ -138,7 +138,7 @@ class MomentRows:
         """Fold anew the streams across the moment that may have rows in a range of a table."""
         owner = OWNERS[table]
         if table == "index":
-            self._fold(self.standing.unkept())  # kept rows and gone rows show the other runs
+            self._fold(self.standing.runs_to_fold())  # kept rows and gone rows show the other runs
         elif owner == FIRST and _is_of_one_stream(start, stop):
             self.need(start[:4])
         elif owner is not None:

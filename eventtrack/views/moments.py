@@ -111,7 +111,7 @@ class MomentSource:
 
     def fold(self, progress: Progress) -> None:
         """Fold the streams that a search needs now, and report the progress."""
-        self._current().fold_unkept(progress)
+        self._current().fold_for_search(progress)
 
     def digest(self) -> str:
         """The digest of the whole state at the moment."""
