@@ -66,6 +66,7 @@ if TYPE_CHECKING:
         log_metrics,
         log_param,
         log_params,
+        log_text_line,
         set_tag,
         set_tags,
     )
@@ -142,6 +143,7 @@ _HOMES = {
         "log_metrics",
         "log_param",
         "log_params",
+        "log_text_line",
         "set_tag",
         "set_tags",
     ),
@@ -221,6 +223,7 @@ __all__ = [
     "log_stream",
     "log_table",
     "log_text",
+    "log_text_line",
     "reason",
     "restore_experiment",
     "restore_run",

@@ -102,6 +102,11 @@ TRACE_LINKS_MAX = 100
 SEARCH_TRACES_RESULTS_DEFAULT = 100
 TRACE_METRICS_RESULTS_DEFAULT = 1000
 
+# Of a series of text, histograms or media: the bytes of one line of text, and the characters that
+# one event holds, so that an envelope stays small.
+TEXT_ITEM_BYTES_MAX = 2**20
+ITEMS_EVENT_BYTES_MAX = 2**20
+
 # How far a remote clock may drag the hybrid clock ahead of the wall clock.
 CLOCK_DRIFT_MAX_MS = 60_000
 # A clock that is off by more than this is wrong: its machine is told, and its feed is left once it

@@ -1,6 +1,6 @@
 """The histories of which `golden.py` makes the golden files: one for each noun that was added."""
 
-from eventtrack.events import datasets, registered, scorers, traces, types
+from eventtrack.events import datasets, items, registered, scorers, traces, types
 from eventtrack.events.envelope import Cause, Draft
 
 SESSION = bytes(range(16))
@@ -47,6 +47,26 @@ def history() -> list[Draft]:
         Draft.of(MODEL, types.ModelTagDeleted("t"), types.ModelArtifactsLogged([stored])),
         Draft.of(MODEL, types.ModelArtifactsDeleted(["model/weights.bin"])),
         Draft.of(MODEL, types.ModelFinalized("READY", 9), types.ModelDeleted(10)),
+    ]
+
+
+def itemized() -> list[Draft]:
+    """Text, a console, histograms and media of a run."""
+    small = items.Histogram([-1.0, 0.0, 1.0], [3.0, 4.0])
+    wide = items.Histogram([0.0, 0.5], [2.5])
+    image = items.Medium("image/png", 3, bytes(range(32)), None, "a cat")
+    cloud = items.Medium("application/octet-stream", 9, bytes(32), "scan.ply")
+    return [
+        Draft.of(RUN, types.RunStarted("12", "brisk-otter-417", "ada", 7, {}, "RUNNING")),
+        Draft.of(
+            RUN,
+            items.TextLogged("console", ["epoch 1", "", "ä\n"], 0, [10, 10, 12], "stdout"),
+            items.TextLogged("console", ["warning"], 0, 11, "stderr"),
+            items.TextLogged("samples", ["once upon a time"], -(2**63), 2**63 - 1),
+        ),
+        Draft.of(RUN, items.HistogramsLogged("weights", [small, wide], [1, 2], 13)),
+        Draft.of(RUN, items.MediaLogged("samples", [image, cloud], 3, [14, 15])),
+        Draft.of(RUN, items.TextLogged("console", ["late"], 0, 9, "stdout")),
     ]
 
 
@@ -215,4 +235,5 @@ HISTORIES = {
     "scorers": scored,
     "reasons": explained,
     "compressed": compressed,
+    "items": itemized,
 }

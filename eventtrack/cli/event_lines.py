@@ -123,6 +123,10 @@ def _metrics(body: Body) -> str:
     return f"{points} of {_names(keys)}"
 
 
+def _items(what: str, field: str) -> Callable[[Body], str]:
+    return lambda body: f"{text.count(len(body[field]), what)} of {text.clean(body['key'])}"
+
+
 def _artifacts(body: Body) -> str:
     return _names([f"{file['path']} ({text.size(file['size'])})" for file in body["files"]])
 
@@ -172,6 +176,9 @@ def _names(names: list[str]) -> str:
 _CONTENTS: dict[str, Callable[[Body], str]] = {
     "run.metric_logged": _metric,
     "run.metrics_logged": _metrics,
+    "run.text_logged": _items("line", "lines"),
+    "run.histograms_logged": _items("histogram", "histograms"),
+    "run.media_logged": _items("file", "files"),
     "run.artifacts_logged": _artifacts,
     "run.inputs_logged": _inputs,
     "run.started": _started,

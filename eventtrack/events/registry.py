@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from eventtrack.events import datasets, registered, scorers, traces, types
+from eventtrack.events import datasets, items, registered, scorers, traces, types
 
 Upcaster = Callable[[list[Any]], list[Any]]
 
@@ -119,6 +119,9 @@ _TYPES: dict[str, type[types.Event]] = {
     "run.tag_deleted": types.TagDeleted,
     "run.metric_logged": types.MetricLogged,
     "run.metrics_logged": types.MetricsLogged,
+    "run.text_logged": items.TextLogged,
+    "run.histograms_logged": items.HistogramsLogged,
+    "run.media_logged": items.MediaLogged,
     "run.inputs_logged": types.InputsLogged,
     "run.outputs_logged": types.OutputsLogged,
     "run.artifacts_logged": types.ArtifactsLogged,

@@ -183,6 +183,11 @@ def point_text(value: float, step: int) -> str:
     return f"{value:.12g} (step {step})"
 
 
+def item_text(count: int, step: int) -> str:
+    """Items of text, histograms or media as people read them."""
+    return f"{count} {'item' if count == 1 else 'items'} (step {step})"
+
+
 def valued(old: Old, fact: Fact) -> dict[str, Any]:
     """The keys of a fact that are to have values again, with those."""
     return {

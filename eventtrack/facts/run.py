@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
-from eventtrack.events import types
+from eventtrack.events import items, types
 from eventtrack.events.types import Event
 from eventtrack.facts.fact import (
     LASTS,
@@ -12,11 +12,13 @@ from eventtrack.facts.fact import (
     Noun,
     Old,
     Rule,
+    Says,
     each,
     file_text,
     files,
     files_back,
     gone,
+    item_text,
     point_text,
     staged,
     unvalued,
@@ -40,8 +42,12 @@ OUTPUT_MODEL = Fact(
 )
 ARTIFACT = Fact("artifact", Rule.ROWS, many=True, text=file_text)
 METRIC = Fact("metric", Rule.POINTS, many=True, text=lambda _, point: point_text(*point))
+TEXT = Fact("text", Rule.POINTS, many=True, text=lambda _, item: item_text(*item))
+HISTOGRAM = Fact("histogram", Rule.POINTS, many=True, text=lambda _, item: item_text(*item))
+MEDIA = Fact("media", Rule.POINTS, many=True, text=lambda _, item: item_text(*item))
 
 _POINTS_STAY = "points of a metric stay: the history is the measurement"
+_ITEMS_STAY = "what a run logged over its steps stays on record"
 _ON_RECORD = "what a run read or wrote stays on record"
 
 
@@ -78,6 +84,17 @@ def _points(event: types.MetricsLogged) -> Iterator[Claim]:
         yield METRIC, key, (value, step)
 
 
+def _items(fact: Fact) -> Says:
+    """The claim of an event that logs items: how many, and the step of the last of them."""
+
+    def says(event: items.ItemsLogged) -> Iterator[Claim]:
+        steps = event.steps
+        step = steps if isinstance(steps, int) else steps[-1]
+        yield fact, event.key, (len(event.items), step)
+
+    return says
+
+
 def _back(old: Old, _: str, now_ms: int) -> Iterator[Event]:
     if (stage := old.get((LIFECYCLE, ""))) is not None:
         yield types.RunDeleted(now_ms) if stage == "deleted" else types.RunRestored(now_ms)
@@ -101,13 +118,20 @@ def _params_withdrawn(event: types.ParamsWithdrawn) -> Iterable[Claim]:
     return gone(PARAM, event.keys)
 
 
+# The fact of each type of event that logs items of a series.
+ITEM_FACTS: dict[type[Event], Fact] = {
+    items.TextLogged: TEXT,
+    items.HistogramsLogged: HISTOGRAM,
+    items.MediaLogged: MEDIA,
+}
 _STAGES: dict[type[Event], str] = {types.RunDeleted: "deleted", types.RunRestored: "active"}
 
 RUN = Noun(
     "run",
     facts=(
         *(EXPERIMENT, USER, START, NAME, STATUS, END, LIFECYCLE),
-        *(PARAM, TAG, METRIC, INPUT_MODEL, INPUT, OUTPUT_MODEL, ARTIFACT),
+        *(PARAM, TAG, METRIC, TEXT, HISTOGRAM, MEDIA),
+        *(INPUT_MODEL, INPUT, OUTPUT_MODEL, ARTIFACT),
     ),
     births={types.RunStarted: ""},
     stages=_STAGES,
@@ -121,6 +145,7 @@ RUN = Noun(
         types.TagDeleted: lambda event: [(TAG, event.key, None)],
         types.MetricLogged: _point,
         types.MetricsLogged: _points,
+        **{kind: _items(fact) for kind, fact in ITEM_FACTS.items()},
         types.InputsLogged: _inputs_logged,
         types.OutputsLogged: lambda event: [(OUTPUT_MODEL, *pair) for pair in event.models],
         types.ArtifactsLogged: lambda event: files(ARTIFACT, event.files),
@@ -130,6 +155,7 @@ RUN = Noun(
     final={
         types.MetricLogged: _POINTS_STAY,
         types.MetricsLogged: _POINTS_STAY,
+        **dict.fromkeys(ITEM_FACTS, _ITEMS_STAY),
         types.InputsLogged: _ON_RECORD,
         types.OutputsLogged: _ON_RECORD,
         types.ArtifactsDeleted: "log the files again; their bytes may be gone",

@@ -9,6 +9,7 @@ from eventtrack.errors import RemoteRefusedError
 from eventtrack.outbox.artifacts import RemoteArtifacts
 from eventtrack.outbox.experiments import RemoteExperiments
 from eventtrack.outbox.folder import outbox_folder
+from eventtrack.outbox.items import RemoteItems
 from eventtrack.outbox.metrics import RemoteMetrics
 from eventtrack.outbox.outbox import EXIT_WAIT_S, Outbox
 from eventtrack.outbox.runs import RemoteRuns
@@ -42,6 +43,7 @@ class RemoteStore:
         self.experiments = RemoteExperiments(self.outbox, self.server, starter)
         self.runs = RemoteRuns(self.outbox, self.server, starter)
         self.metrics = RemoteMetrics(self.outbox, self.server, self.runs)
+        self.items = RemoteItems()
         self.artifacts = RemoteArtifacts(self.outbox, self.server, self.runs)
         self._told_refused = max((call.number for call in self.outbox.ledger.refused()), default=0)
 

@@ -89,7 +89,7 @@ def points_hash(points: Points) -> bytes:
 
 
 def _run(reader: Reader, run: RunState) -> list[Any]:
-    return [
+    values = [
         "run",
         run.run_id,
         run.experiment_id,
@@ -117,6 +117,8 @@ def _run(reader: Reader, run: RunState) -> list[Any]:
         run.models_written,
         _artifacts(reader, run.number),
     ]
+    items = [(name, reader.items_of(state).digest()) for name, state in sorted(run.items.items())]
+    return [*values, items] if items else values
 
 
 def _model(reader: Reader, model: ModelState) -> list[Any]:

@@ -14,6 +14,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 from eventtrack.limits import FOLD_ENVELOPES_MAX
 from eventtrack.log.environment import Environment
@@ -21,15 +22,17 @@ from eventtrack.log.protocol import EventLog
 from eventtrack.projections import fold, skipped, timeline
 from eventtrack.projections.build import Build
 from eventtrack.projections.cache import Cache
+from eventtrack.projections.items import Items
 from eventtrack.projections.past_rows import MomentRows
 from eventtrack.projections.points import Points
 from eventtrack.projections.rows import LmdbRows, WritableRows
 from eventtrack.projections.standing import Bounds, Standing, may_differ
-from eventtrack.projections.state import MetricState, RunState
+from eventtrack.projections.state import ItemsState, MetricState, RunState
 from eventtrack.projections.tables import TABLES, Reader, Tables
 
 # Local numbers that are given while folding anew begin here, above all numbers of the live views.
 FIRST_NUMBER = 2**31
+S = TypeVar("S", MetricState, ItemsState)
 
 Progress = Callable[[int, int], None]
 
@@ -200,22 +203,32 @@ class PastReader(Reader):
         """A run by its local number, as it was."""
         state = super().run_by_number(number)
         if state is not None and self._moment.standing.is_across(number.to_bytes(4, "big")):
-            for key, metric in state.metrics.items():
-                if metric.series < FIRST_NUMBER:
-                    self._series[metric.series] = number, key
+            series = [(key, metric.series) for key, metric in state.metrics.items()]
+            series += [(name, items.series) for name, items in state.items.items()]
+            self._series |= {place: (number, key) for key, place in series if place < FIRST_NUMBER}
         return state
 
     def history(self, state: MetricState) -> Points:
         """All points of a series, as of the moment."""
+        return super().history(self._then(state, "metrics"))
+
+    def items_of(self, state: ItemsState, start: int = 0, stop: int | None = None) -> Items:
+        """The items of a series, as of the moment; `start` and `stop` are as in a slice."""
+        return super().items_of(self._then(state, "items"), start, stop)
+
+    def _then(self, state: S, field: str) -> S:
+        """The figures of a series whose rows hold nothing from after the moment."""
         number, key = self._series.get(state.series, (0, ""))
-        if number:
-            now = self._live.run_by_number(number)
-            if now is None or now.metrics.get(key) != state:
-                self._moment.need(number.to_bytes(4, "big"))
-                then = super().run_by_number(number)
-                assert then is not None, "a run with a kept row can be folded"
-                return super().history(then.metrics[key])
-        return super().history(state)
+        if not number:
+            return state
+        now = self._live.run_by_number(number)
+        if now is not None and getattr(now, field).get(key) == state:
+            return state
+        self._moment.need(number.to_bytes(4, "big"))
+        then = super().run_by_number(number)
+        assert then is not None, "a run with a kept row can be folded"
+        series: S = getattr(then, field)[key]
+        return series
 
 
 def touched(

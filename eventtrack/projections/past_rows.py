@@ -26,6 +26,7 @@ OWNERS: dict[str, slice | None] = {
     "streams": None,
     "fields": None,
     "points": None,
+    "items": None,
     "extent_blocks": None,
     "log_blocks": None,
     "disordered": FIRST,

@@ -5,12 +5,14 @@ from operator import attrgetter
 from typing import Any
 
 from eventtrack.events.envelope import Envelope
+from eventtrack.events.items import ItemsLogged
 from eventtrack.events.types import ArtifactStored, Event, RunStarted
 from eventtrack.facts.fact import Each, Fact
 from eventtrack.facts.run import (
     ARTIFACT,
     END,
     INPUT,
+    ITEM_FACTS,
     LIFECYCLE,
     NAME,
     PARAM,
@@ -42,6 +44,8 @@ def fold_of(kind: type[Event]) -> Fold:
     Small events of runs are most of a log, so each type has a function of its own, made at import.
     """
     says = RUN.says[kind]
+    if kind in ITEM_FACTS:
+        return _fold_items
     if isinstance(says, Each):
         return _fold_of_map(says)
 
@@ -57,6 +61,19 @@ def fold_of(kind: type[Event]) -> Fold:
                 _TAKES[fact](tables, run, key, value, stamp)
 
     return fold
+
+
+def _fold_items(tables: Tables, envelope: Envelope, events: Sequence[Any], offset: int) -> None:
+    """Fold events that log text, histograms or media."""
+    run = tables.change_run(envelope.header.stream)
+    fact = ITEM_FACTS[type(events[0])]
+    origin = envelope.header.recorded.to_bytes(8, "big") + envelope.header.replica[:6]
+    series: dict[str, list[ItemsLogged]] = {}
+    for event in events:
+        series.setdefault(event.key, []).append(event)
+    for key, logged in series.items():
+        # The items of the envelope's next events of this type come behind these.
+        tables.new_items.of(run, fact.called(key)).add(origin, offset << 32, logged)
 
 
 def _fold_of_map(says: Each) -> Fold:

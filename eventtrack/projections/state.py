@@ -96,6 +96,21 @@ class MetricState(msgspec.Struct, array_like=True, gc=False):
     last_step: int = 0
 
 
+class ItemsState(msgspec.Struct, array_like=True, gc=False):
+    """The figures of a series of text, histograms or media (`items.py`).
+
+    While `ordered`, the items are stored in order, and `last` is the key of the last of them.
+    Otherwise readers sort.
+    """
+
+    series: int
+    count: int = 0
+    step: int = 0
+    timestamp_ms: int = 0
+    ordered: bool = True
+    last: tuple[int, bytes, int] = (0, b"", 0)
+
+
 class RunState(msgspec.Struct, array_like=True):
     """One run. `experiment_id` is "" if the run is known by hearsay only."""
 
@@ -115,6 +130,7 @@ class RunState(msgspec.Struct, array_like=True):
     datasets: dict[str, tuple[DatasetUsed, Stamp]] = {}
     models_read: dict[str, Stamp] = {}
     models_written: dict[str, tuple[int, Stamp]] = {}
+    items: dict[str, ItemsState] = {}  # by the names of their facts: `text.console`
 
     def live_params(self) -> dict[str, str]:
         """The params that count, in order of their keys."""

@@ -9,7 +9,7 @@ from itertools import islice, repeat
 
 import msgspec
 
-from eventtrack.projections import index, kept, keys, points, skipped, timeline
+from eventtrack.projections import index, items, kept, keys, points, skipped, timeline
 from eventtrack.projections.cache import Cache
 from eventtrack.projections.dataset_state import DATASET_TABLES
 from eventtrack.projections.index import FieldName
@@ -17,6 +17,7 @@ from eventtrack.projections.rows import View, WritableRows, below, end_of
 from eventtrack.projections.state import (
     ArtifactState,
     ExperimentState,
+    ItemsState,
     MetricState,
     ModelState,
     RunState,
@@ -44,10 +45,8 @@ TABLES = (
     "artifacts",
     "points",
     "fields",
-    "index",
-    kept.KEPT,
-    kept.GONE,
-    *("unknown", skipped.TABLE, "raised"),
+    *("index", kept.KEPT, kept.GONE),
+    *("unknown", skipped.TABLE, "raised", items.TABLE),
     *(*DATASET_TABLES, "scorers"),
     *TRACE_TABLES,
 )
@@ -150,6 +149,10 @@ class Reader(View):
         """All points of a series in order of (timestamp, step, value), without repeats."""
         return points.read(self.rows, state)
 
+    def items_of(self, state: ItemsState, start: int = 0, stop: int | None = None) -> items.Items:
+        """The items of a series, in order; `start` and `stop` are as in a slice."""
+        return items.read(self.rows, state, start, stop)
+
     def first_point(self, state: MetricState) -> tuple[int, int]:
         """The step and timestamp of the point of a series that is stored first."""
         return points.first(self.rows, state)
@@ -190,6 +193,7 @@ class Tables(Reader):
         self._unknown: dict[bytes, int] = {}
         self._next_number = 0
         self.traces = ChangedTraces(self)
+        self.new_items = items.NewItems(self.rows, self._take_number)
 
     def stream_number(self, stream: str) -> int:
         """The local number of a stream; a new number if it has none."""
@@ -269,6 +273,7 @@ class Tables(Reader):
             state = self._runs[number]
             self.touch(state, (index.METRIC, key))
             points.append(self.rows, state.metrics[key], buffer, in_order)
+        self.new_items.flush()
         self._put_many("experiments", _encoded(self._experiments))
         if self._keeper is not None:
             for number, touched in self._timeline.first.items():

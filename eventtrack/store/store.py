@@ -23,6 +23,7 @@ from eventtrack.store.experiments import Experiments
 from eventtrack.store.feeds import Feeds
 from eventtrack.store.garbage import Garbage
 from eventtrack.store.history import History
+from eventtrack.store.items import Items
 from eventtrack.store.maintenance import Maintenance, StoreStats
 from eventtrack.store.metrics import Metrics
 from eventtrack.store.models import Models
@@ -51,6 +52,7 @@ class Store(Queries):
     artifacts: Artifacts
     datasets: Datasets
     experiments: Experiments
+    items: Items
     metrics: Metrics
     models: Models
     registry: Registry
@@ -76,6 +78,7 @@ class Store(Queries):
         self.artifacts = Artifacts(self._context)
         self.datasets = Datasets(self._context)
         self.experiments = Experiments(self._context)
+        self.items = Items(self._context)
         self.metrics = Metrics(self._context)
         self.models = Models(self._context)
         self.registry = Registry(self._context)

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 import msgspec
 from hypothesis import strategies as st
 
+from eventtrack.events.items import Histogram, HistogramsLogged, MediaLogged, Medium, TextLogged
 from eventtrack.events.registry import REGISTRY
 from eventtrack.events.types import Event, MetricsLogged
 
@@ -68,9 +69,36 @@ def rows(draw: st.DrawFn) -> MetricsLogged:
     return MetricsLogged(keys, values, draw(numbers), draw(numbers))
 
 
+HISTOGRAM = st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=2, max_size=5).map(
+    lambda numbers: Histogram(sorted(numbers), numbers[1:])
+)
+MEDIUM = st.builds(
+    Medium, TEXT, st.integers(0, 2**63 - 1), st.binary(min_size=32, max_size=32), st.none() | TEXT
+)
+
+
+def _logged(kind: Any, item: st.SearchStrategy[Any], *rest: st.SearchStrategy[Any]) -> Any:
+    """Items of one series: one step or as many as items."""
+
+    def of(items: list[Any]) -> st.SearchStrategy[Any]:
+        numbers = INT64 | st.lists(INT64, min_size=len(items), max_size=len(items))
+        return st.builds(kind, TEXT, st.just(items), numbers, numbers, *rest)
+
+    return st.lists(item, min_size=1, max_size=4).flatmap(of)
+
+
+# Types whose fields have to fit to each other.
+FITTING: dict[type[Event], st.SearchStrategy[Event]] = {
+    MetricsLogged: rows(),
+    TextLogged: _logged(TextLogged, TEXT, TEXT),
+    HistogramsLogged: _logged(HistogramsLogged, HISTOGRAM),
+    MediaLogged: _logged(MediaLogged, MEDIUM),
+}
+
+
 def events(kind: type[Event]) -> st.SearchStrategy[Event]:
     """Any event of one type, as it may be written."""
-    return rows() if kind is MetricsLogged else values(kind)
+    return FITTING[kind] if kind in FITTING else values(kind)
 
 
 def stream_of(kind: type[Event]) -> str:

@@ -76,6 +76,21 @@ def test_several_metrics_share_step_and_time(mlflow: ModuleType) -> None:
     assert points(mlflow, run.info.run_id, "accuracy") == [(7, 0.9)]
 
 
+def test_lines_of_text_go_to_the_active_run_and_are_read_back(mlflow: ModuleType) -> None:
+    with mlflow.start_run() as run:
+        mlflow.log_text_line("epoch 1", step=1, timestamp=10)
+        mlflow.log_text_line("once upon a time", key="samples", step=2)
+    client = mlflow.MlflowClient()
+    client.log_text_line(run.info.run_id, "epoch 2", step=2, timestamp=20)
+    lines = client.get_series(run.info.run_id, "log")
+    assert [(one.text, one.step, one.timestamp) for one in lines] == [
+        ("epoch 1", 1, 10),
+        ("epoch 2", 2, 20),
+    ]
+    [sample] = client.get_series(run.info.run_id, "samples", start=-1)
+    assert sample.text == "once upon a time"
+
+
 def test_a_metric_may_go_to_another_run(mlflow: ModuleType) -> None:
     with mlflow.start_run() as other:
         pass

@@ -26,6 +26,7 @@ from eventtrack.views.datasets import dataset_record, record_of
 from eventtrack.views.entities import EntityReader, shown_name
 from eventtrack.views.registered import model_record
 from tests.projections.facts import index_of, traces_by_time
+from tests.properties.item_events import ITEMS_EVENT
 
 RUNS = [f"run/{letter * 32}" for letter in "ab"]
 EXPERIMENTS = ["experiment/1", "experiment/2"]
@@ -68,6 +69,7 @@ RUN_EVENT: st.SearchStrategy[Event] = st.one_of(
         NUMBER,
         NUMBER,
     ),
+    ITEMS_EVENT,
     st.builds(types.InputsLogged, st.lists(DATASET, max_size=2), st.lists(MODEL, max_size=1)),
     st.builds(types.OutputsLogged, st.lists(st.tuples(MODEL, NUMBER), max_size=2)),
     st.builds(types.ArtifactsLogged, st.lists(FILE, max_size=2)),

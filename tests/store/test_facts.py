@@ -25,6 +25,7 @@ from eventtrack.views.entities import EntityReader
 from eventtrack.views.history.blame import BlameLine
 from eventtrack.views.history.events import EventRecord
 from eventtrack.views.history.facts import Facts
+from eventtrack.views.items import KINDS, series_of
 from eventtrack.views.records import Run
 from eventtrack.views.registered import version_record
 from eventtrack.views.traces.records import linked_runs, trace_info
@@ -35,8 +36,8 @@ from tests.store.operations import all_facts
 HISTORIES = st.lists(
     st.tuples(st.integers(1, 2), st.integers(0, 3), DRAFT), min_size=1, max_size=12
 )
-# Blame tells of each point; differences of the newest, and of how many there are.
-METRIC = "metric."
+# Blame tells of each point and of each event of items; differences of the newest, and of how many.
+SERIES = ("metric.", *(f"{kind}." for kind in KINDS))
 BIRTHS = {
     entry.name for entry in REGISTRY for noun in NOUNS.values() if entry.struct in noun.births
 }
@@ -69,8 +70,8 @@ def recorded(
 
 
 def without_points(facts: Facts) -> dict[str, str | None]:
-    """Facts whose values are one event's: of metrics only that there are some."""
-    return {name: None if METRIC in name else text for name, text in facts.items()}
+    """Facts whose values are one event's: of series only that there are some."""
+    return {name: None if name.startswith(SERIES) else text for name, text in facts.items()}
 
 
 def blamed(store: Store, stream: str) -> Facts:
@@ -219,7 +220,8 @@ def shown(entities: EntityReader, stream: str) -> Facts:
     if kind == "trace":
         return of_trace(entities, name)
     if run := reader.run(name) if kind == "run" else None:
-        return of_run(entities.run(run))
+        series = {f"{one.kind}.{one.key}": "" for one in series_of(run)}
+        return of_run(entities.run(run)) | series
     if state := reader.experiment(name) if kind == "experiment" else None:
         experiment = entities.experiment(state)
         return {

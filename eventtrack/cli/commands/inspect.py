@@ -221,8 +221,9 @@ def _draw_timeline(
     call: Invocation, store: "Store", events: list["EventRecord"], everything: str
 ) -> None:
     """Draw the events of a stream; metric points are counted, not listed."""
-    quiet = ("run.metric_logged", "run.metrics_logged")
-    listed = [event for event in events if event.type not in quiet]
+    from eventtrack.views.history.events import POINTS
+
+    listed = [event for event in events if event.type not in POINTS]
     call.out.title("timeline")
     width = max((len(event.address) for event in listed), default=0)
     for event in listed[:_TIMELINE_SHOWN_MAX]:

@@ -10,8 +10,10 @@ import msgspec
 from eventtrack.clock import recorded_ms
 from eventtrack.errors import InvalidValueError, NotFoundError
 from eventtrack.events.envelope import SALT_BYTES, Cause, Draft, Envelope, seal, split_name
+from eventtrack.events.items import ItemsLogged
 from eventtrack.events.reading import EXPLAINED, Part, Reading, header_flaw, read, reason_of
 from eventtrack.events.types import Event, MetricLogged, MetricsLogged
+from eventtrack.facts.run import ITEM_FACTS
 from eventtrack.limits import INT64_MAX
 from eventtrack.projections.state import Stamp, stamp_of
 from eventtrack.views.records import Record
@@ -19,8 +21,11 @@ from eventtrack.views.source import LiveSource
 
 # Envelopes are read in portions: no transaction is held while the caller looks at them.
 _PAGE = 512
-# Events that log points.
-POINTS = ("run.metric_logged", "run.metrics_logged")
+# Events that log points of metrics, or items of text, histograms and media.
+POINTS = (
+    *("run.metric_logged", "run.metrics_logged"),
+    *("run.text_logged", "run.histograms_logged", "run.media_logged"),
+)
 # The length of two numbers of 64 bits, with room to spare; positions have 63 bits.
 _ADDRESS_LENGTH_MAX = 40
 
@@ -186,8 +191,8 @@ class EventQueries:
 
         Args:
             counted: Neighbouring events that log points make one record, that of the last of them.
-                Its body has only `points`: the number of points of each metric. That takes a tenth
-                of the time.
+                Its body has only `points`: the number of points of each metric, and of items of
+                each other series (`text.console`). That takes a tenth of the time.
         """
         header = envelope.header
         cause = None
@@ -308,13 +313,15 @@ def _fields_of(part: Part) -> Iterator[Any]:
 
 
 def _count(events: list[Event]) -> dict[str, int]:
-    """The number of points that some events log, by metric."""
+    """The number of points that some events log, by metric, and of items, by series."""
     counts: Counter[str] = Counter()
     for event in events:
         if isinstance(event, MetricLogged):
             counts[event.key] += 1
         elif isinstance(event, MetricsLogged):
             counts.update(event.keys)
+        elif isinstance(event, ItemsLogged):
+            counts[ITEM_FACTS[type(event)].called(event.key)] += len(event.items)
     return dict(counts)
 
 

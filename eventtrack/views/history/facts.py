@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from eventtrack.facts import dataset, model, registered, run, scorer, trace
-from eventtrack.facts.fact import Fact, Noun, file_text, point_text
+from eventtrack.facts.fact import Fact, Noun, file_text, item_text, point_text
 from eventtrack.facts.nouns import NOUNS
 from eventtrack.projections import dataset_state, model_points, registered_state, scorer_state
 from eventtrack.projections.merging import held, held_in_part, held_values, is_born
@@ -72,6 +72,7 @@ def facts_of(entities: EntityReader, reader: Reader, stream: str) -> Facts:
     if noun is run.RUN:
         facts["lifecycle"] = entities.lifecycle(state)
         facts |= _run_metrics(state)
+        facts |= {name: item_text(item.count, item.step) for name, item in state.items.items()}
     if noun is model.MODEL:
         facts |= _model_metrics(reader, state.number)
     if noun is dataset.DATASET:

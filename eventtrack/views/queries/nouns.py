@@ -5,6 +5,7 @@ from eventtrack.views.moments import MomentSource
 from eventtrack.views.queries.artifacts import ArtifactQueries
 from eventtrack.views.queries.datasets import DatasetQueries
 from eventtrack.views.queries.experiments import ExperimentQueries
+from eventtrack.views.queries.items import ItemQueries
 from eventtrack.views.queries.metrics import MetricQueries
 from eventtrack.views.queries.models import ModelQueries
 from eventtrack.views.queries.overview import Overview
@@ -24,6 +25,7 @@ class Queries:
     artifacts: ArtifactQueries
     datasets: DatasetQueries
     experiments: ExperimentQueries
+    items: ItemQueries
     metrics: MetricQueries
     models: ModelQueries
     registry: RegistryQueries
@@ -46,6 +48,7 @@ class Snapshot(Queries):
         self.artifacts = ArtifactQueries(context)
         self.datasets = DatasetQueries(context)
         self.experiments = ExperimentQueries(context)
+        self.items = ItemQueries(context)
         self.metrics = MetricQueries(context)
         self.models = ModelQueries(context)
         self.registry = RegistryQueries(context)

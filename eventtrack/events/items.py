@@ -1,0 +1,136 @@
+"""Events of series that hold no numbers: text, histograms and media of a run.
+
+One event has any number of items of one series: each line of a console would otherwise cost an
+event of its own. The order of items is in docs/format.md, section 9.
+"""
+
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
+from math import isfinite
+from typing import Annotated
+
+import msgspec
+
+from eventtrack.events.bounds import Int64, Natural
+from eventtrack.events.types import Event
+
+Sha256 = Annotated[bytes, msgspec.Meta(min_length=32, max_length=32)]
+
+
+class Text(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """One item of text. The source is `stdout` or `stderr` for lines of a console."""
+
+    text: str
+    source: str = ""
+
+
+class Histogram(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """One histogram: the count `i` is of values in `[edges[i], edges[i + 1])`."""
+
+    edges: list[float]
+    counts: list[float]
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether the numbers are finite, edges ascend, and there is one more edge than counts."""
+        edges, counts = self.edges, self.counts
+        return (
+            0 < len(counts) == len(edges) - 1
+            and all(map(isfinite, edges))
+            and all(map(isfinite, counts))
+            and all(low <= high for low, high in pairwise(edges))
+        )
+
+
+class Medium(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """One image, sound, video, page or other file; its bytes are the blob of that hash."""
+
+    media_type: str
+    size: Natural
+    sha256: Sha256
+    name: str | None = None
+    caption: str | None = None
+
+    @property
+    def blob(self) -> bytes:
+        """The SHA-256 of the blob that holds the bytes."""
+        return self.sha256
+
+
+class TextLogged(Event, frozen=True):
+    """Lines of text of one series. A single step or timestamp holds for all of them."""
+
+    key: str
+    lines: list[str]
+    steps: Int64 | list[Int64]
+    timestamps_ms: Int64 | list[Int64]
+    source: str = ""
+
+    @property
+    def items(self) -> list[Text]:
+        """The lines, with their source."""
+        if len(self.lines) == 1:  # a call for each line is common
+            return [Text(self.lines[0], self.source)]
+        return [Text(line, self.source) for line in self.lines]
+
+    @staticmethod
+    def flaw_of(events: Sequence["TextLogged"]) -> str | None:
+        """The fault that makes events not well-formed, beyond their fields' types; None if good."""
+        return _uneven((event, len(event.lines)) for event in events)
+
+
+class HistogramsLogged(Event, frozen=True):
+    """Histograms of one series. A single step or timestamp holds for all of them."""
+
+    key: str
+    histograms: list[Histogram]
+    steps: Int64 | list[Int64]
+    timestamps_ms: Int64 | list[Int64]
+
+    @property
+    def items(self) -> list[Histogram]:
+        """The histograms."""
+        return self.histograms
+
+    @staticmethod
+    def flaw_of(events: Sequence["HistogramsLogged"]) -> str | None:
+        """The fault that makes events not well-formed, beyond their fields' types; None if good."""
+        for event in events:
+            if not all(histogram.is_sound for histogram in event.histograms):
+                return "edges and counts of a histogram do not fit together"
+        return _uneven((event, len(event.histograms)) for event in events)
+
+
+class MediaLogged(Event, frozen=True):
+    """Media of one series. A single step or timestamp holds for all of them."""
+
+    key: str
+    files: list[Medium]
+    steps: Int64 | list[Int64]
+    timestamps_ms: Int64 | list[Int64]
+
+    @property
+    def items(self) -> list[Medium]:
+        """The files."""
+        return self.files
+
+    @staticmethod
+    def flaw_of(events: Sequence["MediaLogged"]) -> str | None:
+        """The fault that makes events not well-formed, beyond their fields' types; None if good."""
+        return _uneven((event, len(event.files)) for event in events)
+
+
+ItemsLogged = TextLogged | HistogramsLogged | MediaLogged
+
+
+def _uneven(counted: Iterable[tuple[ItemsLogged, int]]) -> str | None:
+    """The fault of the first event whose steps or timestamps are not as many as its items."""
+    for event, count in counted:
+        steps, times = event.steps, event.timestamps_ms
+        if (
+            not count
+            or (type(steps) is list and len(steps) != count)
+            or (type(times) is list and len(times) != count)
+        ):
+            return f"{count} items come with another number of steps or timestamps"
+    return None

@@ -1,0 +1,185 @@
+"""Text, histograms and media of a store's runs: logged through the journal, read in part."""
+
+import time
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from itertools import accumulate
+
+import msgspec
+
+from eventtrack import limits, validate
+from eventtrack.errors import InvalidValueError
+from eventtrack.log.frames import slot_seed
+from eventtrack.log.journal import Journal, JournalDisowned
+from eventtrack.store.context import StoreContext
+from eventtrack.store.sinks import Sink, Sinks
+from eventtrack.views.queries.items import ItemQueries
+
+_encode = msgspec.msgpack.Encoder().encode
+_now_ns = time.time_ns
+# The series of the lines that a program prints, with `stdout` or `stderr` as their source.
+CONSOLE = "console"
+# The number of logged bytes between two looks at the backlog.
+_RELIEVE_EVERY = 4 * 2**20
+
+# No text of so many characters is too long in bytes.
+_SHORT = limits.TEXT_ITEM_BYTES_MAX // 4
+
+Numbers = int | Sequence[int] | None
+
+
+class ItemSink(Sink):
+    """The fast way to log text and histograms of one run. Thread-safe.
+
+    When a method returns, the items survive `kill -9`; a moment later they are in the log.
+    """
+
+    __slots__ = ("_countdown", "_keys", "_seed_text", "_slot_text")
+
+    def __init__(self, context: StoreContext, run_id: str) -> None:
+        self._keys: set[str] = set()  # names that passed validation
+        self._countdown = _RELIEVE_EVERY
+        super().__init__(context, run_id)
+
+    def text(
+        self,
+        key: str,
+        line: str,
+        step: int | None = None,
+        timestamp: int | None = None,
+        source: str = "",
+    ) -> None:
+        """Log one line of text. `step` defaults to 0, `timestamp` (ms since 1970) to now.
+
+        Raises:
+            InvalidValueError: Name, line, step or time is not allowed; nothing was written.
+        """
+        key = self._checked(key)
+        if type(line) is not str or len(line) > _SHORT:
+            line = _line(line)
+        step = 0 if step is None else validate.int64("step", step)
+        at_ms = _now_ns() // 1_000_000 if timestamp is None else validate.timestamp_ms(timestamp)
+        self._write(_body(key, (line,), step, at_ms, source))
+
+    def texts(
+        self,
+        key: str,
+        lines: Sequence[str],
+        steps: Numbers = None,
+        timestamps: Numbers = None,
+        source: str = "",
+    ) -> None:
+        """Log many lines of text at once, which is many times cheaper than one by one.
+
+        Args:
+            key: The name of the series.
+            lines: Texts of at most `TEXT_ITEM_BYTES_MAX` bytes.
+            steps: One for all lines (default 0), or one for each.
+            timestamps: One for all lines (default now), or one for each; ms since 1970.
+            source: `stdout` or `stderr` for lines of a console.
+
+        Raises:
+            InvalidValueError: Name, line, step or time is not allowed; nothing was written.
+        """
+        key = self._checked(key)
+        lines = [
+            line if type(line) is str and len(line) <= _SHORT else _line(line) for line in lines
+        ]
+        steps = _numbers("steps", steps, len(lines), 0)
+        times = _numbers("timestamps", timestamps, len(lines), _now_ns() // 1_000_000)
+        for part in _parts(lines):
+            self._write(_body(key, lines[part], _of(steps, part), _of(times, part), source))
+
+    def _checked(self, key: str) -> str:
+        if type(key) is not str or key not in self._keys:
+            key = validate.metric_key(key)
+            self._keys.add(key)
+        return key
+
+    def _write(self, body: bytes) -> None:
+        self._countdown -= len(body)
+        if self._countdown <= 0:
+            self._countdown = _RELIEVE_EVERY
+            self._context.engine.relieve()
+        try:
+            self._append(self._slot_text, body, self._seed_text)
+        except JournalDisowned:
+            self._attach_anew()
+            self._append(self._slot_text, body, self._seed_text)
+
+    def _define(self, journal: Journal) -> None:
+        self._slot_text = journal.define(f"run/{self._run_id}", "run.text_logged", 1)
+        self._seed_text = slot_seed(self._slot_text)
+
+    def _slots(self) -> tuple[int, ...]:
+        return (self._slot_text,)
+
+
+class Items(ItemQueries):
+    """Series of a store's runs that are no metrics."""
+
+    def __init__(self, context: StoreContext) -> None:
+        super().__init__(context)
+        self._sinks = Sinks(context, ItemSink)
+
+    def sink(self, run_id: str) -> ItemSink:
+        """The sink of an active run, shared by all callers.
+
+        Raises:
+            NotFoundError: There is no such run.
+            InvalidValueError: The run is deleted.
+        """
+        return self._sinks.of(run_id)
+
+
+def _body(key: str, lines: Sequence[str], *rest: object) -> bytes:
+    """The body of an event of text."""
+    try:
+        return _encode((key, lines, *rest))
+    except UnicodeEncodeError:
+        for line in lines:
+            validate.text("line", line)
+        raise
+
+
+def _line(line: object) -> str:
+    text = validate.text("line", line)
+    if len(text) > _SHORT:
+        size = len(text.encode())
+        if size > limits.TEXT_ITEM_BYTES_MAX:
+            raise InvalidValueError(
+                f"a text of {size} bytes is too long to log: {limits.TEXT_ITEM_BYTES_MAX} at most",
+                hint="log it as a file: log_text()",
+            )
+    return text
+
+
+def _numbers(what: str, given: Numbers, count: int, default: int) -> int | list[int]:
+    """Steps or timestamps as an event has them: one for all, or one for each item."""
+    check = validate.int64 if what == "steps" else lambda _, value: validate.timestamp_ms(value)
+    if given is None:
+        return default
+    if not isinstance(given, Sequence):
+        return check(what, given)
+    numbers = [check(what, number) for number in given]
+    if len(numbers) != count:
+        raise InvalidValueError(
+            f"{len(numbers)} {what} for {count} items", hint="pass one for each, or one for all"
+        )
+    return numbers
+
+
+def _of(numbers: int | list[int], part: slice) -> int | list[int]:
+    return numbers if isinstance(numbers, int) else numbers[part]
+
+
+def _parts(lines: list[str]) -> Iterator[slice]:
+    """The lines of each event: few enough bytes for one frame, and few enough lines."""
+    sizes = list(accumulate(map(len, lines)))
+    start = 0
+    while start < len(lines):
+        base = sizes[start - 1] if start else 0
+        stop = bisect_right(sizes, base + limits.ITEMS_EVENT_BYTES_MAX)
+        stop = min(max(stop, start + 1), start + limits.ENVELOPE_EVENTS_MAX)
+        yield slice(start, stop)
+        start = stop

@@ -1,0 +1,137 @@
+"""Records of text, histograms and media of a run, read out of the views."""
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any
+
+import msgspec
+
+from eventtrack.events.items import Histogram, Medium, Text
+from eventtrack.facts.run import HISTOGRAM, MEDIA, TEXT
+from eventtrack.projections.items import Items
+from eventtrack.projections.state import ItemsState, RunState
+from eventtrack.projections.tables import Reader
+from eventtrack.views.records import Record
+
+# The fact of each kind of series; the name of a kind is that of its fact.
+KINDS = MappingProxyType({fact.name: fact for fact in (TEXT, HISTOGRAM, MEDIA)})
+
+
+class ItemSeries(Record):
+    """A series of text, histograms or media of a run, and its figures.
+
+    Attributes:
+        kind: `text`, `histogram` or `media`.
+        key: Its name.
+        count: The number of items.
+        step: The greatest step.
+        timestamp: The latest time, in milliseconds since 1970.
+    """
+
+    kind: str
+    key: str
+    count: int
+    step: int
+    timestamp: int
+
+
+class TextItem(Record):
+    """A line of text; `source` is `stdout` or `stderr` for lines of a console."""
+
+    text: str
+    step: int
+    timestamp: int
+    source: str = ""
+
+
+class HistogramItem(Record):
+    """A histogram: the count `i` is of values in `[edges[i], edges[i + 1])`."""
+
+    edges: list[float]
+    counts: list[float]
+    step: int
+    timestamp: int
+
+
+class MediaItem(Record):
+    """An image, a sound, a video, a page or another file; `sha256` names its bytes, in hex."""
+
+    media_type: str
+    size: int
+    sha256: str
+    step: int
+    timestamp: int
+    name: str | None = None
+    caption: str | None = None
+
+
+Item = TextItem | HistogramItem | MediaItem
+
+
+def series_of(run: RunState) -> list[ItemSeries]:
+    """The series of a run that are no metrics, in order of kind and key."""
+    series: list[ItemSeries] = []
+    for name, state in sorted(run.items.items()):
+        kind, _, key = name.partition(".")
+        series.append(
+            ItemSeries(
+                kind=kind,
+                key=key,
+                count=state.count,
+                step=state.step,
+                timestamp=state.timestamp_ms,
+            )
+        )
+    return series
+
+
+def items_of(
+    reader: Reader, kind: str, state: ItemsState, start: int = 0, stop: int | None = None
+) -> list[Item]:
+    """The items of a series in order; `start` and `stop` are as in a slice."""
+    return _RECORDS[kind](reader.items_of(state, start, stop))
+
+
+def _texts(items: Items) -> list[Item]:
+    return [
+        TextItem(text=value.text, step=step, timestamp=timestamp, source=value.source)
+        for value, step, timestamp in zip(
+            _decode_texts(items.packed), items.steps, items.timestamps, strict=True
+        )
+    ]
+
+
+def _histograms(items: Items) -> list[Item]:
+    return [
+        HistogramItem(edges=value.edges, counts=value.counts, step=step, timestamp=timestamp)
+        for value, step, timestamp in zip(
+            _decode_histograms(items.packed), items.steps, items.timestamps, strict=True
+        )
+    ]
+
+
+def _media(items: Items) -> list[Item]:
+    return [
+        MediaItem(
+            media_type=value.media_type,
+            size=value.size,
+            sha256=value.sha256.hex(),
+            step=step,
+            timestamp=timestamp,
+            name=value.name,
+            caption=value.caption,
+        )
+        for value, step, timestamp in zip(
+            _decode_media(items.packed), items.steps, items.timestamps, strict=True
+        )
+    ]
+
+
+_decode_texts = msgspec.msgpack.Decoder(list[Text]).decode
+_decode_histograms = msgspec.msgpack.Decoder(list[Histogram]).decode
+_decode_media = msgspec.msgpack.Decoder(list[Medium]).decode
+_RECORDS: Mapping[str, Callable[[Items], list[Any]]] = {
+    TEXT.name: _texts,
+    HISTOGRAM.name: _histograms,
+    MEDIA.name: _media,
+}
