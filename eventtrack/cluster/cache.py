@@ -57,7 +57,6 @@ class Cache:
         self.store.sync()
         self.store.close()
         self._write(msgspec.structs.replace(self._note, run=""))
-        self.member.log.close()
 
     def _read(self, log: SharedLog, folder: Path) -> _Note | None:
         try:

@@ -1,5 +1,6 @@
 """`eventtrack server`: MLflow's REST API over a store."""
 
+import contextlib
 from pathlib import Path
 
 import click
@@ -7,6 +8,7 @@ import click
 from eventtrack.cli import text
 from eventtrack.cli.base import Invocation, command, pass_invocation
 
+_UNENCRYPTED = "Nothing is encrypted, not even tokens: add --tls-cert, or a proxy before it."
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
@@ -17,6 +19,7 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
     "eventtrack server --ui mlflow",
     "MLFLOW_TRACKING_URI=http://127.0.0.1:5000 python train.py",
     "eventtrack server --host 0.0.0.0 --tls-cert cert.pem --tls-key key.pem",
+    "eventtrack --store /var/cache/eventtrack server --cluster postgresql://db/lab",
     "eventtrack server --sync origin --sync ssh://cluster/~/runs",
 )
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
@@ -57,6 +60,18 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
     multiple=True,
     help="Keep the store in step with a remote, by its name or URL; may be repeated.",
 )
+@click.option(
+    "--cluster",
+    metavar="URL",
+    envvar="EVENTTRACK_CLUSTER",
+    help="Be one of several servers over the shared log at this URL; --store is then a cache.  "
+    "[default: EVENTTRACK_CLUSTER]",
+)
+@click.option(
+    "--stale-reads",
+    is_flag=True,
+    help="Answer reads, marked with their age, also while the shared log does not answer.",
+)
 @pass_invocation
 def server(
     call: Invocation,
@@ -68,6 +83,8 @@ def server(
     tls_key: Path | None,
     ui: str,
     remotes: tuple[str, ...],
+    cluster: str | None,
+    stale_reads: bool,
 ) -> None:
     """Serve a store to MLflow's clients, until interrupted.
 
@@ -81,29 +98,39 @@ def server(
     With --sync it exchanges with other stores meanwhile, as `eventtrack sync --follow` does: what
     comes is on the pages at once. Trouble is told on standard error, when it begins and ends.
 
+    With --cluster the server keeps the store equal to a shared log, which `eventtrack cluster init`
+    made: docs/cluster.md. Any number of such servers answer as one.
+
     JSON: one object, with url and store, once the server answers.
     """
+    from eventtrack.cli.clustered import joined
     from eventtrack.cli.sync_report import print_trouble
     from eventtrack.server import Followers, TlsFiles, serve
     from eventtrack.server.guard import is_loopback
+    from eventtrack.store import resolve_path
 
     if tls_key is not None and tls_cert is None:
         raise click.UsageError("--tls-key needs --tls-cert")
     tls = TlsFiles(tls_cert, tls_key) if tls_cert is not None else None
-    store = call.open(create=True, source="server")
-
-    def ready(url: str) -> None:
-        if call.out.json:
-            call.out.json_line({"url": url, "store": str(store.path)})
+    if stale_reads and cluster is None:
+        raise click.UsageError("--stale-reads needs --cluster")
+    with contextlib.ExitStack() as stack:
+        if cluster is None:
+            store, clustered = call.open(create=True, source="server"), None
+            stack.callback(store.close)
         else:
-            call.out.line(f"Serving {text.clean(str(store.path))} at {url} ; Ctrl-C ends.")
-            if tls is None and not is_loopback(host):
-                call.out.note(
-                    "Nothing is encrypted, not even tokens: add --tls-cert, or a proxy before it."
-                )
-        call.out.stream.flush()
+            folder = resolve_path(call.uri)
+            store, clustered = stack.enter_context(joined(cluster, folder, stale_reads))
 
-    try:
+        def ready(url: str) -> None:
+            if call.out.json:
+                call.out.json_line({"url": url, "store": str(store.path)})
+            else:
+                call.out.line(f"Serving {text.clean(str(store.path))} at {url} ; Ctrl-C ends.")
+                if tls is None and not is_loopback(host):
+                    call.out.note(_UNENCRYPTED)
+            call.out.stream.flush()
+
         followers = Followers(store, remotes, print_trouble)
         serve(
             store,
@@ -114,7 +141,6 @@ def server(
             allowed_hosts=allowed_hosts,
             tls=tls,
             followers=followers,
+            clustered=clustered,
             on_ready=ready,
         )
-    finally:
-        store.close()
