@@ -11,6 +11,7 @@ from eventtrack.cli import text
 from eventtrack.cluster.cache import Cache
 from eventtrack.errors import EventtrackError
 from eventtrack.server import Clustered
+from eventtrack.sharedlog.artifacts import open_artifacts
 from eventtrack.sharedlog.making import open_shared_log
 from eventtrack.store import Store
 
@@ -23,7 +24,8 @@ def joined(url: str, folder: Path, stale_reads: bool) -> Iterator[tuple[Store, C
     """The store in a folder as a cache of the shared log at a URL, while the block lasts."""
     log = open_shared_log(url)
     with contextlib.closing(log):
-        cache = Cache(log, folder, source="server")
+        blobs = open_artifacts(url, log.description.artifacts)
+        cache = Cache(log, folder, source="server", blobs=blobs)
         with contextlib.closing(cache):
             says = _Says(log.url)
             yield (

@@ -16,6 +16,7 @@ from eventtrack.log import files
 from eventtrack.log.durable import rewrite_in_turn
 from eventtrack.sharedlog.protocol import SharedLog
 from eventtrack.store import Store
+from eventtrack.store.shared_blobs import SharedBlobs
 
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
@@ -33,13 +34,16 @@ class Cache:
 
     Args:
         folder: Made if it is missing.
+        blobs: The artifacts that the servers share.
 
     Raises:
         InvalidValueError: The folder is a store of its own.
         ConflictError: It is a cache of another log.
     """
 
-    def __init__(self, log: SharedLog, folder: Path, *, source: str) -> None:
+    def __init__(
+        self, log: SharedLog, folder: Path, *, source: str, blobs: SharedBlobs | None = None
+    ) -> None:
         self._file = folder / files.CACHE
         note = self._read(log, folder)
         run = _run_of_machine()
@@ -49,7 +53,9 @@ class Cache:
         self._note = _Note(log.description.id, log.url, run)
         self._write(self._note)
         self.member = Member(log)
-        self.store = Store(folder, source=source, create=False, publisher=self.member)
+        self.store = Store(
+            folder, source=source, create=False, publisher=self.member, shared_blobs=blobs
+        )
         self.member.join(self.store.replication)
 
     def close(self) -> None:

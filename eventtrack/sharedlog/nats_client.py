@@ -206,6 +206,10 @@ class NatsClient:
         """The message of a sequence."""
         return self.run(self._get_direct(stream, {"seq": sequence}))
 
+    def jetstream(self) -> Any:
+        """The driver's own interface, for coroutines of `run`."""
+        return self._client.jetstream()
+
     def tell(self, subject: str) -> None:
         """Send a hint to whoever listens; nobody need hear it."""
         with contextlib.suppress(RuntimeError):

@@ -19,6 +19,7 @@ from eventtrack.errors import (
 )
 from eventtrack.limits import FRAME_BYTES_MAX, READ_BYTES_MAX
 from eventtrack.log.blocks import Block
+from eventtrack.sharedlog import postgresql_artifacts
 from eventtrack.sharedlog.postgresql_connections import Connection, Connections
 from eventtrack.sharedlog.postgresql_state import risks_of, standbys_of
 from eventtrack.sharedlog.protocol import (
@@ -286,7 +287,7 @@ def make(url: str, description: Description, replicas: int, *, risky: bool) -> N
                     "for a second log",
                 )
             refuse_risks(risks_of(connection), connections.shown, risky=risky)
-            for statement in TABLES.split(";")[:-1]:
+            for statement in (*TABLES.split(";")[:-1], postgresql_artifacts.TABLE):
                 connection.execute(statement)
             connection.execute(
                 "INSERT INTO eventtrack_log VALUES (%s, %s, %s, %s, 0, 0, 0)",

@@ -3,6 +3,9 @@
 A blob and its name are complete and synced before the event that names it is written. Until then it
 is a draft beside the others, locked by the process that writes it. So a draft with a free lock was
 left by a process that died.
+
+The servers of a cluster share their blobs: a blob is brought there before it has its name here, and
+comes from there when a server without it is asked for it.
 """
 
 import contextlib
@@ -18,6 +21,7 @@ from eventtrack.log.filesystem import sync_folder, translate_os_error
 from eventtrack.projections.tables import Reader
 from eventtrack.projections.trace_tables import spans_in_blobs
 from eventtrack.store.engine import Engine
+from eventtrack.store.shared_blobs import SharedBlobs
 from eventtrack.validate import is_sound_path
 from eventtrack.views.blobs import BlobFiles, note_verified, seen_of
 
@@ -79,6 +83,17 @@ class Blobs(BlobFiles):
         except OSError as error:
             raise translate_os_error(error, f"store the blob {digest.hex()}") from error
 
+    def share(self, digest: bytes, path: Path) -> None:
+        """Bring a blob to where the servers of a cluster share theirs, durably."""
+        if self._engine.shared_blobs is not None:
+            self._engine.shared_blobs.put(digest, path)
+
+    def erase(self, digest: bytes) -> None:
+        """Delete a blob here, and where the servers of a cluster share theirs."""
+        self.path(digest).unlink(missing_ok=True)
+        if self._engine.shared_blobs is not None:
+            self._engine.shared_blobs.delete(digest)
+
     def sweep(self) -> int:
         """Remove the drafts of processes that died; returns their number."""
         swept = 0
@@ -86,6 +101,22 @@ class Blobs(BlobFiles):
             for path in self._folder.iterdir():
                 swept += path.name.startswith(_DRAFT_PREFIX) and _remove_free(path)
         return swept
+
+
+class SharedFiles:
+    """The blobs that a store of a cluster can have from elsewhere; see `views.blobs.Elsewhere`."""
+
+    def __init__(self, blobs: Blobs, shared: SharedBlobs) -> None:
+        self._blobs = blobs
+        self._shared = shared
+
+    def holds(self, digest: bytes) -> bool:
+        """Whether the servers share the blob."""
+        return self._shared.holds(digest)
+
+    def fetch(self, digest: bytes) -> None:
+        """Bring the blob here, once its hash is checked."""
+        self._blobs.receive(digest, self._shared.get(digest))
 
 
 class BlobDraft:
@@ -134,6 +165,8 @@ class BlobDraft:
             os.fsync(descriptor)
             digest = self._hasher.digest()
             place = self._blobs.path(digest) if self._target is None else self._target
+            if self._target is None:
+                self._blobs.share(digest, self._path)
             if self._target is None and not place.parent.exists():
                 place.parent.mkdir(exist_ok=True)
                 sync_folder(place.parent.parent)

@@ -46,6 +46,7 @@ from eventtrack.projections.runner import Views
 from eventtrack.projections.tables import Reader
 from eventtrack.store.reasons import REASON
 from eventtrack.store.session import AUTHOR, describe
+from eventtrack.store.shared_blobs import SharedBlobs
 
 Result = TypeVar("Result")
 Marks = list[tuple[JournalFile, int]]
@@ -65,9 +66,11 @@ class Engine:
         clock: Clock | None = None,
         ids: IdSource | None = None,
         publisher: Publisher | None = None,
+        shared_blobs: SharedBlobs | None = None,
     ) -> None:
         files.prepare(path, create=create)
         self._publisher = publisher
+        self.shared_blobs = shared_blobs
         self.path = path
         self.source = source
         self.clock = clock or SystemClock()

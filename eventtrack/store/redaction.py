@@ -181,21 +181,22 @@ class Redaction:
             position = envelopes[-1].position
             for event in (event for envelope in envelopes for event in redactions(envelope)):
                 (unused if event.envelopes else always).update(event.blobs)
-        here = {digest for digest in always | unused if self._blobs.holds(digest)}
-        if not here:
+        held = {digest for digest in always | unused if self._blobs.holds(digest)}
+        if not held:
             return 0, 0
-        sizes = {digest: self._blobs.path(digest).stat().st_size for digest in here}
+        paths = {digest: self._blobs.path(digest) for digest in held}
+        sizes = {digest: path.stat().st_size for digest, path in paths.items() if path.is_file()}
 
         def delete(reader: Reader) -> tuple[set[bytes], list[Draft]]:
             # As the only writer: an event that names a blob is recorded before this, or finds the
             # blob gone. This may run twice, and then deletes and returns the same.
-            gone = here - (live_blobs(reader).keys() - always)
+            gone = held - (live_blobs(reader).keys() - always)
             for digest in gone:
-                self._blobs.path(digest).unlink(missing_ok=True)
+                self._blobs.erase(digest)
             return gone, []
 
         gone = self._engine.execute(delete)
-        return len(gone), sum(sizes[digest] for digest in gone)
+        return len(gone), sum(sizes.get(digest, 0) for digest in gone)
 
 
 def _orders(stream: str, targets: list[Envelope], reason: str, at_ms: int) -> list[Draft]:

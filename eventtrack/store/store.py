@@ -15,6 +15,7 @@ from eventtrack.ids import IdSource
 from eventtrack.log.again import run_again
 from eventtrack.log.protocol import Publisher
 from eventtrack.store.artifacts import Artifacts
+from eventtrack.store.blobs import Blobs, SharedFiles
 from eventtrack.store.context import StoreContext
 from eventtrack.store.datasets import Datasets
 from eventtrack.store.engine import Engine
@@ -32,7 +33,9 @@ from eventtrack.store.registry import Registry
 from eventtrack.store.replication import Replication
 from eventtrack.store.runs import Runs
 from eventtrack.store.scorers import Scorers
+from eventtrack.store.shared_blobs import SharedBlobs
 from eventtrack.store.traces import Traces
+from eventtrack.views.blobs import note_elsewhere
 from eventtrack.views.conflicts import Conflict, find_conflicts
 from eventtrack.views.moments import Moment, MomentSource, Progress
 from eventtrack.views.open_moments import Moments
@@ -69,9 +72,16 @@ class Store(Queries):
         clock: Clock | None = None,
         ids: IdSource | None = None,
         publisher: Publisher | None = None,
+        shared_blobs: SharedBlobs | None = None,
     ) -> None:
         self._engine = Engine(
-            path, source=source, create=create, clock=clock, ids=ids, publisher=publisher
+            path,
+            source=source,
+            create=create,
+            clock=clock,
+            ids=ids,
+            publisher=publisher,
+            shared_blobs=shared_blobs,
         )
         self._context = StoreContext(self._engine)
         super().__init__(self._context)
@@ -97,6 +107,8 @@ class Store(Queries):
         )
         self.replication = Replication(self._engine, self.redaction)
         self.artifacts.blobs.sweep()
+        if shared_blobs is not None:
+            note_elsewhere(path, SharedFiles(Blobs(self._engine), shared_blobs))
         if create and publisher is None and not self._engine.readonly:
             self.begin()
 
@@ -190,6 +202,7 @@ class Store(Queries):
                 del _stores[self.path]
             self.moments.close()
             self._engine.close()
+            note_elsewhere(self.path, None)
 
     @property
     def closed(self) -> bool:

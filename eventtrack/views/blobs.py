@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator
 from io import BufferedReader
 from pathlib import Path
+from typing import Protocol
 
 from eventtrack.errors import NotFoundError
 from eventtrack.log import files
@@ -18,6 +19,36 @@ _verified: dict[bytes, tuple[int, ...]] = {}
 _VERIFIED_MAX = 65_536
 
 
+class Elsewhere(Protocol):
+    """A place that has the blobs which a folder lacks: the servers of a cluster share theirs."""
+
+    def holds(self, digest: bytes) -> bool:
+        """Whether the blob is there."""
+        ...
+
+    def fetch(self, digest: bytes) -> None:
+        """Bring the blob into the folder.
+
+        Raises:
+            NotFoundError: It is not there.
+            ChecksumError: It came with other bytes; nothing was kept.
+            RemoteError: The place cannot be reached.
+        """
+        ...
+
+
+# By the folder of a store. Changed by single, atomic calls, from any thread.
+_elsewhere: dict[Path, Elsewhere] = {}
+
+
+def note_elsewhere(store: Path, place: Elsewhere | None) -> None:
+    """Note where the blobs come from that a store lacks; None for nowhere."""
+    if place is None:
+        _elsewhere.pop(store, None)
+    else:
+        _elsewhere[store] = place
+
+
 class BlobFiles:
     """The blobs of a store, to read.
 
@@ -26,6 +57,7 @@ class BlobFiles:
     """
 
     def __init__(self, store: Path) -> None:
+        self._store = store
         self._folder = store / files.BLOBS
 
     def path(self, digest: bytes) -> Path:
@@ -34,8 +66,11 @@ class BlobFiles:
         return self._folder / name[:2] / name
 
     def holds(self, digest: bytes) -> bool:
-        """Whether the blob is here."""
-        return self.path(digest).is_file()
+        """Whether the blob is here, or comes from elsewhere when it is opened."""
+        if self.path(digest).is_file():
+            return True
+        place = _elsewhere.get(self._store)
+        return place is not None and place.holds(digest)
 
     def open(self, digest: bytes, size: int | None = None) -> BufferedReader:
         """A blob, open for reading; its hash is still to be checked.
@@ -44,6 +79,9 @@ class BlobFiles:
             NotFoundError: The blob is not on this machine.
             ChecksumError: Its size is not `size`.
         """
+        place = _elsewhere.get(self._store)
+        if place is not None and not self.path(digest).is_file():
+            place.fetch(digest)
         return open_regular(self.path(digest), size)
 
     def read(self, digest: bytes) -> bytes:

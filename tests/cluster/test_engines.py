@@ -39,8 +39,38 @@ def test_clients_of_mlflow_see_one_server(tmp_path: Path, log_url: str) -> None:
             for client in (one, two, one)
         ]
         assert [int(version) for version in versions] == [1, 2, 3]
+        one.log_text(run_id, "by one", "notes.txt")
+        [entry] = two.list_artifacts(run_id)
+        assert entry.path == "notes.txt"
         two.set_terminated(run_id)
         assert one.search_runs([experiment_id], "metrics.loss = 0.5")[0].info.status == "FINISHED"
+
+
+@pytest.mark.parametrize("place", ["engine", "folder"])
+def test_artifacts_of_one_server_are_on_every_other(
+    tmp_path: Path, postgresql_url: str, place: str
+) -> None:
+    artifacts = str(tmp_path / "artifacts") if place == "folder" else None
+    make_shared_log(postgresql_url, artifacts=artifacts).close()
+    _exchange_artifacts(tmp_path, postgresql_url)
+
+
+def test_artifacts_may_lie_in_jetstream(tmp_path: Path, nats_url: str) -> None:
+    make_shared_log(nats_url).close()
+    _exchange_artifacts(tmp_path, nats_url)
+
+
+def _exchange_artifacts(folder: Path, url: str) -> None:
+    files = {"small.txt": b"x", "large.bin": bytes(range(256)) * 20_000, "empty": b""}
+    with cluster_of(folder, url, "ada", "ben") as (ada, ben):
+        info = ada.new_run()
+        root = f"/api/2.0/mlflow-artifacts/artifacts/0/{info['run_id']}/artifacts"
+        for name, data in files.items():
+            assert ada.client.put(f"{root}/{name}", content=data).status_code == 200
+        ada.kill()
+        for name, data in files.items():
+            answer = ben.client.get(f"{root}/{name}")
+            assert (answer.status_code, answer.content) == (200, data), answer.text
 
 
 def test_what_was_answered_survives_the_server_and_its_folder(tmp_path: Path, log_url: str) -> None:
