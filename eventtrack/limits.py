@@ -39,6 +39,9 @@ DATASET_RECORDS_RESULTS_DEFAULT = 1000
 # proxies take 8 KiB: a letter may take 12 bytes there.
 REASON_LENGTH_MAX = 500
 
+# Our own: runs that move in one commit. Each costs its rows in the search index, twice.
+MOVED_RUNS_MAX = 10_000
+
 # Our own, of what a search may ask: MLflow has no bounds here, and a client of a server could keep
 # it busy with a single request.
 FILTER_LENGTH_MAX = 2 * 2**20

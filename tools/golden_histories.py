@@ -223,6 +223,22 @@ def compressed() -> list[Draft]:
     return [Draft.of(RUN, *points)]
 
 
+def corrected() -> list[Draft]:
+    """Runs that were moved, one by two machines at once, and params that were corrected."""
+    run, other = "run/" + "ad" * 16, "run/" + "be" * 16
+    return [
+        Draft.of("experiment/12", types.ExperimentCreated("mnist", None, {}, 60, 0)),
+        Draft.of("experiment/13", types.ExperimentCreated("archive", None, {}, 61, 0)),
+        Draft.of(run, types.RunStarted("12", "mild-crane-2", "ada", 62, {}, "FINISHED")),
+        Draft.of(run, types.ParamsLogged({"lr": "0.1", "depth": "3"})),
+        Draft.of(run, types.ParamsCorrected({"lr": "0.01"})).explained("the old default"),
+        Draft.of(run, types.ParamsLogged({"lr": "0.1"})),
+        Draft.of(run, types.RunMoved("13")).explained("the project ended"),
+        Draft.of(other, types.RunMoved("12"), types.RunMoved("14")),
+        Draft.of(other, types.RunStarted("12", "mild-crane-3", "ada", 63, {}, "RUNNING")),
+    ]
+
+
 # A new noun brings a history of its own: the bytes of the others stay as they are.
 HISTORIES = {
     "log": history,
@@ -236,4 +252,5 @@ HISTORIES = {
     "reasons": explained,
     "compressed": compressed,
     "items": itemized,
+    "corrections": corrected,
 }

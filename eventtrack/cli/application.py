@@ -18,7 +18,7 @@ COMMANDS = {
     "demo": _lazy("demo", "demo", _LOOK, "Log a small real training and show what was recorded."),
     "ui": _lazy("ui", "ui", _LOOK, "Open the store's pages in the browser."),
     "experiments": _lazy("experiments", "experiments", _LOOK, "List, show and edit experiments."),
-    "runs": _lazy("runs", "runs", _LOOK, "List, show, search, compare and plot runs."),
+    "runs": _lazy("runs", "runs", _LOOK, "List, show, search, plot and correct runs."),
     "traces": _lazy("traces", "traces", _LOOK, "List and show traces of LLM programs."),
     "models": _lazy("models", "models", _LOOK, "List and show registered models."),
     "artifacts": _lazy("artifacts", "artifacts", _LOOK, "List and fetch the files of runs."),

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable, Mapping
-from typing import Any, Protocol
+from typing import Any
 
 from eventtrack.compat.checks import stored_double
 from eventtrack.compat.requests import MODEL_STATUSES
@@ -41,27 +41,17 @@ def experiment_location(experiment: Experiment) -> str:
 
 def run_location(info: RunInfo) -> str:
     """The location to which a client sends a run's files."""
-    return location_of(info, info.artifact_uri)
+    return location_of(info.experiment_id, info.run_id, info.artifact_uri)
 
 
-class OfRun(Protocol):
-    """A record with the ids of a run and of its experiment."""
+def location_of(experiment_id: str, run_id: str, uri: str) -> str:
+    """The location to which a client sends the files of a run that the store keeps at `uri`.
 
-    @property
-    def experiment_id(self) -> str:
-        """The run's experiment."""
-        ...
-
-    @property
-    def run_id(self) -> str:
-        """The run."""
-        ...
-
-
-def location_of(run: OfRun, uri: str) -> str:
-    """The location to which a client sends the files of a run that the store keeps at `uri`."""
+    Args:
+        experiment_id: The run's experiment, or an experiment that it was in: both locations work.
+    """
     if uri.startswith(OWN_SCHEME):
-        return f"{PROXY_SCHEME}{run.experiment_id}/{run.run_id}/artifacts"
+        return f"{PROXY_SCHEME}{experiment_id}/{run_id}/artifacts"
     return uri
 
 

@@ -122,13 +122,20 @@ def _check_within(store: Store, source: str, run_id: str, model_id: str) -> None
     kind = "model_id" if model_id else "run_id"
     try:
         if model_id:
-            root = responses.model_location(store.models.get(model_id))
+            roots = [responses.model_location(store.models.get(model_id))]
         else:
-            root = responses.run_location(store.runs.get(run_id).info) if run_id else ""
+            roots = _run_locations(store, run_id) if run_id else []
     except (NotFoundError, InvalidValueError):
-        root = ""
-    if not root or not f"{source.rstrip('/')}/".startswith(f"{root}/"):
+        roots = []
+    if not any(f"{source.rstrip('/')}/".startswith(f"{root}/") for root in roots):
         _not_within(source, kind)
+
+
+def _run_locations(store: Store, run_id: str) -> list[str]:
+    """The locations of a run's files, also those from before it was moved."""
+    uri = store.runs.get(run_id).info.artifact_uri
+    names = store.runs.experiments_of(run_id)
+    return [responses.location_of(name, run_id, uri) for name in names]
 
 
 def _model(store: Store, source: str, model_id: str) -> LoggedModel:

@@ -10,7 +10,7 @@ _NAME = TYPE.encode()
 
 def is_redaction(envelope: Envelope) -> bool:
     """Whether an envelope records a redaction. Cheap if it does not."""
-    return _NAME in envelope.data and any(part.type == TYPE for part in read(envelope).parts)
+    return envelope.may_hold(_NAME) and any(part.type == TYPE for part in read(envelope).parts)
 
 
 def redacted_by(envelope: Envelope) -> list[tuple[bytes, bytes, int]]:
@@ -29,7 +29,7 @@ def redacted_by(envelope: Envelope) -> list[tuple[bytes, bytes, int]]:
 
 def redactions(envelope: Envelope) -> list[PayloadsRedacted]:
     """The redactions that an envelope records; none for a later version of the event."""
-    if _NAME not in envelope.data:
+    if not envelope.may_hold(_NAME):
         return []
     events = [event for part in read(envelope).parts for event in part.events or ()]
     return [event for event in events if isinstance(event, PayloadsRedacted)]

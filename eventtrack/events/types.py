@@ -130,6 +130,12 @@ class RunUpdated(Event, frozen=True):
     name: str | None = None
 
 
+class RunMoved(Event, frozen=True):
+    """A run was moved into another experiment, with its whole history."""
+
+    experiment_id: str
+
+
 class RunDeleted(Event, frozen=True):
     """A run was deleted; it can be restored."""
 
@@ -152,6 +158,12 @@ class ParamsWithdrawn(Event, frozen=True):
     """Params that were logged by mistake were taken back (undo). They may be logged anew."""
 
     keys: list[str]
+
+
+class ParamsCorrected(Event, frozen=True):
+    """Params got other values than those that were logged by mistake."""
+
+    params: dict[str, str]
 
 
 class TagsSet(Event, frozen=True):

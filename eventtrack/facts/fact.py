@@ -19,11 +19,12 @@ class Rule(Enum):
 
     LAST = "the latest claim"
     FIRST = "the earliest claim"
-    CLAIMED = "the earliest claim since the last withdrawal; the others are kept as its rivals"
+    CLAIMED = "the earliest claim since the last withdrawal or correction; others are its rivals"
     SEEN = "any claim: there is only one value"
     GREATEST = "the greatest value"
     ONCE = "any claim, for ever"
     BORN = "what the earliest birth says, for all such facts of a thing together"
+    MOVED = "the latest claim; before any, what the earliest birth says"
     DERIVED = "what follows from other facts: no event claims it"
     # The special cases. The folds have code of its own for each of these.
     DATASET = "the earliest claim for each dataset; one name may have several"
@@ -68,6 +69,14 @@ LASTS = "can be changed, not removed"
 # A fact, its key ("" where it has none), and the value; None takes the fact away.
 Claim = tuple[Fact, str, Any]
 Says = Callable[[Any], Iterable[Claim]]
+
+
+class Correction(str):
+    """A claimed value that takes back all claims before it."""
+
+    __slots__ = ()
+
+
 # Values that facts are to have again, by fact and key; None where they had none.
 Old = Mapping[tuple[Fact, str], Any]
 
@@ -99,7 +108,8 @@ class Noun:
 
     def born_facts(self, part: str = "") -> tuple[Fact, ...]:
         """The facts that a birth sets together, of the thing or of a kind of part."""
-        return tuple(fact for fact in self.facts if fact.rule is Rule.BORN and fact.part == part)
+        born = (Rule.BORN, Rule.MOVED)
+        return tuple(fact for fact in self.facts if fact.rule in born and fact.part == part)
 
     def implied_facts(self, part: str = "") -> tuple[Fact, ...]:
         """The facts that hold from a birth on without having been claimed, or follow from it."""

@@ -7,6 +7,7 @@ from eventtrack.events.types import Event
 from eventtrack.facts.fact import (
     LASTS,
     Claim,
+    Correction,
     Each,
     Fact,
     Noun,
@@ -26,13 +27,14 @@ from eventtrack.facts.fact import (
 )
 from eventtrack.tags import RUN_NAME_TAG
 
-EXPERIMENT = Fact("experiment", Rule.BORN, "experiment_id")
 USER = Fact("user", Rule.BORN, "user")
 START = Fact("start_time", Rule.BORN, "start_ms")
 NAME = Fact("name", Rule.LAST, "name", lasts=LASTS)
 STATUS = Fact("status", Rule.LAST, "status", lasts=LASTS)
 END = Fact("end_time", Rule.LAST, "end_ms", lasts=LASTS)
 LIFECYCLE = Fact("lifecycle", Rule.LAST, "lifecycle", initial="active")
+# A run is deleted with the experiment that it is in.
+EXPERIMENT = Fact("experiment", Rule.MOVED, "experiment_id", decides=(LIFECYCLE,), lasts=LASTS)
 PARAM = Fact("param", Rule.CLAIMED, "params", many=True)
 TAG = Fact("tag", Rule.LAST, "tags", many=True)
 INPUT = Fact("input", Rule.DATASET, "datasets", many=True)
@@ -98,6 +100,8 @@ def _items(fact: Fact) -> Says:
 def _back(old: Old, _: str, now_ms: int) -> Iterator[Event]:
     if (stage := old.get((LIFECYCLE, ""))) is not None:
         yield types.RunDeleted(now_ms) if stage == "deleted" else types.RunRestored(now_ms)
+    if (experiment := old.get((EXPERIMENT, ""))) is not None:
+        yield types.RunMoved(experiment)
     tags, name = valued(old, TAG), old.get((NAME, ""))
     if name is not None and tags.get(RUN_NAME_TAG) == name:
         del tags[RUN_NAME_TAG]  # the tag comes with the name
@@ -108,10 +112,14 @@ def _back(old: Old, _: str, now_ms: int) -> Iterator[Event]:
         yield types.TagsSet(tags)
     yield from (types.TagDeleted(key) for key in unvalued(old, TAG))
     if params := valued(old, PARAM):
-        yield types.ParamsLogged(params)
+        yield types.ParamsCorrected(params)
     if withdrawn := unvalued(old, PARAM):
         yield types.ParamsWithdrawn(withdrawn)
     yield from files_back(old, ARTIFACT, types.ArtifactsLogged, types.ArtifactsDeleted)
+
+
+def _params_corrected(event: types.ParamsCorrected) -> Iterator[Claim]:
+    yield from ((PARAM, key, Correction(value)) for key, value in event.params.items())
 
 
 def _params_withdrawn(event: types.ParamsWithdrawn) -> Iterable[Claim]:
@@ -139,8 +147,10 @@ RUN = Noun(
         types.RunStarted: _started,
         types.RunUpdated: _updated,
         **{kind: staged(LIFECYCLE, stage) for kind, stage in _STAGES.items()},
+        types.RunMoved: lambda event: [(EXPERIMENT, "", event.experiment_id)],
         types.ParamsLogged: Each(PARAM, "params"),
         types.ParamsWithdrawn: _params_withdrawn,
+        types.ParamsCorrected: _params_corrected,
         types.TagsSet: Each(TAG, "tags", also={RUN_NAME_TAG: NAME}),
         types.TagDeleted: lambda event: [(TAG, event.key, None)],
         types.MetricLogged: _point,

@@ -12,7 +12,7 @@ from eventtrack.errors import EventtrackWarning, FormatTooNewError
 from eventtrack.events import types
 from eventtrack.events.envelope import Envelope
 from eventtrack.events.reading import events_of, read, reason_of
-from eventtrack.facts.fact import Fact
+from eventtrack.facts.fact import Correction, Fact
 from eventtrack.facts.run import ARTIFACT, PARAM, RUN, TAG
 from eventtrack.views.records import Metric
 
@@ -197,7 +197,8 @@ def _parts(position: int, event: types.Event, reason: str | None) -> Iterator[Pa
         yield Part(position, kind, "", event, reason)
     elif says is not None:
         for fact, key, value in says(event):
-            if value is not None and fact in _SINGLE:
+            # A correction was made at the server first; here it is only noted.
+            if fact in _SINGLE and value is not None and not isinstance(value, Correction):
                 yield Part(position, _SINGLE[fact], key, value, reason)
 
 

@@ -143,6 +143,16 @@ class RemoteRuns:
         if self._in_outbox(run_id):
             self._outbox.store.runs.restore(run_id)
 
+    def note_move(self, run_id: str, experiment_id: str) -> None:
+        """Note in the outbox that a run of the server belongs to another experiment now."""
+        if self._in_outbox(run_id):
+            self._outbox.store.runs.set_tags(run_id, {EXPERIMENT_MARK: experiment_id})
+
+    def note_correction(self, run_id: str, key: str, value: str, reason: str) -> None:
+        """Note in the outbox that a param of a run has another value now, if it was logged here."""
+        if self._in_outbox(run_id) and key in self._outbox.store.runs.get(run_id).data.params:
+            self._outbox.store.corrections.correct_param(run_id, key, value, reason)
+
     def log_params(self, run_id: str, params: Mapping[str, object]) -> None:
         """Log params: texts that do not change once logged. All of them, or none.
 

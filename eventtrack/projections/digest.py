@@ -118,7 +118,7 @@ def _run(reader: Reader, run: RunState) -> list[Any]:
         _artifacts(reader, run.number),
     ]
     items = [(name, reader.items_of(state).digest()) for name, state in sorted(run.items.items())]
-    return [*values, items] if items else values
+    return [*values, *(part for part in (items, run.moves) if part)]
 
 
 def _model(reader: Reader, model: ModelState) -> list[Any]:

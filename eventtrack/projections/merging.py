@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from eventtrack.events.types import Event
-from eventtrack.facts.fact import Fact, Rule
+from eventtrack.facts.fact import Correction, Fact, Rule
 from eventtrack.facts.nouns import NOUNS
 from eventtrack.facts.registered import ALIVE, VERSION_LIFECYCLE
 from eventtrack.projections.state import BEYOND, NEVER, ParamClaim, ParamState, Stamp, latest
@@ -41,6 +41,8 @@ def held(fact: Fact, state: Any, key: str = "") -> Any:
     """The value that holds of a fact, by a state; None for none."""
     if fact.many:
         return held_values(fact, state, key).get(key)
+    if fact.rule is Rule.MOVED:
+        return state.experiment or None
     value, stamp = getattr(state, fact.field), None
     if fact.rule in (Rule.LAST, Rule.FIRST):
         value, stamp = value
@@ -144,9 +146,18 @@ def _claimed(field: str) -> Merge:
         if value is None:
             facts.setdefault(key, ParamState([])).withdraw(stamp)
         elif param is None:
-            facts[key] = ParamState([ParamClaim(stamp, value)])
+            facts[key] = ParamState([ParamClaim(stamp, str(value))])
         else:
-            param.add(value, stamp)
+            param.add(str(value), stamp)
+        if isinstance(value, Correction):
+            facts[key].withdraw(stamp)
+
+    return merge
+
+
+def _moved(_: str) -> Merge:
+    def merge(state: Any, _: str, value: Any, stamp: Stamp) -> None:
+        state.moves[value] = max(state.moves.get(value, NEVER), stamp)
 
     return merge
 
@@ -201,6 +212,7 @@ _MAKERS: dict[tuple[Rule, bool], Callable[[str], Merge]] = {
     (Rule.FIRST, True): _first_of_each,
     (Rule.CLAIMED, True): _claimed,
     (Rule.SEEN, True): _seen,
+    (Rule.MOVED, False): _moved,
     (Rule.GREATEST, False): _greatest,
     (Rule.ONCE, False): _once,
     (Rule.LIVES, False): _lives,

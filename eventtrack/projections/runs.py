@@ -112,7 +112,7 @@ def _take_of(fact: Fact) -> _Take:
 # The two facts that scripts set by the dozen are merged as `MERGES` does, with fewer calls.
 def _take_param(tables: Tables, run: RunState, key: str, value: Any, stamp: Stamp) -> None:
     tables.touch(run, (index.PARAM, key))
-    if value is None or key in run.params:
+    if type(value) is not str or key in run.params:
         MERGES[PARAM](run, key, value, stamp)
     else:
         run.params[key] = ParamState([ParamClaim(stamp, value)])

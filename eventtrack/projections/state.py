@@ -45,7 +45,10 @@ class ParamClaim(msgspec.Struct, array_like=True, gc=False):
 
 
 class ParamState(msgspec.Struct, array_like=True):
-    """All claims and withdrawals of a param. The first claim after the last withdrawal counts."""
+    """All claims of a param, and the last withdrawal or correction.
+
+    The first claim since then counts. A correction is a claim and a withdrawal with one stamp.
+    """
 
     claims: list[ParamClaim]
     withdrawn: Stamp = NEVER
@@ -57,8 +60,8 @@ class ParamState(msgspec.Struct, array_like=True):
         return claims[0].value if claims else None
 
     def live(self) -> list[ParamClaim]:
-        """The claims since the last withdrawal. The first of them counts."""
-        return [claim for claim in self.claims if claim.stamp > self.withdrawn]
+        """The claims since the last withdrawal or correction. The first of them counts."""
+        return [claim for claim in self.claims if claim.stamp >= self.withdrawn]
 
     def add(self, value: str, stamp: Stamp) -> None:
         """Add a claim."""
@@ -112,7 +115,10 @@ class ItemsState(msgspec.Struct, array_like=True, gc=False):
 
 
 class RunState(msgspec.Struct, array_like=True):
-    """One run. `experiment_id` is "" if the run is known by hearsay only."""
+    """One run. `experiment_id` is where it was born: "" if it is known by hearsay only.
+
+    `moves` has the last move into each experiment.
+    """
 
     number: int
     run_id: str
@@ -131,6 +137,14 @@ class RunState(msgspec.Struct, array_like=True):
     models_read: dict[str, Stamp] = {}
     models_written: dict[str, tuple[int, Stamp]] = {}
     items: dict[str, ItemsState] = {}  # by the names of their facts: `text.console`
+    moves: dict[str, Stamp] = {}
+
+    @property
+    def experiment(self) -> str:
+        """The id of the experiment that the run belongs to; "" for hearsay."""
+        if not self.moves or not self.experiment_id:
+            return self.experiment_id
+        return max(self.moves, key=lambda name: (self.moves[name], name))
 
     def live_params(self) -> dict[str, str]:
         """The params that count, in order of their keys."""

@@ -224,7 +224,7 @@ class Tables(Reader):
                 self._new.add(number)
             self._runs[number] = self._cache.runs[number] = state
             self._before[number] = {} if state.experiment_id else None
-            self._moved_from[number] = state.experiment_id
+            self._moved_from[number] = state.experiment
         return state
 
     def touch(self, state: RunState, field: FieldName) -> None:
@@ -302,10 +302,10 @@ class Tables(Reader):
             before = self._before[number]
             if not state.experiment_id:
                 continue
-            if before is not None and old_id != state.experiment_id:
+            if before is not None and old_id != state.experiment:
                 self._remove_rows(old_id, state, before)
                 before = None
-            experiment = self.stream_number("experiment/" + state.experiment_id)
+            experiment = self.stream_number("experiment/" + state.experiment)
             prefixes = self._cache.prefixes.setdefault(experiment, {})
             run = number.to_bytes(4, "big")
             if number in self._new:
@@ -337,7 +337,7 @@ class Tables(Reader):
     def _remove_rows(
         self, experiment_id: str, state: RunState, before: dict[FieldName, tuple[bytes, ...]]
     ) -> None:
-        """Take a run out of the index of an experiment, if it turned out to be born in another."""
+        """Take a run out of the index of an experiment: it moved, or was born in another."""
         experiment = self.stream_number("experiment/" + experiment_id)
         for field in {*index.fields(state), *before}:
             for value in before.get(field, index.values(state, field)):

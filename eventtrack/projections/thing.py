@@ -8,7 +8,7 @@ from typing import Any
 
 from eventtrack.events.traces import SpanLogged
 from eventtrack.events.types import ArtifactStored, Event
-from eventtrack.facts import dataset, trace
+from eventtrack.facts import dataset, run, trace
 from eventtrack.facts.fact import Fact, Noun, Rule
 from eventtrack.facts.nouns import Place, touched
 from eventtrack.projections.dataset_state import DatasetState, RecordState
@@ -16,7 +16,14 @@ from eventtrack.projections.datasets import take_record
 from eventtrack.projections.merging import MERGES, bear, held, held_in_part, is_born
 from eventtrack.projections.registered_state import RegisteredState, VersionState
 from eventtrack.projections.scorer_state import ScorerState, ScorerVersionState
-from eventtrack.projections.state import NEVER, ExperimentState, ModelState, RunState, Stamp
+from eventtrack.projections.state import (
+    NEVER,
+    ExperimentState,
+    ModelState,
+    RunState,
+    Stamp,
+    latest,
+)
 from eventtrack.projections.trace_state import AssessmentState, TraceState
 from eventtrack.projections.traces import tell_of_span
 
@@ -45,6 +52,8 @@ class Thing:
         self._parts: dict[str, Any] = {}
         self._records: dict[str, RecordState] = {}
         self._rows: dict[tuple[Fact, str], tuple[Any, Stamp]] = {}
+        # Of a run: the stage of each experiment that it was in.
+        self._stages: dict[str, tuple[str, Stamp]] = {}
 
     def is_born(self, part: str = "") -> bool:
         """Whether the events include the creation of the thing, or of a part."""
@@ -63,6 +72,10 @@ class Thing:
             return self._rows.get((fact, key), (None,))[0]
         if fact.part:
             return held_in_part(fact, self._state, self._part(part), key)
+        if fact is run.LIFECYCLE and self.is_born():
+            given, stamp = self._stages.get(self._state.experiment, ("", NEVER))
+            if stamp > self._state.lifecycle[1]:
+                return given
         return held(fact, self._state, key)
 
     def touched(self, event: Event) -> dict[Place, bool]:
@@ -89,9 +102,10 @@ class Thing:
             else:
                 MERGES[fact](self._part(part) if fact.part else self._state, key, value, stamp)
 
-    def take_stage(self, fact: Fact, value: str, stamp: Stamp) -> None:
-        """Take a stage that another thing gives to this thing, as an experiment to its runs."""
-        MERGES[fact](self._state, "", value, stamp)
+    def take_stage(self, experiment_id: str, value: str, stamp: Stamp) -> None:
+        """Take the stage of an experiment, which its runs share."""
+        known = self._stages.get(experiment_id, ("active", NEVER))
+        self._stages[experiment_id] = latest(known, value, stamp)
 
     def _take_span(self, span_id: str, placed: tuple[int, SpanLogged], stamp: Stamp) -> None:
         place, span = placed

@@ -3,12 +3,13 @@
 from eventtrack.rest.address import Address
 from eventtrack.rest.artifacts import ArtifactCalls
 from eventtrack.rest.connection import READ_TIMEOUT_S, Connection
+from eventtrack.rest.corrections import CorrectionCalls
 from eventtrack.rest.experiments import ExperimentCalls
 from eventtrack.rest.recording import RecordingCalls
 from eventtrack.rest.runs import RunCalls
 
 
-class TrackingServer(ExperimentCalls, RunCalls, RecordingCalls, ArtifactCalls):
+class TrackingServer(ExperimentCalls, RunCalls, RecordingCalls, ArtifactCalls, CorrectionCalls):
     """A server that speaks MLflow's REST API. Safe from any thread; opens nothing until asked.
 
     Each method asks once. It raises the error that the server's answer stands for (`NotFoundError`,

@@ -16,6 +16,7 @@ from eventtrack.server import (
     absent,
     artifacts,
     assessments,
+    corrections,
     datasets,
     experiments,
     graphql,
@@ -48,6 +49,7 @@ async def _describe(services: Services, request: HttpRequest, _: str) -> Respons
 
 ENDPOINTS: tuple[Endpoint, ...] = (
     *absent.ENDPOINTS,
+    *corrections.ENDPOINTS,
     *datasets.ENDPOINTS,
     *experiments.ENDPOINTS,
     *runs.ENDPOINTS,

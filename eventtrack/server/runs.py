@@ -57,7 +57,7 @@ def _search(store: Store, sent: Values) -> Json:
         sent["max_results"],
         sent["order_by"],
         sent["page_token"] or None,
-        shown=responses.location_of,
+        shown=lambda run, uri: responses.location_of(run.experiment, run.run_id, uri),
     )
     return responses.page("runs", [_run(store, run) for run in runs], runs.token)
 

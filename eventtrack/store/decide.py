@@ -41,7 +41,7 @@ def beside(reader: Reader, stream: str, now_ms: int) -> list[str]:
     kind, _, name = stream.partition("/")
     if kind == "run":
         run = reader.run(name)
-        return [f"experiment/{run.experiment_id}"] if run is not None and run.experiment_id else []
+        return [f"experiment/{run.experiment}"] if run is not None and run.experiment else []
     experiment = reader.experiment(name) if kind == "experiment" else None
     field = reader.field((index.ATTRIBUTE, "lifecycle_stage"))
     if experiment is None or field is None:
@@ -71,8 +71,8 @@ def new_params(state: RunState, params: dict[str, str]) -> dict[str, str]:
                 "Changing param values is not allowed. "
                 f"Param with key='{key}' was already logged with value='{known[key]}' for run "
                 f"ID='{state.run_id}'. Attempted logging new value '{value}'.",
-                hint="log it under another name, start a new run, or take the first one back with "
-                "`eventtrack undo`",
+                hint="log it under another name, start a new run, or correct the first one with "
+                "`eventtrack runs correct`",
             )
     return {key: value for key, value in params.items() if key not in known}
 

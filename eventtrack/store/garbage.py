@@ -165,9 +165,7 @@ class _Search:
         """All deleted things: those that may be erased, and those that stay."""
         result = Found()
         for run in self._runs():
-            self._put(
-                result, "run", run.run_id, run.experiment_id, run.name[0], self._run_stage(run)
-            )
+            self._put(result, "run", run.run_id, run.experiment, run.name[0], self._run_stage(run))
         models = self._reader.models()
         for model in models:
             stage = self._model_stage(model)
@@ -193,7 +191,7 @@ class _Search:
 
     def _run_stage(self, run: RunState) -> Stamp | None:
         """The stamp of a run's deletion; None for an active run."""
-        lifecycle, experiment = run.lifecycle, self._experiments.get(run.experiment_id)
+        lifecycle, experiment = run.lifecycle, self._experiments.get(run.experiment)
         if experiment is not None:
             lifecycle = latest(lifecycle, *experiment.lifecycle)
         if lifecycle[0] == LifecycleStage.DELETED:

@@ -11,16 +11,17 @@ from collections.abc import Iterable
 
 from eventtrack.events.reading import EXPLAINED, read
 from eventtrack.events.registry import REGISTRY
+from eventtrack.events.types import RunMoved
 from eventtrack.facts.experiment import EXPERIMENT
 from eventtrack.facts.run import RUN
 from eventtrack.log.protocol import LogReader
 
-# Types that do not change the stage of a run: those of a run except its birth and its stages, and
-# those of an experiment except its stages. An unknown type counts as forbidding.
+# Types that do not change the stage of a run: those of a run except its birth, its moves and its
+# stages, and those of an experiment except its stages. An unknown type counts as forbidding.
 _HARMLESS = frozenset(
     entry.name
     for entry in REGISTRY
-    if (entry.struct in RUN.says and entry.struct not in {*RUN.births, *RUN.stages})
+    if (entry.struct in RUN.says and entry.struct not in {*RUN.births, *RUN.stages, RunMoved})
     or (entry.struct in EXPERIMENT.says and entry.struct not in EXPERIMENT.stages)
     or entry.name == EXPLAINED
 )

@@ -71,6 +71,15 @@ class Replication:
         envelope = None if position is None else self._engine.log.get(position)
         return None if envelope is None else bool(envelope.payload)
 
+    def moves_of(self, stream: str) -> set[str]:
+        """The ids of the experiments that a run was ever moved to; none for other streams."""
+        kind, _, name = stream.partition("/")
+        if kind != "run":
+            return set()
+        with self._engine.read() as reader:
+            run = reader.run(name)
+        return set() if run is None else set(run.moves)
+
     def beginning(self, stream: str, limit: int) -> list[Envelope]:
         """The first envelopes of a stream here, at most `limit`."""
         with self._engine.read() as reader:

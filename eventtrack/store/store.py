@@ -17,6 +17,7 @@ from eventtrack.log.protocol import Publisher
 from eventtrack.store.artifacts import Artifacts
 from eventtrack.store.blobs import Blobs, SharedFiles
 from eventtrack.store.context import StoreContext
+from eventtrack.store.corrections import Corrections
 from eventtrack.store.datasets import Datasets
 from eventtrack.store.engine import Engine
 from eventtrack.store.events import Events
@@ -86,6 +87,7 @@ class Store(Queries):
         self._context = StoreContext(self._engine)
         super().__init__(self._context)
         self.artifacts = Artifacts(self._context)
+        self.corrections = Corrections(self._context)
         self.datasets = Datasets(self._context)
         self.experiments = Experiments(self._context)
         self.items = Items(self._context)

@@ -12,11 +12,14 @@ from eventtrack.errors import CorruptionError
 from eventtrack.events.envelope import Envelope
 from eventtrack.events.reading import events_of
 from eventtrack.events.redaction import is_redaction
+from eventtrack.events.types import RunMoved
 from eventtrack.ids import experiment_id
 from eventtrack.log.checked import UNREADABLE, decode_checked
 from eventtrack.store.replication import Replication
 from eventtrack.views.records import Record
 
+# The name of the type of moves, as it stands in a payload.
+_MOVED = b"run.moved"
 # The most experiments that may have been born under one name before the chosen experiment.
 _BIRTHS_MAX = 16
 # The number of envelopes searched for the experiment that a stream belongs to.
@@ -51,8 +54,12 @@ def _noted(note: Path) -> Selection:
 class Chooser:
     """Decides for each envelope whether its payload is wanted; callable with the envelope.
 
-    The first event of a stream that names an experiment decides where the stream belongs. If the
-    beginning of a stream came without payloads, nothing is known about it; the log shows that.
+    The first event of a stream that names an experiment decides where the stream belongs, and a run
+    belongs also to each experiment that it was moved to. If the beginning of a stream came without
+    payloads, nothing is known about it; the log shows that.
+
+    `joined` says whether a move into a wanted experiment was met: earlier payloads of that run may
+    have been left out.
     """
 
     def __init__(self, target: Replication, selection: Selection) -> None:
@@ -64,6 +71,7 @@ class Chooser:
             for candidate in (name, *(experiment_id(name, born) for born in range(_BIRTHS_MAX)))
         }
         self._wanted: dict[str, bool] = {}
+        self.joined = False
 
     def __call__(self, envelope: Envelope) -> bool:
         """Whether the payload is wanted."""
@@ -75,6 +83,8 @@ class Chooser:
                 # The run's beginning has not come yet: keep the payload, and decide again later.
                 return True
             self._wanted[stream] = known
+        if envelope.may_hold(_MOVED) and self._joins(envelope):
+            known = self._wanted[stream] = self.joined = True
         return known or is_redaction(envelope)
 
     def _decide(self, envelope: Envelope) -> bool | None:
@@ -83,8 +93,14 @@ class Chooser:
             return True
         if kind == "run" and name in self._runs:
             return True
-        said = self._says(envelope)
-        return self._from_the_stream(envelope.header.stream) if said is None else said
+        said, stream = self._says(envelope), envelope.header.stream
+        if not said and self._target.moves_of(stream) & self._experiments:
+            return True
+        return self._from_the_stream(stream) if said is None else said
+
+    def _joins(self, envelope: Envelope) -> bool:
+        moves = (event for event in events_of(envelope) if isinstance(event, RunMoved))
+        return any(move.experiment_id in self._experiments for move in moves)
 
     def _says(self, envelope: Envelope) -> bool | None:
         """The decision by the envelope's own events; None if they name no experiment."""

@@ -139,8 +139,11 @@ def _push(
     report: SyncReport,
     progress: Progress | None,
 ) -> dict[bytes, int]:
-    """Push the selection `given`. Payloads left out before go again only if it has changed."""
-    drops, kind = None, "pushed"
+    """Push the selection `given`.
+
+    Payloads left out before go again if the selection has changed, or a run was moved into it.
+    """
+    drops, kind, keeps = None, "pushed", None
     note, said = remotes.ledger(address, "given"), msgspec.json.encode(ways.given)
     if ways.given:
         if not isinstance(other, Selective):
@@ -149,21 +152,28 @@ def _push(
                 hint="push a part to a store, by ssh:// or https://, which can be given the rest "
                 "later; or push everything",
             )
-        keeps = SendersChooser(here, ways.given)
+        chosen = keeps = SendersChooser(here, ways.given)
         kind = f"pushed-{hashlib.sha256(said).hexdigest()[:16]}"
         if note.exists() and note.read_bytes() == said:
             theirs = [head._replace(whole=None) for head in theirs]
 
         def drops(envelope: Envelope) -> bool:
-            return not keeps(envelope)
+            return not chosen(envelope)
 
-    # Files go before the events that name them: a store that has the event can get the file.
-    if ways.artifacts:
-        file = remotes.ledger(address, kind)
-        if not theirs:
-            file.unlink(missing_ok=True)  # an empty place; the notes may be about an earlier one
-        push_artifacts(here, other, file, report.pushed, progress, drops=drops)
-    given = push(here, other, theirs, report, progress, drops=drops)
+    file = remotes.ledger(address, kind)
+
+    def give(theirs: list[FeedHead], *, anew: bool) -> dict[bytes, int]:
+        # Files go before the events that name them: a store that has the event can get the file.
+        if anew:
+            file.unlink(missing_ok=True)  # the notes are about less, or about an earlier place
+        if ways.artifacts:
+            push_artifacts(here, other, file, report.pushed, progress, drops=drops)
+        return push(here, other, theirs, report, progress, drops=drops)
+
+    given = give(theirs, anew=not theirs and ways.artifacts)
+    if keeps is not None and keeps.joined:
+        note.unlink(missing_ok=True)  # if this breaks off, the next push fills
+        given |= give(other.heads(), anew=True)
     if ways.given or note.exists():
         note.write_bytes(said)
     return given
@@ -190,6 +200,9 @@ def _pull(
         if isinstance(other, Selective):
             other.choose(wanted)
         pull(here, other, theirs, report, progress, keeps=keeps, fill=fill)
+        if keeps.joined:
+            note.unlink(missing_ok=True)  # if this breaks off, the next round fills
+            pull(here, other, theirs, report, progress, keeps=keeps, fill=True)
     if wanted or note.exists():
         note.write_bytes(said)
 

@@ -70,10 +70,10 @@ class EntityReader:
 
     def lifecycle(self, state: RunState) -> str:
         """A run's lifecycle stage; deleting or restoring its experiment may have set the stage."""
-        return effective_lifecycle(state, self.experiment_state(state.experiment_id))
+        return effective_lifecycle(state, self.experiment_state(state.experiment))
 
     def artifact_uri(self, state: RunState) -> str:
-        """The URI of a run's files."""
+        """The URI of a run's files. A move leaves them where they are."""
         location = self.location(state.experiment_id)
         if location is None:
             return f"{self._artifact_root}/runs/{state.run_id}/artifacts"
@@ -153,7 +153,7 @@ class EntityReader:
         return RunInfo(
             run_id=state.run_id,
             run_name=state.name[0],
-            experiment_id=state.experiment_id,
+            experiment_id=state.experiment,
             user_id=state.user,
             status=state.status[0],
             start_time=state.start_ms,

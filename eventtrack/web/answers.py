@@ -102,6 +102,7 @@ def run(store: Queries, run_id: str) -> Json:
     return {
         "info": _with_life(store, record.info),
         "experiment": {"experiment_id": experiment.experiment_id, "name": experiment.name},
+        "experiments": store.runs.experiments_of(run_id),
         "params": record.data.params,
         "tags": record.data.tags,
         "metrics": [

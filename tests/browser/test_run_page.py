@@ -126,3 +126,40 @@ def test_after_a_server_that_was_killed_all_points_are_there(tmp_path: Path, vis
         client.set_terminated(run_id)
     with running(tmp_path / "store", "--port", port):
         expect(page.get_by_text("20 points", exact=True)).to_be_visible()
+
+
+def test_a_run_is_moved_and_a_param_corrected(server: Running, visit: Visit) -> None:
+    client, page = MlflowClient(str(server.store)), visit.page
+    target = client.create_experiment("archive <i>")
+    run_id = new_run(client, "misplaced")
+    client.log_param(run_id, "lr", "0.1")
+    visit.open(f"{server.url}/#/runs/{run_id}")
+    page.get_by_role("button", name="Correct the param lr").click()
+    page.get_by_role("textbox", name="The right value of lr").fill("0.01")
+    expect(page.get_by_role("button", name="Correct", exact=True)).to_be_disabled()
+    page.get_by_role("textbox", name="Reason for the change").first.fill("the old default")
+    page.get_by_role("button", name="Correct", exact=True).click()
+    expect(page.get_by_role("cell", name="0.01", exact=True)).to_be_visible()
+    page.get_by_role("button", name="Move …").click()
+    page.get_by_role("combobox", name="To").select_option("archive <i>")
+    page.get_by_role("dialog").get_by_role("textbox").fill("it was misplaced")
+    page.get_by_role("button", name="Move this run").click()
+    expect(page.locator(".crumbs")).to_contain_text("archive <i>")
+    run = client.get_run(run_id)
+    assert (run.info.experiment_id, run.data.params) == (target, {"lr": "0.01"})
+    page.get_by_role("link", name="History").click()
+    expect(page.locator(".because").first).to_have_text("because: it was misplaced")
+    page.get_by_role("button", name="Undo moved").click()
+    expect(page.locator(".crumbs")).to_contain_text("Default")
+
+
+def test_selected_runs_are_moved_together(server: Running, visit: Visit) -> None:
+    client, page = MlflowClient(str(server.store)), visit.page
+    source, target = client.create_experiment("source"), client.create_experiment("target")
+    runs = {client.create_run(source, run_name=name).info.run_id for name in ("one", "two")}
+    visit.open(f"{server.url}/#/experiments/{source}?sel={','.join(runs)}")
+    page.get_by_role("button", name="Move", exact=True).click()
+    page.get_by_role("combobox", name="To").select_option("target")
+    page.get_by_role("button", name="Move 2 runs").click()
+    expect(page.get_by_text("0 runs", exact=True)).to_be_visible()
+    assert {run.info.run_id for run in client.search_runs([target])} == runs

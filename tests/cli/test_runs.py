@@ -177,3 +177,30 @@ def test_names_cannot_steer_the_terminal(run: CommandLine, sample: Sample) -> No
     for words in (["runs", "list"], ["runs", "tree"], ["log"], ["experiments", "show", "flowers"]):
         assert "\x1b" not in run(*words).stdout
         assert "evil\\x1b[2J\\nname" in run(*words).stdout
+
+
+def test_runs_are_moved(run: CommandLine, sample: Sample) -> None:
+    moved = run("runs", "move", "sweep", "--to", "empty", "--children", "--json").json
+    assert {one["info"]["run_name"] for one in moved} == {"sweep", "child-0", "child-1"}
+    assert {one["info"]["run_id"] for one in run("runs", "list", "-e", "empty", "--json").json} == {
+        sample.parent,
+        sample.first,
+        sample.second,
+    }
+    again = run("runs", "move", "sweep", "child-0", "--to", "empty")
+    assert "2 runs in empty already" in again.stderr
+    back = run("runs", "move", "child-0", "--to", "flowers", "--reason", "a mistake")
+    assert f"Moved run child-0 ({sample.first})" in back.stdout
+    assert "a mistake" in run("blame", "child-0", "experiment").stdout
+    assert run("runs", "move", "mistake", "--to", "empty", code=2).stderr.startswith("error: ")
+
+
+def test_params_are_corrected(run: CommandLine, sample: Sample) -> None:
+    shown = run("runs", "correct", "child-0", "lr", "0.2", "--reason", "the old default").stdout
+    assert "0.1 → 0.2" in shown
+    found = run("runs", "correct", "child-0", "lr", "0.2", "--reason", "again")
+    assert "already" in found.stderr
+    assert sample.store.runs.get(sample.first).data.params["lr"] == "0.2"
+    assert "--reason" in run("runs", "correct", "child-0", "lr", "0.3", code=2).stderr
+    missing = run("runs", "correct", "child-0", "depth", "3", "--reason", "a test", code=3)
+    assert "no param 'depth'" in missing.stderr

@@ -2,7 +2,7 @@
 
 import pytest
 
-from eventtrack.events.envelope import Draft, Envelope
+from eventtrack.events.envelope import CODEC_ZSTD, Draft, Envelope
 from eventtrack.events.reading import events_of
 from eventtrack.events.types import PayloadsRedacted
 from eventtrack.log.protocol import EventLog, LogTransaction
@@ -41,6 +41,14 @@ class RedactionContract:
         append(log, point(0), Draft.of(RUN, PayloadsRedacted([(log.replica, 0)], [], "no", NOW_MS)))
         append(log, Draft.of(RUN, PayloadsRedacted([(log.replica, 1)], [], "hide", NOW_MS)))
         assert [bool(one.payload) for one in log.read(0, 10)] == [False, True, True]
+
+    def test_a_redaction_is_obeyed_when_its_body_is_compressed(self, log: EventLog) -> None:
+        append(log, point(0))
+        reason = " ".join(f"{place * place % 997} words why" for place in range(60))
+        append(log, Draft.of(RUN, PayloadsRedacted([(log.replica, 0)], [], reason, NOW_MS)))
+        [_, order] = log.read(0, 10)
+        assert (order.header.codec, b"payloads.redacted" in order.data) == (CODEC_ZSTD, False)
+        assert [bool(one.payload) for one in log.read(0, 10)] == [False, True]
 
     def test_a_redaction_that_was_not_committed_took_nothing(self, log: EventLog) -> None:
         append(log, point(0))

@@ -60,6 +60,8 @@ RUN_EVENT: st.SearchStrategy[Event] = st.one_of(
     st.builds(types.RunRestored, NUMBER),
     st.builds(types.ParamsLogged, TAGS),
     st.builds(types.ParamsWithdrawn, st.lists(KEY, max_size=2)),
+    st.builds(types.ParamsCorrected, TAGS),
+    st.builds(types.RunMoved, EXPERIMENT_ID),
     st.builds(types.TagsSet, TAGS),
     st.builds(types.TagDeleted, KEY),
     st.builds(types.MetricLogged, KEY, VALUE, NUMBER, NUMBER),

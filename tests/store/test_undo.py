@@ -132,7 +132,7 @@ def test_an_undo_can_be_undone(store: Store, run_id: str) -> None:
     store.runs.log_params(run_id, {"p": 1})
     before = store.runs.get(run_id)
     assert undo_last(store) == ["run.params_withdrawn"]
-    assert undo_last(store) == ["run.params_logged"]
+    assert undo_last(store) == ["run.params_corrected"]
     assert store.runs.get(run_id) == before
 
 

@@ -106,3 +106,35 @@ def test_points_of_a_run_that_was_left_out_stay_out(one: Store, two: Store, stic
     sync(whole, stick)
     assert whole.runs.get(left).data.params == {"a": "b", "later": "1"}
     whole.close()
+
+
+def test_a_run_that_moves_in_comes_whole(
+    one: Store, two: Store, wanted: list[str], stick: Path
+) -> None:
+    other = one.experiments.get_by_name("other")
+    target = one.experiments.get_by_name("wanted")
+    assert other is not None
+    assert target is not None
+    [moving, *_] = [run.info.run_id for run in one.runs.search([other.experiment_id])]
+    sync(one, stick)
+    ways = Ways(push=False, wanted=Selection(experiments=["wanted"]))
+    synchronize(two, str(stick), ways)
+    with pytest.raises(NotFoundError):
+        two.runs.get(moving)
+    one.corrections.move([moving], target.experiment_id)
+    one.runs.log_params(moving, {"later": "1"})
+    sync(one, stick)
+    synchronize(two, str(stick), ways)
+    run = two.runs.get(moving)
+    assert run.info.experiment_id == target.experiment_id
+    assert run.data.params == {"a": "b", "later": "1"}
+    with two.artifacts.open(moving, "id.txt") as file:
+        assert file.read() == moving.encode()
+    # A later session knows that the run is wanted, also when it has moved on.
+    one.corrections.move([moving], other.experiment_id)
+    one.runs.log_params(moving, {"last": "1"})
+    sync(one, stick)
+    synchronize(two, str(stick), ways)
+    assert two.runs.get(moving).info.experiment_id == other.experiment_id
+    assert two.runs.get(moving).data.params["last"] == "1"
+    assert two.maintenance.verify()[0]

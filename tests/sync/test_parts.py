@@ -131,6 +131,21 @@ def test_a_part_is_given_and_the_rest_later(one: Store, there: Place) -> None:
         assert other.maintenance.digest() == one.maintenance.digest()
 
 
+def test_a_run_that_moves_into_the_part_is_given_whole(one: Store, there: Place) -> None:
+    [moving], [known] = runs_of(one, "other", 1), runs_of(one, "wanted", 1)
+    synchronize(one, there.url, GIVE_A_PART)
+    target = one.runs.get(known).info.experiment_id
+    one.corrections.move([moving], target)
+    report = synchronize(one, there.url, GIVE_A_PART)
+    assert report.pushed.artifacts == 1
+    with there.opened() as other:
+        assert has(other, moving)
+        assert other.runs.get(moving).info.experiment_id == target
+        with other.artifacts.open(moving, "id.txt") as file:
+            assert file.read() == moving.encode()
+    assert not synchronize(one, there.url, GIVE_A_PART).changed
+
+
 def test_who_was_given_a_part_gets_the_rest_from_whoever_has_it(
     one: Store, two: Store, there: Place, stick: Path
 ) -> None:

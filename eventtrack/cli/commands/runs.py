@@ -1,4 +1,4 @@
-"""`eventtrack runs`: list, search, tree, show, compare, plot, delete, restore."""
+"""`eventtrack runs`: list, search, tree, show, compare, plot, move, correct, delete, restore."""
 
 from collections.abc import Mapping
 from typing import ClassVar
@@ -49,6 +49,8 @@ class RunsGroup(LazyNames):
         "show": "eventtrack.cli.commands.runs_show:show",
         "compare": "eventtrack.cli.commands.runs_compare:compare",
         "plot": "eventtrack.cli.commands.runs_plot:plot",
+        "move": "eventtrack.cli.commands.runs_correct:move",
+        "correct": "eventtrack.cli.commands.runs_correct:correct",
     }
 
 
@@ -63,7 +65,7 @@ class RunsGroup(LazyNames):
     ),
 )
 def runs() -> None:
-    """List, show, search, compare and plot runs.
+    """List, show, search, compare, plot and correct runs.
 
     A run is named by its id, by the first characters of its id, or by its name.
     """

@@ -12,7 +12,6 @@ from eventtrack.facts import registered, run
 from eventtrack.facts.experiment import EXPERIMENT
 from eventtrack.facts.fact import Fact, Noun
 from eventtrack.facts.nouns import noun_of, touched
-from eventtrack.projections.state import Stamp
 from eventtrack.projections.thing import Thing
 from eventtrack.views.history.events import EventRecord
 from eventtrack.views.queries.sessions import Session
@@ -82,7 +81,8 @@ def blame_lines(
     """Every line of blame for one thing's events, oldest first, with what each fact was before.
 
     Args:
-        events: Those of the thing's stream; for a run also those of its experiment.
+        events: Those of the thing's stream; for a run also those of each experiment
+            that it was in.
         key: A fact (`param.lr`), or the name behind its dot (`lr`); None for all facts.
         prefix: Only facts that begin so, which is left out of their names.
     """
@@ -125,31 +125,23 @@ class _Effect(NamedTuple):
 
 def _effects(noun: Noun, events: Iterable[EventRecord]) -> Iterator[_Effect]:
     thing = Thing(noun)
-    # Stages that a run got from its experiment before it was born: its birth shows them.
-    waiting: list[tuple[str, Stamp]] = []
     for event in events:
         if event.said is None:
             continue
         said, stamp = event.said
-        stages: list[tuple[str, Stamp]] = []
         if noun_of(said) is noun:
             places = thing.touched(said)
+            before = [thing.value(*place) for place in places]
+            thing.take(said, stamp)
         elif noun is run.RUN and type(said) in EXPERIMENT.stages:
-            # A run is deleted with its experiment, and restored with it.
-            stages = [(EXPERIMENT.stages[type(said)], stamp)]
-            places = {(run.LIFECYCLE, "", ""): True}
+            # A run is deleted with the experiment that it is in, and restored with it.
+            experiment_id = event.stream.partition("/")[2]
+            is_in = thing.value(run.EXPERIMENT, "", "") == experiment_id
+            places = {(run.LIFECYCLE, "", ""): is_in}
+            before = [thing.value(*place) for place in places]
+            thing.take_stage(experiment_id, EXPERIMENT.stages[type(said)], stamp)
         else:
             continue
-        if stages and not thing.is_born():
-            waiting = stages
-            continue
-        before = [thing.value(*place) for place in places]
-        if not stages:
-            thing.take(said, stamp)
-        if thing.is_born():
-            stages, waiting = stages + waiting, []
-        for stage in stages:
-            thing.take_stage(run.LIFECYCLE, *stage)
         for (place, named), old in zip(places.items(), before, strict=True):
             new = thing.value(*place)
             if named or old != new:

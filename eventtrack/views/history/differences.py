@@ -38,7 +38,7 @@ class Differences:
     ) -> Generator[list[Change]]:
         """The changes of one subject after the other, in order of their names; see `History`."""
         with closing(before), closing(after), before.read() as old, after.read() as new:
-            touched_by_stream = self._touched(before, after, subject)
+            touched_by_stream = self._touched(before, after, subject, (old, new))
             decided = self._deciding(touched_by_stream, old, new, subject)
             subjects = sorted({*touched_by_stream, *decided} if subject is None else {subject})
             past, present = self._context.over(old), self._context.over(new)
@@ -56,12 +56,18 @@ class Differences:
                 if progress is not None:
                     progress(done, len(subjects))
 
-    def _touched(self, before: MomentSource, after: MomentSource, subject: str | None) -> Touched:
+    def _touched(
+        self,
+        before: MomentSource,
+        after: MomentSource,
+        subject: str | None,
+        moments: tuple[Reader, Reader],
+    ) -> Touched:
         with self._source.read() as live:
             streams = [subject] if subject is not None else []
             if subject is not None and subject.startswith(_RUN):
-                run = live.run(subject.removeprefix(_RUN))
-                streams += [_EXPERIMENT + run.experiment_id] if run is not None else []
+                runs = (reader.run(subject.removeprefix(_RUN)) for reader in moments)
+                streams += {_EXPERIMENT + run.experiment for run in runs if run is not None}
             only = [number for name in streams if (number := live.number(name)) is not None]
             groups = touched(
                 live, before.bounds, after.bounds, only if subject is not None else None

@@ -56,7 +56,7 @@ class HistoryQueries:
         sessions = {session.session_id: session for session in self._sessions.list()}
         events = self._of_stream(about.stream)
         if about.noun is RUN:
-            events += self._of_experiment(about.stream)
+            events += self._of_experiments(about.stream)
         return blame_lines(
             about.noun, events, sessions, key, numbers=about.numbers, prefix=about.prefix
         )
@@ -152,11 +152,12 @@ class HistoryQueries:
             return events
         return [event for event in events if event.body.get("version_id") == subject.version_id]
 
-    def _of_experiment(self, run_stream: str) -> list[EventRecord]:
-        """The events of a run's experiment, whose deletion deletes the run."""
+    def _of_experiments(self, run_stream: str) -> list[EventRecord]:
+        """The events of each experiment that a run was in: its deletion deletes the run."""
         with self._context.read() as reader:
             run = existing_run(reader, run_stream.partition("/")[2])
-        return self._of_stream(f"experiment/{run.experiment_id}")
+        names = dict.fromkeys((run.experiment_id, *run.moves))
+        return [event for name in names for event in self._of_stream(f"experiment/{name}")]
 
     def _of_stream(self, stream: str, *, counted: bool = False) -> list[EventRecord]:
         with self._context.read() as reader:

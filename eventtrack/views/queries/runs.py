@@ -44,6 +44,18 @@ class RunQueries:
         """A run as this machine knows it, without asking a server; in a store, as `get`."""
         return self.get(run_id)
 
+    def experiments_of(self, run_id: str) -> list[str]:
+        """The ids of the experiments that a run was in, the present one first.
+
+        Its traces and logged models are in the experiment that it was in when they were logged.
+
+        Raises:
+            NotFoundError: There is no such run.
+        """
+        with self._context.read() as reader:
+            run = existing_run(reader, run_id)
+        return list(dict.fromkeys((run.experiment, run.experiment_id, *sorted(run.moves))))
+
     def ids_starting_with(self, prefix: str, limit: int = 10) -> list[str]:
         """At most `limit` run ids that begin with `prefix`, sorted, to complete typed ids."""
         with self._context.read() as reader:

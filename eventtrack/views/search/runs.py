@@ -209,7 +209,7 @@ class RunSearch:
         numbers: set[Number] = set()
         for number in self._all():
             state = self._state(number)
-            if effective_lifecycle(state, by_id.get(state.experiment_id)) == LifecycleStage.DELETED:
+            if effective_lifecycle(state, by_id.get(state.experiment)) == LifecycleStage.DELETED:
                 numbers.add(number)
         return numbers
 

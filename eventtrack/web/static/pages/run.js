@@ -7,6 +7,7 @@ import { at } from "../lib/past.js";
 import { link, route } from "../lib/route.js";
 import { ago, duration, moment, number } from "../lib/format.js";
 import { Charts } from "../parts/charts.js";
+import { CorrectParam } from "../parts/correct.js";
 import { Actions, Lost, Name, Note, TagEditor } from "../parts/edit.js";
 import { Files } from "../parts/files.js";
 import { History } from "../parts/history.js";
@@ -96,7 +97,7 @@ function Overview({ run, reload }) {
     </div>
     <div class="columns">
       <section><h2>Metrics</h2><${Metrics} run=${run} /></section>
-      <section><h2>Params</h2><${Params} params=${run.params} /></section>
+      <section><h2>Params</h2><${Params} info=${info} params=${run.params} reload=${reload} /></section>
       <section><h2>Tags</h2><${TagEditor} info=${info} tags=${run.tags} reload=${reload} /></section>
       ${
         run.inputs.dataset_inputs.length > 0 &&
@@ -113,7 +114,7 @@ function Overview({ run, reload }) {
         html`<section><h2>Models it made</h2>
         <${Models} ids=${run.outputs.model_outputs.map((model) => model.model_id)} /></section>`
       }
-      <${Traces} info=${info} />
+      <${Traces} info=${info} experiments=${run.experiments} />
     </div>
     ${run.children.length > 0 && html`<h2>Nested runs</h2><${Children} children=${run.children} />`}
   `;
@@ -137,7 +138,7 @@ const SOURCES = [
 /** More rows than this get a field to search them by. */
 const MANY = 8;
 
-function Params({ params }) {
+function Params({ info, params, reload }) {
   const [find, setFind] = useState("");
   const entries = Object.entries(params);
   const shown = entries.filter((pair) => pair.join(" ").toLowerCase().includes(find.toLowerCase()));
@@ -150,6 +151,10 @@ function Params({ params }) {
     }
     <${Pairs} pairs=${Object.fromEntries(shown)} none=${
       entries.length ? "No param is like that." : "No params were logged."
+    } edit=${
+      info.lifecycle_stage === "active" &&
+      ((name, value) => html`<${CorrectParam} key=${name} runId=${info.run_id} name=${name} value=${value}
+      reload=${reload} />`)
     } />`;
 }
 
@@ -174,11 +179,11 @@ function Models({ ids }) {
 
 const TRACES = 20;
 
-function Traces({ info }) {
+function Traces({ info, experiments }) {
   const asked = useData(["traces", info.run_id], () =>
     mlflow
       .post3("traces/search", {
-        locations: [{ type: "MLFLOW_EXPERIMENT", mlflow_experiment: { experiment_id: info.experiment_id } }],
+        locations: experiments.map((id) => ({ type: "MLFLOW_EXPERIMENT", mlflow_experiment: { experiment_id: id } })),
         filter: `attributes.run_id = '${info.run_id}'`,
         max_results: TRACES,
         order_by: ["attributes.timestamp_ms DESC"],
@@ -215,13 +220,13 @@ const Metrics = ({ run }) =>
     )}</tbody>
   </table>`}<//>`;
 
-export const Pairs = ({ pairs, none }) =>
+export const Pairs = ({ pairs, none, edit }) =>
   Object.keys(pairs).length === 0
     ? html`<p class="quiet">${none}</p>`
     : html`
   <table class="list"><tbody>${Object.entries(pairs).map(
     ([key, value]) => html`<tr key=${key}><td class="name">
-    ${key}</td><td class="value">${value}</td></tr>`,
+    ${key}</td><td class="value">${value}</td>${edit && html`<td class="num">${edit(key, value)}</td>`}</tr>`,
   )}</tbody></table>`;
 
 const Datasets = ({ inputs }) => html`

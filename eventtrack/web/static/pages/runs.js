@@ -241,7 +241,8 @@ function Toolbar({ address, known, total, table, asked, small, experiment, whole
         ${number(picked.size)} selected</strong>`
             : ""
         }</span>
-      <${Selection} ids=${[...picked]} view=${view} onClear=${() => setQuery({ sel: "" })}
+      <${Selection} ids=${[...picked]} experimentId=${experiment.experiment_id} view=${view}
+        onClear=${() => setQuery({ sel: "" })}
         onDone=${(cleared) => {
           if (cleared) setQuery({ sel: "" });
           table.reload();

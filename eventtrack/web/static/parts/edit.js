@@ -4,6 +4,8 @@ import { writable } from "../lib/access.js";
 import { mlflow } from "../lib/api.js";
 import { ago, moment } from "../lib/format.js";
 import { Markdown } from "../lib/markdown.js";
+import { MoveForm, moveRuns } from "./correct.js";
+import { Popup } from "./popup.js";
 import { Why } from "./why.js";
 
 /** Runs a change, tells of a refusal, and asks for the run anew; `why` is the field for its reason. */
@@ -68,8 +70,27 @@ export function Actions({ info, reload }) {
         <button class="danger" disabled=${busy}
           onClick=${() => change("runs/delete", body, () => setAsked(false))}>Delete</button>
         <button onClick=${() => setAsked(false)}>Keep</button>`
-      : html`<button onClick=${() => setAsked(true)}>Delete …</button>`
+      : html`<${Move} info=${info} reload=${reload} />
+        <button onClick=${() => setAsked(true)}>Delete …</button>`
   }</p>${problem}`;
+}
+
+function Move({ info, reload }) {
+  const [why, setWhy] = useState("");
+  const [error, setError] = useState(null);
+  const move = (close) => async (target, children) => {
+    try {
+      await moveRuns([info.run_id], target, children, why);
+      setError(null);
+      close();
+      reload();
+    } catch (refusal) {
+      setError(refusal);
+    }
+  };
+  return html`<${Popup} label="Move …" title="Move this run into another experiment">${(close) => html`
+    <${MoveForm} what="this run" from=${[info.experiment_id]} why=${why} onWhy=${setWhy} onMove=${move(close)} />
+    ${error && html`<p class="problem" role="alert">${error.message} ${error.hint || ""}</p>`}`}<//>`;
 }
 
 /** Says that nobody runs a running run any more; the status is changed by whoever reads it. */

@@ -1,10 +1,11 @@
-/** What can be done with the runs that are selected: compare, tag, delete, restore. */
+/** What can be done with the runs that are selected: compare, tag, move, delete, restore. */
 import { html, useState } from "../lib/ui.js";
 import { mlflow } from "../lib/api.js";
 import { count, number } from "../lib/format.js";
 import { go } from "../lib/route.js";
 import { writable } from "../lib/access.js";
 import { COMPARED_MAX } from "./differences.js";
+import { MoveForm, moveRuns } from "./correct.js";
 import { Popup } from "./popup.js";
 import { Why } from "./why.js";
 
@@ -26,7 +27,7 @@ export async function forEachRun(ids, change, tell) {
 }
 
 /** @param {{ids: string[], view: string, onDone: (cleared: boolean) => void}} props */
-export function Selection({ ids, view, onDone, onClear }) {
+export function Selection({ ids, experimentId, view, onDone, onClear }) {
   const [state, setState] = useState({ busy: "", error: "" });
   const [why, setWhy] = useState("");
   const none = !ids.length;
@@ -46,6 +47,16 @@ export function Selection({ ids, view, onDone, onClear }) {
     setWhy("");
     onDone(cleared && !first);
   };
+  const move = async (target, children) => {
+    setState({ busy: "Moving …", error: "" });
+    const refused = await moveRuns(ids, target, children, why).then(
+      () => null,
+      (error) => error,
+    );
+    setState({ busy: "", error: refused ? `Nothing was moved: ${refused.message} ${refused.hint || ""}` : "" });
+    if (!refused) setWhy("");
+    onDone(!refused);
+  };
   const busy = state.busy !== "";
   return html`
     <span class="actions" role="group" aria-label="With the selected runs">
@@ -63,7 +74,12 @@ export function Selection({ ids, view, onDone, onClear }) {
           }} />`}<//>
         ${
           view !== "DELETED_ONLY" &&
-          html`<${Popup} label="Delete" title="Delete the selected runs" disabled=${none || busy}>${(close) => html`
+          html`<${Popup} label="Move" title="Move the selected runs" disabled=${none || busy}>${(close) => html`
+          <${MoveForm} what=${what} from=${[experimentId]} why=${why} onWhy=${setWhy} onMove=${(target, children) => {
+            close();
+            move(target, children);
+          }} />`}<//>
+          <${Popup} label="Delete" title="Delete the selected runs" disabled=${none || busy}>${(close) => html`
           <p>Delete ${what}? Nothing is lost: deleted runs can be restored.</p>
           <p><${Why} value=${why} onWhy=${setWhy} /></p>
           <p class="bar"><button class="danger" onClick=${() => {

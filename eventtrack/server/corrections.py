@@ -1,0 +1,56 @@
+"""The endpoints of corrections, for which MLflow has no requests; see `docs/web-api.md`."""
+
+from eventtrack.compat import checks
+from eventtrack.compat.messages import Message, Values, text, texts, truth
+from eventtrack.compat.requests import Request
+from eventtrack.compat.responses import Json
+from eventtrack.compat.rules import REQUIRED, STRING, TEXTS, TRUTH
+from eventtrack.errors import InvalidValueError
+from eventtrack.server.endpoint import Endpoint
+from eventtrack.store import Store
+from eventtrack.store.reasons import HEADER, REASON
+
+PREFIX = "/api/eventtrack/1/"
+
+
+def _move(store: Store, sent: Values) -> Json:
+    run_ids = list(map(checks.known_run_id, sent["run_ids"]))
+    target = checks.experiment_id(sent["experiment_id"])
+    return {"run_ids": store.corrections.move(run_ids, target, children=sent["children"])}
+
+
+def _correct_param(store: Store, sent: Values) -> Json:
+    run_id = checks.known_run_id(sent["run_id"])
+    store.corrections.correct_param(run_id, sent["key"], sent["value"], _reason())
+    return {}
+
+
+def _reason() -> str:
+    reason = REASON.get()
+    if reason is None:
+        raise InvalidValueError(
+            f"This change needs a reason, and no header {HEADER} came with it",
+            hint="send the reason as UTF-8 with percent signs in that header",
+        )
+    return reason
+
+
+_OWN = (PREFIX,)
+_RUN = {"run_id": (REQUIRED, STRING)}
+_MOVE = Request(
+    Message((texts("run_ids"), text("experiment_id"), truth("children"))),
+    {
+        "run_ids": (REQUIRED, TEXTS),
+        "experiment_id": (REQUIRED, STRING),
+        "children": (TRUTH,),
+    },
+)
+_PARAM = Request(
+    Message((text("run_id"), text("key"), text("value"))),
+    {**_RUN, "key": (REQUIRED, STRING), "value": (REQUIRED, STRING)},
+)
+
+ENDPOINTS = (
+    Endpoint("POST", "runs/move", _MOVE, _move, writes=True, prefixes=_OWN),
+    Endpoint("POST", "runs/correct-param", _PARAM, _correct_param, writes=True, prefixes=_OWN),
+)
