@@ -23,7 +23,7 @@ def blobs_named(envelope: Envelope, registry: Registry = REGISTRY) -> list[bytes
     """
     hashes: list[bytes] = []
     # Sync calls this for every envelope, so only those that may name a blob are decoded.
-    if not any(name in envelope.data for name in _names(registry)):
+    if not envelope.may_hold(*_names(registry)):
         return hashes
     for part in read(envelope, registry).parts:
         entry = registry.find(part.type)

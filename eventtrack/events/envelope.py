@@ -197,18 +197,18 @@ class Envelope:
                 hint="run `eventtrack check`; restore the store from a copy or a synced machine",
             )
 
-    def may_hold(self, event_type: bytes) -> bool:
-        """Whether the payload may hold events of a type: its name is there. Decodes no event.
+    def may_hold(self, *event_types: bytes) -> bool:
+        """Whether the payload may hold events of some types: a name is there. Decodes no event.
 
         Costs a search of the bytes; a compressed body is decompressed, about 1 us a KB.
         """
         if self.header.codec != CODEC_ZSTD or self._header_stop == len(self.data):
-            return event_type in self.data
+            return any(name in self.data for name in event_types)
         try:
             body = decompress(memoryview(self.data)[self._header_stop + SALT_BYTES :])
         except MalformedError:
             return False
-        return event_type in body
+        return any(name in body for name in event_types)
 
     def groups(self) -> list[Group]:
         """The payload's groups, bodies undecoded; none if the payload is not here.

@@ -8,7 +8,7 @@ import pytest
 
 from eventtrack.events import traces, types
 from eventtrack.events.attachments import blobs_named
-from eventtrack.events.envelope import Draft, Envelope, encode_groups, seal
+from eventtrack.events.envelope import CODEC_ZSTD, Draft, Envelope, encode_groups, seal
 from eventtrack.events.registry import REGISTRY, EventType
 
 FIRST, SECOND = b"1" * 32, b"2" * 32
@@ -36,6 +36,16 @@ def test_files_and_spans_name_their_blobs() -> None:
     assert blobs_named(sealed(Draft.of("run/1", types.ArtifactsLogged(files)))) == [FIRST]
     spans = [span(FIRST, b"{}"), span(SECOND, None)]
     assert blobs_named(sealed(Draft.of("trace/1", traces.SpansLogged("1", spans)))) == [SECOND]
+
+
+def test_files_of_a_compressed_body_are_named_too() -> None:
+    names = [f"{place * place % 997} and {place}.txt" for place in range(60)]
+    files = [types.ArtifactStored(name, 1, FIRST) for name in names]
+    envelope = sealed(
+        Draft.of("run/1", types.TagsSet(dict.fromkeys(names, "")), types.ArtifactsLogged(files))
+    )
+    assert (envelope.header.codec, b"run.artifacts_logged" in envelope.data) == (CODEC_ZSTD, False)
+    assert set(blobs_named(envelope)) == {FIRST}
 
 
 @pytest.mark.parametrize("digest", [b"", b"short", b"long" * 20])
