@@ -97,6 +97,8 @@ TRACE_TEXTS_BYTES_MAX = 2**20
 RECORD_BYTES_MAX = 4 * 2**20
 RECORDS_ENVELOPE_BYTES_MAX = 4 * 2**20
 RECORDS_ENVELOPE_MAX = 4096
+# Of an entry of a study: its fields as JSON, attributes of users among them.
+STUDY_FIELDS_LENGTH_MAX = 2**20
 # MLflow (tracing/constant.py, store/tracking/__init__.py).
 TRACE_ID_LENGTH_MAX = 50
 TRACE_NAME_LENGTH_MAX = 4096

@@ -1,6 +1,6 @@
 """The histories of which `golden.py` makes the golden files: one for each noun that was added."""
 
-from eventtrack.events import datasets, items, registered, scorers, traces, types
+from eventtrack.events import datasets, items, registered, scorers, studies, traces, types
 from eventtrack.events.envelope import Cause, Draft
 
 SESSION = bytes(range(16))
@@ -239,6 +239,26 @@ def corrected() -> list[Draft]:
     ]
 
 
+def searched() -> list[Draft]:
+    """A study of Optuna's with one trial: created, suggested, reported, finished, deleted."""
+    study, trial = "0e" * 16, "1f" * 16
+    entry = studies.StudyEntry
+    created = '{"worker_id": "w-1", "study_name": "n\u00e4t", "directions": [1]}'
+    return [
+        Draft.of("study/optuna", studies.StudyRecorded([entry(0, study, "", created)])),
+        Draft.of(
+            "study/optuna",
+            studies.StudyRecorded(
+                [
+                    entry(4, study, trial, '{"datetime_start": "2026-01-01T00:00:00+00:00"}'),
+                    entry(7, "", trial, '{"step": 1, "intermediate_value": NaN}'),
+                ]
+            ),
+        ),
+        Draft.of("study/optuna", studies.StudyRecorded([entry(1, study, "", "{}")])),
+    ]
+
+
 # A new noun brings a history of its own: the bytes of the others stay as they are.
 HISTORIES = {
     "log": history,
@@ -253,4 +273,5 @@ HISTORIES = {
     "compressed": compressed,
     "items": itemized,
     "corrections": corrected,
+    "studies": searched,
 }

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from eventtrack.events import datasets, items, registered, scorers, traces, types
+from eventtrack.events import datasets, items, registered, scorers, studies, traces, types
 
 Upcaster = Callable[[list[Any]], list[Any]]
 
@@ -184,6 +184,7 @@ _TYPES |= {
     "scorer.registered": scorers.ScorerRegistered,
     "scorer.version_deleted": scorers.ScorerDeleted,
     "scorer.version_restored": scorers.ScorerRestored,
+    "study.recorded": studies.StudyRecorded,
 }
 for _name, _struct in _TYPES.items():
     REGISTRY.add(_name, _struct)

@@ -122,10 +122,18 @@ class RunWriter:
         else:
             self._begin(run_id, run_name, nested=active is not None)
 
-    def child(self, run_name: str) -> "RunWriter":
-        """Start a run below this one; it does not become the active run, and needs a `finish`."""
+    def child(self, run_name: str, resume: str | None = None) -> "RunWriter":
+        """Start a run below this one; it does not become the active run, and needs a `finish`.
+
+        Args:
+            run_name: The name of the run.
+            resume: Go on with this run instead.
+        """
         writer = RunWriter({}, self.rank)
-        if self._client is not None and self._run_id is not None:
+        if self._client is not None and resume is not None:
+            self._client.update_run(resume, RunStatus.RUNNING)
+            writer._client, writer._run_id, writer._is_detached = self._client, resume, True
+        elif self._client is not None and self._run_id is not None:
             parent = self._client.get_run(self._run_id)
             tags = source_tags() | {PARENT_TAG: self._run_id}
             run = self._client.create_run(parent.info.experiment_id, None, tags, run_name)

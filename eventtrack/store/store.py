@@ -35,6 +35,7 @@ from eventtrack.store.replication import Replication
 from eventtrack.store.runs import Runs
 from eventtrack.store.scorers import Scorers
 from eventtrack.store.shared_blobs import SharedBlobs
+from eventtrack.store.studies import Studies
 from eventtrack.store.traces import Traces
 from eventtrack.views.blobs import note_elsewhere
 from eventtrack.views.conflicts import Conflict, find_conflicts
@@ -108,6 +109,7 @@ class Store(Queries):
             lambda moment: Snapshot(MomentSource(self._engine, moment)), self._engine.log.head
         )
         self.replication = Replication(self._engine, self.redaction)
+        self.studies = Studies(self._context)
         self.artifacts.blobs.sweep()
         if shared_blobs is not None:
             note_elsewhere(path, SharedFiles(Blobs(self._engine), shared_blobs))

@@ -15,6 +15,9 @@ import eventtrack
 from eventtrack.plugin.artifacts import StoreArtifactRepository
 from eventtrack.plugin.tracking import TrackingStore
 
+# Keras asks for TensorFlow otherwise, as soon as it is imported.
+os.environ["KERAS_BACKEND"] = "torch"
+
 # Launchers set these; a test that trains in one process has none.
 RANKS = ("RANK", "LOCAL_RANK", "WORLD_SIZE", "SLURM_PROCID")
 

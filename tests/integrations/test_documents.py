@@ -10,7 +10,9 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENT = ROOT / "eventtrack" / "docs" / "integrations.md"
 IMPORTS = re.findall(r"`(from eventtrack[\w.]* import \w+)`", DOCUMENT.read_text("utf-8"))
-NOT_FRAMEWORKS = ("__init__", "checkpoints", "missing", "ranks", "scores", "values", "writer")
+NOT_FRAMEWORKS = (
+    *("__init__", "checkpoints", "missing", "ranks", "scores", "studies", "values", "writer"),
+)
 FRAMEWORKS = sorted(
     path.stem
     for path in (ROOT / "eventtrack" / "integrations").glob("*.py")

@@ -1,9 +1,6 @@
 """Keras on torch with our callback, and beside it with MLflow's."""
 
-import os
 from typing import Any
-
-os.environ["KERAS_BACKEND"] = "torch"
 
 import keras
 import numpy as np
