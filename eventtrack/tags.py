@@ -7,6 +7,7 @@ USER_TAG = "mlflow.user"
 SOURCE_NAME_TAG = "mlflow.source.name"
 SOURCE_TYPE_TAG = "mlflow.source.type"
 GIT_COMMIT_TAG = "mlflow.source.git.commit"
+GIT_BRANCH_TAG = "mlflow.source.git.branch"
 GIT_REPOSITORY_TAG = "mlflow.source.git.repoURL"
 ENTRY_POINT_TAG = "mlflow.project.entryPoint"
 NOTE_TAG = "mlflow.note.content"
@@ -34,3 +35,12 @@ TRACE_SIZE_KEY = "mlflow.trace.sizeStats"
 
 # Of an assessment's metadata.
 ASSESSMENT_RUN_KEY = "mlflow.assessment.sourceRunId"
+
+# Of a run that `eventtrack run` started: its end, as docs/running.md says.
+END_TAG = "eventtrack.end"
+EXIT_CODE_TAG = "eventtrack.exit_code"
+SIGNAL_TAG = "eventtrack.signal"
+WALL_TAG = "eventtrack.wall_seconds"
+TRACEBACK_TAG = "eventtrack.traceback"
+PREEMPTED_TAG = "eventtrack.preempted"
+END_TAGS = (END_TAG, EXIT_CODE_TAG, SIGNAL_TAG, WALL_TAG, TRACEBACK_TAG, PREEMPTED_TAG)

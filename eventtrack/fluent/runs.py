@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from eventtrack.errors import InvalidStateError, InvalidValueError
-from eventtrack.fluent import stack, system_metrics
+from eventtrack.fluent import stack
 from eventtrack.fluent.client import EventtrackClient
 from eventtrack.fluent.context import source_tags, user_tags
 from eventtrack.fluent.experiments import (
@@ -14,6 +14,7 @@ from eventtrack.fluent.experiments import (
     current_experiment_id,
 )
 from eventtrack.fluent.stack import RUN_ID_VARIABLE, ActiveRun, Frame, MetricSink
+from eventtrack.machine import monitor as machine_monitor
 from eventtrack.tags import PARENT_TAG, RUN_NAME_TAG
 from eventtrack.views.records import LifecycleStage, Run, RunStatus
 
@@ -52,7 +53,7 @@ def start_run(
             "end the current run with mlflow.end_run(). To start a nested run, call start_run with "
             "nested=True"
         )
-    monitoring = system_metrics.settings(log_system_metrics)
+    monitoring = machine_monitor.settings(log_system_metrics)
     own_tags = user_tags(tags, description)
     client = current_client()
     resumed_id = run_id or os.environ.pop(RUN_ID_VARIABLE, None)
@@ -64,7 +65,7 @@ def start_run(
     active = ActiveRun(info=run.info, data=run.data, inputs=run.inputs, outputs=run.outputs)
     monitor = None
     if monitoring is not None:
-        monitor = system_metrics.SystemMetricsMonitor(client.store, run.info.run_id, monitoring)
+        monitor = machine_monitor.Monitor(client.store.metrics, run.info.run_id, monitoring)
     stack.push(Frame(active, client, monitor))
     if monitor is not None:
         monitor.start()

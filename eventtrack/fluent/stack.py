@@ -23,7 +23,7 @@ from typing import Protocol, Self
 
 from eventtrack.errors import EventtrackError
 from eventtrack.fluent.client import EventtrackClient
-from eventtrack.fluent.system_metrics import SystemMetricsMonitor
+from eventtrack.machine.monitor import Monitor
 from eventtrack.views.records import Run, RunStatus
 
 RUN_ID_VARIABLE = "MLFLOW_RUN_ID"
@@ -68,9 +68,7 @@ class Frame:
 
     __slots__ = ("below", "client", "is_open", "log", "log_many", "monitor", "owner", "run")
 
-    def __init__(
-        self, run: ActiveRun, client: EventtrackClient, monitor: SystemMetricsMonitor | None
-    ) -> None:
+    def __init__(self, run: ActiveRun, client: EventtrackClient, monitor: Monitor | None) -> None:
         self.run = run
         self.client = client
         self.monitor = monitor

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from eventtrack.errors import InvalidValueError, UsageError
-from eventtrack.fluent.system_metrics import settings
+from eventtrack.machine.monitor import settings
 
 KEYS = {
     "cpu_utilization_percentage",

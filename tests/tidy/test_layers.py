@@ -23,15 +23,16 @@ ROWS = (
     ("fluent", "plugin", "server"),
     # The pages and what they ask for, without HTTP: the server puts them on it.
     ("web",),
-    # Histories come in and go out by the words of other trackers, MLflow's among them.
-    ("transfer",),
+    # Histories come in and go out by the words of other trackers, MLflow's among them; and commands
+    # run within runs, recorded from outside.
+    ("running", "transfer"),
     # What is logged for other servers, until it is there.
     ("outbox",),
     # Damaged stores and backups: what sync exchanges, with places that cannot be trusted.
     ("rescue",),
     # Stores that are kept equal to a shared log, by what sync checks and takes in.
     ("cluster",),
-    ("audit", "compat", "sync", "tokens", "watch"),
+    ("audit", "compat", "machine", "sync", "tokens", "watch"),
     # Clients of other servers, and of the engines that carry a shared log.
     ("rest", "sharedlog"),
     # Folders and buckets.

@@ -1,0 +1,259 @@
+"""The recorder: starts the run, records what the launcher sends, and ends the run."""
+
+import os
+import select
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from eventtrack.errors import EventtrackError, InvalidStateError, InvalidValueError
+from eventtrack.folders import uri_of
+from eventtrack.machine import monitor as machine
+from eventtrack.machine.sampler import is_available
+from eventtrack.outbox.store import RemoteStore
+from eventtrack.running import frames, packages
+from eventtrack.running.ending import Ending, OutOfMemory, preemption_tags
+from eventtrack.running.frames import Frame, FrameReader
+from eventtrack.running.lines import LineFolder
+from eventtrack.running.tracing import Tracer
+from eventtrack.store import Store
+from eventtrack.store.items import CONSOLE
+from eventtrack.store.session import current_user, git_commit
+from eventtrack.tags import (
+    END_TAGS,
+    GIT_COMMIT_TAG,
+    PARENT_TAG,
+    SOURCE_NAME_TAG,
+    SOURCE_TYPE_TAG,
+    USER_TAG,
+)
+from eventtrack.views.records import LifecycleStage, RunStatus
+
+AnyStore = Store | RemoteStore
+
+SAMPLING_SECONDS = 5.0
+# Lines of output that are searched for a traceback at the end.
+_LAST_LINES = 400
+_SOURCES = {frames.STDOUT: "stdout", frames.STDERR: "stderr"}
+_SCRIPTS = (".py", ".sh", ".ipynb", ".R", ".jl")
+
+
+@dataclass(frozen=True)
+class Request:
+    """The arguments of `eventtrack run`.
+
+    `experiment_id` is None for a resumed run; `parent` and `resume` are ids of runs.
+    """
+
+    argv: Sequence[str]
+    experiment_id: str | None = None
+    name: str | None = None
+    params: Mapping[str, str] = field(default_factory=dict)
+    tags: Mapping[str, str] = field(default_factory=dict)
+    parent: str | None = None
+    resume: str | None = None
+    samples: bool = True
+    keeps_files: bool = True
+
+
+def begin(store: AnyStore, request: Request) -> str:
+    """Start the run, or resume it; returns its id.
+
+    Raises:
+        NotFoundError: There is no such experiment, parent or run.
+        InvalidStateError: The run to resume is deleted.
+    """
+    if request.resume is not None:
+        return _resume(store, request.resume, request)
+    assert request.experiment_id is not None
+    tags = {**source_tags(request.argv), **request.tags}
+    if request.parent is not None:
+        tags[PARENT_TAG] = request.parent
+    with store.batch():
+        run = store.runs.create(
+            request.experiment_id, user_id=tags[USER_TAG], tags=tags, run_name=request.name
+        )
+        if request.params:
+            store.runs.log_params(run.info.run_id, request.params)
+    return run.info.run_id
+
+
+def source_tags(argv: Sequence[str]) -> dict[str, str]:
+    """MLflow's tags of where a run comes from: its user, its script, and the commit."""
+    script = next((word for word in argv if word.endswith(_SCRIPTS)), argv[0])
+    tags = {USER_TAG: current_user(), SOURCE_NAME_TAG: script, SOURCE_TYPE_TAG: "LOCAL"}
+    if commit := git_commit(Path.cwd()):
+        tags[GIT_COMMIT_TAG] = commit
+    return tags
+
+
+def child_environment(
+    store: AnyStore, uri: str, run_id: str, argv: Sequence[str]
+) -> dict[str, str | None]:
+    """The variables that let a program join the run; None removes a variable.
+
+    Args:
+        uri: The address of the store, as its user gave it.
+
+
+
+    Args:
+        uri: The address of the store, as its user gave it.
+
+    MLflow's address is set only if the program's interpreter has our plugin, or if a server keeps
+    the run: MLflow's client refuses to start with an address that it cannot read.
+    """
+    changes: dict[str, str | None] = {
+        "EVENTTRACK_URI": str(store.path) if isinstance(store, Store) else uri,
+        "MLFLOW_RUN_ID": run_id,
+        "MLFLOW_EXPERIMENT_ID": store.runs.at_hand(run_id).info.experiment_id,
+        "MLFLOW_EXPERIMENT_NAME": None,
+    }
+    interpreter = packages.interpreter_of(argv, os.environ)
+    if not isinstance(store, Store):
+        changes["MLFLOW_TRACKING_URI"] = uri
+    elif interpreter is not None and packages.has_eventtrack(interpreter):
+        changes["MLFLOW_TRACKING_URI"] = uri_of(store.path)
+    return changes
+
+
+class Recorder:
+    """Records one command.
+
+    Args:
+        complain: Shows a person one line about what could not be recorded.
+    """
+
+    def __init__(
+        self,
+        store: AnyStore,
+        run_id: str,
+        request: Request,
+        reader: FrameReader,
+        complain: Callable[[str], None],
+    ) -> None:
+        self._store = store
+        self._run_id = run_id
+        self._request = request
+        self._reader = reader
+        self._complain = complain
+        self._folders = {frames.STDOUT: LineFolder(), frames.STDERR: LineFolder()}
+        self._last: deque[str] = deque(maxlen=_LAST_LINES)
+        self._signals: list[int] = []
+        # A server takes no lines of text yet.
+        self._console = store.items.sink(run_id) if isinstance(store, Store) else None
+        self._memory = OutOfMemory()
+        self._monitor: machine.Monitor | None = None
+        self._started_s = time.time()
+        self._ending: Ending | None = None
+
+    def record(self) -> None:
+        """Record everything until the launcher says that the command has ended, or dies.
+
+        Without the command's end the run stays RUNNING: `liveness` says that it died.
+        """
+        tracer = Tracer(self._store, self._run_id, self._request.argv)
+        keeping = threading.Thread(target=self._keep, args=(tracer,), name="eventtrack-origin")
+        if self._request.keeps_files:
+            keeping.start()
+        while not self._reader.closed:
+            select.select([self._reader.descriptor], [], [])
+            for frame in self._reader.read():
+                self._take(frame)
+        if self._monitor is not None:
+            self._monitor.finish()
+        for kind, folder in self._folders.items():
+            self._print(kind, folder.finish(), time.time())
+        if self._request.keeps_files:
+            keeping.join()
+        if self._ending is not None:
+            self._end(self._ending)
+
+    def _take(self, frame: Frame) -> None:
+        if frame.kind in self._folders:
+            self._print(frame.kind, self._folders[frame.kind].feed(frame.data), frame.time_s)
+        elif frame.kind == frames.STARTED:
+            self._started_s = frame.time_s
+            self._monitor_process(int(frame.data))
+        elif frame.kind == frames.SIGNAL:
+            number = int(frame.data)
+            self._signals.append(number)
+            if tags := preemption_tags(number, _moment(frame.time_s)):
+                self._store.runs.set_tags(self._run_id, tags)
+        elif frame.kind == frames.ENDED:
+            self._ending = Ending(
+                code=int(frame.data),
+                signals=self._signals,
+                wall_s=frame.time_s - self._started_s,
+                out_of_memory=self._memory.happened(),
+            )
+
+    def _print(self, kind: bytes, lines: list[str], time_s: float) -> None:
+        """Record lines of output, all at the time of their end."""
+        if lines:
+            self._last += lines
+            if self._console is not None:
+                at_ms = int(time_s * 1000)
+                self._console.texts(CONSOLE, lines, timestamps=at_ms, source=_SOURCES[kind])
+
+    def _monitor_process(self, process: int) -> None:
+        if not self._request.samples:
+            return
+        if not is_available():
+            self._complain(
+                "the machine's load is not recorded: `pip install psutil`, or pass --no-sampling"
+            )
+            return
+        settings = machine.settings(True, SAMPLING_SECONDS)
+        assert settings is not None
+        self._monitor = machine.Monitor(self._store.metrics, self._run_id, settings, process)
+        self._monitor.start()
+
+    def _keep(self, tracer: Tracer) -> None:
+        """Keep the origin; in a thread of its own: git may take seconds in a large repository."""
+        try:
+            tracer.keep()
+        except (EventtrackError, OSError) as error:
+            self._complain(f"the origin of the run was not kept: {error}")
+
+    def _end(self, ending: Ending) -> None:
+        run = self._store.runs.get(self._run_id)
+        with self._store.batch():
+            self._store.runs.set_tags(self._run_id, ending.tags(self._last))
+            # A program that ended its run itself knows best, unless it then failed.
+            if run.info.status == RunStatus.RUNNING or ending.status != RunStatus.FINISHED:
+                end_ms = int((self._started_s + ending.wall_s) * 1000)
+                self._store.runs.update(self._run_id, status=ending.status, end_time=end_ms)
+
+
+def _resume(store: AnyStore, run_id: str, request: Request) -> str:
+    run = store.runs.get(run_id)
+    if run.info.lifecycle_stage == LifecycleStage.DELETED:
+        raise InvalidStateError(
+            f"cannot resume run {run_id}: it is deleted",
+            hint=f"run `eventtrack runs restore {run_id}` first",
+        )
+    for key, value in request.params.items():
+        if run.data.params.get(key, value) != value:
+            raise InvalidValueError(
+                f"cannot resume run {run_id}: its param {key} is {run.data.params[key]!r}, "
+                f"not {value!r}",
+                hint="leave --param out, or start a new run",
+            )
+    for tag in END_TAGS:
+        if tag in run.data.tags:
+            store.runs.delete_tag(run_id, tag)
+    with store.batch():
+        store.runs.update(run_id, status=RunStatus.RUNNING, name=request.name)
+        if request.params:
+            store.runs.log_params(run_id, request.params)
+        if request.tags:
+            store.runs.set_tags(run_id, request.tags)
+    return run_id
+
+
+def _moment(time_s: float) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time_s))

@@ -1,0 +1,173 @@
+"""`eventtrack run -- CMD`: one run, recorded from outside and from inside."""
+
+import os
+import pty
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.cli.harness import read_all
+from tests.running.conftest import Runner
+
+JOIN = """
+import sys
+import eventtrack
+with eventtrack.start_run():
+    eventtrack.log_metric("loss", 0.5)
+print("to standard output")
+print("to standard error", file=sys.stderr)
+"""
+WAIT = "import time; print('ready', flush=True); time.sleep(60)"
+
+
+def test_a_program_joins_the_run_that_its_parent_began(runner: Runner) -> None:
+    words = ("-e", "digits", "--name", "first", "--param", "lr=0.1", "--tag", "note=a=b")
+    answer = runner.python(*words, program=JOIN)
+    assert answer.stdout == "to standard output\n"
+    assert answer.stderr == "to standard error\n"
+    run = runner.last()
+    assert runner.store.experiments.get(run.info.experiment_id).name == "digits"
+    assert (run.info.run_name, run.info.status) == ("first", "FINISHED")
+    assert run.data.params == {"lr": "0.1"}
+    assert run.data.metrics == {"loss": 0.5}
+    tags = run.data.tags
+    assert (tags["note"], tags["eventtrack.end"]) == ("a=b", "exit code 0")
+    assert float(tags["eventtrack.wall_seconds"]) > 0
+
+
+def test_mlflow_s_own_package_joins_it_too(runner: Runner) -> None:
+    runner.python(program=JOIN.replace("eventtrack", "mlflow"))
+    run = runner.last()
+    assert run.data.metrics == {"loss": 0.5}
+    assert run.info.status == "FINISHED"
+
+
+def test_a_program_that_fails_fails_the_run_with_its_traceback(runner: Runner) -> None:
+    answer = runner.python(program="raise ValueError('too large')", code=1)
+    assert "ValueError: too large" in answer.stderr
+    run = runner.last()
+    assert run.info.status == "FAILED"
+    assert run.data.tags["eventtrack.exit_code"] == "1"
+    assert run.data.tags["eventtrack.traceback"].endswith("\nValueError: too large")
+
+
+def test_a_program_that_is_killed_leaves_a_killed_run(runner: Runner) -> None:
+    program = JOIN + "import os; os.kill(os.getpid(), 9)"
+    runner.python(program=program, code=-signal.SIGKILL)
+    run = runner.last()
+    assert run.info.status == "KILLED"
+    assert run.data.tags["eventtrack.signal"] == "SIGKILL"
+    assert run.info.end_time is not None
+
+
+def test_a_program_that_is_not_there_starts_no_run(runner: Runner) -> None:
+    answer = runner("--", "no-such-program", code=3)
+    assert "there is no such program" in answer.stderr
+    assert not runner.place.exists()
+
+
+def test_a_program_that_cannot_be_started_fails_the_run(runner: Runner) -> None:
+    script = runner.folder / "broken"
+    script.write_text("#!/no/such/interpreter\n")
+    script.chmod(0o755)
+    answer = runner("--no-files", "--", "./broken", code=3)
+    assert "cannot run ./broken" in answer.stderr
+    assert runner.last().info.status == "FAILED"
+
+
+def test_a_mistake_in_the_call_is_shown_before_the_program_starts(runner: Runner) -> None:
+    answer = runner.python("--resume", "0" * 32, program="print('started')", code=3)
+    assert "not found" in answer.stderr
+    assert answer.stdout == ""
+
+
+def start(runner: Runner, *words: str) -> "subprocess.Popen[str]":
+    """Start a program that waits, within a run; returns once it waits."""
+    process = subprocess.Popen(
+        runner.words("--no-sampling", "--no-files", *words, "--", sys.executable, "-c", WAIT),
+        cwd=runner.folder,
+        env=runner.environment(),
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    return process
+
+
+def test_a_preempted_job_is_marked_and_can_be_resumed(runner: Runner) -> None:
+    with start(runner, "--name", "long") as process:
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=30) == -signal.SIGTERM
+    run = runner.last()
+    assert run.info.status == "KILLED"
+    assert run.data.tags["eventtrack.preempted"].startswith("SIGTERM at 2")
+    assert run.data.tags["eventtrack.end"] == "killed by SIGTERM"
+    runner.python("--resume", "long", program=JOIN)
+    resumed = runner.last()
+    assert resumed.info.run_id == run.info.run_id
+    assert resumed.info.status == "FINISHED"
+    assert "eventtrack.preempted" not in resumed.data.tags
+    assert resumed.data.tags["eventtrack.end"] == "exit code 0"
+
+
+def test_a_run_whose_parent_was_killed_is_seen_to_have_died(runner: Runner) -> None:
+    with start(runner) as process:
+        command_ids = children(process.pid)
+        process.kill()
+        process.wait(timeout=30)
+    for command_id in command_ids:  # the program outlives its parent
+        os.kill(command_id, signal.SIGKILL)
+    run = runner.last()
+    assert run.info.status == "RUNNING"
+    session = runner.store.sessions.list()[-1]
+    wait_for_end(session.pid)
+    assert session.source == "run"
+
+
+def children(process: int) -> list[int]:
+    """The ids of a process's children, but for the recorder, which is a fork of it."""
+    listed = Path(f"/proc/{process}/task/{process}/children").read_text().split()
+    own = Path(f"/proc/{process}/cmdline").read_bytes()
+    return [int(child) for child in listed if Path(f"/proc/{child}/cmdline").read_bytes() != own]
+
+
+def wait_for_end(process: int) -> None:
+    """Wait until a process that is no child of ours has ended."""
+    for _ in range(1000):
+        try:
+            os.kill(process, 0)
+        except ProcessLookupError:
+            return
+        time.sleep(0.01)
+    pytest.fail("the recorder outlives its launcher")
+
+
+def test_on_a_terminal_the_program_has_a_terminal(runner: Runner) -> None:
+    program = (
+        "import os, sys; print(sys.stdout.isatty(), sys.stdin.isatty(), os.get_terminal_size()); "
+        "print('typed', input())"
+    )
+    controller, terminal = pty.openpty()
+    words = runner.words("--no-sampling", "--no-files", "--", sys.executable, "-c", program)
+    with subprocess.Popen(
+        words,
+        cwd=runner.folder,
+        env=runner.environment(),
+        stdin=terminal,
+        stdout=terminal,
+        stderr=terminal,
+        start_new_session=True,
+    ) as process:
+        os.close(terminal)
+        os.write(controller, b"words\n")
+        seen = read_all(controller).decode()
+        assert process.wait(timeout=60) == 0
+    os.close(controller)
+    assert "True True os.terminal_size" in seen
+    assert "typed words\r\n" in seen
+    assert runner.last().info.status == "FINISHED"
