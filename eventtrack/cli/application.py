@@ -41,6 +41,7 @@ COMMANDS = {
     "redact": _lazy("redact", "redact", _CHANGE, "Erase what must not be kept, for good."),
     "gc": _lazy("gc", "gc", _CHANGE, "Erase what was deleted, and free its space, for good."),
     "server": _lazy("server", "server", _KEEP, "Serve the store to MLflow clients over HTTP."),
+    "cluster": _lazy("cluster", "cluster", _KEEP, "Keep the log that several servers share."),
     "token": _lazy("token", "token", _KEEP, "Make, list and revoke tokens for the server."),
     "verify": _lazy("verify", "verify", _KEEP, "Prove the whole log, and every signed head."),
     "audit": _lazy("audit", "audit", _KEEP, "Sign the history; prove to others what is in it."),

@@ -6,7 +6,7 @@ entry of a shared log. So a block is encoded once and passed on unchanged.
 
 import hashlib
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import msgspec
 
@@ -110,6 +110,21 @@ class Block:
         for place, envelope in enumerate(envelopes[:skipped], header.first):
             merkle.append_leaf(frontier, place, envelope.leaf_hash)
         return Block.make(header.replica, index, frontier, envelopes[skipped:])
+
+    def parts(self, envelopes_max: int, bytes_max: int) -> Iterator["Block"]:
+        """The block as blocks of bounded size; a single envelope may be larger."""
+        header = self.header
+        frontier, first = list(header.frontier), header.first
+        part: list[Envelope] = []
+        size = 0
+        for data in self.envelopes:
+            size += len(data)
+            if part and (size > bytes_max or len(part) == envelopes_max):
+                yield Block.make(header.replica, first, frontier, part)
+                first, part, size = first + len(part), [], len(data)
+            part.append(Envelope(data))
+        if part:
+            yield Block.make(header.replica, first, frontier, part)
 
     def without(self, drops: Callable[[Envelope], bool]) -> "Block":
         """The block without the payloads for which `drops` is true; it proves the same headers."""

@@ -253,6 +253,11 @@ class BucketLog:
             raise closed(self.url)
 
 
+def is_log(url: str) -> bool:
+    """Whether there is a shared log at an address, of whatever format."""
+    return _LOG in BucketSpace(url).roots()
+
+
 def make(url: str, description: Description, replicas: int, *, risky: bool) -> None:
     """Make the object that describes a new log. The bucket keeps its own copies.
 

@@ -1,14 +1,15 @@
 """Opening and making shared logs by their addresses."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
 from typing import NamedTuple, Protocol
 
 from eventtrack.clock import Clock, SystemClock
 from eventtrack.errors import InvalidValueError
 from eventtrack.ids import IdSource, RandomIds
-from eventtrack.sharedlog import bucket, nats, nats_streams, postgresql
+from eventtrack.sharedlog import bucket, nats, nats_nodes, nats_streams, postgresql
 from eventtrack.sharedlog.addresses import NATS, POSTGRESQL, without_password
-from eventtrack.sharedlog.protocol import Description, SharedLog
+from eventtrack.sharedlog.protocol import BlockReader, Description, SharedLog
 
 REPLICAS = 3
 
@@ -36,6 +37,15 @@ def is_shared_log(url: str) -> bool:
     return _scheme(url) in _ENGINES and _scheme(url) != "s3"
 
 
+def holds_shared_log(url: str) -> bool:
+    """Whether an address is that of a shared log. A bucket is asked what it holds there.
+
+    Raises:
+        RemoteError: The bucket cannot be reached.
+    """
+    return bucket.is_log(url) if _scheme(url) == "s3" else is_shared_log(url)
+
+
 def open_shared_log(url: str) -> SharedLog:
     """The shared log at an address: `postgresql://`, `nats://` or `s3://`.
 
@@ -46,6 +56,26 @@ def open_shared_log(url: str) -> SharedLog:
         RemoteError: The engine cannot be reached, or what is there is no log.
     """
     return _engine(url).open(url)
+
+
+@contextmanager
+def each_node(log: SharedLog) -> Iterator[dict[str, BlockReader]]:
+    """The log as each node of its engine has it, by the node's name.
+
+    A node of JetStream may have damage in its files that no other node has. The other engines show
+    one log only.
+
+    Raises:
+        RemoteUnavailableError: A node is not there.
+    """
+    if not isinstance(log, nats.NatsLog):
+        yield {"": log}
+        return
+    with ExitStack() as opened:
+        names = [node.name for node in log.state().nodes] or [""]
+        yield {
+            name: opened.enter_context(closing(nats_nodes.NatsNode(log, name))) for name in names
+        }
 
 
 def make_shared_log(

@@ -13,12 +13,13 @@ first block is deleted and overwritten.
 
 import threading
 import time
+from collections.abc import Sequence
 
 from eventtrack.errors import (
     RemoteUnavailableError,
 )
 from eventtrack.log.blocks import Block, read_header
-from eventtrack.sharedlog.nats_client import NatsClient, Refused, refused
+from eventtrack.sharedlog.nats_client import Message, NatsClient, Refused, refused
 from eventtrack.sharedlog.nats_state import engine_state
 from eventtrack.sharedlog.nats_streams import Names, description_of, stream_of
 from eventtrack.sharedlog.protocol import (
@@ -151,23 +152,7 @@ class NatsLog:
             # The barrier is no longer there, or this node lags behind: a new barrier shows which.
             self._barrier()
             time.sleep(_PAUSE_S / 20)
-        self._read_replaced()
-        blocks = {
-            message.sequence: message.data
-            for message in messages
-            if message.subject != self._names.barrier
-        }
-        with self._lock:
-            places = [place for place in self._replaced if after < place <= through]
-            decided = [each.sequence for each in messages if each.subject.startswith(self._names.d)]
-            self._decided = max([self._decided, *decided])
-        for place in places:
-            data = self._replacement(place)
-            if data:
-                blocks[place] = data
-            else:
-                blocks.pop(place, None)
-        return Page([Entry(place, blocks[place]) for place in sorted(blocks)], through)
+        return self.page(messages, after)
 
     def end(self) -> int:
         """The sequence of a new barrier."""
@@ -212,6 +197,37 @@ class NatsLog:
     def state(self) -> EngineState:
         """The stream's nodes, size and risks."""
         return engine_state(self._client, self._names.stream, self._names.barrier)
+
+    def page(self, messages: Sequence[Message], after: int) -> Page:
+        """A page of consecutive messages behind a place, with what stands for some of them."""
+        through = messages[-1].sequence if messages else after
+        self._read_replaced()
+        blocks = {
+            message.sequence: message.data
+            for message in messages
+            if message.subject != self._names.barrier
+        }
+        with self._lock:
+            places = [place for place in self._replaced if after < place <= through]
+            decided = [each.sequence for each in messages if each.subject.startswith(self._names.d)]
+            self._decided = max([self._decided, *decided])
+        for place in places:
+            data = self._replacement(place)
+            if data:
+                blocks[place] = data
+            else:
+                blocks.pop(place, None)
+        return Page([Entry(place, blocks[place]) for place in sorted(blocks)], through)
+
+    @property
+    def client(self) -> NatsClient:
+        """The connection, for `nats_nodes`."""
+        return self._client
+
+    @property
+    def names(self) -> Names:
+        """The log's streams and subjects, for `nats_nodes`."""
+        return self._names
 
     def close(self) -> None:
         """End the connection."""

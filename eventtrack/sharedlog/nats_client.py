@@ -12,7 +12,6 @@ import threading
 import time
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
-from urllib.parse import parse_qs, unquote, urlsplit
 
 from eventtrack.errors import (
     InvalidValueError,
@@ -22,6 +21,7 @@ from eventtrack.errors import (
 )
 from eventtrack.limits import READ_BYTES_MAX
 from eventtrack.sharedlog.addresses import without_password
+from eventtrack.sharedlog.nats_address import NatsAddress
 from eventtrack.sharedlog.refusals import closed
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ Answer = TypeVar("Answer")
 # The longest wait for one answer; an append asks again until `nats.RESOLVE_S` is over.
 ANSWER_S = 3.0
 _CONNECT_S = 6.0
+_PAUSE_S = 0.1
 # Spelled as NATS's own command line does, so that one who has set them need not set others.
 _CREDENTIALS, _AUTHORITIES = "NATS_CREDS", "NATS_CA"
 _CERTIFICATE, _KEY = "NATS_CERT", "NATS_KEY"
@@ -51,53 +52,6 @@ class Message(NamedTuple):
     sequence: int
     subject: str
     data: bytes
-
-
-class NatsAddress(NamedTuple):
-    """A `nats://` URL: `nats://USER@HOST:PORT,HOST:PORT/NAME?monitor=PORT`."""
-
-    servers: list[str]
-    name: str
-    monitors: list[str]
-
-    @classmethod
-    def parse(cls, url: str) -> "NatsAddress":
-        """Read a URL.
-
-        Raises:
-            InvalidValueError: It names no host or no log.
-        """
-        shown = without_password(url)
-        parts = urlsplit(url)
-        user, at, places = parts.netloc.rpartition("@")
-        hosts = [place for place in places.split(",") if place]
-        name = unquote(parts.path.strip("/"))
-        if not hosts or not name.replace("-", "").replace("_", "").isalnum():
-            raise InvalidValueError(
-                f"cannot use {shown!r} as a shared log: it needs a host, and a name of letters, "
-                "digits, '-' and '_'",
-                hint="write nats://HOST:4222/NAME, with a comma between several hosts",
-            )
-        ports = ",".join(parse_qs(parts.query).get("monitor", [])).split(",")
-        try:
-            names = [urlsplit(f"//{host}").hostname or "" for host in hosts]
-            servers = [f"{parts.scheme}://{user}{at}{host}" for host in hosts]
-            for server in servers:
-                urlsplit(server).port  # noqa: B018 - raises
-        except ValueError as error:
-            raise InvalidValueError(
-                f"cannot use {shown!r} as a shared log: {error}",
-                hint="write nats://HOST:4222/NAME",
-            ) from error
-        known = [port for port in ports if port.isdecimal()]
-        if len(known) not in (0, 1, len(names)):
-            raise InvalidValueError(
-                f"cannot use {shown!r}: it has {len(names)} hosts and {len(known)} ports to watch",
-                hint="write monitor=8222, or as many ports as there are hosts",
-            )
-        each = known * len(names) if len(known) == 1 else known
-        monitors = [f"{host}:{port}" for host, port in zip(names, each, strict=False)]
-        return cls(servers, name, monitors)
 
 
 class NatsClient:
@@ -141,7 +95,8 @@ class NatsClient:
     @property
     def version(self) -> str:
         """The version of the server that is connected."""
-        return str(self._client.connected_server_version)
+        version = self._client.connected_server_version
+        return f"{version.major}.{version.minor}.{version.patch}"
 
     def run(self, work: Coroutine[Any, Any, Answer], within_s: float = ANSWER_S) -> Answer:
         """The result of a coroutine of the client's loop.
@@ -196,7 +151,19 @@ class NatsClient:
 
     def get(self, stream: str, after: int, subjects: str, limit: int) -> tuple[list[Message], bool]:
         """Messages of a stream behind a sequence, and whether there were no more on that node."""
-        return self.run(self._get(stream, after, subjects, limit), 4 * ANSWER_S)
+        deadline = time.monotonic() + ANSWER_S
+        while True:
+            try:
+                return self.run(self._get(stream, after, subjects, limit), 4 * ANSWER_S)
+            except RemoteUnavailableError as error:
+                # A node that has just started answers a moment later.
+                if error.sent or time.monotonic() > deadline:
+                    raise
+            time.sleep(_PAUSE_S)
+
+    def pull(self, stream: str, consumer: str, limit: int) -> list[Message]:
+        """The next messages of a consumer, from the files of the node that has the consumer."""
+        return self.run(self._pull(stream, consumer, limit), 4 * ANSWER_S)
 
     def get_last(self, stream: str, subjects: str) -> Message | None:
         """The last message of some subjects."""
@@ -275,6 +242,8 @@ class NatsClient:
     async def _get(
         self, stream: str, after: int, subjects: str, limit: int
     ) -> tuple[list[Message], bool]:
+        from nats.errors import NoRespondersError
+
         request = {
             "seq": after + 1,
             "next_by_subj": subjects,
@@ -296,12 +265,37 @@ class NatsClient:
                     return messages, headers.get("Nats-Num-Pending") == "0"
                 if status == "404":
                     return messages, True
+                if status == "503":
+                    raise NoRespondersError
                 if status is not None:
                     raise refused(self.shown, Refused(int(status), headers.get("Description", "")))
                 before = messages[-1].sequence if messages else None
                 if before is not None and int(headers["Nats-Last-Sequence"]) != before:
                     return messages, False  # a message was lost on its way
                 messages.append(_message(headers, answer.data))
+        finally:
+            with contextlib.suppress(Exception):
+                await subscription.unsubscribe()
+
+    async def _pull(self, stream: str, consumer: str, limit: int) -> list[Message]:
+        request = {"batch": limit, "no_wait": True, "max_bytes": READ_BYTES_MAX}
+        inbox = self._client.new_inbox()
+        subscription = await self._client.subscribe(inbox)
+        messages: list[Message] = []
+        try:
+            subject = f"$JS.API.CONSUMER.MSG.NEXT.{stream}.{consumer}"
+            await self._client.publish(subject, json.dumps(request).encode(), reply=inbox)
+            delivered: int | None = None
+            while len(messages) < limit:
+                answer = await subscription.next_msg(timeout=ANSWER_S)
+                if (answer.headers or {}).get("Status") is not None:
+                    break  # there is nothing more, or no more fits
+                sequence = answer.metadata.sequence
+                if delivered is not None and sequence.consumer != delivered + 1:
+                    raise self._unavailable("a message was lost on its way", sent=False)
+                delivered = sequence.consumer
+                messages.append(Message(sequence.stream, answer.subject, answer.data))
+            return messages
         finally:
             with contextlib.suppress(Exception):
                 await subscription.unsubscribe()

@@ -76,6 +76,22 @@ class EngineState(msgspec.Struct, frozen=True):
     risks: list[str]
 
 
+class BlockReader(Protocol):
+    """The part of a `SharedLog` that reads: of the log, or of what one node of its engine has."""
+
+    def read(self, after: int, limit: int = PAGE_BLOCKS) -> Page:
+        """See `SharedLog.read`."""
+        ...
+
+    def end(self) -> int:
+        """See `SharedLog.end`."""
+        ...
+
+    def wait(self, after: int, timeout_s: float) -> None:
+        """See `SharedLog.wait`."""
+        ...
+
+
 class SharedLog(Protocol):
     """A log of blocks that any number of processes append to and read. Safe from any thread.
 

@@ -223,6 +223,22 @@ class Nats:
             node.start()
         until(self._has_leader)
 
+    def is_settled(self, name: str) -> bool:
+        """Whether all nodes have all of a log."""
+
+        async def ask() -> bool:
+            client = await nats.connect(f"nats://127.0.0.1:{self.nodes[0].port}")
+            try:
+                info = await client.jetstream().stream_info(f"eventtrack_{name}")
+            except Exception:
+                return False
+            finally:
+                await client.close()
+            replicas = info.cluster.replicas if info.cluster else None
+            return bool(replicas) and all(each.current and not each.lag for each in replicas or ())
+
+        return asyncio.run(ask())
+
     def _has_leader(self) -> bool:
         async def ask() -> bool:
             client = await nats.connect(f"nats://127.0.0.1:{self.nodes[0].port}")
