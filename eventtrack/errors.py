@@ -1,6 +1,6 @@
 """Every error eventtrack raises on purpose, drawn as the tree it is.
 
-    EventtrackError           error_code, hint, exit_code
+    EventtrackError           error_code, hint
     ├── UsageError            the caller can mend the call
     │   ├── NotFoundError
     │   ├── AlreadyExistsError
@@ -30,7 +30,7 @@
         └── EndpointMissingError
 
 `error_code` is MLflow's name for the kind of failure, so that code written for `MlflowException`
-finds what it looks for; `exit_code` is what the command line returns.
+finds what it looks for. `cli.exits` has the exit code of each kind.
 """
 
 from typing import ClassVar
@@ -51,7 +51,6 @@ class EventtrackError(Exception):
     """
 
     error_code: ClassVar[str] = "INTERNAL_ERROR"
-    exit_code: ClassVar[int] = 1
 
     def __init__(self, message: str, *, hint: str = "") -> None:
         super().__init__(message, hint)
@@ -70,35 +69,30 @@ class UsageError(EventtrackError):
     """The caller can mend the call; nothing was written."""
 
     error_code = "BAD_REQUEST"
-    exit_code = 2
 
 
 class NotFoundError(UsageError):
     """No such experiment, run, event or file."""
 
     error_code = "RESOURCE_DOES_NOT_EXIST"
-    exit_code = 3
 
 
 class AlreadyExistsError(UsageError):
     """The name is taken."""
 
     error_code = "RESOURCE_ALREADY_EXISTS"
-    exit_code = 4
 
 
 class InvalidStateError(UsageError):
     """The thing exists, but not in a state that allows this."""
 
     error_code = "INVALID_STATE"
-    exit_code = 5
 
 
 class InvalidValueError(UsageError):
     """A value of the call is not allowed."""
 
     error_code = "INVALID_PARAMETER_VALUE"
-    exit_code = 2
 
 
 class FilterSyntaxError(InvalidValueError):
@@ -109,13 +103,10 @@ class ConflictError(EventtrackError):
     """Someone else decided first: read again, then decide again."""
 
     error_code = "RESOURCE_CONFLICT"
-    exit_code = 6
 
 
 class StoreError(EventtrackError):
     """The store or its disk cannot do this now and can be mended."""
-
-    exit_code = 7
 
 
 class StoreMissingError(StoreError):
@@ -140,7 +131,6 @@ class StoreLockedError(StoreError):
     """Another process keeps a lock of the store and does nothing: it was stopped, say."""
 
     error_code = "TEMPORARILY_UNAVAILABLE"
-    retryable = True
 
 
 class DiskFullError(StoreError):
@@ -165,7 +155,6 @@ class CorruptionError(EventtrackError):
     """Stored bytes are not what was written; nothing was changed."""
 
     error_code = "DATA_LOSS"
-    exit_code = 8
 
 
 class ChecksumError(CorruptionError):
@@ -190,8 +179,6 @@ class VerificationError(CorruptionError):
 
 class RemoteError(EventtrackError):
     """A server did not do what it was asked to, for a reason that is not in the call."""
-
-    exit_code = 9
 
 
 class RemoteUnavailableError(RemoteError):
@@ -224,7 +211,6 @@ class RemoteRefusedError(RemoteError):
     """The server refused calls that were logged earlier and had returned to their callers."""
 
     error_code = "INVALID_STATE"
-    exit_code = 10
 
 
 class EndpointMissingError(RemoteError):

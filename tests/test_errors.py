@@ -5,6 +5,7 @@ import re
 import pytest
 
 from eventtrack import errors
+from eventtrack.cli.exits import exit_code
 from eventtrack.errors import EventtrackError
 
 
@@ -43,7 +44,28 @@ def test_an_error_has_a_code_for_mlflow_and_one_for_the_shell(
     kind: type[EventtrackError],
 ) -> None:
     assert re.fullmatch(r"[A-Z_]+", kind.error_code)
-    assert 0 < kind.exit_code < 126
+    assert 0 < exit_code(kind) < 126
+
+
+@pytest.mark.parametrize(
+    ("kind", "code"),
+    [
+        (errors.EventtrackError, 1),
+        (errors.FilterSyntaxError, 2),
+        (errors.NotFoundError, 3),
+        (errors.AlreadyExistsError, 4),
+        (errors.InvalidStateError, 5),
+        (errors.ConflictError, 6),
+        (errors.DiskFullError, 7),
+        (errors.VerificationError, 8),
+        (errors.RemoteUnavailableError, 9),
+        (errors.RemoteRefusedError, 10),
+    ],
+)
+def test_scripts_tell_kinds_of_errors_apart_by_exit_codes(
+    kind: type[EventtrackError], code: int
+) -> None:
+    assert exit_code(kind) == code
 
 
 @pytest.mark.parametrize("kind", ALL, ids=lambda kind: kind.__name__)

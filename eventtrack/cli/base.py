@@ -16,13 +16,12 @@ from typing import IO, TYPE_CHECKING, Any, ClassVar, NamedTuple
 import click
 
 from eventtrack.cli import text
+from eventtrack.cli.exits import INTERRUPTED, exit_code
 from eventtrack.cli.output import Output, colours_allowed
 from eventtrack.errors import EventtrackError, StoreMissingError
 
 if TYPE_CHECKING:
     from eventtrack.store import Store
-
-EXIT_INTERRUPTED = 130
 
 
 class Invocation:
@@ -215,9 +214,9 @@ class LazyGroup(Group):
             sys.stdout.flush()
             return result
         except EventtrackError as error:
-            raise Failure(error.message, error.hint, error.exit_code) from error
+            raise Failure(error.message, error.hint, exit_code(type(error))) from error
         except KeyboardInterrupt:
-            ctx.exit(EXIT_INTERRUPTED)
+            ctx.exit(INTERRUPTED)
         except BrokenPipeError:
             _silence(sys.stdout)
             ctx.exit(1)

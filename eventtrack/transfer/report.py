@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from eventtrack.errors import CorruptionError, EventtrackError, NotFoundError
+from eventtrack.errors import EventtrackError
 from eventtrack.store.intake import Taken
 from eventtrack.views.records import Record
 
@@ -32,6 +32,10 @@ class ExperimentTaken(Record):
     source_id: str
     experiment_id: str
     name: str
+
+
+# The command line ends with these codes; `cli.exits` gives them to errors of these kinds.
+_DAMAGED, _INCOMPLETE = 8, 3
 
 
 @dataclass
@@ -117,8 +121,8 @@ class Report:
         place here, or there was nothing to take.
         """
         if self.damage_count:
-            return CorruptionError.exit_code
-        return NotFoundError.exit_code if self.unreadable_count or self.not_taken else 0
+            return _DAMAGED
+        return _INCOMPLETE if self.unreadable_count or self.not_taken else 0
 
     def to_dictionary(self) -> dict[str, Any]:
         """The report as plain values."""

@@ -4,6 +4,7 @@ import click
 
 from eventtrack.cli import text
 from eventtrack.cli.base import Invocation, command, pass_invocation
+from eventtrack.cli.exits import exit_code
 from eventtrack.cli.tables import Styled
 from eventtrack.errors import CorruptionError
 from eventtrack.events.reading import MALFORMED
@@ -78,4 +79,4 @@ def check(call: Invocation) -> None:
             call.out.line("")
             count = text.count(len(report.problems), "problem")
             call.out.line(Styled(f"{count} found.", "bold red"))
-        click.get_current_context().exit(CorruptionError.exit_code)
+        click.get_current_context().exit(exit_code(CorruptionError))

@@ -4,6 +4,7 @@ import click
 
 from eventtrack.cli import text
 from eventtrack.cli.base import Invocation, command, pass_invocation
+from eventtrack.cli.exits import exit_code
 from eventtrack.cli.tables import Styled
 from eventtrack.errors import RemoteRefusedError, RemoteUnavailableError
 from eventtrack.folders import chosen_uri
@@ -50,9 +51,9 @@ def flush(call: Invocation, uri: str | None, retry: bool, forget: bool) -> None:
         for report in reports:
             _show(call, report)
     if any(report.error for report in reports):
-        click.get_current_context().exit(RemoteUnavailableError.exit_code)
+        click.get_current_context().exit(exit_code(RemoteUnavailableError))
     if any(report.refused for report in reports):
-        click.get_current_context().exit(RemoteRefusedError.exit_code)
+        click.get_current_context().exit(exit_code(RemoteRefusedError))
 
 
 def _show(call: Invocation, report: FlushReport) -> None:

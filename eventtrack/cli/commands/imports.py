@@ -8,6 +8,7 @@ import click
 
 from eventtrack.cli import text
 from eventtrack.cli.base import Group, Invocation, examples, pass_invocation
+from eventtrack.cli.exits import exit_code
 from eventtrack.cli.transfer_report import show_preview, show_report
 from eventtrack.errors import InvalidValueError, NotFoundError
 
@@ -297,6 +298,6 @@ def _preview(call: Invocation, source: "Source") -> None:
         call.out.document(seen | {name: report[name] for name in problems})
     else:
         show_preview(call, seen, source.report)
-    code = source.report.exit_code if seen["runs"] else NotFoundError.exit_code
+    code = source.report.exit_code if seen["runs"] else exit_code(NotFoundError)
     if code:
         click.get_current_context().exit(code)

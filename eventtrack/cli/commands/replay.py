@@ -7,6 +7,7 @@ import click
 
 from eventtrack.cli import text
 from eventtrack.cli.base import Invocation, command, pass_invocation
+from eventtrack.cli.exits import exit_code
 from eventtrack.cli.run_table import branches, draw_runs
 from eventtrack.cli.tables import Styled
 from eventtrack.errors import CorruptionError
@@ -123,7 +124,7 @@ def _rebuild(call: Invocation) -> None:
         call.out.fields([("digest", digest)])
         _tell(call, damage)
     if damage:
-        click.get_current_context().exit(CorruptionError.exit_code)
+        click.get_current_context().exit(exit_code(CorruptionError))
 
 
 def _tell(call: Invocation, damage: list[str]) -> None:
@@ -162,4 +163,4 @@ def _verify(call: Invocation) -> None:
             call.out.line(Styled("The views differ from what the log says.", "bold red"))
             call.out.line(Styled("hint: `eventtrack replay --rebuild` makes them anew", "cyan"))
     if damage or not equal:
-        click.get_current_context().exit(CorruptionError.exit_code)
+        click.get_current_context().exit(exit_code(CorruptionError))

@@ -7,6 +7,7 @@ import click
 
 from eventtrack.cli import text
 from eventtrack.cli.base import Invocation, command, pass_invocation
+from eventtrack.cli.exits import exit_code
 from eventtrack.cli.sync_report import progress_bars
 from eventtrack.cli.tables import Column, Styled
 from eventtrack.errors import CorruptionError
@@ -57,7 +58,7 @@ def salvage(call: Invocation, old: Path, new: Path, remotes: tuple[str, ...]) ->
     else:
         _show(call, report, new)
     if not report.complete:
-        click.get_current_context().exit(CorruptionError.exit_code)
+        click.get_current_context().exit(exit_code(CorruptionError))
 
 
 def _show(call: Invocation, report: "SalvageReport", new: Path) -> None:

@@ -4,6 +4,7 @@ import click
 
 from eventtrack.cli import text
 from eventtrack.cli.base import Invocation, command, pass_invocation
+from eventtrack.cli.exits import exit_code
 from eventtrack.cli.tables import Styled
 from eventtrack.errors import CorruptionError
 
@@ -49,4 +50,4 @@ def verify(call: Invocation) -> None:
         call.out.wrapped(f"  {text.clean(damage.what)}")
         call.out.wrapped(Styled(f"  hint: {text.clean(damage.hint)}", "cyan"))
     if damage is not None:
-        click.get_current_context().exit(CorruptionError.exit_code)
+        click.get_current_context().exit(exit_code(CorruptionError))
