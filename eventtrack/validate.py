@@ -19,6 +19,8 @@ from eventtrack.errors import InvalidValueError
 from eventtrack.locations import is_folder, is_local
 
 _KEY = re.compile(r"^[/\w.\- :]*$")
+# Names that need no second look: `_key` takes them all, and further ones.
+_PLAIN_KEY = re.compile(r"[\w\-][\w.\- :]*")
 _ID = re.compile(r"^[a-zA-Z0-9][\w\-]{0,255}$")
 # MLflow's variable: whether params and tags that are too long are cut (the default) or refused.
 CUT_VARIABLE = "MLFLOW_TRUNCATE_LONG_VALUES"
@@ -107,6 +109,11 @@ def tag_key(key: object, path: str = "key") -> str:
     if key is None:
         refuse(f"Missing value for required parameter '{path}'.", "pass a text as the name")
     return _key(key, path, path)
+
+
+def is_plain_key(key: str) -> bool:
+    """Whether a name is allowed at a glance; `metric_key` and the like judge all others."""
+    return len(key) <= limits.KEY_LENGTH_MAX and _PLAIN_KEY.fullmatch(key) is not None
 
 
 def metric_value(key: str, value: object) -> float:

@@ -1,12 +1,11 @@
 """The checks of MLflow's tracking store on a request, with its own words of refusal.
 
-The store below checks names and lengths again, by the same rules (`validate.py`); only these
-checks know the place of a value in the request.
+The rules of names and lengths stand in `validate.py`, which the store asks again; only these checks
+know the place of a value in the request.
 """
 
 import functools
 import math
-import re
 import urllib.parse
 from collections.abc import Sequence
 from numbers import Number
@@ -30,8 +29,6 @@ from eventtrack.views.records import (
     RunTag,
 )
 
-_PLAIN_KEY = re.compile(r"[\w\-][\w.\- :]*")
-_RUN_ID = re.compile(r"^[a-zA-Z0-9][\w\-]{0,255}$")
 # MLflow (utils/validation.py): the bounds of a batch.
 BATCH_METRICS_MAX = 1000
 BATCH_PARAMS_MAX = 100
@@ -57,7 +54,7 @@ def experiment_id(text: str) -> str:
 
 def run_id(text: str) -> str:
     """A run's id, for requests in which MLflow checks its form."""
-    if _RUN_ID.match(text) is None:
+    if not validate.may_be_run_id(text):
         refuse(invalid_value("run_id", text))
     return text
 
@@ -68,7 +65,7 @@ def known_run_id(text: str) -> str:
     Raises:
         NotFoundError: No run has such an id.
     """
-    if _RUN_ID.match(text) is None:
+    if not validate.may_be_run_id(text):
         raise NotFoundError(f"Run with id={text} not found")
     return text
 
@@ -328,7 +325,7 @@ def _all_plain(points: Sequence[quick.Point]) -> bool:
 @functools.lru_cache(maxsize=4096)
 def _is_plain(key: str) -> bool:
     """Whether a key is allowed; accepted keys are remembered, since few names come often."""
-    return len(key) <= limits.KEY_LENGTH_MAX and _PLAIN_KEY.fullmatch(key) is not None
+    return validate.is_plain_key(key)
 
 
 def _at_most(what: str, most: int, count: int) -> None:
