@@ -29,6 +29,7 @@ from eventtrack.compat.messages import (
 )
 from eventtrack.compat.rules import ARRAY, NUMBER, REQUIRED, STRING, TEXTS, WHOLE, Rules
 from eventtrack.errors import InvalidValueError
+from eventtrack.log.checked import UNREADABLE
 from eventtrack.views.records import ModelStatus, RunStatus
 
 VIEW_TYPES = ("ACTIVE_ONLY", "DELETED_ONLY", "ALL")
@@ -112,7 +113,7 @@ def decode(body: str | bytes) -> object:
     """
     try:
         return msgspec.json.decode(body) if body else None
-    except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
+    except UNREADABLE as error:
         raise InvalidValueError(
             f"Bad Request. The body cannot be read as JSON: {error}.",
             hint='JSON has no NaN and no infinities; send them as texts: "NaN", "Infinity"',

@@ -10,7 +10,8 @@ from typing import TypeVar
 import msgspec
 
 Value = TypeVar("Value")
-UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+# The errors of JSON that cannot be read, from a file or from a request.
+UNREADABLE = (msgspec.MsgspecError, UnicodeError, RecursionError)
 
 
 def encode_checked(value: object) -> bytes:

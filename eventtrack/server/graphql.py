@@ -20,6 +20,7 @@ from eventtrack.compat.errors import NotServedError
 from eventtrack.compat.graph import SCHEMA
 from eventtrack.compat.responses import Json
 from eventtrack.errors import EventtrackError
+from eventtrack.log.checked import UNREADABLE
 from eventtrack.server import bodies
 from eventtrack.server.endpoint import Endpoint, Streamed
 from eventtrack.server.threads import Services
@@ -90,12 +91,7 @@ def _answer(source: _Source, body: bytes) -> Response:
     try:
         asked = msgspec.json.decode(body, type=_Asked)
         document = graphql.parse(asked.query, max_tokens=_TOKENS_MAX, no_location=True)
-    except (
-        msgspec.DecodeError,
-        UnicodeDecodeError,
-        RecursionError,
-        graphql.GraphQLError,
-    ) as unreadable:
+    except (*UNREADABLE, graphql.GraphQLError) as unreadable:
         return _response(None, [f"Bad request: {unreadable}"], status=400)
     schema = _schema()
     errors = graphql.validate(schema, document) or _too_many(document)

@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 from eventtrack.compat.errors import UnauthenticatedError
 from eventtrack.errors import InvalidValueError
+from eventtrack.log.checked import UNREADABLE
 from eventtrack.server import bodies
 from eventtrack.server.access import Access, Asked, cookie_name
 from eventtrack.server.endpoint import Streamed
@@ -77,7 +78,7 @@ def _described(access: Access, headers: Asked) -> bytes:
 def _read(body: bytes) -> Pasted:
     try:
         return msgspec.json.decode(body, type=Pasted)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except UNREADABLE as error:
         raise InvalidValueError(f"cannot read what was pasted: {error}") from error
 
 

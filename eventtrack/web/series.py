@@ -13,6 +13,7 @@ from math import inf
 import msgspec
 
 from eventtrack.errors import InvalidValueError
+from eventtrack.log.checked import UNREADABLE
 from eventtrack.store import Store
 from eventtrack.views.queries.series import Series
 from eventtrack.web.answers import Json, as_of
@@ -98,7 +99,7 @@ def answer(store: Store, body: bytes) -> bytes:
 def _read(body: bytes) -> Asked:
     try:
         asked = msgspec.json.decode(body, type=Asked)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except UNREADABLE as error:
         raise InvalidValueError(f"cannot read which curves are asked for: {error}") from error
     if asked.x not in AXES or not 0 < asked.buckets <= BUCKETS_MAX:
         raise InvalidValueError(
