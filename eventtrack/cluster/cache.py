@@ -49,9 +49,9 @@ class Cache:
         run = _run_of_machine()
         if note is not None and note.run not in ("", run):
             _empty(folder)
-        files.prepare(folder, create=True)
         self._note = _Note(log.description.id, log.url, run)
         self._write(self._note)
+        files.prepare(folder, create=True)
         self.member = Member(log)
         self.store = Store(
             folder, source=source, create=False, publisher=self.member, shared_blobs=blobs

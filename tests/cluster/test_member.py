@@ -282,6 +282,12 @@ class TestCaches:
         )
         assert "StoreReadOnlyError" in ended.stderr
 
+    def test_tokens_may_be_there_first(self, tmp_path: Path, shelf: Shelf) -> None:
+        (tmp_path / "ada").mkdir()
+        (tmp_path / "ada" / "tokens.json").write_text("{}")
+        Server(tmp_path / "ada", shelf).cache.close()
+        assert (tmp_path / "ada" / "tokens.json").read_text() == "{}"
+
     def test_a_store_of_its_own_is_no_cache(self, tmp_path: Path, shelf: Shelf) -> None:
         Store(tmp_path / "store").close()
         with pytest.raises(InvalidValueError, match="a store of its own"):

@@ -11,7 +11,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -45,11 +45,16 @@ _START_S = 60
 
 
 @contextlib.contextmanager
-def server(folder: Path, name: str = "server") -> Iterator[tuple[int, int]]:
+def server(
+    folder: Path, name: str = "server", arguments: Sequence[str] = ()
+) -> Iterator[tuple[int, int]]:
     """A server of a store in a folder, as its users start it: port and process."""
     command = [sys.executable, "-m", "eventtrack", "--store", str(folder / name), "--json"]
     process = subprocess.Popen(
-        [*command, "server", "--port", "0"], stdout=subprocess.PIPE, text=True, env=environment()
+        [*command, "server", "--port", "0", *arguments],
+        stdout=subprocess.PIPE,
+        text=True,
+        env=environment(),
     )
     with ending(process):
         assert process.stdout is not None

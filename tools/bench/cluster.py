@@ -1,0 +1,183 @@
+"""Servers of a cluster beside one plain durable server, in the same run.
+
+The engines run on this machine too, and share its processors with servers and clients: what an
+engine on machines of its own would leave to the servers is not counted.
+"""
+
+import contextlib
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+
+from _harness import Report, Samples
+from _load import CLIENTS, Connection, batch, load, log_batches, search
+from server import server
+
+# The engines are started as the tests start them.
+sys.path.append(str(Path(__file__).resolve().parents[2]))
+from eventtrack.cluster.cache import Cache
+from eventtrack.sharedlog.making import make_shared_log, open_shared_log
+from tests.sharedlog.engines import Nats, running_nats, running_postgresql
+
+RUN_S = 3.0
+SEARCHED = 2000
+# The least that a server of a cluster does of what a plain server does, by engine.
+GOALS = {"PostgreSQL": 0.6, "one NATS node": 0.6, "three NATS nodes": 0.35}
+READ_GOAL = 0.8
+FILL_GOAL = 500_000.0
+RESUMED_S = 10.0
+
+
+@contextlib.contextmanager
+def engine(name: str) -> Iterator[tuple[str, Nats | None]]:
+    """A new log on an engine: its address, and the nodes of NATS."""
+    if name == "PostgreSQL":
+        with running_postgresql() as database:
+            make_shared_log(database.url).close()
+            yield database.url, None
+    else:
+        count = 1 if name == "one NATS node" else 3
+        with running_nats(count) as nodes:
+            make_shared_log(nodes.url("bench"), replicas=count, risky=count == 1).close()
+            yield nodes.url("bench"), nodes
+
+
+@contextlib.contextmanager
+def member(folder: Path, name: str, url: str) -> Iterator[tuple[int, int]]:
+    """A server of a cluster that is ready: port and process."""
+    with server(folder, name, ["--cluster", url]) as (port, process):
+        while True:
+            with contextlib.suppress(ConnectionError, OSError):
+                Connection(port).post("experiments/search", {"max_results": 1})
+                break
+            time.sleep(0.1)
+        yield port, process
+
+
+def throughput(report: Report, folder: Path) -> None:
+    """Batches of points and reads, by one server of each kind."""
+    plain_rates, plain_reads = _rates(report, partial(server, folder, "plain"))
+    report.figure("plain server: log-batch of 100, 16 clients", plain_rates, "requests/s")
+    report.figure(f"plain server: search of {SEARCHED:,} runs", plain_reads, "requests/s")
+    for name, goal in GOALS.items():
+        with engine(name) as (url, _):
+            rates, reads = _rates(report, partial(member, folder, name.replace(" ", "-"), url))
+            report.figure(
+                f"{name}: log-batch of 100, 16 clients",
+                rates,
+                "requests/s",
+                goal=goal * plain_rates.median,
+            )
+            report.figure(
+                f"{name}: search of {SEARCHED:,} runs",
+                reads,
+                "requests/s",
+                goal=READ_GOAL * plain_reads.median,
+            )
+            _fill(report, folder, name, url)
+            if name == "PostgreSQL":
+                _together(report, folder, url, rates)
+
+
+def _rates(
+    report: Report, started: Callable[[], contextlib.AbstractContextManager[tuple[int, int]]]
+) -> tuple[Samples, Samples]:
+    with started() as (port, process):
+        writes = [log_batches(port, process, RUN_S) for _ in range(report.rounds)]
+        connection = Connection(port)
+        point = {"key": "loss", "timestamp": 1, "step": 0}
+        for number in range(SEARCHED):
+            run = connection.post("runs/create", {"experiment_id": "0"})["run"]["info"]
+            sent = {"run_id": run["run_id"], "metrics": [{**point, "value": number}]}
+            connection.post("runs/log-batch", sent)
+        reads = [load(port, process, RUN_S, 4, "runs/search", search) for _ in range(report.rounds)]
+    for each in (*writes, *reads):
+        assert not each.problems, each.problems
+    return (
+        Samples([each.requests_per_s for each in writes]),
+        Samples([each.requests_per_s for each in reads]),
+    )
+
+
+def _together(report: Report, folder: Path, url: str, alone: Samples) -> None:
+    """Two servers with half of the clients each, against one."""
+    with member(folder, "one", url) as first, member(folder, "two", url) as second:
+        totals = []
+        for _ in range(report.rounds):
+            rates: list[float] = []
+
+            def run(port: int, process: int, rates: list[float] = rates) -> None:
+                done = load(port, process, RUN_S, CLIENTS // 2, "runs/log-batch", batch)
+                assert not done.problems, done.problems
+                rates.append(done.requests_per_s)
+
+            threads = [threading.Thread(target=run, args=place) for place in (first, second)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+            totals.append(sum(rates))
+    report.figure(
+        "PostgreSQL: two servers together, 8 clients each",
+        Samples(totals),
+        "requests/s",
+        goal=alone.median,
+    )
+
+
+def _fill(report: Report, folder: Path, name: str, url: str) -> None:
+    """A new server reads the log into an empty folder."""
+    rates = []
+    for number in range(report.rounds):
+        log = open_shared_log(url)
+        cache = Cache(log, folder / f"fill-{name.replace(' ', '-')}-{number}", source="server")
+        began = time.perf_counter()
+        cache.member.catch_up()
+        took = time.perf_counter() - began
+        rates.append(cache.store.stats().points / took)
+        cache.close()
+        log.close()
+    report.figure(f"{name}: a new server fills itself", Samples(rates), "points/s", goal=FILL_GOAL)
+
+
+def failover(report: Report, folder: Path) -> None:
+    """How long nothing is written after the leader of three nodes was killed."""
+    stalls = []
+    with engine("three NATS nodes") as (url, nodes), member(folder, "failover", url) as (port, _):
+        assert nodes is not None
+        connection = Connection(port)
+        run = connection.post("runs/create", {"experiment_id": "0"})["run"]["info"]["run_id"]
+        for number, node in enumerate(nodes.nodes[: report.rounds]):
+            node.kill()
+            began = time.perf_counter()
+            written = 0
+            longest = 0.0
+            while time.perf_counter() - began < 2 * RESUMED_S and written < 200:
+                asked = time.perf_counter()
+                sent = {"run_id": run, "key": "k", "value": number, "timestamp": 1, "step": 1}
+                with contextlib.suppress(ConnectionError):  # 503: asked again
+                    connection.post("runs/log-metric", sent)
+                    written += 1
+                    longest = max(longest, time.perf_counter() - asked)
+            stalls.append(longest)
+            node.start()
+            time.sleep(3)
+    report.figure(
+        "a NATS node is killed: the longest wait of a write", Samples(stalls), "s", goal=RESUMED_S
+    )
+
+
+def main() -> None:
+    """Measure, print, and compare with the goals."""
+    report = Report(__doc__.splitlines()[0])
+    with report.folder() as folder:
+        throughput(report, folder)
+        failover(report, folder)
+    report.finish()
+
+
+if __name__ == "__main__":
+    main()
