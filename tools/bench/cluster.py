@@ -77,7 +77,6 @@ def throughput(report: Report, folder: Path) -> None:
                 "requests/s",
                 goal=READ_GOAL * plain_reads.median,
             )
-            _fill(report, folder, name, url)
             if name == "PostgreSQL":
                 _together(report, folder, url, rates)
 
@@ -128,8 +127,16 @@ def _together(report: Report, folder: Path, url: str, alone: Samples) -> None:
     )
 
 
+def filling(report: Report, folder: Path) -> None:
+    """A new server reads a log of points into an empty folder."""
+    for name in GOALS:
+        with engine(name) as (url, _):
+            with member(folder, f"fed-{name.replace(' ', '-')}", url) as (port, process):
+                log_batches(port, process, 3 * RUN_S)
+            _fill(report, folder, name, url)
+
+
 def _fill(report: Report, folder: Path, name: str, url: str) -> None:
-    """A new server reads the log into an empty folder."""
     rates = []
     for number in range(report.rounds):
         log = open_shared_log(url)
@@ -175,6 +182,7 @@ def main() -> None:
     report = Report(__doc__.splitlines()[0])
     with report.folder() as folder:
         throughput(report, folder)
+        filling(report, folder)
         failover(report, folder)
     report.finish()
 
