@@ -22,6 +22,10 @@ _KEY = re.compile(r"^[/\w.\- :]*$")
 # Names that need no second look: `_key` takes them all, and further ones.
 _PLAIN_KEY = re.compile(r"[\w\-][\w.\- :]*")
 _ID = re.compile(r"^[a-zA-Z0-9][\w\-]{0,255}$")
+# RFC 6838: type and subtype, with parameters perhaps.
+_MEDIA_TYPE = re.compile(
+    r"(?i)[a-z\d][\w!#$&^.+-]{0,126}/[a-z\d][\w!#$&^.+-]{0,126}(;[ -~]{1,200})?"
+)
 # MLflow's variable: whether params and tags that are too long are cut (the default) or refused.
 CUT_VARIABLE = "MLFLOW_TRUNCATE_LONG_VALUES"
 # The number of characters of a value that a message shows.
@@ -198,6 +202,15 @@ def text(name: str, value: object) -> str:
             f"{name} must be a text, but it is {_excerpt(value)}", hint=f"pass a text as the {name}"
         )
     return _unicode(name, value)
+
+
+def media_type(value: object) -> str:
+    """A media type as RFC 6838 has it: `image/png`."""
+    if not isinstance(value, str) or not _MEDIA_TYPE.fullmatch(value):
+        raise InvalidValueError(
+            f"{_excerpt(value)} is no media type", hint="pass for example image/png or audio/wav"
+        )
+    return value
 
 
 def experiment_name(name: object) -> str:

@@ -5,7 +5,6 @@ event of its own. The order of items is in docs/format.md, section 9.
 """
 
 from collections.abc import Iterable, Sequence
-from itertools import pairwise
 from math import isfinite
 from typing import Annotated
 
@@ -36,9 +35,9 @@ class Histogram(msgspec.Struct, array_like=True, frozen=True, gc=False):
         edges, counts = self.edges, self.counts
         return (
             0 < len(counts) == len(edges) - 1
-            and all(map(isfinite, edges))
-            and all(map(isfinite, counts))
-            and all(low <= high for low, high in pairwise(edges))
+            and _are_finite(edges)
+            and _are_finite(counts)
+            and edges == sorted(edges)
         )
 
 
@@ -118,6 +117,11 @@ class MediaLogged(Event, frozen=True):
     def flaw_of(events: Sequence["MediaLogged"]) -> str | None:
         """The fault that makes events not well-formed, beyond their fields' types; None if good."""
         return _uneven((event, len(event.files)) for event in events)
+
+
+def _are_finite(numbers: list[float]) -> bool:
+    # The sum tells in a tenth of the time, but sums of great numbers overflow.
+    return isfinite(sum(numbers)) or all(map(isfinite, numbers))
 
 
 ItemsLogged = TextLogged | HistogramsLogged | MediaLogged

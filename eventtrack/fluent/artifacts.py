@@ -62,11 +62,27 @@ def log_stream(stream: IO[bytes], artifact_file: str, run_id: str | None = None)
 
 
 def log_figure(
-    figure: Any, artifact_file: str, *, save_kwargs: Mapping[str, Any] | None = None
+    figure: Any,
+    artifact_file: str | None = None,
+    *,
+    save_kwargs: Mapping[str, Any] | None = None,
+    key: str | None = None,
+    step: int | None = None,
+    caption: str | None = None,
+    timestamp: int | None = None,
 ) -> None:
-    """Keep a figure of matplotlib or plotly; the file's name decides on the format."""
+    """Keep a figure of matplotlib or plotly: as one file, or under `key` as a step of a series."""
     client, run_id = target(None)
-    client.log_figure(run_id, figure, artifact_file, save_kwargs=save_kwargs)
+    client.log_figure(
+        run_id,
+        figure,
+        artifact_file,
+        save_kwargs=save_kwargs,
+        key=key,
+        step=step,
+        caption=caption,
+        timestamp=timestamp,
+    )
 
 
 def log_image(

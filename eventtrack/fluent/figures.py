@@ -20,7 +20,7 @@ def figure_bytes(figure: Any, artifact_file: str, options: Mapping[str, Any]) ->
         InvalidValueError: The figure is of neither library, or its library cannot write the format.
     """
     suffix = PurePosixPath(artifact_file).suffix.removeprefix(".").lower()
-    if _is_a(figure, "matplotlib.figure", "Figure"):
+    if is_drawn(figure):
         buffer = io.BytesIO()
         try:
             figure.savefig(buffer, **{"format": suffix or "png", **options})
@@ -33,6 +33,11 @@ def figure_bytes(figure: Any, artifact_file: str, options: Mapping[str, Any]) ->
         f"Unsupported figure object type: '{type(figure)}'",
         hint="pass a matplotlib.figure.Figure or a plotly.graph_objects.Figure",
     )
+
+
+def is_drawn(figure: Any) -> bool:
+    """Whether a figure is one of matplotlib, which draws images; plotly writes pages."""
+    return _is_a(figure, "matplotlib.figure", "Figure")
 
 
 def _is_a(value: object, module: str, name: str) -> bool:

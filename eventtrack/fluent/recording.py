@@ -74,31 +74,6 @@ def log_metrics(
     )
 
 
-def log_text_line(
-    line: str,
-    key: str = "log",
-    step: int | None = None,
-    timestamp: int | None = None,
-    run_id: str | None = None,
-) -> None:
-    """Log one line of a text series; a run is started if none is active.
-
-    When the call returns, the line survives the death of this process. `log_text` logs a file.
-
-    Args:
-        line: Any text of at most a mebibyte; it may have several lines.
-        key: The name of the series, by the rules for metrics.
-        step: Any integer of 64 bits; None means 0.
-        timestamp: Milliseconds since 1970; None means now.
-        run_id: A run; None means the active run.
-
-    Raises:
-        InvalidValueError: Line, key, step or timestamp cannot be recorded; nothing was written.
-    """
-    client, target_id = target(run_id)
-    client.log_text_line(target_id, line, key, step, timestamp)
-
-
 def log_param(key: str, value: Any, synchronous: bool | None = None) -> Any:
     """Log one param and return `value`; a param may be logged again, but not changed.
 

@@ -11,9 +11,13 @@ class RemoteItems:
     def sink(self, run_id: str) -> NoReturn:
         """Refuse to log."""
         raise UsageError(
-            f"cannot log text to the run {run_id}: its server takes metrics and files only",
-            hint="log to a folder, and sync it with the server; or log a file: log_text()",
+            f"the run {run_id} is on a server, which takes metrics and files, but no such series",
+            hint="log to a folder and sync it with the server, or log files: log_artifact()",
         )
+
+    def log_medium(self, run_id: str, *_: object, **__: object) -> NoReturn:
+        """Refuse to log, as `sink` does."""
+        self.sink(run_id)
 
     def read(self, run_id: str, *_: object) -> NoReturn:
         """Refuse to read, as `sink` does."""

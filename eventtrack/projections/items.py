@@ -14,17 +14,18 @@ import hashlib
 import struct
 from array import array
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import accumulate, chain, pairwise, repeat
 from typing import cast
 
 import msgspec
 
-from eventtrack.events.items import ItemsLogged
+from eventtrack.events.items import ItemsLogged, Medium
 from eventtrack.projections.rows import Rows, WritableRows
 from eventtrack.projections.state import ItemsState, RunState
 
-TABLE = "items"
+# The blobs that media of runs name: `run number (u32) ‖ SHA-256` -> nothing.
+TABLE, BLOBS_TABLE = "items", "media_blobs"
 CHUNK_BYTES = 64 * 2**10
 # A last chunk below this is extended in place.
 SMALL_CHUNK_BYTES = 8 * 2**10
@@ -167,11 +168,21 @@ class NewItems:
             state = run.items[name] = ItemsState(self._take_number())
         return self._buffers.setdefault(state.series, (state, Items()))[1]
 
+    def note_blobs(self, run: RunState, media: Iterable[Medium]) -> None:
+        """Note that media of a run need their blobs."""
+        number = run.number.to_bytes(4, "big")
+        self._rows.put_many(BLOBS_TABLE, sorted((number + medium.sha256, b"") for medium in media))
+
     def flush(self) -> None:
         """Append what is new to its series."""
         for state, items in self._buffers.values():
             append(self._rows, state, items)
         self._buffers.clear()
+
+
+def media_blobs(rows: Rows) -> Iterator[bytes]:
+    """The SHA-256 of every blob that media of runs name."""
+    return (key[4:] for key in rows.keys(BLOBS_TABLE))
 
 
 def append(rows: WritableRows, state: ItemsState, items: Items) -> None:

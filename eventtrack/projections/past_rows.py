@@ -27,6 +27,7 @@ OWNERS: dict[str, slice | None] = {
     "fields": None,
     "points": None,
     "items": None,
+    "media_blobs": FIRST,
     "extent_blocks": None,
     "log_blocks": None,
     "disordered": FIRST,

@@ -14,6 +14,7 @@ from eventtrack.facts.run import (
     INPUT,
     ITEM_FACTS,
     LIFECYCLE,
+    MEDIA,
     NAME,
     PARAM,
     RUN,
@@ -74,6 +75,8 @@ def _fold_items(tables: Tables, envelope: Envelope, events: Sequence[Any], offse
     for key, logged in series.items():
         # The items of the envelope's next events of this type come behind these.
         tables.new_items.of(run, fact.called(key)).add(origin, offset << 32, logged)
+    if fact is MEDIA:
+        tables.new_items.note_blobs(run, (medium for event in events for medium in event.items))
 
 
 def _fold_of_map(says: Each) -> Fold:

@@ -46,7 +46,7 @@ TABLES = (
     "points",
     "fields",
     *("index", kept.KEPT, kept.GONE),
-    *("unknown", skipped.TABLE, "raised", items.TABLE),
+    *("unknown", skipped.TABLE, "raised", items.TABLE, items.BLOBS_TABLE),
     *(*DATASET_TABLES, "scorers"),
     *TRACE_TABLES,
 )

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from eventtrack.errors import ChecksumError
 from eventtrack.log.filesystem import sync_folder, translate_os_error
+from eventtrack.projections.items import media_blobs
 from eventtrack.projections.tables import Reader
 from eventtrack.projections.trace_tables import spans_in_blobs
 from eventtrack.store.engine import Engine
@@ -247,6 +248,7 @@ def live_blobs(reader: Reader) -> dict[bytes, str]:
         for state in reader.artifacts(int.from_bytes(owner, "big"))
         if state.place is None
     }
+    holders |= dict.fromkeys(media_blobs(reader.rows), "a medium of a run")
     for span in spans_in_blobs(reader):
         holders[span.sha256] = f"span {span.span_id}"
     return holders

@@ -1,17 +1,25 @@
 """Text, histograms and media of a store's runs: logged through the journal, read in part."""
 
 import time
+from array import array
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from itertools import accumulate
+from pathlib import Path
 
 import msgspec
 
 from eventtrack import limits, validate
-from eventtrack.errors import InvalidValueError
+from eventtrack.errors import InvalidStateError, InvalidValueError, NotFoundError
+from eventtrack.events.envelope import Draft
+from eventtrack.events.items import Histogram, MediaLogged, Medium
+from eventtrack.log.filesystem import translate_os_error
 from eventtrack.log.frames import slot_seed
 from eventtrack.log.journal import Journal, JournalDisowned
+from eventtrack.projections.tables import Reader
+from eventtrack.store.blobs import Blobs
 from eventtrack.store.context import StoreContext
+from eventtrack.store.decide import active_run
 from eventtrack.store.sinks import Sink, Sinks
 from eventtrack.views.queries.items import ItemQueries
 
@@ -34,7 +42,14 @@ class ItemSink(Sink):
     When a method returns, the items survive `kill -9`; a moment later they are in the log.
     """
 
-    __slots__ = ("_countdown", "_keys", "_seed_text", "_slot_text")
+    __slots__ = (
+        "_countdown",
+        "_keys",
+        "_seed_histogram",
+        "_seed_text",
+        "_slot_histogram",
+        "_slot_text",
+    )
 
     def __init__(self, context: StoreContext, run_id: str) -> None:
         self._keys: set[str] = set()  # names that passed validation
@@ -90,36 +105,74 @@ class ItemSink(Sink):
         for part in _parts(lines):
             self._write(_body(key, lines[part], _of(steps, part), _of(times, part), source))
 
+    def histogram(
+        self,
+        key: str,
+        edges: Sequence[float],
+        counts: Sequence[float],
+        step: int | None = None,
+        timestamp: int | None = None,
+    ) -> None:
+        """Log one histogram. `step` defaults to 0, `timestamp` (ms since 1970) to now.
+
+        Args:
+            key: The name of the series.
+            edges: Ascending and finite, one more than counts: the count `i` is of values in
+                `[edges[i], edges[i + 1])`.
+            counts: Finite, at least one.
+            step: Any integer of 64 bits.
+            timestamp: Milliseconds since 1970.
+
+        Raises:
+            InvalidValueError: Name, histogram, step or time is not allowed; nothing was written.
+        """
+        key = self._checked(key)
+        made = _histogram(edges, counts)
+        step = 0 if step is None else validate.int64("step", step)
+        at_ms = _now_ns() // 1_000_000 if timestamp is None else validate.timestamp_ms(timestamp)
+        self._write(_encode((key, (made,), step, at_ms)), is_text=False)
+
     def _checked(self, key: str) -> str:
         if type(key) is not str or key not in self._keys:
             key = validate.metric_key(key)
             self._keys.add(key)
         return key
 
-    def _write(self, body: bytes) -> None:
+    def _write(self, body: bytes, *, is_text: bool = True) -> None:
         self._countdown -= len(body)
         if self._countdown <= 0:
             self._countdown = _RELIEVE_EVERY
             self._context.engine.relieve()
         try:
-            self._append(self._slot_text, body, self._seed_text)
+            self._append(*self._frame(body, is_text=is_text))
         except JournalDisowned:
             self._attach_anew()
-            self._append(self._slot_text, body, self._seed_text)
+            self._append(*self._frame(body, is_text=is_text))
+
+    def _frame(self, body: bytes, *, is_text: bool) -> tuple[int, bytes, int]:
+        if is_text:
+            return self._slot_text, body, self._seed_text
+        return self._slot_histogram, body, self._seed_histogram
 
     def _define(self, journal: Journal) -> None:
-        self._slot_text = journal.define(f"run/{self._run_id}", "run.text_logged", 1)
+        stream = f"run/{self._run_id}"
+        self._slot_text = journal.define(stream, "run.text_logged", 1)
+        self._slot_histogram = journal.define(stream, "run.histograms_logged", 1)
         self._seed_text = slot_seed(self._slot_text)
+        self._seed_histogram = slot_seed(self._slot_histogram)
 
     def _slots(self) -> tuple[int, ...]:
-        return (self._slot_text,)
+        return self._slot_text, self._slot_histogram
 
 
 class Items(ItemQueries):
     """Series of a store's runs that are no metrics."""
 
+    _context: StoreContext
+
     def __init__(self, context: StoreContext) -> None:
         super().__init__(context)
+        self._blobs = Blobs(context.engine)
         self._sinks = Sinks(context, ItemSink)
 
     def sink(self, run_id: str) -> ItemSink:
@@ -130,6 +183,78 @@ class Items(ItemQueries):
             InvalidValueError: The run is deleted.
         """
         return self._sinks.of(run_id)
+
+    def log_medium(
+        self,
+        run_id: str,
+        key: str,
+        source: Path | bytes,
+        media_type: str,
+        *,
+        name: str | None = None,
+        caption: str | None = None,
+        step: int | None = None,
+        timestamp: int | None = None,
+    ) -> None:
+        """Log one medium, durably; bytes that the store has already are not stored again.
+
+        Args:
+            run_id: The run, which must be active.
+            key: The name of the series, by the rules for metrics.
+            source: The bytes, or the file that has them.
+            media_type: For example `image/png`.
+            name: A file's name, for types without a registered name.
+            caption: A text for people.
+            step: Any integer of 64 bits; None means 0.
+            timestamp: Milliseconds since 1970; None means now.
+
+        Raises:
+            NotFoundError: There is no such run, or no such file.
+            InvalidValueError: The run is deleted, or an argument is not allowed.
+            DiskFullError: Nothing was logged.
+        """
+        key = validate.metric_key(key)
+        media_type = validate.media_type(media_type)
+        texts = [None if text is None else _line(text) for text in (name, caption)]
+        step = 0 if step is None else validate.int64("step", step)
+        at_ms = _now_ns() // 1_000_000 if timestamp is None else validate.timestamp_ms(timestamp)
+        if isinstance(source, Path) and not source.is_file():
+            raise NotFoundError(
+                f"cannot log {source}: there is no such file", hint="check the path"
+            )
+        try:
+            digest, size = self._blobs.keep(source)
+        except OSError as error:
+            raise translate_os_error(error, f"store a medium of run {run_id}") from error
+        logged = MediaLogged(key, [Medium(media_type, size, digest, *texts)], step, at_ms)
+
+        def decide(reader: Reader) -> tuple[None, list[Draft]]:
+            active_run(self._context, reader, run_id)
+            if not self._blobs.holds(digest):
+                raise InvalidStateError(
+                    "the bytes were erased while they were logged: what else had them was redacted",
+                    hint="log them again",
+                )
+            return None, [Draft.of(f"run/{run_id}", logged)]
+
+        self._context.engine.execute(decide)
+
+
+def _histogram(edges: Sequence[float], counts: Sequence[float]) -> Histogram:
+    try:
+        # The array takes integers and numbers of numpy, and gives floats.
+        made = Histogram(array("d", edges).tolist(), array("d", counts).tolist())
+    except TypeError as error:
+        raise InvalidValueError(
+            f"edges and counts of a histogram must be numbers: {error}",
+            hint="pass two sequences of numbers",
+        ) from None
+    if not made.is_sound:
+        raise InvalidValueError(
+            f"a histogram of {len(made.edges)} edges and {len(made.counts)} counts is not sound",
+            hint="pass finite, ascending edges, one more than counts, and finite counts",
+        )
+    return made
 
 
 def _body(key: str, lines: Sequence[str], *rest: object) -> bytes:

@@ -1,5 +1,6 @@
 """Text, histograms and media: what may be logged, how it is read, and what becomes of it."""
 
+import math
 import os
 import signal
 import subprocess
@@ -14,7 +15,7 @@ from eventtrack.errors import InvalidStateError, InvalidValueError, NotFoundErro
 from eventtrack.ids import SeededIds
 from eventtrack.store import Store
 from eventtrack.store.items import CONSOLE
-from eventtrack.views.items import ItemSeries, TextItem
+from eventtrack.views.items import HistogramItem, ItemSeries, MediaItem, TextItem
 from tests.store.machines import exchange, refused, send
 
 
@@ -101,6 +102,82 @@ class TestLogging:
         store = Store(tmp_path / "store", create=False)
         assert texts(store, process.stdout.decode().strip()) == [str(n) for n in range(1000)]
         store.close()
+
+
+class TestHistograms:
+    def test_a_histogram_is_read_as_it_was_logged(self, store: Store, run_id: str) -> None:
+        store.items.sink(run_id).histogram("weights", [-1, 0, 0.5], [3, 4], 2, 7)
+        assert store.items.read(run_id, "weights") == [
+            HistogramItem(edges=[-1.0, 0.0, 0.5], counts=[3.0, 4.0], step=2, timestamp=7)
+        ]
+
+    @pytest.mark.parametrize(
+        ("edges", "counts"),
+        [
+            ([0.0, 1.0], []),
+            ([0.0, 1.0], [1.0, 2.0]),
+            ([1.0, 0.0], [1.0]),
+            ([0.0, math.nan], [1.0]),
+            ([0.0, math.inf], [1.0]),
+            ([0.0, 1.0], [math.nan]),
+            (["a", "b"], [1.0]),
+            ([], []),
+        ],
+        ids=str,
+    )
+    def test_what_is_no_histogram_is_refused(
+        self, store: Store, run_id: str, edges: list[float], counts: list[float]
+    ) -> None:
+        sink = store.items.sink(run_id)
+        with refused(store, InvalidValueError, "histogram"):
+            sink.histogram("weights", edges, counts)
+
+    def test_great_numbers_are_finite_too(self, store: Store, run_id: str) -> None:
+        store.items.sink(run_id).histogram("weights", [1e308, 1.1e308, 1.2e308], [1, 2])
+        assert len(store.items.read(run_id, "weights")) == 1
+
+
+class TestMedia:
+    def test_bytes_are_stored_once_and_named_by_each_item(
+        self, store: Store, run_id: str, tmp_path: Path
+    ) -> None:
+        file = tmp_path / "a.png"
+        file.write_bytes(b"image")
+        store.items.log_medium(run_id, "samples", b"image", "image/png", caption="cat", timestamp=1)
+        store.items.log_medium(run_id, "samples", file, "image/png", name="a.png", step=1)
+        first, second = store.items.read(run_id, "samples", "media")
+        assert isinstance(first, MediaItem)
+        assert isinstance(second, MediaItem)
+        assert (first.caption, first.size, second.name, second.step) == ("cat", 5, "a.png", 1)
+        assert first.sha256 == second.sha256
+        assert store.artifacts.blobs.read(bytes.fromhex(first.sha256)) == b"image"
+        assert store.maintenance.check().ok
+
+    @pytest.mark.parametrize("media_type", ["", "png", "image/", "a b/c", "text/html\nX: y"])
+    def test_what_is_no_media_type_is_refused(
+        self, store: Store, run_id: str, media_type: str
+    ) -> None:
+        with refused(store, InvalidValueError, "media type"):
+            store.items.log_medium(run_id, "samples", b"x", media_type)
+
+    def test_a_file_that_is_not_there_is_an_error(self, store: Store, run_id: str) -> None:
+        with refused(store, NotFoundError, "no such file"):
+            store.items.log_medium(run_id, "samples", Path("nowhere.png"), "image/png")
+
+    def test_garbage_takes_the_media_of_a_deleted_run_and_no_others(
+        self, store: Store, run_id: str
+    ) -> None:
+        other_id = store.runs.create("0").info.run_id
+        store.items.log_medium(run_id, "samples", b"shared", "image/png")
+        store.items.log_medium(run_id, "samples", b"own", "image/png")
+        store.items.log_medium(other_id, "samples", b"shared", "image/png")
+        store.runs.delete(run_id)
+        freed = store.garbage.erase(store.garbage.find().garbage)
+        assert (freed.files, freed.file_bytes) == (1, 3)
+        [item] = store.items.read(other_id, "samples")
+        assert isinstance(item, MediaItem)
+        assert store.artifacts.blobs.holds(bytes.fromhex(item.sha256))
+        assert store.maintenance.check().ok
 
 
 class TestReading:

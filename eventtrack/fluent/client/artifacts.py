@@ -10,7 +10,8 @@ from typing import IO, TYPE_CHECKING, Any
 from eventtrack.errors import InvalidValueError, UsageError
 from eventtrack.fluent import images, tables
 from eventtrack.fluent.client.base import StoreCalls
-from eventtrack.fluent.figures import figure_bytes
+from eventtrack.fluent.figures import figure_bytes, is_drawn
+from eventtrack.store import Store
 from eventtrack.tags import LOGGED_IMAGES_TAG
 from eventtrack.views.records import FileInfo
 
@@ -61,13 +62,41 @@ class ArtifactCalls(StoreCalls):
         self,
         run_id: str,
         figure: Any,
-        artifact_file: str,
+        artifact_file: str | None = None,
         *,
         save_kwargs: Mapping[str, Any] | None = None,
+        key: str | None = None,
+        step: int | None = None,
+        caption: str | None = None,
+        timestamp: int | None = None,
     ) -> None:
-        """Keep a figure of matplotlib or plotly; the file's name decides on the format."""
-        data = figure_bytes(figure, artifact_file, save_kwargs or {})
-        self.store.artifacts.log_bytes(run_id, data, artifact_file)
+        """Keep a figure of matplotlib or plotly: as one file, or under `key` as a step of a series.
+
+        Args:
+            run_id: The run.
+            figure: The figure.
+            artifact_file: The file's name, which decides on the format.
+            save_kwargs: Passed on to the library that writes the figure.
+            key: The name of the series, instead of a file: of PNG images for matplotlib, of pages
+                for plotly.
+            step: The step in the series; None means 0.
+            caption: A text for people, in the series.
+            timestamp: Milliseconds since 1970; None means now.
+        """
+        if (artifact_file is None) == (key is None):
+            raise InvalidValueError(
+                "a figure goes to a file or to a series",
+                hint="pass either artifact_file or key",
+            )
+        if artifact_file is not None:
+            data = figure_bytes(figure, artifact_file, save_kwargs or {})
+            self.store.artifacts.log_bytes(run_id, data, artifact_file)
+            return
+        media_type, name = ("image/png", "f.png") if is_drawn(figure) else ("text/html", "f.html")
+        data = figure_bytes(figure, name, save_kwargs or {})
+        self.store.items.log_medium(
+            run_id, str(key), data, media_type, caption=caption, step=step, timestamp=timestamp
+        )
 
     def log_image(
         self,
@@ -104,12 +133,16 @@ class ArtifactCalls(StoreCalls):
             )
             return
         stem = images.series_file(key, step, timestamp)
+        png = images.encode(pillow, f"{stem}.png")
+        small = images.encode(images.thumbnail(pillow), f"{stem}+compressed.webp")
         with self.store.batch():
-            for name, shown in (
-                (f"{stem}.png", pillow),
-                (f"{stem}+compressed.webp", images.thumbnail(pillow)),
-            ):
-                self.store.artifacts.log_bytes(run_id, images.encode(shown, name), name)
+            # MLflow's pages read these files, and ours the series. The bytes are stored once.
+            self.store.artifacts.log_bytes(run_id, png, f"{stem}.png")
+            self.store.artifacts.log_bytes(run_id, small, f"{stem}+compressed.webp")
+            if isinstance(self.store, Store):
+                self.store.items.log_medium(
+                    run_id, str(key), png, "image/png", step=step, timestamp=timestamp
+                )
             # MLflow's pages look for this tag before they look for images.
             self.store.runs.set_tags(run_id, {LOGGED_IMAGES_TAG: "True"})
 

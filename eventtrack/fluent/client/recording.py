@@ -54,25 +54,6 @@ class RecordingCalls(StoreCalls):
         point = Metric(key, value, timestamp, step, model_id, dataset_name, dataset_digest)
         return self.log_batch(run_id, [point], synchronous=synchronous)
 
-    def log_text_line(
-        self,
-        run_id: str,
-        line: str,
-        key: str = "log",
-        step: int | None = None,
-        timestamp: int | None = None,
-    ) -> None:
-        """Log one line of a text series. Many lines at once: `client.store.items.sink`.
-
-        Args:
-            run_id: The run, which must be active.
-            line: Any text of at most a mebibyte.
-            key: The name of the series, by the rules for metrics.
-            step: Any integer of 64 bits; None means 0.
-            timestamp: Milliseconds since 1970; None means now.
-        """
-        self.store.items.sink(run_id).text(key, line, step, timestamp)
-
     def log_param(self, run_id: str, key: str, value: Any, synchronous: bool | None = None) -> Any:
         """Log one param and return `value`; a param may be logged again, but not changed."""
         outcome = perform(lambda: self.store.runs.log_params(run_id, {key: value}), synchronous)

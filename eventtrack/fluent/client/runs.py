@@ -7,7 +7,6 @@ from typing import Any
 from eventtrack.fluent.client.base import StoreCalls
 from eventtrack.limits import SEARCH_RUNS_RESULTS_DEFAULT
 from eventtrack.tags import PARENT_TAG, USER_TAG
-from eventtrack.views.items import Item
 from eventtrack.views.records import Metric, PagedList, Run, RunStatus, ViewType
 
 
@@ -109,29 +108,6 @@ class RunCalls(StoreCalls):
             order_by,
             page_token,
         )
-
-    def get_series(
-        self,
-        run_id: str,
-        key: str,
-        kind: str | None = None,
-        start: int = 0,
-        stop: int | None = None,
-    ) -> Sequence[Item]:
-        """The items of a series of text, histograms or media, in order of their times.
-
-        Args:
-            run_id: The run.
-            key: The name of the series.
-            kind: `text`, `histogram` or `media`; None where only one kind has that key.
-            start: The first item, and `stop` the item behind the last, as in a slice: `start=-100`
-                reads the last 100.
-
-        Raises:
-            NotFoundError: There is no such run, or it has no such series.
-            InvalidValueError: Series of several kinds have that key.
-        """
-        return self.store.items.read(run_id, key, kind, start, stop)
 
     def get_metric_history(self, run_id: str, key: str) -> PagedList[Metric]:
         """All points of a metric, in order of time, step and value."""
