@@ -7,6 +7,7 @@ import click
 
 from eventtrack.cli import text
 from eventtrack.cli.base import Group, Invocation, examples, pass_invocation
+from eventtrack.cli.exits import exit_code
 from eventtrack.cli.sync_report import progress_bars
 from eventtrack.cli.tables import Column, Styled
 from eventtrack.errors import CorruptionError
@@ -253,7 +254,7 @@ def _show_faults(
         else:
             call.out.line(Styled("Nothing is wrong.", "green"))
     if faults:
-        click.get_current_context().exit(CorruptionError.exit_code)
+        click.get_current_context().exit(exit_code(CorruptionError))
 
 
 def _told(node: str, fault: "Fault") -> str:
