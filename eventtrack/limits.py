@@ -86,6 +86,9 @@ JOURNAL_BACKLOG_BYTES_MAX = 256 * 2**20
 # How long a logged metric may stay in the journal before it is moved into the log.
 JOURNAL_DRAIN_INTERVAL_MS = 50
 
+# Replicas, metrics and runs that one withdrawal of points names: a reader looks at each of them.
+WITHDRAWAL_NAMES_MAX = 10_000
+
 # Of a trace. A longer body of a span goes to a blob, and envelopes of spans stay small: so a huge
 # trace costs files, not a log that cannot be read piece by piece.
 SPAN_BODY_INLINE_BYTES_MAX = 64 * 2**10

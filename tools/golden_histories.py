@@ -2,6 +2,7 @@
 
 from eventtrack.events import datasets, items, registered, scorers, studies, traces, types
 from eventtrack.events.envelope import Cause, Draft
+from eventtrack.ids import SeededIds
 
 SESSION = bytes(range(16))
 RUN, EXPERIMENT, MODEL = "run/" + "a1" * 16, "experiment/12", "model/m-0a1b"
@@ -259,6 +260,21 @@ def searched() -> list[Draft]:
     ]
 
 
+def withdrawn() -> list[Draft]:
+    """Points that were withdrawn, once of one metric and once of all, and restored."""
+    run, replica = "run/" + "ad" * 16, SeededIds("golden").id128()
+    spikes = types.Withdrawal([(replica, 2)], ["acc", "loss"], 3, 9)
+    rewound = types.Withdrawal([(b"\x00" * 16, 7), (replica, 4)], None, 2, 2**63 - 1, ["be" * 16])
+    return [
+        Draft.of(run, types.RunStarted("12", "keen-wren-2", "ada", 60, {}, "RUNNING")),
+        Draft.of(run, types.MetricsLogged(["loss"] * 4, [0.4, 0.3, 0.2, 0.1], [1, 2, 3, 4], 61)),
+        Draft.of(run, types.PointsWithdrawn(spikes, 62)).explained("a loose cable"),
+        Draft.of(run, types.MetricLogged("loss", 0.25, 3, 63)),
+        Draft.of(run, types.PointsWithdrawn(rewound, 64)),
+        Draft.of(run, types.PointsRestored([rewound.id], 65)),
+    ]
+
+
 # A new noun brings a history of its own: the bytes of the others stay as they are.
 HISTORIES = {
     "log": history,
@@ -274,4 +290,5 @@ HISTORIES = {
     "items": itemized,
     "corrections": corrected,
     "studies": searched,
+    "withdrawals": withdrawn,
 }

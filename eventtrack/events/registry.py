@@ -124,6 +124,8 @@ _TYPES: dict[str, type[types.Event]] = {
     "run.text_logged": items.TextLogged,
     "run.histograms_logged": items.HistogramsLogged,
     "run.media_logged": items.MediaLogged,
+    "run.points_withdrawn": types.PointsWithdrawn,
+    "run.points_restored": types.PointsRestored,
     "run.inputs_logged": types.InputsLogged,
     "run.outputs_logged": types.OutputsLogged,
     "run.artifacts_logged": types.ArtifactsLogged,

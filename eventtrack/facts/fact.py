@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Protocol
 
-from eventtrack.events.types import ArtifactStored, Event
+from eventtrack.events.types import ArtifactStored, Event, Withdrawal
+from eventtrack.limits import INT64_MAX, INT64_MIN
 
 
 class Rule(Enum):
@@ -196,6 +197,18 @@ def point_text(value: float, step: int) -> str:
 def item_text(count: int, step: int) -> str:
     """Items of text, histograms or media as people read them."""
     return f"{count} {'item' if count == 1 else 'items'} (step {step})"
+
+
+def withdrawal_text(_: str, withdrawal: Withdrawal) -> str:
+    """A withdrawal of points as people read it."""
+    keys, first, last = withdrawal.keys, withdrawal.first_step, withdrawal.last_step
+    if (first, last) == (INT64_MIN, INT64_MAX):
+        steps = "all steps"
+    elif last == INT64_MAX:
+        steps = f"steps from {first}"
+    else:
+        steps = f"steps up to {last}" if first == INT64_MIN else f"steps {first} to {last}"
+    return f"{steps} of {'all metrics' if keys is None else ', '.join(keys)}"
 
 
 def valued(old: Old, fact: Fact) -> dict[str, Any]:

@@ -24,6 +24,7 @@ from eventtrack.facts.fact import (
     staged,
     unvalued,
     valued,
+    withdrawal_text,
 )
 from eventtrack.tags import RUN_NAME_TAG
 
@@ -47,8 +48,9 @@ METRIC = Fact("metric", Rule.POINTS, many=True, text=lambda _, point: point_text
 TEXT = Fact("text", Rule.POINTS, many=True, text=lambda _, item: item_text(*item))
 HISTOGRAM = Fact("histogram", Rule.POINTS, many=True, text=lambda _, item: item_text(*item))
 MEDIA = Fact("media", Rule.POINTS, many=True, text=lambda _, item: item_text(*item))
+WITHDRAWAL = Fact("withdrawal", Rule.LAST, "withdrawals", many=True, text=withdrawal_text)
 
-_POINTS_STAY = "points of a metric stay: the history is the measurement"
+_POINTS_STAY = "points of a metric stay on record: withdraw them instead"
 _ITEMS_STAY = "what a run logged over its steps stays on record"
 _ON_RECORD = "what a run read or wrote stays on record"
 
@@ -115,6 +117,9 @@ def _back(old: Old, _: str, now_ms: int) -> Iterator[Event]:
         yield types.ParamsCorrected(params)
     if withdrawn := unvalued(old, PARAM):
         yield types.ParamsWithdrawn(withdrawn)
+    yield from (types.PointsWithdrawn(it, now_ms) for it in valued(old, WITHDRAWAL).values())
+    if restored := unvalued(old, WITHDRAWAL):
+        yield types.PointsRestored(restored, now_ms)
     yield from files_back(old, ARTIFACT, types.ArtifactsLogged, types.ArtifactsDeleted)
 
 
@@ -139,7 +144,7 @@ RUN = Noun(
     facts=(
         *(EXPERIMENT, USER, START, NAME, STATUS, END, LIFECYCLE),
         *(PARAM, TAG, METRIC, TEXT, HISTOGRAM, MEDIA),
-        *(INPUT_MODEL, INPUT, OUTPUT_MODEL, ARTIFACT),
+        *(INPUT_MODEL, INPUT, OUTPUT_MODEL, ARTIFACT, WITHDRAWAL),
     ),
     births={types.RunStarted: ""},
     stages=_STAGES,
@@ -156,6 +161,8 @@ RUN = Noun(
         types.MetricLogged: _point,
         types.MetricsLogged: _points,
         **{kind: _items(fact) for kind, fact in ITEM_FACTS.items()},
+        types.PointsWithdrawn: lambda it: [(WITHDRAWAL, it.withdrawal.id, it.withdrawal)],
+        types.PointsRestored: lambda event: gone(WITHDRAWAL, event.ids),
         types.InputsLogged: _inputs_logged,
         types.OutputsLogged: lambda event: [(OUTPUT_MODEL, *pair) for pair in event.models],
         types.ArtifactsLogged: lambda event: files(ARTIFACT, event.files),

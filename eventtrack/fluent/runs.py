@@ -28,6 +28,7 @@ def start_run(
     tags: Mapping[str, Any] | None = None,
     description: str | None = None,
     log_system_metrics: bool | None = None,
+    rewind_to: int | None = None,
 ) -> ActiveRun:
     """Start a run, or resume one, and make it the active run of this thread, or of this task.
 
@@ -40,6 +41,8 @@ def start_run(
         tags: Tags to set; the values are stored as text.
         description: A text for people, kept as the tag `mlflow.note.content`.
         log_system_metrics: Record the machine's load beside the run (needs psutil).
+        rewind_to: With `run_id`: the step of the checkpoint to go on from. Points with a greater
+            step no longer count; the record keeps them.
 
     Raises:
         InvalidStateError: A run is active and `nested` was not asked for.
@@ -58,7 +61,11 @@ def start_run(
     client = current_client()
     resumed_id = run_id or os.environ.pop(RUN_ID_VARIABLE, None)
     if resumed_id:
-        run = _resume(client, resumed_id, run_name, own_tags)
+        run = _resume(client, resumed_id, run_name, own_tags, rewind_to)
+    elif rewind_to is not None:
+        raise InvalidValueError(
+            "rewind_to needs the run that is to be rewound", hint="give its run_id too"
+        )
     else:
         parent_id = _parent_id(client, parent_run_id, nested=nested)
         run = _create(client, experiment_id, run_name, parent_id, own_tags)
@@ -201,7 +208,11 @@ def _parent_id(client: EventtrackClient, parent_run_id: str | None, *, nested: b
 
 
 def _resume(
-    client: EventtrackClient, run_id: str, run_name: str | None, tags: dict[str, str]
+    client: EventtrackClient,
+    run_id: str,
+    run_name: str | None,
+    tags: dict[str, str],
+    rewind_to: int | None,
 ) -> Run:
     if stack.frame_of(run_id) is not None:
         raise InvalidStateError(f"Run with UUID {run_id} is already active.")
@@ -219,6 +230,8 @@ def _resume(
             f"Cannot start run with ID {run_id} because it is in the deleted state.",
             hint=f'call restore_run("{run_id}") first',
         )
+    if rewind_to is not None:
+        client.rewind_run(run_id, rewind_to)
     with client.store.batch():
         client.store.runs.update(run_id, status=RunStatus.RUNNING, name=run_name)
         if tags:

@@ -1,10 +1,13 @@
 """Metrics of a server's runs: logged through the outbox's journal, read over HTTP."""
 
+from collections.abc import Sequence
+
 from eventtrack.outbox.outbox import Outbox
 from eventtrack.outbox.runs import RemoteRuns
 from eventtrack.projections.points import Points
 from eventtrack.rest import TrackingServer
 from eventtrack.rest.calls import all_pages
+from eventtrack.store import withdrawals
 from eventtrack.store.metrics import MetricSink
 from eventtrack.views.records import Metric, PagedList
 
@@ -32,6 +35,27 @@ class RemoteMetrics:
     ) -> None:
         """Log one point."""
         self.sink(run_id).log(key, value, step, timestamp)
+
+    def withdraw(
+        self,
+        run_id: str,
+        keys: Sequence[str] | None = None,
+        first_step: int | None = None,
+        last_step: int | None = None,
+    ) -> bool:
+        """Withdraw points of a run, once the server has all that was logged here.
+
+        Raises:
+            RemoteUnavailableError: The server does not answer; nothing was withdrawn.
+        """
+        self._outbox.deliverer.push()
+        server_id = self._runs.server_id(run_id)
+        return self._server.withdraw(server_id, keys, first_step, last_step)
+
+    def rewind(self, run_id: str, step: int, keys: Sequence[str] | None = None) -> bool:
+        """Withdraw all points of a run with a step greater than `step`; see `withdraw`."""
+        first = withdrawals.after(step)
+        return first is not None and self.withdraw(run_id, keys, first)
 
     def history(self, run_id: str, key: str) -> PagedList[Metric]:
         """All points of a metric, in order of (timestamp, step, value)."""

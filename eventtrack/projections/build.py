@@ -236,12 +236,15 @@ class Fold:
             self._checkpoint = Checkpoint(rewrites=log.rewrites())
         if not matches(self._checkpoint, log):
             raise StaleBuild(f"another history at position {self.position}")
-        self.apply(log.read(self.position, limit), aside)
+        self.apply(log, log.read(self.position, limit), aside)
 
-    def apply(self, envelopes: list[Envelope], aside: str = "", *, own: bool = False) -> None:
+    def apply(
+        self, log: LogReader, envelopes: list[Envelope], aside: str = "", *, own: bool = False
+    ) -> None:
         """Fold the next envelopes; the tables then show them.
 
         Args:
+            log: It holds the envelopes.
             aside: See `take_batch`.
             own: Whether the envelopes are about to be recorded here: then refuse to skip any.
 
@@ -261,6 +264,7 @@ class Fold:
                         fold.apply(self.tables, envelope, own=own)
                     self.last_included = envelope.position
             try:
+                fold.split_runs(self.tables, log)
                 self.tables.flush()
             except fold.NOT_OF_THE_EVENT:
                 raise

@@ -20,7 +20,13 @@ from eventtrack.projections import (
     skipped,
 )
 from eventtrack.projections.points import Points
-from eventtrack.projections.state import ExperimentState, ModelState, RunState, SessionState
+from eventtrack.projections.state import (
+    ExperimentState,
+    MetricState,
+    ModelState,
+    RunState,
+    SessionState,
+)
 from eventtrack.projections.tables import Reader
 from eventtrack.projections.trace_state import TraceState
 from eventtrack.projections.trace_tables import spans_of, trace_by_number
@@ -110,7 +116,7 @@ def _run(reader: Reader, run: RunState) -> list[Any]:
                 metric.step,
                 points_hash(reader.history(metric)),
             )
-            for key, metric in sorted(run.metrics.items())
+            for key, metric in sorted(reader.curves(run).items())
         ],
         run.datasets,
         run.models_read,
@@ -118,7 +124,22 @@ def _run(reader: Reader, run: RunState) -> list[Any]:
         _artifacts(reader, run.number),
     ]
     items = [(name, reader.items_of(state).digest()) for name, state in sorted(run.items.items())]
-    return [*values, *(part for part in (items, run.moves) if part)]
+    # Runs whose points all count have the digest that they had before points could be withdrawn.
+    withdrawn = _withdrawn(reader, run) if run.withdrawals else []
+    return [*values, *(part for part in (items, run.moves) if part), *withdrawn]
+
+
+def _withdrawn(reader: Reader, run: RunState) -> list[Any]:
+    """The withdrawals, and all points by the cuts that cover them."""
+    layers = [
+        (layer.cuts, [(key, _all_points(reader, it.points)) for key, it in layer.parts.items()])
+        for layer in run.layers
+    ]
+    return [run.withdrawals, sorted((cuts, sorted(parts)) for cuts, parts in layers if parts)]
+
+
+def _all_points(reader: Reader, metric: MetricState) -> bytes:
+    return points_hash(reader.history(metric))
 
 
 def _model(reader: Reader, model: ModelState) -> list[Any]:

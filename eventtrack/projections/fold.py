@@ -10,8 +10,10 @@ from eventtrack.events.registry import REGISTRY, Registry
 from eventtrack.events.types import Event, SessionOpened
 from eventtrack.facts.nouns import NOUNS, WITHOUT_FACTS
 from eventtrack.facts.run import RUN
+from eventtrack.log.protocol import LogReader
 from eventtrack.log.translation import LMDB_ERRORS
 from eventtrack.projections import (
+    cuts,
     datasets,
     experiments,
     metrics,
@@ -24,7 +26,7 @@ from eventtrack.projections import (
     skipped,
     traces,
 )
-from eventtrack.projections.state import RunState, stamp_of
+from eventtrack.projections.state import Layer, RunState, stamp_of
 from eventtrack.projections.tables import Tables
 from eventtrack.projections.timeline import Place
 
@@ -44,7 +46,7 @@ _FOLDS = {
     if entry.struct in noun.says
 }
 # Points are folded a column at a time, not event by event.
-_POINT_FOLDS: dict[str, Callable[[Tables, RunState, Sequence[Any]], None]] = {
+_POINT_FOLDS: dict[str, Callable[[Tables, RunState, Layer | None, Sequence[Any]], None]] = {
     "run.metric_logged": metrics.fold_points,
     "run.metrics_logged": metrics.fold_rows,
 }
@@ -100,12 +102,33 @@ def set_aside(tables: Tables, envelope: Envelope, why: str) -> None:
     skipped.note(tables, envelope, skipped.FAILED, why)
 
 
+def split_runs(tables: Tables, log: LogReader) -> None:
+    """Fold the points of runs anew that a new cut divides. Call this before the tables' flush."""
+    while tables.points.unsplit:
+        run = tables.changed_run(tables.points.unsplit.pop())
+        tables.points.forget(run)
+        run.metrics, run.reach, run.layers = {}, {}, []
+        aside = skipped.failed(tables)
+        for position in tables.places.so_far(run.number):
+            envelope = None if position in aside else log.get(position)
+            for part in () if envelope is None else read(envelope).parts:
+                if envelope is not None and part.type in _POINT_FOLDS and part.events:
+                    _fold_points(tables, envelope, part.type, part.events)
+
+
+def _fold_points(tables: Tables, envelope: Envelope, kind: str, events: Sequence[Event]) -> None:
+    run = tables.change_run(envelope.header.stream)
+    layer = cuts.layer_of(run, envelope)
+    cuts.reach_out(run.reach if layer is None else layer.reach, envelope)
+    _POINT_FOLDS[kind](tables, run, layer, events)
+
+
 def _apply_part(
     tables: Tables, envelope: Envelope, part: Part, events: list[Event], offset: int
 ) -> None:
     stream, kind = envelope.header.stream, part.type
     if kind in _POINT_FOLDS:
-        _POINT_FOLDS[kind](tables, tables.change_run(stream), events)
+        _fold_points(tables, envelope, kind, events)
     elif kind in _FOLDS:
         _FOLDS[kind](tables, envelope, events, offset)
     else:

@@ -9,6 +9,7 @@ that a search looks at the run for the rest.
 import math
 import struct
 
+from eventtrack.projections.curves import curve_of, keys_of, of_run
 from eventtrack.projections.state import RunState
 from eventtrack.tags import DATASET_CONTEXT_TAG
 
@@ -88,8 +89,8 @@ def values(state: RunState, field: FieldName) -> tuple[bytes, ...]:
     """The encoded values of a run in the index of a field: none, one or many."""
     kind, key = field
     if kind == METRIC:
-        metric = state.metrics.get(key)
-        return (encode_number(metric.value),) if metric is not None and metric.count else ()
+        curve = curve_of(state, key)
+        return () if curve is None else (encode_number(curve.value),)
     if kind == PARAM:
         param = state.params.get(key)
         value = param.value if param is not None else None
@@ -110,7 +111,7 @@ def entries(state: RunState) -> list[tuple[FieldName, bytes]]:
     rows += [((TAG, key), encode_text(text)) for key, text in state.live_tags().items()]
     rows += [
         ((METRIC, key), encode_number(metric.value))
-        for key, metric in state.metrics.items()
+        for key, metric in of_run(state).items()
         if metric.count
     ]
     others = [(ATTRIBUTE, name) for name in RUN_ATTRIBUTES]
@@ -123,7 +124,7 @@ def entries(state: RunState) -> list[tuple[FieldName, bytes]]:
 def fields(state: RunState) -> list[FieldName]:
     """Every field with a value of a run in the index."""
     names: list[FieldName] = [(ATTRIBUTE, name) for name in RUN_ATTRIBUTES]
-    names += [(METRIC, key) for key in state.metrics]
+    names += [(METRIC, key) for key in keys_of(state)]
     names += [(PARAM, key) for key in state.params]
     names += [(TAG, key) for key in state.tags]
     if state.datasets:

@@ -1,4 +1,7 @@
-"""The folds of metric events: from bodies to columns, with little Python for each point."""
+"""The folds of metric events: from bodies to columns, with little Python for each point.
+
+`layer` is where the points belong, None where no cut covers them (`cuts.py`).
+"""
 
 from array import array
 from collections.abc import Sequence
@@ -6,11 +9,13 @@ from itertools import groupby
 from operator import attrgetter
 
 from eventtrack.events.types import MetricLogged, MetricsLogged
-from eventtrack.projections.state import RunState
+from eventtrack.projections.state import Layer, RunState
 from eventtrack.projections.tables import Tables
 
 
-def fold_points(tables: Tables, run: RunState, events: Sequence[MetricLogged]) -> None:
+def fold_points(
+    tables: Tables, run: RunState, layer: Layer | None, events: Sequence[MetricLogged]
+) -> None:
     """Fold single points, in the order in which they were logged."""
     series: dict[str, Sequence[MetricLogged]] = {event.key: events for event in events}
     if len(series) > 1:
@@ -22,10 +27,12 @@ def fold_points(tables: Tables, run: RunState, events: Sequence[MetricLogged]) -
         values = [point.value for point in points]
         steps = [point.step for point in points]
         timestamps = [point.timestamp_ms for point in points]
-        _extend(tables, run, key, values, array("q", steps), array("q", timestamps))
+        _extend(tables, run, layer, key, values, array("q", steps), array("q", timestamps))
 
 
-def fold_rows(tables: Tables, run: RunState, events: Sequence[MetricsLogged]) -> None:
+def fold_rows(
+    tables: Tables, run: RunState, layer: Layer | None, events: Sequence[MetricsLogged]
+) -> None:
     """Fold rows of several metrics. Neighbours with the same metrics are taken column by column."""
     for keys, group in groupby(events, key=attrgetter("keys")):
         rows = list(group)
@@ -35,13 +42,17 @@ def fold_rows(tables: Tables, run: RunState, events: Sequence[MetricsLogged]) ->
             timestamps: array[int] = array("q", [row.timestamps_ms for row in rows])  # type: ignore[misc]
             columns = zip(*(row.values for row in rows), strict=True)
             for key, values in zip(keys, columns, strict=True):
-                _extend(tables, run, key, list(values), steps, timestamps)
+                _extend(tables, run, layer, key, list(values), steps, timestamps)
         else:
-            _fold_points_of_rows(tables, run, keys, rows)
+            _fold_points_of_rows(tables, run, layer, keys, rows)
 
 
 def _fold_points_of_rows(
-    tables: Tables, run: RunState, keys: list[str], rows: list[MetricsLogged]
+    tables: Tables,
+    run: RunState,
+    layer: Layer | None,
+    keys: list[str],
+    rows: list[MetricsLogged],
 ) -> None:
     series: dict[str, tuple[list[float], list[int], list[int]]]
     series = {key: ([], [], []) for key in dict.fromkeys(keys)}
@@ -60,19 +71,20 @@ def _fold_points_of_rows(
             columns[1].append(step)
             columns[2].append(timestamp)
     for key, (values, steps, timestamps) in series.items():
-        _extend(tables, run, key, values, array("q", steps), array("q", timestamps))
+        _extend(tables, run, layer, key, values, array("q", steps), array("q", timestamps))
 
 
 def _extend(
     tables: Tables,
     run: RunState,
+    layer: Layer | None,
     key: str,
     values: list[float],
     steps: "array[int]",
     timestamps: "array[int]",
 ) -> None:
     # Arrays are made from lists, and extended by arrays: anything else is several times slower.
-    points = tables.points_of(run, key)
+    points = tables.points.of(run, key, layer)
     points.values.fromlist(values)
     points.steps.extend(steps)
     points.timestamps.extend(timestamps)

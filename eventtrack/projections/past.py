@@ -14,12 +14,11 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar
 
 from eventtrack.limits import FOLD_ENVELOPES_MAX
 from eventtrack.log.environment import Environment
 from eventtrack.log.protocol import EventLog
-from eventtrack.projections import fold, skipped, timeline
+from eventtrack.projections import curves, fold, skipped, timeline
 from eventtrack.projections.build import Build
 from eventtrack.projections.cache import Cache
 from eventtrack.projections.items import Items
@@ -32,7 +31,6 @@ from eventtrack.projections.tables import TABLES, Reader, Tables
 
 # Local numbers that are given while folding anew begin here, above all numbers of the live views.
 FIRST_NUMBER = 2**31
-S = TypeVar("S", MetricState, ItemsState)
 
 Progress = Callable[[int, int], None]
 
@@ -148,6 +146,7 @@ class _Anew:
                 for envelope in batch:
                     if envelope.position not in aside:
                         fold.apply(tables, envelope)
+                fold.split_runs(tables, self._log)
                 tables.flush()
                 done += len(batch)
                 if progress is not None:
@@ -203,32 +202,49 @@ class PastReader(Reader):
         """A run by its local number, as it was."""
         state = super().run_by_number(number)
         if state is not None and self._moment.standing.is_across(number.to_bytes(4, "big")):
-            series = [(key, metric.series) for key, metric in state.metrics.items()]
+            series = [(key, metric.series) for key, metric in curves.series_of(state)]
             series += [(name, items.series) for name, items in state.items.items()]
             self._series |= {place: (number, key) for key, place in series if place < FIRST_NUMBER}
         return state
 
-    def history(self, state: MetricState) -> Points:
-        """All points of a series, as of the moment."""
-        return super().history(self._then(state, "metrics"))
+    def history(self, curve: curves.AnyCurve) -> Points:
+        """All points of a curve, as of the moment."""
+        return super().history(self._curve_then(curve))
+
+    def first_point(self, curve: curves.AnyCurve) -> tuple[int, int]:
+        """The step and timestamp of the point of a curve that was stored first."""
+        return super().first_point(self._curve_then(curve))
 
     def items_of(self, state: ItemsState, start: int = 0, stop: int | None = None) -> Items:
         """The items of a series, as of the moment; `start` and `stop` are as in a slice."""
-        return super().items_of(self._then(state, "items"), start, stop)
+        number, name = self._series.get(state.series, (0, ""))
+        if number and not self._is_live(number, state):
+            state = self._folded_anew(number).items[name]
+        return super().items_of(state, start, stop)
 
-    def _then(self, state: S, field: str) -> S:
-        """The figures of a series whose rows hold nothing from after the moment."""
-        number, key = self._series.get(state.series, (0, ""))
-        if not number:
-            return state
+    def _curve_then(self, curve: curves.AnyCurve) -> curves.AnyCurve:
+        """The curve, if its live rows hold nothing from after the moment; else as folded anew."""
+        for series in curves.series_in(curve):
+            number, key = self._series.get(series.series, (0, ""))
+            if number and not self._is_live(number, series):
+                then = curves.curve_of(self._folded_anew(number), key)
+                assert then is not None, "the metric had points"
+                return then
+        return curve
+
+    def _is_live(self, number: int, series: MetricState | ItemsState) -> bool:
+        """Whether a series of a run is in the live views as it was."""
         now = self._live.run_by_number(number)
-        if now is not None and getattr(now, field).get(key) == state:
-            return state
+        if now is None:
+            return False
+        return series in now.items.values() or any(it == series for _, it in curves.series_of(now))
+
+    def _folded_anew(self, number: int) -> RunState:
+        """A run as it was, from the environment beside the live views."""
         self._moment.need(number.to_bytes(4, "big"))
         then = super().run_by_number(number)
         assert then is not None, "a run with a kept row can be folded"
-        series: S = getattr(then, field)[key]
-        return series
+        return then
 
 
 def touched(

@@ -28,6 +28,7 @@ OWNERS: dict[str, slice | None] = {
     "points": None,
     "items": None,
     "media_blobs": FIRST,
+    "point_steps": None,
     "extent_blocks": None,
     "log_blocks": None,
     "disordered": FIRST,

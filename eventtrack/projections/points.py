@@ -4,20 +4,23 @@ A row of the table `points` is a chunk: `series (u32) ‖ index of its first poi
 steps, then all timestamps, then all values, 8 bytes each, little-endian. A series has full chunks
 of `CHUNK_POINTS` and a tail of small chunks, which are joined once they make up a full one. So an
 append rewrites at most one small chunk, and a million points are 245 rows to read.
+
+The table `point_steps` has a row of the same key for each full chunk: its least and its greatest
+step, 8 bytes each. So steps of a long series are hidden (`cuts.py`) without reading its points.
 """
 
 import struct
 import sys
 from array import array
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
-from itertools import groupby, islice
-from math import copysign, isnan
-from operator import lt
+from itertools import compress, groupby, islice
+from operator import itemgetter, lt
 
-from eventtrack.projections.rows import Row, Rows, WritableRows
-from eventtrack.projections.state import MetricState
+from eventtrack.projections.curves import latest_order, value_order
+from eventtrack.projections.rows import Row, Rows, WritableRows, below
+from eventtrack.projections.state import MetricState, Steps
 
-TABLE = "points"
 CHUNK_POINTS = 4096
 # A tail chunk below this is extended in place; 128 points are 3 KiB, still within a page.
 SMALL_CHUNK_POINTS = 128
@@ -25,6 +28,8 @@ POINT_BYTES = 24
 # Late points are sorted in on arrival up to this far back; beyond that, each reader sorts.
 LATE_POINTS_MAX = 2 * CHUNK_POINTS
 _KEY = struct.Struct(">II")
+_STEPS = struct.Struct("<qq")
+CHUNKS, STEPS = "points", "point_steps"
 
 if sys.byteorder != "little":  # pragma: no cover - no such machine to test on
     raise ImportError("eventtrack stores points in little-endian order and needs such a machine")
@@ -65,6 +70,18 @@ class Points:
         self.steps = array("q", [row[1] for row in kept])
         self.values = array("d", [row[2] for row in kept])
 
+    def hide(self, hidden: Steps, *, climbing: bool) -> None:
+        """Leave out the points with some steps; `climbing` promises that the steps grow."""
+        if climbing:
+            for low, high in reversed(hidden):
+                gone = slice(bisect_left(self.steps, low), bisect_right(self.steps, high))
+                del self.steps[gone], self.timestamps[gone], self.values[gone]
+            return
+        kept = [shows(hidden, step) for step in self.steps]
+        self.steps = array("q", compress(self.steps, kept))
+        self.timestamps = array("q", compress(self.timestamps, kept))
+        self.values = array("d", compress(self.values, kept))
+
     def in_order(self) -> bool:
         """Whether time never goes back and the step always grows: then the points are sorted."""
         # As lists: a walk through an array makes new numbers.
@@ -83,19 +100,14 @@ class Points:
         return max((row for row in rows if row[0] == top), key=latest_order)
 
 
-def latest_order(point: tuple[int, int, float]) -> tuple[int, int, bool, float, float]:
-    """The key that orders points (step, timestamp, value) by lateness: NaN counts above all."""
-    step, timestamp, value = point
-    return step, timestamp, *_value_order(value)
-
-
 def _point_order(row: tuple[int, int, float]) -> tuple[int, int, bool, float, float]:
-    return row[0], row[1], *_value_order(row[2])
+    return row[0], row[1], *value_order(row[2])
 
 
-def _value_order(value: float) -> tuple[bool, float, float]:
-    # A total order, so that machines agree: NaN equals itself, and -0.0 comes before 0.0.
-    return (True, 0.0, 0.0) if isnan(value) else (False, value, copysign(1.0, value))
+def shows(hidden: Steps, step: int) -> bool:
+    """Whether a step is in none of the hidden ranges."""
+    place = bisect_right(hidden, step, key=itemgetter(0))
+    return not place or hidden[place - 1][1] < step
 
 
 class OrderCheck:
@@ -120,11 +132,15 @@ class OrderCheck:
 
 def append(rows: WritableRows, state: MetricState, points: Points, in_order: OrderCheck) -> None:
     """Append points to a series and bring `state` up to date. Uses up `points`."""
-    if in_order(points):
+    climbs = in_order(points)
+    if climbs:
         latest = points.steps[-1], points.timestamps[-1], points.values[-1]
     else:
         points.sort()
         latest = points.greatest()
+    if state.count:
+        climbs &= points.steps[0] > state.step and points.timestamps[0] >= state.last_timestamp_ms
+    state.climbing &= climbs
     known = (state.step, state.timestamp_ms, state.value)
     if not state.count or latest_order(latest) > latest_order(known):
         state.step, state.timestamp_ms, state.value = latest
@@ -133,14 +149,21 @@ def append(rows: WritableRows, state: MetricState, points: Points, in_order: Ord
             _merge_late(rows, state, points)
         points = _with_tail(rows, state, points)
     for offset in range(0, len(points), CHUNK_POINTS):
-        key = _KEY.pack(state.series, state.count + offset)
-        rows.put(TABLE, key, points.to_bytes(offset, offset + CHUNK_POINTS))
+        key, stop = _KEY.pack(state.series, state.count + offset), offset + CHUNK_POINTS
+        rows.put(CHUNKS, key, points.to_bytes(offset, stop))
+        if stop <= len(points):
+            ends = _ends(points.steps[offset:stop], climbing=state.climbing)
+            rows.put(STEPS, key, _STEPS.pack(*ends))
     state.count += len(points)
     state.last_timestamp_ms, state.last_step = points.timestamps[-1], points.steps[-1]
 
 
-def read(rows: Rows, state: MetricState) -> Points:
-    """All points of a series in order of (timestamp, step, value), without repeats."""
+def read(rows: Rows, state: MetricState, hidden: Steps | None = None) -> Points:
+    """The points of a series in order of (timestamp, step, value), without repeats.
+
+    Args:
+        hidden: Steps to leave out.
+    """
     # Made in their full size: arrays that grow by chunks are moved again and again.
     points = Points()
     points.steps = array("q", (0,)) * state.count
@@ -156,6 +179,10 @@ def read(rows: Rows, state: MetricState) -> Points:
         for place, column in enumerate(columns):
             column[start:stop] = chunk[place * size : (place + 1) * size]
     assert stop == 8 * state.count, f"series {state.series} has {stop // 8} points"
+    for column in columns:
+        column.release()  # an array that is looked at cannot be cut
+    if hidden:
+        points.hide(hidden, climbing=state.climbing)
     if not state.ordered:
         points.sort()
     return points
@@ -163,13 +190,38 @@ def read(rows: Rows, state: MetricState) -> Points:
 
 def first(rows: Rows, state: MetricState) -> tuple[int, int]:
     """The step and timestamp of the point that is stored first."""
-    value = rows.get(TABLE, _KEY.pack(state.series, 0))
+    value = rows.get(CHUNKS, _KEY.pack(state.series, 0))
     assert value is not None, "a series has a first chunk"
     data = memoryview(value)
     size = len(data) // 3
     return int.from_bytes(data[:8], "little", signed=True), int.from_bytes(
         data[size : size + 8], "little", signed=True
     )
+
+
+def chunk_ends(rows: Rows, state: MetricState) -> Iterator[tuple[int, int, int, int]]:
+    """For each chunk the index of its first point, its size, its least and its greatest step."""
+    full = state.count - state.count % CHUNK_POINTS
+    for key, value in below(rows, STEPS, _KEY.pack(state.series, 0)[:4]):
+        yield _KEY.unpack(key)[1], CHUNK_POINTS, *_STEPS.unpack(value)
+    for key, data in _chunks(rows, state.series, full):
+        steps = array("q")
+        steps.frombytes(data[: len(data) // 3])
+        yield _KEY.unpack(key)[1], len(steps), *_ends(steps, climbing=state.climbing)
+
+
+def chunk_points(rows: Rows, state: MetricState, first: int) -> Points:
+    """The points of the chunk that begins with the point `first`."""
+    points = Points()
+    data = rows.get(CHUNKS, _KEY.pack(state.series, first))
+    assert data is not None, "a chunk is there"
+    points.extend_bytes(data)
+    return points
+
+
+def remove(rows: WritableRows, state: MetricState) -> None:
+    """Remove all points of a series."""
+    _take(rows, state, 0)
 
 
 def _with_tail(rows: WritableRows, state: MetricState, points: Points) -> Points:
@@ -206,6 +258,11 @@ def _merge_late(rows: WritableRows, state: MetricState, points: Points) -> None:
     points.sort()
 
 
+def _ends(steps: "array[int]", *, climbing: bool) -> tuple[int, int]:
+    """The least and the greatest step."""
+    return (steps[0], steps[-1]) if climbing else (min(steps), max(steps))
+
+
 def _join(before: Points, after: Points) -> Points:
     before.steps.extend(after.steps)
     before.timestamps.extend(after.timestamps)
@@ -218,7 +275,9 @@ def _take(rows: WritableRows, state: MetricState, first: int) -> Points:
     taken = Points()
     for key, data in list(_chunks(rows, state.series, first)):
         taken.extend_bytes(data)
-        rows.delete(TABLE, key)
+        rows.delete(CHUNKS, key)
+        if len(data) == CHUNK_POINTS * POINT_BYTES:
+            rows.delete(STEPS, key)
     state.count = first
     return taken
 
@@ -226,9 +285,9 @@ def _take(rows: WritableRows, state: MetricState, first: int) -> Points:
 def _last_chunk(rows: Rows, state: MetricState) -> tuple[int, bytes] | None:
     """The newest chunk's first index and bytes; None for an empty series."""
     start, stop = _KEY.pack(state.series, 0), _KEY.pack(state.series + 1, 0)
-    row = next(rows.scan(TABLE, start, stop, reverse=True), None)
+    row = next(rows.scan(CHUNKS, start, stop, reverse=True), None)
     return None if row is None else (_KEY.unpack(row[0])[1], row[1])
 
 
 def _chunks(rows: Rows, series: int, first: int = 0) -> Iterator[Row]:
-    return rows.scan(TABLE, _KEY.pack(series, first), _KEY.pack(series + 1, 0))
+    return rows.scan(CHUNKS, _KEY.pack(series, first), _KEY.pack(series + 1, 0))

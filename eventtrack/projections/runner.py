@@ -49,6 +49,8 @@ def fingerprint() -> str:
         state.ParamState,
         state.ParamClaim,
         state.MetricState,
+        state.Part,
+        state.Layer,
         state.RunState,
         state.ExperimentState,
         state.ModelState,

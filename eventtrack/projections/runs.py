@@ -6,7 +6,7 @@ from typing import Any
 
 from eventtrack.events.envelope import Envelope
 from eventtrack.events.items import ItemsLogged
-from eventtrack.events.types import ArtifactStored, Event, RunStarted
+from eventtrack.events.types import ArtifactStored, Event, RunStarted, Withdrawal
 from eventtrack.facts.fact import Each, Fact
 from eventtrack.facts.run import (
     ARTIFACT,
@@ -20,8 +20,9 @@ from eventtrack.facts.run import (
     RUN,
     STATUS,
     TAG,
+    WITHDRAWAL,
 )
-from eventtrack.projections import index
+from eventtrack.projections import cuts, index
 from eventtrack.projections.files import take_file
 from eventtrack.projections.merging import MERGES, bear
 from eventtrack.projections.state import ParamClaim, ParamState, RunState, Stamp, stamp_of
@@ -141,10 +142,20 @@ def _take_artifact(
     take_file(tables, run.number, path, file, stamp)
 
 
+def _take_withdrawal(
+    tables: Tables, run: RunState, cut: str, withdrawal: Withdrawal | None, stamp: Stamp
+) -> None:
+    tables.points.recount(run)
+    MERGES[WITHDRAWAL](run, cut, withdrawal, stamp)
+    if withdrawal is not None and cuts.know(run, cut, dict(withdrawal.covers)):
+        tables.points.unsplit.add(run.number)
+
+
 _TAKES: dict[Fact, _Take] = {
     **{fact: _take_of(fact) for fact in RUN.facts if fact in MERGES},
     PARAM: _take_param,
     TAG: _take_tag,
     INPUT: _take_dataset,
     ARTIFACT: _take_artifact,
+    WITHDRAWAL: _take_withdrawal,
 }

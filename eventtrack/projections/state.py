@@ -11,7 +11,7 @@ from typing import TypeVar
 import msgspec
 
 from eventtrack.events.envelope import Envelope
-from eventtrack.events.types import DatasetUsed
+from eventtrack.events.types import DatasetUsed, Withdrawal
 
 # 16 bytes that compare as (effective time, replica, offset). Six bytes of the replica suffice to
 # tell apart replicas that recorded in the same 1/65536 ms. Between equal stamps, values decide.
@@ -87,6 +87,7 @@ class MetricState(msgspec.Struct, array_like=True, gc=False):
 
     While `ordered`, the points of `series` are stored in order of (timestamp, step, value) without
     repeats, and the last of them is at `last_timestamp_ms`, `last_step`. Otherwise readers sort.
+    While `climbing`, each stored point has a greater step than the point before it.
     """
 
     series: int
@@ -97,6 +98,35 @@ class MetricState(msgspec.Struct, array_like=True, gc=False):
     ordered: bool = True
     last_timestamp_ms: int = 0
     last_step: int = 0
+    climbing: bool = True
+
+
+# Steps that are hidden, as ranges `(first, last)`, both included, sorted and apart from each other.
+Steps = list[tuple[int, int]]
+# For each replica the least and the greatest index of the envelopes that points came in.
+Reach = dict[bytes, tuple[int, int]]
+
+
+class Part(msgspec.Struct, array_like=True):
+    """The points of one metric in a layer, and the latest and the number of those that count."""
+
+    points: MetricState
+    hidden: Steps = []
+    value: float = 0.0
+    timestamp_ms: int = 0
+    step: int = 0
+    count: int = 0
+
+
+class Layer(msgspec.Struct, array_like=True):
+    """The points of a run whose envelopes the same cuts cover (`cuts.py`).
+
+    `cuts` has the ids of the cuts, sorted.
+    """
+
+    cuts: list[str]
+    reach: Reach
+    parts: dict[str, Part] = {}
 
 
 class ItemsState(msgspec.Struct, array_like=True, gc=False):
@@ -138,6 +168,11 @@ class RunState(msgspec.Struct, array_like=True):
     models_written: dict[str, tuple[int, Stamp]] = {}
     items: dict[str, ItemsState] = {}  # by the names of their facts: `text.console`
     moves: dict[str, Stamp] = {}
+    # The points of `metrics` are covered by no cut; `reach` has their envelopes.
+    reach: Reach = {}
+    withdrawals: dict[str, tuple[Withdrawal | None, Stamp]] = {}
+    cuts: dict[str, dict[bytes, int]] = {}
+    layers: list[Layer] = []
 
     @property
     def experiment(self) -> str:

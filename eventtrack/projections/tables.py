@@ -5,20 +5,32 @@ the batch ends, however many events touched it; index rows follow from the chang
 decoded entities for the next batch, as long as nobody else folds meanwhile.
 """
 
+from collections.abc import Mapping
 from itertools import islice, repeat
 
 import msgspec
 
-from eventtrack.projections import index, items, kept, keys, points, skipped, timeline
+from eventtrack.projections import (
+    curves,
+    histories,
+    index,
+    items,
+    kept,
+    keys,
+    points,
+    skipped,
+    timeline,
+)
 from eventtrack.projections.cache import Cache
+from eventtrack.projections.curves import AnyCurve
 from eventtrack.projections.dataset_state import DATASET_TABLES
 from eventtrack.projections.index import FieldName
+from eventtrack.projections.new_points import NewPoints
 from eventtrack.projections.rows import View, WritableRows, below, end_of
 from eventtrack.projections.state import (
     ArtifactState,
     ExperimentState,
     ItemsState,
-    MetricState,
     ModelState,
     RunState,
     SessionState,
@@ -43,7 +55,8 @@ TABLES = (
     "registered_versions",
     "sessions",
     "artifacts",
-    "points",
+    points.CHUNKS,
+    points.STEPS,
     "fields",
     *("index", kept.KEPT, kept.GONE),
     *("unknown", skipped.TABLE, "raised", items.TABLE, items.BLOBS_TABLE),
@@ -145,17 +158,25 @@ class Reader(View):
         value = self.rows.get("fields", keys.field(field))
         return None if value is None else int.from_bytes(value, "big")
 
-    def history(self, state: MetricState) -> points.Points:
-        """All points of a series in order of (timestamp, step, value), without repeats."""
-        return points.read(self.rows, state)
+    def curves(self, run: RunState) -> Mapping[str, AnyCurve]:
+        """The curves of a run, by key: the points of each metric that count."""
+        return curves.of_run(run)
 
     def items_of(self, state: ItemsState, start: int = 0, stop: int | None = None) -> items.Items:
         """The items of a series, in order; `start` and `stop` are as in a slice."""
         return items.read(self.rows, state, start, stop)
 
-    def first_point(self, state: MetricState) -> tuple[int, int]:
-        """The step and timestamp of the point of a series that is stored first."""
-        return points.first(self.rows, state)
+    def curve(self, run: RunState, key: str) -> AnyCurve | None:
+        """The curve of a metric; None if it has no point that counts."""
+        return curves.curve_of(run, key)
+
+    def history(self, curve: AnyCurve) -> points.Points:
+        """All points of a curve in order of (timestamp, step, value), without repeats."""
+        return histories.history(self.rows, curve)
+
+    def first_point(self, curve: AnyCurve) -> tuple[int, int]:
+        """The step and timestamp of the point of a curve that is stored first."""
+        return histories.earliest(self.rows, curve)
 
     def unknown_counts(self) -> dict[str, int]:
         """The number of events of each type that are kept but could not be folded.
@@ -188,25 +209,25 @@ class Tables(Reader):
         # The old index values of each changed run, by field; None for a run without index rows.
         self._before: dict[int, dict[FieldName, tuple[bytes, ...]] | None] = {}
         self._moved_from: dict[int, str] = {}
-        self._points: dict[tuple[int, str], points.Points] = {}
-        self._timeline = timeline.Timeline(rows)
+        self.points = NewPoints(self)
+        self.places = timeline.Timeline(rows)
         self._unknown: dict[bytes, int] = {}
         self._next_number = 0
         self.traces = ChangedTraces(self)
-        self.new_items = items.NewItems(self.rows, self._take_number)
+        self.new_items = items.NewItems(self.rows, self.take_number)
 
     def stream_number(self, stream: str) -> int:
         """The local number of a stream; a new number if it has none."""
         number = self._cache.streams.get(stream) or self.number(stream)
         if number is None:
-            number = self._take_number()
+            number = self.take_number()
             self.rows.put("streams", keys.stream(stream), number.to_bytes(4, "big"))
         self._cache.streams[stream] = number
         return number
 
     def note_envelope(self, stream: str, place: timeline.Place) -> None:
         """Record that an envelope touches a stream."""
-        self._timeline.note(self.stream_number(stream), place)
+        self.places.note(self.stream_number(stream), place)
 
     def note_unknown(self, stream: str, event_type: str, count: int) -> None:
         """Count events of a stream that no fold knows."""
@@ -226,6 +247,10 @@ class Tables(Reader):
             self._before[number] = {} if state.experiment_id else None
             self._moved_from[number] = state.experiment
         return state
+
+    def changed_run(self, number: int) -> RunState:
+        """A run that changes in this batch."""
+        return self._runs[number]
 
     def touch(self, state: RunState, field: FieldName) -> None:
         """Note that an indexed field of a run is about to change."""
@@ -257,30 +282,17 @@ class Tables(Reader):
         """Store an artifact of a run."""
         self.rows.put("artifacts", keys.artifact(run, state.path), _encode(state))
 
-    def points_of(self, state: RunState, key: str) -> points.Points:
-        """The buffer of new points of a metric, appended to its series when the batch ends."""
-        buffer = self._points.get((state.number, key))
-        if buffer is None:
-            if key not in state.metrics:
-                state.metrics[key] = MetricState(self._take_number())
-            buffer = self._points[state.number, key] = points.Points()
-        return buffer
-
     def flush(self) -> None:
         """Write all changes; reads of this transaction then see them."""
-        in_order = points.OrderCheck()
-        for (number, key), buffer in self._points.items():
-            state = self._runs[number]
-            self.touch(state, (index.METRIC, key))
-            points.append(self.rows, state.metrics[key], buffer, in_order)
+        self.points.flush()
         self.new_items.flush()
         self._put_many("experiments", _encoded(self._experiments))
         if self._keeper is not None:
-            for number, touched in self._timeline.first.items():
+            for number, touched in self.places.first.items():
                 if number not in self._new:
                     self._keeper.keep(number, touched)
         self._flush_index()
-        self._timeline.flush()
+        self.places.flush()
         self._put_many("runs", _encoded(self._runs))
         self.traces.flush()
         for name, count in self._unknown.items():
@@ -288,7 +300,6 @@ class Tables(Reader):
             self.rows.put("unknown", name, (known + count).to_bytes(8, "big"))
         if self._next_number:
             self.rows.put("meta", b"numbers", self._next_number.to_bytes(4, "big"))
-        self._points.clear()
         self._experiments.clear()
         self._runs.clear()
         self._unknown.clear()
@@ -313,7 +324,7 @@ class Tables(Reader):
                     prefix = prefixes.get(field) or self._index_prefix(experiment, field)
                     first.append(prefix + value + run)
                 continue
-            touched = self._timeline.first[number]
+            touched = self.places.first[number]
             since = touched.position.to_bytes(kept.POSITION_BYTES, "big")
             if before is None:
                 for field, value in index.entries(state):
@@ -348,7 +359,7 @@ class Tables(Reader):
         if self._keeper is None:
             self.rows.delete("index", row)
         else:
-            self._keeper.remove(row, number, self._timeline.first[number].position)
+            self._keeper.remove(row, number, self.places.first[number].position)
 
     def _index_prefix(self, experiment: int, field: FieldName) -> bytes:
         prefix = index.prefix(experiment, self._field_number(field))
@@ -358,12 +369,13 @@ class Tables(Reader):
     def _field_number(self, field: FieldName) -> int:
         number = self._cache.fields.get(field) or self.field(field)
         if number is None:
-            number = self._take_number()
+            number = self.take_number()
             self.rows.put("fields", keys.field(field), number.to_bytes(4, "big"))
         self._cache.fields[field] = number
         return number
 
-    def _take_number(self) -> int:
+    def take_number(self) -> int:
+        """A local number that nothing has yet."""
         if not self._next_number:
             value = self.rows.get("meta", b"numbers")
             self._next_number = int.from_bytes(value, "big") if value else 0

@@ -125,6 +125,11 @@ class Timeline:
         self._rows.append((number, place))
         self.first.setdefault(number, place)
 
+    def so_far(self, number: int) -> list[int]:
+        """The positions of all envelopes of a stream, also of those not written yet."""
+        written = [place.position for place in envelopes_of(self._written, number)]
+        return written + [place.position for stream, place in self._rows if stream == number]
+
     def flush(self) -> None:
         """Write the noted places, and join them to the extents."""
         if not self._rows:

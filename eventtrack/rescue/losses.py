@@ -146,7 +146,7 @@ def _run(reader: Reader, number: int | None) -> _Known | None:
         "run",
         f"run/{run.run_id}",
         run.name[0],
-        {key: len(reader.history(metric)) for key, metric in run.metrics.items()},
+        {key: len(reader.history(metric)) for key, metric in reader.curves(run).items()},
         run.live_params(),
         run.live_tags(),
     )

@@ -37,6 +37,23 @@ class RecordingCalls(Calls):
         """Remove one tag of a run."""
         self._post("runs/delete-tag", run_id=run_id, key=key)
 
+    def withdraw(
+        self,
+        run_id: str,
+        keys: Sequence[str] | None = None,
+        first_step: int | None = None,
+        last_step: int | None = None,
+    ) -> bool:
+        """Withdraw points; whether there was anything to withdraw. Only eventtrack's server can."""
+        answer = self._post_own(
+            "withdraw",
+            run_id=run_id,
+            keys=None if keys is None else list(keys),
+            first_step=first_step,
+            last_step=last_step,
+        )
+        return answer.get("withdrawn") is True
+
     def log_inputs(
         self,
         run_id: str,

@@ -1,6 +1,6 @@
 """The endpoints of eventtrack's own pages; `docs/web-api.md` describes each answer.
 
-All only read, except `undo`: MLflow has no request for it.
+All only read, except those for which MLflow has no request: `undo` and `withdraw`.
 """
 
 from starlette.requests import Request as HttpRequest
@@ -99,6 +99,13 @@ def _undo(store: Store, sent: Values) -> Json:
     return {"addresses": [event.address for event in store.history.undo(sent["address"])]}
 
 
+def _withdraw(store: Store, sent: Values) -> Json:
+    keys = sent["keys"] if sent.given("keys") is not None else None
+    run_id = checks.known_run_id(sent["run_id"])
+    steps = sent.given("first_step"), sent.given("last_step")
+    return {"withdrawn": store.metrics.withdraw(run_id, keys, *steps)}
+
+
 async def _series(services: Services, request: HttpRequest, _: str) -> Response:
     body = await bodies.read(request, _SERIES_BODY_BYTES_MAX)
     answer = await services.read(lambda: series.answer(services.store, body))
@@ -148,6 +155,15 @@ _EVENTS = Request(
 )
 _PAGE = Request(Message((int64("offset"), int32("limit", 200))))
 _ADDRESS = Request(Message((text("address"),)), {"address": (REQUIRED, STRING)})
+_STEPS = Request(
+    Message((text("run_id"), texts("keys"), int64("first_step"), int64("last_step"))),
+    {
+        "run_id": (REQUIRED, STRING),
+        "keys": (TEXTS,),
+        "first_step": (WHOLE,),
+        "last_step": (WHOLE,),
+    },
+)
 _OWN = (PREFIX,)
 
 ENDPOINTS = (
@@ -160,6 +176,7 @@ ENDPOINTS = (
     Endpoint("GET", "history", _SUBJECT, _history, prefixes=_OWN),
     Endpoint("GET", "log", _EVENTS, _log, prefixes=_OWN),
     Endpoint("POST", "undo", _ADDRESS, _undo, writes=True, prefixes=_OWN),
+    Endpoint("POST", "withdraw", _STEPS, _withdraw, writes=True, prefixes=_OWN),
     Endpoint("GET", "density", _DENSITY, _density, prefixes=_OWN),
     Endpoint("GET", "diff", _DIFF, _diff, prefixes=_OWN),
     Endpoint("GET", "sync", _NOTHING, lambda store, _: replicas.sync(store), prefixes=_OWN),

@@ -315,10 +315,11 @@ class Engine:
         for draft in drafts:
             after = raised.superseded(fold.tables, transaction, draft)
             if after is not None and pending:
-                fold.apply(pending, own=True)  # earlier drafts of this decision come before, too
+                # Earlier drafts of this decision come before, too.
+                fold.apply(transaction, pending, own=True)
                 after, pending = raised.superseded(fold.tables, transaction, draft), []
             pending.append(transaction.append(draft, session, after))
-        fold.apply(pending, own=True)
+        fold.apply(transaction, pending, own=True)
         return result
 
     def _open_session(self, reader: Reader) -> tuple[None, list[Draft]]:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from eventtrack.log import files
+from eventtrack.projections import curves
 from eventtrack.projections.digest import digest
 from eventtrack.store.check import CheckReport, check_log, check_store
 from eventtrack.store.engine import Engine
@@ -56,8 +57,8 @@ class Maintenance:
                 run = reader.run_by_number(int.from_bytes(key, "big"))
                 if run is not None and run.experiment_id:
                     runs += 1
-                    series += len(run.metrics)
-                    points += sum(metric.count for metric in run.metrics.values())
+                    counts = [metric.count for _, metric in curves.series_of(run)]
+                    series, points = series + len(counts), points + sum(counts)
             return StoreStats(
                 path=str(path),
                 replica=engine.log.replica.hex(),

@@ -8,10 +8,13 @@ import msgspec
 from eventtrack import validate
 from eventtrack.errors import UsageError
 from eventtrack.events.envelope import Draft
+from eventtrack.events.types import PointsWithdrawn
 from eventtrack.log.frames import slot_seed
 from eventtrack.log.journal import Journal, JournalDisowned
+from eventtrack.projections.tables import Reader
+from eventtrack.store import withdrawals
 from eventtrack.store.context import StoreContext
-from eventtrack.store.decide import points_allowed
+from eventtrack.store.decide import active_run, points_allowed
 from eventtrack.store.points import PointLike, points_event
 from eventtrack.store.recorder import Prepared
 from eventtrack.store.session import AUTHOR
@@ -154,3 +157,45 @@ class Metrics(MetricQueries):
         points are in the log.
         """
         return self._context.recorder.record(prepared, points_allowed(self._context))
+
+    def withdraw(
+        self,
+        run_id: str,
+        keys: Sequence[str] | None = None,
+        first_step: int | None = None,
+        last_step: int | None = None,
+    ) -> bool:
+        """Withdraw points of a run: they stay on record, but no longer count.
+
+        It holds for the points that the log has of the run by now; points that come later count.
+        Costs the same for a few points as for millions. `History.undo` takes it back.
+
+        Args:
+            keys: Names of metrics; None for all.
+            first_step: The first step that is withdrawn; None for the least there is.
+            last_step: The last step that is withdrawn; None for the greatest there is.
+
+        Returns:
+            Whether there is anything to withdraw; otherwise nothing is recorded.
+
+        Raises:
+            NotFoundError: There is no such run, or it has no such metric.
+            InvalidValueError: The run is deleted, or the last step comes before the first.
+        """
+        clean = withdrawals.clean_keys(keys)
+        steps = withdrawals.steps_of(first_step, last_step)
+
+        def decide(reader: Reader) -> tuple[bool, list[Draft]]:
+            run = active_run(self._context, reader, run_id)
+            taken = withdrawals.withdrawal(reader, run, clean, steps)
+            if taken is None:
+                return False, []
+            event = PointsWithdrawn(taken, self._context.engine.clock.now_ms())
+            return True, [Draft.of(f"run/{run_id}", event)]
+
+        return self._context.engine.execute(decide)
+
+    def rewind(self, run_id: str, step: int, keys: Sequence[str] | None = None) -> bool:
+        """Withdraw all points of a run with a step greater than `step`; see `withdraw`."""
+        first = withdrawals.after(step)
+        return first is not None and self.withdraw(run_id, keys, first)

@@ -164,7 +164,7 @@ class EntityReader:
 
     def run(self, state: RunState) -> Run:
         """A run as a record."""
-        metrics = state.metrics
+        metrics = self.reader.curves(state)
         run = Run(
             info=self.run_info(state),
             data=RunData(

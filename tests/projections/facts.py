@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from eventtrack.events.envelope import Draft, Envelope, seal
 from eventtrack.events.types import Event
+from eventtrack.log.memory import MemoryLog
 from eventtrack.projections import index
 from eventtrack.projections.build import Build
 from eventtrack.projections.digest import digest
@@ -39,10 +40,11 @@ def fold_into(build: Build, facts: Sequence[bytes], batch: int = 1) -> None:
     for start in range(0, len(facts), batch):
         with build.begin() as fold:
             fold.apply(
+                MemoryLog(),
                 [
                     Envelope(data, done + start + place + 1)
                     for place, data in enumerate(facts[start : start + batch])
-                ]
+                ],
             )
 
 

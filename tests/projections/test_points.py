@@ -14,13 +14,13 @@ from hypothesis import strategies as st
 
 from eventtrack.log.environment import Environment
 from eventtrack.projections import points
+from eventtrack.projections.curves import latest_order
 from eventtrack.projections.points import (
     CHUNK_POINTS,
     LATE_POINTS_MAX,
     POINT_BYTES,
     OrderCheck,
     Points,
-    latest_order,
 )
 from eventtrack.projections.rows import LmdbRows
 from eventtrack.projections.state import MetricState
@@ -108,7 +108,7 @@ class Series:
 @pytest.fixture(scope="module")
 def shelf(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shelf]:
     folder: Path = tmp_path_factory.mktemp("points")
-    environment = Environment(folder, ("points",), sync=False)
+    environment = Environment(folder, (points.CHUNKS, points.STEPS), sync=False)
     yield Shelf(environment)
     environment.close()
 

@@ -67,7 +67,7 @@ class TestCatchingUp:
             fold.catch_up(transaction)
             assert fold.tables.run(RUN.partition("/")[2]) is not None
             draft = Draft.of(RUN, TagsSet({"value": "decided"}))
-            fold.apply([transaction.append(draft, SESSION)])
+            fold.apply(transaction, [transaction.append(draft, SESSION)])
             change = transaction.id()
         views.note_caught_up(fold, change)
         assert value(views) == "decided"

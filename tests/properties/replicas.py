@@ -27,6 +27,7 @@ from eventtrack.views.entities import EntityReader, shown_name
 from eventtrack.views.registered import model_record
 from tests.projections.facts import index_of, traces_by_time
 from tests.properties.item_events import ITEMS_EVENT
+from tests.properties.withdrawals import WITHDRAWAL_EVENT
 
 RUNS = [f"run/{letter * 32}" for letter in "ab"]
 EXPERIMENTS = ["experiment/1", "experiment/2"]
@@ -71,7 +72,7 @@ RUN_EVENT: st.SearchStrategy[Event] = st.one_of(
         NUMBER,
         NUMBER,
     ),
-    ITEMS_EVENT,
+    *(ITEMS_EVENT, WITHDRAWAL_EVENT),
     st.builds(types.InputsLogged, st.lists(DATASET, max_size=2), st.lists(MODEL, max_size=1)),
     st.builds(types.OutputsLogged, st.lists(st.tuples(MODEL, NUMBER), max_size=2)),
     st.builds(types.ArtifactsLogged, st.lists(FILE, max_size=2)),
@@ -291,7 +292,6 @@ def state_of(build: Build | Past) -> State:
     """All that views show, without what is local to them."""
     with build.read() as reader:
         names = {one.experiment_id: shown_name(reader, one) for one in reader.experiments()}
-        by_id = sorted(names.items())
         index = json.dumps(index_of(reader), sort_keys=True)
         entities = EntityReader(reader, "root", lambda _, __: None)
         found = (reader.run(stream.partition("/")[2]) for stream in RUNS)
@@ -300,7 +300,7 @@ def state_of(build: Build | Past) -> State:
         registry = [model_record(reader, one) for one in registered_state.models(reader)]
         registry.sort(key=lambda one: one.registered_id)
         evaluation = [_evaluation(reader, one) for one in dataset_state.datasets(reader)]
-        shown = repr((by_id, registry, evaluation))
+        shown = repr((sorted(names.items()), registry, evaluation))
         # The digest last: of a past it folds what could be shown without.
         return index, shown, repr(traces_by_time(reader)), lists, digest(reader)
 
@@ -357,7 +357,7 @@ class Replica:
     def fold(self, batch: int) -> None:
         """Fold at most so many envelopes."""
         with self.build.begin() as fold:
-            fold.apply(self.log.read(fold.position, batch))
+            fold.take_batch(self.log, batch)
 
     def fold_all(self) -> State:
         """The state of views that hold the whole log."""

@@ -8,15 +8,37 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
+from eventtrack.events import types
 from eventtrack.events.envelope import Draft
+from eventtrack.events.types import Event
 from eventtrack.projections import kept
 from eventtrack.projections.past import Past
 from eventtrack.projections.standing import Bounds
-from tests.properties.replicas import DRAFT, Replica, State, state_of
+from tests.properties.replicas import (
+    DRAFT,
+    EXPERIMENT_ID,
+    KEY,
+    NAME,
+    NUMBER,
+    RUNS,
+    STATUS,
+    TAGS,
+    TEXT,
+    VALUE,
+    Replica,
+    State,
+    state_of,
+)
+from tests.properties.withdrawals import REPLICA_IDS, WITHDRAWAL_EVENT, by_hand, shown
 
 REPLICAS = 3
 _REST_POSITIONS = kept.REST_POSITIONS
 WHICH = st.integers(0, REPLICAS - 1)
+POINTS: st.SearchStrategy[Event] = st.one_of(
+    st.builds(types.RunStarted, EXPERIMENT_ID, NAME, TEXT, NUMBER, TAGS, STATUS),
+    st.builds(types.MetricLogged, KEY, VALUE, NUMBER, NUMBER),
+    WITHDRAWAL_EVENT,
+)
 
 
 class Replicas(RuleBasedStateMachine):
@@ -30,6 +52,7 @@ class Replicas(RuleBasedStateMachine):
             Replica.make(str(place), self.folder / str(place), on_disk=place == 0)
             for place in range(REPLICAS)
         ]
+        assert sorted(it.log.replica for it in self.replicas) == REPLICA_IDS
         self.folded_anew = 0
         # Looks at moments of one replica that go on while it records and receives more.
         self.looks: list[tuple[Replica, Bounds, Past]] = []
@@ -43,6 +66,11 @@ class Replicas(RuleBasedStateMachine):
     def record(self, which: int, drafts: list[Draft]) -> None:
         for draft in drafts:
             self.replicas[which].record(draft)
+
+    @rule(which=WHICH, events=st.lists(POINTS, min_size=1, max_size=8))
+    def record_points(self, which: int, events: list[Event]) -> None:
+        for event in events:
+            self.replicas[which].record(Draft.of(RUNS[0], event))
 
     @rule(which=WHICH, milliseconds=st.integers(-3, 3))
     def set_clock(self, which: int, milliseconds: int) -> None:
@@ -99,6 +127,7 @@ class Replicas(RuleBasedStateMachine):
         for replica in self.replicas:
             content = frozenset(replica.envelopes())
             found = replica.fold_all()
+            assert shown(replica.build, RUNS) == by_hand(replica.envelopes().values())
             assert by_content.setdefault(content, found) == found
 
     def teardown(self) -> None:
@@ -112,6 +141,8 @@ class Replicas(RuleBasedStateMachine):
                 for other in self.replicas:
                     replica.pull_all(other)
             states = {replica.fold_all() for replica in self.replicas}
+            everything = self.replicas[0].envelopes().values()
+            assert shown(self.replicas[0].build, RUNS) == by_hand(everything)
             assert len(states) == 1
             heads = [
                 {feed: head.root for feed, head in replica.log.heads().items()}

@@ -6,6 +6,7 @@ from typing import Any
 
 from eventtrack.fluent.client.base import StoreCalls
 from eventtrack.limits import SEARCH_RUNS_RESULTS_DEFAULT
+from eventtrack.store.reasons import reason as given_reason
 from eventtrack.tags import PARENT_TAG, USER_TAG
 from eventtrack.views.records import Metric, PagedList, Run, RunStatus, ViewType
 
@@ -78,6 +79,48 @@ class RunCalls(StoreCalls):
     def restore_run(self, run_id: str) -> None:
         """Bring a deleted run back."""
         self.store.runs.restore(run_id)
+
+    def rewind_run(
+        self, run_id: str, step: int, keys: Sequence[str] | None = None, reason: str | None = None
+    ) -> None:
+        """Withdraw the points of a run with a step greater than `step`; new points may follow.
+
+        The points stay on record, and undo brings them back. Nothing happens if there are none.
+
+        Args:
+            run_id: An active run.
+            step: The last step that stays.
+            keys: The metrics to rewind; None for all.
+            reason: Why, kept beside the event.
+
+        Raises:
+            NotFoundError: There is no such run, or it has no such metric.
+        """
+        with given_reason(reason):
+            self.store.metrics.rewind(run_id, step, keys)
+
+    def withdraw_metric(
+        self,
+        run_id: str,
+        key: str,
+        first_step: int | None = None,
+        last_step: int | None = None,
+        reason: str | None = None,
+    ) -> None:
+        """Withdraw points of a metric: they no longer count. The record keeps them.
+
+        Args:
+            run_id: An active run.
+            key: The metric.
+            first_step: The first step to withdraw; None for the least there is.
+            last_step: The last step to withdraw; None for the greatest there is.
+            reason: Why, kept beside the event.
+
+        Raises:
+            NotFoundError: There is no such run, or it has no such metric.
+        """
+        with given_reason(reason):
+            self.store.metrics.withdraw(run_id, [key], first_step, last_step)
 
     def search_runs(
         self,

@@ -4,6 +4,7 @@ from array import array
 from collections.abc import Iterator
 
 from eventtrack.events import types
+from eventtrack.projections import histories
 from eventtrack.projections.points import Points
 from eventtrack.projections.tables import Reader
 
@@ -16,10 +17,9 @@ def new_points(reader: Reader, run_id: str, key: str, points: Points) -> Points:
     if not points.in_order():
         points.sort()
     state = reader.run(run_id)
-    metric = None if state is None else state.metrics.get(key)
-    if metric is None:
+    if state is None:
         return points
-    known = reader.history(metric)
+    known = histories.stored(reader.rows, state, key)  # withdrawn points too: they do not come back
     size = min(len(known), len(points))
     new = Points()
     if known.to_bytes(0, size) == points.to_bytes(0, size):

@@ -71,7 +71,7 @@ def facts_of(entities: EntityReader, reader: Reader, stream: str) -> Facts:
         facts |= _held_in_part(noun, state, part_id, part, shown)
     if noun is run.RUN:
         facts["lifecycle"] = entities.lifecycle(state)
-        facts |= _run_metrics(state)
+        facts |= _run_metrics(reader, state)
         facts |= {name: item_text(item.count, item.step) for name, item in state.items.items()}
     if noun is model.MODEL:
         facts |= _model_metrics(reader, state.number)
@@ -145,10 +145,10 @@ def _records(reader: Reader, state: Any) -> Facts:
     }
 
 
-def _run_metrics(state: RunState) -> Facts:
+def _run_metrics(reader: Reader, state: RunState) -> Facts:
     return {
         run.METRIC.called(key): _counted(metric.value, metric.step, metric.count)
-        for key, metric in sorted(state.metrics.items())
+        for key, metric in sorted(reader.curves(state).items())
     }
 
 

@@ -32,7 +32,7 @@ class MetricQueries:
             NotFoundError: There is no such run.
         """
         with self._context.read() as reader:
-            metric = existing_run(reader, run_id).metrics.get(key)
+            metric = reader.curve(existing_run(reader, run_id), key)
             return Points() if metric is None else reader.history(metric)
 
     @contextmanager
@@ -49,7 +49,7 @@ class MetricQueries:
             for run_id, key in wanted:
                 if run_id != asked:
                     run, asked = reader.run(run_id), run_id
-                metric = run.metrics.get(key) if run is not None and run.experiment_id else None
+                metric = reader.curve(run, key) if run is not None and run.experiment_id else None
                 if run is None or metric is None:
                     many.append(None)
                 else:
@@ -85,7 +85,7 @@ class MetricQueries:
     def latest(self, run_id: str) -> list[Metric]:
         """The latest point of each metric of a run, by (step, timestamp, value), sorted by key."""
         with self._context.read() as reader:
-            metrics = existing_run(reader, run_id).metrics
+            metrics = reader.curves(existing_run(reader, run_id))
         return [
             Metric(
                 key=key,
@@ -100,4 +100,4 @@ class MetricQueries:
     def keys(self, run_id: str) -> list[str]:
         """The names of all metrics of a run, sorted."""
         with self._context.read() as reader:
-            return sorted(existing_run(reader, run_id).metrics)
+            return sorted(reader.curves(existing_run(reader, run_id)))

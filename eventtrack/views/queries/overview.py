@@ -181,7 +181,7 @@ def _row(entities: EntityReader, state: RunState, columns: Sequence[tuple[str, s
     cells: list[Cell] = []
     for kind, key in columns:
         if kind == "metrics":
-            metric = state.metrics.get(key)
+            metric = entities.reader.curve(state, key)
             cells.append(None if metric is None else metric.value)
         elif kind == "params":
             param = state.params.get(key)

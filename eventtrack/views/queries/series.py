@@ -1,7 +1,8 @@
 """Reads many series at once: first the figures of each, then its points."""
 
+from eventtrack.projections.curves import AnyCurve
 from eventtrack.projections.points import Points
-from eventtrack.projections.state import MetricState, RunState
+from eventtrack.projections.state import RunState
 from eventtrack.projections.tables import Reader
 
 
@@ -18,22 +19,22 @@ class Series:
         last_ms: The latest time, if the series is in order.
     """
 
-    __slots__ = ("_reader", "_state", "began_ms", "count", "key", "last_ms", "last_step", "run_id")
+    __slots__ = ("_curve", "_reader", "began_ms", "count", "key", "last_ms", "last_step", "run_id")
 
-    def __init__(self, reader: Reader, run: RunState, key: str, state: MetricState) -> None:
+    def __init__(self, reader: Reader, run: RunState, key: str, curve: AnyCurve) -> None:
         self._reader = reader
-        self._state = state
+        self._curve = curve
         self.run_id = run.run_id
         self.key = key
         self.began_ms = run.start_ms
-        self.count = state.count
-        self.last_step = state.step
-        self.last_ms = state.last_timestamp_ms
+        self.count = curve.count
+        self.last_step = curve.step
+        self.last_ms = curve.last_timestamp_ms
 
     def first(self) -> tuple[int, int]:
         """The step and time of the point stored first; in an ordered series, the earliest."""
-        return self._reader.first_point(self._state)
+        return self._reader.first_point(self._curve)
 
     def points(self) -> Points:
         """All points in order of (timestamp, step, value)."""
-        return self._reader.history(self._state)
+        return self._reader.history(self._curve)

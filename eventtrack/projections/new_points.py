@@ -1,0 +1,88 @@
+"""The new points of a fold's batch, appended to their series when the batch ends."""
+
+from typing import Protocol
+
+from eventtrack.projections import curves, cuts, index
+from eventtrack.projections.index import FieldName
+from eventtrack.projections.points import OrderCheck, Points, append, remove
+from eventtrack.projections.rows import WritableRows
+from eventtrack.projections.state import Layer, MetricState, Part, RunState
+
+
+class Tables(Protocol):
+    """The views within a fold."""
+
+    rows: WritableRows
+
+    def changed_run(self, number: int) -> RunState:
+        """A run that changes in this batch."""
+        ...
+
+    def touch(self, state: RunState, field: FieldName) -> None:
+        """Note that an indexed field of a run is about to change."""
+        ...
+
+    def take_number(self) -> int:
+        """A local number that nothing has yet."""
+        ...
+
+
+class NewPoints:
+    """The points of a batch, and the runs of which other points count than before.
+
+    Attributes:
+        unsplit: The numbers of runs whose points a new cut divides; see `fold.split_runs`.
+    """
+
+    def __init__(self, tables: Tables) -> None:
+        self._tables = tables
+        # The new points of each series, with the run, the metric and its series.
+        self._pending: dict[int, tuple[RunState, str, MetricState, Points]] = {}
+        self._recounted: set[int] = set()
+        self.unsplit: set[int] = set()
+
+    def of(self, run: RunState, key: str, layer: Layer | None) -> Points:
+        """The columns to which new points of a metric are added.
+
+        Args:
+            layer: The layer of the points; None where no cut covers them.
+        """
+        if layer is None:
+            metric = run.metrics.get(key)
+            if metric is None:
+                metric = run.metrics[key] = MetricState(self._tables.take_number())
+        else:
+            self._recounted.add(run.number)
+            part = layer.parts.get(key)
+            if part is None:
+                part = layer.parts[key] = Part(MetricState(self._tables.take_number()))
+            metric = part.points
+        pending = self._pending.get(metric.series)
+        if pending is None:
+            pending = self._pending[metric.series] = run, key, metric, Points()
+        return pending[3]
+
+    def recount(self, run: RunState) -> None:
+        """Note that other points of a run are about to count."""
+        for key in curves.keys_of(run):
+            self._tables.touch(run, (index.METRIC, key))
+        self._recounted.add(run.number)
+
+    def forget(self, run: RunState) -> None:
+        """Drop all points of a run, also those of this batch."""
+        self.recount(run)
+        for _, metric in curves.series_of(run):
+            self._pending.pop(metric.series, None)
+            remove(self._tables.rows, metric)
+
+    def flush(self) -> None:
+        """Append the points, and count those that are left where some are withdrawn."""
+        assert not self.unsplit, "a run has to be split first"
+        in_order, grown = OrderCheck(), set(self._pending)
+        for run, key, metric, points in self._pending.values():
+            self._tables.touch(run, (index.METRIC, key))
+            append(self._tables.rows, metric, points, in_order)
+        for number in self._recounted:
+            cuts.recount(self._tables.rows, self._tables.changed_run(number), grown)
+        self._pending.clear()
+        self._recounted.clear()

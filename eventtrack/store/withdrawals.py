@@ -1,0 +1,84 @@
+"""Withdraws points: they stay on record, but no longer count (docs/corrections.md)."""
+
+from collections.abc import Sequence
+
+from eventtrack import limits, validate
+from eventtrack.errors import InvalidValueError, NotFoundError
+from eventtrack.events.types import Withdrawal
+from eventtrack.projections import cuts
+from eventtrack.projections.state import RunState
+from eventtrack.projections.tables import Reader
+
+
+def steps_of(first_step: int | None, last_step: int | None) -> tuple[int, int]:
+    """The first and the last of the steps that a caller means; None leaves an end open.
+
+    Raises:
+        InvalidValueError: A step is no integer of 64 bits, or the last comes before the first.
+    """
+    first = limits.INT64_MIN if first_step is None else validate.int64("first_step", first_step)
+    last = limits.INT64_MAX if last_step is None else validate.int64("last_step", last_step)
+    if first > last:
+        raise InvalidValueError(
+            f"the first step {first} comes after the last step {last}",
+            hint="give the steps the other way round; both are included",
+        )
+    return first, last
+
+
+def after(step: int) -> int | None:
+    """The first step that a rewind to a step withdraws; None where no step can be greater.
+
+    Raises:
+        InvalidValueError: The step is no integer of 64 bits.
+    """
+    step = validate.int64("step", step)
+    return step + 1 if step < limits.INT64_MAX else None
+
+
+def withdrawal(
+    reader: Reader, run: RunState, keys: Sequence[str] | None, steps: tuple[int, int]
+) -> Withdrawal | None:
+    """The withdrawal of points of a run that are here; None if there are none to withdraw.
+
+    Args:
+        keys: Names of metrics; None for all.
+        steps: The first and the last step.
+
+    Raises:
+        NotFoundError: The run has no metric of a name.
+    """
+    curves = reader.curves(run)
+    for key in keys or ():
+        if key not in curves:
+            raise NotFoundError(
+                f"Run with id={run.run_id} has no metric {key!r}",
+                hint="its metrics: " + ", ".join(sorted(curves)[:20] or ["none"]),
+            )
+    first, last = steps
+    wanted = curves.items() if keys is None else [(key, curves[key]) for key in keys]
+    touched = [key for key, curve in wanted if curve.count and curve.step >= first]
+    if not touched:
+        return None
+    names = None if keys is None else sorted(set(keys))
+    return Withdrawal(cuts.covering(run), names, first, last)
+
+
+def clean_keys(keys: Sequence[str] | None) -> list[str] | None:
+    """Names of metrics, checked.
+
+    Raises:
+        InvalidValueError: A name is not allowed, or the list is empty or one text.
+    """
+    if keys is None:
+        return None
+    if isinstance(keys, str) or not keys:
+        raise InvalidValueError(
+            "keys has to be a list of metrics, or None for all",
+            hint='write keys=["loss"], or leave it out',
+        )
+    if len(keys) > limits.WITHDRAWAL_NAMES_MAX // 2:
+        raise InvalidValueError(
+            f"{len(keys)} metrics are too many to withdraw at once", hint="withdraw all, or fewer"
+        )
+    return [validate.metric_key(key) for key in keys]
