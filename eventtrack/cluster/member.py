@@ -29,7 +29,7 @@ from eventtrack.errors import (
 from eventtrack.events.envelope import Envelope
 from eventtrack.limits import SHARED_BLOCK_BYTES_MAX, SHARED_BLOCK_ENVELOPES_MAX
 from eventtrack.log.again import TryAgain
-from eventtrack.log.blocks import Block, read_header
+from eventtrack.log.blocks import Block, BlockHeader, read_header
 from eventtrack.log.protocol import Part, PublishedTransaction
 from eventtrack.sharedlog.protocol import Entry, Page, SharedLog
 from eventtrack.store.replication import Replication
@@ -50,11 +50,15 @@ class Places(NamedTuple):
 
     `log` is the log's id. Everything up to `through` is here. Every block that decides is here up
     to `seen`, which may lie further: facts of others may stand before a decision of one's own.
+    `at` is the place of the last block that was read, 0 if none was, and `root` the root in its
+    header: if another block stands there, the engine was set back to a backup.
     """
 
     log: str
     through: int = 0
     seen: int = 0
+    at: int = 0
+    root: bytes = b""
 
 
 class Overtaken(TryAgain):
@@ -80,6 +84,10 @@ class Member:
         self._store: Replication | None = None
         self._taking = threading.Lock()  # one thread at a time reads news
         self._unsure = False  # whether a block of the present feed may be in the shared log unseen
+        # Whether the shared log is known to hold what was read of it; not so once it was away.
+        self._is_same = False
+        # The own feed, and its size as far as its blocks were read back from the shared log.
+        self._read_back: tuple[bytes, int] | None = None
 
     def join(self, store: Replication) -> None:
         """Keep this store, whose log publishes to this member."""
@@ -121,17 +129,27 @@ class Member:
             CorruptionError: It holds a block that is damaged or does not belong there.
         """
         assert self._store is not None
+        try:
+            return self._catch_up(self._store, progress)
+        except RemoteUnavailableError:
+            self._is_same = False
+            raise
+
+    def _catch_up(self, store: Replication, progress: Progress | None) -> int:
         end = self.log.end()
         with self._taking:
+            if not self._is_same:
+                self._refuse_set_back(end)
+                self._is_same = True
             if self._unsure:
                 # The block may still appear, so the envelopes of its indexes must not differ.
-                self._store.receive(lambda transaction: transaction.renew_replica())
+                store.receive(lambda transaction: transaction.renew_replica())
                 self._unsure = False
             behind_since = time.monotonic()
-            while (through := self.places().through) < end:
-                page = self.log.read(through)
+            while (through := (places := self.places()).through) < end:
+                page = self._read_on(places)
                 if page.through > through:
-                    self._store.receive(partial(self._take, page=page))
+                    store.receive(partial(self._take, page=page))
                     behind_since = time.monotonic()
                 elif time.monotonic() - behind_since > PATIENCE_S:
                     raise RemoteUnavailableError(
@@ -142,6 +160,8 @@ class Member:
                     self.log.wait(through, _RETRY_S)
                 if progress is not None:
                     progress(page.through, end)
+            if end < through:
+                raise self._set_back(f"it ends at place {end}, and {through} was read of it")
         return end
 
     def wait(self, timeout_s: float) -> None:
@@ -156,6 +176,31 @@ class Member:
         """
         assert self._store is not None
         return self._read_places(self._store.note(_PLACES))
+
+    def _read_on(self, places: Places) -> Page:
+        """The next blocks, and before them the last block that was read, unless a node lags."""
+        if not places.at:
+            return self.log.read(places.through)
+        page = self.log.read(places.at - 1)
+        if page.through < places.at:
+            return page
+        for entry in page.entries[:1]:
+            if entry.place == places.at and read_header(entry.data)[0].root == places.root:
+                return page
+        raise self._set_back(f"place {places.at} does not hold the block that was read there")
+
+    def _refuse_set_back(self, end: int) -> None:
+        """Refuse a log that no longer holds what was read of it."""
+        places = self.places()
+        if places.at <= end:
+            self._read_on(places)
+
+    def _set_back(self, what: str) -> VerificationError:
+        return VerificationError(
+            f"{self.log.url} lost what this server has read: {what}",
+            hint="was the engine set back to a backup? This server answers no more; `eventtrack "
+            "cluster repair --from` its folder restores the log; then delete the folder",
+        )
 
     def _places_of(self, transaction: PublishedTransaction) -> Places:
         return self._read_places(transaction.note(_PLACES))
@@ -195,6 +240,9 @@ class Member:
                 self._take_entry(transaction, entry)
         through = max(places.through, page.through)
         places = places._replace(through=through, seen=max(places.seen, through))
+        if page.entries:
+            last = page.entries[-1]
+            places = places._replace(at=last.place, root=read_header(last.data)[0].root)
         transaction.set_note(_PLACES, msgspec.msgpack.encode(places))
         transaction.parts.clear()  # they come from there
 
@@ -204,6 +252,8 @@ class Member:
             header = read_header(entry.data)[0]
             replica = header.replica
             own = replica == transaction.replica
+            if own:
+                self._note_own(header)
             if not (own and header.stop <= transaction.feed_head(replica).size):
                 take(transaction, Block.decode(entry.data))
         except FormatTooNewError as error:
@@ -215,6 +265,19 @@ class Member:
                 "damaged, `eventtrack cluster repair` restores it",
             ) from error
         transaction.set_note(_LAST + replica, entry.place.to_bytes(8, "big"))
+
+    def _note_own(self, header: BlockHeader) -> None:
+        """Notice a gap in one's own feed, whose envelopes are here already.
+
+        Raises:
+            ConflictError: The block before this one was not read.
+        """
+        known, self._read_back = self._read_back, (header.replica, header.stop)
+        if known is not None and known[0] == header.replica and known[1] != header.first:
+            raise ConflictError(
+                f"it begins at envelope {header.first} of replica {header.replica.hex()}, and "
+                f"{known[1]} is due"
+            )
 
 
 def _blocks(part: Part, *, whole: bool) -> Iterator[Block]:

@@ -306,6 +306,41 @@ class TestDamage:
         with pytest.raises(VerificationError, match=f"place {place + 1} of memory:"):
             start("ben")
 
+    def test_a_log_that_was_set_back_stops_the_server(self, start: Start, shelf: Shelf) -> None:
+        ada, ben = start("ada"), start("ben")
+        run_id = ada.store.runs.create("0").info.run_id
+        ben.cache.member.catch_up()
+        assert ben.store.runs.get(run_id).info.run_id == run_id
+        del shelf.places[-1]
+        with pytest.raises(VerificationError, match=r"ends at place \d+, and \d+ was read"):
+            ben.cache.member.catch_up()
+
+    def test_a_log_that_went_on_after_it_was_set_back_stops_the_server(
+        self, start: Start, shelf: Shelf
+    ) -> None:
+        ada, ben = start("ada"), start("ben")
+        run_id = ada.store.runs.create("0").info.run_id
+        ben.cache.member.catch_up()
+        assert ben.store.runs.get(run_id).info.run_id == run_id
+        lost = len(shelf.places)
+        del shelf.places[-1]
+        eve = start("eve")
+        for _ in range(3):
+            eve.store.runs.create("0")
+        with pytest.raises(VerificationError, match=f"place {lost} does not hold the block"):
+            ben.cache.member.catch_up()
+
+    def test_a_gap_in_ones_own_feed_is_noticed(self, start: Start, shelf: Shelf) -> None:
+        ada = start("ada")
+        run_id = ada.store.runs.create("0").info.run_id
+        ada.cache.member.catch_up()
+        lost = len(shelf.places)
+        for number in range(3):
+            ada.store.runs.set_tags(run_id, {"a": str(number)})
+        shelf.places[lost] = (None, False)
+        with pytest.raises(VerificationError, match=f"place {lost + 2} of memory:"):
+            ada.cache.member.catch_up()
+
     def test_a_refusal_is_no_trouble(self, start: Start) -> None:
         with pytest.raises(NotFoundError):
             start("ada").store.runs.get("0" * 32)
