@@ -4,7 +4,7 @@ A copy is anything that sync can read: a server's cache, a writer's store, a fol
 the same log as another node of its engine has it.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -25,11 +25,15 @@ from eventtrack.sync.remotes import absolute_url, open_remote
 
 
 class Copy(NamedTuple):
-    """A copy, and its address for messages. A cache holds nothing but what the log had."""
+    """A copy, and its address for messages. A cache holds nothing but what the log had.
+
+    `fetch` gives the bytes of an artifact, or raises `NotFoundError`; None if there are none.
+    """
 
     name: str
     source: Source
     is_cache: bool = False
+    fetch: Callable[[bytes], Iterator[bytes]] | None = None
 
 
 @contextmanager
@@ -43,11 +47,12 @@ def opened_copy(address: str, log: SharedLog) -> Iterator[Copy]:
     if files.is_store(folder):
         store = open_store(folder, source="cli", create=False)
         is_cache = _log_of_cache(folder) == log.description.id
-        yield Copy(address, StoreRemote(store), is_cache)
+        source = StoreRemote(store)
+        yield Copy(address, source, is_cache, source.get_blob)
         return
     remote = open_remote(absolute_url(address))
     try:
-        yield Copy(without_password(address), remote)
+        yield Copy(without_password(address), remote, fetch=remote.get_blob)
     finally:
         remote.close()
 

@@ -160,12 +160,12 @@ def test_a_copy_with_other_contents_brings_nothing_in(
 
 def test_a_log_moves_into_a_store_and_into_another_log(log: MemorySharedLog, cache: Copy) -> None:
     target = MemorySharedLog(Shelf(Description("1" * 32, 0)))
-    assert move_into(target, cache.source) == 16
-    assert move_into(target, cache.source) == 0
+    assert move_into(target, cache, None).envelopes == 16
+    assert move_into(target, cache, None).envelopes == 0
     check = LogCheck(log)
     check.run()
     again = MemorySharedLog(Shelf(Description("2" * 32, 0)))
-    assert move_into(again, LogCopy(check)) == 16
+    assert move_into(again, Copy("the log", LogCopy(check)), None).envelopes == 16
     assert bytes_of(everything(again)) == bytes_of(everything(log))
     for moved in (target, again):
         assert lacking(_checked(moved), cache) == []
@@ -177,7 +177,7 @@ def test_a_move_that_was_stopped_goes_on(log: MemorySharedLog, cache: Copy) -> N
         block = Block.decode(entry.data)
         last = 1 if block.header.first else 0
         target.append(block, last=last)
-    assert move_into(target, cache.source) == 10
+    assert move_into(target, cache, None).envelopes == 10
     assert lacking(_checked(target), cache) == []
 
 
@@ -186,7 +186,7 @@ def test_a_log_with_faults_is_not_moved(
 ) -> None:
     shelf.places[2] = (None, False)
     with pytest.raises(VerificationError, match="1 of its parts"):
-        move_into(log, cache.source)
+        move_into(log, cache, None)
 
 
 def _checked(log: MemorySharedLog) -> LogCheck:

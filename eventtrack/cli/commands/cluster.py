@@ -206,7 +206,8 @@ def move(call: Invocation, source: str, target: str) -> None:
     that was stopped goes on when it is called again; so a first call may move most while servers
     still write, and a second the rest.
 
-    JSON: an object with envelopes, the number that was moved by this call.
+    JSON: an object with envelopes and artifacts, the numbers that this call moved, and
+    artifacts_missing, those whose bytes were not at FROM.
     """
     from eventtrack.cluster.moving import move as move_log
     from eventtrack.sharedlog.addresses import without_password
@@ -214,10 +215,18 @@ def move(call: Invocation, source: str, target: str) -> None:
     with progress_bars(call.out) as progress:
         moved = move_log(source, target, progress)
     if call.out.json:
-        call.out.document({"envelopes": moved})
+        import msgspec
+
+        call.out.document(msgspec.to_builtins(moved))
     else:
         shown = text.clean(without_password(target))
-        call.out.wrapped(f"{text.count(moved, 'envelope')} moved; {shown} has all of them now.")
+        call.out.wrapped(
+            f"{text.count(moved.envelopes, 'envelope')} and "
+            f"{text.count(moved.artifacts, 'artifact')} moved; {shown} has all of them now."
+        )
+        if moved.artifacts_missing:
+            count = text.count(moved.artifacts_missing, "artifact")
+            call.out.note(f"The bytes of {count} are not at {text.clean(source)}.")
 
 
 def _described(log: "SharedLog") -> dict[str, object]:
