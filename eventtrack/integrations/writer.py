@@ -116,9 +116,9 @@ class RunWriter:
         nested = nested or options.get("nested", False)
         active = active_run()
         if active is not None and not nested and run_id in (None, active.info.run_id):
-            self._join(active.info.run_id)
+            self.join(active.info.run_id)
         elif run_id is not None and self.rank > 0:
-            self._join(run_id)  # the first rank resumes and ends it
+            self.join(run_id)  # the first rank resumes and ends it
         else:
             self._begin(run_id, run_name, nested=active is not None)
 
@@ -141,7 +141,10 @@ class RunWriter:
             writer._is_detached = True
         return writer
 
-    def _join(self, run_id: str) -> None:
+    def join(self, run_id: str) -> None:
+        """Write to a run that others begin and end, in processes that are to write."""
+        if not self.is_writing:
+            return
         self._run_id, self._client = run_id, client_of(run_id)
         if tags := self._options.get("tags"):
             self._client.store.runs.set_tags(run_id, tags)
@@ -214,6 +217,26 @@ class RunWriter:
         """Keep a copy of a file, or of a folder with its name."""
         if self._client is not None and self._run_id is not None and not self.rank:
             self._client.log_artifact(self._run_id, path, folder)
+
+    def folder(self, path: Path, folder: str | None = None) -> None:
+        """Keep copies of the files in a folder."""
+        if self._client is not None and self._run_id is not None and not self.rank:
+            self._client.log_artifacts(self._run_id, path, folder)
+
+    def line(self, line: str, key: str, step: int | None) -> None:
+        """Log a line of text."""
+        if self._client is not None and self._run_id is not None and not self.rank:
+            self._client.log_text_line(self._run_id, line, key, step)
+
+    def histogram(self, values: Any, key: str, step: int | None) -> None:
+        """Log a histogram of values."""
+        if self._client is not None and self._run_id is not None and not self.rank:
+            self._client.log_histogram(self._run_id, key, values, step)
+
+    def image(self, image: Any, key: str, step: int | None) -> None:
+        """Log an image: an array whose channels come last, or an image of Pillow."""
+        if self._client is not None and self._run_id is not None and not self.rank:
+            self._client.log_image(self._run_id, image, key=key, step=step)
 
     def checkpoint(self, path: Path, kept: Checkpoints, **facts: Any) -> None:
         """Keep a checkpoint as `kept` says; see `checkpoints` for what a reference has.

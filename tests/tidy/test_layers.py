@@ -18,6 +18,8 @@ ROWS = (
     ("eventtrack",),
     # Where MLflow's code looks for what the fluent API has: names only.
     ("artifacts", "client", "config", "data", "entities", "exceptions", "tracking"),
+    # A stand-in for the package of W&B.
+    ("wandb",),
     # Callbacks of training frameworks: each calls the fluent API.
     ("integrations",),
     ("fluent", "plugin", "server"),
@@ -44,7 +46,7 @@ ROWS = (
     ("facts",),
     ("events",),
     # The floor has two steps: all need bounds, errors and the names of tags.
-    ("clock", "folders", "ids", "validate"),
+    ("clock", "folders", "ids", "startup", "validate"),
     ("_version", "errors", "limits", "locations", "tags"),
 )
 RANKS = {part: rank for rank, row in enumerate(ROWS) for part in row}

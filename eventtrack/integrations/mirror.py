@@ -1,0 +1,236 @@
+"""Records what a program logs to other trackers: `eventtrack run --mirror wandb,tensorboard`.
+
+The calls of W&B's runs, MLflow's client and TensorBoard's writers are wrapped when their modules
+are imported (`startup/sitecustomize.py`). A wrapped call does what it did, gives what it gave, and
+raises what it raised; then the same facts go to the run of the command. An error of ours is a
+warning, the first time. Ranks other than the first record nothing.
+"""
+
+import functools
+import os
+import threading
+import warnings
+from collections.abc import Callable, Mapping
+from types import ModuleType
+from typing import Any
+
+from eventtrack.integrations.values import name_of
+from eventtrack.integrations.writer import RunOptions, RunWriter
+
+RUN_VARIABLE = "EVENTTRACK_MIRROR_RUN"
+
+_lock = threading.Lock()
+_writer: RunWriter | None = None  # guarded by _lock
+_warned: set[str] = set()
+
+Seen = Callable[..., None]
+
+
+def mirror_wandb(module: ModuleType) -> None:
+    """Wrap `Run.log`, `Run.finish` and changes of `Run.config` in `wandb.sdk.wandb_run`."""
+    run = module.Run
+
+    def logged(
+        self: Any, data: Mapping[str, Any], step: int | None = None, *_: Any, **__: Any
+    ) -> None:
+        # Before the call, W&B's own step is that of this row.
+        writer().metrics(dict(_flat("", data)), step)
+        writer().params(dict(self.config))
+
+    def finished(self: Any, *_: Any, **__: Any) -> None:
+        writer().params(dict(self.config))
+        tags = {f"wandb.{name}": getattr(self, name, None) for name in ("entity", "project", "id")}
+        writer().tags({key: value for key, value in tags.items() if value})
+
+    _wrap(
+        run, "log", logged, before=lambda self, data, step=None, *_, **__: (data, _step(self, step))
+    )
+    # `finish`, the end of a block and the end of the program all call it.
+    _wrap(run, "_finish" if hasattr(run, "_finish") else "finish", finished)
+
+
+def mirror_mlflow(module: ModuleType) -> None:
+    """Wrap the calls of `MlflowClient` that record; the first run is the command's own."""
+    client = module.MlflowClient
+    runs: dict[str, RunWriter] = {}
+
+    def of(run_id: str) -> RunWriter:
+        if run_id not in runs:
+            runs[run_id] = writer().child(f"mlflow {run_id[:8]}") if runs else writer()
+        return runs[run_id]
+
+    def metric(self: Any, run_id: str, key: str, value: Any, *rest: Any, **named: Any) -> None:
+        step = named.get("step", rest[1] if len(rest) > 1 else None)
+        of(run_id).metrics({key: value}, step)
+
+    def batch(self: Any, run_id: str, *rest: Any, **named: Any) -> None:
+        lists = dict(zip(("metrics", "params", "tags"), rest, strict=False)) | named
+        for point in lists.get("metrics") or ():
+            of(run_id).metrics({point.key: point.value}, point.step)
+        of(run_id).params({param.key: param.value for param in lists.get("params") or ()})
+        of(run_id).tags(_own_tags({tag.key: tag.value for tag in lists.get("tags") or ()}))
+
+    def param(self: Any, run_id: str, key: str, value: Any, *_: Any, **__: Any) -> None:
+        of(run_id).params({key: value})
+
+    def tag(self: Any, run_id: str, key: str, value: Any, *_: Any, **__: Any) -> None:
+        of(run_id).tags(_own_tags({key: value}))
+
+    def file(self: Any, run_id: str, local_path: Any, artifact_path: str | None = None) -> None:
+        of(run_id).file(local_path, artifact_path)
+
+    def folder(self: Any, run_id: str, local_dir: Any, artifact_path: str | None = None) -> None:
+        of(run_id).folder(local_dir, artifact_path)
+
+    def ended(self: Any, run_id: str, status: str | None = None, *_: Any, **__: Any) -> None:
+        if run_id in runs:
+            runs[run_id].finish(status or "FINISHED")
+
+    calls: dict[str, Seen] = {
+        "log_metric": metric,
+        "log_batch": batch,
+        "log_param": param,
+        "set_tag": tag,
+        "log_artifact": file,
+        "log_artifacts": folder,
+        "set_terminated": ended,
+    }
+    for name, seen in calls.items():
+        _wrap(client, name, seen, only=lambda self: not _is_ours(self))
+
+
+def mirror_tensorboard(module: ModuleType) -> None:
+    """Wrap the calls of a module's `SummaryWriter` that record."""
+
+    def scalar(
+        self: Any, tag: str, scalar_value: Any, global_step: Any = None, *_: Any, **__: Any
+    ) -> None:
+        writer().metrics({tag: scalar_value}, global_step)
+
+    def scalars(
+        self: Any,
+        main_tag: str,
+        tag_scalar_dict: Mapping[str, Any],
+        global_step: Any = None,
+        *_: Any,
+    ) -> None:
+        writer().metrics(tag_scalar_dict, global_step, f"{main_tag}/")
+
+    def text(
+        self: Any, tag: str, text_string: str, global_step: Any = None, *_: Any, **__: Any
+    ) -> None:
+        writer().line(text_string, name_of(tag), global_step)
+
+    def histogram(
+        self: Any, tag: str, values: Any, global_step: Any = None, *_: Any, **__: Any
+    ) -> None:
+        writer().histogram(values, name_of(tag), global_step)
+
+    def image(
+        self: Any,
+        tag: str,
+        img_tensor: Any,
+        global_step: Any = None,
+        walltime: Any = None,
+        dataformats: str = "CHW",
+    ) -> None:
+        writer().image(_pixels(img_tensor, dataformats), name_of(tag), global_step)
+
+    def hparams(self: Any, hparam_dict: Any, metric_dict: Any, *_: Any, **__: Any) -> None:
+        writer().params(hparam_dict)
+        writer().metrics(metric_dict, None)
+
+    calls: dict[str, Seen] = {
+        "add_scalar": scalar,
+        "add_scalars": scalars,
+        "add_text": text,
+        "add_histogram": histogram,
+        "add_image": image,
+        "add_hparams": hparams,
+    }
+    for name, seen in calls.items():
+        _wrap(module.SummaryWriter, name, seen)
+
+
+def writer() -> RunWriter:
+    """The writer of the command's run, which this process neither begins nor ends."""
+    global _writer
+    with _lock:
+        if _writer is None:
+            joined = RunWriter(RunOptions())
+            joined.join(os.environ[RUN_VARIABLE])
+            _writer = joined
+        return _writer
+
+
+def _wrap(
+    owner: Any,
+    name: str,
+    seen: Seen,
+    *,
+    before: Callable[..., tuple[Any, ...]] | None = None,
+    only: Callable[[Any], bool] | None = None,
+) -> None:
+    """Let `seen` see each call of a method, with its arguments, after the method itself.
+
+    Args:
+        before: Makes the arguments for `seen`, before the method changes what they follow from.
+        only: Whether the calls of an object are to be seen.
+    """
+    original = getattr(owner, name)
+
+    @functools.wraps(original)
+    def wrapped(self: Any, *args: Any, **kwargs: Any) -> Any:
+        shown: tuple[Any, ...] | None = args
+        named = kwargs
+        if before is not None:
+            shown = _quietly(name, before, self, *args, **kwargs)
+            named = {}
+        result = original(self, *args, **kwargs)
+        if shown is not None and (only is None or _quietly(name, only, self)):
+            _quietly(name, seen, self, *shown, **named)
+        return result
+
+    setattr(owner, name, wrapped)
+
+
+def _quietly(name: str, call: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    """The answer of a call of ours; None and a warning, once for each name, if it fails."""
+    try:
+        return call(*args, **kwargs)
+    except Exception as error:
+        if name not in _warned:
+            _warned.add(name)
+            warnings.warn(f"eventtrack does not mirror {name}: {error}", stacklevel=3)
+        return None
+
+
+def _step(run: Any, step: int | None) -> int:
+    return int(run.step if step is None else step)
+
+
+def _flat(prefix: str, data: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    rows: list[tuple[str, Any]] = []
+    for key, value in data.items():
+        name = f"{prefix}.{key}" if prefix else str(key)
+        rows += _flat(name, value) if isinstance(value, Mapping) else [(name, value)]
+    return rows
+
+
+def _own_tags(tags: dict[str, Any]) -> dict[str, Any]:
+    """Tags that the program set; MLflow's own describe its run, which has an origin of its own."""
+    return {key: value for key, value in tags.items() if not key.startswith("mlflow.")}
+
+
+def _is_ours(client: Any) -> bool:
+    """Whether MLflow's client logs to a store of ours already."""
+    return str(getattr(client, "tracking_uri", "")).startswith("eventtrack:")
+
+
+def _pixels(image: Any, dataformats: str) -> Any:
+    """An image of TensorBoard's as an array whose channels come last."""
+    if hasattr(image, "detach"):
+        image = image.detach().cpu().numpy()
+    if dataformats == "CHW":
+        return image.transpose(1, 2, 0)
+    return image
