@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from eventtrack.errors import EventtrackError, StoreClosedError, StoreError, UsageError
+from eventtrack.sharedlog.addresses import NATS, POSTGRESQL
 from eventtrack.store import Store
 from eventtrack.sync.remotes import RemoteAddress, Remotes, open_remote
 from eventtrack.sync.report import SyncReport
@@ -120,7 +121,8 @@ def _rounds(
         if stop.is_set():
             raise _Stopped
 
-    pace = _ALIVE if address.url.startswith(("http", "ssh")) else _AT_REST
+    is_alive = address.url.startswith(("http", "ssh", *POSTGRESQL, *NATS))
+    pace = _ALIVE if is_alive else _AT_REST
     with contextlib.closing(open_remote(address.url, create=ways.push)) as other:
         while not stop.is_set():
             change = store.change_count()

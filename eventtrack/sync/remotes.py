@@ -18,6 +18,8 @@ from eventtrack.log.checked import UNREADABLE, decode_checked, encode_checked
 from eventtrack.log.durable import make_folder, rewrite_in_turn, rewrite_note
 from eventtrack.log.filesystem import translate_os_error
 from eventtrack.rest.address import SCHEMES
+from eventtrack.sharedlog.addresses import NATS, POSTGRESQL
+from eventtrack.sharedlog.making import holds_shared_log
 from eventtrack.spaces.bucket import BucketSpace, refuse_bad_url
 from eventtrack.spaces.folder import FolderSpace
 from eventtrack.store.replication import Replication
@@ -25,6 +27,7 @@ from eventtrack.sync.http import open_http
 from eventtrack.sync.protocol import Remote
 from eventtrack.sync.segments import SegmentRemote
 from eventtrack.sync.selection import Selection
+from eventtrack.sync.shared_log import open_log_remote
 from eventtrack.sync.ssh import open_ssh
 from eventtrack.views.records import Record
 
@@ -78,10 +81,11 @@ class Remotes:
                 f"there is a remote {name!r} already",
                 hint=f"`eventtrack remote remove {name}` first, or choose another name",
             )
-        if _scheme(url) in SCHEMES and urlsplit(url).password:
+        if _scheme(url) in (*SCHEMES, *POSTGRESQL, *NATS) and urlsplit(url).password:
             raise InvalidValueError(
                 "the URL of a remote is kept readable, so it must not hold a password",
-                hint="leave it out, and set MLFLOW_TRACKING_TOKEN where you sync",
+                hint="leave it out, and set MLFLOW_TRACKING_TOKEN, PGPASSWORD or NATS_CREDS where "
+                "you sync",
             )
         if _scheme(url) == "s3":
             refuse_bad_url(url)
@@ -215,7 +219,13 @@ def _open_folder(url: str, create: bool) -> Remote:
 
 
 def _open_bucket(url: str, create: bool) -> Remote:
+    if holds_shared_log(url):
+        return open_log_remote(url)
     return SegmentRemote(BucketSpace(url), create=create)
+
+
+def _open_log(url: str, create: bool) -> Remote:
+    return open_log_remote(url)
 
 
 _OPENERS: dict[str, Callable[[str, bool], Remote]] = {
@@ -224,6 +234,7 @@ _OPENERS: dict[str, Callable[[str, bool], Remote]] = {
     "http": open_http,
     "https": open_http,
     "s3": _open_bucket,
+    **dict.fromkeys((*POSTGRESQL, *NATS), _open_log),
 }
 
 
@@ -242,7 +253,7 @@ def absolute_url(url: str) -> str:
     if not url:
         raise InvalidValueError(
             "a remote needs a URL",
-            hint="a folder, s3://BUCKET/PREFIX, ssh://HOST/PATH or https://HOST",
+            hint="a folder, s3://BUCKET/PREFIX, ssh://HOST/PATH, https://HOST, or a shared log",
         )
     return str(Path(url).expanduser().absolute())
 
