@@ -57,10 +57,10 @@ class Index:
             NotFoundError: There is no block of that name.
         """
         place, _ = self.places.get(name, (0, 0))
-        found = [entry.data for entry in log.read(place - 1, 1).entries if entry.place == place]
-        if not place or not found:
+        entries = log.read(place - 1, 1).entries if place else []
+        if not entries or entries[0].place != place:
             raise NotFoundError(f"{log.url} has no block {name}", hint="sync again")
-        return found[0]
+        return entries[0].data
 
     def _add(self, log: SharedLog, place: int, data: bytes) -> None:
         try:
