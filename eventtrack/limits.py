@@ -39,6 +39,10 @@ DATASET_RECORDS_RESULTS_DEFAULT = 1000
 # proxies take 8 KiB: a letter may take 12 bytes there.
 REASON_LENGTH_MAX = 500
 
+# Our own: characters of what a signature means, and of the signer's name.
+MEANING_LENGTH_MAX = 100
+SIGNER_LENGTH_MAX = 250
+
 # Our own: runs that move in one commit. Each costs its rows in the search index, twice.
 MOVED_RUNS_MAX = 10_000
 

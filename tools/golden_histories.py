@@ -2,6 +2,7 @@
 
 from eventtrack.events import datasets, items, registered, scorers, studies, traces, types
 from eventtrack.events.envelope import Cause, Draft
+from eventtrack.events.signatures import RunSigned
 from eventtrack.ids import SeededIds
 
 SESSION = bytes(range(16))
@@ -275,6 +276,18 @@ def withdrawn() -> list[Draft]:
     ]
 
 
+def signed() -> list[Draft]:
+    """A run that two people signed, one of them twice."""
+    run, first, second = "run/" + "cf" * 16, bytes(range(32)), bytes(32)
+    return [
+        Draft.of(run, types.RunStarted("12", "keen-swift-4", "ada", 70, {}, "FINISHED")),
+        Draft.of(run, RunSigned("reviewed", "ada", first, "checked", 71)),
+        Draft.of(run, RunSigned("approved", "b\u00f6b", first, "as planned", 72)),
+        Draft.of(run, types.TagsSet({"stage": "final"})),
+        Draft.of(run, RunSigned("reviewed", "ada", second, "checked anew", 73)),
+    ]
+
+
 # A new noun brings a history of its own: the bytes of the others stay as they are.
 HISTORIES = {
     "log": history,
@@ -291,4 +304,5 @@ HISTORIES = {
     "corrections": corrected,
     "studies": searched,
     "withdrawals": withdrawn,
+    "signatures": signed,
 }

@@ -139,6 +139,15 @@ def _started(body: Body) -> str:
     return f"{text.clean(body['name'])} in experiment {text.clean(body['experiment_id'])}"
 
 
+def _signed(body: Body) -> str:
+    return text.clean(f"{body['meaning']} by {body['by']}, digest {body['digest'][:12]}")
+
+
+def _redacted(body: Body) -> str:
+    envelopes = text.count(len(body["envelopes"]), "envelope")
+    return f"{envelopes}, {text.count(len(body['blobs']), 'file')}"
+
+
 def _inputs(body: Body) -> str:
     return _names([*(dataset["name"] for dataset in body["datasets"]), *body["models"]])
 
@@ -182,6 +191,8 @@ _CONTENTS: dict[str, Callable[[Body], str]] = {
     "run.artifacts_logged": _artifacts,
     "run.inputs_logged": _inputs,
     "run.started": _started,
+    "run.signed": _signed,
+    "payloads.redacted": _redacted,
     "session.opened": _session,
     "trace.spans_logged": _spans,
     "trace.recorded": _reported,

@@ -4,7 +4,13 @@ from typing import Annotated
 
 import msgspec
 
-from eventtrack.limits import INT64_MAX, INT64_MIN, REASON_LENGTH_MAX
+from eventtrack.limits import (
+    INT64_MAX,
+    INT64_MIN,
+    MEANING_LENGTH_MAX,
+    REASON_LENGTH_MAX,
+    SIGNER_LENGTH_MAX,
+)
 
 # Steps, and claimed times in milliseconds since 1970.
 Int64 = Annotated[int, msgspec.Meta(ge=INT64_MIN, le=INT64_MAX)]
@@ -14,5 +20,9 @@ Natural = Annotated[int, msgspec.Meta(ge=0, le=INT64_MAX)]
 Nanoseconds = Annotated[int, msgspec.Meta(ge=0)]
 # Numbers of versions. The bound leaves room above it for versions that have to yield.
 VersionNumber = Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1)]
+# What a signature means, and who signs.
+Meaning = Annotated[str, msgspec.Meta(min_length=1, max_length=MEANING_LENGTH_MAX)]
+Signer = Annotated[str, msgspec.Meta(min_length=1, max_length=SIGNER_LENGTH_MAX)]
+Sha256 = Annotated[bytes, msgspec.Meta(min_length=32, max_length=32)]
 # The reason for a change.
 Reason = Annotated[str, msgspec.Meta(min_length=1, max_length=REASON_LENGTH_MAX)]

@@ -6,14 +6,11 @@ event of its own. The order of items is in docs/format.md, section 9.
 
 from collections.abc import Iterable, Sequence
 from math import isfinite
-from typing import Annotated
 
 import msgspec
 
-from eventtrack.events.bounds import Int64, Natural
+from eventtrack.events.bounds import Int64, Natural, Sha256
 from eventtrack.events.types import Event
-
-Sha256 = Annotated[bytes, msgspec.Meta(min_length=32, max_length=32)]
 
 
 class Text(msgspec.Struct, array_like=True, frozen=True, gc=False):

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from eventtrack.events import datasets, items, registered, scorers, studies, traces, types
+from eventtrack.events.signatures import RunSigned
 
 Upcaster = Callable[[list[Any]], list[Any]]
 
@@ -112,6 +113,7 @@ _TYPES: dict[str, type[types.Event]] = {
     "run.started": types.RunStarted,
     "run.updated": types.RunUpdated,
     "run.moved": types.RunMoved,
+    "run.signed": RunSigned,
     "run.deleted": types.RunDeleted,
     "run.restored": types.RunRestored,
     "run.params_logged": types.ParamsLogged,

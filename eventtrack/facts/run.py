@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 
 from eventtrack.events import items, types
+from eventtrack.events.signatures import RunSigned
 from eventtrack.events.types import Event
 from eventtrack.facts.fact import (
     LASTS,
@@ -42,6 +43,13 @@ INPUT = Fact("input", Rule.DATASET, "datasets", many=True)
 INPUT_MODEL = Fact("input.model", Rule.SEEN, "models_read", many=True)
 OUTPUT_MODEL = Fact(
     "output.model", Rule.LAST, "models_written", many=True, text=lambda model_id, _: model_id
+)
+SIGNATURE = Fact(
+    "signature",
+    Rule.LAST,
+    "signatures",
+    many=True,
+    text=lambda _, signed: f"digest {signed.digest.hex()[:12]}",
 )
 ARTIFACT = Fact("artifact", Rule.ROWS, many=True, text=file_text)
 METRIC = Fact("metric", Rule.POINTS, many=True, text=lambda _, point: point_text(*point))
@@ -144,7 +152,7 @@ RUN = Noun(
     facts=(
         *(EXPERIMENT, USER, START, NAME, STATUS, END, LIFECYCLE),
         *(PARAM, TAG, METRIC, TEXT, HISTOGRAM, MEDIA),
-        *(INPUT_MODEL, INPUT, OUTPUT_MODEL, ARTIFACT, WITHDRAWAL),
+        *(INPUT_MODEL, INPUT, OUTPUT_MODEL, SIGNATURE, ARTIFACT, WITHDRAWAL),
     ),
     births={types.RunStarted: ""},
     stages=_STAGES,
@@ -152,6 +160,7 @@ RUN = Noun(
         types.RunStarted: _started,
         types.RunUpdated: _updated,
         **{kind: staged(LIFECYCLE, stage) for kind, stage in _STAGES.items()},
+        RunSigned: lambda event: [(SIGNATURE, event.key, event)],
         types.RunMoved: lambda event: [(EXPERIMENT, "", event.experiment_id)],
         types.ParamsLogged: Each(PARAM, "params"),
         types.ParamsWithdrawn: _params_withdrawn,
@@ -174,6 +183,7 @@ RUN = Noun(
         types.MetricsLogged: _POINTS_STAY,
         **dict.fromkeys(ITEM_FACTS, _ITEMS_STAY),
         types.InputsLogged: _ON_RECORD,
+        RunSigned: "a signature stays on record: sign again, as `withdrawn`, say",
         types.OutputsLogged: _ON_RECORD,
         types.ArtifactsDeleted: "log the files again; their bytes may be gone",
     },

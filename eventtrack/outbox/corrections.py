@@ -7,7 +7,9 @@ from eventtrack.outbox.outbox import Outbox
 from eventtrack.outbox.runs import RemoteRuns
 from eventtrack.outbox.starting import Starter
 from eventtrack.rest import TrackingServer
+from eventtrack.store.reasons import checked
 from eventtrack.store.reasons import reason as because
+from eventtrack.views.queries.runs import Signature
 
 
 class RemoteCorrections:
@@ -49,3 +51,18 @@ class RemoteCorrections:
             self._outbox.deliverer.push()
             self._server.correct_param(self._runs.server_id(run_id), name, text)
         self._runs.note_correction(run_id, name, text, reason)
+
+
+class RemoteSignatures:
+    """Signatures of the runs of a server; see `store.signatures`."""
+
+    def __init__(self, outbox: Outbox, server: TrackingServer, runs: RemoteRuns) -> None:
+        self._outbox = outbox
+        self._server = server
+        self._runs = runs
+
+    def sign(self, run_id: str, meaning: str, reason: str) -> Signature:
+        """Sign a run as the server has it, once all that was logged here has arrived there."""
+        with because(checked(reason)):
+            self._outbox.deliverer.push()
+            return self._server.sign_run(self._runs.server_id(run_id), meaning)

@@ -22,6 +22,7 @@ from eventtrack.outbox.parts import EXPERIMENT_MARK, MARKS, MIRROR_MARK
 from eventtrack.outbox.starting import REFUSED_RUN, Starter
 from eventtrack.rest import TrackingServer
 from eventtrack.tags import RUN_NAME_TAG
+from eventtrack.views.queries.runs import Signature
 from eventtrack.views.records import (
     DatasetInput,
     LifecycleStage,
@@ -142,6 +143,11 @@ class RemoteRuns:
         self._server.restore_run(self.server_id(run_id))
         if self._in_outbox(run_id):
             self._outbox.store.runs.restore(run_id)
+
+    def signatures(self, run_id: str) -> list[Signature]:
+        """The signatures of a run of the server."""
+        self._outbox.deliverer.push()
+        return self._server.signatures(self.server_id(run_id))
 
     def note_move(self, run_id: str, experiment_id: str) -> None:
         """Note in the outbox that a run of the server belongs to another experiment now."""

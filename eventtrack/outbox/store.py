@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 
 from eventtrack.errors import RemoteRefusedError
 from eventtrack.outbox.artifacts import RemoteArtifacts
-from eventtrack.outbox.corrections import RemoteCorrections
+from eventtrack.outbox.corrections import RemoteCorrections, RemoteSignatures
 from eventtrack.outbox.experiments import RemoteExperiments
 from eventtrack.outbox.folder import outbox_folder
 from eventtrack.outbox.items import RemoteItems
@@ -47,6 +47,7 @@ class RemoteStore:
         self.items = RemoteItems()
         self.artifacts = RemoteArtifacts(self.outbox, self.server, self.runs)
         self.corrections = RemoteCorrections(self.outbox, self.server, starter, self.runs)
+        self.signatures = RemoteSignatures(self.outbox, self.server, self.runs)
         self._told_refused = max((call.number for call in self.outbox.ledger.refused()), default=0)
 
     @property

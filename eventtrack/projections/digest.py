@@ -126,7 +126,7 @@ def _run(reader: Reader, run: RunState) -> list[Any]:
     items = [(name, reader.items_of(state).digest()) for name, state in sorted(run.items.items())]
     # Runs whose points all count have the digest that they had before points could be withdrawn.
     withdrawn = _withdrawn(reader, run) if run.withdrawals else []
-    return [*values, *(part for part in (items, run.moves) if part), *withdrawn]
+    return [*values, *(part for part in (items, run.moves, run.signatures) if part), *withdrawn]
 
 
 def _withdrawn(reader: Reader, run: RunState) -> list[Any]:

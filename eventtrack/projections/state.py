@@ -11,6 +11,7 @@ from typing import TypeVar
 import msgspec
 
 from eventtrack.events.envelope import Envelope
+from eventtrack.events.signatures import RunSigned
 from eventtrack.events.types import DatasetUsed, Withdrawal
 
 # 16 bytes that compare as (effective time, replica, offset). Six bytes of the replica suffice to
@@ -173,6 +174,7 @@ class RunState(msgspec.Struct, array_like=True):
     withdrawals: dict[str, tuple[Withdrawal | None, Stamp]] = {}
     cuts: dict[str, dict[bytes, int]] = {}
     layers: list[Layer] = []
+    signatures: dict[str, tuple[RunSigned, Stamp]] = {}
 
     @property
     def experiment(self) -> str:

@@ -3,9 +3,12 @@
 from collections.abc import Sequence
 from typing import Any
 
-from eventtrack.errors import EndpointMissingError
+import msgspec
+
+from eventtrack.errors import EndpointMissingError, RemoteError
 from eventtrack.rest.calls import Calls
 from eventtrack.rest.connection import Json
+from eventtrack.views.queries.runs import Signature
 
 _OWN = "/api/eventtrack/1/"
 
@@ -30,6 +33,15 @@ class CorrectionCalls(Calls):
         """Give a param another value."""
         self._correct("runs/correct-param", run_id=run_id, key=key, value=value)
 
+    def sign_run(self, run_id: str, meaning: str) -> Signature:
+        """Sign a run as it is on the server, for the token's user. The reason is required."""
+        return _signature(self._correct("runs/sign", run_id=run_id, meaning=meaning))
+
+    def signatures(self, run_id: str) -> list[Signature]:
+        """The signatures of a run."""
+        answer = self.connection.get(_OWN + "runs/signatures", {"run_id": run_id})
+        return list(map(_signature, answer.get("signatures") or ()))
+
     def _correct(self, path: str, /, **body: Any) -> Json:
         try:
             return self.connection.post(_OWN + path, body)
@@ -38,3 +50,12 @@ class CorrectionCalls(Calls):
                 f"{self.connection.address.url} cannot correct runs: {error.message}",
                 hint="MLflow's own server has no such call; eventtrack's has",
             ) from error
+
+
+def _signature(said: Json) -> Signature:
+    try:
+        return msgspec.convert(said, Signature)
+    except msgspec.ValidationError as error:
+        raise RemoteError(
+            f"the server's signature cannot be read: {error}", hint="is the server recent enough?"
+        ) from error

@@ -25,6 +25,17 @@ def _correct_param(store: Store, sent: Values) -> Json:
     return {}
 
 
+def _sign(store: Store, sent: Values) -> Json:
+    run_id = checks.known_run_id(sent["run_id"])
+    return store.signatures.sign(run_id, sent["meaning"], _reason()).to_dictionary()
+
+
+def _signatures(store: Store, sent: Values) -> Json:
+    run_id = checks.known_run_id(sent["run_id"])
+    signed = [each.to_dictionary() for each in store.runs.signatures(run_id)]
+    return {"digest": store.runs.digest(run_id), "signatures": signed}
+
+
 def _reason() -> str:
     reason = REASON.get()
     if reason is None:
@@ -49,8 +60,12 @@ _PARAM = Request(
     Message((text("run_id"), text("key"), text("value"))),
     {**_RUN, "key": (REQUIRED, STRING), "value": (REQUIRED, STRING)},
 )
+_SIGN = Request(Message((text("run_id"), text("meaning"))), {**_RUN, "meaning": (REQUIRED, STRING)})
+_ASKED = Request(Message((text("run_id"),)), _RUN)
 
 ENDPOINTS = (
     Endpoint("POST", "runs/move", _MOVE, _move, writes=True, prefixes=_OWN),
     Endpoint("POST", "runs/correct-param", _PARAM, _correct_param, writes=True, prefixes=_OWN),
+    Endpoint("POST", "runs/sign", _SIGN, _sign, writes=True, prefixes=_OWN),
+    Endpoint("GET", "runs/signatures", _ASKED, _signatures, prefixes=_OWN),
 )

@@ -43,6 +43,16 @@ def reason(text: str | None) -> Iterator[None]:
         REASON.reset(token)
 
 
+@contextmanager
+def without_reason() -> Iterator[None]:
+    """Record what a block changes without a reason: it says its reason itself."""
+    token = REASON.set(None)
+    try:
+        yield
+    finally:
+        REASON.reset(token)
+
+
 def checked(text: str) -> str:
     """A reason without spaces around it.
 

@@ -35,6 +35,7 @@ from eventtrack.store.replication import Replication
 from eventtrack.store.runs import Runs
 from eventtrack.store.scorers import Scorers
 from eventtrack.store.shared_blobs import SharedBlobs
+from eventtrack.store.signatures import Signatures
 from eventtrack.store.studies import Studies
 from eventtrack.store.traces import Traces
 from eventtrack.views.blobs import note_elsewhere
@@ -97,6 +98,7 @@ class Store(Queries):
         self.registry = Registry(self._context)
         self.runs = Runs(self._context)
         self.scorers = Scorers(self._context)
+        self.signatures = Signatures(self._context, self.runs)
         self.traces = Traces(self._context)
         self.events = Events(self._engine)
         self.feeds = Feeds(self._engine)

@@ -103,6 +103,7 @@ def run(store: Queries, run_id: str) -> Json:
         "info": _with_life(store, record.info),
         "experiment": {"experiment_id": experiment.experiment_id, "name": experiment.name},
         "experiments": store.runs.experiments_of(run_id),
+        "signatures": [each.to_dictionary() for each in store.runs.signatures(run_id)],
         "params": record.data.params,
         "tags": record.data.tags,
         "metrics": [

@@ -163,3 +163,19 @@ def test_selected_runs_are_moved_together(server: Running, visit: Visit) -> None
     page.get_by_role("button", name="Move 2 runs").click()
     expect(page.get_by_text("0 runs", exact=True)).to_be_visible()
     assert {run.info.run_id for run in client.search_runs([target])} == runs
+
+
+def test_a_run_is_signed_and_says_when_it_changed_since(server: Running, visit: Visit) -> None:
+    client, page = MlflowClient(str(server.store)), visit.page
+    run_id = new_run(client, "signed")
+    visit.open(f"{server.url}/#/runs/{run_id}")
+    expect(page.get_by_text("Nobody has signed this run.")).to_be_visible()
+    page.get_by_role("button", name="Sign …").click()
+    page.get_by_placeholder("why you sign").fill("curves <checked>")
+    page.get_by_role("button", name="Sign", exact=True).click()
+    expect(page.locator(".holds")).to_have_text("holds")
+    expect(page.get_by_text("curves <checked>")).to_be_visible()
+    [signature] = client.get_signatures(run_id)
+    assert (signature.meaning, signature.reason) == ("reviewed", "curves <checked>")
+    client.set_tag(run_id, "stage", "draft")
+    expect(page.locator(".changed")).to_have_text("changed since")

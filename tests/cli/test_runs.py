@@ -204,3 +204,22 @@ def test_params_are_corrected(run: CommandLine, sample: Sample) -> None:
     assert "--reason" in run("runs", "correct", "child-0", "lr", "0.3", code=2).stderr
     missing = run("runs", "correct", "child-0", "depth", "3", "--reason", "a test", code=3)
     assert "no param 'depth'" in missing.stderr
+
+
+def test_runs_are_signed_and_say_when_they_changed_since(run: CommandLine, sample: Sample) -> None:
+    signed = run(
+        "runs", "sign", "child-0", "--as", "reviewed", "--reason", "checked", "--json"
+    ).json
+    assert list(signed) == ["meaning", "by", "reason", "signed_ms", "digest", "holds"]
+    assert signed["digest"] == sample.store.runs.digest(sample.first)
+    assert (
+        f"digest {signed['digest']}"
+        in run("runs", "sign", "child-0", "--as", "approved", "--reason", "as planned").stdout
+    )
+    assert run("runs", "show", "child-0").stdout.count("holds") == 2
+    sample.store.runs.set_tags(sample.first, {"stage": "draft"})
+    shown = run("runs", "show", "child-0")
+    assert shown.stdout.count("changed since") == 2
+    assert "changed since: tag.stage" in shown.stderr
+    assert "reviewed by" in run("log", "--type", "run.signed").stdout
+    assert "--reason" in run("runs", "sign", "child-0", "--as", "reviewed", code=2).stderr

@@ -50,6 +50,12 @@ def test_runs_of_a_server_are_moved_and_corrected(tmp_path: Path) -> None:
         query = {"experiment_ids": [target], "filter": f"attributes.artifact_uri = '{uri}'"}
         [found] = server.post("runs/search", **query)["runs"]
         assert found["info"]["run_id"] == run_id
+        client.set_tag(run_id, "late", "1")  # in the outbox still, and signed with the rest
+        signed = client.sign_run(run_id, "reviewed", "größer")
+        assert (signed.reason, signed.holds) == ("größer", True)
+        assert client.get_signatures(run_id) == [signed]
+        client.set_tag(run_id, "late", "2")
+        assert [each.holds for each in client.get_signatures(run_id)] == [False]
         own = "/api/eventtrack/1/"
         body = {"run_id": run_id, "key": "lr", "value": "1"}
         answer = server.client.post(f"{own}runs/correct-param", json=body)

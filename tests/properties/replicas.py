@@ -8,7 +8,7 @@ from pathlib import Path
 from hypothesis import strategies as st
 
 from eventtrack.clock import ManualClock
-from eventtrack.events import datasets, registered, scorers, traces, types
+from eventtrack.events import datasets, registered, scorers, signatures, traces, types
 from eventtrack.events.envelope import Draft, Envelope
 from eventtrack.events.types import Event
 from eventtrack.ids import SeededIds
@@ -63,6 +63,7 @@ RUN_EVENT: st.SearchStrategy[Event] = st.one_of(
     st.builds(types.ParamsWithdrawn, st.lists(KEY, max_size=2)),
     st.builds(types.ParamsCorrected, TAGS),
     st.builds(types.RunMoved, EXPERIMENT_ID),
+    st.builds(signatures.RunSigned, NAME, NAME, st.just(bytes(32)), NAME, NUMBER),
     st.builds(types.TagsSet, TAGS),
     st.builds(types.TagDeleted, KEY),
     st.builds(types.MetricLogged, KEY, VALUE, NUMBER, NUMBER),
@@ -167,7 +168,6 @@ TRACE_EVENT: st.SearchStrategy[Event] = st.one_of(
     st.builds(traces.TraceDeleted, NUMBER),
     st.builds(traces.TraceRestored, NUMBER),
 )
-
 
 SESSION_EVENT: st.SearchStrategy[Event] = st.builds(
     types.SessionOpened,

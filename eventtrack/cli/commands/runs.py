@@ -1,4 +1,4 @@
-"""`eventtrack runs`: list, search, tree, show, compare, plot, move, correct, delete, restore."""
+"""`eventtrack runs`: list, search, tree, show, compare, plot, move, correct, sign and so on."""
 
 from collections.abc import Mapping
 from typing import ClassVar
@@ -53,6 +53,7 @@ class RunsGroup(LazyNames):
         "correct": "eventtrack.cli.commands.runs_correct:correct",
         "rewind": "eventtrack.cli.commands.runs_rewind:rewind",
         "withdraw": "eventtrack.cli.commands.runs_rewind:withdraw",
+        "sign": "eventtrack.cli.commands.runs_correct:sign",
     }
 
 

@@ -1,4 +1,4 @@
-"""`eventtrack runs move` and `correct`: take back what is wrong, and keep what was there."""
+"""`eventtrack runs move`, `correct` and `sign`: put right what is wrong, vouch for the rest."""
 
 import click
 
@@ -80,3 +80,33 @@ def correct(call: Invocation, run: str, key: str, value: str, reason: str) -> No
         Styled(text.value(before), "dim"),
         f" \u2192 {text.value(after)}",
     )
+
+
+@click.command(
+    "sign",
+    cls=Command,
+    epilog=examples(
+        'eventtrack runs sign 3f2a --as reviewed --reason "curves and data checked"',
+    ),
+)
+@click.argument("run", type=RUN)
+@click.option("--as", "meaning", required=True, metavar="MEANING", help="As reviewed, approved.")
+@click.option("--reason", required=True, metavar="TEXT", help="Why; it stays on record.")
+@pass_invocation
+def sign(call: Invocation, run: str, meaning: str, reason: str) -> None:
+    """Record that you vouch for a run in exactly its present state.
+
+    `runs show` says when facts have changed since. A signature cannot be undone: sign again, with
+    another meaning.
+
+    JSON: the signature with meaning, by, reason, signed_ms, digest and holds.
+    """
+    store = call.open()
+    record = find_run(store, run)
+    signed = store.signatures.sign(record.info.run_id, meaning, reason)
+    if call.out.json:
+        call.out.document(signed)
+        return
+    name = Styled(text.clean(record.info.run_name), "bold")
+    by = text.clean(f"{signed.meaning} by {signed.by}")
+    call.out.line("Signed run ", name, f" as {by}: digest {signed.digest}")

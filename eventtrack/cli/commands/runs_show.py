@@ -31,7 +31,8 @@ _COURSE_WIDTH = 16
 def show(call: Invocation, run: str) -> None:
     """Show a run on one page.
 
-    The page has its state, params, metrics with their course, tags, files and child runs.
+    The page has its state, params, metrics with their course, tags, files, signatures and child
+    runs. Below a signature of another state stand the facts that have changed since.
 
     JSON: one run, as in `runs list`.
     """
@@ -51,6 +52,7 @@ def draw_run(out: Output, store: "Store", run: Run) -> None:
     _draw_metrics(out, store, run)
     _draw_tags(out, run)
     _draw_files(out, store.artifacts.entries(run.info.run_id))
+    _draw_signatures(out, store, run.info.run_id)
     children = store.runs.children(run.info.run_id)
     if children:
         out.title(text.count(len(children), "child run"))
@@ -137,3 +139,19 @@ def _draw_files(out: Output, files: "Sequence[ArtifactEntry]") -> None:
     out.fields([(text.clean(file.path), text.size(file.size)) for file in files[:_FILES_SHOWN_MAX]])
     if len(files) > _FILES_SHOWN_MAX:
         out.note(f"{len(files) - _FILES_SHOWN_MAX:,} more: eventtrack artifacts list RUN")
+
+
+def _draw_signatures(out: Output, store: "Store", run_id: str) -> None:
+    signatures = store.runs.signatures(run_id)
+    if not signatures:
+        return
+    out.title("signatures")
+    for signed in signatures:
+        state = Styled("holds", "green") if signed.holds else Styled("changed since", "red")
+        who = text.clean(f"{signed.meaning} by {signed.by}")
+        when = text.moment(signed.signed_ms)
+        out.wrapped(Styled(who, "bold"), f", {when}, ", state, f": {text.clean(signed.reason)}")
+        if not signed.holds:
+            facts = store.history.changed_since(run_id, signed)
+            changed = ", ".join(facts) or "a series, or an event that came later"
+            out.note(f"  changed since: {text.clean(changed)}")

@@ -1,10 +1,11 @@
 """The client's corrections of runs, for which `MlflowClient` has no calls."""
 
 from eventtrack.fluent.client.base import StoreCalls
+from eventtrack.views.queries.runs import Signature
 
 
 class CorrectionCalls(StoreCalls):
-    """Moves runs and corrects params; docs/corrections.md says how to take that back."""
+    """Moves runs, corrects params and signs; docs/corrections.md says how to take that back."""
 
     def move_run(
         self,
@@ -47,3 +48,29 @@ class CorrectionCalls(StoreCalls):
             InvalidValueError: The run is deleted, or the value or the reason is not allowed.
         """
         self.store.corrections.correct_param(run_id, key, value, reason)
+
+    def sign_run(self, run_id: str, meaning: str, reason: str) -> Signature:
+        """Vouch for a run in exactly its present state, as the user who runs this program.
+
+        On a server the signer is the name of the token.
+
+        Args:
+            run_id: An active run.
+            meaning: What the signature says, as `reviewed` or `approved`: 1 to 100 characters.
+            reason: Why it is given, in 1 to 500 characters.
+
+        Raises:
+            NotFoundError: There is no such run.
+            InvalidValueError: The run is deleted, or the meaning or the reason is not allowed.
+        """
+        return self.store.signatures.sign(run_id, meaning, reason)
+
+    def get_signatures(self, run_id: str) -> list[Signature]:
+        """The last signature of each person and meaning, oldest first.
+
+        `holds` is False once a fact of the run has changed since.
+
+        Raises:
+            NotFoundError: There is no such run.
+        """
+        return self.store.runs.signatures(run_id)

@@ -227,7 +227,7 @@ class EventQueries:
                     arrived_ms=arrived_ms,
                     recorded_here=is_own,
                     skipped=None if reading.fault is None else reading.fault.what,
-                    reason=reason,
+                    reason=getattr(event, "reason", None) if reason is None else reason,
                     said=None if event is None else Said(event, stamp_of(envelope, stop - 1)),
                 )
             )

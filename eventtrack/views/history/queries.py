@@ -1,8 +1,10 @@
 """History, read: timelines, blame, differences between moments and runs, density."""
 
 from collections.abc import Generator
+from contextlib import closing
 
-from eventtrack.facts.run import RUN
+from eventtrack.events.signatures import RunSigned
+from eventtrack.facts.run import RUN, SIGNATURE
 from eventtrack.views.context import ReadContext
 from eventtrack.views.history import density, subjects
 from eventtrack.views.history.blame import BlameLine, blame_lines
@@ -13,7 +15,7 @@ from eventtrack.views.history.facts import Change, compare, run_facts
 from eventtrack.views.history.subjects import Subject
 from eventtrack.views.moments import Moment, MomentSource, Progress
 from eventtrack.views.queries.experiments import existing_experiment
-from eventtrack.views.queries.runs import existing_run
+from eventtrack.views.queries.runs import Signature, existing_run
 from eventtrack.views.queries.sessions import Sessions
 from eventtrack.views.source import LiveSource
 
@@ -102,6 +104,23 @@ class HistoryQueries:
         before = MomentSource(self._live, Moment.of(older))
         after = MomentSource(self._live, Moment.of(newer))
         yield from self._differences.between(before, after, stream, progress)
+
+    def changed_since(self, run_id: str, signature: Signature) -> list[str]:
+        """The names of the facts of a run that differ from the moment of a signature here."""
+        stream = f"run/{run_id}"
+        wanted = (signature.meaning, signature.by, signature.digest)
+        positions = [
+            event.position
+            for event in self._of_stream(stream, counted=True)
+            if event.said is not None
+            and isinstance(signed := event.said.event, RunSigned)
+            and (signed.meaning, signed.by, signed.digest.hex()) == wanted
+        ]
+        if not positions:
+            return []
+        with closing(self.changes(str(positions[-1]), "now", subject=stream)) as groups:
+            facts = [change.fact for group in groups for change in group]
+        return [fact for fact in facts if not fact.startswith(f"{SIGNATURE.name}.")]
 
     def density(
         self,

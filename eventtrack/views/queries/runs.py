@@ -4,11 +4,13 @@ from collections.abc import Callable, Sequence
 
 from eventtrack import limits, validate
 from eventtrack.errors import NotFoundError
+from eventtrack.projections.run_digest import run_digest
 from eventtrack.projections.state import RunState
 from eventtrack.projections.tables import Reader
 from eventtrack.tags import PARENT_TAG
 from eventtrack.views import paging
 from eventtrack.views.context import ReadContext
+from eventtrack.views.entities import EntityReader
 from eventtrack.views.filters.trees import (
     Comparison,
     Expression,
@@ -19,10 +21,26 @@ from eventtrack.views.filters.trees import (
 )
 from eventtrack.views.records import (
     PagedList,
+    Record,
     Run,
     ViewType,
 )
 from eventtrack.views.search.runs import RunSearch
+
+
+class Signature(Record):
+    """A signature of a run.
+
+    `digest` is the run's state that was signed, in hex; `holds` says whether that is its state.
+    `signed_ms` is the signer's clock, in milliseconds since 1970.
+    """
+
+    meaning: str
+    by: str
+    reason: str
+    signed_ms: int
+    digest: str
+    holds: bool
 
 
 class RunQueries:
@@ -55,6 +73,45 @@ class RunQueries:
         with self._context.read() as reader:
             run = existing_run(reader, run_id)
         return list(dict.fromkeys((run.experiment, run.experiment_id, *sorted(run.moves))))
+
+    def digest(self, run_id: str) -> str:
+        """The digest of a run's state, in hex (docs/format.md, section 5, "Signatures").
+
+        Raises:
+            NotFoundError: There is no such run.
+        """
+        with self._context.entities() as entities:
+            return self._digest(entities, existing_run(entities.reader, run_id))
+
+    def signatures(self, run_id: str) -> list[Signature]:
+        """The last signature of each person and meaning, oldest first.
+
+        Costs a read of the run's points if there is a signature.
+
+        Raises:
+            NotFoundError: There is no such run.
+        """
+        with self._context.entities() as entities:
+            run = existing_run(entities.reader, run_id)
+            if not run.signatures:
+                return []
+            digest = self._digest(entities, run)
+        latest = sorted(run.signatures.values(), key=lambda pair: (pair[1], pair[0].key))
+        return [
+            Signature(
+                meaning=signed.meaning,
+                by=signed.by,
+                reason=signed.reason,
+                signed_ms=signed.at_ms,
+                digest=signed.digest.hex(),
+                holds=signed.digest.hex() == digest,
+            )
+            for signed, _ in latest
+        ]
+
+    @staticmethod
+    def _digest(entities: EntityReader, run: RunState) -> str:
+        return run_digest(entities.reader, run, entities.lifecycle(run)).hex()
 
     def ids_starting_with(self, prefix: str, limit: int = 10) -> list[str]:
         """At most `limit` run ids that begin with `prefix`, sorted, to complete typed ids."""

@@ -7,7 +7,7 @@ import { at } from "../lib/past.js";
 import { link, route } from "../lib/route.js";
 import { ago, duration, moment, number } from "../lib/format.js";
 import { Charts } from "../parts/charts.js";
-import { CorrectParam } from "../parts/correct.js";
+import { CorrectParam, Signatures } from "../parts/correct.js";
 import { Actions, Lost, Name, Note, TagEditor } from "../parts/edit.js";
 import { Files } from "../parts/files.js";
 import { History } from "../parts/history.js";
@@ -114,6 +114,7 @@ function Overview({ run, reload }) {
         html`<section><h2>Models it made</h2>
         <${Models} ids=${run.outputs.model_outputs.map((model) => model.model_id)} /></section>`
       }
+      <${Signatures} info=${info} signatures=${run.signatures} reload=${reload} />
       <${Traces} info=${info} experiments=${run.experiments} />
     </div>
     ${run.children.length > 0 && html`<h2>Nested runs</h2><${Children} children=${run.children} />`}

@@ -4,9 +4,9 @@ import { html } from "../lib/ui.js";
 // Characters, as in docs/format.md.
 const LENGTH_MAX = 500;
 
-/** @param {{value: string, onWhy: (text: string) => void, needed?: boolean}} props */
+/** @param {{value: string, onWhy: (text: string) => void, needed?: string}} props */
 export const Why = ({ value, onWhy, needed }) => html`<input type="text" class="why" maxlength=${LENGTH_MAX}
-  placeholder=${needed ? "what was wrong" : "reason, if there is one"} aria-label="Reason for the change" value=${value}
+  placeholder=${needed || "reason, if there is one"} aria-label="Reason for the change" value=${value}
   onInput=${(event) => onWhy(event.target.value)} />`;
 
 /** The reason that was given for an event; nothing for an event without a reason. */
