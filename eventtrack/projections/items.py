@@ -24,7 +24,7 @@ from eventtrack.events.items import ItemsLogged, Medium
 from eventtrack.projections.rows import Rows, WritableRows
 from eventtrack.projections.state import ItemsState, RunState
 
-# The blobs that media of runs name: `run number (u32) ‖ SHA-256` -> nothing.
+# The blobs that media of runs name: `run number (u32) ‖ SHA-256` -> the media type.
 TABLE, BLOBS_TABLE = "items", "media_blobs"
 CHUNK_BYTES = 64 * 2**10
 # A last chunk below this is extended in place.
@@ -171,7 +171,8 @@ class NewItems:
     def note_blobs(self, run: RunState, media: Iterable[Medium]) -> None:
         """Note that media of a run need their blobs."""
         number = run.number.to_bytes(4, "big")
-        self._rows.put_many(BLOBS_TABLE, sorted((number + medium.sha256, b"") for medium in media))
+        blobs = sorted((number + medium.sha256, medium.media_type.encode()) for medium in media)
+        self._rows.put_many(BLOBS_TABLE, blobs)
 
     def flush(self) -> None:
         """Append what is new to its series."""
@@ -183,6 +184,12 @@ class NewItems:
 def media_blobs(rows: Rows) -> Iterator[bytes]:
     """The SHA-256 of every blob that media of runs name."""
     return (key[4:] for key in rows.keys(BLOBS_TABLE))
+
+
+def media_type_of(rows: Rows, run: int, sha256: bytes) -> str | None:
+    """The media type of a blob that media of a run name; None for another blob."""
+    value = rows.get(BLOBS_TABLE, run.to_bytes(4, "big") + sha256)
+    return None if value is None else value.decode()
 
 
 def append(rows: WritableRows, state: ItemsState, items: Items) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import mimetypes
 import posixpath
+import re
 import unicodedata
 import urllib.parse
 from collections.abc import AsyncIterator, Callable
@@ -16,7 +17,7 @@ from starlette.responses import FileResponse, Response
 from eventtrack.compat import checks, responses
 from eventtrack.compat.errors import NotServedError
 from eventtrack.compat.owners import owner_of
-from eventtrack.errors import NotFoundError
+from eventtrack.errors import InvalidValueError, NotFoundError
 from eventtrack.server.threads import Services
 from eventtrack.store import Store
 from eventtrack.store.artifacts import Artifacts, ArtifactUpload
@@ -29,6 +30,14 @@ _TEXT = """
     requirements rst scala sh sql toml tsv txt xml yaml yml
 """
 _TEXT_NAMES = frozenset(_TEXT.split())
+
+
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_CLOSED = {
+    "x-content-type-options": "nosniff",
+    # For a browser that shows the file all the same: no script, no form, no origin.
+    "content-security-policy": "default-src 'none'; sandbox",
+}
 
 
 class Owned(NamedTuple):
@@ -81,15 +90,38 @@ async def send(services: Services, request: Request, owned: Owned) -> Response:
     place, digest = await services.read(find)
     headers = {
         "content-disposition": _attachment(posixpath.basename(path)),
-        "x-content-type-options": "nosniff",
-        # For a browser that shows the file all the same: no script, no form, no origin.
-        "content-security-policy": "default-src 'none'; sandbox",
+        **_CLOSED,
         "etag": f'"{digest}"',
     }
     known = request.headers.get("if-none-match", "")
     if headers["etag"] in (tag.strip().removeprefix("W/") for tag in known.split(",")):
         return Response(status_code=304, headers=headers)
     return BlobResponse(place, headers=headers, media_type=media_type(path))
+
+
+async def send_medium(services: Services, run_id: str, sha256: str) -> Response:
+    """The bytes of a medium of a run. Browsers show images, sounds and videos as such only."""
+    store, known_id = services.store, checks.known_run_id(run_id)
+    if not _SHA256.fullmatch(sha256):
+        raise InvalidValueError(
+            f"{sha256[:80]!r} is no SHA-256", hint="take it from an item of a series of media"
+        )
+
+    def find() -> tuple[Path, str]:
+        kind = store.items.media_type(known_id, bytes.fromhex(sha256))
+        if not store.artifacts.blobs.holds(bytes.fromhex(sha256)):
+            raise NotFoundError(
+                f"the bytes of the medium {sha256} are not here",
+                hint="sync with the machine that logged it; they may also have been erased",
+            )
+        return store.artifacts.blobs.path(bytes.fromhex(sha256)), kind
+
+    place, kind = await services.read(find)
+    is_shown = kind.partition("/")[0] in ("image", "audio", "video")
+    headers = {"content-disposition": _attachment(sha256), **_CLOSED, "etag": f'"{sha256}"'}
+    return BlobResponse(
+        place, headers=headers, media_type=kind if is_shown else "application/octet-stream"
+    )
 
 
 async def receive(services: Services, request: Request, owned: Owned) -> None:

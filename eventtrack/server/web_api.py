@@ -12,13 +12,13 @@ from eventtrack.compat.messages import Message, Values, int32, int64, one_of, te
 from eventtrack.compat.requests import VIEW_TYPES, Request
 from eventtrack.compat.responses import Json
 from eventtrack.compat.rules import REQUIRED, STRING, TEXTS, WHOLE
-from eventtrack.server import bodies
+from eventtrack.server import bodies, files
 from eventtrack.server.endpoint import Endpoint, Streamed
 from eventtrack.server.experiments import VIEWS
 from eventtrack.server.threads import Services
 from eventtrack.store import Store
 from eventtrack.tokens import Role
-from eventtrack.web import answers, past, replicas, series
+from eventtrack.web import answers, items, past, replicas, series
 
 PREFIX = "/api/eventtrack/1/"
 # The most rows and events in one answer.
@@ -60,6 +60,13 @@ def _columns(store: Store, sent: Values) -> Json:
 def _run(store: Store, sent: Values) -> Json:
     with answers.as_of(store, sent["at"]) as queries:
         return answers.run(queries, checks.known_run_id(sent["run_id"]))
+
+
+def _items(store: Store, sent: Values) -> Json:
+    limit = min(max(sent["limit"], 1), items.ITEMS_MAX)
+    with answers.as_of(store, sent["at"]) as queries:
+        run_id = checks.known_run_id(sent["run_id"])
+        return items.part(queries, run_id, sent["key"], sent["kind"], sent["start"], limit)
 
 
 def _density(store: Store, sent: Values) -> Json:
@@ -112,11 +119,26 @@ async def _series(services: Services, request: HttpRequest, _: str) -> Response:
     return Response(answer, media_type="application/octet-stream")
 
 
+async def _media(services: Services, request: HttpRequest, _: str) -> Response:
+    asked = request.query_params
+    return await files.send_medium(services, asked.get("run_id", ""), asked.get("sha256", ""))
+
+
 _NOTHING = Request(Message(()))
 _AT = text("at")
 _MOMENT = Request(Message((_AT,)))
 _SUBJECT = Request(Message((text("run_id"), text("subject"), int32("limit", 1000), _AT)))
 _RUN_AT = Request(Message((text("run_id"), _AT)), {"run_id": (REQUIRED, STRING)})
+_ITEMS = Request(
+    Message((text("run_id"), text("kind"), text("key"), int64("start"), int32("limit", 200), _AT)),
+    {
+        "run_id": (REQUIRED, STRING),
+        "kind": (REQUIRED, STRING),
+        "key": (REQUIRED, STRING),
+        "start": (WHOLE,),
+        "limit": (WHOLE,),
+    },
+)
 _EXPERIMENTS = Request(Message((texts("experiment_ids"), _AT)))
 _TABLE = Request(
     Message(
@@ -173,6 +195,7 @@ ENDPOINTS = (
     Endpoint("GET", "columns", _EXPERIMENTS, _columns, prefixes=_OWN),
     Endpoint("POST", "runs", _TABLE, _table, prefixes=_OWN, role=Role.READ),
     Endpoint("GET", "run", _RUN_AT, _run, prefixes=_OWN),
+    Endpoint("GET", "items", _ITEMS, _items, prefixes=_OWN),
     Endpoint("GET", "history", _SUBJECT, _history, prefixes=_OWN),
     Endpoint("GET", "log", _EVENTS, _log, prefixes=_OWN),
     Endpoint("POST", "undo", _ADDRESS, _undo, writes=True, prefixes=_OWN),
@@ -182,4 +205,7 @@ ENDPOINTS = (
     Endpoint("GET", "sync", _NOTHING, lambda store, _: replicas.sync(store), prefixes=_OWN),
     Endpoint("GET", "conflicts", _PAGE, _conflicts, prefixes=_OWN),
 )
-STREAMED = (Streamed("POST", f"{PREFIX}series", _series, role=Role.READ),)
+STREAMED = (
+    Streamed("POST", f"{PREFIX}series", _series, role=Role.READ),
+    Streamed("GET", f"{PREFIX}media", _media, role=Role.READ),
+)

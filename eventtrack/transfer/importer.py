@@ -21,7 +21,13 @@ from eventtrack.errors import (
 )
 from eventtrack.projections.points import Points
 from eventtrack.store import Store, inputs
-from eventtrack.store.intake import IncomingExperiment, IncomingFile, IncomingRun, Intake
+from eventtrack.store.intake import (
+    IncomingExperiment,
+    IncomingFile,
+    IncomingItems,
+    IncomingRun,
+    Intake,
+)
 from eventtrack.transfer.clean import Names, Texts, clean_experiment_name, clean_key, clean_text
 from eventtrack.transfer.report import ExperimentTaken, Report, error_text
 from eventtrack.transfer.source import NO_TIME, Source, SourceModel, SourceRun, run_id_of
@@ -179,9 +185,21 @@ class _Taking:
             with self._guarded(source.place, f"metric {key} of run {source_run.source_id}"):
                 self._timed(run, key, points)
                 self._intake.series(run.run_id, names(key), points)
+        for items in self._each(source_run.items, f"series of run {source_run.source_id}"):
+            with self._guarded(source.place, f"series {items.key} of run {source_run.source_id}"):
+                items.key = names(items.key)
+                self._take_items(run, items)
         files = self._each(source_run.files, f"files of run {source_run.source_id}")
         for path, reason in self._intake.run_files(run, _with_texts(files, texts)):
             report.missing(f"artifact {path} of run {run.run_id}", reason)
+
+    def _take_items(self, run: IncomingRun, items: IncomingItems) -> None:
+        """Take items with a time each: those without one get the run's start from the store."""
+        if NO_TIME in items.timestamps:
+            start_ms = self._intake.started_ms(run.run_id)
+            start_ms = max(0, run.start_ms if start_ms is None else start_ms)
+            items.timestamps = [start_ms if at == NO_TIME else at for at in items.timestamps]
+        self._intake.items(run.run_id, items)
 
     def _run_id(self, run_id: str) -> str:
         """The id; a new id if ours never have that form."""

@@ -7,7 +7,13 @@ from typing import Any, TypeVar
 
 from eventtrack.errors import RemoteUnavailableError
 from eventtrack.projections.points import Points
-from eventtrack.store.intake import IncomingExperiment, IncomingFile, IncomingModel, IncomingRun
+from eventtrack.store.intake import (
+    IncomingExperiment,
+    IncomingFile,
+    IncomingItems,
+    IncomingModel,
+    IncomingRun,
+)
 from eventtrack.transfer.report import Report
 
 Series = Iterable[tuple[str, Points]]
@@ -30,6 +36,7 @@ class SourceRun:
     run: IncomingRun
     series: Series = ()
     files: Iterable[IncomingFile] = ()
+    items: Iterable[IncomingItems] = ()
 
 
 @dataclass

@@ -7,7 +7,6 @@ from typing import Any
 from eventtrack.errors import InvalidValueError
 from eventtrack.fluent import media
 from eventtrack.fluent.client.base import StoreCalls
-from eventtrack.views.items import Item
 
 
 class ItemCalls(StoreCalls):
@@ -134,8 +133,10 @@ class ItemCalls(StoreCalls):
         kind: str | None = None,
         start: int = 0,
         stop: int | None = None,
-    ) -> Sequence[Item]:
-        """The items of a series of text, histograms or media, in order of their times.
+    ) -> Sequence[Any]:
+        """The items of a series, in order of their times.
+
+        They are `TextItem`, `HistogramItem` or `MediaItem` (`eventtrack/views/items.py`).
 
         Args:
             run_id: The run.

@@ -3,6 +3,8 @@
 from eventtrack.store.intake.forms import (
     IncomingExperiment,
     IncomingFile,
+    IncomingItems,
+    IncomingMedium,
     IncomingModel,
     IncomingRun,
     Taken,
@@ -14,6 +16,8 @@ __all__ = [
     "IMPORT_SOURCE",
     "IncomingExperiment",
     "IncomingFile",
+    "IncomingItems",
+    "IncomingMedium",
     "IncomingModel",
     "IncomingRun",
     "Intake",

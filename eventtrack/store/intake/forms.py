@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 
+from eventtrack.events.items import Histogram, Text
 from eventtrack.views.records import DatasetInput, Metric
 
 
@@ -29,6 +30,29 @@ class IncomingFile:
     content: Path | bytes | None = None
     fetch: Callable[[Path], None] | None = None
     size: int | None = None
+
+
+@dataclass
+class IncomingMedium:
+    """An image, a sound or another file as one item of a series."""
+
+    content: Path | bytes
+    media_type: str
+    name: str | None = None
+    caption: str | None = None
+
+
+@dataclass
+class IncomingItems:
+    """Items of one series of a run: all of them texts, or histograms, or media.
+
+    Steps, timestamps and values are as many.
+    """
+
+    key: str
+    steps: list[int] = field(default_factory=list)
+    timestamps: list[int] = field(default_factory=list)
+    values: list[Text] | list[Histogram] | list[IncomingMedium] = field(default_factory=list)
 
 
 @dataclass
@@ -84,6 +108,7 @@ class Taken:
     params: int = 0
     tags: int = 0
     points: int = 0
+    items: int = 0  # of text, histograms and media
     inputs: int = 0
     files: int = 0
     models: int = 0

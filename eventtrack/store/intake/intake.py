@@ -29,10 +29,12 @@ from eventtrack.store.intake.entities import (
 from eventtrack.store.intake.forms import (
     IncomingExperiment,
     IncomingFile,
+    IncomingItems,
     IncomingModel,
     IncomingRun,
     Taken,
 )
+from eventtrack.store.intake.items import item_events, new_rows, rows_of
 from eventtrack.store.intake.points import metric_events, new_points
 from eventtrack.store.intake.rules import Imports, News
 from eventtrack.store.store import Store
@@ -110,6 +112,23 @@ class Intake:
 
         if len(points):
             self._put_off(decide, len(points))
+
+    def items(self, run_id: str, items: IncomingItems) -> None:
+        """Take items of a series that is no metric. Items that the run already has change nothing.
+
+        The bytes of media are copied and synced before this returns.
+        """
+        key = validate.metric_key(items.key)
+        rows = rows_of(items, self._artifacts["run"].blobs.keep)
+
+        def decide(reader: Reader) -> tuple[News, list[Draft]]:
+            news = News(self._imports, reader)
+            new = new_rows(reader, run_id, key, rows)
+            news.taken.items = len(new)
+            return news, _drafts(f"run/{run_id}", list(item_events(key, new)))
+
+        if rows:
+            self._put_off(decide, len(rows))
 
     def started_ms(self, run_id: str) -> int | None:
         """The start time of a run in the store; None if the store does not have the run yet."""

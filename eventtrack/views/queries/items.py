@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from eventtrack.errors import InvalidValueError, NotFoundError
+from eventtrack.projections.items import media_type_of
 from eventtrack.projections.state import ItemsState
 from eventtrack.views.context import ReadContext
 from eventtrack.views.items import KINDS, Item, ItemSeries, items_of, series_of
@@ -49,6 +50,22 @@ class ItemQueries:
         with self._context.read() as reader:
             kind, state = _find(existing_run(reader, run_id).items, run_id, key, kind)
             return items_of(reader, kind, state, start, stop)
+
+    def media_type(self, run_id: str, sha256: bytes) -> str:
+        """The media type of a blob that media of a run name.
+
+        Raises:
+            NotFoundError: There is no such run, or its media name no such blob.
+        """
+        with self._context.read() as reader:
+            number = existing_run(reader, run_id).number
+            media_type = media_type_of(reader.rows, number, sha256)
+        if media_type is None:
+            raise NotFoundError(
+                f"no medium of the run {run_id} has the bytes {sha256.hex()[:64]}",
+                hint="take `sha256` from an item of a series of media",
+            )
+        return media_type
 
 
 def _find(

@@ -94,6 +94,8 @@ export const artifact = async (runId, path, size) =>
 
 export const artifactUrl = (runId, path) => `/get-artifact?${query({ run_id: runId, path })}`;
 
+export const mediaUrl = (runId, sha256) => `${OWN}media?${query({ run_id: runId, sha256 })}`;
+
 /**
  * Some curves, as typed arrays over the answer's own bytes; `next` says where to go on, null when all are there.
  * @returns {Promise<{low: number, high: number, width: number, next: number | null, series: Curve[]}>}

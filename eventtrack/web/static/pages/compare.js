@@ -6,6 +6,7 @@ import { useLive } from "../lib/live.js";
 import { link, route, setQuery } from "../lib/route.js";
 import { Charts } from "../parts/charts.js";
 import { COMPARED_MAX, Differences } from "../parts/differences.js";
+import { Items } from "../parts/items.js";
 import { Empty, Loaded } from "../parts/states.js";
 
 export function Compare() {
@@ -55,5 +56,10 @@ function Shown({ runs }) {
       onBase=${(run) => push({ base: run ? run.info.run_id : "" })} />
     <h2>Curves</h2>
     <${Charts} runs=${runs.map((run) => run.info)} keys=${keys} />
+    ${
+      runs.some((run) => run.series.length) &&
+      html`<h2>Text, histograms and media</h2>
+      <${Items} runs=${runs.map((run) => run.info)} series=${runs.map((run) => run.series)} />`
+    }
   `;
 }

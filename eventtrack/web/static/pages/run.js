@@ -11,6 +11,7 @@ import { CorrectParam, Signatures } from "../parts/correct.js";
 import { Actions, Lost, Name, Note, TagEditor } from "../parts/edit.js";
 import { Files } from "../parts/files.js";
 import { History } from "../parts/history.js";
+import { Items } from "../parts/items.js";
 import { Many } from "../parts/many.js";
 import { Loaded, Status } from "../parts/states.js";
 
@@ -19,6 +20,7 @@ const LOOK_AGAIN_MS = 20000;
 const TABS = [
   ["Overview", ""],
   ["Charts", "charts"],
+  ["Series", "series"],
   ["Files", "files"],
   ["History", "history"],
 ];
@@ -62,6 +64,7 @@ function Shown({ run, reload }) {
     )}</nav>
     ${tab === "" && html`<${Overview} run=${run} reload=${reload} />`}
     ${tab === "charts" && html`<${Charts} runs=${[info]} keys=${run.metrics.map((metric) => metric.key)} />`}
+    ${tab === "series" && html`<${Items} runs=${[info]} series=${[run.series]} />`}
     ${tab === "files" && html`<${Files} runId=${info.run_id} />`}
     ${tab === "history" && html`<${History} runId=${info.run_id} />`}
   `;
