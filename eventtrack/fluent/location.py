@@ -1,16 +1,29 @@
 """The store of the fluent calls: the program's choice, else the environment's, else the default."""
 
+import importlib
 import os
 from pathlib import Path
+from typing import Any, NamedTuple
 
 from eventtrack.folders import ENVIRONMENT_VARIABLES, resolve_path, uri_of
 from eventtrack.outbox.store import RemoteStore, open_remote
 from eventtrack.rest.address import Address, address_of, is_server_uri
+from eventtrack.sharedlog.addresses import names_log
 from eventtrack.store import Store, open_store
+
+# Loaded for a tracking URI that is a shared log: it brings all of sync, which others need not pay.
+_PUBLISHING = "eventtrack.outbox.publishing"
+
+
+class SharedLogUrl(NamedTuple):
+    """The address of a shared log, to which this machine publishes without a server."""
+
+    url: str
+
 
 # A store in a folder, or behind a server: both have the same nouns.
 AnyStore = Store | RemoteStore
-Place = Path | Address
+Place = Path | Address | SharedLogUrl
 
 # The argument of `set_tracking_uri`, and its place at that time: `os.chdir` does not move it.
 _chosen: tuple[str, Place] | None = None
@@ -25,8 +38,9 @@ def set_tracking_uri(uri: str | os.PathLike[str] | None) -> None:
     The choice is also written to `EVENTTRACK_URI`, so that processes started later share it.
 
     Args:
-        uri: A folder, `eventtrack:FOLDER`, `file:...`, or the `http(s)://` URL of a server. No
-            request is sent yet. None or "" forgets the choice.
+        uri: A folder, `eventtrack:FOLDER`, `file:...`, the `http(s)://` URL of a server, or the URL
+            of a shared log (docs/cluster.md). No request is sent yet. None or "" forgets the
+            choice.
 
     Raises:
         InvalidValueError: The URI names neither a folder nor a server.
@@ -55,7 +69,9 @@ def is_tracking_uri_set() -> bool:
 
 
 def place_of(uri: str) -> Place:
-    """The folder or the server that a tracking URI names."""
+    """The folder, the server or the shared log that a tracking URI names."""
+    if names_log(uri):
+        return SharedLogUrl(uri)
     return address_of(uri) if is_server_uri(uri) else resolve_path(uri)
 
 
@@ -65,24 +81,37 @@ def current_place() -> Place:
 
 
 def store_at(place: Place) -> AnyStore:
-    """The store in a folder, made if it is missing, or behind a server."""
-    store = open_store(place) if isinstance(place, Path) else open_remote(place)
+    """The store in a folder, made if it is missing, or behind a server or a shared log."""
+    store: AnyStore
+    if isinstance(place, Path):
+        store = open_store(place)
+    elif isinstance(place, SharedLogUrl):
+        store = _publishing().publisher_of(place.url).store
+    else:
+        store = open_remote(place)
     _opened[place] = store
     return store
+
+
+def _publishing() -> Any:
+    return importlib.import_module(_PUBLISHING)
 
 
 def flush() -> None:
     """Return once everything logged so far is durable in the log, in every store in use.
 
     Logged facts survive the death of this process without `flush`; it protects against the death
-    of the machine, and serves readers that open the log's files themselves. For a server: return
-    once everything has arrived there.
+    of the machine, and serves readers that open the log's files themselves. For a server or a
+    shared log: return once everything has arrived there.
 
     Raises:
         RemoteError: A server does not answer, or has refused calls since the last `flush`.
     """
-    for store in list(_opened.values()):
-        store.flush()
+    for place, store in list(_opened.items()):
+        if isinstance(place, SharedLogUrl):
+            _publishing().publisher_of(place.url).flush()
+        else:
+            store.flush()
 
 
 # MLflow's names for `flush`: nothing is queued here, so there is nothing else to wait for.
@@ -94,6 +123,8 @@ def close_all() -> None:
     """Close every store in use and go back to the state after import: for tests."""
     global _chosen
     _chosen = None
+    if any(isinstance(place, SharedLogUrl) for place in _opened):
+        _publishing().stop_all()
     for store in _opened.values():
         store.close()
     _opened.clear()

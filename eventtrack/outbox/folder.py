@@ -7,6 +7,7 @@ from pathlib import Path
 
 from eventtrack.errors import StoreError
 from eventtrack.log.filesystem import refuse_network_file_system, translate_os_error
+from eventtrack.sharedlog.addresses import without_password
 
 # A folder on a disk of this machine, for users whose home directory is on a network file system.
 STATE_VARIABLE = "EVENTTRACK_STATE"
@@ -26,9 +27,18 @@ def state_folder() -> Path:
 
 def outbox_folder(url: str) -> Path:
     """The folder of the outbox for a server; its name shows people the server."""
+    return _all_outboxes() / _name(url)
+
+
+def log_folder(url: str) -> Path:
+    """The folder of this machine's store for a shared log; its name shows no password."""
+    return state_folder() / "logs" / _name(without_password(url))
+
+
+def _name(url: str) -> str:
     readable = re.sub(r"[^A-Za-z0-9.-]+", "_", url.partition("://")[2])[:80]
     digest = hashlib.sha256(url.encode()).hexdigest()[:8]
-    return _all_outboxes() / f"{readable}-{digest}"
+    return f"{readable}-{digest}"
 
 
 def make_folder(folder: Path) -> None:

@@ -18,3 +18,8 @@ def without_password(url: str) -> str:
     name, colon, _ = user.partition(":")
     kept = "" if parts.scheme in NATS and not colon else f"{name}@"
     return parts._replace(netloc=kept + place).geturl()
+
+
+def names_log(url: str) -> bool:
+    """Whether an address may be that of a shared log: a bucket may hold other things."""
+    return url.partition("://")[0] in (*POSTGRESQL, *NATS, "s3") and "://" in url

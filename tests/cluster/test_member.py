@@ -294,6 +294,22 @@ class TestCaches:
             Server(tmp_path / "store", shelf)
 
 
+def test_an_end_that_is_old_by_the_time_it_counts_is_no_alarm(start: Start) -> None:
+    ada, ben = start("ada"), start("ben")
+    asked = ada.log.end
+
+    def slow_end() -> int:
+        end = asked()
+        ada.log.end = asked  # type: ignore[method-assign]
+        ben.store.experiments.create("meanwhile")
+        ada.member.catch_up()  # as another thread does
+        return end
+
+    ada.log.end = slow_end  # type: ignore[method-assign]
+    ada.member.catch_up()
+    assert ada.digest() == ben.digest()
+
+
 class TestDamage:
     def test_a_block_that_is_missing_stops_the_server_and_is_named(
         self, start: Start, shelf: Shelf

@@ -1,0 +1,77 @@
+"""A shared log as tracking URI: logged on this machine first, then published."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import eventtrack
+from eventtrack.sharedlog.making import make_shared_log, open_shared_log
+from tests.cluster.processes import cluster_of
+from tests.server.running import ROOT
+from tests.sharedlog.engines import running_postgresql
+
+
+@pytest.fixture(autouse=True)
+def _state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EVENTTRACK_STATE", str(tmp_path / "state"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("engine", ["postgresql", "nats"])
+def test_a_program_publishes_without_a_server(
+    tmp_path: Path, request: pytest.FixtureRequest, engine: str
+) -> None:
+    url: str = request.getfixturevalue(f"{engine}_url")
+    make_shared_log(url).close()
+    with cluster_of(tmp_path, url, "server") as [server]:
+        made = server.post("experiments/create", name="vision")["experiment_id"]
+        eventtrack.set_tracking_uri(url)
+        eventtrack.set_experiment("vision")
+        with eventtrack.start_run(run_name="here") as run:
+            eventtrack.log_param("lr", 0.1)
+            for step in range(50):
+                eventtrack.log_metric("loss", 1 / (1 + step), step=step)
+            eventtrack.log_text("hello", "notes.txt")
+        eventtrack.flush()
+        # Acknowledged by the engine, so every server has it for the next request.
+        answer = server.get("runs/get", run_id=run.info.run_id)["run"]
+        assert answer["info"]["experiment_id"] == made
+        assert answer["info"]["status"] == "FINISHED"
+        assert answer["data"]["metrics"][0]["step"] == 49
+        path = f"/api/2.0/mlflow-artifacts/artifacts/{made}/{run.info.run_id}/artifacts/notes.txt"
+        assert server.client.get(path).text == "hello"
+
+
+@pytest.mark.slow
+def test_an_outage_and_a_kill_cost_nothing(tmp_path: Path) -> None:
+    program = (
+        "import os, sys, eventtrack\n"
+        "eventtrack.set_tracking_uri(sys.argv[1])\n"
+        "with eventtrack.start_run(run_name=sys.argv[2]):\n"
+        "    for step in range(100): eventtrack.log_metric('loss', step, step=step)\n"
+        "    if sys.argv[2] == 'killed': os.kill(os.getpid(), 9)\n"
+    )
+
+    def run(name: str) -> int:
+        return subprocess.run(
+            [sys.executable, "-c", program, database.url, name],
+            cwd=ROOT,
+            stderr=subprocess.DEVNULL,
+            check=False,
+        ).returncode
+
+    with running_postgresql() as database:
+        make_shared_log(database.url).close()
+        assert run("first") == 0
+        database.kill()
+        assert run("killed") == -9
+        assert run("offline") == 0
+        database.start()
+        assert run("last") == 0
+        with cluster_of(tmp_path, database.url, "server") as [server]:
+            runs = server.post("runs/search", experiment_ids=["0"])["runs"]
+            steps = {each["info"]["run_name"]: each["data"]["metrics"][0]["step"] for each in runs}
+        assert steps == dict.fromkeys(["first", "killed", "offline", "last"], 99)
+        open_shared_log(database.url).close()
