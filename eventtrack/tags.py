@@ -43,4 +43,7 @@ SIGNAL_TAG = "eventtrack.signal"
 WALL_TAG = "eventtrack.wall_seconds"
 TRACEBACK_TAG = "eventtrack.traceback"
 PREEMPTED_TAG = "eventtrack.preempted"
+# Tags with these prefixes are facts about a run that programs set: lists of a person's own tags
+# leave them out.
+OWN_PREFIXES = ("mlflow.", "eventtrack.")
 END_TAGS = (END_TAG, EXIT_CODE_TAG, SIGNAL_TAG, WALL_TAG, TRACEBACK_TAG, PREEMPTED_TAG)

@@ -17,6 +17,7 @@ def _lazy(module: str, attribute: str, section: str, summary: str) -> Lazy:
 COMMANDS = {
     "demo": _lazy("demo", "demo", _LOOK, "Log a small real training and show what was recorded."),
     "run": _lazy("run", "run", _LOOK, "Run a command and record it as a run."),
+    "reproduce": _lazy("reproduce", "reproduce", _LOOK, "Lay a run out, and run it again."),
     "ui": _lazy("ui", "ui", _LOOK, "Open the store's pages in the browser."),
     "experiments": _lazy("experiments", "experiments", _LOOK, "List, show and edit experiments."),
     "runs": _lazy("runs", "runs", _LOOK, "List, show, search, plot and correct runs."),

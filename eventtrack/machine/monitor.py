@@ -22,6 +22,7 @@ NODE_VARIABLE = "MLFLOW_SYSTEM_METRICS_NODE_ID"
 
 INTERVAL_SECONDS_DEFAULT = 10.0
 PREFIX = "system/"
+_BEGIN_S = 0.5
 
 
 class Sink(Protocol):
@@ -121,6 +122,10 @@ class Monitor:
 
     def _watch(self) -> None:
         try:
+            # A program that is over at once does not wait until psutil is loaded.
+            begin_s = min(_BEGIN_S, self._settings.interval_seconds / 2)
+            if self._stop.wait(begin_s):
+                return
             sampler = Sampler(find_gpus(), self._process)
             samples: list[dict[str, float]] = []
             while not self._stop.wait(self._settings.interval_seconds):

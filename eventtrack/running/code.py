@@ -38,40 +38,40 @@ def read_code(folder: Path) -> CodeState | None:
 
     Git is asked only what it reads itself: no hooks, no external diff, no lock of the index.
     """
+    if not any((place / ".git").exists() for place in (folder, *folder.parents)):
+        return None  # git would say the same, later
     try:
-        root_text = _git(folder, "rev-parse", "--show-toplevel").decode(errors="surrogateescape")
-        commit = _git(folder, "rev-parse", "HEAD").decode().strip()
+        root = Path(_text(_git(folder, "rev-parse", "--show-toplevel")).rstrip("\n"))
+        status = _Status(_git(root, "status", "--porcelain=2", "--branch", "-z", "-uall"))
     except (_GitError, OSError):
         return None
-    root = Path(root_text.rstrip("\n"))
-    problem, diff, changed = "", b"", []
+    if status.commit == "(initial)":
+        return None  # there is no commit yet
+    problem, diff = "", b""
     files: dict[str, bytes] = {}
     untracked: list[Untracked] = []
-    total = 0
     try:
-        diff = _git(
-            root, "diff", "HEAD", "--binary", "--full-index", "--no-color", "--no-ext-diff",
-            "--no-textconv", "--src-prefix=a/", "--dst-prefix=b/",
-        )  # fmt: skip
-        changed = _names(_git(root, "diff", "HEAD", "--name-only", "-z", "--no-ext-diff"))
-        others = _names(_git(root, "ls-files", "--others", "--exclude-standard", "-z"))
-        total = len(others)
-        untracked = _read_untracked(root, others[:UNTRACKED_FILES_MAX], files)
+        untracked = _read_untracked(root, status.untracked[:UNTRACKED_FILES_MAX], files)
+        if status.changed:
+            diff = _git(
+                root, "diff", "HEAD", "--binary", "--full-index", "--no-color", "--no-ext-diff",
+                "--no-textconv", "--src-prefix=a/", "--dst-prefix=b/",
+            )  # fmt: skip
     except (_GitError, OSError) as error:
         problem = str(error)
     if len(diff) > DIFF_BYTES_MAX:
         problem = f"the diff has {len(diff):,} bytes, more than {DIFF_BYTES_MAX:,}: it is not kept"
         diff = b""
     code = Code(
-        commit=commit,
+        commit=status.commit,
         root=str(root),
         folder=_below(folder, root),
-        branch=_line(folder, "symbolic-ref", "--quiet", "--short", "HEAD"),
-        remote=without_credentials(_line(folder, "remote", "get-url", _remote(folder))),
-        changed=[_text(name) for name in changed],
+        branch=status.branch,
+        remote=without_credentials(_remote(root, status.branch)),
+        changed=[_text(name) for name in status.changed],
         diff_kept=bool(diff),
         untracked=untracked,
-        untracked_total=total,
+        untracked_total=len(status.untracked),
         problem=problem,
     )
     return CodeState(code, diff, files)
@@ -110,13 +110,43 @@ def _read_untracked(root: Path, names: list[bytes], files: dict[str, bytes]) -> 
     return entries
 
 
-def _remote(folder: Path) -> str:
-    """The remote that the branch follows, else `origin`, else the first."""
-    names = _line(folder, "remote", lines=True).split("\n")
-    branch = _line(folder, "symbolic-ref", "--quiet", "--short", "HEAD")
-    followed = _line(folder, "config", f"branch.{branch}.remote") if branch else ""
-    candidates = (followed, "origin", names[0])
-    return next((name for name in candidates if name in names), "origin")
+class _Status:
+    """The answer of `git status --porcelain=2 --branch -z`."""
+
+    def __init__(self, answer: bytes) -> None:
+        self.commit = self.branch = ""
+        self.changed: list[bytes] = []
+        self.untracked: list[bytes] = []
+        fields = iter(answer.split(b"\0"))
+        for field in fields:
+            kind = field[:2]
+            if field.startswith(b"# branch.oid "):
+                self.commit = field[13:].decode()
+            elif field.startswith(b"# branch.head ") and field != b"# branch.head (detached)":
+                self.branch = _text(field[14:])
+            elif kind == b"? ":
+                self.untracked.append(field[2:])
+            elif kind in (b"1 ", b"u "):
+                self.changed.append(field.split(b" ", 8 if kind == b"1 " else 10)[-1])
+            elif kind == b"2 ":  # renamed: the old name is a field of its own
+                self.changed.append(field.split(b" ", 9)[-1])
+                next(fields, None)
+
+
+def _remote(root: Path, branch: str) -> str:
+    """The URL of the remote that the branch follows, else of `origin`, else of the first."""
+    try:
+        answer = _text(_git(root, "config", "-z", "--get-regexp", r"^(remote|branch)\..*"))
+    except (_GitError, OSError):
+        return ""
+    settings = dict(pair.split("\n", 1) for pair in answer.split("\0") if "\n" in pair)
+    urls = {
+        name.removeprefix("remote.").removesuffix(".url"): url
+        for name, url in settings.items()
+        if name.startswith("remote.") and name.endswith(".url")
+    }
+    followed = settings.get(f"branch.{branch}.remote", "origin")
+    return urls.get(followed) or urls.get("origin") or next(iter(urls.values()), "")
 
 
 def _below(folder: Path, root: Path) -> str:
@@ -127,21 +157,8 @@ def _below(folder: Path, root: Path) -> str:
     return "" if place == "." else place
 
 
-def _names(listed: bytes) -> list[bytes]:
-    return [name for name in listed.split(b"\0") if name]
-
-
 def _text(name: bytes) -> str:
     return name.decode("utf-8", "replace")
-
-
-def _line(folder: Path, *words: str, lines: bool = False) -> str:
-    """The answer of git as text; empty if it refuses."""
-    try:
-        answer = _git(folder, *words).decode("utf-8", "replace").strip()
-    except (_GitError, OSError):
-        return ""
-    return answer if lines else answer.partition("\n")[0]
 
 
 def _git(folder: Path, *words: str) -> bytes:

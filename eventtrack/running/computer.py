@@ -1,7 +1,6 @@
 """Reads the machine that a command runs on: host, system, GPUs, container, scheduler."""
 
 import os
-import platform
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -22,7 +21,7 @@ def read_computer(variables: Mapping[str, str]) -> Computer:
         host=names.nodename,
         user=current_user(),
         system=f"{names.sysname} {names.release} {names.machine}",
-        processor=_processor(Path("/proc/cpuinfo")) or platform.processor(),
+        processor=_processor(Path("/proc/cpuinfo")),
         processors=os.cpu_count() or 0,
         memory_bytes=_memory_bytes(),
         gpus=[model for reader in find_gpus() for model in reader.models()],

@@ -5,6 +5,7 @@ the folders that installers leave, `NAME-VERSION.dist-info`, say it in milliseco
 that came from elsewhere than an index have a file to read (`direct_url.json`).
 """
 
+import contextlib
 import os
 import shutil
 import subprocess
@@ -24,7 +25,8 @@ _ASK = (
     "platform.python_implementation(),sys.path]))"
 )
 _ASK_TIMEOUT_S = 20.0
-_PYTHONS = ("python", "python3", "pypy", "pypy3")
+# Version, executable, prefix, implementation and path of an interpreter.
+_Answer = tuple[str, str, str, str, list[str]]
 
 
 class Packages(NamedTuple):
@@ -62,22 +64,52 @@ def interpreter_of(argv: Sequence[str], variables: Mapping[str, str]) -> Path | 
     return Path(first) if first else None
 
 
-def read_packages(interpreter: Path, variables: Mapping[str, str]) -> Packages | None:
-    """The packages of an interpreter; None if it does not answer."""
-    asked = _ask(interpreter, variables)
-    if asked is None:
-        return None
-    version, executable, prefix, implementation, path = asked
-    lines = sorted(set(_requirements(path)), key=str.lower)
-    conda = _conda(Path(prefix))
-    python = Python(
-        version=version,
-        executable=executable,
-        implementation=implementation,
-        manager="conda" if conda else _manager(Path(prefix)),
-        packages=len(lines),
-    )
-    return Packages(python, "".join(f"{line}\n" for line in lines), conda)
+class Inquiry:
+    """A question to an interpreter, which takes some 30 ms to start: ask early, read later.
+
+    Args:
+        interpreter: The interpreter. Our own is not started.
+    """
+
+    def __init__(self, interpreter: Path, variables: Mapping[str, str]) -> None:
+        self._process: subprocess.Popen[bytes] | None = None
+        self._answer: _Answer | None = None
+        if interpreter.parent == Path(sys.executable).parent:
+            name = {"cpython": "CPython", "pypy": "PyPy"}.get(sys.implementation.name, "")
+            version = ".".join(map(str, sys.version_info[:3]))
+            self._answer = (version, sys.executable, sys.prefix, name, sys.path)
+            return
+        with contextlib.suppress(OSError):
+            self._process = subprocess.Popen(
+                [interpreter, "-c", _ASK],
+                env=dict(variables),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+            )
+
+    def packages(self) -> Packages | None:
+        """The packages of the interpreter; None if it does not answer."""
+        if self._process is not None:
+            with self._process as process, contextlib.suppress(msgspec.DecodeError):
+                try:
+                    data = process.communicate(timeout=_ASK_TIMEOUT_S)[0]
+                    self._answer = msgspec.json.decode(data, type=_Answer)
+                except subprocess.TimeoutExpired:
+                    process.kill()
+        if self._answer is None:
+            return None
+        version, executable, prefix, implementation, path = self._answer
+        lines = sorted(set(_requirements(path)), key=str.lower)
+        conda = _conda(Path(prefix))
+        python = Python(
+            version=version,
+            executable=executable,
+            implementation=implementation,
+            manager="conda" if conda else _manager(Path(prefix)),
+            packages=len(lines),
+        )
+        return Packages(python, "".join(f"{line}\n" for line in lines), conda)
 
 
 def has_eventtrack(interpreter: Path) -> bool:
@@ -93,24 +125,6 @@ def has_eventtrack(interpreter: Path) -> bool:
         *prefix.glob("lib/python3*/dist-packages"),
     )
     return any(next(folder.glob("eventtrack-*.dist-info"), None) for folder in folders)
-
-
-def _ask(
-    interpreter: Path, variables: Mapping[str, str]
-) -> tuple[str, str, str, str, list[str]] | None:
-    try:
-        ended = subprocess.run(
-            [interpreter, "-c", _ASK],
-            env=dict(variables),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            timeout=_ASK_TIMEOUT_S,
-            check=True,
-        )
-        return msgspec.json.decode(ended.stdout, type=tuple[str, str, str, str, list[str]])
-    except (OSError, subprocess.SubprocessError, msgspec.DecodeError):
-        return None
 
 
 def _requirements(path: Sequence[str]) -> Iterator[str]:

@@ -8,12 +8,12 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
 
 from eventtrack.errors import EventtrackError, InvalidStateError, InvalidValueError
 from eventtrack.folders import uri_of
 from eventtrack.machine import monitor as machine
 from eventtrack.machine.sampler import is_available
-from eventtrack.outbox.store import RemoteStore
 from eventtrack.running import frames, packages
 from eventtrack.running.ending import Ending, OutOfMemory, preemption_tags
 from eventtrack.running.frames import Frame, FrameReader
@@ -32,7 +32,11 @@ from eventtrack.tags import (
 )
 from eventtrack.views.records import LifecycleStage, RunStatus
 
-AnyStore = Store | RemoteStore
+if TYPE_CHECKING:
+    # Only a run on a server needs it, and it takes a while to load.
+    from eventtrack.outbox.store import RemoteStore
+
+AnyStore: TypeAlias = "Store | RemoteStore"
 
 SAMPLING_SECONDS = 5.0
 # Lines of output that are searched for a traceback at the end.
@@ -146,6 +150,7 @@ class Recorder:
         # A server takes no lines of text yet.
         self._console = store.items.sink(run_id) if isinstance(store, Store) else None
         self._memory = OutOfMemory()
+        self._settings = self._sampling()
         self._monitor: machine.Monitor | None = None
         self._started_s = time.time()
         self._ending: Ending | None = None
@@ -177,7 +182,11 @@ class Recorder:
             self._print(frame.kind, self._folders[frame.kind].feed(frame.data), frame.time_s)
         elif frame.kind == frames.STARTED:
             self._started_s = frame.time_s
-            self._monitor_process(int(frame.data))
+            if self._settings is not None:
+                self._monitor = machine.Monitor(
+                    self._store.metrics, self._run_id, self._settings, int(frame.data)
+                )
+                self._monitor.start()
         elif frame.kind == frames.SIGNAL:
             number = int(frame.data)
             self._signals.append(number)
@@ -199,18 +208,16 @@ class Recorder:
                 at_ms = int(time_s * 1000)
                 self._console.texts(CONSOLE, lines, timestamps=at_ms, source=_SOURCES[kind])
 
-    def _monitor_process(self, process: int) -> None:
+    def _sampling(self) -> machine.Settings | None:
+        """The settings of samples; None if they are not wanted, or cannot be taken."""
         if not self._request.samples:
-            return
+            return None
         if not is_available():
             self._complain(
                 "the machine's load is not recorded: `pip install psutil`, or pass --no-sampling"
             )
-            return
-        settings = machine.settings(True, SAMPLING_SECONDS)
-        assert settings is not None
-        self._monitor = machine.Monitor(self._store.metrics, self._run_id, settings, process)
-        self._monitor.start()
+            return None
+        return machine.settings(True, SAMPLING_SECONDS)
 
     def _keep(self, tracer: Tracer) -> None:
         """Keep the origin; in a thread of its own: git may take seconds in a large repository."""

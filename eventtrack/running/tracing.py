@@ -4,15 +4,18 @@ import os
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from eventtrack.outbox.store import RemoteStore
 from eventtrack.running import origin, secrets
 from eventtrack.running.code import CodeState, read_code
 from eventtrack.running.computer import read_computer
 from eventtrack.running.origin import Command, Origin
-from eventtrack.running.packages import Packages, interpreter_of, read_packages
+from eventtrack.running.packages import Inquiry, Packages, interpreter_of
 from eventtrack.store import Store
 from eventtrack.tags import GIT_BRANCH_TAG, GIT_COMMIT_TAG, GIT_REPOSITORY_TAG
+
+if TYPE_CHECKING:
+    from eventtrack.outbox.store import RemoteStore
 
 
 class Tracer:
@@ -22,7 +25,7 @@ class Tracer:
         argv: The command, as it was given.
     """
 
-    def __init__(self, store: Store | RemoteStore, run_id: str, argv: Sequence[str]) -> None:
+    def __init__(self, store: "Store | RemoteStore", run_id: str, argv: Sequence[str]) -> None:
         self._store = store
         self._run_id = run_id
         self._argv = list(argv)
@@ -31,9 +34,10 @@ class Tracer:
 
     def keep(self) -> None:
         """Read everything and store it, in one commit."""
-        code = read_code(self._folder)
         interpreter = interpreter_of(self._argv, self._variables)
-        installed = None if interpreter is None else read_packages(interpreter, self._variables)
+        inquiry = None if interpreter is None else Inquiry(interpreter, self._variables)
+        code = read_code(self._folder)
+        installed = None if inquiry is None else inquiry.packages()
         trace = Origin(
             command=Command(
                 argv=secrets.hide(self._argv),

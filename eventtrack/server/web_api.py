@@ -18,7 +18,7 @@ from eventtrack.server.experiments import VIEWS
 from eventtrack.server.threads import Services
 from eventtrack.store import Store
 from eventtrack.tokens import Role
-from eventtrack.web import answers, items, past, replicas, series
+from eventtrack.web import answers, items, origins, past, replicas, series
 
 PREFIX = "/api/eventtrack/1/"
 # The most rows and events in one answer.
@@ -67,6 +67,11 @@ def _items(store: Store, sent: Values) -> Json:
     with answers.as_of(store, sent["at"]) as queries:
         run_id = checks.known_run_id(sent["run_id"])
         return items.part(queries, run_id, sent["key"], sent["kind"], sent["start"], limit)
+
+
+def _origin(store: Store, sent: Values) -> Json:
+    with answers.as_of(store, sent["at"]) as queries:
+        return origins.origin(queries, checks.known_run_id(sent["run_id"]))
 
 
 def _density(store: Store, sent: Values) -> Json:
@@ -196,6 +201,7 @@ ENDPOINTS = (
     Endpoint("POST", "runs", _TABLE, _table, prefixes=_OWN, role=Role.READ),
     Endpoint("GET", "run", _RUN_AT, _run, prefixes=_OWN),
     Endpoint("GET", "items", _ITEMS, _items, prefixes=_OWN),
+    Endpoint("GET", "origin", _RUN_AT, _origin, prefixes=_OWN),
     Endpoint("GET", "history", _SUBJECT, _history, prefixes=_OWN),
     Endpoint("GET", "log", _EVENTS, _log, prefixes=_OWN),
     Endpoint("POST", "undo", _ADDRESS, _undo, writes=True, prefixes=_OWN),

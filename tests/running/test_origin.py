@@ -14,7 +14,7 @@ from eventtrack.running import code, origin, packages
 from eventtrack.running.code import read_code
 from eventtrack.running.computer import container
 from eventtrack.running.origin import Origin
-from eventtrack.running.packages import has_eventtrack, interpreter_of, read_packages
+from eventtrack.running.packages import Inquiry, has_eventtrack, interpreter_of
 from tests.running.conftest import Runner
 
 
@@ -48,7 +48,7 @@ def repository(tmp_path: Path) -> Path:
     (folder / ".gitignore").write_text("*.ckpt\n")
     git(folder, "add", "-A")
     git(folder, "commit", "-q", "-m", "first")
-    (folder / "src" / "train.py").write_text("print('after')\n")
+    (folder / "src" / "train.py").write_text("print('after')\n" + 30 * "# a line\n")
     (folder / "src" / "new ü.py").write_text("new\n")
     (folder / ".env").write_text("TOKEN=secret\n")
     (folder / "run.sh").write_text("#!/bin/sh\n")
@@ -93,20 +93,33 @@ def test_large_files_and_diffs_are_listed_and_not_kept(
     assert state.files.keys() == {"src/new ü.py"}
     assert not state.code.diff_kept
     assert "more than 5: it is not kept" in state.code.problem
-    monkeypatch.setattr(code, "_ANSWER_BYTES_MAX", 200)
+    monkeypatch.setattr(code, "_ANSWER_BYTES_MAX", 400)
     state = read_code(repository)
     assert state is not None
-    assert state.code.problem == "git diff says more than 200 bytes"
+    assert state.code.problem == "git diff says more than 400 bytes"
     assert len(state.code.commit) == 40
 
 
 def test_packages_are_those_of_the_command_s_interpreter() -> None:
-    read = read_packages(Path(sys.executable), os.environ)
+    read = Inquiry(Path(sys.executable), os.environ).packages()
     assert read is not None
     assert read.python.version == ".".join(map(str, sys.version_info[:3]))
     lines = read.requirements.splitlines()
     assert f"msgspec=={msgspec.__version__}" in lines
     assert read.python.packages == len(lines)
+
+
+def test_another_interpreter_is_asked(tmp_path: Path) -> None:
+    other = tmp_path / "python"
+    other.symlink_to(sys.executable)
+    read = Inquiry(other, os.environ).packages()
+    assert read is not None
+    assert read.python.implementation == sys.implementation.name.replace("cp", "CP")
+    other.unlink()
+    other.write_text("#!/bin/sh\necho no answer\n")
+    other.chmod(0o755)
+    assert Inquiry(other, os.environ).packages() is None
+    assert Inquiry(tmp_path / "none", os.environ).packages() is None
 
 
 def test_packages_from_elsewhere_say_where(tmp_path: Path) -> None:

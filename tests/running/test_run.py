@@ -115,6 +115,33 @@ def test_a_preempted_job_is_marked_and_can_be_resumed(runner: Runner) -> None:
     assert resumed.data.tags["eventtrack.end"] == "exit code 0"
 
 
+def test_a_program_goes_on_without_its_recorder(runner: Runner) -> None:
+    program = """
+import os, pathlib, time
+parent = os.getppid()
+listed = pathlib.Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
+[recorder] = [int(child) for child in listed if int(child) != os.getpid()]
+os.kill(recorder, 9)
+time.sleep(0.1)
+for _ in range(100):
+    print("x" * 100_000)
+"""
+    answer = runner.python(program=program)
+    assert len(answer.stdout) == 100 * 100_001
+    assert "record is not whole: its recorder was killed by signal 9" in answer.stderr
+
+
+def test_samples_of_the_machine_and_the_program_are_recorded(runner: Runner) -> None:
+    program = "import time; time.sleep(1.5)"
+    words = ("--no-files", "--", sys.executable, "-c", program)
+    runner(*words, MLFLOW_SYSTEM_METRICS_SAMPLING_INTERVAL="0.2")
+    metrics = runner.last().data.metrics
+    assert metrics["system/process_memory_megabytes"] > 1
+    assert "system/cpu_utilization_percentage" in metrics
+    answer = runner(*words, code=2, MLFLOW_SYSTEM_METRICS_SAMPLING_INTERVAL="soon")
+    assert "MLFLOW_SYSTEM_METRICS_SAMPLING_INTERVAL" in answer.stderr
+
+
 def test_a_run_whose_parent_was_killed_is_seen_to_have_died(runner: Runner) -> None:
     with start(runner) as process:
         command_ids = children(process.pid)

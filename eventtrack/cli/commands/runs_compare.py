@@ -1,7 +1,7 @@
-"""`eventtrack runs compare`: params and metrics of several runs, side by side."""
+"""`eventtrack runs compare`: params, metrics, code, packages of several runs, side by side."""
 
 from math import isnan
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
@@ -9,11 +9,19 @@ from eventtrack.cli import text
 from eventtrack.cli.base import Invocation, command, pass_invocation
 from eventtrack.cli.resolve import RUN, find_run
 from eventtrack.cli.tables import Cell, Column, Styled
+from eventtrack.running.origin import FOLDER
+from eventtrack.tags import OWN_PREFIXES
 from eventtrack.views.records import Run
+
+if TYPE_CHECKING:
+    from eventtrack.store import Store
 
 
 class Comparison(NamedTuple):
-    """A param, metric or tag of all compared runs; None for a run without a value."""
+    """A param, metric, tag, or part of the origin of all compared runs.
+
+    A run without a value has None.
+    """
 
     kind: str
     key: str
@@ -36,16 +44,18 @@ class Comparison(NamedTuple):
 def compare(call: Invocation, run: tuple[str, ...], everything: bool) -> None:
     """Compare runs side by side.
 
-    Shows the params, metrics and tags in which the runs differ.
+    Shows the params, metrics and tags in which the runs differ, and for runs that `eventtrack run`
+    recorded the command, the code, the packages and the machine.
 
-    JSON: an object with runs (their ids) and rows, each with kind, key, values (in the order of
-    the runs, null for no value) and differs; always all rows.
+    JSON: an object with runs (their ids) and rows, each with kind (param, metric, tag, command,
+    code, package, machine), key, values (in the order of the runs, null for no value) and differs;
+    always all rows.
     """
     if len(run) < 2:
         raise click.UsageError("Give two or more runs to compare.")
     store = call.open()
     runs = [find_run(store, typed) for typed in run]
-    rows = compare_runs(runs)
+    rows = [*compare_runs(runs), *_compare_origins(store, runs)]
     if call.out.json:
         call.out.document(
             {
@@ -86,9 +96,23 @@ def compare_runs(runs: list[Run]) -> list[Comparison]:
         rows += [
             Comparison(kind, key, [mapping.get(key) for mapping in mappings])
             for key in keys
-            if kind != "tag" or not key.startswith("mlflow.")
+            if kind != "tag" or not key.startswith(OWN_PREFIXES)
         ]
     return rows
+
+
+def _compare_origins(store: "Store", runs: list[Run]) -> list[Comparison]:
+    """The command, code, packages and machine of runs that `eventtrack run` recorded."""
+    if not any(store.artifacts.list(run.info.run_id, FOLDER) for run in runs):
+        return []
+    from eventtrack.running.differing import flat_origin
+
+    origins = [flat_origin(store, run.info.run_id) for run in runs]
+    return [
+        Comparison(group, key, [flat.get(group, {}).get(key) for flat in origins])
+        for group in dict.fromkeys(group for flat in origins for group in flat)
+        for key in dict.fromkeys(key for flat in origins for key in flat.get(group, {}))
+    ]
 
 
 def _cells(row: Comparison) -> list[Cell]:

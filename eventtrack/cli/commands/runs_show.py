@@ -12,7 +12,8 @@ from eventtrack.cli.output import Output
 from eventtrack.cli.resolve import RUN, find_run
 from eventtrack.cli.run_table import draw_runs, run_status
 from eventtrack.cli.tables import Cell, Column, Styled
-from eventtrack.tags import PARENT_TAG
+from eventtrack.store.items import CONSOLE
+from eventtrack.tags import END_TAG, OWN_PREFIXES, PARENT_TAG, PREEMPTED_TAG, TRACEBACK_TAG
 from eventtrack.views.records import Run
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ _METRICS_SHOWN_MAX = 40
 _CHILDREN_SHOWN_MAX = 20
 _FILES_SHOWN_MAX = 20
 _COURSE_WIDTH = 16
+_LINES_SHOWN_MAX = 10
 
 
 @command("show", "eventtrack runs show 3f2a", "eventtrack runs show brisk-otter-417 --json")
@@ -53,6 +55,7 @@ def draw_run(out: Output, store: "Store", run: Run) -> None:
     _draw_tags(out, run)
     _draw_files(out, store.artifacts.entries(run.info.run_id))
     _draw_signatures(out, store, run.info.run_id)
+    _draw_console(out, store, run)
     children = store.runs.children(run.info.run_id)
     if children:
         out.title(text.count(len(children), "child run"))
@@ -73,6 +76,10 @@ def _facts(store: "Store", run: Run) -> list[tuple[str, Cell]]:
         ("started", text.moment(info.start_time)),
         ("duration" if end else "running for", length),
     ]
+    if END_TAG in run.data.tags:
+        facts.append(("ended", text.clean(run.data.tags[END_TAG])))
+    if PREEMPTED_TAG in run.data.tags:
+        facts.append(("preempted", text.clean(run.data.tags[PREEMPTED_TAG])))
     if info.user_id:
         facts.append(("user", text.clean(info.user_id)))
     parent = run.data.tags.get(PARENT_TAG)
@@ -126,7 +133,7 @@ def _draw_metrics(out: Output, store: "Store", run: Run) -> None:
 
 
 def _draw_tags(out: Output, run: Run) -> None:
-    own = {key: tag for key, tag in run.data.tags.items() if not key.startswith("mlflow.")}
+    own = {key: tag for key, tag in run.data.tags.items() if not key.startswith(OWN_PREFIXES)}
     if own:
         out.title("tags")
         out.fields([(text.clean(key), text.clean(own[key])) for key in sorted(own)])
@@ -155,3 +162,22 @@ def _draw_signatures(out: Output, store: "Store", run_id: str) -> None:
             facts = store.history.changed_since(run_id, signed)
             changed = ", ".join(facts) or "a series, or an event that came later"
             out.note(f"  changed since: {text.clean(changed)}")
+
+
+def _draw_console(out: Output, store: "Store", run: Run) -> None:
+    """Draw the traceback of a run that failed, else the last lines that its program printed."""
+    if traceback := run.data.tags.get(TRACEBACK_TAG):
+        out.title("traceback")
+        lines = traceback.splitlines()
+    else:
+        from eventtrack.views.items import TextItem
+
+        run_id = run.info.run_id
+        series = [entry for entry in store.items.list(run_id) if entry.key == CONSOLE]
+        if not series:
+            return
+        out.title("last lines of output")
+        items = store.items.read(run_id, CONSOLE, "text", start=-_LINES_SHOWN_MAX)
+        lines = [item.text for item in items if isinstance(item, TextItem)]
+    for line in lines:
+        out.line(text.clean(line.rstrip()))

@@ -9,12 +9,18 @@ import { COMPARED_MAX, Differences } from "../parts/differences.js";
 import { Items } from "../parts/items.js";
 import { Empty, Loaded } from "../parts/states.js";
 
+const runWithOrigin = async (id, options) => {
+  const [run, origin] = await Promise.all([
+    get("run", { run_id: id }, options),
+    get("origin", { run_id: id }, options),
+  ]);
+  return { ...run, origin: origin.groups };
+};
+
 export function Compare() {
   const ids = [...new Set((route.value.query.runs || "").split(",").filter(Boolean))];
   const shown = ids.slice(0, COMPARED_MAX);
-  const asked = useData(["compare", shown], (options) =>
-    Promise.all(shown.map((id) => get("run", { run_id: id }, options))),
-  );
+  const asked = useData(["compare", shown], (options) => Promise.all(shown.map((id) => runWithOrigin(id, options))));
   useLive((stream) => shown.includes(stream.slice(4)), asked.reload, 1000);
   if (!ids.length)
     return html`<main><h1>Compare</h1><${Empty} title="No runs to compare.">

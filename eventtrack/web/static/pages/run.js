@@ -120,6 +120,7 @@ function Overview({ run, reload }) {
       <${Signatures} info=${info} signatures=${run.signatures} reload=${reload} />
       <${Traces} info=${info} experiments=${run.experiments} />
     </div>
+    <${Origin} run=${run} />
     ${run.children.length > 0 && html`<h2>Nested runs</h2><${Children} children=${run.children} />`}
   `;
 }
@@ -137,7 +138,35 @@ const SOURCES = [
   ["mlflow.source.git.commit", "Commit"],
   ["mlflow.source.git.branch", "Branch"],
   ["mlflow.user", "Logged by"],
+  ["eventtrack.end", "Ended"],
+  ["eventtrack.preempted", "Preempted"],
 ];
+
+/** Groups of what `eventtrack run` recorded; packages are many, and shown where runs are compared. */
+const ORIGINS = [
+  ["command", "Command"],
+  ["code", "Code"],
+  ["machine", "Machine"],
+];
+
+/** The traceback of a run that failed, else its last lines of output; and where it came from. */
+function Origin({ run }) {
+  const { run_id, status, end_time } = run.info;
+  const asked = useData(["origin", run_id, status, end_time], (options) => get("origin", { run_id }, options));
+  if (!asked.data) return null;
+  const { groups, last_lines: lines } = asked.data;
+  const traceback = run.tags["eventtrack.traceback"];
+  const text = traceback || lines.join("\n");
+  return html`
+    ${text && html`<h2>${traceback ? "Traceback" : "Last lines of output"}</h2>`}
+    ${text && html`<pre class="output" tabindex="0">${text}</pre>`}
+    <div class="columns">${ORIGINS.map(
+      ([group, title]) =>
+        groups[group] &&
+        html`<section key=${group}><h2>${title}</h2>
+      <${Pairs} pairs=${groups[group]} none="Nothing was recorded." /></section>`,
+    )}</div>`;
+}
 
 /** More rows than this get a field to search them by. */
 const MANY = 8;

@@ -10,6 +10,14 @@ import { Status } from "./states.js";
 /** Beyond these, columns could not be told apart. */
 export const COMPARED_MAX = 50;
 
+/** Groups of what `eventtrack run` recorded of a run's origin. */
+const ORIGINS = [
+  ["Command", "command"],
+  ["Code", "code"],
+  ["Packages", "package"],
+  ["Machine", "machine"],
+];
+
 /** @param {{runs: object[], all: boolean, base?: object, onBase: (run: object) => void}} props */
 export function Differences({ runs, all, base, onBase }) {
   theme.value; // swatches change with it
@@ -31,10 +39,15 @@ export function Differences({ runs, all, base, onBase }) {
       "Tags",
       rows(
         (run) => run.tags,
-        (key) => !key.startsWith("mlflow."),
+        (key) => !key.startsWith("mlflow.") && !key.startsWith("eventtrack."),
       ),
       false,
     ],
+    ...ORIGINS.filter(([, group]) => runs.some((run) => run.origin?.[group])).map(([title, group]) => [
+      title,
+      rows((run) => run.origin?.[group] || {}),
+      false,
+    ]),
   ];
   const took = ({ info }) => (info.end_time ? info.end_time - info.start_time : undefined);
   const at = base ? runs.indexOf(base) : -1;

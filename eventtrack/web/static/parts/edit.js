@@ -136,7 +136,7 @@ export function Note({ info, text, reload }) {
 }
 
 /** Tags that trackers keep for themselves; they are in the table, behind a switch. */
-const theirs = (key) => key.startsWith("mlflow.");
+const theirs = (key) => key.startsWith("mlflow.") || key.startsWith("eventtrack.");
 
 export function TagEditor({ info, tags, reload }) {
   const [all, setAll] = useState(false);
