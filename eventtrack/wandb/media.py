@@ -1,4 +1,4 @@
-"""What a program wraps for W&B before it logs it: images, sounds, tables and so on.
+"""Wrappers that a program puts around values for W&B: images, sounds, tables and so on.
 
 Each knows how to log itself: `log_to(client, run_id, key, step)`.
 """
