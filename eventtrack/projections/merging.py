@@ -56,6 +56,24 @@ def held(fact: Fact, state: Any, key: str = "") -> Any:
     return value
 
 
+def claimed(fact: Fact, state: Any, key: str = "") -> tuple[Any, Stamp]:
+    """The value that holds of a fact, and the stamp of its claim: None and `NEVER` for no claim.
+
+    After a withdrawal, None and the withdrawal's stamp.
+
+    Args:
+        fact: Its rule is `LAST` or `CLAIMED`.
+    """
+    known = getattr(state, fact.field)
+    if fact.many:
+        known = known.get(key, (None, NEVER))
+    if isinstance(known, ParamState):
+        claims = known.live()
+        return (claims[0].value, claims[0].stamp) if claims else (None, known.withdrawn)
+    value, stamp = known
+    return value, stamp
+
+
 def held_in_part(fact: Fact, whole: Any, part: Any, key: str = "") -> Any:
     """The value that holds of a fact of a part. A version is deleted with its model."""
     if fact is VERSION_LIFECYCLE and is_born(part):

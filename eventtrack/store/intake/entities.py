@@ -5,17 +5,21 @@ from collections.abc import Iterator, Mapping
 from eventtrack import ids, validate
 from eventtrack.events import types
 from eventtrack.events.types import Event
+from eventtrack.facts import experiment as experiment_facts
+from eventtrack.facts import model as model_facts
+from eventtrack.facts import run as run_facts
+from eventtrack.facts.fact import valued
 from eventtrack.projections import model_points, names
-from eventtrack.projections.state import NEVER, ModelState, ParamState, RunState, Stamp
+from eventtrack.projections.merging import held
+from eventtrack.projections.state import ModelState
 from eventtrack.projections.tables import Reader
 from eventtrack.store import inputs
 from eventtrack.store.intake.forms import IncomingExperiment, IncomingModel, IncomingRun
-from eventtrack.store.intake.rules import News
+from eventtrack.store.intake.rules import News, Values
 from eventtrack.tags import RUN_NAME_TAG
 from eventtrack.views.entities import find_by_name
 from eventtrack.views.records import LifecycleStage, LoggedModelInput, ModelStatus, RunStatus
 
-_UNKNOWN = ParamState([])
 # The most params of one event: an event is decoded as a whole.
 _PARAMS_MAX = 1000
 _POINTS_MAX = 1000
@@ -39,7 +43,10 @@ def experiment_events(
         new = tags
     else:
         experiment_id = known.experiment_id
-        new = news.new_tags(f"experiment/{experiment_id}", known.tags, tags)
+        wanted = {(experiment_facts.TAG, key): text for key, text in tags.items()}
+        new = valued(
+            news.changed(f"experiment/{experiment_id}", known, wanted), experiment_facts.TAG
+        )
     if new or (known is None and updated_ms > created_ms):
         # Also without tags: the event has the time of the last change.
         events.append(types.ExperimentTagsSet(new, updated_ms))
@@ -100,28 +107,17 @@ def run_events(news: News, reader: Reader, run: IncomingRun) -> list[Event]:
         end_ms, renamed, deleted = run.end_ms, None, run.deleted_ms is not None
         written = run.models_written
     else:
-        new_tags = news.new_tags(stream, state.tags, tags)
-        renamed = name if news.replaces(stream, "name", state.name, name) else None
-        if new_tags:
+        new = news.changed(stream, state, _wanted(run, tags))
+        if new_tags := valued(new, run_facts.TAG):
             events.append(types.TagsSet(new_tags))
             news.taken.tags += len(new_tags)
-        differs = news.replaces(stream, "status", state.status, run.status)
-        status = run.status if differs else None
-        differs = news.replaces(stream, "end_time", state.end_ms, run.end_ms)
-        end_ms = run.end_ms if differs else None
-        stage = LifecycleStage.ACTIVE if run.deleted_ms is None else LifecycleStage.DELETED
-        # The stage of a run that was never deleted has no stamp: its birth makes it active.
-        stage_known = (state.lifecycle[0], state.lifecycle[1] or NEVER)
-        deleted = news.replaces(stream, "lifecycle", stage_known, stage)
+        status, end_ms = new.get((run_facts.STATUS, "")), new.get((run_facts.END, ""))
+        renamed, deleted = new.get((run_facts.NAME, "")), (run_facts.LIFECYCLE, "") in new
         news.taken.updates += (status, end_ms, renamed, deleted) != (None, None, None, False)
         read = inputs.only_new(state, read)
         written = [pair for pair in run.models_written if pair[0] not in state.models_written]
-        params = {
-            key: text
-            for key, text in params.items()
-            if news.replaces(stream, f"param.{key}", _claim(state, key), text)
-        }
-        withdrawn = [key for key in params if _claim(state, key)[0] is not None]
+        params = valued(new, run_facts.PARAM)
+        withdrawn = [key for key in params if held(run_facts.PARAM, state, key) is not None]
         if withdrawn:
             events.append(types.ParamsWithdrawn(withdrawn))
     news.taken.params += len(params)
@@ -141,11 +137,20 @@ def run_events(news: News, reader: Reader, run: IncomingRun) -> list[Event]:
     return events
 
 
-def _claim(state: RunState, key: str) -> tuple[str | None, Stamp]:
-    """A param's value and its stamp; after a withdrawal, None and the withdrawal's stamp."""
-    param = state.params.get(key, _UNKNOWN)
-    claims = param.live()
-    return (claims[0].value, claims[0].stamp) if claims else (None, param.withdrawn)
+def _wanted(run: IncomingRun, tags: Mapping[str, str]) -> Values:
+    """The facts of a run as its source has them."""
+    return {
+        **{(run_facts.TAG, key): text for key, text in tags.items()},
+        (run_facts.NAME, ""): run.name,
+        (run_facts.STATUS, ""): run.status,
+        (run_facts.END, ""): run.end_ms,
+        (run_facts.LIFECYCLE, ""): _stage(run.deleted_ms),
+        **{(run_facts.PARAM, key): text for key, text in run.params.items()},
+    }
+
+
+def _stage(deleted_ms: int | None) -> str:
+    return LifecycleStage.ACTIVE if deleted_ms is None else LifecycleStage.DELETED
 
 
 def check_model(model: IncomingModel) -> None:
@@ -180,17 +185,21 @@ def model_events(news: News, reader: Reader, model: IncomingModel) -> list[Event
         news.taken.models += 1
         status, deleted = model.status != ModelStatus.PENDING, model.deleted_ms is not None
     else:
-        new_tags = news.new_tags(stream, state.tags, tags)
-        if new_tags:
+        stage = state.lifecycle[0] if model.deleted_ms is None else LifecycleStage.DELETED
+        wanted = {
+            **{(model_facts.TAG, key): text for key, text in tags.items()},
+            (model_facts.STATUS, ""): model.status,
+            (model_facts.LIFECYCLE, ""): stage,
+        }
+        new = news.changed(stream, state, wanted)
+        if new_tags := valued(new, model_facts.TAG):
             events.append(types.ModelTagsSet(new_tags))
             news.taken.tags += len(new_tags)
         new_params = {key: text for key, text in params.items() if key not in state.params}
         if new_params:
             events.append(types.ModelParamsLogged(new_params))
             news.taken.params += len(new_params)
-        status = news.replaces(stream, "status", state.status, model.status)
-        stage = LifecycleStage.DELETED if model.deleted_ms is not None else state.lifecycle[0]
-        deleted = news.replaces(stream, "lifecycle", state.lifecycle, stage)
+        status, deleted = (model_facts.STATUS, "") in new, (model_facts.LIFECYCLE, "") in new
         news.taken.updates += status or deleted
     events += _measured(reader, state, model)
     if status:

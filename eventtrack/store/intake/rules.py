@@ -1,8 +1,10 @@
 """Decides, fact by fact, whether an imported value replaces the value that is here."""
 
 from collections.abc import Mapping
-from typing import TypeVar
+from typing import Any
 
+from eventtrack.facts.fact import Fact
+from eventtrack.projections.merging import claimed
 from eventtrack.projections.state import NEVER, Stamp, stamp_of
 from eventtrack.projections.tables import Reader
 from eventtrack.store.engine import Engine
@@ -13,7 +15,8 @@ IMPORT_SOURCE = "import"
 _NAME_BYTES = 14  # the part of a stamp that names an envelope: recorded time and replica
 _NAMES_KEPT_MAX = 100_000
 
-Fact = TypeVar("Fact", str, int, str | None, int | None)
+# Values of facts, by fact and key ("" for a fact without keys).
+Values = Mapping[tuple[Fact, str], Any]
 
 
 class Imports:
@@ -55,7 +58,7 @@ class News:
         self.kept: list[str] = []
         self.deletes = False
 
-    def replaces(self, stream: str, fact: str, known: tuple[Fact, Stamp], value: Fact) -> bool:
+    def replaces(self, stream: str, fact: str, known: tuple[Any, Stamp], value: object) -> bool:
         """Whether a value is new: it differs, and the present value was not decided here."""
         if known[0] == value:
             return False
@@ -64,15 +67,14 @@ class News:
         self.kept.append(f"{stream} {fact}")
         return False
 
-    def new_tags(
-        self,
-        stream: str,
-        known: Mapping[str, tuple[str | None, Stamp]],
-        tags: Mapping[str, str],
-    ) -> dict[str, str]:
-        """The tags that are new."""
+    def changed(self, stream: str, state: object, wanted: Values) -> Values:
+        """The wanted values of a thing's facts that are new, by fact and key.
+
+        Args:
+            state: The thing as it is here.
+        """
         return {
-            key: value
-            for key, value in tags.items()
-            if self.replaces(stream, f"tag.{key}", known.get(key, (None, NEVER)), value)
+            (fact, key): value
+            for (fact, key), value in wanted.items()
+            if self.replaces(stream, fact.called(key), claimed(fact, state, key), value)
         }
