@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 Answer = TypeVar("Answer")
 # The longest wait for one answer; an append asks again until `nats.RESOLVE_S` is over.
 ANSWER_S = 3.0
-_CONNECT_S = 6.0
+_CONNECT_S = 4.0
 _PAUSE_S = 0.1
 # Spelled as NATS's own command line does, so that one who has set them need not set others.
 _CREDENTIALS, _AUTHORITIES = "NATS_CREDS", "NATS_CA"
@@ -83,8 +83,10 @@ class NatsClient:
         self._thread.start()
         try:
             self.run(self._connect(), _CONNECT_S)
-        except BaseException:
+        except BaseException as error:
             self.close()
+            if isinstance(error, RemoteUnavailableError):
+                error.sent = False
             raise
 
     @property
@@ -207,21 +209,38 @@ class NatsClient:
             self._loop.close()
 
     async def _connect(self) -> None:
-        await self._client.connect(
-            servers=self.address.servers,
-            name="eventtrack",
-            error_cb=self._told,
-            connect_timeout=2,
-            reconnect_time_wait=1,
-            max_reconnect_attempts=-1,
-            user_credentials=os.environ.get(_CREDENTIALS) or None,
-            tls=_tls(self.address.servers),
-            # What waits here while no server is there would arrive late: let it fail instead.
-            pending_size=0,
+        self._rejected = asyncio.Event()
+        connecting = asyncio.ensure_future(
+            self._client.connect(
+                servers=self.address.servers,
+                name="eventtrack",
+                error_cb=self._told,
+                connect_timeout=2,
+                reconnect_time_wait=1,
+                max_reconnect_attempts=-1,
+                # A node that was stopped keeps its connections, and is left after some seconds.
+                ping_interval=1,
+                max_outstanding_pings=2,
+                user_credentials=os.environ.get(_CREDENTIALS) or None,
+                tls=_tls(self.address.servers),
+                # What waits here while no server is there would arrive late: let it fail instead.
+                pending_size=0,
+            )
         )
+        rejected = asyncio.ensure_future(self._rejected.wait())
+        try:
+            await asyncio.wait((connecting, rejected), return_when=asyncio.FIRST_COMPLETED)
+            if not connecting.done():  # the driver would try again and again
+                raise OSError(self._trouble)
+            await connecting
+        finally:
+            connecting.cancel()
+            rejected.cancel()
 
     async def _told(self, error: Exception) -> None:
         self._trouble = str(error).removeprefix("nats: ")
+        if "authorization" in self._trouble.lower():
+            self._rejected.set()
         if "permissions violation" in self._trouble.lower():
             self._denied = (time.monotonic(), self._trouble)
 

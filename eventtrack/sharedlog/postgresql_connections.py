@@ -66,8 +66,8 @@ class Connections:
         self._ended = threading.Event()
 
     @contextmanager
-    def use(self, within_s: float = ANSWER_S) -> Iterator[Connection]:
-        """A connection for a block, which is cut if the block takes longer than `within_s`.
+    def use(self, within_s: float | None = None) -> Iterator[Connection]:
+        """A connection for a block, which is cut if the block takes too long: by default 10 s.
 
         Raises:
             EventtrackError: The block failed in the database: see `translated`.
@@ -76,7 +76,7 @@ class Connections:
             raise closed(self.shown)
         connection = self._take()
         try:
-            with self._cut_after(connection, within_s):
+            with self._cut_after(connection, within_s or ANSWER_S):
                 yield connection
         except self._class.Error as error:
             if connection.closed or connection.broken:

@@ -29,7 +29,7 @@ def risks_of(connection: Connection) -> list[str]:
             risks.append(f"{name} = {value}: {why}; set it to on")
     kinds = connection.execute(
         "SELECT relname FROM pg_class WHERE relname LIKE 'eventtrack\\_%%' "
-        "AND relpersistence = 'u' AND relkind = 'r'"
+        "AND relpersistence = 'u' AND relkind = 'r' AND pg_table_is_visible(oid)"
     ).fetchall()
     risks += [
         f"the table {name} is unlogged: a crash empties it; ALTER TABLE {name} SET LOGGED"

@@ -154,6 +154,11 @@ def running_postgresql(*settings: str) -> Iterator[Postgresql]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def log_name(url: str) -> str:
+    """The name of a log in its `nats://` address."""
+    return url.rpartition("/")[2].partition("?")[0]
+
+
 class NatsNode:
     """A server of a NATS cluster."""
 
@@ -163,7 +168,7 @@ class NatsNode:
         self.port, self.route, self.monitor = free_port(), free_port(), free_port()
         self._process: subprocess.Popen[bytes] | None = None
 
-    def configure(self, routes: Sequence[int], sync_interval: str) -> None:
+    def configure(self, routes: Sequence[int], sync_interval: str, more: str = "") -> None:
         """Write its configuration file."""
         self.folder.mkdir()
         cluster = ""
@@ -179,6 +184,7 @@ class NatsNode:
             http: "127.0.0.1:{self.monitor}"
             jetstream {{ store_dir: "{self.folder}", sync_interval: {sync_interval} }}
             {cluster}
+            {more}
             """
         )
 
@@ -207,10 +213,10 @@ class NatsNode:
 class Nats:
     """A cluster of NATS servers with JetStream."""
 
-    def __init__(self, folder: Path, count: int, sync_interval: str = "always") -> None:
+    def __init__(self, folder: Path, count: int, sync_interval: str, more: str = "") -> None:
         self.nodes = [NatsNode(f"n{number}", folder / f"n{number}") for number in range(count)]
         for node in self.nodes:
-            node.configure([each.route for each in self.nodes], sync_interval)
+            node.configure([each.route for each in self.nodes], sync_interval, more)
 
     def url(self, name: str) -> str:
         """The address of a log."""
@@ -221,7 +227,8 @@ class Nats:
         """Start all nodes, and wait until they have a leader."""
         for node in self.nodes:
             node.start()
-        until(self._has_leader)
+        if len(self.nodes) > 1:
+            until(self._has_leader)
 
     def is_settled(self, name: str) -> bool:
         """Whether all nodes have all of a log."""
@@ -254,10 +261,14 @@ class Nats:
 
 
 @contextmanager
-def running_nats(count: int = 3, sync_interval: str = "always") -> Iterator[Nats]:
-    """A new cluster, gone after the block with all of its files."""
+def running_nats(count: int = 3, sync_interval: str = "always", more: str = "") -> Iterator[Nats]:
+    """A new cluster, gone after the block with all of its files.
+
+    Args:
+        more: Further lines of the configuration.
+    """
     folder = scratch("nats-")
-    cluster = Nats(folder, count, sync_interval)
+    cluster = Nats(folder, count, sync_interval, more)
     try:
         cluster.start()
         yield cluster

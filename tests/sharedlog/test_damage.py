@@ -13,7 +13,7 @@ from eventtrack.sharedlog.protocol import SharedLog
 from eventtrack.store import Store, open_store
 from tests.cli.harness import CommandLine
 from tests.contracts.shared_log import everything
-from tests.sharedlog.engines import Nats, Postgresql, running_postgresql, until
+from tests.sharedlog.engines import Nats, Postgresql, log_name, running_postgresql, until
 from tests.sync.machines import block_of, record_run
 
 
@@ -152,7 +152,7 @@ class TestNats:
         with filled(nats_url, store, call) as log:
             before = [entry.data for entry in everything(log)]
         node = nats_cluster.nodes[1]
-        [file] = node.folder.rglob(f"streams/eventtrack_{_name(nats_url)}/msgs/1.blk")
+        [file] = node.folder.rglob(f"streams/eventtrack_{log_name(nats_url)}/msgs/1.blk")
         data = bytearray(file.read_bytes())
         data[data.index(before[3]) + len(before[3]) // 2] ^= 16
         with file.open("r+b") as stream:  # the file that the node has open
@@ -169,7 +169,7 @@ class TestNats:
     def test_a_node_that_returned_to_a_backup_catches_up(
         self, nats_cluster: Nats, nats_url: str, store: Store, call: CommandLine, tmp_path: Path
     ) -> None:
-        node, name = nats_cluster.nodes[2], _name(nats_url)
+        node, name = nats_cluster.nodes[2], log_name(nats_url)
         with filled(nats_url, store, call):
             node.kill()
             shutil.copytree(node.folder, tmp_path / "backup")
@@ -185,7 +185,3 @@ class TestNats:
             until(lambda: nats_cluster.is_settled(name))
             checked = call("cluster", "check", nats_url, "--against", str(store.path), "--json")
             assert checked.json["ok"]
-
-
-def _name(url: str) -> str:
-    return url.rpartition("/")[2].partition("?")[0]

@@ -1,0 +1,174 @@
+"""Engines are killed and stopped while writers append: nothing acknowledged is lost or doubled."""
+
+import contextlib
+import gc
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from eventtrack.errors import RemoteUnavailableError
+from eventtrack.log.blocks import Block
+from eventtrack.sharedlog import postgresql, postgresql_connections
+from eventtrack.sharedlog.checking import LogCheck
+from eventtrack.sharedlog.making import make_shared_log, open_shared_log
+from eventtrack.sharedlog.protocol import SharedLog
+from tests.contracts.shared_log import Writer, bytes_of, everything
+from tests.sharedlog.engines import Nats, Postgresql, log_name, running_postgresql, until
+
+
+def write_through(url: str, count: int, damage: Callable[[], None]) -> list[Block]:
+    """Append blocks with three writers, do damage amidst them; returns what was acknowledged."""
+    appended: list[Block] = []
+    begun = threading.Barrier(4)
+
+    def write(number: int) -> None:
+        writer, last = Writer(f"writer {number}"), 0
+        with contextlib.closing(open_shared_log(url)) as log:
+            for step in range(count):
+                block = writer.block()
+                if step == count // 3:
+                    begun.wait(60)
+                last = append(log, block, last)
+                appended.append(block)
+
+    with ThreadPoolExecutor(3) as pool:
+        writers = [pool.submit(write, number) for number in range(3)]
+        begun.wait(60)
+        damage()
+        for each in writers:
+            each.result(120)
+    return appended
+
+
+def append(log: SharedLog, block: Block, last: int) -> int:
+    """Append as a writer does: again and again, until there is an answer."""
+    while True:
+        try:
+            return log.append(block, last=last)
+        except RemoteUnavailableError:
+            time.sleep(0.1)
+
+
+def assert_all_there_once(url: str, appended: list[Block]) -> None:
+    """Every acknowledged block is in the log once, and the log is whole."""
+    with contextlib.closing(open_shared_log(url)) as log:
+        assert LogCheck(log).run() == []
+        assert sorted(bytes_of(everything(log))) == sorted(block.data for block in appended)
+
+
+class TestNats:
+    @pytest.mark.slow
+    def test_writes_go_on_after_the_leader_was_killed(
+        self, nats_cluster: Nats, nats_url: str
+    ) -> None:
+        with contextlib.closing(make_shared_log(nats_url)) as log:
+            [leader] = [node.name for node in log.state().nodes if node.role == "leader"]
+        [node] = [node for node in nats_cluster.nodes if node.name == leader]
+        appended = write_through(nats_url, 30, node.kill)
+        node.start()
+        until(lambda: nats_cluster.is_settled(log_name(nats_url)))
+        assert_all_there_once(nats_url, appended)
+
+    # The driver forgets a connection that a stopped node accepted and never answered.
+    @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+    @pytest.mark.slow
+    def test_writes_go_on_after_a_node_was_stopped(self, nats_cluster: Nats, nats_url: str) -> None:
+        make_shared_log(nats_url).close()
+        node = nats_cluster.nodes[0]
+        try:
+            appended = write_through(nats_url, 30, lambda: node.signal(signal.SIGSTOP))
+        finally:
+            node.signal(signal.SIGCONT)
+        until(lambda: nats_cluster.is_settled(log_name(nats_url)))
+        assert_all_there_once(nats_url, appended)
+        gc.collect()  # let it warn here
+
+
+class TestPostgresql:
+    @pytest.fixture
+    def server(self) -> Iterator[Postgresql]:
+        with running_postgresql() as server:
+            yield server
+
+    @pytest.fixture
+    def hasty(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """No patience with a database that does not answer."""
+        monkeypatch.setattr(postgresql_connections, "ANSWER_S", 1.0)
+        monkeypatch.setattr(postgresql, "_RESOLVE_S", 0.5)
+
+    def test_a_killed_database_loses_and_doubles_nothing(self, server: Postgresql) -> None:
+        make_shared_log(server.url).close()
+
+        def damage() -> None:
+            for _ in range(3):
+                server.kill()
+                server.start()
+                time.sleep(0.1)
+
+        assert_all_there_once(server.url, write_through(server.url, 60, damage))
+
+    @pytest.mark.usefixtures("hasty")
+    def test_a_stopped_database_leaves_the_outcome_open_and_a_repeated_call_settles_it(
+        self, server: Postgresql
+    ) -> None:
+        ada = Writer("ada")
+        with contextlib.closing(make_shared_log(server.url)) as log:
+            last = log.append(ada.block(), last=0)
+            block = ada.block()
+            server.signal(signal.SIGSTOP)
+            with pytest.raises(RemoteUnavailableError) as trouble:
+                log.append(block, last=last)
+            assert trouble.value.sent
+            server.signal(signal.SIGCONT)
+            place = append(log, block, last)
+            assert append(log, block, last) == place
+            assert len(everything(log)) == 2
+
+    @pytest.mark.usefixtures("hasty")
+    def test_a_promoted_standby_has_all_that_was_acknowledged(self) -> None:
+        with running_postgresql() as primary:
+            folder = primary.folder.parent / "standby"
+            primary.copy_to(folder)
+            standby = Postgresql(
+                folder, [f"primary_conninfo=host=127.0.0.1 port={primary.port} user=owner"]
+            )
+            (folder / "standby.signal").touch()
+            standby.start()
+            try:
+                assert_standby_takes_over(primary, standby)
+            finally:
+                standby.kill()
+
+
+def assert_standby_takes_over(primary: Postgresql, standby: Postgresql) -> None:
+    """Nothing is acknowledged that the standby lacks, and it goes on where the primary died."""
+    until(lambda: bool(primary.execute("SELECT 1 FROM pg_stat_replication")))
+    both = f"postgresql://owner@127.0.0.1:{primary.port},127.0.0.1:{standby.port}/postgres"
+    ada, ben = Writer("ada"), Writer("ben")
+    primary.execute("ALTER SYSTEM SET synchronous_standby_names = '*'")
+    primary.execute("SELECT pg_reload_conf()")
+    until(lambda: primary.execute("SELECT sync_state FROM pg_stat_replication") == [("sync",)])
+    with contextlib.closing(make_shared_log(both)) as log:
+        assert log.state().risks == []
+        assert [node.role for node in log.state().nodes] == ["primary", "sync"]
+        blocks = [ada.block(), ada.block(), ada.block()]
+        last = log.append(blocks[0], last=0)
+        last = log.append(blocks[1], last=last)
+        assert log.end() == last
+        standby.signal(signal.SIGSTOP)
+        with pytest.raises(RemoteUnavailableError) as trouble:  # no standby has it
+            log.append(blocks[2], last=last)
+        assert trouble.value.sent
+        with pytest.raises(RemoteUnavailableError):  # nor can anybody be told the end
+            log.end()
+        primary.kill()
+        standby.signal(signal.SIGCONT)
+        standby.promote()
+        last = append(log, blocks[2], last)
+        append(log, ben.block(), 0)
+        assert bytes_of(everything(log))[:3] == [block.data for block in blocks]
+        assert log.end() == last + 1
