@@ -91,7 +91,7 @@ def find_nvidia() -> NvidiaGpus | None:
     try:
         # The package is large: without a driver it is not worth loading.
         ctypes.CDLL(_LIBRARY)
-        import pynvml  # type: ignore[import-untyped, unused-ignore]
+        import pynvml
     except (OSError, ImportError):
         return None
     try:

@@ -1,4 +1,4 @@
-"""What `eventtrack run --mirror` and `--as` do within the command: hooks at the start of Python.
+"""Hooks at the start of Python within a command: `eventtrack run --mirror` and `--as`.
 
 Python imports a module `sitecustomize` when it starts, if it finds one. The command's environment
 has this folder in front of PYTHONPATH, so it finds ours, which waits for the imports of the

@@ -20,10 +20,10 @@ const BARS = { width: 320, height: 120 };
 export function Items({ runs, series }) {
   const { find = "" } = route.value.query;
   const names = useMemo(() => {
-    const all = new Map(series.flat().map((one) => [`${one.kind}\n${one.key}`, one]));
+    const all = new Map(series.flat().map((item) => [`${item.kind}\n${item.key}`, item]));
     return [...all.entries()].sort(([a], [b]) => (a < b ? -1 : 1));
   }, [series]);
-  const shown = names.filter(([, one]) => one.key.toLowerCase().includes(find.toLowerCase()));
+  const shown = names.filter(([, item]) => item.key.toLowerCase().includes(find.toLowerCase()));
   if (!names.length)
     return html`<${Empty} title="No text, histograms or media.">
       <p><code>log_text_line</code>, <code>log_histogram</code>, <code>log_image(key=...)</code> and their like
