@@ -16,7 +16,7 @@ import threading
 from collections.abc import Iterable
 from pathlib import Path
 
-from eventtrack.errors import ChecksumError
+from eventtrack.errors import ChecksumError, RemoteDeniedError
 from eventtrack.log.filesystem import sync_folder, translate_os_error
 from eventtrack.projections.items import media_blobs
 from eventtrack.projections.tables import Reader
@@ -90,10 +90,11 @@ class Blobs(BlobFiles):
             self._engine.shared_blobs.put(digest, path)
 
     def erase(self, digest: bytes) -> None:
-        """Delete a blob here, and where the servers of a cluster share theirs."""
+        """Delete a blob here, and where the servers of a cluster share theirs, if it may be."""
         self.path(digest).unlink(missing_ok=True)
         if self._engine.shared_blobs is not None:
-            self._engine.shared_blobs.delete(digest)
+            with contextlib.suppress(RemoteDeniedError):  # another server has the right
+                self._engine.shared_blobs.delete(digest)
 
     def sweep(self) -> int:
         """Remove the drafts of processes that died; returns their number."""

@@ -189,6 +189,34 @@ def repair(call: Invocation, url: str, copies: tuple[str, ...]) -> None:
 
 
 @cluster.command(
+    "erase", epilog=examples("eventtrack cluster erase postgresql://tracking@db.example/lab")
+)
+@_URL
+@pass_invocation
+def erase(call: Invocation, url: str) -> None:
+    """Erase in the engine what redactions in the log order: `eventtrack redact`, `gc`.
+
+    Servers obey a redaction when they read it; the engine holds the bytes until this is run. Needs
+    the rights of an administrator of the log. May be stopped and run again.
+
+    JSON: an object with blocks, those written anew, and envelopes, those that lost their payloads.
+    """
+    from eventtrack.cluster.erasing import erase as erase_in_log
+    from eventtrack.sharedlog.making import open_shared_log
+
+    with (
+        progress_bars(call.out) as progress,
+        contextlib.closing(open_shared_log(url)) as log,
+    ):
+        erased = erase_in_log(log, progress)
+    if call.out.json:
+        call.out.document(erased._asdict())
+    else:
+        payloads = text.count(erased.envelopes, "payload")
+        call.out.wrapped(f"{payloads} erased in {text.count(erased.blocks, 'block')}.")
+
+
+@cluster.command(
     "move",
     epilog=examples(
         "eventtrack cluster move .eventtrack postgresql://tracking@db.example/lab",
