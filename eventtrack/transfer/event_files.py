@@ -189,7 +189,18 @@ def tensor_number(tensor: bytes) -> float | None:
     Raises:
         ValueError: The bytes are no tensor.
     """
-    kind, size, numbers = 0, 1, []
+    numbers, size = tensor_numbers(tensor)
+    return float(numbers[0]) if size == len(numbers) == 1 else None
+
+
+def tensor_numbers(tensor: bytes) -> tuple[list[float], int]:
+    """The numbers in a tensor, and how many its shape has.
+
+    Raises:
+        ValueError: The bytes are no tensor.
+    """
+    kind, size = 0, 1
+    numbers: list[float] = []
     for number, wire_type, value in wire.fields(tensor):
         if number == 1:
             kind = value
@@ -205,7 +216,7 @@ def tensor_number(tensor: bytes) -> float | None:
                 numbers += [n for (n,) in struct.iter_unpack(width, value)]
             else:
                 numbers += [_whole(kind, n) for n in wire.varints(value)]
-    return float(numbers[0]) if size == len(numbers) == 1 else None
+    return numbers, size
 
 
 def _dimensions(shape: bytes) -> Iterator[int]:
@@ -237,4 +248,9 @@ def _bfloat16(bits: int) -> float:
 
 def tensor_texts(tensor: bytes) -> list[str]:
     """The texts in a tensor."""
-    return [wire.text(content) for number, _, content in wire.fields(tensor) if number == 8]
+    return list(map(wire.text, tensor_bytes(tensor)))
+
+
+def tensor_bytes(tensor: bytes) -> list[bytes]:
+    """The strings of bytes in a tensor."""
+    return [content for number, _, content in wire.fields(tensor) if number == 8]

@@ -51,21 +51,25 @@ def remove(tree: dict[str, Any], path: Path) -> None:
     tree.pop(path[-1], None)
 
 
-def without_media(row: Iterable[Leaf]) -> tuple[list[Leaf], list[str]]:
-    """The values that are no media, and the types of media: images, histograms, tables.
+def without_media(row: Iterable[Leaf]) -> tuple[list[Leaf], list[tuple[Path, dict[str, Any]]]]:
+    """The values that are no media, and the media by their paths: images, histograms, tables.
 
-    Media are mappings with a `_type`; everything else in such a mapping is left out as well.
+    Media are mappings with a `_type`; everything else in such a mapping belongs to them.
     """
     row = list(row)
-    media = {path[:-1]: str(kind) for path, kind in row if path[-1] == "_type" and len(path) > 1}
+    media: dict[Path, dict[str, Any]] = {
+        path[:-1]: {} for path, _ in row if path[-1] == "_type" and len(path) > 1
+    }
     if not media:
         return row, []
-    kept = [
-        (path, value)
-        for path, value in row
-        if not any(path[:length] in media for length in range(1, len(path)))
-    ]
-    return kept, list(media.values())
+    kept: list[Leaf] = []
+    for path, value in row:
+        above = next((path[:n] for n in range(1, len(path)) if path[:n] in media), None)
+        if above is None:
+            kept.append((path, value))
+        else:
+            put(media[above], path[len(above) :], value)
+    return kept, [(path, value) for path, value in media.items() if value]
 
 
 class Rows:

@@ -13,8 +13,9 @@ from eventtrack.errors import NotFoundError
 from eventtrack.projections.points import Points
 from eventtrack.store.intake import IncomingExperiment, IncomingFile, IncomingRun
 from eventtrack.tags import PARENT_TAG
-from eventtrack.transfer import event_files, wire
+from eventtrack.transfer import event_files, summaries, wire
 from eventtrack.transfer.folders import walk
+from eventtrack.transfer.items import LoggedItems
 from eventtrack.transfer.source import Series, Source, SourceRun, run_id_of
 from eventtrack.views.records import RunStatus
 
@@ -27,9 +28,12 @@ _SIMPLE_VALUE = b"\x15"  # the key of field 2, a float
 _WALL = struct.Struct("<d")
 _VALUE = struct.Struct("<f")
 _WALL_MAX = 2**63 / 1000 - 1  # seconds; times are kept in milliseconds, as int64
-# Fields of `Summary.Value` that have no place here.
-_KINDS = {3: "histograms", 4: "image summaries", 5: "histograms", 6: "audio clips"}
-_PLUGINS = {"images": "image summaries", "histograms": "histograms", "audio": "audio clips"}
+# Values that are not taken: by the field of `Summary.Value`, and by the plugin.
+_HISTOGRAMS, _IMAGES, _SOUNDS = (
+    f"{what} that make no sense" for what in ("histograms", "images", "sounds")
+)
+_KINDS = {3: "histograms of the oldest form", 4: _IMAGES, 5: _HISTOGRAMS, 6: _SOUNDS}
+_PLUGINS = {"images": _IMAGES, "histograms": _HISTOGRAMS, "audio": _SOUNDS}
 # Of `Event`.
 _EVENTS = {4: "graphs", 6: "log messages", 8: "run metadata", 9: "graphs"}
 _ENDS = {1: RunStatus.FINISHED, 2: RunStatus.FAILED, 3: RunStatus.RUNNING}
@@ -104,7 +108,7 @@ class EventFolders(Source):
                 params=read.params,
                 tags=tags,
             )
-            yield SourceRun(name, run, read.series(), read.text_files())
+            yield SourceRun(name, run, read.series(), read.text_files(), read.items.series())
 
 
 class _Column:
@@ -138,6 +142,7 @@ class _Folder:
         self.first_wall: float | None = None  # as it stands in the file, for the run's identity
         self.begin = self.end = 0.0
         self._wall = 0.0  # the last time that an event named
+        self.items = LoggedItems()
         self._texts: dict[str, list[dict[str, Any]]] = {}
         self._columns: dict[str, _Column] = {}
         # The bytes between a scalar's step and its value; they repeat from event to event.
@@ -246,6 +251,7 @@ class _Folder:
                 dropped += column.drop(event.step, stop)
             for name, texts in self._texts.items():
                 self._texts[name] = [entry for entry in texts if entry["step"] < event.step]
+            dropped += self.items.drop_from(event.step)
             self._has_begun = True
         elif event.values and not self._version and is_whole:
             if event.step < self._last_step:
@@ -284,7 +290,8 @@ class _Folder:
             for text in event_files.tensor_texts(fields[8]):
                 entry = {"step": step, "time": wall, "text": text}
                 self._texts.setdefault(name, []).append(entry)
-        else:
+                self.items.text(name, step, round(wall * 1000), text)
+        elif not summaries.take(self.items, tag, plugin, fields, step, round(wall * 1000)):
             kind = next((_KINDS[number] for number in fields if number in _KINDS), None)
             named = _PLUGINS.get(plugin) or (
                 f"summaries of the plugin {plugin}" if plugin else None

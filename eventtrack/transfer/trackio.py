@@ -9,6 +9,7 @@ from eventtrack.errors import InvalidValueError, NotFoundError
 from eventtrack.store.intake import IncomingExperiment, IncomingFile, IncomingRun
 from eventtrack.transfer.database import SqliteDatabase
 from eventtrack.transfer.folders import files_below
+from eventtrack.transfer.items import LoggedItems
 from eventtrack.transfer.mlflow_facts import rounded, text_of
 from eventtrack.transfer.nested import Rows, leaves, without_media
 from eventtrack.transfer.report import Report
@@ -193,6 +194,7 @@ class _Run:
         self._project, self._key, self._name = project, key, name
         self._report = project.report
         self._logged, self._system = Rows(), Rows()
+        self._items = LoggedItems()
         self._config: dict[str, Any] = {}
         self._created: list[int] = []
         self._times: list[int] = []
@@ -233,7 +235,8 @@ class _Run:
             params={path: param_text(value) for path, value in flat(config)},
             tags=tags,
         )
-        return SourceRun(f"{project.name}/{key}", run, self._series(), self._files())
+        items = self._items.series()
+        return SourceRun(f"{project.name}/{key}", run, self._series(), self._files(), items)
 
     def _series(self) -> Series:
         yield from self._logged.series()
@@ -251,8 +254,12 @@ class _Run:
         step = None if row.step is None else rounded(row.step, "step", row.damaged(self._report))
         self._step = self._step + 1 if step is None else step
         values, media = without_media(leaves(row.values))
-        for kind in media:
-            self._report.left_out(f"logged media of the type {kind}", place=row.file)
+        folder = self._project.path.parent / "media"
+        for path, value in media:
+            name = self._logged.names.name(path)
+            if not self._items.logged(name, self._step, time, value, folder):
+                kind = value.get("_type")
+                self._report.left_out(f"logged media of the type {kind}", place=row.file)
         self._logged.row(self._step, time, values)
 
     def _take_system(self, row: Row) -> None:

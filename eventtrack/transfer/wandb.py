@@ -65,7 +65,9 @@ class RunFolders(Source):
                 params={name: param_text(value) for name, value in flat(read.config)},
                 tags=read.all_tags(),
             )
-            yield SourceRun(head.name, run, read.series(), self._files(segments, read))
+            yield SourceRun(
+                head.name, run, read.series(), self._files(segments, read), read.items()
+            )
 
     def _read(self, run: WandbRun, begun: set[int]) -> None:
         """Read a run. A forked run begins with the history of its parent up to the fork."""

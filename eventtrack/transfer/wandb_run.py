@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from eventtrack.store.intake import IncomingFile
+from eventtrack.store.intake import IncomingFile, IncomingItems
 from eventtrack.tags import (
     GIT_COMMIT_TAG,
     GIT_REPOSITORY_TAG,
@@ -17,6 +17,7 @@ from eventtrack.tags import (
     USER_TAG,
 )
 from eventtrack.transfer import wandb_file, wire
+from eventtrack.transfer.items import CONSOLE, LoggedItems
 from eventtrack.transfer.nested import Leaf, Rows, leaves, put, remove, without_media
 from eventtrack.transfer.report import Report
 from eventtrack.transfer.settings import number as number_in
@@ -105,19 +106,17 @@ class WandbRun:
         self._last: tuple[int, int] | None = None  # step and time of the last row
         self._segment = segments[0]
         self._has_branched = False
-        self._console = 0
+        self._items = LoggedItems()
         self._runtime = 0  # seconds: of the segments before, and of this segment
 
     def read(self) -> None:
         """Read everything."""
         for segment in self.segments:
             self._segment, self._has_branched = segment, False
-            self.status, self.end_ms, self._console, self._runtime = RunStatus.RUNNING, None, 0, 0
+            self.status, self.end_ms, self._runtime = RunStatus.RUNNING, None, 0
             for record in wandb_file.records(segment.path, self._report):
                 self._take(record)
             self._take_metadata(segment.path.parent / "files" / "wandb-metadata.json")
-            if not (segment.path.parent / "files" / "output.log").is_file():
-                self._left_out("lines of the console", self._console)
             if (
                 self.status != RunStatus.RUNNING
             ):  # else the summary may still change, and points are permanent
@@ -168,7 +167,7 @@ class WandbRun:
                 elif number == 26:
                     self._take_environment(message)
                 elif number in _CONSOLE:
-                    self._console += 1
+                    self._take_console(message)
                 elif number in _LEFT_OUT:
                     self._left_out(_LEFT_OUT[number])
         except _ODD as error:
@@ -205,6 +204,7 @@ class WandbRun:
             raise ValueError(f"a branch at step {last_step}")
         if origin == self._segment.name:
             dropped = self.rows.drop_behind(int(last_step))
+            dropped += self._items.drop_from(int(last_step) + 1)
             self._summary.clear()
             if dropped:
                 problem = f"{dropped} points that a rewind made void were left out; "
@@ -241,7 +241,7 @@ class WandbRun:
             else:
                 row.append((path, value))
         step, time_ms = self._step(own, message), self._time(own)
-        self.rows.row(step, time_ms, self._without_media(row))
+        self.rows.row(step, time_ms, self._without_media(row, step, time_ms))
         self._last = (step, time_ms)
 
     def _step(self, own: dict[str, Any], message: bytes) -> int:
@@ -275,11 +275,30 @@ class WandbRun:
             return self._last[1]
         return self._segment.start_ms or round(self._segment.path.stat().st_mtime * 1000)
 
-    def _without_media(self, row: Sequence[Leaf]) -> list[Leaf]:
+    def _without_media(self, row: Sequence[Leaf], step: int, time_ms: int) -> list[Leaf]:
         values, media = without_media(row)
-        for kind in media:
-            self._left_out(f"logged media of the type {kind}")
+        folder = self._segment.path.parent / "files"
+        for path, value in media:
+            name = self.rows.names.name(path)
+            if not self._items.logged(name, step, time_ms, value, folder):
+                self._left_out(f"logged media of the type {value.get('_type')}")
         return values
+
+    def _take_console(self, message: bytes) -> None:
+        """Take a line of the console; records that are no line are counted."""
+        fields = {number: data for number, _, data in wire.fields(message)}
+        text, source = wire.text(fields.get(3, b"")), "stdout" if fields.get(1) == 1 else "stderr"
+        if 3 not in fields:
+            self._left_out("lines of the console")
+            return
+        when = wandb_file.timestamp_ms(fields[2]) if 2 in fields else self._time({})
+        for line in text.removesuffix("\n").split("\n"):
+            if not self._items.text(CONSOLE, 0, when, line, source):
+                self._left_out("lines of the console")
+
+    def items(self) -> Iterator[IncomingItems]:
+        """Lines of the console, histograms and media."""
+        return self._items.series()
 
     def _take_stats(self, message: bytes) -> None:
         times = [data for n, _, data in wire.fields(message) if n == 2]

@@ -14,6 +14,7 @@ from eventtrack.transfer import crc
 from eventtrack.transfer.importer import import_histories
 from eventtrack.transfer.report import Report
 from eventtrack.transfer.tensorboard import EventFolders
+from eventtrack.views.items import HistogramItem, TextItem
 from tests.transfer.theirs import runs_of, state
 
 STEPS = 300
@@ -43,8 +44,7 @@ def take(store: Store, logs: Path) -> Report:
 
 def test_scalars_hyperparameters_and_texts_come_in(logs: Path, store: Store) -> None:
     report = take(store, logs)
-    assert report.exit_code == 3  # histograms have no place here
-    assert report.not_taken == {"histograms": 2}
+    assert (report.exit_code, report.not_taken) == (0, {})
     runs = {run.info.run_name: run for run in runs_of(store)}
     assert set(runs) == {"first", "first/trial", "second"}
     first = runs["first"]
@@ -57,6 +57,12 @@ def test_scalars_hyperparameters_and_texts_come_in(logs: Path, store: Store) -> 
     assert all(map(math.isnan, odd.values))
     assert first.data.tags["note"] == "again"
     assert b"hello" in store.artifacts.open(first.info.run_id, "imported/texts.json").read()
+    [histogram] = store.items.read(first.info.run_id, "h")
+    assert isinstance(histogram, HistogramItem)
+    assert (histogram.step, sum(histogram.counts)) == (1, 2000)
+    assert (histogram.edges[0], histogram.edges[-1]) == (0, 1999)
+    notes = store.items.read(first.info.run_id, "note", "text")
+    assert [one.text for one in notes if isinstance(one, TextItem)] == ["hello *world*", "again"]
     trial = runs["first/trial"]
     assert trial.data.params == {"lr": "0.1", "n": "3", "on": "True"}
     assert trial.data.tags["mlflow.parentRunId"] == first.info.run_id
