@@ -1,9 +1,12 @@
 """Logging to a shared log without waiting for it: no server stands in between.
 
 A program whose tracking URI is a shared log writes into a store on this machine, below the user's
-state folder. A thread publishes this machine's own feed, and takes in what others log, without
-their artifacts. Calls return when the machine has them, so an outage costs nothing, and what a
-killed program left is published by the next one of this URI.
+state folder. When the store is opened it takes in what the others logged, without their artifacts,
+so that names of experiments mean the same everywhere. A thread then publishes this machine's own
+feed, and reads nothing of the others: many machines are no burden to each other.
+
+Calls return when this machine has them. So an outage costs nothing, and what a killed program left
+is published by the next one of this URI.
 """
 
 import atexit
@@ -13,20 +16,22 @@ import threading
 import time
 from collections.abc import Iterator
 
-from eventtrack.errors import EventtrackError, RemoteError, StoreClosedError
+from eventtrack.errors import ConflictError, EventtrackError, RemoteError, StoreClosedError
 from eventtrack.outbox.folder import log_folder, make_folder
 from eventtrack.outbox.notices import tell
+from eventtrack.sharedlog.addresses import without_password
+from eventtrack.sharedlog.artifacts import open_artifacts
+from eventtrack.sharedlog.making import open_shared_log
 from eventtrack.store import Store, open_store
-from eventtrack.sync import Remotes, Ways, open_remote, synchronize
-from eventtrack.sync.remotes import RemoteAddress, without_secrets
-from eventtrack.sync.service import exchange
+from eventtrack.sync import Ways, synchronize
+from eventtrack.sync.own_feed import OwnFeed
 
 # The own feed goes there, with its artifacts; of the others come the facts.
 _PUSH, _PULL = Ways(pull=False), Ways(push=False, artifacts=False)
 # Between two looks for new facts of this machine. A look costs a microsecond.
 _LOOK_S = 0.05
-# Between two questions for what others logged.
-_ASK_S = 2.0
+# Between two blocks of a machine that logs all the time. After a pause the first goes at once.
+_EVERY_S = 0.5
 _RETRY_FIRST_S, _RETRY_LONGEST_S = 1.0, 60.0
 # The end of a program waits this long for what it logged last. The rest waits for the next program.
 _END_S = 5.0
@@ -48,8 +53,12 @@ class Publisher:
         Raises:
             RemoteError: It does not answer; everything is kept here.
         """
-        self.store.flush()
-        synchronize(self.store, self._url, _PUSH)
+        with contextlib.closing(open_shared_log(self._url)) as log:
+            blobs = open_artifacts(self._url, log.description.artifacts)
+            try:
+                OwnFeed(self.store.replication, log, blobs).publish()
+            except ConflictError:
+                synchronize(self.store, self._url, _PUSH)
 
     def stop(self) -> None:
         """End the thread; what it has not published stays here."""
@@ -60,19 +69,17 @@ class Publisher:
         folder = log_folder(self._url)
         make_folder(folder)
         store = open_store(folder)
-        if len(store.feeds.list()) < 2:
-            # Before the first run: names of experiments that are there already get their ids.
-            with contextlib.suppress(RemoteError):
-                synchronize(store, self._url, _PULL)
+        with contextlib.suppress(RemoteError):  # in an outage with what is here
+            synchronize(store, self._url, _PULL)
         return store
 
     def _run(self) -> None:
         failures = 0
         while not self._stop.is_set():
             try:
-                for _ in self._rounds():
+                for _ in self._publish():
                     if failures:
-                        tell("%s answers again", without_secrets(self._url))
+                        tell("%s answers again", without_password(self._url))
                     failures = 0
             except StoreClosedError:
                 return
@@ -86,20 +93,21 @@ class Publisher:
                 pause = min(_RETRY_FIRST_S * 2 ** min(failures - 1, 10), _RETRY_LONGEST_S)
                 self._stop.wait(pause)
 
-    def _rounds(self) -> Iterator[None]:
-        """Exchange over one connection until it fails or the thread is to end."""
-        remotes, address = Remotes(self.store.replication), RemoteAddress(name="", url=self._url)
-        with contextlib.closing(open_remote(self._url)) as remote:
-            asked = 0.0
+    def _publish(self) -> Iterator[None]:
+        """Publish over one connection until it fails or the thread is to end."""
+        with contextlib.closing(open_shared_log(self._url)) as log:
+            blobs = open_artifacts(self._url, log.description.artifacts)
+            feed = OwnFeed(self.store.replication, log, blobs)
             while not self._stop.is_set():
-                change = self.store.change_count()
-                exchange(self.store, remote, remotes, address, _PUSH)
-                if time.monotonic() - asked > _ASK_S:
-                    exchange(self.store, remote, remotes, address, _PULL)
-                    change, asked = self.store.change_count(), time.monotonic()
+                change, began = self.store.change_count(), time.monotonic()
+                try:
+                    feed.publish()
+                except ConflictError:
+                    # Another copy of this machine's store published: a sync keeps both ends.
+                    synchronize(self.store, self._url, _PUSH)
+                    feed = OwnFeed(self.store.replication, log, blobs)
                 yield
-                until = asked + _ASK_S
-                while self.store.change_count() == change and time.monotonic() < until:
+                while self.store.change_count() == change or time.monotonic() < began + _EVERY_S:
                     if self._stop.wait(_LOOK_S):
                         return
 

@@ -42,3 +42,13 @@ def feed_blocks(log: EventLog, feed: bytes, first: int, stop: int, head: Head) -
             size += len(envelope.data)
         yield Block.make(replica, first, frontier, part)
         first += len(part)
+
+
+def pieces(block: Block, bytes_max: int) -> Iterator[Block]:
+    """A block, in halves of halves as long as a piece is too large for an engine."""
+    if len(block.data) <= bytes_max or block.header.count == 1:
+        yield block
+        return
+    middle = block.header.first + block.header.count // 2
+    yield from pieces(block.before(middle), bytes_max)
+    yield from pieces(block.behind(middle), bytes_max)

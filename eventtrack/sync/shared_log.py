@@ -20,6 +20,7 @@ from eventtrack.sharedlog.making import open_shared_log
 from eventtrack.sharedlog.protocol import SharedLog
 from eventtrack.spaces.space import Entry
 from eventtrack.store.shared_blobs import SharedBlobs
+from eventtrack.sync.blocks import pieces
 from eventtrack.sync.coverage import Chain, segment_name
 from eventtrack.sync.protocol import FeedHead
 from eventtrack.sync.segments import FORMAT, SegmentRemote
@@ -147,16 +148,16 @@ class LogSpace:
         block = Block.decode(data)
         if name in self._index.places:
             return False
-        pieces = list(_pieces(block, self._log.block_bytes_max))
+        parts = list(pieces(block, self._log.block_bytes_max))
         try:
-            for piece in pieces:
+            for piece in parts:
                 last = self._index.last.get(block.header.replica, 0)
                 place = self._log.append(piece, last=last)
                 self._index.last[block.header.replica] = place
         except ConflictError:
             self._index.follow(self._log)
             return False
-        return len(pieces) == 1  # pieces have other names, which the caller has to list
+        return len(parts) == 1  # parts have other names, which the caller has to list
 
     def replace(self, name: str, data: bytes) -> None:
         """Refuse: a log keeps what was appended."""
@@ -246,13 +247,3 @@ def open_log_remote(url: str) -> SharedLogRemote:
 
 def _digest(name: str) -> bytes:
     return bytes.fromhex(name.rpartition("/")[2])
-
-
-def _pieces(block: Block, bytes_max: int) -> Iterator[Block]:
-    """A block, in halves of halves as long as it is larger than the engine takes."""
-    if len(block.data) <= bytes_max or block.header.count == 1:
-        yield block
-        return
-    middle = block.header.first + block.header.count // 2
-    yield from _pieces(block.before(middle), bytes_max)
-    yield from _pieces(block.behind(middle), bytes_max)

@@ -9,11 +9,10 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from functools import partial
 from pathlib import Path
 
 from _harness import Report, Samples
-from _load import CLIENTS, Connection, batch, load, log_batches, search
+from _load import CLIENTS, Connection, Load, batch, load, log_batches, search
 from server import server
 
 # The engines are started as the tests start them.
@@ -23,7 +22,7 @@ from eventtrack.sharedlog.making import make_shared_log, open_shared_log
 from tests.sharedlog.engines import Nats, running_nats, running_postgresql
 
 RUN_S = 3.0
-SEARCHED = 2000
+SEARCHED = 1000
 # The least that a server of a cluster does of what a plain server does, by engine.
 GOALS = {"PostgreSQL": 0.6, "one NATS node": 0.6, "three NATS nodes": 0.35}
 READ_GOAL = 0.8
@@ -58,54 +57,72 @@ def member(folder: Path, name: str, url: str) -> Iterator[tuple[int, int]]:
 
 
 def throughput(report: Report, folder: Path) -> None:
-    """Batches of points and reads, by one server of each kind."""
-    plain_rates, plain_reads = _rates(report, partial(server, folder, "plain"))
-    report.figure("plain server: log-batch of 100, 16 clients", plain_rates, "requests/s")
-    report.figure(f"plain server: search of {SEARCHED:,} runs", plain_reads, "requests/s")
+    """Batches of points and searches, in turns with a plain server: other load meets both."""
     for name, goal in GOALS.items():
-        with engine(name) as (url, _):
-            rates, reads = _rates(report, partial(member, folder, name.replace(" ", "-"), url))
-            report.figure(
-                f"{name}: log-batch of 100, 16 clients",
-                rates,
-                "requests/s",
-                goal=goal * plain_rates.median,
-            )
-            report.figure(
-                f"{name}: search of {SEARCHED:,} runs",
-                reads,
-                "requests/s",
-                goal=READ_GOAL * plain_reads.median,
-            )
+        place = name.replace(" ", "-")
+        with (
+            engine(name) as (url, _),
+            server(folder, f"plain-{place}") as plain,
+            member(folder, place, url) as clustered,
+        ):
+            _compare(report, f"{name}: log-batch of 100, 16 clients", goal, plain, clustered, _log)
+            for port, _ in (plain, clustered):
+                _fill_with_runs(Connection(port))
+            title = f"{name}: search of {SEARCHED:,} runs, 4 clients"
+            _compare(report, title, READ_GOAL, plain, clustered, _search)
             if name == "PostgreSQL":
-                _together(report, folder, url, rates)
+                _together(report, folder, url, clustered)
 
 
-def _rates(
-    report: Report, started: Callable[[], contextlib.AbstractContextManager[tuple[int, int]]]
-) -> tuple[Samples, Samples]:
-    with started() as (port, process):
-        writes = [log_batches(port, process, RUN_S) for _ in range(report.rounds)]
-        connection = Connection(port)
-        point = {"key": "loss", "timestamp": 1, "step": 0}
-        for number in range(SEARCHED):
-            run = connection.post("runs/create", {"experiment_id": "0"})["run"]["info"]
-            sent = {"run_id": run["run_id"], "metrics": [{**point, "value": number}]}
-            connection.post("runs/log-batch", sent)
-        reads = [load(port, process, RUN_S, 4, "runs/search", search) for _ in range(report.rounds)]
-    for each in (*writes, *reads):
+def _compare(
+    report: Report,
+    title: str,
+    goal: float,
+    plain: tuple[int, int],
+    clustered: tuple[int, int],
+    work: Callable[[int, int], Load],
+) -> None:
+    """The same load on a plain server and on one of a cluster, in turns."""
+    loads = [(work(*plain), work(*clustered)) for _ in range(report.rounds)]
+    for each in (one for pair in loads for one in pair):
         assert not each.problems, each.problems
-    return (
-        Samples([each.requests_per_s for each in writes]),
-        Samples([each.requests_per_s for each in reads]),
+    ours, theirs = [one for _, one in loads], [one for one, _ in loads]
+    least = goal * Samples([each.requests_per_s for each in theirs]).median
+    plains = {"plain server": Samples([each.requests_per_s for each in theirs]).median}
+    rates = Samples([each.requests_per_s for each in ours])
+    report.figure(title, rates, "requests/s", goal=least, peers=plains)
+    report.figure(f"{title}, p99", Samples([each.p99_ms for each in ours]), "ms")
+    times = {"plain server": Samples([each.cpu_us_per_request for each in theirs]).median}
+    report.figure(
+        f"{title}, processor time of the server a request",
+        Samples([each.cpu_us_per_request for each in ours]),
+        "us",
+        peers=times,
     )
 
 
-def _together(report: Report, folder: Path, url: str, alone: Samples) -> None:
-    """Two servers with half of the clients each, against one."""
-    with member(folder, "one", url) as first, member(folder, "two", url) as second:
-        totals = []
+def _log(port: int, process: int) -> Load:
+    return log_batches(port, process, RUN_S)
+
+
+def _search(port: int, process: int) -> Load:
+    return load(port, process, RUN_S, 4, "runs/search", search)
+
+
+def _fill_with_runs(connection: Connection) -> None:
+    point = {"key": "loss", "timestamp": 1, "step": 0}
+    for number in range(SEARCHED):
+        run = connection.post("runs/create", {"experiment_id": "0"})["run"]["info"]
+        sent = {"run_id": run["run_id"], "metrics": [{**point, "value": number}]}
+        connection.post("runs/log-batch", sent)
+
+
+def _together(report: Report, folder: Path, url: str, first: tuple[int, int]) -> None:
+    """Two servers with half of the clients each, in turns with one that has all."""
+    with member(folder, "second", url) as second:
+        alone, together = [], []
         for _ in range(report.rounds):
+            alone.append(_log(*first).requests_per_s)
             rates: list[float] = []
 
             def run(port: int, process: int, rates: list[float] = rates) -> None:
@@ -118,12 +135,13 @@ def _together(report: Report, folder: Path, url: str, alone: Samples) -> None:
                 thread.start()
             for thread in threads:
                 thread.join()
-            totals.append(sum(rates))
+            together.append(sum(rates))
     report.figure(
         "PostgreSQL: two servers together, 8 clients each",
-        Samples(totals),
+        Samples(together),
         "requests/s",
-        goal=alone.median,
+        goal=Samples(alone).median,
+        peers={"one server": Samples(alone).median},
     )
 
 
