@@ -90,12 +90,18 @@ class RunCalls(OpenStore):
             "shown": lambda _, uri: self.shown(uri),
         }
         if max_results is None:
-            runs = all_pages(self.store.runs.search, limits.SEARCH_RESULTS_MAX, **where)
-            return [self._run(run) for run in runs], None
-        page = self.store.runs.search(max_results=max_results, page_token=page_token, **where)
-        return [self._run(run) for run in page], page.token
+            search = self.store.runs.search_with_latest
+            runs = all_pages(search, limits.SEARCH_RESULTS_MAX, **where)
+            return [self._shown(*each) for each in runs], None
+        page = self.store.runs.search_with_latest(
+            max_results=max_results, page_token=page_token, **where
+        )
+        return [self._shown(*each) for each in page], page.token
 
     def _run(self, record: records.Run) -> Any:
         run_id = record.info.run_id
         latest = self.store.metrics.latest(run_id) if record.data.metrics else ()
+        return self._shown(record, latest)
+
+    def _shown(self, record: records.Run, latest: Iterable[records.Metric]) -> Any:
         return run(record, latest, self.shown(record.info.artifact_uri))

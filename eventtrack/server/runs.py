@@ -7,7 +7,6 @@ from eventtrack.server.endpoint import Endpoint
 from eventtrack.server.experiments import VIEWS
 from eventtrack.store import Store
 from eventtrack.tokens import Role
-from eventtrack.views.records import Run
 
 
 def _create(store: Store, sent: Values) -> Json:
@@ -26,7 +25,9 @@ def _create(store: Store, sent: Values) -> Json:
 
 
 def _get(store: Store, sent: Values) -> Json:
-    return {"run": _run(store, store.runs.get(checks.run_of(sent)))}
+    run = store.runs.get(checks.run_of(sent))
+    latest = store.metrics.latest(run.info.run_id) if run.data.metrics else ()
+    return {"run": responses.run(run, latest)}
 
 
 def _update(store: Store, sent: Values) -> Json:
@@ -50,7 +51,7 @@ def _restore(store: Store, sent: Values) -> Json:
 
 
 def _search(store: Store, sent: Values) -> Json:
-    runs = store.runs.search(
+    runs = store.runs.search_with_latest(
         list(map(checks.experiment_id, sent["experiment_ids"])),
         sent["filter"],
         VIEWS[sent["run_view_type"]],
@@ -59,12 +60,7 @@ def _search(store: Store, sent: Values) -> Json:
         sent["page_token"] or None,
         shown=lambda run, uri: responses.location_of(run.experiment, run.run_id, uri),
     )
-    return responses.page("runs", [_run(store, run) for run in runs], runs.token)
-
-
-def _run(store: Store, run: Run) -> Json:
-    latest = store.metrics.latest(run.info.run_id) if run.data.metrics else ()
-    return responses.run(run, latest)
+    return responses.page("runs", [responses.run(*each) for each in runs], runs.token)
 
 
 ENDPOINTS = (

@@ -162,6 +162,24 @@ class EntityReader:
             artifact_uri=self.artifact_uri(state),
         )
 
+    def latest(self, state: RunState) -> list[Metric]:
+        """The latest point of each metric of a run, by (step, timestamp, value), sorted by key."""
+        metrics = self.reader.curves(state)
+        return [
+            Metric(
+                key=key,
+                value=metrics[key].value,
+                timestamp=metrics[key].timestamp_ms,
+                step=metrics[key].step,
+                run_id=state.run_id,
+            )
+            for key in sorted(metrics)
+        ]
+
+    def run_with_latest(self, state: RunState) -> tuple[Run, list[Metric]]:
+        """A run as a record, and the latest point of each of its metrics."""
+        return self.run(state), self.latest(state)
+
     def run(self, state: RunState) -> Run:
         """A run as a record."""
         metrics = self.reader.curves(state)

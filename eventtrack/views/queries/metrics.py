@@ -84,18 +84,8 @@ class MetricQueries:
 
     def latest(self, run_id: str) -> list[Metric]:
         """The latest point of each metric of a run, by (step, timestamp, value), sorted by key."""
-        with self._context.read() as reader:
-            metrics = reader.curves(existing_run(reader, run_id))
-        return [
-            Metric(
-                key=key,
-                value=metrics[key].value,
-                timestamp=metrics[key].timestamp_ms,
-                step=metrics[key].step,
-                run_id=run_id,
-            )
-            for key in sorted(metrics)
-        ]
+        with self._context.entities() as entities:
+            return entities.latest(existing_run(entities.reader, run_id))
 
     def keys(self, run_id: str) -> list[str]:
         """The names of all metrics of a run, sorted."""

@@ -1,6 +1,7 @@
 """Runs, read: one by one, searched, as a tree."""
 
 from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 from eventtrack import limits, validate
 from eventtrack.errors import NotFoundError
@@ -20,12 +21,25 @@ from eventtrack.views.filters.trees import (
     parse_run_order,
 )
 from eventtrack.views.records import (
+    Metric,
     PagedList,
     Record,
     Run,
     ViewType,
 )
 from eventtrack.views.search.runs import RunSearch
+
+T = TypeVar("T")
+# What a search asks, in the order of its parameters.
+_Asked = tuple[
+    Sequence[str],
+    str | None,
+    int,
+    int,
+    Sequence[str] | None,
+    str | None,
+    Callable[[RunState, str], str] | None,
+]
 
 
 class Signature(Record):
@@ -136,29 +150,42 @@ class RunQueries:
             shown: Turns the store's `artifact_uri` of a run into the URI that the caller knows; the
                 filter compares with that.
         """
+        asked = (experiment_ids, filter_string, view_type, max_results, order_by, page_token, shown)
+        return self._page(asked, EntityReader.run)
+
+    def search_with_latest(
+        self,
+        experiment_ids: Sequence[str],
+        filter_string: str | None = "",
+        view_type: int = ViewType.ACTIVE_ONLY,
+        max_results: int = limits.SEARCH_RUNS_RESULTS_DEFAULT,
+        order_by: Sequence[str] | None = None,
+        page_token: str | None = None,
+        shown: Callable[[RunState, str], str] | None = None,
+    ) -> PagedList[tuple[Run, list[Metric]]]:
+        """As `search`, each run with the latest point of each of its metrics, in one look."""
+        asked = (experiment_ids, filter_string, view_type, max_results, order_by, page_token, shown)
+        return self._page(asked, EntityReader.run_with_latest)
+
+    def _page(self, asked: _Asked, record: Callable[[EntityReader, RunState], T]) -> PagedList[T]:
+        experiment_ids, filter_string, view_type, max_results, order_by, page_token, shown = asked
         size = validate.max_results(max_results)
-        asked = paging.search_of(
+        search = paging.search_of(
             list(map(str, experiment_ids)), filter_string or "", view_type, list(order_by or ())
         )
-        offset = paging.offset_of(page_token, asked)
-        page = self._find(
-            experiment_ids,
-            parse_run_filter(filter_string),
-            view_type,
-            parse_run_order(order_by),
-            offset,
-            size,
-            shown,
-        )
-        return paging.page(page, offset, size, asked)
+        offset = paging.offset_of(page_token, search)
+        expression, order = parse_run_filter(filter_string), parse_run_order(order_by)
+        page = self._find(experiment_ids, expression, view_type, order, offset, size, record, shown)
+        return paging.page(page, offset, size, search)
 
     def children(self, run_id: str) -> list[Run]:
         """The active runs nested directly in a run, oldest first."""
         experiment_id = self.get(run_id).info.experiment_id
         nested = Comparison(Field("tag", PARENT_TAG), "=", run_id)
         oldest = (OrderTerm(Field("attribute", "start_time"), True),)
+        most = limits.SEARCH_RESULTS_MAX
         return self._find(
-            [experiment_id], nested, ViewType.ACTIVE_ONLY, oldest, 0, limits.SEARCH_RESULTS_MAX
+            [experiment_id], nested, ViewType.ACTIVE_ONLY, oldest, 0, most, EntityReader.run
         )
 
     def tree(self, experiment_id: str) -> list[tuple[Run, int]]:
@@ -166,8 +193,9 @@ class RunQueries:
 
         Roots come newest first; each is followed by the runs nested in it, oldest first.
         """
+        most = limits.SEARCH_RESULTS_MAX
         runs = self._find(
-            [experiment_id], None, ViewType.ACTIVE_ONLY, (), 0, limits.SEARCH_RESULTS_MAX
+            [experiment_id], None, ViewType.ACTIVE_ONLY, (), 0, most, EntityReader.run
         )
         present = {run.info.run_id: run for run in runs}
         nested: dict[str, list[Run]] = {}
@@ -193,8 +221,9 @@ class RunQueries:
         order: Sequence[OrderTerm],
         offset: int,
         size: int,
+        record: Callable[[EntityReader, RunState], T],
         shown: Callable[[RunState, str], str] | None = None,
-    ) -> list[Run]:
+    ) -> list[T]:
         """The runs from `offset` on: `size`, and one more if there are more."""
         with self._context.entities() as entities:
             known = [
@@ -209,7 +238,7 @@ class RunQueries:
 
             search = RunSearch(entities.reader, experiments, location)
             matches = search.find(expression, view_type, order, offset, offset + size + 1)
-            return list(map(entities.run, matches))
+            return [record(entities, state) for state in matches]
 
 
 def existing_run(reader: Reader, run_id: str) -> RunState:
