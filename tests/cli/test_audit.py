@@ -80,3 +80,20 @@ def test_the_first_damage_of_a_log_is_named(sample: Sample, process: Subprocess)
     assert found.exit_code == 8
     assert found.json["damage"]["where"] == f"log, position {place}"
     assert "First damage" in process("verify", "--store", str(path)).stdout
+
+
+def test_a_report_is_one_file_for_an_auditor(
+    run: CommandLine, sample: Sample, tmp_path: Path
+) -> None:
+    path = tmp_path / "report.html"
+    assert "Wrote the account" in run("audit", "report", "child-0", "-o", str(path)).stdout
+    page = path.read_text("utf-8")
+    assert "Account of run child-0" in run("audit", "report", "child-0").stdout
+    assert page.startswith("<!doctype html>")
+    account = run("audit", "report", "child-0", "--json").json
+    assert list(account) == [
+        *("made_ms", "version", "replica", "position", "run", "experiment", "digest"),
+        *("signatures", "metrics", "files", "entries", "left_out", "authors", "feeds"),
+    ]
+    assert account["digest"] == sample.store.runs.digest(sample.first)
+    assert run("audit", "report", "nobody", code=3).stderr.startswith("error: ")

@@ -1,15 +1,16 @@
 """`eventtrack audit`: signed heads, and proofs that hold without the store."""
 
 import re
+from collections.abc import Mapping
 from itertools import groupby
 from operator import attrgetter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import click
 
 from eventtrack.cli import text
-from eventtrack.cli.base import Group, Invocation, examples, pass_invocation
+from eventtrack.cli.base import Invocation, LazyNames, examples, pass_invocation
 from eventtrack.cli.event_lines import short_stream
 from eventtrack.cli.resolve import find_run
 from eventtrack.cli.tables import Cell, Column, Styled
@@ -35,9 +36,17 @@ _keys = click.option(
 )
 
 
+class AuditGroup(LazyNames):
+    """The group of commands of audits; the largest has a module of its own."""
+
+    lazy_targets: ClassVar[Mapping[str, str]] = {
+        "report": "eventtrack.cli.commands.audit_report:report",
+    }
+
+
 @click.group(
     "audit",
-    cls=Group,
+    cls=AuditGroup,
     epilog=examples(
         "eventtrack audit key",
         "eventtrack audit prove 3f2a -o run.tlog-proof",
