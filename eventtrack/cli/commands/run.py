@@ -3,6 +3,7 @@
 import os
 import shutil
 import sys
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import click
@@ -11,6 +12,7 @@ from eventtrack.cli import text
 from eventtrack.cli.base import Invocation, command, pass_invocation
 from eventtrack.cli.resolve import EXPERIMENT, RUN, find_run
 from eventtrack.errors import InvalidValueError, NotFoundError
+from eventtrack.startup import MIRRORED, REPLACED, environment
 
 if TYPE_CHECKING:
     from eventtrack.running.recording import AnyStore
@@ -31,6 +33,29 @@ class Pair(click.ParamType[tuple[str, str]]):
         return key, content
 
 
+class Names(click.ParamType[tuple[str, ...]]):
+    """Some of several names, typed as `one,another`."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self.names = names
+        self.name = ",".join(names)
+
+    def convert(
+        self,
+        value: str | tuple[str, ...],
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> tuple[str, ...]:
+        """The names, each of which is known."""
+        if isinstance(value, tuple):
+            return value
+        names = tuple(value.split(","))
+        for name in names:
+            if name not in self.names:
+                self.fail(f"{name!r} is none of {', '.join(self.names)}", param, ctx)
+        return names
+
+
 _PAIR = Pair()
 _RUN_ID_LENGTH = 32
 
@@ -40,6 +65,7 @@ _RUN_ID_LENGTH = 32
     "eventtrack run -- python train.py --lr 0.1",
     "eventtrack run -e digits --param lr=0.1 --tag stage=draft -- ./train.sh",
     "eventtrack run --resume 3f2a -- python train.py --from checkpoint.pt",
+    "eventtrack run --mirror wandb,tensorboard -- python train.py",
 )
 @click.option("-e", "--experiment", type=EXPERIMENT, help="The experiment; a new name makes it.")
 @click.option("--name", help="The run's name.")
@@ -47,6 +73,12 @@ _RUN_ID_LENGTH = 32
 @click.option("--tag", "tags", type=_PAIR, multiple=True, help="Set a tag; may be repeated.")
 @click.option("--parent", type=RUN, help="Start the run below this run.")
 @click.option("--resume", type=RUN, help="Go on with this run instead of starting a new run.")
+@click.option(
+    "--mirror", type=Names(MIRRORED), default=(), help="Record what is logged to these as well."
+)
+@click.option(
+    "--as", "replaced", type=Names(REPLACED), default=(), help="Take the place of this package."
+)
 @click.option("--no-sampling", is_flag=True, help="Do not record the load of machine and GPUs.")
 @click.option("--no-files", is_flag=True, help="Do not keep code, packages and machine.")
 @click.argument("argv", metavar="-- CMD ...", nargs=-1, required=True, type=click.UNPROCESSED)
@@ -59,6 +91,8 @@ def run(
     tags: tuple[tuple[str, str], ...],
     parent: str | None,
     resume: str | None,
+    mirror: tuple[str, ...],
+    replaced: tuple[str, ...],
     no_sampling: bool,
     no_files: bool,
     argv: tuple[str, ...],
@@ -98,7 +132,8 @@ def run(
     )
     run_id = begin(store, request)
     recorder = Recorder(store, run_id, request, side.reader, _complain)
-    side.ready(child_environment(store, uri, run_id, argv))
+    inherited = child_environment(store, uri, run_id, argv)
+    side.ready({**inherited, **environment(inherited, run_id, mirror, replaced)})
     recorder.record()
 
 
