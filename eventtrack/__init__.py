@@ -8,10 +8,12 @@
         mlflow.log_param("lr", 0.01)
         mlflow.log_metric("loss", 0.25, step=1)
 
-Importing this loads nothing else: each name below is fetched from its module on first use.
+Importing this loads nothing else: each name below is fetched from its module on first use. In a
+notebook it also says how a run is shown.
 """
 
 import importlib
+import sys
 from typing import TYPE_CHECKING, Any
 
 from eventtrack._version import __version__
@@ -96,6 +98,8 @@ if TYPE_CHECKING:
         set_system_metrics_samples_before_logging,
         set_system_metrics_sampling_interval,
     )
+    from eventtrack.notebook.extension import load_ipython_extension
+    from eventtrack.notebook.showing import display
     from eventtrack.store.reasons import reason
     from eventtrack.tracking import MlflowClient
 
@@ -186,6 +190,8 @@ _HOMES = {
         "set_system_metrics_sampling_interval",
     ),
     "eventtrack.store.reasons": ("reason",),
+    "eventtrack.notebook.extension": ("load_ipython_extension",),
+    "eventtrack.notebook.showing": ("display",),
     "eventtrack.tracking": ("MlflowClient",),
 }
 _MODULES = ("artifacts", "client", "config", "data", "entities", "exceptions", "tracking")
@@ -211,6 +217,7 @@ __all__ = [
     "delete_run",
     "delete_tag",
     "disable_system_metrics_logging",
+    "display",
     "enable_system_metrics_logging",
     "end_run",
     "entities",
@@ -226,6 +233,7 @@ __all__ = [
     "get_tracking_uri",
     "is_tracking_uri_set",
     "last_active_run",
+    "load_ipython_extension",
     "load_table",
     "log_artifact",
     "log_artifacts",
@@ -265,6 +273,10 @@ __all__ = [
     "start_run",
     "tracking",
 ]
+
+
+if "IPython" in sys.modules:
+    importlib.import_module("eventtrack.notebook.formatting").register()
 
 
 def __getattr__(name: str) -> Any:

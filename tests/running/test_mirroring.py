@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tests.running.conftest import Runner
+from tests.running.conftest import ROOT, Runner
 
 
 def test_a_program_that_imports_wandb_gets_the_stand_in(runner: Runner) -> None:
@@ -24,7 +24,8 @@ def test_calls_of_a_writer_are_mirrored_also_in_what_the_command_starts(
     (package / "writer.py").write_text(f"class SummaryWriter:\n{''.join(methods)}", "utf-8")
     program = (
         f"import sys; sys.path.insert(0, {str(package.parent)!r})\n"
-        "import tensorboardX\n"
+        "import os, tensorboardX\n"
+        f"assert os.environ['PYTHONPATH'].split(os.pathsep)[1:] == [{str(ROOT)!r}]\n"
         "assert tensorboardX.SummaryWriter().add_scalar('loss', 0.5, 3) == 7\n"
     )
     starter = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {program!r}])"

@@ -18,8 +18,8 @@ ROWS = (
     ("eventtrack",),
     # Where MLflow's code looks for what the fluent API has: names only.
     ("artifacts", "client", "config", "data", "entities", "exceptions", "tracking"),
-    # A stand-in for the package of W&B.
-    ("wandb",),
+    # Runs in notebooks, and a stand-in for the package of W&B.
+    ("notebook", "wandb"),
     # Callbacks of training frameworks: each calls the fluent API.
     ("integrations",),
     ("fluent", "plugin", "server"),

@@ -132,8 +132,8 @@ def run(
     )
     run_id = begin(store, request)
     recorder = Recorder(store, run_id, request, side.reader, _complain)
-    inherited = child_environment(store, uri, run_id, argv)
-    side.ready({**inherited, **environment(inherited, run_id, mirror, replaced)})
+    hooks = environment(os.environ, run_id, mirror, replaced)
+    side.ready(child_environment(store, uri, run_id, argv) | hooks)
     recorder.record()
 
 
