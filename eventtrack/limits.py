@@ -90,6 +90,8 @@ JOURNAL_BACKLOG_BYTES_MAX = 256 * 2**20
 # How long a logged metric may stay in the journal before it is moved into the log.
 JOURNAL_DRAIN_INTERVAL_MS = 50
 
+# Ancestors of a fork whose points its histories begin with.
+FORK_DEPTH_MAX = 1000
 # Replicas, metrics and runs that one withdrawal of points names: a reader looks at each of them.
 WITHDRAWAL_NAMES_MAX = 10_000
 

@@ -14,6 +14,9 @@ NOTE_TAG = "mlflow.note.content"
 LOGGED_ARTIFACTS_TAG = "mlflow.loggedArtifacts"
 LOGGED_IMAGES_TAG = "mlflow.loggedImages"
 
+# Of a fork, for people: the id of the run that it was forked from, `@` and the step.
+FORKED_TAG = "eventtrack.forkedFrom"
+
 # Of a run's use of a dataset.
 DATASET_CONTEXT_TAG = "mlflow.data.context"
 

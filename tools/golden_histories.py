@@ -1,6 +1,15 @@
 """The histories of which `golden.py` makes the golden files: one for each noun that was added."""
 
-from eventtrack.events import datasets, items, registered, scorers, studies, traces, types
+from eventtrack.events import (
+    datasets,
+    histories,
+    items,
+    registered,
+    scorers,
+    studies,
+    traces,
+    types,
+)
 from eventtrack.events.envelope import Cause, Draft
 from eventtrack.events.signatures import RunSigned
 from eventtrack.ids import SeededIds
@@ -264,15 +273,46 @@ def searched() -> list[Draft]:
 def withdrawn() -> list[Draft]:
     """Points that were withdrawn, once of one metric and once of all, and restored."""
     run, replica = "run/" + "ad" * 16, SeededIds("golden").id128()
-    spikes = types.Withdrawal([(replica, 2)], ["acc", "loss"], 3, 9)
-    rewound = types.Withdrawal([(b"\x00" * 16, 7), (replica, 4)], None, 2, 2**63 - 1, ["be" * 16])
+    spikes = histories.Withdrawal([(replica, 2)], ["acc", "loss"], 3, 9)
+    rewound = histories.Withdrawal(
+        [(b"\x00" * 16, 7), (replica, 4)], None, 2, 2**63 - 1, ["be" * 16]
+    )
     return [
         Draft.of(run, types.RunStarted("12", "keen-wren-2", "ada", 60, {}, "RUNNING")),
         Draft.of(run, types.MetricsLogged(["loss"] * 4, [0.4, 0.3, 0.2, 0.1], [1, 2, 3, 4], 61)),
-        Draft.of(run, types.PointsWithdrawn(spikes, 62)).explained("a loose cable"),
+        Draft.of(run, histories.PointsWithdrawn(spikes, 62)).explained("a loose cable"),
         Draft.of(run, types.MetricLogged("loss", 0.25, 3, 63)),
-        Draft.of(run, types.PointsWithdrawn(rewound, 64)),
-        Draft.of(run, types.PointsRestored([rewound.id], 65)),
+        Draft.of(run, histories.PointsWithdrawn(rewound, 64)),
+        Draft.of(run, histories.PointsRestored([rewound.id], 65)),
+    ]
+
+
+def forked() -> list[Draft]:
+    """A run, its fork, and the fork's fork; the run goes on and is rewound."""
+    run, first, second = ("run/" + name * 16 for name in ("b0", "b1", "b2"))
+    replica = SeededIds("golden").id128()
+    cable = histories.Withdrawal([(replica, 2)], ["loss"], 2, 2)
+    share = histories.HistoryShared("b1" * 16, [(replica, 3)], 72)
+    again = histories.HistoryShared("b2" * 16, [(replica, 7)], 76)
+    rewound = histories.Withdrawal([(replica, 4)], None, 1, 2**63 - 1)
+    return [
+        Draft.of(run, types.RunStarted("12", "rosy-elk-3", "ada", 70, {}, "RUNNING")),
+        Draft.of(run, types.MetricsLogged(["loss"] * 4, [0.4, 0.3, 0.2, 0.1], [1, 2, 3, 4], 71)),
+        Draft.of(run, histories.PointsWithdrawn(cable, 72)),
+        Draft.of(run, share),
+        Draft.of(
+            first,
+            types.RunStarted("12", "rosy-elk-4", "ada", 73, {}, "RUNNING"),
+            histories.RunForked(histories.Fork("b0" * 16, 3, share.cut, [cable]), 73),
+        ),
+        Draft.of(run, histories.PointsWithdrawn(rewound, 74)),
+        Draft.of(first, types.MetricLogged("loss", 0.125, 4, 75)),
+        Draft.of(first, again),
+        Draft.of(
+            second,
+            types.RunStarted("12", "rosy-elk-5", "ada", 77, {}, "RUNNING"),
+            histories.RunForked(histories.Fork("b1" * 16, 4, again.cut, []), 77),
+        ),
     ]
 
 
@@ -305,4 +345,5 @@ HISTORIES = {
     "studies": searched,
     "withdrawals": withdrawn,
     "signatures": signed,
+    "forks": forked,
 }

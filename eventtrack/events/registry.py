@@ -10,7 +10,16 @@ from typing import Any
 
 import msgspec
 
-from eventtrack.events import datasets, items, registered, scorers, studies, traces, types
+from eventtrack.events import (
+    datasets,
+    histories,
+    items,
+    registered,
+    scorers,
+    studies,
+    traces,
+    types,
+)
 from eventtrack.events.signatures import RunSigned
 
 Upcaster = Callable[[list[Any]], list[Any]]
@@ -126,8 +135,10 @@ _TYPES: dict[str, type[types.Event]] = {
     "run.text_logged": items.TextLogged,
     "run.histograms_logged": items.HistogramsLogged,
     "run.media_logged": items.MediaLogged,
-    "run.points_withdrawn": types.PointsWithdrawn,
-    "run.points_restored": types.PointsRestored,
+    "run.points_withdrawn": histories.PointsWithdrawn,
+    "run.points_restored": histories.PointsRestored,
+    "run.history_shared": histories.HistoryShared,
+    "run.forked": histories.RunForked,
     "run.inputs_logged": types.InputsLogged,
     "run.outputs_logged": types.OutputsLogged,
     "run.artifacts_logged": types.ArtifactsLogged,

@@ -5,17 +5,11 @@ default. A change of meaning takes a new version, with an upcaster in `registry.
 milliseconds since 1970 as the caller claimed them; the recorded time is in the envelope's header.
 """
 
-import hashlib
 from collections.abc import Sequence
-from operator import ge
 
 import msgspec
 
 from eventtrack.events.bounds import Int64, Natural, Reason
-from eventtrack.limits import WITHDRAWAL_NAMES_MAX
-
-REPLICA_BYTES = 16
-_encode = msgspec.msgpack.Encoder().encode
 
 
 class Event(msgspec.Struct, array_like=True, frozen=True, gc=False):
@@ -213,58 +207,6 @@ class MetricsLogged(Event, frozen=True):
             ):
                 return f"{count} keys come with another number of values, steps or timestamps"
         return None
-
-
-class Withdrawal(msgspec.Struct, array_like=True, frozen=True):
-    """The points that no longer count, within `PointsWithdrawn`.
-
-    `covers` has for each replica the number of its envelopes that are covered, from index 0 on. Of
-    the run's points in covered envelopes, those of `keys` (None: of all metrics) with a step from
-    `first_step` to `last_step`, both included, no longer count. Of the runs in `merged`, whose
-    points count for the run, all envelopes are covered.
-    """
-
-    covers: list[tuple[bytes, Natural]]
-    keys: list[str] | None
-    first_step: Int64
-    last_step: Int64
-    merged: list[str] = []
-
-    @property
-    def id(self) -> str:
-        """32 hex digits that follow from the fields: equal withdrawals are the same."""
-        return hashlib.sha256(_encode(self)).hexdigest()[:32]
-
-
-class PointsWithdrawn(Event, frozen=True):
-    """Points of a run's metrics were taken back: they no longer count."""
-
-    withdrawal: Withdrawal
-    at_ms: Int64
-
-    @staticmethod
-    def flaw_of(events: "Sequence[PointsWithdrawn]") -> str | None:
-        """The fault that makes events not well-formed, beyond their fields' types; None if good."""
-        for event in events:
-            it = event.withdrawal
-            replicas = [replica for replica, _ in it.covers]
-            for names in (replicas, it.merged, it.keys or []):
-                if any(map(ge, names, names[1:])):
-                    return "replicas, keys and runs have to be sorted, without repeats"
-            if any(len(replica) != REPLICA_BYTES for replica in replicas):
-                return "a replica's id has another length"
-            if it.keys == [] or it.first_step > it.last_step:
-                return "it withdraws no point"
-            if len(it.covers) + len(it.keys or ()) + len(it.merged) > WITHDRAWAL_NAMES_MAX:
-                return "it names too many replicas, keys and runs"
-        return None
-
-
-class PointsRestored(Event, frozen=True):
-    """Withdrawn points count again (only undo writes it): the ids of the withdrawals."""
-
-    ids: list[str]
-    at_ms: Int64
 
 
 class DatasetUsed(msgspec.Struct, array_like=True, frozen=True):

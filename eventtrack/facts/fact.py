@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Protocol
 
-from eventtrack.events.types import ArtifactStored, Event, Withdrawal
+from eventtrack.events.histories import Fork, Withdrawal
+from eventtrack.events.types import ArtifactStored, Event
 from eventtrack.limits import INT64_MAX, INT64_MIN
 
 
@@ -197,6 +198,11 @@ def point_text(value: float, step: int) -> str:
 def item_text(count: int, step: int) -> str:
     """Items of text, histograms or media as people read them."""
     return f"{count} {'item' if count == 1 else 'items'} (step {step})"
+
+
+def fork_text(fork: Fork) -> str:
+    """The beginning of a fork as people read it."""
+    return f"run {fork.run_id}" + (f" at step {fork.step}" if fork.step < INT64_MAX else "")
 
 
 def withdrawal_text(_: str, withdrawal: Withdrawal) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
-from eventtrack.events import items, types
+from eventtrack.events import histories, items, types
 from eventtrack.events.signatures import RunSigned
 from eventtrack.events.types import Event
 from eventtrack.facts.fact import (
@@ -19,6 +19,7 @@ from eventtrack.facts.fact import (
     file_text,
     files,
     files_back,
+    fork_text,
     gone,
     item_text,
     point_text,
@@ -56,6 +57,8 @@ METRIC = Fact("metric", Rule.POINTS, many=True, text=lambda _, point: point_text
 TEXT = Fact("text", Rule.POINTS, many=True, text=lambda _, item: item_text(*item))
 HISTOGRAM = Fact("histogram", Rule.POINTS, many=True, text=lambda _, item: item_text(*item))
 MEDIA = Fact("media", Rule.POINTS, many=True, text=lambda _, item: item_text(*item))
+FORK = Fact("forked_from", Rule.LAST, "fork", text=lambda _, fork: fork_text(fork))
+SHARE = Fact("fork", Rule.LAST, "shares", many=True, text=lambda *_: "begins with its points")
 WITHDRAWAL = Fact("withdrawal", Rule.LAST, "withdrawals", many=True, text=withdrawal_text)
 
 _POINTS_STAY = "points of a metric stay on record: withdraw them instead"
@@ -125,9 +128,9 @@ def _back(old: Old, _: str, now_ms: int) -> Iterator[Event]:
         yield types.ParamsCorrected(params)
     if withdrawn := unvalued(old, PARAM):
         yield types.ParamsWithdrawn(withdrawn)
-    yield from (types.PointsWithdrawn(it, now_ms) for it in valued(old, WITHDRAWAL).values())
+    yield from (histories.PointsWithdrawn(it, now_ms) for it in valued(old, WITHDRAWAL).values())
     if restored := unvalued(old, WITHDRAWAL):
-        yield types.PointsRestored(restored, now_ms)
+        yield histories.PointsRestored(restored, now_ms)
     yield from files_back(old, ARTIFACT, types.ArtifactsLogged, types.ArtifactsDeleted)
 
 
@@ -152,7 +155,7 @@ RUN = Noun(
     facts=(
         *(EXPERIMENT, USER, START, NAME, STATUS, END, LIFECYCLE),
         *(PARAM, TAG, METRIC, TEXT, HISTOGRAM, MEDIA),
-        *(INPUT_MODEL, INPUT, OUTPUT_MODEL, SIGNATURE, ARTIFACT, WITHDRAWAL),
+        *(INPUT_MODEL, INPUT, OUTPUT_MODEL, SIGNATURE, ARTIFACT, WITHDRAWAL, FORK, SHARE),
     ),
     births={types.RunStarted: ""},
     stages=_STAGES,
@@ -170,8 +173,10 @@ RUN = Noun(
         types.MetricLogged: _point,
         types.MetricsLogged: _points,
         **{kind: _items(fact) for kind, fact in ITEM_FACTS.items()},
-        types.PointsWithdrawn: lambda it: [(WITHDRAWAL, it.withdrawal.id, it.withdrawal)],
-        types.PointsRestored: lambda event: gone(WITHDRAWAL, event.ids),
+        histories.PointsWithdrawn: lambda it: [(WITHDRAWAL, it.withdrawal.id, it.withdrawal)],
+        histories.PointsRestored: lambda event: gone(WITHDRAWAL, event.ids),
+        histories.HistoryShared: lambda event: [(SHARE, event.fork_id, event)],
+        histories.RunForked: lambda event: [(FORK, "", event.fork)],
         types.InputsLogged: _inputs_logged,
         types.OutputsLogged: lambda event: [(OUTPUT_MODEL, *pair) for pair in event.models],
         types.ArtifactsLogged: lambda event: files(ARTIFACT, event.files),
@@ -182,6 +187,8 @@ RUN = Noun(
         types.MetricLogged: _POINTS_STAY,
         types.MetricsLogged: _POINTS_STAY,
         **dict.fromkeys(ITEM_FACTS, _ITEMS_STAY),
+        histories.HistoryShared: "its fork begins with these points: delete the fork instead",
+        histories.RunForked: "a fork is deleted as any run",
         types.InputsLogged: _ON_RECORD,
         RunSigned: "a signature stays on record: sign again, as `withdrawn`, say",
         types.OutputsLogged: _ON_RECORD,

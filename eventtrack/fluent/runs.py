@@ -29,6 +29,8 @@ def start_run(
     description: str | None = None,
     log_system_metrics: bool | None = None,
     rewind_to: int | None = None,
+    fork_from: str | None = None,
+    fork_step: int | None = None,
 ) -> ActiveRun:
     """Start a run, or resume one, and make it the active run of this thread, or of this task.
 
@@ -43,6 +45,9 @@ def start_run(
         log_system_metrics: Record the machine's load beside the run (needs psutil).
         rewind_to: With `run_id`: the step of the checkpoint to go on from. Points with a greater
             step no longer count; the record keeps them.
+        fork_from: A run whose points the new run begins with, up to `fork_step`. The new run gets
+            its params and tags, and its experiment if none is given.
+        fork_step: The last step of the fork's beginning; None for all steps.
 
     Raises:
         InvalidStateError: A run is active and `nested` was not asked for.
@@ -59,13 +64,12 @@ def start_run(
     monitoring = machine_monitor.settings(log_system_metrics)
     own_tags = user_tags(tags, description)
     client = current_client()
-    resumed_id = run_id or os.environ.pop(RUN_ID_VARIABLE, None)
-    if resumed_id:
+    _refuse_clash(run_id, rewind_to, fork_from, fork_step)
+    resumed_id = None if fork_from else run_id or os.environ.pop(RUN_ID_VARIABLE, None)
+    if fork_from:
+        run = _fork(client, fork_from, fork_step, run_name, experiment_id, own_tags)
+    elif resumed_id:
         run = _resume(client, resumed_id, run_name, own_tags, rewind_to)
-    elif rewind_to is not None:
-        raise InvalidValueError(
-            "rewind_to needs the run that is to be rewound", hint="give its run_id too"
-        )
     else:
         parent_id = _parent_id(client, parent_run_id, nested=nested)
         run = _create(client, experiment_id, run_name, parent_id, own_tags)
@@ -184,6 +188,39 @@ def _create(
     if experiment_id is None:
         experiment_id = current_experiment_id(client)
     return client.create_run(_experiment_text(experiment_id), None, source_tags() | tags, run_name)
+
+
+def _refuse_clash(
+    run_id: str | None, rewind_to: int | None, fork_from: str | None, fork_step: int | None
+) -> None:
+    resumed = run_id or os.environ.get(RUN_ID_VARIABLE)
+    if rewind_to is not None and (fork_from or not resumed):
+        raise InvalidValueError(
+            "rewind_to needs the run that is to be rewound", hint="give its run_id too"
+        )
+    if fork_step is not None and not fork_from:
+        raise InvalidValueError(
+            "fork_step needs the run that is to be forked", hint="give it as fork_from"
+        )
+    if fork_from and run_id:
+        raise InvalidValueError(
+            "fork_from starts a run, run_id resumes one: they cannot both be given",
+            hint="leave run_id out",
+        )
+
+
+def _fork(
+    client: EventtrackClient,
+    run_id: str,
+    step: int | None,
+    run_name: str | None,
+    experiment_id: str | None,
+    tags: dict[str, str],
+) -> Run:
+    target = None if experiment_id is None else _experiment_text(experiment_id)
+    forked = client.fork_run(run_id, step, run_name=run_name, experiment_id=target).info.run_id
+    client.store.runs.set_tags(forked, source_tags() | tags)
+    return client.get_run(forked)
 
 
 def _parent_id(client: EventtrackClient, parent_run_id: str | None, *, nested: bool) -> str | None:

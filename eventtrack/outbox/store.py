@@ -10,6 +10,7 @@ from eventtrack.outbox.artifacts import RemoteArtifacts
 from eventtrack.outbox.corrections import RemoteCorrections, RemoteSignatures
 from eventtrack.outbox.experiments import RemoteExperiments
 from eventtrack.outbox.folder import outbox_folder
+from eventtrack.outbox.forks import RemoteForks
 from eventtrack.outbox.items import RemoteItems
 from eventtrack.outbox.metrics import RemoteMetrics
 from eventtrack.outbox.outbox import EXIT_WAIT_S, Outbox
@@ -48,6 +49,7 @@ class RemoteStore:
         self.artifacts = RemoteArtifacts(self.outbox, self.server, self.runs)
         self.corrections = RemoteCorrections(self.outbox, self.server, starter, self.runs)
         self.signatures = RemoteSignatures(self.outbox, self.server, self.runs)
+        self.forks = RemoteForks(self.outbox, self.server, starter, self.runs)
         self._told_refused = max((call.number for call in self.outbox.ledger.refused()), default=0)
 
     @property

@@ -15,14 +15,16 @@ class Curve:
     """The points of a metric in parts.
 
     Attributes:
+        of: The number of the run, and the metric.
         value, timestamp_ms, step: The latest point, as in `MetricState`.
         count: The number of points. Reading drops repeats, so there may be fewer.
         last_timestamp_ms: A time that no point is later than.
     """
 
-    __slots__ = ("count", "last_timestamp_ms", "parts", "step", "timestamp_ms", "value")
+    __slots__ = ("count", "last_timestamp_ms", "of", "parts", "step", "timestamp_ms", "value")
 
-    def __init__(self, parts: list[Part]) -> None:
+    def __init__(self, of: tuple[int, str], parts: list[Part]) -> None:
+        self.of = of
         self.parts = parts
         self.count = sum(part.count for part in parts)
         latest = max(((it.step, it.timestamp_ms, it.value) for it in parts), key=latest_order)
@@ -49,13 +51,20 @@ def curve_of(run: RunState, key: str) -> AnyCurve | None:
     metric = run.metrics.get(key)
     if not run.layers:
         return metric if metric is not None and metric.count else None
+    parts = parts_of(run, key)
+    if len(parts) == 1 and parts[0].points is metric:
+        return metric
+    return Curve((run.number, key), parts) if parts else None
+
+
+def parts_of(run: RunState, key: str) -> list[Part]:
+    """The parts of a metric with points that count, of a run's own points."""
     parts = [part for layer in run.layers if (part := layer.parts.get(key)) and part.count]
+    metric = run.metrics.get(key)
     if metric is not None and metric.count:
-        if not parts:
-            return metric
-        own = Part(metric, [], metric.value, metric.timestamp_ms, metric.step, metric.count)
-        parts = [*parts, own]
-    return Curve(parts) if parts else None
+        latest = metric.value, metric.timestamp_ms, metric.step
+        parts.append(Part(metric, [], *latest, metric.count))
+    return parts
 
 
 def keys_of(run: RunState) -> set[str]:

@@ -24,7 +24,15 @@ _PREFIX = struct.Struct(">II")
 
 # A letter for each kind of field, as in search: metric, param, tag, attribute, dataset.
 METRIC, PARAM, TAG, ATTRIBUTE, DATASET = "m", "p", "t", "a", "d"
-RUN_ATTRIBUTES = ("status", "start_time", "end_time", "run_name", "user_id", "lifecycle_stage")
+RUN_ATTRIBUTES = (
+    "status",
+    "start_time",
+    "end_time",
+    "run_name",
+    "user_id",
+    "lifecycle_stage",
+    "forked_from",
+)
 DATASET_FIELDS = ("name", "digest", "context")
 FieldName = tuple[str, str]
 
@@ -141,6 +149,8 @@ def _attribute_values(state: RunState, name: str) -> tuple[bytes, ...]:
     if name == "lifecycle_stage":
         # Only for runs with a deletion or restoration of their own; others follow the experiment.
         return (encode_text(state.lifecycle[0]),) if state.lifecycle[1] else ()
+    if name == "forked_from":
+        return () if state.fork[0] is None else (encode_text(state.fork[0].run_id),)
     texts = {"status": state.status[0], "run_name": state.name[0], "user_id": state.user}
     return (encode_text(texts[name]),)
 

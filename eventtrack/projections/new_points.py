@@ -66,6 +66,10 @@ class NewPoints:
         """Note that other points of a run are about to count."""
         for key in curves.keys_of(run):
             self._tables.touch(run, (index.METRIC, key))
+        self.move(run)
+
+    def move(self, run: RunState) -> None:
+        """Note that points of a run, perhaps of this batch, are about to move into a layer."""
         self._recounted.add(run.number)
 
     def forget(self, run: RunState) -> None:

@@ -222,12 +222,19 @@ class PastReader(Reader):
             state = self._folded_anew(number).items[name]
         return super().items_of(state, start, stop)
 
+    def parent(self, run_id: str) -> RunState | None:
+        """A run as it was, with series that hold nothing from after the moment."""
+        number = self.number("run/" + run_id)
+        if number is not None:
+            self._moment.need(number.to_bytes(4, "big"))
+        return super().parent(run_id)
+
     def _curve_then(self, curve: curves.AnyCurve) -> curves.AnyCurve:
         """The curve, if its live rows hold nothing from after the moment; else as folded anew."""
         for series in curves.series_in(curve):
             number, key = self._series.get(series.series, (0, ""))
             if number and not self._is_live(number, series):
-                then = curves.curve_of(self._folded_anew(number), key)
+                then = self.curve(self._folded_anew(number), key)
                 assert then is not None, "the metric had points"
                 return then
         return curve

@@ -5,12 +5,14 @@ from operator import attrgetter
 from typing import Any
 
 from eventtrack.events.envelope import Envelope
+from eventtrack.events.histories import HistoryShared, Withdrawal
 from eventtrack.events.items import ItemsLogged
-from eventtrack.events.types import ArtifactStored, Event, RunStarted, Withdrawal
+from eventtrack.events.types import ArtifactStored, Event, RunStarted
 from eventtrack.facts.fact import Each, Fact
 from eventtrack.facts.run import (
     ARTIFACT,
     END,
+    FORK,
     INPUT,
     ITEM_FACTS,
     LIFECYCLE,
@@ -18,6 +20,7 @@ from eventtrack.facts.run import (
     NAME,
     PARAM,
     RUN,
+    SHARE,
     STATUS,
     TAG,
     WITHDRAWAL,
@@ -36,6 +39,7 @@ _ATTRIBUTES = {
     STATUS: "status",
     END: "end_time",
     LIFECYCLE: "lifecycle_stage",
+    FORK: "forked_from",
 }
 _BORN = ((index.ATTRIBUTE, "start_time"), (index.ATTRIBUTE, "user_id"))
 
@@ -151,6 +155,15 @@ def _take_withdrawal(
         tables.points.unsplit.add(run.number)
 
 
+def _take_share(
+    tables: Tables, run: RunState, key: str, share: HistoryShared, stamp: Stamp
+) -> None:
+    tables.points.move(run)
+    MERGES[SHARE](run, key, share, stamp)
+    if cuts.know(run, share.cut, dict(share.covers)):
+        tables.points.unsplit.add(run.number)
+
+
 _TAKES: dict[Fact, _Take] = {
     **{fact: _take_of(fact) for fact in RUN.facts if fact in MERGES},
     PARAM: _take_param,
@@ -158,4 +171,5 @@ _TAKES: dict[Fact, _Take] = {
     INPUT: _take_dataset,
     ARTIFACT: _take_artifact,
     WITHDRAWAL: _take_withdrawal,
+    SHARE: _take_share,
 }

@@ -11,8 +11,9 @@ from typing import TypeVar
 import msgspec
 
 from eventtrack.events.envelope import Envelope
+from eventtrack.events.histories import Fork, HistoryShared, Withdrawal
 from eventtrack.events.signatures import RunSigned
-from eventtrack.events.types import DatasetUsed, Withdrawal
+from eventtrack.events.types import DatasetUsed
 
 # 16 bytes that compare as (effective time, replica, offset). Six bytes of the replica suffice to
 # tell apart replicas that recorded in the same 1/65536 ms. Between equal stamps, values decide.
@@ -175,6 +176,8 @@ class RunState(msgspec.Struct, array_like=True):
     cuts: dict[str, dict[bytes, int]] = {}
     layers: list[Layer] = []
     signatures: dict[str, tuple[RunSigned, Stamp]] = {}
+    fork: tuple[Fork | None, Stamp] = (None, NEVER)
+    shares: dict[str, tuple[HistoryShared | None, Stamp]] = {}
 
     @property
     def experiment(self) -> str:

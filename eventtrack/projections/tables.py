@@ -11,7 +11,7 @@ from itertools import islice, repeat
 import msgspec
 
 from eventtrack.projections import (
-    curves,
+    forks,
     histories,
     index,
     items,
@@ -160,7 +160,7 @@ class Reader(View):
 
     def curves(self, run: RunState) -> Mapping[str, AnyCurve]:
         """The curves of a run, by key: the points of each metric that count."""
-        return curves.of_run(run)
+        return forks.curves_of(self, run)
 
     def items_of(self, state: ItemsState, start: int = 0, stop: int | None = None) -> items.Items:
         """The items of a series, in order; `start` and `stop` are as in a slice."""
@@ -168,7 +168,11 @@ class Reader(View):
 
     def curve(self, run: RunState, key: str) -> AnyCurve | None:
         """The curve of a metric; None if it has no point that counts."""
-        return curves.curve_of(run, key)
+        return forks.curve_of(self, run, key)
+
+    def parent(self, run_id: str) -> RunState | None:
+        """A run whose series are about to be read as those of its fork."""
+        return self.run(run_id)
 
     def history(self, curve: AnyCurve) -> points.Points:
         """All points of a curve in order of (timestamp, step, value), without repeats."""

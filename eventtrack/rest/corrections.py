@@ -42,6 +42,23 @@ class CorrectionCalls(Calls):
         answer = self.connection.get(_OWN + "runs/signatures", {"run_id": run_id})
         return list(map(_signature, answer.get("signatures") or ()))
 
+    def fork_run(
+        self,
+        run_id: str,
+        step: int | None,
+        *,
+        params: bool,
+        tags: bool,
+        run_name: str | None,
+        experiment_id: str | None,
+    ) -> str:
+        """Fork a run; returns the id of the fork."""
+        asked = {"step": step, "run_name": run_name, "experiment_id": experiment_id}
+        given = {name: value for name, value in asked.items() if value is not None}
+        without = {"without_params": not params, "without_tags": not tags}
+        answer = self._correct("runs/fork", run_id=run_id, **without, **given)
+        return str(answer.get("run_id", ""))
+
     def _correct(self, path: str, /, **body: Any) -> Json:
         try:
             return self.connection.post(_OWN + path, body)

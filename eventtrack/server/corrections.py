@@ -1,10 +1,10 @@
 """The endpoints of corrections, for which MLflow has no requests; see `docs/web-api.md`."""
 
 from eventtrack.compat import checks
-from eventtrack.compat.messages import Message, Values, text, texts, truth
+from eventtrack.compat.messages import Message, Values, int64, text, texts, truth
 from eventtrack.compat.requests import Request
 from eventtrack.compat.responses import Json
-from eventtrack.compat.rules import REQUIRED, STRING, TEXTS, TRUTH
+from eventtrack.compat.rules import REQUIRED, STRING, TEXTS, TRUTH, WHOLE
 from eventtrack.errors import InvalidValueError
 from eventtrack.server.endpoint import Endpoint
 from eventtrack.store import Store
@@ -36,6 +36,19 @@ def _signatures(store: Store, sent: Values) -> Json:
     return {"digest": store.runs.digest(run_id), "signatures": signed}
 
 
+def _fork(store: Store, sent: Values) -> Json:
+    target = sent.given("experiment_id")
+    forked = store.forks.fork(
+        checks.known_run_id(sent["run_id"]),
+        sent.given("step"),
+        params=not sent["without_params"],
+        tags=not sent["without_tags"],
+        run_name=sent.given("run_name"),
+        experiment_id=None if target is None else checks.experiment_id(target),
+    )
+    return {"run_id": forked}
+
+
 def _reason() -> str:
     reason = REASON.get()
     if reason is None:
@@ -62,9 +75,23 @@ _PARAM = Request(
 )
 _SIGN = Request(Message((text("run_id"), text("meaning"))), {**_RUN, "meaning": (REQUIRED, STRING)})
 _ASKED = Request(Message((text("run_id"),)), _RUN)
+_FORK = Request(
+    Message(
+        (
+            text("run_id"),
+            int64("step"),
+            truth("without_params"),
+            truth("without_tags"),
+            text("run_name"),
+            text("experiment_id"),
+        )
+    ),
+    {**_RUN, "step": (WHOLE,), "without_params": (TRUTH,), "without_tags": (TRUTH,)},
+)
 
 ENDPOINTS = (
     Endpoint("POST", "runs/move", _MOVE, _move, writes=True, prefixes=_OWN),
+    Endpoint("POST", "runs/fork", _FORK, _fork, writes=True, prefixes=_OWN),
     Endpoint("POST", "runs/correct-param", _PARAM, _correct_param, writes=True, prefixes=_OWN),
     Endpoint("POST", "runs/sign", _SIGN, _sign, writes=True, prefixes=_OWN),
     Endpoint("GET", "runs/signatures", _ASKED, _signatures, prefixes=_OWN),

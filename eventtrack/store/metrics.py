@@ -8,7 +8,7 @@ import msgspec
 from eventtrack import validate
 from eventtrack.errors import UsageError
 from eventtrack.events.envelope import Draft
-from eventtrack.events.types import PointsWithdrawn
+from eventtrack.events.histories import PointsWithdrawn
 from eventtrack.log.frames import slot_seed
 from eventtrack.log.journal import Journal, JournalDisowned
 from eventtrack.projections.tables import Reader

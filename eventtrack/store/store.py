@@ -23,6 +23,7 @@ from eventtrack.store.engine import Engine
 from eventtrack.store.events import Events
 from eventtrack.store.experiments import Experiments
 from eventtrack.store.feeds import Feeds
+from eventtrack.store.forks import Forks
 from eventtrack.store.garbage import Garbage
 from eventtrack.store.history import History
 from eventtrack.store.items import Items
@@ -90,6 +91,7 @@ class Store(Queries):
         super().__init__(self._context)
         self.artifacts = Artifacts(self._context)
         self.corrections = Corrections(self._context)
+        self.forks = Forks(self._context)
         self.datasets = Datasets(self._context)
         self.experiments = Experiments(self._context)
         self.items = Items(self._context)

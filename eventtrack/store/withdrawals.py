@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from eventtrack import limits, validate
 from eventtrack.errors import InvalidValueError, NotFoundError
-from eventtrack.events.types import Withdrawal
+from eventtrack.events.histories import Withdrawal
 from eventtrack.projections import cuts
 from eventtrack.projections.state import RunState
 from eventtrack.projections.tables import Reader

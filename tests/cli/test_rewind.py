@@ -29,3 +29,13 @@ def test_an_unknown_metric_is_an_error_that_lists_the_metrics(run: CommandLine) 
     answer = run("runs", "withdraw", "child-0", "--metric", "losss", code=3)
     assert "no metric 'losss'" in answer.stderr
     assert "loss" in answer.stderr.splitlines()[-1]
+
+
+def test_a_run_is_forked(run: CommandLine, sample: Sample) -> None:
+    said = run("runs", "fork", "child-0", "--step", "4", "--name", "again", "--no-params").stdout
+    assert said.startswith("Forked run child-0: again (")
+    [fork] = run("runs", "search", "attributes.run_name = 'again'", "--json").json
+    run_id = fork["info"]["run_id"]
+    assert fork["data"]["params"] == {}
+    assert list(sample.store.metrics.arrays(run_id, "loss").steps) == [0, 1, 2, 3, 4]
+    assert "again" in run("runs", "tree", "flowers").stdout

@@ -66,3 +66,32 @@ def test_a_killed_process_is_covered_by_the_rewind_that_follows(
         mlflow.log_metric("loss", 0.5, 100)
     steps = [point.step for point in mlflow.MlflowClient().get_metric_history(run_id, "loss")]
     assert steps == list(range(101))
+
+
+def test_a_run_is_forked_as_it_is_started(mlflow: ModuleType) -> None:
+    with mlflow.start_run(tags={"team": "a"}) as run:
+        mlflow.log_param("lr", 0.1)
+        for step in range(6):
+            mlflow.log_metric("loss", float(step), step)
+    with mlflow.start_run(fork_from=run.info.run_id, fork_step=3, tags={"why": "lr"}) as fork:
+        mlflow.log_metric("loss", 0.5, 4)
+    history = mlflow.MlflowClient().get_metric_history(fork.info.run_id, "loss")
+    assert [point.value for point in history] == [0.0, 1.0, 2.0, 3.0, 0.5]
+    forked = mlflow.get_run(fork.info.run_id)
+    assert forked.data.params == {"lr": "0.1"}
+    assert (forked.data.tags["team"], forked.data.tags["why"]) == ("a", "lr")
+    assert forked.info.status == "FINISHED"
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"fork_step": 3},
+        {"fork_from": "a" * 32, "run_id": "b" * 32},
+        {"fork_from": "a" * 32, "rewind_to": 3},
+    ],
+)
+def test_arguments_that_clash_are_refused(mlflow: ModuleType, wrong: dict[str, object]) -> None:
+    with pytest.raises(InvalidValueError):
+        mlflow.start_run(**wrong)
+    assert mlflow.active_run() is None

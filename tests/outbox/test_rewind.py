@@ -38,3 +38,27 @@ def test_a_run_on_a_server_is_rewound_as_it_is_resumed(tmp_path: Path) -> None:
             client.rewind_run(run_id, 0)
         proxy.open()
         assert len(client.get_metric_history(run_id, "loss")) == 3
+
+
+def test_a_run_on_a_server_is_forked_and_any_client_sees_its_whole_history(tmp_path: Path) -> None:
+    with running(tmp_path / "store") as server:
+        eventtrack.set_tracking_uri(server.url)
+        eventtrack.set_experiment(f"forks {uuid.uuid4().hex}")
+        with eventtrack.start_run() as run:
+            for step in range(6):
+                eventtrack.log_metric("loss", float(step), step)
+        with eventtrack.start_run(fork_from=run.info.run_id, fork_step=2) as fork:
+            eventtrack.log_metric("loss", 0.5, 3)
+        eventtrack.flush()
+        fork_id = fork.info.run_id
+        asked = {"run_id": fork_id, "metric_key": "loss"}
+        answer = server.client.get("/api/2.0/mlflow/metrics/get-history", params=asked).json()
+        assert [point["step"] for point in answer["metrics"]] == [0, 1, 2, 3]
+        asked = {"run_ids": fork_id, "metric_key": "loss", "max_results": "100"}
+        bulk = server.client.get(
+            "/ajax-api/2.0/mlflow/metrics/get-history-bulk-interval", params=asked
+        )
+        assert [point["step"] for point in bulk.json()["metrics"]] == [0, 1, 2, 3]
+        experiment = fork.info.experiment_id
+        found = eventtrack.MlflowClient().search_runs([experiment], "metrics.loss < 1")
+        assert [it.info.run_id for it in found] == [fork_id]

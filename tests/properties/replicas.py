@@ -27,7 +27,7 @@ from eventtrack.views.entities import EntityReader, shown_name
 from eventtrack.views.registered import model_record
 from tests.projections.facts import index_of, traces_by_time
 from tests.properties.item_events import ITEMS_EVENT
-from tests.properties.withdrawals import WITHDRAWAL_EVENT
+from tests.properties.withdrawals import FORK_EVENT, WITHDRAWAL_EVENT
 
 RUNS = [f"run/{letter * 32}" for letter in "ab"]
 EXPERIMENTS = ["experiment/1", "experiment/2"]
@@ -73,7 +73,7 @@ RUN_EVENT: st.SearchStrategy[Event] = st.one_of(
         NUMBER,
         NUMBER,
     ),
-    *(ITEMS_EVENT, WITHDRAWAL_EVENT),
+    *(ITEMS_EVENT, WITHDRAWAL_EVENT, FORK_EVENT),
     st.builds(types.InputsLogged, st.lists(DATASET, max_size=2), st.lists(MODEL, max_size=1)),
     st.builds(types.OutputsLogged, st.lists(st.tuples(MODEL, NUMBER), max_size=2)),
     st.builds(types.ArtifactsLogged, st.lists(FILE, max_size=2)),

@@ -29,7 +29,7 @@ from tests.properties.replicas import (
     State,
     state_of,
 )
-from tests.properties.withdrawals import REPLICA_IDS, WITHDRAWAL_EVENT, by_hand, shown
+from tests.properties.withdrawals import FORK_EVENT, REPLICA_IDS, WITHDRAWAL_EVENT, by_hand, shown
 
 REPLICAS = 3
 _REST_POSITIONS = kept.REST_POSITIONS
@@ -37,7 +37,7 @@ WHICH = st.integers(0, REPLICAS - 1)
 POINTS: st.SearchStrategy[Event] = st.one_of(
     st.builds(types.RunStarted, EXPERIMENT_ID, NAME, TEXT, NUMBER, TAGS, STATUS),
     st.builds(types.MetricLogged, KEY, VALUE, NUMBER, NUMBER),
-    WITHDRAWAL_EVENT,
+    *(WITHDRAWAL_EVENT, FORK_EVENT),
 )
 
 
@@ -67,10 +67,10 @@ class Replicas(RuleBasedStateMachine):
         for draft in drafts:
             self.replicas[which].record(draft)
 
-    @rule(which=WHICH, events=st.lists(POINTS, min_size=1, max_size=8))
-    def record_points(self, which: int, events: list[Event]) -> None:
+    @rule(which=WHICH, run=st.integers(0, 1), events=st.lists(POINTS, min_size=1, max_size=8))
+    def record_points(self, which: int, run: int, events: list[Event]) -> None:
         for event in events:
-            self.replicas[which].record(Draft.of(RUNS[0], event))
+            self.replicas[which].record(Draft.of(RUNS[run], event))
 
     @rule(which=WHICH, milliseconds=st.integers(-3, 3))
     def set_clock(self, which: int, milliseconds: int) -> None:

@@ -1,21 +1,25 @@
 """The points that count, by the letter of docs/format.md: point by point, and slowly."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from math import isnan, nan
+from typing import Any
 
 from hypothesis import strategies as st
 
 from eventtrack.events.envelope import Envelope
-from eventtrack.events.reading import read
-from eventtrack.events.types import (
-    Event,
-    MetricLogged,
-    MetricsLogged,
+from eventtrack.events.histories import (
+    Fork,
+    HistoryShared,
     PointsRestored,
     PointsWithdrawn,
+    RunForked,
     Withdrawal,
 )
-from eventtrack.facts.run import METRIC, RUN
+from eventtrack.events.reading import events_of, read
+from eventtrack.events.types import Event, MetricLogged, MetricsLogged
+from eventtrack.facts.fact import Fact
+from eventtrack.facts.run import FORK, METRIC, RUN
+from eventtrack.facts.run import WITHDRAWAL as WITHDRAWAL_FACT
 from eventtrack.ids import SeededIds
 from eventtrack.projections.build import Build
 from eventtrack.projections.curves import latest_order
@@ -35,27 +39,86 @@ WITHDRAWAL_EVENT: st.SearchStrategy[Event] = st.one_of(
     st.builds(PointsWithdrawn, WITHDRAWAL, st.integers(0, 3)),
     st.builds(lambda it, now: PointsRestored([it.id], now), WITHDRAWAL, st.integers(0, 3)),
 )
+FORK_EVENT: st.SearchStrategy[Event] = st.one_of(
+    st.builds(
+        lambda fork, covers, now: HistoryShared(fork, sorted(covers.items()), now),
+        st.sampled_from(["f", "g"]),
+        COVERS,
+        st.integers(0, 3),
+    ),
+    st.builds(
+        lambda run, step, covers, held, now: RunForked(
+            Fork(run, step, HistoryShared("", sorted(covers.items()), 0).cut, held), now
+        ),
+        st.sampled_from(["a" * 32, "b" * 32]),
+        st.integers(0, 3),
+        COVERS,
+        st.lists(WITHDRAWAL, max_size=1),
+        st.integers(0, 3),
+    ),
+)
 # Step, timestamp and the value as text, by run and metric.
 Curves = dict[tuple[str, str], set[tuple[int, int, str]]]
 
 
 def by_hand(envelopes: Iterable[Envelope]) -> Curves:
     """The points that count, of all runs."""
-    envelopes, curves = list(envelopes), Curves()
-    for stream in {it.header.stream for it in envelopes if it.header.stream.startswith("run/")}:
-        own = [it for it in envelopes if it.header.stream == stream]
-        withdrawals = _held(own)
-        for envelope in own:
-            for key, step, timestamp, value in _points(envelope):
-                if not any(
-                    envelope.header.index < dict(it.covers).get(envelope.header.replica, 0)
-                    and (it.keys is None or key in it.keys)
-                    and it.first_step <= step <= it.last_step
-                    for it in withdrawals
-                ):
-                    points = curves.setdefault((stream, key), set())
-                    points.add((step, timestamp, _text(value)))
+    streams: dict[str, list[Envelope]] = {}
+    for envelope in envelopes:
+        if envelope.header.stream.startswith("run/"):
+            streams.setdefault(envelope.header.stream, []).append(envelope)
+    curves = Curves()
+    for stream, own in streams.items():
+        held = [it for it in _last(own, WITHDRAWAL_FACT).values() if it is not None]
+        _take(curves, stream, own, [(it, dict(it.covers)) for it in held])
+        # What is withdrawn of a fork is withdrawn of all that it began with.
+        rules: list[Rule] = [(it, None) for it in held]
+        fork, seen = _last(own, FORK).get(""), {stream}
+        while fork is not None and (parent := f"run/{fork.run_id}") in streams:
+            if parent in seen:
+                break
+            seen.add(parent)
+            beyond = Withdrawal([], None, fork.step + 1, 2**63 - 1)
+            rules.append((beyond, None))
+            cuts = _cuts(streams[parent])
+            named = [(it, cuts.get(it.id, {})) for it in fork.withdrawals]
+            covered = [it for it in streams[parent] if _covers(cuts.get(fork.cut, {}), it)]
+            _take(curves, stream, covered, [*rules, *named])
+            rules += [(it, None) for it in fork.withdrawals]
+            fork = _last(streams[parent], FORK).get("")
     return curves
+
+
+# A withdrawal with the envelopes that it covers; None for all.
+Rule = tuple[Withdrawal, dict[bytes, int] | None]
+
+
+def _take(curves: Curves, stream: str, envelopes: list[Envelope], rules: Sequence[Rule]) -> None:
+    for envelope in envelopes:
+        for key, step, timestamp, value in _points(envelope):
+            if not any(
+                (covers is None or _covers(covers, envelope))
+                and (it.keys is None or key in it.keys)
+                and it.first_step <= step <= it.last_step
+                for it, covers in rules
+            ):
+                points = curves.setdefault((stream, key), set())
+                points.add((step, timestamp, _text(value)))
+
+
+def _covers(covers: dict[bytes, int], envelope: Envelope) -> bool:
+    return envelope.header.index < covers.get(envelope.header.replica, 0)
+
+
+def _cuts(envelopes: list[Envelope]) -> dict[str, dict[bytes, int]]:
+    cuts: dict[str, dict[bytes, int]] = {}
+    for envelope in envelopes:
+        for event in events_of(envelope):
+            if isinstance(event, PointsWithdrawn):
+                cuts[event.withdrawal.id] = dict(event.withdrawal.covers)
+            elif isinstance(event, HistoryShared):
+                cuts[event.cut] = dict(event.covers)
+    return cuts
 
 
 def shown(build: Build, streams: Iterable[str]) -> Curves:
@@ -75,19 +138,18 @@ def shown(build: Build, streams: Iterable[str]) -> Curves:
     return curves
 
 
-def _held(envelopes: list[Envelope]) -> list[Withdrawal]:
-    last: dict[str, tuple[bytes, str, Withdrawal | None]] = {}
+def _last(envelopes: list[Envelope], wanted: Fact) -> dict[str, Any]:
+    """The value that was claimed last of a fact, by key."""
+    last: dict[str, tuple[bytes, str, Any]] = {}
     for envelope in envelopes:
-        offset = 0
-        for part in read(envelope).parts:
-            for event in part.events or ():
-                if isinstance(event, PointsWithdrawn | PointsRestored):
-                    for _, cut, value in RUN.says[type(event)](event):
-                        claim = stamp_of(envelope, offset), repr(value), value
-                        if cut not in last or claim[:2] > last[cut][:2]:
-                            last[cut] = claim
-                offset += 1
-    return [value for _, _, value in last.values() if value is not None]
+        for offset, event in enumerate(events_of(envelope)):
+            if event is None or type(event) not in RUN.says:
+                continue
+            for fact, key, value in RUN.says[type(event)](event):
+                claim = stamp_of(envelope, offset), repr(value), value
+                if fact is wanted and (key not in last or claim[:2] > last[key][:2]):
+                    last[key] = claim
+    return {key: value for key, (_, _, value) in last.items()}
 
 
 def _points(envelope: Envelope) -> Iterable[tuple[str, int, int, float]]:

@@ -51,6 +51,7 @@ class RunsGroup(LazyNames):
         "plot": "eventtrack.cli.commands.runs_plot:plot",
         "move": "eventtrack.cli.commands.runs_correct:move",
         "correct": "eventtrack.cli.commands.runs_correct:correct",
+        "fork": "eventtrack.cli.commands.runs_fork:fork",
         "rewind": "eventtrack.cli.commands.runs_rewind:rewind",
         "withdraw": "eventtrack.cli.commands.runs_rewind:withdraw",
         "sign": "eventtrack.cli.commands.runs_correct:sign",

@@ -2,10 +2,11 @@
 
 from eventtrack.fluent.client.base import StoreCalls
 from eventtrack.views.queries.runs import Signature
+from eventtrack.views.records import Run
 
 
 class CorrectionCalls(StoreCalls):
-    """Moves runs, corrects params and signs; docs/corrections.md says how to take that back."""
+    """Moves, forks, corrects and signs runs; docs/corrections.md says how to take that back."""
 
     def move_run(
         self,
@@ -74,3 +75,42 @@ class CorrectionCalls(StoreCalls):
             NotFoundError: There is no such run.
         """
         return self.store.runs.signatures(run_id)
+
+    def fork_run(
+        self,
+        run_id: str,
+        step: int | None = None,
+        *,
+        params: bool = True,
+        tags: bool = True,
+        run_name: str | None = None,
+        experiment_id: str | None = None,
+        reason: str | None = None,
+    ) -> Run:
+        """Start a run whose histories begin with those of another, up to a step.
+
+        No point is copied. What becomes of the other run later does not change the fork.
+
+        Args:
+            run_id: An active run.
+            step: The last step that the fork begins with; None for all steps.
+            params: Whether the fork gets the run's params.
+            tags: Whether the fork gets the run's tags, without those about its process.
+            run_name: The name; None draws a random name.
+            experiment_id: The experiment of the fork; None means that of the run.
+            reason: 1 to 500 characters that stay on record beside the fork.
+
+        Raises:
+            NotFoundError: There is no such run or experiment.
+            InvalidValueError: The run or the experiment is deleted.
+        """
+        forked = self.store.forks.fork(
+            run_id,
+            step,
+            params=params,
+            tags=tags,
+            run_name=run_name,
+            experiment_id=None if experiment_id is None else str(experiment_id),
+            reason=reason,
+        )
+        return self.store.runs.get(forked)

@@ -26,6 +26,7 @@ from eventtrack.views.filters.trees import (
     like_matcher,
 )
 from eventtrack.views.records import LifecycleStage, ViewType
+from eventtrack.views.search.forks import ForkRows
 
 Number = bytes
 # Up to this many matches are decoded and sorted; larger sets are read in index order. In small
@@ -62,6 +63,7 @@ class RunSearch:
         self._experiments = {state.number: state for state in experiments}
         self._artifact_uri = artifact_uri
         self._states: dict[Number, RunState] = {}
+        self._forks = ForkRows(reader)
 
     def find(
         self,
@@ -247,7 +249,7 @@ class RunSearch:
         if not is_indexed(field):
             text = state.run_id if field.key == "run_id" else self._artifact_uri(state)
             return 0, text.encode()
-        values = index.values(state, name)
+        values = self._forks.values(state, name)
         if not values:
             return 2, b""
         if is_numeric(field):
@@ -312,7 +314,11 @@ class RunSearch:
         prefix = index.prefix(experiment, field)
         # Greater than every row of `last`: 5 bytes of 0xff, where a run number has 4.
         beyond = prefix + last + b"\xff" * 5
-        return self._reader.rows.keys("index", prefix + first, beyond, reverse=reverse)
+        rows = self._reader.rows.keys("index", prefix + first, beyond, reverse=reverse)
+        if name[0] != index.METRIC:
+            return rows
+        bounds = prefix + first, beyond
+        return self._forks.joined(rows, experiment, name, *bounds, reverse=reverse)
 
     def _state(self, number: Number) -> RunState:
         state = self._states.get(number)

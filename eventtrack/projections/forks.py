@@ -1,0 +1,96 @@
+"""Forks: runs whose histories begin with the points of their parents (docs/format.md, section 9).
+
+No point is copied. The curve of a fork has parts in series of its parent, of the parent's parent,
+and so on: those layers that the fork's cut covers, up to its step.
+"""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from typing import Protocol
+
+from eventtrack.events.histories import Withdrawal
+from eventtrack.limits import FORK_DEPTH_MAX, INT64_MAX
+from eventtrack.projections import curves
+from eventtrack.projections.curves import AnyCurve, Curve
+from eventtrack.projections.hidden import Counter, merged
+from eventtrack.projections.rows import Rows
+from eventtrack.projections.state import MetricState, Part, RunState, Steps
+
+# Steps that are hidden, of some metrics or, for None, of all.
+_Rule = tuple[Collection[str] | None, tuple[int, int]]
+
+
+class Runs(Protocol):
+    """The views, to read runs and their points."""
+
+    @property
+    def rows(self) -> Rows:
+        """The rows of all tables."""
+        ...
+
+    def parent(self, run_id: str) -> RunState | None:
+        """A run whose series are about to be read as those of its fork."""
+        ...
+
+
+def curves_of(runs: Runs, run: RunState) -> Mapping[str, AnyCurve]:
+    """The curves of a run, by key; metrics without a point that counts are left out."""
+    own = curves.of_run(run)
+    if run.fork[0] is None:
+        return own
+    parts: dict[str, list[Part]] = {}
+    for key, part in _inherited(runs, run, None):
+        parts.setdefault(key, []).append(part)
+    of_own = {key: curves.parts_of(run, key) for key in own}
+    return {
+        key: Curve((run.number, key), parts.get(key, []) + of_own.get(key, []))
+        for key in {*of_own, *parts}
+    }
+
+
+def curve_of(runs: Runs, run: RunState, key: str) -> AnyCurve | None:
+    """The curve of a metric; None if it has no point that counts."""
+    if run.fork[0] is None:
+        return curves.curve_of(run, key)
+    parts = [part for _, part in _inherited(runs, run, key)] + curves.parts_of(run, key)
+    return Curve((run.number, key), parts) if parts else None
+
+
+def _inherited(runs: Runs, run: RunState, only: str | None) -> Iterator[tuple[str, Part]]:
+    """The parts of a fork's curves that lie in series of other runs."""
+    count = Counter()
+    for key, metric, hidden in _series(runs, run):
+        if only is None or key == only:
+            left, latest = count(runs.rows, metric, hidden)
+            if latest is not None:
+                step, timestamp_ms, value = latest
+                yield key, Part(metric, hidden, value, timestamp_ms, step, left)
+
+
+def _series(runs: Runs, run: RunState) -> Iterator[tuple[str, MetricState, Steps]]:
+    """The series of all ancestors that belong to a fork, with the steps that are hidden."""
+    rules = [_rule(it) for it, _ in run.withdrawals.values() if it is not None]
+    fork, seen = run.fork[0], {run.number}
+    while fork is not None and len(seen) <= FORK_DEPTH_MAX:
+        parent = runs.parent(fork.run_id)
+        if parent is None or parent.number in seen:
+            return  # not here yet, erased, or a circle, which only a forger makes
+        seen.add(parent.number)
+        if fork.step < INT64_MAX:
+            rules.append((None, (fork.step + 1, INT64_MAX)))
+        withdrawn = {it.id: _rule(it) for it in fork.withdrawals}
+        for layer in parent.layers:
+            if fork.cut in layer.cuts:
+                those = rules + [withdrawn[cut] for cut in layer.cuts if cut in withdrawn]
+                for key, part in layer.parts.items():
+                    yield key, part.points, _hidden(those, key)
+        rules += withdrawn.values()
+        fork = parent.fork[0]
+
+
+def _hidden(rules: Iterable[_Rule], key: str) -> Steps:
+    return merged(steps for keys, steps in rules if keys is None or key in keys)
+
+
+def _rule(withdrawal: Withdrawal) -> _Rule:
+    keys = None if withdrawal.keys is None else set(withdrawal.keys)
+    return keys, (withdrawal.first_step, withdrawal.last_step)

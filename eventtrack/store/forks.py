@@ -1,0 +1,91 @@
+"""Forks a run: a new run whose histories begin with the points of another (docs/corrections.md)."""
+
+from eventtrack import limits, validate
+from eventtrack.events import histories, types
+from eventtrack.events.envelope import Draft
+from eventtrack.events.types import Event
+from eventtrack.projections import cuts
+from eventtrack.projections.state import RunState
+from eventtrack.projections.tables import Reader
+from eventtrack.store.context import StoreContext
+from eventtrack.store.decide import active_run
+from eventtrack.store.reasons import reason as because
+from eventtrack.tags import FORKED_TAG, NOTE_TAG, PARENT_TAG, RUN_NAME_TAG
+from eventtrack.views.queries.experiments import active_experiment
+
+# Of the tags that MLflow gives a meaning to, only this describes the work and not the process.
+_KEPT_TAGS = frozenset((NOTE_TAG,))
+_OWN = ("mlflow.", "eventtrack.")
+
+
+class Forks:
+    """Forks of the runs of a store."""
+
+    def __init__(self, context: StoreContext) -> None:
+        self._context = context
+        self._engine = context.engine
+
+    def fork(
+        self,
+        run_id: str,
+        step: int | None = None,
+        *,
+        params: bool = True,
+        tags: bool = True,
+        run_name: str | None = None,
+        experiment_id: str | None = None,
+        reason: str | None = None,
+    ) -> str:
+        """Start a run whose histories begin with those of an active run; returns its id.
+
+        The points so far with steps up to `step` are the fork's own from then on, whatever becomes
+        of the run: only erasing them takes them away. No point is copied, so it costs the same for
+        a few points as for millions.
+
+        Args:
+            step: The last step that the fork begins with; None for all steps.
+            params: Whether the fork gets the run's params.
+            tags: Whether the fork gets the run's tags, without those about its process.
+            run_name: By default a random name.
+            experiment_id: By default the run's experiment.
+            reason: See `reasons`.
+
+        Raises:
+            NotFoundError: There is no such run or experiment.
+            InvalidValueError: The run or the experiment is deleted.
+        """
+        last = limits.INT64_MAX if step is None else validate.int64("step", step)
+        name = validate.tag_value(RUN_NAME_TAG, run_name) if run_name else self._engine.ids.words()
+        new_id, now_ms = self._engine.ids.id128().hex(), self._engine.clock.now_ms()
+
+        def decide(reader: Reader) -> tuple[None, list[Draft]]:
+            run = active_run(self._context, reader, run_id)
+            target = active_experiment(reader, str(experiment_id or run.experiment)).experiment_id
+            share = histories.HistoryShared(new_id, cuts.covering(run), now_ms)
+            held = [it for it, _ in run.withdrawals.values() if it is not None]
+            texts = _tags(run) if tags else {}
+            texts |= {RUN_NAME_TAG: name, PARENT_TAG: run_id, FORKED_TAG: _shown(run, step)}
+            events: list[Event] = [
+                types.RunStarted(target, name, run.user, now_ms, texts),
+                histories.RunForked(histories.Fork(run_id, last, share.cut, held), now_ms),
+            ]
+            if params and (known := run.live_params()):
+                events.append(types.ParamsLogged(known))
+            # In this order: whoever has the fork has the cut, too.
+            return None, [Draft.of(f"run/{run_id}", share), Draft.of(f"run/{new_id}", *events)]
+
+        with because(reason):
+            self._engine.execute(decide)
+        return new_id
+
+
+def _tags(run: RunState) -> dict[str, str]:
+    return {
+        key: text
+        for key, text in run.live_tags().items()
+        if key in _KEPT_TAGS or not key.startswith(_OWN)
+    }
+
+
+def _shown(run: RunState, step: int | None) -> str:
+    return run.run_id if step is None else f"{run.run_id}@{step}"

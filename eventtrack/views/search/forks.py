@@ -1,0 +1,66 @@
+"""The rows of the search index for metrics of forks, whose latest points may be their parents'."""
+
+from collections.abc import Iterator
+from heapq import merge
+
+from eventtrack.projections import index
+from eventtrack.projections.index import FieldName
+from eventtrack.projections.rows import end_of
+from eventtrack.projections.state import RunState
+from eventtrack.projections.tables import Reader
+
+_FORKED = (index.ATTRIBUTE, "forked_from")
+
+
+class ForkRows:
+    """The index holds a run's own points. Of forks, few as they are, the curves are read."""
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+        self._forks: dict[int, dict[bytes, RunState]] = {}  # by experiment, then by run number
+
+    def joined(
+        self,
+        rows: Iterator[bytes],
+        experiment: int,
+        name: FieldName,
+        first: bytes,
+        beyond: bytes,
+        *,
+        reverse: bool,
+    ) -> Iterator[bytes]:
+        """Rows of a metric in an experiment from `first` to before `beyond`, forks included.
+
+        Args:
+            rows: The same rows of the index.
+        """
+        forks = self._of(experiment)
+        if not forks:
+            return rows
+        own: list[bytes] = []
+        for number, run in forks.items():
+            for value in self.values(run, name):
+                row = first[:8] + value + number
+                if first <= row < beyond:
+                    own.append(row)
+        own.sort(reverse=reverse)
+        return merge((row for row in rows if row[-4:] not in forks), own, reverse=reverse)
+
+    def values(self, run: RunState, name: FieldName) -> tuple[bytes, ...]:
+        """The values of a run in a field, as the index encodes them."""
+        if name[0] != index.METRIC or run.fork[0] is None:
+            return index.values(run, name)
+        curve = self._reader.curve(run, name[1])
+        return () if curve is None else (index.encode_number(curve.value),)
+
+    def _of(self, experiment: int) -> dict[bytes, RunState]:
+        known = self._forks.get(experiment)
+        if known is None:
+            known = self._forks[experiment] = {}
+            field = self._reader.field(_FORKED)
+            prefix = b"" if field is None else index.prefix(experiment, field)
+            for row in self._reader.rows.keys("index", prefix, end_of(prefix)) if prefix else ():
+                run = self._reader.run_by_number(index.run_of(row))
+                if run is not None:
+                    known[row[-4:]] = run
+        return known
