@@ -98,6 +98,13 @@ class Engine:
         Raises:
             StoreReadOnlyError: The store cannot be written.
         """
+        return self.append(decide)[0]
+
+    def append(self, decide: Decision[Result]) -> tuple[Result, list[Envelope]]:
+        """The result of `execute`, and the envelopes that it appended.
+
+        Within a batch nobody else sees these before the batch ends, not even a reader of the log.
+        """
         self._check_writable()
         batch = getattr(self._local, "batch", None)
         if batch is not None:
@@ -105,7 +112,7 @@ class Engine:
             return self._decide(decide, *batch)
         self.views.catch_up()
 
-        def attempt() -> Result:
+        def attempt() -> tuple[Result, list[Envelope]]:
             with self._writing() as (fold, transaction):
                 return self._decide(decide, fold, transaction)
 
@@ -305,13 +312,15 @@ class Engine:
             fold.catch_up(transaction)
         return marks
 
-    def _decide(self, decide: Decision[Result], fold: Fold, transaction: LmdbTransaction) -> Result:
+    def _decide(
+        self, decide: Decision[Result], fold: Fold, transaction: LmdbTransaction
+    ) -> tuple[Result, list[Envelope]]:
         result, drafts = decide(fold.tables)
         if (reason := REASON.get()) is not None:
             drafts = [draft.explained(reason) for draft in drafts]
         if drafts and decide != self._open_session:
             drafts = [*self._open_session(fold.tables)[1], *drafts]
-        session, pending = self.session, list[Envelope]()
+        session, pending, appended = self.session, list[Envelope](), list[Envelope]()
         for draft in drafts:
             after = raised.superseded(fold.tables, transaction, draft)
             if after is not None and pending:
@@ -319,8 +328,9 @@ class Engine:
                 fold.apply(transaction, pending, own=True)
                 after, pending = raised.superseded(fold.tables, transaction, draft), []
             pending.append(transaction.append(draft, session, after))
+            appended.append(pending[-1])
         fold.apply(transaction, pending, own=True)
-        return result
+        return result, appended
 
     def _open_session(self, reader: Reader) -> tuple[None, list[Draft]]:
         """The decision that opens the session of the present author, once."""

@@ -69,10 +69,9 @@ class History(HistoryQueries):
             return None, [self._draft(event, undoing.events, others)]
 
         now_ms = self._engine.clock.now_ms()
-        head = self._events.head()
-        self._engine.execute(decide)
+        _, envelopes = self._engine.append(decide)
         self._revoke_sinks()  # the inverse of a birth or a restoration is a deletion
-        undone = self._events.read(head, stream=event.stream)
+        undone = (record for envelope in envelopes for record in self._events.records(envelope))
         return [record for record in undone if record.cause == event.address]
 
     def _draft(

@@ -328,3 +328,12 @@ def test_where_an_alias_points_to_and_a_stage_are_undone(store: Store) -> None:
     assert registry.get_version("m", 1).current_stage == "Staging"
     store.history.undo(staged[0].address)
     assert registry.get_version("m", 1).current_stage == "None"
+
+
+def test_an_undo_within_a_batch_names_what_it_recorded(store: Store, run_id: str) -> None:
+    store.runs.set_tags(run_id, {"stage": "draft"})
+    event = last(store)
+    with store.batch():
+        undone = store.history.undo(event.address)
+    assert [(each.type, each.cause) for each in undone] == [("run.tag_deleted", event.address)]
+    assert last(store).address == undone[0].address
