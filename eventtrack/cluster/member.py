@@ -165,6 +165,24 @@ class Member:
                 raise self._set_back(f"it ends at place {end}, and {through} was read of it")
         return end
 
+    def take_news(self) -> None:
+        """Take in what a node of the engine gives, without asking a majority for the end.
+
+        Raises:
+            RemoteUnavailableError: The shared log does not answer.
+            CorruptionError: It holds a block that is damaged or does not belong there.
+        """
+        assert self._store is not None
+        with self._taking:
+            is_settled = self._is_same and not self._unsure
+            while is_settled:
+                places = self.places()
+                page = self._read_on(places)
+                if page.through <= places.through:
+                    return
+                self._store.receive(partial(self._take, page=page))
+        self.catch_up()
+
     def wait(self, timeout_s: float) -> None:
         """Return when there may be news, or after that time."""
         self.log.wait(self.places().through, timeout_s)

@@ -107,12 +107,15 @@ class Clustered:
         while not self._stop.is_set():
             try:
                 began = time.monotonic()
-                self._member.catch_up(None if self._ready else self._note_filled)
-                if not self._ready:
-                    self._store.begin()
-                    self._ready = True
-                self._current_at = began
-                self._note(None)
+                if self._ready and began < self._current_at + _LOOK_S:
+                    self._member.take_news()  # requests ask for the end themselves
+                else:
+                    self._member.catch_up(None if self._ready else self._note_filled)
+                    if not self._ready:
+                        self._store.begin()
+                        self._ready = True
+                    self._current_at = began
+                    self._note(None)
                 self._member.wait(_LOOK_S)
             except EventtrackError as error:
                 if not self._stop.is_set():
