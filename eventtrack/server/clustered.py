@@ -84,10 +84,14 @@ class Clustered:
                 f"this server does not answer yet: {problem}",
                 hint="ask another server of the cluster, or wait until /health says OK",
             )
+        may_be_old = reads and self._stale_reads
+        if may_be_old and self._trouble is not None:
+            # The follower asks again and again; nobody need wait to hear the same.
+            return time.monotonic() - self._current_at
         try:
             await self._barrier.passed()
         except RemoteUnavailableError:
-            if not (reads and self._stale_reads):
+            if not may_be_old:
                 raise
             return time.monotonic() - self._current_at
         return 0.0

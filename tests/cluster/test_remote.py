@@ -96,8 +96,13 @@ def test_a_log_and_its_servers_take_part(
         assert server.get("runs/get", run_id=run_id)["run"]["info"]["run_name"] == "from a laptop"
         tag = {"run_id": run_id, "key": "seen", "value": "yes"}
         server.post("runs/set-tag", **tag)
+        eve = machine(tmp_path / "eve")
+        pushed = record_run(eve, "through a server", points=2000)
+        synchronize(eve, server.url, Ways())
+        assert eve.runs.get(run_id).data.tags["seen"] == "yes"
     synchronize(ada, url, Ways())
     assert ada.runs.get(run_id).data.tags["seen"] == "yes"
+    assert ada.runs.get(pushed).info.run_name == "through a server"
     ben, _ = clone(url, tmp_path / "ben", Ways())
     assert ben.maintenance.digest() == ada.maintenance.digest()
 

@@ -117,7 +117,13 @@ class TestOutages:
     ) -> None:
         async def work(ada: Served, *_: Served) -> None:
             run_id = await ada.new_run()
-            ada.log.before_end = ada.log.before_append = down
+            asked: list[None] = []
+
+            def note_and_fail() -> None:
+                asked.append(None)
+                down()
+
+            ada.log.before_end = ada.log.before_append = note_and_fail
             answer = await ada.get("runs/get", run_id=run_id)
             if stale_reads:
                 assert answer.status_code == 200
@@ -125,10 +131,14 @@ class TestOutages:
             else:
                 assert answer.status_code == 503
                 assert answer.headers["retry-after"] == "1"
-            ada.log.before_end = ada.log.before_append = nothing
+            asked.clear()
             answer = await ada.get("runs/get", run_id=run_id)
-            assert answer.status_code == 200
-            assert "age" not in answer.headers
+            # The follower asks again and again; a read that may be old need not wait for it.
+            assert len(asked) <= 1 or not stale_reads
+            ada.log.before_end = ada.log.before_append = nothing
+            async with asyncio.timeout(30):
+                while "age" in answer.headers or answer.status_code != 200:
+                    answer = await ada.get("runs/get", run_id=run_id)
 
         with_servers(tmp_path, shelf, work, stale_reads)
 
