@@ -14,7 +14,7 @@ import msgspec
 from eventtrack.errors import CorruptionError
 from eventtrack.events.envelope import Envelope
 from eventtrack.log import files, merkle
-from eventtrack.log.blocks import Block
+from eventtrack.log.blocks import Block, read_header
 from eventtrack.sharedlog.addresses import without_password
 from eventtrack.sharedlog.checking import LogCheck, whole_block
 from eventtrack.sharedlog.protocol import SharedLog
@@ -64,6 +64,28 @@ def _log_of_cache(folder: Path) -> str | None:
     except (OSError, msgspec.DecodeError, UnicodeDecodeError):
         return None
     return note.get("log")
+
+
+class Lag(msgspec.Struct, frozen=True):
+    """A feed of which a copy and a log have more or less: its size here, and there in the log."""
+
+    feed: str
+    here: int
+    there: int
+
+
+def lags(log: SharedLog, copy: Copy) -> list[Lag]:
+    """The feeds of a copy that are longer there or in the log. One question for each feed."""
+    sizes: dict[bytes, int] = {}
+    for head in copy.source.heads():
+        sizes[head.replica] = max(head.size, sizes.get(head.replica, 0))
+    apart = []
+    for replica, here in sorted(sizes.items()):
+        tail = log.tail(replica)
+        there = 0 if tail is None else read_header(tail.data)[0].stop
+        if here != there:
+            apart.append(Lag(replica.hex(), here, there))
+    return apart
 
 
 class Extract:

@@ -32,6 +32,12 @@ def test_a_store_moves_through_all_engines_and_back(
     [file] = last.artifacts.list(run_id)
     assert file.path == "file.txt"
     for url in places[1:4]:
-        status = call("cluster", "status", url, "--json").json
+        status = call("cluster", "status", url, "--against", str(store.path), "--json").json
         assert status["blocks"] > 0
         assert status["risks"] == []
+        assert [copy["feeds"] for copy in status["copies"]] == [[]]
+    record_run(store, "news")
+    store.flush()
+    shown = call("cluster", "status", postgresql_url, "--against", str(store.path))
+    assert store.replication.log.replica.hex() in shown.stdout
+    assert "apart" in shown.stdout

@@ -72,24 +72,42 @@ def init(call: Invocation, url: str, replicas: int, artifacts: str | None, risky
 
 
 @cluster.command(
-    "status", epilog=examples("eventtrack cluster status postgresql://tracking@db.example/lab")
+    "status",
+    epilog=examples(
+        "eventtrack cluster status postgresql://tracking@db.example/lab",
+        "eventtrack cluster status postgresql://db.example/lab --against /var/lib/eventtrack",
+    ),
 )
 @_URL
+@click.option(
+    "--against",
+    "copies",
+    multiple=True,
+    metavar="COPY",
+    help="A server's folder, a store or a remote: how far it and the log are apart.",
+)
 @pass_invocation
-def status(call: Invocation, url: str) -> None:
+def status(call: Invocation, url: str, copies: tuple[str, ...]) -> None:
     """Show a shared log: its engine, nodes, size and risks.
 
     JSON: as of `eventtrack cluster init`, and engine, blocks, bytes, end (a place), nodes, each
-    with name, role and trouble, and risks, texts.
+    with name, role and trouble, and risks, texts; copies, each with name and feeds that are apart,
+    each with feed and the sizes here (in the copy) and there (in the log).
     """
+    from eventtrack.cluster.copies import lags, opened_copy
     from eventtrack.sharedlog.making import open_shared_log
 
-    with contextlib.closing(open_shared_log(url)) as log:
+    with contextlib.ExitStack() as opened:
+        log = opened.enter_context(contextlib.closing(open_shared_log(url)))
+        against = [opened.enter_context(opened_copy(address, log)) for address in copies]
         state, end = log.state(), log.end()
+        apart = [(copy.name, lags(log, copy)) for copy in against]
         if call.out.json:
             import msgspec
 
-            call.out.document({**_described(log), "end": end, **msgspec.to_builtins(state)})
+            rows = [{"name": name, "feeds": msgspec.to_builtins(feeds)} for name, feeds in apart]
+            facts = {"end": end, **msgspec.to_builtins(state), "copies": rows}
+            call.out.document({**_described(log), **facts})
             return
         made = text.moment(log.description.created_ms)
         call.out.wrapped(f"{text.clean(log.url)} in {text.clean(state.engine)}, made {made}:")
@@ -105,6 +123,16 @@ def status(call: Invocation, url: str) -> None:
                     [text.clean(node.name), node.role, text.clean(node.trouble)]
                     for node in state.nodes
                 ],
+            )
+        for name, feeds in apart:
+            if not feeds:
+                call.out.wrapped(f"{text.clean(name)} has all that the log has of its feeds.")
+                continue
+            columns = [Column("feed"), Column("in the copy", right=True)]
+            call.out.wrapped(f"{text.clean(name)} and the log are apart:")
+            call.out.table(
+                [*columns, Column("in the log", right=True)],
+                [[lag.feed, f"{lag.here:,}", f"{lag.there:,}"] for lag in feeds],
             )
         for risk in state.risks:
             call.out.wrapped(Styled(f"risk: {text.clean(risk)}", "yellow"))
