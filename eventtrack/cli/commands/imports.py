@@ -126,6 +126,37 @@ def tensorboard(call: Invocation, folder: Path, experiment: str | None) -> None:
 
 
 @imports.command(
+    "neptune",
+    epilog=examples(
+        "eventtrack import neptune ./exports/data --files ./exports/files",
+        "eventtrack import neptune ./exports -e mnist",
+    ),
+)
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option(
+    "--files",
+    type=click.Path(path_type=Path),
+    help="The folder of the exported files.  [default: files, beside the data]",
+)
+@_EXPERIMENT_OPTION
+@pass_invocation
+def neptune(call: Invocation, folder: Path, files: Path | None, experiment: str | None) -> None:
+    """Import what neptune-exporter wrote: Parquet files, and the files that were logged.
+
+    Needs pyarrow: `pip install 'eventtrack[parquet]'`.
+
+    JSON: the report, as `eventtrack import --help` says.
+    """
+
+    def source() -> "Source":
+        from eventtrack.transfer.neptune import Exports
+
+        return Exports(folder, files, experiment)
+
+    _import(call, source)
+
+
+@imports.command(
     "wandb",
     epilog=examples("eventtrack import wandb ./wandb", "eventtrack import wandb ./wandb -e mnist"),
 )
