@@ -14,6 +14,7 @@ from pathlib import Path
 
 import msgspec
 
+from eventtrack import collector
 from eventtrack.errors import ProjectionError, StoreError
 from eventtrack.events.envelope import Envelope
 from eventtrack.limits import FOLD_ENVELOPES_MAX
@@ -143,7 +144,7 @@ class Build:
             return self._advance_singly(log)
 
     def _advance(self, log: LogReader, limit: int, aside: str = "") -> int:
-        with self.begin() as fold:
+        with collector.paused(), self.begin() as fold:
             fold.take_batch(log, limit, aside)
             return fold.position
 

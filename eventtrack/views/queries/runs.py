@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from eventtrack import limits, validate
+from eventtrack import collector, limits, validate
 from eventtrack.errors import NotFoundError
 from eventtrack.projections.run_digest import run_digest
 from eventtrack.projections.state import RunState
@@ -225,7 +225,7 @@ class RunQueries:
         shown: Callable[[RunState, str], str] | None = None,
     ) -> list[T]:
         """The runs from `offset` on: `size`, and one more if there are more."""
-        with self._context.entities() as entities:
+        with self._context.entities() as entities, collector.paused():
             known = [
                 entities.experiment_state(str(experiment_id))
                 for experiment_id in dict.fromkeys(experiment_ids)

@@ -1,0 +1,39 @@
+"""The garbage collector waits, and comes back as it was."""
+
+import gc
+from collections.abc import Iterator
+
+import pytest
+
+from eventtrack.collector import paused
+
+
+@pytest.fixture(autouse=True)
+def _enabled() -> Iterator[None]:
+    was_enabled = gc.isenabled()
+    gc.enable()
+    yield
+    if not was_enabled:
+        gc.disable()
+
+
+def test_it_waits_until_the_last_of_overlapping_pauses_ends() -> None:
+    first, second = paused(), paused()
+    with first:
+        second.__enter__()
+    assert not gc.isenabled()
+    second.__exit__(None, None, None)
+    assert gc.isenabled()
+
+
+def test_it_comes_back_after_an_error() -> None:
+    with pytest.raises(ValueError, match="no"), paused():
+        raise ValueError("no")
+    assert gc.isenabled()
+
+
+def test_it_stays_away_where_a_program_does_without_it() -> None:
+    gc.disable()
+    with paused():
+        assert not gc.isenabled()
+    assert not gc.isenabled()
