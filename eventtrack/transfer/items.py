@@ -37,7 +37,7 @@ class LoggedItems:
     ) -> bool:
         """Take a histogram; False if its numbers make none."""
         numbers = [*map(number, edges)], [*map(number, counts)]
-        made = Histogram(*([one for one in column if one is not None] for column in numbers))
+        made = Histogram(*([item for item in column if item is not None] for column in numbers))
         if (len(made.edges), len(made.counts)) != (len(edges), len(counts)) or not made.is_sound:
             return False
         self._add(key, step, time_ms, made)
@@ -151,9 +151,9 @@ def _named(value: Mapping[str, Any]) -> Iterator[tuple[str, str | None]]:
         if isinstance(name, str):
             yield name, _caption(captions[place]) if place < len(captions) else None
     for inner in value.values():
-        for one in inner if isinstance(inner, list) else ():
-            if isinstance(one, Mapping) and "path" in one:
-                yield from _named(one)
+        for item in inner if isinstance(inner, list) else ():
+            if isinstance(item, Mapping) and "path" in item:
+                yield from _named(item)
 
 
 def _caption(caption: Any) -> str | None:
