@@ -38,8 +38,8 @@ def run_digest(reader: Reader, run: RunState, stage: str) -> bytes:
         "tags": run.live_tags(),
         "metrics": {
             key: [len(points), points_hash(points)]
-            for key, metric in run.metrics.items()
-            if len(points := reader.history(metric))
+            for key, curve in reader.curves(run).items()
+            if len(points := reader.history(curve))
         },
         "series": {
             name: [len(items), _items_hash(items)]

@@ -210,9 +210,19 @@ def test_garbage_of_the_experiment_that_it_left_is_not_the_run(
     assert run_id in {thing.id for thing in store.garbage.find().garbage}
 
 
+def test_a_move_that_was_erased_never_was(store: Store, run_id: str, archive: str) -> None:
+    store.corrections.move([run_id], archive)
+    head = store.events.head()
+    envelopes = store.feeds.of_stream(f"run/{run_id}")
+    moves = [envelope for envelope in envelopes if envelope.position == head]
+    store.redaction.redact_envelopes(moves, "a test")
+    assert (ids_in(store, "0"), ids_in(store, archive)) == ([run_id], [])
+    assert store.runs.experiments_of(run_id) == ["0"]
+
+
 MACHINES = 3
 STEPS = st.lists(
-    st.tuples(st.integers(0, MACHINES - 1), st.integers(0, 7), st.integers(0, 3)), max_size=25
+    st.tuples(st.integers(0, MACHINES - 1), st.integers(0, 10), st.integers(0, 3)), max_size=25
 )
 
 
@@ -221,7 +231,7 @@ STEPS = st.lists(
 def test_any_moves_of_several_machines_give_one_digest(
     tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[int, int, int]]
 ) -> None:
-    """Moves, corrections, undos, stages and exchanges in any order end in one state everywhere."""
+    """Moves, corrections, points, rewinds, forks, undos and stages in any order: one end."""
     folder, clock = tmp_path_factory.mktemp("machines"), ManualClock()
     stores = [Store(folder / str(n), clock=clock, ids=SeededIds(str(n))) for n in range(MACHINES)]
     places = ["0", *(stores[0].experiments.create(name) for name in ("one", "two"))]
@@ -229,6 +239,7 @@ def test_any_moves_of_several_machines_give_one_digest(
     stores[0].runs.log_params(run_id, {"lr": "0"})
     for store in stores[1:]:
         send(stores[0], store)
+    forks: list[str] = []
     for machine, deed, number in steps:
         store = stores[machine]
         clock.advance(number)
@@ -243,6 +254,13 @@ def test_any_moves_of_several_machines_give_one_digest(
             elif deed == 5:
                 change = store.experiments.delete if number % 2 else store.experiments.restore
                 change(places[number // 2])
+            elif deed == 6:
+                store.metrics.log(run_id, "loss", clock.now_ms(), step=number)
+                store.flush()
+            elif deed == 7:
+                store.metrics.rewind(run_id, number)
+            elif deed == 8:
+                forks.append(store.forks.fork(run_id, number, experiment_id=places[number % 3]))
             else:
                 exchange(store, stores[number % MACHINES])
         except (InvalidValueError, InvalidStateError, NotFoundError):
@@ -251,10 +269,12 @@ def test_any_moves_of_several_machines_give_one_digest(
         for store in stores:
             exchange(stores[0], store)
     assert len({store.maintenance.digest() for store in stores}) == 1
+    for name in (run_id, *forks):
+        assert len({store.runs.digest(name) for store in stores}) == 1
     for store in stores:
         run = store.runs.get(run_id)
         home = run.info.experiment_id
-        assert [place for place in places if ids_in(store, place)] == [home]
+        assert [place for place in places if run_id in ids_in(store, place)] == [home]
         facts = {"experiment": home, "lifecycle": run.info.lifecycle_stage}
         for fact, value in {**facts, "param.lr": run.data.params.get("lr")}.items():
             assert store.history.blame(run_id, fact)[-1].after == value

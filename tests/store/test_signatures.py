@@ -87,13 +87,35 @@ def by_hand(store: Store, run_id: str) -> str:
         "models_written": {each.model_id: each.step for each in run.outputs.model_outputs},
         "files": files,
     }
-    packed = msgspec.msgpack.encode(said, order="deterministic")
+    given = {key: value for key, value in said.items() if value not in (None, "", [], {})}
+    packed = msgspec.msgpack.encode(given, order="deterministic")
     return hashlib.sha256(b"eventtrack run digest 1\n" + packed).hexdigest()
 
 
 def test_the_digest_can_be_made_from_its_description(store: Store) -> None:
     run_id = filled(store)
     assert store.runs.digest(run_id) == by_hand(store, run_id)
+
+
+def test_the_digest_of_a_fork_covers_the_points_of_its_parent(store: Store) -> None:
+    parent = filled(store)
+    fork = store.forks.fork(parent, 2)
+    store.metrics.log(fork, "loss", 0.25, step=3, timestamp=9)
+    store.flush()
+    assert [point.step for point in store.metrics.history(fork, "loss")] == [1, 2, 3]
+    assert store.runs.digest(fork) == by_hand(store, fork)
+
+
+def test_a_rewind_is_a_change_and_its_undo_lets_the_signature_hold(store: Store) -> None:
+    run_id = filled(store)
+    store.signatures.sign(run_id, "reviewed", "curves checked")
+    store.metrics.rewind(run_id, 1)
+    assert store.runs.digest(run_id) == by_hand(store, run_id)
+    [signature] = store.runs.signatures(run_id)
+    assert not signature.holds
+    store.history.undo(f"{store.events.head()}.0")
+    [signature] = store.runs.signatures(run_id)
+    assert signature.holds
 
 
 def test_a_signature_says_who_vouches_for_what_and_why(store: Store, clock: ManualClock) -> None:
