@@ -198,3 +198,33 @@ def test_on_a_terminal_the_program_has_a_terminal(runner: Runner) -> None:
     assert "True True os.terminal_size" in seen
     assert "typed words\r\n" in seen
     assert runner.last().info.status == "FINISHED"
+
+
+def test_keys_and_colours_pass_through_the_terminal(runner: Runner) -> None:
+    """Ctrl-C is a key that the program's own terminal turns into a signal for the program alone."""
+    program = "import sys, time\ntry:\n    print('\\x1b[31mred\\x1b[0m', flush=True); time.sleep(60)\nexcept KeyboardInterrupt:\n    print('interrupted'); sys.exit(5)"
+    controller, terminal = pty.openpty()
+    words = runner.words("--no-sampling", "--no-files", "--", sys.executable, "-c", program)
+    with subprocess.Popen(
+        words,
+        cwd=runner.folder,
+        env=runner.environment(),
+        stdin=terminal,
+        stdout=terminal,
+        stderr=terminal,
+        start_new_session=True,
+    ) as process:
+        os.close(terminal)
+        seen = b""
+        while b"red" not in seen:
+            seen += os.read(controller, 1000)
+        os.write(controller, b"\x03")
+        seen += read_all(controller)
+        assert process.wait(timeout=60) == 5
+    os.close(controller)
+    assert b"\x1b[31mred\x1b[0m\r\n" in seen
+    assert b"interrupted" in seen
+    run_id = runner.last().info.run_id
+    lines = [getattr(item, "text", "") for item in runner.store.items.read(run_id, "console")]
+    assert lines[0] == "red"
+    assert lines[-1].endswith("interrupted")
