@@ -107,7 +107,7 @@ class Launcher:
         """Hand everything on until the command has ended and its output is read."""
         while True:
             self._turn(process)
-            code = self._state_of(process)
+            code = process.poll()
             if code is not None:
                 break
         # Whoever the command left behind may keep the pipes open: only what is there is read.
@@ -142,19 +142,38 @@ class Launcher:
                 for arrival in self._signals.read():
                     self._hand_on(arrival, process)
             elif descriptor == keyboard:
-                self._read_keyboard(keyboard)
+                self._read_keyboard(keyboard, process)
         if self._sender.descriptor in writable:
             self._sender.write()
         if self._terminal is not None and self._terminal.controller in writable:
             # A keyboard's buffer holds a few kilobytes: more would block until the command reads.
             del self._typed[: os.write(self._terminal.controller, self._typed[:256])]
 
-    def _read_keyboard(self, keyboard: int) -> None:
+    def _read_keyboard(self, keyboard: int, process: "subprocess.Popen[bytes]") -> None:
         typed = b""
         with contextlib.suppress(OSError):  # the terminal's window was closed
             typed = os.read(keyboard, 4096)
-        self._typed += typed
         self._keyboard_ended = not typed
+        terminal = self._terminal
+        assert terminal is not None
+        is_alone = terminal.foreground_group(process.pid) == process.pid
+        if is_alone and terminal.suspends(typed):
+            self._suspend(terminal, process.pid)
+        else:
+            self._typed += typed
+
+    def _suspend(self, terminal: Terminal, process: int) -> None:
+        """Stop the command and this job, as the shell expects of Ctrl-Z; return when it goes on.
+
+        The command leads a session, so its own terminal cannot stop it: nobody would be there to
+        continue it.
+        """
+        _send(-process, signal.SIGSTOP)
+        terminal.give_keyboard_back()
+        os.kill(0, signal.SIGSTOP)
+        terminal.take_keyboard()
+        terminal.resize()
+        _send(-process, signal.SIGCONT)
 
     def _pass_on(self, descriptor: int) -> None:
         kind, onward = self._outputs[descriptor]
@@ -189,20 +208,6 @@ class Launcher:
             elif terminal is not None:
                 _send(-terminal.foreground_group(process.pid), number)
             # Else the terminal's driver has signalled the command too: it is in our group.
-
-    def _state_of(self, process: "subprocess.Popen[bytes]") -> int | None:
-        """The exit code; None while it runs. A stopped command stops this process as well."""
-        if self._terminal is None or self._terminal.keyboard is None:
-            return process.poll()
-        options = os.WNOHANG | os.WSTOPPED | os.WEXITED | os.WNOWAIT
-        state = os.waitid(os.P_PID, process.pid, options)
-        if state is not None and state.si_code == os.CLD_STOPPED:
-            os.waitid(os.P_PID, process.pid, os.WNOHANG | os.WSTOPPED)
-            self._terminal.give_keyboard_back()
-            os.kill(0, signal.SIGSTOP)
-            self._terminal.take_keyboard()
-            _send(-self._terminal.foreground_group(process.pid), signal.SIGCONT)
-        return process.poll()
 
 
 def leave(code: int) -> int:

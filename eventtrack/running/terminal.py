@@ -61,6 +61,15 @@ class Terminal:
                 termios.tcsetattr(self._keyboard, termios.TCSADRAIN, self._before)
             self._before = None
 
+    def suspends(self, typed: bytes) -> bool:
+        """Whether a key among these is the one that suspends (Ctrl-Z), as the command set it."""
+        try:
+            settings = termios.tcgetattr(self.controller)
+        except termios.error:
+            return False
+        key = settings[6][termios.VSUSP]
+        return bool(settings[3] & termios.ISIG) and key != b"\0" and key in typed
+
     def foreground_group(self, otherwise: int) -> int:
         """The process group of the command's terminal that keys and signals are meant for."""
         try:

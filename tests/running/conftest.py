@@ -21,6 +21,7 @@ class Runner:
         self.folder = folder / "work"
         self.folder.mkdir()
         self.place = folder / "store"
+        self.address: str | None = str(self.place)  # None leaves it to the environment
 
     @property
     def store(self) -> Store:
@@ -29,7 +30,8 @@ class Runner:
 
     def words(self, *words: str) -> list[str]:
         """The command line of `eventtrack run`."""
-        return command("--store", str(self.place), "run", *words)
+        place = [] if self.address is None else ["--store", self.address]
+        return command(*place, "run", *words)
 
     def environment(self, **changes: str) -> dict[str, str]:
         """The environment of `eventtrack run`, where eventtrack is on the path."""

@@ -139,11 +139,12 @@ def run(
 
 def _open(call: Invocation) -> "tuple[AnyStore, str]":
     from eventtrack.folders import chosen_uri, resolve_path
-    from eventtrack.rest.address import address_of, is_server_uri
 
     uri = call.uri if call.uri is not None else chosen_uri()
-    if is_server_uri(uri):
+    if uri.lower().startswith(("http:", "https:")):
+        # The client of servers takes longer to load than a store in a folder takes to open.
         from eventtrack.outbox.store import open_remote
+        from eventtrack.rest.address import address_of
 
         return open_remote(address_of(uri)), uri
     from eventtrack.store import open_store

@@ -1,0 +1,33 @@
+"""`eventtrack run` on the store of a server: through the outbox of this machine."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.running.conftest import Runner
+from tests.running.test_run import JOIN
+from tests.server.running import running
+
+
+@pytest.mark.slow
+def test_a_run_of_a_server_is_recorded_and_joined(tmp_path: Path, runner: Runner) -> None:
+    with running(tmp_path / "theirs") as server:
+        settings = {"EVENTTRACK_STATE": str(tmp_path / "state"), "EVENTTRACK_URI": server.url}
+        runner.address = None
+        for package in ("eventtrack", "mlflow"):
+            program = JOIN.replace("eventtrack", package)
+            words = ("--no-sampling", "-e", "far", "--", sys.executable, "-c", program)
+            runner(*words, **settings)
+        asked = server.get("experiments/get-by-name", experiment_name="far")
+        experiment_id = asked["experiment"]["experiment_id"]
+        runs = server.post("runs/search", experiment_ids=[experiment_id])["runs"]
+        run_id = runs[0]["info"]["run_id"]
+        files = server.get("artifacts/list", run_id=run_id)["files"]
+    assert len(runs) == 2
+    for run in runs:
+        metrics = {metric["key"]: metric["value"] for metric in run["data"]["metrics"]}
+        tags = {tag["key"]: tag["value"] for tag in run["data"]["tags"]}
+        assert (run["info"]["status"], metrics) == ("FINISHED", {"loss": 0.5})
+        assert tags["eventtrack.end"] == "exit code 0"
+    assert "origin" in [file["path"] for file in files]
