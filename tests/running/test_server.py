@@ -13,12 +13,12 @@ from tests.server.running import running
 @pytest.mark.slow
 def test_a_run_of_a_server_is_recorded_and_joined(tmp_path: Path, runner: Runner) -> None:
     with running(tmp_path / "theirs") as server:
-        settings = {"EVENTTRACK_STATE": str(tmp_path / "state"), "EVENTTRACK_URI": server.url}
+        state = str(tmp_path / "state")
         runner.address = None
         for package in ("eventtrack", "mlflow"):
             program = JOIN.replace("eventtrack", package)
             words = ("--no-sampling", "-e", "far", "--", sys.executable, "-c", program)
-            runner(*words, **settings)
+            runner(*words, EVENTTRACK_STATE=state, EVENTTRACK_URI=server.url)
         asked = server.get("experiments/get-by-name", experiment_name="far")
         experiment_id = asked["experiment"]["experiment_id"]
         runs = server.post("runs/search", experiment_ids=[experiment_id])["runs"]

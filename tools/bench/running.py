@@ -14,8 +14,8 @@ from eventtrack.machine.sampler import Sampler
 START_MAX_MS = 150.0
 SLOWER_MAX = 1.03
 OUTPUT_MB = 50
-# A training that prints so much works for far longer; this is the least of it.
-WORK_S = 10.0
+# A training that prints so much works for far longer.
+WORK_S = 5.0
 SAMPLE_EVERY_S = 5.0
 SAMPLER_MAX_PERCENT = 0.5
 SAMPLES = 40
