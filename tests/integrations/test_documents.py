@@ -1,5 +1,6 @@
 """The lines of docs/integrations.md, and frameworks that are absent."""
 
+import importlib
 import re
 import subprocess
 import sys
@@ -8,10 +9,12 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
+README = ROOT / "README.md"
 DOCUMENT = ROOT / "eventtrack" / "docs" / "integrations.md"
 IMPORTS = re.findall(r"`(from eventtrack[\w.]* import \w+)`", DOCUMENT.read_text("utf-8"))
 NOT_FRAMEWORKS = (
-    *("__init__", "checkpoints", "missing", "ranks", "scores", "studies", "values", "writer"),
+    *("__init__", "checkpoints", "mirror", "missing", "ranks", "scores", "studies", "values"),
+    "writer",
 )
 FRAMEWORKS = sorted(
     path.stem
@@ -38,6 +41,14 @@ def test_each_framework_is_documented() -> None:
     documented = {line.split()[1].rpartition(".")[2] for line in IMPORTS}
     documented |= {line.split()[-1] for line in IMPORTS}
     assert set(FRAMEWORKS) <= documented
+
+
+def test_each_line_of_readme_names_what_is_there() -> None:
+    lines = re.findall(r"(Eventtrack\w+|autolog)\(\).*# (.*)", README.read_text("utf-8"))
+    named = [(name, module) for name, modules in lines for module in modules.split(", ")]
+    for name, module in named:
+        assert hasattr(importlib.import_module(f"eventtrack.integrations.{module}"), name)
+    assert {module for _, module in named} == set(FRAMEWORKS) - {"hydra"}
 
 
 @pytest.mark.parametrize("framework", FRAMEWORKS)
