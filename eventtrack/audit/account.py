@@ -170,26 +170,24 @@ def _metrics(store: Store, run: Run) -> list[MetricLine]:
 
 def _entries(store: Store, run_id: str) -> list[Entry]:
     """The events of a run in the order of the log, those of experiments only if they changed it."""
-    subject = store.history.subject(run_id)
-    events = store.history.timeline(run_id, counted=True)
-    known = {event.address for event in events}
-    lines = blame_lines(
-        subject.noun, (event for event in events if event.type not in POINTS), {}, None
-    )
-    outside = [
-        line
-        for line in store.history.blame(run_id, "lifecycle")
-        if line.event.address not in known and line.before != line.after
-    ]
+    events = store.history.timeline(run_id, counted=True)  # points by the stretch: they are many
     names = _experiments(store, run_id)
+    around = [
+        event
+        for experiment_id in store.runs.experiments_of(run_id)
+        for event in store.events.read(stream=f"experiment/{experiment_id}")
+    ]
+    changes = [*(event for event in events if event.type not in POINTS), *around]
     facts: dict[str, list[FactChange]] = {}
-    for line in (*lines, *outside):
+    for line in blame_lines(store.history.subject(run_id).noun, changes, {}, None):
         before, after = line.before, line.after
+        if line.event.stream.startswith("experiment/") and before == after:
+            continue
         if line.fact == EXPERIMENT.name:
             before, after = names.get(before or "", before), names.get(after or "", after)
         change = FactChange(fact=line.fact, before=before, after=after)
         facts.setdefault(line.event.address, []).append(change)
-    every = [*events, *(line.event for line in outside)]
+    every = [*events, *(event for event in around if event.address in facts)]
     every.sort(key=lambda event: (event.position, event.offset))
     return [_entry(event, facts.get(event.address, [])) for event in every]
 
