@@ -14,10 +14,13 @@ import msgspec
 
 from eventtrack.errors import InvalidValueError
 from eventtrack.log.checked import UNREADABLE
+from eventtrack.projections.points import Points
 from eventtrack.store import Store
+from eventtrack.views.queries.nouns import Queries
 from eventtrack.views.queries.series import Series
 from eventtrack.web.answers import Json, as_of
 from eventtrack.web.downsample import Thinner, width_of
+from eventtrack.web.joined import axis_of, joined, thinned
 
 # Curves of one request: enough for a chart of a thousand runs, or for a page of charts of few runs.
 CURVES_MAX = 5000
@@ -34,7 +37,8 @@ class Asked(msgspec.Struct, forbid_unknown_fields=True):
     """A request: the curves, the stretch of x, and the number of buckets.
 
     Args:
-        x: `step`, `time` (milliseconds since 1970) or `relative` (seconds since the run began).
+        x: `step`, `time` (milliseconds since 1970), `relative` (seconds since the run began), or
+            another metric of each run, as `metrics.epoch`.
         low: The beginning of the stretch; by default the first x of all curves.
         high: The end of the stretch; by default the last x of all curves.
         start: The number of the curve to go on with: `next` of the answer before.
@@ -63,6 +67,25 @@ class _Few:
         self.width = width
 
 
+class _Over:
+    """Curves over another metric of their runs."""
+
+    def __init__(self, queries: Queries, asked: Asked) -> None:
+        self._queries, self._asked = queries, asked
+        self._of = ("", Points())  # the points of the axis of the last run
+
+    def few(self, series: Series) -> _Few:
+        """The points of a curve that the answer has."""
+        asked = self._asked
+        if self._of[0] != series.run_id:
+            axis = self._queries.metrics.arrays(series.run_id, axis_of(asked.x) or "")
+            self._of = (series.run_id, axis)
+        x, y = joined(series.points(), self._of[1])
+        low = (x[0] if x else 0.0) if asked.low is None else asked.low
+        high = (x[-1] if x else 0.0) if asked.high is None else asked.high
+        return _Few(series, *thinned(x, y, low, high, asked.buckets), 0)
+
+
 def answer(store: Store, body: bytes) -> bytes:
     """Answer a request in JSON with bytes. Runs that do not exist have no curves.
 
@@ -77,13 +100,15 @@ def answer(store: Store, body: bytes) -> bytes:
         as_of(store, asked.at) as queries,
         queries.metrics.series(pairs[asked.start :]) as curves,
     ):
-        width = asked.width or _width(asked, curves)
-        thinner = Thinner(width, asked.buckets)
+        over = _Over(queries, asked) if axis_of(asked.x) is not None else None
+        width = 0 if over is not None else asked.width or _width(asked, curves)
+        thinner = Thinner(width or 1, asked.buckets)
         for series in curves:
             done += 1
             if series is None:
                 continue
-            given.append(_thinned(series, asked, thinner))
+            few = _thinned(series, asked, thinner) if over is None else over.few(series)
+            given.append(few)
             read, size = read + series.count, size + len(given[-1].x)
             if read >= READ_POINTS_MAX or size >= GIVEN_POINTS_MAX:
                 break
@@ -101,10 +126,10 @@ def _read(body: bytes) -> Asked:
         asked = msgspec.json.decode(body, type=Asked)
     except UNREADABLE as error:
         raise InvalidValueError(f"cannot read which curves are asked for: {error}") from error
-    if asked.x not in AXES or not 0 < asked.buckets <= BUCKETS_MAX:
+    if (asked.x not in AXES and axis_of(asked.x) is None) or not 0 < asked.buckets <= BUCKETS_MAX:
         raise InvalidValueError(
-            f"x is one of {', '.join(AXES)}, and there are 1 to {BUCKETS_MAX} buckets; "
-            f"found {asked.x[:40]!r} and {asked.buckets}"
+            f"x is one of {', '.join(AXES)} or metrics.NAME, "
+            f"and there are 1 to {BUCKETS_MAX} buckets; found {asked.x[:40]!r} and {asked.buckets}"
         )
     if asked.start < 0 or asked.width < 0:
         raise InvalidValueError(

@@ -1,5 +1,6 @@
 """Text, histograms and media in the pages: a panel for each series, with a slider for steps."""
 
+import re
 import zlib
 from collections.abc import Iterator
 from struct import pack
@@ -91,3 +92,21 @@ def test_bytes_of_media_come_closed_and_only_to_runs_that_name_them(server: Runn
     assert headers["content-security-policy"] == "default-src 'none'; sandbox"
     assert ask(other_id, image.sha256)[0] == 404
     assert ask(run_id, "../" * 20 + "x")[0] == 400
+
+
+def test_a_chart_is_drawn_over_another_metric_which_its_address_names(
+    server: Running, visit: Visit
+) -> None:
+    client, page = MlflowClient(str(server.store)), visit.page
+    run_id = client.create_run("0").info.run_id
+    for step in range(5):
+        client.log_metric(run_id, "loss", 1 / (step + 1), step=step)
+        client.log_metric(run_id, "tokens", 1000.0 * step, step=step)
+    visit.open(f"{server.url}/#/runs/{run_id}?tab=charts")
+    page.get_by_role("combobox", name="over").select_option("tokens")
+    expect(page).to_have_url(re.compile("x=metrics.tokens"))
+    chart = page.get_by_role("region", name="loss")
+    expect(chart.get_by_text("5 points")).to_be_visible()
+    visit.settle()
+    chart.locator(".plot").hover()
+    expect(chart.locator(".tip")).to_contain_text(re.compile(r"at tokens \d"))

@@ -78,7 +78,7 @@ export function useCurves(asked, seen) {
     (changed) => {
       if (text === null) return;
       const { low, high, width, done, x } = latest.current.state;
-      const outgrown = (high - low) * SCALE[x] > 2 * width * asked.buckets;
+      const outgrown = width && (high - low) * SCALE[x] > 2 * width * asked.buckets;
       if (changed === null || !done || outgrown) load();
       else load([...changed].map((stream) => stream.slice(4)));
     },

@@ -7,7 +7,7 @@ import { route, setQuery } from "../lib/route.js";
 import { number } from "../lib/format.js";
 import { KINDS, smoothed } from "../lib/smooth.js";
 import { theme } from "../lib/theme.js";
-import { Plot } from "./plot.js";
+import { METRIC, Plot } from "./plot.js";
 import { Empty, Failed } from "./states.js";
 
 const AXES = [
@@ -33,7 +33,7 @@ export function Charts({ runs, keys }) {
       <p>What is logged with log_metric is drawn here as it arrives.</p><//>`;
   }
   return html`
-    <${Controls} many=${keys.length} />
+    <${Controls} keys=${keys} />
     ${
       groups.length
         ? html`<${Wall} runs=${runs} groups=${groups} shut=${new Set(shut.split("\n").filter(Boolean))} />`
@@ -58,18 +58,24 @@ function grouped(keys) {
   return named.length === 1 ? [{ name: null, keys }] : named;
 }
 
-function Controls({ many }) {
+// Metrics that are offered as an axis: a list of thousands helps nobody, and the address takes any.
+const OFFERED = 200;
+
+function Controls({ keys }) {
   const { x = "step", log = "", smooth = "0", kind = "", tight = "", zoom = "", find = "" } = route.value.query;
   return html`
     <div class="bar" role="group" aria-label="How curves are drawn">
       ${
-        many > 3 &&
+        keys.length > 3 &&
         html`<input type="search" placeholder="Find metrics" aria-label="Find metrics" value=${find}
         onInput=${(event) => setQuery({ find: event.target.value })} />`
       }
       <label class="check">over <select value=${x}
         onChange=${(event) => setQuery({ x: event.target.value, zoom: "" }, { push: true })}>
-        ${AXES.map(([value, name]) => html`<option value=${value}>${name}</option>`)}</select></label>
+        ${AXES.map(([value, name]) => html`<option value=${value}>${name}</option>`)}
+        <optgroup label="another metric, by step">${offered(keys, x).map(
+          (key) => html`<option value=${METRIC + key}>${key}</option>`,
+        )}</optgroup></select></label>
       <label class="check">smooth <input type="range" min="0" max="0.99" step="0.01" value=${smooth}
         onInput=${(event) => setQuery({ smooth: event.target.value === "0" ? "" : event.target.value })} />
         <output>${Number(smooth).toFixed(2)}</output></label>
@@ -83,6 +89,12 @@ function Controls({ many }) {
       ${zoom && html`<button onClick=${() => setQuery({ zoom: "" }, { push: true })}>Reset zoom</button>`}
     </div>
   `;
+}
+
+/** The metrics that may be an axis, with the one that is. */
+function offered(keys, x) {
+  const chosen = x.startsWith(METRIC) ? [x.slice(METRIC.length)] : [];
+  return [...new Set([...keys.slice(0, OFFERED), ...chosen])];
 }
 
 /** All charts one below the other, of which only those near the screen exist: there may be thousands. */

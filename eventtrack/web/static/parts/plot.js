@@ -85,7 +85,11 @@ function Tip({ tip: { curve, at, left, top }, x, width }) {
   </div>`;
 }
 
+// An axis that is another metric of each run is called so: `metrics.epoch`.
+export const METRIC = "metrics.";
+
 export function shownX(x, value) {
+  if (x.startsWith(METRIC)) return `${x.slice(METRIC.length)} ${number(value)}`;
   if (x === "time") return moment(value);
   return x === "relative" ? duration(value * 1000) : `step ${number(value)}`;
 }
