@@ -230,7 +230,11 @@ class TestBirths:
         found = in_every_order(self.FACTS, index_of)
         assert set(found) == {"experiment/2"}
         assert set(found["experiment/2"]) == {
-            *("a" + name for name in index.RUN_ATTRIBUTES if name != "lifecycle_stage"),
+            *(
+                "a" + name
+                for name in index.RUN_ATTRIBUTES
+                if name not in ("lifecycle_stage", "forked_from")
+            ),
             "plr",
             "mloss",
             "ta",

@@ -6,7 +6,8 @@ import msgspec
 from _harness import Report, Samples, measure
 from _work import store_of_one_series, store_of_runs, store_of_training
 
-from eventtrack.events.envelope import Envelope
+from eventtrack.events.compression import decompress
+from eventtrack.events.envelope import CODEC_ZSTD, Envelope
 from eventtrack.events.registry import REGISTRY
 from eventtrack.store import Moment, Store
 from eventtrack.views.moments import folded
@@ -36,8 +37,9 @@ def plain_decode(envelopes: list[bytes]) -> None:
     for data in envelopes:
         stop = 2 + int.from_bytes(data[:2], "big")
         view = memoryview(data)
-        unpack(view[2:stop])
-        unpack(view[stop + 16 :])
+        codec = unpack(view[2:stop])[8]
+        body = view[stop + 16 :]
+        unpack(decompress(body) if codec == CODEC_ZSTD else body)
 
 
 def read_log(store: Store) -> list[bytes]:
