@@ -200,7 +200,9 @@ class NatsLog:
 
     def page(self, messages: Sequence[Message], after: int) -> Page:
         """A page of consecutive messages behind a place, with what stands for some of them."""
-        through = messages[-1].sequence if messages else after
+        if not messages:
+            return Page([], after)
+        through = messages[-1].sequence
         self._read_replaced()
         blocks = {
             message.sequence: message.data
