@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from eventtrack.views.queries.liveness import judge
 from tests.cli.harness import read_all
 from tests.running.conftest import Runner
 
@@ -154,6 +155,9 @@ def test_a_run_whose_parent_was_killed_is_seen_to_have_died(runner: Runner) -> N
     session = runner.store.sessions.list()[-1]
     wait_for_end(session.pid)
     assert session.source == "run"
+    life = runner.store.liveness.of(run.info.run_id)
+    assert life is not None
+    assert judge([session], life.last_ms, life.last_ms + 60_000).state == "gone"
 
 
 def children(process: int) -> list[int]:

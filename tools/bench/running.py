@@ -1,6 +1,7 @@
 """`eventtrack run`: its start, its cost for a program that prints, and the cost of its sampler."""
 
 import os
+import resource
 import subprocess
 import sys
 import time
@@ -64,6 +65,31 @@ def starts(report: Report, folder: Path) -> None:
                       limit=limit)  # fmt: skip
 
 
+def processor_times(report: Report, folder: Path) -> None:
+    """The same in processor time of all processes, which a busy machine changes less."""
+    module = [sys.executable, "-m", "eventtrack", "--store", str(folder / "store")]
+    quietly(run_words(folder, "--", "true"))  # makes the store
+    listing = _processor_ms([*module, "experiments", "list"], report.rounds)
+    limit = report.limit("`eventtrack experiments list`, processor time", listing, "ms")
+    for name, options in (
+        ("eventtrack run -- true, processor time", ()),
+        ("the same without samples and files", ("--no-sampling", "--no-files")),
+    ):
+        words = run_words(folder, *options, "--", "true")
+        report.figure(name, _processor_ms(words, report.rounds), "ms", limit=limit)
+
+
+def _processor_ms(words: list[str], rounds: int) -> Samples:
+    taken = []
+    for _ in range(rounds):
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        quietly(words)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        spent_s = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+        taken.append(spent_s * 1e3)
+    return Samples(taken)
+
+
 def prints(report: Report, folder: Path, work_s: float) -> None:
     """The time of a program that prints, by its own clock, with its output in a file."""
     program = [sys.executable, "-c", PRINT, str(OUTPUT_MB), str(work_s)]
@@ -109,6 +135,7 @@ def main() -> None:
     report = Report(__doc__.splitlines()[0])
     with report.folder() as folder:
         starts(report, folder)
+        processor_times(report, folder)
         samples(report)
         prints(report, folder, WORK_S)
         prints(report, folder, 0)
