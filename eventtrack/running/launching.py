@@ -64,8 +64,9 @@ class Launcher:
             if self._terminal is not None:
                 self._terminal.give_keyboard_back()
             self._sender.send(frames.ENDED, str(code).encode())
-            self._sender.finish()
+            # From here on Ctrl-C ends this process: a recorder that hangs must not hold it.
             signals.unblock(before)
+            self._sender.finish()
         return code
 
     def _start(self, environment: Mapping[str, str], before: set[int]) -> "subprocess.Popen[bytes]":

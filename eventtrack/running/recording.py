@@ -124,10 +124,25 @@ def child_environment(
     return changes
 
 
+def sampling(request: Request, complain: Callable[[str], None]) -> machine.Settings | None:
+    """The settings of samples; None if they are not wanted, or cannot be taken.
+
+    Raises:
+        InvalidValueError: A variable of the environment cannot be read.
+    """
+    if not request.samples:
+        return None
+    if not is_available():
+        complain("the machine's load is not recorded: `pip install psutil`, or pass --no-sampling")
+        return None
+    return machine.settings(True, SAMPLING_SECONDS)
+
+
 class Recorder:
     """Records one command.
 
     Args:
+        settings: Those of samples, as `sampling` gives them.
         complain: Shows a person one line about what could not be recorded.
     """
 
@@ -137,6 +152,7 @@ class Recorder:
         run_id: str,
         request: Request,
         reader: FrameReader,
+        settings: machine.Settings | None,
         complain: Callable[[str], None],
     ) -> None:
         self._store = store
@@ -150,7 +166,7 @@ class Recorder:
         # A server takes no lines of text yet.
         self._console = store.items.sink(run_id) if isinstance(store, Store) else None
         self._memory = OutOfMemory()
-        self._settings = self._sampling()
+        self._settings = settings
         self._monitor: machine.Monitor | None = None
         self._started_s = time.time()
         self._ending: Ending | None = None
@@ -176,6 +192,12 @@ class Recorder:
             keeping.join()
         if self._ending is not None:
             self._end(self._ending)
+
+    def abandon(self) -> None:
+        """End the run of a command that was never started: the launcher was interrupted."""
+        self._store.runs.update(
+            self._run_id, status=RunStatus.KILLED, end_time=int(time.time() * 1000)
+        )
 
     def _take(self, frame: Frame) -> None:
         if frame.kind in self._folders:
@@ -207,17 +229,6 @@ class Recorder:
             if self._console is not None:
                 at_ms = int(time_s * 1000)
                 self._console.texts(CONSOLE, lines, timestamps=at_ms, source=_SOURCES[kind])
-
-    def _sampling(self) -> machine.Settings | None:
-        """The settings of samples; None if they are not wanted, or cannot be taken."""
-        if not self._request.samples:
-            return None
-        if not is_available():
-            self._complain(
-                "the machine's load is not recorded: `pip install psutil`, or pass --no-sampling"
-            )
-            return None
-        return machine.settings(True, SAMPLING_SECONDS)
 
     def _keep(self, tracer: Tracer) -> None:
         """Keep the origin; in a thread of its own: git may take seconds in a large repository."""

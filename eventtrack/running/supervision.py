@@ -27,10 +27,18 @@ class RecorderSide(NamedTuple):
     reader: FrameReader
     answer: int
 
-    def ready(self, environment: Mapping[str, str | None]) -> None:
-        """Let the command start, with these changes of its environment."""
-        os.write(self.answer, msgspec.json.encode(environment) + b"\n")
-        os.close(self.answer)
+    def ready(self, environment: Mapping[str, str | None]) -> bool:
+        """Let the command start, with these changes of its environment.
+
+        Returns False if the launcher was interrupted meanwhile: there will be no command.
+        """
+        try:
+            os.write(self.answer, msgspec.json.encode(environment) + b"\n")
+        except BrokenPipeError:
+            return False
+        finally:
+            os.close(self.answer)
+        return True
 
 
 def split(argv: Sequence[str], complain: Callable[[str], None]) -> RecorderSide:

@@ -10,6 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from eventtrack.running.frames import FrameReader
+from eventtrack.running.recording import Recorder, Request, begin
+from eventtrack.running.supervision import RecorderSide
 from eventtrack.views.queries.liveness import judge
 from tests.cli.harness import read_all
 from tests.running.conftest import Runner
@@ -86,6 +89,22 @@ def test_a_mistake_in_the_call_is_shown_before_the_program_starts(runner: Runner
     assert answer.stdout == ""
 
 
+def test_a_launcher_that_dies_before_the_start_leaves_a_killed_run(runner: Runner) -> None:
+    """As by Ctrl-C in the first moment. The program must not start then."""
+    store = runner.store
+    request = Request(["true"], experiment_id="0")
+    run_id = begin(store, request)
+    frames_out, frames_in = os.pipe()
+    answer_out, answer_in = os.pipe()
+    os.close(frames_in)
+    os.close(answer_out)
+    side = RecorderSide(FrameReader(frames_out), answer_in)
+    assert not side.ready({})
+    Recorder(store, run_id, request, side.reader, None, print).abandon()
+    os.close(frames_out)
+    assert store.runs.get(run_id).info.status == "KILLED"
+
+
 def start(runner: Runner, *words: str) -> "subprocess.Popen[str]":
     """Start a program that waits, within a run; returns once it waits."""
     process = subprocess.Popen(
@@ -141,6 +160,7 @@ def test_samples_of_the_machine_and_the_program_are_recorded(runner: Runner) -> 
     assert "system/cpu_utilization_percentage" in metrics
     answer = runner(*words, code=2, MLFLOW_SYSTEM_METRICS_SAMPLING_INTERVAL="soon")
     assert "MLFLOW_SYSTEM_METRICS_SAMPLING_INTERVAL" in answer.stderr
+    assert runner.last().info.status == "FINISHED"  # the refused call began no run
 
 
 def test_a_run_whose_parent_was_killed_is_seen_to_have_died(runner: Runner) -> None:

@@ -116,10 +116,10 @@ def run(
         )
     side = split(argv, _complain)
     # From here on this is the recorder's process.
-    from eventtrack.running.recording import Recorder, Request, begin, child_environment
+    from eventtrack.running import recording
 
     store, uri = _open(call)
-    request = Request(
+    request = recording.Request(
         argv=argv,
         experiment_id=None if resume is not None else _experiment_id(store, experiment),
         name=name,
@@ -130,11 +130,14 @@ def run(
         samples=not no_sampling,
         keeps_files=not no_files,
     )
-    run_id = begin(store, request)
-    recorder = Recorder(store, run_id, request, side.reader, _complain)
+    settings = recording.sampling(request, _complain)
+    run_id = recording.begin(store, request)
+    recorder = recording.Recorder(store, run_id, request, side.reader, settings, _complain)
     hooks = environment(os.environ, run_id, mirror, replaced)
-    side.ready(child_environment(store, uri, run_id, argv) | hooks)
-    recorder.record()
+    if side.ready(recording.child_environment(store, uri, run_id, argv) | hooks):
+        recorder.record()
+    else:
+        recorder.abandon()
 
 
 def _open(call: Invocation) -> "tuple[AnyStore, str]":
