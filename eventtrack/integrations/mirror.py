@@ -34,7 +34,11 @@ def mirror_wandb(module: ModuleType) -> None:
         self: Any, data: Mapping[str, Any], step: int | None = None, *_: Any, **__: Any
     ) -> None:
         # Before the call, W&B's own step is that of this row.
-        writer().metrics(dict(_flat("", data)), step)
+        rows = _flat("", data)
+        writer().metrics({key: value for key, value in rows if _is_number(value)}, step)
+        for key, value in rows:
+            if not _is_number(value):
+                _mirror_object(name_of(key), value, step)
         writer().params(dict(self.config))
 
     def finished(self: Any, *_: Any, **__: Any) -> None:
@@ -203,6 +207,23 @@ def _quietly(name: str, call: Callable[..., Any], *args: Any, **kwargs: Any) -> 
             _warned.add(name)
             warnings.warn(f"eventtrack does not mirror {name}: {error}", stacklevel=3)
         return None
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) or hasattr(value, "item")
+
+
+def _mirror_object(key: str, value: Any, step: int | None) -> None:
+    """Mirror a text, or an object of W&B's that holds an image, a histogram or a file."""
+    kind = type(value).__name__
+    if isinstance(value, str):
+        writer().line(value, key, step)
+    elif kind == "Histogram":
+        writer().counts(list(value.bins), list(value.histogram), key, step)
+    elif kind == "Image" and value.image is not None:
+        writer().image(value.image, key, step)
+    elif getattr(value, "_path", None) is not None:
+        writer().medium(value._path, key, step)  # noqa: SLF001 - W&B has no other name for it
 
 
 def _step(run: Any, step: int | None) -> int:

@@ -5,7 +5,7 @@ them it hands over logs, configurations and checkpoints as the framework has the
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, TypedDict
 
@@ -232,6 +232,24 @@ class RunWriter:
         """Log a histogram of values."""
         if self._client is not None and self._run_id is not None and not self.rank:
             self._client.log_histogram(self._run_id, key, values, step)
+
+    def counts(
+        self, edges: Sequence[float], counts: Sequence[float], key: str, step: int | None
+    ) -> None:
+        """Log a histogram that is counted already."""
+        if self._client is not None and self._run_id is not None and not self.rank:
+            self._client.log_histogram(
+                self._run_id,
+                key,
+                step=step,
+                edges=[float(edge) for edge in edges],
+                counts=[float(count) for count in counts],
+            )
+
+    def medium(self, path: Path, key: str, step: int | None) -> None:
+        """Log a file as a step of a series."""
+        if self._client is not None and self._run_id is not None and not self.rank:
+            self._client.log_media(self._run_id, key, path, step)
 
     def image(self, image: Any, key: str, step: int | None) -> None:
         """Log an image: an array whose channels come last, or an image of Pillow."""

@@ -68,12 +68,17 @@ with SummaryWriter("logs") as writer:
 
 def test_runs_of_wandb_are_mirrored(run_id: str, store: Path) -> None:
     text = """
+import numpy as np
 import wandb
 with wandb.init(project="p", config={"lr": 0.5}) as run:
     wandb.log({"loss": 1.0, "eval": {"acc": 0.5}})
     wandb.log({"loss": 0.5})
     run.log({"late": 2.0}, step=7)
     wandb.config.update({"width": 3})
+    page = wandb.Html("<p>hello</p>")
+    pixels = np.zeros((4, 4, 3), dtype="uint8")
+    weights = wandb.Histogram([1.0, 2.0, 3.0])
+    run.log({"weights": weights, "cat": wandb.Image(pixels), "said": "x", "page": page}, step=8)
 """
     run(text, run_id, store, "wandb")
     assert history(run_id, "loss") == [(0, 1.0), (1, 0.5)]
@@ -81,6 +86,16 @@ with wandb.init(project="p", config={"lr": 0.5}) as run:
     assert history(run_id, "late") == [(7, 2.0)]
     kept = eventtrack.get_run(run_id)
     assert kept.data.params == {"lr": "0.5", "width": "3"}
+    client = eventtrack.MlflowClient()
+    [weights] = client.get_series(run_id, "weights")
+    assert isinstance(weights, HistogramItem)
+    assert (sum(weights.counts), weights.step) == (3.0, 8)
+    [said] = client.get_series(run_id, "said")
+    assert isinstance(said, TextItem)
+    assert said.text == "x"
+    [page] = client.get_series(run_id, "page")
+    assert page.step == 8
+    assert any("cat+step+8" in path for path in files(run_id))
     assert kept.data.tags["wandb.project"] == "p"
     assert list((store.parent / "wandb").glob("offline-run-*"))
 
