@@ -1,5 +1,6 @@
 """Servers of one cluster in this process: a cache each, over one shared log in memory."""
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -30,6 +31,7 @@ class FaultyLog(MemorySharedLog):
         before_append: Called before each append.
         after_append: Called after each append; what it raises hides the outcome.
         before_end: Called before each question for the end.
+        is_deaf: Whether news wake nobody.
     """
 
     def __init__(self, shelf: Shelf) -> None:
@@ -38,6 +40,7 @@ class FaultyLog(MemorySharedLog):
         self.after_append: Callable[[], object] = nothing
         self.before_end: Callable[[], object] = nothing
         self.appends = 0
+        self.is_deaf = False
 
     def append(self, block: Block, *, last: int, seen: int | None = None) -> int:
         """Append a block, with what the test does around it."""
@@ -51,6 +54,13 @@ class FaultyLog(MemorySharedLog):
         """The number of blocks, if the test lets it be known."""
         self.before_end()
         return super().end()
+
+    def wait(self, after: int, timeout_s: float) -> None:
+        """Wait for news; if deaf, for the time alone."""
+        if self.is_deaf:
+            time.sleep(timeout_s)
+        else:
+            super().wait(after, timeout_s)
 
     def read(self, after: int, limit: int = 7) -> Page:
         """Short pages, so that tests meet several."""

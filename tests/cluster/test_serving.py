@@ -55,8 +55,13 @@ def with_servers(
     asyncio.run(asyncio.wait_for(run(), 120))
 
 
-def test_an_answer_of_one_server_is_seen_on_every_other(tmp_path: Path, shelf: Shelf) -> None:
+def test_an_answer_of_one_server_is_seen_on_every_other(
+    tmp_path: Path, shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async def work(ada: Served, ben: Served, eve: Served) -> None:
+        monkeypatch.setattr(clustered, "_LOOK_S", 0.5)
+        for server in (ada, ben, eve):
+            server.log.is_deaf = True  # they learn of each other by asking alone
         for turn in range(5):
             run_id = await ada.new_run()
             sent = {"run_id": run_id, "metrics": [{**POINT, "value": turn}]}
