@@ -86,6 +86,9 @@ class Member:
         self._unsure = False  # whether a block of the present feed may be in the shared log unseen
         # Whether the shared log is known to hold what was read of it; not so once it was away.
         self._is_same = False
+        # Up to this place there is nothing behind the places that the store knows: in JetStream a
+        # question for the end takes a place of its own.
+        self._passed = 0
         # The own feed, and its size as far as its blocks were read back from the shared log.
         self._read_back: tuple[bytes, int] | None = None
 
@@ -145,11 +148,13 @@ class Member:
                 # The block may still appear, so the envelopes of its indexes must not differ.
                 store.receive(lambda transaction: transaction.renew_replica())
                 self._unsure = False
+            if end < self._passed:
+                self._passed = 0  # the log was set back, or this end is old: look again
             behind_since = time.monotonic()
-            while (through := (places := self.places()).through) < end:
-                page = self._read_on(places)
+            while (through := max((places := self.places()).through, self._passed)) < end:
+                page = self._news(places, through)
                 if page.through > through:
-                    store.receive(partial(self._take, page=page))
+                    self._receive(store, places, page)
                     behind_since = time.monotonic()
                 elif time.monotonic() - behind_since > PATIENCE_S:
                     raise RemoteUnavailableError(
@@ -161,8 +166,9 @@ class Member:
                 if progress is not None:
                     progress(page.through, end)
             # Another thread may have read on since the end was asked for.
-            if end < through and (end := self.log.end()) < through:
-                raise self._set_back(f"it ends at place {end}, and {through} was read of it")
+            read = self.places().through
+            if end < read and (end := self.log.end()) < read:
+                raise self._set_back(f"it ends at place {end}, and {read} was read of it")
         return end
 
     def take_news(self) -> None:
@@ -177,15 +183,16 @@ class Member:
             is_settled = self._is_same and not self._unsure
             while is_settled:
                 places = self.places()
-                page = self._read_on(places)
-                if page.through <= places.through:
+                through = max(places.through, self._passed)
+                page = self._news(places, through)
+                if page.through <= through:
                     return
-                self._store.receive(partial(self._take, page=page))
+                self._receive(self._store, places, page)
         self.catch_up()
 
     def wait(self, timeout_s: float) -> None:
         """Return when there may be news, or after that time."""
-        self.log.wait(self.places().through, timeout_s)
+        self.log.wait(max(self.places().through, self._passed), timeout_s)
 
     def places(self) -> Places:
         """The extent to which the store knows the shared log.
@@ -196,23 +203,37 @@ class Member:
         assert self._store is not None
         return self._read_places(self._store.note(_PLACES))
 
-    def _read_on(self, places: Places) -> Page:
-        """The next blocks, and before them the last block that was read, unless a node lags."""
+    def _receive(self, store: Replication, places: Places, page: Page) -> None:
+        """Commit the news of a page; a page without news costs no commit."""
+        if page.entries and page.entries[-1].place > places.through:
+            store.receive(partial(self._take, page=page))
+        else:
+            self._passed = page.through
+
+    def _news(self, places: Places, through: int) -> Page:
+        """The next blocks. If there are any, the last block that was read is looked at again."""
+        page = self.log.read(through)
+        if page.entries:
+            self._check_last(places)
+        return page
+
+    def _check_last(self, places: Places) -> None:
+        """Refuse a log in which another block, or none, stands at the last place that was read."""
         if not places.at:
-            return self.log.read(places.through)
-        page = self.log.read(places.at - 1)
-        if page.through < places.at:
-            return page
-        for entry in page.entries[:1]:
-            if entry.place == places.at and read_header(entry.data)[0].root == places.root:
-                return page
-        raise self._set_back(f"place {places.at} does not hold the block that was read there")
+            return
+        page = self.log.read(places.at - 1, 1)
+        is_there = any(
+            entry.place == places.at and read_header(entry.data)[0].root == places.root
+            for entry in page.entries
+        )
+        if page.through >= places.at and not is_there:  # a node that lags behind says nothing
+            raise self._set_back(f"place {places.at} does not hold the block that was read there")
 
     def _refuse_set_back(self, end: int) -> None:
         """Refuse a log that no longer holds what was read of it."""
         places = self.places()
         if places.at <= end:
-            self._read_on(places)
+            self._check_last(places)
 
     def _set_back(self, what: str) -> VerificationError:
         return VerificationError(

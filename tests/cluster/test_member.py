@@ -310,6 +310,21 @@ def test_an_end_that_is_old_by_the_time_it_counts_is_no_alarm(start: Start) -> N
     assert ada.digest() == ben.digest()
 
 
+def test_news_that_are_none_cost_no_commit(start: Start, shelf: Shelf) -> None:
+    ada = start("ada")
+    ada.store.experiments.create("last")
+    ada.catch_up()
+    changes = ada.store.change_count()
+    for _ in range(3):
+        shelf.places.append((None, False))  # a place without a block, as JetStream has them
+        ada.catch_up()
+        ada.member.take_news()
+    assert ada.store.change_count() == changes
+    ben = start("ben")
+    ben.store.experiments.create("behind")
+    assert ada.digest() == ben.digest()
+
+
 class TestDamage:
     def test_a_block_that_is_missing_stops_the_server_and_is_named(
         self, start: Start, shelf: Shelf
