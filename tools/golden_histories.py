@@ -328,6 +328,27 @@ def signed() -> list[Draft]:
     ]
 
 
+def merged() -> list[Draft]:
+    """Runs that were merged and let go; a withdrawal covers the points of one of them."""
+    run, first, second = ("run/" + name * 16 for name in ("c0", "c1", "c2"))
+    replica = SeededIds("golden").id128()
+    rewound = histories.Withdrawal([(replica, 2)], None, 4, 2**63 - 1, ["c1" * 16])
+    started = ("12", "warm-ibex-6", "ada", 80, dict[str, str](), "RUNNING")
+    return [
+        Draft.of(run, types.RunStarted(*started), types.MetricLogged("loss", 0.4, 1, 81)),
+        Draft.of(run, histories.RunMerged("c1" * 16, 82)),
+        Draft.of(
+            first,
+            types.RunStarted(*started),
+            types.MetricsLogged(["loss"] * 2, [0.3, 0.2], [3, 4], 83),
+        ),
+        Draft.of(run, histories.RunMerged("c2" * 16, 84)),
+        Draft.of(second, types.RunStarted(*started), types.MetricLogged("loss", 0.1, 9, 85)),
+        Draft.of(run, histories.PointsWithdrawn(rewound, 86)),
+        Draft.of(run, histories.RunUnmerged("c2" * 16, 87)),
+    ]
+
+
 # A new noun brings a history of its own: the bytes of the others stay as they are.
 HISTORIES = {
     "log": history,
@@ -346,4 +367,5 @@ HISTORIES = {
     "withdrawals": withdrawn,
     "signatures": signed,
     "forks": forked,
+    "merges": merged,
 }

@@ -123,3 +123,17 @@ class RunForked(Event, frozen=True):
         """The fault that makes events not well-formed, beyond their fields' types; None if good."""
         flaws = (it.flaw() for event in events for it in event.fork.withdrawals)
         return next((flaw for flaw in flaws if flaw is not None), None)
+
+
+class RunMerged(Event, frozen=True):
+    """The points and files of another run count for this run, too, those that come later also."""
+
+    run_id: str
+    at_ms: Int64
+
+
+class RunUnmerged(Event, frozen=True):
+    """The points and files of another run no longer count for this run (only undo writes it)."""
+
+    run_id: str
+    at_ms: Int64

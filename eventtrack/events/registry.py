@@ -139,6 +139,8 @@ _TYPES: dict[str, type[types.Event]] = {
     "run.points_restored": histories.PointsRestored,
     "run.history_shared": histories.HistoryShared,
     "run.forked": histories.RunForked,
+    "run.merged": histories.RunMerged,
+    "run.unmerged": histories.RunUnmerged,
     "run.inputs_logged": types.InputsLogged,
     "run.outputs_logged": types.OutputsLogged,
     "run.artifacts_logged": types.ArtifactsLogged,

@@ -59,6 +59,7 @@ HISTOGRAM = Fact("histogram", Rule.POINTS, many=True, text=lambda _, item: item_
 MEDIA = Fact("media", Rule.POINTS, many=True, text=lambda _, item: item_text(*item))
 FORK = Fact("forked_from", Rule.LAST, "fork", text=lambda _, fork: fork_text(fork))
 SHARE = Fact("fork", Rule.LAST, "shares", many=True, text=lambda *_: "begins with its points")
+MERGED = Fact("merged", Rule.LAST, "merged", many=True, text=lambda *_: "its points count")
 WITHDRAWAL = Fact("withdrawal", Rule.LAST, "withdrawals", many=True, text=withdrawal_text)
 
 _POINTS_STAY = "points of a metric stay on record: withdraw them instead"
@@ -129,6 +130,8 @@ def _back(old: Old, _: str, now_ms: int) -> Iterator[Event]:
     if withdrawn := unvalued(old, PARAM):
         yield types.ParamsWithdrawn(withdrawn)
     yield from (histories.PointsWithdrawn(it, now_ms) for it in valued(old, WITHDRAWAL).values())
+    yield from (histories.RunMerged(run_id, now_ms) for run_id in valued(old, MERGED))
+    yield from (histories.RunUnmerged(run_id, now_ms) for run_id in unvalued(old, MERGED))
     if restored := unvalued(old, WITHDRAWAL):
         yield histories.PointsRestored(restored, now_ms)
     yield from files_back(old, ARTIFACT, types.ArtifactsLogged, types.ArtifactsDeleted)
@@ -155,7 +158,7 @@ RUN = Noun(
     facts=(
         *(EXPERIMENT, USER, START, NAME, STATUS, END, LIFECYCLE),
         *(PARAM, TAG, METRIC, TEXT, HISTOGRAM, MEDIA),
-        *(INPUT_MODEL, INPUT, OUTPUT_MODEL, SIGNATURE, ARTIFACT, WITHDRAWAL, FORK, SHARE),
+        *(INPUT_MODEL, INPUT, OUTPUT_MODEL, SIGNATURE, ARTIFACT, WITHDRAWAL, FORK, SHARE, MERGED),
     ),
     births={types.RunStarted: ""},
     stages=_STAGES,
@@ -177,6 +180,8 @@ RUN = Noun(
         histories.PointsRestored: lambda event: gone(WITHDRAWAL, event.ids),
         histories.HistoryShared: lambda event: [(SHARE, event.fork_id, event)],
         histories.RunForked: lambda event: [(FORK, "", event.fork)],
+        histories.RunMerged: lambda event: [(MERGED, event.run_id, event.run_id)],
+        histories.RunUnmerged: lambda event: gone(MERGED, [event.run_id]),
         types.InputsLogged: _inputs_logged,
         types.OutputsLogged: lambda event: [(OUTPUT_MODEL, *pair) for pair in event.models],
         types.ArtifactsLogged: lambda event: files(ARTIFACT, event.files),

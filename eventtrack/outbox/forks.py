@@ -8,7 +8,7 @@ from eventtrack.store.reasons import reason as because
 
 
 class RemoteForks:
-    """Forks of the runs of a server; see `store.forks`."""
+    """Forks and merges of the runs of a server; see `store.forks`."""
 
     def __init__(
         self, outbox: Outbox, server: TrackingServer, starter: Starter, runs: RemoteRuns
@@ -44,4 +44,16 @@ class RemoteForks:
                 tags=tags,
                 run_name=run_name,
                 experiment_id=target,
+            )
+
+    def merge(self, run_id: str, other_id: str, *, reason: str | None = None) -> bool:
+        """Let the points and files of another run count for a run; whether that is news.
+
+        Raises:
+            RemoteUnavailableError: The server does not answer; nothing was merged.
+        """
+        with because(reason):
+            self._outbox.deliverer.push()
+            return self._server.merge_runs(
+                self._runs.server_id(run_id), self._runs.server_id(other_id)
             )

@@ -127,7 +127,7 @@ def _run(reader: Reader, run: RunState) -> list[Any]:
     # Runs whose points all count have the digest that they had before points could be withdrawn.
     withdrawn = _withdrawn(reader, run) if run.withdrawals else []
     # That it has forks is no state of a run: they show its points in their own curves.
-    withdrawn += [run.fork[0]] if run.fork[0] is not None else []
+    withdrawn += [part for part in (run.fork[0], run.merged) if part]
     return [*values, *(part for part in (items, run.moves, run.signatures) if part), *withdrawn]
 
 

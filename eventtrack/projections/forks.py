@@ -1,7 +1,8 @@
-"""Forks: runs whose histories begin with the points of their parents (docs/format.md, section 9).
+"""Runs for which points of other runs count: forks and merged runs (docs/format.md, section 9).
 
 No point is copied. The curve of a fork has parts in series of its parent, of the parent's parent,
-and so on: those layers that the fork's cut covers, up to its step.
+and so on: those layers that the fork's cut covers, up to its step. The curve of a run into which
+others were merged has parts in all their series.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -35,7 +36,7 @@ class Runs(Protocol):
 def curves_of(runs: Runs, run: RunState) -> Mapping[str, AnyCurve]:
     """The curves of a run, by key; metrics without a point that counts are left out."""
     own = curves.of_run(run)
-    if run.fork[0] is None:
+    if not run.is_joined:
         return own
     parts: dict[str, list[Part]] = {}
     for key, part in _inherited(runs, run, None):
@@ -49,7 +50,7 @@ def curves_of(runs: Runs, run: RunState) -> Mapping[str, AnyCurve]:
 
 def curve_of(runs: Runs, run: RunState, key: str) -> AnyCurve | None:
     """The curve of a metric; None if it has no point that counts."""
-    if run.fork[0] is None:
+    if not run.is_joined:
         return curves.curve_of(run, key)
     parts = [part for _, part in _inherited(runs, run, key)] + curves.parts_of(run, key)
     return Curve((run.number, key), parts) if parts else None
@@ -66,9 +67,47 @@ def _inherited(runs: Runs, run: RunState, only: str | None) -> Iterator[tuple[st
                 yield key, Part(metric, hidden, value, timestamp_ms, step, left)
 
 
+def merged_runs(runs: Runs, run: RunState) -> list[RunState]:
+    """A run and all runs that are merged into it, or into one of those."""
+    whole, seen = [run], {run.number}
+    for source in whole:
+        for run_id in source.live_merged():
+            other = runs.parent(run_id) if len(whole) <= FORK_DEPTH_MAX else None
+            if other is not None and other.number not in seen:
+                seen.add(other.number)
+                whole.append(other)
+    return whole
+
+
 def _series(runs: Runs, run: RunState) -> Iterator[tuple[str, MetricState, Steps]]:
-    """The series of all ancestors that belong to a fork, with the steps that are hidden."""
-    rules = [_rule(it) for it, _ in run.withdrawals.values() if it is not None]
+    """The series of other runs that belong to a run, with the steps that are hidden."""
+    whole = merged_runs(runs, run)
+    for source in whole:
+        own = [_rule(it) for it, _ in source.withdrawals.values() if it is not None]
+        # A run's own points are judged by its own withdrawals alone.
+        others = [
+            _rule(it)
+            for owner in (whole if source is not run else ())
+            for it, _ in owner.withdrawals.values()
+            if it is not None and owner is not source and source.run_id in it.merged
+        ]
+        if source is not run:
+            for key, metric in source.metrics.items():
+                yield key, metric, _hidden(others, key)
+            for layer in source.layers:
+                for key, part in layer.parts.items():
+                    yield key, part.points, merged([*part.hidden, *_hidden(others, key)])
+        yield from _ancestors(runs, source, own + others)
+
+
+def _ancestors(
+    runs: Runs, run: RunState, rules: list[_Rule]
+) -> Iterator[tuple[str, MetricState, Steps]]:
+    """The series of all ancestors that belong to a fork, with the steps that are hidden.
+
+    Args:
+        rules: They hold for all points with which the fork begins.
+    """
     fork, seen = run.fork[0], {run.number}
     while fork is not None and len(seen) <= FORK_DEPTH_MAX:
         parent = runs.parent(fork.run_id)

@@ -24,6 +24,8 @@ _PREFIX = struct.Struct(">II")
 
 # A letter for each kind of field, as in search: metric, param, tag, attribute, dataset.
 METRIC, PARAM, TAG, ATTRIBUTE, DATASET = "m", "p", "t", "a", "d"
+# Only of runs for which points of others count: their rows of metrics are not the whole truth.
+JOINED = "joined"
 RUN_ATTRIBUTES = (
     "status",
     "start_time",
@@ -31,7 +33,7 @@ RUN_ATTRIBUTES = (
     "run_name",
     "user_id",
     "lifecycle_stage",
-    "forked_from",
+    JOINED,
 )
 DATASET_FIELDS = ("name", "digest", "context")
 FieldName = tuple[str, str]
@@ -149,8 +151,8 @@ def _attribute_values(state: RunState, name: str) -> tuple[bytes, ...]:
     if name == "lifecycle_stage":
         # Only for runs with a deletion or restoration of their own; others follow the experiment.
         return (encode_text(state.lifecycle[0]),) if state.lifecycle[1] else ()
-    if name == "forked_from":
-        return () if state.fork[0] is None else (encode_text(state.fork[0].run_id),)
+    if name == JOINED:
+        return (encode_text(""),) if state.is_joined else ()
     texts = {"status": state.status[0], "run_name": state.name[0], "user_id": state.user}
     return (encode_text(texts[name]),)
 

@@ -17,6 +17,7 @@ from eventtrack.facts.run import (
     ITEM_FACTS,
     LIFECYCLE,
     MEDIA,
+    MERGED,
     NAME,
     PARAM,
     RUN,
@@ -39,7 +40,7 @@ _ATTRIBUTES = {
     STATUS: "status",
     END: "end_time",
     LIFECYCLE: "lifecycle_stage",
-    FORK: "forked_from",
+    FORK: index.JOINED,
 }
 _BORN = ((index.ATTRIBUTE, "start_time"), (index.ATTRIBUTE, "user_id"))
 
@@ -164,6 +165,11 @@ def _take_share(
         tables.points.unsplit.add(run.number)
 
 
+def _take_merged(tables: Tables, run: RunState, key: str, value: str | None, stamp: Stamp) -> None:
+    tables.touch(run, (index.ATTRIBUTE, index.JOINED))
+    MERGES[MERGED](run, key, value, stamp)
+
+
 _TAKES: dict[Fact, _Take] = {
     **{fact: _take_of(fact) for fact in RUN.facts if fact in MERGES},
     PARAM: _take_param,
@@ -172,4 +178,5 @@ _TAKES: dict[Fact, _Take] = {
     ARTIFACT: _take_artifact,
     WITHDRAWAL: _take_withdrawal,
     SHARE: _take_share,
+    MERGED: _take_merged,
 }

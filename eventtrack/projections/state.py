@@ -178,6 +178,7 @@ class RunState(msgspec.Struct, array_like=True):
     signatures: dict[str, tuple[RunSigned, Stamp]] = {}
     fork: tuple[Fork | None, Stamp] = (None, NEVER)
     shares: dict[str, tuple[HistoryShared | None, Stamp]] = {}
+    merged: dict[str, tuple[str | None, Stamp]] = {}
 
     @property
     def experiment(self) -> str:
@@ -185,6 +186,15 @@ class RunState(msgspec.Struct, array_like=True):
         if not self.moves or not self.experiment_id:
             return self.experiment_id
         return max(self.moves, key=lambda name: (self.moves[name], name))
+
+    @property
+    def is_joined(self) -> bool:
+        """Whether points of other runs count for it."""
+        return self.fork[0] is not None or any(self.live_merged())
+
+    def live_merged(self) -> list[str]:
+        """The ids of the runs that are merged into it, sorted."""
+        return sorted(run_id for run_id, _ in self.merged.values() if run_id is not None)
 
     def live_params(self) -> dict[str, str]:
         """The params that count, in order of their keys."""

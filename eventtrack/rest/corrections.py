@@ -59,6 +59,11 @@ class CorrectionCalls(Calls):
         answer = self._correct("runs/fork", run_id=run_id, **without, **given)
         return str(answer.get("run_id", ""))
 
+    def merge_runs(self, run_id: str, other_id: str) -> bool:
+        """Let the points and files of another run count for a run; whether that is news."""
+        answer = self._correct("runs/merge", run_id=run_id, other_run_id=other_id)
+        return answer.get("merged") is True
+
     def _correct(self, path: str, /, **body: Any) -> Json:
         try:
             return self.connection.post(_OWN + path, body)

@@ -49,6 +49,11 @@ def _fork(store: Store, sent: Values) -> Json:
     return {"run_id": forked}
 
 
+def _merge(store: Store, sent: Values) -> Json:
+    run_ids = [checks.known_run_id(sent[name]) for name in ("run_id", "other_run_id")]
+    return {"merged": store.forks.merge(*run_ids)}
+
+
 def _reason() -> str:
     reason = REASON.get()
     if reason is None:
@@ -88,9 +93,13 @@ _FORK = Request(
     ),
     {**_RUN, "step": (WHOLE,), "without_params": (TRUTH,), "without_tags": (TRUTH,)},
 )
+_MERGE = Request(
+    Message((text("run_id"), text("other_run_id"))), {**_RUN, "other_run_id": (REQUIRED, STRING)}
+)
 
 ENDPOINTS = (
     Endpoint("POST", "runs/move", _MOVE, _move, writes=True, prefixes=_OWN),
+    Endpoint("POST", "runs/merge", _MERGE, _merge, writes=True, prefixes=_OWN),
     Endpoint("POST", "runs/fork", _FORK, _fork, writes=True, prefixes=_OWN),
     Endpoint("POST", "runs/correct-param", _PARAM, _correct_param, writes=True, prefixes=_OWN),
     Endpoint("POST", "runs/sign", _SIGN, _sign, writes=True, prefixes=_OWN),

@@ -1,10 +1,11 @@
-"""Forks a run: a new run whose histories begin with the points of another (docs/corrections.md)."""
+"""Forks a run, and merges runs: points of one run count for another (docs/corrections.md)."""
 
 from eventtrack import limits, validate
+from eventtrack.errors import InvalidStateError, InvalidValueError
 from eventtrack.events import histories, types
 from eventtrack.events.envelope import Draft
 from eventtrack.events.types import Event
-from eventtrack.projections import cuts
+from eventtrack.projections import cuts, forks
 from eventtrack.projections.state import RunState
 from eventtrack.projections.tables import Reader
 from eventtrack.store.context import StoreContext
@@ -12,6 +13,7 @@ from eventtrack.store.decide import active_run
 from eventtrack.store.reasons import reason as because
 from eventtrack.tags import FORKED_TAG, NOTE_TAG, PARENT_TAG, RUN_NAME_TAG
 from eventtrack.views.queries.experiments import active_experiment
+from eventtrack.views.queries.runs import existing_run
 
 # Of the tags that MLflow gives a meaning to, only this describes the work and not the process.
 _KEPT_TAGS = frozenset((NOTE_TAG,))
@@ -19,7 +21,7 @@ _OWN = ("mlflow.", "eventtrack.")
 
 
 class Forks:
-    """Forks of the runs of a store."""
+    """Forks and merges of the runs of a store."""
 
     def __init__(self, context: StoreContext) -> None:
         self._context = context
@@ -53,6 +55,7 @@ class Forks:
         Raises:
             NotFoundError: There is no such run or experiment.
             InvalidValueError: The run or the experiment is deleted.
+            InvalidStateError: Other runs were merged into the run.
         """
         last = limits.INT64_MAX if step is None else validate.int64("step", step)
         name = validate.tag_value(RUN_NAME_TAG, run_name) if run_name else self._engine.ids.words()
@@ -60,6 +63,11 @@ class Forks:
 
         def decide(reader: Reader) -> tuple[None, list[Draft]]:
             run = active_run(self._context, reader, run_id)
+            if run.live_merged():
+                raise InvalidStateError(
+                    f"cannot fork {run_id}: other runs were merged into it",
+                    hint="fork the run that has the points, or undo the merge",
+                )
             target = active_experiment(reader, str(experiment_id or run.experiment)).experiment_id
             share = histories.HistoryShared(new_id, cuts.covering(run), now_ms)
             held = [it for it, _ in run.withdrawals.values() if it is not None]
@@ -77,6 +85,37 @@ class Forks:
         with because(reason):
             self._engine.execute(decide)
         return new_id
+
+    def merge(self, run_id: str, other_id: str, *, reason: str | None = None) -> bool:
+        """Let the points and files of another run count for an active run, too.
+
+        Those that the other run gets later count as well, so it may still be running. It stays as
+        it is, and may be deleted. Nothing is copied.
+
+        Returns:
+            Whether this is news; otherwise nothing is recorded.
+
+        Raises:
+            NotFoundError: There is no such run.
+            InvalidValueError: The run is deleted, or the runs are the same, or the run is merged
+                into the other already.
+        """
+
+        def decide(reader: Reader) -> tuple[bool, list[Draft]]:
+            run, other = active_run(self._context, reader, run_id), existing_run(reader, other_id)
+            if run.number in {it.number for it in forks.merged_runs(reader, other)}:
+                raise InvalidValueError(
+                    f"cannot merge {other_id} into {run_id}: they are the same run, or the other "
+                    "way round they are merged already",
+                    hint="name the run that goes on first, then the run that is to count for it",
+                )
+            if other_id in run.live_merged():
+                return False, []
+            event = histories.RunMerged(other_id, self._engine.clock.now_ms())
+            return True, [Draft.of(f"run/{run_id}", event)]
+
+        with because(reason):
+            return self._engine.execute(decide)
 
 
 def _tags(run: RunState) -> dict[str, str]:

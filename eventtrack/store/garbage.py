@@ -151,7 +151,7 @@ class _Search:
         self._reader = reader
         self._before_ms = before_ms
         self._holders = dict(_held(reader))
-        self._forked: dict[str, str] = {}  # parents of forks that are there, with such a fork
+        self._forked: dict[str, str] = {}  # runs whose points count for runs that are there
         self._children: dict[str, int] = {}
         self._experiments = {state.experiment_id: state for state in reader.experiments()}
         self._gone = {
@@ -166,14 +166,15 @@ class _Search:
         """All deleted things: those that may be erased, and those that stay."""
         result = Found()
         self._forked = {
-            run.fork[0].run_id: run.run_id
+            named: run.run_id
             for run in self._runs()
-            if run.fork[0] is not None and self._run_stage(run) is None
+            if self._run_stage(run) is None
+            for named in (*run.live_merged(), run.fork[0].run_id if run.fork[0] else "")
         }
         self._children.clear()
         for run in self._runs():
             if run.run_id in self._forked:
-                self._holders.setdefault(run.run_id, f"its fork {self._forked[run.run_id]}")
+                self._holders.setdefault(run.run_id, f"run {self._forked[run.run_id]}")
             self._put(result, "run", run.run_id, run.experiment, run.name[0], self._run_stage(run))
         models = self._reader.models()
         for model in models:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from eventtrack import limits, validate
 from eventtrack.errors import InvalidValueError, NotFoundError
 from eventtrack.events.histories import Withdrawal
-from eventtrack.projections import cuts
+from eventtrack.projections import cuts, forks
 from eventtrack.projections.state import RunState
 from eventtrack.projections.tables import Reader
 
@@ -61,7 +61,8 @@ def withdrawal(
     if not touched:
         return None
     names = None if keys is None else sorted(set(keys))
-    return Withdrawal(cuts.covering(run), names, first, last)
+    merged = sorted(other.run_id for other in forks.merged_runs(reader, run)[1:])
+    return Withdrawal(cuts.covering(run), names, first, last, merged)
 
 
 def clean_keys(keys: Sequence[str] | None) -> list[str] | None:

@@ -39,3 +39,10 @@ def test_a_run_is_forked(run: CommandLine, sample: Sample) -> None:
     assert fork["data"]["params"] == {}
     assert list(sample.store.metrics.arrays(run_id, "loss").steps) == [0, 1, 2, 3, 4]
     assert "again" in run("runs", "tree", "flowers").stdout
+
+
+def test_runs_are_merged(run: CommandLine, sample: Sample) -> None:
+    said = run("runs", "merge", "child-0", "child-1", "--reason", "a crash").stdout
+    assert said == "Merged run child-1 into run child-0\n"
+    assert len(sample.store.metrics.arrays(sample.first, "loss")) == 40
+    assert run("runs", "merge", "child-0", "child-1").stdout.startswith("Merged already")

@@ -62,3 +62,19 @@ def test_a_run_on_a_server_is_forked_and_any_client_sees_its_whole_history(tmp_p
         experiment = fork.info.experiment_id
         found = eventtrack.MlflowClient().search_runs([experiment], "metrics.loss < 1")
         assert [it.info.run_id for it in found] == [fork_id]
+
+
+def test_runs_on_a_server_are_merged(tmp_path: Path) -> None:
+    with running(tmp_path / "store") as server:
+        eventtrack.set_tracking_uri(server.url)
+        eventtrack.set_experiment(f"merges {uuid.uuid4().hex}")
+        run_ids = []
+        for first in (0, 3):
+            with eventtrack.start_run() as run:
+                run_ids.append(run.info.run_id)
+                for step in range(first, first + 3):
+                    eventtrack.log_metric("loss", float(step), step)
+        client = eventtrack.MlflowClient()
+        client.merge_runs(run_ids[0], run_ids[1], reason="a crash split them")
+        points = client.get_metric_history(run_ids[0], "loss")
+        assert [point.step for point in points] == list(range(6))

@@ -13,12 +13,14 @@ from eventtrack.events.histories import (
     PointsRestored,
     PointsWithdrawn,
     RunForked,
+    RunMerged,
+    RunUnmerged,
     Withdrawal,
 )
 from eventtrack.events.reading import events_of, read
 from eventtrack.events.types import Event, MetricLogged, MetricsLogged
 from eventtrack.facts.fact import Fact
-from eventtrack.facts.run import FORK, METRIC, RUN
+from eventtrack.facts.run import FORK, MERGED, METRIC, RUN
 from eventtrack.facts.run import WITHDRAWAL as WITHDRAWAL_FACT
 from eventtrack.ids import SeededIds
 from eventtrack.projections.build import Build
@@ -29,12 +31,14 @@ from eventtrack.projections.state import stamp_of
 REPLICA_IDS = sorted(SeededIds(str(place)).id128() for place in range(3))
 COVERS = st.dictionaries(st.sampled_from(REPLICA_IDS), st.sampled_from([1, 3, 9]), max_size=3)
 WITHDRAWAL = st.builds(
-    lambda covers, keys, steps: Withdrawal(sorted(covers.items()), keys, *sorted(steps)),
+    lambda covers, keys, steps, merged: Withdrawal(
+        sorted(covers.items()), keys, min(steps), max(steps), merged
+    ),
     COVERS,
     st.sampled_from([None, ["a"], ["a", "b"]]),
     st.tuples(st.integers(0, 3), st.integers(0, 3)),
+    st.sampled_from([[], [], ["a" * 32, "b" * 32]]),
 )
-
 WITHDRAWAL_EVENT: st.SearchStrategy[Event] = st.one_of(
     st.builds(PointsWithdrawn, WITHDRAWAL, st.integers(0, 3)),
     st.builds(lambda it, now: PointsRestored([it.id], now), WITHDRAWAL, st.integers(0, 3)),
@@ -46,6 +50,8 @@ FORK_EVENT: st.SearchStrategy[Event] = st.one_of(
         COVERS,
         st.integers(0, 3),
     ),
+    st.builds(RunMerged, st.sampled_from(["a" * 32, "b" * 32]), st.integers(0, 3)),
+    st.builds(RunUnmerged, st.sampled_from(["a" * 32, "b" * 32]), st.integers(0, 3)),
     st.builds(
         lambda run, step, covers, held, now: RunForked(
             Fork(run, step, HistoryShared("", sorted(covers.items()), 0).cut, held), now
@@ -68,25 +74,51 @@ def by_hand(envelopes: Iterable[Envelope]) -> Curves:
         if envelope.header.stream.startswith("run/"):
             streams.setdefault(envelope.header.stream, []).append(envelope)
     curves = Curves()
-    for stream, own in streams.items():
-        held = [it for it in _last(own, WITHDRAWAL_FACT).values() if it is not None]
-        _take(curves, stream, own, [(it, dict(it.covers)) for it in held])
-        # What is withdrawn of a fork is withdrawn of all that it began with.
-        rules: list[Rule] = [(it, None) for it in held]
-        fork, seen = _last(own, FORK).get(""), {stream}
-        while fork is not None and (parent := f"run/{fork.run_id}") in streams:
-            if parent in seen:
-                break
-            seen.add(parent)
-            beyond = Withdrawal([], None, fork.step + 1, 2**63 - 1)
-            rules.append((beyond, None))
-            cuts = _cuts(streams[parent])
-            named = [(it, cuts.get(it.id, {})) for it in fork.withdrawals]
-            covered = [it for it in streams[parent] if _covers(cuts.get(fork.cut, {}), it)]
-            _take(curves, stream, covered, [*rules, *named])
-            rules += [(it, None) for it in fork.withdrawals]
-            fork = _last(streams[parent], FORK).get("")
+    for stream in streams:
+        whole = [stream]
+        for source in whole:
+            named = sorted(_last(streams[source], MERGED).values(), key=str)
+            others = [f"run/{run_id}" for run_id in named if run_id is not None]
+            whole += [other for other in others if other in streams and other not in whole]
+        for source in whole:
+            held = _held(streams[source])
+            beside = [
+                (it, None)
+                for owner in whole
+                if source not in (owner, stream)
+                for it in _held(streams[owner])
+                if source.removeprefix("run/") in it.merged
+            ]
+            own = [(it, dict(it.covers)) for it in held]
+            _take(curves, stream, streams[source], [*own, *beside])
+            # What is withdrawn of a fork is withdrawn of all that it began with.
+            _ancestors(curves, stream, source, streams, [*((it, None) for it in held), *beside])
     return curves
+
+
+def _held(envelopes: list[Envelope]) -> list[Withdrawal]:
+    return [it for it in _last(envelopes, WITHDRAWAL_FACT).values() if it is not None]
+
+
+def _ancestors(
+    curves: Curves,
+    stream: str,
+    source: str,
+    streams: dict[str, list[Envelope]],
+    rules: "list[Rule]",
+) -> None:
+    fork, seen = _last(streams[source], FORK).get(""), {source}
+    while fork is not None and (parent := f"run/{fork.run_id}") in streams:
+        if parent in seen:
+            break
+        seen.add(parent)
+        rules.append((Withdrawal([], None, fork.step + 1, 2**63 - 1), None))
+        cuts = _cuts(streams[parent])
+        named = [(it, cuts.get(it.id, {})) for it in fork.withdrawals]
+        covered = [it for it in streams[parent] if _covers(cuts.get(fork.cut, {}), it)]
+        _take(curves, stream, covered, [*rules, *named])
+        rules += [(it, None) for it in fork.withdrawals]
+        fork = _last(streams[parent], FORK).get("")
 
 
 # A withdrawal with the envelopes that it covers; None for all.

@@ -161,7 +161,7 @@ def test_gc_keeps_the_run_of_a_fork(store: Store, run_id: str) -> None:
     fork = store.forks.fork(run_id, 2)
     store.runs.delete(run_id)
     [kept] = store.garbage.find().kept
-    assert (kept.id, kept.reason) == (run_id, f"its fork {fork} names it")
+    assert (kept.id, kept.reason) == (run_id, f"run {fork} names it")
     store.runs.delete(fork)
     assert {thing.id for thing in store.garbage.find().garbage} == {run_id, fork}
 
@@ -209,3 +209,99 @@ def test_a_run_without_points_is_forked(store: Store, run_id: str) -> None:
     fork = store.forks.fork(run_id)
     store.runs.log_batch(run_id, [Metric("loss", 1.0, 1, 1)])
     assert store.metrics.keys(fork) == []
+
+
+class TestMerges:
+    """The points and files of a run count for another, too."""
+
+    @pytest.fixture
+    def second(self, store: Store, run_id: str) -> str:
+        """The run that went on after a crash."""
+        log(store, run_id, range(5))
+        second = store.runs.create("0", run_name="second").info.run_id
+        log(store, second, range(5, 8))
+        return second
+
+    def test_points_count_also_those_that_come_later(
+        self, store: Store, run_id: str, second: str
+    ) -> None:
+        assert store.forks.merge(run_id, second)
+        log(store, second, range(8, 9))
+        assert steps(store, run_id) == list(range(9))
+        assert steps(store, second) == [5, 6, 7, 8]
+        assert store.runs.get(run_id).data.metrics == {"loss": 8.0}
+        [found] = store.runs.search(["0"], "metrics.loss = 8 AND attributes.run_name = 'first'")
+        assert found.info.run_id == run_id
+        head = store.events.head()
+        assert not store.forks.merge(run_id, second)
+        assert store.events.head() == head
+        assert store.maintenance.verify()[0]
+
+    def test_files_count_and_own_files_come_first(
+        self, store: Store, run_id: str, second: str
+    ) -> None:
+        store.artifacts.log_bytes(run_id, b"old", "model/a.txt")
+        store.artifacts.log_bytes(second, b"new", "model/a.txt")
+        store.artifacts.log_bytes(second, b"more", "model/b.txt")
+        store.forks.merge(run_id, second)
+        assert [file.path for file in store.artifacts.list(run_id, "model")] == [
+            "model/a.txt",
+            "model/b.txt",
+        ]
+        with store.artifacts.open(run_id, "model/a.txt") as file:
+            assert file.read() == b"old"
+        with store.artifacts.open(run_id, "model/b.txt") as file:
+            assert file.read() == b"more"
+
+    def test_undo_and_moments(self, store: Store, run_id: str, second: str) -> None:
+        before, digest = store.events.head(), store.maintenance.digest()
+        store.forks.merge(run_id, second)
+        merged = str(store.events.head())
+        [event] = store.events.read(types=["run.merged"])
+        store.history.undo(event.address)
+        assert steps(store, run_id) == list(range(5))
+        with store.at(str(before)) as then:
+            assert list(then.metrics.arrays(run_id, "loss").steps) == list(range(5))
+            assert then.digest() == digest
+        with store.at(merged) as then:
+            assert list(then.metrics.arrays(run_id, "loss").steps) == list(range(8))
+        [undone] = store.events.read(types=["run.unmerged"])
+        store.history.undo(undone.address)
+        assert steps(store, run_id) == list(range(8))
+
+    def test_a_rewind_covers_the_points_of_merged_runs(
+        self, store: Store, other: Store, run_id: str, second: str
+    ) -> None:
+        store.forks.merge(run_id, second)
+        store.metrics.rewind(run_id, 6)
+        assert steps(store, run_id) == list(range(7))
+        assert steps(store, second) == [5, 6, 7]
+        exchange(store, other)
+        assert steps(other, run_id) == list(range(7))
+        assert store.maintenance.digest() == other.maintenance.digest()
+
+    def test_a_merged_run_that_is_deleted_counts_and_gc_keeps_it(
+        self, store: Store, run_id: str, second: str
+    ) -> None:
+        store.forks.merge(run_id, second)
+        store.runs.delete(second)
+        assert steps(store, run_id) == list(range(8))
+        [kept] = store.garbage.find().kept
+        assert kept.id == second
+
+    def test_merges_in_a_circle_are_refused_and_those_of_two_machines_agree(
+        self, store: Store, other: Store, run_id: str, second: str
+    ) -> None:
+        exchange(store, other)
+        store.forks.merge(run_id, second)
+        other.forks.merge(second, run_id)
+        exchange(store, other)
+        for machine in (store, other):
+            assert steps(machine, run_id) == steps(machine, second) == list(range(8))
+        assert store.maintenance.digest() == other.maintenance.digest()
+        with refused(store, InvalidValueError, "cannot merge"):
+            store.forks.merge(run_id, run_id)
+        with refused(store, InvalidStateError, "cannot fork"):
+            store.forks.fork(run_id)
+        with refused(store, NotFoundError):
+            store.forks.merge(run_id, "0" * 32)

@@ -52,6 +52,7 @@ class RunsGroup(LazyNames):
         "move": "eventtrack.cli.commands.runs_correct:move",
         "correct": "eventtrack.cli.commands.runs_correct:correct",
         "fork": "eventtrack.cli.commands.runs_fork:fork",
+        "merge": "eventtrack.cli.commands.runs_fork:merge",
         "rewind": "eventtrack.cli.commands.runs_rewind:rewind",
         "withdraw": "eventtrack.cli.commands.runs_rewind:withdraw",
         "sign": "eventtrack.cli.commands.runs_correct:sign",

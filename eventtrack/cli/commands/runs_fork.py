@@ -1,4 +1,4 @@
-"""`eventtrack runs fork`: a run that begins with the points of another."""
+"""`eventtrack runs fork` and `merge`: runs for which the points of others count."""
 
 import click
 
@@ -55,3 +55,27 @@ def fork(
     old = Styled(text.clean(parent.info.run_name), "bold")
     new = Styled(text.clean(made.info.run_name), "bold")
     call.out.line("Forked run ", old, ": ", new, f" ({forked})")
+
+
+@command("merge", "eventtrack runs merge 3f2a 91bc --reason 'a crash split them'")
+@click.argument("run", type=RUN)
+@click.argument("other", type=RUN)
+@reason_option
+@pass_invocation
+def merge(call: Invocation, run: str, other: str) -> None:
+    """Let the points and files of OTHER count for RUN, too.
+
+    Those that OTHER gets later count as well. OTHER stays as it is; delete it if you like. `undo`
+    takes the merge back.
+
+    JSON: the run, as in `runs list`.
+    """
+    store = call.open()
+    whole, part = find_run(store, run), find_run(store, other)
+    is_news = store.forks.merge(whole.info.run_id, part.info.run_id)
+    if call.out.json:
+        call.out.document(store.runs.get(whole.info.run_id))
+        return
+    name = Styled(text.clean(part.info.run_name), "bold")
+    done = "Merged run " if is_news else "Merged already: run "
+    call.out.line(done, name, f" into run {text.clean(whole.info.run_name)}")

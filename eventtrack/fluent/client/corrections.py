@@ -114,3 +114,19 @@ class CorrectionCalls(StoreCalls):
             reason=reason,
         )
         return self.store.runs.get(forked)
+
+    def merge_runs(self, run_id: str, other_run_id: str, reason: str | None = None) -> None:
+        """Let the points and files of another run count for an active run, as after a crash.
+
+        Those that come later count too. The other run stays as it is, and may be deleted.
+
+        Args:
+            run_id: The run that goes on.
+            other_run_id: The run that is to count for it.
+            reason: 1 to 500 characters that stay on record beside the merge.
+
+        Raises:
+            NotFoundError: There is no such run.
+            InvalidValueError: The run is deleted, or the two cannot be merged.
+        """
+        self.store.forks.merge(run_id, other_run_id, reason=reason)

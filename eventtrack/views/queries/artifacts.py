@@ -9,7 +9,8 @@ from typing import BinaryIO, Protocol
 from eventtrack import validate
 from eventtrack.errors import ChecksumError, NotFoundError
 from eventtrack.log.filesystem import translate_os_error
-from eventtrack.projections.state import ArtifactState
+from eventtrack.projections import forks
+from eventtrack.projections.state import ArtifactState, RunState
 from eventtrack.projections.tables import Reader
 from eventtrack.views.blobs import BlobFiles
 from eventtrack.views.context import ReadContext
@@ -56,7 +57,7 @@ class ArtifactQueries:
         """
         prefix = f"{validate.artifact_path(path)}/" if path else ""
         with self._context.read() as reader:
-            entries = _sound(reader.artifacts(self._owner(reader, run_id).number, prefix))
+            entries = _sound(self._files(reader, self._owner(reader, run_id), prefix))
         infos: dict[str, FileInfo] = {}
         for entry in entries:
             name, below, _ = entry.path[len(prefix) :].partition("/")
@@ -68,7 +69,7 @@ class ArtifactQueries:
         """Every file of a run at or below a path, sorted."""
         prefix = validate.artifact_path(path) if path else ""
         with self._context.read() as reader:
-            states = _sound(reader.artifacts(self._owner(reader, run_id).number, prefix))
+            states = _sound(self._files(reader, self._owner(reader, run_id), prefix))
         return [
             ArtifactEntry(path=state.path, size=state.size, sha256=state.sha256.hex())
             for state in states
@@ -143,11 +144,26 @@ class ArtifactQueries:
         """A file of a run, and the run's experiment."""
         clean = validate.artifact_path(path)
         with self._context.read() as reader:
-            owner = self._owner(reader, run_id)
-            state = reader.artifact(owner.number, clean)
-        if state is None or state.deleted:
-            raise self._missing(run_id, path)
-        return state, owner.experiment_id
+            for owner in self._owners(reader, self._owner(reader, run_id)):
+                state = reader.artifact(owner.number, clean)
+                if state is not None and not state.deleted:
+                    return state, owner.experiment_id
+        raise self._missing(run_id, path)
+
+    def _files(self, reader: Reader, owner: Owner, prefix: str) -> Iterable[ArtifactState]:
+        """The files whose paths begin with a prefix, sorted, also those of merged runs."""
+        owners = self._owners(reader, owner)
+        if len(owners) == 1:
+            return reader.artifacts(owner.number, prefix)
+        files: dict[str, ArtifactState] = {}
+        for each in owners:
+            for state in reader.artifacts(each.number, prefix):
+                files.setdefault(state.path, state)
+        return [files[path] for path in sorted(files)]
+
+    def _owners(self, reader: Reader, owner: Owner) -> Sequence[Owner]:
+        """The owner itself, and for a run those that were merged into it."""
+        return forks.merged_runs(reader, owner) if isinstance(owner, RunState) else [owner]
 
     def _opened(self, run_id: str, path: str) -> tuple[ArtifactState, BufferedReader]:
         """A file of a run, open; its hash is still to be checked."""

@@ -1,4 +1,4 @@
-"""The rows of the search index for metrics of forks, whose latest points may be their parents'."""
+"""The rows of the index for metrics of runs for which points of others count: forks and merges."""
 
 from collections.abc import Iterator
 from heapq import merge
@@ -9,11 +9,11 @@ from eventtrack.projections.rows import end_of
 from eventtrack.projections.state import RunState
 from eventtrack.projections.tables import Reader
 
-_FORKED = (index.ATTRIBUTE, "forked_from")
+_FORKED = (index.ATTRIBUTE, index.JOINED)
 
 
 class ForkRows:
-    """The index holds a run's own points. Of forks, few as they are, the curves are read."""
+    """The index holds a run's own points. Of these, few as they are, the curves are read."""
 
     def __init__(self, reader: Reader) -> None:
         self._reader = reader
@@ -48,7 +48,7 @@ class ForkRows:
 
     def values(self, run: RunState, name: FieldName) -> tuple[bytes, ...]:
         """The values of a run in a field, as the index encodes them."""
-        if name[0] != index.METRIC or run.fork[0] is None:
+        if name[0] != index.METRIC or not run.is_joined:
             return index.values(run, name)
         curve = self._reader.curve(run, name[1])
         return () if curve is None else (index.encode_number(curve.value),)
