@@ -160,7 +160,9 @@ def integrations() -> int:
             return failed
         made_for.write_text("\n".join(needs), "utf-8")
     tests = [*run, "pytest", "--quiet", "--numprocesses=2", "-p", "no:cacheprovider"]
-    return subprocess.call([*tests, "tests/integrations"], cwd=str(ROOT))
+    # What was not compiled above is compiled by the first process that imports it, and kept.
+    environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+    return subprocess.call([*tests, "tests/integrations"], cwd=str(ROOT), env=environment)
 
 
 def bench() -> int:
