@@ -103,8 +103,8 @@ def run(
     Inside, `import eventtrack` and `import mlflow` log to the same run. The exit code is the
     command's. docs/running.md lists everything.
 
-    Prints nothing of its own, with --json neither; EVENTTRACK_URI and MLFLOW_RUN_ID in the
-    command's environment name the run.
+    JSON: none; the output is the command's. EVENTTRACK_URI and MLFLOW_RUN_ID in the command's
+    environment name the run.
     """
     from eventtrack.running.supervision import split
 
