@@ -32,6 +32,7 @@ STREAMS = {
     "trace": "trace/tr-1",
     "dataset": "dataset/d-1",
     "scorer": "scorer/1",
+    "study": "study/optuna",
     "payloads": f"run/{32 * 'a'}",
     "events": f"run/{32 * 'a'}",
 }
@@ -44,6 +45,8 @@ def values(hint: Any) -> st.SearchStrategy[Any]:
         if plain is str:
             letters = st.characters(exclude_categories=["Cs"])
             return st.text(letters, min_size=bound.min_length, max_size=bound.max_length)
+        if plain is bytes:
+            return st.binary(min_size=bound.min_length or 0, max_size=bound.max_length)
         return st.integers(bound.ge, 2**64 - 1 if bound.le is None else bound.le)
     inner = [values(one) for one in get_args(hint)]
     if get_origin(hint) in (UnionType, Union):
