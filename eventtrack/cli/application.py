@@ -20,7 +20,7 @@ COMMANDS = {
     "reproduce": _lazy("reproduce", "reproduce", _LOOK, "Lay a run out, and run it again."),
     "ui": _lazy("ui", "ui", _LOOK, "Open the store's pages in the browser."),
     "experiments": _lazy("experiments", "experiments", _LOOK, "List, show and edit experiments."),
-    "runs": _lazy("runs", "runs", _LOOK, "List, show, search, plot and correct runs."),
+    "runs": _lazy("runs", "runs", _LOOK, "List, show, search, plot and edit runs."),
     "traces": _lazy("traces", "traces", _LOOK, "List and show traces of LLM programs."),
     "models": _lazy("models", "models", _LOOK, "List and show registered models."),
     "artifacts": _lazy("artifacts", "artifacts", _LOOK, "List and fetch the files of runs."),

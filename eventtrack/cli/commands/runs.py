@@ -1,4 +1,4 @@
-"""`eventtrack runs`: list, search, tree, show, compare, plot, move, correct, sign and so on."""
+"""`eventtrack runs`: list, search, tree, show, compare, plot, tag, move, correct and so on."""
 
 from collections.abc import Mapping
 from typing import ClassVar
@@ -49,6 +49,10 @@ class RunsGroup(LazyNames):
         "show": "eventtrack.cli.commands.runs_show:show",
         "compare": "eventtrack.cli.commands.runs_compare:compare",
         "plot": "eventtrack.cli.commands.runs_plot:plot",
+        "tag": "eventtrack.cli.commands.runs_edit:tag",
+        "rename": "eventtrack.cli.commands.runs_edit:rename",
+        "note": "eventtrack.cli.commands.runs_edit:note",
+        "finish": "eventtrack.cli.commands.runs_edit:finish",
         "move": "eventtrack.cli.commands.runs_correct:move",
         "correct": "eventtrack.cli.commands.runs_correct:correct",
         "fork": "eventtrack.cli.commands.runs_fork:fork",
@@ -70,7 +74,7 @@ class RunsGroup(LazyNames):
     ),
 )
 def runs() -> None:
-    """List, show, search, compare, plot and correct runs.
+    """List, show, search, compare, plot, edit and correct runs.
 
     A run is named by its id, by the first characters of its id, or by its name.
     """

@@ -13,7 +13,14 @@ from eventtrack.cli.resolve import RUN, find_run
 from eventtrack.cli.run_table import draw_runs, run_status
 from eventtrack.cli.tables import Cell, Column, Styled
 from eventtrack.store.items import CONSOLE
-from eventtrack.tags import END_TAG, OWN_PREFIXES, PARENT_TAG, PREEMPTED_TAG, TRACEBACK_TAG
+from eventtrack.tags import (
+    END_TAG,
+    NOTE_TAG,
+    OWN_PREFIXES,
+    PARENT_TAG,
+    PREEMPTED_TAG,
+    TRACEBACK_TAG,
+)
 from eventtrack.views.records import Run
 
 if TYPE_CHECKING:
@@ -33,8 +40,8 @@ _LINES_SHOWN_MAX = 10
 def show(call: Invocation, run: str) -> None:
     """Show a run on one page.
 
-    The page has its state, params, metrics with their course, tags, files, signatures and child
-    runs. Below a signature of another state stand the facts that have changed since.
+    The page has its state, note, params, metrics with their course, tags, files, signatures and
+    child runs. Below a signature of another state stand the facts that have changed since.
 
     JSON: one run, as in `runs list`.
     """
@@ -50,6 +57,7 @@ def draw_run(out: Output, store: "Store", run: Run) -> None:
     """Draw the facts of a run, as far as they fit on a page."""
     out.line(Styled(text.clean(run.info.run_name) or run.info.run_id, "bold"))
     out.fields(_facts(store, run))
+    _draw_note(out, run)
     _draw_params(out, run)
     _draw_metrics(out, store, run)
     _draw_tags(out, run)
@@ -130,6 +138,13 @@ def _draw_metrics(out: Output, store: "Store", run: Run) -> None:
     out.table(columns, rows)
     if len(keys) > _METRICS_SHOWN_MAX:
         out.note(f"{len(keys) - _METRICS_SHOWN_MAX:,} more metrics; all of them with --json")
+
+
+def _draw_note(out: Output, run: Run) -> None:
+    if words := run.data.tags.get(NOTE_TAG):
+        out.title("note")
+        for line in words.splitlines():
+            out.wrapped(line)
 
 
 def _draw_tags(out: Output, run: Run) -> None:
