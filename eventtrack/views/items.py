@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from eventtrack import collector
 from eventtrack.events.items import Histogram, Medium, Text
 from eventtrack.facts.run import HISTOGRAM, MEDIA, TEXT
 from eventtrack.projections.items import Items
@@ -89,7 +90,8 @@ def items_of(
     reader: Reader, kind: str, state: ItemsState, start: int = 0, stop: int | None = None
 ) -> list[Item]:
     """The items of a series in order; `start` and `stop` are as in a slice."""
-    return _RECORDS[kind](reader.items_of(state, start, stop))
+    with collector.paused():
+        return _RECORDS[kind](reader.items_of(state, start, stop))
 
 
 def _texts(items: Items) -> list[Item]:

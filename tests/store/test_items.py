@@ -5,8 +5,11 @@ import os
 import signal
 import subprocess
 import sys
+from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
 from eventtrack import limits
@@ -131,6 +134,25 @@ class TestHistograms:
         sink = store.items.sink(run_id)
         with refused(store, InvalidValueError, "histogram"):
             sink.histogram("weights", edges, counts)
+
+    def test_any_numbers_make_a_histogram_that_is_read_as_floats(
+        self, store: Store, run_id: str
+    ) -> None:
+        sink = store.items.sink(run_id)
+        columns: list[Any] = [
+            [float(place) for place in range(17)],
+            list(range(17)),
+            [2**40 + place for place in range(17)],
+            [Decimal(f"{place + 100}.00001") for place in range(17)],
+            np.arange(17),
+        ]
+        for column in columns:
+            sink.histogram("weights", column, column[:16])
+        assert [
+            item.edges
+            for item in store.items.read(run_id, "weights")
+            if isinstance(item, HistogramItem)
+        ] == [[float(number) for number in column] for column in columns]
 
     def test_great_numbers_are_finite_too(self, store: Store, run_id: str) -> None:
         store.items.sink(run_id).histogram("weights", [1e308, 1.1e308, 1.2e308], [1, 2])
