@@ -63,7 +63,7 @@ class Exports(Source):
         self._experiment = experiment
         self._parts: dict[tuple[str, str], list[Path]] = {}
         walked = walk(data, self.report) if data.is_dir() else ()
-        paths = sorted((path for _, found in walked for path in found), key=_part_number)
+        paths = sorted((path for _, files in walked for path in files), key=_part_number)
         parts = [path for path in paths if path.suffix == ".parquet"]
         for path, names in self.each(parts, lambda path: (path, self._names(path)), str):
             for name in names:
