@@ -77,7 +77,7 @@ def _find(
     if not series:
         raise NotFoundError(
             f"the run {run_id} has no {kind or 'text, histograms or media'} {key!r}",
-            hint="the points of a metric are its history; `eventtrack runs show` lists all series",
+            hint="the page of the run lists its series; points of a metric are its history",
         )
     if len(series) > 1:
         kinds = " and ".join(name for name, _ in series)
