@@ -106,12 +106,39 @@ def _with_shared(parameters: list[click.Parameter]) -> list[click.Parameter]:
     return [*own, *_shared_options(), *rest]
 
 
+def _near_options(error: click.NoSuchOption, parameters: list[click.Parameter]) -> list[str]:
+    """The options whose names are near to the one that was typed, without regard to dashes."""
+    import difflib
+
+    names = {name.lstrip("-"): name for each in parameters for name in each.opts if "--" in name}
+    near = difflib.get_close_matches(error.option_name.lstrip("-"), names, cutoff=0.7)
+    return [names[name] for name in near]
+
+
 class Command(click.Command):
-    """A command with the shared options."""
+    """A command with the shared options. For an unknown option it suggests the nearest."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse the arguments.
+
+        Raises:
+            click.NoSuchOption: An option is unknown; the message suggests the nearest, if any.
+        """
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            # click counts the dashes as likeness: it would suggest --json for --sort.
+            near = _near_options(error, self.get_params(ctx))
+            raise click.NoSuchOption(error.option_name, possibilities=near, ctx=ctx) from None
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
         """The command's own parameters, the shared options, and --help."""
         return _with_shared(super().get_params(ctx))
+
+
+# Names that fingers know from the shell.
+_ALIASES = {"ls": "list"}
+_BELOW_MAX = 3
 
 
 class Group(click.Group):
@@ -135,15 +162,30 @@ class Group(click.Group):
         Raises:
             click.UsageError: No command has the name; the message suggests the nearest.
         """
-        name = args[0]
-        if self.get_command(ctx, name) is None and not name.startswith("-"):
-            import difflib
+        name, *rest = args
+        meant = name if self.get_command(ctx, name) else _ALIASES.get(name, name)
+        if self.get_command(ctx, meant) is None and not name.startswith("-"):
+            ctx.fail(f"No such command {name!r}.{self._hint(ctx, meant)}")
+        return super().resolve_command(ctx, [meant, *rest])
 
-            known = self.list_commands(ctx)
-            near = difflib.get_close_matches(name, known, n=1)
-            meant = f" Did you mean {near[0]!r}?" if near else f" There are: {', '.join(known)}."
-            ctx.fail(f"No such command {name!r}.{meant}")
-        return super().resolve_command(ctx, args)
+    def _hint(self, ctx: click.Context, meant: str) -> str:
+        import difflib
+
+        known = self.list_commands(ctx)
+        below = [f"`{ctx.command_path} {name} {meant}`" for name in self._groups_with(ctx, meant)]
+        if below:
+            return f" Did you mean {' or '.join(below[:_BELOW_MAX])}?"
+        near = difflib.get_close_matches(meant, known, n=1)
+        return f" Did you mean {near[0]!r}?" if near else f" There are: {', '.join(known)}."
+
+    def _groups_with(self, ctx: click.Context, meant: str) -> list[str]:
+        """The groups of this group that have a command of that name."""
+        commands = {name: self.get_command(ctx, name) for name in self.list_commands(ctx)}
+        return [
+            name
+            for name, below in commands.items()
+            if isinstance(below, click.Group) and below.get_command(ctx, meant) is not None
+        ]
 
 
 # Groups made by `@group.group()` are of the same class.

@@ -21,6 +21,7 @@ def draw_runs(
     *,
     experiments: Mapping[str, str] | None = None,
     trees: Sequence[str] | None = None,
+    first: Sequence[str] = (),
     indent: int = 0,
 ) -> None:
     """Draw a row for each run.
@@ -28,9 +29,10 @@ def draw_runs(
     Args:
         experiments: Names by id; adds a column with each run's experiment.
         trees: The branch to draw before each run's name, for nested runs.
+        first: Keys of metrics and params whose columns come first, as far as runs have them.
     """
-    metrics = _most_common((run.data.metrics for run in runs), _METRICS_MAX)
-    params = _most_common((run.data.params for run in runs), _PARAMS_MAX)
+    metrics = _most_common((run.data.metrics for run in runs), _METRICS_MAX, first)
+    params = _most_common((run.data.params for run in runs), _PARAMS_MAX, first)
     columns = [
         Column("run", style="cyan"),
         Column("name", width_max=36),
@@ -99,9 +101,12 @@ def _metric(run: Run, key: str) -> str:
     return text.number(run.data.metrics.get(key))
 
 
-def _most_common(mappings: Iterable[Mapping[str, object]], limit: int) -> list[str]:
-    """The keys that most runs have, at most `limit`, the most frequent first."""
+def _most_common(
+    mappings: Iterable[Mapping[str, object]], limit: int, first: Sequence[str]
+) -> list[str]:
+    """At most `limit` keys: those of `first` that a run has, then those that most runs have."""
     counts: Counter[str] = Counter()
     for mapping in mappings:
         counts.update(mapping.keys())
-    return [key for key, _ in counts.most_common(limit)]
+    keys = [*(key for key in first if key in counts), *(key for key, _ in counts.most_common())]
+    return list(dict.fromkeys(keys))[:limit]

@@ -76,6 +76,35 @@ def test_an_unknown_command_suggests_the_nearest() -> None:
     assert "There are: " in CliRunner().invoke(cli, ["xyzzy"]).stderr
 
 
+@pytest.mark.parametrize(
+    ("words", "meant"),
+    [
+        (["tag"], "`eventtrack runs tag`"),
+        (["ls"], "`eventtrack runs list`"),
+        (["run", "list"], "`eventtrack runs list`"),
+        (["rnus"], "'runs'"),
+        (["runs", "list", "--srot"], "--sort"),
+    ],
+    ids=str,
+)
+def test_a_hint_matches_what_was_typed(words: list[str], meant: str) -> None:
+    answer = CliRunner().invoke(cli, words, prog_name="eventtrack")
+    assert answer.exit_code != 0
+    assert "id you mean" in answer.stderr
+    assert meant in answer.stderr
+
+
+def test_options_that_are_not_alike_are_not_suggested() -> None:
+    answer = CliRunner().invoke(cli, ["runs", "show", "--sort", "x"])
+    assert answer.exit_code == 2
+    assert "Did you mean" not in answer.stderr
+
+
+def test_ls_lists(read: CommandLine) -> None:
+    for group in ("runs", "experiments"):
+        assert read(group, "ls").stdout == read(group, "list").stdout != ""
+
+
 def test_a_reader_that_goes_away_is_no_error(shared: Sample) -> None:
     with subprocess.Popen(
         command("log", "--store", str(shared.store.path), "--json"),

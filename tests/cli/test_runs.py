@@ -52,6 +52,44 @@ def test_runs_are_searched(read: CommandLine) -> None:
     assert "No runs match" in nothing.stderr
 
 
+def test_runs_are_sorted_by_a_name_alone(read: CommandLine) -> None:
+    listed = read("runs", "list", "--filter", "params.hidden = '8'", "--sort", "loss", "--json")
+    assert names(listed.json) == ["child-1", "child-0"]
+    listed = read("runs", "list", "--sort", "lr DESC", "-n", "2", "--json")
+    assert names(listed.json) == ["child-0", "child-1"]
+    listed = read("runs", "list", "--sort", "start_time", "-n", "1", "--json")
+    assert names(listed.json) == ["sweep"]
+    answer = read("runs", "list", "--sort", "los", code=2)
+    assert "did you mean loss?" in answer.stderr
+
+
+def test_a_search_needs_no_filter(read: CommandLine) -> None:
+    assert names(read("runs", "search", "--sort", "metrics.loss", "-n", "1", "--json").json) == [
+        "child-1"
+    ]
+
+
+def test_the_sorted_key_has_a_column_however_many_there_are(
+    run: CommandLine, sample: Sample
+) -> None:
+    for index in range(8):
+        for run_id in (sample.first, sample.second, sample.parent):
+            sample.store.metrics.log(run_id, f"m{index}", 1.0, step=0)
+    assert "loss" not in run("runs", "list").stdout.splitlines()[0]
+    assert "loss" in run("runs", "list", "--sort", "loss").stdout.splitlines()[0]
+
+
+def test_the_best_runs_have_the_metric(read: CommandLine) -> None:
+    greatest = read("runs", "best", "loss")
+    assert [line.split()[1] for line in greatest.stdout.splitlines()[1:]] == ["child-0", "child-1"]
+    assert "--min shows the least first" in greatest.stderr
+    least = read("runs", "best", "metrics.loss", "--min", "-n", "1", "--json").json
+    assert names(least) == ["child-1"]
+    filtered = ("--filter", "params.lr = '0.1' OR params.lr = '7'")
+    assert names(read("runs", "best", "loss", *filtered, "--json").json) == ["child-0"]
+    assert "did you mean loss?" in read("runs", "best", "los", code=2).stderr
+
+
 def test_a_filter_that_cannot_be_read_is_an_error_with_a_hint(read: CommandLine) -> None:
     answer = read("runs", "search", "loss ==== 3", code=2)
     assert answer.stderr.startswith("error: ")
@@ -123,6 +161,8 @@ def test_runs_are_compared(read: CommandLine, shared: Sample) -> None:
     shown = read("runs", "compare", "child-0", "child-1").stdout
     assert "lr" in shown
     assert "hidden" not in shown
+    assert "▲ largest, ▼ smallest" in read("runs", "compare", "child-0", "child-1").stderr
+    assert "largest" not in read("runs", "compare", "child-0", "sweep").stderr
     assert "hidden" in read("runs", "compare", "child-0", "child-1", "--all").stdout
     compared = read("runs", "compare", "child-0", "child-1", "sweep", "--json").json
     assert compared["runs"] == [shared.first, shared.second, shared.parent]

@@ -112,7 +112,7 @@ def run(
         raise click.UsageError("A resumed run keeps its experiment and its parent.")
     if shutil.which(argv[0]) is None:
         raise NotFoundError(
-            f"cannot run {argv[0]}: there is no such program", hint="check its name and PATH"
+            f"cannot run {argv[0]}: there is no such program", hint=_hint_for(argv[0])
         )
     side = split(argv, _complain)
     # From here on this is the recorder's process.
@@ -138,6 +138,14 @@ def run(
         recorder.record()
     else:
         recorder.abandon()
+
+
+def _hint_for(program: str) -> str:
+    from eventtrack.cli.commands.runs import runs
+
+    if program in runs.list_commands(click.get_current_context()):
+        return f"`eventtrack run` records a program; did you mean `eventtrack runs {program}`?"
+    return "check its name and PATH"
 
 
 def _open(call: Invocation) -> "tuple[AnyStore, str]":

@@ -11,14 +11,14 @@ from eventtrack.cli.resolve import (
     EXPERIMENT,
     RUN,
     all_experiments,
-    chosen_experiments,
     find_experiment,
     find_run,
 )
+from eventtrack.cli.run_search import print_runs, say_nothing_found
 from eventtrack.cli.run_table import branches, draw_runs
 from eventtrack.cli.tables import Styled
 from eventtrack.tags import PARENT_TAG
-from eventtrack.views.records import Experiment, PagedList, Run, ViewType
+from eventtrack.views.records import Run, ViewType
 
 _EXPERIMENTS_OPTION = click.option(
     "-e",
@@ -36,6 +36,15 @@ _LIMIT_OPTION = click.option(
     show_default=True,
     help="Most rows.",
 )
+_SORT_OPTION = click.option(
+    "-o",
+    "--sort",
+    "--order-by",
+    "order_by",
+    multiple=True,
+    metavar="KEY [ASC|DESC]",
+    help="Sort by a metric, param, tag or attribute; may be repeated.",
+)
 _DELETED_OPTION = click.option(
     "--deleted", "view", flag_value=ViewType.DELETED_ONLY, help="Only deleted runs."
 )
@@ -49,6 +58,7 @@ class RunsGroup(LazyNames):
         "show": "eventtrack.cli.commands.runs_show:show",
         "compare": "eventtrack.cli.commands.runs_compare:compare",
         "plot": "eventtrack.cli.commands.runs_plot:plot",
+        "best": "eventtrack.cli.commands.runs_best:best",
         "tag": "eventtrack.cli.commands.runs_edit:tag",
         "rename": "eventtrack.cli.commands.runs_edit:rename",
         "note": "eventtrack.cli.commands.runs_edit:note",
@@ -81,19 +91,36 @@ def runs() -> None:
 
 
 @runs.command(
-    "list", epilog=examples("eventtrack runs list", "eventtrack runs list -e iris -n 10 --json")
+    "list",
+    epilog=examples(
+        "eventtrack runs list",
+        "eventtrack runs list -e iris -n 10 --json",
+        "eventtrack runs list --sort 'accuracy DESC' --filter 'metrics.loss < 0.1'",
+    ),
 )
+@_SORT_OPTION
+@click.option("--filter", "filter_string", default="", help="As FILTER of `runs search`.")
 @_EXPERIMENTS_OPTION
 @_LIMIT_OPTION
 @_DELETED_OPTION
 @_ALL_OPTION
 @pass_invocation
-def list_runs(call: Invocation, experiments: tuple[str, ...], limit: int, view: int | None) -> None:
+def list_runs(
+    call: Invocation,
+    order_by: tuple[str, ...],
+    filter_string: str,
+    experiments: tuple[str, ...],
+    limit: int,
+    view: int | None,
+) -> None:
     """List runs, newest first.
+
+    A KEY to sort by is `metrics.loss`, `params.lr`, `tags.stage`, `start_time` and so on; for
+    metrics, params and tags the name is enough.
 
     JSON: a list of runs, each with info, data (metrics, params, tags), inputs and outputs.
     """
-    _print_runs(call, experiments, "", (), limit, view)
+    print_runs(call, experiments, filter_string, order_by, limit, view)
 
 
 @runs.command(
@@ -102,13 +129,11 @@ def list_runs(call: Invocation, experiments: tuple[str, ...], limit: int, view: 
         "eventtrack runs search 'metrics.loss < 0.1'",
         "eventtrack runs search \"params.lr IN ('0.1', '0.01') OR tags.stage = 'final'\"",
         "eventtrack runs search \"attributes.status = 'FAILED'\" -e iris",
-        "eventtrack runs search '' --order-by 'metrics.accuracy DESC' -n 5",
+        "eventtrack runs search --sort 'accuracy DESC' -n 5",
     ),
 )
-@click.argument("filter_string", metavar="FILTER")
-@click.option(
-    "-o", "--order-by", multiple=True, metavar="KEY [ASC|DESC]", help="Sort; may be repeated."
-)
+@click.argument("filter_string", metavar="[FILTER]", default="")
+@_SORT_OPTION
 @_EXPERIMENTS_OPTION
 @_LIMIT_OPTION
 @_DELETED_OPTION
@@ -124,11 +149,12 @@ def search(
 ) -> None:
     """Search runs by a filter.
 
-    FILTER is MLflow's language, and beyond it OR, NOT, IN, BETWEEN and parentheses.
+    FILTER is MLflow's language, and beyond it OR, NOT, IN, BETWEEN and parentheses. Without it all
+    runs match. The KEY of --sort is as in `runs list`.
 
     JSON: a list of runs, as in `runs list`.
     """
-    _print_runs(call, experiments, filter_string, order_by, limit, view)
+    print_runs(call, experiments, filter_string, order_by, limit, view)
 
 
 @runs.command("tree", epilog=examples("eventtrack runs tree", "eventtrack runs tree iris --json"))
@@ -151,7 +177,7 @@ def tree(call: Invocation, experiment: str | None) -> None:
         return
     drawn = [(record, rows) for record, rows in trees if rows]
     if not drawn:
-        _say_nothing_found(call, chosen, filtered=False)
+        say_nothing_found(call, chosen, filtered=False)
     for index, (record, rows) in enumerate(drawn):
         if index:
             call.out.line("")
@@ -191,51 +217,6 @@ def restore(call: Invocation, run: tuple[str, ...]) -> None:
     for target in targets:
         store.runs.restore(target.info.run_id)
     _answer(call, [store.runs.get(target.info.run_id) for target in targets], "Restored")
-
-
-def _print_runs(
-    call: Invocation,
-    typed: tuple[str, ...],
-    filter_string: str,
-    order_by: tuple[str, ...],
-    limit: int,
-    view: int | None,
-) -> None:
-    store = call.open()
-    experiments = chosen_experiments(store, typed, view_type=ViewType.ALL)
-    page: PagedList[Run] = PagedList()
-    if experiments:
-        page = store.runs.search(
-            [experiment.experiment_id for experiment in experiments],
-            filter_string=filter_string,
-            view_type=view or ViewType.ACTIVE_ONLY,
-            max_results=limit,
-            order_by=list(order_by),
-        )
-    if call.out.json:
-        call.out.document(list(page))
-    elif not page:
-        _say_nothing_found(call, experiments, filtered=bool(filter_string or view))
-    else:
-        several = len({run.info.experiment_id for run in page}) > 1
-        names = (
-            {experiment.experiment_id: experiment.name for experiment in experiments}
-            if several
-            else None
-        )
-        draw_runs(call.out, page, experiments=names)
-        if page.token is not None:
-            call.out.note(f"These are the first {limit:,}; --limit shows more.")
-
-
-def _say_nothing_found(call: Invocation, experiments: list[Experiment], *, filtered: bool) -> None:
-    if filtered:
-        call.out.note("No runs match. `eventtrack runs list` shows all active runs.")
-    elif len(experiments) == 1:
-        name = text.clean(experiments[0].name)
-        call.out.note(f"No runs in {name} yet. Log one with eventtrack.start_run().")
-    else:
-        call.out.note("No runs yet. Try `eventtrack demo`, or log one with eventtrack.start_run().")
 
 
 def _tree_json(run: Run, depth: int) -> dict[str, object]:

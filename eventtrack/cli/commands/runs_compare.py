@@ -78,7 +78,12 @@ def compare(call: Invocation, run: tuple[str, ...], everything: bool) -> None:
         "",
         *(Styled(text.clean(compared.info.run_name), "cyan") for compared in runs),
     ]
-    call.out.table(columns, [names, *(_cells(row) for row in shown)])
+    cells = [_cells(row) for row in shown]
+    call.out.table(columns, [names, *cells])
+    if any(
+        cell.text.startswith("\u25b2") for row in cells for cell in row if isinstance(cell, Styled)
+    ):
+        call.out.note("\u25b2 largest, \u25bc smallest value of a metric")
     same = len(rows) - len(shown)
     if same:
         call.out.note(f"{text.count(same, 'more row')} are the same in all; --all shows them.")
