@@ -30,10 +30,11 @@ def history(run_id: str, key: str) -> list[tuple[int, float]]:
 def histories(client: Any, run: Any) -> dict[str, list[tuple[int, float]]]:
     """Step and value of all points of a run, with our client or MLflow's; times of work left out.
 
-    Seconds and samples per second differ from one training to the next.
+    Seconds and samples per second differ from one training to the next. So does whether a point
+    that is logged twice falls into one millisecond, and is one point: such points count once.
     """
     return {
-        key: [(p.step, p.value) for p in client.get_metric_history(run.info.run_id, key)]
+        key: sorted({(p.step, p.value) for p in client.get_metric_history(run.info.run_id, key)})
         for key in run.data.metrics
         if "second" not in key and "runtime" not in key
     }
