@@ -29,7 +29,7 @@ class Column(NamedTuple):
     """The title and the style of a column.
 
     Columns of rank 0 always stay; of all others the highest rank is dropped first. `width_max`
-    bounds cells on a terminal only: pipes get whole values.
+    bounds cells on a terminal; pipes get whole values, which stand out of their column.
     """
 
     title: str
@@ -93,8 +93,15 @@ def _shrink(widths: list[int], least: list[int], gap: int, total: int) -> list[i
 
 
 def plain_lines(columns: Sequence[Column], rows: Sequence[Sequence[Cell]]) -> list[str]:
-    """The table as aligned text: a line of titles, then a line for each row; nothing is cut."""
-    kept, widths, _ = fit(columns, rows, None)
+    """The table as aligned text: a line of titles, then a line for each row; nothing is cut.
+
+    A cell longer than its column's `width_max` moves the rest of its own row only.
+    """
+    kept, natural, _ = fit(columns, rows, None)
+    widths = [
+        min(width, max(column.width_max, text.cell_width(column.title)))
+        for column, width in zip(columns, natural, strict=True)
+    ]
     lines = [[columns[i].title for i in kept]]
     lines += [[cell_text(row[i]) for i in kept] for row in rows]
     return [_plain_line(cells, columns, widths) for cells in lines]

@@ -8,8 +8,11 @@ from tests.cli.harness import CommandLine, Sample
 
 def test_experiments_are_listed(read: CommandLine, shared: Sample) -> None:
     lines = read("experiments", "list").stdout.splitlines()
-    assert lines[0].split() == ["id", "name", "state", "created", "updated", "tags"]
-    assert any(line.split()[:3] == [shared.experiment_id, "flowers", "active"] for line in lines)
+    assert lines[0].split() == [
+        *("id", "name", "state", "runs", "running", "created", "last", "activity", "tags"),
+    ]
+    cells = [line.split()[:5] for line in lines]
+    assert [shared.experiment_id, "flowers", "active", "3", "1"] in cells
     [flowers] = [e for e in read("experiments", "list", "--json").json if e["name"] == "flowers"]
     assert list(flowers) == [
         "experiment_id",
@@ -19,7 +22,12 @@ def test_experiments_are_listed(read: CommandLine, shared: Sample) -> None:
         "tags",
         "creation_time",
         "last_update_time",
+        "runs",
+        "running",
+        "last_activity",
     ]
+    assert (flowers["runs"], flowers["running"]) == (3, 1)
+    assert flowers["last_activity"] >= flowers["creation_time"]
     assert flowers["tags"] == {"owner": "ada"}
 
 

@@ -15,11 +15,18 @@ COLUMNS = [
 ]
 
 
+def test_a_long_value_moves_only_its_own_row() -> None:
+    rows: list[list[Cell]] = [["1", "x" * 190, "0.5", "a"], ["2", "y", "10", ""]]
+    lines = plain_lines(COLUMNS, rows)
+    assert lines[1].startswith(f"1   {'x' * 190}  ")
+    assert len(lines[0]) < len(lines[2]) + 10 < 80
+
+
 def test_a_pipe_gets_whole_values_in_aligned_columns() -> None:
-    rows: list[list[Cell]] = [["1", "x" * 60, "0.5", "a"], ["22", Styled("y", "red"), "10", ""]]
+    rows: list[list[Cell]] = [["1", "x" * 40, "0.5", "a"], ["22", Styled("y", "red"), "10", ""]]
     lines = plain_lines(COLUMNS, rows)
     assert lines[0].split() == ["id", "name", "loss", "note"]
-    assert "x" * 60 in lines[1]
+    assert "x" * 40 in lines[1]
     assert lines[1].index("0.5") + 3 == lines[2].index("10") + 2
     assert all(line == line.rstrip() for line in lines)
 

@@ -7,6 +7,7 @@ from eventtrack.cli.base import Group, Invocation, examples, pass_invocation, re
 from eventtrack.cli.output import Output
 from eventtrack.cli.resolve import EXPERIMENT, all_experiments, find_experiment
 from eventtrack.cli.tables import Cell, Column, Styled
+from eventtrack.views.queries.overview import ExperimentSummary
 from eventtrack.views.records import Experiment, LifecycleStage, ViewType
 
 NO_EXPERIMENTS = (
@@ -37,18 +38,24 @@ def experiments() -> None:
 @click.option("--all", "view", flag_value=ViewType.ALL, help="Deleted experiments too.")
 @pass_invocation
 def list_experiments(call: Invocation, view: int | None) -> None:
-    """List experiments, newest first.
+    """List experiments, newest first, with their active runs and last activity.
 
     JSON: a list of experiments with experiment_id, name, artifact_location, lifecycle_stage, tags,
-    creation_time, last_update_time.
+    creation_time, last_update_time, and only here with runs and running (numbers of active runs)
+    and last_activity (the last change, or start or end of a run).
     """
-    matches = all_experiments(call.open(), view_type=view or ViewType.ACTIVE_ONLY)
+    store = call.open()
+    matches = all_experiments(store, view_type=view or ViewType.ACTIVE_ONLY)
+    summaries = {
+        summary.experiment.experiment_id: summary for summary in store.overview.experiments()
+    }
+    listed = [summaries[experiment.experiment_id] for experiment in matches]
     if call.out.json:
-        call.out.document([_as_json(experiment) for experiment in matches])
+        call.out.document([_summary_json(summary) for summary in listed])
     elif not matches:
         call.out.note(NO_EXPERIMENTS if view is None else "No such experiments.")
     else:
-        _draw_table(call.out, matches)
+        _draw_table(call.out, listed)
 
 
 @experiments.command(
@@ -177,6 +184,11 @@ def _as_json(experiment: Experiment) -> dict[str, object]:
     return fields
 
 
+def _summary_json(summary: ExperimentSummary) -> dict[str, object]:
+    counts = {name: getattr(summary, name) for name in ("runs", "running", "last_activity")}
+    return {**_as_json(summary.experiment), **counts}
+
+
 def _key_and_value(tag: str) -> tuple[str, str]:
     key, separator, value = tag.partition("=")
     if not separator or not key:
@@ -189,25 +201,29 @@ def _stage(experiment: Experiment) -> Cell:
     return Styled(experiment.lifecycle_stage, "green" if active else "red")
 
 
-def _draw_table(out: Output, experiments: list[Experiment]) -> None:
+def _draw_table(out: Output, summaries: list[ExperimentSummary]) -> None:
     columns = [
         Column("id", style="cyan"),
-        Column("name", style="bold", width_max=60),
+        Column("name", style="bold", width_max=40),
         Column("state", rank=2),
-        Column("created", rank=1),
-        Column("updated", rank=3),
-        Column("tags", style="dim", rank=4),
+        Column("runs", right=True),
+        Column("running", right=True, rank=3),
+        Column("created", rank=4),
+        Column("last activity", rank=1),
+        Column("tags", style="dim", rank=5),
     ]
     time = text.relative_time if out.is_terminal else text.local_time
     rows: list[list[Cell]] = [
         [
-            experiment.experiment_id,
-            text.clean(experiment.name),
-            _stage(experiment),
-            time(experiment.creation_time),
-            time(experiment.last_update_time),
-            text.summary(experiment.tags),
+            summary.experiment.experiment_id,
+            text.clean(summary.experiment.name),
+            _stage(summary.experiment),
+            text.count(summary.runs),
+            text.count(summary.running) if summary.running else "-",
+            time(summary.experiment.creation_time),
+            time(summary.last_activity),
+            text.summary(summary.experiment.tags),
         ]
-        for experiment in experiments
+        for summary in summaries
     ]
     out.table(columns, rows)
