@@ -64,13 +64,13 @@ def payloads(store: Store, run_id: str) -> list[bytes]:
 def test_a_redacted_run_is_in_no_answer_and_in_no_byte(place: Store) -> None:
     run_id, other = logged(place)
     stored = payloads(place, run_id)
-    for secret in (SECRET, LONG_SECRET, *stored):
-        assert leaks(place, secret)
+    secrets: list[str | bytes] = [SECRET, LONG_SECRET, *stored]
+    assert all(leaks(place, secret) for secret in secrets)
     before = place.runs.get(other)
     head = place.feeds.of_replica(place.feeds.own)[0]
     count = place.redaction.redact_envelopes(place.feeds.of_stream(f"run/{run_id}"), "a test")
     assert (count, len(stored)) == (5, 2)
-    assert leaks(place, SECRET, LONG_SECRET, *stored) == []
+    assert leaks(place, *secrets) == []
     with pytest.raises(NotFoundError):
         place.runs.get(run_id)
     assert place.runs.get(other) == before
