@@ -6,6 +6,14 @@ from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 import msgspec
 from hypothesis import strategies as st
 
+from eventtrack.events.envelope import REPLICA_BYTES
+from eventtrack.events.histories import (
+    Fork,
+    HistoryShared,
+    PointsWithdrawn,
+    RunForked,
+    Withdrawal,
+)
 from eventtrack.events.items import Histogram, HistogramsLogged, MediaLogged, Medium, TextLogged
 from eventtrack.events.registry import REGISTRY
 from eventtrack.events.types import Event, MetricsLogged
@@ -44,7 +52,7 @@ def values(hint: Any) -> st.SearchStrategy[Any]:
         plain, bound = get_args(hint)
         if plain is str:
             letters = st.characters(exclude_categories=["Cs"])
-            return st.text(letters, min_size=bound.min_length, max_size=bound.max_length)
+            return st.text(letters, min_size=bound.min_length or 0, max_size=bound.max_length)
         if plain is bytes:
             return st.binary(min_size=bound.min_length or 0, max_size=bound.max_length)
         return st.integers(bound.ge, 2**64 - 1 if bound.le is None else bound.le)
@@ -90,12 +98,30 @@ def _logged(kind: Any, item: st.SearchStrategy[Any], *rest: st.SearchStrategy[An
     return st.lists(item, min_size=1, max_size=4).flatmap(of)
 
 
+SORTED_NAMES = st.lists(TEXT, max_size=4, unique=True).map(sorted)
+COVERS = st.dictionaries(
+    st.binary(min_size=REPLICA_BYTES, max_size=REPLICA_BYTES), st.integers(0, 2**63 - 1), max_size=4
+).map(lambda covers: sorted(covers.items()))
+
+
+def _withdrawal(
+    covers: list[tuple[bytes, int]], keys: list[str], steps: tuple[int, int], merged: list[str]
+) -> Withdrawal:
+    return Withdrawal(covers, keys or None, min(steps), max(steps), merged)
+
+
+WITHDRAWALS = st.builds(_withdrawal, COVERS, SORTED_NAMES, st.tuples(INT64, INT64), SORTED_NAMES)
+FORKS = st.builds(Fork, TEXT, INT64, TEXT, st.lists(WITHDRAWALS, max_size=2))
+
 # Types whose fields have to fit to each other.
 FITTING: dict[type[Event], st.SearchStrategy[Event]] = {
     MetricsLogged: rows(),
     TextLogged: _logged(TextLogged, TEXT, TEXT),
     HistogramsLogged: _logged(HistogramsLogged, HISTOGRAM),
     MediaLogged: _logged(MediaLogged, MEDIUM),
+    PointsWithdrawn: st.builds(PointsWithdrawn, WITHDRAWALS, INT64),
+    HistoryShared: st.builds(HistoryShared, TEXT, COVERS, INT64),
+    RunForked: st.builds(RunForked, FORKS, INT64),
 }
 
 
