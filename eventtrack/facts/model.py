@@ -28,7 +28,7 @@ TYPE = Fact("type", Rule.BORN, "model_type")
 CREATED = Fact("creation_time", Rule.BORN, "created_ms")
 STATUS = Fact("status", Rule.LAST, "status", initial="PENDING")
 LIFECYCLE = Fact("lifecycle", Rule.LAST, "lifecycle", initial="active")
-PARAM = Fact("param", Rule.FIRST, "params", many=True)
+PARAM = Fact("param", Rule.FIRST, "params", many=True, lasts="stays, as all params of models do")
 TAG = Fact("tag", Rule.LAST, "tags", many=True)
 ARTIFACT = Fact("artifact", Rule.ROWS, many=True, text=file_text)
 METRIC = Fact(

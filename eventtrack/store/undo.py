@@ -169,10 +169,10 @@ def _obstacle(reader: Reader, state: Any, part: str, fact: Fact, before: Any) ->
     is_version = fact is registered.VERSION_LIFECYCLE and before == "active"
     if is_version and _part(reader, state, part).went_with(state):
         return "cannot be set back: the registered model was deleted"
-    if fact is run.EXPERIMENT:
-        home = reader.experiment(before)
+    if fact is run.EXPERIMENT or (fact is run.LIFECYCLE and before == "active"):
+        home = reader.experiment(before if fact is run.EXPERIMENT else state.experiment)
         if home is not None and home.lifecycle[0] == "deleted":
-            return f"cannot be set back: the experiment {before} is deleted"
+            return f"cannot be set back: the experiment {home.experiment_id} is deleted"
     if fact is experiment.NAME:
         taken = find_experiment(reader, before)
         if taken is not None and taken.experiment_id != state.experiment_id:

@@ -248,8 +248,12 @@ def shown(entities: EntityReader, stream: str) -> Facts:
     return {name: text for name, text in found.items() if text is not None}
 
 
-# Facts that a record has elsewhere: files are listed, assessments and locations are asked for.
-ELSEWHERE = ("artifact.", "assessment.", "artifact_location")
+# Facts that a record has elsewhere: files are listed; assessments, locations and signatures are
+# asked for; what changed the points of a run shows in its points, and in the runs they are from.
+ELSEWHERE = (
+    *("artifact.", "assessment.", "artifact_location", "signature."),
+    *("fork.", "forked_from", "merged.", "withdrawal."),
+)
 
 
 @settings(max_examples=60, deadline=None)
