@@ -2,7 +2,8 @@
 
 setup   makes .venv-dev with the package (editable) and everything its tests and tools need
 check   lint, formatting and types, of Python and of the pages: changes nothing
-test    check, then every test, on all cores; further arguments go to pytest
+test    check, then the tests but for the slow ones, on all cores; further arguments go to pytest
+slow    the slow tests, on all cores; further arguments go to pytest
 matrix  tests/matrix with old and new versions of MLflow, each in an environment of its own
 integrations  tests/integrations with training frameworks, in an environment of their own
 bench   every benchmark of tools/bench/
@@ -100,10 +101,20 @@ def workers() -> int:
 def test(*arguments: str) -> int:
     """Check, then run the tests; their closing line is the last where nothing else failed."""
     unchecked = check()
-    failed = python("-m", "pytest", f"--numprocesses={workers()}", *arguments)
+    failed = pytest("-m", "not slow", *arguments)
     if unchecked:
         print("check failed: see above the tests")
     return failed or unchecked
+
+
+def slow(*arguments: str) -> int:
+    """Run the tests that take seconds or more each."""
+    return pytest("-m", "slow", *arguments)
+
+
+def pytest(*arguments: str) -> int:
+    """Run tests with all workers."""
+    return python("-m", "pytest", f"--numprocesses={workers()}", *arguments)
 
 
 def matrix() -> int:
@@ -192,6 +203,7 @@ def main(arguments: "list[str]") -> int:
         "setup": setup,
         "check": check,
         "test": test,
+        "slow": slow,
         "matrix": matrix,
         "integrations": integrations,
         "bench": bench,
@@ -199,7 +211,7 @@ def main(arguments: "list[str]") -> int:
         "torture": torture,
     }
     command = commands.get(arguments[0]) if arguments else None
-    if command is None or (arguments[1:] and command not in {test, torture}):
+    if command is None or (arguments[1:] and command not in {test, slow, torture}):
         print(__doc__)
         return 2
     if command not in (setup, matrix, integrations) and not is_set_up() and setup() != 0:
