@@ -117,7 +117,7 @@ class _Tree:
         self.members: set[int] = set()
 
     def sample(self) -> dict[str, float]:
-        """Processor and memory of the processes that live now."""
+        """Processor and memory of the processes that live now; nothing when all have ended."""
         resident, used, now = 0, 0.0, {}
         for process in self._processes():
             try:
@@ -131,6 +131,8 @@ class _Tree:
         at = time.monotonic()
         took_s, self._at, self._before = max(at - self._at, 1e-6), at, now
         self.members = {process.pid for process in now}
+        if not resident:  # a process that ended and was not waited for yet has no memory
+            return {}
         return {
             "process_cpu_utilization_percentage": max(used, 0.0) / took_s * 100,
             "process_memory_megabytes": resident / MEGABYTE,

@@ -110,7 +110,7 @@ def test_the_slider_steps_with_the_keyboard_and_the_browser_goes_back(
     slider(page).press("Home")
     expect(page).to_have_url(re.compile("at=0$"))
     expect(page.get_by_text("This was not there yet.")).to_be_visible()
-    visit.expected.append("^404 GET /api/eventtrack/1/run$")
+    visit.expected.append("^404 GET /api/eventtrack/1/(run|origin)$")
     page.keyboard.press("n")
     expect(page.get_by_role("cell", name="red", exact=True)).to_be_visible()
     page.locator("main").click()

@@ -44,7 +44,7 @@ SIGNATURES = {
     "log_text": "run_id text artifact_file",
     "log_dict": "run_id dictionary artifact_file",
     "log_stream": "run_id stream artifact_file",
-    "log_figure": "run_id figure artifact_file save_kwargs",
+    "log_figure": "run_id figure artifact_file save_kwargs key step caption timestamp",
     "log_image": "run_id image artifact_file key step timestamp synchronous",
     "log_table": "run_id data artifact_file",
     "load_table": "experiment_id artifact_file run_ids extra_columns",

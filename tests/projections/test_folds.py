@@ -233,7 +233,7 @@ class TestBirths:
             *(
                 "a" + name
                 for name in index.RUN_ATTRIBUTES
-                if name not in ("lifecycle_stage", "forked_from")
+                if name not in ("lifecycle_stage", "forked_from", "joined")
             ),
             "plr",
             "mloss",
