@@ -165,7 +165,7 @@ class _Reader:
     def _quoted(self, line: int, stop: int) -> tuple[list[str] | None, int]:
         """The cells of a row with quotes, and its number of lines: a quoted cell may have many."""
         lines = islice(self._lines, line, min(stop, line + _QUOTED_LINES_MAX))
-        form = {"delimiter": self._delimiter, "skipinitialspace": True}
+        form = {"delimiter": self._delimiter, "skipinitialspace": not self._exact}
         reader = csv.reader(lines, strict=True, **form)  # type: ignore[arg-type]
         try:
             return next(reader), reader.line_num

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from eventtrack.cli.export_formats import (
@@ -41,6 +41,16 @@ RUN = st.fixed_dictionaries(
         "deleted": st.booleans(),
     }
 )
+# A blank text in a row where another text is quoted.
+BLANK_BESIDE_QUOTED: dict[str, Any] = {
+    "params": {},
+    "tags": {"a": ",", "b": " ", "c": "  x"},
+    "points": [],
+    "status": RunStatus.RUNNING,
+    "end": None,
+    "start": 1,
+    "deleted": False,
+}
 
 
 def take(store: Store, source: Tables) -> Report:
@@ -60,6 +70,7 @@ def facts(store: Store) -> dict[str, Any]:
 @pytest.mark.parametrize("form", KINDS)
 @settings(max_examples=15)
 @given(st.lists(RUN, max_size=3))
+@example([BLANK_BESIDE_QUOTED])
 def test_what_is_exported_comes_back(form: str, runs: list[dict[str, Any]]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         ours, other = Store(Path(folder) / "ours"), Store(Path(folder) / "other", source="import")
