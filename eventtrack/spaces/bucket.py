@@ -277,7 +277,14 @@ def _translated(error: Exception, url: str, name: str) -> EventtrackError:
         return NotFoundError(
             f"there is no {what}", hint="sync a machine that has it with that bucket"
         )
-    if isinstance(error, PermissionDeniedError | UnauthenticatedError):
+    if "/latest/api/token" in text or "/latest/meta-data" in text or "169.254." in text:
+        return RemoteDeniedError(
+            f"cannot use {url}: there are no credentials, and none come from the machine itself",
+            hint="set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
+        )
+    denied = isinstance(error, PermissionDeniedError | UnauthenticatedError)
+    # The library has no class of its own for a listing that is denied.
+    if denied or "status code: 403" in text or "status code: 401" in text:
         return RemoteDeniedError(
             f"the bucket does not let these credentials use {what}: {_first_line(error)}",
             hint="see AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN, and what "
@@ -287,11 +294,6 @@ def _translated(error: Exception, url: str, name: str) -> EventtrackError:
         return RemoteError(
             f"cannot use {what}: {_first_line(error)}",
             hint="is it a store with conditional writes (If-None-Match), as S3 has them?",
-        )
-    if "/latest/api/token" in text or "/latest/meta-data" in text or "169.254." in text:
-        return RemoteDeniedError(
-            f"cannot use {url}: there are no credentials, and none come from the machine itself",
-            hint="set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
         )
     if "BadScheme" in text:
         return InvalidValueError(

@@ -25,7 +25,7 @@ from eventtrack.spaces.folder import FolderSpace
 from eventtrack.store.replication import Replication
 from eventtrack.sync.http import open_http
 from eventtrack.sync.protocol import Remote
-from eventtrack.sync.segments import SegmentRemote
+from eventtrack.sync.segments import NoSegmentsError, SegmentRemote
 from eventtrack.sync.selection import Selection
 from eventtrack.sync.shared_log import open_log_remote
 from eventtrack.sync.ssh import open_ssh
@@ -219,9 +219,13 @@ def _open_folder(url: str, create: bool) -> Remote:
 
 
 def _open_bucket(url: str, create: bool) -> Remote:
-    if holds_shared_log(url):
-        return open_log_remote(url)
-    return SegmentRemote(BucketSpace(url), create=create)
+    try:
+        return SegmentRemote(BucketSpace(url), create=create)
+    except NoSegmentsError:
+        # Only now is the bucket asked for a log, so a sync with a remote costs no request more.
+        if not holds_shared_log(url):
+            raise
+    return open_log_remote(url)
 
 
 def _open_log(url: str, create: bool) -> Remote:

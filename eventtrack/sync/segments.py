@@ -42,6 +42,10 @@ _FEEDS = "feeds"
 _ATTEMPTS = 10
 
 
+class NoSegmentsError(RemoteError):
+    """The place holds no remote, or something else."""
+
+
 class SegmentRemote:
     """A `Remote` in a `Space`.
 
@@ -49,7 +53,7 @@ class SegmentRemote:
         create: Whether to make a remote in an empty place, for a push.
 
     Raises:
-        RemoteError: There is no remote, or the place holds something else.
+        NoSegmentsError: There is no remote, or the place holds something else.
         FormatTooNewError: A later eventtrack made the remote.
     """
 
@@ -263,14 +267,14 @@ def _prepare(space: Space, *, create: bool) -> None:
         text = space.read(_FORMAT_NAME).decode(errors="replace")
     except NotFoundError:
         if not create:
-            raise RemoteError(
+            raise NoSegmentsError(
                 f"there is no remote at {space.place}",
                 hint="is the disk mounted, is the address right? `eventtrack push` makes one where "
                 "there is none",
             ) from None
         others = space.roots() - {_FEEDS, "blobs", _FORMAT_NAME}
         if others:
-            raise RemoteError(
+            raise NoSegmentsError(
                 f"cannot use {space.place} as a remote: it already holds {min(others)!r}",
                 hint="choose an empty place or a new name",
             ) from None

@@ -18,6 +18,7 @@ from eventtrack.errors import (
     RemoteError,
     RemoteUnavailableError,
 )
+from eventtrack.spaces.bucket import BucketSpace
 from eventtrack.store import Store, open_store
 from eventtrack.sync import Remotes
 from tests.cli.harness import CommandLine
@@ -110,6 +111,14 @@ def test_a_bucket_that_cannot_be_used_is_told_at_once(
     assert words in str(caught.value)
     assert caught.value.hint
     assert "Debug source" not in str(caught.value)
+
+
+def test_a_listing_that_is_denied_names_the_credentials(s3_server: str) -> None:
+    space = BucketSpace("s3://denied/runs")
+    for ask in (space.roots, lambda: space.list("feeds")):
+        with pytest.raises(RemoteDeniedError) as caught:
+            ask()
+        assert "AWS_ACCESS_KEY_ID" in caught.value.hint
 
 
 @pytest.mark.parametrize(
