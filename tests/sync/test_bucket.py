@@ -18,6 +18,7 @@ from eventtrack.errors import (
     RemoteError,
     RemoteUnavailableError,
 )
+from eventtrack.sharedlog.making import make_shared_log
 from eventtrack.spaces.bucket import BucketSpace
 from eventtrack.store import Store, open_store
 from eventtrack.sync import Remotes
@@ -75,6 +76,16 @@ def test_a_push_is_one_request_for_each_segment(
     requests_since(s3_server)
     sync(one, bucket.url)
     assert [one.split(" ")[0] for one in requests_since(s3_server)] == ["GET", "GET", "PUT"]
+
+
+def test_a_shared_log_in_a_bucket_is_a_remote(one: Store, two: Store, bucket: BucketPlace) -> None:
+    make_shared_log(bucket.url).close()
+    record_run(one)
+    for ways in (PUSH, None):  # a push may make a remote, and must not make it beside a log
+        sync(one, bucket.url, ways)
+    sync(two, bucket.url)
+    assert envelopes(two).items() >= envelopes(one).items()
+    assert "REMOTE" not in BucketSpace(bucket.url).roots()
 
 
 def test_a_store_that_ignores_conditions_does_no_harm(
