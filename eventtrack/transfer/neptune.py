@@ -7,6 +7,7 @@ without a step, facts of the run begin with `sys/`.
 
 import re
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,13 @@ _SETTINGS = {
     "bool": "bool_value",
     "datetime": "datetime_value",
 }
+_TYPES: dict[str, type | tuple[type, ...]] = {
+    "float": (float, int),
+    "int": int,
+    "string": str,
+    "bool": bool,
+    "datetime": datetime,
+}
 _COLUMNS = (
     *("project_id", "run_id", "attribute_path", "attribute_type", "step", "timestamp"),
     *_SETTINGS.values(),
@@ -36,6 +44,7 @@ _COLUMNS = (
 # Decoded at once.
 _BATCH_ROWS = 65_536
 _FRACTIONS = "fractions of steps (what was logged is here, at the whole step below)"
+_SENSELESS = "values of the type {} that make no sense"
 _ABSENT = "files that are not in the export"
 
 Row = dict[str, Any]
@@ -100,12 +109,20 @@ class Exports(Source):
         """The rows of a part."""
         with self.parquet.ParquetFile(path, page_checksum_verification=True) as file:
             columns = [name for name in file.schema_arrow.names if name in _COLUMNS]
+            count = 0
             for batch in file.iter_batches(_BATCH_ROWS, columns=columns):
+                count += batch.num_rows
                 yield from batch.to_pylist()
+            if count != file.metadata.num_rows:
+                # pyarrow ends in silence where a column has fewer values than there are rows.
+                raise ValueError(f"{count} of {file.metadata.num_rows} rows can be read")
 
     def _names(self, path: Path) -> list[tuple[str, str]]:
         """The projects and runs of a part."""
         with self.parquet.ParquetFile(path, page_checksum_verification=True) as file:
+            for name in _COLUMNS:
+                if name not in file.schema_arrow.names:
+                    self.report.damaged(str(path), None, f"the column {name} is absent")
             table = file.read(columns=["project_id", "run_id"]).to_pydict()
         pairs = zip(table["project_id"], table["run_id"], strict=True)
         return sorted({(str(project), str(run)) for project, run in pairs})
@@ -131,7 +148,7 @@ class _Run:
         name, kind = str(row["attribute_path"]), row["attribute_type"]
         place = f"{name} of run {self._name} in {path}"
         if kind in _SETTINGS:
-            self._take_setting(name, row.get(_SETTINGS[kind]))
+            self._take_setting(name, kind, row.get(_SETTINGS[kind]), place)
         elif kind == "string_set":
             for item in row.get("string_set_value") or ():
                 what = "tag" if name == "sys/tags" else name
@@ -172,8 +189,10 @@ class _Run:
         """Texts, histograms and files over steps."""
         return self._items.series()
 
-    def _take_setting(self, name: str, value: Any) -> None:
-        if name.startswith("sys/"):
+    def _take_setting(self, name: str, kind: str, value: Any, place: str) -> None:
+        if not isinstance(value, _TYPES[kind]):
+            self._report.left_out(_SENSELESS.format(kind), place=place)
+        elif name.startswith("sys/"):
             self._sys[name.removeprefix("sys/")] = value
             self._tags[f"neptune.{name}"] = _text(value)
         else:
@@ -207,7 +226,7 @@ class _Run:
         else:
             taken = False
         if not taken:
-            self._report.left_out(f"values of the type {kind} that make no sense", place=place)
+            self._report.left_out(_SENSELESS.format(kind), place=place)
 
     def _take_file(self, name: str, value: Any, place: str) -> None:
         path = self._file(value)

@@ -68,7 +68,7 @@ def row(path: str, kind: str, step: float | None = None, run: str = "R-1", **val
 def write(path: Path, *rows: Any) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     table = pa.Table.from_pylist(list(rows), schema=SCHEMA)
-    parquet.write_table(table, path, compression="snappy")
+    parquet.write_table(table, path, compression="snappy", write_page_checksum=True)
 
 
 def take(store: Store, folder: Path) -> Report:
@@ -153,7 +153,10 @@ def test_a_folder_without_exports_is_an_error(tmp_path: Path) -> None:
 
 
 class TestNeptune(ImportContract):
-    """Two runs with a curve each, in Parquet without checksums."""
+    """Two runs with a curve each, in Parquet: its pages have checksums, its footer has none.
+
+    A changed byte of a page without a checksum is a value like any other, for every reader.
+    """
 
     def write(self, folder: Path) -> None:
         """A part for each run."""
