@@ -4,8 +4,8 @@ Nobody above has to know the three rules of LMDB that this module keeps:
 
 - An environment must not cross `fork()`: a child that reads through its parent's seems to work, and
   is wrong. So each process opens its own, and a fork waits until no other thread is in one.
-- A map may be resized, and an environment closed, only while this process has no transaction in it.
-  So every transaction passes a gate.
+- A map may be resized, and an environment closed, only while this process has no transaction in it
+  and asks it nothing. So every transaction and every question passes a gate.
 - A process may open a file only once (py-lmdb raises otherwise). `open_store` sees to it.
 """
 
@@ -149,17 +149,11 @@ class Environment:
     @contextmanager
     def read(self) -> Iterator[Transaction]:
         """A read transaction: a stable snapshot. Keep it short: it holds back reuse of pages."""
-        self._enter()
-        try:
-            with self._begin(write=False) as txn:
-                yield txn
-                if not self._locked and self._lmdb.info()["last_txnid"] > txn.id() + 1:
-                    # Pages that were read are used again two commits later at the earliest.
-                    raise overtaken(self.path)
-        except lmdb.Error as error:
-            raise translate(error, f"read {self.path}") from error
-        finally:
-            self._leave()
+        with self._kept_open("read"), self._begin(write=False) as txn:
+            yield txn
+            if not self._locked and self._lmdb.info()["last_txnid"] > txn.id() + 1:
+                # Pages that were read are used again two commits later at the earliest.
+                raise overtaken(self.path)
 
     @contextmanager
     def write(self) -> Iterator[Transaction]:
@@ -204,9 +198,11 @@ class Environment:
 
     def oldest_reader(self) -> int | None:
         """The oldest transaction that any process reads now; None if nobody reads."""
-        self._lmdb.reader_check()
+        with self._kept_open("read"):
+            self._lmdb.reader_check()
+            readers = self._lmdb.readers()
         # Below a heading, each line has process, thread and transaction; "-" is an idle reader.
-        last = [line.split()[-1] for line in self._lmdb.readers().splitlines() if line.split()]
+        last = [line.split()[-1] for line in readers.splitlines() if line.split()]
         return min((int(word) for word in last if word.isdecimal()), default=None)
 
     def make_room(self, free_bytes: int) -> None:
@@ -230,16 +226,15 @@ class Environment:
 
     def sync(self) -> None:
         """Make everything committed so far durable."""
-        try:
+        with self._kept_open("sync"):
             self._lmdb.sync(True)
-        except lmdb.Error as error:
-            raise translate(error, f"sync {self.path}") from error
 
     def info(self) -> dict[str, int]:
         """LMDB's figures: map size, last page, last transaction, readers."""
-        info: Any = self._lmdb.info()
-        names = ("map_size", "last_pgno", "last_txnid", "num_readers")
-        return {"psize": self._lmdb.stat()["psize"], **{name: info[name] for name in names}}
+        with self._kept_open("read"):
+            info: Any = {**self._lmdb.stat(), **self._lmdb.info()}
+        names = ("psize", "map_size", "last_pgno", "last_txnid", "num_readers")
+        return {name: info[name] for name in names}
 
     @property
     def in_use(self) -> bool:
@@ -259,6 +254,17 @@ class Environment:
             _kept.append(self._lmdb)
         else:
             self._lmdb.close()
+
+    @contextmanager
+    def _kept_open(self, doing: str) -> Iterator[None]:
+        """A block within which no other thread closes the file or enlarges its map."""
+        self._enter()
+        try:
+            yield
+        except lmdb.Error as error:
+            raise translate(error, f"{doing} {self.path}") from error
+        finally:
+            self._leave()
 
     def _begin(self, *, write: bool) -> Transaction:
         while True:
@@ -346,6 +352,7 @@ class Environment:
             try:
                 while self._inside:
                     _gate.changed.wait()
+                self._refuse_closed()
                 yield
             finally:
                 self._growing = False

@@ -292,7 +292,7 @@ def test_a_failed_adoption_does_not_close_the_store_to_readers(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from eventtrack.errors import DiskFullError
-    from eventtrack.store import engine
+    from eventtrack.log import adopting
 
     path = with_orphans(tmp_path / "store")
     counts = returned(path.with_name("store.0"))
@@ -301,7 +301,7 @@ def test_a_failed_adoption_does_not_close_the_store_to_readers(
         raise DiskFullError("the disk is full", hint="free some space")
 
     with monkeypatch.context() as patch:
-        patch.setattr(engine, "adopt_orphans", fail)
+        patch.setattr(adopting, "adopt_orphans", fail)
         with pytest.warns(EventtrackWarning, match="stay as they are"), opened(path) as store:
             assert len(store.metrics.arrays("b" * 32, "loss")) == 100
     with opened(path) as store:

@@ -1,5 +1,6 @@
 """Damaged stores, and what a salvage of one must have taken: found by other means than its own."""
 
+import random
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +14,7 @@ from eventtrack.views.records import Metric
 from tests.sync.machines import envelopes, machine, record_run
 
 PAGE_BYTES = 4096
+POINTS = 2000  # of the long metric
 
 
 class Sample(NamedTuple):
@@ -33,7 +35,10 @@ def sample(folder: Path) -> Sample:
     """Ten runs with params, tags and points, one of them with an envelope on overflow pages."""
     store = machine(folder)
     runs = [record_run(store, f"run-{number}") for number in range(6)]
-    rows = [Metric(key="long", value=one / 7, timestamp=one, step=one) for one in range(900)]
+    chance = random.Random(3)  # its values cannot be compressed to fewer pages
+    rows = [
+        Metric(key="long", value=chance.random(), timestamp=one, step=one) for one in range(POINTS)
+    ]
     store.runs.log_batch(runs[-1], metrics=rows)
     runs += [record_run(store, f"run-{number}") for number in range(6, 10)]
     store.artifacts.log_bytes(runs[0], b"weights of the first", "model/weights.bin")

@@ -17,7 +17,14 @@ from eventtrack.rescue import salvage, salvaging
 from eventtrack.store import Store
 from eventtrack.sync import Remotes
 from eventtrack.views.records import Metric
-from tests.rescue.damage import PAGE_BYTES, Sample, assert_all_that_survived, damaged, salvaged
+from tests.rescue.damage import (
+    PAGE_BYTES,
+    POINTS,
+    Sample,
+    assert_all_that_survived,
+    damaged,
+    salvaged,
+)
 from tests.sync.machines import machine, record_run, snapshot_of, sync
 
 
@@ -134,7 +141,7 @@ def test_what_is_gone_is_told_by_run_and_key(sample: Sample, tmp_path: Path) -> 
     params = next(
         one
         for one in sample.envelopes
-        if one.header.stream == f"run/{sample.runs[2]}" and b"run.params_logged" in one.payload
+        if one.header.stream == f"run/{sample.runs[2]}" and one.may_hold(b"run.params_logged")
     )
     data = sample.data
     for lost in (long, params):
@@ -142,7 +149,7 @@ def test_what_is_gone_is_told_by_run_and_key(sample: Sample, tmp_path: Path) -> 
     old = damaged(sample, tmp_path / "old", data)
     with salvaged(old, tmp_path / "new") as (_, report):
         losses = {(loss.name, loss.kind, loss.key): loss for loss in report.losses}
-        assert losses["run-5", "metric", "long"].had == 900
+        assert losses["run-5", "metric", "long"].had == POINTS
         assert losses["run-5", "metric", "long"].has == 0
         assert losses["run-2", "param", "lr"].value == "run-2"
         assert len(losses) == 2
@@ -202,7 +209,7 @@ def test_when_the_lost_part_of_a_feed_comes_after_all_nothing_is_counted_twice(
         for run_id in sample.runs:
             assert len(store.metrics.arrays(run_id, "loss")) == 3
             assert store.runs.get(run_id).data.params["lr"]
-        assert len(store.metrics.arrays(sample.runs[5], "long")) == 900
+        assert len(store.metrics.arrays(sample.runs[5], "long")) == POINTS
         assert store.maintenance.check().ok
 
 
