@@ -6,6 +6,8 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -198,11 +200,9 @@ def wait_for_end(process: int) -> None:
     pytest.fail("the recorder outlives its launcher")
 
 
-def test_on_a_terminal_the_program_has_a_terminal(runner: Runner) -> None:
-    program = (
-        "import os, sys; print(sys.stdout.isatty(), sys.stdin.isatty(), os.get_terminal_size()); "
-        "print('typed', input())"
-    )
+@contextmanager
+def on_terminal(runner: Runner, program: str) -> Iterator[tuple["subprocess.Popen[bytes]", int]]:
+    """A recorded program on a terminal of its own, and the other end of the terminal."""
     controller, terminal = pty.openpty()
     words = runner.words("--no-sampling", "--no-files", "--", sys.executable, "-c", program)
     with subprocess.Popen(
@@ -215,10 +215,19 @@ def test_on_a_terminal_the_program_has_a_terminal(runner: Runner) -> None:
         start_new_session=True,
     ) as process:
         os.close(terminal)
+        yield process, controller
+    os.close(controller)
+
+
+def test_on_a_terminal_the_program_has_a_terminal(runner: Runner) -> None:
+    program = (
+        "import os, sys; print(sys.stdout.isatty(), sys.stdin.isatty(), os.get_terminal_size()); "
+        "print('typed', input())"
+    )
+    with on_terminal(runner, program) as (process, controller):
         os.write(controller, b"words\n")
         seen = read_all(controller).decode()
         assert process.wait(timeout=60) == 0
-    os.close(controller)
     assert "True True os.terminal_size" in seen
     assert "typed words\r\n" in seen
     assert runner.last().info.status == "FINISHED"
@@ -235,25 +244,13 @@ except KeyboardInterrupt:
     print("interrupted")
     sys.exit(5)
 """
-    controller, terminal = pty.openpty()
-    words = runner.words("--no-sampling", "--no-files", "--", sys.executable, "-c", program)
-    with subprocess.Popen(
-        words,
-        cwd=runner.folder,
-        env=runner.environment(),
-        stdin=terminal,
-        stdout=terminal,
-        stderr=terminal,
-        start_new_session=True,
-    ) as process:
-        os.close(terminal)
+    with on_terminal(runner, program) as (process, controller):
         seen = b""
         while b"red" not in seen:
             seen += os.read(controller, 1000)
         os.write(controller, b"\x03")
         seen += read_all(controller)
         assert process.wait(timeout=60) == 5
-    os.close(controller)
     assert b"\x1b[31mred\x1b[0m" in seen
     assert b"interrupted" in seen
     run_id = runner.last().info.run_id
