@@ -18,6 +18,7 @@ from eventtrack.projections.kept import GONE, came
 from eventtrack.projections.rows import Row, Rows, end_of
 from eventtrack.projections.standing import Standing
 from eventtrack.projections.timeline import BLOCK_BYTES
+from eventtrack.waiting import check, checked
 
 FIRST, LAST = slice(0, 4), slice(-4, None)
 # Rows without an owner give numbers to names, or are reached only through the row of a stream.
@@ -111,6 +112,7 @@ class MomentRows:
         self, table: str, start: bytes = b"", stop: bytes | None = None, *, reverse: bool = False
     ) -> Iterator[Row]:
         """See `Rows`."""
+        check()
         self._need_range(table, start, stop)
         sources = [self._beside.scan(table, start, stop, reverse=reverse)]
         live = self.live.scan(table, start, stop, reverse=reverse)
@@ -155,7 +157,7 @@ class MomentRows:
         before, is_before = self.standing.blocks_before, self.standing.is_before
         folded = self._folded
         block = slice(owner.start, owner.start + BLOCK_BYTES)
-        for row in rows:
+        for row in checked(rows):
             key = row[0]
             if key[block] in before or (is_before(key[owner]) and key[owner] not in folded):
                 yield row
@@ -164,7 +166,7 @@ class MomentRows:
         """The live rows of the search index that were there at the moment."""
         before, bound_of = self.standing.blocks_before, self.standing.bound
         folded = self._folded
-        for row in rows:
+        for row in checked(rows):
             number = row[0][-4:]
             is_before = number[:BLOCK_BYTES] in before
             if is_before or (came(row[1]) < bound_of(number) and number not in folded):
@@ -173,7 +175,7 @@ class MomentRows:
     def _of_gone(self, rows: Iterator[Row]) -> Iterator[Row]:
         """The rows that left the search index since, but were there at the moment."""
         bound_of, folded = self.standing.bound, self._folded
-        for key, value in rows:
+        for key, value in checked(rows):
             row, left = key[:-_POSITION_BYTES], int.from_bytes(key[-_POSITION_BYTES:], "big")
             number = row[-4:]
             if came(value) < bound_of(number) <= left and number not in folded:

@@ -29,6 +29,7 @@ from eventtrack.store.reasons import HEADER, REASON, from_header
 from eventtrack.store.recorder import Prepared
 from eventtrack.store.session import AUTHOR
 from eventtrack.tokens import Role
+from eventtrack.waiting import AbandonedError
 
 _log = logging.getLogger("eventtrack.server")
 
@@ -119,7 +120,7 @@ class Application:
             answer = refusal(error)
         except bodies.TooLargeError as error:
             answer = refuse("INVALID_PARAMETER_VALUE", str(error), status=413)
-        except ClientDisconnect:
+        except (ClientDisconnect, AbandonedError):
             return None
         except Exception:
             _log.exception("cannot answer %s %r", request.method, request.scope["path"])
@@ -149,17 +150,26 @@ class Application:
         if isinstance(sent, Values):
             for name, piece in pieces.items():
                 sent.put(name, piece)
-        return await _answer_json(self._services, endpoint, sent)
+        return await _answer_json(self._services, endpoint, sent, request.receive)
 
 
-async def _answer_json(services: Services, endpoint: Endpoint, sent: Fields) -> Response:
+async def _answer_json(
+    services: Services, endpoint: Endpoint, sent: Fields, receive: Receive
+) -> Response:
     store, answer = services.store, endpoint.answer
+
+    def query() -> bytes:
+        return msgspec.json.encode(answer(store, sent))
+
     if endpoint.prepares:
         body = await _make(services, answer(store, sent))
     elif endpoint.writes:
         body = msgspec.json.encode(await services.write(lambda: answer(store, sent)))
+    elif endpoint.watched and isinstance(sent, Values):
+        slow = endpoint.slow or bool(sent.given("at"))
+        body = await services.answer(query, receive, slow=slow)
     else:
-        body = await services.read(lambda: msgspec.json.encode(answer(store, sent)))
+        body = await services.read(query)
     return Response(body, media_type="application/json")
 
 

@@ -39,6 +39,9 @@ class Endpoint:
             trace in a commit shared with others.
         writes: Whether `answer` changes the store; it then runs on the writer's thread.
         prepares: Whether `answer` only checks the request, and returns the change to make.
+        watched: Whether a read may take long: it stops when its client leaves, and one that asks
+            about the past, or is `slow` anyway, leaves the threads of quick reads alone.
+        slow: See `watched`.
         role: The role that a token needs. None: to read for a GET, else to write. A POST that only
             reads therefore names its role.
     """
@@ -49,6 +52,8 @@ class Endpoint:
     answer: Answer
     writes: bool = False
     prepares: bool = False
+    watched: bool = False
+    slow: bool = False
     prefixes: tuple[str, ...] = BOTH
     role: Role | None = None
 

@@ -15,10 +15,13 @@ from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from typing import Any, TypeVar, cast
 
+from starlette.types import Receive
+
 from eventtrack.errors import EventtrackError, RemoteError, StoreClosedError, UsageError
 from eventtrack.server.clustered import Clustered
 from eventtrack.store import Store
 from eventtrack.store.recorder import Prepared
+from eventtrack.waiting import WAITING, Waiting
 
 Result = TypeVar("Result")
 
@@ -29,6 +32,8 @@ GROUP_MAX = 256
 _LINGER_S = 0.002
 # Threads for queries and copies of files. Queries hold the interpreter, so few threads are enough.
 READERS = 8
+# Threads for questions that may take seconds, so that those of the present never wait for them.
+SLOW_READERS = 3
 # The longest that points wait to be folded: the more at once, the less each costs. Folding ten
 # times as often made the slowest 1 % of writes five times slower, as both share the interpreter.
 WARM_EVERY_S = 2.0
@@ -170,6 +175,12 @@ class Writer:
                     self._commit([pending])
 
 
+async def _note_departure(receive: Receive, waiting: Waiting) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+    waiting.leave()
+
+
 def _settle(group: list[_Pending]) -> None:
     for pending in group:
         pending.settle()
@@ -192,6 +203,7 @@ class Services:
         self._shared: dict[Callable[[Services], Any], Any] = {}
         self._writer = Writer(store)
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="eventtrack-reader")
+        self._slow_readers = ThreadPoolExecutor(SLOW_READERS, thread_name_prefix="eventtrack-slow")
         # Not the writer: its changes share a transaction, and arriving blocks need their own.
         self._receiver = ThreadPoolExecutor(1, thread_name_prefix="eventtrack-receiver")
 
@@ -214,6 +226,34 @@ class Services:
         """Run a query, or copy a file, off the loop."""
         run = copy_context().run
         return await asyncio.get_running_loop().run_in_executor(self._readers, run, work)
+
+    async def answer(
+        self, work: Callable[[], Result], receive: Receive, *, slow: bool = False
+    ) -> Result:
+        """Run a query off the loop, for as long as its client waits.
+
+        Args:
+            receive: Tells when the client leaves; the request has been read from it.
+            slow: Whether it may take seconds: then it waits among its like.
+
+        Raises:
+            AbandonedError: The client left first.
+        """
+        waiting, context = Waiting(), copy_context()
+        context.run(WAITING.set, waiting)
+
+        def attempt() -> Result:
+            waiting.check()  # it may have waited long for its thread
+            return work()
+
+        loop = asyncio.get_running_loop()
+        watching = loop.create_task(_note_departure(receive, waiting))
+        try:
+            readers = self._slow_readers if slow else self._readers
+            return await loop.run_in_executor(readers, context.run, attempt)
+        finally:
+            waiting.leave()  # the request may be broken off for another reason
+            watching.cancel()
 
     async def receive(self, work: Callable[[], Result]) -> Result:
         """Take in blocks from other stores, one request after the other.
@@ -249,5 +289,6 @@ class Services:
         self._writer.close()
         self._receiver.shutdown(cancel_futures=True)
         self._readers.shutdown(wait=False, cancel_futures=True)
+        self._slow_readers.shutdown(wait=False, cancel_futures=True)
         if self.clustered is not None:
             self.clustered.close()

@@ -3,6 +3,8 @@
 All only read, except those for which MLflow has no request: `undo` and `withdraw`.
 """
 
+from functools import partial
+
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 
@@ -120,7 +122,7 @@ def _withdraw(store: Store, sent: Values) -> Json:
 
 async def _series(services: Services, request: HttpRequest, _: str) -> Response:
     body = await bodies.read(request, _SERIES_BODY_BYTES_MAX)
-    answer = await services.read(lambda: series.answer(services.store, body))
+    answer = await services.answer(partial(series.answer, services.store, body), request.receive)
     return Response(answer, media_type="application/octet-stream")
 
 
@@ -195,21 +197,21 @@ _OWN = (PREFIX,)
 
 ENDPOINTS = (
     Endpoint("GET", "about", _NOTHING, lambda store, _: answers.about(store), prefixes=_OWN),
-    Endpoint("GET", "experiments", _MOMENT, _experiments, prefixes=_OWN),
-    Endpoint("GET", "activity", _MOMENT, _activity, prefixes=_OWN),
-    Endpoint("GET", "columns", _EXPERIMENTS, _columns, prefixes=_OWN),
-    Endpoint("POST", "runs", _TABLE, _table, prefixes=_OWN, role=Role.READ),
-    Endpoint("GET", "run", _RUN_AT, _run, prefixes=_OWN),
-    Endpoint("GET", "items", _ITEMS, _items, prefixes=_OWN),
-    Endpoint("GET", "origin", _RUN_AT, _origin, prefixes=_OWN),
-    Endpoint("GET", "history", _SUBJECT, _history, prefixes=_OWN),
-    Endpoint("GET", "log", _EVENTS, _log, prefixes=_OWN),
+    Endpoint("GET", "experiments", _MOMENT, _experiments, watched=True, prefixes=_OWN),
+    Endpoint("GET", "activity", _MOMENT, _activity, watched=True, prefixes=_OWN),
+    Endpoint("GET", "columns", _EXPERIMENTS, _columns, watched=True, prefixes=_OWN),
+    Endpoint("POST", "runs", _TABLE, _table, watched=True, prefixes=_OWN, role=Role.READ),
+    Endpoint("GET", "run", _RUN_AT, _run, watched=True, prefixes=_OWN),
+    Endpoint("GET", "items", _ITEMS, _items, watched=True, prefixes=_OWN),
+    Endpoint("GET", "origin", _RUN_AT, _origin, watched=True, prefixes=_OWN),
+    Endpoint("GET", "history", _SUBJECT, _history, watched=True, slow=True, prefixes=_OWN),
+    Endpoint("GET", "log", _EVENTS, _log, watched=True, slow=True, prefixes=_OWN),
     Endpoint("POST", "undo", _ADDRESS, _undo, writes=True, prefixes=_OWN),
     Endpoint("POST", "withdraw", _STEPS, _withdraw, writes=True, prefixes=_OWN),
-    Endpoint("GET", "density", _DENSITY, _density, prefixes=_OWN),
-    Endpoint("GET", "diff", _DIFF, _diff, prefixes=_OWN),
+    Endpoint("GET", "density", _DENSITY, _density, watched=True, slow=True, prefixes=_OWN),
+    Endpoint("GET", "diff", _DIFF, _diff, watched=True, slow=True, prefixes=_OWN),
     Endpoint("GET", "sync", _NOTHING, lambda store, _: replicas.sync(store), prefixes=_OWN),
-    Endpoint("GET", "conflicts", _PAGE, _conflicts, prefixes=_OWN),
+    Endpoint("GET", "conflicts", _PAGE, _conflicts, watched=True, slow=True, prefixes=_OWN),
 )
 STREAMED = (
     Streamed("POST", f"{PREFIX}series", _series, role=Role.READ),

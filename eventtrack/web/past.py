@@ -16,6 +16,7 @@ from eventtrack.views.moments import Moment
 from eventtrack.views.queries.nouns import Queries, Snapshot
 from eventtrack.views.queries.sessions import Session
 from eventtrack.views.skips import SkippedEnvelope
+from eventtrack.waiting import check, checked
 from eventtrack.web import skips
 from eventtrack.web.answers import Json, as_of, shortened
 
@@ -35,7 +36,8 @@ def history(store: Store, subject: str, limit: int, at: str = "") -> Json:
         at: Leaves out changes after this moment; "" for now.
     """
     target = store.history.subject(subject)
-    events = list(_happened(store, store.history.timeline(subject, counted=True), at))
+    timeline = checked(store.history.timeline(subject, counted=True))
+    events = list(_happened(store, timeline, at))
     sessions = {session.session_id: session for session in store.sessions.list()}
     facts: dict[str, list[Json]] = {}
     changes = (event for event in events if event.type not in POINTS)
@@ -90,7 +92,8 @@ def log(
     newest: deque[EventRecord] = deque(maxlen=limit)
     bottom = top
     if stream:
-        for event in _matching(_happened(store, store.events.read(stream=stream), at), kind):
+        read = checked(store.events.read(stream=stream))
+        for event in _matching(_happened(store, read, at), kind):
             if event.position < top:
                 newest.append(event)
         bottom = newest[0].position if len(newest) == limit else 1
@@ -98,6 +101,7 @@ def log(
     else:
         events = []
         for _ in range(_WINDOWS_MAX):
+            check()
             if bottom <= 1 or len(events) >= limit:
                 break
             start = max(bottom - _WINDOW, 1)
@@ -130,6 +134,7 @@ def diff(store: Store, older: str, newer: str, subject: str | None, limit: int) 
     more = False
     with closing(store.history.changes(older, newer, subject=subject)) as groups:
         for group in groups:
+            check()
             if len(changes) >= limit and group:
                 more = True
                 break

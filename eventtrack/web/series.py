@@ -18,6 +18,7 @@ from eventtrack.projections.points import Points
 from eventtrack.store import Store
 from eventtrack.views.queries.nouns import Queries
 from eventtrack.views.queries.series import Series
+from eventtrack.waiting import check
 from eventtrack.web.answers import Json, as_of
 from eventtrack.web.downsample import Thinner, width_of
 from eventtrack.web.joined import axis_of, joined, thinned
@@ -104,6 +105,7 @@ def answer(store: Store, body: bytes) -> bytes:
         width = 0 if over is not None else asked.width or _width(asked, curves)
         thinner = Thinner(width or 1, asked.buckets)
         for series in curves:
+            check()
             done += 1
             if series is None:
                 continue

@@ -27,6 +27,7 @@ from eventtrack.views.filters.trees import (
 )
 from eventtrack.views.records import LifecycleStage, ViewType
 from eventtrack.views.search.forks import ForkRows
+from eventtrack.waiting import check
 
 Number = bytes
 # Up to this many matches are decoded and sorted; larger sets are read in index order. In small
@@ -308,6 +309,7 @@ class RunSearch:
 
         Runs no Python code per row: that would take a third of a search's time.
         """
+        check()
         field = self._reader.field(name)
         if field is None:
             return iter(())
@@ -323,6 +325,7 @@ class RunSearch:
     def _state(self, number: Number) -> RunState:
         state = self._states.get(number)
         if state is None:
+            check()
             state = self._reader.run_by_number(int.from_bytes(number, "big"))
             assert state is not None, "the index names a run that is not there"
             self._states[number] = state
