@@ -35,6 +35,7 @@ from eventtrack.server import (
     trace_metrics,
     traces,
     web_api,
+    web_rooms,
 )
 from eventtrack.server.endpoint import Endpoint, Streamed
 from eventtrack.server.threads import Services
@@ -64,6 +65,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *assessments.ENDPOINTS,
     *information.ENDPOINTS,
     *web_api.ENDPOINTS,
+    *web_rooms.ENDPOINTS,
 )
 STREAMED: tuple[Streamed, ...] = (
     *artifacts.STREAMED,

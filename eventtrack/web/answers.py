@@ -86,7 +86,7 @@ def table(
         f"{kind}.{key}": [_cell(cell) for cell in column]
         for (kind, key), column in zip(known, cells, strict=False)
     }
-    rows = [_with_life(store, row.info) for row in part.rows]
+    rows = [with_life(store, row.info) for row in part.rows]
     return {
         "total": part.total,
         "runs": {field: [row[field] for row in rows] for field in rows[0]} if rows else {},
@@ -100,7 +100,7 @@ def run(store: Queries, run_id: str) -> Json:
     record = store.runs.get(run_id)
     experiment = store.experiments.get(record.info.experiment_id)
     return {
-        "info": _with_life(store, record.info),
+        "info": with_life(store, record.info),
         "experiment": {"experiment_id": experiment.experiment_id, "name": experiment.name},
         "experiments": store.runs.experiments_of(run_id),
         "signatures": [each.to_dictionary() for each in store.runs.signatures(run_id)],
@@ -148,7 +148,7 @@ def shortened(text: str) -> str:
     return text if len(text) <= TEXT_LENGTH_MAX else text[:TEXT_LENGTH_MAX] + "…"
 
 
-def _with_life(store: Queries, info: RunInfo) -> Json:
+def with_life(store: Queries, info: RunInfo) -> Json:
     """A run and, while it is RUNNING, whether its process lives; `life` is None in the past."""
     life = None
     if info.status == "RUNNING" and isinstance(store, Store):
@@ -158,7 +158,7 @@ def _with_life(store: Queries, info: RunInfo) -> Json:
 
 def _child(store: Queries, child: Run) -> Json:
     return {
-        **_with_life(store, child.info),
+        **with_life(store, child.info),
         "metrics": {key: number(value) for key, value in child.data.metrics.items()},
     }
 

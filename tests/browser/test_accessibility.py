@@ -54,7 +54,14 @@ def routes(server: Running) -> list[str]:
     runs = client.search_runs(["0"], "attributes.run_name != 'sweep'")
     first, second = (run.info.run_id for run in runs[:2])
     return [
-        *("", "experiments/0", "experiments/0?view=DELETED_ONLY", f"runs/{'0' * 32}"),
+        *(
+            "",
+            "?q=good",
+            "experiments",
+            "experiments/0",
+            "experiments/0?view=DELETED_ONLY",
+            f"runs/{'0' * 32}",
+        ),
         *(f"runs/{first}{tab}" for tab in ("", "?tab=charts", "?tab=history")),
         *(f"runs/{first}?tab=files&file=table.csv", f"compare?runs={first},{second}", "compare"),
         *(f"experiments/0?show={show}" for show in ("parallel", "scatter", "table")),

@@ -73,7 +73,7 @@ def row(page: Page, name: str) -> Locator:
 def test_experiments_show_what_they_are_about_and_when_runs_began(
     filled: Filled, visit: Visit, page: Page
 ) -> None:
-    visit.open(filled.url())
+    visit.open(filled.url("experiments"))
     busy = row(page, "busy")
     expect(busy).to_contain_text("team: vision")
     bars = busy.get_by_role("img", name="4 runs begun over the last month")
@@ -97,7 +97,7 @@ def test_experiments_show_what_they_are_about_and_when_runs_began(
 def test_an_experiment_is_made_renamed_noted_deleted_and_restored(
     filled: Filled, visit: Visit, page: Page
 ) -> None:
-    visit.open(filled.url())
+    visit.open(filled.url("experiments"))
     page.get_by_role("button", name="New experiment").click()
     page.get_by_label("Name", exact=True).fill("draft")
     page.get_by_role("button", name="Create", exact=True).click()
@@ -124,7 +124,7 @@ def test_a_name_that_is_taken_is_refused_where_it_was_written(
     filled: Filled, visit: Visit, page: Page
 ) -> None:
     visit.expected.append("^400 POST /api/2.0/mlflow/experiments/create$")
-    visit.open(filled.url())
+    visit.open(filled.url("experiments"))
     page.get_by_role("button", name="New experiment").click()
     page.get_by_label("Name", exact=True).fill("busy")
     page.get_by_label("Name", exact=True).press("Enter")
@@ -174,7 +174,7 @@ def test_curves_are_smoothed_bounded_and_saved(filled: Filled, visit: Visit, pag
 
 
 def test_the_past_has_no_buttons_for_changes(filled: Filled, visit: Visit, page: Page) -> None:
-    visit.open(filled.url("?at=100000000000"))
+    visit.open(filled.url("experiments?at=100000000000"))
     expect(page.get_by_role("link", name="busy", exact=True)).to_be_visible()
     expect(page.get_by_role("button", name=re.compile("^(New|Change)"))).to_have_count(0)
 
@@ -187,7 +187,7 @@ def test_lists_and_comparisons_fit_and_execute_nothing(
     page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
     page.set_viewport_size({"width": width, "height": 800})
     base = filled.hostile[0]
-    for route in ("", f"compare?runs={','.join(filled.hostile)}&all=1&base={base}"):
+    for route in ("", "experiments", f"compare?runs={','.join(filled.hostile)}&all=1&base={base}"):
         visit.open(filled.url(route))
         expect(page.get_by_text(HOSTILE[0]).last).to_be_visible()
         assert page.evaluate("document.documentElement.scrollWidth") <= width, route

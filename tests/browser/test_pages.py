@@ -74,7 +74,7 @@ def page(visit: Visit) -> Page:
 
 
 def test_from_the_experiments_to_a_run_and_back(filled: Filled, visit: Visit, page: Page) -> None:
-    visit.open(filled.url())
+    visit.open(filled.url("experiments"))
     row = page.get_by_role("row").filter(has_text="digits")
     expect(row).to_contain_text("3")
     row.get_by_role("link", name="digits").click()
@@ -198,7 +198,7 @@ def test_every_page_fits_and_follows_the_theme(
 
 
 def test_the_keyboard_leads_everywhere(filled: Filled, visit: Visit, page: Page) -> None:
-    visit.open(filled.url())
+    visit.open(filled.url("experiments"))
     expect(page.get_by_role("link", name="digits")).to_be_visible()
     page.keyboard.press("/")
     page.keyboard.type("digits")

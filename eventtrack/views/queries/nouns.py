@@ -5,7 +5,9 @@ from eventtrack.views.moments import MomentSource
 from eventtrack.views.queries.artifacts import ArtifactQueries
 from eventtrack.views.queries.datasets import DatasetQueries
 from eventtrack.views.queries.experiments import ExperimentQueries
+from eventtrack.views.queries.finder import Finder
 from eventtrack.views.queries.items import ItemQueries
+from eventtrack.views.queries.latest import Latest
 from eventtrack.views.queries.metrics import MetricQueries
 from eventtrack.views.queries.models import ModelQueries
 from eventtrack.views.queries.overview import Overview
@@ -34,6 +36,8 @@ class Queries:
     traces: TraceQueries
 
     def __init__(self, context: ReadContext) -> None:
+        self.finder = Finder(context)
+        self.latest = Latest(context)
         self.overview = Overview(context)
         self.sessions = Sessions(context)
 
@@ -45,6 +49,7 @@ class Snapshot(Queries):
         context = ReadContext(source)
         super().__init__(context)
         self._source = source
+        self.finder = Finder(context, files=False)
         self.artifacts = ArtifactQueries(context)
         self.datasets = DatasetQueries(context)
         self.experiments = ExperimentQueries(context)

@@ -6,8 +6,10 @@ import { go, link, route } from "./lib/route.js";
 import { theme, toggleTheme } from "./lib/theme.js";
 import { at, backToNow } from "./lib/past.js";
 import { playing, said, step, TimeBar, togglePlay, useMoment } from "./parts/timebar.js";
+import { finding, FinderDialog, focusSearch } from "./parts/finder.js";
 import { Notice } from "./parts/skipped.js";
 import { Empty, Failed, Loading } from "./parts/states.js";
+import { Home } from "./pages/home.js";
 import { Experiments } from "./pages/experiments.js";
 import { Runs } from "./pages/runs.js";
 import { Run } from "./pages/run.js";
@@ -20,7 +22,8 @@ import { SignIn } from "./pages/signin.js";
 
 /** Where each key goes; `docs/web-api.md` and the page Help tell of them. */
 const KEYS = {
-  e: () => go([]),
+  h: () => go([]),
+  e: () => go(["experiments"]),
   l: () => go(["log"]),
   "?": () => go(["help"]),
   i: () => go(["time"]),
@@ -30,7 +33,7 @@ const KEYS = {
   "]": () => step(1),
   p: togglePlay,
   n: backToNow,
-  "/": () => document.querySelector("[data-focus]")?.focus(),
+  "/": focusSearch,
 };
 
 function Page() {
@@ -39,7 +42,8 @@ function Page() {
   if (!me.value) return html`<main><${Loading} what="Asking the server" /></main>`;
   const { path } = route.value;
   const [first, second] = path;
-  if (!first) return html`<${Experiments} />`;
+  if (!first) return html`<${Home} />`;
+  if (first === "experiments" && !second) return html`<${Experiments} />`;
   if (first === "experiments" && second) return html`<${Runs} key=${second} experimentId=${second} />`;
   if (first === "runs" && second) return html`<${Run} key=${second} runId=${second} />`;
   if (first === "compare") return html`<${Compare} />`;
@@ -47,11 +51,12 @@ function Page() {
   if (first === "time") return html`<${Time} />`;
   if (first === "sync") return html`<${Sync} />`;
   if (first === "help") return html`<${Help} />`;
-  return html`<main><${Empty} title="There is no such page."><a href=${link([])}>To the experiments</a><//></main>`;
+  return html`<main><${Empty} title="There is no such page."><a href=${link([])}>Home</a><//></main>`;
 }
 
 const NAVIGATION = [
-  ["Experiments", [], ["experiments", "runs", "compare", undefined]],
+  ["Home", [], [undefined]],
+  ["Experiments", ["experiments"], ["experiments", "runs", "compare"]],
   ["Log", ["log"], ["log"]],
   ["Time", ["time"], ["time"]],
   ["Sync", ["sync"], ["sync"]],
@@ -81,6 +86,11 @@ function App() {
         "input:not([type=range], [type=checkbox]), textarea, select, [contenteditable]",
       );
       if (event.key === "Escape" && typing) typing.blur();
+      if (event.key === "k" && (event.ctrlKey || event.metaKey) && me.value && !locked.value) {
+        event.preventDefault();
+        finding.value = true;
+        return;
+      }
       if (typing || event.ctrlKey || event.metaKey || event.altKey) return;
       const act = KEYS[event.key];
       if (!act) return;
@@ -103,7 +113,13 @@ function App() {
         )
       }
       </nav>
-      ${!locked.value && me.value && html`<${Notice} />`}
+      ${
+        !locked.value &&
+        me.value &&
+        html`<button class="plain search" onClick=${() => (finding.value = true)} title="Search everything (Ctrl+K)">
+        Search <kbd>Ctrl K</kbd></button>
+        <${Notice} />`
+      }
       ${
         !locked.value &&
         html`<span class="live" data-on=${connected.value && !at.value} title=${
@@ -124,6 +140,7 @@ function App() {
     </header>
     ${!locked.value && me.value && html`<${TimeBar} />${at.value && html`<${Banner} />`}`}
     <${Page} />
+    <${FinderDialog} />
   `;
 }
 

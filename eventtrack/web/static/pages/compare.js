@@ -24,7 +24,7 @@ export function Compare() {
   useLive((stream) => shown.includes(stream.slice(4)), asked.reload, 1000);
   if (!ids.length)
     return html`<main><h1>Compare</h1><${Empty} title="No runs to compare.">
-      <p>Select some in the <a href=${link([])}>table of an experiment</a>.</p><//></main>`;
+      <p>Select some in the <a href=${link(["experiments"])}>table of an experiment</a>.</p><//></main>`;
   return html`<main>
     ${
       ids.length > shown.length &&
@@ -40,7 +40,7 @@ function Shown({ runs }) {
   const keys = [...new Set(runs.flatMap((run) => run.metrics.map((metric) => metric.key)))].sort();
   const push = (changes) => setQuery(changes, { push: true });
   return html`
-    <div class="crumbs"><a href=${link([])}>Experiments</a> / ${[...experiments.values()].map(
+    <div class="crumbs"><a href=${link(["experiments"])}>Experiments</a> / ${[...experiments.values()].map(
       (experiment, at) =>
         html`${
           at ? ", " : ""

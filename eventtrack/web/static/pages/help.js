@@ -5,12 +5,14 @@ import { useData } from "../lib/data.js";
 import { Loaded } from "../parts/states.js";
 
 const KEYS = [
+  ["Ctrl+K", "search everything"],
+  ["h", "home"],
   ["e", "all experiments"],
   ["l", "the log"],
   ["i", "time: what changed between two moments"],
   ["s", "sync"],
   ["?", "this page"],
-  ["/", "to the search field"],
+  ["/", "to the search field; search everything where a page has none"],
   ["Esc", "out of a field"],
   ["t", "dark or light"],
   ["[ and ]", "one event back or on"],

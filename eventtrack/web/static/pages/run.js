@@ -47,7 +47,7 @@ function Shown({ run, reload }) {
   const { tab = "" } = route.value.query;
   const parent = run.tags["mlflow.parentRunId"];
   return html`
-    <div class="crumbs"><a href=${link([])}>Experiments</a> / <a
+    <div class="crumbs"><a href=${link(["experiments"])}>Experiments</a> / <a
       href=${link(["experiments", experiment.experiment_id])}>${experiment.name}</a> /
       ${parent && html` <a href=${link(["runs", parent])}>parent run</a> /`}</div>
     <${Name} info=${info} reload=${reload} />

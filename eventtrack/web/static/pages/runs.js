@@ -44,7 +44,7 @@ export function Runs({ experimentId }) {
   if (!experiments.data || !known.data) return html`<main><${Loading} what="Looking for the experiment" /></main>`;
   if (!experiment)
     return html`<main><${Empty} title="There is no such experiment.">
-      <a href=${link([])}>All experiments</a><//></main>`;
+      <a href=${link(["experiments"])}>All experiments</a><//></main>`;
   return html`<main><${Shown} experiment=${experiment} known=${known.data} /></main>`;
 }
 
@@ -133,7 +133,7 @@ function Shown({ experiment, known }) {
     drawn=${new Set(show === "curves" ? drawn.map((row) => row.run_id) : [])} folded=${folded} onFold=${fold} />`;
   const pane = { rows: whole, known, view: seen, title: experiment.name, kept, picked };
   return html`
-    <div class="crumbs"><a href=${link([])}>Experiments</a> /</div>
+    <div class="crumbs"><a href=${link(["experiments"])}>Experiments</a> /</div>
     <h1>${experiment.name}</h1>
     <${Query} q=${q} known=${known} rows=${table.rows} error=${unread ? table.error : null} />
     ${table.error && !unread && html`<${Failed} error=${table.error} retry=${table.reload} />`}

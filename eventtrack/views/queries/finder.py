@@ -1,0 +1,103 @@
+"""A search for a text in everything that has a name: by a person who knows only a part of it.
+
+Each kind of thing is swept on its own, so the sweep of many files does not take the time of the
+runs. All sweeps share a limit of time: the answer says which of them did not come to their end.
+"""
+
+import time
+
+from eventtrack.projections import index
+from eventtrack.projections.tables import Reader
+from eventtrack.views.context import ReadContext
+from eventtrack.views.records import LifecycleStage, Record
+from eventtrack.views.search import sweeps
+from eventtrack.views.search.sweeps import Hit, Needle, Sweep
+from eventtrack.waiting import checked
+
+SECONDS_MAX = 1.5
+# The clock is read after so many rows.
+_ROWS_A_LOOK = 64
+
+
+class Group(Record):
+    """The things of a kind that hold the text.
+
+    Args:
+        more: Whether there are further hits.
+        whole: Whether everything of the kind was looked at; else the time was over, or `more`.
+    """
+
+    kind: str
+    hits: list[Hit]
+    more: bool
+    whole: bool
+
+
+class Finder:
+    """A search over names, params, tags, notes and files of a whole store.
+
+    Args:
+        files: Whether to look at files. At a moment that costs a fold of each run that changed.
+    """
+
+    def __init__(self, context: ReadContext, *, files: bool = True) -> None:
+        self._context = context
+        self._files = files
+
+    def find(self, text: str, limit: int = 8, seconds: float | None = None) -> list[Group]:
+        """The things that hold a text, whatever its case, by kind; kinds without any are left out.
+
+        Args:
+            text: A part of a name, a value, a note, a path or an id.
+            limit: The most hits of each kind.
+            seconds: The most time for all kinds; `SECONDS_MAX` by default. Each kind may take an
+                equal part of the time that is left.
+        """
+        needle = Needle(text)
+        if not needle.text:
+            return []
+        end = time.monotonic() + (SECONDS_MAX if seconds is None else seconds)
+        groups = []
+        with self._context.read() as reader:
+            kinds = _sweeps(reader, needle, files=self._files)
+            for number, (kind, sweep) in enumerate(kinds):
+                now = time.monotonic()
+                share = (end - now) / (len(kinds) - number)
+                group = _swept(kind, sweep, limit, now + share)
+                if group.hits or not group.whole:
+                    groups.append(group)
+        return groups
+
+
+def _swept(kind: str, sweep: Sweep, limit: int, end: float) -> Group:
+    """The first hits of a sweep."""
+    hits: list[Hit] = []
+    for looked, hit in enumerate(checked(sweep)):
+        if hit is not None:
+            if len(hits) == limit:
+                return Group(kind=kind, hits=hits, more=True, whole=False)
+            hits.append(hit)
+        if looked % _ROWS_A_LOOK == 0 and time.monotonic() > end:
+            return Group(kind=kind, hits=hits, more=False, whole=False)
+    return Group(kind=kind, hits=hits, more=False, whole=True)
+
+
+def _sweeps(reader: Reader, needle: Needle, *, files: bool) -> list[tuple[str, Sweep]]:
+    active = [
+        state
+        for state in reader.experiments()
+        if state.exists and state.lifecycle[0] == LifecycleStage.ACTIVE
+    ]
+    return [
+        ("experiments", sweeps.experiments(reader, active, needle)),
+        ("registered models", sweeps.registered(reader, needle)),
+        ("logged models", sweeps.logged(reader, needle)),
+        ("datasets", sweeps.datasets(reader, active, needle)),
+        ("names", sweeps.names(reader, active, needle)),
+        ("ids", sweeps.ids(reader, needle)),
+        ("runs", sweeps.runs(reader, active, needle)),
+        ("notes", sweeps.notes(reader, active, needle)),
+        ("params", sweeps.values(reader, active, needle, index.PARAM)),
+        ("tags", sweeps.values(reader, active, needle, index.TAG)),
+        *([("files", sweeps.files(reader, needle))] if files else []),
+    ]

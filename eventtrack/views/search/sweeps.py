@@ -1,0 +1,331 @@
+"""Sweeps for a text: each walks everything of a kind, and yields a hit or None for each step.
+
+The caller may stop between two steps. So a step costs little: a row of an index, or a record.
+Names and values of runs come from the search index, where equal values stand side by side. A value
+that many runs share is looked at once.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from eventtrack.projections import dataset_state, index, registered_state
+from eventtrack.projections.index import FieldName
+from eventtrack.projections.rows import end_of
+from eventtrack.projections.state import ExperimentState, RunState, effective_lifecycle
+from eventtrack.projections.tables import Reader
+from eventtrack.tags import NOTE_TAG
+from eventtrack.views.entities import shown_name as experiment_name
+from eventtrack.views.records import LifecycleStage, Record
+from eventtrack.views.registered import shown_name as model_name
+from eventtrack.views.search.runs import texts_of
+
+# So many letters stand before the text in a shown part of a longer text, and so many are shown.
+_BEFORE, _SHOWN = 24, 160
+# After so many rows of one value the walk seeks the next value.
+_SAME_MAX = 16
+_IDS_MAX = 20
+# Greater than the number of every run, with which a row of the index ends.
+_BEYOND_RUNS = b"\xff" * 5
+# Behind the path, a key of the files' table has a zero and the hash of the path.
+_PATH_END = -9
+
+
+class Hit(Record):
+    """A thing that holds the text.
+
+    Args:
+        title: The name of the thing.
+        where: The field that holds the text: a tag, `description`, `id`; "" for the name itself.
+        text: The text of that field around the place; "" if it is the name.
+        filter: Selects the runs that a value belongs to, in MLflow's language.
+        model: The name of a registered model, `model_id` the id of a logged model.
+    """
+
+    title: str
+    where: str = ""
+    text: str = ""
+    experiment_id: str | None = None
+    run_id: str | None = None
+    model: str | None = None
+    model_id: str | None = None
+    trace_id: str | None = None
+    path: str | None = None
+    filter: str | None = None
+
+
+Sweep = Iterator[Hit | None]
+
+
+class Needle:
+    """A text to look for, whatever its case; blank edges do not count."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text.strip().lower()
+        self.data = self.text.encode("utf-8", "surrogatepass")
+        self._plain = self.text.isascii()
+
+    def within(self, text: str) -> bool:
+        """Whether a text holds this one."""
+        return self.text in text.lower()
+
+    def within_bytes(self, data: bytes) -> bool:
+        """The same for UTF-8."""
+        if self._plain:
+            return self.data in data.lower()
+        return self.text in data.decode("utf-8", "replace").lower()
+
+    def around(self, text: str) -> str:
+        """The part of a text around the place."""
+        start = max(text.lower().find(self.text) - _BEFORE, 0)
+        part = text[start : start + _SHOWN].strip()
+        return ("…" if start else "") + part + ("…" if start + _SHOWN < len(text) else "")
+
+    def place(self, fields: Iterable[tuple[str, str | None]]) -> tuple[str, str] | None:
+        """The first field that holds the text, and the part around it; no part of a name ("")."""
+        for name, text in fields:
+            if text and self.within(text):
+                return name, self.around(text) if name else ""
+        return None
+
+
+def experiments(reader: Reader, active: Sequence[ExperimentState], needle: Needle) -> Sweep:
+    """Experiments by name, id, tags and note."""
+    for state in active:
+        name, tags = experiment_name(reader, state), state.live_tags()
+        fields = [("", name), ("id", state.experiment_id), *_called(tags)]
+        place = needle.place(fields)
+        yield (
+            None
+            if place is None
+            else Hit(title=name, where=place[0], text=place[1], experiment_id=state.experiment_id)
+        )
+
+
+def registered(reader: Reader, needle: Needle) -> Sweep:
+    """Registered models by name, description, tags and aliases."""
+    for state in registered_state.models(reader):
+        name = model_name(reader, state)
+        aliases = [("alias", alias) for alias, (version, _) in state.aliases.items() if version]
+        description = ("description", state.description[0])
+        place = needle.place([("", name), description, *aliases, *_called(state.live_tags())])
+        yield None if place is None else Hit(title=name, where=place[0], text=place[1], model=name)
+
+
+def logged(reader: Reader, needle: Needle) -> Sweep:
+    """Logged models by name, id, params and tags."""
+    for state in reader.models():
+        texts = {**state.live_params(), **state.live_tags()}
+        place = needle.place([("", state.name), ("id", state.model_id), *_called(texts)])
+        active = state.lifecycle[0] == LifecycleStage.ACTIVE
+        yield (
+            None
+            if place is None or not active
+            else Hit(title=state.name, where=place[0], text=place[1], model_id=state.model_id)
+        )
+
+
+def datasets(reader: Reader, active: Sequence[ExperimentState], needle: Needle) -> Sweep:
+    """Evaluation datasets by name, and datasets that runs read by name and digest."""
+    for state in dataset_state.datasets(reader):
+        fits = state.shown and needle.within(state.name)
+        yield Hit(title=state.name, where="evaluation dataset") if fits else None
+    for key in ("name", "digest"):
+        for experiment in active:
+            for value in _values(reader, experiment, (index.DATASET, key), needle):
+                yield (
+                    None
+                    if value is None
+                    else Hit(
+                        title=value[0],
+                        where=f"dataset, {key}",
+                        experiment_id=experiment.experiment_id,
+                        filter=_equals(f"datasets.{key}", value[0]),
+                    )
+                )
+
+
+_NAMES = {"m": "metrics", "p": "params", "t": "tags"}
+
+
+def names(reader: Reader, active: Sequence[ExperimentState], needle: Needle) -> Sweep:
+    """Names of metrics, params and tags, with the first experiment that has each."""
+    for key, number in reader.rows.scan("fields"):
+        kind = _NAMES.get(chr(key[0]))
+        fits = kind is not None and needle.within_bytes(bytes(key[1:]))
+        if not fits:
+            yield None
+            continue
+        name = bytes(key[1:]).decode("utf-8", "replace")
+        for experiment in active:
+            prefix = index.prefix(experiment.number, int.from_bytes(number, "big"))
+            if next(reader.rows.keys("index", prefix, end_of(prefix)), None) is not None:
+                yield Hit(
+                    title=f"{kind}.{name}",
+                    where="in",
+                    text=experiment_name(reader, experiment),
+                    experiment_id=experiment.experiment_id,
+                    filter=f"{kind}.`{name}` IS NOT NULL" if "`" not in name else None,
+                )
+                break
+            yield None
+
+
+def ids(reader: Reader, needle: Needle) -> Sweep:
+    """Runs, logged models and traces whose ids begin with the text."""
+    for stream in reader.streams(f"run/{needle.text}", _IDS_MAX):
+        state = reader.run(stream.partition("/")[2])
+        known = state is not None and bool(state.experiment_id)
+        yield _run_hit(state, "id", state.run_id) if state is not None and known else None
+    for stream in reader.streams(f"trace/{needle.text}", _IDS_MAX):
+        trace_id = stream.partition("/")[2]
+        yield Hit(title=trace_id, where="trace", trace_id=trace_id)
+
+
+def runs(reader: Reader, active: Sequence[ExperimentState], needle: Needle) -> Sweep:
+    """Runs by name."""
+    yield from _of_runs(reader, active, (index.ATTRIBUTE, "run_name"), needle, "")
+
+
+def notes(reader: Reader, active: Sequence[ExperimentState], needle: Needle) -> Sweep:
+    """Runs by their note."""
+    yield from _of_runs(reader, active, (index.TAG, NOTE_TAG), needle, "note")
+
+
+def values(reader: Reader, active: Sequence[ExperimentState], needle: Needle, letter: str) -> Sweep:
+    """Values of params or tags, each once for each experiment, with the filter for their runs."""
+    start = letter.encode()
+    for key in reader.rows.keys("fields", start, end_of(start)):
+        name = bytes(key[1:]).decode("utf-8", "replace")
+        if name.startswith("mlflow.") or "`" in name:
+            yield None
+            continue
+        for experiment in active:
+            for value in _values(reader, experiment, (letter, name), needle):
+                yield (
+                    None
+                    if value is None
+                    else Hit(
+                        title=f"{name} = {needle.around(value[0])}",
+                        where="in",
+                        text=experiment_name(reader, experiment),
+                        experiment_id=experiment.experiment_id,
+                        run_id=value[1],
+                        filter=_equals(f"{_NAMES[letter]}.`{name}`", value[0]),
+                    )
+                )
+
+
+def files(reader: Reader, needle: Needle) -> Sweep:
+    """Files of runs by path."""
+    for key in reader.rows.keys("artifacts"):
+        path = bytes(key[4:_PATH_END])
+        yield (
+            _file_hit(reader, int.from_bytes(key[:4], "big"), path, needle)
+            if (needle.within_bytes(path))
+            else None
+        )
+
+
+def _file_hit(reader: Reader, number: int, path: bytes, needle: Needle) -> Hit | None:
+    run = reader.run_by_number(number)
+    if run is None or not run.experiment_id:
+        return None
+    files = reader.artifacts(number, path.decode("utf-8", "ignore"))
+    known = next((state.path for state in files if needle.within(state.path)), None)
+    if known is None:
+        return None
+    return Hit(title=known, where="in", text=run.name[0], run_id=run.run_id, path=known)
+
+
+def _of_runs(
+    reader: Reader,
+    active: Sequence[ExperimentState],
+    name: FieldName,
+    needle: Needle,
+    where: str,
+) -> Sweep:
+    """The runs whose text under a field holds the needle, without deleted ones."""
+    for experiment in active:
+        for key in _rows(reader, experiment, name):
+            value = index.value_of(key)
+            if value[-1:] == index.WHOLE and not needle.within_bytes(value[:-1]):
+                yield None
+                continue
+            run = reader.run_by_number(index.run_of(key))
+            if run is None or effective_lifecycle(run, experiment) != LifecycleStage.ACTIVE:
+                yield None
+                continue
+            text = next(filter(needle.within, texts_of(run, name)), None)
+            shown = needle.around(text or "") if where else experiment_name(reader, experiment)
+            yield None if text is None else _run_hit(run, where or "in", shown)
+
+
+def _run_hit(run: RunState, where: str, text: str) -> Hit:
+    return Hit(
+        title=run.name[0],
+        where=where,
+        text=text,
+        run_id=run.run_id,
+        experiment_id=run.experiment,
+    )
+
+
+def _values(
+    reader: Reader, experiment: ExperimentState, name: FieldName, needle: Needle
+) -> Iterator[tuple[str, str | None] | None]:
+    """Each value of a field that holds the needle; None for every other row that is read.
+
+    The index has only the beginning of a long text: such a text comes with the id of its run.
+    """
+    last, same = b"", 0
+    start = b""
+    while True:
+        for key in _rows(reader, experiment, name, start):
+            value = index.value_of(key)
+            if value != last:
+                last, same = value, 0
+                yield _fitting(reader, key, name, needle)
+                continue
+            same += 1
+            if value[-1:] == index.CUT:
+                yield _fitting(reader, key, name, needle)
+            elif same == _SAME_MAX:
+                start = value + _BEYOND_RUNS
+                break
+            else:
+                yield None
+        else:
+            return
+
+
+def _fitting(
+    reader: Reader, key: bytes, name: FieldName, needle: Needle
+) -> tuple[str, str | None] | None:
+    """The value of a row of the index, with the run if the text is long; None without needle."""
+    text, whole = index.decode_text(index.value_of(key))
+    if whole:
+        return (text, None) if needle.within(text) else None
+    run = reader.run_by_number(index.run_of(key))
+    known = None if run is None else next(filter(needle.within, texts_of(run, name)), None)
+    return None if run is None or known is None else (known, run.run_id)
+
+
+def _rows(
+    reader: Reader, experiment: ExperimentState, name: FieldName, start: bytes = b""
+) -> Iterator[bytes]:
+    """The rows of a field in an experiment, from a value on."""
+    number = reader.field(name)
+    if number is None:
+        return iter(())
+    prefix = index.prefix(experiment.number, number)
+    return reader.rows.keys("index", prefix + start, end_of(prefix))
+
+
+def _called(texts: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """Tags or params as fields: their names may hold the needle as well as their values."""
+    for key, value in texts.items():
+        yield ("note", value) if key == NOTE_TAG else (key, f"{key}: {value}")
+
+
+def _equals(field: str, value: str) -> str | None:
+    """The filter for a value; None for a text that the language cannot quote."""
+    return f"{field} = '{value}'" if "'" not in value and len(value) <= _SHOWN else None

@@ -1,0 +1,95 @@
+/** Where one arrives: what runs now, what died or ended lately, the latest experiments, a search over everything. */
+import { html } from "../lib/ui.js";
+import { get } from "../lib/api.js";
+import { useData } from "../lib/data.js";
+import { ago, duration, moment, number } from "../lib/format.js";
+import { useLive } from "../lib/live.js";
+import { at } from "../lib/past.js";
+import { link, route, setQuery } from "../lib/route.js";
+import { Finder } from "../parts/finder.js";
+import { Empty, Loaded, Status } from "../parts/states.js";
+
+const CHANGED = /^(experiment|run)\//;
+const EXPERIMENTS = 8;
+const ENDED = 8;
+const THREE_LINES = `import eventtrack as mlflow
+
+with mlflow.start_run():
+    mlflow.log_metric("loss", 0.5, step=1)`;
+
+export function Home() {
+  const { q = "" } = route.value.query;
+  return html`<main class="home">
+    <h1>Home</h1>
+    <${Finder} text=${q} onText=${(text) => setQuery({ q: text })} />
+    ${!q.trim() && html`<${Latest} />`}
+  </main>`;
+}
+
+function Latest() {
+  const runs = useData(["home"], (options) => get("home", {}, options));
+  const experiments = useData(["experiments"], (options) => get("experiments", {}, options));
+  useLive((stream) => CHANGED.test(stream), runs.reload, 1000);
+  useLive((stream) => CHANGED.test(stream), experiments.reload, 5000);
+  return html`
+    <${Loaded} asked=${runs} what="Looking for runs">${(data) => html`<${Runs} ...${data} />`}<//>
+    <section><h2>Latest experiments</h2>
+      <${Loaded} asked=${experiments} what="Counting runs">
+        ${(data) => html`<${Experiments} all=${data.experiments} />`}<//>
+    </section>`;
+}
+
+function Runs({ running, running_total, died, ended }) {
+  if (!running.length && !died.length && !ended.length)
+    return html`<${Empty} title="No runs yet.">
+      <p>A training logs here with three lines:</p>
+      <pre>${THREE_LINES}</pre>
+      <p><code>eventtrack demo</code> makes a store to look around in.</p><//>`;
+  const lost = died.filter((run) => run.status === "RUNNING").length;
+  const hidden = running_total - running.length - lost;
+  return html`
+    <section><h2>Running ${at.value ? "then" : "now"}
+      ${hidden > 0 && html` <small class="quiet">and ${number(hidden)} more</small>`}</h2>
+      ${running.length ? html`<${List} runs=${running} />` : html`<p class="quiet">Nothing runs.</p>`}</section>
+    <div class="columns">
+      <section><h2>Died lately</h2>
+        ${died.length ? html`<${List} runs=${died} />` : html`<p class="quiet">No run failed, was killed or lost.</p>`}
+      </section>
+      <section><h2>Ended lately</h2>
+        ${ended.length ? html`<${List} runs=${ended.slice(0, ENDED)} />` : html`<p class="quiet">No run has ended.</p>`}
+      </section>
+    </div>`;
+}
+
+const List = ({ runs }) => html`
+  <div class="scroll"><table class="list"><thead><tr><th>Run</th><th>Status</th><th>Experiment</th>
+    <th class="num">${runs.every((run) => run.status === "RUNNING") ? "Started" : "When"}</th>
+    <th class="num wide">Duration</th></tr></thead>
+  <tbody>${runs.map(
+    (run) => html`<tr key=${run.run_id}>
+    <td class="name"><a href=${link(["runs", run.run_id])}><bdi>${run.run_name}</bdi></a></td>
+    <td><${Status} ...${run} /></td>
+    <td class="name"><a href=${link(["experiments", run.experiment_id])}><bdi>${run.experiment}</bdi></a></td>
+    <td class="num" title=${moment(when(run))}>${ago(when(run))}</td>
+    <td class="num wide">${duration(lasted(run))}</td></tr>`,
+  )}</tbody></table></div>`;
+
+const when = ({ start_time, end_time, life }) => end_time || (life?.state === "gone" ? life.last_ms : start_time);
+
+const lasted = ({ start_time, end_time, life }) =>
+  (end_time || (life?.state === "gone" ? life.last_ms : at.value ? start_time : Date.now())) - start_time;
+
+function Experiments({ all }) {
+  const active = all.filter((experiment) => experiment.lifecycle_stage === "active");
+  return html`
+    <div class="scroll"><table class="list"><thead><tr><th>Name</th><th class="num">Runs</th>
+      <th class="num">Running</th>
+      <th class="num">Last activity</th></tr></thead><tbody>${active.slice(0, EXPERIMENTS).map(
+        (experiment) => html`<tr key=${experiment.experiment_id}>
+      <td class="name"><a href=${link(["experiments", experiment.experiment_id])}><bdi>${experiment.name}</bdi></a></td>
+      <td class="num">${number(experiment.runs)}</td>
+      <td class="num">${experiment.running ? number(experiment.running) : ""}</td>
+      <td class="num" title=${moment(experiment.last_activity)}>${ago(experiment.last_activity)}</td></tr>`,
+      )}</tbody></table></div>
+    <p><a href=${link(["experiments"])}>All ${number(active.length)} experiments</a></p>`;
+}
