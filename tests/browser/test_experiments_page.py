@@ -157,16 +157,22 @@ def test_curves_are_smoothed_bounded_and_saved(filled: Filled, visit: Visit, pag
     chart = page.get_by_role("region", name="loss")
     expect(chart.get_by_text("180 points")).to_be_visible()
     pictures = set()
+    scales = page.get_by_role("button", name="Scales")
     for kind in ("exponential", "exponential over x", "Gaussian", "running mean"):
+        scales.click()
         page.get_by_label("Kind of smoothing").select_option(label=kind)
+        page.keyboard.press("Escape")
         visit.settle()
         pictures.add(chart.get_by_role("img").screenshot())
-    page.get_by_role("button", name="ignore outliers").click()
+    scales.click()
+    page.get_by_label("ignore outliers").click()
+    page.keyboard.press("Escape")
     visit.settle()
     pictures.add(chart.get_by_role("img").screenshot())
     # The exponential means are the same where steps are as far from each other as everywhere.
     assert len(pictures) == 4
     assert {"tight=1", "kind=mean"} <= set(page.url.split("?")[1].split("&"))
+    page.get_by_role("button", name="Menu of loss").click()
     with page.expect_download() as waiting:
         page.get_by_role("button", name="Save loss as PNG").click()
     assert waiting.value.suggested_filename == "loss.png"

@@ -103,7 +103,7 @@ def test_a_chart_is_drawn_over_another_metric_which_its_address_names(
         client.log_metric(run_id, "loss", 1 / (step + 1), step=step)
         client.log_metric(run_id, "tokens", 1000.0 * step, step=step)
     visit.open(f"{server.url}/#/runs/{run_id}?tab=charts")
-    page.get_by_role("combobox", name="over").select_option("tokens")
+    page.get_by_role("combobox", name="x axis").select_option("tokens")
     expect(page).to_have_url(re.compile("x=metrics.tokens"))
     chart = page.get_by_role("region", name="loss")
     expect(chart.get_by_text("5 points")).to_be_visible()

@@ -220,7 +220,7 @@ def test_more_curves_are_drawn_where_there_are_more_runs(
 ) -> None:
     visit.open(filled.url(filled.many))
     many = page.get_by_label("How many runs are drawn")
-    expect(page.get_by_role("img", name="loss of")).to_be_visible()
+    expect(page.get_by_role("list", name="last of loss")).to_be_visible()
     many.select_option("100")
     expect(page.get_by_text("12 points")).to_be_visible()
     page.go_back()

@@ -92,9 +92,9 @@ export function steps(low, high, many = 5) {
 }
 
 /** Powers of ten, or between them where there are hardly any. Takes and gives logarithms. */
-function decades(low, high) {
+export function decades(low, high, many = 7) {
   const whole = [];
-  const stride = Math.max(1, Math.ceil((high - low) / 7));
+  const stride = Math.max(1, Math.ceil((high - low) / many));
   for (let power = Math.ceil(low); power <= high; power += stride) whole.push(power);
   if (whole.length >= 3) return whole;
   const marks = [];

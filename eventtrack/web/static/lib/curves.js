@@ -1,4 +1,4 @@
-/** Curves of many runs for one chart: they come page by page, and anew only where something was logged. */
+/** Curves of many runs and metrics for one chart: they come page by page, and anew only where something was logged. */
 import { series } from "./api.js";
 import { useLive } from "./live.js";
 import { at } from "./past.js";
@@ -11,7 +11,7 @@ const PAUSE = 40;
 const SCALE = { step: 1, time: 1, relative: 1000 };
 
 /**
- * @param {{run_ids: string[], keys: [string], x: string, buckets: number, low?: number, high?: number}} asked
+ * @param {{run_ids: string[], keys: string[], x: string, buckets: number, low?: number, high?: number}} asked
  * @param {boolean} seen whether the chart is in sight: otherwise nothing is asked for
  * @returns {{curves: Map<string, import("./api.js").Curve>, low: number, high: number, done: boolean, error: any,
  *   reload: () => void}}
@@ -48,8 +48,8 @@ export function useCurves(asked, seen) {
           setState((old) => {
             // What was drawn stays until what takes its place has come, if it is over the same axis.
             const curves = new Map(old.x === asked.x ? old.curves : []);
-            for (const curve of page.series) curves.set(curve.run_id, curve);
-            if (done && !some) for (const id of missing(curves, asked.run_ids)) curves.delete(id);
+            for (const curve of page.series) curves.set(curveId(curve.run_id, curve.key), curve);
+            if (done && !some) for (const id of missing(curves, asked)) curves.delete(id);
             return { curves, low, high, width, x: asked.x, done: some ? old.done : done, error: null, text };
           });
         }
@@ -86,7 +86,11 @@ export function useCurves(asked, seen) {
   return { ...state, done: state.done && state.text === text, reload: () => load() };
 }
 
-function missing(curves, wanted) {
-  const kept = new Set(wanted);
-  return [...curves.keys()].filter((id) => !kept.has(id));
+/** The key under which the curve of a metric of a run is kept. */
+export const curveId = (runId, key) => `${runId}\n${key}`;
+
+/** Curves that are not asked for any more. */
+function missing(curves, { run_ids, keys }) {
+  const [runs, metrics] = [new Set(run_ids), new Set(keys)];
+  return [...curves].filter(([, curve]) => !runs.has(curve.run_id) || !metrics.has(curve.key)).map(([id]) => id);
 }

@@ -2,6 +2,7 @@
 import { html, useEffect, useMemo, useRef, useState } from "../lib/ui.js";
 import { get } from "../lib/api.js";
 import { groupsOf, treeOf } from "../lib/arrange.js";
+import { strokesOf } from "../lib/colour.js";
 import { useData } from "../lib/data.js";
 import { csvOf, saveCsv } from "../lib/download.js";
 import { askedOf, linesOf } from "../lib/fields.js";
@@ -130,7 +131,7 @@ function Shown({ experiment, known }) {
     order=${order} figure=${figure}
     onOrder=${(next) => setQuery({ order: next }, { push: true })} picked=${picked} onPick=${chosen}
       onPickAll=${pickAll} allPicked=${everything}
-    drawn=${new Set(show === "curves" ? drawn.map((row) => row.run_id) : [])} folded=${folded} onFold=${fold} />`;
+    drawn=${strokesOf(show === "curves" ? drawn.map((row) => row.run_id) : [])} folded=${folded} onFold=${fold} />`;
   const pane = { rows: whole, known, view: seen, title: experiment.name, kept, picked };
   return html`
     <div class="crumbs"><a href=${link(["experiments"])}>Experiments</a> /</div>

@@ -1,11 +1,12 @@
 /** Runs side by side as a table, and what each differs by from one of them. */
 import { html } from "../lib/ui.js";
-import { strokeOf } from "../lib/colour.js";
+import { strokesOf } from "../lib/colour.js";
 import { numeric } from "../lib/fields.js";
 import { duration, moment, number } from "../lib/format.js";
 import { link } from "../lib/route.js";
 import { theme } from "../lib/theme.js";
 import { Status } from "./states.js";
+import { Swatch } from "./tip.js";
 
 /** Beyond these, columns could not be told apart. */
 export const COMPARED_MAX = 50;
@@ -51,11 +52,12 @@ export function Differences({ runs, all, base, onBase }) {
   ];
   const took = ({ info }) => (info.end_time ? info.end_time - info.start_time : undefined);
   const at = base ? runs.indexOf(base) : -1;
+  const strokes = strokesOf(runs.map((run) => run.info.run_id));
   return html`
     <div class="scroll"><table class="list compared">
       <thead><tr><th scope="col"></th>${runs.map(
         (run) => html`<th scope="col" class="num" key=${run.info.run_id}>
-        <span class="swatch" style=${{ color: strokeOf(run.info.run_id).colour }} aria-hidden="true"></span> <a
+        <${Swatch} ...${strokes.get(run.info.run_id)} /> <a
           href=${link(["runs", run.info.run_id])} title=${run.info.run_name}>${run.info.run_name}</a>
         <button class="plain" aria-pressed=${run === base} aria-label=${`Measure against ${run.info.run_name}`}
           onClick=${() => onBase(run === base ? null : run)}>

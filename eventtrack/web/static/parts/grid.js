@@ -1,11 +1,12 @@
 /** The run table: a hundred thousand rows, of which only those in sight exist. */
 import { html, useEffect, useRef, useState } from "../lib/ui.js";
-import { strokeOf } from "../lib/colour.js";
 import { labelOf, linesOf, shownValue, valueOf, written } from "../lib/fields.js";
 import { ago, duration, moment, number } from "../lib/format.js";
 import { link } from "../lib/route.js";
-import { theme } from "../lib/theme.js";
+import { effect } from "@preact/signals";
+import { pointedRun } from "../lib/pointer.js";
 import { Status } from "./states.js";
+import { Swatch } from "./tip.js";
 
 const HEIGHT = 32;
 const SPARE = 8;
@@ -39,6 +40,7 @@ const FIXED = [
  * @param {string[]} props.columns
  * @param {string[]} props.pins those that stay in sight
  * @param {string} props.order a line for each: `metrics.loss DESC`
+ * @param {Map<string, import("../lib/colour.js").Stroke>} props.drawn how the curves are drawn that are, by run
  * @param {(at: number, how: {range?: boolean}) => void} props.onPick
  */
 export function Grid({
@@ -71,7 +73,7 @@ export function Grid({
   const first = Math.max(Math.floor(begin / HEIGHT) - SPARE, 0);
   const stop = Math.min(Math.ceil((begin + height) / HEIGHT) + SPARE, total);
   useEffect(() => see(first, stop), [first, stop, see]);
-  theme.value; // colours change with it
+  usePointed(box);
   const shown = Array.from({ length: Math.max(stop - first, 0) }, (_, at) => first + at);
   const pinned = columns.filter((name) => pins.includes(name));
   const arranged = [...pinned, ...columns.filter((name) => !pins.includes(name))].map((name) => ({
@@ -97,6 +99,7 @@ export function Grid({
   };
   return html`
     <div class="grid" ref=${box} onScroll=${(event) => setTop(event.target.scrollTop)} onKeyDown=${keys}
+      onMouseOver=${point} onMouseLeave=${() => point(null)}
       role="table" aria-rowcount=${total + 1} aria-label="Runs" tabindex="0">
       <div class="row head" role="row" aria-rowindex="1">
         <div class="cell pick" role="columnheader">
@@ -122,12 +125,29 @@ export function Grid({
             return html`<${Group} key=${row.run_id} ...${props}
               picked=${row.rows.every((run) => picked.has(run.run_id))} figure=${figure} />`;
           return html`<${Row} key=${row.run_id} ...${props} picked=${picked.has(row.run_id)}
-            drawn=${drawn.has(row.run_id)} />`;
+            stroke=${drawn.get(row.run_id)} />`;
         })}
       </div>
     </div>
   `;
 }
+
+/** Rows and curves point at each other: many times a second, so past all drawing of rows. */
+function usePointed(box) {
+  useEffect(() => {
+    const mark = () => {
+      const runId = pointedRun.value;
+      for (const row of box.current?.querySelectorAll("[data-pointed]") || []) delete row.dataset.pointed;
+      if (runId === null) return;
+      const row = box.current?.querySelector(`[data-run="${CSS.escape(runId)}"]`);
+      if (row) row.dataset.pointed = "";
+    };
+    return effect(mark);
+  }, []);
+}
+
+/** @param {Event} event over the table, or `null` when it has left */
+const point = (event) => (pointedRun.value = event?.target.closest("[data-run]")?.dataset.run ?? null);
 
 const placeOf = (at) => ({ top: `${at * HEIGHT}px` });
 
@@ -156,9 +176,10 @@ function Head({ name, title, by, style, left, order, onOrder }) {
   `;
 }
 
-function Row({ at, row, columns, picked, drawn, onPick, folded, onFold }) {
+function Row({ at, row, columns, picked, stroke, onPick, folded, onFold }) {
   return html`
-    <div class="row" role="row" style=${placeOf(at)} data-at=${at} aria-rowindex=${at + 2} data-selected=${picked}>
+    <div class="row" role="row" style=${placeOf(at)} data-at=${at} aria-rowindex=${at + 2} data-selected=${picked}
+      data-run=${row.run_id}>
       <div class="cell pick" role="cell">
         <input type="checkbox" checked=${picked} aria-label=${`Select ${row.run_name}`}
         onClick=${(event) => onPick(at, { range: event.shiftKey })} /></div>
@@ -175,12 +196,7 @@ function Row({ at, row, columns, picked, drawn, onPick, folded, onFold }) {
           onFold=${onFold} />`
             : ""
         }
-        ${
-          drawn
-            ? html`<span class="swatch" style=${{ color: strokeOf(row.run_id).colour, marginRight: "6px" }}
-          aria-hidden="true"></span>`
-            : ""
-        }
+        ${stroke ? html`<span class="stroke"><${Swatch} ...${stroke} /></span>` : ""}
         <a class="goal" href=${link(["runs", row.run_id])}>${row.run_name || row.run_id.slice(0, 8)}</a>
       </div>
       ${FIXED.map(
@@ -199,7 +215,7 @@ function Row({ at, row, columns, picked, drawn, onPick, folded, onFold }) {
 function Group({ at, row, columns, picked, onPick, folded, onFold, figure }) {
   const label = row.value === undefined ? "not set" : String(row.value);
   return html`
-    <div class="row group" role="row" style=${placeOf(at)} data-at=${at} aria-rowindex=${at + 2}>
+    <div class="row group" role="row" style=${placeOf(at)} data-at=${at} aria-rowindex=${at + 2} data-run=${row.run_id}>
       <div class="cell pick" role="cell">
         <input type="checkbox" checked=${picked} aria-label=${`Select the group ${label}`}
         onClick=${() => onPick(at, {})} /></div>

@@ -10,28 +10,36 @@ const MARK = 3; // half of the width of a mark, in CSS pixels
 /**
  * Where values are on a canvas, in its own pixels.
  * @typedef {{left: number, top: number, width: number, height: number, low: number, high: number, least: number,
- *   most: number, log: boolean, ratio: number}} Scale
- * @typedef {{label: string, colour: string, dash: number[], x: Float64Array, y: Float64Array,
- *   faint?: Float64Array}} Drawn
+ *   most: number, log: boolean, logX: boolean, ratio: number}} Scale
+ * @typedef {{label: string, runId: string, key: string, colour: string, dash: number[], x: Float64Array,
+ *   y: Float64Array, faint?: Float64Array, band?: {low: Float64Array, high: Float64Array}}} Drawn
+ *   `faint`: the values before smoothing; `band`: how far the values of a group reach
  */
 
-export const onX = (scale, value) => scale.left + ((value - scale.low) / (scale.high - scale.low)) * scale.width;
+const place = (value, low, high, log) =>
+  log ? Math.log10(value / low) / Math.log10(high / low) : (value - low) / (high - low);
 
-export const onY = ({ top, height, least, most, log }, value) =>
-  top + (log ? Math.log10(most / value) / Math.log10(most / least) : (most - value) / (most - least)) * height;
+/** The value at a share of a scale's width or height. */
+export const valueAt = (share, low, high, log) => (log ? low * (high / low) ** share : low + share * (high - low));
 
-/** The least and the greatest value that a chart has to show; null where it has none. */
+export const onX = (scale, value) => scale.left + place(value, scale.low, scale.high, scale.logX) * scale.width;
+
+export const onY = ({ top, height, least, most, log }, value) => top + (1 - place(value, least, most, log)) * height;
+
+/** The least and the greatest value that a chart has to show, originals and bands included; null where it has none. */
 export function extremes(curves, low, high, log) {
   let least = Infinity;
   let most = -Infinity;
-  for (const { x, y } of curves) {
+  const reach = (x, y) => {
     for (let at = 0; at < y.length; at++) {
       const value = y[at];
       if (x[at] < low || x[at] > high || !Number.isFinite(value) || (log && value <= 0)) continue;
       if (value < least) least = value;
       if (value > most) most = value;
     }
-  }
+  };
+  for (const { x, y, faint, band } of curves)
+    for (const values of [y, faint, band?.low, band?.high]) if (values) reach(x, values);
   return least <= most ? [least, most] : null;
 }
 
@@ -99,6 +107,7 @@ const same = (curve, other) =>
   (curve.x === other.x &&
     curve.y === other.y &&
     curve.faint === other.faint &&
+    curve.band === other.band &&
     curve.colour === other.colour &&
     curve.dash === other.dash);
 
@@ -107,23 +116,26 @@ function copyOf({ width, height }) {
 }
 
 function curve(ctx, scale, drawn, isOfMany) {
+  if (drawn.band) area(ctx, scale, drawn);
   if (drawn.faint) line(ctx, scale, drawn, drawn.faint, { width: 1, alpha: 0.28, plain: true });
   line(ctx, scale, drawn, drawn.y, { width: isOfMany ? 1 : 1.5, alpha: isOfMany ? 0.7 : 1, plain: isOfMany });
 }
 
 /** One line: broken where a value is no number, which a mark at the edge shows; dots where it has no length. */
 export function line(ctx, scale, { colour, dash, x }, y, { width, alpha, plain }) {
-  const { ratio, log } = scale;
+  const { ratio, log, logX } = scale;
   clipped(ctx, scale);
   ctx.strokeStyle = ctx.fillStyle = colour;
   ctx.globalAlpha = alpha;
   ctx.lineWidth = width * ratio;
   ctx.lineJoin = plain ? "bevel" : "round";
   ctx.setLineDash(plain ? [] : dash.map((part) => part * ratio));
-  const kx = scale.width / (scale.high - scale.low);
+  const along = logX ? Math.log10 : (value) => value;
+  const kx = scale.width / (along(scale.high) - along(scale.low));
   const most = log ? Math.log10(scale.most) : scale.most;
   const ky = scale.height / (most - (log ? Math.log10(scale.least) : scale.least));
-  const { left, top, low } = scale;
+  const { left, top } = scale;
+  const low = along(scale.low);
   const dots = [];
   const odd = [];
   let run = 0;
@@ -132,13 +144,14 @@ export function line(ctx, scale, { colour, dash, x }, y, { width, alpha, plain }
   ctx.beginPath();
   for (let at = 0; at < y.length; at++) {
     const value = y[at];
+    if (logX && x[at] <= 0) continue; // has no place
     if (!Number.isFinite(value) || (log && value <= 0)) {
       if (run === 1) dots.push(px, py);
       run = 0;
-      if (!Number.isFinite(value)) odd.push(left + (x[at] - low) * kx, value);
+      if (!Number.isFinite(value)) odd.push(left + (along(x[at]) - low) * kx, value);
       continue;
     }
-    px = left + (x[at] - low) * kx;
+    px = left + (along(x[at]) - low) * kx;
     py = top + (most - (log ? Math.log10(value) : value)) * ky;
     if (run) ctx.lineTo(px, py);
     else ctx.moveTo(px, py);
@@ -149,6 +162,20 @@ export function line(ctx, scale, { colour, dash, x }, y, { width, alpha, plain }
   ctx.setLineDash([]);
   for (let at = 0; at < dots.length; at += 2) dot(ctx, dots[at], dots[at + 1], Math.min(MARK, width + 1.5) * ratio);
   for (let at = 0; at < odd.length; at += 2) mark(ctx, scale, odd[at], odd[at + 1]);
+  ctx.restore();
+}
+
+/** What lies between the two edges of a band. */
+function area(ctx, scale, { colour, x, band }) {
+  const has = (at) => Number.isFinite(band.low[at]) && (!scale.log || band.low[at] > 0) && (!scale.logX || x[at] > 0);
+  const places = [...x.keys()].filter(has);
+  clipped(ctx, scale);
+  ctx.fillStyle = colour;
+  ctx.globalAlpha = 0.18;
+  ctx.beginPath();
+  for (const at of places) ctx.lineTo(onX(scale, x[at]), onY(scale, band.high[at]));
+  for (const at of places.reverse()) ctx.lineTo(onX(scale, x[at]), onY(scale, band.low[at]));
+  ctx.fill();
   ctx.restore();
 }
 

@@ -1,8 +1,8 @@
 /** A button with what it opens: closed by Escape, by a press elsewhere, and by the button. */
 import { html, useEffect, useRef, useState } from "../lib/ui.js";
 
-/** @param {{label: string, title: string}} props `title` names what is opened, for those who do not see it */
-export function Popup({ label, title, disabled, children }) {
+/** @param {{label: string, title: string, sign?: boolean}} props `title` names what is opened; a `sign` is no word */
+export function Popup({ label, title, disabled, sign, children }) {
   const [open, setOpen] = useState(false);
   const box = useRef();
   useEffect(() => {
@@ -23,7 +23,8 @@ export function Popup({ label, title, disabled, children }) {
   };
   return html`
     <div class="popup" ref=${box} onKeyDown=${keys}>
-      <button aria-expanded=${open} disabled=${disabled} onClick=${() => setOpen(!open)}>${label}</button>
+      <button class=${sign ? "plain" : ""} aria-label=${sign ? title : undefined} aria-expanded=${open}
+        disabled=${disabled} onClick=${() => setOpen(!open)}>${label}</button>
       ${
         open &&
         html`<div role="dialog" aria-label=${title}>

@@ -1,0 +1,91 @@
+/** Curves as a chart draws them: colours, names and smoothing for what the server gave. */
+import { bandOf } from "./bands.js";
+import { colourAt, DASHES, strokesOf } from "./colour.js";
+import { curveId } from "./curves.js";
+import { smoothed } from "./smooth.js";
+import { theme } from "./theme.js";
+import { useMemo, useRef } from "./ui.js";
+
+/**
+ * @typedef {{label: string, runs: {run_id: string, run_name: string}[]}} Group
+ * @param {Map<string, import("./api.js").Curve>} curves
+ * @param {string[]} keys
+ * @param {{run_id: string, run_name: string}[]} runs
+ * @param {Group[] | null} groups draw the mean of each, and a band around it
+ * @param {{weight: number, kind: string, spread: string}} how
+ * @returns {import("../parts/painter.js").Drawn[]} a curve that is the same as before is the same object
+ */
+export function useDrawn(curves, keys, runs, groups, how) {
+  const dark = theme.value;
+  const before = useRef(new Map());
+  const text = [dark, how.weight, how.kind, how.spread, keys.join("\n"), runs.map(textOf).join("\n")].join("\r");
+  return useMemo(() => {
+    const made = new Map();
+    const kept = (id, of, make) => {
+      const known = before.current.get(id);
+      const same =
+        known &&
+        known.text === text &&
+        known.of.length === of.length &&
+        known.of.every((curve, at) => curve === of[at]);
+      made.set(id, same ? known : { ...make(), of, text });
+    };
+    if (groups) eachGroup(curves, keys, groups, how, kept);
+    else eachRun(curves, keys, runs, how, kept);
+    before.current = made;
+    return [...made.values()];
+  }, [curves, groups, text]);
+}
+
+const textOf = ({ run_id, run_name }) => `${run_id} ${run_name}`;
+
+function eachRun(curves, keys, runs, how, kept) {
+  const strokes = strokesOf(runs.map((run) => run.run_id));
+  const single = runs.length === 1;
+  for (const { run_id: runId, run_name: name } of runs) {
+    keys.forEach((key, at) => {
+      const id = curveId(runId, key);
+      const curve = curves.get(id);
+      if (!curve?.x.length) return;
+      const stroke = strokes.get(runId);
+      const run = name || runId.slice(0, 8);
+      kept(id, [curve], () => ({
+        runId,
+        key,
+        label: keys.length === 1 ? run : single ? key : `${run} · ${key}`,
+        // With several metrics the dash says which; of a single run, the colour does.
+        colour: single && keys.length > 1 ? colourAt(at) : stroke.colour,
+        dash: single ? [] : keys.length > 1 ? DASHES[at % DASHES.length] : stroke.dash,
+        ...drawnOf(curve, how),
+      }));
+    });
+  }
+}
+
+function eachGroup(curves, keys, groups, how, kept) {
+  groups.forEach(({ label, runs }, place) => {
+    keys.forEach((key, at) => {
+      const of = runs.map((run) => curves.get(curveId(run.run_id, key))).filter((curve) => curve?.x.length);
+      if (!of.length) return;
+      kept(`${label}\n${key}`, of, () => {
+        const { band, ...mean } = bandOf(of, how.spread);
+        return {
+          runId: `group ${label}`,
+          key,
+          label: `${label}${keys.length > 1 ? ` · ${key}` : ""} (${of.length})`,
+          colour: colourAt(place),
+          dash: keys.length > 1 ? DASHES[at % DASHES.length] : DASHES[Math.floor(place / 10) % DASHES.length],
+          ...drawnOf(mean, how),
+          band,
+          faint: undefined,
+        };
+      });
+    });
+  });
+}
+
+const drawnOf = ({ x, y }, { weight, kind }) => ({ x, y: smoothed(x, y, weight, kind), faint: weight ? y : undefined });
+
+/** How many points the server has of what is drawn. */
+export const pointsOf = (drawn) =>
+  drawn.reduce((sum, { of }) => sum + of.reduce((all, curve) => all + curve.points, 0), 0);

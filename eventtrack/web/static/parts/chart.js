@@ -1,0 +1,171 @@
+/** One chart: a card with its title, its menu, and curves or bars. What it asks for stops when it goes out of sight. */
+import { html, signal, useMemo, useRef } from "../lib/ui.js";
+import { useCurves } from "../lib/curves.js";
+import { pointsOf, useDrawn } from "../lib/drawn.js";
+import { savePng } from "../lib/download.js";
+import { number } from "../lib/format.js";
+import { route, setQuery } from "../lib/route.js";
+import { Bars } from "./bars.js";
+import { ChartMenu } from "./chartmenu.js";
+import { Plot } from "./plot.js";
+import { Failed } from "./states.js";
+import { Swatch } from "./tip.js";
+
+// As many buckets as a chart has pixels: more could not be seen. Of hundreds of curves less; on a
+// logarithmic axis the first of them are as wide as half of the chart.
+const BUCKETS = { few: 400, many: 150, logarithmic: 4000, whole: 1 };
+const MANY = 100;
+const FEW = 20;
+
+/** Stretches of y that were zoomed to, by chart: they are of one chart, and not worth an address. */
+const spans = signal(new Map());
+
+export const isZoomed = () => Boolean(route.value.query.zoom) || spans.value.size > 0;
+
+export function resetZoom() {
+  if (spans.value.size) spans.value = new Map();
+  setQuery({ zoom: "" }, { push: true });
+}
+
+/** What holds for all charts that do not say otherwise. */
+export function manner() {
+  const {
+    x = "step",
+    log = "",
+    logx = "",
+    smooth = "0",
+    kind = "",
+    tight = "",
+    zoom = "",
+    spread = "",
+  } = route.value.query;
+  const [low, high] = zoom.split(",").map(Number);
+  const range = zoom && Number.isFinite(low) && high > low ? { low, high } : {};
+  return {
+    x,
+    log: log === "1",
+    logX: logx === "1",
+    weight: Number(smooth) || 0,
+    kind,
+    tight: tight === "1",
+    range,
+    spread,
+  };
+}
+
+/**
+ * @param {{card: import("../lib/workspace.js").Card, runs: object[], groups: object[] | null, height: number}} props
+ * @returns the curves of a card, how they are drawn, and a function that draws them
+ */
+function useCard({ card, runs, groups }) {
+  const how = manner();
+  const x = card.x || how.x;
+  const [log, logX] = [card.log || how.log, card.logX || how.logX].map((value) => value === true || value === "1");
+  const range = x === how.x ? how.range : {};
+  const many = runs.length * card.keys.length;
+  const asBars = card.bars && card.bars !== "no";
+  const buckets = asBars
+    ? BUCKETS.whole
+    : many > MANY
+      ? BUCKETS.many
+      : logX && many <= FEW
+        ? BUCKETS.logarithmic
+        : BUCKETS.few;
+  const ids = runs.map((run) => run.run_id).join();
+  const runIds = useMemo(() => ids.split(","), [ids]);
+  const asked = useCurves(
+    { run_ids: runIds, keys: card.keys, x: asBars ? "step" : x, buckets, ...(asBars ? {} : range) },
+    runs.length > 0 && card.keys.length > 0,
+  );
+  const curves = useDrawn(asked.curves, card.keys, runs, groups, how);
+  const single = curves.length > 1 && curves.every((curve) => curve.x.length === 1) && card.bars !== "no";
+  return {
+    asked,
+    curves,
+    x,
+    log,
+    logX,
+    tight: how.tight,
+    range,
+    bars: asBars ? card.bars : single && asked.done ? "last" : "",
+  };
+}
+
+/** The inside of a chart, as high as it is told to be. */
+function Body({ card, drawn, height }) {
+  const { asked, curves, x, log, logX, tight, range, bars } = drawn;
+  const label = `${card.title} of ${curves
+    .slice(0, 8)
+    .map((curve) => curve.label)
+    .join(", ")}`;
+  const known = asked.x !== "";
+  const frame = html`<div class="plot" style=${{ height: `${height}px` }}>
+    ${!card.keys.length && html`<p class="nothing">No metric is chosen: the menu of this chart has them.</p>`}</div>`;
+  if (asked.error && !known) return html`<${Failed} error=${asked.error} retry=${asked.reload} />`;
+  if (!known || !card.keys.length) return frame;
+  if (bars) return html`<${Bars} curves=${curves} which=${bars} height=${height} label=${label} />`;
+  const shown = asked.x === x ? { low: range.low ?? asked.low, high: range.high ?? asked.high } : asked;
+  const zoom = (to) => {
+    if (to === null) return resetZoom();
+    if (to.y) spans.value = new Map(spans.value).set(card.id, to.y);
+    if (to.x) setQuery({ zoom: to.x.map((bound) => Number(bound.toPrecision(12))).join(",") }, { push: true });
+  };
+  return html`<${Plot} curves=${curves} done=${asked.done} x=${asked.x} log=${log} logX=${logX} tight=${tight}
+    low=${shown.low} high=${shown.high} span=${spans.value.get(card.id) || null} height=${height} label=${label}
+    onZoom=${zoom} />`;
+}
+
+/**
+ * @param {object} props
+ * @param {import("../lib/workspace.js").Card} props.card
+ * @param {object} props.place its style on the wall
+ * @param {{to: (way: number) => void, onto: (id: string) => void}} props.move by the keyboard, and by dragging
+ */
+export function Chart({ card, runs, groups, keys, place, height, move, change, remove }) {
+  const box = useRef();
+  const drawn = useCard({ card, runs, groups });
+  const { asked, curves } = drawn;
+  const points = pointsOf(curves);
+  const drop = (event) => {
+    event.preventDefault();
+    const id = event.dataTransfer.getData(DRAGGED);
+    if (id && id !== card.id) move.onto(id);
+  };
+  return html`<section class="chart" ref=${box} aria-label=${card.title} style=${place} onDrop=${drop}
+    onDragOver=${(event) => event.dataTransfer.types.includes(DRAGGED) && event.preventDefault()}>
+    <h3 draggable="true" onDragStart=${(event) => event.dataTransfer.setData(DRAGGED, card.id)}>
+      <span title=${card.keys.join(", ")}>${card.title}</span><${Phases} card=${card} curves=${curves} /><small>
+        <span class="points">
+      ${asked.x !== "" ? `${number(points)} point${points === 1 ? "" : "s"}` : ""}</span>
+      <button class="plain" aria-label=${`Show ${card.title} full screen`} title="Full screen"
+        onClick=${() => setQuery({ full: card.id }, { push: true })}><${Corners} /></button>
+      <${ChartMenu} card=${card} keys=${keys} move=${move} change=${change} remove=${remove} curves=${curves}
+        onPng=${() => savePng(box.current.querySelector(".plot, .barlist"), card.title, curves)} /></small></h3>
+    <${Body} card=${card} drawn=${drawn} height=${height} />
+  </section>`;
+}
+
+const Corners = () => html`<svg width="11" height="11" viewBox="0 0 11 11" aria-hidden="true"><path
+  d="M1 4V1h3M7 1h3v3M10 7v3H7M4 10H1V7" fill="none" stroke="currentColor" /></svg>`;
+
+/** Which metric has which kind of line, where there are several. */
+function Phases({ card, curves }) {
+  if (card.keys.length < 2) return null;
+  const single = curves.every((curve) => curve.runId === curves[0].runId);
+  const firsts = card.keys.map((key) => curves.find((curve) => curve.key === key)).filter(Boolean);
+  return html`<small class="phases">${firsts.map(
+    ({
+      key,
+      dash,
+      colour,
+    }) => html`<span key=${key}><${Swatch} dash=${dash} colour=${single ? colour : "currentColor"} />
+    ${key}</span>`,
+  )}</small>`;
+}
+
+const DRAGGED = "application/x-eventtrack-chart";
+
+/** The same chart over the whole screen. */
+export function FullChart({ card, runs, groups, height }) {
+  return html`<${Body} card=${card} drawn=${useCard({ card, runs, groups })} height=${height} />`;
+}

@@ -1,0 +1,37 @@
+/** What lies over the curves while something is pointed at: the crosshair, and one run before the dimmed rest. */
+import { dot, line, onX, onY } from "./painter.js";
+
+const DIMMED = 0.62;
+
+/**
+ * @param {HTMLCanvasElement} canvas
+ * @param {import("./painter.js").Scale} scale in the canvas' pixels
+ * @param {import("./painter.js").Drawn[]} curves
+ * @param {{x?: number, values?: {curve: any, at: number, value: number}[], nearest: any, runId: string | null}} at
+ */
+export function drawOver(canvas, scale, curves, { x, values, nearest, runId }) {
+  const ctx = canvas.getContext("2d");
+  ctx.clearRect(0, 0, canvas.width, canvas.height);
+  const front = runId === null ? [] : curves.filter((curve) => curve.runId === runId);
+  const { left, top, width, height, ratio } = scale;
+  const style = getComputedStyle(document.documentElement);
+  if (front.length && front.length < curves.length) {
+    ctx.globalAlpha = DIMMED;
+    ctx.fillStyle = style.getPropertyValue("--page");
+    ctx.fillRect(left, top, width, height);
+    ctx.globalAlpha = 1;
+  }
+  for (const curve of front)
+    line(ctx, scale, curve, curve.y, { width: curve === nearest || !nearest ? 2.5 : 1.5, alpha: 1, plain: false });
+  if (x === undefined || x < scale.low || x > scale.high) return;
+  ctx.fillStyle = style.getPropertyValue("--quiet");
+  ctx.fillRect(Math.round(onX(scale, x)), top, ratio, height);
+  for (const { curve, at, value } of values || []) {
+    if (front.length ? curve.runId !== runId : values.length > 12) continue;
+    if (!Number.isFinite(value) || (scale.log && value <= 0) || (scale.logX && curve.x[at] <= 0)) continue;
+    const [across, down] = [onX(scale, curve.x[at]), onY(scale, value)];
+    if (down < top || down > top + height || across < left || across > left + width) continue;
+    ctx.fillStyle = curve.colour;
+    dot(ctx, across, down, (curve === nearest ? 4 : 3) * ratio);
+  }
+}

@@ -1,0 +1,289 @@
+"""The charts of an experiment: several metrics in each, arranged by hand."""
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from urllib.parse import unquote_plus
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from eventtrack.client import MlflowClient
+from eventtrack.entities import Metric, Param
+from tests.browser.visit import Visit
+from tests.server.running import Running, running
+
+STEPS = 50
+
+
+@dataclass
+class Filled:
+    """A server, and an experiment of its store."""
+
+    server: Running
+    experiment_id: str
+
+    def url(self, query: str = "") -> str:
+        """Where the runs are."""
+        return f"{self.server.url}/#/experiments/{self.experiment_id}{query}"
+
+
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Filled]:
+    """Three trainings, with losses of both kinds, a rate, a counter and the load of a machine."""
+    store = tmp_path_factory.mktemp("workspace") / "store"
+    client = MlflowClient(str(store))
+    experiment_id = client.create_experiment("trainings")
+    for place, name in enumerate(("low", "middle", "high")):
+        run_id = client.create_run(experiment_id, run_name=name).info.run_id
+        values = {
+            "epoch": lambda step, _: step // 10,
+            "train/loss": lambda step, place: 1 + place + 1 / (1 + step),
+            "val/loss": lambda step, place: 1.4 + place + 1 / (1 + step),
+            "lr": lambda step, _: 0.1,
+            "negative": lambda step, _: -1.0 - step,
+            "system/cpu": lambda step, _: 50.0,
+        }
+        points = [
+            Metric(key, value(step, place), 1000 * step + 1, step)
+            for step in range(STEPS)
+            for key, value in values.items()
+        ]
+        params = [Param("place", str(place // 2)), Param("same", "yes")]
+        client.log_batch(run_id, points, params)
+        client.set_terminated(run_id)
+    with running(store) as server:
+        yield Filled(server, experiment_id)
+
+
+@pytest.fixture
+def page(visit: Visit) -> Page:
+    """A tab."""
+    return visit.page
+
+
+def chart(page: Page, title: str) -> Locator:
+    """The chart with this title."""
+    return page.get_by_role("region", name=title, exact=True)
+
+
+def titles(page: Page) -> list[str]:
+    """The titles of all charts, in their order."""
+    return page.locator(".chart h3 > span").all_inner_texts()
+
+
+def menu(page: Page, title: str) -> Locator:
+    """Open the menu of a chart."""
+    page.get_by_role("button", name=f"Menu of {title}", exact=True).click()
+    return page.get_by_role("dialog", name=f"Menu of {title}", exact=True)
+
+
+def changes(page: Page) -> dict[str, dict[str, object]]:
+    """What the address says of the charts."""
+    asked = dict(part.split("=", 1) for part in page.url.split("?", 1)[1].split("&"))
+    read: dict[str, dict[str, object]] = json.loads(unquote_plus(asked["charts"]))
+    return read
+
+
+def test_training_and_validation_share_a_chart_and_losses_come_first(
+    filled: Filled, visit: Visit, page: Page
+) -> None:
+    visit.open(filled.url())
+    expect(chart(page, "loss").get_by_role("img", name="loss of")).to_have_attribute(
+        "aria-label", re.compile(r"high · val/loss.*high · train/loss")
+    )
+    expect(chart(page, "epoch")).to_be_visible()
+    assert titles(page) == ["loss", "negative", "lr", "epoch", "system/cpu"]
+
+
+def test_a_tooltip_has_every_run_sorted_and_all_charts_show_the_place(
+    filled: Filled, visit: Visit, page: Page
+) -> None:
+    visit.open(filled.url("?find=n"))
+    page.get_by_label("Find metrics").fill("")
+    visit.settle()
+    area = chart(page, "loss").locator(".u-over")
+    box = area.bounding_box()
+    assert box is not None
+    area.hover(position={"x": box["width"] / 2, "y": box["height"] - 4})
+    tip = chart(page, "loss").locator(".tip")
+    expect(tip).to_contain_text(re.compile(r"at step 2[345]"))
+    labels = tip.locator(".label").all_inner_texts()
+    assert [label.split(" ")[0] for label in labels] == [
+        "high",
+        "high",
+        "middle",
+        "middle",
+        "low",
+        "low",
+    ]
+    values = [float(text) for text in tip.locator(".num").all_inner_texts()]
+    assert values == sorted(values, reverse=True)
+    expect(tip.locator(".nearest")).to_contain_text("low · train/loss")
+    # The row of the run, and the same step in the other charts.
+    expect(page.locator(".grid [data-pointed]")).to_contain_text("low")
+    marked = """() => [...document.querySelectorAll("[aria-label=lr] canvas.over")].at(-1)
+        .getContext("2d").getImageData(0, 0, 600, 400).data.some(Boolean)"""
+    page.wait_for_function(marked)
+    page.mouse.move(5, 5)
+    expect(tip).to_have_count(0)
+    page.wait_for_function(f"!({marked})()")
+    # And from the table to the curves.
+    page.locator(".grid").get_by_role("link", name="middle").hover()
+    page.wait_for_function(marked)
+
+
+def test_the_keyboard_walks_zooms_and_pans(filled: Filled, visit: Visit, page: Page) -> None:
+    visit.open(filled.url("?find=loss"))
+    plot = chart(page, "loss").get_by_role("img")
+    expect(plot).to_be_visible()
+    visit.settle()
+    plot.focus()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowRight")
+    expect(chart(page, "loss").get_by_role("status")).to_contain_text("at step 1")
+    page.keyboard.press("+")
+    expect(page).to_have_url(re.compile("zoom=9.8%2C39.2"))
+    page.keyboard.press("Shift+ArrowRight")
+    expect(page).to_have_url(re.compile("zoom=15.68%2C45.08"))
+    page.keyboard.press("0")
+    expect(page).not_to_have_url(re.compile("zoom"))
+
+
+def test_a_stretch_of_y_is_of_its_chart_and_reset_with_the_rest(
+    filled: Filled, visit: Visit, page: Page
+) -> None:
+    visit.open(filled.url("?find=loss"))
+    area = chart(page, "loss").locator(".u-over")
+    expect(area).to_be_visible()
+    visit.settle()
+    picture = chart(page, "loss").get_by_role("img").screenshot()
+    box = area.bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + 50, box["y"] + 20)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 52, box["y"] + 80, steps=4)
+    page.mouse.up()
+    reset = page.get_by_role("button", name="Reset zoom")
+    expect(reset).to_be_visible()
+    assert "zoom=" not in page.url
+    page.mouse.move(5, 5)
+    visit.settle()
+    assert chart(page, "loss").get_by_role("img").screenshot() != picture
+    reset.click()
+    expect(reset).to_have_count(0)
+    visit.settle()
+    page.mouse.move(5, 5)
+    assert chart(page, "loss").get_by_role("img").screenshot() == picture
+
+
+def test_charts_are_added_named_filled_moved_pinned_and_hidden(
+    filled: Filled, visit: Visit, page: Page
+) -> None:
+    visit.open(filled.url())
+    expect(chart(page, "loss")).to_be_visible()
+    page.get_by_role("button", name="Charts", exact=True).click()
+    page.get_by_role("button", name="Add a chart").click()
+    mine = menu(page, "Chart")
+    mine.get_by_label("Title").fill("Rate and loss")
+    mine.get_by_label("Title").press("Enter")
+    mine = page.get_by_role("dialog", name="Menu of Rate and loss")
+    for key in ("lr", "val/loss"):
+        mine.get_by_label(key, exact=True).check()
+    mine.get_by_label("epoch", exact=True).uncheck()
+    mine.get_by_role("button", name="L", exact=True).click()
+    mine.get_by_label("Kind").select_option("max")
+    page.keyboard.press("Escape")
+    bars = page.get_by_role("list", name="max of Rate and loss")
+    expect(bars.get_by_role("listitem").first).to_contain_text("high · val/loss")
+    expect(bars.get_by_role("listitem").first).to_contain_text("4.4")
+    own = {"title": "Rate and loss", "keys": ["lr", "val/loss"], "size": "L", "bars": "max"}
+    assert changes(page)["set"] == {"+1": own}
+
+    menu(page, "negative").get_by_role("button", name="Move on").click()
+    expect(page.locator(".chart h3 > span").nth(2)).to_have_text("lr")
+    assert titles(page)[:4] == ["Rate and loss", "loss", "lr", "negative"]
+    page.keyboard.press("Escape")
+    chart(page, "epoch").locator("h3").drag_to(chart(page, "loss"))
+    expect(page.locator(".chart h3 > span").nth(1)).to_have_text("epoch")
+    menu(page, "system/cpu").get_by_role("button", name="Pin").click()
+    expect(page.locator(".chart h3 > span").first).to_have_text("system/cpu")
+    page.keyboard.press("Escape")
+    menu(page, "loss").get_by_role("button", name="Hide").click()
+    expect(chart(page, "loss")).to_have_count(0)
+    page.reload()
+    expect(page.locator(".chart h3 > span").first).to_have_text("system/cpu")
+    assert titles(page) == ["system/cpu", "Rate and loss", "epoch", "lr", "negative"]
+    page.get_by_role("button", name="Charts", exact=True).click()
+    page.get_by_role("button", name="Show loss").click()
+    expect(chart(page, "loss")).to_be_visible()
+    page.get_by_role("button", name="Reset all charts").click()
+    expect(chart(page, "Rate and loss")).to_have_count(0)
+
+
+def test_a_chart_fills_the_screen_with_axes_of_its_own(
+    filled: Filled, visit: Visit, page: Page
+) -> None:
+    visit.open(filled.url())
+    expect(chart(page, "loss")).to_be_visible()
+    mine = menu(page, "loss")
+    mine.get_by_label("x axis").select_option("metrics.epoch")
+    mine.get_by_label("Scale of x").select_option("1")
+    page.keyboard.press("Escape")
+    assert changes(page)["set"] == {"loss": {"x": "metrics.epoch", "logX": "1"}}
+    page.get_by_role("button", name="Show loss full screen").click()
+    full = page.get_by_role("dialog", name="loss", exact=True)
+    expect(full.get_by_role("img", name="loss of")).to_be_visible()
+    full.locator(".u-over").hover()
+    expect(full.locator(".tip")).to_contain_text(re.compile(r"at epoch \d"))
+    page.keyboard.press("Escape")
+    expect(full).to_have_count(0)
+    assert "full=" not in page.url
+
+
+def test_sections_collapse_alone_and_together(filled: Filled, visit: Visit, page: Page) -> None:
+    visit.open(filled.url())
+    expect(chart(page, "system/cpu")).to_be_visible()
+    page.get_by_role("button", name="▾ system").click()
+    expect(chart(page, "system/cpu")).to_have_count(0)
+    page.get_by_role("button", name="Charts", exact=True).click()
+    page.get_by_role("button", name="Collapse all sections").click()
+    expect(page.locator(".chart")).to_have_count(0)
+    page.get_by_role("button", name="Charts", exact=True).click()
+    page.get_by_role("button", name="Open all sections").click()
+    expect(chart(page, "system/cpu")).to_be_visible()
+
+
+def test_a_logarithmic_axis_says_why_it_is_empty(filled: Filled, visit: Visit, page: Page) -> None:
+    visit.open(filled.url("?log=1&find=negative"))
+    expect(chart(page, "negative")).to_contain_text("No value is above 0")
+
+
+@pytest.mark.parametrize(
+    "charts", ["{", "[]", "null", '{"set":{"loss":7,"+1":{"keys":"x","size":"XL"}},"order":[1]}']
+)
+def test_an_address_that_makes_no_sense_changes_nothing(
+    filled: Filled, visit: Visit, page: Page, charts: str
+) -> None:
+    visit.open(filled.url(f"?charts={charts}"))
+    expect(chart(page, "loss")).to_be_visible()
+
+
+def test_colours_depend_on_the_shown_runs_alone(filled: Filled, visit: Visit, page: Page) -> None:
+    strokes = """() => [...document.querySelectorAll(".grid .swatch line")].map(
+        (line) => [line.getAttribute("stroke"), line.getAttribute("stroke-dasharray")])"""
+    visit.open(filled.url())
+    expect(page.locator(".grid .swatch")).to_have_count(3)
+    before = page.evaluate(strokes)
+    assert len({colour for colour, _ in before}) == 3
+    assert [dash for _, dash in before] == [None, None, None]
+    # Runs of another experiment take no colour away.
+    visit.page.evaluate("location.hash = '#/experiments/0'")
+    expect(page.get_by_text("No runs yet.")).to_be_visible()
+    page.go_back()
+    expect(page.locator(".grid .swatch")).to_have_count(3)
+    assert page.evaluate(strokes) == before
+    page.get_by_role("columnheader", name="Name").get_by_role("button").click()
+    expect(page.locator(".grid").get_by_role("link").first).to_have_text("middle")
+    assert sorted(page.evaluate(strokes)) == sorted(before)
