@@ -121,7 +121,7 @@ def test_several_columns_sort(filled: Filled, visit: Visit, page: Page) -> None:
 def test_groups_have_counts_and_figures_and_fold(filled: Filled, visit: Visit, page: Page) -> None:
     visit.open(filled.url(filled.sweep, order="metrics.loss ASC"))
     page.get_by_role("button", name="Group by nothing").click()
-    page.get_by_role("dialog").get_by_role("button", name="optimizer").click()
+    page.get_by_role("dialog").get_by_role("option", name="optimizer").click()
     groups = table(page).get_by_role("row").filter(has=page.get_by_role("rowheader"))
     expect(groups).to_have_count(3)
     expect(groups.nth(0)).to_contain_text(re.compile("sgd.*2 runs.*0.3"))
@@ -177,7 +177,7 @@ def test_runs_are_selected_by_range_and_by_keyboard(
     expect(selected).to_have_text("3 selected")
     assert page.evaluate("document.activeElement.textContent") == "a2"
     page.get_by_label("Select all runs").click()
-    expect(selected).to_have_text("6 selected")
+    expect(selected).to_have_text("all 6 selected")
     page.get_by_label("Select all runs").click()
     expect(selected).to_have_count(0)
 

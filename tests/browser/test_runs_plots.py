@@ -69,7 +69,7 @@ def test_a_point_of_the_scatter_plot_names_and_opens_its_run(
     expect(page.get_by_text("1 of 6 runs have no lr or no loss")).to_be_visible()
     page.get_by_role("button", name="Logarithmic x").click()
     page.get_by_role("button", name="Colour none").click()
-    page.get_by_role("dialog").get_by_role("button", name="optimizer").click()
+    page.get_by_role("dialog").get_by_role("option", name="optimizer").click()
     expect(page.get_by_text("adam", exact=True).last).to_be_visible()
     assert {"sx=linear+params.lr", "colour=params.optimizer"} <= set(
         page.url.split("?")[1].split("&")

@@ -171,3 +171,11 @@ def test_what_is_no_store_is_said(
     assert process.returncode == code
     assert said in problem
     assert not list(tmp_path.iterdir())
+
+
+def test_a_port_to_which_no_browser_connects_is_refused(store: Path) -> None:
+    """Once the command printed an address that Chromium calls unsafe."""
+    with ui("--store", str(store), "--port", "5061") as process:
+        _, said = process.communicate(timeout=60)
+    assert process.returncode == 2
+    assert "browsers open no pages at port 5061" in said

@@ -16,6 +16,12 @@ from eventtrack.rest.address import address_of, is_server_uri
 
 _HOST = "127.0.0.1"
 _PORT = 5000
+# Ports of other protocols to which browsers open no connection: those of the Fetch standard for
+# which no rights of an administrator are needed.
+_REFUSED_PORTS = frozenset(
+    {1719, 1720, 1723, 2049, 3659, 4045, 4190, 5060, 5061, 6000, 6566, 6679, 6697, 10080}
+    | set(range(6665, 6670))
+)
 
 
 @command(
@@ -44,6 +50,11 @@ def ui(call: Invocation, named: str | None, port: int | None, no_browser: bool) 
     JSON: one object, with url, store (null for a server's URL) and started (whether this command
     runs a server until it is interrupted), once the pages can be opened.
     """
+    if port in _REFUSED_PORTS:
+        raise click.UsageError(
+            f"browsers open no pages at port {port}: another protocol uses it. "
+            "Choose another port, such as 5000"
+        )
     if named is not None and call.uri is not None:
         raise click.UsageError("name the store once: as STORE, or with --store")
     call.uri = named if named is not None else call.uri

@@ -3,7 +3,9 @@ import { html, render, useEffect } from "./lib/ui.js";
 import { locked, lookUp, me, problem, signOut } from "./lib/access.js";
 import { connected } from "./lib/live.js";
 import { go, link, route } from "./lib/route.js";
+import { useRetry } from "./lib/data.js";
 import { theme, toggleTheme } from "./lib/theme.js";
+import { useTitle } from "./lib/title.js";
 import { at, backToNow } from "./lib/past.js";
 import { playing, said, step, TimeBar, togglePlay, useMoment } from "./parts/timebar.js";
 import { finding, FinderDialog, focusSearch } from "./parts/finder.js";
@@ -36,22 +38,29 @@ const KEYS = {
   "/": focusSearch,
 };
 
+/** Pages that only their name leads to. */
+const NAMED = { experiments: Experiments, log: Log, time: Time, sync: Sync, help: Help };
+
+function Titled({ title }) {
+  useTitle(title);
+  return null;
+}
+
 function Page() {
+  useRetry(me.value ? null : problem.value, lookUp);
   if (locked.value) return html`<${SignIn} />`;
   if (problem.value && !me.value) return html`<main><${Failed} error=${problem.value} retry=${lookUp} /></main>`;
   if (!me.value) return html`<main><${Loading} what="Asking the server" /></main>`;
   const { path } = route.value;
   const [first, second] = path;
-  if (!first) return html`<${Home} />`;
-  if (first === "experiments" && !second) return html`<${Experiments} />`;
+  if (!first) return html`<${Titled} title="Home" /><${Home} />`;
   if (first === "experiments" && second) return html`<${Runs} key=${second} experimentId=${second} />`;
   if (first === "runs" && second) return html`<${Run} key=${second} runId=${second} />`;
   if (first === "compare") return html`<${Compare} />`;
-  if (first === "log") return html`<${Log} />`;
-  if (first === "time") return html`<${Time} />`;
-  if (first === "sync") return html`<${Sync} />`;
-  if (first === "help") return html`<${Help} />`;
-  return html`<main><${Empty} title="There is no such page."><a href=${link([])}>Home</a><//></main>`;
+  const Named = NAMED[first];
+  if (Named) return html`<${Titled} title=${first[0].toUpperCase() + first.slice(1)} /><${Named} />`;
+  return html`<main><${Titled} title="No such page" />
+    <${Empty} title="There is no such page."><a href=${link([])}>Home</a><//></main>`;
 }
 
 const NAVIGATION = [
@@ -144,6 +153,5 @@ function App() {
   `;
 }
 
-document.title = "eventtrack";
 lookUp();
 render(html`<${App} />`, document.body);

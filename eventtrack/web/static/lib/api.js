@@ -25,7 +25,11 @@ async function ask(path, options = {}) {
     answer = await fetch(path, { ...options, headers: { ...options.headers, "x-requested-with": "eventtrack" } });
   } catch (error) {
     if (error.name === "AbortError") throw error;
-    throw new Refusal("The server does not answer.", "Is `eventtrack server` still running?", 0);
+    throw new Refusal(
+      "The server does not answer.",
+      "If it has ended, `eventtrack ui` or `eventtrack server` starts it again.",
+      0,
+    );
   }
   if (answer.ok) return answer;
   const said = await answer.json().catch(() => ({}));
@@ -34,7 +38,7 @@ async function ask(path, options = {}) {
   throw new Refusal(message, said.hint, answer.status);
 }
 
-function query(fields) {
+function query(fields = {}) {
   const pairs = Object.entries(fields).flatMap(([name, value]) =>
     Array.isArray(value)
       ? value.map((part) => [name, part])

@@ -1,5 +1,6 @@
 /** Curves of many runs and metrics for one chart: they come page by page, and anew only where something was logged. */
 import { series } from "./api.js";
+import { useRetry } from "./data.js";
 import { useLive } from "./live.js";
 import { at } from "./past.js";
 import { useCallback, useEffect, useRef, useState } from "./ui.js";
@@ -83,7 +84,9 @@ export function useCurves(asked, seen) {
       else load([...changed].map((stream) => stream.slice(4)));
     },
   );
-  return { ...state, done: state.done && state.text === text, reload: () => load() };
+  const reload = useCallback(() => text !== null && load(), [load]);
+  useRetry(state.error, reload);
+  return { ...state, done: state.done && state.text === text, reload };
 }
 
 /** The key under which the curve of a metric of a run is kept. */

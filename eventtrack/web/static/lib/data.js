@@ -2,6 +2,18 @@
 import { at } from "./past.js";
 import { useCallback, useEffect, useRef, useState } from "./ui.js";
 
+// How soon a server that did not answer is asked again, in ms.
+const ASK_AGAIN_MS = 2000;
+
+/** Ask again, now and then, while the server does not answer; any other refusal stays. */
+export function useRetry(error, reload) {
+  useEffect(() => {
+    if (error?.status !== 0) return undefined;
+    const timer = setTimeout(reload, ASK_AGAIN_MS);
+    return () => clearTimeout(timer);
+  }, [error, reload]);
+}
+
 /**
  * @param {unknown[]} key what the answer depends on, beside the moment shown; null asks for nothing
  * @param {(options: {signal: AbortSignal}) => Promise<any>} load
@@ -28,5 +40,6 @@ export function useData(key, load, { always = false } = {}) {
     reload();
     return () => current.current?.abort();
   }, [reload]);
+  useRetry(state.error, reload);
   return { ...state, fresh: state.text === text, reload };
 }

@@ -1,5 +1,6 @@
 /** Rows of a run table, asked for by the page as they come into sight, or all of them. */
 import { post } from "./api.js";
+import { useRetry } from "./data.js";
 import { at } from "./past.js";
 import { useCallback, useEffect, useMemo, useRef, useState } from "./ui.js";
 
@@ -114,6 +115,7 @@ export function useRows(asked, whole) {
   }, [table, whole, known]);
   const see = useCallback((first, stop) => table.see(first, stop), [table]);
   const reload = useCallback(() => table.reload(whole), [table, whole]);
+  useRetry(table.error, reload);
   const complete = whole && total !== undefined && rows.size >= Math.min(total, WHOLE_MAX);
   return { rows, total, complete, error: table.error, fresh: shown.current === table, see, reload };
 }

@@ -3,7 +3,9 @@ import { html } from "../lib/ui.js";
 import { get } from "../lib/api.js";
 import { useData } from "../lib/data.js";
 import { useLive } from "../lib/live.js";
+import { count } from "../lib/format.js";
 import { link, route, setQuery } from "../lib/route.js";
+import { useTitle } from "../lib/title.js";
 import { Charts } from "../parts/charts.js";
 import { COMPARED_MAX, Differences } from "../parts/differences.js";
 import { Items } from "../parts/items.js";
@@ -20,6 +22,7 @@ const runWithOrigin = async (id, options) => {
 export function Compare() {
   const ids = [...new Set((route.value.query.runs || "").split(",").filter(Boolean))];
   const shown = ids.slice(0, COMPARED_MAX);
+  useTitle(ids.length ? `Compare ${count(shown.length, "run")}` : "Compare");
   const asked = useData(["compare", shown], (options) => Promise.all(shown.map((id) => runWithOrigin(id, options))));
   useLive((stream) => shown.includes(stream.slice(4)), asked.reload, 1000);
   if (!ids.length)
@@ -47,7 +50,7 @@ function Shown({ runs }) {
         }<a key=${experiment.experiment_id} href=${link(["experiments", experiment.experiment_id])}>
           ${experiment.name}</a>`,
     )} /</div>
-    <h1>Compare ${runs.length} run${runs.length === 1 ? "" : "s"}</h1>
+    <h1>Compare ${count(runs.length, "run")}</h1>
     <div class="bar">
       <label class="check">
         <input type="checkbox" role="switch" checked=${all !== "1"}

@@ -5,6 +5,7 @@ import { useData } from "../lib/data.js";
 import { useLive } from "../lib/live.js";
 import { at } from "../lib/past.js";
 import { link, route } from "../lib/route.js";
+import { useTitle } from "../lib/title.js";
 import { ago, duration, moment, number } from "../lib/format.js";
 import { Charts } from "../parts/charts.js";
 import { CorrectParam, Signatures } from "../parts/correct.js";
@@ -46,9 +47,11 @@ function Shown({ run, reload }) {
   const { info, experiment } = run;
   const { tab = "" } = route.value.query;
   const parent = run.tags["mlflow.parentRunId"];
+  const [part] = TABS.find(([, value]) => value === tab) || [];
+  useTitle(info.run_name || info.run_id, tab && part, experiment.name);
   return html`
     <div class="crumbs"><a href=${link(["experiments"])}>Experiments</a> / <a
-      href=${link(["experiments", experiment.experiment_id])}>${experiment.name}</a> /
+      href=${link(["experiments", experiment.experiment_id])}><bdi>${experiment.name}</bdi></a> /
       ${parent && html` <a href=${link(["runs", parent])}>parent run</a> /`}</div>
     <${Name} info=${info} reload=${reload} />
     ${
@@ -171,25 +174,15 @@ function Origin({ run }) {
 /** More rows than this get a field to search them by. */
 const MANY = 8;
 
-function Params({ info, params, reload }) {
-  const [find, setFind] = useState("");
-  const entries = Object.entries(params);
-  const shown = entries.filter((pair) => pair.join(" ").toLowerCase().includes(find.toLowerCase()));
-  return html`
-    ${
-      entries.length > MANY &&
-      html`<p>
-      <input type="search" placeholder="Find params" aria-label="Find params" value=${find}
-      onInput=${(event) => setFind(event.target.value)} /></p>`
-    }
-    <${Pairs} pairs=${Object.fromEntries(shown)} none=${
-      entries.length ? "No param is like that." : "No params were logged."
+const Params = ({ info, params, reload }) => html`
+  <${Many} rows=${Object.entries(params)} textOf=${(pair) => pair.join(" ")} what="params" from=${MANY}>${(rows) => html`
+    <${Pairs} pairs=${Object.fromEntries(rows)} none=${
+      Object.keys(params).length ? "No param is like that." : "No params were logged."
     } edit=${
       info.lifecycle_stage === "active" &&
       ((name, value) => html`<${CorrectParam} key=${name} runId=${info.run_id} name=${name} value=${value}
       reload=${reload} />`)
-    } />`;
-}
+    } />`}<//>`;
 
 /** Logged models by their ids, with what MLflow's endpoint says of each. */
 function Models({ ids }) {

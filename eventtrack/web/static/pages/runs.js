@@ -10,7 +10,9 @@ import { count, number } from "../lib/format.js";
 import { useLive } from "../lib/live.js";
 import { at } from "../lib/past.js";
 import { link, route, setQuery } from "../lib/route.js";
+import { Picked } from "../lib/picked.js";
 import { allRows, PAGE, PAGE_MAX, useRows, WHOLE_MAX } from "../lib/rows.js";
+import { useTitle } from "../lib/title.js";
 import { Charts } from "../parts/charts.js";
 import { Choice } from "../parts/choice.js";
 import { Columns } from "../parts/columns.js";
@@ -71,7 +73,7 @@ function useAddress(known) {
     order,
     columns,
     pins: linesOf(pins),
-    picked: new Set(sel.split(",").filter(Boolean)),
+    sel,
     view,
     tree,
     group,
@@ -84,7 +86,7 @@ function useAddress(known) {
 
 function Shown({ experiment, known }) {
   const address = useAddress(known);
-  const { q, order, columns, pins, picked, view, tree, group, figure, brush, show, draw } = address;
+  const { q, order, columns, pins, sel, view, tree, group, figure, brush, show, draw } = address;
   const seen = explored(known);
   const asked = {
     experiment_ids: [experiment.experiment_id],
@@ -98,6 +100,8 @@ function Shown({ experiment, known }) {
   const table = useRows(asked, arranges);
   useLive((stream) => stream.startsWith("run/"), table.reload, 700);
 
+  const picked = useMemo(() => new Picked(sel, table.total), [sel, table.total]);
+  useTitle(experiment.name);
   const [folded, setFolded] = useState(new Set());
   const whole = useMemo(() => (table.complete ? inOrder(table.rows) : null), [table.rows, table.complete]);
   const kept = useBrushed(whole || NOTHING);
@@ -114,7 +118,7 @@ function Shown({ experiment, known }) {
   const chosen = useChosen(picked, rowAt, total);
   const loaded = whole ? whole.filter((_, at) => kept[at]) : inOrder(table.rows);
   const many = brush && whole ? loaded.length : table.total;
-  const drawn = picked.size
+  const drawn = picked.ids.size && !picked.all
     ? inOrder(table.rows).filter((row) => picked.has(row.run_id))
     : loaded.slice(0, Number(draw) || 0);
   const more = show === "curves" && !picked.size && !whole ? Math.min(Number(draw) || 0, table.total || 0) : 0;
@@ -122,7 +126,9 @@ function Shown({ experiment, known }) {
     if (more > PAGE) table.see(0, more);
   }, [more, table.see]);
   const everything = picked.size > 0 && loaded.every((row) => picked.has(row.run_id));
-  const pickAll = () => setQuery({ sel: everything ? "" : loaded.map((row) => row.run_id).join(",") });
+  // All that match, also those that were never in sight.
+  const pickAll = () =>
+    setQuery({ sel: everything ? "" : brush && whole ? picked.changed(loaded.map((row) => row.run_id), true) : "*" });
   // A filter that cannot be read is told of at its box.
   const unread = table.error?.status === 400;
   const tooMany = arranges && table.total > WHOLE_MAX;
@@ -135,10 +141,10 @@ function Shown({ experiment, known }) {
   const pane = { rows: whole, known, view: seen, title: experiment.name, kept, picked };
   return html`
     <div class="crumbs"><a href=${link(["experiments"])}>Experiments</a> /</div>
-    <h1>${experiment.name}</h1>
+    <h1><bdi>${experiment.name}</bdi></h1>
     <${Query} q=${q} known=${known} rows=${table.rows} error=${unread ? table.error : null} />
     ${table.error && !unread && html`<${Failed} error=${table.error} retry=${table.reload} />`}
-    <${Toolbar} address=${address} known=${known} total=${many} table=${table} asked=${asked} small=${small}
+    <${Toolbar} address=${address} picked=${picked} known=${known} total=${many} table=${table} asked=${asked} small=${small}
       experiment=${experiment} whole=${brush ? loaded : null} />
     ${
       tooMany &&
@@ -169,7 +175,7 @@ function Shown({ experiment, known }) {
           show === "curves" &&
           html`<div class="side">
           <p class="quiet bar">${
-            picked.size
+            drawn.length && picked.has(drawn[0].run_id) && !picked.all
               ? `Curves of the ${number(drawn.length)} selected`
               : many > Number(DRAWN[0])
                 ? html`Curves of the first <select aria-label="How many runs are drawn" value=${draw}
@@ -203,21 +209,18 @@ function useChosen(picked, rowAt, total) {
   return (at, { range = false } = {}) => {
     const row = rowAt(at);
     if (!row) return;
-    const next = new Set(picked);
     const ids = row.group ? row.rows.map((run) => run.run_id) : [row.run_id];
     if (range && last.current !== null && last.current < total) {
       const [low, high] = [Math.min(at, last.current), Math.max(at, last.current)];
-      for (let place = low; place <= high; place++)
-        if (rowAt(place) && !rowAt(place).group) next.add(rowAt(place).run_id);
-    } else if (ids.every((id) => picked.has(id))) ids.forEach((id) => next.delete(id));
-    else ids.forEach((id) => next.add(id));
+      const between = Array.from({ length: high - low + 1 }, (_, place) => rowAt(low + place));
+      setQuery({ sel: picked.changed(between.filter((row) => row && !row.group).map((row) => row.run_id), true) });
+    } else setQuery({ sel: picked.changed(ids, !ids.every((id) => picked.has(id))) });
     last.current = at;
-    setQuery({ sel: [...next].join(",") });
   };
 }
 
-function Toolbar({ address, known, total, table, asked, small, experiment, whole }) {
-  const { columns, pins, picked, view, tree, group, figure, show } = address;
+function Toolbar({ address, picked, known, total, table, asked, small, experiment, whole }) {
+  const { columns, pins, view, tree, group, figure, show } = address;
   const [saving, setSaving] = useState("");
   const push = (changes) => setQuery(changes, { push: true });
   const download = async () => {
@@ -239,10 +242,10 @@ function Toolbar({ address, known, total, table, asked, small, experiment, whole
         ${total === undefined ? "" : count(total, "run")}${
           picked.size
             ? html`, <strong>
-        ${number(picked.size)} selected</strong>`
+        ${picked.all && !picked.ids.size ? "all " : ""}${number(picked.size)} selected</strong>`
             : ""
         }</span>
-      <${Selection} ids=${[...picked]} experimentId=${experiment.experiment_id} view=${view}
+      <${Selection} picked=${picked} asked=${asked} experimentId=${experiment.experiment_id} view=${view}
         onClear=${() => setQuery({ sel: "" })}
         onDone=${(cleared) => {
           if (cleared) setQuery({ sel: "" });

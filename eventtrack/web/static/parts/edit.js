@@ -1,5 +1,5 @@
 /** Changes of a run: each is one request to MLflow's endpoints, and one entry in its history. */
-import { html, useState } from "../lib/ui.js";
+import { html, useEffect, useRef, useState } from "../lib/ui.js";
 import { writable } from "../lib/access.js";
 import { mlflow } from "../lib/api.js";
 import { ago, moment } from "../lib/format.js";
@@ -37,7 +37,7 @@ export function Name({ info, reload }) {
   const [text, setText] = useState(null);
   const { change, problem, busy, why } = useChange(reload);
   if (text === null || !editable(info)) {
-    return html`<h1>${info.run_name || info.run_id} ${
+    return html`<h1><bdi>${info.run_name || info.run_id}</bdi> ${
       editable(info) &&
       html`<button class="plain"
       onClick=${() => setText(info.run_name)}>Rename</button>`
@@ -112,6 +112,9 @@ export function Lost({ info, reload }) {
 
 export function Note({ info, text, reload }) {
   const [draft, setDraft] = useState(null);
+  const field = useRef();
+  // Letters typed elsewhere are shortcuts: whoever wants to write may begin at once.
+  useEffect(() => field.current?.focus(), [draft !== null]);
   const { change, problem, busy, why } = useChange(reload);
   const save = (event) => {
     event.preventDefault();
@@ -119,7 +122,7 @@ export function Note({ info, text, reload }) {
   };
   if (draft !== null && editable(info)) {
     return html`<form onSubmit=${save}>
-      <textarea aria-label="Note, in Markdown" value=${draft}
+      <textarea aria-label="Note, in Markdown" ref=${field} value=${draft}
         onInput=${(event) => setDraft(event.target.value)}></textarea>
       <p class="bar"><button disabled=${busy}>Save</button>
         <button type="button" onClick=${() => setDraft(null)}>Cancel</button>${why}

@@ -1,5 +1,5 @@
 /** The files of a run: a tree, and a look into text, tables, images and sound. Nothing of them is executed. */
-import { html, useEffect, useState } from "../lib/ui.js";
+import { html, useEffect, useRef, useState } from "../lib/ui.js";
 import { artifact, artifactUrl, mlflow } from "../lib/api.js";
 import { useData } from "../lib/data.js";
 import { bytes } from "../lib/format.js";
@@ -90,8 +90,11 @@ function Preview({ runId, path }) {
     return { body: await answer.arrayBuffer(), whole };
   });
   const name = path.split("/").pop();
+  const top = useRef();
+  // On a phone the files stand above the preview, perhaps hundreds of them.
+  useEffect(() => top.current.scrollIntoView({ block: "nearest" }), []);
   return html`
-    <div class="bar"><strong>${path}</strong><a href=${url} download=${name}>Download</a></div>
+    <div class="bar" ref=${top}><strong>${path}</strong><a href=${url} download=${name}>Download</a></div>
     ${
       played
         ? played

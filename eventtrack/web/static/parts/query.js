@@ -1,7 +1,7 @@
 /** The box for a filter: completes names and values, and shows beside it why one cannot be read. */
 import { html, useLayoutEffect, useMemo, useRef, useState } from "../lib/ui.js";
 import { written } from "../lib/fields.js";
-import { setQuery } from "../lib/route.js";
+import { route, setQuery } from "../lib/route.js";
 
 const SHOWN = 8;
 const ATTRIBUTES = [
@@ -117,10 +117,15 @@ export function Query({ q, known, error, rows }) {
       offer({ target: field.current });
     });
   };
+  const enter = (filter) => {
+    // "All that match" would be others.
+    const sel = route.value.query.sel?.startsWith("*") ? "" : route.value.query.sel;
+    setQuery({ q: filter, sel }, { push: true });
+  };
   const send = (event) => {
-    event?.preventDefault();
+    event.preventDefault();
     close();
-    setQuery({ q: text.trim() }, { push: true });
+    enter(text.trim());
   };
   const keys = (event) => {
     const many = offered.words.length;
@@ -151,7 +156,7 @@ export function Query({ q, known, error, rows }) {
             offer(event);
           }}
           onFocus=${offer} onBlur=${close} onKeyDown=${keys}
-          onSearch=${(event) => !event.target.value && setQuery({ q: "" }, { push: true })} />
+          onSearch=${(event) => !event.target.value && enter("")} />
         ${
           open &&
           html`<ul id="query-words" role="listbox" aria-label="What may stand here">${offered.words.map(

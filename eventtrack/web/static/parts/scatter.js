@@ -17,7 +17,7 @@ const NEAR = 18;
  * @param {import("../lib/axes.js").Axis} props.y
  * @param {import("../lib/axes.js").Axis} [props.colour]
  * @param {Uint8Array} props.kept which of the rows are drawn
- * @param {Set<string>} props.picked
+ * @param {import("../lib/picked.js").Picked} props.picked
  */
 export function Scatter({ rows, x, y, colour, kept, picked }) {
   const [frame, base, over] = [useRef(), useRef(), useRef()];
@@ -48,7 +48,7 @@ export function Scatter({ rows, x, y, colour, kept, picked }) {
       Object.assign(ctx, { lineWidth: chosen ? 2 : 0.75, strokeStyle: chosen ? text : page });
       ctx.stroke();
     }
-  }, [rows, x, y, shades, width, kept, dark, [...picked].join(",")]);
+  }, [rows, x, y, shades, width, kept, dark, picked]);
   useEffect(() => {
     if (!width) return;
     const ctx = cleared(over.current, width, HEIGHT);

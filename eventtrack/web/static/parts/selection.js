@@ -26,14 +26,24 @@ export async function forEachRun(ids, change, tell) {
   return refused;
 }
 
-/** @param {{ids: string[], view: string, onDone: (cleared: boolean) => void}} props */
-export function Selection({ ids, experimentId, view, onDone, onClear }) {
+/**
+ * @param {object} props
+ * @param {import("../lib/picked.js").Picked} props.picked
+ * @param {object} props.asked the question of the table, for the runs that were never in sight
+ * @param {(cleared: boolean) => void} props.onDone
+ */
+export function Selection({ picked, asked, experimentId, view, onDone, onClear }) {
   const [state, setState] = useState({ busy: "", error: "" });
   const [why, setWhy] = useState("");
-  const none = !ids.length;
-  const what = count(ids.length, "run");
-  const all = async (doing, change, cleared) => {
+  const none = !picked.size;
+  const what = count(picked.size, "run");
+  const idsOf = (doing) => {
     setState({ busy: `${doing} …`, error: "" });
+    return picked.resolved(asked);
+  };
+  const all = async (doing, change, cleared) => {
+    const ids = await idsOf(doing).catch((error) => [error]);
+    if (ids[0] instanceof Error) return setState({ busy: "", error: `Nothing was changed: ${ids[0].message}` });
     const refused = await forEachRun(ids, change, (done) =>
       setState({ busy: `${doing}: ${number(done)} of ${number(ids.length)}`, error: "" }),
     );
@@ -48,8 +58,8 @@ export function Selection({ ids, experimentId, view, onDone, onClear }) {
     onDone(cleared && !first);
   };
   const move = async (target, children) => {
-    setState({ busy: "Moving …", error: "" });
-    const refused = await moveRuns(ids, target, children, why).then(
+    const moved = idsOf("Moving").then((ids) => moveRuns(ids, target, children, why));
+    const refused = await moved.then(
       () => null,
       (error) => error,
     );
@@ -60,10 +70,10 @@ export function Selection({ ids, experimentId, view, onDone, onClear }) {
   const busy = state.busy !== "";
   return html`
     <span class="actions" role="group" aria-label="With the selected runs">
-      <button disabled=${ids.length < 2 || ids.length > COMPARED_MAX} title=${
-        ids.length > COMPARED_MAX ? `Up to ${COMPARED_MAX} runs are compared at once` : ""
+      <button disabled=${picked.size < 2 || picked.size > COMPARED_MAX} title=${
+        picked.size > COMPARED_MAX ? `Up to ${COMPARED_MAX} runs are compared at once` : ""
       }
-        onClick=${() => go(["compare"], { runs: ids.join(",") })}>Compare</button>
+        onClick=${async () => go(["compare"], { runs: (await picked.resolved(asked)).join(",") })}>Compare</button>
       ${
         writable.value &&
         html`
@@ -86,7 +96,7 @@ export function Selection({ ids, experimentId, view, onDone, onClear }) {
             close();
             all("Deleting", (id) => mlflow.post("runs/delete", { run_id: id }, why), true);
           }}>Delete ${what}</button>
-            <button onClick=${close}>Keep</button></p>`}<//>`
+            <button onClick=${close}>Cancel</button></p>`}<//>`
         }
         ${
           view !== "" &&

@@ -5,10 +5,14 @@ import { at, backToNow } from "../lib/past.js";
 
 export const Loading = ({ what = "Loading" }) => html`<p class="state" role="status">${what} …</p>`;
 
+/** A sentence of the server; what it wrote between backticks is to be typed. */
+export const Said = ({ text }) =>
+  text.split("`").map((part, at) => (at % 2 ? html`<code key=${at}>${part}</code>` : part));
+
 export const Failed = ({ error, retry }) => html`
   <div class="state failed" role="alert">
     <p><strong>${error.message}</strong></p>
-    ${error.hint && html`<p>${error.hint}</p>`}
+    ${error.hint && html`<p><${Said} text=${error.hint} /></p>`}
     ${retry && html`<button onClick=${retry}>Try again</button>`}
   </div>
 `;
