@@ -47,6 +47,7 @@ def print_runs(
             view_type=view or ViewType.ACTIVE_ONLY,
             max_results=limit,
             order_by=clauses,
+            by_number=True,
         )
     if call.out.json:
         call.out.document(list(page))

@@ -3,10 +3,15 @@
 A key is `experiment number (u32) ‖ field number (u32) ‖ value ‖ run number (u32)`; `kept` says what
 the value of the row holds. Values are encoded so that byte order is the order of search: numbers
 ascending with NaN behind them, texts by their UTF-8 bytes. A long text is cut and marked as cut, so
-that a search looks at the run for the rest.
+that a search looks at the run for the rest. A param or a tag that reads as a number has two rows:
+its text, and behind all texts its number.
+
+    params.lr of runs 7, 8, 9 = "auto", "1e-5", "0.1":
+    'auto' 00 | 7    '0.1' 00 | 9    '1e-5' 00 | 8    fe 0.00001 | 8    fe 0.1 | 9
 """
 
 import math
+import re
 import struct
 
 from eventtrack.projections.curves import curve_of, keys_of, of_run
@@ -16,6 +21,9 @@ from eventtrack.tags import DATASET_CONTEXT_TAG
 TEXT_BYTES_MAX = 64
 WHOLE, CUT = b"\x00", b"\x01"
 NUMBER, NAN = b"\x00", b"\x01"
+# Marks a number among texts. UTF-8 never has this byte, and has none above it.
+AMONG_TEXTS = b"\xfe"
+_PLAIN_NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 
 _DOUBLE = struct.Struct(">d")
 _SIGN = 1 << 63
@@ -85,6 +93,27 @@ def encode_number(number: float) -> bytes:
     return NUMBER + ordered.to_bytes(8, "big")
 
 
+def number_of(text: str) -> float | None:
+    """The finite number that a text is, as `1e-5` or ` 0.10 `; None for any other text."""
+    if len(text) > TEXT_BYTES_MAX or _PLAIN_NUMBER.fullmatch(text.strip()) is None:
+        return None
+    number = float(text)
+    return number if math.isfinite(number) else None
+
+
+def encode_number_among_texts(number: float) -> bytes:
+    """A finite number as an ordered value of a field of texts."""
+    return AMONG_TEXTS + encode_number(number)[1:]
+
+
+def encode_texts(text: str) -> tuple[bytes, ...]:
+    """The values of a param or a tag: its text, and its number if it is a number."""
+    number = number_of(text)
+    if number is None:
+        return (encode_text(text),)
+    return encode_text(text), encode_number_among_texts(number)
+
+
 def decode_number(value: bytes) -> float:
     """The number of an ordered value."""
     if value == NAN:
@@ -104,10 +133,10 @@ def values(state: RunState, field: FieldName) -> tuple[bytes, ...]:
     if kind == PARAM:
         param = state.params.get(key)
         value = param.value if param is not None else None
-        return () if value is None else (encode_text(value),)
+        return () if value is None else encode_texts(value)
     if kind == TAG:
         tag = state.tags.get(key)
-        return () if tag is None or tag[0] is None else (encode_text(tag[0]),)
+        return () if tag is None or tag[0] is None else encode_texts(tag[0])
     if kind == DATASET:
         return _dataset_values(state, key)
     return _attribute_values(state, key)
@@ -116,9 +145,15 @@ def values(state: RunState, field: FieldName) -> tuple[bytes, ...]:
 def entries(state: RunState) -> list[tuple[FieldName, bytes]]:
     """Every field and encoded value of a run in the index."""
     rows: list[tuple[FieldName, bytes]] = [
-        ((PARAM, key), encode_text(text)) for key, text in state.live_params().items()
+        ((PARAM, key), value)
+        for key, text in state.live_params().items()
+        for value in encode_texts(text)
     ]
-    rows += [((TAG, key), encode_text(text)) for key, text in state.live_tags().items()]
+    rows += [
+        ((TAG, key), value)
+        for key, text in state.live_tags().items()
+        for value in encode_texts(text)
+    ]
     rows += [
         ((METRIC, key), encode_number(metric.value))
         for key, metric in of_run(state).items()

@@ -109,6 +109,24 @@ def test_a_row_tells_its_value_and_run(number: float, run: int) -> None:
     assert (index.value_of(key), index.run_of(key)) == (value, run)
 
 
+class TestNumbersAmongTexts:
+    @given(st.text(max_size=80), NUMBER.filter(math.isfinite))
+    @example("\U0010ffff", -1e308)
+    @example("\udfff", 0.0)
+    def test_numbers_stand_behind_all_texts(self, text: str, number: float) -> None:
+        assert index.encode_text(text) < index.encode_number_among_texts(number)
+        assert index.encode_texts(repr(number))[1:] == (index.encode_number_among_texts(number),)
+
+    @given(NUMBER.filter(math.isfinite), NUMBER.filter(math.isfinite))
+    def test_the_order_is_kept(self, one: float, other: float) -> None:
+        encoded = [index.encode_number_among_texts(number) for number in (one, other)]
+        assert (encoded[0] < encoded[1]) == (one < other)
+
+    @pytest.mark.parametrize("text", ["", "auto", "nan", "inf", "1e999", "0x1", "1_0", "1 2", "٣"])
+    def test_other_texts_have_none(self, text: str) -> None:
+        assert index.encode_texts(text) == (index.encode_text(text),)
+
+
 class TestValues:
     """Under which values a run stands in the index."""
 
@@ -126,7 +144,7 @@ class TestValues:
     def test_a_withdrawn_param_has_none(self, run: RunState) -> None:
         param = run.params["lr"] = ParamState([])
         param.add("0.1", b"1")
-        assert index.values(run, (index.PARAM, "lr")) == (index.encode_text("0.1"),)
+        assert index.values(run, (index.PARAM, "lr")) == index.encode_texts("0.1")
         param.withdraw(b"2")
         assert index.values(run, (index.PARAM, "lr")) == ()
 

@@ -3,15 +3,17 @@
 import math
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 
 from eventtrack.clock import ManualClock
+from eventtrack.errors import FilterSyntaxError
 from eventtrack.ids import SeededIds
 from eventtrack.store import Store
 from eventtrack.views.filters.trees import And, Comparison, Expression, Field, Not, Or, OrderTerm
@@ -45,6 +47,22 @@ TEXTS = [
         "x" * 63 + "èa",
     ),
     *("é" * 32, "é" * 32 + "z", "é" * 33, "x" * 63 + "\0", "x" * 63 + "\0y"),
+    # Numbers, some of them equal, and what only looks like one.
+    *(
+        "1.5",
+        "1.50",
+        " 15e-1\t",
+        "-3",
+        "0",
+        "-.0",
+        "2.",
+        "1e308",
+        "1e309",
+        "nan",
+        "inf",
+        "0x1",
+        "1_0",
+    ),
 ]
 NUMBERS = [math.nan, math.inf, -math.inf, 0.0, -0.0, 1.5, -3.0, 1e308, 5e-324, 2.0**53]
 TIMES = [0, 5, 10, 1_700_000_000_000]
@@ -180,12 +198,14 @@ text_fields = st.one_of(
     named("dataset", ("name", "digest", "context")),
 )
 numeric_fields = named("metric", (*METRICS, "never"))
+number_fields = named("param", (*PARAMS, "never")) | named("tag", TAGS)
 time_fields = named("attribute", oracle.TIMES)
 finite = st.sampled_from([number for number in NUMBERS if math.isfinite(number)])
 relations = ["=", "!=", "<", "<=", ">", ">="]
 leaves = st.one_of(
     comparisons(numeric_fields, relations, finite),
     comparisons(time_fields, relations, st.sampled_from(TIMES) | st.sampled_from([4.5, 10.0])),
+    comparisons(number_fields, relations, finite),
     comparisons(text_fields, ["=", "!="], texts | st.sampled_from([*RUN_IDS, *RunStatus.ALL])),
     st.builds(Comparison, text_fields, st.sampled_from(["LIKE", "ILIKE"]), patterns),
 )
@@ -219,9 +239,20 @@ class Question(NamedTuple):
     view_type: int
     order: list[OrderTerm]
     page: int
+    by_number: bool = False
+
+
+def by_number(question: Question) -> Question:
+    """The same with params and tags sorted as numbers."""
+    order = [
+        structs.replace(term, numbers=term.field.kind in ("param", "tag"))
+        for term in question.order
+    ]
+    return question._replace(order=order, by_number=True)
 
 
 questions = st.builds(Question, expressions, views, orders, st.integers(1, 13))
+questions |= questions.map(by_number)
 
 
 def clauses(order: Sequence[OrderTerm]) -> list[str]:
@@ -238,7 +269,13 @@ def asked(store: Store, ids: list[str], question: Question) -> list[str]:
     token = None
     while True:
         page = store.runs.search(
-            ids, text, question.view_type, question.page, clauses(question.order), token
+            ids,
+            text,
+            question.view_type,
+            question.page,
+            clauses(question.order),
+            token,
+            by_number=question.by_number,
         )
         assert len(page) <= question.page
         assert page or token is None, "an empty page after a full one"
@@ -272,6 +309,14 @@ NUL_PLAN = Plan(
     ],
     ["left"] * 3,
 )
+NUMBERS_PLAN = NUL_PLAN._replace(
+    runs=[
+        run._replace(params={"p": text})
+        for run, text in zip(
+            NUL_PLAN.runs, ["0.001", "1e-05", "auto", "10", "1e1", "-1", "9"], strict=True
+        )
+    ]
+)
 CUT_PLAN = NUL_PLAN._replace(
     runs=[
         run._replace(params={"p": "x" * 70 + letter}, metrics={"m": value})
@@ -291,6 +336,8 @@ BY_P = Question(None, ViewType.ALL, [OrderTerm(Field("param", "p"), True)], 3)
 @searching
 @example(NUL_PLAN, [BY_P], [0, 1], 0)
 @example(NUL_PLAN, [BY_P._replace(order=[OrderTerm(Field("param", "p"), False)])], [0, 1], 0)
+@example(NUMBERS_PLAN, [by_number(BY_P), BY_P], [0, 1], 0)
+@example(NUMBERS_PLAN, [by_number(BY_P)], [0, 1], 512)
 @example(CUT_PLAN, [BY_P, BY_M], [0, 1], 0)
 @example(CUT_PLAN, [BY_P, BY_M], [0, 1], 512)
 @example(CUT_PLAN, [one._replace(order=[one.order[0], *BY_P.order]) for one in [BY_M]], [1, 0], 1)
@@ -354,3 +401,61 @@ def test_a_late_point_that_is_not_the_latest_is_not_searched(tmp_path: Path) -> 
     assert len(store.runs.search(["0"], "metrics.m = 1")) == 1
     assert not store.runs.search(["0"], "metrics.m = 2")
     store.close()
+
+
+def test_params_and_tags_are_numbers_where_they_are_numbers(tmp_path: Path) -> None:
+    """For filters, and for an order where that is asked for; MLflow's own search sorts texts."""
+    with closing(Store(tmp_path / "store", clock=ManualClock(), ids=SeededIds("n"))) as store:
+        for start, text in enumerate(["0.001", "0.1", "10", "9", "1e-05", "3e-4", "auto"]):
+            run_id = store.runs.create("0", run_name=text, start_time=start).info.run_id
+            store.runs.log_params(run_id, {"lr": text})
+            store.runs.set_tags(run_id, {"lr": text})
+
+        def names(filter_string: str = "", *order: str, by_number: bool = False) -> list[str]:
+            found = store.runs.search(
+                ["0"], filter_string, order_by=list(order), by_number=by_number
+            )
+            return [run.info.run_name for run in found]
+
+        assert names("", "params.lr", by_number=True) == [
+            *("1e-05", "3e-4", "0.001", "0.1", "9", "10", "auto")
+        ]
+        assert names("", "tags.lr DESC", by_number=True) == [
+            *("10", "9", "0.1", "0.001", "3e-4", "1e-05", "auto")
+        ]
+        assert names("", "params.lr")[0] == "0.001"
+        for kind in ("params", "tags"):
+            assert set(names(f"{kind}.lr < 0.001")) == {"1e-05", "3e-4"}
+            assert names(f"{kind}.lr = 0.00001") == ["1e-05"]
+            assert names(f"{kind}.lr = '0.00001'") == []
+            assert set(names(f"{kind}.lr IN (10.0, 9)")) == {"10", "9"}
+            assert set(names(f"{kind}.lr BETWEEN 0.0003 AND 0.1")) == {"3e-4", "0.001", "0.1"}
+            assert set(names(f"{kind}.lr NOT IN (10, 9, 0.1, 0.001, 0.0003)")) == {"1e-05", "auto"}
+        run = store.runs.search(["0"], "params.lr = 'auto'")[0]
+        store.runs.set_tags(run.info.run_id, {"lr": "0.5"})
+        assert names("tags.lr = 0.5") == ["auto"]
+        store.runs.set_tags(run.info.run_id, {"lr": "later"})
+        assert names("tags.lr = 0.5") == []
+
+
+@pytest.mark.parametrize(
+    ("filter_string", "message"),
+    [
+        ("params.lr < '0.1'", "write it without quotes"),
+        ("params.lr IN (1, 'a')", "all without quotes, or all with"),
+        ("params.lr BETWEEN 'a' AND 1", "all without quotes, or all with"),
+        ("params.lr LIKE 1", "write '1'"),
+    ],
+)
+def test_numbers_and_texts_are_not_compared(
+    tmp_path: Path, filter_string: str, message: str
+) -> None:
+    with closing(Store(tmp_path / "store")) as store, pytest.raises(FilterSyntaxError) as refused:
+        store.runs.search(["0"], filter_string)
+    assert message in refused.value.hint
+
+
+def test_the_search_of_mlflow_compares_no_params_with_numbers(tmp_path: Path) -> None:
+    """MLflow refuses this, on its clients and on its server: so do its endpoints here."""
+    with closing(Store(tmp_path / "store")) as store, pytest.raises(FilterSyntaxError):
+        store.runs.search_with_latest(["0"], "params.lr < 0.01")

@@ -36,21 +36,29 @@ class Field(msgspec.Struct, frozen=True):
 
 
 class FieldType(msgspec.Struct, frozen=True):
-    """The values and operators of a field. "either": a number for < and >, a text otherwise."""
+    """The values and operators of a field.
 
-    value: Literal["text", "number", "integer", "either"]
+    "either": a number for < and >, a text otherwise. "mixed": as that, but for =, !=, IN, NOT IN
+    and BETWEEN the value says whether numbers or texts are compared.
+    """
+
+    value: Literal["text", "number", "integer", "either", "mixed"]
     operators: tuple[str, ...]
 
-    def token_kind(self, operator: str) -> Literal["text", "number"]:
-        """The kind of token that stands for a value behind an operator."""
-        if self.value == "either":
-            return "number" if operator in ("<", "<=", ">", ">=") else "text"
-        return "text" if self.value == "text" else "number"
+    def token_kinds(self, operator: str) -> tuple[str, ...]:
+        """The kinds of token that may stand for a value behind an operator."""
+        if self.value in ("either", "mixed"):
+            if operator in ("<", "<=", ">", ">="):
+                return ("number",)
+            texts_only = self.value == "either" or operator in ("LIKE", "ILIKE")
+            return ("text",) if texts_only else ("text", "number")
+        return ("text",) if self.value == "text" else ("number",)
 
 
 NUMBER = FieldType("number", NUMBER_OPERATORS)
 INTEGER = FieldType("integer", NUMBER_OPERATORS)
 TEXT = FieldType("text", TEXT_OPERATORS)
+MIXED = FieldType("mixed", (*TEXT_OPERATORS[:2], "<", "<=", ">", ">=", *TEXT_OPERATORS[2:]))
 IDENTIFIER = FieldType("text", IDENTIFIER_OPERATORS)
 
 
@@ -121,6 +129,9 @@ RUNS = Schema(
     order_kinds=("metric", "param", "tag", "attribute"),
     keys={"dataset": ("name", "digest", "context")},
 )
+
+# Beyond MLflow: params and tags are compared as numbers with numbers.
+RUNS_WITH_NUMBERS = msgspec.structs.replace(RUNS, kinds={"param": MIXED, "tag": MIXED})
 
 EXPERIMENTS = Schema(
     entities={"attribute": "attribute", "tag": "tag", "tags": "tag"},
@@ -268,10 +279,21 @@ def value_error(
     """The error for a value that `field` cannot be compared with, in MLflow's words."""
     shown = clipped(token.text) if token.kind != "end" else "nothing"
     if field_type.value == "either":
-        wanted = "numeric" if field_type.token_kind(operator) == "number" else "quoted string"
+        wanted = "quoted string" if "text" in field_type.token_kinds(operator) else "numeric"
         message = f"Expected a {wanted} value for {field.kind}. Got value {shown}"
         hint = f"a number goes with < or >, a text as in {field.kind}.{field.key} = 'yes'"
-    elif field_type.value != "text":
+    elif field_type.value == "mixed" and token.kind in ("number", "text"):
+        operator_takes = field_type.token_kinds(operator)
+        if "text" not in operator_takes:
+            message = f"Expected a number for {field.kind} behind {operator}. Got value {shown}"
+            hint = f"write it without quotes, as in {field.kind}s.lr < 0.01"
+        elif "number" not in operator_takes:
+            message = f"Expected a quoted string value for {field.kind}. Got value {shown}"
+            hint = f"write '{shown}'"
+        else:
+            message = f"Expected numbers or texts for {field.kind}, not both. Got value {shown}"
+            hint = "write all values without quotes, or all with quotes"
+    elif field_type.value not in ("text", "mixed"):
         noun = "metric" if field.kind == "metric" else f"numeric attribute: {field.key}"
         message = f"Expected numeric value type for {noun}. Found {shown}"
         if field.kind == "metric":
@@ -311,7 +333,7 @@ def comparator_error(
     elif word in ("NOT LIKE", "NOT ILIKE", "NOT BETWEEN"):
         hint = f"put NOT in front of the comparison: NOT field {word[4:]} ..."
     elif operator[0] in "<>=!~" or word in (*TEXT_OPERATORS, "RLIKE", "REGEXP", "GLOB"):
-        noun = "text" if field_type.value in ("text", "either") else "number"
+        noun = "number" if field_type.value in ("number", "integer") else "text"
         hint = f"this is a {noun}: compare it with {allowed}"
     else:
         hint = "a key with spaces or other unusual characters goes in backticks: metrics.`my key`"

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import msgspec
+from msgspec import structs
 
 from eventtrack import limits
 from eventtrack.errors import FilterSyntaxError
@@ -11,15 +12,30 @@ from eventtrack.views.filters.tokens import clipped, syntax_error, tokenize
 
 
 class OrderTerm(msgspec.Struct, frozen=True):
-    """One field to sort by."""
+    """One field to sort by.
+
+    `numbers`: params and tags that are numbers come first, in the order of numbers, then texts.
+    """
 
     field: Field
     ascending: bool
+    numbers: bool = False
 
 
-def parse_run_order(order_by: Sequence[str] | None) -> tuple[OrderTerm, ...]:
-    """The fields to sort runs by; see `parse_order`."""
-    return parse_order(order_by, RUNS)
+def parse_run_order(
+    order_by: Sequence[str] | None, *, numbers: bool = False
+) -> tuple[OrderTerm, ...]:
+    """The fields to sort runs by; see `parse_order`.
+
+    Args:
+        numbers: Whether params and tags are sorted as numbers where they are; MLflow sorts texts.
+    """
+    terms = parse_order(order_by, RUNS)
+    if not numbers:
+        return terms
+    return tuple(
+        structs.replace(term, numbers=term.field.kind in ("param", "tag")) for term in terms
+    )
 
 
 def parse_experiment_order(order_by: Sequence[str] | None) -> tuple[OrderTerm, ...]:

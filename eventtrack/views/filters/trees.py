@@ -24,6 +24,7 @@ from eventtrack.errors import FilterSyntaxError
 from eventtrack.views.filters.fields import (
     EXPERIMENTS,
     RUNS,
+    RUNS_WITH_NUMBERS,
     Field,
     FieldType,
     Schema,
@@ -71,7 +72,7 @@ class Comparison(msgspec.Struct, frozen=True):
     `operator` is one of = != < <= > >= LIKE ILIKE IN, NOT IN, BETWEEN, IS NULL, IS NOT NULL, in
     capitals. `value` is None for the last two, a tuple for IN and NOT IN, and for BETWEEN the pair
     (lowest, highest), both included. A metric is compared with a float, a time with an int if the
-    filter has no fraction.
+    filter has no fraction. A param or a tag that is compared with a float counts as a number.
     """
 
     field: Field
@@ -111,9 +112,13 @@ def comparisons(expression: "Expression | None") -> Iterator[Comparison]:
             waiting += [part.part] if isinstance(part, Not) else part.parts
 
 
-def parse_run_filter(text: str | None) -> Expression | None:
-    """The tree of a filter over runs; see `parse_filter`."""
-    return parse_filter(text, RUNS)
+def parse_run_filter(text: str | None, *, numbers: bool = False) -> Expression | None:
+    """The tree of a filter over runs; see `parse_filter`.
+
+    Args:
+        numbers: Whether params and tags may be compared with numbers, which MLflow refuses.
+    """
+    return parse_filter(text, RUNS_WITH_NUMBERS if numbers else RUNS)
 
 
 def parse_experiment_filter(text: str | None) -> Expression | None:
@@ -258,9 +263,10 @@ class _Parser:
         if operator in ("IS NULL", "IS NOT NULL"):
             return None
         if operator == "BETWEEN":
+            kind = self.token.kind
             lowest = self.scalar(field, field_type, operator)
             self.expect("keyword", "AND", hint="write BETWEEN lowest AND highest")
-            return (lowest, self.scalar(field, field_type, operator))
+            return (lowest, self.scalar(field, field_type, operator, kind))
         if operator not in ("IN", "NOT IN"):
             return self.scalar(field, field_type, operator)
         self.expect("mark", "(", hint=f"write {operator} with its values in parentheses")
@@ -273,22 +279,26 @@ class _Parser:
                 self.token.start,
                 hint="write at least one value between the parentheses",
             )
+        kind = self.token.kind
         values = [self.scalar(field, field_type, operator)]
         while self.accept("mark", ",") and not self.at("mark", ")"):
-            values.append(self.scalar(field, field_type, operator))
+            values.append(self.scalar(field, field_type, operator, kind))
             if len(values) > limits.FILTER_LIST_MAX:
                 raise self.too_many(f"{limits.FILTER_LIST_MAX} values in one list")
         self.expect("mark", ")", hint="separate the values with commas and close the list with )")
         return tuple(values)
 
-    def scalar(self, field: Field, field_type: FieldType, operator: str) -> str | float | int:
+    def scalar(
+        self, field: Field, field_type: FieldType, operator: str, kind: str = ""
+    ) -> str | float | int:
+        """The next value. `kind` is that of the values before it, which it has to share."""
         token = self.token
-        if token.kind != field_type.token_kind(operator):
+        if token.kind not in field_type.token_kinds(operator) or kind not in ("", token.kind):
             raise value_error(field, field_type, token, self.text, operator)
         self.take()
         if token.kind == "text":
             return self.pattern(unquote(token.text), operator, token.start)
-        if field.kind == "metric" or field_type.value == "either":
+        if field.kind == "metric" or field_type.value in ("either", "mixed"):
             return float(token.text)
         try:
             return int(token.text)

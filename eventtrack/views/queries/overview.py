@@ -132,13 +132,16 @@ class Overview:
     ) -> RunTable:
         """Some rows of the matching runs, and the number of all of them.
 
+        Params and tags that are numbers are compared and sorted as numbers.
+
         Args:
             columns: The kind (`metrics`, `params` or `tags`) and key of each cell.
 
         Raises:
             FilterSyntaxError: The filter or the order cannot be read.
         """
-        expression, order = parse_run_filter(filter_string), parse_run_order(order_by)
+        expression = parse_run_filter(filter_string, numbers=True)
+        order = parse_run_order(order_by, numbers=True)
         with self._context.entities() as entities:
             search = _search(entities, experiment_ids)
             states = search.find(expression, view_type, order, offset, offset + limit)

@@ -143,15 +143,23 @@ class RunQueries:
         order_by: Sequence[str] | None = None,
         page_token: str | None = None,
         shown: Callable[[RunState, str], str] | None = None,
+        *,
+        by_number: bool = False,
     ) -> PagedList[Run]:
         """One page of runs; by default the newest first.
+
+        The filter may compare params and tags with numbers, as in `params.lr < 0.01`.
 
         Args:
             shown: Turns the store's `artifact_uri` of a run into the URI that the caller knows; the
                 filter compares with that.
+            by_number: Whether params and tags that are numbers are sorted as numbers; by default
+                they are sorted as texts, as MLflow does.
         """
         asked = (experiment_ids, filter_string, view_type, max_results, order_by, page_token, shown)
-        return self._page(asked, EntityReader.run)
+        expression = parse_run_filter(filter_string, numbers=True)
+        order = parse_run_order(order_by, numbers=by_number)
+        return self._page(asked, expression, order, EntityReader.run)
 
     def search_with_latest(
         self,
@@ -163,18 +171,27 @@ class RunQueries:
         page_token: str | None = None,
         shown: Callable[[RunState, str], str] | None = None,
     ) -> PagedList[tuple[Run, list[Metric]]]:
-        """As `search`, each run with the latest point of each of its metrics, in one look."""
-        asked = (experiment_ids, filter_string, view_type, max_results, order_by, page_token, shown)
-        return self._page(asked, EntityReader.run_with_latest)
+        """As `search`, each run with the latest point of each of its metrics, in one look.
 
-    def _page(self, asked: _Asked, record: Callable[[EntityReader, RunState], T]) -> PagedList[T]:
+        Filters are MLflow's: none compares params or tags with numbers.
+        """
+        asked = (experiment_ids, filter_string, view_type, max_results, order_by, page_token, shown)
+        expression, order = parse_run_filter(filter_string), parse_run_order(order_by)
+        return self._page(asked, expression, order, EntityReader.run_with_latest)
+
+    def _page(
+        self,
+        asked: _Asked,
+        expression: Expression | None,
+        order: Sequence[OrderTerm],
+        record: Callable[[EntityReader, RunState], T],
+    ) -> PagedList[T]:
         experiment_ids, filter_string, view_type, max_results, order_by, page_token, shown = asked
         size = validate.max_results(max_results)
         search = paging.search_of(
             list(map(str, experiment_ids)), filter_string or "", view_type, list(order_by or ())
         )
         offset = paging.offset_of(page_token, search)
-        expression, order = parse_run_filter(filter_string), parse_run_order(order_by)
         page = self._find(experiment_ids, expression, view_type, order, offset, size, record, shown)
         return paging.page(page, offset, size, search)
 

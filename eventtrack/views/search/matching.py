@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from eventtrack.views.filters.trees import And, Comparison, Expression, Not, Or
-from eventtrack.views.search.runs import text_test
+from eventtrack.views.search.values import text_test
 
 
 def matches(expression: Expression, compare: Callable[[Comparison], bool]) -> bool:

@@ -7,14 +7,11 @@ texts are read from the run. A run is named by its 4-byte number, which also end
 from collections.abc import Callable, Iterator, Sequence
 from heapq import merge
 from itertools import chain, groupby, islice
-from math import inf
 
 from eventtrack.projections import index
 from eventtrack.projections.index import FieldName
 from eventtrack.projections.state import ExperimentState, RunState, effective_lifecycle
 from eventtrack.projections.tables import Reader
-from eventtrack.tags import DATASET_CONTEXT_TAG
-from eventtrack.views.filters.regular import regular_test
 from eventtrack.views.filters.trees import (
     And,
     Comparison,
@@ -23,10 +20,17 @@ from eventtrack.views.filters.trees import (
     Not,
     Or,
     OrderTerm,
-    like_matcher,
 )
 from eventtrack.views.records import LifecycleStage, ViewType
 from eventtrack.views.search.forks import ForkRows
+from eventtrack.views.search.values import (
+    encoded,
+    is_cut,
+    is_indexed,
+    is_numeric,
+    text_test,
+    texts_of,
+)
 from eventtrack.waiting import check
 
 Number = bytes
@@ -42,7 +46,9 @@ _KINDS = {
     "dataset": index.DATASET,
 }
 _NEWEST_FIRST = OrderTerm(Field("attribute", "start_time"), False)
-_NUMERIC = ("start_time", "end_time")
+# Above all texts of a field, below the numbers of its texts.
+_TEXTS_END = b"\xfd" + b"\xff" * 69
+_NUMBERS = (index.AMONG_TEXTS, index.AMONG_TEXTS + b"\xff" * 8)
 _STARTS = (index.ATTRIBUTE, "start_time")
 
 
@@ -133,6 +139,12 @@ class RunSearch:
             return self._all() - {key[-4:] for key in self._rows(name)}
         if is_numeric(field):
             return self._compare_number(name, operator, value)
+        if isinstance(value[0] if isinstance(value, tuple) else value, float):
+            if operator in ("!=", "NOT IN"):
+                opposite = "=" if operator == "!=" else "IN"
+                numbers = self._compare_number(name, opposite, value, index.AMONG_TEXTS)
+                return {key[-4:] for key in self._rows(name)} - numbers
+            return self._compare_number(name, operator, value, index.AMONG_TEXTS)
         if operator == "=":
             return self._equal_text(name, str(value))
         test = text_test(operator, value)
@@ -142,22 +154,24 @@ class RunSearch:
             if any(test(text) for text in self._texts(key, name))
         }
 
-    def _compare_number(self, name: FieldName, operator: str, value: object) -> set[Number]:
+    def _compare_number(
+        self, name: FieldName, operator: str, value: object, mark: bytes = index.NUMBER
+    ) -> set[Number]:
+        """The runs with a number as asked for; `mark` begins the values of numbers in the index."""
         if operator in ("IN", "NOT IN", "!="):
             wanted = value if isinstance(value, tuple) else (value,)
-            equal = {_encoded(number) for number in wanted}
+            equal = {mark + encoded(number)[1:] for number in wanted}
             inside = operator == "IN"
-            return {
-                key[-4:] for key in self._rows(name) if (index.value_of(key) in equal) == inside
-            }
+            rows = self._rows(name) if mark == index.NUMBER else self._rows(name, *_NUMBERS)
+            return {key[-4:] for key in rows if (index.value_of(key) in equal) == inside}
         low, high = value if isinstance(value, tuple) else (value, value)
-        first, last = _encoded(low), _encoded(high)
-        if operator in ("<", "<="):
-            first = index.NUMBER
-        elif operator in (">", ">="):
-            last = index.NUMBER + b"\xff" * 8
+        first, last = mark + encoded(low)[1:], mark + encoded(high)[1:]
         strict = operator in ("<", ">")
-        bound = _encoded(low) if strict else b""
+        bound = first if strict else b""
+        if operator in ("<", "<="):
+            first = mark
+        elif operator in (">", ">="):
+            last = mark + b"\xff" * 8
         return {
             key[-4:]
             for key in self._rows(name, first, last)
@@ -239,13 +253,19 @@ class RunSearch:
     def _sorted(self, matches: set[Number], terms: list[OrderTerm]) -> Iterator[Number]:
         numbers = sorted(matches, key=lambda number: self._state(number).run_id)
         for term in reversed(terms):
-            keys = {number: self._sort_key(number, term.field) for number in numbers}
+            keys = {
+                number: self._sort_key(number, term.field, numbers=term.numbers)
+                for number in numbers
+            }
             numbers.sort(key=lambda number: keys[number][1], reverse=not term.ascending)
             numbers.sort(key=lambda number: keys[number][0])
         return iter(numbers)
 
-    def _sort_key(self, number: Number, field: Field) -> tuple[int, bytes]:
-        """Class (0 a value, 1 NaN, 2 none) and value. Only values follow the direction."""
+    def _sort_key(self, number: Number, field: Field, *, numbers: bool) -> tuple[int, bytes]:
+        """Class and value: 0 a value, 1 NaN or a text among numbers, 2 none.
+
+        Only values follow the direction.
+        """
         state, name = self._state(number), (_KINDS[field.kind], field.key)
         if not is_indexed(field):
             text = state.run_id if field.key == "run_id" else self._artifact_uri(state)
@@ -255,7 +275,9 @@ class RunSearch:
             return 2, b""
         if is_numeric(field):
             return (1 if values[0] == index.NAN else 0), values[0]
-        return 0, texts_of(state, name)[0].encode("utf-8", "surrogatepass")
+        if numbers and values[-1][:1] == index.AMONG_TEXTS:
+            return 0, values[-1]
+        return int(numbers), texts_of(state, name)[0].encode("utf-8", "surrogatepass")
 
     def _walked(self, matches: set[Number] | None, terms: list[OrderTerm]) -> Iterator[Number]:
         term = terms[0]
@@ -266,10 +288,12 @@ class RunSearch:
             walk = (key for key in walk if key[-4:] in matches)
         for value, rows in groupby(walk, key=index.value_of):
             numbers = {key[-4:] for key in rows}
+            if term.numbers:
+                numbers -= seen  # a run with a number has a text as well
             seen |= numbers
             if len(numbers) == 1:
                 yield from numbers
-            elif not is_numeric(term.field) and value[-1:] == index.CUT:
+            elif is_cut(term.field, value):
                 yield from self._sorted(numbers, terms)
             else:
                 yield from self._ordered(numbers, terms[1:])
@@ -280,7 +304,10 @@ class RunSearch:
     def _walk(self, name: FieldName, term: OrderTerm) -> Iterator[bytes]:
         """The rows of a field in the order of a term, experiments merged, NaN last."""
         if not is_numeric(term.field):
-            return self._merged(name, not term.ascending, b"", b"\xff" * 70)
+            texts = self._merged(name, not term.ascending, b"", _TEXTS_END)
+            if not term.numbers:
+                return texts
+            return chain(self._merged(name, not term.ascending, *_NUMBERS), texts)
         numbers = (index.NUMBER, index.NUMBER + b"\xff" * 8)
         return chain(
             self._merged(name, not term.ascending, *numbers),
@@ -296,7 +323,7 @@ class RunSearch:
         return merge(*walks, key=index.value_of, reverse=reverse)
 
     def _rows(
-        self, name: FieldName, first: bytes = b"", last: bytes = b"\xff" * 70
+        self, name: FieldName, first: bytes = b"", last: bytes = _TEXTS_END
     ) -> Iterator[bytes]:
         return chain.from_iterable(
             [self._scan(number, name, first, last) for number in self._experiments]
@@ -330,64 +357,3 @@ class RunSearch:
             assert state is not None, "the index names a run that is not there"
             self._states[number] = state
         return state
-
-
-def _encoded(number: object) -> bytes:
-    """A filter's number as in the index; an integer beyond all floats counts as infinite."""
-    assert isinstance(number, int | float)
-    try:
-        return index.encode_number(float(number))
-    except OverflowError:
-        return index.encode_number(inf if number > 0 else -inf)
-
-
-def is_numeric(field: Field) -> bool:
-    """Whether a field's values are numbers."""
-    return field.kind == "metric" or (field.kind == "attribute" and field.key in _NUMERIC)
-
-
-def is_indexed(field: Field) -> bool:
-    """Whether the index has the field."""
-    return not (field.kind == "attribute" and field.key in ("run_id", "artifact_uri"))
-
-
-def texts_of(state: RunState, name: FieldName) -> list[str]:
-    """The whole texts of a run under a field; the index holds only the beginnings of long texts."""
-    kind, key = name
-    if kind == index.PARAM:
-        return [text] if (text := state.params[key].value) is not None else []
-    if kind == index.TAG:
-        return [text] if (text := state.tags[key][0]) is not None else []
-    if kind == index.DATASET:
-        used = [dataset for dataset, _ in state.datasets.values()]
-        if key == "context":
-            return [
-                text
-                for dataset in used
-                if (text := dataset.tags.get(DATASET_CONTEXT_TAG)) is not None
-            ]
-        return [dataset.name if key == "name" else dataset.digest for dataset in used]
-    attributes = {
-        "status": state.status[0],
-        "run_name": state.name[0],
-        "user_id": state.user,
-        "lifecycle_stage": state.lifecycle[0],
-    }
-    return [attributes[key]]
-
-
-def text_test(operator: str, value: object) -> Callable[[str], bool]:
-    """The test of a text for an operator and its value."""
-    if operator in ("LIKE", "ILIKE"):
-        return like_matcher(str(value), operator == "LIKE")
-    if operator == "RLIKE":
-        return regular_test(str(value))
-    if operator == "BETWEEN" and isinstance(value, tuple):
-        low, high = map(str, value)
-        return lambda text: low <= text <= high
-    wanted = set(value) if isinstance(value, tuple) else {value}
-    if operator in ("=", "IN"):
-        return lambda text: text in wanted
-    if operator in ("!=", "NOT IN"):
-        return lambda text: text not in wanted
-    raise AssertionError(f"no text operator: {operator}")

@@ -25,7 +25,7 @@ from eventtrack.projections.trace_tables import (
 from eventtrack.tags import TRACE_NAME_TAG, TRACE_RUN_KEY
 from eventtrack.views.filters.trees import And, Comparison, Expression, Not, Or, OrderTerm
 from eventtrack.views.search.matching import compare_number
-from eventtrack.views.search.runs import text_test
+from eventtrack.views.search.values import text_test
 from eventtrack.views.traces.fields import SPAN_ATTRIBUTE_PREFIX, SPAN_CONTENT
 from eventtrack.views.traces.records import decoded, linked_runs, trace_metadata, valid_assessments
 
