@@ -69,6 +69,15 @@ def test_a_search_needs_no_filter(read: CommandLine) -> None:
     ]
 
 
+def test_params_are_sorted_and_filtered_as_numbers(run: CommandLine, sample: Sample) -> None:
+    for rate in ("0.5", "1e-05", "10", "9"):
+        run_id = sample.store.runs.create("0", run_name=rate).info.run_id
+        sample.store.runs.log_params(run_id, {"rate": rate})
+    asked = ("runs", "list", "--json", "--sort", "rate", "--filter")
+    assert names(run(*asked, "params.rate < 100").json) == ["1e-05", "0.5", "9", "10"]
+    assert names(run(*asked, "params.rate BETWEEN 0.5 AND 9").json) == ["0.5", "9"]
+
+
 def test_the_sorted_key_has_a_column_however_many_there_are(
     run: CommandLine, sample: Sample
 ) -> None:

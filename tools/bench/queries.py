@@ -23,11 +23,15 @@ def search(report: Report, folder: Path, runs: int, goal: float) -> Path:
         ("param filter, ordered by a metric", "params.`param-0` = '3'", "metrics.`metric-0` DESC"),
         ("no filter, ordered by a metric", "", "metrics.`metric-0` DESC"),
         ("metric filter, newest first", "metrics.`metric-1` > 0.5", "start_time DESC"),
+        ("param as a number, newest first", "params.`param-0` < 4", "start_time DESC"),
+        ("no filter, ordered by a param as a number", "", "params.`param-0` DESC"),
     )
     for place, (name, text, order) in enumerate(questions):
 
         def ask(text: str = text, order: str = order) -> None:
-            found = store.runs.search([experiment_id], text, max_results=100, order_by=[order])
+            found = store.runs.search(
+                [experiment_id], text, max_results=100, order_by=[order], by_number=True
+            )
             assert len(found) == 100
 
         samples = measure(ask, 3 * report.rounds, warm_up=3).scaled(1e3)

@@ -16,6 +16,8 @@ const STATUSES = ["RUNNING", "SCHEDULED", "FINISHED", "FAILED", "KILLED"];
 const KINDS = ["metrics.", "params.", "tags.", "attributes."];
 const NUMBERS = ["<", "<=", ">", ">=", "=", "!="];
 const TEXTS = ["=", "!=", "LIKE", "ILIKE", "IN"];
+// Of params and tags, which may be either.
+const MIXED = ["=", "!=", "<", "<=", ">", ">=", "LIKE", "IN"];
 const JOINTS = ["AND", "OR"];
 
 const FIELD = "(?:[a-z_]+\\.(?:`(?:[^`]|``)*`|[\\w./:-]+))";
@@ -45,10 +47,11 @@ export function completions(text, names, valuesOf) {
     return { start: text.length - joint[1].length, words: matching(JOINTS, joint[1]).map((word) => `${word} `) };
   const operator = AT_OPERATOR.exec(text);
   if (operator && !/^(AND|OR|NOT)$/i.test(operator[0].trim())) {
+    const mixed = /^(params|tags)\./i.test(operator[0]);
     const numeric = /^(metrics\.|attributes\.(start|end)_time)/i.test(operator[0]);
     return {
       start: text.length - operator[1].length,
-      words: matching(numeric ? NUMBERS : TEXTS, operator[1]).map((word) => `${word} `),
+      words: matching(numeric ? NUMBERS : mixed ? MIXED : TEXTS, operator[1]).map((word) => `${word} `),
     };
   }
   const [begun] = AT_NAME.exec(text);
@@ -150,7 +153,7 @@ export function Query({ q, known, error, rows }) {
           aria-describedby=${error ? "query-problem" : undefined} aria-activedescendant=${
             chosen >= 0 ? `query-word-${chosen}` : undefined
           }
-          placeholder="metrics.loss < 0.1 AND params.lr = '0.01'"
+          placeholder="metrics.loss < 0.1 AND params.lr < 0.01"
           onInput=${(event) => {
             setText(event.target.value);
             offer(event);
