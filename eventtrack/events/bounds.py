@@ -24,5 +24,7 @@ VersionNumber = Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1)]
 Meaning = Annotated[str, msgspec.Meta(min_length=1, max_length=MEANING_LENGTH_MAX)]
 Signer = Annotated[str, msgspec.Meta(min_length=1, max_length=SIGNER_LENGTH_MAX)]
 Sha256 = Annotated[bytes, msgspec.Meta(min_length=32, max_length=32)]
+# Names a call that came from another store.
+Mark = Annotated[bytes, msgspec.Meta(min_length=16, max_length=16)]
 # The reason for a change.
 Reason = Annotated[str, msgspec.Meta(min_length=1, max_length=REASON_LENGTH_MAX)]
