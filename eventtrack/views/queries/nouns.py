@@ -16,6 +16,7 @@ from eventtrack.views.queries.runs import RunQueries
 from eventtrack.views.queries.scorers import ScorerQueries
 from eventtrack.views.queries.sessions import Sessions
 from eventtrack.views.queries.traces import TraceQueries
+from eventtrack.views.queries.used_datasets import UsedDatasets
 
 
 class Queries:
@@ -40,6 +41,7 @@ class Queries:
         self.latest = Latest(context)
         self.overview = Overview(context)
         self.sessions = Sessions(context)
+        self.used_datasets = UsedDatasets(context)
 
 
 class Snapshot(Queries):

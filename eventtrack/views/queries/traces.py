@@ -6,11 +6,12 @@ from collections.abc import Iterable, Sequence
 from eventtrack import limits, validate
 from eventtrack.errors import NotFoundError
 from eventtrack.projections.tables import Reader
-from eventtrack.projections.trace_state import TraceState
+from eventtrack.projections.trace_state import SpanState, TraceState
 from eventtrack.projections.trace_tables import span_body, spans_of
 from eventtrack.views import paging
 from eventtrack.views.blobs import BlobFiles
 from eventtrack.views.context import ReadContext
+from eventtrack.views.filters.trees import Expression, OrderTerm
 from eventtrack.views.queries.artifacts import ArtifactQueries
 from eventtrack.views.queries.assessments import AssessmentQueries
 from eventtrack.views.queries.trace_metrics import TraceMetrics
@@ -116,35 +117,79 @@ class TraceQueries:
         where = None if experiment_ids is None else list(map(str, experiment_ids))
         asked = paging.search_of(where, filter_string or "", list(order_by or ()))
         offset = paging.offset_of(page_token, asked)
+        infos = self._matches(where, expression, order, offset, offset + max_results + 1)
+        return paging.page(infos, offset, max_results, asked)
+
+    def part(
+        self, experiment_ids: Sequence[str] | None, filter_string: str, start: int, stop: int
+    ) -> list[TraceInfo]:
+        """The matches `[start, stop)` of some experiments (all for None), newest first.
+
+        Raises:
+            FilterSyntaxError: The filter cannot be read.
+        """
+        expression = parse_trace_filter(filter_string)
+        return self._matches(experiment_ids, expression, (), start, stop)
+
+    def outline(self, trace_id: str) -> list[SpanState]:
+        """The spans of a trace without their bodies, the root first.
+
+        Raises:
+            NotFoundError: There is no such trace.
+        """
         with self._context.read() as reader:
-            if where is None:
+            return spans_of(reader, existing_trace(reader, trace_id).number)
+
+    def span(self, trace_id: str, span_id: str) -> Span:
+        """One span of a trace.
+
+        Raises:
+            NotFoundError: There is no such trace or span, or its bytes are not on this machine.
+        """
+        with self._context.read() as reader:
+            state = existing_trace(reader, trace_id)
+            for span in spans_of(reader, state.number):
+                if span.span_id == span_id:
+                    return self._span(reader, state, span)
+        raise NotFoundError(
+            f"the trace {trace_id} has no span {span_id!r}", hint="its page lists its spans"
+        )
+
+    def _matches(
+        self,
+        experiment_ids: Sequence[str] | None,
+        expression: Expression | None,
+        order: Sequence[OrderTerm],
+        start: int,
+        stop: int,
+    ) -> list[TraceInfo]:
+        with self._context.read() as reader:
+            if experiment_ids is None:
                 experiments = reader.experiments()
             else:
-                known = [reader.experiment(experiment_id) for experiment_id in dict.fromkeys(where)]
+                known = map(reader.experiment, dict.fromkeys(experiment_ids))
                 experiments = [state for state in known if state is not None]
             search = TraceSearch(reader, experiments, self._files.read)
-            states = search.find(expression, order, offset, offset + max_results + 1)
-            infos = [self._info(reader, state) for state in states]
-            return paging.page(infos, offset, max_results, asked)
+            states = search.find(expression, order, start, stop)
+            return [self._info(reader, state) for state in states]
 
     def _info(self, reader: Reader, state: TraceState) -> TraceInfo:
         return trace_info(self._context.over(reader), state)
 
     def _trace(self, reader: Reader, state: TraceState) -> Trace:
-        spans = [
-            Span(
-                trace_id=state.trace_id,
-                span_id=span.span_id,
-                parent_id=span.parent_id,
-                name=span.name,
-                kind=span.kind,
-                status=span.status,
-                start_time_ns=span.start_ns,
-                end_time_ns=span.end_ns,
-                body=self._files.read(span.sha256)
-                if span.in_blob
-                else span_body(reader, state.number, span.span_id) or b"{}",
-            )
-            for span in spans_of(reader, state.number)
-        ]
+        spans = [self._span(reader, state, span) for span in spans_of(reader, state.number)]
         return Trace(info=self._info(reader, state), spans=spans)
+
+    def _span(self, reader: Reader, state: TraceState, span: SpanState) -> Span:
+        body = span_body(reader, state.number, span.span_id) if not span.in_blob else None
+        return Span(
+            trace_id=state.trace_id,
+            span_id=span.span_id,
+            parent_id=span.parent_id,
+            name=span.name,
+            kind=span.kind,
+            status=span.status,
+            start_time_ns=span.start_ns,
+            end_time_ns=span.end_ns,
+            body=self._files.read(span.sha256) if span.in_blob else body or b"{}",
+        )

@@ -16,7 +16,7 @@ from eventtrack.tags import NOTE_TAG
 from eventtrack.views.entities import shown_name as experiment_name
 from eventtrack.views.records import LifecycleStage, Record
 from eventtrack.views.registered import shown_name as model_name
-from eventtrack.views.search.runs import texts_of
+from eventtrack.views.search.values import texts_of
 
 # So many letters stand before the text in a shown part of a longer text, and so many are shown.
 _BEFORE, _SHOWN = 24, 160
@@ -38,6 +38,7 @@ class Hit(Record):
         text: The text of that field around the place; "" if it is the name.
         filter: Selects the runs that a value belongs to, in MLflow's language.
         model: The name of a registered model, `model_id` the id of a logged model.
+        dataset_id: The id of an evaluation dataset.
     """
 
     title: str
@@ -48,6 +49,7 @@ class Hit(Record):
     model: str | None = None
     model_id: str | None = None
     trace_id: str | None = None
+    dataset_id: str | None = None
     path: str | None = None
     filter: str | None = None
 
@@ -127,7 +129,11 @@ def datasets(reader: Reader, active: Sequence[ExperimentState], needle: Needle) 
     """Evaluation datasets by name, and datasets that runs read by name and digest."""
     for state in dataset_state.datasets(reader):
         fits = state.shown and needle.within(state.name)
-        yield Hit(title=state.name, where="evaluation dataset") if fits else None
+        yield (
+            Hit(title=state.name, where="evaluation dataset", dataset_id=state.dataset_id)
+            if fits
+            else None
+        )
     for key in ("name", "digest"):
         for experiment in active:
             for value in _values(reader, experiment, (index.DATASET, key), needle):
@@ -327,5 +333,6 @@ def _called(texts: Mapping[str, str]) -> Iterator[tuple[str, str]]:
 
 
 def _equals(field: str, value: str) -> str | None:
-    """The filter for a value; None for a text that the language cannot quote."""
-    return f"{field} = '{value}'" if "'" not in value and len(value) <= _SHOWN else None
+    """The filter for a value; None for a long text."""
+    quoted = value.replace("'", "''")
+    return f"{field} = '{quoted}'" if len(value) <= _SHOWN else None

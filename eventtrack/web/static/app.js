@@ -16,6 +16,13 @@ import { Experiments } from "./pages/experiments.js";
 import { Runs } from "./pages/runs.js";
 import { Run } from "./pages/run.js";
 import { Compare } from "./pages/compare.js";
+import { Data, Dataset } from "./pages/data.js";
+import { Evaluation } from "./pages/evaluation.js";
+import { LoggedModel } from "./pages/logged_model.js";
+import { Model } from "./pages/model.js";
+import { Models } from "./pages/models.js";
+import { Trace } from "./pages/trace.js";
+import { Traces } from "./pages/traces.js";
 import { Log } from "./pages/log.js";
 import { Help } from "./pages/help.js";
 import { Sync } from "./pages/sync.js";
@@ -26,6 +33,9 @@ import { SignIn } from "./pages/signin.js";
 const KEYS = {
   h: () => go([]),
   e: () => go(["experiments"]),
+  r: () => go(["traces"]),
+  m: () => go(["models"]),
+  d: () => go(["data"]),
   l: () => go(["log"]),
   "?": () => go(["help"]),
   i: () => go(["time"]),
@@ -39,7 +49,16 @@ const KEYS = {
 };
 
 /** Pages that only their name leads to. */
-const NAMED = { experiments: Experiments, log: Log, time: Time, sync: Sync, help: Help };
+const NAMED = {
+  experiments: Experiments,
+  traces: Traces,
+  models: Models,
+  data: Data,
+  log: Log,
+  time: Time,
+  sync: Sync,
+  help: Help,
+};
 
 function Titled({ title }) {
   useTitle(title);
@@ -57,6 +76,11 @@ function Page() {
   if (first === "experiments" && second) return html`<${Runs} key=${second} experimentId=${second} />`;
   if (first === "runs" && second) return html`<${Run} key=${second} runId=${second} />`;
   if (first === "compare") return html`<${Compare} />`;
+  if (first === "traces" && second) return html`<${Trace} key=${second} traceId=${second} />`;
+  if (first === "models" && second) return html`<${Model} key=${second} name=${second} />`;
+  if (first === "logged-models" && second) return html`<${LoggedModel} key=${second} modelId=${second} />`;
+  if (first === "data" && second) return html`<${Dataset} key=${second} digest=${second} />`;
+  if (first === "evaluation" && second) return html`<${Evaluation} key=${second} datasetId=${second} />`;
   const Named = NAMED[first];
   if (Named) return html`<${Titled} title=${first[0].toUpperCase() + first.slice(1)} /><${Named} />`;
   return html`<main><${Titled} title="No such page" />
@@ -66,6 +90,9 @@ function Page() {
 const NAVIGATION = [
   ["Home", [], [undefined]],
   ["Experiments", ["experiments"], ["experiments", "runs", "compare"]],
+  ["Traces", ["traces"], ["traces"]],
+  ["Models", ["models"], ["models", "logged-models"]],
+  ["Data", ["data"], ["data", "evaluation"]],
   ["Log", ["log"], ["log"]],
   ["Time", ["time"], ["time"]],
   ["Sync", ["sync"], ["sync"]],

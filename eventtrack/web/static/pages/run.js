@@ -1,6 +1,6 @@
 /** One run: what it is, its curves, params, tags, files, the runs nested in it, and its past. */
-import { html, useEffect, useState } from "../lib/ui.js";
-import { get, mlflow } from "../lib/api.js";
+import { html, useEffect } from "../lib/ui.js";
+import { get } from "../lib/api.js";
 import { useData } from "../lib/data.js";
 import { useLive } from "../lib/live.js";
 import { at } from "../lib/past.js";
@@ -13,6 +13,7 @@ import { Actions, Lost, Name, Note, TagEditor } from "../parts/edit.js";
 import { Files } from "../parts/files.js";
 import { History } from "../parts/history.js";
 import { Items } from "../parts/items.js";
+import { Datasets, Models, Traces } from "../parts/linked.js";
 import { Many } from "../parts/many.js";
 import { Loaded, Status } from "../parts/states.js";
 
@@ -185,52 +186,6 @@ const Params = ({ info, params, reload }) => html`
       reload=${reload} />`)
     } />`}<//>`;
 
-/** Logged models by their ids, with what MLflow's endpoint says of each. */
-function Models({ ids }) {
-  const asked = useData(["models", ids], () =>
-    Promise.all(
-      [...new Set(ids)].map((id) =>
-        mlflow.get(`logged-models/${encodeURIComponent(id)}`).then((answer) => answer.model),
-      ),
-    ),
-  );
-  return html`<${Loaded} asked=${asked}>${(models) =>
-    html`<table class="list"><thead><tr><th>Name</th><th>Kind</th><th>State</th><th>Model id</th></tr></thead><tbody>
-      ${models.map(
-        ({ info }) => html`<tr key=${info.model_id}>
-    <td class="name">${info.name}</td><td>${info.model_type}</td><td>
-      ${String(info.status).replace("LOGGED_MODEL_", "").toLowerCase()}</td><td class="mono">
-      ${info.model_id}</td></tr>`,
-      )}</tbody></table>`}<//>`;
-}
-
-const TRACES = 20;
-
-function Traces({ info, experiments }) {
-  const asked = useData(["traces", info.run_id], () =>
-    mlflow
-      .post3("traces/search", {
-        locations: experiments.map((id) => ({ type: "MLFLOW_EXPERIMENT", mlflow_experiment: { experiment_id: id } })),
-        filter: `attributes.run_id = '${info.run_id}'`,
-        max_results: TRACES,
-        order_by: ["attributes.timestamp_ms DESC"],
-      })
-      .then((answer) => answer.traces || []),
-  );
-  if (!asked.data?.length) return null;
-  return html`<section><h2>Traces</h2><table class="list"><thead><tr><th>Trace</th><th>State</th><th>Began</th>
-    <th class="num">Took</th></tr></thead><tbody>${asked.data.map(
-      (trace) => html`<tr key=${trace.trace_id}>
-    <td class="mono">${trace.trace_id}</td><td>${String(trace.state).toLowerCase()}</td><td>
-      ${moment(Date.parse(trace.request_time))}</td><td class="num">${trace.execution_duration}</td></tr>`,
-    )}</tbody></table>
-    ${
-      asked.data.length === TRACES &&
-      html`<p
-      class="quiet">The latest ${TRACES}; <code>eventtrack traces list</code> shows all.</p>`
-    }</section>`;
-}
-
 const Metrics = ({ run }) =>
   run.metrics.length === 0
     ? html`<p class="quiet">No metrics were logged.</p>`
@@ -254,13 +209,6 @@ export const Pairs = ({ pairs, none, edit }) =>
   <table class="list"><tbody>${Object.entries(pairs).map(
     ([key, value]) => html`<tr key=${key}><td class="name">
     ${key}</td><td class="value">${value}</td>${edit && html`<td class="num">${edit(key, value)}</td>`}</tr>`,
-  )}</tbody></table>`;
-
-const Datasets = ({ inputs }) => html`
-  <table class="list"><tbody>${inputs.map(
-    ({ dataset, tags }) => html`
-    <tr><td class="name">${dataset.name}</td><td>${tags.map((tag) => tag.value).join(", ")}</td><td class="mono">
-      ${dataset.digest}</td></tr>`,
   )}</tbody></table>`;
 
 function Children({ children }) {

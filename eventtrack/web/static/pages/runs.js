@@ -118,9 +118,10 @@ function Shown({ experiment, known }) {
   const chosen = useChosen(picked, rowAt, total);
   const loaded = whole ? whole.filter((_, at) => kept[at]) : inOrder(table.rows);
   const many = brush && whole ? loaded.length : table.total;
-  const drawn = picked.ids.size && !picked.all
-    ? inOrder(table.rows).filter((row) => picked.has(row.run_id))
-    : loaded.slice(0, Number(draw) || 0);
+  const drawn =
+    picked.ids.size && !picked.all
+      ? inOrder(table.rows).filter((row) => picked.has(row.run_id))
+      : loaded.slice(0, Number(draw) || 0);
   const more = show === "curves" && !picked.size && !whole ? Math.min(Number(draw) || 0, table.total || 0) : 0;
   useEffect(() => {
     if (more > PAGE) table.see(0, more);
@@ -128,7 +129,16 @@ function Shown({ experiment, known }) {
   const everything = picked.size > 0 && loaded.every((row) => picked.has(row.run_id));
   // All that match, also those that were never in sight.
   const pickAll = () =>
-    setQuery({ sel: everything ? "" : brush && whole ? picked.changed(loaded.map((row) => row.run_id), true) : "*" });
+    setQuery({
+      sel: everything
+        ? ""
+        : brush && whole
+          ? picked.changed(
+              loaded.map((row) => row.run_id),
+              true,
+            )
+          : "*",
+    });
   // A filter that cannot be read is told of at its box.
   const unread = table.error?.status === 400;
   const tooMany = arranges && table.total > WHOLE_MAX;
@@ -213,7 +223,12 @@ function useChosen(picked, rowAt, total) {
     if (range && last.current !== null && last.current < total) {
       const [low, high] = [Math.min(at, last.current), Math.max(at, last.current)];
       const between = Array.from({ length: high - low + 1 }, (_, place) => rowAt(low + place));
-      setQuery({ sel: picked.changed(between.filter((row) => row && !row.group).map((row) => row.run_id), true) });
+      setQuery({
+        sel: picked.changed(
+          between.filter((row) => row && !row.group).map((row) => row.run_id),
+          true,
+        ),
+      });
     } else setQuery({ sel: picked.changed(ids, !ids.every((id) => picked.has(id))) });
     last.current = at;
   };

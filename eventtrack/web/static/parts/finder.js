@@ -41,7 +41,7 @@ export function addressOf(hit) {
   if (hit.model) return link(["models", hit.model]);
   if (hit.model_id) return link(["logged-models", hit.model_id]);
   if (hit.experiment_id) return link(["experiments", hit.experiment_id], { filter: hit.filter });
-  return link(["data"], { find: hit.title });
+  return hit.dataset_id ? link(["evaluation", hit.dataset_id]) : link(["data"]);
 }
 
 /** The answer for a text, asked for once nobody types any more. */

@@ -17,11 +17,14 @@ const SHOWN = 200;
 const MORE = 5;
 const LIMIT_MAX = 10_000;
 
-export function History({ runId }) {
+/** @param {{runId?: string, subject?: string, stream?: string}} props a run, or a subject with its stream */
+export function History({ runId, subject = "", stream: own = `run/${runId}` }) {
   const [limit, setLimit] = useState(SHOWN);
   const [why, setWhy] = useState("");
-  const asked = useData(["history", runId, limit], (options) => get("history", { run_id: runId, limit }, options));
-  useLive((stream) => stream === `run/${runId}`, asked.reload, 1000);
+  const asked = useData(["history", runId, subject, limit], (options) =>
+    get("history", { run_id: runId, subject, limit }, options),
+  );
+  useLive((stream) => stream === own, asked.reload, 1000);
   const { what = "" } = route.value.query;
   return html`<${Loaded} asked=${asked} what="Reading the log">${({ entries, total }) => html`
     <p class="bar"><span
@@ -51,7 +54,8 @@ export function History({ runId }) {
 }
 
 /** What an event did, in the words of its type: `tags set`. */
-const worded = (entry) => (entry.points ? "points logged" : entry.type.replace(/^run\./, "").replaceAll("_", " "));
+const worded = (entry) =>
+  entry.points ? "points logged" : entry.type.replace(/^(run|registered|model)\./, "").replaceAll("_", " ");
 
 /** A run that began has begun: to delete it is a matter of its own. */
 const BIRTH = "run.started";
