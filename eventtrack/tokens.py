@@ -27,6 +27,7 @@ from eventtrack.errors import (
     InvalidValueError,
     NotFoundError,
 )
+from eventtrack.events.bounds import AUTHOR_NAME
 from eventtrack.log.durable import rewrite_file
 from eventtrack.log.filesystem import translate_os_error
 from eventtrack.log.locking import locked
@@ -37,7 +38,7 @@ _VERSION = 1
 _PREFIX = "eventtrack_"
 _SECRET_BYTES = 32
 # The name appears as the author in the log, and in tables.
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@-]{0,63}")
+_NAME = re.compile(AUTHOR_NAME)
 
 
 class Role(enum.IntEnum):
@@ -127,20 +128,8 @@ class Tokens:
             InvalidValueError: The name is not allowed, or the token would have expired already.
             AlreadyExistsError: Another token has the name.
         """
-        if not _NAME.fullmatch(name):
-            raise InvalidValueError(
-                f"a token cannot be called {name[:80]!r}",
-                hint="use 1 to 64 letters, digits, '-', '_', '.' and '@', for example alice-laptop",
-            )
         now_ms = self._clock.now_ms()
-        if expires_ms is not None and expires_ms <= now_ms:
-            raise InvalidValueError(
-                f"the token {name} would have expired already", hint="name a time to come"
-            )
-        text = _PREFIX + secrets.token_urlsafe(_SECRET_BYTES)
-        made = Token(
-            name=name, role=role, sha256=digest(text), created_ms=now_ms, expires_ms=expires_ms
-        )
+        text, new = made(name, role, now_ms, expires_ms)
         with self._locked():
             others = self.list()
             if any(token.name == name and not token.expired(now_ms) for token in others):
@@ -148,7 +137,7 @@ class Tokens:
                     f"there is a token called {name} already",
                     hint=f"choose another name, or revoke it with `eventtrack token revoke {name}`",
                 )
-            self._write([*(token for token in others if token.name != name), made])
+            self._write([*(token for token in others if token.name != name), new])
         return text
 
     def revoke(self, name: str) -> Token:
@@ -180,6 +169,32 @@ class Tokens:
             rewrite_file(self.path, text, 0o600)
         except OSError as error:
             raise translate_os_error(error, f"write {self.path}") from error
+
+
+def made(name: str, role: RoleName, now_ms: int, expires_ms: int | None) -> tuple[str, Token]:
+    """The text of a new token, and the part of it that is stored.
+
+    Raises:
+        InvalidValueError: The name is not allowed, or the token would have expired already.
+    """
+    if not _NAME.fullmatch(name):
+        raise InvalidValueError(
+            f"a token cannot be called {name[:80]!r}",
+            hint="use 1 to 64 letters, digits, '-', '_', '.' and '@', for example alice-laptop",
+        )
+    if expires_ms is not None and expires_ms <= now_ms:
+        raise InvalidValueError(
+            f"the token {name} would have expired already", hint="name a time to come"
+        )
+    text = _PREFIX + secrets.token_urlsafe(_SECRET_BYTES)
+    return text, Token(
+        name=name, role=role, sha256=digest(text), created_ms=now_ms, expires_ms=expires_ms
+    )
+
+
+def role_of(text: str) -> RoleName | None:
+    """The role of that name; None if this eventtrack does not know it."""
+    return next((name for name in ROLE_NAMES if name == text), None)
 
 
 def _checksum(tokens: Sequence[Token]) -> str:

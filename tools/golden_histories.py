@@ -1,6 +1,9 @@
 """The histories of which `golden.py` makes the golden files: one for each noun that was added."""
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
 from eventtrack.events import (
+    access,
     datasets,
     histories,
     items,
@@ -78,18 +81,6 @@ def itemized() -> list[Draft]:
         Draft.of(RUN, items.HistogramsLogged("weights", [small, wide], [1, 2], 13)),
         Draft.of(RUN, items.MediaLogged("samples", [image, cloud], 3, [14, 15])),
         Draft.of(RUN, items.TextLogged("console", ["late"], 0, 9, "stdout")),
-    ]
-
-
-def received() -> list[Draft]:
-    """Items that came over a network, with the marks of their calls."""
-    return [
-        Draft.of(RUN, types.RunStarted("12", "brisk-otter-417", "ada", 7, {}, "RUNNING")),
-        Draft.of(
-            RUN,
-            items.TextLogged("console", ["epoch 1"], 0, 10, "stdout"),
-            items.CallsReceived([bytes(16), bytes(range(16))]),
-        ),
     ]
 
 
@@ -282,6 +273,20 @@ def searched() -> list[Draft]:
     ]
 
 
+def admitted() -> list[Draft]:
+    """Tokens that were given and revoked, with signatures of a key of zeros."""
+    key = Ed25519PrivateKey.from_private_bytes(bytes(32))
+    digest = bytes(range(32))
+    given = access.AccessGranted("ada-laptop", "write", digest, 1, None)
+    brief = access.AccessGranted("ci.job@host", "read", digest[::-1], 2, 90_000)
+    taken = access.AccessRevoked(digest, 3)
+    return [
+        Draft.of(access.STREAM, access.AccessGranted(*given.content, key.sign(given.message))),
+        Draft.of(access.STREAM, access.AccessGranted(*brief.content, key.sign(brief.message))),
+        Draft.of(access.STREAM, access.AccessRevoked(*taken.content, key.sign(taken.message))),
+    ]
+
+
 def withdrawn() -> list[Draft]:
     """Points that were withdrawn, once of one metric and once of all, and restored."""
     run, replica = "run/" + "ad" * 16, SeededIds("golden").id128()
@@ -374,11 +379,11 @@ HISTORIES = {
     "reasons": explained,
     "compressed": compressed,
     "items": itemized,
-    "received": received,
     "corrections": corrected,
     "studies": searched,
     "withdrawals": withdrawn,
     "signatures": signed,
     "forks": forked,
     "merges": merged,
+    "access": admitted,
 }

@@ -1,4 +1,4 @@
-"""The private keys of feeds, as files of the store's folder."""
+"""Private keys (Ed25519) as files: those of feeds, in the store's folder, and those of logs."""
 
 from pathlib import Path
 
@@ -29,31 +29,46 @@ def signer_of(store: Path, replica: str) -> Signer:
     """
     path = store / KEYS / f"{replica}.pem"
     if not path.exists():
-        try:
-            _make(path)
-        except OSError as error:
-            raise translate_os_error(error, f"make the key {path}") from error
+        keep_key(path, Ed25519PrivateKey.generate())
+    try:
+        private = read_key(path)
+    except StoreError as error:
+        error.hint = "put the file back from a backup; without it a copy of the store must go on"
+        raise
+    return Signer(ORIGIN + replica, private)
+
+
+def read_key(path: Path) -> Ed25519PrivateKey:
+    """The private key in a file.
+
+    Raises:
+        StoreError: The file holds no Ed25519 key, or cannot be read.
+    """
     try:
         private = load_pem_private_key(path.read_bytes(), password=None)
     except (ValueError, TypeError, OSError, UnsupportedAlgorithm) as error:
         raise StoreError(
-            f"cannot read the key of this store's feed, {path}: {error}",
-            hint="put the file back from a backup; without it a copy of the store must go on",
+            f"cannot read the key {path}: {error}", hint="put the file back from a backup"
         ) from error
     if not isinstance(private, Ed25519PrivateKey):
         raise StoreError(
             f"{path} holds a key of another kind than Ed25519",
-            hint="put back the file that `eventtrack audit` made",
+            hint="put back the file that eventtrack made",
         )
-    return Signer(ORIGIN + replica, private)
+    return private
 
 
-def _make(path: Path) -> None:
-    folder = path.parent
-    make_folder(folder, 0o700)
-    pem = Ed25519PrivateKey.generate().private_bytes(
-        Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()
-    )
-    with locked(folder, f"make the key {path}"):
-        if not path.exists():  # the first process makes the key; nobody replaces it
-            rewrite_file(path, pem, 0o600)
+def keep_key(path: Path, private: Ed25519PrivateKey) -> None:
+    """Write a key to a file that only its owner may read, durably. An existing file stays.
+
+    Raises:
+        StoreError: The file cannot be written.
+    """
+    pem = private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    try:
+        make_folder(path.parent, 0o700)
+        with locked(path.parent, f"make the key {path}"):
+            if not path.exists():  # the first process makes the key; nobody replaces it
+                rewrite_file(path, pem, 0o600)
+    except OSError as error:
+        raise translate_os_error(error, f"make the key {path}") from error

@@ -10,7 +10,7 @@ from functools import partial
 from typing import NamedTuple
 
 from eventtrack.events.envelope import Envelope
-from eventtrack.events.redaction import is_redaction, redacted_by
+from eventtrack.events.redaction import is_lasting, redacted_by
 from eventtrack.log.blocks import Block, read_header
 from eventtrack.sharedlog.protocol import Entry, SharedLog
 
@@ -58,7 +58,7 @@ def erase(log: SharedLog, progress: Progress | None = None) -> Erased:
 def _goes(envelope: Envelope, indexes: dict[int, set[bytes]]) -> bool:
     """Whether an envelope has a payload that is to be erased. Records of redactions stay."""
     marks = indexes.get(envelope.header.index)
-    if not marks or not envelope.payload or is_redaction(envelope):
+    if not marks or not envelope.payload or is_lasting(envelope):
         return False
     return b"" in marks or envelope.mark in marks
 

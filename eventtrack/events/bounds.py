@@ -23,8 +23,9 @@ VersionNumber = Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1)]
 # What a signature means, and who signs.
 Meaning = Annotated[str, msgspec.Meta(min_length=1, max_length=MEANING_LENGTH_MAX)]
 Signer = Annotated[str, msgspec.Meta(min_length=1, max_length=SIGNER_LENGTH_MAX)]
+# The name of a token, which the log and tables show as the author.
+AUTHOR_NAME = r"[A-Za-z0-9][A-Za-z0-9_.@-]{0,63}"
+TokenName = Annotated[str, msgspec.Meta(pattern=rf"\A{AUTHOR_NAME}\Z")]
 Sha256 = Annotated[bytes, msgspec.Meta(min_length=32, max_length=32)]
-# Names a call that came from another store.
-Mark = Annotated[bytes, msgspec.Meta(min_length=16, max_length=16)]
 # The reason for a change.
 Reason = Annotated[str, msgspec.Meta(min_length=1, max_length=REASON_LENGTH_MAX)]

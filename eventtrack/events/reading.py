@@ -39,6 +39,7 @@ _STREAMS = {
     "trace": re.compile(r"(?s:.{1,256})"),
     "dataset": re.compile(r"[^/\x00-\x1f\x7f]{1,256}"),
     "scorer": re.compile(r"[^/\x00-\x1f\x7f]{1,256}"),
+    "access": re.compile(r"[^/\x00-\x1f\x7f]{1,256}"),
     "session": re.compile(r"(?:[0-9a-f]{2}){1,64}"),
     "replica": re.compile(r"(?:[0-9a-f]{2}){1,64}"),
 }

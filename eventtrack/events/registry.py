@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from eventtrack.events import (
+    access,
     datasets,
     histories,
     items,
@@ -113,7 +114,6 @@ _TYPES: dict[str, type[types.Event]] = {
     "replica.head_witnessed": types.HeadWitnessed,
     "payloads.redacted": types.PayloadsRedacted,
     "events.explained": types.Explained,
-    "events.received": items.CallsReceived,
     "experiment.created": types.ExperimentCreated,
     "experiment.renamed": types.ExperimentRenamed,
     "experiment.deleted": types.ExperimentDeleted,
@@ -203,6 +203,8 @@ _TYPES |= {
     "scorer.version_deleted": scorers.ScorerDeleted,
     "scorer.version_restored": scorers.ScorerRestored,
     "study.recorded": studies.StudyRecorded,
+    "access.granted": access.AccessGranted,
+    "access.revoked": access.AccessRevoked,
 }
 for _name, _struct in _TYPES.items():
     REGISTRY.add(_name, _struct)

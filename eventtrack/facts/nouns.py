@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
-from eventtrack.events import items, studies, types
+from eventtrack.events import access, studies, types
 from eventtrack.events.types import Event
 from eventtrack.facts.dataset import DATASET
 from eventtrack.facts.experiment import EXPERIMENT
@@ -27,7 +27,8 @@ WITHOUT_FACTS: Mapping[type[Event], str] = MappingProxyType(
         types.HeadWitnessed: "a proof, which audits read from its stream",
         types.PayloadsRedacted: "erases what other events said",
         studies.StudyRecorded: "is an entry of another program's journal, whose rules decide",
-        items.CallsReceived: "names calls, so that none is recorded twice",
+        access.AccessGranted: "is one of a set that only grows: who may use the log's servers",
+        access.AccessRevoked: "is final: nothing gives a token its rights again",
         types.Explained: "gives the reason for the events beside it",
     }
 )

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from eventtrack.events.envelope import Envelope
-from eventtrack.events.redaction import is_redaction, redacted_by
+from eventtrack.events.redaction import is_lasting, redacted_by
 from eventtrack.log import feeds, rows
 from eventtrack.log.environment import Environment, Transaction
 from eventtrack.log.pages import clear_unused
@@ -36,7 +36,7 @@ def obey(txn: Transaction, tables: dict[str, Any], envelope: Envelope) -> None:
         txn.put(replica + rows.key_of(index) + mark, b"", db=tables["erased"])
         for position in feeds.locate_all(txn, tables, replica, index):
             target = rows.get(txn, tables, position)
-            if target is None or not target.payload or is_redaction(target):
+            if target is None or not target.payload or is_lasting(target):
                 continue
             if mark in (b"", target.mark):
                 txn.put(rows.key_of(position), target.without_payload, db=tables["events"])
@@ -51,7 +51,7 @@ def is_erased(txn: Transaction, tables: dict[str, Any], envelope: Envelope) -> b
 
 def arriving(txn: Transaction, tables: dict[str, Any], envelope: Envelope) -> bytes:
     """The bytes to store for an envelope that arrives: without its payload if that is erased."""
-    if is_redaction(envelope) or not is_erased(txn, tables, envelope):
+    if is_lasting(envelope) or not is_erased(txn, tables, envelope):
         return envelope.data
     return envelope.without_payload
 

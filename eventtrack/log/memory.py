@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from eventtrack.clock import Clock, SystemClock, is_ahead, next_recorded, observe_recorded
 from eventtrack.errors import ConflictError
 from eventtrack.events.envelope import After, Draft, Envelope, seal
-from eventtrack.events.redaction import is_redaction, redacted_by
+from eventtrack.events.redaction import is_lasting, redacted_by
 from eventtrack.ids import IdSource, RandomIds
 from eventtrack.log import merkle
 from eventtrack.log.feeds import Branch, branch_id
@@ -250,7 +250,7 @@ class MemoryLog:
         self._feeds.append(feed)
         self._measure()
         for place, envelope in enumerate(self._envelopes if self._ordered() else ()):
-            if self._is_erased(envelope) and not is_redaction(envelope):
+            if self._is_erased(envelope) and not is_lasting(envelope):
                 self._envelopes[place] = Envelope(envelope.without_payload, envelope.position)
                 self._envelopes[place].effective = envelope.effective
         return self._envelopes[-1]

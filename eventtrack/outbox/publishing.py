@@ -37,6 +37,36 @@ _RETRY_FIRST_S, _RETRY_LONGEST_S = 1.0, 60.0
 _END_S = 5.0
 
 
+def store_of(url: str, source: str = "python") -> Store:
+    """This machine's store for a shared log, as new as it was left."""
+    folder = log_folder(url)
+    make_folder(folder)
+    return open_store(folder, source=source)
+
+
+def take_facts(store: Store, url: str) -> None:
+    """Take in what others logged, without their artifacts.
+
+    Raises:
+        RemoteError: The log does not answer.
+    """
+    synchronize(store, url, _PULL)
+
+
+def publish(store: Store, url: str) -> None:
+    """Return once the engine has acknowledged everything that this machine has logged.
+
+    Raises:
+        RemoteError: It does not answer; everything is kept here.
+    """
+    with contextlib.closing(open_shared_log(url)) as log:
+        blobs = open_artifacts(url, log.description.artifacts)
+        try:
+            OwnFeed(store.replication, log, blobs).publish()
+        except ConflictError:
+            synchronize(store, url, _PUSH)
+
+
 class Publisher:
     """The store of this machine for one shared log, and the thread that publishes it."""
 
@@ -53,12 +83,7 @@ class Publisher:
         Raises:
             RemoteError: It does not answer; everything is kept here.
         """
-        with contextlib.closing(open_shared_log(self._url)) as log:
-            blobs = open_artifacts(self._url, log.description.artifacts)
-            try:
-                OwnFeed(self.store.replication, log, blobs).publish()
-            except ConflictError:
-                synchronize(self.store, self._url, _PUSH)
+        publish(self.store, self._url)
 
     def stop(self) -> None:
         """End the thread; what it has not published stays here."""
@@ -66,11 +91,9 @@ class Publisher:
         self._thread.join(_END_S)
 
     def _opened(self) -> Store:
-        folder = log_folder(self._url)
-        make_folder(folder)
-        store = open_store(folder)
+        store = store_of(self._url)
         with contextlib.suppress(RemoteError):  # in an outage with what is here
-            synchronize(store, self._url, _PULL)
+            take_facts(store, self._url)
         return store
 
     def _run(self) -> None:

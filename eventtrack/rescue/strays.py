@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import msgspec
 
 from eventtrack.events.envelope import REPLICA_BYTES, Envelope
-from eventtrack.events.redaction import is_redaction, redacted_by
+from eventtrack.events.redaction import is_lasting, redacted_by
 from eventtrack.rescue.finds import Find, Finds
 from eventtrack.store import Store
 
@@ -77,7 +77,7 @@ class Strays:
 
     def _is_redacted(self, find: Find, envelope: Envelope) -> bool:
         names = {(find.replica, mark, find.index) for mark in (b"", envelope.mark)}
-        return not is_redaction(envelope) and bool(names & self._erased)
+        return not is_lasting(envelope) and bool(names & self._erased)
 
 
 def _renamed(envelope: Envelope, replica: bytes, index: int) -> bytes:

@@ -5,6 +5,7 @@ import binascii
 from typing import NamedTuple, Protocol
 
 from eventtrack.clock import Clock, SystemClock
+from eventtrack.cluster.tokens import GivenTokens
 from eventtrack.compat.errors import PermissionDeniedError, UnauthenticatedError
 from eventtrack.tokens import Role, Token, Tokens, digest
 
@@ -31,10 +32,25 @@ class Access:
     """Lets requests through by their token, and says for whom they are recorded.
 
     Not thread-safe: it belongs to a server's loop. A check costs some microseconds: one `stat` of
-    the file of tokens and one look-up. The file is read again when it has changed.
+    the file of tokens and two look-ups. The file is read again when it has changed.
+
+    Args:
+        tokens: The tokens of this server's own folder.
+        given: The tokens of the shared log, for a server of a cluster. A token that was revoked
+            there does not count here either.
+        always: Whether requests need a token even before the first was made.
     """
 
-    def __init__(self, tokens: Tokens, clock: Clock | None = None) -> None:
+    def __init__(
+        self,
+        tokens: Tokens,
+        clock: Clock | None = None,
+        *,
+        given: GivenTokens | None = None,
+        always: bool = False,
+    ) -> None:
+        self._given = given
+        self._always = always
         self._tokens = tokens
         self._clock = clock or SystemClock()
         self._seen: tuple[int, int, int] | None = None
@@ -45,7 +61,8 @@ class Access:
     @property
     def required(self) -> bool:
         """Whether requests need a token: always, once the first token was made."""
-        return self._current() is not None
+        is_given = self._given is not None and self._given.any
+        return self._always or is_given or self._current() is not None
 
     def admit(self, role: Role, headers: Asked) -> Visitor:
         """The sender of a request; without accounts, a visitor who may do everything.
@@ -59,17 +76,10 @@ class Access:
         """
         if role is Role.NOBODY:
             return Visitor(None, Role.NOBODY)
-        known = self._current()
-        if known is None:
+        if not self.required:
             return Visitor(None, Role.ADMIN)
-        text = self.sent(headers)
-        if not text:
-            raise UnauthenticatedError(
-                "You are not authenticated: this server asks for a token",
-                hint="set MLFLOW_TRACKING_TOKEN, or MLFLOW_TRACKING_PASSWORD beside any "
-                "MLFLOW_TRACKING_USERNAME; `eventtrack token create NAME` makes one",
-            )
-        token = known.get(digest(text))
+        self.refuse_unnamed(role, headers)
+        token = self._find(digest(self.sent(headers)))
         if token is None:
             raise UnauthenticatedError("this token is not known to the server, or was revoked")
         if token.expired(self._clock.now_ms()):
@@ -83,10 +93,29 @@ class Access:
             )
         return Visitor(token.name, has)
 
+    def refuse_unnamed(self, role: Role, headers: Asked) -> None:
+        """Refuse a request that needs a token and brings none.
+
+        Raises:
+            UnauthenticatedError: It brought none.
+        """
+        if role is not Role.NOBODY and self.required and not self.sent(headers):
+            raise UnauthenticatedError(
+                "You are not authenticated: this server asks for a token",
+                hint="set MLFLOW_TRACKING_TOKEN, or MLFLOW_TRACKING_PASSWORD beside any "
+                "MLFLOW_TRACKING_USERNAME; `eventtrack token create NAME` makes one",
+            )
+
     @staticmethod
     def sent(headers: Asked) -> str:
         """The token of a request: from `Authorization`, else from a cookie; "" without a token."""
         return _authorized(headers.get("authorization")) or _in_cookie(headers)
+
+    def _find(self, sha256: str) -> Token | None:
+        token = (self._current() or {}).get(sha256)
+        if self._given is None:
+            return token
+        return None if self._given.is_revoked(sha256) else token or self._given.find(sha256)
 
     def _current(self) -> dict[str, Token] | None:
         try:

@@ -99,13 +99,16 @@ class Application:
             match = self._routes.find(request.method, request.scope["path"])
             if isinstance(match.entry, Response):
                 return match.entry
-            visit = Visit(self._access, match.entry.needs, request.headers)
+            needs = match.entry.needs
+            age = 0.0
+            if self._clustered is not None and needs:  # pages and /health hold nothing of the store
+                self._access.refuse_unnamed(needs, request.headers)
+                # Whether a token counts is known once this server is as new as the request.
+                age = await self._clustered.current(reads=needs <= Role.READ)
+            visit = Visit(self._access, needs, request.headers)
             request.state.role = visit.visitor.role
             AUTHOR.set(visit.visitor.name)
             REASON.set(from_header(request.headers.get(HEADER)))
-            needs = match.entry.needs
-            # Pages and /health hold nothing of the store.
-            age = await self._services.current(reads=needs <= Role.READ) if needs else 0.0
             if isinstance(match.entry, Streamed):
                 rest = match.rest or "".join(match.pieces.values())
                 work = match.entry.answer(self._services, request, rest)

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 
 from eventtrack.cluster.member import Member
+from eventtrack.cluster.tokens import GivenTokens
 from eventtrack.errors import EventtrackError, RemoteUnavailableError
 from eventtrack.server.barrier import Barrier
 from eventtrack.store import Store
@@ -43,6 +44,9 @@ class Clustered:
         self._stale_reads = stale_reads
         self._progress = progress
         self._tell = tell
+        key = member.log.description.access_key
+        # The tokens that the log gives, as new as the store; None for a log without a key.
+        self.given = GivenTokens(store, key) if key is not None else None
         self._stop = threading.Event()
         self._barrier = Barrier(self._ask)
         self._thread = threading.Thread(target=self._run, name="eventtrack-cluster", daemon=True)
@@ -100,6 +104,7 @@ class Clustered:
         began = time.monotonic()
         try:
             self._member.catch_up()
+            self._read_tokens()
         except EventtrackError as error:
             self._note(error)
             raise
@@ -113,11 +118,13 @@ class Clustered:
                 began = time.monotonic()
                 if self._ready and began < self._current_at + _LOOK_S:
                     self._member.take_news()  # requests ask for the end themselves
+                    self._read_tokens()
                 else:
                     self._member.catch_up(None if self._ready else self._note_filled)
                     if not self._ready:
                         self._store.begin()
-                        self._ready = True
+                    self._read_tokens()
+                    self._ready = True
                     self._current_at = began
                     self._note(None)
                 self._member.wait(_LOOK_S)
@@ -129,6 +136,10 @@ class Clustered:
                 if not self._stop.is_set():
                     _log.exception("cannot follow %s", self._member.log.url)
                 self._stop.wait(_RETRY_S)
+
+    def _read_tokens(self) -> None:
+        if self.given is not None:
+            self.given.refresh()
 
     def _note_filled(self, place: int, end: int) -> None:
         self._filled = (place, end)

@@ -74,8 +74,11 @@ def serve(
             `allow_remote` is not given; or the address is not free, MLflow's pages are not
             installed, or TLS's files are no good.
     """
-    access = Access(Tokens(store.path))
-    if not (allow_remote or access.required or is_loopback(host)):
+    given = clustered.given if clustered is not None else None
+    is_open = allow_remote or is_loopback(host)
+    # What tokens a shared log gives shows only when the cache is full. Until then nobody gets in.
+    access = Access(Tokens(store.path), given=given, always=given is not None and not is_open)
+    if not (is_open or access.required):
         raise InvalidValueError(
             f"cannot listen on {host}: other machines could read and change everything, for this "
             "store has no tokens",

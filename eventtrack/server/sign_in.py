@@ -43,6 +43,7 @@ def endpoints(access: Access) -> tuple[Streamed, ...]:
         pasted = _read(await bodies.read(request, _BODY_BYTES_MAX))
         token = pasted.token.strip()
         sent = {"authorization": f"Bearer {token}"}
+        await services.current(reads=True)  # the token may be new to this server
         access.admit(Role.READ, sent)
         answer = Response(_described(access, sent), 200, _PRIVATE, "application/json")
         if access.required:

@@ -83,6 +83,7 @@ def make_shared_log(
     *,
     replicas: int = REPLICAS,
     artifacts: str | None = None,
+    access_key: str | None = None,
     risky: bool = False,
     clock: Clock | None = None,
     ids: IdSource | None = None,
@@ -92,6 +93,7 @@ def make_shared_log(
     Args:
         replicas: The number of copies, if the engine makes them itself (JetStream).
         artifacts: The address of the place for artifacts; by default the engine's own.
+        access_key: The public key whose signature gives tokens, in hex; None for none.
         risky: Whether to make it though the engine may lose what it acknowledges.
 
     Raises:
@@ -102,7 +104,7 @@ def make_shared_log(
     """
     now_ms = (clock or SystemClock()).now_ms()
     identity = (ids or RandomIds()).id128().hex()
-    description = Description(identity, now_ms, artifacts=artifacts)
+    description = Description(identity, now_ms, artifacts=artifacts, access_key=access_key)
     engine = _engine(url)
     engine.make(url, description, replicas, risky=risky)
     return engine.open(url)

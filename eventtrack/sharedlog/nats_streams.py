@@ -61,6 +61,8 @@ def make(url: str, description: Description, replicas: int, *, risky: bool) -> N
         facts["eventtrack.created_ms"] = str(description.created_ms)
         if description.artifacts is not None:
             facts["eventtrack.artifacts"] = description.artifacts
+        if description.access_key is not None:
+            facts["eventtrack.access_key"] = description.access_key
         second = {**shared, "name": names.second, "subjects": [names.replaced("*")]}
         first = {**shared, "name": names.stream, "subjects": [names.all], "metadata": facts}
         _create(client, second)
@@ -121,6 +123,7 @@ def description_of(config: dict[str, Any], url: str) -> Description:
             int(facts["eventtrack.created_ms"]),
             number,
             facts.get("eventtrack.artifacts"),
+            facts.get("eventtrack.access_key"),
         )
     except (KeyError, ValueError) as error:
         raise RemoteError(

@@ -46,7 +46,8 @@ CREATE TABLE eventtrack_log (
     artifacts text,
     last_place bigint NOT NULL,
     last_decided bigint NOT NULL,
-    asked bigint NOT NULL
+    asked bigint NOT NULL,
+    access_key text
 );
 CREATE TABLE eventtrack_blocks (
     place bigint PRIMARY KEY,
@@ -248,9 +249,11 @@ class PostgresqlLog:
         with self._connections.use() as connection:
             version = _one(connection, "SELECT version()")
             self._bell.is_known = not any(name in version for name in _SILENT)
-            row = connection.execute(
-                "SELECT id, created_ms, format, artifacts FROM eventtrack_log"
-            ).fetchone()
+            # A log that was made before there were tokens has no column for their key.
+            answer = connection.execute(
+                "SELECT id, created_ms, format, artifacts, log.* FROM eventtrack_log AS log"
+            )
+            row = answer.fetchone()
         if row is None:
             raise NotFoundError(
                 f"there is no shared log at {self.url}: its tables are empty",
@@ -262,7 +265,9 @@ class PostgresqlLog:
                 f"eventtrack reads {LOG_FORMAT}",
                 hint="upgrade with `pip install -U eventtrack`; nothing was changed",
             )
-        return Description(*row)
+        names = [column.name for column in answer.description]
+        key = row[names.index("access_key")] if "access_key" in names else None
+        return Description(*row[:4], key)
 
 
 def make(url: str, description: Description, replicas: int, *, risky: bool) -> None:
@@ -290,12 +295,13 @@ def make(url: str, description: Description, replicas: int, *, risky: bool) -> N
             for statement in (*TABLES.split(";")[:-1], postgresql_artifacts.TABLE):
                 connection.execute(statement)
             connection.execute(
-                "INSERT INTO eventtrack_log VALUES (%s, %s, %s, %s, 0, 0, 0)",
+                "INSERT INTO eventtrack_log VALUES (%s, %s, %s, %s, 0, 0, 0, %s)",
                 (
                     description.format,
                     description.id,
                     description.created_ms,
                     description.artifacts,
+                    description.access_key,
                 ),
             )
     finally:

@@ -27,13 +27,15 @@ class Description(msgspec.Struct, frozen=True):
 
     `id` is random, in hex: a log that was made anew under an old address has another id, so places
     that were noted before mean nothing in it. `artifacts` is the address of the artifacts; None if
-    the log's engine keeps them itself.
+    the log's engine keeps them itself. `access_key` is the public key (Ed25519, in hex) whose
+    signature gives tokens for the log's servers; None for a log without one.
     """
 
     id: str
     created_ms: int
     format: int = LOG_FORMAT
     artifacts: str | None = None
+    access_key: str | None = None
 
 
 class Entry(NamedTuple):

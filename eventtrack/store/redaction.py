@@ -14,7 +14,7 @@ from eventtrack.events import types
 from eventtrack.events.attachments import blobs_named
 from eventtrack.events.envelope import Draft, Envelope
 from eventtrack.events.reading import is_stream
-from eventtrack.events.redaction import is_redaction, redactions
+from eventtrack.events.redaction import is_lasting, redactions
 from eventtrack.log import erasure, files
 from eventtrack.projections.tables import Reader
 from eventtrack.store.blobs import Blobs, live_blobs
@@ -49,16 +49,17 @@ class Redaction:
         its events is left.
 
         Raises:
-            InvalidStateError: All of them are erased already, or are records of redactions.
+            InvalidStateError: All are erased already, or are records of redactions or tokens.
         """
         targets = [
             envelope
             for envelope in envelopes
-            if self._may_erase(envelope) and not is_redaction(envelope)
+            if self._may_erase(envelope) and not is_lasting(envelope)
         ]
         if not targets:
             raise InvalidStateError(
-                "there is nothing to redact: it is erased already, or is the record of a redaction",
+                "there is nothing to redact: it is erased already, or is the record of a redaction "
+                "or of a token",
                 hint="`eventtrack log` shows what is left",
             )
         streams: dict[str, list[Envelope]] = {}
@@ -101,7 +102,7 @@ class Redaction:
                 known = [
                     envelope for place in positions if (envelope := log.get(place)) is not None
                 ]
-                targets = [envelope for envelope in known if not is_redaction(envelope)]
+                targets = [envelope for envelope in known if not is_lasting(envelope)]
                 drafts += _orders(stream, targets, reason, at_ms)
                 done.streams.add(stream)
                 done.envelopes += sum(bool(envelope.payload) for envelope in targets)

@@ -25,6 +25,7 @@ from eventtrack.store.experiments import Experiments
 from eventtrack.store.feeds import Feeds
 from eventtrack.store.forks import Forks
 from eventtrack.store.garbage import Garbage
+from eventtrack.store.grants import Grants
 from eventtrack.store.history import History
 from eventtrack.store.items import Items
 from eventtrack.store.maintenance import Maintenance, StoreStats
@@ -109,6 +110,7 @@ class Store(Queries):
         self.maintenance = Maintenance(self._engine)
         self.redaction = Redaction(self._context)
         self.garbage = Garbage(self._context, self.redaction)
+        self.grants = Grants(self._context)
         self.moments = Moments(
             lambda moment: Snapshot(MomentSource(self._engine, moment)), self._engine.log.head
         )

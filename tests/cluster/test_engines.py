@@ -9,7 +9,9 @@ from tests.cluster.processes import cluster_of, wait_ready
 from tests.server.running import running
 
 
-@pytest.fixture(params=["postgresql", "nats"])
+@pytest.fixture(
+    params=["postgresql", "nats", pytest.param("bucket", marks=pytest.mark.slow)],
+)
 def log_url(request: pytest.FixtureRequest) -> str:
     """The address of a new log."""
     url: str = request.getfixturevalue(f"{request.param}_url")
@@ -58,6 +60,12 @@ def test_artifacts_of_one_server_are_on_every_other(
 def test_artifacts_may_lie_in_jetstream(tmp_path: Path, nats_url: str) -> None:
     make_shared_log(nats_url).close()
     _exchange_artifacts(tmp_path, nats_url)
+
+
+@pytest.mark.slow
+def test_artifacts_may_lie_in_the_bucket_of_the_log(tmp_path: Path, bucket_url: str) -> None:
+    make_shared_log(bucket_url).close()
+    _exchange_artifacts(tmp_path, bucket_url)
 
 
 def _exchange_artifacts(folder: Path, url: str) -> None:

@@ -83,7 +83,7 @@ def test_both_ends_of_a_fork_are_kept(tmp_path: Path, sync: Sync) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("engine", ["postgresql", "nats"])
+@pytest.mark.parametrize("engine", ["postgresql", "nats", "bucket"])
 def test_a_log_and_its_servers_take_part(
     tmp_path: Path, request: pytest.FixtureRequest, engine: str
 ) -> None:

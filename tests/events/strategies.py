@@ -41,6 +41,7 @@ STREAMS = {
     "dataset": "dataset/d-1",
     "scorer": "scorer/1",
     "study": "study/optuna",
+    "access": "access/tokens",
     "payloads": f"run/{32 * 'a'}",
     "events": f"run/{32 * 'a'}",
 }
@@ -50,6 +51,8 @@ def values(hint: Any) -> st.SearchStrategy[Any]:
     """Any value that a field with this annotation holds."""
     if get_origin(hint) is Annotated:
         plain, bound = get_args(hint)
+        if bound.pattern is not None:
+            return st.from_regex(bound.pattern)
         if plain is str:
             letters = st.characters(exclude_categories=["Cs"])
             return st.text(letters, min_size=bound.min_length or 0, max_size=bound.max_length)

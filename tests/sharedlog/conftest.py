@@ -2,10 +2,17 @@
 
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.sharedlog.engines import Nats, Postgresql, running_nats, running_postgresql
+
+
+@pytest.fixture(autouse=True)
+def own_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep the keys that `cluster init` writes out of the user's folder."""
+    monkeypatch.setenv("EVENTTRACK_STATE", str(tmp_path / "state"))
 
 
 @pytest.fixture(scope="session")

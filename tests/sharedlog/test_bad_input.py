@@ -9,10 +9,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import nats
+import psycopg
 import pytest
 
 from eventtrack.errors import (
     AlreadyExistsError,
+    EventtrackError,
     FormatTooNewError,
     InvalidStateError,
     InvalidValueError,
@@ -23,6 +25,7 @@ from eventtrack.errors import (
 )
 from eventtrack.sharedlog.addresses import without_password
 from eventtrack.sharedlog.making import make_shared_log, open_shared_log
+from eventtrack.sharedlog.nats_client import NatsClient
 from eventtrack.sharedlog.protocol import SharedLog
 from eventtrack.spaces.bucket import BucketSpace
 from tests.contracts.shared_log import Writer, everything
@@ -205,11 +208,12 @@ class TestPermissions:
         for statement in (
             f"CREATE ROLE {role} LOGIN",
             f"GRANT USAGE ON SCHEMA {name} TO {role}",
-            f"GRANT SELECT, UPDATE ON eventtrack_log TO {role}",
+            f"GRANT SELECT, UPDATE (last_place, last_decided, asked) ON eventtrack_log TO {role}",
             f"GRANT SELECT, INSERT ON eventtrack_blocks TO {role}",
         ):
             postgresql.execute(statement, url)
-        log = opened(open_shared_log(url.replace("//owner@", f"//{role}@")))
+        theirs = url.replace("//owner@", f"//{role}@")
+        log = opened(open_shared_log(theirs))
         block = Writer("ada").block()
         place = log.append(block, last=0, seen=0)
         assert log.end() == place
@@ -218,6 +222,8 @@ class TestPermissions:
         assert log.state().risks == []
         with pytest.raises(RemoteDeniedError, match="does not let this role"):
             log.replace(place, None)
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            postgresql.execute("UPDATE eventtrack_log SET access_key = 'theirs'", theirs)
         assert [entry.data for entry in everything(log)] == [block.data]
 
     def test_a_reader_in_postgresql_is_told_that_it_may_not_append(
@@ -259,6 +265,10 @@ class TestPermissions:
             assert log.tail(block.header.replica) is not None
             with pytest.raises(RemoteDeniedError, match="does not let these credentials"):
                 log.replace(at, None)
+            client = NatsClient(f"nats://server:s@{place}")
+            theirs = {"metadata": {"eventtrack.access_key": "theirs"}}
+            with contextlib.closing(client), pytest.raises(EventtrackError):
+                client.ask("STREAM.UPDATE.eventtrack_lab", theirs)
             assert [entry.data for entry in everything(admin)] == [block.data]
             with pytest.raises(RemoteDeniedError):
                 open_shared_log(f"nats://server:wrong@{place}")

@@ -1,6 +1,7 @@
 """`eventtrack cluster`: the log that several servers share."""
 
 import contextlib
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -49,26 +50,58 @@ def cluster() -> None:
 )
 @click.option("--artifacts", metavar="URL", help="Where artifacts are kept, as s3://BUCKET/PREFIX.")
 @click.option(
+    "--key",
+    "key_file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="The file of the key that gives tokens; made if it is missing.  [default: a new key, "
+    "below EVENTTRACK_STATE]",
+)
+@click.option(
     "--risky", is_flag=True, help="Make it though the engine may lose what it acknowledged."
 )
 @pass_invocation
-def init(call: Invocation, url: str, replicas: int, artifacts: str | None, risky: bool) -> None:
-    """Make a new shared log.
+def init(
+    call: Invocation,
+    url: str,
+    replicas: int,
+    artifacts: str | None,
+    key_file: Path | None,
+    risky: bool,
+) -> None:
+    """Make a new shared log, and the key that gives tokens for its servers.
 
     Settings with which the engine may lose what it acknowledged are refused, with what to change.
 
-    JSON: an object with url, id, created_ms, format and artifacts.
+    JSON: an object with url, id, created_ms, format, artifacts, access_key (public) and key_file.
     """
+    from eventtrack.cli.shared_tokens import key_for_new_log
+    from eventtrack.cluster.tokens import public_key
     from eventtrack.sharedlog.making import make_shared_log
 
-    log = make_shared_log(url, replicas=replicas, artifacts=artifacts, risky=risky)
+    is_kept = key_file is not None and key_file.exists()
+    private, path = key_for_new_log(key_file)
+    try:
+        log = make_shared_log(
+            url,
+            replicas=replicas,
+            artifacts=artifacts,
+            access_key=public_key(private),
+            risky=risky,
+        )
+    except BaseException:
+        if not is_kept:
+            path.unlink(missing_ok=True)
+        raise
     with contextlib.closing(log):
         if call.out.json:
-            call.out.document(_described(log))
+            call.out.document({**_described(log), "key_file": str(path)})
         else:
             address = text.clean(log.url)
             call.out.wrapped(f"{address} is a shared log. Start servers on it:")
             call.out.wrapped(f"  eventtrack server --cluster {address}")
+            call.out.wrapped("Give tokens for all of them:")
+            call.out.wrapped(f"  eventtrack token create NAME --cluster {address}")
+            call.out.note(f"{text.clean(str(path))} is the key for that: keep a copy, and secret.")
 
 
 @cluster.command(
@@ -293,6 +326,7 @@ def _described(log: "SharedLog") -> dict[str, object]:
         "created_ms": description.created_ms,
         "format": description.format,
         "artifacts": description.artifacts,
+        "access_key": description.access_key,
     }
 
 

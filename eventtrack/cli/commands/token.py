@@ -2,18 +2,23 @@
 
 import re
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from eventtrack.cli import text
 from eventtrack.cli.base import Group, Invocation, examples, pass_invocation
+from eventtrack.cli.shared_tokens import office_of, tokens_of
 from eventtrack.cli.tables import Cell, Column, Styled
+from eventtrack.sharedlog.addresses import without_password
 from eventtrack.tokens import ROLE_NAMES, RoleName, Token, Tokens
 
 if TYPE_CHECKING:
     from eventtrack.cli.output import Output
+    from eventtrack.cluster.tokens import TokenOffice
 
 _SPAN = re.compile(r"(\d{1,6})([hdw])")
 _HOURS = {"h": 1, "d": 24, "w": 7 * 24}
@@ -26,13 +31,31 @@ _HOURS = {"h": 1, "d": 24, "w": 7 * 24}
         "eventtrack token create alice-laptop",
         "eventtrack token list",
         "eventtrack token revoke alice-laptop",
+        "eventtrack token create alice-laptop --cluster postgresql://db.example/lab",
     ),
 )
 def token() -> None:
     """Make, list and revoke tokens for `eventtrack server`.
 
     Once a token exists, every request to the store's servers needs one. Servers notice at once.
+
+    With --cluster the tokens are those of all servers of a shared log. They are facts of the log,
+    signed with the key that `eventtrack cluster init` wrote on the machine where it ran.
     """
+
+
+_CLUSTER = click.option(
+    "--cluster",
+    metavar="URL",
+    envvar="EVENTTRACK_CLUSTER",
+    help="Of all servers of this shared log.  [default: EVENTTRACK_CLUSTER]",
+)
+_KEY = click.option(
+    "--key",
+    "key_file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="The file with the log's private key.  [default: where `cluster init` wrote it]",
+)
 
 
 class _Expiry(click.ParamType[int]):
@@ -72,8 +95,17 @@ class _Expiry(click.ParamType[int]):
     "kept for those who run the server.",
 )
 @click.option("--expires", type=_Expiry(), help="90d, 12h, 2w or an ISO time.  [default: never]")
+@_CLUSTER
+@_KEY
 @pass_invocation
-def create(call: Invocation, name: str, role: RoleName, expires: int | None) -> None:
+def create(
+    call: Invocation,
+    name: str,
+    role: RoleName,
+    expires: int | None,
+    cluster: str | None,
+    key_file: Path | None,
+) -> None:
     """Make a token and print it, only this once: the store keeps its hash.
 
     NAME is the author in the log of all that is written with the token. Programs that use mlflow
@@ -81,33 +113,40 @@ def create(call: Invocation, name: str, role: RoleName, expires: int | None) -> 
 
     JSON: one object with name, role, token, created_ms and expires_ms.
     """
-    path = call.open(create=True).path
-    tokens = Tokens(path)
+    tokens: Tokens | TokenOffice
+    if cluster is not None:
+        tokens, place = office_of(cluster, key_file), without_password(cluster)
+    else:
+        path = call.open(create=True).path
+        tokens, place = Tokens(path), str(path)
     made = tokens.create(name, role, expires)
     if call.out.json:
-        kept = next(stored for stored in tokens.list() if stored.name == name)
+        kept = next(stored for stored in reversed(tokens.list()) if stored.name == name)
         call.out.document({**_as_json(kept), "token": made})
         return
     call.out.line(made)
     call.out.note(
         f"{name} may {role}. This is shown once; set MLFLOW_TRACKING_TOKEN to it. "
-        f"Servers of {text.clean(str(path))} ask for a token now."
+        f"Servers of {text.clean(place)} ask for a token now."
     )
 
 
 @token.command("list", epilog=examples("eventtrack token list", "eventtrack token list --json"))
+@_CLUSTER
 @pass_invocation
-def list_tokens(call: Invocation) -> None:
+def list_tokens(call: Invocation, cluster: str | None) -> None:
     """List the tokens that were not revoked, oldest first.
 
     JSON: a list of tokens with name, role, created_ms, expires_ms and expired.
     """
-    path = call.open().path
-    tokens = Tokens(path).list()
+    path = Path() if cluster is not None else call.open().path
+    tokens = tokens_of(cluster) if cluster is not None else Tokens(path).list()
     if call.out.json:
         call.out.document([_as_json(listed) for listed in tokens])
     elif tokens:
         _draw(call.out, tokens)
+    elif cluster is not None:
+        call.out.note("No token counts. Once a first was given, servers answer nobody without.")
     elif Tokens(path).path.exists():
         call.out.note(f"No token is left, so nobody may use a server. {_ways_out(path)}")
     else:
@@ -116,14 +155,21 @@ def list_tokens(call: Invocation) -> None:
 
 @token.command("revoke", epilog=examples("eventtrack token revoke alice-laptop"))
 @click.argument("name")
+@_CLUSTER
+@_KEY
 @pass_invocation
-def revoke(call: Invocation, name: str) -> None:
+def revoke(call: Invocation, name: str, cluster: str | None, key_file: Path | None) -> None:
     """Take a token back. Running servers refuse it from the next request on.
 
-    Everything written with the token stays, and so does its name in the log.
+    Everything written with the token stays, and so does its name in the log. With --cluster this
+    is final, and may be repeated until the log answers.
 
     JSON: the token, as in `token list`.
     """
+    if cluster is not None:
+        revoked = office_of(cluster, key_file).revoke(name)[-1]
+        call.out.document(_as_json(revoked)) if call.out.json else call.out.line(f"Revoked {name}.")
+        return
     tokens = Tokens(call.open().path)
     revoked = tokens.revoke(name)
     if call.out.json:
@@ -136,7 +182,31 @@ def revoke(call: Invocation, name: str) -> None:
         )
 
 
-def _draw(out: "Output", tokens: list[Token]) -> None:
+@token.command(
+    "share",
+    epilog=examples("eventtrack token share --cluster postgresql://db/lab"),
+)
+@_CLUSTER
+@_KEY
+@pass_invocation
+def share(call: Invocation, cluster: str | None, key_file: Path | None) -> None:
+    """Give the tokens of a store to all servers of a shared log, as they are.
+
+    Whoever has such a token goes on with it. The file tokens.json of the store stays, and counts
+    for servers of that store alone. May be repeated.
+
+    JSON: a list of the tokens that are new to the log, as in `token list`.
+    """
+    if cluster is None:
+        raise click.UsageError("name the shared log with --cluster URL")
+    shared = office_of(cluster, key_file).share(Tokens(call.open().path).list())
+    if call.out.json:
+        call.out.document([_as_json(token) for token in shared])
+    else:
+        call.out.line(f"{text.count(len(shared), 'token')} given to all servers of the log.")
+
+
+def _draw(out: "Output", tokens: Sequence[Token]) -> None:
     rows: list[list[Cell]] = [
         [token.name, token.role, text.moment(token.created_ms), _expiry(token)] for token in tokens
     ]

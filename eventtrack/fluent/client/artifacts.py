@@ -11,6 +11,7 @@ from eventtrack.errors import InvalidValueError, UsageError
 from eventtrack.fluent import images, tables
 from eventtrack.fluent.client.base import StoreCalls
 from eventtrack.fluent.figures import figure_bytes, is_drawn
+from eventtrack.store import Store
 from eventtrack.tags import LOGGED_IMAGES_TAG
 from eventtrack.views.records import FileInfo
 
@@ -138,7 +139,7 @@ class ArtifactCalls(StoreCalls):
             # MLflow's pages read these files, and ours the series. The bytes are stored once.
             self.store.artifacts.log_bytes(run_id, png, f"{stem}.png")
             self.store.artifacts.log_bytes(run_id, small, f"{stem}+compressed.webp")
-            if self.store.items.are_taken:
+            if isinstance(self.store, Store):
                 self.store.items.log_medium(
                     run_id, str(key), png, "image/png", step=step, timestamp=timestamp
                 )

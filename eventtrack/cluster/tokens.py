@@ -1,0 +1,229 @@
+"""Tokens that all servers of a shared log know: facts of the log, signed with the log's key.
+
+The log's description has the public key. Whoever has the private key gives tokens and takes them
+back. Nobody else can, also not with the engine's credentials or through a feed that others relay:
+an event whose signature is wrong has no effect (docs/format.md, "Access").
+
+    given tokens = granted, by a signature of the key - revoked, by a signature of the key
+
+Both sets only grow, so all servers that have read the same events agree, in whatever order they
+came.
+"""
+
+import math
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from typing import TypeVar
+
+import msgspec
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import (
+    Ed25519PrivateKey,
+    Ed25519PublicKey,
+)
+
+from eventtrack.clock import Clock, SystemClock
+from eventtrack.errors import AlreadyExistsError, NotFoundError, RemoteError
+from eventtrack.events.access import AccessGranted, AccessRevoked
+from eventtrack.store import Store
+from eventtrack.store.grants import AccessEvent
+from eventtrack.tokens import Role, RoleName, Token, made, role_of
+
+Signed = TypeVar("Signed", AccessGranted, AccessRevoked)
+
+
+class GivenTokens:
+    """The tokens that the facts in a store give. Safe from any thread.
+
+    Args:
+        store: Holds the shared log, or a part of it.
+        key: The public key of the log, in hex.
+
+    Raises:
+        RemoteError: It is no key.
+    """
+
+    def __init__(self, store: Store, key: str) -> None:
+        self._store = store
+        try:
+            self._key = Ed25519PublicKey.from_public_bytes(bytes.fromhex(key))
+        except ValueError as error:
+            raise RemoteError(
+                f"the log's key for tokens is none: {key[:80]!r}",
+                hint="somebody changed the description of the log; compare it with the key's file",
+            ) from error
+        self._reading = threading.Lock()
+        self._position = 0  # guarded by the lock: everything up to there was read
+        self._granted: dict[str, Token] = {}
+        self._revoked: set[str] = set()
+
+    def refresh(self) -> None:
+        """Read the events that came since the last call. Costs a verification for each of them."""
+        with self._reading:
+            events, self._position = self._store.grants.events(self._position)
+            for event in events:
+                if not self._is_signed(event):
+                    continue
+                if isinstance(event, AccessRevoked):
+                    self._revoked.add(event.sha256.hex())
+                elif (token := _token_of(event)) is not None:
+                    known = self._granted.get(token.sha256, token)
+                    self._granted[token.sha256] = min(known, token, key=_rights)
+
+    @property
+    def any(self) -> bool:
+        """Whether a token was ever given: from then on requests need one, for ever."""
+        return bool(self._granted)
+
+    def find(self, sha256: str) -> Token | None:
+        """The token with a hash, also an expired one; None if it was not given, or revoked."""
+        return None if sha256 in self._revoked else self._granted.get(sha256)
+
+    def is_revoked(self, sha256: str) -> bool:
+        """Whether a token with that hash was taken back."""
+        return sha256 in self._revoked
+
+    def all(self) -> list[Token]:
+        """All tokens that were ever given, oldest first, with those that were revoked."""
+        return sorted(self._granted.values(), key=lambda token: (token.created_ms, token.name))
+
+    def list(self) -> Sequence[Token]:
+        """The tokens that were not revoked, also expired ones, oldest first."""
+        return [token for token in self.all() if not self.is_revoked(token.sha256)]
+
+    def _is_signed(self, event: AccessEvent) -> bool:
+        try:
+            self._key.verify(event.signature, event.message)
+        except InvalidSignature:
+            return False
+        return True
+
+
+class TokenOffice:
+    """Gives tokens of a shared log, and takes them back.
+
+    Args:
+        store: This machine's store for the log, as new as the log.
+        key: The private key of the log.
+        publish: Returns once the log has everything that the store recorded.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        key: Ed25519PrivateKey,
+        publish: Callable[[], None],
+        clock: Clock | None = None,
+    ) -> None:
+        self._store = store
+        self._key = key
+        self._publish = publish
+        self._clock = clock or SystemClock()
+        self._given = GivenTokens(store, public_key(key))
+        self._given.refresh()
+
+    def list(self) -> Sequence[Token]:
+        """The tokens that were not revoked, also expired ones, oldest first."""
+        return self._given.list()
+
+    def create(self, name: str, role: RoleName, expires_ms: int | None = None) -> str:
+        """Give a token; returns its text, which is stored nowhere. In the log on return.
+
+        Raises:
+            InvalidValueError: The name is not allowed, or the token would have expired already.
+            AlreadyExistsError: Another token has the name.
+            RemoteError: The log does not answer, and nobody has the token.
+        """
+        now_ms = self._clock.now_ms()
+        text, token = made(name, role, now_ms, expires_ms)
+        self._refuse_taken(name, now_ms)
+        self._record([self._grant(token)])
+        return text
+
+    def share(self, tokens: Iterable[Token]) -> Sequence[Token]:
+        """Give tokens that a store has of its own to all servers; returns those that are new.
+
+        Their texts stay as they are, so whoever has them need not change anything.
+
+        Raises:
+            AlreadyExistsError: Another token has one of the names; none was given.
+            RemoteError: The log does not answer. Call it again.
+        """
+        now_ms = self._clock.now_ms()
+        known = {token.sha256 for token in self._given.all()}
+        news = [
+            token for token in tokens if token.sha256 not in known and not token.expired(now_ms)
+        ]
+        for token in news:
+            self._refuse_taken(token.name, now_ms)
+        self._record([self._grant(token) for token in news])
+        return news
+
+    def revoke(self, name: str) -> Sequence[Token]:
+        """Take back the tokens of that name. In the log on return, so each server knows it.
+
+        May be repeated until the log has it.
+
+        Raises:
+            NotFoundError: No token has that name.
+            RemoteError: The log does not answer: the token still counts.
+        """
+        named = [token for token in self._given.all() if token.name == name]
+        if not named:
+            raise NotFoundError(
+                f"there is no token called {name}", hint="`eventtrack token list` names them"
+            )
+        fresh = [token for token in named if not self._given.is_revoked(token.sha256)]
+        self._record([self._revocation(token) for token in fresh])
+        return named
+
+    def _record(self, events: Sequence[AccessEvent]) -> None:
+        if events:
+            self._store.grants.record(events)
+        self._publish()  # also what an earlier call recorded, when the log did not answer
+        self._given.refresh()
+
+    def _refuse_taken(self, name: str, now_ms: int) -> None:
+        if any(token.name == name and not token.expired(now_ms) for token in self.list()):
+            raise AlreadyExistsError(
+                f"there is a token called {name} already",
+                hint=f"choose another name, or revoke it with `eventtrack token revoke {name}`",
+            )
+
+    def _grant(self, token: Token) -> AccessGranted:
+        digest = bytes.fromhex(token.sha256)
+        event = AccessGranted(token.name, token.role, digest, token.created_ms, token.expires_ms)
+        return _signed(event, self._key)
+
+    def _revocation(self, token: Token) -> AccessRevoked:
+        return _signed(AccessRevoked(bytes.fromhex(token.sha256), self._clock.now_ms()), self._key)
+
+
+def public_key(key: Ed25519PrivateKey) -> str:
+    """The public part of a key, in hex."""
+    return key.public_key().public_bytes_raw().hex()
+
+
+def _signed(event: Signed, key: Ed25519PrivateKey) -> Signed:
+
+    return msgspec.structs.replace(event, signature=key.sign(event.message))
+
+
+def _token_of(event: AccessGranted) -> Token | None:
+    """The token that an event gives; None for a role of a later eventtrack, which gives nothing."""
+    role = role_of(event.role)
+    if role is None:
+        return None
+    return Token(
+        name=event.name,
+        role=role,
+        sha256=event.sha256.hex(),
+        created_ms=event.created_ms,
+        expires_ms=event.expires_ms,
+    )
+
+
+def _rights(token: Token) -> tuple[Role, float, int, str]:
+    """Orders grants of one token by what they allow: the least of them counts."""
+    expires = math.inf if token.expires_ms is None else token.expires_ms
+    return Role[token.role.upper()], expires, token.created_ms, token.name
