@@ -19,6 +19,7 @@ COMMANDS = {
     "run": _lazy("run", "run", _LOOK, "Run a command and record it as a run."),
     "reproduce": _lazy("reproduce", "reproduce", _LOOK, "Lay a run out, and run it again."),
     "ui": _lazy("ui", "ui", _LOOK, "Open the store's pages in the browser."),
+    "top": _lazy("top", "top", _LOOK, "Watch runs, curves and consoles in the terminal."),
     "experiments": _lazy("experiments", "experiments", _LOOK, "List, show and edit experiments."),
     "runs": _lazy("runs", "runs", _LOOK, "List, show, search, plot and edit runs."),
     "traces": _lazy("traces", "traces", _LOOK, "List and show traces of LLM programs."),

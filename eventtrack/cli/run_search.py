@@ -1,7 +1,6 @@
 """Searches of runs as commands make them: short keys to sort by, and the answer as a table."""
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
 
 from eventtrack.cli import text
 from eventtrack.cli.base import Invocation
@@ -11,9 +10,6 @@ from eventtrack.errors import InvalidValueError
 from eventtrack.views.filters.fields import RUNS
 from eventtrack.views.filters.trees import parse_run_order
 from eventtrack.views.records import Experiment, PagedList, Run, ViewType
-
-if TYPE_CHECKING:
-    from eventtrack.store import Store
 
 _DIRECTIONS = ("asc", "desc")
 
@@ -38,7 +34,9 @@ def print_runs(
     store = call.open()
     experiments = chosen_experiments(store, typed, view_type=ViewType.ALL)
     ids = [experiment.experiment_id for experiment in experiments]
-    clauses = _full_clauses(store, ids, order_by)
+    clauses = list(order_by)
+    if any(map(_is_short, clauses)):
+        clauses = full_clauses(store.overview.columns(ids).to_dictionary(), clauses)
     page: PagedList[Run] = PagedList()
     if experiments:
         page = store.runs.search(
@@ -79,19 +77,17 @@ def say_nothing_found(
         call.out.note("No runs yet. Try `eventtrack demo`, or log one with eventtrack.start_run().")
 
 
-def _full_clauses(
-    store: "Store", experiment_ids: Sequence[str], order_by: Sequence[str]
-) -> list[str]:
-    """The clauses, with `loss DESC` written as "metrics.`loss` DESC"."""
-    short = [_is_short(clause) for clause in order_by]
-    if not any(short):
-        return list(order_by)
-    columns = store.overview.columns(experiment_ids)
-    kinds = {"metrics": columns.metrics, "params": columns.params, "tags": columns.tags}
-    return [
-        _full(clause, kinds) if is_short else clause
-        for clause, is_short in zip(order_by, short, strict=True)
-    ]
+def full_clauses(names: Mapping[str, Sequence[str]], order_by: Sequence[str]) -> list[str]:
+    """The clauses, with `loss DESC` written as "metrics.`loss` DESC".
+
+    Args:
+        names: The names of all `metrics`, `params` and `tags`.
+
+    Raises:
+        InvalidValueError: None of them is a key to sort by.
+    """
+    kinds = {kind: names[kind] for kind in ("metrics", "params", "tags")}
+    return [_full(clause, kinds) if _is_short(clause) else clause for clause in order_by]
 
 
 def _is_short(clause: str) -> bool:
@@ -101,7 +97,7 @@ def _is_short(clause: str) -> bool:
     return not (known or "`" in key or '"' in key or ("." in key and family in RUNS.entities))
 
 
-def _full(clause: str, kinds: dict[str, list[str]]) -> str:
+def _full(clause: str, kinds: Mapping[str, Sequence[str]]) -> str:
     key, direction = _key_and_direction(clause)
     for kind, names in kinds.items():
         if key in names:

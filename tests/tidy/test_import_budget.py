@@ -21,6 +21,7 @@ HEAVY = (
     "pyarrow",
     "rich",
     "sqlite3",
+    "textual",
     "watchfiles",
 )
 # More than `python -c pass` has loaded, the standard library's own included.

@@ -98,7 +98,7 @@ def test_every_command_shown_works_on_that_store(line: str, digits: Path) -> Non
     line = line.replace("diff 120", "diff 3").replace("2026-05-03T14:00", "now")
     program, *arguments = shlex.split(line)
     assert program == "eventtrack"
-    if "--follow" in arguments or arguments == ["ui"]:
+    if "--follow" in arguments or arguments[0] in ("top", "ui"):
         arguments.append("--help")  # they do not end; tests/cli has their tests
     if arguments[0] == "undo":
         log = run([*module, "log", "--type", "run.params_logged", "--json"], digits)

@@ -1,0 +1,342 @@
+"""`eventtrack top`: real stores, real servers and, once, a real terminal."""
+
+import asyncio
+import contextlib
+import os
+import pty
+import re
+import signal
+import subprocess
+import sys
+import termios
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from textual.pilot import Pilot
+
+from eventtrack.cli.top.application import Top
+from eventtrack.cli.top.folder import FolderSource
+from eventtrack.cli.top.server import ServerSource
+from eventtrack.cli.top.sources import Source
+from eventtrack.store import Store, open_store
+from tests.cli.harness import (
+    START_MS,
+    CommandLine,
+    Sample,
+    command,
+    environment,
+    read_all,
+)
+from tests.server.running import ROOT, running
+
+PATIENCE_S = 30.0
+FOLDER, SERVER = "folder", "server"
+WRITER = """
+import sys
+from eventtrack.store import open_store
+from eventtrack.store.items import CONSOLE
+store = open_store(sys.argv[1])
+for line in sys.stdin:
+    word, *rest = line.split()
+    if word == "run":
+        run_id = store.runs.create("0", run_name=rest[0]).info.run_id
+    elif word == "point":
+        store.metrics.sink(run_id).log(rest[0], float(rest[1]), int(rest[2]), 1)
+        store.flush()
+    else:
+        store.items.sink(run_id).text(CONSOLE, " ".join(rest))
+        store.flush()
+"""
+COLOUR = re.compile(r"\x1b\[(?:[0-9;]*;)?(?:3[0-7]|38|4[0-7]|48|9[0-7]|10[0-7])(?:;[0-9;]*)?m")
+
+
+class Screen:
+    """The interface as a person sees and uses it."""
+
+    def __init__(self, app: Top, pilot: Pilot[None]) -> None:
+        self.app = app
+        self.pilot = pilot
+
+    @property
+    def lines(self) -> list[str]:
+        """All lines of the screen."""
+        strips = self.app.screen._compositor.render_strips(self.app.size)
+        return [strip.text for strip in strips]
+
+    @property
+    def text(self) -> str:
+        """The screen as one text."""
+        return "\n".join(self.lines)
+
+    async def until(self, *words: str, without: str = "\0") -> None:
+        """Wait until the screen shows all words, and not the other."""
+        end = time.monotonic() + PATIENCE_S
+        while not all(word in self.text for word in words) or without in self.text:
+            assert time.monotonic() < end, (words, without, self.text)
+            await self.pilot.pause(0.02)
+
+    async def press(self, *keys: str) -> None:
+        """Press keys."""
+        await self.pilot.press(*keys)
+
+    async def type(self, key: str, words: str) -> None:
+        """Open the line to type in by its key, type, and press Enter."""
+        await self.press(key)
+        await self.press(*(_KEYS.get(letter, letter) for letter in words), "enter")
+
+
+_KEYS = {
+    " ": "space",
+    "<": "less_than_sign",
+    ".": "full_stop",
+    "=": "equals_sign",
+    "'": "apostrophe",
+}
+
+
+@contextlib.asynccontextmanager
+async def shown(
+    source: Source, *typed: str, size: tuple[int, int] = (100, 30), **options: Any
+) -> AsyncIterator[Screen]:
+    """The interface on a source, with a screen of some columns and lines."""
+    app = Top(source, typed, **options)
+    async with app.run_test(size=size) as pilot:
+        yield Screen(app, pilot)
+
+
+@contextlib.contextmanager
+def source_of(kind: str, store: Store) -> Iterator[Source]:
+    """A store as a folder, or behind a server."""
+    if kind == FOLDER:
+        yield FolderSource(store)
+        return
+    with running(store.path) as server:
+        source = ServerSource(server.url)
+        yield source
+        source.close()
+
+
+def on(source: Source, use: Callable[[Screen], Awaitable[None]], **options: Any) -> None:
+    """Use the interface on a source."""
+
+    async def show() -> None:
+        async with shown(source, **options) as screen:
+            await use(screen)
+
+    asyncio.run(show())
+
+
+@pytest.fixture
+def talkative(sample: Sample) -> Store:
+    """The sample, with lines of a console and a note."""
+    sink = sample.store.items.sink(sample.second)
+    for line in range(300):
+        sink.text("console", f"\x1b[32mline {line}\x1b[0m")
+    sample.store.runs.set_tags(sample.second, {"mlflow.note.content": "a note\nof two lines"})
+    sample.store.flush()
+    return sample.store
+
+
+@pytest.fixture(params=[FOLDER, SERVER])
+def source(request: pytest.FixtureRequest, talkative: Store) -> Iterator[Source]:
+    """The sample as a folder, and behind a server."""
+    with source_of(request.param, talkative) as source:
+        yield source
+
+
+def test_a_run_is_shown_with_curves_console_details_and_beside_others(source: Source) -> None:
+    async def use(screen: Screen) -> None:
+        await screen.until("3 runs", "child-1", "finished", "20 points", "┤")
+        await screen.press("3")
+        await screen.until("line 299", without="line 200")
+        await screen.press("enter", "g")
+        await screen.until("line 1 ", without="line 299")
+        await screen.press("G")
+        await screen.until("line 299")
+        await screen.press("escape", "4")
+        await screen.until("a note", "of two lines", "hidden")
+        await screen.press("space", "down", "space", "5")
+        await screen.until("▲", "▼", "0.01", "0.1", "largest")
+        await screen.press("2")
+        await screen.until("No load was recorded")
+
+    on(source, use)
+
+
+def test_the_mouse_sorts_chooses_and_marks(talkative: Store) -> None:
+    async def use(screen: Screen) -> None:
+        await screen.until("child-1", "child-0", "0.0476")
+        names = [line[2:10].strip() for line in screen.lines[2:5]]
+        assert names == ["child-1", "child-0", "sweep"]
+        await screen.pilot.click("#runs", offset=(screen.lines[1].index("run"), 0))
+        await screen.until("▼run")
+        await screen.pilot.click("#runs", offset=(3, 0))
+        await screen.until("▲run")
+        assert screen.lines[2].startswith("  child-0")
+        await screen.pilot.click("#runs", offset=(0, 2))
+        await screen.until("● child-1")
+        await screen.pilot.click("#tabs", offset=(screen.lines[6].index("Details"), 0))
+        await screen.until("experiment", "flowers", "a note")
+
+    on(FolderSource(talkative), use)
+
+
+def test_filter_and_sort_are_those_of_runs_list(sample: Sample) -> None:
+    async def use(screen: Screen) -> None:
+        await screen.until("3 runs")
+        await screen.type("slash", "params.lr = '0.01'")
+        await screen.until("1 run ", "child-1", without="child-0")
+        await screen.press("slash", "ctrl+u", "enter")
+        await screen.until("3 runs")
+        await screen.type("s", "loss ASC")
+        await screen.until("▲loss")
+        await screen.type("s", "nonsense")
+        await screen.until("cannot sort by 'nonsense'", "--json")
+        await screen.until("▲loss")
+        await screen.type("slash", "metrics.loss <")
+        await screen.until("metrics.loss <")
+
+    on(FolderSource(sample.store), use)
+
+
+@pytest.mark.parametrize("kind", [FOLDER, SERVER])
+def test_new_runs_points_and_lines_appear_within_a_second(kind: str, tmp_path: Path) -> None:
+    store = open_store(tmp_path / "store")
+    writer = subprocess.Popen(
+        [sys.executable, "-c", WRITER, str(store.path)],
+        env=environment(PYTHONPATH=str(ROOT)),
+        stdin=subprocess.PIPE,
+        text=True,
+    )
+
+    def write(line: str) -> float:
+        assert writer.stdin is not None
+        writer.stdin.write(line + "\n")
+        writer.stdin.flush()
+        return time.monotonic()
+
+    async def use(screen: Screen) -> None:
+        await screen.until("No runs yet")
+        write("run newcomer")
+        await screen.until("newcomer", "running")
+        await screen.press("1")
+        write("point loss 0.25 0")
+        await screen.until("loss", "0.25", "1 point ")
+        waits = []
+        for step in range(1, 6):
+            began = write(f"point loss 0.5 {step}")
+            await screen.until(f"{step + 1} points")
+            waits.append(time.monotonic() - began)
+        # The shortest: a machine that is busy with other tests says nothing of the rest.
+        assert min(waits) < 1
+        await screen.press("3")
+        write("line hello there")
+        await screen.until("hello there")
+
+    with writer, source_of(kind, store) as source:
+        on(source, use)
+        assert writer.stdin is not None
+        writer.stdin.close()
+    store.close()
+
+
+def test_of_many_runs_those_that_are_seen_are_read(tmp_path: Path) -> None:
+    store = open_store(tmp_path / "store")
+    with store.batch():
+        for number in range(2000):
+            store.runs.create("0", run_name=f"run-{number}", start_time=START_MS + number)
+
+    class Counted(FolderSource):
+        rows = 0
+
+        def table(self, *arguments: Any, **asked: Any) -> dict[str, Any]:
+            answer = super().table(*arguments, **asked)
+            Counted.rows += len(answer["runs"]["run_id"])
+            return answer
+
+    async def use(screen: Screen) -> None:
+        await screen.until("2,000 runs", "run-1999 ")
+        await screen.press("end")
+        await screen.until("run-0 ", "run-1 ")
+        await screen.press("pageup", "home")
+        await screen.until("run-1999 ")
+
+    on(Counted(store), use)
+    assert Counted.rows < 800
+    store.close()
+
+
+def test_hostile_texts_are_shown_and_not_obeyed(tmp_path: Path) -> None:
+    store = open_store(tmp_path / "store")
+    evil = "\x1b]0;title\x07\x1b[2J\u202egnp.exe[/b][red]\n\r\t"
+    run_id = store.runs.create("0", run_name=evil, tags={"stage": evil}).info.run_id
+    store.runs.set_tags(run_id, {"mlflow.note.content": evil})
+    store.items.sink(run_id).text("console", evil + "the end")
+    store.metrics.sink(run_id).log("a" * 200, 1.0, 0, 1)
+    store.flush()
+
+    async def use(screen: Screen) -> None:
+        await screen.until("\\x1b]0;title")
+        for panel in ("3", "4", "5", "1"):
+            await screen.press(panel, "space")
+            await screen.pilot.pause(0.2)
+            assert all(line.isprintable() for line in screen.lines)
+        await screen.press("e")
+        await screen.until("all experiments")
+        await screen.press("escape")
+
+    on(FolderSource(store), use, size=(80, 24))
+    store.close()
+
+
+@pytest.mark.parametrize("leave", ["q", "SIGTERM"])
+def test_a_small_terminal_without_colours_is_left_as_it_was(leave: str, sample: Sample) -> None:
+    controller, terminal = pty.openpty()
+    termios.tcsetwinsize(terminal, (24, 80))
+    before = termios.tcgetattr(terminal)
+    settings = environment(NO_COLOR="1", PYTHONPATH=str(ROOT))
+    words = command("top", "--store", str(sample.store.path))
+    with subprocess.Popen(
+        words, stdin=terminal, stdout=terminal, stderr=terminal, env=settings
+    ) as process:
+        seen = b""
+        while b"20 points" not in seen:
+            seen += os.read(controller, 65536)
+        if leave == "q":
+            os.write(controller, b"q")
+        else:
+            process.send_signal(signal.SIGTERM)
+        process.wait(timeout=60)
+        after = termios.tcgetattr(terminal)
+        os.close(terminal)
+        seen += read_all(controller)
+    os.close(controller)
+    assert process.returncode == 0
+    assert after == before
+    assert seen.count(b"\x1b[?1049h") == 1
+    assert seen.rstrip().rindex(b"\x1b[?1049l") > seen.index(b"\x1b[?1049h")
+    assert b"\x1b[?25h" in seen[seen.rindex(b"\x1b[?1049l") :]
+    assert not COLOUR.search(seen.decode())
+
+
+def test_it_is_loaded_by_its_own_command_only(sample: Sample) -> None:
+    program = (
+        "import sys; from eventtrack.cli import cli; cli(sys.argv[1:], standalone_mode=False); "
+        "assert 'textual' not in sys.modules"
+    )
+    words = [sys.executable, "-c", program, "--store", str(sample.store.path), "runs", "list"]
+    subprocess.run(words, env=environment(PYTHONPATH=str(ROOT)), check=True, capture_output=True)
+
+
+def test_without_its_extra_the_extra_is_named(
+    run: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "textual", None)
+    assert "pip install 'eventtrack[top]'" in run("top", code=2).stderr
+
+
+def test_without_a_terminal_it_names_what_programs_use(run: CommandLine) -> None:
+    assert "runs list --json" in run("top", code=2).stderr
