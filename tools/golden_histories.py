@@ -84,6 +84,18 @@ def itemized() -> list[Draft]:
     ]
 
 
+def received() -> list[Draft]:
+    """Items that came over a network, with the marks of their calls."""
+    return [
+        Draft.of(RUN, types.RunStarted("12", "brisk-otter-417", "ada", 7, {}, "RUNNING")),
+        Draft.of(
+            RUN,
+            items.TextLogged("console", ["epoch 1"], 0, 10, "stdout"),
+            items.CallsReceived([bytes(16), bytes(range(16))]),
+        ),
+    ]
+
+
 def traced() -> list[Draft]:
     """A trace with a small span and a large one, judged, linked, deleted and restored."""
     stored = types.ArtifactStored("attachments/cat.png", 3, bytes(range(32)))
@@ -379,6 +391,7 @@ HISTORIES = {
     "reasons": explained,
     "compressed": compressed,
     "items": itemized,
+    "received": received,
     "corrections": corrected,
     "studies": searched,
     "withdrawals": withdrawn,

@@ -27,5 +27,7 @@ Signer = Annotated[str, msgspec.Meta(min_length=1, max_length=SIGNER_LENGTH_MAX)
 AUTHOR_NAME = r"[A-Za-z0-9][A-Za-z0-9_.@-]{0,63}"
 TokenName = Annotated[str, msgspec.Meta(pattern=rf"\A{AUTHOR_NAME}\Z")]
 Sha256 = Annotated[bytes, msgspec.Meta(min_length=32, max_length=32)]
+# Names a call that came from another store.
+Mark = Annotated[bytes, msgspec.Meta(min_length=16, max_length=16)]
 # The reason for a change.
 Reason = Annotated[str, msgspec.Meta(min_length=1, max_length=REASON_LENGTH_MAX)]

@@ -9,7 +9,7 @@ from math import isfinite
 
 import msgspec
 
-from eventtrack.events.bounds import Int64, Natural, Sha256
+from eventtrack.events.bounds import Int64, Mark, Natural, Sha256
 from eventtrack.events.types import Event
 
 
@@ -114,6 +114,12 @@ class MediaLogged(Event, frozen=True):
     def flaw_of(events: Sequence["MediaLogged"]) -> str | None:
         """The fault that makes events not well-formed, beyond their fields' types; None if good."""
         return _uneven((event, len(event.files)) for event in events)
+
+
+class CallsReceived(Event, frozen=True):
+    """The items beside it came from another store, by calls with these marks."""
+
+    marks: list[Mark]
 
 
 def _are_finite(numbers: list[float]) -> bool:

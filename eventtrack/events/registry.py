@@ -114,6 +114,7 @@ _TYPES: dict[str, type[types.Event]] = {
     "replica.head_witnessed": types.HeadWitnessed,
     "payloads.redacted": types.PayloadsRedacted,
     "events.explained": types.Explained,
+    "events.received": items.CallsReceived,
     "experiment.created": types.ExperimentCreated,
     "experiment.renamed": types.ExperimentRenamed,
     "experiment.deleted": types.ExperimentDeleted,

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
-from eventtrack.events import access, studies, types
+from eventtrack.events import access, items, studies, types
 from eventtrack.events.types import Event
 from eventtrack.facts.dataset import DATASET
 from eventtrack.facts.experiment import EXPERIMENT
@@ -29,6 +29,7 @@ WITHOUT_FACTS: Mapping[type[Event], str] = MappingProxyType(
         studies.StudyRecorded: "is an entry of another program's journal, whose rules decide",
         access.AccessGranted: "is one of a set that only grows: who may use the log's servers",
         access.AccessRevoked: "is final: nothing gives a token its rights again",
+        items.CallsReceived: "names calls, so that none is recorded twice",
         types.Explained: "gives the reason for the events beside it",
     }
 )

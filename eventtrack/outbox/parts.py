@@ -11,23 +11,26 @@ from typing import Any, NamedTuple
 from eventtrack.errors import EventtrackWarning, FormatTooNewError
 from eventtrack.events import types
 from eventtrack.events.envelope import Envelope
+from eventtrack.events.items import ItemsLogged
 from eventtrack.events.reading import events_of, read, reason_of
 from eventtrack.facts.fact import Correction, Fact
 from eventtrack.facts.run import ARTIFACT, PARAM, RUN, TAG
+from eventtrack.outbox.item_parts import CALL_BYTES_MAX, calls_of, size_of
+from eventtrack.store.receiving import CALLS_MAX
 from eventtrack.views.records import Metric
 
 # The order in which the kinds of a run are sent.
-START, PARAMS, POINTS, TAGS, INPUTS, OUTPUTS, FILE, UPDATE = (
+START, PARAMS, POINTS, ITEMS, TAGS, INPUTS, OUTPUTS, FILE, UPDATE = KINDS = (
     "start",
     "param",
     "points",
+    "series",
     "tag",
     "inputs",
     "outputs",
     "file",
     "update",
 )
-KINDS = (START, PARAMS, POINTS, TAGS, INPUTS, OUTPUTS, FILE, UPDATE)
 
 # Tags by which an outbox marks its runs; they are not delivered. A run that the server had first
 # is only mirrored in the outbox, to hold its facts. A run that began here names its experiment.
@@ -58,8 +61,9 @@ class Part(NamedTuple):
     """A fact to deliver: its position in the outbox, its content, and the reason that was given.
 
     Args:
-        label: The metric's, param's or tag's key, or the file's path; else "".
-        content: For points a list of `Metric`, for params and tags the text, else the event.
+        label: The metric's, series', param's or tag's key, or the file's path; else "".
+        content: For points a list of `Metric`, for items of series a `SentItems`, for params and
+            tags the text, else the event.
     """
 
     position: int
@@ -107,6 +111,7 @@ def batches_of(envelopes: Iterable[Envelope]) -> Iterator[Batch]:
 def _parts_of(envelope: Envelope) -> Iterator[Part]:
     """The parts of an envelope, its points gathered by metric; a damaged envelope has none."""
     points: dict[str, list[Metric]] = {}
+    items: list[ItemsLogged] = []
     reading = read(envelope)
     fault, reason = reading.fault, reason_of(reading)
     if fault is not None:
@@ -131,9 +136,13 @@ def _parts_of(envelope: Envelope) -> Iterator[Part]:
         elif isinstance(event, types.MetricsLogged):
             for point in _points(event):
                 points.setdefault(point.key, []).append(point)
+        elif isinstance(event, ItemsLogged):
+            items.append(event)
         else:
             yield from _parts(envelope.position, event, reason)
     yield from _pieces(envelope.position, points)
+    for call in calls_of(envelope, items):
+        yield Part(envelope.position, ITEMS, call.key, call)
 
 
 def _parts_of_model(envelope: Envelope, model_id: str) -> Iterator[tuple[str, Part]]:
@@ -170,6 +179,8 @@ def _portions(kind: str, parts: Sequence[Part]) -> Iterator[list[Part]]:
         yield from _portioned({part.label: part for part in parts}.values(), BATCH_TEXTS_MAX)
     elif kind == POINTS:
         yield from _portioned(parts, BATCH_POINTS_MAX)
+    elif kind == ITEMS:
+        yield from _portioned_items(parts)
     else:
         yield from ([part] for part in parts)
 
@@ -186,6 +197,20 @@ def _portioned(parts: Iterable[Part], most: int) -> Iterator[list[Part]]:
             portion, count, letters = [], 0, 0
         portion.append(part)
         count, letters = count + more, letters + size
+    if portion:
+        yield portion
+
+
+def _portioned_items(parts: Iterable[Part]) -> Iterator[list[Part]]:
+    portion: list[Part] = []
+    size = 0
+    for part in parts:
+        more = size_of(part.content)
+        if portion and (size + more > CALL_BYTES_MAX or len(portion) == CALLS_MAX):
+            yield portion
+            portion, size = [], 0
+        portion.append(part)
+        size += more
     if portion:
         yield portion
 

@@ -45,7 +45,7 @@ class RemoteStore:
         self.experiments = RemoteExperiments(self.outbox, self.server, starter)
         self.runs = RemoteRuns(self.outbox, self.server, starter)
         self.metrics = RemoteMetrics(self.outbox, self.server, self.runs)
-        self.items = RemoteItems()
+        self.items = RemoteItems(self.outbox, self.server, self.runs)
         self.artifacts = RemoteArtifacts(self.outbox, self.server, self.runs)
         self.corrections = RemoteCorrections(self.outbox, self.server, starter, self.runs)
         self.signatures = RemoteSignatures(self.outbox, self.server, self.runs)

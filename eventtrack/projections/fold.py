@@ -5,6 +5,7 @@ from typing import Any
 
 from eventtrack.errors import EventtrackError, MalformedError, ProjectionError
 from eventtrack.events.envelope import Envelope
+from eventtrack.events.items import CallsReceived
 from eventtrack.events.reading import Part, read
 from eventtrack.events.registry import REGISTRY, Registry
 from eventtrack.events.types import Event, SessionOpened
@@ -135,5 +136,7 @@ def _apply_part(
         for place, event in enumerate(events, offset):
             if isinstance(event, SessionOpened):
                 opened.fold(tables, envelope, event, stamp_of(envelope, place))
+            elif isinstance(event, CallsReceived) and stream.startswith("run/"):
+                tables.new_items.note_marks(tables.change_run(stream), event.marks)
             elif type(event) not in WITHOUT_FACTS:
                 tables.note_unknown(stream, kind, 1)

@@ -26,6 +26,8 @@ from eventtrack.projections.state import ItemsState, RunState
 
 # The blobs that media of runs name: `run number (u32) ‖ SHA-256` -> the media type.
 TABLE, BLOBS_TABLE = "items", "media_blobs"
+# The marks of calls that runs received: `run number (u32) ‖ mark`.
+MARKS_TABLE = "item_marks"
 CHUNK_BYTES = 64 * 2**10
 # A last chunk below this is extended in place.
 SMALL_CHUNK_BYTES = 8 * 2**10
@@ -174,6 +176,11 @@ class NewItems:
         blobs = sorted((number + medium.sha256, medium.media_type.encode()) for medium in media)
         self._rows.put_many(BLOBS_TABLE, blobs)
 
+    def note_marks(self, run: RunState, marks: Iterable[bytes]) -> None:
+        """Note the marks of calls that a run received."""
+        number = run.number.to_bytes(4, "big")
+        self._rows.put_many(MARKS_TABLE, [(number + mark, b"") for mark in sorted(marks)])
+
     def flush(self) -> None:
         """Append what is new to its series."""
         for state, items in self._buffers.values():
@@ -190,6 +197,11 @@ def media_type_of(rows: Rows, run: int, sha256: bytes) -> str | None:
     """The media type of a blob that media of a run name; None for another blob."""
     value = rows.get(BLOBS_TABLE, run.to_bytes(4, "big") + sha256)
     return None if value is None else value.decode()
+
+
+def is_marked(rows: Rows, run: int, mark: bytes) -> bool:
+    """Whether a run received the call with a mark."""
+    return rows.get(MARKS_TABLE, run.to_bytes(4, "big") + mark) is not None
 
 
 def append(rows: WritableRows, state: ItemsState, items: Items) -> None:

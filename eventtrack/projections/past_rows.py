@@ -29,6 +29,7 @@ OWNERS: dict[str, slice | None] = {
     "points": None,
     "items": None,
     "media_blobs": FIRST,
+    "item_marks": FIRST,
     "point_steps": None,
     "extent_blocks": None,
     "log_blocks": None,

@@ -59,7 +59,7 @@ TABLES = (
     points.STEPS,
     "fields",
     *("index", kept.KEPT, kept.GONE),
-    *("unknown", skipped.TABLE, "raised", items.TABLE, items.BLOBS_TABLE),
+    *("unknown", skipped.TABLE, "raised", items.TABLE, items.BLOBS_TABLE, items.MARKS_TABLE),
     *(*DATASET_TABLES, "scorers"),
     *TRACE_TABLES,
 )

@@ -4,7 +4,7 @@ import itertools
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
-from eventtrack.errors import RemoteError
+from eventtrack.errors import EndpointMissingError, NotFoundError, RemoteError
 from eventtrack.rest.connection import Connection, Json
 from eventtrack.views.records import PagedList
 
@@ -25,6 +25,15 @@ class Calls:
     def _get(self, path: str, /, **query: Any) -> Json:
         sent = {name: value for name, value in query.items() if value is not None}
         return self.connection.get(API + path, sent)
+
+    def _extension(self) -> Json:
+        """The features that a server of eventtrack has beside MLflow's; empty for any other."""
+        try:
+            answer = self.connection.get("/api/3.0/mlflow/server-info")
+        except (EndpointMissingError, NotFoundError):
+            return {}  # an older server
+        extension = answer.get("eventtrack")
+        return extension if isinstance(extension, dict) else {}
 
     def _post_own(self, path: str, /, **body: Any) -> Json:
         """Ask for what MLflow's API lacks; an `EndpointMissingError` from any other server."""

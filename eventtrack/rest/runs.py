@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 
-from eventtrack.errors import EndpointMissingError, NotFoundError
 from eventtrack.limits import SEARCH_RUNS_RESULTS_DEFAULT
 from eventtrack.rest import records
 from eventtrack.rest.calls import Calls, page
@@ -47,12 +46,7 @@ class RunCalls(Calls):
 
     def takes_run_ids(self) -> bool:
         """Whether the server gives a new run the client's id, as eventtrack's server does."""
-        try:
-            answer = self.connection.get("/api/3.0/mlflow/server-info")
-        except (EndpointMissingError, NotFoundError):
-            return False  # an older server
-        extension = answer.get("eventtrack")
-        return isinstance(extension, dict) and extension.get("runs_take_ids") is True
+        return self._extension().get("runs_take_ids") is True
 
     def get_run(self, run_id: str) -> Run:
         """A run with everything that it recorded; also a deleted run."""

@@ -7,9 +7,12 @@ from eventtrack.rest.corrections import CorrectionCalls
 from eventtrack.rest.experiments import ExperimentCalls
 from eventtrack.rest.recording import RecordingCalls
 from eventtrack.rest.runs import RunCalls
+from eventtrack.rest.series import SeriesCalls
 
 
-class TrackingServer(ExperimentCalls, RunCalls, RecordingCalls, ArtifactCalls, CorrectionCalls):
+class TrackingServer(
+    ExperimentCalls, RunCalls, RecordingCalls, ArtifactCalls, CorrectionCalls, SeriesCalls
+):
     """A server that speaks MLflow's REST API. Safe from any thread; opens nothing until asked.
 
     Each method asks once. It raises the error that the server's answer stands for (`NotFoundError`,

@@ -163,8 +163,9 @@ class Recorder:
         self._folders = {frames.STDOUT: LineFolder(), frames.STDERR: LineFolder()}
         self._last: deque[str] = deque(maxlen=_LAST_LINES)
         self._signals: list[int] = []
-        # A server takes no lines of text yet.
-        self._console = store.items.sink(run_id) if isinstance(store, Store) else None
+        self._console = store.items.sink(run_id) if store.items.are_taken else None
+        if self._console is None:
+            complain("output is not recorded: the server takes no text; eventtrack's own does")
         self._memory = OutOfMemory()
         self._settings = settings
         self._monitor: machine.Monitor | None = None

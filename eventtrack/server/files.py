@@ -109,11 +109,14 @@ async def send_medium(services: Services, run_id: str, sha256: str) -> Response:
 
     def find() -> tuple[Path, str]:
         kind = store.items.media_type(known_id, bytes.fromhex(sha256))
-        if not store.artifacts.blobs.holds(bytes.fromhex(sha256)):
+        try:
+            # In a cluster this brings the bytes here.
+            store.artifacts.blobs.open(bytes.fromhex(sha256)).close()
+        except NotFoundError as error:
             raise NotFoundError(
                 f"the bytes of the medium {sha256} are not here",
                 hint="sync with the machine that logged it; they may also have been erased",
-            )
+            ) from error
         return store.artifacts.blobs.path(bytes.fromhex(sha256)), kind
 
     place, kind = await services.read(find)

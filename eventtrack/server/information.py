@@ -24,8 +24,8 @@ def _server_info(store: Store, sent: Values) -> Json:
         "presigned_upload_model_id_supported": False,
         "features_enabled": {"gateway": False},
         # Ours: a client may choose the id of a new run, so that a repeated request makes no second
-        # run.
-        "eventtrack": {"runs_take_ids": True},
+        # run; and runs take series of text, histograms and media.
+        "eventtrack": {"runs_take_ids": True, "runs_take_series": True},
     }
 
 

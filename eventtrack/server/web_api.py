@@ -68,7 +68,8 @@ def _items(store: Store, sent: Values) -> Json:
     limit = min(max(sent["limit"], 1), items.ITEMS_MAX)
     with answers.as_of(store, sent["at"]) as queries:
         run_id = checks.known_run_id(sent["run_id"])
-        return items.part(queries, run_id, sent["key"], sent["kind"], sent["start"], limit)
+        kind = sent["kind"] or None
+        return items.part(queries, run_id, sent["key"], kind, sent["start"], limit)
 
 
 def _origin(store: Store, sent: Values) -> Json:
@@ -140,7 +141,6 @@ _ITEMS = Request(
     Message((text("run_id"), text("kind"), text("key"), int64("start"), int32("limit", 200), _AT)),
     {
         "run_id": (REQUIRED, STRING),
-        "kind": (REQUIRED, STRING),
         "key": (REQUIRED, STRING),
         "start": (WHOLE,),
         "limit": (WHOLE,),

@@ -12,14 +12,17 @@ import msgspec
 from eventtrack import limits, validate
 from eventtrack.errors import InvalidStateError, InvalidValueError, NotFoundError
 from eventtrack.events.envelope import Draft
-from eventtrack.events.items import Histogram, MediaLogged, Medium
+from eventtrack.events.items import CallsReceived, Histogram, MediaLogged, Medium
+from eventtrack.events.types import Event
 from eventtrack.log.filesystem import translate_os_error
 from eventtrack.log.frames import slot_seed
 from eventtrack.log.journal import Journal, JournalDisowned
+from eventtrack.projections.items import is_marked
 from eventtrack.projections.tables import Reader
 from eventtrack.store.blobs import Blobs
 from eventtrack.store.context import StoreContext
 from eventtrack.store.decide import active_run
+from eventtrack.store.receiving import SentItems, received, text_line
 from eventtrack.store.sinks import Sink, Sinks
 from eventtrack.views.queries.items import ItemQueries
 
@@ -71,7 +74,7 @@ class ItemSink(Sink):
         """
         key = self._checked(key)
         if type(line) is not str or len(line) > _SHORT:
-            line = _line(line)
+            line = text_line(line)
         step = 0 if step is None else validate.int64("step", step)
         at_ms = _now_ns() // 1_000_000 if timestamp is None else validate.timestamp_ms(timestamp)
         self._write(_body(key, (line,), step, at_ms, source))
@@ -98,7 +101,7 @@ class ItemSink(Sink):
         """
         key = self._checked(key)
         lines = [
-            line if type(line) is str and len(line) <= _SHORT else _line(line) for line in lines
+            line if type(line) is str and len(line) <= _SHORT else text_line(line) for line in lines
         ]
         steps = _numbers("steps", steps, len(lines), 0)
         times = _numbers("timestamps", timestamps, len(lines), _now_ns() // 1_000_000)
@@ -169,6 +172,8 @@ class Items(ItemQueries):
     """Series of a store's runs that are no metrics."""
 
     _context: StoreContext
+    # A server of MLflow's takes none; see `outbox.items`.
+    are_taken = True
 
     def __init__(self, context: StoreContext) -> None:
         super().__init__(context)
@@ -215,7 +220,7 @@ class Items(ItemQueries):
         """
         key = validate.metric_key(key)
         media_type = validate.media_type(media_type)
-        texts = [None if text is None else _line(text) for text in (name, caption)]
+        texts = [None if text is None else text_line(text) for text in (name, caption)]
         step = 0 if step is None else validate.int64("step", step)
         at_ms = _now_ns() // 1_000_000 if timestamp is None else validate.timestamp_ms(timestamp)
         if isinstance(source, Path) and not source.is_file():
@@ -238,6 +243,41 @@ class Items(ItemQueries):
             return None, [Draft.of(f"run/{run_id}", logged)]
 
         self._context.engine.execute(decide)
+
+    def receive(self, run_id: str, calls: Sequence[SentItems]) -> list[bytes]:
+        """Log items that another store sent, durably: all of them, or none.
+
+        Calls whose mark the run has were received before and add nothing.
+
+        Returns:
+            The SHA-256 of media whose bytes are not here. Unless it is empty nothing was logged:
+            bring them, and call again.
+
+        Raises:
+            NotFoundError: There is no such run.
+            InvalidValueError: The run is deleted, or a call is not allowed.
+        """
+        events = received(calls)
+
+        def decide(reader: Reader) -> tuple[list[bytes], list[Draft]]:
+            number = active_run(self._context, reader, run_id).number
+            marks: set[bytes] = set()
+            new: list[Event] = []
+            for mark, event in events:
+                if mark and (mark in marks or is_marked(reader.rows, number, mark)):
+                    continue
+                new.append(event)
+                marks |= {mark} - {b""}
+            media = (event.files for event in new if isinstance(event, MediaLogged))
+            digests = sorted({file.sha256 for files in media for file in files})
+            missing = [digest for digest in digests if not self._blobs.holds(digest)]
+            if missing or not new:
+                return missing, []
+            if marks:
+                new.append(CallsReceived(sorted(marks)))
+            return [], [Draft.of(f"run/{run_id}", *new)]
+
+        return self._context.engine.execute(decide)
 
 
 def _packed(edges: Sequence[float], counts: Sequence[float]) -> msgspec.Raw:
@@ -281,18 +321,6 @@ def _body(key: str, lines: Sequence[str], *rest: object) -> bytes:
         for line in lines:
             validate.text("line", line)
         raise
-
-
-def _line(line: object) -> str:
-    text = validate.text("line", line)
-    if len(text) > _SHORT:
-        size = len(text.encode())
-        if size > limits.TEXT_ITEM_BYTES_MAX:
-            raise InvalidValueError(
-                f"a text of {size} bytes is too long to log: {limits.TEXT_ITEM_BYTES_MAX} at most",
-                hint="log it as a file: log_text()",
-            )
-    return text
 
 
 def _numbers(what: str, given: Numbers, count: int, default: int) -> int | list[int]:

@@ -11,9 +11,17 @@ _LETTERS_MAX = 4_000_000
 _PORTION = 50
 
 
-def part(queries: Queries, run_id: str, key: str, kind: str, start: int, limit: int) -> Json:
-    """The items of a series from `start` on; a negative start counts from the end."""
+def part(queries: Queries, run_id: str, key: str, kind: str | None, start: int, limit: int) -> Json:
+    """The items of a series from `start` on; a negative start counts from the end.
+
+    Raises:
+        NotFoundError: No kind is given, and the run has no such series.
+        InvalidValueError: No kind is given, and series of several kinds have that key.
+    """
     counts = {(series.kind, series.key): series.count for series in queries.items.list(run_id)}
+    if kind is None:
+        queries.items.read(run_id, key, None, 0, 0)
+        kind = next(kind for kind, name in counts if name == key)
     count = counts.get((kind, key), 0)
     first = max(count + start, 0) if start < 0 else min(start, count)
     items: list[Json] = []

@@ -29,6 +29,8 @@ def test_a_program_publishes_without_a_server(
             for step in range(50):
                 eventtrack.log_metric("loss", 1 / (1 + step), step=step)
             eventtrack.log_text("hello", "notes.txt")
+            eventtrack.log_text_line("a line")
+            eventtrack.log_html("report", "<h1>Good</h1>")
         eventtrack.flush()
         # Acknowledged by the engine, so every server has it for the next request.
         answer = server.get("runs/get", run_id=run.info.run_id)["run"]
@@ -37,6 +39,13 @@ def test_a_program_publishes_without_a_server(
         assert answer["data"]["metrics"][0]["step"] == 49
         path = f"/api/2.0/mlflow-artifacts/artifacts/{made}/{run.info.run_id}/artifacts/notes.txt"
         assert server.client.get(path).text == "hello"
+        asked = {"run_id": run.info.run_id, "key": "log"}
+        [line] = server.client.get("/api/eventtrack/1/items", params=asked).json()["items"]
+        assert line["text"] == "a line"
+        asked["key"] = "report"
+        [page] = server.client.get("/api/eventtrack/1/items", params=asked).json()["items"]
+        asked["sha256"] = page["sha256"]
+        assert server.client.get("/api/eventtrack/1/media", params=asked).text == "<h1>Good</h1>"
 
 
 @pytest.mark.slow

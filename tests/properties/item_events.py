@@ -28,4 +28,5 @@ ITEMS_EVENT: st.SearchStrategy[Event] = st.one_of(
         items.HistogramsLogged, KEY, st.lists(HISTOGRAM, min_size=1, max_size=2), NUMBER, NUMBER
     ),
     st.builds(items.MediaLogged, KEY, st.lists(MEDIUM, min_size=1, max_size=2), NUMBER, NUMBER),
+    st.builds(items.CallsReceived, st.lists(st.just(bytes(16)), max_size=2)),
 )

@@ -11,7 +11,6 @@ from eventtrack.errors import InvalidValueError, UsageError
 from eventtrack.fluent import images, tables
 from eventtrack.fluent.client.base import StoreCalls
 from eventtrack.fluent.figures import figure_bytes, is_drawn
-from eventtrack.store import Store
 from eventtrack.tags import LOGGED_IMAGES_TAG
 from eventtrack.views.records import FileInfo
 
@@ -139,7 +138,7 @@ class ArtifactCalls(StoreCalls):
             # MLflow's pages read these files, and ours the series. The bytes are stored once.
             self.store.artifacts.log_bytes(run_id, png, f"{stem}.png")
             self.store.artifacts.log_bytes(run_id, small, f"{stem}+compressed.webp")
-            if isinstance(self.store, Store):
+            if self.store.items.are_taken:
                 self.store.items.log_medium(
                     run_id, str(key), png, "image/png", step=step, timestamp=timestamp
                 )
