@@ -123,7 +123,10 @@ def _run(reader: Reader, run: RunState) -> list[Any]:
         run.models_written,
         _artifacts(reader, run.number),
     ]
-    items = [(name, reader.items_of(state).digest()) for name, state in sorted(run.items.items())]
+    items = [
+        (name, reader.items_of(series).digest())
+        for name, series in sorted(reader.series(run).items())
+    ]
     # Runs whose points all count have the digest that they had before points could be withdrawn.
     withdrawn = _withdrawn(reader, run) if run.withdrawals else []
     # That it has forks is no state of a run: they show its points in their own curves.
@@ -137,7 +140,13 @@ def _withdrawn(reader: Reader, run: RunState) -> list[Any]:
         (layer.cuts, [(key, _all_points(reader, it.points)) for key, it in layer.parts.items()])
         for layer in run.layers
     ]
-    return [run.withdrawals, sorted((cuts, sorted(parts)) for cuts, parts in layers if parts)]
+    series = [
+        (layer.cuts, name, reader.items_of(part.items).digest())
+        for layer in run.layers
+        for name, part in layer.items.items()
+    ]
+    covered = sorted((cuts, sorted(parts)) for cuts, parts in layers if parts)
+    return [run.withdrawals, covered, *([sorted(series)] if series else [])]
 
 
 def _all_points(reader: Reader, metric: MetricState) -> bytes:

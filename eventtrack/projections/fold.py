@@ -10,7 +10,7 @@ from eventtrack.events.reading import Part, read
 from eventtrack.events.registry import REGISTRY, Registry
 from eventtrack.events.types import Event, SessionOpened
 from eventtrack.facts.nouns import NOUNS, WITHOUT_FACTS
-from eventtrack.facts.run import RUN
+from eventtrack.facts.run import ITEM_FACTS, RUN
 from eventtrack.log.protocol import LogReader
 from eventtrack.log.translation import LMDB_ERRORS
 from eventtrack.projections import (
@@ -104,17 +104,27 @@ def set_aside(tables: Tables, envelope: Envelope, why: str) -> None:
 
 
 def split_runs(tables: Tables, log: LogReader) -> None:
-    """Fold the points of runs anew that a new cut divides. Call this before the tables' flush."""
+    """Fold points and items of runs anew that a new cut divides, before the tables' flush."""
     while tables.points.unsplit:
         run = tables.changed_run(tables.points.unsplit.pop())
         tables.points.forget(run)
-        run.metrics, run.reach, run.layers = {}, {}, []
+        run.metrics, run.items, run.reach, run.layers = {}, {}, {}, []
         aside = skipped.failed(tables)
         for position in tables.places.so_far(run.number):
             envelope = None if position in aside else log.get(position)
-            for part in () if envelope is None else read(envelope).parts:
-                if envelope is not None and part.type in _POINT_FOLDS and part.events:
-                    _fold_points(tables, envelope, part.type, part.events)
+            if envelope is not None:
+                _fold_series(tables, envelope)
+
+
+def _fold_series(tables: Tables, envelope: Envelope) -> None:
+    """Fold the points and items of an envelope, and nothing else of it."""
+    offset = 0
+    for part in read(envelope).parts:
+        if part.events and part.type in _POINT_FOLDS:
+            _fold_points(tables, envelope, part.type, part.events)
+        elif part.events and type(part.events[0]) in ITEM_FACTS:
+            _FOLDS[part.type](tables, envelope, part.events, offset)
+        offset += part.size
 
 
 def _fold_points(tables: Tables, envelope: Envelope, kind: str, events: Sequence[Event]) -> None:

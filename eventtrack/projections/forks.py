@@ -2,19 +2,30 @@
 
 No point is copied. The curve of a fork has parts in series of its parent, of the parent's parent,
 and so on: those layers that the fork's cut covers, up to its step. The curve of a run into which
-others were merged has parts in all their series.
+others were merged has parts in all their series. Items of text, histograms and media count as
+points do.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
-from eventtrack.events.histories import Withdrawal
+from eventtrack.events.histories import Fork, Withdrawal
 from eventtrack.limits import FORK_DEPTH_MAX, INT64_MAX
-from eventtrack.projections import curves
+from eventtrack.projections import curves, item_curves
 from eventtrack.projections.curves import AnyCurve, Curve
-from eventtrack.projections.hidden import Counter, merged
+from eventtrack.projections.cuts import key_of
+from eventtrack.projections.hidden import Counter, common, merged
+from eventtrack.projections.item_curves import AnySeries, ItemCurve
 from eventtrack.projections.rows import Rows
-from eventtrack.projections.state import MetricState, Part, RunState, Steps
+from eventtrack.projections.state import (
+    ItemsPart,
+    ItemsState,
+    Layer,
+    MetricState,
+    Part,
+    RunState,
+    Steps,
+)
 
 # Steps that are hidden, of some metrics or, for None, of all.
 _Rule = tuple[Collection[str] | None, tuple[int, int]]
@@ -56,11 +67,44 @@ def curve_of(runs: Runs, run: RunState, key: str) -> AnyCurve | None:
     return Curve((run.number, key), parts) if parts else None
 
 
+def series_of(runs: Runs, run: RunState) -> Mapping[str, AnySeries]:
+    """The text, histograms and media of a run, by name; series without an item are left out."""
+    own = item_curves.of_run(run)
+    if not run.is_joined:
+        return own
+    states: dict[int, tuple[str, ItemsState, Steps]] = {}
+    for source in _sources(runs, run):
+        for name, state, steps in source.items:
+            hidden = merged([*steps, *_hidden(source.rules, key_of(name))])
+            known = states.get(state.series)
+            # Two forks of one run may be merged: an item counts if it does for either.
+            hidden = hidden if known is None else common(known[2], hidden)
+            states[state.series] = name, state, hidden
+    parts: dict[str, list[ItemsPart]] = {}
+    for name, state, hidden in states.values():
+        part = item_curves.counted(runs.rows, state, hidden)
+        if part.count:
+            parts.setdefault(name, []).append(part)
+    for name in own:
+        parts.setdefault(name, []).extend(item_curves.parts_of(run, name))
+    return {name: ItemCurve(parts[name]) for name in sorted(parts)}
+
+
+def related(runs: Runs, run: RunState) -> Iterator[RunState]:
+    """A run and all whose points and files may count for it."""
+    for source in merged_runs(runs, run):
+        yield source
+        yield from (parent for parent, _ in _chain(runs, source))
+
+
 def _inherited(runs: Runs, run: RunState, only: str | None) -> Iterator[tuple[str, Part]]:
     """The parts of a fork's curves that lie in series of other runs."""
     count = Counter()
-    for key, metric, hidden in _series(runs, run):
-        if only is None or key == only:
+    for source in _sources(runs, run):
+        for key, metric, steps in source.metrics:
+            if only is not None and key != only:
+                continue
+            hidden = merged([*steps, *_hidden(source.rules, key)])
             left, latest = count(runs.rows, metric, hidden)
             if latest is not None:
                 step, timestamp_ms, value = latest
@@ -79,8 +123,19 @@ def merged_runs(runs: Runs, run: RunState) -> list[RunState]:
     return whole
 
 
-def _series(runs: Runs, run: RunState) -> Iterator[tuple[str, MetricState, Steps]]:
-    """The series of other runs that belong to a run, with the steps that are hidden."""
+class _Source(NamedTuple):
+    """Stored points and items of another run, with the steps that are hidden in each.
+
+    `rules` hide further steps.
+    """
+
+    metrics: Iterable[tuple[str, MetricState, Steps]]
+    items: Iterable[tuple[str, ItemsState, Steps]]
+    rules: list[_Rule]
+
+
+def _sources(runs: Runs, run: RunState) -> Iterator[_Source]:
+    """The stored points and items of other runs that belong to a run."""
     whole = merged_runs(runs, run)
     for source in whole:
         own = [_rule(it) for it, _ in source.withdrawals.values() if it is not None]
@@ -92,38 +147,52 @@ def _series(runs: Runs, run: RunState) -> Iterator[tuple[str, MetricState, Steps
             if it is not None and owner is not source and source.run_id in it.merged
         ]
         if source is not run:
-            for key, metric in source.metrics.items():
-                yield key, metric, _hidden(others, key)
+            yield _Source(
+                [(key, metric, []) for key, metric in source.metrics.items()],
+                [(name, state, []) for name, state in source.items.items()],
+                others,
+            )
             for layer in source.layers:
-                for key, part in layer.parts.items():
-                    yield key, part.points, merged([*part.hidden, *_hidden(others, key)])
+                yield _of_layer(layer, others, hides=True)
         yield from _ancestors(runs, source, own + others)
 
 
-def _ancestors(
-    runs: Runs, run: RunState, rules: list[_Rule]
-) -> Iterator[tuple[str, MetricState, Steps]]:
-    """The series of all ancestors that belong to a fork, with the steps that are hidden.
+def _ancestors(runs: Runs, run: RunState, rules: list[_Rule]) -> Iterator[_Source]:
+    """The stored points and items of all ancestors that belong to a fork.
 
     Args:
         rules: They hold for all points with which the fork begins.
     """
-    fork, seen = run.fork[0], {run.number}
-    while fork is not None and len(seen) <= FORK_DEPTH_MAX:
-        parent = runs.parent(fork.run_id)
-        if parent is None or parent.number in seen:
-            return  # not here yet, erased, or a circle, which only a forger makes
-        seen.add(parent.number)
+    for parent, fork in _chain(runs, run):
         if fork.step < INT64_MAX:
             rules.append((None, (fork.step + 1, INT64_MAX)))
         withdrawn = {it.id: _rule(it) for it in fork.withdrawals}
         for layer in parent.layers:
             if fork.cut in layer.cuts:
                 those = rules + [withdrawn[cut] for cut in layer.cuts if cut in withdrawn]
-                for key, part in layer.parts.items():
-                    yield key, part.points, _hidden(those, key)
+                yield _of_layer(layer, those, hides=False)
         rules += withdrawn.values()
+
+
+def _chain(runs: Runs, run: RunState) -> Iterator[tuple[RunState, Fork]]:
+    """The ancestors of a fork, each with the fork that refers to it."""
+    fork, seen = run.fork[0], {run.number}
+    while fork is not None and len(seen) <= FORK_DEPTH_MAX:
+        parent = runs.parent(fork.run_id)
+        if parent is None or parent.number in seen:
+            return  # not here yet, erased, or a circle, which only a forger makes
+        seen.add(parent.number)
+        yield parent, fork
         fork = parent.fork[0]
+
+
+def _of_layer(layer: Layer, rules: list[_Rule], *, hides: bool) -> _Source:
+    """A layer's points and items; `hides` for without those that its run has withdrawn."""
+    return _Source(
+        [(key, part.points, part.hidden if hides else []) for key, part in layer.parts.items()],
+        [(name, part.items, part.hidden if hides else []) for name, part in layer.items.items()],
+        rules,
+    )
 
 
 def _hidden(rules: Iterable[_Rule], key: str) -> Steps:

@@ -35,6 +35,12 @@ def merged(ranges: Iterable[tuple[int, int]]) -> Steps:
     return steps
 
 
+def common(some: Steps, others: Steps) -> Steps:
+    """The steps that are in both."""
+    both = ((max(low, first), min(high, last)) for low, high in some for first, last in others)
+    return merged((low, high) for low, high in both if low <= high)
+
+
 class Counter:
     """Counts series after series. Series often share their steps: those are counted once."""
 

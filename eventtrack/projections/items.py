@@ -22,7 +22,7 @@ import msgspec
 
 from eventtrack.events.items import ItemsLogged, Medium
 from eventtrack.projections.rows import Rows, WritableRows
-from eventtrack.projections.state import ItemsState, RunState
+from eventtrack.projections.state import ItemsPart, ItemsState, Layer, RunState
 
 # The blobs that media of runs name: `run number (u32) ‖ SHA-256` -> the media type.
 TABLE, BLOBS_TABLE = "items", "media_blobs"
@@ -51,6 +51,16 @@ class _Chunk(msgspec.Struct, array_like=True, gc=False):
 
 
 _decode = msgspec.msgpack.Decoder(_Chunk).decode
+
+
+class _Numbers(msgspec.Struct, array_like=True, gc=False):
+    """The beginning of a chunk: what follows is skipped."""
+
+    timestamps: bytes
+    steps: bytes
+
+
+_decode_numbers = msgspec.msgpack.Decoder(_Numbers).decode
 
 
 class Items:
@@ -118,6 +128,21 @@ class Items:
         self.values = [row[3] for row in rows]
         self.runs = _joined((*row[1], 1) for row in rows)
 
+    def at(self, places: Sequence[int]) -> "Items":
+        """The items at some places, which ascend."""
+        keys = list(
+            chain.from_iterable(
+                zip(repeat(origin), range(first, first + count), strict=False)
+                for origin, first, count in self.runs
+            )
+        )
+        some = Items()
+        some.timestamps = array("q", [self.timestamps[place] for place in places])
+        some.steps = array("q", [self.steps[place] for place in places])
+        some.values = [self.values[place] for place in places]
+        some.runs = _joined((*keys[place], 1) for place in places)
+        return some
+
     def between(self, start: int, stop: int) -> "Items":
         """The items `[start, stop)`."""
         part = Items()
@@ -163,12 +188,29 @@ class NewItems:
         self._take_number = take_number
         self._buffers: dict[int, tuple[ItemsState, Items]] = {}
 
-    def of(self, run: RunState, name: str) -> Items:
-        """The buffer of a series of a run, by the name of its fact."""
-        state = run.items.get(name)
-        if state is None:
-            state = run.items[name] = ItemsState(self._take_number())
+    def of(self, run: RunState, name: str, layer: Layer | None = None) -> Items:
+        """The buffer of a series of a run, by the name of its fact.
+
+        Args:
+            layer: The layer of the items; None where no cut covers them.
+        """
+        if layer is None:
+            state = run.items.get(name)
+            if state is None:
+                state = run.items[name] = ItemsState(self._take_number())
+        else:
+            part = layer.items.get(name)
+            if part is None:
+                part = layer.items[name] = ItemsPart(ItemsState(self._take_number()))
+            state = part.items
         return self._buffers.setdefault(state.series, (state, Items()))[1]
+
+    def forget(self, states: Iterable[ItemsState]) -> None:
+        """Drop all items of some series, also those of this batch."""
+        for state in states:
+            self._buffers.pop(state.series, None)
+            for key in list(self._rows.keys(TABLE, *_range(state, 0))):
+                self._rows.delete(TABLE, key)
 
     def note_blobs(self, run: RunState, media: Iterable[Medium]) -> None:
         """Note that media of a run need their blobs."""
@@ -181,11 +223,13 @@ class NewItems:
         number = run.number.to_bytes(4, "big")
         self._rows.put_many(MARKS_TABLE, [(number + mark, b"") for mark in sorted(marks)])
 
-    def flush(self) -> None:
-        """Append what is new to its series."""
+    def flush(self) -> set[int]:
+        """Append what is new to its series; returns the numbers of those that grew."""
+        grown = set(self._buffers)
         for state, items in self._buffers.values():
             append(self._rows, state, items)
         self._buffers.clear()
+        return grown
 
 
 def media_blobs(rows: Rows) -> Iterator[bytes]:
@@ -255,6 +299,13 @@ def read(rows: Rows, state: ItemsState, start: int = 0, stop: int | None = None)
     if (start - first, stop - first) == (0, len(items)):
         return items
     return items.between(start - first, max(start, stop) - first)
+
+
+def numbers(rows: Rows, state: ItemsState) -> Iterator[tuple["array[int]", "array[int]"]]:
+    """The timestamps and the steps of a series, chunk by chunk; no value is decoded."""
+    for _, data in rows.scan(TABLE, *_range(state, 0)):
+        chunk = _decode_numbers(data)
+        yield array("q", chunk.timestamps), array("q", chunk.steps)
 
 
 def _take_small(rows: WritableRows, state: ItemsState, tail: Items) -> None:

@@ -1,9 +1,13 @@
-"""The new points of a fold's batch, appended to their series when the batch ends."""
+"""The new points of a fold's batch, appended to their series when the batch ends.
+
+So are new items. A withdrawal covers both, and what is left of both is then counted.
+"""
 
 from typing import Protocol
 
-from eventtrack.projections import curves, cuts, index
+from eventtrack.projections import curves, cuts, index, item_curves
 from eventtrack.projections.index import FieldName
+from eventtrack.projections.items import NewItems
 from eventtrack.projections.points import OrderCheck, Points, append, remove
 from eventtrack.projections.rows import WritableRows
 from eventtrack.projections.state import Layer, MetricState, Part, RunState
@@ -13,6 +17,7 @@ class Tables(Protocol):
     """The views within a fold."""
 
     rows: WritableRows
+    new_items: NewItems
 
     def changed_run(self, number: int) -> RunState:
         """A run that changes in this batch."""
@@ -73,16 +78,18 @@ class NewPoints:
         self._recounted.add(run.number)
 
     def forget(self, run: RunState) -> None:
-        """Drop all points of a run, also those of this batch."""
+        """Drop all points and items of a run, also those of this batch."""
         self.recount(run)
+        self._tables.new_items.forget(state for _, state in item_curves.stored(run))
         for _, metric in curves.series_of(run):
             self._pending.pop(metric.series, None)
             remove(self._tables.rows, metric)
 
     def flush(self) -> None:
-        """Append the points, and count those that are left where some are withdrawn."""
+        """Append points and items, and count those that are left where some are withdrawn."""
         assert not self.unsplit, "a run has to be split first"
-        in_order, grown = OrderCheck(), set(self._pending)
+        in_order = OrderCheck()
+        grown = self._tables.new_items.flush() | set(self._pending)
         for run, key, metric, points in self._pending.values():
             self._tables.touch(run, (index.METRIC, key))
             append(self._tables.rows, metric, points, in_order)

@@ -18,9 +18,10 @@ from pathlib import Path
 from eventtrack.limits import FOLD_ENVELOPES_MAX
 from eventtrack.log.environment import Environment
 from eventtrack.log.protocol import EventLog
-from eventtrack.projections import curves, fold, skipped, timeline
+from eventtrack.projections import curves, fold, item_curves, skipped, timeline
 from eventtrack.projections.build import Build
 from eventtrack.projections.cache import Cache
+from eventtrack.projections.item_curves import AnySeries
 from eventtrack.projections.items import Items
 from eventtrack.projections.past_rows import MomentRows
 from eventtrack.projections.points import Points
@@ -203,7 +204,7 @@ class PastReader(Reader):
         state = super().run_by_number(number)
         if state is not None and self._moment.standing.is_across(number.to_bytes(4, "big")):
             series = [(key, metric.series) for key, metric in curves.series_of(state)]
-            series += [(name, items.series) for name, items in state.items.items()]
+            series += [(name, items.series) for name, items in item_curves.stored(state)]
             self._series |= {place: (number, key) for key, place in series if place < FIRST_NUMBER}
         return state
 
@@ -215,12 +216,14 @@ class PastReader(Reader):
         """The step and timestamp of the point of a curve that was stored first."""
         return super().first_point(self._curve_then(curve))
 
-    def items_of(self, state: ItemsState, start: int = 0, stop: int | None = None) -> Items:
+    def items_of(self, series: AnySeries, start: int = 0, stop: int | None = None) -> Items:
         """The items of a series, as of the moment; `start` and `stop` are as in a slice."""
-        number, name = self._series.get(state.series, (0, ""))
-        if number and not self._is_live(number, state):
-            state = self._folded_anew(number).items[name]
-        return super().items_of(state, start, stop)
+        for state in item_curves.series_in(series):
+            number, name = self._series.get(state.series, (0, ""))
+            if number and not self._is_live(number, state):
+                series = self.series(self._folded_anew(number))[name]
+                break
+        return super().items_of(series, start, stop)
 
     def parent(self, run_id: str) -> RunState | None:
         """A run as it was, with series that hold nothing from after the moment."""
@@ -244,7 +247,9 @@ class PastReader(Reader):
         now = self._live.run_by_number(number)
         if now is None:
             return False
-        return series in now.items.values() or any(it == series for _, it in curves.series_of(now))
+        if isinstance(series, ItemsState):
+            return any(it == series for _, it in item_curves.stored(now))
+        return any(it == series for _, it in curves.series_of(now))
 
     def _folded_anew(self, number: int) -> RunState:
         """A run as it was, from the environment beside the live views."""

@@ -43,8 +43,8 @@ def run_digest(reader: Reader, run: RunState, stage: str) -> bytes:
         },
         "series": {
             name: [len(items), _items_hash(items)]
-            for name, state in run.items.items()
-            if len(items := reader.items_of(state))
+            for name, series in reader.series(run).items()
+            if len(items := reader.items_of(series))
         },
         "datasets": sorted((_dataset(dataset) for dataset, _ in run.datasets.values()), key=repr),
         "models_read": sorted(run.models_read),

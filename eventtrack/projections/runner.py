@@ -50,6 +50,7 @@ def fingerprint() -> str:
         state.ParamClaim,
         state.MetricState,
         state.Part,
+        state.ItemsPart,
         state.Layer,
         state.RunState,
         state.ExperimentState,

@@ -73,6 +73,10 @@ def fold_of(kind: type[Event]) -> Fold:
 def _fold_items(tables: Tables, envelope: Envelope, events: Sequence[Any], offset: int) -> None:
     """Fold events that log text, histograms or media."""
     run = tables.change_run(envelope.header.stream)
+    layer = cuts.layer_of(run, envelope)
+    if layer is not None:
+        tables.points.move(run)
+    cuts.reach_out(run.reach if layer is None else layer.reach, envelope)
     fact = ITEM_FACTS[type(events[0])]
     origin = envelope.header.recorded.to_bytes(8, "big") + envelope.header.replica[:6]
     series: dict[str, list[ItemsLogged]] = {}
@@ -80,7 +84,7 @@ def _fold_items(tables: Tables, envelope: Envelope, events: Sequence[Any], offse
         series.setdefault(event.key, []).append(event)
     for key, logged in series.items():
         # The items of the envelope's next events of this type come behind these.
-        tables.new_items.of(run, fact.called(key)).add(origin, offset << 32, logged)
+        tables.new_items.of(run, fact.called(key), layer).add(origin, offset << 32, logged)
     if fact is MEDIA:
         tables.new_items.note_blobs(run, (medium for event in events for medium in event.items))
 

@@ -105,7 +105,7 @@ class MetricState(msgspec.Struct, array_like=True, gc=False):
 
 # Steps that are hidden, as ranges `(first, last)`, both included, sorted and apart from each other.
 Steps = list[tuple[int, int]]
-# For each replica the least and the greatest index of the envelopes that points came in.
+# For each replica the least and the greatest index of the envelopes that points and items came in.
 Reach = dict[bytes, tuple[int, int]]
 
 
@@ -118,17 +118,6 @@ class Part(msgspec.Struct, array_like=True):
     timestamp_ms: int = 0
     step: int = 0
     count: int = 0
-
-
-class Layer(msgspec.Struct, array_like=True):
-    """The points of a run whose envelopes the same cuts cover (`cuts.py`).
-
-    `cuts` has the ids of the cuts, sorted.
-    """
-
-    cuts: list[str]
-    reach: Reach
-    parts: dict[str, Part] = {}
 
 
 class ItemsState(msgspec.Struct, array_like=True, gc=False):
@@ -144,6 +133,28 @@ class ItemsState(msgspec.Struct, array_like=True, gc=False):
     timestamp_ms: int = 0
     ordered: bool = True
     last: tuple[int, bytes, int] = (0, b"", 0)
+
+
+class ItemsPart(msgspec.Struct, array_like=True):
+    """The items of one series in a layer, and the figures of those that count."""
+
+    items: ItemsState
+    hidden: Steps = []
+    count: int = 0
+    step: int = 0
+    timestamp_ms: int = 0
+
+
+class Layer(msgspec.Struct, array_like=True):
+    """The points and items of a run whose envelopes the same cuts cover (`cuts.py`).
+
+    `cuts` has the ids of the cuts, sorted; `items` is as in `RunState`.
+    """
+
+    cuts: list[str]
+    reach: Reach
+    parts: dict[str, Part] = {}
+    items: dict[str, ItemsPart] = {}
 
 
 class RunState(msgspec.Struct, array_like=True):
@@ -170,7 +181,7 @@ class RunState(msgspec.Struct, array_like=True):
     models_written: dict[str, tuple[int, Stamp]] = {}
     items: dict[str, ItemsState] = {}  # by the names of their facts: `text.console`
     moves: dict[str, Stamp] = {}
-    # The points of `metrics` are covered by no cut; `reach` has their envelopes.
+    # No cut covers the points of `metrics` and the items of `items`; `reach` has their envelopes.
     reach: Reach = {}
     withdrawals: dict[str, tuple[Withdrawal | None, Stamp]] = {}
     cuts: dict[str, dict[bytes, int]] = {}

@@ -14,6 +14,7 @@ from eventtrack.projections import (
     forks,
     histories,
     index,
+    item_curves,
     items,
     kept,
     keys,
@@ -25,12 +26,12 @@ from eventtrack.projections.cache import Cache
 from eventtrack.projections.curves import AnyCurve
 from eventtrack.projections.dataset_state import DATASET_TABLES
 from eventtrack.projections.index import FieldName
+from eventtrack.projections.item_curves import AnySeries
 from eventtrack.projections.new_points import NewPoints
 from eventtrack.projections.rows import View, WritableRows, below, end_of
 from eventtrack.projections.state import (
     ArtifactState,
     ExperimentState,
-    ItemsState,
     ModelState,
     RunState,
     SessionState,
@@ -50,14 +51,9 @@ TABLES = (
     "runs",
     "models",
     "model_points",
-    "registered",
-    "registered_names",
-    "registered_versions",
+    *("registered", "registered_names", "registered_versions"),
     "sessions",
-    "artifacts",
-    points.CHUNKS,
-    points.STEPS,
-    "fields",
+    *("artifacts", points.CHUNKS, points.STEPS, "fields"),
     *("index", kept.KEPT, kept.GONE),
     *("unknown", skipped.TABLE, "raised", items.TABLE, items.BLOBS_TABLE, items.MARKS_TABLE),
     *(*DATASET_TABLES, "scorers"),
@@ -162,9 +158,13 @@ class Reader(View):
         """The curves of a run, by key: the points of each metric that count."""
         return forks.curves_of(self, run)
 
-    def items_of(self, state: ItemsState, start: int = 0, stop: int | None = None) -> items.Items:
+    def series(self, run: RunState) -> Mapping[str, AnySeries]:
+        """The text, histograms and media of a run that count, by the names of their facts."""
+        return forks.series_of(self, run)
+
+    def items_of(self, series: AnySeries, start: int = 0, stop: int | None = None) -> items.Items:
         """The items of a series, in order; `start` and `stop` are as in a slice."""
-        return items.read(self.rows, state, start, stop)
+        return item_curves.read(self.rows, series, start, stop)
 
     def curve(self, run: RunState, key: str) -> AnyCurve | None:
         """The curve of a metric; None if it has no point that counts."""
@@ -289,7 +289,6 @@ class Tables(Reader):
     def flush(self) -> None:
         """Write all changes; reads of this transaction then see them."""
         self.points.flush()
-        self.new_items.flush()
         self._put_many("experiments", _encoded(self._experiments))
         if self._keeper is not None:
             for number, touched in self.places.first.items():

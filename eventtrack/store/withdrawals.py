@@ -6,6 +6,8 @@ from eventtrack import limits, validate
 from eventtrack.errors import InvalidValueError, NotFoundError
 from eventtrack.events.histories import Withdrawal
 from eventtrack.projections import cuts, forks
+from eventtrack.projections.curves import AnyCurve
+from eventtrack.projections.item_curves import AnySeries
 from eventtrack.projections.state import RunState
 from eventtrack.projections.tables import Reader
 
@@ -42,23 +44,27 @@ def withdrawal(
     """The withdrawal of points of a run that are here; None if there are none to withdraw.
 
     Args:
-        keys: Names of metrics; None for all.
+        keys: Names of metrics and other series; None for all.
         steps: The first and the last step.
 
     Raises:
-        NotFoundError: The run has no metric of a name.
+        NotFoundError: The run has no series of a name.
     """
-    curves = reader.curves(run)
+    # A key names all series of that name, of points and of items.
+    series: dict[str, list[AnyCurve | AnySeries]] = {}
+    for key, curve in reader.curves(run).items():
+        series.setdefault(key, []).append(curve)
+    for name, items in reader.series(run).items():
+        series.setdefault(cuts.key_of(name), []).append(items)
     for key in keys or ():
-        if key not in curves:
+        if key not in series:
             raise NotFoundError(
-                f"Run with id={run.run_id} has no metric {key!r}",
-                hint="its metrics: " + ", ".join(sorted(curves)[:20] or ["none"]),
+                f"Run with id={run.run_id} has no metric {key!r}, nor another series of that name",
+                hint="it has: " + ", ".join(sorted(series)[:20] or ["none"]),
             )
     first, last = steps
-    wanted = curves.items() if keys is None else [(key, curves[key]) for key in keys]
-    touched = [key for key, curve in wanted if curve.count and curve.step >= first]
-    if not touched:
+    wanted = [it for key in (series if keys is None else keys) for it in series[key]]
+    if not any(it.count and it.step >= first for it in wanted):
         return None
     names = None if keys is None else sorted(set(keys))
     merged = sorted(other.run_id for other in forks.merged_runs(reader, run)[1:])

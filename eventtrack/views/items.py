@@ -9,8 +9,9 @@ import msgspec
 from eventtrack import collector
 from eventtrack.events.items import Histogram, Medium, Text
 from eventtrack.facts.run import HISTOGRAM, MEDIA, TEXT
+from eventtrack.projections.item_curves import AnySeries
 from eventtrack.projections.items import Items
-from eventtrack.projections.state import ItemsState, RunState
+from eventtrack.projections.state import RunState
 from eventtrack.projections.tables import Reader
 from eventtrack.views.records import Record
 
@@ -69,10 +70,10 @@ class MediaItem(Record):
 Item = TextItem | HistogramItem | MediaItem
 
 
-def series_of(run: RunState) -> list[ItemSeries]:
+def series_of(reader: Reader, run: RunState) -> list[ItemSeries]:
     """The series of a run that are no metrics, in order of kind and key."""
     series: list[ItemSeries] = []
-    for name, state in sorted(run.items.items()):
+    for name, state in sorted(reader.series(run).items()):
         kind, _, key = name.partition(".")
         series.append(
             ItemSeries(
@@ -87,11 +88,11 @@ def series_of(run: RunState) -> list[ItemSeries]:
 
 
 def items_of(
-    reader: Reader, kind: str, state: ItemsState, start: int = 0, stop: int | None = None
+    reader: Reader, kind: str, series: AnySeries, start: int = 0, stop: int | None = None
 ) -> list[Item]:
     """The items of a series in order; `start` and `stop` are as in a slice."""
     with collector.paused():
-        return _RECORDS[kind](reader.items_of(state, start, stop))
+        return _RECORDS[kind](reader.items_of(series, start, stop))
 
 
 def _texts(items: Items) -> list[Item]:

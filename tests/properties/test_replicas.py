@@ -14,6 +14,7 @@ from eventtrack.events.types import Event
 from eventtrack.projections import kept
 from eventtrack.projections.past import Past
 from eventtrack.projections.standing import Bounds
+from tests.properties.item_events import ITEMS_EVENT
 from tests.properties.replicas import (
     DRAFT,
     EXPERIMENT_ID,
@@ -37,7 +38,7 @@ WHICH = st.integers(0, REPLICAS - 1)
 POINTS: st.SearchStrategy[Event] = st.one_of(
     st.builds(types.RunStarted, EXPERIMENT_ID, NAME, TEXT, NUMBER, TAGS, STATUS),
     st.builds(types.MetricLogged, KEY, VALUE, NUMBER, NUMBER),
-    *(WITHDRAWAL_EVENT, FORK_EVENT),
+    *(ITEMS_EVENT, WITHDRAWAL_EVENT, FORK_EVENT),
 )
 
 

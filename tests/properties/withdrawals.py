@@ -1,10 +1,11 @@
-"""The points that count, by the letter of docs/format.md: point by point, and slowly."""
+"""The points and items that count, by the letter of docs/format.md: one by one, and slowly."""
 
 from collections.abc import Iterable, Sequence
 from math import isnan, nan
 from typing import Any
 
 from hypothesis import strategies as st
+from msgspec import msgpack
 
 from eventtrack.events.envelope import Envelope
 from eventtrack.events.histories import (
@@ -17,15 +18,18 @@ from eventtrack.events.histories import (
     RunUnmerged,
     Withdrawal,
 )
+from eventtrack.events.items import ItemsLogged
 from eventtrack.events.reading import events_of, read
 from eventtrack.events.types import Event, MetricLogged, MetricsLogged
 from eventtrack.facts.fact import Fact
-from eventtrack.facts.run import FORK, MERGED, METRIC, RUN
+from eventtrack.facts.run import FORK, ITEM_FACTS, MERGED, METRIC, RUN
 from eventtrack.facts.run import WITHDRAWAL as WITHDRAWAL_FACT
 from eventtrack.ids import SeededIds
 from eventtrack.projections.build import Build
 from eventtrack.projections.curves import latest_order
+from eventtrack.projections.item_curves import AnySeries
 from eventtrack.projections.state import stamp_of
+from eventtrack.projections.tables import Reader
 
 # The ids of the replicas of a test, which are named "0", "1" and "2".
 REPLICA_IDS = sorted(SeededIds(str(place)).id128() for place in range(3))
@@ -63,8 +67,10 @@ FORK_EVENT: st.SearchStrategy[Event] = st.one_of(
         st.integers(0, 3),
     ),
 )
-# Step, timestamp and the value as text, by run and metric.
-Curves = dict[tuple[str, str], set[tuple[int, int, str]]]
+# Step, timestamp and the value as text, by run and metric or series.
+Curves = dict[tuple[str, str], list[tuple[int, int, str]]]
+# The same, with what tells equal items apart: their envelope and place. Equal points are one.
+_Taken = dict[tuple[str, str], set[tuple[int, int, str, bytes, int]]]
 
 
 def by_hand(envelopes: Iterable[Envelope]) -> Curves:
@@ -73,7 +79,7 @@ def by_hand(envelopes: Iterable[Envelope]) -> Curves:
     for envelope in envelopes:
         if envelope.header.stream.startswith("run/"):
             streams.setdefault(envelope.header.stream, []).append(envelope)
-    curves = Curves()
+    curves = _Taken()
     for stream in streams:
         whole = [stream]
         for source in whole:
@@ -93,7 +99,7 @@ def by_hand(envelopes: Iterable[Envelope]) -> Curves:
             _take(curves, stream, streams[source], [*own, *beside])
             # What is withdrawn of a fork is withdrawn of all that it began with.
             _ancestors(curves, stream, source, streams, [*((it, None) for it in held), *beside])
-    return curves
+    return {place: sorted(row[:3] for row in rows) for place, rows in curves.items()}
 
 
 def _held(envelopes: list[Envelope]) -> list[Withdrawal]:
@@ -101,7 +107,7 @@ def _held(envelopes: list[Envelope]) -> list[Withdrawal]:
 
 
 def _ancestors(
-    curves: Curves,
+    curves: _Taken,
     stream: str,
     source: str,
     streams: dict[str, list[Envelope]],
@@ -125,17 +131,16 @@ def _ancestors(
 Rule = tuple[Withdrawal, dict[bytes, int] | None]
 
 
-def _take(curves: Curves, stream: str, envelopes: list[Envelope], rules: Sequence[Rule]) -> None:
+def _take(curves: _Taken, stream: str, envelopes: list[Envelope], rules: Sequence[Rule]) -> None:
     for envelope in envelopes:
-        for key, step, timestamp, value in _points(envelope):
+        for name, row in [*_points(envelope), *_items(envelope)]:
             if not any(
                 (covers is None or _covers(covers, envelope))
-                and (it.keys is None or key in it.keys)
-                and it.first_step <= step <= it.last_step
+                and (it.keys is None or name.rpartition(".")[2] in it.keys)
+                and it.first_step <= row[0] <= it.last_step
                 for it, covers in rules
             ):
-                points = curves.setdefault((stream, key), set())
-                points.add((step, timestamp, _text(value)))
+                curves.setdefault((stream, name), set()).add(row)
 
 
 def _covers(covers: dict[bytes, int], envelope: Envelope) -> bool:
@@ -163,11 +168,25 @@ def shown(build: Build, streams: Iterable[str]) -> Curves:
                 points = reader.history(curve)
                 rows = list(zip(points.steps, points.timestamps, points.values, strict=True))
                 if rows:
-                    curves[stream, key] = {(*row[:2], _text(row[2])) for row in rows}
+                    curves[stream, key] = sorted({(*row[:2], _text(row[2])) for row in rows})
                     latest = curve.step, curve.timestamp_ms, curve.value
                     assert latest_order(latest) == latest_order(max(rows, key=latest_order))
                     assert curve.count >= len(rows)
+            for name, series in ({} if run is None else reader.series(run)).items():
+                curves[stream, name] = _shown_items(reader, series)
     return curves
+
+
+def _shown_items(reader: Reader, series: AnySeries) -> list[tuple[int, int, str]]:
+    """The items of a series, after a check of its figures, of their order, and of a part of it."""
+    items = reader.items_of(series)
+    assert (series.count, series.step) == (len(items), max(items.steps))
+    assert series.timestamp_ms == max(items.timestamps)
+    assert list(items.timestamps) == sorted(items.timestamps)
+    half = reader.items_of(series, series.count // 2)
+    assert list(map(bytes, half.values)) == list(map(bytes, items.values[series.count // 2 :]))
+    values = (bytes(value).hex() for value in items.values)
+    return sorted(zip(items.steps, items.timestamps, values, strict=True))
 
 
 def _last(envelopes: list[Envelope], wanted: Fact) -> dict[str, Any]:
@@ -184,16 +203,33 @@ def _last(envelopes: list[Envelope], wanted: Fact) -> dict[str, Any]:
     return {key: value for key, (_, _, value) in last.items()}
 
 
-def _points(envelope: Envelope) -> Iterable[tuple[str, int, int, float]]:
+_Row = tuple[str, tuple[int, int, str, bytes, int]]
+
+
+def _items(envelope: Envelope) -> Iterable[_Row]:
+    place = 0
+    for part in read(envelope).parts:
+        for event in part.events or ():
+            if isinstance(event, ItemsLogged):
+                assert isinstance(event.steps, int)
+                assert isinstance(event.timestamps_ms, int)
+                name = ITEM_FACTS[type(event)].called(event.key)
+                for item in event.items:
+                    text = msgpack.encode(item).hex()
+                    yield name, (event.steps, event.timestamps_ms, text, envelope.leaf_hash, place)
+                    place += 1
+
+
+def _points(envelope: Envelope) -> Iterable[_Row]:
     for part in read(envelope).parts:
         for event in part.events or ():
             if isinstance(event, MetricLogged):
-                yield event.key, event.step, event.timestamp_ms, event.value
+                yield event.key, (event.step, event.timestamp_ms, _text(event.value), b"", 0)
             elif isinstance(event, MetricsLogged):
                 assert isinstance(event.timestamps_ms, int)
                 for fact, key, (value, step) in RUN.says[MetricsLogged](event):
                     assert fact is METRIC
-                    yield key, step, event.timestamps_ms, value
+                    yield key, (step, event.timestamps_ms, _text(value), b"", 0)
 
 
 def _text(value: float) -> str:

@@ -220,7 +220,7 @@ def shown(entities: EntityReader, stream: str) -> Facts:
     if kind == "trace":
         return of_trace(entities, name)
     if run := reader.run(name) if kind == "run" else None:
-        series = {f"{one.kind}.{one.key}": "" for one in series_of(run)}
+        series = {f"{one.kind}.{one.key}": "" for one in series_of(reader, run)}
         return of_run(entities.run(run)) | series
     if state := reader.experiment(name) if kind == "experiment" else None:
         experiment = entities.experiment(state)

@@ -17,6 +17,7 @@ from eventtrack.events.items import (
     TextLogged,
 )
 from eventtrack.facts.run import HISTOGRAM, MEDIA, TEXT
+from eventtrack.projections import item_curves
 from eventtrack.projections.tables import Reader
 from eventtrack.store.intake.forms import IncomingItems, IncomingMedium
 
@@ -47,12 +48,13 @@ def rows_of(items: IncomingItems, keep: Callable[[Path | bytes], tuple[bytes, in
 
 def new_rows(reader: Reader, run_id: str, key: str, rows: Sequence[Row]) -> list[Row]:
     """The items that a run's series lacks: each as often as it is given, less as often as known."""
-    run = reader.run(run_id)
-    state = None if run is None else run.items.get(_FACTS[type(rows[0][2])].called(key))
-    if state is None:
-        return list(rows)
-    known = reader.items_of(state)
-    there = Counter(zip(known.steps, known.timestamps, map(bytes, known.values), strict=True))
+    run, name = reader.run(run_id), _FACTS[type(rows[0][2])].called(key)
+    there: Counter[tuple[int, int, bytes]] = Counter()
+    # Withdrawn items are here too.
+    for known in () if run is None else item_curves.stored(run):
+        if known[0] == name:
+            items = reader.items_of(known[1])
+            there.update(zip(items.steps, items.timestamps, map(bytes, items.values), strict=True))
     new: list[Row] = []
     for row in rows:
         named = (row[0], row[1], _encode(row[2]))

@@ -1,10 +1,11 @@
 """Text, histograms and media of runs, read whole or in part."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from eventtrack.errors import InvalidValueError, NotFoundError
+from eventtrack.projections import forks
+from eventtrack.projections.item_curves import AnySeries
 from eventtrack.projections.items import media_type_of
-from eventtrack.projections.state import ItemsState
 from eventtrack.views.context import ReadContext
 from eventtrack.views.items import KINDS, Item, ItemSeries, items_of, series_of
 from eventtrack.views.queries.runs import existing_run
@@ -23,7 +24,7 @@ class ItemQueries:
             NotFoundError: There is no such run.
         """
         with self._context.read() as reader:
-            return series_of(existing_run(reader, run_id))
+            return series_of(reader, existing_run(reader, run_id))
 
     def read(
         self,
@@ -48,8 +49,9 @@ class ItemQueries:
             InvalidValueError: Series of several kinds have that key.
         """
         with self._context.read() as reader:
-            kind, state = _find(existing_run(reader, run_id).items, run_id, key, kind)
-            return items_of(reader, kind, state, start, stop)
+            series = reader.series(existing_run(reader, run_id))
+            kind, chosen = _find(series, run_id, key, kind)
+            return items_of(reader, kind, chosen, start, stop)
 
     def media_type(self, run_id: str, sha256: bytes) -> str:
         """The media type of a blob that media of a run name.
@@ -58,8 +60,9 @@ class ItemQueries:
             NotFoundError: There is no such run, or its media name no such blob.
         """
         with self._context.read() as reader:
-            number = existing_run(reader, run_id).number
-            media_type = media_type_of(reader.rows, number, sha256)
+            runs = forks.related(reader, existing_run(reader, run_id))
+            types = (media_type_of(reader.rows, run.number, sha256) for run in runs)
+            media_type = next((it for it in types if it is not None), None)
         if media_type is None:
             raise NotFoundError(
                 f"no medium of the run {run_id} has the bytes {sha256.hex()[:64]}",
@@ -69,9 +72,9 @@ class ItemQueries:
 
 
 def _find(
-    items: dict[str, ItemsState], run_id: str, key: str, kind: str | None
-) -> tuple[str, ItemsState]:
-    """The kind and the figures of a series."""
+    items: Mapping[str, AnySeries], run_id: str, key: str, kind: str | None
+) -> tuple[str, AnySeries]:
+    """The kind and the items of a series."""
     facts = KINDS.values() if kind is None else [KINDS[kind]] if kind in KINDS else []
     series = [(fact.name, items[name]) for fact in facts if (name := fact.called(key)) in items]
     if not series:
