@@ -86,14 +86,10 @@ def itemized() -> list[Draft]:
 
 def received() -> list[Draft]:
     """Items that came over a network, with the marks of their calls."""
-    return [
-        Draft.of(RUN, types.RunStarted("12", "brisk-otter-417", "ada", 7, {}, "RUNNING")),
-        Draft.of(
-            RUN,
-            items.TextLogged("console", ["epoch 1"], 0, 10, "stdout"),
-            items.CallsReceived([bytes(16), bytes(range(16))]),
-        ),
-    ]
+    line = items.TextLogged("console", ["epoch 1"], 0, 10, "stdout")
+    marks = items.CallsReceived([bytes(16), bytes(range(16))])
+    started = types.RunStarted("12", "brisk-otter-417", "ada", 7, {}, "RUNNING")
+    return [Draft.of(RUN, started), Draft.of(RUN, line, marks)]
 
 
 def traced() -> list[Draft]:
