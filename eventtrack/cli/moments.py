@@ -5,8 +5,9 @@ prefix the commands try the meanings in the order that `inspect --help` and `dif
 """
 
 import re
-from datetime import datetime
 from typing import TYPE_CHECKING
+
+from eventtrack.errors import InvalidValueError
 
 if TYPE_CHECKING:
     from eventtrack.store import Store
@@ -20,15 +21,11 @@ def is_address(typed: str) -> bool:
 
 
 def is_moment(store: "Store", typed: str) -> bool:
-    """Whether a text is `now`, a position that the log has, or an ISO time."""
-    if typed == "now":
-        return True
-    if typed.isdecimal():
-        return int(typed) <= store.events.head()
-    if len(typed) < len("2026-01-01") or "-" not in typed:
-        return False
+    """Whether a text is `now`, a position that the log has, or a time such as `7d`."""
+    from eventtrack.views.moments import Moment
+
     try:
-        datetime.fromisoformat(typed)
-    except ValueError:
+        moment = Moment.parse(typed)
+    except InvalidValueError:
         return False
-    return True
+    return moment.position is None or moment.position <= store.events.head()

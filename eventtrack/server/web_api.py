@@ -94,6 +94,10 @@ def _diff(store: Store, sent: Values) -> Json:
     return past.diff(store, sent["older"], sent["newer"] or "now", sent["subject"] or None, limit)
 
 
+def _moment(_: Store, sent: Values) -> Json:
+    return past.moment(sent["text"], sent["zone"])
+
+
 def _history(store: Store, sent: Values) -> Json:
     subject = sent["subject"] or checks.known_run_id(sent["run_id"])
     limit = min(max(sent["limit"], 1), _ENTRIES_MAX)
@@ -193,11 +197,13 @@ _STEPS = Request(
         "last_step": (WHOLE,),
     },
 )
+_WRITTEN = Request(Message((text("text"), text("zone"))), {"text": (REQUIRED, STRING)})
 _OWN = (PREFIX,)
 
 ENDPOINTS = (
     Endpoint("GET", "about", _NOTHING, lambda store, _: answers.about(store), prefixes=_OWN),
     Endpoint("GET", "experiments", _MOMENT, _experiments, watched=True, prefixes=_OWN),
+    Endpoint("GET", "moment", _WRITTEN, _moment, prefixes=_OWN),
     Endpoint("GET", "activity", _MOMENT, _activity, watched=True, prefixes=_OWN),
     Endpoint("GET", "columns", _EXPERIMENTS, _columns, watched=True, prefixes=_OWN),
     Endpoint("POST", "runs", _TABLE, _table, watched=True, prefixes=_OWN, role=Role.READ),

@@ -7,10 +7,10 @@
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from datetime import datetime
+from datetime import datetime, tzinfo
 from pathlib import Path
 
-from eventtrack.clock import recorded_end
+from eventtrack.clock import SystemClock, recorded_end
 from eventtrack.errors import InvalidValueError
 from eventtrack.events.envelope import Envelope
 from eventtrack.log.protocol import EventLog
@@ -20,6 +20,7 @@ from eventtrack.projections.digest import digest
 from eventtrack.projections.past import Past
 from eventtrack.projections.standing import Bounds
 from eventtrack.projections.tables import Reader
+from eventtrack.views import when
 from eventtrack.views.source import LiveSource
 
 Progress = Callable[[int, int], None]
@@ -43,8 +44,11 @@ class Moment:
         return cls.parse(moment) if isinstance(moment, str) else moment
 
     @classmethod
-    def parse(cls, text: str) -> "Moment":
-        """A moment from `123` (a position), `now`, or an ISO date and time (local by default).
+    def parse(cls, text: str, zone: tzinfo | None = None) -> "Moment":
+        """A moment from `123` (a position), `now`, or a time as `when.time_ms` reads it.
+
+        Args:
+            zone: The zone of times that name none; None for the zone of this machine.
 
         Raises:
             InvalidValueError: The text is none of these.
@@ -52,13 +56,13 @@ class Moment:
         if text == "now":
             return cls()
         try:
-            if text.isdecimal():
+            if text.isascii() and text.isdecimal():
                 return cls(position=int(text))
-            return cls(time_ms=int(datetime.fromisoformat(text).timestamp() * 1000))
-        except (ValueError, OverflowError) as error:
+            return cls(time_ms=when.time_ms(text, SystemClock().now_ms(), zone))
+        except ValueError as error:
             raise InvalidValueError(
                 f"{text[:40]!r} is no moment",
-                hint="write a position such as 120, a time such as 2026-05-03T14:00, or now",
+                hint=f"write a position such as 120, now, or a time such as {when.EXAMPLES}",
             ) from error
 
     def bounds(self, head: int) -> Bounds:

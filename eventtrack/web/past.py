@@ -3,10 +3,12 @@
 from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import closing, suppress
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
 
 import msgspec
 
-from eventtrack.errors import NotFoundError
+from eventtrack.errors import InvalidValueError, NotFoundError
 from eventtrack.store import Store
 from eventtrack.store.undo import why_final
 from eventtrack.views.history.blame import blame_lines
@@ -23,6 +25,28 @@ from eventtrack.web.answers import Json, as_of, shortened
 # One step back through the log reads this many envelopes; one request makes at most so many steps.
 _WINDOW = 512
 _WINDOWS_MAX = 40
+
+
+def moment(text: str, zone: str) -> Json:
+    """The moment that somebody wrote, as the text that addresses hold: a position or an ISO time.
+
+    Args:
+        zone: The name of the writer's time zone, as Europe/Berlin; "" for that of this machine.
+
+    Raises:
+        InvalidValueError: The text is no moment, or nobody knows the zone.
+    """
+    try:
+        place = ZoneInfo(zone) if zone else None
+    except (ValueError, LookupError, OSError) as error:
+        raise InvalidValueError(
+            f"{zone[:40]!r} is no time zone", hint="write a name such as Europe/Berlin"
+        ) from error
+    meant = Moment.parse(text.strip(), place)
+    if meant.time_ms is None:
+        return {"at": "" if meant.position is None else str(meant.position)}
+    time = datetime.fromtimestamp(meant.time_ms / 1000, UTC)
+    return {"at": time.isoformat(timespec="milliseconds").replace("+00:00", "Z")}
 
 
 def history(store: Store, subject: str, limit: int, at: str = "") -> Json:
@@ -52,6 +76,7 @@ def history(store: Store, subject: str, limit: int, at: str = "") -> Json:
             {"fact": line.fact, "before": before, "after": after}
         )
     stretches, broken = list(_stretches(events)), skips.failed(store)
+    undone = _undone(events)
     entries = [
         {
             "address": event.address,
@@ -63,6 +88,8 @@ def history(store: Store, subject: str, limit: int, at: str = "") -> Json:
             "reason": event.reason,
             "facts": facts.get(event.address, []),
             "final": why_final(event),
+            "undoes": event.cause,
+            "undone_by": undone.get(event.address),
             **skips.effect(event, broken),
             **({"points": points} if points else {}),
         }
@@ -171,6 +198,15 @@ def _change(change: Change) -> Json:
         "author": _author(change.session),
         "reason": change.reason,
     }
+
+
+def _undone(events: Iterable[EventRecord]) -> dict[str, str]:
+    """The address of the event that undid each undone event; what was undone itself counts not."""
+    undone: dict[str, str] = {}
+    for event in sorted(events, key=lambda event: event.recorded, reverse=True):
+        if event.cause is not None and event.address not in undone:
+            undone.setdefault(event.cause, event.address)
+    return undone
 
 
 def _stretches(events: Iterable[EventRecord]) -> Iterator[tuple[EventRecord, Json | None]]:

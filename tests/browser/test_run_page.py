@@ -55,8 +55,27 @@ def test_what_was_done_is_undone_from_the_history(server: Running, visit: Visit)
     expect(page.locator(".change ins").first).to_have_text("draft")
     expect(page.locator(".because")).to_have_text("because: größer <b>& besser</b>")
     assert client.get_run(run_id).data.tags["stage"] == "draft"
+    newest, undone = page.locator(".change").nth(0), page.locator(".change").nth(1)
+    expect(newest).to_contain_text("undoes tags set")
+    expect(undone).to_contain_text("undone by")
+    expect(undone.get_by_role("button", name="Undo")).to_have_count(0)
     page.get_by_role("combobox", name="show").select_option("started")
     expect(page.locator(".change")).to_have_count(1)
+
+
+def test_points_and_files_do_not_bury_the_edits(server: Running, visit: Visit) -> None:
+    client, page = MlflowClient(str(server.store)), visit.page
+    run_id = new_run(client, "busy")
+    client.log_metric(run_id, "loss", 1.0)
+    client.set_tag(run_id, "stage", "draft")
+    client.log_text(run_id, "x", "a.txt")
+    visit.open(f"{server.url}/#/runs/{run_id}?tab=history")
+    expect(page.locator(".change", has_text="tags set")).to_be_visible()
+    expect(page.locator(".change", has_text="points logged")).to_have_count(0)
+    expect(page.locator(".change", has_text="artifacts logged")).to_have_count(0)
+    page.get_by_role("button", name="Show everything").click()
+    expect(page.locator(".change", has_text="points logged")).to_be_visible()
+    expect(page.locator(".change", has_text="artifacts logged")).to_be_visible()
 
 
 def test_tables_notes_and_sound_are_shown(server: Running, visit: Visit) -> None:

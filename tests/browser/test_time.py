@@ -198,8 +198,33 @@ def test_two_moments_are_compared_and_lead_to_what_changed(filled: Filled, visit
     page.go_back()
     page.get_by_label("Moment A, written").fill("nonsense")
     page.get_by_label("Moment A, written").press("Enter")
-    visit.expected.append(f"^400 GET {API}diff$")
+    visit.expected.append(f"^400 GET {API}moment$")
     expect(page.get_by_role("alert")).to_contain_text("is no moment")
+
+
+def test_the_leaderboard_of_a_moment_is_two_clicks_away(filled: Filled, visit: Visit) -> None:
+    """By words, by one of the usual moments, and by the calendar; a slip is told of."""
+    page = visit.page
+    visit.open(filled.url(f"experiments/{filled.experiment_id}"))
+    history = page.get_by_role("region", name="History")
+    expect(page.get_by_role("link", name="slow")).to_be_visible()
+    history.get_by_role("button", name="now").click()
+    page.get_by_role("button", name="1 hour ago").click()
+    expect(page.get_by_text("This was not there yet.")).to_be_visible()
+    expect(page).to_have_url(re.compile(r"at=\d{4}-\d\d-\d\dT"))
+    history.locator(".popup > button").click()
+    page.keyboard.type("soon")
+    page.keyboard.press("Enter")
+    visit.expected.append(f"^400 GET {API}moment$")
+    expect(page.get_by_role("alert")).to_contain_text("'soon' is no moment")
+    page.get_by_role("textbox", name="Show everything as it was").fill(str(filled.before))
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("link", name="slow")).to_be_visible()
+    expect(page.locator(".past")).to_contain_text("You see the store as it was at")
+    history.locator(".popup > button").click()
+    page.get_by_label("Date and time").fill("2001-01-01T12:00")
+    page.get_by_role("button", name="Go", exact=True).click()
+    expect(page.get_by_text("This was not there yet.")).to_be_visible()
 
 
 def test_a_store_without_events_says_so(
@@ -207,7 +232,7 @@ def test_a_store_without_events_says_so(
 ) -> None:
     with running(tmp_path_factory.mktemp("empty") / "store") as server:
         visit.open(f"{server.url}/#/time")
-        expect(visit.page.get_by_role("heading", name="Time")).to_be_visible()
+        expect(visit.page.get_by_role("heading", name="History")).to_be_visible()
         expect(visit.page.locator("main .state, main .strip").first).to_be_visible()
 
 

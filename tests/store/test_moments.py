@@ -111,7 +111,7 @@ def test_types_say_that_a_moment_has_no_commands(store: Store, run_id: str) -> N
 
 
 @pytest.mark.parametrize(
-    "text", ["", "yesterday", "-1", "1.5", "2026-13-01", "1" * 5000, "0001-01-01", "²"]
+    "text", ["", "tomorrow", "-1", "1.5", "2026-13-01", "1" * 5000, "0001-01-01", "²"]
 )
 def test_what_is_no_moment_is_refused(store: Store, text: str) -> None:
     with refused(store, InvalidValueError, "is no moment"), store.at(text):

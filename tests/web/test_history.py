@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from eventtrack.errors import InvalidValueError
 from eventtrack.store import Store, open_store
 from eventtrack.views.history.events import POINTS
 from eventtrack.views.records import Metric
@@ -72,3 +73,36 @@ def test_the_newest_changes_come_first_and_the_rest_is_counted(store: Store) -> 
     assert whole["total"] == 6
     few = past.history(store, run_id, 2)
     assert few == {"entries": whole["entries"][:2], "total": 6}
+
+
+def test_what_was_undone_says_so(store: Store) -> None:
+    """An undone undo counts no more."""
+    run_id = store.runs.create("0").info.run_id
+    store.runs.set_tags(run_id, {"stage": "candidate"})
+    store.runs.set_tags(run_id, {"stage": "prod"})
+
+    def entries() -> list[tuple[str, str | None, str | None]]:
+        found = past.history(store, f"run/{run_id}", 10)["entries"]
+        return [(entry["address"], entry["undoes"], entry["undone_by"]) for entry in found]
+
+    [(tagged, _, _), *_] = entries()
+    store.history.undo(tagged)
+    [(undo, undoes, _), (address, _, undone_by), *_] = entries()
+    assert (undoes, address, undone_by) == (tagged, tagged, undo)
+    store.history.undo(undo)
+    [(again, undoes, _), (_, _, undone), (_, _, undone_by), *_] = entries()
+    assert (undoes, undone, undone_by) == (undo, again, None)
+
+
+def test_a_written_moment_is_one_of_the_address(store: Store) -> None:
+    assert past.moment("now", "") == {"at": ""}
+    assert past.moment(" 12 ", "") == {"at": "12"}
+    assert past.moment("2026-05-03 14:00", "Europe/Berlin") == {"at": "2026-05-03T12:00:00.000Z"}
+    for text, zone in (
+        ("soon", ""),
+        ("7d", "Nowhere"),
+        ("7d", "../../etc/passwd"),
+        ("7d", "Europe"),
+    ):
+        with pytest.raises(InvalidValueError):
+            past.moment(text, zone)

@@ -29,6 +29,7 @@ _SIGNS = {"added": ("+", "green"), "removed": ("-", "red"), "changed": ("~", "ye
     "diff",
     "eventtrack diff 120 now",
     "eventtrack diff 2026-05-03T12:00 2026-05-04",
+    "eventtrack diff yesterday now",
     "eventtrack diff 3f2a 91bc",
 )
 @click.argument("older")
@@ -37,8 +38,9 @@ _SIGNS = {"added": ("+", "green"), "removed": ("-", "red"), "changed": ("~", "ye
 def diff(call: Invocation, older: str, newer: str) -> None:
     """Show what differs between two moments of the store, or between two runs.
 
-    A moment is a position of the log, an ISO time (local unless it names a zone), or `now`; any
-    other argument is a run. A prefix settles it: run/3f2a.
+    A moment is a position of the log, `now`, an ISO time (local unless it names a zone), or a time
+    such as `yesterday`, `7d` or `1 week ago`; any other argument is a run. A prefix settles it:
+    run/3f2a.
 
     A time covers all events recorded by then, by the clocks of their writers; a position covers
     all events that had arrived here. Between moments each change names its event, who recorded the

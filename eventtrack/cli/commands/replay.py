@@ -25,6 +25,7 @@ _DAMAGE_SHOWN_MAX = 20
     "replay",
     "eventtrack replay --at 120",
     "eventtrack replay --at 2026-05-03T12:00 --json",
+    "eventtrack replay --at yesterday",
     "eventtrack replay --rebuild",
     "eventtrack replay --verify",
 )
@@ -35,9 +36,10 @@ _DAMAGE_SHOWN_MAX = 20
 def replay(call: Invocation, moment: str | None, rebuild: bool, verify: bool) -> None:
     """Fold the log again: up to a moment, to rebuild the views, or to verify them.
 
-    A moment is a position of the log, an ISO time (local unless it names a zone), or `now`. A
-    position covers all events that had arrived here. A time covers all events recorded by then, by
-    the clocks of their writers, whenever they arrived. The exit code is 8 when --verify finds a
+    A moment is a position of the log, `now`, an ISO time (local unless it names a zone), or a time
+    such as `yesterday`, `7d`, `1 week ago` or `2026-05-03 14:00`. A position covers all events that
+    had arrived here. A time covers all events recorded by then, by the clocks of their writers,
+    whenever they arrived. The exit code is 8 when --verify finds a
     difference, and when --verify or --rebuild meets a damaged envelope: it is named and left out.
     Both hold every header against the Merkle tree of its feed.
 

@@ -49,6 +49,7 @@ const KEYS = {
 };
 
 /** Pages that only their name leads to. */
+const TITLES = { time: "History" };
 const NAMED = {
   experiments: Experiments,
   traces: Traces,
@@ -82,7 +83,7 @@ function Page() {
   if (first === "data" && second) return html`<${Dataset} key=${second} digest=${second} />`;
   if (first === "evaluation" && second) return html`<${Evaluation} key=${second} datasetId=${second} />`;
   const Named = NAMED[first];
-  if (Named) return html`<${Titled} title=${first[0].toUpperCase() + first.slice(1)} /><${Named} />`;
+  if (Named) return html`<${Titled} title=${TITLES[first] || first[0].toUpperCase() + first.slice(1)} /><${Named} />`;
   return html`<main><${Titled} title="No such page" />
     <${Empty} title="There is no such page."><a href=${link([])}>Home</a><//></main>`;
 }
@@ -94,7 +95,7 @@ const NAVIGATION = [
   ["Models", ["models"], ["models", "logged-models"]],
   ["Data", ["data"], ["data", "evaluation"]],
   ["Log", ["log"], ["log"]],
-  ["Time", ["time"], ["time"]],
+  ["History", ["time"], ["time"]],
   ["Sync", ["sync"], ["sync"]],
   ["Help", ["help"], ["help"]],
 ];

@@ -10,7 +10,7 @@ export function number(value) {
   return String(Number(value.toPrecision(6)));
 }
 
-export const count = (many, word) => `${number(many)} ${word}${many === 1 ? "" : "s"}`;
+export const count = (many, word, plural = `${word}s`) => `${number(many)} ${many === 1 ? word : plural}`;
 
 const STEPS = [
   [60, "s"],

@@ -7,6 +7,7 @@ import { backToNow, at } from "../lib/past.js";
 import { link, route, setQuery } from "../lib/route.js";
 import { moment, number, said } from "../lib/format.js";
 import { Author } from "../parts/history.js";
+import { momentOf } from "../parts/moment.js";
 import { Because } from "../parts/why.js";
 import { ends, Strip } from "../parts/strip.js";
 import { Empty, Failed, Loaded, Loading } from "../parts/states.js";
@@ -36,7 +37,7 @@ export function Time() {
   );
   useLive(() => true, asked.reload, 2000);
   return html`<main>
-    <h1>Time</h1>
+    <h1>History</h1>
     <${Loaded} asked=${asked} what="Counting events">${(data) =>
       data.head === 0
         ? html`<${Empty} title="Nothing has happened yet.">
@@ -98,15 +99,25 @@ function Between({ strip, head, by }) {
 /** A moment as text, for whoever knows it: a position, a time, or now. */
 function Written({ name, label, text, otherwise }) {
   const [draft, setDraft] = useState(null); // null: nothing is being written
-  const send = (event) => {
+  const [error, setError] = useState(null);
+  const send = async (event) => {
     event.preventDefault();
-    if (draft !== null) setQuery({ [name]: draft.trim() }, { push: true });
-    setDraft(null);
+    const words = draft?.trim();
+    setError(null);
+    if (draft === null) return;
+    try {
+      setQuery({ [name]: words && ((await momentOf(words)) || "now") }, { push: true });
+      setDraft(null);
+    } catch (refusal) {
+      setError(refusal);
+    }
   };
   return html`<form class="check" onSubmit=${send}><label class="check"><strong>${label}</strong>
-    <input type="text" aria-label=${`Moment ${label}, written`} placeholder=${otherwise} spellcheck="false"
+    <input type="text" aria-label=${`Moment ${label}, written`} placeholder=${otherwise}
+      title="A time such as yesterday, 7d or 2026-05-03 14:00; now; or a position of the log" spellcheck="false"
       value=${draft ?? text} onInput=${(event) => setDraft(event.target.value)} onBlur=${send} /></label>
-    <a href=${link([], { at: text === "now" ? "" : text || (otherwise === "now" ? "" : otherwise) })}>look</a></form>`;
+    <a href=${link([], { at: text === "now" ? "" : text || (otherwise === "now" ? "" : otherwise) })}>open</a>
+    ${error && html`<span class="problem" role="alert">${error.message}. ${error.hint}</span>`}</form>`;
 }
 
 /** While a handle is dragged the newest pair alone is asked for: what it overtakes is aborted. */

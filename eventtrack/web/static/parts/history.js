@@ -4,12 +4,15 @@ import { writable } from "../lib/access.js";
 import { change, get } from "../lib/api.js";
 import { useData } from "../lib/data.js";
 import { useLive } from "../lib/live.js";
-import { ago, moment, number, said } from "../lib/format.js";
+import { ago, count, moment, number, said } from "../lib/format.js";
 import { route, setQuery } from "../lib/route.js";
 import { Counts, NoEffect } from "./skipped.js";
 import { Loaded } from "./states.js";
 import { Because, Why } from "./why.js";
 
+// What a training does by itself; it would bury what people changed.
+const BY_ITSELF = ["points logged", "artifacts logged", "text logged", "histograms logged", "media logged"];
+const EVERYTHING = "everything";
 // More metrics than this in one stretch are counted, not named.
 const NAMED = 8;
 // Entries that are asked for at first, and how many times as many with each further question.
@@ -26,22 +29,31 @@ export function History({ runId, subject = "", stream: own = `run/${runId}` }) {
   );
   useLive((stream) => stream === own, asked.reload, 1000);
   const { what = "" } = route.value.query;
+  const shows = (entry) => (what ? what === EVERYTHING || worded(entry) === what : !BY_ITSELF.includes(worded(entry)));
   return html`<${Loaded} asked=${asked} what="Reading the log">${({ entries, total }) => html`
     <p class="bar"><span
       class="quiet">Newest first. Each entry is an event of the log: to undo one adds another, and both stay on record.
       </span>
       <label class="check">show <select value=${what}
         onChange=${(event) => setQuery({ what: event.target.value }, { push: true })}>
-        <option value="">all</option>${[...new Set([...entries.map(worded), what])]
-          .filter(Boolean)
+        <option value="">edits</option><option value=${EVERYTHING}>everything</option>
+        ${[...new Set([...entries.map(worded), what])]
+          .filter((kind) => kind && kind !== EVERYTHING)
           .sort()
           .map((kind) => html`<option value=${kind}>${kind}</option>`)}</select></label>
       ${writable.value && html`<label class="check">undo with a <${Why} value=${why} onWhy=${setWhy} /></label>`}</p>
+    ${
+      !what &&
+      !entries.every(shows) &&
+      html`<p class="quiet">${count(entries.filter((entry) => !shows(entry)).length, "entry", "entries")} about points
+        and files not shown. <button class="plain" onClick=${() =>
+          setQuery({ what: EVERYTHING }, { push: true })}>Show everything</button></p>`
+    }
     ${entries
-      .filter((entry) => !what || worded(entry) === what)
+      .filter(shows)
       .map(
         (entry) => html`<${Entry} key=${entry.address}
-      entry=${entry} why=${why} reload=${asked.reload} />`,
+      entry=${entry} all=${entries} why=${why} reload=${asked.reload} />`,
       )}
     ${
       total > entries.length &&
@@ -72,15 +84,26 @@ function Undo({ entry, why, reload }) {
       setState({ error });
     }
   };
-  if (!writable.value || entry.skipped || entry.final || entry.type === BIRTH) return null;
+  if (!writable.value || entry.skipped || entry.final || entry.undone_by || entry.type === BIRTH) return null;
   return html`<button class="plain" disabled=${state.busy} aria-label=${`Undo ${worded(entry)}, ${entry.address}`}
     onClick=${undo}>Undo</button>
     ${state.error && html`<span class="problem" role="alert">${state.error.message} ${state.error.hint || ""}</span>`}`;
 }
 
-const Entry = ({ entry, why, reload }) => html`
-  <div class="change">
-    <div class="head"><strong>${worded(entry)}</strong>
+/** What an entry took back, or by whom it was taken back. */
+function Undone({ entry, all }) {
+  const other = all.find(({ address }) => address === (entry.undone_by || entry.undoes));
+  const code = html`<code>${entry.undone_by || entry.undoes}</code>`;
+  if (entry.undone_by)
+    return html`<span class="undone">undone by ${
+      other?.author ? `${other.author.user}@${other.author.host}, ` : ""
+    }${code}</span>`;
+  return entry.undoes && html`<span class="undone">undoes ${other ? `${worded(other)}, ` : ""}${code}</span>`;
+}
+
+const Entry = ({ entry, all, why, reload }) => html`
+  <div class="change" data-undone=${Boolean(entry.undone_by)}>
+    <div class="head"><strong>${worded(entry)}</strong> <${Undone} entry=${entry} all=${all} />
       <span title=${moment(entry.recorded_ms)}>${moment(entry.recorded_ms)}, ${ago(entry.recorded_ms)}</span>
       <${Counts} event=${entry} /><${Author} author=${entry.author} /><code>${entry.address}</code>
       <${Undo} entry=${entry} why=${why} reload=${reload} /></div>

@@ -5,6 +5,7 @@ import { useData } from "../lib/data.js";
 import { useLive } from "../lib/live.js";
 import { at, backToNow, moveTo, pending, wanted } from "../lib/past.js";
 import { moment, number } from "../lib/format.js";
+import { MomentChoice } from "./moment.js";
 import { ends, Strip } from "./strip.js";
 import { skips } from "./skipped.js";
 
@@ -85,7 +86,10 @@ export function TimeBar() {
   };
   const moment = wanted.value === null ? said(at.value, then) : wanted.value === "" ? "now" : saidOf(wanted.value);
   return html`
-    <section class="timebar" aria-label="Time" data-past=${Boolean(at.value)} aria-busy=${pending.value > 0}>
+    <section class="timebar" aria-label="History" data-past=${Boolean(at.value)} aria-busy=${pending.value > 0}>
+      <div class="where"><span class="name">History</span>
+        <${MomentChoice} label=${html`<span class="when">${asked.error && !known ? "no timeline" : moment}</span> <span
+          aria-hidden="true">▾</span>`} /></div>
       <button class="plain" disabled=${!known} aria-pressed=${playing.value} aria-label=${
         playing.value ? "Pause" : "Play"
       } title="Play (p)" onClick=${togglePlay}>${playing.value ? "❚❚" : "▶"}</button>
@@ -99,7 +103,6 @@ export function TimeBar() {
       </div>
       <button class="plain" disabled=${!known || !(at.value || wanted.value)} aria-label="One event on"
         title="One event on (])" onClick=${() => step(1)}>›</button>
-      <span class="when">${asked.error && !known ? "no timeline" : moment}</span>
       <select aria-label="Speed" value=${String(speed.value)}
         onChange=${(event) => (speed.value = Number(event.target.value))}>
         ${SPEEDS.map((speed) => html`<option value=${String(speed)}>${speed} ×</option>`)}</select>
