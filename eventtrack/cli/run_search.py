@@ -8,6 +8,7 @@ from eventtrack.cli.resolve import chosen_experiments
 from eventtrack.cli.run_table import draw_runs
 from eventtrack.errors import InvalidValueError
 from eventtrack.views.filters.fields import RUNS
+from eventtrack.views.filters.plain import filter_of
 from eventtrack.views.filters.trees import parse_run_order
 from eventtrack.views.records import Experiment, PagedList, Run, ViewType
 
@@ -41,7 +42,7 @@ def print_runs(
     if experiments:
         page = store.runs.search(
             ids,
-            filter_string=filter_string,
+            filter_string=filter_of(filter_string),
             view_type=view or ViewType.ACTIVE_ONLY,
             max_results=limit,
             order_by=clauses,

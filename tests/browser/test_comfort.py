@@ -183,3 +183,24 @@ def test_the_time_since_the_start_is_whole(server: Running, visit: Visit) -> Non
     cell = visit.page.locator(".cell.when", has_text="26 min ago")
     expect(cell).to_be_visible()
     assert cell.evaluate("cell => cell.scrollWidth <= cell.clientWidth")
+
+
+def test_plain_words_find_runs_by_name_and_numbers_are_numbers(
+    server: Running, visit: Visit
+) -> None:
+    page, client = visit.page, MlflowClient(str(server.store))
+    sweep = client.create_experiment("sweep")
+    for rate in ("0.001", "1e-05", "10", "9"):
+        run = client.create_run(sweep, run_name=f"Rate {rate}")
+        client.log_param(run.info.run_id, "lr", rate)
+    visit.open(f"{server.url}/#/experiments/{sweep}")
+    names = page.locator(".grid .row:not(.head) .title a")
+    page.get_by_role("columnheader", name="lr").get_by_role("button").click()
+    expect(names).to_have_text(["Rate 10", "Rate 9", "Rate 0.001", "Rate 1e-05"])
+    search = page.get_by_label("Filter in MLflow's language")
+    search.fill("rate 1")
+    search.press("Enter")
+    expect(names).to_have_text(["Rate 10", "Rate 1e-05"])
+    search.fill("params.lr < 1")
+    search.press("Enter")
+    expect(names).to_have_text(["Rate 0.001", "Rate 1e-05"])

@@ -153,7 +153,7 @@ def test_changes_are_made_and_stand_in_the_history(
     page.get_by_role("button", name="Delete", exact=True).click()
     page.get_by_role("button", name="Restore").click()
     expect(page.get_by_role("button", name="Delete …")).to_be_visible()
-    page.get_by_role("link", name="History").click()
+    page.get_by_label("Parts of the run").get_by_role("link", name="History").click()
     for said in ("draft", "final", "tag.kept", "deleted", "restored", "by server"):
         expect(page.locator("main")).to_contain_text(said)
 

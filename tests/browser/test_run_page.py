@@ -166,7 +166,7 @@ def test_a_run_is_moved_and_a_param_corrected(server: Running, visit: Visit) -> 
     expect(page.locator(".crumbs")).to_contain_text("archive <i>")
     run = client.get_run(run_id)
     assert (run.info.experiment_id, run.data.params) == (target, {"lr": "0.01"})
-    page.get_by_role("link", name="History").click()
+    page.get_by_label("Parts of the run").get_by_role("link", name="History").click()
     expect(page.locator(".because").first).to_have_text("because: it was misplaced")
     page.get_by_role("button", name="Undo moved").click()
     expect(page.locator(".crumbs")).to_contain_text("Default")

@@ -144,13 +144,13 @@ def test_columns_are_chosen_found_ordered_and_pinned(
 ) -> None:
     visit.open(filled.url(filled.sweep))
     heads = table(page).get_by_role("columnheader")
-    fixed = ["", "Name", "Status", "Started", "Took"]
+    fixed = ["", "Name", "Status", "Started", "Duration"]
     expect(heads).to_have_text([*fixed, "loss", "lr", "optimizer"])
     page.get_by_role("button", name="Columns").click()
     page.get_by_label("Leave out metrics.loss").click()
     page.get_by_label("Move params.optimizer up").click()
     expect(heads).to_have_text([*fixed, "optimizer", "lr"])
-    page.get_by_label("Keep params.lr in sight").click()
+    page.get_by_label("Pin params.lr").click()
     expect(heads).to_have_text([*fixed, "lr", "optimizer"])
     page.get_by_label("Find columns").fill("lo")
     page.get_by_role("checkbox", name="loss").check()

@@ -79,7 +79,7 @@ def test_changes_stand_in_the_history_under_the_name_of_the_token(
     page.get_by_label("Value of the tag").fill("yes")
     page.get_by_role("button", name="Set tag").click()
     expect(page.get_by_role("cell", name="kept", exact=True)).to_be_visible()
-    page.get_by_role("link", name="History").click()
+    page.get_by_label("Parts of the run").get_by_role("link", name="History").click()
     change = page.locator(".change").filter(has_text="tag.kept")
     expect(change.first).to_contain_text("alice-laptop@")
 

@@ -68,7 +68,7 @@ def banner(page: Page) -> Locator:
 
 def test_every_page_is_as_it_was_and_nothing_can_be_changed(filled: Filled, visit: Visit) -> None:
     page, at = visit.page, filled.before
-    visit.open(filled.url(f"?at={at}"))
+    visit.open(filled.url(f"experiments?at={at}"))
     expect(banner(page)).to_contain_text("You see the store as it was at")
     expect(banner(page)).to_contain_text(f"position {at}")
     expect(page.get_by_text("paused", exact=True)).to_be_visible()
@@ -83,7 +83,7 @@ def test_every_page_is_as_it_was_and_nothing_can_be_changed(filled: Filled, visi
         expect(page.get_by_role("button", name=name)).to_have_count(0)
     page.get_by_role("link", name="Charts").click()
     expect(page.get_by_text("5 points", exact=True)).to_be_visible()
-    page.get_by_role("link", name="History").click()
+    page.get_by_label("Parts of the run").get_by_role("link", name="History").click()
     expect(page.locator("main")).to_contain_text("tag.team")
     expect(page.locator("main")).not_to_contain_text("red")
     page.get_by_role("link", name="Log").click()

@@ -9,6 +9,7 @@ from eventtrack.projections.tables import Reader
 from eventtrack.tags import PARENT_TAG
 from eventtrack.views.context import ReadContext
 from eventtrack.views.entities import EntityReader
+from eventtrack.views.filters.plain import filter_of
 from eventtrack.views.filters.trees import Comparison, Field, parse_run_filter, parse_run_order
 from eventtrack.views.records import Experiment, Record, RunInfo, RunStatus, ViewType
 from eventtrack.views.search.runs import RunSearch
@@ -132,7 +133,8 @@ class Overview:
     ) -> RunTable:
         """Some rows of the matching runs, and the number of all of them.
 
-        Params and tags that are numbers are compared and sorted as numbers.
+        Params and tags that are numbers are compared and sorted as numbers. Plain words for a
+        filter find runs by name.
 
         Args:
             columns: The kind (`metrics`, `params` or `tags`) and key of each cell.
@@ -140,7 +142,7 @@ class Overview:
         Raises:
             FilterSyntaxError: The filter or the order cannot be read.
         """
-        expression = parse_run_filter(filter_string, numbers=True)
+        expression = parse_run_filter(filter_of(filter_string), numbers=True)
         order = parse_run_order(order_by, numbers=True)
         with self._context.entities() as entities:
             search = _search(entities, experiment_ids)

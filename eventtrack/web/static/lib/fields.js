@@ -4,7 +4,11 @@ import { duration, moment, number } from "./format.js";
 export const ATTRIBUTES = {
   status: { label: "Status", of: (row) => row.status },
   start_time: { label: "Started", of: (row) => row.start_time, show: moment },
-  duration: { label: "Took", of: (row) => (row.end_time ? row.end_time - row.start_time : undefined), show: duration },
+  duration: {
+    label: "Duration",
+    of: (row) => (row.end_time ? row.end_time - row.start_time : undefined),
+    show: duration,
+  },
   user_id: { label: "User", of: (row) => row.user_id },
 };
 

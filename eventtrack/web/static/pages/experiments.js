@@ -206,7 +206,7 @@ function Edit({ experiment, busy, why, change }) {
         ? html`<p>Delete it with ${count(experiment.runs, "run")}? Nothing is lost: it can be restored.</p>
           <p class="bar"><button class="danger" disabled=${busy}
             onClick=${() => change("experiments/delete", {})}>Delete</button>
-            <button onClick=${() => setAsked(false)}>Keep</button></p>`
+            <button onClick=${() => setAsked(false)}>Cancel</button></p>`
         : html`<p><button onClick=${() => setAsked(true)}>Delete …</button></p>`
     }
   `;

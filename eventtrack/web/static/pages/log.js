@@ -41,7 +41,7 @@ export function Log() {
       <p class="quiet">Every event, the newest first, as it is on disk. What has arrived was checked against
         its checksum and joined to its feed's Merkle tree when it was
         written; <code>eventtrack verify
-          </code> proves the whole log and every signed head anew. This page proves nothing.</p>
+          </code> proves the whole log and every signed head anew.</p>
       <div class="bar">
         <label class="check">events <select value=${type}
           onChange=${(event) => setQuery({ type: event.target.value, before: "" }, { push: true })}>

@@ -77,12 +77,12 @@ function Shown({ run, reload }) {
 function Overview({ run, reload }) {
   const { info } = run;
   return html`
-    <div class="columns">
-      <section>
+    <div class="columns overview">
+      <div><section>
         <dl class="facts">
           <dt>Status</dt><dd><${Status} ...${info} /></dd>
           <dt>Started</dt><dd>${moment(info.start_time)} <span class="quiet">${ago(info.start_time)}</span></dd>
-          <dt>Took</dt><dd>${
+          <dt>Duration</dt><dd>${
             info.end_time
               ? duration(info.end_time - info.start_time)
               : info.status === "RUNNING"
@@ -91,7 +91,11 @@ function Overview({ run, reload }) {
           }</dd>
           <dt>User</dt><dd>${info.user_id || html`<span class="quiet">not said</span>`}</dd>
           <dt>Run id</dt><dd class="mono">${info.run_id}</dd>
-          ${SOURCES.map(([key, name]) => run.tags[key] && html`<dt>${name}</dt><dd class="mono">${run.tags[key]}</dd>`)}
+          ${SOURCES.map(
+            ([key, name]) =>
+              run.tags[key] &&
+              !(key === "mlflow.user" && run.tags[key] === info.user_id) &&
+              html`<dt>${name}</dt><dd class="mono">${run.tags[key]}</dd>`)}
           ${
             info.life?.host &&
             html`<dt>Process</dt><dd><span class="mono">
@@ -101,29 +105,28 @@ function Overview({ run, reload }) {
         <${Actions} info=${info} reload=${reload} />
       </section>
       <section><${Note} info=${info} text=${run.tags["mlflow.note.content"] || ""} reload=${reload} /></section>
-    </div>
-    <div class="columns">
-      <section><h2>Metrics</h2><${Metrics} run=${run} /></section>
       <section><h2>Params</h2><${Params} info=${info} params=${run.params} reload=${reload} /></section>
-      <section><h2>Tags</h2><${TagEditor} info=${info} tags=${run.tags} reload=${reload} /></section>
       ${
         run.inputs.dataset_inputs.length > 0 &&
-        html`<section><h2>Data it read</h2>
+        html`<section><h2>Datasets</h2>
         <${Datasets} inputs=${run.inputs.dataset_inputs} /></section>`
       }
       ${
         run.inputs.model_inputs?.length > 0 &&
-        html`<section><h2>Models it read</h2>
+        html`<section><h2>Input models</h2>
         <${Models} ids=${run.inputs.model_inputs.map((model) => model.model_id)} /></section>`
       }
       ${
         run.outputs.model_outputs?.length > 0 &&
-        html`<section><h2>Models it made</h2>
+        html`<section><h2>Logged models</h2>
         <${Models} ids=${run.outputs.model_outputs.map((model) => model.model_id)} /></section>`
       }
+      </div>
+      <div><section><h2>Metrics</h2><${Metrics} run=${run} /></section>
+      <section><h2>Tags</h2><${TagEditor} info=${info} tags=${run.tags} reload=${reload} /></section>
       <${Signatures} info=${info} signatures=${run.signatures} reload=${reload} />
       <${Traces} info=${info} experiments=${run.experiments} />
-    </div>
+      </div></div>
     <${Origin} run=${run} />
     ${run.children.length > 0 && html`<h2>Nested runs</h2><${Children} children=${run.children} />`}
   `;
@@ -205,7 +208,7 @@ export const Pairs = ({ pairs, none, edit }) =>
   Object.keys(pairs).length === 0
     ? html`<p class="quiet">${none}</p>`
     : html`
-  <table class="list"><tbody>${Object.entries(pairs).map(
+  <table class="list pairs"><tbody>${Object.entries(pairs).map(
     ([key, value]) => html`<tr key=${key}><td class="name">
     ${key}</td><td class="value">${value}</td>${edit && html`<td class="num">${edit(key, value)}</td>`}</tr>`,
   )}</tbody></table>`;
@@ -214,7 +217,7 @@ function Children({ children }) {
   const keys = [...new Set(children.flatMap((child) => Object.keys(child.metrics)))].sort().slice(0, 5);
   return html`
     <div class="scroll"><table class="list">
-      <thead><tr><th>Name</th><th>Status</th><th>Took</th>${keys.map(
+      <thead><tr><th>Name</th><th>Status</th><th>Duration</th>${keys.map(
         (key) => html`<th class="num">
         ${key}</th>`,
       )}</tr></thead>

@@ -285,8 +285,8 @@ function Toolbar({ address, picked, known, total, table, asked, small, experimen
         group &&
         html`<select aria-label="Figure of a group" value=${figure}
           onChange=${(event) => push({ figure: event.target.value === "mean" ? "" : event.target.value })}>
-        <option value="mean">mean</option><option value="min">least</option>
-          <option value="max">greatest</option></select>`
+        <option value="mean">mean</option><option value="min">min</option>
+          <option value="max">max</option></select>`
       }
       <button aria-pressed=${tree === "1" && small && !group} disabled=${Boolean(group) || !small}
         title=${small ? "Show nested runs below their parents" : `Trees are drawn of up to ${number(PAGE_MAX)} runs`}

@@ -10,8 +10,8 @@ const OFFERED = 30;
 const VALUES = 100;
 const BAR_NAMES = {
   last: "bars of the last values",
-  min: "bars of the least values",
-  max: "bars of the greatest values",
+  min: "bars of the min values",
+  max: "bars of the max values",
 };
 
 export function ChartMenu({ card, keys, move, change, remove, curves, onPng }) {

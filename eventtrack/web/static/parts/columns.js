@@ -34,15 +34,15 @@ export function Columns({ known, columns, pins }) {
         <ol class="order">${columns.map(
           (name, at) => html`<li key=${name}>
           <span title=${name}>${labelOf(name)}</span>
-          <button class="plain" aria-pressed=${pins.includes(name)} aria-label=${`Keep ${name} in sight`}
-            title="Keep in sight" onClick=${() => pin(name)}>⇤</button>
+          <button class="plain" aria-pressed=${pins.includes(name)} aria-label=${`Pin ${name}`}
+            title="Pin" onClick=${() => pin(name)}>⇤</button>
           <button class="plain" disabled=${at === 0} aria-label=${`Move ${name} up`}
             onClick=${() => move(name, -1)}>↑</button>
           <button class="plain" disabled=${at === columns.length - 1} aria-label=${`Move ${name} down`}
             onClick=${() => move(name, 1)}>↓</button>
           <button class="plain" aria-label=${`Leave out ${name}`} onClick=${() => toggle(name)}>×</button></li>`,
         )}</ol>
-        <p><button onClick=${() => setQuery({ cols: "", pins: "" })}>The usual ones</button></p></fieldset>`
+        <p><button onClick=${() => setQuery({ cols: "", pins: "" })}>Reset</button></p></fieldset>`
       }
       ${groups.map(
         ([kind, keys]) =>

@@ -1,5 +1,6 @@
 /** Runs side by side as a table, and what each differs by from one of them. */
 import { html } from "../lib/ui.js";
+import { bestOf, betterWhen } from "../lib/better.js";
 import { strokesOf } from "../lib/colour.js";
 import { numeric } from "../lib/fields.js";
 import { duration, moment, number } from "../lib/format.js";
@@ -59,7 +60,7 @@ export function Differences({ runs, all, base, onBase }) {
         (run) => html`<th scope="col" class="num" key=${run.info.run_id}>
         <${Swatch} ...${strokes.get(run.info.run_id)} /> <a
           href=${link(["runs", run.info.run_id])} title=${run.info.run_name}>${run.info.run_name}</a>
-        <button class="plain" aria-pressed=${run === base} aria-label=${`Measure against ${run.info.run_name}`}
+        <button class="plain" aria-pressed=${run === base} aria-label=${`${run.info.run_name} ${run === base ? "is the" : "as"} baseline`}
           onClick=${() => onBase(run === base ? null : run)}>
           ${run === base ? "baseline" : "as baseline"}</button></th>`,
       )}</tr></thead>
@@ -72,7 +73,7 @@ export function Differences({ runs, all, base, onBase }) {
           ({ info }) => html`<td class="num nowrap">
           ${moment(info.start_time)}</td>`,
         )}</tr>
-        <tr><th scope="row">Took</th>${runs.map(
+        <tr><th scope="row">Duration</th>${runs.map(
           (run) => html`<td class="num">${duration(took(run))}
           <${Delta} value=${took(run)} of=${base && took(base)} show=${duration} /></td>`,
         )}</tr>
@@ -87,21 +88,27 @@ export function Differences({ runs, all, base, onBase }) {
                 ? `${number(lines.length)} of ${number(many)}`
                 : `all ${number(many)} are equal`
           }</span></th></tr>
-        ${lines.map(
-          ([key, values]) =>
-            html`<tr key=${key}><th scope="row" class="name">${key}</th>${values.map(
+        ${lines
+          .map(([key, values]) => [key, values, measured ? bestOf(key, values) : undefined])
+          .map(
+            ([key, values, best]) =>
+              html`<tr key=${key}><th scope="row" class="name">${key}</th>${values.map(
               (value, place) => html`
           <td class=${`num ${at >= 0 && place !== at && value !== values[at] ? "differs" : ""}`} title=${value ?? ""}>
             ${
               value === undefined
                 ? html`<span class="quiet">–</span>`
                 : html`<span class="held">
-              ${measured ? number(value) : value}</span>`
+              ${measured ? number(value) : value}</span>${
+                value === best
+                  ? html` <small class="best" title=${`The ${betterWhen(key)} the better`}>best</small>`
+                  : ""
+              }`
             }
             ${
               (measured || numeric(value) !== undefined) &&
               place !== at &&
-              html`<${Delta} value=${numeric(value)}
+              html`<${Delta} value=${numeric(value)} better=${measured ? betterWhen(key) : null}
               of=${at >= 0 ? numeric(values[at]) : undefined} />`
             }</td>`,
             )}</tr>`,
@@ -112,13 +119,14 @@ export function Differences({ runs, all, base, onBase }) {
   `;
 }
 
-/** More or less than the baseline, absolute and relative. The arrow says what the colour says. */
-function Delta({ value, of, show = number }) {
+/** More or less than the baseline, absolute and relative; called better or worse where that is known. */
+function Delta({ value, of, better = null, show = number }) {
   if (typeof value !== "number" || typeof of !== "number" || value === of) return null;
   const more = value > of;
   const share = of === 0 ? "" : ` (${more === of > 0 ? "+" : "−"}${percent(Math.abs((value - of) / of))})`;
-  return html`<small class=${`delta ${more ? "more" : "less"}`}>
-    ${more ? "▲ +" : "▼ −"}${show(Math.abs(value - of))}${share}</small>`;
+  const word = better && ((better === "more") === more ? "better" : "worse");
+  return html`<small class="delta" data-way=${word || undefined}>
+    ${more ? "▲ +" : "▼ −"}${show(Math.abs(value - of))}${share}${word ? ` ${word}` : ""}</small>`;
 }
 
 const percent = (share) =>

@@ -69,7 +69,7 @@ export function Actions({ info, reload }) {
       ? html`<span>Delete this run? It can be restored.</span>${why}
         <button class="danger" disabled=${busy}
           onClick=${() => change("runs/delete", body, () => setAsked(false))}>Delete</button>
-        <button onClick=${() => setAsked(false)}>Keep</button>`
+        <button onClick=${() => setAsked(false)}>Cancel</button>`
       : html`<${Move} info=${info} reload=${reload} />
         <button onClick=${() => setAsked(true)}>Delete …</button>`
   }</p>${problem}`;
@@ -129,7 +129,7 @@ export function Note({ info, text, reload }) {
         <span class="quiet">Markdown; HTML stays text</span></p>${problem}</form>`;
   }
   return html`
-    ${text ? html`<${Markdown} text=${text} />` : html`<p class="quiet">No note.</p>`}
+    ${text && html`<${Markdown} text=${text} />`}
     ${
       editable(info) &&
       html`<button onClick=${() => setDraft(text)}>
@@ -190,7 +190,7 @@ export function TagEditor({ info, tags, reload }) {
     ${
       hidden > 0 &&
       html`<label class="check quiet">
-      <input type="checkbox" checked=${all} onChange=${() => setAll(!all)} /> tags of mlflow (${hidden})</label>`
+      <input type="checkbox" checked=${all} onChange=${() => setAll(!all)} /> system tags (${hidden})</label>`
     }
   `;
 }

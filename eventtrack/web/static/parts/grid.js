@@ -30,7 +30,7 @@ const FIXED = [
     cell: (row) => html`<span title=${moment(row.start_time)}>${ago(row.start_time)}</span>`,
   },
   // A filter knows no durations, so there is no order by them.
-  { name: "Took", style: "when num", cell: (row) => (row.end_time ? duration(row.end_time - row.start_time) : "") },
+  { name: "Duration", style: "when num", cell: (row) => (row.end_time ? duration(row.end_time - row.start_time) : "") },
 ];
 
 /**
@@ -211,7 +211,7 @@ function Row({ at, row, columns, picked, stroke, onPick, folded, onFold }) {
   `;
 }
 
-/** The header of a group: how many runs, and the mean, the least or the greatest of each column. */
+/** The header of a group: how many runs, and the mean, the minimum or the maximum of each column. */
 function Group({ at, row, columns, picked, onPick, folded, onFold, figure }) {
   const label = row.value === undefined ? "not set" : String(row.value);
   return html`

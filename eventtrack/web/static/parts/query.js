@@ -153,7 +153,7 @@ export function Query({ q, known, error, rows }) {
           aria-describedby=${error ? "query-problem" : undefined} aria-activedescendant=${
             chosen >= 0 ? `query-word-${chosen}` : undefined
           }
-          placeholder="metrics.loss < 0.1 AND params.lr < 0.01"
+          placeholder="a name, or metrics.loss < 0.1 AND params.lr < 0.01"
           onInput=${(event) => {
             setText(event.target.value);
             offer(event);
