@@ -50,8 +50,8 @@ def test_params_and_tags_are_numbers_where_they_are_numbers(tmp_path: Path) -> N
     ("filter_string", "message"),
     [
         ("params.lr < '0.1'", "write it without quotes"),
-        ("params.lr IN (1, 'a')", "all without quotes, or all with"),
-        ("params.lr BETWEEN 'a' AND 1", "all without quotes, or all with"),
+        ("params.lr IN (1, 'a')", "without quotes, or all with"),
+        ("params.lr BETWEEN 'a' AND 1", "without quotes, or all with"),
         ("params.lr LIKE 1", "write '1'"),
     ],
 )
