@@ -60,7 +60,8 @@ export function Differences({ runs, all, base, onBase }) {
         (run) => html`<th scope="col" class="num" key=${run.info.run_id}>
         <${Swatch} ...${strokes.get(run.info.run_id)} /> <a
           href=${link(["runs", run.info.run_id])} title=${run.info.run_name}>${run.info.run_name}</a>
-        <button class="plain" aria-pressed=${run === base} aria-label=${`${run.info.run_name} ${run === base ? "is the" : "as"} baseline`}
+        <button class="plain" aria-pressed=${run === base}
+          aria-label=${`${run.info.run_name} ${run === base ? "is the" : "as"} baseline`}
           onClick=${() => onBase(run === base ? null : run)}>
           ${run === base ? "baseline" : "as baseline"}</button></th>`,
       )}</tr></thead>
