@@ -179,7 +179,8 @@ function Origin({ run }) {
 const MANY = 8;
 
 const Params = ({ info, params, reload }) => html`
-  <${Many} rows=${Object.entries(params)} textOf=${(pair) => pair.join(" ")} what="params" from=${MANY}>${(rows) => html`
+  <${Many} rows=${Object.entries(params)} textOf=${(pair) => pair.join(" ")} what="params"
+    from=${MANY}>${(rows) => html`
     <${Pairs} pairs=${Object.fromEntries(rows)} none=${
       Object.keys(params).length ? "No param is like that." : "No params were logged."
     } edit=${

@@ -154,8 +154,8 @@ function Shown({ experiment, known }) {
     <h1><bdi>${experiment.name}</bdi></h1>
     <${Query} q=${q} known=${known} rows=${table.rows} error=${unread ? table.error : null} />
     ${table.error && !unread && html`<${Failed} error=${table.error} retry=${table.reload} />`}
-    <${Toolbar} address=${address} picked=${picked} known=${known} total=${many} table=${table} asked=${asked} small=${small}
-      experiment=${experiment} whole=${brush ? loaded : null} />
+    <${Toolbar} address=${address} picked=${picked} known=${known} total=${many} table=${table} asked=${asked}
+      small=${small} experiment=${experiment} whole=${brush ? loaded : null} />
     ${
       tooMany &&
       html`<p
