@@ -123,7 +123,7 @@ def _write_parquet(stream: IO[bytes], columns: Sequence[str], rows: Iterable[Row
 
 
 def _arrow_type(column: str) -> str:
-    if column in {"start_time", "end_time", "timestamp", "step"}:
+    if column in {"start_time", "end_time", "timestamp", "step", "size"}:
         return "int64"
     return "float64" if column == "value" or column.startswith("metrics.") else "string"
 

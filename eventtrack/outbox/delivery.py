@@ -15,20 +15,19 @@ from eventtrack.errors import (
     ConflictError,
     EndpointMissingError,
     EventtrackError,
-    InvalidStateError,
     NotFoundError,
     RemoteFailedError,
     RemoteUnavailableError,
     UsageError,
 )
 from eventtrack.events import types
+from eventtrack.outbox.item_parts import deliver
 from eventtrack.outbox.ledger import Ledger, RefusedCall
 from eventtrack.outbox.parts import START, Batch, Part, batches_of
 from eventtrack.outbox.starting import REFUSED_RUN, Starter
 from eventtrack.rest import TrackingServer
 from eventtrack.store import Store
 from eventtrack.store.reasons import reason
-from eventtrack.store.receiving import SentItems
 from eventtrack.views.records import (
     Dataset,
     DatasetInput,
@@ -189,7 +188,8 @@ class Delivery:
             case "param":
                 server.log_batch(target_id, params={part.label: part.content for part in batch})
             case "series":
-                self._send_items(target_id, [part.content for part in batch])
+                calls = [part.content for part in batch]
+                deliver(server, self._store.artifacts.blobs, target_id, calls)
             case "tag":
                 tags = {
                     part.label: self._starter.tag_value(part.label, part.content) for part in batch
@@ -217,15 +217,6 @@ class Delivery:
                 server.update_run(
                     target_id, status=update.status, end_time=update.end_ms, name=update.name
                 )
-
-    def _send_items(self, target_id: str, calls: Sequence[SentItems]) -> None:
-        """Log items on the server, and bring the bytes of media that it lacks."""
-        missing = self._server.log_items(target_id, calls)
-        for sha256 in missing:
-            with self._store.artifacts.blobs.open(bytes.fromhex(sha256)) as source:
-                self._server.write_blob(sha256, source)
-        if missing and self._server.log_items(target_id, calls):
-            raise InvalidStateError("the server lacks the bytes of media that were sent to it")
 
 
 def _dataset_input(used: types.DatasetUsed) -> DatasetInput:

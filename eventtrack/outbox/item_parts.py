@@ -10,9 +10,12 @@ from itertools import groupby, repeat
 
 import msgspec
 
+from eventtrack.errors import InvalidStateError
 from eventtrack.events.envelope import Envelope
 from eventtrack.events.items import HistogramsLogged, ItemsLogged, MediaLogged, TextLogged
+from eventtrack.rest import TrackingServer
 from eventtrack.store.receiving import MARK_BYTES, SentItems, sent
+from eventtrack.views.blobs import BlobFiles
 
 # The bytes of a call, unless a single event has more: so a request is answered soon.
 CALL_BYTES_MAX = 2**20
@@ -28,6 +31,26 @@ def calls_of(envelope: Envelope, events: Sequence[ItemsLogged]) -> Iterator[Sent
     for number, event in enumerate(calls):
         mark = hashlib.sha256(place + number.to_bytes(4, "big")).digest()[:MARK_BYTES]
         yield sent(event, mark)
+
+
+def deliver(
+    server: TrackingServer, blobs: BlobFiles, run_id: str, calls: Sequence[SentItems]
+) -> None:
+    """Log items on a server, and bring the bytes of media that it lacks.
+
+    Raises:
+        NotFoundError: The bytes of a medium are not here, or the server has no such run.
+        InvalidStateError: The server lacks bytes that it was given.
+    """
+    missing = server.log_items(run_id, calls)
+    for sha256 in missing:
+        with blobs.open(bytes.fromhex(sha256)) as source:
+            server.write_blob(sha256, source)
+    if missing and server.log_items(run_id, calls):
+        raise InvalidStateError(
+            "the server lacks the bytes of media that were sent to it",
+            hint="its own log may say why; send them again",
+        )
 
 
 def size_of(call: SentItems) -> int:

@@ -17,6 +17,7 @@ from eventtrack.store import Store
 from eventtrack.tags import PARENT_TAG, RUN_NAME_TAG
 from eventtrack.transfer.mlflow_server import history
 from eventtrack.transfer.report import ExperimentTaken, Report
+from eventtrack.transfer.series_export import bring_series
 from eventtrack.views.records import (
     Experiment,
     LifecycleStage,
@@ -41,6 +42,7 @@ class Export:
         self._store, self._server = store, server
         self.report = Report(f"mlflow {server.url}")
         self._theirs: dict[str, Run] = {}  # by the run's id here
+        self._takes_series: bool | None = None
 
     def run(
         self, experiments: Iterable[Experiment], runs: Sequence[Run], progress: Progress
@@ -128,6 +130,7 @@ class Export:
         try:
             self._texts(ours, theirs)
             self._points(ours, theirs)
+            self._series(ours.info.run_id, theirs.info.run_id)
             self._inputs(ours, theirs)
             self._files(ours, theirs)
             self._end(ours, theirs)
@@ -170,6 +173,15 @@ class Export:
                     if len(batch) == _BATCH_POINTS:
                         self._send(run_id, batch)
         self._send(run_id, batch)
+
+    def _series(self, ours: str, theirs: str) -> None:
+        if self._takes_series is None:
+            self._takes_series = self._server.takes_series()
+        if self._takes_series:
+            bring_series(self._store, self._server, ours, theirs, self.report)
+        else:
+            left = sum(series.count for series in self._store.items.list(ours))
+            self.report.left_out("items of text, histograms and media", left)
 
     def _send(self, run_id: str, batch: list[Metric]) -> None:
         if batch:

@@ -81,12 +81,49 @@ def test_metrics_are_exported_as_json_lines(read: CommandLine, tmp_path: Path) -
 
 def test_parquet_holds_the_same(read: CommandLine, tmp_path: Path) -> None:
     parquet = pytest.importorskip("pyarrow.parquet")
-    for what, rows in (("runs", 3), ("metrics", 40)):
+    for what, rows in (("runs", 3), ("series", 0), ("metrics", 40)):
         target = tmp_path / f"{what}.parquet"
         read("export", what, "-o", str(target))
         table = parquet.read_table(target)
         assert table.num_rows == rows
     assert str(table.schema.field("value").type) == "double"
+
+
+def test_items_of_series_are_exported_with_their_files(
+    run: CommandLine, sample: Sample, tmp_path: Path
+) -> None:
+    items = sample.store.items
+    items.sink(sample.first).text("log", "a\nb", 1, 10, "stdout")
+    items.sink(sample.first).histogram("weights", [0, 1, 2], [3, 4], 2, 20)
+    for step in (3, 4):
+        items.log_medium(sample.first, "cat", b"PNG", "image/png", step=step, timestamp=30)
+    sample.store.flush()
+    shown = run("runs", "show", sample.first).stdout.splitlines()
+    at = shown.index("text, histograms and media") if "text, histograms and media" in shown else -1
+    assert at >= 0, shown
+    assert [line.split()[:3] for line in shown[at + 2 : at + 5]] == [
+        ["weights", "histogram", "1"],
+        ["cat", "media", "2"],
+        ["log", "text", "1"],
+    ]
+    target, files = tmp_path / "series.jsonl", tmp_path / "media"
+    answer = run("export", "series", "-o", str(target), "--files", str(files))
+    assert "Wrote 4 items" in answer.stderr
+    rows = [json.loads(line) for line in target.read_text().splitlines()]
+    fixed = {"run_id": sample.first, "kind": "histogram", "key": "weights"}
+    assert rows[0] == fixed | {
+        "step": 2,
+        "timestamp": 20,
+        "edges": [0.0, 1.0, 2.0],
+        "counts": [3.0, 4.0],
+    }
+    assert [row["step"] for row in rows] == [2, 3, 4, 1]
+    [file] = files.iterdir()
+    assert (file.name, file.read_bytes()) == (f"{rows[1]['sha256']}.png", b"PNG")
+    cells = list(csv.DictReader(io.StringIO(run("export", "series").stdout)))
+    assert cells[0]["edges"] == "[0.0, 1.0, 2.0]"
+    assert cells[3]["text"] == "a\nb"
+    assert "--files goes with" in run("export", "runs", "--files", "x", code=2).stderr
 
 
 def test_an_export_can_be_piped(shared: Sample, process: Subprocess) -> None:

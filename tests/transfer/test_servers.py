@@ -140,6 +140,25 @@ def stored(store: Store, run_id: str, key: str) -> list[tuple[int, int, str]]:
     return sorted((time, step, changed.get(value, value)) for time, step, value in points)
 
 
+def test_series_go_to_our_server_and_are_counted_for_mlflows(ours: Store, url: str) -> None:
+    [child] = [run for run in runs_of(ours) if run.info.run_name == "child"]
+    run_id = child.info.run_id
+    ours.items.sink(run_id).texts("log", ["same", "same"], timestamps=START_MS)
+    ours.items.log_medium(run_id, "cat", b"PNG", "image/png", caption="a cat", timestamp=START_MS)
+    report = bring(ours, url)
+    server = TrackingServer(address_of(url))
+    if not server.takes_series():
+        assert report.not_taken == {"items of text, histograms and media": 3}
+        return
+    assert report.taken.items == 3
+    ours.items.sink(run_id).text("log", "same", timestamp=START_MS)
+    assert bring(ours, url).taken.items == 1
+    assert bring(ours, url).taken.total() == 0
+    for key in ("log", "cat"):
+        page = server.items(run_id, key, None, 0)
+        assert list(page.items) == list(ours.items.read(run_id, key))
+
+
 def test_what_is_new_here_is_added_there(ours: Store, url: str) -> None:
     bring(ours, url)
     [child] = [run for run in runs_of(ours) if run.info.run_name == "child"]

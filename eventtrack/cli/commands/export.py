@@ -1,4 +1,4 @@
-"""`eventtrack export`: runs or metric points as CSV, JSON lines or Parquet, or to a server."""
+"""`eventtrack export`: runs, points or items as CSV, JSON lines or Parquet, or to a server."""
 
 import os
 import sys
@@ -18,6 +18,7 @@ from eventtrack.cli.export_formats import (
     metric_rows,
     run_rows,
 )
+from eventtrack.cli.export_series import SERIES_COLUMNS, series_rows
 from eventtrack.cli.output import is_terminal
 from eventtrack.cli.resolve import EXPERIMENT, chosen_experiments
 from eventtrack.views.records import Run, ViewType
@@ -33,16 +34,22 @@ _SUFFIXES = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "
     "export",
     "eventtrack export > runs.csv",
     "eventtrack export metrics -e iris -o metrics.parquet",
+    "eventtrack export series -e iris -o series.jsonl --files media",
     "eventtrack export runs --filter \"params.lr = '0.03'\" --format jsonl",
     "eventtrack export mlflow http://mlflow.example.org:5000 -e iris",
 )
-@click.argument("what", type=click.Choice(["runs", "metrics", "mlflow"]), default="runs")
+@click.argument("what", type=click.Choice(["runs", "metrics", "series", "mlflow"]), default="runs")
 @click.argument("url", required=False)
 @click.option(
     "--format", "form", type=click.Choice(list(WRITERS)), help="[default: by suffix, or csv]"
 )
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path), help="File; default: standard output."
+)
+@click.option(
+    "--files",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="With `series`: folder for the bytes of media, each named by its SHA-256.",
 )
 @click.option(
     "-e",
@@ -63,15 +70,18 @@ def export(
     url: str | None,
     form: str | None,
     output: Path | None,
+    files: Path | None,
     experiments: tuple[str, ...],
     filter_string: str,
     everything: bool,
 ) -> None:
-    """Write runs (a row each) or points of metrics (a row each) to a file, or all to a server.
+    """Write runs, points of metrics or items of series (a row each) to a file, or all to a server.
 
     Columns of runs: run_id, run_name, experiment_id, experiment, status, lifecycle_stage, user_id,
     start_time, end_time, then params.*, metrics.*, tags.*. Columns of metrics: run_id, key, step,
-    timestamp, value. Times are milliseconds since 1970. A file is written whole or not at all.
+    timestamp, value. Columns of series, which are text, histograms and media: run_id, kind, key,
+    step, timestamp, then text, source, or edges, counts (lists as JSON), or media_type, size,
+    sha256, name, caption. Times are milliseconds since 1970. A file is written whole or not at all.
 
     `mlflow URL` brings runs with params, tags, every point, datasets, files and nesting to a server
     that speaks MLflow's REST API. Repeating it adds only what is new.
@@ -82,10 +92,12 @@ def export(
     if (what == "mlflow") != (url is not None):
         raise click.UsageError("A server's URL goes with `mlflow`, and with nothing else.")
     if url is not None:
-        if form or output:
-            raise click.UsageError("--format and --output are for files.")
+        if form or output or files:
+            raise click.UsageError("--format, --output and --files are for files.")
         _to_server(call, url, experiments, filter_string, everything)
         return
+    if files is not None and what != "series":
+        raise click.UsageError("--files goes with `series`.")
     form = form or ("jsonl" if call.out.json else None) or _by_suffix(output)
     if form == "parquet" and output is None and is_terminal(sys.stdout):
         raise click.UsageError("Parquet is no text: give --output FILE.")
@@ -102,13 +114,16 @@ def export(
         # JSON lines name their own columns; the other formats need all names before the first row.
         columns = columns_of_runs(runs()) if form != "jsonl" else []
         rows = run_rows(runs(), names)
-    else:
+    elif what == "metrics":
         columns = list(METRIC_COLUMNS)
         rows = metric_rows(store, runs())
+    else:
+        columns = list(SERIES_COLUMNS)
+        rows = series_rows(store, runs(), flat=form != "jsonl", files=files)
     with _target(output) as stream:
         written = WRITERS[form](stream, columns, rows)
     if output is not None:
-        noun = "run" if what == "runs" else "point"
+        noun = {"runs": "run", "metrics": "point", "series": "item"}[what]
         print(f"Wrote {text.count(written, noun)} to {output}", file=sys.stderr)
 
 

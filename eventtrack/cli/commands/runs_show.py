@@ -40,8 +40,9 @@ _LINES_SHOWN_MAX = 10
 def show(call: Invocation, run: str) -> None:
     """Show a run on one page.
 
-    The page has its state, note, params, metrics with their course, tags, files, signatures and
-    child runs. Below a signature of another state stand the facts that have changed since.
+    The page has its state, note, params, metrics with their course, other series, tags, files,
+    signatures and child runs. Below a signature of another state stand the facts that have changed
+    since.
 
     JSON: one run, as in `runs list`.
     """
@@ -60,6 +61,7 @@ def draw_run(out: Output, store: "Store", run: Run) -> None:
     _draw_note(out, run)
     _draw_params(out, run)
     _draw_metrics(out, store, run)
+    _draw_series(out, store, run)
     _draw_tags(out, run)
     _draw_files(out, store.artifacts.entries(run.info.run_id))
     _draw_signatures(out, store, run.info.run_id)
@@ -138,6 +140,27 @@ def _draw_metrics(out: Output, store: "Store", run: Run) -> None:
     out.table(columns, rows)
     if len(keys) > _METRICS_SHOWN_MAX:
         out.note(f"{len(keys) - _METRICS_SHOWN_MAX:,} more metrics; all of them with --json")
+
+
+def _draw_series(out: Output, store: "Store", run: Run) -> None:
+    series = store.items.list(run.info.run_id)
+    if not series:
+        return
+    columns = [
+        Column("series", width_max=30),
+        Column("kind"),
+        Column("items", right=True),
+        Column("greatest step", right=True, rank=1),
+        Column("latest", rank=2),
+    ]
+    rows: list[list[Cell]] = [
+        [text.clean(it.key), it.kind, f"{it.count:,}", f"{it.step:,}", text.moment(it.timestamp)]
+        for it in series[:_METRICS_SHOWN_MAX]
+    ]
+    out.title("text, histograms and media")
+    out.table(columns, rows)
+    if len(series) > _METRICS_SHOWN_MAX:
+        out.note(f"{len(series) - _METRICS_SHOWN_MAX:,} more series: eventtrack export series")
 
 
 def _draw_note(out: Output, run: Run) -> None:
