@@ -23,10 +23,14 @@ import numpy as np
 from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from eventtrack.client import MlflowClient
-from eventtrack.entities import Metric
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT))
 
-README_IMAGES = Path(__file__).parents[1] / "eventtrack" / "docs" / "images"
+from eventtrack.client import MlflowClient  # noqa: E402
+from eventtrack.entities import Metric  # noqa: E402
+from tools import sample_rooms  # noqa: E402
+
+README_IMAGES = ROOT / "eventtrack" / "docs" / "images"
 WIDTHS = {"wide": (1280, 820), "phone": (390, 844)}
 # Colours of a picture in README: flat pages need few, and each costs bytes.
 COLOURS = 128
@@ -46,6 +50,7 @@ class Sample(NamedTuple):
     runs: list[str]
     best: str
     died: str
+    rooms: dict[str, str]
 
 
 def fill(folder: Path) -> Sample:
@@ -77,7 +82,8 @@ def fill(folder: Path) -> Sample:
     program.write_text(KILLED, encoding="utf-8")
     killed = [sys.executable, str(program), str(folder), experiment_id]
     died = subprocess.run(killed, capture_output=True, text=True, check=False).stdout.strip()
-    return Sample(experiment_id, runs, best, died)
+    rooms = sample_rooms.fill(client, experiment_id, best)
+    return Sample(experiment_id, runs, best, died, rooms)
 
 
 KILLED = """
@@ -146,7 +152,8 @@ def pages(sample: Sample) -> dict[str, str]:
     run = f"runs/{sample.best}"
     some = ",".join(sample.runs[5:9])
     return {
-        "experiments": "",
+        **sample.rooms,
+        "experiments": "experiments",
         "runs": f"experiments/{sample.experiment_id}",
         "run": run,
         "run-charts": f"{run}?tab=charts",

@@ -7,7 +7,7 @@ from eventtrack.compat.responses import Json
 from eventtrack.compat.rules import REQUIRED, STRING, TEXTS, TRUTH, WHOLE
 from eventtrack.server.endpoint import Endpoint
 from eventtrack.store import Store
-from eventtrack.web import answers, data, home, models, traces
+from eventtrack.web import answers, data, home, models, parquet, traces
 
 _OWN = ("/api/eventtrack/1/",)
 
@@ -83,6 +83,12 @@ def _evaluation_dataset(store: Store, sent: Values) -> Json:
         return data.evaluation_dataset(queries, sent["dataset_id"], sent["page_token"])
 
 
+def _rows(store: Store, sent: Values) -> Json:
+    with answers.as_of(store, sent["at"]) as queries:
+        run_id = checks.known_run_id(sent["run_id"])
+        return parquet.rows(queries, run_id, sent["path"], sent["sha256"])
+
+
 _AT = text("at")
 _MOMENT = Request(Message((_AT,)))
 _FIND = Request(
@@ -106,6 +112,9 @@ _DATASET = Request(Message((text("digest"), _AT)), {"digest": (REQUIRED, STRING)
 _RECORDS = Request(
     Message((text("dataset_id"), text("page_token"), _AT)), {"dataset_id": (REQUIRED, STRING)}
 )
+_TABLE = Request(
+    Message((text("run_id"), text("path"), text("sha256"), _AT)), {"run_id": (REQUIRED, STRING)}
+)
 
 ENDPOINTS = (
     Endpoint("GET", "home", _MOMENT, _home, watched=True, prefixes=_OWN),
@@ -121,4 +130,5 @@ ENDPOINTS = (
     Endpoint("GET", "datasets", _MOMENT, _datasets, watched=True, prefixes=_OWN),
     Endpoint("GET", "dataset", _DATASET, _dataset, watched=True, prefixes=_OWN),
     Endpoint("GET", "evaluation", _RECORDS, _evaluation_dataset, watched=True, prefixes=_OWN),
+    Endpoint("GET", "rows", _TABLE, _rows, watched=True, slow=True, prefixes=_OWN),
 )

@@ -66,9 +66,14 @@ function Shown({ runs }) {
     <h2>Curves</h2>
     <${Charts} runs=${runs.map((run) => run.info)} keys=${keys} />
     ${
-      runs.some((run) => run.series.length) &&
+      runs.some(hasMedia) &&
       html`<h2>Text, histograms and media</h2>
-      <${Items} runs=${runs.map((run) => run.info)} series=${runs.map((run) => run.series)} />`
+      <${Items} runs=${runs.map((run) => run.info)} series=${runs.map((run) => run.series)}
+        tags=${runs.map((run) => run.tags)} />`
     }
   `;
 }
+
+/** Whether a run has series, or files that are shown as such. */
+const hasMedia = ({ series, tags }) =>
+  series.length > 0 || tags["mlflow.loggedImages"] || tags["mlflow.loggedArtifacts"];

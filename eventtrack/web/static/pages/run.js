@@ -22,7 +22,7 @@ const LOOK_AGAIN_MS = 20000;
 const TABS = [
   ["Overview", ""],
   ["Charts", "charts"],
-  ["Series", "series"],
+  ["Media", "series"],
   ["Files", "files"],
   ["History", "history"],
 ];
@@ -68,7 +68,7 @@ function Shown({ run, reload }) {
     )}</nav>
     ${tab === "" && html`<${Overview} run=${run} reload=${reload} />`}
     ${tab === "charts" && html`<${Charts} runs=${[info]} keys=${run.metrics.map((metric) => metric.key)} />`}
-    ${tab === "series" && html`<${Items} runs=${[info]} series=${[run.series]} />`}
+    ${tab === "series" && html`<${Items} runs=${[info]} series=${[run.series]} tags=${[run.tags]} />`}
     ${tab === "files" && html`<${Files} runId=${info.run_id} />`}
     ${tab === "history" && html`<${History} runId=${info.run_id} />`}
   `;

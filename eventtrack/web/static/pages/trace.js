@@ -22,11 +22,12 @@ function Shown({ trace }) {
   const ordered = useMemo(() => treeOf(trace.spans), [trace.spans]);
   const chosen = ordered.find((each) => each.span_id === span) || ordered[0];
   const experiment = trace.experiment_id;
-  useTitle(trace.name || trace.trace_id, "trace", trace.experiments[experiment]);
+  const name = trace.name || ordered[0]?.name || trace.trace_id;
+  useTitle(name, "trace", trace.experiments[experiment]);
   return html`
     <div class="crumbs"><a href=${link(["traces"])}>Traces</a> / <a href=${link(["traces"], { experiment })}>
       <bdi>${trace.experiments[experiment] || experiment}</bdi></a> /</div>
-    <h1><bdi>${trace.name || trace.trace_id}</bdi></h1>
+    <h1><bdi>${name}</bdi></h1>
     <${Facts} trace=${trace} />
     ${!trace.complete && html`<p class="noted">Some spans have not come yet.</p>`}
     ${

@@ -1,164 +1,128 @@
 /** Text, histograms and media over steps: a panel for each series, runs side by side, a slider for their steps. */
 
-import { get, mediaUrl } from "../lib/api.js";
+import { get, mediaUrl, mlflow } from "../lib/api.js";
 import { useData } from "../lib/data.js";
-import { bytes, moment, number } from "../lib/format.js";
+import { imageSeries, tableFiles } from "../lib/imagefiles.js";
 import { useLive } from "../lib/live.js";
 import { route, setQuery } from "../lib/route.js";
-import { html, useEffect, useMemo, useRef, useState } from "../lib/ui.js";
+import { html, useMemo, useState } from "../lib/ui.js";
+import { Console } from "./console.js";
 import { Empty, Loaded } from "./states.js";
+import { Side, Steps } from "./steps.js";
 
 // Items of a series that are read at once, from its end back.
 const PART = 1000;
 const LINES = 200;
-const BARS = { width: 320, height: 120 };
+const FILES = "files of images";
+const TABLES = "files of tables";
+const LOGGED = "mlflow.loggedArtifacts";
 
 /**
- * @param {{runs: {run_id: string, run_name: string}[], series: {kind: string, key: string}[][]}} props
- *   the series of each of the runs
+ * @param {{runs: object[], series: {kind: string, key: string}[][], tags?: Record<string, string>[]}} props
+ *   the series of each of the runs, and their tags
  */
-export function Items({ runs, series }) {
+export function Items({ runs, series, tags = [] }) {
   const { find = "" } = route.value.query;
-  const names = useMemo(() => {
+  const files = useImages(runs);
+  const panels = useMemo(() => {
     const all = new Map(series.flat().map((item) => [`${item.kind}\n${item.key}`, item]));
-    return [...all.entries()].sort(([a], [b]) => (a < b ? -1 : 1));
-  }, [series]);
-  const shown = names.filter(([, item]) => item.key.toLowerCase().includes(find.toLowerCase()));
-  if (!names.length)
+    // Our own `log_image` keeps a series and the files: the series is shown.
+    for (const part of files || [])
+      for (const key of part.keys()) if (!all.has(`media\n${key}`)) all.set(`${FILES}\n${key}`, { kind: FILES, key });
+    for (const [at, run] of runs.entries())
+      for (const { path } of tableFiles(run.run_id, tags[at]?.[LOGGED] || "[]"))
+        all.set(`${TABLES}\n${path}`, { kind: TABLES, key: path });
+    return [...all.entries()].sort(([, a], [, b]) => (order(a) < order(b) ? -1 : 1));
+  }, [series, files, tags]);
+  const shown = panels.filter(([, item]) => item.key.toLowerCase().includes(find.toLowerCase()));
+  if (!panels.length)
     return html`<${Empty} title="No text, histograms or media.">
-      <p><code>log_text_line</code>, <code>log_histogram</code>, <code>log_image(key=...)</code> and their like
-      put series here.</p><//>`;
+      <p><code>log_text_line</code>, <code>log_histogram</code>, <code>log_image(key=...)</code>,
+      <code>log_table</code> and their like put series here.</p><//>`;
   return html`
     ${
-      names.length > 3 &&
+      panels.length > 3 &&
       html`<p><input type="search" placeholder="Find series" aria-label="Find series" value=${find}
         onInput=${(event) => setQuery({ find: event.target.value })} /></p>`
     }
     ${
       shown.length
-        ? shown.map(([name, one]) => html`<${Panel} key=${name} runs=${runs} kind=${one.kind} name=${one.key} />`)
+        ? shown.map(
+            ([name, item]) => html`<section class="items" key=${name}><h3><bdi>${item.key}</bdi>
+          <small>${item.kind}</small></h3>
+          <${Panel} runs=${runs} kind=${item.kind} name=${item.key} files=${files} tags=${tags} /></section>`,
+          )
         : html`<${Empty} title=${`No series is called like “${find}”.`} />`
     }`;
 }
 
+/** Images first, then tables and histograms, text last: it may be long. */
+const RANKS = { [FILES]: 0, media: 0, [TABLES]: 1, histogram: 2, text: 3 };
+const order = ({ kind, key }) => `${RANKS[kind] ?? 4} ${key}`;
+
+/** The images of each run that lie as files, by key; null until they are listed. */
+function useImages(runs) {
+  const ids = runs.map((run) => run.run_id);
+  const asked = useData(["images", ids], () =>
+    Promise.all(
+      ids.map((id) =>
+        mlflow
+          .get("artifacts/list", { run_id: id, path: "images" })
+          .then((answer) => imageSeries(id, answer.files || [])),
+      ),
+    ),
+  );
+  useLive((stream) => ids.includes(stream.slice(4)), asked.reload, 5000);
+  return asked.data || null;
+}
+
+function Panel({ runs, kind, name, files, tags }) {
+  if (kind === FILES) {
+    const parts = runs.map((_, at) => partOf(files?.[at]?.get(name) || []));
+    return html`<${Steps} runs=${runs} parts=${parts} kind="media" name=${name} />`;
+  }
+  if (kind === TABLES) {
+    const parts = runs.map((run, at) =>
+      partOf(tableFiles(run.run_id, tags[at]?.[LOGGED] || "[]").filter((file) => file.path === name)),
+    );
+    return html`<${Steps} runs=${runs} parts=${parts} kind="media" name=${name} />`;
+  }
+  return html`<${Series} runs=${runs} kind=${kind} name=${name} />`;
+}
+
+const partOf = (items) => ({ items, count: items.length, start: 0 });
+
 /** One series: of text the last lines, of other kinds the items of the step that the slider chose. */
-function Panel({ runs, kind, name }) {
+function Series({ runs, kind, name }) {
   const [limit, setLimit] = useState(kind === "text" ? LINES : PART);
   const ids = runs.map((run) => run.run_id);
   const asked = useData(["items", ids, kind, name, limit], (options) =>
     Promise.all(
       ids.map((id) =>
-        get("items", { run_id: id, kind, key: name, start: -limit, limit: Math.min(limit, PART) }, options),
+        get("items", { run_id: id, kind, key: name, start: -limit, limit: Math.min(limit, PART) }, options).then(
+          (part) => ({
+            ...part,
+            items: kind === "media" ? part.items.map((item) => withUrl(id, item)) : part.items,
+          }),
+        ),
       ),
     ),
   );
   useLive((stream) => ids.includes(stream.slice(4)), asked.reload, 1000);
-  return html`<section class="items"><h3>${name} <small>${kind}</small></h3>
-    <${Loaded} asked=${asked} what="Reading the series">${(parts) =>
-      kind === "text"
-        ? html`<${Texts} runs=${runs} parts=${parts} more=${limit < PART ? () => setLimit(PART) : null} />`
-        : html`<${Steps} runs=${runs} parts=${parts} kind=${kind} name=${name} />`}<//></section>`;
+  return html`<${Loaded} asked=${asked} what="Reading the series">${(parts) =>
+    kind === "text"
+      ? html`<${Texts} runs=${runs} parts=${parts} name=${name} more=${limit < PART ? () => setLimit(PART) : null} />`
+      : html`<${Steps} runs=${runs} parts=${parts} kind=${kind} name=${name} />`}<//>`;
 }
 
-const Texts = ({ runs, parts, more }) => html`
+const withUrl = (runId, item) => ({ ...item, run_id: runId, url: mediaUrl(runId, item.sha256) });
+
+const Texts = ({ runs, parts, name, more }) => html`
   ${more && parts.some((part) => part.start > 0) && html`<p><button onClick=${more}>Earlier lines</button></p>`}
-  <${Side} runs=${runs} parts=${parts}>${(part) =>
+  <${Side} runs=${runs} parts=${parts}>${(part, run) =>
     html`${
       part.start > 0 &&
       html`<p class="quiet">Lines ${part.start + 1} to ${part.start + part.items.length}
       of ${part.count}.</p>`
     }
-      <${Lines} items=${part.items} />`}<//>`;
-
-/** Lines, scrolled to the last of them as long as nobody scrolls back. */
-function Lines({ items }) {
-  const box = useRef();
-  const follows = useRef(true);
-  useEffect(() => {
-    if (follows.current) box.current.scrollTop = box.current.scrollHeight;
-  }, [items]);
-  const look = ({ target }) => {
-    follows.current = target.scrollTop + target.clientHeight > target.scrollHeight - 20;
-  };
-  return html`<pre class="lines" tabindex="0" ref=${box} onScroll=${look}>${items.map(
-    (item) => html`<span class=${item.source === "stderr" ? "stderr" : ""}
-      title=${`step ${item.step}, ${moment(item.timestamp)}`}>${`${item.text}\n`}</span>`,
-  )}</pre>`;
-}
-
-function Steps({ runs, parts, kind, name }) {
-  const steps = useMemo(
-    () => [...new Set(parts.flatMap((part) => part.items.map((item) => item.step)))].sort((a, b) => a - b),
-    [parts],
-  );
-  const [chosen, setChosen] = useState(null);
-  const at = chosen === null ? steps.length - 1 : Math.min(chosen, steps.length - 1);
-  const Item = kind === "histogram" ? Bars : Medium;
-  const cut = parts.some((part) => part.start > 0);
-  return html`
-    <label class="check">step <input type="range" min="0" max=${Math.max(steps.length - 1, 0)} value=${at}
-      aria-label=${`Step of ${name}`} aria-valuetext=${`step ${steps[at]}`}
-      onInput=${(event) => setChosen(Number(event.target.value))} />
-      <output>${number(steps[at])}</output></label>
-    ${cut && html`<p class="quiet">The latest ${PART} items.</p>`}
-    <${Side} runs=${runs} parts=${parts}>${(part, run) => {
-      const reached = part.items.filter((item) => item.step <= steps[at]);
-      const step = reached.reduce((most, item) => Math.max(most, item.step), -Infinity);
-      const items = reached.filter((item) => item.step === step);
-      return items.length
-        ? items.map((item) => html`<${Item} item=${item} runId=${run.run_id} label=${`${name}, step ${item.step}`} />`)
-        : html`<p class="quiet">Nothing up to this step.</p>`;
-    }}<//>`;
-}
-
-const Side = ({ runs, parts, children }) =>
-  html`<div class="side">${runs.map(
-    (run, at) => html`<div key=${run.run_id}>
-    ${runs.length > 1 && html`<h4>${run.run_name}</h4>`}
-    ${parts[at].count ? children(parts[at], run) : html`<p class="quiet">Not logged.</p>`}</div>`,
-  )}</div>`;
-
-/** A histogram as bars as wide as their stretches. */
-function Bars({ item: { edges, counts, step }, label }) {
-  const low = edges[0];
-  const reach = edges.at(-1) - low || 1;
-  const dense = counts.map((count, at) => count / (edges[at + 1] - edges[at] || reach));
-  const most = Math.max(...dense, 0) || 1;
-  const x = (edge) => ((edge - low) / reach) * BARS.width;
-  const sum = counts.reduce((all, count) => all + count, 0);
-  return html`<figure>
-    <svg class="bars" role="img" aria-label=${label} viewBox=${`0 0 ${BARS.width} ${BARS.height}`}>${dense.map(
-      (height, at) => html`<rect x=${x(edges[at])} width=${Math.max(x(edges[at + 1]) - x(edges[at]), 0.5)}
-        y=${BARS.height * (1 - Math.max(height, 0) / most)} height=${(BARS.height * Math.max(height, 0)) / most}>
-        <title>${`${number(counts[at])} in ${number(edges[at])} to ${number(edges[at + 1])}`}</title></rect>`,
-    )}</svg>
-    <figcaption class="quiet">${number(low)} to ${number(edges.at(-1))}, ${number(sum)} values, step ${number(step)}
-    </figcaption></figure>`;
-}
-
-function Medium({ item, runId, label }) {
-  const url = mediaUrl(runId, item.sha256);
-  const kind = item.media_type.split("/")[0];
-  const text = item.caption || label;
-  return html`<figure>
-    ${
-      kind === "image"
-        ? html`<img src=${url} alt=${text} loading="lazy" />`
-        : kind === "video"
-          ? html`<video controls src=${url} aria-label=${text}></video>`
-          : kind === "audio"
-            ? html`<audio controls src=${url} aria-label=${text}></audio>`
-            : item.media_type === "text/html"
-              ? html`<${Page} url=${url} label=${text} />`
-              : html`<p>${item.name || item.media_type}</p>`
-    }
-    <figcaption>${item.caption} <a href=${url} download=${item.name || item.sha256.slice(0, 12)}>Download</a>
-      <span class="quiet"> ${bytes(item.size)}, step ${number(item.step)}</span></figcaption></figure>`;
-}
-
-/** A logged page, in a sandbox: no script of it runs, and it has no origin. */
-function Page({ url, label }) {
-  const asked = useData(["page", url], async (options) => (await fetch(url, options)).text(), { always: true });
-  const framed = (text) => html`<iframe sandbox="" srcdoc=${text} title=${label}></iframe>`;
-  return html`<${Loaded} asked=${asked}>${framed}<//>`;
-}
+      <${Console} items=${part.items} name=${runs.length > 1 ? `${name} of ${run.run_name}` : name} />`}<//>`;

@@ -146,8 +146,8 @@ export function SpanBody({ traceId, span }) {
     <h2><bdi>${span.name}</bdi> <small class="quiet">${span.kind.toLowerCase().replaceAll("_", " ")}</small></h2>
     <p class="quiet"><${State} state=${span.end_ns === null ? "IN_PROGRESS" : span.status} />
       ${span.length !== null && html` · ${lasting(span.length)}`} · begins at ${lasting(span.start)}
-      ${span.tokens !== null && html` · ${number(span.tokens)} tokens`}
-      · <span class="mono">${span.span_id}</span></p>
+      ${span.tokens !== null && html` · ${number(span.tokens)} tokens`}${" · "}
+      <span class="mono">${span.span_id}</span></p>
     <${Loaded} asked=${asked} what="Reading the span">${(body) => html`<${Body} ...${body} />`}<//></section>`;
 }
 
