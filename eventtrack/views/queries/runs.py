@@ -1,7 +1,7 @@
 """Runs, read: one by one, searched, as a tree."""
 
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from eventtrack import collector, limits, validate
 from eventtrack.errors import NotFoundError
@@ -27,6 +27,8 @@ from eventtrack.views.records import (
     Run,
     ViewType,
 )
+from eventtrack.views.search.ordering import complete
+from eventtrack.views.search.places import Place
 from eventtrack.views.search.runs import RunSearch
 
 T = TypeVar("T")
@@ -40,6 +42,18 @@ _Asked = tuple[
     str | None,
     Callable[[RunState, str], str] | None,
 ]
+
+
+class Wanted(NamedTuple):
+    """A page of runs that is asked for."""
+
+    experiment_ids: Sequence[str]
+    expression: Expression | None
+    view_type: int
+    order: Sequence[OrderTerm]
+    start: paging.Token = paging.Token()
+    size: int = limits.SEARCH_RESULTS_MAX
+    shown: Callable[[RunState, str], str] | None = None
 
 
 class Signature(Record):
@@ -188,12 +202,14 @@ class RunQueries:
     ) -> PagedList[T]:
         experiment_ids, filter_string, view_type, max_results, order_by, page_token, shown = asked
         size = validate.max_results(max_results)
+        sorting = [*(order_by or ()), *("by number" for term in order if term.numbers)]
         search = paging.search_of(
-            list(map(str, experiment_ids)), filter_string or "", view_type, list(order_by or ())
+            list(map(str, experiment_ids)), filter_string or "", view_type, sorting
         )
-        offset = paging.offset_of(page_token, search)
-        page = self._find(experiment_ids, expression, view_type, order, offset, size, record, shown)
-        return paging.page(page, offset, size, search)
+        token = paging.token_of(page_token, search, complete(order))
+        wanted = Wanted(experiment_ids, expression, view_type, order, token, size, shown)
+        runs, last = self._find(wanted, record)
+        return paging.page(runs, token.offset, size, search, last)
 
     def children(self, run_id: str) -> list[Run]:
         """The active runs nested directly in a run, oldest first."""
@@ -201,9 +217,8 @@ class RunQueries:
         nested = Comparison(Field("tag", PARENT_TAG), "=", run_id)
         oldest = (OrderTerm(Field("attribute", "start_time"), True),)
         most = limits.SEARCH_RESULTS_MAX
-        return self._find(
-            [experiment_id], nested, ViewType.ACTIVE_ONLY, oldest, 0, most, EntityReader.run
-        )
+        wanted = Wanted([experiment_id], nested, ViewType.ACTIVE_ONLY, oldest, size=most)
+        return self._find(wanted, EntityReader.run)[0]
 
     def tree(self, experiment_id: str) -> list[tuple[Run, int]]:
         """The active runs of an experiment, each with its depth, as a tree read downwards.
@@ -211,9 +226,8 @@ class RunQueries:
         Roots come newest first; each is followed by the runs nested in it, oldest first.
         """
         most = limits.SEARCH_RESULTS_MAX
-        runs = self._find(
-            [experiment_id], None, ViewType.ACTIVE_ONLY, (), 0, most, EntityReader.run
-        )
+        wanted = Wanted([experiment_id], None, ViewType.ACTIVE_ONLY, (), size=most)
+        runs, _ = self._find(wanted, EntityReader.run)
         present = {run.info.run_id: run for run in runs}
         nested: dict[str, list[Run]] = {}
         for run in runs:
@@ -231,31 +245,30 @@ class RunQueries:
         return rows
 
     def _find(
-        self,
-        experiment_ids: Sequence[str],
-        expression: Expression | None,
-        view_type: int,
-        order: Sequence[OrderTerm],
-        offset: int,
-        size: int,
-        record: Callable[[EntityReader, RunState], T],
-        shown: Callable[[RunState, str], str] | None = None,
-    ) -> list[T]:
-        """The runs from `offset` on: `size`, and one more if there are more."""
+        self, wanted: Wanted, record: Callable[[EntityReader, RunState], T]
+    ) -> tuple[list[T], Place | None]:
+        """The runs of a page and one more if there are more; with the place of the page's last."""
         with self._context.entities() as entities, collector.paused():
             known = [
                 entities.experiment_state(str(experiment_id))
-                for experiment_id in dict.fromkeys(experiment_ids)
+                for experiment_id in dict.fromkeys(wanted.experiment_ids)
             ]
             experiments = [state for state in known if state is not None]
 
             def location(state: RunState) -> str:
                 uri = entities.artifact_uri(state)
-                return uri if shown is None else shown(state, uri)
+                return uri if wanted.shown is None else wanted.shown(state, uri)
 
             search = RunSearch(entities.reader, experiments, location)
-            matches = search.find(expression, view_type, order, offset, offset + size + 1)
-            return [record(entities, state) for state in matches]
+            after, size = wanted.start.after, wanted.size
+            skip = wanted.start.offset if after is None else 0
+            matches = search.find(
+                wanted.expression, wanted.view_type, wanted.order, skip, skip + size + 1, after
+            )
+            last = None
+            if len(matches) > size:
+                last = search.place(matches[size - 1], wanted.order)
+            return [record(entities, state) for state in matches], last
 
 
 def existing_run(reader: Reader, run_id: str) -> RunState:

@@ -10,7 +10,19 @@ from eventtrack.tags import DATASET_CONTEXT_TAG
 from eventtrack.views.filters.regular import regular_test
 from eventtrack.views.filters.trees import Field, like_matcher
 
+_KINDS = {
+    "metric": index.METRIC,
+    "param": index.PARAM,
+    "tag": index.TAG,
+    "attribute": index.ATTRIBUTE,
+    "dataset": index.DATASET,
+}
 _NUMERIC = ("start_time", "end_time")
+
+
+def name_of(field: Field) -> FieldName:
+    """The name of a field in the index."""
+    return _KINDS[field.kind], field.key
 
 
 def encoded(number: object) -> bytes:

@@ -1,0 +1,157 @@
+"""Questions about large stores, each asked in a new process: `_growth_questions.py NAME STORE`.
+
+Prints JSON: processor time of each answer in milliseconds, and the most anonymous memory that the
+process had beyond what it had before the first answer, in MB. The version of eventtrack that
+answers is the first on the module path, so two versions can answer about the same store.
+"""
+
+import json
+import sys
+import threading
+import time
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+from eventtrack.store import Store, open_store
+
+ROUNDS = 3
+# A question that takes longer is asked once.
+LONG_S = 2.0
+PAGE = 100
+Ask = Callable[[], object]
+
+
+def main() -> None:
+    """Ask one question."""
+    name, folder = sys.argv[1], Path(sys.argv[2])
+    if name == "views":
+        print(json.dumps(_rebuilt(folder)))
+        return
+    with closing(open_store(folder)) as store:
+        store.experiments.search()  # folds what the views lack
+        ask = QUESTIONS[name](store)
+        before, peak, done = _anonymous_mb(), [0.0], threading.Event()
+
+        def watch() -> None:
+            while not done.wait(0.002):
+                peak[0] = max(peak[0], _anonymous_mb())
+
+        watcher = threading.Thread(target=watch)
+        watcher.start()
+        taken = [_cpu_ms(ask)]
+        peak[0] = max(peak[0], _anonymous_mb())
+        done.set()
+        watcher.join()
+        if taken[0] < LONG_S * 1000:
+            taken = [_cpu_ms(ask) for _ in range(ROUNDS)]
+        print(json.dumps({"cpu_ms": taken, "memory_mb": max(0.0, peak[0] - before)}))
+
+
+def _rebuilt(folder: Path) -> dict[str, object]:
+    """The views folded anew."""
+    with closing(open_store(folder)) as store:
+        began = time.process_time()
+        store._engine.views.rebuild()  # noqa: SLF001 - below the store
+        taken = (time.process_time() - began) * 1000
+    return {"cpu_ms": [taken], "memory_mb": 0.0}
+
+
+def _cpu_ms(ask: Ask) -> float:
+    began = time.process_time()
+    ask()
+    return (time.process_time() - began) * 1000
+
+
+def _anonymous_mb() -> float:
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith("RssAnon"):
+            return int(line.split()[1]) / 1024
+    return 0.0
+
+
+def _experiment(store: Store) -> str:
+    found = store.experiments.get_by_name("bench")
+    assert found is not None
+    return found.experiment_id
+
+
+def _search(text: str, order: str) -> Callable[[Store], Ask]:
+    """The first page."""
+
+    def of(store: Store) -> Ask:
+        experiment = _experiment(store)
+
+        def ask() -> None:
+            store.runs.search([experiment], text, max_results=PAGE, order_by=[order])
+
+        return ask
+
+    return of
+
+
+def _middle(order: str, text: str = "") -> Callable[[Store], Ask]:
+    """The page in the middle, by the token of the page before."""
+
+    def of(store: Store) -> Ask:
+        experiment = _experiment(store)
+        total = store.overview.table([experiment], limit=1).total
+        token = store.runs.search([experiment], text, 1, total // 2, [order]).token
+
+        def ask() -> None:
+            found = store.runs.search([experiment], text, 1, PAGE, [order], token)
+            assert len(found) == PAGE
+
+        return ask
+
+    return of
+
+
+def _table(store: Store) -> Ask:
+    experiment = _experiment(store)
+    return lambda: store.overview.table([experiment], limit=PAGE)
+
+
+def _table_in_the_middle(store: Store) -> Ask:
+    experiment = _experiment(store)
+    middle = store.overview.table([experiment], limit=1).total // 2
+    order = ["metrics.tied DESC"]
+    return lambda: store.overview.table([experiment], limit=PAGE, offset=middle, order_by=order)
+
+
+def _walk(store: Store) -> Ask:
+    """All runs in pages of 1,000: the time of a page."""
+    experiment = _experiment(store)
+
+    def ask() -> None:
+        page = store.runs.search([experiment], max_results=1000)
+        while page.token:
+            page = store.runs.search([experiment], max_results=1000, page_token=page.token)
+
+    return ask
+
+
+QUESTIONS: dict[str, Callable[[Store], Ask]] = {
+    "newest": _search("", "start_time DESC"),
+    "newest, page in the middle": _middle("start_time DESC"),
+    "by a metric with 100 values, first page": _search("", "metrics.tied DESC"),
+    "by a metric with 100 values, page in the middle": _middle("metrics.tied DESC"),
+    "by a metric with 100 values, table in the middle": _table_in_the_middle,
+    "by a metric, page in the middle": _middle("metrics.`metric-0` ASC"),
+    "param filter, by a metric": _search("params.`param-0` = '3'", "metrics.`metric-0` DESC"),
+    "two metric filters, newest": _search(
+        "metrics.`metric-0` > 0.5 AND metrics.`metric-1` < 0.5", "start_time DESC"
+    ),
+    "two metric filters that hold for few": _search(
+        "metrics.`metric-0` > 0.99 AND metrics.`metric-1` < 0.01", "start_time DESC"
+    ),
+    "LIKE that few runs match": _search("attributes.run_name LIKE '%9999%'", "start_time DESC"),
+    "walk of all runs": _walk,
+    "table of the pages": _table,
+    "experiments of the pages": lambda store: store.overview.experiments,
+    "conflicts": lambda store: store.conflicts,
+}
+
+
+if __name__ == "__main__":
+    main()
