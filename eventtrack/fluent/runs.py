@@ -15,6 +15,7 @@ from eventtrack.fluent.experiments import (
 )
 from eventtrack.fluent.stack import RUN_ID_VARIABLE, ActiveRun, Frame, MetricSink
 from eventtrack.machine import monitor as machine_monitor
+from eventtrack.store.joining import RUN_VARIABLE, join_begun_run
 from eventtrack.tags import PARENT_TAG, RUN_NAME_TAG
 from eventtrack.views.records import LifecycleStage, Run, RunStatus
 
@@ -35,7 +36,7 @@ def start_run(
     """Start a run, or resume one, and make it the active run of this thread, or of this task.
 
     Args:
-        run_id: A run to resume; None reads the variable MLFLOW_RUN_ID, once.
+        run_id: A run to resume; None reads the variables EVENTTRACK_RUN_ID and MLFLOW_RUN_ID, once.
         experiment_id: The experiment of a new run; None means the experiment that was set.
         run_name: The name; None draws a random name for a new run.
         nested: Start the run below the active run.
@@ -65,8 +66,13 @@ def start_run(
     own_tags = user_tags(tags, description)
     client = current_client()
     _refuse_clash(run_id, rewind_to, fork_from, fork_step)
+    begun_id = None
+    if own is None and not (fork_from or parent_run_id):
+        begun_id = _join(client, run_id, experiment_id)
     resumed_id = None if fork_from else run_id or os.environ.pop(RUN_ID_VARIABLE, None)
-    if fork_from:
+    if begun_id is not None:
+        run = _resumed(client, begun_id, run_name, own_tags, rewind_to)
+    elif fork_from:
         run = _fork(client, fork_from, fork_step, run_name, experiment_id, own_tags)
     elif resumed_id:
         run = _resume(client, resumed_id, run_name, own_tags, rewind_to)
@@ -174,6 +180,17 @@ def restore_run(run_id: str) -> None:
     client_of(run_id).restore_run(run_id)
 
 
+def _join(client: EventtrackClient, run_id: str | None, experiment_id: object) -> str | None:
+    """The run that `eventtrack run` began for this program, at its first run; else None."""
+    if run_id and run_id != os.environ.get(RUN_VARIABLE):
+        return None
+    chosen = chosen_experiment_id() if experiment_id is None else _experiment_text(experiment_id)
+    begun_id = join_begun_run(client.store, chosen)
+    if begun_id is not None and os.environ.get(RUN_ID_VARIABLE) == begun_id:
+        del os.environ[RUN_ID_VARIABLE]  # the same run, for MLflow's own client
+    return begun_id
+
+
 def _create(
     client: EventtrackClient,
     experiment_id: str | None,
@@ -193,7 +210,7 @@ def _create(
 def _refuse_clash(
     run_id: str | None, rewind_to: int | None, fork_from: str | None, fork_step: int | None
 ) -> None:
-    resumed = run_id or os.environ.get(RUN_ID_VARIABLE)
+    resumed = run_id or os.environ.get(RUN_VARIABLE) or os.environ.get(RUN_ID_VARIABLE)
     if rewind_to is not None and (fork_from or not resumed):
         raise InvalidValueError(
             "rewind_to needs the run that is to be rewound", hint="give its run_id too"
@@ -267,6 +284,16 @@ def _resume(
             f"Cannot start run with ID {run_id} because it is in the deleted state.",
             hint=f'call restore_run("{run_id}") first',
         )
+    return _resumed(client, run_id, run_name, tags, rewind_to)
+
+
+def _resumed(
+    client: EventtrackClient,
+    run_id: str,
+    run_name: str | None,
+    tags: dict[str, str],
+    rewind_to: int | None,
+) -> Run:
     if rewind_to is not None:
         client.rewind_run(run_id, rewind_to)
     with client.store.batch():

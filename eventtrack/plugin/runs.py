@@ -1,6 +1,6 @@
 """MLflow's calls about runs."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from mlflow import entities
@@ -10,6 +10,8 @@ from mlflow.store.entities.paged_list import PagedList
 from eventtrack import limits
 from eventtrack.plugin.base import OpenStore, all_pages
 from eventtrack.plugin.entities import pairs, run, run_info, tag_record
+from eventtrack.store.joining import join_begun_run
+from eventtrack.tags import PARENT_TAG
 from eventtrack.views import records
 
 
@@ -24,15 +26,31 @@ class RunCalls(OpenStore):
         tags: Iterable[entities.RunTag] | None,
         run_name: str | None,
     ) -> entities.Run:
-        """Start a run; its status is RUNNING."""
+        """Start a run, or join the run that `eventtrack run` began; its status is RUNNING."""
+        named = pairs(map(tag_record, tags or ()))
+        joined = None
+        if PARENT_TAG not in named:
+            joined = join_begun_run(self.store, str(experiment_id))
+        if joined is not None:
+            return self._run(self._resumed(joined, run_name, named))
         started = self.store.runs.create(
             str(experiment_id),
             user_id=user_id or "",
             start_time=start_time,
-            tags=pairs(map(tag_record, tags or ())),
+            tags=named,
             run_name=run_name,
         )
         return self._run(started)
+
+    def _resumed(self, run_id: str, run_name: str | None, tags: Mapping[str, str]) -> records.Run:
+        """Begin to log to a run that is there; MLflow's tags of its origin stay."""
+        known = {key for key in self.store.runs.get(run_id).data.tags if key.startswith("mlflow.")}
+        new = {key: value for key, value in tags.items() if key not in known}
+        with self.store.batch():
+            self.store.runs.update(run_id, status="RUNNING", name=run_name)
+            if new:
+                self.store.runs.set_tags(run_id, new)
+        return self.store.runs.get(run_id)
 
     def get_run(self, run_id: str) -> entities.Run:
         """A run with everything that it recorded; also a deleted run."""

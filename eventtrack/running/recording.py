@@ -19,7 +19,7 @@ from eventtrack.running.ending import Ending, OutOfMemory, preemption_tags
 from eventtrack.running.frames import Frame, FrameReader
 from eventtrack.running.lines import LineFolder
 from eventtrack.running.tracing import Tracer
-from eventtrack.store import Store
+from eventtrack.store import Store, joining
 from eventtrack.store.items import CONSOLE
 from eventtrack.store.session import current_user, git_commit
 from eventtrack.tags import (
@@ -49,11 +49,13 @@ _SCRIPTS = (".py", ".sh", ".ipynb", ".R", ".jl")
 class Request:
     """The arguments of `eventtrack run`.
 
-    `experiment_id` is None for a resumed run; `parent` and `resume` are ids of runs.
+    `experiment_id` is None for a resumed run; `parent` and `resume` are ids of runs. The program
+    may choose another experiment for the run unless `keeps_experiment`.
     """
 
     argv: Sequence[str]
     experiment_id: str | None = None
+    keeps_experiment: bool = False
     name: str | None = None
     params: Mapping[str, str] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
@@ -95,28 +97,26 @@ def source_tags(argv: Sequence[str]) -> dict[str, str]:
 
 
 def child_environment(
-    store: AnyStore, uri: str, run_id: str, argv: Sequence[str]
+    store: AnyStore, uri: str, run_id: str, request: Request
 ) -> dict[str, str | None]:
     """The variables that let a program join the run; None removes a variable.
 
     Args:
         uri: The address of the store, as its user gave it.
 
-
-
-    Args:
-        uri: The address of the store, as its user gave it.
-
     MLflow's address is set only if the program's interpreter has our plugin, or if a server keeps
-    the run: MLflow's client refuses to start with an address that it cannot read.
+    the run: MLflow's client refuses to start with an address that it cannot read. The plugin joins
+    the run by itself. On a server the run's id does it, which MLflow looks for at the program's own
+    address, should that be another.
     """
-    changes: dict[str, str | None] = {
-        "EVENTTRACK_URI": str(store.path) if isinstance(store, Store) else uri,
-        "MLFLOW_RUN_ID": run_id,
-        "MLFLOW_EXPERIMENT_ID": store.runs.at_hand(run_id).info.experiment_id,
-        "MLFLOW_EXPERIMENT_NAME": None,
-    }
-    interpreter = packages.interpreter_of(argv, os.environ)
+    experiment_id = store.runs.at_hand(run_id).info.experiment_id
+    changes = joining.environment(run_id, None if request.keeps_experiment else experiment_id)
+    changes["EVENTTRACK_URI"] = str(store.path) if isinstance(store, Store) else uri
+    changes["MLFLOW_RUN_ID"] = None if isinstance(store, Store) else run_id
+    if request.keeps_experiment:
+        # The experiment of further runs of the program, unless it chooses another for them.
+        changes |= {"MLFLOW_EXPERIMENT_ID": experiment_id, "MLFLOW_EXPERIMENT_NAME": None}
+    interpreter = packages.interpreter_of(request.argv, os.environ)
     if not isinstance(store, Store):
         changes["MLFLOW_TRACKING_URI"] = uri
     elif interpreter is not None and packages.has_eventtrack(interpreter):

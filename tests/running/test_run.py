@@ -15,6 +15,7 @@ import pytest
 from eventtrack.running.frames import FrameReader
 from eventtrack.running.recording import Recorder, Request, begin
 from eventtrack.running.supervision import RecorderSide
+from eventtrack.store import open_store
 from eventtrack.views.queries.liveness import judge
 from tests.cli.harness import read_all
 from tests.running.conftest import Runner
@@ -50,6 +51,57 @@ def test_mlflow_s_own_package_joins_it_too(runner: Runner) -> None:
     run = runner.last()
     assert run.data.metrics == {"loss": 0.5}
     assert run.info.status == "FINISHED"
+
+
+CHOOSE = """
+import PACKAGE
+PACKAGE.set_experiment("chosen")
+with PACKAGE.start_run(run_name="named", tags={"stage": "draft"}):
+    PACKAGE.log_metric("loss", 0.5)
+with PACKAGE.start_run(run_name="second"):
+    pass
+"""
+
+
+@pytest.mark.parametrize("package", ["eventtrack", "mlflow"])
+@pytest.mark.parametrize("given", ["", "given"])
+def test_the_experiment_is_the_command_line_s_or_else_the_program_s(
+    runner: Runner, package: str, given: str
+) -> None:
+    words = ("--experiment", given) if given else ()
+    runner.python(*words, program=CHOOSE.replace("PACKAGE", package))
+    store = runner.store
+    names = {each.experiment_id: each.name for each in store.experiments.search()}
+    second, first = store.runs.search(list(names))
+    assert (first.info.run_name, first.info.status) == ("named", "FINISHED")
+    assert (first.data.metrics, first.data.tags["stage"]) == ({"loss": 0.5}, "draft")
+    assert first.data.tags["eventtrack.end"] == "exit code 0"
+    assert first.data.tags["mlflow.source.name"] == sys.executable
+    assert names[first.info.experiment_id] == (given or "chosen")
+    assert names[second.info.experiment_id] == "chosen"
+
+
+@pytest.mark.parametrize("package", ["eventtrack", "mlflow"])
+def test_a_program_that_logs_to_another_store_is_left_alone(runner: Runner, package: str) -> None:
+    place = runner.folder / "other"
+    program = f"import {package}; {package}.set_tracking_uri('eventtrack:{place}')\n"
+    runner.python("-e", "given", program=program + CHOOSE.replace("PACKAGE", package))
+    assert runner.last().data.metrics == {}
+    assert runner.last().info.status == "FINISHED"
+    other = open_store(place)
+    experiment = other.experiments.get_by_name("chosen")
+    assert experiment is not None
+    assert len(other.runs.search([experiment.experiment_id])) == 2
+    other.close()
+
+
+def test_the_first_choice_decides(runner: Runner) -> None:
+    """Of two programs of one command, and between a person and a program."""
+    choose = "import eventtrack; eventtrack.set_experiment('{}'); eventtrack.start_run()"
+    words = [f'{sys.executable} -c "{choose.format(name)}"' for name in ("first", "later")]
+    runner("--no-sampling", "--no-files", "--", "sh", "-c", " && ".join(words))
+    run = runner.last()
+    assert runner.store.experiments.get(run.info.experiment_id).name == "first"
 
 
 def test_a_program_that_fails_fails_the_run_with_its_traceback(runner: Runner) -> None:

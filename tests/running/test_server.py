@@ -20,13 +20,18 @@ def test_a_run_of_a_server_is_recorded_and_joined(tmp_path: Path, runner: Runner
             program = JOIN.replace("eventtrack", package)
             words = ("--no-sampling", "-e", "far", "--", sys.executable, "-c", program)
             runner(*words, EVENTTRACK_STATE=state, EVENTTRACK_URI=server.url)
+        program = f"import eventtrack; eventtrack.set_experiment('chosen')\n{JOIN}"
+        quick = ("--no-sampling", "--no-files", "--", sys.executable, "-c", program)
+        runner(*quick, EVENTTRACK_STATE=state, EVENTTRACK_URI=server.url)
+        chosen = server.get("experiments/get-by-name", experiment_name="chosen")["experiment"]
+        [moved] = server.post("runs/search", experiment_ids=[chosen["experiment_id"]])["runs"]
         asked = server.get("experiments/get-by-name", experiment_name="far")
         experiment_id = asked["experiment"]["experiment_id"]
         runs = server.post("runs/search", experiment_ids=[experiment_id])["runs"]
         run_id = runs[0]["info"]["run_id"]
         files = server.get("artifacts/list", run_id=run_id)["files"]
     assert len(runs) == 2
-    for run in runs:
+    for run in (*runs, moved):
         metrics = {metric["key"]: metric["value"] for metric in run["data"]["metrics"]}
         tags = {tag["key"]: tag["value"] for tag in run["data"]["tags"]}
         assert (run["info"]["status"], metrics) == ("FINISHED", {"loss": 0.5})

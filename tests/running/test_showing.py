@@ -100,7 +100,7 @@ print("live", flush=True)
 from eventtrack.store import open_store
 store = open_store()
 for _ in range(2000):
-    items = [series.key for series in store.items.list(os.environ["MLFLOW_RUN_ID"])]
+    items = [series.key for series in store.items.list(os.environ["EVENTTRACK_RUN_ID"])]
     if items == ["console"]:
         sys.exit(7)
     time.sleep(0.01)

@@ -103,8 +103,8 @@ def run(
     Inside, `import eventtrack` and `import mlflow` log to the same run. The exit code is the
     command's. docs/running.md lists everything.
 
-    JSON: none; the output is the command's. EVENTTRACK_URI and MLFLOW_RUN_ID in the command's
-    environment name the run.
+    JSON: none; the output is the command's. EVENTTRACK_URI and EVENTTRACK_RUN_ID in the
+    command's environment name the run.
     """
     from eventtrack.running.supervision import split
 
@@ -122,6 +122,7 @@ def run(
     request = recording.Request(
         argv=argv,
         experiment_id=None if resume is not None else _experiment_id(store, experiment),
+        keeps_experiment=experiment is not None or resume is not None,
         name=name,
         params=dict(params),
         tags=dict(tags),
@@ -134,7 +135,7 @@ def run(
     run_id = recording.begin(store, request)
     recorder = recording.Recorder(store, run_id, request, side.reader, settings, _complain)
     hooks = environment(os.environ, run_id, mirror, replaced)
-    if side.ready(recording.child_environment(store, uri, run_id, argv) | hooks):
+    if side.ready(recording.child_environment(store, uri, run_id, request) | hooks):
         recorder.record()
     else:
         recorder.abandon()
