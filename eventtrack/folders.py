@@ -65,3 +65,8 @@ def chosen_uri() -> str:
 def uri_of(folder: Path) -> str:
     """The URI of a store's folder, which may be called `50%`, `#1` or `what?`."""
     return f"eventtrack:{quote(str(folder))}"
+
+
+def is_server_uri(uri: str) -> bool:
+    """Whether a tracking URI names a server: `http://...` or `https://...`."""
+    return uri.lower().startswith(("http:", "https:"))

@@ -3,15 +3,20 @@
 import importlib
 import os
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Union
 
-from eventtrack.folders import ENVIRONMENT_VARIABLES, resolve_path, uri_of
-from eventtrack.outbox.store import RemoteStore, open_remote
-from eventtrack.rest.address import Address, address_of, is_server_uri
+from eventtrack.folders import ENVIRONMENT_VARIABLES, is_server_uri, resolve_path, uri_of
 from eventtrack.sharedlog.addresses import names_log
 from eventtrack.store import Store, open_store
 
-# Loaded for a tracking URI that is a shared log: it brings all of sync, which others need not pay.
+if TYPE_CHECKING:
+    from eventtrack.outbox.store import RemoteStore
+    from eventtrack.rest.address import Address
+
+# Loaded for a tracking URI that is a server's, or a shared log's: programs with a folder need
+# neither, and start faster without.
+_ADDRESSES = "eventtrack.rest.address"
+_OUTBOX = "eventtrack.outbox.store"
 _PUBLISHING = "eventtrack.outbox.publishing"
 
 
@@ -22,8 +27,8 @@ class SharedLogUrl(NamedTuple):
 
 
 # A store in a folder, or behind a server: both have the same nouns.
-AnyStore = Store | RemoteStore
-Place = Path | Address | SharedLogUrl
+AnyStore = Union[Store, "RemoteStore"]
+Place = Union[Path, "Address", SharedLogUrl]
 
 # The argument of `set_tracking_uri`, and its place at that time: `os.chdir` does not move it.
 _chosen: tuple[str, Place] | None = None
@@ -72,7 +77,10 @@ def place_of(uri: str) -> Place:
     """The folder, the server or the shared log that a tracking URI names."""
     if names_log(uri):
         return SharedLogUrl(uri)
-    return address_of(uri) if is_server_uri(uri) else resolve_path(uri)
+    if not is_server_uri(uri):
+        return resolve_path(uri)
+    address: Address = importlib.import_module(_ADDRESSES).address_of(uri)
+    return address
 
 
 def current_place() -> Place:
@@ -88,7 +96,7 @@ def store_at(place: Place) -> AnyStore:
     elif isinstance(place, SharedLogUrl):
         store = _publishing().publisher_of(place.url).store
     else:
-        store = open_remote(place)
+        store = importlib.import_module(_OUTBOX).open_remote(place)
     _opened[place] = store
     return store
 

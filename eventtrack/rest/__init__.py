@@ -4,7 +4,8 @@
 and reports the outcome: its callers decide whether to ask again.
 """
 
-from eventtrack.rest.address import Address, address_of, is_server_uri
+from eventtrack.folders import is_server_uri
+from eventtrack.rest.address import Address, address_of
 from eventtrack.rest.server import TrackingServer
 
 __all__ = ["Address", "TrackingServer", "address_of", "is_server_uri"]

@@ -37,11 +37,6 @@ class Address:
     client_certificate: str | None = None
 
 
-def is_server_uri(uri: str) -> bool:
-    """Whether a tracking URI names a server: `http://...` or `https://...`."""
-    return uri.lower().startswith(("http:", "https:"))
-
-
 def address_of(uri: str) -> Address:
     """The server at `uri`; credentials in the URI win over those of the environment.
 

@@ -2,50 +2,54 @@
 
 import atexit
 import contextlib
+import importlib
 import os
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 from eventtrack.clock import Clock, SystemClock
 from eventtrack.folders import resolve_path
 from eventtrack.ids import IdSource
 from eventtrack.log.again import run_again
 from eventtrack.log.protocol import Publisher
-from eventtrack.store.artifacts import Artifacts
 from eventtrack.store.blobs import Blobs, SharedFiles
 from eventtrack.store.context import StoreContext
-from eventtrack.store.corrections import Corrections
-from eventtrack.store.datasets import Datasets
 from eventtrack.store.engine import Engine
-from eventtrack.store.events import Events
-from eventtrack.store.experiments import Experiments
-from eventtrack.store.feeds import Feeds
-from eventtrack.store.forks import Forks
-from eventtrack.store.garbage import Garbage
-from eventtrack.store.grants import Grants
-from eventtrack.store.history import History
-from eventtrack.store.items import Items
-from eventtrack.store.maintenance import Maintenance, StoreStats
-from eventtrack.store.metrics import Metrics
-from eventtrack.store.models import Models
-from eventtrack.store.redaction import Redaction
-from eventtrack.store.registry import Registry
-from eventtrack.store.replication import Replication
-from eventtrack.store.runs import Runs
-from eventtrack.store.scorers import Scorers
 from eventtrack.store.shared_blobs import SharedBlobs
-from eventtrack.store.signatures import Signatures
-from eventtrack.store.studies import Studies
-from eventtrack.store.traces import Traces
 from eventtrack.views.blobs import note_elsewhere
-from eventtrack.views.conflicts import Conflict, find_conflicts
-from eventtrack.views.moments import Moment, MomentSource, Progress
-from eventtrack.views.open_moments import Moments
-from eventtrack.views.queries.liveness import Liveness
-from eventtrack.views.queries.nouns import Queries, Snapshot
+from eventtrack.views.queries.nouns import Noun, Queries
+
+if TYPE_CHECKING:
+    from eventtrack.store.artifacts import Artifacts
+    from eventtrack.store.corrections import Corrections
+    from eventtrack.store.datasets import Datasets
+    from eventtrack.store.events import Events
+    from eventtrack.store.experiments import Experiments
+    from eventtrack.store.feeds import Feeds
+    from eventtrack.store.forks import Forks
+    from eventtrack.store.garbage import Garbage
+    from eventtrack.store.grants import Grants
+    from eventtrack.store.history import History
+    from eventtrack.store.items import Items
+    from eventtrack.store.maintenance import Maintenance, StoreStats
+    from eventtrack.store.metrics import Metrics
+    from eventtrack.store.models import Models
+    from eventtrack.store.redaction import Redaction
+    from eventtrack.store.registry import Registry
+    from eventtrack.store.replication import Replication
+    from eventtrack.store.runs import Runs
+    from eventtrack.store.scorers import Scorers
+    from eventtrack.store.signatures import Signatures
+    from eventtrack.store.studies import Studies
+    from eventtrack.store.traces import Traces
+    from eventtrack.views.conflicts import Conflict
+    from eventtrack.views.moments import Moment, Progress
+    from eventtrack.views.open_moments import Moments
+    from eventtrack.views.queries.liveness import Liveness
+    from eventtrack.views.queries.nouns import Snapshot
 
 Result = TypeVar("Result")
 
@@ -57,16 +61,61 @@ class Store(Queries):
     `open_store`, which shares one for each folder within a process.
     """
 
-    artifacts: Artifacts
-    datasets: Datasets
-    experiments: Experiments
-    items: Items
-    metrics: Metrics
-    models: Models
-    registry: Registry
-    runs: Runs
-    scorers: Scorers
-    traces: Traces
+    _context: StoreContext
+    artifacts: "Artifacts"
+    corrections: "Corrections"
+    datasets: "Datasets"
+    events: "Events"
+    experiments: "Experiments"
+    feeds: "Feeds"
+    forks: "Forks"
+    garbage: "Garbage"
+    grants: "Grants"
+    history: "History"
+    items: "Items"
+    liveness: "Liveness"
+    maintenance: "Maintenance"
+    metrics: "Metrics"
+    models: "Models"
+    moments: "Moments"
+    redaction: "Redaction"
+    registry: "Registry"
+    replication: "Replication"
+    runs: "Runs"
+    scorers: "Scorers"
+    signatures: "Signatures"
+    studies: "Studies"
+    traces: "Traces"
+
+    NOUNS: ClassVar[Mapping[str, Noun]] = {
+        **Queries.NOUNS,
+        "artifacts": Noun("eventtrack.store.artifacts", "Artifacts"),
+        "corrections": Noun("eventtrack.store.corrections", "Corrections"),
+        "datasets": Noun("eventtrack.store.datasets", "Datasets"),
+        "events": Noun("eventtrack.store.events", "Events", ("_engine",)),
+        "experiments": Noun("eventtrack.store.experiments", "Experiments"),
+        "feeds": Noun("eventtrack.store.feeds", "Feeds", ("_engine",)),
+        "forks": Noun("eventtrack.store.forks", "Forks"),
+        "garbage": Noun("eventtrack.store.garbage", "Garbage", ("_context", "redaction")),
+        "grants": Noun("eventtrack.store.grants", "Grants"),
+        "history": Noun("eventtrack.store.history", "History", ("_context", "events", "sessions")),
+        "items": Noun("eventtrack.store.items", "Items"),
+        "liveness": Noun("eventtrack.views.queries.liveness", "Liveness", ("_context", "_clock")),
+        "maintenance": Noun("eventtrack.store.maintenance", "Maintenance", ("_engine",)),
+        "metrics": Noun("eventtrack.store.metrics", "Metrics"),
+        "models": Noun("eventtrack.store.models", "Models"),
+        "moments": Noun("eventtrack.views.open_moments", "Moments", ("_engine",)),
+        "redaction": Noun("eventtrack.store.redaction", "Redaction"),
+        "registry": Noun("eventtrack.store.registry", "Registry"),
+        "replication": Noun(
+            "eventtrack.store.replication", "Replication", ("_engine", "redaction")
+        ),
+        "runs": Noun("eventtrack.store.runs", "Runs"),
+        "scorers": Noun("eventtrack.store.scorers", "Scorers"),
+        "signatures": Noun("eventtrack.store.signatures", "Signatures", ("_context", "runs")),
+        "studies": Noun("eventtrack.store.studies", "Studies"),
+        "traces": Noun("eventtrack.store.traces", "Traces"),
+    }
 
     def __init__(
         self,
@@ -90,33 +139,8 @@ class Store(Queries):
         )
         self._context = StoreContext(self._engine)
         super().__init__(self._context)
-        self.artifacts = Artifacts(self._context)
-        self.corrections = Corrections(self._context)
-        self.forks = Forks(self._context)
-        self.datasets = Datasets(self._context)
-        self.experiments = Experiments(self._context)
-        self.items = Items(self._context)
-        self.metrics = Metrics(self._context)
-        self.models = Models(self._context)
-        self.registry = Registry(self._context)
-        self.runs = Runs(self._context)
-        self.scorers = Scorers(self._context)
-        self.signatures = Signatures(self._context, self.runs)
-        self.traces = Traces(self._context)
-        self.events = Events(self._engine)
-        self.feeds = Feeds(self._engine)
-        self.history = History(self._context, self.events, self.sessions)
-        self.liveness = Liveness(self._context, clock or SystemClock())
-        self.maintenance = Maintenance(self._engine)
-        self.redaction = Redaction(self._context)
-        self.garbage = Garbage(self._context, self.redaction)
-        self.grants = Grants(self._context)
-        self.moments = Moments(
-            lambda moment: Snapshot(MomentSource(self._engine, moment)), self._engine.log.head
-        )
-        self.replication = Replication(self._engine, self.redaction)
-        self.studies = Studies(self._context)
-        self.artifacts.blobs.sweep()
+        self._clock = clock or SystemClock()
+        Blobs(self._engine).sweep()
         if shared_blobs is not None:
             note_elsewhere(path, SharedFiles(Blobs(self._engine), shared_blobs))
         if create and publisher is None and not self._engine.readonly:
@@ -165,8 +189,9 @@ class Store(Queries):
         """
         return self._engine.batch()
 
-    @contextmanager
-    def at(self, moment: Moment | str, progress: Progress | None = None) -> Iterator[Snapshot]:
+    def at(
+        self, moment: "Moment | str", progress: "Progress | None" = None
+    ) -> "AbstractContextManager[Snapshot]":
         """The store as it was: at a position ("120"), a time (ISO), or "now".
 
         A position means arrival here. A time means everything recorded up to then, by the writers'
@@ -178,20 +203,15 @@ class Store(Queries):
         Args:
             progress: Fold the streams that a search needs at once, and report the progress.
         """
-        source = MomentSource(self._engine, Moment.of(moment))
-        try:
-            if progress is not None:
-                source.fold(progress)
-            yield Snapshot(source)
-        finally:
-            source.close()
+        return self.moments.once(moment, progress)
 
-    def conflicts(self) -> list[Conflict]:
+    def conflicts(self) -> "list[Conflict]":
         """Facts with different claims on two machines: the values that hold and those that lost."""
         with self._engine.read() as reader:
-            return find_conflicts(reader)
+            conflicts = importlib.import_module("eventtrack.views.conflicts")
+            return list(conflicts.find_conflicts(reader))
 
-    def stats(self) -> StoreStats:
+    def stats(self) -> "StoreStats":
         """Counts and sizes."""
         return self.maintenance.stats()
 
@@ -210,7 +230,8 @@ class Store(Queries):
             # Within the lock, so that nobody opens the folder anew before its files are closed.
             if _stores.get(self.path) is self:
                 del _stores[self.path]
-            self.moments.close()
+            if "moments" in self.__dict__:
+                self.moments.close()
             self._engine.close()
             note_elsewhere(self.path, None)
 

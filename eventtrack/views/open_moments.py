@@ -2,11 +2,12 @@
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
-from eventtrack.views.moments import Moment
+from eventtrack.views.moments import Moment, MomentSource, Progress
 from eventtrack.views.queries.nouns import Snapshot
+from eventtrack.views.source import LiveSource
 
 # The number of open moments. Each keeps the streams folded for it in a temporary folder.
 OPEN_MAX = 4
@@ -20,16 +21,10 @@ class _Entry:
 
 
 class Moments:
-    """The moments of the last questions. Safe from any thread.
+    """The moments of a store; those of the last questions stay open. Safe from any thread."""
 
-    Args:
-        open_at: Opens a moment.
-        head: The log's last position.
-    """
-
-    def __init__(self, open_at: Callable[[Moment], Snapshot], head: Callable[[], int]) -> None:
-        self._open = open_at
-        self._head = head
+    def __init__(self, live: LiveSource) -> None:
+        self._live = live
         self._lock = threading.Lock()
         self._entries: OrderedDict[str, _Entry] = OrderedDict()  # guarded by _lock
         self._replaced: list[_Entry] = []  # guarded by _lock: they still have readers
@@ -47,6 +42,21 @@ class Moments:
         finally:
             self._release(entry)
 
+    @contextmanager
+    def once(self, moment: Moment | str, progress: Progress | None = None) -> Iterator[Snapshot]:
+        """A moment for the length of a block; see `Store.at`.
+
+        Raises:
+            InvalidValueError: The text is no moment.
+        """
+        source = MomentSource(self._live, Moment.of(moment))
+        try:
+            if progress is not None:
+                source.fold(progress)
+            yield Snapshot(source)
+        finally:
+            source.close()
+
     def close(self) -> None:
         """Let go of all moments."""
         with self._lock:
@@ -56,14 +66,14 @@ class Moments:
             self._replaced.clear()
 
     def _lease(self, moment: Moment) -> _Entry:
-        key, head = str(moment), self._head()
+        key, head = str(moment), self._live.log.head()
         with self._lock:
             entry = self._entries.pop(key, None)
             if entry is not None and not _holds(moment, entry.head, head):
                 self._replaced.append(entry)
                 entry = None
             if entry is None:
-                entry = _Entry(self._open(moment), head)
+                entry = _Entry(Snapshot(MomentSource(self._live, moment)), head)
             entry.users += 1
             self._entries[key] = entry
             while len(self._entries) > OPEN_MAX:

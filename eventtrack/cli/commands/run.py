@@ -150,10 +150,10 @@ def _hint_for(program: str) -> str:
 
 
 def _open(call: Invocation) -> "tuple[AnyStore, str]":
-    from eventtrack.folders import chosen_uri, resolve_path
+    from eventtrack.folders import chosen_uri, is_server_uri, resolve_path
 
     uri = call.uri if call.uri is not None else chosen_uri()
-    if uri.lower().startswith(("http:", "https:")):
+    if is_server_uri(uri):
         # The client of servers takes longer to load than a store in a folder takes to open.
         from eventtrack.outbox.store import open_remote
         from eventtrack.rest.address import address_of

@@ -11,8 +11,8 @@ import click
 from eventtrack.cli import text
 from eventtrack.cli.base import Invocation, command, pass_invocation
 from eventtrack.errors import InvalidValueError
-from eventtrack.folders import chosen_uri
-from eventtrack.rest.address import address_of, is_server_uri
+from eventtrack.folders import chosen_uri, is_server_uri
+from eventtrack.rest.address import address_of
 
 _HOST = "127.0.0.1"
 _PORT = 5000

@@ -101,3 +101,8 @@ def _sweeps(reader: Reader, needle: Needle, *, files: bool) -> list[tuple[str, S
         ("tags", sweeps.values(reader, active, needle, index.TAG)),
         *([("files", sweeps.files(reader, needle))] if files else []),
     ]
+
+
+def moment_finder(context: ReadContext) -> Finder:
+    """A finder for a moment, which looks into no files."""
+    return Finder(context, files=False)
