@@ -43,6 +43,11 @@ REASON_LENGTH_MAX = 500
 MEANING_LENGTH_MAX = 100
 SIGNER_LENGTH_MAX = 250
 
+# Our own: saved views of an experiment. A page that reads them all reads at most 6.5 MB.
+VIEW_NAME_LENGTH_MAX = 100
+VIEW_LENGTH_MAX = 65_536
+VIEWS_MAX = 100
+
 # Our own: runs that move in one commit. Each costs its rows in the search index, twice.
 MOVED_RUNS_MAX = 10_000
 

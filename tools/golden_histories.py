@@ -16,6 +16,7 @@ from eventtrack.events import (
 from eventtrack.events.envelope import Cause, Draft
 from eventtrack.events.signatures import RunSigned
 from eventtrack.ids import SeededIds
+from tools.golden_views import viewed
 
 SESSION = bytes(range(16))
 RUN, EXPERIMENT, MODEL = "run/" + "a1" * 16, "experiment/12", "model/m-0a1b"
@@ -394,5 +395,6 @@ HISTORIES = {
     "signatures": signed,
     "forks": forked,
     "merges": merged,
+    "views": viewed,
     "access": admitted,
 }

@@ -10,6 +10,8 @@ from eventtrack.limits import (
     MEANING_LENGTH_MAX,
     REASON_LENGTH_MAX,
     SIGNER_LENGTH_MAX,
+    VIEW_LENGTH_MAX,
+    VIEW_NAME_LENGTH_MAX,
 )
 
 # Steps, and claimed times in milliseconds since 1970.
@@ -29,5 +31,8 @@ TokenName = Annotated[str, msgspec.Meta(pattern=rf"\A{AUTHOR_NAME}\Z")]
 Sha256 = Annotated[bytes, msgspec.Meta(min_length=32, max_length=32)]
 # Names a call that came from another store.
 Mark = Annotated[bytes, msgspec.Meta(min_length=16, max_length=16)]
+# The name of a saved view, and what it holds.
+ViewName = Annotated[str, msgspec.Meta(min_length=1, max_length=VIEW_NAME_LENGTH_MAX)]
+ViewText = Annotated[str, msgspec.Meta(max_length=VIEW_LENGTH_MAX)]
 # The reason for a change.
 Reason = Annotated[str, msgspec.Meta(min_length=1, max_length=REASON_LENGTH_MAX)]

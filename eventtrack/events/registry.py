@@ -121,6 +121,8 @@ _TYPES: dict[str, type[types.Event]] = {
     "experiment.restored": types.ExperimentRestored,
     "experiment.tags_set": types.ExperimentTagsSet,
     "experiment.tag_deleted": types.ExperimentTagDeleted,
+    "experiment.view_saved": types.ExperimentViewSaved,
+    "experiment.view_deleted": types.ExperimentViewDeleted,
     "run.started": types.RunStarted,
     "run.updated": types.RunUpdated,
     "run.moved": types.RunMoved,

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from eventtrack.events.bounds import Int64, Natural, Reason
+from eventtrack.events.bounds import Int64, Natural, Reason, ViewName, ViewText
 
 
 class Event(msgspec.Struct, array_like=True, frozen=True, gc=False):
@@ -109,6 +109,19 @@ class ExperimentTagDeleted(Event, frozen=True):
 
     key: str
     at_ms: Int64
+
+
+class ExperimentViewSaved(Event, frozen=True):
+    """A view of the runs of an experiment was saved under a name, or saved anew."""
+
+    name: ViewName
+    view: ViewText
+
+
+class ExperimentViewDeleted(Event, frozen=True):
+    """A saved view of an experiment was removed."""
+
+    name: ViewName
 
 
 class RunStarted(Event, frozen=True):

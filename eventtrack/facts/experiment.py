@@ -12,8 +12,11 @@ from eventtrack.facts.fact import (
     Old,
     Rule,
     each,
+    gone,
     staged,
     tags_back,
+    unvalued,
+    valued,
 )
 
 CREATED = Fact("creation_time", Rule.BORN, "created_ms")
@@ -21,6 +24,7 @@ LOCATION = Fact("artifact_location", Rule.BORN, "artifact_location")
 NAME = Fact("name", Rule.LAST, "name", lasts=LASTS)
 LIFECYCLE = Fact("lifecycle", Rule.LAST, "lifecycle", initial="active")
 TAG = Fact("tag", Rule.LAST, "tags", many=True)
+VIEW = Fact("view", Rule.LAST, "views", many=True)
 UPDATED = Fact("last_update_time", Rule.GREATEST, "updated_ms", shown=False)
 
 
@@ -57,6 +61,9 @@ def _back(old: Old, _: str, now_ms: int) -> Iterator[Event]:
         lambda tags: types.ExperimentTagsSet(tags, now_ms),
         lambda key: types.ExperimentTagDeleted(key, now_ms),
     )
+    for name, view in valued(old, VIEW).items():
+        yield types.ExperimentViewSaved(name, view)
+    yield from map(types.ExperimentViewDeleted, unvalued(old, VIEW))
 
 
 _STAGES: dict[type[Event], str] = {
@@ -66,7 +73,7 @@ _STAGES: dict[type[Event], str] = {
 
 EXPERIMENT = Noun(
     "experiment",
-    facts=(CREATED, LOCATION, NAME, LIFECYCLE, TAG, UPDATED),
+    facts=(CREATED, LOCATION, NAME, LIFECYCLE, TAG, VIEW, UPDATED),
     births={types.ExperimentCreated: ""},
     stages=_STAGES,
     says={
@@ -75,6 +82,8 @@ EXPERIMENT = Noun(
         **{kind: staged(LIFECYCLE, stage, UPDATED) for kind, stage in _STAGES.items()},
         types.ExperimentTagsSet: _tags_set,
         types.ExperimentTagDeleted: _tag_deleted,
+        types.ExperimentViewSaved: lambda event: [(VIEW, event.name, event.view)],
+        types.ExperimentViewDeleted: lambda event: gone(VIEW, [event.name]),
     },
     back=_back,
 )

@@ -189,7 +189,9 @@ def _artifacts(reader: Reader, owner: int) -> list[Any]:
 
 
 def _experiment(experiment: ExperimentState) -> list[Any]:
-    return ["experiment", *msgspec.structs.astuple(experiment)[1:]]
+    *values, views = msgspec.structs.astuple(experiment)[1:]
+    # Without saved views, as before there were any.
+    return ["experiment", *values, *([views] if views else [])]
 
 
 def _session(session: SessionState) -> list[Any]:

@@ -255,6 +255,7 @@ class ExperimentState(msgspec.Struct, array_like=True):
     name: Text = ("", NEVER)
     lifecycle: Text = ("active", NEVER)
     tags: dict[str, OptionalText] = {}
+    views: dict[str, OptionalText] = {}
 
     @property
     def exists(self) -> bool:
@@ -264,6 +265,10 @@ class ExperimentState(msgspec.Struct, array_like=True):
     def live_tags(self) -> dict[str, str]:
         """The tags that are set, in order of their keys."""
         return live_tags(self.tags)
+
+    def live_views(self) -> dict[str, str]:
+        """The saved views, in order of their names."""
+        return live_tags(self.views)
 
 
 class ArtifactState(msgspec.Struct, array_like=True):

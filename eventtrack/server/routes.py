@@ -30,6 +30,7 @@ from eventtrack.server import (
     recording,
     registry,
     runs,
+    saved_views,
     scorers,
     series,
     sync,
@@ -52,6 +53,7 @@ async def _describe(services: Services, request: HttpRequest, _: str) -> Respons
 ENDPOINTS: tuple[Endpoint, ...] = (
     *absent.ENDPOINTS,
     *corrections.ENDPOINTS,
+    *saved_views.ENDPOINTS,
     *datasets.ENDPOINTS,
     *experiments.ENDPOINTS,
     *runs.ENDPOINTS,

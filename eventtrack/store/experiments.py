@@ -2,10 +2,13 @@
 
 from collections.abc import Mapping
 
-from eventtrack import ids, validate
+import msgspec
+
+from eventtrack import ids, limits, validate
 from eventtrack.errors import (
     AlreadyExistsError,
     InvalidStateError,
+    InvalidValueError,
     NotFoundError,
 )
 from eventtrack.events import types
@@ -172,6 +175,48 @@ class Experiments(ExperimentQueries):
 
         self._engine.execute(decide)
 
+    def save_view(self, experiment_id: str, name: str, view: Mapping[str, object]) -> None:
+        """Keep a view of the runs of an active experiment under a name, in place of an older view.
+
+        Args:
+            view: The query of the page's address: texts by their names.
+
+        Raises:
+            InvalidValueError: The name is empty or too long, the view is no map of texts or too
+                long, or the experiment has `limits.VIEWS_MAX` views already.
+        """
+        name, written = _clean_view_name(name), _clean_view(view)
+
+        def decide(reader: Reader) -> tuple[None, list[Draft]]:
+            views = active_experiment(reader, experiment_id).live_views()
+            if views.get(name) == written:
+                return None, []
+            if name not in views and len(views) >= limits.VIEWS_MAX:
+                raise InvalidValueError(
+                    f"The experiment {experiment_id} has {len(views)} saved views, as many as fit",
+                    hint="delete one first, or save under its name",
+                )
+            return None, [_draft(experiment_id, types.ExperimentViewSaved(name, written))]
+
+        self._engine.execute(decide)
+
+    def delete_view(self, experiment_id: str, name: str) -> None:
+        """Remove a saved view of an active experiment.
+
+        Raises:
+            NotFoundError: It has no such view.
+        """
+
+        def decide(reader: Reader) -> tuple[None, list[Draft]]:
+            if name not in active_experiment(reader, experiment_id).live_views():
+                raise NotFoundError(
+                    f"No saved view {name!r} in experiment with id {experiment_id}",
+                    hint="the menu `Views` of the experiment's page lists them",
+                )
+            return None, [_draft(experiment_id, types.ExperimentViewDeleted(name))]
+
+        self._engine.execute(decide)
+
     def _set_stage(
         self,
         experiment_id: str,
@@ -204,6 +249,23 @@ def _draft(experiment_id: str, event: Event) -> Draft:
 def _clean_tags(tags: Mapping[str, object]) -> dict[str, str]:
     pairs = validate.mapping("tags", tags).items()
     return dict(validate.experiment_tag(key, value) for key, value in pairs)
+
+
+def _clean_view_name(name: str) -> str:
+    name = validate.text("name of a view", name).strip()
+    if not name:
+        raise InvalidValueError("A saved view needs a name", hint="`default` is shown to everybody")
+    validate.no_longer("name", limits.VIEW_NAME_LENGTH_MAX, name)
+    return name
+
+
+def _clean_view(view: Mapping[str, object]) -> str:
+    for key, value in validate.mapping("view", view).items():
+        validate.text("key of a view", key)
+        validate.text(f"value of {key} in a view", value)
+    written = msgspec.json.encode(dict(sorted(view.items()))).decode()
+    validate.no_longer("view", limits.VIEW_LENGTH_MAX, written)
+    return written
 
 
 def _name_taken(name: str, taken: ExperimentState) -> AlreadyExistsError:

@@ -45,6 +45,7 @@ def digest_of(facts: Sequence[bytes]) -> str:
     [
         (EXPERIMENT, ExperimentTagsSet({"a": "b"}, 1)),
         (EXPERIMENT, types.ExperimentRenamed("other", 1)),
+        (EXPERIMENT, types.ExperimentViewSaved("best", "{}")),
         (EXPERIMENT, types.ExperimentDeleted(1)),
         ("experiment/2", ExperimentCreated("name", None, {}, 1)),
         (RUN, TagsSet({"a": "c"})),

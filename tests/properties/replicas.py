@@ -86,6 +86,8 @@ EXPERIMENT_EVENT: st.SearchStrategy[Event] = st.one_of(
     st.builds(types.ExperimentRestored, NUMBER),
     st.builds(types.ExperimentTagsSet, TAGS, NUMBER),
     st.builds(types.ExperimentTagDeleted, KEY, NUMBER),
+    st.builds(types.ExperimentViewSaved, KEY, TEXT),
+    st.builds(types.ExperimentViewDeleted, KEY),
 )
 MODEL_EVENT: st.SearchStrategy[Event] = st.one_of(
     st.builds(

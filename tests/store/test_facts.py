@@ -229,6 +229,7 @@ def shown(entities: EntityReader, stream: str) -> Facts:
             "name": state.name[0],  # a shown name also depends on other experiments
             "lifecycle": experiment.lifecycle_stage,
             **{f"tag.{key}": value for key, value in experiment.tags.items()},
+            **{f"view.{name}": view for name, view in state.live_views().items()},
         }
     known = reader.model(name)
     assert known is not None

@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+import msgspec
+
 from eventtrack import limits, validate
 from eventtrack.errors import (
     InvalidValueError,
@@ -38,6 +40,20 @@ class ExperimentQueries:
             state = find_by_name(entities.reader, name)
             return None if state is None else entities.experiment(state)
 
+    def views(self, experiment_id: str) -> dict[str, dict[str, str]]:
+        """The saved views of an experiment by name: each the query of the page's address.
+
+        Views that another machine wrote in another form are left out.
+
+        Raises:
+            NotFoundError: There is no such experiment.
+        """
+        with self._context.entities() as entities:
+            written = existing_experiment(entities.reader, experiment_id).live_views()
+        return {
+            name: view for name, text in written.items() if (view := _view_of(text)) is not None
+        }
+
     def search(
         self,
         view_type: int = ViewType.ACTIVE_ONLY,
@@ -58,6 +74,13 @@ class ExperimentQueries:
             records = [entities.experiment(state) for state in entities.reader.experiments()]
         matches = experiment_search.find(records, expression, view_type, order)
         return paging.page(matches[offset : offset + size + 1], offset, size, asked)
+
+
+def _view_of(text: str) -> dict[str, str] | None:
+    try:
+        return msgspec.json.decode(text, type=dict[str, str])
+    except (msgspec.DecodeError, RecursionError):
+        return None
 
 
 def known_experiment(reader: Reader, experiment_id: str) -> ExperimentState | None:
