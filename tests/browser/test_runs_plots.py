@@ -116,7 +116,7 @@ def test_hostile_names_are_but_text(
     )
     groups = page.get_by_role("rowheader")
     expect(groups).to_have_count(len(HOSTILE))
-    assert {one.strip("▾ \n") for one in groups.all_inner_texts()} >= {HOSTILE[0], HOSTILE[1]}
+    assert {one.strip("▸ \n") for one in groups.all_inner_texts()} >= {HOSTILE[0], HOSTILE[1]}
     rows = downloaded(page, tmp_path)
     # What a spreadsheet would take for a formula begins with a quote.
     assert {row["params.for: mula"][:2] for row in rows} == {"'="}

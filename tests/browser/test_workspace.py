@@ -37,24 +37,23 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Filled]:
     experiment_id = client.create_experiment("trainings")
     for place, name in enumerate(("low", "middle", "high")):
         run_id = client.create_run(experiment_id, run_name=name).info.run_id
-        values = {
-            "epoch": lambda step, _: step // 10,
-            "train/loss": lambda step, place: 1 + place + 1 / (1 + step),
-            "val/loss": lambda step, place: 1.4 + place + 1 / (1 + step),
-            "lr": lambda step, _: 0.1,
-            "negative": lambda step, _: -1.0 - step,
-            "system/cpu": lambda step, _: 50.0,
-        }
         points = [
-            Metric(key, value(step, place), 1000 * step + 1, step)
+            Metric(key, value, 1000 * step + 1, step)
             for step in range(STEPS)
-            for key, value in values.items()
+            for key, value in values(place, step).items()
         ]
-        params = [Param("place", str(place // 2)), Param("same", "yes")]
+        params = [Param("pair", "ab"[place // 2]), Param("same", "yes")]
         client.log_batch(run_id, points, params)
         client.set_terminated(run_id)
     with running(store) as server:
         yield Filled(server, experiment_id)
+
+
+def values(place: int, step: int) -> dict[str, float]:
+    """What a training logs at a step."""
+    loss = 1 + place + 1 / (1 + step)
+    of_training = {"train/loss": loss, "val/loss": loss + 0.4, "lr": 0.1, "negative": -1.0 - step}
+    return {"epoch": step // 10, **of_training, "system/cpu": 50.0}
 
 
 @pytest.fixture
@@ -287,3 +286,52 @@ def test_colours_depend_on_the_shown_runs_alone(filled: Filled, visit: Visit, pa
     page.get_by_role("columnheader", name="Name").get_by_role("button").click()
     expect(page.locator(".grid").get_by_role("link").first).to_have_text("middle")
     assert sorted(page.evaluate(strokes)) == sorted(before)
+
+
+def test_columns_are_those_that_differ_losses_first(
+    filled: Filled, visit: Visit, page: Page
+) -> None:
+    visit.open(filled.url())
+    heads = page.get_by_role("table", name="Runs").get_by_role("columnheader")
+    named = ["", "Name", "Status", "val/loss", "pair", "train/loss"]
+    expect(heads).to_have_text([*named, "Started", "Duration"])
+
+
+def test_a_first_visit_shows_four_charts_and_eight_rows(
+    filled: Filled, visit: Visit, page: Page
+) -> None:
+    page.set_viewport_size({"width": 1280, "height": 820})
+    visit.open(filled.url())
+    expect(chart(page, "epoch")).to_be_visible()
+    boxes = [box.bounding_box() for box in page.locator(".chart").all()]
+    seen = [box for box in boxes if box and box["y"] + box["height"] <= 820]
+    assert len(seen) >= 4
+    table = page.locator(".grid").bounding_box()
+    assert table is not None
+    assert (820 - table["y"]) // 32 >= 9
+
+
+def test_groups_are_drawn_as_means_with_bands_of_all_their_runs(
+    filled: Filled, visit: Visit, page: Page
+) -> None:
+    visit.open(filled.url("?group=params.pair&find=loss"))
+    area = chart(page, "loss").locator(".u-over")
+    expect(area).to_be_visible()
+    visit.settle()
+    box = area.bounding_box()
+    assert box is not None
+    area.hover(position={"x": 1, "y": box["height"] - 4})
+    tip = chart(page, "loss").locator(".tip")
+    expect(tip).to_contain_text("at step 0")
+    # At step 0 the losses are 2, 3 and 4; the first two are one group.
+    row = tip.get_by_role("row").filter(has_text="a · train/loss (2)")
+    expect(row).to_contain_text("2.5 2 to 3")
+    expect(page.locator(".grid [data-pointed]")).to_contain_text("a")
+    page.mouse.move(5, 5)
+    page.get_by_role("button", name="Scales").click()
+    page.get_by_label("Band of a group").select_option("std")
+    page.keyboard.press("Escape")
+    visit.settle()
+    area.hover(position={"x": 1, "y": box["height"] - 4})
+    expect(row).to_contain_text("2.5 2 to 3")
+    assert "spread=std" in page.url

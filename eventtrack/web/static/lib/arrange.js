@@ -1,4 +1,5 @@
 /** Rows in the order in which a table shows them: as a tree, or below the headers of groups. */
+import { deviationOf } from "./bands.js";
 import { numeric, valueOf } from "./fields.js";
 
 /** Rows in the order of a tree, each with its depth; those of folded parents are left out. */
@@ -42,12 +43,13 @@ export function groupsOf(rows, by, columns, folded) {
   ]);
 }
 
-/** Mean, least and greatest of each column with numbers. NaN and infinities are left out and counted. */
+/** Mean, standard deviation, min and max of each column with numbers. NaN and infinities are left out and counted. */
 export function figuresOf(rows, columns) {
   const figures = {};
   for (const name of columns) {
-    let [sum, least, most, many] = [0, Infinity, -Infinity, 0];
+    let [sum, least, most] = [0, Infinity, -Infinity];
     let others = 0;
+    const numbers = [];
     for (const row of rows) {
       const value = valueOf(row, name);
       const number = numeric(value);
@@ -58,11 +60,12 @@ export function figuresOf(rows, columns) {
       sum += number;
       least = Math.min(least, number);
       most = Math.max(most, number);
-      many++;
+      numbers.push(number);
     }
     // A mean of texts of which some happen to be numbers would mislead; NaN among metrics is told of.
+    const many = numbers.length;
     if (many && (!others || name.startsWith("metrics.")))
-      figures[name] = { mean: sum / many, min: least, max: most, many, others };
+      figures[name] = { mean: sum / many, std: deviationOf(numbers, sum / many), min: least, max: most, many, others };
   }
   return figures;
 }

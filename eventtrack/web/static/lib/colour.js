@@ -33,3 +33,9 @@ export function strokesOf(ids) {
 
 /** The colour of the n-th of some things without ids: metrics of one run, or groups. */
 export const colourAt = (at) => PALETTES[theme.value][at % SIZE];
+
+/** @returns {Map<string, Stroke>} by the ids of groups, in their order */
+export const strokesOfGroups = (groups) =>
+  new Map(groups.map(({ id }, at) => [id, { colour: colourAt(at), dash: dashAt(at) }]));
+
+const dashAt = (at) => DASHES[Math.floor(at / SIZE) % DASHES.length];

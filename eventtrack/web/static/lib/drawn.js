@@ -1,13 +1,13 @@
 /** Curves as a chart draws them: colours, names and smoothing for what the server gave. */
 import { bandOf } from "./bands.js";
-import { colourAt, DASHES, strokesOf } from "./colour.js";
+import { colourAt, DASHES, strokesOf, strokesOfGroups } from "./colour.js";
 import { curveId } from "./curves.js";
 import { smoothed } from "./smooth.js";
 import { theme } from "./theme.js";
 import { useMemo, useRef } from "./ui.js";
 
 /**
- * @typedef {{label: string, runs: {run_id: string, run_name: string}[]}} Group
+ * @typedef {{id: string, label: string, runs: {run_id: string, run_name: string}[]}} Group
  * @param {Map<string, import("./api.js").Curve>} curves
  * @param {string[]} keys
  * @param {{run_id: string, run_name: string}[]} runs
@@ -63,18 +63,19 @@ function eachRun(curves, keys, runs, how, kept) {
 }
 
 function eachGroup(curves, keys, groups, how, kept) {
-  groups.forEach(({ label, runs }, place) => {
+  const strokes = strokesOfGroups(groups);
+  groups.forEach(({ id: runId, label, runs }) => {
     keys.forEach((key, at) => {
       const of = runs.map((run) => curves.get(curveId(run.run_id, key))).filter((curve) => curve?.x.length);
       if (!of.length) return;
-      kept(`${label}\n${key}`, of, () => {
+      kept(`${runId}\n${key}`, of, () => {
         const { band, ...mean } = bandOf(of, how.spread);
         return {
-          runId: `group ${label}`,
+          runId,
           key,
           label: `${label}${keys.length > 1 ? ` · ${key}` : ""} (${of.length})`,
-          colour: colourAt(place),
-          dash: keys.length > 1 ? DASHES[at % DASHES.length] : DASHES[Math.floor(place / 10) % DASHES.length],
+          ...strokes.get(runId),
+          ...(keys.length > 1 && { dash: DASHES[at % DASHES.length] }),
           ...drawnOf(mean, how),
           band,
           faint: undefined,

@@ -95,7 +95,8 @@ function Overview({ run, reload }) {
             ([key, name]) =>
               run.tags[key] &&
               !(key === "mlflow.user" && run.tags[key] === info.user_id) &&
-              html`<dt>${name}</dt><dd class="mono">${run.tags[key]}</dd>`)}
+              html`<dt>${name}</dt><dd class="mono">${run.tags[key]}</dd>`,
+          )}
           ${
             info.life?.host &&
             html`<dt>Process</dt><dd><span class="mono">

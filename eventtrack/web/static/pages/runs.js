@@ -2,35 +2,29 @@
 import { html, useEffect, useMemo, useRef, useState } from "../lib/ui.js";
 import { get } from "../lib/api.js";
 import { groupsOf, treeOf } from "../lib/arrange.js";
-import { strokesOf } from "../lib/colour.js";
+import { strokesOf, strokesOfGroups } from "../lib/colour.js";
 import { useData } from "../lib/data.js";
-import { csvOf, saveCsv } from "../lib/download.js";
 import { askedOf, linesOf } from "../lib/fields.js";
-import { count, number } from "../lib/format.js";
+import { number } from "../lib/format.js";
 import { useLive } from "../lib/live.js";
 import { at } from "../lib/past.js";
 import { link, route, setQuery } from "../lib/route.js";
 import { Picked } from "../lib/picked.js";
-import { allRows, PAGE, PAGE_MAX, useRows, WHOLE_MAX } from "../lib/rows.js";
+import { PAGE, PAGE_MAX, useRows, WHOLE_MAX } from "../lib/rows.js";
 import { useTitle } from "../lib/title.js";
+import { candidatesOf, usualColumns } from "../lib/usual.js";
 import { Charts } from "../parts/charts.js";
-import { Choice } from "../parts/choice.js";
-import { Columns } from "../parts/columns.js";
 import { explored, neededBy, ParallelView, ScatterView, useBrushed } from "../parts/explore.js";
 import { Grid } from "../parts/grid.js";
 import { Query } from "../parts/query.js";
-import { Selection } from "../parts/selection.js";
+import { SHOWS, Switch, Toolbar } from "../parts/runbar.js";
 import { Empty, Failed, Loading, NotYet } from "../parts/states.js";
+import { Views } from "../parts/views.js";
 
-// How many runs are drawn while none is selected, and columns that are shown while none is chosen.
+// How many runs are drawn while none is selected.
 const DRAWN = ["10", "100", "1000"];
-const COLUMNS = { metrics: 4, params: 4 };
-const SHOWS = [
-  ["curves", "Curves"],
-  ["parallel", "Parallel"],
-  ["scatter", "Scatter"],
-  ["table", "Table only"],
-];
+// Groups are drawn of as many runs at most.
+const GROUPED_MAX = 1000;
 
 export function Runs({ experimentId }) {
   const experiments = useData(["experiments"], (options) => get("experiments", {}, options));
@@ -51,8 +45,8 @@ export function Runs({ experimentId }) {
   return html`<main><${Shown} experiment=${experiment} known=${known.data} /></main>`;
 }
 
-/** The state of the page, all of which stands in the address line. */
-function useAddress(known) {
+/** The state of the page, all of which stands in the address line. Without `columns`, they choose themselves. */
+function useAddress() {
   const {
     q = "",
     order = "",
@@ -63,11 +57,12 @@ function useAddress(known) {
     tree = "1",
     group = "",
     figure = "mean",
+    opened = "",
     brush = "",
   } = route.value.query;
   const { show: asked = "curves", draw = DRAWN[0] } = route.value.query;
   const show = SHOWS.some(([name]) => name === asked) ? asked : "curves";
-  const columns = cols !== undefined ? linesOf(cols) : usual(known);
+  const columns = cols !== undefined ? linesOf(cols) : null;
   return {
     q,
     order,
@@ -78,6 +73,7 @@ function useAddress(known) {
     tree,
     group,
     figure,
+    opened,
     brush,
     show,
     draw,
@@ -85,24 +81,34 @@ function useAddress(known) {
 }
 
 function Shown({ experiment, known }) {
-  const address = useAddress(known);
-  const { q, order, columns, pins, sel, view, tree, group, figure, brush, show, draw } = address;
+  const address = useAddress();
+  const { q, order, pins, sel, view, tree, group, figure, opened, brush, show, draw } = address;
+  const candidates = useMemo(() => candidatesOf(known), [known]);
   const seen = explored(known);
   const asked = {
     experiment_ids: [experiment.experiment_id],
     filter: q,
     order_by: linesOf(order),
     run_view_type: view || "ACTIVE_ONLY",
-    columns: askedOf([...new Set([...columns, group, ...neededBy(show, seen)])]),
+    columns: askedOf([...new Set([...(address.columns || candidates), group, ...neededBy(show, seen)])]),
   };
   const small = experiment.runs <= PAGE_MAX;
   const arranges = Boolean(group || brush || show === "parallel" || show === "scatter" || (tree === "1" && small));
   const table = useRows(asked, arranges);
   useLive((stream) => stream.startsWith("run/"), table.reload, 700);
 
+  const columns = useMemo(
+    () => address.columns || usualColumns(candidates, table.rows.values()),
+    [address.columns?.join("\n"), candidates, table.rows],
+  );
   const picked = useMemo(() => new Picked(sel, table.total), [sel, table.total]);
   useTitle(experiment.name);
-  const [folded, setFolded] = useState(new Set());
+  const [turned, setTurned] = useState(new Set());
+  // Groups are closed until they are opened, nested runs open until they are closed.
+  const folded = useMemo(
+    () => ({ has: (id) => turned.has(id) !== (id.startsWith("group ") && opened !== "1") }),
+    [turned, opened],
+  );
   const whole = useMemo(() => (table.complete ? inOrder(table.rows) : null), [table.rows, table.complete]);
   const kept = useBrushed(whole || NOTHING);
   const arranged = useMemo(() => {
@@ -114,7 +120,7 @@ function Shown({ experiment, known }) {
   const rowAt = (at) => (arranged ? arranged[at] : table.rows.get(at));
   const total = arranged ? arranged.length : table.total;
   const fold = (id) =>
-    setFolded((old) => (old.has(id) ? new Set([...old].filter((other) => other !== id)) : new Set(old).add(id)));
+    setTurned((old) => (old.has(id) ? new Set([...old].filter((other) => other !== id)) : new Set(old).add(id)));
   const chosen = useChosen(picked, rowAt, total);
   const loaded = whole ? whole.filter((_, at) => kept[at]) : inOrder(table.rows);
   const many = brush && whole ? loaded.length : table.total;
@@ -139,28 +145,42 @@ function Shown({ experiment, known }) {
             )
           : "*",
     });
+  const groups = useGroups(group && arranged, show);
+  const isOfSelected = drawn.length > 0 && !picked.all && picked.has(drawn[0].run_id);
   // A filter that cannot be read is told of at its box.
   const unread = table.error?.status === 400;
   const tooMany = arranges && table.total > WHOLE_MAX;
+
+  const lines = show === "curves" ? drawn.map((row) => row.run_id) : [];
+  const strokes = groups ? strokesOfGroups(groups.groups) : strokesOf(lines);
 
   const grid = html`<${Grid} total=${total} rowAt=${rowAt} see=${table.see} columns=${columns} pins=${pins}
     order=${order} figure=${figure}
     onOrder=${(next) => setQuery({ order: next }, { push: true })} picked=${picked} onPick=${chosen}
       onPickAll=${pickAll} allPicked=${everything}
-    drawn=${strokesOf(show === "curves" ? drawn.map((row) => row.run_id) : [])} folded=${folded} onFold=${fold} />`;
+    drawn=${strokes}
+    part=${tooMany} folded=${folded} onFold=${fold} />`;
+  const selected = isOfSelected ? drawn.length : 0;
+  const lead = groups ? null : html`<${Drawn} selected=${selected} draw=${draw} many=${many} />`;
   const pane = { rows: whole, known, view: seen, title: experiment.name, kept, picked };
   return html`
-    <div class="crumbs"><a href=${link(["experiments"])}>Experiments</a> /</div>
-    <h1><bdi>${experiment.name}</bdi></h1>
+    <div class="bar headline">
+      <div class="crumbs"><a href=${link(["experiments"])}>Experiments</a> /</div>
+      <h1><bdi>${experiment.name}</bdi></h1>
+      <span class="grow"></span>
+      <${Views} experimentId=${experiment.experiment_id} />
+      <${Switch} show=${show} />
+    </div>
     <${Query} q=${q} known=${known} rows=${table.rows} error=${unread ? table.error : null} />
     ${table.error && !unread && html`<${Failed} error=${table.error} retry=${table.reload} />`}
-    <${Toolbar} address=${address} picked=${picked} known=${known} total=${many} table=${table} asked=${asked}
+    <${Toolbar} address=${{ ...address, columns }} picked=${picked} known=${known} total=${many} table=${table}
+      asked=${asked}
       small=${small} experiment=${experiment} whole=${brush ? loaded : null} />
     ${
       tooMany &&
       html`<p
-      class="state">Trees, groups, ranges and plots are made of up to ${number(WHOLE_MAX)} runs,
-        and ${number(table.total)} match. A filter makes them fewer.</p>`
+      class="state">${group ? "Groups, with their counts and means," : "Trees, ranges and plots"} are of the first
+        ${number(WHOLE_MAX)} of the ${number(table.total)} runs that match. A filter makes them fewer.</p>`
     }
     ${table.total === undefined && !table.error && html`<${Loading} what="Searching" />`}
     ${table.total === 0 && html`<${Nothing} q=${q} view=${view} />`}
@@ -184,19 +204,9 @@ function Shown({ experiment, known }) {
         ${
           show === "curves" &&
           html`<div class="side">
-          <p class="quiet bar">${
-            drawn.length && picked.has(drawn[0].run_id) && !picked.all
-              ? `Curves of the ${number(drawn.length)} selected`
-              : many > Number(DRAWN[0])
-                ? html`Curves of the first <select aria-label="How many runs are drawn" value=${draw}
-            onChange=${(event) => setQuery({ draw: event.target.value }, { push: true })}>
-              ${DRAWN.map(
-                (count) => html`<option value=${count}>
-              ${number(Number(count))}</option>`,
-              )}</select> runs: select others in the table`
-                : "Curves of all runs"
-          }</p>
-          <${Charts} runs=${drawn} keys=${known.metrics} /></div>`
+          ${groups?.note && html`<p class="quiet">${groups.note}</p>`}
+          <${Charts} runs=${groups ? groups.runs : drawn} groups=${groups?.groups} keys=${known.metrics}
+            lead=${lead} /></div>`
         }
         ${
           show === "scatter" &&
@@ -208,6 +218,35 @@ function Shown({ experiment, known }) {
       </div>`
     }
   `;
+}
+
+/** Which runs are drawn: those that are selected, or the first of the table. */
+function Drawn({ selected, draw, many }) {
+  if (selected) return html`<span class="quiet">${number(selected)} drawn</span>`;
+  if (!(many > Number(DRAWN[0]))) return null;
+  return html`<select aria-label="How many runs are drawn" value=${draw}
+    onChange=${(event) => setQuery({ draw: event.target.value }, { push: true })}>
+    ${DRAWN.map((count) => html`<option value=${count}>first ${number(Number(count))}</option>`)}</select>`;
+}
+
+/** The groups of the table as charts draw them, with a note where they are but a part. */
+function useGroups(arranged, show) {
+  return useMemo(() => {
+    if (!arranged || show !== "curves") return null;
+    const all = arranged.filter((row) => row.group);
+    const total = all.reduce((sum, group) => sum + group.rows.length, 0);
+    const most = total > GROUPED_MAX ? Math.max(Math.floor(GROUPED_MAX / all.length), 1) : Infinity;
+    const groups = all.slice(0, GROUPED_MAX).map((group) => ({
+      id: group.run_id,
+      label: group.value === undefined ? "not set" : String(group.value),
+      runs: group.rows.slice(0, most),
+    }));
+    const runs = groups.flatMap((group) => group.runs);
+    const note =
+      runs.length < total &&
+      `Curves are means of ${number(runs.length)} of ${number(total)} runs: the first of each group.`;
+    return { groups, runs, note };
+  }, [arranged, show]);
 }
 
 const NOTHING = [];
@@ -234,71 +273,6 @@ function useChosen(picked, rowAt, total) {
   };
 }
 
-function Toolbar({ address, picked, known, total, table, asked, small, experiment, whole }) {
-  const { columns, pins, view, tree, group, figure, show } = address;
-  const [saving, setSaving] = useState("");
-  const push = (changes) => setQuery(changes, { push: true });
-  const download = async () => {
-    try {
-      const rows =
-        whole ||
-        (await allRows({ ...asked, columns: askedOf(columns) }, (done, of) =>
-          setSaving(`${number(done)} of ${number(of)} rows`),
-        ));
-      saveCsv(experiment.name, csvOf(rows, columns));
-      setSaving("");
-    } catch (error) {
-      setSaving(`${error.message} ${error.hint || ""}`);
-    }
-  };
-  return html`
-    <div class="bar tools">
-      <span class="total" aria-live="polite">
-        ${total === undefined ? "" : count(total, "run")}${
-          picked.size
-            ? html`, <strong>
-        ${picked.all && !picked.ids.size ? "all " : ""}${number(picked.size)} selected</strong>`
-            : ""
-        }</span>
-      <${Selection} picked=${picked} asked=${asked} experimentId=${experiment.experiment_id} view=${view}
-        onClear=${() => setQuery({ sel: "" })}
-        onDone=${(cleared) => {
-          if (cleared) setQuery({ sel: "" });
-          table.reload();
-        }} />
-      <span class="grow"></span>
-      <span class="switch" role="group" aria-label="What is shown">${SHOWS.map(
-        ([value, name]) => html`
-        <button key=${value} aria-pressed=${show === value} onClick=${() =>
-          push({ show: value === "curves" ? "" : value })}>${name}</button>`,
-      )}</span>
-    </div>
-    <div class="bar tools">
-      <label class="check">
-        <select aria-label="Which runs" value=${view}
-        onChange=${(event) => push({ view: event.target.value, sel: "" })}>
-        <option value="">active runs</option><option value="DELETED_ONLY">deleted runs</option>
-          <option value="ALL">all runs</option></select></label>
-      <${Choice} label="Group by" value=${group} none="nothing" kinds=${["attributes", "params", "tags"]}
-        known=${known} onChoose=${(name) => push({ group: name })} />
-      ${
-        group &&
-        html`<select aria-label="Figure of a group" value=${figure}
-          onChange=${(event) => push({ figure: event.target.value === "mean" ? "" : event.target.value })}>
-        <option value="mean">mean</option><option value="min">min</option>
-          <option value="max">max</option></select>`
-      }
-      <button aria-pressed=${tree === "1" && small && !group} disabled=${Boolean(group) || !small}
-        title=${small ? "Show nested runs below their parents" : `Trees are drawn of up to ${number(PAGE_MAX)} runs`}
-          onClick=${() => push({ tree: tree === "1" ? "0" : "" })}>Tree</button>
-      <span class="grow"></span>
-      <span class="quiet" role="status">${saving}</span>
-      <button title="All rows that match, with these columns" onClick=${download}>CSV</button>
-      <${Columns} known=${known} columns=${columns} pins=${pins} />
-    </div>
-  `;
-}
-
 const Nothing = ({ q, view }) => html`
   <${Empty} title=${q ? "No run matches." : view === "DELETED_ONLY" ? "No run is deleted." : "No runs yet."}>
     ${
@@ -309,11 +283,3 @@ const Nothing = ({ q, view }) => html`
     }
   <//>
 `;
-
-const usual = (known) => [
-  ...known.metrics
-    .filter((key) => !key.startsWith("system/"))
-    .slice(0, COLUMNS.metrics)
-    .map((key) => `metrics.${key}`),
-  ...known.params.slice(0, COLUMNS.params).map((key) => `params.${key}`),
-];

@@ -21,8 +21,9 @@ const AXES = [
  * @param {{run_id: string, run_name: string}[]} props.runs
  * @param {string[]} props.keys
  * @param {import("../lib/drawn.js").Group[] | null} props.groups draw these instead of single runs
+ * @param {any} props.lead what stands before the controls
  */
-export function Charts({ runs, keys, groups = null }) {
+export function Charts({ runs, keys, groups = null, lead = null }) {
   const { find = "", shut = "", charts = "", full = "" } = route.value.query;
   const changes = useMemo(() => readChanges(charts), [charts]);
   const { sections, hidden } = useMemo(() => arranged(keys, changes), [keys, changes]);
@@ -46,7 +47,8 @@ export function Charts({ runs, keys, groups = null }) {
   const large = sections.flatMap(({ cards }) => cards).find((card) => card.id === full);
   return html`
     <h2 class="unseen">Charts</h2>
-    <${Controls} keys=${keys} groups=${groups} sections=${sections} shut=${shut} hidden=${hidden} add=${add}
+    <${Controls} keys=${keys} groups=${groups} lead=${lead} sections=${sections} shut=${shut} hidden=${hidden}
+      add=${add}
       unhide=${(card) => set(card.id, { hidden: undefined })} />
     ${
       shown.length
@@ -72,12 +74,13 @@ function foundIn(sections, find) {
 // Metrics that are offered as an axis: a list of thousands helps nobody, and the address takes any.
 const OFFERED = 200;
 
-function Controls({ keys, groups, sections, shut, hidden, add, unhide }) {
+function Controls({ keys, groups, lead, sections, shut, hidden, add, unhide }) {
   const { x = "step", smooth = "0", find = "" } = route.value.query;
   const names = sections.map((section) => section.name);
   const all = names.length > 1 && names.every((name) => shut.split("\n").includes(name));
   return html`
     <div class="bar chartbar" role="group" aria-label="How curves are drawn">
+      ${lead}
       ${
         keys.length > 3 &&
         html`<input type="search" placeholder="Find metrics" aria-label="Find metrics" value=${find}

@@ -94,7 +94,7 @@ export function Differences({ runs, all, base, onBase }) {
           .map(
             ([key, values, best]) =>
               html`<tr key=${key}><th scope="row" class="name">${key}</th>${values.map(
-              (value, place) => html`
+                (value, place) => html`
           <td class=${`num ${at >= 0 && place !== at && value !== values[at] ? "differs" : ""}`} title=${value ?? ""}>
             ${
               value === undefined
@@ -112,8 +112,8 @@ export function Differences({ runs, all, base, onBase }) {
               html`<${Delta} value=${numeric(value)} better=${measured ? betterWhen(key) : null}
               of=${at >= 0 ? numeric(values[at]) : undefined} />`
             }</td>`,
-            )}</tr>`,
-        )}
+              )}</tr>`,
+          )}
       </tbody>`,
       )}
     </table></div>

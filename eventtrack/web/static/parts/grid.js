@@ -12,17 +12,19 @@ const HEIGHT = 32;
 const SPARE = 8;
 // Widths of the stylesheet: where a pinned column stops when the table is scrolled sideways.
 const PICK_WIDTH = 34;
-const TITLE_WIDTH = 220;
+const TITLE_WIDTH = 190;
 const CELL_WIDTH = 120;
 
-/** The fixed columns: what they order by in the filter language, and what they show. */
-const FIXED = [
+/** The fixed columns: what they order by in the filter language, and what they show; the first before the chosen. */
+const FIRST = [
   {
     name: "Status",
     order: "attributes.status",
     style: "is-status",
     cell: (row) => html`<${Status} status=${row.status} life=${row.life} />`,
   },
+];
+const LAST = [
   {
     name: "Started",
     order: "attributes.start_time",
@@ -41,6 +43,7 @@ const FIXED = [
  * @param {string[]} props.pins those that stay in sight
  * @param {string} props.order a line for each: `metrics.loss DESC`
  * @param {Map<string, import("../lib/colour.js").Stroke>} props.drawn how the curves are drawn that are, by run
+ * @param {boolean} props.part whether groups are of some of the runs only
  * @param {(at: number, how: {range?: boolean}) => void} props.onPick
  */
 export function Grid({
@@ -56,6 +59,7 @@ export function Grid({
   onPickAll,
   allPicked,
   drawn,
+  part,
   folded,
   onFold,
   figure,
@@ -83,6 +87,8 @@ export function Grid({
       ? { left: `${PICK_WIDTH + TITLE_WIDTH + pinned.indexOf(name) * CELL_WIDTH}px` }
       : undefined,
   }));
+  const head = (column) => html`<${Head} key=${column.name} name=${column.name} by=${column.order} style=${column.style}
+    order=${order} onOrder=${onOrder} />`;
   const keys = (event) => {
     const at = Number(event.target.closest?.("[data-at]")?.dataset.at);
     if (Number.isNaN(at) || event.target.closest("input")?.type === "text") return;
@@ -105,14 +111,12 @@ export function Grid({
         <div class="cell pick" role="columnheader">
           <input type="checkbox" aria-label="Select all runs" checked=${allPicked} onChange=${onPickAll} /></div>
         <${Head} name="Name" by="attributes.run_name" style="title" order=${order} onOrder=${onOrder} />
-        ${FIXED.map(
-          (column) => html`<${Head} key=${column.name} name=${column.name} by=${column.order} style=${column.style}
-          order=${order} onOrder=${onOrder} />`,
-        )}
+        ${FIRST.map(head)}
         ${arranged.map(
           ({ name, style, left }) => html`<${Head} key=${name} name=${labelOf(name)} title=${name}
           by=${written(name)} style=${style} left=${left} order=${order} onOrder=${onOrder} />`,
         )}
+        ${LAST.map(head)}
       </div>
       <div class="filler" role="rowgroup" style=${{ height: `${total * HEIGHT}px` }}>
         ${shown.map((at) => {
@@ -123,7 +127,8 @@ export function Grid({
           const props = { at, row, columns: arranged, onPick, folded, onFold };
           if (row.group)
             return html`<${Group} key=${row.run_id} ...${props}
-              picked=${row.rows.every((run) => picked.has(run.run_id))} figure=${figure} />`;
+              picked=${row.rows.every((run) => picked.has(run.run_id))} figure=${figure}
+              stroke=${drawn.get(row.run_id)} part=${part} />`;
           return html`<${Row} key=${row.run_id} ...${props} picked=${picked.has(row.run_id)}
             stroke=${drawn.get(row.run_id)} />`;
         })}
@@ -177,6 +182,8 @@ function Head({ name, title, by, style, left, order, onOrder }) {
 }
 
 function Row({ at, row, columns, picked, stroke, onPick, folded, onFold }) {
+  const cell = (column) => html`<div class=${`cell ${column.style}`} role="cell" key=${column.name}>
+    ${column.cell(row)}</div>`;
   return html`
     <div class="row" role="row" style=${placeOf(at)} data-at=${at} aria-rowindex=${at + 2} data-selected=${picked}
       data-run=${row.run_id}>
@@ -199,20 +206,18 @@ function Row({ at, row, columns, picked, stroke, onPick, folded, onFold }) {
         ${stroke ? html`<span class="stroke"><${Swatch} ...${stroke} /></span>` : ""}
         <a class="goal" href=${link(["runs", row.run_id])}>${row.run_name || row.run_id.slice(0, 8)}</a>
       </div>
-      ${FIXED.map(
-        (column) => html`<div class=${`cell ${column.style}`} role="cell" key=${column.name}>
-        ${column.cell(row)}</div>`,
-      )}
+      ${FIRST.map(cell)}
       ${columns.map(
         ({ name, style, left }) => html`<div key=${name} role="cell" class=${`cell ${style}`} style=${left}
         title=${valueOf(row, name) ?? ""}>${shownValue(name, valueOf(row, name))}</div>`,
       )}
+      ${LAST.map(cell)}
     </div>
   `;
 }
 
 /** The header of a group: how many runs, and the mean, the minimum or the maximum of each column. */
-function Group({ at, row, columns, picked, onPick, folded, onFold, figure }) {
+function Group({ at, row, columns, picked, onPick, folded, onFold, figure, stroke, part }) {
   const label = row.value === undefined ? "not set" : String(row.value);
   return html`
     <div class="row group" role="row" style=${placeOf(at)} data-at=${at} aria-rowindex=${at + 2} data-run=${row.run_id}>
@@ -221,23 +226,33 @@ function Group({ at, row, columns, picked, onPick, folded, onFold, figure }) {
         onClick=${() => onPick(at, {})} /></div>
       <div class="cell title" role="rowheader" title=${label}>
         <${Twist} id=${row.run_id} label=${`Runs of the group ${label}`} folded=${folded} onFold=${onFold} goal />
+        ${stroke && html`<span class="stroke"><${Swatch} ...${stroke} /></span>`}
         <strong class=${row.value === undefined ? "quiet" : ""}>${label}</strong>
       </div>
       <div class="cell is-status" role="cell">
-        ${number(row.rows.length)} <span class="quiet">run${row.rows.length === 1 ? "" : "s"}</span></div>
-      <div class="cell when" role="cell"></div><div class="cell when num" role="cell"></div>
+        ${part ? "≥ " : ""}${number(row.rows.length)} <span
+          class="quiet">run${row.rows.length === 1 ? "" : "s"}</span></div>
       ${columns.map(({ name, style, left }) => {
         const figures = row.figures[name];
-        const all =
-          figures &&
-          `mean ${number(figures.mean)}, min ${number(figures.min)}, max ${number(figures.max)} of ${number(
-            figures.many,
-          )}${figures.others ? `; ${number(figures.others)} not finite` : ""}`;
+        const all = figures && allFigures(figures);
         return html`<div key=${name} role="cell" class=${`cell ${style}`} style=${left} title=${all || ""}>
-          ${figures ? number(figures[figure]) : ""}</div>`;
+          ${figures ? figureText(figures, figure) : ""}</div>`;
       })}
+      <div class="cell when" role="cell"></div><div class="cell when num" role="cell"></div>
     </div>
   `;
+}
+
+const allFigures = ({ mean, std, min, max, many, others }) =>
+  `mean ${number(mean)}, std ${number(std)}, min ${number(min)}, max ${number(max)} of ${number(many)}${
+    others ? `; ${number(others)} not finite` : ""
+  }`;
+
+/** The mean with the deviation of its runs, in as many digits as a cell has room for; or another figure. */
+function figureText(figures, figure) {
+  if (figure !== "mean" || figures.many < 2 || !figures.std) return number(figures[figure]);
+  const short = (value, digits) => number(Number(value.toPrecision(digits)));
+  return html`${short(figures.mean, 4)} <span class="quiet">± ${short(figures.std, 2)}</span>`;
 }
 
 const Twist = ({ id, label, folded, onFold, goal }) => html`

@@ -49,12 +49,10 @@ export function History({ runId, subject = "", stream: own = `run/${runId}` }) {
         and files not shown. <button class="plain" onClick=${() =>
           setQuery({ what: EVERYTHING }, { push: true })}>Show everything</button></p>`
     }
-    ${entries
-      .filter(shows)
-      .map(
-        (entry) => html`<${Entry} key=${entry.address}
+    ${entries.filter(shows).map(
+      (entry) => html`<${Entry} key=${entry.address}
       entry=${entry} all=${entries} why=${why} reload=${asked.reload} />`,
-      )}
+    )}
     ${
       total > entries.length &&
       (limit < LIMIT_MAX

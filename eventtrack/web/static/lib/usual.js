@@ -1,0 +1,36 @@
+/** The columns of a table while none are chosen: those that differ between the runs, losses first, counters last. */
+import { valueOf } from "./fields.js";
+import { byRank, rankOf } from "./workspace.js";
+
+// As many are shown, and as many are looked at to choose them; metrics and params take turns.
+const SHOWN = { metrics: 4, params: 4 };
+const LOOKED_AT = { metrics: 10, params: 16 };
+const COUNTER = 7;
+
+/** @returns {string[]} the columns that have to be asked for, before it is known which differ */
+export const candidatesOf = (known) => [
+  ...byRank(known.metrics.filter((key) => !key.startsWith("system/")))
+    .slice(0, LOOKED_AT.metrics)
+    .map((key) => `metrics.${key}`),
+  ...known.params.slice(0, LOOKED_AT.params).map((key) => `params.${key}`),
+];
+
+/** @param {Iterable<object>} rows those that are here */
+export function usualColumns(candidates, rows) {
+  const some = [...rows];
+  const values = (name) => new Set(some.map((row) => valueOf(row, name)).filter((value) => value !== undefined));
+  // One run differs from nothing: all of its columns are shown.
+  const varied = some.length > 1 ? candidates.filter((name) => values(name).size > 1) : candidates;
+  const metrics = varied.filter((name) => name.startsWith("metrics."));
+  const telling = metrics.filter((name) => rankOf(name.slice("metrics.".length)) < COUNTER);
+  const params = varied.filter((name) => name.startsWith("params."));
+  const kept = [...(telling.length ? telling : metrics).slice(0, SHOWN.metrics), ...params.slice(0, SHOWN.params)];
+  if (!kept.length) return candidates.slice(0, SHOWN.metrics);
+  // The first metrics, then params beside them.
+  const first = kept.filter((name) => name.startsWith("metrics.")).slice(0, 1);
+  return [
+    ...first,
+    ...params.slice(0, 2),
+    ...kept.filter((name) => !first.includes(name) && !params.slice(0, 2).includes(name)),
+  ];
+}
