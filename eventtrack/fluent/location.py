@@ -1,23 +1,25 @@
 """The store of the fluent calls: the program's choice, else the environment's, else the default."""
 
-import importlib
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, Union
+from typing import TYPE_CHECKING, NamedTuple, Union
 
 from eventtrack.folders import ENVIRONMENT_VARIABLES, is_server_uri, resolve_path, uri_of
+from eventtrack.lazy import lazy
 from eventtrack.sharedlog.addresses import names_log
 from eventtrack.store import Store, open_store
 
+# For tracking URIs that are a server's, or a shared log's: programs with a folder start sooner.
 if TYPE_CHECKING:
+    from eventtrack.outbox import publishing
+    from eventtrack.outbox import store as outbox
     from eventtrack.outbox.store import RemoteStore
+    from eventtrack.rest import address
     from eventtrack.rest.address import Address
-
-# Loaded for a tracking URI that is a server's, or a shared log's: programs with a folder need
-# neither, and start faster without.
-_ADDRESSES = "eventtrack.rest.address"
-_OUTBOX = "eventtrack.outbox.store"
-_PUBLISHING = "eventtrack.outbox.publishing"
+else:
+    address = lazy("eventtrack.rest.address")
+    outbox = lazy("eventtrack.outbox.store")
+    publishing = lazy("eventtrack.outbox.publishing")
 
 
 class SharedLogUrl(NamedTuple):
@@ -77,10 +79,7 @@ def place_of(uri: str) -> Place:
     """The folder, the server or the shared log that a tracking URI names."""
     if names_log(uri):
         return SharedLogUrl(uri)
-    if not is_server_uri(uri):
-        return resolve_path(uri)
-    address: Address = importlib.import_module(_ADDRESSES).address_of(uri)
-    return address
+    return address.address_of(uri) if is_server_uri(uri) else resolve_path(uri)
 
 
 def current_place() -> Place:
@@ -94,15 +93,11 @@ def store_at(place: Place) -> AnyStore:
     if isinstance(place, Path):
         store = open_store(place)
     elif isinstance(place, SharedLogUrl):
-        store = _publishing().publisher_of(place.url).store
+        store = publishing.publisher_of(place.url).store
     else:
-        store = importlib.import_module(_OUTBOX).open_remote(place)
+        store = outbox.open_remote(place)
     _opened[place] = store
     return store
-
-
-def _publishing() -> Any:
-    return importlib.import_module(_PUBLISHING)
 
 
 def flush() -> None:
@@ -117,7 +112,7 @@ def flush() -> None:
     """
     for place, store in list(_opened.items()):
         if isinstance(place, SharedLogUrl):
-            _publishing().publisher_of(place.url).flush()
+            publishing.publisher_of(place.url).flush()
         else:
             store.flush()
 
@@ -132,7 +127,7 @@ def close_all() -> None:
     global _chosen
     _chosen = None
     if any(isinstance(place, SharedLogUrl) for place in _opened):
-        _publishing().stop_all()
+        publishing.stop_all()
     for store in _opened.values():
         store.close()
     _opened.clear()

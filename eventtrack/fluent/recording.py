@@ -2,15 +2,21 @@
 
 import time
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from eventtrack.errors import InvalidValueError
 from eventtrack.fluent.client import EventtrackClient
-from eventtrack.fluent.datasets import AnyDataset, dataset_record
 from eventtrack.fluent.operations import RunOperations, perform
 from eventtrack.fluent.runs import sink_of, target
 from eventtrack.fluent.stack import top
+from eventtrack.lazy import lazy
 from eventtrack.views.records import DatasetInput, LoggedModelInput, Metric
+
+if TYPE_CHECKING:
+    from eventtrack.fluent import datasets as inputs
+    from eventtrack.fluent.datasets import AnyDataset
+else:
+    inputs = lazy("eventtrack.fluent.datasets")
 
 
 def log_metric(
@@ -21,7 +27,7 @@ def log_metric(
     timestamp: int | None = None,
     run_id: str | None = None,
     model_id: str | None = None,
-    dataset: AnyDataset | None = None,
+    dataset: "AnyDataset | None" = None,
 ) -> RunOperations | None:
     """Log one point of a metric; a run is started if none is active.
 
@@ -55,7 +61,7 @@ def log_metrics(
     run_id: str | None = None,
     timestamp: int | None = None,
     model_id: str | None = None,
-    dataset: AnyDataset | None = None,
+    dataset: "AnyDataset | None" = None,
 ) -> RunOperations | None:
     """Log one point of each metric, all with the same step and time. Arguments as `log_metric`."""
     _require_mapping("metrics", metrics)
@@ -132,10 +138,10 @@ def _log_described(
     step: int,
     timestamp: int | None,
     model_id: str | None,
-    dataset: AnyDataset | None,
+    dataset: "AnyDataset | None",
 ) -> None:
     """Log points that name a model or a dataset; record these as inputs of the run if new."""
-    record = dataset_record(dataset) if dataset is not None else None
+    record = inputs.dataset_record(dataset) if dataset is not None else None
     if timestamp is None:
         timestamp = time.time_ns() // 1_000_000
     points = [

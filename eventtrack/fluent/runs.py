@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from eventtrack.errors import InvalidStateError, InvalidValueError
 from eventtrack.fluent import stack
@@ -14,10 +14,16 @@ from eventtrack.fluent.experiments import (
     current_experiment_id,
 )
 from eventtrack.fluent.stack import RUN_ID_VARIABLE, ActiveRun, Frame, MetricSink
-from eventtrack.machine import monitor as machine_monitor
+from eventtrack.lazy import lazy
+from eventtrack.machine import is_wanted
 from eventtrack.store.joining import RUN_VARIABLE, join_begun_run
 from eventtrack.tags import PARENT_TAG, RUN_NAME_TAG
 from eventtrack.views.records import LifecycleStage, Run, RunStatus
+
+if TYPE_CHECKING:
+    from eventtrack.machine import monitor as machine_monitor
+else:
+    machine_monitor = lazy("eventtrack.machine.monitor")
 
 
 def start_run(
@@ -62,7 +68,7 @@ def start_run(
             "end the current run with mlflow.end_run(). To start a nested run, call start_run with "
             "nested=True"
         )
-    monitoring = machine_monitor.settings(log_system_metrics)
+    monitoring = machine_monitor.settings() if is_wanted(log_system_metrics) else None
     own_tags = user_tags(tags, description)
     client = current_client()
     _refuse_clash(run_id, rewind_to, fork_from, fork_step)

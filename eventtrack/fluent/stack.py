@@ -11,7 +11,7 @@ end of the program are ended then.
 """
 
 import atexit
-import logging
+import importlib
 import os
 import sys
 import threading
@@ -19,12 +19,14 @@ import warnings
 from collections.abc import Iterator, Mapping
 from contextvars import ContextVar
 from types import TracebackType
-from typing import Protocol, Self
+from typing import TYPE_CHECKING, Protocol, Self
 
 from eventtrack.errors import EventtrackError
 from eventtrack.fluent.client import EventtrackClient
-from eventtrack.machine.monitor import Monitor
 from eventtrack.views.records import Run, RunStatus
+
+if TYPE_CHECKING:
+    from eventtrack.machine.monitor import Monitor
 
 RUN_ID_VARIABLE = "MLFLOW_RUN_ID"
 
@@ -68,7 +70,7 @@ class Frame:
 
     __slots__ = ("below", "client", "is_open", "log", "log_many", "monitor", "owner", "run")
 
-    def __init__(self, run: ActiveRun, client: EventtrackClient, monitor: Monitor | None) -> None:
+    def __init__(self, run: ActiveRun, client: EventtrackClient, monitor: "Monitor | None") -> None:
         self.run = run
         self.client = client
         self.monitor = monitor
@@ -150,7 +152,7 @@ def pop(status: str) -> None:
         return
     inherited = innermost()
     if inherited is not None:
-        logging.getLogger("eventtrack").warning(
+        importlib.import_module("logging").getLogger("eventtrack").warning(
             "eventtrack: run %s goes on: it is ended by the task or thread that started it",
             inherited.run_id,
         )

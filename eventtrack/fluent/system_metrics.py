@@ -2,8 +2,8 @@
 
 import os
 
+from eventtrack.machine import ENABLED_VARIABLE
 from eventtrack.machine.monitor import (
-    ENABLED_VARIABLE,
     INTERVAL_VARIABLE,
     NODE_VARIABLE,
     SAMPLES_VARIABLE,

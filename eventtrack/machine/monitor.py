@@ -13,9 +13,7 @@ from typing import NamedTuple, Protocol
 from eventtrack.errors import EventtrackError, InvalidValueError, UsageError
 from eventtrack.machine.finding import find_gpus
 from eventtrack.machine.sampler import Sampler, is_available
-from eventtrack.validate import truth_of_environment
 
-ENABLED_VARIABLE = "MLFLOW_ENABLE_SYSTEM_METRICS_LOGGING"
 INTERVAL_VARIABLE = "MLFLOW_SYSTEM_METRICS_SAMPLING_INTERVAL"
 SAMPLES_VARIABLE = "MLFLOW_SYSTEM_METRICS_SAMPLES_BEFORE_LOGGING"
 NODE_VARIABLE = "MLFLOW_SYSTEM_METRICS_NODE_ID"
@@ -66,17 +64,13 @@ class Settings(NamedTuple):
     prefix: str
 
 
-def settings(
-    asked: bool | None, interval_seconds: float = INTERVAL_SECONDS_DEFAULT
-) -> Settings | None:
-    """The settings for a run, if its caller or else the environment wants monitoring; or None.
+def settings(interval_seconds: float = INTERVAL_SECONDS_DEFAULT) -> Settings:
+    """The settings for a run that is to be monitored.
 
     Raises:
         InvalidValueError: A variable cannot be read.
         UsageError: psutil is not installed.
     """
-    if not (truth_of_environment(ENABLED_VARIABLE, default=False) if asked is None else asked):
-        return None
     if not is_available():
         raise UsageError(
             "Failed to start system metrics monitoring as package `psutil` is not installed.",

@@ -135,7 +135,7 @@ def sampling(request: Request, complain: Callable[[str], None]) -> machine.Setti
     if not is_available():
         complain("the machine's load is not recorded: `pip install psutil`, or pass --no-sampling")
         return None
-    return machine.settings(True, SAMPLING_SECONDS)
+    return machine.settings(SAMPLING_SECONDS)
 
 
 class Recorder:

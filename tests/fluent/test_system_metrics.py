@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from eventtrack.errors import InvalidValueError, UsageError
+from eventtrack.machine import is_wanted
 from eventtrack.machine.monitor import settings
 
 KEYS = {
@@ -70,13 +71,14 @@ def test_several_samples_make_one_point_of_a_node(mlflow: ModuleType) -> None:
 
 
 def test_it_can_be_switched_for_all_runs(mlflow: ModuleType) -> None:
-    assert settings(None) is None
+    assert not is_wanted(None)
     mlflow.enable_system_metrics_logging()
-    assert settings(None) == (10.0, 1, "system/")
-    assert settings(False) is None
+    assert is_wanted(None)
+    assert not is_wanted(False)
     mlflow.disable_system_metrics_logging()
-    assert settings(None) is None
-    assert settings(True) is not None
+    assert not is_wanted(None)
+    assert is_wanted(True)
+    assert settings() == (10.0, 1, "system/")
 
 
 def test_a_short_run_waits_for_nothing(mlflow: ModuleType) -> None:

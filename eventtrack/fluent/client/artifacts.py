@@ -8,14 +8,19 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from eventtrack.errors import InvalidValueError, UsageError
-from eventtrack.fluent import images, tables
 from eventtrack.fluent.client.base import StoreCalls
-from eventtrack.fluent.figures import figure_bytes, is_drawn
+from eventtrack.lazy import lazy
 from eventtrack.tags import LOGGED_IMAGES_TAG
 from eventtrack.views.records import FileInfo
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from eventtrack.fluent import figures, images, tables
+else:
+    figures = lazy("eventtrack.fluent.figures")
+    images = lazy("eventtrack.fluent.images")
+    tables = lazy("eventtrack.fluent.tables")
 
 
 class ArtifactCalls(StoreCalls):
@@ -88,11 +93,13 @@ class ArtifactCalls(StoreCalls):
                 hint="pass either artifact_file or key",
             )
         if artifact_file is not None:
-            data = figure_bytes(figure, artifact_file, save_kwargs or {})
+            data = figures.figure_bytes(figure, artifact_file, save_kwargs or {})
             self.store.artifacts.log_bytes(run_id, data, artifact_file)
             return
-        media_type, name = ("image/png", "f.png") if is_drawn(figure) else ("text/html", "f.html")
-        data = figure_bytes(figure, name, save_kwargs or {})
+        media_type, name = (
+            ("image/png", "f.png") if figures.is_drawn(figure) else ("text/html", "f.html")
+        )
+        data = figures.figure_bytes(figure, name, save_kwargs or {})
         self.store.items.log_medium(
             run_id, str(key), data, media_type, caption=caption, step=step, timestamp=timestamp
         )

@@ -2,11 +2,16 @@
 
 import os
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from eventtrack.errors import InvalidValueError
-from eventtrack.fluent import media
 from eventtrack.fluent.client.base import StoreCalls
+from eventtrack.lazy import lazy
+
+if TYPE_CHECKING:
+    from eventtrack.fluent import media
+else:
+    media = lazy("eventtrack.fluent.media")
 
 
 class ItemCalls(StoreCalls):
@@ -65,7 +70,7 @@ class ItemCalls(StoreCalls):
         self,
         run_id: str,
         key: str,
-        file: media.File,
+        file: "media.File",
         step: int | None = None,
         caption: str | None = None,
         timestamp: int | None = None,
@@ -103,7 +108,7 @@ class ItemCalls(StoreCalls):
         self,
         run_id: str,
         key: str,
-        video: media.File,
+        video: "media.File",
         step: int | None = None,
         caption: str | None = None,
         timestamp: int | None = None,
@@ -155,7 +160,7 @@ class ItemCalls(StoreCalls):
         self,
         run_id: str,
         key: str,
-        medium: media.Medium,
+        medium: "media.Medium",
         step: int | None,
         caption: str | None,
         timestamp: int | None,

@@ -1,6 +1,7 @@
 """Experiments, read: by id, by name, searched."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -9,14 +10,21 @@ from eventtrack.errors import (
     InvalidValueError,
     NotFoundError,
 )
+from eventtrack.lazy import lazy
 from eventtrack.projections.state import ExperimentState
 from eventtrack.projections.tables import Reader
-from eventtrack.views import paging
 from eventtrack.views.context import ReadContext
 from eventtrack.views.entities import find_by_name
-from eventtrack.views.filters.trees import parse_experiment_filter, parse_experiment_order
 from eventtrack.views.records import Experiment, LifecycleStage, PagedList, ViewType
-from eventtrack.views.search import experiments as experiment_search
+
+if TYPE_CHECKING:
+    from eventtrack.views import paging
+    from eventtrack.views.filters import trees
+    from eventtrack.views.search import experiments as experiment_search
+else:
+    paging = lazy("eventtrack.views.paging")
+    trees = lazy("eventtrack.views.filters.trees")
+    experiment_search = lazy("eventtrack.views.search.experiments")
 
 
 class ExperimentQueries:
@@ -66,8 +74,8 @@ class ExperimentQueries:
         size = validate.max_results(
             limits.SEARCH_EXPERIMENTS_RESULTS_DEFAULT if max_results is None else max_results
         )
-        expression = parse_experiment_filter(filter_string)
-        order = parse_experiment_order(order_by)
+        expression = trees.parse_experiment_filter(filter_string)
+        order = trees.parse_experiment_order(order_by)
         asked = paging.search_of(view_type, filter_string or "", list(order_by or ()))
         offset = paging.offset_of(page_token, asked)
         with self._context.entities() as entities:

@@ -1,25 +1,17 @@
 """Runs, read: one by one, searched, as a tree."""
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from eventtrack import collector, limits, validate
 from eventtrack.errors import NotFoundError
+from eventtrack.lazy import lazy
 from eventtrack.projections.run_digest import run_digest
 from eventtrack.projections.state import RunState
 from eventtrack.projections.tables import Reader
 from eventtrack.tags import PARENT_TAG
-from eventtrack.views import paging
 from eventtrack.views.context import ReadContext
 from eventtrack.views.entities import EntityReader
-from eventtrack.views.filters.trees import (
-    Comparison,
-    Expression,
-    Field,
-    OrderTerm,
-    parse_run_filter,
-    parse_run_order,
-)
 from eventtrack.views.records import (
     Metric,
     PagedList,
@@ -27,9 +19,17 @@ from eventtrack.views.records import (
     Run,
     ViewType,
 )
-from eventtrack.views.search.ordering import complete
-from eventtrack.views.search.places import Place
-from eventtrack.views.search.runs import RunSearch
+
+if TYPE_CHECKING:
+    from eventtrack.views import paging
+    from eventtrack.views.filters import trees
+    from eventtrack.views.search import ordering, places
+    from eventtrack.views.search import runs as run_search
+else:
+    paging = lazy("eventtrack.views.paging")
+    trees = lazy("eventtrack.views.filters.trees")
+    ordering = lazy("eventtrack.views.search.ordering")
+    run_search = lazy("eventtrack.views.search.runs")
 
 T = TypeVar("T")
 # What a search asks, in the order of its parameters.
@@ -48,10 +48,10 @@ class Wanted(NamedTuple):
     """A page of runs that is asked for."""
 
     experiment_ids: Sequence[str]
-    expression: Expression | None
+    expression: "trees.Expression | None"
     view_type: int
-    order: Sequence[OrderTerm]
-    start: paging.Token = paging.Token()
+    order: "Sequence[trees.OrderTerm]"
+    start: "paging.Token | None" = None
     size: int = limits.SEARCH_RESULTS_MAX
     shown: Callable[[RunState, str], str] | None = None
 
@@ -171,8 +171,8 @@ class RunQueries:
                 they are sorted as texts, as MLflow does.
         """
         asked = (experiment_ids, filter_string, view_type, max_results, order_by, page_token, shown)
-        expression = parse_run_filter(filter_string, numbers=True)
-        order = parse_run_order(order_by, numbers=by_number)
+        expression = trees.parse_run_filter(filter_string, numbers=True)
+        order = trees.parse_run_order(order_by, numbers=by_number)
         return self._page(asked, expression, order, EntityReader.run)
 
     def search_with_latest(
@@ -190,14 +190,14 @@ class RunQueries:
         Filters are MLflow's: none compares params or tags with numbers.
         """
         asked = (experiment_ids, filter_string, view_type, max_results, order_by, page_token, shown)
-        expression, order = parse_run_filter(filter_string), parse_run_order(order_by)
+        expression, order = trees.parse_run_filter(filter_string), trees.parse_run_order(order_by)
         return self._page(asked, expression, order, EntityReader.run_with_latest)
 
     def _page(
         self,
         asked: _Asked,
-        expression: Expression | None,
-        order: Sequence[OrderTerm],
+        expression: "trees.Expression | None",
+        order: "Sequence[trees.OrderTerm]",
         record: Callable[[EntityReader, RunState], T],
     ) -> PagedList[T]:
         experiment_ids, filter_string, view_type, max_results, order_by, page_token, shown = asked
@@ -206,7 +206,7 @@ class RunQueries:
         search = paging.search_of(
             list(map(str, experiment_ids)), filter_string or "", view_type, sorting
         )
-        token = paging.token_of(page_token, search, complete(order))
+        token = paging.token_of(page_token, search, ordering.complete(order))
         wanted = Wanted(experiment_ids, expression, view_type, order, token, size, shown)
         runs, last = self._find(wanted, record)
         return paging.page(runs, token.offset, size, search, last)
@@ -214,8 +214,8 @@ class RunQueries:
     def children(self, run_id: str) -> list[Run]:
         """The active runs nested directly in a run, oldest first."""
         experiment_id = self.get(run_id).info.experiment_id
-        nested = Comparison(Field("tag", PARENT_TAG), "=", run_id)
-        oldest = (OrderTerm(Field("attribute", "start_time"), True),)
+        nested = trees.Comparison(trees.Field("tag", PARENT_TAG), "=", run_id)
+        oldest = (trees.OrderTerm(trees.Field("attribute", "start_time"), True),)
         most = limits.SEARCH_RESULTS_MAX
         wanted = Wanted([experiment_id], nested, ViewType.ACTIVE_ONLY, oldest, size=most)
         return self._find(wanted, EntityReader.run)[0]
@@ -246,7 +246,7 @@ class RunQueries:
 
     def _find(
         self, wanted: Wanted, record: Callable[[EntityReader, RunState], T]
-    ) -> tuple[list[T], Place | None]:
+    ) -> "tuple[list[T], places.Place | None]":
         """The runs of a page and one more if there are more; with the place of the page's last."""
         with self._context.entities() as entities, collector.paused():
             known = [
@@ -259,9 +259,10 @@ class RunQueries:
                 uri = entities.artifact_uri(state)
                 return uri if wanted.shown is None else wanted.shown(state, uri)
 
-            search = RunSearch(entities.reader, experiments, location)
-            after, size = wanted.start.after, wanted.size
-            skip = wanted.start.offset if after is None else 0
+            search = run_search.RunSearch(entities.reader, experiments, location)
+            start, size = wanted.start or paging.Token(), wanted.size
+            after = start.after
+            skip = start.offset if after is None else 0
             matches = search.find(
                 wanted.expression, wanted.view_type, wanted.order, skip, skip + size + 1, after
             )
