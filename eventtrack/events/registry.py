@@ -6,6 +6,7 @@ time; the stored bytes stay as they are.
 """
 
 from collections.abc import Callable, Iterator
+from functools import cached_property
 from typing import Any
 
 import msgspec
@@ -37,7 +38,11 @@ class EventType:
         self.upcasters: dict[int, Upcaster] = {}
         self._flaw_of: Callable[[list[types.Event]], str | None] | None
         self._flaw_of = getattr(struct, "flaw_of", None)
-        self._list_decoder = msgspec.msgpack.Decoder(list[struct])  # type: ignore[valid-type]
+
+    @cached_property
+    def _decode(self) -> Callable[[msgspec.Raw | bytes], list[types.Event]]:
+        """Decodes bodies of the newest version. Most programs meet few of the types."""
+        return msgspec.msgpack.Decoder(list[self.struct]).decode  # type: ignore[name-defined]
 
     def decode_many(self, version: int, bodies: msgspec.Raw | bytes) -> list[types.Event] | None:
         """Decode a msgpack array of bodies of `version`; None for a version that is not known.
@@ -46,7 +51,7 @@ class EventType:
             DecodeError: msgspec's own: the bodies break a promise of the type.
         """
         if version == self.version:
-            events = self._list_decoder.decode(bodies)
+            events = self._decode(bodies)
         elif 1 <= version < self.version:
             plain: list[Any] = msgspec.msgpack.decode(bodies)
             events = [self._lifted(version, body) for body in plain]

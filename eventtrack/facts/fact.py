@@ -7,9 +7,10 @@ conflicts, undo and permits follow from the tables, so a new event is written th
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Protocol
+
+import msgspec
 
 from eventtrack.events.histories import Fork, Withdrawal
 from eventtrack.events.types import ArtifactStored, Event
@@ -35,8 +36,7 @@ class Rule(Enum):
     POINTS = "points of a series, folded a column at a time"
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class Fact:
+class Fact(msgspec.Struct, frozen=True, eq=False):
     """One fact of a noun, or with `many` one fact for each key: `param` stands for `param.lr`.
 
     Args:
@@ -83,8 +83,7 @@ class Correction(str):
 Old = Mapping[tuple[Fact, str], Any]
 
 
-@dataclass(frozen=True, eq=False)
-class Noun:
+class Noun(msgspec.Struct, frozen=True, eq=False):
     """The table of one noun: all that its events say.
 
     Args:
@@ -103,9 +102,9 @@ class Noun:
     facts: tuple[Fact, ...]
     says: Mapping[type[Event], Says]
     back: Callable[[Old, str, int], Iterable[Event]]
-    births: Mapping[type[Event], str] = field(default_factory=dict)
-    stages: Mapping[type[Event], str] = field(default_factory=dict)
-    final: Mapping[type[Event], str] = field(default_factory=dict)
+    births: Mapping[type[Event], str] = msgspec.field(default_factory=dict)
+    stages: Mapping[type[Event], str] = msgspec.field(default_factory=dict)
+    final: Mapping[type[Event], str] = msgspec.field(default_factory=dict)
     part: str = ""
 
     def born_facts(self, part: str = "") -> tuple[Fact, ...]:
@@ -137,8 +136,7 @@ def staged(stage: Fact, value: str, *dated: Fact) -> Says:
     return says
 
 
-@dataclass(frozen=True, slots=True)
-class Each:
+class Each(msgspec.Struct, frozen=True):
     """The claims of an event that has a map of values: a claim for each of them.
 
     Args:
@@ -148,7 +146,7 @@ class Each:
 
     fact: Fact
     values: str
-    also: Mapping[str, Fact] = field(default_factory=dict)
+    also: Mapping[str, Fact] = msgspec.field(default_factory=dict)
 
     def __call__(self, event: Any) -> list[Claim]:
         values = getattr(event, self.values)

@@ -234,6 +234,7 @@ class _Examination:
         reversed_keys = page.table is self._meta.free and sys.byteorder == "little"
         before = page.low
         children: list[tuple[bytes, int]] = []
+        has_plain_values = page.table not in (self._meta.free, self._meta.main)
         for place, node in enumerate(pointers):
             low, high, more, key_bytes = NODE.unpack_from(data, node)
             value = node + NODE.size + key_bytes
@@ -251,6 +252,8 @@ class _Examination:
             if not (before < key or (place == 0 and before == key)):
                 raise _Damaged("has keys out of order")
             before = key
+            if has_plain_values and not more and value + (low | high << 16) <= width:
+                continue  # nearly all: a value in the page itself
             self._examine_value(page, data, (value, low | high << 16, more), key, waiting)
         if page.high is not None and before >= page.high:
             raise _Damaged("has keys out of order")
