@@ -11,8 +11,7 @@ from eventtrack.cli.base import Invocation, command, pass_invocation
 from eventtrack.cli.output import is_terminal
 from eventtrack.cli.resolve import EXPERIMENT
 from eventtrack.errors import CorruptionError, UsageError
-from eventtrack.folders import chosen_uri
-from eventtrack.rest.address import is_server_uri
+from eventtrack.folders import chosen_uri, is_server_uri
 from eventtrack.views.filters.trees import parse_run_filter
 
 if TYPE_CHECKING:
