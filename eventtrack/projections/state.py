@@ -207,6 +207,11 @@ class RunState(msgspec.Struct, array_like=True):
         """The ids of the runs that are merged into it, sorted."""
         return sorted(run_id for run_id, _ in self.merged.values() if run_id is not None)
 
+    def sources(self) -> list[str]:
+        """The ids of the runs whose points it refers to: its parent and merged runs."""
+        fork = self.fork[0]
+        return [*self.live_merged(), *([] if fork is None else [fork.run_id])]
+
     def live_params(self) -> dict[str, str]:
         """The params that count, in order of their keys."""
         claimed = sorted(self.params.items())

@@ -1,7 +1,11 @@
 """Forks a run, and merges runs: points of one run count for another (docs/corrections.md)."""
 
+from collections.abc import Iterator
+
+import msgspec
+
 from eventtrack import limits, validate
-from eventtrack.errors import InvalidStateError, InvalidValueError
+from eventtrack.errors import InvalidValueError
 from eventtrack.events import histories, types
 from eventtrack.events.envelope import Draft
 from eventtrack.events.types import Event
@@ -14,6 +18,7 @@ from eventtrack.store.reasons import reason as because
 from eventtrack.tags import FORKED_TAG, NOTE_TAG, PARENT_TAG, RUN_NAME_TAG
 from eventtrack.views.queries.experiments import active_experiment
 from eventtrack.views.queries.runs import existing_run
+from eventtrack.views.records import RunStatus
 
 # Of the tags that MLflow gives a meaning to, only this describes the work and not the process.
 _KEPT_TAGS = frozenset((NOTE_TAG,))
@@ -55,7 +60,6 @@ class Forks:
         Raises:
             NotFoundError: There is no such run or experiment.
             InvalidValueError: The run or the experiment is deleted.
-            InvalidStateError: Other runs were merged into the run.
         """
         last = limits.INT64_MAX if step is None else validate.int64("step", step)
         name = validate.tag_value(RUN_NAME_TAG, run_name) if run_name else self._engine.ids.words()
@@ -63,11 +67,6 @@ class Forks:
 
         def decide(reader: Reader) -> tuple[None, list[Draft]]:
             run = active_run(self._context, reader, run_id)
-            if run.live_merged():
-                raise InvalidStateError(
-                    f"cannot fork {run_id}: other runs were merged into it",
-                    hint="fork the run that has the points, or undo the merge",
-                )
             target = active_experiment(reader, str(experiment_id or run.experiment)).experiment_id
             share = histories.HistoryShared(new_id, cuts.covering(run), now_ms)
             held = [it for it, _ in run.withdrawals.values() if it is not None]
@@ -79,12 +78,44 @@ class Forks:
             ]
             if params and (known := run.live_params()):
                 events.append(types.ParamsLogged(known))
+            drafts = [Draft.of(f"run/{run_id}", share)]
+            for part_id, parts in self._of_merged(reader, run, target, name, last, now_ms):
+                events.append(histories.RunMerged(part_id, now_ms))
+                drafts += parts
             # In this order: whoever has the fork has the cut, too.
-            return None, [Draft.of(f"run/{run_id}", share), Draft.of(f"run/{new_id}", *events)]
+            return None, [*drafts, Draft.of(f"run/{new_id}", *events)]
 
         with because(reason):
             self._engine.execute(decide)
         return new_id
+
+    def _of_merged(
+        self, reader: Reader, run: RunState, target: str, name: str, last: int, now_ms: int
+    ) -> Iterator[tuple[str, list[Draft]]]:
+        """A fork of each run that is merged into a run, to be merged into the run's fork.
+
+        These are deleted runs: they are there for their points alone.
+        """
+        whole = forks.merged_runs(reader, run)
+        for other in whole[1:]:
+            part_id = self._engine.ids.id128().hex()
+            share = histories.HistoryShared(part_id, cuts.covering(other), now_ms)
+            held = [it for it, _ in other.withdrawals.values() if it is not None]
+            texts = {RUN_NAME_TAG: name, FORKED_TAG: other.run_id}
+            events: list[Event] = [
+                types.RunStarted(target, name, run.user, now_ms, texts, RunStatus.FINISHED),
+                histories.RunForked(histories.Fork(other.run_id, last, share.cut, held), now_ms),
+            ]
+            # What the runs into which it was merged took back of its points, the fork has not.
+            events += [
+                histories.PointsWithdrawn(msgspec.structs.replace(it, covers=[], merged=[]), now_ms)
+                for owner in whole
+                for it, _ in owner.withdrawals.values()
+                if it is not None and owner is not other and other.run_id in it.merged
+            ]
+            events.append(types.RunDeleted(now_ms))
+            drafts = [Draft.of(f"run/{other.run_id}", share), Draft.of(f"run/{part_id}", *events)]
+            yield part_id, drafts
 
     def merge(self, run_id: str, other_id: str, *, reason: str | None = None) -> bool:
         """Let the points and files of another run count for an active run, too.

@@ -165,12 +165,7 @@ class _Search:
     def result(self) -> Found:
         """All deleted things: those that may be erased, and those that stay."""
         result = Found()
-        self._forked = {
-            named: run.run_id
-            for run in self._runs()
-            if self._run_stage(run) is None
-            for named in (*run.live_merged(), run.fork[0].run_id if run.fork[0] else "")
-        }
+        self._forked = self._needed()
         self._children.clear()
         for run in self._runs():
             if run.run_id in self._forked:
@@ -187,6 +182,25 @@ class _Search:
         self._put_registered(result)
         self._put_datasets(result)
         return result
+
+    def _needed(self) -> dict[str, str]:
+        """The runs whose points count for runs that are there, each with such a run."""
+        sources: dict[str, list[str]] = {}
+        there: list[str] = []
+        for run in self._runs():
+            if ids := run.sources():
+                sources[run.run_id] = ids
+            if self._run_stage(run) is None:
+                there.append(run.run_id)
+        needed: dict[str, str] = {}
+        for run_id in there:
+            waiting = [run_id]
+            while waiting:
+                for named in sources.get(waiting.pop(), ()):
+                    if named not in needed:
+                        needed[named] = run_id
+                        waiting.append(named)
+        return needed
 
     def is_of(self, thing: Deleted | Kept, streams: Collection[str]) -> bool:
         """Whether a thing has one of some streams, or is in an experiment with one of them."""

@@ -1,6 +1,6 @@
 """The store for other machines: feeds of envelopes, and artifacts by their hash."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
@@ -16,6 +16,7 @@ from eventtrack.store.blobs import Blobs, live_blobs
 from eventtrack.store.engine import Engine
 from eventtrack.store.locations import Locations
 from eventtrack.store.redaction import Redaction
+from eventtrack.views.search.forks import joined_runs
 
 Result = TypeVar("Result")
 
@@ -79,6 +80,26 @@ class Replication:
         with self._engine.read() as reader:
             run = reader.run(name)
         return set() if run is None else set(run.moves)
+
+    def related(self, run_ids: Iterable[str], experiment_ids: Iterable[str]) -> set[str]:
+        """The ids of runs whose points and files count for some runs: ancestors and merged runs.
+
+        Args:
+            run_ids: Runs in question.
+            experiment_ids: Experiments whose runs are in question too.
+        """
+        with self._engine.read() as reader:
+            states = [run for run_id in run_ids if (run := reader.run(run_id)) is not None]
+            experiments = filter(None, map(reader.experiment, experiment_ids))
+            for experiment in experiments:
+                states += joined_runs(reader, experiment.number)
+            related: set[str] = set()
+            for run in states:
+                for run_id in set(run.sources()) - related:
+                    related.add(run_id)
+                    source = reader.run(run_id)
+                    states += [] if source is None else [source]
+        return related
 
     def beginning(self, stream: str, limit: int) -> list[Envelope]:
         """The first envelopes of a stream here, at most `limit`."""

@@ -10,6 +10,7 @@ import msgspec
 
 from eventtrack.errors import CorruptionError
 from eventtrack.events.envelope import Envelope
+from eventtrack.events.histories import RunForked, RunMerged
 from eventtrack.events.reading import events_of
 from eventtrack.events.redaction import is_redaction
 from eventtrack.events.types import RunMoved
@@ -20,6 +21,8 @@ from eventtrack.views.records import Record
 
 # The name of the type of moves, as it stands in a payload.
 _MOVED = b"run.moved"
+# The names of the types that refer to another run.
+_REFERRING = (b"run.forked", b"run.merged")
 # The most experiments that may have been born under one name before the chosen experiment.
 _BIRTHS_MAX = 16
 # The number of envelopes searched for the experiment that a stream belongs to.
@@ -58,8 +61,10 @@ class Chooser:
     belongs also to each experiment that it was moved to. If the beginning of a stream came without
     payloads, nothing is known about it; the log shows that.
 
-    `joined` says whether a move into a wanted experiment was met: earlier payloads of that run may
-    have been left out.
+    Where points of other runs count for a wanted run, as for forks, those are wanted too.
+
+    `joined` says whether a move into a wanted experiment, or such a run, was met: earlier payloads
+    of that run may have been left out. Each is met once: set it back, read again until it stays so.
     """
 
     def __init__(self, target: Replication, selection: Selection) -> None:
@@ -71,6 +76,8 @@ class Chooser:
             for candidate in (name, *(experiment_id(name, born) for born in range(_BIRTHS_MAX)))
         }
         self._wanted: dict[str, bool] = {}
+        self._runs |= target.related(self._runs, self._experiments)
+        self._met: set[str] = set()  # streams that became wanted on the way
         self.joined = False
 
     def __call__(self, envelope: Envelope) -> bool:
@@ -83,8 +90,11 @@ class Chooser:
                 # The run's beginning has not come yet: keep the payload, and decide again later.
                 return True
             self._wanted[stream] = known
-        if envelope.may_hold(_MOVED) and self._joins(envelope):
+        if envelope.may_hold(_MOVED) and stream not in self._met and self._joins(envelope):
+            self._met.add(stream)
             known = self._wanted[stream] = self.joined = True
+        if known and envelope.may_hold(*_REFERRING):
+            self._follow(envelope)
         return known or is_redaction(envelope)
 
     def _decide(self, envelope: Envelope) -> bool | None:
@@ -97,6 +107,19 @@ class Chooser:
         if not said and self._target.moves_of(stream) & self._experiments:
             return True
         return self._from_the_stream(stream) if said is None else said
+
+    def _follow(self, envelope: Envelope) -> None:
+        """Want the runs too whose points count for the run of an envelope."""
+        for event in events_of(envelope):
+            run_id = ""
+            if isinstance(event, RunForked):
+                run_id = event.fork.run_id
+            elif isinstance(event, RunMerged):
+                run_id = event.run_id
+            if run_id and f"run/{run_id}" not in self._met:
+                self._runs.add(run_id)
+                self._met.add(f"run/{run_id}")
+                self._wanted[f"run/{run_id}"] = self.joined = True
 
     def _joins(self, envelope: Envelope) -> bool:
         moves = (event for event in events_of(envelope) if isinstance(event, RunMoved))

@@ -200,8 +200,9 @@ def _pull(
         if isinstance(other, Selective):
             other.choose(wanted)
         pull(here, other, theirs, report, progress, keeps=keeps, fill=fill)
-        if keeps.joined:
+        while keeps.joined:
             note.unlink(missing_ok=True)  # if this breaks off, the next round fills
+            keeps.joined = False
             pull(here, other, theirs, report, progress, keeps=keeps, fill=True)
     if wanted or note.exists():
         note.write_bytes(said)

@@ -166,6 +166,26 @@ def test_gc_keeps_the_run_of_a_fork(store: Store, run_id: str) -> None:
     assert {thing.id for thing in store.garbage.find().garbage} == {run_id, fork}
 
 
+def test_gc_keeps_all_ancestors_of_a_fork(store: Store, run_id: str) -> None:
+    log(store, run_id, range(4))
+    middle = store.forks.fork(run_id)
+    last = store.forks.fork(middle)
+    store.runs.delete(run_id)
+    store.runs.delete(middle)
+    assert store.garbage.find().garbage == []
+    store.runs.delete(last)
+    assert {thing.id for thing in store.garbage.find().garbage} == {run_id, middle, last}
+
+
+def test_columns_have_metrics_that_a_fork_only_inherits(store: Store, run_id: str) -> None:
+    log(store, run_id, range(4), "acc")
+    elsewhere = store.experiments.create("elsewhere")
+    fork = store.forks.fork(run_id, experiment_id=elsewhere)
+    assert store.overview.columns([elsewhere]).metrics == ["acc"]
+    [row] = store.overview.table([elsewhere], [("metrics", "acc")]).rows
+    assert (row.info.run_id, row.cells) == (fork, [3.0])
+
+
 def test_both_runs_show_the_fork_and_why(store: Store, run_id: str) -> None:
     log(store, run_id, range(4))
     with reason("a smaller rate"):
@@ -280,6 +300,37 @@ class TestMerges:
         assert steps(other, run_id) == list(range(7))
         assert store.maintenance.digest() == other.maintenance.digest()
 
+    def test_a_fork_begins_with_the_points_of_all_merged_runs(
+        self, store: Store, other: Store, run_id: str, second: str
+    ) -> None:
+        third = store.runs.create("0").info.run_id
+        log(store, third, range(8, 10))
+        store.forks.merge(second, third)
+        store.forks.merge(run_id, second)
+        before = steps(store, run_id)
+        store.metrics.withdraw(run_id, ["loss"], 5, 5)
+        fork = store.forks.fork(run_id, 8)
+        expected = [step for step in before if step not in (5, 9)]
+        assert steps(store, fork) == expected
+        log(store, second, range(20, 21))
+        store.metrics.rewind(run_id, 0)
+        log(store, fork, range(11, 12))
+        assert steps(store, fork) == [*expected, 11]
+        assert {run.info.run_id for run in store.runs.search(["0"])} == {
+            run_id,
+            second,
+            third,
+            fork,
+        }
+        again = store.forks.fork(fork, 6)
+        assert steps(store, again) == [step for step in expected if step <= 6]
+        exchange(store, other)
+        assert steps(other, fork) == [*expected, 11]
+        assert store.maintenance.digest() == other.maintenance.digest()
+        for gone in (run_id, second, third):
+            store.runs.delete(gone)
+        assert not {thing.id for thing in store.garbage.find().garbage} & {run_id, second, third}
+
     def test_a_merged_run_that_is_deleted_counts_and_gc_keeps_it(
         self, store: Store, run_id: str, second: str
     ) -> None:
@@ -301,7 +352,5 @@ class TestMerges:
         assert store.maintenance.digest() == other.maintenance.digest()
         with refused(store, InvalidValueError, "cannot merge"):
             store.forks.merge(run_id, run_id)
-        with refused(store, InvalidStateError, "cannot fork"):
-            store.forks.fork(run_id)
         with refused(store, NotFoundError):
             store.forks.merge(run_id, "0" * 32)

@@ -6,7 +6,8 @@ import pytest
 
 from eventtrack.errors import NotFoundError
 from eventtrack.store import Store
-from eventtrack.sync import Selection, Ways, clone, synchronize
+from eventtrack.sync import Selection, StoreRemote, Ways, clone, synchronize
+from eventtrack.views.records import Metric
 from tests.sync.machines import envelopes, machine, record_run, sync
 
 POINTS = 5
@@ -138,3 +139,50 @@ def test_a_run_that_moves_in_comes_whole(
     assert two.runs.get(moving).info.experiment_id == other.experiment_id
     assert two.runs.get(moving).data.params["last"] == "1"
     assert two.maintenance.verify()[0]
+
+
+def test_the_runs_whose_points_count_for_a_chosen_run_come_with_it(
+    one: Store, two: Store, wanted: list[str], stick: Path
+) -> None:
+    """Points and items, through forks of forks and merges, also those that come later."""
+    first, second = wanted
+    for run_id, step in ((first, 1), (second, 2)):
+        one.runs.log_batch(run_id, [Metric("loss", 0.5, step, step)])
+        one.items.sink(run_id).text("log", f"line {step}", step, step)
+        one.items.log_medium(run_id, "cat", b"PNG", "image/png", step=step, timestamp=step)
+    one.forks.merge(first, second)
+    fork = one.forks.fork(one.forks.fork(first))
+    one.runs.log_batch(fork, [Metric("loss", 0.5, 3, 3)])
+    sync(one, stick)
+    ways = Ways(push=False, wanted=Selection(runs=[fork]))
+    synchronize(two, str(stick), ways)
+    assert list(two.metrics.arrays(fork, "loss").steps) == [1, 2, 3]
+    assert [item.step for item in two.items.read(fork, "log")] == [1, 2]
+    assert [item.step for item in two.items.read(fork, "cat")] == [1, 2]
+    assert two.runs.search([two.runs.get(fork).info.experiment_id])
+    third = one.runs.create(one.runs.get(first).info.experiment_id).info.run_id
+    one.forks.merge(fork, third)
+    one.runs.log_batch(third, [Metric("loss", 0.5, 4, 4)])
+    sync(one, stick)
+    synchronize(two, str(stick), ways)
+    one.runs.log_batch(third, [Metric("loss", 0.5, 5, 5)])
+    sync(one, stick)
+    synchronize(two, str(stick), ways)
+    assert list(two.metrics.arrays(fork, "loss").steps) == [1, 2, 3, 4, 5]
+    assert two.maintenance.verify()[0]
+
+
+def test_a_server_gives_the_parent_of_a_fork_too(one: Store, two: Store, wanted: list[str]) -> None:
+    one.runs.log_batch(wanted[0], [Metric("loss", 0.5, 1, 1)])
+    one.items.sink(wanted[0]).text("log", "line", 1)
+    fork = one.forks.fork(wanted[0])
+    remote = StoreRemote(one)
+    remote.choose(Selection(runs=[fork]))
+    importer = StoreRemote(two)
+    for block in remote.read([]):
+        importer.append(block)
+    importer.flush()
+    assert list(two.metrics.arrays(fork, "loss").steps) == [1]
+    assert len(two.items.read(fork, "log")) == 1
+    with pytest.raises(NotFoundError):
+        two.runs.get(wanted[1])

@@ -12,6 +12,7 @@ from eventtrack.views.entities import EntityReader
 from eventtrack.views.filters.plain import filter_of
 from eventtrack.views.filters.trees import Comparison, Field, parse_run_filter, parse_run_order
 from eventtrack.views.records import Experiment, Record, RunInfo, RunStatus, ViewType
+from eventtrack.views.search.forks import joined_runs
 from eventtrack.views.search.runs import RunSearch
 
 # MLflow's tag that names the run in which a run is nested.
@@ -160,6 +161,11 @@ class Overview:
             states = map(entities.experiment_state, experiment_ids)
             numbers = [state.number for state in states if state is not None]
             names = {kind: _names(entities.reader, kind, numbers) for kind in _KINDS}
+            # The index has a run's own points: metrics that a fork only inherits are looked up.
+            joined = (run for number in numbers for run in joined_runs(entities.reader, number))
+            inherited = {key for run in joined for key in entities.reader.curves(run)}
+            if inherited:
+                names["metrics"] = sorted(inherited.union(names["metrics"]))
         return Columns(**names)
 
 

@@ -56,11 +56,18 @@ class ForkRows:
     def _of(self, experiment: int) -> dict[bytes, RunState]:
         known = self._forks.get(experiment)
         if known is None:
-            known = self._forks[experiment] = {}
-            field = self._reader.field(_FORKED)
-            prefix = b"" if field is None else index.prefix(experiment, field)
-            for row in self._reader.rows.keys("index", prefix, end_of(prefix)) if prefix else ():
-                run = self._reader.run_by_number(index.run_of(row))
-                if run is not None:
-                    known[row[-4:]] = run
+            runs = joined_runs(self._reader, experiment)
+            known = {run.number.to_bytes(4, "big"): run for run in runs}
+            self._forks[experiment] = known
         return known
+
+
+def joined_runs(reader: Reader, experiment: int) -> list[RunState]:
+    """The runs of an experiment, by its number, for which points of other runs count."""
+    field = reader.field(_FORKED)
+    if field is None:
+        return []
+    prefix = index.prefix(experiment, field)
+    rows = reader.rows.keys("index", prefix, end_of(prefix))
+    runs = (reader.run_by_number(index.run_of(row)) for row in rows)
+    return [run for run in runs if run is not None]
