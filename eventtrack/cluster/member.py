@@ -192,7 +192,12 @@ class Member:
 
     def wait(self, timeout_s: float) -> None:
         """Return when there may be news, or after that time."""
-        self.log.wait(max(self.places().through, self._passed), timeout_s)
+        self.log.wait(self.reached, timeout_s)
+
+    @property
+    def reached(self) -> int:
+        """The place up to which there is nothing that the store does not hold."""
+        return max(self.places().through, self._passed)
 
     def places(self) -> Places:
         """The extent to which the store knows the shared log.

@@ -6,6 +6,14 @@ import time
 from collections.abc import Callable
 
 from eventtrack.cluster.member import Member
+from eventtrack.cluster.servers import (
+    ANNOUNCE_AGAIN_S,
+    ANNOUNCE_S,
+    ServerLag,
+    announce,
+    name_of,
+    servers_of,
+)
 from eventtrack.cluster.tokens import GivenTokens
 from eventtrack.errors import EventtrackError, RemoteUnavailableError
 from eventtrack.server.barrier import Barrier
@@ -47,6 +55,8 @@ class Clustered:
         key = member.log.description.access_key
         # The tokens that the log gives, as new as the store; None for a log without a key.
         self.given = GivenTokens(store, key) if key is not None else None
+        self.name = name_of(store.path)
+        self._announced = (-1, 0.0)  # the place, and when it was announced
         self._stop = threading.Event()
         self._barrier = Barrier(self._ask)
         self._thread = threading.Thread(target=self._run, name="eventtrack-cluster", daemon=True)
@@ -127,6 +137,7 @@ class Clustered:
                     self._ready = True
                     self._current_at = began
                     self._note(None)
+                self._announce()
                 self._member.wait(_LOOK_S)
             except EventtrackError as error:
                 if not self._stop.is_set():
@@ -136,6 +147,26 @@ class Clustered:
                 if not self._stop.is_set():
                     _log.exception("cannot follow %s", self._member.log.url)
                 self._stop.wait(_RETRY_S)
+
+    @property
+    def url(self) -> str:
+        """The address of the shared log, without its password."""
+        return self._member.log.url
+
+    def servers(self) -> list[ServerLag]:
+        """All servers of the log and their lag; asks the log.
+
+        Raises:
+            RemoteUnavailableError: It does not answer.
+        """
+        return servers_of(self._member.log)
+
+    def _announce(self) -> None:
+        reached, now = self._member.reached, time.monotonic()
+        place, at = self._announced
+        if place < 0 or now >= at + (ANNOUNCE_S if reached != place else ANNOUNCE_AGAIN_S):
+            self._announced = (reached, now)
+            announce(self._member.log, self.name, reached)
 
     def _read_tokens(self) -> None:
         if self.given is not None:

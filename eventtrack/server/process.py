@@ -13,7 +13,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from eventtrack.errors import InvalidValueError
-from eventtrack.server import multipart, pages, sign_in, verification, web_pages
+from eventtrack.server import cluster_view, multipart, pages, sign_in, verification, web_pages
 from eventtrack.server.access import Access
 from eventtrack.server.application import Application
 from eventtrack.server.clustered import Clustered
@@ -86,7 +86,12 @@ def serve(
             "keep 127.0.0.1 and come in through ssh -L; or add --allow-remote if all who reach the "
             "port may read and change everything",
         )
-    ours = (*web_pages.endpoints(), *sign_in.endpoints(access), *verification.endpoints())
+    ours = (
+        *web_pages.endpoints(),
+        *sign_in.endpoints(access),
+        *verification.endpoints(),
+        *cluster_view.ENDPOINTS,
+    )
     shown = pages.endpoints(pages.find()) if mlflow_pages else ours
     if tls is not None:
         tls.check()

@@ -5,10 +5,12 @@ Whoever finds it taken reads what is there and tries the next place. Nothing tel
 ask again and again, faster while there is news.
 """
 
+import hashlib
 import threading
 import time
 from collections import OrderedDict
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import NamedTuple
 
 import msgspec
@@ -27,6 +29,7 @@ from eventtrack.log.blocks import PREFIX_BYTES, Block, BlockHeader, read_header
 from eventtrack.sharedlog.protocol import (
     LOG_FORMAT,
     PAGE_BLOCKS,
+    Announcement,
     Description,
     EngineState,
     Entry,
@@ -35,7 +38,7 @@ from eventtrack.sharedlog.protocol import (
 from eventtrack.sharedlog.refusals import closed, conflict, is_same, missing_place, refuse_large
 from eventtrack.spaces.bucket import BucketSpace
 
-_LOG, _REMOTE, _PLACES = "LOG", "REMOTE", "places"
+_LOG, _REMOTE, _PLACES, _SERVERS = "LOG", "REMOTE", "places", "servers"
 _MAGIC = b"ETPLACE1"
 _DECIDES, _FACTS, _EMPTY = b"d", b"f", b"e"
 _START = len(_MAGIC) + 1
@@ -45,6 +48,7 @@ _AT_ONCE = 16
 _HEADS_MAX = 65_536
 _RESOLVE_S = 8.0
 _PAUSE_S, _PAUSE_S_MAX = 0.05, 1.0
+_SERVERS_MAX, _SERVER_BYTES_MAX = 1000, 4096
 
 
 class _Head(NamedTuple):
@@ -173,6 +177,21 @@ class BucketLog:
         entries = self._space.list(_PLACES)
         size = sum(entry.size - _START for entry in entries)
         return EngineState("a bucket", len(entries), size, [], [])
+
+    def announce(self, announcement: Announcement) -> None:
+        """Write this server's object."""
+        name = hashlib.sha256(announcement.name.encode()).hexdigest()[:32]
+        self._space.replace(f"{_SERVERS}/{name}", msgspec.json.encode(announcement))
+
+    def announced(self) -> list[Announcement]:
+        """Read the objects of all servers."""
+        entries = self._space.list_behind(_SERVERS, f"{_SERVERS}/", _SERVERS_MAX)
+        servers = []
+        for entry in entries:
+            with suppress(NotFoundError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+                data = self._space.read(entry.name, _SERVER_BYTES_MAX)
+                servers.append(msgspec.json.decode(data, type=Announcement))
+        return servers
 
     def close(self) -> None:
         """End the threads that fetch."""

@@ -5,7 +5,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from eventtrack.log.blocks import Block
-from eventtrack.sharedlog.protocol import PAGE_BLOCKS, Description, EngineState, Entry, Page
+from eventtrack.sharedlog.protocol import (
+    PAGE_BLOCKS,
+    Announcement,
+    Description,
+    EngineState,
+    Entry,
+    Page,
+)
 from eventtrack.sharedlog.refusals import closed, conflict, is_same, missing_place, refuse_large
 
 
@@ -17,6 +24,7 @@ class Shelf:
         self.changed = threading.Condition()
         # Guarded by `changed`: for each place from 1 on, the block and whether it decides.
         self.places: list[tuple[Block | None, bool]] = []
+        self.servers: dict[str, Announcement] = {}
 
 
 class MemorySharedLog:
@@ -98,6 +106,16 @@ class MemorySharedLog:
             blocks = [block for block, _ in places if block is not None]
         size = sum(len(block.data) for block in blocks)
         return EngineState("memory", len(blocks), size, [], ["it ends with the process"])
+
+    def announce(self, announcement: Announcement) -> None:
+        """Keep what a server says of itself."""
+        with self._places():
+            self._shelf.servers[announcement.name] = announcement
+
+    def announced(self) -> list[Announcement]:
+        """All that servers said of themselves."""
+        with self._places():
+            return list(self._shelf.servers.values())
 
     def close(self) -> None:
         """Refuse further calls."""

@@ -20,10 +20,12 @@ from eventtrack.errors import (
 )
 from eventtrack.log.blocks import Block, read_header
 from eventtrack.sharedlog.nats_client import Message, NatsClient, Refused, refused
+from eventtrack.sharedlog.nats_servers import Servers
 from eventtrack.sharedlog.nats_state import engine_state
 from eventtrack.sharedlog.nats_streams import Names, description_of, stream_of
 from eventtrack.sharedlog.protocol import (
     PAGE_BLOCKS,
+    Announcement,
     EngineState,
     Entry,
     Page,
@@ -64,6 +66,7 @@ class NatsLog:
         self._client = NatsClient(url)
         self.url = self._client.shown
         self._names = Names(self._client.address.name)
+        self._servers = Servers(self._client, self._names.servers)
         self._bell = threading.Condition()
         self._rung = 0  # guarded by the bell
         self._listens = False
@@ -201,6 +204,14 @@ class NatsLog:
         """The stream's nodes, size and risks."""
         return engine_state(self._client, self._names.stream, self._names.barrier)
 
+    def announce(self, announcement: Announcement) -> None:
+        """Answer with this whenever somebody asks for the servers."""
+        self._servers.announce(announcement)
+
+    def announced(self) -> list[Announcement]:
+        """The servers that answer within a second."""
+        return self._servers.announced()
+
     def page(self, messages: Sequence[Message], after: int) -> Page:
         """A page of consecutive messages behind a place, with what stands for some of them."""
         if not messages:
@@ -276,7 +287,7 @@ class NatsLog:
     def _conflict(self, block: Block, place: int) -> int:
         raise conflict(self.url, block, place)
 
-    def _ring(self) -> None:
+    def _ring(self, hint: bytes) -> None:
         with self._bell:
             self._rung += 1
             self._bell.notify_all()

@@ -179,16 +179,16 @@ class NatsClient:
         """The driver's own interface, for coroutines of `run`."""
         return self._client.jetstream()
 
-    def tell(self, subject: str) -> None:
+    def tell(self, subject: str, data: bytes = b"") -> None:
         """Send a hint to whoever listens; nobody need hear it."""
         with contextlib.suppress(RuntimeError):
-            asyncio.run_coroutine_threadsafe(self._client.publish(subject), self._loop)
+            asyncio.run_coroutine_threadsafe(self._client.publish(subject, data), self._loop)
 
-    def listen(self, subject: str, ring: Callable[[], None]) -> None:
-        """Call `ring` at each hint, in the client's thread."""
+    def listen(self, subject: str, ring: Callable[[bytes], None]) -> None:
+        """Call `ring` with each hint, in the client's thread."""
 
-        async def called(message: object) -> None:
-            ring()
+        async def called(message: Any) -> None:
+            ring(message.data)
 
         async def subscribe() -> None:
             await self._client.subscribe(subject, cb=called)

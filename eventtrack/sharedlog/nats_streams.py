@@ -24,6 +24,7 @@ class Names:
         self.d = f"et.{name}.d."
         self.f = f"et.{name}.f."
         self.news = f"et-news.{name}"
+        self.servers = f"et-servers.{name}"
         self._name = name
 
     def of_replica(self, replica: bytes) -> str:

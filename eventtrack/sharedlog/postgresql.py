@@ -19,12 +19,13 @@ from eventtrack.errors import (
 )
 from eventtrack.limits import FRAME_BYTES_MAX, READ_BYTES_MAX
 from eventtrack.log.blocks import Block
-from eventtrack.sharedlog import postgresql_artifacts
+from eventtrack.sharedlog import postgresql_artifacts, postgresql_servers
 from eventtrack.sharedlog.postgresql_connections import Connection, Connections
 from eventtrack.sharedlog.postgresql_state import risks_of, standbys_of
 from eventtrack.sharedlog.protocol import (
     LOG_FORMAT,
     PAGE_BLOCKS,
+    Announcement,
     Description,
     EngineState,
     Entry,
@@ -201,7 +202,8 @@ class PostgresqlLog:
                     header = block.header
                     values = (place, header.replica, header.first, header.root, block.data)
                     connection.execute(_REPLACE, values)
-            connection.execute("VACUUM eventtrack_blocks")
+            if self._bell.is_known:  # the others have no such statement, or none that does it
+                connection.execute("VACUUM eventtrack_blocks")
 
     def state(self) -> EngineState:
         """Version, standbys, size and risks."""
@@ -212,6 +214,16 @@ class PostgresqlLog:
             ).fetchone()
             nodes = [Node(connection.info.host, "primary"), *standbys_of(connection)]
             return EngineState(version, blocks, int(size), nodes, risks_of(connection))
+
+    def announce(self, announcement: Announcement) -> None:
+        """Write this server's row."""
+        with self._connections.use() as connection:
+            postgresql_servers.announce(connection, announcement)
+
+    def announced(self) -> list[Announcement]:
+        """Read the rows of all servers."""
+        with self._connections.use() as connection:
+            return postgresql_servers.announced(connection)
 
     def close(self) -> None:
         """Close the connections."""
@@ -267,7 +279,7 @@ class PostgresqlLog:
             )
         names = [column.name for column in answer.description]
         key = row[names.index("access_key")] if "access_key" in names else None
-        return Description(*row[:4], key)
+        return Description(row[0], row[1], row[2], row[3], key)
 
 
 def make(url: str, description: Description, replicas: int, *, risky: bool) -> None:
@@ -292,7 +304,8 @@ def make(url: str, description: Description, replicas: int, *, risky: bool) -> N
                     "for a second log",
                 )
             refuse_risks(risks_of(connection), connections.shown, risky=risky)
-            for statement in (*TABLES.split(";")[:-1], postgresql_artifacts.TABLE):
+            more = (postgresql_artifacts.TABLE, postgresql_servers.TABLE)
+            for statement in (*TABLES.split(";")[:-1], *more):
                 connection.execute(statement)
             connection.execute(
                 "INSERT INTO eventtrack_log VALUES (%s, %s, %s, %s, 0, 0, 0, %s)",

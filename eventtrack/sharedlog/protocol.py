@@ -10,7 +10,7 @@ bucket. The engine need not understand a block, and is not trusted: readers veri
     log.append(block, last=last, seen=seen)                  # or ConflictError: read, decide again
 """
 
-from typing import NamedTuple, Protocol
+from typing import Annotated, NamedTuple, Protocol
 
 import msgspec
 
@@ -76,6 +76,14 @@ class EngineState(msgspec.Struct, frozen=True):
     bytes: int
     nodes: list[Node]
     risks: list[str]
+
+
+class Announcement(msgspec.Struct, frozen=True):
+    """A server as it said of itself: its name, the place up to which it has read, and when."""
+
+    name: Annotated[str, msgspec.Meta(min_length=1, max_length=400)]
+    place: Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
+    at_ms: Annotated[int, msgspec.Meta(ge=0, le=2**53)]
 
 
 class BlockReader(Protocol):
@@ -201,6 +209,20 @@ class SharedLog(Protocol):
 
     def state(self) -> EngineState:
         """The engine's version, nodes, size and risks, as far as it tells these credentials."""
+        ...
+
+    def announce(self, announcement: Announcement) -> None:
+        """Let others know how far this server is, beside the log: no block is appended.
+
+        Replaces what the same name announced before. Kept for a day; not durable.
+        """
+        ...
+
+    def announced(self) -> list[Announcement]:
+        """The servers that announced themselves within a day. Takes a second in some engines.
+
+        What stands there is for people: nothing of it is verified.
+        """
         ...
 
     def close(self) -> None:

@@ -16,7 +16,7 @@ from eventtrack.events.types import TagsSet
 from eventtrack.ids import SeededIds
 from eventtrack.log.blocks import Block
 from eventtrack.log.memory import MemoryLog
-from eventtrack.sharedlog.protocol import BlockReader, Entry, SharedLog
+from eventtrack.sharedlog.protocol import Announcement, BlockReader, Entry, SharedLog
 
 NOW_MS = 1_700_000_000_000
 RUN = "run/" + "1" * 32
@@ -270,6 +270,17 @@ class SharedLogContract:
         assert [place for _, place in spans] == places
         # Nobody decided without knowing the decision before.
         assert all(seen >= before for (seen, _), before in zip(spans[1:], places, strict=False))
+
+    def test_a_server_is_known_by_its_last_announcement(self, logs: Logs) -> None:
+        assert logs[1].announced() == []
+        for place in (3, 7):
+            logs[0].announce(Announcement("ada:/cache", place, NOW_MS))
+        assert logs[1].announced() == [Announcement("ada:/cache", 7, NOW_MS)]
+        logs[1].announce(Announcement("ben:/cache", 1, NOW_MS))
+        for log in logs:
+            names = sorted(each.name for each in log.announced())
+            assert names == ["ada:/cache", "ben:/cache"]
+        assert everything(logs[0]) == []
 
     def test_a_closed_log_refuses(self, logs: Logs) -> None:
         logs[0].close()

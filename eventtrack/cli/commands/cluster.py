@@ -10,14 +10,17 @@ from eventtrack.cli import text
 from eventtrack.cli.base import Group, Invocation, examples, pass_invocation
 from eventtrack.cli.exits import exit_code
 from eventtrack.cli.sync_report import progress_bars
-from eventtrack.cli.tables import Column, Styled
+from eventtrack.cli.tables import Cell, Column, Styled
 from eventtrack.errors import CorruptionError
 
 if TYPE_CHECKING:
+    from eventtrack.cluster.servers import ServerLag
     from eventtrack.sharedlog.checking import Fault
     from eventtrack.sharedlog.protocol import SharedLog
 
 _SHOWN_MAX = 20
+# Blocks by which a server is behind are counted so far.
+_COUNTED_MAX = 512
 _URL = click.argument("url")
 
 
@@ -121,13 +124,18 @@ def init(
 )
 @pass_invocation
 def status(call: Invocation, url: str, copies: tuple[str, ...]) -> None:
-    """Show a shared log: its engine, nodes, size and risks.
+    """Show a shared log: its engine, nodes, size and risks, and how far its servers are.
+
+    A server says every few seconds how far it has read. In JetStream only servers that answer now
+    are shown, elsewhere those of the last day.
 
     JSON: as of `eventtrack cluster init`, and engine, blocks, bytes, end (a place), nodes, each
-    with name, role and trouble, and risks, texts; copies, each with name and feeds that are apart,
-    each with feed and the sizes here (in the copy) and there (in the log).
+    with name, role and trouble, and risks, texts; servers, each with name, place, at_ms and behind
+    (blocks, at most 512); copies, each with name and feeds that are apart, each with feed and the
+    sizes here (in the copy) and there (in the log).
     """
     from eventtrack.cluster.copies import lags, opened_copy
+    from eventtrack.cluster.servers import servers_of
     from eventtrack.sharedlog.making import open_shared_log
 
     with contextlib.ExitStack() as opened:
@@ -135,11 +143,13 @@ def status(call: Invocation, url: str, copies: tuple[str, ...]) -> None:
         against = [opened.enter_context(opened_copy(address, log)) for address in copies]
         state, end = log.state(), log.end()
         apart = [(copy.name, lags(log, copy)) for copy in against]
+        servers = servers_of(log)
         if call.out.json:
             import msgspec
 
             rows = [{"name": name, "feeds": msgspec.to_builtins(feeds)} for name, feeds in apart]
             facts = {"end": end, **msgspec.to_builtins(state), "copies": rows}
+            facts["servers"] = msgspec.to_builtins(servers)
             call.out.document({**_described(log), **facts})
             return
         made = text.moment(log.description.created_ms)
@@ -157,6 +167,8 @@ def status(call: Invocation, url: str, copies: tuple[str, ...]) -> None:
                     for node in state.nodes
                 ],
             )
+        if servers:
+            call.out.table(*_drawn(servers))
         for name, feeds in apart:
             if not feeds:
                 call.out.wrapped(f"{text.clean(name)} has all that the log has of its feeds.")
@@ -316,6 +328,19 @@ def move(call: Invocation, source: str, target: str) -> None:
         if moved.artifacts_missing:
             count = text.count(moved.artifacts_missing, "artifact")
             call.out.note(f"The bytes of {count} are not at {text.clean(source)}.")
+
+
+def _drawn(servers: "list[ServerLag]") -> "tuple[list[Column], list[list[Cell]]]":
+    """Servers as a table: an announcement is some seconds old, and the log went on since."""
+    columns = [Column("server"), Column("read up to", right=True), Column("behind", right=True)]
+    rows: list[list[Cell]] = []
+    for server in servers:
+        more = " or more" if server.behind >= _COUNTED_MAX else ""
+        behind = f"{text.count(server.behind, 'block')}{more}" if server.behind else "none"
+        rows.append(
+            [text.clean(server.name), f"{server.place:,}", behind, text.moment(server.at_ms)]
+        )
+    return [*columns, Column("said")], rows
 
 
 def _described(log: "SharedLog") -> dict[str, object]:

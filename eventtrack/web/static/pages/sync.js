@@ -20,7 +20,9 @@ export function Sync() {
     (options) => get("conflicts", { offset, limit: PAGE, at: "" }, options),
     { always: true },
   );
+  const cluster = useData(["cluster"], (options) => get("cluster", { at: "" }, options), { always: true });
   useLive(() => true, state.reload, 3000);
+  useLive(() => true, cluster.reload, 10000);
   useLive((stream) => stream.startsWith("run/"), conflicts.reload, 10000);
   return html`<main>
     <h1>Sync</h1>
@@ -28,6 +30,7 @@ export function Sync() {
       <${Forks} replicas=${data.replicas} />
       <${Skipped} skipped=${data.skipped} replicas=${data.replicas} />
       <${Clocks} replicas=${data.replicas} />
+      <${Servers} asked=${cluster} />
       <section aria-label="Remotes"><h2>Remotes</h2><${Remotes} remotes=${data.remotes} now=${data.now_ms} /></section>
       <section aria-label="Replicas"><h2>Replicas</h2>
         <${Replicas} replicas=${data.replicas} now=${data.now_ms} /></section>`}<//>
@@ -40,6 +43,28 @@ export function Sync() {
 
 const When = ({ ms, now }) =>
   ms ? html`<span class="nowrap" title=${moment(ms)}>${ago(ms, now)}</span>` : html`<span class="quiet">never</span>`;
+
+/** The servers of the shared log, if this is one of several. */
+function Servers({ asked }) {
+  const { url, servers = [], now_ms: now } = asked.data ?? {};
+  return (
+    Boolean(url) &&
+    html`<section aria-label="Servers"><h2>Servers</h2>
+    <p class="quiet">All answer from the shared log at <code>${url}</code>, and say every few seconds how far
+      they have read it.</p>
+    ${
+      servers.length > 0 &&
+      html`<div class="scroll"><table class="list">
+    <thead><tr><th>Server</th><th class="num">Read up to</th><th class="num">Behind</th><th>Said</th></tr></thead>
+    <tbody>${servers.map(
+      ({ name, place, behind, at_ms, own }) => html`<tr key=${name}><td class="mono">${name}
+        ${own && html` <strong>this server</strong>`}</td><td class="num">${number(place)}</td>
+      <td class="num">${behind ? `${number(behind)} blocks` : "in step"}</td>
+      <td><${When} ms=${at_ms} now=${now} /></td></tr>`,
+    )}</tbody></table></div>`
+    }</section>`
+  );
+}
 
 function Forks({ replicas }) {
   const forked = replicas.filter((replica) => replica.forked);
