@@ -195,6 +195,8 @@ _HOMES = {
     "eventtrack.tracking": ("MlflowClient",),
 }
 _MODULES = ("artifacts", "client", "config", "data", "entities", "exceptions", "tracking")
+# The module that knows what MLflow's package has and this lacks.
+_ABSENT = "eventtrack.fluent.absent"
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
@@ -285,10 +287,20 @@ def __getattr__(name: str) -> Any:
         return importlib.import_module(f"eventtrack.{name}")
     home = _HOME_OF.get(name)
     if home is None:
-        raise AttributeError(f"module 'eventtrack' has no attribute {name!r}")
+        raise AttributeError(_missing(name))
     value = getattr(importlib.import_module(home), name)
     globals()[name] = value
     return value
+
+
+def _missing(name: str) -> str:
+    """The words of the error for a name that is none of ours."""
+    absent = importlib.import_module(_ABSENT)
+    if not absent.is_mlflow_name(name):
+        return f"module 'eventtrack' has no attribute {name!r}"
+    location = importlib.import_module(_HOME_OF["get_tracking_uri"])
+    words: str = absent.message(name, location.current_place())
+    return words
 
 
 def __dir__() -> list[str]:

@@ -163,6 +163,11 @@ class Group(click.Group):
             click.UsageError: No command has the name; the message suggests the nearest.
         """
         name, *rest = args
+        if name == "help":  # as `git help log`
+            if not rest:
+                click.echo(ctx.get_help())
+                ctx.exit()
+            return self.resolve_command(ctx, [*rest, "--help"])
         meant = name if self.get_command(ctx, name) else _ALIASES.get(name, name)
         if self.get_command(ctx, meant) is None and not name.startswith("-"):
             ctx.fail(f"No such command {name!r}.{self._hint(ctx, meant)}")
@@ -174,7 +179,7 @@ class Group(click.Group):
         known = self.list_commands(ctx)
         below = [f"`{ctx.command_path} {name} {meant}`" for name in self._groups_with(ctx, meant)]
         if below:
-            return f" Did you mean {' or '.join(below[:_BELOW_MAX])}?"
+            return f" Did you mean {text.either(below[:_BELOW_MAX])}?"
         near = difflib.get_close_matches(meant, known, n=1)
         return f" Did you mean {near[0]!r}?" if near else f" There are: {', '.join(known)}."
 

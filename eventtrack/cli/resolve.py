@@ -214,7 +214,7 @@ def _near(typed: str, names: Iterable[str], otherwise: str) -> str:
     near = list(dict.fromkeys(difflib.get_close_matches(typed, list(names), n=6, cutoff=0.6)))[:3]
     if not near:
         return otherwise
-    return f"did you mean {' or '.join(text.clean(name) for name in near)}? {otherwise}"
+    return f"did you mean {text.either([text.clean(name) for name in near])}? {otherwise}"
 
 
 class RunType(_TextType):

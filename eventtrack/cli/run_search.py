@@ -121,4 +121,4 @@ def _near(key: str, names: list[str]) -> str:
     near = near or difflib.get_close_matches(key, names, n=3)
     if not near:
         return "`eventtrack runs list --json` shows all names"
-    return f"did you mean {' or '.join(map(text.clean, near))}?"
+    return f"did you mean {text.either([text.clean(name) for name in near])}?"

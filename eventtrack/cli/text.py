@@ -7,7 +7,7 @@ anything is printed: a run's name must not move the cursor or change the colours
 import math
 import time
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 ELLIPSIS = "…"
@@ -179,6 +179,12 @@ def number(value: float | None) -> str:
     if isinstance(value, int) or (value.is_integer() and abs(value) < 1e12):
         return str(int(value))
     return f"{value:.6g}"
+
+
+def either(names: Sequence[str]) -> str:
+    """The names as alternatives: `a`, `a or b`, `a, b or c`."""
+    *first, last = names
+    return f"{', '.join(first)} or {last}" if first else last
 
 
 def count(amount: int, noun: str = "") -> str:

@@ -73,6 +73,16 @@ def test_an_unknown_command_suggests_the_nearest() -> None:
     result = CliRunner().invoke(cli, ["runs", "lst"])
     assert result.exit_code == 2
     assert "Did you mean 'list'?" in result.stderr
+
+
+def test_help_is_a_command_too(read: CommandLine) -> None:
+    assert read("help").stdout == read("--help").stdout
+    assert read("help", "runs", "list").stdout == read("runs", "list", "--help").stdout
+    assert read("runs", "help", "list").stdout == read("runs", "list", "--help").stdout
+
+
+def test_several_suggestions_read_as_a_choice(read: CommandLine) -> None:
+    assert "`eventtrack experiments show`, `eventtrack runs show` or" in read("show", code=2).stderr
     assert "There are: " in CliRunner().invoke(cli, ["xyzzy"]).stderr
 
 

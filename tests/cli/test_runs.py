@@ -89,14 +89,33 @@ def test_the_sorted_key_has_a_column_however_many_there_are(
 
 
 def test_the_best_runs_have_the_metric(read: CommandLine) -> None:
-    greatest = read("runs", "best", "loss")
-    assert [line.split()[1] for line in greatest.stdout.splitlines()[1:]] == ["child-0", "child-1"]
-    assert "--min shows the least first" in greatest.stderr
-    least = read("runs", "best", "metrics.loss", "--min", "-n", "1", "--json").json
-    assert names(least) == ["child-1"]
+    least = read("runs", "best", "loss")
+    assert [line.split()[1] for line in least.stdout.splitlines()[1:]] == ["child-1", "child-0"]
+    assert "The least loss stands first; --max turns that round." in least.stderr
+    greatest = read("runs", "best", "metrics.loss", "--max", "-n", "1", "--json").json
+    assert names(greatest) == ["child-0"]
     filtered = ("--filter", "params.lr = '0.1' OR params.lr = '7'")
     assert names(read("runs", "best", "loss", *filtered, "--json").json) == ["child-0"]
     assert "did you mean loss?" in read("runs", "best", "los", code=2).stderr
+
+
+@pytest.mark.parametrize(
+    ("metric", "order"),
+    [
+        ("val_loss", "least"),
+        ("valLoss", "least"),
+        ("eval/rmse", "least"),
+        ("test error", "least"),
+        ("accuracy", "greatest"),
+        ("lossless", "greatest"),
+        ("errors/none", "greatest"),
+    ],
+)
+def test_the_best_of_losses_and_errors_is_the_least(
+    metric: str, order: str, run: CommandLine, sample: Sample
+) -> None:
+    sample.store.metrics.log(sample.first, metric, 1.0, step=0)
+    assert f"The {order} {metric} stands first" in run("runs", "best", metric).stderr
 
 
 def test_a_filter_that_cannot_be_read_is_an_error_with_a_hint(read: CommandLine) -> None:

@@ -3,6 +3,7 @@
 import ast
 from pathlib import Path
 
+import mlflow
 import pytest
 
 import eventtrack
@@ -84,8 +85,18 @@ def test_mlflows_names_are_there() -> None:
 
 
 def test_an_unknown_name_is_an_attribute_error() -> None:
-    with pytest.raises(AttributeError, match="no attribute 'autolog'"):
-        eventtrack.autolog  # noqa: B018
+    with pytest.raises(AttributeError, match=r"no attribute 'autologs'$"):
+        eventtrack.autologs  # noqa: B018
+
+
+def test_what_only_mlflow_has_is_an_error_that_says_what_to_do() -> None:
+    lacking = [name for name in mlflow.__all__ if not hasattr(eventtrack, name)]
+    assert {"autolog", "register_model", "trace"} <= set(lacking)
+    for name in [*lacking, "sklearn", "pyfunc"]:
+        with pytest.raises(AttributeError, match=r"hint: .*set_tracking_uri\('eventtrack:"):
+            getattr(eventtrack, name)
+    with pytest.raises(AttributeError, match=r"`eventtrack.integrations.lightning` records it"):
+        eventtrack.pytorch  # noqa: B018
 
 
 def test_type_checkers_are_told_what_is_fetched() -> None:

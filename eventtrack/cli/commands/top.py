@@ -46,6 +46,8 @@ def top(
 
     Works over ssh, with keys or the mouse; `?` shows all keys. --store may be the URL of a server.
     Needs textual: `pip install 'eventtrack[top]'`.
+
+    JSON: none; `eventtrack runs list --json` is for programs.
     """
     _require_textual()
     parse_run_filter(filter_string)  # what is wrong with a call is said before the screen is taken
