@@ -15,8 +15,6 @@ from eventtrack.views.search.sweeps import Hit, Needle, Sweep
 from eventtrack.waiting import checked
 
 SECONDS_MAX = 1.5
-# The clock is read after so many rows.
-_ROWS_A_LOOK = 64
 
 
 class Group(Record):
@@ -57,29 +55,53 @@ class Finder:
         if not needle.text:
             return []
         end = time.monotonic() + (SECONDS_MAX if seconds is None else seconds)
-        groups = []
         with self._context.read() as reader:
-            kinds = _sweeps(reader, needle, files=self._files)
-            for number, (kind, sweep) in enumerate(kinds):
-                now = time.monotonic()
-                share = (end - now) / (len(kinds) - number)
-                group = _swept(kind, sweep, limit, now + share)
-                if group.hits or not group.whole:
-                    groups.append(group)
-        return groups
+            swept = [
+                _Swept(kind, sweep, limit)
+                for kind, sweep in _sweeps(reader, needle, files=self._files)
+            ]
+            # Time that a kind leaves is for those that have not come to their end.
+            unfinished = swept
+            while unfinished:
+                for number, sweep in enumerate(unfinished):
+                    now = time.monotonic()
+                    sweep.go_on(now + (end - now) / (len(unfinished) - number))
+                late = time.monotonic() >= end
+                unfinished = [] if late else [sweep for sweep in unfinished if not sweep.ended]
+        groups = [sweep.group() for sweep in swept]
+        return [group for group in groups if group.hits or not group.whole]
 
 
-def _swept(kind: str, sweep: Sweep, limit: int, end: float) -> Group:
-    """The first hits of a sweep."""
-    hits: list[Hit] = []
-    for looked, hit in enumerate(checked(sweep)):
-        if hit is not None:
-            if len(hits) == limit:
-                return Group(kind=kind, hits=hits, more=True, whole=False)
-            hits.append(hit)
-        if looked % _ROWS_A_LOOK == 0 and time.monotonic() > end:
-            return Group(kind=kind, hits=hits, more=False, whole=False)
-    return Group(kind=kind, hits=hits, more=False, whole=True)
+class _Swept:
+    """A sweep under way, and its hits so far."""
+
+    def __init__(self, kind: str, sweep: Sweep, limit: int) -> None:
+        self._kind = kind
+        self._sweep = checked(sweep)
+        self._limit = limit
+        self._hits: list[Hit] = []
+        self._more = self._whole = False
+
+    @property
+    def ended(self) -> bool:
+        """Whether there is nothing more to look for."""
+        return self._more or self._whole
+
+    def go_on(self, until: float) -> None:
+        """Look further, up to a moment of the monotonic clock."""
+        for hit in self._sweep:
+            if hit is not None:
+                if len(self._hits) == self._limit:
+                    self._more = True
+                    return
+                self._hits.append(hit)
+            if time.monotonic() >= until:
+                return
+        self._whole = True
+
+    def group(self) -> Group:
+        """The hits so far."""
+        return Group(kind=self._kind, hits=self._hits, more=self._more, whole=self._whole)
 
 
 def _sweeps(reader: Reader, needle: Needle, *, files: bool) -> list[tuple[str, Sweep]]:

@@ -1,6 +1,6 @@
 """Sweeps for a text: each walks everything of a kind, and yields a hit or None for each step.
 
-The caller may stop between two steps. So a step costs little: a row of an index, or a record.
+The caller may stop between two steps. So a step costs little: some rows of an index, or a record.
 Names and values of runs come from the search index, where equal values stand side by side. A value
 that many runs share is looked at once.
 """
@@ -20,6 +20,8 @@ from eventtrack.views.search.values import texts_of
 
 # So many letters stand before the text in a shown part of a longer text, and so many are shown.
 _BEFORE, _SHOWN = 24, 160
+# A walk over rows of an index yields at least once in so many rows.
+_ROWS_A_STEP = 32
 # After so many rows of one value the walk seeks the next value.
 _SAME_MAX = 16
 _IDS_MAX = 20
@@ -222,13 +224,14 @@ def values(reader: Reader, active: Sequence[ExperimentState], needle: Needle, le
 
 def files(reader: Reader, needle: Needle) -> Sweep:
     """Files of runs by path."""
-    for key in reader.rows.keys("artifacts"):
+    for place, key in enumerate(reader.rows.keys("artifacts")):
+        if place % _ROWS_A_STEP == 0:
+            yield None
         path = bytes(key[4:_PATH_END])
-        yield (
-            _file_hit(reader, int.from_bytes(key[:4], "big"), path, needle)
-            if (needle.within_bytes(path))
-            else None
-        )
+        if needle.within_bytes(path):
+            hit = _file_hit(reader, int.from_bytes(key[:4], "big"), path, needle)
+            if hit is not None:
+                yield hit
 
 
 def _file_hit(reader: Reader, number: int, path: bytes, needle: Needle) -> Hit | None:
@@ -251,18 +254,19 @@ def _of_runs(
 ) -> Sweep:
     """The runs whose text under a field holds the needle, without deleted ones."""
     for experiment in active:
-        for key in _rows(reader, experiment, name):
-            value = index.value_of(key)
-            if value[-1:] == index.WHOLE and not needle.within_bytes(value[:-1]):
+        for place, key in enumerate(_rows(reader, experiment, name)):
+            if place % _ROWS_A_STEP == 0:
                 yield None
+            value = key[8:-4]
+            if value[-1:] == index.WHOLE and not needle.within_bytes(value):
                 continue
             run = reader.run_by_number(index.run_of(key))
             if run is None or effective_lifecycle(run, experiment) != LifecycleStage.ACTIVE:
-                yield None
                 continue
             text = next(filter(needle.within, texts_of(run, name)), None)
-            shown = needle.around(text or "") if where else experiment_name(reader, experiment)
-            yield None if text is None else _run_hit(run, where or "in", shown)
+            if text is not None:
+                shown = needle.around(text) if where else experiment_name(reader, experiment)
+                yield _run_hit(run, where or "in", shown)
 
 
 def _run_hit(run: RunState, where: str, text: str) -> Hit:
@@ -278,37 +282,38 @@ def _run_hit(run: RunState, where: str, text: str) -> Hit:
 def _values(
     reader: Reader, experiment: ExperimentState, name: FieldName, needle: Needle
 ) -> Iterator[tuple[str, str | None] | None]:
-    """Each value of a field that holds the needle; None for every other row that is read.
+    """Each value of a field that holds the needle, and None now and then for the others.
 
     The index has only the beginning of a long text: such a text comes with the id of its run.
     """
-    last, same = b"", 0
-    start = b""
-    while True:
-        for key in _rows(reader, experiment, name, start):
-            value = index.value_of(key)
-            if value != last:
-                last, same = value, 0
-                yield _fitting(reader, key, name, needle)
-                continue
-            same += 1
-            if value[-1:] == index.CUT:
-                yield _fitting(reader, key, name, needle)
-            elif same == _SAME_MAX:
-                start = value + _BEYOND_RUNS
-                break
-            else:
+    last, same, start = b"", 0, b""
+    ended = False
+    while not ended:
+        ended = True
+        for place, key in enumerate(_rows(reader, experiment, name, start)):
+            if place % _ROWS_A_STEP == 0:
                 yield None
-        else:
-            return
+            value = key[8:-4]
+            same = same + 1 if value == last else 0
+            last = value
+            if same == 0 or value[-1:] == index.CUT:
+                fitting = _fitting(reader, key, name, needle)
+                if fitting is not None:
+                    yield fitting
+            elif same == _SAME_MAX:
+                start, ended = value + _BEYOND_RUNS, False
+                break
 
 
 def _fitting(
     reader: Reader, key: bytes, name: FieldName, needle: Needle
 ) -> tuple[str, str | None] | None:
     """The value of a row of the index, with the run if the text is long; None without needle."""
-    text, whole = index.decode_text(index.value_of(key))
-    if whole:
+    value = index.value_of(key)
+    if value[-1:] == index.WHOLE:
+        if not needle.within_bytes(value):
+            return None
+        text, _ = index.decode_text(value)
         return (text, None) if needle.within(text) else None
     run = reader.run_by_number(index.run_of(key))
     known = None if run is None else next(filter(needle.within, texts_of(run, name)), None)

@@ -38,6 +38,8 @@ export function Evaluation({ datasetId }) {
       }`}<//></main>`;
 }
 
+const PARTS = ["Inputs", "Outputs", "Expectations"];
+
 const None = () => html`<${Empty} title="The dataset has no records.">
   <p><code>dataset.merge_records([{"inputs": {...}, "expectations": {...}}])</code> puts some in.</p><//>`;
 
@@ -45,11 +47,11 @@ const Records = ({ records }) => html`<div class="scroll" tabindex="0" role="reg
   <table class="list"><thead><tr><th>Inputs</th><th>Outputs</th><th>Expectations</th><th>From</th>
     <th class="num">Made</th></tr></thead>
   <tbody>${records.map(
-    (each) => html`<tr key=${each.id}>
+    (each, place) => html`<tr key=${each.id}>
     ${[each.inputs, each.outputs, each.expectations].map(
       (value, at) =>
         html`<td class="value" key=${at}>${
-          isFilled(value) && html`<${Value} value=${value} name=${["Inputs", "Outputs", "Expectations"][at]} />`
+          isFilled(value) && html`<${Value} value=${value} name=${`${PARTS[at]} of record ${place + 1}`} />`
         }</td>`,
     )}
     <td><${Source} source=${each.source} /></td>

@@ -48,8 +48,8 @@ export function Items({ runs, series, tags = [] }) {
     ${
       shown.length
         ? shown.map(
-            ([name, item]) => html`<section class="items" key=${name}><h3><bdi>${item.key}</bdi>
-          <small>${item.kind}</small></h3>
+            ([name, item]) => html`<section class="items" key=${name}><h2><bdi>${item.key}</bdi>
+          <small>${item.kind}</small></h2>
           <${Panel} runs=${runs} kind=${item.kind} name=${item.key} files=${files} tags=${tags} /></section>`,
           )
         : html`<${Empty} title=${`No series is called like “${find}”.`} />`

@@ -29,7 +29,7 @@ const ZOOMS = [
 export const Side = ({ runs, parts, children }) =>
   html`<div class="side">${runs.map(
     (run, at) => html`<div key=${run.run_id}>
-    ${runs.length > 1 && html`<h4><bdi>${run.run_name}</bdi></h4>`}
+    ${runs.length > 1 && html`<h3><bdi>${run.run_name}</bdi></h3>`}
     ${parts[at].count ? children(parts[at], run) : html`<p class="quiet">Not logged.</p>`}</div>`,
   )}</div>`;
 
@@ -90,7 +90,7 @@ export function Steps({ runs, parts, kind, name }) {
             const base = look.base === run.run_id ? null : baseOf(look.base, runs, parts, part, steps[at]);
             return items.length
               ? items.map((item, place) => {
-                  const label = `${name}, step ${item.step}`;
+                  const label = `${name}, step ${item.step}${runs.length > 1 ? `, ${run.run_name}` : ""}`;
                   return kind === "histogram"
                     ? html`<${Bars} item=${item} label=${label} />`
                     : html`<${Medium} key=${`${run.run_id} ${place}`} item=${item} label=${label} look=${look}

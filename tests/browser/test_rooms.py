@@ -1,0 +1,72 @@
+"""The pages of traces, models, data and media: contrast, names, focus, width, and the past."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import pytest
+from playwright.sync_api import expect
+
+from eventtrack.client import MlflowClient
+from eventtrack.store import Store
+from tests.browser.test_accessibility import ask, shown
+from tests.browser.visit import Visit
+from tests.server.running import Running, running
+from tools import sample_rooms
+
+
+class Filled(NamedTuple):
+    """A server, and the addresses of its pages."""
+
+    server: Running
+    routes: list[str]
+
+
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Filled]:
+    """The pages of a store that `tools/screenshots.py` takes pictures of."""
+    store = tmp_path_factory.mktemp("rooms") / "store"
+    client = MlflowClient(str(store))
+    run_id = client.create_run("0", run_name="good").info.run_id
+    routes = list(sample_rooms.fill(client, "0", run_id).values())
+    assert isinstance(client.store, Store)
+    client.store.close()
+    with running(store) as server:
+        yield Filled(server, routes)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_texts_can_be_read_and_controls_have_names(
+    filled: Filled, visit: Visit, scheme: str
+) -> None:
+    page, problems = visit.page, []
+    page.emulate_media(
+        color_scheme="dark" if scheme == "dark" else "light", reduced_motion="reduce"
+    )
+    for route in filled.routes:
+        shown(page, visit, filled.server, route)
+        problems += [f"/{route} {problem}" for problem in ask(page, "contrast")]
+        problems += [f"/{route} nameless {problem}" for problem in ask(page, "nameless")]
+    assert problems == []
+
+
+def test_no_page_is_wider_than_a_phone_and_each_has_a_title(filled: Filled, visit: Visit) -> None:
+    page, problems, titles = visit.page, [], set()
+    page.set_viewport_size({"width": 390, "height": 800})
+    for route in filled.routes:
+        shown(page, visit, filled.server, route)
+        width = page.evaluate("document.documentElement.scrollWidth")
+        if width > 390:
+            problems.append(f"/{route} is {width} pixels wide")
+        titles.add(page.title())
+    assert problems == []
+    assert "eventtrack" not in titles
+    assert len(titles) >= 8
+
+
+def test_before_its_first_event_a_thing_was_not_there_yet(filled: Filled, visit: Visit) -> None:
+    page = visit.page
+    visit.expected.append("^404 GET /api/eventtrack/1/")
+    for route in filled.routes:
+        if route.partition("?")[0].count("/") == 1 and "tab" not in route:
+            visit.open(f"{filled.server.url}/#/{route}{'&' if '?' in route else '?'}at=1")
+            expect(page.get_by_text("This was not there yet.")).to_be_visible()
