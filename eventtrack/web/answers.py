@@ -115,6 +115,7 @@ def run(store: Queries, run_id: str) -> Json:
             }
             for metric in store.metrics.latest(run_id)
         ],
+        "merged": store.runs.merged_of(run_id),
         "series": [series.to_dictionary() for series in store.items.list(run_id)],
         "inputs": record.inputs.to_dictionary(),
         "outputs": record.outputs.to_dictionary(),

@@ -111,6 +111,15 @@ class RunQueries:
         with self._context.entities() as entities:
             return self._digest(entities, existing_run(entities.reader, run_id))
 
+    def merged_of(self, run_id: str) -> list[str]:
+        """The ids of the runs that were merged into a run, sorted.
+
+        Raises:
+            NotFoundError: There is no such run.
+        """
+        with self._context.read() as reader:
+            return existing_run(reader, run_id).live_merged()
+
     def signatures(self, run_id: str) -> list[Signature]:
         """The last signature of each person and meaning, oldest first.
 

@@ -15,6 +15,7 @@ import { History } from "../parts/history.js";
 import { Items } from "../parts/items.js";
 import { Datasets, Models, Traces } from "../parts/linked.js";
 import { Many } from "../parts/many.js";
+import { Rework, Sources } from "../parts/rework.js";
 import { Loaded, Status } from "../parts/states.js";
 
 // That a process died is no event: while a run is running, it is asked about now and then.
@@ -67,6 +68,7 @@ function Shown({ run, reload }) {
         ${name}</a>`,
     )}</nav>
     ${tab === "" && html`<${Overview} run=${run} reload=${reload} />`}
+    ${tab === "charts" && html`<dl class="facts"><${Sources} tags=${run.tags} merged=${run.merged} /></dl>`}
     ${tab === "charts" && html`<${Charts} runs=${[info]} keys=${run.metrics.map((metric) => metric.key)} />`}
     ${tab === "series" && html`<${Items} runs=${[info]} series=${[run.series]} tags=${[run.tags]} />`}
     ${tab === "files" && html`<${Files} runId=${info.run_id} />`}
@@ -90,6 +92,7 @@ function Overview({ run, reload }) {
                 : ""
           }</dd>
           <dt>User</dt><dd>${info.user_id || html`<span class="quiet">not said</span>`}</dd>
+          <${Sources} tags=${run.tags} merged=${run.merged} />
           <dt>Run id</dt><dd class="mono">${info.run_id}</dd>
           ${SOURCES.map(
             ([key, name]) =>
@@ -104,6 +107,7 @@ function Overview({ run, reload }) {
           }
         </dl>
         <${Actions} info=${info} reload=${reload} />
+        <${Rework} run=${run} reload=${reload} />
       </section>
       <section><${Note} info=${info} text=${run.tags["mlflow.note.content"] || ""} reload=${reload} /></section>
       <section><h2>Params</h2><${Params} info=${info} params=${run.params} reload=${reload} /></section>

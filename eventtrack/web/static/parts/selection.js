@@ -7,6 +7,7 @@ import { writable } from "../lib/access.js";
 import { COMPARED_MAX } from "./differences.js";
 import { MoveForm, moveRuns } from "./correct.js";
 import { Popup } from "./popup.js";
+import { PointsMany, rewind } from "./rework.js";
 import { Why } from "./why.js";
 
 const AT_ONCE = 4;
@@ -89,6 +90,17 @@ export function Selection({ picked, asked, experimentId, view, onDone, onClear }
             close();
             move(target, children);
           }} />`}<//>
+          <${Popup} label="Points" title="Points of the selected runs" disabled=${none || busy}>${(close) => html`
+          <${PointsMany} what=${what} several=${picked.size > 1} why=${why} onWhy=${setWhy}
+            resolve=${() => picked.resolved(asked)}
+            onRewind=${(step) => {
+              close();
+              all("Rewinding", (id) => rewind(id, step, why), false);
+            }}
+            onMerged=${() => {
+              close();
+              onDone(false);
+            }} />`}<//>
           <${Popup} label="Delete" title="Delete the selected runs" disabled=${none || busy}>${(close) => html`
           <p>Delete ${what}? Nothing is lost: deleted runs can be restored.</p>
           <p><${Why} value=${why} onWhy=${setWhy} /></p>
