@@ -6,6 +6,7 @@ import pytest
 from playwright.sync_api import Locator, expect
 
 from eventtrack.client import MlflowClient
+from eventtrack.store import Store
 from tests.browser.visit import Visit
 from tests.server.running import Running, running
 
@@ -57,6 +58,7 @@ def test_a_run_is_rewound_withdrawn_forked_and_merged(server: Running, visit: Vi
     dialog.get_by_role("button", name="Withdraw").click()
     expect(dialog).to_be_hidden()
     assert len(client.get_metric_history(run_id, "loss")) == 4
+    assert isinstance(client.store, Store)
     [withdrawn, *_] = client.store.history.timeline(run_id)[::-1]
     assert (withdrawn.type, withdrawn.reason) == ("run.points_withdrawn", "a loose cable")
 
@@ -98,4 +100,5 @@ def test_selected_runs_are_rewound_and_merged(server: Running, visit: Visit) -> 
     dialog.get_by_role("radio", name="Merge").check()
     dialog.get_by_role("button", name="Merge 2 runs").click()
     expect(dialog).to_be_hidden()
+    assert isinstance(client.store, Store)
     assert client.store.runs.merged_of(runs[0]) == [runs[1]]

@@ -20,7 +20,8 @@ export function Rework({ run, reload }) {
   const keys = [...new Set([...run.metrics, ...run.series].map((each) => each.key))].sort();
   const forms = { runId: run.info.run_id, keys, reload };
   return html`<p class="bar" role="group" aria-label="Points of this run">
-    <${Popup} label="Rewind …" title="Rewind this run">${(close) => html`<${RewindForm} ...${forms} close=${close} />`}<//>
+    <${Popup} label="Rewind …" title="Rewind this run">${(close) => html`
+      <${RewindForm} ...${forms} close=${close} />`}<//>
     <${Popup} label="Fork …" title="Fork this run">${(close) => html`<${ForkForm} ...${forms} close=${close} />`}<//>
     <${Popup} label="Merge …" title="Merge another run into this run">${(close) => html`
       <${MergeForm} ...${forms} close=${close} />`}<//>
@@ -35,7 +36,7 @@ export function Sources({ tags, merged }) {
   if (!parent && !merged.length) return null;
   return html`${
     parent &&
-    html`<dt>Forked from</dt><dd>${runLink(parent)} ${step === undefined ? "with all its steps" : `at step ${step}`}:${" "}
+    html`<dt>Forked from</dt><dd>${runLink(parent)} ${step === undefined ? "with all steps" : `at step ${step}`}:${" "}
       curves and series begin with those of that run</dd>`
   }${
     merged.length > 0 &&
@@ -73,7 +74,8 @@ const Step = ({ label, value, onStep, placeholder }) => html`<label>${label} <in
 function RewindForm({ runId, reload, close }) {
   const [step, setStep] = useState("");
   const onDone = () => [close(), reload()];
-  return html`<${Form} act="Rewind" ready=${whole(step)} send=${(why) => rewind(runId, Number(step), why)} onDone=${onDone}
+  const send = (why) => rewind(runId, Number(step), why);
+  return html`<${Form} act="Rewind" ready=${whole(step)} send=${send} onDone=${onDone}
     words="Points and items with a greater step no longer count, and new ones may follow. Undo brings them back.">
     <${Step} label="To step" value=${step} onStep=${setStep} /><//>`;
 }
