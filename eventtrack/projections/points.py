@@ -219,6 +219,13 @@ def chunk_points(rows: Rows, state: MetricState, first: int) -> Points:
     return points
 
 
+def chunk_from(rows: Rows, state: MetricState, place: int) -> tuple[int, bytes]:
+    """The first index and the bytes of the chunk that holds a point."""
+    start, stop = _KEY.pack(state.series, 0), _KEY.pack(state.series, place + 1)
+    key, data = next(rows.scan(CHUNKS, start, stop, reverse=True))
+    return _KEY.unpack(key)[1], data
+
+
 def remove(rows: WritableRows, state: MetricState) -> None:
     """Remove all points of a series."""
     _take(rows, state, 0)

@@ -11,6 +11,7 @@ from itertools import islice, repeat
 import msgspec
 
 from eventtrack.projections import (
+    counts,
     forks,
     histories,
     index,
@@ -41,10 +42,7 @@ from eventtrack.projections.trace_tables import TRACE_TABLES, ChangedTraces
 TABLES = (
     "meta",
     "streams",
-    timeline.TIMELINE,
-    timeline.EXTENTS,
-    timeline.BLOCKS,
-    timeline.LOG_BLOCKS,
+    *(timeline.TIMELINE, timeline.EXTENTS, timeline.BLOCKS, timeline.LOG_BLOCKS),
     timeline.DISORDERED,
     "experiments",
     "names",
@@ -54,7 +52,7 @@ TABLES = (
     *("registered", "registered_names", "registered_versions"),
     "sessions",
     *("artifacts", points.CHUNKS, points.STEPS, "fields"),
-    *("index", kept.KEPT, kept.GONE),
+    *("index", kept.KEPT, kept.GONE, counts.TABLE, counts.DISPUTED),
     *("unknown", skipped.TABLE, "raised", items.TABLE, items.BLOBS_TABLE, items.MARKS_TABLE),
     *(*DATASET_TABLES, "scorers"),
     *TRACE_TABLES,
@@ -219,6 +217,7 @@ class Tables(Reader):
         self._next_number = 0
         self.traces = ChangedTraces(self)
         self.new_items = items.NewItems(self.rows, self.take_number)
+        self._counts = counts.NewCounts(self)
 
     def stream_number(self, stream: str) -> int:
         """The local number of a stream; a new number if it has none."""
@@ -314,8 +313,10 @@ class Tables(Reader):
         for number, state in self._runs.items():
             old_id = self._moved_from[number]
             before = self._before[number]
+            self._counts.note_disputes(state)
             if not state.experiment_id:
                 continue
+            self._counts.note(state, old_id, before)
             if before is not None and old_id != state.experiment:
                 self._remove_rows(old_id, state, before)
                 before = None
@@ -346,6 +347,7 @@ class Tables(Reader):
         rows.sort()
         self.rows.put_many("index", zip(first, repeat(b"")))
         self.rows.put_many("index", rows)
+        self._counts.flush()
         self._new.clear()
 
     def _remove_rows(

@@ -1,7 +1,7 @@
 """Histories of metrics over HTTP: whole, by page, and thinned out for charts."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from eventtrack.compat import checks, requests, responses
 from eventtrack.compat.messages import Values
@@ -25,10 +25,16 @@ def _history(store: Store, sent: Values) -> Json:
             "It must be a positive integer."
         )
     offset = paging.offset_of(sent["page_token"])
-    history = _History(store, sent["run_id"] or sent["run_uuid"], sent["metric_key"])
-    order = history.by_time()
+    run_id, key = sent["run_id"] or sent["run_uuid"], sent["metric_key"]
+    picked = None
+    if size is not None:
+        stop = offset + size + 1
+        picked = _picked(store, run_id, key, lambda places: places[offset:stop])
+    history = _History(store, run_id, key, picked)
+    order = history.by_time() if picked is None else history.all()
     size = len(order) if size is None else size
-    page = paging.page(order[offset : offset + size + 1], offset, max(size, 1))
+    shown = offset if picked is None else 0
+    page = paging.page(order[shown : shown + size + 1], offset, max(size, 1))
     return responses.page("metrics", [history.point(at) for at in page], page.token)
 
 
@@ -64,22 +70,47 @@ def _interval(store: Store, sent: Values) -> Json:
     size = sent.given("max_results") or requests.INTERVAL_POINTS_MAX
     points: list[Json] = []
     for run_id in sent["run_ids"]:
-        history = _History(store, run_id, sent["metric_key"])
-        points += [history.point_of_run(at) for at in _thinned(history.by_step(start, end), size)]
+        key, steps = sent["metric_key"], None if start is None or end is None else (start, end)
+        picked = _picked(store, run_id, key, lambda places: _thinned(places, size), steps)
+        history = _History(store, run_id, key, picked)
+        is_whole = picked is None
+        places = _thinned(history.by_step(start, end), size) if is_whole else history.all()
+        points += [history.point_of_run(at) for at in places]
     return {"metrics": points} if points else {}
+
+
+def _picked(
+    store: Store,
+    run_id: str,
+    key: str,
+    choose: Callable[[range], Sequence[int]],
+    steps: tuple[int, int] | None = None,
+) -> MetricArrays | None:
+    """Some points of a long series; None if the whole has to be read."""
+    try:
+        return store.metrics.picked(checks.known_run_id(run_id), key, choose, steps)
+    except NotFoundError:
+        return None
 
 
 class _History:
     """The points of a metric; empty for a run or a metric that does not exist, as in MLflow."""
 
-    def __init__(self, store: Store, run_id: str, key: str) -> None:
+    def __init__(
+        self, store: Store, run_id: str, key: str, points: MetricArrays | None = None
+    ) -> None:
         self._run_id = run_id
         self._key = key
         try:
-            points = store.metrics.arrays(checks.known_run_id(run_id), key)
+            if points is None:
+                points = store.metrics.arrays(checks.known_run_id(run_id), key)
         except NotFoundError:
             points = MetricArrays()
         self._steps, self._times, self._values = points.steps, points.timestamps, points.values
+
+    def all(self) -> Sequence[int]:
+        """The places of all points as they are."""
+        return range(len(self._values))
 
     def by_time(self) -> Sequence[int]:
         """The places of all points in order of (timestamp, step, value)."""

@@ -4,7 +4,7 @@ from typing import Any
 
 from eventtrack.facts.fact import Noun
 from eventtrack.facts.run import RUN
-from eventtrack.projections import registered_state
+from eventtrack.projections import counts, registered_state
 from eventtrack.projections.merging import held, rivals
 from eventtrack.projections.tables import Reader
 from eventtrack.views import registered
@@ -24,7 +24,7 @@ class Conflict(Record):
 def find_conflicts(reader: Reader) -> list[Conflict]:
     """Params with several values, things that share a name, and versions that share a number."""
     conflicts: list[Conflict] = []
-    for value in reader.rows.keys("runs"):
+    for value in reader.rows.keys(counts.DISPUTED):
         run = reader.run_by_number(int.from_bytes(value, "big"))
         if run is not None:
             conflicts += _rivals(f"run/{run.run_id}", RUN, run)

@@ -148,7 +148,7 @@ QUESTIONS: dict[str, Callable[[Store], Ask]] = {
     "LIKE that few runs match": _search("attributes.run_name LIKE '%9999%'", "start_time DESC"),
     "walk of all runs": _walk,
     "table of the pages": _table,
-    "experiments of the pages": lambda store: store.overview.experiments,
+    "list of experiments": lambda store: store.overview.experiments,
     "conflicts": lambda store: store.conflicts,
 }
 

@@ -1,9 +1,10 @@
 """Metrics, read: as arrays, as pages of points, the latest of each."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 from eventtrack import limits, validate
+from eventtrack.projections import picking
 from eventtrack.projections.points import Points
 from eventtrack.projections.state import RunState
 from eventtrack.views import paging
@@ -34,6 +35,37 @@ class MetricQueries:
         with self._context.read() as reader:
             metric = reader.curve(existing_run(reader, run_id), key)
             return Points() if metric is None else reader.history(metric)
+
+    def picked(
+        self,
+        run_id: str,
+        key: str,
+        choose: Callable[[range], Sequence[int]],
+        steps: tuple[int, int] | None = None,
+    ) -> MetricArrays | None:
+        """Some points of a metric, without reading the others: costs the same in a long series.
+
+        Args:
+            choose: Gets the places of all points; returns those to read, ascending.
+            steps: The least and the greatest step of the points among which it chooses.
+
+        Returns:
+            None where that cannot be, as the steps do not climb: read `arrays`.
+
+        Raises:
+            NotFoundError: There is no such run.
+        """
+        with self._context.read() as reader:
+            curve = reader.curve(existing_run(reader, run_id), key)
+            if curve is None:
+                return Points()
+            state = picking.climbing(curve)
+            if state is None:
+                return None
+            whole = range(state.count)
+            if steps is not None:
+                whole = picking.between(reader.rows, state, *steps)
+            return picking.pick(reader.rows, state, choose(whole))
 
     @contextmanager
     def series(self, wanted: Iterable[tuple[str, str]]) -> Iterator[list[Series | None]]:
@@ -66,10 +98,14 @@ class MetricQueries:
         """One page (by default all) of a metric's history, by (timestamp, step, value)."""
         if max_results is not None:
             validate.max_results(max_results, limits.INT64_MAX)
-        points = self.arrays(run_id, key)
         offset = paging.offset_of(page_token)
+        points = None
+        if max_results is not None:
+            points = self.picked(run_id, key, lambda all_: all_[offset : offset + max_results + 1])
+        shown = offset if points is None else 0
+        points = self.arrays(run_id, key) if points is None else points
         size = len(points) if max_results is None else max_results
-        wanted: Sequence[int] = range(len(points))[offset : offset + size + 1]
+        wanted: Sequence[int] = range(len(points))[shown : shown + size + 1]
         metrics = [
             Metric(
                 key=key,

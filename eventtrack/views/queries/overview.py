@@ -80,7 +80,8 @@ class Overview:
     def experiments(self) -> list[ExperimentSummary]:
         """Every experiment, even deleted ones, by latest activity first.
 
-        Costs a walk of two index fields for each experiment.
+        Costs a few reads for each experiment, and a walk of two index fields for an experiment
+        that was deleted or restored.
         """
         with self._context.entities() as entities:
             states = [state for state in entities.reader.experiments() if state.exists]
@@ -179,11 +180,12 @@ def _search(entities: EntityReader, experiment_ids: Sequence[str]) -> RunSearch:
 
 def _summary(experiment: Experiment, search: RunSearch) -> ExperimentSummary:
     running = Comparison(Field("attribute", "status"), "=", RunStatus.RUNNING)
+    kept = search.kept_counts()
     moments = (search.newest("start_time"), search.newest("end_time"), experiment.last_update_time)
     return ExperimentSummary(
         experiment=experiment,
         runs=search.count(None, ViewType.ACTIVE_ONLY),
-        running=search.count(running, ViewType.ACTIVE_ONLY),
+        running=search.count(running, ViewType.ACTIVE_ONLY) if kept is None else kept.running,
         last_activity=max(moment for moment in moments if moment is not None),
     )
 

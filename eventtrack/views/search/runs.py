@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 
 from eventtrack.projections import index
+from eventtrack.projections.counts import RunCounts, of_experiment
 from eventtrack.projections.state import ExperimentState, RunState
 from eventtrack.projections.tables import Reader
 from eventtrack.views.filters.trees import Expression, Field, OrderTerm
@@ -75,12 +76,35 @@ class RunSearch:
         return place if all(len(value) <= TEXT_BYTES_MAX for _, value in place.keys) else None
 
     def count(self, expression: Expression | None, view_type: int) -> int:
-        """The number of all matches that `find` can return. Decodes no run."""
+        """The number of all matches that `find` can return. Decodes no run.
+
+        Without an expression the numbers are kept, and nothing is counted.
+        """
+        if expression is None and (kept := self.kept_counts()) is not None:
+            shown = {
+                ViewType.ALL: kept.runs,
+                ViewType.DELETED_ONLY: kept.deleted,
+                ViewType.ACTIVE_ONLY: kept.runs - kept.deleted,
+            }
+            return shown[view_type]
         matches = self._rows.all() if expression is None else self._matches(expression)
         if view_type == ViewType.ALL:
             return len(matches)
         deleted = matches & self._deleted_runs()
         return len(deleted if view_type == ViewType.DELETED_ONLY else matches - deleted)
+
+    def kept_counts(self) -> RunCounts | None:
+        """The numbers of all runs that the views keep; None if they do not decide.
+
+        That is so at a moment, and for an experiment that was deleted or restored.
+        """
+        kept = []
+        for number, experiment in self._rows.experiments.items():
+            counts = of_experiment(self._rows.reader.rows, number)
+            if counts is None or experiment.lifecycle[1]:
+                return None
+            kept.append(counts)
+        return RunCounts(*map(sum, zip(*kept, strict=True))) if kept else RunCounts()
 
     def newest(self, attribute: str) -> int | None:
         """The greatest `start_time` or `end_time`, in milliseconds; None if no run has any."""

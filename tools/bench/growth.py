@@ -1,0 +1,91 @@
+"""Growth: what questions cost as runs become many, here and in another version.
+
+    python tools/bench/growth.py --runs 10000 100000
+    git archive COMMIT | tar x -C /tmp/before
+    python tools/bench/growth.py --runs 100000 --before /tmp/before
+
+Stores are made by writing events in bulk. Each question is asked in a new process, and answered
+from the same store by both versions in turns: read the ratios. Figures are processor time.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from _bulk import write_runs
+from _growth_questions import QUESTIONS
+from _harness import machine, number, table
+
+HERE = Path(__file__).parent
+VIEWS = "views made anew, a run"
+
+
+def ask(question: str, store: Path, version: Path | None) -> dict[str, Any] | None:
+    """What a version answers; None if it fails."""
+    environment = dict(os.environ)
+    if version is not None:
+        environment["PYTHONPATH"] = str(version)
+    command = [sys.executable, str(HERE / "_growth_questions.py"), question, str(store)]
+    done = subprocess.run(command, env=environment, cwd="/", capture_output=True, check=False)
+    if done.returncode:
+        print(done.stderr.decode()[-500:], file=sys.stderr)
+        return None
+    answer: dict[str, Any] = json.loads(done.stdout)
+    return answer
+
+
+def rows(store: Path, runs: int, before: Path | None, questions: list[str]) -> list[list[str]]:
+    """The lines of the table for one store."""
+    lines = []
+    for question in questions:
+        factor = 1 / runs if question == "views" else 1.0
+        title = VIEWS if question == "views" else question
+        now = ask(question, store, None)
+        then = ask(question, store, before) if before is not None else None
+        lines.append([title, *_cells(now, factor), *_cells(then, factor), _ratio(then, now)])
+        print(f"  {runs:,} runs: {' | '.join(lines[-1])}", flush=True)
+    return lines
+
+
+def _cells(answer: dict[str, Any] | None, factor: float) -> list[str]:
+    if answer is None:
+        return ["", ""]
+    median = sorted(answer["cpu_ms"])[len(answer["cpu_ms"]) // 2]
+    return [f"{number(median * factor)} ms", f"{answer['memory_mb']:.0f} MB"]
+
+
+def _ratio(then: dict[str, Any] | None, now: dict[str, Any] | None) -> str:
+    if then is None or now is None:
+        return ""
+    medians = [sorted(answer["cpu_ms"])[len(answer["cpu_ms"]) // 2] for answer in (then, now)]
+    return f"{number(medians[0] / medians[1])} x"
+
+
+def main() -> None:
+    """All of it."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--runs", type=int, nargs="+", default=[2_000, 10_000], metavar="N")
+    parser.add_argument("--before", type=Path, metavar="FOLDER", help="another version, unpacked")
+    parser.add_argument("--ask", nargs="+", choices=[*QUESTIONS, "views"], metavar="QUESTION")
+    parser.add_argument("--folder", type=Path, help="where stores are made, and kept")
+    options = parser.parse_args()
+    print("\n".join(machine()))
+    with tempfile.TemporaryDirectory(prefix="eventtrack-bench-") as scratch:
+        folder = options.folder or Path(scratch)
+        for runs in options.runs:
+            store = folder / f"runs-{runs}"
+            if not store.exists():
+                write_runs(store, runs)
+            asked = options.ask or ["views", *QUESTIONS]
+            lines = rows(store, runs, options.before, asked)
+            head = [f"{runs:,} runs", "now", "memory", "before", "memory", "ratio"]
+            print("\n" + "\n".join(table([head, *lines])) + "\n", flush=True)
+
+
+if __name__ == "__main__":
+    main()
