@@ -64,6 +64,7 @@ def tokens_of(url: str) -> "Sequence[Token]":
 
 def _key_of(url: str) -> tuple[str, str]:
     """The address of a log for messages, and its public key."""
+    from eventtrack.cluster.tokens import key_of
     from eventtrack.sharedlog.making import open_shared_log
 
     with contextlib.closing(open_shared_log(url)) as log:
@@ -74,6 +75,7 @@ def _key_of(url: str) -> tuple[str, str]:
             hint="each of its servers reads the tokens.json in its own folder; or move to a new "
             "log with `eventtrack cluster init` and `cluster move`",
         )
+    key_of(public)  # a file is named after it
     return shown, public
 
 

@@ -45,13 +45,7 @@ class GivenTokens:
 
     def __init__(self, store: Store, key: str) -> None:
         self._store = store
-        try:
-            self._key = Ed25519PublicKey.from_public_bytes(bytes.fromhex(key))
-        except ValueError as error:
-            raise RemoteError(
-                f"the log's key for tokens is none: {key[:80]!r}",
-                hint="somebody changed the description of the log; compare it with the key's file",
-            ) from error
+        self._key = key_of(key)
         self._reading = threading.Lock()
         self._position = 0  # guarded by the lock: everything up to there was read
         self._granted: dict[str, Token] = {}
@@ -197,6 +191,21 @@ class TokenOffice:
 
     def _revocation(self, token: Token) -> AccessRevoked:
         return _signed(AccessRevoked(bytes.fromhex(token.sha256), self._clock.now_ms()), self._key)
+
+
+def key_of(text: str) -> Ed25519PublicKey:
+    """The public key that a log's description has in hex.
+
+    Raises:
+        RemoteError: It is no key.
+    """
+    try:
+        return Ed25519PublicKey.from_public_bytes(bytes.fromhex(text))
+    except ValueError as error:
+        raise RemoteError(
+            f"the log's key for tokens is no key: {text[:80]!r}",
+            hint="somebody changed the description of the log; compare it with the key's file",
+        ) from error
 
 
 def public_key(key: Ed25519PrivateKey) -> str:

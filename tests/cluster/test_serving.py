@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import random
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -93,6 +94,27 @@ def test_requests_that_race_on_three_servers_are_answered_as_by_one(
         assert sorted(codes) == [200, 400, 400]
         run = (await servers[2].get("runs/get", run_id=run_id)).json()["run"]
         assert run["data"]["params"] == [{"key": "lr", "value": str(codes.index(200))}]
+
+    with_servers(tmp_path, shelf, work)
+
+
+def test_a_change_above_the_limit_of_the_engine_is_refused_and_costs_no_other(
+    tmp_path: Path, shelf: Shelf
+) -> None:
+    async def work(ada: Served, ben: Served, _: Served) -> None:
+        run_id = await ada.new_run()
+        ada.log.block_bytes_max = 2048
+        noise = random.Random(1).randbytes(3000).hex()
+        answers = await asyncio.gather(
+            ada.post("runs/set-tag", run_id=run_id, key="large", value=noise),
+            ada.post("runs/set-tag", run_id=run_id, key="small", value="x"),
+        )
+        assert [answer.status_code for answer in answers] == [400, 200]
+        assert "memory:" in answers[0].json()["message"]
+        run = (await ben.get("runs/get", run_id=run_id)).json()["run"]
+        keys = {tag["key"] for tag in run["data"]["tags"]}
+        assert "small" in keys
+        assert "large" not in keys
 
     with_servers(tmp_path, shelf, work)
 

@@ -43,11 +43,11 @@ def until(is_true: Callable[[], bool], within_s: float = 60) -> None:
         time.sleep(0.02)
 
 
-def listens(port: int) -> bool:
+def listens(port: int, host: str = "127.0.0.1") -> bool:
     """Whether a process accepts connections on a port."""
     with socket.socket() as client:
         client.settimeout(1)
-        return client.connect_ex(("127.0.0.1", port)) == 0
+        return client.connect_ex((host, port)) == 0
 
 
 def postgresql_programs() -> Path:
@@ -154,34 +154,62 @@ def running_postgresql(*settings: str) -> Iterator[Postgresql]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+@contextmanager
+def running_standby(primary: Postgresql) -> Iterator[Postgresql]:
+    """A standby without which the primary acknowledges nothing; killed after the block."""
+    folder = primary.folder.parent / "standby"
+    primary.copy_to(folder)
+    follows = f"primary_conninfo=host=127.0.0.1 port={primary.port} user=owner"
+    standby = Postgresql(folder, [follows])
+    (folder / "standby.signal").touch()
+    standby.start()
+    try:
+        until(lambda: bool(primary.execute("SELECT 1 FROM pg_stat_replication")))
+        primary.execute("ALTER SYSTEM SET synchronous_standby_names = '*'")
+        primary.execute("SELECT pg_reload_conf()")
+        until(lambda: primary.execute("SELECT sync_state FROM pg_stat_replication") == [("sync",)])
+        yield standby
+    finally:
+        standby.kill()
+
+
 def log_name(url: str) -> str:
     """The name of a log in its `nats://` address."""
     return url.rpartition("/")[2].partition("?")[0]
 
 
 class NatsNode:
-    """A server of a NATS cluster."""
+    """A server of a NATS cluster.
 
-    def __init__(self, name: str, folder: Path) -> None:
+    Args:
+        host: The address that it listens on.
+        within: The words before its command, which put it into a network of its own, say.
+    """
+
+    def __init__(
+        self, name: str, folder: Path, host: str = "127.0.0.1", within: Sequence[str] = ()
+    ) -> None:
         self.name = name
         self.folder = folder
+        self.host = host
+        self._within = within
         self.port, self.route, self.monitor = free_port(), free_port(), free_port()
         self._process: subprocess.Popen[bytes] | None = None
 
-    def configure(self, routes: Sequence[int], sync_interval: str, more: str = "") -> None:
+    def configure(self, nodes: "Sequence[NatsNode]", sync_interval: str, more: str = "") -> None:
         """Write its configuration file."""
-        self.folder.mkdir()
+        self.folder.mkdir(exist_ok=True)
         cluster = ""
-        if len(routes) > 1:
-            urls = ", ".join(f'"nats://127.0.0.1:{route}"' for route in routes)
+        if len(nodes) > 1:
+            urls = ", ".join(f'"nats://{node.host}:{node.route}"' for node in nodes)
             cluster = (
-                f'cluster {{ name: test, listen: "127.0.0.1:{self.route}", routes: [{urls}] }}'
+                f'cluster {{ name: test, listen: "{self.host}:{self.route}", routes: [{urls}] }}'
             )
         (self.folder / "nats.conf").write_text(
             f"""
             server_name: {self.name}
-            listen: "127.0.0.1:{self.port}"
-            http: "127.0.0.1:{self.monitor}"
+            listen: "{self.host}:{self.port}"
+            http: "{self.host}:{self.monitor}"
             jetstream {{ store_dir: "{self.folder}", sync_interval: {sync_interval} }}
             {cluster}
             {more}
@@ -193,9 +221,12 @@ class NatsNode:
         program = Path(sys.executable).parent / "nats-server"
         words = [program if program.exists() else "nats-server", "-c", self.folder / "nats.conf"]
         self._process = subprocess.Popen(
-            words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=self.folder
+            [*self._within, *words],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            cwd=self.folder,
         )
-        until(lambda: listens(self.port))
+        until(lambda: listens(self.port, self.host))
 
     def signal(self, number: signal.Signals) -> None:
         """Send a signal."""
@@ -213,14 +244,16 @@ class NatsNode:
 class Nats:
     """A cluster of NATS servers with JetStream."""
 
-    def __init__(self, folder: Path, count: int, sync_interval: str, more: str = "") -> None:
-        self.nodes = [NatsNode(f"n{number}", folder / f"n{number}") for number in range(count)]
+    def __init__(
+        self, nodes: Sequence[NatsNode], sync_interval: str = "always", more: str = ""
+    ) -> None:
+        self.nodes = list(nodes)
         for node in self.nodes:
-            node.configure([each.route for each in self.nodes], sync_interval, more)
+            node.configure(self.nodes, sync_interval, more)
 
     def url(self, name: str) -> str:
         """The address of a log."""
-        hosts = ",".join(f"127.0.0.1:{node.port}" for node in self.nodes)
+        hosts = ",".join(f"{node.host}:{node.port}" for node in self.nodes)
         return f"nats://{hosts}/{name}?monitor={','.join(str(node.monitor) for node in self.nodes)}"
 
     def start(self) -> None:
@@ -234,7 +267,7 @@ class Nats:
         """Whether all nodes have all of a log."""
 
         async def ask() -> bool:
-            client = await nats.connect(f"nats://127.0.0.1:{self.nodes[0].port}")
+            client = await nats.connect(f"nats://{self.nodes[0].host}:{self.nodes[0].port}")
             try:
                 info = await client.jetstream().stream_info(f"eventtrack_{name}")
             except Exception:
@@ -248,7 +281,7 @@ class Nats:
 
     def _has_leader(self) -> bool:
         async def ask() -> bool:
-            client = await nats.connect(f"nats://127.0.0.1:{self.nodes[0].port}")
+            client = await nats.connect(f"nats://{self.nodes[0].host}:{self.nodes[0].port}")
             try:
                 await client.jetstream().account_info()
             except Exception:
@@ -268,7 +301,8 @@ def running_nats(count: int = 3, sync_interval: str = "always", more: str = "") 
         more: Further lines of the configuration.
     """
     folder = scratch("nats-")
-    cluster = Nats(folder, count, sync_interval, more)
+    nodes = [NatsNode(f"n{number}", folder / f"n{number}") for number in range(count)]
+    cluster = Nats(nodes, sync_interval, more)
     try:
         cluster.start()
         yield cluster

@@ -17,7 +17,14 @@ from eventtrack.sharedlog.checking import LogCheck
 from eventtrack.sharedlog.making import make_shared_log, open_shared_log
 from eventtrack.sharedlog.protocol import SharedLog
 from tests.contracts.shared_log import Writer, bytes_of, everything
-from tests.sharedlog.engines import Nats, Postgresql, log_name, running_postgresql, until
+from tests.sharedlog.engines import (
+    Nats,
+    Postgresql,
+    log_name,
+    running_postgresql,
+    running_standby,
+    until,
+)
 
 
 def write_through(url: str, count: int, damage: Callable[[], None]) -> list[Block]:
@@ -130,28 +137,14 @@ class TestPostgresql:
 
     @pytest.mark.usefixtures("hasty")
     def test_a_promoted_standby_has_all_that_was_acknowledged(self) -> None:
-        with running_postgresql() as primary:
-            folder = primary.folder.parent / "standby"
-            primary.copy_to(folder)
-            standby = Postgresql(
-                folder, [f"primary_conninfo=host=127.0.0.1 port={primary.port} user=owner"]
-            )
-            (folder / "standby.signal").touch()
-            standby.start()
-            try:
-                assert_standby_takes_over(primary, standby)
-            finally:
-                standby.kill()
+        with running_postgresql() as primary, running_standby(primary) as standby:
+            assert_standby_takes_over(primary, standby)
 
 
 def assert_standby_takes_over(primary: Postgresql, standby: Postgresql) -> None:
     """Nothing is acknowledged that the standby lacks, and it goes on where the primary died."""
-    until(lambda: bool(primary.execute("SELECT 1 FROM pg_stat_replication")))
     both = f"postgresql://owner@127.0.0.1:{primary.port},127.0.0.1:{standby.port}/postgres"
     ada, ben = Writer("ada"), Writer("ben")
-    primary.execute("ALTER SYSTEM SET synchronous_standby_names = '*'")
-    primary.execute("SELECT pg_reload_conf()")
-    until(lambda: primary.execute("SELECT sync_state FROM pg_stat_replication") == [("sync",)])
     with contextlib.closing(make_shared_log(both)) as log:
         assert log.state().risks == []
         assert [node.role for node in log.state().nodes] == ["primary", "sync"]
