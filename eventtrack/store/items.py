@@ -12,7 +12,13 @@ import msgspec
 from eventtrack import limits, validate
 from eventtrack.errors import InvalidStateError, InvalidValueError, NotFoundError
 from eventtrack.events.envelope import Draft
-from eventtrack.events.items import CallsReceived, Histogram, MediaLogged, Medium
+from eventtrack.events.items import (
+    CallsReceived,
+    Histogram,
+    MediaLogged,
+    Medium,
+    are_finite,
+)
 from eventtrack.events.types import Event
 from eventtrack.log.filesystem import translate_os_error
 from eventtrack.log.frames import slot_seed
@@ -280,20 +286,44 @@ class Items(ItemQueries):
         return self._context.engine.execute(decide)
 
 
+# The last edges that were found sound, and their encoding: a program logs with the same again and
+# again. Replaced as a whole, from any thread.
+_sound_edges: tuple[list[float], bytes] = ([], b"")
+
+
 def _packed(edges: Sequence[float], counts: Sequence[float]) -> msgspec.Raw:
     """The encoding of a histogram. Lists of floats, which are common, are not copied for it."""
-    if type(edges) is list and type(counts) is list and len(counts) >= 16:
-        made = Histogram(edges, counts)
+    if type(edges) is list and type(counts) is list and len(edges) - 1 == len(counts) >= 16:
         try:
-            packed = _encode(made)
-            # The heads of three lists take 7 bytes, a number of 64 bits takes 9. Whatever else can
-            # be added up to the first number takes less.
-            is_plain = len(packed) == 7 + 9 * (len(edges) + len(counts))
-            if is_plain and type(edges[0]) is float is type(counts[0]) and made.is_sound:
-                return msgspec.Raw(packed)
+            packed_edges, packed_counts = _packed_edges(edges), _packed_floats(counts)
         except TypeError:
             pass  # numbers of numpy, say
+        else:
+            if packed_edges and packed_counts:
+                return msgspec.Raw(b"\x92" + packed_edges + packed_counts)
     return msgspec.Raw(_encode(_histogram(edges, counts)))
+
+
+def _packed_edges(edges: list[float]) -> bytes:
+    """The encoding of ascending, finite floats; empty for anything else."""
+    global _sound_edges
+    known, packed = _sound_edges
+    if edges != known:
+        packed = _packed_floats(edges)
+        if packed and edges == sorted(edges):
+            _sound_edges = edges.copy(), packed
+        else:
+            packed = b""
+    return packed
+
+
+def _packed_floats(numbers: list[float]) -> bytes:
+    """The encoding of at least 16 finite floats; empty for anything else."""
+    packed: bytes = _encode(numbers)
+    # The head takes 3 bytes, a number of 64 bits 9. Whatever else can be added up to the first
+    # number takes less.
+    is_plain = len(packed) == 3 + 9 * len(numbers) and type(numbers[0]) is float
+    return packed if is_plain and are_finite(numbers) else b""
 
 
 def _histogram(edges: Sequence[float], counts: Sequence[float]) -> Histogram:
