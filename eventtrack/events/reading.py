@@ -46,7 +46,7 @@ _STREAMS = {
 _HASH_BYTES = 32
 # The nouns of types that may stand in any stream.
 _ANYWHERE = ("payloads", "events")
-EXPLAINED = "events.explained"
+EXPLAINED, RECEIVED = "events.explained", "events.received"
 _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 

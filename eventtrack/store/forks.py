@@ -101,9 +101,11 @@ class Forks:
             part_id = self._engine.ids.id128().hex()
             share = histories.HistoryShared(part_id, cuts.covering(other), now_ms)
             held = [it for it, _ in other.withdrawals.values() if it is not None]
-            texts = {RUN_NAME_TAG: name, FORKED_TAG: other.run_id}
+            # A name of its own: people name runs by their names.
+            part = f"points of {other.name[0] or other.run_id} for {name}"
+            texts = {RUN_NAME_TAG: part, FORKED_TAG: other.run_id}
             events: list[Event] = [
-                types.RunStarted(target, name, run.user, now_ms, texts, RunStatus.FINISHED),
+                types.RunStarted(target, part, run.user, now_ms, texts, RunStatus.FINISHED),
                 histories.RunForked(histories.Fork(other.run_id, last, share.cut, held), now_ms),
             ]
             # What the runs into which it was merged took back of its points, the fork has not.

@@ -45,6 +45,18 @@ def test_a_call_that_comes_again_is_recorded_once(
     assert texts(other, other_run) == ["a", "b"]
 
 
+def test_marks_are_no_entry_of_a_history_and_what_is_logged_in_turn_is_one(
+    store: Store, run_id: str
+) -> None:
+    store.items.receive(run_id, [sent(TEXT, MARK), sent(HISTOGRAM, MARK[::-1])])
+    [_, logged] = store.history.timeline(run_id, counted=True)
+    assert logged.body == {"points": {"text.log": 2, "histogram.weights": 1}}
+    assert [event.type for event in store.history.timeline(run_id)][1:] == [
+        "run.text_logged",
+        "run.histograms_logged",
+    ]
+
+
 def test_a_call_has_the_same_form_at_both_ends() -> None:
     calls = [sent(TEXT, MARK), sent(HISTOGRAM, MARK)]
     body = msgspec.json.encode({"run_id": "r", "items": calls})

@@ -15,6 +15,7 @@ from eventtrack.cli.tables import Cell, Column, Styled
 from eventtrack.store.items import CONSOLE
 from eventtrack.tags import (
     END_TAG,
+    FORKED_TAG,
     NOTE_TAG,
     OWN_PREFIXES,
     PARENT_TAG,
@@ -95,6 +96,11 @@ def _facts(store: "Store", run: Run) -> list[tuple[str, Cell]]:
     parent = run.data.tags.get(PARENT_TAG)
     if parent:
         facts.append(("parent", Styled(text.clean(parent), "cyan")))
+    forked, _, step = run.data.tags.get(FORKED_TAG, "").partition("@")
+    if forked:
+        at = f" at step {step}" if step else ""
+        facts.append(("forked from", Styled(text.clean(forked + at), "cyan")))
+    facts += [("merged in", Styled(it, "cyan")) for it in store.runs.merged_of(info.run_id)]
     datasets = [used.dataset for used in run.inputs.dataset_inputs]
     return [
         *facts,

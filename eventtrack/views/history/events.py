@@ -3,6 +3,7 @@
 import threading
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from itertools import zip_longest
 from typing import Any, NamedTuple
 
 import msgspec
@@ -11,7 +12,15 @@ from eventtrack.clock import recorded_ms
 from eventtrack.errors import InvalidValueError, NotFoundError
 from eventtrack.events.envelope import SALT_BYTES, Cause, Draft, Envelope, seal, split_name
 from eventtrack.events.items import ItemsLogged
-from eventtrack.events.reading import EXPLAINED, Part, Reading, header_flaw, read, reason_of
+from eventtrack.events.reading import (
+    EXPLAINED,
+    RECEIVED,
+    Part,
+    Reading,
+    header_flaw,
+    read,
+    reason_of,
+)
 from eventtrack.events.types import Event, MetricLogged, MetricsLogged
 from eventtrack.facts.run import ITEM_FACTS
 from eventtrack.limits import INT64_MAX
@@ -206,7 +215,7 @@ class EventQueries:
         stop = 0
         for kind, version, body, known, events, event in _bodies(reading, counted=counted):
             stop += events
-            if kind == EXPLAINED and len(reading.parts) > 1:
+            if kind in (EXPLAINED, RECEIVED) and len(reading.parts) > 1:
                 continue
             records.append(
                 EventRecord(
@@ -289,14 +298,19 @@ def _bodies(
     """For each record: type, version, body, whether it is known, number of events, the event."""
     if reading.fault is not None:
         yield reading.fault.kind, 0, {}, False, 1, None
-    for part in reading.parts:
+    points: list[Event] = []
+    for part, following in zip_longest(reading.parts, reading.parts[1:]):
         kind, version = part.type, part.version
         if part.events is None:
             for fields in _fields_of(part):
                 yield kind, version, {"fields": fields}, False, 1, None
         elif counted and kind in POINTS:
-            if part.events:
-                yield kind, version, {"points": _count(part.events)}, True, part.size, None
+            # Programs log points and items in turn: a stretch of all kinds is one record.
+            points += part.events
+            goes_on = following and following.events is not None and following.type in POINTS
+            if points and not goes_on:
+                yield kind, version, {"points": _count(points)}, True, len(points), None
+                points = []
         else:
             for event in part.events:
                 body = _readable(msgspec.structs.asdict(event))
