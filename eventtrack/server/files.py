@@ -6,7 +6,7 @@ import posixpath
 import re
 import unicodedata
 import urllib.parse
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -21,6 +21,7 @@ from eventtrack.errors import InvalidValueError, NotFoundError
 from eventtrack.server.threads import Services
 from eventtrack.store import Store
 from eventtrack.store.artifacts import Artifacts, ArtifactUpload
+from eventtrack.web.answers import as_of
 
 # Bytes that go to a thread at once: twice as fast as single arrivals of 64 KiB.
 _CHUNK_BYTES = 2**20
@@ -33,7 +34,7 @@ _TEXT_NAMES = frozenset(_TEXT.split())
 
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-_CLOSED = {
+CLOSED = {
     "x-content-type-options": "nosniff",
     # For a browser that shows the file all the same: no script, no form, no origin.
     "content-security-policy": "default-src 'none'; sandbox",
@@ -72,8 +73,20 @@ class BlobResponse(FileResponse):
     chunk_size = _CHUNK_BYTES
 
 
-async def send(services: Services, request: Request, owned: Owned) -> Response:
-    """A file as an attachment, so that no page of ours runs a logged file."""
+async def send(
+    services: Services,
+    request: Request,
+    owned: Owned,
+    at: str = "",
+    *,
+    shown: Mapping[str, str] | None = None,
+) -> Response:
+    """A file as an attachment, so that no page of ours runs a logged file.
+
+    Args:
+        at: The moment of which a run's file is sent; "" for now.
+        shown: The headers of a file that browsers show in a frame instead.
+    """
     store, (kind, owner, path) = services.store, owned
     if kind == "run":
         checks.known_run_id(owner)
@@ -81,22 +94,24 @@ async def send(services: Services, request: Request, owned: Owned) -> Response:
     def find() -> tuple[Path, str]:
         # By its hash alone: others write to the log, and could name any file of this machine in it.
         try:
-            place, digest = owned.files(store).blob(owner, path)
+            if kind == "run":
+                with as_of(store, at) as queries:
+                    place, digest = queries.artifacts.blob(owner, path)
+            else:
+                place, digest = owned.files(store).blob(owner, path)
         except NotFoundError:
             refuse_elsewhere(store, owned)
             raise
         return place, digest.hex()
 
     place, digest = await services.read(find)
-    headers = {
-        "content-disposition": _attachment(posixpath.basename(path)),
-        **_CLOSED,
-        "etag": f'"{digest}"',
-    }
+    attached = {"content-disposition": attachment(posixpath.basename(path)), **CLOSED}
+    headers = {**(attached if shown is None else shown), "etag": f'"{digest}"'}
     known = request.headers.get("if-none-match", "")
     if headers["etag"] in (tag.strip().removeprefix("W/") for tag in known.split(",")):
         return Response(status_code=304, headers=headers)
-    return BlobResponse(place, headers=headers, media_type=media_type(path))
+    kind = headers.get("content-type") or media_type(path)
+    return BlobResponse(place, headers=headers, media_type=kind)
 
 
 async def send_medium(services: Services, run_id: str, sha256: str) -> Response:
@@ -121,7 +136,7 @@ async def send_medium(services: Services, run_id: str, sha256: str) -> Response:
 
     place, kind = await services.read(find)
     is_shown = kind.partition("/")[0] in ("image", "audio", "video")
-    headers = {"content-disposition": _attachment(sha256), **_CLOSED, "etag": f'"{sha256}"'}
+    headers = {"content-disposition": attachment(sha256), **CLOSED, "etag": f'"{sha256}"'}
     return BlobResponse(
         place, headers=headers, media_type=kind if is_shown else "application/octet-stream"
     )
@@ -169,7 +184,7 @@ def media_type(path: str) -> str:
     return mimetypes.guess_type(name)[0] or "application/octet-stream"
 
 
-def _attachment(name: str) -> str:
+def attachment(name: str) -> str:
     """The header of RFC 6266: the name in ASCII for old clients, and unchanged for all others."""
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode() or "download"
     quoted = plain.replace("\\", "\\\\").replace('"', '\\"')

@@ -37,6 +37,7 @@ from eventtrack.server import (
     trace_metrics,
     traces,
     web_api,
+    web_files,
     web_rooms,
 )
 from eventtrack.server.endpoint import Endpoint, Streamed
@@ -68,6 +69,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *assessments.ENDPOINTS,
     *information.ENDPOINTS,
     *web_api.ENDPOINTS,
+    *web_files.ENDPOINTS,
     *web_rooms.ENDPOINTS,
 )
 STREAMED: tuple[Streamed, ...] = (
@@ -81,6 +83,7 @@ STREAMED: tuple[Streamed, ...] = (
     *live.STREAMED,
     *series.STREAMED,
     *web_api.STREAMED,
+    *web_files.STREAMED,
     *sync.STREAMED,
     Streamed("GET", "/openapi.json", _describe),
 )

@@ -26,7 +26,7 @@ _IMPORT_MAP = re.compile(r'<script type="importmap">(.*?)</script>', re.DOTALL)
 # scripts do not run.
 _POLICY = (
     "default-src 'none'; script-src 'self' '{}'; style-src 'self'; connect-src 'self'; "
-    "img-src 'self' data: blob:; media-src 'self'; "
+    "img-src 'self' data: blob:; media-src 'self'; frame-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 

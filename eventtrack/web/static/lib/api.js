@@ -92,11 +92,19 @@ export const mlflow = {
   post3: async (path, body) => (await ask(`/api/3.0/mlflow/${path}`, sent(body))).json(),
 };
 
-/** Bytes of a run's file, at most `size` of them. */
-export const artifact = async (runId, path, size) =>
-  ask(`/get-artifact?${query({ run_id: runId, path })}`, size ? { headers: { range: `bytes=0-${size - 1}` } } : {});
+const ofRun = (what, fields) => `${OWN}${what}?${query(dated(fields))}`;
 
-export const artifactUrl = (runId, path) => `/get-artifact?${query({ run_id: runId, path })}`;
+/** Where a file of a run is at the moment that is shown: the file, a page for a frame, a folder as ZIP. */
+export const fileUrl = (runId, path) => ofRun("file", { run_id: runId, path });
+export const pageUrl = (runId, path) => ofRun("page", { run_id: runId, path });
+export const folderUrl = (runId, path) => ofRun("folder", { run_id: runId, path });
+
+/** All points of some metrics of some runs, as CSV. */
+export const curvesUrl = (runIds, keys) => ofRun("curves", { run_ids: runIds, keys });
+
+/** Bytes of a run's file; `range` as HTTP has it: `0-99`, or `-100` for the last ones. */
+export const artifact = async (runId, path, range) =>
+  ask(fileUrl(runId, path), range ? { headers: { range: `bytes=${range}` } } : {});
 
 export const mediaUrl = (runId, sha256) => `${OWN}media?${query({ run_id: runId, sha256 })}`;
 

@@ -2,6 +2,7 @@
  * Markdown as elements. There is no HTML on the way, so nothing in a note can become one: tags are
  * text, and links lead to http, https and mailto only.
  */
+import { highlighted } from "./highlight.js";
 import { html } from "./ui.js";
 
 const INLINE = /(`[^`]+`)|(\*\*[^*]+\*\*)|(\*[^*\s][^*]*\*)|(\[[^\]]+\]\([^)\s]+\))|(https?:\/\/[^\s<>"')]+)/;
@@ -27,6 +28,25 @@ function inline(text) {
 const linked = ([whole, label, target]) => (SAFE.test(target) ? anchor(target, label) : whole);
 const anchor = (target, label) => html`<a href=${target} target="_blank" rel="noopener noreferrer">${label}</a>`;
 
+/** A line of a table: cells between bars. */
+const cells = (line) =>
+  line
+    .trim()
+    .replace(/^\||\|$/g, "")
+    .split("|")
+    .map((cell) => cell.trim());
+const RULE = /^\s*\|?\s*:?-+:?\s*(\|\s*:?-+:?\s*)*\|?\s*$/;
+const isTable = (line, next) => line.includes("|") && next !== undefined && next.includes("-") && RULE.test(next);
+
+function table(head, rule, rows) {
+  const sides = cells(rule).map((cell) => (cell.endsWith(":") ? "num" : undefined));
+  return html`<div class="scroll" tabindex="0" role="region" aria-label="Table"><table class="list">
+    <thead><tr>${cells(head).map((cell, at) => html`<th class=${sides[at]}>${inline(cell)}</th>`)}</tr></thead>
+    <tbody>${rows.map(
+      (row) => html`<tr>${cells(row).map((cell, at) => html`<td class=${sides[at]}>${inline(cell)}</td>`)}</tr>`,
+    )}</tbody></table></div>`;
+}
+
 const LIST = /^\s*([-*+]|\d+[.)])\s+/;
 
 /** The blocks of a note. */
@@ -41,7 +61,16 @@ export function Markdown({ text }) {
       const end = lines.findIndex((line) => line.startsWith("```"));
       const code = lines.splice(0, end < 0 ? lines.length : end + 1);
       if (end >= 0) code.pop();
-      blocks.push(html`<pre>${code.join("\n")}</pre>`);
+      blocks.push(html`<pre>${highlighted(code.join("\n"), languageNamed(line.slice(3).trim()))}</pre>`);
+    } else if (isTable(line, lines[0])) {
+      const rule = lines.shift();
+      blocks.push(
+        table(
+          line,
+          rule,
+          take(lines, (next) => next.trim() && next.includes("|")),
+        ),
+      );
     } else if (heading) {
       blocks.push(
         heading[1].length === 1 ? html`<h2>${inline(heading[2])}</h2>` : html`<h3>${inline(heading[2])}</h3>`,
@@ -61,6 +90,9 @@ export function Markdown({ text }) {
   }
   return html`<div class="note">${blocks}</div>`;
 }
+
+/** What follows the marks of a block of code, as the ending of a file. */
+const languageNamed = (word) => ({ python: "py", javascript: "js", shell: "sh" })[word] || word;
 
 function take(lines, test) {
   const end = lines.findIndex((line) => !test(line));

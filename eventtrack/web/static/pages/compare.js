@@ -1,6 +1,6 @@
 /** Several runs side by side: what differs between them, and their curves over each other. */
 import { html } from "../lib/ui.js";
-import { get } from "../lib/api.js";
+import { curvesUrl, get } from "../lib/api.js";
 import { useData } from "../lib/data.js";
 import { useLive } from "../lib/live.js";
 import { count } from "../lib/format.js";
@@ -63,7 +63,8 @@ function Shown({ runs }) {
     </div>
     <${Differences} runs=${runs} all=${all === "1"} base=${runs.find((run) => run.info.run_id === base)}
       onBase=${(run) => push({ base: run ? run.info.run_id : "" })} />
-    <h2>Curves</h2>
+    <h2>Curves <a class="beside" href=${curvesUrl(runs.map((run) => run.info.run_id), [])} download>
+      All as CSV</a></h2>
     <${Charts} runs=${runs.map((run) => run.info)} keys=${keys} />
     ${
       runs.some(hasMedia) &&

@@ -1,6 +1,6 @@
 /** One run: what it is, its curves, params, tags, files, the runs nested in it, and its past. */
 import { html, useEffect } from "../lib/ui.js";
-import { get } from "../lib/api.js";
+import { curvesUrl, get } from "../lib/api.js";
 import { useData } from "../lib/data.js";
 import { useLive } from "../lib/live.js";
 import { at } from "../lib/past.js";
@@ -127,7 +127,10 @@ function Overview({ run, reload }) {
         <${Models} ids=${run.outputs.model_outputs.map((model) => model.model_id)} /></section>`
       }
       </div>
-      <div><section><h2>Metrics</h2><${Metrics} run=${run} /></section>
+      <div><section><h2>Metrics ${
+        run.metrics.length > 0 &&
+        html` <a class="beside" href=${curvesUrl([info.run_id], [])} download>Curves as CSV</a>`
+      }</h2><${Metrics} run=${run} /></section>
       <section><h2>Tags</h2><${TagEditor} info=${info} tags=${run.tags} reload=${reload} /></section>
       <${Signatures} info=${info} signatures=${run.signatures} reload=${reload} />
       <${Traces} info=${info} experiments=${run.experiments} />
