@@ -95,7 +95,7 @@ export const mlflow = {
 const ofRun = (what, fields) => `${OWN}${what}?${query(dated(fields))}`;
 
 /** Where a file of a run is at the moment that is shown: the file, a page for a frame, a folder as ZIP. */
-export const fileUrl = (runId, path) => ofRun("file", { run_id: runId, path });
+export const artifactUrl = (runId, path) => ofRun("file", { run_id: runId, path });
 export const pageUrl = (runId, path) => ofRun("page", { run_id: runId, path });
 export const folderUrl = (runId, path) => ofRun("folder", { run_id: runId, path });
 
@@ -104,7 +104,8 @@ export const curvesUrl = (runIds, keys) => ofRun("curves", { run_ids: runIds, ke
 
 /** Bytes of a run's file; `range` as HTTP has it: `0-99`, or `-100` for the last ones. */
 export const artifact = async (runId, path, range) =>
-  ask(fileUrl(runId, path), range ? { headers: { range: `bytes=${range}` } } : {});
+  // A browser's cache puts parts of the old file beside parts of the new one.
+  ask(artifactUrl(runId, path), { cache: "no-store", headers: range ? { range: `bytes=${range}` } : {} });
 
 export const mediaUrl = (runId, sha256) => `${OWN}media?${query({ run_id: runId, sha256 })}`;
 

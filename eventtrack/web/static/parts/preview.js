@@ -1,6 +1,6 @@
 /** A look into a file: text, code, tables, notebooks, pages, images, sound. Nothing of it is executed. */
 import { html, useEffect, useLayoutEffect, useRef, useState } from "../lib/ui.js";
-import { artifact, fileUrl, pageUrl } from "../lib/api.js";
+import { artifact, artifactUrl, pageUrl } from "../lib/api.js";
 import { useData } from "../lib/data.js";
 import { bytes } from "../lib/format.js";
 import { highlighted, isCode } from "../lib/highlight.js";
@@ -38,7 +38,7 @@ const ending = (path) => path.split(".").pop().toLowerCase();
 /** @param {{runId: string, path: string}} props */
 export function Preview({ runId, path }) {
   const kind = ending(path);
-  const url = fileUrl(runId, path);
+  const url = artifactUrl(runId, path);
   const name = path.split("/").pop();
   const top = useRef();
   // On a phone the files stand above the preview, perhaps hundreds of them.
