@@ -1,4 +1,4 @@
-"""What the pages save to disk: folders of files as ZIP, curves as CSV, both as they are read."""
+"""Files that the pages save to disk: folders as ZIP and curves as CSV, made while they are sent."""
 
 import csv
 import io
@@ -33,7 +33,7 @@ class _Written(io.RawIOBase):
         return len(data)
 
     def take(self) -> bytes:
-        """What was written since the last call."""
+        """All bytes that were written since the last call."""
         taken = b"".join(self._parts)
         self._parts.clear()
         return taken
