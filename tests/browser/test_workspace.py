@@ -335,3 +335,33 @@ def test_groups_are_drawn_as_means_with_bands_of_all_their_runs(
     area.hover(position={"x": 1, "y": box["height"] - 4})
     expect(row).to_contain_text("2.5 2 to 3")
     assert "spread=std" in page.url
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "log"),
+    [
+        (1e6, 1e6 + 5e-6, False),
+        (-1e300, 1e300, False),
+        (0, 1_600_000, False),
+        (0.1, 0.10000001, False),
+        (1e-9, 1e9, True),
+        (3, 4, True),
+    ],
+)
+def test_marks_of_an_axis_can_be_told_apart(
+    filled: Filled, visit: Visit, page: Page, low: float, high: float, log: bool
+) -> None:
+    visit.open(filled.url())
+    marks = page.evaluate(
+        """async ([low, high, log]) => {
+            const app = document.querySelector("script[type=module][src]").src;
+            const { ticksOf } = await import(new URL("lib/ticks.js", app));
+            return ticksOf(low, high, { log }).map((mark) => [mark.place, mark.text]);
+        }""",
+        [low, high, log],
+    )
+    assert 2 <= len(marks) <= 12
+    places, texts = zip(*marks, strict=True)
+    assert list(places) == sorted(set(places))
+    assert len(set(texts)) == len(texts)
+    assert max(map(len, texts)) <= 12

@@ -1,11 +1,12 @@
 """`eventtrack demo`: a real training whose numbers come from the store."""
 
+import json
 import math
 import time
 from pathlib import Path
 
 from eventtrack.cli import training
-from eventtrack.cli.commands.demo import EPOCHS, HIDDEN_UNITS, LEARNING_RATES, SEED
+from eventtrack.cli.commands.demo import EPOCHS, HIDDEN_UNITS, LEARNING_RATES, SEED, VIEW
 from eventtrack.store import open_store
 from tests.cli.harness import CommandLine, Subprocess
 
@@ -31,6 +32,9 @@ def test_the_demo_records_what_it_trained(process: Subprocess, tmp_path: Path) -
         assert list(recorded.steps) == list(range(1, EPOCHS + 1))
     least = min(children, key=lambda run: run.data.metrics["val_loss"])
     assert told["best_run_id"] == least.info.run_id
+    assert store.experiments.views(told["experiment_id"]) == {"default": VIEW}
+    charts = json.loads(VIEW["charts"])["set"]
+    assert set(charts["best_val_loss"]["keys"]) <= set(least.data.metrics)
     with store.artifacts.open(told["run_id"], "model/confusion.txt") as file:
         assert sum(int(word) for word in file.read().split() if word.isdigit()) == 60
     store.close()

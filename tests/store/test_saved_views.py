@@ -1,6 +1,7 @@
 """Saved views of an experiment: kept, merged, undone, redacted, and there at each moment."""
 
 import json
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -15,6 +16,7 @@ from eventtrack.events.envelope import Draft
 from eventtrack.events.types import ExperimentViewSaved
 from eventtrack.ids import SeededIds
 from eventtrack.projections.digest import digest
+from eventtrack.projections.tables import Reader
 from eventtrack.store import Store
 from tests.server.running import running
 from tests.store.machines import refused, send
@@ -77,8 +79,13 @@ def test_blame_undo_and_moments_know_views(store: Store) -> None:
 def test_a_view_of_another_form_is_left_out(store: Store) -> None:
     for number, text in enumerate(("{", "[]", '{"x": 1}', '{"x": "y"}')):
         draft = Draft.of("experiment/0", ExperimentViewSaved(f"v{number}", text))
-        store._engine.execute(lambda _, draft=draft: (None, [draft]))
+        decided: tuple[None, list[Draft]] = (None, [draft])
+        store._engine.execute(partial(_decided, decided))
     assert store.experiments.views("0") == {"v3": {"x": "y"}}
+
+
+def _decided(decided: tuple[None, list[Draft]], _: Reader) -> tuple[None, list[Draft]]:
+    return decided
 
 
 STEPS = st.lists(

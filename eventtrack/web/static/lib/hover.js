@@ -37,14 +37,14 @@ export function valuesAt(curves, scale, wanted, top) {
   const slack = ((scale.high - scale.low) / scale.width) * 8;
   const values = [];
   for (const curve of curves) {
-    const at = pointAt(curve, wanted, slack);
-    if (at < 0) continue;
-    values.push({ curve, at: top === undefined ? at : closest(curve, at, scale, top) });
+    const near = pointAt(curve, wanted, slack);
+    if (near < 0) continue;
+    const at = top === undefined ? near : closest(curve, near, scale, top);
+    values.push({ curve, at, value: curve.y[at] });
   }
-  for (const entry of values) entry.value = entry.curve.y[entry.at];
-  // NaN is neither greater nor less than anything: it goes last.
-  values.sort((a, b) => (b.value > a.value || Number.isNaN(a.value) ? 1 : -1));
   if (!values.length) return null;
+  // NaN is neither greater nor less than anything: it goes last.
+  values.sort((a, b) => b.value - a.value || Number.isNaN(a.value) - Number.isNaN(b.value));
   let nearest = 0;
   let least = Infinity;
   if (top !== undefined)
@@ -58,9 +58,12 @@ export function valuesAt(curves, scale, wanted, top) {
 
 /** Of the points of a curve beside `at` and as near in x the one that is nearest to the pointer in y. */
 function closest({ x, y }, at, scale, top) {
+  // Two pixels wide, in x.
+  const shared = (2 * (scale.high - scale.low)) / scale.width;
+  if (x[at + 1] - x[at] > shared && x[at] - x[at - 1] > shared) return at;
   let [best, least] = [at, Infinity];
   for (let near = Math.max(at - SHARED, 0); near <= Math.min(at + SHARED, x.length - 1); near++) {
-    if (Math.abs(x[near] - x[at]) * scale.width > 2 * (scale.high - scale.low)) continue;
+    if (Math.abs(x[near] - x[at]) > shared) continue;
     const distance = Math.abs(onY(scale, y[near]) - top);
     if (distance < least) [best, least] = [near, distance];
   }

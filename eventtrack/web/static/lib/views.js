@@ -61,8 +61,11 @@ const isBare = (query) => Object.keys(arrangementOf(query)).length === 0;
  * @returns {{views: {name: string, view: Record<string, string>}[], error: any, reload: () => void}}
  */
 export function useViews(experimentId) {
-  const asked = useData(["views", experimentId], (options) =>
-    get("experiments/views", { experiment_id: experimentId }, options),
+  // Those of now, also where the page shows the past: they say how to look, not what was.
+  const asked = useData(
+    ["views", experimentId],
+    (options) => get("experiments/views", { experiment_id: experimentId, at: "" }, options),
+    { always: true },
   );
   useLive((stream) => stream === `experiment/${experimentId}`, asked.reload, 500);
   const { query } = route.value;

@@ -23,11 +23,13 @@ const BOUNDS = { charts: 500, keys: 50, letters: 250 };
 /** What measures the same in training and in validation: `loss` for `train/loss`, `val_loss` and `loss`. */
 export const subjectOf = (key) => FIRST.exec(key)?.[1] || LAST.exec(key)?.[1] || key;
 
+const SUMMARY = 6;
+
 /** First what a training is about, last what only counts: the smaller, the further in front. */
 const RANKS = [
   [/^system\//i, 9],
   [/(^|[/_.-])(epoch|step|steps|global_step|iter|iteration|iterations|tokens?|samples|examples|batch)s?(_seen)?$/i, 8],
-  [/^(best|final|max|min)[/_.-]/i, 6],
+  [/^(best|final|max|min)[/_.-]/i, SUMMARY],
   [/(time|duration|seconds|per_sec(ond)?|throughput|memory|mem)$/i, 7],
   [/loss$/i, 0],
   [/(acc|accuracy|auc|f1|score|reward|bleu|rouge\w*|iou|map|precision|recall|top\d)$/i, 1],
@@ -35,6 +37,9 @@ const RANKS = [
   [/(lr|learning_rate|grad_norm|weight_decay|momentum)(-?\d+)?$/i, 5],
 ];
 export const rankOf = (key) => (RANKS.find(([pattern]) => pattern.test(key)) || [null, 4])[1];
+
+/** Whether a metric sums up a run in one value, as `best_val_loss`. */
+export const isSummary = (key) => rankOf(key) === SUMMARY;
 
 /** Metrics in the order in which a table shows them: losses and validation first, counters last. */
 export const byRank = (keys) =>

@@ -5,6 +5,7 @@ import { pointsOf, useDrawn } from "../lib/drawn.js";
 import { savePng } from "../lib/download.js";
 import { number } from "../lib/format.js";
 import { route, setQuery } from "../lib/route.js";
+import { isSummary } from "../lib/workspace.js";
 import { Bars } from "./bars.js";
 import { ChartMenu } from "./chartmenu.js";
 import { Plot } from "./plot.js";
@@ -78,7 +79,11 @@ function useCard({ card, runs, groups }) {
     runs.length > 0 && card.keys.length > 0,
   );
   const curves = useDrawn(asked.curves, card.keys, runs, groups, how);
-  const single = curves.length > 1 && curves.every((curve) => curve.x.length === 1) && card.bars !== "no";
+  const single =
+    curves.length > 0 &&
+    curves.every((curve) => curve.x.length === 1) &&
+    (curves.length > 1 || isSummary(card.keys[0])) &&
+    card.bars !== "no";
   return {
     asked,
     curves,

@@ -250,9 +250,11 @@ const allFigures = ({ mean, std, min, max, many, others }) =>
 
 /** The mean with the deviation of its runs, in as many digits as a cell has room for; or another figure. */
 function figureText(figures, figure) {
-  if (figure !== "mean" || figures.many < 2 || !figures.std) return number(figures[figure]);
+  // What is left of sums of equal numbers is no deviation.
+  const differ = figures.std > Math.abs(figures.mean) * 1e-12;
+  if (figure !== "mean" || figures.many < 2 || !differ) return number(figures[figure]);
   const short = (value, digits) => number(Number(value.toPrecision(digits)));
-  return html`${short(figures.mean, 4)} <span class="quiet">± ${short(figures.std, 2)}</span>`;
+  return html`${short(figures.mean, 4)} <small class="quiet">± ${short(figures.std, 2)}</small>`;
 }
 
 const Twist = ({ id, label, folded, onFold, goal }) => html`

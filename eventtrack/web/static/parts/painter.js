@@ -148,10 +148,10 @@ export function line(ctx, scale, { colour, dash, x }, y, { width, alpha, plain }
     if (!Number.isFinite(value) || (log && value <= 0)) {
       if (run === 1) dots.push(px, py);
       run = 0;
-      if (!Number.isFinite(value)) odd.push(left + (along(x[at]) - low) * kx, value);
+      if (!Number.isFinite(value)) odd.push(left + ((logX ? Math.log10(x[at]) : x[at]) - low) * kx, value);
       continue;
     }
-    px = left + (along(x[at]) - low) * kx;
+    px = left + ((logX ? Math.log10(x[at]) : x[at]) - low) * kx;
     py = top + (most - (log ? Math.log10(value) : value)) * ky;
     if (run) ctx.lineTo(px, py);
     else ctx.moveTo(px, py);

@@ -79,8 +79,11 @@ export function Plot({ curves, done, x, log, logX, tight, low, high, span, heigh
         const inside = scaleOf(mine, mine.plot, true);
         const top = here?.source === mine ? here.top : undefined;
         const values = here && valuesAt(mine.curves, inside, here.x, top);
+        // Drawn below, once, although the others hear of it too.
+        mine.isDrawing = true;
         if (here?.source === mine && values)
           pointedRun.value = here.top === undefined ? null : values.values[values.nearest].curve.runId;
+        mine.isDrawing = false;
         fit(over.current, mine.plot);
         drawOver(over.current, scaleOf(mine, mine.plot), mine.curves, {
           x: here?.x,
@@ -98,7 +101,7 @@ export function Plot({ curves, done, x, log, logX, tight, low, high, span, heigh
     const stop = effect(() => {
       crosshair.value;
       pointedRun.value;
-      draw.current();
+      if (!state.current.isDrawing) draw.current();
     });
     return () => {
       stop();
