@@ -67,12 +67,20 @@ def _die_when_closed(pipe: int) -> None:
 
 
 def _wait(child: int, watched: set[signal.Signals]) -> int:
-    """Hand on signals until the child has ended; returns its code, negative for a signal."""
+    """Hand on signals until the child has ended; returns its code, negative for a signal.
+
+    A child that stops itself, as a text interface does after Ctrl-Z, stops this process too: the
+    shell waits for this one. To go on, a shell wakes both.
+    """
     while True:
-        ended, status = os.waitpid(child, os.WNOHANG)
-        if ended:
+        ended, status = os.waitpid(child, os.WNOHANG | os.WUNTRACED)
+        if ended and not os.WIFSTOPPED(status):
             return os.waitstatus_to_exitcode(status)
+        if ended and os.WSTOPSIG(status) == signal.SIGSTOP:
+            os.kill(os.getpid(), signal.SIGSTOP)
         arrived = signal.sigwaitinfo(watched)
-        # The terminal signals the child too (a positive code); only other signals are handed on.
-        if arrived.si_signo != signal.SIGCHLD and arrived.si_code <= 0:
+        # The terminal signals the child too (a positive code), but a hangup only the leader of the
+        # session, which this process is where a terminal runs nothing else.
+        by_terminal = arrived.si_code > 0 and arrived.si_signo != signal.SIGHUP
+        if arrived.si_signo != signal.SIGCHLD and not by_terminal:
             os.kill(child, arrived.si_signo)

@@ -292,34 +292,92 @@ def test_hostile_texts_are_shown_and_not_obeyed(tmp_path: Path) -> None:
     store.close()
 
 
+# A session of its own, to which standard input is the controlling terminal, as over `ssh -t`.
+_LEAD = """
+import fcntl, os, sys, termios
+os.setsid()
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+
+
+class Terminal:
+    """The command on a terminal of 80 columns and 24 lines."""
+
+    def __init__(self, path: Path, **changes: str) -> None:
+        self.controller, self.terminal = pty.openpty()
+        termios.tcsetwinsize(self.terminal, (24, 80))
+        self.before = termios.tcgetattr(self.terminal)
+        self.seen = b""
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", _LEAD, *command("top", "--store", str(path))],
+            stdin=self.terminal,
+            stdout=self.terminal,
+            stderr=self.terminal,
+            env=environment(PYTHONPATH=str(ROOT), **changes),
+        )
+
+    def until(self, words: bytes, times: int = 1) -> None:
+        """Wait until the terminal has been sent the words."""
+        while self.seen.count(words) < times:
+            self.seen += os.read(self.controller, 65536)
+
+    def is_as_before(self) -> bool:
+        """Whether the terminal's settings are those from before."""
+        return termios.tcgetattr(self.terminal) == self.before
+
+    def end(self) -> bytes:
+        """Wait for the end of the command; all that the terminal was sent."""
+        self.process.wait(timeout=60)
+        assert self.is_as_before()
+        os.close(self.terminal)
+        self.seen += read_all(self.controller)
+        os.close(self.controller)
+        return self.seen
+
+
+ALTERNATE, PLAIN = b"\x1b[?1049h", b"\x1b[?1049l"
+
+
 @pytest.mark.parametrize("leave", ["q", "SIGTERM"])
 def test_a_small_terminal_without_colours_is_left_as_it_was(leave: str, sample: Sample) -> None:
-    controller, terminal = pty.openpty()
-    termios.tcsetwinsize(terminal, (24, 80))
-    before = termios.tcgetattr(terminal)
-    settings = environment(NO_COLOR="1", PYTHONPATH=str(ROOT))
-    words = command("top", "--store", str(sample.store.path))
-    with subprocess.Popen(
-        words, stdin=terminal, stdout=terminal, stderr=terminal, env=settings
-    ) as process:
-        seen = b""
-        while b"20 points" not in seen:
-            seen += os.read(controller, 65536)
-        if leave == "q":
-            os.write(controller, b"q")
-        else:
-            process.send_signal(signal.SIGTERM)
-        process.wait(timeout=60)
-        after = termios.tcgetattr(terminal)
-        os.close(terminal)
-        seen += read_all(controller)
-    os.close(controller)
-    assert process.returncode == 0
-    assert after == before
-    assert seen.count(b"\x1b[?1049h") == 1
-    assert seen.rstrip().rindex(b"\x1b[?1049l") > seen.index(b"\x1b[?1049h")
-    assert b"\x1b[?25h" in seen[seen.rindex(b"\x1b[?1049l") :]
+    terminal = Terminal(sample.store.path, NO_COLOR="1")
+    terminal.until(b"20 points")
+    if leave == "q":
+        os.write(terminal.controller, b"q")
+    else:
+        terminal.process.send_signal(signal.SIGTERM)
+    seen = terminal.end()
+    assert terminal.process.returncode == 0
+    assert seen.count(ALTERNATE) == 1
+    after = seen[seen.rindex(PLAIN) :]
+    assert b"\x1b[?25h" in after
+    assert b"points" not in after
     assert not COLOUR.search(seen.decode())
+
+
+def test_control_z_gives_the_terminal_back_until_it_goes_on(sample: Sample) -> None:
+    terminal = Terminal(sample.store.path)
+    terminal.until(b"20 points")
+    os.write(terminal.controller, b"\x1a")
+    _, status = os.waitpid(terminal.process.pid, os.WUNTRACED)
+    assert os.WIFSTOPPED(status)
+    terminal.until(PLAIN)
+    assert terminal.is_as_before()
+    os.killpg(terminal.process.pid, signal.SIGCONT)
+    terminal.until(ALTERNATE, 2)
+    terminal.until(b"20 points", 2)
+    os.write(terminal.controller, b"q")
+    terminal.end()
+    assert terminal.process.returncode == 0
+
+
+def test_it_ends_with_its_terminal(sample: Sample) -> None:
+    terminal = Terminal(sample.store.path)
+    terminal.until(b"20 points")
+    os.close(terminal.terminal)
+    os.close(terminal.controller)
+    assert terminal.process.wait(timeout=60) == 0
 
 
 def test_it_is_loaded_by_its_own_command_only(sample: Sample) -> None:

@@ -87,6 +87,8 @@ class Top(Viewer):
         for thread in (self.table_reader, self.panel_reader, self.follower):
             thread.start()
         self.set_interval(1.0, self.tick)
+        # After Ctrl-Z and `fg` the screen is blank.
+        self.app_resume_signal.subscribe(self, lambda _: self.refresh(layout=True))
         self.read_names(reset=True)
 
     def on_unmount(self) -> None:
