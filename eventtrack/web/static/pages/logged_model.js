@@ -27,7 +27,7 @@ function Shown({ model }) {
     ["history", "History"],
   ];
   return html`
-    <div class="crumbs"><a href=${link(["models"], { view: "logged" })}>Logged models</a> /
+    <div class="crumbs"><a href=${link(["models"], { view: "logged" })}>Logged models</a> /${" "}
       <a href=${link(["experiments", model.experiment_id])}><bdi>${model.experiment}</bdi></a> /
       ${
         model.run_id &&

@@ -54,7 +54,8 @@ function Registered({ prompts }) {
 
 const Row = ({ model }) => html`<tr>
   <td class="name"><a href=${link(["models", model.name])}><bdi>${model.name}</bdi></a>
-    ${model.description && html`<div class="about" title=${model.description}>${model.description}</div>`}</td>
+    ${model.description && html`<div class="about" title=${model.description}>${firstLine(model.description)}</div>`}
+    </td>
   <td class="num">${model.latest === null ? "" : `v${model.latest}`}</td>
   <td><${Aliases} aliases=${Object.entries(model.aliases)} /></td>
   <td>${Object.entries(model.stages)
@@ -62,6 +63,12 @@ const Row = ({ model }) => html`<tr>
     .map(([stage, version]) => html`<span class="tag" key=${stage}>${stage} v${version}</span>`)}</td>
   <td>${tagsOf(model).map((text) => html`<span class="tag" key=${text}><bdi>${text}</bdi></span>`)}</td>
   <td class="num" title=${moment(model.updated)}>${ago(model.updated)}</td></tr>`;
+
+/** The first line of Markdown that is prose, without marks. */
+const firstLine = (text) => {
+  const lines = text.split("\n").filter((line) => line.trim());
+  return (lines.find((line) => !/^\s*[#>|`-]/.test(line)) || lines[0] || "").replace(/^[#>\s*-]+|[*`]/g, "");
+};
 
 const tagsOf = (model) =>
   Object.entries(model.tags)
