@@ -17,6 +17,7 @@ from eventtrack.facts.run import EXPERIMENT
 from eventtrack.store import Store
 from eventtrack.views.history.blame import blame_lines
 from eventtrack.views.history.events import POINTS, EventRecord
+from eventtrack.views.items import ItemSeries
 from eventtrack.views.queries.artifacts import ArtifactEntry
 from eventtrack.views.queries.runs import Signature
 from eventtrack.views.queries.sessions import Session
@@ -103,6 +104,8 @@ class Account(Record):
     digest: str
     signatures: list[SignatureState]
     metrics: list[MetricLine]
+    series: list[ItemSeries]
+    merged: list[str]
     files: list[ArtifactEntry]
     entries: list[Entry]
     left_out: int
@@ -140,6 +143,8 @@ def account_of(store: Store, run_id: str, made_ms: int) -> Account:
             for signed in store.runs.signatures(run_id)
         ],
         metrics=_metrics(store, run),
+        series=list(store.items.list(run_id)),
+        merged=store.runs.merged_of(run_id),
         files=list(store.artifacts.entries(run_id)),
         entries=shown,
         left_out=len(entries) - len(shown),

@@ -9,6 +9,8 @@ import time
 from collections.abc import Iterable, Sequence
 
 from eventtrack.audit.account import Account, Entry, FeedProof, MetricLine, SignatureState
+from eventtrack.tags import FORKED_TAG
+from eventtrack.views.items import ItemSeries
 from eventtrack.views.queries.sessions import Session
 
 _SHOWN_MAX = 400
@@ -69,6 +71,7 @@ def account_page(account: Account) -> str:
         *_signatures(account.signatures),
         *_pairs("Params", account.run.data.params),
         *_metrics(account.metrics),
+        *_series(account.series),
         *_inputs(account),
         *_files(account),
         *_pairs("Tags", account.run.data.tags),
@@ -98,11 +101,22 @@ def _identity(account: Account) -> Iterable[str]:
         ("User", _text(info.user_id or "not said")),
         ("Started", _when(info.start_time)),
         ("Ended", ended),
+        *_sources(account),
         ("Digest of this state", f'<span class="mono">{_text(account.digest)}</span>'),
     ]
     yield "<h2>What it is</h2><dl>"
     yield from (f"<dt>{name}</dt><dd>{value}</dd>" for name, value in rows)
     yield "</dl>"
+
+
+def _sources(account: Account) -> Iterable[tuple[str, str]]:
+    """The runs whose points count for this run, too."""
+    parent, _, step = account.run.data.tags.get(FORKED_TAG, "").partition("@")
+    if parent:
+        at = f" at step {_text(step)}" if step else ""
+        yield "Forked from", f'<span class="mono">{_text(parent)}</span>{at}'
+    for run_id in account.merged:
+        yield "Merged in", f'<span class="mono">{_text(run_id)}</span>'
 
 
 def _signatures(states: Sequence[SignatureState]) -> Iterable[str]:
@@ -155,6 +169,16 @@ def _metrics(lines: Sequence[MetricLine]) -> Iterable[str]:
                 for line in lines
             ],
         )
+
+
+def _series(lines: Sequence[ItemSeries]) -> Iterable[str]:
+    if lines:
+        rows = [
+            (_text(it.key), it.kind, f"{it.count:,}", f"{it.step}", _when(it.timestamp))
+            for it in lines
+        ]
+        yield "<h2>Text, histograms and media</h2>"
+        yield _table(("Name", "Kind", "#Items", "#Greatest step", "Latest"), rows)
 
 
 def _inputs(account: Account) -> Iterable[str]:

@@ -18,6 +18,7 @@ from eventtrack.store.session import current_user
 from eventtrack.views.records import Metric
 from tests.store.machines import dataset, exchange
 
+SERIES = "samples of text"
 NOW_MS = 1_790_000_000_000
 EVIL = "<script>alert(1)</script>\"'&\u202egnorw\x1b[31m"
 
@@ -175,3 +176,16 @@ def test_a_long_history_is_cut_and_says_so(
 def test_the_account_is_plain_values_too(store: Store, run_id: str) -> None:
     account = made(store, run_id).to_dictionary()
     assert json.loads(json.dumps(account))["digest"] == store.runs.digest(run_id)
+
+
+def test_other_series_and_the_runs_that_count_are_named(store: Store, run_id: str) -> None:
+    store.items.sink(run_id).texts(SERIES, ["a", "b"], [3, 7], 1)
+    other = store.runs.create("0").info.run_id
+    store.forks.merge(run_id, other)
+    fork = store.forks.fork(run_id, 5)
+    shown = Page(account_page(made(store, run_id))).text
+    assert "Text, histograms and media" in shown
+    assert re.search(rf"{SERIES}\s*text\s*2\s*7", shown), shown
+    assert re.search(rf"Merged in\s*{other}", shown)
+    forked = Page(account_page(made(store, fork))).text
+    assert re.search(rf"Forked from\s*{run_id}\s*at step 5", forked)
