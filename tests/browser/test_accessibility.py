@@ -65,6 +65,7 @@ def routes(server: Running) -> list[str]:
         *(f"runs/{first}{tab}" for tab in ("", "?tab=charts", "?tab=history")),
         *(f"runs/{first}?tab=files&file=table.csv", f"compare?runs={first},{second}", "compare"),
         *(f"experiments/0?show={show}" for show in ("parallel", "scatter", "table")),
+        'experiments/0?charts={"set":{"loss":{"bars":"max","size":"L","pinned":true}}}',
         *("experiments/0?group=attributes.status", f"compare?runs={first},{second}&base={first}"),
         *("time", "sync", "log", "help", "nowhere"),
     ]

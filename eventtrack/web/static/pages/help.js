@@ -53,7 +53,10 @@ export function Help() {
           ${filter}</pre>`,
         )}</section>
         <section><h2>Charts</h2>
-          <p>Drag over a chart to zoom, double-click to go back. However many points there are,
+          <p>Drag over a chart to zoom in x, y or both, with Shift to pan; double-click to go back. In a chart that has
+            the focus, ← and → read its values, + and - zoom, Shift ← and → pan, 0 shows all. Drag a title to move
+            its chart; the menu ⋯ moves it too, and has its values as a table.</p>
+          <p>However many points there are,
             the least and the greatest of each pixel are drawn: no spike is lost. NaN is not drawn.</p>
           <p>All that you set stands in the address line: send it to a colleague.</p></section>
         <section><h2>Tables</h2>
