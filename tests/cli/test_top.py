@@ -187,7 +187,7 @@ def test_the_mouse_sorts_chooses_and_marks(talkative: Store) -> None:
 def test_filter_and_sort_are_those_of_runs_list(sample: Sample) -> None:
     async def use(screen: Screen) -> None:
         await screen.until("3 runs")
-        await screen.type("slash", "params.lr = '0.01'")
+        await screen.type("slash", "params.lr < 0.05")
         await screen.until("1 run ", "child-1", without="child-0")
         await screen.press("slash", "ctrl+u", "enter")
         await screen.until("3 runs")
@@ -196,8 +196,8 @@ def test_filter_and_sort_are_those_of_runs_list(sample: Sample) -> None:
         await screen.type("s", "nonsense")
         await screen.until("cannot sort by 'nonsense'", "--json")
         await screen.until("▲loss")
-        await screen.type("slash", "metrics.loss <")
-        await screen.until("metrics.loss <")
+        await screen.type("slash", "sweep")
+        await screen.until("1 run ", "sweep", without="child")
 
     on(FolderSource(sample.store), use)
 

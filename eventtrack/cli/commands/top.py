@@ -12,6 +12,7 @@ from eventtrack.cli.output import is_terminal
 from eventtrack.cli.resolve import EXPERIMENT
 from eventtrack.errors import CorruptionError, UsageError
 from eventtrack.folders import chosen_uri, is_server_uri
+from eventtrack.views.filters.plain import filter_of
 from eventtrack.views.filters.trees import parse_run_filter
 
 if TYPE_CHECKING:
@@ -50,7 +51,8 @@ def top(
     JSON: none; `eventtrack runs list --json` is for programs.
     """
     _require_textual()
-    parse_run_filter(filter_string)  # what is wrong with a call is said before the screen is taken
+    # An error of the call is told before the screen is taken.
+    parse_run_filter(filter_of(filter_string), numbers=True)
     if call.out.json or not (is_terminal(sys.stdin) and is_terminal(sys.stdout)):
         raise click.UsageError(
             "top draws on a terminal; `eventtrack runs list --json` is for programs."

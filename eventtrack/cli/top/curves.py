@@ -174,8 +174,9 @@ class Curves(ScrollView, can_focus=True):
 
     def _title(self, key: str, curves: Sequence[Curve]) -> list[Cell]:
         selected = next(iter(self._names), "")
-        last = next((c.ys[-1] for c in curves if c.run_id == selected and len(c.ys)), None)
-        points = sum(curve.points for curve in curves)
+        own = next((curve for curve in curves if curve.run_id == selected), None)
+        last = own.ys[-1] if own is not None and len(own.ys) else None
+        points = own.points if own is not None else 0
         name = key.removeprefix("system/").replace("_", " ") if self._system else key
         remark = f"  {text.number(last)}  {text.count(points, 'point')}"
         room = max(8, self._grid.width - len(remark))

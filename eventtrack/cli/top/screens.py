@@ -20,7 +20,7 @@ _SHOWN_MAX = 1000
 KEYS = """\
 Table     ↑ ↓ PgUp PgDn Home End     ← →   further columns
           space   mark a run         u     unmark all
-          /       filter: metrics.loss < 0.1 AND params.lr = '0.01'
+          /       filter: metrics.loss < 0.1, or words of a name
           s       sort: loss DESC
           < >     sort by the column before or behind      r  reverse
           e       choose an experiment
