@@ -6,6 +6,8 @@ import { byRank, rankOf } from "./workspace.js";
 const SHOWN = { metrics: 4, params: 4 };
 const LOOKED_AT = { metrics: 10, params: 16 };
 const COUNTER = 7;
+// Rows that are looked at: tables may have a hundred thousand.
+const ROWS = 500;
 
 /** @returns {string[]} the columns that have to be asked for, before it is known which differ */
 export const candidatesOf = (known) => [
@@ -17,7 +19,8 @@ export const candidatesOf = (known) => [
 
 /** @param {Iterable<object>} rows those that are here */
 export function usualColumns(candidates, rows) {
-  const some = [...rows];
+  const some = [];
+  for (const row of rows) if (some.push(row) === ROWS) break;
   const values = (name) => new Set(some.map((row) => valueOf(row, name)).filter((value) => value !== undefined));
   // One run differs from nothing: all of its columns are shown.
   const varied = some.length > 1 ? candidates.filter((name) => values(name).size > 1) : candidates;

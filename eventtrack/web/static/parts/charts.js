@@ -158,12 +158,12 @@ function offered(keys, x) {
 const AROUND = 130;
 
 function FullScreen({ card, runs, groups }) {
-  const window = useRef();
-  useEffect(() => window.current.showModal(), []);
+  const dialog = useRef();
+  useEffect(() => dialog.current.showModal(), []);
   const close = () => setQuery({ full: "" }, { push: true });
-  return html`<dialog class="full" ref=${window} aria-label=${card.title} onClose=${close}>
+  return html`<dialog class="full" ref=${dialog} aria-label=${card.title} onClose=${close}>
     <div class="bar"><h2>${card.title}</h2><span class="grow"></span>
-      <button onClick=${() => window.current.close()}>Close</button></div>
+      <button onClick=${() => dialog.current.close()}>Close</button></div>
     <${FullChart} card=${card} runs=${runs} groups=${groups} height=${innerHeight - AROUND} />
   </dialog>`;
 }

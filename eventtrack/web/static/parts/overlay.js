@@ -2,6 +2,8 @@
 import { dot, line, onX, onY } from "./painter.js";
 
 const DIMMED = 0.62;
+// More curves than this get no dots at the crosshair while none of them is pointed at.
+const DOTTED = 12;
 
 /**
  * @param {HTMLCanvasElement} canvas
@@ -27,7 +29,7 @@ export function drawOver(canvas, scale, curves, { x, values, nearest, runId }) {
   ctx.fillStyle = style.getPropertyValue("--quiet");
   ctx.fillRect(Math.round(onX(scale, x)), top, ratio, height);
   for (const { curve, at, value } of values || []) {
-    if (front.length ? curve.runId !== runId : values.length > 12) continue;
+    if (front.length ? curve.runId !== runId : values.length > DOTTED) continue;
     if (!Number.isFinite(value) || (scale.log && value <= 0) || (scale.logX && curve.x[at] <= 0)) continue;
     const [across, down] = [onX(scale, curve.x[at]), onY(scale, value)];
     if (down < top || down > top + height || across < left || across > left + width) continue;
