@@ -1,12 +1,14 @@
-"""Records what a program logs to other trackers: `eventtrack run --mirror wandb,tensorboard`.
+"""Records what a program logs to other trackers: `eventtrack run --mirror wandb,mlflow`.
 
-The calls of W&B's runs, MLflow's client and TensorBoard's writers are wrapped when their modules
+The calls of W&B's runs and MLflow's client, and of TensorBoard's writers (`mirrored_writers`), are
+wrapped when their modules
 are imported (`startup/sitecustomize.py`). A wrapped call does what it did, gives what it gave, and
 raises what it raised; then the same facts go to the run of the command. An error of ours is a
 warning, the first time. Ranks other than the first record nothing.
 """
 
 import functools
+import json
 import os
 import threading
 import warnings
@@ -46,11 +48,11 @@ def mirror_wandb(module: ModuleType) -> None:
         tags = {f"wandb.{name}": getattr(self, name, None) for name in ("entity", "project", "id")}
         writer().tags({key: value for key, value in tags.items() if value})
 
-    _wrap(
+    wrap(
         run, "log", logged, before=lambda self, data, step=None, *_, **__: (data, _step(self, step))
     )
     # `finish`, the end of a block and the end of the program all call it.
-    _wrap(run, "_finish" if hasattr(run, "_finish") else "finish", finished)
+    wrap(run, "_finish" if hasattr(run, "_finish") else "finish", finished)
 
 
 def mirror_mlflow(module: ModuleType) -> None:
@@ -100,60 +102,7 @@ def mirror_mlflow(module: ModuleType) -> None:
         "set_terminated": ended,
     }
     for name, seen in calls.items():
-        _wrap(client, name, seen, only=lambda self: not _is_ours(self))
-
-
-def mirror_tensorboard(module: ModuleType) -> None:
-    """Wrap the calls of a module's `SummaryWriter` that record."""
-
-    def scalar(
-        self: Any, tag: str, scalar_value: Any, global_step: Any = None, *_: Any, **__: Any
-    ) -> None:
-        writer().metrics({tag: scalar_value}, global_step)
-
-    def scalars(
-        self: Any,
-        main_tag: str,
-        tag_scalar_dict: Mapping[str, Any],
-        global_step: Any = None,
-        *_: Any,
-    ) -> None:
-        writer().metrics(tag_scalar_dict, global_step, f"{main_tag}/")
-
-    def text(
-        self: Any, tag: str, text_string: str, global_step: Any = None, *_: Any, **__: Any
-    ) -> None:
-        writer().line(text_string, name_of(tag), global_step)
-
-    def histogram(
-        self: Any, tag: str, values: Any, global_step: Any = None, *_: Any, **__: Any
-    ) -> None:
-        writer().histogram(values, name_of(tag), global_step)
-
-    def image(
-        self: Any,
-        tag: str,
-        img_tensor: Any,
-        global_step: Any = None,
-        walltime: Any = None,
-        dataformats: str = "CHW",
-    ) -> None:
-        writer().image(_pixels(img_tensor, dataformats), name_of(tag), global_step)
-
-    def hparams(self: Any, hparam_dict: Any, metric_dict: Any, *_: Any, **__: Any) -> None:
-        writer().params(hparam_dict)
-        writer().metrics(metric_dict, None)
-
-    calls: dict[str, Seen] = {
-        "add_scalar": scalar,
-        "add_scalars": scalars,
-        "add_text": text,
-        "add_histogram": histogram,
-        "add_image": image,
-        "add_hparams": hparams,
-    }
-    for name, seen in calls.items():
-        _wrap(module.SummaryWriter, name, seen)
+        wrap(client, name, seen, only=lambda self: not _is_ours(self))
 
 
 def writer() -> RunWriter:
@@ -167,7 +116,7 @@ def writer() -> RunWriter:
         return _writer
 
 
-def _wrap(
+def wrap(
     owner: Any,
     name: str,
     seen: Seen,
@@ -214,16 +163,31 @@ def _is_number(value: Any) -> bool:
 
 
 def _mirror_object(key: str, value: Any, step: int | None) -> None:
-    """Mirror a text, or an object of W&B's that holds an image, a histogram or a file."""
+    """Mirror a text, a figure, or objects of W&B's that hold images, histograms, rows or files."""
     kind = type(value).__name__
     if isinstance(value, str):
         writer().line(value, key, step)
+    elif isinstance(value, list | tuple):
+        for number, each in enumerate(value):
+            _mirror_object(key if len(value) == 1 else f"{key}/{number}", each, step)
     elif kind == "Histogram":
         writer().counts(list(value.bins), list(value.histogram), key, step)
+    elif kind == "Table":
+        rows = {"columns": list(value.columns), "data": [list(map(_cell, r)) for r in value.data]}
+        writer().text(json.dumps(rows), f"tables/{key}-{step or 0}.json")
     elif kind == "Image" and value.image is not None:
         writer().image(value.image, key, step)
     elif getattr(value, "_path", None) is not None:
         writer().medium(value._path, key, step)  # noqa: SLF001 - W&B has no other name for it
+    elif hasattr(value, "savefig") or hasattr(value, "to_html"):
+        writer().figure(value, key, step)
+
+
+def _cell(value: Any) -> Any:
+    """A cell of a table as JSON has it; media are named by their kind."""
+    plain = value.item() if hasattr(value, "item") else value
+    is_plain = plain is None or isinstance(plain, str | int | float)
+    return plain if is_plain else f"<{type(value).__name__}>"
 
 
 def _step(run: Any, step: int | None) -> int:
@@ -246,12 +210,3 @@ def _own_tags(tags: dict[str, Any]) -> dict[str, Any]:
 def _is_ours(client: Any) -> bool:
     """Whether MLflow's client logs to a store of ours already."""
     return str(getattr(client, "tracking_uri", "")).startswith("eventtrack:")
-
-
-def _pixels(image: Any, dataformats: str) -> Any:
-    """An image of TensorBoard's as an array whose channels come last."""
-    if hasattr(image, "detach"):
-        image = image.detach().cpu().numpy()
-    if dataformats == "CHW":
-        return image.transpose(1, 2, 0)
-    return image

@@ -7,7 +7,7 @@ them it hands over logs, configurations and checkpoints as the framework has the
 import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, TypedDict
+from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from eventtrack.errors import InvalidValueError
 from eventtrack.fluent import stack
@@ -22,6 +22,9 @@ from eventtrack.integrations.ranks import rank_of_environment
 from eventtrack.integrations.values import Numbers, flattened
 from eventtrack.tags import PARENT_TAG
 from eventtrack.views.records import RunStatus
+
+if TYPE_CHECKING:
+    from eventtrack.fluent.media import File
 
 # A checkpoint's description, its bytes, or nothing.
 Checkpoints = Literal["reference", "copy", "none"]
@@ -246,10 +249,22 @@ class RunWriter:
                 counts=[float(count) for count in counts],
             )
 
-    def medium(self, path: Path, key: str, step: int | None) -> None:
-        """Log a file as a step of a series."""
+    def medium(
+        self, file: "File", key: str, step: int | None, media_type: str | None = None
+    ) -> None:
+        """Log a file, or bytes with their type, as a step of a series."""
         if self._client is not None and self._run_id is not None and not self.rank:
-            self._client.log_media(self._run_id, key, path, step)
+            self._client.log_media(self._run_id, key, file, step, media_type=media_type)
+
+    def sound(self, samples: Any, sample_rate: int, key: str, step: int | None) -> None:
+        """Log samples between -1 and 1 as a step of a series."""
+        if self._client is not None and self._run_id is not None and not self.rank:
+            self._client.log_audio(self._run_id, key, samples, step, sample_rate=sample_rate)
+
+    def figure(self, figure: Any, key: str, step: int | None) -> None:
+        """Log a figure of matplotlib or plotly as a step of a series."""
+        if self._client is not None and self._run_id is not None and not self.rank:
+            self._client.log_figure(self._run_id, figure, key=key, step=step)
 
     def image(self, image: Any, key: str, step: int | None) -> None:
         """Log an image: an array whose channels come last, or an image of Pillow."""

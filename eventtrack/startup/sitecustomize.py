@@ -16,14 +16,14 @@ from types import ModuleType
 
 # The module whose import is waited for, and the function that wraps its calls then.
 _MIRRORS = {
-    "wandb": {"wandb.sdk.wandb_run": "mirror_wandb"},
-    "mlflow": {"mlflow.tracking.client": "mirror_mlflow"},
+    "wandb": {"wandb.sdk.wandb_run": "mirror.mirror_wandb"},
+    "mlflow": {"mlflow.tracking.client": "mirror.mirror_mlflow"},
     "tensorboard": {
-        "torch.utils.tensorboard.writer": "mirror_tensorboard",
-        "tensorboardX.writer": "mirror_tensorboard",
+        "torch.utils.tensorboard.writer": "mirrored_writers.mirror_tensorboard",
+        "tensorboardX.writer": "mirrored_writers.mirror_tensorboard",
     },
 }
-_MIRROR_MODULE = "eventtrack.integrations.mirror"
+_INTEGRATIONS = "eventtrack.integrations"
 _STAND_INS = {"wandb": "eventtrack.wandb"}
 # Where eventtrack is imported from, if the program's own path does not lead to it.
 _ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))  # noqa: PTH100, PTH120
@@ -84,7 +84,8 @@ class Mirrored(importlib.abc.Loader):
         """Run the module, then wrap its calls."""
         self.loader.exec_module(module)
         try:
-            getattr(_ours(_MIRROR_MODULE), self.call)(module)
+            name, _, function = self.call.partition(".")
+            getattr(_ours(f"{_INTEGRATIONS}.{name}"), function)(module)
         except Exception as error:
             warnings.warn(f"eventtrack mirrors nothing of {module.__name__}: {error}", stacklevel=2)
 

@@ -50,6 +50,15 @@ with SummaryWriter("logs") as writer:
     writer.add_text("note", "hello", 2)
     writer.add_histogram("weights", np.arange(9.0), 3)
     writer.add_image("cat", np.zeros((3, 4, 4), dtype="uint8"), 4)
+    writer.add_images("cats", np.zeros((2, 3, 4, 4), dtype="uint8"), 4)
+    writer.add_histogram_raw("raw", 0.0, 2.0, 3, 3.0, 5.0, [1.0, 2.0], [1, 2], 5)
+    corners = np.zeros((1, 3, 3), dtype="float32")
+    writer.add_mesh("shape", corners, faces=np.array([[[0, 1, 2]]]), global_step=6)
+    writer.add_embedding(np.eye(2), metadata=["a", "b"], global_step=7)
+    from matplotlib.figure import Figure
+    figure = Figure()
+    figure.subplots().plot([1, 2])
+    writer.add_figure("plot", figure, 8)
 """
     run(text, run_id, store, "tensorboard")
     client = eventtrack.MlflowClient()
@@ -61,7 +70,17 @@ with SummaryWriter("logs") as writer:
     [weights] = client.get_series(run_id, "weights")
     assert isinstance(weights, HistogramItem)
     assert (sum(weights.counts), weights.step) == (9.0, 3)
-    assert any("cat+step+4" in path for path in files(run_id))
+    kept = files(run_id)
+    assert any("cat+step+4" in path for path in kept)
+    assert any("cats~1+step+4" in path for path in kept)
+    [raw] = client.get_series(run_id, "raw")
+    assert isinstance(raw, HistogramItem)
+    assert (list(raw.edges), list(raw.counts)) == ([0.0, 1.0, 2.0], [1.0, 2.0])
+    for key, media_type in (("shape", "model/obj"), ("plot", "image/png")):
+        [item] = client.get_series(run_id, key)
+        assert item.media_type == media_type
+    for name in ("tensors", "metadata"):
+        assert f"embeddings/default-7/{name}.tsv" in kept
     # The program's own files are there as before.
     assert list((store.parent / "logs").glob("**/events.out.tfevents.*"))
 
@@ -79,6 +98,8 @@ with wandb.init(project="p", config={"lr": 0.5}) as run:
     pixels = np.zeros((4, 4, 3), dtype="uint8")
     weights = wandb.Histogram([1.0, 2.0, 3.0])
     run.log({"weights": weights, "cat": wandb.Image(pixels), "said": "x", "page": page}, step=8)
+    table = wandb.Table(columns=["a", "b"], data=[[1, wandb.Image(pixels)]])
+    run.log({"cats": [wandb.Image(pixels)] * 2, "rows": table}, step=9)
 """
     run(text, run_id, store, "wandb")
     assert history(run_id, "loss") == [(0, 1.0), (1, 0.5)]
@@ -96,6 +117,10 @@ with wandb.init(project="p", config={"lr": 0.5}) as run:
     [page] = client.get_series(run_id, "page")
     assert page.step == 8
     assert any("cat+step+8" in path for path in files(run_id))
+    assert any("cats~1+step+9" in path for path in files(run_id))
+    path = client.download_artifacts(run_id, "tables/rows-9.json", str(store.parent))
+    rows = json.loads(Path(path).read_text("utf-8"))
+    assert rows == {"columns": ["a", "b"], "data": [[1, "<Image>"]]}
     assert kept.data.tags["wandb.project"] == "p"
     assert list((store.parent / "wandb").glob("offline-run-*"))
 

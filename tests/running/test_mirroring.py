@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from eventtrack.views.items import MediaItem
 from tests.running.conftest import ROOT, Runner
 
 
@@ -19,18 +20,26 @@ def test_calls_of_a_writer_are_mirrored_also_in_what_the_command_starts(
     package = tmp_path / "packages" / "tensorboardX"
     package.mkdir(parents=True)
     (package / "__init__.py").write_text("from tensorboardX.writer import SummaryWriter\n", "utf-8")
-    calls = ("scalar", "scalars", "text", "histogram", "image", "hparams")
-    methods = [f"    def add_{call}(self, *arguments): return 7\n" for call in calls]
+    calls = ("scalar", "video", "audio")
+    methods = [f"    def add_{call}(self, *arguments, **named): return 7\n" for call in calls]
     (package / "writer.py").write_text(f"class SummaryWriter:\n{''.join(methods)}", "utf-8")
     program = (
         f"import sys; sys.path.insert(0, {str(package.parent)!r})\n"
         "import os, tensorboardX\n"
         f"assert os.environ['PYTHONPATH'].split(os.pathsep)[1:] == [{str(ROOT)!r}]\n"
-        "assert tensorboardX.SummaryWriter().add_scalar('loss', 0.5, 3) == 7\n"
+        "import numpy as np; writer = tensorboardX.SummaryWriter()\n"
+        "assert writer.add_scalar('loss', 0.5, 3) == 7\n"
+        "assert writer.add_video('play', np.zeros((1, 2, 3, 4, 4)), 3, fps=2) == 7\n"
+        "assert writer.add_audio('sound', np.zeros((1, 80)), 3, sample_rate=8000) == 7\n"
     )
     starter = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {program!r}])"
     runner.python("--mirror", "wandb,tensorboard", program=starter)
-    assert runner.last().data.metrics == {"loss": 0.5}
+    run = runner.last()
+    assert run.data.metrics == {"loss": 0.5}
+    for key, media_type in (("play", "image/gif"), ("sound", "audio/wav")):
+        [item] = runner.store.items.read(run.info.run_id, key)
+        assert isinstance(item, MediaItem)
+        assert (item.step, item.media_type) == (3, media_type)
 
 
 def test_a_name_that_is_not_known_is_refused(runner: Runner) -> None:
