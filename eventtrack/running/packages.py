@@ -20,11 +20,12 @@ from eventtrack.running.origin import Python
 from eventtrack.running.secrets import without_credentials
 
 _ASK = (
-    "import json,platform,sys;"
-    "print(json.dumps([platform.python_version(),sys.executable,sys.prefix,"
-    "platform.python_implementation(),sys.path]))"
+    "import json,sys;"
+    "print(json.dumps(['.'.join(map(str,sys.version_info[:3])),sys.executable,sys.prefix,"
+    "sys.implementation.name,sys.path]))"
 )
 _ASK_TIMEOUT_S = 20.0
+_IMPLEMENTATIONS = {"cpython": "CPython", "pypy": "PyPy"}
 # Version, executable, prefix, implementation and path of an interpreter.
 _Answer = tuple[str, str, str, str, list[str]]
 
@@ -75,8 +76,8 @@ class Inquiry:
         self._process: subprocess.Popen[bytes] | None = None
         self._answer: _Answer | None = None
         if interpreter.parent == Path(sys.executable).parent:
-            name = {"cpython": "CPython", "pypy": "PyPy"}.get(sys.implementation.name, "")
             version = ".".join(map(str, sys.version_info[:3]))
+            name = sys.implementation.name
             self._answer = (version, sys.executable, sys.prefix, name, sys.path)
             return
         with contextlib.suppress(OSError):
@@ -105,11 +106,17 @@ class Inquiry:
         python = Python(
             version=version,
             executable=executable,
-            implementation=implementation,
+            implementation=_IMPLEMENTATIONS.get(implementation, implementation),
             manager="conda" if conda else _manager(Path(prefix)),
             packages=len(lines),
         )
         return Packages(python, "".join(f"{line}\n" for line in lines), conda)
+
+
+def ask(argv: Sequence[str], variables: Mapping[str, str]) -> Inquiry | None:
+    """Ask the interpreter that a command runs with; None if there is none."""
+    interpreter = interpreter_of(argv, variables)
+    return None if interpreter is None else Inquiry(interpreter, variables)
 
 
 def has_eventtrack(interpreter: Path) -> bool:

@@ -50,7 +50,8 @@ class Request:
     """The arguments of `eventtrack run`.
 
     `experiment_id` is None for a resumed run; `parent` and `resume` are ids of runs. The program
-    may choose another experiment for the run unless `keeps_experiment`.
+    may choose another experiment for the run unless `keeps_experiment`. `inquiry` is the question
+    to its interpreter, if it was asked already.
     """
 
     argv: Sequence[str]
@@ -63,6 +64,7 @@ class Request:
     resume: str | None = None
     samples: bool = True
     keeps_files: bool = True
+    inquiry: packages.Inquiry | None = None
 
 
 def begin(store: AnyStore, request: Request) -> str:
@@ -177,7 +179,8 @@ class Recorder:
 
         Without the command's end the run stays RUNNING: `liveness` says that it died.
         """
-        tracer = Tracer(self._store, self._run_id, self._request.argv)
+        request = self._request
+        tracer = Tracer(self._store, self._run_id, request.argv, request.inquiry)
         keeping = threading.Thread(target=self._keep, args=(tracer,), name="eventtrack-origin")
         if self._request.keeps_files:
             keeping.start()

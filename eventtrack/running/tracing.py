@@ -10,7 +10,7 @@ from eventtrack.running import origin, secrets
 from eventtrack.running.code import CodeState, read_code
 from eventtrack.running.computer import read_computer
 from eventtrack.running.origin import Command, Origin
-from eventtrack.running.packages import Inquiry, Packages, interpreter_of
+from eventtrack.running.packages import Inquiry, Packages, ask
 from eventtrack.store import Store
 from eventtrack.tags import GIT_BRANCH_TAG, GIT_COMMIT_TAG, GIT_REPOSITORY_TAG
 
@@ -23,9 +23,17 @@ class Tracer:
 
     Args:
         argv: The command, as it was given.
+        inquiry: The question to its interpreter, if it was asked already.
     """
 
-    def __init__(self, store: "Store | RemoteStore", run_id: str, argv: Sequence[str]) -> None:
+    def __init__(
+        self,
+        store: "Store | RemoteStore",
+        run_id: str,
+        argv: Sequence[str],
+        inquiry: Inquiry | None = None,
+    ) -> None:
+        self._inquiry = inquiry
         self._store = store
         self._run_id = run_id
         self._argv = list(argv)
@@ -34,8 +42,7 @@ class Tracer:
 
     def keep(self) -> None:
         """Read everything and store it, in one commit."""
-        interpreter = interpreter_of(self._argv, self._variables)
-        inquiry = None if interpreter is None else Inquiry(interpreter, self._variables)
+        inquiry = self._inquiry or ask(self._argv, self._variables)
         code = read_code(self._folder)
         installed = None if inquiry is None else inquiry.packages()
         trace = Origin(

@@ -115,7 +115,11 @@ def run(
             f"cannot run {argv[0]}: there is no such program", hint=_hint_for(argv[0])
         )
     side = split(argv, _complain)
-    # From here on this is the recorder's process.
+    # From here on this is the recorder's process. The program's interpreter is asked at once: it
+    # takes a while to answer, and meanwhile the store's modules are imported.
+    from eventtrack.running import packages
+
+    inquiry = None if no_files else packages.ask(argv, os.environ)
     from eventtrack.running import recording
 
     store, uri = _open(call)
@@ -130,6 +134,7 @@ def run(
         resume=None if resume is None else _run_id(store, resume),
         samples=not no_sampling,
         keeps_files=not no_files,
+        inquiry=inquiry,
     )
     settings = recording.sampling(request, _complain)
     run_id = recording.begin(store, request)
