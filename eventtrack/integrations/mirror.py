@@ -1,10 +1,9 @@
 """Records what a program logs to other trackers: `eventtrack run --mirror wandb,mlflow`.
 
 The calls of W&B's runs and MLflow's client, and of TensorBoard's writers (`mirrored_writers`), are
-wrapped when their modules
-are imported (`startup/sitecustomize.py`). A wrapped call does what it did, gives what it gave, and
-raises what it raised; then the same facts go to the run of the command. An error of ours is a
-warning, the first time. Ranks other than the first record nothing.
+wrapped when their modules are imported (`startup/sitecustomize.py`). A wrapped call does what it
+did, gives what it gave, and raises what it raised; then the same facts go to the run of the
+command. An error of ours is a warning, the first time. Ranks other than the first record nothing.
 """
 
 import functools
