@@ -21,10 +21,8 @@ from eventtrack.errors import (
 )
 from eventtrack.events.access import STREAM, AccessGranted, AccessRevoked
 from eventtrack.events.envelope import Draft, Envelope, seal
-from eventtrack.events.redaction import is_lasting
-from eventtrack.events.types import Explained, PayloadsRedacted
+from eventtrack.events.types import PayloadsRedacted
 from eventtrack.log.blocks import Block
-from eventtrack.log.memory import MemoryLog
 from eventtrack.server import clustered
 from eventtrack.server.access import Access
 from eventtrack.sharedlog.artifacts import SpaceBlobs
@@ -39,7 +37,7 @@ from eventtrack.sync.own_feed import OwnFeed
 from eventtrack.sync.remotes import RemoteAddress
 from eventtrack.sync.service import exchange
 from eventtrack.sync.shared_log import SharedLogRemote
-from eventtrack.tokens import Role, Tokens, digest
+from eventtrack.tokens import Role, Token, Tokens, digest
 from tests.cluster.servers import down
 from tests.cluster.serving import Served, serving
 from tests.sync.machines import block_of, machine
@@ -96,6 +94,15 @@ def put_into(shelf: Shelf, store: Store) -> None:
     with contextlib.closing(SharedLogRemote(MemorySharedLog(shelf), no_blobs)) as remote:
         address = RemoteAddress(name="log", url="memory:")
         exchange(store, remote, Remotes(store.replication), address, Ways())
+
+
+def tokens_in(shelf: Shelf, folder: Path, key: Ed25519PrivateKey) -> Sequence[Token]:
+    """The tokens of a log for a key, as a new copy of it has them."""
+    store = machine(folder)
+    put_into(shelf, store)
+    tokens = GivenTokens(store, public_key(key))
+    tokens.refresh()
+    return tokens.list()
 
 
 async def asked(server: Served, token: str | None, path: str = "experiments/get") -> int:
@@ -277,15 +284,6 @@ def test_no_redaction_takes_a_revocation_away(tmp_path: Path, shelf: Shelf) -> N
     with_two(tmp_path, shelf, work)
 
 
-def test_what_is_written_beside_a_token_can_be_erased(tmp_path: Path) -> None:
-    log = MemoryLog()
-    alone = Draft.of(STREAM, grant())
-    beside = Draft.of(STREAM, grant(), Explained("a name that has to go"))
-    kept: list[Envelope] = []
-    log.transact(lambda txn: kept.extend(txn.append(draft, bytes(16)) for draft in (alone, beside)))
-    assert [is_lasting(envelope) for envelope in kept] == [True, False]
-
-
 def test_a_feed_that_somebody_continued_stops_no_revocation(tmp_path: Path, shelf: Shelf) -> None:
     admin = Admin(tmp_path / "admin", shelf)
     text = admin.office.create("alice", "admin")
@@ -347,6 +345,15 @@ def test_a_server_that_is_no_part_of_the_cluster_knows_nothing_of_its_tokens(
         access.admit(Role.READ, {"authorization": f"Bearer {text}"})
 
 
+@pytest.mark.parametrize("key", [KEY, THIEF])
+def test_tokens_come_along_to_a_log_with_the_same_key(
+    tmp_path: Path, shelf: Shelf, key: Ed25519PrivateKey
+) -> None:
+    Admin(tmp_path / "admin", shelf).office.create("alice", "read")
+    names = [token.name for token in tokens_in(shelf, tmp_path / "mover", key)]
+    assert names == (["alice"] if key is KEY else [])
+
+
 def test_a_name_is_given_once_and_a_call_that_failed_may_be_repeated(
     tmp_path: Path, shelf: Shelf
 ) -> None:
@@ -367,11 +374,7 @@ def test_a_name_is_given_once_and_a_call_that_failed_may_be_repeated(
     is_down = False
     again = TokenOffice(admin.store, KEY, publish)
     assert [token.name for token in again.revoke("alice")] == ["alice"]
-    other = machine(tmp_path / "other")
-    put_into(shelf, other)
-    tokens = GivenTokens(other, public_key(KEY))
-    tokens.refresh()
-    assert tokens.list() == []
+    assert tokens_in(shelf, tmp_path / "other", KEY) == []
     again.create("alice", "write")
 
 
