@@ -1,11 +1,13 @@
 """`import eventtrack` stands at the top of every training script: it stays cheap."""
 
+import contextlib
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from eventtrack.store import open_store
 from tests.tidy.tree import ROOT, plant
 
 # Loaded by the call that needs them, never by the import.
@@ -47,6 +49,26 @@ def test_importing_loads_nothing_heavy() -> None:
 
 def test_importing_loads_few_modules() -> None:
     assert len(loaded(ROOT)) <= MODULES_MAX
+
+
+def test_a_program_that_logs_a_metric_loads_what_that_needs(tmp_path: Path) -> None:
+    program = (
+        f"import sys, eventtrack; eventtrack.set_tracking_uri({str(tmp_path / 'store')!r}); "
+        "eventtrack.log_metric('loss', 0.5); print(*sys.modules)"
+    )
+    command = [sys.executable, "-c", program]
+    names = set(subprocess.check_output(command, cwd=ROOT, text=True).split())
+    assert heavy(names) == set()
+    for package in ("outbox", "rest", "views.search", "views.filters", "store.traces"):
+        assert f"eventtrack.{package}" not in names
+    assert "logging" not in names
+
+
+def test_all_nouns_of_a_store_can_be_made(tmp_path: Path) -> None:
+    """Their modules are named by texts, which no checker of types follows."""
+    with contextlib.closing(open_store(tmp_path / "store")) as store, store.at("now") as moment:
+        for queries in (store, moment):
+            assert all(getattr(queries, name) is not None for name in queries.NOUNS)
 
 
 @pytest.mark.parametrize("name", ["asyncio", "http.client", "sqlite3", "numpy", "PIL.Image"])

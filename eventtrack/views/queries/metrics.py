@@ -2,16 +2,22 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from eventtrack import limits, validate
+from eventtrack.lazy import lazy
 from eventtrack.projections import picking
 from eventtrack.projections.points import Points
 from eventtrack.projections.state import RunState
-from eventtrack.views import paging
 from eventtrack.views.context import ReadContext
 from eventtrack.views.queries.runs import existing_run
 from eventtrack.views.queries.series import Series
 from eventtrack.views.records import Metric, PagedList
+
+if TYPE_CHECKING:
+    from eventtrack.views import paging
+else:
+    paging = lazy("eventtrack.views.paging")
 
 MetricArrays = Points
 
