@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from eventtrack.clock import ManualClock
 from eventtrack.errors import InvalidValueError
 from eventtrack.ids import SeededIds
+from eventtrack.projections.state import RunState
+from eventtrack.projections.tables import Reader
 from eventtrack.store import Store
 from eventtrack.views.filters.trees import like_matcher
 
@@ -82,3 +84,20 @@ def test_like_finds_what_looking_at_every_text_finds(
     wanted = [text for text in texts if matches(text)]
     assert sorted(run.data.tags["t"] for run in found) == sorted(wanted)
     store.close()
+
+
+def test_a_page_decodes_the_runs_that_it_shows_and_none_before(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = store.runs.search(["0"], max_results=2, order_by=["metrics.m DESC"])
+    decoded: list[int] = []
+    decode = Reader.run_by_number
+
+    def counted(reader: Reader, number: int) -> RunState | None:
+        decoded.append(number)
+        return decode(reader, number)
+
+    monkeypatch.setattr(Reader, "run_by_number", counted)
+    assert names(store, page.token, "metrics.m DESC") == ["run-1", "run-4"]
+    # The place of the page before, the page, and a run more, which says that there is another page.
+    assert len(decoded) <= 4

@@ -5,6 +5,7 @@ process had beyond what it had before the first answer, in MB. The version of ev
 answers is the first on the module path, so two versions can answer about the same store.
 """
 
+import base64
 import json
 import sys
 import threading
@@ -13,24 +14,27 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
+from eventtrack.compat.messages import Values
+from eventtrack.server.metrics import ENDPOINTS
 from eventtrack.store import Store, open_store
 
 ROUNDS = 3
 # A question that takes longer is asked once.
 LONG_S = 2.0
 PAGE = 100
+VIEWS = "views made anew"
 Ask = Callable[[], object]
 
 
 def main() -> None:
     """Ask one question."""
     name, folder = sys.argv[1], Path(sys.argv[2])
-    if name == "views":
+    if name == VIEWS:
         print(json.dumps(_rebuilt(folder)))
         return
     with closing(open_store(folder)) as store:
         store.experiments.search()  # folds what the views lack
-        ask = QUESTIONS[name](store)
+        ask = ALL[name](store)
         before, peak, done = _anonymous_mb(), [0.0], threading.Event()
 
         def watch() -> None:
@@ -90,13 +94,19 @@ def _search(text: str, order: str) -> Callable[[Store], Ask]:
     return of
 
 
+def _counting(offset: int) -> str:
+    """A page token that only counts results, which all versions understand."""
+    return base64.b64encode(json.dumps({"offset": offset}).encode()).decode()
+
+
 def _middle(order: str, text: str = "") -> Callable[[Store], Ask]:
     """The page in the middle, by the token of the page before."""
 
     def of(store: Store) -> Ask:
         experiment = _experiment(store)
         total = store.overview.table([experiment], limit=1).total
-        token = store.runs.search([experiment], text, 1, total // 2, [order]).token
+        counting = _counting(total // 2 - 1)
+        token = store.runs.search([experiment], text, 1, 1, [order], counting).token
 
         def ask() -> None:
             found = store.runs.search([experiment], text, 1, PAGE, [order], token)
@@ -151,6 +161,60 @@ QUESTIONS: dict[str, Callable[[Store], Ask]] = {
     "list of experiments": lambda store: store.overview.experiments,
     "conflicts": lambda store: store.conflicts,
 }
+
+
+def _run_id(store: Store) -> str:
+    return store.runs.search(["0"])[0].info.run_id
+
+
+def _page_of_history(store: Store) -> Ask:
+    """1,000 points from the middle of the series."""
+    run_id = _run_id(store)
+    middle = next(iter(store.metrics.latest(run_id))).step // 2
+    return lambda: store.metrics.history(run_id, "loss", 1000, _counting(middle))
+
+
+def _thinned(store: Store) -> Ask:
+    """2,500 points spread over the series, as MLflow's charts ask the server for them."""
+    (endpoint,) = (it for it in ENDPOINTS if it.path.endswith("bulk-interval"))
+    sent = Values(endpoint.request.message)
+    sent.put("run_ids", [_run_id(store)])
+    sent.put("metric_key", "loss")
+    return lambda: endpoint.answer(store, sent)
+
+
+def _history(store: Store) -> Ask:
+    run_id = _run_id(store)
+    return lambda: store.metrics.arrays(run_id, "loss")
+
+
+def _series_of_many(store: Store) -> Ask:
+    run_id = _run_id(store)
+    return lambda: store.metrics.arrays(run_id, "block-3/layer-7/norm")
+
+
+def _point_beside_many(store: Store) -> Ask:
+    """A point is logged and read, in a run that has many names."""
+    run_id = _run_id(store)
+    log = store.metrics.sink(run_id).log
+
+    def ask() -> None:
+        log("block-3/layer-7/norm", 0.5, 10)
+        store.metrics.arrays(run_id, "block-3/layer-7/norm")
+
+    return ask
+
+
+QUESTIONS_OF_SERIES: dict[str, Callable[[Store], Ask]] = {
+    "history: 1,000 points in the middle": _page_of_history,
+    "history: 2,500 points spread over all": _thinned,
+    "history: all points as arrays": _history,
+}
+QUESTIONS_OF_NAMES: dict[str, Callable[[Store], Ask]] = {
+    "one series among many names": _series_of_many,
+    "a point logged and read among many names": _point_beside_many,
+}
+ALL = QUESTIONS | QUESTIONS_OF_SERIES | QUESTIONS_OF_NAMES
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""Growth: what questions cost as runs become many, here and in another version.
+"""Growth: what questions cost as runs, points and names become many, here and in another version.
 
-    python tools/bench/growth.py --runs 10000 100000
+    python tools/bench/growth.py --runs 10000 100000 --points 1000000 10000000 --names 100000
     git archive COMMIT | tar x -C /tmp/before
     python tools/bench/growth.py --runs 100000 --before /tmp/before
 
@@ -14,15 +14,16 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from _bulk import write_runs
-from _growth_questions import QUESTIONS
+from _bulk import write_names, write_runs, write_series
+from _growth_questions import ALL, QUESTIONS, QUESTIONS_OF_NAMES, QUESTIONS_OF_SERIES, VIEWS
 from _harness import machine, number, table
 
 HERE = Path(__file__).parent
-VIEWS = "views made anew, a run"
+Maker = Callable[[Path, int], None]
 
 
 def ask(question: str, store: Path, version: Path | None) -> dict[str, Any] | None:
@@ -39,24 +40,22 @@ def ask(question: str, store: Path, version: Path | None) -> dict[str, Any] | No
     return answer
 
 
-def rows(store: Path, runs: int, before: Path | None, questions: list[str]) -> list[list[str]]:
+def rows(store: Path, size: str, before: Path | None, questions: list[str]) -> list[list[str]]:
     """The lines of the table for one store."""
     lines = []
     for question in questions:
-        factor = 1 / runs if question == "views" else 1.0
-        title = VIEWS if question == "views" else question
         now = ask(question, store, None)
         then = ask(question, store, before) if before is not None else None
-        lines.append([title, *_cells(now, factor), *_cells(then, factor), _ratio(then, now)])
-        print(f"  {runs:,} runs: {' | '.join(lines[-1])}", flush=True)
+        lines.append([question, *_cells(now), *_cells(then), _ratio(then, now)])
+        print(f"  {size}: {' | '.join(lines[-1])}", flush=True)
     return lines
 
 
-def _cells(answer: dict[str, Any] | None, factor: float) -> list[str]:
+def _cells(answer: dict[str, Any] | None) -> list[str]:
     if answer is None:
         return ["", ""]
     median = sorted(answer["cpu_ms"])[len(answer["cpu_ms"]) // 2]
-    return [f"{number(median * factor)} ms", f"{answer['memory_mb']:.0f} MB"]
+    return [f"{number(median)} ms", f"{answer['memory_mb']:.0f} MB"]
 
 
 def _ratio(then: dict[str, Any] | None, now: dict[str, Any] | None) -> str:
@@ -69,22 +68,30 @@ def _ratio(then: dict[str, Any] | None, now: dict[str, Any] | None) -> str:
 def main() -> None:
     """All of it."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--runs", type=int, nargs="+", default=[2_000, 10_000], metavar="N")
+    parser.add_argument("--runs", type=int, nargs="*", default=[2_000, 10_000], metavar="N")
+    parser.add_argument("--points", type=int, nargs="*", default=[200_000], metavar="N")
+    parser.add_argument("--names", type=int, nargs="*", default=[10_000], metavar="N")
     parser.add_argument("--before", type=Path, metavar="FOLDER", help="another version, unpacked")
-    parser.add_argument("--ask", nargs="+", choices=[*QUESTIONS, "views"], metavar="QUESTION")
+    parser.add_argument("--ask", nargs="+", choices=[*ALL, VIEWS], metavar="QUESTION")
     parser.add_argument("--folder", type=Path, help="where stores are made, and kept")
     options = parser.parse_args()
+    kinds: tuple[tuple[str, Maker, list[str]], ...] = (
+        ("runs", write_runs, [VIEWS, *QUESTIONS]),
+        ("points", write_series, [VIEWS, *QUESTIONS_OF_SERIES]),
+        ("names", write_names, [VIEWS, *QUESTIONS_OF_NAMES]),
+    )
     print("\n".join(machine()))
     with tempfile.TemporaryDirectory(prefix="eventtrack-bench-") as scratch:
         folder = options.folder or Path(scratch)
-        for runs in options.runs:
-            store = folder / f"runs-{runs}"
-            if not store.exists():
-                write_runs(store, runs)
-            asked = options.ask or ["views", *QUESTIONS]
-            lines = rows(store, runs, options.before, asked)
-            head = [f"{runs:,} runs", "now", "memory", "before", "memory", "ratio"]
-            print("\n" + "\n".join(table([head, *lines])) + "\n", flush=True)
+        for kind, write, questions in kinds:
+            asked = [name for name in questions if not options.ask or name in options.ask]
+            for size in getattr(options, kind) if asked else ():
+                store, title = folder / f"{kind}-{size}", f"{size:,} {kind}"
+                if not store.exists():
+                    write(store, size)
+                lines = rows(store, title, options.before, asked)
+                head = [title, "now", "memory", "before", "memory", "ratio"]
+                print("\n" + "\n".join(table([head, *lines])) + "\n", flush=True)
 
 
 if __name__ == "__main__":
