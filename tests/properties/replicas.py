@@ -31,11 +31,9 @@ from tests.properties.withdrawals import FORK_EVENT, WITHDRAWAL_EVENT
 
 RUNS = [f"run/{letter * 32}" for letter in "ab"]
 EXPERIMENTS = ["experiment/1", "experiment/2"]
-MODELS = ["model/m-1"]
+MODELS, TRACES = ["model/m-1"], ["trace/tr-1"]
 REGISTERED = ["registered/1", "registered/2"]
-TRACES = ["trace/tr-1"]
-DATASETS = ["dataset/d-1"]
-SCORERS = ["scorer/1"]
+DATASETS, SCORERS = ["dataset/d-1"], ["scorer/1"]
 
 # Few different names and values: replicas are to disagree about the same things.
 KEY = st.sampled_from(["a", "b", "mlflow.runName"])
