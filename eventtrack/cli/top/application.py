@@ -84,7 +84,7 @@ class Top(Viewer):
             # Leaves the terminal as it was; only the main thread of a program may ask for it.
             with contextlib.suppress(RuntimeError, ValueError):
                 asyncio.get_running_loop().add_signal_handler(end, self.exit)
-        for thread in (self.table_reader, self.panel_reader, self.follower):
+        for thread in self.threads:
             thread.start()
         self.set_interval(1.0, self.tick)
         # After Ctrl-Z and `fg` the screen is blank.
@@ -93,10 +93,9 @@ class Top(Viewer):
 
     def on_unmount(self) -> None:
         """End the threads; those of a folder before its store can be closed."""
-        threads = (self.table_reader, self.panel_reader, self.follower)
-        for thread in threads:
+        for thread in self.threads:
             thread.stop()
-        for thread in threads:
+        for thread in self.threads:
             if self.source.local and thread.is_alive():
                 thread.join(_LEAVE_S)
 

@@ -30,9 +30,8 @@ class Bar(Widget):
 
     def say(self, left: Sequence[Cell], right: Sequence[Cell] = ()) -> None:
         """Show other cells."""
-        if (self._left, self._right) != (left, right):
-            self._left, self._right = list(left), list(right)
-            self.refresh()
+        self._left, self._right = list(left), list(right)
+        self.refresh()
 
     def render_line(self, y: int) -> Strip:
         """The line; what stands at the right wins where both do not fit."""

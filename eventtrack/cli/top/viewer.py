@@ -63,9 +63,15 @@ class Viewer(App[None]):
         self._due: set[str] = set()
         self._answered: tuple[str, list[str]] = ("", [])
         self._problems: dict[str, tuple[str, str]] = {}
+        self.names_reader = Reader("names", self.post_message)
         self.table_reader = Reader("table", self.post_message)
         self.panel_reader = Reader("panel", self.post_message)
-        self.follower = Follower(source, self.post_message)
+        self.threads = (
+            self.names_reader,
+            self.table_reader,
+            self.panel_reader,
+            Follower(source, self.post_message),
+        )
 
     @property
     def table(self) -> RunTable:
@@ -95,11 +101,10 @@ class Viewer(App[None]):
             return
         if streams is None or any(name.startswith(("run/", "experiment/")) for name in streams):
             now = asyncio.get_running_loop().time()
-            if now >= self._names_due:
+            if now >= self._names_due and not self.names_reader.rest_s:
                 self._names_due = now + _NAMES_EVERY_S
                 self.read_names()
-            else:
-                self._soon(self.table_reader, self.read_table)
+            self._soon(self.table_reader, self.read_table)
         if streams is None or streams & {f"run/{run_id}" for run_id in self._seen_runs()}:
             self._soon(self.panel_reader, self.read_panel)
 
@@ -131,10 +136,12 @@ class Viewer(App[None]):
                 self.table.reset(self._fixed())
             self.read_table()
 
-        self.table_reader.ask(read, show)
+        self.names_reader.ask(read, show)
 
     def read_table(self) -> None:
-        """Read the rows that are seen."""
+        """Read the rows that are seen, once the experiments are known."""
+        if not self.experiments:
+            return
         ids = [each["experiment_id"] for each in self._chosen]
         names = [column.name for column in self._candidates]
         offset, limit = self.table.window()
