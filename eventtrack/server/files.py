@@ -110,8 +110,8 @@ async def send(
     known = request.headers.get("if-none-match", "")
     if headers["etag"] in (tag.strip().removeprefix("W/") for tag in known.split(",")):
         return Response(status_code=304, headers=headers)
-    kind = headers.get("content-type") or media_type(path)
-    return BlobResponse(place, headers=headers, media_type=kind)
+    content_type = headers.get("content-type") or media_type(path)
+    return BlobResponse(place, headers=headers, media_type=content_type)
 
 
 async def send_medium(services: Services, run_id: str, sha256: str) -> Response:

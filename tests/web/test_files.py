@@ -4,10 +4,12 @@ import csv
 import io
 import zipfile
 from collections.abc import Iterator
+from contextlib import closing
 
 import pytest
 
 from eventtrack.client import MlflowClient
+from eventtrack.store import open_store
 from eventtrack.web import exports
 from tests.server.running import Running, running
 
@@ -56,9 +58,9 @@ def test_a_folder_comes_whole_and_names_what_is_missing(server: Running) -> None
     client.log_text(run_id, large, "data/large.txt")
     client.log_text(run_id, "lost", "data/lost.txt")
     client.log_text(run_id, "outside", "other.txt")
-    entry = client.store.artifacts.entry(run_id, "data/lost.txt")
-    blob = client.store.artifacts.blobs.path(bytes.fromhex(entry.sha256))
-    blob.unlink()
+    with closing(open_store(server.store)) as store:
+        entry = store.artifacts.entry(run_id, "data/lost.txt")
+        store.artifacts.blobs.path(bytes.fromhex(entry.sha256)).unlink()
     answer = server.client.get(f"{OWN}folder", params={"run_id": run_id, "path": "data"})
     assert answer.headers["content-disposition"] == 'attachment; filename="data.zip"'
     archive = zipfile.ZipFile(io.BytesIO(answer.content))
