@@ -26,7 +26,7 @@ _OFFSET_MAX = 2**62
 class Token(msgspec.Struct):
     """The start of a page."""
 
-    offset: int = 0
+    offset: int
     # The hash of the search; "" if the token is good for any search.
     search: str = ""
     # The place of the last result before the page; None in tokens that only count results.
@@ -54,7 +54,7 @@ def token_of(token: str | None, search: str = "", order: Sequence[OrderTerm] = (
         InvalidValueError: eventtrack made no such token, or made it for another search.
     """
     if not token:
-        return Token()
+        return Token(0)
     try:
         text = base64.b64decode(token, validate=True)
         known = msgspec.json.decode(text, type=Token)

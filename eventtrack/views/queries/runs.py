@@ -269,7 +269,7 @@ class RunQueries:
                 return uri if wanted.shown is None else wanted.shown(state, uri)
 
             search = run_search.RunSearch(entities.reader, experiments, location)
-            start, size = wanted.start or paging.Token(), wanted.size
+            start, size = wanted.start or paging.Token(0), wanted.size
             after = start.after
             skip = start.offset if after is None else 0
             matches = search.find(
