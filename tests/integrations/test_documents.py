@@ -13,8 +13,8 @@ README = ROOT / "README.md"
 DOCUMENT = ROOT / "eventtrack" / "docs" / "integrations.md"
 IMPORTS = re.findall(r"`(from eventtrack[\w.]* import \w+)`", DOCUMENT.read_text("utf-8"))
 NOT_FRAMEWORKS = (
-    *("__init__", "checkpoints", "mirror", "missing", "ranks", "scores", "studies", "values"),
-    "writer",
+    *("__init__", "checkpoints", "mirror", "mirrored_writers", "missing", "ranks", "scores"),
+    *("studies", "values", "writer"),
 )
 FRAMEWORKS = sorted(
     path.stem
