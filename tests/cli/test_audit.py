@@ -93,7 +93,8 @@ def test_a_report_is_one_file_for_an_auditor(
     account = run("audit", "report", "child-0", "--json").json
     assert list(account) == [
         *("made_ms", "version", "replica", "position", "run", "experiment", "digest"),
-        *("signatures", "metrics", "files", "entries", "left_out", "authors", "feeds"),
+        *("signatures", "metrics", "series", "merged", "files", "entries", "left_out"),
+        *("authors", "feeds"),
     ]
     assert account["digest"] == sample.store.runs.digest(sample.first)
     assert run("audit", "report", "nobody", code=3).stderr.startswith("error: ")
