@@ -17,9 +17,10 @@ Run = Callable[..., str]
 @pytest.fixture
 def run(tmp_path: Path) -> Run:
     """Runs a command on the administrator's machine; returns its answer, or its error."""
-    environment = {**os.environ, "EVENTTRACK_STATE": str(tmp_path / "admin")}
 
     def run(*words: str, fails: bool = False) -> str:
+        # The fixtures of engines add what is needed to reach them, maybe after this began.
+        environment = {**os.environ, "EVENTTRACK_STATE": str(tmp_path / "admin")}
         done = subprocess.run(
             [sys.executable, "-m", "eventtrack", *words],
             env=environment,
