@@ -23,9 +23,14 @@ def _find(store: Store, sent: Values) -> Json:
         return home.find(queries, sent["text"], limit)
 
 
-def _traces(store: Store, sent: Values) -> Json:
+def _page(sent: Values, most: int) -> tuple[list[str], int, int]:
+    """The experiments, the offset and the limit that a list of rows was asked with."""
     experiments = list(map(checks.experiment_id, sent["experiment_ids"]))
-    offset, limit = max(sent["offset"], 0), min(max(sent["limit"], 1), traces.ROWS_MAX)
+    return experiments, max(sent["offset"], 0), min(max(sent["limit"], 1), most)
+
+
+def _traces(store: Store, sent: Values) -> Json:
+    experiments, offset, limit = _page(sent, traces.ROWS_MAX)
     with answers.as_of(store, sent["at"]) as queries:
         return traces.traces(queries, experiments, sent["filter"], offset, limit)
 
@@ -57,8 +62,7 @@ def _model(store: Store, sent: Values) -> Json:
 
 
 def _logged_models(store: Store, sent: Values) -> Json:
-    experiments = list(map(checks.experiment_id, sent["experiment_ids"]))
-    offset, limit = max(sent["offset"], 0), min(max(sent["limit"], 1), models.ROWS_MAX)
+    experiments, offset, limit = _page(sent, models.ROWS_MAX)
     with answers.as_of(store, sent["at"]) as queries:
         return models.logged_models(queries, experiments, sent["filter"], offset, limit)
 
