@@ -15,9 +15,7 @@ const WORDS = {
     "finally for function if import in instanceof let new null of return static super switch this throw",
     "true try typeof undefined var void while yield interface type enum",
   ],
-  sh: [
-    "case do done elif else esac export fi for function if in local return set then until while",
-  ],
+  sh: ["case do done elif else esac export fi for function if in local return set then until while"],
   c: [
     "auto bool break case char class const continue default delete do double else enum extern false float",
     "for if inline int long namespace new nullptr private protected public return short signed sizeof",
@@ -29,9 +27,7 @@ const WORDS = {
     "select from where and or not insert into values update set delete create table index join left right",
     "inner on group by order having limit as null is in between like",
   ],
-  plain: [
-    "true false null yes no on off none",
-  ],
+  plain: ["true false null yes no on off none"],
 };
 const HASH = "#[^\\n]*";
 const SLASHES = "//[^\\n]*|/\\*[\\s\\S]*?(?:\\*/|$)";

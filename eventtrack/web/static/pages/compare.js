@@ -63,7 +63,10 @@ function Shown({ runs }) {
     </div>
     <${Differences} runs=${runs} all=${all === "1"} base=${runs.find((run) => run.info.run_id === base)}
       onBase=${(run) => push({ base: run ? run.info.run_id : "" })} />
-    <h2>Curves <a class="beside" href=${curvesUrl(runs.map((run) => run.info.run_id), [])} download>
+    <h2>Curves <a class="beside" href=${curvesUrl(
+      runs.map((run) => run.info.run_id),
+      [],
+    )} download>
       All as CSV</a></h2>
     <${Charts} runs=${runs.map((run) => run.info)} keys=${keys} />
     ${

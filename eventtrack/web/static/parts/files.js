@@ -17,10 +17,10 @@ export function Files({ runId }) {
   useLive((stream) => stream === `run/${runId}`, asked.reload, PAUSE_MS);
   const { file = "" } = route.value.query;
   return html`<${Loaded} asked=${asked} what="Listing files">${(files) =>
-      files.length === 0
-        ? html`<${Empty} title="No files were logged."><p>
+    files.length === 0
+      ? html`<${Empty} title="No files were logged."><p>
           <code>log_artifact</code>, <code>log_figure</code> and their like put files here.</p><//>`
-        : html`<div class="files"><div>
+      : html`<div class="files"><div>
           <p class="bar"><a href=${folderUrl(runId, "")} download>Download all as ZIP</a></p>
           <${Tree} runId=${runId} files=${files} chosen=${file} /></div>
         <div class="preview">

@@ -23,16 +23,17 @@ export function Notebook({ notebook }) {
   const ending = notebook.metadata?.kernelspec?.language === "javascript" ? "js" : "py";
   const cells = notebook.cells.slice(0, CELLS_MAX);
   return html`<div class="notebook">${cells.map(
-    (cell, at) => html`<section key=${at}>${
-      cell?.cell_type === "code"
-        ? html`<pre tabindex="0"><span class="quiet">[${cell.execution_count ?? " "}]</span> ${highlighted(
-            joined(cell.source),
-            ending,
-          )}</pre>${[cell.outputs || []].flat().map((output) => html`<${Output} output=${output || {}} />`)}`
-        : cell?.cell_type === "markdown"
-          ? html`<${Markdown} text=${joined(cell.source)} />`
-          : html`<pre tabindex="0">${joined(cell?.source)}</pre>`
-    }</section>`,
+    (cell, at) =>
+      html`<section key=${at}>${
+        cell?.cell_type === "code"
+          ? html`<pre tabindex="0"><span class="quiet">[${cell.execution_count ?? " "}]</span> ${highlighted(
+              joined(cell.source),
+              ending,
+            )}</pre>${[cell.outputs || []].flat().map((output) => html`<${Output} output=${output || {}} />`)}`
+          : cell?.cell_type === "markdown"
+            ? html`<${Markdown} text=${joined(cell.source)} />`
+            : html`<pre tabindex="0">${joined(cell?.source)}</pre>`
+      }</section>`,
   )}
     ${notebook.cells.length > CELLS_MAX && html`<p class="quiet">The first ${CELLS_MAX} cells.</p>`}</div>`;
 }
