@@ -114,7 +114,7 @@ def slow(*arguments: str) -> int:
 
 def pytest(*arguments: str) -> int:
     """Run tests with all workers."""
-    return python("-m", "pytest", f"--numprocesses={workers()}", *arguments)
+    return python("-m", "pytest", f"--numprocesses={workers()}", "--dist=worksteal", *arguments)
 
 
 def matrix() -> int:

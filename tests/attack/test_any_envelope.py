@@ -13,7 +13,7 @@ from tests.attack.uses import ask_everything, erase_everything, rebuilt, write_e
 from tests.sync.machines import machine, record_run
 
 SETTINGS = settings(
-    max_examples=5,
+    max_examples=2,
     # To make an example smaller takes minutes, and it is small enough.
     phases=[Phase.explicit, Phase.generate],
     deadline=None,

@@ -185,8 +185,7 @@ def test_what_was_logged_is_never_executed(filled: Filled, visit: Visit, page: P
     expect(page.get_by_role("cell", name="run.params_logged").first).to_be_visible()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
 def test_every_page_fits_and_follows_the_theme(
     filled: Filled, visit: Visit, page: Page, scheme: str, width: int
 ) -> None:

@@ -159,8 +159,7 @@ def test_an_address_written_by_hand_breaks_nothing(
     expect(page.get_by_role("img", name="Parallel coordinates of 6 runs over none")).to_be_visible()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
 def test_every_view_fits_and_follows_the_theme(
     filled: Filled, visit: Visit, page: Page, scheme: str, width: int
 ) -> None:

@@ -236,8 +236,7 @@ def test_a_store_without_events_says_so(
         expect(visit.page.locator("main .state, main .strip").first).to_be_visible()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
 def test_the_past_fits_every_page(filled: Filled, visit: Visit, scheme: str, width: int) -> None:
     page = visit.page
     page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
