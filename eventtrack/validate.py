@@ -5,27 +5,32 @@ place of a value in the request, as in MLflow's messages: `key`, `params[3].key`
 """
 
 import importlib
-import json
 import math
 import os
 import posixpath
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from eventtrack import limits
 from eventtrack.errors import InvalidValueError
+from eventtrack.lazy import lazy
 from eventtrack.locations import is_folder, is_local
+
+# For messages only.
+if TYPE_CHECKING:
+    import json
+else:
+    json = lazy("json")
 
 _KEY = re.compile(r"^[/\w.\- :]*$")
 # Names that need no second look: `_key` takes them all, and further ones.
 _PLAIN_KEY = re.compile(r"[\w\-][\w.\- :]*")
 _ID = re.compile(r"^[a-zA-Z0-9][\w\-]{0,255}$")
 # RFC 6838: type and subtype, with parameters perhaps.
-_MEDIA_TYPE = re.compile(
-    r"(?i)[a-z\d][\w!#$&^.+-]{0,126}/[a-z\d][\w!#$&^.+-]{0,126}(;[ -~]{1,200})?"
-)
+# Compiled at its first use, which most programs do not come to.
+_MEDIA_TYPE = r"(?i)[a-z\d][\w!#$&^.+-]{0,126}/[a-z\d][\w!#$&^.+-]{0,126}(;[ -~]{1,200})?"
 # MLflow's variable: whether params and tags that are too long are cut (the default) or refused.
 CUT_VARIABLE = "MLFLOW_TRUNCATE_LONG_VALUES"
 # The number of characters of a value that a message shows.
@@ -206,7 +211,7 @@ def text(name: str, value: object) -> str:
 
 def media_type(value: object) -> str:
     """A media type as RFC 6838 has it: `image/png`."""
-    if not isinstance(value, str) or not _MEDIA_TYPE.fullmatch(value):
+    if not isinstance(value, str) or not re.fullmatch(_MEDIA_TYPE, value):
         raise InvalidValueError(
             f"{_excerpt(value)} is no media type", hint="pass for example image/png or audio/wav"
         )

@@ -1,5 +1,9 @@
 """The root command and the table of all commands."""
 
+import atexit
+import contextlib
+import gc
+import os
 import sys
 
 import click
@@ -90,9 +94,35 @@ def cli() -> None:
     """Track experiments in a log that never forgets: every run, what changed it, who, and when."""
 
 
+# New containers between two looks of the garbage collector; Python's 700 means some hundred looks
+# while a command's modules are loaded, a twentieth of its time.
+_COLLECT_EVERY = 10_000
+
+
 def main() -> None:
     """Run the command line with this process's arguments and exit with its code."""
+    gc.set_threshold(_COLLECT_EVERY)
     for stream in (sys.stdout, sys.stderr):
         # Names in a store may hold characters that the terminal's encoding lacks.
         stream.reconfigure(errors="replace")  # type: ignore[union-attr]
-    cli(prog_name="eventtrack", obj=Invocation(supervised=True))
+    codes: list[int] = []
+    atexit.register(_leave, codes)  # the first that is registered is called last
+    try:
+        cli(prog_name="eventtrack", obj=Invocation(supervised=True))
+    except SystemExit as ended:
+        if isinstance(ended.code, int):
+            codes.append(ended.code)
+        raise
+
+
+def _leave(codes: list[int]) -> None:
+    """End this process with its exit code before Python frees every object.
+
+    In a fork that copies all pages of memory that it shares with its parent: a seventh of the time
+    of a short command.
+    """
+    if codes:
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(OSError, ValueError):  # nobody reads it any more
+                stream.flush()
+        os._exit(codes[0])

@@ -2,11 +2,17 @@
 
 import threading
 from functools import cached_property
-
-import zstandard
+from typing import TYPE_CHECKING
 
 from eventtrack.errors import MalformedError
+from eventtrack.lazy import lazy
 from eventtrack.limits import ENVELOPE_PAYLOAD_BYTES_MAX
+
+# A program that logs little compresses nothing.
+if TYPE_CHECKING:
+    import zstandard
+else:
+    zstandard = lazy("zstandard")
 
 # A shorter body stays as it is: what it would save is less than a row of the log takes anyway.
 _FROM_BYTES = 256
@@ -18,11 +24,11 @@ class _Contexts(threading.local):
     """The memory that the library works in, made once for each thread."""
 
     @cached_property
-    def compressor(self) -> zstandard.ZstdCompressor:
+    def compressor(self) -> "zstandard.ZstdCompressor":
         return zstandard.ZstdCompressor(level=_LEVEL)
 
     @cached_property
-    def decompressor(self) -> zstandard.ZstdDecompressor:
+    def decompressor(self) -> "zstandard.ZstdDecompressor":
         return zstandard.ZstdDecompressor()
 
 

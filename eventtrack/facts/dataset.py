@@ -1,9 +1,8 @@
 """The table of evaluation datasets. Their records are rows: `record.dr-1` is a fact."""
 
 import hashlib
-import json
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from eventtrack.events import datasets as types
 from eventtrack.events.types import Event
@@ -21,6 +20,12 @@ from eventtrack.facts.fact import (
     unvalued,
     valued,
 )
+from eventtrack.lazy import lazy
+
+if TYPE_CHECKING:
+    import json
+else:
+    json = lazy("json")
 
 # The parts of a record of which the schema tells the types.
 INPUTS, OUTPUTS, EXPECTATIONS = "inputs", "outputs", "expectations"

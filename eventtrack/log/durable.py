@@ -3,7 +3,6 @@
 import errno
 import fcntl
 import os
-import secrets
 from collections.abc import Iterable
 from pathlib import Path
 from typing import BinaryIO
@@ -19,7 +18,7 @@ _AT_FDCWD = -100
 
 def create_file(path: Path, parts: Iterable[bytes]) -> bool:
     """Make a file that is whole and durable once it has its name; False if the name is taken."""
-    draft = path.with_name(f"{DRAFT}{secrets.token_hex(16)}")
+    draft = path.with_name(f"{DRAFT}{os.urandom(16).hex()}")
     try:
         with draft.open("xb") as file:
             for part in parts:
@@ -38,7 +37,7 @@ def create_file(path: Path, parts: Iterable[bytes]) -> bool:
 
 def replace_file(path: Path, data: bytes) -> None:
     """Write a file, or replace the present file, durably and in one step."""
-    draft = path.with_name(f"{DRAFT}{secrets.token_hex(16)}")
+    draft = path.with_name(f"{DRAFT}{os.urandom(16).hex()}")
     try:
         with draft.open("xb") as file:
             file.write(data)

@@ -8,11 +8,16 @@ import os
 import threading
 import warnings
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from eventtrack.errors import EventtrackError, InvalidValueError, UsageError
-from eventtrack.machine.finding import find_gpus
+from eventtrack.lazy import lazy
 from eventtrack.machine.sampler import Sampler, is_available
+
+if TYPE_CHECKING:
+    from eventtrack.machine import finding
+else:
+    finding = lazy("eventtrack.machine.finding")
 
 INTERVAL_VARIABLE = "MLFLOW_SYSTEM_METRICS_SAMPLING_INTERVAL"
 SAMPLES_VARIABLE = "MLFLOW_SYSTEM_METRICS_SAMPLES_BEFORE_LOGGING"
@@ -120,7 +125,7 @@ class Monitor:
             begin_s = min(_BEGIN_S, self._settings.interval_seconds / 2)
             if self._stop.wait(begin_s):
                 return
-            sampler = Sampler(find_gpus(), self._process)
+            sampler = Sampler(finding.find_gpus(), self._process)
             samples: list[dict[str, float]] = []
             while not self._stop.wait(self._settings.interval_seconds):
                 samples.append(sampler.sample())

@@ -33,18 +33,46 @@ class _GitError(Exception):
     """Git refused, or took too long."""
 
 
-def read_code(folder: Path) -> CodeState | None:
-    """The state of the repository around `folder`; None outside of a repository or without git.
+class Inquiry:
+    """Questions to git about the repository around a folder: ask early, read later.
 
-    Git is asked only what it reads itself: no hooks, no external diff, no lock of the index.
+    Git is asked only what it reads itself: no hooks, no external diff, no lock of the index. The
+    repository is as it was when git was asked, except for the contents of files.
+
+    Raises:
+        OSError: There is no git.
     """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._questions = (
+            _Question(folder, "rev-parse", "--show-toplevel"),
+            _Question(folder, "status", "--porcelain=2", "--branch", "-z", "-uall"),
+            _Question(folder, "config", "-z", "--get-regexp", r"^(remote|branch)\..*"),
+        )
+
+    def read(self) -> CodeState | None:
+        """The state of the repository; None if git reads none there, or it has no commit yet."""
+        root, entries, settings = map(_answer_or_none, self._questions)
+        if root is None or entries is None:
+            return None
+        status = _Status(entries)
+        remote = _remote(_text(settings or b""), status.branch)
+        return _state(self._folder, Path(_text(root).rstrip("\n")), status, remote)
+
+
+def ask(folder: Path) -> Inquiry | None:
+    """Ask git about the repository around `folder`; None outside of a repository or without git."""
     if not any((place / ".git").exists() for place in (folder, *folder.parents)):
         return None  # git would say the same, later
     try:
-        root = Path(_text(_git(folder, "rev-parse", "--show-toplevel")).rstrip("\n"))
-        status = _Status(_git(root, "status", "--porcelain=2", "--branch", "-z", "-uall"))
-    except (_GitError, OSError):
+        return Inquiry(folder)
+    except OSError:
         return None
+
+
+def _state(folder: Path, root: Path, status: "_Status", remote: str) -> CodeState | None:
+    """Read the files that git names."""
     if status.commit == "(initial)":
         return None  # there is no commit yet
     problem, diff = "", b""
@@ -53,10 +81,10 @@ def read_code(folder: Path) -> CodeState | None:
     try:
         untracked = _read_untracked(root, status.untracked[:UNTRACKED_FILES_MAX], files)
         if status.changed:
-            diff = _git(
+            diff = _Question(
                 root, "diff", "HEAD", "--binary", "--full-index", "--no-color", "--no-ext-diff",
                 "--no-textconv", "--src-prefix=a/", "--dst-prefix=b/",
-            )  # fmt: skip
+            ).answer()  # fmt: skip
     except (_GitError, OSError) as error:
         problem = str(error)
     if len(diff) > DIFF_BYTES_MAX:
@@ -67,7 +95,7 @@ def read_code(folder: Path) -> CodeState | None:
         root=str(root),
         folder=_below(folder, root),
         branch=status.branch,
-        remote=without_credentials(_remote(root, status.branch)),
+        remote=without_credentials(remote),
         changed=[_text(name) for name in status.changed],
         diff_kept=bool(diff),
         untracked=untracked,
@@ -133,12 +161,8 @@ class _Status:
                 next(fields, None)
 
 
-def _remote(root: Path, branch: str) -> str:
+def _remote(answer: str, branch: str) -> str:
     """The URL of the remote that the branch follows, else of `origin`, else of the first."""
-    try:
-        answer = _text(_git(root, "config", "-z", "--get-regexp", r"^(remote|branch)\..*"))
-    except (_GitError, OSError):
-        return ""
     settings = dict(pair.split("\n", 1) for pair in answer.split("\0") if "\n" in pair)
     urls = {
         name.removeprefix("remote.").removesuffix(".url"): url
@@ -147,6 +171,13 @@ def _remote(root: Path, branch: str) -> str:
     }
     followed = settings.get(f"branch.{branch}.remote", "origin")
     return urls.get(followed) or urls.get("origin") or next(iter(urls.values()), "")
+
+
+def _answer_or_none(question: "_Question") -> bytes | None:
+    try:
+        return question.answer()
+    except (_GitError, OSError):
+        return None
 
 
 def _below(folder: Path, root: Path) -> str:
@@ -161,33 +192,40 @@ def _text(name: bytes) -> str:
     return name.decode("utf-8", "replace")
 
 
-def _git(folder: Path, *words: str) -> bytes:
-    """The output of git.
+class _Question:
+    """A question to git, which works on it while this process does other things."""
 
-    Raises:
-        _GitError: It refuses, takes longer than `GIT_TIMEOUT_S`, or says more than
-            `_ANSWER_BYTES_MAX`.
-    """
-    with subprocess.Popen(
-        ["git", "--no-optional-locks", *words],
-        cwd=folder,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        env={**os.environ, "LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0"},
-    ) as process:
-        timer = threading.Timer(GIT_TIMEOUT_S, process.kill)
-        timer.start()
-        try:
-            assert process.stdout is not None
-            answer = process.stdout.read(_ANSWER_BYTES_MAX + 1)
-            if len(answer) > _ANSWER_BYTES_MAX:
-                process.kill()
-                raise _GitError(f"git {words[0]} says more than {_ANSWER_BYTES_MAX:,} bytes")
-            code = process.wait()
-        finally:
-            timer.cancel()
-    if code:
-        why = f"took more than {GIT_TIMEOUT_S:.0f} s" if code < 0 else f"ended with {code}"
-        raise _GitError(f"git {words[0]} {why}")
-    return answer
+    def __init__(self, folder: Path, *words: str) -> None:
+        self._name = words[0]
+        self._process = subprocess.Popen(
+            ["git", "--no-optional-locks", *words],
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env={**os.environ, "LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0"},
+        )
+
+    def answer(self) -> bytes:
+        """The output of git.
+
+        Raises:
+            _GitError: It refuses, takes longer than `GIT_TIMEOUT_S` from now on, or says more than
+                `_ANSWER_BYTES_MAX`.
+        """
+        with self._process as process:
+            timer = threading.Timer(GIT_TIMEOUT_S, process.kill)
+            timer.start()
+            try:
+                assert process.stdout is not None
+                answer = process.stdout.read(_ANSWER_BYTES_MAX + 1)
+                if len(answer) > _ANSWER_BYTES_MAX:
+                    process.kill()
+                    raise _GitError(f"git {self._name} says more than {_ANSWER_BYTES_MAX:,} bytes")
+                code = process.wait()
+            finally:
+                timer.cancel()
+        if code:
+            why = f"took more than {GIT_TIMEOUT_S:.0f} s" if code < 0 else f"ended with {code}"
+            raise _GitError(f"git {self._name} {why}")
+        return answer

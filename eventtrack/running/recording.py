@@ -6,9 +6,8 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from eventtrack.errors import EventtrackError, InvalidStateError, InvalidValueError
 from eventtrack.folders import uri_of
@@ -18,7 +17,6 @@ from eventtrack.running import frames, packages
 from eventtrack.running.ending import Ending, OutOfMemory, preemption_tags
 from eventtrack.running.frames import Frame, FrameReader
 from eventtrack.running.lines import LineFolder
-from eventtrack.running.tracing import Tracer
 from eventtrack.store import Store, joining
 from eventtrack.store.items import CONSOLE
 from eventtrack.store.session import current_user, git_commit
@@ -35,6 +33,7 @@ from eventtrack.views.records import LifecycleStage, RunStatus
 if TYPE_CHECKING:
     # Only a run on a server needs it, and it takes a while to load.
     from eventtrack.outbox.store import RemoteStore
+    from eventtrack.running.tracing import Tracer
 
 AnyStore: TypeAlias = "Store | RemoteStore"
 
@@ -45,26 +44,24 @@ _SOURCES = {frames.STDOUT: "stdout", frames.STDERR: "stderr"}
 _SCRIPTS = (".py", ".sh", ".ipynb", ".R", ".jl")
 
 
-@dataclass(frozen=True)
-class Request:
+class Request(NamedTuple):
     """The arguments of `eventtrack run`.
 
     `experiment_id` is None for a resumed run; `parent` and `resume` are ids of runs. The program
-    may choose another experiment for the run unless `keeps_experiment`. `inquiry` is the question
-    to its interpreter, if it was asked already.
+    may choose another experiment for the run unless `keeps_experiment`. Without a `tracer` no
+    origin is kept.
     """
 
     argv: Sequence[str]
     experiment_id: str | None = None
     keeps_experiment: bool = False
     name: str | None = None
-    params: Mapping[str, str] = field(default_factory=dict)
-    tags: Mapping[str, str] = field(default_factory=dict)
+    params: Mapping[str, str] = {}
+    tags: Mapping[str, str] = {}
     parent: str | None = None
     resume: str | None = None
     samples: bool = True
-    keeps_files: bool = True
-    inquiry: packages.Inquiry | None = None
+    tracer: "Tracer | None" = None
 
 
 def begin(store: AnyStore, request: Request) -> str:
@@ -179,11 +176,8 @@ class Recorder:
 
         Without the command's end the run stays RUNNING: `liveness` says that it died.
         """
-        request = self._request
-        tracer = Tracer(self._store, self._run_id, request.argv, request.inquiry)
-        keeping = threading.Thread(target=self._keep, args=(tracer,), name="eventtrack-origin")
-        if self._request.keeps_files:
-            keeping.start()
+        keeping = threading.Thread(target=self._keep, name="eventtrack-origin")
+        keeping.start()
         while not self._reader.closed:
             select.select([self._reader.descriptor], [], [])
             for frame in self._reader.read():
@@ -192,8 +186,7 @@ class Recorder:
             self._monitor.finish()
         for kind, folder in self._folders.items():
             self._print(kind, folder.finish(), time.time())
-        if self._request.keeps_files:
-            keeping.join()
+        keeping.join()
         if self._ending is not None:
             self._end(self._ending)
 
@@ -234,10 +227,12 @@ class Recorder:
                 at_ms = int(time_s * 1000)
                 self._console.texts(CONSOLE, lines, timestamps=at_ms, source=_SOURCES[kind])
 
-    def _keep(self, tracer: Tracer) -> None:
+    def _keep(self) -> None:
         """Keep the origin; in a thread of its own: git may take seconds in a large repository."""
+        if self._request.tracer is None:
+            return
         try:
-            tracer.keep()
+            self._request.tracer.keep(self._store, self._run_id)
         except (EventtrackError, OSError) as error:
             self._complain(f"the origin of the run was not kept: {error}")
 

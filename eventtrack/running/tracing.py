@@ -1,69 +1,68 @@
 """Keeps the origin of a run: reads code, packages and machine, and stores them as files."""
 
 import os
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from eventtrack.running import origin, secrets
-from eventtrack.running.code import CodeState, read_code
-from eventtrack.running.computer import read_computer
+from eventtrack.lazy import lazy
+from eventtrack.running import code, origin, packages, secrets
+from eventtrack.running.code import CodeState
 from eventtrack.running.origin import Command, Origin
-from eventtrack.running.packages import Inquiry, Packages, ask
-from eventtrack.store import Store
+from eventtrack.running.packages import Packages
 from eventtrack.tags import GIT_BRANCH_TAG, GIT_COMMIT_TAG, GIT_REPOSITORY_TAG
 
+# Modules of what is read while the command runs already.
 if TYPE_CHECKING:
+    import tempfile
+
     from eventtrack.outbox.store import RemoteStore
+    from eventtrack.running import computer
+    from eventtrack.store import Store
+else:
+    computer = lazy("eventtrack.running.computer")
+    tempfile = lazy("tempfile")
 
 
 class Tracer:
-    """Keeps the origin of one run.
+    """Keeps the origin of one run. Asks git and the command's interpreter as soon as it is made.
+
+    Both take some 30 ms to answer; meanwhile the store is opened and the run started.
 
     Args:
         argv: The command, as it was given.
-        inquiry: The question to its interpreter, if it was asked already.
     """
 
-    def __init__(
-        self,
-        store: "Store | RemoteStore",
-        run_id: str,
-        argv: Sequence[str],
-        inquiry: Inquiry | None = None,
-    ) -> None:
-        self._inquiry = inquiry
-        self._store = store
-        self._run_id = run_id
+    def __init__(self, argv: Sequence[str]) -> None:
         self._argv = list(argv)
         self._variables = dict(os.environ)
         self._folder = Path.cwd()
+        self._installed = packages.ask(self._argv, self._variables)
+        self._code = code.ask(self._folder)
 
-    def keep(self) -> None:
+    def keep(self, store: "Store | RemoteStore", run_id: str) -> None:
         """Read everything and store it, in one commit."""
-        inquiry = self._inquiry or ask(self._argv, self._variables)
-        code = read_code(self._folder)
-        installed = None if inquiry is None else inquiry.packages()
+        state = None if self._code is None else self._code.read()
+        installed = None if self._installed is None else self._installed.packages()
         trace = Origin(
             command=Command(
                 argv=secrets.hide(self._argv),
                 cwd=str(self._folder),
                 environment=secrets.environment(self._variables),
             ),
-            computer=read_computer(self._variables),
+            computer=computer.read_computer(self._variables),
             python=None if installed is None else installed.python,
-            code=None if code is None else code.code,
+            code=None if state is None else state.code,
         )
         with tempfile.TemporaryDirectory(prefix="eventtrack-") as folder:
-            _lay_down(Path(folder), trace, code, installed)
-            self._store.artifacts.log_folder(self._run_id, folder, origin.FOLDER)
-        if code is not None:
-            self._store.runs.set_tags(self._run_id, _tags(code))
+            _lay_down(Path(folder), trace, state, installed)
+            store.artifacts.log_folder(run_id, folder, origin.FOLDER)
+        if state is not None:
+            store.runs.set_tags(run_id, _tags(state))
 
 
 def _lay_down(
-    folder: Path, trace: Origin, code: CodeState | None, installed: Packages | None
+    folder: Path, trace: Origin, state: CodeState | None, installed: Packages | None
 ) -> None:
     """Write the files of an origin below a folder: they are then stored in one event."""
     files = {origin.FILE: origin.encode(trace)}
@@ -71,10 +70,10 @@ def _lay_down(
         files[origin.REQUIREMENTS_FILE] = installed.requirements.encode()
         if installed.conda:
             files[origin.CONDA_FILE] = installed.conda.encode()
-    if code is not None:
-        if code.diff:
-            files[origin.DIFF_FILE] = code.diff
-        for path, data in code.files.items():
+    if state is not None:
+        if state.diff:
+            files[origin.DIFF_FILE] = state.diff
+        for path, data in state.files.items():
             files[f"{origin.UNTRACKED_FOLDER}/{path}"] = data
     for path, data in files.items():
         place = folder / Path(path).relative_to(origin.FOLDER)
@@ -82,10 +81,10 @@ def _lay_down(
         place.write_bytes(data)
 
 
-def _tags(code: CodeState) -> dict[str, str]:
+def _tags(state: CodeState) -> dict[str, str]:
     tags = {
-        GIT_COMMIT_TAG: code.code.commit,
-        GIT_BRANCH_TAG: code.code.branch,
-        GIT_REPOSITORY_TAG: code.code.remote,
+        GIT_COMMIT_TAG: state.code.commit,
+        GIT_BRANCH_TAG: state.code.branch,
+        GIT_REPOSITORY_TAG: state.code.remote,
     }
     return {key: value for key, value in tags.items() if value}

@@ -5,7 +5,6 @@ They are never sent. No sync, bundle or HTTP request writes there.
 
 import contextlib
 import os
-import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -38,7 +37,7 @@ class Locations(GivenFolders):
         """
         if self._folder.is_dir():
             return
-        draft = self._folder.with_name(f".{self._folder.name}-{secrets.token_hex(8)}")
+        draft = self._folder.with_name(f".{self._folder.name}-{os.urandom(8).hex()}")
         try:
             draft.mkdir()
             for experiment_id, location in self._born():
@@ -61,7 +60,7 @@ class Locations(GivenFolders):
 
 
 def _write(folder: Path, experiment_id: str, location: str) -> None:
-    draft = folder / f".{secrets.token_hex(8)}"
+    draft = folder / f".{os.urandom(8).hex()}"
     try:
         with draft.open("xb") as file:
             file.write(encode_checked(location))

@@ -11,7 +11,7 @@ import pytest
 
 from eventtrack.errors import InvalidValueError
 from eventtrack.running import code, origin, packages
-from eventtrack.running.code import read_code
+from eventtrack.running.code import CodeState, ask
 from eventtrack.running.computer import container
 from eventtrack.running.origin import Origin
 from eventtrack.running.packages import Inquiry, has_eventtrack, interpreter_of
@@ -55,6 +55,12 @@ def repository(tmp_path: Path) -> Path:
     (folder / "run.sh").chmod(0o755)
     (folder / "large.ckpt").write_text("ignored\n")
     return folder
+
+
+def read_code(folder: Path) -> CodeState | None:
+    """What git says about a folder."""
+    inquiry = ask(folder)
+    return None if inquiry is None else inquiry.read()
 
 
 def test_the_state_of_a_repository_is_read(repository: Path) -> None:

@@ -1,5 +1,7 @@
 """`eventtrack experiments`: list, show, create, rename, delete, restore."""
 
+from typing import TYPE_CHECKING
+
 import click
 
 from eventtrack.cli import text
@@ -7,8 +9,10 @@ from eventtrack.cli.base import Group, Invocation, examples, pass_invocation, re
 from eventtrack.cli.output import Output
 from eventtrack.cli.resolve import EXPERIMENT, all_experiments, find_experiment
 from eventtrack.cli.tables import Cell, Column, Styled
-from eventtrack.views.queries.overview import ExperimentSummary
 from eventtrack.views.records import Experiment, LifecycleStage, ViewType
+
+if TYPE_CHECKING:
+    from eventtrack.views.queries.overview import ExperimentSummary
 
 NO_EXPERIMENTS = (
     "No experiments yet. Try `eventtrack demo`, or `eventtrack experiments create NAME`."
@@ -184,7 +188,7 @@ def _as_json(experiment: Experiment) -> dict[str, object]:
     return fields
 
 
-def _summary_json(summary: ExperimentSummary) -> dict[str, object]:
+def _summary_json(summary: "ExperimentSummary") -> dict[str, object]:
     counts = {name: getattr(summary, name) for name in ("runs", "running", "last_activity")}
     return {**_as_json(summary.experiment), **counts}
 
@@ -201,7 +205,7 @@ def _stage(experiment: Experiment) -> Cell:
     return Styled(experiment.lifecycle_stage, "green" if active else "red")
 
 
-def _draw_table(out: Output, summaries: list[ExperimentSummary]) -> None:
+def _draw_table(out: Output, summaries: list["ExperimentSummary"]) -> None:
     columns = [
         Column("id", style="cyan"),
         Column("name", style="bold", width_max=40),

@@ -115,11 +115,11 @@ def run(
             f"cannot run {argv[0]}: there is no such program", hint=_hint_for(argv[0])
         )
     side = split(argv, _complain)
-    # From here on this is the recorder's process. The program's interpreter is asked at once: it
-    # takes a while to answer, and meanwhile the store's modules are imported.
-    from eventtrack.running import packages
+    # From here on this is the recorder's process. The tracer asks git and the program's interpreter
+    # at once: meanwhile the store's modules are imported.
+    from eventtrack.running.tracing import Tracer
 
-    inquiry = None if no_files else packages.ask(argv, os.environ)
+    tracer = None if no_files else Tracer(argv)
     from eventtrack.running import recording
 
     store, uri = _open(call)
@@ -133,8 +133,7 @@ def run(
         parent=None if parent is None else _run_id(store, parent),
         resume=None if resume is None else _run_id(store, resume),
         samples=not no_sampling,
-        keeps_files=not no_files,
-        inquiry=inquiry,
+        tracer=tracer,
     )
     settings = recording.sampling(request, _complain)
     run_id = recording.begin(store, request)

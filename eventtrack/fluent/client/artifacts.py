@@ -1,7 +1,6 @@
 """The client's calls about files. Content comes from memory or straight from a file."""
 
 import importlib
-import json
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -14,10 +13,13 @@ from eventtrack.tags import LOGGED_IMAGES_TAG
 from eventtrack.views.records import FileInfo
 
 if TYPE_CHECKING:
+    import json
+
     import pandas as pd
 
     from eventtrack.fluent import figures, images, tables
 else:
+    json = lazy("json")
     figures = lazy("eventtrack.fluent.figures")
     images = lazy("eventtrack.fluent.images")
     tables = lazy("eventtrack.fluent.tables")
