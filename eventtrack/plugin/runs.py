@@ -1,5 +1,6 @@
 """MLflow's calls about runs."""
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -14,6 +15,9 @@ from eventtrack.store.joining import join_begun_run
 from eventtrack.tags import PARENT_TAG
 from eventtrack.views import records
 
+# MLflow's server names its store so to its own processes, and to no other process.
+_SERVER_VARIABLE = "_MLFLOW_SERVER_FILE_STORE"
+
 
 class RunCalls(OpenStore):
     """Starts, ends, deletes and searches runs."""
@@ -26,10 +30,13 @@ class RunCalls(OpenStore):
         tags: Iterable[entities.RunTag] | None,
         run_name: str | None,
     ) -> entities.Run:
-        """Start a run, or join the run that `eventtrack run` began; its status is RUNNING."""
+        """Start a run, or join the run that `eventtrack run` began; its status is RUNNING.
+
+        A server joins nothing: its clients' runs are their own.
+        """
         named = pairs(map(tag_record, tags or ()))
         joined = None
-        if PARENT_TAG not in named:
+        if PARENT_TAG not in named and _SERVER_VARIABLE not in os.environ:
             joined = join_begun_run(self.store, str(experiment_id))
         if joined is not None:
             return self._run(self._resumed(joined, run_name, named))

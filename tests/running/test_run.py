@@ -53,6 +53,22 @@ def test_mlflow_s_own_package_joins_it_too(runner: Runner) -> None:
     assert run.info.status == "FINISHED"
 
 
+SERVE = """
+import os
+from mlflow.server import BACKEND_STORE_URI_ENV_VAR, app
+# As `mlflow server` tells its workers.
+os.environ[BACKEND_STORE_URI_ENV_VAR] = os.environ["MLFLOW_TRACKING_URI"]
+answer = app.test_client().post("/api/2.0/mlflow/runs/create", json={"experiment_id": "0"})
+print(answer.json["run"]["info"]["run_id"] != os.environ["EVENTTRACK_RUN_ID"])
+"""
+
+
+def test_the_clients_of_a_server_in_the_command_do_not_join_it(runner: Runner) -> None:
+    answer = runner.python(program=SERVE, MLFLOW_DISABLE_TELEMETRY="true")
+    assert answer.stdout.endswith("True\n")
+    assert len(runner.store.runs.search(["0"])) == 2
+
+
 CHOOSE = """
 import PACKAGE
 PACKAGE.set_experiment("chosen")
