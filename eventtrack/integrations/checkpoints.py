@@ -40,6 +40,14 @@ def described(path: Path, facts: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def written_ns(path: Path) -> int | None:
+    """The time at which a checkpoint was written, in nanoseconds since 1970; None if it is gone."""
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return None
+
+
 def _file(file: Path, place: Path) -> dict[str, Any]:
     with file.open("rb") as stream:
         digest = hashlib.file_digest(stream, "sha256").hexdigest()

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Unpack
 
 from eventtrack.fluent.client import EventtrackClient
+from eventtrack.integrations.checkpoints import written_ns
 from eventtrack.integrations.missing import missing
 from eventtrack.integrations.writer import Checkpoints, RunOptions, RunWriter
 from eventtrack.views.records import RunStatus
@@ -81,7 +82,7 @@ class EventtrackLogger(Logger):
         scores = checkpoint_callback.best_k_models
         paths = [*scores, checkpoint_callback.best_model_path, checkpoint_callback.last_model_path]
         for path in dict.fromkeys(filter(None, paths)):
-            written = _written(path)
+            written = written_ns(Path(path))
             if written is not None and self._kept.get(path) != written:
                 self._kept[path] = written
                 score = scores.get(path)
@@ -103,11 +104,3 @@ class EventtrackLogger(Logger):
         self._writer.rank = rank_zero_only.rank  # a spawned process has its rank only later
         self._writer.start()
         return self._writer
-
-
-def _written(path: str) -> int | None:
-    """The time at which a checkpoint was written, in nanoseconds; None if it is gone."""
-    try:
-        return Path(path).stat().st_mtime_ns
-    except OSError:
-        return None

@@ -1,9 +1,11 @@
 """Keras on torch with our callback, and beside it with MLflow's."""
 
+from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
+import pytest
 from mlflow.keras import MlflowCallback
 
 import eventtrack
@@ -22,9 +24,10 @@ def model() -> Any:
     return line
 
 
-def fit(line: Any, callback: Any, **options: Any) -> None:
+def fit(line: Any, *callbacks: Any, **options: Any) -> None:
     """Two epochs of two batches."""
-    line.fit(ROWS, 2 * ROWS, batch_size=4, epochs=2, verbose=0, callbacks=[callback], **options)
+    more = {"callbacks": list(callbacks), **options}
+    line.fit(ROWS, 2 * ROWS, batch_size=4, epochs=2, verbose=0, **more)
 
 
 def test_a_training_is_recorded_as_by_mlflows_callback(mlflow: Any) -> None:
@@ -41,6 +44,42 @@ def test_a_training_is_recorded_as_by_mlflows_callback(mlflow: Any) -> None:
     assert [step for step, _ in ours["val_loss"]] == [0, 1]
     assert theirs.data.params.items() <= run.data.params.items()
     assert files(run.info.run_id) == ["model_summary.txt"]
+
+
+@pytest.mark.parametrize("ours_first", [True, False])
+def test_checkpoints_are_kept_by_reference(ours_first: bool, tmp_path: Path) -> None:
+    (tmp_path / "line-0.keras").write_bytes(b"of an earlier training")
+    saver = keras.callbacks.ModelCheckpoint(str(tmp_path / "line-{epoch}.keras"), monitor="loss")
+    callbacks = [EventtrackCallback(checkpoint=saver), saver]
+    fit(model(), *(callbacks if ours_first else reversed(callbacks)))
+    run = only_run()
+    losses = history(run.info.run_id, "loss")
+    for epoch in (1, 2):
+        path = f"checkpoints/line-{epoch}.keras.json"
+        kept = eventtrack.artifacts.load_dict(f"runs:/{run.info.run_id}/{path}")
+        assert kept["path"] == str(tmp_path / f"line-{epoch}.keras")
+        assert (kept["step"], kept["score"]) == losses[epoch - 1]
+        assert kept["files"][0]["bytes"] == (tmp_path / f"line-{epoch}.keras").stat().st_size
+    assert len(files(run.info.run_id, "checkpoints")) == 2
+
+
+def test_the_best_weights_are_kept_again_when_they_are_written_again(tmp_path: Path) -> None:
+    saver = keras.callbacks.ModelCheckpoint(
+        str(tmp_path / "best.weights.h5"),
+        monitor="loss",
+        save_best_only=True,
+        save_weights_only=True,
+        save_freq=2,
+    )
+    fit(model(), saver, EventtrackCallback(checkpoint=saver, checkpoints="copy"))
+    run = only_run()
+    assert files(run.info.run_id, "checkpoints") == [
+        "checkpoints/best.weights.h5",
+        "checkpoints/best.weights.h5.json",
+    ]
+    path = f"runs:/{run.info.run_id}/checkpoints/best.weights.h5.json"
+    kept = eventtrack.artifacts.load_dict(path)
+    assert (kept["step"], kept["batch"], kept["is_best"]) == (1, 1, True)
 
 
 def test_batches_are_logged_on_request() -> None:
