@@ -47,10 +47,16 @@ FRAMEWORKS = (
 )
 
 
+def keeping_bytecode() -> "dict[str, str]":
+    """The environment in which what was compiled once is kept: tests start thousands of Pythons."""
+    return {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+
+
 def python(*arguments: str) -> int:
     """Run .venv-dev's Python in the project's root, return its exit code."""
     print("$ python", *arguments, flush=True)
-    return subprocess.call([str(VENV / BIN / "python"), *arguments], cwd=str(ROOT))
+    command = [str(VENV / BIN / "python"), *arguments]
+    return subprocess.call(command, cwd=str(ROOT), env=keeping_bytecode())
 
 
 def setup() -> int:
@@ -144,7 +150,12 @@ def with_mlflow(wheel: str, version: str) -> int:
     ):
         if not failed:
             done = subprocess.run(
-                command, cwd=str(ROOT), capture_output=True, text=True, check=False
+                command,
+                cwd=str(ROOT),
+                env=keeping_bytecode(),
+                capture_output=True,
+                text=True,
+                check=False,
             )
             failed, said = done.returncode, done.stdout + done.stderr * bool(done.returncode)
     print(f"mlflow{version}:", said if failed else said.splitlines()[-1], flush=True)
@@ -172,8 +183,7 @@ def integrations() -> int:
         made_for.write_text("\n".join(needs), "utf-8")
     tests = [*run, "pytest", "--quiet", "--numprocesses=2", "-p", "no:cacheprovider"]
     # What was not compiled above is compiled by the first process that imports it, and kept.
-    environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
-    return subprocess.call([*tests, "tests/integrations"], cwd=str(ROOT), env=environment)
+    return subprocess.call([*tests, "tests/integrations"], cwd=str(ROOT), env=keeping_bytecode())
 
 
 def bench() -> int:

@@ -46,7 +46,7 @@ def test_a_page_of_zeros_anywhere_is_named_and_kills_no_command(store: Path) -> 
         good = file.read_bytes()
         numbers = range(len(good) // PAGE_BYTES)
         found = 0
-        for number in numbers[:: max(1, len(numbers) // 12)]:
+        for number in numbers[:: max(1, len(numbers) // 6)]:
             place = number * PAGE_BYTES
             zeros = good[:place] + bytes(PAGE_BYTES) + good[place + PAGE_BYTES :]
             file.write_bytes(zeros)
