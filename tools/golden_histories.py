@@ -6,7 +6,6 @@ from eventtrack.events import (
     access,
     datasets,
     histories,
-    items,
     registered,
     scorers,
     studies,
@@ -16,6 +15,7 @@ from eventtrack.events import (
 from eventtrack.events.envelope import Cause, Draft
 from eventtrack.events.signatures import RunSigned
 from eventtrack.ids import SeededIds
+from tools.golden_items import even, itemized, received
 from tools.golden_views import viewed
 
 SESSION = bytes(range(16))
@@ -63,34 +63,6 @@ def history() -> list[Draft]:
         Draft.of(MODEL, types.ModelArtifactsDeleted(["model/weights.bin"])),
         Draft.of(MODEL, types.ModelFinalized("READY", 9), types.ModelDeleted(10)),
     ]
-
-
-def itemized() -> list[Draft]:
-    """Text, a console, histograms and media of a run."""
-    small = items.Histogram([-1.0, 0.0, 1.0], [3.0, 4.0])
-    wide = items.Histogram([0.0, 0.5], [2.5])
-    image = items.Medium("image/png", 3, bytes(range(32)), None, "a cat")
-    cloud = items.Medium("application/octet-stream", 9, bytes(32), "scan.ply")
-    return [
-        Draft.of(RUN, types.RunStarted("12", "brisk-otter-417", "ada", 7, {}, "RUNNING")),
-        Draft.of(
-            RUN,
-            items.TextLogged("console", ["epoch 1", "", "ä\n"], 0, [10, 10, 12], "stdout"),
-            items.TextLogged("console", ["warning"], 0, 11, "stderr"),
-            items.TextLogged("samples", ["once upon a time"], -(2**63), 2**63 - 1),
-        ),
-        Draft.of(RUN, items.HistogramsLogged("weights", [small, wide], [1, 2], 13)),
-        Draft.of(RUN, items.MediaLogged("samples", [image, cloud], 3, [14, 15])),
-        Draft.of(RUN, items.TextLogged("console", ["late"], 0, 9, "stdout")),
-    ]
-
-
-def received() -> list[Draft]:
-    """Items that came over a network, with the marks of their calls."""
-    line = items.TextLogged("console", ["epoch 1"], 0, 10, "stdout")
-    marks = items.CallsReceived([bytes(16), bytes(range(16))])
-    started = types.RunStarted("12", "brisk-otter-417", "ada", 7, {}, "RUNNING")
-    return [Draft.of(RUN, started), Draft.of(RUN, line, marks)]
 
 
 def traced() -> list[Draft]:
@@ -388,6 +360,7 @@ HISTORIES = {
     "reasons": explained,
     "compressed": compressed,
     "items": itemized,
+    "histograms": even,
     "received": received,
     "corrections": corrected,
     "studies": searched,

@@ -5,7 +5,9 @@ event of its own. The order of items is in docs/format.md, section 9.
 """
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from math import isfinite
+from typing import Any
 
 import msgspec
 
@@ -76,12 +78,23 @@ class TextLogged(Event, frozen=True):
 
 
 class HistogramsLogged(Event, frozen=True):
-    """Histograms of one series. A single step or timestamp holds for all of them."""
+    """Histograms of one series. A single step or timestamp holds for all of them.
+
+    Two edges around several counts are the ends of even edges; here they become all edges.
+    """
 
     key: str
     histograms: list[Histogram]
     steps: Int64 | list[Int64]
     timestamps_ms: Int64 | list[Int64]
+
+    def __post_init__(self) -> None:
+        """Put all edges in the place of ends."""
+        for place, histogram in enumerate(self.histograms):
+            edges, counts = histogram.edges, histogram.counts
+            if len(edges) == 2 and len(counts) > 1:
+                every = even_edges(edges[0], edges[1], len(counts))
+                self.histograms[place] = Histogram(every, counts)
 
     @property
     def items(self) -> list[Histogram]:
@@ -120,6 +133,33 @@ class CallsReceived(Event, frozen=True):
     """The items beside it came from another store, by calls with these marks."""
 
     marks: list[Mark]
+
+
+def even_edges(low: float, high: float, count: int) -> list[float]:
+    """The edges of `count` stretches of equal width, as numpy's `linspace` has them.
+
+    A zero among them is positive, so equal ends give the same bits.
+    """
+    return _even_edges(low, high, count).copy()
+
+
+@lru_cache(64)  # a series of histograms has the same edges again and again
+def _even_edges(low: float, high: float, count: int) -> list[float]:
+    width = (high - low) / count
+    edges = [low + width * place for place in range(count)]
+    edges.append(high + 0.0)
+    return edges
+
+
+def with_all_edges(body: list[Any]) -> list[Any]:
+    """The body of a `HistogramsLogged` of version 1, as version 2 has it.
+
+    Raises:
+        ValueError: Edges are missing, which no body of version 1 may leave out.
+    """
+    if not all(len(edges) == len(counts) + 1 for edges, counts in body[1]):
+        raise ValueError("edges and counts of a histogram do not fit together")
+    return body
 
 
 def are_finite(numbers: list[float]) -> bool:

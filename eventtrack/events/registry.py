@@ -142,7 +142,6 @@ _TYPES: dict[str, type[types.Event]] = {
     "run.metric_logged": types.MetricLogged,
     "run.metrics_logged": types.MetricsLogged,
     "run.text_logged": items.TextLogged,
-    "run.histograms_logged": items.HistogramsLogged,
     "run.media_logged": items.MediaLogged,
     "run.points_withdrawn": histories.PointsWithdrawn,
     "run.points_restored": histories.PointsRestored,
@@ -216,3 +215,9 @@ _TYPES |= {
 }
 for _name, _struct in _TYPES.items():
     REGISTRY.add(_name, _struct)
+REGISTRY.add(
+    "run.histograms_logged",
+    items.HistogramsLogged,
+    version=2,
+    upcasters={1: items.with_all_edges},
+)

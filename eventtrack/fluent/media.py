@@ -1,17 +1,21 @@
 """Histograms and media as the store takes them: values counted, sounds and files with a type."""
 
+import contextlib
 import io
 import math
 import mimetypes
 import os
+import sys
 import wave
 from array import array
-from bisect import bisect_right
+from bisect import bisect_left
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from eventtrack.errors import InvalidValueError
+from eventtrack.events.items import even_edges
 
 # Stretches of a histogram that is made of values (TensorBoard and W&B have as many).
 BINS = 64
@@ -36,15 +40,23 @@ class Medium(NamedTuple):
     name: str | None
 
 
-def counted(values: Iterable[float]) -> tuple[list[float], list[float]]:
+def counted(values: Iterable[float]) -> tuple[list[float], list[int]]:
     """Edges and counts of a histogram of values; those that are not finite are left out.
 
-    Takes lists, arrays of numpy and tensors of torch.
+    Takes lists, arrays of numpy and tensors of torch. If numpy is loaded, it counts: the result is
+    the same.
 
     Raises:
         InvalidValueError: There is no finite value.
     """
-    numbers = sorted(number for number in _flat(values) if math.isfinite(number))
+    numpy = sys.modules.get("numpy")
+    if numpy is not None:
+        with contextlib.suppress(TypeError, ValueError):  # ragged lists, say
+            array = numpy.asarray(_at_hand(values), dtype="float64")
+            counts, edges = numpy.histogram(array[numpy.isfinite(array)], BINS)
+            if counts.any():  # there is a value
+                return edges.tolist(), counts.tolist()
+    numbers = sorted(filter(math.isfinite, _flat(values)))
     if not numbers:
         raise InvalidValueError(
             "cannot make a histogram of no finite value", hint="pass at least one number"
@@ -52,10 +64,9 @@ def counted(values: Iterable[float]) -> tuple[list[float], list[float]]:
     low, high = numbers[0], numbers[-1]
     if low == high:
         low, high = low - 0.5, high + 0.5
-    edges = [low + (high - low) * (place / BINS) for place in range(BINS + 1)]
-    stops = [*(bisect_right(numbers, edge) for edge in edges[1:-1]), len(numbers)]
-    starts = [0, *stops[:-1]]
-    return edges, [float(stop - start) for start, stop in zip(starts, stops, strict=True)]
+    edges = even_edges(low, high, BINS)
+    stops = [*(bisect_left(numbers, edge) for edge in edges[1:-1]), len(numbers)]
+    return edges, [stop - start for start, stop in pairwise([0, *stops])]
 
 
 def medium(file: File, media_type: str | None) -> Medium:
@@ -113,9 +124,17 @@ def page(html: str | os.PathLike[str]) -> Medium:
     return medium(html, "text/html")
 
 
+def _at_hand(values: Any) -> Any:
+    """Values that are no part of a graph of torch, and lie in this machine's own memory."""
+    for way in ("detach", "cpu"):
+        values = getattr(values, way, lambda same=values: same)()
+    return values
+
+
 def _flat(values: Any) -> Sequence[float]:
     """The numbers of a list, of nested lists, of an array or of a tensor."""
-    for way in ("detach", "cpu", "flatten", "tolist"):  # those of torch, then those of numpy
+    values = _at_hand(values)
+    for way in ("flatten", "tolist"):
         values = getattr(values, way, lambda same=values: same)()
     numbers = [values] if isinstance(values, int | float) else list(values)
     if any(isinstance(number, list | tuple) for number in numbers):

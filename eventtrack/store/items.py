@@ -1,7 +1,6 @@
 """Text, histograms and media of a store's runs: logged through the journal, read in part."""
 
 import time
-from array import array
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from itertools import accumulate
@@ -12,13 +11,7 @@ import msgspec
 from eventtrack import limits, validate
 from eventtrack.errors import InvalidStateError, InvalidValueError, NotFoundError
 from eventtrack.events.envelope import Draft
-from eventtrack.events.items import (
-    CallsReceived,
-    Histogram,
-    MediaLogged,
-    Medium,
-    are_finite,
-)
+from eventtrack.events.items import CallsReceived, MediaLogged, Medium
 from eventtrack.events.types import Event
 from eventtrack.log.filesystem import translate_os_error
 from eventtrack.log.frames import slot_seed
@@ -28,6 +21,7 @@ from eventtrack.projections.tables import Reader
 from eventtrack.store.blobs import Blobs
 from eventtrack.store.context import StoreContext
 from eventtrack.store.decide import active_run
+from eventtrack.store.histograms import HistogramBodies
 from eventtrack.store.receiving import SentItems, received, text_line
 from eventtrack.store.sinks import Sink, Sinks
 from eventtrack.views.queries.items import ItemQueries
@@ -52,6 +46,7 @@ class ItemSink(Sink):
     """
 
     __slots__ = (
+        "_bodies",
         "_countdown",
         "_keys",
         "_seed_histogram",
@@ -63,6 +58,7 @@ class ItemSink(Sink):
     def __init__(self, context: StoreContext, run_id: str) -> None:
         self._keys: set[str] = set()  # names that passed validation
         self._countdown = _RELIEVE_EVERY
+        self._bodies = HistogramBodies()
         super().__init__(context, run_id)
 
     def text(
@@ -136,10 +132,9 @@ class ItemSink(Sink):
             InvalidValueError: Name, histogram, step or time is not allowed; nothing was written.
         """
         key = self._checked(key)
-        made = _packed(edges, counts)
         step = 0 if step is None else validate.int64("step", step)
         at_ms = _now_ns() // 1_000_000 if timestamp is None else validate.timestamp_ms(timestamp)
-        self._write(_encode((key, (made,), step, at_ms)), is_text=False)
+        self._write(self._bodies.body(key, edges, counts, step, at_ms), is_text=False)
 
     def _checked(self, key: str) -> str:
         if type(key) is not str or key not in self._keys:
@@ -166,7 +161,7 @@ class ItemSink(Sink):
     def _define(self, journal: Journal) -> None:
         stream = f"run/{self._run_id}"
         self._slot_text = journal.define(stream, "run.text_logged", 1)
-        self._slot_histogram = journal.define(stream, "run.histograms_logged", 1)
+        self._slot_histogram = journal.define(stream, "run.histograms_logged", 2)
         self._seed_text = slot_seed(self._slot_text)
         self._seed_histogram = slot_seed(self._slot_histogram)
 
@@ -284,63 +279,6 @@ class Items(ItemQueries):
             return [], [Draft.of(f"run/{run_id}", *new)]
 
         return self._context.engine.execute(decide)
-
-
-# The last edges that were found sound, and their encoding: a program logs with the same again and
-# again. Replaced as a whole, from any thread.
-_sound_edges: tuple[list[float], bytes] = ([], b"")
-
-
-def _packed(edges: Sequence[float], counts: Sequence[float]) -> msgspec.Raw:
-    """The encoding of a histogram. Lists of floats, which are common, are not copied for it."""
-    if type(edges) is list and type(counts) is list and len(edges) - 1 == len(counts) >= 16:
-        try:
-            packed_edges, packed_counts = _packed_edges(edges), _packed_floats(counts)
-        except TypeError:
-            pass  # numbers of numpy, say
-        else:
-            if packed_edges and packed_counts:
-                return msgspec.Raw(b"\x92" + packed_edges + packed_counts)
-    return msgspec.Raw(_encode(_histogram(edges, counts)))
-
-
-def _packed_edges(edges: list[float]) -> bytes:
-    """The encoding of ascending, finite floats; empty for anything else."""
-    global _sound_edges
-    known, packed = _sound_edges
-    if edges != known:
-        packed = _packed_floats(edges)
-        if packed and edges == sorted(edges):
-            _sound_edges = edges.copy(), packed
-        else:
-            packed = b""
-    return packed
-
-
-def _packed_floats(numbers: list[float]) -> bytes:
-    """The encoding of at least 16 finite floats; empty for anything else."""
-    packed: bytes = _encode(numbers)
-    # The head takes 3 bytes, a number of 64 bits 9. Whatever else can be added up to the first
-    # number takes less.
-    is_plain = len(packed) == 3 + 9 * len(numbers) and type(numbers[0]) is float
-    return packed if is_plain and are_finite(numbers) else b""
-
-
-def _histogram(edges: Sequence[float], counts: Sequence[float]) -> Histogram:
-    try:
-        # The array takes integers and numbers of numpy, and gives floats.
-        made = Histogram(array("d", edges).tolist(), array("d", counts).tolist())
-    except TypeError as error:
-        raise InvalidValueError(
-            f"edges and counts of a histogram must be numbers: {error}",
-            hint="pass two sequences of numbers",
-        ) from None
-    if not made.is_sound:
-        raise InvalidValueError(
-            f"a histogram of {len(made.edges)} edges and {len(made.counts)} counts is not sound",
-            hint="pass finite, ascending edges, one more than counts, and finite counts",
-        )
-    return made
 
 
 def _body(key: str, lines: Sequence[str], *rest: object) -> bytes:

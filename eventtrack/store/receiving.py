@@ -131,6 +131,11 @@ def _event(call: SentItems) -> ItemsLogged:
         event = TextLogged(key, lines, *numbers, validate.text("source", call.source))
     elif call.kind == "histogram":
         histograms = [Histogram(it.edges, it.counts) for it in call.histograms]
+        if not all(histogram.is_sound for histogram in histograms):
+            raise InvalidValueError(
+                f"cannot log to the series {key!r}: a histogram is not sound",
+                hint="send finite, ascending edges, one more than counts, and finite counts",
+            )
         event = HistogramsLogged(key, histograms, *numbers)
     else:
         event = MediaLogged(key, list(_media(call.media)), *numbers)

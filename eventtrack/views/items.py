@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from eventtrack import collector
-from eventtrack.events.items import Histogram, Medium, Text
+from eventtrack.events.items import Medium, Text
 from eventtrack.facts.run import HISTOGRAM, MEDIA, TEXT
 from eventtrack.projections.item_curves import AnySeries
 from eventtrack.projections.items import Items
@@ -104,13 +104,25 @@ def _texts(items: Items) -> list[Item]:
     ]
 
 
+class _Histogram(msgspec.Struct, array_like=True, gc=False):
+    """A histogram whose edges are not decoded yet."""
+
+    edges: msgspec.Raw
+    counts: list[float]
+
+
 def _histograms(items: Items) -> list[Item]:
-    return [
-        HistogramItem(edges=value.edges, counts=value.counts, step=step, timestamp=timestamp)
-        for value, step, timestamp in zip(
-            _decode_histograms(items.packed), items.steps, items.timestamps, strict=True
+    histograms = _decode_histograms(items.packed)
+    made: list[Item] = []
+    # Most edges are those of the histogram before. A copy costs a tenth of decoding them.
+    packed, edges = msgspec.Raw(), list[float]()
+    for value, step, timestamp in zip(histograms, items.steps, items.timestamps, strict=True):
+        if value.edges != packed:
+            packed, edges = value.edges, _decode_edges(value.edges)
+        made.append(
+            HistogramItem(edges=edges.copy(), counts=value.counts, step=step, timestamp=timestamp)
         )
-    ]
+    return made
 
 
 def _media(items: Items) -> list[Item]:
@@ -131,7 +143,8 @@ def _media(items: Items) -> list[Item]:
 
 
 _decode_texts = msgspec.msgpack.Decoder(list[Text]).decode
-_decode_histograms = msgspec.msgpack.Decoder(list[Histogram]).decode
+_decode_histograms = msgspec.msgpack.Decoder(list[_Histogram]).decode
+_decode_edges = msgspec.msgpack.Decoder(list[float]).decode
 _decode_media = msgspec.msgpack.Decoder(list[Medium]).decode
 _RECORDS: Mapping[str, Callable[[Items], list[Any]]] = {
     TEXT.name: _texts,

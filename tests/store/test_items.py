@@ -17,6 +17,7 @@ from eventtrack.clock import ManualClock
 from eventtrack.errors import InvalidStateError, InvalidValueError, NotFoundError
 from eventtrack.ids import SeededIds
 from eventtrack.store import Store
+from eventtrack.store.histograms import HistogramBodies
 from eventtrack.store.items import CONSOLE
 from eventtrack.views.items import HistogramItem, ItemSeries, MediaItem, TextItem
 from tests.store.machines import exchange, refused, send
@@ -123,6 +124,10 @@ class TestHistograms:
             ([0.0, math.nan], [1.0]),
             ([0.0, math.inf], [1.0]),
             ([0.0, 1.0], [math.nan]),
+            ([0.0, 1.0, 2.0], [math.nan, 1]),
+            ([-1e308, 0, 1e308], [1, math.inf]),
+            ([2, 1, 0], [1, 2]),
+            ([0, 1, 2], [1, None]),
             (["a", "b"], [1.0]),
             ([], []),
         ],
@@ -143,8 +148,12 @@ class TestHistograms:
             [float(place) for place in range(17)],
             list(range(17)),
             [2**40 + place for place in range(17)],
+            [2**70 + place * 2**30 for place in range(17)],
             [Decimal(f"{place + 100}.00001") for place in range(17)],
+            [False, *[True] * 16],
+            [False, *range(1, 16), 16.5],
             np.arange(17),
+            np.arange(17, dtype="float32"),
         ]
         for column in columns:
             sink.histogram("weights", column, column[:16])
@@ -153,6 +162,39 @@ class TestHistograms:
             for item in store.items.read(run_id, "weights")
             if isinstance(item, HistogramItem)
         ] == [[float(number) for number in column] for column in columns]
+
+    def test_even_edges_and_whole_counts_take_few_bytes(self, store: Store, run_id: str) -> None:
+        sink = store.items.sink(run_id)
+        edges, counts = np.linspace(-0.3, 0.7, 65), np.arange(64)
+        sink.histogram("weights", edges, counts, 1, 7)  # type: ignore[arg-type]
+        sink.histogram("weights", edges.tolist(), counts.tolist(), 2, 7)
+        sink.histogram("weights", np.geomspace(1, 9, 65).tolist(), counts.tolist(), 3, 7)
+        bodies = HistogramBodies()
+        even = bodies.body("weights", edges.tolist(), counts.tolist(), 1, 7)
+        uneven = bodies.body("weights", np.geomspace(1, 9, 65).tolist(), counts.tolist(), 1, 7)
+        assert (len(even), len(uneven)) == (99, 668)
+        first, second, third = store.items.read(run_id, "weights")
+        assert isinstance(first, HistogramItem)
+        assert isinstance(second, HistogramItem)
+        assert first.edges == second.edges == edges.tolist()
+        assert isinstance(third, HistogramItem)
+        assert third.edges == np.geomspace(1, 9, 65).tolist()
+        assert first.counts == third.counts == counts.tolist()
+
+    def test_who_changes_the_edges_of_one_item_changes_no_other(
+        self, store: Store, run_id: str
+    ) -> None:
+        edges = [0.0, 1.0, 2.0]
+        for step in range(2):
+            store.items.sink(run_id).histogram("weights", edges, [1, 2], step)
+        edges[2] = 3.0
+        store.items.sink(run_id).histogram("weights", edges, [1, 2], 2)
+        items = store.items.read(run_id, "weights")
+        assert [item.edges[2] for item in items if isinstance(item, HistogramItem)] == [2, 2, 3]
+        assert isinstance(items[0], HistogramItem)
+        items[0].edges[0] = -1.0
+        assert isinstance(items[1], HistogramItem)
+        assert items[1].edges[0] == 0.0
 
     def test_great_numbers_are_finite_too(self, store: Store, run_id: str) -> None:
         store.items.sink(run_id).histogram("weights", [1e308, 1.1e308, 1.2e308], [1, 2])

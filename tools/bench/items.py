@@ -66,22 +66,32 @@ def _texts(store: Store) -> tuple[float, ...]:
 def histograms(report: Report, store: Store) -> None:
     """Histograms that are counted already, and reads of them."""
     rounds = [_histograms(store) for _ in range(report.rounds)]
-    single, read = map(Samples, map(list, zip(*rounds, strict=True)))
+    metric, counted, measured, uneven, read = map(Samples, map(list, zip(*rounds, strict=True)))
     title = f"{HISTOGRAMS:,} histograms of {BINS} stretches"
-    report.figure(f"sink.histogram, of {title}", single.scaled(1e6), "us", goal=CALL_US)
+    report.figure("metric sink.log, of as many calls", metric.scaled(1e6), "us")
+    report.figure(f"sink.histogram, of {title}", counted.scaled(1e6), "us", goal=CALL_US)
+    report.figure("the same with counts as floats", measured.scaled(1e6), "us", goal=CALL_US)
+    report.figure("the same with uneven edges", uneven.scaled(1e6), "us", goal=CALL_US)
     report.figure(f"read of {title}", read.scaled(1e3), "ms", goal=READ_MS)
 
 
-def _histograms(store: Store) -> tuple[float, float]:
-    """Seconds of a call, and of reading all."""
-    edges = [place / BINS for place in range(BINS + 1)]
-    counts = [float(place) for place in range(BINS)]
+def _histograms(store: Store) -> tuple[float, ...]:
+    """Seconds of a call of a metric, of calls of three kinds, and of reading all of one kind."""
+    even = [place / BINS for place in range(BINS + 1)]
+    uneven = [place**2 / BINS for place in range(BINS + 1)]
+    whole = list(range(BINS))
     run_id = store.runs.create("0").info.run_id
-    log = store.items.sink(run_id).histogram
-    single = spent(lambda: [log("weights", edges, counts, step) for step in range(HISTOGRAMS)])
+    log, log_metric = store.items.sink(run_id).histogram, store.metrics.sink(run_id).log
+    steps = range(HISTOGRAMS)
+    metric = spent(lambda: [log_metric("loss", 0.5, step) for step in steps])
+    counted = spent(lambda: [log("weights", even, whole, step) for step in steps])
+    floats = list(map(float, whole))
+    measured = spent(lambda: [log("floats", even, floats, step) for step in steps])
+    other = spent(lambda: [log("uneven", uneven, whole, step) for step in steps])
     store.flush()
     store.items.list(run_id)
-    return single / HISTOGRAMS, spent(lambda: store.items.read(run_id, "weights"))
+    calls = (taken / HISTOGRAMS for taken in (metric, counted, measured, other))
+    return *calls, spent(lambda: store.items.read(run_id, "weights"))
 
 
 def growth(report: Report, folder: Path) -> None:
