@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 Answer = TypeVar("Answer")
 # The longest wait for one answer; an append asks again until `nats.RESOLVE_S` is over.
 ANSWER_S = 3.0
+# The first wait for an answer that any node may give, before another node is asked.
+_FIRST_S = 0.5
 _CONNECT_S = 4.0
 _PAUSE_S = 0.1
 # Spelled as NATS's own command line does, so that one who has set them need not set others.
@@ -153,14 +155,22 @@ class NatsClient:
 
     def get(self, stream: str, after: int, subjects: str, limit: int) -> tuple[list[Message], bool]:
         """Messages of a stream behind a sequence, and whether there were no more on that node."""
-        deadline = time.monotonic() + ANSWER_S
+        return self._insist(lambda first_s: self._get(stream, after, subjects, limit, first_s))
+
+    def _insist(self, ask: Callable[[float], Coroutine[Any, Any, Answer]]) -> Answer:
+        """The answer to a read, which any node may give: asked again if it does not come soon.
+
+        A question goes to one node. For a minute or more after a node was cut off, the others go on
+        to pass questions to it.
+        """
+        deadline, patience_s = time.monotonic() + ANSWER_S, _FIRST_S
         while True:
             try:
-                return self.run(self._get(stream, after, subjects, limit), 4 * ANSWER_S)
-            except RemoteUnavailableError as error:
-                # A node that has just started answers a moment later.
-                if error.sent or time.monotonic() > deadline:
+                return self.run(ask(patience_s), 4 * ANSWER_S)
+            except RemoteUnavailableError:
+                if time.monotonic() > deadline:
                     raise
+            patience_s = min(2 * patience_s, ANSWER_S)
             time.sleep(_PAUSE_S)
 
     def pull(self, stream: str, consumer: str, limit: int) -> list[Message]:
@@ -169,11 +179,12 @@ class NatsClient:
 
     def get_last(self, stream: str, subjects: str) -> Message | None:
         """The last message of some subjects."""
-        return self.run(self._get_direct(stream, {"last_by_subj": subjects}))
+        request = {"last_by_subj": subjects}
+        return self._insist(lambda first_s: self._get_direct(stream, request, first_s))
 
     def get_at(self, stream: str, sequence: int) -> Message | None:
         """The message of a sequence."""
-        return self.run(self._get_direct(stream, {"seq": sequence}))
+        return self._insist(lambda first_s: self._get_direct(stream, {"seq": sequence}, first_s))
 
     def jetstream(self) -> Any:
         """The driver's own interface, for coroutines of `run`."""
@@ -259,7 +270,7 @@ class NatsClient:
         return fields
 
     async def _get(
-        self, stream: str, after: int, subjects: str, limit: int
+        self, stream: str, after: int, subjects: str, limit: int, first_s: float
     ) -> tuple[list[Message], bool]:
         from nats.errors import NoRespondersError
 
@@ -277,7 +288,7 @@ class NatsClient:
                 f"$JS.API.DIRECT.GET.{stream}", json.dumps(request).encode(), reply=inbox
             )
             while True:
-                answer = await subscription.next_msg(timeout=ANSWER_S)
+                answer = await subscription.next_msg(timeout=ANSWER_S if messages else first_s)
                 headers = answer.headers or {}
                 status = headers.get("Status")
                 if status == "204":
@@ -319,9 +330,11 @@ class NatsClient:
             with contextlib.suppress(Exception):
                 await subscription.unsubscribe()
 
-    async def _get_direct(self, stream: str, request: Mapping[str, object]) -> Message | None:
+    async def _get_direct(
+        self, stream: str, request: Mapping[str, object], within_s: float
+    ) -> Message | None:
         answer = await self._client.request(
-            f"$JS.API.DIRECT.GET.{stream}", json.dumps(request).encode(), timeout=ANSWER_S
+            f"$JS.API.DIRECT.GET.{stream}", json.dumps(request).encode(), timeout=within_s
         )
         headers = answer.headers or {}
         status = headers.get("Status")
