@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
     from eventtrack.cluster.tokens import TokenOffice
+    from eventtrack.sharedlog.protocol import SharedLog
     from eventtrack.store import Store
     from eventtrack.tokens import Token
 
@@ -62,6 +63,21 @@ def tokens_of(url: str) -> "Sequence[Token]":
     return given.list()
 
 
+def replace_key(log: "SharedLog", url: str, private: "Ed25519PrivateKey") -> "tuple[int, str]":
+    """Let another key give a log's tokens: the facts that it signed anew, and its public part.
+
+    Raises:
+        RemoteDeniedError: These credentials may not change the log's description.
+        RemoteError: The log does not answer. Call it again with the same key.
+    """
+    from eventtrack.cluster.tokens import change_key, public_key
+    from eventtrack.outbox.publishing import publish
+
+    store = _current_store(url)
+    signed = change_key(log, store, private, partial(publish, store, url))
+    return signed, public_key(private)
+
+
 def _key_of(url: str) -> tuple[str, str]:
     """The address of a log for messages, and its public key."""
     from eventtrack.cluster.tokens import key_of
@@ -72,8 +88,7 @@ def _key_of(url: str) -> tuple[str, str]:
     if public is None:
         raise InvalidValueError(
             f"{shown} was made without a key for tokens",
-            hint="each of its servers reads the tokens.json in its own folder; or move to a new "
-            "log with `eventtrack cluster init` and `cluster move`",
+            hint=f"give it one: eventtrack cluster key {shown}",
         )
     key_of(public)  # a file is named after it
     return shown, public
@@ -87,8 +102,8 @@ def _current_store(url: str) -> "Store":
     return store
 
 
-def key_for_new_log(key_file: Path | None) -> "tuple[Ed25519PrivateKey, Path]":
-    """The private key for a new log and its file, which is made if it is missing."""
+def key_for_log(key_file: Path | None) -> "tuple[Ed25519PrivateKey, Path]":
+    """The private key for a log and its file, which is made if it is missing."""
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
     from eventtrack.audit.keys import keep_key, read_key

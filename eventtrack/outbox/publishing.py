@@ -16,6 +16,7 @@ import threading
 import time
 from collections.abc import Iterator
 
+from eventtrack.cluster.servers import Announcer
 from eventtrack.errors import ConflictError, EventtrackError, RemoteError, StoreClosedError
 from eventtrack.outbox.folder import log_folder, make_folder
 from eventtrack.outbox.notices import tell
@@ -61,8 +62,9 @@ def publish(store: Store, url: str) -> None:
     """
     with contextlib.closing(open_shared_log(url)) as log:
         blobs = open_artifacts(url, log.description.artifacts)
+        say = Announcer(log, store.path).say
         try:
-            OwnFeed(store.replication, log, blobs).publish()
+            OwnFeed(store.replication, log, blobs).publish(say)
         except ConflictError:
             synchronize(store, url, _PUSH)
 
@@ -121,10 +123,11 @@ class Publisher:
         with contextlib.closing(open_shared_log(self._url)) as log:
             blobs = open_artifacts(self._url, log.description.artifacts)
             feed = OwnFeed(self.store.replication, log, blobs)
+            say = Announcer(log, self.store.path).say
             while not self._stop.is_set():
                 change, began = self.store.change_count(), time.monotonic()
                 try:
-                    feed.publish()
+                    feed.publish(say)
                 except ConflictError:
                     # Another copy of this machine's store published: a sync keeps both ends.
                     synchronize(self.store, self._url, _PUSH)

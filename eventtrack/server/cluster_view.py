@@ -1,4 +1,4 @@
-"""The servers of a cluster and their lag, for the page about sync."""
+"""The servers and writers of a cluster and their lag, for the page about sync."""
 
 import msgspec
 from starlette.requests import Request
@@ -13,11 +13,14 @@ from eventtrack.tokens import Role
 
 async def _tell(services: Services, request: Request, _: str) -> Response:
     clustered = services.clustered
-    answer: dict[str, object] = {"url": None, "servers": [], "now_ms": SystemClock().now_ms()}
+    answer: dict[str, object] = {"url": None, "servers": [], "writers": []}
     if clustered is not None:
-        servers = msgspec.to_builtins(await services.read(clustered.servers))
+        lags = await services.read(clustered.lags)
+        servers = msgspec.to_builtins(lags.servers)
         rows = [{**server, "own": server["name"] == clustered.name} for server in servers]
-        answer |= {"url": clustered.url, "servers": rows}
+        writers = msgspec.to_builtins(lags.writers)
+        answer = {"url": clustered.url, "servers": rows, "writers": writers}
+    answer["now_ms"] = SystemClock().now_ms()
     return Response(msgspec.json.encode(answer), media_type="application/json")
 
 

@@ -6,14 +6,7 @@ import time
 from collections.abc import Callable
 
 from eventtrack.cluster.member import Member
-from eventtrack.cluster.servers import (
-    ANNOUNCE_AGAIN_S,
-    ANNOUNCE_S,
-    ServerLag,
-    announce,
-    name_of,
-    servers_of,
-)
+from eventtrack.cluster.servers import Announcer, Lags, lags_of
 from eventtrack.cluster.tokens import GivenTokens
 from eventtrack.errors import EventtrackError, RemoteUnavailableError
 from eventtrack.server.barrier import Barrier
@@ -52,11 +45,11 @@ class Clustered:
         self._stale_reads = stale_reads
         self._progress = progress
         self._tell = tell
-        key = member.log.description.access_key
-        # The tokens that the log gives, as new as the store; None for a log without a key.
-        self.given = GivenTokens(store, key) if key is not None else None
-        self.name = name_of(store.path)
-        self._announced = (-1, 0.0)  # the place, and when it was announced
+        # The tokens that the log gives, as new as the store.
+        self.given = GivenTokens(
+            store, member.log.description.access_key, lambda: member.log.describe().access_key
+        )
+        self._announcer = Announcer(member.log, store.path)
         self._stop = threading.Event()
         self._barrier = Barrier(self._ask)
         self._thread = threading.Thread(target=self._run, name="eventtrack-cluster", daemon=True)
@@ -114,7 +107,7 @@ class Clustered:
         began = time.monotonic()
         try:
             self._member.catch_up()
-            self._read_tokens()
+            self.given.refresh()
         except EventtrackError as error:
             self._note(error)
             raise
@@ -128,16 +121,16 @@ class Clustered:
                 began = time.monotonic()
                 if self._ready and began < self._current_at + _LOOK_S:
                     self._member.take_news()  # requests ask for the end themselves
-                    self._read_tokens()
+                    self.given.refresh()
                 else:
                     self._member.catch_up(None if self._ready else self._note_filled)
                     if not self._ready:
                         self._store.begin()
-                    self._read_tokens()
+                    self.given.refresh()
                     self._ready = True
                     self._current_at = began
                     self._note(None)
-                self._announce()
+                self._announcer.say(self._member.reached)
                 self._member.wait(_LOOK_S)
             except EventtrackError as error:
                 if not self._stop.is_set():
@@ -153,24 +146,18 @@ class Clustered:
         """The address of the shared log, without its password."""
         return self._member.log.url
 
-    def servers(self) -> list[ServerLag]:
-        """All servers of the log and their lag; asks the log.
+    @property
+    def name(self) -> str:
+        """The name under which this server announces itself."""
+        return self._announcer.name
+
+    def lags(self) -> Lags:
+        """All servers and writers of the log and their lag; asks the log.
 
         Raises:
             RemoteUnavailableError: It does not answer.
         """
-        return servers_of(self._member.log)
-
-    def _announce(self) -> None:
-        reached, now = self._member.reached, time.monotonic()
-        place, at = self._announced
-        if place < 0 or now >= at + (ANNOUNCE_S if reached != place else ANNOUNCE_AGAIN_S):
-            self._announced = (reached, now)
-            announce(self._member.log, self.name, reached)
-
-    def _read_tokens(self) -> None:
-        if self.given is not None:
-            self.given.refresh()
+        return lags_of(self._member.log)
 
     def _note_filled(self, place: int, end: int) -> None:
         self._filled = (place, end)

@@ -178,6 +178,16 @@ class BucketLog:
         size = sum(entry.size - _START for entry in entries)
         return EngineState("a bucket", len(entries), size, [], [])
 
+    def describe(self) -> Description:
+        """Read the object that describes the log."""
+        self._refuse_closed()
+        return _description(self._space)
+
+    def change_key(self, access_key: str) -> None:
+        """Write the object that describes the log anew."""
+        described = msgspec.structs.replace(self.describe(), access_key=access_key)
+        self._space.replace(_LOG, msgspec.json.encode(described))
+
     def announce(self, announcement: Announcement) -> None:
         """Write this server's object."""
         name = hashlib.sha256(announcement.name.encode()).hexdigest()[:32]

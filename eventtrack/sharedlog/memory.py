@@ -4,6 +4,8 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import msgspec
+
 from eventtrack.log.blocks import Block
 from eventtrack.sharedlog.protocol import (
     PAGE_BLOCKS,
@@ -106,6 +108,17 @@ class MemorySharedLog:
             blocks = [block for block, _ in places if block is not None]
         size = sum(len(block.data) for block in blocks)
         return EngineState("memory", len(blocks), size, [], ["it ends with the process"])
+
+    def describe(self) -> Description:
+        """The description as the shelf has it now."""
+        with self._places():
+            return self._shelf.description
+
+    def change_key(self, access_key: str) -> None:
+        """Let the shelf have another key."""
+        with self._places():
+            before = self._shelf.description
+            self._shelf.description = msgspec.structs.replace(before, access_key=access_key)
 
     def announce(self, announcement: Announcement) -> None:
         """Keep what a server says of itself."""

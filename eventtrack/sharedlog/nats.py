@@ -22,10 +22,11 @@ from eventtrack.log.blocks import Block, read_header
 from eventtrack.sharedlog.nats_client import Message, NatsClient, Refused, refused
 from eventtrack.sharedlog.nats_servers import Servers
 from eventtrack.sharedlog.nats_state import engine_state
-from eventtrack.sharedlog.nats_streams import Names, description_of, stream_of
+from eventtrack.sharedlog.nats_streams import Names, change_key, description_of, stream_of
 from eventtrack.sharedlog.protocol import (
     PAGE_BLOCKS,
     Announcement,
+    Description,
     EngineState,
     Entry,
     Page,
@@ -203,6 +204,14 @@ class NatsLog:
     def state(self) -> EngineState:
         """The stream's nodes, size and risks."""
         return engine_state(self._client, self._names.stream, self._names.barrier)
+
+    def describe(self) -> Description:
+        """Read the stream's metadata."""
+        return description_of(stream_of(self._client, self._names.stream)["config"], self.url)
+
+    def change_key(self, access_key: str) -> None:
+        """Update the stream's metadata."""
+        change_key(self._client, self._names.stream, access_key)
 
     def announce(self, announcement: Announcement) -> None:
         """Answer with this whenever somebody asks for the servers."""

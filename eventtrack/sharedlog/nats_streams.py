@@ -10,6 +10,7 @@ from eventtrack.sharedlog.protocol import LOG_FORMAT, Description
 from eventtrack.sharedlog.refusals import refuse_risks
 
 _NO_STREAM = 10059
+_ACCESS_KEY = "eventtrack.access_key"
 
 
 class Names:
@@ -63,7 +64,7 @@ def make(url: str, description: Description, replicas: int, *, risky: bool) -> N
         if description.artifacts is not None:
             facts["eventtrack.artifacts"] = description.artifacts
         if description.access_key is not None:
-            facts["eventtrack.access_key"] = description.access_key
+            facts[_ACCESS_KEY] = description.access_key
         second = {**shared, "name": names.second, "subjects": [names.replaced("*")]}
         first = {**shared, "name": names.stream, "subjects": [names.all], "metadata": facts}
         _create(client, second)
@@ -103,6 +104,16 @@ def stream_of(client: NatsClient, name: str) -> dict[str, Any]:
         raise refused(client.shown, answer) from answer
 
 
+def change_key(client: NatsClient, name: str, access_key: str) -> None:
+    """Put another key that gives tokens into a log's metadata."""
+    config = stream_of(client, name)["config"]
+    metadata = {**config.get("metadata", {}), _ACCESS_KEY: access_key}
+    try:
+        client.ask(f"STREAM.UPDATE.{name}", {**config, "metadata": metadata})
+    except Refused as answer:
+        raise refused(client.shown, answer) from answer
+
+
 def description_of(config: dict[str, Any], url: str) -> Description:
     """The description in a stream's configuration.
 
@@ -124,7 +135,7 @@ def description_of(config: dict[str, Any], url: str) -> Description:
             int(facts["eventtrack.created_ms"]),
             number,
             facts.get("eventtrack.artifacts"),
-            facts.get("eventtrack.access_key"),
+            facts.get(_ACCESS_KEY),
         )
     except (KeyError, ValueError) as error:
         raise RemoteError(

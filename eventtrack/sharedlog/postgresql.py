@@ -98,6 +98,7 @@ VALUES (%s, %s, %s, %s, false, %s)
 ON CONFLICT (place) DO UPDATE SET replica = excluded.replica, first = excluded.first,
     root = excluded.root, data = excluded.data
 """
+_ADD_KEY = "ALTER TABLE eventtrack_log ADD COLUMN IF NOT EXISTS access_key text"
 # Databases that speak the protocol and have no notifications.
 _SILENT = ("CockroachDB", "-YB-")
 _NEVER = 2**63 - 1
@@ -120,7 +121,7 @@ class PostgresqlLog:
         self.block_bytes_max = FRAME_BYTES_MAX
         self._bell = _Bell(self._connections)
         try:
-            self.description = self._describe()
+            self.description = self.describe()
         except EventtrackError:
             self._connections.close()
             raise
@@ -215,6 +216,38 @@ class PostgresqlLog:
             nodes = [Node(connection.info.host, "primary"), *standbys_of(connection)]
             return EngineState(version, blocks, int(size), nodes, risks_of(connection))
 
+    def describe(self) -> Description:
+        """Read the row of the log."""
+        with self._connections.use() as connection:
+            version = _one(connection, "SELECT version()")
+            self._bell.is_known = not any(name in version for name in _SILENT)
+            # A log that was made before there were tokens has no column for their key.
+            answer = connection.execute(
+                "SELECT id, created_ms, format, artifacts, log.* FROM eventtrack_log AS log"
+            )
+            row = answer.fetchone()
+        if row is None:
+            raise NotFoundError(
+                f"there is no shared log at {self.url}: its tables are empty",
+                hint=f"make it: eventtrack cluster init {self.url}",
+            )
+        if row[2] > LOG_FORMAT:
+            raise FormatTooNewError(
+                f"cannot open the shared log at {self.url}: it has format {row[2]}, this "
+                f"eventtrack reads {LOG_FORMAT}",
+                hint="upgrade with `pip install -U eventtrack`; nothing was changed",
+            )
+        names = [column.name for column in answer.description]
+        key = row[names.index("access_key")] if "access_key" in names else None
+        return Description(row[0], row[1], row[2], row[3], key)
+
+    def change_key(self, access_key: str) -> None:
+        """Write the row of the log anew."""
+        with self._connections.use() as connection, connection.transaction():
+            # A log that was made before there were tokens has no column for their key.
+            connection.execute(_ADD_KEY)
+            connection.execute("UPDATE eventtrack_log SET access_key = %s", (access_key,))
+
     def announce(self, announcement: Announcement) -> None:
         """Write this server's row."""
         with self._connections.use() as connection:
@@ -256,30 +289,6 @@ class PostgresqlLog:
             if own and (first, bytes(root)) == (header.first, header.root):
                 return place, False
         raise conflict(self.url, block, min(row[0] for row in rows))
-
-    def _describe(self) -> Description:
-        with self._connections.use() as connection:
-            version = _one(connection, "SELECT version()")
-            self._bell.is_known = not any(name in version for name in _SILENT)
-            # A log that was made before there were tokens has no column for their key.
-            answer = connection.execute(
-                "SELECT id, created_ms, format, artifacts, log.* FROM eventtrack_log AS log"
-            )
-            row = answer.fetchone()
-        if row is None:
-            raise NotFoundError(
-                f"there is no shared log at {self.url}: its tables are empty",
-                hint=f"make it: eventtrack cluster init {self.url}",
-            )
-        if row[2] > LOG_FORMAT:
-            raise FormatTooNewError(
-                f"cannot open the shared log at {self.url}: it has format {row[2]}, this "
-                f"eventtrack reads {LOG_FORMAT}",
-                hint="upgrade with `pip install -U eventtrack`; nothing was changed",
-            )
-        names = [column.name for column in answer.description]
-        key = row[names.index("access_key")] if "access_key" in names else None
-        return Description(row[0], row[1], row[2], row[3], key)
 
 
 def make(url: str, description: Description, replicas: int, *, risky: bool) -> None:

@@ -78,12 +78,21 @@ class EngineState(msgspec.Struct, frozen=True):
     risks: list[str]
 
 
+_Place = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
+
+
 class Announcement(msgspec.Struct, frozen=True):
-    """A server as it said of itself: its name, the place up to which it has read, and when."""
+    """A server or a writer as it said of itself: its name, a place, and when.
+
+    The place is that up to which a server has read, or that of a writer's last block. Only a writer
+    has a `feed`, by its replica in hex, and the number of its envelopes that the log lacks.
+    """
 
     name: Annotated[str, msgspec.Meta(min_length=1, max_length=400)]
-    place: Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
+    place: _Place
     at_ms: Annotated[int, msgspec.Meta(ge=0, le=2**53)]
+    feed: Annotated[str, msgspec.Meta(max_length=64)] = ""
+    unpublished: _Place = 0
 
 
 class BlockReader(Protocol):
@@ -211,15 +220,28 @@ class SharedLog(Protocol):
         """The engine's version, nodes, size and risks, as far as it tells these credentials."""
         ...
 
+    def describe(self) -> Description:
+        """The description as it is now: `change_key` may have changed it."""
+        ...
+
+    def change_key(self, access_key: str) -> None:
+        """Put another public key (Ed25519, in hex) into the description, durably.
+
+        A log that was made without a key gets its first so. Needs more rights than `append`.
+        """
+        ...
+
     def announce(self, announcement: Announcement) -> None:
-        """Let others know how far this server is, beside the log: no block is appended.
+        """Let others know how far a server or a writer is, beside the log: no block is appended.
 
         Replaces what the same name announced before. Kept for a day; not durable.
         """
         ...
 
     def announced(self) -> list[Announcement]:
-        """The servers that announced themselves within a day. Takes a second in some engines.
+        """The servers and writers that announced themselves within a day.
+
+        Takes a second in some engines.
 
         What stands there is for people: nothing of it is verified.
         """

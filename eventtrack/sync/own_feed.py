@@ -4,7 +4,9 @@ The log says how far it has the feed, by the feed's last block. What lies behind
 the artifacts that it names before it.
 """
 
-from eventtrack.errors import ConflictError, NotFoundError
+from collections.abc import Callable
+
+from eventtrack.errors import ConflictError, NotFoundError, RemoteError
 from eventtrack.events.attachments import blobs_named
 from eventtrack.events.envelope import Envelope
 from eventtrack.limits import SHARED_BLOCK_BYTES_MAX
@@ -14,6 +16,10 @@ from eventtrack.sharedlog.protocol import SharedLog
 from eventtrack.store.replication import Replication
 from eventtrack.store.shared_blobs import SharedBlobs
 from eventtrack.sync.blocks import feed_blocks, pieces
+
+
+def _quietly(place: int, feed: str, unpublished: int) -> None:
+    """Tell nobody."""
 
 
 class OwnFeed:
@@ -26,8 +32,13 @@ class OwnFeed:
         # The feed, its size in the log, and the place of its last block there.
         self._there: tuple[bytes, int, int] | None = None
 
-    def publish(self) -> None:
+    def publish(self, tell: Callable[[int, str, int], None] | None = None) -> None:
         """Append everything that the log lacks of the feed; durable on a majority on return.
+
+        Args:
+            tell: Called behind each block, and when the log refuses one: with the place of the last
+                block in the log, the feed in hex, and the number of its envelopes that the log
+                lacks.
 
         Raises:
             ConflictError: The log has another history of this feed, or more of it.
@@ -40,11 +51,18 @@ class OwnFeed:
         if self._there is None or self._there[0] != feed:
             self._there = self._found(feed, head.size)
         _, size, last = self._there
-        for whole in feed_blocks(self._store.log, feed, size, head.size, head):
-            for block in pieces(whole, min(self._log.block_bytes_max, SHARED_BLOCK_BYTES_MAX)):
-                self._share(block)
-                last = self._log.append(block, last=last)
-                self._there = feed, block.header.stop, last
+        tell = tell or _quietly
+        try:
+            for whole in feed_blocks(self._store.log, feed, size, head.size, head):
+                for block in pieces(whole, min(self._log.block_bytes_max, SHARED_BLOCK_BYTES_MAX)):
+                    self._share(block)
+                    last = self._log.append(block, last=last)
+                    size = block.header.stop
+                    self._there = feed, size, last
+                    tell(last, feed.hex(), head.size - size)
+        except RemoteError:
+            tell(last, feed.hex(), head.size - size)
+            raise
 
     def _found(self, feed: bytes, size: int) -> tuple[bytes, int, int]:
         tail = self._log.tail(feed)

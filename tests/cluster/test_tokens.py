@@ -61,10 +61,11 @@ def _soon_over(monkeypatch: pytest.MonkeyPatch) -> None:
 class Admin:
     """The machine of whoever has the key."""
 
-    def __init__(self, folder: Path, shelf: Shelf) -> None:
+    def __init__(self, folder: Path, shelf: Shelf, key: Ed25519PrivateKey = KEY) -> None:
         self.store = machine(folder, clock=ManualClock(1_800_000_000_000))
         self._shelf = shelf
-        self.office = TokenOffice(self.store, KEY, self.publish, ManualClock(1_800_000_000_000))
+        put_into(shelf, self.store)
+        self.office = TokenOffice(self.store, key, self.publish, ManualClock(1_800_000_000_000))
 
     def publish(self) -> None:
         """Bring this machine's feed into the log, as `outbox.publishing.publish` does."""
@@ -245,7 +246,8 @@ def test_of_two_grants_of_one_token_the_least_rights_count(tmp_path: Path) -> No
     events = [signed(grant("eventtrack_x", role, "alice"), KEY) for role in ("admin", "read")]
     for number, order in enumerate((events, events[::-1])):
         store = machine(tmp_path / f"store{number}")
-        store.grants.record(order)
+        for event in order:
+            store.grants.record([event])
         tokens = GivenTokens(store, public_key(KEY))
         tokens.refresh()
         [token] = tokens.list()

@@ -1,32 +1,38 @@
 """`eventtrack cluster`: the log that several servers share."""
 
 import contextlib
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import click
 
 from eventtrack.cli import text
-from eventtrack.cli.base import Group, Invocation, examples, pass_invocation
+from eventtrack.cli.base import Invocation, LazyNames, examples, pass_invocation
 from eventtrack.cli.exits import exit_code
 from eventtrack.cli.sync_report import progress_bars
-from eventtrack.cli.tables import Cell, Column, Styled
+from eventtrack.cli.tables import Styled
 from eventtrack.errors import CorruptionError
 
 if TYPE_CHECKING:
-    from eventtrack.cluster.servers import ServerLag
     from eventtrack.sharedlog.checking import Fault
-    from eventtrack.sharedlog.protocol import SharedLog
 
 _SHOWN_MAX = 20
-# Blocks by which a server is behind are counted so far.
-_COUNTED_MAX = 512
 _URL = click.argument("url")
+
+
+class ClusterGroup(LazyNames):
+    """The group of commands of shared logs; some have modules of their own."""
+
+    lazy_targets: ClassVar[Mapping[str, str]] = {
+        "key": "eventtrack.cli.commands.cluster_key:key",
+        "status": "eventtrack.cli.commands.cluster_status:status",
+    }
 
 
 @click.group(
     "cluster",
-    cls=Group,
+    cls=ClusterGroup,
     epilog=examples(
         "eventtrack cluster init postgresql://tracking@db.example/lab",
         "eventtrack cluster status nats://n1.example,n2.example,n3.example/lab",
@@ -77,12 +83,13 @@ def init(
 
     JSON: an object with url, id, created_ms, format, artifacts, access_key (public) and key_file.
     """
-    from eventtrack.cli.shared_tokens import key_for_new_log
+    from eventtrack.cli.commands.cluster_status import described
+    from eventtrack.cli.shared_tokens import key_for_log
     from eventtrack.cluster.tokens import public_key
     from eventtrack.sharedlog.making import make_shared_log
 
     is_kept = key_file is not None and key_file.exists()
-    private, path = key_for_new_log(key_file)
+    private, path = key_for_log(key_file)
     try:
         log = make_shared_log(
             url,
@@ -97,7 +104,7 @@ def init(
         raise
     with contextlib.closing(log):
         if call.out.json:
-            call.out.document({**_described(log), "key_file": str(path)})
+            call.out.document({**described(log), "key_file": str(path)})
         else:
             address = text.clean(log.url)
             call.out.wrapped(f"{address} is a shared log. Start servers on it:")
@@ -105,82 +112,6 @@ def init(
             call.out.wrapped("Give tokens for all of them:")
             call.out.wrapped(f"  eventtrack token create NAME --cluster {address}")
             call.out.note(f"{text.clean(str(path))} is the key for that: keep a copy, and secret.")
-
-
-@cluster.command(
-    "status",
-    epilog=examples(
-        "eventtrack cluster status postgresql://tracking@db.example/lab",
-        "eventtrack cluster status postgresql://db.example/lab --against /var/lib/eventtrack",
-    ),
-)
-@_URL
-@click.option(
-    "--against",
-    "copies",
-    multiple=True,
-    metavar="COPY",
-    help="A server's folder, a store or a remote: how far it and the log are apart.",
-)
-@pass_invocation
-def status(call: Invocation, url: str, copies: tuple[str, ...]) -> None:
-    """Show a shared log: its engine, nodes, size and risks, and how far its servers are.
-
-    A server says every few seconds how far it has read. In JetStream only servers that answer now
-    are shown, elsewhere those of the last day.
-
-    JSON: as of `eventtrack cluster init`, and engine, blocks, bytes, end (a place), nodes, each
-    with name, role and trouble, and risks, texts; servers, each with name, place, at_ms and behind
-    (blocks, at most 512); copies, each with name and feeds that are apart, each with feed and the
-    sizes here (in the copy) and there (in the log).
-    """
-    from eventtrack.cluster.copies import lags, opened_copy
-    from eventtrack.cluster.servers import servers_of
-    from eventtrack.sharedlog.making import open_shared_log
-
-    with contextlib.ExitStack() as opened:
-        log = opened.enter_context(contextlib.closing(open_shared_log(url)))
-        against = [opened.enter_context(opened_copy(address, log)) for address in copies]
-        state, end = log.state(), log.end()
-        apart = [(copy.name, lags(log, copy)) for copy in against]
-        servers = servers_of(log)
-        if call.out.json:
-            import msgspec
-
-            rows = [{"name": name, "feeds": msgspec.to_builtins(feeds)} for name, feeds in apart]
-            facts = {"end": end, **msgspec.to_builtins(state), "copies": rows}
-            facts["servers"] = msgspec.to_builtins(servers)
-            call.out.document({**_described(log), **facts})
-            return
-        made = text.moment(log.description.created_ms)
-        call.out.wrapped(f"{text.clean(log.url)} in {text.clean(state.engine)}, made {made}:")
-        call.out.wrapped(
-            f"{text.count(state.blocks, 'block')}, {text.size(state.bytes)}, end at place {end:,}; "
-            f"artifacts in {text.clean(log.description.artifacts or 'the engine itself')}."
-        )
-        if state.nodes:
-            columns = [Column("node"), Column("role"), Column("trouble")]
-            call.out.table(
-                columns,
-                [
-                    [text.clean(node.name), node.role, text.clean(node.trouble)]
-                    for node in state.nodes
-                ],
-            )
-        if servers:
-            call.out.table(*_drawn(servers))
-        for name, feeds in apart:
-            if not feeds:
-                call.out.wrapped(f"{text.clean(name)} has all that the log has of its feeds.")
-                continue
-            columns = [Column("feed"), Column("in the copy", right=True)]
-            call.out.wrapped(f"{text.clean(name)} and the log are apart:")
-            call.out.table(
-                [*columns, Column("in the log", right=True)],
-                [[lag.feed, f"{lag.here:,}", f"{lag.there:,}"] for lag in feeds],
-            )
-        for risk in state.risks:
-            call.out.wrapped(Styled(f"risk: {text.clean(risk)}", "yellow"))
 
 
 @cluster.command(
@@ -328,31 +259,6 @@ def move(call: Invocation, source: str, target: str) -> None:
         if moved.artifacts_missing:
             count = text.count(moved.artifacts_missing, "artifact")
             call.out.note(f"The bytes of {count} are not at {text.clean(source)}.")
-
-
-def _drawn(servers: "list[ServerLag]") -> "tuple[list[Column], list[list[Cell]]]":
-    """Servers as a table: an announcement is some seconds old, and the log went on since."""
-    columns = [Column("server"), Column("read up to", right=True), Column("behind", right=True)]
-    rows: list[list[Cell]] = []
-    for server in servers:
-        more = " or more" if server.behind >= _COUNTED_MAX else ""
-        behind = f"{text.count(server.behind, 'block')}{more}" if server.behind else "none"
-        rows.append(
-            [text.clean(server.name), f"{server.place:,}", behind, text.moment(server.at_ms)]
-        )
-    return [*columns, Column("said")], rows
-
-
-def _described(log: "SharedLog") -> dict[str, object]:
-    description = log.description
-    return {
-        "url": log.url,
-        "id": description.id,
-        "created_ms": description.created_ms,
-        "format": description.format,
-        "artifacts": description.artifacts,
-        "access_key": description.access_key,
-    }
 
 
 def _show_faults(

@@ -44,9 +44,9 @@ export function Sync() {
 const When = ({ ms, now }) =>
   ms ? html`<span class="nowrap" title=${moment(ms)}>${ago(ms, now)}</span>` : html`<span class="quiet">never</span>`;
 
-/** The servers of the shared log, if this is one of several. */
+/** The servers and writers of the shared log, if this is one of several servers. */
 function Servers({ asked }) {
-  const { url, servers = [], now_ms: now } = asked.data ?? {};
+  const { url, servers = [], writers = [], now_ms: now } = asked.data ?? {};
   return (
     Boolean(url) &&
     html`<section aria-label="Servers"><h2>Servers</h2>
@@ -60,6 +60,18 @@ function Servers({ asked }) {
       ({ name, place, behind, at_ms, own }) => html`<tr key=${name}><td class="mono">${name}
         ${own && html` <strong>this server</strong>`}</td><td class="num">${number(place)}</td>
       <td class="num">${behind ? `${number(behind)} blocks` : "in step"}</td>
+      <td><${When} ms=${at_ms} now=${now} /></td></tr>`,
+    )}</tbody></table></div>`
+    }
+    ${
+      writers.length > 0 &&
+      html`<p class="quiet">Programs that log without a server say how much of it the log lacks.</p>
+    <div class="scroll"><table class="list">
+    <thead><tr><th>Writer</th><th>Feed</th><th class="num">To publish</th><th>Said</th></tr></thead>
+    <tbody>${writers.map(
+      ({ name, feed, unpublished, at_ms }) => html`<tr key=${name}><td class="mono">${name}</td>
+      <td class="mono" title=${feed}>${feed.slice(0, 12)}</td>
+      <td class="num">${unpublished ? `${number(unpublished)} envelopes` : "nothing"}</td>
       <td><${When} ms=${at_ms} now=${now} /></td></tr>`,
     )}</tbody></table></div>`
     }</section>`
