@@ -88,13 +88,17 @@ def s3_process() -> Iterator[str]:
 @pytest.fixture
 def s3_server(s3_process: str, monkeypatch: pytest.MonkeyPatch) -> str:
     """The URL of a server with buckets, which the environment names as well."""
-    settings = {
-        "AWS_ENDPOINT_URL": s3_process,
+    for name, text in s3_settings(s3_process).items():
+        monkeypatch.setenv(name, text)
+    return s3_process
+
+
+def s3_settings(url: str) -> dict[str, str]:
+    """The environment of a program that uses a server with buckets."""
+    return {
+        "AWS_ENDPOINT_URL": url,
         "AWS_ACCESS_KEY_ID": "test",
         "AWS_SECRET_ACCESS_KEY": "test",
         "AWS_REGION": "us-east-1",
         "AWS_ALLOW_HTTP": "true",
     }
-    for name, text in settings.items():
-        monkeypatch.setenv(name, text)
-    return s3_process

@@ -4,8 +4,18 @@ import contextlib
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 from tests.server.running import Running, running
+
+
+class Lab(NamedTuple):
+    """Two servers over the log at a URL, and the name of the engine that carries it."""
+
+    engine: str
+    url: str
+    ada: Running
+    ben: Running
 
 
 @contextlib.contextmanager

@@ -150,8 +150,8 @@ def test_clients_behind_nginx_notice_no_death_of_a_server(
     ):
         answer = client.post(f"{API}runs/create", json={"experiment_id": "0"})
         run_id = answer.json()["run"]["info"]["run_id"]
-        for step in range(40):
-            if step == 20:
+        for step in range(20):
+            if step == 10:
                 ada.kill()
             point = {"key": "m", "value": 1, "timestamp": step, "step": step}
             sent = {"run_id": run_id, "metrics": [point]}

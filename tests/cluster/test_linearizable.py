@@ -8,7 +8,7 @@ import pytest
 from eventtrack.sharedlog.making import make_shared_log
 from tests.cluster.storm import Storm
 
-SECONDS = 4
+SECONDS = 2
 
 
 @pytest.mark.slow

@@ -8,7 +8,6 @@ import pytest
 
 from eventtrack.errors import InvalidValueError
 from eventtrack.sharedlog.artifacts import SpaceBlobs
-from eventtrack.sharedlog.making import make_shared_log
 from eventtrack.sharedlog.memory import MemorySharedLog, Shelf
 from eventtrack.sharedlog.protocol import Description
 from eventtrack.spaces.folder import FolderSpace
@@ -17,7 +16,7 @@ from eventtrack.sync import Remotes, Ways, clone, synchronize
 from eventtrack.sync.remotes import RemoteAddress
 from eventtrack.sync.service import exchange
 from eventtrack.sync.shared_log import SharedLogRemote
-from tests.cluster.processes import cluster_of
+from tests.cluster.processes import Lab
 from tests.sync.machines import envelopes, machine, record_run, reopened
 
 Sync = Callable[[Store], bool]
@@ -83,23 +82,17 @@ def test_both_ends_of_a_fork_are_kept(tmp_path: Path, sync: Sync) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("engine", ["postgresql", "nats", "bucket"])
-def test_a_log_and_its_servers_take_part(
-    tmp_path: Path, request: pytest.FixtureRequest, engine: str
-) -> None:
-    url: str = request.getfixturevalue(f"{engine}_url")
-    make_shared_log(url).close()
-    ada = machine(tmp_path / "ada")
+def test_a_log_and_its_servers_take_part(tmp_path: Path, lab: Lab) -> None:
+    url, server = lab.url, lab.ada
+    ada = machine(tmp_path / f"ada of {lab.engine}")
     run_id = record_run(ada, "from a laptop", points=2000)
     synchronize(ada, url, Ways())
-    with cluster_of(tmp_path, url, "server") as [server]:
-        assert server.get("runs/get", run_id=run_id)["run"]["info"]["run_name"] == "from a laptop"
-        tag = {"run_id": run_id, "key": "seen", "value": "yes"}
-        server.post("runs/set-tag", **tag)
-        eve = machine(tmp_path / "eve")
-        pushed = record_run(eve, "through a server", points=2000)
-        synchronize(eve, server.url, Ways())
-        assert eve.runs.get(run_id).data.tags["seen"] == "yes"
+    assert server.get("runs/get", run_id=run_id)["run"]["info"]["run_name"] == "from a laptop"
+    server.post("runs/set-tag", run_id=run_id, key="seen", value="yes")
+    eve = machine(tmp_path / f"eve of {lab.engine}")
+    pushed = record_run(eve, "through a server", points=2000)
+    synchronize(eve, server.url, Ways())
+    assert eve.runs.get(run_id).data.tags["seen"] == "yes"
     synchronize(ada, url, Ways())
     assert ada.runs.get(run_id).data.tags["seen"] == "yes"
     assert ada.runs.get(pushed).info.run_name == "through a server"
