@@ -79,6 +79,12 @@ def series_of(run: RunState) -> Iterable[tuple[str, MetricState]]:
         yield from ((key, part.points) for key, part in layer.parts.items())
 
 
+def series_named(run: RunState, key: str) -> list[MetricState]:
+    """Every series of a metric of a run."""
+    parts = [layer.parts[key].points for layer in run.layers if key in layer.parts]
+    return [run.metrics[key], *parts] if key in run.metrics else parts
+
+
 def series_in(curve: AnyCurve) -> list[MetricState]:
     """The series of a curve."""
     return [curve] if isinstance(curve, MetricState) else [part.points for part in curve.parts]

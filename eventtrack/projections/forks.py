@@ -7,7 +7,7 @@ points do.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TypeVar
 
 from eventtrack.events.histories import Fork, Withdrawal
 from eventtrack.limits import FORK_DEPTH_MAX, INT64_MAX
@@ -27,6 +27,7 @@ from eventtrack.projections.state import (
     Steps,
 )
 
+_T = TypeVar("_T")
 # Steps that are hidden, of some metrics or, for None, of all.
 _Rule = tuple[Collection[str] | None, tuple[int, int]]
 
@@ -100,10 +101,8 @@ def related(runs: Runs, run: RunState) -> Iterator[RunState]:
 def _inherited(runs: Runs, run: RunState, only: str | None) -> Iterator[tuple[str, Part]]:
     """The parts of a fork's curves that lie in series of other runs."""
     count = Counter()
-    for source in _sources(runs, run):
+    for source in _sources(runs, run, only):
         for key, metric, steps in source.metrics:
-            if only is not None and key != only:
-                continue
             hidden = merged([*steps, *_hidden(source.rules, key)])
             left, latest = count(runs.rows, metric, hidden)
             if latest is not None:
@@ -134,8 +133,12 @@ class _Source(NamedTuple):
     rules: list[_Rule]
 
 
-def _sources(runs: Runs, run: RunState) -> Iterator[_Source]:
-    """The stored points and items of other runs that belong to a run."""
+def _sources(runs: Runs, run: RunState, only: str | None = None) -> Iterator[_Source]:
+    """The stored points and items of other runs that belong to a run.
+
+    Args:
+        only: The metric whose points are asked for; None for all metrics.
+    """
     whole = merged_runs(runs, run)
     for source in whole:
         own = [_rule(it) for it, _ in source.withdrawals.values() if it is not None]
@@ -148,16 +151,18 @@ def _sources(runs: Runs, run: RunState) -> Iterator[_Source]:
         ]
         if source is not run:
             yield _Source(
-                [(key, metric, []) for key, metric in source.metrics.items()],
+                [(key, metric, []) for key, metric in _entries(source.metrics, only)],
                 [(name, state, []) for name, state in source.items.items()],
                 others,
             )
             for layer in source.layers:
-                yield _of_layer(layer, others, hides=True)
-        yield from _ancestors(runs, source, own + others)
+                yield _of_layer(layer, others, only, hides=True)
+        yield from _ancestors(runs, source, own + others, only)
 
 
-def _ancestors(runs: Runs, run: RunState, rules: list[_Rule]) -> Iterator[_Source]:
+def _ancestors(
+    runs: Runs, run: RunState, rules: list[_Rule], only: str | None
+) -> Iterator[_Source]:
     """The stored points and items of all ancestors that belong to a fork.
 
     Args:
@@ -170,7 +175,7 @@ def _ancestors(runs: Runs, run: RunState, rules: list[_Rule]) -> Iterator[_Sourc
         for layer in parent.layers:
             if fork.cut in layer.cuts:
                 those = rules + [withdrawn[cut] for cut in layer.cuts if cut in withdrawn]
-                yield _of_layer(layer, those, hides=False)
+                yield _of_layer(layer, those, only, hides=False)
         rules += withdrawn.values()
 
 
@@ -186,13 +191,23 @@ def _chain(runs: Runs, run: RunState) -> Iterator[tuple[RunState, Fork]]:
         fork = parent.fork[0]
 
 
-def _of_layer(layer: Layer, rules: list[_Rule], *, hides: bool) -> _Source:
+def _of_layer(layer: Layer, rules: list[_Rule], only: str | None, *, hides: bool) -> _Source:
     """A layer's points and items; `hides` for without those that its run has withdrawn."""
     return _Source(
-        [(key, part.points, part.hidden if hides else []) for key, part in layer.parts.items()],
+        [
+            (key, part.points, part.hidden if hides else [])
+            for key, part in _entries(layer.parts, only)
+        ],
         [(name, part.items, part.hidden if hides else []) for name, part in layer.items.items()],
         rules,
     )
+
+
+def _entries(states: Mapping[str, _T], only: str | None) -> Iterable[tuple[str, _T]]:
+    """The entries of a map, or that of one name."""
+    if only is None:
+        return states.items()
+    return [(only, states[only])] if only in states else []
 
 
 def _hidden(rules: Iterable[_Rule], key: str) -> Steps:

@@ -1,6 +1,6 @@
 """Reads the points of curves."""
 
-from eventtrack.projections.curves import AnyCurve, series_of
+from eventtrack.projections.curves import AnyCurve, series_named
 from eventtrack.projections.points import Points, first, read
 from eventtrack.projections.rows import Rows
 from eventtrack.projections.state import MetricState, RunState
@@ -15,7 +15,7 @@ def history(rows: Rows, curve: AnyCurve) -> Points:
 
 def stored(rows: Rows, run: RunState, key: str) -> Points:
     """All points of a metric of a run's own, whether they count or not."""
-    return joined([read(rows, metric) for name, metric in series_of(run) if name == key])
+    return joined([read(rows, metric) for metric in series_named(run, key)])
 
 
 def joined(parts: list[Points]) -> Points:

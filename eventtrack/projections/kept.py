@@ -22,8 +22,9 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from eventtrack.limits import FOLD_ENVELOPES_MAX
-from eventtrack.projections import timeline
+from eventtrack.projections import run_rows, timeline
 from eventtrack.projections.rows import Rows, WritableRows, below, end_of
+from eventtrack.projections.state import RunState
 from eventtrack.projections.timeline import Place
 
 KEPT, GONE = "kept_runs", "gone_index"
@@ -73,14 +74,20 @@ class Keeper:
         self._rows = rows
         self._last = last
 
-    def keep(self, number: int, touched: Place) -> None:
-        """Keep the row of a run that rested. Call this before the touching envelope is folded."""
+    def keep(self, number: int, touched: Place, run: RunState | None) -> None:
+        """Keep the row of a run that rested. Call this before what was folded is written.
+
+        Args:
+            run: The run as it is about to be written; None if its row does not change.
+        """
         extent = timeline.extent_of(self._rows, number)
         if extent is None or touched.position - extent.last < REST_POSITIONS:
             return
         row = self._rows.get("runs", number.to_bytes(4, "big"))
         if row is None:
             return
+        if run is None or run.wide:
+            row = run_rows.whole(self._rows, row)
         key = number.to_bytes(4, "big") + touched.position.to_bytes(POSITION_BYTES, "big")
         value = _HEADER.pack(extent.last, extent.latest, touched.recorded) + row
         self._rows.put(KEPT, key, value)

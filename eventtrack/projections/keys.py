@@ -8,10 +8,10 @@ from eventtrack.projections.index import FieldName
 TEXT_BYTES_MAX = 400
 
 
-def stream(name: str) -> bytes:
-    """The key of a stream's local number."""
-    key = name.encode("utf-8", "surrogatepass")  # a question may name any text
-    return key if len(key) <= TEXT_BYTES_MAX else key[:TEXT_BYTES_MAX] + hashed(name)
+def name(text: str) -> bytes:
+    """A text as a key: a stream, say. Keys are in the order of their texts, up to a cut."""
+    key = text.encode("utf-8", "surrogatepass")  # a question may name any text
+    return key if len(key) <= TEXT_BYTES_MAX else key[:TEXT_BYTES_MAX] + hashed(text)
 
 
 def field(name: FieldName) -> bytes:

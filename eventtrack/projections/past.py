@@ -202,7 +202,10 @@ class PastReader(Reader):
     def run_by_number(self, number: int) -> RunState | None:
         """A run by its local number, as it was."""
         state = super().run_by_number(number)
-        if state is not None and self._moment.standing.is_across(number.to_bytes(4, "big")):
+        # A kept row has all names in it. A run with wide maps was folded anew.
+        if state is None or state.wide:
+            return state
+        if self._moment.standing.is_across(number.to_bytes(4, "big")):
             series = [(key, metric.series) for key, metric in curves.series_of(state)]
             series += [(name, items.series) for name, items in item_curves.stored(state)]
             self._series |= {place: (number, key) for key, place in series if place < FIRST_NUMBER}
@@ -220,7 +223,7 @@ class PastReader(Reader):
         """The items of a series, as of the moment; `start` and `stop` are as in a slice."""
         for state in item_curves.series_in(series):
             number, name = self._series.get(state.series, (0, ""))
-            if number and not self._is_live(number, state):
+            if number and not self._is_live(number, name, state):
                 series = self.series(self._folded_anew(number))[name]
                 break
         return super().items_of(series, start, stop)
@@ -236,20 +239,20 @@ class PastReader(Reader):
         """The curve, if its live rows hold nothing from after the moment; else as folded anew."""
         for series in curves.series_in(curve):
             number, key = self._series.get(series.series, (0, ""))
-            if number and not self._is_live(number, series):
+            if number and not self._is_live(number, key, series):
                 then = self.curve(self._folded_anew(number), key)
                 assert then is not None, "the metric had points"
                 return then
         return curve
 
-    def _is_live(self, number: int, series: MetricState | ItemsState) -> bool:
+    def _is_live(self, number: int, name: str, series: MetricState | ItemsState) -> bool:
         """Whether a series of a run is in the live views as it was."""
         now = self._live.run_by_number(number)
         if now is None:
             return False
         if isinstance(series, ItemsState):
             return any(it == series for _, it in item_curves.stored(now))
-        return any(it == series for _, it in curves.series_of(now))
+        return series in curves.series_named(now, name)
 
     def _folded_anew(self, number: int) -> RunState:
         """A run as it was, from the environment beside the live views."""

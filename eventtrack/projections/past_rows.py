@@ -42,6 +42,7 @@ OWNERS: dict[str, slice | None] = {
     "experiments": FIRST,
     "names": LAST,
     "runs": FIRST,
+    "run_metrics": FIRST,
     "models": FIRST,
     "model_points": FIRST,
     "registered": FIRST,

@@ -71,7 +71,7 @@ class View:
 
     def number(self, stream: str) -> int | None:
         """The local number of a stream; None for an unknown stream."""
-        value = self.rows.get("streams", keys.stream(stream))
+        value = self.rows.get("streams", keys.name(stream))
         return None if value is None else int.from_bytes(value, "big")
 
 

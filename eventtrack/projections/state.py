@@ -5,7 +5,7 @@ a *stamp*, which orders all events of the world: effective time, replica, place 
 Last-writer fields keep the greatest stamp, birth facts and params the least.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from typing import TypeVar
 
 import msgspec
@@ -153,7 +153,7 @@ class Layer(msgspec.Struct, array_like=True):
 
     cuts: list[str]
     reach: Reach
-    parts: dict[str, Part] = {}
+    parts: MutableMapping[str, Part] = {}
     items: dict[str, ItemsPart] = {}
 
 
@@ -175,7 +175,7 @@ class RunState(msgspec.Struct, array_like=True):
     lifecycle: Text = ("active", NEVER)
     params: dict[str, ParamState] = {}
     tags: dict[str, OptionalText] = {}
-    metrics: dict[str, MetricState] = {}
+    metrics: MutableMapping[str, MetricState] = {}
     datasets: dict[str, tuple[DatasetUsed, Stamp]] = {}
     models_read: dict[str, Stamp] = {}
     models_written: dict[str, tuple[int, Stamp]] = {}
@@ -190,6 +190,7 @@ class RunState(msgspec.Struct, array_like=True):
     fork: tuple[Fork | None, Stamp] = (None, NEVER)
     shares: dict[str, tuple[HistoryShared | None, Stamp]] = {}
     merged: dict[str, tuple[str | None, Stamp]] = {}
+    wide: list[int] = []  # the maps that are in rows of their own: see `run_rows.py`
 
     @property
     def experiment(self) -> str:

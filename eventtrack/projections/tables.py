@@ -20,6 +20,7 @@ from eventtrack.projections import (
     kept,
     keys,
     points,
+    run_rows,
     skipped,
     timeline,
 )
@@ -46,8 +47,7 @@ TABLES = (
     timeline.DISORDERED,
     "experiments",
     "names",
-    "runs",
-    "models",
+    *("runs", run_rows.TABLE, "models"),
     "model_points",
     *("registered", "registered_names", "registered_versions"),
     "sessions",
@@ -59,7 +59,6 @@ TABLES = (
 )
 
 _encode = msgspec.msgpack.Encoder().encode
-_decode_run = msgspec.msgpack.Decoder(RunState).decode
 _decode_experiment = msgspec.msgpack.Decoder(ExperimentState).decode
 _decode_model = msgspec.msgpack.Decoder(ModelState).decode
 _decode_artifact = msgspec.msgpack.Decoder(ArtifactState).decode
@@ -85,7 +84,7 @@ class Reader(View):
     def run_by_number(self, number: int) -> RunState | None:
         """A run by its local number."""
         value = self.rows.get("runs", number.to_bytes(4, "big"))
-        return None if value is None else _decode_run(value)
+        return None if value is None else run_rows.decode(self.rows, value)
 
     def experiment(self, experiment_id: str) -> ExperimentState | None:
         """An experiment by its id; None if no event names it."""
@@ -224,7 +223,7 @@ class Tables(Reader):
         number = self._cache.streams.get(stream) or self.number(stream)
         if number is None:
             number = self.take_number()
-            self.rows.put("streams", keys.stream(stream), number.to_bytes(4, "big"))
+            self.rows.put("streams", keys.name(stream), number.to_bytes(4, "big"))
         self._cache.streams[stream] = number
         return number
 
@@ -242,7 +241,8 @@ class Tables(Reader):
         number = self.stream_number(stream)
         state = self._runs.get(number)
         if state is None:
-            state = self._cache.runs.get(number) or self.run_by_number(number)
+            known = self._cache.runs.get(number)
+            state = run_rows.bind(self.rows, known) if known else self.run_by_number(number)
             if state is None:
                 state = RunState(number, stream.partition("/")[2])
                 self._new.add(number)
@@ -288,14 +288,16 @@ class Tables(Reader):
     def flush(self) -> None:
         """Write all changes; reads of this transaction then see them."""
         self.points.flush()
-        self._put_many("experiments", _encoded(self._experiments))
+        experiments = self._experiments.items()
+        self._put_many("experiments", [(_key(it), _encode(state)) for it, state in experiments])
         if self._keeper is not None:
             for number, touched in self.places.first.items():
                 if number not in self._new:
-                    self._keeper.keep(number, touched)
+                    self._keeper.keep(number, touched, self._runs.get(number))
         self._flush_index()
         self.places.flush()
-        self._put_many("runs", _encoded(self._runs))
+        runs = [(_key(it), run_rows.encode(self.rows, run)) for it, run in self._runs.items()]
+        self._put_many("runs", runs)
         self.traces.flush()
         for name, count in self._unknown.items():
             known = int.from_bytes(self.rows.get("unknown", name) or b"", "big")
@@ -394,7 +396,5 @@ class Tables(Reader):
             self.rows.put(table, *rows[0])
 
 
-def _encoded(
-    states: "dict[int, RunState] | dict[int, ExperimentState]",
-) -> list[tuple[bytes, bytes]]:
-    return [(number.to_bytes(4, "big"), _encode(state)) for number, state in states.items()]
+def _key(number: int) -> bytes:
+    return number.to_bytes(4, "big")

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eventtrack.events.envelope import Draft
-from eventtrack.projections import kept
+from eventtrack.projections import kept, run_rows
 from eventtrack.projections.standing import Bounds
 from tests.properties.replicas import DRAFT, RUN_DRAFT, Replica, state_of
 
@@ -51,10 +51,11 @@ def moments_of(replica: Replica) -> Iterator[Bounds]:
 
 
 @settings(max_examples=12, deadline=None)
-@given(rest=st.sampled_from([1, 3]), turns=TURNS)
-def test_every_moment_is_shown_as_if_folded_then(rest: int, turns: list[Turn]) -> None:
-    """`rest` is how soon a run rests: few envelopes are recorded here."""
+@given(rest=st.sampled_from([1, 3]), names=st.sampled_from([0, 2_000]), turns=TURNS)
+def test_every_moment_is_shown_as_if_folded_then(rest: int, names: int, turns: list[Turn]) -> None:
+    """`rest` is how soon a run rests: few envelopes are recorded here; so with `names`."""
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(run_rows, "NAMES_MAX", names)
         patch.setattr(kept, "REST_POSITIONS", rest)
         _follow(turns)
 

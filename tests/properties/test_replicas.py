@@ -11,7 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 from eventtrack.events import types
 from eventtrack.events.envelope import Draft
 from eventtrack.events.types import Event
-from eventtrack.projections import kept
+from eventtrack.projections import kept, run_rows
 from eventtrack.projections.past import Past
 from eventtrack.projections.standing import Bounds
 from tests.properties.item_events import ITEMS_EVENT
@@ -33,7 +33,7 @@ from tests.properties.replicas import (
 from tests.properties.withdrawals import FORK_EVENT, REPLICA_IDS, WITHDRAWAL_EVENT, by_hand, shown
 
 REPLICAS = 3
-_REST_POSITIONS = kept.REST_POSITIONS
+_REST_POSITIONS, _NAMES_MAX = kept.REST_POSITIONS, run_rows.NAMES_MAX
 WHICH = st.integers(0, REPLICAS - 1)
 POINTS: st.SearchStrategy[Event] = st.one_of(
     st.builds(types.RunStarted, EXPERIMENT_ID, NAME, TEXT, NUMBER, TAGS, STATUS),
@@ -58,10 +58,14 @@ class Replicas(RuleBasedStateMachine):
         # Looks at moments of one replica that go on while it records and receives more.
         self.looks: list[tuple[Replica, Bounds, Past]] = []
 
-    @initialize(positions=st.sampled_from([1, 2, 4, kept.REST_POSITIONS]))
-    def keep_after(self, positions: int) -> None:
-        """Few envelopes are recorded here, and runs are to rest."""
+    @initialize(
+        positions=st.sampled_from([1, 2, 4, kept.REST_POSITIONS]),
+        names=st.sampled_from([0, 1, run_rows.NAMES_MAX]),
+    )
+    def keep_after(self, positions: int, names: int) -> None:
+        """Few envelopes and names are recorded here: runs are to rest, and to have wide maps."""
         kept.REST_POSITIONS = positions
+        run_rows.NAMES_MAX = names
 
     @rule(which=WHICH, drafts=st.lists(DRAFT, min_size=1, max_size=3))
     def record(self, which: int, drafts: list[Draft]) -> None:
@@ -152,7 +156,7 @@ class Replicas(RuleBasedStateMachine):
             assert heads[0] == heads[1] == heads[2]
             assert states == {self.replicas[0].fold_anew("anew at last")}
         finally:
-            kept.REST_POSITIONS = _REST_POSITIONS
+            kept.REST_POSITIONS, run_rows.NAMES_MAX = _REST_POSITIONS, _NAMES_MAX
             for replica in self.replicas:
                 replica.close()
             shutil.rmtree(self.folder)
