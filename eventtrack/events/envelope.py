@@ -92,6 +92,11 @@ _raw_decoder = msgspec.msgpack.Decoder(list[msgspec.Raw])
 _encoder = msgspec.msgpack.Encoder()
 
 
+def header_stop(data: bytes) -> int:
+    """The place in an envelope's bytes at which its header ends and its payload begins."""
+    return _HEADER_LENGTH.size + int.from_bytes(data[:2], "big")
+
+
 class Envelope:
     """One envelope as read from a log: its bytes, its decoded header, and the rest on demand.
 
@@ -104,7 +109,7 @@ class Envelope:
     def __init__(self, data: bytes, position: int = 0) -> None:
         self.data = data
         self.position = position
-        self._header_stop = _HEADER_LENGTH.size + int.from_bytes(data[:2], "big")
+        self._header_stop = header_stop(data)
         try:
             self.header = _header_decoder.decode(memoryview(data)[2 : self._header_stop])
         except _NOT_READABLE as error:

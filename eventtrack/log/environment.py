@@ -33,7 +33,7 @@ from eventtrack.log.translation import overtaken, read_only, translate
 
 Result = TypeVar("Result")
 if TYPE_CHECKING:
-    # Reads give bytes, never memoryviews: no transaction here asks for buffers.
+    # Reads give bytes. The one transaction that asks for buffers makes bytes of what it reads.
     Transaction: TypeAlias = lmdb.Transaction[bytes]
 else:
     Transaction = lmdb.Transaction
@@ -147,9 +147,12 @@ class Environment:
                     self.tables[name] = self._lmdb.open_db(name.encode(), txn=txn)
 
     @contextmanager
-    def read(self) -> Iterator[Transaction]:
-        """A read transaction: a stable snapshot. Keep it short: it holds back reuse of pages."""
-        with self._kept_open("read"), self._begin(write=False) as txn:
+    def read(self, *, buffers: bool = False) -> Iterator[Transaction]:
+        """A read transaction: a stable snapshot. Keep it short: it holds back reuse of pages.
+
+        With `buffers`, values are views of the file, valid until it ends.
+        """
+        with self._kept_open("read"), self._begin(write=False, buffers=buffers) as txn:
             yield txn
             if not self._locked and self._lmdb.info()["last_txnid"] > txn.id() + 1:
                 # Pages that were read are used again two commits later at the earliest.
@@ -266,7 +269,7 @@ class Environment:
         finally:
             self._leave()
 
-    def _begin(self, *, write: bool) -> Transaction:
+    def _begin(self, *, write: bool, buffers: bool = False) -> Transaction:
         while True:
             self._refuse_closed()
             if write:
@@ -274,7 +277,7 @@ class Environment:
                 # lock can be free without a survivor hearing of it.
                 self._acquire()
             try:
-                return self._lmdb.begin(write=write)
+                return self._lmdb.begin(write=write, buffers=buffers)  # type: ignore[call-overload, no-any-return]
             except lmdb.MapResizedError:
                 # Another process grew the file. Only `begin` reports that, so nothing is done yet.
                 if write:
@@ -380,12 +383,12 @@ def _before_fork() -> None:
     _gate.close()
 
 
-def _after_fork_in_parent() -> None:
+def _in_parent() -> None:
     _gate.open()
     _turn.release()
 
 
-def _after_fork_in_child() -> None:
+def _in_child() -> None:
     global _gate, _turn
     _gate, _turn = Gate(), threading.Lock()
     for environment in list(_open_environments):
@@ -393,8 +396,4 @@ def _after_fork_in_child() -> None:
     _open_environments.clear()
 
 
-os.register_at_fork(
-    before=_before_fork,
-    after_in_parent=_after_fork_in_parent,
-    after_in_child=_after_fork_in_child,
-)
+os.register_at_fork(before=_before_fork, after_in_parent=_in_parent, after_in_child=_in_child)

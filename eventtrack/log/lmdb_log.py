@@ -77,6 +77,11 @@ class LmdbLog:
         with self.environment.read() as txn:
             return rows.read(txn, self._tables, after, limit)
 
+    def headers(self, after: int, limit: int) -> list[Envelope]:
+        """At most `limit` envelopes with positions above `after`, in order, without payloads."""
+        with self.environment.read(buffers=True) as txn:
+            return rows.headers(txn, self._tables, after, limit)
+
     def get(self, position: int) -> Envelope | None:
         """The envelope at a position, None beyond the log."""
         with self.environment.read() as txn:

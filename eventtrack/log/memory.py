@@ -45,6 +45,15 @@ class MemoryLog:
         """At most `limit` envelopes with positions above `after`, in order."""
         return self._envelopes[after : after + limit]
 
+    def headers(self, after: int, limit: int) -> list[Envelope]:
+        """At most `limit` envelopes with positions above `after`, in order, without payloads."""
+        envelopes = []
+        for envelope in self.read(after, limit):
+            bare = Envelope(envelope.without_payload, envelope.position)
+            bare.effective = envelope.effective
+            envelopes.append(bare)
+        return envelopes
+
     def get(self, position: int) -> Envelope | None:
         """The envelope at a position, None beyond the log."""
         return self._envelopes[position - 1] if 0 < position <= self.head() else None

@@ -246,6 +246,13 @@ class EventLog(LogReader, Protocol):
         """The positions of all envelopes of that name: several if the feed has branches."""
         ...
 
+    def headers(self, after: int, limit: int) -> list[Envelope]:
+        """At most `limit` envelopes with positions above `after`, in order, without payloads.
+
+        Costs the same however large the payloads are.
+        """
+        ...
+
     def get_many(self, positions: Sequence[int]) -> list[Envelope]:
         """The envelopes at positions that the log holds, in that order.
 

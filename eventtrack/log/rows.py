@@ -1,9 +1,10 @@
 """Rows of the log's tables: keys, and envelopes by position."""
 
 from collections.abc import Sequence
+from itertools import islice
 from typing import Any
 
-from eventtrack.events.envelope import Envelope
+from eventtrack.events.envelope import Envelope, header_stop
 from eventtrack.limits import READ_BYTES_MAX
 from eventtrack.log.environment import Transaction
 
@@ -65,6 +66,21 @@ def read(txn: Transaction, tables: dict[str, Any], after: int, limit: int) -> li
         if len(envelopes) >= limit or size > READ_BYTES_MAX:
             break
     return envelopes
+
+
+def headers(txn: Transaction, tables: dict[str, Any], after: int, limit: int) -> list[Envelope]:
+    """Envelopes as `read` gives them, without payloads.
+
+    Args:
+        txn: Its reads give buffers: then the pages of a large payload are not touched.
+    """
+    cursor = txn.cursor(tables["events"])
+    if not cursor.set_range(key_of(after + 1)):
+        return []
+    return [
+        _envelope(txn, tables, bytes(value[: header_stop(value)]), int.from_bytes(key, "big"))
+        for key, value in islice(cursor.iternext(), limit)
+    ]
 
 
 def table_rows(txn: Transaction, table: Any) -> int:

@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from eventtrack.events.envelope import Envelope
-from eventtrack.log.protocol import LogReader
+from eventtrack.log.protocol import EventLog
 from eventtrack.projections import kept, timeline
 from eventtrack.projections.tables import Reader
 from eventtrack.projections.timeline import BLOCK_BYTES, LOG_BLOCK, Extent
@@ -60,7 +60,7 @@ class Standing:
         live: The live views. A later reader of the same transaction may replace it.
     """
 
-    def __init__(self, live: Reader, log: LogReader, moment: Bounds) -> None:
+    def __init__(self, live: Reader, log: EventLog, moment: Bounds) -> None:
         self.live = live
         self._log = log
         self._moment = moment
@@ -160,7 +160,7 @@ class Standing:
         names = {
             envelope.header.stream
             for block in blocks
-            for envelope in timeline.envelopes_between(self._log, block.first, block.last)
+            for envelope in timeline.headers_between(self._log, block.first, block.last)
             if ours.include(envelope.position, envelope.header.recorded)
             != theirs.include(envelope.position, envelope.header.recorded)
         }
@@ -239,7 +239,7 @@ class Standing:
         """The envelopes of a block of the log that belong to the moment."""
         return [
             envelope
-            for envelope in timeline.envelopes_between(self._log, block.first, block.last)
+            for envelope in timeline.headers_between(self._log, block.first, block.last)
             if self._moment.include(envelope.position, envelope.header.recorded)
         ]
 

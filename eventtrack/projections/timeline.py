@@ -22,7 +22,7 @@ from typing import NamedTuple
 
 from eventtrack.clock import RECORDED_MAX
 from eventtrack.events.envelope import Envelope
-from eventtrack.log.protocol import LogReader
+from eventtrack.log.protocol import EventLog
 from eventtrack.projections.rows import Rows, WritableRows, below
 
 TIMELINE, EXTENTS, BLOCKS = "timeline", "extents", "extent_blocks"
@@ -102,14 +102,9 @@ def blocks(rows: Rows) -> Iterator[tuple[bytes, Extent]]:
         yield key, Extent(*_EXTENT.unpack(value))
 
 
-def envelopes_between(log: LogReader, first: int, last: int) -> Iterator[Envelope]:
-    """The envelopes at positions from `first` to `last`, both included."""
-    while first <= last:
-        envelopes = log.read(first - 1, last - first + 1)
-        if not envelopes:
-            return
-        yield from envelopes
-        first = envelopes[-1].position + 1
+def headers_between(log: EventLog, first: int, last: int) -> list[Envelope]:
+    """The envelopes at positions from `first` to `last`, both included, without payloads."""
+    return log.headers(first - 1, last - first + 1)
 
 
 class Timeline:

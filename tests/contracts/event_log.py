@@ -82,6 +82,15 @@ class EventLogContract:
         assert [one.position for one in log.get_many([4, 1, 3])] == [4, 1, 3]
         assert [one.data for one in log.get_many([2])] == [log.read(1, 1)[0].data]
 
+    def test_headers_are_read_without_payloads(self, log: EventLog) -> None:
+        append(log, *map(point, range(3)))
+        receive(log, *foreign_feed(2))
+        envelopes, headers = log.read(1, 3), log.headers(1, 3)
+        for whole, bare in zip(envelopes, headers, strict=True):
+            assert (bare.payload, bare.header) == (b"", whole.header)
+            assert (bare.position, bare.effective) == (whole.position, whole.effective)
+        assert log.headers(log.head(), 3) == []
+
     def test_a_new_log_is_empty(self, log: EventLog) -> None:
         assert log.head() == 0
         assert log.read(0, 10) == []

@@ -209,6 +209,7 @@ QUESTIONS_OF_SERIES: dict[str, Callable[[Store], Ask]] = {
     "history: 1,000 points in the middle": _page_of_history,
     "history: 2,500 points spread over all": _thinned,
     "history: all points as arrays": _history,
+    "density of the log, in 200 stretches": lambda store: store.history.density,
 }
 QUESTIONS_OF_NAMES: dict[str, Callable[[Store], Ask]] = {
     "one series among many names": _series_of_many,

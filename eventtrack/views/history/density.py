@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from eventtrack.clock import recorded_ms
 from eventtrack.errors import InvalidValueError
-from eventtrack.log.protocol import LogReader
+from eventtrack.log.protocol import EventLog
 from eventtrack.projections import index, timeline
 from eventtrack.projections.rows import end_of
 from eventtrack.projections.tables import Reader
@@ -118,13 +118,13 @@ class Asked(NamedTuple):
         return Strip(self.by, low, last + 1 if self.high is None else self.high, self.buckets)
 
 
-def of_log(reader: Reader, log: LogReader, asked: Asked) -> Density:
+def of_log(reader: Reader, log: EventLog, asked: Asked) -> Density:
     """The density of the whole log."""
     blocks = list(timeline.log_blocks(reader.rows))
     strip = asked.strip(blocks)
     for block in blocks:
         if not strip.takes(block):
-            for envelope in timeline.envelopes_between(log, block.first, block.last):
+            for envelope in timeline.headers_between(log, block.first, block.last):
                 strip.take(Place.of(envelope))
     return strip.density()
 
