@@ -72,6 +72,12 @@ def show_preview(call: Invocation, seen: Mapping[str, Any], report: "Report") ->
         ]
         out.table([Column("metric"), Column("points"), Column("first")], points[:_LINES_SHOWN])
         _more(call, len(points))
+        series: list[list[Cell]] = [
+            [_short(key), f"{items:,}"] for key, items in run["series"].items()
+        ]
+        if series:
+            out.table([Column("series"), Column("items")], series[:_LINES_SHOWN])
+            _more(call, len(series))
     _more(call, len(seen["runs"]))
     _show_lists(call, report)
     out.line(Styled("This was a dry run: nothing was taken.", "yellow"))

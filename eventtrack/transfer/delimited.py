@@ -17,7 +17,11 @@ _DELIMITERS = (",", "\t", ";", "|")
 SPACES = " "  # any number of blanks between two cells
 _NONE = "\x1f"  # where there is a single column
 # Columns that `eventtrack export` writes: blanks around its names and texts are part of them.
-_OURS = ({"run_id", "lifecycle_stage"}, {"run_id", "key", "timestamp", "value"})
+_OURS = (
+    {"run_id", "lifecycle_stage"},
+    {"run_id", "key", "timestamp", "value"},
+    {"run_id", "kind", "key", "step", "timestamp", "sha256"},
+)
 _SAMPLE_LINES = 60
 _TITLES_MAX = 5
 # Lines of one quoted cell, at most: after an unclosed quote, longer text is read as rows again.
@@ -60,6 +64,11 @@ class _Reader:
         self._exact = False
         self._rows_of: list[int] = []  # the line of each row
         self._strip_comments()
+        names = set(self._lines[0].rstrip("\r\n").split(",")) if self._lines else set()
+        # Of a table of ours nothing is guessed: a text in it may look like a table itself.
+        self._quoted_lines_max = _QUOTED_LINES_MAX
+        if _is_ours(names):
+            delimiter, self._quoted_lines_max = ",", len(self._lines)
         self._delimiter = delimiter or ","
         self._delimiter = delimiter or self._sniffed()
 
@@ -92,7 +101,7 @@ class _Reader:
         return _NAMES.get(self._delimiter, repr(self._delimiter))
 
     def _take_header(self, line: int, cells: list[str]) -> None:
-        self._exact = any(ours <= set(cells) for ours in _OURS)
+        self._exact = _is_ours(set(cells))
         cells = cells if self._exact else _stripped(cells)
         self._header, self._known = cells, set(filter(None, cells))
         if self._names_are_numbers(cells):
@@ -164,7 +173,7 @@ class _Reader:
 
     def _quoted(self, line: int, stop: int) -> tuple[list[str] | None, int]:
         """The cells of a row with quotes, and its number of lines: a quoted cell may have many."""
-        lines = islice(self._lines, line, min(stop, line + _QUOTED_LINES_MAX))
+        lines = islice(self._lines, line, min(stop, line + self._quoted_lines_max))
         form = {"delimiter": self._delimiter, "skipinitialspace": not self._exact}
         reader = csv.reader(lines, strict=True, **form)  # type: ignore[arg-type]
         try:
@@ -247,6 +256,11 @@ class _Reader:
 
     def _byte(self, row: int) -> int:
         return self._byte_of(self._rows_of[row])
+
+
+def _is_ours(names: set[str]) -> bool:
+    """Whether `eventtrack export` wrote a table with columns of these names."""
+    return any(ours <= names for ours in _OURS)
 
 
 def _stripped(cells: Sequence[str]) -> list[str]:

@@ -3,6 +3,7 @@
 import hashlib
 import mimetypes
 import tempfile
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -29,7 +30,7 @@ class LoggedItems:
         clean = text.encode("utf-8", "replace")
         if len(clean) > limits.TEXT_ITEM_BYTES_MAX:
             return False
-        self._add(key, step, time_ms, Text(clean.decode(), source))
+        self.add(key, step, time_ms, Text(clean.decode(), source))
         return True
 
     def histogram(
@@ -40,7 +41,7 @@ class LoggedItems:
         made = Histogram(*([item for item in column if item is not None] for column in numbers))
         if (len(made.edges), len(made.counts)) != (len(edges), len(counts)) or not made.is_sound:
             return False
-        self._add(key, step, time_ms, made)
+        self.add(key, step, time_ms, made)
         return True
 
     def medium(
@@ -60,7 +61,7 @@ class LoggedItems:
             name = content.name
             media_type = media_type or mimetypes.guess_type(name)[0]
         item = IncomingMedium(content, media_type or _BYTES, name, caption)
-        self._add(key, step, time_ms, item)
+        self.add(key, step, time_ms, item)
 
     def logged(
         self, key: str, step: int, time_ms: int, value: Mapping[str, Any], root: Path
@@ -99,6 +100,18 @@ class LoggedItems:
             items.values = [items.values[place] for place in kept]  # type: ignore[assignment]
         return dropped
 
+    def times(self) -> tuple[int, int] | None:
+        """The first and the last time, in milliseconds; None without an item."""
+        times = [time_ms for items in self._series.values() for time_ms in items.timestamps]
+        return (min(times), max(times)) if times else None
+
+    def counts(self) -> dict[str, int]:
+        """The number of items of each series, by its name."""
+        counts: Counter[str] = Counter()
+        for items in self._series.values():
+            counts[items.key] += len(items.steps)
+        return dict(counts)
+
     def series(self) -> Iterator[IncomingItems]:
         """All series; afterwards the temporary folder is gone."""
         try:
@@ -108,9 +121,10 @@ class LoggedItems:
                 self._spool.cleanup()
                 self._spool = None
 
-    def _add(
+    def add(
         self, key: str, step: int, time_ms: int, value: Text | Histogram | IncomingMedium
     ) -> None:
+        """Take an item as it is."""
         items = self._series.setdefault((key, type(value)), IncomingItems(key))
         items.steps.append(step)
         items.timestamps.append(time_ms)

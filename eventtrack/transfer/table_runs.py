@@ -10,6 +10,7 @@ from eventtrack.store.intake import IncomingFile, IncomingRun
 from eventtrack.tags import RUN_NAME_TAG, USER_TAG
 from eventtrack.transfer import cells
 from eventtrack.transfer.columns import Columns
+from eventtrack.transfer.items import LoggedItems
 from eventtrack.transfer.layouts import Layout
 from eventtrack.transfer.moments import Choices, holds_axes, holds_steps, plain, read_moments
 from eventtrack.transfer.report import Report
@@ -59,6 +60,7 @@ class TableRun:
         self.run_id, self.source_id, self.experiment = run_id, source_id, experiment
         self.name = name  # "" where only an id is known
         self.columns = Columns()
+        self.items = LoggedItems()
         self.facts: dict[str, Any] = {}
         self.params: dict[str, str] = {}
         self.tags: dict[str, str] = {}
@@ -73,7 +75,7 @@ class TableRun:
 
     def finished(self) -> SourceRun:
         """The run, when all rows are read."""
-        facts, times = self.facts, self.columns.times()
+        facts, times = self.facts, self.columns.times() or self.items.times()
         first, last = times or (self._changed_ms, None)
         start_ms = facts.get("start", first)
         end_ms = facts.get("end", None if "status" in facts else last)
@@ -94,7 +96,8 @@ class TableRun:
             params=self.params,
             tags=self.tags,
         )
-        return SourceRun(self.source_id, run, self.columns.series(), self._files())
+        series, items = self.columns.series(), self.items.series()
+        return SourceRun(self.source_id, run, series, self._files(), items)
 
     def preview(self, points: int) -> dict[str, Any]:
         """The run in short, with the first points of each metric."""
@@ -110,6 +113,7 @@ class TableRun:
                 key: {"points": len(series), "first": _first(series, points)}
                 for key, series in self.columns.series()
             },
+            "series": self.items.counts(),
         }
 
     def _files(self) -> Iterator[IncomingFile]:

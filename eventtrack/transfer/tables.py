@@ -1,7 +1,8 @@
 """CSV and JSON files: those that `eventtrack export` writes, and the logs of training programs.
 
 The columns of a row tell what it is: a point (`key` and `value`), a run (`status`, `params.*`,
-`tags.*` or `metrics.*`), or a moment of a run, whose numbers are metrics.
+`tags.*` or `metrics.*`), or a moment of a run, whose numbers are metrics. Tables of items, which
+`eventtrack export series` writes, hold nothing else.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,6 +20,7 @@ from eventtrack.transfer.report import Report
 from eventtrack.transfer.settings import param_text
 from eventtrack.transfer.sheets import Sheet
 from eventtrack.transfer.source import Source, SourceRun
+from eventtrack.transfer.table_items import ItemRows, holds_items
 from eventtrack.transfer.table_runs import (
     MOMENT_COLUMNS,
     RUN_COLUMNS,
@@ -41,6 +43,11 @@ class Tables(Source):
     Args:
         experiment: The experiment for everything; by default the experiment that a row names, else
             an experiment with the name of the file's folder.
+        choices: The columns of steps and times.
+        media: The folder with the bytes of media that exported series name; None for none.
+
+    Raises:
+        NotFoundError: A path does not exist.
     """
 
     endings: tuple[str, ...] = ()
@@ -50,11 +57,18 @@ class Tables(Source):
         paths: Sequence[Path],
         experiment: str | None = None,
         choices: Choices = Choices(),  # noqa: B008 - it cannot be changed
+        media: Path | None = None,
     ) -> None:
+        if media is not None and not media.is_dir():
+            raise NotFoundError(
+                f"cannot import files of media from {media}: there is no such folder",
+                hint="name the folder that `eventtrack export series --files` wrote",
+            )
         files = [file for path in paths for file in self._files(path)]
         super().__init__(" ".join(path.resolve().as_uri() for path in paths))
         self._choices = choices
         self._runs = TableRuns(experiment)
+        self._items = ItemRows(self.report, media)
         self._sheets = []
         for sheet in self.each(files, self.sheet, str):
             self._sheets.append(sheet)
@@ -111,6 +125,9 @@ class Tables(Source):
             self.report.note(f"{sheet.path}: it has no rows")
             return
         layout = layout_of(sheet)
+        if holds_items(sheet):
+            self._items.take(sheet, self._owners(sheet, layout, ("run_id",)))
+            return
         for kind, part in kind_of_rows(sheet):
             if kind == "points":
                 take_points(part, self._owners(part, layout), self.report, self._choices)
@@ -220,10 +237,11 @@ class CsvTables(Tables):
         paths: Sequence[Path],
         experiment: str | None = None,
         choices: Choices = Choices(),  # noqa: B008 - it cannot be changed
+        media: Path | None = None,
         delimiter: str | None = None,
     ) -> None:
         self._delimiter = delimiter
-        super().__init__(paths, experiment, choices)
+        super().__init__(paths, experiment, choices, media)
 
     def sheet(self, path: Path) -> Sheet:
         """The rows of a file, empty cells left out."""

@@ -204,6 +204,12 @@ _STEP_OPTION = click.option(
 _TIME_OPTION = click.option(
     "--time-column", metavar="NAME", help="The column with the times.  [default: by its name]"
 )
+_MEDIA_OPTION = click.option(
+    "--files",
+    "media",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="The folder of the bytes of media, as `export series --files` wrote it.",
+)
 _DRY_RUN_OPTION = click.option(
     "--dry-run", is_flag=True, help="Show how the files are read, and take nothing."
 )
@@ -221,6 +227,7 @@ _DRY_RUN_OPTION = click.option(
 @_EXPERIMENT_OPTION
 @_STEP_OPTION
 @_TIME_OPTION
+@_MEDIA_OPTION
 @click.option(
     "--delimiter", metavar="SIGN", help="The sign between two cells, or `tab`.  [default: guessed]"
 )
@@ -232,6 +239,7 @@ def csv(
     experiment: str | None,
     step_column: str | None,
     time_column: str | None,
+    media: Path | None,
     delimiter: str | None,
     *,
     dry_run: bool,
@@ -242,11 +250,13 @@ def csv(
     with status, params.*, tags.* or metrics.* are runs. In all other rows each number is a metric,
     at the row's step (step, global_step, iteration, epoch, in any spelling; else the row's number)
     and its time (timestamp, wall_time, time, date: a date, or seconds to nanoseconds since 1970).
-    A folder means all .csv and .tsv files below it.
+    Rows of `export series` are text, histograms and media. A folder means all .csv and .tsv files
+    below it.
 
     JSON: the report, as `eventtrack import --help` says. With --dry-run: files (file, read_as,
     rows, columns: how each is taken), runs (name, experiment, status, start_time, params, tags,
-    metrics: points, and the first as step, time, value), and damage, unreadable, notes as above.
+    metrics: points, and the first as step, time, value; series: items), and damage, unreadable,
+    notes as above.
     """
 
     def source() -> "Source":
@@ -254,7 +264,7 @@ def csv(
         from eventtrack.transfer.tables import CsvTables
 
         sign = {"tab": "\t", "\\t": "\t", "space": " "}.get(delimiter or "", delimiter)
-        return CsvTables(files, experiment, Choices(step_column, time_column), sign or None)
+        return CsvTables(files, experiment, Choices(step_column, time_column), media, sign or None)
 
     if delimiter is not None and len(delimiter) > 1 and delimiter not in ("tab", "\\t", "space"):
         raise InvalidValueError(
@@ -267,6 +277,7 @@ def csv(
     "jsonl",
     epilog=examples(
         "eventtrack import jsonl runs.jsonl metrics.jsonl",
+        "eventtrack import jsonl runs.jsonl series.jsonl --files media",
         "eventtrack import jsonl output/trainer_state.json --dry-run",
     ),
 )
@@ -274,6 +285,7 @@ def csv(
 @_EXPERIMENT_OPTION
 @_STEP_OPTION
 @_TIME_OPTION
+@_MEDIA_OPTION
 @_DRY_RUN_OPTION
 @pass_invocation
 def jsonl(
@@ -282,6 +294,7 @@ def jsonl(
     experiment: str | None,
     step_column: str | None,
     time_column: str | None,
+    media: Path | None,
     *,
     dry_run: bool,
 ) -> None:
@@ -296,7 +309,7 @@ def jsonl(
         from eventtrack.transfer.moments import Choices
         from eventtrack.transfer.tables import JsonTables
 
-        return JsonTables(files, experiment, Choices(step_column, time_column))
+        return JsonTables(files, experiment, Choices(step_column, time_column), media)
 
     _import(call, source, dry_run=dry_run)
 

@@ -45,12 +45,14 @@ def show(call: Invocation, run: str) -> None:
     signatures and child runs. Below a signature of another state stand the facts that have changed
     since.
 
-    JSON: one run, as in `runs list`.
+    JSON: one run, as in `runs list`, and series: those that are no metrics (kind, key, count; step,
+    timestamp: the greatest step and the latest time).
     """
     store = call.open()
     record = find_run(store, run)
     if call.out.json:
-        call.out.document(record)
+        series = store.items.list(record.info.run_id)
+        call.out.document(record.to_dictionary() | {"series": series})
         return
     draw_run(call.out, store, record)
 
