@@ -51,14 +51,22 @@ class Inquiry:
             _Question(folder, "config", "-z", "--get-regexp", r"^(remote|branch)\..*"),
         )
 
-    def read(self) -> CodeState | None:
-        """The state of the repository; None if git reads none there, or it has no commit yet."""
+    def read(self, without: Path | None = None) -> CodeState | None:
+        """The state of the repository; None if git reads none there, or it has no commit yet.
+
+        Args:
+            without: A folder whose untracked files are left out: the store's, which grows with each
+                run.
+        """
         root, entries, settings = map(_answer_or_none, self._questions)
         if root is None or entries is None:
             return None
+        place = Path(_text(root).rstrip("\n"))
         status = _Status(entries)
+        if without is not None:
+            status.leave_out(place, without)
         remote = _remote(_text(settings or b""), status.branch)
-        return _state(self._folder, Path(_text(root).rstrip("\n")), status, remote)
+        return _state(self._folder, place, status, remote)
 
 
 def ask(folder: Path) -> Inquiry | None:
@@ -159,6 +167,12 @@ class _Status:
             elif kind == b"2 ":  # renamed: the old name is a field of its own
                 self.changed.append(field.split(b" ", 9)[-1])
                 next(fields, None)
+
+    def leave_out(self, root: Path, folder: Path) -> None:
+        """Forget untracked files below a folder."""
+        if below := _below(folder, root):
+            beginning = os.fsencode(below) + b"/"
+            self.untracked = [name for name in self.untracked if not name.startswith(beginning)]
 
 
 def _remote(answer: str, branch: str) -> str:

@@ -16,11 +16,13 @@ from eventtrack.tags import GIT_BRANCH_TAG, GIT_COMMIT_TAG, GIT_REPOSITORY_TAG
 if TYPE_CHECKING:
     import tempfile
 
+    from eventtrack import store as stores
     from eventtrack.outbox.store import RemoteStore
     from eventtrack.running import computer
     from eventtrack.store import Store
 else:
     computer = lazy("eventtrack.running.computer")
+    stores = lazy("eventtrack.store")
     tempfile = lazy("tempfile")
 
 
@@ -42,7 +44,8 @@ class Tracer:
 
     def keep(self, store: "Store | RemoteStore", run_id: str) -> None:
         """Read everything and store it, in one commit."""
-        state = None if self._code is None else self._code.read()
+        folder = store.path if isinstance(store, stores.Store) else None
+        state = None if self._code is None else self._code.read(without=folder)
         installed = None if self._installed is None else self._installed.packages()
         trace = Origin(
             command=Command(

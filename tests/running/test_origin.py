@@ -195,6 +195,8 @@ def test_two_runs_of_one_environment_store_its_packages_once(
     runner: Runner, repository: Path
 ) -> None:
     runner.folder = repository / "src"
+    runner.place = repository / "runs"  # which is in no record of itself
+    runner.address = str(runner.place)
     words = ("--no-sampling", "-e", "lab", "--", sys.executable, "train.py", "--api-key", "secret")
     for _ in range(2):
         runner(*words, CUDA_VISIBLE_DEVICES="0", SLURM_JOB_ID="7", AWS_SECRET_ACCESS_KEY="secret")
