@@ -10,6 +10,8 @@ from eventtrack.views.records import LifecycleStage, Run
 
 # Nobody reads wider tables, and --json has everything.
 _METRICS_MAX, _PARAMS_MAX = 6, 6
+# Begins the metrics of the machine's load, which stand behind what a program measures.
+LOAD = "system/"
 # The first three metrics matter more than the first param; the others take turns with params.
 _METRIC_RANKS = (10, 11, 12, 14, 16, 18)
 _PARAM_RANKS = (13, 15, 17, 19, 21, 23)
@@ -108,5 +110,6 @@ def _most_common(
     counts: Counter[str] = Counter()
     for mapping in mappings:
         counts.update(mapping.keys())
-    keys = [*(key for key in first if key in counts), *(key for key, _ in counts.most_common())]
+    common = (key for key, _ in counts.most_common() if not key.startswith(LOAD))
+    keys = [*(key for key in first if key in counts), *common]
     return list(dict.fromkeys(keys))[:limit]

@@ -88,6 +88,17 @@ def test_the_sorted_key_has_a_column_however_many_there_are(
     assert "loss" in run("runs", "list", "--sort", "loss").stdout.splitlines()[0]
 
 
+def test_the_load_of_the_machine_stands_behind_other_metrics(
+    run: CommandLine, sample: Sample
+) -> None:
+    for key in ("system/cpu", "worth"):
+        sample.store.metrics.log(sample.first, key, 1.0, step=0)
+    assert "system/cpu" not in run("runs", "list").stdout
+    assert "system/cpu" in run("runs", "list", "--sort", "system/cpu").stdout
+    shown = run("runs", "show", sample.first).stdout
+    assert shown.index("worth") < shown.index("system/cpu")
+
+
 def test_the_best_runs_have_the_metric(read: CommandLine) -> None:
     least = read("runs", "best", "loss")
     assert [line.split()[1] for line in least.stdout.splitlines()[1:]] == ["child-1", "child-0"]

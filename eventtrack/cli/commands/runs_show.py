@@ -10,7 +10,7 @@ from eventtrack.cli import text
 from eventtrack.cli.base import Invocation, command, pass_invocation
 from eventtrack.cli.output import Output
 from eventtrack.cli.resolve import RUN, find_run
-from eventtrack.cli.run_table import draw_runs, run_status
+from eventtrack.cli.run_table import LOAD, draw_runs, run_status
 from eventtrack.cli.tables import Cell, Column, Styled
 from eventtrack.store.items import CONSOLE
 from eventtrack.tags import (
@@ -119,11 +119,11 @@ def _draw_params(out: Output, run: Run) -> None:
 
 
 def _draw_metrics(out: Output, store: "Store", run: Run) -> None:
-    keys = sorted(run.data.metrics)
+    keys = sorted(run.data.metrics, key=lambda key: (key.startswith(LOAD), key))
     if not keys:
         return
     columns = [
-        Column("metric", width_max=30),
+        Column("metric"),
         Column("last", right=True, style="bold"),
         Column("least", right=True, rank=2),
         Column("greatest", right=True, rank=2),
