@@ -44,8 +44,8 @@ class Tracer:
 
     def keep(self, store: "Store | RemoteStore", run_id: str) -> None:
         """Read everything and store it, in one commit."""
-        folder = store.path if isinstance(store, stores.Store) else None
-        state = None if self._code is None else self._code.read(without=folder)
+        without = store.path if isinstance(store, stores.Store) else None
+        state = None if self._code is None else self._code.read(without)
         installed = None if self._installed is None else self._installed.packages()
         trace = Origin(
             command=Command(
