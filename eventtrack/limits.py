@@ -92,8 +92,12 @@ READERS_MAX = 1024
 JOURNAL_BYTES = 4 * 2**20
 # Undrained journal bytes after which the caller helps to drain: bounds disk use when fsync is slow.
 JOURNAL_BACKLOG_BYTES_MAX = 256 * 2**20
-# How long a logged metric may stay in the journal before it is moved into the log.
+# How long events may stay in the journal before they are moved into the log.
 JOURNAL_DRAIN_INTERVAL_MS = 50
+# Points of metrics may stay longer while they are few: the log then has one event for many.
+# Readers look for them in the journals, at most this far behind what the log has.
+JOURNAL_HELD_S = 10.0
+JOURNAL_HELD_BYTES_MAX = 16 * 2**10
 
 # Ancestors of a fork whose points its histories begin with.
 FORK_DEPTH_MAX = 1000

@@ -2,13 +2,15 @@
 
 The count of moved bytes is committed together with the envelopes, and every transaction reads it
 before it takes frames. So neither two threads nor a crash between commit and clean-up can move a
-frame twice or skip a frame.
+frame twice or skip a frame. While points are few they wait, so that the log gets one envelope for
+many; readers find them in the journal (`living.py`, decision 0055).
 """
 
 import contextlib
 import threading
+import time
 import warnings
-from collections.abc import Callable, Iterable, KeysView
+from collections.abc import Callable, Iterable, Iterator, KeysView
 from pathlib import Path
 
 import msgspec
@@ -20,9 +22,11 @@ from eventtrack.limits import (
     ENVELOPE_EVENTS_MAX,
     JOURNAL_BACKLOG_BYTES_MAX,
     JOURNAL_DRAIN_INTERVAL_MS,
+    JOURNAL_HELD_BYTES_MAX,
+    JOURNAL_HELD_S,
 )
 from eventtrack.log.filesystem import translating
-from eventtrack.log.frames import PREAMBLE, Frame, Scan, Slot, scan
+from eventtrack.log.frames import MAY_WAIT, PREAMBLE, Frame, Scan, Slot, read_frames, scan
 from eventtrack.log.journal import FAMILY_BYTES, SUFFIX, Journal, JournalFile
 from eventtrack.log.locking import locked
 from eventtrack.log.orphans import OrphanJournal, clear_drafts, id_of
@@ -103,18 +107,34 @@ class Drainer:
             self._thread.join()
 
     def _run(self) -> None:
+        due: float | None = None  # when the oldest point that was held has to go
         while not self._stop.is_set():
-            self._wake.wait()
+            self._wake.wait(None if due is None else max(0.0, due - time.monotonic()))
             self._wake.clear()
             if self._stop.wait(JOURNAL_DRAIN_INTERVAL_MS / 1000):
                 return
             self._journal.rest()
-            self._try_flush()
+            now = time.monotonic()
+            due = now + JOURNAL_HELD_S if due is None else due
+            if now < due and self._may_hold():
+                continue
+            due = None if self._try_flush() else now
 
-    def _try_flush(self) -> None:
+    def _may_hold(self) -> bool:
+        """Whether all that waits may wait longer: few points of metrics, nothing else."""
+        waiting = self._journal.snapshot()
+        if sum(stop - file.drained for file, stop in waiting) > JOURNAL_HELD_BYTES_MAX:
+            return False
+        for file, stop in waiting:
+            frames, size = read_frames(file.map[file.drained : stop])
+            types = {file.slots[slot].type for slot, _ in frames if slot}
+            if size < stop - file.drained or not types <= MAY_WAIT:
+                return False
+        return True
+
+    def _try_flush(self) -> bool:
         try:
             self.flush()
-            self._warned = False
         except Exception as error:
             # The thread goes on trying after any error: nothing else moves the journal's frames.
             if not self._warned:
@@ -127,6 +147,9 @@ class Drainer:
                     )
             self._stop.wait(_RETRY_S)
             self._wake.set()
+            return False
+        self._warned = False
+        return True
 
 
 def append_frames(
@@ -136,6 +159,12 @@ def append_frames(
     session: bytes,
 ) -> None:
     """Append a journal's frames as envelopes: one for each stream, split if it gets too large."""
+    for draft in drafts_of(frames, slot_of):
+        transaction.append(draft, session)
+
+
+def drafts_of(frames: Iterable[Frame], slot_of: Callable[[int], Slot]) -> Iterator[Draft]:
+    """A journal's frames as drafts: one for each stream, split if it gets too large."""
     streams: dict[str, list[tuple[str, int, list[bytes]]]] = {}
     slot, slot_number = Slot(0, "", "", 0), 0
     bodies: list[bytes] = []
@@ -153,7 +182,7 @@ def append_frames(
     for stream, parts in streams.items():
         for chunk in _chunks(parts):
             count = sum(len(part[2]) for part in chunk)
-            transaction.append(Draft(stream, encode_groups(chunk), count), session)
+            yield Draft(stream, encode_groups(chunk), count)
 
 
 class SlotLookup:

@@ -24,6 +24,9 @@ _SLOT_BYTES = struct.Struct("<I")
 
 _SESSION = "session/"
 
+# The types of events that may wait in a journal while they are few: readers look for them there.
+MAY_WAIT = frozenset({"run.metric_logged", "run.metrics_logged"})
+
 # One frame of a journal: its slot and the event's body.
 Frame = tuple[int, bytes]
 
@@ -75,6 +78,27 @@ def decode_slot(body: bytes) -> Slot | None:
         return msgspec.msgpack.decode(body, type=Slot)
     except (msgspec.DecodeError, UnicodeDecodeError):
         return None
+
+
+def read_frames(data: bytes) -> tuple[list[Frame], int]:
+    """The frames at the beginning of `data`, and the place of the first that is not whole."""
+    reader = _Reader(data, len(data), frozenset(), old=False)
+    return reader.frames, reader.read(0)
+
+
+def find_slot(data: bytes, number: int) -> Slot | None:
+    """The definition of a slot in the bytes of a journal; None if it is not there."""
+    reader = _Reader(data, len(data), frozenset(), old=False)
+    # A frame of slot 0, whose body is an array of four that begins with the number.
+    wanted = _SLOT_BYTES.pack(0) + b"\x94" + msgspec.msgpack.encode(number)
+    place = data.find(wanted)
+    while place >= 0:
+        at = place - FRAME.size + _SLOT_BYTES.size
+        length, checksum, slot = FRAME.unpack_from(data, max(at, 0))
+        if at >= 0 and reader.is_whole(at, slot, checksum, length):
+            return decode_slot(data[at + FRAME.size : at + FRAME.size + length])
+        place = data.find(wanted, place + 1)
+    return None
 
 
 def scan(
@@ -171,7 +195,7 @@ class _Reader:
         """The place of the next whole frame of a known slot; None if no whole frame follows."""
         for at in range(start, min(stop, self._stop - FRAME.size)):
             length, checksum, slot = FRAME.unpack_from(self._data, at)
-            if self._is_whole(at, slot, checksum, length):
+            if self.is_whole(at, slot, checksum, length):
                 return at
         return None
 
@@ -187,7 +211,7 @@ class _Reader:
         lengths = ((length ^ 1 << bit, slot) for bit in range(32))
         slots = () if slot else ((length, known) for known in (*self._defined, *self._slots))
         for size, number in (*lengths, *slots):
-            if self._is_whole(at, number, checksum, size):
+            if self.is_whole(at, number, checksum, size):
                 begin = at + FRAME.size
                 self.frames.append((number, self._data[begin : begin + size]))
                 return begin + size
@@ -203,7 +227,8 @@ class _Reader:
         end = at + FRAME.size + length
         return bool(length) and end <= self._stop and not self._data[end : self._stop].strip(b"\0")
 
-    def _is_whole(self, at: int, slot: int, checksum: int, length: int) -> bool:
+    def is_whole(self, at: int, slot: int, checksum: int, length: int) -> bool:
+        """Whether a frame with that header is at `at`, of a slot that is known."""
         begin = at + FRAME.size
         if not length or length > self._stop - begin:
             return False

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -26,6 +26,14 @@ TABLES = (
     arrivals.TABLE,
     feeds.TABLE,
 )
+
+
+class Drained(NamedTuple):
+    """The bytes of each journal that are in the log, by journal id, as of a `change_count`."""
+
+    change: int
+    head: int
+    offsets: dict[bytes, int]
 
 
 class LmdbLog:
@@ -171,9 +179,15 @@ class LmdbLog:
 
     def journals(self) -> dict[bytes, int]:
         """The number of bytes of each journal that are in the log, by journal id."""
+        return self.drained().offsets
+
+    def drained(self) -> Drained:
+        """The parts of the journals that are in the log."""
         with self.environment.read() as txn:
+            head = rows.last_position(txn, self._tables["events"])
             cursor = txn.cursor(self._tables["journals"])
-            return {bytes(key): int.from_bytes(value, "big") for key, value in cursor}
+            offsets = {bytes(key): int.from_bytes(value, "big") for key, value in cursor}
+            return Drained(int(txn.id()), head, offsets)
 
     def erased(self) -> int:
         """The number of payloads that were ordered to be erased."""

@@ -256,6 +256,7 @@ class Deliverer:
         seen, adopt_at = -1, 0.0
         while not self._stop.is_set():
             try:
+                self._store.gather()
                 change, now = self._store.change_count(), time.monotonic()
                 if (change != seen or now >= adopt_at) and now >= self._retry_at:
                     adopt_at = now + _ADOPT_S

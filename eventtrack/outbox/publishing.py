@@ -125,6 +125,7 @@ class Publisher:
             feed = OwnFeed(self.store.replication, log, blobs)
             say = Announcer(log, self.store.path).say
             while not self._stop.is_set():
+                self.store.gather()
                 change, began = self.store.change_count(), time.monotonic()
                 try:
                     feed.publish(say)
@@ -136,6 +137,7 @@ class Publisher:
                 while self.store.change_count() == change or time.monotonic() < began + _EVERY_S:
                     if self._stop.wait(_LOOK_S):
                         return
+                    self.store.gather()
 
 
 _publishers: dict[str, Publisher] = {}  # guarded by _opening

@@ -101,7 +101,7 @@ class Build:
     def checkpoint(self) -> Checkpoint:
         """The checkpoint of this build."""
         with self.read() as reader:
-            return _checkpoint(reader.rows)
+            return checkpoint_of(reader.rows)
 
     def note_doubt(self, doubt: str) -> None:
         """Keep why what was folded cannot be trusted."""
@@ -204,7 +204,7 @@ class Fold:
         self.tables = tables
         self.last_included = 0
         self._include = include
-        self._found = self._checkpoint = _checkpoint(tables.rows)
+        self._found = self._checkpoint = checkpoint_of(tables.rows)
 
     @property
     def position(self) -> int:
@@ -296,6 +296,7 @@ def matches(checkpoint: Checkpoint, log: LogReader) -> bool:
     return envelope is not None and envelope.leaf_hash == checkpoint.leaf
 
 
-def _checkpoint(rows: Rows) -> Checkpoint:
+def checkpoint_of(rows: Rows) -> Checkpoint:
+    """The checkpoint of a build, from its rows."""
     value = rows.get("meta", b"checkpoint")
     return Checkpoint() if value is None else msgspec.msgpack.decode(value, type=Checkpoint)

@@ -130,6 +130,11 @@ class Views:
             self._seen = (build, changes)
             return build
 
+    @property
+    def change(self) -> int:
+        """The `change_count` of the log up to which everything is folded, or more."""
+        return self._seen[1]
+
     def in_use(self) -> Build:
         """The build in use, perhaps behind the log."""
         return self._current()

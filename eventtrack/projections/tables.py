@@ -43,8 +43,7 @@ from eventtrack.projections.trace_tables import TRACE_TABLES, ChangedTraces
 TABLES = (
     "meta",
     "streams",
-    *(timeline.TIMELINE, timeline.EXTENTS, timeline.BLOCKS, timeline.LOG_BLOCKS),
-    timeline.DISORDERED,
+    *timeline.TABLES,
     "experiments",
     "names",
     *("runs", run_rows.TABLE, "models"),

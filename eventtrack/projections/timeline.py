@@ -27,6 +27,7 @@ from eventtrack.projections.rows import Rows, WritableRows, below
 
 TIMELINE, EXTENTS, BLOCKS = "timeline", "extents", "extent_blocks"
 LOG_BLOCKS, DISORDERED = "log_blocks", "disordered"
+TABLES = (TIMELINE, EXTENTS, BLOCKS, LOG_BLOCKS, DISORDERED)
 # Streams whose numbers share this many first bytes are a block: 256 streams.
 BLOCK_BYTES = 3
 # The number of positions in a block of the log: the first block is 1 to 256.

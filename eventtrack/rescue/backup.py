@@ -37,10 +37,10 @@ def back_up(store: Store, folder: Path, progress: Progress | None = None) -> Bac
     """Copy everything that a store holds and the backup in `folder` lacks.
 
     Others may write meanwhile. On return, the backup durably holds everything that was in the log
-    at the start, and everything that this process logged before the call. (Points of other
-    processes reach the log within a fraction of a second.) The folder is a remote that keeps
-    bytes: nothing in it is ever changed. A call that is stopped leaves the earlier contents and
-    some of the new. Only the file `BACKUP.json`, written last, says that a backup is whole, and
+    at the start, and everything that processes of this machine logged before the call. The folder
+    is a remote that keeps bytes: nothing in it is ever changed. A call that is stopped leaves the
+    earlier contents and some of the new. Only the file `BACKUP.json`, written last, says that a
+    backup is whole, and
     as of when.
 
     The names of remotes and the hashes of tokens are copied too; private keys are not.
@@ -58,6 +58,7 @@ def back_up(store: Store, folder: Path, progress: Progress | None = None) -> Bac
             hint="name a folder on another disk, for example /mnt/backup/runs",
         )
     store.catch_up()  # takes in the journals of processes that have died
+    store.gather()
     heads = {feed.hex(): head.size for feed, head in store.replication.heads().items()}
     made_ms = store.replication.now_ms()
     try:

@@ -4,6 +4,8 @@ The id of an event is a position of the log. A page that reconnects sends the la
 browsers do by themselves, and misses nothing. For any number of pages, one watcher waits for
 commits and the log is read once; without a page there is no watcher. The latest news are kept, so a
 slow page delays no other page. A page that fell behind further reads the log for itself.
+
+Points that wait in a journal are news without an id: they have no position yet (decision 0055).
 """
 
 import asyncio
@@ -19,6 +21,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from eventtrack.errors import EventtrackError
+from eventtrack.log.living import NO_MARK
 from eventtrack.server.endpoint import Streamed
 from eventtrack.server.threads import Services
 from eventtrack.server.web_api import PREFIX
@@ -53,6 +56,10 @@ class _Tidings:
         self._kept: deque[_News] = deque(maxlen=_KEPT)
         self._readers = 0
         self._position = 0
+        self._mark = NO_MARK  # of the points in journals that pages know of
+        # News of points in journals, and the number of all so far.
+        self._ahead: deque[bytes] = deque(maxlen=_KEPT)
+        self._news_ahead = 0
         self._watcher: _Watcher | None = None
         self._task: asyncio.Task[None] | None = None
         self.news = asyncio.Event()  # replaced by a new event each time it was set
@@ -91,6 +98,11 @@ class _Tidings:
             position = news.position
         return position, b"".join(events)
 
+    def ahead(self, number: int) -> tuple[int, bytes]:
+        """The number of all news of points that wait in journals, and those after `number`."""
+        missing = min(self._news_ahead - number, len(self._ahead))
+        return self._news_ahead, b"".join(list(self._ahead)[len(self._ahead) - missing :])
+
     async def _tell(self, woken: asyncio.Event) -> None:
         """Read the changes after each commit, and wake the pages."""
         while True:
@@ -98,15 +110,28 @@ class _Tidings:
             woken.clear()
             try:
                 news = await self._read(self._position)
+                streams = await self._services.read(self._look_ahead)
             except EventtrackError:  # the next query of the store says the same
                 _log.exception("cannot read what is new in %s", self._services.store.path)
-                news = None
+                continue
             if news is not None:
                 self._kept.append(news)
                 self._position = news.position
+            if streams:
+                self._ahead.append(_event(self._position, {"streams": sorted(streams)}, ahead=True))
+                self._news_ahead += 1
+            if news is not None or streams:
                 previous, self.news = self.news, asyncio.Event()
                 previous.set()
                 await asyncio.sleep(_TELL_EVERY_S)
+
+    def _look_ahead(self) -> set[str]:
+        """The streams with points that came into journals since the last look."""
+        waiting = self._services.store.waiting()
+        if waiting is None:
+            return set()
+        streams, self._mark = waiting.since(self._mark), waiting.mark
+        return streams
 
     async def _read(self, after: int) -> _News | None:
         return await self._services.read(lambda: _changes(self._services.store, after))
@@ -163,6 +188,7 @@ async def _stream(services: Services, after: int | None) -> AsyncIterator[bytes]
     head = await services.read(services.store.events.head)
     with tidings.following(head):
         position = head if after is None else after
+        number, _ = tidings.ahead(0)
         hello = f"retry: {_RETRY_MS}\nid: {min(position, head)}\nevent: hello\ndata: {{}}\n\n"
         yield hello.encode()
         if position > head:  # another log, or a log restored from a copy: everything may differ
@@ -171,8 +197,9 @@ async def _stream(services: Services, after: int | None) -> AsyncIterator[bytes]
         while not services.ending.is_set():
             news = tidings.news
             position, events = await tidings.since(position)
-            if events:
-                yield events
+            number, ahead = tidings.ahead(number)
+            if events or ahead:
+                yield events + ahead
                 continue
             if not await _any(news, services.ending):
                 yield b": still here\n\n"
@@ -189,9 +216,10 @@ async def _any(*events: asyncio.Event) -> bool:
     return bool(done)
 
 
-def _event(position: int, what: dict[str, object]) -> bytes:
+def _event(position: int, what: dict[str, object], *, ahead: bool = False) -> bytes:
     body = msgspec.json.encode({"position": position, **what}).decode()
-    return f"id: {position}\nevent: changes\ndata: {body}\n\n".encode()
+    name = "" if ahead else f"id: {position}\n"
+    return f"{name}event: changes\ndata: {body}\n\n".encode()
 
 
 STREAMED = (Streamed("GET", f"{PREFIX}live", _live),)

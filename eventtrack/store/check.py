@@ -303,7 +303,7 @@ def _check_locations(folder: Path, report: CheckReport) -> None:
 
 def _check_views(engine: Engine, report: CheckReport) -> None:
     try:
-        with engine.read() as reader:
+        with engine.views.read() as reader:
             report.digest = digest(reader)
             moment = Moment(position=engine.log.head())
         with folded(engine.log, moment) as build, build.read() as reader:

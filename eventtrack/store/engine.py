@@ -35,12 +35,14 @@ from eventtrack.log.drain import Drainer
 from eventtrack.log.environment import MapFull
 from eventtrack.log.filesystem import translating
 from eventtrack.log.journal import Journal, JournalFile
+from eventtrack.log.living import LivingJournals
 from eventtrack.log.lmdb_log import LmdbLog
 from eventtrack.log.protocol import Publisher
 from eventtrack.log.temporary import own_folder, remove_folder
 from eventtrack.log.transaction import LmdbTransaction
 from eventtrack.log.translation import read_only
 from eventtrack.projections import raised
+from eventtrack.projections.ahead import Ahead
 from eventtrack.projections.build import Fold, StaleBuild
 from eventtrack.projections.runner import Views
 from eventtrack.projections.tables import Reader
@@ -152,7 +154,7 @@ class Engine:
         Other writers wait until the block ends; if it raises, nothing of it was written.
         """
         self._check_writable()
-        if getattr(self._local, "batch", None) is not None:
+        if self.in_batch:
             yield  # within another batch: one commit for both
             return
         self.views.catch_up()
@@ -172,18 +174,22 @@ class Engine:
 
     @contextmanager
     def read(self) -> Iterator[Reader]:
-        """The present views; they hold everything that this process has logged."""
-        self._check_open()
-        batch = getattr(self._local, "batch", None)
-        if batch is not None:
-            self._take(*batch)
-            yield batch[0].tables
+        """The present views, with everything that processes of this machine have logged."""
+        if self.in_batch:
+            self._take(*self._local.batch)
+            yield self._local.batch[0].tables
             return
         self._adopt()
         if self._drainer is not None:
             self._drainer.flush()
-        with self.views.read() as reader:
+        with self._ahead.read() as reader:
             yield reader
+
+    def gather(self) -> None:
+        """Put what this machine's processes have logged into the log: for those who read it."""
+        self.flush()
+        if not self.readonly and not self.in_batch:
+            self.journals.move()
 
     def journal(self) -> Journal:
         """This process's journal, made on first use."""
@@ -202,15 +208,13 @@ class Engine:
 
     def relieve(self) -> None:
         """Help to drain if points are logged faster than the disk takes them."""
-        if self._drainer is not None and getattr(self._local, "batch", None) is None:
+        if self._drainer is not None and not self.in_batch:
             self._drainer.relieve()
 
     def flush(self) -> None:
         """Put all that this process has logged into the log, durably; in a batch, when it ends."""
-        self._check_open()
-        batch = getattr(self._local, "batch", None)
-        if batch is not None:
-            self._take(*batch)
+        if self.in_batch:
+            self._take(*self._local.batch)
         elif self._drainer is not None:
             self._drainer.flush()
 
@@ -262,6 +266,8 @@ class Engine:
         self._own_views = own_folder("eventtrack-views-") if self.readonly else None
         views = self._own_views or self.path / files.VIEWS
         self.views = Views(views, self.log, lambda: self.ids.id128().hex()[:8])
+        self.journals = LivingJournals(self.log, self.path / files.JOURNAL)
+        self._ahead = Ahead(self.views, self.journals)
         # A process forked by multiprocessing runs no exit handlers except multiprocessing's own.
         # This only flushes: that process waits for its threads later, and they may still log.
         endings = sys.modules.get("multiprocessing.util")

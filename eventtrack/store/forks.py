@@ -64,6 +64,7 @@ class Forks:
         last = limits.INT64_MAX if step is None else validate.int64("step", step)
         name = validate.tag_value(RUN_NAME_TAG, run_name) if run_name else self._engine.ids.words()
         new_id, now_ms = self._engine.ids.id128().hex(), self._engine.clock.now_ms()
+        self._engine.gather()  # a fork begins with what the log has
 
         def decide(reader: Reader) -> tuple[None, list[Draft]]:
             run = active_run(self._context, reader, run_id)

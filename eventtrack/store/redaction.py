@@ -94,6 +94,7 @@ class Redaction:
         """
         at_ms = self._engine.clock.now_ms()
         log = self._engine.log
+        self._engine.gather()  # points that wait in journals are of these streams too
 
         def decide(reader: Reader) -> tuple[Erased, list[Draft]]:
             done, drafts, may = Erased(), [], allowed(reader)

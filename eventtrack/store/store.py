@@ -14,6 +14,7 @@ from eventtrack.folders import resolve_path
 from eventtrack.ids import IdSource
 from eventtrack.lazy import lazy
 from eventtrack.log.again import run_again
+from eventtrack.log.living import Held
 from eventtrack.log.protocol import Publisher
 from eventtrack.store.blobs import Blobs, SharedFiles
 from eventtrack.store.context import StoreContext
@@ -221,6 +222,21 @@ class Store(Queries):
         """Fold the envelopes of other processes into the views; returns the log's head."""
         with self._engine.read():
             return self._engine.log.head()
+
+    def gather(self) -> None:
+        """Put what all processes of this machine have logged into the log.
+
+        For those who read the log itself. Reads of runs and metrics show it anyway.
+        """
+        self._engine.gather()
+
+    def has_journals(self) -> bool:
+        """Whether processes of this machine write the store, or died while they did."""
+        return bool(self._engine.journals)
+
+    def waiting(self) -> Held | None:
+        """The points that wait in journals; None for the moment while one is moved into the log."""
+        return self._engine.journals.look()
 
     def change_count(self) -> int:
         """A number that grows with every commit to the log by any process. Costs a microsecond."""

@@ -125,6 +125,7 @@ def _rounds(
     pace = _ALIVE if is_alive else _AT_REST
     with contextlib.closing(open_remote(address.url, create=ways.push)) as other:
         while not stop.is_set():
+            store.gather()
             change = store.change_count()
             yield exchange(store, other, remotes, address, ways, check, next_in_s=pace.ask_s)
             _wait_for_change(store, change, pace, stop)
@@ -135,6 +136,7 @@ def _wait_for_change(store: Store, change: int, pace: _Pace, stop: threading.Eve
     until = time.monotonic() + pace.ask_s
     stop.wait(pace.gather_s)
     while time.monotonic() < until and not stop.wait(_LOOK_S):
+        store.gather()
         if store.change_count() != change:
             return
 

@@ -76,6 +76,8 @@ def synchronize(
     """
     remotes = Remotes(store.replication)
     address = remotes.resolve(remote)
+    if ways.push:
+        store.gather()
     try:
         with contextlib.closing(open_remote(address.url, create=ways.push)) as other:
             return exchange(store, other, remotes, address, ways, progress)

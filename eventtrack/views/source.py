@@ -42,3 +42,7 @@ class LiveSource(Source, Protocol):
     def flush(self) -> None:
         """Put all that this process has logged into the log, durably."""
         ...
+
+    def gather(self) -> None:
+        """Put all that processes of this machine have logged into the log, durably."""
+        ...

@@ -155,7 +155,7 @@ def shrink(*, journal_bytes: int = 0, map_bytes: int = 0, drain_ms: int = 0) -> 
         assert defaults is not None
         defaults["map_bytes"] = map_bytes
     if drain_ms:
-        vars(drain)["JOURNAL_DRAIN_INTERVAL_MS"] = drain_ms
+        vars(drain).update(JOURNAL_DRAIN_INTERVAL_MS=drain_ms, JOURNAL_HELD_S=0.0)
 
 
 def call(store: Store, run_id: str, number: int) -> None:

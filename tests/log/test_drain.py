@@ -179,7 +179,10 @@ class TestFlush:
 
 
 class TestThread:
-    def test_what_is_recorded_comes_into_the_log_by_itself(self, tmp_path: Path) -> None:
+    def test_what_is_recorded_comes_into_the_log_by_itself(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(drain, "JOURNAL_HELD_S", 0.2)
         line = Line(MemoryLog(), tmp_path)
         for step in range(3):
             line.record(step)
@@ -189,6 +192,7 @@ class TestThread:
     def test_it_goes_on_after_a_failure_and_warns_once(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
+        monkeypatch.setattr(drain, "JOURNAL_HELD_S", 0.1)
         log = MemoryLog()
         failures: list[int] = []
         real = log.transact

@@ -72,6 +72,22 @@ def test_changes_of_other_processes_are_told_with_their_streams(server: Running)
         assert stream.last == str(told["position"])
 
 
+def test_points_that_wait_in_a_journal_are_told_without_an_id(server: Running) -> None:
+    """They are not in the log yet, and a page that comes back misses nothing all the same."""
+    client = MlflowClient(str(server.store))
+    with following(server) as stream:
+        run = new_run(client)
+        stream.until(run)
+        for step in range(3):
+            client.log_metric(run.partition("/")[2], "loss", 1.0, step=step)
+            [*_, told] = stream.until(run)
+            assert told["event"] == "changes"
+        last = stream.last
+    with following(server, last) as stream:
+        other = new_run(client)
+        assert {run, other} >= {name for told in stream.until(other) for name in told["streams"]}
+
+
 def test_who_comes_back_with_the_last_id_misses_nothing(tmp_path: Path) -> None:
     """Over a connection that was cut, and over a server that was killed and started anew."""
     store = tmp_path / "store"

@@ -72,6 +72,7 @@ def log(
         limit = _TERMINAL_LIMIT if call.out.is_terminal else 0
     wanted = _filter(stream, types, session)
     exact = None if any(map(_is_pattern, types)) else list(types) or None
+    store.gather()
     head = store.events.head()
 
     def read(start: int) -> Iterator["EventRecord"]:

@@ -39,7 +39,9 @@ def watch(call: Invocation, limit: int | None) -> None:
             f"Watching {text.clean(str(store.path))} at position {before:,}; Ctrl-C ends."
         )
     changes = 0
-    for head in heads(store):
+    for _ in heads(store):
+        store.gather()  # each line is about events of the log
+        head = store.events.head()
         if head <= before:
             continue
         _tell(call, store, before, head)

@@ -8,6 +8,7 @@ import msgspec
 
 from eventtrack.cli.top.sources import Change, Curve, Json, unpacked
 from eventtrack.errors import EventtrackError
+from eventtrack.log.living import NO_MARK
 from eventtrack.store import Store
 from eventtrack.store.items import CONSOLE
 from eventtrack.watch import watch
@@ -58,13 +59,15 @@ class FolderSource:
 
     def changes(self, stop: threading.Event) -> Iterator[Change]:
         """The streams that each fold brought something new for."""
-        seen = self._store.events.head()
+        seen, mark = self._store.events.head(), NO_MARK
         while not stop.is_set():
             try:
                 for head in watch(self._store, stop=stop):
-                    change = self._since(seen)
+                    waiting = self._store.waiting()
+                    held = set() if waiting is None else waiting.since(mark)
+                    mark = mark if waiting is None else waiting.mark
+                    yield self._since(seen, held)
                     seen = max(seen, head)
-                    yield change
             except EventtrackError as error:
                 yield Change(None, error.message)
                 stop.wait(_AGAIN_S)
@@ -73,8 +76,8 @@ class FolderSource:
         """Close the store."""
         self._store.close()
 
-    def _since(self, position: int) -> Change:
+    def _since(self, position: int, held: set[str]) -> Change:
         envelopes = self._store.events.envelopes(position, _ENVELOPES_MAX)
         if len(envelopes) == _ENVELOPES_MAX:
             return Change(None)
-        return Change(frozenset(envelope.header.stream for envelope in envelopes))
+        return Change(frozenset(envelope.header.stream for envelope in envelopes) | held)

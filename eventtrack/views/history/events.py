@@ -172,11 +172,12 @@ class EventQueries:
     def follow(self, after: int, *, stop: threading.Event | None = None) -> Iterator[EventRecord]:
         """Events above `after`, then new events as they are recorded, until `stop` is set.
 
-        To wait, it looks at the log's transaction number: a microsecond every 50 ms.
+        To wait, it looks at the log's transaction number and at the journals every 50 ms.
         """
         stop = stop or threading.Event()
         seen = -1
         while not stop.is_set():
+            self._source.gather()
             change = self._source.log.change_count()
             if change == seen:
                 stop.wait(0.05)
