@@ -19,7 +19,7 @@ export function lowerBound(values, wanted) {
 
 /** The place of the point of a curve that is nearest in x; -1 outside of the stretch that the curve has. */
 export function pointAt({ x }, wanted, slack = 0) {
-  if (!x.length || wanted < x[0] - slack || wanted > x.at(-1) + slack) return -1;
+  if (!x.length || wanted < x[0] - slack || wanted > x[x.length - 1] + slack) return -1;
   const at = lowerBound(x, wanted);
   return at === x.length || (at > 0 && wanted - x[at - 1] < x[at] - wanted) ? at - 1 : at;
 }

@@ -17,21 +17,21 @@ const current = () => kept() || (system.matches ? "dark" : "light");
 /** "light" or "dark"; curves are drawn anew when it changes. */
 export const theme = signal(current());
 
-function show() {
-  theme.value = current();
-  document.documentElement.dataset.theme = theme.value;
+function show(next = current()) {
+  // Who hears of it may ask at once how the theme looks.
+  document.documentElement.dataset.theme = next;
+  theme.value = next;
 }
 
 export function toggleTheme() {
   try {
     localStorage.setItem(KEY, theme.value === "dark" ? "light" : "dark");
   } catch {
-    theme.value = theme.value === "dark" ? "light" : "dark";
-    document.documentElement.dataset.theme = theme.value;
+    show(theme.value === "dark" ? "light" : "dark");
     return;
   }
   show();
 }
 
-system.addEventListener("change", show);
+system.addEventListener("change", () => show());
 show();

@@ -1,4 +1,5 @@
 /** A canvas as sharp as the screen, and as wide as its place. */
+import { theme } from "../lib/theme.js";
 import { useEffect, useState } from "../lib/ui.js";
 
 /** The width of an element in CSS pixels; 0 until it is known. */
@@ -28,10 +29,16 @@ export function cleared(canvas, width, height) {
   return ctx;
 }
 
-/** The theme's colours by their names in the stylesheet. */
+let known = { of: "", inks: new Map() };
+
+/** The theme's colours by their names in the stylesheet, which is asked once: that costs a styling of the page. */
 export function inks(...names) {
-  const style = getComputedStyle(document.documentElement);
-  return names.map((name) => style.getPropertyValue(`--${name}`).trim());
+  if (known.of !== theme.peek()) known = { of: theme.peek(), inks: new Map() };
+  return names.map((name) => {
+    if (!known.inks.has(name))
+      known.inks.set(name, getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim());
+    return known.inks.get(name);
+  });
 }
 
 /** A text that fits, with an ellipsis where it was cut. */

@@ -1,9 +1,16 @@
 /** What lies over the curves while something is pointed at: the crosshair, and one run before the dimmed rest. */
+import { inks } from "./canvas.js";
 import { dot, line, onX, onY } from "./painter.js";
 
 const DIMMED = 0.62;
 // More curves than this get no dots at the crosshair while none of them is pointed at.
 const DOTTED = 12;
+
+/** The curves that get a dot at the crosshair when it is moved in another chart. */
+export function dotted(curves, runId) {
+  const front = runId === null ? [] : curves.filter((curve) => curve.runId === runId);
+  return front.length ? front : curves.length <= DOTTED ? curves : [];
+}
 
 /**
  * @param {HTMLCanvasElement} canvas
@@ -16,17 +23,17 @@ export function drawOver(canvas, scale, curves, { x, values, nearest, runId }) {
   ctx.clearRect(0, 0, canvas.width, canvas.height);
   const front = runId === null ? [] : curves.filter((curve) => curve.runId === runId);
   const { left, top, width, height, ratio } = scale;
-  const style = getComputedStyle(document.documentElement);
+  const [page, quiet] = inks("page", "quiet");
   if (front.length && front.length < curves.length) {
     ctx.globalAlpha = DIMMED;
-    ctx.fillStyle = style.getPropertyValue("--page");
+    ctx.fillStyle = page;
     ctx.fillRect(left, top, width, height);
     ctx.globalAlpha = 1;
   }
   for (const curve of front)
     line(ctx, scale, curve, curve.y, { width: curve === nearest || !nearest ? 2.5 : 1.5, alpha: 1, plain: false });
   if (x === undefined || x < scale.low || x > scale.high) return;
-  ctx.fillStyle = style.getPropertyValue("--quiet");
+  ctx.fillStyle = quiet;
   ctx.fillRect(Math.round(onX(scale, x)), top, ratio, height);
   for (const { curve, at, value } of values || []) {
     if (front.length ? curve.runId !== runId : values.length > DOTTED) continue;

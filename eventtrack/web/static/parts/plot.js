@@ -8,7 +8,7 @@ import { typical } from "../lib/outliers.js";
 import { crosshair, pointAway, pointedRun } from "../lib/pointer.js";
 import { theme } from "../lib/theme.js";
 import { ticksOf } from "../lib/ticks.js";
-import { drawOver } from "./overlay.js";
+import { dotted, drawOver } from "./overlay.js";
 import { Painter, extremes, valueAt } from "./painter.js";
 import { Tip } from "./tip.js";
 
@@ -77,25 +77,24 @@ export function Plot({ curves, done, x, log, logX, tight, low, high, span, heigh
         const at = crosshair.peek();
         const here = at && at.axis === mine.x ? at : null;
         const inside = scaleOf(mine, mine.plot, true);
-        const top = here?.source === mine ? here.top : undefined;
-        const values = here && valuesAt(mine.curves, inside, here.x, top);
+        const isMine = here?.source === mine;
+        const top = isMine ? here.top : undefined;
+        // Of what is pointed at elsewhere only the dots are shown: a wall of charts has thousands of curves.
+        const looked = isMine ? mine.curves : dotted(mine.curves, pointedRun.peek());
+        const values = here && valuesAt(looked, inside, here.x, top);
         // Drawn below, once, although the others hear of it too.
         mine.isDrawing = true;
-        if (here?.source === mine && values)
+        if (isMine && values)
           pointedRun.value = here.top === undefined ? null : values.values[values.nearest].curve.runId;
         mine.isDrawing = false;
         fit(over.current, mine.plot);
         drawOver(over.current, scaleOf(mine, mine.plot), mine.curves, {
           x: here?.x,
           values: values?.values,
-          nearest: here?.source === mine && top !== undefined ? values?.values[values.nearest].curve : null,
+          nearest: isMine && top !== undefined ? values?.values[values.nearest].curve : null,
           runId: pointedRun.peek(),
         });
-        setTip(
-          here?.source === mine && values
-            ? { ...listed(values), nearest: values.values[values.nearest], ...here }
-            : null,
-        );
+        setTip(isMine && values ? { ...listed(values), nearest: values.values[values.nearest], ...here } : null);
       });
     };
     const stop = effect(() => {
@@ -142,11 +141,11 @@ export function Plot({ curves, done, x, log, logX, tight, low, high, span, heigh
 /** Where the crosshair is, in CSS pixels of the chart, and how wide that is. */
 function placeOf(state, { x, top }) {
   if (!state.plot) return { left: 0, top: 0, width: 0 };
-  const { width, left } = state.plot.over.getBoundingClientRect();
-  const box = state.plot.root.getBoundingClientRect();
+  // From what the chart knows of itself: asking the page would lay it out in the middle of a drawing.
+  const { left, width } = scaleOf(state, state.plot);
   const [low, high] = spread(state.low, state.high, 0);
   const share = state.logX ? Math.log(x / low) / Math.log(high / low) : (x - low) / (high - low);
-  return { left: share * width + left - box.left, top: top ?? 20, width: box.width };
+  return { left: (share * width + left) / devicePixelRatio, top: top ?? 20, width: state.plot.width };
 }
 
 /** Keys of a chart that has the focus: arrows go along it, with the shift key they pan; + and - zoom. */

@@ -13,11 +13,8 @@ export function Tip({ tip: { shown, above, below, nearest, top: pointed }, where
     <div class="quiet">at ${where}</div>
     ${above > 0 && html`<div class="quiet">${number(above)} above</div>`}
     <table>${shown.map(
-      ({
-        curve,
-        at,
-        value,
-      }) => html`<tr key=${`${curve.runId} ${curve.key}`} class=${curve === nearest.curve ? "nearest" : ""}>
+      // Without keys: rows are written over, not made anew, with each move.
+      ({ curve, at, value }) => html`<tr class=${curve === nearest.curve ? "nearest" : ""}>
       <td><${Swatch} ...${curve} /></td><td class="label">${curve.label}</td><td class="num">${number(value)}${
         curve.band
           ? html` <span class="quiet">${number(curve.band.low[at])} to ${number(curve.band.high[at])}</span>`
