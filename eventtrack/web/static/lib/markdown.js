@@ -61,7 +61,7 @@ export function Markdown({ text }) {
       const end = lines.findIndex((line) => line.startsWith("```"));
       const code = lines.splice(0, end < 0 ? lines.length : end + 1);
       if (end >= 0) code.pop();
-      blocks.push(html`<pre>${highlighted(code.join("\n"), languageNamed(line.slice(3).trim()))}</pre>`);
+      blocks.push(html`<pre tabindex="0">${highlighted(code.join("\n"), languageNamed(line.slice(3).trim()))}</pre>`);
     } else if (isTable(line, lines[0])) {
       const rule = lines.shift();
       blocks.push(

@@ -84,7 +84,7 @@ function Table({ shown, activity, sort, reload }) {
     <button class="plain" onClick=${() => setQuery({ sort: value }, { push: true })}>
       ${name}${sort === value ? (value === "name" ? " ↑" : " ↓") : ""}</button></th>`;
   return html`
-    <div class="scroll"><table class="list experiments">
+    <div class="scroll" tabindex="0"><table class="list experiments">
       <thead><tr>${head("name", "Name")}${head("runs", "Runs", "num")}<th class="num wide">Running</th><th>Activity</th>
         ${head("", "Last activity")}${head("created", "Created", "wide")}<th>
         <span class="unseen">Changes</span></th></tr></thead>
@@ -225,10 +225,10 @@ function First() {
   return html`
     <${Empty} title="Nothing was logged yet.">
       <p>In a training program, or in a shell:</p>
-      <pre>import mlflow
+      <pre tabindex="0">import mlflow
 mlflow.set_tracking_uri("${url}")
 mlflow.log_metric("loss", 0.5)</pre>
-      <pre>eventtrack demo</pre>
+      <pre tabindex="0">eventtrack demo</pre>
       <p>What is logged appears here by itself.</p>
     <//>
   `;

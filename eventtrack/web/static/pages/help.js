@@ -49,7 +49,7 @@ export function Help() {
           <td>${what}</td></tr>`,
         )}</tbody></table></section>
         <section><h2>Filters</h2><p>MLflow's language, and more:</p>${FILTERS.map(
-          (filter) => html`<pre>
+          (filter) => html`<pre tabindex="0">
           ${filter}</pre>`,
         )}</section>
         <section><h2>Charts</h2>

@@ -43,7 +43,7 @@ function Runs({ running, running_total, died, ended }) {
   if (!running.length && !died.length && !ended.length)
     return html`<${Empty} title="No runs yet.">
       <p>A training logs here with three lines:</p>
-      <pre>${THREE_LINES}</pre>
+      <pre tabindex="0">${THREE_LINES}</pre>
       <p><code>eventtrack demo</code> makes a store to look around in.</p><//>`;
   const lost = died.filter((run) => run.status === "RUNNING").length;
   const hidden = running_total - running.length - lost;
@@ -62,7 +62,7 @@ function Runs({ running, running_total, died, ended }) {
 }
 
 const List = ({ runs }) => html`
-  <div class="scroll"><table class="list"><thead><tr><th>Run</th><th>Status</th><th>Experiment</th>
+  <div class="scroll" tabindex="0"><table class="list"><thead><tr><th>Run</th><th>Status</th><th>Experiment</th>
     <th class="num">${runs.every((run) => run.status === "RUNNING") ? "Started" : "When"}</th>
     <th class="num wide">Duration</th></tr></thead>
   <tbody>${runs.map(
@@ -82,7 +82,7 @@ const lasted = ({ start_time, end_time, life }) =>
 function Experiments({ all }) {
   const active = all.filter((experiment) => experiment.lifecycle_stage === "active");
   return html`
-    <div class="scroll"><table class="list"><thead><tr><th>Name</th><th class="num">Runs</th>
+    <div class="scroll" tabindex="0"><table class="list"><thead><tr><th>Name</th><th class="num">Runs</th>
       <th class="num">Running</th>
       <th class="num">Last activity</th></tr></thead><tbody>${active.slice(0, EXPERIMENTS).map(
         (experiment) => html`<tr key=${experiment.experiment_id}>

@@ -75,7 +75,7 @@ function Events({ data }) {
     return html`<${Empty} title="No such events.">
       <button onClick=${() => setQuery({ type: "", stream: "" }, { push: true })}>Show all</button><//>`;
   return html`
-    <div class="scroll"><table class="list">
+    <div class="scroll" tabindex="0"><table class="list">
       <thead><tr><th>Address</th><th>Recorded</th><th>Type</th><th>Stream</th><th>Content</th>
         <th class="wide">Author</th></tr></thead>
       <tbody>${data.events.map((event) => html`<${Event} key=${event.address} event=${event} />`)}

@@ -225,7 +225,7 @@ export const Pairs = ({ pairs, none, edit }) =>
 function Children({ children }) {
   const keys = [...new Set(children.flatMap((child) => Object.keys(child.metrics)))].sort().slice(0, 5);
   return html`
-    <div class="scroll"><table class="list">
+    <div class="scroll" tabindex="0"><table class="list">
       <thead><tr><th>Name</th><th>Status</th><th>Duration</th>${keys.map(
         (key) => html`<th class="num">
         ${key}</th>`,

@@ -40,7 +40,7 @@ export function SignIn() {
       </form>
       <details><summary>I have no token</summary>
         <p>Ask whoever runs the server, who makes one beside the store:</p>
-          <pre>eventtrack token create alice-laptop</pre>
+          <pre tabindex="0">eventtrack token create alice-laptop</pre>
         <p><code>--role read</code> makes one that only looks.</p></details>
     </main>
   `;

@@ -54,7 +54,7 @@ function Servers({ asked }) {
       they have read it.</p>
     ${
       servers.length > 0 &&
-      html`<div class="scroll"><table class="list">
+      html`<div class="scroll" tabindex="0"><table class="list">
     <thead><tr><th>Server</th><th class="num">Read up to</th><th class="num">Behind</th><th>Said</th></tr></thead>
     <tbody>${servers.map(
       ({ name, place, behind, at_ms, own }) => html`<tr key=${name}><td class="mono">${name}
@@ -102,10 +102,10 @@ function Remotes({ remotes, now }) {
   if (!remotes.length) {
     return html`<${Empty} title="This store syncs with no other.">
       <p>A folder, a bucket, an ssh address or another server will do:</p>
-      <pre>eventtrack remote add lab https://tracking.example:5000
+      <pre tabindex="0">eventtrack remote add lab https://tracking.example:5000
 eventtrack sync lab</pre><//>`;
   }
-  return html`<div class="scroll"><table class="list">
+  return html`<div class="scroll" tabindex="0"><table class="list">
     <thead><tr><th>Remote</th><th>State</th><th>Last success</th><th>Last tried</th><th class="num">To push</th>
       <th class="num">To pull</th><th class="wide num">Exchanged</th></tr></thead>
     <tbody>${remotes.map(
@@ -149,7 +149,7 @@ function RemoteState({ status, now }) {
 const Replicas = ({ replicas, now }) =>
   !replicas.length
     ? html`<${Empty} title="Nothing was written yet." />`
-    : html`<div class="scroll"><table class="list">
+    : html`<div class="scroll" tabindex="0"><table class="list">
     <thead><tr><th>Replica</th><th>Written by</th><th class="num">Size</th><th class="num">Last index</th>
       <th>Newest event</th><th class="num">Lag</th><th>Signed head</th></tr></thead>
     <tbody>${replicas.map(
@@ -194,7 +194,7 @@ function Sealed({ sealed }) {
 
 function Conflicts({ total, conflicts, offset }) {
   if (!total) return html`<p class="quiet">None: no two machines said different things of one fact.</p>`;
-  return html`<div class="scroll"><table class="list">
+  return html`<div class="scroll" tabindex="0"><table class="list">
     <thead><tr><th>Of</th><th>Fact</th><th>Kept</th><th>Lost</th><th>Rule</th></tr></thead>
     <tbody>${conflicts.map(
       (conflict) => html`<tr key=${`${conflict.subject} ${conflict.fact}`}>

@@ -79,7 +79,7 @@ function Metrics({ card, keys, change }) {
 }
 
 /** What a chart shows, for those who do not see it, and for those who want the numbers. */
-const Values = ({ curves }) => html`<div class="scroll"><table class="list"><thead><tr><th>Curve</th>
+const Values = ({ curves }) => html`<div class="scroll" tabindex="0"><table class="list"><thead><tr><th>Curve</th>
   <th class="num">last</th><th class="num">min</th><th class="num">max</th></tr></thead><tbody>
   ${curves.slice(0, VALUES).map(
     (curve) => html`<tr key=${`${curve.runId} ${curve.key}`}><td>${curve.label}</td>

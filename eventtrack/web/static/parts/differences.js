@@ -55,7 +55,7 @@ export function Differences({ runs, all, base, onBase }) {
   const at = base ? runs.indexOf(base) : -1;
   const strokes = strokesOf(runs.map((run) => run.info.run_id));
   return html`
-    <div class="scroll"><table class="list compared">
+    <div class="scroll" tabindex="0"><table class="list compared">
       <thead><tr><th scope="col"></th>${runs.map(
         (run) => html`<th scope="col" class="num" key=${run.info.run_id}>
         <${Swatch} ...${strokes.get(run.info.run_id)} /> <a
@@ -99,7 +99,7 @@ export function Differences({ runs, all, base, onBase }) {
             ${
               value === undefined
                 ? html`<span class="quiet">–</span>`
-                : html`<span class="held">
+                : html`<span class="held" tabindex="0">
               ${measured ? number(value) : value}</span>${
                 value === best
                   ? html` <small class="best" title=${`The ${betterWhen(key)} the better`}>best</small>`

@@ -179,7 +179,7 @@ export function Query({ q, known, error, rows }) {
       error &&
       html`<div class="problem" id="query-problem" role="alert">${
         error.message.includes("\n")
-          ? html`<pre>
+          ? html`<pre tabindex="0">
       ${error.message}</pre>`
           : error.message
       }${error.hint ? html`<div>${error.hint}</div>` : ""}</div>`

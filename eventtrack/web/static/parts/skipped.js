@@ -53,7 +53,7 @@ export function Skipped({ skipped, replicas }) {
     <p>${count(skipped.total, "envelope")} ${
       skipped.total === 1 ? "is" : "are"
     } kept, and ${skipped.total === 1 ? "has" : "have"} no effect.</p>
-    <div class="scroll"><table class="list">
+    <div class="scroll" tabindex="0"><table class="list">
       <thead><tr><th class="num">Position</th><th>Reason</th><th>Written by</th><th class="num">Index</th>
         <th>Stream</th></tr></thead>
       <tbody>${skipped.envelopes.map(

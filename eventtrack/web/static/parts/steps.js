@@ -27,7 +27,7 @@ const ZOOMS = [
 ];
 
 export const Side = ({ runs, parts, children }) =>
-  html`<div class="side">${runs.map(
+  html`<div class="side" tabindex="0">${runs.map(
     (run, at) => html`<div key=${run.run_id}>
     ${runs.length > 1 && html`<h3><bdi>${run.run_name}</bdi></h3>`}
     ${parts[at].count ? children(parts[at], run) : html`<p class="quiet">Not logged.</p>`}</div>`,
