@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from eventtrack.errors import EndpointMissingError, InvalidValueError
 from eventtrack.limits import SEARCH_RUNS_RESULTS_DEFAULT
 from eventtrack.rest import records
 from eventtrack.rest.calls import Calls, page
@@ -83,16 +84,26 @@ class RunCalls(Calls):
         order_by: Sequence[str] | None = None,
         page_token: str | None = None,
     ) -> PagedList[Run]:
-        """One page of runs."""
-        answer = self._post(
-            "runs/search",
-            experiment_ids=list(experiment_ids),
-            filter=filter_string,
-            run_view_type=VIEWS[view_type],
-            max_results=max_results,
-            order_by=list(order_by or ()),
-            page_token=page_token,
-        )
+        """One page of runs.
+
+        MLflow's endpoint refuses a filter that compares a param or a tag with a number; then
+        eventtrack's own is asked. Any other server's refusal stands.
+        """
+        asked = {
+            "experiment_ids": list(experiment_ids),
+            "filter": filter_string,
+            "run_view_type": VIEWS[view_type],
+            "max_results": max_results,
+            "order_by": list(order_by or ()),
+            "page_token": page_token,
+        }
+        try:
+            answer = self._post("runs/search", **asked)
+        except InvalidValueError as refused:
+            try:
+                answer = self._post_own("runs/search", **asked)
+            except EndpointMissingError:
+                raise refused from None
         return page(answer, "runs", records.run)
 
     def metric_history(

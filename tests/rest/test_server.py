@@ -132,3 +132,19 @@ def test_what_may_be_asked_twice_changes_nothing_the_second_time(
         server.write_artifact(run.info.artifact_uri, "file", io.BytesIO(b"1"))
     assert len(server.metric_history(run_id, "loss")) == 3
     assert len(server.get_run(run_id).inputs.dataset_inputs) == 1
+
+
+def test_filters_compare_params_with_numbers_where_the_server_can(
+    server: TrackingServer, ours_url: str, run: Run
+) -> None:
+    experiment_id = run.info.experiment_id
+    server.log_batch(run.info.run_id, params={"lr": "1e-3"})
+    if server.url == ours_url:
+        found = server.search_runs([experiment_id], "params.lr < 0.01", order_by=["params.lr"])
+        assert [one.info.run_id for one in found] == [run.info.run_id]
+        assert list(server.search_runs([experiment_id], "params.lr > 0.01")) == []
+    with pytest.raises(InvalidValueError):
+        server.search_runs([experiment_id], "params.lr <")
+    if server.url != ours_url:
+        with pytest.raises(InvalidValueError):
+            server.search_runs([experiment_id], "params.lr < 0.01")

@@ -193,13 +193,17 @@ class RunQueries:
         order_by: Sequence[str] | None = None,
         page_token: str | None = None,
         shown: Callable[[RunState, str], str] | None = None,
+        *,
+        numbers: bool = False,
     ) -> PagedList[tuple[Run, list[Metric]]]:
         """As `search`, each run with the latest point of each of its metrics, in one look.
 
-        Filters are MLflow's: none compares params or tags with numbers.
+        Args:
+            numbers: Whether filters may compare params and tags with numbers; MLflow's do not.
         """
         asked = (experiment_ids, filter_string, view_type, max_results, order_by, page_token, shown)
-        expression, order = trees.parse_run_filter(filter_string), trees.parse_run_order(order_by)
+        expression = trees.parse_run_filter(filter_string, numbers=numbers)
+        order = trees.parse_run_order(order_by)
         return self._page(asked, expression, order, EntityReader.run_with_latest)
 
     def _page(

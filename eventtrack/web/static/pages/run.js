@@ -15,6 +15,7 @@ import { History } from "../parts/history.js";
 import { Items } from "../parts/items.js";
 import { Datasets, Models, Traces } from "../parts/linked.js";
 import { Many } from "../parts/many.js";
+import { Metrics } from "../parts/metrics.js";
 import { Rework, Sources } from "../parts/rework.js";
 import { Loaded, Status } from "../parts/states.js";
 
@@ -145,9 +146,6 @@ const ran = ({ life, start_time }) =>
     ? `${duration(Math.max(life.last_ms - start_time, 0))} until its last sign of life`
     : `${duration(Date.now() - start_time)} so far`;
 
-/** What a training measured before what was measured of its machine. */
-const systemLast = (metrics) => [...metrics].sort((a, b) => a.key.startsWith("system/") - b.key.startsWith("system/"));
-
 const SOURCES = [
   ["mlflow.source.name", "Program"],
   ["mlflow.source.git.commit", "Commit"],
@@ -196,22 +194,6 @@ const Params = ({ info, params, reload }) => html`
       ((name, value) => html`<${CorrectParam} key=${name} runId=${info.run_id} name=${name} value=${value}
       reload=${reload} />`)
     } />`}<//>`;
-
-const Metrics = ({ run }) =>
-  run.metrics.length === 0
-    ? html`<p class="quiet">No metrics were logged.</p>`
-    : html`
-  <${Many} rows=${systemLast(run.metrics)} textOf=${(metric) => metric.key} what="metrics">${(
-    rows,
-  ) => html`<table class="list"><thead><tr><th>Name</th><th class="num">Latest</th>
-    <th class="num">Step</th></tr></thead>
-    <tbody>${rows.map(
-      (metric) => html`<tr key=${metric.key}><td class="name">
-      <a href=${link(["runs", run.info.run_id], { tab: "charts", find: metric.key })}>${metric.key}</a></td>
-      <td class="num" title=${metric.value}>${number(metric.value)}</td><td class="num">
-      ${number(metric.step)}</td></tr>`,
-    )}</tbody>
-  </table>`}<//>`;
 
 export const Pairs = ({ pairs, none, edit }) =>
   Object.keys(pairs).length === 0

@@ -1,4 +1,4 @@
-/** A row of small bars: how much happened when, at a glance. */
+/** Small pictures in a table: bars that say how much happened when, and the course of a metric. */
 import { html } from "../lib/ui.js";
 
 const [WIDTH, HEIGHT, GAP] = [120, 22, 1];
@@ -21,4 +21,21 @@ export function Spark({ counts, title }) {
       );
     })}
   </svg>`;
+}
+
+const [COURSE, HIGH] = [80, 20];
+
+/** A curve without axes, for those who see it beside its values. */
+export function Course({ x, y }) {
+  const finite = [...y.keys()].filter((at) => Number.isFinite(y[at]));
+  const values = finite.map((at) => y[at]);
+  const [least, most] = [Math.min(...values), Math.max(...values)];
+  const [first, last] = [x[0], x.at(-1)];
+  const points = finite.map((at) => {
+    const across = last > first ? (x[at] - first) / (last - first) : 0.5;
+    const up = most > least ? (y[at] - least) / (most - least) : 0.5;
+    return `${(1 + across * (COURSE - 2)).toFixed(1)},${(HIGH - 2 - up * (HIGH - 4)).toFixed(1)}`;
+  });
+  return html`<svg class="spark" viewBox=${`0 0 ${COURSE} ${HIGH}`} width=${COURSE} height=${HIGH} aria-hidden="true">
+    <polyline points=${points.join(" ")} /></svg>`;
 }
