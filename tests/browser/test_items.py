@@ -57,6 +57,8 @@ def test_each_series_has_a_panel_and_a_slider_over_its_steps(server: Running, vi
     assert image.evaluate("image => image.decode().then(() => image.naturalWidth)") == 1
     page.get_by_role("slider", name="Step of samples").fill("0")
     expect(page.get_by_role("img", name="one 0")).to_be_visible()
+    page.reload()  # the address has what was chosen
+    expect(page.get_by_role("img", name="one 0")).to_be_visible()
     expect(page.frame_locator("iframe").locator("p")).to_have_text("a page")
     assert "broken" not in page.title()
     visit.expected.append("sandboxed")  # the browser says that it ran no script there

@@ -198,3 +198,17 @@ def test_a_run_is_signed_and_says_when_it_changed_since(server: Running, visit: 
     assert (signature.meaning, signature.reason) == ("reviewed", "curves <checked>")
     client.set_tag(run_id, "stage", "draft")
     expect(page.locator(".changed")).to_have_text("changed since")
+
+
+def test_the_metrics_of_a_run_show_their_extremes_and_their_course(
+    server: Running, visit: Visit
+) -> None:
+    client, page = MlflowClient(str(server.store)), visit.page
+    run_id = new_run(client, "measured")
+    for step, value in enumerate((2.0, 0.5, 0.75)):
+        client.log_metric(run_id, "val/loss", value, step=step)
+    visit.open(f"{server.url}/#/runs/{run_id}")
+    row = page.get_by_role("row", name="val/loss")
+    expect(row.get_by_role("cell")).to_have_text(["val/loss", "", "0.75", "0.5 best", "2", "2"])
+    expect(row.get_by_title("0.5 at step 1")).to_be_visible()
+    expect(row.locator("polyline")).to_have_count(1)

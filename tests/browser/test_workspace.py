@@ -365,3 +365,20 @@ def test_marks_of_an_axis_can_be_told_apart(
     assert list(places) == sorted(set(places))
     assert len(set(texts)) == len(texts)
     assert max(map(len, texts)) <= 12
+
+
+def test_runs_of_several_experiments_share_a_table_and_charts(filled: Filled, visit: Visit) -> None:
+    client, page = MlflowClient(str(filled.server.store)), visit.page
+    other = client.create_experiment("elsewhere")
+    run_id = client.create_run(other, run_name="stranger").info.run_id
+    client.log_metric(run_id, "only/there", 1.0)
+    visit.open(filled.url())
+    page.get_by_role("button", name="Add experiments").click()
+    page.get_by_role("checkbox", name="elsewhere").check()
+    table = page.get_by_role("table", name="Runs")
+    expect(table.get_by_role("link")).to_have_count(4)
+    expect(table.get_by_role("row", name="stranger")).to_contain_text("elsewhere")
+    expect(table.get_by_role("row", name="middle")).to_contain_text("trainings")
+    expect(chart(page, "only/there")).to_be_attached()
+    visit.open(filled.url(f"?also={other},nowhere&group=attributes.experiment"))
+    expect(table.get_by_role("rowheader")).to_have_text(["▸trainings", "▸elsewhere"])

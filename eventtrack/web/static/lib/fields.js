@@ -1,5 +1,9 @@
 /** What a run has under a name such as `metrics.loss`, `params.lr`, `tags.team` or `attributes.status`. */
+import { signal } from "@preact/signals";
 import { duration, moment, number } from "./format.js";
+
+/** The names of experiments by their ids, as far as the page knows them. */
+export const experimentNames = signal(new Map());
 
 export const ATTRIBUTES = {
   status: { label: "Status", of: (row) => row.status },
@@ -10,7 +14,14 @@ export const ATTRIBUTES = {
     show: duration,
   },
   user_id: { label: "User", of: (row) => row.user_id },
+  experiment: {
+    label: "Experiment",
+    of: (row) => experimentNames.value.get(row.experiment_id) ?? row.experiment_id,
+  },
 };
+
+/** A column that the filter language does not know, so that nothing is sorted by it. */
+export const EXPERIMENT = "attributes.experiment";
 
 /** Kind and key: keys may have dots of their own. */
 export function partsOf(name) {

@@ -29,12 +29,13 @@ export function apply(view, name, { push = false } = {}) {
   setQuery({ ...emptied, ...arrangementOf(view), saved: name }, { push });
 }
 
-const keyOf = (experimentId) => `eventtrack.runs.${experimentId}`;
+// Every store has an experiment 0; which one it is, the time of its making says.
+const keyOf = ({ experiment_id: id, creation_time: made }) => `eventtrack.runs.${id}.${made}`;
 
 /** The arrangement that this browser keeps; null if there is none. */
-function kept(experimentId) {
+function kept(experiment) {
   try {
-    const view = JSON.parse(localStorage.getItem(keyOf(experimentId)));
+    const view = JSON.parse(localStorage.getItem(keyOf(experiment)));
     return view && typeof view === "object" && Object.values(view).every((value) => typeof value === "string")
       ? view
       : null;
@@ -43,11 +44,11 @@ function kept(experimentId) {
   }
 }
 
-function keep(experimentId, query) {
+function keep(experiment, query) {
   const view = arrangementOf(query);
   try {
-    if (!Object.keys(view).length) localStorage.removeItem(keyOf(experimentId));
-    else localStorage.setItem(keyOf(experimentId), JSON.stringify({ ...view, saved: query.saved || "" }));
+    if (!Object.keys(view).length) localStorage.removeItem(keyOf(experiment));
+    else localStorage.setItem(keyOf(experiment), JSON.stringify({ ...view, saved: query.saved || "" }));
   } catch {
     // Full, or not allowed: the address has it all.
   }
@@ -60,7 +61,8 @@ const isBare = (query) => Object.keys(arrangementOf(query)).length === 0;
  * the view `default` has it; an address that only names a view is filled in.
  * @returns {{views: {name: string, view: Record<string, string>}[], error: any, reload: () => void}}
  */
-export function useViews(experimentId) {
+export function useViews(experiment) {
+  const { experiment_id: experimentId } = experiment;
   // Those of now, also where the page shows the past: they say how to look, not what was.
   const asked = useData(
     ["views", experimentId],
@@ -72,7 +74,7 @@ export function useViews(experimentId) {
   const first = useRef(query);
   const views = asked.data?.views || [];
   useLayoutEffect(() => {
-    const mine = isBare(query) && !query.saved && !at.value && kept(experimentId);
+    const mine = isBare(query) && !query.saved && !at.value && kept(experiment);
     if (!mine) return;
     apply(mine, mine.saved || "");
     first.current = route.peek().query;
@@ -90,7 +92,7 @@ export function useViews(experimentId) {
   useEffect(() => {
     // A link that was only looked at takes nothing away.
     if (query !== first.current && !sameView(query, first.current) && !at.value) {
-      keep(experimentId, query);
+      keep(experiment, query);
       first.current = query;
     }
   }, [query]);

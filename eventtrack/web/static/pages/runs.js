@@ -4,7 +4,7 @@ import { get } from "../lib/api.js";
 import { groupsOf, treeOf } from "../lib/arrange.js";
 import { strokesOf, strokesOfGroups } from "../lib/colour.js";
 import { useData } from "../lib/data.js";
-import { askedOf, linesOf } from "../lib/fields.js";
+import { askedOf, EXPERIMENT, experimentNames, linesOf } from "../lib/fields.js";
 import { number } from "../lib/format.js";
 import { useLive } from "../lib/live.js";
 import { at } from "../lib/past.js";
@@ -13,6 +13,7 @@ import { Picked } from "../lib/picked.js";
 import { PAGE, PAGE_MAX, useRows, WHOLE_MAX } from "../lib/rows.js";
 import { useTitle } from "../lib/title.js";
 import { candidatesOf, usualColumns } from "../lib/usual.js";
+import { Also, alsoOf } from "../parts/also.js";
 import { Charts } from "../parts/charts.js";
 import { explored, neededBy, ParallelView, ScatterView, useBrushed } from "../parts/explore.js";
 import { Grid } from "../parts/grid.js";
@@ -28,12 +29,18 @@ const GROUPED_MAX = 1000;
 
 export function Runs({ experimentId }) {
   const experiments = useData(["experiments"], (options) => get("experiments", {}, options));
-  const known = useData(["columns", experimentId], (options) =>
-    get("columns", { experiment_ids: [experimentId] }, options),
+  const all = experiments.data?.experiments || NOTHING;
+  const also = alsoOf(route.value.query.also, experimentId, all).join();
+  const ids = useMemo(() => [experimentId, ...also.split(",").filter(Boolean)], [experimentId, also]);
+  const known = useData(experiments.data || !route.value.query.also ? ["columns", ids] : null, (options) =>
+    get("columns", { experiment_ids: ids }, options),
   );
+  useEffect(() => {
+    experimentNames.value = new Map(all.map((one) => [one.experiment_id, one.name]));
+  }, [all]);
   useLive((stream) => stream.startsWith("run/"), known.reload, 3000);
   useLive((stream) => stream === `experiment/${experimentId}`, experiments.reload, 1000);
-  const experiment = experiments.data?.experiments.find((experiment) => experiment.experiment_id === experimentId);
+  const experiment = all.find((one) => one.experiment_id === experimentId);
   const error = experiments.error && !experiments.data ? experiments : known.error && !known.data ? known : null;
   if (at.value && (error?.error.status === 404 || (experiments.data && !experiment)))
     return html`<main><${NotYet} /></main>`;
@@ -42,7 +49,7 @@ export function Runs({ experimentId }) {
   if (!experiment)
     return html`<main><${Empty} title="There is no such experiment.">
       <a href=${link(["experiments"])}>All experiments</a><//></main>`;
-  return html`<main><${Shown} experiment=${experiment} known=${known.data} /></main>`;
+  return html`<main><${Shown} experiment=${experiment} ids=${ids} all=${all} known=${known.data} /></main>`;
 }
 
 /** The state of the page, all of which stands in the address line. Without `columns`, they choose themselves. */
@@ -80,26 +87,32 @@ function useAddress() {
   };
 }
 
-function Shown({ experiment, known }) {
+function Shown({ experiment, ids, all, known }) {
   const address = useAddress();
   const { q, order, pins, sel, view, tree, group, figure, opened, brush, show, draw } = address;
   const candidates = useMemo(() => candidatesOf(known), [known]);
   const seen = explored(known);
   const asked = {
-    experiment_ids: [experiment.experiment_id],
+    experiment_ids: ids,
     filter: q,
     order_by: linesOf(order),
     run_view_type: view || "ACTIVE_ONLY",
     columns: askedOf([...new Set([...(address.columns || candidates), group, ...neededBy(show, seen)])]),
   };
-  const small = experiment.runs <= PAGE_MAX;
+  const runs = all.reduce((sum, one) => sum + (ids.includes(one.experiment_id) ? one.runs : 0), 0);
+  const small = runs <= PAGE_MAX;
   const arranges = Boolean(group || brush || show === "parallel" || show === "scatter" || (tree === "1" && small));
   const table = useRows(asked, arranges);
   useLive((stream) => stream.startsWith("run/"), table.reload, 700);
 
   const columns = useMemo(
-    () => address.columns || usualColumns(candidates, table.rows.values()),
-    [address.columns?.join("\n"), candidates, table.rows],
+    () => [
+      ...new Set([
+        ...(ids.length > 1 ? [EXPERIMENT] : []),
+        ...(address.columns || usualColumns(candidates, table.rows.values())),
+      ]),
+    ],
+    [address.columns?.join("\n"), candidates, table.rows, ids],
   );
   const picked = useMemo(() => new Picked(sel, table.total), [sel, table.total]);
   useTitle(experiment.name);
@@ -167,8 +180,9 @@ function Shown({ experiment, known }) {
     <div class="bar headline">
       <div class="crumbs"><a href=${link(["experiments"])}>Experiments</a> /</div>
       <h1><bdi>${experiment.name}</bdi></h1>
+      <${Also} own=${experiment.experiment_id} also=${ids.slice(1)} experiments=${all} />
       <span class="grow"></span>
-      <${Views} experimentId=${experiment.experiment_id} />
+      <${Views} experiment=${experiment} />
       <${Switch} show=${show} />
     </div>
     <${Query} q=${q} known=${known} rows=${table.rows} error=${unread ? table.error : null} />

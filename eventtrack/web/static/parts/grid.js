@@ -1,6 +1,6 @@
 /** The run table: a hundred thousand rows, of which only those in sight exist. */
 import { html, useEffect, useRef, useState } from "../lib/ui.js";
-import { labelOf, linesOf, shownValue, valueOf, written } from "../lib/fields.js";
+import { EXPERIMENT, labelOf, linesOf, shownValue, valueOf, written } from "../lib/fields.js";
 import { ago, duration, moment, number } from "../lib/format.js";
 import { link } from "../lib/route.js";
 import { effect } from "@preact/signals";
@@ -114,7 +114,7 @@ export function Grid({
         ${FIRST.map(head)}
         ${arranged.map(
           ({ name, style, left }) => html`<${Head} key=${name} name=${labelOf(name)} title=${name}
-          by=${written(name)} style=${style} left=${left} order=${order} onOrder=${onOrder} />`,
+          by=${name === EXPERIMENT ? undefined : written(name)} style=${style} left=${left} order=${order} onOrder=${onOrder} />`,
         )}
         ${LAST.map(head)}
       </div>

@@ -1,6 +1,7 @@
 /** The items of a series that have steps: those of one step, chosen by a slider, or all of them at a glance. */
-import { html, useMemo, useState } from "../lib/ui.js";
+import { html, useMemo } from "../lib/ui.js";
 import { number } from "../lib/format.js";
+import { usePanel } from "../lib/panels.js";
 import { joined } from "../lib/table.js";
 import { Gallery } from "./gallery.js";
 import { Bars, OverSteps } from "./histograms.js";
@@ -46,18 +47,14 @@ export function Steps({ runs, parts, kind, name }) {
     () => [...new Set(parts.flatMap((part) => part.items.map((item) => item.step)))].sort((a, b) => a - b),
     [parts],
   );
-  const [chosen, setChosen] = useState(null);
-  const [mode, setMode] = useState("");
-  const [look, setLook] = useState({ zoom: 0, sharp: true, base: "" });
+  const [look, change] = usePanel(`${kind} ${name}`);
+  const { step: chosen, mode } = look;
   // Without a choice the newest step is shown, also while further ones come.
   const at = chosen === null ? steps.length - 1 : Math.max(steps.indexOf(chosen), 0);
   const first = parts.find((part) => part.items.length)?.items[0];
   const shape = kind === "histogram" ? "histogram" : first ? kindOf(first) : "file";
   const cut = parts.some((part) => part.start > 0);
-  const choose = (step) => {
-    setChosen(step);
-    setMode("");
-  };
+  const choose = (step) => change({ step, mode: "" });
   return html`
     <div class="bar">
       ${
@@ -65,7 +62,7 @@ export function Steps({ runs, parts, kind, name }) {
         steps.length > 1 &&
         html`<label class="check">step <input type="range" min="0" max=${steps.length - 1} value=${at}
           aria-label=${`Step of ${name}`} aria-valuetext=${`step ${steps[at]}`}
-          onInput=${(event) => setChosen(steps[Number(event.target.value)])} /> <output>${number(steps[at])}</output>
+          onInput=${(event) => change({ step: steps[Number(event.target.value)] })} /> <output>${number(steps[at])}</output>
           </label>`
       }
       ${
@@ -73,10 +70,10 @@ export function Steps({ runs, parts, kind, name }) {
         steps.length > 1 &&
         html`<span class="switch" role="group" aria-label=${`View of ${name}`}>${MODES[shape].map(
           ([value, word]) => html`<button key=${value} aria-pressed=${mode === value}
-          onClick=${() => setMode(value)}>${word}</button>`,
+          onClick=${() => change({ mode: value })}>${word}</button>`,
         )}</span>`
       }
-      ${shape === "image" && html`<${Look} look=${look} onLook=${setLook} runs=${runs} name=${name} single=${!mode} />`}
+      ${shape === "image" && html`<${Look} look=${look} onLook=${change} runs=${runs} name=${name} single=${!mode} />`}
     </div>
     ${cut && html`<p class="quiet">The latest ${number(parts.find((part) => part.start > 0).items.length)} items.</p>`}
     ${
@@ -115,15 +112,15 @@ function baseOf(base, runs, parts, part, step) {
 function Look({ look, onLook, runs, name, single }) {
   return html`
     <label class="check"><input type="checkbox" checked=${look.sharp}
-      onChange=${(event) => onLook((old) => ({ ...old, sharp: event.target.checked }))} /> sharp pixels</label>
+      onChange=${(event) => onLook({ sharp: event.target.checked })} /> sharp pixels</label>
     ${
       single &&
       html`<label class="check">size <select aria-label=${`Size of ${name}`} value=${look.zoom}
-        onChange=${(event) => onLook((old) => ({ ...old, zoom: Number(event.target.value) }))}>${ZOOMS.map(
+        onChange=${(event) => onLook({ zoom: Number(event.target.value) })}>${ZOOMS.map(
           ([value, word]) => html`<option key=${value} value=${value} selected=${value === look.zoom}>${word}</option>`,
         )}</select></label>
       <label class="check">difference to <select aria-label=${`Difference of ${name} to`} value=${look.base}
-        onChange=${(event) => onLook((old) => ({ ...old, base: event.target.value }))}>
+        onChange=${(event) => onLook({ base: event.target.value })}>
         <option value="">nothing</option><option value="before">the step before</option>${
           runs.length > 1 &&
           runs.map((run) => html`<option key=${run.run_id} value=${run.run_id}>${run.run_name}</option>`)

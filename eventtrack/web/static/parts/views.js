@@ -5,8 +5,9 @@ import { link, route, setQuery } from "../lib/route.js";
 import { apply, DEFAULT, remove, sameView, save, useViews } from "../lib/views.js";
 import { Popup } from "./popup.js";
 
-export function Views({ experimentId }) {
-  const { views, error, reload } = useViews(experimentId);
+export function Views({ experiment }) {
+  const { experiment_id: experimentId } = experiment;
+  const { views, error, reload } = useViews(experiment);
   const { query } = route.value;
   const current = views.find(({ name }) => name === query.saved);
   const changed = current && !sameView(current.view, query);
