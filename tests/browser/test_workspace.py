@@ -337,6 +337,18 @@ def test_groups_are_drawn_as_means_with_bands_of_all_their_runs(
     assert "spread=std" in page.url
 
 
+def test_groups_have_boxes_of_their_runs_values(filled: Filled, visit: Visit, page: Page) -> None:
+    of_loss = json.dumps({"set": {"loss": {"bars": "min", "keys": ["train/loss"]}}})
+    visit.open(filled.url(f"?group=params.pair&find=loss&charts={of_loss}"))
+    bars = page.get_by_role("list", name="min of loss")
+    # The least losses are 1.02, 2.02 and 3.02; the first two are one group.
+    expect(bars.get_by_role("listitem")).to_have_text(
+        [re.compile("b.*3.02"), re.compile("a.*1.52")]
+    )
+    said = re.compile("min 1.02, middle half 1.27 to 1.77, median 1.52, max 2.02")
+    expect(bars.get_by_role("img", name=said)).to_be_visible()
+
+
 @pytest.mark.parametrize(
     ("low", "high", "log"),
     [

@@ -66,7 +66,8 @@ export function edgesOf(values, mean, spread) {
   return [sorted[0], sorted.at(-1)];
 }
 
-function quantile(sorted, share) {
+/** The value below which a share of sorted values lies; straight between two of them. */
+export function quantile(sorted, share) {
   const place = share * (sorted.length - 1);
   const at = Math.floor(place);
   return at + 1 < sorted.length ? sorted[at] + (place - at) * (sorted[at + 1] - sorted[at]) : sorted[at];

@@ -1,4 +1,4 @@
-/** What was chosen in the panels of media: step, view, size. It stands in the address, so that a link shows the same. */
+/** What was chosen in the panels of media (step, view, size): it stands in the address, so a link shows the same. */
 import { route, setQuery } from "./route.js";
 
 const PANELS_MAX = 100;
@@ -15,7 +15,8 @@ function read(text) {
 
 /**
  * @param {string} id the kind and the name of a series
- * @returns {[{step: number | null, mode: string, zoom: number, sharp: boolean, base: string}, (change: object) => void]}
+ * @returns {[Panel, (change: object) => void]}
+ * @typedef {{step: number | null, mode: string, zoom: number, sharp: boolean, base: string}} Panel
  *   without a `step` the newest is shown; a change to what holds anyway leaves the address
  */
 export function usePanel(id) {

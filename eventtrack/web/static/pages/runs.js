@@ -181,6 +181,7 @@ function Shown({ experiment, ids, all, known }) {
       <div class="crumbs"><a href=${link(["experiments"])}>Experiments</a> /</div>
       <h1><bdi>${experiment.name}</bdi></h1>
       <${Also} own=${experiment.experiment_id} also=${ids.slice(1)} experiments=${all} />
+      <a href=${link(["traces"], { experiment: experiment.experiment_id })}>Traces</a>
       <span class="grow"></span>
       <${Views} experiment=${experiment} />
       <${Switch} show=${show} />

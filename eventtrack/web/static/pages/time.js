@@ -212,7 +212,8 @@ function Subject({ subject, name, changes, newer }) {
           : called || subject
       }</strong>
         ${born && html`<span>new</span>`}<code>${subject}</code></div>
-      <div class="scroll" tabindex="0"><table class="list"><thead class="unseen"><tr><th>Fact</th><th>Change</th><th>Recorded</th>
+      <div class="scroll" tabindex="0"><table class="list"><thead class="unseen"><tr><th>Fact</th>
+        <th>Change</th><th>Recorded</th>
         <th>Author</th></tr></thead>
         <tbody>${shown.map(
           (change) => html`<tr key=${change.fact}>

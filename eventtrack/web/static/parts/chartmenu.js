@@ -9,9 +9,9 @@ import { METRIC } from "./plot.js";
 const OFFERED = 30;
 const VALUES = 100;
 const BAR_NAMES = {
-  last: "bars of the last values",
-  min: "bars of the min values",
-  max: "bars of the max values",
+  last: "last values: bars, of groups boxes",
+  min: "min values: bars, of groups boxes",
+  max: "max values: bars, of groups boxes",
 };
 
 export function ChartMenu({ card, keys, move, change, remove, curves, onPng }) {

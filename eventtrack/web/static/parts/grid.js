@@ -114,7 +114,8 @@ export function Grid({
         ${FIRST.map(head)}
         ${arranged.map(
           ({ name, style, left }) => html`<${Head} key=${name} name=${labelOf(name)} title=${name}
-          by=${name === EXPERIMENT ? undefined : written(name)} style=${style} left=${left} order=${order} onOrder=${onOrder} />`,
+          by=${name === EXPERIMENT ? undefined : written(name)}
+          style=${style} left=${left} order=${order} onOrder=${onOrder} />`,
         )}
         ${LAST.map(head)}
       </div>

@@ -25,7 +25,8 @@ function Table({ run, metrics }) {
   const runIds = useMemo(() => [run.info.run_id], [run.info.run_id]);
   const { curves } = useCurves({ run_ids: runIds, keys, x: "step", buckets: BUCKETS }, metrics.length > 0);
   return html`<table class="list"><thead><tr><th>Name</th><th class="wide"><span class="unseen">Course</span></th>
-    <th class="num">Latest</th><th class="num">Min</th><th class="num">Max</th><th class="num wide">Step</th></tr></thead>
+    <th class="num">Latest</th><th class="num">Min</th><th class="num">Max</th>
+    <th class="num wide">Step</th></tr></thead>
     <tbody>${metrics.map(
       (metric) => html`<${Row} key=${metric.key} run=${run} metric=${metric}
       curve=${curves.get(curveId(run.info.run_id, metric.key))} />`,
@@ -39,7 +40,8 @@ function Row({ run, metric: { key, value, step }, curve }) {
     html`<td class="num" title=${found ? `${found.value} at step ${found.step}` : ""}>${
       found && (best ? html`${number(found.value)} <small class="best">best</small>` : number(found.value))
     }</td>`;
-  return html`<tr><td class="name"><a href=${link(["runs", run.info.run_id], { tab: "charts", find: key })}>${key}</a></td>
+  return html`<tr><td class="name">
+    <a href=${link(["runs", run.info.run_id], { tab: "charts", find: key })}>${key}</a></td>
     <td class="wide">${curve?.x.length > 1 && html`<${Course} x=${curve.x} y=${curve.y} />`}</td>
     <td class="num" title=${value}>${number(value)}</td>${cell(least, way === "less")}${cell(most, way === "more")}
     <td class="num wide">${number(step)}</td></tr>`;

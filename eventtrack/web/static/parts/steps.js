@@ -62,7 +62,8 @@ export function Steps({ runs, parts, kind, name }) {
         steps.length > 1 &&
         html`<label class="check">step <input type="range" min="0" max=${steps.length - 1} value=${at}
           aria-label=${`Step of ${name}`} aria-valuetext=${`step ${steps[at]}`}
-          onInput=${(event) => change({ step: steps[Number(event.target.value)] })} /> <output>${number(steps[at])}</output>
+          onInput=${(event) => change({ step: steps[Number(event.target.value)] })} />
+          <output>${number(steps[at])}</output>
           </label>`
       }
       ${
