@@ -6,8 +6,9 @@ the numbers of a curve. A large answer ends early: `next` in the header is the c
 """
 
 from array import array
-from collections.abc import Iterable, Sequence
-from itertools import chain, product
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from itertools import chain, islice, product
 from math import inf
 
 import msgspec
@@ -21,6 +22,7 @@ from eventtrack.views.queries.series import Series
 from eventtrack.waiting import check
 from eventtrack.web.answers import Json, as_of
 from eventtrack.web.downsample import Thinner, width_of
+from eventtrack.web.formulas import SIGN, Formula, Reckoned
 from eventtrack.web.joined import axis_of, joined, thinned
 
 # Curves of one request: enough for a chart of a thousand runs, or for a page of charts of few runs.
@@ -32,6 +34,7 @@ AXES = ("step", "time", "relative")
 READ_POINTS_MAX = 4_000_000
 GIVEN_POINTS_MAX = 250_000
 _SECOND_MS = 1000
+_Curve = Series | Reckoned
 
 
 class Asked(msgspec.Struct, forbid_unknown_fields=True):
@@ -61,7 +64,7 @@ class Asked(msgspec.Struct, forbid_unknown_fields=True):
 class _Few:
     """The points of a curve that the answer has."""
 
-    def __init__(self, series: Series, x: "array[float]", y: "array[float]", width: int) -> None:
+    def __init__(self, series: _Curve, x: "array[float]", y: "array[float]", width: int) -> None:
         self.series = series
         self.x = x
         self.y = y
@@ -75,7 +78,7 @@ class _Over:
         self._queries, self._asked = queries, asked
         self._of = ("", Points())  # the points of the axis of the last run
 
-    def few(self, series: Series) -> _Few:
+    def few(self, series: _Curve) -> _Few:
         """The points of a curve that the answer has."""
         asked = self._asked
         if self._of[0] != series.run_id:
@@ -99,7 +102,7 @@ def answer(store: Store, body: bytes) -> bytes:
     done, read, size = asked.start, 0, 0
     with (
         as_of(store, asked.at) as queries,
-        queries.metrics.series(pairs[asked.start :]) as curves,
+        _curves(queries, pairs[asked.start :]) as curves,
     ):
         over = _Over(queries, asked) if axis_of(asked.x) is not None else None
         width = 0 if over is not None else asked.width or _width(asked, curves)
@@ -147,7 +150,33 @@ def _read(body: bytes) -> Asked:
     return asked
 
 
-def _width(asked: Asked, curves: Sequence[Series | None]) -> int:
+@contextmanager
+def _curves(queries: Queries, pairs: list[tuple[str, str]]) -> Iterator[Sequence[_Curve | None]]:
+    """The series of each pair; of a formula, what its metrics come to, if the run has all."""
+    formulas = {key: Formula(key) for key in {key for _, key in pairs} if key.startswith(SIGN)}
+    parts = [
+        (run_id, name)
+        for run_id, key in pairs
+        for name in (formulas[key].names if key in formulas else [key])
+    ]
+    with queries.metrics.series(parts) as found:
+        if not formulas:
+            yield found
+            return
+        following = iter(found)
+        curves: list[_Curve | None] = []
+        for _, key in pairs:
+            formula = formulas.get(key)
+            some = list(islice(following, 1 if formula is None else len(formula.names)))
+            known = [series for series in some if series is not None]
+            if formula is None or len(known) < len(some):
+                curves.append(None if formula else some[0])
+            else:
+                curves.append(Reckoned(key, formula, known))
+        yield curves
+
+
+def _width(asked: Asked, curves: Sequence[_Curve | None]) -> int:
     """The width of the buckets that all curves share, from the first and last x of all."""
     scale = _SECOND_MS if asked.x == "relative" else 1
     low = None if asked.low is None else asked.low * scale
@@ -159,7 +188,7 @@ def _width(asked: Asked, curves: Sequence[Series | None]) -> int:
     return width_of(low, high, asked.buckets)
 
 
-def _reach(series: Series, axis: str) -> tuple[int, int]:
+def _reach(series: _Curve, axis: str) -> tuple[int, int]:
     """About the first and the last x of a curve; exact if its points came in order."""
     step, time = series.first()
     if axis == "step":
@@ -168,13 +197,15 @@ def _reach(series: Series, axis: str) -> tuple[int, int]:
     return time - began, series.last_ms - began
 
 
-def _began(series: Series, first_ms: int) -> int:
+def _began(series: _Curve, first_ms: int) -> int:
     """The zero of relative times: the start of the run; the first point if that is unknown."""
     return series.began_ms if 0 < series.began_ms <= first_ms else first_ms
 
 
-def _thinned(series: Series, asked: Asked, thinner: Thinner) -> _Few:
+def _thinned(series: _Curve, asked: Asked, thinner: Thinner) -> _Few:
     points = series.points()
+    if not points:
+        return _Few(series, array("d"), array("d"), 0)  # no step has all metrics of a formula
     low = -inf if asked.low is None else asked.low
     high = inf if asked.high is None else asked.high
     column, origin = (points.steps, 0) if asked.x == "step" else (points.timestamps, 0)

@@ -393,4 +393,20 @@ def test_runs_of_several_experiments_share_a_table_and_charts(filled: Filled, vi
     expect(table.get_by_role("row", name="middle")).to_contain_text("trainings")
     expect(chart(page, "only/there")).to_be_attached()
     visit.open(filled.url(f"?also={other},nowhere&group=attributes.experiment"))
-    expect(table.get_by_role("rowheader")).to_have_text(["▸trainings", "▸elsewhere"])
+    expect(table.get_by_role("rowheader")).to_have_text(["▸elsewhere", "▸trainings"])
+
+
+def test_a_formula_is_a_curve_and_one_that_cannot_be_read_says_where(
+    filled: Filled, visit: Visit, page: Page
+) -> None:
+    visit.expected.append("^400 POST /api/eventtrack/1/series$")
+    visit.open(filled.url("?find=loss"))
+    opened = menu(page, "loss")
+    opened.get_by_label("Formula").fill("`val/loss` - `train/loss`")
+    opened.get_by_role("button", name="Add the formula").click()
+    opened.get_by_text("Values").click()
+    row = opened.get_by_role("row", name="low · = `val/loss`")
+    expect(row.get_by_role("cell")).to_contain_text(["low", "0.4", "0.4", "0.4"])
+    opened.get_by_label("Formula").fill("`val/loss` -")
+    opened.get_by_role("button", name="Add the formula").click()
+    expect(chart(page, "loss")).to_contain_text("found its end")

@@ -106,7 +106,9 @@ function Body({ card, drawn, height }) {
   const known = asked.x !== "";
   const frame = html`<div class="plot" style=${{ height: `${height}px` }}>
     ${!card.keys.length && html`<p class="nothing">No metric is chosen: the menu of this chart has them.</p>`}</div>`;
-  if (asked.error && !known) return html`<${Failed} error=${asked.error} retry=${asked.reload} />`;
+  // A formula that cannot be read is told of, whatever was drawn before.
+  if (asked.error && (!known || asked.error.status === 400))
+    return html`<${Failed} error=${asked.error} retry=${asked.reload} />`;
   if (!known || !card.keys.length) return frame;
   if (bars) return html`<${Bars} curves=${curves} which=${bars} height=${height} label=${label} />`;
   const shown = asked.x === x ? { low: range.low ?? asked.low, high: range.high ?? asked.high } : asked;

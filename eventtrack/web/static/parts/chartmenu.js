@@ -33,6 +33,7 @@ export function ChartMenu({ card, keys, move, change, remove, curves, onPng }) {
       <${Scale} name="Scale of y" value=${card.log} onChange=${(log) => change({ log })} />
     </div>
     <${Metrics} card=${card} keys=${keys} change=${change} />
+    <${Formula} onAdd=${(formula) => change({ keys: [...new Set([...card.keys, formula])] })} />
     <div class="bar">
       <span class="switch" role="group" aria-label="Size">${Object.keys(SIZES).map(
         (size) =>
@@ -76,6 +77,20 @@ function Metrics({ card, keys, change }) {
     ${others.slice(0, OFFERED).map(box)}
     ${others.length > OFFERED && html`<p class="quiet">and ${number(others.length - OFFERED)} more</p>`}
   </fieldset>`;
+}
+
+/** A curve that is reckoned from metrics of the same run, by the server, from all their points. */
+function Formula({ onAdd }) {
+  const [text, setText] = useState("");
+  const add = (event) => {
+    event.preventDefault();
+    onAdd(`= ${text.trim()}`);
+    setText("");
+  };
+  return html`<form class="fields" onSubmit=${add}><label>Formula <input type="text" value=${text}
+    placeholder=${"`train/loss` - `val/loss`"} onInput=${(event) => setText(event.target.value)}
+    title="Numbers, + - * / **, ( ), abs exp log log10 sqrt min max; names of metrics between backquotes" /></label>
+    <button disabled=${!text.trim()}>Add the formula</button></form>`;
 }
 
 /** What a chart shows, for those who do not see it, and for those who want the numbers. */
