@@ -71,15 +71,15 @@ class Formula:
             {step: at for at, step in enumerate(points.steps)} for points in columns
         ]  # later points of a step come later
         shared = sorted(set(latest[0]).intersection(*latest[1:]))
-        values = {
+        values: dict[str, Column] = {
             name: [points.values[places[step]] for step in shared]
             for name, points, places in zip(self.names, columns, latest, strict=True)
         }
-        found = Points()
-        found.steps = array("q", shared)
-        found.timestamps = array("q", (columns[0].timestamps[latest[0][step]] for step in shared))
-        found.values = array("d", self._node(values, len(shared)))
-        return found
+        reckoned = Points()
+        reckoned.steps = array("q", shared)
+        reckoned.timestamps = array("q", (columns[0].timestamps[latest[0][step]] for step in shared))
+        reckoned.values = array("d", self._node(values, len(shared)))
+        return reckoned
 
 
 class Reckoned:
@@ -192,9 +192,9 @@ class _Reader:
         self._at += 1
 
     def _unread(self, wanted: str) -> InvalidValueError:
-        found = self._tokens[self._at][0].strip() if self._at < len(self._tokens) else "its end"
+        token = self._tokens[self._at][0].strip() if self._at < len(self._tokens) else "its end"
         return InvalidValueError(
-            f"cannot read the formula {self._text.strip()!r}: expected {wanted}, found {found}",
+            f"cannot read the formula {self._text.strip()!r}: expected {wanted}, found {token}",
             hint="such as `train/loss` - `val/loss`, with names of metrics between backquotes",
         )
 

@@ -159,11 +159,11 @@ def _curves(queries: Queries, pairs: list[tuple[str, str]]) -> Iterator[Sequence
         for run_id, key in pairs
         for name in (formulas[key].names if key in formulas else [key])
     ]
-    with queries.metrics.series(parts) as found:
+    with queries.metrics.series(parts) as logged:
         if not formulas:
-            yield found
+            yield logged
             return
-        following = iter(found)
+        following = iter(logged)
         curves: list[_Curve | None] = []
         for _, key in pairs:
             formula = formulas.get(key)

@@ -204,3 +204,29 @@ def test_plain_words_find_runs_by_name_and_numbers_are_numbers(
     search.fill("params.lr < 1")
     search.press("Enter")
     expect(names).to_have_text(["Rate 0.001", "Rate 1e-05"])
+
+
+def test_marks_of_an_axis_can_be_told_apart(server: Running, visit: Visit) -> None:
+    visit.open(f"{server.url}/#/help")
+    axes = [
+        (1e6, 1e6 + 5e-6, False),
+        (-1e300, 1e300, False),
+        (0, 1_600_000, False),
+        (0.1, 0.10000001, False),
+        (1e-9, 1e9, True),
+        (3, 4, True),
+    ]
+    for low, high, log in axes:
+        marks = visit.page.evaluate(
+            """async ([low, high, log]) => {
+                const app = document.querySelector("script[type=module][src]").src;
+                const { ticksOf } = await import(new URL("lib/ticks.js", app));
+                return ticksOf(low, high, { log }).map((mark) => [mark.place, mark.text]);
+            }""",
+            [low, high, log],
+        )
+        assert 2 <= len(marks) <= 12
+        places, texts = zip(*marks, strict=True)
+        assert list(places) == sorted(set(places))
+        assert len(set(texts)) == len(texts)
+        assert max(map(len, texts)) <= 12

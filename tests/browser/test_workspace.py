@@ -349,36 +349,6 @@ def test_groups_have_boxes_of_their_runs_values(filled: Filled, visit: Visit, pa
     expect(bars.get_by_role("img", name=said)).to_be_visible()
 
 
-@pytest.mark.parametrize(
-    ("low", "high", "log"),
-    [
-        (1e6, 1e6 + 5e-6, False),
-        (-1e300, 1e300, False),
-        (0, 1_600_000, False),
-        (0.1, 0.10000001, False),
-        (1e-9, 1e9, True),
-        (3, 4, True),
-    ],
-)
-def test_marks_of_an_axis_can_be_told_apart(
-    filled: Filled, visit: Visit, page: Page, low: float, high: float, log: bool
-) -> None:
-    visit.open(filled.url())
-    marks = page.evaluate(
-        """async ([low, high, log]) => {
-            const app = document.querySelector("script[type=module][src]").src;
-            const { ticksOf } = await import(new URL("lib/ticks.js", app));
-            return ticksOf(low, high, { log }).map((mark) => [mark.place, mark.text]);
-        }""",
-        [low, high, log],
-    )
-    assert 2 <= len(marks) <= 12
-    places, texts = zip(*marks, strict=True)
-    assert list(places) == sorted(set(places))
-    assert len(set(texts)) == len(texts)
-    assert max(map(len, texts)) <= 12
-
-
 def test_runs_of_several_experiments_share_a_table_and_charts(filled: Filled, visit: Visit) -> None:
     client, page = MlflowClient(str(filled.server.store)), visit.page
     other = client.create_experiment("elsewhere")

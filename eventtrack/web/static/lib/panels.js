@@ -6,8 +6,8 @@ const PANELS_MAX = 100;
 /** As the address has it; what somebody typed there is taken as far as it makes sense. */
 function read(text) {
   try {
-    const found = JSON.parse(text || "{}");
-    return found && typeof found === "object" && !Array.isArray(found) ? found : {};
+    const panels = JSON.parse(text || "{}");
+    return panels && typeof panels === "object" && !Array.isArray(panels) ? panels : {};
   } catch {
     return {};
   }

@@ -36,11 +36,11 @@ export function Runs({ experimentId }) {
     get("columns", { experiment_ids: ids }, options),
   );
   useEffect(() => {
-    experimentNames.value = new Map(all.map((one) => [one.experiment_id, one.name]));
+    experimentNames.value = new Map(all.map(({ experiment_id: id, name }) => [id, name]));
   }, [all]);
   useLive((stream) => stream.startsWith("run/"), known.reload, 3000);
   useLive((stream) => stream === `experiment/${experimentId}`, experiments.reload, 1000);
-  const experiment = all.find((one) => one.experiment_id === experimentId);
+  const experiment = all.find(({ experiment_id: id }) => id === experimentId);
   const error = experiments.error && !experiments.data ? experiments : known.error && !known.data ? known : null;
   if (at.value && (error?.error.status === 404 || (experiments.data && !experiment)))
     return html`<main><${NotYet} /></main>`;
@@ -99,7 +99,7 @@ function Shown({ experiment, ids, all, known }) {
     run_view_type: view || "ACTIVE_ONLY",
     columns: askedOf([...new Set([...(address.columns || candidates), group, ...neededBy(show, seen)])]),
   };
-  const runs = all.reduce((sum, one) => sum + (ids.includes(one.experiment_id) ? one.runs : 0), 0);
+  const runs = all.reduce((sum, { experiment_id: id, runs }) => sum + (ids.includes(id) ? runs : 0), 0);
   const small = runs <= PAGE_MAX;
   const arranges = Boolean(group || brush || show === "parallel" || show === "scatter" || (tree === "1" && small));
   const table = useRows(asked, arranges);

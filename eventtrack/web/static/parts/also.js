@@ -11,7 +11,7 @@ export const alsoOf = (text, own, experiments) =>
   (text || "")
     .split(",")
     .filter(
-      (id, at, all) => id !== own && all.indexOf(id) === at && experiments.some((one) => one.experiment_id === id),
+      (id, at, all) => id !== own && all.indexOf(id) === at && experiments.some((each) => each.experiment_id === id),
     );
 
 /** @param {{own: string, also: string[], experiments: {experiment_id: string, name: string, runs: number}[]}} props */
@@ -19,7 +19,7 @@ export function Also({ own, also, experiments }) {
   const [find, setFind] = useState("");
   const word = find.toLowerCase();
   const others = experiments.filter(
-    (one) => one.experiment_id !== own && one.lifecycle_stage === "active" && one.name.toLowerCase().includes(word),
+    (each) => each.experiment_id !== own && each.lifecycle_stage === "active" && each.name.toLowerCase().includes(word),
   );
   const turn = (id) => (event) =>
     setQuery(

@@ -49,9 +49,9 @@ function Row({ run, metric: { key, value, step }, curve }) {
 
 /** The least (`sign` 1) or greatest (-1) finite value of a curve, which no thinning takes away, and its first step. */
 function extreme(curve, sign) {
-  let found;
+  let point;
   curve?.y.forEach((value, at) => {
-    if (Number.isFinite(value) && (!found || sign * value < sign * found.value)) found = { value, step: curve.x[at] };
+    if (Number.isFinite(value) && (!point || sign * value < sign * point.value)) point = { value, step: curve.x[at] };
   });
-  return found;
+  return point;
 }

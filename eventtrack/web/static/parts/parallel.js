@@ -90,7 +90,7 @@ export function Parallel({ rows, axes, brushes, colour }) {
     if (at !== null && grasped(pointOf(event)[0]) < 0) go(["runs", rows[at].run_id]);
   };
   return html`
-    <div class="scroll" ref=${frame}>
+    <div class="scroll" tabindex="0" ref=${frame}>
       <div class="canvases" style=${{ height: `${HEIGHT}px`, width: `${width}px` }} role="img"
         aria-label=${`Parallel coordinates of ${rows.length} runs over ${axes.map((axis) => axis.label).join(", ")}`}
         onPointerDown=${begin} onPointerMove=${move} onPointerUp=${end} onPointerCancel=${end}
