@@ -77,7 +77,9 @@ class Formula:
         }
         reckoned = Points()
         reckoned.steps = array("q", shared)
-        reckoned.timestamps = array("q", (columns[0].timestamps[latest[0][step]] for step in shared))
+        reckoned.timestamps = array(
+            "q", (columns[0].timestamps[latest[0][step]] for step in shared)
+        )
         reckoned.values = array("d", self._node(values, len(shared)))
         return reckoned
 
