@@ -374,7 +374,7 @@ def test_a_formula_is_a_curve_and_one_that_cannot_be_read_says_where(
     opened = menu(page, "loss")
     opened.get_by_label("Formula").fill("`val/loss` - `train/loss`")
     opened.get_by_role("button", name="Add the formula").click()
-    opened.get_by_text("Values").click()
+    opened.locator("summary").click()
     row = opened.get_by_role("row", name="low · = `val/loss`")
     expect(row.get_by_role("cell")).to_contain_text(["low", "0.4", "0.4", "0.4"])
     opened.get_by_label("Formula").fill("`val/loss` -")

@@ -1,5 +1,7 @@
 /** A button with what it opens: closed by Escape, by a press elsewhere, and by the button. */
-import { html, useEffect, useRef, useState } from "../lib/ui.js";
+import { html, useEffect, useLayoutEffect, useRef, useState } from "../lib/ui.js";
+
+const EDGE = 8;
 
 /** @param {{label: string, title: string, sign?: boolean}} props `title` names what is opened; a `sign` is no word */
 export function Popup({ label, title, disabled, sign, children }) {
@@ -10,6 +12,12 @@ export function Popup({ label, title, disabled, sign, children }) {
     const press = (event) => !box.current.contains(event.target) && setOpen(false);
     addEventListener("pointerdown", press);
     return () => removeEventListener("pointerdown", press);
+  }, [open]);
+  useLayoutEffect(() => {
+    // One that ends where its button does may begin to the left of the window.
+    const opened = box.current.querySelector("[role=dialog]");
+    const beyond = opened ? EDGE - opened.getBoundingClientRect().left : 0;
+    if (beyond > 0) opened.style.marginRight = `${-beyond}px`;
   }, [open]);
   useEffect(() => {
     // A phone would cover half of it with its keyboard.
