@@ -6,12 +6,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from eventtrack.cli import text
 from eventtrack.cli.output import Output, status_cell
 from eventtrack.cli.tables import Cell, Column, Styled
+from eventtrack.tags import FORKED_TAG
 from eventtrack.views.records import LifecycleStage, Run
 
 # Nobody reads wider tables, and --json has everything.
 _METRICS_MAX, _PARAMS_MAX = 6, 6
 # Begins the metrics of the machine's load, which stand behind what a program measures.
 LOAD = "system/"
+# The line of a tree that leads to a fork.
+BROKEN = "╌"
 # The first three metrics matter more than the first param; the others take turns with params.
 _METRIC_RANKS = (10, 11, 12, 14, 16, 18)
 _PARAM_RANKS = (13, 15, 17, 19, 21, 23)
@@ -76,8 +79,26 @@ def run_status(run: Run) -> Cell:
     return status_cell(run.info.status)
 
 
-def branches(depths: Sequence[int]) -> list[str]:
-    """The branch drawn before each row of a depth-first tree: `├─ `, `└─ `, `│  `."""
+def draw_tree(out: Output, rows: Sequence[tuple[Run, int]]) -> None:
+    """Draw runs under their parents; forks hang on broken lines.
+
+    Args:
+        rows: Runs depth first, each with its depth.
+    """
+    forks = [FORKED_TAG in run.data.tags for run, _ in rows]
+    trees = branches([depth for _, depth in rows], forks)
+    draw_runs(out, [run for run, _ in rows], trees=trees)
+    if any(BROKEN in tree for tree in trees):
+        out.note(f"{BROKEN} leads to a fork")
+
+
+def branches(depths: Sequence[int], forks: Sequence[bool] = ()) -> list[str]:
+    """The branch drawn before each row of a depth-first tree: `├─ `, `└─ `, `│  `.
+
+    Args:
+        depths: Of each row; roots have 0.
+        forks: For each row whether it is a fork, whose line is broken: `├╌ `.
+    """
     drawn = [""] * len(depths)
     # By depth: whether a row further below hangs under the same parent.
     open_below: list[bool] = []
@@ -87,7 +108,8 @@ def branches(depths: Sequence[int]) -> list[str]:
         stems = ["│  " if is_open else "   " for is_open in open_below[1:depth]]
         stems += ["   "] * (depth - 1 - len(stems))
         if depth:
-            drawn[index] = "".join(stems) + ("├─ " if has_next else "└─ ")
+            line = BROKEN if forks and forks[index] else "─"
+            drawn[index] = "".join((*stems, "├" if has_next else "└", line, " "))
         open_below = [*open_below[:depth], *[False] * (depth - len(open_below)), True]
     return drawn
 

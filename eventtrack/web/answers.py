@@ -91,6 +91,7 @@ def table(
         "total": part.total,
         "runs": {field: [row[field] for row in rows] for field in rows[0]} if rows else {},
         "parents": [row.parent_run_id for row in part.rows],
+        "forks": [row.forked_from for row in part.rows],
         "values": values,
     }
 

@@ -102,3 +102,45 @@ def test_selected_runs_are_rewound_and_merged(server: Running, visit: Visit) -> 
     expect(dialog).to_be_hidden()
     assert isinstance(client.store, Store)
     assert client.store.runs.merged_of(runs[0]) == [runs[1]]
+
+
+# The columns of a chart that are inked over more than a third of its height.
+UPRIGHT = """chart => {
+  const canvas = chart.querySelector("canvas.over");
+  const { width, height } = canvas;
+  const { data } = canvas.getContext("2d").getImageData(0, 0, width, height);
+  const alpha = (x, y) => data[4 * (y * width + x) + 3];
+  const inked = (x) => [...Array(height).keys()].filter((y) => alpha(x, y)).length;
+  return [...Array(width).keys()].filter((x) => inked(x) > height / 3).map((x) => x / width);
+}"""
+
+
+def test_a_fork_has_a_mark_in_tables_and_a_line_in_charts(server: Running, visit: Visit) -> None:
+    client, page = MlflowClient(str(server.store)), visit.page
+    experiment = client.create_experiment("forks")
+    run_id = trained(client, "trunk", range(9))
+    client.move_run(run_id, experiment)
+    fork = client.fork_run(run_id, 4, run_name="limb").info.run_id
+    for step in range(5, 9):
+        client.log_metric(fork, "loss", step, step=step)
+    client.store.flush()
+    visit.open(f"{server.url}/#/experiments/{experiment}")
+    mark = page.get_by_role("img", name=f"Forked from {run_id[:8]} at step 4")
+    expect(mark).to_have_count(1)
+    expect(page.locator("[data-run]", has=mark)).to_contain_text("limb")
+
+    visit.open(f"{server.url}/#/runs/{fork}?tab=charts")
+    chart = page.get_by_role("img", name="loss of limb (forked at step 4)")
+    expect(chart.locator("canvas").last).to_be_visible()
+    page.wait_for_function(f"""() => {{
+      const chart = document.querySelector(".plot[role=img]");
+      return chart && ({UPRIGHT})(chart).length > 0;
+    }}""")
+    [*columns] = chart.evaluate(UPRIGHT)
+    assert 0.4 < min(columns) <= max(columns) < 0.6
+    visit.open(f"{server.url}/#/runs/{fork}?tab=charts&x=relative")
+    expect(page.get_by_role("img", name="loss of limb", exact=True)).to_be_visible()
+    visit.open(f"{server.url}/#/runs/{run_id}?tab=charts")
+    chart = page.get_by_role("img", name="loss of trunk", exact=True)
+    expect(chart).to_be_visible()
+    assert chart.evaluate(UPRIGHT) == []

@@ -149,6 +149,15 @@ def test_runs_stand_under_their_parents(read: CommandLine, shared: Sample) -> No
     assert root["parent_run_id"] is None
 
 
+def test_a_fork_hangs_on_a_broken_line(run: CommandLine, sample: Sample) -> None:
+    assert "leads to a fork" not in run("runs", "tree", "flowers").stdout
+    run("runs", "fork", sample.first, "--step", "1", "--name", "branch")
+    answer = run("runs", "tree", "flowers")
+    assert "└╌ branch" in answer.stdout
+    assert "─ child-0" in answer.stdout
+    assert "╌ leads to a fork" in answer.stderr
+
+
 def test_a_run_is_shown_by_id_prefix_and_name(read: CommandLine, shared: Sample) -> None:
     for name in (shared.first, shared.first[:12], "child-0", f"run/{shared.first[:12]}"):
         assert read("runs", "show", name, "--json").json["info"]["run_id"] == shared.first

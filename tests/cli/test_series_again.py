@@ -6,8 +6,7 @@ from pathlib import Path
 import pytest
 
 from eventtrack.store import Store, open_store
-from tests.cli.conftest import Sample
-from tests.cli.harness import CommandLine
+from tests.cli.harness import CommandLine, Sample
 
 TEXTS = [
     "epoch 1",

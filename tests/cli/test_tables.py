@@ -62,6 +62,7 @@ def test_branches_show_who_belongs_to_whom() -> None:
         "   └─ ",
         "",
     ]
+    assert branches([0, 1, 1], [False, True, False])[1:] == ["├╌ ", "└─ "]
 
 
 @given(st.lists(st.integers(min_value=0, max_value=5), max_size=30))

@@ -8,7 +8,7 @@ import click
 from eventtrack.cli import text
 from eventtrack.cli.base import Invocation, command, pass_invocation
 from eventtrack.cli.exits import exit_code
-from eventtrack.cli.run_table import branches, draw_runs
+from eventtrack.cli.run_table import draw_runs, draw_tree
 from eventtrack.cli.tables import Styled
 from eventtrack.errors import CorruptionError
 from eventtrack.projections.skipped import FAILED
@@ -100,7 +100,7 @@ def _draw(call: Invocation, then: "Snapshot") -> None:
             out.note(f"the newest {_RUNS_SHOWN_MAX} runs; all with --json")
         else:
             rows = then.runs.tree(experiment.experiment_id)
-            draw_runs(out, [run for run, _ in rows], trees=branches([depth for _, depth in rows]))
+            draw_tree(out, rows)
     if empty:
         out.line("")
         out.wrapped(Styled(f"without runs: {', '.join(empty)}", "dim"))

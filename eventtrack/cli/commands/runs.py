@@ -15,7 +15,7 @@ from eventtrack.cli.resolve import (
     find_run,
 )
 from eventtrack.cli.run_search import print_runs, say_nothing_found
-from eventtrack.cli.run_table import branches, draw_runs
+from eventtrack.cli.run_table import draw_tree
 from eventtrack.cli.tables import Styled
 from eventtrack.tags import PARENT_TAG
 from eventtrack.views.records import Run, ViewType
@@ -182,7 +182,7 @@ def tree(call: Invocation, experiment: str | None) -> None:
         if index:
             call.out.line("")
         call.out.line(Styled(text.clean(record.name), "bold"))
-        draw_runs(call.out, [run for run, _ in rows], trees=branches([depth for _, depth in rows]))
+        draw_tree(call.out, rows)
 
 
 @runs.command("delete", epilog=examples("eventtrack runs delete 3f2a 91bc"))

@@ -6,7 +6,7 @@ from eventtrack.projections import index, keys
 from eventtrack.projections.rows import end_of
 from eventtrack.projections.state import RunState
 from eventtrack.projections.tables import Reader
-from eventtrack.tags import PARENT_TAG
+from eventtrack.tags import FORKED_TAG, PARENT_TAG
 from eventtrack.views.context import ReadContext
 from eventtrack.views.entities import EntityReader
 from eventtrack.views.filters.plain import filter_of
@@ -37,10 +37,14 @@ class ExperimentSummary(Record):
 
 
 class RunRow(Record):
-    """A run in a table, with the run that it is nested in, and a cell for each column."""
+    """A run in a table, and a cell for each column.
+
+    `forked_from` is the run that it was forked from, `@` and the step, as the tag says.
+    """
 
     info: RunInfo
     parent_run_id: str | None
+    forked_from: str | None
     cells: list[Cell]
 
 
@@ -201,8 +205,9 @@ def _row(entities: EntityReader, state: RunState, columns: Sequence[tuple[str, s
             cells.append(None if param is None else param.value)
         else:
             cells.append(state.tags.get(key, (None,))[0])
-    parent = state.tags.get(PARENT_TAG, (None,))[0]
-    return RunRow(info=entities.run_info(state), parent_run_id=parent, cells=cells)
+    parent, forked = (state.tags.get(key, (None,))[0] for key in (PARENT_TAG, FORKED_TAG))
+    info = entities.run_info(state)
+    return RunRow(info=info, parent_run_id=parent, forked_from=forked, cells=cells)
 
 
 def _names(reader: Reader, kind: str, experiments: Sequence[int]) -> list[str]:

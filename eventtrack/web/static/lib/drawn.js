@@ -2,6 +2,7 @@
 import { bandOf } from "./bands.js";
 import { colourAt, DASHES, strokesOf, strokesOfGroups } from "./colour.js";
 import { curveId } from "./curves.js";
+import { forkedOf } from "./forked.js";
 import { smoothed } from "./smooth.js";
 import { theme } from "./theme.js";
 import { useMemo, useRef } from "./ui.js";
@@ -12,13 +13,13 @@ import { useMemo, useRef } from "./ui.js";
  * @param {string[]} keys
  * @param {{run_id: string, run_name: string}[]} runs
  * @param {Group[] | null} groups draw the mean of each, and a band around it
- * @param {{weight: number, kind: string, spread: string}} how
+ * @param {{weight: number, kind: string, spread: string, x: string}} how
  * @returns {import("../parts/painter.js").Drawn[]} a curve that is the same as before is the same object
  */
 export function useDrawn(curves, keys, runs, groups, how) {
   const dark = theme.value;
   const before = useRef(new Map());
-  const text = [dark, how.weight, how.kind, how.spread, keys.join("\n"), runs.map(textOf).join("\n")].join("\r");
+  const text = [dark, how.weight, how.kind, how.spread, how.x, keys.join("\n"), runs.map(textOf).join("\n")].join("\r");
   return useMemo(() => {
     const made = new Map();
     const kept = (id, of, make) => {
@@ -37,12 +38,13 @@ export function useDrawn(curves, keys, runs, groups, how) {
   }, [curves, groups, text]);
 }
 
-const textOf = ({ run_id, run_name }) => `${run_id} ${run_name}`;
+const textOf = ({ run_id, run_name, forked }) => `${run_id} ${run_name} ${forked || ""}`;
 
 function eachRun(curves, keys, runs, how, kept) {
   const strokes = strokesOf(runs.map((run) => run.run_id));
   const single = runs.length === 1;
-  for (const { run_id: runId, run_name: name } of runs) {
+  for (const { run_id: runId, run_name: name, forked } of runs) {
+    const fork = how.x === "step" ? forkedOf(forked)?.step : undefined;
     keys.forEach((key, at) => {
       const id = curveId(runId, key);
       const curve = curves.get(id);
@@ -56,6 +58,7 @@ function eachRun(curves, keys, runs, how, kept) {
         // With several metrics the dash says which; of a single run, the colour does.
         colour: single && keys.length > 1 ? colourAt(at) : stroke.colour,
         dash: single ? [] : keys.length > 1 ? DASHES[at % DASHES.length] : stroke.dash,
+        fork,
         ...drawnOf(curve, how),
       }));
     });

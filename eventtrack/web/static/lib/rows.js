@@ -12,9 +12,9 @@ export const WHOLE_MAX = 10_000;
 
 /** Column-wise JSON into one object a row. */
 export function rowsOf(answer) {
-  const { runs, parents, values } = answer;
+  const { runs, parents, forks, values } = answer;
   return parents.map((parent, at) => {
-    const row = { parent, cells: {} };
+    const row = { parent, forked: forks[at], cells: {} };
     for (const field in runs) row[field] = runs[field][at];
     for (const name in values) row.cells[name] = values[name][at];
     return row;

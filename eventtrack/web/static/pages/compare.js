@@ -3,6 +3,7 @@ import { html } from "../lib/ui.js";
 import { curvesUrl, get } from "../lib/api.js";
 import { useData } from "../lib/data.js";
 import { useLive } from "../lib/live.js";
+import { withFork } from "../lib/forked.js";
 import { count } from "../lib/format.js";
 import { link, route, setQuery } from "../lib/route.js";
 import { useTitle } from "../lib/title.js";
@@ -68,7 +69,7 @@ function Shown({ runs }) {
       [],
     )} download>
       All as CSV</a></h2>
-    <${Charts} runs=${runs.map((run) => run.info)} keys=${keys} />
+    <${Charts} runs=${runs.map(withFork)} keys=${keys} />
     ${
       runs.some(hasMedia) &&
       html`<h2>Text, histograms and media</h2>

@@ -3,6 +3,7 @@ import { html, useEffect } from "../lib/ui.js";
 import { curvesUrl, get } from "../lib/api.js";
 import { useData } from "../lib/data.js";
 import { useLive } from "../lib/live.js";
+import { withFork } from "../lib/forked.js";
 import { at } from "../lib/past.js";
 import { link, route } from "../lib/route.js";
 import { useTitle } from "../lib/title.js";
@@ -70,7 +71,7 @@ function Shown({ run, reload }) {
     )}</nav>
     ${tab === "" && html`<${Overview} run=${run} reload=${reload} />`}
     ${tab === "charts" && html`<dl class="facts"><${Sources} tags=${run.tags} merged=${run.merged} /></dl>`}
-    ${tab === "charts" && html`<${Charts} runs=${[info]} keys=${run.metrics.map((metric) => metric.key)} />`}
+    ${tab === "charts" && html`<${Charts} runs=${[withFork(run)]} keys=${run.metrics.map((metric) => metric.key)} />`}
     ${tab === "series" && html`<${Items} runs=${[info]} series=${[run.series]} tags=${[run.tags]} />`}
     ${tab === "files" && html`<${Files} runId=${info.run_id} />`}
     ${tab === "history" && html`<${History} runId=${info.run_id} />`}

@@ -78,7 +78,7 @@ function useCard({ card, runs, groups }) {
     { run_ids: runIds, keys: card.keys, x: asBars ? "step" : x, buckets, ...(asBars ? {} : range) },
     runs.length > 0 && card.keys.length > 0,
   );
-  const curves = useDrawn(asked.curves, card.keys, runs, groups, how);
+  const curves = useDrawn(asked.curves, card.keys, runs, groups, { ...how, x: asked.x });
   const single =
     curves.length > 0 &&
     curves.every((curve) => curve.x.length === 1) &&
@@ -101,7 +101,7 @@ function Body({ card, drawn, height }) {
   const { asked, curves, x, log, logX, tight, range, bars } = drawn;
   const label = `${card.title} of ${curves
     .slice(0, 8)
-    .map((curve) => curve.label)
+    .map(({ label: name, fork }) => (fork === undefined ? name : `${name} (forked at step ${number(fork)})`))
     .join(", ")}`;
   const known = asked.x !== "";
   const frame = html`<div class="plot" style=${{ height: `${height}px` }}>

@@ -1,6 +1,7 @@
 /** The run table: a hundred thousand rows, of which only those in sight exist. */
 import { html, useEffect, useRef, useState } from "../lib/ui.js";
 import { EXPERIMENT, labelOf, linesOf, shownValue, valueOf, written } from "../lib/fields.js";
+import { forkedOf } from "../lib/forked.js";
 import { ago, duration, moment, number } from "../lib/format.js";
 import { link } from "../lib/route.js";
 import { effect } from "@preact/signals";
@@ -198,6 +199,7 @@ function Row({ at, row, columns, picked, stroke, onPick, folded, onFold }) {
           aria-hidden="true">└</span>`
             : ""
         }
+        ${row.forked ? html`<${ForkMark} of=${forkedOf(row.forked)} />` : ""}
         ${
           row.children
             ? html`<${Twist} id=${row.run_id} label=${`Runs nested in ${row.run_name}`} folded=${folded}
@@ -256,6 +258,14 @@ function figureText(figures, figure) {
   if (figure !== "mean" || figures.many < 2 || !differ) return number(figures[figure]);
   const short = (value, digits) => number(Number(value.toPrecision(digits)));
   return html`${short(figures.mean, 4)} <small class="quiet">± ${short(figures.std, 2)}</small>`;
+}
+
+/** Two lines out of one: this run begins with the points of another. */
+function ForkMark({ of: { parent, step } }) {
+  const words = `Forked from ${parent.slice(0, 8)}${step === undefined ? "" : ` at step ${number(step)}`}`;
+  return html`<svg class="fork" width="10" height="12" viewBox="0 0 10 12" role="img" aria-label=${words}>
+    <title>${words}</title><path d="M2 12V1M2 8C2 5 8 6 8 1" fill="none" stroke="currentColor" stroke-width="1.5" />
+  </svg>`;
 }
 
 const Twist = ({ id, label, folded, onFold, goal }) => html`

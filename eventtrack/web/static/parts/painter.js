@@ -12,8 +12,9 @@ const MARK = 3; // half of the width of a mark, in CSS pixels
  * @typedef {{left: number, top: number, width: number, height: number, low: number, high: number, least: number,
  *   most: number, log: boolean, logX: boolean, ratio: number}} Scale
  * @typedef {{label: string, runId: string, key: string, colour: string, dash: number[], x: Float64Array,
- *   y: Float64Array, faint?: Float64Array, band?: {low: Float64Array, high: Float64Array}}} Drawn
- *   `faint`: the values before smoothing; `band`: how far the values of a group reach
+ *   y: Float64Array, faint?: Float64Array, band?: {low: Float64Array, high: Float64Array}, fork?: number}} Drawn
+ *   `faint`: the values before smoothing; `band`: how far the values of a group reach; `fork`: the last x that is
+ *   another run's
  */
 
 const place = (value, low, high, log) =>
@@ -109,7 +110,8 @@ const same = (curve, other) =>
     curve.faint === other.faint &&
     curve.band === other.band &&
     curve.colour === other.colour &&
-    curve.dash === other.dash);
+    curve.dash === other.dash &&
+    curve.fork === other.fork);
 
 function copyOf({ width, height }) {
   return Object.assign(document.createElement("canvas"), { width, height });
@@ -117,6 +119,7 @@ function copyOf({ width, height }) {
 
 function curve(ctx, scale, drawn, isOfMany) {
   if (drawn.band) area(ctx, scale, drawn);
+  if (drawn.fork !== undefined) forkAt(ctx, scale, drawn);
   if (drawn.faint) line(ctx, scale, drawn, drawn.faint, { width: 1, alpha: 0.28, plain: true });
   line(ctx, scale, drawn, drawn.y, { width: isOfMany ? 1 : 1.5, alpha: isOfMany ? 0.7 : 1, plain: isOfMany });
 }
@@ -162,6 +165,23 @@ export function line(ctx, scale, { colour, dash, x }, y, { width, alpha, plain }
   ctx.setLineDash([]);
   for (let at = 0; at < dots.length; at += 2) dot(ctx, dots[at], dots[at + 1], Math.min(MARK, width + 1.5) * ratio);
   for (let at = 0; at < odd.length; at += 2) mark(ctx, scale, odd[at], odd[at + 1]);
+  ctx.restore();
+}
+
+/** A broken line from top to bottom, where the points of a fork begin to be its own. */
+function forkAt(ctx, scale, { colour, fork }) {
+  if (scale.logX && fork <= 0) return;
+  const { top, height, ratio } = scale;
+  const across = Math.round(onX(scale, fork)) + ratio / 2;
+  clipped(ctx, scale);
+  ctx.strokeStyle = colour;
+  ctx.globalAlpha = 0.7;
+  ctx.lineWidth = ratio;
+  ctx.setLineDash([4 * ratio, 3 * ratio]);
+  ctx.beginPath();
+  ctx.moveTo(across, top);
+  ctx.lineTo(across, top + height);
+  ctx.stroke();
   ctx.restore();
 }
 

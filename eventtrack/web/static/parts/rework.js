@@ -3,6 +3,7 @@ import { html, useState } from "../lib/ui.js";
 import { writable } from "../lib/access.js";
 import { change, get } from "../lib/api.js";
 import { useData } from "../lib/data.js";
+import { forkedOf } from "../lib/forked.js";
 import { count } from "../lib/format.js";
 import { go, link } from "../lib/route.js";
 import { Popup } from "./popup.js";
@@ -31,7 +32,7 @@ export function Rework({ run, reload }) {
 
 /** Where a run's points come from beside itself, in words with links; nothing for most runs. */
 export function Sources({ tags, merged }) {
-  const [parent, step] = (tags["eventtrack.forkedFrom"] || "").split("@");
+  const { parent, step } = forkedOf(tags["eventtrack.forkedFrom"]) || {};
   const runLink = (runId) => html`<a class="mono" href=${link(["runs", runId])}>${runId.slice(0, 8)}</a>`;
   if (!parent && !merged.length) return null;
   return html`${
