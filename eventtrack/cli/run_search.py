@@ -48,6 +48,8 @@ def print_runs(
             order_by=clauses,
             by_number=True,
         )
+    if page.remark:
+        call.out.note(page.remark)
     if call.out.json:
         call.out.document(list(page))
     elif not page:

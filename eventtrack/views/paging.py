@@ -76,16 +76,22 @@ def token_of(token: str | None, search: str = "", order: Sequence[OrderTerm] = (
 
 
 def page(
-    results: Sequence[T], offset: int, size: int, search: str = "", last: Place | None = None
+    results: Sequence[T],
+    offset: int,
+    size: int,
+    search: str = "",
+    last: Place | None = None,
+    remark: str = "",
 ) -> PagedList[T]:
     """The first `size` results as a page, with a token if there are more.
 
     Args:
         results: The results from `offset` on: `size` and one more, if there are so many.
         last: The place of the last result of the page in its order.
+        remark: See `PagedList`.
     """
     token = None
     if len(results) > size:
         next_page = Token(offset + size, search, last)
         token = base64.b64encode(msgspec.json.encode(next_page)).decode()
-    return PagedList(results[:size], token)
+    return PagedList(results[:size], token, remark)

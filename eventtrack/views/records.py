@@ -61,11 +61,15 @@ class RunStatus:
 
 
 class PagedList(list[T], Generic[T]):
-    """A page of results; `token` asks for the next page and is None on the last page."""
+    """A page of results; `token` asks for the next page and is None on the last page.
 
-    def __init__(self, items: Iterable[T] = (), token: str | None = None) -> None:
+    `remark` says what made the search slow, and what to do; "" for nothing.
+    """
+
+    def __init__(self, items: Iterable[T] = (), token: str | None = None, remark: str = "") -> None:
         super().__init__(items)
         self.token = token
+        self.remark = remark
 
     def to_list(self) -> list[T]:
         """The page as a plain list."""

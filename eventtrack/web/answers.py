@@ -93,6 +93,7 @@ def table(
         "parents": [row.parent_run_id for row in part.rows],
         "forks": [row.forked_from for row in part.rows],
         "values": values,
+        "remark": part.remark,
     }
 
 

@@ -55,7 +55,8 @@ def test_a_filter_counts_what_it_finds(store: Store) -> None:
     page = answers.table(store, ["0"], [], filter_string="metrics.loss > 4", limit=2)
     assert (page["total"], len(page["parents"])) == (4, 2)
     nothing = answers.table(store, ["0"], ["metrics.loss"], filter_string="params.place = 'x'")
-    assert nothing == {"total": 0, "runs": {}, "parents": [], "forks": [], "values": {}}
+    expected = {"total": 0, "runs": {}, "parents": [], "forks": [], "values": {}, "remark": ""}
+    assert nothing == expected
 
 
 def test_columns_are_those_that_runs_have(store: Store) -> None:

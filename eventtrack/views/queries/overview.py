@@ -49,10 +49,11 @@ class RunRow(Record):
 
 
 class RunTable(Record):
-    """Rows `[offset, offset + len(rows))` of `total`."""
+    """Rows `[offset, offset + len(rows))` of `total`; `remark` is as in `PagedList`."""
 
     total: int
     rows: list[RunRow]
+    remark: str = ""
 
 
 class Activity(Record):
@@ -155,7 +156,7 @@ class Overview:
             states = search.find(expression, view_type, order, offset, offset + limit)
             total = search.count(expression, view_type)
             rows = [_row(entities, state, columns) for state in states]
-        return RunTable(total=total, rows=rows)
+            return RunTable(total=total, rows=rows, remark=search.remark)
 
     def columns(self, experiment_ids: Sequence[str]) -> Columns:
         """The names of metrics, params and tags of the runs of some experiments, even deleted runs.

@@ -221,8 +221,8 @@ class RunQueries:
         )
         token = paging.token_of(page_token, search, ordering.complete(order))
         wanted = Wanted(experiment_ids, expression, view_type, order, token, size, shown)
-        runs, last = self._find(wanted, record)
-        return paging.page(runs, token.offset, size, search, last)
+        runs, last, remark = self._find(wanted, record)
+        return paging.page(runs, token.offset, size, search, last, remark)
 
     def children(self, run_id: str) -> list[Run]:
         """The active runs nested directly in a run, oldest first."""
@@ -240,7 +240,7 @@ class RunQueries:
         """
         most = limits.SEARCH_RESULTS_MAX
         wanted = Wanted([experiment_id], None, ViewType.ACTIVE_ONLY, (), size=most)
-        runs, _ = self._find(wanted, EntityReader.run)
+        runs, *_ = self._find(wanted, EntityReader.run)
         present = {run.info.run_id: run for run in runs}
         nested: dict[str, list[Run]] = {}
         for run in runs:
@@ -259,8 +259,8 @@ class RunQueries:
 
     def _find(
         self, wanted: Wanted, record: Callable[[EntityReader, RunState], T]
-    ) -> "tuple[list[T], places.Place | None]":
-        """The runs of a page and one more if there are more; with the place of the page's last."""
+    ) -> "tuple[list[T], places.Place | None, str]":
+        """The runs of a page and one more if there are more; the place of the last; the remark."""
         with self._context.entities() as entities, collector.paused():
             known = [
                 entities.experiment_state(str(experiment_id))
@@ -282,7 +282,7 @@ class RunQueries:
             last = None
             if len(matches) > size:
                 last = search.place(matches[size - 1], wanted.order)
-            return [record(entities, state) for state in matches], last
+            return [record(entities, state) for state in matches], last, search.remark
 
 
 def existing_run(reader: Reader, run_id: str) -> RunState:

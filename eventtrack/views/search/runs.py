@@ -69,6 +69,17 @@ class RunSearch:
         numbers = self._in_order(expression, view_type, terms, start, after)
         return [self._rows.state(number) for number in islice(numbers, stop - start)]
 
+    @property
+    def remark(self) -> str:
+        """What made a search of many runs slow, and what to do; "" for nothing."""
+        if not self._sets.swept or self._rows.reader.rows.count("runs") <= SET_ROWS_MAX:
+            return ""
+        names = " and ".join(sorted(self._sets.swept))
+        return (
+            f"The filter looked at {names} of every run. Faster are = and a LIKE whose pattern "
+            "begins with text, as in 'sweep-%'."
+        )
+
     def place(self, run: RunState, order: Sequence[OrderTerm]) -> Place | None:
         """The place of a run in an order; None if it is too long for a token."""
         number = run.number.to_bytes(4, "big")

@@ -5,6 +5,7 @@ texts are read from the run. A run is named by its 4-byte number, which also end
 """
 
 from collections.abc import Iterator
+from itertools import islice
 
 from eventtrack.projections import index
 from eventtrack.projections.index import FieldName
@@ -21,12 +22,22 @@ from eventtrack.views.search.values import (
     texts_of,
 )
 
+# A pattern's part is looked for in the keys of so many rows at once.
+_LOOKED_AT_ONCE = 256
+# Keys of texts that the index cuts are the longest: experiment, field, text, mark and run.
+_CUT_KEY_BYTES = 8 + index.TEXT_BYTES_MAX + 1 + 4
+
 
 class RunSets:
-    """Sets of runs within one read of the views."""
+    """Sets of runs within one read of the views.
+
+    Attributes:
+        swept: The keys of fields of which every value was tested, as no index helps.
+    """
 
     def __init__(self, rows: IndexRows) -> None:
         self._rows = rows
+        self.swept: set[str] = set()
 
     def matching(self, expression: Expression) -> set[Number]:
         """The numbers of the runs of which an expression is true."""
@@ -60,6 +71,8 @@ class RunSets:
             return self._equal_text(name, str(value))
         test = text_test(operator, value)
         is_like = operator == "LIKE"
+        if not is_like or str(value)[:1] in ("%", "_"):
+            self.swept.add(field.key)
         rows = self._like_rows(name, str(value)) if is_like else self._rows.rows(name)
         return {key[-4:] for key in rows if any(test(text) for text in self._texts(key, name))}
 
@@ -106,7 +119,7 @@ class RunSets:
         part = max(parts, key=len, default="").encode("utf-8", "surrogatepass")
         if not part or b"\0" in part:
             return rows
-        return (key for key in rows if part in key or key[-5:-4] == index.CUT)
+        return _with_part(rows, part)
 
     def _texts(self, key: bytes, name: FieldName) -> list[str]:
         text, whole = index.decode_text(index.value_of(key))
@@ -145,3 +158,13 @@ class RunSets:
             if experiment.lifecycle[0] == LifecycleStage.DELETED:
                 numbers |= self._rows.of(experiment.number, STARTS) - own
         return numbers
+
+
+def _with_part(rows: Iterator[bytes], part: bytes) -> Iterator[bytes]:
+    """The rows whose text has a part, or is cut. No Python code runs for each of the others.
+
+    A key is longer than its text, so a row more may come; the caller tests the texts.
+    """
+    while batch := list(islice(rows, _LOOKED_AT_ONCE)):
+        if part in b"".join(batch) or max(map(len, batch)) >= _CUT_KEY_BYTES:
+            yield from (key for key in batch if part in key or key[-5:-4] == index.CUT)

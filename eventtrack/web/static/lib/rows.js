@@ -76,7 +76,7 @@ class Table {
         const rows = new Map(this.rows);
         rowsOf(answer).forEach((row, at) => rows.set(page * this.#size + at, row));
         for (let at = answer.total; at < (this.total ?? 0); at++) rows.delete(at);
-        Object.assign(this, { rows, total: answer.total, error: null });
+        Object.assign(this, { rows, total: answer.total, remark: answer.remark, error: null });
         done();
       },
       (error) => {
@@ -106,7 +106,7 @@ export function useRows(asked, whole) {
   );
   current.current = table;
   if (table.total !== undefined || shown.current === null) shown.current = table;
-  const { rows, total } = shown.current;
+  const { rows, total, remark } = shown.current;
 
   useEffect(() => table.see(0, 1), [table]);
   const known = table.total;
@@ -117,7 +117,7 @@ export function useRows(asked, whole) {
   const reload = useCallback(() => table.reload(whole), [table, whole]);
   useRetry(table.error, reload);
   const complete = whole && total !== undefined && rows.size >= Math.min(total, WHOLE_MAX);
-  return { rows, total, complete, error: table.error, fresh: shown.current === table, see, reload };
+  return { rows, total, remark, complete, error: table.error, fresh: shown.current === table, see, reload };
 }
 
 /** All rows of a question, one request after the other; `tell` hears how many are here. */

@@ -187,6 +187,7 @@ function Shown({ experiment, ids, all, known }) {
       <${Switch} show=${show} />
     </div>
     <${Query} q=${q} known=${known} rows=${table.rows} error=${unread ? table.error : null} />
+    ${table.remark && html`<p class="state">${table.remark}</p>`}
     ${table.error && !unread && html`<${Failed} error=${table.error} retry=${table.reload} />`}
     <${Toolbar} address=${{ ...address, columns }} picked=${picked} known=${known} total=${many} table=${table}
       asked=${asked}
