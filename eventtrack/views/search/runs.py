@@ -71,7 +71,7 @@ class RunSearch:
 
     @property
     def remark(self) -> str:
-        """What made a search of many runs slow, and what to do; "" for nothing."""
+        """The reason why a search of many runs was slow, and what to do; "" for nothing."""
         if not self._sets.swept or self._rows.reader.rows.count("runs") <= SET_ROWS_MAX:
             return ""
         names = " and ".join(sorted(self._sets.swept))
