@@ -11,22 +11,29 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from eventtrack import collector
 from eventtrack.errors import ProjectionError, StoreError
 from eventtrack.events.envelope import Envelope
+from eventtrack.lazy import lazy
 from eventtrack.limits import FOLD_ENVELOPES_MAX
 from eventtrack.log.again import run_again
 from eventtrack.log.environment import Environment
 from eventtrack.log.filesystem import boot_id, sync_folder, translating
 from eventtrack.log.protocol import LogReader
-from eventtrack.projections import fold
 from eventtrack.projections.cache import Cache
 from eventtrack.projections.rows import LmdbRows, Rows
 from eventtrack.projections.standing import Standing
 from eventtrack.projections.tables import TABLES, Reader, Tables
+
+# The folds of all nouns, which a program that only reads needs where something is new.
+if TYPE_CHECKING:
+    from eventtrack.projections import fold
+else:
+    fold = lazy("eventtrack.projections.fold")
 
 Include = Callable[[Envelope], bool]
 
@@ -255,6 +262,7 @@ class Fold:
         """
         if not envelopes:
             return
+        fold_one = fold.apply  # looked up once: this loop is what a rebuild waits for
         # The log's transaction may be open around this one, but the full map is this build's.
         with self.build.environment.answering():
             for envelope in envelopes:
@@ -262,7 +270,7 @@ class Fold:
                     if aside:
                         fold.set_aside(self.tables, envelope, aside)
                     else:
-                        fold.apply(self.tables, envelope, own=own)
+                        fold_one(self.tables, envelope, own=own)
                     self.last_included = envelope.position
             try:
                 fold.split_runs(self.tables, log)

@@ -65,6 +65,20 @@ def test_a_program_that_logs_a_metric_loads_what_that_needs(tmp_path: Path) -> N
     assert names & {"dataclasses", "json", "logging", "secrets", "subprocess", "zstandard"} == set()
 
 
+def test_a_program_that_reads_what_is_folded_loads_no_folds(tmp_path: Path) -> None:
+    with contextlib.closing(open_store(tmp_path)) as store:
+        store.runs.create("0")
+        store.experiments.search()
+    program = (
+        f"import sys; from eventtrack.store import open_store; s = open_store({str(tmp_path)!r})"
+        "; print(len(s.experiments.search()), *sys.modules)"
+    )
+    command = [sys.executable, "-c", program]
+    count, *names = subprocess.check_output(command, cwd=ROOT, text=True).split()
+    assert count == "1"
+    assert "eventtrack.projections.fold" not in names
+
+
 def test_all_nouns_of_a_store_can_be_made(tmp_path: Path) -> None:
     """Their modules are named by texts, which no checker of types follows."""
     with contextlib.closing(open_store(tmp_path / "store")) as store, store.at("now") as moment:

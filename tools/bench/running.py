@@ -45,8 +45,9 @@ def run_words(folder: Path, *words: str) -> list[str]:
 
 
 def quietly(words: list[str]) -> None:
-    """Run a command to its end."""
-    subprocess.run(words, check=True, env=environment(), stdout=subprocess.DEVNULL)
+    """Run a command to its end, as in an activated environment: its `python` is the first."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    subprocess.run(words, check=True, env=environment(PATH=path), stdout=subprocess.DEVNULL)
 
 
 def starts(report: Report, folder: Path) -> None:

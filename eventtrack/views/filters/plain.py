@@ -6,7 +6,7 @@ runs whose ids begin so. `loss < 0.1` are no plain words: the parser of filters 
 
 import re
 
-_OF_A_FILTER = re.compile(
+_OF_A_FILTER = (
     r"""[<>=!'"`()]|\b(?:AND|OR|NOT|I?LIKE|RLIKE|IN|BETWEEN|IS)\b"""
     r"""|(?i:^\s*(?:metric|param|parameter|tag|attribute|attr|dataset|run)s?\.)"""
 )
@@ -16,7 +16,7 @@ _ID_START = re.compile(r"[0-9a-f]{6,32}")
 def filter_of(text: str) -> str:
     """The filter that a text means: itself, or that of the names which contain plain words."""
     words = text.strip()
-    if not words or _OF_A_FILTER.search(words):
+    if not words or re.search(_OF_A_FILTER, words):
         return text
     by_name = f"attributes.run_name ILIKE '%{words}%'"
     if not _ID_START.fullmatch(words):

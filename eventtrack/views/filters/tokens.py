@@ -19,9 +19,8 @@ KEYWORDS = frozenset({"AND", "OR", "NOT", "IN", "BETWEEN", "IS", "NULL", "LIKE",
 _EXCERPT_CHARACTERS = 40
 
 # Quantifiers are possessive, so matching never backtracks, whatever the text. An unquoted key may
-# have the characters that MLflow allows in keys, except the space.
-_TOKEN = re.compile(
-    r"""
+# have the characters that MLflow allows in keys, except the space. Compiled at its first use.
+_PATTERN = r"""
     (?P<field>
         (?P<entity> `[^`]*+(?:``[^`]*+)*+` | [^\W\d]\w*+ )
         (?: \. (?P<key>
@@ -35,9 +34,7 @@ _TOKEN = re.compile(
     | (?P<mark> [(),] )
     | (?P<space> \s++ )
     | (?P<wrong> [`'"].*+ | [^\s(),]++ )
-    """,
-    re.VERBOSE | re.DOTALL,
-)
+    """
 
 
 class Token(msgspec.Struct, frozen=True):
@@ -64,7 +61,7 @@ def tokenize(text: str, *, refusal: str = "") -> list[Token]:
         FilterSyntaxError: A quote is not closed, or a character has no meaning there.
     """
     tokens = []
-    for match in _TOKEN.finditer(text):
+    for match in re.finditer(_PATTERN, text, re.VERBOSE | re.DOTALL):
         kind = match.lastgroup
         written = match.group()
         start = match.start()
