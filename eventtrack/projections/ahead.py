@@ -8,16 +8,24 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from operator import itemgetter
+from typing import TYPE_CHECKING
 
 from eventtrack import collector
 from eventtrack.events.envelope import Envelope, seal
+from eventtrack.lazy import lazy
 from eventtrack.log.living import NOTHING, Held, LivingJournals
-from eventtrack.projections import fold, skipped, timeline
+from eventtrack.projections import skipped, timeline
 from eventtrack.projections.build import Build, checkpoint_of
 from eventtrack.projections.cache import Cache
 from eventtrack.projections.rows import Row, Rows
 from eventtrack.projections.runner import Views
 from eventtrack.projections.tables import Reader, Tables
+
+# As in `build`: needed where something is new.
+if TYPE_CHECKING:
+    from eventtrack.projections import fold
+else:
+    fold = lazy("eventtrack.projections.fold")
 
 # Another process may commit between the looks at journals, log and views. Then all three are looked
 # at again, so many times; a read after that shows what the log has.
