@@ -185,7 +185,8 @@ class _LivingFile:
 
     def __init__(self, path: Path) -> None:
         self._descriptor = os.open(path, os.O_RDONLY)
-        weakref.finalize(self, os.close, self._descriptor)
+        closing = weakref.finalize(self, os.close, self._descriptor)
+        closing.atexit = False  # stores are closed at exit, too, perhaps later, and read before
         self.id = bytes.fromhex(path.stem)
         beginning = self._read(PREAMBLE.size, 0).ljust(PREAMBLE.size, b"\0")
         magic, _, self.session = PREAMBLE.unpack(beginning)

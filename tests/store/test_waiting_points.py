@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -113,3 +115,19 @@ def test_a_read_in_another_process_shows_what_a_read_here_showed(
     with opened(store.path) as other:
         assert len(other.metrics.arrays(RUN, "loss")) == 5
     assert training
+
+
+def test_a_program_that_ends_still_sees_what_waits(tmp_path: Path) -> None:
+    program = (
+        "import atexit, sys\n"
+        "from pathlib import Path\n"
+        "from eventtrack.store import Store\n"
+        "store = Store(Path(sys.argv[1]))\n"
+        "run_id = store.runs.create('0').info.run_id\n"
+        "atexit.register(lambda: print(store.runs.get(run_id).data.metrics['loss']))\n"
+        "store.metrics.sink(run_id).log('loss', 0.5, 1)\n"
+        "store.runs.get(run_id)\n"
+    )
+    command = [sys.executable, "-c", program, str(tmp_path / "store")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.stdout, done.returncode) == ("0.5\n", 0), done.stderr
