@@ -45,15 +45,15 @@ def between(rows: Rows, state: MetricState, low: int, high: int) -> range:
 def pick(rows: Rows, state: MetricState, places: Sequence[int]) -> Points:
     """The points at some places, which ascend."""
     points = Points()
-    begin = stop = size = 0
-    chunk = memoryview(b"")
+    begin = stop = 0
+    steps: bytes | memoryview = b""
+    timestamps = values = steps
     for place in places:
         if place >= stop:
-            begin, data = chunk_from(rows, state, place)
-            chunk, size = memoryview(data), len(data) // 3
-            stop = begin + size // 8
+            begin, (steps, timestamps, values) = chunk_from(rows, state, place)
+            stop = begin + len(steps) // 8
         offset = 8 * (place - begin)
-        points.steps.append(_NUMBER.unpack_from(chunk, offset)[0])
-        points.timestamps.append(_NUMBER.unpack_from(chunk, size + offset)[0])
-        points.values.append(_VALUE.unpack_from(chunk, 2 * size + offset)[0])
+        points.steps.append(_NUMBER.unpack_from(steps, offset)[0])
+        points.timestamps.append(_NUMBER.unpack_from(timestamps, offset)[0])
+        points.values.append(_VALUE.unpack_from(values, offset)[0])
     return points

@@ -2,8 +2,9 @@
 
 A row of the table `points` is a chunk: `series (u32) ‖ index of its first point (u32)` -> all
 steps, then all timestamps, then all values, 8 bytes each, little-endian. A series has full chunks
-of `CHUNK_POINTS` and a tail of small chunks, which are joined once they make up a full one. So an
-append rewrites at most one small chunk, and a million points are 245 rows to read.
+of `CHUNK_POINTS`, which are packed (`packing.py`), and a tail of small chunks, which are joined
+once they make up a full one. So an append rewrites at most one small chunk, and a million points
+are 245 rows to read.
 
 The table `point_steps` has a row of the same key for each full chunk: its least and its greatest
 step, 8 bytes each. So steps of a long series are hidden (`cuts.py`) without reading its points.
@@ -18,13 +19,13 @@ from itertools import compress, groupby, islice
 from operator import itemgetter, lt
 
 from eventtrack.projections.curves import latest_order, value_order
+from eventtrack.projections.packing import POINT_BYTES, Columns, is_packed, pack, unpack
 from eventtrack.projections.rows import Row, Rows, WritableRows, below
 from eventtrack.projections.state import MetricState, Steps
 
 CHUNK_POINTS = 4096
 # A tail chunk below this is extended in place; 128 points are 3 KiB, still within a page.
 SMALL_CHUNK_POINTS = 128
-POINT_BYTES = 24
 # Late points are sorted in on arrival up to this far back; beyond that, each reader sorts.
 LATE_POINTS_MAX = 2 * CHUNK_POINTS
 _KEY = struct.Struct(">II")
@@ -50,11 +51,10 @@ class Points:
 
     def extend_bytes(self, data: bytes) -> None:
         """Append a chunk."""
-        size = len(data) // 3
-        view = memoryview(data)
-        self.steps.frombytes(view[:size])
-        self.timestamps.frombytes(view[size : 2 * size])
-        self.values.frombytes(view[2 * size :])
+        steps, timestamps, values = columns_of(data)
+        self.steps.frombytes(steps)
+        self.timestamps.frombytes(timestamps)
+        self.values.frombytes(values)
 
     def to_bytes(self, start: int = 0, stop: int | None = None) -> bytes:
         """The points `[start, stop)` as a chunk."""
@@ -104,6 +104,14 @@ def _point_order(row: tuple[int, int, float]) -> tuple[int, int, bool, float, fl
     return row[0], row[1], *value_order(row[2])
 
 
+def columns_of(data: bytes) -> Columns:
+    """Steps, timestamps and values of a chunk, 8 bytes each."""
+    if is_packed(data):
+        return unpack(data, CHUNK_POINTS)
+    size, view = len(data) // 3, memoryview(data)
+    return view[:size], view[size : 2 * size], view[2 * size :]
+
+
 def shows(hidden: Steps, step: int) -> bool:
     """Whether a step is in none of the hidden ranges."""
     place = bisect_right(hidden, step, key=itemgetter(0))
@@ -150,7 +158,8 @@ def append(rows: WritableRows, state: MetricState, points: Points, in_order: Ord
         points = _with_tail(rows, state, points)
     for offset in range(0, len(points), CHUNK_POINTS):
         key, stop = _KEY.pack(state.series, state.count + offset), offset + CHUNK_POINTS
-        rows.put(CHUNKS, key, points.to_bytes(offset, stop))
+        data = points.to_bytes(offset, stop)
+        rows.put(CHUNKS, key, pack(data, CHUNK_POINTS) if stop <= len(points) else data)
         if stop <= len(points):
             ends = _ends(points.steps[offset:stop], climbing=state.climbing)
             rows.put(STEPS, key, _STEPS.pack(*ends))
@@ -174,10 +183,10 @@ def read(rows: Rows, state: MetricState, hidden: Steps | None = None) -> Points:
     ]
     stop = 0
     for _, data in _chunks(rows, state.series):
-        chunk, size = memoryview(data), len(data) // 3
-        start, stop = stop, stop + size
-        for place, column in enumerate(columns):
-            column[start:stop] = chunk[place * size : (place + 1) * size]
+        parts = columns_of(data)
+        start, stop = stop, stop + len(parts[0])
+        for column, part in zip(columns, parts, strict=True):
+            column[start:stop] = part
     assert stop == 8 * state.count, f"series {state.series} has {stop // 8} points"
     for column in columns:
         column.release()  # an array that is looked at cannot be cut
@@ -192,10 +201,9 @@ def first(rows: Rows, state: MetricState) -> tuple[int, int]:
     """The step and timestamp of the point that is stored first."""
     value = rows.get(CHUNKS, _KEY.pack(state.series, 0))
     assert value is not None, "a series has a first chunk"
-    data = memoryview(value)
-    size = len(data) // 3
-    return int.from_bytes(data[:8], "little", signed=True), int.from_bytes(
-        data[size : size + 8], "little", signed=True
+    steps, timestamps, _ = columns_of(value)
+    return int.from_bytes(steps[:8], "little", signed=True), int.from_bytes(
+        timestamps[:8], "little", signed=True
     )
 
 
@@ -206,7 +214,7 @@ def chunk_ends(rows: Rows, state: MetricState) -> Iterator[tuple[int, int, int, 
         yield _KEY.unpack(key)[1], CHUNK_POINTS, *_STEPS.unpack(value)
     for key, data in _chunks(rows, state.series, full):
         steps = array("q")
-        steps.frombytes(data[: len(data) // 3])
+        steps.frombytes(columns_of(data)[0])
         yield _KEY.unpack(key)[1], len(steps), *_ends(steps, climbing=state.climbing)
 
 
@@ -219,11 +227,11 @@ def chunk_points(rows: Rows, state: MetricState, first: int) -> Points:
     return points
 
 
-def chunk_from(rows: Rows, state: MetricState, place: int) -> tuple[int, bytes]:
-    """The first index and the bytes of the chunk that holds a point."""
+def chunk_from(rows: Rows, state: MetricState, place: int) -> tuple[int, Columns]:
+    """The first index and the columns of the chunk that holds a point."""
     start, stop = _KEY.pack(state.series, 0), _KEY.pack(state.series, place + 1)
     key, data = next(rows.scan(CHUNKS, start, stop, reverse=True))
-    return _KEY.unpack(key)[1], data
+    return _KEY.unpack(key)[1], columns_of(data)
 
 
 def remove(rows: WritableRows, state: MetricState) -> None:
@@ -281,9 +289,10 @@ def _take(rows: WritableRows, state: MetricState, first: int) -> Points:
     """Remove the chunks from the point `first` on and return their points."""
     taken = Points()
     for key, data in list(_chunks(rows, state.series, first)):
+        before = len(taken)
         taken.extend_bytes(data)
         rows.delete(CHUNKS, key)
-        if len(data) == CHUNK_POINTS * POINT_BYTES:
+        if len(taken) - before == CHUNK_POINTS:
             rows.delete(STEPS, key)
     state.count = first
     return taken

@@ -31,7 +31,7 @@ from eventtrack.projections.build import Build, Fold, StaleBuild, matches
 from eventtrack.projections.tables import TABLES, Reader
 
 # Raise when a fold's meaning changes while the fields of its state do not.
-PROJECTIONS_VERSION = 8
+PROJECTIONS_VERSION = 9
 Progress = Callable[[int, int], None]
 PointerFile = tuple[int, int]
 # The beginning of the name of a build that is being deleted.

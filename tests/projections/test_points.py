@@ -18,7 +18,6 @@ from eventtrack.projections.curves import latest_order
 from eventtrack.projections.points import (
     CHUNK_POINTS,
     LATE_POINTS_MAX,
-    POINT_BYTES,
     OrderCheck,
     Points,
 )
@@ -96,7 +95,7 @@ class Series:
         prefix = struct.pack(">I", self.state.series)
         with self.shelf.environment.read() as txn:
             return [
-                (int.from_bytes(key[4:], "big"), len(value) // POINT_BYTES)
+                (int.from_bytes(key[4:], "big"), len(points.columns_of(value)[0]) // 8)
                 for key, value in txn.cursor(self.shelf.environment.tables["points"])
                 if bytes(key[:4]) == prefix
             ]

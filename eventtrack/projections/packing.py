@@ -1,0 +1,109 @@
+"""Full chunks of points, packed: steps and timestamps in fewer bytes, values as they are.
+
+Steps that count up by one are stored as their first number. Other numbers that grow slowly share
+most of their bytes: a column is stored as its first number and the *planes* in which the others
+differ from it, a plane being all lowest bytes, all second bytes and so on.
+
+A packed chunk is: values, 8 bytes each; the columns of steps and timestamps; perhaps a byte 0, for
+the size is no multiple of 24, as that of other chunks is. A column is `kind (u8) ‖ first number (8)
+‖ planes`, little-endian. A bit of the kind is set for each plane, the highest first. Of kind 0xff
+are columns as they are, of kind 0xfe numbers that count up.
+"""
+
+from array import array
+from functools import cache
+
+# Steps, timestamps and values, 8 bytes each.
+Columns = tuple[bytes | memoryview, bytes | memoryview, bytes | memoryview]
+POINT_BYTES = 24
+# A column with more planes is stored whole: each plane costs a pass over the column.
+_PLANES_MAX = 4
+_WHOLE, _COUNTS = 0xFF, 0xFE
+# Numbers that count up share a table of those below this: the rest of each is one number.
+_LOW = 2**16
+
+
+def pack(data: bytes, points: int) -> bytes:
+    """A chunk of so many points, packed; unchanged if that saves nothing."""
+    size = 8 * points
+    packed = b"".join(
+        (
+            data[2 * size :],
+            _pack_column(data[:size], points),
+            _pack_column(data[size : 2 * size], points),
+        )
+    )
+    if len(packed) > len(data):
+        return data
+    return packed if len(packed) % POINT_BYTES else packed + b"\0"
+
+
+def unpack(data: bytes, points: int) -> Columns:
+    """Steps, timestamps and values of a packed chunk of so many points, 8 bytes each."""
+    view, size = memoryview(data), 8 * points
+    steps, stop = _column(view, size, points)
+    return steps, _column(view, stop, points)[0], view[:size]
+
+
+def is_packed(data: bytes) -> bool:
+    """Whether a chunk is packed."""
+    return len(data) % POINT_BYTES != 0
+
+
+def _pack_column(column: bytes, points: int) -> bytes:
+    first = column[:8]
+    if column == _counting(int.from_bytes(first, "little", signed=True), points):
+        return bytes((_COUNTS,)) + first
+    kind, planes = 0, list[bytes]()
+    for place in reversed(range(8)):
+        plane = column[place::8]
+        if plane.count(plane[:1]) < points:
+            kind |= 1 << place
+            planes.append(plane)
+            if len(planes) > _PLANES_MAX:
+                return bytes((_WHOLE,)) + column
+    return b"".join((bytes((kind,)), first, *planes))
+
+
+def _column(view: memoryview, start: int, points: int) -> tuple[bytes | memoryview, int]:
+    """The column that begins there, and its end."""
+    kind, start = view[start], start + 1
+    if kind == _WHOLE:
+        stop = start + 8 * points
+        return view[start:stop], stop
+    first, start = bytes(view[start : start + 8]), start + 8
+    if kind == _COUNTS:
+        return _counting(int.from_bytes(first, "little", signed=True), points), start
+    column = bytearray(first) * points
+    for place in reversed(range(8)):
+        if kind >> place & 1:
+            column[place::8] = view[start : start + points]
+            start += points
+    return memoryview(column), start
+
+
+def _counting(first: int, points: int) -> bytes | memoryview:
+    """The numbers that count up from a first one; the bytes are no column if they cannot be made.
+
+    Copied from a table, as no loop in Python makes them as fast.
+    """
+    low, high = first % _LOW, first // _LOW
+    if low + points > _LOW or points > _LOW:
+        # The upper bytes change on the way.
+        try:
+            return array("q", range(first, first + points)).tobytes()
+        except OverflowError:
+            return b""
+    numbers = _low_numbers()[8 * low : 8 * (low + points)]
+    if not high:
+        return numbers
+    column = bytearray(numbers)
+    for place, byte in enumerate(high.to_bytes(6, "little", signed=True), 2):
+        if byte:
+            column[place::8] = bytes((byte,)) * points
+    return memoryview(column)
+
+
+@cache
+def _low_numbers() -> memoryview:
+    return memoryview(array("q", range(_LOW)).tobytes())

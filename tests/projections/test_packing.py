@@ -1,0 +1,53 @@
+"""Packed chunks are the columns that were packed, in fewer bytes where these grow slowly."""
+
+import random
+from array import array
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from eventtrack.limits import INT64_MAX, INT64_MIN
+from eventtrack.projections.packing import POINT_BYTES, is_packed, pack, unpack
+
+POINTS = 256
+NUMBERS = st.integers(INT64_MIN, INT64_MAX)
+# Columns of all kinds: numbers that count up, also over the ends of a table or of 64 bits' halves,
+# numbers that grow slowly, and any numbers.
+COLUMNS = st.one_of(
+    st.sampled_from((0, 65_536 - POINTS, 65_500, 2**24 - 7, -3, -65_536, -(2**40))).map(
+        lambda first: range(first, first + POINTS)
+    ),
+    NUMBERS.filter(lambda first: first <= INT64_MAX - POINTS).map(
+        lambda first: range(first, first + POINTS)
+    ),
+    st.tuples(st.integers(INT64_MIN, INT64_MAX - 2**20), st.integers(0, 2**12)).map(
+        lambda pair: range(pair[0], pair[0] + POINTS * (pair[1] + 1), pair[1] + 1)
+    ),
+    st.lists(NUMBERS, min_size=POINTS, max_size=POINTS),
+    st.lists(st.integers(-2, 2), min_size=POINTS, max_size=POINTS),
+).map(lambda numbers: array("q", numbers).tobytes())
+
+
+@given(COLUMNS, COLUMNS, st.randoms(use_true_random=False))
+def test_a_packed_chunk_is_what_was_packed(
+    steps: bytes, timestamps: bytes, drawn: random.Random
+) -> None:
+    values = drawn.randbytes(8 * POINTS)
+    whole = steps + timestamps + values
+    packed = pack(whole, POINTS)
+    assert len(packed) <= len(whole)
+    if is_packed(packed):
+        assert tuple(map(bytes, unpack(packed, POINTS))) == (steps, timestamps, values)
+    else:
+        assert packed == whole
+
+
+@pytest.mark.parametrize("first", [0, 70_000, 2**33])
+def test_a_training_takes_eleven_bytes_a_point(first: int) -> None:
+    """Values take eight; steps that count up nothing, times of a fast training two or three."""
+    points = 4096
+    steps = array("q", range(first, first + points)).tobytes()
+    timestamps = array("q", range(1_700_000_000_000, 1_700_000_000_000 + 5 * points, 5)).tobytes()
+    packed = pack(steps + timestamps + random.Random(1).randbytes(8 * points), points)
+    assert len(packed) <= 11 * points + POINT_BYTES
