@@ -71,6 +71,33 @@ def write_names(folder: Path, names: int, steps: int = 3) -> None:
         _append(store, drafts)
 
 
+def write_wide_runs(folder: Path, runs: int) -> None:
+    """A store of the shape that G-Research called representative, in FastTrackML's issue 860.
+
+    Each run has 150 params, 50 tags and 1,500 metrics of 20 steps; 50 experiments there have 1,500
+    runs each, here one has them all.
+    """
+    keys = [f"group-{place % 50}/metric-{place}" for place in range(1_500)]
+    with closing(open_store(folder)) as store:
+        experiment = store.experiments.create(EXPERIMENT)
+        drawn = random.Random(runs)
+
+        def events(place: int) -> Iterator[Event]:
+            start_ms = START_MS + 1000 * place
+            yield RunStarted(experiment, f"run-{place}", "ada", start_ms, {})
+            yield ParamsLogged({f"param-{key}": str(drawn.randrange(100)) for key in range(150)})
+            yield TagsSet({f"tag-{key}": f"value-{key % 7}" for key in range(50)})
+            for step in range(20):
+                values = [drawn.random() for _ in keys]
+                yield MetricsLogged(keys, values, step, start_ms + step)
+            yield RunUpdated("FINISHED", start_ms + 900)
+
+        drafts = (
+            Draft.of(f"run/{drawn.getrandbits(128):032x}", *events(place)) for place in range(runs)
+        )
+        _append(store, drafts, 50)
+
+
 def write_curves(folder: Path, runs: int, points: int) -> None:
     """A store of runs with one series each."""
     with closing(open_store(folder)) as store:

@@ -205,6 +205,18 @@ def _point_beside_many(store: Store) -> Ask:
     return ask
 
 
+def _table_of_wide_runs(store: Store) -> Ask:
+    """100 rows with a column of a metric."""
+    experiment, key = _experiment(store), "group-7/metric-7"
+    order = [f"metrics.`{key}` DESC"]
+    return lambda: store.overview.table([experiment], [("metrics", key)], limit=100, order_by=order)
+
+
+def _series_of_wide_run(store: Store) -> Ask:
+    run_id = store.runs.search([_experiment(store)], max_results=1)[0].info.run_id
+    return lambda: store.metrics.arrays(run_id, "group-7/metric-7")
+
+
 QUESTIONS_OF_SERIES: dict[str, Callable[[Store], Ask]] = {
     "history: 1,000 points in the middle": _page_of_history,
     "history: 2,500 points spread over all": _thinned,
@@ -215,7 +227,13 @@ QUESTIONS_OF_NAMES: dict[str, Callable[[Store], Ask]] = {
     "one series among many names": _series_of_many,
     "a point logged and read among many names": _point_beside_many,
 }
-ALL = QUESTIONS | QUESTIONS_OF_SERIES | QUESTIONS_OF_NAMES
+QUESTIONS_OF_WIDE_RUNS: dict[str, Callable[[Store], Ask]] = {
+    "wide runs, newest": _search("", "start_time DESC"),
+    "wide runs, by a metric": _search("", "metrics.`group-7/metric-7` DESC"),
+    "wide runs, table of the pages by a metric": _table_of_wide_runs,
+    "wide runs, one series": _series_of_wide_run,
+}
+ALL = QUESTIONS_OF_WIDE_RUNS | QUESTIONS | QUESTIONS_OF_SERIES | QUESTIONS_OF_NAMES
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Growth: what questions cost as runs, points and names become many, here and in another version.
 
     python tools/bench/growth.py --runs 10000 100000 --points 1000000 10000000 --names 100000
+    python tools/bench/growth.py --wide-runs 7500   # a tenth of G-Research's shape; 200 M points
     git archive COMMIT | tar x -C /tmp/before
     python tools/bench/growth.py --runs 100000 --before /tmp/before
 
@@ -18,8 +19,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from _bulk import write_names, write_runs, write_series
-from _growth_questions import ALL, QUESTIONS, QUESTIONS_OF_NAMES, QUESTIONS_OF_SERIES, VIEWS
+from _bulk import write_names, write_runs, write_series, write_wide_runs
+from _growth_questions import (
+    ALL,
+    QUESTIONS,
+    QUESTIONS_OF_NAMES,
+    QUESTIONS_OF_SERIES,
+    QUESTIONS_OF_WIDE_RUNS,
+    VIEWS,
+)
 from _harness import machine, number, table
 
 HERE = Path(__file__).parent
@@ -71,6 +79,7 @@ def main() -> None:
     parser.add_argument("--runs", type=int, nargs="*", default=[2_000, 10_000], metavar="N")
     parser.add_argument("--points", type=int, nargs="*", default=[200_000], metavar="N")
     parser.add_argument("--names", type=int, nargs="*", default=[10_000], metavar="N")
+    parser.add_argument("--wide-runs", type=int, nargs="*", default=[20], metavar="N")
     parser.add_argument("--before", type=Path, metavar="FOLDER", help="another version, unpacked")
     parser.add_argument("--ask", nargs="+", choices=[*ALL, VIEWS], metavar="QUESTION")
     parser.add_argument("--folder", type=Path, help="where stores are made, and kept")
@@ -79,6 +88,7 @@ def main() -> None:
         ("runs", write_runs, [VIEWS, *QUESTIONS]),
         ("points", write_series, [VIEWS, *QUESTIONS_OF_SERIES]),
         ("names", write_names, [VIEWS, *QUESTIONS_OF_NAMES]),
+        ("wide_runs", write_wide_runs, [VIEWS, *QUESTIONS_OF_WIDE_RUNS]),
     )
     print("\n".join(machine()))
     with tempfile.TemporaryDirectory(prefix="eventtrack-bench-") as scratch:
