@@ -3,7 +3,9 @@
 import json
 import zipfile
 from collections.abc import Iterator
+from pathlib import Path
 
+import numpy as np
 import pytest
 from playwright.sync_api import expect
 
@@ -115,3 +117,40 @@ def test_files_of_the_past_are_shown_and_folders_are_saved(server: Running, visi
     assert download.value.suggested_filename == "notes.zip"
     with zipfile.ZipFile(download.value.path()) as archive:
         assert archive.read("notes/a.txt") == b"as it is"
+
+
+def test_arrays_are_shown_and_texts_with_images_among_the_files_of_their_run(
+    server: Running, visit: Visit, tmp_path: Path
+) -> None:
+    client, run_id = new_run(server)
+    page = visit.page
+    arrays = {
+        "<f4": [[1.5, 2.0], [float("nan"), -3.0]],
+        ">i8": [[2**60, -1]],
+        "<f2": [[0.5, float("inf")]],
+        "|b1": [[True, False]],
+    }
+    for number, (kind, rows) in enumerate(arrays.items()):
+        saved = tmp_path / f"{number}.npy"
+        np.save(saved, np.asfortranarray(np.array(rows, dtype=kind)))
+        client.log_artifact(run_id, str(saved))
+    client.log_image(run_id, np.zeros((2, 3, 3), dtype=np.uint8), "shown/black.png")
+    text = "before ![black](../shown/black.png) ![out](https://example.org/a.png) ![no](x.txt)"
+    client.log_text(run_id, text, "notes/with.md")
+    files = f"{server.url}/#/runs/{run_id}?tab=files&file="
+    cells = page.get_by_role("region", name="The array as a table").get_by_role("cell")
+    for number, wanted in enumerate(
+        (["1.5", "2", "NaN", "-3"], [str(2**60), "-1"], ["0.5", "Infinity"], ["true", "false"])
+    ):
+        visit.open(f"{files}{number}.npy")
+        expect(cells).to_have_text(wanted)
+    expect(page.get_by_text("b1, shape (1, 2)")).to_be_visible()
+    visit.open(f"{files}notes/with.md")
+    image = page.get_by_role("img", name="black")
+    expect(image).to_be_visible()
+    assert image.evaluate("image => image.decode().then(() => image.naturalWidth)") == 3
+    expect(page.get_by_role("link", name="out")).to_have_attribute(
+        "href", "https://example.org/a.png"
+    )
+    expect(page.locator(".note img")).to_have_count(1)
+    expect(page.locator(".note")).to_contain_text("![no](x.txt)")

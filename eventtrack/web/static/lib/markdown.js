@@ -1,22 +1,24 @@
 /**
  * Markdown as elements. There is no HTML on the way, so nothing in a note can become one: tags are
- * text, and links lead to http, https and mailto only.
+ * text, and links lead to http, https and mailto only. Images are shown as whoever has the text says.
  */
 import { highlighted } from "./highlight.js";
 import { html } from "./ui.js";
 
-const INLINE = /(`[^`]+`)|(\*\*[^*]+\*\*)|(\*[^*\s][^*]*\*)|(\[[^\]]+\]\([^)\s]+\))|(https?:\/\/[^\s<>"')]+)/;
+const INLINE =
+  /(`[^`]+`)|(!\[[^\]]*\]\([^)\s]+\))|(\*\*[^*]+\*\*)|(\*[^*\s][^*]*\*)|(\[[^\]]+\]\([^)\s]+\))|(https?:\/\/[^\s<>"')]+)/;
 const SAFE = /^(https?:|mailto:)/i;
 
-function inline(text) {
+function inline(text, image) {
   const parts = [];
   let rest = text;
   for (let match = INLINE.exec(rest); match; match = INLINE.exec(rest)) {
     parts.push(rest.slice(0, match.index));
-    const [whole, code, strong, emphasis, link, bare] = match;
+    const [whole, code, pictured, strong, emphasis, link, bare] = match;
     if (code) parts.push(html`<code>${code.slice(1, -1)}</code>`);
-    else if (strong) parts.push(html`<strong>${inline(strong.slice(2, -2))}</strong>`);
-    else if (emphasis) parts.push(html`<em>${inline(emphasis.slice(1, -1))}</em>`);
+    else if (pictured) parts.push(picture(pictured, image));
+    else if (strong) parts.push(html`<strong>${inline(strong.slice(2, -2), image)}</strong>`);
+    else if (emphasis) parts.push(html`<em>${inline(emphasis.slice(1, -1), image)}</em>`);
     else if (link) parts.push(linked(/^\[([^\]]+)\]\(([^)\s]+)\)$/.exec(link)));
     else if (bare) parts.push(anchor(bare, bare));
     rest = rest.slice(match.index + whole.length);
@@ -28,6 +30,12 @@ function inline(text) {
 const linked = ([whole, label, target]) => (SAFE.test(target) ? anchor(target, label) : whole);
 const anchor = (target, label) => html`<a href=${target} target="_blank" rel="noopener noreferrer">${label}</a>`;
 
+/** An image, or what stands for it: a link, or its text as it was written. */
+function picture(whole, image) {
+  const [, name, target] = /^!\[([^\]]*)\]\(([^)\s]+)\)$/.exec(whole);
+  return image?.(target, name) || linked([whole, name || target, target]);
+}
+
 /** A line of a table: cells between bars. */
 const cells = (line) =>
   line
@@ -38,19 +46,23 @@ const cells = (line) =>
 const RULE = /^\s*\|?\s*:?-+:?\s*(\|\s*:?-+:?\s*)*\|?\s*$/;
 const isTable = (line, next) => line.includes("|") && next !== undefined && next.includes("-") && RULE.test(next);
 
-function table(head, rule, rows) {
+function table(head, rule, rows, say) {
   const sides = cells(rule).map((cell) => (cell.endsWith(":") ? "num" : undefined));
   return html`<div class="scroll" tabindex="0" role="region" aria-label="Table"><table class="list">
-    <thead><tr>${cells(head).map((cell, at) => html`<th class=${sides[at]}>${inline(cell)}</th>`)}</tr></thead>
+    <thead><tr>${cells(head).map((cell, at) => html`<th class=${sides[at]}>${say(cell)}</th>`)}</tr></thead>
     <tbody>${rows.map(
-      (row) => html`<tr>${cells(row).map((cell, at) => html`<td class=${sides[at]}>${inline(cell)}</td>`)}</tr>`,
+      (row) => html`<tr>${cells(row).map((cell, at) => html`<td class=${sides[at]}>${say(cell)}</td>`)}</tr>`,
     )}</tbody></table></div>`;
 }
 
 const LIST = /^\s*([-*+]|\d+[.)])\s+/;
 
-/** The blocks of a note. */
-export function Markdown({ text }) {
+/**
+ * The blocks of a note.
+ * @param {{text: string, image?: (target: string, name: string) => any}} props `image` shows one; null if it cannot
+ */
+export function Markdown({ text, image }) {
+  const say = (part) => inline(part, image);
   const lines = text.replaceAll("\r\n", "\n").split("\n");
   const blocks = [];
   while (lines.length) {
@@ -69,23 +81,22 @@ export function Markdown({ text }) {
           line,
           rule,
           take(lines, (next) => next.trim() && next.includes("|")),
+          say,
         ),
       );
     } else if (heading) {
-      blocks.push(
-        heading[1].length === 1 ? html`<h2>${inline(heading[2])}</h2>` : html`<h3>${inline(heading[2])}</h3>`,
-      );
+      blocks.push(heading[1].length === 1 ? html`<h2>${say(heading[2])}</h2>` : html`<h3>${say(heading[2])}</h3>`);
     } else if (LIST.test(line)) {
       const items = [line, ...take(lines, (line) => LIST.test(line))].map(
-        (line) => html`<li>${inline(line.replace(LIST, ""))}</li>`,
+        (line) => html`<li>${say(line.replace(LIST, ""))}</li>`,
       );
       blocks.push(/^\s*\d/.test(line) ? html`<ol>${items}</ol>` : html`<ul>${items}</ul>`);
     } else if (line.startsWith(">")) {
       const quoted = [line, ...take(lines, (line) => line.startsWith(">"))].map((line) => line.replace(/^>\s?/, ""));
-      blocks.push(html`<blockquote>${inline(quoted.join(" "))}</blockquote>`);
+      blocks.push(html`<blockquote>${say(quoted.join(" "))}</blockquote>`);
     } else {
       const more = take(lines, (next) => next.trim() && !/^(#{1,6}\s|```|>)/.test(next) && !LIST.test(next));
-      blocks.push(html`<p>${inline([line, ...more].join(" "))}</p>`);
+      blocks.push(html`<p>${say([line, ...more].join(" "))}</p>`);
     }
   }
   return html`<div class="note">${blocks}</div>`;

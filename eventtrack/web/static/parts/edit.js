@@ -5,6 +5,7 @@ import { mlflow } from "../lib/api.js";
 import { ago, moment } from "../lib/format.js";
 import { Markdown } from "../lib/markdown.js";
 import { MoveForm, moveRuns } from "./correct.js";
+import { picturesOf } from "./picture.js";
 import { Popup } from "./popup.js";
 import { Why } from "./why.js";
 
@@ -129,7 +130,7 @@ export function Note({ info, text, reload }) {
         <span class="quiet">Markdown; HTML stays text</span></p>${problem}</form>`;
   }
   return html`
-    ${text && html`<${Markdown} text=${text} />`}
+    ${text && html`<${Markdown} text=${text} image=${picturesOf(info.run_id)} />`}
     ${
       editable(info) &&
       html`<button onClick=${() => setDraft(text)}>

@@ -2,25 +2,18 @@
 import { html, useEffect, useLayoutEffect, useRef, useState } from "../lib/ui.js";
 import { artifact, artifactUrl, pageUrl } from "../lib/api.js";
 import { useData } from "../lib/data.js";
-import { bytes } from "../lib/format.js";
+import { bytes, number } from "../lib/format.js";
 import { highlighted, isCode } from "../lib/highlight.js";
 import { useLive } from "../lib/live.js";
 import { Markdown } from "../lib/markdown.js";
+import { arrayOf } from "../lib/npy.js";
 import { Notebook, notebookOf } from "./notebook.js";
+import { imageKind, Picture, picturesOf } from "./picture.js";
 import { Failed, Loading } from "./states.js";
 
-// What is fetched of a text, of a text that has to be whole to be read, and of an image.
+// What is fetched of a text, of what has to be whole to be read, and of an image.
 const TEXT_MAX = 262144;
 const WHOLE_MAX = 20e6;
-const IMAGES = {
-  png: "image/png",
-  jpg: "image/jpeg",
-  jpeg: "image/jpeg",
-  gif: "image/gif",
-  webp: "image/webp",
-  svg: "image/svg+xml",
-  bmp: "image/bmp",
-};
 // Played from the server as they come: as a video or as sound, whatever they say they are.
 const VIDEOS = ["mp4", "webm", "ogv", "mov"];
 const SOUNDS = ["wav", "mp3", "ogg", "flac", "m4a"];
@@ -28,7 +21,7 @@ const SOUNDS = ["wav", "mp3", "ogg", "flac", "m4a"];
 const PAGES = ["html", "htm", "pdf"];
 // Read from their beginnings. All other texts grow at their ends, and are read from there.
 const TABLES = ["csv", "tsv"];
-const READ_FROM_TOP = ["md", ...TABLES];
+const READ_FROM_TOP = ["md", "npy", ...TABLES];
 const FOLLOW_MS = 1000;
 // Rows and columns of a table that are shown.
 const ROWS_MAX = 500;
@@ -78,7 +71,7 @@ async function part(runId, path, range) {
 
 function Fetched({ runId, path }) {
   const kind = ending(path);
-  const isWhole = Boolean(IMAGES[kind]) || ["json", "ipynb"].includes(kind);
+  const isWhole = Boolean(imageKind(path)) || ["json", "ipynb"].includes(kind);
   const [fromTop, setFromTop] = useState(READ_FROM_TOP.includes(kind) || isCode(kind));
   const range = isWhole ? `0-${WHOLE_MAX - 1}` : fromTop ? `0-${TEXT_MAX - 1}` : `-${TEXT_MAX}`;
   const asked = useData(["file", runId, path, range], () => part(runId, path, range));
@@ -87,33 +80,23 @@ function Fetched({ runId, path }) {
   if (asked.error) return html`<${Failed} error=${asked.error} retry=${asked.reload} />`;
   if (!asked.data) return html`<${Loading} />`;
   const name = path.split("/").pop();
-  if (IMAGES[kind]) return html`<${Image} body=${asked.data.body} kind=${IMAGES[kind]} name=${name} />`;
+  if (imageKind(path)) return html`<${Picture} body=${asked.data.body} kind=${imageKind(path)} name=${name} />`;
+  const folder = path.slice(0, path.lastIndexOf("/") + 1);
   const turns = { onTop: () => setFromTop(true), onEnd: () => setFromTop(false) };
-  return html`<${Text} ...${asked.data} kind=${kind} ...${turns} />`;
+  return html`<${Text} ...${asked.data} kind=${kind} image=${picturesOf(runId, folder)} ...${turns} />`;
 }
 
-/** Shown from memory as an image, whatever it says it is: scripts of an SVG do not run there. */
-function Image({ body, kind, name }) {
-  const [url, setUrl] = useState("");
-  const [broken, setBroken] = useState(false);
-  useEffect(() => {
-    const made = URL.createObjectURL(new Blob([body], { type: kind }));
-    setUrl(made);
-    return () => URL.revokeObjectURL(made);
-  }, [body, kind]);
-  if (broken) return html`<p class="quiet">This is no image that the browser can show.</p>`;
-  return url && html`<img src=${url} alt=${name} onError=${() => setBroken(true)} />`;
-}
-
-function Text({ body, start, whole, kind, onTop, onEnd }) {
+function Text({ body, start, whole, kind, image, onTop, onEnd }) {
   const data = new Uint8Array(body);
+  const array = kind === "npy" && arrayOf(body, COLUMNS_MAX);
+  if (array) return html`<${Numbers} ...${array} />`;
   if (data.subarray(0, 1024).includes(0))
     return html`<p class="quiet">No preview: this is not text. Download it to look inside.</p>`;
   let text = new TextDecoder().decode(data);
   // The first line of an end is most likely a part of one.
   if (start) text = text.slice(text.indexOf("\n") + 1);
   const part = html`<${Part} read=${data.length} start=${start} whole=${whole} onTop=${onTop} onEnd=${onEnd} />`;
-  if (kind === "md") return html`<${Markdown} text=${text} />${part}`;
+  if (kind === "md") return html`<${Markdown} text=${text} image=${image} />${part}`;
   if (TABLES.includes(kind)) return html`<${Table} rows=${rowsOf(text, kind === "csv" ? "," : "\t")} />${part}`;
   const notebook = kind === "ipynb" && notebookOf(text);
   if (notebook) return html`<${Notebook} notebook=${notebook} />`;
@@ -153,6 +136,16 @@ function Json({ text }) {
     return html`<${Table} rows=${[value.columns, ...rows].map((row) => row.map(cellOf))} />`;
   return html`<${Lines} text=${JSON.stringify(value, null, 2)} kind="json" />`;
 }
+
+const Numbers = ({ type, shape, rows, from }) => html`
+  <p>${type}, shape (${shape.join(", ")}) <span class="quiet">${from && `the values at ${from}, `}${
+    rows.length ? `the first ${rows.length} × ${rows[0].length}` : "no preview of such values"
+  }</span></p>
+  <div class="scroll" tabindex="0" role="region" aria-label="The array as a table"><table class="list"><tbody>${rows.map(
+    (row) => html`<tr>${row.map((value) => html`<td class="num">${shown(value)}</td>`)}</tr>`,
+  )}</tbody></table></div>`;
+
+const shown = (value) => (typeof value === "number" ? number(value) : String(value));
 
 const cellOf = (value) => (typeof value === "object" ? JSON.stringify(value) : String(value));
 
