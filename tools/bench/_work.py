@@ -5,7 +5,9 @@ import random
 from pathlib import Path
 
 from _peer_driver import METRICS, PARAMS, STEPS, TAGS
+from PIL import Image
 
+from eventtrack.client import MlflowClient
 from eventtrack.store import Store, open_store
 from eventtrack.views.records import Metric, Param, RunTag
 
@@ -107,3 +109,29 @@ def store_of_keys(folder: Path, keys: int, name: str = "keys") -> tuple[Store, s
             sink.log_many({key: math.sin(step + at) for at, key in enumerate(names)}, step)
     store.flush()
     return store, experiment_id
+
+
+def store_of_charts(folder: Path, count: int, name: str = "charts") -> tuple[Store, str]:
+    """Ten runs of that many metrics of 500 points each, none of which share a chart."""
+    store = new_store(folder, name)
+    experiment_id = store.experiments.create("charts")
+    names = [f"metric-{place}" for place in range(count)]
+    for place in range(10):
+        run = store.runs.create(experiment_id, run_name=f"run-{place}")
+        sink = store.metrics.sink(run.info.run_id)
+        for step in range(500):
+            sink.log_many(
+                {key: math.sin(step / 50 + at + place) for at, key in enumerate(names)}, step
+            )
+    store.flush()
+    return store, experiment_id
+
+
+def store_of_images(folder: Path, count: int, name: str = "images") -> str:
+    """A run with an image of 64 x 64 pixels at each of that many steps; its id."""
+    client = MlflowClient(str(folder / name))
+    run_id: str = client.create_run("0").info.run_id
+    for step in range(count):
+        drawn = Image.new("RGB", (64, 64), (step % 256, step * 7 % 256, step * 31 % 256))
+        client.log_image(run_id, drawn, key="samples", step=step)
+    return run_id

@@ -1,6 +1,7 @@
 """The web pages in a browser: paint, curves, hover, scroll, and from the log to the screen."""
 
 import contextlib
+import json
 import socket
 import subprocess
 import time
@@ -8,6 +9,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from _browser import (
     chromium,
@@ -22,13 +24,22 @@ from _browser import (
 from _harness import Report, Samples, environment
 from _load import peak_mb
 from _peers import HERE, Peers
-from _work import store_of_curves, store_of_keys, store_of_runs
+from _work import (
+    store_of_charts,
+    store_of_curves,
+    store_of_images,
+    store_of_keys,
+    store_of_runs,
+)
 from playwright.sync_api import Browser, Page
 from server import ending, mlflow_server, server
 
 from eventtrack.store import Store
 
 RUNS = 10_000
+CHARTS = 50
+IMAGES = 500
+UPDATES = 400
 MANY_RUNS = 100_000
 CURVES = (1000, 10_000)
 PEER_CURVES = (100, 2000)
@@ -141,6 +152,69 @@ def keys(report: Report, browser: Browser, folder: Path, count: int) -> None:
         f"{name}: scroll past charts, p95 of frames", found["scroll"], "ms", goal=FRAME_MS
     )
     report.figure(f"{name}: memory of the page's scripts", found["heap"], "MB")
+
+
+def wall(report: Report, browser: Browser, folder: Path, count: int) -> None:
+    """Many charts at once on a high screen, of ten runs: until the last of them is drawn."""
+    store, experiment_id = store_of_charts(folder, count)
+    store.close()
+
+    def visit(page: Page) -> dict[str, float]:
+        page.set_viewport_size({"width": 2560, "height": 2400})
+        until_ms(page, mark=_MARK)
+        settled_ms(page)
+        charts = page.locator(_CHART).count()
+        assert charts >= count, f"{charts} charts of {count} are there"
+        drawn = page.evaluate(f"() => performance.getEntriesByName('{_MARK}').at(-1).startTime")
+        return {"drawn": drawn, "hover": hover_p95_ms(page, f"{_CHART} .u-over")}
+
+    with server(folder, "charts") as (port, _):
+        url = f"http://127.0.0.1:{port}/#/experiments/{experiment_id}"
+        samples = visits(report, browser, url, visit)
+    name = f"{count} charts of 10 runs"
+    report.figure(f"{name}: the last is drawn", samples["drawn"], "ms", goal=1000)
+    report.figure(f"{name}: hover, p95 of frames", samples["hover"], "ms", goal=FRAME_MS)
+
+
+def images(report: Report, browser: Browser, folder: Path, count: int) -> None:
+    """A panel of the images of many steps."""
+    run_id = store_of_images(folder, count)
+
+    def visit(page: Page) -> dict[str, float]:
+        shown = until_ms(page, selector=".gallery img")
+        page.wait_for_timeout(500)
+        return {"shown": shown, "scroll": scroll_p95_ms(page, ".gallery")}
+
+    with server(folder, "images") as (port, _):
+        panel = quote(json.dumps({"media samples": {"mode": "all"}}))
+        url = f"http://127.0.0.1:{port}/#/runs/{run_id}?tab=series&panels={panel}"
+        samples = visits(report, browser, url, visit)
+    report.figure(f"{count} images: the first are on the screen", samples["shown"], "ms")
+    report.figure(f"{count} images: scroll, p95 of frames", samples["scroll"], "ms", goal=FRAME_MS)
+
+
+def memory(report: Report, browser: Browser, folder: Path, updates: int) -> None:
+    """What a live page holds after a hundred updates of its chart, and after many."""
+    store, _ = store_of_curves(folder, 1, 100, "memory")
+    run_id = store.runs.create("0").info.run_id
+    log = store.metrics.sink(run_id).log
+    log("loss", 1.0, 0)
+    store.flush()
+    held = []
+    with (
+        server(folder, "memory") as (port, _),
+        tab(browser, f"http://127.0.0.1:{port}/#/runs/{run_id}?tab=charts") as page,
+    ):
+        until_ms(page, mark=_MARK)
+        for step in range(1, updates + 1):
+            log("loss", 1 / step, step)
+            store.flush()
+            page.wait_for_timeout(150)
+            if step in (100, updates):
+                held.append(heap_mb(page))
+    store.close()
+    report.figure(f"heap after 100 live updates of {updates}", Samples(held[:1]), "MB")
+    report.figure(f"heap after {updates} live updates", Samples(held[1:]), "MB", goal=held[0] * 1.2)
 
 
 def events(report: Report, browser: Browser, folder: Path) -> None:
@@ -266,6 +340,9 @@ def main() -> None:
         table(report, browser, folder / "table", RUNS // share)
         curves(report, browser, folder, CURVES[0] // share, CURVES[1] // share)
         keys(report, browser, folder, KEYS // share)
+        wall(report, browser, folder, CHARTS)
+        images(report, browser, folder, IMAGES)
+        memory(report, browser, folder, UPDATES)
         events(report, browser, folder)
         if options.many:
             table(report, browser, folder / "many", MANY_RUNS // share)

@@ -5,8 +5,16 @@
 import { highlighted } from "./highlight.js";
 import { html } from "./ui.js";
 
-const INLINE =
-  /(`[^`]+`)|(!\[[^\]]*\]\([^)\s]+\))|(\*\*[^*]+\*\*)|(\*[^*\s][^*]*\*)|(\[[^\]]+\]\([^)\s]+\))|(https?:\/\/[^\s<>"')]+)/;
+const INLINE = new RegExp(
+  [
+    "(`[^`]+`)",
+    "(!\\[[^\\]]*\\]\\([^)\\s]+\\))",
+    "(\\*\\*[^*]+\\*\\*)",
+    "(\\*[^*\\s][^*]*\\*)",
+    "(\\[[^\\]]+\\]\\([^)\\s]+\\))",
+    "(https?:\\/\\/[^\\s<>\"')]+)",
+  ].join("|"),
+);
 const SAFE = /^(https?:|mailto:)/i;
 
 function inline(text, image) {

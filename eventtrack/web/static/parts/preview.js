@@ -141,9 +141,10 @@ const Numbers = ({ type, shape, rows, from }) => html`
   <p>${type}, shape (${shape.join(", ")}) <span class="quiet">${from && `the values at ${from}, `}${
     rows.length ? `the first ${rows.length} × ${rows[0].length}` : "no preview of such values"
   }</span></p>
-  <div class="scroll" tabindex="0" role="region" aria-label="The array as a table"><table class="list"><tbody>${rows.map(
-    (row) => html`<tr>${row.map((value) => html`<td class="num">${shown(value)}</td>`)}</tr>`,
-  )}</tbody></table></div>`;
+  <div class="scroll" tabindex="0" role="region" aria-label="The array as a table"><table class="list">
+    <tbody>${rows.map(
+      (row) => html`<tr>${row.map((value) => html`<td class="num">${shown(value)}</td>`)}</tr>`,
+    )}</tbody></table></div>`;
 
 const shown = (value) => (typeof value === "number" ? number(value) : String(value));
 
