@@ -6,18 +6,27 @@ without a step, facts of the run begin with `sys/`.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
+from math import inf
 from pathlib import Path
 from typing import Any
 
 from eventtrack.errors import NotFoundError, UsageError
+from eventtrack.events.items import Histogram, Text
 from eventtrack.projections.points import Points
-from eventtrack.store.intake import IncomingExperiment, IncomingFile, IncomingItems, IncomingRun
-from eventtrack.tags import NOTE_TAG
+from eventtrack.store.intake import (
+    IncomingExperiment,
+    IncomingFile,
+    IncomingItems,
+    IncomingMedium,
+    IncomingRun,
+)
+from eventtrack.tags import FORKED_TAG, NOTE_TAG, PARENT_TAG
 from eventtrack.transfer.folders import walk
 from eventtrack.transfer.items import LoggedItems
+from eventtrack.transfer.report import Report
 from eventtrack.transfer.source import NO_TIME, Series, Source, SourceRun, run_id_of
 from eventtrack.views.records import RunStatus
 
@@ -94,16 +103,33 @@ class Exports(Source):
 
     def runs(self) -> Iterator[SourceRun]:
         """Every run, joined from its parts."""
-        for (project, name), parts in sorted(self._parts.items()):
-            read = _Run(self, project, name)
-            for path in parts:
-                try:
-                    for row in self.rows(path):
-                        read.take(row, path)
-                except Exception as error:
-                    self.report.failed(str(path), error)
+        for project, name in sorted(self._parts):
+            read = self._read(project, name, self.report)
             run = read.run(self._experiment or project)
             yield SourceRun(f"{project}/{name}", run, read.series(), read.files, read.items())
+
+    def _read(self, project: str, name: str, report: Report, met: tuple[str, ...] = ()) -> "_Run":
+        """Read a run. A forked run begins with the history of its parent up to the fork.
+
+        The exporter writes what a run logged itself.
+        """
+        read = _Run(self, report, project, name)
+        for path in self._parts[project, name]:
+            try:
+                for row in self.rows(path):
+                    read.take(row, path)
+            except Exception as error:
+                report.failed(str(path), error)
+        parent, step = read.forked_from
+        if not parent:
+            return read
+        if (project, parent) in self._parts and parent not in (*met, name):
+            # The report has what is odd in the parent from the parent's own turn.
+            read.begin_with(self._read(project, parent, Report(""), (*met, name)), step)
+        else:
+            what = f"the history of run {name} up to step {_shown(step)}"
+            report.missing(what, f"it was forked from run {parent}, which is not in the export")
+        return read
 
     def rows(self, path: Path) -> Iterator[Row]:
         """The rows of a part."""
@@ -131,8 +157,8 @@ class Exports(Source):
 class _Run:
     """One run, filled row by row."""
 
-    def __init__(self, source: Exports, project: str, name: str) -> None:
-        self._source, self._report = source, source.report
+    def __init__(self, source: Exports, report: Report, project: str, name: str) -> None:
+        self._source, self._report = source, report
         self._project, self._name = project, name
         self._params: dict[str, str] = {}
         self._tags: dict[str, str] = {}
@@ -178,8 +204,31 @@ class _Run:
             start_ms=min(times, default=0) if started is None else started,
             end_ms=None if status == RunStatus.RUNNING else ended or max(times, default=None),
             params=self._params,
-            tags=self._tags | ({NOTE_TAG: str(note)} if note else {}),
+            tags=self._tags | ({NOTE_TAG: str(note)} if note else {}) | self._fork_tags(),
         )
+
+    @property
+    def forked_from(self) -> tuple[str, float]:
+        """The name of the run that this run is a fork of, and the last step; "" for no fork."""
+        parent, step = self._sys.get("forking/parent"), self._sys.get("forking/step")
+        return str(parent or ""), inf if step is None else step
+
+    def begin_with(self, parent: "_Run", last_step: float) -> None:
+        """Let the series begin with those of another run, up to a step."""
+        for key, points in parent.series():
+            own = self._points.setdefault(key, Points())
+            for step, at_ms, value in zip(
+                points.steps, points.timestamps, points.values, strict=True
+            ):
+                if step <= last_step:
+                    own.steps.append(step)
+                    own.timestamps.append(at_ms)
+                    own.values.append(value)
+        for items in parent.items():
+            values: Sequence[Text | Histogram | IncomingMedium] = items.values
+            for step, at_ms, item in zip(items.steps, items.timestamps, values, strict=True):
+                if step <= last_step:
+                    self._items.add(items.key, step, at_ms, item)
 
     def series(self) -> Series:
         """The points of the run's metrics."""
@@ -188,6 +237,17 @@ class _Run:
     def items(self) -> Iterator[IncomingItems]:
         """Texts, histograms and files over steps."""
         return self._items.series()
+
+    def _fork_tags(self) -> dict[str, str]:
+        """The tags by which trees and pages show a fork."""
+        parent, step = self.forked_from
+        if not parent:
+            return {}
+        run_id = run_id_of("neptune", self._project, parent)
+        return {
+            PARENT_TAG: run_id,
+            FORKED_TAG: run_id + ("" if step == inf else f"@{_shown(step)}"),
+        }
 
     def _take_setting(self, name: str, kind: str, value: Any, place: str) -> None:
         if not isinstance(value, _TYPES[kind]):
@@ -273,6 +333,10 @@ def _part_number(path: Path) -> tuple[str, int]:
 
 def _ms(moment: Any) -> int | None:
     return None if moment is None else round(moment.timestamp() * 1000)
+
+
+def _shown(step: float) -> str:
+    return str(int(step) if step % 1 == 0 else step)
 
 
 def _text(value: Any) -> str:

@@ -125,6 +125,43 @@ def test_every_type_of_attribute_has_its_place(tmp_path: Path, store: Store) -> 
     assert again.taken.total() == 0
 
 
+def test_a_fork_begins_with_the_history_of_its_parent(tmp_path: Path, store: Store) -> None:
+    def write_run(name: str, *rows: Any) -> None:
+        path = tmp_path / f"data/team/{name}_part_0.parquet"
+        write(path, *({**each, "run_id": name} for each in rows))
+
+    def fork_of(parent: str, step: float) -> tuple[Any, Any]:
+        return (
+            row("sys/forking/parent", "string", string_value=parent),
+            row("sys/forking/step", "float", float_value=step),
+        )
+
+    def points(*steps: int) -> list[Any]:
+        return [row("loss", "float_series", step, float_value=step / 2) for step in steps]
+
+    text = row("log", "string_series", 1, string_value="one")
+    late = row("log", "string_series", 3, string_value="three")
+    write_run("R-1", row("sys/name", "string", string_value="trunk"), *points(1, 2, 3), text, late)
+    write_run("R-2", *fork_of("R-1", 2), row("only", "float_series", 1, float_value=1), *points(4))
+    write_run("R-3", *fork_of("R-2", 4), *points(5))
+    write_run("R-4", *fork_of("R-9", 4e6), *points(6))
+    report = take(store, tmp_path)
+    assert [what for what, _ in report.unreadable] == ["the history of run R-4 up to step 4000000"]
+    runs = {run.info.run_name: run for run in runs_of(store)}
+    steps = {
+        name: list(store.metrics.arrays(run.info.run_id, "loss").steps)
+        for name, run in runs.items()
+    }
+    assert steps == {"trunk": [1, 2, 3], "R-2": [1, 2, 4], "R-3": [1, 2, 4, 5], "R-4": [6]}
+    run_ids = {name: run.info.run_id for name, run in runs.items()}
+    for name, parent, step in (("R-2", "trunk", 2), ("R-3", "R-2", 4)):
+        [item] = store.items.read(run_ids[name], "log")
+        assert isinstance(item, TextItem)
+        assert item.text == "one"
+        assert runs[name].data.tags["eventtrack.forkedFrom"] == f"{run_ids[parent]}@{step}"
+    assert take(store, tmp_path).taken.total() == 0
+
+
 def test_what_has_no_place_is_counted(tmp_path: Path, store: Store) -> None:
     (tmp_path / "secret").write_text("x")
     write(
