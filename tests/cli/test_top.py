@@ -22,14 +22,7 @@ from eventtrack.cli.top.folder import FolderSource
 from eventtrack.cli.top.server import ServerSource
 from eventtrack.cli.top.sources import Source
 from eventtrack.store import Store, open_store
-from tests.cli.harness import (
-    START_MS,
-    CommandLine,
-    Sample,
-    command,
-    environment,
-    read_all,
-)
+from tests.cli.harness import START_MS, CommandLine, Sample, command, environment, read_all
 from tests.server.running import ROOT, running
 
 PATIENCE_S = 30.0
@@ -195,6 +188,10 @@ def test_filter_and_sort_are_those_of_runs_list(sample: Sample) -> None:
         await screen.until("▲loss")
         await screen.type("s", "nonsense")
         await screen.until("cannot sort by 'nonsense'", "--json")
+        await screen.until("▲loss")
+        await screen.type("c", "lr, nothing")
+        await screen.until("lr", without="▲loss")
+        await screen.press("c", "ctrl+u", "enter")
         await screen.until("▲loss")
         await screen.type("slash", "sweep")
         await screen.until("1 run ", "sweep", without="child")

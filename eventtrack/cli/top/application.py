@@ -27,7 +27,12 @@ MARKS_MAX = 5
 _WIDE = 150
 # Threads that read a folder get so long to finish.
 _LEAVE_S = 10.0
-_PROMPTS = {"filter": "filter", "sort": "sort by", "needle": "metrics with"}
+_PROMPTS = {
+    "filter": "filter",
+    "sort": "sort by",
+    "needle": "metrics with",
+    "columns": "columns with",
+}
 
 
 class Top(Viewer):
@@ -52,6 +57,7 @@ class Top(Viewer):
         Binding("x", "axis", show=False),
         Binding("y", "logarithm", show=False),
         Binding("m", "ask('needle')", show=False),
+        Binding("c", "ask('columns')", show=False),
         Binding("enter", "into_panel", show=False),
         Binding("escape", "leave", show=False),
         Binding("ctrl+z", "suspend_process", show=False),
@@ -136,6 +142,9 @@ class Top(Viewer):
         if prompt == "filter":
             self.filter_string = typed
             self.read_names(reset=True)
+        elif prompt == "columns":
+            self.column_needles = typed
+            self.read_names(reset=True)
         elif prompt == "sort":
             self.sort([part.strip() for part in typed.split(",") if part.strip()])
         else:
@@ -153,6 +162,7 @@ class Top(Viewer):
         line.value = {
             "filter": self.filter_string,
             "sort": ", ".join(self.order_by),
+            "columns": self.column_needles,
             "needle": self.query_one("#curves", Curves).needle,
         }[prompt]
         line.display = True

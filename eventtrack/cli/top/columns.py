@@ -33,8 +33,18 @@ DURATION = Shown("duration", "duration", True, 12, "")
 FIXED = frozenset({"name", "experiment", "status", "started", "duration"})
 
 
-def candidates(names: dict[str, list[str]]) -> list[Shown]:
-    """The columns of metrics and params, those that matter most first."""
+def candidates(names: dict[str, list[str]], needles: str = "") -> list[Shown]:
+    """The columns of metrics and params, those that matter most first.
+
+    Args:
+        needles: Words, of which a name has to have one; none for all names.
+    """
+    words = needles.lower().replace(",", " ").split()
+    if words:
+        names = {
+            kind: [key for key in keys if any(word in key.lower() for word in words)]
+            for kind, keys in names.items()
+        }
     metrics = [_shown("metrics", key) for key in sorted(names["metrics"], key=_rank)]
     params = [_shown("params", key) for key in names["params"]]
     first, rest = metrics[:_METRICS_FIRST], metrics[_METRICS_FIRST:]

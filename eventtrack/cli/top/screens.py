@@ -23,6 +23,7 @@ Table     ↑ ↓ PgUp PgDn Home End     ← →   further columns
           /       filter: metrics.loss < 0.1, or words of a name
           s       sort: loss DESC
           < >     sort by the column before or behind      r  reverse
+          c       only columns with one of some words in their names
           e       choose an experiment
 
 Panels    1 Curves   2 Load   3 Console   4 Details   5 Compare

@@ -54,6 +54,7 @@ class Viewer(App[None]):
         self.typed = list(typed)
         self.experiments: list[Json] = []
         self.source = source
+        self.column_needles = ""
         self._chosen: list[Json] = []
         self._candidates: list[columns.Shown] = []
         self._order: list[str] = []  # `order_by` with full names, as the source takes them
@@ -127,7 +128,7 @@ class Viewer(App[None]):
 
         def show(answer: tuple[list[Json], list[Json], dict[str, list[str]], list[str]]) -> None:
             self.experiments, self._chosen, names, self._order = answer
-            candidates = columns.candidates(names)
+            candidates = columns.candidates(names, self.column_needles)
             if reset or {each.name for each in candidates} != {
                 each.name for each in self._candidates
             }:
