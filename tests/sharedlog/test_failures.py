@@ -19,6 +19,7 @@ from eventtrack.sharedlog.protocol import SharedLog
 from tests.contracts.shared_log import Writer, bytes_of, everything
 from tests.sharedlog.engines import (
     Nats,
+    NatsNode,
     Postgresql,
     log_name,
     running_postgresql,
@@ -67,14 +68,51 @@ def assert_all_there_once(url: str, appended: list[Block]) -> None:
         assert sorted(bytes_of(everything(log))) == sorted(block.data for block in appended)
 
 
+@contextlib.contextmanager
+def slowed(node: NatsNode) -> Iterator[None]:
+    """A node that stands still most of the time, as one does that waits for a slow disk."""
+    ended = threading.Event()
+
+    def slow() -> None:
+        while not ended.wait(0.05):
+            node.signal(signal.SIGSTOP)
+            time.sleep(0.2)
+            node.signal(signal.SIGCONT)
+
+    slows = threading.Thread(target=slow)
+    slows.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        slows.join()
+
+
+def leading(cluster: Nats, log: SharedLog) -> NatsNode:
+    """The node that leads a log."""
+    [leader] = [node.name for node in log.state().nodes if node.role == "leader"]
+    [node] = [node for node in cluster.nodes if node.name == leader]
+    return node
+
+
 class TestNats:
+    @pytest.mark.slow
+    def test_a_leader_with_a_slow_disk_costs_time_and_nothing_else(
+        self, nats_cluster: Nats, nats_url: str
+    ) -> None:
+        with contextlib.closing(make_shared_log(nats_url)) as log:
+            node = leading(nats_cluster, log)
+        with slowed(node):
+            appended = write_through(nats_url, 9, lambda: None)
+        until(lambda: nats_cluster.is_settled(log_name(nats_url)))
+        assert_all_there_once(nats_url, appended)
+
     @pytest.mark.slow
     def test_writes_go_on_after_the_leader_was_killed(
         self, nats_cluster: Nats, nats_url: str
     ) -> None:
         with contextlib.closing(make_shared_log(nats_url)) as log:
-            [leader] = [node.name for node in log.state().nodes if node.role == "leader"]
-        [node] = [node for node in nats_cluster.nodes if node.name == leader]
+            node = leading(nats_cluster, log)
         appended = write_through(nats_url, 30, node.kill)
         node.start()
         until(lambda: nats_cluster.is_settled(log_name(nats_url)))
@@ -117,6 +155,14 @@ class TestPostgresql:
                 time.sleep(0.1)
 
         assert_all_there_once(server.url, write_through(server.url, 60, damage))
+
+    def test_a_slow_disk_costs_time_and_nothing_else(self, server: Postgresql) -> None:
+        make_shared_log(server.url).close()
+        # Each commit waits so many microseconds before it brings its pages to the disk.
+        for setting in ("commit_delay = 100000", "commit_siblings = 0"):
+            server.execute(f"ALTER SYSTEM SET {setting}")
+        server.execute("SELECT pg_reload_conf()")
+        assert_all_there_once(server.url, write_through(server.url, 6, lambda: None))
 
     @pytest.mark.usefixtures("hasty")
     def test_a_stopped_database_leaves_the_outcome_open_and_a_repeated_call_settles_it(
