@@ -155,17 +155,21 @@ def filling(report: Report, folder: Path) -> None:
 
 
 def _fill(report: Report, folder: Path, name: str, url: str) -> None:
-    rates = []
+    rates, costs = [], []
     for number in range(report.rounds):
         log = open_shared_log(url)
         cache = Cache(log, folder / f"fill-{name.replace(' ', '-')}-{number}", source="server")
-        began = time.perf_counter()
+        began, spent = time.perf_counter(), time.process_time()
         cache.member.catch_up()
-        took = time.perf_counter() - began
-        rates.append(cache.store.stats().points / took)
+        took, cost = time.perf_counter() - began, time.process_time() - spent
+        points = cache.store.stats().points
+        rates.append(points / took)
+        costs.append(cost * 1e6 / points)
         cache.close()
         log.close()
-    report.figure(f"{name}: a new server fills itself", Samples(rates), "points/s", goal=FILL_GOAL)
+    title = f"{name}: a new server fills itself"
+    report.figure(title, Samples(rates), "points/s", goal=FILL_GOAL)
+    report.figure(f"{title}, its processor time a million points", Samples(costs), "s")
 
 
 def failover(report: Report, folder: Path) -> None:
