@@ -22,7 +22,14 @@ from eventtrack.log.blocks import Block, read_header
 from eventtrack.sharedlog.nats_client import Message, NatsClient, Refused, refused
 from eventtrack.sharedlog.nats_servers import Servers
 from eventtrack.sharedlog.nats_state import engine_state
-from eventtrack.sharedlog.nats_streams import Names, change_key, description_of, stream_of
+from eventtrack.sharedlog.nats_streams import (
+    NOT_NOW,
+    RESOLVE_S,
+    Names,
+    change_key,
+    description_of,
+    stream_of,
+)
 from eventtrack.sharedlog.protocol import (
     PAGE_BLOCKS,
     Announcement,
@@ -38,8 +45,6 @@ from eventtrack.sharedlog.refusals import (
     refuse_large,
 )
 
-# A new leader is there within six seconds; the caller of an append need not hear of it.
-RESOLVE_S = 12.0
 _PAUSE_S = 0.1
 _QUIET_S = 1.0
 # Headers of a message and its acknowledgement, roughly.
@@ -49,7 +54,6 @@ _BARRIER_LIVES = "2m"
 _NO_MESSAGE = (10037, 10043, 10057)
 _WRONG_SEQUENCE, _IN_PROCESS = 10071, 10164
 _FULL = (10077, 10047, 10023, 10122)
-_NOT_NOW = (10008, 10009, 10013)
 
 
 class NatsLog:
@@ -114,7 +118,7 @@ class NatsLog:
                     raise
                 time.sleep(_PAUSE_S)
             except Refused as answer:
-                if answer.code == _IN_PROCESS or answer.code in _NOT_NOW:
+                if answer.code == _IN_PROCESS or answer.code in NOT_NOW:
                     if time.monotonic() > deadline:
                         raise refused(self.url, answer) from answer
                     time.sleep(_PAUSE_S / 20)

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     pass
 
 Answer = TypeVar("Answer")
-# The longest wait for one answer; an append asks again until `nats.RESOLVE_S` is over.
+# The longest wait for one answer; an append asks again until `nats_streams.RESOLVE_S` is over.
 ANSWER_S = 3.0
 # The first wait for an answer that any node may give, before another node is asked.
 _FIRST_S = 0.5

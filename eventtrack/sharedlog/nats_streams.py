@@ -1,15 +1,27 @@
 """The two streams of a shared log in JetStream: their names, their making, their description."""
 
 import contextlib
+import time
 from typing import Any
 
-from eventtrack.errors import AlreadyExistsError, FormatTooNewError, NotFoundError, RemoteError
+from eventtrack.errors import (
+    AlreadyExistsError,
+    FormatTooNewError,
+    NotFoundError,
+    RemoteError,
+    RemoteUnavailableError,
+)
 from eventtrack.sharedlog.nats_client import NatsClient, Refused, refused
 from eventtrack.sharedlog.nats_state import risks_of
 from eventtrack.sharedlog.protocol import LOG_FORMAT, Description
 from eventtrack.sharedlog.refusals import refuse_risks
 
+# A new leader is there within six seconds; the caller need not hear of it.
+RESOLVE_S = 12.0
+_PAUSE_S = 0.1
+# JetStream's numbers of errors.
 _NO_STREAM = 10059
+NOT_NOW = (10008, 10009, 10013)
 _ACCESS_KEY = "eventtrack.access_key"
 
 
@@ -88,20 +100,27 @@ def _create(client: NatsClient, config: dict[str, Any]) -> None:
 
 
 def stream_of(client: NatsClient, name: str) -> dict[str, Any]:
-    """A stream's configuration and state.
+    """A stream's configuration and state. Asks again while the nodes choose a leader.
 
     Raises:
         NotFoundError: There is no such stream.
     """
-    try:
-        return client.ask(f"STREAM.INFO.{name}")
-    except Refused as answer:
-        if answer.code == _NO_STREAM:
-            raise NotFoundError(
-                f"there is no shared log at {client.shown}",
-                hint=f"make it: eventtrack cluster init {client.shown}",
-            ) from answer
-        raise refused(client.shown, answer) from answer
+    deadline = time.monotonic() + RESOLVE_S
+    while True:
+        try:
+            return client.ask(f"STREAM.INFO.{name}")
+        except RemoteUnavailableError:
+            if time.monotonic() > deadline:
+                raise
+        except Refused as answer:
+            if answer.code == _NO_STREAM:
+                raise NotFoundError(
+                    f"there is no shared log at {client.shown}",
+                    hint=f"make it: eventtrack cluster init {client.shown}",
+                ) from answer
+            if answer.code not in NOT_NOW or time.monotonic() > deadline:
+                raise refused(client.shown, answer) from answer
+        time.sleep(_PAUSE_S)
 
 
 def change_key(client: NatsClient, name: str, access_key: str) -> None:

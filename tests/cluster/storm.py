@@ -341,9 +341,14 @@ def main(arguments: list[str]) -> int:
             else:
                 server_trouble(storm)
 
-        storm.run(chosen.minutes * 60, trouble)
-        _say(storm.summary())
-        storm.check()
+        try:
+            storm.run(chosen.minutes * 60, trouble)
+            _say(storm.summary())
+            storm.check()
+        except BaseException:
+            _say("the servers said last:")
+            _say("\n".join((Path(folder) / "log").read_text().splitlines()[-40:]))
+            raise
     _say("One server could have answered so; nothing is missing, nothing is there twice.")
     return 0
 

@@ -113,7 +113,12 @@ class TestNats:
     ) -> None:
         with contextlib.closing(make_shared_log(nats_url)) as log:
             node = leading(nats_cluster, log)
-        appended = write_through(nats_url, 30, node.kill)
+
+        def damage() -> None:
+            node.kill()
+            open_shared_log(nats_url).close()  # waits for the next leader
+
+        appended = write_through(nats_url, 30, damage)
         node.start()
         until(lambda: nats_cluster.is_settled(log_name(nats_url)))
         assert_all_there_once(nats_url, appended)
