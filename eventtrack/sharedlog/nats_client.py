@@ -220,7 +220,7 @@ class NatsClient:
             self._loop.close()
 
     async def _connect(self) -> None:
-        self._rejected = asyncio.Event()
+        self._rejected: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         connecting = asyncio.ensure_future(
             self._client.connect(
                 servers=self.address.servers,
@@ -238,20 +238,19 @@ class NatsClient:
                 pending_size=0,
             )
         )
-        rejected = asyncio.ensure_future(self._rejected.wait())
         try:
-            await asyncio.wait((connecting, rejected), return_when=asyncio.FIRST_COMPLETED)
-            if not connecting.done():  # the driver would try again and again
-                raise OSError(self._trouble)
+            await asyncio.wait((connecting, self._rejected), return_when=asyncio.FIRST_COMPLETED)
+            is_connected = connecting.done() and connecting.exception() is None
+            if self._rejected.done() and not is_connected:  # the driver would try again and again
+                raise OSError(self._rejected.result())
             await connecting
         finally:
             connecting.cancel()
-            rejected.cancel()
 
     async def _told(self, error: Exception) -> None:
         self._trouble = str(error).removeprefix("nats: ")
-        if "authorization" in self._trouble.lower():
-            self._rejected.set()
+        if "authorization" in self._trouble.lower() and not self._rejected.done():
+            self._rejected.set_result(self._trouble)  # the connection breaks, too
         if "permissions violation" in self._trouble.lower():
             self._denied = (time.monotonic(), self._trouble)
 
