@@ -1,4 +1,4 @@
-"""Every page in both themes: contrast, names, focus, and no wider than a phone's screen."""
+"""Every page: focus, and no wider than a phone's screen; test_axe.py judges colours and names."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -69,23 +69,6 @@ def routes(server: Running) -> list[str]:
         *("experiments/0?group=attributes.status", f"compare?runs={first},{second}&base={first}"),
         *("time", "sync", "log", "help", "nowhere"),
     ]
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_texts_can_be_read_and_controls_have_names(
-    server: Running, visit: Visit, routes: list[str], scheme: str
-) -> None:
-    page = visit.page
-    visit.expected.append("^404 GET /api/eventtrack/1/")
-    page.emulate_media(
-        color_scheme="dark" if scheme == "dark" else "light", reduced_motion="reduce"
-    )
-    problems = []
-    for route in routes:
-        shown(page, visit, server, route)
-        problems += [f"/{route} {one}" for one in ask(page, "contrast")]
-        problems += [f"/{route} nameless {one}" for one in ask(page, "nameless")]
-    assert problems == []
 
 
 def test_the_keyboard_reaches_everything_and_shows_where_it_is(

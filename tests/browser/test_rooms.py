@@ -1,4 +1,4 @@
-"""The pages of traces, models, data and media: contrast, names, focus, width, and the past."""
+"""The pages of traces, models, data and media: width, titles, and the past."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 
 from eventtrack.client import MlflowClient
 from eventtrack.store import Store
-from tests.browser.test_accessibility import ask, shown
+from tests.browser.test_accessibility import shown
 from tests.browser.visit import Visit
 from tests.server.running import Running, running
 from tools import sample_rooms
@@ -32,21 +32,6 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Filled]:
     client.store.close()
     with running(store) as server:
         yield Filled(server, routes)
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_texts_can_be_read_and_controls_have_names(
-    filled: Filled, visit: Visit, scheme: str
-) -> None:
-    page, problems = visit.page, []
-    page.emulate_media(
-        color_scheme="dark" if scheme == "dark" else "light", reduced_motion="reduce"
-    )
-    for route in filled.routes:
-        shown(page, visit, filled.server, route)
-        problems += [f"/{route} {problem}" for problem in ask(page, "contrast")]
-        problems += [f"/{route} nameless {problem}" for problem in ask(page, "nameless")]
-    assert problems == []
 
 
 def test_no_page_is_wider_than_a_phone_and_each_has_a_title(filled: Filled, visit: Visit) -> None:
