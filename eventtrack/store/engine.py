@@ -253,7 +253,6 @@ class Engine:
     @translating("open the store")
     def _open(self) -> None:
         self._local = threading.local()
-        self._forked = False
         self._session = self.ids.id128()
         self._sessions: dict[str, bytes] = {}
         self._journal: Journal | None = None
@@ -273,6 +272,8 @@ class Engine:
         endings = sys.modules.get("multiprocessing.util")
         if endings is not None:
             endings.Finalize(self, _flush_at_exit, (weakref.ref(self),), exitpriority=0)
+        # Set last: a thread of a forked child that sees it uses what was opened here.
+        self._forked = False
 
     def _adopt(self) -> None:
         if self._adopter is not None:

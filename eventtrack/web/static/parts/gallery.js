@@ -14,6 +14,7 @@ export function Gallery({ items, name, look, onChoose }) {
     let frame = 0;
     const measure = () => {
       frame = 0;
+      if (!box.current) return; // the page was left before this frame
       const { clientWidth, clientHeight, scrollTop } = box.current;
       const next = {
         across: Math.max(Math.floor(clientWidth / TILE.width), 1),

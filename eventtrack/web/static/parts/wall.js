@@ -23,6 +23,7 @@ export function Wall({ runs, groups, keys, sections, shut, acts }) {
   const [sight, setSight] = useState({ width: 0, top: 0, height: innerHeight });
   useLayoutEffect(() => {
     const look = () => {
+      if (!box.current) return; // the page was left meanwhile
       const { top, width } = box.current.getBoundingClientRect();
       // In steps, so that most scrolling changes nothing.
       const rounded = Math.floor(-top / SPARE) * SPARE;
