@@ -29,7 +29,7 @@ ORIGIN_TAGS = ("eventtrack.import.source", "eventtrack.import.id", "mlflow.runNa
 # Bytes put where they may do harm: ends of cells, of lines, of texts; digits; no UTF-8.
 _INSERTED = b'0,"\n\xff}\x00 -'
 _FAST_DAMAGES = 60
-_SLOW_DAMAGES = 300
+_SLOW_DAMAGES = 200
 # Thousands of stores are made: in memory, where that is, since nothing is asked of their disk.
 _MEMORY = Path("/dev/shm")
 

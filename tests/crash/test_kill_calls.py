@@ -9,7 +9,7 @@ import pytest
 from tests.crash import killing, recording
 
 # Calls of each work that are tried; `tools/dev.py torture` tries all of them.
-POINTS = 2
+POINTS = 1
 
 
 @pytest.mark.slow
@@ -27,4 +27,4 @@ def test_a_killed_command_leaves_a_whole_store_and_nothing_for_ever(tmp_path: Pa
     )
     assert done.returncode == 0, done.stderr[-4000:]
     # The last call of a work may not come again: two runs of it are not the same call for call.
-    assert int(done.stdout) > len(killing.WORKS)
+    assert int(done.stdout) > len(killing.WORKS) // 2

@@ -247,7 +247,7 @@ def compare_search(pair: Pair, text: str, order: list[str], view: int) -> None:
 
 
 @settings(
-    max_examples=25,
+    max_examples=12,
     deadline=None,
     # Each example costs a second: a failure is told as it was found.
     phases=(Phase.explicit, Phase.reuse, Phase.generate),
