@@ -102,12 +102,17 @@ class Postgresql:
         """Start, and wait until it answers."""
         settings = [word for setting in self._settings for word in ("-c", setting)]
         sockets = ["-c", "unix_socket_directories="]
-        self._process = subprocess.Popen(
-            self._words("postgres", "-D", str(self.folder), *settings, *sockets),
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        until(self.is_ready)
+        words = self._words("postgres", "-D", str(self.folder), *settings, *sockets)
+
+        def runs() -> bool:
+            # It ends by itself while processes of a killed server still have its memory.
+            if self._process is None or self._process.poll() is not None:
+                self._process = subprocess.Popen(
+                    words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+                )
+            return self.is_ready()
+
+        until(runs)
 
     def is_ready(self) -> bool:
         """Whether it answers."""
@@ -117,6 +122,8 @@ class Postgresql:
     def signal(self, number: signal.Signals) -> None:
         """Send a signal to the server and all of its processes."""
         assert self._process is not None
+        if number == signal.SIGKILL:  # it must start none between the list and the signal
+            os.kill(self._process.pid, signal.SIGSTOP)
         found = subprocess.run(
             ["ps", "-o", "pid=", "--ppid", str(self._process.pid)], capture_output=True, check=False
         )
