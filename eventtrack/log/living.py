@@ -16,6 +16,7 @@ from typing import NamedTuple
 from eventtrack.events.envelope import Draft
 from eventtrack.limits import COMMIT_PAYLOAD_BYTES_MAX, JOURNAL_HELD_BYTES_MAX
 from eventtrack.log.drain import append_frames, drafts_of
+from eventtrack.log.filesystem import translating
 from eventtrack.log.frames import (
     FRAME,
     MAGIC,
@@ -87,6 +88,7 @@ class LivingJournals:
         """Whether there are any journals. Costs microseconds."""
         return bool(self.names())
 
+    @translating("read the journals")
     def look(self, listed: Sequence[str] = (), change: int = -1) -> Held | None:
         """The points that wait now; None if a journal went away meanwhile: look again.
 
@@ -114,6 +116,7 @@ class LivingJournals:
                 self._seen = _held(drained.head, list(self._files.values()))
             return self._seen
 
+    @translating("read the journals")
     def move(self) -> None:
         """Move what the journals hold by now into the log, durably and in order."""
         held = self.look()
@@ -141,6 +144,7 @@ class LivingJournals:
                 return True
         return False
 
+    @translating("read the journals")
     def names(self) -> list[str]:
         """The names of all journals, in the order of their frames: those of a process count up."""
         try:
