@@ -269,8 +269,7 @@ class Engine:
         self._ahead = Ahead(self.views, self.journals)
         # A process forked by multiprocessing runs no exit handlers except multiprocessing's own.
         # This only flushes: that process waits for its threads later, and they may still log.
-        endings = sys.modules.get("multiprocessing.util")
-        if endings is not None:
+        if endings := sys.modules.get("multiprocessing.util"):
             endings.Finalize(self, _flush_at_exit, (weakref.ref(self),), exitpriority=0)
         # Set last: a thread of a forked child that sees it uses what was opened here.
         self._forked = False
