@@ -20,7 +20,7 @@ from eventtrack.sharedlog.refusals import refuse_risks
 RESOLVE_S = 12.0
 _PAUSE_S = 0.1
 # JetStream's numbers of errors.
-_NO_STREAM = 10059
+_NO_STREAM, _NO_PLACE = 10059, 10005
 NOT_NOW = (10008, 10009, 10013)
 _ACCESS_KEY = "eventtrack.access_key"
 
@@ -93,10 +93,17 @@ def _create(client: NatsClient, config: dict[str, Any]) -> None:
             f"{client.shown} has a stream {name} already",
             hint="`eventtrack cluster status` shows it; choose another name for a second log",
         )
-    try:
-        client.ask(f"STREAM.CREATE.{name}", config)
-    except Refused as answer:
-        raise refused(client.shown, answer) from answer
+    deadline = time.monotonic() + RESOLVE_S
+    while True:
+        try:
+            client.ask(f"STREAM.CREATE.{name}", config)
+            return
+        except Refused as answer:
+            # A node that has just begun is no place for a stream until the others heard of it.
+            not_now = answer.code in NOT_NOW or answer.code == _NO_PLACE
+            if not not_now or time.monotonic() > deadline:
+                raise refused(client.shown, answer) from answer
+        time.sleep(_PAUSE_S)
 
 
 def stream_of(client: NatsClient, name: str) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import sys
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import nats
 import psycopg
@@ -24,6 +25,7 @@ from eventtrack.errors import (
 )
 from eventtrack.sharedlog.addresses import without_password
 from eventtrack.sharedlog.making import make_shared_log, open_shared_log
+from eventtrack.sharedlog.nats_client import NatsClient, Refused
 from eventtrack.sharedlog.protocol import SharedLog
 from eventtrack.spaces.bucket import BucketSpace
 from tests.contracts.shared_log import Writer, everything
@@ -193,6 +195,23 @@ class TestNewerFormats:
         BucketSpace(bucket_url).create("LOG", json.dumps(description).encode())
         with pytest.raises(FormatTooNewError, match="format 2"):
             open_shared_log(bucket_url)
+
+
+def test_a_stream_is_asked_for_again_while_a_node_has_just_begun(
+    nats_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refusals = [Refused(10005, "no suitable peers for placement"), Refused(10008, "no leader")]
+    ask = NatsClient.ask
+
+    def refuse_at_first(client: NatsClient, subject: str, request: Any = None) -> dict[str, Any]:
+        if refusals and subject.startswith("STREAM.CREATE."):
+            raise refusals.pop()
+        return ask(client, subject, request)
+
+    monkeypatch.setattr(NatsClient, "ask", refuse_at_first)
+    make_shared_log(nats_url).close()
+    open_shared_log(nats_url).close()
+    assert not refusals
 
 
 class TestPermissions:

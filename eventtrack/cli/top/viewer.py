@@ -79,13 +79,19 @@ class Viewer(App[None]):
         """The table of runs."""
         return self.query_one("#runs", RunTable)
 
+    # What threads say while the screen is being left finds no widgets any more.
+
     def on_answered(self, message: Answered) -> None:
         """Show what was read."""
+        if not self.is_running:
+            return
         self.say(message.reader)
         message.show(message.value)
 
     def on_refused(self, message: Refused) -> None:
         """Say why nothing could be read; a filter or an order that is refused is taken back."""
+        if not self.is_running:
+            return
         if isinstance(message.error, UsageError) and self._asked != self._answered:
             self.filter_string, self.order_by = self._answered
             self.say("typed", message.error.message, message.error.hint)
@@ -95,6 +101,8 @@ class Viewer(App[None]):
 
     def on_news(self, message: News) -> None:
         """Read again what changed and is seen."""
+        if not self.is_running:
+            return
         change = message.change
         streams = change.streams
         self.say("news", change.problem, "trying again")
