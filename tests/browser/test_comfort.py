@@ -112,6 +112,29 @@ def test_a_name_is_chosen_by_typing(server: Running, visit: Visit) -> None:
     expect(page.get_by_role("button", name="Group by Status")).to_be_visible()
 
 
+def test_what_opens_has_the_focus_before_the_next_key(server: Running, visit: Visit) -> None:
+    """Once a key that came at once was lost, and arrows marked the name above."""
+    page, client = visit.page, MlflowClient(str(server.store))
+    many = client.get_experiment_by_name("many")
+    assert many is not None
+    visit.open(f"{server.url}/#/experiments/{many.experiment_id}")
+    for name, field in [
+        ("Group by nothing", "Find a name"),
+        ("Search Ctrl K", "Search everything"),
+    ]:
+        button = page.get_by_role("button", name=name)
+        label = button.evaluate(
+            """async (button) => {
+                button.click();
+                // Nothing is drawn in between, and no key can come.
+                for (let i = 0; i < 10; i += 1) await Promise.resolve();
+                return document.activeElement.getAttribute("aria-label");
+            }"""
+        )
+        assert label == field
+        page.keyboard.press("Escape")
+
+
 def test_an_outage_leaves_no_trace_on_the_page(tmp_path: Path, visit: Visit) -> None:
     """Once the red box stayed until somebody clicked."""
     visit.expected += ["ERR_", "^console: "]

@@ -1,5 +1,5 @@
 /** The charts of some runs with their controls; all their state is in the address line. */
-import { html, useEffect, useMemo, useRef } from "../lib/ui.js";
+import { html, useLayoutEffect, useMemo, useRef } from "../lib/ui.js";
 import { SPREADS } from "../lib/bands.js";
 import { route, setQuery } from "../lib/route.js";
 import { KINDS } from "../lib/smooth.js";
@@ -159,7 +159,7 @@ const AROUND = 130;
 
 function FullScreen({ card, runs, groups }) {
   const dialog = useRef();
-  useEffect(() => dialog.current.showModal(), []);
+  useLayoutEffect(() => dialog.current.showModal(), []);
   const close = () => setQuery({ full: "" }, { push: true });
   return html`<dialog class="full" ref=${dialog} aria-label=${card.title} onClose=${close}>
     <div class="bar"><h2>${card.title}</h2><span class="grow"></span>

@@ -1,5 +1,5 @@
 /** Changes of a run: each is one request to MLflow's endpoints, and one entry in its history. */
-import { html, useEffect, useRef, useState } from "../lib/ui.js";
+import { html, useLayoutEffect, useRef, useState } from "../lib/ui.js";
 import { writable } from "../lib/access.js";
 import { mlflow } from "../lib/api.js";
 import { ago, moment } from "../lib/format.js";
@@ -115,7 +115,7 @@ export function Note({ info, text, reload }) {
   const [draft, setDraft] = useState(null);
   const field = useRef();
   // Letters typed elsewhere are shortcuts: whoever wants to write may begin at once.
-  useEffect(() => field.current?.focus(), [draft !== null]);
+  useLayoutEffect(() => field.current?.focus(), [draft !== null]);
   const { change, problem, busy, why } = useChange(reload);
   const save = (event) => {
     event.preventDefault();

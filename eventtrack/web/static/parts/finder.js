@@ -1,5 +1,5 @@
 /** The search over everything: a field, and below it what holds the text, by kind. Arrows and Enter choose. */
-import { html, signal, useEffect, useRef, useState } from "../lib/ui.js";
+import { html, signal, useEffect, useLayoutEffect, useRef, useState } from "../lib/ui.js";
 import { get } from "../lib/api.js";
 import { useData } from "../lib/data.js";
 import { at } from "../lib/past.js";
@@ -66,7 +66,7 @@ export function Finder({ text, onText, onChosen = () => {}, focus = false }) {
   const [place, setPlace] = useState(0);
   const field = useRef();
   const box = useRef();
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (focus) field.current.focus();
   }, []);
   useEffect(() => setPlace(0), [text]);
@@ -140,7 +140,7 @@ function summary(groups, many) {
 export function FinderDialog() {
   const [text, setText] = useState("");
   const dialog = useRef();
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (finding.value) dialog.current?.showModal();
   }, [finding.value]);
   if (!finding.value) return null;

@@ -19,7 +19,7 @@ export function Popup({ label, title, disabled, sign, children }) {
     const beyond = opened ? EDGE - opened.getBoundingClientRect().left : 0;
     if (beyond > 0) opened.style.marginRight = `${-beyond}px`;
   }, [open]);
-  useEffect(() => {
+  useLayoutEffect(() => {
     // A phone would cover half of it with its keyboard.
     if (open && matchMedia("(pointer: fine)").matches)
       box.current.querySelector("[role=dialog] :is(input, select, textarea, button):enabled")?.focus();

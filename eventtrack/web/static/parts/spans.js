@@ -1,5 +1,5 @@
 /** The spans of a trace: a tree with a bar of time for each, walked with arrows; and what a span holds. */
-import { html, useEffect, useMemo, useRef, useState } from "../lib/ui.js";
+import { html, useLayoutEffect, useMemo, useRef, useState } from "../lib/ui.js";
 import { get } from "../lib/api.js";
 import { useData } from "../lib/data.js";
 import { number } from "../lib/format.js";
@@ -80,7 +80,7 @@ export function Spans({ spans, chosen, onChoose }) {
     rows.findIndex((span) => span.span_id === chosen),
     0,
   );
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (moved.current) box.current.querySelector('[tabindex="0"]')?.focus();
     moved.current = false;
   }, [chosen]);
