@@ -26,7 +26,7 @@ def undocumented(root: Path) -> list[str]:
     A name is public when neither it nor an owner of it begins with an underscore. The promise lives
     where a method is first declared: an override of a documented one needs no words of its own.
     """
-    classes = classes_by_name(root, "eventtrack")
+    classes = classes_by_name(modules(root, "eventtrack"))
     problems = []
     for module in modules(root, "eventtrack", "tools"):
         if any(_is_private(part) for part in module.name.split(".")):

@@ -81,10 +81,12 @@ def _is_environment(node: ast.expr) -> bool:
 def broken_promises(root: Path, document: str) -> list[str]:
     """Each MUST of a document without a test of its own, and each test named that is not there."""
     text = (root / document).read_text(encoding="utf-8")
+    tests = {module.path.as_posix(): module for module in modules(root, "tests")}
+    classes = classes_by_name(tests.values())
     problems = [
         f"{document}: there is no {name}"
         for name in sorted(set(NAMED_TEST.findall(text)))
-        if not is_a_test(root, name)
+        if not is_a_test(tests, classes, name)
     ]
     for paragraph in PARAGRAPHS.split(text):
         if "RFC 2119" in paragraph:
@@ -99,16 +101,17 @@ def broken_promises(root: Path, document: str) -> list[str]:
     return problems
 
 
-def is_a_test(root: Path, name: str) -> bool:
+def is_a_test(
+    tests: dict[str, Module], classes: dict[str, list[ast.ClassDef]], name: str
+) -> bool:
     """Whether pytest would find `tests/log/test_a.py::TestA::test_b`, also where B is inherited."""
     path, *owners, function = name.split("::")
-    if not (root / path).is_file():
+    if path not in tests:
         return False
-    body = ast.parse((root / path).read_text(encoding="utf-8")).body
+    body = tests[path].tree.body
     if not owners:
         return any(isinstance(node, FUNCTIONS) and node.name == function for node in body)
     found = [node for node in body if isinstance(node, ast.ClassDef) and node.name == owners[0]]
-    classes = classes_by_name(root, "tests")
     return any(
         any(isinstance(node, FUNCTIONS) and node.name == function for node in owner.body)
         or any(inherited_methods(owner, function, classes))

@@ -5,7 +5,7 @@ own tests can hand it a small doctored tree and see it say no.
 """
 
 import ast
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,10 +44,10 @@ def modules(root: Path, *folders: str) -> Iterator[Module]:
             yield Module(path, ".".join(parts), text, ast.parse(text, filename=str(path)))
 
 
-def classes_by_name(root: Path, *folders: str) -> dict[str, list[ast.ClassDef]]:
-    """Every class below the folders; two of one name share an entry."""
+def classes_by_name(among: Iterable[Module]) -> dict[str, list[ast.ClassDef]]:
+    """Every class of the modules; two of one name share an entry."""
     found: dict[str, list[ast.ClassDef]] = {}
-    for module in modules(root, *folders):
+    for module in among:
         for node in ast.walk(module.tree):
             if isinstance(node, ast.ClassDef):
                 found.setdefault(node.name, []).append(node)
