@@ -49,6 +49,18 @@ class Invocation:
                 "`eventtrack demo` or `eventtrack experiments create NAME`",
             ) from error
 
+    def look(self) -> "Store":
+        """Open the store of this call for a person, who may be shown older views than wait.
+
+        With --json a program reads, which waits for the views of this version.
+        """
+        store = self.open()
+        if not self.out.json:
+            from eventtrack.projections.older import SHOWS_OLDER
+
+            SHOWS_OLDER.set(True)
+        return store
+
     def go_on_in_a_child(self) -> None:
         """Let all further code of a program end with an error instead of a signal.
 

@@ -32,7 +32,7 @@ def print_runs(
         FilterSyntaxError: The filter or a clause cannot be read.
         InvalidValueError: No run has a metric, param or tag of a name to sort by.
     """
-    store = call.open()
+    store = call.look()
     experiments = chosen_experiments(store, typed, view_type=ViewType.ALL)
     ids = [experiment.experiment_id for experiment in experiments]
     clauses = list(order_by)

@@ -46,7 +46,14 @@ class Ahead:
 
     @contextmanager
     def read(self) -> Iterator[Reader]:
-        """The views, with everything that was logged on this machine when the block begins."""
+        """The views, with everything that was logged on this machine when the block begins.
+
+        Older views where the reader may be shown them (`older.py`), as they stand.
+        """
+        if (older := self._views.older.build()) is not None:
+            with older.read() as reader:
+                yield reader
+            return
         for _ in range(_TRIES):
             # What was in journals that are gone by now is in the log, so the views will have it.
             listed = self._journals.names()

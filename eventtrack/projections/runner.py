@@ -6,7 +6,6 @@ disturbs readers, and each version of eventtrack on a store keeps a build of its
 """
 
 import contextlib
-import hashlib
 import os
 import threading
 import time
@@ -22,16 +21,14 @@ from eventtrack.errors import (
     StoreError,
     StoreMissingError,
 )
-from eventtrack.facts.trace import TraceReport
 from eventtrack.log.filesystem import translating
 from eventtrack.log.protocol import EventLog
 from eventtrack.log.soundness import unsound_headers
-from eventtrack.projections import dataset_state, scorer_state, state, trace_state
+from eventtrack.projections import shape
 from eventtrack.projections.build import Build, Fold, StaleBuild, matches
-from eventtrack.projections.tables import TABLES, Reader
+from eventtrack.projections.older import Older
+from eventtrack.projections.tables import Reader
 
-# Raise when a fold's meaning changes while the fields of its state do not.
-PROJECTIONS_VERSION = 9
 Progress = Callable[[int, int], None]
 PointerFile = tuple[int, int]
 # The beginning of the name of a build that is being deleted.
@@ -41,38 +38,6 @@ _LEFT_OVER_S = 3600.0
 # A reader begins within this time after it took a build. An old build without readers is then
 # closed.
 _UNUSED_S = 60.0
-
-
-def fingerprint() -> str:
-    """The name of the views' schema: it changes with every table and every field."""
-    entities = (
-        state.ParamState,
-        state.ParamClaim,
-        state.MetricState,
-        state.Part,
-        state.ItemsPart,
-        state.Layer,
-        state.RunState,
-        state.ExperimentState,
-        state.ModelState,
-        state.ArtifactState,
-        state.SessionState,
-        trace_state.AssessmentState,
-        trace_state.SpanState,
-        TraceReport,
-        trace_state.TraceState,
-        dataset_state.DatasetState,
-        dataset_state.Merged,
-        dataset_state.RecordState,
-        scorer_state.ScorerState,
-        scorer_state.ScorerVersionState,
-    )
-    shape = [
-        PROJECTIONS_VERSION,
-        *TABLES,
-        *(name for entity in entities for name in entity.__struct_fields__),
-    ]
-    return hashlib.sha256(repr(shape).encode()).hexdigest()[:12]
 
 
 class Views:
@@ -89,7 +54,7 @@ class Views:
         self._folder = folder
         self._log = log
         self._new_name = new_name
-        self._fingerprint = fingerprint()
+        self._fingerprint = shape.fingerprint()
         self._pointer = folder / f"current-{self._fingerprint}"
         self._lock = threading.RLock()
         # The build, and log.change_count() when it was last fully folded. Replaced together.
@@ -98,7 +63,10 @@ class Views:
         self._build: Build | None = None  # guarded by _lock
         # Builds that were in use before, which queries may still read, and the time to close them.
         self._earlier: list[tuple[float, Build]] = []  # guarded by _lock
-        self._closed = False  # guarded by _lock
+        self._closed = False  # a fold of many batches then ends after the present one
+        self._position = 0  # up to where the build in use was folded when somebody looked
+        # The views of another version, for readers who would rather not wait.
+        self.older = Older(folder, log, self.folded, self.catch_up)
 
     @contextmanager
     def read(self) -> Iterator[Reader]:
@@ -122,7 +90,8 @@ class Views:
                 if checkpoint.position > head or not matches(checkpoint, self._log):
                     raise StaleBuild(str(build.folder))
                 while build.checkpoint().position < head:
-                    build.advance(self._log)
+                    self._refuse_closed()
+                    self._position = build.advance(self._log)
                 if not checkpoint.position:
                     self._doubt(build)
             except StaleBuild:
@@ -134,6 +103,15 @@ class Views:
     def change(self) -> int:
         """The `change_count` of the log up to which everything is folded, or more."""
         return self._seen[1]
+
+    def folded(self) -> int:
+        """About the position up to which the build in use is folded. Waits for nobody who folds."""
+        if self._lock.acquire(blocking=False):
+            try:
+                self._position = self._current().checkpoint().position
+            finally:
+                self._lock.release()
+        return self._position
 
     def in_use(self) -> Build:
         """The build in use, perhaps behind the log."""
@@ -169,9 +147,10 @@ class Views:
 
     @translating("use the views")
     def close(self) -> None:
-        """Close the build in use."""
+        """Close the build in use, after the batch that is being folded."""
+        self._closed = True
+        self.older.close()
         with self._lock:
-            self._closed = True
             self._let_go()
             for _, build in self._earlier:
                 build.close()
@@ -179,7 +158,7 @@ class Views:
 
     @translating("use the views")
     def _folded(self, progress: Progress | None) -> Build:
-        build = Build(self._folder / f"{self._fingerprint}-{self._new_name()}")
+        build = self._made()
         try:
             position, head = 0, self._log.head()
             while position < head:
@@ -204,10 +183,7 @@ class Views:
     def _current(self) -> Build:
         """The build that the pointer names, opened; a new build if there is none to trust."""
         with self._lock:
-            if self._closed:
-                raise StoreClosedError(
-                    f"cannot use {self._folder}: it was closed", hint="open the store again"
-                )
+            self._refuse_closed()
             if self._build is not None and self._pointer_file() == self._pointer_seen:
                 return self._build
             # Another process has put a rebuilt copy in place. Its checkpoint is not known here.
@@ -228,7 +204,19 @@ class Views:
                     f"cannot read {self._folder}: it was deleted while it was open",
                     hint="put the folder back, or close the store and open it again",
                 )
-            return self._replace(Build(self._folder / f"{self._fingerprint}-{self._new_name()}"))
+            return self._replace(self._made())
+
+    def _refuse_closed(self) -> None:
+        if self._closed:
+            raise StoreClosedError(
+                f"cannot use {self._folder}: it was closed", hint="open the store again"
+            )
+
+    def _made(self) -> Build:
+        """A new build, of nothing yet."""
+        build = Build(self._folder / f"{self._fingerprint}-{self._new_name()}")
+        shape.note(build.folder)
+        return build
 
     def _let_go(self) -> None:
         now = time.monotonic()
@@ -243,7 +231,10 @@ class Views:
     def _opened(self, folder: Path) -> Build | None:
         """The build in a folder; None if it is damaged or was deleted meanwhile."""
         try:
-            return Build(folder) if Build.is_sound(folder) else None
+            if not Build.is_sound(folder):
+                return None
+            shape.note(folder)
+            return Build(folder)
         except CorruptionError:
             return None  # the views are a cache: made anew, not mended
         except (FileNotFoundError, FileExistsError, StoreError):
@@ -287,16 +278,6 @@ class Views:
             if _is_left_over(draft):
                 draft.unlink(missing_ok=True)
         return build
-
-
-def builds_in_use(folder: Path) -> list[Path]:
-    """The builds in a store's `views` folder that a version of eventtrack would read.
-
-    Other builds were left by dead processes or a power cut, and are thrown away unread.
-    """
-    names = {file.read_text(errors="replace").strip() for file in folder.glob("current-*")}
-    builds = [folder / name for name in sorted(names) if Path(name).name == name]
-    return [build for build in builds if Build.may_be_sound(build)]
 
 
 def _warn(doubts: str) -> None:

@@ -16,7 +16,7 @@ import msgspec
 from eventtrack.errors import EventtrackError
 from eventtrack.log import files
 from eventtrack.projections.build import Build
-from eventtrack.projections.runner import fingerprint
+from eventtrack.projections.shape import fingerprint
 from eventtrack.projections.tables import Reader
 from eventtrack.rescue.damaged import DamagedFile
 from eventtrack.rescue.report import Loss, SalvageReport

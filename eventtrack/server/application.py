@@ -17,6 +17,7 @@ from eventtrack.compat.errors import refusal, refuse
 from eventtrack.compat.messages import Fields, Values
 from eventtrack.compat.responses import Json
 from eventtrack.errors import EventtrackError, InvalidValueError
+from eventtrack.projections.older import SHOWS_OLDER
 from eventtrack.server import bodies
 from eventtrack.server.access import CHALLENGE, Access
 from eventtrack.server.clustered import Clustered
@@ -35,6 +36,8 @@ _log = logging.getLogger("eventtrack.server")
 
 # A request in JSON: the largest is a dataset with a profile of 16 MiB, escaped.
 BODY_BYTES_MAX = 64 * 2**20
+# Says that an answer is of older views: the last event that they have, and the head of the log.
+_OLDER = "eventtrack-older-views"
 # For clients of a server that cannot answer for a moment.
 _RETRY_AFTER_S = "1"
 
@@ -109,6 +112,8 @@ class Application:
             request.state.role = visit.visitor.role
             AUTHOR.set(visit.visitor.name)
             REASON.set(from_header(request.headers.get(HEADER)))
+            reads = isinstance(match.entry, Endpoint) and not match.entry.writes
+            SHOWS_OLDER.set(reads and needs <= Role.READ)
             if isinstance(match.entry, Streamed):
                 rest = match.rest or "".join(match.pieces.values())
                 work = match.entry.answer(self._services, request, rest)
@@ -116,6 +121,8 @@ class Application:
                 request.state.lasting = visit
             else:
                 response = await self._json(visit, match.entry, request, match.pieces)
+            if (building := self._store.maintenance.building()) and SHOWS_OLDER.get():
+                response.headers[_OLDER] = f"{building.shown}/{building.head}"
             if age:
                 response.headers["age"] = str(math.ceil(age))
             return response

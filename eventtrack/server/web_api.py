@@ -14,6 +14,7 @@ from eventtrack.compat.messages import Message, Values, int32, int64, one_of, te
 from eventtrack.compat.requests import VIEW_TYPES, Request
 from eventtrack.compat.responses import Json
 from eventtrack.compat.rules import REQUIRED, STRING, TEXTS, WHOLE
+from eventtrack.projections.older import SHOWS_OLDER
 from eventtrack.server import bodies, files
 from eventtrack.server.endpoint import Endpoint, Streamed
 from eventtrack.server.experiments import VIEWS
@@ -127,6 +128,7 @@ def _withdraw(store: Store, sent: Values) -> Json:
 
 async def _series(services: Services, request: HttpRequest, _: str) -> Response:
     body = await bodies.read(request, _SERIES_BODY_BYTES_MAX)
+    SHOWS_OLDER.set(True)
     answer = await services.answer(partial(series.answer, services.store, body), request.receive)
     return Response(answer, media_type="application/octet-stream")
 

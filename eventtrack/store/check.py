@@ -22,7 +22,7 @@ from eventtrack.log.orphans import OrphanJournal
 from eventtrack.log.protocol import EventLog, Head
 from eventtrack.log.structure import find_damage
 from eventtrack.projections.digest import digest
-from eventtrack.projections.runner import builds_in_use
+from eventtrack.projections.older import builds_in_use
 from eventtrack.projections.skipped import FAILED
 from eventtrack.store.blobs import hidden_files, live_blobs
 from eventtrack.store.clocks import wrong_clocks

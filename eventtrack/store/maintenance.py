@@ -42,6 +42,18 @@ class StoreStats(Record):
     skipped_envelopes: dict[str, int]
 
 
+class Building(Record):
+    """Views of this version that are being built, while older ones are shown.
+
+    `shown` is the last position that the older ones have, `folded` that of the newer so far, and
+    `head` the last of the log.
+    """
+
+    shown: int
+    folded: int
+    head: int
+
+
 class Maintenance:
     """Figures, checks and rebuilds."""
 
@@ -81,6 +93,15 @@ class Maintenance:
                     Counter(skipped.kind for skipped in skipped_envelopes(reader))
                 ),
             )
+
+    def building(self) -> Building | None:
+        """The views that are being built; None unless older views are shown meanwhile."""
+        views = self._engine.views
+        if not views.older.is_shown:
+            return None
+        return Building(
+            shown=views.older.position, folded=views.folded(), head=self._engine.log.head()
+        )
 
     def skipped(self) -> list[SkippedEnvelope]:
         """The envelopes without effect, in order of positions."""

@@ -35,12 +35,15 @@ def as_of(store: Store, moment: str) -> AbstractContextManager[Queries]:
 
 
 def about(store: Store) -> Json:
-    """The version, the path of the store, the head of its log, and counts of skipped envelopes."""
+    """The version, the path of the store, the head of its log, and the state of its views."""
+    skipped = Counter(envelope.kind for envelope in store.maintenance.skipped())
+    building = store.maintenance.building()
     return {
         "version": __version__,
         "store": str(store.path),
         "position": store.events.head(),
-        "skipped": dict(Counter(envelope.kind for envelope in store.maintenance.skipped())),
+        "building": None if building is None else building.to_dictionary(),
+        "skipped": dict(skipped),
     }
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from eventtrack.projections import build as build_module
-from eventtrack.projections import runner
+from eventtrack.projections import shape
 from eventtrack.store import open_store
 from tests.crash import recording, workers
 from tests.crash.disk import File
@@ -106,7 +106,7 @@ def test_views_of_another_boot_that_were_not_closed_are_thrown_away_unread(
 ) -> None:
     path = tmp_path / "store"
     workers.finish(workers.start(_leave_open, path))
-    [data] = (path / "views").glob(f"{runner.fingerprint()}-*/data.mdb")
+    [data] = (path / "views").glob(f"{shape.fingerprint()}-*/data.mdb")
     if wreck == "garbage":
         data.write_bytes(os.urandom(data.stat().st_size))
     elif wreck == "an older file":

@@ -10,7 +10,8 @@ from eventtrack.events.types import MetricLogged, TagsSet
 from eventtrack.log.lmdb_log import LmdbLog
 from eventtrack.log.protocol import EventLog
 from eventtrack.projections.digest import digest
-from eventtrack.projections.runner import Views, fingerprint
+from eventtrack.projections.runner import Views
+from eventtrack.projections.shape import fingerprint
 from tests.contracts.event_log import SESSION
 
 SPAWN = multiprocessing.get_context("spawn")

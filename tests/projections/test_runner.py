@@ -14,9 +14,10 @@ from eventtrack.events.types import RunStarted, TagsSet
 from eventtrack.ids import SeededIds
 from eventtrack.log.lmdb_log import LmdbLog
 from eventtrack.log.memory import MemoryLog
-from eventtrack.projections import runner
+from eventtrack.projections import shape
 from eventtrack.projections.build import Build
-from eventtrack.projections.runner import Views, fingerprint
+from eventtrack.projections.runner import Views
+from eventtrack.projections.shape import fingerprint
 from eventtrack.projections.tables import TABLES, Tables
 from tests.contracts.event_log import SESSION
 from tests.projections.live import (
@@ -239,12 +240,12 @@ class TestRebuild:
 class TestFingerprint:
     def test_it_changes_with_the_tables(self, monkeypatch: pytest.MonkeyPatch) -> None:
         before = fingerprint()
-        monkeypatch.setattr(runner, "TABLES", (*TABLES, "another"))
+        monkeypatch.setattr(shape, "TABLES", (*TABLES, "another"))
         assert fingerprint() != before
 
     def test_it_changes_with_the_version(self, monkeypatch: pytest.MonkeyPatch) -> None:
         before = fingerprint()
-        monkeypatch.setattr(runner, "PROJECTIONS_VERSION", runner.PROJECTIONS_VERSION + 1)
+        monkeypatch.setattr(shape, "PROJECTIONS_VERSION", shape.PROJECTIONS_VERSION + 1)
         assert fingerprint() != before
 
     def test_it_is_the_same_in_another_process(self) -> None:

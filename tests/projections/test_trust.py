@@ -10,7 +10,8 @@ from eventtrack.events.types import TagDeleted
 from eventtrack.log.memory import MemoryLog
 from eventtrack.projections import build as build_module
 from eventtrack.projections import fold, skipped
-from eventtrack.projections.runner import Views, fingerprint
+from eventtrack.projections.runner import Views
+from eventtrack.projections.shape import fingerprint
 from eventtrack.projections.tables import Tables
 from tests.contracts.event_log import SESSION
 from tests.projections.live import (

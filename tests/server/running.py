@@ -19,6 +19,7 @@ API = "/api/2.0/mlflow/"
 _BOUNDED = """
 from eventtrack.server import protocol
 vars(protocol).update({})
+{}
 from eventtrack.cli import main
 main()
 """
@@ -65,15 +66,17 @@ def running(
     bounds: Mapping[str, float] | None = None,
     log: Path | None = None,
     verify: ssl.SSLContext | bool = True,
+    first: str = "",
 ) -> Iterator[Running]:
     """A server of a store, ended as a service manager would.
 
     Args:
         verify: How the client checks the server's certificate.
         bounds: Constants of `protocol` by name, for tests that cannot wait for the real ones.
+        first: Statements that its process runs first.
         log: Where its standard error goes; by default to the test's own.
     """
-    python = [sys.executable, "-c", _BOUNDED.format(dict(bounds or {}))]
+    python = [sys.executable, "-c", _BOUNDED.format(dict(bounds or {}), first)]
     command = [*python, "--store", str(store), "--json", "server", "--port", "0", *arguments]
     with contextlib.ExitStack() as stack:
         process = subprocess.Popen(

@@ -44,7 +44,7 @@ def list_artifacts(call: Invocation, run: str, path: str | None) -> None:
 
     JSON: a list of files with path, size (bytes) and sha256 (hex).
     """
-    store = call.open()
+    store = call.look()
     run_id = find_run(store, run).info.run_id
     files = store.artifacts.entries(run_id, path)
     if call.out.json:

@@ -19,7 +19,7 @@ def conflicts(call: Invocation) -> None:
     """
     from eventtrack.sync import all_conflicts
 
-    disputes = all_conflicts(call.open())
+    disputes = all_conflicts(call.look())
     if call.out.json:
         call.out.document(disputes)
     elif not disputes:

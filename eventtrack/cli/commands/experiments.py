@@ -48,7 +48,7 @@ def list_experiments(call: Invocation, view: int | None) -> None:
     creation_time, last_update_time, and only here with runs and running (numbers of active runs)
     and last_activity (the last change, or start or end of a run).
     """
-    store = call.open()
+    store = call.look()
     matches = all_experiments(store, view_type=view or ViewType.ACTIVE_ONLY)
     summaries = {
         summary.experiment.experiment_id: summary for summary in store.overview.experiments()
@@ -74,7 +74,7 @@ def show(call: Invocation, experiment: str) -> None:
     """
     from eventtrack.cli.run_table import draw_runs
 
-    store = call.open()
+    store = call.look()
     record = find_experiment(store, experiment)
     if call.out.json:
         call.out.document(_as_json(record))

@@ -25,7 +25,7 @@ def list_models(call: Invocation) -> None:
     JSON: a list of models with name, registered_id, creation_timestamp, last_updated_timestamp,
     description, tags, aliases, latest_versions.
     """
-    registered = list(call.open().registry.search(max_results=1000))
+    registered = list(call.look().registry.search(max_results=1000))
     if call.out.json:
         call.out.document(registered)
     elif not registered:
@@ -54,7 +54,7 @@ def show(call: Invocation, name: str) -> None:
     JSON: a list of versions with name, version, version_id, given, current_stage, source, location,
     run_id, model_id, tags, aliases and more.
     """
-    versions = call.open().registry.versions(name)
+    versions = call.look().registry.versions(name)
     if call.out.json:
         call.out.document(versions)
         return
@@ -87,7 +87,7 @@ def history(call: Invocation, name: str) -> None:
 
     JSON: a list of events, as in `log`.
     """
-    store = call.open()
+    store = call.look()
     events = list(store.events.read(stream=store.registry.stream(name)))
     if call.out.json:
         call.out.document([event.to_dictionary() for event in events])

@@ -165,7 +165,7 @@ def tree(call: Invocation, experiment: str | None) -> None:
 
     JSON: a list of runs, depth first, each as in `runs list` with its depth and parent_run_id.
     """
-    store = call.open()
+    store = call.look()
     chosen = (
         [find_experiment(store, experiment)]
         if experiment

@@ -53,7 +53,7 @@ def compare(call: Invocation, run: tuple[str, ...], everything: bool) -> None:
     """
     if len(run) < 2:
         raise click.UsageError("Give two or more runs to compare.")
-    store = call.open()
+    store = call.look()
     runs = [find_run(store, typed) for typed in run]
     rows = [*compare_runs(runs), *_compare_origins(store, runs)]
     if call.out.json:

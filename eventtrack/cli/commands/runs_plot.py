@@ -64,7 +64,7 @@ def plot(
     JSON: a list of series with run_id, run_name, key, and points, each a list of step, timestamp
     (ms) and value.
     """
-    store = call.open()
+    store = call.look()
     runs = [find_run(store, typed) for typed in run]
     plotted = [(key, lines_of(store, runs, key)) for key in keys or _default_keys(store, runs)]
     if call.out.json:

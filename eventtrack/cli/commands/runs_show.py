@@ -48,7 +48,7 @@ def show(call: Invocation, run: str) -> None:
     JSON: one run, as in `runs list`, and series: those that are no metrics (kind, key, count; step,
     timestamp: the greatest step and the latest time).
     """
-    store = call.open()
+    store = call.look()
     record = find_run(store, run)
     if call.out.json:
         series = store.items.list(record.info.run_id)

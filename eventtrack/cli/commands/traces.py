@@ -64,7 +64,7 @@ def list_traces(
     JSON: a list of traces with trace_id, experiment_id, request_time, execution_duration, state,
     previews, trace_metadata, tags, assessments, run_ids, span_count.
     """
-    store = call.open()
+    store = call.look()
     chosen = chosen_experiments(store, experiments, view_type=ViewType.ALL)
     ids = [experiment.experiment_id for experiment in chosen]
     infos = list(store.traces.search(ids, filter_string, limit))
@@ -96,7 +96,7 @@ def show(call: Invocation, trace: str) -> None:
 
     JSON: the trace as in `traces list`, and spans, each as it is stored.
     """
-    store = call.open()
+    store = call.look()
     record = store.traces.read(find_trace(store, trace))
     if call.out.json:
         call.out.document(_as_json(record))

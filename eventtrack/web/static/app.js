@@ -9,6 +9,7 @@ import { useTitle } from "./lib/title.js";
 import { at, backToNow } from "./lib/past.js";
 import { playing, said, step, TimeBar, togglePlay, useMoment } from "./parts/timebar.js";
 import { finding, FinderDialog, focusSearch } from "./parts/finder.js";
+import { Building } from "./parts/building.js";
 import { Notice } from "./parts/skipped.js";
 import { Empty, Failed, Loading } from "./parts/states.js";
 import { Home } from "./pages/home.js";
@@ -155,7 +156,7 @@ function App() {
         me.value &&
         html`<button class="plain search" onClick=${() => (finding.value = true)} title="Search everything (Ctrl+K)">
         Search <kbd>Ctrl K</kbd></button>
-        <${Notice} />`
+        <${Building} /><${Notice} />`
       }
       ${
         !locked.value &&

@@ -22,10 +22,14 @@ function listen() {
   });
 }
 
+/** Let every part of the page ask again, as if all had changed. */
+export function hearAll() {
+  for (const hear of listeners) hear([], true);
+}
+
 // A page in the background needs nothing: it catches up when it is looked at again.
 document.addEventListener("visibilitychange", () => {
-  if (document.hidden || !source) return;
-  for (const hear of listeners) hear([], true);
+  if (!document.hidden && source) hearAll();
 });
 
 /**

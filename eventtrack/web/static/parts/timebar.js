@@ -7,6 +7,7 @@ import { at, backToNow, moveTo, pending, wanted } from "../lib/past.js";
 import { moment, number } from "../lib/format.js";
 import { MomentChoice } from "./moment.js";
 import { ends, Strip } from "./strip.js";
+import { building } from "./building.js";
 import { skips } from "./skipped.js";
 
 const BUCKETS = 240;
@@ -60,6 +61,7 @@ export function TimeBar() {
         get("about", { at: "" }, options),
       ]);
       skips.value = about.skipped;
+      building.value = about.building;
       return { strip, by, head: about.position };
     },
     { always: true },
