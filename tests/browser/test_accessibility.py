@@ -1,4 +1,4 @@
-"""Every page: focus, and no wider than a phone's screen; test_axe.py judges colours and names."""
+"""Every page by the keyboard alone; test_axe.py judges colours, names and widths."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -88,19 +88,6 @@ def test_the_keyboard_reaches_everything_and_shows_where_it_is(
             if not at["shown"]:
                 problems.append(f"/{route} shows no focus {at['what']}")
         problems += [f"/{route} not reached {one}" for one in ask(page, "unreached")]
-    assert problems == []
-
-
-def test_no_page_is_wider_than_a_phone(server: Running, visit: Visit, routes: list[str]) -> None:
-    page = visit.page
-    visit.expected.append("^404 GET /api/eventtrack/1/")
-    page.set_viewport_size({"width": 390, "height": 800})
-    problems = []
-    for route in routes:
-        shown(page, visit, server, route)
-        width = page.evaluate("document.documentElement.scrollWidth")
-        if width > 390:
-            problems.append(f"/{route} is {width} pixels wide")
     assert problems == []
 
 

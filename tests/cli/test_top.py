@@ -19,10 +19,8 @@ from textual.pilot import Pilot
 
 from eventtrack.cli.top.application import Top
 from eventtrack.cli.top.folder import FolderSource
-from eventtrack.cli.top.reading import Answered, News, Refused
 from eventtrack.cli.top.server import ServerSource
-from eventtrack.cli.top.sources import Change, Source
-from eventtrack.errors import NotFoundError
+from eventtrack.cli.top.sources import Source
 from eventtrack.store import Store, open_store
 from tests.cli.harness import START_MS, CommandLine, Sample, command, environment, read_all
 from tests.server.running import ROOT, running
@@ -159,18 +157,6 @@ def test_a_run_is_shown_with_curves_console_details_and_beside_others(source: So
         await screen.until("No load was recorded")
 
     on(source, use)
-
-
-def test_what_is_answered_while_it_is_left_is_let_go(talkative: Store) -> None:
-    async def show() -> None:
-        app = Top(FolderSource(talkative))
-        async with app.run_test():
-            pass
-        app.on_answered(Answered("names", lambda _: app.say("names"), None))
-        app.on_refused(Refused("names", NotFoundError("there is no such run")))
-        app.on_news(News(Change(frozenset())))
-
-    asyncio.run(show())
 
 
 def test_the_mouse_sorts_chooses_and_marks(talkative: Store) -> None:

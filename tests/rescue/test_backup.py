@@ -4,6 +4,7 @@ import json
 import resource
 import shutil
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -210,6 +211,7 @@ def test_threads_that_write_meanwhile_do_not_disturb_a_backup(tmp_path: Path, fo
         while not stop.is_set():
             one.metrics.log(run_id, "busy", number, number)
             number += 1
+            time.sleep(0.001)
 
     threads.run(write)
     for _ in range(3):

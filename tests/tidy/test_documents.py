@@ -101,9 +101,7 @@ def broken_promises(root: Path, document: str) -> list[str]:
     return problems
 
 
-def is_a_test(
-    tests: dict[str, Module], classes: dict[str, list[ast.ClassDef]], name: str
-) -> bool:
+def is_a_test(tests: dict[str, Module], classes: dict[str, list[ast.ClassDef]], name: str) -> bool:
     """Whether pytest would find `tests/log/test_a.py::TestA::test_b`, also where B is inherited."""
     path, *owners, function = name.split("::")
     if path not in tests:

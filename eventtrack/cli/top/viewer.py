@@ -79,19 +79,16 @@ class Viewer(App[None]):
         """The table of runs."""
         return self.query_one("#runs", RunTable)
 
-    # What threads say while the screen is being left finds no widgets any more.
+    # A message that comes while the screen is being left finds no widgets any more.
 
     def on_answered(self, message: Answered) -> None:
         """Show what was read."""
-        if not self.is_running:
-            return
         self.say(message.reader)
-        message.show(message.value)
+        if self.is_running:
+            message.show(message.value)
 
     def on_refused(self, message: Refused) -> None:
         """Say why nothing could be read; a filter or an order that is refused is taken back."""
-        if not self.is_running:
-            return
         if isinstance(message.error, UsageError) and self._asked != self._answered:
             self.filter_string, self.order_by = self._answered
             self.say("typed", message.error.message, message.error.hint)
@@ -101,8 +98,6 @@ class Viewer(App[None]):
 
     def on_news(self, message: News) -> None:
         """Read again what changed and is seen."""
-        if not self.is_running:
-            return
         change = message.change
         streams = change.streams
         self.say("news", change.problem, "trying again")
@@ -149,7 +144,7 @@ class Viewer(App[None]):
 
     def read_table(self) -> None:
         """Read the rows that are seen, once the experiments are known."""
-        if not self.experiments:
+        if not (self.experiments and self.is_running):
             return
         ids = [each["experiment_id"] for each in self._chosen]
         names = [column.name for column in self._candidates]
@@ -176,6 +171,8 @@ class Viewer(App[None]):
 
     def read_panel(self) -> None:
         """Read what the panel shows of the selected and the marked runs."""
+        if not self.is_running:
+            return
         row = self.table.selected
         self.query_one("#tabs", Tabs).show(self.panel, row["run_name"] if row else "")
         panel, marks = self.query_one(f"#{self.panel}"), list(self.table.marks)
@@ -200,12 +197,16 @@ class Viewer(App[None]):
 
     def restart_panels(self) -> None:
         """Forget what the panels show of a run."""
+        if not self.is_running:
+            return
         for panel in self.query_one("#panels", ContentSwitcher).children:
             if isinstance(panel, Curves | Console | Lines) and panel.id != "compare":
                 panel.restart()
 
     def say(self, who: str, words: str = "", hint: str = "") -> None:
         """Show what is wrong with a part, and what to do; without words it is well again."""
+        if not self.is_running:
+            return
         self._problems.pop(who, None)
         if words:
             self._problems[who] = (words, hint)
