@@ -2,8 +2,9 @@
 
 A build is never the truth, so its commits are not synced: they survive every crash except the
 machine's own. The file `boot` names the boot of the machine that writes it. The file `clean` names
-the last synced transaction, and is deleted before the next commit. After a reboot a build without
-`clean` is thrown away unread.
+the last synced transaction, and is made negative before the next commit: overwritten in its place,
+which costs one short sync, where a deletion would wait for the whole file system. After a reboot a
+build that is not `clean` is thrown away unread.
 """
 
 import os
@@ -22,7 +23,7 @@ from eventtrack.lazy import lazy
 from eventtrack.limits import FOLD_ENVELOPES_MAX
 from eventtrack.log.again import run_again
 from eventtrack.log.environment import Environment
-from eventtrack.log.filesystem import boot_id, sync_folder, translating
+from eventtrack.log.filesystem import boot_id, translating
 from eventtrack.log.protocol import LogReader
 from eventtrack.projections.cache import Cache
 from eventtrack.projections.rows import LmdbRows, Rows
@@ -80,7 +81,7 @@ class Build:
             boot, current = (folder / "boot").read_text(errors="replace"), boot_id()
         except OSError:
             return False
-        return boot == current or not current or (folder / "clean").exists()
+        return boot == current or not current or _synced(folder) is not None
 
     @classmethod
     def is_sound(cls, folder: Path) -> bool:
@@ -89,8 +90,10 @@ class Build:
             boot, current = (folder / "boot").read_text(), boot_id()
             if boot == current or not current:
                 return (folder / "data.mdb").exists()
-            synced = int((folder / "clean").read_text())
-        except (OSError, ValueError):
+        except OSError:
+            return False
+        synced = _synced(folder)
+        if synced is None:
             return False
         # Only the file's two meta pages are read here, never a page that may not have been written.
         environment = Environment(folder, ())
@@ -179,12 +182,12 @@ class Build:
             self.environment.close()
 
     def _note_clean(self) -> None:
-        clean = self.folder / "clean"
-        if self._boot and self.folder.exists() and not clean.exists():
+        if self._boot and self.folder.exists() and _synced(self.folder) is None:
             # As the only writer: `clean` must name the last transaction.
             with self.environment.write():
                 self.environment.sync()
-                clean.write_text(str(self.environment.last_transaction()))
+                number = self.environment.last_transaction()
+                self._write_clean(os.O_CREAT, b"%020d" % number)
 
     def _note_boot(self) -> None:
         boot = self.folder / "boot"
@@ -195,12 +198,18 @@ class Build:
 
     @translating("write the views")
     def _forget_clean(self) -> None:
-        """Delete `clean` before a commit: from now on the disk may lack some of the pages."""
+        """Note before a commit that from now on the disk may lack some of the pages."""
+        if _synced(self.folder) is not None:
+            self._write_clean(0, b"-", sync=True)
+
+    def _write_clean(self, flags: int, text: bytes, *, sync: bool = False) -> None:
+        descriptor = os.open(self.folder / "clean", os.O_WRONLY | flags, 0o644)
         try:
-            (self.folder / "clean").unlink()
-        except FileNotFoundError:
-            return
-        sync_folder(self.folder)
+            os.write(descriptor, text)
+            if sync:
+                os.fdatasync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 class Fold:
@@ -292,6 +301,15 @@ class Fold:
         value = msgspec.msgpack.encode(self._checkpoint)
         self.tables.rows.put("meta", b"checkpoint", value)
         return True
+
+
+def _synced(folder: Path) -> int | None:
+    """The last synced transaction, by `clean`; None if there were others since."""
+    try:
+        number = int((folder / "clean").read_bytes())
+    except (OSError, ValueError):
+        return None
+    return number if number >= 0 else None
 
 
 def matches(checkpoint: Checkpoint, log: LogReader) -> bool:
