@@ -24,7 +24,7 @@ from eventtrack.projections.state import (
 from eventtrack.tags import USER_TAG
 
 PREFIX = "dataset/"
-DATASETS, RECORDS, ORDER = DATASET_TABLES = ("datasets", "dataset_records", "dataset_order")
+DATASETS, RECORDS, ORDER = ("datasets", "dataset_records", "dataset_order")
 _SIGN = 1 << 63
 _ID_BYTES_MAX = 64
 

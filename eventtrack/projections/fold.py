@@ -1,7 +1,7 @@
 """Folds one envelope into the views: gives each event to the fold of its type."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from eventtrack.errors import EventtrackError, MalformedError, ProjectionError
 from eventtrack.events.envelope import Envelope
@@ -11,37 +11,44 @@ from eventtrack.events.registry import REGISTRY, Registry
 from eventtrack.events.types import Event, SessionOpened
 from eventtrack.facts.nouns import NOUNS, WITHOUT_FACTS
 from eventtrack.facts.run import ITEM_FACTS, RUN
+from eventtrack.lazy import lazy
 from eventtrack.log.protocol import LogReader
 from eventtrack.log.translation import LMDB_ERRORS
-from eventtrack.projections import (
-    cuts,
-    datasets,
-    experiments,
-    metrics,
-    models,
-    opened,
-    raised,
-    registered,
-    runs,
-    scorers,
-    skipped,
-    traces,
-)
+from eventtrack.projections import cuts, experiments, metrics, opened, raised, runs, skipped
 from eventtrack.projections.state import Layer, RunState, stamp_of
 from eventtrack.projections.tables import Tables
 from eventtrack.projections.timeline import Place
 
-_OF_NOUNS: dict[str, runs.Fold] = {
-    "experiment": experiments.fold,
-    "model": models.fold,
-    "registered": registered.fold,
-    "trace": traces.fold,
-    "dataset": datasets.fold,
-    "scorer": scorers.fold,
+# The fold of each noun that most stores do not have is imported with the first event of it.
+if TYPE_CHECKING:
+    from eventtrack.projections import datasets, models, registered, scorers, traces
+else:
+    datasets = lazy("eventtrack.projections.datasets")
+    models = lazy("eventtrack.projections.models")
+    registered = lazy("eventtrack.projections.registered")
+    scorers = lazy("eventtrack.projections.scorers")
+    traces = lazy("eventtrack.projections.traces")
+
+_OF_NOUNS: dict[str, Any] = {
+    "experiment": experiments,
+    "model": models,
+    "registered": registered,
+    "trace": traces,
+    "dataset": datasets,
+    "scorer": scorers,
 }
+
+
+def _fold_of(noun: str) -> runs.Fold:
+    def fold(tables: Tables, envelope: Envelope, events: Sequence[Event], offset: int) -> None:
+        _OF_NOUNS[noun].fold(tables, envelope, events, offset)
+
+    return fold
+
+
 # The fold of each type of event that claims facts.
 _FOLDS = {
-    entry.name: runs.fold_of(entry.struct) if noun is RUN else _OF_NOUNS[noun.name]
+    entry.name: runs.fold_of(entry.struct) if noun is RUN else _fold_of(noun.name)
     for noun in NOUNS.values()
     for entry in REGISTRY
     if entry.struct in noun.says

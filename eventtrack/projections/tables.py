@@ -7,6 +7,7 @@ decoded entities for the next batch, as long as nobody else folds meanwhile.
 
 from collections.abc import Mapping
 from itertools import islice, repeat
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -26,7 +27,6 @@ from eventtrack.projections import (
 )
 from eventtrack.projections.cache import Cache
 from eventtrack.projections.curves import AnyCurve
-from eventtrack.projections.dataset_state import DATASET_TABLES
 from eventtrack.projections.index import FieldName
 from eventtrack.projections.item_curves import AnySeries
 from eventtrack.projections.new_points import NewPoints
@@ -38,14 +38,12 @@ from eventtrack.projections.state import (
     RunState,
     SessionState,
 )
-from eventtrack.projections.trace_tables import TRACE_TABLES, ChangedTraces
+
+if TYPE_CHECKING:
+    from eventtrack.projections.trace_tables import ChangedTraces
 
 TABLES = (
-    "meta",
-    "streams",
-    *timeline.TABLES,
-    "experiments",
-    "names",
+    *("meta", "streams", *timeline.TABLES, "experiments", "names"),
     *("runs", run_rows.TABLE, "models"),
     "model_points",
     *("registered", "registered_names", "registered_versions"),
@@ -53,8 +51,8 @@ TABLES = (
     *("artifacts", points.CHUNKS, points.STEPS, "fields"),
     *("index", kept.KEPT, kept.GONE, counts.TABLE, counts.DISPUTED),
     *("unknown", skipped.TABLE, "raised", items.TABLE, items.BLOBS_TABLE, items.MARKS_TABLE),
-    *(*DATASET_TABLES, "scorers"),
-    *TRACE_TABLES,
+    *("datasets", "dataset_records", "dataset_order", "scorers"),
+    *("traces", "traces_by_time", "spans", "span_bodies"),
 )
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -213,7 +211,7 @@ class Tables(Reader):
         self.places = timeline.Timeline(rows)
         self._unknown: dict[bytes, int] = {}
         self._next_number = 0
-        self.traces = ChangedTraces(self)
+        self.traces: ChangedTraces | None = None  # made by the fold of the first trace
         self.new_items = items.NewItems(self.rows, self.take_number)
         self._counts = counts.NewCounts(self)
 
@@ -297,7 +295,8 @@ class Tables(Reader):
         self.places.flush()
         runs = [(_key(it), run_rows.encode(self.rows, run)) for it, run in self._runs.items()]
         self._put_many("runs", runs)
-        self.traces.flush()
+        if self.traces is not None:
+            self.traces.flush()
         for name, count in self._unknown.items():
             known = int.from_bytes(self.rows.get("unknown", name) or b"", "big")
             self.rows.put("unknown", name, (known + count).to_bytes(8, "big"))

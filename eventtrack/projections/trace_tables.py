@@ -12,8 +12,6 @@ from eventtrack.projections import keys
 from eventtrack.projections.rows import Rows, View, Writer, below
 from eventtrack.projections.trace_state import SpanState, TraceState
 
-TRACE_TABLES = ("traces", "traces_by_time", "spans", "span_bodies")
-
 _SIGN = 1 << 63
 _encode = msgspec.msgpack.Encoder().encode
 _decode_trace = msgspec.msgpack.Decoder(TraceState).decode

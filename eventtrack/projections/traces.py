@@ -17,6 +17,7 @@ from eventtrack.projections.merging import MERGES, bear
 from eventtrack.projections.state import OptionalText, Stamp, latest, stamp_of
 from eventtrack.projections.tables import Tables
 from eventtrack.projections.trace_state import AssessmentState, SpanState, TraceState
+from eventtrack.projections.trace_tables import ChangedTraces
 
 # Facts of the whole trace that a span may report. These are summed over the whole tree by reads ...
 USAGE, COST = "usage", "cost"
@@ -26,7 +27,7 @@ _OF_TRACE = ("session", "user", "request_preview", "response_preview")
 
 def fold(tables: Tables, envelope: Envelope, events: Sequence[Event], offset: int) -> None:
     """Fold events of one trace."""
-    trace = tables.traces.change(envelope.header.stream)
+    trace = _changed(tables).change(envelope.header.stream)
     for place, event in enumerate(events, offset):
         stamp = stamp_of(envelope, place)
         if isinstance(event, types.AssessmentCreated):
@@ -76,10 +77,17 @@ def _take_span(tables: Tables, trace: TraceState, span: types.SpanLogged, stamp:
         cost,
         stamp,
     )
-    known = tables.traces.span(trace.number, span.span_id)
+    traces = _changed(tables)
+    known = traces.span(trace.number, span.span_id)
     trace.spans += known is None
     if known is None or _span_rank(state) > _span_rank(known):
-        tables.traces.put_span(trace.number, state, span.body)
+        traces.put_span(trace.number, state, span.body)
+
+
+def _changed(tables: Tables) -> ChangedTraces:
+    if tables.traces is None:
+        tables.traces = ChangedTraces(tables)
+    return tables.traces
 
 
 def _assessment(trace: TraceState, event: Event) -> AssessmentState:

@@ -15,16 +15,22 @@ import os
 import threading
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from eventtrack.errors import ChecksumError, RemoteDeniedError
+from eventtrack.lazy import lazy
 from eventtrack.log.filesystem import sync_folder, translate_os_error
 from eventtrack.projections.items import media_blobs
 from eventtrack.projections.tables import Reader
-from eventtrack.projections.trace_tables import spans_in_blobs
 from eventtrack.store.engine import Engine
 from eventtrack.store.shared_blobs import SharedBlobs
 from eventtrack.validate import is_sound_path
 from eventtrack.views.blobs import BlobFiles, note_verified, seen_of
+
+if TYPE_CHECKING:
+    from eventtrack.projections import trace_tables
+else:
+    trace_tables = lazy("eventtrack.projections.trace_tables")
 
 _COPY_BYTES = 2**20
 _DRAFT_PREFIX = ".draft-"
@@ -250,7 +256,7 @@ def live_blobs(reader: Reader) -> dict[bytes, str]:
         if state.place is None
     }
     holders |= dict.fromkeys(media_blobs(reader.rows), "a medium of a run")
-    for span in spans_in_blobs(reader):
+    for span in trace_tables.spans_in_blobs(reader):
         holders[span.sha256] = f"span {span.span_id}"
     return holders
 

@@ -1,5 +1,6 @@
 """The live views: kept up with the log, and replaced beside their readers."""
 
+import hashlib
 import shutil
 import threading
 from pathlib import Path
@@ -14,7 +15,7 @@ from eventtrack.events.types import RunStarted, TagsSet
 from eventtrack.ids import SeededIds
 from eventtrack.log.lmdb_log import LmdbLog
 from eventtrack.log.memory import MemoryLog
-from eventtrack.projections import shape
+from eventtrack.projections import shape, states
 from eventtrack.projections.build import Build
 from eventtrack.projections.runner import Views
 from eventtrack.projections.shape import fingerprint
@@ -247,6 +248,11 @@ class TestFingerprint:
         before = fingerprint()
         monkeypatch.setattr(shape, "PROJECTIONS_VERSION", shape.PROJECTIONS_VERSION + 1)
         assert fingerprint() != before
+
+    def test_it_changes_with_the_fields_of_every_state(self) -> None:
+        fields = [(kind.__name__, kind.__struct_fields__) for kind in states.ENTITIES]
+        digest = hashlib.sha256(repr(fields).encode()).hexdigest()[:12]
+        assert digest == shape.FIELDS, f'write into shape.py: FIELDS = "{digest}"'
 
     def test_it_is_the_same_in_another_process(self) -> None:
         with SPAWN.Pool(1) as pool:

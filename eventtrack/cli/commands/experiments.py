@@ -7,9 +7,9 @@ import click
 from eventtrack.cli import text
 from eventtrack.cli.base import Group, Invocation, examples, pass_invocation, reason_option
 from eventtrack.cli.output import Output
-from eventtrack.cli.resolve import EXPERIMENT, all_experiments, find_experiment
+from eventtrack.cli.resolve import EXPERIMENT, find_experiment
 from eventtrack.cli.tables import Cell, Column, Styled
-from eventtrack.views.records import Experiment, LifecycleStage, ViewType
+from eventtrack.views.records import Experiment, LifecycleStage
 
 if TYPE_CHECKING:
     from eventtrack.views.queries.overview import ExperimentSummary
@@ -17,6 +17,13 @@ if TYPE_CHECKING:
 NO_EXPERIMENTS = (
     "No experiments yet. Try `eventtrack demo`, or `eventtrack experiments create NAME`."
 )
+
+# The stages that each view of the list shows.
+_STAGES = {
+    None: (LifecycleStage.ACTIVE,),
+    "deleted": (LifecycleStage.DELETED,),
+    "all": (LifecycleStage.ACTIVE, LifecycleStage.DELETED),
+}
 
 
 @click.group(
@@ -36,12 +43,10 @@ def experiments() -> None:
     "list",
     epilog=examples("eventtrack experiments list", "eventtrack experiments list --all --json"),
 )
-@click.option(
-    "--deleted", "view", flag_value=ViewType.DELETED_ONLY, help="Only deleted experiments."
-)
-@click.option("--all", "view", flag_value=ViewType.ALL, help="Deleted experiments too.")
+@click.option("--deleted", "view", flag_value="deleted", help="Only deleted experiments.")
+@click.option("--all", "view", flag_value="all", help="Deleted experiments too.")
 @pass_invocation
-def list_experiments(call: Invocation, view: int | None) -> None:
+def list_experiments(call: Invocation, view: str | None) -> None:
     """List experiments, newest first, with their active runs and last activity.
 
     JSON: a list of experiments with experiment_id, name, artifact_location, lifecycle_stage, tags,
@@ -49,14 +54,16 @@ def list_experiments(call: Invocation, view: int | None) -> None:
     and last_activity (the last change, or start or end of a run).
     """
     store = call.look()
-    matches = all_experiments(store, view_type=view or ViewType.ACTIVE_ONLY)
-    summaries = {
-        summary.experiment.experiment_id: summary for summary in store.overview.experiments()
-    }
-    listed = [summaries[experiment.experiment_id] for experiment in matches]
+    stages = _STAGES[view]
+    listed = [
+        summary
+        for summary in store.overview.experiments()
+        if summary.experiment.lifecycle_stage in stages
+    ]
+    listed.sort(key=_newest_first)
     if call.out.json:
         call.out.document([_summary_json(summary) for summary in listed])
-    elif not matches:
+    elif not listed:
         call.out.note(NO_EXPERIMENTS if view is None else "No such experiments.")
     else:
         _draw_table(call.out, listed)
@@ -186,6 +193,12 @@ def _as_json(experiment: Experiment) -> dict[str, object]:
     fields = experiment.to_dictionary()
     fields.pop("workspace", None)
     return fields
+
+
+def _newest_first(summary: "ExperimentSummary") -> tuple[int, int, str]:
+    # Ids are numbers as texts: "10" comes after "9".
+    experiment = summary.experiment
+    return -experiment.creation_time, len(experiment.experiment_id), experiment.experiment_id
 
 
 def _summary_json(summary: "ExperimentSummary") -> dict[str, object]:

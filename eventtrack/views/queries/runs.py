@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 from eventtrack import collector, limits, validate
 from eventtrack.errors import NotFoundError
 from eventtrack.lazy import lazy
-from eventtrack.projections.run_digest import run_digest
 from eventtrack.projections.state import RunState
 from eventtrack.projections.tables import Reader
 from eventtrack.tags import PARENT_TAG
@@ -21,11 +20,13 @@ from eventtrack.views.records import (
 )
 
 if TYPE_CHECKING:
+    from eventtrack.projections import run_digest
     from eventtrack.views import paging
     from eventtrack.views.filters import trees
     from eventtrack.views.search import ordering, places
     from eventtrack.views.search import runs as run_search
 else:
+    run_digest = lazy("eventtrack.projections.run_digest")
     paging = lazy("eventtrack.views.paging")
     trees = lazy("eventtrack.views.filters.trees")
     ordering = lazy("eventtrack.views.search.ordering")
@@ -148,7 +149,7 @@ class RunQueries:
 
     @staticmethod
     def _digest(entities: EntityReader, run: RunState) -> str:
-        return run_digest(entities.reader, run, entities.lifecycle(run)).hex()
+        return run_digest.run_digest(entities.reader, run, entities.lifecycle(run)).hex()
 
     def ids_starting_with(self, prefix: str, limit: int = 10) -> list[str]:
         """At most `limit` run ids that begin with `prefix`, sorted, to complete typed ids."""
