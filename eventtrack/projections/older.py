@@ -16,7 +16,6 @@ from contextvars import ContextVar
 from pathlib import Path
 
 from eventtrack.errors import EventtrackError, EventtrackWarning
-from eventtrack.limits import FOLD_ENVELOPES_MAX
 from eventtrack.log.protocol import EventLog
 from eventtrack.projections import shape
 from eventtrack.projections.build import Build, Checkpoint, matches
@@ -89,9 +88,8 @@ class Older:
 
     def _begin(self) -> None:
         folded, head = self._folded(), self._log.head()
-        if head - folded <= FOLD_ENVELOPES_MAX:
-            return  # one batch: quicker than a thread
-        self._build = self._find(folded)
+        if folded < head:
+            self._build = self._find(folded)
         if self._build is None:
             return
         self._thread = threading.Thread(target=self._fold, name="eventtrack-views", daemon=True)

@@ -48,7 +48,6 @@ def upgraded(tmp_path: Path, slow: SlowLog, monkeypatch: pytest.MonkeyPatch) -> 
     before.close()
     record(slow, 2)
     monkeypatch.setattr(shape, "PROJECTIONS_VERSION", shape.PROJECTIONS_VERSION + 1)
-    monkeypatch.setattr(older, "FOLD_ENVELOPES_MAX", 0)
     monkeypatch.setattr(older, "PATIENCE_S", 0.05)
     token = SHOWS_OLDER.set(True)
     views = open_views(tmp_path, slow)
