@@ -21,6 +21,7 @@ _PLANES_MAX = 4
 _WHOLE, _COUNTS = 0xFF, 0xFE
 # Numbers that count up share a table of those below this: the rest of each is one number.
 _LOW = 2**16
+_PIECE = 4096
 
 
 def pack(data: bytes, points: int) -> bytes:
@@ -50,9 +51,19 @@ def is_packed(data: bytes) -> bool:
     return len(data) % POINT_BYTES != 0
 
 
+def counts_up(numbers: "array[int]") -> bool:
+    """Whether each number is the one before it plus one. Compares bytes, a piece at a time."""
+    first, size = numbers[0], len(numbers)
+    if numbers[-1] - first != size - 1:
+        return False
+    pieces = ((at, numbers[at : at + _PIECE]) for at in range(0, size, _PIECE))
+    return all(piece.tobytes() == bytes(_counting(first + at, len(piece))) for at, piece in pieces)
+
+
 def _pack_column(column: bytes, points: int) -> bytes:
     first = column[:8]
-    if column == _counting(int.from_bytes(first, "little", signed=True), points):
+    # As bytes: a comparison with a view looks at each byte alone.
+    if column == bytes(_counting(int.from_bytes(first, "little", signed=True), points)):
         return bytes((_COUNTS,)) + first
     kind, planes = 0, list[bytes]()
     for place in reversed(range(8)):

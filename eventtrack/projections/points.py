@@ -6,20 +6,21 @@ of `CHUNK_POINTS`, which are packed (`packing.py`), and a tail of small chunks, 
 once they make up a full one. So an append rewrites at most one small chunk, and a million points
 are 245 rows to read.
 
-The table `point_steps` has a row of the same key for each full chunk: its least and its greatest
-step, 8 bytes each. So steps of a long series are hidden (`cuts.py`) without reading its points.
+The table `point_steps` has a row of the same key for each full chunk, its summary
+(`summaries.py`). So steps of a long series are hidden (`cuts.py`) without reading its points.
 """
 
 import struct
 import sys
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import compress, groupby, islice
 from operator import itemgetter, lt
 
+from eventtrack.projections import summaries
 from eventtrack.projections.curves import latest_order, value_order
-from eventtrack.projections.packing import POINT_BYTES, Columns, is_packed, pack, unpack
+from eventtrack.projections.packing import POINT_BYTES, Columns, counts_up, is_packed, pack, unpack
 from eventtrack.projections.rows import Row, Rows, WritableRows, below
 from eventtrack.projections.state import MetricState, Steps
 
@@ -28,8 +29,9 @@ CHUNK_POINTS = 4096
 SMALL_CHUNK_POINTS = 128
 # Late points are sorted in on arrival up to this far back; beyond that, each reader sorts.
 LATE_POINTS_MAX = 2 * CHUNK_POINTS
+# So many steps are compared one by one, before it is seen whether they count up.
+_FEW_POINTS = 64
 _KEY = struct.Struct(">II")
-_STEPS = struct.Struct("<qq")
 CHUNKS, STEPS = "points", "point_steps"
 
 if sys.byteorder != "little":  # pragma: no cover - no such machine to test on
@@ -62,6 +64,13 @@ class Points:
             column[start:stop].tobytes() for column in (self.steps, self.timestamps, self.values)
         )
 
+    def add(self, points: "Points", places: Iterable[int]) -> None:
+        """Append the points at some places of others."""
+        places = list(places)
+        self.steps.extend(map(points.steps.__getitem__, places))
+        self.timestamps.extend(map(points.timestamps.__getitem__, places))
+        self.values.extend(map(points.values.__getitem__, places))
+
     def sort(self) -> None:
         """Put the points in order of (timestamp, step, value) and drop exact repeats."""
         rows = sorted(zip(self.timestamps, self.steps, self.values, strict=True), key=_point_order)
@@ -85,9 +94,10 @@ class Points:
     def in_order(self) -> bool:
         """Whether time never goes back and the step always grows: then the points are sorted."""
         # As lists: a walk through an array makes new numbers.
-        steps = self.steps.tolist()
-        if not all(map(lt, steps, islice(steps, 1, None))):
-            return False
+        if len(self) < _FEW_POINTS or not counts_up(self.steps):
+            steps = self.steps.tolist()
+            if not all(map(lt, steps, islice(steps, 1, None))):
+                return False
         timestamps = self.timestamps.tolist()
         return timestamps == sorted(timestamps)
 
@@ -161,8 +171,10 @@ def append(rows: WritableRows, state: MetricState, points: Points, in_order: Ord
         data = points.to_bytes(offset, stop)
         rows.put(CHUNKS, key, pack(data, CHUNK_POINTS) if stop <= len(points) else data)
         if stop <= len(points):
-            ends = _ends(points.steps[offset:stop], climbing=state.climbing)
-            rows.put(STEPS, key, _STEPS.pack(*ends))
+            steps, timestamps = points.steps[offset:stop], points.timestamps[offset:stop]
+            values = points.values[offset:stop]
+            summary = summaries.pack(steps, timestamps, values, climbing=state.climbing)
+            rows.put(STEPS, key, summary)
     state.count += len(points)
     state.last_timestamp_ms, state.last_step = points.timestamps[-1], points.steps[-1]
 
@@ -211,11 +223,21 @@ def chunk_ends(rows: Rows, state: MetricState) -> Iterator[tuple[int, int, int, 
     """For each chunk the index of its first point, its size, its least and its greatest step."""
     full = state.count - state.count % CHUNK_POINTS
     for key, value in below(rows, STEPS, _KEY.pack(state.series, 0)[:4]):
-        yield _KEY.unpack(key)[1], CHUNK_POINTS, *_STEPS.unpack(value)
+        yield _KEY.unpack(key)[1], CHUNK_POINTS, *summaries.steps_of(value)
     for key, data in _chunks(rows, state.series, full):
         steps = array("q")
         steps.frombytes(columns_of(data)[0])
         yield _KEY.unpack(key)[1], len(steps), *_ends(steps, climbing=state.climbing)
+
+
+def chunk_rows(rows: Rows, state: MetricState) -> Iterator[tuple[int, bytes | None]]:
+    """For each chunk the index of its first point, and the row of its summary if it is full."""
+    full = state.count - state.count % CHUNK_POINTS
+    for key, row in below(rows, STEPS, _KEY.pack(state.series, 0)[:4]):
+        yield _KEY.unpack(key)[1], row
+    stop = _KEY.pack(state.series + 1, 0)
+    for key in rows.keys(CHUNKS, _KEY.pack(state.series, full), stop):
+        yield _KEY.unpack(key)[1], None
 
 
 def chunk_points(rows: Rows, state: MetricState, first: int) -> Points:

@@ -11,13 +11,19 @@ within the buckets of a coarser grid. (Why there are no rollups: decision 0017.)
 
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from math import ceil, inf, isfinite, isnan
+from typing import NamedTuple
+
+from eventtrack.projections.picking import Piece
+from eventtrack.projections.points import CHUNK_POINTS, Points
 
 POINTS_A_BUCKET = 3
 # A curve longer than the grid's stretch gets wider buckets (of 2, 4, ... times the width),
 # so that it has at most this many times the buckets asked for.
 _REACH_MAX = 2
+# The points of two chunks, at the edges of a stretch, of which a part may lie outside.
+_EDGES = 2 * CHUNK_POINTS
 
 
 def width_of(low: float, high: float, buckets: int) -> int:
@@ -25,6 +31,14 @@ def width_of(low: float, high: float, buckets: int) -> int:
     # Steps and times are 64-bit integers, so no stretch is longer than 2^64.
     least = ceil(min(max((high - low) / buckets, 1.0), 2.0**64))
     return 1 << (least - 1).bit_length()
+
+
+class Reduced(NamedTuple):
+    """Points of a long curve, whether some lack among them, and how many were read for them."""
+
+    points: Points
+    thins: bool
+    read: int
 
 
 class Thinner:
@@ -42,7 +56,7 @@ class Thinner:
     def __init__(self, width: int, buckets: int) -> None:
         self._width = width
         self._buckets = buckets
-        self._known: tuple[array[int], int, float, float] | None = None
+        self._known: tuple[array[int], tuple[int, float, float, bool]] | None = None
         self._order: list[int] | None = None  # places sorted by x; None if x is in order
         self._spans: list[tuple[int, int]] = []
         self._edges = (0, 0, 0, 0)
@@ -55,6 +69,8 @@ class Thinner:
         low: float = -inf,
         high: float = inf,
         origin: int = 0,
+        *,
+        thins: bool = False,
     ) -> list[int]:
         """The places of the points to draw, in order of x. Sets `width` to that of the buckets.
 
@@ -64,22 +80,73 @@ class Thinner:
         Args:
             x: The steps or times, in any order.
             origin: A place at which a bucket begins.
+            thins: Whether to leave out points even if they are few: others were left out before.
         """
-        if self._known is None or self._known[1:] != (origin, low, high) or self._known[0] != x:
-            self._look(x, low, high, origin)
+        asked = origin, low, high, thins
+        if self._known is None or self._known[1] != asked or self._known[0] != x:
+            self._known = (x, asked)
+            self._look(x, *asked)
         before, first, stop, beyond = self._edges
         order = self._order
         if not self._spans:
             return list(range(before, beyond)) if order is None else order[before:beyond]
         values = y.tolist() if order is None else list(map(y.__getitem__, order))
-        # A sum is infinite or NaN if a value is; rarely also if finite values are very large.
-        pick = _pick_finite if isfinite(sum(values)) else _pick
-        places = [*range(before, first), *pick(values, self._spans), *range(stop, beyond)]
+        places = [*range(before, first), *_pick(values, self._spans), *range(stop, beyond)]
         return places if order is None else list(map(order.__getitem__, places))
 
-    def _look(self, x: "array[int]", low: float, high: float, origin: int) -> None:
+    def reduced(
+        self,
+        pieces: Iterable[Piece],
+        by_step: bool,
+        low: float = -inf,
+        high: float = inf,
+        origin: int = 0,
+    ) -> "Reduced":
+        """Points of a long curve that are thinned out like all its points.
+
+        A chunk that lies within one bucket gives the few points of its summary, unread. Others are
+        read, one at a time, and give few points of each bucket.
+
+        Args:
+            pieces: The chunks of the curve, in order.
+            by_step: Whether x is the step, not the time.
+        """
+        before, after, within = None, None, list[Piece]()
+        for piece in pieces:
+            first, last = piece.steps if by_step else piece.times
+            if last < low:
+                before = piece
+            elif first > high:
+                after = piece
+                break
+            else:
+                within.append(piece)
+        thins = sum(piece.size for piece in within) > POINTS_A_BUCKET * self._buckets + _EDGES
+        kept, read = Points(), 0
+        if before is not None:
+            kept.add(before.points(), [-1])
+        for piece in within:
+            first, last = piece.steps if by_step else piece.times
+            is_in_one = (first - origin) // self._width == (last - origin) // self._width
+            if not (thins and low <= first and last <= high):
+                kept.add(piece.points(), range(piece.size))
+                read += piece.size
+            elif is_in_one and piece.few is not None:
+                for step, time, value in piece.few:
+                    kept.steps.append(step)
+                    kept.timestamps.append(time)
+                    kept.values.append(value)
+            else:
+                points, read = piece.points(), read + piece.size
+                x = points.steps if by_step else points.timestamps
+                spans = list(_spans(x, 0, len(x), self._width, origin))
+                kept.add(points, _pick(points.values.tolist(), spans))
+        if after is not None:
+            kept.add(after.points(), [0])
+        return Reduced(kept, thins, read)
+
+    def _look(self, x: "array[int]", origin: int, low: float, high: float, thins: bool) -> None:
         """Find the order, the edges and the buckets of the x of a curve."""
-        self._known = (x, origin, low, high)
         as_logged = x.tolist()
         sorted_x = sorted(as_logged)
         is_sorted = sorted_x == as_logged
@@ -87,7 +154,7 @@ class Thinner:
         first, stop = bisect_left(sorted_x, low), bisect_right(sorted_x, high)
         self._edges = (max(first - 1, 0), first, stop, min(stop + 1, len(x)))
         self._spans, self.width = [], 0
-        if stop - first > POINTS_A_BUCKET * self._buckets:
+        if thins or stop - first > POINTS_A_BUCKET * self._buckets:
             self.width = self._width
             reach = sorted_x[stop - 1] - sorted_x[first]
             while reach > _REACH_MAX * self._buckets * self.width:
@@ -112,6 +179,12 @@ def _spans(
     return spans
 
 
+def _pick(values: list[float], spans: list[tuple[int, int]]) -> list[int]:
+    """The places of the points to keep of each span, in order."""
+    # A sum is infinite or NaN if a value is; rarely also if finite values are very large.
+    return (_pick_finite if isfinite(sum(values)) else _pick_any)(values, spans)
+
+
 def _pick_finite(values: list[float], spans: list[tuple[int, int]]) -> list[int]:
     """The places of the least, the greatest and the last value of each span, in order."""
     places: list[int] = []
@@ -128,7 +201,7 @@ def _pick_finite(values: list[float], spans: list[tuple[int, int]]) -> list[int]
     return places
 
 
-def _pick(values: list[float], spans: list[tuple[int, int]]) -> list[int]:
+def _pick_any(values: list[float], spans: list[tuple[int, int]]) -> list[int]:
     """As `_pick_finite` for the finite values, and each span's first NaN and infinities."""
     places: list[int] = []
     for start, end in spans:

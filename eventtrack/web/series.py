@@ -33,6 +33,8 @@ AXES = ("step", "time", "relative")
 # draws the first curves while the next are made, and nobody waits long.
 READ_POINTS_MAX = 4_000_000
 GIVEN_POINTS_MAX = 250_000
+# Longer curves are thinned chunk by chunk.
+_LONG_POINTS = 50_000
 _SECOND_MS = 1000
 _Curve = Series | Reckoned
 
@@ -64,11 +66,14 @@ class Asked(msgspec.Struct, forbid_unknown_fields=True):
 class _Few:
     """The points of a curve that the answer has."""
 
-    def __init__(self, series: _Curve, x: "array[float]", y: "array[float]", width: int) -> None:
+    def __init__(
+        self, series: _Curve, x: "array[float]", y: "array[float]", width: int, read: int = 0
+    ) -> None:
         self.series = series
         self.x = x
         self.y = y
         self.width = width
+        self.read = read  # the number of points that were read for it
 
 
 class _Over:
@@ -87,7 +92,7 @@ class _Over:
         x, y = joined(series.points(), self._of[1])
         low = (x[0] if x else 0.0) if asked.low is None else asked.low
         high = (x[-1] if x else 0.0) if asked.high is None else asked.high
-        return _Few(series, *thinned(x, y, low, high, asked.buckets), 0)
+        return _Few(series, *thinned(x, y, low, high, asked.buckets), 0, series.count)
 
 
 def answer(store: Store, body: bytes) -> bytes:
@@ -114,7 +119,7 @@ def answer(store: Store, body: bytes) -> bytes:
                 continue
             few = _thinned(series, asked, thinner) if over is None else over.few(series)
             given.append(few)
-            read, size = read + series.count, size + len(given[-1].x)
+            read, size = read + few.read, size + len(few.x)
             if read >= READ_POINTS_MAX or size >= GIVEN_POINTS_MAX:
                 break
     header = {
@@ -203,20 +208,24 @@ def _began(series: _Curve, first_ms: int) -> int:
 
 
 def _thinned(series: _Curve, asked: Asked, thinner: Thinner) -> _Few:
-    points = series.points()
-    if not points:
-        return _Few(series, array("d"), array("d"), 0)  # no step has all metrics of a formula
     low = -inf if asked.low is None else asked.low
     high = inf if asked.high is None else asked.high
-    column, origin = (points.steps, 0) if asked.x == "step" else (points.timestamps, 0)
+    origin, by_step, read = 0, asked.x == "step", series.count
+    pieces = series.pieces() if isinstance(series, Series) and read > _LONG_POINTS else None
+    points, thins = Points() if pieces else series.points(), False
+    if pieces is None and not points:
+        return _Few(series, array("d"), array("d"), 0)  # no step has all metrics of a formula
     if asked.x == "relative":
-        origin = _began(series, points.timestamps[0])
+        origin = _began(series, series.first()[1] if pieces else points.timestamps[0])
         low, high = low * _SECOND_MS + origin, high * _SECOND_MS + origin
-    places = thinner(column, points.values, low, high, origin)
+    if pieces is not None:
+        points, thins, read = thinner.reduced(pieces, by_step, low, high, origin)
+    column = points.steps if by_step else points.timestamps
+    places = thinner(column, points.values, low, high, origin, thins=thins)
     x = array("d", map(column.__getitem__, places))
     if asked.x == "relative":
         x = array("d", ((time - origin) / _SECOND_MS for time in x))
-    return _Few(series, x, array("d", map(points.values.__getitem__, places)), thinner.width)
+    return _Few(series, x, array("d", map(points.values.__getitem__, places)), thinner.width, read)
 
 
 def _bound(asked: float | None, choose: object, edges: Iterable[float]) -> float:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eventtrack.limits import INT64_MAX, INT64_MIN
-from eventtrack.projections.packing import POINT_BYTES, is_packed, pack, unpack
+from eventtrack.projections.packing import POINT_BYTES, counts_up, is_packed, pack, unpack
 
 POINTS = 256
 NUMBERS = st.integers(INT64_MIN, INT64_MAX)
@@ -51,3 +51,17 @@ def test_a_training_takes_eleven_bytes_a_point(first: int) -> None:
     timestamps = array("q", range(1_700_000_000_000, 1_700_000_000_000 + 5 * points, 5)).tobytes()
     packed = pack(steps + timestamps + random.Random(1).randbytes(8 * points), points)
     assert len(packed) <= 11 * points + POINT_BYTES
+
+
+@given(COLUMNS, st.integers(1, POINTS))
+def test_numbers_count_up_if_each_is_the_next(column: bytes, size: int) -> None:
+    numbers = array("q", column)[:size]
+    first = numbers[0]
+    assert counts_up(numbers) == (numbers.tolist() == list(range(first, first + size)))
+
+
+def test_long_columns_count_up_across_their_pieces() -> None:
+    numbers = array("q", range(-70_000, 70_000))
+    assert counts_up(numbers)
+    numbers[100_000], numbers[100_001] = numbers[100_001], numbers[100_000]
+    assert not counts_up(numbers)

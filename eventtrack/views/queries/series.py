@@ -1,5 +1,8 @@
 """Reads many series at once: first the figures of each, then its points."""
 
+from collections.abc import Iterator
+
+from eventtrack.projections import picking
 from eventtrack.projections.curves import AnyCurve
 from eventtrack.projections.points import Points
 from eventtrack.projections.state import RunState
@@ -34,6 +37,11 @@ class Series:
     def first(self) -> tuple[int, int]:
         """The step and time of the point stored first; in an ordered series, the earliest."""
         return self._reader.first_point(self._curve)
+
+    def pieces(self) -> Iterator[picking.Piece] | None:
+        """Its chunks, which are in order; None where they may not be: then read `points`."""
+        state = picking.climbing(self._curve)
+        return None if state is None else picking.pieces(self._reader.rows, state)
 
     def points(self) -> Points:
         """All points in order of (timestamp, step, value)."""
