@@ -30,10 +30,14 @@ POINTS_AN_EVENT = 10_000
 TIES = 100
 
 
-def write_runs(folder: Path, runs: int) -> None:
-    """A store of runs of 10 params, 5 tags, 5 x 10 points and a point of the metric `tied`."""
+def write_runs(folder: Path, runs: int, experiment_id: str = "") -> None:
+    """A store of runs of 10 params, 5 tags, 5 x 10 points and a point of the metric `tied`.
+
+    Args:
+        experiment_id: "" for a new experiment.
+    """
     with closing(open_store(folder)) as store:
-        experiment = store.experiments.create(EXPERIMENT)
+        experiment = experiment_id or store.experiments.create(EXPERIMENT)
         drawn = random.Random(runs)
         drafts = (
             Draft.of(f"run/{drawn.getrandbits(128):032x}", *_run(experiment, place, drawn))

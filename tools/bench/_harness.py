@@ -84,9 +84,15 @@ class Report:
     Args:
         title: What is measured, one line.
         options: Further options of this benchmark: name and help of flags.
+        numbers: The same of numbers: name, default and help.
     """
 
-    def __init__(self, title: str, options: dict[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        title: str,
+        options: dict[str, str] | None = None,
+        numbers: dict[str, tuple[float, str]] | None = None,
+    ) -> None:
         parser = argparse.ArgumentParser(description=title)
         parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
         parser.add_argument("--rounds", type=int, default=ROUNDS, help="of each measurement")
@@ -99,6 +105,9 @@ class Report:
         parser.add_argument("--no-peers", action="store_true", help="measure eventtrack alone")
         for name, text in (options or {}).items():
             parser.add_argument(name, action="store_true", help=text)
+        for name, (default, text) in (numbers or {}).items():
+            words = f"{text} (default: {default:g})"
+            parser.add_argument(name, type=float, default=default, metavar="N", help=words)
         self.title = title
         self.options = parser.parse_args()
         self.rounds: int = self.options.rounds

@@ -1,7 +1,8 @@
 """Growth: what questions cost as runs, points and names become many, here and in another version.
 
     python tools/bench/growth.py --runs 10000 100000 --points 1000000 10000000 --names 100000
-    python tools/bench/growth.py --wide-runs 7500   # a tenth of G-Research's shape; 200 M points
+    python tools/bench/growth.py --wide-runs 7500   # a tenth of G-Research's shape; 225 M points
+    python tools/bench/growth.py --runs --names --wide-runs --points 100000000  # 2.4 GB; minutes
     git archive COMMIT | tar x -C /tmp/before
     python tools/bench/growth.py --runs 100000 --before /tmp/before
 

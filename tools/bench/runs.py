@@ -4,16 +4,18 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from _harness import Report, Samples
+from _harness import Report, Samples, disk_bytes
 from _limits import commit_ms, fdatasync_ms, put_us
 from _peer_driver import METRICS, PARAMS, STEPS, TAGS
 from _peers import Peers
 from _work import append_runs, new_store
 
 import eventtrack
+from eventtrack.store import open_store
 
 BULK_RUNS = 1000
 SCRIPTS_A_ROUND = 10
+DISK_RUNS = 1000
 
 
 def script() -> None:
@@ -80,6 +82,24 @@ def bulk(report: Report, folder: Path) -> None:
     report.figure(name, Samples(found), "ms", goal=0.5, limit=puts)
 
 
+def disk(report: Report, folder: Path) -> None:
+    """What runs of scripts take, of a store that holds nothing else."""
+    eventtrack.set_tracking_uri(str(folder / "disk"))
+    eventtrack.set_experiment("bench")
+    for _ in range(DISK_RUNS):
+        script()
+    store = open_store(folder / "disk")
+    store.flush()
+    store.catch_up()
+    store.close()
+    sizes = {part: disk_bytes(folder / "disk" / part) / 1024 for part in ("log", "views")}
+    name = f"a script's run on disk, of {DISK_RUNS:,}"
+    both = Samples([sum(sizes.values()) / DISK_RUNS])
+    report.figure(f"{name}, log and views", both, "KiB", goal=4)
+    for part, size in sizes.items():
+        report.figure(f"{name}, {part}", Samples([size / DISK_RUNS]), "KiB")
+
+
 def main() -> None:
     """All of it."""
     report = Report(__doc__.splitlines()[0])
@@ -87,6 +107,7 @@ def main() -> None:
     with report.folder() as folder:
         scripts(report, peers, folder)
         bulk(report, folder)
+        disk(report, folder)
     report.finish()
 
 

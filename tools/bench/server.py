@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+from _bulk import write_runs
 from _harness import Report, Samples, environment, measure, seconds
 from _limits import fdatasync_ms
 from _load import (
@@ -139,8 +140,8 @@ def small_requests(report: Report, folder: Path) -> None:
         ("log-batch of 1,000, 4 clients", 4, "runs/log-batch", partial(batch, points=1000), 900),
         ("search of 10,000 runs, pages of 100, 4 clients", 4, "runs/search", search, 400),
     )
+    write_runs(folder / "small", SEARCHED, "0")
     with server(folder, "small") as (port, process):
-        _fill(Connection(port), SEARCHED)
         for name, count, path, body, goal in kinds:
             loads = [load(port, process, RUN_S, count, path, body) for _ in range(report.rounds)]
             for each in loads:
@@ -174,17 +175,6 @@ def _switches(process: int) -> int:
         status = (task / "status").read_text()
         count += int(status.partition("\nvoluntary_ctxt_switches:")[2].split()[0])
     return count
-
-
-def _fill(connection: Connection, runs: int) -> None:
-    """Make runs with 10 params and 5 metrics each."""
-    params = [{"key": f"param-{place}", "value": str(place)} for place in range(10)]
-    point = {"timestamp": 1_700_000_000_000, "step": 1}
-    for number in range(runs):
-        run = connection.post("runs/create", {"experiment_id": "0"})["run"]["info"]["run_id"]
-        names = ["loss", *(f"metric-{place}" for place in range(4))]
-        metrics = [{"key": name, "value": number / runs, **point} for name in names]
-        connection.post("runs/log-batch", {"run_id": run, "metrics": metrics, "params": params})
 
 
 def mlflow_loads(report: Report, peers: Peers, folder: Path) -> list[Load]:
