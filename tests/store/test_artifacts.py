@@ -228,10 +228,13 @@ def test_a_download_is_a_file_a_folder_or_everything(
 def test_a_big_file_passes_through_in_pieces(
     store: Store, run_id: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def unread(self: Path) -> bytes:
-        raise AssertionError("the whole file was read at once")
+    read_bytes = Path.read_bytes
 
-    monkeypatch.setattr(Path, "read_bytes", unread)
+    def small(self: Path) -> bytes:
+        assert self.stat().st_size < 2**20, "the whole file was read at once"
+        return read_bytes(self)
+
+    monkeypatch.setattr(Path, "read_bytes", small)
     big = tmp_path / "big"
     with big.open("wb") as file:
         for number in range(9):
