@@ -12,12 +12,19 @@ within the buckets of a coarser grid. (Why there are no rollups: decision 0017.)
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from math import ceil, inf, isfinite, isnan
-from typing import NamedTuple
+from types import ModuleType
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from eventtrack.projections.picking import Piece
 from eventtrack.projections.points import CHUNK_POINTS, Points
 
+if TYPE_CHECKING:
+    from eventtrack.web import by_numpy
+    from eventtrack.web.by_numpy import Spans
+
+Places: TypeAlias = "list[int] | by_numpy.Numbers"
 POINTS_A_BUCKET = 3
 # A curve longer than the grid's stretch gets wider buckets (of 2, 4, ... times the width),
 # so that it has at most this many times the buckets asked for.
@@ -51,9 +58,12 @@ class Thinner:
         width: The width of the buckets, from `width_of`.
         buckets: The number of buckets asked for. A curve of at most `POINTS_A_BUCKET` times as
             many points keeps all of them.
+        numpy: The module `by_numpy`, to pick the same points in less time.
     """
 
-    def __init__(self, width: int, buckets: int) -> None:
+    def __init__(self, width: int, buckets: int, numpy: ModuleType | None = None) -> None:
+        self.numpy = numpy
+        self._arrays: Spans | None = None
         self._width = width
         self._buckets = buckets
         self._known: tuple[array[int], tuple[int, float, float, bool]] | None = None
@@ -71,7 +81,7 @@ class Thinner:
         origin: int = 0,
         *,
         thins: bool = False,
-    ) -> list[int]:
+    ) -> Places:
         """The places of the points to draw, in order of x. Sets `width` to that of the buckets.
 
         Includes one point on each side of `[low, high]`, so that lines reach the edges. `width` is
@@ -90,6 +100,11 @@ class Thinner:
         order = self._order
         if not self._spans:
             return list(range(before, beyond)) if order is None else order[before:beyond]
+        picked = None if self._arrays is None else self._arrays.pick(y)
+        if picked is not None:
+            if (before, beyond) == (first, stop):
+                return picked
+            return [*range(before, first), *picked.tolist(), *range(stop, beyond)]
         values = y.tolist() if order is None else list(map(y.__getitem__, order))
         places = [*range(before, first), *_pick(values, self._spans), *range(stop, beyond)]
         return places if order is None else list(map(order.__getitem__, places))
@@ -139,7 +154,7 @@ class Thinner:
             else:
                 points, read = piece.points(), read + piece.size
                 x = points.steps if by_step else points.timestamps
-                spans = list(_spans(x, 0, len(x), self._width, origin))
+                spans = _spans(x, 0, len(x), self._width, origin)
                 kept.add(points, _pick(points.values.tolist(), spans))
         if after is not None:
             kept.add(after.points(), [0])
@@ -147,10 +162,13 @@ class Thinner:
 
     def _look(self, x: "array[int]", origin: int, low: float, high: float, thins: bool) -> None:
         """Find the order, the edges and the buckets of the x of a curve."""
-        as_logged = x.tolist()
-        sorted_x = sorted(as_logged)
-        is_sorted = sorted_x == as_logged
-        self._order = None if is_sorted else sorted(range(len(x)), key=as_logged.__getitem__)
+        sorted_x: Sequence[int] = x
+        self._order, self._arrays = None, None
+        if self.numpy is None or not x or not self.numpy.is_sorted(x):
+            as_logged = x.tolist()
+            sorted_x = sorted(as_logged)
+            if sorted_x != as_logged:
+                self._order = sorted(range(len(x)), key=as_logged.__getitem__)
         first, stop = bisect_left(sorted_x, low), bisect_right(sorted_x, high)
         self._edges = (max(first - 1, 0), first, stop, min(stop + 1, len(x)))
         self._spans, self.width = [], 0
@@ -159,7 +177,12 @@ class Thinner:
             reach = sorted_x[stop - 1] - sorted_x[first]
             while reach > _REACH_MAX * self._buckets * self.width:
                 self.width *= 2
-            self._spans = list(_spans(sorted_x, first, stop, self.width, origin))
+            if sorted_x is x and self.numpy is not None and stop > first:
+                with suppress(OverflowError):
+                    self._arrays = self.numpy.Spans(x, first, stop, self.width, origin)
+                    self._spans = self._arrays.pairs()
+                    return
+            self._spans = _spans(sorted_x, first, stop, self.width, origin)
 
 
 def _spans(

@@ -8,12 +8,16 @@ the numbers of a curve. A large answer ends early: `next` in the header is the c
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from importlib.util import find_spec
 from itertools import chain, islice, product
 from math import inf
+from types import ModuleType
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from eventtrack.errors import InvalidValueError
+from eventtrack.lazy import lazy
 from eventtrack.log.checked import UNREADABLE
 from eventtrack.projections.points import Points
 from eventtrack.store import Store
@@ -25,6 +29,11 @@ from eventtrack.web.downsample import Thinner, width_of
 from eventtrack.web.formulas import SIGN, Formula, Reckoned
 from eventtrack.web.joined import axis_of, joined, thinned
 
+if TYPE_CHECKING:
+    from eventtrack.web import by_numpy
+else:
+    by_numpy = lazy("eventtrack.web.by_numpy")
+
 # Curves of one request: enough for a chart of a thousand runs, or for a page of charts of few runs.
 CURVES_MAX = 5000
 BUCKETS_MAX = 4000
@@ -35,6 +44,8 @@ READ_POINTS_MAX = 4_000_000
 GIVEN_POINTS_MAX = 250_000
 # Longer curves are thinned chunk by chunk.
 _LONG_POINTS = 50_000
+# From so many points on, an answer imports numpy if that is installed.
+_MANY_POINTS = 500_000
 _SECOND_MS = 1000
 _Curve = Series | Reckoned
 
@@ -111,7 +122,8 @@ def answer(store: Store, body: bytes) -> bytes:
     ):
         over = _Over(queries, asked) if axis_of(asked.x) is not None else None
         width = 0 if over is not None else asked.width or _width(asked, curves)
-        thinner = Thinner(width or 1, asked.buckets)
+        numpy = _numpy(sum(series.count for series in curves if series is not None))
+        thinner = Thinner(width or 1, asked.buckets, numpy)
         for series in curves:
             check()
             done += 1
@@ -222,10 +234,19 @@ def _thinned(series: _Curve, asked: Asked, thinner: Thinner) -> _Few:
         points, thins, read = thinner.reduced(pieces, by_step, low, high, origin)
     column = points.steps if by_step else points.timestamps
     places = thinner(column, points.values, low, high, origin, thins=thins)
-    x = array("d", map(column.__getitem__, places))
+    if thinner.numpy is not None:
+        x, y = thinner.numpy.taken(column, places), thinner.numpy.taken(points.values, places)
+    else:
+        x = array("d", map(column.__getitem__, places))
+        y = array("d", map(points.values.__getitem__, places))
     if asked.x == "relative":
         x = array("d", ((time - origin) / _SECOND_MS for time in x))
-    return _Few(series, x, array("d", map(points.values.__getitem__, places)), thinner.width, read)
+    return _Few(series, x, y, thinner.width, read)
+
+
+def _numpy(points: int) -> ModuleType | None:
+    """The module that thins by numpy, where that is worth its import and numpy is there."""
+    return by_numpy if points >= _MANY_POINTS and find_spec("numpy") is not None else None
 
 
 def _bound(asked: float | None, choose: object, edges: Iterable[float]) -> float:

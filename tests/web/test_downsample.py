@@ -6,10 +6,12 @@ from array import array
 from hypothesis import given
 from hypothesis import strategies as st
 
+from eventtrack.web import by_numpy
 from eventtrack.web.downsample import POINTS_A_BUCKET, Thinner, width_of
 
 VALUES = st.lists(st.floats(allow_nan=True, allow_infinity=True), max_size=400)
 STEPS = st.integers(-60, 60)
+INT64 = st.integers(-(2**63), 2**63 - 1)
 
 
 def bucket_ends(values: list[float]) -> tuple[float, float] | None:
@@ -46,6 +48,34 @@ def test_no_minimum_maximum_or_end_of_a_bucket_is_lost(
         if finite:
             last = max(x[place] for place in finite)
             assert max(x[place] for place in kept if math.isfinite(y[place])) == last
+
+
+@given(
+    values=VALUES,
+    data=st.data(),
+    buckets=st.integers(1, 30),
+    origin=st.one_of(STEPS, INT64),
+    stretch=st.one_of(st.just((-math.inf, math.inf)), st.tuples(STEPS, STEPS)),
+)
+def test_numpy_picks_the_same_points(
+    values: list[float],
+    data: st.DataObject,
+    buckets: int,
+    origin: int,
+    stretch: tuple[float, float],
+) -> None:
+    size = len(values)
+    steps = data.draw(st.lists(st.one_of(STEPS, INT64), min_size=size, max_size=size))
+    if data.draw(st.booleans()):
+        steps.sort()
+    x, y = array("q", steps), array("d", values)
+    width = width_of(min(steps, default=0), max(steps, default=0), buckets)
+    plain, fast = Thinner(width, buckets), Thinner(width, buckets, by_numpy)
+    for numbers in (y, array("d", map(abs, y))):
+        places = list(plain(x, numbers, *stretch, origin))
+        assert list(fast(x, numbers, *stretch, origin)) == places
+        assert fast.width == plain.width
+    assert list(by_numpy.taken(x, places)) == [float(x[place]) for place in places]
 
 
 @given(values=VALUES, buckets=st.integers(1, 30))
