@@ -10,9 +10,8 @@ bench   every benchmark of tools/bench/
 fix     mends what the linter and the formatter can mend
 torture kills, power cuts and damage for a while: `torture --minutes 30`; stops at what it finds
 
-All but setup, matrix and integrations begin with it where .venv-dev is missing or was made for
-another pyproject.toml. This file needs the standard library only, and parses in older Pythons to
-be able to say what it needs.
+All but setup begin with it where .venv-dev is missing or was made for another pyproject.toml. This
+file needs the standard library only, and parses in older Pythons to be able to say what it needs.
 """
 
 import os
@@ -67,10 +66,23 @@ def setup() -> int:
     except subprocess.CalledProcessError:
         print("cannot put pip into .venv-dev\nhint: on Debian, `apt-get install python3-venv`")
         return 1
-    failed = python("-m", "pip", "install", "--quiet", "--editable", ".[test]")
+    failed = python("-m", "pip", "install", "--quiet", "uv") or install(VENV, "-e", ".[test]")
     if not failed:
         MADE_FOR.write_bytes((ROOT / "pyproject.toml").read_bytes())
     return failed
+
+
+def install(folder: Path, *needs: str) -> int:
+    """Install into a virtual environment: with uv, in a tenth of the time that pip takes."""
+    into = ["--python", str(folder / BIN / "python")]
+    environment = dict(os.environ)
+    if "PIP_FIND_LINKS" in environment:
+        environment.setdefault("UV_FIND_LINKS", environment["PIP_FIND_LINKS"])
+    command = [str(VENV / BIN / "uv"), "pip", "install", "--quiet", *into, *needs]
+    if subprocess.call(command, cwd=str(ROOT), env=environment) == 0:
+        return 0
+    # An index of one's own may be known to pip alone.
+    return python("-m", "pip", *into, "install", "--quiet", *needs)
 
 
 def is_set_up() -> bool:
@@ -127,9 +139,7 @@ def matrix() -> int:
     """Run tests/matrix with each version of MLflow, as many at once as there are processors."""
     shutil.rmtree(MATRIX, ignore_errors=True)
     # One wheel for all: builds that run at once would write to one folder.
-    venv.create(str(MATRIX / "build"), with_pip=True)
-    build = [str(MATRIX / "build" / BIN / "python"), "-m", "pip", "wheel", "--quiet", "--no-deps"]
-    failed = subprocess.call([*build, f"--wheel-dir={MATRIX}", "."], cwd=str(ROOT))
+    failed = python("-m", "pip", "wheel", "--quiet", "--no-deps", f"--wheel-dir={MATRIX}", ".")
     [wheel] = MATRIX.glob("*.whl") if not failed else [None]
     if wheel is None:
         return failed
@@ -140,24 +150,19 @@ def matrix() -> int:
 def with_mlflow(wheel: str, version: str) -> int:
     """Install a version of MLflow with the package, run tests/matrix, say how that went."""
     folder = MATRIX / version.replace("==", "is-").replace(">=", "from-").strip(".*")
-    venv.create(str(folder), with_pip=True)
-    run = [str(folder / BIN / "python"), "-m"]
-    needs = [wheel, f"mlflow-skinny{version}", *MATRIX_NEEDS]
-    failed, said = 0, ""
-    for command in (
-        [*run, "pip", "install", "--quiet", *needs],
-        [*run, "pytest", "--quiet", "-p", "no:cacheprovider", "tests/matrix"],
-    ):
-        if not failed:
-            done = subprocess.run(
-                command,
-                cwd=str(ROOT),
-                env=keeping_bytecode(),
-                capture_output=True,
-                text=True,
-                check=False,
-            )
-            failed, said = done.returncode, done.stdout + done.stderr * bool(done.returncode)
+    venv.create(str(folder))
+    if failed := install(folder, wheel, f"mlflow-skinny{version}", *MATRIX_NEEDS):
+        return failed
+    run = [str(folder / BIN / "python"), "-m", "pytest", "--quiet", "-p", "no:cacheprovider"]
+    done = subprocess.run(
+        [*run, "tests/matrix"],
+        cwd=str(ROOT),
+        env=keeping_bytecode(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    failed, said = done.returncode, done.stdout + done.stderr * bool(done.returncode)
     print(f"mlflow{version}:", said if failed else said.splitlines()[-1], flush=True)
     return failed
 
@@ -175,14 +180,12 @@ def integrations() -> int:
     made_for, needs = INTEGRATIONS / "made-for.txt", sorted([*own, *FRAMEWORKS])
     if not made_for.exists() or made_for.read_text("utf-8") != "\n".join(needs):
         print("$ making", INTEGRATIONS, flush=True)
-        venv.create(str(INTEGRATIONS), clear=True, with_pip=True)
-        # Compiling tens of thousands of files takes longer than the tests save by it.
-        install = [*run, "pip", "install", "--quiet", "--no-compile", *needs]
-        if failed := subprocess.call(install):
+        venv.create(str(INTEGRATIONS), clear=True)
+        if failed := install(INTEGRATIONS, *needs):
             return failed
         made_for.write_text("\n".join(needs), "utf-8")
     tests = [*run, "pytest", "--quiet", "--numprocesses=2", "-p", "no:cacheprovider"]
-    # What was not compiled above is compiled by the first process that imports it, and kept.
+    # What was installed is compiled by the first process that imports it, and kept.
     return subprocess.call([*tests, "tests/integrations"], cwd=str(ROOT), env=keeping_bytecode())
 
 
@@ -224,7 +227,7 @@ def main(arguments: "list[str]") -> int:
     if command is None or (arguments[1:] and command not in {test, slow, torture}):
         print(__doc__)
         return 2
-    if command not in (setup, matrix, integrations) and not is_set_up() and setup() != 0:
+    if command is not setup and not is_set_up() and setup() != 0:
         return 1
     return command(*arguments[1:])
 
