@@ -32,8 +32,8 @@ MADE_FOR = VENV / "made-for-pyproject.toml"
 # admits for the plugin, one between, and the newest there is. Without what its pages need.
 MLFLOWS = ("==2.9.*", "==2.22.*", "==3.5.*", "==3.9.*", ">=3.5")
 MATRIX = ROOT / ".venv-matrix"
-# What tests/matrix needs beside the package and MLflow.
-MATRIX_NEEDS = ("hypothesis", "httpx", "pytest", "pytest-timeout")
+# What tests/matrix needs beside the package and MLflow, whose old versions import pkg_resources.
+MATRIX_NEEDS = ("hypothesis", "httpx", "pytest", "pytest-timeout", "setuptools<80")
 INTEGRATIONS = ROOT / ".venv-integrations"
 # The frameworks of eventtrack/integrations/, with MLflow, whose own loggers ours are compared with,
 # and what the tests need. PyTorch stands first and exactly, for it is the largest by far, and has
