@@ -109,8 +109,7 @@ class _Tidings:
             await woken.wait()
             woken.clear()
             try:
-                news = await self._read(self._position)
-                streams = await self._services.read(self._look_ahead)
+                news, streams = await self._services.read(self._look)
             except EventtrackError:  # the next query of the store says the same
                 _log.exception("cannot read what is new in %s", self._services.store.path)
                 continue
@@ -124,6 +123,9 @@ class _Tidings:
                 previous, self.news = self.news, asyncio.Event()
                 previous.set()
                 await asyncio.sleep(_TELL_EVERY_S)
+
+    def _look(self) -> tuple[_News | None, set[str]]:
+        return _changes(self._services.store, self._position), self._look_ahead()
 
     def _look_ahead(self) -> set[str]:
         """The streams with points that came into journals since the last look."""
