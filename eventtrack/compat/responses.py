@@ -142,9 +142,10 @@ def logged_model(record: LoggedModel) -> Json:
 
 def metric(point: Metric) -> Json:
     """A point of a metric, with the model and the dataset that it describes if they are known."""
+    value = point.value
     answer: Json = {
         "key": point.key,
-        "value": double(point.value),
+        "value": value if math.isfinite(value) else double(value),
         "timestamp": point.timestamp,
         "step": point.step,
     }

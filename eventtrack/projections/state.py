@@ -202,7 +202,7 @@ class RunState(msgspec.Struct, array_like=True):
     @property
     def is_joined(self) -> bool:
         """Whether points of other runs count for it."""
-        return self.fork[0] is not None or any(self.live_merged())
+        return self.fork[0] is not None or (bool(self.merged) and any(self.live_merged()))
 
     def live_merged(self) -> list[str]:
         """The ids of the runs that are merged into it, sorted."""

@@ -178,15 +178,19 @@ class EntityReader:
 
     def run_with_latest(self, state: RunState) -> tuple[Run, list[Metric]]:
         """A run as a record, and the latest point of each of its metrics."""
-        return self.run(state), self.latest(state)
+        latest = self.latest(state)
+        return self._run(state, {point.key: point.value for point in latest}), latest
 
     def run(self, state: RunState) -> Run:
         """A run as a record."""
         metrics = self.reader.curves(state)
+        return self._run(state, {key: metrics[key].value for key in sorted(metrics)})
+
+    def _run(self, state: RunState, metrics: dict[str, float]) -> Run:
         run = Run(
             info=self.run_info(state),
             data=RunData(
-                metrics={key: metrics[key].value for key in sorted(metrics)},
+                metrics=metrics,
                 params=state.live_params(),
                 tags=state.live_tags(),
             ),

@@ -34,6 +34,8 @@ from _load import (
 )
 from _peers import Peers
 
+from eventtrack.store import open_store
+
 RUN_S = 3.0
 # The peer answers a few requests a second.
 PEER_RUN_S = 12.0
@@ -141,6 +143,8 @@ def small_requests(report: Report, folder: Path) -> None:
         ("search of 10,000 runs, pages of 100, 4 clients", 4, "runs/search", search, 400),
     )
     write_runs(folder / "small", SEARCHED, "0")
+    with contextlib.closing(open_store(folder / "small")) as store:
+        store.catch_up()
     with server(folder, "small") as (port, process):
         for name, count, path, body, goal in kinds:
             loads = [load(port, process, RUN_S, count, path, body) for _ in range(report.rounds)]
