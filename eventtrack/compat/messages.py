@@ -146,11 +146,14 @@ class Message:
     fields: tuple[Field, ...]
     named: Mapping[str, Field] = field(init=False)
     spelled: Mapping[str, Field] = field(init=False)
+    twice: Sequence[tuple[str, str]] = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "named", {field.name: field for field in self.fields})
         spelled = {field.json_name: field for field in self.fields}
         object.__setattr__(self, "spelled", {**self.named, **spelled})
+        twice = [(field.name, name) for name, field in spelled.items() if field.name != name]
+        object.__setattr__(self, "twice", twice)
 
     def parse(self, source: object) -> tuple[Values, ParseStoppedError | None]:
         """Read a JSON object; returns the fields, and the place if the reading stopped early."""
@@ -165,13 +168,10 @@ class Message:
         """A field that an object names in both spellings, at any depth; None if there is none."""
         if not isinstance(source, dict):
             return None
+        for names in self.twice:
+            if names[0] in source and names[1] in source:
+                return names
         for member in self.fields:
-            if (
-                member.name != member.json_name
-                and member.name in source
-                and member.json_name in source
-            ):
-                return member.name, member.json_name
             if member.message is None:
                 continue
             below = source.get(member.name, source.get(member.json_name))

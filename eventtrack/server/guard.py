@@ -9,6 +9,7 @@ something must not come from another origin. Programs that are no browsers send 
 import ipaddress
 import urllib.parse
 from collections.abc import Collection
+from functools import lru_cache
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -95,6 +96,7 @@ def host_name(place: str) -> str:
         return ""
 
 
+@lru_cache
 def is_loopback(host: str) -> bool:
     """Whether a name or an address means this machine."""
     if host == "localhost" or host.endswith(".localhost"):

@@ -79,7 +79,9 @@ class Writer:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._queue: queue.SimpleQueue[_Pending | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[list[_Pending] | None] = queue.SimpleQueue()
+        # The changes of this turn of the loop, which is the only one that touches them.
+        self._arrived: list[_Pending] = []
         self._closed = False
         self._thread = threading.Thread(target=self._run, name="eventtrack-writer", daemon=True)
         self._thread.start()
@@ -100,6 +102,7 @@ class Writer:
     def close(self) -> None:
         """Finish all submitted work, then end."""
         self._closed = True
+        self._hand_over()
         self._queue.put(None)
         self._thread.join()
 
@@ -108,13 +111,21 @@ class Writer:
             raise StoreClosedError("the server is going down", hint="ask again when it is back")
         loop = asyncio.get_running_loop()
         pending = _Pending(work, loop, loop.create_future())
-        self._queue.put(pending)
+        if not self._arrived:
+            loop.call_soon(self._hand_over)
+        self._arrived.append(pending)
         return pending.future
+
+    def _hand_over(self) -> None:
+        """Wake the thread once for all changes of a turn of the loop: each wake-up costs 30 us."""
+        if self._arrived:
+            self._queue.put(self._arrived)
+            self._arrived = []
 
     def _run(self) -> None:
         company = 1
         while (first := self._queue.get()) is not None:
-            group = [first]
+            group = first
             # Clients that were answered together come back together. When all are back, nobody is
             # left to wait for; who waits in the queue besides comes along.
             deadline = time.monotonic() + _LINGER_S
@@ -122,7 +133,7 @@ class Writer:
                 following = self._next(deadline if len(group) < company else 0)
                 if following is None:
                     break
-                group.append(following)
+                group += following
             # No client has two changes under way, so points may go before the others.
             points = [pending for pending in group if isinstance(pending.work, Prepared)]
             self._record(points)
@@ -130,10 +141,10 @@ class Writer:
                 [pending for pending in group if pending not in points] if points else group
             )
             company = len(group)
-            first.loop.call_soon_threadsafe(_settle, group)
+            group[0].loop.call_soon_threadsafe(_settle, group)
 
-    def _next(self, deadline: float) -> _Pending | None:
-        """The next change, if it comes in time; else None, and None when the writer is to end."""
+    def _next(self, deadline: float) -> list[_Pending] | None:
+        """The next changes, if they come in time; else None, and None when the writer is to end."""
         try:
             following = self._queue.get(timeout=max(deadline - time.monotonic(), 0))
         except queue.Empty:
