@@ -1,9 +1,12 @@
 """The search over everything: each kind, whole texts, and an honest end when time is up."""
 
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 from eventtrack.client import MlflowClient
 from eventtrack.store import Store
+from eventtrack.views.traces.records import Assessment
 
 
 def kinds(store: Store, text: str) -> dict[str, list[str]]:
@@ -50,3 +53,31 @@ def test_a_search_without_time_says_what_it_did_not_look_at(tmp_path: Path) -> N
     ]
     [runs] = store.finder.find("a", limit=3)[-1:]
     assert (len(runs.hits), runs.more, runs.whole) == (3, True, False)
+
+
+def test_traces_are_found_by_what_they_say(tmp_path: Path) -> None:
+    with closing(Store(tmp_path)) as store:
+        made: dict[str, Any] = {"request_time": 1, "execution_duration": 7, "state": "OK"}
+        store.traces.record(
+            "tr-1",
+            "0",
+            request_preview="how do wombats sleep?",
+            response_preview="long",
+            metadata={"mlflow.trace.session": "night", "mlflow.source.name": "zoo.py"},
+            tags={"mlflow.traceName": "answer", "kind": "question"},
+            **made,
+        )
+        store.traces.record("tr-2", "0", request_preview="and bats?", **made)
+        store.traces.assessments.create(
+            Assessment(
+                assessment_id="", trace_id="tr-2", kind="feedback", name="fair", value="very much"
+            )
+        )
+        assert kinds(store, "WOMBATS") == {"traces": ["answer"]}
+        assert kinds(store, "bats") == {"traces": ["tr-2", "answer"]}
+        for text in ("long", "night", "kind: que", "answer"):
+            assert kinds(store, text) == {"traces": ["answer"]}
+        assert kinds(store, "very much") == {"traces": ["tr-2"]}
+        assert kinds(store, "zoo.py") == {}
+        store.traces.delete("0", trace_ids=["tr-2"])
+        assert kinds(store, "bats") == {"traces": ["answer"]}

@@ -32,7 +32,7 @@ class Group(Record):
 
 
 class Finder:
-    """A search over names, params, tags, notes and files of a whole store.
+    """A search over names, params, tags, notes, traces and files of a whole store.
 
     Args:
         files: Whether to look at files. At a moment that costs a fold of each run that changed.
@@ -121,6 +121,7 @@ def _sweeps(reader: Reader, needle: Needle, *, files: bool) -> list[tuple[str, S
         ("notes", sweeps.notes(reader, active, needle)),
         ("params", sweeps.values(reader, active, needle, index.PARAM)),
         ("tags", sweeps.values(reader, active, needle, index.TAG)),
+        ("traces", sweeps.traces(reader, active, needle)),
         *([("files", sweeps.files(reader, needle))] if files else []),
     ]
 

@@ -7,12 +7,15 @@ that many runs share is looked at once.
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from eventtrack import limits
 from eventtrack.projections import dataset_state, index, registered_state
 from eventtrack.projections.index import FieldName
 from eventtrack.projections.rows import end_of
 from eventtrack.projections.state import ExperimentState, RunState, effective_lifecycle
 from eventtrack.projections.tables import Reader
-from eventtrack.tags import NOTE_TAG
+from eventtrack.projections.trace_state import TraceState
+from eventtrack.projections.trace_tables import newest_traces, trace_by_number
+from eventtrack.tags import NOTE_TAG, TRACE_NAME_TAG, TRACE_SESSION_KEY, TRACE_USER_KEY
 from eventtrack.views.entities import shown_name as experiment_name
 from eventtrack.views.records import LifecycleStage, Record
 from eventtrack.views.registered import shown_name as model_name
@@ -220,6 +223,41 @@ def values(reader: Reader, active: Sequence[ExperimentState], needle: Needle, le
                         filter=_equals(f"{_NAMES[letter]}.`{name}`", value[0]),
                     )
                 )
+
+
+def traces(reader: Reader, active: Sequence[ExperimentState], needle: Needle) -> Sweep:
+    """Traces by name, request, response, tags, metadata and assessments, newest first."""
+    for experiment in active:
+        for _, number in newest_traces(
+            reader, experiment.number, limits.INT64_MIN, limits.INT64_MAX
+        ):
+            state = trace_by_number(reader, number)
+            place = None if state is None else needle.place(_texts_of_trace(state))
+            yield (
+                None
+                if state is None or place is None
+                else Hit(
+                    title=state.live_tags().get(TRACE_NAME_TAG) or state.trace_id,
+                    where=place[0],
+                    text=place[1],
+                    trace_id=state.trace_id,
+                )
+            )
+
+
+def _texts_of_trace(state: TraceState) -> Iterator[tuple[str, str | None]]:
+    tags, metadata = state.live_tags(), state.live_metadata()
+    yield "", tags.get(TRACE_NAME_TAG)
+    yield "request", state.shown_request
+    yield "response", state.shown_response
+    yield "session", metadata.get(TRACE_SESSION_KEY)
+    yield "user", metadata.get(TRACE_USER_KEY)
+    own = {key: text for key, text in {**tags, **metadata}.items() if not key.startswith("mlflow.")}
+    yield from _called(own)
+    for assessment in state.live_assessments():
+        name = assessment.name[0]
+        yield name, f"{name}: {assessment.value[0][0]}"
+        yield name, assessment.rationale[0]
 
 
 def files(reader: Reader, needle: Needle) -> Sweep:

@@ -20,6 +20,7 @@ const KINDS = {
   notes: "Notes",
   params: "Params",
   tags: "Tags",
+  traces: "Traces",
   files: "Files",
 };
 
@@ -93,7 +94,7 @@ export function Finder({ text, onText, onChosen = () => {}, focus = false }) {
   return html`
     <div class="finder">
       <input type="search" data-focus=${focus ? undefined : true} ref=${field} role="combobox" value=${text}
-        placeholder="Search runs, experiments, models, params, tags, notes, files" autocomplete="off"
+        placeholder="Search runs, experiments, models, params, tags, notes, traces, files" autocomplete="off"
         aria-label="Search everything" aria-expanded=${hits.length > 0} aria-controls="hits"
         aria-activedescendant=${chosen >= 0 ? `hit-${chosen}` : undefined} aria-autocomplete="list"
         onInput=${(event) => onText(event.target.value)} onKeyDown=${keys} />
