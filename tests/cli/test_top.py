@@ -1,7 +1,5 @@
 """`eventtrack top`: real stores, real servers and, once, a real terminal."""
 
-import asyncio
-import contextlib
 import os
 import pty
 import re
@@ -10,23 +8,19 @@ import subprocess
 import sys
 import termios
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from textual.pilot import Pilot
 
-from eventtrack.cli.top.application import Top
 from eventtrack.cli.top.folder import FolderSource
-from eventtrack.cli.top.server import ServerSource
 from eventtrack.cli.top.sources import Source
 from eventtrack.store import Store, open_store
 from tests.cli.harness import START_MS, CommandLine, Sample, command, environment, read_all
-from tests.server.running import ROOT, running
+from tests.cli.top_screen import FOLDER, SERVER, Screen, keys, on, source_of
+from tests.server.running import ROOT
 
-PATIENCE_S = 30.0
-FOLDER, SERVER = "folder", "server"
 WRITER = """
 import sys
 from eventtrack.store import open_store
@@ -44,82 +38,6 @@ for line in sys.stdin:
         store.flush()
 """
 COLOUR = re.compile(r"\x1b\[(?:[0-9;]*;)?(?:3[0-7]|38|4[0-7]|48|9[0-7]|10[0-7])(?:;[0-9;]*)?m")
-
-
-class Screen:
-    """The interface as a person sees and uses it."""
-
-    def __init__(self, app: Top, pilot: Pilot[None]) -> None:
-        self.app = app
-        self.pilot = pilot
-
-    @property
-    def lines(self) -> list[str]:
-        """All lines of the screen."""
-        strips = self.app.screen._compositor.render_strips(self.app.size)
-        return [strip.text for strip in strips]
-
-    @property
-    def text(self) -> str:
-        """The screen as one text."""
-        return "\n".join(self.lines)
-
-    async def until(self, *words: str, without: str = "\0") -> None:
-        """Wait until the screen shows all words, and not the other."""
-        end = time.monotonic() + PATIENCE_S
-        while not all(word in self.text for word in words) or without in self.text:
-            assert time.monotonic() < end, (words, without, self.text)
-            await self.pilot.pause(0.02)
-
-    async def press(self, *keys: str) -> None:
-        """Press keys."""
-        await self.pilot.press(*keys)
-
-    async def type(self, key: str, words: str) -> None:
-        """Open the line to type in by its key, type, and press Enter."""
-        await self.press(key)
-        await self.press(*(_KEYS.get(letter, letter) for letter in words), "enter")
-
-
-_KEYS = {
-    " ": "space",
-    "<": "less_than_sign",
-    ".": "full_stop",
-    "=": "equals_sign",
-    "'": "apostrophe",
-}
-
-
-@contextlib.asynccontextmanager
-async def shown(
-    source: Source, *typed: str, size: tuple[int, int] = (100, 30), **options: Any
-) -> AsyncIterator[Screen]:
-    """The interface on a source, with a screen of some columns and lines."""
-    app = Top(source, typed, **options)
-    async with app.run_test(size=size) as pilot:
-        yield Screen(app, pilot)
-
-
-@contextlib.contextmanager
-def source_of(kind: str, store: Store) -> Iterator[Source]:
-    """A store as a folder, or behind a server."""
-    if kind == FOLDER:
-        yield FolderSource(store)
-        return
-    with running(store.path) as server:
-        source = ServerSource(server.url)
-        yield source
-        source.close()
-
-
-def on(source: Source, use: Callable[[Screen], Awaitable[None]], **options: Any) -> None:
-    """Use the interface on a source."""
-
-    async def show() -> None:
-        async with shown(source, **options) as screen:
-            await use(screen)
-
-    asyncio.run(show())
 
 
 @pytest.fixture
@@ -264,6 +182,47 @@ def test_of_many_runs_those_that_are_seen_are_read(tmp_path: Path) -> None:
     on(Counted(store), use)
     assert Counted.rows < 800
     store.close()
+
+
+def test_words_are_looked_for_while_they_are_typed(sample: Sample) -> None:
+    async def use(screen: Screen) -> None:
+        await screen.until("3 runs")
+        await screen.press("slash", *"child")
+        await screen.until("2 runs", "child-0", "child-1")
+        await screen.press("escape")
+        await screen.until("3 runs")
+        await screen.press("slash", *"child-1", "enter")
+        await screen.until("1 run ", "filter child-1")
+        await screen.press("slash", "ctrl+u", *keys("params.lr < "))
+        await screen.press("escape")  # half a filter is none, and the words before it count again
+        await screen.until("1 run ", "filter child-1", without="cannot")
+
+    on(FolderSource(sample.store), use)
+
+
+def test_a_mark_has_the_colour_of_its_curves_wherever_the_cursor_is(sample: Sample) -> None:
+    def colours(screen: Screen, words: str) -> list[str]:
+        """The colours of the cells with these words, line by line."""
+        strips = screen.app.screen._compositor.render_strips(screen.app.size)
+        return [
+            segment.style.color.name
+            for strip in strips
+            for segment in strip
+            if words in segment.text and segment.style and segment.style.color
+        ]
+
+    async def use(screen: Screen) -> None:
+        await screen.until("3 runs")
+        await screen.press("space", "down", "space", "down")
+        await screen.until("● child-1", "● child-0", "No metrics yet")
+        first, second = colours(screen, "●")
+        assert first != second
+        for _ in range(2):
+            await screen.press("up")
+            await screen.until("━━ child-1   ━━ child-0")
+            assert colours(screen, "━━")[:2] == [first, second]
+
+    on(FolderSource(sample.store), use)
 
 
 def test_hostile_texts_are_shown_and_not_obeyed(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container
+from textual.timer import Timer
 from textual.widgets import ContentSwitcher, Footer, Input, Static
 
 from eventtrack.cli.top import columns
@@ -20,11 +21,14 @@ from eventtrack.cli.top.runs import RunTable
 from eventtrack.cli.top.screens import ExperimentChoice, Keys
 from eventtrack.cli.top.styles import STYLES
 from eventtrack.cli.top.viewer import Viewer
+from eventtrack.views.filters.plain import filter_of
 
 # With more curves in a plot none can be told from the others.
 MARKS_MAX = 5
 # From this width on, the panels stand beside the table.
 _WIDE = 150
+# Letters that follow each other this soon are looked for once.
+_TYPING_S = 0.2
 # Threads that read a folder get so long to finish.
 _LEAVE_S = 10.0
 _PROMPTS = {
@@ -63,6 +67,8 @@ class Top(Viewer):
         Binding("ctrl+z", "suspend_process", show=False),
     ]
     _prompt = ""
+    _filter_before = ""  # while one is typed
+    _typing: Timer | None = None
 
     def compose(self) -> ComposeResult:
         """Bars, the table, the panels, and a line to type in."""
@@ -135,13 +141,20 @@ class Top(Viewer):
         """Show the panel that was clicked."""
         self.action_show(message.panel)
 
+    def on_input_changed(self, event: Input.Changed) -> None:
+        """Look for words while they are typed; a filter in MLflow's language waits for Enter."""
+        typed = event.value.strip()
+        if self._typing is not None:
+            self._typing.stop()
+        if self._prompt == "filter" and (not typed or filter_of(typed) != typed):
+            self._typing = self.set_timer(_TYPING_S, lambda: self._filter(typed))
+
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Filter, sort or choose metrics by what was typed."""
         typed, prompt = event.value.strip(), self._prompt
         self._leave_prompt()
         if prompt == "filter":
-            self.filter_string = typed
-            self.read_names(reset=True)
+            self._filter(typed)
         elif prompt == "columns":
             self.column_needles = typed
             self.read_names(reset=True)
@@ -155,7 +168,7 @@ class Top(Viewer):
 
     def action_ask(self, prompt: str) -> None:
         """Open the line to type in."""
-        self._prompt = prompt
+        self._prompt, self._filter_before = prompt, self.filter_string
         self.say("typed")
         line = self.query_one("#prompt", Input)
         line.border_title = _PROMPTS[prompt]
@@ -172,6 +185,7 @@ class Top(Viewer):
         """Leave the line to type in, the whole screen, or the panel."""
         if self._prompt:
             self._leave_prompt()
+            self._filter(self._filter_before)
         elif self.screen.has_class("-whole"):
             self.action_whole_screen()
         for who in ("marks", "typed"):
@@ -262,7 +276,14 @@ class Top(Viewer):
 
         self.push_screen(ExperimentChoice(self.experiments), show)
 
+    def _filter(self, typed: str) -> None:
+        if typed != self.filter_string:
+            self.filter_string = typed
+            self.read_names(reset=True)
+
     def _leave_prompt(self) -> None:
+        if self._typing is not None:
+            self._typing.stop()
         self._prompt = ""
         self.query_one("#prompt").display = False
         self.table.focus()

@@ -60,6 +60,7 @@ class Curves(ScrollView, can_focus=True):
         self._keys: list[str] = []
         self._curves: dict[str, list[Curve]] = {}
         self._names: dict[str, str] = {}
+        self._selected = ""
         self._plots: dict[str, list[list[Cell]]] = {}
         self._grid = Grid(1, _PLOT_WIDTH, _PLOT_HEIGHT)
 
@@ -79,8 +80,9 @@ class Curves(ScrollView, can_focus=True):
         return Drawn(run, keys, source.series(asked) if asked["keys"] else [])
 
     def put(self, drawn: Drawn, names: dict[str, str]) -> None:
-        """Take what was read; `names` are those of the runs whose curves there are."""
+        """Take what was read; `names` are those of the runs, in the order of their colours."""
         self._keys, self._names = drawn.keys, names
+        self._selected = drawn.run["info"]["run_id"]
         self._curves = {}
         for curve in drawn.curves:
             self._curves.setdefault(curve.key, []).append(curve)
@@ -173,8 +175,7 @@ class Curves(ScrollView, can_focus=True):
         return [self._title(key, curves), *body]
 
     def _title(self, key: str, curves: Sequence[Curve]) -> list[Cell]:
-        selected = next(iter(self._names), "")
-        own = next((curve for curve in curves if curve.run_id == selected), None)
+        own = next((curve for curve in curves if curve.run_id == self._selected), None)
         last = own.ys[-1] if own is not None and len(own.ys) else None
         points = own.points if own is not None else 0
         name = key.removeprefix("system/").replace("_", " ") if self._system else key

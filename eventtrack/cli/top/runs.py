@@ -11,7 +11,7 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from eventtrack.cli import text
+from eventtrack.cli import plot, text
 from eventtrack.cli.tables import Styled
 from eventtrack.cli.top import columns
 from eventtrack.cli.top.columns import Shown
@@ -220,10 +220,10 @@ class RunTable(ScrollView, can_focus=True):
         return cells
 
     def _cells(self, row: Row) -> list[Styled | str]:
-        now = self._now_ms()
-        cells: list[Styled | str] = [
-            Styled("● " if row["run_id"] in self.marks else "  ", "yellow")
-        ]
+        now, marks = self._now_ms(), list(self.marks)
+        # A mark has the colour of its run's curves.
+        mark = marks.index(row["run_id"]) if row["run_id"] in self.marks else None
+        cells: list[Styled | str] = ["  " if mark is None else Styled("● ", plot.colour(mark))]
         for column in self._visible():
             cell = columns.cell_of(column, row, now)
             name = cell.style if isinstance(cell, Styled) else _STYLES.get(column.name, "")

@@ -20,7 +20,7 @@ _SHOWN_MAX = 1000
 KEYS = """\
 Table     ↑ ↓ PgUp PgDn Home End     ← →   further columns
           space   mark a run         u     unmark all
-          /       filter: metrics.loss < 0.1, or words of a name
+          /       words of a name, as you type; or metrics.loss < 0.1, Enter
           s       sort: loss DESC
           < >     sort by the column before or behind      r  reverse
           c       only columns with one of some words in their names

@@ -224,7 +224,8 @@ class Viewer(App[None]):
             self.table.refresh()
 
     def _read_curves(self, panel: Curves, row: Row, marks: Sequence[str]) -> None:
-        runs = {row["run_id"]: row["run_name"], **self.table.marks}
+        # Marked runs come first, so they keep their colours while the cursor moves.
+        runs = {**self.table.marks, row["run_id"]: row["run_name"]}
 
         def show(drawn: Drawn) -> None:
             panel.put(drawn, runs)
@@ -276,11 +277,12 @@ class Viewer(App[None]):
         return {*self.table.marks, *([row["run_id"]] if row else [])}
 
     def _tell_head(self, total: int) -> None:
-        left: list[Cell] = [Styled(" eventtrack top ", "bold"), f" {self.source.name} "]
+        left: list[Cell] = [Styled(" eventtrack top ", "bold")]
         if len(self._chosen) == 1:
             left.append(Styled(f" {self._chosen[0]['name']}", "cyan"))
         if self.filter_string:
             left += ["  filter ", Styled(self.filter_string, "yellow")]
+        left.append(Styled(f"  {self.source.name} ", "dim"))  # a long path is cut first
         self.query_one("#head", Bar).say(left, [f" {text.count(total, 'run')} "])
 
 
