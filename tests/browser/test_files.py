@@ -154,3 +154,18 @@ def test_arrays_are_shown_and_texts_with_images_among_the_files_of_their_run(
     )
     expect(page.locator(".note img")).to_have_count(1)
     expect(page.locator(".note")).to_contain_text("![no](x.txt)")
+
+
+def test_an_image_that_the_browser_does_not_know_is_offered_for_download(
+    server: Running, visit: Visit
+) -> None:
+    """Chromium shows no TIFF."""
+    client, run_id = new_run(server)
+    page, tiff = visit.page, b"II*\x00\x08\x00\x00\x00"
+    client.log_media(run_id, "scan", tiff, 0, media_type="image/tiff")
+    (server.store.parent / "scan.tif").write_bytes(tiff)
+    client.log_artifact(run_id, str(server.store.parent / "scan.tif"))
+    for tab in ("series", "files&file=scan.tif"):
+        visit.open(f"{server.url}/#/runs/{run_id}?tab={tab}")
+        expect(page.get_by_text("This browser cannot show this image")).to_be_visible()
+        expect(page.get_by_role("link", name="Download", exact=True)).to_be_visible()

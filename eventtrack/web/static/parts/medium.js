@@ -1,10 +1,11 @@
 /** One medium of any kind: image, sound, video, page, cloud of points, table, or a file to download. */
-import { html } from "../lib/ui.js";
+import { html, useEffect, useState } from "../lib/ui.js";
 import { get } from "../lib/api.js";
 import { useData } from "../lib/data.js";
 import { bytes, number } from "../lib/format.js";
 import { tableOf } from "../lib/table.js";
 import { Cloud } from "./cloud.js";
+import { Unshown } from "./picture.js";
 import { Sheet } from "./sheet.js";
 import { Loaded } from "./states.js";
 
@@ -38,7 +39,11 @@ export function Medium({ item, label, look, base }) {
 
 function Image({ item, label, look, base }) {
   const style = { imageRendering: look.sharp ? "pixelated" : "auto", ...(look.zoom && { zoom: look.zoom }) };
-  const draw = (url, alt) => html`<img src=${url} alt=${alt} decoding="async" style=${style} />`;
+  const [broken, setBroken] = useState(false);
+  useEffect(() => setBroken(false), [item.url]);
+  if (broken) return html`<p><${Unshown} /></p>`;
+  const draw = (url, alt) => html`<img src=${url} alt=${alt} decoding="async" style=${style}
+    onError=${() => setBroken(true)} />`;
   const size = look.zoom ? "zoomed" : "fitted";
   if (!base) return html`<div class=${size}>${draw(item.url, label)}</div>`;
   return html`<div class=${size}><div class="compared-image">${draw(item.url, label)}${draw(base.url, "")}</div></div>`;

@@ -11,11 +11,18 @@ const KINDS = {
   webp: "image/webp",
   svg: "image/svg+xml",
   bmp: "image/bmp",
+  avif: "image/avif",
+  // Few browsers show it; the others say so.
+  tif: "image/tiff",
+  tiff: "image/tiff",
 };
 const BYTES_MAX = 20e6;
 
 /** What an image is, by the ending of its name; undefined for all else. */
 export const imageKind = (path) => KINDS[path.split(".").pop().toLowerCase()];
+
+/** In the place of an image that a browser does not understand, as most do not understand TIFF. */
+export const Unshown = () => html`<span class="quiet">This browser cannot show this image: download it.</span>`;
 
 /** Shown as an image, whatever it says it is. */
 export function Picture({ body, kind, name }) {
@@ -26,7 +33,7 @@ export function Picture({ body, kind, name }) {
     setUrl(made);
     return () => URL.revokeObjectURL(made);
   }, [body, kind]);
-  if (broken) return html`<span class="quiet">This is no image that the browser can show.</span>`;
+  if (broken) return html`<${Unshown} />`;
   return url && html`<img src=${url} alt=${name} onError=${() => setBroken(true)} />`;
 }
 
