@@ -1,5 +1,5 @@
 /** One medium of any kind: image, sound, video, page, cloud of points, table, or a file to download. */
-import { html, useEffect, useState } from "../lib/ui.js";
+import { html, useState } from "../lib/ui.js";
 import { get } from "../lib/api.js";
 import { useData } from "../lib/data.js";
 import { bytes, number } from "../lib/format.js";
@@ -39,11 +39,10 @@ export function Medium({ item, label, look, base }) {
 
 function Image({ item, label, look, base }) {
   const style = { imageRendering: look.sharp ? "pixelated" : "auto", ...(look.zoom && { zoom: look.zoom }) };
-  const [broken, setBroken] = useState(false);
-  useEffect(() => setBroken(false), [item.url]);
-  if (broken) return html`<p><${Unshown} /></p>`;
+  const [broken, setBroken] = useState("");
+  if (broken === item.url) return html`<p><${Unshown} /></p>`;
   const draw = (url, alt) => html`<img src=${url} alt=${alt} decoding="async" style=${style}
-    onError=${() => setBroken(true)} />`;
+    onError=${() => setBroken(item.url)} />`;
   const size = look.zoom ? "zoomed" : "fitted";
   if (!base) return html`<div class=${size}>${draw(item.url, label)}</div>`;
   return html`<div class=${size}><div class="compared-image">${draw(item.url, label)}${draw(base.url, "")}</div></div>`;
