@@ -45,7 +45,7 @@ HOSTILE = (
     "null",
     "{}",
 )
-VALUES_A_FIELD = 7
+VALUES_A_FIELD = 5
 KNOWN_500 = b'"INVALID_STATE"'  # MLflow's own answer to a change of what is deleted
 
 
