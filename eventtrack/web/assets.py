@@ -20,12 +20,12 @@ _TYPES = {
     ".mjs": "text/javascript; charset=utf-8",
     ".svg": "image/svg+xml",
 }
-_IMPORT_MAP = re.compile(r'<script type="importmap">(.*?)</script>', re.DOTALL)
-# Nothing leaves the machine, and only the files run: no inline script but the import map, no inline
-# style, no code made out of text. Logged images are shown from memory (`blob:`), where an SVG's
-# scripts do not run.
+_INLINE = re.compile(r"<script(?: type=\"importmap\")?>(.*?)</script>", re.DOTALL)
+# Nothing leaves the machine, and only the files run: no inline script but the import map and the
+# watch over the start, no inline style, no code made out of text. Logged images are shown from
+# memory (`blob:`), where an SVG's scripts do not run.
 _POLICY = (
-    "default-src 'none'; script-src 'self' '{}'; style-src 'self'; connect-src 'self'; "
+    "default-src 'none'; script-src 'self' {}; style-src 'self'; connect-src 'self'; "
     "img-src 'self' data: blob:; media-src 'self'; frame-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
@@ -56,16 +56,20 @@ def load() -> Assets:
     for name, body in bodies.items():
         digest.update(f"{name}\0{len(body)}\0".encode() + body)
     version = digest.hexdigest()[:12]
-    page = bodies.pop("index.html").decode().replace("{{preload}}", _preload(bodies))
+    # A part of the page itself, so that it is there when files are not.
+    page = bodies.pop("index.html").decode().replace("{{start}}", bodies.pop("start.js").decode())
+    page = page.replace("{{preload}}", _preload(bodies))
     page = page.replace("{{base}}", f"{PREFIX}{version}")
-    import_map = _IMPORT_MAP.search(page)
-    assert import_map is not None
-    hashed = base64.b64encode(hashlib.sha256(import_map[1].encode()).digest()).decode()
     return Assets(
         {f"{version}/{name}": _asset(name, body) for name, body in bodies.items()},
         _asset("index.html", page.encode()),
-        _POLICY.format(f"sha256-{hashed}"),
+        _POLICY.format(" ".join(map(_allowed, _INLINE.findall(page)))),
     )
+
+
+def _allowed(script: str) -> str:
+    """The source expression of a policy that lets an inline script run."""
+    return f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'"
 
 
 def _preload(names: Iterable[str]) -> str:

@@ -18,24 +18,39 @@ let hear = () => {};
 /** Call `tell` with the server's words when it takes no token of this page any more. */
 export const onRefusedToken = (tell) => (hear = tell);
 
+/** An error of the network as the pages tell it; others stay as they are. */
+const silence = (error) =>
+  error instanceof TypeError
+    ? new Refusal(
+        "The server does not answer.",
+        "If it has ended, `eventtrack ui` or `eventtrack server` starts it again.",
+        0,
+      )
+    : error;
+
 async function ask(path, options = {}) {
   let answer;
   try {
     // The header keeps browsers from asking for a password in a window of their own.
     answer = await fetch(path, { ...options, headers: { ...options.headers, "x-requested-with": "eventtrack" } });
   } catch (error) {
-    if (error.name === "AbortError") throw error;
-    throw new Refusal(
-      "The server does not answer.",
-      "If it has ended, `eventtrack ui` or `eventtrack server` starts it again.",
-      0,
-    );
+    throw silence(error);
   }
   if (answer.ok) return answer;
   const said = await answer.json().catch(() => ({}));
   const message = said.message || `The server answered ${answer.status}.`;
   if (answer.status === 401) hear(message);
   throw new Refusal(message, said.hint, answer.status);
+}
+
+/** The body of an answer: its `json`, or its bytes as an `arrayBuffer`. It may break off on the way. */
+async function read(path, options, kind = "json") {
+  const answer = await ask(path, options);
+  try {
+    return await answer[kind]();
+  } catch (error) {
+    throw silence(error);
+  }
 }
 
 function query(fields = {}) {
@@ -74,22 +89,22 @@ async function counted(fields, work) {
 
 export const get = (path, fields = {}, options) => {
   const asked = dated(fields);
-  return counted(asked, async () => (await ask(`${OWN}${path}?${query(asked)}`, options)).json());
+  return counted(asked, () => read(`${OWN}${path}?${query(asked)}`, options));
 };
 
 export const post = (path, body, options) => {
   const asked = dated(body);
-  return counted(asked, async () => (await ask(`${OWN}${path}`, { ...sent(asked), ...options })).json());
+  return counted(asked, () => read(`${OWN}${path}`, { ...sent(asked), ...options }));
 };
 
 /** A change that MLflow has no request for. */
-export const change = async (path, body, reason) => (await ask(`${OWN}${path}`, sent(body, reason))).json();
+export const change = (path, body, reason) => read(`${OWN}${path}`, sent(body, reason));
 
 /** MLflow's own endpoints: changes above all, so that there is one way to make them. */
 export const mlflow = {
-  get: async (path, fields) => (await ask(`${MLFLOW}${path}?${query(fields)}`)).json(),
-  post: async (path, body, reason) => (await ask(`${MLFLOW}${path}`, sent(body, reason))).json(),
-  post3: async (path, body) => (await ask(`/api/3.0/mlflow/${path}`, sent(body))).json(),
+  get: (path, fields) => read(`${MLFLOW}${path}?${query(fields)}`),
+  post: (path, body, reason) => read(`${MLFLOW}${path}`, sent(body, reason)),
+  post3: (path, body) => read(`/api/3.0/mlflow/${path}`, sent(body)),
 };
 
 const ofRun = (what, fields) => `${OWN}${what}?${query(dated(fields))}`;
@@ -116,7 +131,7 @@ export const mediaUrl = (runId, sha256) => `${OWN}media?${query({ run_id: runId,
  */
 export async function series(asked, options) {
   const of = dated(asked);
-  const bytes = await counted(of, async () => (await ask(`${OWN}series`, { ...sent(of), ...options })).arrayBuffer());
+  const bytes = await counted(of, () => read(`${OWN}series`, { ...sent(of), ...options }, "arrayBuffer"));
   const length = new DataView(bytes).getUint32(0, true);
   const header = JSON.parse(new TextDecoder().decode(new Uint8Array(bytes, 4, length)));
   const start = Math.ceil((4 + length) / 8) * 8;

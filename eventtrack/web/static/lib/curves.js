@@ -24,6 +24,10 @@ export function useCurves(asked, seen) {
   const latest = useRef();
   latest.current = { asked, state };
   const under = useRef(null);
+  // Whether curves are under way, and what changed meanwhile: it is asked for when they are here. Asked for
+  // at once, it would stop them, and changes that come faster than answers would leave the chart empty.
+  const busy = useRef(false);
+  const held = useRef(new Set());
 
   /** Ask for the curves of some runs, by default of all. */
   const load = useCallback(
@@ -33,6 +37,7 @@ export function useCurves(asked, seen) {
         under.current?.abort();
         under.current = new AbortController();
       }
+      busy.current = true;
       const { signal } = under.current;
       let start = 0;
       let width = some ? state.width : 0;
@@ -56,6 +61,8 @@ export function useCurves(asked, seen) {
         }
       } catch (error) {
         if (!signal.aborted) setState((old) => ({ ...old, error, text }));
+      } finally {
+        if (!signal.aborted) busy.current = false;
       }
     },
     [text],
@@ -67,8 +74,23 @@ export function useCurves(asked, seen) {
     return () => {
       clearTimeout(timer);
       under.current?.abort();
+      busy.current = false;
     };
   }, [load]);
+
+  /** Ask for what changed: a set of streams, or null for all. */
+  const follow = (changed) => {
+    const { low, high, width, done, x } = latest.current.state;
+    const outgrown = width && (high - low) * SCALE[x] > 2 * width * asked.buckets;
+    if (changed === null || !done || outgrown) load();
+    else load([...changed].map((stream) => stream.slice(4)));
+  };
+  useEffect(() => {
+    const changed = held.current;
+    if (busy.current || changed?.size === 0) return;
+    held.current = new Set();
+    if (text !== null) follow(changed);
+  }, [state]);
 
   const ids = useRef({});
   useLive(
@@ -78,10 +100,9 @@ export function useCurves(asked, seen) {
     },
     (changed) => {
       if (text === null) return;
-      const { low, high, width, done, x } = latest.current.state;
-      const outgrown = width && (high - low) * SCALE[x] > 2 * width * asked.buckets;
-      if (changed === null || !done || outgrown) load();
-      else load([...changed].map((stream) => stream.slice(4)));
+      if (!busy.current) follow(changed);
+      else if (changed === null || held.current === null) held.current = null;
+      else for (const stream of changed) held.current.add(stream);
     },
   );
   const reload = useCallback(() => text !== null && load(), [load]);

@@ -23,22 +23,37 @@ export function useRetry(error, reload) {
 export function useData(key, load, { always = false } = {}) {
   const text = key === null ? null : JSON.stringify([always ? "" : at.value, ...key]);
   const [state, setState] = useState({ data: undefined, error: null, loading: true, text: null });
-  const current = useRef(null);
+  const under = useRef(null);
   const latest = useRef(load);
   latest.current = load;
   const reload = useCallback(() => {
-    current.current?.abort();
     if (text === null) return;
-    const mine = (current.current = new AbortController());
-    latest.current({ signal: mine.signal }).then(
-      (data) => !mine.signal.aborted && setState({ data, error: null, loading: false, text }),
-      (error) => !mine.signal.aborted && setState((old) => ({ data: old.data, error, loading: false, text })),
+    // A change that is told of while an answer is under way may not be in it. The answer is waited
+    // for all the same: where changes come faster than answers, there would never be one.
+    if (under.current) {
+      under.current.again = true;
+      return;
+    }
+    const mine = (under.current = { stop: new AbortController(), again: false });
+    const { signal } = mine.stop;
+    const settle = (next) => {
+      if (signal.aborted) return;
+      under.current = null;
+      setState(next);
+      if (mine.again) reload();
+    };
+    latest.current({ signal }).then(
+      (data) => settle({ data, error: null, loading: false, text }),
+      (error) => settle((old) => ({ data: old.data, error, loading: false, text })),
     );
   }, [text]);
   useEffect(() => {
     setState((old) => ({ ...old, loading: true }));
     reload();
-    return () => current.current?.abort();
+    return () => {
+      under.current?.stop.abort();
+      under.current = null;
+    };
   }, [reload]);
   useRetry(state.error, reload);
   return { ...state, fresh: state.text === text, reload };

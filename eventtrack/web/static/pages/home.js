@@ -3,7 +3,7 @@ import { html } from "../lib/ui.js";
 import { get } from "../lib/api.js";
 import { useData } from "../lib/data.js";
 import { ago, duration, moment, number } from "../lib/format.js";
-import { useLive } from "../lib/live.js";
+import { useLive, useLook } from "../lib/live.js";
 import { at } from "../lib/past.js";
 import { link, route, setQuery } from "../lib/route.js";
 import { Finder } from "../parts/finder.js";
@@ -30,6 +30,7 @@ function Latest() {
   const runs = useData(["home"], (options) => get("home", {}, options));
   const experiments = useData(["experiments"], (options) => get("experiments", {}, options));
   useLive((stream) => CHANGED.test(stream), runs.reload, 1000);
+  useLook(runs.data?.running.length > 0, runs.reload);
   useLive((stream) => CHANGED.test(stream), experiments.reload, 5000);
   return html`
     <${Loaded} asked=${runs} what="Looking for runs">${(data) => html`<${Runs} ...${data} />`}<//>

@@ -1,8 +1,8 @@
 /** One run: what it is, its curves, params, tags, files, the runs nested in it, and its past. */
-import { html, useEffect } from "../lib/ui.js";
+import { html } from "../lib/ui.js";
 import { curvesUrl, get } from "../lib/api.js";
 import { useData } from "../lib/data.js";
-import { useLive } from "../lib/live.js";
+import { useLive, useLook } from "../lib/live.js";
 import { withFork } from "../lib/forked.js";
 import { at } from "../lib/past.js";
 import { link, route } from "../lib/route.js";
@@ -20,8 +20,6 @@ import { Metrics } from "../parts/metrics.js";
 import { Rework, Sources } from "../parts/rework.js";
 import { Loaded, Status } from "../parts/states.js";
 
-// That a process died is no event: while a run is running, it is asked about now and then.
-const LOOK_AGAIN_MS = 20000;
 const TABS = [
   ["Overview", ""],
   ["Charts", "charts"],
@@ -32,11 +30,7 @@ const TABS = [
 
 export function Run({ runId }) {
   const asked = useData(["run", runId], (options) => get("run", { run_id: runId }, options));
-  const running = asked.data?.info.status === "RUNNING";
-  useEffect(() => {
-    const timer = running && setInterval(() => document.hidden || asked.reload(), LOOK_AGAIN_MS);
-    return () => clearInterval(timer);
-  }, [running, asked.reload]);
+  useLook(asked.data?.info.status === "RUNNING", asked.reload);
   useLive(
     (stream) =>
       stream === `run/${runId}` || (asked.data?.children || []).some((child) => stream === `run/${child.run_id}`),

@@ -6,7 +6,7 @@ import { strokesOf, strokesOfGroups } from "../lib/colour.js";
 import { useData } from "../lib/data.js";
 import { askedOf, EXPERIMENT, experimentNames, linesOf } from "../lib/fields.js";
 import { number } from "../lib/format.js";
-import { useLive } from "../lib/live.js";
+import { useLive, useLook } from "../lib/live.js";
 import { at } from "../lib/past.js";
 import { link, route, setQuery } from "../lib/route.js";
 import { Picked } from "../lib/picked.js";
@@ -104,6 +104,8 @@ function Shown({ experiment, ids, all, known }) {
   const arranges = Boolean(group || brush || show === "parallel" || show === "scatter" || (tree === "1" && small));
   const table = useRows(asked, arranges);
   useLive((stream) => stream.startsWith("run/"), table.reload, 700);
+  const running = useMemo(() => [...table.rows.values()].some(({ status }) => status === "RUNNING"), [table.rows]);
+  useLook(running && small, table.reload);
 
   const columns = useMemo(
     () => [
