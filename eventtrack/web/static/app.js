@@ -1,5 +1,5 @@
 /** The frame of all pages: header, routes, keyboard. */
-import { html, render, useEffect } from "./lib/ui.js";
+import { html, render, useEffect, useRef } from "./lib/ui.js";
 import { locked, lookUp, me, problem, signOut } from "./lib/access.js";
 import { connected } from "./lib/live.js";
 import { go, link, route } from "./lib/route.js";
@@ -139,11 +139,18 @@ function App() {
     return () => removeEventListener("keydown", press);
   }, []);
   const here = route.value.path[0];
+  const pages = useRef();
+  useEffect(() => {
+    // On a phone the names of the pages do not fit: the present one stays in sight.
+    const { current: box } = pages;
+    const name = box.querySelector("[aria-current]");
+    if (name) box.scrollLeft = name.offsetLeft + name.offsetWidth - box.offsetLeft - box.clientWidth;
+  }, [here, locked.value]);
   return html`
     <header>
       <a class="brand" href=${link([])}><svg viewBox="0 0 32 32" aria-hidden="true"><path d="M4 7c6 17 11 14 22 15" />
         <circle cx="26" cy="22" r="3" /></svg>eventtrack</a>
-      <nav aria-label="Pages">${
+      <nav aria-label="Pages" ref=${pages}>${
         !locked.value &&
         NAVIGATION.map(
           ([name, path, firsts]) => html`

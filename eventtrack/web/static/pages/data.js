@@ -2,7 +2,7 @@
 import { html } from "../lib/ui.js";
 import { get } from "../lib/api.js";
 import { useData } from "../lib/data.js";
-import { ago, moment, number } from "../lib/format.js";
+import { ago, count, moment, number } from "../lib/format.js";
 import { useLive } from "../lib/live.js";
 import { link, route, setQuery } from "../lib/route.js";
 import { useTitle } from "../lib/title.js";
@@ -129,7 +129,7 @@ const DatasetFacts = ({ dataset }) => html`
   <h1><bdi>${dataset.name}</bdi></h1>
   <p class="summary"><span class="mono"><bdi>${dataset.digest}</bdi></span><span>${dataset.source_type}</span>
     ${dataset.contexts.map((text) => html`<span class="tag" key=${text}><bdi>${text}</bdi></span>`)}
-    <span>${number(dataset.runs)} runs</span></p>
+    <span>${count(dataset.runs, "run")}</span></p>
   <div class="columns">
     ${
       dataset.source &&

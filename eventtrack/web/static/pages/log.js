@@ -75,9 +75,9 @@ function Events({ data }) {
     return html`<${Empty} title="No such events.">
       <button onClick=${() => setQuery({ type: "", stream: "" }, { push: true })}>Show all</button><//>`;
   return html`
-    <div class="scroll" tabindex="0"><table class="list">
+    <div class="scroll" tabindex="0"><table class="list events">
       <thead><tr><th>Address</th><th>Recorded</th><th>Type</th><th>Stream</th><th>Content</th>
-        <th class="wide">Author</th></tr></thead>
+        <th>Author</th></tr></thead>
       <tbody>${data.events.map((event) => html`<${Event} key=${event.address} event=${event} />`)}
       </tbody>
     </table></div>
@@ -102,7 +102,7 @@ function Event({ event }) {
         <td class="value mono"><${NoEffect} event=${event} />${reason(event) && " "}${
           event.body !== NOTHING && html`${event.body.slice(0, 240)}${event.body.length > 240 ? "…" : ""}`
         } <${Because} reason=${event.reason} /></td>
-        <td class="wide quiet"><${Author} author=${event.author} /></td></tr>
+        <td class="author quiet"><${Author} author=${event.author} /></td></tr>
       ${
         open &&
         html`<tr><td colspan="6"><dl class="facts"><dt>Stream</dt><dd class="mono">
