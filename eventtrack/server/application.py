@@ -21,12 +21,12 @@ from eventtrack.projections.older import SHOWS_OLDER
 from eventtrack.server import bodies
 from eventtrack.server.access import CHALLENGE, Access
 from eventtrack.server.clustered import Clustered
-from eventtrack.server.endpoint import Change, Endpoint, Streamed
+from eventtrack.server.endpoint import Change, Endpoint, Remarked, Streamed
 from eventtrack.server.routes import Routes
 from eventtrack.server.threads import Services
 from eventtrack.server.visits import Visit
 from eventtrack.store import Store
-from eventtrack.store.reasons import HEADER, REASON, from_header
+from eventtrack.store.reasons import HEADER, REASON, from_header, header_of
 from eventtrack.store.recorder import Prepared
 from eventtrack.store.session import AUTHOR
 from eventtrack.tokens import Role
@@ -38,6 +38,8 @@ _log = logging.getLogger("eventtrack.server")
 BODY_BYTES_MAX = 64 * 2**20
 # Says that an answer is of older views: the last event that they have, and the head of the log.
 _OLDER = "eventtrack-older-views"
+# Says what made a search slow; UTF-8 with percent signs, as the header of reasons.
+_REMARK = "eventtrack-remark"
 # For clients of a server that cannot answer for a moment.
 _RETRY_AFTER_S = "1"
 
@@ -166,10 +168,15 @@ class Application:
 async def _answer_json(
     services: Services, endpoint: Endpoint, sent: Fields, receive: Receive
 ) -> Response:
-    store, answer = services.store, endpoint.answer
+    store, answer, headers = services.store, endpoint.answer, dict[str, str]()
 
     def query() -> bytes:
-        return msgspec.json.encode(answer(store, sent))
+        found = answer(store, sent)
+        if isinstance(found, Remarked):
+            if found.remark:
+                headers[_REMARK] = header_of(found.remark)
+            found = found.answer
+        return msgspec.json.encode(found)
 
     if endpoint.prepares:
         body = await _make(services, answer(store, sent))
@@ -180,7 +187,7 @@ async def _answer_json(
         body = await services.answer(query, receive, slow=slow)
     else:
         body = await services.read(query)
-    return Response(body, media_type="application/json")
+    return Response(body, headers=headers, media_type="application/json")
 
 
 async def _make(services: Services, change: Json | Change) -> bytes:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
@@ -23,8 +23,17 @@ PROXY_PREFIXES = ("/api/2.0/mlflow-artifacts/", "/ajax-api/2.0/mlflow-artifacts/
 
 # A change for the writer's thread: points, or a function that makes any other change.
 Change = Prepared | Callable[[], Json]
+
+
+class Remarked(NamedTuple):
+    """An answer with a remark for people, which goes into a header: "" for none."""
+
+    answer: Json
+    remark: str
+
+
 # Takes `Values`, or `Fields` for a request that has a quicker reader. Returns the `Json` of the
-# answer; an endpoint that prepares returns a `Change`.
+# answer, perhaps `Remarked`; an endpoint that prepares returns a `Change`.
 Answer = Callable[[Store, Any], Any]
 
 

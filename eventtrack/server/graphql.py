@@ -22,7 +22,7 @@ from eventtrack.compat.responses import Json
 from eventtrack.errors import EventtrackError
 from eventtrack.log.checked import UNREADABLE
 from eventtrack.server import bodies
-from eventtrack.server.endpoint import Endpoint, Streamed
+from eventtrack.server.endpoint import Endpoint, Remarked, Streamed
 from eventtrack.server.threads import Services
 from eventtrack.store import Store
 from eventtrack.tokens import Role
@@ -202,7 +202,8 @@ def _ask(source: _Source, path: str, sent: Any) -> Json:
     if stopped is not None:
         raise graphql.GraphQLError(rules.unreadable(stopped.path, stopped.value))
     try:
-        answer: Json = endpoint.answer(source.store, values)
+        found = endpoint.answer(source.store, values)
+        answer: Json = found.answer if isinstance(found, Remarked) else found
     except EventtrackError as error:
         raise graphql.GraphQLError(error.message) from None
     return answer

@@ -5,7 +5,7 @@ from functools import partial
 from eventtrack.compat import checks, requests, responses
 from eventtrack.compat.messages import Values
 from eventtrack.compat.responses import Json
-from eventtrack.server.endpoint import Endpoint
+from eventtrack.server.endpoint import Endpoint, Remarked
 from eventtrack.server.experiments import VIEWS
 from eventtrack.store import Store
 from eventtrack.tokens import Role
@@ -52,7 +52,7 @@ def _restore(store: Store, sent: Values) -> Json:
     return {}
 
 
-def _search(store: Store, sent: Values, *, numbers: bool = False) -> Json:
+def _search(store: Store, sent: Values, *, numbers: bool = False) -> Remarked:
     runs = store.runs.search_with_latest(
         list(map(checks.experiment_id, sent["experiment_ids"])),
         sent["filter"],
@@ -63,7 +63,8 @@ def _search(store: Store, sent: Values, *, numbers: bool = False) -> Json:
         shown=lambda run, uri: responses.location_of(run.experiment, run.run_id, uri),
         numbers=numbers,
     )
-    return responses.page("runs", [responses.run(*each) for each in runs], runs.token)
+    page = responses.page("runs", [responses.run(*each) for each in runs], runs.token)
+    return Remarked(page, runs.remark)
 
 
 ENDPOINTS = (

@@ -25,7 +25,7 @@ from eventtrack.waiting import WAITING, Waiting
 
 Result = TypeVar("Result")
 
-# The most writes in one commit: bounds the wait of the first write.
+# A commit of so many writes is not made to wait for more: bounds the wait of the first write.
 GROUP_MAX = 256
 # A change waits this long for the clients whose changes shared the last commit: a fraction of a
 # disk's sync.
@@ -114,6 +114,8 @@ class Writer:
         if not self._arrived:
             loop.call_soon(self._hand_over)
         self._arrived.append(pending)
+        if len(self._arrived) == GROUP_MAX:
+            self._hand_over()
         return pending.future
 
     def _hand_over(self) -> None:

@@ -79,7 +79,7 @@ def checked(text: str) -> str:
 
 
 def header_of(text: str) -> str:
-    """A reason as the value of the header."""
+    """A reason, or another text for people, as the value of a header."""
     return quote(text, safe=" ,.:;()/'")
 
 
