@@ -3,14 +3,14 @@
 The bytes: the header's length (u32, little-endian), the header, zeros up to a multiple of 8, then
 all x and then all y of all curves as little-endian float64. `start` and `count` in the header name
 the numbers of a curve. A large answer ends early: `next` in the header is the curve to go on with.
+The answer to a list of requests, as the charts of a page are, has such a block for each.
 """
 
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from importlib.util import find_spec
-from itertools import chain, islice, product
-from math import inf
+from itertools import chain, product
+from math import inf, isfinite
 from types import ModuleType
 from typing import TYPE_CHECKING
 
@@ -25,9 +25,19 @@ from eventtrack.views.queries.nouns import Queries
 from eventtrack.views.queries.series import Series
 from eventtrack.waiting import check
 from eventtrack.web.answers import Json, as_of
-from eventtrack.web.downsample import Thinner, width_of
-from eventtrack.web.formulas import SIGN, Formula, Reckoned
+from eventtrack.web.curves import (
+    AXES,
+    SECOND_MS,
+    Column,
+    Curve,
+    began,
+    curves_of,
+    in_order,
+    width_over,
+)
+from eventtrack.web.downsample import POINTS_A_BUCKET, Thinner
 from eventtrack.web.joined import axis_of, joined, thinned
+from eventtrack.web.smoothing import KINDS, smoothed
 
 if TYPE_CHECKING:
     from eventtrack.web import by_numpy
@@ -36,8 +46,8 @@ else:
 
 # Curves of one request: enough for a chart of a thousand runs, or for a page of charts of few runs.
 CURVES_MAX = 5000
+CHARTS_MAX = 100
 BUCKETS_MAX = 4000
-AXES = ("step", "time", "relative")
 # An answer ends after the curve that reaches one of these counts: a fifth of a second. So a page
 # draws the first curves while the next are made, and nobody waits long.
 READ_POINTS_MAX = 4_000_000
@@ -46,8 +56,10 @@ GIVEN_POINTS_MAX = 250_000
 _LONG_POINTS = 50_000
 # From so many points on, an answer imports numpy if that is installed.
 _MANY_POINTS = 500_000
-_SECOND_MS = 1000
-_Curve = Series | Reckoned
+# Longer curves are smoothed by the page, from the points that it has: smoothing holds all points.
+_SMOOTHED_MAX = 2_000_000
+# To smooth a point costs about twice as much as to read and thin it.
+_SMOOTHED_COST = 3
 
 
 class Asked(msgspec.Struct, forbid_unknown_fields=True):
@@ -61,6 +73,9 @@ class Asked(msgspec.Struct, forbid_unknown_fields=True):
         start: The number of the curve to go on with: `next` of the answer before.
         width: The width of the buckets: `width` of the answer before.
         at: The moment to look at; by default now.
+        smooth: How strongly curves are smoothed, from 0 to below 1.
+        kind: How; one of `smoothing.KINDS`.
+        forks: Of runs that were forked, the last step that is another run's.
     """
 
     run_ids: list[str]
@@ -72,19 +87,40 @@ class Asked(msgspec.Struct, forbid_unknown_fields=True):
     start: int = 0
     width: int = 0
     at: str = ""
+    smooth: float = 0.0
+    kind: str = ""
+    forks: dict[str, int] = {}
 
 
 class _Few:
-    """The points of a curve that the answer has."""
+    """The points of a curve that the answer has.
+
+    Args:
+        smooth: x and y of the smoothed curve; None if `x` and `y` are all points that were logged,
+            which the page smooths by itself.
+        read: How many points were read for it.
+        fork: The last x that is another run's; None if the run was not forked.
+    """
 
     def __init__(
-        self, series: _Curve, x: "array[float]", y: "array[float]", width: int, read: int = 0
+        self,
+        series: Curve,
+        columns: tuple[Column, Column],
+        width: int,
+        read: int = 0,
+        smooth: tuple[Column, Column] | None = None,
+        fork: float | None = None,
     ) -> None:
         self.series = series
-        self.x = x
-        self.y = y
+        self.x, self.y = columns
         self.width = width
-        self.read = read  # the number of points that were read for it
+        self.read = read
+        self.smooth = smooth
+        self.fork = fork
+
+    def columns(self) -> list[tuple[Column, Column]]:
+        """Both columns of the curve, and those of the smoothed one."""
+        return [(self.x, self.y), *([] if self.smooth is None else [self.smooth])]
 
 
 class _Over:
@@ -94,36 +130,70 @@ class _Over:
         self._queries, self._asked = queries, asked
         self._of = ("", Points())  # the points of the axis of the last run
 
-    def few(self, series: _Curve) -> _Few:
+    def few(self, series: Curve) -> _Few:
         """The points of a curve that the answer has."""
         asked = self._asked
         if self._of[0] != series.run_id:
             axis = self._queries.metrics.arrays(series.run_id, axis_of(asked.x) or "")
             self._of = (series.run_id, axis)
-        x, y = joined(series.points(), self._of[1])
+        axis = self._of[1]
+        x, y = joined(series.points(), axis)
         low = (x[0] if x else 0.0) if asked.low is None else asked.low
         high = (x[-1] if x else 0.0) if asked.high is None else asked.high
-        return _Few(series, *thinned(x, y, low, high, asked.buckets), 0, series.count)
+        columns = thinned(x, y, low, high, asked.buckets)
+        smooth = None
+        if asked.smooth and len(columns[0]) < len(x):
+            smooth = thinned(*_smoothed(x, y, asked), low, high, asked.buckets)
+        fork = _fork(asked, series, axis.steps, axis.values)
+        return _Few(series, columns, 0, series.count, smooth, fork)
+
+
+class _Effort:
+    """What an answer has cost so far: the points that were read, and those that it has."""
+
+    read = given = 0
+
+    def add(self, few: _Few) -> None:
+        """Count a curve."""
+        self.read += few.read * (_SMOOTHED_COST if few.smooth else 1)
+        self.given += sum(len(x) for x, _ in few.columns())
+
+    def is_enough(self) -> bool:
+        """Whether the answer ends here."""
+        return self.read >= READ_POINTS_MAX or self.given >= GIVEN_POINTS_MAX
 
 
 def answer(store: Store, body: bytes) -> bytes:
-    """Answer a request in JSON with bytes. Runs that do not exist have no curves.
+    """Answer a request, or a list of them, in JSON with bytes. Unknown runs have no curves.
 
     Raises:
         InvalidValueError: The request cannot be read, or asks for too much.
     """
-    asked = _read(body)
+    effort = _Effort()
+    thinners: dict[tuple[int, int], Thinner] = {}
+    return b"".join(_block(store, asked, effort, thinners) for asked in _read(body))
+
+
+def _block(
+    store: Store, asked: Asked, effort: _Effort, thinners: dict[tuple[int, int], Thinner]
+) -> bytes:
+    """The answer to one request; no curve of it if the answer is long enough already."""
     pairs = list(product(asked.run_ids, asked.keys))
     given: list[_Few] = []
-    done, read, size = asked.start, 0, 0
+    done, width = asked.start, asked.width
     with (
         as_of(store, asked.at) as queries,
-        _curves(queries, pairs[asked.start :]) as curves,
+        curves_of(queries, [] if effort.is_enough() else pairs[asked.start :]) as curves,
     ):
         over = _Over(queries, asked) if axis_of(asked.x) is not None else None
-        width = 0 if over is not None else asked.width or _width(asked, curves)
+        if curves:
+            width = 0 if over is not None else asked.width or _width(asked, curves)
+        # The charts of a page mostly share their steps: a thinner remembers those.
+        grid = (width or 1, asked.buckets)
         numpy = _numpy(sum(series.count for series in curves if series is not None))
-        thinner = Thinner(width or 1, asked.buckets, numpy)
+        if grid not in thinners or numpy is not None:
+            thinners[grid] = Thinner(*grid, numpy)
+        thinner = thinners[grid]
         for series in curves:
             check()
             done += 1
@@ -131,8 +201,8 @@ def answer(store: Store, body: bytes) -> bytes:
                 continue
             few = _thinned(series, asked, thinner) if over is None else over.few(series)
             given.append(few)
-            read, size = read + few.read, size + len(few.x)
-            if read >= READ_POINTS_MAX or size >= GIVEN_POINTS_MAX:
+            effort.add(few)
+            if effort.is_enough():
                 break
     header = {
         "low": _bound(asked.low, min, (few.x[0] for few in given if few.x)),
@@ -143,11 +213,24 @@ def answer(store: Store, body: bytes) -> bytes:
     return _packed(header, given)
 
 
-def _read(body: bytes) -> Asked:
+def _read(body: bytes) -> list[Asked]:
     try:
-        asked = msgspec.json.decode(body, type=Asked)
+        read = msgspec.json.decode(body, type=Asked | list[Asked])
     except UNREADABLE as error:
         raise InvalidValueError(f"cannot read which curves are asked for: {error}") from error
+    many = read if isinstance(read, list) else [read]
+    for asked in many:
+        _check(asked)
+    curves = sum(len(asked.run_ids) * len(asked.keys) for asked in many)
+    if curves > CURVES_MAX or len(many) > CHARTS_MAX:
+        raise InvalidValueError(
+            f"{curves} curves of {len(many)} charts are more than {CURVES_MAX} of {CHARTS_MAX}",
+            hint="ask several times",
+        )
+    return many
+
+
+def _check(asked: Asked) -> None:
     if (asked.x not in AXES and axis_of(asked.x) is None) or not 0 < asked.buckets <= BUCKETS_MAX:
         raise InvalidValueError(
             f"x is one of {', '.join(AXES)} or metrics.NAME, "
@@ -158,95 +241,70 @@ def _read(body: bytes) -> Asked:
             f"start and width are not negative; found {asked.start} and {asked.width}",
             hint="take `next` and `width` from the answer before",
         )
-    if len(asked.run_ids) * len(asked.keys) > CURVES_MAX:
+    if not 0 <= asked.smooth < 1 or asked.kind not in KINDS:
         raise InvalidValueError(
-            f"{len(asked.run_ids)} runs with {len(asked.keys)} metrics are more than "
-            f"{CURVES_MAX} curves",
-            hint="ask several times",
+            f"smooth is 0 to below 1, and kind one of {', '.join(map(repr, KINDS))}; "
+            f"found {asked.smooth} and {asked.kind[:40]!r}"
         )
-    return asked
 
 
-@contextmanager
-def _curves(queries: Queries, pairs: list[tuple[str, str]]) -> Iterator[Sequence[_Curve | None]]:
-    """The series of each pair; of a formula, what its metrics come to, if the run has all."""
-    formulas = {key: Formula(key) for key in {key for _, key in pairs} if key.startswith(SIGN)}
-    parts = [
-        (run_id, name)
-        for run_id, key in pairs
-        for name in (formulas[key].names if key in formulas else [key])
-    ]
-    with queries.metrics.series(parts) as logged:
-        if not formulas:
-            yield logged
-            return
-        following = iter(logged)
-        curves: list[_Curve | None] = []
-        for _, key in pairs:
-            formula = formulas.get(key)
-            some = list(islice(following, 1 if formula is None else len(formula.names)))
-            known = [series for series in some if series is not None]
-            if formula is None or len(known) < len(some):
-                curves.append(None if formula else some[0])
-            else:
-                curves.append(Reckoned(key, formula, known))
-        yield curves
+def _width(asked: Asked, curves: Sequence[Curve | None]) -> int:
+    return width_over(asked.x, asked.buckets, asked.low, asked.high, curves)
 
 
-def _width(asked: Asked, curves: Sequence[_Curve | None]) -> int:
-    """The width of the buckets that all curves share, from the first and last x of all."""
-    scale = _SECOND_MS if asked.x == "relative" else 1
-    low = None if asked.low is None else asked.low * scale
-    high = None if asked.high is None else asked.high * scale
-    if low is None or high is None:
-        reaches = [_reach(series, asked.x) for series in curves if series is not None]
-        low = min((first for first, _ in reaches), default=0) if low is None else low
-        high = max((last for _, last in reaches), default=0) if high is None else high
-    return width_of(low, high, asked.buckets)
-
-
-def _reach(series: _Curve, axis: str) -> tuple[int, int]:
-    """About the first and the last x of a curve; exact if its points came in order."""
-    step, time = series.first()
-    if axis == "step":
-        return step, series.last_step
-    began = _began(series, time) if axis == "relative" else 0
-    return time - began, series.last_ms - began
-
-
-def _began(series: _Curve, first_ms: int) -> int:
-    """The zero of relative times: the start of the run; the first point if that is unknown."""
-    return series.began_ms if 0 < series.began_ms <= first_ms else first_ms
-
-
-def _thinned(series: _Curve, asked: Asked, thinner: Thinner) -> _Few:
+def _thinned(series: Curve, asked: Asked, thinner: Thinner) -> _Few:
     low = -inf if asked.low is None else asked.low
     high = inf if asked.high is None else asked.high
-    origin, by_step, read = 0, asked.x == "step", series.count
+    origin, by_step, read, scale = 0, asked.x == "step", series.count, 1
     pieces = series.pieces() if isinstance(series, Series) and read > _LONG_POINTS else None
     points, thins = Points() if pieces else series.points(), False
     if pieces is None and not points:
-        return _Few(series, array("d"), array("d"), 0)  # no step has all metrics of a formula
+        return _Few(series, (array("d"), array("d")), 0)  # no step has all metrics of a formula
     if asked.x == "relative":
-        origin = _began(series, series.first()[1] if pieces else points.timestamps[0])
-        low, high = low * _SECOND_MS + origin, high * _SECOND_MS + origin
+        origin = began(series, series.first()[1] if pieces else points.timestamps[0])
+        scale, low, high = SECOND_MS, low * SECOND_MS + origin, high * SECOND_MS + origin
     if pieces is not None:
         points, thins, read = thinner.reduced(pieces, by_step, low, high, origin)
+
+    def picked(x: Column, y: Column, *, thins: bool = False) -> tuple[Column, Column]:
+        places = thinner(x, y, low, high, origin, thins=thins)
+        if thinner.numpy is not None:
+            x, y = thinner.numpy.taken(x, places), thinner.numpy.taken(y, places)
+        else:
+            x, y = (array("d", map(column.__getitem__, places)) for column in (x, y))
+        if asked.x == "relative":
+            x = array("d", ((time - origin) / scale for time in x))
+        return x, y
+
     column = points.steps if by_step else points.timestamps
-    places = thinner(column, points.values, low, high, origin, thins=thins)
-    if thinner.numpy is not None:
-        x, y = thinner.numpy.taken(column, places), thinner.numpy.taken(points.values, places)
-    else:
-        x = array("d", map(column.__getitem__, places))
-        y = array("d", map(points.values.__getitem__, places))
-    if asked.x == "relative":
-        x = array("d", ((time - origin) / _SECOND_MS for time in x))
-    return _Few(series, x, y, thinner.width, read)
+    columns = picked(column, points.values, thins=thins)
+    width, smooth = thinner.width, None
+    fork = _fork(asked, series, points.steps, column)
+    if fork is not None and not by_step:
+        fork = (fork - origin) / scale
+    if asked.smooth and len(columns[0]) < series.count <= _SMOOTHED_MAX:
+        points, read = series.points() if pieces else points, series.count
+        column = points.steps if by_step else points.timestamps
+        smooth = picked(*_smoothed(*in_order(column, points.values), asked))
+    return _Few(series, columns, width, read, smooth, fork)
 
 
 def _numpy(points: int) -> ModuleType | None:
     """The module that thins by numpy, where that is worth its import and numpy is there."""
     return by_numpy if points >= _MANY_POINTS and find_spec("numpy") is not None else None
+
+
+def _smoothed(x: Column, y: Column, asked: Asked) -> tuple[Column, Column]:
+    return smoothed(x, y, asked.smooth, asked.kind, POINTS_A_BUCKET * asked.buckets)
+
+
+def _fork(asked: Asked, series: Curve, steps: Column, x: Column) -> float | None:
+    """Where the points of a fork begin to be its own: the last x up to the step of the fork."""
+    step = asked.forks.get(series.run_id)
+    if step is None or asked.x == "step":
+        return step
+    before = [place for at, place in zip(steps, x, strict=True) if at <= step]
+    return max(filter(isfinite, before), default=None)
 
 
 def _bound(asked: float | None, choose: object, edges: Iterable[float]) -> float:
@@ -257,20 +315,30 @@ def _bound(asked: float | None, choose: object, edges: Iterable[float]) -> float
 
 
 def _packed(header: Json, given: Sequence[_Few]) -> bytes:
-    described, start = [], 0
+    described: list[Json] = []
+    columns: list[tuple[Column, Column]] = []
+    start = 0
+
+    def placed(part: tuple[Column, Column]) -> Json:
+        nonlocal start
+        columns.append(part)
+        start += len(part[0])
+        return {"start": start - len(part[0]), "count": len(part[0])}
+
     for few in given:
+        first, *others = few.columns()
         described.append(
             {
                 "run_id": few.series.run_id,
                 "key": few.series.key,
                 "points": few.series.count,
                 "width": few.width,
-                "start": start,
-                "count": len(few.x),
+                "fork": few.fork,
+                **placed(first),
+                "smooth": placed(others[0]) if others else None,
             }
         )
-        start += len(few.x)
     text = msgspec.json.encode({**header, "series": described})
     padding = bytes(-(4 + len(text)) % 8)
-    columns = chain((few.x.tobytes() for few in given), (few.y.tobytes() for few in given))
-    return b"".join((len(text).to_bytes(4, "little"), text, padding, *columns))
+    numbers = chain((x.tobytes() for x, _ in columns), (y.tobytes() for _, y in columns))
+    return b"".join((len(text).to_bytes(4, "little"), text, padding, *numbers))

@@ -17,6 +17,8 @@ from eventtrack.errors import InvalidValueError
 from eventtrack.store import Store, open_store
 from eventtrack.views.records import Metric
 from eventtrack.web import series
+from eventtrack.web.curves import AXES
+from eventtrack.web.smoothing import KINDS
 
 Point = tuple[int, int, float]
 START_MS = 1_700_000_000_000
@@ -51,21 +53,41 @@ class Curve:
 
     def __init__(self, header: dict[str, Any], x: list[float], y: list[float]) -> None:
         self.run_id, self.key = header["run_id"], header["key"]
-        self.points, self.width = header["points"], header["width"]
+        self.points, self.width, self.fork = header["points"], header["width"], header["fork"]
         self.xy = list(zip(x, y, strict=True))
+        self.smooth: list[tuple[float, float]] | None = None
 
 
 def decoded(answer: bytes) -> tuple[dict[str, Any], list[Curve]]:
     """The header, and the curves."""
-    size = int.from_bytes(answer[:4], "little")
-    header = json.loads(answer[4 : 4 + size])
-    numbers = array("d", answer[-(-(4 + size) // 8) * 8 :]).tolist()
-    half = len(numbers) // 2
-    curves = []
-    for one in header["series"]:
-        start, stop = one["start"], one["start"] + one["count"]
-        curves.append(Curve(one, numbers[start:stop], numbers[half + start : half + stop]))
-    return header, curves
+    [block] = blocks(answer)
+    return block
+
+
+def blocks(answer: bytes) -> list[tuple[dict[str, Any], list[Curve]]]:
+    """The header and the curves of each of the requests of a list."""
+    found = []
+    while answer:
+        size = int.from_bytes(answer[:4], "little")
+        header = json.loads(answer[4 : 4 + size])
+        parts = [part for one in header["series"] for part in (one, one["smooth"]) if part]
+        half = sum(part["count"] for part in parts)
+        begin = -(-(4 + size) // 8) * 8
+        numbers = array("d", answer[begin : begin + 16 * half]).tolist()
+        answer = answer[begin + 16 * half :]
+
+        def columns(part: dict[str, Any], numbers: list[float] = numbers, half: int = half) -> Any:
+            start, stop = part["start"], part["start"] + part["count"]
+            return numbers[start:stop], numbers[half + start : half + stop]
+
+        curves = []
+        for one in header["series"]:
+            curve = Curve(one, *columns(one))
+            if one["smooth"]:
+                curve.smooth = list(zip(*columns(one["smooth"]), strict=True))
+            curves.append(curve)
+        found.append((header, curves))
+    return found
 
 
 def ask(store: Store, run_ids: list[str], **asked: Any) -> tuple[dict[str, Any], list[Curve]]:
@@ -85,7 +107,7 @@ def extremes(values: list[float]) -> tuple[float, float] | None:
     return (min(finite), max(finite)) if finite else None
 
 
-@given(batches=BATCHES, axis=st.sampled_from(series.AXES), buckets=st.integers(1, 20))
+@given(batches=BATCHES, axis=st.sampled_from(AXES), buckets=st.integers(1, 20))
 def test_no_minimum_or_maximum_is_lost_from_the_log_to_the_page(
     store: Store, batches: list[list[Point]], axis: str, buckets: int
 ) -> None:
@@ -126,7 +148,7 @@ def test_points_that_come_late_or_twice_change_nothing_else(store: Store) -> Non
     spike = (3, START_MS + 3, 1e9)
     in_order = new_run(store, [*late[:3], spike, *late[3:]])
     jumbled = new_run(store, late[10_000:], late[:10_000], [spike], late[5000:6000], [spike])
-    for axis in series.AXES:
+    for axis in AXES:
         _, [one, two] = ask(store, [in_order, jumbled], x=axis, buckets=50)
         assert extremes([y for _, y in one.xy]) == extremes([y for _, y in two.xy]) == (0, 1e9)
         assert one.xy[-1] == two.xy[-1]
@@ -199,6 +221,8 @@ def test_a_curve_that_grows_keeps_the_points_that_it_has(store: Store) -> None:
         {"keys": ["loss"] * 6000},
         {"low": "left"},
         {"colour": "red"},
+        {"smooth": 1},
+        {"kind": "loess"},
     ],
 )
 def test_what_cannot_be_answered_is_refused(store: Store, asked: dict[str, Any]) -> None:
@@ -210,3 +234,79 @@ def test_stretches_of_any_size_are_answered(store: Store) -> None:
     run_id = new_run(store, [(-(2**63), START_MS, 1.0), (2**63 - 1, START_MS, 2.0)])
     for low, high in ((-1e308, 1e308), (5, 5), (9, -9), (0.25, 0.5), (None, -(2**70))):
         ask(store, [run_id], low=low, high=high, buckets=1)
+
+
+def test_the_charts_of_a_page_come_in_one_answer_each_as_if_alone(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    short = new_run(store, [(step, START_MS + step, 1.0) for step in range(40)])
+    long = new_run(store, [(step, START_MS + step, step % 7) for step in range(4000)])
+    asked: list[dict[str, Any]] = [
+        {"run_ids": [long], "keys": ["loss"], "buckets": 50},
+        {"run_ids": [short, long], "keys": ["loss"], "buckets": 50, "x": "relative"},
+        {"run_ids": [short], "keys": ["none"]},
+    ]
+
+    def told(block: tuple[dict[str, Any], list[Curve]]) -> Any:
+        return block[0], [(curve.run_id, curve.xy) for curve in block[1]]
+
+    together = [told(block) for block in blocks(series.answer(store, msgspec.json.encode(asked)))]
+    assert together == [told(decoded(series.answer(store, msgspec.json.encode(a)))) for a in asked]
+    # A long answer says where each chart goes on, also those that it has nothing of.
+    monkeypatch.setattr(series, "READ_POINTS_MAX", 4010)
+    cut = blocks(series.answer(store, msgspec.json.encode(asked)))
+    assert [header["next"] for header, _ in cut] == [None, 1, 0]
+    monkeypatch.setattr(series, "CHARTS_MAX", 2)
+    with pytest.raises(InvalidValueError):
+        series.answer(store, msgspec.json.encode(asked))
+
+
+@pytest.mark.parametrize("axis", ["step", "relative", "metrics.loss"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_long_curve_is_smoothed_from_all_points(store: Store, axis: str, kind: str) -> None:
+    jagged: list[Point] = [(step, START_MS + step, float(step % 2)) for step in range(6000)]
+    rising: list[Point] = [(step, START_MS + step, step / 100) for step in range(6000)]
+    run_id = new_run(store, jagged, key="jagged")
+    store.runs.log_batch(
+        run_id, [Metric(key="loss", value=y, timestamp=t, step=x) for x, t, y in rising]
+    )
+    store.flush()
+    how = {"keys": ["jagged"], "x": axis, "buckets": 100}
+    _, [curve] = ask(store, [run_id], smooth=0.99, kind=kind, **how)
+    _, [plain] = ask(store, [run_id], **how)
+    assert curve.xy == plain.xy
+    assert plain.smooth is None
+    assert curve.smooth is not None
+    settled = [y for _, y in curve.smooth[len(curve.smooth) // 2 :]]
+    assert min(settled) == pytest.approx(0.5, abs=0.02)
+    assert max(settled) == pytest.approx(0.5, abs=0.02)
+    assert curve.smooth[-1][0] == pytest.approx(curve.xy[-1][0], rel=0.01)
+    # Of a stretch, the points before it count too.
+    low, high = {"step": (4000, 4900), "relative": (4, 4.9), "metrics.loss": (40, 49)}[axis]
+    _, [part] = ask(store, [run_id], smooth=0.99, kind=kind, low=low, high=high, **how)
+    assert part.smooth is not None
+    inside = [y for x, y in part.smooth if low <= x <= high]
+    assert len(inside) > 20
+    assert inside == pytest.approx([0.5] * len(inside), abs=0.02)
+
+
+def test_a_curve_that_comes_whole_is_left_to_the_page_to_smooth(store: Store) -> None:
+    run_id = new_run(store, [(step, START_MS + step, float(step % 2)) for step in range(60)])
+    _, [curve] = ask(store, [run_id], smooth=0.9)
+    assert curve.smooth is None
+
+
+def test_a_fork_is_marked_over_every_axis(store: Store) -> None:
+    run_id = new_run(store, [(step, START_MS + 1000 * step, 2.0 * step) for step in range(9)])
+    for axis, wanted in (
+        ("step", 4),
+        ("time", START_MS + 4000),
+        ("relative", 4),
+        ("metrics.loss", 8),
+    ):
+        _, [curve] = ask(store, [run_id], x=axis, forks={run_id: 4})
+        assert curve.fork == wanted
+        _, [curve] = ask(store, [run_id], x=axis)
+        assert curve.fork is None
+    _, [curve] = ask(store, [run_id], x="time", forks={run_id: -3})
+    assert curve.fork is None
