@@ -22,7 +22,6 @@ WANTED = (
     ("@preact/signals-core", "1.14.5", ("dist/signals-core.mjs",)),
     ("@preact/signals", "2.11.4", ("dist/signals.mjs",)),
     ("htm", "3.1.1", ("dist/htm.mjs",)),
-    ("uplot", "1.6.32", ("dist/uPlot.esm.js", "dist/uPlot.min.css")),
 )
 
 

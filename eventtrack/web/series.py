@@ -149,7 +149,7 @@ class _Over:
 
 
 class _Effort:
-    """What an answer has cost so far: the points that were read, and those that it has."""
+    """The cost of an answer so far: the points that were read, and those that it has."""
 
     read = given = 0
 
@@ -299,7 +299,7 @@ def _smoothed(x: Column, y: Column, asked: Asked) -> tuple[Column, Column]:
 
 
 def _fork(asked: Asked, series: Curve, steps: Column, x: Column) -> float | None:
-    """Where the points of a fork begin to be its own: the last x up to the step of the fork."""
+    """The last x up to the step of a fork, behind which its points are its own."""
     step = asked.forks.get(series.run_id)
     if step is None or asked.x == "step":
         return step

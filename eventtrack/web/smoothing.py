@@ -49,27 +49,27 @@ def _exponential(x: Column, y: Column, weight: float, *, spaced: bool) -> Column
         sums = accumulate(y, lambda total, value: total * weight + value)
         return array("d", map(truediv, sums, _shares(weight)))
     usual = ((x[-1] - x[0]) / (len(x) - 1)) or 1.0
-    found = array("d")
+    values = array("d")
     total, share, last = 0.0, 0.0, x[0]
     for place, value in zip(x, y, strict=True):
         if not isfinite(value):
-            found.append(value)
+            values.append(value)
             continue
         kept = weight ** max((place - last) / usual, 0.0) if spaced else weight
         total, share, last = total * kept + value, share * kept + 1, place
-        found.append(total / share)
-    return found
+        values.append(total / share)
+    return values
 
 
 def _shares(weight: float) -> Iterable[float]:
-    """What the weights of the first 1, 2, 3, ... points sum up to, for ever."""
+    """The sums of the weights of the first 1, 2, 3, ... points, for ever."""
     first = _rising(weight)
     return chain(first, repeat(first[-1]))
 
 
 @lru_cache(maxsize=8)
 def _rising(weight: float) -> list[float]:
-    """Those sums up to the first that does not grow any more."""
+    """The sums of `_shares` up to the first that does not grow any more."""
     shares = [1.0]
     while (share := shares[-1] * weight + 1) > shares[-1]:
         shares.append(share)
@@ -102,13 +102,13 @@ def _around(y: Column, reach: int, weight_of: Callable[[int], float]) -> Column:
     whole = sum(weights)
     # A sum is infinite or NaN if a value is; rarely also if finite values are very large.
     finite = isfinite(sum(values))
-    found = array("d", values)
+    means = array("d", values)
     for at, value in enumerate(values):
         low, high = at - reach, at + reach + 1
         if finite and low >= 0 and high <= len(values):
-            found[at] = sum(map(mul, weights, values[low:high])) / whole
+            means[at] = sum(map(mul, weights, values[low:high])) / whole
         elif isfinite(value):
             near = zip(weights[max(-low, 0) :], values[max(low, 0) : high], strict=False)
             pairs = [(share, other) for share, other in near if isfinite(other)]
-            found[at] = sum(share * other for share, other in pairs) / sum(s for s, _ in pairs)
-    return found
+            means[at] = sum(share * other for share, other in pairs) / sum(s for s, _ in pairs)
+    return means

@@ -78,7 +78,7 @@ def test_as_many_curves_are_drawn_as_are_asked_for(
     visit.page.get_by_label("How many runs are drawn").select_option("100")
     visit.page.wait_for_function(DRAWN, arg=RUNS)
     assert "draw=100" in visit.page.url
-    chart = visit.page.locator(".chart .u-over")
+    chart = visit.page.locator(".chart .area")
     chart.hover(position={"x": 100, "y": 80})
     expect(visit.page.locator(".tip")).to_contain_text("at step")
     visit.page.mouse.down()

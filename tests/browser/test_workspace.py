@@ -67,6 +67,10 @@ def chart(page: Page, title: str) -> Locator:
     return page.get_by_role("region", name=title, exact=True)
 
 
+# What is drawn of the chart of "lr".
+PICTURE = """() => document.querySelector("[aria-label=lr] canvas").toDataURL()"""
+
+
 def titles(page: Page) -> list[str]:
     """The titles of all charts, in their order."""
     return page.locator(".chart h3 > span").all_inner_texts()
@@ -102,7 +106,8 @@ def test_a_tooltip_has_every_run_sorted_and_all_charts_show_the_place(
     visit.open(filled.url("?find=n"))
     page.get_by_label("Find metrics").fill("")
     visit.settle()
-    area = chart(page, "loss").locator(".u-over")
+    plain = page.evaluate(PICTURE)
+    area = chart(page, "loss").locator(".area")
     box = area.bounding_box()
     assert box is not None
     area.hover(position={"x": box["width"] / 2, "y": box["height"] - 4})
@@ -122,15 +127,13 @@ def test_a_tooltip_has_every_run_sorted_and_all_charts_show_the_place(
     expect(tip.locator(".nearest")).to_contain_text("low · train/loss")
     # The row of the run, and the same step in the other charts.
     expect(page.locator(".grid [data-pointed]")).to_contain_text("low")
-    marked = """() => [...document.querySelectorAll("[aria-label=lr] canvas.over")].at(-1)
-        .getContext("2d").getImageData(0, 0, 600, 400).data.some(Boolean)"""
-    page.wait_for_function(marked)
+    page.wait_for_function(f"plain => ({PICTURE})() !== plain", arg=plain)
     page.mouse.move(5, 5)
     expect(tip).to_have_count(0)
-    page.wait_for_function(f"!({marked})()")
+    page.wait_for_function(f"plain => ({PICTURE})() === plain", arg=plain)
     # And from the table to the curves.
     page.locator(".grid").get_by_role("link", name="middle").hover()
-    page.wait_for_function(marked)
+    page.wait_for_function(f"plain => ({PICTURE})() !== plain", arg=plain)
 
 
 def test_the_keyboard_walks_zooms_and_pans(filled: Filled, visit: Visit, page: Page) -> None:
@@ -154,7 +157,7 @@ def test_a_stretch_of_y_is_of_its_chart_and_reset_with_the_rest(
     filled: Filled, visit: Visit, page: Page
 ) -> None:
     visit.open(filled.url("?find=loss"))
-    area = chart(page, "loss").locator(".u-over")
+    area = chart(page, "loss").locator(".area")
     expect(area).to_be_visible()
     visit.settle()
     picture = chart(page, "loss").get_by_role("img").screenshot()
@@ -234,11 +237,11 @@ def test_a_chart_fills_the_screen_with_axes_of_its_own(
     page.get_by_role("button", name="Show loss full screen").click()
     full = page.get_by_role("dialog", name="loss", exact=True)
     expect(full.get_by_role("img", name="loss of")).to_be_visible()
-    full.locator(".u-over").hover()
+    full.locator(".area").hover()
     expect(full.locator(".tip")).to_contain_text(re.compile(r"at epoch \d"))
     page.keyboard.press("Escape")
     expect(full).to_have_count(0)
-    assert "full=" not in page.url
+    expect(page).not_to_have_url(re.compile("full="))
 
 
 def test_sections_collapse_alone_and_together(filled: Filled, visit: Visit, page: Page) -> None:
@@ -315,7 +318,7 @@ def test_groups_are_drawn_as_means_with_bands_of_all_their_runs(
     filled: Filled, visit: Visit, page: Page
 ) -> None:
     visit.open(filled.url("?group=params.pair&find=loss"))
-    area = chart(page, "loss").locator(".u-over")
+    area = chart(page, "loss").locator(".area")
     expect(area).to_be_visible()
     visit.settle()
     box = area.bounding_box()

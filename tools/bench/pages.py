@@ -115,9 +115,9 @@ def _draw_hover_zoom(page: Page) -> dict[str, float]:
     drawn = until_ms(page, mark=_MARK)
     page.wait_for_timeout(500)
     found = {"paint": first_paint_ms(page), "drawn": drawn}
-    found["hover"] = hover_p95_ms(page, f"{_CHART} .u-over")
+    found["hover"] = hover_p95_ms(page, f"{_CHART} .area")
     found["scroll"] = scroll_p95_ms(page, ".grid")
-    box = page.locator(f"{_CHART} .u-over").first.bounding_box()
+    box = page.locator(f"{_CHART} .area").first.bounding_box()
     assert box is not None
     page.mouse.move(box["x"] + 0.4 * box["width"], box["y"] + 50)
     page.mouse.down()
@@ -166,7 +166,7 @@ def wall(report: Report, browser: Browser, folder: Path, count: int) -> None:
         charts = page.locator(_CHART).count()
         assert charts >= count, f"{charts} charts of {count} are there"
         drawn = page.evaluate(f"() => performance.getEntriesByName('{_MARK}').at(-1).startTime")
-        return {"drawn": drawn, "hover": hover_p95_ms(page, f"{_CHART} .u-over")}
+        return {"drawn": drawn, "hover": hover_p95_ms(page, f"{_CHART} .area")}
 
     with server(folder, "charts") as (port, _):
         url = f"http://127.0.0.1:{port}/#/experiments/{experiment_id}"
@@ -249,7 +249,7 @@ def peers_too(report: Report, browser: Browser, folder: Path) -> None:
     store.close()
     with server(folder, "few") as (port, _):
         url = f"http://127.0.0.1:{port}/#/experiments/{experiment_id}?draw={runs}"
-        own = visits(report, browser, url, partial(_quiet, chart=f"{_CHART} .u-over"))
+        own = visits(report, browser, url, partial(_quiet, chart=f"{_CHART} .area"))
     others: dict[str, dict[str, float]] = {}
     peers = Peers(report, ("mlflow", "tensorboard"))
     for name, serve in (("mlflow", _mlflow), ("tensorboard", _tensorboard)):

@@ -125,21 +125,29 @@ export const artifact = async (runId, path, range) =>
 export const mediaUrl = (runId, sha256) => `${OWN}media?${query({ run_id: runId, sha256 })}`;
 
 /**
- * Some curves, as typed arrays over the answer's own bytes; `next` says where to go on, null when all are there.
- * @returns {Promise<{low: number, high: number, width: number, next: number | null, series: Curve[]}>}
- * @typedef {{run_id: string, key: string, points: number, width: number, x: Float64Array, y: Float64Array}} Curve
+ * Curves for some charts, as typed arrays over the answer's own bytes; of each chart `next` says where to go on,
+ * null when all are there. An answer is bounded: `next` is where a chart began if it has no part of it.
+ * @returns {Promise<{low: number, high: number, width: number, next: number | null, series: Curve[]}[]>}
+ * @typedef {{run_id: string, key: string, points: number, width: number, x: Float64Array, y: Float64Array,
+ *   fork: number | null, smooth: {x: Float64Array, y: Float64Array} | null}} Curve
  */
-export async function series(asked, options) {
-  const of = dated(asked);
-  const bytes = await counted(of, () => read(`${OWN}series`, { ...sent(of), ...options }, "arrayBuffer"));
-  const length = new DataView(bytes).getUint32(0, true);
-  const header = JSON.parse(new TextDecoder().decode(new Uint8Array(bytes, 4, length)));
-  const start = Math.ceil((4 + length) / 8) * 8;
-  const numbers = new Float64Array(bytes, start);
-  const half = numbers.length / 2;
-  for (const curve of header.series) {
-    curve.x = numbers.subarray(curve.start, curve.start + curve.count);
-    curve.y = numbers.subarray(half + curve.start, half + curve.start + curve.count);
+export async function series(charts, options) {
+  const of = charts.map(dated);
+  const bytes = await counted(of[0], () => read(`${OWN}series`, { ...sent(of), ...options }, "arrayBuffer"));
+  const answers = [];
+  for (let place = 0; place < bytes.byteLength; ) {
+    const length = new DataView(bytes).getUint32(place, true);
+    const header = JSON.parse(new TextDecoder().decode(new Uint8Array(bytes, place + 4, length)));
+    const start = Math.ceil((place + 4 + length) / 8) * 8;
+    const parts = header.series.flatMap((curve) => (curve.smooth ? [curve, curve.smooth] : [curve]));
+    const count = parts.reduce((sum, part) => sum + part.count, 0);
+    const [x, y] = [new Float64Array(bytes, start, count), new Float64Array(bytes, start + 8 * count, count)];
+    for (const part of parts) {
+      part.x = x.subarray(part.start, part.start + part.count);
+      part.y = y.subarray(part.start, part.start + part.count);
+    }
+    answers.push(header);
+    place = start + 16 * count;
   }
-  return header;
+  return answers;
 }

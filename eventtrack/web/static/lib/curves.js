@@ -1,25 +1,41 @@
 /** Curves of many runs and metrics for one chart: they come page by page, and anew only where something was logged. */
-import { series } from "./api.js";
 import { useRetry } from "./data.js";
 import { useLive } from "./live.js";
 import { at } from "./past.js";
+import { curvesOf } from "./together.js";
 import { useCallback, useEffect, useRef, useState } from "./ui.js";
 
-const NONE = { curves: new Map(), low: 0, high: 0, width: 0, x: "", done: false, error: null, text: null };
+const NONE = {
+  curves: new Map(),
+  low: 0,
+  high: 0,
+  width: 0,
+  x: "",
+  smoothing: "",
+  done: false,
+  error: null,
+  text: null,
+};
 // How long a chart has to be in sight, in ms: scrolling past asks for nothing.
 const PAUSE = 40;
 // Buckets are so many steps or milliseconds wide; relative times are in seconds.
 const SCALE = { step: 1, time: 1, relative: 1000 };
 
+/** How curves are smoothed, as a text: `useCurves` marks those that the server smoothed with it. */
+export const smoothingOf = ({ smooth = 0, kind = "" }) => `${smooth} ${smooth && kind}`;
+
 /**
- * @param {{run_ids: string[], keys: string[], x: string, buckets: number, low?: number, high?: number}} asked
+ * @param {{run_ids: string[], keys: string[], x: string, buckets: number, low?: number, high?: number, smooth?: number,
+ *   kind?: string, forks?: Record<string, number>}} asked
  * @param {boolean} seen whether the chart is in sight: otherwise nothing is asked for
  * @returns {{curves: Map<string, import("./api.js").Curve>, low: number, high: number, done: boolean, error: any,
  *   reload: () => void}}
  *   `done` is false as long as some of the curves are those of before, or missing
  */
 export function useCurves(asked, seen) {
-  const text = seen ? JSON.stringify([at.value, asked]) : null;
+  const { smooth, kind, ...fixed } = asked;
+  const text = seen ? JSON.stringify([at.value, fixed]) : null;
+  const smoothing = smoothingOf(asked);
   const [state, setState] = useState(NONE);
   const latest = useRef();
   latest.current = { asked, state };
@@ -33,6 +49,7 @@ export function useCurves(asked, seen) {
   const load = useCallback(
     async (some) => {
       const { asked, state } = latest.current;
+      const smoothing = smoothingOf(asked);
       if (!some) {
         under.current?.abort();
         under.current = new AbortController();
@@ -44,8 +61,9 @@ export function useCurves(asked, seen) {
       let extent = some && [state.low, state.high];
       try {
         while (start !== null) {
-          const page = await series({ ...asked, ...(some && { run_ids: some }), start, width }, { signal });
+          const page = await curvesOf({ ...asked, ...(some && { run_ids: some }), start, width }, signal);
           if (signal.aborted) return;
+          if (page.next === start) continue; // the answer was long enough without this chart
           ({ next: start, width } = page);
           if (!extent) extent = [page.low, page.high];
           else if (page.series.length) extent = [Math.min(extent[0], page.low), Math.max(extent[1], page.high)];
@@ -54,9 +72,10 @@ export function useCurves(asked, seen) {
           setState((old) => {
             // What was drawn stays until what takes its place has come, if it is over the same axis.
             const curves = new Map(old.x === asked.x ? old.curves : []);
-            for (const curve of page.series) curves.set(curveId(curve.run_id, curve.key), curve);
+            for (const curve of page.series) curves.set(curveId(curve.run_id, curve.key), { ...curve, smoothing });
             if (done && !some) for (const id of missing(curves, asked)) curves.delete(id);
-            return { curves, low, high, width, x: asked.x, done: some ? old.done : done, error: null, text };
+            const known = { curves, low, high, width, x: asked.x, error: null, text };
+            return { ...known, smoothing: some ? old.smoothing : smoothing, done: some ? old.done : done };
           });
         }
       } catch (error) {
@@ -92,6 +111,14 @@ export function useCurves(asked, seen) {
     if (text !== null) follow(changed);
   }, [state]);
 
+  // Curves of which all points are here are smoothed here; those of which there are more, by the server.
+  const rough = state.done && smooth > 0 && state.smoothing !== smoothing && [...state.curves.values()].some(isPart);
+  useEffect(() => {
+    if (!rough) return undefined;
+    const timer = setTimeout(load, PAUSE);
+    return () => clearTimeout(timer);
+  }, [rough, smoothing, load]);
+
   const ids = useRef({});
   useLive(
     (stream) => {
@@ -112,6 +139,8 @@ export function useCurves(asked, seen) {
 
 /** The key under which the curve of a metric of a run is kept. */
 export const curveId = (runId, key) => `${runId}\n${key}`;
+
+const isPart = ({ x, points }) => x.length < points;
 
 /** Curves that are not asked for any more. */
 function missing(curves, { run_ids, keys }) {

@@ -1,7 +1,7 @@
 /** Curves as a chart draws them: colours, names and smoothing for what the server gave. */
 import { bandOf } from "./bands.js";
 import { colourAt, DASHES, strokesOf, strokesOfGroups } from "./colour.js";
-import { curveId } from "./curves.js";
+import { curveId, smoothingOf } from "./curves.js";
 import { forkedOf } from "./forked.js";
 import { smoothed } from "./smooth.js";
 import { theme } from "./theme.js";
@@ -44,7 +44,7 @@ function eachRun(curves, keys, runs, how, kept) {
   const strokes = strokesOf(runs.map((run) => run.run_id));
   const single = runs.length === 1;
   for (const { run_id: runId, run_name: name, forked } of runs) {
-    const fork = how.x === "step" ? forkedOf(forked)?.step : undefined;
+    const forkedAt = forkedOf(forked)?.step;
     keys.forEach((key, at) => {
       const id = curveId(runId, key);
       const curve = curves.get(id);
@@ -58,7 +58,8 @@ function eachRun(curves, keys, runs, how, kept) {
         // With several metrics the dash says which; of a single run, the colour does.
         colour: single && keys.length > 1 ? colourAt(at) : stroke.colour,
         dash: single ? [] : keys.length > 1 ? DASHES[at % DASHES.length] : stroke.dash,
-        fork,
+        forkedAt,
+        fork: curve.fork ?? undefined,
         ...drawnOf(curve, how),
       }));
     });
@@ -88,7 +89,13 @@ function eachGroup(curves, keys, groups, how, kept) {
   });
 }
 
-const drawnOf = ({ x, y }, { weight, kind }) => ({ x, y: smoothed(x, y, weight, kind), faint: weight ? y : undefined });
+/** Smoothed by the server, from all points; what it did not smooth, or not so yet, from the points that are here. */
+function drawnOf({ x, y, smooth, smoothing }, { weight, kind }) {
+  if (!weight) return { x, y, faint: undefined };
+  const faint = { x, y };
+  if (smooth && smoothing === smoothingOf({ smooth: weight, kind })) return { x: smooth.x, y: smooth.y, faint };
+  return { x, y: smoothed(x, y, weight, kind), faint };
+}
 
 /** How many points the server has of what is drawn. */
 export const pointsOf = (drawn) =>

@@ -43,3 +43,45 @@ export function texted(values) {
 
 /** Without the digits that only come from the subtraction. */
 const rounded = (value, width) => Number((Math.round((value / width) * 1000) / 1000) * width).toPrecision(3) * 1;
+
+const [SECOND, MINUTE, HOUR, DAY] = [1000, 60_000, 3_600_000, 86_400_000];
+const SPANS = [
+  ...[1, 2, 5, 10, 20, 50, 100, 200, 500],
+  ...[1, 2, 5, 10, 30].map((many) => many * SECOND),
+  ...[1, 2, 5, 10, 30].map((many) => many * MINUTE),
+  ...[1, 2, 3, 6, 12].map((many) => many * HOUR),
+  ...[1, 2, 7, 14, 30, 91, 182, 365, 730, 1825, 3650].map((many) => many * DAY),
+];
+
+const two = (value) => String(value).padStart(2, "0");
+const dayOf = (date) => `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`;
+
+/**
+ * Marks along an axis of times, at whole hours and days of this place.
+ * @param {number} low in milliseconds since 1970
+ * @returns {{place: number, text: string, under?: string}[]} `under` has the day where it begins
+ */
+export function timeTicksOf(low, high, many) {
+  const span =
+    SPANS.find((length) => (high - low) / length <= many) ||
+    SPANS.at(-1) * Math.ceil((high - low) / SPANS.at(-1) / many);
+  const marks = [];
+  let before = "";
+  // Aligned by the clock on the wall: by the zone's distance to UTC at the first mark.
+  const zone = new Date(low).getTimezoneOffset() * MINUTE;
+  for (let at = Math.ceil((low - zone) / span) * span + zone; at <= high && marks.length < 2 * many; at += span) {
+    const date = new Date(at);
+    const day = dayOf(date);
+    const clock = `${two(date.getHours())}:${two(date.getMinutes())}`;
+    const place = (at - low) / (high - low);
+    if (span >= DAY)
+      marks.push({ place, text: day.slice(5), under: before.slice(0, 4) === day.slice(0, 4) ? "" : day.slice(0, 4) });
+    else {
+      const exact = span < MINUTE ? `:${two(date.getSeconds())}` : "";
+      const parts = span < SECOND ? `.${String(date.getMilliseconds()).padStart(3, "0")}` : "";
+      marks.push({ place, text: clock + exact + parts, under: before === day ? "" : day });
+    }
+    before = day;
+  }
+  return marks;
+}

@@ -3,6 +3,7 @@ import { html, signal, useMemo, useRef } from "../lib/ui.js";
 import { useCurves } from "../lib/curves.js";
 import { pointsOf, useDrawn } from "../lib/drawn.js";
 import { savePng } from "../lib/download.js";
+import { forksOf } from "../lib/forked.js";
 import { number } from "../lib/format.js";
 import { route, setQuery } from "../lib/route.js";
 import { isSummary } from "../lib/workspace.js";
@@ -74,8 +75,10 @@ function useCard({ card, runs, groups }) {
         : BUCKETS.few;
   const ids = runs.map((run) => run.run_id).join();
   const runIds = useMemo(() => ids.split(","), [ids]);
+  const { weight: smooth, kind } = how;
+  const lines = { x, ...range, forks: forksOf(runs), ...(smooth && { smooth, kind }) };
   const asked = useCurves(
-    { run_ids: runIds, keys: card.keys, x: asBars ? "step" : x, buckets, ...(asBars ? {} : range) },
+    { run_ids: runIds, keys: card.keys, buckets, ...(asBars ? { x: "step" } : lines) },
     runs.length > 0 && card.keys.length > 0,
   );
   const curves = useDrawn(asked.curves, card.keys, runs, groups, { ...how, x: asked.x });
@@ -101,7 +104,7 @@ function Body({ card, drawn, height }) {
   const { asked, curves, x, log, logX, tight, range, bars } = drawn;
   const label = `${card.title} of ${curves
     .slice(0, 8)
-    .map(({ label: name, fork }) => (fork === undefined ? name : `${name} (forked at step ${number(fork)})`))
+    .map(({ label: name, forkedAt: at }) => (at === undefined ? name : `${name} (forked at step ${number(at)})`))
     .join(", ")}`;
   const known = asked.x !== "";
   const frame = html`<div class="plot" style=${{ height: `${height}px` }}>

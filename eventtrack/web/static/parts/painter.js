@@ -12,8 +12,9 @@ const MARK = 3; // half of the width of a mark, in CSS pixels
  * @typedef {{left: number, top: number, width: number, height: number, low: number, high: number, least: number,
  *   most: number, log: boolean, logX: boolean, ratio: number}} Scale
  * @typedef {{label: string, runId: string, key: string, colour: string, dash: number[], x: Float64Array,
- *   y: Float64Array, faint?: Float64Array, band?: {low: Float64Array, high: Float64Array}, fork?: number}} Drawn
- *   `faint`: the values before smoothing; `band`: how far the values of a group reach; `fork`: the last x that is
+ *   y: Float64Array, faint?: {x: Float64Array, y: Float64Array}, band?: {low: Float64Array, high: Float64Array},
+ *   fork?: number}} Drawn
+ *   `faint`: the points before smoothing; `band`: how far the values of a group reach; `fork`: the last x that is
  *   another run's
  */
 
@@ -40,35 +41,49 @@ export function extremes(curves, low, high, log) {
     }
   };
   for (const { x, y, faint, band } of curves)
-    for (const values of [y, faint, band?.low, band?.high]) if (values) reach(x, values);
+    for (const [along, values] of [
+      [x, y],
+      [faint?.x, faint?.y],
+      [x, band?.low],
+      [x, band?.high],
+    ])
+      if (values) reach(along, values);
   return least <= most ? [least, most] : null;
 }
 
-/** One canvas. Curves that were drawn already on the same scale are not drawn again. */
+/**
+ * One canvas. Curves that were drawn already on the same scale are not drawn again. A second canvas
+ * of a chart would cost a browser about as much as the first, in each frame in which anything moves.
+ */
 export class Painter {
   constructor(canvas) {
     this.canvas = canvas;
     this.drawn = [];
     this.scale = "";
     this.frame = 0;
+    this.isDone = false;
   }
 
   /**
    * @param {Drawn[]} curves
    * @param {Scale} scale
+   * @param {{text: string, draw: (ctx: CanvasRenderingContext2D) => void}} under what is behind the curves,
+   *   and fills the canvas; drawn again when `text` is another
    * @param {() => void} finished called when all are on the canvas
    */
-  paint(curves, scale, finished) {
+  paint(curves, scale, under, finished) {
     cancelAnimationFrame(this.frame);
-    const text = JSON.stringify([scale, this.canvas.width, this.canvas.height, curves.length > MANY]);
+    this.isDone = false;
+    const { width, height } = this.canvas;
+    const text = JSON.stringify([scale, width, height, curves.length > MANY, under.text]);
     const more =
       text === this.scale &&
       this.drawn.length <= curves.length &&
       this.drawn.every((curve, at) => same(curve, curves[at]));
     // What is to be seen meanwhile: what was there before, or else the curves as they come.
     const target = more || !this.drawn.length ? this.canvas : copyOf(this.canvas);
-    const ctx = target.getContext("2d");
-    if (!more && target === this.canvas) ctx.clearRect(0, 0, target.width, target.height);
+    const ctx = penOf(target);
+    if (!more) under.draw(ctx);
     if (!more) this.drawn = target === this.canvas ? [] : this.drawn;
     const from = more ? this.drawn.length : 0;
     this.scale = target === this.canvas ? text : "";
@@ -88,11 +103,10 @@ export class Painter {
         return;
       }
       if (target !== this.canvas) {
-        const front = this.canvas.getContext("2d");
-        front.clearRect(0, 0, target.width, target.height);
-        front.drawImage(target, 0, 0);
+        penOf(this.canvas).drawImage(target, 0, 0);
         Object.assign(this, { drawn: [...curves], scale: text });
       }
+      this.isDone = true;
       finished();
     };
     step(0);
@@ -107,20 +121,25 @@ const same = (curve, other) =>
   curve === other ||
   (curve.x === other.x &&
     curve.y === other.y &&
-    curve.faint === other.faint &&
+    curve.faint?.y === other.faint?.y &&
     curve.band === other.band &&
     curve.colour === other.colour &&
     curve.dash === other.dash &&
     curve.fork === other.fork);
 
-function copyOf({ width, height }) {
+/** Without transparency: a browser then need not mix the canvas with what is behind it. */
+export const penOf = (canvas) => canvas.getContext("2d", { alpha: false });
+
+/** An empty canvas of the same size. */
+export function copyOf({ width, height }) {
   return Object.assign(document.createElement("canvas"), { width, height });
 }
 
 function curve(ctx, scale, drawn, isOfMany) {
   if (drawn.band) area(ctx, scale, drawn);
   if (drawn.fork !== undefined) forkAt(ctx, scale, drawn);
-  if (drawn.faint) line(ctx, scale, drawn, drawn.faint, { width: 1, alpha: 0.28, plain: true });
+  const { faint } = drawn;
+  if (faint) line(ctx, scale, { ...drawn, x: faint.x }, faint.y, { width: 1, alpha: 0.28, plain: true });
   line(ctx, scale, drawn, drawn.y, { width: isOfMany ? 1 : 1.5, alpha: isOfMany ? 0.7 : 1, plain: isOfMany });
 }
 

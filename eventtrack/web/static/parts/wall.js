@@ -7,7 +7,7 @@ import { Chart } from "./chart.js";
 
 // Of the smallest chart, in CSS pixels; a chart is as wide as its column.
 const CHART = { width: 246, height: 200, gap: 10 };
-const PLOT = CHART.height - 34;
+const PLOT = CHART.height - 36;
 const HEADING = 34;
 // How far beyond the screen charts are there already.
 const SPARE = 300;
@@ -50,7 +50,7 @@ export function Wall({ runs, groups, keys, sections, shut, acts }) {
   const near = sight.width
     ? places.filter(({ top, height }) => top + height > sight.top - SPARE && top < sight.top + sight.height + 2 * SPARE)
     : [];
-  const column = (sight.width - CHART.gap * (across - 1)) / across;
+  const column = Math.floor((sight.width - CHART.gap * (across - 1)) / across);
   const span = (columns) => columns * (column + CHART.gap) - CHART.gap;
   return html`<div class="charts" ref=${box} style=${{ height: `${height}px` }}>
     ${near.map(({ top, height, section, card, left, wide }) =>
