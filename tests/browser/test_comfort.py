@@ -253,3 +253,26 @@ def test_marks_of_an_axis_can_be_told_apart(server: Running, visit: Visit) -> No
         assert list(places) == sorted(set(places))
         assert len(set(texts)) == len(texts)
         assert max(map(len, texts)) <= 12
+
+
+def test_numbers_are_written_in_one_way(server: Running, visit: Visit) -> None:
+    """Once with thousands apart on an axis and in one piece in a table."""
+    visit.open(f"{server.url}/#/help")
+    written = visit.page.evaluate(
+        """async (values) => {
+            const app = document.querySelector("script[type=module][src]").src;
+            const { number } = await import(new URL("lib/format.js", app));
+            return values.map(number);
+        }""",
+        [1000000, 1000000.000001, 1234.5, -1500, 0.1 + 0.2, 2e300, 0],
+    )
+    thin = "\u202f"
+    assert written == [
+        f"1{thin}000{thin}000",
+        f"1{thin}000{thin}000",
+        "1234.5",
+        f"-1{thin}500",
+        "0.3",
+        "2.000e300",
+        "0",
+    ]

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.browser.sweep import Filled, fill, shows, table
 from tests.browser.visit import Visit
@@ -141,6 +141,21 @@ def test_groups_have_counts_and_figures_and_fold(filled: Filled, visit: Visit, p
     shows(page, "a2", "a3", "a1")
     page.go_back()
     expect(groups).to_have_count(0)
+
+
+def test_groups_of_a_part_of_the_runs_say_so(filled: Filled, visit: Visit, page: Page) -> None:
+    """Once counts of a part were shown as those of all. The limit is lowered for the test."""
+
+    def lowered(route: Route) -> None:
+        answer = route.fetch()
+        text = answer.text().replace("10_000", "4").replace("PAGE_MAX = 1000", "PAGE_MAX = 4")
+        route.fulfill(response=answer, body=text)
+
+    page.route("**/lib/rows.js", lowered)
+    visit.open(filled.url(filled.sweep, group="params.optimizer"))
+    expect(page.get_by_text("are of the first 4 of the 6 runs that match")).to_be_visible()
+    groups = table(page).get_by_role("row").filter(has=page.get_by_role("rowheader"))
+    expect(groups.first).to_contain_text("≥")
 
 
 def test_columns_are_chosen_found_ordered_and_pinned(

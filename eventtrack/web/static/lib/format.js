@@ -4,10 +4,11 @@
 export function number(value) {
   if (value === null || value === undefined) return "";
   if (typeof value !== "number") return String(value);
-  if (Number.isInteger(value) && Math.abs(value) < 1e15) return value.toLocaleString("en").replaceAll(",", "\u202f");
   const size = Math.abs(value);
-  if (size !== 0 && (size < 1e-4 || size >= 1e9)) return value.toExponential(3).replace("e+", "e");
-  return String(Number(value.toPrecision(6)));
+  const whole = Number.isInteger(value) && size < 1e15;
+  if (!whole && size !== 0 && (size < 1e-4 || size >= 1e9)) return value.toExponential(3).replace("e+", "e");
+  const shown = whole ? value : Number(value.toPrecision(6));
+  return Number.isInteger(shown) ? shown.toLocaleString("en").replaceAll(",", "\u202f") : String(shown);
 }
 
 export const count = (many, word, plural = `${word}s`) => `${number(many)} ${many === 1 ? word : plural}`;

@@ -83,7 +83,7 @@ export const Aliases = ({ aliases }) =>
   );
 
 const NoModels = () => html`<${Empty} title="No models are registered.">
-  <p><code>mlflow.register_model("models:/MODEL_ID", "name")</code>, or <code>registered_model_name=</code> of a
+  <p><code>mlflow.register_model("models:/MODEL_ID", "name")</code>, or <code>registered_model_name=</code> of a${" "}
   <code>log_model</code>, makes a version.</p><//>`;
 
 const NoPrompts = () => html`<${Empty} title="No prompts are registered.">
@@ -111,7 +111,7 @@ function Logged() {
         }`
         : find
           ? html`<${Empty} title=${`No model is called like “${find}”.`} />`
-          : html`<${Empty} title="No models were logged."><p><code>mlflow.sklearn.log_model(model, name="...")</code>
+          : html`<${Empty} title="No models were logged."><p><code>mlflow.sklearn.log_model(model, name="...")</code>${" "}
             and its like log a model with its files, its params and the metrics of its evaluations.</p><//>`}<//>`;
 }
 

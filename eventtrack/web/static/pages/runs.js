@@ -197,7 +197,7 @@ function Shown({ experiment, ids, all, known }) {
     ${
       tooMany &&
       html`<p
-      class="state">${group ? "Groups, with their counts and means," : "Trees, ranges and plots"} are of the first
+      class="state">${group ? "Groups, with their counts and means," : "Trees, ranges and plots"} are of the first${" "}
         ${number(WHOLE_MAX)} of the ${number(table.total)} runs that match. A filter makes them fewer.</p>`
     }
     ${table.total === undefined && !table.error && html`<${Loading} what="Searching" />`}

@@ -71,7 +71,7 @@ function List({ experiment }) {
 }
 
 export const None = () => html`<${Empty} title="No traces were logged.">
-  <p>A function with <code>@mlflow.trace</code>, <code>mlflow.start_span(...)</code>, an
+  <p>A function with <code>@mlflow.trace</code>, <code>mlflow.start_span(...)</code>, an${" "}
   <code>autolog()</code> of MLflow, or OpenTelemetry at <code>/v1/traces</code> puts traces here.</p><//>`;
 
 function Filter({ filter }) {

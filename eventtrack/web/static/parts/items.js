@@ -37,7 +37,7 @@ export function Items({ runs, series, tags = [] }) {
   const shown = panels.filter(([, item]) => item.key.toLowerCase().includes(find.toLowerCase()));
   if (!panels.length)
     return html`<${Empty} title="No text, histograms or media.">
-      <p><code>log_text_line</code>, <code>log_histogram</code>, <code>log_image(key=...)</code>,
+      <p><code>log_text_line</code>, <code>log_histogram</code>, <code>log_image(key=...)</code>,${" "}
       <code>log_table</code> and their like put series here.</p><//>`;
   return html`
     ${
