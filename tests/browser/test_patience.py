@@ -1,11 +1,12 @@
 """Pages come up, whatever is late, lost or taken: a module, an answer, a connection."""
 
 import contextlib
+import re
 import time
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from eventtrack.client import MlflowClient
 from tests.browser.visit import Visit
@@ -83,3 +84,23 @@ def test_tabs_that_nobody_looks_at_leave_the_connections_to_the_others(
         expect(page.get_by_role("link", name="late")).to_be_visible()
         client.rename_experiment(late, "later")
         expect(page.get_by_role("link", name="later")).to_be_visible()
+
+
+def test_an_answer_that_stays_away_can_be_asked_for_again(server: Running, visit: Visit) -> None:
+    """As where a laptop slept, and its connection broke without a word."""
+    page = visit.page
+    page.clock.install()
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page.route(re.compile(r"/1/experiments\?$"), hold, times=1)
+    visit.open(f"{server.url}/#/experiments")
+    waiting = page.get_by_role("status").filter(has_text="Counting runs")
+    expect(waiting).to_be_visible()
+    expect(waiting.get_by_role("button")).to_have_count(0)
+    page.clock.fast_forward(11_000)
+    waiting.get_by_role("button", name="Ask again").click()
+    expect(page.get_by_role("link", name="first", exact=True)).to_be_visible()
+    assert len(held) == 1

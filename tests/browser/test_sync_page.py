@@ -12,6 +12,7 @@ from playwright.sync_api import expect
 
 from eventtrack.client import MlflowClient
 from eventtrack.store import Store
+from tests.browser.test_axe import AXE, judge
 from tests.browser.visit import Visit
 from tests.server.running import ROOT, Running, running
 
@@ -84,3 +85,29 @@ def test_a_store_that_syncs_with_no_other_says_how_to(
         visit.open(f"{server.url}/#/sync")
         expect(visit.page.get_by_text("This store syncs with no other.")).to_be_visible()
         expect(visit.page.get_by_text("None: no two machines")).to_be_visible()
+
+
+def test_writers_of_a_cluster_are_shown_with_what_they_have_yet_to_publish(
+    synced: Synced, visit: Visit
+) -> None:
+    """The answer is that of a server of a cluster; tests of clusters ask a real one."""
+    page = visit.page
+    feed, now = "ab" * 16, 1_800_000_000_000
+    writer = {"name": "vm:/runs/trainer", "feed": feed, "unpublished": 1, "at_ms": now - 60_000}
+    told = {
+        "url": "postgresql://host/log",
+        "servers": [{"name": "vm:/srv", "place": 7, "behind": 1200, "at_ms": now, "own": True}],
+        "writers": [writer, {**writer, "name": "vm:/runs/done", "unpublished": 0}],
+        "now_ms": now,
+    }
+    page.add_init_script(AXE)
+    page.route("**/api/eventtrack/1/cluster*", lambda route: route.fulfill(json=told))
+    page.set_viewport_size({"width": 390, "height": 844})
+    visit.open(f"{synced.server.url}/#/sync")
+    part = page.get_by_role("region", name="Servers")
+    expect(part.get_by_role("row", name="this server")).to_contain_text("1\u202f200 blocks")
+    expect(part.get_by_role("row", name="trainer")).to_contain_text("1 envelope")
+    expect(part.get_by_role("row", name="trainer")).to_contain_text("1 min ago")
+    expect(part.get_by_role("row", name="done")).to_contain_text("nothing")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    assert judge(page, "phone") == []

@@ -71,7 +71,7 @@ function Page() {
   useRetry(me.value ? null : problem.value, lookUp);
   if (locked.value) return html`<${SignIn} />`;
   if (problem.value && !me.value) return html`<main><${Failed} error=${problem.value} retry=${lookUp} /></main>`;
-  if (!me.value) return html`<main><${Loading} what="Asking the server" /></main>`;
+  if (!me.value) return html`<main><${Loading} what="Asking the server" again=${lookUp} /></main>`;
   const { path } = route.value;
   const [first, second] = path;
   if (!first) return html`<${Titled} title="Home" /><${Home} />`;

@@ -18,7 +18,8 @@ export function useRetry(error, reload) {
  * @param {unknown[]} key what the answer depends on, beside the moment shown; null asks for nothing
  * @param {(options: {signal: AbortSignal}) => Promise<any>} load
  * @param {{always?: boolean}} options `always`: the answer is the same at whatever moment
- * @returns {{data: any, error: any, loading: boolean, reload: () => void}}
+ * @returns {{data: any, error: any, loading: boolean, reload: () => void, again: () => void}}
+ *   `reload` waits for an answer that is under way, `again` gives it up
  */
 export function useData(key, load, { always = false } = {}) {
   const text = key === null ? null : JSON.stringify([always ? "" : at.value, ...key]);
@@ -56,5 +57,10 @@ export function useData(key, load, { always = false } = {}) {
     };
   }, [reload]);
   useRetry(state.error, reload);
-  return { ...state, fresh: state.text === text, reload };
+  const again = useCallback(() => {
+    under.current?.stop.abort();
+    under.current = null;
+    reload();
+  }, [reload]);
+  return { ...state, fresh: state.text === text, reload, again };
 }

@@ -4,7 +4,7 @@ import { get } from "../lib/api.js";
 import { useData } from "../lib/data.js";
 import { useLive } from "../lib/live.js";
 import { link, route, setQuery } from "../lib/route.js";
-import { ago, bytes, moment, number } from "../lib/format.js";
+import { ago, bytes, count, moment, number } from "../lib/format.js";
 import { Clocks, Skipped, who } from "../parts/skipped.js";
 import { Empty, Loaded } from "../parts/states.js";
 import { Verification } from "../parts/verification.js";
@@ -55,23 +55,23 @@ function Servers({ asked }) {
     ${
       servers.length > 0 &&
       html`<div class="scroll" tabindex="0"><table class="list">
-    <thead><tr><th>Server</th><th class="num">Read up to</th><th class="num">Behind</th><th>Said</th></tr></thead>
+    <thead><tr><th>Server</th><th class="num">Read up to</th><th class="num">Behind</th><th>Last heard</th></tr></thead>
     <tbody>${servers.map(
-      ({ name, place, behind, at_ms, own }) => html`<tr key=${name}><td class="mono">${name}
+      ({ name, place, behind, at_ms, own }) => html`<tr key=${name}><td class="mono path">${name}
         ${own && html` <strong>this server</strong>`}</td><td class="num">${number(place)}</td>
-      <td class="num">${behind ? `${number(behind)} blocks` : "in step"}</td>
+      <td class="num">${behind ? count(behind, "block") : "in step"}</td>
       <td><${When} ms=${at_ms} now=${now} /></td></tr>`,
     )}</tbody></table></div>`
     }
     ${
       writers.length > 0 &&
-      html`<p class="quiet">Programs that log without a server say how much of it the log lacks.</p>
-    <div class="scroll"><table class="list">
-    <thead><tr><th>Writer</th><th>Feed</th><th class="num">To publish</th><th>Said</th></tr></thead>
+      html`<p class="quiet">Programs that log without a server, and what of theirs the shared log has not got yet.</p>
+    <div class="scroll" tabindex="0"><table class="list">
+    <thead><tr><th>Writer</th><th>Feed</th><th class="num">To publish</th><th>Last heard</th></tr></thead>
     <tbody>${writers.map(
-      ({ name, feed, unpublished, at_ms }) => html`<tr key=${name}><td class="mono">${name}</td>
+      ({ name, feed, unpublished, at_ms }) => html`<tr key=${name}><td class="mono path">${name}</td>
       <td class="mono" title=${feed}>${feed.slice(0, 12)}</td>
-      <td class="num">${unpublished ? `${number(unpublished)} envelopes` : "nothing"}</td>
+      <td class="num">${unpublished ? count(unpublished, "envelope") : "nothing"}</td>
       <td><${When} ms=${at_ms} now=${now} /></td></tr>`,
     )}</tbody></table></div>`
     }</section>`

@@ -1,9 +1,22 @@
 /** What stands where data will be, is not, or could not be had. Each says what to do next. */
-import { html } from "../lib/ui.js";
+import { html, useEffect, useState } from "../lib/ui.js";
 import { ago } from "../lib/format.js";
 import { at, backToNow } from "../lib/past.js";
 
-export const Loading = ({ what = "Loading" }) => html`<p class="state" role="status">${what} …</p>`;
+// A wait, in ms, after which one wonders.
+const LATE_MS = 10_000;
+
+/** @param {{what?: string, again?: () => void}} props `again` gives up on the answer and asks anew */
+export function Loading({ what = "Loading", again }) {
+  const [late, setLate] = useState(false);
+  useEffect(() => {
+    const timer = setTimeout(() => setLate(true), LATE_MS);
+    return () => clearTimeout(timer);
+  }, []);
+  return html`<p class="state" role="status">${what} …${
+    late && html` The server takes long. ${again && html`<button onClick=${again}>Ask again</button>`}`
+  }</p>`;
+}
 
 /** A sentence of the server; what it wrote between backticks is to be typed. */
 export const Said = ({ text }) =>
@@ -37,7 +50,7 @@ export function Loaded({ asked, what, children }) {
     `;
   }
   if (asked.error) return html`<${Failed} error=${asked.error} retry=${asked.reload} />`;
-  return html`<${Loading} what=${what} />`;
+  return html`<${Loading} what=${what} again=${asked.again} />`;
 }
 
 const STATUS = { RUNNING: "running", SCHEDULED: "scheduled", FINISHED: "finished", FAILED: "failed", KILLED: "killed" };
