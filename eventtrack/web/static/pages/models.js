@@ -111,7 +111,8 @@ function Logged() {
         }`
         : find
           ? html`<${Empty} title=${`No model is called like “${find}”.`} />`
-          : html`<${Empty} title="No models were logged."><p><code>mlflow.sklearn.log_model(model, name="...")</code>${" "}
+          : html`<${Empty} title="No models were logged."><p>
+            <code>mlflow.sklearn.log_model(model, name="...")</code>${" "}
             and its like log a model with its files, its params and the metrics of its evaluations.</p><//>`}<//>`;
 }
 

@@ -25,8 +25,8 @@ function Table({ run, metrics }) {
   const runIds = useMemo(() => [run.info.run_id], [run.info.run_id]);
   const { curves } = useCurves({ run_ids: runIds, keys, x: "step", buckets: BUCKETS }, metrics.length > 0);
   return html`<div class="scroll"><table class="list"><thead><tr><th>Name</th>
-    <th class="wide"><span class="unseen">Course</span></th><th class="num">Latest</th><th class="num">Min</th><th class="num">Max</th>
-    <th class="num wide">Step</th></tr></thead>
+    <th class="wide"><span class="unseen">Course</span></th><th class="num">Latest</th><th class="num">Min</th>
+    <th class="num">Max</th><th class="num wide">Step</th></tr></thead>
     <tbody>${metrics.map(
       (metric) => html`<${Row} key=${metric.key} run=${run} metric=${metric}
       curve=${curves.get(curveId(run.info.run_id, metric.key))} />`,
