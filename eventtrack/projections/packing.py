@@ -56,14 +56,14 @@ def counts_up(numbers: "array[int]") -> bool:
     first, size = numbers[0], len(numbers)
     if numbers[-1] - first != size - 1:
         return False
+    # As bytes: a comparison with a view looks at each byte alone.
     pieces = ((at, numbers[at : at + _PIECE]) for at in range(0, size, _PIECE))
     return all(piece.tobytes() == bytes(_counting(first + at, len(piece))) for at, piece in pieces)
 
 
 def _pack_column(column: bytes, points: int) -> bytes:
     first = column[:8]
-    # As bytes: a comparison with a view looks at each byte alone.
-    if column == bytes(_counting(int.from_bytes(first, "little", signed=True), points)):
+    if counts_up(array("q", column)):
         return bytes((_COUNTS,)) + first
     kind, planes = 0, list[bytes]()
     for place in reversed(range(8)):

@@ -17,6 +17,7 @@ from pathlib import Path
 from eventtrack.compat.messages import Values
 from eventtrack.server.metrics import ENDPOINTS
 from eventtrack.store import Store, open_store
+from eventtrack.web import series
 
 ROUNDS = 3
 # A question that takes longer is asked once.
@@ -188,6 +189,29 @@ def _history(store: Store) -> Ask:
     return lambda: store.metrics.arrays(run_id, "loss")
 
 
+def _curves(key: str, x: str) -> Callable[[Store], Ask]:
+    """The curves of all runs for a chart of 400 buckets, in as many answers as that takes."""
+
+    def of(store: Store) -> Ask:
+        runs = store.runs.search(
+            [e.experiment_id for e in store.experiments.search()], max_results=1000
+        )
+        asked = {"run_ids": [run.info.run_id for run in runs], "keys": [key], "x": x}
+
+        def ask() -> None:
+            start: int | None = 0
+            width = 0
+            while start is not None:
+                body = json.dumps({**asked, "buckets": 400, "start": start, "width": width})
+                answer = series.answer(store, body.encode())
+                header = json.loads(answer[4 : 4 + int.from_bytes(answer[:4], "little")])
+                start, width = header["next"], header["width"]
+
+        return ask
+
+    return of
+
+
 def _series_of_many(store: Store) -> Ask:
     run_id = _run_id(store)
     return lambda: store.metrics.arrays(run_id, "block-3/layer-7/norm")
@@ -221,6 +245,8 @@ QUESTIONS_OF_SERIES: dict[str, Callable[[Store], Ask]] = {
     "history: 1,000 points in the middle": _page_of_history,
     "history: 2,500 points spread over all": _thinned,
     "history: all points as arrays": _history,
+    "a curve over steps": _curves("loss", "step"),
+    "a curve over time": _curves("loss", "relative"),
     "density of the log, in 200 stretches": lambda store: store.history.density,
 }
 QUESTIONS_OF_NAMES: dict[str, Callable[[Store], Ask]] = {
@@ -233,7 +259,12 @@ QUESTIONS_OF_WIDE_RUNS: dict[str, Callable[[Store], Ask]] = {
     "wide runs, table of the pages by a metric": _table_of_wide_runs,
     "wide runs, one series": _series_of_wide_run,
 }
+QUESTIONS_OF_CURVES: dict[str, Callable[[Store], Ask]] = {
+    "all curves over steps": _curves("loss", "step"),
+    "all curves over time": _curves("loss", "time"),
+}
 ALL = QUESTIONS_OF_WIDE_RUNS | QUESTIONS | QUESTIONS_OF_SERIES | QUESTIONS_OF_NAMES
+ALL |= QUESTIONS_OF_CURVES
 
 
 if __name__ == "__main__":

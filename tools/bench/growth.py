@@ -1,6 +1,7 @@
 """Growth: what questions cost as runs, points and names become many, here and in another version.
 
     python tools/bench/growth.py --runs 10000 100000 --points 1000000 10000000 --names 100000
+    python tools/bench/growth.py --curves 1000      # of 10,000 points each, for one chart
     python tools/bench/growth.py --wide-runs 7500   # a tenth of G-Research's shape; 225 M points
     python tools/bench/growth.py --runs --names --wide-runs --points 100000000  # 2.4 GB; minutes
     git archive COMMIT | tar x -C /tmp/before
@@ -17,13 +18,15 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from _bulk import write_names, write_runs, write_series, write_wide_runs
+from _bulk import write_curves, write_names, write_runs, write_series, write_wide_runs
 from _growth_questions import (
     ALL,
     QUESTIONS,
+    QUESTIONS_OF_CURVES,
     QUESTIONS_OF_NAMES,
     QUESTIONS_OF_SERIES,
     QUESTIONS_OF_WIDE_RUNS,
@@ -32,6 +35,7 @@ from _growth_questions import (
 from _harness import machine, number, table
 
 HERE = Path(__file__).parent
+CURVE_POINTS = 10_000
 Maker = Callable[[Path, int], None]
 
 
@@ -81,6 +85,7 @@ def main() -> None:
     parser.add_argument("--points", type=int, nargs="*", default=[200_000], metavar="N")
     parser.add_argument("--names", type=int, nargs="*", default=[10_000], metavar="N")
     parser.add_argument("--wide-runs", type=int, nargs="*", default=[20], metavar="N")
+    parser.add_argument("--curves", type=int, nargs="*", default=[50], metavar="RUNS")
     parser.add_argument("--before", type=Path, metavar="FOLDER", help="another version, unpacked")
     parser.add_argument("--ask", nargs="+", choices=[*ALL, VIEWS], metavar="QUESTION")
     parser.add_argument("--folder", type=Path, help="where stores are made, and kept")
@@ -89,6 +94,7 @@ def main() -> None:
         ("runs", write_runs, [VIEWS, *QUESTIONS]),
         ("points", write_series, [VIEWS, *QUESTIONS_OF_SERIES]),
         ("names", write_names, [VIEWS, *QUESTIONS_OF_NAMES]),
+        ("curves", partial(write_curves, points=CURVE_POINTS), [VIEWS, *QUESTIONS_OF_CURVES]),
         ("wide_runs", write_wide_runs, [VIEWS, *QUESTIONS_OF_WIDE_RUNS]),
     )
     print("\n".join(machine()))
