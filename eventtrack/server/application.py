@@ -171,12 +171,12 @@ async def _answer_json(
     store, answer, headers = services.store, endpoint.answer, dict[str, str]()
 
     def query() -> bytes:
-        found = answer(store, sent)
-        if isinstance(found, Remarked):
-            if found.remark:
-                headers[_REMARK] = header_of(found.remark)
-            found = found.answer
-        return msgspec.json.encode(found)
+        answered = answer(store, sent)
+        if isinstance(answered, Remarked):
+            if answered.remark:
+                headers[_REMARK] = header_of(answered.remark)
+            answered = answered.answer
+        return msgspec.json.encode(answered)
 
     if endpoint.prepares:
         body = await _make(services, answer(store, sent))

@@ -202,11 +202,10 @@ def _ask(source: _Source, path: str, sent: Any) -> Json:
     if stopped is not None:
         raise graphql.GraphQLError(rules.unreadable(stopped.path, stopped.value))
     try:
-        found = endpoint.answer(source.store, values)
-        answer: Json = found.answer if isinstance(found, Remarked) else found
+        answer: Json | Remarked = endpoint.answer(source.store, values)
     except EventtrackError as error:
         raise graphql.GraphQLError(error.message) from None
-    return answer
+    return answer.answer if isinstance(answer, Remarked) else answer
 
 
 def _experiment(source: _Source, run: Json) -> Json:
