@@ -19,6 +19,7 @@ from eventtrack.errors import EventtrackError, EventtrackWarning
 from eventtrack.log.protocol import EventLog
 from eventtrack.projections import shape
 from eventtrack.projections.build import Build, Checkpoint, matches
+from eventtrack.projections.left_over import forget_others
 
 SHOWS_OLDER: ContextVar[bool] = ContextVar("SHOWS_OLDER", default=False)
 # The first reader waits this long for the views of this version, before it shows older ones.
@@ -122,6 +123,7 @@ class Older:
     def _fold(self) -> None:
         with suppress(EventtrackError):  # whoever reads next is told
             self._catch_up()
+            forget_others(self._folder, shape.fingerprint())
 
 
 def builds_in_use(folder: Path) -> list[Path]:

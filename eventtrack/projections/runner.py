@@ -5,7 +5,6 @@ Any process may fold. LMDB lets in one at a time, and each goes on from the chec
 disturbs readers, and each version of eventtrack on a store keeps a build of its own.
 """
 
-import contextlib
 import os
 import threading
 import time
@@ -24,17 +23,13 @@ from eventtrack.errors import (
 from eventtrack.log.filesystem import translating
 from eventtrack.log.protocol import EventLog
 from eventtrack.log.soundness import unsound_headers
-from eventtrack.projections import shape
+from eventtrack.projections import left_over, shape
 from eventtrack.projections.build import Build, Fold, StaleBuild, matches
 from eventtrack.projections.older import Older
 from eventtrack.projections.tables import Reader
 
 Progress = Callable[[int, int], None]
 PointerFile = tuple[int, int]
-# The beginning of the name of a build that is being deleted.
-_GONE = "gone-"
-# A build that no pointer names, and nobody wrote to for this long, was left by a dead process.
-_LEFT_OVER_S = 3600.0
 # A reader begins within this time after it took a build. An old build without readers is then
 # closed.
 _UNUSED_S = 60.0
@@ -168,7 +163,7 @@ class Views:
             self._doubt(build)
         except BaseException:
             build.close()
-            _remove(build.folder)
+            left_over.remove(build.folder)
             raise
         return build
 
@@ -268,14 +263,11 @@ class Views:
         self._build = build
         for folder in self._folder.glob(f"{self._fingerprint}-*"):
             was_in_use = before is not None and folder.name == before[1]
-            if folder != build.folder and (was_in_use or _is_left_over(folder)):
-                # Renamed in one step: a process that opens it sees the whole build or nothing.
-                with contextlib.suppress(OSError):
-                    folder.rename(folder.with_name(f"{_GONE}{folder.name}"))
-        for folder in self._folder.glob(f"{_GONE}*"):
-            _remove(folder)
+            if folder != build.folder and (was_in_use or left_over.is_left_over(folder)):
+                left_over.give_up(folder)
+        left_over.sweep(self._folder)
         for draft in self._folder.glob(f"{self._pointer.name}.*"):
-            if _is_left_over(draft):
+            if left_over.is_left_over(draft):
                 draft.unlink(missing_ok=True)
         return build
 
@@ -288,20 +280,3 @@ def _warn(doubts: str) -> None:
 def _identity(status: os.stat_result) -> PointerFile:
     # The time too: a new file may get the inode of a deleted one.
     return status.st_ino, status.st_mtime_ns
-
-
-def _is_left_over(path: Path) -> bool:
-    """Whether a dead process left a build or a draft; a living process would write to it."""
-    try:
-        data = path / "data.mdb"
-        written = (data if data.exists() else path).stat().st_mtime
-    except OSError:
-        return False
-    return time.time() - written > _LEFT_OVER_S
-
-
-def _remove(folder: Path) -> None:
-    # Only a rebuild needs it. Imported at start it would cost a tenth of everybody's.
-    import shutil
-
-    shutil.rmtree(folder, ignore_errors=True)

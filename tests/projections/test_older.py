@@ -1,7 +1,9 @@
 """Older views: shown to people while those of a new version are built, and to nobody else."""
 
 import json
+import os
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -97,6 +99,23 @@ def test_nothing_is_folded_into_older_views(
 
 
 @pytest.mark.usefixtures("upgraded")
+@pytest.mark.filterwarnings("ignore::eventtrack.errors.EventtrackWarning")
+@pytest.mark.parametrize("days", [29, 31])
+def test_views_of_versions_that_nobody_uses_are_deleted_when_the_newer_are_there(
+    upgraded: Views, slow: SlowLog, tmp_path: Path, days: int
+) -> None:
+    [pointer] = tmp_path.glob("current-*")
+    older_build = tmp_path / pointer.read_text()
+    then = time.time() - days * 86_400
+    os.utime(older_build / "data.mdb", (then, then))
+    assert shown(upgraded) == "1"
+    assert older_build.is_dir()
+    slow.opened.set()
+    assert value(upgraded) == "2"
+    upgraded.older._thread.join()  # type: ignore[union-attr]
+    assert older_build.is_dir() == pointer.exists() == (days < 30)
+
+
 def test_programs_wait(upgraded: Views) -> None:
     SHOWS_OLDER.set(False)
     assert upgraded.older.build() is None
