@@ -3,13 +3,10 @@ import { series } from "./api.js";
 
 // How long a request waits for those of other charts, in ms.
 const GATHER = 4;
-// Curves of one request: more would be drawn later, fewer would cost more requests.
+// Curves of one request: the page draws those of one while the server reads those of the next.
 const CURVES = 100;
-// As many are under way at once: the server answers while the page draws.
-const UNDER_WAY = 2;
 
-let waiting = [];
-let underWay = 0;
+const waiting = [];
 let timer = null;
 
 /**
@@ -38,22 +35,19 @@ export async function curvesOf(asked, signal) {
 
 function send() {
   timer = null;
-  waiting = waiting.filter(({ signal }) => !signal.aborted);
-  while (underWay < UNDER_WAY && waiting.length) {
-    const charts = [];
-    let curves = 0;
-    while (waiting.length) {
-      const { run_ids: runs, keys } = waiting[0].asked;
-      curves += runs.length * keys.length;
-      if (charts.length && curves > CURVES) break;
-      charts.push(waiting.shift());
+  let charts = [];
+  let curves = 0;
+  for (const chart of waiting.splice(0)) {
+    if (chart.signal.aborted) continue;
+    const more = chart.asked.run_ids.length * chart.asked.keys.length;
+    if (charts.length && curves + more > CURVES) {
+      fetched(charts);
+      [charts, curves] = [[], 0];
     }
-    underWay++;
-    fetched(charts).finally(() => {
-      underWay--;
-      send();
-    });
+    charts.push(chart);
+    curves += more;
   }
+  if (charts.length) fetched(charts);
 }
 
 async function fetched(charts) {
