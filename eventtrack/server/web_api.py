@@ -21,7 +21,7 @@ from eventtrack.server.experiments import VIEWS
 from eventtrack.server.threads import Services
 from eventtrack.store import Store
 from eventtrack.tokens import Role
-from eventtrack.web import answers, items, origins, past, replicas, series
+from eventtrack.web import answers, bands, items, origins, past, replicas, series
 
 PREFIX = "/api/eventtrack/1/"
 # The most rows and events in one answer.
@@ -133,6 +133,12 @@ async def _series(services: Services, request: HttpRequest, _: str) -> Response:
     return Response(answer, media_type="application/octet-stream")
 
 
+async def _bands(services: Services, request: HttpRequest, _: str) -> Response:
+    body = await bodies.read(request, _SERIES_BODY_BYTES_MAX)
+    answer = await services.answer(partial(bands.answer, services.store, body), request.receive)
+    return Response(answer, media_type="application/octet-stream")
+
+
 async def _media(services: Services, request: HttpRequest, _: str) -> Response:
     asked = request.query_params
     return await files.send_medium(services, asked.get("run_id", ""), asked.get("sha256", ""))
@@ -223,5 +229,6 @@ ENDPOINTS = (
 )
 STREAMED = (
     Streamed("POST", f"{PREFIX}series", _series, role=Role.READ),
+    Streamed("POST", f"{PREFIX}bands", _bands, role=Role.READ),
     Streamed("GET", f"{PREFIX}media", _media, role=Role.READ),
 )

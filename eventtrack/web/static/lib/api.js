@@ -151,3 +151,24 @@ export async function series(charts, options) {
   }
   return answers;
 }
+
+/**
+ * What some runs of some groups come to (see `POST bands` in docs/web-api.md); `next` says how many runs are in it,
+ * null for all of them.
+ * @returns {Promise<{low: number | null, high: number | null, width: number, step: number, next: number | null,
+ *   bands: (import("./bands.js").Band & {group: number, key: string})[]}>}
+ */
+export async function bands(asked, options) {
+  const of = dated(asked);
+  const bytes = await counted(of, () => read(`${OWN}bands`, { ...sent(of), ...options }, "arrayBuffer"));
+  const length = new DataView(bytes).getUint32(0, true);
+  const header = JSON.parse(new TextDecoder().decode(new Uint8Array(bytes, 4, length)));
+  let start = Math.ceil((4 + length) / 8) * 8;
+  for (const band of header.bands) {
+    band.rows = Array.from({ length: header.rows }, () => {
+      start += 8 * band.count;
+      return new Float64Array(bytes, start - 8 * band.count, band.count);
+    });
+  }
+  return header;
+}

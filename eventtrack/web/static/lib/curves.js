@@ -18,6 +18,8 @@ const NONE = {
 };
 // How long a chart has to be in sight, in ms: scrolling past asks for nothing.
 const PAUSE = 40;
+// As many curves are asked for at once; bars of groups may have tens of thousands.
+const CURVES = 5000;
 // Buckets are so many steps or milliseconds wide; relative times are in seconds.
 const SCALE = { step: 1, time: 1, relative: 1000 };
 
@@ -56,19 +58,23 @@ export function useCurves(asked, seen) {
       }
       busy.current = true;
       const { signal } = under.current;
-      let start = 0;
+      const runs = some || asked.run_ids;
+      const each = Math.max(Math.floor(CURVES / asked.keys.length), 1);
+      let [place, start] = [0, 0];
       let width = some ? state.width : 0;
       let extent = some && [state.low, state.high];
       try {
-        while (start !== null) {
-          const page = await curvesOf({ ...asked, ...(some && { run_ids: some }), start, width }, signal);
+        while (place < runs.length) {
+          const of = runs.length > each ? runs.slice(place, place + each) : runs;
+          const page = await curvesOf({ ...asked, run_ids: of, start, width }, signal);
           if (signal.aborted) return;
           if (page.next === start) continue; // the answer was long enough without this chart
-          ({ next: start, width } = page);
+          width = page.width;
+          [place, start] = page.next === null ? [place + each, 0] : [place, page.next];
           if (!extent) extent = [page.low, page.high];
           else if (page.series.length) extent = [Math.min(extent[0], page.low), Math.max(extent[1], page.high)];
           const [low, high] = extent;
-          const done = start === null;
+          const done = place >= runs.length;
           setState((old) => {
             // What was drawn stays until what takes its place has come, if it is over the same axis.
             const curves = new Map(old.x === asked.x ? old.curves : []);

@@ -1,8 +1,9 @@
 /** Curves as a chart draws them: colours, names and smoothing for what the server gave. */
-import { bandOf } from "./bands.js";
+import { meanAndBand } from "./bands.js";
 import { colourAt, DASHES, strokesOf, strokesOfGroups } from "./colour.js";
 import { curveId, smoothingOf } from "./curves.js";
 import { forkedOf } from "./forked.js";
+import { bandId } from "./groups.js";
 import { smoothed } from "./smooth.js";
 import { theme } from "./theme.js";
 import { useMemo, useRef } from "./ui.js";
@@ -10,32 +11,36 @@ import { useMemo, useRef } from "./ui.js";
 /**
  * @typedef {{id: string, label: string, runs: {run_id: string, run_name: string}[]}} Group
  * @param {Map<string, import("./api.js").Curve>} curves
+ * @param {{bands: Map<string, import("./bands.js").Band>, step: number} | null} bands of the groups; null: draw
+ *   groups by the curves of their runs, as bars do
  * @param {string[]} keys
  * @param {{run_id: string, run_name: string}[]} runs
  * @param {Group[] | null} groups draw the mean of each, and a band around it
  * @param {{weight: number, kind: string, spread: string, x: string}} how
  * @returns {import("../parts/painter.js").Drawn[]} a curve that is the same as before is the same object
  */
-export function useDrawn(curves, keys, runs, groups, how) {
+export function useDrawn(curves, bands, keys, runs, groups, how) {
   const dark = theme.value;
   const before = useRef(new Map());
-  const text = [dark, how.weight, how.kind, how.spread, how.x, keys.join("\n"), runs.map(textOf).join("\n")].join("\r");
+  const named = groups ? "" : runs.map(textOf).join("\n");
+  const text = [dark, how.weight, how.kind, how.spread, how.x, bands?.step, keys.join("\n"), named].join("\r");
   return useMemo(() => {
     const made = new Map();
-    const kept = (id, of, make) => {
+    const kept = (id, source, make) => {
       const known = before.current.get(id);
       const same =
         known &&
         known.text === text &&
-        known.of.length === of.length &&
-        known.of.every((curve, at) => curve === of[at]);
-      made.set(id, same ? known : { ...make(), of, text });
+        known.source.length === source.length &&
+        known.source.every((curve, at) => curve === source[at]);
+      made.set(id, same ? known : { of: source, ...make(), source, text });
     };
-    if (groups) eachGroup(curves, keys, groups, how, kept);
+    if (groups && bands) eachBand(bands, keys, groups, how, kept);
+    else if (groups) eachGroup(curves, keys, groups, kept);
     else eachRun(curves, keys, runs, how, kept);
     before.current = made;
     return [...made.values()];
-  }, [curves, groups, text]);
+  }, [curves, bands?.bands, groups, text]);
 }
 
 const textOf = ({ run_id, run_name, forked }) => `${run_id} ${run_name} ${forked || ""}`;
@@ -66,27 +71,44 @@ function eachRun(curves, keys, runs, how, kept) {
   }
 }
 
-function eachGroup(curves, keys, groups, how, kept) {
+/** Groups with the curves of their runs, each of which is a value of a bar. */
+function eachGroup(curves, keys, groups, kept) {
   const strokes = strokesOfGroups(groups);
   groups.forEach(({ id: runId, label, runs }) => {
     keys.forEach((key, at) => {
       const of = runs.map((run) => curves.get(curveId(run.run_id, key))).filter((curve) => curve?.x.length);
       if (!of.length) return;
-      kept(`${runId}\n${key}`, of, () => {
-        const { band, ...mean } = bandOf(of, how.spread);
-        return {
-          runId,
-          key,
-          label: `${label}${keys.length > 1 ? ` · ${key}` : ""} (${of.length})`,
-          ...strokes.get(runId),
-          ...(keys.length > 1 && { dash: DASHES[at % DASHES.length] }),
-          ...drawnOf(mean, how),
-          band,
-          faint: undefined,
-        };
+      const { x, y } = of[0];
+      kept(bandId(runId, key), of, () => ({ ...named(runId, label, key, at, keys, of.length, strokes), x, y }));
+    });
+  });
+}
+
+function eachBand({ bands, step }, keys, groups, how, kept) {
+  const strokes = strokesOfGroups(groups);
+  groups.forEach(({ id: runId, label }) => {
+    keys.forEach((key, at) => {
+      const id = bandId(runId, key);
+      const merged = bands.get(id);
+      if (!merged) return;
+      kept(id, [merged], () => {
+        const { band, ...mean } = meanAndBand(merged, step, how.spread);
+        const { x, y } = drawnOf(mean, how);
+        const name = named(runId, label, key, at, keys, merged.runs, strokes);
+        return { ...name, x, y, band, of: [{ ...mean, points: merged.points }] };
       });
     });
   });
+}
+
+function named(runId, label, key, at, keys, many, strokes) {
+  return {
+    runId,
+    key,
+    label: `${label}${keys.length > 1 ? ` · ${key}` : ""} (${many})`,
+    ...strokes.get(runId),
+    ...(keys.length > 1 && { dash: DASHES[at % DASHES.length] }),
+  };
 }
 
 /** Smoothed by the server, from all points; what it did not smooth, or not so yet, from the points that are here. */

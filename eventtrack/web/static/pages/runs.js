@@ -24,8 +24,8 @@ import { Views } from "../parts/views.js";
 
 // How many runs are drawn while none is selected.
 const DRAWN = ["10", "100", "1000"];
-// Groups are drawn of as many runs at most.
-const GROUPED_MAX = 1000;
+// As many groups are drawn at most, each of all its runs.
+const GROUPS_MAX = 1000;
 
 export function Runs({ experimentId }) {
   const experiments = useData(["experiments"], (options) => get("experiments", {}, options));
@@ -252,17 +252,14 @@ function useGroups(arranged, show) {
   return useMemo(() => {
     if (!arranged || show !== "curves") return null;
     const all = arranged.filter((row) => row.group);
-    const total = all.reduce((sum, group) => sum + group.rows.length, 0);
-    const most = total > GROUPED_MAX ? Math.max(Math.floor(GROUPED_MAX / all.length), 1) : Infinity;
-    const groups = all.slice(0, GROUPED_MAX).map((group) => ({
+    const groups = all.slice(0, GROUPS_MAX).map((group) => ({
       id: group.run_id,
       label: group.value === undefined ? "not set" : String(group.value),
-      runs: group.rows.slice(0, most),
+      runs: group.rows,
     }));
     const runs = groups.flatMap((group) => group.runs);
     const note =
-      runs.length < total &&
-      `Curves are means of ${number(runs.length)} of ${number(total)} runs: the first of each group.`;
+      all.length > GROUPS_MAX && `Curves are of the first ${number(GROUPS_MAX)} of ${number(all.length)} groups.`;
     return { groups, runs, note };
   }, [arranged, show]);
 }

@@ -5,6 +5,7 @@ import { pointsOf, useDrawn } from "../lib/drawn.js";
 import { savePng } from "../lib/download.js";
 import { forksOf } from "../lib/forked.js";
 import { number } from "../lib/format.js";
+import { useBands } from "../lib/groups.js";
 import { route, setQuery } from "../lib/route.js";
 import { isSummary } from "../lib/workspace.js";
 import { Bars } from "./bars.js";
@@ -15,7 +16,7 @@ import { Swatch } from "./tip.js";
 
 // As many buckets as a chart has pixels: more could not be seen. Of hundreds of curves less; on a
 // logarithmic axis the first of them are as wide as half of the chart.
-const BUCKETS = { few: 400, many: 150, logarithmic: 4000, whole: 1 };
+const BUCKETS = { few: 400, many: 150, logarithmic: 4000, whole: 1, grouped: 400, groupedLogarithmic: 2000 };
 const MANY = 100;
 const FEW = 20;
 
@@ -64,32 +65,37 @@ function useCard({ card, runs, groups }) {
   const x = card.x || how.x;
   const [log, logX] = [card.log || how.log, card.logX || how.logX].map((value) => value === true || value === "1");
   const range = x === how.x ? how.range : {};
-  const many = runs.length * card.keys.length;
   const asBars = card.bars && card.bars !== "no";
-  const buckets = asBars
-    ? BUCKETS.whole
-    : many > MANY
-      ? BUCKETS.many
-      : logX && many <= FEW
-        ? BUCKETS.logarithmic
-        : BUCKETS.few;
-  const ids = runs.map((run) => run.run_id).join();
-  const runIds = useMemo(() => ids.split(","), [ids]);
-  const { weight: smooth, kind } = how;
-  const lines = { x, ...range, forks: forksOf(runs), ...(smooth && { smooth, kind }) };
-  const asked = useCurves(
-    { run_ids: runIds, keys: card.keys, buckets, ...(asBars ? { x: "step" } : lines) },
-    runs.length > 0 && card.keys.length > 0,
-  );
-  const curves = useDrawn(asked.curves, card.keys, runs, groups, { ...how, x: asked.x });
-  const single =
+  const bands = useBands(asBars ? null : groups, {
+    keys: card.keys,
+    x,
+    buckets: logX ? BUCKETS.groupedLogarithmic : BUCKETS.grouped,
+    ...range,
+    quantiles: how.spread === "quartiles",
+  });
+  const isPoint = (curves, length) =>
     curves.length > 0 &&
-    curves.every((curve) => curve.x.length === 1) &&
+    curves.every((curve) => length(curve) === 1) &&
     (curves.length > 1 || isSummary(card.keys[0])) &&
     card.bars !== "no";
+  // A group of single values is a box of them, for which each of its runs is asked for.
+  const isBoxed = Boolean(groups) && !asBars && bands.done && isPoint([...bands.bands.values()], (band) => band.count);
+  const lines = useLines({
+    card,
+    runs,
+    how,
+    x,
+    logX,
+    range,
+    whole: asBars || isBoxed,
+    seen: !groups || asBars || isBoxed,
+  });
+  const asked = groups && !asBars && !isBoxed ? bands : lines;
+  const drawn = useDrawn(lines.curves, asked === bands ? bands : null, card.keys, runs, groups, { ...how, x: asked.x });
+  const single = isBoxed || (!groups && isPoint(drawn, (curve) => curve.x.length));
   return {
     asked,
-    curves,
+    curves: drawn,
     x,
     log,
     logX,
@@ -97,6 +103,21 @@ function useCard({ card, runs, groups }) {
     range,
     bars: asBars ? card.bars : single && asked.done ? "last" : "",
   };
+}
+
+/** The curves of runs one by one; `whole`: only what bars need of them. */
+function useLines({ card, runs, how, x, logX, range, whole, seen }) {
+  const many = runs.length * card.keys.length;
+  const fine = logX && many <= FEW ? BUCKETS.logarithmic : BUCKETS.few;
+  const buckets = whole ? BUCKETS.whole : many > MANY ? BUCKETS.many : fine;
+  const ids = seen ? runs.map((run) => run.run_id).join() : "";
+  const runIds = useMemo(() => ids.split(","), [ids]);
+  const { weight: smooth, kind } = how;
+  const lines = { x, ...range, forks: forksOf(seen ? runs : []), ...(smooth && { smooth, kind }) };
+  return useCurves(
+    { run_ids: runIds, keys: card.keys, buckets, ...(whole ? { x: "step" } : lines) },
+    seen && runs.length > 0 && card.keys.length > 0,
+  );
 }
 
 /** The inside of a chart, as high as it is told to be. */
