@@ -1,19 +1,29 @@
 """Many runs at a glance: counts, tables of chosen columns, and the names of columns."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
+from eventtrack.lazy import lazy
+from eventtrack.projections import counts as run_counts
 from eventtrack.projections import index, keys
 from eventtrack.projections.rows import end_of
-from eventtrack.projections.state import RunState
+from eventtrack.projections.state import ExperimentState, RunState
 from eventtrack.projections.tables import Reader
 from eventtrack.tags import FORKED_TAG, PARENT_TAG
 from eventtrack.views.context import ReadContext
 from eventtrack.views.entities import EntityReader
-from eventtrack.views.filters.plain import filter_of
-from eventtrack.views.filters.trees import Comparison, Field, parse_run_filter, parse_run_order
 from eventtrack.views.records import Experiment, Record, RunInfo, RunStatus, ViewType
-from eventtrack.views.search.forks import joined_runs
-from eventtrack.views.search.runs import RunSearch
+
+# For all but the list of experiments, which reads what the fold keeps: it starts sooner without.
+if TYPE_CHECKING:
+    from eventtrack.views.filters import plain, trees
+    from eventtrack.views.search import forks
+    from eventtrack.views.search import runs as run_search
+else:
+    plain = lazy("eventtrack.views.filters.plain")
+    trees = lazy("eventtrack.views.filters.trees")
+    forks = lazy("eventtrack.views.search.forks")
+    run_search = lazy("eventtrack.views.search.runs")
 
 # MLflow's tag that names the run in which a run is nested.
 _KINDS = {"metrics": index.METRIC, "params": index.PARAM, "tags": index.TAG}
@@ -90,10 +100,7 @@ class Overview:
         """
         with self._context.entities() as entities:
             states = [state for state in entities.reader.experiments() if state.exists]
-            summaries = [
-                _summary(entities.experiment(state), _search(entities, [state.experiment_id]))
-                for state in states
-            ]
+            summaries = [_summary(entities, state) for state in states]
         summaries.sort(
             key=lambda summary: (-summary.last_activity, summary.experiment.experiment_id)
         )
@@ -149,8 +156,8 @@ class Overview:
         Raises:
             FilterSyntaxError: The filter or the order cannot be read.
         """
-        expression = parse_run_filter(filter_of(filter_string), numbers=True)
-        order = parse_run_order(order_by, numbers=True)
+        expression = trees.parse_run_filter(plain.filter_of(filter_string), numbers=True)
+        order = trees.parse_run_order(order_by, numbers=True)
         with self._context.entities() as entities:
             search = _search(entities, experiment_ids)
             states = search.find(expression, view_type, order, offset, offset + limit)
@@ -168,31 +175,51 @@ class Overview:
             numbers = [state.number for state in states if state is not None]
             names = {kind: _names(entities.reader, kind, numbers) for kind in _KINDS}
             # The index has a run's own points: metrics that a fork only inherits are looked up.
-            joined = (run for number in numbers for run in joined_runs(entities.reader, number))
+            joined = (
+                run for number in numbers for run in forks.joined_runs(entities.reader, number)
+            )
             inherited = {key for run in joined for key in entities.reader.curves(run)}
             if inherited:
                 names["metrics"] = sorted(inherited.union(names["metrics"]))
         return Columns(**names)
 
 
-def _search(entities: EntityReader, experiment_ids: Sequence[str]) -> RunSearch:
+def _search(entities: EntityReader, experiment_ids: Sequence[str]) -> "run_search.RunSearch":
     known = [
         entities.experiment_state(experiment_id) for experiment_id in dict.fromkeys(experiment_ids)
     ]
     present = [state for state in known if state is not None]
-    return RunSearch(entities.reader, present, entities.artifact_uri)
+    return run_search.RunSearch(entities.reader, present, entities.artifact_uri)
 
 
-def _summary(experiment: Experiment, search: RunSearch) -> ExperimentSummary:
-    running = Comparison(Field("attribute", "status"), "=", RunStatus.RUNNING)
-    kept = search.kept_counts()
-    moments = (search.newest("start_time"), search.newest("end_time"), experiment.last_update_time)
+def _summary(entities: EntityReader, state: ExperimentState) -> ExperimentSummary:
+    experiment, reader = entities.experiment(state), entities.reader
+    # Where an experiment was deleted or restored, the stages of its runs are compared with it.
+    kept = None if state.lifecycle[1] else run_counts.of_experiment(reader.rows, state.number)
+    if kept is None:
+        search = _search(entities, [state.experiment_id])
+        status = trees.Comparison(trees.Field("attribute", "status"), "=", RunStatus.RUNNING)
+        runs = search.count(None, ViewType.ACTIVE_ONLY)
+        running = search.count(status, ViewType.ACTIVE_ONLY)
+    else:
+        runs, running = kept.runs - kept.deleted, kept.running
+    moments = (_newest(reader, state.number, name) for name in ("start_time", "end_time"))
     return ExperimentSummary(
         experiment=experiment,
-        runs=search.count(None, ViewType.ACTIVE_ONLY),
-        running=search.count(running, ViewType.ACTIVE_ONLY) if kept is None else kept.running,
-        last_activity=max(moment for moment in moments if moment is not None),
+        runs=runs,
+        running=running,
+        last_activity=max(experiment.last_update_time, *moments),
     )
+
+
+def _newest(reader: Reader, experiment: int, attribute: str) -> int:
+    """The greatest `start_time` or `end_time` of any run, in milliseconds; 0 for none."""
+    field = reader.field((index.ATTRIBUTE, attribute))
+    if field is None:
+        return 0
+    first = index.prefix(experiment, field) + index.NUMBER
+    key = next(reader.rows.keys("index", first, end_of(first), reverse=True), None)
+    return 0 if key is None else int(index.decode_number(index.value_of(key)))
 
 
 def _row(entities: EntityReader, state: RunState, columns: Sequence[tuple[str, str]]) -> RunRow:

@@ -11,7 +11,7 @@ from eventtrack.projections import index
 from eventtrack.projections.counts import RunCounts, of_experiment
 from eventtrack.projections.state import ExperimentState, RunState
 from eventtrack.projections.tables import Reader
-from eventtrack.views.filters.trees import Expression, Field, OrderTerm
+from eventtrack.views.filters.trees import Expression, OrderTerm
 from eventtrack.views.records import ViewType
 from eventtrack.views.search.ordering import Ordering, complete
 from eventtrack.views.search.places import TEXT_BYTES_MAX, Place
@@ -116,15 +116,6 @@ class RunSearch:
                 return None
             kept.append(counts)
         return RunCounts(*map(sum, zip(*kept, strict=True))) if kept else RunCounts()
-
-    def newest(self, attribute: str) -> int | None:
-        """The greatest `start_time` or `end_time`, in milliseconds; None if no run has any."""
-        walk = self._rows.walk(OrderTerm(Field("attribute", attribute), ascending=False))
-        key = next(walk, None)
-        if key is None:
-            return None
-        state = self._rows.state(key[-4:])
-        return state.start_ms if attribute == "start_time" else state.end_ms[0]
 
     def oldest_start(self) -> float | None:
         """The earliest start of a run after 1970, in milliseconds; None without such a run."""
