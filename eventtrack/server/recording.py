@@ -46,7 +46,10 @@ def _delete_tag(store: Store, sent: Values) -> Json:
 def _log_batch(store: Store, sent: Fields) -> Change:
     run_id = checks.run_id(sent["run_id"])
     points, params, tags = checks.batch(sent)
-    of_models = any(isinstance(point, Metric) and point.model_id for point in points)
+    # The types first: nearly all batches are of points that can name no model.
+    of_models = Metric in set(map(type, points)) and any(
+        isinstance(point, Metric) and point.model_id for point in points
+    )
     if points and not params and not tags and not of_models:
         return store.metrics.prepare(run_id, points)
     return lambda: _log_facts(store, run_id, points, params, tags)
