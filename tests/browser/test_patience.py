@@ -104,3 +104,23 @@ def test_an_answer_that_stays_away_can_be_asked_for_again(server: Running, visit
     waiting.get_by_role("button", name="Ask again").click()
     expect(page.get_by_role("link", name="first", exact=True)).to_be_visible()
     assert len(held) == 1
+
+
+def test_pages_say_that_views_are_older_and_ask_again_when_the_newer_are_there(
+    server: Running, visit: Visit
+) -> None:
+    """After an upgrade the server may answer from the views of the version before."""
+    page = visit.page
+    building = {"shown": 812_400, "folded": 306_000, "head": 900_000}
+
+    def about(route: Route) -> None:
+        route.fulfill(json={**route.fetch().json(), "building": building})
+
+    page.route("**/api/eventtrack/1/about*", about)
+    visit.open(f"{server.url}/#/experiments")
+    note = page.get_by_text("older views, 34 % rebuilt")
+    expect(note).to_be_visible()
+    expect(note).to_have_attribute("title", re.compile("812.400 of 900.000 events"))
+    page.unroute("**/api/eventtrack/1/about*")
+    with page.expect_request("**/api/eventtrack/1/experiments*", timeout=30_000):
+        expect(note).to_have_count(0, timeout=30_000)

@@ -12,6 +12,7 @@ export const building = signal(null);
 /** In the header, while older views are shown. Pages are asked for again when the newer are there. */
 export function Building() {
   const now = building.value;
+  const reach = now && `${number(now.shown)} of ${number(now.head)} events`;
   useEffect(() => {
     if (!now) return undefined;
     const timer = setTimeout(async () => {
@@ -24,8 +25,7 @@ export function Building() {
   return (
     now &&
     html`<span class="notice" role="status"
-      title=${`A new version of eventtrack builds its views. Until they are there, the pages show those
-of the version before, with ${number(now.shown)} of ${number(now.head)} events.`}>
+      title=${`A new version of eventtrack builds its views. Those of the version before have ${reach}.`}>
       older views, ${Math.floor((100 * now.folded) / now.head)} % rebuilt</span>`
   );
 }
