@@ -10,6 +10,7 @@ any instant after its call, or never.
 """
 
 import math
+import operator
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -100,31 +101,90 @@ def explain(operations: Sequence[Operation], step: Step, start: State = "") -> l
     return ordered[:low]
 
 
+# What leaves every state as it is.
+_READS = ("get", "log")
+
+
+@dataclass(frozen=True)
+class _Place:
+    """How far a search came: what is done, and the state after it.
+
+    Of the answered operations, in the order of their calls, all before `low` and those in `beyond`
+    are done; of the unknown ones that ask the same, the first so many as `used` says.
+    """
+
+    low: int
+    beyond: frozenset[int]
+    used: tuple[int, ...]
+    state: State
+
+
 def _has_order(operations: Sequence[Operation], step: Step, start: State) -> bool:
     ordered = sorted(operations, key=lambda operation: operation.called)
-    answered = frozenset(
-        number for number, operation in enumerate(ordered) if operation.answer is not None
-    )
-    seen: set[tuple[frozenset[int], State]] = set()
-    stack: list[tuple[frozenset[int], State]] = [(frozenset(), start)]
+    answered = [operation for operation in ordered if operation.answer is not None]
+    unknown: dict[tuple[Any, ...], list[Operation]] = {}
+    for operation in ordered:
+        if operation.answer is None:
+            unknown.setdefault(operation.asked, []).append(operation)
+    alike = list(unknown.values())
+    seen: dict[tuple[int, frozenset[int], State], list[tuple[int, ...]]] = {}
+    stack = [_Place(0, frozenset(), (0,) * len(alike), start)]
     while stack:
-        done, state = stack.pop()
-        if answered <= done:
+        place = stack.pop()
+        if place.low == len(answered):
             return True
-        if (done, state) in seen:
+        # Who got as far with fewer of the unknown operations has more ways to go on.
+        others = seen.setdefault((place.low, place.beyond, place.state), [])
+        if any(all(map(operator.le, used, place.used)) for used in others):
             continue
-        seen.add((done, state))
-        # Whatever comes next was called before every operation that is left had its answer.
-        deadline = min(ordered[number].returned for number in answered - done)
-        tried: set[tuple[Any, ...]] = set()  # unknown operations that ask the same are one choice
-        for number, operation in enumerate(ordered):
-            if operation.called > deadline:
-                break
-            if number in done or (operation.answer is None and operation.asked in tried):
-                continue
-            after = step(state, operation)
-            if operation.answer is None:
-                tried.add(operation.asked)
-                after = [other for other in after if other != state]
-            stack += [(done | {number}, other) for other in after]
+        others.append(place.used)
+        waiting, deadline = _waiting(answered, place)
+        allowed = [number for number in waiting if answered[number].called <= deadline]
+        reads = (number for number in allowed if answered[number].asked[0] in _READS)
+        read = next((number for number in reads if step(place.state, answered[number])), None)
+        if read is not None:
+            # What never changes anything may as well come now: it keeps nothing from following.
+            stack.append(_moved(place, read, place.state))
+            continue
+        # The last that is put on the stack is tried first: what is answered, in the order of calls.
+        stack += _with_unknown(alike, place, step, deadline)
+        for number in reversed(allowed):
+            for state in step(place.state, answered[number]):
+                stack.append(_moved(place, number, state))
     return False
+
+
+def _waiting(answered: Sequence[Operation], place: _Place) -> tuple[list[int], float]:
+    """What may come next of the answered, and the instant of the first answer among what is left.
+
+    Whatever comes next was called before every operation that is left had its answer.
+    """
+    waiting, deadline = [], math.inf
+    for number in range(place.low, len(answered)):
+        if answered[number].called > deadline:
+            break
+        if number not in place.beyond:
+            waiting.append(number)
+            deadline = min(deadline, answered[number].returned)
+    return waiting, deadline
+
+
+def _moved(place: _Place, number: int, state: State) -> _Place:
+    """The place after an answered operation."""
+    low, beyond = place.low, place.beyond | {number}
+    while low in beyond:
+        beyond -= {low}
+        low += 1
+    return _Place(low, beyond, place.used, state)
+
+
+def _with_unknown(
+    alike: Sequence[Sequence[Operation]], place: _Place, step: Step, deadline: float
+) -> Iterable[_Place]:
+    """The places after one more unknown operation: of those that ask the same, the next."""
+    for number, (operations, used) in enumerate(zip(alike, place.used, strict=True)):
+        if used < len(operations) and operations[used].called <= deadline:
+            for state in step(place.state, operations[used]):
+                if state != place.state:
+                    more = (*place.used[:number], used + 1, *place.used[number + 1 :])
+                    yield _Place(place.low, place.beyond, more, state)

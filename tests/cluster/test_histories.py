@@ -155,3 +155,63 @@ def test_generated_histories_pass_and_a_read_from_elsewhere_fails() -> None:
             history[wrong].called, history[wrong].returned, "get", "never set"
         )
         assert explain(history, last_value)
+
+
+ASKED: dict[Step, tuple[list[str], list[object]]] = {
+    first_value: (["set a", "set b", "get"], [True, False, "", "a", "b"]),
+    only_first: (["set a", "set b", "get"], [True, False, "", "a", "b"]),
+    last_value: (["set a", "set b", "get"], [True, "", "a", "b"]),
+    counter: (["next", "get"], [0, 1, 2, 3]),
+    lifecycle: (["delete", "restore", "get", "log"], [True, False, "", "deleted"]),
+}
+
+
+def has_order(history: list[Operation], step: Step, state: object) -> bool:
+    """Whether there is an order, by trying each: the meaning of the checker's answer."""
+    if all(each.answer is None for each in history):
+        return True
+    deadline = min(each.returned for each in history)
+    return any(
+        has_order([other for other in history if other is not each], step, after)
+        for each in history
+        if each.called <= deadline
+        for after in step(state, each)
+    )
+
+
+@pytest.mark.parametrize("step", ASKED)
+def test_the_checker_says_what_trying_every_order_says(step: Step) -> None:
+    verdicts = set()
+    for seed in range(2000):
+        dice = random.Random(seed)
+        asked, answers = ASKED[step]
+        history = []
+        for _ in range(dice.randint(1, 6)):
+            called, what = dice.random() * 4, dice.choice(asked)
+            known = dice.random() < 0.75
+            of_reads = [one for one in answers if not isinstance(one, bool)]
+            answer = dice.choice(of_reads if what == "get" else answers)
+            returned = called + dice.random() * 2
+            history.append(
+                operation(called, returned, what, answer)
+                if known
+                else operation(called, math.inf, what, None)
+            )
+        verdict = not explain(history, step)
+        assert verdict == has_order(history, step, ""), history
+        verdicts.add(verdict)
+    assert verdicts == {True, False}
+
+
+def test_a_long_history_with_many_unknown_answers_is_checked_at_once() -> None:
+    """Once a storm of ten minutes took all memory there was."""
+    dice, history, last = random.Random(0), [], 0
+    for instant in range(9000):
+        called, returned = instant - dice.random() * 8, instant + dice.random() * 8
+        what, known = dice.choice(["next", "get"]), dice.random() < 0.9
+        last += what == "next" and (known or dice.random() < 0.5)
+        if known:
+            history.append(operation(called, returned, what, last))
+        elif what == "next":
+            history.append(operation(called, math.inf, what, None))
+    assert explain(history, counter) == []
