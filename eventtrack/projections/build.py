@@ -114,14 +114,15 @@ class Build:
             return checkpoint_of(reader.rows)
 
     def note_doubt(self, doubt: str) -> None:
-        """Keep why what was folded cannot be trusted."""
+        """Keep why what was folded cannot be trusted; "" if nothing speaks against it."""
         with self.environment.write() as txn:
             LmdbRows(txn, self.environment.tables).put("meta", b"doubt", doubt.encode())
 
-    def doubt(self) -> str:
-        """Why what was folded cannot be trusted; "" where nothing is known."""
+    def doubt(self) -> str | None:
+        """Why what was folded cannot be trusted; None if nobody has looked yet."""
         with self.read() as reader:
-            return (reader.rows.get("meta", b"doubt") or b"").decode()
+            doubt = reader.rows.get("meta", b"doubt")
+        return None if doubt is None else doubt.decode()
 
     @contextmanager
     def begin(self) -> Iterator["Fold"]:

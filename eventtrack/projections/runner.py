@@ -59,6 +59,7 @@ class Views:
         # Builds that were in use before, which queries may still read, and the time to close them.
         self._earlier: list[tuple[float, Build]] = []  # guarded by _lock
         self._closed = False  # a fold of many batches then ends after the present one
+        self._examined: Build | None = None  # guarded by _lock: see `_doubt`
         self._position = 0  # up to where the build in use was folded when somebody looked
         # The views of another version, for readers who would rather not wait.
         self.older = Older(folder, log, self.folded, self.catch_up)
@@ -87,8 +88,11 @@ class Views:
                 while build.checkpoint().position < head:
                     self._refuse_closed()
                     self._position = build.advance(self._log)
-                if not checkpoint.position:
-                    self._doubt(build)
+                if checkpoint.position < head and build is not self._examined:
+                    # Perhaps other processes folded the most of it, and ended before this.
+                    if build.doubt() is None:
+                        self._doubt(build)
+                    self._examined = build
             except StaleBuild:
                 build = self._replace(self._folded(None))
             self._seen = (build, changes)
@@ -170,8 +174,8 @@ class Views:
     def _doubt(self, build: Build) -> None:
         """Hold the headers that a new build was folded from against the roots of their feeds."""
         doubts = "; ".join(unsound_headers(self._log))
+        build.note_doubt(doubts)
         if doubts:
-            build.note_doubt(doubts)
             _warn(doubts)
 
     @translating("use the views")

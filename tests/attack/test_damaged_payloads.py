@@ -12,6 +12,7 @@ from eventtrack.cli import cli
 from eventtrack.errors import EventtrackWarning
 from eventtrack.events.reading import DAMAGED
 from eventtrack.log.soundness import unsound_headers
+from eventtrack.projections import build
 from eventtrack.store import Store
 from tests.sync.machines import machine, record_run
 
@@ -108,6 +109,19 @@ def test_every_process_is_told_what_views_were_folded_from(damaged: Path) -> Non
     for _ in range(2):  # the second finds the views that the first folded
         with pytest.warns(EventtrackWarning, match="header of envelopes 0 to"):
             read_runs(damaged)
+
+
+def test_it_is_told_where_processes_folded_a_part_of_the_log_each(
+    damaged: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rot(damaged, 3, 40)
+    shutil.rmtree(damaged / "views")
+    monkeypatch.setattr(build, "FOLD_ENVELOPES_MAX", 2)
+    store = machine(damaged)
+    assert store._engine.views.in_use().advance(store._engine.log) == 2
+    store.close()
+    with pytest.warns(EventtrackWarning, match="header of envelopes 0 to"):
+        read_runs(damaged)
 
 
 def test_each_header_of_a_feed_of_several_tiles_is_looked_at(tmp_path: Path) -> None:
