@@ -5,10 +5,14 @@ import contextlib
 import gc
 import os
 import sys
+import warnings
+from typing import TextIO
 
 import click
 
+from eventtrack.cli import text
 from eventtrack.cli.base import Invocation, Lazy, LazyGroup, examples
+from eventtrack.errors import EventtrackWarning
 
 _LOOK, _EXPLAIN, _CHANGE, _KEEP = "Look", "Explain", "Change", "Keep"
 _SHARE = "Share"
@@ -105,6 +109,7 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         # Names in a store may hold characters that the terminal's encoding lacks.
         stream.reconfigure(errors="replace")  # type: ignore[union-attr]
+    warnings.showwarning = _show_warning
     codes: list[int] = []
     atexit.register(_leave, codes)  # the first that is registered is called last
     try:
@@ -113,6 +118,21 @@ def main() -> None:
         if isinstance(ended.code, int):
             codes.append(ended.code)
         raise
+
+
+def _show_warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
+    """Print a warning as errors are printed; one that is not of eventtrack with its place."""
+    words = text.clean(str(message))
+    if not issubclass(category, EventtrackWarning):
+        words = f"{filename}:{lineno}: {category.__name__}: {words}"
+    click.echo(f"warning: {words}", err=True)
 
 
 def _leave(codes: list[int]) -> None:

@@ -1,6 +1,9 @@
 """`kill -9` while a new version builds its views: the older stay whole, and the newer get done."""
 
+import json
 import random
+import subprocess
+import sys
 import time
 import warnings
 from pathlib import Path
@@ -82,6 +85,34 @@ def test_a_kill_while_newer_views_are_built_loses_neither(tmp_path: Path) -> Non
     with opened(path) as store:  # the version before goes on with its own
         assert store.maintenance.digest() == before
         assert store.maintenance.verify()[0]
+
+
+UPGRADED = """
+from eventtrack.cli import main
+from eventtrack.projections import older, shape
+shape.PROJECTIONS_VERSION += 1
+older.PATIENCE_S = 0.0
+main()
+"""
+
+
+def test_a_command_shows_older_views_to_a_person_and_says_so(tmp_path: Path) -> None:
+    with opened(tmp_path / "store") as store:
+        fill(store)
+        store.maintenance.digest()
+
+    def listed(*words: str) -> tuple[str, str]:
+        words = ("--store", str(tmp_path / "store"), *words, "experiments", "list")
+        command = [sys.executable, "-c", UPGRADED, *words]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        return done.stdout, done.stderr
+
+    said, warned = listed()
+    assert "Default" in said
+    assert warned.startswith("warning: shown are views of another version of eventtrack")
+    said, warned = listed("--json")  # a program waits
+    assert json.loads(said)
+    assert warned == ""
 
 
 def test_a_decision_waits_for_the_newer_views(
