@@ -30,6 +30,7 @@ from _growth_questions import (
     QUESTIONS_OF_NAMES,
     QUESTIONS_OF_SERIES,
     QUESTIONS_OF_WIDE_RUNS,
+    UPGRADE,
     VIEWS,
 )
 from _harness import machine, number, table
@@ -87,11 +88,11 @@ def main() -> None:
     parser.add_argument("--wide-runs", type=int, nargs="*", default=[20], metavar="N")
     parser.add_argument("--curves", type=int, nargs="*", default=[50], metavar="RUNS")
     parser.add_argument("--before", type=Path, metavar="FOLDER", help="another version, unpacked")
-    parser.add_argument("--ask", nargs="+", choices=[*ALL, VIEWS], metavar="QUESTION")
+    parser.add_argument("--ask", nargs="+", choices=[*ALL, VIEWS, UPGRADE], metavar="QUESTION")
     parser.add_argument("--folder", type=Path, help="where stores are made, and kept")
     options = parser.parse_args()
     kinds: tuple[tuple[str, Maker, list[str]], ...] = (
-        ("runs", write_runs, [VIEWS, *QUESTIONS]),
+        ("runs", write_runs, [VIEWS, UPGRADE, *QUESTIONS]),
         ("points", write_series, [VIEWS, *QUESTIONS_OF_SERIES]),
         ("names", write_names, [VIEWS, *QUESTIONS_OF_NAMES]),
         ("curves", partial(write_curves, points=CURVE_POINTS), [VIEWS, *QUESTIONS_OF_CURVES]),
