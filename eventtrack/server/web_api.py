@@ -55,6 +55,18 @@ def _table(store: Store, sent: Values) -> Json:
         )
 
 
+def _groups(store: Store, sent: Values) -> Json:
+    with answers.as_of(store, sent["at"]) as queries:
+        return answers.groups(
+            queries,
+            list(map(checks.experiment_id, sent["experiment_ids"])),
+            sent["by"],
+            sent["columns"],
+            filter_string=sent["filter"],
+            view_type=VIEWS[sent["run_view_type"]],
+        )
+
+
 def _columns(store: Store, sent: Values) -> Json:
     with answers.as_of(store, sent["at"]) as queries:
         return answers.columns(queries, list(map(checks.experiment_id, sent["experiment_ids"])))
@@ -174,6 +186,19 @@ _TABLE = Request(
     ),
     {"experiment_ids": (REQUIRED, TEXTS), "offset": (WHOLE,), "limit": (WHOLE,)},
 )
+_GROUPS = Request(
+    Message(
+        (
+            texts("experiment_ids"),
+            text("by"),
+            texts("columns"),
+            text("filter"),
+            one_of("run_view_type", VIEW_TYPES),
+            _AT,
+        )
+    ),
+    {"experiment_ids": (REQUIRED, TEXTS), "by": (REQUIRED, STRING)},
+)
 _DENSITY = Request(
     Message(
         (
@@ -214,6 +239,9 @@ ENDPOINTS = (
     Endpoint("GET", "moment", _WRITTEN, _moment, prefixes=_OWN),
     Endpoint("GET", "activity", _MOMENT, _activity, watched=True, prefixes=_OWN),
     Endpoint("GET", "columns", _EXPERIMENTS, _columns, watched=True, prefixes=_OWN),
+    Endpoint(
+        "POST", "groups", _GROUPS, _groups, watched=True, slow=True, prefixes=_OWN, role=Role.READ
+    ),
     Endpoint("POST", "runs", _TABLE, _table, watched=True, prefixes=_OWN, role=Role.READ),
     Endpoint("GET", "run", _RUN_AT, _run, watched=True, prefixes=_OWN),
     Endpoint("GET", "items", _ITEMS, _items, watched=True, prefixes=_OWN),

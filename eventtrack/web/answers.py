@@ -20,6 +20,8 @@ Json = dict[str, Any]
 # Pages get at most so many characters of a text; the whole text is in the run's own answer.
 TEXT_LENGTH_MAX = 2000
 _KINDS = ("metrics", "params", "tags")
+# The most groups of one answer, the largest ones.
+GROUPS_MAX = 1000
 
 
 def as_of(store: Store, moment: str) -> AbstractContextManager[Queries]:
@@ -81,8 +83,7 @@ def table(
         names: Columns as `metrics.loss`, `params.lr`, `tags.team`; unknown kinds are left out.
         asked: Further arguments of `Overview.table`.
     """
-    pairs = [(kind, key) for kind, _, key in (name.partition(".") for name in names)]
-    known = [pair for pair in pairs if pair[0] in _KINDS]
+    known = [pair for pair in map(_parts, names) if pair[0] in _KINDS]
     part = store.overview.table(experiment_ids, known, **asked)
     cells = zip(*(row.cells for row in part.rows), strict=True) if part.rows else ()
     values = {
@@ -98,6 +99,36 @@ def table(
         "values": values,
         "remark": part.remark,
     }
+
+
+def groups(
+    store: Queries, experiment_ids: Sequence[str], by: str, names: Sequence[str], **asked: Any
+) -> Json:
+    """All matching runs in groups; arguments are as for `table`, but `by` names a column."""
+    known = [name for name in names if name.partition(".")[0] in _KINDS]
+    field, columns = _parts(by), [_parts(name) for name in known]
+    all_groups = store.overview.groups(experiment_ids, field, columns, **asked)
+    return {
+        "total": len(all_groups),
+        "groups": [
+            {
+                "value": group.value,
+                "runs": group.runs,
+                "figures": {
+                    name: {key: number(value) for key, value in figures.to_dictionary().items()}
+                    for name, figures in zip(known, group.figures, strict=True)
+                    if figures is not None
+                },
+            }
+            for group in all_groups[:GROUPS_MAX]
+        ],
+    }
+
+
+def _parts(name: str) -> tuple[str, str]:
+    """The kind and the key of a column."""
+    kind, _, key = name.partition(".")
+    return kind, key
 
 
 def run(store: Queries, run_id: str) -> Json:

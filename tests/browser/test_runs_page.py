@@ -143,8 +143,10 @@ def test_groups_have_counts_and_figures_and_fold(filled: Filled, visit: Visit, p
     expect(groups).to_have_count(0)
 
 
-def test_groups_of_a_part_of_the_runs_say_so(filled: Filled, visit: Visit, page: Page) -> None:
-    """Once counts of a part were shown as those of all. The limit is lowered for the test."""
+def test_counts_and_means_of_groups_are_of_all_runs(
+    filled: Filled, visit: Visit, page: Page
+) -> None:
+    """Also where the page holds but a part. The limit of the page is lowered for the test."""
 
     def lowered(route: Route) -> None:
         answer = route.fetch()
@@ -152,9 +154,17 @@ def test_groups_of_a_part_of_the_runs_say_so(filled: Filled, visit: Visit, page:
         route.fulfill(response=answer, body=text)
 
     page.route("**/lib/rows.js", lowered)
-    visit.open(filled.url(filled.sweep, group="params.optimizer"))
-    expect(page.get_by_text("are of the first 4 of the 6 runs that match")).to_be_visible()
+    visit.open(filled.url(filled.sweep, group="params.optimizer", order="metrics.loss ASC"))
+    expect(page.get_by_text("Counts and means are of all runs")).to_be_visible()
     groups = table(page).get_by_role("row").filter(has=page.get_by_role("rowheader"))
+    expect(groups).to_have_count(3)
+    expect(groups.filter(has_text="sgd")).to_contain_text(re.compile("2 runs.*0.3.*± 0.2"))
+    expect(groups.filter(has_text="adam")).to_contain_text(re.compile("3 runs.*0.6.*± 0.24"))
+    expect(groups.filter(has_text="not set")).to_contain_text(re.compile("1 run"))
+    # There is no such answer for this field: then the counts say that they are of a part.
+    visit.expected.append("400 POST /api/eventtrack/1/groups")
+    visit.open(filled.url(filled.sweep, group="attributes.start_time"))
+    expect(page.get_by_text("are of the first 4 of the 6 runs that match")).to_be_visible()
     expect(groups.first).to_contain_text("≥")
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from eventtrack.errors import InvalidValueError
 from eventtrack.lazy import lazy
 from eventtrack.projections import counts as run_counts
 from eventtrack.projections import index, keys
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from eventtrack.views.filters import plain, trees
     from eventtrack.views.search import forks
     from eventtrack.views.search import runs as run_search
+    from eventtrack.views.search.groups import RunGroup
 else:
     plain = lazy("eventtrack.views.filters.plain")
     trees = lazy("eventtrack.views.filters.trees")
@@ -27,6 +29,7 @@ else:
 
 # MLflow's tag that names the run in which a run is nested.
 _KINDS = {"metrics": index.METRIC, "params": index.PARAM, "tags": index.TAG}
+_GROUPS = ("status", "user_id")
 Cell = float | str | None
 _DAY_MS = 86_400_000
 # The spans of time over which the activity of experiments is shown.
@@ -164,6 +167,38 @@ class Overview:
             total = search.count(expression, view_type)
             rows = [_row(entities, state, columns) for state in states]
             return RunTable(total=total, rows=rows, remark=search.remark)
+
+    def groups(
+        self,
+        experiment_ids: Sequence[str],
+        by: tuple[str, str],
+        columns: Sequence[tuple[str, str]] = (),
+        *,
+        filter_string: str = "",
+        view_type: int = ViewType.ACTIVE_ONLY,
+    ) -> "list[RunGroup]":
+        """All matching runs in groups by a value, the largest group first.
+
+        Args:
+            by: The kind (`params`, `tags` or `attributes`) and key of the value.
+            columns: As for `table`.
+
+        Raises:
+            FilterSyntaxError: The filter cannot be read.
+            InvalidValueError: Runs cannot be grouped by that.
+        """
+        kinds = {**_KINDS, "attributes": index.ATTRIBUTE}
+        kind, key = by
+        if kind == "metrics" or kind not in kinds or (kind == "attributes" and key not in _GROUPS):
+            raise InvalidValueError(
+                f"cannot group runs by {kind}.{key}",
+                hint="name a param, a tag, attributes.status or attributes.user_id",
+            )
+        expression = trees.parse_run_filter(plain.filter_of(filter_string), numbers=True)
+        with self._context.entities() as entities:
+            search = _search(entities, experiment_ids)
+            names = [(_KINDS[kind], key) for kind, key in columns]
+            return search.groups(expression, view_type, (kinds[kind], key), names)
 
     def columns(self, experiment_ids: Sequence[str]) -> Columns:
         """The names of metrics, params and tags of the runs of some experiments, even deleted runs.

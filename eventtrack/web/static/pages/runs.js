@@ -1,6 +1,6 @@
 /** The runs of an experiment: a table, and beside it their curves, parallel coordinates or a scatter plot. */
 import { html, useEffect, useMemo, useRef, useState } from "../lib/ui.js";
-import { get } from "../lib/api.js";
+import { get, post } from "../lib/api.js";
 import { groupsOf, treeOf } from "../lib/arrange.js";
 import { strokesOf, strokesOfGroups } from "../lib/colour.js";
 import { useData } from "../lib/data.js";
@@ -126,12 +126,19 @@ function Shown({ experiment, ids, all, known }) {
   );
   const whole = useMemo(() => (table.complete ? inOrder(table.rows) : null), [table.rows, table.complete]);
   const kept = useBrushed(whole || NOTHING);
+  const tooMany = arranges && table.total > WHOLE_MAX;
+  const { experiment_ids, filter, run_view_type } = asked;
+  const wanted = { experiment_ids, filter, run_view_type, by: group, columns: askedOf(columns) };
+  const counts = tooMany && group && !brush;
+  const counted = useData(counts ? ["groups", wanted] : null, (options) => post("groups", wanted, options));
+  useLive((stream) => counts && stream.startsWith("run/"), counted.reload, 10_000);
+  const ofAll = counts && counted.fresh ? counted.data?.groups : undefined;
   const arranged = useMemo(() => {
     if (!whole) return null;
     const within = whole.filter((_, at) => kept[at]);
-    if (group) return groupsOf(within, group, columns, folded);
+    if (group) return groupsOf(within, group, columns, folded, ofAll);
     return tree === "1" && small ? treeOf(within, folded) : within;
-  }, [whole, kept, tree, small, group, folded, columns.join("\n")]);
+  }, [whole, kept, tree, small, group, folded, columns.join("\n"), ofAll]);
   const rowAt = (at) => (arranged ? arranged[at] : table.rows.get(at));
   const total = arranged ? arranged.length : table.total;
   const fold = (id) =>
@@ -164,7 +171,6 @@ function Shown({ experiment, ids, all, known }) {
   const isOfSelected = drawn.length > 0 && !picked.all && picked.has(drawn[0].run_id);
   // A filter that cannot be read is told of at its box.
   const unread = table.error?.status === 400;
-  const tooMany = arranges && table.total > WHOLE_MAX;
 
   const lines = show === "curves" ? drawn.map((row) => row.run_id) : [];
   const strokes = groups ? strokesOfGroups(groups.groups) : strokesOf(lines);
@@ -197,7 +203,13 @@ function Shown({ experiment, ids, all, known }) {
     ${
       tooMany &&
       html`<p
-      class="state">${group ? "Groups, with their counts and means," : "Trees, ranges and plots"} are of the first${" "}
+      class="state">${
+        ofAll
+          ? "Counts and means are of all runs; the rows below groups, and plots,"
+          : group
+            ? "Groups, with their counts and means,"
+            : "Trees, ranges and plots"
+      } are of the first${" "}
         ${number(WHOLE_MAX)} of the ${number(table.total)} runs that match. A filter makes them fewer.</p>`
     }
     ${table.total === undefined && !table.error && html`<${Loading} what="Searching" />`}
@@ -251,7 +263,7 @@ function Drawn({ selected, draw, many }) {
 function useGroups(arranged, show) {
   return useMemo(() => {
     if (!arranged || show !== "curves") return null;
-    const all = arranged.filter((row) => row.group);
+    const all = arranged.filter((row) => row.group && row.rows.length);
     const groups = all.slice(0, GROUPS_MAX).map((group) => ({
       id: group.run_id,
       label: group.value === undefined ? "not set" : String(group.value),

@@ -233,8 +233,8 @@ function Group({ at, row, columns, picked, onPick, folded, onFold, figure, strok
         <strong class=${row.value === undefined ? "quiet" : ""}>${label}</strong>
       </div>
       <div class="cell is-status" role="cell">
-        ${part ? "≥ " : ""}${number(row.rows.length)} <span
-          class="quiet">run${row.rows.length === 1 ? "" : "s"}</span></div>
+        ${part && row.runs === undefined ? "≥ " : ""}${number(row.runs ?? row.rows.length)} <span
+          class="quiet">run${(row.runs ?? row.rows.length) === 1 ? "" : "s"}</span></div>
       ${columns.map(({ name, style, left }) => {
         const figures = row.figures[name];
         const all = figures && allFigures(figures);
