@@ -1,4 +1,4 @@
-/** Curves of groups of any number of runs: the server reads some runs at a time, and the page merges what they come to. */
+/** Curves of groups of many runs: the server reads some runs at a time, and the page merges what they come to. */
 import { bands } from "./api.js";
 import { merged } from "./bands.js";
 import { useRetry } from "./data.js";
