@@ -225,6 +225,18 @@ def test_a_mark_has_the_colour_of_its_curves_wherever_the_cursor_is(sample: Samp
     on(FolderSource(sample.store), use)
 
 
+def test_no_number_of_the_table_loses_its_end(sample: Sample) -> None:
+    async def use(screen: Screen) -> None:
+        await screen.until("3 runs", "0.047619")
+        for width in range(100, 70, -3):
+            await screen.pilot.resize_terminal(width, 30)
+            await screen.until("child-1")
+            row = next(line for line in screen.lines if line[2:].startswith("child-1"))
+            assert row.split()[-1] in {"0.047619", "8", "0.01"}, row
+
+    on(FolderSource(sample.store), use)
+
+
 def test_hostile_texts_are_shown_and_not_obeyed(tmp_path: Path) -> None:
     store = open_store(tmp_path / "store")
     evil = "\x1b]0;title\x07\x1b[2J\u202egnp.exe[/b][red]\n\r\t"

@@ -203,9 +203,19 @@ class RunTable(ScrollView, can_focus=True):
             self._widths[column.name] = max(self._widths.get(column.name, 0), wanted)
 
     def _visible(self) -> list[Shown]:
+        """The columns that fit whole, for a number without its end is another; one at least."""
         fixed = [column for column in self.shown if column.name in columns.FIXED]
         loose = [column for column in self.shown if column.name not in columns.FIXED]
-        return [*fixed, *loose[self._first :]]
+        seen, right = fixed, _MARK_WIDTH + sum(map(self._room, fixed))
+        for column in loose[self._first :]:
+            right += self._room(column)
+            if right - _GAP > self.size.width and len(seen) > len(fixed):
+                break
+            seen = [*seen, column]
+        return seen
+
+    def _room(self, column: Shown) -> int:
+        return self._widths.get(column.name, len(column.title)) + _GAP
 
     def _titles(self) -> list[Styled | str]:
         field, _, direction = self.order.rpartition(" ")
@@ -247,7 +257,7 @@ class RunTable(ScrollView, can_focus=True):
     def _column_at(self, x: int) -> Shown | None:
         left = _MARK_WIDTH
         for column in self._visible():
-            left += self._widths.get(column.name, len(column.title)) + _GAP
+            left += self._room(column)
             if x < left:
                 return column
         return None
