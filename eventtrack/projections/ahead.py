@@ -50,7 +50,7 @@ class Ahead:
 
         Older views where the reader may be shown them (`older.py`), as they stand.
         """
-        if (older := self._views.older.build()) is not None:
+        if (older := self._views.instead()) is not None:
             with older.read() as reader:
                 yield reader
             return

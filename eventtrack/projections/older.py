@@ -32,34 +32,29 @@ class Older:
     Args:
         folder: The store's `views` folder.
         log: The source of the events.
-        folded: Gives the position up to which this version's views are folded, without waiting.
-        catch_up: Folds this version's views up to the head of the log.
     """
 
-    def __init__(
-        self,
-        folder: Path,
-        log: EventLog,
-        folded: Callable[[], int],
-        catch_up: Callable[[], object],
-    ) -> None:
+    def __init__(self, folder: Path, log: EventLog) -> None:
         self._folder = folder
         self._log = log
-        self._folded = folded
-        self._catch_up = catch_up
         self._lock = threading.Lock()
         self._has_looked = False  # guarded by _lock
         self._build: Build | None = None  # guarded by _lock; open until `close`
         self._thread: threading.Thread | None = None
 
-    def build(self) -> Build | None:
-        """The older views to show now; None if those of this version are there or waited for."""
+    def build(self, folded: Callable[[], int], catch_up: Callable[[], object]) -> Build | None:
+        """The older views to show now; None if those of this version are there or waited for.
+
+        Args:
+            folded: Gives the position up to which this version's views are folded, without waiting.
+            catch_up: Folds this version's views up to the head of the log.
+        """
         if not SHOWS_OLDER.get():
             return None
         with self._lock:
             if not self._has_looked:
                 self._has_looked = True
-                self._begin()
+                self._begin(folded(), catch_up)
             build = self._build
         if build is None or not self.is_shown:
             return None
@@ -87,13 +82,15 @@ class Older:
                 self._build.close()
                 self._build = None
 
-    def _begin(self) -> None:
-        folded, head = self._folded(), self._log.head()
+    def _begin(self, folded: int, catch_up: Callable[[], object]) -> None:
+        head = self._log.head()
         if folded < head:
             self._build = self._find(folded)
         if self._build is None:
             return
-        self._thread = threading.Thread(target=self._fold, name="eventtrack-views", daemon=True)
+        self._thread = threading.Thread(
+            target=self._fold, args=(catch_up,), name="eventtrack-views", daemon=True
+        )
         self._thread.start()
         self._thread.join(PATIENCE_S)
         if self.is_shown:
@@ -120,9 +117,9 @@ class Older:
                     build.close()
         return best
 
-    def _fold(self) -> None:
+    def _fold(self, catch_up: Callable[[], object]) -> None:
         with suppress(EventtrackError):  # whoever reads next is told
-            self._catch_up()
+            catch_up()
             forget_others(self._folder, shape.fingerprint())
 
 

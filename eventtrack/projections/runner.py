@@ -62,7 +62,7 @@ class Views:
         self._examined: Build | None = None  # guarded by _lock: see `_doubt`
         self._position = 0  # up to where the build in use was folded when somebody looked
         # The views of another version, for readers who would rather not wait.
-        self.older = Older(folder, log, self.folded, self.catch_up)
+        self.older = Older(folder, log)
 
     @contextmanager
     def read(self) -> Iterator[Reader]:
@@ -102,6 +102,10 @@ class Views:
     def change(self) -> int:
         """The `change_count` of the log up to which everything is folded, or more."""
         return self._seen[1]
+
+    def instead(self) -> Build | None:
+        """The views of another version, if they are to be shown in place of these (`older.py`)."""
+        return self.older.build(self.folded, self.catch_up)
 
     def folded(self) -> int:
         """About the position up to which the build in use is folded. Waits for nobody who folds."""

@@ -4,6 +4,7 @@ import json
 import os
 import threading
 import time
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -62,7 +63,7 @@ def upgraded(tmp_path: Path, slow: SlowLog, monkeypatch: pytest.MonkeyPatch) -> 
 
 def shown(views: Views) -> str | None:
     """What a reader sees who would rather not wait; None if it has to."""
-    build = views.older.build()
+    build = views.instead()
     if build is None:
         return None
     with build.read() as reader:
@@ -118,7 +119,7 @@ def test_views_of_versions_that_nobody_uses_are_deleted_when_the_newer_are_there
 
 def test_programs_wait(upgraded: Views) -> None:
     SHOWS_OLDER.set(False)
-    assert upgraded.older.build() is None
+    assert upgraded.instead() is None
     assert not upgraded.older.is_shown
 
 
@@ -183,3 +184,9 @@ class TestReadable:
 
     def test_builds_of_before_have_no_shape(self, tmp_path: Path) -> None:
         assert not shape.is_readable(tmp_path)
+
+
+def test_views_that_nobody_holds_are_let_go_at_once(tmp_path: Path, log: MemoryLog) -> None:
+    """A process may open their file again only then."""
+    views = weakref.ref(open_views(tmp_path, log))
+    assert views() is None
