@@ -6,7 +6,8 @@
 (() => {
   // What takes longer, in ms, is worth a word.
   const LATE_MS = 10_000;
-  const AGAIN_MS = 1000;
+  // Seldom, where loading anew did not help.
+  const AGAIN_MS = performance.getEntriesByType("navigation")[0]?.type === "reload" ? 5000 : 1000;
 
   const say = (text) => {
     const line = document.querySelector("body > .state") || document.body.appendChild(document.createElement("p"));
