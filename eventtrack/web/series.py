@@ -7,7 +7,7 @@ The answer to a list of requests, as the charts of a page are, has such a block 
 """
 
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from importlib.util import find_spec
 from itertools import chain, product
 from math import inf, isfinite
@@ -37,7 +37,7 @@ from eventtrack.web.curves import (
 )
 from eventtrack.web.downsample import POINTS_A_BUCKET, Thinner
 from eventtrack.web.joined import axis_of, joined, thinned
-from eventtrack.web.smoothing import KINDS, smoothed
+from eventtrack.web.smoothing import KINDS, smoothed, smoothed_parts
 
 if TYPE_CHECKING:
     from eventtrack.web import by_numpy
@@ -56,8 +56,6 @@ GIVEN_POINTS_MAX = 250_000
 _LONG_POINTS = 50_000
 # From so many points on, an answer imports numpy if that is installed.
 _MANY_POINTS = 500_000
-# Longer curves are smoothed by the page, from the points that it has: smoothing holds all points.
-_SMOOTHED_MAX = 2_000_000
 # To smooth a point costs about twice as much as to read and thin it.
 _SMOOTHED_COST = 3
 
@@ -282,16 +280,47 @@ def _thinned(series: Curve, asked: Asked, thinner: Thinner) -> _Few:
     fork = _fork(asked, series, points.steps, column)
     if fork is not None and not by_step:
         fork = (fork - origin) / scale
-    if asked.smooth and len(columns[0]) < series.count <= _SMOOTHED_MAX:
-        points, read = series.points() if pieces else points, series.count
-        column = points.steps if by_step else points.timestamps
-        smooth = picked(*_smoothed(*in_order(column, points.values), asked))
+    if asked.smooth and len(columns[0]) < series.count:
+        read = series.count
+        if pieces is not None:
+            assert isinstance(series, Series)
+            x, y = _smoothed_long(series, asked, thinner, (low, high, origin))
+            smooth = picked(x, y, thins=asked.kind in ("", "time"))
+        else:
+            smooth = picked(*_smoothed(*in_order(column, points.values), asked))
     return _Few(series, columns, width, read, smooth, fork)
 
 
 def _numpy(points: int) -> ModuleType | None:
     """The module that thins by numpy, where that is worth its import and numpy is there."""
     return by_numpy if points >= _MANY_POINTS and find_spec("numpy") is not None else None
+
+
+def _smoothed_long(
+    series: Series, asked: Asked, thinner: Thinner, stretch: tuple[float, float, int]
+) -> tuple[Column, Column]:
+    """The points to thin out of a long curve that is smoothed chunk by chunk."""
+    by_step = asked.x == "step"
+    (step, time), last = series.first(), (series.last_step, series.last_ms)
+    ends = (step, last[0]) if by_step else (time, last[1])
+
+    def chunks() -> Iterator[tuple[Column, Column]]:
+        for piece in series.pieces() or ():
+            check()
+            points = piece.points()
+            yield (points.steps if by_step else points.timestamps), points.values
+
+    most = POINTS_A_BUCKET * asked.buckets
+    parts = smoothed_parts(chunks(), series.count, ends, asked.smooth, asked.kind, most)
+    if asked.kind not in ("", "time"):
+        return next(parts)  # few points already
+    kept_x, kept_y = array("q"), array("d")
+    low, high, origin = stretch
+    for x, y in parts:
+        places = [int(place) for place in thinner(x, y, low, high, origin, thins=True)]
+        kept_x.extend(map(x.__getitem__, places))
+        kept_y.extend(map(y.__getitem__, places))
+    return kept_x, kept_y
 
 
 def _smoothed(x: Column, y: Column, asked: Asked) -> tuple[Column, Column]:

@@ -5,14 +5,16 @@ all points; a test holds the two together. Values that are not finite stay, and 
 """
 
 from array import array
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
-from itertools import accumulate, chain, repeat
+from itertools import accumulate, chain, islice, repeat
 from math import ceil, exp, isfinite, nan
 from operator import mul, truediv
+from typing import TypeAlias
 
 from eventtrack.web.curves import Column
 
+Part: TypeAlias = tuple[Column, Column]
 KINDS = ("", "time", "gaussian", "mean")
 # Points to each side that a mean reaches at most.
 REACH_MAX = 60
@@ -32,58 +34,94 @@ def smoothed(
     """
     if not weight or len(y) < 2:
         return x, y
+    [curve] = smoothed_parts([(x, y)], len(y), (x[0], x[-1]), weight, kind, points_max)
+    return curve
+
+
+def smoothed_parts(
+    parts: Iterable[Part],
+    count: int,
+    ends: tuple[float, float],
+    weight: float,
+    kind: str,
+    points_max: int,
+) -> Iterator[Part]:
+    """The same of a curve that comes in parts, of which none is kept.
+
+    Args:
+        count: The number of all points; at least two.
+        ends: The first and the last x.
+    """
     if kind in ("", "time"):
-        return x, _exponential(x, y, weight, spaced=kind == "time")
-    x, y = _averaged(x, y, points_max)
+        usual = (ends[1] - ends[0]) / (count - 1) or 1.0
+        return _exponential(parts, weight, usual if kind == "time" else None)
+    x, y = _averaged(parts, ceil(count / points_max))
     if kind == "mean":
-        return x, _around(y, min(ceil(weight * len(y) / 8), REACH_MAX), lambda _: 1.0)
+        return iter([(x, _around(y, min(ceil(weight * len(y) / 8), REACH_MAX), lambda _: 1.0))])
     width = max(weight * weight * min(len(y) / 8, REACH_MAX / 2.5), 0.3)
     reach = min(ceil(2.5 * width), REACH_MAX)
-    return x, _around(y, reach, lambda off: exp(-0.5 * (off / width) ** 2))
+    return iter([(x, _around(y, reach, lambda off: exp(-0.5 * (off / width) ** 2)))])
 
 
-def _exponential(x: Column, y: Column, weight: float, *, spaced: bool) -> Column:
-    """A mean that forgets, by points or (`spaced`) by x, without the pull to zero at the start."""
-    # A sum is infinite or NaN if a value is; rarely also if finite values are very large.
-    if not spaced and isfinite(sum(y)):
-        sums = accumulate(y, lambda total, value: total * weight + value)
-        return array("d", map(truediv, sums, _shares(weight)))
-    usual = ((x[-1] - x[0]) / (len(x) - 1)) or 1.0
-    values = array("d")
-    total, share, last = 0.0, 0.0, x[0]
-    for place, value in zip(x, y, strict=True):
-        if not isfinite(value):
-            values.append(value)
+def _exponential(parts: Iterable[Part], weight: float, usual: float | None) -> Iterator[Part]:
+    """A mean that forgets, without the pull to zero at the start.
+
+    Args:
+        usual: The distance in x over which it forgets as much as from point to point; None: it
+            forgets by points, wherever they are.
+    """
+    shares = _rising(weight)
+    total, share, seen, last = 0.0, 0.0, 0, None
+    for x, y in parts:
+        # A sum is infinite or NaN if a value is; rarely also if finite values are very large.
+        if usual is None and isfinite(sum(y)):
+            step = accumulate(y, lambda so_far, value: so_far * weight + value, initial=total)
+            sums = array("d", step)
+            total = sums[-1]
+            rest = chain(shares[seen:], repeat(shares[-1]))
+            seen += len(y)
+            yield x, array("d", map(truediv, islice(sums, 1, None), rest))
             continue
-        kept = weight ** max((place - last) / usual, 0.0) if spaced else weight
-        total, share, last = total * kept + value, share * kept + 1, place
-        values.append(total / share)
-    return values
-
-
-def _shares(weight: float) -> Iterable[float]:
-    """The sums of the weights of the first 1, 2, 3, ... points, for ever."""
-    first = _rising(weight)
-    return chain(first, repeat(first[-1]))
+        values = array("d")
+        for place, value in zip(x, y, strict=True):
+            if not isfinite(value):
+                values.append(value)
+                continue
+            kept = weight
+            if usual is not None and last is not None:
+                kept = weight ** max((place - last) / usual, 0.0)
+            total, last = total * kept + value, place
+            share = share * kept + 1 if usual is not None else shares[min(seen, len(shares) - 1)]
+            seen += 1
+            values.append(total / share)
+        yield x, values
 
 
 @lru_cache(maxsize=8)
 def _rising(weight: float) -> list[float]:
-    """The sums of `_shares` up to the first that does not grow any more."""
+    """The sums of the weights of the first 1, 2, 3, ... points, until they grow no more."""
     shares = [1.0]
     while (share := shares[-1] * weight + 1) > shares[-1]:
         shares.append(share)
     return shares
 
 
-def _averaged(x: Column, y: Column, points_max: int) -> tuple[Column, Column]:
-    """At most `points_max` means of equally many neighbours each."""
-    many = ceil(len(y) / points_max)
-    if many == 1:
-        return x, y
-    starts = range(0, len(y), many)
-    values = [_mean(y[start : start + many]) for start in starts]
-    return array("d", [_mean(x[start : start + many]) for start in starts]), array("d", values)
+def _averaged(parts: Iterable[Part], many: int) -> Part:
+    """Means of so many neighbours each; the last may have fewer."""
+    means_x, means_y = array("d"), array("d")
+    x, y = array("d"), array("d")  # what no mean has yet
+    for part_x, part_y in parts:
+        x.extend(map(float, part_x))
+        y.extend(part_y)
+        whole = len(y) - len(y) % many
+        for start in range(0, whole, many):
+            means_x.append(_mean(x[start : start + many]))
+            means_y.append(_mean(y[start : start + many]))
+        del x[:whole], y[:whole]
+    if y:
+        means_x.append(_mean(x))
+        means_y.append(_mean(y))
+    return means_x, means_y
 
 
 def _mean(values: Column) -> float:

@@ -310,3 +310,23 @@ def test_a_fork_is_marked_over_every_axis(store: Store) -> None:
         assert curve.fork is None
     _, [curve] = ask(store, [run_id], x="time", forks={run_id: -3})
     assert curve.fork is None
+
+
+@pytest.mark.parametrize("axis", ["step", "time"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_curve_is_smoothed_chunk_by_chunk_as_it_is_whole(
+    store: Store, monkeypatch: pytest.MonkeyPatch, axis: str, kind: str
+) -> None:
+    noisy: list[Point] = [
+        (step, START_MS + 3 * step, math.nan if step % 501 == 7 else step * 7919 % 1000 / 10)
+        for step in range(20_000)
+    ]
+    run_id = new_run(store, noisy)
+    how = {"x": axis, "buckets": 50, "smooth": 0.9, "kind": kind}
+    _, [whole] = ask(store, [run_id], **how)
+    monkeypatch.setattr(series, "_LONG_POINTS", 100)
+    _, [parts] = ask(store, [run_id], **how)
+    assert whole.smooth is not None
+    assert parts.smooth is not None
+    assert [x for x, _ in parts.smooth] == pytest.approx([x for x, _ in whole.smooth])
+    assert [y for _, y in parts.smooth] == pytest.approx([y for _, y in whole.smooth], nan_ok=True)
