@@ -276,3 +276,26 @@ def test_numbers_are_written_in_one_way(server: Running, visit: Visit) -> None:
         "2.000e300",
         "0",
     ]
+
+
+def test_marks_of_times_are_round_and_name_each_day_once(server: Running, visit: Visit) -> None:
+    visit.open(f"{server.url}/#/help")
+    hour = 3_600_000
+    noon = 1_700_000_000_000 // hour * hour
+    for length in (50, 5000, 90_000, hour, 30 * hour, 900 * hour, 90_000 * hour):
+        marks = visit.page.evaluate(
+            """async ([low, high]) => {
+                const app = document.querySelector("script[type=module][src]").src;
+                const { timeTicksOf } = await import(new URL("lib/ticks.js", app));
+                return timeTicksOf(low, high, 6).map((mark) => [mark.place, mark.text, mark.under]);
+            }""",
+            [noon + 1, noon + 1 + length],
+        )
+        places = [place for place, _, _ in marks]
+        assert 1 < len(marks) <= 7, length
+        assert places == sorted(places)
+        assert 0 <= places[0] < places[-1] <= 1
+        days = [under for _, _, under in marks if under]
+        assert marks[0][2]
+        assert len(days) == len(set(days))
+        assert len({(text, day) for _, text, day in marks}) > len(marks) // 2
