@@ -146,8 +146,9 @@ def _has_order(operations: Sequence[Operation], step: Step, start: State) -> boo
             # What never changes anything may as well come now: it keeps nothing from following.
             stack.append(_moved(place, read, place.state))
             continue
+        stuck = [answered[number] for number in allowed if not step(place.state, answered[number])]
         # The last that is put on the stack is tried first: what is answered, in the order of calls.
-        stack += _with_unknown(alike, place, step, deadline)
+        stack += _with_unknown(alike, place, step, deadline, stuck)
         for number in reversed(allowed):
             for state in step(place.state, answered[number]):
                 stack.append(_moved(place, number, state))
@@ -179,12 +180,27 @@ def _moved(place: _Place, number: int, state: State) -> _Place:
 
 
 def _with_unknown(
-    alike: Sequence[Sequence[Operation]], place: _Place, step: Step, deadline: float
+    alike: Sequence[Sequence[Operation]],
+    place: _Place,
+    step: Step,
+    deadline: float,
+    stuck: Sequence[Operation],
 ) -> Iterable[_Place]:
-    """The places after one more unknown operation: of those that ask the same, the next."""
-    for number, (operations, used) in enumerate(zip(alike, place.used, strict=True)):
-        if used < len(operations) and operations[used].called <= deadline:
-            for state in step(place.state, operations[used]):
-                if state != place.state:
-                    more = (*place.used[:number], used + 1, *place.used[number + 1 :])
-                    yield _Place(place.low, place.beyond, more, state)
+    """The places after so many unknown operations that one of those that are stuck can follow.
+
+    Of those that ask the same, the first. They need not come before something needs them.
+    """
+    states, front = {place.state}, [place]
+    while front:
+        here = front.pop(0)
+        for number, (operations, used) in enumerate(zip(alike, here.used, strict=True)):
+            if used == len(operations) or operations[used].called > deadline:
+                continue
+            for state in {*step(here.state, operations[used])} - states:
+                states.add(state)
+                more = (*here.used[:number], used + 1, *here.used[number + 1 :])
+                there = _Place(place.low, place.beyond, more, state)
+                if any(step(state, each) for each in stuck):
+                    yield there
+                else:
+                    front.append(there)

@@ -215,3 +215,17 @@ def test_a_long_history_with_many_unknown_answers_is_checked_at_once() -> None:
         elif what == "next":
             history.append(operation(called, math.inf, what, None))
     assert explain(history, counter) == []
+
+
+def test_a_cell_that_many_unknown_values_may_have_reached_is_checked_at_once() -> None:
+    dice, history, state = random.Random(0), [], ""
+    for instant in range(400):
+        called, returned = instant - dice.random() * 8, instant + dice.random() * 8
+        what, known = dice.choice([f"set {instant}", "get"]), dice.random() < 0.8
+        if what != "get" and (known or dice.random() < 0.5):
+            state = str(instant)
+        if known:
+            history.append(operation(called, returned, what, state if what == "get" else True))
+        elif what != "get":
+            history.append(operation(called, math.inf, what, None))
+    assert explain(history, last_value) == []
