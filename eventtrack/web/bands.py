@@ -27,17 +27,18 @@ from eventtrack.views.queries.nouns import Queries
 from eventtrack.waiting import check
 from eventtrack.web.answers import Json, as_of
 from eventtrack.web.curves import (
-    AXES,
     SECOND_MS,
     Column,
     Curve,
     began,
+    check_grid,
     curves_of,
     in_order,
+    packed,
     width_over,
 )
 from eventtrack.web.joined import axis_of, joined
-from eventtrack.web.series import BUCKETS_MAX, CURVES_MAX, READ_POINTS_MAX
+from eventtrack.web.series import CURVES_MAX, READ_POINTS_MAX
 
 # Values between which equally many runs lie; with them, quartiles of runs that come in one answer
 # are exact, and of more runs within a 30th of the runs of an answer.
@@ -202,9 +203,7 @@ def _packed(header: Json, bands: dict[tuple[int, str], _Rows], *, quantiles: boo
             where, numbers = rows.packed(quantiles=quantiles)
             described.append({"group": group, "key": key, **where})
             data.append(numbers)
-    text = msgspec.json.encode({**header, "bands": described})
-    padding = bytes(-(4 + len(text)) % 8)
-    return b"".join((len(text).to_bytes(4, "little"), text, padding, *data))
+    return packed({**header, "bands": described}, data)
 
 
 def _read(body: bytes) -> Asked:
@@ -212,16 +211,7 @@ def _read(body: bytes) -> Asked:
         asked = msgspec.json.decode(body, type=Asked)
     except UNREADABLE as error:
         raise InvalidValueError(f"cannot read which groups are asked for: {error}") from error
-    if (asked.x not in AXES and axis_of(asked.x) is None) or not 0 < asked.buckets <= BUCKETS_MAX:
-        raise InvalidValueError(
-            f"x is one of {', '.join(AXES)} or metrics.NAME, "
-            f"and there are 1 to {BUCKETS_MAX} buckets; found {asked.x[:40]!r} and {asked.buckets}"
-        )
-    if asked.start < 0 or not 0 <= asked.width < inf:
-        raise InvalidValueError(
-            f"start and width are not negative; found {asked.start} and {asked.width}",
-            hint="take `next` and `width` from the answer before",
-        )
+    check_grid(asked.x, asked.buckets, asked.start, asked.width)
     runs = sum(map(len, asked.groups))
     if max(runs, len(asked.groups)) * len(asked.keys) > CURVES_MAX:
         raise InvalidValueError(

@@ -1,20 +1,56 @@
-"""Curves as the answers to the pages read them: metrics of runs, and formulas over them."""
+"""Curves as the answers to the pages read them: metrics of runs, and formulas over them.
+
+Also what requests for curves, and for groups of them, have in common: the axis with its grid, and
+the form of the answer.
+"""
 
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
+from math import inf
 from typing import Any, TypeAlias
 
+import msgspec
+
+from eventtrack.errors import InvalidValueError
 from eventtrack.views.queries.nouns import Queries
 from eventtrack.views.queries.series import Series
+from eventtrack.web.answers import Json
 from eventtrack.web.downsample import width_of
 from eventtrack.web.formulas import SIGN, Formula, Reckoned
+from eventtrack.web.joined import axis_of
 
 AXES = ("step", "time", "relative")
 SECOND_MS = 1000
+BUCKETS_MAX = 4000
 Curve: TypeAlias = Series | Reckoned
 Column: TypeAlias = "array[Any]"  # of integers or of floats
+
+
+def check_grid(axis: str, buckets: int, start: int, width: float) -> None:
+    """Refuse an axis that is none, and a grid that no answer can have.
+
+    Raises:
+        InvalidValueError: One of them is out of its bounds.
+    """
+    if (axis not in AXES and axis_of(axis) is None) or not 0 < buckets <= BUCKETS_MAX:
+        raise InvalidValueError(
+            f"x is one of {', '.join(AXES)} or metrics.NAME, "
+            f"and there are 1 to {BUCKETS_MAX} buckets; found {axis[:40]!r} and {buckets}"
+        )
+    if start < 0 or not 0 <= width < inf:
+        raise InvalidValueError(
+            f"start and width are not negative; found {start} and {width}",
+            hint="take `next` and `width` from the answer before",
+        )
+
+
+def packed(header: Json, numbers: Iterable[bytes]) -> bytes:
+    """An answer: the header's length, the header, and arrays of numbers from a multiple of 8 on."""
+    text = msgspec.json.encode(header)
+    padding = bytes(-(4 + len(text)) % 8)
+    return b"".join((len(text).to_bytes(4, "little"), text, padding, *numbers))
 
 
 @contextmanager

@@ -26,13 +26,14 @@ from eventtrack.views.queries.series import Series
 from eventtrack.waiting import check
 from eventtrack.web.answers import Json, as_of
 from eventtrack.web.curves import (
-    AXES,
     SECOND_MS,
     Column,
     Curve,
     began,
+    check_grid,
     curves_of,
     in_order,
+    packed,
     width_over,
 )
 from eventtrack.web.downsample import POINTS_A_BUCKET, Thinner
@@ -47,7 +48,6 @@ else:
 # Curves of one request: enough for a chart of a thousand runs, or for a page of charts of few runs.
 CURVES_MAX = 5000
 CHARTS_MAX = 100
-BUCKETS_MAX = 4000
 # An answer ends after the curve that reaches one of these counts: a fifth of a second. So a page
 # draws the first curves while the next are made, and nobody waits long.
 READ_POINTS_MAX = 4_000_000
@@ -229,16 +229,7 @@ def _read(body: bytes) -> list[Asked]:
 
 
 def _check(asked: Asked) -> None:
-    if (asked.x not in AXES and axis_of(asked.x) is None) or not 0 < asked.buckets <= BUCKETS_MAX:
-        raise InvalidValueError(
-            f"x is one of {', '.join(AXES)} or metrics.NAME, "
-            f"and there are 1 to {BUCKETS_MAX} buckets; found {asked.x[:40]!r} and {asked.buckets}"
-        )
-    if asked.start < 0 or asked.width < 0:
-        raise InvalidValueError(
-            f"start and width are not negative; found {asked.start} and {asked.width}",
-            hint="take `next` and `width` from the answer before",
-        )
+    check_grid(asked.x, asked.buckets, asked.start, asked.width)
     if not 0 <= asked.smooth < 1 or asked.kind not in KINDS:
         raise InvalidValueError(
             f"smooth is 0 to below 1, and kind one of {', '.join(map(repr, KINDS))}; "
@@ -367,7 +358,5 @@ def _packed(header: Json, given: Sequence[_Few]) -> bytes:
                 "smooth": placed(others[0]) if others else None,
             }
         )
-    text = msgspec.json.encode({**header, "series": described})
-    padding = bytes(-(4 + len(text)) % 8)
     numbers = chain((x.tobytes() for x, _ in columns), (y.tobytes() for _, y in columns))
-    return b"".join((len(text).to_bytes(4, "little"), text, padding, *numbers))
+    return packed({**header, "series": described}, numbers)
