@@ -6,9 +6,13 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
+
+if TYPE_CHECKING:
+    from eventtrack.store import Store
 
 # How long an example takes says something of the machine, nothing of the law.
 settings.register_profile("eventtrack", deadline=None)
@@ -58,6 +62,27 @@ def fresh_fluent_state() -> Iterator[None]:
             os.environ.pop(name, None)
         else:
             os.environ[name] = value
+
+
+@pytest.fixture
+def one(tmp_path: Path) -> "Iterator[Store]":
+    """A machine with a store of its own."""
+    yield from _machine(tmp_path / "one")
+
+
+@pytest.fixture
+def two(tmp_path: Path) -> "Iterator[Store]":
+    """Another one."""
+    yield from _machine(tmp_path / "two")
+
+
+def _machine(folder: Path) -> "Iterator[Store]":
+    # Most tests need no machine; this must not load it for them.
+    from tests.sync.machines import machine
+
+    store = machine(folder)
+    yield store
+    store.close()
 
 
 def _forget_fluent_state() -> None:

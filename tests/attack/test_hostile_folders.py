@@ -1,7 +1,7 @@
 """Folders between machines, bundles and settings that hold what nobody would put there."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -18,22 +18,6 @@ from tests.attack.planted import sha256
 from tests.sync.machines import machine, record_run, sync
 
 PULL, PUSH = Ways(push=False), Ways(pull=False)
-
-
-@pytest.fixture
-def one(tmp_path: Path) -> Iterator[Store]:
-    """A machine."""
-    store = machine(tmp_path / "one")
-    yield store
-    store.close()
-
-
-@pytest.fixture
-def two(tmp_path: Path) -> Iterator[Store]:
-    """Another one."""
-    store = machine(tmp_path / "two")
-    yield store
-    store.close()
 
 
 def fifo(path: Path, _: Path) -> None:

@@ -1,6 +1,5 @@
 """Of a feed that two copies wrote to, both ends are proved; a witness vouches for one."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,22 +9,8 @@ from eventtrack.audit.checkpoints import Checkpoint
 from eventtrack.audit.proofs import parse_proofs
 from eventtrack.errors import ConflictError
 from eventtrack.store import Store
-from tests.sync.machines import machine, record_run, reopened, snapshot_of
+from tests.sync.machines import record_run, reopened, snapshot_of
 from tests.sync.test_forks import meet
-
-
-@pytest.fixture
-def one(tmp_path: Path) -> Iterator[Store]:
-    store = machine(tmp_path / "one")
-    yield store
-    store.close()
-
-
-@pytest.fixture
-def two(tmp_path: Path) -> Iterator[Store]:
-    store = machine(tmp_path / "two")
-    yield store
-    store.close()
 
 
 def test_proofs_and_signed_heads_of_both_ends_hold(one: Store, two: Store, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import shutil
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.browser.visit import PATIENCE_MS, Visit
 
@@ -42,10 +42,20 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def visit(browser: Browser) -> Iterator[Visit]:
-    """A tab of one's own. What went wrong in it and was not expected fails the test at its end."""
+    """A tab of one's own. What went wrong in it and was not expected fails the test at its end.
+
+    A string that was logged and is executed (it calls `attacked()`) went wrong too.
+    """
     context = browser.new_context(viewport={"width": 1600, "height": 1000}, locale="en-GB")
     context.set_default_timeout(PATIENCE_MS)
     found = Visit(context.new_page())
+    found.page.expose_function("attacked", lambda: found.note("a logged string was executed"))
     yield found
     context.close()
     assert found.problems() == []
+
+
+@pytest.fixture
+def page(visit: Visit) -> Page:
+    """The tab of `visit`."""
+    return visit.page

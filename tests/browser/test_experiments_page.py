@@ -58,13 +58,6 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Filled]:
         yield Filled(server, compared, hostile)
 
 
-@pytest.fixture
-def page(visit: Visit) -> Page:
-    """A tab that fails the test when a string that was logged is executed."""
-    visit.page.expose_function("attacked", lambda: visit.note("a logged string was executed"))
-    return visit.page
-
-
 def row(page: Page, name: str) -> Locator:
     """The line of an experiment."""
     return page.get_by_role("row").filter(has=page.get_by_role("link", name=name, exact=True))

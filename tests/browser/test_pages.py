@@ -66,13 +66,6 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Filled]:
         yield Filled(server, experiment_id, parent, runs)
 
 
-@pytest.fixture
-def page(visit: Visit) -> Page:
-    """A tab that fails the test when a string that was logged is executed."""
-    visit.page.expose_function("attacked", lambda: visit.note("a logged string was executed"))
-    return visit.page
-
-
 def test_from_the_experiments_to_a_run_and_back(filled: Filled, visit: Visit, page: Page) -> None:
     visit.open(filled.url("experiments"))
     row = page.get_by_role("row").filter(has_text="digits")

@@ -20,13 +20,6 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Filled]:
         yield Filled(server, *found)
 
 
-@pytest.fixture
-def page(visit: Visit) -> Page:
-    """A tab that fails the test when a string that was logged is executed."""
-    visit.page.expose_function("attacked", lambda: visit.note("a logged string was executed"))
-    return visit.page
-
-
 def test_back_and_forward_go_through_every_filter(filled: Filled, visit: Visit, page: Page) -> None:
     visit.open(filled.url(filled.sweep))
     shows(page, "bare", "s2", "s1", "a3", "a2", "a1")

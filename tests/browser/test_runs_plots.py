@@ -22,13 +22,6 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Filled]:
         yield Filled(server, *found)
 
 
-@pytest.fixture
-def page(visit: Visit) -> Page:
-    """A tab that fails the test when a string that was logged is executed."""
-    visit.page.expose_function("attacked", lambda: visit.note("a logged string was executed"))
-    return visit.page
-
-
 def test_ranges_of_parallel_coordinates_filter(filled: Filled, visit: Visit, page: Page) -> None:
     visit.open(filled.url(filled.sweep))
     page.get_by_role("button", name="Parallel").click()

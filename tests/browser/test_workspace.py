@@ -56,12 +56,6 @@ def values(place: int, step: int) -> dict[str, float]:
     return {"epoch": step // 10, **of_training, "system/cpu": 50.0}
 
 
-@pytest.fixture
-def page(visit: Visit) -> Page:
-    """A tab."""
-    return visit.page
-
-
 def chart(page: Page, title: str) -> Locator:
     """The chart with this title."""
     return page.get_by_role("region", name=title, exact=True)

@@ -1,6 +1,5 @@
 """What the pages are told about remotes, replicas and conflicts."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,21 +15,7 @@ from eventtrack.store import Store
 from eventtrack.sync import Remotes, Selection, Ways, all_statuses, synchronize
 from eventtrack.web import replicas
 from tests.server.running import running
-from tests.sync.machines import PULL, machine, record_run, sync
-
-
-@pytest.fixture
-def one(tmp_path: Path) -> Iterator[Store]:
-    store = machine(tmp_path / "one")
-    yield store
-    store.close()
-
-
-@pytest.fixture
-def two(tmp_path: Path) -> Iterator[Store]:
-    store = machine(tmp_path / "two")
-    yield store
-    store.close()
+from tests.sync.machines import PULL, record_run, sync
 
 
 def status(store: Store, url: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Two or three machines and a place between them: a folder, or a bucket on a real server."""
+"""A third machine, and a place between them all: a folder, or a bucket on a real server."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,22 +8,6 @@ import pytest
 from eventtrack.store import Store
 from tests.sync.machines import machine
 from tests.sync.places import BucketPlace, FolderPlace, Place
-
-
-@pytest.fixture
-def one(tmp_path: Path) -> Iterator[Store]:
-    """A machine."""
-    store = machine(tmp_path / "one")
-    yield store
-    store.close()
-
-
-@pytest.fixture
-def two(tmp_path: Path) -> Iterator[Store]:
-    """Another one."""
-    store = machine(tmp_path / "two")
-    yield store
-    store.close()
 
 
 @pytest.fixture
