@@ -125,8 +125,8 @@ def account_of(store: Store, run_id: str, made_ms: int) -> Account:
     proofs = _proofs(store, run_id)
     entries = _entries(store, run_id)
     shown = entries[-CHANGES_MAX:]
-    sessions = {session.session_id: session for session in store.sessions.list()}
     wrote = dict.fromkeys(entry.session for entry in shown)
+    sessions = store.sessions.of(wrote)
     return Account(
         made_ms=made_ms,
         version=__version__,

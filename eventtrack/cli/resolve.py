@@ -112,9 +112,7 @@ def find_session(store: "Store", typed: str) -> "Session":
         InvalidValueError: Several ids begin with the prefix.
     """
     typed = typed.removeprefix("session/")
-    starting = [
-        session for session in store.sessions.list() if session.session_id.startswith(typed)
-    ]
+    starting = store.sessions.starting_with(typed, _CANDIDATES_MAX + 1)
     if len(starting) == 1:
         return starting[0]
     if starting:

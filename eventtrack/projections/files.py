@@ -1,8 +1,22 @@
 """The rows of files: runs, models and traces share them."""
 
+from collections.abc import Iterator
+
+import msgspec
+
 from eventtrack.events.types import ArtifactStored
 from eventtrack.projections.state import ArtifactState, Stamp
-from eventtrack.projections.tables import Tables
+from eventtrack.projections.tables import Reader, Tables
+
+_decode = msgspec.msgpack.Decoder(ArtifactState).decode
+
+
+def all_files(reader: Reader) -> Iterator[tuple[int, ArtifactState]]:
+    """Every file with the number of its run, model or trace, without deleted ones."""
+    for key, value in reader.rows.scan("artifacts"):
+        state = _decode(value)
+        if not state.deleted:
+            yield int.from_bytes(key[:4], "big"), state
 
 
 def take_file(

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 from eventtrack.errors import ChecksumError, RemoteDeniedError
 from eventtrack.lazy import lazy
 from eventtrack.log.filesystem import sync_folder, translate_os_error
+from eventtrack.projections.files import all_files
 from eventtrack.projections.items import media_blobs
 from eventtrack.projections.tables import Reader
 from eventtrack.store.engine import Engine
@@ -250,9 +251,7 @@ def live_blobs(reader: Reader) -> dict[bytes, str]:
     """The SHA-256 of every blob that is named now, and a thing that names it."""
     holders = {
         state.sha256: f"artifact '{state.path}'"
-        for table in ("runs", "models", "traces")
-        for owner in reader.rows.keys(table)
-        for state in reader.artifacts(int.from_bytes(owner, "big"))
+        for _, state in all_files(reader)
         if state.place is None
     }
     holders |= dict.fromkeys(media_blobs(reader.rows), "a medium of a run")

@@ -1,20 +1,31 @@
 """Garbage: finds deleted things and erases them for good, with one cleaning of the files."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 
 import msgspec
 
 from eventtrack.clock import recorded_ms
 from eventtrack.errors import InvalidStateError
-from eventtrack.projections import dataset_state, registered_state
-from eventtrack.projections.state import ModelState, RunState, Stamp, latest, recorded_of
+from eventtrack.projections import counts, dataset_state, index, registered_state
+from eventtrack.projections.rows import end_of
+from eventtrack.projections.state import (
+    ExperimentState,
+    ModelState,
+    RunState,
+    Stamp,
+    latest,
+    recorded_of,
+)
 from eventtrack.projections.tables import Reader
 from eventtrack.projections.trace_tables import trace_by_number
 from eventtrack.store.context import StoreContext
 from eventtrack.store.redaction import Redaction
 from eventtrack.tags import PARENT_TAG, TRACE_NAME_TAG
-from eventtrack.views.records import LifecycleStage, Record
+from eventtrack.views.filters.trees import Comparison, Field
+from eventtrack.views.records import LifecycleStage, Record, ViewType
 from eventtrack.views.registered import living_versions, shown_name
+from eventtrack.views.search.forks import joined_runs
+from eventtrack.views.search.runs import RunSearch
 
 REASON = "gc"
 # They separate the parts of a version's source: `models:/m-...`, `runs:/ID/...`,
@@ -141,7 +152,7 @@ class Garbage:
 
 
 class _Search:
-    """One look at all deleted things.
+    """One look at all deleted things. Of runs it reads those, and the runs that depend on them.
 
     Args:
         before_ms: Things that were deleted later stay.
@@ -152,7 +163,11 @@ class _Search:
         self._before_ms = before_ms
         self._holders = dict(_held(reader))
         self._forked: dict[str, str] = {}  # runs whose points count for runs that are there
-        self._children: dict[str, int] = {}
+        # The experiments that have runs; one that is known by hearsay only has an empty state.
+        numbers = [int.from_bytes(key, "big") for key in reader.rows.keys(counts.TABLE)]
+        self._with_runs = [
+            reader.experiment_by_number(number) or ExperimentState(number, "") for number in numbers
+        ]
         self._experiments = {state.experiment_id: state for state in reader.experiments()}
         self._gone = {
             key: self._time(state.lifecycle[1])
@@ -166,7 +181,6 @@ class _Search:
         """All deleted things: those that may be erased, and those that stay."""
         result = Found()
         self._forked = self._needed()
-        self._children.clear()
         for run in self._runs():
             if run.run_id in self._forked:
                 self._holders.setdefault(run.run_id, f"run {self._forked[run.run_id]}")
@@ -175,8 +189,7 @@ class _Search:
         for model in models:
             stage = self._model_stage(model)
             self._put(result, "model", model.model_id, model.experiment_id, model.name, stage)
-        for thing in result.garbage:
-            thing.children = self._children.get(thing.id, 0)
+        self._count_children(result)
         self._put_experiments(result)
         self._put_traces(result)
         self._put_registered(result)
@@ -187,11 +200,11 @@ class _Search:
         """The runs whose points count for runs that are there, each with such a run."""
         sources: dict[str, list[str]] = {}
         there: list[str] = []
-        for run in self._runs():
-            if ids := run.sources():
-                sources[run.run_id] = ids
-            if self._run_stage(run) is None:
-                there.append(run.run_id)
+        for experiment in self._with_runs:
+            for run in joined_runs(self._reader, experiment.number):
+                sources[run.run_id] = run.sources()
+                if self._run_stage(run) is None:
+                    there.append(run.run_id)
         needed: dict[str, str] = {}
         for run_id in there:
             waiting = [run_id]
@@ -208,22 +221,41 @@ class _Search:
         return stream in streams or f"experiment/{self._of.get(stream)}" in streams
 
     def _runs(self) -> Iterator[RunState]:
-        for key in self._reader.rows.keys("runs"):
-            run = self._reader.run_by_number(int.from_bytes(key, "big"))
-            if run is not None and run.experiment_id:
+        """The runs of deleted experiments, and of others those that were deleted by themselves."""
+        numbers: list[int] = []
+        for experiment in self._with_runs:
+            if experiment.experiment_id in self._gone:
+                numbers += self._indexed(experiment, "start_time", b"")
+            else:
+                deleted = index.encode_text(LifecycleStage.DELETED)
+                numbers += self._indexed(experiment, "lifecycle_stage", deleted)
+        for number in sorted(numbers):
+            run = self._reader.run_by_number(number)
+            if run is not None:
                 yield run
+
+    def _indexed(self, experiment: ExperimentState, attribute: str, value: bytes) -> Sequence[int]:
+        """The numbers of the runs of an experiment with a value that begins so."""
+        field = self._reader.field((index.ATTRIBUTE, attribute))
+        if field is None:
+            return ()
+        first = index.prefix(experiment.number, field) + value
+        return [index.run_of(key) for key in self._reader.rows.keys("index", first, end_of(first))]
+
+    def _count_children(self, result: Found) -> None:
+        """Count the active runs that are nested in each run that may be erased."""
+        search = RunSearch(self._reader, self._with_runs, lambda run: run.run_id)
+        for thing in result.garbage:
+            if thing.kind == "run":
+                nested = Comparison(Field("tag", PARENT_TAG), "=", thing.id)
+                thing.children = search.count(nested, ViewType.ACTIVE_ONLY)
 
     def _run_stage(self, run: RunState) -> Stamp | None:
         """The stamp of a run's deletion; None for an active run."""
         lifecycle, experiment = run.lifecycle, self._experiments.get(run.experiment)
         if experiment is not None:
             lifecycle = latest(lifecycle, *experiment.lifecycle)
-        if lifecycle[0] == LifecycleStage.DELETED:
-            return lifecycle[1]
-        parent = run.tags.get(PARENT_TAG, (None, b""))[0]
-        if parent is not None:
-            self._children[parent] = self._children.get(parent, 0) + 1
-        return None
+        return lifecycle[1] if lifecycle[0] == LifecycleStage.DELETED else None
 
     def _model_stage(self, model: ModelState) -> Stamp | None:
         """The stamp of a model's deletion: its own, or else its experiment's."""

@@ -16,6 +16,7 @@ from eventtrack.events.envelope import Draft, Envelope
 from eventtrack.events.reading import is_stream
 from eventtrack.events.redaction import is_lasting, redactions
 from eventtrack.log import erasure, files
+from eventtrack.projections.files import all_files
 from eventtrack.projections.tables import Reader
 from eventtrack.store.blobs import Blobs, live_blobs
 from eventtrack.store.context import StoreContext
@@ -135,10 +136,9 @@ class Redaction:
             digest = files[0].sha256
             drafts = [
                 Draft.of(f"run/{holder.run_id}", types.ArtifactsDeleted([file.path]))
-                for key in reader.rows.keys("runs")
-                if (holder := reader.run_by_number(int.from_bytes(key, "big"))) is not None
-                for file in reader.artifacts(holder.number)
+                for number, file in all_files(reader)
                 if file.sha256 == digest and file.place is None
+                if (holder := reader.run_by_number(number)) is not None
             ]
         order = types.PayloadsRedacted([], [digest], reason, self._engine.clock.now_ms())
         drafts.append(Draft.of(f"run/{run_id}", order))

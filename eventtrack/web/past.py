@@ -62,7 +62,7 @@ def history(store: Store, subject: str, limit: int, at: str = "") -> Json:
     target = store.history.subject(subject)
     timeline = checked(store.history.timeline(subject, counted=True))
     events = list(_happened(store, timeline, at))
-    sessions = {session.session_id: session for session in store.sessions.list()}
+    sessions = store.sessions.of(event.session for event in events)
     facts: dict[str, list[Json]] = {}
     changes = (event for event in events if event.type not in POINTS)
     lines = blame_lines(
@@ -140,7 +140,7 @@ def log(
             last = events[limit - 1].position
             events = [event for event in events if event.position >= last]
             bottom = last
-    sessions = {session.session_id: session for session in store.sessions.list()}
+    sessions = store.sessions.of(event.session for event in events)
     broken = skips.failed(store)
     return {
         "before": bottom if bottom > 1 else None,

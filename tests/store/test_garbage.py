@@ -9,6 +9,7 @@ import pytest
 
 from eventtrack.clock import ManualClock
 from eventtrack.errors import InvalidStateError, NotFoundError
+from eventtrack.projections.tables import Reader
 from eventtrack.store import Store
 from eventtrack.store.garbage import Found
 from tests.store.machines import send
@@ -67,6 +68,20 @@ def test_all_that_is_deleted_goes_in_one_redaction(place: Store) -> None:
     assert place.garbage.find() == Found()
     with pytest.raises(InvalidStateError, match="nothing"):
         place.garbage.erase(found.garbage)
+
+
+def test_living_runs_are_not_read(place: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A look for garbage costs by what was deleted: a store may have a million runs."""
+    gone, living = filled(place)
+    place.runs.set_tags(living, {"mlflow.parentRunId": gone[0]})
+    read: list[int] = []
+    by_number = Reader.run_by_number
+    monkeypatch.setattr(
+        Reader, "run_by_number", lambda self, number: read.append(number) or by_number(self, number)
+    )
+    children = {thing.id: thing.children for thing in place.garbage.find().garbage}
+    assert children == {gone[0]: 1, gone[1]: 0}
+    assert len(read) == len(gone)
 
 
 def test_what_was_deleted_of_late_stays(place: Store, clock: ManualClock) -> None:

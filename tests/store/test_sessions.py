@@ -7,11 +7,15 @@ from pathlib import Path
 import pytest
 
 from eventtrack._version import __version__
+from eventtrack.audit.account import account_of
+from eventtrack.cli.resolve import find_session
 from eventtrack.clock import ManualClock
 from eventtrack.errors import NotFoundError
 from eventtrack.ids import SeededIds
+from eventtrack.projections.tables import Reader
 from eventtrack.store import Store
 from eventtrack.store.session import AUTHOR, git_commit
+from eventtrack.web import past
 from tests.store.machines import exchange, refused
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -60,6 +64,26 @@ def test_sessions_stand_in_the_order_in_which_they_came(store: Store, other: Sto
     mine, theirs = store.sessions.list()
     assert mine.position < theirs.position
     assert {one.session_id for one in other.sessions.list()} == {mine.session_id, theirs.session_id}
+
+
+def test_a_few_sessions_are_read_without_the_others(
+    store: Store, other: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A store has a session for each script that ever ran: pages and blame read their authors."""
+    run_id = other.runs.create("0").info.run_id
+    exchange(store, other)
+    mine, theirs = store.sessions.list()
+    monkeypatch.setattr(Reader, "sessions", lambda _: pytest.fail("it read every session"))
+    unknown = "00" * 16
+    assert store.sessions.of([theirs.session_id, unknown]) == {theirs.session_id: theirs}
+    assert store.sessions.starting_with(mine.session_id[:9]) == [mine]
+    assert store.sessions.starting_with("no id") == []
+    assert all(line.session == theirs for line in store.history.blame(run_id))
+    entries = past.history(store, run_id, 10)["entries"]
+    assert all(entry["author"]["pid"] == theirs.pid for entry in entries)
+    assert all(event["author"] for event in past.log(store, None, 100, None, None)["events"])
+    assert find_session(store, mine.session_id[:9]) == mine
+    assert account_of(store, run_id, 0).authors == [theirs]
 
 
 @pytest.mark.parametrize("session_id", ["", "zz", "00" * 16, "ab" * 600, None])

@@ -55,10 +55,10 @@ class HistoryQueries:
             NotFoundError: There is no such thing.
         """
         about = self.subject(subject)
-        sessions = {session.session_id: session for session in self._sessions.list()}
         events = self._of_stream(about.stream)
         if about.noun is RUN:
             events += self._of_experiments(about.stream)
+        sessions = self._sessions.of(event.session for event in events)
         return blame_lines(
             about.noun, events, sessions, key, numbers=about.numbers, prefix=about.prefix
         )

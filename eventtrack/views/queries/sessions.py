@@ -1,6 +1,6 @@
 """Sessions: the processes that wrote, with their machines and programs."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from eventtrack.errors import NotFoundError
 from eventtrack.projections.state import SessionState
@@ -54,8 +54,26 @@ class Sessions:
             state = reader.session(bytes.fromhex(session_id))
         return None if state is None else session_record(state)
 
+    def of(self, session_ids: Iterable[str]) -> dict[str, Session]:
+        """Some sessions by their ids in hex, without those whose opening is not known."""
+        names = sorted(map(bytes.fromhex, set(session_ids)))
+        with self._context.read() as reader:
+            states = [state for name in names if (state := reader.session(name)) is not None]
+        return {state.session.hex(): session_record(state) for state in states}
+
+    def starting_with(self, prefix: str, limit: int = 10) -> Sequence[Session]:
+        """At most `limit` sessions whose ids begin with `prefix`, by id."""
+        with self._context.read() as reader:
+            streams = reader.streams(f"session/{prefix}", limit)
+            names = (bytes.fromhex(stream.partition("/")[2]) for stream in streams)
+            states = [reader.session(name) for name in names]
+        return [session_record(state) for state in states if state is not None]
+
     def list(self) -> Sequence[Session]:
-        """Every session, in the order in which they were opened here."""
+        """Every session, in the order in which they were opened here.
+
+        Each script that ran has one: use `of` or `starting_with` for a few.
+        """
         with self._context.read() as reader:
             states = reader.sessions()
         return [session_record(state) for state in sorted(states, key=_position)]
