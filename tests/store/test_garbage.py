@@ -9,6 +9,7 @@ import pytest
 
 from eventtrack.clock import ManualClock
 from eventtrack.errors import InvalidStateError, NotFoundError
+from eventtrack.projections.state import RunState
 from eventtrack.projections.tables import Reader
 from eventtrack.store import Store
 from eventtrack.store.garbage import Found
@@ -76,9 +77,12 @@ def test_living_runs_are_not_read(place: Store, monkeypatch: pytest.MonkeyPatch)
     place.runs.set_tags(living, {"mlflow.parentRunId": gone[0]})
     read: list[int] = []
     by_number = Reader.run_by_number
-    monkeypatch.setattr(
-        Reader, "run_by_number", lambda self, number: read.append(number) or by_number(self, number)
-    )
+
+    def counted(reader: Reader, number: int) -> RunState | None:
+        read.append(number)
+        return by_number(reader, number)
+
+    monkeypatch.setattr(Reader, "run_by_number", counted)
     children = {thing.id: thing.children for thing in place.garbage.find().garbage}
     assert children == {gone[0]: 1, gone[1]: 0}
     assert len(read) == len(gone)
