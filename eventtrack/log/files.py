@@ -71,7 +71,8 @@ def _create(path: Path) -> str:
 
 
 def _create_alone(path: Path) -> str:
-    present = {entry.name for entry in path.iterdir() if not entry.name.startswith(".")}
+    everything = {entry.name for entry in path.iterdir()}
+    present = {name for name in everything if not name.startswith(".")}
     if FORMAT in present:
         # Another process was faster.
         return (path / FORMAT).read_text(errors="replace")
@@ -83,6 +84,9 @@ def _create_alone(path: Path) -> str:
             hint="choose an empty folder or a new name, for example ./.eventtrack",
         )
     refuse_network_file_system(path)
+    if not everything:
+        # Git leaves out a folder that says so itself.
+        (path / ".gitignore").write_text("*\n")
     for name in (LOG, JOURNAL, VIEWS, BLOBS, LOCATIONS):
         (path / name).mkdir(exist_ok=True)
     _make_log(path / LOG)

@@ -3,6 +3,7 @@
 import errno
 import os
 import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -129,8 +130,26 @@ class TestPrepare:
         files.prepare(tmp_path / "deep" / "store", create=True)
         found = contents(tmp_path / "deep" / "store")
         assert found.pop("FORMAT") == f"{FORMAT_VERSION}\n".encode()
-        made = {"log/data.mdb", "log/lock.mdb"}
+        made = {".gitignore", "log/data.mdb", "log/lock.mdb"}
         assert set(found) == {*made, "log", "journal", "views", "blobs", "locations"}
+
+    def test_git_leaves_a_new_store_out(self, tmp_path: Path) -> None:
+        def told() -> str:
+            words = ["git", "status", "--porcelain"]
+            return subprocess.run(
+                words, cwd=tmp_path, check=True, capture_output=True, text=True
+            ).stdout
+
+        subprocess.run(["git", "init", "-q", tmp_path], check=True)
+        files.prepare(tmp_path / ".eventtrack", create=True)
+        assert told() == ""
+        (tmp_path / "train.py").write_text("")
+        assert told() == "?? train.py\n"
+
+    def test_a_store_in_a_folder_of_git_hides_nothing_else(self, tmp_path: Path) -> None:
+        subprocess.run(["git", "init", "-q", tmp_path], check=True)
+        files.prepare(tmp_path, create=True)
+        assert not (tmp_path / ".gitignore").exists()
 
     def test_preparing_again_changes_nothing(self, tmp_path: Path) -> None:
         files.prepare(tmp_path / "store", create=True)
