@@ -11,6 +11,7 @@ import operator
 import re
 from array import array
 from collections.abc import Callable, Sequence
+from itertools import islice
 from math import nan
 from typing import TypeAlias
 
@@ -67,6 +68,13 @@ class Formula:
 
     def points(self, columns: Sequence[Points]) -> Points:
         """Its values, in order of the steps, from the points of each of its metrics."""
+        steps = columns[0].steps
+        if _is_rising(steps) and all(points.steps == steps for points in columns):
+            # Metrics that are logged together, as most are: there is nothing to join.
+            own: dict[str, Column] = {
+                name: points.values for name, points in zip(self.names, columns, strict=True)
+            }
+            return self._over(steps, columns[0].timestamps, own)
         latest = [
             {step: at for at, step in enumerate(points.steps)} for points in columns
         ]  # later points of a step come later
@@ -75,13 +83,20 @@ class Formula:
             name: [points.values[places[step]] for step in shared]
             for name, points, places in zip(self.names, columns, latest, strict=True)
         }
+        times = array("q", (columns[0].timestamps[latest[0][step]] for step in shared))
+        return self._over(array("q", shared), times, values)
+
+    def _over(
+        self, steps: "array[int]", timestamps: "array[int]", values: dict[str, Column]
+    ) -> Points:
         reckoned = Points()
-        reckoned.steps = array("q", shared)
-        reckoned.timestamps = array(
-            "q", (columns[0].timestamps[latest[0][step]] for step in shared)
-        )
-        reckoned.values = array("d", self._node(values, len(shared)))
+        reckoned.steps, reckoned.timestamps = steps, timestamps
+        reckoned.values = array("d", self._node(values, len(steps)))
         return reckoned
+
+
+def _is_rising(steps: "array[int]") -> bool:
+    return all(map(operator.lt, steps, islice(steps, 1, None)))
 
 
 class Reckoned:

@@ -97,6 +97,18 @@ def test_only_steps_that_all_metrics_have_count_and_the_latest_point_of_each() -
     assert (found.steps.tolist(), found.values.tolist()) == ([1, 2], [40.0, -25.0])
 
 
+def test_metrics_of_the_same_steps_need_no_order_of_them() -> None:
+    """Rising steps are not joined; others are, and come in order."""
+    rising, falling = points(A), points(A)
+    for column in (falling.steps, falling.timestamps, falling.values):
+        column.reverse()
+    square = Formula("= a * b")
+    found = [square.points([each, each]) for each in (rising, falling)]
+    assert found[0].steps.tolist() == found[1].steps.tolist() == [0, 1, 2]
+    assert found[0].timestamps == found[1].timestamps
+    assert found[0].values.tolist() == found[1].values.tolist() == [value * value for value in A]
+
+
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
     """A store."""
