@@ -46,7 +46,7 @@ function Used({ datasets, experiments, find }) {
       run read.</p><//>`;
   const shown = holding(datasets, find, (each) => [each.name, each.digest, each.source, ...each.contexts]);
   if (!shown.length) return html`<${Empty} title=${`No dataset is like “${find}”.`} />`;
-  return html`<div class="scroll" tabindex="0" role="region" aria-label="Datasets of runs"><table class="list">
+  return html`<div class="scroll" tabindex="0" role="region" aria-label="Datasets of runs"><table class="list stacked">
     <thead><tr><th>Name</th><th>Digest</th><th>Read for</th><th class="num">Runs</th><th class="num">Columns</th>
       <th>Source</th><th>Experiments</th></tr></thead>
     <tbody>${shown.map(
@@ -54,7 +54,8 @@ function Used({ datasets, experiments, find }) {
       <td class="name"><a href=${link(["data", each.digest])}><bdi>${each.name}</bdi></a></td>
       <td class="mono"><bdi>${each.digest}</bdi></td>
       <td>${each.contexts.map((text) => html`<span class="tag" key=${text}><bdi>${text}</bdi></span>`)}</td>
-      <td class="num">${number(each.runs)}</td><td class="num">${number(columnsOf(each.schema).length) || ""}</td>
+      <td class="num" data-label="runs">${number(each.runs)}</td>
+      <td class="num" data-label="columns">${columnsOf(each.schema).length || ""}</td>
       <td class="name">${each.source_type} <small class="quiet"><bdi>${placeOf(each.source)}</bdi></small></td>
       <td class="name"><${Experiments} ids=${each.experiment_ids} names=${experiments} /></td></tr>`,
     )}</tbody></table></div>`;
@@ -83,12 +84,14 @@ function Evaluations({ evaluation, experiments, find }) {
       </p><//>`;
   const shown = holding(evaluation, find, (each) => [each.name, each.digest, ...Object.values(each.tags)]);
   if (!shown.length) return html`<${Empty} title=${`No dataset is like “${find}”.`} />`;
-  return html`<div class="scroll" tabindex="0" role="region" aria-label="Evaluation datasets"><table class="list">
+  return html`<div class="scroll" tabindex="0" role="region" aria-label="Evaluation datasets">
+    <table class="list stacked">
     <thead><tr><th>Name</th><th class="num">Records</th><th>By</th><th>Experiments</th><th class="num">Changed</th></tr>
     </thead><tbody>${shown.map(
       (each) => html`<tr key=${each.dataset_id}>
       <td class="name"><a href=${link(["evaluation", each.dataset_id])}><bdi>${each.name}</bdi></a></td>
-      <td class="num">${number(each.profile?.num_records ?? 0)}</td><td><bdi>${each.created_by}</bdi></td>
+      <td class="num" data-label="records">${number(each.profile?.num_records ?? 0)}</td>
+      <td><bdi>${each.created_by}</bdi></td>
       <td class="name"><${Experiments} ids=${each.experiment_ids} names=${experiments} /></td>
       <td class="num" title=${moment(each.updated)}>${ago(each.updated)}</td></tr>`,
     )}</tbody></table></div>`;
@@ -100,11 +103,11 @@ function Scorers({ scorers, experiments, find }) {
       <p><code>scorer.register(name=...)</code> of <code>mlflow.genai.scorers</code> keeps one.</p><//>`;
   const shown = holding(scorers, find, (each) => [each.name]);
   if (!shown.length) return html`<${Empty} title=${`No scorer is called like “${find}”.`} />`;
-  return html`<div class="scroll" tabindex="0" role="region" aria-label="Scorers"><table class="list">
+  return html`<div class="scroll" tabindex="0" role="region" aria-label="Scorers"><table class="list stacked">
     <thead><tr><th>Name</th><th class="num">Version</th><th>Experiment</th><th>Scorer</th>
       <th class="num">Created</th></tr></thead><tbody>${shown.map(
         (each) => html`<tr key=${`${each.experiment_id} ${each.name}`}>
-      <td class="name"><bdi>${each.name}</bdi></td><td class="num">${number(each.version)}</td>
+      <td class="name"><bdi>${each.name}</bdi></td><td class="num" data-label="version">${number(each.version)}</td>
       <td class="name"><${Experiments} ids=${[each.experiment_id]} names=${experiments} /></td>
       <td class="value"><details><summary>Show</summary>
         <${Value} value=${each.scorer} name=${each.name} /></details></td>
@@ -165,7 +168,7 @@ function Schema({ schema }) {
 
 const Readers = ({ runs, experiments, more }) =>
   runs.length
-    ? html`<div class="scroll" tabindex="0" role="region" aria-label="Runs that read it"><table class="list">
+    ? html`<div class="scroll" tabindex="0" role="region" aria-label="Runs that read it"><table class="list stacked">
       <thead><tr><th>Run</th><th>Status</th><th>Read for</th><th>Experiment</th>
         <th class="num">Started</th></tr></thead>
       <tbody>${runs.map(

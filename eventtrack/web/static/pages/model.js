@@ -51,7 +51,7 @@ function Shown({ model }) {
 
 /** @param {{versions: object[], runs: Record<string, string>, named?: boolean}} props `named`: of several models */
 export const Versions = ({ versions, runs, named = false }) => html`
-  <div class="scroll" tabindex="0" role="region" aria-label="Versions"><table class="list">
+  <div class="scroll" tabindex="0" role="region" aria-label="Versions"><table class="list stacked">
     <thead><tr><th>Version</th><th>Aliases</th><th>Stage</th><th>From</th><th>Description and tags</th><th>By</th>
       <th class="num">Created</th></tr></thead>
     <tbody>${versions.map(

@@ -42,7 +42,8 @@ function Registered({ prompts }) {
     return html`<${Find} find=${find} />
       ${
         shown.length
-          ? html`<div class="scroll" tabindex="0" role="region" aria-label="Registered models"><table class="list">
+          ? html`<div class="scroll" tabindex="0" role="region" aria-label="Registered models">
+        <table class="list stacked">
         <thead><tr><th>Name</th><th class="num">Latest</th><th>Aliases</th><th>Stages</th><th>Tags</th>
           <th class="num">Changed</th></tr></thead>
         <tbody>${shown.map((model) => html`<${Row} key=${model.name} model=${model} />`)}</tbody></table></div>`
@@ -120,7 +121,7 @@ const PUSH = { push: true };
 
 function LoggedTable({ models, experiments, runs }) {
   const keys = [...new Set(models.flatMap((model) => Object.keys(model.metrics)))].sort().slice(0, 4);
-  return html`<div class="scroll" tabindex="0" role="region" aria-label="Logged models"><table class="list">
+  return html`<div class="scroll" tabindex="0" role="region" aria-label="Logged models"><table class="list stacked">
     <thead><tr><th>Name</th><th>Kind</th><th>State</th>
       ${keys.map((key) => html`<th class="num" key=${key}>${key}</th>`)}<th>Run</th><th>Experiment</th>
       <th class="num">Created</th></tr></thead>
@@ -128,7 +129,10 @@ function LoggedTable({ models, experiments, runs }) {
       (model) => html`<tr key=${model.model_id}>
       <td class="name"><a href=${link(["logged-models", model.model_id])}><bdi>${model.name}</bdi></a></td>
       <td>${model.kind}</td><td>${model.status.toLowerCase()}</td>
-      ${keys.map((key) => html`<td class="num" key=${key}>${number(model.metrics[key])}</td>`)}
+      ${keys.map(
+        (key) => html`<td class="num" key=${key} data-label=${key}>
+        ${number(model.metrics[key])}</td>`,
+      )}
       <td class="name">${
         model.run_id &&
         html`<a href=${link(["runs", model.run_id])}><bdi>${runs[model.run_id] || model.run_id}</bdi></a>`

@@ -105,7 +105,7 @@ const Pages = ({ start, shown, more }) =>
 const PUSH = { push: true };
 
 export const Table = ({ traces, experiments = {}, experiment = "" }) => html`
-  <div class="scroll" tabindex="0" role="region" aria-label="Traces"><table class="list">
+  <div class="scroll" tabindex="0" role="region" aria-label="Traces"><table class="list stacked">
     <thead><tr><th>Request</th><th>State</th><th class="num">When</th><th class="num">Duration</th>
       <th class="num">Tokens</th><th class="num wide">Spans</th><th>Session</th><th>Assessments</th>
       ${!experiment && html`<th>Experiment</th>`}</tr></thead>
@@ -116,7 +116,7 @@ export const Table = ({ traces, experiments = {}, experiment = "" }) => html`
         ${trace.request && trace.name && html`<small class="quiet">${trace.name}</small>`}</td>
       <td><${State} state=${trace.state} /></td>
       <td class="num" title=${moment(trace.request_time)}>${ago(trace.request_time)}</td>
-      <td class="num">${duration(trace.duration)}</td><td class="num">${number(trace.tokens)}</td>
+      <td class="num">${duration(trace.duration)}</td><td class="num" data-label="tokens">${number(trace.tokens)}</td>
       <td class="num wide">${number(trace.span_count)}</td>
       <td>${trace.session && html`<${SessionLink} session=${trace.session} experiment=${trace.experiment_id} />`}</td>
       <td>${trace.judgements.map((each) => html`<${Judgement} ...${each} />`)}</td>
@@ -147,7 +147,7 @@ function Sessions({ experiment }) {
   useLive((stream) => stream.startsWith("trace/"), asked.reload, 5000);
   return html`<${Loaded} asked=${asked} what="Gathering sessions">${({ sessions, more }) =>
     sessions.length
-      ? html`<div class="scroll" tabindex="0" role="region" aria-label="Sessions"><table class="list">
+      ? html`<div class="scroll" tabindex="0" role="region" aria-label="Sessions"><table class="list stacked">
       <thead><tr><th>Session</th><th>Begins with</th><th>User</th><th class="num">Traces</th><th class="num">Errors</th>
         <th class="num">Tokens</th><th class="num">Lasted</th><th class="num">Last active</th></tr></thead>
       <tbody>${sessions.map(
@@ -155,8 +155,9 @@ function Sessions({ experiment }) {
         <td><${SessionLink} session=${each.session} experiment=${each.experiment_id} /></td>
         <td class="name"><span class="clipped"><bdi>${brief(each.request)}</bdi></span></td>
         <td><bdi>${each.user}</bdi></td>
-        <td class="num">${number(each.traces)}</td><td class="num">${each.errors ? number(each.errors) : ""}</td>
-        <td class="num">${each.tokens ? number(each.tokens) : ""}</td>
+        <td class="num" data-label="traces">${number(each.traces)}</td>
+        <td class="num" data-label="errors">${each.errors ? number(each.errors) : ""}</td>
+        <td class="num" data-label="tokens">${each.tokens ? number(each.tokens) : ""}</td>
         <td class="num">${duration(each.last_ms - each.first_ms)}</td>
         <td class="num" title=${moment(each.last_ms)}>${ago(each.last_ms)}</td></tr>`,
       )}</tbody></table></div>
