@@ -5,8 +5,8 @@ import { setQuery } from "../lib/route.js";
 import { SECTION_NAMES, SIZES } from "../lib/workspace.js";
 import { Chart } from "./chart.js";
 
-// Of the smallest chart, in CSS pixels; a chart is as wide as its column.
-const CHART = { width: 246, height: 200, gap: 10 };
+// In CSS pixels: a chart is as wide as its column, which is at least `width` and at most `most` wide.
+const CHART = { width: 246, most: 660, height: 200, gap: 10 };
 const PLOT = CHART.height - 36;
 const HEADING = 34;
 // How far beyond the screen charts are there already.
@@ -45,20 +45,18 @@ export function Wall({ runs, groups, keys, sections, shut, acts }) {
       removeEventListener("resize", look);
     };
   }, []);
-  const across = Math.max(Math.floor((sight.width + CHART.gap) / (CHART.width + CHART.gap)), 1);
-  const { places, height } = useMemo(() => placed(sections, shut, across), [sections, [...shut].join("\n"), across]);
+  const { width } = sight;
+  const { places, height } = useMemo(() => placed(sections, shut, width), [sections, [...shut].join("\n"), width]);
   const near = sight.width
     ? places.filter(({ top, height }) => top + height > sight.top - SPARE && top < sight.top + sight.height + 2 * SPARE)
     : [];
-  const column = Math.floor((sight.width - CHART.gap * (across - 1)) / across);
-  const span = (columns) => columns * (column + CHART.gap) - CHART.gap;
   return html`<div class="charts" ref=${box} style=${{ height: `${height}px` }}>
-    ${near.map(({ top, height, section, card, left, wide }) =>
+    ${near.map(({ top, height, section, card, left, width }) =>
       card === undefined
         ? html`<${Heading} key=${`/${section.name}`} section=${section} top=${top} shut=${shut} />`
         : html`<${Chart} key=${card.id} card=${card} runs=${runs} groups=${groups} keys=${keys}
           height=${height - CHART.height + PLOT}
-          place=${inPixels({ top, left: left * (column + CHART.gap), width: span(wide), height })}
+          place=${inPixels({ top, left, width, height })}
           change=${(change) => acts.change(card, change)} remove=${() => acts.remove(card)}
           move=${{
             to: (way) => acts.put(section, card.id, section.cards.indexOf(card) + way),
@@ -70,8 +68,16 @@ export function Wall({ runs, groups, keys, sections, shut, acts }) {
 
 const inPixels = (place) => Object.fromEntries(Object.entries(place).map(([name, size]) => [name, `${size}px`]));
 
-/** Where everything is: headings with their `section`, charts with their `card`, `left` column and columns `wide`. */
-function placed(sections, shut, across) {
+/** The number of columns of a section: its charts fill rows of about the same length. */
+function columnsOf(cards, width) {
+  const fit = (size) => Math.max(Math.floor((width + CHART.gap) / (size + CHART.gap)), 1);
+  const columns = cards.reduce((sum, card) => sum + SIZES[card.size][0], 0);
+  const rows = Math.ceil(columns / fit(CHART.width));
+  return Math.max(Math.ceil(columns / rows), Math.min(fit(CHART.most) + 1, fit(CHART.width)));
+}
+
+/** Where everything is: headings with their `section`, charts with their `card`. */
+function placed(sections, shut, width) {
   const places = [];
   let top = 0;
   for (const section of sections) {
@@ -81,6 +87,8 @@ function placed(sections, shut, across) {
       if (shut.has(section.name)) continue;
     }
     let [left, high] = [0, 0];
+    const across = columnsOf(section.cards, width);
+    const column = Math.floor((width + CHART.gap) / across);
     for (const card of section.cards) {
       const [columns, rows] = SIZES[card.size];
       const wide = Math.min(columns, across);
@@ -89,7 +97,7 @@ function placed(sections, shut, across) {
         top += high + CHART.gap;
         [left, high] = [0, 0];
       }
-      places.push({ top, height, section, card, left, wide });
+      places.push({ top, height, section, card, left: left * column, width: wide * column - CHART.gap });
       left += wide;
       high = Math.max(high, height);
     }
