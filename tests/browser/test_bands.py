@@ -61,3 +61,11 @@ def test_a_curve_of_a_group_is_of_all_its_runs(server: Running, visit: Visit) ->
     curve = visit.page.get_by_role("img", name=f"loss of a ({RUNS})")
     expect(curve).to_be_visible()
     expect(visit.page.get_by_text("Curves are")).to_have_count(0)
+
+
+def test_quartiles_of_merged_parts_are_called_approximate(server: Running, visit: Visit) -> None:
+    visit.open(f"{server.url}/#/experiments/0?group=params.kind&spread=quartiles")
+    expect(visit.page.get_by_text("≈ quartiles")).to_be_visible()
+    visit.open(f"{server.url}/#/experiments/0?group=params.kind&spread=std")
+    expect(visit.page.get_by_role("img", name=f"loss of a ({RUNS})")).to_be_visible()
+    expect(visit.page.get_by_text("≈ quartiles")).to_have_count(0)

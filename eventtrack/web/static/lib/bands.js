@@ -8,9 +8,9 @@ export const SPREADS = [
 ];
 /**
  * A band of some runs of a group, as the server gives it (see `POST bands` in docs/web-api.md).
- * @typedef {{first: number, count: number, runs: number, points: number, rows: Float64Array[]}} Band
+ * @typedef {{first: number, count: number, runs: number, points: number, rows: Float64Array[], merged?: boolean}} Band
  *   `rows`: how many runs are at each place, their mean, the sum of squares around it, the least and the greatest
- *   value, and values between which equally many runs lie
+ *   value, and values between which equally many runs lie; these are about right where bands were `merged`
  */
 const [MANY, MEAN, SQUARES, LEAST, MOST, QUANTILES] = [0, 1, 2, 3, 4, 5];
 
@@ -24,7 +24,7 @@ export function merged(known, more) {
     const [a, b] = [known, more].map((band) => columnAt(band, first + at));
     joined(a, b).forEach((value, row) => (rows[row][at] = value));
   }
-  return { first, count, runs: known.runs + more.runs, points: known.points + more.points, rows };
+  return { first, count, runs: known.runs + more.runs, points: known.points + more.points, rows, merged: true };
 }
 
 /** What a band has at a place, or null where it has no run. */
@@ -78,10 +78,11 @@ function shareBelow(quantiles, value) {
  * @param {Band} band
  * @param {number} step between two places, in x
  * @param {string} spread see `SPREADS`
- * @returns {{x: Float64Array, y: Float64Array, band: {low: Float64Array, high: Float64Array} | undefined}}
- *   the mean at each place that has runs, and the edges of the band
+ * @returns {{x: Float64Array, y: Float64Array,
+ *   band: {low: Float64Array, high: Float64Array, about: boolean} | undefined}}
+ *   the mean at each place that has runs, and the edges of the band; `about` where these are approximate
  */
-export function meanAndBand({ first, rows, runs }, step, spread) {
+export function meanAndBand({ first, rows, runs, merged }, step, spread) {
   const places = [...rows[MANY].keys()].filter((at) => rows[MANY][at] > 0);
   const pick = (valueAt) => Float64Array.from(places, valueAt);
   const x = pick((at) => (first + at) * step);
@@ -94,7 +95,7 @@ export function meanAndBand({ first, rows, runs }, step, spread) {
     quartiles: [(at) => rows[QUANTILES + quarter]?.[at], (at) => rows[QUANTILES + 3 * quarter]?.[at]],
   }[spread] || [(at) => rows[LEAST][at], (at) => rows[MOST][at]];
   const [low, high] = edges.map(pick);
-  return { x, y, band: { low, high } };
+  return { x, y, band: { low, high, about: spread === "quartiles" && Boolean(merged) } };
 }
 
 export const meanOf = (values) => (values.length ? values.reduce((sum, value) => sum + value, 0) / values.length : NaN);

@@ -1,23 +1,11 @@
 /** Curves of many runs and metrics for one chart: they come page by page, and anew only where something was logged. */
-import { useRetry } from "./data.js";
 import { useLive } from "./live.js";
 import { at } from "./past.js";
+import { PAUSE, usePieces } from "./pieces.js";
 import { curvesOf } from "./together.js";
-import { useCallback, useEffect, useRef, useState } from "./ui.js";
+import { useEffect, useRef } from "./ui.js";
 
-const NONE = {
-  curves: new Map(),
-  low: 0,
-  high: 0,
-  width: 0,
-  x: "",
-  smoothing: "",
-  done: false,
-  error: null,
-  text: null,
-};
-// How long a chart has to be in sight, in ms: scrolling past asks for nothing.
-const PAUSE = 40;
+const NONE = { curves: new Map(), low: 0, high: 0, width: 0, x: "", smoothing: "" };
 // As many curves are asked for at once; bars of groups may have tens of thousands.
 const CURVES = 5000;
 // Buckets are so many steps or milliseconds wide; relative times are in seconds.
@@ -38,74 +26,45 @@ export function useCurves(asked, seen) {
   const { smooth, kind, ...fixed } = asked;
   const text = seen ? JSON.stringify([at.value, fixed]) : null;
   const smoothing = smoothingOf(asked);
-  const [state, setState] = useState(NONE);
-  const latest = useRef();
-  latest.current = { asked, state };
-  const under = useRef(null);
-  // Whether curves are under way, and what changed meanwhile: it is asked for when they are here. Asked for
-  // at once, it would stop them, and changes that come faster than answers would leave the chart empty.
-  const busy = useRef(false);
-  const held = useRef(new Set());
+  const known = useRef(NONE);
 
   /** Ask for the curves of some runs, by default of all. */
-  const load = useCallback(
-    async (some) => {
-      const { asked, state } = latest.current;
-      const smoothing = smoothingOf(asked);
-      if (!some) {
-        under.current?.abort();
-        under.current = new AbortController();
-      }
-      busy.current = true;
-      const { signal } = under.current;
-      const runs = some || asked.run_ids;
-      const each = Math.max(Math.floor(CURVES / asked.keys.length), 1);
-      let [place, start] = [0, 0];
-      let width = some ? state.width : 0;
-      let extent = some && [state.low, state.high];
-      try {
-        while (place < runs.length) {
-          const of = runs.length > each ? runs.slice(place, place + each) : runs;
-          const page = await curvesOf({ ...asked, run_ids: of, start, width }, signal);
-          if (signal.aborted) return;
-          if (page.next === start) continue; // the answer was long enough without this chart
-          width = page.width;
-          [place, start] = page.next === null ? [place + each, 0] : [place, page.next];
-          if (!extent) extent = [page.low, page.high];
-          else if (page.series.length) extent = [Math.min(extent[0], page.low), Math.max(extent[1], page.high)];
-          const [low, high] = extent;
-          const done = place >= runs.length;
-          setState((old) => {
-            // What was drawn stays until what takes its place has come, if it is over the same axis.
-            const curves = new Map(old.x === asked.x ? old.curves : []);
-            for (const curve of page.series) curves.set(curveId(curve.run_id, curve.key), { ...curve, smoothing });
-            if (done && !some) for (const id of missing(curves, asked)) curves.delete(id);
-            const known = { curves, low, high, width, x: asked.x, error: null, text };
-            return { ...known, smoothing: some ? old.smoothing : smoothing, done: some ? old.done : done };
-          });
-        }
-      } catch (error) {
-        if (!signal.aborted) setState((old) => ({ ...old, error, text }));
-      } finally {
-        if (!signal.aborted) busy.current = false;
-      }
-    },
-    [text],
-  );
-
-  useEffect(() => {
-    if (text === null) return undefined;
-    const timer = setTimeout(load, PAUSE);
-    return () => {
-      clearTimeout(timer);
-      under.current?.abort();
-      busy.current = false;
-    };
-  }, [load]);
+  const read = async (tell, signal, some) => {
+    const runs = some || asked.run_ids;
+    const each = Math.max(Math.floor(CURVES / asked.keys.length), 1);
+    let [place, start] = [0, 0];
+    let width = some ? known.current.width : 0;
+    let extent = some && [known.current.low, known.current.high];
+    while (place < runs.length) {
+      const of = runs.length > each ? runs.slice(place, place + each) : runs;
+      const page = await curvesOf({ ...asked, run_ids: of, start, width }, signal);
+      if (signal.aborted) return;
+      if (page.next === start) continue; // the answer was long enough without this chart
+      width = page.width;
+      [place, start] = page.next === null ? [place + each, 0] : [place, page.next];
+      if (!extent) extent = [page.low, page.high];
+      else if (page.series.length) extent = [Math.min(extent[0], page.low), Math.max(extent[1], page.high)];
+      const [low, high] = extent;
+      const done = place >= runs.length;
+      tell((old) => {
+        // What was drawn stays until what takes its place has come, if it is over the same axis.
+        const curves = new Map(old.x === asked.x ? old.curves : []);
+        for (const curve of page.series) curves.set(curveId(curve.run_id, curve.key), { ...curve, smoothing });
+        if (done && !some) for (const id of missing(curves, asked)) curves.delete(id);
+        const now = { curves, low, high, width, x: asked.x };
+        return { ...now, smoothing: some ? old.smoothing : smoothing, done: some ? old.done : done };
+      });
+    }
+  };
+  const { state, busy, load, reload } = usePieces(NONE, text, read);
+  known.current = state;
+  // What changed while curves are under way is asked for when they are here. Asked for at once, it would stop
+  // them, and changes that come faster than answers would leave the chart empty.
+  const held = useRef(new Set());
 
   /** Ask for what changed: a set of streams, or null for all. */
   const follow = (changed) => {
-    const { low, high, width, done, x } = latest.current.state;
+    const { low, high, width, done, x } = known.current;
     const outgrown = width && (high - low) * SCALE[x] > 2 * width * asked.buckets;
     if (changed === null || !done || outgrown) load();
     else load([...changed].map((stream) => stream.slice(4)));
@@ -138,9 +97,7 @@ export function useCurves(asked, seen) {
       else for (const stream of changed) held.current.add(stream);
     },
   );
-  const reload = useCallback(() => text !== null && load(), [load]);
-  useRetry(state.error, reload);
-  return { ...state, done: state.done && state.text === text, reload };
+  return { ...state, reload };
 }
 
 /** The key under which the curve of a metric of a run is kept. */

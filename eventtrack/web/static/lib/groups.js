@@ -1,14 +1,12 @@
 /** Curves of groups of many runs: the server reads some runs at a time, and the page merges what they come to. */
 import { bands } from "./api.js";
 import { merged } from "./bands.js";
-import { useRetry } from "./data.js";
 import { useLive } from "./live.js";
 import { at } from "./past.js";
-import { useCallback, useEffect, useMemo, useRef, useState } from "./ui.js";
+import { usePieces } from "./pieces.js";
+import { useMemo, useRef } from "./ui.js";
 
-const NONE = { bands: new Map(), step: 0, low: 0, high: 0, x: "", done: false, error: null, text: null };
-// How long a chart has to be in sight, in ms: scrolling past asks for nothing.
-const PAUSE = 40;
+const NONE = { bands: new Map(), step: 0, low: 0, high: 0, x: "" };
 // Curves of one request, which takes the server a fifth of a second or so.
 const CURVES = 1000;
 // A live page rests so many times as long as its groups took to read, and at least so many ms.
@@ -29,38 +27,16 @@ export function useBands(groups, asked) {
     [groups],
   );
   const text = groups && asked.keys.length ? JSON.stringify([at.value, asked, members]) : null;
-  const [state, setState] = useState(NONE);
-  const latest = useRef();
-  latest.current = { groups, asked };
-  const under = useRef(null);
   const took = useRef(0);
-
-  const load = useCallback(async () => {
-    under.current?.abort();
-    const { signal } = (under.current = new AbortController());
-    const { groups, asked } = latest.current;
+  const read = async (tell, signal) => {
     const began = performance.now();
-    try {
-      await eachPart(groups, asked, signal, (part) => {
-        // What was drawn stays until all runs are here again, if it is over the same axis.
-        setState((old) =>
-          !part.done && old.done && old.x === asked.x ? old : { ...part, x: asked.x, error: null, text },
-        );
-      });
-      took.current = performance.now() - began;
-    } catch (error) {
-      if (!signal.aborted) setState((old) => ({ ...old, error, text }));
-    }
-  }, [text]);
-
-  useEffect(() => {
-    if (text === null) return undefined;
-    const timer = setTimeout(load, PAUSE);
-    return () => {
-      clearTimeout(timer);
-      under.current?.abort();
-    };
-  }, [load]);
+    // What was drawn stays until all runs are here again, if it is over the same axis.
+    await eachPart(groups, asked, signal, (part) =>
+      tell((old) => (!part.done && old.done && old.x === asked.x ? old : { ...part, x: asked.x })),
+    );
+    took.current = performance.now() - began;
+  };
+  const { state, load, reload } = usePieces(NONE, text, read);
 
   const known = useRef({});
   useLive(
@@ -69,12 +45,10 @@ export function useBands(groups, asked) {
         known.current = { text, ids: new Set((groups || []).flatMap(({ runs }) => runs.map((run) => run.run_id))) };
       return text !== null && known.current.ids.has(stream.slice(4));
     },
-    () => text !== null && load(),
+    () => load(),
     Math.max(REST.least, REST.times * took.current),
   );
-  const reload = useCallback(() => text !== null && load(), [load]);
-  useRetry(state.error, reload);
-  return { ...state, done: state.done && state.text === text, reload };
+  return { ...state, reload };
 }
 
 /** Ask for some runs after the other, on a grid that is wide enough for all; `tell` hears of all that are here. */

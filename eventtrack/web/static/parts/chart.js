@@ -20,6 +20,8 @@ const BUCKETS = { few: 400, many: 150, logarithmic: 4000, whole: 1, grouped: 400
 const MANY = 100;
 const FEW = 20;
 
+const ABOUT = "Quartiles of more than a thousand runs are approximate. Means, deviations, min and max are exact.";
+
 /** Stretches of y that were zoomed to, by chart: they are of one chart, and not worth an address. */
 const spans = signal(new Map());
 
@@ -166,7 +168,7 @@ export function Chart({ card, runs, groups, keys, place, height, move, change, r
     onDragOver=${(event) => event.dataTransfer.types.includes(DRAGGED) && event.preventDefault()}>
     <h3 draggable="true" onDragStart=${(event) => event.dataTransfer.setData(DRAGGED, card.id)}>
       <span title=${card.keys.join(", ")}>${card.title}</span><${Phases} card=${card} curves=${curves} /><small>
-        <span class="points">
+        ${curves.some(({ band }) => band?.about) && html`<span title=${ABOUT}>≈ quartiles</span> `}<span class="points">
       ${asked.x !== "" ? `${number(points)} point${points === 1 ? "" : "s"}` : ""}</span>
       <button class="plain" aria-label=${`Show ${card.title} full screen`} title="Full screen"
         onClick=${() => setQuery({ full: card.id }, { push: true })}><${Corners} /></button>

@@ -16,14 +16,14 @@ export function Tip({ tip: { shown, above, below, nearest, top: pointed }, where
       // Without keys: rows are written over, not made anew, with each move.
       ({ curve, at, value }) => html`<tr class=${curve === nearest.curve ? "nearest" : ""}>
       <td><${Swatch} ...${curve} /></td><td class="label">${curve.label}</td><td class="num">${number(value)}${
-        curve.band
-          ? html` <span class="quiet">${number(curve.band.low[at])} to ${number(curve.band.high[at])}</span>`
-          : ""
+        curve.band ? html` <span class="quiet">${reachOf(curve.band, at)}</span>` : ""
       }</td></tr>`,
     )}</table>
     ${below > 0 && html`<div class="quiet">${number(below)} below</div>`}
   </div>`;
 }
+
+const reachOf = ({ low, high, about }, at) => `${about ? "≈ " : ""}${number(low[at])} to ${number(high[at])}`;
 
 /** A short piece of a curve as it is drawn. */
 export const Swatch = ({ colour, dash }) => html`
