@@ -50,6 +50,7 @@ def _table(store: Store, sent: Values) -> Json:
             filter_string=sent["filter"],
             order_by=sent["order_by"],
             view_type=VIEWS[sent["run_view_type"]],
+            group=answers.group(sent["by"], sent.given("value")),
             offset=max(sent["offset"], 0),
             limit=min(max(sent["limit"], 1), _ROWS_MAX),
         )
@@ -179,6 +180,8 @@ _TABLE = Request(
             text("filter"),
             texts("order_by"),
             one_of("run_view_type", VIEW_TYPES),
+            text("by"),
+            text("value"),
             int64("offset"),
             int32("limit", 200),
             _AT,

@@ -125,6 +125,11 @@ def groups(
     }
 
 
+def group(by: str, value: str | None) -> tuple[tuple[str, str], str | None] | None:
+    """A group as `Overview.table` takes it; None without a column `by`."""
+    return (_parts(by), value) if by else None
+
+
 def _parts(name: str) -> tuple[str, str]:
     """The kind and the key of a column."""
     kind, _, key = name.partition(".")

@@ -136,7 +136,7 @@ def test_groups_have_counts_and_figures_and_fold(filled: Filled, visit: Visit, p
     expect(groups).to_have_count(0)
 
 
-def test_counts_and_means_of_groups_are_of_all_runs(
+def test_counts_means_and_rows_of_groups_are_of_all_runs(
     filled: Filled, visit: Visit, page: Page
 ) -> None:
     """Also where the page holds but a part. The limit of the page is lowered for the test."""
@@ -148,12 +148,19 @@ def test_counts_and_means_of_groups_are_of_all_runs(
 
     page.route("**/lib/rows.js", lowered)
     visit.open(filled.url(filled.sweep, group="params.optimizer", order="metrics.loss ASC"))
-    expect(page.get_by_text("Counts and means are of all runs")).to_be_visible()
+    expect(page.get_by_text("curves are of the first 4 of the 6 runs")).to_be_visible()
     groups = table(page).get_by_role("row").filter(has=page.get_by_role("rowheader"))
     expect(groups).to_have_count(3)
     expect(groups.filter(has_text="sgd")).to_contain_text(re.compile("2 runs.*0.3.*± 0.2"))
     expect(groups.filter(has_text="adam")).to_contain_text(re.compile("3 runs.*0.6.*± 0.24"))
     expect(groups.filter(has_text="not set")).to_contain_text(re.compile("1 run"))
+    for name in ("adam", "not set"):  # two of these runs are not among the first four
+        page.get_by_role("button", name=f"Runs of the group {name}").click()
+    shows(page, "a2", "a3", "a1", "bare")
+    expect(table(page)).to_have_attribute("aria-rowcount", "8")
+    expect(page.get_by_role("checkbox", name="Select the group adam")).to_be_disabled()
+    page.get_by_role("checkbox", name="Select a1").check()
+    expect(page.get_by_text("1 selected")).to_be_visible()
     # There is no such answer for this field: then the counts say that they are of a part.
     visit.expected.append("400 POST /api/eventtrack/1/groups")
     visit.open(filled.url(filled.sweep, group="attributes.start_time"))

@@ -73,6 +73,18 @@ def test_groups_have_the_figures_of_their_runs(store: Store, where: str) -> None
             check(figures, cells)
 
 
+@pytest.mark.parametrize("where", ["", "metrics.loss > 3 AND params.lr < 0.2", "r1"])
+def test_a_table_has_the_runs_of_one_group(store: Store, where: str) -> None:
+    groups = store.overview.groups(["0"], ("params", "opt"), filter_string=where)
+    opt = [("params", "opt")]
+    assert {None, "1e3", LONG} <= {group.value for group in groups}
+    for group in groups:
+        within = ("params", "opt"), group.value
+        table = store.overview.table(["0"], opt, filter_string=where, group=within, limit=3)
+        assert table.total == group.runs
+        assert {row.cells[0] for row in table.rows} == {group.value}
+
+
 def test_runs_are_grouped_by_status_and_at_a_moment(store: Store) -> None:
     before = str(store.events.head())
     run_id = store.runs.create("0").info.run_id
@@ -90,3 +102,5 @@ def test_what_no_groups_are_made_of_is_refused(store: Store) -> None:
     for by in (("metrics", "loss"), ("attributes", "start_time"), ("nonsense", "x")):
         with pytest.raises(InvalidValueError, match=f"cannot group runs by {by[0]}.{by[1]}"):
             store.overview.groups(["0"], by)
+        with pytest.raises(InvalidValueError, match=f"cannot group runs by {by[0]}.{by[1]}"):
+            store.overview.table(["0"], group=(by, None))

@@ -1,7 +1,7 @@
 """Many runs at a glance: counts, tables of chosen columns, and the names of columns."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from eventtrack.errors import InvalidValueError
 from eventtrack.lazy import lazy
@@ -18,7 +18,7 @@ from eventtrack.views.records import Experiment, Record, RunInfo, RunStatus, Vie
 # For all but the list of experiments, which reads what the fold keeps: it starts sooner without.
 if TYPE_CHECKING:
     from eventtrack.views.filters import plain, trees
-    from eventtrack.views.search import forks
+    from eventtrack.views.search import forks, values
     from eventtrack.views.search import runs as run_search
     from eventtrack.views.search.groups import RunGroup
 else:
@@ -26,9 +26,15 @@ else:
     trees = lazy("eventtrack.views.filters.trees")
     forks = lazy("eventtrack.views.search.forks")
     run_search = lazy("eventtrack.views.search.runs")
+    values = lazy("eventtrack.views.search.values")
 
-# MLflow's tag that names the run in which a run is nested.
 _KINDS = {"metrics": index.METRIC, "params": index.PARAM, "tags": index.TAG}
+# Kinds of the fields that make groups, as filters call them, and the attributes among them.
+_GROUP_KINDS: dict[str, Literal["param", "tag", "attribute"]] = {
+    "params": "param",
+    "tags": "tag",
+    "attributes": "attribute",
+}
 _GROUPS = ("status", "user_id")
 Cell = float | str | None
 _DAY_MS = 86_400_000
@@ -145,6 +151,7 @@ class Overview:
         filter_string: str = "",
         order_by: Sequence[str] = (),
         view_type: int = ViewType.ACTIVE_ONLY,
+        group: tuple[tuple[str, str], str | None] | None = None,
         offset: int = 0,
         limit: int = 200,
     ) -> RunTable:
@@ -155,11 +162,15 @@ class Overview:
 
         Args:
             columns: The kind (`metrics`, `params` or `tags`) and key of each cell.
+            group: Leaves only the runs of one group: `by` as for `groups`, and the group's value.
 
         Raises:
             FilterSyntaxError: The filter or the order cannot be read.
+            InvalidValueError: Runs cannot be grouped by that.
         """
         expression = trees.parse_run_filter(plain.filter_of(filter_string), numbers=True)
+        if group is not None:
+            expression = _within(expression, *group)
         order = trees.parse_run_order(order_by, numbers=True)
         with self._context.entities() as entities:
             search = _search(entities, experiment_ids)
@@ -187,18 +198,12 @@ class Overview:
             FilterSyntaxError: The filter cannot be read.
             InvalidValueError: Runs cannot be grouped by that.
         """
-        kinds = {**_KINDS, "attributes": index.ATTRIBUTE}
-        kind, key = by
-        if kind == "metrics" or kind not in kinds or (kind == "attributes" and key not in _GROUPS):
-            raise InvalidValueError(
-                f"cannot group runs by {kind}.{key}",
-                hint="name a param, a tag, attributes.status or attributes.user_id",
-            )
+        field = values.name_of(_group_field(by))
         expression = trees.parse_run_filter(plain.filter_of(filter_string), numbers=True)
         with self._context.entities() as entities:
             search = _search(entities, experiment_ids)
             names = [(_KINDS[kind], key) for kind, key in columns]
-            return search.groups(expression, view_type, (kinds[kind], key), names)
+            return search.groups(expression, view_type, field, names)
 
     def columns(self, experiment_ids: Sequence[str]) -> Columns:
         """The names of metrics, params and tags of the runs of some experiments, even deleted runs.
@@ -217,6 +222,28 @@ class Overview:
             if inherited:
                 names["metrics"] = sorted(inherited.union(names["metrics"]))
         return Columns(**names)
+
+
+def _group_field(by: tuple[str, str]) -> "trees.Field":
+    kind, key = by
+    if kind not in _GROUP_KINDS or (kind == "attributes" and key not in _GROUPS):
+        raise InvalidValueError(
+            f"cannot group runs by {kind}.{key}",
+            hint="name a param, a tag, attributes.status or attributes.user_id",
+        )
+    return trees.Field(_GROUP_KINDS[kind], key)
+
+
+def _within(
+    expression: "trees.Expression | None", by: tuple[str, str], value: str | None
+) -> "trees.Expression":
+    """An expression with a further part: the run is one of a group."""
+    operator = "IS NULL" if value is None else "="
+    of_group = trees.Comparison(_group_field(by), operator, value)
+    if expression is None:
+        return of_group
+    parts = expression.parts if isinstance(expression, trees.And) else (expression,)
+    return trees.And((*parts, of_group))
 
 
 def _search(entities: EntityReader, experiment_ids: Sequence[str]) -> "run_search.RunSearch":

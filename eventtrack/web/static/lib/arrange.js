@@ -28,9 +28,8 @@ export function treeOf(rows, folded) {
 /**
  * A header for each value of `by` and its rows behind it, in the order of their first rows: sorted
  * by a metric, the group with the best run is the first.
- * @param {object[]} [all] the groups of all runs, as the server reckons them where `rows` are but a part
  */
-export function groupsOf(rows, by, columns, folded, all = []) {
+export function groupsOf(rows, by, columns, folded) {
   const groups = new Map();
   for (const row of rows) {
     const value = valueOf(row, by);
@@ -38,19 +37,11 @@ export function groupsOf(rows, by, columns, folded, all = []) {
     if (groups.has(key)) groups.get(key).rows.push(row);
     else groups.set(key, { key, value, rows: [row] });
   }
-  const whole = new Map();
-  for (const { value, runs, figures } of all) {
-    const key = value === null ? "none" : `is ${value}`;
-    whole.set(key, { runs, figures });
-    if (!groups.has(key)) groups.set(key, { key, value: value ?? undefined, rows: [] });
-  }
   return [...groups.values()].flatMap((group) => [
-    { group: true, run_id: `group ${group.key}`, ...group, ...(whole.get(group.key) || partOf(group.rows, columns)) },
+    { group: true, run_id: `group ${group.key}`, ...group, figures: figuresOf(group.rows, columns) },
     ...(folded.has(`group ${group.key}`) ? [] : group.rows.map((row) => ({ ...row, depth: 1 }))),
   ]);
 }
-
-const partOf = (rows, columns) => ({ figures: figuresOf(rows, columns) });
 
 /** Mean, standard deviation, min and max of each column with numbers. NaN and infinities are left out and counted. */
 export function figuresOf(rows, columns) {

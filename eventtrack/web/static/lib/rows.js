@@ -25,7 +25,7 @@ export function rowsOf(answer) {
  * One question and what is known of its answer. Each question has an object of its own, so that an
  * answer, a scroll or a change that comes late cannot be taken for another question's.
  */
-class Table {
+export class Table {
   rows = new Map();
   total = undefined;
   error = null;

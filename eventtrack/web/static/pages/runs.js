@@ -1,11 +1,12 @@
 /** The runs of an experiment: a table, and beside it their curves, parallel coordinates or a scatter plot. */
 import { html, useEffect, useMemo, useRef, useState } from "../lib/ui.js";
-import { get, post } from "../lib/api.js";
+import { get } from "../lib/api.js";
 import { groupsOf, treeOf } from "../lib/arrange.js";
 import { strokesOf, strokesOfGroups } from "../lib/colour.js";
 import { useData } from "../lib/data.js";
 import { askedOf, EXPERIMENT, experimentNames, linesOf } from "../lib/fields.js";
 import { number } from "../lib/format.js";
+import { isCounted, useGrouped } from "../lib/grouped.js";
 import { useLive, useLook } from "../lib/live.js";
 import { at } from "../lib/past.js";
 import { link, route, setQuery } from "../lib/route.js";
@@ -127,20 +128,18 @@ function Shown({ experiment, ids, all, known }) {
   const whole = useMemo(() => (table.complete ? inOrder(table.rows) : null), [table.rows, table.complete]);
   const kept = useBrushed(whole || NOTHING);
   const tooMany = arranges && table.total > WHOLE_MAX;
-  const { experiment_ids, filter, run_view_type } = asked;
-  const wanted = { experiment_ids, filter, run_view_type, by: group, columns: askedOf(columns) };
-  const counts = tooMany && group && !brush;
-  const counted = useData(counts ? ["groups", wanted] : null, (options) => post("groups", wanted, options));
-  useLive((stream) => counts && stream.startsWith("run/"), counted.reload, 10_000);
-  const ofAll = counts && counted.fresh ? counted.data?.groups : undefined;
+  const counts = tooMany && !brush && isCounted(group);
+  const grouped = useGrouped(counts ? asked : null, group, columns, whole, folded);
   const arranged = useMemo(() => {
-    if (!whole) return null;
+    if (!whole || counts) return null;
     const within = whole.filter((_, at) => kept[at]);
-    if (group) return groupsOf(within, group, columns, folded, ofAll);
+    if (group) return groupsOf(within, group, columns, folded);
     return tree === "1" && small ? treeOf(within, folded) : within;
-  }, [whole, kept, tree, small, group, folded, columns.join("\n"), ofAll]);
-  const rowAt = (at) => (arranged ? arranged[at] : table.rows.get(at));
-  const total = arranged ? arranged.length : table.total;
+  }, [whole, kept, tree, small, group, folded, columns.join("\n"), counts]);
+  const rows = grouped.rows || arranged;
+  const partial = tooMany && partOf(counts, group, grouped.total, show, table.total);
+  const rowAt = (at) => (rows ? rows.at(at) : table.rows.get(at));
+  const total = rows ? rows.length : table.total;
   const fold = (id) =>
     setTurned((old) => (old.has(id) ? new Set([...old].filter((other) => other !== id)) : new Set(old).add(id)));
   const chosen = useChosen(picked, rowAt, total);
@@ -167,7 +166,7 @@ function Shown({ experiment, ids, all, known }) {
             )
           : "*",
     });
-  const groups = useGroups(group && arranged, show);
+  const groups = useGroups(group && (grouped.rows?.headers || arranged), show);
   const isOfSelected = drawn.length > 0 && !picked.all && picked.has(drawn[0].run_id);
   // A filter that cannot be read is told of at its box.
   const unread = table.error?.status === 400;
@@ -175,7 +174,8 @@ function Shown({ experiment, ids, all, known }) {
   const lines = show === "curves" ? drawn.map((row) => row.run_id) : [];
   const strokes = groups ? strokesOfGroups(groups.groups) : strokesOf(lines);
 
-  const grid = html`<${Grid} total=${total} rowAt=${rowAt} see=${table.see} columns=${columns} pins=${pins}
+  const grid = html`<${Grid} total=${total} rowAt=${rowAt} see=${grouped.rows?.see || table.see} columns=${columns}
+    pins=${pins}
     order=${order} figure=${figure}
     onOrder=${(next) => setQuery({ order: next }, { push: true })} picked=${picked} onPick=${chosen}
       onPickAll=${pickAll} allPicked=${everything}
@@ -200,18 +200,9 @@ function Shown({ experiment, ids, all, known }) {
     <${Toolbar} address=${{ ...address, columns }} picked=${picked} known=${known} total=${many} table=${table}
       asked=${asked}
       small=${small} experiment=${experiment} whole=${brush ? loaded : null} />
-    ${
-      tooMany &&
-      html`<p
-      class="state">${
-        ofAll
-          ? "Counts and means are of all runs; the rows below groups, and plots,"
-          : group
-            ? "Groups, with their counts and means,"
-            : "Trees, ranges and plots"
-      } are of the first${" "}
-        ${number(WHOLE_MAX)} of the ${number(table.total)} runs that match. A filter makes them fewer.</p>`
-    }
+    ${partial && html`<p class="quiet">${partial} A filter makes them fewer.</p>`}
+    ${counts && !grouped.rows && !grouped.error && html`<${Loading} what="Counting the runs of each group" />`}
+    ${grouped.error && html`<${Failed} error=${grouped.error} />`}
     ${table.total === undefined && !table.error && html`<${Loading} what="Searching" />`}
     ${table.total === 0 && html`<${Nothing} q=${q} view=${view} />`}
     ${
@@ -250,6 +241,15 @@ function Shown({ experiment, ids, all, known }) {
   `;
 }
 
+/** What the page shows of a part of the runs or groups only; "" for nothing. */
+function partOf(counts, group, groups, show, total) {
+  const part = `of the first ${number(WHOLE_MAX)} of the ${number(total)} runs that match.`;
+  if (!counts)
+    return group ? `Groups, with their counts and means, are ${part}` : `Trees, ranges and plots are ${part}`;
+  const most = groups > GROUPS_MAX ? `The ${number(GROUPS_MAX)} largest of ${number(groups)} groups are shown. ` : "";
+  return `${most}${show === "curves" ? `Groups have all their runs; curves are ${part}` : ""}`;
+}
+
 /** Which runs are drawn: those that are selected, or the first of the table. */
 function Drawn({ selected, draw, many }) {
   if (selected) return html`<span class="quiet">${number(selected)} drawn</span>`;
@@ -285,6 +285,7 @@ function useChosen(picked, rowAt, total) {
   return (at, { range = false } = {}) => {
     const row = rowAt(at);
     if (!row) return;
+    if (row.counted) return; // more runs than there are rows here
     const ids = row.group ? row.rows.map((run) => run.run_id) : [row.run_id];
     if (range && last.current !== null && last.current < total) {
       const [low, high] = [Math.min(at, last.current), Math.max(at, last.current)];

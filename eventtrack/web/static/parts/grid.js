@@ -2,7 +2,7 @@
 import { html, useEffect, useRef, useState } from "../lib/ui.js";
 import { EXPERIMENT, labelOf, linesOf, shownValue, valueOf, written } from "../lib/fields.js";
 import { forkedOf } from "../lib/forked.js";
-import { ago, duration, moment, number } from "../lib/format.js";
+import { ago, count, duration, moment, number } from "../lib/format.js";
 import { link } from "../lib/route.js";
 import { effect } from "@preact/signals";
 import { pointedRun } from "../lib/pointer.js";
@@ -129,7 +129,7 @@ export function Grid({
           const props = { at, row, columns: arranged, onPick, folded, onFold };
           if (row.group)
             return html`<${Group} key=${row.run_id} ...${props}
-              picked=${row.rows.every((run) => picked.has(run.run_id))} figure=${figure}
+              picked=${picked.all || (!row.counted && row.rows.every((run) => picked.has(run.run_id)))} figure=${figure}
               stroke=${drawn.get(row.run_id)} part=${part} />`;
           return html`<${Row} key=${row.run_id} ...${props} picked=${picked.has(row.run_id)}
             stroke=${drawn.get(row.run_id)} />`;
@@ -225,7 +225,8 @@ function Group({ at, row, columns, picked, onPick, folded, onFold, figure, strok
   return html`
     <div class="row group" role="row" style=${placeOf(at)} data-at=${at} aria-rowindex=${at + 2} data-run=${row.run_id}>
       <div class="cell pick" role="cell">
-        <input type="checkbox" checked=${picked} aria-label=${`Select the group ${label}`}
+        <input type="checkbox" checked=${picked} aria-label=${`Select the group ${label}`} disabled=${row.counted}
+          title=${row.counted ? "Runs of so large a group are selected by a filter" : ""}
         onClick=${() => onPick(at, {})} /></div>
       <div class="cell title" role="rowheader" title=${label}>
         <${Twist} id=${row.run_id} label=${`Runs of the group ${label}`} folded=${folded} onFold=${onFold} goal />
@@ -233,8 +234,7 @@ function Group({ at, row, columns, picked, onPick, folded, onFold, figure, strok
         <strong class=${row.value === undefined ? "quiet" : ""}>${label}</strong>
       </div>
       <div class="cell is-status" role="cell">
-        ${part && row.runs === undefined ? "≥ " : ""}${number(row.runs ?? row.rows.length)} <span
-          class="quiet">run${(row.runs ?? row.rows.length) === 1 ? "" : "s"}</span></div>
+        ${part && !row.counted ? "≥ " : ""}<${RunCount} many=${row.runs ?? row.rows.length} /></div>
       ${columns.map(({ name, style, left }) => {
         const figures = row.figures[name];
         const all = figures && allFigures(figures);
@@ -245,6 +245,12 @@ function Group({ at, row, columns, picked, onPick, folded, onFold, figure, strok
     </div>
   `;
 }
+
+/** Without the word where the cell is too narrow for it. */
+const RunCount = ({ many }) =>
+  html`<span title=${count(many, "run")}>${number(many)}${
+    many < 10_000 && html` <span class="quiet">run${many === 1 ? "" : "s"}</span>`
+  }</span>`;
 
 const allFigures = ({ mean, std, min, max, many, others }) =>
   `mean ${number(mean)}, std ${number(std)}, min ${number(min)}, max ${number(max)} of ${number(many)}${
