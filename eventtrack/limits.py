@@ -35,6 +35,11 @@ SEARCH_VERSIONS_RESULTS_MAX = 200_000
 SEARCH_DATASETS_RESULTS_DEFAULT = 1000
 DATASET_RECORDS_RESULTS_DEFAULT = 1000
 
+# Our own: bytes of the path of a logged file, and of each name in it. File systems take 4096 and
+# 255, and the folder of a download needs a part of that.
+ARTIFACT_PATH_BYTES_MAX = 2048
+ARTIFACT_NAME_BYTES_MAX = 255
+
 # Our own: characters of the reason for a change. It has to fit into a header of HTTP, of which many
 # proxies take 8 KiB: a letter may take 12 bytes there.
 REASON_LENGTH_MAX = 500

@@ -30,6 +30,7 @@ _PLAIN_KEY = re.compile(r"[\w\-][\w.\- :]*")
 _ID = re.compile(r"^[a-zA-Z0-9][\w\-]{0,255}$")
 # RFC 6838: type and subtype, with parameters perhaps.
 # Compiled at its first use, which most programs do not come to.
+_EXAMPLES = {"step": "the epoch", "timestamp": "int(time.time() * 1000)"}
 _MEDIA_TYPE = r"(?i)[a-z\d][\w!#$&^.+-]{0,126}/[a-z\d][\w!#$&^.+-]{0,126}(;[ -~]{1,200})?"
 # MLflow's variable: whether params and tags that are too long are cut (the default) or refused.
 CUT_VARIABLE = "MLFLOW_TRUNCATE_LONG_VALUES"
@@ -149,7 +150,7 @@ def int64(name: str, value: object) -> int:
     if not isinstance(number, int) or isinstance(number, bool):
         raise InvalidValueError(
             f"Got invalid {name} {_excerpt(value)}. Please specify {name} as a valid int64",
-            hint=f"pass a whole number as {name}, for example the epoch",
+            hint=f"pass a whole number as {name}, for example {_EXAMPLES.get(name, 7)}",
         )
     if not limits.INT64_MIN <= number <= limits.INT64_MAX:
         raise InvalidValueError(
@@ -211,11 +212,16 @@ def text(name: str, value: object) -> str:
 
 def media_type(value: object) -> str:
     """A media type as RFC 6838 has it: `image/png`."""
-    if not isinstance(value, str) or not re.fullmatch(_MEDIA_TYPE, value):
+    if not isinstance(value, str) or not is_media_type(value):
         raise InvalidValueError(
             f"{_excerpt(value)} is no media type", hint="pass for example image/png or audio/wav"
         )
     return value
+
+
+def is_media_type(text: str) -> bool:
+    """Whether a text has the form of a media type. One in an event may have any other."""
+    return re.fullmatch(_MEDIA_TYPE, text) is not None
 
 
 def experiment_name(name: object) -> str:
@@ -309,11 +315,18 @@ def artifact_path(path: str) -> str:
             f"Invalid artifact path: {_excerpt(path)}",
             hint="use a relative path below the run's artifacts, for example 'plots/loss.png'",
         )
-    return _unicode("Artifact path", clean)
+    names = [len(name) for name in _unicode("Artifact path", clean).encode().split(b"/")]
+    longest = limits.ARTIFACT_NAME_BYTES_MAX
+    if max(names) > longest or sum(names) + len(names) > limits.ARTIFACT_PATH_BYTES_MAX:
+        raise InvalidValueError(
+            f"Invalid artifact path: {_excerpt(path)} is too long for a file",
+            hint=f"a name may have {longest} bytes, and a path {limits.ARTIFACT_PATH_BYTES_MAX}",
+        )
+    return clean
 
 
 def is_sound_path(path: str) -> bool:
-    """Whether the path of a file stays below the folder that it is copied to.
+    """Whether a file of this path can be copied, and stays below the folder of the copy.
 
     Every surface refuses other paths, but an event of another machine may hold one: such files are
     in no list, and `eventtrack check` names them.

@@ -6,12 +6,13 @@ is complete and synced before the event that names it is written.
 """
 
 import os
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from eventtrack import validate
-from eventtrack.errors import InvalidStateError, NotFoundError
+from eventtrack.errors import EventtrackWarning, InvalidStateError, NotFoundError
 from eventtrack.events import types
 from eventtrack.events.envelope import Draft
 from eventtrack.log.filesystem import translate_os_error
@@ -22,6 +23,9 @@ from eventtrack.store.decide import active_run
 from eventtrack.views.entities import EntityReader
 from eventtrack.views.places import Place, outside_root
 from eventtrack.views.queries.artifacts import ArtifactQueries
+
+# Entries of a folder that one warning names.
+_NAMED_MAX = 5
 
 
 class Artifacts(ArtifactQueries):
@@ -55,15 +59,22 @@ class Artifacts(ArtifactQueries):
     def log_folder(
         self, run_id: str, local_dir: str | os.PathLike[str], artifact_path: str | None = None
     ) -> None:
-        """Store a copy of every file below a folder, in one event."""
+        """Store a copy of every file below a folder, in one event.
+
+        Links to files count as files. What is neither a file nor a folder, and a link to a folder,
+        is left out with a warning.
+
+        Raises:
+            StoreReadOnlyError: A folder below may not be listed. Nothing was stored.
+        """
         source = Path(local_dir)
         if not source.is_dir():
             raise NotFoundError(
                 f"cannot log {source}: there is no such folder", hint="check the path"
             )
-        paths = sorted(path for path in source.rglob("*") if path.is_file())
         pairs = [
-            (_target(artifact_path, path.relative_to(source).as_posix()), path) for path in paths
+            (_target(artifact_path, path.relative_to(source).as_posix()), path)
+            for path in _files_below(source)
         ]
         self._log(run_id, pairs)
 
@@ -191,6 +202,30 @@ class ArtifactUpload:
     def abandon(self) -> None:
         """Leave nothing behind, unless the file was finished. Waits for nobody."""
         self._draft.abandon()
+
+
+def _files_below(folder: Path) -> list[Path]:
+    """All files below a folder, sorted. A warning names what is neither a file nor a folder."""
+
+    def give_up(error: OSError) -> None:
+        raise translate_os_error(error, f"log {folder}") from error
+
+    files: list[Path] = []
+    others: list[Path] = []
+    for place, folders, names in os.walk(folder, onerror=give_up):
+        others += [path for name in folders if (path := Path(place, name)).is_symlink()]
+        for name in names:
+            path = Path(place, name)
+            (files if path.is_file() else others).append(path)
+    if others:
+        named = ", ".join(sorted(str(path.relative_to(folder)) for path in others)[:_NAMED_MAX])
+        warnings.warn(
+            f"{len(others)} entries of {folder} were not logged, as they are links to folders, "
+            f"links to nothing, or no files: {named}{' ...' if len(others) > _NAMED_MAX else ''}",
+            EventtrackWarning,
+            stacklevel=2,
+        )
+    return sorted(files)
 
 
 def _target(folder: str | None, name: str) -> str:

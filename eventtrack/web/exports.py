@@ -53,7 +53,7 @@ def folder(queries: Queries, run_id: str, path: str) -> Iterator[bytes]:
             except EventtrackError as error:
                 missing.append(f"{entry.path}: {error.message}")
                 continue
-            info = zipfile.ZipInfo(entry.path, _UNDATED)
+            info = zipfile.ZipInfo(_portable(entry.path), _UNDATED)
             info.compress_type = zipfile.ZIP_DEFLATED
             info.external_attr = 0o644 << 16
             large = entry.size >= _LARGE_BYTES
@@ -64,6 +64,11 @@ def folder(queries: Queries, run_id: str, path: str) -> Iterator[bytes]:
         if missing:
             archive.writestr(_MISSING, "\n".join(missing))
     yield written.take()
+
+
+def _portable(path: str) -> str:
+    """A path in which a backslash leads into no other folder, as it would on Windows."""
+    return path.replace("\\", "%5C")
 
 
 def curves(queries: Queries, run_ids: Sequence[str], keys: Sequence[str]) -> Iterator[bytes]:

@@ -191,7 +191,7 @@ def test_a_folder_that_comes_from_elsewhere_is_neither_read_nor_written(
         assert bytes_of(store, run_id, "mine") == b"mine"
         mallory.plant(store, run_id, str(secret), SECRET)
         nothing_comes_out(store, run_id, tmp_path)
-    assert {one.name for one in tmp_path.iterdir()} == {"store", "secret", "out"}
+    assert {one.name for one in tmp_path.iterdir()} == {"store", "secret"}
 
 
 def test_a_birth_that_claims_to_be_earlier_does_not_move_a_folder(

@@ -12,6 +12,7 @@ from eventtrack.cli import text
 from eventtrack.cli.base import Group, Invocation, examples, pass_invocation
 from eventtrack.cli.resolve import RUN, find_run
 from eventtrack.cli.tables import Cell, Column
+from eventtrack.errors import EventtrackError
 
 if TYPE_CHECKING:
     from eventtrack.store import Store
@@ -115,6 +116,7 @@ def _fetch(store: "Store", run_id: str, path: str, output: Path) -> list[tuple[s
 
     Raises:
         NotFoundError: Nothing exists at `path`.
+        EventtrackError: A file could not be copied. All others were.
     """
     folder = "" if path == "." else path
     entries = store.artifacts.entries(run_id, folder or None)
@@ -124,12 +126,21 @@ def _fetch(store: "Store", run_id: str, path: str, output: Path) -> list[tuple[s
     output.parent.mkdir(parents=True, exist_ok=True)
     # A file appears under its name only once it is complete and its hash is right.
     with tempfile.TemporaryDirectory(dir=output.parent, prefix=".eventtrack-") as draft:
-        fetched = store.artifacts.download(run_id, folder, draft)
+        failure = None
+        try:
+            store.artifacts.download(run_id, folder, draft)
+        except EventtrackError as error:
+            failure = error
         written = []
         for entry in entries:
+            fetched = Path(draft) / entry.path
+            if failure and not fetched.is_file():
+                continue
             below = entry.path.removeprefix(folder).lstrip("/")
             place = output / below if below else output
             place.parent.mkdir(parents=True, exist_ok=True)
-            (fetched / below if below else fetched).replace(place)
+            fetched.replace(place)
             written.append((entry.path, place))
+    if failure:
+        raise failure
     return written

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from eventtrack import validate
-from eventtrack.errors import ChecksumError, NotFoundError
+from eventtrack.errors import ChecksumError, DiskFullError, EventtrackError, NotFoundError
 from eventtrack.log.filesystem import translate_os_error
 from eventtrack.projections import forks
 from eventtrack.projections.state import ArtifactState, RunState
@@ -17,6 +17,9 @@ from eventtrack.views.context import ReadContext
 from eventtrack.views.places import check, checked, open_place
 from eventtrack.views.queries.runs import existing_run
 from eventtrack.views.records import FileInfo, Record
+
+# Failures that one error names.
+_NAMED_MAX = 5
 
 
 class ArtifactEntry(Record):
@@ -113,28 +116,45 @@ class ArtifactQueries:
     def download(self, run_id: str, path: str, destination: str | os.PathLike[str]) -> Path:
         """Copy a file, or all files below a folder, into `destination`, checked by their hashes.
 
-        `path` "" means all files. Returns the path of the copied file or folder.
+        `path` "" means all files. Returns the path of the copied file or folder. A file that cannot
+        be copied keeps no other from it: the error comes at the end, and names it.
 
         Raises:
             NotFoundError: There is nothing at `path`.
             ChecksumError: A file is not what was logged.
+            DiskFullError: The destination is full. Nothing is copied after that.
         """
         entries = self.entries(run_id, path or None)
         if not entries and path:
             raise self._missing(run_id, path)
         root = Path(destination)
+        failed: list[EventtrackError] = []
         for entry in entries:
-            target = root / entry.path
-            target.parent.mkdir(parents=True, exist_ok=True)
-            state, source = self._opened(run_id, entry.path)
             try:
-                with target.open("wb") as sink:
-                    for chunk in checked(source, state.sha256, self._named(run_id, entry.path)):
-                        sink.write(chunk)
-            except ChecksumError:
-                target.unlink()
+                self._copy(run_id, entry.path, root / entry.path)
+            except DiskFullError:
                 raise
+            except EventtrackError as error:
+                failed.append(error)
+        if failed:
+            raise _one_error(failed, len(entries))
         return root / validate.artifact_path(path) if path else root
+
+    def _copy(self, run_id: str, path: str, target: Path) -> None:
+        """Copy one file; a copy that is not what was logged is removed."""
+        name = self._named(run_id, path)
+        state, source = self._opened(run_id, path)
+        try:
+            with source:
+                target.parent.mkdir(parents=True, exist_ok=True)
+                with target.open("wb") as sink:
+                    for chunk in checked(source, state.sha256, name):
+                        sink.write(chunk)
+        except ChecksumError:
+            target.unlink()
+            raise
+        except OSError as error:
+            raise translate_os_error(error, f"copy {name}") from error
 
     def _owner(self, reader: Reader, run_id: str) -> Owner:
         """The owner of the files. A deleted owner still has them."""
@@ -196,5 +216,18 @@ class ArtifactQueries:
 
 
 def _sound(states: Iterable[ArtifactState]) -> Iterator[ArtifactState]:
-    """The files whose paths stay below the folder that they are copied to."""
+    """The files that can be copied into a folder, and stay below it."""
     return (state for state in states if validate.is_sound_path(state.path))
+
+
+def _one_error(failed: Sequence[EventtrackError], total: int) -> EventtrackError:
+    """One error for the files that could not be copied, of the kind of the first."""
+    first = failed[0]
+    if total == 1:
+        return first
+    names = "; ".join(error.message for error in failed[:_NAMED_MAX])
+    more = f"; and {len(failed) - _NAMED_MAX} more" if len(failed) > _NAMED_MAX else ""
+    return type(first)(
+        f"{len(failed)} of {total} files were not copied, all others were: {names}{more}",
+        hint=first.hint,
+    )
