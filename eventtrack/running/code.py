@@ -88,10 +88,12 @@ def _state(folder: Path, root: Path, status: "_Status", remote: str) -> CodeStat
     untracked: list[Untracked] = []
     try:
         untracked = _read_untracked(root, status.untracked[:UNTRACKED_FILES_MAX], files)
-        if status.changed:
+        secret = [name for name in status.changed if is_secret_file(_text(name))]
+        if len(secret) < len(status.changed):
             diff = _Question(
                 root, "diff", "HEAD", "--binary", "--full-index", "--no-color", "--no-ext-diff",
-                "--no-textconv", "--src-prefix=a/", "--dst-prefix=b/",
+                "--no-textconv", "--src-prefix=a/", "--dst-prefix=b/", "--", ":(top)",
+                *(f":(top,literal,exclude){os.fsdecode(name)}" for name in secret),
             ).answer()  # fmt: skip
     except (_GitError, OSError) as error:
         problem = str(error)

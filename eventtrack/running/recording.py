@@ -17,6 +17,7 @@ from eventtrack.running import frames, packages
 from eventtrack.running.ending import Ending, OutOfMemory, preemption_tags
 from eventtrack.running.frames import Frame, FrameReader
 from eventtrack.running.lines import LineFolder
+from eventtrack.running.secrets import hide
 from eventtrack.store import Store, joining
 from eventtrack.store.items import CONSOLE
 from eventtrack.store.session import current_user, git_commit
@@ -88,7 +89,8 @@ def begin(store: AnyStore, request: Request) -> str:
 
 def source_tags(argv: Sequence[str]) -> dict[str, str]:
     """MLflow's tags of where a run comes from: its user, its script, and the commit."""
-    script = next((word for word in argv if word.endswith(_SCRIPTS)), argv[0])
+    shown = hide(argv)
+    script = next((word for word in shown if word.endswith(_SCRIPTS)), shown[0])
     tags = {USER_TAG: current_user(), SOURCE_NAME_TAG: script, SOURCE_TYPE_TAG: "LOCAL"}
     if commit := git_commit(Path.cwd()):
         tags[GIT_COMMIT_TAG] = commit

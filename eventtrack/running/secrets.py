@@ -12,6 +12,21 @@ _SECRET = re.compile(
     r"api[-_]?key|access[-_]?key|private[-_]?key)(?:$|[-_.])",
     re.IGNORECASE,
 )
+# The same within an argument: a shell's command, JSON, the query of an address.
+_ASSIGNED = re.compile(
+    r"((?:token|secret|password|passwd|passphrase|pwd|credentials?|api[-_]?key|access[-_]?key|"
+    r"private[-_]?key|signature|\bsig)[\"']?\s*[=:]\s*[\"']?)[^\s\"'&,;}]+",
+    re.IGNORECASE,
+)
+_HEADER = re.compile(r"(\b(?:bearer|basic)\s+)[\w.~+/=-]{8,}", re.IGNORECASE)
+# Tokens that are known by their form: of OpenAI, Hugging Face, GitHub, GitLab, Amazon, Slack,
+# Google, ours, and signed JSON.
+_KNOWN = re.compile(
+    r"\b(?:sk-[\w-]{32,}|hf_[A-Za-z0-9]{30,}|gh[pousr]_[A-Za-z0-9]{30,}|github_pat_\w{30,}|"
+    r"glpat-[\w-]{20,}|(?:AKIA|ASIA)[A-Z0-9]{16}|xox[abprs]-[\w-]{10,}|AIza[\w-]{35}|"
+    r"eventtrack_[\w-]{43}|eyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*)"
+)
+_USERINFO = re.compile(r"(\w+://)[^/@\s]*:[^/@\s]*@|(https?://)[^/@\s]+@")
 _SECRET_FILE = re.compile(
     r"(?:^|/)(?:\.env(?:\..*)?|\.netrc|\.pypirc|id_[a-z0-9]+|.*\.(?:pem|key|p12|pfx|keystore)|"
     r".*(?:secret|credential|password|token)s?(?:\.[a-z]+)?)$",
@@ -130,18 +145,22 @@ def without_credentials(address: str) -> str:
 
 
 def hide(argv: Sequence[str]) -> list[str]:
-    """Arguments with `HIDDEN` in place of the values of options like `--api-key`."""
+    """Arguments with `HIDDEN` in place of secrets.
+
+    These are the values of options like `--api-key`, of names like that within an argument, and
+    tokens of well-known forms.
+    """
     hidden = []
     is_secret = False  # whether this argument is the value of the option before it
     for argument in argv:
         name, equals, _ = argument.partition("=")
         if is_secret and not argument.startswith("-"):
             hidden.append(HIDDEN)
-        elif equals and _SECRET.search(name.lstrip("-+")):
+        elif equals and not re.search(r"\s", name) and _is_secret(name.lstrip("-+")):
             hidden.append(f"{name}={HIDDEN}")
         else:
-            hidden.append(_without_userinfo(argument))
-        is_secret = argument.startswith("-") and not equals and bool(_SECRET.search(name))
+            hidden.append(_without_secrets(argument))
+        is_secret = argument.startswith("-") and not equals and _is_secret(name)
     return hidden
 
 
@@ -168,5 +187,12 @@ def scheduler(variables: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def _without_userinfo(argument: str) -> str:
-    return re.sub(r"(\w+://)[^/@\s]*:[^/@\s]*@", rf"\1{HIDDEN}@", argument)
+def _is_secret(name: str) -> bool:
+    """Whether a name has a word of secrets; `openaiApiKey` is three words."""
+    return bool(_SECRET.search(re.sub(r"(?<=[a-z\d])(?=[A-Z])", "_", name)))
+
+
+def _without_secrets(argument: str) -> str:
+    shown = _USERINFO.sub(rf"\1\2{HIDDEN}@", argument)
+    shown = _HEADER.sub(rf"\1{HIDDEN}", shown)
+    return _KNOWN.sub(HIDDEN, _ASSIGNED.sub(rf"\1{HIDDEN}", shown))

@@ -83,6 +83,21 @@ def test_the_state_of_a_repository_is_read(repository: Path) -> None:
     assert state.files["src/new ü.py"] == b"new\n"
 
 
+def test_changes_of_files_of_secrets_are_left_out(repository: Path) -> None:
+    git(repository, "add", "-f", ".env")
+    git(repository, "commit", "-q", "-m", "a mistake")
+    (repository / ".env").write_text("TOKEN=another\n")
+    state = read_code(repository / "src")
+    assert state is not None
+    assert state.code.changed == [".env", "src/train.py"]
+    assert b"another" not in state.diff
+    assert b"+print('after')" in state.diff
+    git(repository, "checkout", "src/train.py")
+    state = read_code(repository)
+    assert state is not None
+    assert (state.code.changed, state.diff) == ([".env"], b"")
+
+
 def test_outside_of_a_repository_there_is_no_code(tmp_path: Path) -> None:
     assert read_code(tmp_path) is None
     git(tmp_path, "init", "-q")  # no commit yet

@@ -2,6 +2,7 @@
 
 import pytest
 
+from eventtrack.running.recording import source_tags
 from eventtrack.running.secrets import (
     environment,
     hide,
@@ -20,10 +21,32 @@ from eventtrack.running.secrets import (
         ("train.py --token --lr 1", "train.py --token --lr 1"),
         ("train.py --db postgres://ada:pw@host/x", "train.py --db postgres://<hidden>@host/x"),
         ("train.py --tokenizer bert --keys 3", "train.py --tokenizer bert --keys 3"),
+        ("x.py --openaiApiKey abc --maxTokens 5", "x.py --openaiApiKey <hidden> --maxTokens 5"),
+        ("git clone https://ghp@host/x", "git clone https://<hidden>@host/x"),
+        ("x.py s3://b/k?X-Amz-Signature=abc&a=1", "x.py s3://b/k?X-Amz-Signature=<hidden>&a=1"),
+        (f"x.py --hub hf_{'a' * 34}", "x.py --hub <hidden>"),
+        (f"x.py -k eventtrack_{'a' * 43}", "x.py -k <hidden>"),
+        ("x.py ssh://git@host/x eventtrack_runs_of_last_week", None),
+        ("x.py --model sk-learn-baseline max_tokens=5", None),
     ],
 )
-def test_values_of_secret_arguments_are_hidden(argv: str, kept: str) -> None:
-    assert hide(argv.split(" ")) == kept.split(" ")
+def test_values_of_secret_arguments_are_hidden(argv: str, kept: str | None) -> None:
+    assert hide(argv.split(" ")) == (kept or argv).split(" ")
+
+
+@pytest.mark.parametrize(
+    ("argument", "kept"),
+    [
+        ("LR=1 HF_TOKEN=abc python x.py", "LR=1 HF_TOKEN=<hidden> python x.py"),
+        ("export API_KEY='abc'; ./x", "export API_KEY='<hidden>'; ./x"),
+        ('{"api_key": "abc", "lr": 1}', '{"api_key": "<hidden>", "lr": 1}'),
+        ("Authorization: Bearer abcdefgh", "Authorization: Bearer <hidden>"),
+        ("tokenizer: bert; tokens=5", "tokenizer: bert; tokens=5"),
+    ],
+)
+def test_secrets_within_an_argument_are_hidden(argument: str, kept: str) -> None:
+    assert hide(["sh", "-c", argument]) == ["sh", "-c", kept]
+    assert "abc" not in source_tags([f"{argument} x.py"])["mlflow.source.name"]
 
 
 @pytest.mark.parametrize(
