@@ -83,7 +83,7 @@ def refuse_damage(path: Path, pages_max: int | None = None) -> None:
     """Examine the file of an environment: its length, meta pages and trees.
 
     Args:
-        pages_max: The most pages to read, those nearest to the roots. All by default.
+        pages_max: The most pages of trees to read, those nearest to the roots. All by default.
 
     Raises:
         CorruptionError: The file is missing, empty, cut or damaged.
@@ -165,10 +165,11 @@ class _Examination:
         waiting: deque[_Page] = deque()
         for table in (meta.free, meta.main):
             self._expect(waiting, table)
-        problems = 0
+        problems = examined = 0
         while waiting and problems < _PROBLEMS_MAX:
-            if len(self._used) == pages_max:
+            if examined == pages_max:
                 return
+            examined += 1
             page = waiting.popleft()
             try:
                 self._examine(page, waiting)

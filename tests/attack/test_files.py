@@ -4,6 +4,7 @@ import os
 import shutil
 from pathlib import Path
 
+import lmdb
 import pytest
 
 from eventtrack.errors import CorruptionError, EventtrackError, StoreMissingError
@@ -65,7 +66,7 @@ def test_a_page_behind_those_that_an_opening_examines_ends_a_command_with_an_err
 ) -> None:
     """LMDB aborts on it; the command went on in a child, and its parent says what that means."""
     path = tmp_path / "store"
-    damaged.make_store(path, runs=180, points=1)
+    damaged.make_store(path, runs=260, points=1)
     file = path / "log" / "data.mdb"
     good = file.read_bytes()
     # The last leaves of the table of events: few openings would get there.
@@ -150,3 +151,26 @@ def test_a_process_that_died_while_it_read_makes_the_next_one_examine_every_page
 
     in_child(die_reading)
     assert in_child(lambda: told_or(lambda: bool(open_store(path)))) == TOLD
+
+
+def test_an_opening_examines_few_pages_also_where_one_has_a_long_value(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    environment = lmdb.open(str(tmp_path), map_size=2**25)
+    with environment.begin(write=True) as transaction:
+        transaction.put(b"-", bytes(2 * OPEN_PAGES_MAX * PAGE_BYTES))
+        for key in range(10_000):
+            transaction.put(b"%05d" % key, bytes(1_000))
+    environment.close()
+    read: list[int] = []
+    pread = os.pread
+
+    def counted(descriptor: int, size: int, place: int) -> bytes:
+        read.append(place)
+        return pread(descriptor, size, place)
+
+    monkeypatch.setattr(os, "pread", counted)
+    assert find_damage(tmp_path / "data.mdb", OPEN_PAGES_MAX) == []
+    few, read[:] = len(read), []
+    assert find_damage(tmp_path / "data.mdb") == []
+    assert few < 2 * OPEN_PAGES_MAX < len(read)

@@ -7,7 +7,10 @@ histories have the same work as with scripts. Nothing here measures logging.
 import random
 from collections.abc import Iterator
 from contextlib import closing
+from functools import partial
+from itertools import islice
 from pathlib import Path
+from typing import Any
 
 from _peer_driver import METRICS, PARAMS, STEPS, TAGS
 from _work import KINDS, START_MS
@@ -21,6 +24,7 @@ from eventtrack.events.types import (
     RunUpdated,
     TagsSet,
 )
+from eventtrack.log.again import run_again
 from eventtrack.store import open_store
 
 EXPERIMENT = "bench"
@@ -121,16 +125,14 @@ def write_curves(folder: Path, runs: int, points: int) -> None:
 def _append(store: object, drafts: Iterator[Draft], size: int = RUNS_A_COMMIT) -> None:
     engine = store._engine  # type: ignore[attr-defined] # noqa: SLF001 - below the store's rules
     store.events.head()  # type: ignore[attr-defined]
-    while True:
-        with engine.appending() as (transaction, _):
-            written = 0
-            for draft in drafts:
-                transaction.append(draft, engine.session)
-                written += 1
-                if written == size:
-                    break
-        if written < size:
-            return
+    while batch := list(islice(drafts, size)):
+        run_again(partial(_append_once, engine, batch))
+
+
+def _append_once(engine: Any, batch: list[Draft]) -> None:
+    with engine.appending() as (transaction, _):
+        for draft in batch:
+            transaction.append(draft, engine.session)
 
 
 def _run(experiment: str, place: int, drawn: random.Random) -> list[Event]:
