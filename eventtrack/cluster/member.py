@@ -89,6 +89,10 @@ class Member:
         # Up to this place there is nothing behind the places that the store knows: in JetStream a
         # question for the end takes a place of its own.
         self._passed = 0
+        # The replicas of blocks that this member appended, by place, and the place up to which
+        # there are only such blocks. They need no reading before an answer.
+        self._own: dict[int, bytes] = {}
+        self._here = 0
         # The own feed, and its size as far as its blocks were read back from the shared log.
         self._read_back: tuple[bytes, int] | None = None
 
@@ -116,6 +120,7 @@ class Member:
                 last = int.from_bytes(transaction.note(name), "big")
                 seen = places.seen if transaction.decides else None
                 place = self._append(block, last, seen)
+                self._own[place] = block.header.replica
                 transaction.set_note(name, place.to_bytes(8, "big"))
                 if transaction.decides:
                     places = places._replace(seen=place)
@@ -123,6 +128,8 @@ class Member:
 
     def catch_up(self, progress: Progress | None = None) -> int:
         """Take in all that the shared log holds at the time of the call; returns its end.
+
+        The blocks that this member appended are here already. `take_news` reads them back.
 
         Args:
             progress: Called with the place reached and the end.
@@ -140,8 +147,11 @@ class Member:
 
     def _catch_up(self, store: Replication, progress: Progress | None) -> int:
         end = self.log.end()
+        if self._is_same and not self._unsure and self.places().through <= end <= self.reached:
+            return end
         with self._taking:
             if not self._is_same:
+                self._own, self._here = {}, 0
                 self._refuse_set_back(end)
                 self._is_same = True
             if self._unsure:
@@ -151,7 +161,7 @@ class Member:
             if end < self._passed:
                 self._passed = 0  # the log was set back, or this end is old: look again
             behind_since = time.monotonic()
-            while (through := max((places := self.places()).through, self._passed)) < end:
+            while (through := self._read_through(places := self.places())) < end:
                 page = self._news(places, through)
                 if page.through > through:
                     self._receive(store, places, page)
@@ -174,6 +184,8 @@ class Member:
     def take_news(self) -> None:
         """Take in what a node of the engine gives, without asking a majority for the end.
 
+        Also reads back what this member appended: so it notices what the engine lost of it.
+
         Raises:
             RemoteUnavailableError: The shared log does not answer.
             CorruptionError: It holds a block that is damaged or does not belong there.
@@ -183,7 +195,7 @@ class Member:
             is_settled = self._is_same and not self._unsure
             while is_settled:
                 places = self.places()
-                through = max(places.through, self._passed)
+                through = self._read_through(places)
                 page = self._news(places, through)
                 if page.through <= through:
                     return
@@ -197,7 +209,29 @@ class Member:
     @property
     def reached(self) -> int:
         """The place up to which there is nothing that the store does not hold."""
-        return max(self.places().through, self._passed)
+        place = max(self._read_through(self.places()), self._here)
+        while self._is_own(place + 1) or self.log.is_empty(place + 1):
+            place += 1
+        self._here = place
+        for each in list(self._own):
+            if each <= place:
+                self._own.pop(each, None)
+        return place
+
+    def _read_through(self, places: Places) -> int:
+        """The place up to which there is nothing to read."""
+        place = max(places.through, self._passed)
+        while self.log.is_empty(place + 1):
+            place += 1
+        return place
+
+    def _is_own(self, place: int) -> bool:
+        """Whether a block of this member stands there, and its envelopes are committed here."""
+        assert self._store is not None
+        replica = self._own.get(place)
+        if replica is None:
+            return False
+        return int.from_bytes(self._store.note(_LAST + replica), "big") >= place
 
     def places(self) -> Places:
         """The extent to which the store knows the shared log.

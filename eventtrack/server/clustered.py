@@ -119,17 +119,16 @@ class Clustered:
         while not self._stop.is_set():
             try:
                 began = time.monotonic()
-                if self._ready and began < self._current_at + _LOOK_S:
-                    self._member.take_news()  # requests ask for the end themselves
-                    self.given.refresh()
-                else:
+                # Requests ask for the end themselves.
+                if not self._ready or began >= self._current_at + _LOOK_S:
                     self._member.catch_up(None if self._ready else self._note_filled)
                     if not self._ready:
                         self._store.begin()
-                    self.given.refresh()
                     self._ready = True
                     self._current_at = began
                     self._note(None)
+                self._member.take_news()
+                self.given.refresh()
                 self._announcer.say(self._member.reached)
                 self._member.wait(_LOOK_S)
             except EventtrackError as error:

@@ -149,6 +149,10 @@ class BucketLog:
             self._end = max(self._end or 0, end)
             return self._end
 
+    def is_empty(self, place: int) -> bool:
+        """False: every place is that of a block."""
+        return False
+
     def wait(self, after: int, timeout_s: float) -> None:
         """Ask for the end again and again, with pauses that grow from 50 ms to a second."""
         deadline = time.monotonic() + timeout_s

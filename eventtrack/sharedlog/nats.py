@@ -11,8 +11,10 @@ A stream cannot change a message. A block that stands for another is kept in a s
 first block is deleted and overwritten.
 """
 
+import secrets
 import threading
 import time
+from collections import OrderedDict
 from collections.abc import Sequence
 
 from eventtrack.errors import (
@@ -50,6 +52,8 @@ _QUIET_S = 1.0
 # Headers of a message and its acknowledgement, roughly.
 _HEADER_BYTES = 2048
 _BARRIER_LIVES = "2m"
+# Barriers that are remembered, so that nobody reads what stands at their places.
+_BARRIERS_MAX = 10_000
 # JetStream's numbers of errors.
 _NO_MESSAGE = (10037, 10043, 10057)
 _WRONG_SEQUENCE, _IN_PROCESS = 10071, 10164
@@ -76,6 +80,8 @@ class NatsLog:
         self._rung = 0  # guarded by the bell
         self._listens = False
         self._lock = threading.Lock()
+        self._barriers: OrderedDict[int, None] = OrderedDict()  # the newest of this object
+        self._name = secrets.token_bytes(8)  # tells its own hints from those of others
         # Guarded by the lock: the last barrier that was told to a caller, the last decision that is
         # known, the last own block of each replica, the sequence in the second stream of each block
         # that stands for another, and how far that stream was read.
@@ -131,7 +137,7 @@ class NatsLog:
             self._own[replica] = place
             if seen is not None:
                 self._decided = max(self._decided, place)
-        self._client.tell(self._names.news)
+        self._client.tell(self._names.news, self._name)
         return place
 
     def tail(self, replica: bytes) -> Entry | None:
@@ -152,9 +158,6 @@ class NatsLog:
 
     def read(self, after: int, limit: int = PAGE_BLOCKS) -> Page:
         """The next blocks behind a place; barriers count too."""
-        with self._lock:
-            if after + 1 == self._told:
-                return Page([], self._told)  # the next place is that of a barrier: no question
         messages, is_all = self._client.get(self._names.stream, after, self._names.all, limit)
         through = messages[-1].sequence if messages else after
         with self._lock:
@@ -163,7 +166,8 @@ class NatsLog:
             # The barrier is no longer there, or this node lags behind: a new barrier shows which.
             self._barrier()
             time.sleep(_PAUSE_S / 20)
-        return self.page(messages, after)
+        # A message that another stands for is gone, so a page without a gap has none of them.
+        return self.page(messages, after, is_whole=through - after == len(messages))
 
     def end(self) -> int:
         """The sequence of a new barrier."""
@@ -178,8 +182,12 @@ class NatsLog:
                     raise
                 time.sleep(_PAUSE_S)
 
+    def is_empty(self, place: int) -> bool:
+        """Whether it is the place of a barrier of this object."""
+        return place in self._barriers
+
     def wait(self, after: int, timeout_s: float) -> None:
-        """Wait for a hint of a writer, at most a second."""
+        """Wait for a hint of another writer, at most a second."""
         if not self._listens:
             self._listens = True
             self._client.listen(self._names.news, self._ring)
@@ -225,12 +233,17 @@ class NatsLog:
         """The servers that answer within a second."""
         return self._servers.announced()
 
-    def page(self, messages: Sequence[Message], after: int) -> Page:
-        """A page of consecutive messages behind a place, with what stands for some of them."""
+    def page(self, messages: Sequence[Message], after: int, *, is_whole: bool = False) -> Page:
+        """A page of consecutive messages behind a place, with what stands for some of them.
+
+        Args:
+            is_whole: Whether no message lacks among them.
+        """
         if not messages:
             return Page([], after)
         through = messages[-1].sequence
-        self._read_replaced()
+        if not is_whole:
+            self._read_replaced()
         blocks = {
             message.sequence: message.data
             for message in messages
@@ -301,6 +314,8 @@ class NatsLog:
         raise conflict(self.url, block, place)
 
     def _ring(self, hint: bytes) -> None:
+        if hint == self._name:
+            return
         with self._bell:
             self._rung += 1
             self._bell.notify_all()
@@ -309,6 +324,9 @@ class NatsLog:
         place = self._client.publish(self._names.barrier, b"", {"Nats-TTL": _BARRIER_LIVES})
         with self._lock:
             self._told = max(self._told, place)
+            self._barriers[place] = None
+            if len(self._barriers) > _BARRIERS_MAX:
+                self._barriers.popitem(last=False)
         return place
 
     def _read_replaced(self) -> None:

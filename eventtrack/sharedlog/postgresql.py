@@ -177,6 +177,10 @@ class PostgresqlLog:
                 )
             return int(place)
 
+    def is_empty(self, place: int) -> bool:
+        """False: every place is that of a block."""
+        return False
+
     def wait(self, after: int, timeout_s: float) -> None:
         """Wait for a notification, or for the next poll."""
         deadline = time.monotonic() + timeout_s

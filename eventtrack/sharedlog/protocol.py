@@ -196,10 +196,18 @@ class SharedLog(Protocol):
         """
         ...
 
+    def is_empty(self, place: int) -> bool:
+        """Whether this object knows without asking that no block was appended at a place.
+
+        In JetStream its own questions for the end have places. False says nothing.
+        """
+        ...
+
     def wait(self, after: int, timeout_s: float) -> None:
         """Return when there may be a block behind `after`, or after `timeout_s` seconds.
 
-        A hint that saves polling, and no promise: it may return early, and news may come late.
+        A hint that saves polling, and no promise: it may return early, and news may come late. What
+        this object appends need not wake its own callers.
         """
         ...
 

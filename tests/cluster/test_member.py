@@ -313,7 +313,7 @@ def test_an_end_that_is_old_by_the_time_it_counts_is_no_alarm(start: Start) -> N
 def test_news_that_are_none_cost_no_commit(start: Start, shelf: Shelf) -> None:
     ada = start("ada")
     ada.store.experiments.create("last")
-    ada.catch_up()
+    ada.member.take_news()
     changes = ada.store.change_count()
     for _ in range(3):
         shelf.places.append((None, False))  # a place without a block, as JetStream has them
@@ -364,13 +364,13 @@ class TestDamage:
     def test_a_gap_in_ones_own_feed_is_noticed(self, start: Start, shelf: Shelf) -> None:
         ada = start("ada")
         run_id = ada.store.runs.create("0").info.run_id
-        ada.cache.member.catch_up()
+        ada.cache.member.take_news()
         lost = len(shelf.places)
         for number in range(3):
             ada.store.runs.set_tags(run_id, {"a": str(number)})
         shelf.places[lost] = (None, False)
         with pytest.raises(VerificationError, match=f"place {lost + 2} of memory:"):
-            ada.cache.member.catch_up()
+            ada.cache.member.take_news()
 
     def test_a_refusal_is_no_trouble(self, start: Start) -> None:
         with pytest.raises(NotFoundError):

@@ -125,6 +125,16 @@ class SharedLogContract:
             theirs = logs[1].append(ben.block(), last=theirs, seen=mine)
             assert logs[0].end() >= theirs
 
+    def test_no_block_stands_at_a_place_that_is_known_as_empty(self, logs: Logs) -> None:
+        ada, last = Writer("ada"), 0
+        for number in range(6):
+            logs[number % 2].end()
+            last = logs[number % 2].append(ada.block(), last=last)
+        places = {entry.place for entry in everything(logs[0])}
+        for log in logs:
+            assert not any(map(log.is_empty, places))
+            assert not log.is_empty(log.end() + 1)
+
     def test_of_two_decisions_behind_one_place_one_holds(self, logs: Logs) -> None:
         ada, ben = Writer("ada").block(), Writer("ben").block()
         place = logs[0].append(ada, last=0, seen=0)
