@@ -1,5 +1,7 @@
 """A server knows the blocks that it appended, and reads them back when there is time."""
 
+import asyncio
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -7,7 +9,8 @@ import pytest
 
 from eventtrack.log.protocol import PublishedTransaction
 from eventtrack.views.records import Metric
-from tests.cluster.servers import Server, down, new_shelf
+from tests.cluster.servers import FaultyLog, Server, down, new_shelf
+from tests.cluster.serving import serving
 
 Start = Callable[[str], Server]
 
@@ -59,3 +62,32 @@ def test_an_own_block_that_was_not_committed_here_is_read(start: Start) -> None:
     ada.store.experiments.create("next")
     assert ada.digest() == ben.digest()
     assert not ada.store.feeds.forks()
+
+
+def test_a_server_notices_within_a_second_that_its_own_block_was_lost(tmp_path: Path) -> None:
+    shelf = new_shelf()
+    log = FaultyLog(shelf)
+    waits, is_over = threading.Event(), threading.Event()
+
+    def wait(after: int, timeout_s: float) -> None:
+        assert timeout_s <= 1
+        waits.set()
+        is_over.wait(30)
+
+    log.wait = wait  # type: ignore[method-assign]
+
+    async def work() -> None:
+        async with serving(tmp_path / "ada", shelf, log=log) as ada:
+            await asyncio.to_thread(waits.wait, 30)
+            run_id = await ada.new_run()
+            place = len(shelf.places)
+            for number in range(2):
+                tag = {"run_id": run_id, "key": "a", "value": str(number)}
+                assert (await ada.post("runs/set-tag", **tag)).status_code == 200
+            shelf.places[place] = (None, True)
+            is_over.set()
+            while (health := await ada.client.get("/health")).status_code == 200:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+            assert f"place {place + 2} of memory:" in health.text
+
+    asyncio.run(asyncio.wait_for(work(), 30))
