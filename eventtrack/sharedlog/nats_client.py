@@ -114,9 +114,9 @@ class NatsClient:
             work.close()
             raise closed(self.shown)
         began = time.monotonic()
-        answer = asyncio.run_coroutine_threadsafe(asyncio.wait_for(work, within_s), self._loop)
+        answer = asyncio.run_coroutine_threadsafe(work, self._loop)
         try:
-            return answer.result(within_s + 1)
+            return answer.result(within_s)
         except NoRespondersError as error:
             raise self._unavailable("no leader answers", sent=False) from error
         except OutboundBufferLimitError as error:

@@ -6,6 +6,7 @@ numbers that commit out of order. A notification wakes readers where the databas
 polling does elsewhere.
 """
 
+import secrets
 import threading
 import time
 from typing import Any
@@ -285,7 +286,7 @@ class PostgresqlLog:
             answer = connection.execute(_APPEND, values, binary=True)
             connection.execute("COMMIT")
             if self._bell.is_known:
-                connection.execute("SELECT pg_notify('eventtrack_blocks', '')")
+                connection.execute("SELECT pg_notify('eventtrack_blocks', %s)", (self._bell.name,))
             rows = answer.fetchall()
         for place, first, root, own in rows:
             if own is None:
@@ -340,10 +341,11 @@ def _one(connection: Connection, query: str) -> Any:
 
 
 class _Bell:
-    """Rings when somebody appended: a thread that listens for the database's notifications."""
+    """Rings when somebody else appended: a thread that listens for the database's notifications."""
 
     def __init__(self, connections: Connections) -> None:
         self._connections = connections
+        self.name = secrets.token_hex(8)  # tells its own notifications from those of others
         self._changed = threading.Condition()
         # Guarded by `_changed`.
         self.rung = 0
@@ -385,7 +387,9 @@ class _Bell:
             with self._changed:
                 self._listening = connection
             while self._is_open:
-                for _ in connection.notifies(timeout=_QUIET_S, stop_after=1):
+                for news in connection.notifies(timeout=_QUIET_S, stop_after=1):
+                    if news.payload == self.name:
+                        continue
                     with self._changed:
                         self.rung += 1
                         self._changed.notify_all()
