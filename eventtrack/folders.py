@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit
 
-from eventtrack.errors import InvalidValueError
+from eventtrack.errors import InvalidValueError, StoreMissingError
 
 DEFAULT_FOLDER = ".eventtrack"
 # The first of these variables that is set counts.
@@ -50,8 +50,14 @@ def resolve_path(uri: str | os.PathLike[str] | None = None) -> Path:
         raise InvalidValueError(
             f"cannot open {text}: {error}", hint="write the folder out, without a ~"
         ) from error
-    # Links are resolved, so each folder has one name: a process opens a store only once.
-    return Path(os.path.realpath(folder))
+    try:
+        # Links are resolved, so each folder has one name: a process opens a store only once.
+        return Path(os.path.realpath(folder))
+    except FileNotFoundError as error:
+        raise StoreMissingError(
+            f"cannot open {folder}: the folder that this program runs in was deleted",
+            hint="go to another folder (`cd`), or name the store by its whole path",
+        ) from error
 
 
 def chosen_uri() -> str:

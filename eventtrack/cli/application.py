@@ -106,6 +106,7 @@ _COLLECT_EVERY = 10_000
 def main() -> None:
     """Run the command line with this process's arguments and exit with its code."""
     gc.set_threshold(_COLLECT_EVERY)
+    _fill_closed_streams()
     for stream in (sys.stdout, sys.stderr):
         # Names in a store may hold characters that the terminal's encoding lacks.
         stream.reconfigure(errors="replace")  # type: ignore[union-attr]
@@ -118,6 +119,20 @@ def main() -> None:
         if isinstance(ended.code, int):
             codes.append(ended.code)
         raise
+
+
+def _fill_closed_streams() -> None:
+    """Put /dev/null in the place of standard streams that were closed.
+
+    Otherwise a file of the store takes the number, and what somebody prints goes into it.
+    """
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            opened = os.open(os.devnull, os.O_RDWR)
+            if opened != number:
+                os.dup2(opened, number)
+                os.close(opened)
+            setattr(sys, name, os.fdopen(number, "w" if number else "r", encoding="utf-8"))
 
 
 def _show_warning(

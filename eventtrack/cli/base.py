@@ -240,6 +240,15 @@ def load(target: str) -> click.Command:
     return loaded
 
 
+# What errors of the system mean that name no file, and what helps.
+_FULL = ("the output", "free some space, then try again")
+_UNNAMED = {
+    errno.ENOSPC: _FULL,
+    errno.EDQUOT: _FULL,
+    errno.ENOENT: ("the folder of this command, which was deleted", "go to another folder (`cd`)"),
+}
+
+
 class LazyGroup(Group):
     """The root group: knows its commands by name, and imports a command's module on first use."""
 
@@ -282,8 +291,10 @@ class LazyGroup(Group):
         except OSError as error:
             if error.errno == errno.EPIPE:
                 raise
-            name = f"{error.filename}: " if error.filename else ""
-            raise Failure(f"{name}{error.strerror or error}", "", 1) from error
+            why = error.strerror or str(error)
+            name, hint = _UNNAMED.get(error.errno or 0, ("", ""))
+            name = error.filename or name
+            raise Failure(f"{name}: {why}" if name else why, hint, 1) from error
 
 
 class Failure(click.ClickException):

@@ -14,7 +14,7 @@ def source_tags() -> dict[str, str]:
     program = sys.argv[0] if getattr(sys, "argv", None) and sys.argv[0] else "<console>"
     tags = {USER_TAG: current_user(), SOURCE_NAME_TAG: program, SOURCE_TYPE_TAG: "LOCAL"}
     start = Path(program).parent if Path(program).is_file() else Path()
-    commit = git_commit(start.absolute())
+    commit = git_commit(start)
     if commit is not None:
         tags[GIT_COMMIT_TAG] = commit
     return tags

@@ -107,7 +107,18 @@ def translate_os_error(error: OSError, doing: str) -> EventtrackError:
         doing: The act that failed and its object, in words that follow "cannot".
     """
     why = f"{error.strerror or error}" + (f": {error.filename}" if error.filename else "")
-    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+    if error.errno == errno.EFBIG:
+        return DiskFullError(
+            f"cannot {doing}: a file would be larger than this process may write",
+            hint="allow more with `ulimit -f`, then try again; what was recorded before is intact",
+        )
+    if error.errno == errno.ENOMEM:
+        return StoreError(
+            f"cannot {doing}: this process may map no more memory",
+            hint="a store maps its files, which takes addresses and no memory: allow 4 GB and four "
+            "times the store's size with `ulimit -v` (batch systems may call it `vmem`)",
+        )
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return DiskFullError(
             f"cannot {doing}: the disk is full",
             hint="free some space, then try again; what was recorded before is intact",

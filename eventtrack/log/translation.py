@@ -20,6 +20,8 @@ from eventtrack.log.filesystem import translate_os_error
 
 # The errors that LMDB raises within a transaction.
 LMDB_ERRORS = (lmdb.Error,)
+# Errors of the system that LMDB hands on with their texts alone.
+_NUMBERS = (errno.EMFILE, errno.ENFILE, errno.ENOENT, errno.ESTALE, errno.EFBIG, errno.ENOMEM)
 
 
 def translate(error: lmdb.Error, doing: str) -> EventtrackError:
@@ -29,8 +31,11 @@ def translate(error: lmdb.Error, doing: str) -> EventtrackError:
         doing: The act that failed and its object, in words that follow "cannot".
     """
     text = str(error)
+    for number in _NUMBERS:
+        if os.strerror(number) in text:
+            return translate_os_error(OSError(number, os.strerror(number)), doing)
     # LMDB says the last of these when the disk took only a part of a write; most often it is full.
-    full = ("No space left", "quota", "File too large", "Input/output error")
+    full = ("No space left", "quota", "Input/output error")
     if isinstance(error, lmdb.DiskError) or any(words in text for words in full):
         what = "full or failing" if full[-1] in text else "full"
         return DiskFullError(
@@ -54,9 +59,6 @@ def translate(error: lmdb.Error, doing: str) -> EventtrackError:
             f"cannot {doing}: the file is damaged or is no LMDB file ({text})",
             hint=RESCUE,
         )
-    for number in (errno.EMFILE, errno.ENFILE, errno.ENOENT, errno.ESTALE):
-        if os.strerror(number) in text:
-            return translate_os_error(OSError(number, os.strerror(number)), doing)
     if "closed" in text:
         return StoreClosedError(f"cannot {doing}: the store is closed", hint="open it again")
     return StoreError(f"cannot {doing}: {text}", hint="run `eventtrack check`")

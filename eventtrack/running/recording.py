@@ -92,7 +92,7 @@ def source_tags(argv: Sequence[str]) -> dict[str, str]:
     shown = hide(argv)
     script = next((word for word in shown if word.endswith(_SCRIPTS)), shown[0])
     tags = {USER_TAG: current_user(), SOURCE_NAME_TAG: script, SOURCE_TYPE_TAG: "LOCAL"}
-    if commit := git_commit(Path.cwd()):
+    if commit := git_commit(Path()):
         tags[GIT_COMMIT_TAG] = commit
     return tags
 

@@ -46,15 +46,24 @@ def current_user() -> str:
 def program() -> str:
     """The running script or command: `sys.argv[0]` in full, or "python" for a prompt."""
     name = sys.argv[0] if sys.argv else ""
-    return str(Path(name).absolute()) if name and name not in ("-c", "-m") else "python"
+    if not name or name in ("-c", "-m"):
+        return "python"
+    try:
+        return str(Path(name).absolute())
+    except FileNotFoundError:  # the program's folder was deleted
+        return name
 
 
 def git_commit(folder: Path) -> str | None:
     """The commit that is checked out in the repository around `folder`, read from its files.
 
-    Spawning git would cost more than everything else at start. None outside of a repository, or if
-    the layout of the repository is unknown.
+    Spawning git would cost more than everything else at start. None outside of a repository, if the
+    layout of the repository is unknown, or if the program's own folder was deleted.
     """
+    try:
+        folder = folder.absolute()
+    except FileNotFoundError:
+        return None
     for place in (folder, *folder.parents):
         git = place / ".git"
         if git.is_file():

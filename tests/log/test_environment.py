@@ -325,6 +325,8 @@ class TestErrors:
             (lmdb.DiskError("mdb_txn_commit"), DiskFullError),
             (lmdb.Error(f"mdb_txn_commit: {os.strerror(errno.ENOSPC)}"), DiskFullError),
             (lmdb.Error("mdb_txn_commit: Disk quota exceeded"), DiskFullError),
+            (lmdb.Error(f"mdb_put: {os.strerror(errno.EFBIG)}"), DiskFullError),
+            (lmdb.MemoryError(f"mdb_env_open: {os.strerror(errno.ENOMEM)}"), StoreError),
             (lmdb.ReadonlyError("mdb_put"), StoreReadOnlyError),
             (lmdb.LockError("lock.mdb"), StoreReadOnlyError),
             (lmdb.Error(f"log: {os.strerror(errno.EACCES)}"), StoreReadOnlyError),
@@ -345,6 +347,12 @@ class TestErrors:
         assert type(found) is kind
         assert found.message.startswith("cannot append")
         assert found.hint
+
+    @pytest.mark.parametrize(("number", "limit"), [(errno.EFBIG, "-f"), (errno.ENOMEM, "-v")])
+    def test_a_limit_of_the_process_is_named(self, number: int, limit: str) -> None:
+        found = translate(lmdb.Error(f"log: {os.strerror(number)}"), "append")
+        assert f"`ulimit {limit}`" in found.hint
+        assert "disk" not in found.message
 
 
 def refusal(environment: Environment) -> str:
