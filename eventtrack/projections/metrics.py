@@ -33,10 +33,15 @@ def fold_points(
 def fold_rows(
     tables: Tables, run: RunState, layer: Layer | None, events: Sequence[MetricsLogged]
 ) -> None:
-    """Fold rows of several metrics. Neighbours with the same metrics are taken column by column."""
+    """Fold rows of several metrics. Neighbours with the same metrics are taken column by column.
+
+    Single rows are held, as the next envelopes may bring more of their like.
+    """
     for keys, group in groupby(events, key=attrgetter("keys")):
         rows = list(group)
         plain = all(type(row.steps) is int and type(row.timestamps_ms) is int for row in rows)
+        if plain and len(rows) == 1 and tables.points.hold(run, layer, rows[0]):
+            continue
         if plain and len(set(keys)) == len(keys):
             steps: array[int] = array("q", [row.steps for row in rows])  # type: ignore[misc]
             timestamps: array[int] = array("q", [row.timestamps_ms for row in rows])  # type: ignore[misc]
