@@ -15,6 +15,8 @@ from eventtrack.projections.state import RunState
 from eventtrack.projections.tables import Reader
 from eventtrack.store import Store
 from eventtrack.views.filters.trees import like_matcher
+from eventtrack.views.search import runs
+from eventtrack.views.search.sets import RunSets
 
 
 @pytest.fixture
@@ -101,3 +103,16 @@ def test_a_page_decodes_the_runs_that_it_shows_and_none_before(
     assert names(store, page.token, "metrics.m DESC") == ["run-1", "run-4"]
     # The place of the page before, the page, and a run more, which says that there is another page.
     assert len(decoded) <= 4
+
+
+def test_a_page_does_not_read_all_deleted_runs(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for run in store.runs.search(["0"], "attributes.run_name IN ('run-1', 'run-2', 'run-5')"):
+        store.runs.delete(run.info.run_id)
+    monkeypatch.setattr(runs, "DELETED_READ_MAX", 2)
+    monkeypatch.setattr(RunSets, "deleted", lambda _: pytest.fail("it read all deleted runs"))
+    token = store.runs.search(["0"], max_results=1, order_by=["start_time ASC"]).token
+    assert names(store, token) == ["run-3", "run-4"]
+    assert names(store, None, "metrics.m DESC") == ["run-3", "run-4"]
+    assert [run.info.run_name for run in store.runs.search(["0"], "metrics.m > 0.5")] == ["run-3"]

@@ -27,7 +27,7 @@ from eventtrack.views.records import (
     RunTag,
     ViewType,
 )
-from eventtrack.views.search import ordering
+from eventtrack.views.search import ordering, sets
 from eventtrack.views.search import runs as run_search
 from tests.views import oracle
 from tests.views.expressions import quoted, rendered
@@ -345,6 +345,9 @@ def test_search_finds_what_looking_at_every_run_finds_in_the_same_order(
     # 0 tries each filter on the first runs, two at a time, then makes its set; 99 makes it at once.
     for name, value in {"SET_ROWS_MAX": set_rows_max, "TRIED_MAX": 4, "TRIED_AT_ONCE": 2}.items():
         monkeypatch.setattr(run_search, name, value)
+    # 0 looks deleted runs up one by one, until that was done for as many as are sorted.
+    monkeypatch.setattr(run_search, "DELETED_READ_MAX", set_rows_max)
+    monkeypatch.setattr(sets, "ASKED_MAX", sorted_max)
     with made(plan) as (store, ids):
         chosen = [ids[place] for place in places]
         runs = everything(store, chosen)

@@ -12,6 +12,7 @@ from eventtrack.projections import index
 from eventtrack.views.filters.trees import Field, OrderTerm
 from eventtrack.views.search.places import NONE, OTHER, VALUE, Key, Place
 from eventtrack.views.search.rows import IndexRows, Number
+from eventtrack.views.search.sets import ManyDeleted
 from eventtrack.views.search.values import is_cut, is_indexed, is_numeric, name_of, texts_of
 
 # Up to this many matches are decoded and sorted; larger sets are read in index order. In small
@@ -41,7 +42,7 @@ class Ordering:
         left_out: Runs that no order has.
     """
 
-    def __init__(self, rows: IndexRows, left_out: set[Number]) -> None:
+    def __init__(self, rows: IndexRows, left_out: set[Number] | ManyDeleted) -> None:
         self._rows = rows
         self._left_out = left_out
 
@@ -58,7 +59,7 @@ class Ordering:
             matches: The runs to order; None for all.
         """
         if matches is not None:
-            return islice(self._ordered(matches - self._left_out, terms, after), skip, None)
+            return islice(self._ordered(self._without_left_out(matches), terms, after), skip, None)
         if skip and is_indexed(terms[0].field) and not self._left_out:
             return self._skipped(terms, skip)
         return islice(self._ordered(None, terms, after), skip, None)
@@ -76,7 +77,7 @@ class Ordering:
         if matches is not None and (self._are_few(matches) or not is_indexed(terms[0].field)):
             return self._sorted(matches, terms, after)
         if not is_indexed(terms[0].field):
-            return self._sorted(self._rows.all() - self._left_out, terms, after)
+            return self._sorted(self._without_left_out(self._rows.all()), terms, after)
         return self._walked(matches, terms, after)
 
     def _are_few(self, matches: set[Number]) -> bool:
@@ -190,6 +191,11 @@ class Ordering:
             valued = valued or {key[-4:] for key in self._rows.rows(name)}
             if number not in valued:
                 yield number
+
+    def _without_left_out(self, numbers: set[Number]) -> set[Number]:
+        if isinstance(self._left_out, ManyDeleted):
+            return self._left_out.left_by(numbers)
+        return numbers - self._left_out
 
     def _among(self, matches: set[Number] | None, walk: Iterator[bytes]) -> Iterator[bytes]:
         if matches is not None:

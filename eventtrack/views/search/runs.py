@@ -25,10 +25,12 @@ from eventtrack.views.search.rows import (
     Number,
     TooManyRows,
 )
-from eventtrack.views.search.sets import RunSets
+from eventtrack.views.search.sets import ManyDeleted, RunSets
 
 # A filter that reads up to this many index rows becomes a set at once.
 SET_ROWS_MAX = 20_000
+# As many deleted runs are read at once; of more, each run of a page is looked up.
+DELETED_READ_MAX = 1000
 # Otherwise it is tried on this many runs first; decoding them takes about 20 ms.
 TRIED_MAX = 1024
 TRIED_AT_ONCE = 128
@@ -145,7 +147,7 @@ class RunSearch:
         start: int,
         after: Place | None,
     ) -> Iterator[Number]:
-        left_out = self._deleted_runs() if view_type == ViewType.ACTIVE_ONLY else set()
+        left_out = self._left_out() if view_type == ViewType.ACTIVE_ONLY else set[Number]()
         ordering = Ordering(self._rows, left_out)
         if view_type == ViewType.DELETED_ONLY:
             deleted = self._deleted_runs()
@@ -197,6 +199,12 @@ class RunSearch:
         if self._matching[0] is not expression:
             self._matching = expression, self._sets.matching(expression)
         return self._matching[1]
+
+    def _left_out(self) -> set[Number] | ManyDeleted:
+        kept = self.kept_counts()
+        if kept is None or kept.deleted <= DELETED_READ_MAX:
+            return self._deleted_runs()
+        return ManyDeleted(self._rows, self._deleted_runs)
 
     def _deleted_runs(self) -> set[Number]:
         if self._deleted is None:

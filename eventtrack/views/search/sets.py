@@ -4,7 +4,7 @@ No run is decoded to be tested: the index holds every value that a filter can as
 texts are read from the run. A run is named by its 4-byte number, which also ends each index row.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import islice
 
 from eventtrack.projections import index
@@ -26,6 +26,9 @@ from eventtrack.views.search.values import (
 _LOOKED_AT_ONCE = 256
 # Keys of texts that the index cuts are the longest: experiment, field, text, mark and run.
 _CUT_KEY_BYTES = 8 + index.TEXT_BYTES_MAX + 1 + 4
+_STAGE = (index.ATTRIBUTE, "lifecycle_stage")
+# As many rows of deleted runs are looked up one by one: a millisecond or two.
+ASKED_MAX = 1024
 
 
 class RunSets:
@@ -145,19 +148,49 @@ class RunSets:
 
     def deleted(self) -> set[Number]:
         """The runs that are deleted, by themselves or with their experiment."""
-        name = (index.ATTRIBUTE, "lifecycle_stage")
-        numbers = self._equal_text(name, LifecycleStage.DELETED)
+        numbers = self._equal_text(_STAGE, LifecycleStage.DELETED)
         for experiment in self._rows.experiments.values():
             if not experiment.lifecycle[1]:
                 continue
             # Runs with a stage of their own have a row: the later change counts.
-            own = set(self._rows.of(experiment.number, name))
+            own = set(self._rows.of(experiment.number, _STAGE))
             stages = {n: effective_lifecycle(self._rows.state(n), experiment) for n in own}
             numbers -= own
             numbers |= {n for n in own if stages[n] == LifecycleStage.DELETED}
             if experiment.lifecycle[0] == LifecycleStage.DELETED:
                 numbers |= self._rows.of(experiment.number, STARTS) - own
         return numbers
+
+
+class ManyDeleted:
+    """The deleted runs of a search, where they are many: a page of runs asks only for its own.
+
+    Args:
+        rows: The rows of experiments that were never deleted or restored themselves.
+        whole: Reads all deleted runs; called once more runs were asked for than `ASKED_MAX`.
+    """
+
+    def __init__(self, rows: IndexRows, whole: Callable[[], set[Number]]) -> None:
+        self._rows = rows
+        self._whole = whole
+        self._left = ASKED_MAX
+        field = rows.reader.field(_STAGE)
+        value = index.encode_text(LifecycleStage.DELETED)
+        numbers = rows.experiments if field is not None else ()
+        self._beginnings = [index.prefix(number, field or 0) + value for number in numbers]
+
+    def left_by(self, numbers: set[Number]) -> set[Number]:
+        """Those of some runs that are not deleted."""
+        if len(numbers) * len(self._beginnings) > self._left:
+            return numbers - self._whole()
+        return {number for number in numbers if number not in self}
+
+    def __contains__(self, number: Number) -> bool:
+        self._left -= len(self._beginnings)
+        if self._left < 0:
+            return number in self._whole()
+        stored = self._rows.reader.rows
+        return any(stored.get("index", key + number) is not None for key in self._beginnings)
 
 
 def _with_part(rows: Iterator[bytes], part: bytes) -> Iterator[bytes]:
