@@ -128,7 +128,7 @@ def test_runs_are_measured_against_a_baseline(filled: Filled, visit: Visit, page
     visit.open(filled.url(f"compare?runs={','.join(filled.compared)}"))
     header = page.get_by_role("rowheader")
     expect(header.filter(has_text=re.compile("^(lr|same|final|loss)$"))).to_have_text(
-        ["final", "loss", "lr"]
+        ["loss", "final", "lr"]
     )
     page.get_by_label("differences only").uncheck()
     expect(page.get_by_role("rowheader", name="same", exact=True)).to_be_visible()

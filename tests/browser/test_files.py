@@ -109,7 +109,11 @@ def test_files_of_the_past_are_shown_and_folders_are_saved(server: Running, visi
     visit.open(f"{route}&at={early}")
     expect(page.locator(".preview pre")).to_have_text("as it was")
     expect(page.get_by_text("later.txt")).to_have_count(0)
-    visit.open(route)
+    visit.open(route.partition("&")[0])
+    folder = page.get_by_role("button", name="notes/")
+    expect(folder).to_have_attribute("aria-expanded", "false")
+    page.goto(route)  # by a link, the page stays
+    expect(folder).to_have_attribute("aria-expanded", "true")
     expect(page.locator(".preview pre")).to_have_text("as it is")
     with page.expect_download() as download:
         page.get_by_role("link", name="Download notes as ZIP").click()

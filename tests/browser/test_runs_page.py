@@ -10,6 +10,10 @@ from tests.browser.sweep import Filled, fill, shows, table
 from tests.browser.visit import Visit
 from tests.server.running import running
 
+# The run that is pointed at.
+POINTED = """async (app) =>
+    (await import(new URL("lib/pointer.js", app))).pointedRun.value"""
+
 
 @pytest.fixture(scope="module")
 def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Filled]:
@@ -199,7 +203,11 @@ def test_runs_are_selected_by_range_and_by_keyboard(
     page.get_by_label("Select a2").click(modifiers=["Shift"])
     expect(selected).to_have_text("4 selected")
     page.get_by_role("button", name="Clear", exact=True).click()
-    table(page).get_by_role("link", name="s1").focus()
+    page.evaluate("document.activeElement.blur()")
+    page.keyboard.press("j")  # to the table, and from run to run
+    page.keyboard.press("j")
+    page.keyboard.press("j")
+    assert page.evaluate("document.activeElement.textContent") == "s1"
     page.keyboard.press("x")
     expect(selected).to_have_text("1 selected")
     page.keyboard.press("j")
@@ -210,6 +218,10 @@ def test_runs_are_selected_by_range_and_by_keyboard(
     expect(page.get_by_text("all 6 selected")).to_be_visible()
     page.get_by_label("Select all runs").click()
     expect(selected).to_have_count(0)
+    page.get_by_role("link", name="s1", exact=True).click()
+    expect(page.get_by_role("heading", name="Params")).to_be_visible()
+    app = page.locator("script[type=module]").get_attribute("src")
+    assert page.evaluate(POINTED, f"{filled.server.url}{app}") is None  # its row is left
 
 
 def test_selected_runs_are_tagged_deleted_and_restored(

@@ -92,6 +92,22 @@ def test_training_and_validation_share_a_chart_and_losses_come_first(
     )
     expect(chart(page, "epoch")).to_be_visible()
     assert titles(page) == ["loss", "negative", "lr", "epoch", "system/cpu"]
+    # Plots begin with the param that differs, and the loss.
+    page.get_by_role("button", name="Scatter").click()
+    expect(page.get_by_role("img", name="val/loss over pair of 3 runs")).to_be_visible()
+    page.get_by_role("button", name="Parallel").click()
+    plot = "Parallel coordinates of 3 runs over pair, val/loss, train/loss"
+    expect(page.get_by_role("img", name=plot)).to_be_visible()
+    # Metrics of a run have the same order. A tab that is none is the first one.
+    page.get_by_role("link", name="high", exact=True).click()
+    listed = page.locator("section", has=page.get_by_role("heading", name="Metrics"))
+    order = ["val/loss", "train/loss", "negative", "lr", "epoch", "system/cpu"]
+    expect(listed.locator("tbody td:first-child")).to_have_text(order)
+    visit.open(page.url + "?tab=none")
+    expect(listed).to_be_visible()
+    visit.open(filled.url("?cols=metrics.lr%0Aparams.lr%0Aparams.pair"))
+    for name in ("metrics.lr", "params.lr", "pair"):
+        expect(page.get_by_role("columnheader", name=name, exact=True)).to_be_visible()
 
 
 def test_a_tooltip_has_every_run_sorted_and_all_charts_show_the_place(
@@ -108,14 +124,8 @@ def test_a_tooltip_has_every_run_sorted_and_all_charts_show_the_place(
     tip = chart(page, "loss").locator(".tip")
     expect(tip).to_contain_text(re.compile(r"at step 2[345]"))
     labels = tip.locator(".label").all_inner_texts()
-    assert [label.split(" ")[0] for label in labels] == [
-        "high",
-        "high",
-        "middle",
-        "middle",
-        "low",
-        "low",
-    ]
+    names = [label.split(" ")[0] for label in labels]
+    assert names == ["high"] * 2 + ["middle"] * 2 + ["low"] * 2
     values = [float(text) for text in tip.locator(".num").all_inner_texts()]
     assert values == sorted(values, reverse=True)
     expect(tip.locator(".nearest")).to_contain_text("low · train/loss")
@@ -223,7 +233,11 @@ def test_a_chart_fills_the_screen_with_axes_of_its_own(
 ) -> None:
     visit.open(filled.url())
     expect(chart(page, "loss")).to_be_visible()
+    page.set_viewport_size({"width": 1280, "height": 600})
     mine = menu(page, "loss")
+    box = mine.bounding_box()
+    assert box is not None
+    assert box["y"] + box["height"] < 600  # all of it can be scrolled to
     mine.get_by_label("x axis").select_option("metrics.epoch")
     mine.get_by_label("Scale of x").select_option("1")
     page.keyboard.press("Escape")
@@ -231,6 +245,7 @@ def test_a_chart_fills_the_screen_with_axes_of_its_own(
     page.get_by_role("button", name="Show loss full screen").click()
     full = page.get_by_role("dialog", name="loss", exact=True)
     expect(full.get_by_role("img", name="loss of")).to_be_visible()
+    expect(full.locator(".legend")).to_contain_text("low · val/loss")
     full.locator(".area").hover()
     expect(full.locator(".tip")).to_contain_text(re.compile(r"at epoch \d"))
     page.keyboard.press("Escape")

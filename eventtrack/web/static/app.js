@@ -47,7 +47,14 @@ const KEYS = {
   p: togglePlay,
   n: backToNow,
   "/": focusSearch,
+  j: toTable,
+  k: toTable,
 };
+
+/** To the table of runs, which then has keys of its own. */
+function toTable() {
+  document.querySelector(".grid .goal")?.focus();
+}
 
 /** Pages that only their name leads to. */
 const TITLES = { time: "History" };
@@ -129,7 +136,7 @@ function App() {
         finding.value = true;
         return;
       }
-      if (typing || event.ctrlKey || event.metaKey || event.altKey) return;
+      if (typing || event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
       const act = KEYS[event.key];
       if (!act) return;
       event.preventDefault();

@@ -35,6 +35,12 @@ export function labelOf(name) {
   return kind === "attributes" ? ATTRIBUTES[key]?.label || key : key;
 }
 
+/** Labels of names that stand beside each other: a param and a metric that share a key have their kinds. */
+export function labelsOf(names) {
+  const labels = names.map(labelOf);
+  return (name) => (labels.indexOf(labelOf(name)) === labels.lastIndexOf(labelOf(name)) ? labelOf(name) : name);
+}
+
 export function valueOf(row, name) {
   const [kind, key] = partsOf(name);
   const value = kind === "attributes" ? ATTRIBUTES[key]?.of(row) : row.cells[name];

@@ -12,7 +12,7 @@ const KEYS = [
   ["m", "models"],
   ["d", "datasets"],
   ["l", "the log"],
-  ["i", "time: what changed between two moments"],
+  ["i", "history: what changed between two moments"],
   ["s", "sync"],
   ["?", "this page"],
   ["/", "to the search field; search everything where a page has none"],

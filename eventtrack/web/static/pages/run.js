@@ -43,7 +43,8 @@ export function Run({ runId }) {
 
 function Shown({ run, reload }) {
   const { info, experiment } = run;
-  const { tab = "" } = route.value.query;
+  const { tab: asked = "" } = route.value.query;
+  const tab = TABS.some(([, value]) => value === asked) ? asked : "";
   const parent = run.tags["mlflow.parentRunId"];
   const [part] = TABS.find(([, value]) => value === tab) || [];
   useTitle(info.run_name || info.run_id, tab && part, experiment.name);

@@ -20,6 +20,8 @@ const BUCKETS = { few: 400, many: 150, logarithmic: 4000, whole: 1, grouped: 400
 const MANY = 100;
 const FEW = 20;
 
+// As many curves have names in the legend of a full screen: about two rows.
+const NAMED = 10;
 const ABOUT = "Quartiles of more than a thousand runs are approximate. Means, deviations, min and max are exact.";
 
 /** Stretches of y that were zoomed to, by chart: they are of one chart, and not worth an address. */
@@ -198,7 +200,14 @@ function Phases({ card, curves }) {
 
 const DRAGGED = "application/x-eventtrack-chart";
 
-/** The same chart over the whole screen. */
+/** The same chart over the whole screen, with a legend. */
 export function FullChart({ card, runs, groups, height }) {
-  return html`<${Body} card=${card} drawn=${useCard({ card, runs, groups })} height=${height} />`;
+  const drawn = useCard({ card, runs, groups });
+  const { curves } = drawn;
+  return html`<p class="legend">${curves
+    .slice(0, NAMED)
+    .map(
+      (curve) => html`<span key=${curve.label}><${Swatch} ...${curve} /><bdi>${curve.label}</bdi></span>`,
+    )}${curves.length > NAMED && html`<span>and ${number(curves.length - NAMED)} more</span>`}</p>
+    <${Body} card=${card} drawn=${drawn} height=${height} />`;
 }

@@ -155,15 +155,15 @@ function offered(keys, x) {
 }
 
 // What surrounds the chart in the window, in CSS pixels.
-const AROUND = 130;
+const AROUND = 150;
 
 function FullScreen({ card, runs, groups }) {
   const dialog = useRef();
   useLayoutEffect(() => dialog.current.showModal(), []);
   const close = () => setQuery({ full: "" }, { push: true });
   return html`<dialog class="full" ref=${dialog} aria-label=${card.title} onClose=${close}>
-    <div class="bar"><h2>${card.title}</h2><span class="grow"></span>
-      <button onClick=${() => dialog.current.close()}>Close</button></div>
+    <button class="close" onClick=${() => dialog.current.close()}>Close</button>
+    <h2>${card.title}</h2>
     <${FullChart} card=${card} runs=${runs} groups=${groups} height=${innerHeight - AROUND} />
   </dialog>`;
 }

@@ -1,6 +1,6 @@
 /** Which columns a table has, in which order, and which of them stay in sight. */
 import { html, useState } from "../lib/ui.js";
-import { labelOf, lined } from "../lib/fields.js";
+import { labelsOf, lined } from "../lib/fields.js";
 import { setQuery } from "../lib/route.js";
 import { Popup } from "./popup.js";
 
@@ -18,6 +18,7 @@ export function Columns({ known, columns, pins }) {
     next.splice(Math.max(0, columns.indexOf(name) + step), 0, name);
     set(next);
   };
+  const label = labelsOf(columns);
   const word = find.toLowerCase();
   const groups = Object.entries(known || {}).map(([kind, keys]) => [
     kind,
@@ -33,7 +34,7 @@ export function Columns({ known, columns, pins }) {
         html`<fieldset><legend>Shown, in this order</legend>
         <ol class="order">${columns.map(
           (name, at) => html`<li key=${name}>
-          <span title=${name}>${labelOf(name)}</span>
+          <span title=${name}>${label(name)}</span>
           <button class="plain" aria-pressed=${pins.includes(name)} aria-label=${`Pin ${name}`}
             title="Pin" onClick=${() => pin(name)}>⇤</button>
           <button class="plain" disabled=${at === 0} aria-label=${`Move ${name} up`}

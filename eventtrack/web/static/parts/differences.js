@@ -6,6 +6,7 @@ import { numeric } from "../lib/fields.js";
 import { duration, moment, number } from "../lib/format.js";
 import { link } from "../lib/route.js";
 import { theme } from "../lib/theme.js";
+import { byRank } from "../lib/workspace.js";
 import { Status } from "./states.js";
 import { Swatch } from "./tip.js";
 
@@ -26,8 +27,8 @@ export function Differences({ runs, all, base, onBase }) {
   const metrics = new Map(
     runs.map((run) => [run, Object.fromEntries(run.metrics.map((metric) => [metric.key, metric.value]))]),
   );
-  const rows = (of, keep = () => true) => {
-    const names = [...new Set(runs.flatMap((run) => Object.keys(of(run))))].filter(keep).sort();
+  const rows = (of, keep = () => true, sorted = (names) => names.sort()) => {
+    const names = sorted([...new Set(runs.flatMap((run) => Object.keys(of(run))))].filter(keep));
     const lines = names.map((key) => [
       key,
       runs.map((run) => (Object.hasOwn(of(run), key) ? of(run)[key] : undefined)),
@@ -35,7 +36,7 @@ export function Differences({ runs, all, base, onBase }) {
     return { lines: lines.filter(([, values]) => all || new Set(values).size > 1), many: names.length };
   };
   const groups = [
-    ["Metrics", rows((run) => metrics.get(run)), true],
+    ["Metrics", rows((run) => metrics.get(run), undefined, byRank), true],
     ["Params", rows((run) => run.params), false],
     [
       "Tags",
@@ -83,11 +84,7 @@ export function Differences({ runs, all, base, onBase }) {
         ([title, { lines, many }, measured]) => html`<tbody key=${title}>
         <tr class="part"><th scope="rowgroup" colspan=${runs.length + 1}>${title} <span class="quiet">
           ${
-            many === 0
-              ? "none"
-              : lines.length
-                ? `${number(lines.length)} of ${number(many)}`
-                : `all ${number(many)} are equal`
+            many === 0 ? "none" : lines.length ? `${number(lines.length)} of ${number(many)}` : "equal in all runs"
           }</span></th></tr>
         ${lines
           .map(([key, values]) => [key, values, measured ? bestOf(key, values) : undefined])

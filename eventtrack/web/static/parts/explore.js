@@ -8,6 +8,7 @@ import { number } from "../lib/format.js";
 import { route, setQuery } from "../lib/route.js";
 import { legendOf, ramp } from "../lib/shades.js";
 import { theme } from "../lib/theme.js";
+import { byRank } from "../lib/workspace.js";
 import { Choice } from "./choice.js";
 import { Parallel } from "./parallel.js";
 import { Popup } from "./popup.js";
@@ -20,13 +21,15 @@ const USUAL = { params: 6, metrics: 2, candidates: 12 };
 /** What the views need of the address and of the columns that there are. */
 export function explored(known) {
   const { axes, sx, sy, colour = "" } = route.value.query;
-  const metrics = (known?.metrics || []).filter((key) => !key.startsWith("system/")).map((key) => `metrics.${key}`);
+  const keys = (known?.metrics || []).filter((key) => !key.startsWith("system/"));
+  const metrics = byRank(keys).map((key) => `metrics.${key}`);
   const params = (known?.params || []).map((key) => `params.${key}`);
   const candidates = [...params.slice(0, USUAL.candidates), ...metrics.slice(0, USUAL.metrics)];
   return {
     chosen: axes === undefined ? null : linesOf(axes).map(readAxis).filter(Boolean),
     candidates,
-    x: readAxis(sx || "") || { name: params[0] || "attributes.start_time" },
+    // Without a choice the first param that differs, which only the rows tell.
+    x: readAxis(sx || ""),
     y: readAxis(sy || "") || { name: metrics[0] || "attributes.duration" },
     colour,
   };
@@ -41,7 +44,7 @@ export function neededBy(show, { chosen, candidates, x, y, colour }) {
       colour || candidates.find((name) => name.startsWith("metrics.")) || "",
       ...brushed,
     ];
-  return show === "scatter" ? [x.name, y.name, colour, ...brushed] : brushed;
+  return show === "scatter" ? [...(x ? [x.name] : candidates), y.name, colour, ...brushed] : brushed;
 }
 
 /** Which rows are within the ranges of the address line; all, where there are none. */
@@ -189,7 +192,8 @@ function Adder({ known, has, onAdd }) {
 export function ScatterView({ rows, known, view, title, kept, picked }) {
   const chart = useRef();
   theme.value;
-  const [x, y] = [view.x, view.y].map(({ name, scale }) =>
+  const usual = view.candidates.find((name) => name.startsWith("params.") && rows.length && differs(rows, name));
+  const [x, y] = [view.x || { name: usual || "attributes.start_time" }, view.y].map(({ name, scale }) =>
     useMemo(() => axisOf(rows, name, scale), [rows, name, scale]),
   );
   const colour = useMemo(() => view.colour && axisOf(rows, view.colour), [rows, view.colour]);

@@ -1,5 +1,5 @@
 /** The files of a run at the moment that is shown: a tree, a look into each, and folders as ZIP. */
-import { html, useState } from "../lib/ui.js";
+import { html, useEffect, useState } from "../lib/ui.js";
 import { folderUrl, get } from "../lib/api.js";
 import { useData } from "../lib/data.js";
 import { bytes } from "../lib/format.js";
@@ -45,7 +45,11 @@ const Tree = ({ runId, files, chosen }) =>
   )}</ul>`;
 
 function Folder({ runId, path, chosen }) {
-  const [open, setOpen] = useState(chosen.startsWith(`${path}/`));
+  const holds = chosen.startsWith(`${path}/`);
+  const [open, setOpen] = useState(holds);
+  useEffect(() => {
+    if (holds) setOpen(true);
+  }, [holds]);
   const asked = useData(open ? ["files", runId, path] : null, (options) => list(runId, path, options));
   useLive((stream) => open && stream === `run/${runId}`, asked.reload, PAUSE_MS);
   return html`<button class="plain" aria-expanded=${open} onClick=${() => setOpen(!open)}>

@@ -1,6 +1,6 @@
 /** The run table: a hundred thousand rows, of which only those in sight exist. */
 import { html, useEffect, useRef, useState } from "../lib/ui.js";
-import { EXPERIMENT, labelOf, linesOf, shownValue, valueOf, written } from "../lib/fields.js";
+import { EXPERIMENT, labelsOf, linesOf, shownValue, valueOf, written } from "../lib/fields.js";
 import { forkedOf } from "../lib/forked.js";
 import { ago, count, duration, moment, number } from "../lib/format.js";
 import { link } from "../lib/route.js";
@@ -81,8 +81,10 @@ export function Grid({
   usePointed(box);
   const shown = Array.from({ length: Math.max(stop - first, 0) }, (_, at) => first + at);
   const pinned = columns.filter((name) => pins.includes(name));
+  const label = labelsOf(columns);
   const arranged = [...pinned, ...columns.filter((name) => !pins.includes(name))].map((name) => ({
     name,
+    label: label(name),
     style: `${name.startsWith("metrics.") ? "num" : ""} ${pins.includes(name) ? "pinned" : ""}`,
     left: pins.includes(name)
       ? { left: `${PICK_WIDTH + TITLE_WIDTH + pinned.indexOf(name) * CELL_WIDTH}px` }
@@ -114,7 +116,7 @@ export function Grid({
         <${Head} name="Name" by="attributes.run_name" style="title" order=${order} onOrder=${onOrder} />
         ${FIRST.map(head)}
         ${arranged.map(
-          ({ name, style, left }) => html`<${Head} key=${name} name=${labelOf(name)} title=${name}
+          ({ name, label, style, left }) => html`<${Head} key=${name} name=${label} title=${name}
           by=${name === EXPERIMENT ? undefined : written(name)}
           style=${style} left=${left} order=${order} onOrder=${onOrder} />`,
         )}
@@ -149,7 +151,11 @@ function usePointed(box) {
       const row = box.current?.querySelector(`[data-run="${CSS.escape(runId)}"]`);
       if (row) row.dataset.pointed = "";
     };
-    return effect(mark);
+    const unmark = effect(mark);
+    return () => {
+      unmark();
+      pointedRun.value = null; // a table that is left points at nothing
+    };
   }, []);
 }
 

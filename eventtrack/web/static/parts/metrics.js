@@ -4,18 +4,18 @@ import { betterWhen } from "../lib/better.js";
 import { curveId, useCurves } from "../lib/curves.js";
 import { number } from "../lib/format.js";
 import { link } from "../lib/route.js";
+import { byRank } from "../lib/workspace.js";
 import { Many } from "./many.js";
 import { Course } from "./spark.js";
 
 // A course is some 80 pixels wide: two points for each of them say all.
 const BUCKETS = 40;
 
-/** What a training measured before what was measured of its machine. */
-const systemLast = (metrics) => [...metrics].sort((a, b) => a.key.startsWith("system/") - b.key.startsWith("system/"));
-
 export function Metrics({ run }) {
   if (run.metrics.length === 0) return html`<p class="quiet">No metrics were logged.</p>`;
-  return html`<${Many} rows=${systemLast(run.metrics)} textOf=${(metric) => metric.key} what="metrics">${(rows) =>
+  const metrics = new Map(run.metrics.map((metric) => [metric.key, metric]));
+  const ranked = byRank([...metrics.keys()]).map((key) => metrics.get(key));
+  return html`<${Many} rows=${ranked} textOf=${(metric) => metric.key} what="metrics">${(rows) =>
     html`<${Table} run=${run} metrics=${rows} />`}<//>`;
 }
 

@@ -2,6 +2,7 @@
 import { html, useEffect, useLayoutEffect, useRef, useState } from "../lib/ui.js";
 
 const EDGE = 8;
+const LEAST = 240;
 
 /** @param {{label: string, title: string, sign?: boolean}} props `title` names what is opened; a `sign` is no word */
 export function Popup({ label, title, disabled, sign, children }) {
@@ -16,8 +17,12 @@ export function Popup({ label, title, disabled, sign, children }) {
   useLayoutEffect(() => {
     // One that ends where its button does may begin to the left of the window.
     const opened = box.current.querySelector("[role=dialog]");
-    const beyond = opened ? EDGE - opened.getBoundingClientRect().left : 0;
-    if (beyond > 0) opened.style.marginRight = `${-beyond}px`;
+    if (!opened) return;
+    const { left, top } = opened.getBoundingClientRect();
+    if (left < EDGE) opened.style.marginRight = `${left - EDGE}px`;
+    // What is below the window could not be seen to be there; near the lower edge it scrolls with the page.
+    const hangs = getComputedStyle(opened).position === "absolute";
+    if (hangs && innerHeight - top > LEAST) opened.style.maxHeight = `${innerHeight - top - EDGE}px`;
   }, [open]);
   useLayoutEffect(() => {
     // A phone would cover half of it with its keyboard.

@@ -173,7 +173,7 @@ export function Query({ q, known, error, rows }) {
           )}</ul>`
         }
       </div>
-      <button>Search</button>
+      <button data-pending=${text.trim() !== q}>Search</button>
     </form>
     ${
       error &&
