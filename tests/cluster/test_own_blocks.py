@@ -3,14 +3,22 @@
 import asyncio
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from eventtrack.cluster.cache import Cache
 from eventtrack.log.protocol import PublishedTransaction
+from eventtrack.sharedlog import nats
+from eventtrack.sharedlog.making import make_shared_log, open_shared_log
+from eventtrack.sharedlog.nats import NatsLog
+from eventtrack.sharedlog.nats_client import NatsClient
 from eventtrack.views.records import Metric
 from tests.cluster.servers import FaultyLog, Server, down, new_shelf
 from tests.cluster.serving import serving
+from tests.contracts.shared_log import Writer
 
 Start = Callable[[str], Server]
 
@@ -62,6 +70,52 @@ def test_an_own_block_that_was_not_committed_here_is_read(start: Start) -> None:
     ada.store.experiments.create("next")
     assert ada.digest() == ben.digest()
     assert not ada.store.feeds.forks()
+
+
+def test_jetstream_is_asked_for_the_end_and_for_nothing_else(
+    tmp_path: Path, nats_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = make_shared_log(nats_url)
+    assert isinstance(log, NatsLog)
+    cache = Cache(log, tmp_path / "cache", source="server")
+    with closing(log), closing(cache):
+        cache.member.catch_up()
+        cache.store.begin()
+        run_id = cache.store.runs.create("0").info.run_id
+        cache.member.take_news()
+        asked: list[str] = []
+        get = NatsClient.get
+
+        def note(client: NatsClient, stream: str, *rest: Any) -> Any:
+            asked.append(stream)
+            return get(client, stream, *rest)
+
+        monkeypatch.setattr(NatsClient, "get", note)
+        for number in range(3):
+            cache.member.catch_up()
+            cache.store.runs.set_tags(run_id, {"a": str(number)})
+        end = cache.member.catch_up()
+        assert asked == []
+        while cache.member.places().through < end - 1:
+            cache.member.take_news()
+        # No block was replaced, so the second stream is not asked.
+        assert set(asked) == {log.names.stream}
+
+
+def test_a_server_is_woken_by_others_and_not_by_its_own_blocks(
+    nats_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(nats, "_QUIET_S", 30)
+    with closing(make_shared_log(nats_url)) as log, closing(open_shared_log(nats_url)) as other:
+        log.wait(0, 0)  # it listens from now on
+        waiting = threading.Thread(target=log.wait, args=(2**40, 30))
+        waiting.start()
+        log.append(Writer("ada").block(), last=0)
+        waiting.join(0.3)
+        assert waiting.is_alive()
+        other.append(Writer("ben").block(), last=0)
+        waiting.join(20)
+        assert not waiting.is_alive()
 
 
 def test_a_server_notices_within_a_second_that_its_own_block_was_lost(tmp_path: Path) -> None:
