@@ -9,6 +9,9 @@ table `run_metrics` has a row for each name:
 Place 0 has the states of `RunState.metrics`; place n has the parts of the run's layer n, counted
 from 1. `RunState.wide` lists the places of the maps that are wide. A map that became wide stays so
 until it is replaced as a whole. Rows that are kept for moments (`kept.py`) have all names in them.
+
+A row of 512 bytes or more is stored as a frame of Zstandard (`squeezing.py`): most of its bytes are
+stamps, which are alike (decision 0080).
 """
 
 import struct
@@ -17,7 +20,7 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
-from eventtrack.projections import keys
+from eventtrack.projections import keys, squeezing
 from eventtrack.projections.rows import Rows, WritableRows, below
 from eventtrack.projections.state import MetricState, Part, RunState
 
@@ -115,7 +118,7 @@ class WideMap(MutableMapping[str, T]):
 
 def decode(rows: Rows, value: bytes) -> RunState:
     """The run of a row."""
-    return bind(rows, _decode_run(value))
+    return bind(rows, _decode_run(squeezing.restore(value)))
 
 
 def bind(rows: Rows, run: RunState) -> RunState:
@@ -128,7 +131,7 @@ def bind(rows: Rows, run: RunState) -> RunState:
 def encode(rows: WritableRows, run: RunState) -> bytes:
     """The row of a run. Writes the rows of its wide maps."""
     if not run.wide and not run.layers and len(run.metrics) <= NAMES_MAX:
-        return _encode(run)
+        return squeezing.squeeze(_encode(run))
     maps: dict[int, Any] = {0: run.metrics}
     maps |= {place: layer.parts for place, layer in enumerate(run.layers, 1)}
     for place in run.wide:
@@ -144,7 +147,7 @@ def encode(rows: WritableRows, run: RunState) -> bytes:
             _set_map(run, place, wide)
         wide.write(rows)
         run.wide.append(place)
-    return _encode(_with_maps(run, {}))
+    return squeezing.squeeze(_encode(_with_maps(run, {})))
 
 
 def whole(rows: Rows, value: bytes) -> bytes:
@@ -154,7 +157,7 @@ def whole(rows: Rows, value: bytes) -> bytes:
         return value
     inline = _with_maps(run, {place: dict(_map_of(run, place)) for place in run.wide})
     inline.wide = []
-    return _encode(inline)
+    return squeezing.squeeze(_encode(inline))
 
 
 def _map_of(run: RunState, place: int) -> Any:
