@@ -76,7 +76,7 @@ def digest(reader: Reader, progress: Callable[[int, int], None] | None = None) -
             progress(done, total)
     for session in sorted(reader.sessions(), key=_session_name):
         hasher.update(_encode(_session(session)))
-    hasher.update(_encode(sorted(reader.unknown_counts().items())))
+    hasher.update(_encode(sorted(skipped.unknown_counts(reader).items())))
     names = skipped.global_names(reader)
     if names:
         hasher.update(_encode(names))

@@ -9,8 +9,8 @@ two tables:
 - `gone_index`, rows that left the search index: `index row ‖ position at which it left (u64)` ->
   the position at which it had come.
 
-A row of the search index itself has as its value the position at which it came, if it came later
-than its run; else it is empty.
+A row of the search index itself has as its value the position at which it came, if a row of its run
+had been kept by then; else it is empty, since every kept row of its run came later.
 
 A run that is touched again soon keeps no row: else a training would keep one for each of its steps.
 So at any moment at most `REST_POSITIONS` runs are in the middle of something, and `past` folds
@@ -59,7 +59,7 @@ def row_of(rows: Rows, number: bytes, position: int) -> bytes:
 
 
 def came(value: bytes | None) -> int:
-    """The position at which a row of the index came; 0 for a row that is as old as its run."""
+    """The position at which a row of the index came; 0 if no row of its run was kept before."""
     return int.from_bytes(value, "big") if value else 0
 
 
@@ -92,6 +92,16 @@ class Keeper:
         value = _HEADER.pack(extent.last, extent.latest, touched.recorded) + row
         self._rows.put(KEPT, key, value)
         self._last[number] = touched.position
+
+    def coming(self, number: int, touched: Place) -> bytes:
+        """The value of the rows that come into the index with an envelope; see `came`."""
+        if not self._last_kept(number):
+            return b""
+        return touched.position.to_bytes(POSITION_BYTES, "big")
+
+    def keeps_none(self, number: int) -> None:
+        """Note that a run is new: no row of it was ever kept."""
+        self._last[number] = 0
 
     def remove(self, row: bytes, number: int, position: int) -> None:
         """Take a row out of the index. If a kept row of its run needs it, it moves to `GONE`."""

@@ -7,13 +7,14 @@ held and taken column by column, many at once: that costs a fraction of taking e
 """
 
 from array import array
+from collections.abc import Iterator
 from typing import NamedTuple, Protocol
 
 from eventtrack.events.types import MetricsLogged
 from eventtrack.projections import curves, cuts, index, item_curves
 from eventtrack.projections.index import FieldName
 from eventtrack.projections.items import NewItems
-from eventtrack.projections.points import OrderCheck, Points, append, remove
+from eventtrack.projections.points import Neighbours, Points, append, remove, settle
 from eventtrack.projections.rows import WritableRows
 from eventtrack.projections.state import Layer, MetricState, Part, RunState
 
@@ -29,6 +30,10 @@ class Tables(Protocol):
 
     def changed_run(self, number: int) -> RunState:
         """A run that changes in this batch."""
+        ...
+
+    def ended_runs(self) -> Iterator[RunState]:
+        """The runs that ended in this batch and began before it."""
         ...
 
     def touch(self, state: RunState, field: FieldName) -> None:
@@ -133,11 +138,16 @@ class NewPoints:
         """Append points and items, and count those that are left where some are withdrawn."""
         assert not self.unsplit, "a run has to be split first"
         self._take_all()
-        in_order = OrderCheck()
+        neighbours = Neighbours()
         grown = self._tables.new_items.flush() | set(self._pending)
         for run, key, metric, points in self._pending.values():
             self._tables.touch(run, (index.METRIC, key))
-            append(self._tables.rows, metric, points, in_order)
+            append(self._tables.rows, metric, points, neighbours, is_over=run.has_ended)
+        for run in self._tables.ended_runs():
+            if not run.wide:
+                for _, metric in curves.series_of(run):
+                    if metric.series not in self._pending:
+                        settle(self._tables.rows, metric, neighbours)
         for number in self._recounted:
             cuts.recount(self._tables.rows, self._tables.changed_run(number), grown)
         self._pending.clear()

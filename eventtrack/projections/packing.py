@@ -1,13 +1,13 @@
-"""Full chunks of points, packed: steps and timestamps in fewer bytes, values as they are.
+"""Chunks of points, packed: steps and timestamps in fewer bytes, values as they are.
 
 Steps that count up by one are stored as their first number. Other numbers that grow slowly share
 most of their bytes: a column is stored as its first number and the *planes* in which the others
 differ from it, a plane being all lowest bytes, all second bytes and so on.
 
 A packed chunk is: values, 8 bytes each; the columns of steps and timestamps; perhaps a byte 0, for
-the size is no multiple of 24, as that of other chunks is. A column is `kind (u8) ‖ first number (8)
-‖ planes`, little-endian. A bit of the kind is set for each plane, the highest first. Of kind 0xff
-are columns as they are, of kind 0xfe numbers that count up.
+the size is no multiple of 24, as that of other chunks is; the number of points (u16). A column is
+`kind (u8) ‖ first number (8) ‖ planes`, little-endian. A bit of the kind is set for each plane, the
+highest first. Of kind 0xff are columns as they are, of kind 0xfe numbers that count up.
 """
 
 from array import array
@@ -22,25 +22,36 @@ _WHOLE, _COUNTS = 0xFF, 0xFE
 # Numbers that count up share a table of those below this: the rest of each is one number.
 _LOW = 2**16
 _PIECE = 4096
+# Of the number of points at a packed chunk's end.
+_COUNT_BYTES = 2
 
 
-def pack(data: bytes, points: int) -> bytes:
-    """A chunk of so many points, packed; unchanged if that saves nothing."""
-    size = 8 * points
-    packed = b"".join(
-        (
-            data[2 * size :],
-            _pack_column(data[:size], points),
-            _pack_column(data[size : 2 * size], points),
-        )
-    )
-    if len(packed) > len(data):
-        return data
-    return packed if len(packed) % POINT_BYTES else packed + b"\0"
+class Packer:
+    """Packs chunks, and remembers the steps and timestamps of the last one.
+
+    Series often share these. To compare them is faster than to pack them again.
+    """
+
+    def __init__(self) -> None:
+        self._last = self._packed = b""
+
+    def __call__(self, data: bytes, points: int) -> bytes:
+        """A chunk of so many points, packed; unchanged if that saves nothing."""
+        size = 8 * points
+        if data[: 2 * size] != self._last:
+            self._last = data[: 2 * size]
+            columns = self._last[:size], self._last[size:]
+            self._packed = b"".join(_pack_column(column, points) for column in columns)
+        packed = data[2 * size :] + self._packed
+        if (len(packed) + _COUNT_BYTES) % POINT_BYTES == 0:
+            packed += b"\0"
+        packed += points.to_bytes(_COUNT_BYTES, "little")
+        return packed if len(packed) < len(data) else data
 
 
-def unpack(data: bytes, points: int) -> Columns:
-    """Steps, timestamps and values of a packed chunk of so many points, 8 bytes each."""
+def unpack(data: bytes) -> Columns:
+    """Steps, timestamps and values of a packed chunk, 8 bytes each."""
+    points = int.from_bytes(data[-_COUNT_BYTES:], "little")
     view, size = memoryview(data), 8 * points
     steps, stop = _column(view, size, points)
     return steps, _column(view, stop, points)[0], view[:size]
@@ -86,10 +97,9 @@ def _column(view: memoryview, start: int, points: int) -> tuple[bytes | memoryvi
     if kind == _COUNTS:
         return _counting(int.from_bytes(first, "little", signed=True), points), start
     column = bytearray(first) * points
-    for place in reversed(range(8)):
-        if kind >> place & 1:
-            column[place::8] = view[start : start + points]
-            start += points
+    for place in _places(kind):
+        column[place::8] = view[start : start + points]
+        start += points
     return memoryview(column), start
 
 
@@ -113,6 +123,12 @@ def _counting(first: int, points: int) -> bytes | memoryview:
         if byte:
             column[place::8] = bytes((byte,)) * points
     return memoryview(column)
+
+
+@cache
+def _places(kind: int) -> list[int]:
+    """The places of the bytes that have a plane."""
+    return [place for place in reversed(range(8)) if kind >> place & 1]
 
 
 @cache

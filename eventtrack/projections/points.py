@@ -4,7 +4,7 @@ A row of the table `points` is a chunk: `series (u32) ‖ index of its first poi
 steps, then all timestamps, then all values, 8 bytes each, little-endian. A series has full chunks
 of `CHUNK_POINTS`, which are packed (`packing.py`), and a tail of small chunks, which are joined
 once they make up a full one. So an append rewrites at most one small chunk, and a million points
-are 245 rows to read.
+are 245 rows to read. Once the run has ended, the tail is one chunk, which is packed, too.
 
 The table `point_steps` has a row of the same key for each full chunk, its summary
 (`summaries.py`). So steps of a long series are hidden (`cuts.py`) without reading its points.
@@ -20,7 +20,14 @@ from operator import itemgetter, lt
 
 from eventtrack.projections import summaries
 from eventtrack.projections.curves import latest_order, value_order
-from eventtrack.projections.packing import POINT_BYTES, Columns, counts_up, is_packed, pack, unpack
+from eventtrack.projections.packing import (
+    POINT_BYTES,
+    Columns,
+    Packer,
+    counts_up,
+    is_packed,
+    unpack,
+)
 from eventtrack.projections.rows import Row, Rows, WritableRows, below
 from eventtrack.projections.state import MetricState, Steps
 
@@ -117,7 +124,7 @@ def _point_order(row: tuple[int, int, float]) -> tuple[int, int, bool, float, fl
 def columns_of(data: bytes) -> Columns:
     """Steps, timestamps and values of a chunk, 8 bytes each."""
     if is_packed(data):
-        return unpack(data, CHUNK_POINTS)
+        return unpack(data)
     size, view = len(data) // 3, memoryview(data)
     return view[:size], view[size : 2 * size], view[2 * size :]
 
@@ -148,9 +155,28 @@ class OrderCheck:
         return True
 
 
-def append(rows: WritableRows, state: MetricState, points: Points, in_order: OrderCheck) -> None:
-    """Append points to a series and bring `state` up to date. Uses up `points`."""
-    climbs = in_order(points)
+class Neighbours:
+    """What a series may share with the series before it: steps and timestamps."""
+
+    def __init__(self) -> None:
+        self.in_order = OrderCheck()
+        self.pack = Packer()
+
+
+def append(
+    rows: WritableRows,
+    state: MetricState,
+    points: Points,
+    neighbours: Neighbours,
+    *,
+    is_over: bool = False,
+) -> None:
+    """Append points to a series and bring `state` up to date. Uses up `points`.
+
+    Args:
+        is_over: Whether the run has ended, so that hardly more points will come.
+    """
+    climbs = neighbours.in_order(points)
     if climbs:
         latest = points.steps[-1], points.timestamps[-1], points.values[-1]
     else:
@@ -165,11 +191,13 @@ def append(rows: WritableRows, state: MetricState, points: Points, in_order: Ord
     if state.count:
         if state.ordered:
             _merge_late(rows, state, points)
-        points = _with_tail(rows, state, points)
+        points = _with_tail(rows, state, points, whole=is_over)
     for offset in range(0, len(points), CHUNK_POINTS):
         key, stop = _KEY.pack(state.series, state.count + offset), offset + CHUNK_POINTS
         data = points.to_bytes(offset, stop)
-        rows.put(CHUNKS, key, pack(data, CHUNK_POINTS) if stop <= len(points) else data)
+        if is_over or stop <= len(points):
+            data = neighbours.pack(data, len(data) // POINT_BYTES)
+        rows.put(CHUNKS, key, data)
         if stop <= len(points):
             steps, timestamps = points.steps[offset:stop], points.timestamps[offset:stop]
             values = points.values[offset:stop]
@@ -179,33 +207,63 @@ def append(rows: WritableRows, state: MetricState, points: Points, in_order: Ord
     state.last_timestamp_ms, state.last_step = points.timestamps[-1], points.steps[-1]
 
 
+def settle(rows: WritableRows, state: MetricState, neighbours: Neighbours) -> None:
+    """Store the tail of a series as one packed chunk, since the run has ended."""
+    full = state.count - state.count % CHUNK_POINTS
+    chunks = list(_chunks(rows, state.series, full))
+    if not chunks:
+        return
+    tail = Points()
+    for _, data in chunks:
+        tail.extend_bytes(data)
+    for key, _ in chunks[1:]:
+        rows.delete(CHUNKS, key)
+    rows.put(CHUNKS, chunks[0][0], neighbours.pack(tail.to_bytes(), len(tail)))
+
+
 def read(rows: Rows, state: MetricState, hidden: Steps | None = None) -> Points:
     """The points of a series in order of (timestamp, step, value), without repeats.
 
     Args:
         hidden: Steps to leave out.
     """
-    # Made in their full size: arrays that grow by chunks are moved again and again.
-    points = Points()
-    points.steps = array("q", (0,)) * state.count
-    points.timestamps = array("q", (0,)) * state.count
-    points.values = array("d", (0.0,)) * state.count
-    columns = [
-        memoryview(column).cast("B") for column in (points.steps, points.timestamps, points.values)
-    ]
-    stop = 0
-    for _, data in _chunks(rows, state.series):
-        parts = columns_of(data)
-        start, stop = stop, stop + len(parts[0])
-        for column, part in zip(columns, parts, strict=True):
-            column[start:stop] = part
-    assert stop == 8 * state.count, f"series {state.series} has {stop // 8} points"
-    for column in columns:
-        column.release()  # an array that is looked at cannot be cut
+    chunks = _chunks(rows, state.series)
+    points = _of_many(chunks, state.count) if state.count > CHUNK_POINTS else _of_few(chunks)
+    assert len(points) == state.count, f"series {state.series} has {len(points)} points"
     if hidden:
         points.hide(hidden, climbing=state.climbing)
     if not state.ordered:
         points.sort()
+    return points
+
+
+def _of_few(chunks: Iterable[Row]) -> Points:
+    """The points of a few small chunks."""
+    points = Points()
+    for _, data in chunks:
+        points.extend_bytes(data)
+    return points
+
+
+def _of_many(chunks: Iterable[Row], count: int) -> Points:
+    """The points of many chunks."""
+    # Made in their full size: arrays that grow by chunks are moved again and again.
+    points = Points()
+    points.steps = array("q", (0,)) * count
+    points.timestamps = array("q", (0,)) * count
+    points.values = array("d", (0.0,)) * count
+    columns = [
+        memoryview(column).cast("B") for column in (points.steps, points.timestamps, points.values)
+    ]
+    stop = 0
+    for _, data in chunks:
+        parts = columns_of(data)
+        start, stop = stop, stop + len(parts[0])
+        for column, part in zip(columns, parts, strict=True):
+            column[start:stop] = part
+    assert stop == 8 * count, f"a series has {stop // 8} points"
+    for column in columns:
+        column.release()  # an array that is looked at cannot be cut
     return points
 
 
@@ -261,10 +319,10 @@ def remove(rows: WritableRows, state: MetricState) -> None:
     _take(rows, state, 0)
 
 
-def _with_tail(rows: WritableRows, state: MetricState, points: Points) -> Points:
+def _with_tail(rows: WritableRows, state: MetricState, points: Points, *, whole: bool) -> Points:
     """The points to store: the given ones, behind those of tail chunks that they are joined to."""
     full = state.count - state.count % CHUNK_POINTS
-    if state.count - full + len(points) >= CHUNK_POINTS:
+    if whole or state.count - full + len(points) >= CHUNK_POINTS:
         return _join(_take(rows, state, full), points)
     last = _last_chunk(rows, state)
     if last is not None and len(last[1]) < SMALL_CHUNK_POINTS * POINT_BYTES:

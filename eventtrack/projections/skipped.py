@@ -63,6 +63,18 @@ def failed(view: View) -> set[int]:
     return {skipped.position for skipped in _all(view) if skipped.kind == FAILED}
 
 
+def unknown_counts(view: View) -> dict[str, int]:
+    """The number of events of each type that are kept but could not be folded.
+
+    The name of a type is cut if it is too long for a key.
+    """
+    counts: dict[str, int] = {}
+    for key, value in view.rows.scan("unknown"):
+        name = key[4:].decode()
+        counts[name] = counts.get(name, 0) + int.from_bytes(value, "big")
+    return counts
+
+
 def _all(view: View) -> Iterator[Skipped]:
     for _, value in view.rows.scan(TABLE):
         yield _decode(value)

@@ -157,6 +157,9 @@ class Layer(msgspec.Struct, array_like=True):
     items: dict[str, ItemsPart] = {}
 
 
+_GOING = ("RUNNING", "SCHEDULED")
+
+
 class RunState(msgspec.Struct, array_like=True):
     """One run. `experiment_id` is where it was born: "" if it is known by hearsay only.
 
@@ -198,6 +201,11 @@ class RunState(msgspec.Struct, array_like=True):
         if not self.moves or not self.experiment_id:
             return self.experiment_id
         return max(self.moves, key=lambda name: (self.moves[name], name))
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether its status says that nothing more is to come."""
+        return self.status[0] not in _GOING
 
     @property
     def is_joined(self) -> bool:

@@ -5,7 +5,7 @@ the batch ends, however many events touched it; index rows follow from the chang
 decoded entities for the next batch, as long as nobody else folds meanwhile.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from itertools import islice, repeat
 from typing import TYPE_CHECKING
 
@@ -54,6 +54,8 @@ TABLES = (
     *("datasets", "dataset_records", "dataset_order", "scorers"),
     *("traces", "traces_by_time", "spans", "span_bodies"),
 )
+
+_STATUS = (index.ATTRIBUTE, "status")
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode_experiment = msgspec.msgpack.Decoder(ExperimentState).decode
@@ -176,17 +178,6 @@ class Reader(View):
         """The step and timestamp of the point of a curve that is stored first."""
         return histories.earliest(self.rows, curve)
 
-    def unknown_counts(self) -> dict[str, int]:
-        """The number of events of each type that are kept but could not be folded.
-
-        The name of a type is cut if it is too long for a key.
-        """
-        counts: dict[str, int] = {}
-        for key, value in self.rows.scan("unknown"):
-            name = key[4:].decode()
-            counts[name] = counts.get(name, 0) + int.from_bytes(value, "big")
-        return counts
-
 
 class Tables(Reader):
     """The views within one write transaction of a fold.
@@ -252,6 +243,12 @@ class Tables(Reader):
         """A run that changes in this batch."""
         return self._runs[number]
 
+    def ended_runs(self) -> Iterator[RunState]:
+        """The runs that ended in this batch and began before it."""
+        for number, run in self._runs.items():
+            if run.has_ended and _STATUS in (self._before[number] or ()):
+                yield run
+
     def touch(self, state: RunState, field: FieldName) -> None:
         """Note that an indexed field of a run is about to change."""
         before = self._before[state.number]
@@ -289,7 +286,9 @@ class Tables(Reader):
         self._put_many("experiments", [(_key(it), _encode(state)) for it, state in experiments])
         if self._keeper is not None:
             for number, touched in self.places.first.items():
-                if number not in self._new:
+                if number in self._new:
+                    self._keeper.keeps_none(number)
+                else:
                     self._keeper.keep(number, touched, self._runs.get(number))
         self._flush_index()
         self.places.flush()
@@ -328,8 +327,9 @@ class Tables(Reader):
                     prefix = prefixes.get(field) or self._index_prefix(experiment, field)
                     first.append(prefix + value + run)
                 continue
-            touched = self.places.first[number]
-            since = touched.position.to_bytes(kept.POSITION_BYTES, "big")
+            since = b""
+            if self._keeper is not None:
+                since = self._keeper.coming(number, self.places.first[number])
             if before is None:
                 for field, value in index.entries(state):
                     prefix = prefixes.get(field) or self._index_prefix(experiment, field)

@@ -7,6 +7,7 @@ from pathlib import Path
 from eventtrack.log import files
 from eventtrack.projections import curves
 from eventtrack.projections.digest import digest
+from eventtrack.projections.skipped import unknown_counts
 from eventtrack.store.check import CheckReport, check_log, check_store
 from eventtrack.store.engine import Engine
 from eventtrack.views.moments import Moment, folded
@@ -88,7 +89,7 @@ class Maintenance:
                 bytes_views=_size(path / files.VIEWS),
                 bytes_journal=_size(path / files.JOURNAL),
                 bytes_blobs=_size(path / files.BLOBS),
-                unknown_events=reader.unknown_counts(),
+                unknown_events=unknown_counts(reader),
                 skipped_envelopes=dict(
                     Counter(skipped.kind for skipped in skipped_envelopes(reader))
                 ),

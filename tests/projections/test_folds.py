@@ -2,6 +2,7 @@
 
 import math
 
+import msgspec
 import pytest
 
 from eventtrack.errors import ProjectionError
@@ -25,7 +26,8 @@ from eventtrack.events.types import (
     TagDeleted,
     TagsSet,
 )
-from eventtrack.projections import fold, index, skipped
+from eventtrack.projections import fold, index, points, skipped
+from eventtrack.projections.packing import is_packed
 from eventtrack.projections.state import RunState, effective_lifecycle
 from eventtrack.projections.tables import Reader
 from tests.projections.facts import RUN, RUN_ID, fact, folded, in_every_order, index_of
@@ -102,6 +104,38 @@ class TestMetrics:
         with folded([fact(1, 100, RUN, event)]) as reader:
             assert history(reader, "a") == [(10, 7, 1.0)]
             assert history(reader, "b") == [(20, 7, 2.0)]
+
+
+class TestRowsOfRuns:
+    @pytest.mark.parametrize("batch", [1, 2, 99])
+    def test_the_points_of_a_run_that_has_ended_are_one_packed_chunk(self, batch: int) -> None:
+        facts = [STARTED]
+        for first in range(0, 300, 100):
+            rows = [
+                MetricsLogged(["loss", "acc"], [0.1, step / 7], step, 1000 + 3 * step)
+                for step in range(first, first + 100)
+            ]
+            facts.append(fact(1, 200 + first, RUN, *rows))
+        ended = fact(1, 900, RUN, RunUpdated("FINISHED", 2000))
+        late = fact(1, 901, RUN, MetricLogged("loss", 0.3, 300, 2001))
+        for more in ([], [late]):
+            with folded([*facts, ended, *more], batch) as reader:
+                chunks = [value for _, value in reader.rows.scan(points.CHUNKS)]
+                assert len(chunks) == 2
+                assert all(map(is_packed, chunks))
+                expected = [(1000 + 3 * step, step, step / 7) for step in range(300)]
+                assert history(reader, "acc") == expected
+                assert len(history(reader, "loss")) == 300 + len(more)
+
+    def test_a_large_row_takes_a_third(self) -> None:
+        """Its stamps are alike."""
+        params = {f"param-{place}": f"value-{place}" for place in range(20)}
+        with folded([STARTED, fact(1, 101, RUN, ParamsLogged(params))]) as reader:
+            run = run_of(reader)
+            row = reader.rows.get("runs", run.number.to_bytes(4, "big"))
+            assert row is not None
+            assert len(row) < len(msgspec.msgpack.encode(run)) / 3
+            assert run.live_params() == params
 
 
 class TestParams:

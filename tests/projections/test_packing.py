@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eventtrack.limits import INT64_MAX, INT64_MIN
-from eventtrack.projections.packing import POINT_BYTES, counts_up, is_packed, pack, unpack
+from eventtrack.projections.packing import POINT_BYTES, Packer, counts_up, is_packed, unpack
 
 POINTS = 256
 NUMBERS = st.integers(INT64_MIN, INT64_MAX)
@@ -35,12 +35,24 @@ def test_a_packed_chunk_is_what_was_packed(
 ) -> None:
     values = drawn.randbytes(8 * POINTS)
     whole = steps + timestamps + values
-    packed = pack(whole, POINTS)
+    packed = Packer()(whole, POINTS)
     assert len(packed) <= len(whole)
     if is_packed(packed):
-        assert tuple(map(bytes, unpack(packed, POINTS))) == (steps, timestamps, values)
+        assert tuple(map(bytes, unpack(packed))) == (steps, timestamps, values)
     else:
         assert packed == whole
+
+
+@given(st.lists(st.tuples(COLUMNS, st.integers(1, POINTS)), min_size=2, max_size=4))
+def test_neighbours_share_columns_of_their_own_size(
+    chunks: list[tuple[bytes, int]],
+) -> None:
+    pack = Packer()
+    for column, points in chunks:
+        whole = column[: 8 * points] * 2 + bytes(8 * points)
+        packed = pack(whole, points)
+        columns = unpack(packed) if is_packed(packed) else (packed,)
+        assert b"".join(columns) == whole
 
 
 @pytest.mark.parametrize("first", [0, 70_000, 2**33])
@@ -49,7 +61,7 @@ def test_a_training_takes_eleven_bytes_a_point(first: int) -> None:
     points = 4096
     steps = array("q", range(first, first + points)).tobytes()
     timestamps = array("q", range(1_700_000_000_000, 1_700_000_000_000 + 5 * points, 5)).tobytes()
-    packed = pack(steps + timestamps + random.Random(1).randbytes(8 * points), points)
+    packed = Packer()(steps + timestamps + random.Random(1).randbytes(8 * points), points)
     assert len(packed) <= 11 * points + POINT_BYTES
 
 

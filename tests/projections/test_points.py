@@ -18,6 +18,7 @@ from eventtrack.projections.curves import latest_order
 from eventtrack.projections.points import (
     CHUNK_POINTS,
     LATE_POINTS_MAX,
+    Neighbours,
     OrderCheck,
     Points,
 )
@@ -69,7 +70,7 @@ class Shelf:
 
     environment: Environment
     numbers: Iterator[int] = field(default_factory=lambda: count(1))
-    in_order: OrderCheck = field(default_factory=OrderCheck)  # one for all, as a batch has it
+    neighbours: Neighbours = field(default_factory=Neighbours)  # one for all, as a batch has it
 
     def series(self) -> "Series":
         return Series(self, MetricState(next(self.numbers)))
@@ -83,7 +84,7 @@ class Series:
     def append(self, rows: Sequence[Row]) -> None:
         with self.shelf.environment.write() as txn:
             written = LmdbRows(txn, self.shelf.environment.tables)
-            points.append(written, self.state, columns(rows), self.shelf.in_order)
+            points.append(written, self.state, columns(rows), self.shelf.neighbours)
 
     def rows(self) -> list[tuple[int, int, str]]:
         with self.shelf.environment.read() as txn:
@@ -260,7 +261,7 @@ class TestManyPoints:
                 batch.steps.extend(range(start, stop))
                 batch.timestamps.extend(range(1000 + start, 1000 + stop))
                 batch.values.extend(float(step) for step in range(start, stop))
-                points.append(rows, series.state, batch, shelf.in_order)
+                points.append(rows, series.state, batch, shelf.neighbours)
                 start = stop
             found = points.read(rows, series.state)
         assert found.steps.tolist() == list(range(total))
