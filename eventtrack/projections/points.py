@@ -156,7 +156,7 @@ class OrderCheck:
 
 
 class Neighbours:
-    """What a series may share with the series before it: steps and timestamps."""
+    """Steps and timestamps that a series may share with the series before it."""
 
     def __init__(self) -> None:
         self.in_order = OrderCheck()

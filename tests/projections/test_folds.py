@@ -128,7 +128,6 @@ class TestRowsOfRuns:
                 assert len(history(reader, "loss")) == 300 + len(more)
 
     def test_a_large_row_takes_a_third(self) -> None:
-        """Its stamps are alike."""
         params = {f"param-{place}": f"value-{place}" for place in range(20)}
         with folded([STARTED, fact(1, 101, RUN, ParamsLogged(params))]) as reader:
             run = run_of(reader)
