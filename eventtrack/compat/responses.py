@@ -1,8 +1,10 @@
 """Answers in MLflow's JSON: empty lists and unset fields are left out."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
+
+import msgspec
 
 from eventtrack.compat.checks import stored_double
 from eventtrack.compat.requests import MODEL_STATUSES
@@ -169,7 +171,7 @@ def file(info: FileInfo) -> Json:
     return answer
 
 
-def page(name: str, items: list[Json], token: str | None) -> Json:
+def page(name: str, items: Sequence[Json | msgspec.Raw], token: str | None) -> Json:
     """A page of results."""
     answer: Json = {}
     _add_list(answer, name, items)
@@ -200,6 +202,6 @@ def _dataset_input(used: DatasetInput) -> Json:
     return answer
 
 
-def _add_list(target: Json, name: str, items: list[Json]) -> None:
+def _add_list(target: Json, name: str, items: Sequence[Json | msgspec.Raw]) -> None:
     if items:
         target[name] = items

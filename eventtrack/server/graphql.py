@@ -205,7 +205,10 @@ def _ask(source: _Source, path: str, sent: Any) -> Json:
         answer: Json | Remarked = endpoint.answer(source.store, values)
     except EventtrackError as error:
         raise graphql.GraphQLError(error.message) from None
-    return answer.answer if isinstance(answer, Remarked) else answer
+    plain = answer.answer if isinstance(answer, Remarked) else answer
+    # Parts of it may be encoded already.
+    decoded: Json = msgspec.json.decode(msgspec.json.encode(plain))
+    return decoded
 
 
 def _experiment(source: _Source, run: Json) -> Json:

@@ -2,6 +2,8 @@
 
 from functools import partial
 
+import msgspec
+
 from eventtrack.compat import checks, requests, responses
 from eventtrack.compat.messages import Values
 from eventtrack.compat.responses import Json
@@ -9,6 +11,7 @@ from eventtrack.server.endpoint import Endpoint, Remarked
 from eventtrack.server.experiments import VIEWS
 from eventtrack.store import Store
 from eventtrack.tokens import Role
+from eventtrack.views.records import Metric, Run
 
 
 def _create(store: Store, sent: Values) -> Json:
@@ -53,7 +56,8 @@ def _restore(store: Store, sent: Values) -> Json:
 
 
 def _search(store: Store, sent: Values, *, numbers: bool = False) -> Remarked:
-    runs = store.runs.search_with_latest(
+    runs = store.runs.search_answers(
+        _shown,
         list(map(checks.experiment_id, sent["experiment_ids"])),
         sent["filter"],
         VIEWS[sent["run_view_type"]],
@@ -63,8 +67,12 @@ def _search(store: Store, sent: Values, *, numbers: bool = False) -> Remarked:
         shown=lambda run, uri: responses.location_of(run.experiment, run.run_id, uri),
         numbers=numbers,
     )
-    page = responses.page("runs", [responses.run(*each) for each in runs], runs.token)
+    page = responses.page("runs", list(map(msgspec.Raw, runs)), runs.token)
     return Remarked(page, runs.remark)
+
+
+def _shown(run: Run, latest: list[Metric]) -> bytes:
+    return msgspec.json.encode(responses.run(run, latest))
 
 
 ENDPOINTS = (

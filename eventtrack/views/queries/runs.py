@@ -21,12 +21,13 @@ from eventtrack.views.records import (
 
 if TYPE_CHECKING:
     from eventtrack.projections import run_digest
-    from eventtrack.views import paging
+    from eventtrack.views import answers, paging
     from eventtrack.views.filters import trees
     from eventtrack.views.search import ordering, places
     from eventtrack.views.search import runs as run_search
 else:
     run_digest = lazy("eventtrack.projections.run_digest")
+    answers = lazy("eventtrack.views.answers")
     paging = lazy("eventtrack.views.paging")
     trees = lazy("eventtrack.views.filters.trees")
     ordering = lazy("eventtrack.views.search.ordering")
@@ -43,6 +44,8 @@ _Asked = tuple[
     str | None,
     Callable[[RunState, str], str] | None,
 ]
+# Makes what a search gives for the run of a number.
+_Record = Callable[[EntityReader, "run_search.RunSearch", bytes], T]
 
 
 class Wanted(NamedTuple):
@@ -77,6 +80,7 @@ class RunQueries:
 
     def __init__(self, context: ReadContext) -> None:
         self._context = context
+        self._answers: answers.KeptAnswers | None = None
 
     def get(self, run_id: str) -> Run:
         """A run with all its data, even if it is deleted.
@@ -183,7 +187,7 @@ class RunQueries:
         asked = (experiment_ids, filter_string, view_type, max_results, order_by, page_token, shown)
         expression = trees.parse_run_filter(filter_string, numbers=True)
         order = trees.parse_run_order(order_by, numbers=by_number)
-        return self._page(asked, expression, order, EntityReader.run)
+        return self._page(asked, expression, order, _record)
 
     def search_with_latest(
         self,
@@ -203,16 +207,44 @@ class RunQueries:
             numbers: Whether filters may compare params and tags with numbers; MLflow's do not.
         """
         asked = (experiment_ids, filter_string, view_type, max_results, order_by, page_token, shown)
-        expression = trees.parse_run_filter(filter_string, numbers=numbers)
-        order = trees.parse_run_order(order_by)
-        return self._page(asked, expression, order, EntityReader.run_with_latest)
+        return self._page(asked, *_of_mlflow(asked, numbers), _record_with_latest)
+
+    def search_answers(
+        self,
+        answer: "answers.Make",
+        experiment_ids: Sequence[str],
+        filter_string: str | None = "",
+        view_type: int = ViewType.ACTIVE_ONLY,
+        max_results: int = limits.SEARCH_RUNS_RESULTS_DEFAULT,
+        order_by: Sequence[str] | None = None,
+        page_token: str | None = None,
+        shown: Callable[[RunState, str], str] | None = None,
+        *,
+        numbers: bool = False,
+    ) -> PagedList[bytes]:
+        """As `search_with_latest`, with the answer about each run in place of its records.
+
+        Args:
+            answer: Makes the answer about a run and the latest points of its metrics, from these
+                alone. Answers are kept, so it should be the same function each time.
+            numbers: See `search_with_latest`.
+        """
+        asked = (experiment_ids, filter_string, view_type, max_results, order_by, page_token, shown)
+        if self._answers is None:
+            self._answers = answers.KeptAnswers()
+        kept = self._answers
+
+        def record(entities: EntityReader, search: "run_search.RunSearch", number: bytes) -> bytes:
+            return kept.of(entities, number, search.state, answer)
+
+        return self._page(asked, *_of_mlflow(asked, numbers), record)
 
     def _page(
         self,
         asked: _Asked,
         expression: "trees.Expression | None",
         order: "Sequence[trees.OrderTerm]",
-        record: Callable[[EntityReader, RunState], T],
+        record: "_Record[T]",
     ) -> PagedList[T]:
         experiment_ids, filter_string, view_type, max_results, order_by, page_token, shown = asked
         size = validate.max_results(max_results)
@@ -232,7 +264,7 @@ class RunQueries:
         oldest = (trees.OrderTerm(trees.Field("attribute", "start_time"), True),)
         most = limits.SEARCH_RESULTS_MAX
         wanted = Wanted([experiment_id], nested, ViewType.ACTIVE_ONLY, oldest, size=most)
-        return self._find(wanted, EntityReader.run)[0]
+        return self._find(wanted, _record)[0]
 
     def tree(self, experiment_id: str) -> list[tuple[Run, int]]:
         """The active runs of an experiment, each with its depth, as a tree read downwards.
@@ -241,7 +273,7 @@ class RunQueries:
         """
         most = limits.SEARCH_RESULTS_MAX
         wanted = Wanted([experiment_id], None, ViewType.ACTIVE_ONLY, (), size=most)
-        runs, *_ = self._find(wanted, EntityReader.run)
+        runs, *_ = self._find(wanted, _record)
         present = {run.info.run_id: run for run in runs}
         nested: dict[str, list[Run]] = {}
         for run in runs:
@@ -259,7 +291,7 @@ class RunQueries:
         return rows
 
     def _find(
-        self, wanted: Wanted, record: Callable[[EntityReader, RunState], T]
+        self, wanted: Wanted, record: "_Record[T]"
     ) -> "tuple[list[T], places.Place | None, str]":
         """The runs of a page and one more if there are more; the place of the last; the remark."""
         with self._context.entities() as entities, collector.paused():
@@ -277,13 +309,30 @@ class RunQueries:
             start, size = wanted.start or paging.Token(0), wanted.size
             after = start.after
             skip = start.offset if after is None else 0
-            matches = search.find(
+            numbers = search.numbers(
                 wanted.expression, wanted.view_type, wanted.order, skip, skip + size + 1, after
             )
             last = None
-            if len(matches) > size:
-                last = search.place(matches[size - 1], wanted.order)
-            return [record(entities, state) for state in matches], last, search.remark
+            if len(numbers) > size:
+                last = search.place(search.state(numbers[size - 1]), wanted.order)
+            return [record(entities, search, number) for number in numbers], last, search.remark
+
+
+def _of_mlflow(
+    asked: _Asked, numbers: bool
+) -> "tuple[trees.Expression | None, Sequence[trees.OrderTerm]]":
+    """The filter and the order of a search, as MLflow reads them."""
+    return trees.parse_run_filter(asked[1], numbers=numbers), trees.parse_run_order(asked[4])
+
+
+def _record_with_latest(
+    entities: EntityReader, search: "run_search.RunSearch", number: bytes
+) -> tuple[Run, list[Metric]]:
+    return entities.run_with_latest(search.state(number))
+
+
+def _record(entities: EntityReader, search: "run_search.RunSearch", number: bytes) -> Run:
+    return entities.run(search.state(number))
 
 
 def existing_run(reader: Reader, run_id: str) -> RunState:

@@ -64,14 +64,32 @@ class RunSearch:
         stop: int,
         after: Place | None = None,
     ) -> list[RunState]:
+        """The runs of `numbers`."""
+        numbers = self.numbers(expression, view_type, order, start, stop, after)
+        return [self._rows.state(number) for number in numbers]
+
+    def numbers(
+        self,
+        expression: Expression | None,
+        view_type: int,
+        order: Sequence[OrderTerm],
+        start: int,
+        stop: int,
+        after: Place | None = None,
+    ) -> list[Number]:
         """The matches `[start, stop)`, ordered as asked, then newest first, then by run id.
 
         Args:
             after: Counts the matches from behind this place of the order.
         """
         terms = complete(order)
-        numbers = self._in_order(expression, view_type, terms, start, after)
-        return [self._rows.state(number) for number in islice(numbers, stop - start)]
+        return list(
+            islice(self._in_order(expression, view_type, terms, start, after), stop - start)
+        )
+
+    def state(self, number: Number) -> RunState:
+        """The run of a number."""
+        return self._rows.state(number)
 
     @property
     def remark(self) -> str:
