@@ -159,3 +159,7 @@ def test_every_view_fits_a_phone(filled: Filled, visit: Visit, page: Page) -> No
             visit.open(filled.url(experiment_id, show=show, group="params.optimizer"))
             expect(table(page)).to_be_visible()
             assert page.evaluate("document.documentElement.scrollWidth") <= 390, show
+        # Controls leave half of the screen to the table.
+        box = page.get_by_role("button", name="Columns").bounding_box()
+        assert box is not None
+        assert box["y"] < 400, show

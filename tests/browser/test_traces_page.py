@@ -84,6 +84,13 @@ def test_traces_are_listed_by_page_filter_and_session(server: Running, visit: Vi
     page.get_by_role("button", name="Errors").click()
     expect(rows).to_have_count(1)
     expect(rows).to_contain_text("fair: 3")
+    page.set_viewport_size({"width": 390, "height": 844})
+    # On a phone a row is a paragraph: all of it is in sight, and it is not tall.
+    expect(rows.get_by_text("fair: 3")).to_be_in_viewport(ratio=1)
+    box = rows.bounding_box()
+    assert box is not None
+    assert box["height"] < 100
+    page.set_viewport_size({"width": 1600, "height": 1000})
     field = page.get_by_role("combobox", name="Words, or a filter")
     field.fill("step 12")
     field.press("Enter")

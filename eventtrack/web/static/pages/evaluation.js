@@ -44,13 +44,13 @@ const None = () => html`<${Empty} title="The dataset has no records.">
   <p><code>dataset.merge_records([{"inputs": {...}, "expectations": {...}}])</code> puts some in.</p><//>`;
 
 const Records = ({ records }) => html`<div class="scroll" tabindex="0" role="region" aria-label="Records">
-  <table class="list"><thead><tr><th>Inputs</th><th>Outputs</th><th>Expectations</th><th>From</th>
+  <table class="list stacked"><thead><tr><th>Inputs</th><th>Outputs</th><th>Expectations</th><th>From</th>
     <th class="num">Made</th></tr></thead>
   <tbody>${records.map(
     (each, place) => html`<tr key=${each.id}>
     ${[each.inputs, each.outputs, each.expectations].map(
       (value, at) =>
-        html`<td class="value" key=${at}>${
+        html`<td class="value" key=${at} data-label=${PARTS[at].toLowerCase()}>${
           isFilled(value) && html`<${Value} value=${value} name=${`${PARTS[at]} of record ${place + 1}`} />`
         }</td>`,
     )}

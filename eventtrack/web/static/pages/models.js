@@ -4,6 +4,7 @@ import { get } from "../lib/api.js";
 import { useData } from "../lib/data.js";
 import { ago, moment, number } from "../lib/format.js";
 import { useLive } from "../lib/live.js";
+import { byRank } from "../lib/workspace.js";
 import { link, route, setQuery } from "../lib/route.js";
 import { Empty, Loaded } from "../parts/states.js";
 
@@ -120,7 +121,7 @@ function Logged() {
 const PUSH = { push: true };
 
 function LoggedTable({ models, experiments, runs }) {
-  const keys = [...new Set(models.flatMap((model) => Object.keys(model.metrics)))].sort().slice(0, 4);
+  const keys = byRank([...new Set(models.flatMap((model) => Object.keys(model.metrics)))]).slice(0, 4);
   return html`<div class="scroll" tabindex="0" role="region" aria-label="Logged models"><table class="list stacked">
     <thead><tr><th>Name</th><th>Kind</th><th>State</th>
       ${keys.map((key) => html`<th class="num" key=${key}>${key}</th>`)}<th>Run</th><th>Experiment</th>

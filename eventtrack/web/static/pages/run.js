@@ -7,6 +7,7 @@ import { withFork } from "../lib/forked.js";
 import { at } from "../lib/past.js";
 import { link, route } from "../lib/route.js";
 import { useTitle } from "../lib/title.js";
+import { byRank } from "../lib/workspace.js";
 import { ago, duration, moment, number } from "../lib/format.js";
 import { Charts } from "../parts/charts.js";
 import { CorrectParam, Signatures } from "../parts/correct.js";
@@ -201,7 +202,8 @@ export const Pairs = ({ pairs, none, edit }) =>
   )}</tbody></table>`;
 
 function Children({ children }) {
-  const keys = [...new Set(children.flatMap((child) => Object.keys(child.metrics)))].sort().slice(0, 5);
+  const all = [...new Set(children.flatMap((child) => Object.keys(child.metrics)))];
+  const keys = byRank(all).slice(0, 5);
   return html`
     <div class="scroll" tabindex="0"><table class="list">
       <thead><tr><th>Name</th><th>Status</th><th>Duration</th>${keys.map(

@@ -9,7 +9,7 @@ import { cleared, fitted, inks, rimmed, useWidth } from "./canvas.js";
 
 const HEIGHT = 330;
 const [TOP, BOTTOM, SIDE] = [44, 16, 46];
-const AXIS_WIDTH_MIN = 96;
+const AXIS_WIDTH_MIN = 80;
 // How near the pointer has to be to an axis to mark a range, and to a line to name its run.
 const GRASP = 14;
 const NEAR = 12;
