@@ -21,6 +21,9 @@ _PLANES_MAX = 4
 _WHOLE, _COUNTS = 0xFF, 0xFE
 # Numbers that count up share a table of those below this: the rest of each is one number.
 _LOW = 2**16
+# A program that packs short columns alone does without that table.
+_FEW = 128
+_FEW_NUMBERS = array("q", range(_FEW)).tobytes()
 _PIECE = 4096
 # Of the number of points at a packed chunk's end.
 _COUNT_BYTES = 2
@@ -67,6 +70,8 @@ def counts_up(numbers: "array[int]") -> bool:
     first, size = numbers[0], len(numbers)
     if numbers[-1] - first != size - 1:
         return False
+    if size <= _FEW:
+        return numbers.tolist() == list(range(first, first + size))
     # As bytes: a comparison with a view looks at each byte alone.
     pieces = ((at, numbers[at : at + _PIECE]) for at in range(0, size, _PIECE))
     return all(piece.tobytes() == bytes(_counting(first + at, len(piece))) for at, piece in pieces)
@@ -108,9 +113,11 @@ def _counting(first: int, points: int) -> bytes | memoryview:
 
     Copied from a table, as no loop in Python makes them as fast.
     """
+    if first >= 0 and first + points <= len(_FEW_NUMBERS) // 8:
+        return _FEW_NUMBERS[8 * first : 8 * (first + points)]
     low, high = first % _LOW, first // _LOW
-    if low + points > _LOW or points > _LOW:
-        # The upper bytes change on the way.
+    if points <= _FEW or low + points > _LOW or points > _LOW:
+        # So few are not worth the large table, or the upper bytes change on the way.
         try:
             return array("q", range(first, first + points)).tobytes()
         except OverflowError:
