@@ -79,6 +79,6 @@ def _size(kept: _Kept) -> int:
 
 
 def _around(entities: EntityReader, experiment_id: str) -> object:
-    """What an answer shows of the experiment of its run."""
+    """The facts of an experiment that the answers about its runs show."""
     experiment = entities.experiment_state(experiment_id)
     return experiment and experiment.lifecycle, entities.location(experiment_id)
