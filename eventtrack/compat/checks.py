@@ -141,6 +141,13 @@ def experiment_tag(key: str, value: str) -> ExperimentTag:
     return ExperimentTag(key=key, value=value)
 
 
+def logged_metric(source: Fields) -> PointLike:
+    """The point of a request that logs one; the request itself if nothing has to be added."""
+    if isinstance(source, quick.LoggedMetric) and _is_plain(source.key):
+        return source
+    return metric(source)
+
+
 def metric(source: Fields, path: str = "") -> Metric:
     """A point of a metric; `path` is its place in the request, with a dot at its end."""
     key, timestamp = source["key"], source["timestamp"]
@@ -215,9 +222,12 @@ def new_run_tags(tags: Sequence[Fields]) -> dict[str, str]:
 
 
 def batch(source: Fields) -> tuple[Sequence[PointLike], list[Param], list[RunTag]]:
-    """The points, params and tags of a batch, checked as a whole."""
+    """The points, params and tags of a batch, checked as a whole.
+
+    The points are those of the request if nothing has to be added to any.
+    """
     metrics: Sequence[PointLike]
-    if isinstance(source, quick.Batch) and _all_plain(source.metrics):
+    if isinstance(source, quick.Batch) and _have_plain_names(source.metrics):
         metrics = source.metrics
     else:
         metrics = [metric(sent, f"metrics[{at}].") for at, sent in enumerate(source["metrics"])]
@@ -305,12 +315,8 @@ _plain_names: set[str] = set()
 _PLAIN_NAMES_MAX = 10_000
 
 
-def _all_plain(points: Sequence[quick.Point]) -> bool:
-    """Whether `metric` would take all points as they are, and has nothing to add to them."""
-    if not points or min([point.timestamp for point in points]) < 0:
-        return False
-    if any(point.model_id or point.dataset_name or point.dataset_digest for point in points):
-        return False
+def _have_plain_names(points: Sequence[quick.Point]) -> bool:
+    """Whether `metric` would take the names of all points as they are."""
     names = [point.key for point in points]
     if _plain_names.issuperset(names):
         return True

@@ -1,10 +1,10 @@
-"""The quick way for the most frequent request: a batch in which nothing is odd.
+"""The quick way for the most frequent requests: points in which nothing is odd.
 
 Training programs send little else. Any other body (a number as a text, another spelling, an unknown
 field) is read the slow way, which decides its meaning.
 """
 
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import msgspec
 
@@ -12,6 +12,7 @@ from eventtrack import limits
 
 _Name = Annotated[str, msgspec.Meta(min_length=1)]
 _Int64 = Annotated[int, msgspec.Meta(ge=limits.INT64_MIN, le=limits.INT64_MAX)]
+_Time = Annotated[int, msgspec.Meta(ge=0, le=limits.INT64_MAX)]
 
 
 class _Fields(msgspec.Struct, forbid_unknown_fields=True):
@@ -21,17 +22,33 @@ class _Fields(msgspec.Struct, forbid_unknown_fields=True):
         return getattr(self, name)
 
 
-class Point(_Fields, forbid_unknown_fields=True, gc=False):
-    """A point of a metric."""
+class _OfNoModel(_Fields):
+    """The fields of a point that describes no model."""
+
+    dataset_name: ClassVar[str] = ""
+    dataset_digest: ClassVar[str] = ""
+    model_id: ClassVar[str] = ""
+
+
+class Point(_OfNoModel, forbid_unknown_fields=True, gc=False):
+    """A point of a metric within a batch."""
 
     key: _Name
     value: float
-    timestamp: _Int64
+    timestamp: _Time
     step: _Int64 = 0
-    dataset_name: str = ""
-    dataset_digest: str = ""
-    model_id: str = ""
     run_id: str = ""
+
+
+class LoggedMetric(_OfNoModel, forbid_unknown_fields=True, gc=False):
+    """A request of `runs/log-metric`."""
+
+    run_id: _Name
+    key: _Name
+    value: float
+    timestamp: _Time
+    step: _Int64 = 0
+    run_uuid: str = ""
 
 
 class _Pair(_Fields, forbid_unknown_fields=True, gc=False):
@@ -48,12 +65,21 @@ class Batch(_Fields, forbid_unknown_fields=True):
     tags: list[_Pair] = []
 
 
-_decoder = msgspec.json.Decoder(Batch)
+_decode_batch = msgspec.json.Decoder(Batch).decode
+_decode_metric = msgspec.json.Decoder(LoggedMetric).decode
 
 
 def batch(body: bytes) -> Batch | None:
     """A batch; None if the body has to be read the slow way."""
     try:
-        return _decoder.decode(body)
+        return _decode_batch(body)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+
+
+def metric(body: bytes) -> LoggedMetric | None:
+    """A point; None if the body has to be read the slow way."""
+    try:
+        return _decode_metric(body)
     except (msgspec.DecodeError, UnicodeDecodeError):
         return None

@@ -243,6 +243,7 @@ LOG_METRIC = _request(
     dataset_name=[STRING],
     dataset_digest=[STRING],
 )
+LOG_METRIC = replace(LOG_METRIC, quick=quick.metric)
 LOG_PARAM = _request(*_RUN, text("key"), text("value"), run_id=_NEEDED, key=_NEEDED, value=[STRING])
 SET_TAG = LOG_PARAM
 DELETE_TAG = _request(text("run_id"), text("key"), run_id=_NEEDED, key=_NEEDED)

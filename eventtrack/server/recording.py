@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from eventtrack.compat import checks, requests
+from eventtrack.compat import checks, quick, requests
 from eventtrack.compat.messages import Fields, Values
 from eventtrack.compat.responses import Json
 from eventtrack.errors import InvalidValueError
@@ -18,12 +18,12 @@ _MODEL_KEYS = ("run_id", "artifact_path", "utc_time_created", "model_uuid")
 _MODEL_NEEDED = ("artifact_path", "flavors", "utc_time_created", "run_id")
 
 
-def _log_metric(store: Store, sent: Values) -> Change:
+def _log_metric(store: Store, sent: Fields) -> Change:
     # Not through the journal: an answer promises that the point is on disk.
-    metric, run_id = checks.metric(sent), checks.run_of(sent)
-    if metric.model_id:
-        return lambda: _log_facts(store, run_id, [metric], [], [])
-    return store.metrics.prepare(run_id, [metric])
+    point, run_id = checks.logged_metric(sent), checks.run_of(sent)
+    if isinstance(point, Metric) and point.model_id:
+        return lambda: _log_facts(store, run_id, [point], [], [])
+    return store.metrics.prepare(run_id, [point], typed=isinstance(point, quick.LoggedMetric))
 
 
 def _log_param(store: Store, sent: Values) -> Json:
@@ -46,12 +46,12 @@ def _delete_tag(store: Store, sent: Values) -> Json:
 def _log_batch(store: Store, sent: Fields) -> Change:
     run_id = checks.run_id(sent["run_id"])
     points, params, tags = checks.batch(sent)
-    # The types first: nearly all batches are of points that can name no model.
-    of_models = Metric in set(map(type, points)) and any(
+    is_plain = points is sent["metrics"]  # as they were decoded, so of no model
+    of_models = not is_plain and any(
         isinstance(point, Metric) and point.model_id for point in points
     )
     if points and not params and not tags and not of_models:
-        return store.metrics.prepare(run_id, points)
+        return store.metrics.prepare(run_id, points, typed=is_plain)
     return lambda: _log_facts(store, run_id, points, params, tags)
 
 

@@ -141,14 +141,18 @@ class Metrics(MetricQueries):
         """Log one point of a run; see `MetricSink.log`."""
         self.sink(run_id).log(key, value, step, timestamp)
 
-    def prepare(self, run_id: str, points: Sequence[PointLike]) -> Prepared:
+    def prepare(self, run_id: str, points: Sequence[PointLike], *, typed: bool = False) -> Prepared:
         """Check points of one run, at least one, and make them ready for `record`.
+
+        Args:
+            typed: See `points_event`.
 
         Raises:
             InvalidValueError: A point is not allowed.
         """
         return Prepared(
-            Draft.of(f"run/{validate.run_id(run_id)}", points_event(points)), AUTHOR.get()
+            Draft.of(f"run/{validate.run_id(run_id)}", points_event(points, typed=typed)),
+            AUTHOR.get(),
         )
 
     def record(self, prepared: Sequence[Prepared]) -> list[UsageError | None]:

@@ -35,8 +35,12 @@ class PointLike(Protocol):
         ...
 
 
-def points_event(points: Sequence[PointLike]) -> MetricsLogged:
+def points_event(points: Sequence[PointLike], *, typed: bool = False) -> MetricsLogged:
     """One event for all points.
+
+    Args:
+        typed: Whether a decoder has checked already that values are floats, steps and timestamps
+            integers of 64 bits, and no timestamp is negative.
 
     Raises:
         InvalidValueError: A point is not allowed.
@@ -50,6 +54,8 @@ def points_event(points: Sequence[PointLike]) -> MetricsLogged:
         if len(_names) > _NAMES_MAX:
             _names.clear()
         _names.update(keys)
+    if typed:
+        return MetricsLogged(keys, values, _one_for_all(steps), _one_for_all(timestamps))
     if set(map(type, values)) != {float}:
         values = [validate.metric_value(*pair) for pair in zip(keys, values, strict=True)]
     if not _are_int64(steps, limits.INT64_MIN):
