@@ -195,16 +195,15 @@ def test_charts_are_added_named_filled_moved_pinned_and_hidden(
     mine.get_by_label("Title").fill("Rate and loss")
     mine.get_by_label("Title").press("Enter")
     mine = page.get_by_role("dialog", name="Menu of Rate and loss")
-    for key in ("lr", "val/loss"):
-        mine.get_by_label(key, exact=True).check()
-    mine.get_by_label("epoch", exact=True).uncheck()
+    expect(mine.get_by_label("val/loss", exact=True)).to_be_checked()
+    mine.get_by_label("lr", exact=True).check()
     mine.get_by_role("button", name="L", exact=True).click()
     mine.get_by_label("Kind").select_option("max")
     page.keyboard.press("Escape")
     bars = page.get_by_role("list", name="max of Rate and loss")
     expect(bars.get_by_role("listitem").first).to_contain_text("high · val/loss")
     expect(bars.get_by_role("listitem").first).to_contain_text("4.4")
-    own = {"title": "Rate and loss", "keys": ["lr", "val/loss"], "size": "L", "bars": "max"}
+    own = {"title": "Rate and loss", "keys": ["val/loss", "lr"], "size": "L", "bars": "max"}
     assert changes(page)["set"] == {"+1": own}
 
     menu(page, "negative").get_by_role("button", name="Move on").click()

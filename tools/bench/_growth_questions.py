@@ -269,6 +269,7 @@ QUESTIONS_OF_SERIES: dict[str, Callable[[Store], Ask]] = {
     "history: all points as arrays": _history,
     "a curve over steps": _curves("loss", "step"),
     "a curve over time": _curves("loss", "relative"),
+    "a curve of a formula": _curves("= loss * 2", "step"),
     "density of the log, in 200 stretches": lambda store: store.history.density,
 }
 QUESTIONS_OF_NAMES: dict[str, Callable[[Store], Ask]] = {

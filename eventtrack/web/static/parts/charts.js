@@ -3,7 +3,7 @@ import { html, useLayoutEffect, useMemo, useRef } from "../lib/ui.js";
 import { SPREADS } from "../lib/bands.js";
 import { route, setQuery } from "../lib/route.js";
 import { KINDS } from "../lib/smooth.js";
-import { arranged, freshId, moved, readChanges, writeChanges } from "../lib/workspace.js";
+import { arranged, byRank, freshId, moved, readChanges, writeChanges } from "../lib/workspace.js";
 import { FullChart, isZoomed, resetZoom } from "./chart.js";
 import { METRIC } from "./plot.js";
 import { Popup } from "./popup.js";
@@ -43,7 +43,7 @@ export function Charts({ runs, keys, groups = null, lead = null }) {
     },
     put: (section, id, at) => write({ order: { ...changes.order, [section.name]: moved(section.cards, id, at) } }),
   };
-  const add = () => set(freshId(changes), { title: "Chart", keys: keys.slice(0, 1) });
+  const add = () => set(freshId(changes), { title: "Chart", keys: byRank(keys).slice(0, 1) });
   const large = sections.flatMap(({ cards }) => cards).find((card) => card.id === full);
   return html`
     <h2 class="unseen">Charts</h2>
