@@ -52,7 +52,10 @@ def about(store: Store) -> Json:
 def experiments(store: Queries) -> Json:
     """Every experiment with its counts."""
     entries = []
-    for overview in store.overview.experiments():
+    overviews = store.overview.experiments()
+    running = any(overview.running for overview in overviews)
+    lost = _lost(store) if running else Counter[str]()
+    for overview in overviews:
         record = overview.experiment
         entries.append(
             {
@@ -63,10 +66,19 @@ def experiments(store: Queries) -> Json:
                 "last_activity": overview.last_activity,
                 "runs": overview.runs,
                 "running": overview.running,
+                "lost": lost[record.experiment_id],
                 "tags": {key: shortened(value) for key, value in record.tags.items()},
             }
         )
     return {"experiments": entries}
+
+
+def _lost(store: Queries) -> Counter[str]:
+    """The number of the latest running runs that have no process any more, by experiment."""
+    if not isinstance(store, Store):
+        return Counter()
+    lives = ((info, store.liveness.of(info.run_id)) for info in store.latest.running())
+    return Counter(info.experiment_id for info, life in lives if life and life.state == "gone")
 
 
 def columns(store: Queries, experiment_ids: Sequence[str]) -> Json:

@@ -112,6 +112,9 @@ def test_a_training_that_was_killed_is_shown_as_lost(server: Running, visit: Vis
     page.clock.fast_forward(20_000)
     expect(page.locator(".status")).to_have_text("lost")
     expect(page.get_by_text(f"process {process.pid} on")).to_be_visible()
+    visit.open(f"{server.url}/#/experiments")
+    expect(page.locator("main").get_by_text("1 lost")).to_be_visible()
+    visit.open(f"{server.url}/#/runs/{run_id}")
     page.get_by_role("button", name="Mark as killed").click()
     expect(page.locator(".status")).to_have_text("killed")
 

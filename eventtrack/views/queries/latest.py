@@ -10,6 +10,7 @@ from eventtrack.views.records import LifecycleStage, Record, RunInfo, RunStatus,
 from eventtrack.views.search.runs import RunSearch
 
 _STATUS = Field("attribute", "status")
+_RUNNING = Comparison(_STATUS, "=", RunStatus.RUNNING)
 _LAST_ENDED = (OrderTerm(Field("attribute", "end_time"), False),)
 # Deleted runs are passed over; no more runs than this many times the limit are looked at.
 _LOOKED_AT = 4
@@ -37,13 +38,20 @@ class Latest:
     def __init__(self, context: ReadContext) -> None:
         self._context = context
 
+    def running(self, limit: int = 12) -> list[RunInfo]:
+        """The runs with the status RUNNING, the last started first, at most `limit`."""
+        with self._context.entities() as entities:
+            states = [state for state in entities.reader.experiments() if state.exists]
+            search = RunSearch(entities.reader, states, entities.artifact_uri)
+            runs = search.find(_RUNNING, ViewType.ALL, (), 0, limit * _LOOKED_AT)
+            return _active(entities, runs, limit)
+
     def runs(self, limit: int = 12) -> LatestRuns:
         """The latest runs of all experiments, at most `limit` of each kind.
 
         Costs a walk over the index entries of running and of failed runs, and decodes only the
         runs that it answers with.
         """
-        running = Comparison(_STATUS, "=", RunStatus.RUNNING)
         died = Comparison(_STATUS, "IN", (RunStatus.FAILED, RunStatus.KILLED))
         most = limit * _LOOKED_AT
         with self._context.entities() as entities:
@@ -52,8 +60,8 @@ class Latest:
             search = RunSearch(reader, states, entities.artifact_uri)
             ended = search.find(None, ViewType.ALL, _LAST_ENDED, 0, most)
             return LatestRuns(
-                running=_active(entities, search.find(running, ViewType.ALL, (), 0, most), limit),
-                running_total=search.count(running, ViewType.ALL),
+                running=_active(entities, search.find(_RUNNING, ViewType.ALL, (), 0, most), limit),
+                running_total=search.count(_RUNNING, ViewType.ALL),
                 died=_active(
                     entities, search.find(died, ViewType.ALL, _LAST_ENDED, 0, most), limit
                 ),

@@ -3,7 +3,7 @@ import { html, useState } from "../lib/ui.js";
 import { writable } from "../lib/access.js";
 import { get } from "../lib/api.js";
 import { useData } from "../lib/data.js";
-import { useLive } from "../lib/live.js";
+import { useLive, useLook } from "../lib/live.js";
 import { go, link, route, setQuery } from "../lib/route.js";
 import { ago, count, moment, number } from "../lib/format.js";
 import { useChange } from "../parts/edit.js";
@@ -19,6 +19,10 @@ export function Experiments() {
   const asked = useData(["experiments"], (options) => get("experiments", {}, options));
   const activity = useData(["activity"], (options) => get("activity", {}, options));
   useLive((stream) => CHANGED.test(stream), asked.reload, 1000);
+  useLook(
+    asked.data?.experiments.some(({ running, lost }) => running > lost),
+    asked.reload,
+  );
   useLive((stream) => CHANGED.test(stream), activity.reload, 10_000);
   return html`
     <main>
@@ -28,6 +32,10 @@ export function Experiments() {
     </main>
   `;
 }
+
+/** How many runs run, or have no process any more. */
+const Running = ({ many, lost = false }) => html`<span class="status" data-status="RUNNING"
+  data-life=${lost ? "gone" : undefined}><i aria-hidden="true"></i>${number(many)}${lost ? " lost" : ""}</span>`;
 
 /** Every word has to stand in the name, the note or a tag. */
 const matches = (experiment, words) => {
@@ -118,6 +126,7 @@ function Row({ experiment, activity, reload }) {
     .find(Boolean);
   const tags = Object.entries(experiment.tags).filter(([key]) => !key.startsWith("mlflow."));
   const counts = activity?.counts[experiment.experiment_id] || [];
+  const running = experiment.running - experiment.lost;
   return html`
     <tr>
       <td class="name"><a href=${link(["experiments", experiment.experiment_id])}>${experiment.name}</a>
@@ -132,11 +141,8 @@ function Row({ experiment, activity, reload }) {
           )}${tags.length > TAGS_SHOWN ? html` and ${tags.length - TAGS_SHOWN} more` : ""}</div>`
         }</td>
       <td class="num">${number(experiment.runs)}</td>
-      <td class="num wide">${
-        experiment.running
-          ? html`<span class="status" data-status="RUNNING"><i aria-hidden="true"></i>
-        ${number(experiment.running)}</span>`
-          : ""
+      <td class="num wide">${running > 0 && html`<${Running} many=${running} />`}${
+        experiment.lost > 0 && html` <${Running} many=${experiment.lost} lost />`
       }</td>
       <td><${Spark} counts=${counts} title=${
         counts.length

@@ -31,6 +31,7 @@ function Latest() {
   const experiments = useData(["experiments"], (options) => get("experiments", {}, options));
   useLive((stream) => CHANGED.test(stream), runs.reload, 1000);
   useLook(runs.data?.running.length > 0, runs.reload);
+  useLook(runs.data?.running.length > 0, experiments.reload);
   useLive((stream) => CHANGED.test(stream), experiments.reload, 5000);
   return html`
     <${Loaded} asked=${runs} what="Looking for runs">${(data) => html`<${Runs} ...${data} />`}<//>
@@ -89,7 +90,7 @@ function Experiments({ all }) {
         (experiment) => html`<tr key=${experiment.experiment_id}>
       <td class="name"><a href=${link(["experiments", experiment.experiment_id])}><bdi>${experiment.name}</bdi></a></td>
       <td class="num">${number(experiment.runs)}</td>
-      <td class="num">${experiment.running ? number(experiment.running) : ""}</td>
+      <td class="num">${number(experiment.running - experiment.lost || "")}</td>
       <td class="num" title=${moment(experiment.last_activity)}>${ago(experiment.last_activity)}</td></tr>`,
       )}</tbody></table></div>
     <p><a href=${link(["experiments"])}>All ${number(active.length)} experiments</a></p>`;
