@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from eventtrack.compat import words
 from eventtrack.compat.checks import stored_double
 from eventtrack.compat.requests import MODEL_STATUSES
 from eventtrack.views.records import (
@@ -79,7 +80,7 @@ def run_info(info: RunInfo) -> Json:
         "experiment_id": info.experiment_id,
         "run_name": info.run_name,
         "user_id": info.user_id,
-        "status": info.status,
+        "status": words.run_status(info.status),
         "start_time": info.start_time,
     }
     if info.end_time is not None:
@@ -131,7 +132,7 @@ def logged_model(record: LoggedModel) -> Json:
         "creation_timestamp_ms": record.creation_timestamp,
         "last_updated_timestamp_ms": record.last_updated_timestamp,
         "artifact_uri": model_location(record),
-        "status": MODEL_STATUS_WORDS[record.status],
+        "status": MODEL_STATUS_WORDS[words.model_status(record.status)],
         "model_type": record.model_type or "",
         "source_run_id": record.source_run_id or "",
     }
@@ -152,7 +153,10 @@ def metric(point: Metric) -> Json:
         "step": point.step,
     }
     if point.model_id:
-        for name in ("dataset_name", "dataset_digest", "model_id", "run_id"):
+        # MLflow's clients refuse a dataset without one of the two.
+        dataset = ("dataset_name", "dataset_digest")
+        whole = dataset if all(getattr(point, name) for name in dataset) else ()
+        for name in (*whole, "model_id", "run_id"):
             if text := getattr(point, name):
                 answer[name] = text
     return answer

@@ -1,11 +1,11 @@
 """Traces and assessments in MLflow's JSON."""
 
 import json
-from datetime import UTC, datetime
 from typing import Any
 
 from eventtrack.compat import spans, trace_tags
 from eventtrack.compat.responses import OWN_SCHEME, PROXY_SCHEME
+from eventtrack.compat.words import duration, is_assessment, source_type, timestamp, trace_state
 from eventtrack.views.traces.records import Assessment, AssessmentFailure, Trace, TraceInfo
 
 Json = dict[str, Any]
@@ -33,7 +33,7 @@ def trace_info(info: TraceInfo) -> Json:
             "mlflow_experiment": {"experiment_id": info.experiment_id},
         },
         "request_time": timestamp(info.request_time),
-        "state": info.state,
+        "state": trace_state(info.state),
         "tags": {
             key[:_TAG_KEY_LENGTH_MAX]: value[:_TAG_VALUE_LENGTH_MAX]
             for key, value in trace_tags.shown(info, trace_location(info)).items()
@@ -53,8 +53,9 @@ def trace_info(info: TraceInfo) -> Json:
             key[:_METADATA_LENGTH_MAX]: value[:_METADATA_LENGTH_MAX]
             for key, value in info.trace_metadata.items()
         }
-    if info.assessments:
-        answer["assessments"] = [assessment(record) for record in info.assessments]
+    shown = [each for each in info.assessments if is_assessment(each.kind, each.value)]
+    if shown:
+        answer["assessments"] = [assessment(record) for record in shown]
     return answer
 
 
@@ -77,7 +78,7 @@ def assessment(record: Assessment) -> Json:
         "assessment_id": record.assessment_id,
         "assessment_name": record.name,
         "trace_id": record.trace_id,
-        "source": {"source_type": record.source_type},
+        "source": {"source_type": source_type(record.source_type)},
         "create_time": timestamp(record.create_time_ms),
         "last_update_time": timestamp(record.last_update_time_ms),
         record.kind: _value(record),
@@ -96,22 +97,9 @@ def assessment(record: Assessment) -> Json:
     return answer
 
 
-def timestamp(milliseconds: int) -> str:
-    """A moment as protobuf's JSON writes it."""
-    seconds, part = divmod(milliseconds, 1000)
-    moment = datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
-    return f"{moment}.{part:03}Z" if part else f"{moment}Z"
-
-
-def duration(milliseconds: int) -> str:
-    """A length of time as protobuf's JSON writes it."""
-    sign, (seconds, part) = ("-" if milliseconds < 0 else ""), divmod(abs(milliseconds), 1000)
-    return f"{sign}{seconds}.{part:03}s" if part else f"{sign}{seconds}s"
-
-
 def _value(record: Assessment) -> Json:
     if record.kind == "issue":
-        return dict(record.value)
+        return {"issue_name": record.value["issue_name"]}
     if record.kind == "expectation":
         if isinstance(record.value, int | float | bool | str):
             return {"value": _number(record.value)}

@@ -6,6 +6,7 @@ from math import inf
 from mlflow import entities
 from mlflow.entities.dataset_summary import _DatasetSummary
 
+from eventtrack.compat import words
 from eventtrack.views import records
 
 # MLflow's SQL store reads this back for an infinity, which its databases cannot hold.
@@ -42,7 +43,7 @@ def run_info(info: records.RunInfo, artifact_uri: str) -> entities.RunInfo:
         run_id=info.run_id,
         experiment_id=info.experiment_id,
         user_id=info.user_id,
-        status=info.status,
+        status=words.run_status(info.status),
         start_time=info.start_time,
         end_time=info.end_time,
         lifecycle_stage=info.lifecycle_stage,
@@ -85,7 +86,7 @@ def logged_model(record: records.LoggedModel, location: str) -> entities.LoggedM
         last_updated_timestamp=record.last_updated_timestamp,
         model_type=record.model_type,
         source_run_id=record.source_run_id,
-        status=entities.LoggedModelStatus(record.status),
+        status=entities.LoggedModelStatus(words.model_status(record.status)),
         tags=record.tags,
         params=record.params,
         metrics=[_model_metric(point) for point in record.metrics] or None,
@@ -98,14 +99,15 @@ def metric(point: records.Metric) -> entities.Metric:
 
 
 def _model_metric(point: records.Metric) -> entities.Metric:
+    is_whole = bool(point.dataset_name and point.dataset_digest)  # MLflow refuses a half
     return entities.Metric(
         point.key,
         finite(point.value),
         point.timestamp,
         point.step,
         model_id=point.model_id,
-        dataset_name=point.dataset_name,
-        dataset_digest=point.dataset_digest,
+        dataset_name=point.dataset_name if is_whole else None,
+        dataset_digest=point.dataset_digest if is_whole else None,
         run_id=point.run_id,
     )
 

@@ -11,7 +11,7 @@ from mlflow.entities.trace_location import TraceLocation
 from mlflow.entities.trace_state import TraceState
 from mlflow.exceptions import MlflowException
 
-from eventtrack.compat import trace_tags
+from eventtrack.compat import trace_tags, words
 from eventtrack.plugin import versions
 from eventtrack.views.traces import records
 
@@ -27,20 +27,24 @@ def trace_info(record: records.TraceInfo, location: str) -> Any:
         trace_location=TraceLocation.from_experiment_id(record.experiment_id),
         request_time=record.request_time,
         execution_duration=record.execution_duration,
-        state=TraceState(record.state),
+        state=TraceState(words.trace_state(record.state)),
         request_preview=record.request_preview,
         response_preview=record.response_preview,
         client_request_id=record.client_request_id,
         trace_metadata=dict(record.trace_metadata),
         tags=trace_tags.shown(record, location),
-        assessments=[assessment(given) for given in record.assessments],
+        assessments=[
+            assessment(given)
+            for given in record.assessments
+            if words.is_assessment(given.kind, given.value)
+        ],
     )
 
 
 def assessment(record: records.Assessment) -> Any:
     """An assessment as MLflow's entity."""
     common: dict[str, Any] = {
-        "source": AssessmentSource(record.source_type, record.source_id),
+        "source": AssessmentSource(words.source_type(record.source_type), record.source_id),
         "trace_id": record.trace_id,
         "metadata": record.metadata or None,
         "span_id": record.span_id,
