@@ -189,7 +189,7 @@ def test_on_a_full_disk_the_earlier_backup_stays(tmp_path: Path, folder: Path) -
             back_up(one, folder)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
-    assert "free some space" in caught.value.hint
+    assert "ulimit -f" in caught.value.hint
     assert (folder / backup.NOTE).read_bytes() == note
     assert not list(folder.rglob(".draft-*"))
     again = restored(folder, tmp_path / "again")

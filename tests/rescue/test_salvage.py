@@ -300,7 +300,7 @@ def test_nothing_is_made_over_what_is_there(sample: Sample, tmp_path: Path) -> N
 def test_on_a_full_disk_a_salvage_says_so_and_leaves_nothing(
     sample: Sample, tmp_path: Path, size: int
 ) -> None:
-    """A limit of the size of files is told as a full disk is."""
+    """A limit of the size of files stops a salvage as a full disk does."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
     try:
@@ -308,7 +308,7 @@ def test_on_a_full_disk_a_salvage_says_so_and_leaves_nothing(
             salvage(sample.path, tmp_path / "new")
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
-    assert "space" in caught.value.hint
+    assert "ulimit -f" in caught.value.hint
     assert list(tmp_path.iterdir()) == []
     assert salvage(sample.path, tmp_path / "new").complete
 
