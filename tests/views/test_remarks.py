@@ -30,7 +30,9 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
         ("run_name LIKE '%-4'", 1, "run_name"),
         ("run_name ILIKE 'SWEEP-4'", 1, "run_name"),
         ("run_name LIKE 'sweep-4%'", 1, ""),
+        ("run_name != 'sweep-4'", 5, "run_name"),
         ("run_name = 'sweep-4'", 1, ""),
+        ("run_name IN ('sweep-4', 'sweep-9')", 1, ""),
         ("status = 'RUNNING'", 6, ""),
     ],
 )

@@ -135,12 +135,11 @@ class Overview:
             span = next((span for span in _SPANS_MS if age < span), _SPANS_MS[-1])
             width = span // buckets
             low = now_ms - width * buckets + 1
-            counts = {}
-            for experiment_id, search in searches.items():
-                if starts := search.starts(low, now_ms):
-                    counts[experiment_id] = [0] * buckets
-                    for start in starts:
-                        counts[experiment_id][int(start - low) // width] += 1
+            starts = {
+                experiment_id: search.starts(low, width, buckets)
+                for experiment_id, search in searches.items()
+            }
+            counts = {experiment_id: many for experiment_id, many in starts.items() if any(many)}
         return Activity(low=low, width=width, counts=counts)
 
     def table(

@@ -152,10 +152,25 @@ class RunSearch:
             (index.decode_number(index.value_of(key)) for key in islice(rows, 1)), default=None
         )
 
-    def starts(self, low: float, high: float) -> list[float]:
-        """The starts of runs within `[low, high]`, deleted runs too. Decodes no run."""
-        rows = self._rows.rows(STARTS, index.encode_number(low), index.encode_number(high))
-        return [index.decode_number(index.value_of(key)) for key in rows]
+    def starts(self, low: int, width: int, stretches: int) -> list[int]:
+        """The numbers of runs of one experiment that began in equal stretches of time, deleted too.
+
+        Costs a walk of the index over those runs; none of them is decoded.
+        """
+        counts = [0] * stretches
+        last = index.encode_number(low + width * stretches - 1)
+        place = 0
+        while place < stretches:
+            rows = self._rows.rows(STARTS, index.encode_number(low + place * width), last)
+            starts = (index.decode_number(index.value_of(key)) for key in islice(rows, 1))
+            # Seek the next stretch that has a run.
+            place = min((int(start - low) // width for start in starts), default=stretches)
+            if place < stretches:
+                first = index.encode_number(low + place * width)
+                end = index.encode_number(low + (place + 1) * width - 1)
+                counts[place] = sum(1 for _ in self._rows.rows(STARTS, first, end))
+                place += 1
+        return counts
 
     def _in_order(
         self,

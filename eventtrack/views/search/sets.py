@@ -70,8 +70,11 @@ class RunSets:
                 numbers = self._compare_number(name, opposite, value, index.AMONG_TEXTS)
                 return {key[-4:] for key in self._rows.rows(name)} - numbers
             return self._compare_number(name, operator, value, index.AMONG_TEXTS)
-        if operator == "=":
-            return self._equal_text(name, str(value))
+        if operator in ("=", "IN"):
+            return self._equal_texts(name, value)
+        if operator in ("!=", "NOT IN") and name[0] != index.DATASET:  # a run may have several
+            self.swept.add(field.key)
+            return {key[-4:] for key in self._rows.rows(name)} - self._equal_texts(name, value)
         test = text_test(operator, value)
         is_like = operator == "LIKE"
         if not is_like or str(value)[:1] in ("%", "_"):
@@ -103,6 +106,10 @@ class RunSets:
             for key in self._rows.rows(name, first, last)
             if not strict or index.value_of(key) != bound
         }
+
+    def _equal_texts(self, name: FieldName, value: object) -> set[Number]:
+        wanted = value if isinstance(value, tuple) else (value,)
+        return set().union(*(self._equal_text(name, str(text)) for text in wanted))
 
     def _equal_text(self, name: FieldName, text: str) -> set[Number]:
         value = index.encode_text(text)
