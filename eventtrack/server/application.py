@@ -60,7 +60,7 @@ class Application:
         self._store = store
         self._routes = routes
         self._access = access
-        self._services: Services | None = None
+        self.services: Services | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or open and close the threads."""
@@ -80,24 +80,24 @@ class Application:
 
     def end_streams(self) -> None:
         """End the streams of changes, which would never end by themselves."""
-        if self._services is not None:
-            self._services.ending.set()
+        if self.services is not None:
+            self.services.ending.set()
 
     async def _live(self, receive: Receive, send: Send) -> None:
         await receive()
-        self._services = Services(self._store, self._clustered)
+        self.services = Services(self._store, self._clustered)
         if self._clustered is not None:
             self._clustered.start()
-        warming = asyncio.create_task(self._services.keep_warm())
+        warming = asyncio.create_task(self.services.keep_warm())
         await send({"type": "lifespan.startup.complete"})
         await receive()
         warming.cancel()
-        self._services.close()
+        self.services.close()
         await send({"type": "lifespan.shutdown.complete"})
 
     async def _answer(self, request: HttpRequest) -> Response | None:
         """The answer to a request, whatever happens; None when the client has gone."""
-        assert self._services is not None
+        assert self.services is not None
         try:
             _check_text(request.scope)
             # Not the path of `request.url`, which ends at a question mark that belongs to a name.
@@ -118,7 +118,7 @@ class Application:
             SHOWS_OLDER.set(reads and needs <= Role.READ)
             if isinstance(match.entry, Streamed):
                 rest = match.rest or "".join(match.pieces.values())
-                work = match.entry.answer(self._services, request, rest)
+                work = match.entry.answer(self.services, request, rest)
                 response = await visit.lasting(work)
                 request.state.lasting = visit
             else:
@@ -128,20 +128,13 @@ class Application:
             if age:
                 response.headers["age"] = str(math.ceil(age))
             return response
-        except EventtrackError as error:
-            answer = refusal(error)
-        except bodies.TooLargeError as error:
-            answer = refuse("INVALID_PARAMETER_VALUE", str(error), status=413)
         except (ClientDisconnect, AbandonedError):
             return None
-        except Exception:
-            _log.exception("cannot answer %s %r", request.method, request.scope["path"])
-            answer = refuse("INTERNAL_ERROR", "Internal server error; the server's log says more.")
-        asks = answer.status == 401 and not _by_script(request)
-        headers = {"www-authenticate": CHALLENGE} if asks else {}
-        if answer.status == 503:
-            headers["retry-after"] = _RETRY_AFTER_S
-        return Response(answer.body, answer.status, headers, "application/json")
+        except Exception as error:
+            response = refused(error, request.scope["path"])
+            if response.status_code == 401 and not _by_script(request):
+                response.headers["www-authenticate"] = CHALLENGE
+            return response
 
     async def _json(
         self,
@@ -150,7 +143,7 @@ class Application:
         request: HttpRequest,
         pieces: Mapping[str, str],
     ) -> Response:
-        assert self._services is not None
+        assert self.services is not None
         sent: Fields
         if request.method in ("GET", "HEAD") and request.scope["query_string"]:
             sent = endpoint.request.from_query(request.query_params.multi_items())
@@ -162,7 +155,20 @@ class Application:
         if isinstance(sent, Values):
             for name, piece in pieces.items():
                 sent.put(name, piece)
-        return await _answer_json(self._services, endpoint, sent, request.receive)
+        return await _answer_json(self.services, endpoint, sent, request.receive)
+
+
+def refused(error: BaseException, path: str) -> Response:
+    """The answer to a request that raised an error."""
+    if isinstance(error, EventtrackError):
+        answer = refusal(error)
+    elif isinstance(error, bodies.TooLargeError):
+        answer = refuse("INVALID_PARAMETER_VALUE", str(error), status=413)
+    else:
+        _log.error("cannot answer %r", path, exc_info=error)
+        answer = refuse("INTERNAL_ERROR", "Internal server error; the server's log says more.")
+    headers = {"retry-after": _RETRY_AFTER_S} if answer.status == 503 else {}
+    return Response(answer.body, answer.status, headers, "application/json")
 
 
 async def _answer_json(
@@ -192,7 +198,7 @@ async def _answer_json(
 
 async def _make(services: Services, change: Json | Change) -> bytes:
     if isinstance(change, Prepared):
-        await services.record(change)
+        await services.log(change)
         return b"{}"
     assert callable(change)
     return msgspec.json.encode(await services.write(change))

@@ -15,7 +15,7 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from eventtrack.compat.errors import refuse
-from eventtrack.server.access import Access
+from eventtrack.server.access import Access, Asked
 
 _SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 # Monitors may ask for these paths under any name.
@@ -41,7 +41,9 @@ class Guard:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let a request through, or answer 403."""
-        problem = self._problem(scope) if scope["type"] == "http" else None
+        problem = None
+        if scope["type"] == "http":
+            problem = self.problem(scope["method"], scope["path"], Headers(scope=scope))
         if problem is None:
             await self._application(scope, receive, send)
             return
@@ -50,11 +52,11 @@ class Guard:
         await send({"type": "http.response.start", "status": refusal.status, "headers": headers})
         await send({"type": "http.response.body", "body": refusal.body})
 
-    def _problem(self, scope: Scope) -> str | None:
-        if scope["path"] in _OPEN_PATHS:
+    def problem(self, method: str, path: str, headers: Asked) -> str | None:
+        """The reason why a request is refused; None if it may go on."""
+        if path in _OPEN_PATHS:
             return None
-        headers = Headers(scope=scope)
-        host = headers.get("host", "").lower()
+        host = (headers.get("host") or "").lower()
         if self._names is not None:
             name = host_name(host)
             if name not in self._names and not is_loopback(name):
@@ -62,7 +64,7 @@ class Guard:
                     f"Invalid Host header {host[:100]!r}: this server does not go by that name; "
                     "start it with --allowed-host NAME to add one"
                 )
-        if scope["method"] in _SAFE_METHODS:
+        if method in _SAFE_METHODS:
             return None
         origin = headers.get("origin")
         if origin is None:

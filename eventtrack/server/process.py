@@ -8,6 +8,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -22,6 +23,7 @@ from eventtrack.server.guard import Guard, is_loopback
 from eventtrack.server.presence import Presence, announced
 from eventtrack.server.protocol import KEEP_ALIVE_S, BoundedProtocol, allow_connections
 from eventtrack.server.routes import Routes
+from eventtrack.server.shortcut import Shortcut, ShortcutProtocol
 from eventtrack.server.tls import TlsFiles
 from eventtrack.store import Store
 from eventtrack.tokens import Tokens
@@ -119,7 +121,8 @@ def serve(
                 followers.stop()
 
         application = Application(store, Routes(shown), access, clustered)
-        config = _configuration(Guard(application, access, names), tls)
+        guard = Guard(application, access, names)
+        config = _configuration(guard, Shortcut(application, guard, access), tls)
         server = _Server(config, ready, ending)
         # uvicorn raises the signal again when it has ended; by then nothing is left to end.
         before = signal.signal(signal.SIGTERM, lambda *_: None)
@@ -132,10 +135,12 @@ def serve(
                 followers.wait()
 
 
-def _configuration(application: ASGIApp, tls: TlsFiles | None) -> uvicorn.Config:
+def _configuration(
+    application: ASGIApp, shortcut: Shortcut, tls: TlsFiles | None
+) -> uvicorn.Config:
     return uvicorn.Config(
         application,
-        http=BoundedProtocol,
+        http=partial(ShortcutProtocol, shortcut),  # type: ignore[arg-type]
         ws="none",
         loop="asyncio",
         lifespan="on",

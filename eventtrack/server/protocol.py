@@ -100,19 +100,27 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """The head is whole."""
+        self.note_head()
+        super().on_headers_complete()
+
+    def note_head(self) -> None:
+        """Hold the head to its bound: the body comes next."""
         if len(self.url) + sum(len(name) + len(value) for name, value in self.headers) > (
             HEAD_BYTES_MAX
         ):
             self._give_up_on_head()
         self._phase, self._since = _Phase.BODY, time.monotonic()
         self._received_then = self._received
-        super().on_headers_complete()
 
     def on_message_complete(self) -> None:
         """The body is whole."""
+        self.note_end()
+        super().on_message_complete()
+
+    def note_end(self) -> None:
+        """Wait for the next request from now on."""
         self._phase = _Phase.DONE
         self._head_bytes = 0
-        super().on_message_complete()
 
     def on_response_complete(self) -> None:
         """The answer is on its way."""

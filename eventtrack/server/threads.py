@@ -95,9 +95,9 @@ class Writer:
         result: Result = await self._wait(work)
         return result
 
-    async def record(self, points: Prepared) -> None:
-        """Log points, or raise the reason of a refusal; the points are durable on return."""
-        await self._wait(points)
+    def log(self, points: Prepared) -> asyncio.Future[None]:
+        """Log points. The future is done when they are durable, or has the reason of a refusal."""
+        return self._wait(points)
 
     def close(self) -> None:
         """Finish all submitted work, then end."""
@@ -231,9 +231,9 @@ class Services:
         """Change the store durably; see `Writer.submit`."""
         return await self._writer.submit(work)
 
-    async def record(self, points: Prepared) -> None:
-        """Log points durably; see `Writer.record`."""
-        await self._writer.record(points)
+    def log(self, points: Prepared) -> asyncio.Future[None]:
+        """Log points. The future is done when they are durable, or has the reason of a refusal."""
+        return self._writer.log(points)
 
     async def read(self, work: Callable[[], Result]) -> Result:
         """Run a query, or copy a file, off the loop."""
