@@ -96,6 +96,7 @@ def test_runs_are_grouped_by_status_and_at_a_moment(store: Store) -> None:
     with store.moments.at(before) as then:
         [group] = then.overview.groups(["0"], STATUS)
         assert (group.value, group.runs) == ("RUNNING", 39)
+        assert then.overview.table(["0"], group=(STATUS, "RUNNING")).total == 39
 
 
 def test_what_no_groups_are_made_of_is_refused(store: Store) -> None:
