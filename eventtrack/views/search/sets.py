@@ -186,8 +186,8 @@ class ManyDeleted:
         numbers = rows.experiments if field is not None else ()
         self._beginnings = [index.prefix(number, field or 0) + value for number in numbers]
 
+    def left_by(self, numbers: set[Number]) -> set[Number]:
         """The runs of `numbers` that are not deleted."""
-        """Those of some runs that are not deleted."""
         if len(numbers) * len(self._beginnings) > self._left:
             return numbers - self._whole()
         return {number for number in numbers if number not in self}
