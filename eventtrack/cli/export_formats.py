@@ -28,8 +28,8 @@ _RUN_COLUMNS = (
     "end_time",
 )
 METRIC_COLUMNS = ("run_id", "key", "step", "timestamp", "value")
-# Rows of a Parquet row group: enough to compress well, few enough to hold in memory.
-_PARQUET_GROUP_ROWS = 100_000
+# Cells of a Parquet row group: enough to compress well, few enough to hold in memory.
+_PARQUET_GROUP_CELLS = 100_000
 
 
 def columns_of_runs(runs: Iterable[Run]) -> list[str]:
@@ -110,9 +110,9 @@ def _write_parquet(stream: IO[bytes], columns: Sequence[str], rows: Iterable[Row
         ) from error
     schema = pa.schema([(column, getattr(pa, _arrow_type(column))()) for column in columns])
     written = 0
-    rows = iter(rows)
+    rows, size = iter(rows), max(100, _PARQUET_GROUP_CELLS // len(columns))
     with parquet.ParquetWriter(stream, schema, compression="zstd") as writer:
-        while group := list(islice(rows, _PARQUET_GROUP_ROWS)):
+        while group := list(islice(rows, size)):
             data = [[row.get(column) for row in group] for column in columns]
             arrays = [
                 pa.array(cells, type=field.type) for cells, field in zip(data, schema, strict=True)

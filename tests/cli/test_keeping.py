@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from eventtrack.cli.export_formats import WRITERS
 from tests.cli.harness import (
     START_MS,
     CommandLine,
@@ -77,6 +78,16 @@ def test_metrics_are_exported_as_json_lines(read: CommandLine, tmp_path: Path) -
     assert len(rows) == 20
     assert list(rows[0]) == ["run_id", "key", "step", "timestamp", "value"]
     assert (rows[1]["step"], rows[1]["timestamp"], rows[1]["value"]) == (1, START_MS + 100, 0.5)
+
+
+def test_parquet_of_many_columns_has_groups_of_few_rows(tmp_path: Path) -> None:
+    parquet = pytest.importorskip("pyarrow.parquet")
+    target = tmp_path / "wide.parquet"
+    columns = [f"metrics.{place}" for place in range(2000)]
+    with target.open("wb") as stream:
+        written = WRITERS["parquet"](stream, columns, [{"metrics.7": 0.5}] * 250)
+    file = parquet.ParquetFile(target)
+    assert (written, file.metadata.num_rows, file.num_row_groups) == (250, 250, 3)
 
 
 def test_parquet_holds_the_same(read: CommandLine, tmp_path: Path) -> None:

@@ -26,7 +26,8 @@ from eventtrack.views.records import Run, ViewType
 if TYPE_CHECKING:
     from eventtrack.store import Store
 
-_PAGE = 5000
+# A run may have thousands of metrics: few of them are held at once.
+_PAGE = 250
 _SUFFIXES = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet"}
 
 
