@@ -321,8 +321,12 @@ class NatsLog:
             self._bell.notify_all()
 
     def _barrier(self) -> int:
+        with self._lock:
+            before = self._told
         place = self._client.publish(self._names.barrier, b"", {"Nats-TTL": _BARRIER_LIVES})
         with self._lock:
+            if place <= before:  # the stream was set back, and uses places again
+                self._barriers.clear()
             self._told = max(self._told, place)
             self._barriers[place] = None
             if len(self._barriers) > _BARRIERS_MAX:

@@ -13,7 +13,14 @@ from eventtrack.sharedlog.protocol import SharedLog
 from eventtrack.store import Store, open_store
 from tests.cli.harness import CommandLine
 from tests.contracts.shared_log import everything
-from tests.sharedlog.engines import Nats, Postgresql, log_name, running_postgresql, until
+from tests.sharedlog.engines import (
+    Nats,
+    Postgresql,
+    log_name,
+    running_nats,
+    running_postgresql,
+    until,
+)
 from tests.sync.machines import block_of, record_run
 
 
@@ -185,3 +192,24 @@ class TestNats:
             until(lambda: nats_cluster.is_settled(name))
             checked = call("cluster", "check", nats_url, "--against", str(store.path), "--json")
             assert checked.json["ok"]
+
+    def test_places_that_a_node_uses_again_after_a_backup_are_not_known_as_empty(
+        self, tmp_path: Path
+    ) -> None:
+        with (
+            running_nats(1) as cluster,
+            contextlib.closing(make_shared_log(cluster.url("lab"), replicas=1, risky=True)) as log,
+        ):
+            [node] = cluster.nodes
+            before = log.end()
+            node.kill()
+            shutil.copytree(node.folder, tmp_path / "backup")
+            node.start()
+            places = [log.end() for _ in range(6)]
+            assert all(map(log.is_empty, [before, *places]))
+            node.kill()
+            shutil.rmtree(node.folder)
+            shutil.copytree(tmp_path / "backup", node.folder)
+            node.start()
+            assert log.end() == before + 1
+            assert not any(map(log.is_empty, [before, *places[1:]]))
