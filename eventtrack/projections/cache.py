@@ -4,8 +4,8 @@ from eventtrack.projections.index import FieldName
 from eventtrack.projections.state import ExperimentState, RunState
 
 _ENTITIES_CACHED_MAX = 20_000
-# By the rows of runs; a decoded run takes some eight times as much.
-_RUN_BYTES_CACHED_MAX = 16 * 2**20
+# Params, tags and metrics of decoded runs: each takes some 250 bytes.
+_FACTS_CACHED_MAX = 500_000
 
 
 class Cache:
@@ -18,21 +18,22 @@ class Cache:
         self.streams: dict[str, int] = {}
         self.fields: dict[FieldName, int] = {}
         self.kept: dict[int, int] = {}  # see `Keeper`
-        self._run_bytes: dict[int, int] = {}
-        self._bytes = 0
+        self._facts_of: dict[int, int] = {}  # by run
+        self._facts = 0
         self.prefixes: dict[int, dict[FieldName, bytes]] = {}  # of index rows, by experiment number
 
     def clear(self) -> None:
         """Forget everything."""
         self.__init__()  # type: ignore[misc]
 
-    def weigh(self, run: int, size: int) -> None:
-        """Note the size of a run's row."""
-        self._bytes += size - self._run_bytes.get(run, 0)
-        self._run_bytes[run] = size
+    def weigh(self, run: RunState) -> None:
+        """Note the size of a run that was written; metrics in rows of their own are not kept."""
+        facts = len(run.params) + len(run.tags) + (0 if run.wide else len(run.metrics))
+        self._facts += facts - self._facts_of.get(run.number, 0)
+        self._facts_of[run.number] = facts
 
     def trim(self) -> None:
         """Forget the entities if there are very many or large ones; they are read again."""
         entities = len(self.runs) + len(self.streams)
-        if entities > _ENTITIES_CACHED_MAX or self._bytes > _RUN_BYTES_CACHED_MAX:
+        if entities > _ENTITIES_CACHED_MAX or self._facts > _FACTS_CACHED_MAX:
             self.clear()

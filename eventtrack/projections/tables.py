@@ -292,10 +292,10 @@ class Tables(Reader):
                     self._keeper.keep(number, touched, self._runs.get(number))
         self._flush_index()
         self.places.flush()
-        runs = [(it, run_rows.encode(self.rows, run)) for it, run in self._runs.items()]
-        for number, row in runs:
-            self._cache.weigh(number, len(row))
-        self._put_many("runs", [(_key(number), row) for number, row in runs])
+        runs = [(_key(it), run_rows.encode(self.rows, run)) for it, run in self._runs.items()]
+        self._put_many("runs", runs)
+        for run in self._runs.values():
+            self._cache.weigh(run)
         if self.traces is not None:
             self.traces.flush()
         for name, count in self._unknown.items():

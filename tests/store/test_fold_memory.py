@@ -10,7 +10,7 @@ def test_a_fold_keeps_fewer_runs_in_memory_the_larger_they_are(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """7,500 runs of 1,500 metrics each took gigabytes."""
-    monkeypatch.setattr(cache, "_RUN_BYTES_CACHED_MAX", 20_000)
+    monkeypatch.setattr(cache, "_FACTS_CACHED_MAX", 500)
     fold = store._engine.views.in_use()._cache
     runs = [store.runs.create("0").info.run_id for _ in range(12)]
     assert len(fold.runs) == len(runs)
