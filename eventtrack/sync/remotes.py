@@ -4,7 +4,7 @@ import hashlib
 import re
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 import msgspec
 
@@ -81,14 +81,14 @@ class Remotes:
                 f"there is a remote {name!r} already",
                 hint=f"`eventtrack remote remove {name}` first, or choose another name",
             )
-        if _scheme(url) in (*SCHEMES, *POSTGRESQL, *NATS) and urlsplit(url).password:
-            raise InvalidValueError(
-                "the URL of a remote is kept readable, so it must not hold a password",
-                hint="leave it out, and set MLFLOW_TRACKING_TOKEN, PGPASSWORD or NATS_CREDS where "
-                "you sync",
-            )
         if _scheme(url) == "s3":
             refuse_bad_url(url)
+        if without_secrets(url) != url:
+            raise InvalidValueError(
+                "the URL of a remote is kept readable, so it must not hold a password or a token",
+                hint="leave it out, and set MLFLOW_TRACKING_TOKEN, PGPASSWORD or NATS_CREDS where "
+                "you sync; ssh takes keys",
+            )
         address = RemoteAddress(name=name, url=absolute_url(url), wanted=wanted or Selection())
         self._write([*known, address])
         return address
@@ -263,11 +263,25 @@ def absolute_url(url: str) -> str:
 
 
 def without_secrets(url: str) -> str:
-    """The URL without its password, fit to be shown and kept."""
-    parts = urlsplit(url) if _scheme(url) else None
-    if parts is None or parts.password is None:
+    """The URL without its password, fit to be shown and kept.
+
+    The user of a server's URL may be a token, and so may its query: both are left out. So is the
+    query of an engine's URL if it has the password.
+    """
+    scheme = _scheme(url)
+    try:
+        parts = urlsplit(url) if scheme else None
+    except ValueError:
+        return url  # whoever opens it says what is wrong
+    if parts is None:
         return url
     user, _, place = parts.netloc.rpartition("@")
+    if "password" in parse_qs(parts.query):
+        return without_secrets(parts._replace(query="").geturl())
+    if scheme in SCHEMES:
+        return parts._replace(netloc=place, query="").geturl() if user or parts.query else url
+    if parts.password is None:
+        return url
     return parts._replace(netloc=f"{user.partition(':')[0]}@{place}").geturl()
 
 

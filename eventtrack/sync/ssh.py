@@ -57,6 +57,11 @@ def ssh_command(url: str) -> list[str]:
         port = parts.port
     except ValueError as error:
         raise _unreadable(url, str(error)) from error
+    if parts.password is not None:
+        raise InvalidValueError(
+            f"ssh://...@{parts.hostname}: ssh takes no password from a URL",
+            hint="leave it out; give ssh a key",
+        )
     path, host, user = unquote(parts.path), parts.hostname or "", unquote(parts.username or "")
     program = parse_qs(parts.query).get("program", ["eventtrack"])[0]
     if not _HOST.fullmatch(host):

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from eventtrack.errors import InvalidValueError
 from eventtrack.sharedlog.artifacts import SpaceBlobs
 from eventtrack.sharedlog.memory import MemorySharedLog, Shelf
 from eventtrack.sharedlog.protocol import Description
@@ -98,9 +97,3 @@ def test_a_log_and_its_servers_take_part(tmp_path: Path, lab: Lab) -> None:
     assert ada.runs.get(pushed).info.run_name == "through a server"
     ben, _ = clone(url, tmp_path / "ben", Ways())
     assert ben.maintenance.digest() == ada.maintenance.digest()
-
-
-def test_a_password_is_not_kept(tmp_path: Path) -> None:
-    store = machine(tmp_path / "ada")
-    with pytest.raises(InvalidValueError, match="must not hold a password"):
-        Remotes(store.replication).add("origin", "postgresql://ada:secret@db/lab")
