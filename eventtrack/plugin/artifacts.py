@@ -14,7 +14,7 @@ from typing import Any
 from mlflow import entities
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE
-from mlflow.store.artifact.artifact_repo import ArtifactRepository
+from mlflow.store.artifact.artifact_repo import ArtifactRepository, verify_artifact_path
 
 from eventtrack.folders import resolve_path
 from eventtrack.log import files
@@ -42,11 +42,13 @@ class StoreArtifactRepository(ArtifactRepository):
 
     def log_artifact(self, local_file: str, artifact_path: str | None = None) -> None:
         """Store a copy of a file under its own name."""
+        verify_artifact_path(artifact_path)
         located = self._place(artifact_path)
         located.files(self._store).log_file(located.owner, local_file, located.path or None)
 
     def log_artifacts(self, local_dir: str, artifact_path: str | None = None) -> None:
         """Store a copy of every file below a folder, in one event."""
+        verify_artifact_path(artifact_path)
         located = self._place(artifact_path)
         located.files(self._store).log_folder(located.owner, local_dir, located.path or None)
 

@@ -73,6 +73,11 @@ def test_a_text_is_a_string(mlflow: ModuleType, text: object) -> None:
         mlflow.log_text(text, "a.txt")
 
 
+def test_a_text_that_is_no_unicode_is_named(mlflow: ModuleType) -> None:
+    with mlflow.start_run(), pytest.raises(InvalidValueError, match=r"a\.txt holds characters"):
+        mlflow.log_text("\ud800", "a.txt")
+
+
 @pytest.mark.parametrize("name", ["../up.txt", "/top.txt", "a/../../b.txt", ""])
 def test_a_file_stays_within_its_run(mlflow: ModuleType, name: str) -> None:
     with mlflow.start_run() as run, pytest.raises(EventtrackError):

@@ -38,6 +38,18 @@ def test_a_folder_is_logged_in_one_event(client: Any, run: Any, uri: str, tmp_pa
     assert [one.type for one in events].count("run.artifacts_logged") == 1
 
 
+@pytest.mark.parametrize("path", ["/etc", "..", "a/../../b"])
+def test_a_path_out_of_the_run_is_refused_as_by_mlflow(
+    client: Any, run: Any, tmp_path: Path, path: str
+) -> None:
+    (tmp_path / "f").write_text("x")
+    with pytest.raises(MlflowException, match="Invalid artifact path"):
+        client.log_artifact(run.info.run_id, str(tmp_path / "f"), path)
+    with pytest.raises(MlflowException, match="Invalid artifact path"):
+        client.log_artifacts(run.info.run_id, str(tmp_path), path)
+    assert client.list_artifacts(run.info.run_id) == []
+
+
 def test_a_repository_may_begin_below_a_run(client: Any, run: Any, tmp_path: Path) -> None:
     client.log_text(run.info.run_id, "x", "model/data/x.txt")
     repository = get_artifact_repository(f"{run.info.artifact_uri}/model")
@@ -56,7 +68,7 @@ def test_the_proxy_names_files_from_the_store_down(client: Any, run: Any, uri: s
     assert [one.path for one in repository.list_artifacts(f"{inside}/a")] == [f"{inside}/a/x.txt"]
     assert repository.list_artifacts() == []
     with pytest.raises(MlflowException, match="No file can be at"):
-        repository.log_artifact(__file__, "runs/..")
+        repository.log_artifact(__file__, "runs")
 
 
 def test_deleted_files_are_off_the_list(client: Any, run: Any) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
+from eventtrack import validate
 from eventtrack.errors import InvalidValueError, UsageError
 from eventtrack.fluent.client.base import StoreCalls
 from eventtrack.lazy import lazy
@@ -54,7 +55,8 @@ class ArtifactCalls(StoreCalls):
                 f"got {type(text).__name__}",
                 hint="pass str(value), or log_dict for a dictionary",
             )
-        self.store.artifacts.log_bytes(run_id, text.encode(), artifact_file)
+        data = validate.text(artifact_file, text).encode()
+        self.store.artifacts.log_bytes(run_id, data, artifact_file)
 
     def log_dict(self, run_id: str, dictionary: Any, artifact_file: str) -> None:
         """Keep a dictionary or list as JSON, or as YAML if the file's name says so."""
