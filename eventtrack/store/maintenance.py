@@ -1,5 +1,7 @@
 """Maintenance of a store: figures, rebuilds of the views, comparisons of views and log."""
 
+import contextlib
+import os
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -147,5 +149,13 @@ class Maintenance:
 
 
 def _size(folder: Path) -> int:
-    """The bytes of a folder on the disk: preallocated and sparse files count by their blocks."""
-    return sum(path.stat().st_blocks * 512 for path in folder.rglob("*") if path.is_file())
+    """The bytes of a folder on the disk: preallocated and sparse files count by their blocks.
+
+    Files and folders that other processes delete meanwhile count as nothing.
+    """
+    size = 0
+    for place, _, names in os.walk(folder):
+        for name in names:
+            with contextlib.suppress(FileNotFoundError):
+                size += Path(place, name).stat().st_blocks * 512
+    return size

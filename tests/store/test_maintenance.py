@@ -1,6 +1,7 @@
 """Figures, rebuilds, and the check that finds each kind of planted damage."""
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import lmdb
@@ -283,3 +284,15 @@ def test_a_journal_in_use_is_no_problem(filled: Store) -> None:
     report = filled.maintenance.check()
     assert report.ok
     assert report.journals == 1
+
+
+def test_files_that_go_while_sizes_are_added_up_stop_no_stats(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another process moves a journal into the log between the listing and the look."""
+    walk = os.walk
+    monkeypatch.setattr(
+        "os.walk",
+        lambda top: ((place, folders, [*names, "gone"]) for place, folders, names in walk(top)),
+    )
+    assert store.stats().bytes_log > 0
