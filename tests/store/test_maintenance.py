@@ -1,7 +1,7 @@
 """Figures, rebuilds, and the check that finds each kind of planted damage."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import lmdb
