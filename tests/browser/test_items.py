@@ -50,7 +50,11 @@ def filled(client: MlflowClient, name: str) -> str:
 def test_each_series_has_a_panel_and_a_slider_over_its_steps(server: Running, visit: Visit) -> None:
     client, page = MlflowClient(str(server.store)), visit.page
     run_id = filled(client, "one")
+    for layer in ("layer 10", "layer 2"):
+        client.log_histogram(run_id, layer, edges=[0, 1], counts=[1])
     visit.open(f"{server.url}/#/runs/{run_id}?tab=series")
+    names = page.locator(".items h2 bdi")
+    expect(names).to_contain_text(["report", "samples", "layer 2", "layer 10", "weights", ""])
     expect(page.locator(".lines")).to_have_text("one <b>0</b>\none <b>1</b>\none <b>2</b>\n")
     expect(page.get_by_role("img", name="weights, step 2")).to_be_visible()
     image = page.get_by_role("img", name="one 2")

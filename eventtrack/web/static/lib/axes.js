@@ -1,5 +1,6 @@
 /** Axes over runs: numbers on a linear or a logarithmic one, texts as categories. */
 import { labelOf, numeric, shownValue, valueOf } from "./fields.js";
+import { naturally } from "./format.js";
 
 export const SCALES = ["linear", "log", "category"];
 // Categories beyond these would be a blur; what is left over shares the last place.
@@ -56,8 +57,6 @@ function categories(values) {
     placeOf,
   };
 }
-
-const naturally = new Intl.Collator("en", { numeric: true }).compare;
 
 function span(present, numbers, scale, name) {
   const [to, from] = scale === "log" ? [Math.log10, (value) => 10 ** value] : [(value) => value, (value) => value];

@@ -11,6 +11,9 @@ export function number(value) {
   return Number.isInteger(shown) ? shown.toLocaleString("en").replaceAll(",", "\u202f") : String(shown);
 }
 
+/** The order of texts for people: "step 2" before "step 10". */
+export const naturally = new Intl.Collator("en", { numeric: true }).compare;
+
 export const count = (many, word, plural = `${word}s`) => `${number(many)} ${many === 1 ? word : plural}`;
 
 const STEPS = [

@@ -1,4 +1,5 @@
 /** Tables out of files: comma-separated values, and the JSON that MLflow's `log_table` and pandas write. */
+import { naturally } from "./format.js";
 
 export const ROWS_MAX = 10_000;
 
@@ -72,6 +73,6 @@ export function sorted(rows, column, descending) {
     const [a, b] = [left[column], right[column]];
     const order = rank(a) - rank(b);
     if (order || rank(a) === 2) return order;
-    return sign * (typeof a === "number" ? a - b : String(a).localeCompare(String(b), "en", { numeric: true }));
+    return sign * (typeof a === "number" ? a - b : naturally(String(a), String(b)));
   });
 }

@@ -4,7 +4,7 @@ import { curvesUrl, get } from "../lib/api.js";
 import { useData } from "../lib/data.js";
 import { useLive } from "../lib/live.js";
 import { withFork } from "../lib/forked.js";
-import { count } from "../lib/format.js";
+import { count, naturally } from "../lib/format.js";
 import { link, route, setQuery } from "../lib/route.js";
 import { useTitle } from "../lib/title.js";
 import { Charts } from "../parts/charts.js";
@@ -41,7 +41,7 @@ export function Compare() {
 function Shown({ runs }) {
   const { all = "", base = "" } = route.value.query;
   const experiments = new Map(runs.map(({ experiment }) => [experiment.experiment_id, experiment]));
-  const keys = [...new Set(runs.flatMap((run) => run.metrics.map((metric) => metric.key)))].sort();
+  const keys = [...new Set(runs.flatMap((run) => run.metrics.map((metric) => metric.key)))].sort(naturally);
   const push = (changes) => setQuery(changes, { push: true });
   return html`
     <div class="crumbs"><a href=${link(["experiments"])}>Experiments</a> / ${[...experiments.values()].map(

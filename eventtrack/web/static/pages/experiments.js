@@ -5,7 +5,7 @@ import { get } from "../lib/api.js";
 import { useData } from "../lib/data.js";
 import { useLive, useLook } from "../lib/live.js";
 import { go, link, route, setQuery } from "../lib/route.js";
-import { ago, count, moment, number } from "../lib/format.js";
+import { ago, count, moment, naturally, number } from "../lib/format.js";
 import { useChange } from "../parts/edit.js";
 import { Popup } from "../parts/popup.js";
 import { Spark } from "../parts/spark.js";
@@ -78,7 +78,7 @@ function List({ all, activity, reload }) {
 
 /** By the name of a column; without one, by the last activity. */
 const ORDERS = {
-  name: (a, b) => a.name.localeCompare(b.name, "en", { numeric: true }),
+  name: (a, b) => naturally(a.name, b.name),
   runs: (a, b) => b.runs - a.runs,
   created: (a, b) => b.creation_time - a.creation_time,
 };

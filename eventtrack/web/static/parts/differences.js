@@ -3,7 +3,7 @@ import { html } from "../lib/ui.js";
 import { bestOf, betterWhen } from "../lib/better.js";
 import { strokesOf } from "../lib/colour.js";
 import { numeric } from "../lib/fields.js";
-import { duration, moment, number } from "../lib/format.js";
+import { duration, moment, naturally, number } from "../lib/format.js";
 import { link } from "../lib/route.js";
 import { theme } from "../lib/theme.js";
 import { byRank } from "../lib/workspace.js";
@@ -27,7 +27,7 @@ export function Differences({ runs, all, base, onBase }) {
   const metrics = new Map(
     runs.map((run) => [run, Object.fromEntries(run.metrics.map((metric) => [metric.key, metric.value]))]),
   );
-  const rows = (of, keep = () => true, sorted = (names) => names.sort()) => {
+  const rows = (of, keep = () => true, sorted = (names) => names.sort(naturally)) => {
     const names = sorted([...new Set(runs.flatMap((run) => Object.keys(of(run))))].filter(keep));
     const lines = names.map((key) => [
       key,

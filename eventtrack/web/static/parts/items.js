@@ -2,6 +2,7 @@
 
 import { get, mediaUrl, mlflow } from "../lib/api.js";
 import { useData } from "../lib/data.js";
+import { naturally } from "../lib/format.js";
 import { imageSeries, tableFiles } from "../lib/imagefiles.js";
 import { useLive } from "../lib/live.js";
 import { route, setQuery } from "../lib/route.js";
@@ -32,7 +33,7 @@ export function Items({ runs, series, tags = [] }) {
     for (const [at, run] of runs.entries())
       for (const { path } of tableFiles(run.run_id, tags[at]?.[LOGGED] || "[]"))
         all.set(`${TABLES}\n${path}`, { kind: TABLES, key: path });
-    return [...all.entries()].sort(([, a], [, b]) => (order(a) < order(b) ? -1 : 1));
+    return [...all.entries()].sort(([, a], [, b]) => byRank(a, b));
   }, [series, files, tags]);
   const shown = panels.filter(([, item]) => item.key.toLowerCase().includes(find.toLowerCase()));
   if (!panels.length)
@@ -58,7 +59,8 @@ export function Items({ runs, series, tags = [] }) {
 
 /** Images first, then tables and histograms, text last: it may be long. */
 const RANKS = { [FILES]: 0, media: 0, [TABLES]: 1, histogram: 2, text: 3 };
-const order = ({ kind, key }) => `${RANKS[kind] ?? 4} ${key}`;
+/** Each kind in the order of its names. */
+const byRank = (a, b) => (RANKS[a.kind] ?? 4) - (RANKS[b.kind] ?? 4) || naturally(a.key, b.key);
 
 /** The images of each run that lie as files, by key; null until they are listed. */
 function useImages(runs) {

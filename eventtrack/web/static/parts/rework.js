@@ -4,7 +4,7 @@ import { writable } from "../lib/access.js";
 import { change, get } from "../lib/api.js";
 import { useData } from "../lib/data.js";
 import { forkedOf } from "../lib/forked.js";
-import { count } from "../lib/format.js";
+import { count, naturally } from "../lib/format.js";
 import { go, link } from "../lib/route.js";
 import { Popup } from "./popup.js";
 import { Loaded } from "./states.js";
@@ -18,7 +18,7 @@ export const rewind = (runId, step, why) => change("withdraw", { run_id: runId, 
 /** The page's own menu of what can be done with a run's points. */
 export function Rework({ run, reload }) {
   if (!writable.value || run.info.lifecycle_stage === "deleted") return null;
-  const keys = [...new Set([...run.metrics, ...run.series].map((each) => each.key))].sort();
+  const keys = [...new Set([...run.metrics, ...run.series].map((each) => each.key))].sort(naturally);
   const forms = { runId: run.info.run_id, keys, reload };
   return html`<p class="bar" role="group" aria-label="Points of this run">
     <${Popup} label="Rewind …" title="Rewind this run">${(close) => html`
