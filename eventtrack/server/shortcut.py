@@ -13,7 +13,7 @@ from typing import Any
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
 from eventtrack.errors import EventtrackError
-from eventtrack.server.access import Access
+from eventtrack.server.access import Access, Visitor
 from eventtrack.server.application import Application, refused
 from eventtrack.server.endpoint import Endpoint
 from eventtrack.server.guard import Guard
@@ -44,44 +44,54 @@ class Shortcut:
         self._endpoints = {
             path.encode(): endpoint
             for method, path, endpoint in served()
-            if isinstance(endpoint, Endpoint) and endpoint.prepares and method == "POST"
+            if isinstance(endpoint, Endpoint)
+            and endpoint.prepares
+            and endpoint.request.quick is not None
+            and method == "POST"
         }
 
     def knows(self, url: bytes) -> bool:
         """Whether requests of an address may go the short way."""
         return url in self._endpoints
 
-    def take(
-        self, url: bytes, headers: Sequence[tuple[bytes, bytes]], body: bytes
-    ) -> "asyncio.Future[None] | None":
-        """Hand over the points of a request; the future is done when they are durable.
+    def admit(self, url: bytes, headers: Sequence[tuple[bytes, bytes]]) -> Visitor | None:
+        """The sender of a request; None if it has to go the usual way.
 
-        Returns None if the request has to go the usual way; then nothing was done.
+        Called before the body is read: nobody's is held here whom the usual way would refuse.
         """
-        endpoint, services = self._endpoints[url], self._application.services
+        services = self._application.services
         sent = {name.decode("latin-1"): value.decode("latin-1") for name, value in headers}
         if (
             services is None
             or services.clustered is not None
-            or endpoint.request.quick is None
             or len(sent) != len(headers)
             or not _HEADERS.issuperset(sent)
             or sent.get("content-type") != "application/json"
             or self._guard.problem("POST", url.decode(), sent) is not None
         ):
             return None
-        author = None
         try:
-            visitor = self._access.admit(endpoint.needs, sent)
-            author = AUTHOR.set(visitor.name)
+            return self._access.admit(self._endpoints[url].needs, sent)
+        except EventtrackError:
+            return None
+
+    def take(self, url: bytes, visitor: Visitor, body: bytes) -> "asyncio.Future[None] | None":
+        """Hand over the points of a request; the future is done when they are durable.
+
+        Returns None if the request has to go the usual way; then nothing was done.
+        """
+        endpoint, services = self._endpoints[url], self._application.services
+        assert services is not None
+        assert endpoint.request.quick is not None
+        token = AUTHOR.set(visitor.name)
+        try:
             fields = endpoint.request.quick(body)
             change = None if fields is None else endpoint.answer(services.store, fields)
             return services.log(change) if isinstance(change, Prepared) else None
         except EventtrackError:
             return None
         finally:
-            if author is not None:
-                AUTHOR.reset(author)
+            AUTHOR.reset(token)
 
 
 class _Taken:
@@ -98,6 +108,7 @@ class ShortcutProtocol(BoundedProtocol):
     """The protocol of a server, with the short way."""
 
     _body: bytearray | None = None  # of a request that may go the short way
+    _visitor: Visitor | None = None  # who sends it
 
     def __init__(self, shortcut: Shortcut, **options: Any) -> None:
         super().__init__(**options)
@@ -105,11 +116,14 @@ class ShortcutProtocol(BoundedProtocol):
 
     def on_headers_complete(self) -> None:
         """The head is whole."""
-        if self._is_short():
-            self.note_head()
-            self._body = bytearray()
-        else:
+        self._visitor = None
+        if self._is_plain():
+            self._visitor = self._shortcut.admit(self.url, self.headers)
+        if self._visitor is None:
             super().on_headers_complete()
+            return
+        self.note_head()
+        self._body = bytearray()
 
     def on_body(self, body: bytes) -> None:
         """A part of the body."""
@@ -120,8 +134,8 @@ class ShortcutProtocol(BoundedProtocol):
 
     def on_message_complete(self) -> None:
         """The body is whole."""
-        if self._body is not None:
-            logged = self._shortcut.take(self.url, self.headers, bytes(self._body))
+        if self._body is not None and self._visitor is not None:
+            logged = self._shortcut.take(self.url, self._visitor, bytes(self._body))
             if logged is not None:
                 self._body = None
                 taken = _Taken()
@@ -138,7 +152,7 @@ class ShortcutProtocol(BoundedProtocol):
             self._go_usual_way()
         super().shutdown()
 
-    def _is_short(self) -> bool:
+    def _is_plain(self) -> bool:
         return (
             self._shortcut.knows(self.url)
             and self.parser.get_method() == b"POST"
