@@ -16,7 +16,7 @@ SECRET = (
     ("postgresql://ada@db/lab?password=secret", "postgresql://ada@db/lab"),
     ("nats://ada:secret@host:4222", "nats://ada@host:4222"),
 )
-PLAIN = ("ssh://ada@host/r?program=/opt/et", "https://host/runs", "s3://lab/runs", "/mnt/a:b@c")
+PLAIN = ("ssh://ada@host/r?program=et", "https://host/runs", "s3://lab/runs", "/mnt/a:b@c")
 
 
 @pytest.mark.parametrize(("url", "shown"), SECRET)
