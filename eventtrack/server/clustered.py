@@ -18,6 +18,8 @@ _log = logging.getLogger("eventtrack.server")
 _RETRY_S = 1.0
 # News wake the follower. It also looks for itself, now and then.
 _LOOK_S = 1.0
+# An attempt to overwrite erased bytes may keep writers waiting for seconds.
+_OBEY_S = 60.0
 
 
 class Clustered:
@@ -55,6 +57,7 @@ class Clustered:
         self._thread = threading.Thread(target=self._run, name="eventtrack-cluster", daemon=True)
         self._filled = (0, 0)  # the place reached while the cache fills, and the end
         self._ready = False
+        self._obey_at = 0.0
         self._current_at = time.monotonic()  # the store held everything then, once it was filled
         self._trouble: EventtrackError | None = None
 
@@ -128,6 +131,7 @@ class Clustered:
                     self._current_at = began
                     self._note(None)
                 self._member.take_news()
+                self._obey()
                 self.given.refresh()
                 self._announcer.say(self._member.reached)
                 self._member.wait(_LOOK_S)
@@ -139,6 +143,12 @@ class Clustered:
                 if not self._stop.is_set():
                     _log.exception("cannot follow %s", self._member.log.url)
                 self._stop.wait(_RETRY_S)
+
+    def _obey(self) -> None:
+        """Finish what redactions ordered: the engine failed, or this server was killed."""
+        if time.monotonic() >= self._obey_at:
+            self._obey_at = time.monotonic() + _OBEY_S
+            self._store.replication.obey()
 
     @property
     def url(self) -> str:

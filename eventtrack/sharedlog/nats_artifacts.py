@@ -2,7 +2,7 @@
 
 import contextlib
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Awaitable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -57,21 +57,13 @@ class NatsBlobs:
                 yield piece
 
     def delete(self, digest: bytes) -> None:
-        """Delete it."""
-        if self.holds(digest):
-            self._client.run(self._store.delete(digest.hex()))
+        """Delete it, if it is there: all servers obey a redaction, perhaps at the same time."""
+        self._open()
+        self._client.run(_or_none(self._store.delete(digest.hex())))
 
     def _info(self, digest: bytes) -> Any:
-        from nats.js.errors import NotFoundError as Missing
-
         self._open()
-
-        async def ask() -> Any:
-            with contextlib.suppress(Missing):
-                return await self._store.get_info(digest.hex())
-            return None
-
-        return self._client.run(ask())
+        return self._client.run(_or_none(self._store.get_info(digest.hex())))
 
     def _open(self) -> None:
         if self._store is not None:
@@ -89,3 +81,12 @@ class NatsBlobs:
                 return await jetstream.create_object_store(self._bucket, replicas=replicas)
 
         self._store = self._client.run(opened())
+
+
+async def _or_none(question: Awaitable[Any]) -> Any:
+    """The answer about an object; None if there is no such object."""
+    from nats.js.errors import NotFoundError as Missing
+
+    with contextlib.suppress(Missing):
+        return await question
+    return None

@@ -129,6 +129,10 @@ class Replication:
         """
         self._locations.adopt()
         result = self._engine.log.transact(work)
+        self.obey()
+        return result
+
+    def obey(self) -> None:
+        """Finish what redactions ordered, if that failed before; see `Redaction.finish`."""
         if self._redaction.unfinished:
             self._redaction.finish()
-        return result

@@ -1,5 +1,6 @@
 """Servers as processes over real engines, with unmodified clients of MLflow in front."""
 
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from pathlib import Path
 
@@ -71,6 +72,21 @@ def test_artifacts_may_lie_in_a_folder(tmp_path: Path, postgresql_url: str) -> N
         with ben.artifacts.open(run_id, "notes.txt") as file:
             assert file.read() == b"by ada"
     assert any(path.is_file() for path in (tmp_path / "artifacts").rglob("*"))
+
+
+@pytest.mark.parametrize("engine", ["postgresql", "nats", "bucket"])
+def test_servers_may_delete_an_artifact_at_the_same_time(
+    tmp_path: Path, request: pytest.FixtureRequest, engine: str
+) -> None:
+    url: str = request.getfixturevalue(f"{engine}_url")
+    (tmp_path / "file").write_bytes(b"secret")
+    with closing(make_shared_log(url)) as log, ThreadPoolExecutor(2) as threads:
+        servers = [open_artifacts(url, log.description.artifacts) for _ in range(2)]
+        for digest in (bytes([number]) * 32 for number in range(20)):
+            servers[0].put(digest, tmp_path / "file")
+            list(threads.map(lambda server, digest=digest: server.delete(digest), servers))
+            assert not servers[0].holds(digest)
+            servers[0].delete(digest)
 
 
 @pytest.mark.slow

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from eventtrack.cluster import member
+from eventtrack.log.erasure import marker
 from eventtrack.server import clustered
 from eventtrack.sharedlog.memory import Shelf
 from tests.cluster.servers import FaultyLog, Server, down, new_shelf, nothing
@@ -226,5 +227,19 @@ def test_a_damaged_log_is_not_answered_from(tmp_path: Path, shelf: Shelf) -> Non
                 assert health.status_code == 503
                 await asyncio.sleep(0.01)
             assert (await ada.get("experiments/get", experiment_id="0")).status_code == 503
+
+    asyncio.run(asyncio.wait_for(work(), 60))
+
+
+def test_a_server_finishes_an_erasure_that_failed_before(tmp_path: Path, shelf: Shelf) -> None:
+    first = Server(tmp_path / "ada", shelf)
+    path = first.store.path
+    first.cache.close()
+    marker(path / "log").touch()  # as after a kill, or while an engine did not answer
+
+    async def work() -> None:
+        async with serving(tmp_path / "ada", shelf):
+            while marker(path / "log").exists():  # noqa: ASYNC110 - nothing tells
+                await asyncio.sleep(0.01)
 
     asyncio.run(asyncio.wait_for(work(), 60))
