@@ -231,15 +231,17 @@ def test_a_damaged_log_is_not_answered_from(tmp_path: Path, shelf: Shelf) -> Non
     asyncio.run(asyncio.wait_for(work(), 60))
 
 
-def test_a_server_finishes_an_erasure_that_failed_before(tmp_path: Path, shelf: Shelf) -> None:
-    first = Server(tmp_path / "ada", shelf)
-    path = first.store.path
-    first.cache.close()
-    marker(path / "log").touch()  # as after a kill, or while an engine did not answer
+def test_a_server_finishes_an_erasure_that_failed_before(
+    tmp_path: Path, shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(clustered, "_OBEY_S", 0.1)
 
     async def work() -> None:
-        async with serving(tmp_path / "ada", shelf):
-            while marker(path / "log").exists():  # noqa: ASYNC110 - nothing tells
+        async with serving(tmp_path / "ada", shelf) as ada:
+            await ada.ready()
+            left = marker(ada.cache.store.path / "log")
+            left.touch()  # as where the engine did not answer meanwhile
+            while left.exists():  # noqa: ASYNC110 - nothing tells
                 await asyncio.sleep(0.01)
 
-    asyncio.run(asyncio.wait_for(work(), 60))
+    asyncio.run(asyncio.wait_for(work(), 30))
