@@ -30,8 +30,13 @@ export async function signIn(token, remember) {
 
 /** The page begins anew: nothing that was shown stays in memory. */
 export async function signOut() {
-  await post("sign-out", {});
-  location.reload();
+  me.value = null; // no part of the page asks for anything meanwhile: it would be refused
+  try {
+    await post("sign-out", {});
+    location.reload();
+  } catch (error) {
+    problem.value = error;
+  }
 }
 
 // Revoked or expired under an open page: what it shows may stay, what it asks for is refused.
