@@ -1,5 +1,5 @@
 /** The box for a filter: completes names and values, and shows beside it why one cannot be read. */
-import { html, useLayoutEffect, useMemo, useRef, useState } from "../lib/ui.js";
+import { html, useEffect, useLayoutEffect, useMemo, useRef, useState } from "../lib/ui.js";
 import { written } from "../lib/fields.js";
 import { route, setQuery } from "../lib/route.js";
 
@@ -100,15 +100,22 @@ export function Query({ q, known, error, rows }) {
     }
     return [...values].sort();
   };
+  const asks = useRef(false); // some words are offered, or none is known yet
   const close = () => {
+    asks.current = false;
     setOffered({ start: 0, words: [] });
     setChosen(-1);
   };
   const offer = ({ target }) => {
+    asks.current = true;
     setChosen(-1);
     const before = target.value.slice(0, target.selectionStart ?? target.value.length);
     setOffered(completions(before, names, valuesOf));
   };
+  useEffect(() => {
+    // Values may come when somebody has begun to type.
+    if (asks.current && chosen < 0) offer({ target: field.current });
+  }, [rows]);
   const take = (word) => {
     const end = field.current.selectionStart ?? text.length;
     const head = text.slice(0, offered.start) + word;
