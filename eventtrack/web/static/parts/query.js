@@ -121,11 +121,11 @@ export function Query({ q, known, error, rows }) {
     const head = text.slice(0, offered.start) + word;
     const next = head + text.slice(end).replace(/^ /, word.endsWith(" ") ? "" : " ");
     setText(next);
-    requestAnimationFrame(() => {
-      field.current.focus();
-      field.current.setSelectionRange(head.length, head.length);
-      offer({ target: field.current });
-    });
+    // At once: the next key may come before the next frame.
+    field.current.value = next;
+    field.current.focus();
+    field.current.setSelectionRange(head.length, head.length);
+    offer({ target: field.current });
   };
   const enter = (filter) => {
     // "All that match" would be others.
