@@ -73,8 +73,7 @@ def test_a_filter_is_completed_and_its_fault_stands_at_the_box(
     filled: Filled, visit: Visit, page: Page
 ) -> None:
     visit.expected.append("^400 POST /api/eventtrack/1/runs$")
-    held: list[Route] = []
-    page.route(ROWS, lambda route: held.append(route))  # noqa: PLW0108 - no method fits
+    held = visit.hold(ROWS)
     visit.open(filled.url(filled.sweep))
     search = page.get_by_label("Filter in MLflow's language")
     search.press_sequentially("par")

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Page, expect
 
 from eventtrack.client import MlflowClient
 from eventtrack.tokens import Tokens
@@ -106,8 +106,7 @@ def test_signing_out_forgets_and_remembering_outlives_the_browser(
     assert cookie["httpOnly"]
     assert cookie["sameSite"] == "Strict"
     assert cookie["expires"] > 0
-    held: list[Route] = []
-    page.route("**/sign-out", lambda route: held.append(route))  # noqa: PLW0108 - no method fits
+    held = visit.hold("**/sign-out")
     with page.expect_request("**/sign-out"):
         page.get_by_role("button", name="Sign out").click()
     expect(page.get_by_role("link", name="digits")).to_have_count(0)  # nothing asks meanwhile

@@ -3,7 +3,7 @@
 import re
 from collections import Counter
 
-from playwright.sync_api import ConsoleMessage, Page, Request, Response
+from playwright.sync_api import ConsoleMessage, Page, Request, Response, Route
 
 # A machine with two cores may have a whole test suite to run beside a browser.
 PATIENCE_MS = 90_000
@@ -47,6 +47,12 @@ class Visit:
         """Load a page anew, also when only what follows its `#` is new."""
         self.page.goto("about:blank")
         self.page.goto(url)
+
+    def hold(self, pattern: str) -> list[Route]:
+        """Answer no request for an address like `pattern` before the test lets it go on."""
+        held: list[Route] = []
+        self.page.route(pattern, lambda route: held.append(route))  # noqa: PLW0108 - no method fits
+        return held
 
     def settle(self) -> None:
         """Wait until all is asked and answered: no request for a while, and none under way."""

@@ -1,11 +1,14 @@
 """The engines of the shared log's own tests, and servers that many tests share."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from eventtrack.sharedlog.making import make_shared_log
+from eventtrack.sharedlog.memory import Shelf
 from tests.cluster.processes import Lab, cluster_of
+from tests.cluster.servers import Server, Start, new_shelf
 from tests.conftest import s3_settings
 from tests.sharedlog.conftest import (
     bucket_url,
@@ -45,3 +48,23 @@ def lab(lab_servers: Lab, request: pytest.FixtureRequest) -> Lab:
     if lab_servers.engine == "bucket":
         request.getfixturevalue("s3_server")
     return lab_servers
+
+
+@pytest.fixture
+def shelf() -> Shelf:
+    """The log that the servers of a test share."""
+    return new_shelf()
+
+
+@pytest.fixture
+def start(tmp_path: Path, shelf: Shelf) -> Iterator[Start]:
+    """Starts a server with a folder of that name."""
+    servers: list[Server] = []
+
+    def started(name: str) -> Server:
+        servers.append(Server(tmp_path / name, shelf))
+        return servers[-1]
+
+    yield started
+    for server in servers:
+        server.cache.close()

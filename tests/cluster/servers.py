@@ -105,3 +105,7 @@ class Server:
         """Everything that the views hold."""
         self.catch_up()
         return self.store.maintenance.digest()
+
+
+# Starts a server with a folder of that name.
+Start = Callable[[str], Server]

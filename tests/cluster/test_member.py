@@ -1,7 +1,6 @@
 """Servers that share a log decide as one server would, and hold the same."""
 
 import threading
-from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
 from pathlib import Path
@@ -21,32 +20,9 @@ from eventtrack.log.blocks import Block
 from eventtrack.sharedlog.memory import Shelf
 from eventtrack.store import Store
 from eventtrack.views.records import Metric
-from tests.cluster.servers import Server, down, lost, new_shelf
+from tests.cluster.servers import Server, Start, down, lost
 
 POINTS = [Metric(key="loss", value=0.5, timestamp=1, step=step) for step in range(3)]
-
-
-@pytest.fixture
-def shelf() -> Shelf:
-    """The log that the servers of a test share."""
-    return new_shelf()
-
-
-@pytest.fixture
-def start(tmp_path: Path, shelf: Shelf) -> Iterator[Callable[[str], Server]]:
-    """Starts a server with a folder of that name."""
-    servers: list[Server] = []
-
-    def started(name: str) -> Server:
-        servers.append(Server(tmp_path / name, shelf))
-        return servers[-1]
-
-    yield started
-    for server in servers:
-        server.cache.close()
-
-
-Start = Callable[[str], Server]
 
 
 def record_points(store: Store, run_id: str) -> None:

@@ -2,7 +2,6 @@
 
 import asyncio
 import threading
-from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -16,26 +15,9 @@ from eventtrack.sharedlog.making import make_shared_log, open_shared_log
 from eventtrack.sharedlog.nats import NatsLog
 from eventtrack.sharedlog.nats_client import NatsClient
 from eventtrack.views.records import Metric
-from tests.cluster.servers import FaultyLog, Server, down, new_shelf
+from tests.cluster.servers import FaultyLog, Start, down, new_shelf
 from tests.cluster.serving import serving
 from tests.contracts.shared_log import Writer
-
-Start = Callable[[str], Server]
-
-
-@pytest.fixture
-def start(tmp_path: Path) -> Iterator[Start]:
-    """Starts a server with a folder of that name."""
-    servers: list[Server] = []
-    shelf = new_shelf()
-
-    def started(name: str) -> Server:
-        servers.append(Server(tmp_path / name, shelf))
-        return servers[-1]
-
-    yield started
-    for server in servers:
-        server.cache.close()
 
 
 def test_own_blocks_are_not_read_before_an_answer(start: Start) -> None:

@@ -12,17 +12,11 @@ from eventtrack.cluster import member
 from eventtrack.log.erasure import marker
 from eventtrack.server import clustered
 from eventtrack.sharedlog.memory import Shelf
-from tests.cluster.servers import FaultyLog, Server, down, new_shelf, nothing
+from tests.cluster.servers import FaultyLog, Server, down, nothing
 from tests.cluster.serving import Served, serving
 
 SERVERS = ("ada", "ben", "eve")
 POINT = {"key": "loss", "value": 0.5, "timestamp": 1, "step": 0}
-
-
-@pytest.fixture
-def shelf() -> Shelf:
-    """The log that the servers of a test share."""
-    return new_shelf()
 
 
 @pytest.fixture(autouse=True)

@@ -13,6 +13,7 @@ from eventtrack.log.memory import MemoryLog
 from eventtrack.projections import index
 from eventtrack.projections.build import Build
 from eventtrack.projections.digest import digest
+from eventtrack.projections.state import RunState
 from eventtrack.projections.tables import Reader
 
 RUN_ID = "a" * 32
@@ -46,6 +47,19 @@ def fold_into(build: Build, facts: Sequence[bytes], batch: int = 1) -> None:
                     for place, data in enumerate(facts[start : start + batch])
                 ],
             )
+
+
+def run_of(reader: Reader) -> RunState:
+    """The run of the facts."""
+    run = reader.run(RUN_ID)
+    assert run is not None
+    return run
+
+
+def history(reader: Reader, key: str) -> list[tuple[int, int, float]]:
+    """Time, step and value of each point of a metric, in order."""
+    points = reader.history(run_of(reader).metrics[key])
+    return list(zip(points.timestamps, points.steps, points.values, strict=True))
 
 
 @contextmanager

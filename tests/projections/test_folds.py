@@ -28,22 +28,19 @@ from eventtrack.events.types import (
 )
 from eventtrack.projections import fold, index, points, skipped
 from eventtrack.projections.packing import is_packed
-from eventtrack.projections.state import RunState, effective_lifecycle
+from eventtrack.projections.state import effective_lifecycle
 from eventtrack.projections.tables import Reader
-from tests.projections.facts import RUN, RUN_ID, fact, folded, in_every_order, index_of
+from tests.projections.facts import (
+    RUN,
+    fact,
+    folded,
+    history,
+    in_every_order,
+    index_of,
+    run_of,
+)
 
 STARTED = fact(1, 100, RUN, RunStarted("1", "first", "me", 5, {"from": "birth"}))
-
-
-def run_of(reader: Reader) -> RunState:
-    run = reader.run(RUN_ID)
-    assert run is not None
-    return run
-
-
-def history(reader: Reader, key: str) -> list[tuple[int, int, float]]:
-    points = reader.history(run_of(reader).metrics[key])
-    return list(zip(points.timestamps, points.steps, points.values, strict=True))
 
 
 class TestMetrics:

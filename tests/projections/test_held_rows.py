@@ -5,20 +5,7 @@ import pytest
 from eventtrack.events.histories import PointsWithdrawn, Withdrawal
 from eventtrack.events.types import MetricLogged, MetricsLogged
 from eventtrack.projections import new_points
-from eventtrack.projections.state import RunState
-from eventtrack.projections.tables import Reader
-from tests.projections.facts import RUN, RUN_ID, fact, folded
-
-
-def run_of(reader: Reader) -> RunState:
-    run = reader.run(RUN_ID)
-    assert run is not None
-    return run
-
-
-def history(reader: Reader, key: str) -> list[tuple[int, int, float]]:
-    points = reader.history(run_of(reader).metrics[key])
-    return list(zip(points.timestamps, points.steps, points.values, strict=True))
+from tests.projections.facts import RUN, fact, folded, history, run_of
 
 
 @pytest.mark.parametrize("held_max", [0, 5, new_points.HELD_MAX])
