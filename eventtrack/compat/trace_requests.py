@@ -32,7 +32,7 @@ from eventtrack.views.traces.records import TraceStatus
 # MLflow (server/handlers.py): traces of one page.
 SEARCH_MAX = 500
 _TIME = re.compile(r"(\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2})(?:\.(\d{1,9}))?(Z|[+-]\d{2}:\d{2})")
-_DURATION = re.compile(r"(-?\d+)(?:\.(\d{1,9}))?s")
+_DURATION = re.compile(r"(-?[0-9]{1,19})(?:\.(\d{1,9}))?s")
 _SOURCES = ("SOURCE_TYPE_UNSPECIFIED", "HUMAN", "LLM_JUDGE", "CODE")
 
 

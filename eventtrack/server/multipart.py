@@ -43,6 +43,7 @@ PARTS_MAX = 10_000
 _BODY_BYTES_MAX = 4 * 2**20
 _FOLDER_PREFIX = ".upload-"
 _ID = re.compile("[0-9a-f]{32}")
+_PART = re.compile("[1-9][0-9]{0,4}")
 # Between two parts a network may be away for a night; then the upload is given up.
 _IDLE_MAX_S = 24 * 3600
 _COPY_BYTES = 2**20
@@ -169,7 +170,7 @@ async def put_part(services: Services, request: Request, rest: str) -> Response:
     """Take one part. A part that is sent again replaces the first."""
     upload_id, _, number = rest.partition("/")
     upload = _Upload(services.store, upload_id)
-    if not (number.isdecimal() and 1 <= int(number) <= PARTS_MAX):
+    if _PART.fullmatch(number) is None or int(number) > PARTS_MAX:
         checks.refuse(f"Invalid part number '{number[:20]}'.")
 
     # A part that is sent again may arrive while the first is still on its way.

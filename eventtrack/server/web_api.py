@@ -182,7 +182,7 @@ _TABLE = Request(
             one_of("run_view_type", VIEW_TYPES),
             text("by"),
             text("value"),
-            int64("offset"),
+            int32("offset"),
             int32("limit", 200),
             _AT,
         )
@@ -222,7 +222,7 @@ _EVENTS = Request(
     Message((int64("before"), int32("limit", 200), text("stream"), text("type"), _AT)),
     {"before": (WHOLE,), "limit": (WHOLE,)},
 )
-_PAGE = Request(Message((int64("offset"), int32("limit", 200))))
+_PAGE = Request(Message((int32("offset"), int32("limit", 200))))
 _ADDRESS = Request(Message((text("address"),)), {"address": (REQUIRED, STRING)})
 _STEPS = Request(
     Message((text("run_id"), texts("keys"), int64("first_step"), int64("last_step"))),

@@ -1,7 +1,7 @@
 """The endpoints of the pages beside experiments and runs; `docs/web-api.md` describes each."""
 
 from eventtrack.compat import checks
-from eventtrack.compat.messages import Message, Values, int32, int64, text, texts, truth
+from eventtrack.compat.messages import Message, Values, int32, text, texts, truth
 from eventtrack.compat.requests import Request
 from eventtrack.compat.responses import Json
 from eventtrack.compat.rules import REQUIRED, STRING, TEXTS, TRUTH, WHOLE
@@ -100,7 +100,7 @@ _FIND = Request(
     {"text": (REQUIRED, STRING), "limit": (WHOLE,)},
 )
 _ROWS = Request(
-    Message((texts("experiment_ids"), text("filter"), int64("offset"), int32("limit", 50), _AT)),
+    Message((texts("experiment_ids"), text("filter"), int32("offset"), int32("limit", 50), _AT)),
     {"experiment_ids": (TEXTS,), "offset": (WHOLE,), "limit": (WHOLE,)},
 )
 _SESSIONS = Request(Message((texts("experiment_ids"), _AT)), {"experiment_ids": (TEXTS,)})

@@ -6,8 +6,8 @@
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
-from datetime import datetime, tzinfo
+from contextlib import ExitStack, contextmanager, suppress
+from datetime import tzinfo
 from pathlib import Path
 
 from eventtrack.clock import SystemClock, recorded_end
@@ -77,7 +77,10 @@ class Moment:
             return str(self.position)
         if self.time_ms is None:
             return "now"
-        return datetime.fromtimestamp(self.time_ms / 1000).astimezone().isoformat()
+        time = when.in_utc(self.time_ms)
+        with suppress(OverflowError, ValueError):  # in this zone, it may be the year 0 or 10000
+            time = time.astimezone()
+        return time.isoformat()
 
 
 class MomentSource:

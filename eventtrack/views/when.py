@@ -20,6 +20,7 @@ from datetime import UTC, datetime, timedelta, tzinfo
 TEXT_LENGTH_MAX = 64
 EXAMPLES = "2026-05-03 14:00, yesterday, 7d, 1 week ago"
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _AGO = re.compile(r"(an?|one|\d{1,6}) ?([a-z]+)(?: ago)?", re.ASCII)
 _DAY = re.compile(r"(?:(today|yesterday) ?)?(?:(\d{1,2}:\d{2}(?::\d{2})?))?", re.ASCII)
 _ELAPSED_S = {"s": 1, "sec": 1, "second": 1, "m": 60, "min": 60, "minute": 60}
@@ -48,9 +49,20 @@ def time_ms(text: str, now_ms: int, zone: tzinfo | None = None) -> int:
             raise ValueError("no time")
         if time.tzinfo is None:
             time = time.replace(tzinfo=zone)
-        return int(time.timestamp() * 1000)
+        milliseconds = int(time.timestamp() * 1000)
+        in_utc(milliseconds)
+        return milliseconds
     except OverflowError as error:
         raise ValueError("a time beyond the calendar") from error
+
+
+def in_utc(milliseconds: int) -> datetime:
+    """A time since 1970 as a date, exactly.
+
+    Raises:
+        OverflowError: No calendar of Python has it.
+    """
+    return _EPOCH + timedelta(milliseconds=milliseconds)
 
 
 def _ago(words: str, now: datetime) -> datetime | None:

@@ -3,7 +3,6 @@
 from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import closing, suppress
-from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -11,6 +10,7 @@ import msgspec
 from eventtrack.errors import InvalidValueError, NotFoundError
 from eventtrack.store import Store
 from eventtrack.store.undo import why_final
+from eventtrack.views import when
 from eventtrack.views.history.blame import blame_lines
 from eventtrack.views.history.events import POINTS, EventRecord
 from eventtrack.views.history.facts import Change
@@ -45,7 +45,7 @@ def moment(text: str, zone: str) -> Json:
     meant = Moment.parse(text.strip(), place)
     if meant.time_ms is None:
         return {"at": "" if meant.position is None else str(meant.position)}
-    time = datetime.fromtimestamp(meant.time_ms / 1000, UTC)
+    time = when.in_utc(meant.time_ms)
     return {"at": time.isoformat(timespec="milliseconds").replace("+00:00", "Z")}
 
 

@@ -285,7 +285,8 @@ def parse_address(address: str) -> tuple[int, int | None]:
     """
     position, dot, offset = address.partition(".")
     short = len(address) <= _ADDRESS_LENGTH_MAX
-    if not short or not position.isdecimal() or (dot and not offset.isdecimal()):
+    numbers = all(part.isascii() and part.isdecimal() for part in (position, offset or "0"))
+    if not short or not numbers or address.endswith("."):
         raise InvalidValueError(
             f"{address[:40]!r} is no address of an event",
             hint="addresses look like 17.0: `eventtrack log` shows them",
