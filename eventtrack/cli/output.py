@@ -6,7 +6,8 @@ columns (without rich, so they start fast), and people at a terminal with rich t
 
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+import textwrap
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING, Any
 
@@ -77,6 +78,19 @@ class Output:
         from eventtrack.cli.encoding import to_json
 
         self.verbatim(to_json(value, indent=2 if self.is_terminal else None))
+
+    def documents(self, values: Iterable[Any]) -> None:
+        """Print the text of `document(list(values))`, with one value at a time in memory."""
+        from eventtrack.cli.encoding import to_json
+
+        indent, between = (2, ",\n") if self.is_terminal else (None, ", ")
+        empty = True
+        for value in values:
+            self.stream.write(between if not empty else "[\n" if indent else "[")
+            words = to_json(value, indent=indent)
+            self.stream.write(textwrap.indent(text.harmless(words), "  ") if indent else words)
+            empty = False
+        self._write("[]" if empty else "\n]" if indent else "]")
 
     def json_line(self, value: Any) -> None:
         """Print a JSON value on a line of its own and flush it."""

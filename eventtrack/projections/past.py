@@ -11,8 +11,9 @@ Where a stream's rows are depends on its standing (`standing`):
 """
 
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from eventtrack.limits import FOLD_ENVELOPES_MAX
@@ -65,7 +66,7 @@ class Past:
         return self._anew.broken
 
     @contextmanager
-    def read(self) -> Iterator[Reader]:
+    def read(self) -> Iterator["PastReader"]:
         """The tables as they were. A read folds the streams that it needs."""
         with self._begin() as reading:
             yield reading.reader
@@ -162,17 +163,26 @@ class _Reading:
 
     def __init__(self, live: LmdbRows, beside: LmdbRows, standing: Standing, anew: _Anew) -> None:
         self.thread = threading.get_ident()
-        self._beside = beside
-        self._anew = anew
-        self.rows = MomentRows(live, beside, standing, anew.numbers, self.fold)
+        self._fold = partial(_fold_missing, beside, anew)
+        self.rows = MomentRows(live, beside, standing, anew.numbers, self._fold)
         self.reader = PastReader(self.rows)
 
     def fold(self, numbers: set[bytes], progress: Progress | None = None) -> None:
         """Fold the streams with some numbers anew, except for those that are folded already."""
-        missing = numbers - self._anew.numbers
-        if missing:
-            tables = Tables(_FoldingRows(self.rows, self._beside), Cache(), keeps=False)
-            self._anew.fold(tables, self.rows.standing, missing, progress)
+        self._fold(self.rows, numbers, progress)
+
+
+def _fold_missing(
+    beside: LmdbRows,
+    anew: _Anew,
+    rows: MomentRows,
+    numbers: set[bytes],
+    progress: Progress | None = None,
+) -> None:
+    missing = numbers - anew.numbers
+    if missing:
+        tables = Tables(_FoldingRows(rows, beside), Cache(), keeps=False)
+        anew.fold(tables, rows.standing, missing, progress)
 
 
 class _FoldingRows:
@@ -195,7 +205,8 @@ class PastReader(Reader):
     def __init__(self, rows: MomentRows) -> None:
         super().__init__(rows)
         self._moment = rows
-        self._live = Reader(rows.live)
+        # The live views, in the transaction of this read.
+        self.live = Reader(rows.live)
         # Series of runs with a kept row, which may have grown since, with the run and the metric.
         self._series: dict[int, tuple[int, str]] = {}
 
@@ -247,7 +258,7 @@ class PastReader(Reader):
 
     def _is_live(self, number: int, name: str, series: MetricState | ItemsState) -> bool:
         """Whether a series of a run is in the live views as it was."""
-        now = self._live.run_by_number(number)
+        now = self.live.run_by_number(number)
         if now is None:
             return False
         if isinstance(series, ItemsState):
@@ -262,31 +273,10 @@ class PastReader(Reader):
         return then
 
 
-def touched(
-    live: Reader, before: Bounds, after: Bounds, only: Iterable[int] | None = None
-) -> list[list[int]]:
-    """The positions of the envelopes that only one of two moments includes, stream by stream.
-
-    Streams without such an envelope are left out.
-
-    Args:
-        only: The numbers of the streams in question; all of them by default.
-    """
-    streams: Iterable[int] = (
-        int.from_bytes(number, "big")
-        for block, whole in timeline.blocks(live.rows)
-        if may_differ(before, after, whole)
-        for number, extent in timeline.extents(live.rows, block)
-        if may_differ(before, after, extent)
-    )
-    groups: list[list[int]] = []
-    for number in streams if only is None else only:
-        envelopes = timeline.envelopes_of(live.rows, number)
-        different = [
-            position
-            for position, recorded, _ in envelopes
-            if before.include(position, recorded) != after.include(position, recorded)
-        ]
-        if different:
-            groups.append(different)
-    return groups
+def touched(live: Reader, before: Bounds, after: Bounds) -> Iterator[int]:
+    """The numbers of the streams of which two moments may include different envelopes."""
+    for block, whole in timeline.blocks(live.rows):
+        if may_differ(before, after, whole):
+            for number, extent in timeline.extents(live.rows, block):
+                if may_differ(before, after, extent):
+                    yield int.from_bytes(number, "big")

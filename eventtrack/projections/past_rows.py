@@ -67,8 +67,9 @@ OWNERS: dict[str, slice | None] = {
 }
 # The position at the end of a key of `gone_index`.
 _POSITION_BYTES = 8
-# Folds the streams with some numbers anew, except for those that are folded already.
-FoldAnew = Callable[[set[bytes]], object]
+# Folds the streams with some numbers anew, except for those that are folded already. It is given
+# the rows: if it held them, this circle would hold a reader's slot until a garbage collection.
+FoldAnew = Callable[["MomentRows", set[bytes]], object]
 
 
 class MomentRows:
@@ -144,20 +145,21 @@ class MomentRows:
     def need(self, number: bytes) -> None:
         """Fold a stream anew if it lies across the moment."""
         if number not in self._folded and self.standing.is_across(number):
-            self._fold({number})
+            self._fold(self, {number})
 
     def _need_range(self, table: str, start: bytes, stop: bytes | None) -> None:
         """Fold anew the streams across the moment that may have rows in a range of a table."""
         owner = OWNERS[table]
         if table == "index":
-            self._fold(self.standing.runs_to_fold())  # kept rows and gone rows show the other runs
+            # Kept rows and gone rows show the other runs.
+            self._fold(self, self.standing.runs_to_fold())
         elif owner == FIRST and _is_of_one_stream(start, stop):
             self.need(start[:4])
         elif owner is not None:
             # A deleted trace has no row in the order of traces, but still one in `traces`.
             whole = "traces" if table == "traces_by_time" else table
             numbers = {key[OWNERS[whole] or FIRST] for key in self.live.keys(whole)}
-            self._fold({number for number in numbers if self.standing.is_across(number)})
+            self._fold(self, {number for number in numbers if self.standing.is_across(number)})
 
     def _of_live(self, owner: slice, rows: Iterator[Row]) -> Iterator[Row]:
         """The live rows of streams before the moment."""

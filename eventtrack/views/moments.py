@@ -17,9 +17,8 @@ from eventtrack.log.protocol import EventLog
 from eventtrack.log.temporary import own_folder, remove_folder
 from eventtrack.projections.build import Build
 from eventtrack.projections.digest import digest
-from eventtrack.projections.past import Past
+from eventtrack.projections.past import Past, PastReader
 from eventtrack.projections.standing import Bounds
-from eventtrack.projections.tables import Reader
 from eventtrack.views import when
 from eventtrack.views.source import LiveSource
 
@@ -110,8 +109,13 @@ class MomentSource:
         """The last position that belongs to the moment, 0 for none."""
         return self._current().last_included()
 
+    @property
+    def build(self) -> Build:
+        """The live views that it answers from; others once views were made anew."""
+        return self._current().live
+
     @contextmanager
-    def read(self) -> Iterator[Reader]:
+    def read(self) -> Iterator[PastReader]:
         """The views as they were at the moment."""
         with self._current().read() as reader:
             yield reader

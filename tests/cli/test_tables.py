@@ -1,9 +1,14 @@
 """Which columns fit, and what a pipe gets."""
 
+from collections.abc import Iterator
+from io import StringIO
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from eventtrack.cli import text
+from eventtrack.cli.output import Output
 from eventtrack.cli.run_table import branches
 from eventtrack.cli.tables import GAP, Cell, Column, Styled, fit, plain_lines
 
@@ -68,3 +73,30 @@ def test_branches_show_who_belongs_to_whom() -> None:
 @given(st.lists(st.integers(min_value=0, max_value=5), max_size=30))
 def test_branches_are_as_deep_as_their_row(depths: list[int]) -> None:
     assert [len(branch) for branch in branches(depths)] == [3 * depth for depth in depths]
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_a_list_that_streams_is_printed_as_one_that_does_not(*, terminal: bool) -> None:
+    samples: list[list[object]] = [[], [1], [{"a": [1, {}], "b": "x\ny\x1b"}, [], {"c": None}]]
+    for values in samples:
+        printed = []
+        for print_all in (Output.document, lambda out, them: out.documents(iter(them))):
+            out, stream = Output(json=True), StringIO()
+            out.stream, out.is_terminal = stream, terminal
+            print_all(out, values)
+            printed.append(stream.getvalue())
+        assert printed[0] == printed[1]
+
+
+def test_a_list_is_printed_while_it_is_made() -> None:
+    out, stream = Output(json=True), StringIO()
+    out.stream = stream
+    seen = []
+
+    def values() -> Iterator[int]:
+        for value in (1, 2):
+            yield value
+            seen.append(stream.getvalue())
+
+    out.documents(values())
+    assert seen == ["[1", "[1, 2"]

@@ -1,8 +1,8 @@
 """`eventtrack diff`, `blame` and `undo`: changes, their authors, and the way back."""
 
-from collections.abc import Callable
-from itertools import groupby
-from operator import attrgetter
+from collections.abc import Callable, Iterable
+from contextlib import closing, nullcontext
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -50,20 +50,17 @@ def diff(call: Invocation, older: str, newer: str) -> None:
     address, recorded_ms, arrived_ms, recorded_here, session and reason (null between runs).
     """
     store = call.open()
-    subject = None
     if is_moment(store, older) and is_moment(store, newer):
-        with call.out.progress("folding") as progress:
-            changes = store.history.diff(older, newer, progress)
+        # Changes are printed as they are found, so a terminal needs no bar beside them.
+        show = nullcontext(None) if call.out.is_terminal else call.out.progress("comparing")
+        with show as progress:
+            groups = store.history.changes(older, newer, progress=progress)
+            with closing(groups):
+                _print_changes(call.out, groups, None)
     else:
         runs = [find_run(store, typed).info.run_id for typed in (older, newer)]
-        changes = store.history.diff_runs(*runs)
-        subject = " → ".join(map(text.short_id, runs))
-    if call.out.json:
-        call.out.document(changes)
-    elif not changes:
-        call.out.note("No difference.")
-    else:
-        _draw_changes(call.out, changes, subject)
+        title = " → ".join(map(text.short_id, runs))
+        _print_changes(call.out, [store.history.diff_runs(*runs)], title)
 
 
 @command(
@@ -146,26 +143,42 @@ def undo(call: Invocation, address: str, yes: bool) -> None:
     call.out.line(Styled(f"Appended as {addresses}; the log keeps both.", "green"))
 
 
-def _draw_changes(out: Output, changes: list["Change"], title: str | None) -> None:
-    """Draw the changes under their subjects; `title` stands for the subject of two runs."""
-    shown = [change for change in changes if not change.fact.startswith(_TRACKER_TAGS)]
-    width = max((text.cell_width(text.clean(change.fact)) for change in shown), default=0)
-    for place, (subject, group) in enumerate(groupby(shown, key=attrgetter("subject"))):
-        if place:
-            out.line("")
-        below = list(group)
-        # Every run and experiment has a lifecycle: it is added when the run or experiment is.
-        born = any(change.kind == "added" and change.fact == "lifecycle" for change in below)
-        name = title or short_stream(subject)
-        out.line(Styled(text.clean(name), "bold"), Styled("  new" if born else "", "green"))
-        for change in below:
-            sign, style = _SIGNS.get(change.kind, ("?", ""))
-            fact = text.pad(text.clean(change.fact), min(width, 40))
-            author = Styled(f"  {_author(out, change)}" if change.address else "", "dim")
-            out.line(Styled(f"  {sign} {fact}  ", style), *_before_and_after(change), author)
-    if len(shown) < len(changes):
-        hidden = text.count(len(changes) - len(shown), "change")
-        out.note(f"{hidden} of the tracker's own tags left out; --json has them")
+def _print_changes(out: Output, groups: Iterable[list["Change"]], title: str | None) -> None:
+    """Print the changes of one subject after the other; `title` stands for the subject of two runs.
+
+    Only those of one subject are in memory.
+    """
+    if out.json:
+        out.documents(chain.from_iterable(groups))
+        return
+    hidden = drawn = 0
+    for changes in groups:
+        shown = [change for change in changes if not change.fact.startswith(_TRACKER_TAGS)]
+        hidden += len(changes) - len(shown)
+        if shown:
+            if drawn:
+                out.line("")
+            drawn += 1
+            _draw_changes(out, shown, title or short_stream(shown[0].subject))
+    if hidden:
+        out.note(
+            f"{text.count(hidden, 'change')} of the tracker's own tags left out; --json has them"
+        )
+    elif not drawn:
+        out.note("No difference.")
+
+
+def _draw_changes(out: Output, changes: list["Change"], title: str) -> None:
+    """Draw the changes of one subject under its title."""
+    width = min(40, max(text.cell_width(text.clean(change.fact)) for change in changes))
+    # Every run and experiment has a lifecycle: it is added when the run or experiment is.
+    born = any(change.kind == "added" and change.fact == "lifecycle" for change in changes)
+    out.line(Styled(text.clean(title), "bold"), Styled("  new" if born else "", "green"))
+    for change in changes:
+        sign, style = _SIGNS.get(change.kind, ("?", ""))
+        fact = text.pad(text.clean(change.fact), width)
+        author = Styled(f"  {_author(out, change)}" if change.address else "", "dim")
+        out.line(Styled(f"  {sign} {fact}  ", style), *_before_and_after(change), author)
 
 
 def _author(out: Output, change: "Change") -> str:

@@ -58,15 +58,24 @@ def in_order(events: Iterable[EventRecord]) -> list[EventRecord]:
 
 def set_last_by(
     events: Iterable[EventRecord], numbers: Numbers = NO_NUMBERS
-) -> dict[str, EventRecord]:
-    """The last event that touched each fact, by the fact's name."""
+) -> tuple[dict[str, EventRecord], EventRecord | None]:
+    """The last event that touched each fact, by the fact's name, and the last of all events.
+
+    It keeps no other events in memory: a run may have a million.
+    """
     latest: dict[str, EventRecord] = {}
-    for event in in_order(events):
+    newest: EventRecord | None = None
+    for event in events:
+        if newest is None or event.order >= newest.order:
+            newest = event
         noun = noun_of(event.said.event) if event.said is not None else None
         if event.said is not None and noun is not None:
             for fact, part, key in touched(noun, event.said.event, numbers):
-                latest[name_of(fact, part, key, numbers)] = event
-    return latest
+                name = name_of(fact, part, key, numbers)
+                known = latest.get(name)
+                if known is None or event.order >= known.order:
+                    latest[name] = event
+    return latest, newest
 
 
 def blame_lines(

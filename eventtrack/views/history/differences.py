@@ -1,23 +1,23 @@
 """The differences between two moments, subject by subject, and who made them."""
 
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping
 from contextlib import closing
+from itertools import chain
 
 from eventtrack.projections import registered_state, scorer_state
-from eventtrack.projections.past import touched
 from eventtrack.projections.registered_state import numbers
 from eventtrack.projections.tables import Reader
 from eventtrack.views.context import ReadContext
-from eventtrack.views.history.blame import in_order, set_last_by
-from eventtrack.views.history.density import streams_of_experiment
+from eventtrack.views.history.blame import set_last_by
+from eventtrack.views.history.candidates import Candidate, Candidates, Pair
 from eventtrack.views.history.events import EventQueries, EventRecord
 from eventtrack.views.history.facts import Change, compare, facts_of
 from eventtrack.views.moments import MomentSource, Progress
 from eventtrack.views.queries.sessions import Sessions
 
-_RUN, _EXPERIMENT = "run/", "experiment/"
-# Positions of envelopes that only one of the moments holds, by stream.
-Touched = dict[str, Sequence[int]]
+# A stretch of subjects, which are compared in one transaction, ends behind so many of them, or
+# behind the subject that brings so many changes.
+_STRETCH_SUBJECTS, _STRETCH_CHANGES = 256, 256
 
 
 class Differences:
@@ -36,101 +36,79 @@ class Differences:
         subject: str | None,
         progress: Progress | None,
     ) -> Generator[list[Change]]:
-        """The changes of one subject after the other, in order of their names; see `History`."""
-        with closing(before), closing(after), before.read() as old, after.read() as new:
-            touched_by_stream = self._touched(before, after, subject, (old, new))
-            decided = self._deciding(touched_by_stream, old, new, subject)
-            subjects = sorted({*touched_by_stream, *decided} if subject is None else {subject})
-            past, present = self._context.over(old), self._context.over(new)
-            for done, stream in enumerate(subjects):
-                known, now = facts_of(past, old, stream), facts_of(present, new, stream)
-                changes = compare(stream, known, now)
-                if changes:
-                    events = list(self._events.of_positions(touched_by_stream.get(stream, ())))
-                    self._attribute(changes, events, _numbers(new, stream))
-                if stream in decided:
-                    self._attribute_lifecycle(
-                        changes, touched_by_stream.get(stream, ()), decided[stream]
-                    )
-                yield changes
-                if progress is not None:
-                    progress(done, len(subjects))
+        """The changes of one subject after the other, in order of their names; see `History`.
 
-    def _touched(
-        self,
-        before: MomentSource,
-        after: MomentSource,
-        subject: str | None,
-        moments: tuple[Reader, Reader],
-    ) -> Touched:
-        with self._source.read() as live:
-            streams = [subject] if subject is not None else []
-            if subject is not None and subject.startswith(_RUN):
-                runs = (reader.run(subject.removeprefix(_RUN)) for reader in moments)
-                streams += {_EXPERIMENT + run.experiment for run in runs if run is not None}
-            only = [number for name in streams if (number := live.number(name)) is not None]
-            groups = touched(
-                live, before.bounds, after.bounds, only if subject is not None else None
-            )
-        first = ((self._source.log.get(group[0]), group) for group in groups)
-        return {envelope.header.stream: group for envelope, group in first if envelope is not None}
+        Subjects are compared a stretch at a time, each in transactions of its own. Somebody who
+        reads slowly so holds none open.
+        """
+        build, candidates, key, done = None, None, b"", 0
+        with closing(before), closing(after):
+            while True:
+                with before.read() as old, after.read() as new:
+                    pair = Pair(before.bounds, after.bounds, old, new)
+                    if candidates is None or build is not after.build:
+                        # Views that were made anew know the streams by other numbers.
+                        build = after.build
+                        candidates = Candidates(self._source.log, pair, subject)
+                    stretch: list[list[Change]] = []
+                    changes = 0
+                    for candidate in candidates.behind(key, pair.live):
+                        key = candidate.key
+                        stretch.append(self._of(pair, candidate, candidates))
+                        changes += len(stretch[-1])
+                        if progress is not None:
+                            progress(done + len(stretch), candidates.total)
+                        if changes >= _STRETCH_CHANGES or len(stretch) >= _STRETCH_SUBJECTS:
+                            break
+                if not stretch:
+                    return
+                yield from stretch
+                done += len(stretch)
 
-    def _deciding(
-        self, touched_by_stream: Touched, old: Reader, new: Reader, subject: str | None
-    ) -> dict[str, Sequence[int]]:
-        """The runs whose experiment was deleted or restored in between, with the positions."""
-        decided: dict[str, Sequence[int]] = {}
-        for stream, positions in touched_by_stream.items():
-            if not stream.startswith(_EXPERIMENT):
-                continue
-            experiment_id = stream.removeprefix(_EXPERIMENT)
-            states = [reader.experiment(experiment_id) for reader in (old, new)]
-            stages = {"active" if state is None else state.lifecycle[0] for state in states}
-            if len(stages) == 1:
-                continue
-            if subject is not None:
-                decided[subject] = positions
-                continue
-            for reader, state in zip((old, new), states, strict=True):
-                if state is not None:
-                    decided.update(dict.fromkeys(_runs_of(reader, state.number), positions))
-        return decided
+    def _of(self, pair: Pair, candidate: Candidate, candidates: Candidates) -> list[Change]:
+        """The changes of one subject."""
+        stream, number = candidate.stream, candidate.number
+        past, present = self._context.over(pair.old), self._context.over(pair.new)
+        known, now = facts_of(past, pair.old, stream), facts_of(present, pair.new, stream)
+        changes = compare(stream, known, now)
+        if not changes:
+            return changes
+        own = [] if number is None else pair.between(number)
+        named = self._attribute(changes, own, _numbers(pair.new, stream))
+        decided = candidates.deciding(pair, stream)
+        if decided:
+            named += self._attribute_lifecycle(changes, chain(own, decided))
+        sessions = self._sessions.of(event.session for _, event in named)
+        for change, event in named:
+            change.session = sessions.get(event.session)
+        return changes
 
     def _attribute(
-        self, changes: list[Change], events: list[EventRecord], numbers: Mapping[str, int]
-    ) -> None:
+        self, changes: list[Change], positions: Iterable[int], numbers: Mapping[str, int]
+    ) -> list[tuple[Change, EventRecord]]:
         """Name the event of each change: the last event that set its fact, or else the newest."""
-        setters, newest = set_last_by(events, numbers), in_order(events)[-1:]
-        for change in changes:
-            event = setters.get(change.fact) or (newest[0] if newest else None)
-            if event is not None:
-                self._name(change, event)
+        setters, newest = set_last_by(self._events.of_positions(positions), numbers)
+        named = ((change, setters.get(change.fact, newest)) for change in changes)
+        return [(change, _name(change, event)) for change, event in named if event is not None]
 
     def _attribute_lifecycle(
-        self, changes: list[Change], own: Sequence[int], of_experiment: Sequence[int]
-    ) -> None:
+        self, changes: list[Change], positions: Iterable[int]
+    ) -> list[tuple[Change, EventRecord]]:
         """Name the later event: of those about a run's stage and those about its experiment's."""
-        for change in changes:
-            if change.fact == "lifecycle" and change.kind == "changed":
-                events = [
-                    *self._events.of_positions(own),
-                    *self._events.of_positions(of_experiment),
-                ]
-                self._name(change, set_last_by(events)["lifecycle"])
-
-    def _name(self, change: Change, event: EventRecord) -> None:
-        change.address = event.address
-        change.recorded_ms, change.arrived_ms = event.recorded_ms, event.arrived_ms
-        change.recorded_here = event.recorded_here
-        change.session = self._sessions.find(event.session)
-        change.reason = event.reason
+        setters, _ = set_last_by(self._events.of_positions(positions))
+        return [
+            (change, _name(change, setters["lifecycle"]))
+            for change in changes
+            if change.fact == "lifecycle" and change.kind == "changed"
+        ]
 
 
-def _runs_of(reader: Reader, experiment: int) -> Iterator[str]:
-    for number in streams_of_experiment(reader, experiment):
-        run = reader.run_by_number(number)
-        if run is not None:
-            yield _RUN + run.run_id
+def _name(change: Change, event: EventRecord) -> EventRecord:
+    change.address = event.address
+    change.recorded_ms, change.arrived_ms = event.recorded_ms, event.arrived_ms
+    change.recorded_here = event.recorded_here
+    change.reason = event.reason
+    return event
 
 
 def _numbers(reader: Reader, stream: str) -> dict[str, int]:

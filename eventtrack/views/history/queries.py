@@ -78,7 +78,7 @@ class HistoryQueries:
         """The differences between two moments, run by run and experiment by experiment.
 
         Each names its author. Costs a look at the things that were touched in between, and at their
-        later events.
+        later events. The list has all of them: `changes` gives those of one subject at a time.
         """
         return [
             change for group in self.changes(older, newer, progress=progress) for change in group
@@ -94,8 +94,9 @@ class HistoryQueries:
     ) -> Generator[list[Change]]:
         """The differences between two moments, one subject after the other, in order of names.
 
-        Costs a look at the things that were touched in between, or at `subject` alone. Read it to
-        its end soon, or close it: it holds transactions.
+        Costs a look at the things that were touched in between, or at `subject` alone. Memory holds
+        the changes of a few subjects, and a byte for each stream of the store. Close it if you do
+        not read it to its end: it may have a temporary folder.
 
         Args:
             subject: Only this subject; for its name see `timeline`.
