@@ -104,22 +104,27 @@ class Member:
         """Append a transaction's envelopes to the shared log.
 
         Raises:
-            Overtaken: It holds news that the transaction has not seen. Nothing was appended.
+            Overtaken: It holds news that the transaction has not seen, and has to. Nothing was
+                appended.
             RemoteUnavailableError: It does not answer. If `sent` is true, the envelopes may be
                 there, and then come with the news: nothing was committed here.
             InvalidValueError: The envelopes are more than the engine takes at once.
         """
         if not transaction.parts:
             return
-        if self._unsure:
+        if self._unsure or (transaction.asks and not self._is_same):
             raise Overtaken(self)  # the news settle it
         places = self._places_of(transaction)
+        asks = transaction.decides or transaction.asks
         for part in transaction.parts:
             for block in _blocks(part, whole=transaction.decides):
                 name = _LAST + block.header.replica
                 last = int.from_bytes(transaction.note(name), "big")
-                seen = places.seen if transaction.decides else None
-                place = self._append(block, last, seen)
+                seen = places.seen if asks else None
+                place = self._append(block, last, seen, decides=transaction.decides)
+                if place <= max(last, places.at):
+                    raise self._set_back(f"a new block got place {place}, which had one")
+                asks = transaction.decides  # one answer is enough for facts
                 self._own[place] = block.header.replica
                 transaction.set_note(name, place.to_bytes(8, "big"))
                 if transaction.decides:
@@ -295,18 +300,18 @@ class Member:
             )
         return places
 
-    def _append(self, block: Block, last: int, seen: int | None) -> int:
+    def _append(self, block: Block, last: int, seen: int | None, *, decides: bool) -> int:
         """Append a block, and ask again while nobody knows whether it is there."""
         deadline, sent = time.monotonic() + PATIENCE_S, False
         while True:
             try:
-                return self.log.append(block, last=last, seen=seen)
+                return self.log.append(block, last=last, seen=seen, decides=decides)
             except ConflictError as error:
                 raise Overtaken(self) from error
             except RemoteUnavailableError as error:
                 sent = sent or error.sent
                 if time.monotonic() > deadline:
-                    self._unsure = sent
+                    self._unsure, self._is_same = sent, False
                     raise RemoteUnavailableError(
                         error.message, hint=error.hint, sent=sent
                     ) from error

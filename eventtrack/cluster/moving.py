@@ -21,6 +21,7 @@ from eventtrack.log.blocks import Block
 from eventtrack.sharedlog.artifacts import open_artifacts
 from eventtrack.sharedlog.checking import LogCheck, Progress
 from eventtrack.sharedlog.making import holds_shared_log, open_shared_log
+from eventtrack.sharedlog.news import takes_away
 from eventtrack.sharedlog.protocol import SharedLog
 from eventtrack.store import open_store
 from eventtrack.store.replication import Replication
@@ -103,7 +104,8 @@ def move_into(
             continue
         for part in block.parts(SHARED_BLOCK_ENVELOPES_MAX, SHARED_BLOCK_BYTES_MAX):
             artifacts.bring(part)
-            lasts[replica] = log.append(part, last=lasts.get(replica, 0))
+            last = lasts.get(replica, 0)
+            lasts[replica] = log.append(part, last=last, decides=takes_away(part))
             moved.envelopes += part.header.count
             if progress is not None:
                 progress("moving envelopes", min(moved.envelopes, total), max(total, 1))

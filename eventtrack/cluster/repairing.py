@@ -23,6 +23,7 @@ from eventtrack.sharedlog.checking import (
     Progress,
 )
 from eventtrack.sharedlog.making import each_node
+from eventtrack.sharedlog.news import takes_away
 from eventtrack.sharedlog.protocol import BlockReader, SharedLog
 from eventtrack.sync.protocol import FeedHead
 
@@ -261,7 +262,7 @@ def _append_tails(log: SharedLog, check: LogCheck, copy: Copy, progress: Progres
         last = max([other.last for other in check.chains.get(replica, [])], default=0)
         whole = wanted.block(chain.size, wanted.stop)
         for part in whole.parts(SHARED_BLOCK_ENVELOPES_MAX, SHARED_BLOCK_BYTES_MAX):
-            last = log.append(part, last=last)
+            last = log.append(part, last=last, decides=takes_away(part))
             appended += part.header.count
     return appended
 

@@ -76,6 +76,11 @@ class GivenTokens:
             self._key, self._said, self._position = key, said, position
 
     @property
+    def position(self) -> int:
+        """The position of the store's log up to which its events were read."""
+        return self._position
+
+    @property
     def any(self) -> bool:
         """Whether a token was ever given: from then on requests need one, for ever."""
         return bool(self._said.granted)

@@ -184,6 +184,9 @@ class PublishedTransaction(LogTransaction, Protocol):
     decides: bool
     """Whether the envelopes depend on what others did not do: a name was free, say."""
 
+    asks: bool
+    """Whether the envelopes may be published only if this log has all that others decided."""
+
     @property
     def replica(self) -> bytes:
         """The id of the feed that `append` extends."""

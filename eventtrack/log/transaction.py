@@ -44,7 +44,7 @@ class LmdbTransaction:
         self.redacts = False  # whether the file's bytes have to be scrubbed afterwards
         self.branched = False  # whether this transaction began a branch
         self._publishes = publishes
-        self.decides = False
+        self.decides = self.asks = False
         self.parts: list[Part] = []  # the appended envelopes, if they are to be published
         self._committed = self._position = rows.last_position(txn, tables["events"])
         self._has_heights = table_rows(txn, tables[heights.ABOVE]) > 0

@@ -18,6 +18,8 @@ _log = logging.getLogger("eventtrack.server")
 _RETRY_S = 1.0
 # News wake the follower. It also looks for itself, now and then.
 _LOOK_S = 1.0
+# After news, the follower pauses for so many times as long as it took to take them in.
+_PAUSE = 4
 # An attempt to overwrite erased bytes may keep writers waiting for seconds.
 _OBEY_S = 60.0
 
@@ -80,6 +82,16 @@ class Clustered:
         is_lasting = trouble is not None and not isinstance(trouble, RemoteUnavailableError)
         return trouble.message if trouble is not None and is_lasting else ""
 
+    def unasked(self) -> int | None:
+        """The position of the store up to which this server knows all; None if it has to ask.
+
+        By what stands there, tokens can be admitted whose points the shared log takes only if
+        nobody decided anything since.
+        """
+        if not self._ready or self._trouble is not None:
+            return None
+        return self.given.position
+
     async def current(self, *, reads: bool) -> float:
         """The age of the store in seconds, 0 if it is as new as the request; see `Services`.
 
@@ -134,6 +146,8 @@ class Clustered:
                 self._obey()
                 self.given.refresh()
                 self._announcer.say(self._member.reached)
+                # The more comes at once, the less each block costs.
+                self._stop.wait(min(_PAUSE * (time.monotonic() - began), _LOOK_S))
                 self._member.wait(_LOOK_S)
             except EventtrackError as error:
                 if not self._stop.is_set():

@@ -3,17 +3,21 @@
 Training programs send little else, and half of what such a request cost went into ASGI's task,
 messages and objects. A request takes the short way only if nothing about it is odd; any other, and
 any that is to be refused, goes the usual way from its beginning. So this decides nothing.
+
+A server of a cluster does not ask for news first. It admits the sender by what it knows, and the
+shared log takes the points only if nobody decided anything since. Otherwise it asks, and begins
+anew.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
 from eventtrack.errors import EventtrackError
-from eventtrack.server.access import Access, Visitor
+from eventtrack.server.access import CHALLENGE, Access, Visitor
 from eventtrack.server.application import Application, refused
 from eventtrack.server.endpoint import Endpoint
 from eventtrack.server.guard import Guard
@@ -32,6 +36,18 @@ _HEADERS = frozenset(
 # A longer body goes the usual way, which asks who its client is before it is read.
 _BODY_BYTES_MAX = 2**17
 _DONE = b"content-length: 2\r\ncontent-type: application/json\r\n\r\n{}"
+
+
+class Sender(NamedTuple):
+    """The sender of a request that may go the short way.
+
+    `known` is the position of a cluster's store up to which this server knew who may do what; None
+    for a server of its own, which always knows. `headers` are those of the request.
+    """
+
+    visitor: Visitor
+    known: int | None
+    headers: Mapping[str, str]
 
 
 class Shortcut:
@@ -54,7 +70,7 @@ class Shortcut:
         """Whether requests of an address may go the short way."""
         return url in self._endpoints
 
-    def admit(self, url: bytes, headers: Sequence[tuple[bytes, bytes]]) -> Visitor | None:
+    def admit(self, url: bytes, headers: Sequence[tuple[bytes, bytes]]) -> Sender | None:
         """The sender of a request; None if it has to go the usual way.
 
         Called before the body is read: nobody's is held here whom the usual way would refuse.
@@ -63,35 +79,54 @@ class Shortcut:
         sent = {name.decode("latin-1"): value.decode("latin-1") for name, value in headers}
         if (
             services is None
-            or services.clustered is not None
             or len(sent) != len(headers)
             or not _HEADERS.issuperset(sent)
             or sent.get("content-type") != "application/json"
             or self._guard.problem("POST", url.decode(), sent) is not None
         ):
             return None
+        known = None
+        if services.clustered is not None and (known := services.clustered.unasked()) is None:
+            return None
         try:
-            return self._access.admit(self._endpoints[url].needs, sent)
+            return Sender(self._access.admit(self._endpoints[url].needs, sent), known, sent)
         except EventtrackError:
             return None
 
-    def take(self, url: bytes, visitor: Visitor, body: bytes) -> "asyncio.Future[None] | None":
-        """Hand over the points of a request; the future is done when they are durable.
+    def take(self, url: bytes, sender: Sender, body: bytes) -> "asyncio.Future[bool] | None":
+        """Hand over the points of a request; see `Writer.log` for the future.
 
         Returns None if the request has to go the usual way; then nothing was done.
         """
         endpoint, services = self._endpoints[url], self._application.services
         assert services is not None
         assert endpoint.request.quick is not None
-        token = AUTHOR.set(visitor.name)
+        token = AUTHOR.set(sender.visitor.name)
         try:
             fields = endpoint.request.quick(body)
             change = None if fields is None else endpoint.answer(services.store, fields)
-            return services.log(change) if isinstance(change, Prepared) else None
+            if not isinstance(change, Prepared):
+                return None
+            return services.log(change._replace(known=sender.known))
         except EventtrackError:
             return None
         finally:
             AUTHOR.reset(token)
+
+    async def take_again(self, url: bytes, sender: Sender, body: bytes) -> bool:
+        """Ask for news, then admit the sender of a request and log its points, or refuse them.
+
+        Raises:
+            EventtrackError: The reason.
+        """
+        services = self._application.services
+        assert services is not None
+        assert services.clustered is not None
+        await services.clustered.current(reads=False)
+        visitor = self._access.admit(self._endpoints[url].needs, sender.headers)
+        logged = self.take(url, Sender(visitor, None, sender.headers), body)
+        assert logged is not None  # it was taken before
+        return await logged
 
 
 class _Taken:
@@ -108,7 +143,7 @@ class ShortcutProtocol(BoundedProtocol):
     """The protocol of a server, with the short way."""
 
     _body: bytearray | None = None  # of a request that may go the short way
-    _visitor: Visitor | None = None  # who sends it
+    _sender: Sender | None = None  # who sends it
 
     def __init__(self, shortcut: Shortcut, **options: Any) -> None:
         super().__init__(**options)
@@ -116,10 +151,10 @@ class ShortcutProtocol(BoundedProtocol):
 
     def on_headers_complete(self) -> None:
         """The head is whole."""
-        self._visitor = None
+        self._sender = None
         if self._is_plain():
-            self._visitor = self._shortcut.admit(self.url, self.headers)
-        if self._visitor is None:
+            self._sender = self._shortcut.admit(self.url, self.headers)
+        if self._sender is None:
             super().on_headers_complete()
             return
         self.note_head()
@@ -134,14 +169,15 @@ class ShortcutProtocol(BoundedProtocol):
 
     def on_message_complete(self) -> None:
         """The body is whole."""
-        if self._body is not None and self._visitor is not None:
-            logged = self._shortcut.take(self.url, self._visitor, bytes(self._body))
+        if self._body is not None and self._sender is not None:
+            request = (self.url, self._sender, bytes(self._body))
+            logged = self._shortcut.take(*request)
             if logged is not None:
                 self._body = None
                 taken = _Taken()
                 self.cycle = taken  # type: ignore[assignment]
                 self.note_end()
-                logged.add_done_callback(partial(self._answer, taken, self.url))
+                logged.add_done_callback(partial(self._answer, taken, request))
                 return
             self._go_usual_way()
         super().on_message_complete()
@@ -170,8 +206,14 @@ class ShortcutProtocol(BoundedProtocol):
         if body:
             super().on_body(bytes(body))
 
-    def _answer(self, taken: _Taken, url: bytes, logged: "asyncio.Future[None]") -> None:
+    def _answer(
+        self, taken: _Taken, request: tuple[bytes, Sender, bytes], logged: "asyncio.Future[bool]"
+    ) -> None:
         error = None if logged.cancelled() else logged.exception()  # noqa: LOG004 - of a future
+        if error is None and not logged.cancelled() and not logged.result():
+            again = asyncio.ensure_future(self._shortcut.take_again(*request))
+            again.add_done_callback(partial(self._answer, taken, request))
+            return
         if taken.disconnected or self.transport.is_closing():
             return
         parts = [STATUS_LINE[200]]
@@ -179,7 +221,9 @@ class ShortcutProtocol(BoundedProtocol):
         if error is None:
             parts.append(_DONE)
         else:
-            answer = refused(error, url.decode())
+            answer = refused(error, request[0].decode())
+            if answer.status_code == 401:
+                answer.headers["www-authenticate"] = CHALLENGE
             parts[0] = STATUS_LINE[answer.status_code]
             parts += [b"%b: %b\r\n" % pair for pair in answer.raw_headers]
             parts += [b"\r\n", bytes(answer.body)]

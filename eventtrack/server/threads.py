@@ -95,8 +95,12 @@ class Writer:
         result: Result = await self._wait(work)
         return result
 
-    def log(self, points: Prepared) -> asyncio.Future[None]:
-        """Log points. The future is done when they are durable, or has the reason of a refusal."""
+    def log(self, points: Prepared) -> asyncio.Future[bool]:
+        """Log points. The future is done when they are durable, or has the reason of a refusal.
+
+        Its result is false if they were not logged, and have to come again once this server has
+        asked for news; see `Prepared.known`.
+        """
         return self._wait(points)
 
     def close(self) -> None:
@@ -138,7 +142,8 @@ class Writer:
                 group += following
             # No client has two changes under way, so points may go before the others.
             points = [pending for pending in group if isinstance(pending.work, Prepared)]
-            self._record(points)
+            self._record([pending for pending in points if _known(pending) is None])
+            self._record_unasked([pending for pending in points if _known(pending) is not None])
             self._commit(
                 [pending for pending in group if pending not in points] if points else group
             )
@@ -166,7 +171,20 @@ class Writer:
         except Exception as error:
             refused = [error] * len(group)
         for pending, problem in zip(group, refused, strict=True):
-            pending.error = problem
+            pending.result, pending.error = True, problem
+
+    def _record_unasked(self, group: list[_Pending]) -> None:
+        if not group:
+            return
+        try:
+            logged = self._store.metrics.record_unasked(
+                [cast("Prepared", pending.work) for pending in group]
+            )
+            for pending, is_logged in zip(group, logged, strict=True):
+                pending.result = is_logged
+        except Exception as error:
+            for pending in group:
+                pending.error = error
 
     def _commit(self, group: list[_Pending]) -> None:
         if not group:
@@ -186,6 +204,10 @@ class Writer:
             else:
                 for pending in group:
                     self._commit([pending])
+
+
+def _known(pending: _Pending) -> int | None:
+    return pending.work.known if isinstance(pending.work, Prepared) else None
 
 
 async def _note_departure(receive: Receive, waiting: Waiting) -> None:
@@ -231,8 +253,8 @@ class Services:
         """Change the store durably; see `Writer.submit`."""
         return await self._writer.submit(work)
 
-    def log(self, points: Prepared) -> asyncio.Future[None]:
-        """Log points. The future is done when they are durable, or has the reason of a refusal."""
+    def log(self, points: Prepared) -> asyncio.Future[bool]:
+        """Log points; see `Writer.log`."""
         return self._writer.log(points)
 
     async def read(self, work: Callable[[], Result]) -> Result:

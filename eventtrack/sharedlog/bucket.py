@@ -80,11 +80,13 @@ class BucketLog:
         self._appending = threading.Lock()
         self._readers = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="shared-log")
 
-    def append(self, block: Block, *, last: int, seen: int | None = None) -> int:
+    def append(
+        self, block: Block, *, last: int, seen: int | None = None, decides: bool = False
+    ) -> int:
         """Append a block, unless there is news behind `last` or `seen`."""
         self._refuse_closed()
         refuse_large(block, self.block_bytes_max, self.url)
-        data = _MAGIC + (_FACTS if seen is None else _DECIDES) + block.data
+        data = _MAGIC + (_DECIDES if decides else _FACTS) + block.data
         examined = last if seen is None else min(last, seen)
         deadline = time.monotonic() + _RESOLVE_S
         was_sent = False
@@ -99,7 +101,7 @@ class BucketLog:
                         if not self._space.create(_name(place), data):
                             examined = max(end, examined)
                             continue
-                    self._note(place, _Head(block.header, seen is not None))
+                    self._note(place, _Head(block.header, decides))
                     return place
                 except RemoteUnavailableError as error:
                     if time.monotonic() > deadline:

@@ -43,7 +43,9 @@ class MemorySharedLog:
         self.description = shelf.description
         self.block_bytes_max = block_bytes_max
 
-    def append(self, block: Block, *, last: int, seen: int | None = None) -> int:
+    def append(
+        self, block: Block, *, last: int, seen: int | None = None, decides: bool = False
+    ) -> int:
         """Append a block, unless there is news behind `last` or `seen`."""
         refuse_large(block, self.block_bytes_max, self.url)
         header = block.header
@@ -57,11 +59,13 @@ class MemorySharedLog:
             for place, other in own:
                 if is_same(other.header, header):
                     return place
-            decided = [place for place, other, decides in blocks[seen:] if other and decides]
+            decided = [
+                place for place, other, is_decision in blocks[seen:] if other and is_decision
+            ]
             news = [place for place, _ in own] + (decided if seen is not None else [])
             if news:
                 raise conflict(self.url, block, min(news))
-            places.append((block, seen is not None))
+            places.append((block, decides))
             self._shelf.changed.notify_all()
             return len(places)
 

@@ -1,8 +1,10 @@
 """A shared log in a stream of NATS JetStream. A place is a sequence of the stream.
 
 Blocks that decide have the subject `et.NAME.d.REPLICA`, all others `et.NAME.f.REPLICA`. The leader
-checks the last sequence of some subjects in one step with the append: those of a replica for facts,
-those of all decisions for a decision. Message ids would not do: they are forgotten after a while.
+checks the last sequence of some subjects in one step with the append: those of the replica, or
+those of all decisions if the caller says how far it knows them. Only the first keeps facts from
+standing there twice. With the second, facts have a message id, which the leader remembers for two
+minutes; if no answer comes, they are sent again with the first.
 
 The subject `et.NAME.end` has barriers, messages without content that the stream drops after a
 while. A majority acknowledges a barrier, so its sequence is an end that no deposed leader can tell.
@@ -101,26 +103,36 @@ class NatsLog:
             min(self._client.payload_max, limit if limit > 0 else 2**62) - _HEADER_BYTES
         )
 
-    def append(self, block: Block, *, last: int, seen: int | None = None) -> int:
+    def append(
+        self, block: Block, *, last: int, seen: int | None = None, decides: bool = False
+    ) -> int:
         """Append a block, unless there is news behind `last` or `seen`."""
         refuse_large(
             block, self.block_bytes_max, self.url, "raise max_payload in the configuration of NATS"
         )
         replica = block.header.replica
+        own = self._names.of_replica(replica)
         with self._lock:
             expected = last if seen is None else min(self._decided, seen)
             is_known = self._own.get(replica) == last
+        once = seen is not None and not decides
         if seen is not None and not is_known and (place := self._refuse_news(block, last)):
             return place
         deadline, was_sent = time.monotonic() + RESOLVE_S, False
         while True:
             try:
-                place = self._publish(block, expected, decides=seen is not None)
+                if once and was_sent and seen is not None:
+                    self._refuse_decided(block, seen)
+                    seen, expected = None, last
+                subjects = f"{self._names.d}*" if seen is not None else own
+                place = self._publish(block, (subjects, expected), decides=decides, once=once)
                 break
             except RemoteUnavailableError as error:
                 was_sent = was_sent or error.sent
                 if time.monotonic() > deadline:
                     error.sent = was_sent
+                    with self._lock:
+                        self._own.pop(replica, None)  # the next call looks at what is there
                     raise
                 time.sleep(_PAUSE_S)
             except Refused as answer:
@@ -135,7 +147,7 @@ class NatsLog:
                     break
         with self._lock:
             self._own[replica] = place
-            if seen is not None:
+            if decides:
                 self._decided = max(self._decided, place)
         self._client.tell(self._names.news, self._name)
         return place
@@ -275,14 +287,21 @@ class NatsLog:
         """End the connection."""
         self._client.close()
 
-    def _publish(self, block: Block, expected: int, *, decides: bool) -> int:
-        names, replica = self._names, block.header.replica
-        filtered = f"{names.d}*" if decides else names.of_replica(replica)
+    def _publish(
+        self, block: Block, condition: tuple[str, int], *, decides: bool, once: bool
+    ) -> int:
+        """Publish a block if the last sequence of some subjects is the expected one.
+
+        Args:
+            once: Whether the block gets a message id, by which the leader knows a second copy.
+        """
         headers = {
-            "Nats-Expected-Last-Subject-Sequence": str(expected),
-            "Nats-Expected-Last-Subject-Sequence-Subject": filtered,
+            "Nats-Expected-Last-Subject-Sequence-Subject": condition[0],
+            "Nats-Expected-Last-Subject-Sequence": str(condition[1]),
         }
-        subject = f"{names.d if decides else names.f}{replica.hex()}"
+        if once:
+            headers["Nats-Msg-Id"] = block.header.root.hex()
+        subject = f"{self._names.d if decides else self._names.f}{block.header.replica.hex()}"
         return self._client.publish(subject, block.data, headers)
 
     def _expected_next(self, answer: Refused) -> int:
@@ -309,6 +328,19 @@ class NatsLog:
             if is_same(read_header(message.data)[0], block.header):
                 return message.sequence
         return self._conflict(block, messages[0].sequence) if messages else 0
+
+    def _refuse_decided(self, block: Block, seen: int) -> None:
+        """Refuse the block if others have decided behind `seen` by now."""
+        end, through = self._barrier(), seen
+        deadline = time.monotonic() + RESOLVE_S
+        while through < end:
+            through = self.read(through).through
+            if time.monotonic() > deadline:
+                raise RemoteUnavailableError(
+                    f"{self.url} gives nothing behind {through}", sent=True
+                )
+        if self._decided > seen:
+            self._conflict(block, self._decided)
 
     def _conflict(self, block: Block, place: int) -> int:
         raise conflict(self.url, block, place)

@@ -127,13 +127,15 @@ class PostgresqlLog:
             self._connections.close()
             raise
 
-    def append(self, block: Block, *, last: int, seen: int | None = None) -> int:
+    def append(
+        self, block: Block, *, last: int, seen: int | None = None, decides: bool = False
+    ) -> int:
         """Append a block, unless there is news behind `last` or `seen`."""
         refuse_large(block, self.block_bytes_max, self.url)
         deadline, is_repeated = time.monotonic() + _RESOLVE_S, False
         while True:
             try:
-                place, is_new = self._append(block, last, seen)
+                place, is_new = self._append(block, last, seen, decides)
             except RemoteUnavailableError as error:
                 is_repeated = is_repeated or error.sent
                 if time.monotonic() > deadline:
@@ -268,7 +270,7 @@ class PostgresqlLog:
         self._connections.close()
         self._bell.close()
 
-    def _append(self, block: Block, last: int, seen: int | None) -> tuple[int, bool]:
+    def _append(self, block: Block, last: int, seen: int | None, decides: bool) -> tuple[int, bool]:
         """The block's place, and whether this call appended it."""
         header = block.header
         values = {
@@ -278,7 +280,7 @@ class PostgresqlLog:
             "data": block.data,
             "last": last,
             "seen": _NEVER if seen is None else seen,
-            "decides": seen is not None,
+            "decides": decides,
         }
         with self._connections.use() as connection, connection.pipeline():
             connection.execute("BEGIN ISOLATION LEVEL READ COMMITTED")

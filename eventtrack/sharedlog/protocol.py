@@ -7,7 +7,7 @@ bucket. The engine need not understand a block, and is not trusted: readers veri
     seen = 0
     while (page := log.read(seen)).through < log.end():      # catch up
         seen = page.through
-    log.append(block, last=last, seen=seen)                  # or ConflictError: read, decide again
+    log.append(block, last=last, seen=seen, decides=True)    # or ConflictError: read, decide again
 """
 
 from typing import Annotated, NamedTuple, Protocol
@@ -138,7 +138,9 @@ class SharedLog(Protocol):
         """The size of the largest block that the engine takes, in bytes."""
         ...
 
-    def append(self, block: Block, *, last: int, seen: int | None = None) -> int:
+    def append(
+        self, block: Block, *, last: int, seen: int | None = None, decides: bool = False
+    ) -> int:
         """Append a block and return its place, once a majority of the engine has it durably.
 
         Nothing is appended if there is news that the caller should know first:
@@ -146,9 +148,10 @@ class SharedLog(Protocol):
         * behind `last`, another block of the same replica: its feed went on elsewhere;
         * behind `seen`, another block that decides.
 
-        A block *decides* if `seen` is given with it. It depends on what others did not do: a name
-        was free, a run was not deleted. Facts that need no decision, such as metric points, are
-        appended without `seen`: no other replica's block is in their way.
+        A block *decides* if what others are about to append may depend on it: it takes a name, or
+        deletes a run. Facts such as metric points do not decide, and a writer appends them without
+        `seen`: no other replica's block is in their way. A server names `seen` with points that it
+        took without a question for the end: the append is the question.
 
         The call may be repeated with the same arguments, after any error and in any process. It
         reads before it writes: a block that is there already is not appended again, and its place
@@ -156,14 +159,18 @@ class SharedLog(Protocol):
         other blocks of these indexes until it has an answer.
 
         Both conditions are checked by the engine in one step with the append, with one exception:
-        in JetStream a block that decides and a block that does not, of one replica and at the same
-        instant, may both be appended. The feed then has two ends (docs/wire.md, section 10).
+        in JetStream, of two blocks of one replica at the same instant, at least one with `seen` and
+        at most one that decides, both may be appended. The feed then has two ends (docs/wire.md,
+        section 10). If the outcome of such a call was unknown, the check of `seen` may be a step of
+        its own before the append.
 
         Args:
             block: At most `block_bytes_max` bytes.
             last: The place of the replica's last block; 0 if it has none.
-            seen: The place up to which the caller has read the log before it decided; it may lie
-                before `last`. None for facts that need no decision.
+            seen: The place up to which the caller has read the log, as far as others decided; it
+                may lie before `last`. None if nothing that others decided matters.
+            decides: Whether the block decides. Whoever names an older `seen` from now on is
+                refused.
 
         Raises:
             ConflictError: There is such news. Nothing was appended. Read on, and decide again; if

@@ -163,6 +163,10 @@ class Metrics(MetricQueries):
         """
         return self._context.recorder.record(prepared, points_allowed(self._context))
 
+    def record_unasked(self, prepared: Sequence[Prepared]) -> list[bool]:
+        """Log points of a server that has not asked for news; see `Recorder.record_unasked`."""
+        return self._context.recorder.record_unasked(prepared)
+
     def withdraw(
         self,
         run_id: str,

@@ -6,9 +6,12 @@ its experiment. A look at the few envelopes since then is much cheaper than a lo
 which would have to be folded first.
 """
 
+import contextlib
 import threading
 from collections.abc import Iterable
 
+from eventtrack.errors import MalformedError
+from eventtrack.events.envelope import Envelope
 from eventtrack.events.reading import EXPLAINED, read
 from eventtrack.events.registry import REGISTRY
 from eventtrack.events.types import RunMoved
@@ -40,10 +43,15 @@ class Permits:
         self._lock = threading.Lock()
         self._streams: set[str] = set()  # guarded by _lock
         self._position = 0  # guarded by _lock: all envelopes up to there were looked at
+        self._taken_at = 0  # guarded by _lock: nothing behind it took more than a run's own permit
         self._rewrites = 0  # guarded by _lock: at another number, older envelopes may have changed
 
     def __contains__(self, stream: str) -> bool:
         return stream in self._streams
+
+    def stood_at(self, position: int) -> bool:
+        """Whether nothing behind a position took rights of more than one run, as far as known."""
+        return position >= self._taken_at
 
     def follow(self, log: LogReader, head: int) -> None:
         """Look at the envelopes committed since the last look, up to `head`."""
@@ -51,6 +59,7 @@ class Permits:
             position, rewrites = self._position, log.rewrites()
             if rewrites != self._rewrites:
                 self._streams.clear()
+                self._taken_at = head
             self._position, self._rewrites = head, rewrites
             if not 0 <= head - position <= _GAP_MAX or len(self._streams) > _STREAMS_MAX:
                 self._streams.clear()
@@ -59,14 +68,15 @@ class Permits:
                     position = envelope.position
                     stream = envelope.header.stream
                     kind = stream.partition("/")[0]
-                    reading = read(envelope)
-                    types = {part.type for part in reading.parts}
-                    if kind in _OTHER_KINDS or reading.fault or (types and types <= _HARMLESS):
+                    if kind in _OTHER_KINDS or _is_harmless(envelope):
                         continue
                     if kind == "run":
                         self._streams.discard(stream)
                     else:
                         self._streams.clear()
+                        self._taken_at = head
+            if position != head:
+                self._taken_at = head  # nobody looked at the rest
 
     def pass_own(self, start: int, stop: int) -> None:
         """Pass the envelopes `(start, stop]`: this process committed them, and they hold points."""
@@ -79,3 +89,17 @@ class Permits:
         with self._lock:
             if self._position <= position:
                 self._streams.update(streams)
+
+
+def _is_harmless(envelope: Envelope) -> bool:
+    """Whether an envelope leaves all runs in their stage; one that is skipped does."""
+    with contextlib.suppress(MalformedError, RecursionError):
+        # Of points, which are most of all, the values need not be decoded.
+        if _are_harmless({group.type for group in envelope.groups()}):
+            return True
+    reading = read(envelope)
+    return reading.fault is not None or _are_harmless({part.type for part in reading.parts})
+
+
+def _are_harmless(types: set[str]) -> bool:
+    return bool(types) and types <= _HARMLESS

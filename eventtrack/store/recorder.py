@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from eventtrack.errors import UsageError
 from eventtrack.events.envelope import Draft
-from eventtrack.log.again import run_again
+from eventtrack.log.again import TryAgain, run_again
 from eventtrack.projections.tables import Reader
 from eventtrack.store.engine import Engine
 from eventtrack.store.permits import Permits
@@ -23,10 +23,15 @@ Allow = Callable[[Reader, str], object]
 
 
 class Prepared(NamedTuple):
-    """Points of one stream, checked and encoded, and their author as in `AUTHOR`."""
+    """Points of one stream, checked and encoded, and their author as in `AUTHOR`.
+
+    `known` is set by a server of a cluster that admitted the author by what its log held up to that
+    position, and has not asked since whether there is news; see `Recorder.record_unasked`.
+    """
 
     draft: Draft
     author: str | None
+    known: int | None = None
 
 
 class Recorder:
@@ -71,6 +76,23 @@ class Recorder:
             self._authors.update(each.author for each in written)
         return refused
 
+    def record_unasked(self, points: Sequence[Prepared]) -> list[bool]:
+        """Append points whose authors were admitted by what this log `known`s, in one commit.
+
+        Returns for each element whether it is in the log. Those that are not may be in order all
+        the same: others decided something meanwhile, or the run was not yet looked at.
+
+        Raises:
+            StoreError: As `record`.
+        """
+        self._begin_anew_in_child()
+        if not any(map(self._is_permitted, points)):
+            return [False] * len(points)
+        try:
+            return self._append(points, asks=True)
+        except TryAgain:
+            return [False] * len(points)
+
     def _begin_anew_in_child(self) -> None:
         # A forked child has a session of its own, and may have inherited the permits' lock taken.
         session = self._engine.session_of(None)
@@ -78,12 +100,17 @@ class Recorder:
             self._permits, self._authors, self._session = Permits(), set(), session
 
     def _is_permitted(self, points: Prepared) -> bool:
-        return points.author in self._authors and points.draft.stream in self._permits
+        return (
+            points.author in self._authors
+            and points.draft.stream in self._permits
+            and (points.known is None or self._permits.stood_at(points.known))
+        )
 
-    def _append(self, points: Sequence[Prepared]) -> list[bool]:
+    def _append(self, points: Sequence[Prepared], *, asks: bool = False) -> list[bool]:
         """Append the points that need no look at the views; returns which were appended."""
         engine = self._engine
         with engine.appending() as (transaction, head):
+            transaction.asks = asks
             self._permits.follow(transaction, head)
             written = list(map(self._is_permitted, points))
             for each in compress(points, written):

@@ -12,6 +12,7 @@ from eventtrack.events.envelope import Envelope
 from eventtrack.limits import SHARED_BLOCK_BYTES_MAX
 from eventtrack.log import merkle
 from eventtrack.log.blocks import Block, read_header
+from eventtrack.sharedlog.news import takes_away
 from eventtrack.sharedlog.protocol import SharedLog
 from eventtrack.store.replication import Replication
 from eventtrack.store.shared_blobs import SharedBlobs
@@ -56,7 +57,7 @@ class OwnFeed:
             for whole in feed_blocks(self._store.log, feed, size, head.size, head):
                 for block in pieces(whole, min(self._log.block_bytes_max, SHARED_BLOCK_BYTES_MAX)):
                     self._share(block)
-                    last = self._log.append(block, last=last)
+                    last = self._log.append(block, last=last, decides=takes_away(block))
                     size = block.header.stop
                     self._there = feed, size, last
                     tell(last, feed.hex(), head.size - size)

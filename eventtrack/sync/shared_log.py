@@ -17,6 +17,7 @@ from eventtrack.log.blocks import Block, BlockHeader, read_header
 from eventtrack.log.feeds import branch_id
 from eventtrack.sharedlog.artifacts import open_artifacts
 from eventtrack.sharedlog.making import open_shared_log
+from eventtrack.sharedlog.news import takes_away
 from eventtrack.sharedlog.protocol import SharedLog
 from eventtrack.spaces.space import Entry
 from eventtrack.store.shared_blobs import SharedBlobs
@@ -152,7 +153,7 @@ class LogSpace:
         try:
             for piece in parts:
                 last = self._index.last.get(block.header.replica, 0)
-                place = self._log.append(piece, last=last)
+                place = self._log.append(piece, last=last, decides=takes_away(piece))
                 self._index.last[block.header.replica] = place
         except ConflictError:
             self._index.follow(self._log)

@@ -42,11 +42,13 @@ class FaultyLog(MemorySharedLog):
         self.appends = 0
         self.is_deaf = False
 
-    def append(self, block: Block, *, last: int, seen: int | None = None) -> int:
+    def append(
+        self, block: Block, *, last: int, seen: int | None = None, decides: bool = False
+    ) -> int:
         """Append a block, with what the test does around it."""
         self.before_append()
         self.appends += 1
-        place = super().append(block, last=last, seen=seen)
+        place = super().append(block, last=last, seen=seen, decides=decides)
         self.after_append()
         return place
 

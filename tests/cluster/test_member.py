@@ -187,7 +187,7 @@ class TestUnknownOutcomes:
         late: list[Block] = []
         append = ada.log.append
 
-        def swallow(block: Block, *, last: int, seen: int | None = None) -> int:
+        def swallow(block: Block, *, last: int, **_: object) -> int:
             late.append(block)
             raise RemoteUnavailableError("no answer", sent=True)
 

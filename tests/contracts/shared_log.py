@@ -108,7 +108,7 @@ class SharedLogContract:
         ada, ben = Writer("ada"), Writer("ben")
         place = logs[0].append(ada.block(), last=0)
         decided = ada.block()
-        last = logs[0].append(decided, last=place, seen=place)
+        last = logs[0].append(decided, last=place, seen=place, decides=True)
         logs[1].append(ben.block(), last=0)
         everything(logs[1])
         assert logs[1].tail(ada.log.replica) == Entry(last, decided.data)
@@ -122,7 +122,7 @@ class SharedLogContract:
         for _ in range(3):
             mine = logs[0].append(ada.block(), last=mine)
             assert logs[1].end() >= mine
-            theirs = logs[1].append(ben.block(), last=theirs, seen=mine)
+            theirs = logs[1].append(ben.block(), last=theirs, seen=mine, decides=True)
             assert logs[0].end() >= theirs
 
     def test_no_block_stands_at_a_place_that_is_known_as_empty(self, logs: Logs) -> None:
@@ -137,11 +137,11 @@ class SharedLogContract:
 
     def test_of_two_decisions_behind_one_place_one_holds(self, logs: Logs) -> None:
         ada, ben = Writer("ada").block(), Writer("ben").block()
-        place = logs[0].append(ada, last=0, seen=0)
+        place = logs[0].append(ada, last=0, seen=0, decides=True)
         with pytest.raises(ConflictError):
-            logs[1].append(ben, last=0, seen=0)
+            logs[1].append(ben, last=0, seen=0, decides=True)
         assert bytes_of(everything(logs[1])) == [ada.data]
-        logs[1].append(ben, last=0, seen=place)
+        logs[1].append(ben, last=0, seen=place, decides=True)
         assert bytes_of(everything(logs[0])) == [ada.data, ben.data]
 
     def test_facts_of_others_are_in_nobodys_way(self, logs: Logs) -> None:
@@ -149,7 +149,7 @@ class SharedLogContract:
         facts = ada.block()
         logs[0].append(facts, last=0)
         decided = ben.block()
-        logs[1].append(decided, last=0, seen=0)
+        logs[1].append(decided, last=0, seen=0, decides=True)
         more = eve.block()
         logs[0].append(more, last=0)
         assert bytes_of(everything(logs[1])) == [facts.data, decided.data, more.data]
@@ -157,12 +157,39 @@ class SharedLogContract:
     def test_facts_of_ones_own_do_not_stand_for_the_decisions_of_others(self, logs: Logs) -> None:
         ada, ben = Writer("ada"), Writer("ben")
         decided = ben.block()
-        logs[1].append(decided, last=0, seen=0)
+        logs[1].append(decided, last=0, seen=0, decides=True)
         facts = ada.block()
         last = logs[0].append(facts, last=0)
         with pytest.raises(ConflictError):
-            logs[0].append(ada.block(), last=last, seen=0)
+            logs[0].append(ada.block(), last=last, seen=0, decides=True)
         assert bytes_of(everything(logs[1])) == [decided.data, facts.data]
+
+    def test_facts_can_be_appended_on_condition_that_nobody_decided(self, logs: Logs) -> None:
+        ada, ben, eve = Writer("ada"), Writer("ben"), Writer("eve")
+        first, other = ada.block(), eve.block()
+        last = logs[0].append(first, last=0, seen=0)
+        logs[1].append(other, last=0, seen=0)
+        second = ada.block()
+        last = logs[0].append(second, last=last, seen=0)
+        decided = ben.block()
+        place = logs[1].append(decided, last=0, seen=0, decides=True)
+        third = ada.block()
+        with pytest.raises(ConflictError):
+            logs[0].append(third, last=last, seen=last)
+        logs[0].append(third, last=last, seen=place)
+        blocks = [first, other, second, decided, third]
+        assert bytes_of(everything(logs[1])) == [block.data for block in blocks]
+
+    def test_a_block_may_decide_for_others_whatever_they_did(self, logs: Logs) -> None:
+        ada, ben, eve = Writer("ada"), Writer("ben").block(), Writer("eve")
+        first = logs[0].append(ada.block(), last=0, seen=0, decides=True)
+        last = logs[0].append(ada.block(), last=first, decides=True)
+        place = logs[1].append(ben, last=0, decides=True)
+        for decides in (False, True):
+            with pytest.raises(ConflictError):
+                logs[0].append(eve.block(), last=0, seen=last, decides=decides)
+            eve = Writer("eve")
+        logs[0].append(eve.block(), last=0, seen=place)
 
     @pytest.mark.parametrize("seen", [None, 0])
     def test_a_feed_that_went_on_elsewhere_refuses_the_append(
@@ -171,26 +198,32 @@ class SharedLogContract:
         ada, clone = Writer("ada"), Writer("ada")
         shared = ada.block()
         assert clone.block().data == shared.data
-        last = logs[0].append(shared, last=0, seen=seen)
+        decides = seen is not None
+        last = logs[0].append(shared, last=0, seen=seen, decides=decides)
         here = ada.block(text="here")
-        logs[0].append(here, last=last, seen=None if seen is None else last)
+        logs[0].append(here, last=last, seen=last if decides else None, decides=decides)
         with pytest.raises(ConflictError):
             logs[1].append(clone.block(text="there"), last=last, seen=None)
         assert bytes_of(everything(logs[1])) == [shared.data, here.data]
         with pytest.raises(ConflictError):
             logs[1].append(clone.again(2, 2), last=last, seen=logs[1].end())
+        with pytest.raises(ConflictError):
+            logs[1].append(clone.again(2, 2), last=last, seen=logs[1].end(), decides=True)
         assert bytes_of(everything(logs[1])) == [shared.data, here.data]
 
     @pytest.mark.parametrize("decides", [False, True])
-    def test_an_append_that_is_repeated_is_there_once(self, logs: Logs, decides: bool) -> None:
+    @pytest.mark.parametrize("asks", [False, True])
+    def test_an_append_that_is_repeated_is_there_once(
+        self, logs: Logs, decides: bool, asks: bool
+    ) -> None:
         ada, ben = Writer("ada"), Writer("ben")
         before = logs[0].append(ben.block(), last=0)
-        block, seen = ada.block(), before if decides else None
-        place = logs[0].append(block, last=0, seen=seen)
-        assert logs[0].append(block, last=0, seen=seen) == place
-        assert logs[1].append(block, last=0, seen=seen) == place
-        later = logs[0].append(ben.block(), last=before, seen=place)
-        assert logs[1].append(block, last=0, seen=seen) == place
+        block, seen = ada.block(), before if asks else None
+        place = logs[0].append(block, last=0, seen=seen, decides=decides)
+        assert logs[0].append(block, last=0, seen=seen, decides=decides) == place
+        assert logs[1].append(block, last=0, seen=seen, decides=decides) == place
+        later = logs[0].append(ben.block(), last=before, seen=place, decides=True)
+        assert logs[1].append(block, last=0, seen=seen, decides=decides) == place
         assert [entry.place for entry in everything(logs[1])] == [before, place, later]
 
     def test_a_block_above_the_limit_is_refused_and_nothing_is_appended(self, logs: Logs) -> None:
@@ -274,7 +307,7 @@ class SharedLogContract:
                     while (page := log.read(seen)).through > seen:
                         seen = page.through
                     try:
-                        last = log.append(block, last=last, seen=seen)
+                        last = log.append(block, last=last, seen=seen, decides=True)
                     except ConflictError:
                         continue
                     held.append((seen, last))

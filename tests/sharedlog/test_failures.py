@@ -5,16 +5,18 @@ import gc
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import pytest
 
-from eventtrack.errors import RemoteUnavailableError
+from eventtrack.errors import ConflictError, RemoteUnavailableError
 from eventtrack.log.blocks import Block
 from eventtrack.sharedlog import postgresql, postgresql_connections
 from eventtrack.sharedlog.checking import LogCheck
 from eventtrack.sharedlog.making import make_shared_log, open_shared_log
+from eventtrack.sharedlog.nats_client import NatsClient
 from eventtrack.sharedlog.protocol import SharedLog
 from tests.contracts.shared_log import Writer, bytes_of, everything
 from tests.sharedlog.engines import (
@@ -29,18 +31,22 @@ from tests.sharedlog.engines import (
 
 
 def write_through(url: str, count: int, damage: Callable[[], None]) -> list[Block]:
-    """Append blocks with three writers, do damage amidst them; returns what was acknowledged."""
+    """Append blocks with three writers, do damage amidst them; returns what was acknowledged.
+
+    One of them appends on condition that nobody decided, and nobody does.
+    """
     appended: list[Block] = []
     begun = threading.Barrier(4)
 
     def write(number: int) -> None:
         writer, last = Writer(f"writer {number}"), 0
+        seen = 0 if number == 0 else None
         with contextlib.closing(open_shared_log(url)) as log:
             for step in range(count):
                 block = writer.block()
                 if step == count // 3:
                     begun.wait(60)
-                last = append(log, block, last)
+                last = append(log, block, last, seen)
                 appended.append(block)
 
     with ThreadPoolExecutor(3) as pool:
@@ -52,11 +58,11 @@ def write_through(url: str, count: int, damage: Callable[[], None]) -> list[Bloc
     return appended
 
 
-def append(log: SharedLog, block: Block, last: int) -> int:
+def append(log: SharedLog, block: Block, last: int, seen: int | None = None) -> int:
     """Append as a writer does: again and again, until there is an answer."""
     while True:
         try:
-            return log.append(block, last=last)
+            return log.append(block, last=last, seen=seen)
         except RemoteUnavailableError:
             time.sleep(0.1)
 
@@ -96,6 +102,48 @@ def leading(cluster: Nats, log: SharedLog) -> NatsNode:
 
 
 class TestNats:
+    @pytest.mark.parametrize("arrives", ["at once", "never", "late"])
+    def test_facts_on_condition_stand_once_whatever_became_of_the_first_message(
+        self, nats_url: str, monkeypatch: pytest.MonkeyPatch, arrives: str
+    ) -> None:
+        ada, held = Writer("ada"), list[Callable[[], int]]()
+        publish = NatsClient.publish
+
+        def lose(client: NatsClient, subject: str, data: bytes, headers: Mapping[str, str]) -> int:
+            message = partial(publish, client, subject, data, headers)
+            if not data or held:
+                return message()
+            held.append(message)
+            if arrives == "at once":
+                message()
+            raise RemoteUnavailableError("the connection broke", sent=True)
+
+        with contextlib.closing(make_shared_log(nats_url, risky=True)) as log:
+            last = log.append(ada.block(), last=0, seen=0)
+            monkeypatch.setattr(NatsClient, "publish", lose)
+            place = log.append(ada.block(), last=last, seen=0)
+            if arrives == "late":
+                assert held[0]() == place  # the leader knows it by its id
+            assert [entry.place for entry in everything(log)] == [last, place]
+
+    def test_facts_on_condition_are_refused_if_somebody_decided_before_they_come_again(
+        self, nats_url: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        ada, publish = Writer("ada"), NatsClient.publish
+
+        def lose(client: NatsClient, subject: str, data: bytes, headers: Mapping[str, str]) -> int:
+            monkeypatch.setattr(NatsClient, "publish", publish)
+            with contextlib.closing(open_shared_log(nats_url)) as other:
+                other.append(Writer("ben").block(), last=0, seen=0, decides=True)
+            raise RemoteUnavailableError("the connection broke", sent=True)
+
+        with contextlib.closing(make_shared_log(nats_url, risky=True)) as log:
+            last = log.append(ada.block(), last=0, seen=0)
+            monkeypatch.setattr(NatsClient, "publish", lose)
+            with pytest.raises(ConflictError):
+                log.append(ada.block(), last=last, seen=0)
+            assert len(everything(log)) == 2
+
     @pytest.mark.slow
     def test_a_leader_with_a_slow_disk_costs_time_and_nothing_else(
         self, nats_cluster: Nats, nats_url: str
