@@ -12,7 +12,6 @@ Importing this loads nothing else: each name below is fetched from its module on
 notebook it also says how a run is shown.
 """
 
-import gc
 import importlib
 import sys
 from typing import TYPE_CHECKING, Any
@@ -198,6 +197,8 @@ _HOMES = {
 _MODULES = ("artifacts", "client", "config", "data", "entities", "exceptions", "tracking")
 # The module that knows what MLflow's package has and this lacks.
 _ABSENT = "eventtrack.fluent.absent"
+# The module that imports others without the garbage collector in the way.
+_LAZY = "eventtrack.lazy"
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
@@ -289,14 +290,7 @@ def __getattr__(name: str) -> Any:
     home = _HOME_OF.get(name)
     if home is None:
         raise AttributeError(_missing(name))
-    # An import makes no garbage, and the collector would take a tenth of its time.
-    collects = gc.isenabled()
-    gc.disable()
-    try:
-        value = getattr(importlib.import_module(home), name)
-    finally:
-        if collects:
-            gc.enable()
+    value = getattr(importlib.import_module(_LAZY).load(home), name)
     globals()[name] = value
     return value
 

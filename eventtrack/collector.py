@@ -1,4 +1,4 @@
-"""Python's garbage collector, out of the way while many records are made at once.
+"""Python's garbage collector, out of the way while many objects are made that will stay.
 
 The collector runs after every so many new containers and looks at those that are there: the more
 records there are, the more each further record costs. Records do not refer to themselves in a
@@ -31,3 +31,17 @@ def paused() -> Iterator[None]:
             _pauses -= 1
             if _pauses == 0 and _was_enabled:
                 gc.enable()
+
+
+@contextmanager
+def importing() -> Iterator[None]:
+    """Keep the collector from running while modules are imported, and from visiting them next.
+
+    Modules stay as long as the process. So their objects move to the oldest generation at once,
+    where collections of young objects do not look.
+    """
+    with paused():
+        yield
+        if not gc.get_freeze_count():  # a program that froze objects wants them to stay frozen
+            gc.freeze()
+            gc.unfreeze()  # puts them into the oldest generation, without a look at any

@@ -9,7 +9,11 @@ A checker of types then sees an ordinary import.
 """
 
 import importlib
+import sys
+from types import ModuleType
 from typing import Any
+
+from eventtrack.collector import importing
 
 
 class LazyModule:
@@ -20,9 +24,17 @@ class LazyModule:
 
     def __getattr__(self, attribute: str) -> Any:
         """Ask the module, which is imported now if it was not before."""
-        return getattr(importlib.import_module(self._name), attribute)
+        return getattr(load(self._name), attribute)
 
 
 def lazy(name: str) -> LazyModule:
     """Something that stands for the module of this name."""
     return LazyModule(name)
+
+
+def load(name: str) -> ModuleType:
+    """A module, which is imported if it was not before."""
+    if name in sys.modules:
+        return importlib.import_module(name)  # waits while another thread still imports it
+    with importing():
+        return importlib.import_module(name)

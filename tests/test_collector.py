@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from eventtrack.collector import paused
+from eventtrack.collector import importing, paused
 
 
 @pytest.fixture(autouse=True)
@@ -37,3 +37,19 @@ def test_it_stays_away_where_a_program_does_without_it() -> None:
     with paused():
         assert not gc.isenabled()
     assert not gc.isenabled()
+
+
+def test_objects_of_an_import_are_old_at_once() -> None:
+    with importing():
+        made: list[list[int]] = [[]]
+    assert any(made is each for each in gc.get_objects(generation=2))
+
+
+def test_objects_that_a_program_froze_stay_frozen() -> None:
+    gc.freeze()
+    try:
+        with importing():
+            pass
+        assert gc.get_freeze_count()
+    finally:
+        gc.unfreeze()

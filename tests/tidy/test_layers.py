@@ -45,9 +45,10 @@ ROWS = (
     ("log",),
     ("facts",),
     ("events",),
-    # The floor has two steps: all need bounds, errors and the names of tags.
+    # The floor has three steps: all need bounds, errors and the names of tags.
     ("clock", "folders", "ids", "startup", "validate"),
-    ("_version", "collector", "errors", "lazy", "limits", "locations", "tags", "waiting"),
+    ("lazy",),
+    ("_version", "collector", "errors", "limits", "locations", "tags", "waiting"),
 )
 RANKS = {part: rank for rank, row in enumerate(ROWS) for part in row}
 # Start-up time is what a command line is judged by first: here an import may wait for its command.

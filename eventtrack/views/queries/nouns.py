@@ -1,9 +1,9 @@
 """The queries of a store by noun: the same for the present and for a moment."""
 
-import importlib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
+from eventtrack.lazy import load
 from eventtrack.views.context import ReadContext
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ class Queries:
                 raise AttributeError(
                     f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self
                 )
-            made = getattr(importlib.import_module(noun.module), noun.name)
+            made = getattr(load(noun.module), noun.name)
             arguments = [getattr(self, argument) for argument in noun.arguments]
             return self.__dict__.setdefault(name, made(*arguments))
 
