@@ -93,8 +93,11 @@ LOCK_WAIT_S_MAX = 60.0
 # Readers LMDB keeps slots for: threads and processes that read at the same instant.
 READERS_MAX = 1024
 
-# A journal file is preallocated at this size, then the next one begins.
+# A journal file is preallocated at this size, then the next one begins. The first one of a process
+# is smaller: most processes log little, and the system may clear as much of a mapped file at the
+# first write as it reads ahead (1 ms for 4 MiB).
 JOURNAL_BYTES = 4 * 2**20
+JOURNAL_FIRST_BYTES = 64 * 2**10
 # Undrained journal bytes after which the caller helps to drain: bounds disk use when fsync is slow.
 JOURNAL_BACKLOG_BYTES_MAX = 256 * 2**20
 # How long events may stay in the journal before they are moved into the log.

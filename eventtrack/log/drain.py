@@ -27,7 +27,7 @@ from eventtrack.limits import (
 )
 from eventtrack.log.filesystem import translating
 from eventtrack.log.frames import MAY_WAIT, PREAMBLE, Frame, Scan, Slot, read_frames, scan
-from eventtrack.log.journal import FAMILY_BYTES, SUFFIX, Journal, JournalFile
+from eventtrack.log.journal import FAMILY_BYTES, Journal, JournalFile, journals_in
 from eventtrack.log.locking import locked
 from eventtrack.log.orphans import OrphanJournal, clear_drafts, id_of
 from eventtrack.log.protocol import EventLog, LogTransaction
@@ -239,7 +239,7 @@ def adopt_orphans(log: EventLog, folder: Path) -> int:
     returned in a process that is dead. A damaged journal is set aside as `.damaged`, with a
     warning, after all its whole frames were moved.
     """
-    if not any(folder.glob("*" + SUFFIX)):
+    if not journals_in(folder):
         return 0
     with locked(folder, f"adopt the journals in {folder}"):
         return _adopt_all(log, folder)
@@ -248,7 +248,7 @@ def adopt_orphans(log: EventLog, folder: Path) -> int:
 def _adopt_all(log: EventLog, folder: Path) -> int:
     adopted = 0
     waiting = ""
-    for path in sorted(folder.glob("*" + SUFFIX)):
+    for path in journals_in(folder):
         # The files of a process are moved in order: the second must wait while another process,
         # or the owner, still holds the first.
         family = path.stem[: 2 * FAMILY_BYTES]
@@ -264,7 +264,7 @@ def _adopt_all(log: EventLog, folder: Path) -> int:
         return 0
     clear_drafts(folder)
     log.transact(
-        lambda txn: txn.forget_journals(lambda: filter(None, map(id_of, folder.glob("*" + SUFFIX))))
+        lambda txn: txn.forget_journals(lambda: filter(None, map(id_of, journals_in(folder))))
     )
     return adopted
 

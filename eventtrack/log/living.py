@@ -28,7 +28,7 @@ from eventtrack.log.frames import (
     find_slot,
     read_frames,
 )
-from eventtrack.log.journal import SUFFIX
+from eventtrack.log.journal import journals_in
 from eventtrack.log.lmdb_log import Drained, LmdbLog
 from eventtrack.log.orphans import id_of
 from eventtrack.log.protocol import LogTransaction
@@ -151,7 +151,7 @@ class LivingJournals:
             at_ns = os.stat(self._path).st_mtime_ns  # noqa: PTH116 - half the time of `Path.stat`
             if at_ns == self._listed[0]:
                 return self._listed[1]
-            names = sorted(path.name for path in self._folder.iterdir() if _is_journal(path))
+            names = [path.name for path in journals_in(self._folder) if id_of(path) is not None]
         except FileNotFoundError:
             return []
         # A folder that changes twice within a tick of the clock keeps its time.
@@ -161,10 +161,6 @@ class LivingJournals:
 
     def _file(self, name: str) -> "_LivingFile":
         return self._files.get(name) or _LivingFile(self._folder / name)
-
-
-def _is_journal(path: Path) -> bool:
-    return path.suffix == SUFFIX and id_of(path) is not None
 
 
 def _held(head: int, files: "list[_LivingFile]") -> Held:

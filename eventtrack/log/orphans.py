@@ -1,5 +1,6 @@
 """The journals of dead processes: claimed, read, and deleted once the log has their frames."""
 
+import contextlib
 import fcntl
 import os
 import time
@@ -87,12 +88,11 @@ class OrphanJournal:
 
 def clear_drafts(folder: Path, older_than_s: float = 3600.0) -> None:
     """Remove unfinished journal files of processes that died while they made them."""
-    for path in folder.glob("*.new"):
-        try:
-            if time.time() - path.stat().st_mtime > older_than_s:
-                path.unlink()
-        except OSError:
-            continue
+    for path in folder.iterdir():
+        if path.suffix == ".new":
+            with contextlib.suppress(OSError):
+                if time.time() - path.stat().st_mtime > older_than_s:
+                    path.unlink()
 
 
 def id_of(path: Path) -> bytes | None:
