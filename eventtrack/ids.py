@@ -4,9 +4,10 @@ Run ids are random. Experiment ids follow from the name: two machines that both 
 the same experiment when they sync.
 """
 
-import hashlib
 import os
 from typing import Protocol
+
+from eventtrack.hashing import sha256
 
 DEFAULT_EXPERIMENT_ID = "0"
 DEFAULT_EXPERIMENT_NAME = "Default"
@@ -52,7 +53,7 @@ class SeededIds:
     def id128(self) -> bytes:
         """The next 16 bytes of the sequence."""
         self._drawn += 1
-        return hashlib.sha256(f"{self._seed}/{self._drawn}".encode()).digest()[:16]
+        return sha256(f"{self._seed}/{self._drawn}".encode()).digest()[:16]
 
     def words(self) -> str:
         """The next name of the sequence."""
@@ -66,13 +67,13 @@ def experiment_id(name: str, births: int) -> str:
     """
     if name == DEFAULT_EXPERIMENT_NAME and births == 0:
         return DEFAULT_EXPERIMENT_ID
-    digest = hashlib.sha256(f"{births}:{name}".encode()).digest()
+    digest = sha256(f"{births}:{name}".encode()).digest()
     return str(1 + int.from_bytes(digest[:16], "big") % (_EXPERIMENT_ID_MODULUS - 1))
 
 
 def registered_id(name: str, births: int) -> str:
     """The id of the registered model created as `name` after `births` earlier ones of that name."""
-    return hashlib.sha256(f"registered:{births}:{name}".encode()).hexdigest()[:32]
+    return sha256(f"registered:{births}:{name}".encode()).hexdigest()[:32]
 
 
 def name_from_bytes(drawn: bytes) -> str:

@@ -4,10 +4,9 @@ An envelope is encoded once. Forwarding, hashing and proofs use the original byt
 that decoded and encoded them again would drop the fields that it does not know.
 """
 
-import hashlib
 import struct
 from collections.abc import Sequence
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 
@@ -15,6 +14,13 @@ from eventtrack.errors import ChecksumError, EventtrackError, FormatTooNewError,
 from eventtrack.events.compression import compress, decompress
 from eventtrack.events.registry import REGISTRY
 from eventtrack.events.types import Event, Explained
+from eventtrack.hashing import sha256
+from eventtrack.lazy import lazy
+
+if TYPE_CHECKING:
+    import hashlib
+else:
+    hashlib = lazy("hashlib")  # loads OpenSSL, which large payloads pay for
 
 FORMAT_VERSION = 1
 SALT_BYTES = 16
@@ -25,6 +31,8 @@ REPLICA_BYTES, MARK_BYTES = 16, 8
 OFFSETS = 2**16
 
 _HEADER_LENGTH = struct.Struct(">H")
+# Payloads of this length are hashed by OpenSSL: see `hashing`.
+_LARGE_BYTES = 4096
 _LEAF_PREFIX = b"\x00"  # RFC 6962, section 2.1: leaves and nodes hash in different domains.
 
 
@@ -180,8 +188,7 @@ class Envelope:
         if not payload:
             return header is not NO_HEADER
         return (
-            len(payload) == header.payload_length
-            and hashlib.sha256(payload).digest() == header.payload_hash
+            len(payload) == header.payload_length and _payload_hash(payload) == header.payload_hash
         )
 
     def verify(self) -> None:
@@ -334,8 +341,7 @@ def seal(
     """Turn a draft into an envelope; returns its bytes and its leaf hash."""
     frame = compress(draft.body)
     body, codec = (draft.body, CODEC_PLAIN) if frame is None else (frame, CODEC_ZSTD)
-    payload_hash = hashlib.sha256(salt)
-    payload_hash.update(body)
+    payload = salt + body
     fields = (
         FORMAT_VERSION,
         replica,
@@ -346,14 +352,19 @@ def seal(
         draft.count,
         draft.cause,
         codec,
-        len(salt) + len(body),
-        payload_hash.digest(),
+        len(payload),
+        _payload_hash(payload),
     )
     header = _encoder.encode(fields if after is None else (*fields, after))
-    data = b"".join((_HEADER_LENGTH.pack(len(header)), header, salt, body))
+    data = b"".join((_HEADER_LENGTH.pack(len(header)), header, payload))
     return data, leaf_hash(header)
 
 
 def leaf_hash(header: bytes) -> bytes:
     """RFC 6962's hash of a leaf: SHA-256 of a zero byte and the header's bytes."""
-    return hashlib.sha256(_LEAF_PREFIX + header).digest()
+    return sha256(_LEAF_PREFIX + header).digest()
+
+
+def _payload_hash(payload: bytes) -> bytes:
+    make = hashlib.sha256 if len(payload) >= _LARGE_BYTES else sha256
+    return make(payload).digest()

@@ -1,6 +1,5 @@
 """Events about which points a run's histories have: withdrawals of points, and forks."""
 
-import hashlib
 from collections.abc import Sequence
 from operator import ge
 
@@ -8,6 +7,7 @@ import msgspec
 
 from eventtrack.events.bounds import Int64, Natural
 from eventtrack.events.types import Event
+from eventtrack.hashing import sha256
 from eventtrack.limits import WITHDRAWAL_NAMES_MAX
 
 REPLICA_BYTES = 16
@@ -32,7 +32,7 @@ class Withdrawal(msgspec.Struct, array_like=True, frozen=True):
     @property
     def id(self) -> str:
         """32 hex digits that follow from the fields: equal withdrawals are the same."""
-        return hashlib.sha256(_encode(self)).hexdigest()[:32]
+        return sha256(_encode(self)).hexdigest()[:32]
 
     def flaw(self) -> str | None:
         """The fault that makes it not well-formed, beyond its fields' types; None if good."""
@@ -90,7 +90,7 @@ class HistoryShared(Event, frozen=True):
     @property
     def cut(self) -> str:
         """32 hex digits that follow from `covers`: forks that cover the same share a cut."""
-        return hashlib.sha256(_encode(self.covers)).hexdigest()[:32]
+        return sha256(_encode(self.covers)).hexdigest()[:32]
 
     @staticmethod
     def flaw_of(events: "Sequence[HistoryShared]") -> str | None:

@@ -1,6 +1,5 @@
 """The table of evaluation datasets. Their records are rows: `record.dr-1` is a fact."""
 
-import hashlib
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +19,7 @@ from eventtrack.facts.fact import (
     unvalued,
     valued,
 )
+from eventtrack.hashing import sha256
 from eventtrack.lazy import lazy
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def record_text(_: str, record: types.RecordMerged) -> str:
     text = ", ".join(f"{name} {part}" for name, part in parts.items() if part is not None)
     if len(text) <= _SHOWN_MAX:
         return text
-    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+    digest = sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
     return f"{text[:_SHOWN_MAX]}... (sha256 {digest[:12]})"
 
 

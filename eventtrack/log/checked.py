@@ -4,10 +4,11 @@ A file is `["SHA-256 of the value as JSON, in hex", value]`. No name stands arou
 single wrong bit makes another kind of file of it.
 """
 
-import hashlib
 from typing import TypeVar
 
 import msgspec
+
+from eventtrack.hashing import sha256
 
 Value = TypeVar("Value")
 # The errors of JSON that cannot be read, from a file or from a request.
@@ -41,4 +42,4 @@ def decode_checked(data: bytes, kind: type[Value]) -> Value:
 
 
 def _hash(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()
+    return sha256(data).hexdigest()

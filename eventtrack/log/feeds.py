@@ -12,13 +12,13 @@ Any index of a branch may be named: these functions find the feed whose rows hol
 (docs/format.md, section 6).
 """
 
-import hashlib
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import msgspec
 
 from eventtrack.events.envelope import Envelope
+from eventtrack.hashing import sha256
 from eventtrack.limits import READ_BYTES_MAX
 from eventtrack.log import merkle, rows
 from eventtrack.log.environment import Transaction
@@ -49,7 +49,7 @@ def branch_id(replica: bytes, first: int, root: bytes) -> bytes:
         root: The Merkle root of the first `first + 1` envelopes. It fixes the whole history up to
             there, so every machine gives the same branch the same id.
     """
-    digest = hashlib.sha256(_NAME_PREFIX + replica + rows.key_of(first) + root)
+    digest = sha256(_NAME_PREFIX + replica + rows.key_of(first) + root)
     return digest.digest()[:FEED_ID_BYTES]
 
 

@@ -5,11 +5,12 @@ in the tree's size. So 64 hashes describe any feed. An append needs nothing else
 from the leaves on demand, and checked as in RFC 9162, section 2.1.
 """
 
-import hashlib
 from collections.abc import Callable, Iterable, Sequence
 
+from eventtrack.hashing import sha256
+
 # RFC 6962: the root of the empty tree is the hash of nothing.
-EMPTY_ROOT = hashlib.sha256(b"").digest()
+EMPTY_ROOT = sha256(b"").digest()
 _NODE_PREFIX = b"\x01"
 # Roots of complete subtrees of this many leaves are kept; smaller subtrees are hashed anew.
 TILE_LEAVES = 256
@@ -62,7 +63,7 @@ def root(frontier: list[bytes]) -> bytes:
 
 def hash_children(left: bytes, right: bytes) -> bytes:
     """RFC 6962's hash of an inner node."""
-    return hashlib.sha256(_NODE_PREFIX + left + right).digest()
+    return sha256(_NODE_PREFIX + left + right).digest()
 
 
 class MerkleTree:

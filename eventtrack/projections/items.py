@@ -10,19 +10,24 @@ An append joins its items to the last chunk while that is small, so it rewrites 
 two. The last lines of a long console are one chunk to read.
 """
 
-import hashlib
 import struct
 from array import array
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import accumulate, chain, pairwise, repeat
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import msgspec
 
 from eventtrack.events.items import ItemsLogged, Medium
+from eventtrack.lazy import lazy
 from eventtrack.projections.rows import Rows, WritableRows
 from eventtrack.projections.state import ItemsPart, ItemsState, Layer, RunState
+
+if TYPE_CHECKING:
+    import hashlib
+else:
+    hashlib = lazy("hashlib")  # loads OpenSSL
 
 # The blobs that media of runs name: `run number (u32) ‖ SHA-256` -> the media type.
 TABLE, BLOBS_TABLE = "items", "media_blobs"

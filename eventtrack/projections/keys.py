@@ -1,7 +1,6 @@
 """Keys of the views' tables: texts of any length within the 511 bytes that LMDB allows."""
 
-import hashlib
-
+from eventtrack.hashing import sha256
 from eventtrack.projections.index import FieldName
 
 # A key holds at most this much of a text; a longer text is cut, and its hash follows.
@@ -35,4 +34,4 @@ def artifact(run: int, path: str) -> bytes:
 
 def hashed(text: str) -> bytes:
     """A key for a text of any length; the keys are in no order."""
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
+    return sha256(text.encode("utf-8", "surrogatepass")).digest()

@@ -4,11 +4,10 @@ A run may log one point of a metric for a model at each time and step, as in MLf
 several points claim the same place, the first counts on every machine.
 """
 
-import hashlib
-
 import msgspec
 
 from eventtrack.events.types import ModelPoint
+from eventtrack.hashing import sha256
 from eventtrack.projections.rows import below
 from eventtrack.projections.state import Stamp
 from eventtrack.projections.tables import Reader, Tables
@@ -62,7 +61,7 @@ def read(reader: Reader, model: int) -> list[ModelPointState]:
 
 
 def _key(model: int, point: ModelPointState) -> bytes:
-    series = hashlib.sha256(f"{point.run_id}\0{point.key}".encode("utf-8", "surrogatepass"))
+    series = sha256(f"{point.run_id}\0{point.key}".encode("utf-8", "surrogatepass"))
     numbers = (point.timestamp_ms, point.step)
     ordered = b"".join(((number + _SIGN) & _ALL).to_bytes(8, "big") for number in numbers)
     return model.to_bytes(4, "big") + series.digest()[:16] + ordered

@@ -6,13 +6,13 @@ a later version knows whether it can show these views while it builds its own (`
     {"layout": 1, "tables": ["meta", ...], "fields": {"RunState": [["number", "int"], ...], ...}}
 """
 
-import hashlib
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 
+from eventtrack.hashing import sha256
 from eventtrack.lazy import lazy
 from eventtrack.projections.tables import TABLES
 
@@ -43,7 +43,7 @@ class Shape(msgspec.Struct):
 def fingerprint() -> str:
     """The name of this version's views: it changes with every table and every field."""
     shape = [PROJECTIONS_VERSION, FIELDS, *TABLES]
-    return hashlib.sha256(repr(shape).encode()).hexdigest()[:12]
+    return sha256(repr(shape).encode()).hexdigest()[:12]
 
 
 def note(build: Path) -> None:

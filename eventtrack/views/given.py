@@ -6,13 +6,13 @@ that got a folder here: its name is the SHA-256 of the experiment's id, its cont
 `store.locations` writes them. No sync, bundle or HTTP request writes there.
 """
 
-import hashlib
 import warnings
 from pathlib import Path
 
 from eventtrack.errors import CorruptionError, EventtrackWarning
 from eventtrack.events.reading import events_of
 from eventtrack.events.types import ExperimentCreated
+from eventtrack.hashing import sha256
 from eventtrack.locations import is_folder
 from eventtrack.log import files
 from eventtrack.log.checked import UNREADABLE, decode_checked
@@ -81,4 +81,4 @@ def read_note(note: Path) -> str:
 
 def note_name(experiment_id: str) -> str:
     """The name of the note of an experiment's folder."""
-    return hashlib.sha256(experiment_id.encode()).hexdigest()
+    return sha256(experiment_id.encode()).hexdigest()

@@ -6,18 +6,23 @@ gave (`locations.py`), and is a regular file of the logged size and hash.
 """
 
 import errno
-import hashlib
 import os
 import stat
 from collections.abc import Iterator
 from io import BufferedReader
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from eventtrack.errors import ChecksumError, InvalidValueError, NotFoundError
 from eventtrack.folders import resolve_path
+from eventtrack.lazy import lazy
 from eventtrack.locations import is_local
 from eventtrack.views.entities import EntityReader
+
+if TYPE_CHECKING:
+    import hashlib
+else:
+    hashlib = lazy("hashlib")  # loads OpenSSL
 
 _COPY_BYTES = 2**20
 # The scheme of URIs by which a server is asked for files; it keeps them in the store.

@@ -48,7 +48,7 @@ ROWS = (
     # The floor has three steps: all need bounds, errors and the names of tags.
     ("clock", "folders", "ids", "startup", "validate"),
     ("lazy",),
-    ("_version", "collector", "errors", "limits", "locations", "tags", "waiting"),
+    ("_version", "collector", "errors", "hashing", "limits", "locations", "tags", "waiting"),
 )
 RANKS = {part: rank for rank, row in enumerate(ROWS) for part in row}
 # Start-up time is what a command line is judged by first: here an import may wait for its command.
