@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, NamedTuple, Union
 
 from eventtrack.folders import ENVIRONMENT_VARIABLES, is_server_uri, resolve_path, uri_of
 from eventtrack.lazy import lazy
-from eventtrack.sharedlog.addresses import names_log
 from eventtrack.store import Store, open_store
 
 # For tracking URIs that are a server's, or a shared log's: programs with a folder start sooner.
@@ -16,8 +15,10 @@ if TYPE_CHECKING:
     from eventtrack.outbox.store import RemoteStore
     from eventtrack.rest import address
     from eventtrack.rest.address import Address
+    from eventtrack.sharedlog import addresses
 else:
     address = lazy("eventtrack.rest.address")
+    addresses = lazy("eventtrack.sharedlog.addresses")
     outbox = lazy("eventtrack.outbox.store")
     publishing = lazy("eventtrack.outbox.publishing")
 
@@ -77,7 +78,7 @@ def is_tracking_uri_set() -> bool:
 
 def place_of(uri: str) -> Place:
     """The folder, the server or the shared log that a tracking URI names."""
-    if names_log(uri):
+    if "://" in uri and addresses.names_log(uri):
         return SharedLogUrl(uri)
     return address.address_of(uri) if is_server_uri(uri) else resolve_path(uri)
 

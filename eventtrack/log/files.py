@@ -19,6 +19,8 @@ from eventtrack.log.structure import last_transaction
 
 LOG, JOURNAL, VIEWS, BLOBS, REMOTES = "log", "journal", "views", "blobs", "remotes"
 LOCATIONS = "locations"
+# The beginning of the name of a blob on its way to the disk.
+DRAFT_PREFIX = ".draft-"
 # In the folder of a server of a cluster, which is a cache of the cluster's log.
 CACHE = "cache.json"
 FORMAT = "FORMAT"
@@ -199,3 +201,11 @@ def _number_of(path: Path, text: str) -> int:
             f"{FORMAT_WITH_BRANCHES} > {path / FORMAT}`; then run `eventtrack check`",
         )
     return int(number)
+
+
+def has_drafts(path: Path) -> bool:
+    """Whether a store has blobs on their way to the disk, perhaps of a process that died."""
+    try:
+        return any(entry.name.startswith(DRAFT_PREFIX) for entry in (path / BLOBS).iterdir())
+    except OSError:
+        return False

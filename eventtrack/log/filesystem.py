@@ -95,7 +95,7 @@ def boot_id() -> str:
     changes this name.
     """
     try:
-        return _BOOT_ID.read_text(encoding="ascii").strip()
+        return _BOOT_ID.read_text(encoding="utf-8").strip()
     except OSError:
         return ""
 

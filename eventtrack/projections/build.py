@@ -27,12 +27,12 @@ from eventtrack.log.filesystem import boot_id, translating
 from eventtrack.log.protocol import LogReader
 from eventtrack.projections.cache import Cache
 from eventtrack.projections.rows import LmdbRows, Rows
-from eventtrack.projections.standing import Standing
 from eventtrack.projections.tables import TABLES, Reader, Tables
 
 # The folds of all nouns, which a program that only reads needs where something is new.
 if TYPE_CHECKING:
     from eventtrack.projections import fold
+    from eventtrack.projections.standing import Standing
 else:
     fold = lazy("eventtrack.projections.fold")
 

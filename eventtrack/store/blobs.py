@@ -10,7 +10,6 @@ comes from there when a server without it is asked for it.
 
 import contextlib
 import fcntl
-import hashlib
 import os
 import threading
 from collections.abc import Iterable
@@ -19,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from eventtrack.errors import ChecksumError, RemoteDeniedError
 from eventtrack.lazy import lazy
+from eventtrack.log import files
 from eventtrack.log.filesystem import sync_folder, translate_os_error
 from eventtrack.projections.files import all_files
 from eventtrack.projections.items import media_blobs
@@ -29,12 +29,14 @@ from eventtrack.validate import is_sound_path
 from eventtrack.views.blobs import BlobFiles, note_verified, seen_of
 
 if TYPE_CHECKING:
+    import hashlib
+
     from eventtrack.projections import trace_tables
 else:
+    hashlib = lazy("hashlib")  # loads OpenSSL
     trace_tables = lazy("eventtrack.projections.trace_tables")
 
 _COPY_BYTES = 2**20
-_DRAFT_PREFIX = ".draft-"
 
 
 class Blobs(BlobFiles):
@@ -70,7 +72,7 @@ class Blobs(BlobFiles):
         """Begin to write a file for `target`, replacing a file there; without one, a blob."""
         folder = self._folder if target is None else target.parent
         folder.mkdir(parents=True, exist_ok=True)
-        name = f"{_DRAFT_PREFIX}{self._engine.ids.id128().hex()}"
+        name = f"{files.DRAFT_PREFIX}{self._engine.ids.id128().hex()}"
         return BlobDraft(self, folder / name, target)
 
     def receive(self, digest: bytes, chunks: Iterable[bytes]) -> int:
@@ -108,7 +110,7 @@ class Blobs(BlobFiles):
         swept = 0
         with contextlib.suppress(OSError):  # a store that may only be read stays as it is
             for path in self._folder.iterdir():
-                swept += path.name.startswith(_DRAFT_PREFIX) and _remove_free(path)
+                swept += path.name.startswith(files.DRAFT_PREFIX) and _remove_free(path)
         return swept
 
 

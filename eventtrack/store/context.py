@@ -1,12 +1,17 @@
 """The context that the nouns of a store share: the engine, its recorder and its sinks."""
 
 import weakref
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
+from eventtrack.lazy import lazy
 from eventtrack.store.engine import Engine
 from eventtrack.store.locations import Locations
-from eventtrack.store.recorder import Recorder
 from eventtrack.views.context import ReadContext
+
+if TYPE_CHECKING:
+    from eventtrack.store import recorder as recorders
+else:
+    recorders = lazy("eventtrack.store.recorder")
 
 
 class Revocable(Protocol):
@@ -23,11 +28,21 @@ class StoreContext(ReadContext):
     def __init__(self, engine: Engine) -> None:
         super().__init__(engine)
         self.engine = engine
-        self.recorder = Recorder(engine)
+        self._recorder: recorders.Recorder | None = None
         self.locations = Locations(engine)
         # By id(). Changed by single, atomic calls, without a lock: a forked child might find it
         # taken for ever.
         self._sinks: dict[int, weakref.ref[Revocable]] = {}
+
+    @property
+    def recorder(self) -> "recorders.Recorder":
+        """The recorder of durable points, made on first use.
+
+        Threads that ask first at once may get two; each asks the views before its first points.
+        """
+        if self._recorder is None:
+            self._recorder = recorders.Recorder(self.engine)
+        return self._recorder
 
     def note_sink(self, sink: Revocable) -> None:
         """Note a sink, which writes without decisions, for as long as it lives."""

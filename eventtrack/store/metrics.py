@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -9,17 +10,26 @@ from eventtrack import validate
 from eventtrack.errors import UsageError
 from eventtrack.events.envelope import Draft
 from eventtrack.events.histories import PointsWithdrawn
+from eventtrack.lazy import lazy
 from eventtrack.log.frames import slot_seed
 from eventtrack.log.journal import Journal, JournalDisowned
 from eventtrack.projections.tables import Reader
-from eventtrack.store import withdrawals
 from eventtrack.store.context import StoreContext
 from eventtrack.store.decide import active_run, points_allowed
-from eventtrack.store.points import PointLike, points_event
-from eventtrack.store.recorder import Prepared
 from eventtrack.store.session import AUTHOR
 from eventtrack.store.sinks import Sink, Sinks
 from eventtrack.views.queries.metrics import MetricQueries
+
+# For calls that record points durably, or withdraw them: see `store.runs`.
+if TYPE_CHECKING:
+    from eventtrack.store import points as point_checks
+    from eventtrack.store import recorder, withdrawals
+    from eventtrack.store.points import PointLike
+    from eventtrack.store.recorder import Prepared
+else:
+    point_checks = lazy("eventtrack.store.points")
+    recorder = lazy("eventtrack.store.recorder")
+    withdrawals = lazy("eventtrack.store.withdrawals")
 
 _encode = msgspec.msgpack.Encoder().encode
 _now_ns = time.time_ns
@@ -141,7 +151,9 @@ class Metrics(MetricQueries):
         """Log one point of a run; see `MetricSink.log`."""
         self.sink(run_id).log(key, value, step, timestamp)
 
-    def prepare(self, run_id: str, points: Sequence[PointLike], *, typed: bool = False) -> Prepared:
+    def prepare(
+        self, run_id: str, points: "Sequence[PointLike]", *, typed: bool = False
+    ) -> "Prepared":
         """Check points of one run, at least one, and make them ready for `record`.
 
         Args:
@@ -150,12 +162,11 @@ class Metrics(MetricQueries):
         Raises:
             InvalidValueError: A point is not allowed.
         """
-        return Prepared(
-            Draft.of(f"run/{validate.run_id(run_id)}", points_event(points, typed=typed)),
-            AUTHOR.get(),
-        )
+        event = point_checks.points_event(points, typed=typed)
+        draft = Draft.of(f"run/{validate.run_id(run_id)}", event)
+        return recorder.Prepared(draft, AUTHOR.get())
 
-    def record(self, prepared: Sequence[Prepared]) -> list[UsageError | None]:
+    def record(self, prepared: "Sequence[Prepared]") -> list[UsageError | None]:
         """Log the points of several calls in one durable commit, each call by itself.
 
         Returns for each call the reason of its refusal (no such run, or a deleted run); None if its

@@ -1,18 +1,17 @@
 """Runs: starts, updates, describes, deletes and finds them."""
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from eventtrack import validate
 from eventtrack.errors import InvalidValueError, NotFoundError
 from eventtrack.events import types
 from eventtrack.events.envelope import Draft
 from eventtrack.events.types import Event
+from eventtrack.lazy import lazy
 from eventtrack.projections.tables import Reader
-from eventtrack.store import inputs, model_points
 from eventtrack.store.context import StoreContext
 from eventtrack.store.decide import active_run, beside, new_params, new_tags, points_allowed
-from eventtrack.store.points import PointLike, points_event
-from eventtrack.store.recorder import Prepared
 from eventtrack.store.session import AUTHOR
 from eventtrack.tags import RUN_NAME_TAG, USER_TAG
 from eventtrack.views.queries.experiments import active_experiment
@@ -28,6 +27,17 @@ from eventtrack.views.records import (
     RunStatus,
     RunTag,
 )
+
+# For calls that record points durably, or inputs: a program that uses `log_metric` starts sooner.
+if TYPE_CHECKING:
+    from eventtrack.store import inputs, model_points, recorder
+    from eventtrack.store import points as point_checks
+    from eventtrack.store.points import PointLike
+else:
+    inputs = lazy("eventtrack.store.inputs")
+    model_points = lazy("eventtrack.store.model_points")
+    point_checks = lazy("eventtrack.store.points")
+    recorder = lazy("eventtrack.store.recorder")
 
 
 class Runs(RunQueries):
@@ -174,7 +184,7 @@ class Runs(RunQueries):
     def log_batch(
         self,
         run_id: str,
-        metrics: Sequence[PointLike] = (),
+        metrics: "Sequence[PointLike]" = (),
         params: Sequence[Param] = (),
         tags: Sequence[RunTag] = (),
     ) -> None:
@@ -191,10 +201,10 @@ class Runs(RunQueries):
         clean_tags = {
             validate.tag_key(tag.key): validate.tag_value(tag.key, tag.value) for tag in tags
         }
-        points = points_event(metrics) if metrics else None
+        points = point_checks.points_event(metrics) if metrics else None
         of_models = model_points.drafts(run_id, metrics)
         if points is not None and not params and not tags and not of_models:
-            prepared = Prepared(_draft(validate.run_id(run_id), points), AUTHOR.get())
+            prepared = recorder.Prepared(_draft(validate.run_id(run_id), points), AUTHOR.get())
             (refused,) = self._context.recorder.record([prepared], points_allowed(self._context))
             if refused is not None:
                 raise refused

@@ -13,17 +13,16 @@ from eventtrack.clock import Clock, SystemClock
 from eventtrack.folders import resolve_path
 from eventtrack.ids import IdSource
 from eventtrack.lazy import lazy
+from eventtrack.log import files
 from eventtrack.log.again import run_again
 from eventtrack.log.living import Held
 from eventtrack.log.protocol import Publisher
-from eventtrack.store.blobs import Blobs, SharedFiles
 from eventtrack.store.context import StoreContext
 from eventtrack.store.engine import Engine
-from eventtrack.store.shared_blobs import SharedBlobs
-from eventtrack.views.blobs import note_elsewhere
 from eventtrack.views.queries.nouns import Noun, Queries
 
 if TYPE_CHECKING:
+    from eventtrack.store import blobs
     from eventtrack.store.artifacts import Artifacts
     from eventtrack.store.corrections import Corrections
     from eventtrack.store.datasets import Datasets
@@ -43,9 +42,11 @@ if TYPE_CHECKING:
     from eventtrack.store.replication import Replication
     from eventtrack.store.runs import Runs
     from eventtrack.store.scorers import Scorers
+    from eventtrack.store.shared_blobs import SharedBlobs
     from eventtrack.store.signatures import Signatures
     from eventtrack.store.studies import Studies
     from eventtrack.store.traces import Traces
+    from eventtrack.views import blobs as elsewhere
     from eventtrack.views import conflicts
     from eventtrack.views.conflicts import Conflict
     from eventtrack.views.moments import Moment, Progress
@@ -53,7 +54,9 @@ if TYPE_CHECKING:
     from eventtrack.views.queries.liveness import Liveness
     from eventtrack.views.queries.nouns import Snapshot
 else:
+    blobs = lazy("eventtrack.store.blobs")
     conflicts = lazy("eventtrack.views.conflicts")
+    elsewhere = lazy("eventtrack.views.blobs")
 
 Result = TypeVar("Result")
 
@@ -130,7 +133,7 @@ class Store(Queries):
         clock: Clock | None = None,
         ids: IdSource | None = None,
         publisher: Publisher | None = None,
-        shared_blobs: SharedBlobs | None = None,
+        shared_blobs: "SharedBlobs | None" = None,
     ) -> None:
         self._engine = Engine(
             path,
@@ -144,9 +147,11 @@ class Store(Queries):
         self._context = StoreContext(self._engine)
         super().__init__(self._context)
         self._clock = clock or SystemClock()
-        Blobs(self._engine).sweep()
+        if files.has_drafts(path):
+            blobs.Blobs(self._engine).sweep()
         if shared_blobs is not None:
-            note_elsewhere(path, SharedFiles(Blobs(self._engine), shared_blobs))
+            shared = blobs.SharedFiles(blobs.Blobs(self._engine), shared_blobs)
+            elsewhere.note_elsewhere(path, shared)
         if create and publisher is None and not self._engine.readonly:
             self.begin()
 
@@ -251,7 +256,8 @@ class Store(Queries):
             if "moments" in self.__dict__:
                 self.moments.close()
             self._engine.close()
-            note_elsewhere(self.path, None)
+            if self._engine.shared_blobs is not None:
+                elsewhere.note_elsewhere(self.path, None)
 
     @property
     def closed(self) -> bool:

@@ -1,9 +1,11 @@
 """Builds records for callers from the folded state of runs, experiments, models and traces."""
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
+from eventtrack.lazy import lazy
 from eventtrack.locations import below, is_local
-from eventtrack.projections import model_points, names
+from eventtrack.projections import names
 from eventtrack.projections.state import (
     ExperimentState,
     ModelState,
@@ -26,6 +28,11 @@ from eventtrack.views.records import (
     RunInputs,
     RunOutputs,
 )
+
+if TYPE_CHECKING:
+    from eventtrack.projections import model_points
+else:
+    model_points = lazy("eventtrack.projections.model_points")
 
 
 class EntityReader:
