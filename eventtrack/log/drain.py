@@ -34,21 +34,47 @@ from eventtrack.log.protocol import EventLog, LogTransaction
 
 # The drainer's pause after a failure (a full disk, say) before it tries again.
 _RETRY_S = 1.0
+# The drainer's pause between two looks at whether a burst of frames has ended.
+_BURST_LOOK_S = 0.01
+
+
+class Bell:
+    """Wakes one thread; rung again before that thread listens, it rings once.
+
+    A bare lock, not an `Event`: after a pause the Python code of an `Event` is in no cache, and
+    `log_metric` would spend half of its time there.
+    """
+
+    def __init__(self) -> None:
+        self._silent = threading.Lock()
+        self._silent.acquire()
+
+    def ring(self) -> None:
+        """Wake the thread that listens, or that listens next. From any thread."""
+        try:  # noqa: SIM105 - `suppress` is Python code, too
+            self._silent.release()
+        except RuntimeError:  # it was rung already
+            pass
+
+    def listen(self, timeout_s: float | None = None) -> None:
+        """Wait until the bell is rung."""
+        self._silent.acquire(timeout=-1 if timeout_s is None else timeout_s)
 
 
 class Drainer:
     """Moves this process's journal into the log, from a thread and on demand.
 
     The thread sleeps while nothing is logged. `flush` may be called from any thread.
+
+    Args:
+        bell: Rung when the journal goes from drained to not drained.
     """
 
-    def __init__(
-        self, log: EventLog, journal: Journal, session: bytes, wake: threading.Event
-    ) -> None:
+    def __init__(self, log: EventLog, journal: Journal, session: bytes, bell: "Bell") -> None:
         self._log = log
         self._journal = journal
         self._session = session
-        self._wake = wake
+        self._bell = bell
         self._stop = threading.Event()
         self._warned = False
         self._thread = threading.Thread(target=self._run, name="eventtrack-drain", daemon=True)
@@ -102,16 +128,15 @@ class Drainer:
     def close(self) -> None:
         """Stop the thread. Flush before, or the remaining frames wait for an adopter."""
         self._stop.set()
-        self._wake.set()
+        self._bell.ring()
         if self._thread is not threading.current_thread():
             self._thread.join()
 
     def _run(self) -> None:
         due: float | None = None  # when the oldest point that was held has to go
         while not self._stop.is_set():
-            self._wake.wait(None if due is None else max(0.0, due - time.monotonic()))
-            self._wake.clear()
-            if self._stop.wait(JOURNAL_DRAIN_INTERVAL_MS / 1000):
+            self._bell.listen(None if due is None else max(0.0, due - time.monotonic()))
+            if self._must_stop_while_frames_gather():
                 return
             self._journal.rest()
             now = time.monotonic()
@@ -119,6 +144,22 @@ class Drainer:
             if now < due and self._may_hold():
                 continue
             due = None if self._try_flush() else now
+
+    def _must_stop_while_frames_gather(self) -> bool:
+        """Wait until one commit pays for many frames; returns whether the thread has to stop.
+
+        The wait ends early with a burst: where so many frames came that they may not be held, and
+        none follows. Others who read the store wait for just these.
+        """
+        ends = time.monotonic() + JOURNAL_DRAIN_INTERVAL_MS / 1000
+        waiting = JOURNAL_HELD_BYTES_MAX
+        while not self._stop.wait(min(_BURST_LOOK_S, max(0.0, ends - time.monotonic()))):
+            before, waiting = waiting, self._journal.backlog_bytes()
+            if waiting <= JOURNAL_HELD_BYTES_MAX:
+                return self._stop.wait(max(0.0, ends - time.monotonic()))
+            if waiting == before or time.monotonic() >= ends:
+                return False
+        return True
 
     def _may_hold(self) -> bool:
         """Whether all that waits may wait longer: few points of metrics, nothing else."""
@@ -146,7 +187,7 @@ class Drainer:
                         stacklevel=2,
                     )
             self._stop.wait(_RETRY_S)
-            self._wake.set()
+            self._bell.ring()
             return False
         self._warned = False
         return True

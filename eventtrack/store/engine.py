@@ -31,7 +31,7 @@ from eventtrack.limits import BATCH_MAP_BYTES_FREE
 from eventtrack.log import files
 from eventtrack.log.adopting import Adopter
 from eventtrack.log.again import run_again
-from eventtrack.log.drain import Drainer
+from eventtrack.log.drain import Bell, Drainer
 from eventtrack.log.environment import MapFull
 from eventtrack.log.filesystem import translating
 from eventtrack.log.journal import Journal, JournalFile
@@ -279,9 +279,9 @@ class Engine:
             self._adopter.look()
 
     def _start_journal(self) -> None:
-        wake = threading.Event()
-        journal = Journal(self.path / files.JOURNAL, self._session, self.ids.id128, wake.set)
-        self._drainer = Drainer(self.log, journal, self._session, wake)
+        bell = Bell()
+        journal = Journal(self.path / files.JOURNAL, self._session, self.ids.id128, bell.ring)
+        self._drainer = Drainer(self.log, journal, self._session, bell)
         self._journal = journal
 
     @contextmanager

@@ -23,7 +23,7 @@ from eventtrack.events.types import MetricLogged, MetricsLogged, TagsSet
 from eventtrack.ids import RandomIds, SeededIds
 from eventtrack.limits import ENVELOPE_EVENTS_MAX
 from eventtrack.log import drain
-from eventtrack.log.drain import Drainer, adopt_orphans, append_frames
+from eventtrack.log.drain import Bell, Drainer, adopt_orphans, append_frames
 from eventtrack.log.frames import Slot
 from eventtrack.log.journal import Journal
 from eventtrack.log.lmdb_log import LmdbLog
@@ -40,9 +40,9 @@ class Line:
     def __init__(self, log: EventLog, folder: Path) -> None:
         self.log = log
         self.folder = folder
-        wake = threading.Event()
-        self.journal = Journal(folder, SESSION, SeededIds("line").id128, wake.set, FILE_BYTES)
-        self.drainer = Drainer(log, self.journal, SESSION, wake)
+        bell = Bell()
+        self.journal = Journal(folder, SESSION, SeededIds("line").id128, bell.ring, FILE_BYTES)
+        self.drainer = Drainer(log, self.journal, SESSION, bell)
         self.slot = self.journal.define(RUN, "run.metric_logged", 1)
 
     def record(self, *steps: int) -> None:

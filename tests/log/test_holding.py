@@ -49,3 +49,22 @@ def test_many_points_do_not_wait(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     line.record(*range(100))
     assert eventually(lambda: line.steps() == [*range(100)])
     line.close()
+
+
+def test_the_end_of_a_burst_is_not_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Many points that no others follow go into the log long before the pause between commits."""
+    monkeypatch.setattr(drain, "JOURNAL_HELD_BYTES_MAX", 1000)
+    monkeypatch.setattr(drain, "JOURNAL_DRAIN_INTERVAL_MS", 3_600_000)
+    line = Line(MemoryLog(), tmp_path)
+    line.record(*range(100))
+    assert eventually(lambda: line.steps() == [*range(100)])
+    line.close()
+
+
+def test_a_bell_may_be_rung_again_before_somebody_listens() -> None:
+    bell = drain.Bell()
+    bell.ring()
+    bell.ring()
+    bell.listen()

@@ -8,7 +8,7 @@ import pytest
 
 from eventtrack.ids import SeededIds
 from eventtrack.log import living
-from eventtrack.log.drain import Drainer, append_frames
+from eventtrack.log.drain import Bell, Drainer, append_frames
 from eventtrack.log.frames import PREAMBLE
 from eventtrack.log.journal import Journal
 from eventtrack.log.living import NOTHING, Held, LivingJournals
@@ -25,7 +25,7 @@ class Writer:
         self.slot = self.journal.define(RUN, "run.metric_logged", 1)
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(Drainer, "_run", lambda self: self._stop.wait())
-            self.drainer = Drainer(log, self.journal, SESSION, threading.Event())
+            self.drainer = Drainer(log, self.journal, SESSION, Bell())
 
     def record(self, *steps: int) -> None:
         append(self.journal, self.slot, *map(body, steps))
