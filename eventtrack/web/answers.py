@@ -22,6 +22,8 @@ TEXT_LENGTH_MAX = 2000
 _KINDS = ("metrics", "params", "tags")
 # The most groups of one answer, the largest ones.
 GROUPS_MAX = 1000
+# Of so many running runs at most, the latest, it is looked up whether their processes live.
+JUDGED_MAX = 1000
 
 
 def as_of(store: Store, moment: str) -> AbstractContextManager[Queries]:
@@ -74,11 +76,9 @@ def experiments(store: Queries) -> Json:
 
 
 def _lost(store: Queries) -> Counter[str]:
-    """The number of the latest running runs that have no process any more, by experiment."""
-    if not isinstance(store, Store):
-        return Counter()
-    lives = ((info, store.liveness.of(info.run_id)) for info in store.latest.running())
-    return Counter(info.experiment_id for info, life in lives if life and life.state == "gone")
+    """The number of running runs that have no process any more, by experiment."""
+    judged = with_lives(store, store.latest.running(JUDGED_MAX))
+    return Counter(run["experiment_id"] for run in judged if is_lost(run))
 
 
 def columns(store: Queries, experiment_ids: Sequence[str]) -> Json:
@@ -102,7 +102,7 @@ def table(
         f"{kind}.{key}": [_cell(cell) for cell in column]
         for (kind, key), column in zip(known, cells, strict=False)
     }
-    rows = [with_life(store, row.info) for row in part.rows]
+    rows = with_lives(store, [row.info for row in part.rows])
     return {
         "total": part.total,
         "runs": {field: [row[field] for row in rows] for field in rows[0]} if rows else {},
@@ -204,10 +204,25 @@ def shortened(text: str) -> str:
 
 def with_life(store: Queries, info: RunInfo) -> Json:
     """A run and, while it is RUNNING, whether its process lives; `life` is None in the past."""
-    life = None
-    if info.status == "RUNNING" and isinstance(store, Store):
-        life = store.liveness.of(info.run_id)
-    return {**info_of(info), "life": None if life is None else life.to_dictionary()}
+    return with_lives(store, [info])[0]
+
+
+def with_lives(store: Queries, infos: Sequence[RunInfo]) -> list[Json]:
+    """Each of these runs, as `with_life`."""
+    running = [info.run_id for info in infos if info.status == "RUNNING"]
+    lives = {}
+    if running and isinstance(store, Store):
+        lives = dict(zip(running, store.liveness.of_all(running), strict=True))
+    shown = []
+    for info in infos:
+        life = lives.get(info.run_id)
+        shown.append({**info_of(info), "life": None if life is None else life.to_dictionary()})
+    return shown
+
+
+def is_lost(run: Json) -> bool:
+    """Whether an answer of `with_life` is of a run whose process is gone."""
+    return run["life"] is not None and run["life"]["state"] == "gone"
 
 
 def _child(store: Queries, child: Run) -> Json:

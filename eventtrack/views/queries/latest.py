@@ -38,7 +38,7 @@ class Latest:
     def __init__(self, context: ReadContext) -> None:
         self._context = context
 
-    def running(self, limit: int = 12) -> list[RunInfo]:
+    def running(self, limit: int) -> list[RunInfo]:
         """The runs with the status RUNNING, the last started first, at most `limit`."""
         with self._context.entities() as entities:
             states = [state for state in entities.reader.experiments() if state.exists]
@@ -46,8 +46,10 @@ class Latest:
             runs = search.find(_RUNNING, ViewType.ALL, (), 0, limit * _LOOKED_AT)
             return _active(entities, runs, limit)
 
-    def runs(self, limit: int = 12) -> LatestRuns:
+    def runs(self, limit: int = 12, *, running_limit: int | None = None) -> LatestRuns:
         """The latest runs of all experiments, at most `limit` of each kind.
+
+        `running_limit` is the limit of those that run, if it is another one.
 
         Costs a walk over the index entries of running and of failed runs, and decodes only the
         runs that it answers with.
@@ -58,9 +60,11 @@ class Latest:
             reader = entities.reader
             states = [state for state in reader.experiments() if state.exists]
             search = RunSearch(reader, states, entities.artifact_uri)
+            running_limit = limit if running_limit is None else running_limit
+            running = search.find(_RUNNING, ViewType.ALL, (), 0, running_limit * _LOOKED_AT)
             ended = search.find(None, ViewType.ALL, _LAST_ENDED, 0, most)
             return LatestRuns(
-                running=_active(entities, search.find(_RUNNING, ViewType.ALL, (), 0, most), limit),
+                running=_active(entities, running, running_limit),
                 running_total=search.count(_RUNNING, ViewType.ALL),
                 died=_active(
                     entities, search.find(died, ViewType.ALL, _LAST_ENDED, 0, most), limit

@@ -6,12 +6,13 @@ run's end may still arrive.
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
 from eventtrack.clock import Clock, recorded_ms
 from eventtrack.log.protocol import EventLog
+from eventtrack.projections.tables import Reader
 from eventtrack.views.context import ReadContext
 from eventtrack.views.queries.sessions import Session, session_record
 from eventtrack.views.records import Record
@@ -58,15 +59,31 @@ class Liveness:
         Costs a look at two envelopes and two processes. A process that wrote only in between is
         missed.
         """
+        return self.of_all([run_id])[0]
+
+    def of_all(self, run_ids: Sequence[str]) -> list[Life | None]:
+        """The verdict on each of these runs, as `of`; a session that wrote to many is read once."""
+        sessions: dict[bytes, Session | None] = {}
         with self._source.read() as reader:
-            positions = reader.timeline(f"run/{run_id}")
-            if not positions:
-                return None
-            last_ms, last = _header(self._source.log, positions[-1])
-            _, first = _header(self._source.log, positions[0])
-            states = [reader.session(name) for name in dict.fromkeys((last, first))]
-        writers = [session_record(state) for state in states if state is not None]
-        own = [session for session in writers if session.source not in _NOT_THE_TRAINING]
+            return [self._judged(reader, run_id, sessions) for run_id in run_ids]
+
+    def _judged(
+        self, reader: Reader, run_id: str, sessions: dict[bytes, Session | None]
+    ) -> Life | None:
+        positions = reader.timeline(f"run/{run_id}")
+        if not positions:
+            return None
+        last_ms, last = _header(self._source.log, positions[-1])
+        _, first = _header(self._source.log, positions[0])
+        for name in {last, first} - sessions.keys():
+            state = reader.session(name)
+            sessions[name] = None if state is None else session_record(state)
+        writers = [sessions[name] for name in dict.fromkeys((last, first))]
+        own = [
+            session
+            for session in writers
+            if session is not None and session.source not in _NOT_THE_TRAINING
+        ]
         return judge(own, last_ms, self._clock.now_ms())
 
 

@@ -41,20 +41,18 @@ function Latest() {
     </section>`;
 }
 
-function Runs({ running, running_total, died, ended }) {
+function Runs({ running, running_total, lost_total, died, ended }) {
   if (!running.length && !died.length && !ended.length)
     return html`<${Empty} title="No runs yet.">
       <p>A training logs here with three lines:</p>
       <pre tabindex="0">${THREE_LINES}</pre>
       <p><code>eventtrack demo</code> makes a store to look around in.</p><//>`;
   const lost = died.filter((run) => run.status === "RUNNING").length;
-  const hidden = running_total - running.length - lost;
   return html`
-    <section><h2>Running ${at.value ? "then" : "now"}
-      ${hidden > 0 && html` <small class="quiet">and ${number(hidden)} more</small>`}</h2>
+    <section><h2>Running ${at.value ? "then" : "now"}<${More} many=${running_total - running.length} /></h2>
       ${running.length ? html`<${List} runs=${running} />` : html`<p class="quiet">Nothing runs.</p>`}</section>
     <div class="columns">
-      <section><h2>Died lately</h2>
+      <section><h2>Died lately<${More} many=${lost_total - lost} what="lost" /></h2>
         ${died.length ? html`<${List} runs=${died} />` : html`<p class="quiet">No run failed, was killed or lost.</p>`}
       </section>
       <section><h2>Ended lately</h2>
@@ -62,6 +60,9 @@ function Runs({ running, running_total, died, ended }) {
       </section>
     </div>`;
 }
+
+const More = ({ many, what = "" }) =>
+  many > 0 && html` <small class="quiet">and ${number(many)} more ${what}</small>`;
 
 const List = ({ runs }) => html`
   <div class="scroll" tabindex="0"><table class="list"><thead><tr><th>Run</th><th>Status</th><th>Experiment</th>
