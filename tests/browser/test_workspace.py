@@ -191,8 +191,14 @@ def test_charts_are_added_named_filled_moved_pinned_and_hidden(
     expect(chart(page, "loss")).to_be_visible()
     page.get_by_role("button", name="Charts", exact=True).click()
     page.get_by_role("button", name="Add a chart").click()
-    mine = menu(page, "Chart")
+    # Its menu is open already, and what is typed now is its title.
+    mine = page.get_by_role("dialog", name="Menu of val/loss")
+    expect(mine.get_by_label("Title")).to_be_focused()
     mine.get_by_label("Title").fill("Rate and loss")
+    # The charts are drawn anew meanwhile, as of a live run.
+    before = page.locator(".chart").first.evaluate("chart => chart.clientWidth")
+    page.set_viewport_size({"width": 1500, "height": 1000})
+    expect(page.locator(".chart").first).not_to_have_js_property("clientWidth", before)
     mine.get_by_label("Title").press("Enter")
     mine = page.get_by_role("dialog", name="Menu of Rate and loss")
     expect(mine.get_by_label("val/loss", exact=True)).to_be_checked()

@@ -129,7 +129,7 @@ export function freshId({ set }) {
 export function arranged(keys, { set, order }) {
   const own = Object.keys(set)
     .filter(isOwn)
-    .map((id) => ({ id, title: "Chart", keys: [], section: ADDED, rank: 0, own: true }));
+    .map((id) => ({ id, title: "", keys: [], section: ADDED, rank: 0, own: true }));
   const cards = [...own, ...usual(keys)].map((card) => ({
     bars: "",
     x: "",
@@ -139,6 +139,7 @@ export function arranged(keys, { set, order }) {
     ...card,
     ...set[card.id],
   }));
+  for (const card of cards) card.title ||= card.keys.join(", ") || "Chart";
   const sections = new Map([
     [PINNED, []],
     [ADDED, []],

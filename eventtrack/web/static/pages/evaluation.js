@@ -2,7 +2,7 @@
 import { html, useState } from "../lib/ui.js";
 import { get } from "../lib/api.js";
 import { useData } from "../lib/data.js";
-import { ago, moment, number } from "../lib/format.js";
+import { ago, count, moment } from "../lib/format.js";
 import { useLive } from "../lib/live.js";
 import { link } from "../lib/route.js";
 import { useTitle } from "../lib/title.js";
@@ -20,7 +20,7 @@ export function Evaluation({ datasetId }) {
     <div class="crumbs"><a href=${link(["data"], { view: "evaluation" })}>Evaluation datasets</a> /</div>
     <${Loaded} asked=${asked} what="Reading the dataset">${(data) => html`
       <h1><bdi>${data.name}</bdi></h1>
-      <p class="summary"><span>${number(data.profile?.num_records ?? 0)} records</span>
+      <p class="summary"><span>${count(data.profile?.num_records ?? 0, "record")}</span>
         <span title=${moment(data.updated)}>changed ${ago(data.updated)}</span>
         ${data.created_by && html`<span>made by <bdi>${data.created_by}</bdi></span>`}
         ${data.experiment_ids.map(

@@ -2,7 +2,7 @@
 import { html } from "../lib/ui.js";
 import { get } from "../lib/api.js";
 import { useData } from "../lib/data.js";
-import { ago, duration, moment, number } from "../lib/format.js";
+import { ago, count, duration, moment, number } from "../lib/format.js";
 import { useLive, useLook } from "../lib/live.js";
 import { at } from "../lib/past.js";
 import { link, route, setQuery } from "../lib/route.js";
@@ -61,8 +61,7 @@ function Runs({ running, running_total, lost_total, died, ended }) {
     </div>`;
 }
 
-const More = ({ many, what = "" }) =>
-  many > 0 && html` <small class="quiet">and ${number(many)} more ${what}</small>`;
+const More = ({ many, what = "" }) => many > 0 && html` <small class="quiet">and ${number(many)} more ${what}</small>`;
 
 const List = ({ runs }) => html`
   <div class="scroll" tabindex="0"><table class="list"><thead><tr><th>Run</th><th>Status</th><th>Experiment</th>
@@ -94,5 +93,5 @@ function Experiments({ all }) {
       <td class="num">${number(experiment.running - experiment.lost || "")}</td>
       <td class="num" title=${moment(experiment.last_activity)}>${ago(experiment.last_activity)}</td></tr>`,
       )}</tbody></table></div>
-    <p><a href=${link(["experiments"])}>All ${number(active.length)} experiments</a></p>`;
+    <p><a href=${link(["experiments"])}>All ${count(active.length, "experiment")}</a></p>`;
 }

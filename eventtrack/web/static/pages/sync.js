@@ -114,7 +114,7 @@ eventtrack sync lab</pre><//>`;
         ${
           Boolean(wanted?.experiments?.length || wanted?.runs?.length) &&
           html`<div
-        class="quiet">pulls ${number(wanted.experiments.length)} experiments, ${number(wanted.runs.length)} runs</div>`
+        class="quiet">pulls ${count(wanted.experiments.length, "experiment")}, ${count(wanted.runs.length, "run")}</div>`
         }
         </td>
       <td>${html`<${RemoteState} status=${status} now=${now} />`}</td>
@@ -124,8 +124,8 @@ eventtrack sync lab</pre><//>`;
       <td class="wide num quiet">
         ${
           status &&
-          html`↓ ${number(status.pulled.events)} events, ${bytes(status.pulled.bytes)}
-        <br />↑ ${number(status.pushed.events)} events, ${bytes(status.pushed.bytes)}`
+          html`↓ ${count(status.pulled.events, "event")}, ${bytes(status.pulled.bytes)}
+        <br />↑ ${count(status.pushed.events, "event")}, ${bytes(status.pushed.bytes)}`
         }</td></tr>`,
     )}</tbody></table></div>`;
 }

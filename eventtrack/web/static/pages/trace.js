@@ -2,7 +2,7 @@
 import { html, useMemo } from "../lib/ui.js";
 import { get } from "../lib/api.js";
 import { useData } from "../lib/data.js";
-import { ago, duration, moment, number } from "../lib/format.js";
+import { ago, count, duration, moment, number } from "../lib/format.js";
 import { useLive } from "../lib/live.js";
 import { link, route, setQuery } from "../lib/route.js";
 import { useTitle } from "../lib/title.js";
@@ -49,7 +49,7 @@ const Facts = ({ trace }) => html`<p class="summary">
   <${State} state=${trace.state} /><span title=${moment(trace.request_time)}>${ago(trace.request_time)}</span>
   ${trace.duration !== null && html`<span>${duration(trace.duration)}</span>`}
   ${trace.tokens !== null && html`<span>${number(trace.tokens)} tokens</span>`}
-  <span>${number(trace.span_count)} spans</span>
+  <span>${count(trace.span_count, "span")}</span>
   ${
     trace.session &&
     html`<span>session <a href=${link(["traces"], {

@@ -4,7 +4,7 @@ import { useCurves } from "../lib/curves.js";
 import { pointsOf, useDrawn } from "../lib/drawn.js";
 import { savePng } from "../lib/download.js";
 import { forksOf } from "../lib/forked.js";
-import { number } from "../lib/format.js";
+import { count, number } from "../lib/format.js";
 import { useBands } from "../lib/groups.js";
 import { route, setQuery } from "../lib/route.js";
 import { isSummary } from "../lib/workspace.js";
@@ -154,9 +154,10 @@ function Body({ card, drawn, height }) {
  * @param {object} props
  * @param {import("../lib/workspace.js").Card} props.card
  * @param {object} props.place its style on the wall
+ * @param {(() => void) | undefined} props.fresh its menu is open from the start, and tells it
  * @param {{to: (way: number) => void, onto: (id: string) => void}} props.move by the keyboard, and by dragging
  */
-export function Chart({ card, runs, groups, keys, place, height, move, change, remove }) {
+export function Chart({ card, runs, groups, keys, place, height, fresh, move, change, remove }) {
   const box = useRef();
   const drawn = useCard({ card, runs, groups });
   const { asked, curves } = drawn;
@@ -171,10 +172,10 @@ export function Chart({ card, runs, groups, keys, place, height, move, change, r
     <h3 draggable="true" onDragStart=${(event) => event.dataTransfer.setData(DRAGGED, card.id)}>
       <span title=${card.keys.join(", ")}>${card.title}</span><${Phases} card=${card} curves=${curves} /><small>
         ${curves.some(({ band }) => band?.about) && html`<span title=${ABOUT}>≈ quartiles</span> `}<span class="points">
-      ${asked.x !== "" ? `${number(points)} point${points === 1 ? "" : "s"}` : ""}</span>
+      ${asked.x !== "" ? count(points, "point") : ""}</span>
       <button class="plain" aria-label=${`Show ${card.title} full screen`} title="Full screen"
         onClick=${() => setQuery({ full: card.id }, { push: true })}><${Corners} /></button>
-      <${ChartMenu} card=${card} keys=${keys} move=${move} change=${change} remove=${remove} curves=${curves}
+      <${ChartMenu} card=${card} keys=${keys} fresh=${fresh} move=${move} change=${change} remove=${remove} curves=${curves}
         onPng=${() => savePng(box.current.querySelector(".plot, .barlist"), card.title, curves)} /></small></h3>
     <${Body} card=${card} drawn=${drawn} height=${height} />
   </section>`;

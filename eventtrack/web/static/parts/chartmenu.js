@@ -5,6 +5,7 @@ import { BARS, SIZES } from "../lib/workspace.js";
 import { figureOf } from "./bars.js";
 import { Popup } from "./popup.js";
 import { METRIC } from "./plot.js";
+import { Typed } from "./typed.js";
 
 const OFFERED = 30;
 const VALUES = 100;
@@ -14,10 +15,10 @@ const BAR_NAMES = {
   max: "max values: bars, of groups boxes",
 };
 
-export function ChartMenu({ card, keys, move, change, remove, curves, onPng }) {
-  return html`<${Popup} label="⋯" title=${`Menu of ${card.title}`} sign>${(close) => html`
+export function ChartMenu({ card, keys, fresh, move, change, remove, curves, onPng }) {
+  return html`<${Popup} label="⋯" title=${`Menu of ${card.title}`} sign opened=${fresh}>${(close) => html`
     <div class="fields">
-      <label>Title <input type="text" value=${card.title}
+      <label>Title <${Typed} value=${card.title}
         onChange=${(event) => change({ title: event.target.value.trim() })} /></label>
       <label>Kind <select value=${card.bars || ""} onChange=${(event) => change({ bars: event.target.value })}>
         <option value="">curves</option>

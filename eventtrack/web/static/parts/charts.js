@@ -1,5 +1,5 @@
 /** The charts of some runs with their controls; all their state is in the address line. */
-import { html, useLayoutEffect, useMemo, useRef } from "../lib/ui.js";
+import { html, useLayoutEffect, useMemo, useRef, useState } from "../lib/ui.js";
 import { SPREADS } from "../lib/bands.js";
 import { route, setQuery } from "../lib/route.js";
 import { KINDS } from "../lib/smooth.js";
@@ -25,6 +25,7 @@ const AXES = [
  */
 export function Charts({ runs, keys, groups = null, lead = null }) {
   const { find = "", shut = "", charts = "", full = "" } = route.value.query;
+  const [fresh, setFresh] = useState("");
   const changes = useMemo(() => readChanges(charts), [charts]);
   const { sections, hidden } = useMemo(() => arranged(keys, changes), [keys, changes]);
   const shown = useMemo(() => foundIn(sections, find), [sections, find]);
@@ -35,6 +36,7 @@ export function Charts({ runs, keys, groups = null, lead = null }) {
   const write = (next) => setQuery({ charts: writeChanges({ ...changes, ...next }) }, { push: true });
   const set = (id, change) => write({ set: { ...changes.set, [id]: cleaned({ ...changes.set[id], ...change }) } });
   const acts = {
+    opened: () => setFresh(""),
     change: (card, change) => set(card.id, change),
     remove: (card) => {
       const { [card.id]: _, ...others } = changes.set;
@@ -43,7 +45,11 @@ export function Charts({ runs, keys, groups = null, lead = null }) {
     },
     put: (section, id, at) => write({ order: { ...changes.order, [section.name]: moved(section.cards, id, at) } }),
   };
-  const add = () => set(freshId(changes), { title: "Chart", keys: byRank(keys).slice(0, 1) });
+  const add = () => {
+    const id = freshId(changes);
+    set(id, { keys: byRank(keys).slice(0, 1) });
+    setFresh(id);
+  };
   const large = sections.flatMap(({ cards }) => cards).find((card) => card.id === full);
   return html`
     <h2 class="unseen">Charts</h2>
@@ -52,7 +58,7 @@ export function Charts({ runs, keys, groups = null, lead = null }) {
       unhide=${(card) => set(card.id, { hidden: undefined })} />
     ${
       shown.length
-        ? html`<${Wall} runs=${runs} groups=${groups} keys=${keys} sections=${shown} acts=${acts}
+        ? html`<${Wall} runs=${runs} groups=${groups} keys=${keys} sections=${shown} acts=${acts} fresh=${fresh}
           shut=${new Set(shut.split("\n").filter(Boolean))} />`
         : html`<${Empty} title=${find ? `No metric is called like “${find}”.` : "All charts are hidden."} />`
     }

@@ -1,6 +1,6 @@
 /** A cloud of points: turned by dragging or with arrows, nearer with the wheel or + and -. */
 import { html, useEffect, useMemo, useRef, useState } from "../lib/ui.js";
-import { number } from "../lib/format.js";
+import { count, number } from "../lib/format.js";
 import { cloudOf } from "../lib/ply.js";
 import { theme } from "../lib/theme.js";
 
@@ -58,7 +58,7 @@ export function Cloud({ body, label }) {
   return html`<canvas class="cloud" tabindex="0" role="img" ref=${canvas} onKeyDown=${keys} onPointerDown=${begin}
       onPointerMove=${move} onPointerUp=${() => (drag.current = null)}
       aria-label=${`${label}: ${cloud.total} points; arrows turn it, + and - bring it nearer`}></canvas>
-    <p class="quiet">${number(cloud.total)} points${
+    <p class="quiet">${count(cloud.total, "point")}${
       cloud.total * 3 > cloud.xyz.length ? `, the first ${number(cloud.xyz.length / 3)} of them` : ""
     }. Drag to turn.</p>`;
 }

@@ -1,7 +1,7 @@
 /** A series of text as a terminal shows it: following its end, with search, colours and folded progress bars. */
 import { html, useEffect, useMemo, useRef, useState } from "../lib/ui.js";
 import { folded, overwritten, pieces, plain } from "../lib/ansi.js";
-import { moment, number } from "../lib/format.js";
+import { count, moment, number } from "../lib/format.js";
 
 const NEAR_PX = 24;
 
@@ -24,7 +24,7 @@ export function Console({ items, name }) {
   return html`<div class="console">
     <div class="bar"><input type="search" placeholder="Search the text" aria-label=${`Search ${name}`} value=${find}
       onInput=${(event) => setFind(event.target.value)} />
-      ${word && html`<span class="quiet" role="status">${number(shown.length)} lines</span>`}
+      ${word && html`<span class="quiet" role="status">${count(shown.length, "line")}</span>`}
       <label class="check"><input type="checkbox" checked=${follows}
         onChange=${(event) => setFollows(event.target.checked)} /> follow the end</label></div>
     <pre class="lines" tabindex="0" ref=${box} onScroll=${look} aria-label=${name} role="region">${shown.map(

@@ -4,7 +4,7 @@ import { axisOf } from "../lib/axes.js";
 import { readAxis, readBrushes, within, writeAxis, writeBrushes } from "../lib/brush.js";
 import { savePng } from "../lib/download.js";
 import { labelOf, linesOf, numeric, shownValue, valueOf } from "../lib/fields.js";
-import { number } from "../lib/format.js";
+import { count, number } from "../lib/format.js";
 import { route, setQuery } from "../lib/route.js";
 import { legendOf, ramp } from "../lib/shades.js";
 import { theme } from "../lib/theme.js";
@@ -14,6 +14,7 @@ import { Parallel } from "./parallel.js";
 import { Popup } from "./popup.js";
 import { Scatter } from "./scatter.js";
 import { Empty } from "./states.js";
+import { Typed } from "./typed.js";
 
 // Axes while none are chosen: params that differ, then metrics.
 const USUAL = { params: 6, metrics: 2, candidates: 12 };
@@ -84,7 +85,7 @@ export function ParallelView({ rows, known, view, title, kept }) {
   );
   const colourName = view.colour || wanted.map((axis) => axis.name).find((name) => name.startsWith("metrics.")) || "";
   const colour = useMemo(() => colourName && axisOf(rows, colourName), [rows, colourName]);
-  const count = kept.reduce((sum, flag) => sum + flag, 0);
+  const many = kept.reduce((sum, flag) => sum + flag, 0);
   return html`
     <section class="explore" aria-label="Parallel coordinates">
       <div class="bar">
@@ -96,7 +97,7 @@ export function ParallelView({ rows, known, view, title, kept }) {
         <span class="quiet" aria-live="polite">
           ${
             brushes.length
-              ? `${number(count)} of ${number(rows.length)} runs within the ranges`
+              ? `${number(many)} of ${number(rows.length)} runs within the ranges`
               : "Drag along an axis to keep a range"
           }</span>
         <button disabled=${!brushes.length}
@@ -177,7 +178,7 @@ function Range({ axis, brush, onRange }) {
     category
       ? html`<select aria-label=${`${axis.name} ${what}`} value=${value} onChange=${put(place)}><option value="">
         ${what} …</option>${axis.ticks.map(({ text }) => html`<option value=${text}>${text}</option>`)}</select>`
-      : html`<input type="text" inputmode="decimal" aria-label=${`${axis.name} ${what}`}
+      : html`<${Typed} inputmode="decimal" aria-label=${`${axis.name} ${what}`}
         placeholder=${`${what} ${shownValue(axis.name, Number(ends[place].toPrecision(4)))}`} value=${value}
         onChange=${put(place)} />`;
   return html`<span class="range">${field(0, low, "from")}${field(1, high, "to")}</span>`;
@@ -225,7 +226,7 @@ export function ScatterView({ rows, known, view, title, kept, picked }) {
         ${
           missing
             ? `${number(missing)} of ${number(rows.length)} runs have no ${x.label} or no ${y.label}`
-            : `${number(rows.length)} runs`
+            : count(rows.length, "run")
         }</span></div>
     </section>
   `;

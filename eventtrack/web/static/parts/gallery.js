@@ -1,6 +1,6 @@
 /** Many images at a glance: small pictures in rows, of which only those in sight are there. */
 import { html, useEffect, useRef, useState } from "../lib/ui.js";
-import { number } from "../lib/format.js";
+import { count, number } from "../lib/format.js";
 
 const TILE = { width: 132, height: 150 };
 // Rows beyond the edges that are drawn already, so that scrolling shows no gaps.
@@ -37,7 +37,7 @@ export function Gallery({ items, name, look, onChoose }) {
   const shown = items.slice(first * across, (first + rows) * across);
   const height = Math.ceil(items.length / across) * TILE.height;
   return html`<div class="gallery" ref=${box} tabindex="0" role="region" style=${{ height: `${height + 2}px` }}
-    aria-label=${`${name}: ${number(items.length)} images`}>
+    aria-label=${`${name}: ${count(items.length, "image")}`}>
     <div style=${{ height: `${height}px` }}>${shown.map((item, place) => {
       const at = first * across + place;
       const [left, top] = [(at % across) * TILE.width, Math.floor(at / across) * TILE.height];

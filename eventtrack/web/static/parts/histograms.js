@@ -1,6 +1,6 @@
 /** Histograms: of one step as bars, of all steps as ridges or as a heat map. */
 import { html, useEffect, useRef } from "../lib/ui.js";
-import { number } from "../lib/format.js";
+import { count, number } from "../lib/format.js";
 import { theme } from "../lib/theme.js";
 
 const BARS = { width: 320, height: 120 };
@@ -22,7 +22,7 @@ export function Bars({ item: { edges, counts, step }, label }) {
         y=${BARS.height * (1 - Math.max(height, 0) / most)} height=${(BARS.height * Math.max(height, 0)) / most}>
         <title>${`${number(counts[at])} in ${number(edges[at])} to ${number(edges[at + 1])}`}</title></rect>`,
     )}</svg>
-    <figcaption class="quiet">${number(low)} to ${number(edges.at(-1))}, ${number(sum)} values, step ${number(step)}
+    <figcaption class="quiet">${number(low)} to ${number(edges.at(-1))}, ${count(sum, "value")}, step ${number(step)}
     </figcaption></figure>`;
 }
 

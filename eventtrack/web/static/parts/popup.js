@@ -4,12 +4,17 @@ import { html, useEffect, useLayoutEffect, useRef, useState } from "../lib/ui.js
 const EDGE = 8;
 const LEAST = 240;
 
-/** @param {{label: string, title: string, sign?: boolean}} props `title` names what is opened; a `sign` is no word */
-export function Popup({ label, title, disabled, sign, children }) {
-  const [open, setOpen] = useState(false);
+/** @param {{label: string, title: string, sign?: boolean, opened?: () => void}} props
+ *   `title` names what is opened; a `sign` is no word; with `opened`, which is told, it is open from the start */
+export function Popup({ label, title, disabled, sign, opened, children }) {
+  const [open, setOpen] = useState(Boolean(opened));
   const box = useRef();
   useEffect(() => {
     if (!open) return undefined;
+    if (opened) {
+      box.current.scrollIntoView({ block: "nearest" });
+      opened();
+    }
     const press = (event) => !box.current.contains(event.target) && setOpen(false);
     addEventListener("pointerdown", press);
     return () => removeEventListener("pointerdown", press);

@@ -17,8 +17,9 @@ const SPARE = 300;
  * @param {{name: string, cards: import("../lib/workspace.js").Card[]}[]} props.sections
  * @param {Set<string>} props.shut names of sections that are collapsed
  * @param {{change: Function, remove: Function, put: Function}} props.acts what can be done with a chart
+ * @param {string} props.fresh the chart that was added just now: its menu is open
  */
-export function Wall({ runs, groups, keys, sections, shut, acts }) {
+export function Wall({ runs, groups, keys, sections, shut, acts, fresh }) {
   const box = useRef();
   const [sight, setSight] = useState({ width: 0, top: 0, height: innerHeight });
   useLayoutEffect(() => {
@@ -48,13 +49,16 @@ export function Wall({ runs, groups, keys, sections, shut, acts }) {
   const { width } = sight;
   const { places, height } = useMemo(() => placed(sections, shut, width), [sections, [...shut].join("\n"), width]);
   const near = sight.width
-    ? places.filter(({ top, height }) => top + height > sight.top - SPARE && top < sight.top + sight.height + 2 * SPARE)
+    ? places.filter(
+        ({ top, height, card }) =>
+          (top + height > sight.top - SPARE && top < sight.top + sight.height + 2 * SPARE) || card?.id === fresh,
+      )
     : [];
   return html`<div class="charts" ref=${box} style=${{ height: `${height}px` }}>
     ${near.map(({ top, height, section, card, left, width }) =>
       card === undefined
         ? html`<${Heading} key=${`/${section.name}`} section=${section} top=${top} shut=${shut} />`
-        : html`<${Chart} key=${card.id} card=${card} runs=${runs} groups=${groups} keys=${keys}
+        : html`<${Chart} key=${card.id} card=${card} runs=${runs} groups=${groups} keys=${keys} fresh=${card.id === fresh ? acts.opened : undefined}
           height=${height - CHART.height + PLOT}
           place=${inPixels({ top, left, width, height })}
           change=${(change) => acts.change(card, change)} remove=${() => acts.remove(card)}
