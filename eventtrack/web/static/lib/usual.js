@@ -9,12 +9,22 @@ const COUNTER = 7;
 // Rows that are looked at: tables may have a hundred thousand.
 const ROWS = 500;
 
+/** Params that tell runs apart come first, those that only say where a run took place last. */
+const PARAMS = [
+  [/(^|[/_.-])(lr|learning_rate)$/i, 0],
+  [/(^|[/_.-])(seed|random_state|num_workers|workers|device|\w*(dir|path|file|url|uri)|id)$/i, 2],
+];
+const rankOfParam = (key) => (PARAMS.find(([pattern]) => pattern.test(key)) || [null, 1])[1];
+
 /** @returns {string[]} the columns that have to be asked for, before it is known which differ */
 export const candidatesOf = (known) => [
   ...byRank(known.metrics.filter((key) => !key.startsWith("system/")))
     .slice(0, LOOKED_AT.metrics)
     .map((key) => `metrics.${key}`),
-  ...known.params.slice(0, LOOKED_AT.params).map((key) => `params.${key}`),
+  ...[...known.params]
+    .sort((a, b) => rankOfParam(a) - rankOfParam(b))
+    .slice(0, LOOKED_AT.params)
+    .map((key) => `params.${key}`),
 ];
 
 /** @param {Iterable<object>} rows those that are here */
