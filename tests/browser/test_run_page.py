@@ -215,6 +215,6 @@ def test_the_metrics_of_a_run_show_their_extremes_and_their_course(
         client.log_metric(run_id, "val/loss", value, step=step)
     visit.open(f"{server.url}/#/runs/{run_id}")
     row = page.get_by_role("row", name="val/loss")
-    expect(row.get_by_role("cell")).to_have_text(["val/loss", "", "0.75", "0.5 best", "2", "2"])
+    expect(row.get_by_role("cell")).to_have_text(["val/loss", "", "0.75", "best 0.5", "2", "2"])
     expect(row.get_by_title("0.5 at step 1")).to_be_visible()
     expect(row.locator("polyline")).to_have_count(1)

@@ -19,6 +19,7 @@ import { Datasets, Models, Traces } from "../parts/linked.js";
 import { Many } from "../parts/many.js";
 import { Metrics } from "../parts/metrics.js";
 import { Rework, Sources } from "../parts/rework.js";
+import { Long } from "../parts/long.js";
 import { Loaded, Status } from "../parts/states.js";
 
 const TABS = [
@@ -198,7 +199,7 @@ export const Pairs = ({ pairs, none, edit }) =>
     : html`
   <table class="list pairs"><tbody>${Object.entries(pairs).map(
     ([key, value]) => html`<tr key=${key}><td class="name">
-    ${key}</td><td class="value">${value}</td>${edit && html`<td class="num">${edit(key, value)}</td>`}</tr>`,
+    ${key}</td><td class="value"><${Long} text=${value} /></td>${edit && html`<td class="num">${edit(key, value)}</td>`}</tr>`,
   )}</tbody></table>`;
 
 function Children({ children }) {

@@ -18,6 +18,7 @@ import { Also, alsoOf } from "../parts/also.js";
 import { Charts } from "../parts/charts.js";
 import { explored, neededBy, ParallelView, ScatterView, useBrushed } from "../parts/explore.js";
 import { Grid } from "../parts/grid.js";
+import { Title } from "../parts/long.js";
 import { Query } from "../parts/query.js";
 import { SHOWS, Switch, Toolbar } from "../parts/runbar.js";
 import { Empty, Failed, Loading, NotYet } from "../parts/states.js";
@@ -187,7 +188,7 @@ function Shown({ experiment, ids, all, known }) {
   return html`
     <div class="bar headline">
       <div class="crumbs"><a href=${link(["experiments"])}>Experiments</a> /</div>
-      <h1><bdi>${experiment.name}</bdi></h1>
+      <h1><${Title} text=${experiment.name} /></h1>
       <${Also} own=${experiment.experiment_id} also=${ids.slice(1)} experiments=${all} />
       <a href=${link(["traces"], { experiment: experiment.experiment_id })}>Traces</a>
       <span class="grow"></span>

@@ -172,7 +172,7 @@ export function Chart({ card, runs, groups, keys, place, height, fresh, move, ch
     <h3 draggable="true" onDragStart=${(event) => event.dataTransfer.setData(DRAGGED, card.id)}>
       <span title=${card.keys.join(", ")}>${card.title}</span><${Phases} card=${card} curves=${curves} /><small>
         ${curves.some(({ band }) => band?.about) && html`<span title=${ABOUT}>≈ quartiles</span> `}<span class="points">
-      ${asked.x !== "" ? count(points, "point") : ""}</span>
+      ${asked.x !== "" && isRoomy(card, place) ? count(points, "point") : ""}</span>
       <button class="plain" aria-label=${`Show ${card.title} full screen`} title="Full screen"
         onClick=${() => setQuery({ full: card.id }, { push: true })}><${Corners} /></button>
       <${ChartMenu} card=${card} keys=${keys} fresh=${fresh} move=${move} change=${change} remove=${remove} curves=${curves}
@@ -180,6 +180,12 @@ export function Chart({ card, runs, groups, keys, place, height, fresh, move, ch
     <${Body} card=${card} drawn=${drawn} height=${height} />
   </section>`;
 }
+
+// In CSS pixels: a letter of a title, and what else stands beside it.
+const HEAD = { letter: 7.5, rest: 160 };
+
+/** Whether the number of points has room beside the whole title. */
+const isRoomy = (card, place) => Number.parseFloat(place.width) > card.title.length * HEAD.letter + HEAD.rest;
 
 const Corners = () => html`<svg width="11" height="11" viewBox="0 0 11 11" aria-hidden="true"><path
   d="M1 4V1h3M7 1h3v3M10 7v3H7M4 10H1V7" fill="none" stroke="currentColor" /></svg>`;

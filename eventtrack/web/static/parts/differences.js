@@ -96,12 +96,11 @@ export function Differences({ runs, all, base, onBase }) {
             ${
               value === undefined
                 ? html`<span class="quiet">–</span>`
-                : html`<span class="held" tabindex="0">
-              ${measured ? number(value) : value}</span>${
-                value === best
-                  ? html` <small class="best" title=${`The ${betterWhen(key)} the better`}>best</small>`
-                  : ""
-              }`
+                : html`${
+                    value === best
+                      ? html`<small class="best" title=${`The ${betterWhen(key)} the better`}>best</small> `
+                      : ""
+                  }<span class="held" tabindex="0">${measured ? number(value) : value}</span>`
             }
             ${
               (measured || numeric(value) !== undefined) &&

@@ -5,6 +5,7 @@ import { mlflow } from "../lib/api.js";
 import { ago, moment } from "../lib/format.js";
 import { Markdown } from "../lib/markdown.js";
 import { MoveForm, moveRuns } from "./correct.js";
+import { Long, Title } from "./long.js";
 import { picturesOf } from "./picture.js";
 import { Popup } from "./popup.js";
 import { Why } from "./why.js";
@@ -38,7 +39,7 @@ export function Name({ info, reload }) {
   const [text, setText] = useState(null);
   const { change, problem, busy, why } = useChange(reload);
   if (text === null || !editable(info)) {
-    return html`<h1><bdi>${info.run_name || info.run_id}</bdi> ${
+    return html`<h1><${Title} text=${info.run_name || info.run_id} /> ${
       editable(info) &&
       html`<button class="plain"
       onClick=${() => setText(info.run_name)}>Rename</button>`
@@ -167,7 +168,7 @@ export function TagEditor({ info, tags, reload }) {
     }
     <table class="list"><tbody>${shown.map(
       ([name, text]) => html`<tr key=${name}>
-      <td class="name">${name}</td><td class="value">${text}</td>
+      <td class="name">${name}</td><td class="value"><${Long} text=${text} /></td>
       <td class="num nowrap">${
         editable(info) &&
         !theirs(name) &&

@@ -38,7 +38,7 @@ function Row({ run, metric: { key, value, step }, curve }) {
   const way = least?.value < most?.value ? betterWhen(key) : null;
   const cell = (found, best) =>
     html`<td class="num" title=${found ? `${found.value} at step ${found.step}` : ""}>${
-      found && (best ? html`${number(found.value)} <small class="best">best</small>` : number(found.value))
+      found && (best ? html`<small class="best">best</small> ${number(found.value)}` : number(found.value))
     }</td>`;
   return html`<tr><td class="name">
     <a href=${link(["runs", run.info.run_id], { tab: "charts", find: key })}>${key}</a></td>
