@@ -114,13 +114,14 @@ def test_several_columns_sort(filled: Filled, visit: Visit, page: Page) -> None:
     visit.open(filled.url(filled.sweep))
     head = table(page).get_by_role("columnheader")
     head.get_by_role("button", name="lr").click()
-    head.get_by_role("button", name="loss").click(modifiers=["Shift"])
-    shows(page, "a3", "s2", "s1", "a2", "a1", "bare")
+    # The best first: the smallest loss.
     head.get_by_role("button", name="loss").click(modifiers=["Shift"])
     shows(page, "a3", "s2", "a2", "s1", "a1", "bare")
     expect(head.filter(has_text="loss")).to_have_attribute("aria-sort", "ascending")
+    head.get_by_role("button", name="loss").click(modifiers=["Shift"])
+    shows(page, "a3", "s2", "s1", "a2", "a1", "bare")
     page.reload()
-    shows(page, "a3", "s2", "a2", "s1", "a1", "bare")
+    shows(page, "a3", "s2", "s1", "a2", "a1", "bare")
 
 
 def test_groups_have_counts_and_figures_and_fold(filled: Filled, visit: Visit, page: Page) -> None:

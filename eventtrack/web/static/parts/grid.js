@@ -1,6 +1,7 @@
 /** The run table: a hundred thousand rows, of which only those in sight exist. */
 import { html, useEffect, useRef, useState } from "../lib/ui.js";
-import { EXPERIMENT, labelsOf, linesOf, shownValue, valueOf, written } from "../lib/fields.js";
+import { betterWhen } from "../lib/better.js";
+import { EXPERIMENT, labelOf, labelsOf, linesOf, shownValue, valueOf, written } from "../lib/fields.js";
 import { forkedOf } from "../lib/forked.js";
 import { ago, count, duration, moment, number } from "../lib/format.js";
 import { link } from "../lib/route.js";
@@ -164,13 +165,18 @@ const point = (event) => (pointedRun.value = event?.target.closest("[data-run]")
 
 const placeOf = (at) => ({ top: `${at * HEIGHT}px` });
 
+/** The best first: the smallest of losses and errors, else the greatest, the newest. */
+const goesUp = (by) => by.startsWith("metrics.") && betterWhen(labelOf(by)) === "less";
+
 /** Another direction with each click; with the shift key, an order within the order. */
 function Head({ name, title, by, style, left, order, onOrder }) {
   const terms = linesOf(order);
   const rank = by ? terms.findIndex((term) => term.replace(/ (ASC|DESC)$/, "") === by) : -1;
   const down = rank >= 0 && terms[rank].endsWith(" DESC");
   const turn = (event) => {
-    const next = rank < 0 ? [`${by} DESC`] : down ? [`${by} ASC`] : [];
+    const first = goesUp(by);
+    const next =
+      rank < 0 ? [`${by} ${first ? "ASC" : "DESC"}`] : down === first ? [] : [`${by} ${down ? "ASC" : "DESC"}`];
     onOrder(
       event.shiftKey
         ? [...terms.slice(0, rank < 0 ? undefined : rank), ...next, ...(rank < 0 ? [] : terms.slice(rank + 1))].join(
