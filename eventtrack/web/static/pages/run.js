@@ -199,7 +199,8 @@ export const Pairs = ({ pairs, none, edit }) =>
     : html`
   <table class="list pairs"><tbody>${Object.entries(pairs).map(
     ([key, value]) => html`<tr key=${key}><td class="name">
-    ${key}</td><td class="value"><${Long} text=${value} /></td>${edit && html`<td class="num">${edit(key, value)}</td>`}</tr>`,
+    ${key}</td><td class="value"><${Long} text=${value} /></td>
+    ${edit && html`<td class="num">${edit(key, value)}</td>`}</tr>`,
   )}</tbody></table>`;
 
 function Children({ children }) {

@@ -113,8 +113,8 @@ eventtrack sync lab</pre><//>`;
       <td class="name"><strong>${name || "(no name)"}</strong><div class="quiet mono">${url}</div>
         ${
           Boolean(wanted?.experiments?.length || wanted?.runs?.length) &&
-          html`<div
-        class="quiet">pulls ${count(wanted.experiments.length, "experiment")}, ${count(wanted.runs.length, "run")}</div>`
+          html`<div class="quiet">
+        pulls ${count(wanted.experiments.length, "experiment")}, ${count(wanted.runs.length, "run")}</div>`
         }
         </td>
       <td>${html`<${RemoteState} status=${status} now=${now} />`}</td>

@@ -58,7 +58,8 @@ export function Wall({ runs, groups, keys, sections, shut, acts, fresh }) {
     ${near.map(({ top, height, section, card, left, width }) =>
       card === undefined
         ? html`<${Heading} key=${`/${section.name}`} section=${section} top=${top} shut=${shut} />`
-        : html`<${Chart} key=${card.id} card=${card} runs=${runs} groups=${groups} keys=${keys} fresh=${card.id === fresh ? acts.opened : undefined}
+        : html`<${Chart} key=${card.id} card=${card} runs=${runs} groups=${groups} keys=${keys}
+          fresh=${card.id === fresh ? acts.opened : undefined}
           height=${height - CHART.height + PLOT}
           place=${inPixels({ top, left, width, height })}
           change=${(change) => acts.change(card, change)} remove=${() => acts.remove(card)}
