@@ -176,7 +176,8 @@ export function Chart({ card, runs, groups, keys, place, height, fresh, move, ch
       <button class="plain" aria-label=${`Show ${card.title} full screen`} title="Full screen"
         onClick=${() => setQuery({ full: card.id }, { push: true })}><${Corners} /></button>
       <${ChartMenu} card=${card} keys=${keys} fresh=${fresh} move=${move} change=${change} remove=${remove}
-        curves=${curves} onPng=${() => savePng(box.current.querySelector(".plot, .barlist"), card.title, curves)} /></small></h3>
+        curves=${curves}
+        onPng=${() => savePng(box.current.querySelector(".plot, .barlist"), card.title, curves)} /></small></h3>
     <${Body} card=${card} drawn=${drawn} height=${height} />
   </section>`;
 }
