@@ -21,7 +21,7 @@ sys.path.insert(0, str(ROOT))
 
 from eventtrack.clock import ManualClock  # noqa: E402 - found through the line above
 from eventtrack.events import types  # noqa: E402
-from eventtrack.events.envelope import Envelope  # noqa: E402
+from eventtrack.events.envelope import After, Draft, Envelope  # noqa: E402
 from eventtrack.events.reading import events_of  # noqa: E402
 from eventtrack.events.registry import REGISTRY  # noqa: E402
 from eventtrack.ids import SeededIds  # noqa: E402
@@ -47,6 +47,8 @@ Json = dict[str, Any]
 
 def recorded(name: str = "log") -> list[Envelope]:
     """A history as a replica with a seeded identity and a hand-wound clock records it."""
+    if name == "raised":
+        return raised(*HISTORIES[name]())
     clock = ManualClock()
     log = MemoryLog(clock=clock, ids=SeededIds(SEED))
     found = []
@@ -54,6 +56,21 @@ def recorded(name: str = "log") -> list[Envelope]:
         clock.advance(7)
         found.append(log.transact(lambda txn, draft=draft: txn.append(draft, SESSION)))  # type: ignore[misc]
     return found
+
+
+def raised(first: Draft, second: Draft) -> list[Envelope]:
+    """Two envelopes of two machines: the second was decided after the first, at an earlier time.
+
+    The clock of the first machine is an hour ahead, too far for another clock to follow.
+    """
+    ahead, clock = ManualClock(), ManualClock()
+    ahead.advance(3_600_000)
+    there = MemoryLog(clock=ahead, ids=SeededIds("ahead"))
+    here = MemoryLog(clock=clock, ids=SeededIds(SEED))
+    seen = there.transact(lambda txn: txn.append(first, SESSION))
+    here.transact(lambda txn: txn.append_foreign(seen.data))
+    after = After(seen.name, seen.header.index)
+    return [seen, here.transact(lambda txn: txn.append(second, SESSION, after))]
 
 
 def described(envelope: Envelope) -> Json:

@@ -347,6 +347,13 @@ def merged() -> list[Draft]:
     ]
 
 
+def raised() -> list[Draft]:
+    """A tag that one machine sets, and another after it has seen that; `golden.py` says when."""
+    run = "run/" + "d0" * 16
+    started = types.RunStarted("12", "calm-heron-3", "ada", 90, {"stage": "draft"}, "RUNNING")
+    return [Draft.of(run, started), Draft.of(run, types.TagsSet({"stage": "final"}))]
+
+
 # A new noun brings a history of its own: the bytes of the others stay as they are.
 HISTORIES = {
     "log": history,
@@ -370,4 +377,5 @@ HISTORIES = {
     "merges": merged,
     "views": viewed,
     "access": admitted,
+    "raised": raised,
 }

@@ -2,7 +2,6 @@
 
 import json
 import math
-import time
 from pathlib import Path
 
 from eventtrack.cli import training
@@ -12,10 +11,8 @@ from tests.cli.harness import CommandLine, Subprocess
 
 
 def test_the_demo_records_what_it_trained(process: Subprocess, tmp_path: Path) -> None:
-    started = time.monotonic()
     answer = process("demo", "--json")
     assert answer.exit_code == 0, answer
-    assert time.monotonic() - started < 5
     told = answer.json
     assert told["store"] == str(tmp_path / ".eventtrack")
     store = open_store(tmp_path / ".eventtrack")

@@ -76,6 +76,16 @@ class TestVersion1:
         digest = (FOLDER / "v1" / f"{name}.digest").read_text("utf-8").strip()
         assert golden.digest_of(ENVELOPES[name]) == digest
 
+    def test_an_envelope_that_was_decided_after_a_later_time_counts_behind_it(self) -> None:
+        first, second = ENVELOPES["raised"]
+        assert second.header.recorded < first.header.recorded
+        log = MemoryLog()
+        log.transact(lambda txn: [txn.append_foreign(one.data) for one in (first, second)])
+        assert [one.effective for one in log.read(0, 10)] == [
+            first.header.recorded,
+            first.header.recorded + 1,
+        ]
+
     @pytest.mark.parametrize("version", ["v1", "v2"])
     def test_a_journal_is_read_as_it_was_meant(self, version: str, tmp_path: Path) -> None:
         data = bytes.fromhex((FOLDER / version / "journal.hex").read_text("utf-8"))
