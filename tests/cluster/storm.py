@@ -217,12 +217,15 @@ class _Call:
 
     def _run(self, dice: random.Random) -> None:
         run_id, key = self._storm.runs[2], ("run", "r")
-        what = dice.choice(["delete", "restore", "get", "log", "log"])
+        what = dice.choice(["delete", "restore", "get", "log", "log points", "log points"])
         if what == "get":
             self._note(key, ("get",), "runs/get", {"run_id": run_id}, _stage)
         elif what == "log":
             sent = {"run_id": run_id, "key": "note", "value": self._value}
             self._note(key, ("log",), "runs/set-tag", sent, _accepted)
+        elif what == "log points":
+            sent = {"run_id": run_id, "key": "loss", "value": 0.5, "timestamp": 1, "step": 1}
+            self._note(key, ("log",), "runs/log-metric", sent, _accepted)
         else:
             self._note(key, (what,), f"runs/{what}", {"run_id": run_id}, _accepted)
 
