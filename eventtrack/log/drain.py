@@ -77,6 +77,7 @@ class Drainer:
         self._bell = bell
         self._stop = threading.Event()
         self._warned = False
+        self._rewrites = log.rewrites()
         self._thread = threading.Thread(target=self._run, name="eventtrack-drain", daemon=True)
         self._thread.start()
 
@@ -87,6 +88,7 @@ class Drainer:
 
         Returns the argument for `settle`, which the caller calls after the commit.
         """
+        self._leave_redacted(transaction.rewrites())
         marks: list[tuple[JournalFile, int]] = []
         for file, stop in self._journal.snapshot():
             start = max(transaction.journal_offset(file.id), file.drained)
@@ -101,6 +103,16 @@ class Drainer:
             if bytes_max is not None and bytes_max <= 0:
                 break
         return marks
+
+    def _leave_redacted(self, rewrites: int) -> None:
+        """Begin a new journal file after a redaction, which may have erased points of this one.
+
+        `settle` deletes this one.
+        """
+        if rewrites != self._rewrites:
+            with contextlib.suppress(EventtrackError):  # no room for a file: drain, and try again
+                self._journal.renew()
+                self._rewrites = rewrites
 
     def settle(self, marks: list[tuple[JournalFile, int]]) -> None:
         """Note that the frames of a `take` are durable, and delete files that are drained."""

@@ -198,6 +198,16 @@ class Journal:
         """The number of bytes that no drain has moved yet."""
         return sum(stop - file.drained for file, stop in self.snapshot())
 
+    def renew(self) -> None:
+        """Begin a new file; the present one is deleted once it is drained.
+
+        Raises:
+            DiskFullError: There is no room for it.
+        """
+        with self._lock:
+            if not self._closed:
+                self._begin_file(0)
+
     def drop_drained(self) -> None:
         """Delete full files whose frames are all in the log."""
         with self._lock:
