@@ -179,6 +179,8 @@ class Output:
     def progress(self, label: str) -> Iterator[Progress]:
         """A progress bar on standard error; yields a callable of (done, total) that moves the bar.
 
+        A total of 0 is one that nobody knows.
+
         Shows nothing if standard error is no terminal.
         """
         if not is_terminal(sys.stderr):
@@ -192,7 +194,7 @@ class Output:
         console = Console(stderr=True)
         with Bar(*columns, TimeRemainingColumn(), console=console, transient=True) as bar:
             task = bar.add_task(label, total=None)
-            yield lambda done, total: bar.update(task, completed=done, total=max(total, 1))
+            yield lambda done, total: bar.update(task, completed=done, total=total or None)
 
     def _write(self, line: str) -> None:
         self.stream.write(line + "\n")

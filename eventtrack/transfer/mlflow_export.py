@@ -6,8 +6,10 @@ when it is repeated.
 """
 
 import math
+import sqlite3
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import chain
 
 from eventtrack.errors import EventtrackError, RemoteUnavailableError
 from eventtrack.projections.points import Points
@@ -33,52 +35,54 @@ _BATCH_POINTS = 1000
 _BATCH_TEXTS = 100
 
 Progress = Callable[[int, int], None]
+RunsOf = Callable[[Experiment], Iterator[Run]]
 
 
 class Export:
-    """Brings runs to a server; `report` counts what was new there."""
+    """Brings runs to a server, one after the other; `report` counts what was new there."""
 
     def __init__(self, store: Store, server: TrackingServer) -> None:
         self._store, self._server = store, server
         self.report = Report(f"mlflow {server.url}")
-        self._theirs: dict[str, Run] = {}  # by the run's id here
+        self._theirs = _Ids()
         self._takes_series: bool | None = None
 
-    def run(
-        self, experiments: Iterable[Experiment], runs: Sequence[Run], progress: Progress
-    ) -> Report:
-        """Bring these runs, of these experiments, to the server.
+    def run(self, experiments: Iterable[Experiment], runs_of: RunsOf, progress: Progress) -> Report:
+        """Bring the runs of these experiments to the server.
+
+        Args:
+            runs_of: Gives the runs of an experiment. It is called twice: all runs are made on the
+                server before the first is filled, since a run may name any other as its parent.
 
         Raises:
             RemoteError: The server is gone, or refuses; what it has stays, and a repeated export
                 goes on from there.
         """
-        by_experiment: dict[str, list[Run]] = {}
-        for run in runs:
-            by_experiment.setdefault(run.info.experiment_id, []).append(run)
-        chosen = [
-            experiment for experiment in experiments if experiment.experiment_id in by_experiment
-        ]
-        for experiment in chosen:
-            self._begin(experiment, by_experiment[experiment.experiment_id])
-        done = 0
-        for experiment in chosen:
-            for run in by_experiment[experiment.experiment_id]:
-                progress(done, len(runs))
+        counts = [(experiment, self._begin(experiment, runs_of)) for experiment in experiments]
+        done, total = 0, sum(count for _, count in counts)
+        for experiment, count in counts:
+            for run in runs_of(experiment) if count else ():
+                progress(done, max(done + 1, total))
                 done += 1
                 self.report.runs_seen += 1
-                if run.info.run_id in self._theirs:
-                    self._bring(run, self._theirs[run.info.run_id])
+                theirs = self._theirs.get(run.info.run_id)
+                if theirs is not None:
+                    self._bring(run, self._server.get_run(theirs))
         progress(done, max(done, 1))
         return self.report
 
-    def _begin(self, experiment: Experiment, runs: Sequence[Run]) -> None:
-        """Find or make the experiment and its runs there, so that all new ids are known."""
+    def _begin(self, experiment: Experiment, runs_of: RunsOf) -> int:
+        """Find or make the experiment and its runs there; returns the number of its runs here."""
+        runs = runs_of(experiment)
+        first = next(runs, None)
+        if first is None:
+            return 0
+        runs = chain([first], runs)
         name, taken = experiment.name, self.report.taken
         theirs = self._server.get_experiment_by_name(name)
         if theirs is not None and theirs.lifecycle_stage == LifecycleStage.DELETED:
             self.report.missing(f"experiment {name}", "the server's is deleted; restore it there")
-            return
+            return sum(1 for _ in runs)
         if theirs is None:
             experiment_id = self._server.create_experiment(name, tags=experiment.tags)
             taken.experiments += 1
@@ -93,33 +97,41 @@ class Export:
                 source_id=experiment.experiment_id, experiment_id=experiment_id, name=name
             )
         )
-        known = self._known(experiment_id) if theirs is not None else {}
-        for run in runs:
-            run_id = run.info.run_id
-            if run_id in known:
-                self._theirs[run_id] = known[run_id]
-                continue
-            self._theirs[run_id] = self._server.create_run(
+        known = self._known(experiment_id) if theirs is not None else _Ids()
+        return sum(1 for run in runs if self._make(run, experiment_id, known))
+
+    def _make(self, run: Run, experiment_id: str, known: "_Ids") -> str:
+        """Make a run on the server, unless it is known there; returns its id there."""
+        run_id = run.info.run_id
+        theirs = known.get(run_id)
+        if theirs is None:
+            theirs = self._server.create_run(
                 experiment_id,
                 user_id=run.info.user_id,
                 start_time=run.info.start_time,
                 tags={EXPORT_ID_TAG: run_id, RUN_NAME_TAG: run.info.run_name},
                 run_name=run.info.run_name,
                 run_id=run_id,  # kept by eventtrack's server; MLflow's gives its own
-            )
-            taken.runs += 1
+            ).info.run_id
+            self.report.taken.runs += 1
+        self._theirs.put(run_id, theirs)
+        return theirs
 
-    def _known(self, experiment_id: str) -> dict[str, Run]:
-        """The server's runs by our ids."""
+    def _known(self, experiment_id: str) -> "_Ids":
+        """The ids of the server's runs by our ids."""
 
         def fetch(token: str | None) -> PagedList[Run]:
             ids = [experiment_id]
             return self._server.search_runs(ids, view_type=ViewType.ALL, page_token=token)
 
-        runs = list(all_pages(fetch))
-        known = {run.info.run_id: run for run in runs}
-        tagged = {run.data.tags.get(EXPORT_ID_TAG, run.info.run_id): run for run in runs}
-        return known | tagged
+        known = _Ids()
+        for run in all_pages(fetch):
+            theirs, tagged = run.info.run_id, run.data.tags.get(EXPORT_ID_TAG)
+            if known.get(theirs) is None:
+                known.put(theirs, theirs)
+            if tagged is not None:
+                known.put(tagged, theirs)
+        return known
 
     def _bring(self, ours: Run, theirs: Run) -> None:
         was_deleted = theirs.info.lifecycle_stage == LifecycleStage.DELETED
@@ -148,7 +160,7 @@ class Export:
         wanted = ours.data.tags | {EXPORT_ID_TAG: ours.info.run_id}
         parent = self._theirs.get(wanted.get(PARENT_TAG, ""))
         if parent is not None:
-            wanted[PARENT_TAG] = parent.info.run_id
+            wanted[PARENT_TAG] = parent
         tags = {k: v for k, v in wanted.items() if known.tags.get(k) != v}
         for part in _parts(params):
             self._server.log_batch(run_id, params=part)
@@ -240,6 +252,21 @@ class Export:
         if (status, end_time, name) != (None, None, None):
             self._server.update_run(there.run_id, status=status, end_time=end_time, name=name)
             self.report.taken.updates += 1
+
+
+class _Ids:
+    """The ids of runs on the server, by their ids here: in a temporary file, for a million fit."""
+
+    def __init__(self) -> None:
+        self._rows = sqlite3.connect("", isolation_level=None)
+        self._rows.execute("CREATE TABLE ids (ours TEXT PRIMARY KEY, theirs TEXT) WITHOUT ROWID")
+
+    def put(self, ours: str, theirs: str) -> None:
+        self._rows.execute("INSERT OR REPLACE INTO ids VALUES (?, ?)", (ours, theirs))
+
+    def get(self, ours: str) -> str | None:
+        row = self._rows.execute("SELECT theirs FROM ids WHERE ours = ?", (ours,)).fetchone()
+        return None if row is None else str(row[0])
 
 
 def _parts(texts: Mapping[str, str]) -> Iterable[dict[str, str]]:

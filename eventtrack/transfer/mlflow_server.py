@@ -65,13 +65,6 @@ class ServerStore(Source):
             text_of(experiment.get("experiment_id")): experiment
             for experiment in self._pages("experiments/search", body, "experiments")
         }
-        self._runs: dict[str, Json] = {}
-        for experiment_id in self._experiments:
-            body = {"experiment_ids": [experiment_id], "run_view_type": VIEWS[ViewType.ALL]}
-            body |= {"max_results": SEARCH_RUNS_RESULTS_DEFAULT}
-            for run in self._tried("runs/search", body, "runs", f"experiment {experiment_id}"):
-                info = _mapping(run.get("info"))
-                self._runs[text_of(info.get("run_id") or info.get("run_uuid"))] = run
 
     def experiments(self) -> Mapping[str, IncomingExperiment]:
         """The experiments by their ids, deleted ones too."""
@@ -89,12 +82,26 @@ class ServerStore(Source):
         return experiments
 
     def count(self) -> int:
-        """The number of runs."""
-        return len(self._runs)
+        """0: only a walk of all pages would tell."""
+        return 0
 
     def runs(self) -> Iterator[SourceRun]:
-        """Every run; its points and files are fetched when its turn comes."""
-        yield from self.each(self._runs.items(), self._run, lambda item: f"run {item[0]}")
+        """Every run, page by page; its points and files are fetched when its turn comes."""
+        yield from self.each(self._listed(), self._run, lambda item: f"run {item[0]}")
+
+    def _listed(self) -> Iterator[tuple[str, Json]]:
+        """Every run as the server lists it, with its id; a page of them is in memory."""
+        seen: set[str] = set()
+        for experiment_id in self._experiments:
+            body: Json = {"experiment_ids": [experiment_id], "run_view_type": VIEWS[ViewType.ALL]}
+            body |= {"max_results": SEARCH_RUNS_RESULTS_DEFAULT}
+            for run in self._tried("runs/search", body, "runs", f"experiment {experiment_id}"):
+                info = _mapping(run.get("info"))
+                run_id = text_of(info.get("run_id") or info.get("run_uuid"))
+                # A run that starts meanwhile moves another to the next page, where it comes again.
+                if run_id not in seen:
+                    seen.add(run_id)
+                    yield run_id, run
 
     def models(self) -> Iterator[SourceModel]:
         """Every logged model that is not deleted; none if the server has no logged models."""

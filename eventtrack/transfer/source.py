@@ -65,7 +65,7 @@ class Source:
         raise NotImplementedError
 
     def count(self) -> int:
-        """The number of runs, about; for the progress bar."""
+        """The number of runs, about, for the progress bar; 0 if nobody knows."""
         raise NotImplementedError
 
     def runs(self) -> Iterator[SourceRun]:

@@ -188,6 +188,22 @@ def test_what_the_server_refuses_is_named_and_the_rest_taken(served: Served, sto
     assert report.exit_code == 8  # the model
 
 
+def test_runs_are_listed_as_they_are_taken(served: Served) -> None:
+    """All pages were in memory before the first run was taken."""
+    served.runs(run(A), run(B))
+    runs = ServerStore(served.url).runs()
+    assert next(runs).source_id == A
+    served.runs(run(A), run(C))
+    assert [source_run.source_id for source_run in runs] == [C]
+
+
+def test_a_run_that_moved_to_the_next_page_meanwhile_is_one_run(served: Served) -> None:
+    served.runs(run(A), run(A), run(B))
+    runs, report = show(served)
+    assert set(runs) == {A, B}
+    assert report.exit_code == 0
+
+
 def test_an_experiment_whose_runs_are_refused_spares_the_others(served: Served) -> None:
     both = [{"experiment_id": number, "name": f"e{number}"} for number in ("1", "2")]
     served.answers["experiments/search"] = {"experiments": both}

@@ -1,11 +1,13 @@
 """Out to a server and in from one: MLflow's own, and ours."""
 
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from eventtrack.cli.commands.export import all_runs
 from eventtrack.rest import TrackingServer, address_of
 from eventtrack.store import Store
 from eventtrack.transfer.importer import import_histories
@@ -15,8 +17,10 @@ from eventtrack.transfer.report import Report
 from eventtrack.views.records import (
     Dataset,
     DatasetInput,
+    Experiment,
     InputTag,
     Metric,
+    Run,
     RunStatus,
     ViewType,
 )
@@ -86,7 +90,11 @@ def bring(store: Store, url: str) -> Report:
     """Export everything."""
     server = TrackingServer(address_of(url))
     experiments = store.experiments.search(ViewType.ALL)
-    report = Export(store, server).run(experiments, runs_of(store), lambda done, total: None)
+
+    def runs_of_experiment(experiment: Experiment) -> Iterator[Run]:
+        return all_runs(store, [experiment.experiment_id], "", ViewType.ALL)
+
+    report = Export(store, server).run(experiments, runs_of_experiment, lambda done, total: None)
     server.close()
     return report
 
@@ -195,3 +203,29 @@ def test_an_export_that_stopped_goes_on(
     assert report.taken.runs == 0
     assert report.taken.points > 0
     assert bring(ours, our_url).taken.total() == 0
+
+
+def test_an_export_holds_one_run_at_a_time(ours: Store, our_url: str) -> None:
+    """Both sides' runs were in memory at once, 10 KB each."""
+
+    class Watched(Run, weakref=True):
+        """A run that can be watched until nobody holds it."""
+
+    held: list[int] = []
+    given: list[weakref.ref[Run]] = []
+
+    def runs_of_experiment(experiment: Experiment) -> Iterator[Run]:
+        for info in [run.info for run in runs_of(ours)]:
+            if info.experiment_id == experiment.experiment_id:
+                run = Watched(**dict(ours.runs.get(info.run_id)))
+                given.append(weakref.ref(run))
+                yield run
+                del run
+                held.append(sum(other() is not None for other in given))
+
+    server = TrackingServer(address_of(our_url))
+    experiments = ours.experiments.search(ViewType.ALL)
+    Export(ours, server).run(experiments, runs_of_experiment, lambda done, total: None)
+    server.close()
+    assert len(held) == 2 * 3
+    assert max(held) <= 2

@@ -21,7 +21,7 @@ from eventtrack.cli.export_formats import (
 from eventtrack.cli.export_series import SERIES_COLUMNS, series_rows
 from eventtrack.cli.output import is_terminal
 from eventtrack.cli.resolve import EXPERIMENT, chosen_experiments
-from eventtrack.views.records import Run, ViewType
+from eventtrack.views.records import Experiment, Run, ViewType
 
 if TYPE_CHECKING:
     from eventtrack.store import Store
@@ -143,11 +143,13 @@ def _to_server(
     store = call.open()
     view = ViewType.ALL if everything else ViewType.ACTIVE_ONLY
     chosen = chosen_experiments(store, names, view_type=ViewType.ALL)
-    ids = [experiment.experiment_id for experiment in chosen]
-    runs = list(all_runs(store, ids, filter_string, view))
+
+    def runs_of(experiment: Experiment) -> Iterator[Run]:
+        return all_runs(store, [experiment.experiment_id], filter_string, view)
+
     started = text.now_ms()
     with call.out.progress("exporting") as progress:
-        report = Export(store, server).run(chosen, runs, progress)
+        report = Export(store, server).run(chosen, runs_of, progress)
     server.close()
     if call.out.json:
         call.out.document(report.to_dictionary())
