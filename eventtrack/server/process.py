@@ -38,6 +38,10 @@ _NOTICE_S = 1.0
 _SWITCH_S = 0.0005
 # Connections that may wait to be accepted: a thousand jobs of a sweep that start at once.
 _BACKLOG = 2048
+# Connections accepted in one turn of the loop. A connection too many is closed some turns later;
+# those of all these turns need fewer files than are kept free for everything else. asyncio also
+# logs a traceback for each of so many when it has no file for a connection.
+_ACCEPTED_AT_ONCE = 16
 # The server looks this often for a signal to end, and at its connections once a second. uvicorn's
 # own ten times a second would keep a laptop awake.
 _TICK_S = 0.25
@@ -142,6 +146,7 @@ def _configuration(
         application,
         http=partial(ShortcutProtocol, shortcut),  # type: ignore[arg-type]
         ws="none",
+        backlog=_ACCEPTED_AT_ONCE,
         loop="asyncio",
         lifespan="on",
         # It warns of each single bad request, so any passer-by could fill a disk with warnings.
@@ -172,6 +177,8 @@ class _Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
+        for listener in sockets or ():
+            listener.listen(_BACKLOG)  # asyncio took the number of its turns for it
         if self.started:
             self._on_started()
 

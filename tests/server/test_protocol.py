@@ -1,6 +1,7 @@
 """Clients that send too much, or too slowly, over real sockets."""
 
 import contextlib
+import signal
 import socket
 import time
 from collections.abc import Iterator
@@ -234,6 +235,20 @@ def test_more_connections_than_there_is_room_for_are_refused_and_the_others_go_o
     with connect(impatient) as raw:
         raw.sendall((GET + "\r\n").encode())
         assert raw.recv(2**16).startswith(b"HTTP/1.1 200 ")
+
+
+def test_a_crowd_that_connects_at_once_takes_no_file_from_the_others(tmp_path: Path) -> None:
+    few = "import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (300, 300))"
+    log = tmp_path / "log"
+    with (
+        running(tmp_path / "store", first=few, log=log) as server,
+        contextlib.ExitStack() as stack,
+    ):
+        server.process.send_signal(signal.SIGSTOP)
+        many = [stack.enter_context(connect(server)) for _ in range(400)]
+        server.process.send_signal(signal.SIGCONT)
+        assert rest_of(many[-1]).startswith(b"HTTP/1.1 503 ")
+    assert log.stat().st_size == 0  # asyncio would write 2,000 tracebacks
 
 
 @pytest.mark.parametrize("name", ["websocket", "h2c", "x"])
