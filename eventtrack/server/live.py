@@ -20,9 +20,11 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
+from eventtrack.compat.errors import refuse
 from eventtrack.errors import EventtrackError
 from eventtrack.log.living import NO_MARK
 from eventtrack.server.endpoint import Streamed
+from eventtrack.server.protocol import connections_max
 from eventtrack.server.threads import Services
 from eventtrack.server.web_api import PREFIX
 from eventtrack.store import Store
@@ -37,6 +39,8 @@ _BEAT_S = 15.0
 # The time after which a browser reconnects to a server that has gone.
 _RETRY_MS = 1000
 _ENVELOPES_MAX = 4096
+# Streams stay open for hours. The other connections are for programs that log.
+_STREAMS_SHARE = 0.5
 _KEPT = 64
 
 
@@ -54,7 +58,7 @@ class _Tidings:
     def __init__(self, services: Services) -> None:
         self._services = services
         self._kept: deque[_News] = deque(maxlen=_KEPT)
-        self._readers = 0
+        self.readers = 0
         self._position = 0
         self._mark = NO_MARK  # of the points in journals that pages know of
         # News of points in journals, and the number of all so far.
@@ -68,8 +72,8 @@ class _Tidings:
     @contextlib.contextmanager
     def following(self, head: int) -> Iterator[None]:
         """Watch while somebody listens. `head` is the head of the log, read just before."""
-        self._readers += 1
-        if self._readers == 1:
+        self.readers += 1
+        if self.readers == 1:
             self._position = head
             self._kept.clear()
             woken = asyncio.Event()
@@ -78,8 +82,8 @@ class _Tidings:
         try:
             yield
         finally:
-            self._readers -= 1
-            if self._readers == 0 and self._watcher is not None and self._task is not None:
+            self.readers -= 1
+            if self.readers == 0 and self._watcher is not None and self._task is not None:
                 self._watcher.stop.set()
                 self._task.cancel()
 
@@ -179,6 +183,10 @@ def _changes(store: Store, after: int) -> _News | None:
 async def _live(services: Services, request: Request, _: str) -> Response:
     sent = request.headers.get("last-event-id") or request.query_params.get("after") or ""
     after = int(sent) if sent.isascii() and sent.isdigit() and len(sent) < 19 else None
+    if services.shared(_Tidings).readers >= connections_max() * _STREAMS_SHARE:
+        many = refuse("TEMPORARILY_UNAVAILABLE", "Too many pages listen; try again in a moment.")
+        headers = {"retry-after": "3", "connection": "close"}
+        return Response(many.body, many.status, headers, "application/json")
     headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
     return StreamingResponse(
         _stream(services, after), headers=headers, media_type="text/event-stream"

@@ -147,6 +147,22 @@ def test_many_pages_and_one_that_does_not_read(server: Running) -> None:
                 stream.until(run)
 
 
+def test_streams_leave_half_of_the_connections_to_programs_that_log(tmp_path: Path) -> None:
+    with (
+        running(tmp_path / "store", bounds={"CONNECTIONS_MAX": 8}) as server,
+        contextlib.ExitStack() as stack,
+    ):
+        for _ in range(4):
+            stack.enter_context(following(server))
+        for _ in range(20):
+            with server.client.stream("GET", LIVE) as refused:
+                assert (refused.status_code, refused.headers["connection"]) == (503, "close")
+        assert server.new_run()["status"] == "RUNNING"
+        stack.close()
+        with following(server):
+            pass
+
+
 def test_streams_are_ended_with_the_server(tmp_path: Path) -> None:
     """Ended, not cut off: the last chunk comes, so that nothing waits until patience is over."""
     with running(tmp_path / "store") as server:
