@@ -1,5 +1,7 @@
 """The rows of scorers in the views, each with its versions."""
 
+from collections.abc import Iterator
+
 import msgspec
 
 from eventtrack.projections.registered_state import Claim, numbers
@@ -40,6 +42,12 @@ class ScorerState(msgspec.Struct, array_like=True):
         """When its first version was registered; `BEYOND` where none is known."""
         return self.name[1]
 
+    @property
+    def deleted(self) -> Stamp:
+        """When the last of its versions was deleted; `NEVER` where none was."""
+        stages = [item.lifecycle for item in self.versions.values()]
+        return max((stamp for stage, stamp in stages if stage == "deleted"), default=NEVER)
+
     def living(self) -> dict[int, ScorerVersionState]:
         """The versions that are there, by the numbers that they show, in order of those."""
         shown = numbers(self.claims)
@@ -65,8 +73,15 @@ def by_number(view: View, number: int) -> ScorerState | None:
 
 def scorers(view: View) -> list[ScorerState]:
     """Every scorer that has a version."""
-    rows = view.rows.scan(TABLE)
-    return [state for _, value in rows if (state := _decode(value)).living()]
+    return [state for state in all_scorers(view) if state.living()]
+
+
+def all_scorers(view: View) -> Iterator[ScorerState]:
+    """Every scorer whose registration was seen, also of those whose versions are all deleted."""
+    for _, value in view.rows.scan(TABLE):
+        state = _decode(value)
+        if state.born != BEYOND:
+            yield state
 
 
 def put(tables: Writer, state: ScorerState) -> None:

@@ -6,7 +6,13 @@ import msgspec
 
 from eventtrack.clock import recorded_ms
 from eventtrack.errors import InvalidStateError
-from eventtrack.projections import counts, dataset_state, index, registered_state
+from eventtrack.projections import (
+    counts,
+    dataset_state,
+    index,
+    registered_state,
+    scorer_state,
+)
 from eventtrack.projections.rows import end_of
 from eventtrack.projections.state import (
     ExperimentState,
@@ -83,7 +89,7 @@ class Freed(Record):
 
 
 class Garbage:
-    """Erases deleted runs, experiments, models, traces and datasets, and their own files."""
+    """Erases deleted runs, experiments, models, traces, datasets and scorers, with their files."""
 
     def __init__(self, context: StoreContext, redaction: Redaction) -> None:
         self._context = context
@@ -194,6 +200,7 @@ class _Search:
         self._put_traces(result)
         self._put_registered(result)
         self._put_datasets(result)
+        self._put_scorers(result)
         return result
 
     def _needed(self) -> dict[str, str]:
@@ -346,6 +353,19 @@ class _Search:
                         deleted_ms=self._time(stamp),
                     )
                 )
+
+    def _put_scorers(self, result: Found) -> None:
+        for scorer in scorer_state.all_scorers(self._reader):
+            experiment, when = scorer.experiment[0], None
+            if experiment in self._gone and experiment not in self._inhabited:
+                when = self._gone[experiment]
+            elif not scorer.living() and self._is_old(scorer.deleted):
+                when = self._time(scorer.deleted)
+            if when is not None:
+                name, key = scorer.name[0], scorer.scorer_id
+                gone = Deleted(kind="scorer", id=key, name=name, deleted_ms=when)
+                self._of[gone.stream] = experiment
+                result.garbage.append(gone)
 
     def _is_old(self, stamp: Stamp) -> bool:
         return self._time(stamp) <= self._before_ms

@@ -145,6 +145,33 @@ def test_deleted_traces_and_registered_models_go(place: Store) -> None:
     assert place.registry.versions("old") == []
 
 
+def test_scorers_go_once_all_their_versions_are_deleted(place: Store, clock: ManualClock) -> None:
+    experiment_id = place.experiments.create("gone")
+    for where, name in (
+        ("0", "deleted"),
+        ("0", "half"),
+        ("0", "living"),
+        (experiment_id, "inside"),
+    ):
+        for version in range(2):
+            place.scorers.register(where, name, f'"{name} {SECRETS[version]}"')
+    place.scorers.delete("0", "half", 1)
+    place.scorers.delete("0", "deleted")
+    place.experiments.delete(experiment_id)
+    clock.advance(60_000)
+    assert names(place.garbage.find(older_than_ms=120_000)) == set()
+    found = place.garbage.find(only=["experiment/0"])
+    assert [(one.kind, one.name) for one in found.garbage] == [("scorer", "deleted")]
+    found = place.garbage.find()
+    assert {one.name for one in found.garbage} == {"deleted", "inside", "gone"}
+    place.garbage.erase(found.garbage)
+    assert (
+        leaks(place, "deleted first-", "deleted second-", "inside first-", "inside second-") == []
+    )
+    assert [one.scorer_name for one in place.scorers.list()] == ["half", "living"]
+    assert place.garbage.find() == Found()
+
+
 def test_peers_obey_and_keep_files_that_a_run_of_theirs_has(place: Store, tmp_path: Path) -> None:
     gone, _ = filled(place)
     peer = Store(tmp_path / "peer")
