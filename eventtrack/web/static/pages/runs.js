@@ -308,7 +308,10 @@ const Nothing = ({ q, view }) => html`
       q
         ? html`<p>Filters look like <code>${"metrics.loss < 0.1 AND tags.team = 'blue'"}</code>.</p>
           <button onClick=${() => setQuery({ q: "" }, { push: true })}>Show all runs</button>`
-        : html`<p>Runs that are logged to this experiment appear here by themselves.</p>`
+        : view === "DELETED_ONLY"
+          ? html`<button onClick=${() => setQuery({ view: "" }, { push: true })}>Show active runs</button>`
+          : html`<p>Runs that are logged to this experiment appear here by themselves.</p>
+            <button onClick=${() => setQuery({ view: "DELETED_ONLY" }, { push: true })}>Show deleted runs</button>`
     }
   <//>
 `;

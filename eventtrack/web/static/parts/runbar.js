@@ -1,5 +1,5 @@
 /** What stands above the table of runs: how many there are, what is done with them, and how they are shown. */
-import { html, useState } from "../lib/ui.js";
+import { html, useEffect, useState } from "../lib/ui.js";
 import { csvOf, saveCsv } from "../lib/download.js";
 import { askedOf } from "../lib/fields.js";
 import { count, number } from "../lib/format.js";
@@ -30,8 +30,11 @@ export const Switch = ({ show }) => html`
   )}</span>`;
 
 export function Toolbar({ address, picked, known, total, table, asked, small, experiment, whole }) {
-  const { columns, pins, view, tree, group, figure, opened } = address;
+  const { columns, pins, sel, view, tree, group, figure, opened } = address;
   const [saving, setSaving] = useState("");
+  const [done, setDone] = useState(null);
+  // Told until other runs are selected.
+  useEffect(() => setDone((old) => (old?.sel === sel ? old : null)), [sel]);
   const push = (changes) => setQuery(changes, { push: true });
   const download = async () => {
     try {
@@ -80,11 +83,22 @@ export function Toolbar({ address, picked, known, total, table, asked, small, ex
         picked.size > 0 &&
         html`<${Selection} picked=${picked} asked=${asked} experimentId=${experiment.experiment_id} view=${view}
         onClear=${() => setQuery({ sel: "" })}
-        onDone=${(cleared) => {
+        onDone=${(cleared, done) => {
+          setDone(done && { ...done, sel: cleared ? "" : sel });
           if (cleared) setQuery({ sel: "" });
           table.reload();
         }} />`
       }
+      <span class="done" role="status">${
+        done &&
+        html`${done.text} ${
+          done.undo &&
+          html`<button class="plain" onClick=${() => {
+            setDone(null);
+            done.undo().then(table.reload);
+          }}>Undo</button>`
+        }`
+      }</span>
       <span class="grow"></span>
       <span class="quiet" role="status">${saving}</span>
       <button title="All rows that match, with these columns" onClick=${download}>CSV</button>

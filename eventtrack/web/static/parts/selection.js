@@ -12,6 +12,8 @@ import { Why } from "./why.js";
 
 const AT_ONCE = 4;
 
+const restore = (id) => mlflow.post("runs/restore", { run_id: id });
+
 /** One request for each run, a few at once. Goes on after a refusal, and tells of the first. */
 export async function forEachRun(ids, change, tell) {
   const left = [...ids];
@@ -31,7 +33,8 @@ export async function forEachRun(ids, change, tell) {
  * @param {object} props
  * @param {import("../lib/picked.js").Picked} props.picked
  * @param {object} props.asked the question of the table, for the runs that were never in sight
- * @param {(cleared: boolean) => void} props.onDone
+ * @param {(cleared: boolean, done: {text: string, undo?: () => Promise<unknown>} | null) => void} props.onDone
+ *   whether the runs are to be selected no more, and what was done, if all went well
  */
 export function Selection({ picked, asked, experimentId, view, onDone, onClear }) {
   const [state, setState] = useState({ busy: "", error: "" });
@@ -42,11 +45,11 @@ export function Selection({ picked, asked, experimentId, view, onDone, onClear }
     setState({ busy: `${doing} …`, error: "" });
     return picked.resolved(asked);
   };
-  const all = async (doing, change, cleared) => {
+  const all = async (doing, change, cleared, done, back) => {
     const ids = await idsOf(doing).catch((error) => [error]);
     if (ids[0] instanceof Error) return setState({ busy: "", error: `Nothing was changed: ${ids[0].message}` });
-    const refused = await forEachRun(ids, change, (done) =>
-      setState({ busy: `${doing}: ${number(done)} of ${number(ids.length)}`, error: "" }),
+    const refused = await forEachRun(ids, change, (many) =>
+      setState({ busy: `${doing}: ${number(many)} of ${number(ids.length)}`, error: "" }),
     );
     const [first] = refused;
     setState({
@@ -56,7 +59,8 @@ export function Selection({ picked, asked, experimentId, view, onDone, onClear }
         : "",
     });
     setWhy("");
-    onDone(cleared && !first);
+    const undo = back && (() => forEachRun(ids, back, () => {}));
+    onDone(cleared && !first, first ? null : { text: `${count(ids.length, "run")} ${done}.`, undo });
   };
   const move = async (target, children) => {
     const moved = idsOf("Moving").then((ids) => moveRuns(ids, target, children, why));
@@ -66,7 +70,7 @@ export function Selection({ picked, asked, experimentId, view, onDone, onClear }
     );
     setState({ busy: "", error: refused ? `Nothing was moved: ${refused.message} ${refused.hint || ""}` : "" });
     if (!refused) setWhy("");
-    onDone(!refused);
+    onDone(!refused, refused ? null : { text: `${what} moved.` });
   };
   const busy = state.busy !== "";
   return html`
@@ -81,7 +85,7 @@ export function Selection({ picked, asked, experimentId, view, onDone, onClear }
         <${Popup} label="Tag" title="Tag the selected runs" disabled=${none || busy}>${(close) => html`
           <${TagForm} what=${what} why=${why} onWhy=${setWhy} onTag=${(key, value) => {
             close();
-            all("Tagging", (id) => mlflow.post("runs/set-tag", { run_id: id, key, value }, why), false);
+            all("Tagging", (id) => mlflow.post("runs/set-tag", { run_id: id, key, value }, why), false, "tagged");
           }} />`}<//>
         ${
           view !== "DELETED_ONLY" &&
@@ -95,25 +99,25 @@ export function Selection({ picked, asked, experimentId, view, onDone, onClear }
             resolve=${() => picked.resolved(asked)}
             onRewind=${(step) => {
               close();
-              all("Rewinding", (id) => rewind(id, step, why), false);
+              all("Rewinding", (id) => rewind(id, step, why), false, "rewound");
             }}
             onMerged=${() => {
               close();
-              onDone(false);
+              onDone(false, null);
             }} />`}<//>
           <${Popup} label="Delete" title="Delete the selected runs" disabled=${none || busy}>${(close) => html`
           <p>Delete ${what}? Nothing is lost: deleted runs can be restored.</p>
           <p><${Why} value=${why} onWhy=${setWhy} /></p>
           <p class="bar"><button class="danger" onClick=${() => {
             close();
-            all("Deleting", (id) => mlflow.post("runs/delete", { run_id: id }, why), true);
+            all("Deleting", (id) => mlflow.post("runs/delete", { run_id: id }, why), true, "deleted", restore);
           }}>Delete ${what}</button>
             <button onClick=${close}>Cancel</button></p>`}<//>`
         }
         ${
           view !== "" &&
           html`<button disabled=${none || busy}
-          onClick=${() => all("Restoring", (id) => mlflow.post("runs/restore", { run_id: id }), true)}>Restore
+          onClick=${() => all("Restoring", restore, true, "restored")}>Restore
           </button>`
         }`
       }
