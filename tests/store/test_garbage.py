@@ -147,14 +147,10 @@ def test_deleted_traces_and_registered_models_go(place: Store) -> None:
 
 def test_scorers_go_once_all_their_versions_are_deleted(place: Store, clock: ManualClock) -> None:
     experiment_id = place.experiments.create("gone")
-    for where, name in (
-        ("0", "deleted"),
-        ("0", "half"),
-        ("0", "living"),
-        (experiment_id, "inside"),
-    ):
-        for version in range(2):
-            place.scorers.register(where, name, f'"{name} {SECRETS[version]}"')
+    homes = {"deleted": "0", "half": "0", "living": "0", "inside": experiment_id}
+    for name, where in homes.items():
+        for secret in SECRETS:
+            place.scorers.register(where, name, f'"{name} {secret}"')
     place.scorers.delete("0", "half", 1)
     place.scorers.delete("0", "deleted")
     place.experiments.delete(experiment_id)
@@ -165,9 +161,8 @@ def test_scorers_go_once_all_their_versions_are_deleted(place: Store, clock: Man
     found = place.garbage.find()
     assert {one.name for one in found.garbage} == {"deleted", "inside", "gone"}
     place.garbage.erase(found.garbage)
-    assert (
-        leaks(place, "deleted first-", "deleted second-", "inside first-", "inside second-") == []
-    )
+    secrets = [f"{name} {secret}" for name in ("deleted", "inside") for secret in SECRETS]
+    assert leaks(place, *secrets) == []
     assert [one.scorer_name for one in place.scorers.list()] == ["half", "living"]
     assert place.garbage.find() == Found()
 
