@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from eventtrack.errors import DiskFullError, EventtrackError, EventtrackWarning
 from eventtrack.events.envelope import Draft, Envelope
 from eventtrack.events.reading import events_of
-from eventtrack.events.types import MetricLogged, MetricsLogged, PayloadsRedacted, TagsSet
+from eventtrack.events.types import MetricLogged, MetricsLogged, TagsSet
 from eventtrack.ids import RandomIds, SeededIds
 from eventtrack.limits import ENVELOPE_EVENTS_MAX
 from eventtrack.log import drain
@@ -99,23 +99,6 @@ class TestFlush:
         line.drainer.flush()
         assert line.steps() == list(range(500))
         assert {envelope.header.session for envelope in envelopes_of(line.log)} == {SESSION}
-
-    def test_points_that_were_redacted_leave_the_journal_with_the_next_ones(
-        self, line: Line
-    ) -> None:
-        append(line.journal, line.slot, body(1, "secret"))
-        line.drainer.flush()
-        [point] = envelopes_of(line.log)
-        order = PayloadsRedacted([(point.name, point.header.index)], [], "a name", 1)
-        line.log.transact(lambda txn: txn.append(Draft.of(RUN, order), SESSION))
-        line.record(2)
-        line.drainer.flush()
-        assert line.steps() == [2]
-        [journal] = line.folder.iterdir()
-        assert b"secret" not in journal.read_bytes()
-        line.record(3)
-        line.drainer.flush()
-        assert list(line.folder.iterdir()) == [journal]
 
     def test_flushing_again_moves_nothing(self, line: Line) -> None:
         line.record(1)
