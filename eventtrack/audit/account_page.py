@@ -331,11 +331,9 @@ def _course(values: Sequence[float]) -> str:
         return ""
     low, high = min(values), max(values)
     step = _WIDTH / (len(values) - 1)
-    places = (
-        # Halves, so that the difference of two huge values is no infinity.
-        0.5 if high == low else (value / 2 - low / 2) / (high / 2 - low / 2)
-        for value in values
-    )
+    # Halves: the difference of two huge values is infinite. Half of the least value is 0.
+    spread = high / 2 - low / 2
+    places = ((value / 2 - low / 2) / spread if spread else 0.5 for value in values)
     drawn = " ".join(
         f"{at * step:.1f},{_HEIGHT - 2 - place * (_HEIGHT - 4):.1f}"
         for at, place in enumerate(places)

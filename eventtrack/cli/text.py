@@ -239,14 +239,15 @@ def sparkline(values: list[float], width: int) -> str:
     if not finite:
         return ""
     low, high = min(finite), max(finite)
+    # Halves: the difference of two huge values is infinite. Half of the least value is 0.
+    middle, spread = low / 2 + high / 2, high / 2 - low / 2
     columns = min(width, len(finite))
     blocks = "▁▂▃▄▅▆▇█"
     line = []
     for column in range(columns):
         part = finite[column * len(finite) // columns : (column + 1) * len(finite) // columns]
         # The point furthest from the middle stands for its column: spikes stay visible.
-        middle = low / 2 + high / 2
         point = max(part, key=lambda number: abs(number - middle))
-        level = 0 if high == low else round((point / 2 - low / 2) / (high / 2 - low / 2) * 7)
+        level = round((point / 2 - low / 2) / spread * 7) if spread else 0
         line.append(blocks[max(0, min(7, level))])
     return "".join(line)

@@ -230,8 +230,16 @@ def _columns(queries: Queries, asked: Asked, curve: Curve) -> tuple[Column, Colu
     if asked.x == "step" or not points:
         return in_order(points.steps, points.values)
     origin = began(curve, points.timestamps[0]) if asked.x == "relative" else 0
-    times = array("q", [time - origin for time in points.timestamps]) if origin else None
-    return in_order(points.timestamps if times is None else times, points.values)
+    return in_order(_since(origin, points.timestamps), points.values)
+
+
+def _since(origin: int, times: Column) -> Column:
+    if not origin:
+        return times
+    try:
+        return array("q", [time - origin for time in times])
+    except OverflowError:  # from one end of all times to the other
+        return array("d", [time - origin for time in times])
 
 
 def _width(asked: Asked, curves: Sequence[Curve | None], x: Column) -> float:

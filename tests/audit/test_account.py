@@ -110,6 +110,16 @@ def test_all_envelopes_are_proved_under_a_signed_head(store: Store, run_id: str)
     assert "proved" in Page(account_page(made(store, run_id))).text
 
 
+def test_the_course_of_the_least_and_the_largest_numbers_is_drawn(store: Store) -> None:
+    run_id = store.runs.create("0").info.run_id
+    for key, values in {"least": (0.0, 5e-324), "largest": (-1e308, 1.7e308)}.items():
+        points = [Metric(key, value, 1, step) for step, value in enumerate(values)]
+        store.runs.log_batch(run_id, points)
+    page = account_page(made(store, run_id))
+    assert page.count("<polyline") == 2
+    assert "nan" not in page
+
+
 def test_what_is_not_proved_says_why(store: Store, run_id: str, tmp_path: Path) -> None:
     other = Store(tmp_path / "other")
     exchange(store, other)

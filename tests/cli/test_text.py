@@ -117,6 +117,11 @@ def test_bodies_are_summed_up_on_one_line() -> None:
     assert text.summary({"name": "a", "tags": {"x": "1"}}) == "name=a tags={x=1}"
 
 
+@pytest.mark.parametrize("values", [[0.0, 5e-324], [-5e-324, 0.0, 5e-324], [-1e308, 1.7e308]])
+def test_sparklines_of_the_least_and_the_largest_numbers_are_drawn(values: list[float]) -> None:
+    assert len(text.sparkline(values, 20)) == len(values)
+
+
 def test_sparklines_keep_spikes_and_skip_what_is_not_finite() -> None:
     assert text.sparkline([1.0, 2.0, 3.0], 8) == "▁▅█"
     assert text.sparkline([0.0] * 500 + [9.0] + [0.0] * 499, 10).count("█") == 1

@@ -14,8 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eventtrack.errors import InvalidValueError
+from eventtrack.events.types import MetricLogged
 from eventtrack.store import Store, open_store
 from eventtrack.web import bands
+from tests.attack.planted import Mallory
 from tests.web.test_series import START_MS, Point, new_run
 
 # Steps may come twice and out of order; values may be no numbers.
@@ -144,3 +146,13 @@ def test_a_grid_that_is_too_fine_is_given_up_before_it_fills_the_memory(store: S
 def test_what_cannot_be_answered_is_refused(store: Store, asked: dict[str, Any]) -> None:
     with pytest.raises(InvalidValueError):
         ask(store, [["f" * 32]], **asked)
+
+
+def test_points_from_one_end_of_all_times_to_the_other_have_their_places(store: Store) -> None:
+    run_id = new_run(store)
+    times = (-(2**63), 0, 2**63 - 1)
+    points = [MetricLogged("loss", 1.0, step, time) for step, time in enumerate(times)]
+    Mallory().tell(store, f"run/{run_id}", *points)
+    header, [rows] = ask(store, [[run_id]], x="relative")
+    assert header["bands"][0]["runs"] == 1
+    assert rows
