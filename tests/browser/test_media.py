@@ -90,8 +90,26 @@ def test_a_console_has_colours_folds_bars_and_is_searched(server: Running, visit
     lines.get_by_role("button", name="29 earlier").click()
     expect(lines).to_contain_text("train: 3%")
     page.get_by_role("searchbox", name="Search log").fill("PLAIN")
-    expect(page.get_by_text("1 lines")).to_be_visible()
+    expect(page.get_by_text("1 line", exact=True)).to_be_visible()
     expect(lines.locator("mark")).to_have_text("plain")
+
+
+def test_all_lines_of_a_long_console_are_read_and_searched(server: Running, visit: Visit) -> None:
+    client, page = MlflowClient(str(server.store)), visit.page
+    run_id = client.create_run("0").info.run_id
+    for number in range(2500):
+        client.log_text_line(run_id, f"line {number}.", step=0)
+    visit.open(f"{server.url}/#/runs/{run_id}?tab=series")
+    lines = page.get_by_role("region", name="log")
+    expect(page.get_by_text("Lines 2 301 to 2 500 of 2 500")).to_be_visible()
+    page.get_by_role("button", name="Earlier lines").click()
+    expect(lines).to_contain_text("line 1300.")
+    client.log_text_line(run_id, "line 2500.", step=0)
+    expect(lines).to_contain_text("line 2500.")
+    page.get_by_role("searchbox", name="Search log").fill("LINE 12.")
+    expect(lines.locator("mark")).to_have_text("line 12.")
+    page.get_by_role("searchbox", name="Search log").fill("")
+    expect(lines).to_contain_text("line 0.")
 
 
 def test_a_cloud_of_points_is_drawn_and_turned_with_arrows(

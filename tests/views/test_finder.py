@@ -37,6 +37,8 @@ def test_a_text_is_looked_for_in_names_values_notes_files_and_ids(tmp_path: Path
     assert kinds(store, "WÖMBAT") == {"notes": ["first wombat"]}
     assert kinds(store, run_id[:10]) == {"ids": ["first wombat"]}
     assert kinds(store, "  ") == {}
+    client.set_tag(run_id, "mlflow.source.git.commit", "81cb6d6cfad2")
+    assert kinds(store, "81cb6d6c") == {"tags": ["mlflow.source.git.commit = 81cb6d6cfad2"]}
     client.delete_run(run_id)
     assert "runs" not in kinds(store, "first wombat")
 

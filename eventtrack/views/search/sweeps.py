@@ -15,12 +15,21 @@ from eventtrack.projections.state import ExperimentState, RunState, effective_li
 from eventtrack.projections.tables import Reader
 from eventtrack.projections.trace_state import TraceState
 from eventtrack.projections.trace_tables import newest_traces, trace_by_number
-from eventtrack.tags import NOTE_TAG, TRACE_NAME_TAG, TRACE_SESSION_KEY, TRACE_USER_KEY
+from eventtrack.tags import (
+    GIT_BRANCH_TAG,
+    GIT_COMMIT_TAG,
+    NOTE_TAG,
+    TRACE_NAME_TAG,
+    TRACE_SESSION_KEY,
+    TRACE_USER_KEY,
+)
 from eventtrack.views.entities import shown_name as experiment_name
 from eventtrack.views.records import LifecycleStage, Record
 from eventtrack.views.registered import shown_name as model_name
 from eventtrack.views.search.values import texts_of
 
+# Tags of MLflow that people search by; the others repeat what a run shows elsewhere.
+_FOUND = (GIT_BRANCH_TAG, GIT_COMMIT_TAG)
 # So many letters stand before the text in a shown part of a longer text, and so many are shown.
 _BEFORE, _SHOWN = 24, 160
 # A walk over rows of an index yields at least once in so many rows.
@@ -206,7 +215,7 @@ def values(reader: Reader, active: Sequence[ExperimentState], needle: Needle, le
     start = letter.encode()
     for key in reader.rows.keys("fields", start, end_of(start)):
         name = bytes(key[1:]).decode("utf-8", "replace")
-        if name.startswith("mlflow.") or "`" in name:
+        if (name.startswith("mlflow.") and name not in _FOUND) or "`" in name:
             yield None
             continue
         for experiment in active:

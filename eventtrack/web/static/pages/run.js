@@ -97,7 +97,14 @@ function Overview({ run, reload }) {
             ([key, name]) =>
               run.tags[key] &&
               !(key === "mlflow.user" && run.tags[key] === info.user_id) &&
-              html`<dt>${name}</dt><dd class="mono">${run.tags[key]}</dd>`,
+              html`<dt>${name}</dt><dd class="mono">${
+                SOUGHT.includes(key)
+                  ? html`<a title=${`Runs of this ${name.toLowerCase()}`}
+                    href=${link(["experiments", run.experiment.experiment_id], {
+                      q: `tags.\`${key}\` = '${run.tags[key].replaceAll("'", "''")}'`,
+                    })}>${run.tags[key]}</a>`
+                  : run.tags[key]
+              }</dd>`,
           )}
           ${
             info.life?.host &&
@@ -153,12 +160,18 @@ const SOURCES = [
   ["eventtrack.preempted", "Preempted"],
 ];
 
+// A run has these in common with others: they lead to them.
+const SOUGHT = ["mlflow.source.git.commit", "mlflow.source.git.branch"];
+
 /** Groups of what `eventtrack run` recorded; packages are many, and shown where runs are compared. */
 const ORIGINS = [
   ["command", "Command"],
   ["code", "Code"],
   ["machine", "Machine"],
 ];
+
+/** The end of an output says why it ended. */
+const end = (box) => box && (box.scrollTop = box.scrollHeight);
 
 /** The traceback of a run that failed, else its last lines of output; and where it came from. */
 function Origin({ run }) {
@@ -170,7 +183,7 @@ function Origin({ run }) {
   const text = traceback || lines.join("\n");
   return html`
     ${text && html`<h2>${traceback ? "Traceback" : "Last lines of output"}</h2>`}
-    ${text && html`<pre class="output" tabindex="0">${text}</pre>`}
+    ${text && html`<pre class="output" tabindex="0" ref=${end}>${text}</pre>`}
     <div class="columns">${ORIGINS.map(
       ([group, title]) =>
         groups[group] &&

@@ -4,18 +4,22 @@ import { folded, overwritten, pieces, plain } from "../lib/ansi.js";
 import { count, moment, number } from "../lib/format.js";
 
 const NEAR_PX = 24;
+// Of more lines that hold the searched text the last are drawn.
+const FOUND_MAX = 2000;
 
-/** @param {{items: {text: string, source: string, step: number, timestamp: number}[], name: string}} props */
-export function Console({ items, name }) {
+/** @param {{items: {text: string, source: string, step: number, timestamp: number}[], name: string, onFind?: (word: string) => void}} props */
+export function Console({ items, name, onFind = () => {} }) {
   const [find, setFind] = useState("");
   const [opened, setOpened] = useState(new Set());
   const [follows, setFollows] = useState(true);
   const box = useRef();
   const word = find.toLowerCase();
   const groups = useMemo(() => folded(items, (item) => item.text), [items]);
-  const shown = word
-    ? items.filter((item) => plain(item.text).toLowerCase().includes(word)).map((item) => [item])
-    : groups;
+  const found = useMemo(
+    () => (word ? items.filter((item) => plain(item.text).toLowerCase().includes(word)) : []),
+    [items, word],
+  );
+  const shown = word ? found.slice(-FOUND_MAX).map((item) => [item]) : groups;
   useEffect(() => {
     if (follows) box.current.scrollTop = box.current.scrollHeight;
   }, [items, follows, find]);
@@ -23,8 +27,16 @@ export function Console({ items, name }) {
   const open = (key) => setOpened(new Set([...opened, key]));
   return html`<div class="console">
     <div class="bar"><input type="search" placeholder="Search the text" aria-label=${`Search ${name}`} value=${find}
-      onInput=${(event) => setFind(event.target.value)} />
-      ${word && html`<span class="quiet" role="status">${count(shown.length, "line")}</span>`}
+      onInput=${(event) => {
+        setFind(event.target.value);
+        onFind(event.target.value);
+      }} />
+      ${
+        word &&
+        html`<span class="quiet" role="status">${count(found.length, "line")}${
+          found.length > FOUND_MAX ? `, the last ${number(FOUND_MAX)} shown` : ""
+        }</span>`
+      }
       <label class="check"><input type="checkbox" checked=${follows}
         onChange=${(event) => setFollows(event.target.checked)} /> follow the end</label></div>
     <pre class="lines" tabindex="0" ref=${box} onScroll=${look} aria-label=${name} role="region">${shown.map(

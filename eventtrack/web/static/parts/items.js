@@ -6,10 +6,10 @@ import { naturally } from "../lib/format.js";
 import { imageSeries, tableFiles } from "../lib/imagefiles.js";
 import { useLive } from "../lib/live.js";
 import { route, setQuery } from "../lib/route.js";
-import { html, useMemo, useState } from "../lib/ui.js";
-import { Console } from "./console.js";
+import { html, useMemo } from "../lib/ui.js";
 import { Empty, Loaded } from "./states.js";
 import { Side, Steps } from "./steps.js";
+import { Texts } from "./texts.js";
 
 // Items of a series that are read at once, from its end back.
 const PART = 1000;
@@ -96,35 +96,25 @@ const partOf = (items) => ({ items, count: items.length, start: 0 });
 
 /** One series: of text the last lines, of other kinds the items of the step that the slider chose. */
 function Series({ runs, kind, name }) {
-  const [limit, setLimit] = useState(kind === "text" ? LINES : PART);
+  const limit = kind === "text" ? LINES : PART;
   const ids = runs.map((run) => run.run_id);
-  const asked = useData(["items", ids, kind, name, limit], (options) =>
+  const asked = useData(["items", ids, kind, name], (options) =>
     Promise.all(
       ids.map((id) =>
-        get("items", { run_id: id, kind, key: name, start: -limit, limit: Math.min(limit, PART) }, options).then(
-          (part) => ({
-            ...part,
-            items: kind === "media" ? part.items.map((item) => withUrl(id, item)) : part.items,
-          }),
-        ),
+        get("items", { run_id: id, kind, key: name, start: -limit, limit }, options).then((part) => ({
+          ...part,
+          items: kind === "media" ? part.items.map((item) => withUrl(id, item)) : part.items,
+        })),
       ),
     ),
   );
   useLive((stream) => ids.includes(stream.slice(4)), asked.reload, 1000);
   return html`<${Loaded} asked=${asked} what="Reading the series">${(parts) =>
     kind === "text"
-      ? html`<${Texts} runs=${runs} parts=${parts} name=${name} more=${limit < PART ? () => setLimit(PART) : null} />`
+      ? html`<${Side} runs=${runs} parts=${parts}>${(part, run) =>
+          html`<${Texts} part=${part} run=${run} name=${name}
+            label=${runs.length > 1 ? `${name} of ${run.run_name}` : name} />`}<//>`
       : html`<${Steps} runs=${runs} parts=${parts} kind=${kind} name=${name} />`}<//>`;
 }
 
 const withUrl = (runId, item) => ({ ...item, run_id: runId, url: mediaUrl(runId, item.sha256) });
-
-const Texts = ({ runs, parts, name, more }) => html`
-  ${more && parts.some((part) => part.start > 0) && html`<p><button onClick=${more}>Earlier lines</button></p>`}
-  <${Side} runs=${runs} parts=${parts}>${(part, run) =>
-    html`${
-      part.start > 0 &&
-      html`<p class="quiet">Lines ${part.start + 1} to ${part.start + part.items.length}
-      of ${part.count}.</p>`
-    }
-      <${Console} items=${part.items} name=${runs.length > 1 ? `${name} of ${run.run_name}` : name} />`}<//>`;
