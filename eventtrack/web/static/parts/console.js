@@ -7,7 +7,11 @@ const NEAR_PX = 24;
 // Of more lines that hold the searched text the last are drawn.
 const FOUND_MAX = 2000;
 
-/** @param {{items: {text: string, source: string, step: number, timestamp: number}[], name: string, onFind?: (word: string) => void}} props */
+/**
+ * @param {object} props
+ * @param {{text: string, source: string, step: number, timestamp: number}[]} props.items
+ * @param {(word: string) => void} [props.onFind] hears what is searched
+ */
 export function Console({ items, name, onFind = () => {} }) {
   const [find, setFind] = useState("");
   const [opened, setOpened] = useState(new Set());

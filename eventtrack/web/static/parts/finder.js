@@ -41,7 +41,7 @@ export function addressOf(hit) {
   if (hit.trace_id) return link(["traces", hit.trace_id]);
   if (hit.model) return link(["models", hit.model]);
   if (hit.model_id) return link(["logged-models", hit.model_id]);
-  if (hit.experiment_id) return link(["experiments", hit.experiment_id], { filter: hit.filter });
+  if (hit.experiment_id) return link(["experiments", hit.experiment_id], { q: hit.filter });
   return hit.dataset_id ? link(["evaluation", hit.dataset_id]) : link(["data"]);
 }
 
