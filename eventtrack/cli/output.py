@@ -9,6 +9,7 @@ import sys
 import textwrap
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import islice
 from typing import IO, TYPE_CHECKING, Any
 
 from eventtrack.cli import tables, text
@@ -136,15 +137,23 @@ class Output:
             self.line(Styled(text.pad(name, width + tables.GAP), DIM), cell)
 
     def table(
-        self, columns: Sequence[Column], rows: Sequence[Sequence[Cell]], *, indent: int = 0
+        self, columns: Sequence[Column], rows: Iterable[Sequence[Cell]], *, indent: int = 0
     ) -> int:
-        """Print a table; returns the number of columns left out on a narrow terminal."""
+        """Print a table; returns the number of columns left out on a narrow terminal.
+
+        The first `LAYOUT_ROWS` rows decide about columns and widths; the others are printed as they
+        come, so that few rows are in memory.
+        """
         if not self.is_terminal:
             for line in tables.plain_lines(columns, rows):
                 self._write(" " * indent + line)
             return 0
-        layout = tables.fit(columns, rows, self.width - indent)
-        self._draw(columns, rows, layout, indent)
+        rows = iter(rows)
+        part = list(islice(rows, tables.LAYOUT_ROWS))
+        layout = tables.fit(columns, part, self.width - indent)
+        self._draw(columns, part, layout, indent)
+        while part := list(islice(rows, tables.LAYOUT_ROWS)):
+            self._draw(columns, part, layout, indent, titles=False)
         return layout.dropped
 
     def _draw(
@@ -153,11 +162,16 @@ class Output:
         rows: Sequence[Sequence[Cell]],
         layout: tables.Layout,
         indent: int,
+        *,
+        titles: bool = True,
     ) -> None:
         from rich.padding import Padding
         from rich.table import Table
 
-        table = Table(box=None, pad_edge=False, padding=(0, tables.GAP, 0, 0), header_style="bold")
+        padding = (0, tables.GAP, 0, 0)
+        table = Table(
+            box=None, pad_edge=False, padding=padding, header_style="bold", show_header=titles
+        )
         for index, width in zip(layout.kept, layout.widths, strict=True):
             column = columns[index]
             table.add_column(

@@ -2,12 +2,16 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain, islice, repeat
+from typing import TYPE_CHECKING
 
-from eventtrack.cli import text
+from eventtrack.cli import tables, text
 from eventtrack.cli.output import Output, status_cell
 from eventtrack.cli.tables import Cell, Column, Styled
-from eventtrack.tags import FORKED_TAG
 from eventtrack.views.records import LifecycleStage, Run
+
+if TYPE_CHECKING:
+    from eventtrack.views.queries.run_trees import RunTree
 
 # Nobody reads wider tables, and --json has everything.
 _METRICS_MAX, _PARAMS_MAX = 6, 6
@@ -22,22 +26,24 @@ _PARAM_RANKS = (13, 15, 17, 19, 21, 23)
 
 def draw_runs(
     out: Output,
-    runs: Sequence[Run],
+    runs: Iterable[Run],
     *,
     experiments: Mapping[str, str] | None = None,
     trees: Sequence[str] | None = None,
     first: Sequence[str] = (),
     indent: int = 0,
 ) -> None:
-    """Draw a row for each run.
+    """Draw a row for each run. The first of them decide about columns: see `Output.table`.
 
     Args:
         experiments: Names by id; adds a column with each run's experiment.
         trees: The branch to draw before each run's name, for nested runs.
         first: Keys of metrics and params whose columns come first, as far as runs have them.
     """
-    metrics = _most_common((run.data.metrics for run in runs), _METRICS_MAX, first)
-    params = _most_common((run.data.params for run in runs), _PARAMS_MAX, first)
+    runs = iter(runs)
+    beginning = list(islice(runs, tables.LAYOUT_ROWS))
+    metrics = _most_common((run.data.metrics for run in beginning), _METRICS_MAX, first)
+    params = _most_common((run.data.params for run in beginning), _PARAMS_MAX, first)
     columns = [
         Column("run", style="cyan"),
         Column("name", width_max=36),
@@ -50,22 +56,21 @@ def draw_runs(
     ]
     time = text.relative_time if out.is_terminal else text.local_time
     now = text.now_ms()
-    rows: list[list[Cell]] = []
-    for index, run in enumerate(runs):
+
+    def row(run: Run, branch: str) -> list[Cell]:
         info = run.info
-        branch = trees[index] if trees else ""
-        rows.append(
-            [
-                text.short_id(info.run_id),
-                branch + (text.clean(info.run_name) or "-"),
-                *([text.clean(experiments.get(info.experiment_id, "?"))] if experiments else []),
-                run_status(run),
-                time(info.start_time),
-                text.duration((info.end_time or now) - info.start_time),
-                *(_metric(run, key) for key in metrics),
-                *(text.clean(run.data.params.get(key, "-")) for key in params),
-            ]
-        )
+        return [
+            text.short_id(info.run_id),
+            branch + (text.clean(info.run_name) or "-"),
+            *([text.clean(experiments.get(info.experiment_id, "?"))] if experiments else []),
+            run_status(run),
+            time(info.start_time),
+            text.duration((info.end_time or now) - info.start_time),
+            *(_metric(run, key) for key in metrics),
+            *(text.clean(run.data.params.get(key, "-")) for key in params),
+        ]
+
+    rows = map(row, chain(beginning, runs), trees or repeat(""))
     dropped = out.table(columns, rows, indent=indent)
     if dropped:
         noun = text.count(dropped, "more column")
@@ -79,16 +84,11 @@ def run_status(run: Run) -> Cell:
     return status_cell(run.info.status)
 
 
-def draw_tree(out: Output, rows: Sequence[tuple[Run, int]]) -> None:
-    """Draw runs under their parents; forks hang on broken lines.
-
-    Args:
-        rows: Runs depth first, each with its depth.
-    """
-    forks = [FORKED_TAG in run.data.tags for run, _ in rows]
-    trees = branches([depth for _, depth in rows], forks)
-    draw_runs(out, [run for run, _ in rows], trees=trees)
-    if any(BROKEN in tree for tree in trees):
+def draw_tree(out: Output, tree: "RunTree") -> None:
+    """Draw runs under their parents; forks hang on broken lines."""
+    trees = branches(tree.depths, tree.forks)
+    draw_runs(out, (run for run, _ in tree), trees=trees)
+    if any(BROKEN in branch for branch in trees):
         out.note(f"{BROKEN} leads to a fork")
 
 

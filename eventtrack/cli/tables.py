@@ -4,12 +4,15 @@ Both the terminal and the plain renderer use it. For a narrow terminal it first 
 then drops the columns that matter least, so that a row never wraps.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, islice
 from typing import NamedTuple
 
 from eventtrack.cli import text
 
 GAP = 2
+# So many rows decide about the layout of a table: longer tables are printed as they are made.
+LAYOUT_ROWS = 1000
 # Cells that a column keeps at least; before it gets fewer, optional columns are dropped. Names must
 # stay readable.
 _KEPT_MAX, _OPTIONAL_MAX = 24, 12
@@ -92,19 +95,22 @@ def _shrink(widths: list[int], least: list[int], gap: int, total: int) -> list[i
     return widths
 
 
-def plain_lines(columns: Sequence[Column], rows: Sequence[Sequence[Cell]]) -> list[str]:
+def plain_lines(columns: Sequence[Column], rows: Iterable[Sequence[Cell]]) -> Iterator[str]:
     """The table as aligned text: a line of titles, then a line for each row; nothing is cut.
 
-    A cell longer than its column's `width_max` moves the rest of its own row only.
+    A cell longer than its column's `width_max` moves the rest of its own row only. So does one that
+    is longer than those of the first `LAYOUT_ROWS` rows.
     """
-    kept, natural, _ = fit(columns, rows, None)
+    rows = iter(rows)
+    beginning = list(islice(rows, LAYOUT_ROWS))
+    kept, natural, _ = fit(columns, beginning, None)
     widths = [
         min(width, max(column.width_max, text.cell_width(column.title)))
         for column, width in zip(columns, natural, strict=True)
     ]
-    lines = [[columns[i].title for i in kept]]
-    lines += [[cell_text(row[i]) for i in kept] for row in rows]
-    return [_plain_line(cells, columns, widths) for cells in lines]
+    yield _plain_line([columns[i].title for i in kept], columns, widths)
+    for row in chain(beginning, rows):
+        yield _plain_line([cell_text(row[i]) for i in kept], columns, widths)
 
 
 def _plain_line(cells: Sequence[str], columns: Sequence[Column], widths: Sequence[int]) -> str:

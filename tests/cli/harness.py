@@ -1,10 +1,13 @@
 """A store with a little of everything, and three ways to call the command line on it."""
 
+import gc
 import json
 import os
 import select
 import sys
+import tracemalloc
 from collections.abc import Callable
+from contextlib import redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -51,6 +54,18 @@ class CommandLine:
         answer = Answer(result.exit_code, result.stdout, result.stderr)
         assert answer.exit_code == code, answer
         return answer
+
+
+def peak_bytes(store: Path, *words: str) -> int:
+    """The most memory that the objects of a command take; its output goes nowhere."""
+    gc.collect()
+    with Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere):
+        tracemalloc.start()
+        try:
+            cli.main(["--store", str(store), *words], standalone_mode=False)
+            return tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
 
 
 @dataclass

@@ -1,10 +1,15 @@
 """`eventtrack runs`: list, search, tree, show, compare, plot, delete, restore."""
 
 import math
+from contextlib import closing
+from pathlib import Path
 
 import pytest
 
-from tests.cli.harness import START_MS, CommandLine, Sample
+from eventtrack.cli import tables
+from eventtrack.store import open_store
+from eventtrack.views.queries import run_trees
+from tests.cli.harness import START_MS, CommandLine, Sample, peak_bytes
 
 
 def names(runs: list[dict[str, dict[str, str]]]) -> list[str]:
@@ -311,3 +316,22 @@ def test_runs_are_signed_and_say_when_they_changed_since(run: CommandLine, sampl
     assert "changed since: tag.stage" in shown.stderr
     assert "reviewed by" in run("log", "--type", "run.signed").stdout
     assert "--reason" in run("runs", "sign", "child-0", "--as", "reviewed", code=2).stderr
+
+
+@pytest.mark.parametrize("words", [[], ["--json"]])
+def test_a_tree_of_many_runs_takes_the_memory_of_a_few(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: list[str]
+) -> None:
+    """A tree of 30,000 runs took 0.3 GB."""
+    monkeypatch.setattr(tables, "LAYOUT_ROWS", 20)
+    monkeypatch.setattr(run_trees, "_PAGE", 20)
+    with closing(open_store(tmp_path / "store")) as store:
+        experiments = [store.experiments.create(name) for name in ("few", "many")]
+        with store.batch():
+            for place in range(250):
+                tags = {f"note-{key}": "x" * 5_000 for key in range(3)}
+                store.runs.create(experiments[place > 50], tags=tags, start_time=place)
+    few, many = (
+        peak_bytes(tmp_path / "store", "runs", "tree", name, *words) for name in ("few", "many")
+    )
+    assert many < few + 500_000

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eventtrack.cli import text
+from eventtrack.cli import tables, text
 from eventtrack.cli.output import Output
 from eventtrack.cli.run_table import branches
 from eventtrack.cli.tables import GAP, Cell, Column, Styled, fit, plain_lines
@@ -22,14 +22,14 @@ COLUMNS = [
 
 def test_a_long_value_moves_only_its_own_row() -> None:
     rows: list[list[Cell]] = [["1", "x" * 190, "0.5", "a"], ["2", "y", "10", ""]]
-    lines = plain_lines(COLUMNS, rows)
+    lines = list(plain_lines(COLUMNS, rows))
     assert lines[1].startswith(f"1   {'x' * 190}  ")
     assert len(lines[0]) < len(lines[2]) + 10 < 80
 
 
 def test_a_pipe_gets_whole_values_in_aligned_columns() -> None:
     rows: list[list[Cell]] = [["1", "x" * 40, "0.5", "a"], ["22", Styled("y", "red"), "10", ""]]
-    lines = plain_lines(COLUMNS, rows)
+    lines = list(plain_lines(COLUMNS, rows))
     assert lines[0].split() == ["id", "name", "loss", "note"]
     assert "x" * 40 in lines[1]
     assert lines[1].index("0.5") + 3 == lines[2].index("10") + 2
@@ -73,6 +73,21 @@ def test_branches_show_who_belongs_to_whom() -> None:
 @given(st.lists(st.integers(min_value=0, max_value=5), max_size=30))
 def test_branches_are_as_deep_as_their_row(depths: list[int]) -> None:
     assert [len(branch) for branch in branches(depths)] == [3 * depth for depth in depths]
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_a_long_table_has_the_layout_of_its_beginning(
+    monkeypatch: pytest.MonkeyPatch, *, terminal: bool
+) -> None:
+    monkeypatch.setattr(tables, "LAYOUT_ROWS", 2)
+    rows: list[list[Cell]] = [[str(place), "n" * 3 * place, "0", ""] for place in range(5)]
+    out, stream = Output(), StringIO()
+    out.stream, out.is_terminal = stream, terminal
+    out.table(COLUMNS, iter(rows))
+    lines = stream.getvalue().splitlines()
+    assert len(lines) == 1 + len(rows)
+    assert lines[1].index("0", 1) == lines[2].index("0")
+    assert ("n" * 12 in lines[5]) is not terminal
 
 
 @pytest.mark.parametrize("terminal", [True, False])

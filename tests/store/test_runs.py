@@ -2,9 +2,11 @@
 
 import pytest
 
+from eventtrack import limits
 from eventtrack.clock import ManualClock
 from eventtrack.errors import InvalidValueError, NotFoundError
 from eventtrack.store import Store
+from eventtrack.views.queries import run_trees
 from eventtrack.views.records import Metric, Param, RunStatus, RunTag
 from tests.store.machines import refused, types_of
 
@@ -357,6 +359,23 @@ def test_runs_that_are_their_own_ancestors_are_shown_once(store: Store, clock: M
         nest(store, name, parent * 32)
     tree = [(run.info.run_name, depth) for run, depth in store.runs.tree("0")]
     assert tree == [("e", 0), ("d", 0), ("c", 0), ("b", 0), ("a", 1)]
+
+
+def test_a_tree_of_many_pages_can_be_walked_twice(
+    store: Store, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It ended behind 50,000 runs, without a word."""
+    monkeypatch.setattr(run_trees, "_PAGE", 2)
+    monkeypatch.setattr(limits, "SEARCH_RESULTS_MAX", 3)
+    for name, parent in [("a", ""), ("b", "a"), ("c", "a"), ("d", "b"), ("e", "")]:
+        clock.advance(1)
+        nest(store, name, parent * 32)
+    tree = store.runs.tree("0")
+    for _ in range(2):
+        shown = [(run.info.run_name, depth) for run, depth in tree]
+        assert shown == [("e", 0), ("a", 0), ("b", 1), ("d", 2), ("c", 1)]
+    assert (len(tree), list(tree.depths)) == (5, [0, 0, 1, 2, 1])
+    assert len(store.runs.tree("404")) == 0
 
 
 def test_the_ids_that_begin_with_a_text_are_found(store: Store) -> None:

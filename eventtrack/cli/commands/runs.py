@@ -163,6 +163,8 @@ def search(
 def tree(call: Invocation, experiment: str | None) -> None:
     """Show runs under their parents, newest root first.
 
+    Columns and their widths are those of the first 1,000 runs; --json has everything.
+
     JSON: a list of runs, depth first, each as in `runs list` with its depth and parent_run_id.
     """
     store = call.look()
@@ -171,18 +173,22 @@ def tree(call: Invocation, experiment: str | None) -> None:
         if experiment
         else all_experiments(store, view_type=ViewType.ACTIVE_ONLY)
     )
-    trees = [(record, store.runs.tree(record.experiment_id)) for record in chosen]
     if call.out.json:
-        call.out.document([_tree_json(*row) for _, rows in trees for row in rows])
+        trees = (store.runs.tree(record.experiment_id) for record in chosen)
+        call.out.documents(_tree_json(*row) for tree in trees for row in tree)
         return
-    drawn = [(record, rows) for record, rows in trees if rows]
-    if not drawn:
-        say_nothing_found(call, chosen, filtered=False)
-    for index, (record, rows) in enumerate(drawn):
-        if index:
+    drawn = 0
+    for record in chosen:
+        rows = store.runs.tree(record.experiment_id)
+        if not len(rows):
+            continue
+        if drawn:
             call.out.line("")
+        drawn += 1
         call.out.line(Styled(text.clean(record.name), "bold"))
         draw_tree(call.out, rows)
+    if not drawn:
+        say_nothing_found(call, chosen, filtered=False)
 
 
 @runs.command("delete", epilog=examples("eventtrack runs delete 3f2a 91bc"))

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from eventtrack.projections import run_digest
     from eventtrack.views import answers, paging
     from eventtrack.views.filters import trees
+    from eventtrack.views.queries import run_trees
     from eventtrack.views.search import ordering, places
     from eventtrack.views.search import runs as run_search
 else:
@@ -32,6 +33,7 @@ else:
     trees = lazy("eventtrack.views.filters.trees")
     ordering = lazy("eventtrack.views.search.ordering")
     run_search = lazy("eventtrack.views.search.runs")
+    run_trees = lazy("eventtrack.views.queries.run_trees")
 
 T = TypeVar("T")
 # What a search asks, in the order of its parameters.
@@ -266,29 +268,12 @@ class RunQueries:
         wanted = Wanted([experiment_id], nested, ViewType.ACTIVE_ONLY, oldest, size=most)
         return self._find(wanted, _record)[0]
 
-    def tree(self, experiment_id: str) -> list[tuple[Run, int]]:
+    def tree(self, experiment_id: str) -> "run_trees.RunTree":
         """The active runs of an experiment, each with its depth, as a tree read downwards.
 
         Roots come newest first; each is followed by the runs nested in it, oldest first.
         """
-        most = limits.SEARCH_RESULTS_MAX
-        wanted = Wanted([experiment_id], None, ViewType.ACTIVE_ONLY, (), size=most)
-        runs, *_ = self._find(wanted, _record)
-        present = {run.info.run_id: run for run in runs}
-        nested: dict[str, list[Run]] = {}
-        for run in runs:
-            parent = run.data.tags.get(PARENT_TAG, "")
-            nested.setdefault(parent if parent in present else "", []).append(run)
-        rows: list[tuple[Run, int]] = []
-        waiting = [(run, 0) for run in reversed(nested.get("", []))]
-        left = dict(present)
-        while left:
-            # Runs that claim to be their own ancestors have no root: the newest becomes the root.
-            run, depth = waiting.pop() if waiting else (next(iter(left.values())), 0)
-            if left.pop(run.info.run_id, None) is not None:
-                rows.append((run, depth))
-                waiting.extend((child, depth + 1) for child in nested.pop(run.info.run_id, []))
-        return rows
+        return run_trees.RunTree(self._context, experiment_id)
 
     def _find(
         self, wanted: Wanted, record: "_Record[T]"
