@@ -174,7 +174,7 @@ class Metrics(MetricQueries):
         """
         return self._context.recorder.record(prepared, points_allowed(self._context))
 
-    def record_unasked(self, prepared: Sequence[Prepared]) -> list[bool]:
+    def record_unasked(self, prepared: "Sequence[Prepared]") -> list[bool]:
         """Log points of a server that has not asked for news; see `Recorder.record_unasked`."""
         return self._context.recorder.record_unasked(prepared)
 
