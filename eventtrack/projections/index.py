@@ -8,6 +8,9 @@ its text, and behind all texts its number.
 
     params.lr of runs 7, 8, 9 = "auto", "1e-5", "0.1":
     'auto' 00 | 7    '0.1' 00 | 9    '1e-5' 00 | 8    fe 0.00001 | 8    fe 0.1 | 9
+
+There are two tables of such rows. Numbers and names of runs mostly differ from run to run, so each
+has a row of its own. Other values come in crowds, so their rows share storage (`shared_rows.py`).
 """
 
 import math
@@ -15,6 +18,7 @@ import re
 import struct
 
 from eventtrack.projections.curves import curve_of, keys_of, of_run
+from eventtrack.projections.shared_rows import SHARED
 from eventtrack.projections.state import RunState
 from eventtrack.tags import DATASET_CONTEXT_TAG
 
@@ -45,6 +49,19 @@ RUN_ATTRIBUTES = (
 )
 DATASET_FIELDS = ("name", "digest", "context")
 FieldName = tuple[str, str]
+Entry = tuple[FieldName, bytes]
+_ATTRIBUTE_FIELDS = [(name, (ATTRIBUTE, name)) for name in RUN_ATTRIBUTES]
+# The tables: of values that mostly differ, and of values that many runs have.
+INDEX, CROWDS = "index", SHARED
+TABLES = (INDEX, CROWDS)
+_DIFFERENT = ("start_time", "end_time", "run_name")
+
+
+def table_of(field: FieldName) -> str:
+    """The table that has the rows of a field."""
+    kind, key = field
+    is_different = kind == METRIC or (kind == ATTRIBUTE and key in _DIFFERENT)
+    return INDEX if is_different else CROWDS
 
 
 def prefix(experiment: int, field: int) -> bytes:
@@ -142,28 +159,26 @@ def values(state: RunState, field: FieldName) -> tuple[bytes, ...]:
     return _attribute_values(state, key)
 
 
-def entries(state: RunState) -> list[tuple[FieldName, bytes]]:
-    """Every field and encoded value of a run in the index."""
-    rows: list[tuple[FieldName, bytes]] = [
-        ((PARAM, key), value)
-        for key, text in state.live_params().items()
-        for value in encode_texts(text)
-    ]
-    rows += [
-        ((TAG, key), value)
-        for key, text in state.live_tags().items()
-        for value in encode_texts(text)
-    ]
-    rows += [
+def entries(state: RunState) -> tuple[list[Entry], list[Entry]]:
+    """Every field and encoded value of a run in the index: those of `INDEX`, those of `CROWDS`."""
+    different = [
         ((METRIC, key), encode_number(metric.value))
         for key, metric in of_run(state).items()
         if metric.count
     ]
-    others = [(ATTRIBUTE, name) for name in RUN_ATTRIBUTES]
+    crowds = [
+        ((kind, key), value)
+        for kind, texts in ((PARAM, state.live_params()), (TAG, state.live_tags()))
+        for key, text in texts.items()
+        for value in encode_texts(text)
+    ]
+    for name, field in _ATTRIBUTE_FIELDS:
+        rows = different if name in _DIFFERENT else crowds
+        rows += [(field, value) for value in _attribute_values(state, name)]
     if state.datasets:
-        others += [(DATASET, name) for name in DATASET_FIELDS]
-    rows += [(field, value) for field in others for value in values(state, field)]
-    return rows
+        fields = [(DATASET, name) for name in DATASET_FIELDS]
+        crowds += [(field, value) for field in fields for value in values(state, field)]
+    return different, crowds
 
 
 def fields(state: RunState) -> list[FieldName]:
@@ -188,8 +203,9 @@ def _attribute_values(state: RunState, name: str) -> tuple[bytes, ...]:
         return (encode_text(state.lifecycle[0]),) if state.lifecycle[1] else ()
     if name == JOINED:
         return (encode_text(""),) if state.is_joined else ()
-    texts = {"status": state.status[0], "run_name": state.name[0], "user_id": state.user}
-    return (encode_text(texts[name]),)
+    if name == "status":
+        return (encode_text(state.status[0]),)
+    return (encode_text(state.name[0] if name == "run_name" else state.user),)
 
 
 def _dataset_values(state: RunState, name: str) -> tuple[bytes, ...]:

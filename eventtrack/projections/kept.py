@@ -103,9 +103,9 @@ class Keeper:
         """Note that a run is new: no row of it was ever kept."""
         self._last[number] = 0
 
-    def remove(self, row: bytes, number: int, position: int) -> None:
+    def remove(self, table: str, row: bytes, number: int, position: int) -> None:
         """Take a row out of the index. If a kept row of its run needs it, it moves to `GONE`."""
-        value = self._rows.pop("index", row)
+        value = self._rows.pop(table, row)
         if value is not None and came(value) < self._last_kept(number):
             self._rows.put(GONE, row + position.to_bytes(POSITION_BYTES, "big"), value)
 

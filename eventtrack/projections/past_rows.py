@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
 from operator import itemgetter
 
+from eventtrack.projections import index
 from eventtrack.projections.counts import TABLE as COUNTS
 from eventtrack.projections.kept import GONE, came
 from eventtrack.projections.rows import Row, Rows, end_of
@@ -50,7 +51,7 @@ OWNERS: dict[str, slice | None] = {
     "registered_versions": FIRST,
     "sessions": FIRST,
     "artifacts": FIRST,
-    "index": LAST,
+    **dict.fromkeys(index.TABLES, LAST),
     "run_counts": None,
     "disputed": FIRST,
     "unknown": FIRST,
@@ -125,7 +126,7 @@ class MomentRows:
         sources = [self._beside.scan(table, start, stop, reverse=reverse)]
         live = self.live.scan(table, start, stop, reverse=reverse)
         owner = OWNERS[table]
-        if table == "index":
+        if table in index.TABLES:
             gone = self.live.scan(GONE, start, stop, reverse=reverse)
             sources += [self._of_index(live), self._of_gone(gone)]
         else:
@@ -150,7 +151,7 @@ class MomentRows:
     def _need_range(self, table: str, start: bytes, stop: bytes | None) -> None:
         """Fold anew the streams across the moment that may have rows in a range of a table."""
         owner = OWNERS[table]
-        if table == "index":
+        if table in index.TABLES:
             # Kept rows and gone rows show the other runs.
             self._fold(self, self.standing.runs_to_fold())
         elif owner == FIRST and _is_of_one_stream(start, stop):

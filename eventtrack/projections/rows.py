@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from eventtrack.log.environment import Transaction
 from eventtrack.log.rows import table_rows
 from eventtrack.projections import keys
+from eventtrack.projections.shared_rows import SHARED, SharedRows
 
 Row = tuple[bytes, bytes]
 
@@ -103,12 +104,16 @@ class LmdbRows:
 
     def get(self, table: str, key: bytes) -> bytes | None:
         """See `Rows`."""
+        if table == SHARED:
+            return self._shared().get(key)
         return self._txn.get(key, db=self._tables[table])
 
     def scan(
         self, table: str, start: bytes = b"", stop: bytes | None = None, *, reverse: bool = False
     ) -> Iterator[Row]:
         """See `Rows`."""
+        if table == SHARED:
+            return self._shared().scan(start, stop, reverse=reverse)
         cursor = self._txn.cursor(self._tables[table])
         if reverse:
             rows = cursor.iterprev() if _to_last(cursor, stop) else iter(())
@@ -120,6 +125,8 @@ class LmdbRows:
         self, table: str, start: bytes = b"", stop: bytes | None = None, *, reverse: bool = False
     ) -> Iterator[bytes]:
         """See `Rows`. Runs no Python code for each row: searches walk many."""
+        if table == SHARED:
+            return self._shared().keys(start, stop, reverse=reverse)
         cursor = self._txn.cursor(self._tables[table])
         if reverse:
             rows = cursor.iterprev(values=False) if _to_last(cursor, stop) else iter(())
@@ -133,19 +140,33 @@ class LmdbRows:
 
     def put(self, table: str, key: bytes, value: bytes) -> None:
         """See `WritableRows`."""
-        self._txn.put(key, value, db=self._tables[table])
+        if table == SHARED:
+            self._shared().put(key, value)
+        else:
+            self._txn.put(key, value, db=self._tables[table])
 
     def put_many(self, table: str, rows: Iterable[Row]) -> None:
         """See `WritableRows`."""
-        self._txn.cursor(self._tables[table]).putmulti(rows)
+        if table == SHARED:
+            self._shared().put_many(rows)
+        else:
+            self._txn.cursor(self._tables[table]).putmulti(rows)
 
     def delete(self, table: str, key: bytes) -> None:
         """See `WritableRows`."""
-        self._txn.delete(key, db=self._tables[table])
+        if table == SHARED:
+            self._shared().pop(key)
+        else:
+            self._txn.delete(key, db=self._tables[table])
 
     def pop(self, table: str, key: bytes) -> bytes | None:
         """See `WritableRows`."""
+        if table == SHARED:
+            return self._shared().pop(key)
         return self._txn.pop(key, db=self._tables[table])
+
+    def _shared(self) -> SharedRows:
+        return SharedRows(self._txn, self._tables[SHARED])
 
 
 def _to_last(cursor: Any, stop: bytes | None) -> bool:

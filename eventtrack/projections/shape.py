@@ -25,7 +25,7 @@ else:
 PROJECTIONS_VERSION = 11
 # Raise this too when keys or values are written in another way: this version then cannot read the
 # rows of earlier ones. Tables and fields need no number, since they are compared.
-LAYOUT_VERSION = 3
+LAYOUT_VERSION = 4
 # A digest of the fields of every state. It is written down, so that no program has to import all of
 # them to learn the name of its views; the test that watches it says the new one.
 FIELDS = "620ed513436d"

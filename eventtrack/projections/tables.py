@@ -30,6 +30,7 @@ from eventtrack.projections.curves import AnyCurve
 from eventtrack.projections.index import FieldName
 from eventtrack.projections.item_curves import AnySeries
 from eventtrack.projections.new_points import NewPoints
+from eventtrack.projections.prefixes import Prefixes
 from eventtrack.projections.rows import View, WritableRows, below, end_of
 from eventtrack.projections.state import (
     ArtifactState,
@@ -49,7 +50,7 @@ TABLES = (
     *("registered", "registered_names", "registered_versions"),
     "sessions",
     *("artifacts", points.CHUNKS, points.STEPS, "fields"),
-    *("index", kept.KEPT, kept.GONE, counts.TABLE, counts.DISPUTED),
+    *(*index.TABLES, kept.KEPT, kept.GONE, counts.TABLE, counts.DISPUTED),
     *("unknown", skipped.TABLE, "raised", items.TABLE, items.BLOBS_TABLE, items.MARKS_TABLE),
     *("datasets", "dataset_records", "dataset_order", "scorers"),
     *("traces", "traces_by_time", "spans", "span_bodies"),
@@ -205,6 +206,7 @@ class Tables(Reader):
         self.traces: ChangedTraces | None = None  # made by the fold of the first trace
         self.new_items = items.NewItems(self.rows, self.take_number)
         self._counts = counts.NewCounts(self)
+        self._prefixes = Prefixes(self, cache)
 
     def stream_number(self, stream: str) -> int:
         """The local number of a stream; a new number if it has none."""
@@ -305,12 +307,14 @@ class Tables(Reader):
             self.rows.put("meta", b"numbers", self._next_number.to_bytes(4, "big"))
         self._experiments.clear()
         self._runs.clear()
+        self._before.clear()
+        self._moved_from.clear()
         self._unknown.clear()
 
     def _flush_index(self) -> None:
-        # Rows of new runs are written apart: they are empty, so they take less time.
-        first: list[bytes] = []
-        rows: list[tuple[bytes, bytes]] = []
+        # Rows without a value are nearly all. Apart from the others they take less time.
+        plain: dict[str, list[bytes]] = {table: [] for table in index.TABLES}
+        valued: dict[str, list[tuple[bytes, bytes]]] = {table: [] for table in index.TABLES}
         for number, state in self._runs.items():
             old_id = self._moved_from[number]
             before = self._before[number]
@@ -322,35 +326,40 @@ class Tables(Reader):
                 self._remove_rows(old_id, state, before)
                 before = None
             experiment = self.stream_number("experiment/" + state.experiment)
-            prefixes = self._cache.prefixes.setdefault(experiment, {})
-            run = number.to_bytes(4, "big")
-            if number in self._new:
-                for field, value in index.entries(state):
-                    prefix = prefixes.get(field) or self._index_prefix(experiment, field)
-                    first.append(prefix + value + run)
-                continue
-            since = b""
-            if self._keeper is not None:
-                since = self._keeper.coming(number, self.places.first[number])
             if before is None:
-                for field, value in index.entries(state):
-                    prefix = prefixes.get(field) or self._index_prefix(experiment, field)
-                    rows.append((prefix + value + run, since))
-                continue
-            for field, old in before.items():
-                new = index.values(state, field)
-                if new != old:
-                    prefix = prefixes.get(field) or self._index_prefix(experiment, field)
-                    for value in old:
-                        self._remove_row(prefix + value + run, number)
-                    rows.extend([(prefix + value + run, since) for value in new])
+                added = list(zip(index.TABLES, index.entries(state), strict=True))
+            else:
+                added = self._changed_entries(experiment, state, before)
+            since = self._keeper.coming(number, self.places.first[number]) if self._keeper else b""
+            known, prefix_of = self._prefixes.known(experiment), self._prefixes.of
+            run = number.to_bytes(4, "big")
+            for table, entries in added:
+                keys = [
+                    (known.get(field) or prefix_of(experiment, field)) + value + run
+                    for field, value in entries
+                ]
+                if since:
+                    valued[table] += zip(keys, repeat(since))
+                else:
+                    plain[table] += keys
         # Sorted rows land on neighbouring pages. In random order this is several times slower.
-        first.sort()
-        rows.sort()
-        self.rows.put_many("index", zip(first, repeat(b"")))
-        self.rows.put_many("index", rows)
+        for table in index.TABLES:
+            self.rows.put_many(table, zip(sorted(plain[table]), repeat(b"")))
+            self.rows.put_many(table, sorted(valued[table]))
         self._counts.flush()
         self._new.clear()
+
+    def _changed_entries(
+        self, experiment: int, state: RunState, before: dict[FieldName, tuple[bytes, ...]]
+    ) -> list[tuple[str, list[index.Entry]]]:
+        """The new entries of a run's fields that changed. Removes the rows of their old ones."""
+        added = []
+        for field, old in before.items():
+            new = index.values(state, field)
+            if new != old:
+                self._remove(experiment, field, old, state.number)
+                added.append((index.table_of(field), [(field, value) for value in new]))
+        return added
 
     def _remove_rows(
         self, experiment_id: str, state: RunState, before: dict[FieldName, tuple[bytes, ...]]
@@ -358,28 +367,19 @@ class Tables(Reader):
         """Take a run out of the index of an experiment: it moved, or was born in another."""
         experiment = self.stream_number("experiment/" + experiment_id)
         for field in {*index.fields(state), *before}:
-            for value in before.get(field, index.values(state, field)):
-                key = index.row(experiment, self._field_number(field), value, state.number)
-                self._remove_row(key, state.number)
+            values = before.get(field, index.values(state, field))
+            self._remove(experiment, field, values, state.number)
 
-    def _remove_row(self, row: bytes, number: int) -> None:
-        if self._keeper is None:
-            self.rows.delete("index", row)
-        else:
-            self._keeper.remove(row, number, self.places.first[number].position)
-
-    def _index_prefix(self, experiment: int, field: FieldName) -> bytes:
-        prefix = index.prefix(experiment, self._field_number(field))
-        self._cache.prefixes[experiment][field] = prefix
-        return prefix
-
-    def _field_number(self, field: FieldName) -> int:
-        number = self._cache.fields.get(field) or self.field(field)
-        if number is None:
-            number = self.take_number()
-            self.rows.put("fields", keys.field(field), number.to_bytes(4, "big"))
-        self._cache.fields[field] = number
-        return number
+    def _remove(
+        self, experiment: int, field: FieldName, values: tuple[bytes, ...], number: int
+    ) -> None:
+        table, prefix = index.table_of(field), self._prefixes.of(experiment, field)
+        for value in values:
+            row = prefix + value + number.to_bytes(4, "big")
+            if self._keeper is None:
+                self.rows.delete(table, row)
+            else:
+                self._keeper.remove(table, row, number, self.places.first[number].position)
 
     def take_number(self) -> int:
         """A local number that nothing has yet."""

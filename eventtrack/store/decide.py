@@ -47,7 +47,7 @@ def beside(reader: Reader, stream: str, now_ms: int) -> list[str]:
     if experiment is None or field is None:
         return []
     prefix = index.prefix(experiment.number, field)
-    numbers = [index.run_of(row) for row in reader.rows.keys("index", prefix, end_of(prefix))]
+    numbers = [index.run_of(row) for row in reader.rows.keys(index.CROWDS, prefix, end_of(prefix))]
     ahead = [number for number in numbers if recorded_ms(raised.latest(reader, number)) > now_ms]
     runs = (reader.run_by_number(number) for number in ahead)
     return [f"run/{run.run_id}" for run in runs if run is not None]

@@ -243,11 +243,13 @@ class _Search:
 
     def _indexed(self, experiment: ExperimentState, attribute: str, value: bytes) -> Sequence[int]:
         """The numbers of the runs of an experiment with a value that begins so."""
-        field = self._reader.field((index.ATTRIBUTE, attribute))
+        name = (index.ATTRIBUTE, attribute)
+        field = self._reader.field(name)
         if field is None:
             return ()
         first = index.prefix(experiment.number, field) + value
-        return [index.run_of(key) for key in self._reader.rows.keys("index", first, end_of(first))]
+        rows = self._reader.rows.keys(index.table_of(name), first, end_of(first))
+        return [index.run_of(key) for key in rows]
 
     def _count_children(self, result: Found) -> None:
         """Count the active runs that are nested in each run that may be erased."""

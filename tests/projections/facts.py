@@ -90,7 +90,8 @@ def in_every_order(facts: Sequence[bytes], ask: Callable[[Reader], Answer]) -> A
 
 def index_of(reader: Reader) -> dict[str, dict[str, list[tuple[str, str]]]]:
     """The search index, without local numbers: {experiment: {field: [(value, run)]}}."""
-    rows = list(reader.rows.scan("index"))  # first: a past gives numbers meanwhile
+    # First: a past gives numbers meanwhile.
+    rows = [row for table in index.TABLES for row in reader.rows.scan(table)]
     streams = {
         int.from_bytes(number, "big"): bytes(stream).decode()
         for stream, number in reader.rows.scan("streams")

@@ -7,11 +7,13 @@ from tests.tidy.tree import ROOT, Module, modules, plant
 
 # Names of LMDB's handles.
 HANDLES = ("txn", "cursor")
-# The modules of the views that open LMDB's transactions. `rows` alone speaks with them.
+# The modules of the views that open LMDB's transactions. `rows` alone speaks with them, and for one
+# of its tables `shared_rows`.
 OPENERS = (
     "eventtrack.projections.build",
     "eventtrack.projections.past",
     "eventtrack.projections.rows",
+    "eventtrack.projections.shared_rows",
 )
 # It reads SQLite databases of other trackers, which have cursors too.
 OF_SQLITE = ("eventtrack.transfer.database",)

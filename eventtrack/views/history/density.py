@@ -144,8 +144,9 @@ def of_streams(reader: Reader, numbers: Iterable[int], asked: Asked) -> Density:
 def streams_of_experiment(reader: Reader, experiment: int) -> Iterator[int]:
     """The stream numbers of an experiment, which is given, and of its runs."""
     yield experiment
-    field = reader.field((index.ATTRIBUTE, "start_time"))
+    name = (index.ATTRIBUTE, "start_time")
+    field = reader.field(name)
     if field is None:
         return
     prefix = index.prefix(experiment, field)
-    yield from map(index.run_of, reader.rows.keys("index", prefix, end_of(prefix)))
+    yield from map(index.run_of, reader.rows.keys(index.table_of(name), prefix, end_of(prefix)))

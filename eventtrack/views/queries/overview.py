@@ -279,7 +279,12 @@ def _newest(reader: Reader, experiment: int, attribute: str) -> int:
     if field is None:
         return 0
     first = index.prefix(experiment, field) + index.NUMBER
-    key = next(reader.rows.keys("index", first, end_of(first), reverse=True), None)
+    key = next(
+        reader.rows.keys(
+            index.table_of((index.ATTRIBUTE, attribute)), first, end_of(first), reverse=True
+        ),
+        None,
+    )
     return 0 if key is None else int(index.decode_number(index.value_of(key)))
 
 
@@ -301,6 +306,7 @@ def _row(entities: EntityReader, state: RunState, columns: Sequence[tuple[str, s
 
 def _names(reader: Reader, kind: str, experiments: Sequence[int]) -> list[str]:
     letter = _KINDS[kind].encode()
+    table = index.table_of((_KINDS[kind], ""))
     names = []
     for key, number in reader.rows.scan("fields"):
         name = bytes(key)
@@ -308,7 +314,7 @@ def _names(reader: Reader, kind: str, experiments: Sequence[int]) -> list[str]:
             continue
         for experiment in experiments:
             prefix = index.prefix(experiment, int.from_bytes(number, "big"))
-            if next(reader.rows.keys("index", prefix, end_of(prefix)), None) is not None:
+            if next(reader.rows.keys(table, prefix, end_of(prefix)), None) is not None:
                 names.append(name[1:].decode("utf-8", "replace"))
                 break
     return names

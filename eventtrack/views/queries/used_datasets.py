@@ -62,7 +62,7 @@ def _gather(
     if field is None:
         return
     prefix = index.prefix(experiment.number, field)
-    keys = checked(reader.rows.keys("index", prefix, end_of(prefix)))
+    keys = checked(reader.rows.keys(index.table_of(_DIGEST), prefix, end_of(prefix)))
     for value, rows in groupby(keys, key=index.value_of):
         numbers = [index.run_of(key) for key in rows]
         digest, _ = index.decode_text(value)

@@ -68,6 +68,6 @@ def joined_runs(reader: Reader, experiment: int) -> list[RunState]:
     if field is None:
         return []
     prefix = index.prefix(experiment, field)
-    rows = reader.rows.keys("index", prefix, end_of(prefix))
+    rows = reader.rows.keys(index.table_of(_FORKED), prefix, end_of(prefix))
     runs = (reader.run_by_number(index.run_of(row)) for row in rows)
     return [run for run in runs if run is not None]

@@ -129,7 +129,7 @@ class IndexRows:
         prefix = index.prefix(experiment, field)
         # Greater than every row of `last`: 5 bytes of 0xff, where a run number has 4.
         beyond = prefix + last + b"\xff" * 5
-        rows = self.reader.rows.keys("index", prefix + first, beyond, reverse=reverse)
+        rows = self.reader.rows.keys(index.table_of(name), prefix + first, beyond, reverse=reverse)
         if name[0] != index.METRIC:
             return rows
         bounds = prefix + first, beyond

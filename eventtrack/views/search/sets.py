@@ -197,7 +197,7 @@ class ManyDeleted:
         if self._left < 0:
             return number in self._whole()
         stored = self._rows.reader.rows
-        return any(stored.get("index", key + number) is not None for key in self._beginnings)
+        return any(stored.get(index.CROWDS, key + number) is not None for key in self._beginnings)
 
 
 def _with_part(rows: Iterator[bytes], part: bytes) -> Iterator[bytes]:

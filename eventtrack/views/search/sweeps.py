@@ -175,9 +175,10 @@ def names(reader: Reader, active: Sequence[ExperimentState], needle: Needle) -> 
             yield None
             continue
         name = bytes(key[1:]).decode("utf-8", "replace")
+        table = index.table_of((chr(key[0]), name))
         for experiment in active:
             prefix = index.prefix(experiment.number, int.from_bytes(number, "big"))
-            if next(reader.rows.keys("index", prefix, end_of(prefix)), None) is not None:
+            if next(reader.rows.keys(table, prefix, end_of(prefix)), None) is not None:
                 yield Hit(
                     title=f"{kind}.{name}",
                     where="in",
@@ -375,7 +376,7 @@ def _rows(
     if number is None:
         return iter(())
     prefix = index.prefix(experiment.number, number)
-    return reader.rows.keys("index", prefix + start, end_of(prefix))
+    return reader.rows.keys(index.table_of(name), prefix + start, end_of(prefix))
 
 
 def _called(texts: Mapping[str, str]) -> Iterator[tuple[str, str]]:
