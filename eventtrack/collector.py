@@ -42,6 +42,14 @@ def importing() -> Iterator[None]:
     """
     with paused():
         yield
-        if not gc.get_freeze_count():  # a program that froze objects wants them to stay frozen
-            gc.freeze()
-            gc.unfreeze()  # puts them into the oldest generation, without a look at any
+        pass_over()
+
+
+def pass_over() -> None:
+    """Take all objects that are there for old ones. Call this in a pause that made very many.
+
+    Otherwise the next collection of young objects looks at each of them.
+    """
+    if not gc.get_freeze_count():  # a program that froze objects wants them to stay frozen
+        gc.freeze()
+        gc.unfreeze()  # puts them into the oldest generation, without a look at any

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from eventtrack.collector import importing, paused
+from eventtrack.collector import importing, pass_over, paused
 
 
 @pytest.fixture(autouse=True)
@@ -53,3 +53,13 @@ def test_objects_that_a_program_froze_stay_frozen() -> None:
         assert gc.get_freeze_count()
     finally:
         gc.unfreeze()
+
+
+def test_what_was_passed_over_is_found_later() -> None:
+    with paused():
+        ring: list[object] = []
+        ring.append(ring)
+        pass_over()
+        assert not any(ring is young for young in gc.get_objects(generation=0))
+    del ring
+    assert gc.collect() > 0

@@ -156,7 +156,10 @@ class Build:
 
     def _advance(self, log: LogReader, limit: int, aside: str = "") -> int:
         with collector.paused(), self.begin() as fold:
+            before = fold.position
             fold.take_batch(log, limit, aside)
+            if fold.position - before == FOLD_ENVELOPES_MAX:
+                collector.pass_over()  # such a batch leaves tens of thousands of objects
             return fold.position
 
     def _advance_singly(self, log: LogReader) -> int:
