@@ -115,9 +115,13 @@ def judge(page: Page, within: str) -> list[str]:
         within, ("tag", LEVELS)
     )
     found: list[str] = page.evaluate(ASK, {"runOnly": {"type": kind, "values": values}})
+    return [f"{within}: {one}" for one in found + wider(page)]
+
+
+def wider(page: Page) -> list[str]:
+    """Whether the page has to be moved sideways."""
     width: int = page.evaluate("document.documentElement.scrollWidth - innerWidth")
-    wider = [f"wider than the window by {width} pixels"] if width > 0 else []
-    return [f"{within}: {one}" for one in found + wider]
+    return [f"wider than the window by {width} pixels"] if width > 0 else []
 
 
 def show(page: Page, url: str) -> None:
@@ -147,6 +151,9 @@ def test_axe_finds_nothing_on_any_page(
         page.emulate_media(color_scheme="light")
         page.set_viewport_size({"width": 390, "height": 844})
         problems += [f"{name}, {one}" for one in judge(page, "phone")]
+        # As a window of 1280 pixels that is magnified to 200 %.
+        page.set_viewport_size({"width": 640, "height": 410})
+        problems += [f"{name}, magnified: {one}" for one in wider(page)]
         page.set_viewport_size({"width": 1600, "height": 1000})
     assert problems == []
 

@@ -299,3 +299,19 @@ def test_marks_of_times_are_round_and_name_each_day_once(server: Running, visit:
         assert marks[0][2]
         assert len(days) == len(set(days))
         assert len({(text, day) for _, text, day in marks}) > len(marks) // 2
+
+
+def test_on_paper_pages_are_light_and_have_nothing_to_press(server: Running, visit: Visit) -> None:
+    page, client = visit.page, MlflowClient(str(server.store))
+    run = client.create_run(client.create_experiment("printed"), run_name="on paper")
+    client.log_metric(run.info.run_id, "loss", 0.5)
+    page.emulate_media(color_scheme="dark")
+    visit.open(f"{server.url}/#/runs/{run.info.run_id}")
+    expect(page.get_by_role("link", name="loss")).to_be_visible()
+    page.emulate_media(media="print", color_scheme="dark")
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    expect(page.locator("html")).to_have_attribute("data-theme", "light")
+    expect(page.get_by_role("navigation")).to_have_count(0)
+    expect(page.get_by_role("button")).to_have_count(0)
+    page.evaluate("dispatchEvent(new Event('afterprint'))")
+    expect(page.locator("html")).to_have_attribute("data-theme", "dark")

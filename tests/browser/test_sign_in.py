@@ -135,7 +135,7 @@ def test_a_token_revoked_under_an_open_page_leads_back_to_signing_in(
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize("width", [1020, 640, 390])
 def test_the_page_fits(guarded: Guarded, visit: Visit, scheme: str, width: int) -> None:
     page = visit.page
     page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")

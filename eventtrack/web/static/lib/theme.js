@@ -34,4 +34,7 @@ export function toggleTheme() {
 }
 
 system.addEventListener("change", () => show());
+// Paper is white.
+addEventListener("beforeprint", () => show("light"));
+addEventListener("afterprint", () => show());
 show();

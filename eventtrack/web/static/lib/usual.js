@@ -16,13 +16,14 @@ const PARAMS = [
 ];
 const rankOfParam = (key) => (PARAMS.find(([pattern]) => pattern.test(key)) || [null, 1])[1];
 
+export const paramsByRank = (params) => [...params].sort((a, b) => rankOfParam(a) - rankOfParam(b));
+
 /** @returns {string[]} the columns that have to be asked for, before it is known which differ */
 export const candidatesOf = (known) => [
   ...byRank(known.metrics.filter((key) => !key.startsWith("system/")))
     .slice(0, LOOKED_AT.metrics)
     .map((key) => `metrics.${key}`),
-  ...[...known.params]
-    .sort((a, b) => rankOfParam(a) - rankOfParam(b))
+  ...paramsByRank(known.params)
     .slice(0, LOOKED_AT.params)
     .map((key) => `params.${key}`),
 ];

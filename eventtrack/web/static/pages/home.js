@@ -35,10 +35,14 @@ function Latest() {
   useLive((stream) => CHANGED.test(stream), experiments.reload, 5000);
   return html`
     <${Loaded} asked=${runs} what="Looking for runs">${(data) => html`<${Runs} ...${data} />`}<//>
-    <section><h2>Latest experiments</h2>
+    ${
+      // What stands above comes first: nothing is pushed down under the pointer.
+      (runs.data || runs.error) &&
+      html`<section><h2>Latest experiments</h2>
       <${Loaded} asked=${experiments} what="Counting runs">
         ${(data) => html`<${Experiments} all=${data.experiments} />`}<//>
-    </section>`;
+    </section>`
+    }`;
 }
 
 function Runs({ running, running_total, lost_total, died, ended }) {

@@ -8,6 +8,7 @@ import { count, number } from "../lib/format.js";
 import { route, setQuery } from "../lib/route.js";
 import { legendOf, ramp } from "../lib/shades.js";
 import { theme } from "../lib/theme.js";
+import { paramsByRank } from "../lib/usual.js";
 import { byRank } from "../lib/workspace.js";
 import { Choice } from "./choice.js";
 import { Parallel } from "./parallel.js";
@@ -24,7 +25,7 @@ export function explored(known) {
   const { axes, sx, sy, colour = "" } = route.value.query;
   const keys = (known?.metrics || []).filter((key) => !key.startsWith("system/"));
   const metrics = byRank(keys).map((key) => `metrics.${key}`);
-  const params = (known?.params || []).map((key) => `params.${key}`);
+  const params = paramsByRank(known?.params || []).map((key) => `params.${key}`);
   const candidates = [...params.slice(0, USUAL.candidates), ...metrics.slice(0, USUAL.metrics)];
   return {
     chosen: axes === undefined ? null : linesOf(axes).map(readAxis).filter(Boolean),
