@@ -48,7 +48,10 @@ ROWS = (
     # The floor has three steps: all need bounds, errors and the names of tags.
     ("clock", "folders", "ids", "startup", "validate"),
     ("lazy",),
-    ("_version", "collector", "errors", "hashing", "limits", "locations", "tags", "waiting"),
+    (
+        *("_version", "collector", "errors", "hashing", "limits", "locations", "quick_msgspec"),
+        *("tags", "waiting"),
+    ),
 )
 RANKS = {part: rank for rank, row in enumerate(ROWS) for part in row}
 # Start-up time is what a command line is judged by first: here an import may wait for its command.
