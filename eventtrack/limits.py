@@ -84,6 +84,9 @@ MAP_BYTES_INITIAL = 2**30
 # Pages of a log's or a view's file that an opening examines before LMDB reads it: half a
 # millisecond.
 OPEN_PAGES_MAX = 64
+# Pages of a file that an opening examines behind a process that died while it read, the first time:
+# less than 0.1 s, and all of a small store.
+DEATH_PAGES_MAX = 4096
 # Commits of one process after which it frees the slots of readers that were killed while they read.
 READER_CHECKS = 64
 # A lock of another process is waited for silently for so long; then its process is named. It is an

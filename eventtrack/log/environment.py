@@ -28,7 +28,7 @@ from eventtrack.log.again import TryAgain, run_again
 from eventtrack.log.filesystem import translate_os_error
 from eventtrack.log.gate import Gate
 from eventtrack.log.locking import FileLock
-from eventtrack.log.structure import refuse_damage
+from eventtrack.log.structure import refuse_damage, refuse_damage_after_a_death
 from eventtrack.log.translation import overtaken, read_only, translate
 
 Result = TypeVar("Result")
@@ -116,8 +116,7 @@ class Environment:
         self.tables: dict[str, Any] = {}
         try:
             if not readonly and self._lmdb.reader_check():
-                # A process died while it read. Perhaps a damaged page killed it.
-                refuse_damage(file)
+                refuse_damage_after_a_death(file)
             run_again(lambda: self._open_tables(tables))
         except BaseException:
             self.close()

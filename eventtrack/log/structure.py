@@ -10,10 +10,12 @@ import struct
 import sys
 from collections import deque
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
 from eventtrack.errors import RESCUE, CorruptionError
+from eventtrack.limits import DEATH_PAGES_MAX
 from eventtrack.log.filesystem import translate_os_error
 from eventtrack.log.layout import (
     BRANCH,
@@ -37,6 +39,8 @@ from eventtrack.log.layout import (
 )
 from eventtrack.log.locking import FileLock
 
+# The empty file beside an environment's file that remembers a death.
+DEATH_MARK = "doubted"
 _KEY_BYTES_MAX = 511
 _PAGE_BYTES = (4096, 8192, 16384, 32768, 65536)
 # The flag of the list of free pages: its keys are numbers.
@@ -90,6 +94,29 @@ def refuse_damage(path: Path, pages_max: int | None = None) -> None:
     """
     for fault in find_damage(path, pages_max):
         raise CorruptionError(f"cannot open {path}: {fault}", hint=RESCUE)
+
+
+def refuse_damage_after_a_death(path: Path) -> None:
+    """Examine the file of an environment behind a process that died while it read.
+
+    Nearly always somebody killed it, so the first time only the pages nearest to the roots are
+    examined, and a mark stays beside the file. A damaged page kills again: behind a second death
+    all pages are examined, which takes seconds for each gigabyte, and the mark goes if they are
+    whole.
+
+    Raises:
+        CorruptionError: The file is damaged, as far as it was examined.
+    """
+    mark = path.with_name(DEATH_MARK)
+    if mark.exists():
+        refuse_damage(path)
+        mark.unlink(missing_ok=True)
+    elif path.stat().st_size <= DEATH_PAGES_MAX * min(_PAGE_BYTES):
+        refuse_damage(path)
+    else:
+        refuse_damage(path, DEATH_PAGES_MAX)
+        with suppress(OSError):  # a full disk is no reason not to read
+            mark.touch()
 
 
 def find_damage(path: Path, pages_max: int | None = None) -> list[str]:

@@ -2,6 +2,8 @@
 
 import os
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import lmdb
@@ -9,10 +11,11 @@ import pytest
 
 from eventtrack.errors import CorruptionError, EventtrackError, StoreMissingError
 from eventtrack.limits import OPEN_PAGES_MAX
+from eventtrack.log import structure
 from eventtrack.log.structure import find_damage
 from eventtrack.store import open_store
 from tests.attack import damaged
-from tests.attack.damaged import PAGE_BYTES, TOLD, copied, eventtrack, in_child, told_or
+from tests.attack.damaged import PAGE_BYTES, SAME, TOLD, copied, eventtrack, in_child, told_or
 
 
 @pytest.fixture(scope="module")
@@ -131,26 +134,78 @@ def test_a_damaged_format_file_is_an_error(store: Path, text: bytes) -> None:
         assert caught.value.hint
 
 
+@contextmanager
+def open_elsewhere(path: Path) -> Iterator[None]:
+    """A block in which another process has a store open: alone, LMDB forgets its dead readers."""
+    done_read, done_write = os.pipe()
+    opened_read, opened_write = os.pipe()
+    holder = os.fork()
+    if not holder:
+        try:
+            store = open_store(path)
+            store.runs.search(["0"])
+            os.write(opened_write, b".")
+            os.read(done_read, 1)
+        finally:
+            os._exit(0)
+    os.read(opened_read, 1)
+    yield
+    os.write(done_write, b".")
+    os.waitpid(holder, 0)
+    for descriptor in (done_read, done_write, opened_read, opened_write):
+        os.close(descriptor)
+
+
+def after_a_death(path: Path) -> int:
+    """What an opening says behind a process that died while it read."""
+
+    def die_reading() -> None:
+        with open_store(path)._engine.log.environment.read():
+            os._exit(0)
+
+    in_child(die_reading)
+    return in_child(lambda: told_or(lambda: bool(open_store(path))))
+
+
+def zero_a_page(file: Path) -> None:
+    """Damage a page that few openings would get to."""
+    good = file.read_bytes()
+    for page in range(len(good) // PAGE_BYTES - 1, 1, -1):
+        with file.open("r+b") as damage:
+            os.pwrite(damage.fileno(), bytes(PAGE_BYTES), page * PAGE_BYTES)
+            if not find_damage(file, OPEN_PAGES_MAX) and find_damage(file):
+                return
+            os.pwrite(damage.fileno(), good[page * PAGE_BYTES :][:PAGE_BYTES], page * PAGE_BYTES)
+    pytest.fail("an opening examines all of them")
+
+
 def test_a_process_that_died_while_it_read_makes_the_next_one_examine_every_page(
     tmp_path: Path,
 ) -> None:
     """Killed by a signal of its own making, perhaps: by a page that nobody had looked at yet."""
     path = tmp_path / "store"
-    damaged.make_store(path, runs=80, points=1)
-    file = path / "log" / "data.mdb"
-    good = file.read_bytes()
+    damaged.make_store(path, runs=260, points=1)
+    with open_elsewhere(path):
+        assert after_a_death(path) == SAME
+        zero_a_page(path / "log" / "data.mdb")
+        assert in_child(lambda: told_or(lambda: bool(open_store(path)))) == SAME
+        assert after_a_death(path) == TOLD
 
-    def die_reading() -> None:
-        store = open_store(path)
-        with store._engine.log.environment.read():
-            last = len(good) // PAGE_BYTES // 2
-            with file.open("r+b") as damage:
-                damage.seek(last * PAGE_BYTES)
-                damage.write(bytes(len(good) - last * PAGE_BYTES))
-            os._exit(0)
 
-    in_child(die_reading)
-    assert in_child(lambda: told_or(lambda: bool(open_store(path)))) == TOLD
+def test_every_page_of_a_large_store_is_examined_when_a_second_process_died(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody killed the first, most probably: nobody waits for seconds because of that."""
+    monkeypatch.setattr(structure, "DEATH_PAGES_MAX", OPEN_PAGES_MAX)
+    path = tmp_path / "store"
+    damaged.make_store(path, runs=260, points=1)
+    mark = path / "log" / structure.DEATH_MARK
+    with open_elsewhere(path):
+        assert (after_a_death(path), mark.exists()) == (SAME, True)
+        assert (after_a_death(path), mark.exists()) == (SAME, False)
+        zero_a_page(path / "log" / "data.mdb")
+        assert (after_a_death(path), mark.exists()) == (SAME, True)
+        assert (after_a_death(path), mark.exists()) == (TOLD, True)
 
 
 def test_an_opening_examines_few_pages_also_where_one_has_a_long_value(
