@@ -15,6 +15,8 @@ CURVES_MAX = 5000
 # Of files without a time of their own: the earliest that the format knows.
 _UNDATED = (1980, 1, 1, 0, 0, 0)
 _MISSING = "FILES THAT ARE NOT HERE.txt"
+# A spreadsheet takes a text that begins so for a formula: the same as in the pages' own tables.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 # The archive needs no file for entries beyond this size to be marked as large in advance.
 _LARGE_BYTES = 2**31
 
@@ -121,4 +123,4 @@ def _taken(text: io.StringIO) -> bytes:
 
 def _harmless(text: str) -> str:
     """A text that no spreadsheet runs as a formula."""
-    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r", "\n") else text
+    return f"'{text}" if text.startswith(_FORMULA) else text

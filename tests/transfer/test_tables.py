@@ -52,6 +52,12 @@ BLANK_BESIDE_QUOTED: dict[str, Any] = {
     "deleted": False,
 }
 
+# A spreadsheet runs these, so the pages put a quote before them; an export is for programs.
+FORMULAS: dict[str, Any] = BLANK_BESIDE_QUOTED | {
+    "params": {"command": "=cmd()", "wheel": "+cu121", "offset": "-0.5e"},
+    "tags": {"who": "@ada", "wide": "\uff1dcmd()"},
+}
+
 
 def take(store: Store, source: Tables) -> Report:
     """Import a source."""
@@ -71,6 +77,7 @@ def facts(store: Store) -> dict[str, Any]:
 @settings(max_examples=15)
 @given(st.lists(RUN, max_size=3))
 @example([BLANK_BESIDE_QUOTED])
+@example([FORMULAS])
 def test_what_is_exported_comes_back(form: str, runs: list[dict[str, Any]]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         ours, other = Store(Path(folder) / "ours"), Store(Path(folder) / "other", source="import")

@@ -90,9 +90,10 @@ def test_a_page_is_shown_without_scripts_and_nothing_else_is_a_page(server: Runn
     assert asked("b.svg")[0] == 400
 
 
-def test_all_points_are_saved_as_csv(server: Running) -> None:
+@pytest.mark.parametrize("name", ["=1+1", "\uff1d1+1"])
+def test_all_points_are_saved_as_csv(server: Running, name: str) -> None:
     client = MlflowClient(str(server.store))
-    run_id = server.new_run(run_name="=1+1")["run_id"]
+    run_id = server.new_run(run_name=name)["run_id"]
     for step in range(3):
         client.log_metric(run_id, "loss", 1 / (step + 1), step=step, timestamp=1000 + step)
     client.log_metric(run_id, "acc", float("nan"), step=7, timestamp=5)
@@ -100,9 +101,9 @@ def test_all_points_are_saved_as_csv(server: Running) -> None:
     answer = server.client.get(f"{OWN}curves", params={"run_ids": [run_id]})
     rows = list(csv.reader(io.StringIO(answer.text)))
     assert rows[0] == ["run_id", "run_name", "metric", "step", "timestamp", "value"]
-    assert rows[1] == [run_id, "'=1+1", "acc", "7", "5", "nan"]
+    assert rows[1] == [run_id, f"'{name}", "acc", "7", "5", "nan"]
     assert rows[2:] == [
-        [run_id, "'=1+1", "loss", str(step), str(1000 + step), repr(1 / (step + 1))]
+        [run_id, f"'{name}", "loss", str(step), str(1000 + step), repr(1 / (step + 1))]
         for step in range(3)
     ]
     some = server.client.get(f"{OWN}curves", params={"run_ids": [run_id], "keys": ["acc"]}).text

@@ -87,6 +87,9 @@ def export(
     `mlflow URL` brings runs with params, tags, every point, datasets, files and nesting to a server
     that speaks MLflow's REST API. Repeating it adds only what is new.
 
+    Values of CSV are as they were logged, for programs and `import csv`. A spreadsheet may run a
+    text that begins with =, +, - or @: open what others logged as text, or save it from the pages.
+
     JSON: --json is --format jsonl: one row a line, an object by column; a run has only the columns
     with a value. For `mlflow`: a report, as of `eventtrack import`.
     """
