@@ -65,7 +65,7 @@ def draw_runs(
             *([text.clean(experiments.get(info.experiment_id, "?"))] if experiments else []),
             run_status(run),
             time(info.start_time),
-            text.duration((info.end_time or now) - info.start_time),
+            text.took(info.start_time, info.end_time or now),
             *(_metric(run, key) for key in metrics),
             *(text.clean(run.data.params.get(key, "-")) for key in params),
         ]

@@ -153,6 +153,11 @@ def duration(milliseconds: int | None) -> str:
     return f"{seconds // 86400} d {seconds % 86400 // 3600} h"
 
 
+def took(start_ms: int, end_ms: int) -> str:
+    """The time from a start to an end; `-` if it ended before: a clock was set back meanwhile."""
+    return duration(end_ms - start_ms if end_ms >= start_ms else None)
+
+
 def size(count: int | None) -> str:
     """A number of bytes in binary units: `512 B`, `1.5 KiB`, `4.00 GiB`."""
     if count is None:

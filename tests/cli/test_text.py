@@ -117,6 +117,10 @@ def test_bodies_are_summed_up_on_one_line() -> None:
     assert text.summary({"name": "a", "tags": {"x": "1"}}) == "name=a tags={x=1}"
 
 
+def test_a_run_that_ended_before_it_began_has_no_duration() -> None:
+    assert [text.took(1000, end) for end in (3000, 1000, 999)] == ["2.0 s", "0 ms", "-"]
+
+
 @pytest.mark.parametrize("values", [[0.0, 5e-324], [-5e-324, 0.0, 5e-324], [-1e308, 1.7e308]])
 def test_sparklines_of_the_least_and_the_largest_numbers_are_drawn(values: list[float]) -> None:
     assert len(text.sparkline(values, 20)) == len(values)

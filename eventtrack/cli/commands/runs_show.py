@@ -81,7 +81,7 @@ def _facts(store: "Store", run: Run) -> list[tuple[str, Cell]]:
     info = run.info
     experiment = store.experiments.get(info.experiment_id)
     end = info.end_time
-    length = text.duration((end or text.now_ms()) - info.start_time)
+    length = text.took(info.start_time, end or text.now_ms())
     facts: list[tuple[str, Cell]] = [
         ("run id", Styled(info.run_id, "cyan")),
         ("experiment", text.clean(experiment.name)),

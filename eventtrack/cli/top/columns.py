@@ -87,7 +87,7 @@ def cell_of(column: Shown, row: dict[str, Any], now_ms: int) -> Cell:
         case "started":
             return text.relative_time(row["start_time"], now_ms)
         case "duration":
-            return text.duration((row["end_time"] or now_ms) - row["start_time"])
+            return text.took(row["start_time"], row["end_time"] or now_ms)
     value = row["values"].get(column.name)
     if isinstance(value, float | int):
         return text.number(float(value))

@@ -65,7 +65,7 @@ def details(run: Json) -> list[list[Cell]]:
         _entry("experiment", run["experiment"]["name"]),
         [_label("status"), status_of(info)],
         _entry("started", text.moment(info["start_time"])),
-        _entry("duration", text.duration(ended - info["start_time"])),
+        _entry("duration", text.took(info["start_time"], ended)),
         _entry("by", info["user_id"] or "-"),
     ]
     note = run["tags"].get(NOTE_TAG, "")
