@@ -37,6 +37,12 @@ FORMAT = "eventtrack remote 2\n"
 _OLD_FORMAT = "eventtrack remote 1\n"
 _FORMAT_NAME = "REMOTE"
 _FEEDS = "feeds"
+# Names in a store's folder.
+_OF_STORE = {"FORMAT", "log"}
+_IS_STORE = (
+    "it is a store of its own: name an empty folder, with which both stores sync, or reach that "
+    "store with ssh://HOST/FOLDER or through its server"
+)
 # Attempts to list again when segments vanish during a read, or when a taken name is not listed:
 # other machines replace segments, and that comes to an end.
 _ATTEMPTS = 10
@@ -276,7 +282,7 @@ def _prepare(space: Space, *, create: bool) -> None:
         if others:
             raise NoSegmentsError(
                 f"cannot use {space.place} as a remote: it already holds {min(others)!r}",
-                hint="choose an empty place or a new name",
+                hint=_IS_STORE if others >= _OF_STORE else "choose an empty place or a new name",
             ) from None
         space.make()
         space.create(_FORMAT_NAME, FORMAT.encode())

@@ -54,6 +54,7 @@ def test_moments_are_compared(run: CommandLine, sample: Sample) -> None:
     assert "s0 → final" in shown
     assert f"@{changes[0]['session']['host']} " in shown
     assert "+ tag.new" in shown
+    assert "the log ends at position" in run("diff", "999", "now", code=3).stderr
     assert "No difference" in run("diff", "now", "now").stderr
 
 

@@ -46,6 +46,15 @@ def test_two_stores_meet_in_a_folder(
     twin("clone", stick, code=4)
 
 
+def test_a_store_is_no_folder_between_stores(run: CommandLine, tmp_path: Path) -> None:
+    other = CommandLine(tmp_path / "other")
+    other("experiments", "create", "e")
+    assert "it is a store of its own" in run("sync", str(tmp_path / "other"), code=9).stderr
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "log").touch()
+    assert "choose an empty place" in run("sync", str(tmp_path / "photos"), code=9).stderr
+
+
 def test_a_sync_with_nothing_named_says_what_to_do(run: CommandLine) -> None:
     assert "remote add origin" in run("sync", code=3).stderr
     assert "no remote 'cluster'" in run("sync", "cluster", code=3).stderr

@@ -17,6 +17,7 @@ from eventtrack.cli.tables import Cell, Column, Styled
 from eventtrack.errors import NotFoundError
 
 if TYPE_CHECKING:
+    from eventtrack.store import Store
     from eventtrack.views.history.blame import BlameLine
     from eventtrack.views.history.facts import Change
 
@@ -58,9 +59,21 @@ def diff(call: Invocation, older: str, newer: str) -> None:
             with closing(groups):
                 _print_changes(call.out, groups, None)
     else:
-        runs = [find_run(store, typed).info.run_id for typed in (older, newer)]
+        runs = _runs(store, older, newer)
         title = " → ".join(map(text.short_id, runs))
         _print_changes(call.out, [store.history.diff_runs(*runs)], title)
+
+
+def _runs(store: "Store", *typed: str) -> list[str]:
+    try:
+        return [find_run(store, name).info.run_id for name in typed]
+    except NotFoundError as error:
+        if not any(is_moment(store, name) for name in typed):
+            raise
+        raise NotFoundError(
+            f"{error.message}, and the log ends at position {store.events.head()}",
+            hint="compare two moments or two runs; `eventtrack log` shows positions",
+        ) from error
 
 
 @command(
