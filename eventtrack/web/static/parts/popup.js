@@ -32,21 +32,23 @@ export function Popup({ label, title, disabled, sign, opened, children }) {
   useLayoutEffect(() => {
     // A phone would cover half of it with its keyboard.
     if (open && matchMedia("(pointer: fine)").matches)
-      box.current.querySelector("[role=dialog] :is(input, select, textarea, button):enabled")?.focus();
+      box.current
+        .querySelector("[role=dialog] :is(a[href], input:enabled, select:enabled, textarea:enabled, button:enabled)")
+        ?.focus();
   }, [open]);
-  const keys = (event) => {
-    if (event.key !== "Escape") return;
+  const close = () => {
+    // The keyboard goes on where it opened this.
+    if (box.current.contains(document.activeElement)) box.current.querySelector("button").focus();
     setOpen(false);
-    box.current.querySelector("button").focus();
   };
   return html`
-    <div class="popup" ref=${box} onKeyDown=${keys}>
+    <div class="popup" ref=${box} onKeyDown=${(event) => event.key === "Escape" && close()}>
       <button class=${sign ? "plain" : ""} aria-label=${sign ? title : undefined} aria-expanded=${open}
         disabled=${disabled} onClick=${() => setOpen(!open)}>${label}</button>
       ${
         open &&
         html`<div role="dialog" aria-label=${title}>
-        ${typeof children === "function" ? children(() => setOpen(false)) : children}</div>`
+        ${typeof children === "function" ? children(close) : children}</div>`
       }
     </div>
   `;

@@ -143,7 +143,9 @@ export function Query({ q, known, error, rows }) {
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
     if (step) setChosen((chosen + step + many + (chosen < 0 && step < 0 ? 1 : 0)) % many);
     else if (event.key === "Enter" && chosen >= 0) take(offered.words[chosen]);
-    else if (event.key === "Tab" && !event.shiftKey) take(offered.words[Math.max(chosen, 0)]);
+    // Where nothing is typed, the key leads out of the box.
+    else if (event.key === "Tab" && !event.shiftKey && (chosen >= 0 || text.trim()))
+      take(offered.words[Math.max(chosen, 0)]);
     else if (event.key === "Escape") close();
     else return;
     event.preventDefault();
