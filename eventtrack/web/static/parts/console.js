@@ -19,11 +19,11 @@ export function Console({ items, name, onFind = () => {} }) {
   const box = useRef();
   const word = find.toLowerCase();
   const groups = useMemo(() => folded(items, (item) => item.text), [items]);
-  const found = useMemo(
+  const matches = useMemo(
     () => (word ? items.filter((item) => plain(item.text).toLowerCase().includes(word)) : []),
     [items, word],
   );
-  const shown = word ? found.slice(-FOUND_MAX).map((item) => [item]) : groups;
+  const shown = word ? matches.slice(-FOUND_MAX).map((item) => [item]) : groups;
   useEffect(() => {
     if (follows) box.current.scrollTop = box.current.scrollHeight;
   }, [items, follows, find]);
@@ -37,8 +37,8 @@ export function Console({ items, name, onFind = () => {} }) {
       }} />
       ${
         word &&
-        html`<span class="quiet" role="status">${count(found.length, "line")}${
-          found.length > FOUND_MAX ? `, the last ${number(FOUND_MAX)} shown` : ""
+        html`<span class="quiet" role="status">${count(matches.length, "line")}${
+          matches.length > FOUND_MAX ? `, the last ${number(FOUND_MAX)} shown` : ""
         }</span>`
       }
       <label class="check"><input type="checkbox" checked=${follows}
