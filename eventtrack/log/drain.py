@@ -211,15 +211,24 @@ def append_frames(
     slot_of: Callable[[int], Slot],
     session: bytes,
 ) -> None:
-    """Append a journal's frames as envelopes: one for each stream, split if it gets too large."""
-    for draft in drafts_of(frames, slot_of):
-        transaction.append(draft, session)
+    """Append a journal's frames as envelopes; see `drafts_of`."""
+    for author, draft in drafts_of(frames, slot_of, session):
+        transaction.append(draft, author)
 
 
-def drafts_of(frames: Iterable[Frame], slot_of: Callable[[int], Slot]) -> Iterator[Draft]:
-    """A journal's frames as drafts: one for each stream, split if it gets too large."""
-    streams: dict[str, list[tuple[str, int, list[bytes]]]] = {}
+def drafts_of(
+    frames: Iterable[Frame], slot_of: Callable[[int], Slot], session: bytes
+) -> Iterator[tuple[bytes, Draft]]:
+    """A journal's frames as drafts with their sessions.
+
+    One for each stream and session, split if it gets too large.
+
+    Args:
+        session: That of the journal.
+    """
+    streams: dict[tuple[str, bytes], list[tuple[str, int, list[bytes]]]] = {}
     slot, slot_number = Slot(0, "", "", 0), 0
+    parts: list[tuple[str, int, list[bytes]]] = []
     bodies: list[bytes] = []
     for number, body in frames:
         if number == 0:
@@ -227,15 +236,16 @@ def drafts_of(frames: Iterable[Frame], slot_of: Callable[[int], Slot]) -> Iterat
         if number != slot_number:
             slot, slot_number = slot_of(number), number
             bodies = []
-            streams.setdefault(slot.stream, []).append((slot.type, slot.version, bodies))
+            parts = streams.setdefault((slot.stream, slot.session or session), [])
+            parts.append((slot.type, slot.version, bodies))
         elif len(bodies) >= ENVELOPE_EVENTS_MAX:
             bodies = []
-            streams[slot.stream].append((slot.type, slot.version, bodies))
+            parts.append((slot.type, slot.version, bodies))
         bodies.append(body)
-    for stream, parts in streams.items():
+    for (stream, author), parts in streams.items():
         for chunk in _chunks(parts):
             count = sum(len(part[2]) for part in chunk)
-            yield Draft(stream, encode_groups(chunk), count)
+            yield author, Draft(stream, encode_groups(chunk), count)
 
 
 class SlotLookup:

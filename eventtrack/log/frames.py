@@ -11,7 +11,7 @@ import struct
 import zlib
 from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import msgspec
 
@@ -32,12 +32,16 @@ Frame = tuple[int, bytes]
 
 
 class Slot(msgspec.Struct, array_like=True, frozen=True):
-    """The definition of a slot: its frames hold events of one type for one stream."""
+    """The definition of a slot: its frames hold events of one type for one stream.
+
+    `session` is that of their author; None for the session of the journal.
+    """
 
     number: int
     stream: str
     type: str
     version: int
+    session: Annotated[bytes, msgspec.Meta(min_length=16, max_length=16)] | None = None
 
 
 class Scan(NamedTuple):
@@ -72,6 +76,12 @@ def session_in(frames: Iterable[Frame]) -> bytes | None:
     return None
 
 
+def encode_slot(slot: Slot) -> bytes:
+    """The body of the frame that defines a slot; four elements if it names no session."""
+    fields = (slot.number, slot.stream, slot.type, slot.version)
+    return msgspec.msgpack.encode(fields if slot.session is None else (*fields, slot.session))
+
+
 def decode_slot(body: bytes) -> Slot | None:
     """The slot that a frame of slot 0 defines; None for another body."""
     try:
@@ -89,15 +99,16 @@ def read_frames(data: bytes) -> tuple[list[Frame], int]:
 def find_slot(data: bytes, number: int) -> Slot | None:
     """The definition of a slot in the bytes of a journal; None if it is not there."""
     reader = _Reader(data, len(data), frozenset(), old=False)
-    # A frame of slot 0, whose body is an array of four that begins with the number.
-    wanted = _SLOT_BYTES.pack(0) + b"\x94" + msgspec.msgpack.encode(number)
-    place = data.find(wanted)
-    while place >= 0:
-        at = place - FRAME.size + _SLOT_BYTES.size
-        length, checksum, slot = FRAME.unpack_from(data, max(at, 0))
-        if at >= 0 and reader.is_whole(at, slot, checksum, length):
-            return decode_slot(data[at + FRAME.size : at + FRAME.size + length])
-        place = data.find(wanted, place + 1)
+    # A frame of slot 0, whose body is an array of four or five that begins with the number.
+    for array in (b"\x94", b"\x95"):
+        wanted = _SLOT_BYTES.pack(0) + array + msgspec.msgpack.encode(number)
+        place = data.find(wanted)
+        while place >= 0:
+            at = place - FRAME.size + _SLOT_BYTES.size
+            length, checksum, slot = FRAME.unpack_from(data, max(at, 0))
+            if at >= 0 and reader.is_whole(at, slot, checksum, length):
+                return decode_slot(data[at + FRAME.size : at + FRAME.size + length])
+            place = data.find(wanted, place + 1)
     return None
 
 

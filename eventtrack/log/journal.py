@@ -15,18 +15,17 @@ import zlib
 from collections.abc import Callable
 from pathlib import Path
 
-import msgspec
-
 from eventtrack.errors import StoreClosedError
 from eventtrack.limits import JOURNAL_BYTES, JOURNAL_FIRST_BYTES
-from eventtrack.log.filesystem import translate_os_error
-from eventtrack.log.frames import FRAME, MAGIC, PREAMBLE, Slot, session_slot, slot_seed
+from eventtrack.log.filesystem import sync_folder, translate_os_error, translating
+from eventtrack.log.frames import FRAME, MAGIC, PREAMBLE, Slot, encode_slot, session_slot, slot_seed
 
 SUFFIX = ".journal"
 # The first bytes of a journal's id are common to all files of one process; the rest counts them.
 FAMILY_BYTES = 12
 
 _crc32, _pack_into = zlib.crc32, FRAME.pack_into
+_sync_data = getattr(os, "fdatasync", os.fsync)  # not everywhere
 
 # The journals that this process writes. A lock belongs to the open file, which a forked child
 # shares. The child closes its copy; else it would keep the lock after its parent's death.
@@ -59,6 +58,7 @@ class JournalFile:
                 os.close(descriptor)
             raise translate_os_error(error, f"make a journal in {folder}") from error
         self._descriptor = descriptor
+        self.synced = 0  # so far the disk has it
         PREAMBLE.pack_into(self.map, 0, MAGIC, journal_id, session)
         self.at = PREAMBLE.size
         _own_files.add(self)
@@ -68,6 +68,13 @@ class JournalFile:
             draft.unlink(missing_ok=True)
             self.release()
             raise translate_os_error(error, f"make a journal in {folder}") from error
+
+    def sync(self, stop: int) -> None:
+        """Let the disk have the file up to `stop`, and its name."""
+        if not self.synced:
+            sync_folder(self.path.parent)
+        _sync_data(self._descriptor)
+        self.synced = stop
 
     def remove(self) -> None:
         """Delete the file. Only for a file whose frames are all in the log."""
@@ -130,6 +137,7 @@ class Journal:
         self._wake = wake
         self._file_bytes = file_bytes
         self._lock = threading.Lock()
+        self._syncing = threading.Lock()  # no file goes away while it is synced
         self._full: list[JournalFile] = []  # guarded by _lock
         self._retired: list[int] = []  # appended to without the lock
         self._slots_made = 0  # guarded by _lock
@@ -141,11 +149,17 @@ class Journal:
         self._define(session_slot(session))
         self._file.drained = self._file.at
 
-    def define(self, stream: str, event_type: str, version: int) -> int:
-        """Define a slot for events of one type and stream; returns its number, for `append`."""
+    def define(
+        self, stream: str, event_type: str, version: int, session: bytes | None = None
+    ) -> int:
+        """Define a slot for events of one type and stream; returns its number, for `append`.
+
+        Args:
+            session: That of the events' author, which the log has; None for this journal's own.
+        """
         with self._lock:
             self._slots_made += 1
-            slot = Slot(self._slots_made, stream, event_type, version)
+            slot = Slot(self._slots_made, stream, event_type, version, session)
             self._define(slot)
             return slot.number
 
@@ -185,6 +199,14 @@ class Journal:
             self._awake = True
             self._wake()
 
+    @translating("sync a journal")
+    def sync(self) -> None:
+        """Let what was appended so far survive a power cut too. Costs a sync of the disk."""
+        with self._syncing:
+            for file, stop in self.snapshot():
+                if file.synced < stop and file.drained < stop:
+                    file.sync(stop)
+
     def rest(self) -> None:
         """Tell the journal that its drainer goes to sleep, so that the next append wakes it."""
         self._awake = False
@@ -213,8 +235,9 @@ class Journal:
         with self._lock:
             done = [file for file in self._full if file.drained == file.at]
             self._full = [file for file in self._full if file.drained < file.at]
-        for file in done:
-            file.remove()
+        with self._syncing:
+            for file in done:
+                file.remove()
 
     def seal(self) -> None:
         """Refuse every further event. Frames that were appended can still be drained."""
@@ -250,7 +273,7 @@ class Journal:
         file.at += size
 
     def _define(self, slot: Slot) -> None:
-        self._write_twice(msgspec.msgpack.encode(slot))
+        self._write_twice(encode_slot(slot))
         self._file.slots[slot.number] = slot
 
     def _write_twice(self, definition: bytes) -> None:
@@ -264,7 +287,7 @@ class Journal:
         retired = self._retired.copy()
         gone = set(retired)
         slots = {key: slot for key, slot in self._file.slots.items() if key not in gone}
-        definitions = [msgspec.msgpack.encode(slot) for slot in slots.values()]
+        definitions = [encode_slot(slot) for slot in slots.values()]
         room += sum(2 * (FRAME.size + len(body)) for body in definitions)
         size = max(self._file_bytes, room)
         file = self._make_file(size)

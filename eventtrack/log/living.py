@@ -167,7 +167,7 @@ def _held(head: int, files: "list[_LivingFile]") -> Held:
     return Held(
         head,
         tuple((file.id, file.start, file.stop) for file in files),
-        [(file.session, draft) for file in files for draft in file.drafts()],
+        [each for file in files for each in file.drafts()],
         {file.id: file.streams() for file in files},
     )
 
@@ -220,10 +220,10 @@ class _LivingFile:
         """The frames that are not in the log."""
         return [frame for _, frame in self._frames]
 
-    def drafts(self) -> Iterator[Draft]:
-        """The points that wait."""
+    def drafts(self) -> Iterator[tuple[bytes, Draft]]:
+        """The points that wait, with their sessions."""
         waiting = [frame for _, frame in self._frames if self._may_wait(frame)]
-        return drafts_of(waiting, self.slots.__getitem__)
+        return drafts_of(waiting, self.slots.__getitem__, self.session)
 
     def streams(self) -> list[tuple[int, str]]:
         """The end of each frame of a point that waits, and its stream."""

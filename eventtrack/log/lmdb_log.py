@@ -100,6 +100,11 @@ class LmdbLog:
         with self.environment.read() as txn:
             return rows.get_many(txn, self._tables, positions)
 
+    @property
+    def publishes(self) -> bool:
+        """Whether what is appended here has to be in a shared log first."""
+        return self._publisher is not None
+
     @contextmanager
     def begin(self, *, decides: bool = False) -> Iterator[LmdbTransaction]:
         """A transaction as the only writer, committed durably when the block ends.
@@ -109,9 +114,8 @@ class LmdbLog:
         """
         with self.environment.write() as txn:
             files.refuse_deleted(self._file, self._inode)
-            publishes = self._publisher is not None
             transaction = LmdbTransaction(
-                txn, self._tables, self._clock, self._ids, publishes=publishes
+                txn, self._tables, self._clock, self._ids, publishes=self.publishes
             )
             transaction.decides = decides
             yield transaction

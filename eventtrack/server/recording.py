@@ -19,7 +19,6 @@ _MODEL_NEEDED = ("artifact_path", "flavors", "utc_time_created", "run_id")
 
 
 def _log_metric(store: Store, sent: Fields) -> Change:
-    # Not through the journal: an answer promises that the point is on disk.
     point, run_id = checks.logged_metric(sent), checks.run_of(sent)
     if isinstance(point, Metric) and point.model_id:
         return lambda: _log_facts(store, run_id, [point], [], [])

@@ -108,8 +108,8 @@ class Shortcut:
             if not isinstance(change, Prepared):
                 return None
             return services.log(change._replace(known=sender.known))
-        except EventtrackError:
-            return None
+        except Exception:
+            return None  # the usual way says what it is
         finally:
             AUTHOR.reset(token)
 

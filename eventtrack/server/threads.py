@@ -165,9 +165,8 @@ class Writer:
             return
         refused: Sequence[Exception | None]
         try:
-            refused = self._store.metrics.record(
-                [cast("Prepared", pending.work) for pending in group]
-            )
+            points = [cast("Prepared", pending.work) for pending in group]
+            refused = self._store.metrics.record(points, journal=True)
         except Exception as error:
             refused = [error] * len(group)
         for pending, problem in zip(group, refused, strict=True):

@@ -16,7 +16,6 @@ from eventtrack.log.journal import Journal, JournalDisowned
 from eventtrack.projections.tables import Reader
 from eventtrack.store.context import StoreContext
 from eventtrack.store.decide import active_run, points_allowed
-from eventtrack.store.session import AUTHOR
 from eventtrack.store.sinks import Sink, Sinks
 from eventtrack.views.queries.metrics import MetricQueries
 
@@ -163,16 +162,21 @@ class Metrics(MetricQueries):
             InvalidValueError: A point is not allowed.
         """
         event = point_checks.points_event(points, typed=typed)
-        draft = Draft.of(f"run/{validate.run_id(run_id)}", event)
-        return recorder.Prepared(draft, AUTHOR.get())
+        return recorder.Prepared.of(f"run/{validate.run_id(run_id)}", event)
 
-    def record(self, prepared: "Sequence[Prepared]") -> list[UsageError | None]:
-        """Log the points of several calls in one durable commit, each call by itself.
+    def record(
+        self, prepared: "Sequence[Prepared]", *, journal: bool = False
+    ) -> list[UsageError | None]:
+        """Log the points of several calls durably, together, each call by itself.
+
+        Args:
+            journal: See `Recorder.record`.
 
         Returns for each call the reason of its refusal (no such run, or a deleted run); None if its
         points are in the log.
         """
-        return self._context.recorder.record(prepared, points_allowed(self._context))
+        allow = points_allowed(self._context)
+        return self._context.recorder.record(prepared, allow, journal=journal)
 
     def record_unasked(self, prepared: "Sequence[Prepared]") -> list[bool]:
         """Log points of a server that has not asked for news; see `Recorder.record_unasked`."""

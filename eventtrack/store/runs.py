@@ -12,7 +12,6 @@ from eventtrack.lazy import lazy
 from eventtrack.projections.tables import Reader
 from eventtrack.store.context import StoreContext
 from eventtrack.store.decide import active_run, beside, new_params, new_tags, points_allowed
-from eventtrack.store.session import AUTHOR
 from eventtrack.tags import RUN_NAME_TAG, USER_TAG
 from eventtrack.views.queries.experiments import active_experiment
 from eventtrack.views.queries.runs import RunQueries, existing_run
@@ -204,7 +203,7 @@ class Runs(RunQueries):
         points = point_checks.points_event(metrics) if metrics else None
         of_models = model_points.drafts(run_id, metrics)
         if points is not None and not params and not tags and not of_models:
-            prepared = recorder.Prepared(_draft(validate.run_id(run_id), points), AUTHOR.get())
+            prepared = recorder.Prepared.of(f"run/{validate.run_id(run_id)}", points)
             (refused,) = self._context.recorder.record([prepared], points_allowed(self._context))
             if refused is not None:
                 raise refused
