@@ -86,3 +86,19 @@ def test_as_many_curves_are_drawn_as_are_asked_for(
     visit.page.mouse.up()
     visit.page.get_by_role("button", name="Reset zoom").click()
     expect(visit.page.get_by_role("button", name="Reset zoom")).to_have_count(0)
+
+
+def test_a_table_is_where_it_was_after_a_look_at_a_run(
+    pages: tuple[str, str, str], visit: Visit
+) -> None:
+    base, _, experiment = pages
+    page = visit.page
+    visit.open(base + experiment)
+    grid = page.get_by_role("table", name="Runs")
+    expect(grid.get_by_role("link").first).to_be_visible()
+    grid.evaluate("grid => (grid.scrollTop = 640)")
+    page.wait_for_function("() => history.state?.runs === 640")
+    grid.locator("[data-at='25'] a").click()
+    expect(page.get_by_text("Run id")).to_be_visible()
+    page.go_back()
+    expect(grid).to_have_js_property("scrollTop", 640)

@@ -46,7 +46,8 @@ export function setQuery(changes, { push = false } = {}) {
   const address = link(path, { ...query, ...changes });
   // The same place again is no step: "back" would seem to do nothing.
   if (address === location.hash) return;
-  history[push ? "pushState" : "replaceState"](null, "", address);
+  if (push) history.pushState(null, "", address);
+  else history.replaceState(history.state, "", address);
   follow();
 }
 

@@ -84,7 +84,10 @@ function Events({ data }) {
     ${
       data.before &&
       html`<p>
-      <button onClick=${() => setQuery({ before: data.before }, { push: true })}>Older events</button></p>`
+      <button onClick=${() => {
+        setQuery({ before: data.before }, { push: true });
+        scrollTo(0, 0);
+      }}>Older events</button></p>`
     }
   `;
 }

@@ -7,6 +7,7 @@ import { ago, count, duration, moment, number } from "../lib/format.js";
 import { link } from "../lib/route.js";
 import { effect } from "@preact/signals";
 import { pointedRun } from "../lib/pointer.js";
+import { useScrolled } from "../lib/scrolled.js";
 import { Status } from "./states.js";
 import { Swatch } from "./tip.js";
 
@@ -68,6 +69,7 @@ export function Grid({
 }) {
   const box = useRef();
   const [top, setTop] = useState(0);
+  const scrolled = useScrolled(box, "runs");
   const [height, setHeight] = useState(600);
   useEffect(() => {
     const sized = new ResizeObserver(() => box.current && setHeight(box.current.clientHeight));
@@ -108,7 +110,10 @@ export function Grid({
     }
   };
   return html`
-    <div class="grid" ref=${box} onScroll=${(event) => setTop(event.target.scrollTop)} onKeyDown=${keys}
+    <div class="grid" ref=${box} onKeyDown=${keys} onScroll=${({ target }) => {
+      setTop(target.scrollTop);
+      scrolled(target.scrollTop);
+    }}
       onMouseOver=${point} onMouseLeave=${() => point(null)}
       role="table" aria-rowcount=${total + 1} aria-label="Runs" tabindex="0">
       <div class="row head" role="row" aria-rowindex="1">
