@@ -38,7 +38,8 @@ def importing() -> Iterator[None]:
     """Keep the collector from running while modules are imported, and from visiting them next.
 
     Modules stay as long as the process. So their objects move to the oldest generation at once,
-    where collections of young objects do not look.
+    where collections of young objects do not look. Young garbage of the program moves with them,
+    and waits for the next full collection.
     """
     with paused():
         yield
