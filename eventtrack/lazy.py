@@ -21,10 +21,13 @@ class LazyModule:
 
     def __init__(self, name: str) -> None:
         self._name = name
+        self._module: ModuleType | None = None
 
     def __getattr__(self, attribute: str) -> Any:
         """Ask the module, which is imported now if it was not before."""
-        return getattr(load(self._name), attribute)
+        if self._module is None:
+            self._module = load(self._name)
+        return getattr(self._module, attribute)
 
 
 def lazy(name: str) -> LazyModule:
