@@ -1,11 +1,12 @@
-"""Chunks of points, packed: steps and timestamps in fewer bytes, values as they are.
+"""Chunks of points, packed: steps and timestamps in fewer bytes, values mostly as they are.
 
 Steps that count up by one are stored as their first number. Other numbers that grow slowly share
 most of their bytes: a column is stored as its first number and the *planes* in which the others
 differ from it, a plane being all lowest bytes, all second bytes and so on.
 
 A packed chunk is: values, 8 bytes each; the columns of steps and timestamps; perhaps a byte 0, for
-the size is no multiple of 24, as that of other chunks is; the number of points (u16). A column is
+the size is no multiple of 24, as that of other chunks is; the number of points (u16). If all values
+are the same bytes, they are there once, and the highest bit of that number is set. A column is
 `kind (u8) ‖ first number (8) ‖ planes`, little-endian. A bit of the kind is set for each plane, the
 highest first. Of kind 0xff are columns as they are, of kind 0xfe numbers that count up.
 """
@@ -25,8 +26,8 @@ _LOW = 2**16
 _FEW = 128
 _FEW_NUMBERS = array("q", range(_FEW)).tobytes()
 _PIECE = 4096
-# Of the number of points at a packed chunk's end.
-_COUNT_BYTES = 2
+# Of the number of points at a packed chunk's end; its bit for values that are all the same.
+_COUNT_BYTES, _SAME = 2, 0x8000
 
 
 class Packer:
@@ -45,19 +46,25 @@ class Packer:
             self._last = data[: 2 * size]
             columns = self._last[:size], self._last[size:]
             self._packed = b"".join(_pack_column(column, points) for column in columns)
-        packed = data[2 * size :] + self._packed
+        values = data[2 * size :]
+        is_same = values[:8] == values[-8:] and values == values[:8] * points
+        packed = (values[:8] if is_same else values) + self._packed
         if (len(packed) + _COUNT_BYTES) % POINT_BYTES == 0:
             packed += b"\0"
-        packed += points.to_bytes(_COUNT_BYTES, "little")
+        packed += (points | _SAME if is_same else points).to_bytes(_COUNT_BYTES, "little")
         return packed if len(packed) < len(data) else data
 
 
 def unpack(data: bytes) -> Columns:
     """Steps, timestamps and values of a packed chunk, 8 bytes each."""
     points = int.from_bytes(data[-_COUNT_BYTES:], "little")
-    view, size = memoryview(data), 8 * points
-    steps, stop = _column(view, size, points)
-    return steps, _column(view, stop, points)[0], view[:size]
+    is_same = points & _SAME
+    points -= is_same
+    view: bytes | memoryview = memoryview(data) if points > _FEW else data
+    stop = 8 if is_same else 8 * points
+    values = data[:8] * points if is_same else view[:stop]
+    steps, stop = _column(view, stop, points)
+    return steps, _column(view, stop, points)[0], values
 
 
 def is_packed(data: bytes) -> bool:
@@ -92,7 +99,7 @@ def _pack_column(column: bytes, points: int) -> bytes:
     return b"".join((bytes((kind,)), first, *planes))
 
 
-def _column(view: memoryview, start: int, points: int) -> tuple[bytes | memoryview, int]:
+def _column(view: bytes | memoryview, start: int, points: int) -> tuple[bytes | memoryview, int]:
     """The column that begins there, and its end."""
     kind, start = view[start], start + 1
     if kind == _WHOLE:

@@ -22,10 +22,10 @@ else:
     states = lazy("eventtrack.projections.states")
 
 # Raise when a fold's meaning changes while the fields of its state do not.
-PROJECTIONS_VERSION = 11
+PROJECTIONS_VERSION = 12
 # Raise this too when keys or values are written in another way: this version then cannot read the
 # rows of earlier ones. Tables and fields need no number, since they are compared.
-LAYOUT_VERSION = 4
+LAYOUT_VERSION = 5
 # A digest of the fields of every state. It is written down, so that no program has to import all of
 # them to learn the name of its views; the test that watches it says the new one.
 FIELDS = "620ed513436d"

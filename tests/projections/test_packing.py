@@ -65,6 +65,20 @@ def test_a_training_takes_eleven_bytes_a_point(first: int) -> None:
     assert len(packed) <= 11 * points + POINT_BYTES
 
 
+@given(st.integers(2, POINTS), st.binary(min_size=8, max_size=8), st.booleans())
+def test_values_that_are_all_the_same_are_there_once(
+    points: int, value: bytes, differs_in_the_middle: bool
+) -> None:
+    steps = array("q", range(points)).tobytes()
+    values = bytearray(value * points)
+    if differs_in_the_middle:
+        values[8 * (points // 2)] ^= 1
+    packed = Packer()(steps + steps + bytes(values), points)
+    assert tuple(map(bytes, unpack(packed))) == (steps, steps, bytes(values))
+    if not differs_in_the_middle:
+        assert len(packed) < 2 * POINT_BYTES
+
+
 @given(COLUMNS, st.integers(1, POINTS))
 def test_numbers_count_up_if_each_is_the_next(column: bytes, size: int) -> None:
     numbers = array("q", column)[:size]
