@@ -62,7 +62,7 @@ def print_runs(
             else None
         )
         sorted_by = [term.field.key for term in parse_run_order(clauses)]
-        draw_runs(call.out, page, experiments=names, first=sorted_by)
+        draw_runs(call.out, page, experiments=names, first=sorted_by, liveness=store.liveness)
         if page.token is not None:
             call.out.note(f"These are the first {limit:,}; --limit shows more.")
 

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 from eventtrack.cli import tables, text
 from eventtrack.cli.output import Output, status_cell
 from eventtrack.cli.tables import Cell, Column, Styled
-from eventtrack.views.records import LifecycleStage, Run
+from eventtrack.views.records import LifecycleStage, Run, RunStatus
 
 if TYPE_CHECKING:
+    from eventtrack.views.queries.liveness import Life, Liveness
     from eventtrack.views.queries.run_trees import RunTree
 
 # Nobody reads wider tables, and --json has everything.
@@ -19,6 +20,8 @@ _METRICS_MAX, _PARAMS_MAX = 6, 6
 LOAD = "system/"
 # The line of a tree that leads to a fork.
 BROKEN = "╌"
+# A running run without its process, and one that has been silent for long on another machine.
+LIVES = {"gone": Styled("lost", "red"), "quiet": Styled("quiet", "yellow")}
 # The first three metrics matter more than the first param; the others take turns with params.
 _METRIC_RANKS = (10, 11, 12, 14, 16, 18)
 _PARAM_RANKS = (13, 15, 17, 19, 21, 23)
@@ -32,6 +35,7 @@ def draw_runs(
     trees: Sequence[str] | None = None,
     first: Sequence[str] = (),
     indent: int = 0,
+    liveness: "Liveness | None" = None,
 ) -> None:
     """Draw a row for each run. The first of them decide about columns: see `Output.table`.
 
@@ -39,6 +43,7 @@ def draw_runs(
         experiments: Names by id; adds a column with each run's experiment.
         trees: The branch to draw before each run's name, for nested runs.
         first: Keys of metrics and params whose columns come first, as far as runs have them.
+        liveness: Judges running runs; without it, as in the past, they are what they said.
     """
     runs = iter(runs)
     beginning = list(islice(runs, tables.LAYOUT_ROWS))
@@ -63,7 +68,7 @@ def draw_runs(
             text.short_id(info.run_id),
             branch + (text.clean(info.run_name) or "-"),
             *([text.clean(experiments.get(info.experiment_id, "?"))] if experiments else []),
-            run_status(run),
+            run_status(run, life_of(run, liveness)),
             time(info.start_time),
             text.took(info.start_time, info.end_time or now),
             *(_metric(run, key) for key in metrics),
@@ -77,17 +82,26 @@ def draw_runs(
         out.note(f"{noun} with a wider terminal; everything with --json")
 
 
-def run_status(run: Run) -> Cell:
-    """The run's status in its colour; `deleted` for a deleted run."""
+def run_status(run: Run, life: "Life | None" = None) -> Cell:
+    """The run's status in its colour; `deleted` for a deleted run, `lost` without its process."""
     if run.info.lifecycle_stage == LifecycleStage.DELETED:
         return Styled("deleted", "red")
+    if life is not None and life.state in LIVES:
+        return LIVES[life.state]
     return status_cell(run.info.status)
 
 
-def draw_tree(out: Output, tree: "RunTree") -> None:
+def life_of(run: Run, liveness: "Liveness | None") -> "Life | None":
+    """The verdict on a run that says that it runs; None for others."""
+    if liveness is None or run.info.status != RunStatus.RUNNING:
+        return None
+    return liveness.of(run.info.run_id)
+
+
+def draw_tree(out: Output, tree: "RunTree", liveness: "Liveness | None" = None) -> None:
     """Draw runs under their parents; forks hang on broken lines."""
     trees = branches(tree.depths, tree.forks)
-    draw_runs(out, (run for run, _ in tree), trees=trees)
+    draw_runs(out, (run for run, _ in tree), trees=trees, liveness=liveness)
     if any(BROKEN in branch for branch in trees):
         out.note(f"{BROKEN} leads to a fork")
 

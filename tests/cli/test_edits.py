@@ -90,6 +90,9 @@ def test_a_run_whose_process_is_gone_ended_at_its_last_sign_of_life(
     life = sample.store.liveness.of(died)
     assert life is not None
     assert life.state == "gone"
+    for shown in (("list",), ("tree",), ("search",), ("show", "died")):
+        assert " lost" in run("runs", *shown).stdout, shown
+    assert f"pid {life.pid} is gone" in run("runs", "show", "died").stdout
     [ended] = run("runs", "finish", "died", "--json").json
     assert ended["info"]["status"] == "FINISHED"
     assert ended["info"]["end_time"] == max(life.last_ms, ended["info"]["start_time"])

@@ -102,7 +102,7 @@ def show(call: Invocation, experiment: str) -> None:
         out.note("No active runs in this experiment.")
         return
     out.title("newest runs")
-    draw_runs(out, runs)
+    draw_runs(out, runs, liveness=store.liveness)
     if runs.token is not None:
         out.note(f"There are more: eventtrack runs list -e {record.experiment_id}")
 

@@ -186,7 +186,7 @@ def tree(call: Invocation, experiment: str | None) -> None:
             call.out.line("")
         drawn += 1
         call.out.line(Styled(text.clean(record.name), "bold"))
-        draw_tree(call.out, rows)
+        draw_tree(call.out, rows, store.liveness)
     if not drawn:
         say_nothing_found(call, chosen, filtered=False)
 

@@ -10,7 +10,7 @@ from eventtrack.cli import text
 from eventtrack.cli.base import Invocation, command, pass_invocation
 from eventtrack.cli.output import Output
 from eventtrack.cli.resolve import RUN, find_run
-from eventtrack.cli.run_table import LOAD, draw_runs, run_status
+from eventtrack.cli.run_table import LOAD, draw_runs, life_of, run_status
 from eventtrack.cli.tables import Cell, Column, Styled
 from eventtrack.store.items import CONSOLE
 from eventtrack.tags import (
@@ -72,7 +72,7 @@ def draw_run(out: Output, store: "Store", run: Run) -> None:
     children = store.runs.children(run.info.run_id)
     if children:
         out.title(text.count(len(children), "child run"))
-        draw_runs(out, children[:_CHILDREN_SHOWN_MAX])
+        draw_runs(out, children[:_CHILDREN_SHOWN_MAX], liveness=store.liveness)
         if len(children) > _CHILDREN_SHOWN_MAX:
             out.note(f"{len(children) - _CHILDREN_SHOWN_MAX:,} more: eventtrack runs tree")
 
@@ -80,15 +80,18 @@ def draw_run(out: Output, store: "Store", run: Run) -> None:
 def _facts(store: "Store", run: Run) -> list[tuple[str, Cell]]:
     info = run.info
     experiment = store.experiments.get(info.experiment_id)
-    end = info.end_time
+    end, life = info.end_time, life_of(run, store.liveness)
     length = text.took(info.start_time, end or text.now_ms())
     facts: list[tuple[str, Cell]] = [
         ("run id", Styled(info.run_id, "cyan")),
         ("experiment", text.clean(experiment.name)),
-        ("status", run_status(run)),
+        ("status", run_status(run, life)),
         ("started", text.moment(info.start_time)),
         ("duration" if end else "running for", length),
     ]
+    if life is not None and life.state == "gone":
+        last = text.moment(life.last_ms)
+        facts.append(("process", f"pid {life.pid} is gone; it wrote last {last}"))
     if END_TAG in run.data.tags:
         facts.append(("ended", text.clean(run.data.tags[END_TAG])))
     if PREEMPTED_TAG in run.data.tags:

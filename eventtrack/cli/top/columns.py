@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 from eventtrack.cli import text
 from eventtrack.cli.output import STATUS_STYLES
+from eventtrack.cli.run_table import LIVES
 from eventtrack.cli.tables import Cell, Styled
 
 # A row has no more cells of metrics and params: whoever wants all of them asks for one run.
@@ -12,7 +13,6 @@ SHOWN_MAX = 24
 _METRICS_FIRST = 5
 _COUNTERS = frozenset({"epoch", "epochs", "step", "steps", "global_step", "iteration", "tokens"})
 _HELD_OUT = ("val", "valid", "eval", "test")
-_LIVES = {"gone": Styled("lost", "red"), "quiet": Styled("quiet", "yellow")}
 
 
 class Shown(NamedTuple):
@@ -98,7 +98,7 @@ def status_of(row: dict[str, Any]) -> Styled:
     """The status of a run; a run whose process is gone or silent says so."""
     life = row.get("life") or {}
     state = life.get("state", "")
-    return _LIVES.get(state) or Styled(
+    return LIVES.get(state) or Styled(
         str(row["status"]).lower(), STATUS_STYLES.get(row["status"], "")
     )
 
