@@ -32,7 +32,7 @@ _HARMLESS = frozenset(
 # of a later version say, counts as forbidding everything.
 _OTHER_KINDS = frozenset({"session", "model", "trace", "dataset", "scorer"})
 # Up to this many envelopes are looked at one by one; after more of them the views are asked anew.
-_GAP_MAX = 1024
+_GAP_MAX = 8192
 _STREAMS_MAX = 100_000
 
 

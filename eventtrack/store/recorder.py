@@ -31,7 +31,7 @@ _TYPE, _VERSION = _KIND.name, _KIND.version
 # More bytes at once go into the log at once: there they cost less than twice.
 _JOURNALED_BYTES_MAX = 16 * 2**10
 # Runs whose points are in the journal's present files, roughly: each new file defines its slots.
-_SLOTS_MAX = 1000
+_SLOTS_MAX = 4000
 
 # Raises a `UsageError` unless a stream may take points.
 Allow = Callable[[Reader, str], object]
