@@ -10,7 +10,7 @@ export const ROWS_MAX = 10_000;
  */
 export function tableOf(text, name) {
   const ending = name.split(".").pop().toLowerCase();
-  if (ending === "csv" || ending === "tsv") return ofLines(text, ending === "csv" ? "," : "\t");
+  if (ending === "csv" || ending === "tsv") return ofLines(linesOf(text, ending === "csv" ? "," : "\t", ROWS_MAX));
   try {
     return ofValue(JSON.parse(text));
   } catch {
@@ -18,17 +18,23 @@ export function tableOf(text, name) {
   }
 }
 
-/** Rows of quoted fields (RFC 4180); the first has the names of the columns. */
-function ofLines(text, comma) {
+/**
+ * Rows of separated values (RFC 4180): quoted fields may hold commas, line breaks and doubled quotes.
+ * @param {number} most rows, not counting the first, which has the names of the columns
+ */
+export function linesOf(text, comma, most) {
   const rows = [[]];
   const field = new RegExp(`(?:"((?:[^"]|"")*)"|([^"${comma}\\r\\n]*))(${comma}|\\r?\\n|$)`, "y");
-  for (let match = field.exec(text); match && rows.length <= ROWS_MAX + 1; match = field.exec(text)) {
+  for (let match = field.exec(text); match && rows.length <= most + 1; match = field.exec(text)) {
     const [whole, quoted, plain, end] = match;
     rows.at(-1).push(quoted === undefined ? plain : quoted.replaceAll('""', '"'));
     if (end === "" || whole === "") break;
     if (end !== comma) rows.push([]);
   }
-  const [columns, ...others] = rows;
+  return rows;
+}
+
+function ofLines([columns, ...others]) {
   const filled = others.filter((row) => row.length > 1 || row[0]).slice(0, ROWS_MAX);
   return { columns, rows: filled.map((row) => row.map(numeric)), total: filled.length };
 }

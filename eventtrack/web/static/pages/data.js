@@ -7,6 +7,7 @@ import { useLive } from "../lib/live.js";
 import { link, route, setQuery } from "../lib/route.js";
 import { useTitle } from "../lib/title.js";
 import { Empty, Loaded, Status } from "../parts/states.js";
+import { Tabs } from "../parts/tabs.js";
 import { Value } from "../parts/value.js";
 
 const CHANGED = /^(run|dataset|scorer)\//;
@@ -23,10 +24,7 @@ export function Data() {
   const List = { "": Used, evaluation: Evaluations, scorers: Scorers }[view] || Used;
   return html`<main>
     <h1>Data</h1>
-    <nav class="tabs" aria-label="Kinds of data">${TABS.map(
-      ([value, name]) => html`<a key=${value} href=${link(["data"], { view: value })}
-        aria-current=${view === value ? "page" : undefined}>${name}</a>`,
-    )}</nav>
+    <${Tabs} label="Kinds of data" tabs=${TABS} path=${["data"]} by="view" shown=${view} />
     <div class="bar"><input type="search" data-focus placeholder="Find by name, digest or source" value=${find}
       aria-label="Find by name, digest or source" onInput=${(event) => setQuery({ find: event.target.value })} /></div>
     <${Loaded} asked=${asked} what="Gathering datasets">${(data) => html`<${List} ...${data} find=${find} />`}<//>

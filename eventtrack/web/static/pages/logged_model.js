@@ -11,6 +11,7 @@ import { Many } from "../parts/many.js";
 import { Loaded } from "../parts/states.js";
 import { Versions } from "./model.js";
 import { Pairs } from "./run.js";
+import { Tabs } from "../parts/tabs.js";
 
 export function LoggedModel({ modelId }) {
   const asked = useData(["logged-model", modelId], (options) => get("logged-model", { model_id: modelId }, options));
@@ -38,10 +39,7 @@ function Shown({ model }) {
     <p class="summary"><span>${model.status.toLowerCase()}</span>${model.kind && html`<span>${model.kind}</span>`}
       <span title=${moment(model.created)}>created ${ago(model.created)}</span>
       <span class="mono">${model.model_id}</span></p>
-    <nav class="tabs" aria-label="Parts of the model">${tabs.map(
-      ([value, title]) => html`<a key=${value} href=${link(["logged-models", model.model_id], { tab: value })}
-        aria-current=${tab === value ? "page" : undefined}>${title}</a>`,
-    )}</nav>
+    <${Tabs} label="Parts of the model" tabs=${tabs} path=${["logged-models", model.model_id]} by="tab" shown=${tab} />
     ${
       tab === "history"
         ? html`<${History} subject=${`model/${model.model_id}`} stream=${`model/${model.model_id}`} />`

@@ -10,6 +10,7 @@ import { useTitle } from "../lib/title.js";
 import { History } from "../parts/history.js";
 import { Empty, Loaded } from "../parts/states.js";
 import { Aliases } from "./models.js";
+import { Tabs } from "../parts/tabs.js";
 
 export function Model({ name }) {
   const asked = useData(["model", name], (options) => get("model", { name }, options));
@@ -35,10 +36,7 @@ function Shown({ model }) {
         ([key, value]) => html`<span class="tag" key=${key}><bdi>${key}: ${value}</bdi></span>`,
       )}</p>
     ${model.description && html`<div class="note"><${Markdown} text=${model.description} /></div>`}
-    <nav class="tabs" aria-label="Parts of the model">${tabs.map(
-      ([value, title]) => html`<a key=${value} href=${link(["models", model.name], { tab: value })}
-        aria-current=${tab === value ? "page" : undefined}>${title}</a>`,
-    )}</nav>
+    <${Tabs} label="Parts of the model" tabs=${tabs} path=${["models", model.name]} by="tab" shown=${tab} />
     ${
       tab === "history"
         ? html`<${History} subject=${`models:/${model.name}`} stream=${model.stream} />`

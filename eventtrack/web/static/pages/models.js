@@ -7,6 +7,7 @@ import { useLive } from "../lib/live.js";
 import { byRank } from "../lib/workspace.js";
 import { link, route, setQuery } from "../lib/route.js";
 import { Empty, Loaded } from "../parts/states.js";
+import { Tabs } from "../parts/tabs.js";
 
 const ROWS = 50;
 const CHANGED = /^(registered|model)\//;
@@ -20,10 +21,7 @@ export function Models() {
   const { view = "" } = route.value.query;
   return html`<main>
     <h1>Models</h1>
-    <nav class="tabs" aria-label="Kinds of models">${TABS.map(
-      ([value, name]) => html`<a key=${value} href=${link(["models"], { view: value })}
-        aria-current=${view === value ? "page" : undefined}>${name}</a>`,
-    )}</nav>
+    <${Tabs} label="Kinds of models" tabs=${TABS} path=${["models"]} by="view" shown=${view} />
     ${view === "logged" ? html`<${Logged} />` : html`<${Registered} key=${view} prompts=${view === "prompts"} />`}
   </main>`;
 }

@@ -21,13 +21,14 @@ import { Metrics } from "../parts/metrics.js";
 import { Rework, Sources } from "../parts/rework.js";
 import { Long } from "../parts/long.js";
 import { Loaded, Status } from "../parts/states.js";
+import { Tabs } from "../parts/tabs.js";
 
 const TABS = [
-  ["Overview", ""],
-  ["Charts", "charts"],
-  ["Media", "series"],
-  ["Files", "files"],
-  ["History", "history"],
+  ["", "Overview"],
+  ["charts", "Charts"],
+  ["series", "Media"],
+  ["files", "Files"],
+  ["history", "History"],
 ];
 
 export function Run({ runId }) {
@@ -46,9 +47,9 @@ export function Run({ runId }) {
 function Shown({ run, reload }) {
   const { info, experiment } = run;
   const { tab: asked = "" } = route.value.query;
-  const tab = TABS.some(([, value]) => value === asked) ? asked : "";
+  const tab = TABS.some(([value]) => value === asked) ? asked : "";
   const parent = run.tags["mlflow.parentRunId"];
-  const [part] = TABS.find(([, value]) => value === tab) || [];
+  const [, part] = TABS.find(([value]) => value === tab) || [];
   useTitle(info.run_name || info.run_id, tab && part, experiment.name);
   return html`
     <div class="crumbs"><a href=${link(["experiments"])}>Experiments</a> / <a
@@ -61,11 +62,7 @@ function Shown({ run, reload }) {
       role="status">This run is deleted. Nothing is lost: it can be restored.</p>`
     }
     <${Lost} info=${info} reload=${reload} />
-    <nav class="tabs" aria-label="Parts of the run">${TABS.map(
-      ([name, value]) => html`
-      <a href=${link(["runs", info.run_id], { tab: value })} aria-current=${tab === value ? "page" : undefined}>
-        ${name}</a>`,
-    )}</nav>
+    <${Tabs} label="Parts of the run" tabs=${TABS} path=${["runs", info.run_id]} by="tab" shown=${tab} />
     ${tab === "" && html`<${Overview} run=${run} reload=${reload} />`}
     ${tab === "charts" && html`<dl class="facts"><${Sources} tags=${run.tags} merged=${run.merged} /></dl>`}
     ${tab === "charts" && html`<${Charts} runs=${[withFork(run)]} keys=${run.metrics.map((metric) => metric.key)} />`}

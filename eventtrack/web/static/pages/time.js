@@ -9,7 +9,7 @@ import { moment, number, said } from "../lib/format.js";
 import { Author } from "../parts/history.js";
 import { momentOf } from "../parts/moment.js";
 import { Because } from "../parts/why.js";
-import { ends, Strip } from "../parts/strip.js";
+import { density, ends, Strip } from "../parts/strip.js";
 import { Empty, Failed, Loaded, Loading } from "../parts/states.js";
 
 const BUCKETS = 600;
@@ -27,10 +27,7 @@ export function Time() {
   const asked = useData(
     ["density of time", by],
     async (options) => {
-      const [strip, about] = await Promise.all([
-        get("density", { by, buckets: BUCKETS, at: "" }, options),
-        get("about", { at: "" }, options),
-      ]);
+      const [strip, about] = await density(by, BUCKETS, options);
       return { strip, head: about.position };
     },
     { always: true },

@@ -7,6 +7,7 @@ import { useLive } from "../lib/live.js";
 import { link, route, setQuery } from "../lib/route.js";
 import { Judgement, State } from "../parts/spans.js";
 import { Empty, Loaded } from "../parts/states.js";
+import { Tabs } from "../parts/tabs.js";
 
 const ROWS = 50;
 const FILTERS = [
@@ -26,11 +27,14 @@ export const filterOf = (text) =>
 
 const quoted = (text) => `'${text.replaceAll("'", "''")}'`;
 
+const TABS = [
+  ["", "Traces"],
+  ["sessions", "Sessions"],
+];
+
 export function Traces() {
   const { experiment = "", view = "" } = route.value.query;
   const experiments = useData(["experiments"], (options) => get("experiments", {}, options));
-  const tab = (value, name) => html`<a href=${link(["traces"], { experiment, view: value })}
-    aria-current=${view === value ? "page" : undefined}>${name}</a>`;
   return html`<main>
     <h1>Traces</h1>
     <div class="bar"><label>experiment <select value=${experiment}
@@ -41,7 +45,8 @@ export function Traces() {
         selected=${each.experiment_id === experiment}>${each.name}</option>`,
       )}</select></label>
       ${experiment && html`<a href=${link(["experiments", experiment])}>Runs of this experiment</a>`}</div>
-    <nav class="tabs" aria-label="Traces or sessions">${tab("", "Traces")}${tab("sessions", "Sessions")}</nav>
+    <${Tabs} label="Traces or sessions" tabs=${TABS} path=${["traces"]} by="view" shown=${view}
+      query=${{ experiment }} />
     ${
       view === "sessions"
         ? html`<${Sessions} experiment=${experiment} />`

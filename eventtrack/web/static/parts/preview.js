@@ -7,6 +7,7 @@ import { highlighted, isCode } from "../lib/highlight.js";
 import { useLive } from "../lib/live.js";
 import { Markdown } from "../lib/markdown.js";
 import { arrayOf } from "../lib/npy.js";
+import { linesOf } from "../lib/table.js";
 import { Notebook, notebookOf } from "./notebook.js";
 import { imageKind, Picture, picturesOf } from "./picture.js";
 import { Failed, Loading } from "./states.js";
@@ -97,7 +98,8 @@ function Text({ body, start, whole, kind, image, onTop, onEnd }) {
   if (start) text = text.slice(text.indexOf("\n") + 1);
   const part = html`<${Part} read=${data.length} start=${start} whole=${whole} onTop=${onTop} onEnd=${onEnd} />`;
   if (kind === "md") return html`<${Markdown} text=${text} image=${image} />${part}`;
-  if (TABLES.includes(kind)) return html`<${Table} rows=${rowsOf(text, kind === "csv" ? "," : "\t")} />${part}`;
+  if (TABLES.includes(kind))
+    return html`<${Table} rows=${linesOf(text, kind === "csv" ? "," : "\t", ROWS_MAX)} />${part}`;
   const notebook = kind === "ipynb" && notebookOf(text);
   if (notebook) return html`<${Notebook} notebook=${notebook} />`;
   if (kind === "json" && data.length === whole) return html`<${Json} text=${text} />`;
@@ -149,19 +151,6 @@ const Numbers = ({ type, shape, rows, from }) => html`
 const shown = (value) => (typeof value === "number" ? number(value) : String(value));
 
 const cellOf = (value) => (typeof value === "object" ? JSON.stringify(value) : String(value));
-
-/** Rows of comma-separated values (RFC 4180): quoted fields may hold commas, line breaks and doubled quotes. */
-function rowsOf(text, comma) {
-  const rows = [[]];
-  const field = new RegExp(`(?:"((?:[^"]|"")*)"|([^"${comma}\\r\\n]*))(${comma}|\\r?\\n|$)`, "y");
-  for (let match = field.exec(text); match && rows.length <= ROWS_MAX + 1; match = field.exec(text)) {
-    const [whole, quoted, plain, end] = match;
-    rows.at(-1).push(quoted === undefined ? plain : quoted.replaceAll('""', '"'));
-    if (end === "" || whole === "") return rows;
-    if (end !== comma) rows.push([]);
-  }
-  return rows;
-}
 
 function Table({ rows: [head, ...rows] }) {
   const filled = rows.filter((row) => row.length > 1 || row[0]);

@@ -1,5 +1,10 @@
 /** How much happened when, drawn small: a bar for each stretch of the log or of time. */
 import { html } from "../lib/ui.js";
+import { get } from "../lib/api.js";
+
+/** How many events each stretch of the whole log holds, and the state of the store: of now, whatever is shown. */
+export const density = (by, buckets, options) =>
+  Promise.all([get("density", { by, buckets, at: "" }, options), get("about", { at: "" }, options)]);
 
 /** Bars of one path, from stretch `first` to before `stop`; a lone event is seen beside thousands. */
 function bars(counts, first, stop) {

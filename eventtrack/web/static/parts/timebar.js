@@ -6,7 +6,7 @@ import { useLive } from "../lib/live.js";
 import { at, backToNow, moveTo, pending, wanted } from "../lib/past.js";
 import { moment, number } from "../lib/format.js";
 import { MomentChoice } from "./moment.js";
-import { ends, Strip } from "./strip.js";
+import { density, ends, Strip } from "./strip.js";
 import { building } from "./building.js";
 import { skips } from "./skipped.js";
 
@@ -56,10 +56,7 @@ export function TimeBar() {
   const asked = useData(
     ["density", by],
     async (options) => {
-      const [strip, about] = await Promise.all([
-        get("density", { by, buckets: BUCKETS, at: "" }, options),
-        get("about", { at: "" }, options),
-      ]);
+      const [strip, about] = await density(by, BUCKETS, options);
       skips.value = about.skipped;
       building.value = about.building;
       return { strip, by, head: about.position };
