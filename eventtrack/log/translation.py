@@ -3,6 +3,7 @@
 import errno
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import lmdb
 
@@ -16,7 +17,13 @@ from eventtrack.errors import (
     StoreError,
     StoreReadOnlyError,
 )
+from eventtrack.lazy import lazy
 from eventtrack.log.filesystem import translate_os_error
+
+if TYPE_CHECKING:
+    import resource
+else:
+    resource = lazy("resource")
 
 # The errors that LMDB raises within a transaction.
 LMDB_ERRORS = (lmdb.Error,)
@@ -34,13 +41,17 @@ def translate(error: lmdb.Error, doing: str) -> EventtrackError:
     for number in _NUMBERS:
         if os.strerror(number) in text:
             return translate_os_error(OSError(number, os.strerror(number)), doing)
-    # LMDB says the last of these when the disk took only a part of a write; most often it is full.
+    # LMDB says the last of these when only a part of a write was taken: the disk is full, most often,
+    # or the file would be larger than this process may write.
     full = ("No space left", "quota", "Input/output error")
     if isinstance(error, lmdb.DiskError) or any(words in text for words in full):
         what = "full or failing" if full[-1] in text else "full"
+        room = "free some space"
+        if resource.getrlimit(resource.RLIMIT_FSIZE)[0] != resource.RLIM_INFINITY:
+            room += ", or allow larger files with `ulimit -f`"
         return DiskFullError(
             f"cannot {doing}: the disk is {what} ({text})",
-            hint="free some space, then try again; what was recorded before is intact",
+            hint=f"{room}, then try again; what was recorded before is intact",
         )
     refused = any(words in text for words in ("Permission denied", "Read-only file system"))
     if refused or isinstance(error, lmdb.ReadonlyError | lmdb.LockError):
