@@ -181,7 +181,9 @@ function App() {
       }
       ${
         me.value?.name &&
-        html`<span class="who" title=${`What you change stands in the log under this name; it may ${me.value.role}.`}>
+        html`<span class="who" title=${`${me.value.name}: what you change stands in the log under this name; it may ${
+          me.value.role
+        }.`}>
           ${me.value.name}${me.value.role === "read" ? html` <small>reads</small>` : ""}</span>
         <button class="plain" onClick=${signOut}>Sign out</button>`
       }

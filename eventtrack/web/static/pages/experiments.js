@@ -9,7 +9,7 @@ import { ago, count, moment, naturally, number } from "../lib/format.js";
 import { useChange } from "../parts/edit.js";
 import { Popup } from "../parts/popup.js";
 import { Spark } from "../parts/spark.js";
-import { Empty, Loaded } from "../parts/states.js";
+import { Empty, First, Loaded } from "../parts/states.js";
 
 const NOTE = "mlflow.note.content";
 const TAGS_SHOWN = 3;
@@ -72,7 +72,7 @@ function List({ all, activity, reload }) {
         ? html`<${Table} shown=${shown} activity=${activity} sort=${sort} reload=${reload} />`
         : html`<${Nothing} q=${q} deleted=${deleted} />`
     }
-    ${all.length === 1 && !all[0].runs && html`<${First} />`}
+    ${all.length === 1 && !all[0].runs && html`<${First} title="Nothing was logged yet." />`}
   `;
 }
 
@@ -225,17 +225,3 @@ const Nothing = ({ q, deleted }) => html`
     ${q && html`<button onClick=${() => setQuery({ q: "" }, { push: true })}>Show all</button>`}
   <//>
 `;
-
-function First() {
-  const [url] = useState(location.origin);
-  return html`
-    <${Empty} title="Nothing was logged yet.">
-      <p>In a training program, or in a shell:</p>
-      <pre tabindex="0">import mlflow
-mlflow.set_tracking_uri("${url}")
-mlflow.log_metric("loss", 0.5)</pre>
-      <pre tabindex="0">eventtrack demo</pre>
-      <p>What is logged appears here by itself.</p>
-    <//>
-  `;
-}

@@ -7,15 +7,11 @@ import { useLive, useLook } from "../lib/live.js";
 import { at } from "../lib/past.js";
 import { link, route, setQuery } from "../lib/route.js";
 import { Finder } from "../parts/finder.js";
-import { Empty, Loaded, Status } from "../parts/states.js";
+import { First, Loaded, Status } from "../parts/states.js";
 
 const CHANGED = /^(experiment|run)\//;
 const EXPERIMENTS = 8;
 const ENDED = 8;
-const THREE_LINES = `import eventtrack as mlflow
-
-with mlflow.start_run():
-    mlflow.log_metric("loss", 0.5, step=1)`;
 
 export function Home() {
   const { q = "" } = route.value.query;
@@ -46,11 +42,7 @@ function Latest() {
 }
 
 function Runs({ running, running_total, lost_total, died, ended }) {
-  if (!running.length && !died.length && !ended.length)
-    return html`<${Empty} title="No runs yet.">
-      <p>A training logs here with three lines:</p>
-      <pre tabindex="0">${THREE_LINES}</pre>
-      <p><code>eventtrack demo</code> makes a store to look around in.</p><//>`;
+  if (!running.length && !died.length && !ended.length) return html`<${First} title="No runs yet." />`;
   const lost = died.filter((run) => run.status === "RUNNING").length;
   return html`
     <section><h2>Running ${at.value ? "then" : "now"}<${More} many=${running_total - running.length} /></h2>

@@ -34,6 +34,18 @@ export const Empty = ({ title, children }) => html`
   <div class="state"><p><strong>${title}</strong></p>${children}</div>
 `;
 
+/** How one begins: with the address that these pages have. */
+export const First = ({ title }) => html`
+  <${Empty} title=${title}>
+    <p>In a training program:</p>
+    <pre tabindex="0">import mlflow
+mlflow.set_tracking_uri("${location.origin}")
+mlflow.log_metric("loss", 0.5)</pre>
+    <p>What is logged appears here by itself. In a shell, this makes a store to look around in:</p>
+    <pre tabindex="0">eventtrack demo</pre>
+  <//>
+`;
+
 /** What the present knows and the moment that is shown did not. */
 export const NotYet = () => html`
   <${Empty} title="This was not there yet."><p>At the moment shown, the store had nothing of this name.</p>
