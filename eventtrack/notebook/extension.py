@@ -1,13 +1,15 @@
-"""`%load_ext eventtrack`: adds `%eventtrack`, which shows the pages inline where a server runs."""
+"""`%load_ext eventtrack`: adds `%eventtrack`, a link to the pages where a server runs.
+
+Not a frame: the pages let no other page frame them, so that nobody clicks in them unknowingly.
+"""
 
 from html import escape
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
-from eventtrack.fluent.location import current_place, get_tracking_uri
+from eventtrack.fluent.location import SharedLogUrl, current_place
 from eventtrack.server.presence import present
-
-_HEIGHT_PIXELS = 640
 
 
 def load_ipython_extension(shell: Any) -> None:
@@ -16,26 +18,29 @@ def load_ipython_extension(shell: Any) -> None:
 
 
 def pages(line: str = "") -> Any:
-    """The pages of the current store inline, if a server of it runs: for `%eventtrack`.
+    """A link to the pages of the current store, if a server of it runs: for `%eventtrack`.
 
     Args:
-        line: A run's id, to show that run; else the runs are shown.
+        line: A run's id, to lead to that run; else the link leads to the first page.
     """
-    from IPython.display import HTML, IFrame
+    from IPython.display import HTML
 
     url = _url_of_server()
     if url is None:
         return HTML(
-            f"<p>No server of {escape(get_tracking_uri())} runs on this machine: start "
-            "<code>eventtrack ui</code> in a terminal. <code>eventtrack.display(run)</code> needs "
-            "none.</p>"
+            "<p>No server of this store is known here: start <code>eventtrack ui</code> in a "
+            "terminal. <code>eventtrack.display(run)</code> needs none.</p>"
         )
-    path = f"/#/runs/{line.strip()}" if line.strip() else ""
-    return IFrame(f"{url.rstrip('/')}{path}", width="100%", height=_HEIGHT_PIXELS)
+    run_id = line.strip()
+    address = f"{url.rstrip('/')}/#/runs/{quote(run_id)}" if run_id else url
+    words = f"Run {run_id}" if run_id else "The pages of this store"
+    return HTML(
+        f"<p><a href='{escape(address)}' target='_blank' rel='noopener'>{escape(words)}</a></p>"
+    )
 
 
 def _url_of_server() -> str | None:
     place = current_place()
     if isinstance(place, Path):
         return next((server.url for server in present(place) if server.pages == "eventtrack"), None)
-    return place.url
+    return None if isinstance(place, SharedLogUrl) else place.url

@@ -1,4 +1,4 @@
-"""A real IPython shell: cards as last expressions, live ones, and the pages inline."""
+"""A real IPython shell: cards as last expressions, live ones, and links to the pages."""
 
 import json
 import os
@@ -81,16 +81,19 @@ def test_an_open_run_is_shown_anew_until_it_ends(
     _wait(lambda: any("FINISHED" in update for update in updates))
 
 
-def test_the_pages_are_shown_inline_where_a_server_runs(shell: Any, store: Path) -> None:
+def test_the_pages_are_a_link_where_a_server_runs(shell: Any, store: Path) -> None:
+    """No frame: the pages refuse to be in one (tests/browser/test_pages.py)."""
     eventtrack.MlflowClient().store.flush()
     [html] = outputs(shell, "%eventtrack")
     assert "eventtrack ui" in html
-    with announced(store, Presence(url="http://127.0.0.1:5000/", pages="eventtrack")):
+    with announced(store, Presence(url="http://127.0.0.1:5000", pages="eventtrack")):
         [html] = outputs(shell, "%eventtrack")
-        assert 'src="http://127.0.0.1:5000"' in html
+        assert "href='http://127.0.0.1:5000'" in html
         [html] = outputs(shell, "%eventtrack abc")
-        assert 'src="http://127.0.0.1:5000/' in html
-        assert "abc" in html
+        assert "href='http://127.0.0.1:5000/#/runs/abc'" in html
+        assert "iframe" not in html
+        [html] = outputs(shell, "%eventtrack '><script>x</script>")
+        assert "<script" not in html
 
 
 def test_an_exported_notebook_keeps_the_card(shell: Any) -> None:
