@@ -15,7 +15,8 @@ anew, and `store.density` how much happened when.
 """
 
 import struct
-from collections.abc import Iterator
+from array import array
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import groupby
 from operator import itemgetter
 from typing import NamedTuple
@@ -78,6 +79,22 @@ def extent_of(rows: Rows, number: int) -> Extent | None:
     """The extent of a stream; None for a stream without envelopes."""
     value = rows.get(EXTENTS, number.to_bytes(4, "big"))
     return None if value is None else Extent(*_EXTENT.unpack(value))
+
+
+def extents_of(
+    rows: Rows, numbers: Iterable[int]
+) -> tuple[Sequence[int], Callable[[], Iterator[Extent]]]:
+    """The streams of these that have envelopes, and a walk over their extents, in the same order.
+
+    A million streams are 45 MB in memory, where as many `Extent`s would be 300.
+    """
+    known, packed = array("I"), bytearray()
+    for number in numbers:
+        value = rows.get(EXTENTS, number.to_bytes(4, "big"))
+        if value is not None:
+            known.append(number)
+            packed += value
+    return known, lambda: map(Extent._make, _EXTENT.iter_unpack(packed))
 
 
 def disordered(rows: Rows) -> Iterator[bytes]:

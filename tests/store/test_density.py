@@ -1,5 +1,6 @@
 """How much happened when, against every event counted one by one."""
 
+import tracemalloc
 from datetime import UTC, datetime
 
 import pytest
@@ -11,9 +12,11 @@ from eventtrack.errors import InvalidValueError, NotFoundError
 from eventtrack.events.envelope import Draft
 from eventtrack.events.types import RunStarted, TagsSet
 from eventtrack.ids import SeededIds
+from eventtrack.projections import timeline
 from eventtrack.store import Store
 from eventtrack.views.history.density import BUCKETS_MAX, Density
 from eventtrack.views.history.events import EventRecord
+from tests.projections.test_ahead import DictRows
 from tests.store.machines import send
 
 RUNS = [f"{place:032x}" for place in range(5)]
@@ -116,3 +119,20 @@ def test_the_last_moments_stay_open_and_see_what_arrives(
             with store.moments.at(str(position)) as then:
                 assert then.position == min(position, store.events.head())
         assert oldest.runs.search(["0"]) == []
+
+
+def test_extents_of_many_streams_take_a_few_bytes_for_each() -> None:
+    """The density of an experiment of 1,000,000 runs took 308 MB."""
+
+    class Same(DictRows):
+        def get(self, table: str, key: bytes) -> bytes | None:
+            return None if key == bytes(4) else timeline._EXTENT.pack(1, 2, 3, 4, 5, True)
+
+    many = 20_000
+    tracemalloc.start()
+    numbers, extents = timeline.extents_of(Same({}), range(many))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert list(numbers) == list(range(1, many))
+    assert list(extents()) == [timeline.Extent(1, 2, 3, 4, 5)] * (many - 1)
+    assert peak < 120 * many

@@ -96,7 +96,7 @@ class Asked(NamedTuple):
     low: int | None = None
     high: int | None = None
 
-    def strip(self, extents: list[Extent]) -> Strip:
+    def strip(self, extents: Iterable[Extent]) -> Strip:
         """An empty strip over all these extents, or from `low` to `high` if those are given.
 
         Raises:
@@ -108,12 +108,16 @@ class Asked(NamedTuple):
                 f"found {self.by[:40]!r} and {self.buckets}",
                 hint="ask for fewer buckets, or for a shorter stretch with low and high",
             )
-        if self.by == "position":
-            first = min((extent.first for extent in extents), default=1)
-            last = max((extent.last for extent in extents), default=0)
-        else:
-            first = min((recorded_ms(extent.earliest) for extent in extents), default=0)
-            last = max((recorded_ms(extent.latest) for extent in extents), default=-1)
+        by_position = self.by == "position"
+        first = last = None
+        for extent in extents:
+            begin, end = extent[:2] if by_position else extent[2:4]
+            first = begin if first is None or begin < first else first
+            last = end if last is None or end > last else last
+        if first is None or last is None:
+            first, last = (1, 0) if by_position else (0, -1)
+        elif not by_position:
+            first, last = recorded_ms(first), recorded_ms(last)
         low = first if self.low is None else self.low
         return Strip(self.by, low, last + 1 if self.high is None else self.high, self.buckets)
 
@@ -131,10 +135,9 @@ def of_log(reader: Reader, log: EventLog, asked: Asked) -> Density:
 
 def of_streams(reader: Reader, numbers: Iterable[int], asked: Asked) -> Density:
     """The density of some streams, by their numbers."""
-    known = ((number, timeline.extent_of(reader.rows, number)) for number in numbers)
-    extents = [(number, extent) for number, extent in known if extent is not None]
-    strip = asked.strip([extent for _, extent in extents])
-    for number, extent in extents:
+    with_extents, extents = timeline.extents_of(reader.rows, numbers)
+    strip = asked.strip(extents())
+    for number, extent in zip(with_extents, extents(), strict=True):
         if not strip.takes(extent):
             for place in timeline.envelopes_of(reader.rows, number):
                 strip.take(place)

@@ -5,8 +5,11 @@ others count. Figures are as the pages reckon them for the runs that they hold.
 """
 
 import math
+import sys
+from array import array
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import islice
 
 from eventtrack.projections import index
 from eventtrack.projections.index import FieldName
@@ -14,6 +17,11 @@ from eventtrack.views.records import Record
 from eventtrack.views.search.rows import NUMBERS_AMONG_TEXTS, IndexRows, Number
 from eventtrack.views.search.values import texts_of
 from eventtrack.waiting import checked
+
+# Numbers of matches that are joined at once.
+_BATCH = 4096
+# The places of no group, and of the group of the matches without a value.
+_NO_MATCH, _WITHOUT = -1, 0
 
 
 class Figures(Record):
@@ -38,51 +46,107 @@ class RunGroup(Record):
     figures: list[Figures | None]
 
 
+class _Groups:
+    """The groups of the matches: the place of each run's group, by the run's number.
+
+    It has 4 bytes for each number between the least and the greatest, however many runs match.
+    """
+
+    def __init__(self, matches: Iterable[Number]) -> None:
+        numbers = array("I")
+        left = iter(matches)
+        while batch := list(islice(left, _BATCH)):
+            numbers.frombytes(b"".join(batch))
+        if sys.byteorder == "little":
+            numbers.byteswap()
+        self._least = min(numbers, default=0)
+        self._places = array("i", [_NO_MATCH]) * (max(numbers, default=-1) - self._least + 1)
+        for number in numbers:
+            self._places[number - self._least] = _WITHOUT
+        self.values: list[str | None] = [None]
+        self._known: dict[str | None, int] = {None: _WITHOUT}
+
+    def place(self, value: str | None) -> int:
+        """The place of the group of a value."""
+        place = self._known.setdefault(value, len(self.values))
+        if place == len(self.values):
+            self.values.append(value)
+        return place
+
+    def sizes(self) -> list[int]:
+        """The number of runs of each group."""
+        counts = Counter(self._places)
+        return [counts[place] for place in range(len(self.values))]
+
+    def of(self, key: bytes) -> int:
+        """The place of the group of an index row's run; negative if the run is no match."""
+        place = int.from_bytes(key[-4:], "big") - self._least
+        return self._places[place] if 0 <= place < len(self._places) else _NO_MATCH
+
+    def put(self, key: bytes, place: int) -> None:
+        """Put the run of an index row, which is a match, into a group."""
+        self._places[int.from_bytes(key[-4:], "big") - self._least] = place
+
+
 def groups_of(
-    rows: IndexRows, matches: set[Number], by: FieldName, columns: Sequence[FieldName]
+    rows: IndexRows, matches: Iterable[Number], by: FieldName, columns: Sequence[FieldName]
 ) -> list[RunGroup]:
     """The groups of the matching runs by a field of texts, the largest first."""
-    values: dict[Number, str | None] = dict.fromkeys(matches)
+    groups = _Groups(matches)
+    last, place, whole = b"", _WITHOUT, True
     for key in checked(rows.rows(by)):
-        number, value = key[-4:], index.value_of(key)
-        if number in matches:
+        if groups.of(key) < 0:
+            continue
+        value = index.value_of(key)
+        if value != last:  # rows come in order of their values
             text, whole = index.decode_text(value)
-            values[number] = text if whole else texts_of(rows.state(number), by)[0]
-    sizes = Counter(values.values())
-    figures = [_figures(rows, values, column) for column in columns]
-    return [
-        RunGroup(value=value, runs=runs, figures=[column.get(value) for column in figures])
-        for value, runs in sizes.most_common()
+            place, last = groups.place(text) if whole else _WITHOUT, value
+        if not whole:
+            place = groups.place(texts_of(rows.state(key[-4:]), by)[0])
+        groups.put(key, place)
+    figures = [_figures(rows, groups, column) for column in columns]
+    in_order = [
+        RunGroup(value=value, runs=runs, figures=[column.get(place) for column in figures])
+        for place, (value, runs) in enumerate(zip(groups.values, groups.sizes(), strict=True))
+        if runs
     ]
+    return sorted(in_order, key=lambda group: -group.runs)
 
 
-def _figures(
-    rows: IndexRows, values: dict[Number, str | None], column: FieldName
-) -> dict[str | None, Figures]:
-    """The figures of a column by group."""
-    numbers: dict[str | None, list[float]] = {}
-    others: Counter[str | None] = Counter()
+def _figures(rows: IndexRows, groups: _Groups, column: FieldName) -> dict[int, Figures]:
+    """The figures of a column, by the place of the group."""
+    numbers: dict[int, array[float]] = {}
+    others: Counter[int] = Counter()
     is_metric = column[0] == index.METRIC
+    last, number = b"", 0.0
     for key in checked(rows.rows(column) if is_metric else rows.rows(column, *NUMBERS_AMONG_TEXTS)):
-        if key[-4:] in values:
-            group, number = values[key[-4:]], index.decode_number(index.value_of(key))
-            if math.isfinite(number):
-                numbers.setdefault(group, []).append(number)
-            else:
-                others[group] += 1
+        place = groups.of(key)
+        if place < 0:
+            continue
+        value = index.value_of(key)
+        if value != last:
+            number, last = index.decode_number(value), value
+        if math.isfinite(number):
+            part = numbers.get(place)
+            if part is None:
+                part = numbers[place] = array("d")
+            part.append(number)
+        else:
+            others[place] += 1
     if not is_metric:
         # Each number among texts has a row as a text, too.
-        texts = (values[key[-4:]] for key in checked(rows.rows(column)) if key[-4:] in values)
-        others = Counter(texts)
-        others.subtract({group: len(part) for group, part in numbers.items()})
+        others = Counter(
+            place for key in checked(rows.rows(column)) if (place := groups.of(key)) >= 0
+        )
+        others.subtract({place: len(part) for place, part in numbers.items()})
     return {
-        group: _described(part, others[group])
-        for group, part in numbers.items()
-        if is_metric or not others[group]
+        place: _described(part, others[place])
+        for place, part in numbers.items()
+        if is_metric or not others[place]
     }
 
 
-def _described(numbers: list[float], others: int) -> Figures:
+def _described(numbers: "array[float]", others: int) -> Figures:
     many = len(numbers)
     mean = sum(numbers) / many
     return Figures(

@@ -4,7 +4,7 @@ A filter whose rows are many is first tried on the runs that the order gives fir
 match, the page is full long before the whole set would be there.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 
 from eventtrack.projections import index
@@ -130,7 +130,7 @@ class RunSearch:
         columns: Sequence[FieldName],
     ) -> list[RunGroup]:
         """All matches in groups; see `groups_of`. Walks the index rows of each field once."""
-        return groups_of(self._rows, self._all_matches(expression, view_type), by, columns)
+        return groups_of(self._rows, self._each_match(expression, view_type), by, columns)
 
     def kept_counts(self) -> RunCounts | None:
         """The numbers of all runs that the views keep; None if they do not decide.
@@ -227,6 +227,13 @@ class RunSearch:
             return matches
         deleted = matches & self._deleted_runs()
         return deleted if view_type == ViewType.DELETED_ONLY else matches - deleted
+
+    def _each_match(self, expression: Expression | None, view_type: int) -> Iterable[Number]:
+        """The numbers of all matches; without an expression there is no set of them in memory."""
+        if expression is not None or view_type == ViewType.DELETED_ONLY:
+            return self._all_matches(expression, view_type)
+        deleted = self._deleted_runs() if view_type == ViewType.ACTIVE_ONLY else set[Number]()
+        return (key[-4:] for key in self._rows.rows(STARTS) if key[-4:] not in deleted)
 
     def _matches(self, expression: Expression) -> set[Number]:
         if self._matching[0] is not expression:
