@@ -41,8 +41,8 @@ def translate(error: lmdb.Error, doing: str) -> EventtrackError:
     for number in _NUMBERS:
         if os.strerror(number) in text:
             return translate_os_error(OSError(number, os.strerror(number)), doing)
-    # LMDB says the last of these when only a part of a write was taken: most often the disk is full,
-    # or the file would be larger than this process may write.
+    # LMDB says the last of these when only a part of a write was taken: the disk is full, or the
+    # file would be larger than this process may write.
     full = ("No space left", "quota", "Input/output error")
     if isinstance(error, lmdb.DiskError) or any(words in text for words in full):
         what = "full or failing" if full[-1] in text else "full"
