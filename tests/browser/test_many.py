@@ -102,3 +102,15 @@ def test_a_table_is_where_it_was_after_a_look_at_a_run(
     expect(page.get_by_text("Run id")).to_be_visible()
     page.go_back()
     expect(grid).to_have_js_property("scrollTop", 640)
+
+
+def test_a_chart_says_that_it_has_no_points_where_others_are_zoomed(
+    pages: tuple[str, str, str], visit: Visit
+) -> None:
+    base, _, experiment = pages
+    page = visit.page
+    visit.open(f"{base}{experiment}?zoom=5000,6000")
+    # Once it turned into bars of the nearest points.
+    expect(page.get_by_text("No points here.").first).to_be_visible()
+    page.get_by_role("button", name="Reset zoom").click()
+    expect(page.get_by_text("No points here.")).to_have_count(0)

@@ -77,13 +77,12 @@ function useCard({ card, runs, groups }) {
     ...range,
     quantiles: how.spread === "quartiles",
   });
-  const isPoint = (curves, length) =>
-    curves.length > 0 &&
-    curves.every((curve) => length(curve) === 1) &&
-    (curves.length > 1 || isSummary(card.keys[0])) &&
-    card.bars !== "no";
+  // Of all points, not of those that a zoom leaves: a curve of many never turns into a bar.
+  const isPoint = (curves, isSingle) =>
+    curves.length > 0 && curves.every(isSingle) && (curves.length > 1 || isSummary(card.keys[0])) && card.bars !== "no";
   // A group of single values is a box of them, for which each of its runs is asked for.
-  const isBoxed = Boolean(groups) && !asBars && bands.done && isPoint([...bands.bands.values()], (band) => band.count);
+  const isBoxed =
+    Boolean(groups) && !asBars && bands.done && isPoint([...bands.bands.values()], (band) => band.points === band.runs);
   const lines = useLines({
     card,
     runs,
@@ -96,7 +95,7 @@ function useCard({ card, runs, groups }) {
   });
   const asked = groups && !asBars && !isBoxed ? bands : lines;
   const drawn = useDrawn(lines.curves, asked === bands ? bands : null, card.keys, runs, groups, { ...how, x: asked.x });
-  const single = isBoxed || (!groups && isPoint(drawn, (curve) => curve.x.length));
+  const single = isBoxed || (!groups && isPoint(drawn, (curve) => pointsOf([curve]) === 1));
   return {
     asked,
     curves: drawn,

@@ -77,13 +77,17 @@ export function Plot({ curves, done, x, log, logX, tight, low, high, span, heigh
   const keys = (event) => {
     if (press(state.current, event)) event.preventDefault();
   };
-  const empty = log && curves.length > 0 && !extremes(curves, low, high, true) && extremes(curves, low, high, false);
+  const some = extremes(curves, low, high, false);
+  const below = log && some && !extremes(curves, low, high, true);
+  // Charts are zoomed in step, and others may reach further. Where all is NaN, there are marks.
+  const none = done && !some && !curves.some((curve) => curve.x.some((at) => at >= low && at <= high));
   return html`
     <div class="plot" role="img" aria-label=${label} style=${{ height: `${height}px` }} tabindex="0" ref=${box}
       onMouseMove=${move} onMouseLeave=${pointAway} onBlur=${pointAway} onKeyDown=${keys}
       onDblClick=${() => onZoom(null)}>
       <canvas></canvas><div class="area"></div>
-      ${empty && html`<p class="nothing">No value is above 0: a logarithmic axis shows none.</p>`}
+      ${below && html`<p class="nothing">No value is above 0: a logarithmic axis shows none.</p>`}
+      ${none && html`<p class="nothing">No points here.</p>`}
       <${Pointed} state=${state.current} />
     </div>
   `;
