@@ -47,6 +47,23 @@ def test_home_shows_the_runs_of_all_experiments_that_run_and_died(
     assert runs("Running then") == ["going"]
 
 
+def test_a_time_that_no_calendar_has_and_values_without_a_difference_break_no_page(
+    server: Running, visit: Visit
+) -> None:
+    page = visit.page
+    run_id = server.new_run(run_name="far", start_time=2**62)["run_id"]
+    for key, values in {"largest": (-1.7e308, 1.7e308), "least": (0.0, 5e-324)}.items():
+        for step, value in enumerate(values):
+            body = {"run_id": run_id, "key": key, "value": value, "timestamp": 1, "step": step}
+            server.post("runs/log-metric", **body)
+    for place in ("", "/#/experiments/0", f"/#/runs/{run_id}"):
+        visit.open(f"{server.url}{place}")
+        expect(page.get_by_text("far").first).to_be_visible()
+    courses = page.locator("svg.spark polyline")
+    expect(courses).to_have_count(2)
+    assert "NaN" not in "".join(course.get_attribute("points") or "" for course in courses.all())
+
+
 def test_the_search_has_one_key_and_holds_everything_that_has_a_name(
     server: Running, visit: Visit
 ) -> None:

@@ -38,7 +38,13 @@ export function ago(ms, now = Date.now()) {
 }
 
 const clock = new Intl.DateTimeFormat("sv-SE", { dateStyle: "short", timeStyle: "medium" });
-export const moment = (ms) => (ms ? clock.format(new Date(ms)) : "");
+// Further from 1970 no `Date` goes, and one that is asked to throws. A client may send any number.
+const TIME_MAX_MS = 8.64e15;
+
+export function moment(ms) {
+  if (!ms) return "";
+  return Math.abs(ms) <= TIME_MAX_MS ? clock.format(new Date(ms)) : `${ms} ms`;
+}
 
 /** What the log says of a fact; times, which it counts in milliseconds, as times. */
 export const said = (fact, text) => (/_time$/.test(fact) && Number(text) ? moment(Number(text)) : text);

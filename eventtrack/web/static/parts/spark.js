@@ -31,9 +31,11 @@ export function Course({ x, y }) {
   const values = finite.map((at) => y[at]);
   const [least, most] = [Math.min(...values), Math.max(...values)];
   const [first, last] = [x[0], x.at(-1)];
+  // Halves: the difference of two huge values is infinite. Half of the least value is 0.
+  const spread = most / 2 - least / 2;
   const points = finite.map((at) => {
     const across = last > first ? (x[at] - first) / (last - first) : 0.5;
-    const up = most > least ? (y[at] - least) / (most - least) : 0.5;
+    const up = spread > 0 ? (y[at] / 2 - least / 2) / spread : 0.5;
     return `${(1 + across * (COURSE - 2)).toFixed(1)},${(HIGH - 2 - up * (HIGH - 4)).toFixed(1)}`;
   });
   return html`<svg class="spark" viewBox=${`0 0 ${COURSE} ${HIGH}`} width=${COURSE} height=${HIGH} aria-hidden="true">
