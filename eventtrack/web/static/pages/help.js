@@ -30,7 +30,7 @@ const KEYS = [
 ];
 const FILTERS = [
   "metrics.loss < 0.1",
-  "params.lr = '0.01' AND tags.team = 'blue'",
+  "params.lr < 0.01 AND tags.team = 'blue'",
   "metrics.acc > 0.9 OR NOT tags.kept = 'yes'",
   "params.model IN ('a', 'b')",
   "attributes.status = 'FAILED'",
@@ -57,9 +57,12 @@ export function Help() {
             the focus, ← and → read its values, + and - zoom, Shift ← and → pan, 0 shows all. Drag a title to move
             its chart; the menu ⋯ moves it too, and has its values as a table.</p>
           <p>However many points there are,
-            the least and the greatest of each pixel are drawn: no spike is lost. NaN is not drawn.</p>
+            the minimum and the maximum of each pixel are drawn: no spike is lost.
+            NaN is a cross at the lower edge, infinity a triangle.</p>
           <p>All that you set stands in the address line: send it to a colleague.</p></section>
         <section><h2>Tables</h2>
+          <p>A click on the name of a column sorts by it, the best first: the smallest of losses and errors, else the
+            greatest. Another click turns the order round.</p>
           <p>Curves, parallel coordinates and the scatter plot show the runs of the table;
             a range along an axis filters both.</p>
           <p>CSV holds all rows that match, with the columns shown. A text that a spreadsheet would run as
