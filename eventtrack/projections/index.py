@@ -114,7 +114,7 @@ def number_of(text: str) -> float | None:
     """The finite number that a text is, as `1e-5` or ` 0.10 `; None for any other text."""
     if len(text) > TEXT_BYTES_MAX or _PLAIN_NUMBER.fullmatch(text.strip()) is None:
         return None
-    number = float(text)
+    number = float(text.strip())  # `float` leaves separators such as \x1f, which `strip` takes
     return number if math.isfinite(number) else None
 
 

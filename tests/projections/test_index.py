@@ -176,3 +176,10 @@ class TestValues:
             index.encode_text("2"),
         )
         assert index.values(run, (index.DATASET, "context")) == (index.encode_text("training"),)
+
+
+@pytest.mark.parametrize("blank", [" ", "\t", "\x1c", "\x1f", "\x85", "\u2003"])
+def test_blanks_of_every_kind_around_a_number_are_left_out(blank: str) -> None:
+    """A tag of a digit and a unit separator could not be folded: `float` knows no such blank."""
+    assert index.number_of(f"{blank}1e-5{blank}") == 1e-5
+    assert index.number_of(f"1{blank}5") is None
