@@ -184,6 +184,25 @@ def test_points_without_a_time_have_that_of_the_start_that_is_recorded(store: St
         assert list(store.metrics.arrays("one", "loss").timestamps) == [START_MS, START_MS + 5]
 
 
+def test_short_series_of_a_run_are_recorded_together(store: Store) -> None:
+    """A table of 100,000 columns became as many envelopes."""
+    short = [
+        (f"m{place}", points((0, START_MS, place), (1, START_MS, -place))) for place in range(50)
+    ]
+    long = points(*((step, START_MS, step) for step in range(4_090)))
+    source = Made(run("a", [*short, ("long", long)]), run("b", short))
+    report = import_histories(store, source, lambda done, total: None)
+    assert report.taken.points == 2 * 100 + 4_090
+    events = list(store.events.read(types=["run.metrics_logged"]))
+    assert [len(event.body["keys"]) for event in events] == [100, 4_090, 100]
+    for found in runs_of(store):
+        for key, series in short:
+            arrays = store.metrics.arrays(found.info.run_id, key)
+            assert (arrays.values, arrays.steps) == (series.values, series.steps)
+    again = Made(run("a", [*short, ("m", points((0, START_MS, 0)))]), run("b", short))
+    assert import_histories(store, again, lambda done, total: None).taken.total() == 1
+
+
 def test_times_before_1970_are_told_with_their_place(store: Store) -> None:
     report = take(store, run("one", [("loss", points((0, -5, 0.5)))]))
     assert list(report.not_taken_places.values()) == ["metric loss of run one"]

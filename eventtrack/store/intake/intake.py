@@ -35,7 +35,7 @@ from eventtrack.store.intake.forms import (
     Taken,
 )
 from eventtrack.store.intake.items import item_events, new_rows, rows_of
-from eventtrack.store.intake.points import metric_events, new_points
+from eventtrack.store.intake.points import EVENT_POINTS, metric_events, new_points
 from eventtrack.store.intake.rules import Imports, News
 from eventtrack.store.store import Store
 from eventtrack.views.places import outside_root
@@ -103,15 +103,13 @@ class Intake:
     def series(self, run_id: str, key: str, points: Points) -> None:
         """Take a metric's points. Points that the run already has change nothing."""
         key = validate.metric_key(key)
-
-        def decide(reader: Reader) -> tuple[News, list[Draft]]:
-            news = News(self._imports, reader)
-            new = new_points(reader, run_id, key, points)
-            news.taken.points = len(new)
-            return news, _drafts(f"run/{run_id}", list(metric_events(key, new)))
-
-        if len(points):
-            self._put_off(decide, len(points))
+        last = self._waiting[-1] if self._waiting else None
+        if not len(points):
+            return
+        if isinstance(last, _Series) and last.take(run_id, key, points):
+            self._weigh(len(points))
+        else:
+            self._put_off(_Series(self._imports, run_id, key, points), len(points))
 
     def items(self, run_id: str, items: IncomingItems) -> None:
         """Take items of a series that is no metric. Items that the run already has change nothing.
@@ -184,7 +182,10 @@ class Intake:
 
     def _put_off(self, decide: Decision[News], points: int = 0) -> None:
         self._waiting.append(decide)
-        self._weight += _DECISION_WEIGHT + points
+        self._weigh(_DECISION_WEIGHT + points)
+
+    def _weigh(self, weight: int) -> None:
+        self._weight += weight
         if self._weight >= _WAITING_WEIGHT_MAX:
             self.flush()
 
@@ -237,6 +238,34 @@ class Intake:
             return news, _drafts(stream, [kind(list(stored))])
 
         return decide
+
+
+class _Series:
+    """A decision about a series of a run, which short ones that follow may join.
+
+    A table of 100,000 columns would be as many decisions and envelopes else.
+    """
+
+    def __init__(self, imports: Imports, run_id: str, key: str, points: Points) -> None:
+        self._imports = imports
+        self._run_id = run_id
+        self._series = {key: points}
+        self._points = len(points)
+
+    def take(self, run_id: str, key: str, points: Points) -> bool:
+        """Let a series join, if all still fit into one event; returns whether it did."""
+        together = self._points + len(points)
+        if run_id != self._run_id or key in self._series or together > EVENT_POINTS:
+            return False
+        self._series[key], self._points = points, together
+        return True
+
+    def __call__(self, reader: Reader) -> tuple[News, list[Draft]]:
+        """Decide."""
+        news, state = News(self._imports, reader), reader.run(self._run_id)
+        new = [(key, new_points(reader, state, key, it)) for key, it in self._series.items()]
+        news.taken.points = sum(len(points) for _, points in new)
+        return news, _drafts(f"run/{self._run_id}", list(metric_events(new)))
 
 
 def _drafts(stream: str, events: Sequence[Event]) -> list[Draft]:

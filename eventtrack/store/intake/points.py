@@ -1,22 +1,22 @@
 """Finds the new points of a series, and makes the events that record them."""
 
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from eventtrack.events import types
 from eventtrack.projections import histories
 from eventtrack.projections.points import Points
+from eventtrack.projections.state import RunState
 from eventtrack.projections.tables import Reader
 
 # The points of one event: it is decoded as a whole, and a chunk of the views holds as many.
-_EVENT_POINTS = 4096
+EVENT_POINTS = 4096
 
 
-def new_points(reader: Reader, run_id: str, key: str, points: Points) -> Points:
+def new_points(reader: Reader, state: RunState | None, key: str, points: Points) -> Points:
     """The points that a run's series lacks, without repeats, by (timestamp, step, value)."""
     if not points.in_order():
         points.sort()
-    state = reader.run(run_id)
     if state is None:
         return points
     known = histories.stored(reader.rows, state, key)  # withdrawn points too: they do not come back
@@ -35,16 +35,22 @@ def new_points(reader: Reader, run_id: str, key: str, points: Points) -> Points:
     return new
 
 
-def metric_events(key: str, points: Points) -> Iterator[types.MetricsLogged]:
-    """Events that record a series."""
-    for start in range(0, len(points), _EVENT_POINTS):
-        stop = start + _EVENT_POINTS
-        values = points.values[start:stop].tolist()
+def metric_events(series: Iterable[tuple[str, Points]]) -> Iterator[types.MetricsLogged]:
+    """Events that record some series, short ones together."""
+    keys: list[str] = []
+    joined = Points()
+    for key, points in series:
+        keys += [key] * len(points)
+        joined.timestamps.extend(points.timestamps)
+        joined.steps.extend(points.steps)
+        joined.values.extend(points.values)
+    for start in range(0, len(keys), EVENT_POINTS):
+        stop = start + EVENT_POINTS
         yield types.MetricsLogged(
-            [key] * len(values),
-            values,
-            points.steps[start:stop].tolist(),
-            points.timestamps[start:stop].tolist(),
+            keys[start:stop],
+            joined.values[start:stop].tolist(),
+            joined.steps[start:stop].tolist(),
+            joined.timestamps[start:stop].tolist(),
         )
 
 
