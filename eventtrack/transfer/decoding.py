@@ -1,6 +1,7 @@
 """The text of a file that somebody wrote: its encoding by its first bytes, or by all of them."""
 
 import codecs
+import hashlib
 import io
 from bisect import bisect_right
 from itertools import accumulate
@@ -26,6 +27,8 @@ class FileText:
 
     def __init__(self, path: Path, report: Report) -> None:
         data = path.read_bytes()
+        # Of a pipe only: no name of it stays, so its bytes tell what it is.
+        self.digest = "" if path.is_file() else hashlib.sha256(data).hexdigest()
         mark, self.encoding = next(
             (pair for pair in _MARKS if data.startswith(pair[0])), (b"", _by_zeros(data))
         )

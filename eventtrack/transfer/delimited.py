@@ -74,7 +74,7 @@ class _Reader:
 
     def sheet(self) -> Sheet:
         """Everything."""
-        sheet = Sheet(self._path, place=self._place, byte=self._byte)
+        sheet = Sheet(self._path, place=self._place, byte=self._byte, digest=self._file.digest)
         part: list[list[str]] = []
         for line, cells in self._records(self._first, len(self._lines)):
             if not self._header:

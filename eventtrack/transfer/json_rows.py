@@ -32,6 +32,7 @@ def read_json(path: Path, report: Report) -> Sheet:
     sheet = Sheet(
         path, place=values.line_of_row, byte=values.byte_of_row, way=f"{values.encoding}, JSON"
     )
+    sheet.digest = values.digest
     paths, documents = Paths(), iter(values)
     head = list(islice(documents, 2))
     for place, document in chain(head, documents):
@@ -57,7 +58,7 @@ class _Values:
     def __init__(self, path: Path, report: Report) -> None:
         self._path, self._report = path, report
         self._file = FileText(path, report)
-        self.encoding = self._file.encoding
+        self.encoding, self.digest = self._file.encoding, self._file.digest
         self.places: list[Place] = []  # of each row
         self._decode = json.JSONDecoder(object_pairs_hook=self._object).raw_decode
         self._text = self._file.text

@@ -55,6 +55,8 @@ class Layout:
 
 def layout_of(sheet: Sheet) -> Layout:
     """The run that a file's name and place tell."""
+    if sheet.digest:
+        return Layout(sheet.path.name, Path.cwd().name, ("pipe", sheet.digest))
     path = sheet.path.resolve()
     curve = _CURVE.fullmatch(path.stem)
     value = named(sheet, "value")

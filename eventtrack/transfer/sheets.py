@@ -23,8 +23,9 @@ class Sheet:
     """Rows of one file. A row that has no cell in a column is not in that column.
 
     `place` and `byte` give the place of a row, in words and in bytes. `way` says how the file was
-    read: its encoding and delimiter. `roles` gives the role of each column. `settings` are the
-    facts that the file states beside its rows.
+    read: its encoding and delimiter. `digest` is the SHA-256 of a pipe's bytes, "" for a file: what
+    names no run is one run for the same bytes. `roles` gives the role of each column. `settings`
+    are the facts that the file states beside its rows.
     """
 
     path: Path
@@ -34,6 +35,7 @@ class Sheet:
     place: Callable[[int], str] = str
     byte: Callable[[int], int | None] = lambda row: None
     way: str = ""
+    digest: str = ""
     settings: dict[str, Any] = field(default_factory=dict)
     roles: dict[str, str] = field(default_factory=dict)
 
@@ -86,6 +88,7 @@ class Sheet:
             lambda row: self.place(kept[row]),
             lambda row: self.byte(kept[row]),
             self.way,
+            self.digest,
             self.settings,
             self.roles,
         )

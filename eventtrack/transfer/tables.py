@@ -65,7 +65,7 @@ class Tables(Source):
                 hint="name the folder that `eventtrack export series --files` wrote",
             )
         files = [file for path in paths for file in self._files(path)]
-        super().__init__(" ".join(path.resolve().as_uri() for path in paths))
+        super().__init__(" ".join(_place(path).as_uri() for path in paths))
         self._choices = choices
         self._runs = TableRuns(experiment)
         self._items = ItemRows(self.report, media)
@@ -224,6 +224,12 @@ class Tables(Source):
                 if again and not rows[number].get("run_id"):
                     owners[number] = self._runs.of_row(rows[number], sheet, layout, again)
         return owners
+
+
+def _place(path: Path) -> Path:
+    """The place of a file or folder; `/dev/stdin` for a pipe, whose own name is new each time."""
+    resolved = path.resolve()
+    return resolved if resolved.exists() else path.absolute()
 
 
 class CsvTables(Tables):

@@ -1,5 +1,8 @@
 """`eventtrack import`: what it prints, and how it ends."""
 
+import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -128,3 +131,19 @@ def test_losses_are_shown_with_their_places(call: CommandLine, tmp_path: Path) -
     shown = call("import", "csv", str(path), code=8).stdout
     assert "line 3" in shown
     assert "second column loss is loss.1" in shown
+
+
+@pytest.mark.parametrize("form", ["csv", "jsonl"])
+def test_a_pipe_is_one_run_for_the_same_bytes(tmp_path: Path, form: str) -> None:
+    """Its name was that of a file descriptor of this process: each import made a new run."""
+    rows = {"csv": "step,loss\n1,0.5\n2,0.25\n", "jsonl": '{"step": 1, "loss": 0.5}\n'}[form]
+    reports = []
+    for _ in range(2):
+        words = ["--store", str(tmp_path / "store"), "import", form, "/dev/stdin", "--json"]
+        command = [sys.executable, "-m", "eventtrack", *words]
+        done = subprocess.run(command, input=rows, text=True, capture_output=True, check=True)
+        reports.append(json.loads(done.stdout))
+    first, second = reports
+    assert (first["taken"]["runs"], second["taken"]["runs"]) == (1, 0)
+    assert sum(second["taken"].values()) == 0
+    assert first["source"] == f"{form} file:///dev/stdin"
