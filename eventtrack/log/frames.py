@@ -96,7 +96,7 @@ def read_frames(data: bytes) -> tuple[list[Frame], int]:
     return reader.frames, reader.read(0)
 
 
-def find_slot(data: bytes, number: int) -> Slot | None:
+def find_slot(data: mmap.mmap | bytes, number: int) -> Slot | None:
     """The definition of a slot in the bytes of a journal; None if it is not there."""
     reader = _Reader(data, len(data), frozenset(), old=False)
     # A frame of slot 0, whose body is an array of four or five that begins with the number.

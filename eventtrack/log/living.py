@@ -5,6 +5,7 @@ write nothing. Those who read the log itself move them into the log first. Both 
 that the log has of each journal, so a frame is counted once, whoever moves it (decision 0055).
 """
 
+import mmap
 import os
 import threading
 import time
@@ -241,10 +242,15 @@ class _LivingFile:
         if number and number in self.slots:
             return True
         # The definition may be among the frames that the log has.
-        slot = find_slot(self._read(self.stop, 0), number) if number else decode_slot(body)
+        slot = self._found(number) if number else decode_slot(body)
         if slot is not None:
             self.slots[slot.number] = slot
         return slot is not None
+
+    def _found(self, number: int) -> Slot | None:
+        # A map: a file has megabytes, of which the definition is often among the first.
+        with mmap.mmap(self._descriptor, 0, access=mmap.ACCESS_READ) as data:
+            return find_slot(data, number)
 
     def _read(self, size: int, at: int) -> bytes:
         return os.pread(self._descriptor, size, at)
