@@ -28,8 +28,8 @@ from eventtrack.store.session import AUTHOR
 _encode = msgspec.msgpack.Encoder().encode
 _KIND = REGISTRY.of(MetricsLogged([], [], 0, 0))
 _TYPE, _VERSION = _KIND.name, _KIND.version
-# More bytes at once go into the log at once: there they cost less than twice.
-_JOURNALED_BYTES_MAX = 16 * 2**10
+# More bytes go into the log at once: a batch of 1,000 points costs less there.
+_JOURNALED_BYTES_MAX = 32 * 2**10
 # Runs whose points are in the journal's present files, roughly: each new file defines its slots.
 _SLOTS_MAX = 4000
 

@@ -74,9 +74,9 @@ def test_many_points_go_into_the_log_at_once(store: Store, run_id: str) -> None:
     record(store, points(store, run_id, 0))
     record(store, points(store, run_id, 1))
     before = store.change_count()
-    record(store, points(store, run_id, *range(2, 1000)))
+    record(store, points(store, run_id, *range(2, 2000)))
     assert store.change_count() == before + 1
-    assert steps(store, run_id) == list(range(1000))
+    assert steps(store, run_id) == list(range(2000))
 
 
 @pytest.mark.parametrize("end", ["flushed", "read elsewhere", "killed"])
