@@ -22,6 +22,8 @@ from eventtrack.sharedlog.making import make_shared_log, open_shared_log
 from tests.sharedlog.engines import Nats, running_nats, running_postgresql
 
 RUN_S = 3.0
+# A server folds for so long what it was given, while the next load is on another.
+REST_S = 2.5
 SEARCHED = 1000
 # The least that a server of a cluster does of what a plain server does, by engine.
 GOALS = {"PostgreSQL": 0.6, "one NATS node": 0.6, "three NATS nodes": 0.35}
@@ -83,7 +85,7 @@ def _compare(
     work: Callable[[int, int], Load],
 ) -> None:
     """The same load on a plain server and on one of a cluster, in turns."""
-    loads = [(work(*plain), work(*clustered)) for _ in range(report.rounds)]
+    loads = [(_rested(work, plain), _rested(work, clustered)) for _ in range(report.rounds)]
     for each in (one for pair in loads for one in pair):
         assert not each.problems, each.problems
     ours, theirs = [one for _, one in loads], [one for one, _ in loads]
@@ -99,6 +101,11 @@ def _compare(
         "us",
         peers=times,
     )
+
+
+def _rested(work: Callable[[int, int], Load], server: tuple[int, int]) -> Load:
+    time.sleep(REST_S)
+    return work(*server)
 
 
 def _log(port: int, process: int) -> Load:
@@ -122,7 +129,8 @@ def _together(report: Report, folder: Path, url: str, first: tuple[int, int]) ->
     with member(folder, "second", url) as second:
         alone, together = [], []
         for _ in range(report.rounds):
-            alone.append(_log(*first).requests_per_s)
+            alone.append(_rested(_log, first).requests_per_s)
+            time.sleep(REST_S)
             rates: list[float] = []
 
             def run(port: int, process: int, rates: list[float] = rates) -> None:
