@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import itertools
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -113,3 +113,27 @@ async def serving(
         said.put_nowait({"type": "lifespan.shutdown"})
         await life
         cache.close()
+
+
+def with_two(
+    folder: Path,
+    shelf: Shelf,
+    work: Callable[[Served, Served], Awaitable[None]],
+    stale_reads: bool = False,
+) -> None:
+    """Run `work` with two servers that are ready and learn of news by asking alone."""
+
+    async def run() -> None:
+        async with contextlib.AsyncExitStack() as stack:
+            servers = [
+                await stack.enter_async_context(
+                    serving(folder / name, shelf, stale_reads=stale_reads)
+                )
+                for name in ("ada", "ben")
+            ]
+            for server in servers:
+                await server.ready()
+                server.log.is_deaf = True
+            await work(*servers)
+
+    asyncio.run(asyncio.wait_for(run(), 60))

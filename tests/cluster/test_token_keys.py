@@ -12,7 +12,7 @@ from eventtrack.sharedlog.memory import MemorySharedLog, Shelf
 from eventtrack.sharedlog.protocol import Description
 from eventtrack.store.grants import AccessEvent
 from eventtrack.tokens import digest
-from tests.cluster.serving import Served
+from tests.cluster.serving import Served, with_two
 from tests.cluster.test_tokens import (
     KEY,
     SECRET,
@@ -20,11 +20,10 @@ from tests.cluster.test_tokens import (
     Admin,
     asked,
     grant,
-    put_into,
     signed,
     tokens_in,
-    with_two,
 )
+from tests.cluster.writers import put_into
 from tests.sync.machines import machine
 
 NEW = Ed25519PrivateKey.from_private_bytes(b"\2" * 32)

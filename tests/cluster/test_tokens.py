@@ -1,8 +1,7 @@
 """Tokens are facts of the shared log: all servers know them, and nobody else can make them."""
 
 import asyncio
-import contextlib
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
@@ -25,21 +24,17 @@ from eventtrack.events.types import PayloadsRedacted
 from eventtrack.log.blocks import Block
 from eventtrack.server import clustered
 from eventtrack.server.access import Access
-from eventtrack.sharedlog.artifacts import SpaceBlobs
 from eventtrack.sharedlog.memory import MemorySharedLog, Shelf
 from eventtrack.sharedlog.protocol import Description
-from eventtrack.spaces.folder import FolderSpace
 from eventtrack.store import Store
 from eventtrack.store.grants import AccessEvent
-from eventtrack.sync import Remotes, Ways, frames
+from eventtrack.sync import frames
 from eventtrack.sync.http import BASE
 from eventtrack.sync.own_feed import OwnFeed
-from eventtrack.sync.remotes import RemoteAddress
-from eventtrack.sync.service import exchange
-from eventtrack.sync.shared_log import SharedLogRemote
 from eventtrack.tokens import Role, Token, Tokens, digest
 from tests.cluster.servers import down
-from tests.cluster.serving import Served, serving
+from tests.cluster.serving import Served, with_two
+from tests.cluster.writers import no_blobs, put_into
 from tests.sync.machines import block_of, machine
 
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(32))
@@ -75,11 +70,6 @@ class Admin:
             put_into(self._shelf, self.store)
 
 
-def no_blobs() -> SpaceBlobs:
-    """A place for artifacts that nobody uses."""
-    return SpaceBlobs(lambda: FolderSpace(Path("/nowhere")))
-
-
 def signed(event: AccessEvent, key: Ed25519PrivateKey) -> AccessEvent:
     """An event with the signature of a key."""
     return msgspec.structs.replace(event, signature=key.sign(event.message))
@@ -88,13 +78,6 @@ def signed(event: AccessEvent, key: Ed25519PrivateKey) -> AccessEvent:
 def grant(secret: str = SECRET, role: str = "admin", name: str = "thief") -> AccessGranted:
     """An event that gives a token, unsigned."""
     return AccessGranted(name, role, bytes.fromhex(digest(secret)), 1, None)
-
-
-def put_into(shelf: Shelf, store: Store) -> None:
-    """Sync a store with the log, as everybody can who has the engine's credentials."""
-    with contextlib.closing(SharedLogRemote(MemorySharedLog(shelf), no_blobs)) as remote:
-        address = RemoteAddress(name="log", url="memory:")
-        exchange(store, remote, Remotes(store.replication), address, Ways())
 
 
 def tokens_in(shelf: Shelf, folder: Path, key: Ed25519PrivateKey) -> Sequence[Token]:
@@ -113,30 +96,6 @@ async def asked(server: Served, token: str | None, path: str = "experiments/get"
         f"/api/2.0/mlflow/{path}", params={"experiment_id": "0"}, headers=headers
     )
     return answer.status_code
-
-
-def with_two(
-    folder: Path,
-    shelf: Shelf,
-    work: Callable[[Served, Served], Awaitable[None]],
-    stale_reads: bool = False,
-) -> None:
-    """Run `work` with two servers that are ready and learn of news by asking alone."""
-
-    async def run() -> None:
-        async with contextlib.AsyncExitStack() as stack:
-            servers = [
-                await stack.enter_async_context(
-                    serving(folder / name, shelf, stale_reads=stale_reads)
-                )
-                for name in ("ada", "ben")
-            ]
-            for server in servers:
-                await server.ready()
-                server.log.is_deaf = True
-            await work(*servers)
-
-    asyncio.run(asyncio.wait_for(run(), 60))
 
 
 def test_a_token_that_was_given_or_revoked_counts_so_on_every_server_from_the_next_request_on(

@@ -1,8 +1,6 @@
 """A server of a cluster takes points without a question for news, and nobody is misled by it."""
 
 import asyncio
-import contextlib
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
@@ -17,19 +15,14 @@ from eventtrack.errors import (
     VerificationError,
 )
 from eventtrack.server import clustered
-from eventtrack.sharedlog.artifacts import SpaceBlobs
 from eventtrack.sharedlog.memory import MemorySharedLog, Shelf
 from eventtrack.sharedlog.protocol import Description
-from eventtrack.spaces.folder import FolderSpace
 from eventtrack.store import Store
-from eventtrack.sync import Remotes, Ways
 from eventtrack.sync.own_feed import OwnFeed
-from eventtrack.sync.remotes import RemoteAddress
-from eventtrack.sync.service import exchange
-from eventtrack.sync.shared_log import SharedLogRemote
 from eventtrack.views.records import Metric
 from tests.cluster.servers import Start, down, lost, nothing
-from tests.cluster.serving import Served, serving
+from tests.cluster.serving import Served, with_two
+from tests.cluster.writers import no_blobs, put_into
 from tests.sync.machines import machine
 
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(32))
@@ -48,23 +41,6 @@ def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(clustered, "_LOOK_S", 20)
 
 
-def with_two(folder: Path, shelf: Shelf, work: Callable[[Served, Served], Awaitable[None]]) -> None:
-    """Run `work` with two servers that are ready and learn of news by asking alone."""
-
-    async def run() -> None:
-        async with contextlib.AsyncExitStack() as stack:
-            servers = [
-                await stack.enter_async_context(serving(folder / name, shelf))
-                for name in ("ada", "ben")
-            ]
-            for server in servers:
-                await server.ready()
-                server.log.is_deaf = True
-            await work(*servers)
-
-    asyncio.run(asyncio.wait_for(run(), 60))
-
-
 async def logged_run(server: Served) -> str:
     """A run whose points the server takes without a question."""
     run_id = await server.new_run()
@@ -75,17 +51,10 @@ async def logged_run(server: Served) -> str:
     return run_id
 
 
-def no_blobs() -> SpaceBlobs:
-    """A place for artifacts that nobody uses."""
-    return SpaceBlobs(lambda: FolderSpace(Path("/nowhere")))
-
-
 def pulled(shelf: Shelf, folder: Path) -> Store:
     """A writer's store that has all of the log."""
     store = machine(folder)
-    with contextlib.closing(SharedLogRemote(MemorySharedLog(shelf), no_blobs)) as remote:
-        address = RemoteAddress(name="log", url="memory:")
-        exchange(store, remote, Remotes(store.replication), address, Ways())
+    put_into(shelf, store)
     return store
 
 
